@@ -30,7 +30,7 @@ from pathlib import Path
 from benchmarks.load.storm import Storm, storm
 from benchmarks.peers.server import Server, running
 from benchmarks.soak.archive import chronotile
-from chronotile.ingest.demo.apart import make_demo_apart
+from chronotile.demo.apart import make_demo_apart
 
 RESULTS = Path(__file__).parent / "results"
 WORKERS = 2

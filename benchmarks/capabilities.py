@@ -25,8 +25,8 @@ import numpy as np
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.model.time import TimeDomain, domain_of_instants, step_instants
-from chronotile.model.time_parsing import parse_period
+from chronotile.model.time.instants import TimeDomain, domain_of_instants, step_instants
+from chronotile.model.time.parsing import parse_period
 from chronotile.pipeline.services import Services
 from tests.protocols import served
 

@@ -28,11 +28,11 @@ import rasterio
 
 from benchmarks.optimise import make_stack
 from benchmarks.soak.watch import descendants, memory_of
-from chronotile.ingest.archive_id import archive_id
-from chronotile.jobs.blocks import RESULTS
-from chronotile.jobs.engine import open_engine
-from chronotile.jobs.job import Execution, Job
-from chronotile.jobs.table import JobTable
+from chronotile.archive.archive_id import archive_id
+from chronotile.model.job import Execution, Job
+from chronotile.queue.database import open_engine
+from chronotile.queue.job_folder import RESULTS
+from chronotile.queue.table import JobTable
 
 WORKERS = {"one process": (1, 1), "two processes": (2, 1), "four threads": (1, 4)}
 """Processes, and threads of each."""
@@ -123,7 +123,7 @@ def _done(stack: Path, folder: Path, reducer: str, *workers: int) -> tuple[float
 
 
 def _layers(stack: Path) -> list[str]:
-    from chronotile.ingest.archive import open_archive, system_clock  # noqa: PLC0415
+    from chronotile.archive.open import open_archive, system_clock  # noqa: PLC0415
 
     archive = open_archive(stack, environment={}, clock=system_clock)
     return [layer.id for collection in archive.services.catalogue.collections for layer in collection.layers]

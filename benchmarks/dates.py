@@ -28,13 +28,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.optimise import FIRST_DAY, long_archive
-from chronotile.ingest.archive import open_archive
+from chronotile.archive.open import open_archive
 from chronotile.model.request import MapRequest
-from chronotile.model.time_parsing import parse_time
-from chronotile.pipeline.render_map import render_map
+from chronotile.model.time.parsing import parse_time
+from chronotile.pipeline.maps.render import render_map
 from chronotile.pipeline.revision import layer_revision
 from chronotile.pipeline.services import Services, make_caches
-from chronotile.process import keep_freed_memory
+from chronotile.process_setup import keep_freed_memory
 
 SIDE, FEW, ASKED = 512, 100, 100
 ZOOM = 14

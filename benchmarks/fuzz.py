@@ -23,7 +23,7 @@ import anyio
 import numpy as np
 import rasterio
 
-from chronotile.ingest.archive import open_archive
+from chronotile.archive.open import open_archive
 from chronotile.model.collection import Layer
 from chronotile.pipeline.services import Services
 from tests.places import feature, write_places

@@ -22,9 +22,9 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from chronotile.ingest.archive_id import archive_id
-from chronotile.jobs.engine import open_engine
-from chronotile.jobs.table import JobTable
+from chronotile.archive.archive_id import archive_id
+from chronotile.queue.database import open_engine
+from chronotile.queue.table import JobTable
 from tests.jobs.runs.deployment import SITE, Deployment, begun, deployed
 from tests.postgresql import Server, serving_postgresql
 from tests.scenes import Scene, write_cogs

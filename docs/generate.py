@@ -49,6 +49,7 @@ HEADINGS = {
     "RootSection": "Top level",
     "ServiceSection": "service",
     "ContactSection": "service.contact",
+    "AddressSection": "service.contact.address",
     "PathsSection": "service.paths",
     "LimitsSection": "service.limits",
     "WmsSection": "service.wms",

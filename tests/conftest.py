@@ -61,7 +61,7 @@ def s3_server():
 @pytest.fixture
 def bucket(s3_server, monkeypatch):
     """The prefix `results` of an empty bucket."""
-    from chronotile.jobs.bucket import Bucket
+    from chronotile.queue.bucket import Bucket
 
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)

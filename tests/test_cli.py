@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from chronotile import __version__
 from chronotile.cli import app
 from chronotile.machine import this_machine
-from chronotile.process import MOST_FILES
+from chronotile.process_setup import MOST_FILES
 from chronotile.settings import Settings
 from tests.running import PATIENCE_S, PROGRAM, answer_of, is_shown, serving, until, workers_of
 from tests.scenes import Scene, write_cogs

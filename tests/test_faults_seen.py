@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from chronotile.app import application, create_app, open_configured
-from chronotile.ingest.finding_log import FindingLog
+from chronotile.archive.finding_log import FindingLog
 from chronotile.settings import Settings
 from chronotile.upkeep import Upkeep
 from tests.running import PATIENCE_S, PROGRAM, serving, until, workers_of
@@ -272,7 +272,7 @@ def test_date_whose_pixels_are_damaged_is_told_once_and_the_others_are_right(ser
 
 
 def test_date_whose_numbers_the_others_cannot_hold_is_told_once_with_its_file(folder, caplog, monkeypatch):
-    monkeypatch.setattr("chronotile.readers.raster_survey.MAX_FILES", 2)
+    monkeypatch.setattr("chronotile.readers.raster.survey.MAX_FILES", 2)
     write_tif(folder / file_of("2020-01-03"), SCENE.numbers(2).astype("float32"), SCENE)
     served = Served(folder, caplog)
 

@@ -14,12 +14,13 @@ ALLOWED = {
     "app.py": "import chronotile.settings, starlette.routing",
     "access/keys.py": "import starlette.middleware",
     "catalog/load.py": "import pydantic, yaml, chronotile.model.grid",
-    "encoders/geotiff.py": "import rasterio.io, xarray, zarr",
-    "encoders/mvt.py": "import mapbox_vector_tile",
-    "ingest/discover.py": "import xarray, dask, chronotile.readers.stack, chronotile.pipeline.render",
+    "encoders/picture/geotiff.py": "import rasterio.io, xarray, zarr",
+    "encoders/vector/mvt.py": "import mapbox_vector_tile",
+    "archive/discovery/discover.py": "import xarray, chronotile.readers.stack, chronotile.pipeline.render",
+    "optimise/run.py": "import dask, chronotile.archive.discovery.discover",
     "jobs/queue.py": "import distributed",
     "protocols/ogcapi/adapter.py": "import pygeoapi.api",
-    "protocols/wms/params.py": "import pydantic, chronotile.protocols.common.kvp",
+    "protocols/wms/params.py": "import pydantic, chronotile.protocols.common.query.kvp",
     "protocols/wms/routes.py": "import starlette.responses, jinja2, chronotile.pipeline.render",
     "readers/stack.py": "import rasterio, tensorstore, chronotile.errors",
     "sections.py": "import pydantic, chronotile.yaml_source",
@@ -31,10 +32,10 @@ FORBIDDEN = {
     "errors.py": "import chronotile.model",
     "extra.py": "",
     "catalog/search.py": "import chronotile.readers.stack, jinja2",
-    "encoders/cube.py": "import tensorstore, mapbox_vector_tile",
+    "encoders/cube_tile/ctc1.py": "import tensorstore, mapbox_vector_tile",
     "model/grid.py": "import rasterio.crs",
     "pipeline/render.py": "import chronotile.settings, dask.array",
-    "protocols/common/kvp.py": "import chronotile.protocols.wms, pygeoapi",
+    "protocols/common/query/kvp.py": "import chronotile.protocols.wms, pygeoapi",
     "protocols/tiles/routes.py": "import chronotile.protocols.wms.params, chronotile.app, yaml",
     "styling/legend.py": "import pydantic",
 }
@@ -65,7 +66,7 @@ def complaints(lint_imports):
 
 def test_contracts_let_every_layer_do_its_work(lint_imports):
     result = lint_imports(
-        ALLOWED | {"model/grid.py": "", "errors.py": "", "pipeline/render.py": "", "protocols/common/kvp.py": ""}
+        ALLOWED | {"model/grid.py": "", "errors.py": "", "pipeline/render.py": "", "protocols/common/query/kvp.py": ""}
     )
 
     assert result.returncode == 0, result.stdout
@@ -77,14 +78,14 @@ def test_contracts_let_every_layer_do_its_work(lint_imports):
         "- chronotile.extra\n",
         "chronotile.catalog.search -> chronotile.readers.stack",
         "chronotile.catalog.search -> jinja2",
-        "chronotile.encoders.cube -> mapbox_vector_tile",
-        "chronotile.encoders.cube -> tensorstore",
+        "chronotile.encoders.cube_tile.ctc1 -> mapbox_vector_tile",
+        "chronotile.encoders.cube_tile.ctc1 -> tensorstore",
         "chronotile.errors -> chronotile.model",
         "chronotile.model.grid -> rasterio",
         "chronotile.pipeline.render -> chronotile.settings",
         "chronotile.pipeline.render -> dask",
-        "chronotile.protocols.common.kvp -> chronotile.protocols.wms",
-        "chronotile.protocols.common.kvp -> pygeoapi",
+        "chronotile.protocols.common.query.kvp -> chronotile.protocols.wms",
+        "chronotile.protocols.common.query.kvp -> pygeoapi",
         "chronotile.protocols.tiles.routes -> chronotile.app",
         "chronotile.protocols.tiles.routes -> chronotile.protocols.wms.params",
         "chronotile.protocols.tiles.routes -> yaml",

@@ -5,7 +5,7 @@ from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
 from chronotile.app import create_app
-from chronotile.ingest.demo import DemoPlan, make_demo
+from chronotile.demo import DemoPlan, make_demo
 from chronotile.protocols.common.operations import example_address
 from chronotile.settings import Settings
 

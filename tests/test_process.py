@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.process import server_options
+from chronotile.process_setup import server_options
 from chronotile.protocols.common.endpoint import RETRY_AFTER_S
 from tests.running import PATIENCE_S
 
 HOLES = """
 import resource
 from pathlib import Path
-from chronotile.process import give_back_freed_memory, keep_freed_memory, share_one_heap
+from chronotile.process_setup import give_back_freed_memory, keep_freed_memory, share_one_heap
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
@@ -40,7 +40,7 @@ def test_memory_freed_between_what_is_in_use_goes_back_to_the_system():
 SET_ASIDE = """
 import gc
 import weakref
-from chronotile.process import set_aside_what_stays
+from chronotile.process_setup import set_aside_what_stays
 
 class Node:
     pass
@@ -74,7 +74,7 @@ def test_what_stays_is_not_gone_through_again_and_garbage_is_still_found():
 HANGING = """
 import logging
 import threading
-from chronotile.process import end_within
+from chronotile.process_setup import end_within
 
 logging.basicConfig(format="%(message)s")
 threading.Thread(target=threading.Event().wait).start()
@@ -93,7 +93,7 @@ def test_a_process_whose_threads_hang_ends_all_the_same_and_says_so():
 
 SWALLOWED = """
 import gc, signal
-from chronotile.process import end_well_when_stopped, leave_if_told
+from chronotile.process_setup import end_well_when_stopped, leave_if_told
 end_well_when_stopped()
 leave_if_told()
 gc.callbacks.append(lambda *_: (gc.callbacks.clear(), signal.raise_signal(signal.SIGTERM)))
@@ -116,7 +116,7 @@ from pathlib import Path
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from chronotile.process import leave_hanging_threads
+from chronotile.process_setup import leave_hanging_threads
 
 folder = tempfile.TemporaryDirectory()
 print(folder.name)

@@ -10,7 +10,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from chronotile.app import create_app
-from chronotile.ingest.demo import DemoPlan, make_demo
+from chronotile.demo import DemoPlan, make_demo
 from chronotile.settings import Settings
 
 ROOT = Path(__file__).parents[1]

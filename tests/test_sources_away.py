@@ -18,10 +18,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from chronotile.app import application, open_configured
-from chronotile.ingest.check import check_archive
-from chronotile.ingest.finding_log import FindingLog
-from chronotile.readers import elsewhere, remote_files
-from chronotile.readers.raster_pool import shared_pool
+from chronotile.archive.check import check_archive
+from chronotile.archive.finding_log import FindingLog
+from chronotile.readers.raster.pool import shared_pool
+from chronotile.readers.remote import files as remote_files
+from chronotile.readers.remote import sources as elsewhere
 from chronotile.settings import Settings
 from chronotile.upkeep import Upkeep
 from tests.faulty_source import Fault, faulty_source
@@ -448,7 +449,7 @@ def test_check_finds_a_source_that_is_away(source, configure):
 def test_check_finds_a_source_that_goes_away_meanwhile(source, configure, monkeypatch, fault):
     archive = open_configured(Settings(config=configure()))
     break_(source, fault)
-    monkeypatch.setattr("chronotile.ingest.check.OPENING_S", 0.2)
+    monkeypatch.setattr("chronotile.archive.check.OPENING_S", 0.2)
 
     findings = [each for each in check_archive(archive) if each.severity == "error"]
 

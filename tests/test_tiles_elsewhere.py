@@ -4,8 +4,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import create_app
-from chronotile.readers import remote_files
-from chronotile.readers.raster_pool import shared_pool
+from chronotile.readers.raster.pool import shared_pool
+from chronotile.readers.remote import files as remote_files
 from chronotile.settings import Settings
 from tests.faulty_source import Fault, faulty_source
 from tests.readers.remote_scenes import OTHER, SCENE, write_here

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -11,10 +12,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import application, create_app, open_configured
-from chronotile.ingest.finding_log import FindingLog
-from chronotile.ingest.optimise.options import Options
-from chronotile.ingest.optimise.run import optimise
-from chronotile.pipeline.looks import Looks
+from chronotile.archive.finding_log import FindingLog
+from chronotile.encoders.file_parts import FileParts
+from chronotile.encoders.scratch import ScratchFile
+from chronotile.optimise.options import Options
+from chronotile.optimise.run import optimise
+from chronotile.pipeline.bounded_wait import Looks
+from chronotile.pipeline.scratch_cache import ScratchCache
 from chronotile.protocols.ops.routes import STALE
 from chronotile.settings import Settings
 from chronotile.upkeep import NOT_RELOADED, Upkeep
@@ -114,6 +118,31 @@ def test_documents_tell_what_is_known_while_a_store_hangs(client_of_a_store_that
 
     assert [answer.status_code for answer in answers] == [200] * 3
     assert not [answer.text for answer in answers if "ServiceExceptionReport" in answer.text]
+
+
+class Followed(FileParts):
+    """A file that says when it is removed."""
+
+    def __init__(self, parts):
+        super().__init__(parts)
+        self.removed = threading.Event()
+
+    def close(self):
+        super().close()
+        self.removed.set()
+
+
+def test_files_kept_for_parts_go_though_nobody_requests_anything(configuration, monkeypatch):
+    monkeypatch.setattr("chronotile.upkeep.SETTLED_S", 0)
+    settings, seconds = Settings(config=configuration, watch_s=0), count()
+    archive = open_configured(settings)
+    files = ScratchCache(unused_s=0.5, clock=lambda: next(seconds))
+    services = replace(archive.services, caches=replace(archive.services.caches, files=files))
+    upkeep = Upkeep(replace(archive, services=services), settings)
+    body = Followed([ScratchFile(0)])
+    files.keep("file", body).close()
+    with TestClient(application(services, upkeep=upkeep)):
+        assert body.removed.wait(PATIENCE_S)
 
 
 def test_body_that_came_before_an_append_is_answered_after_it(client, append, tifs):

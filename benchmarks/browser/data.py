@@ -6,7 +6,7 @@ from pathlib import Path
 from pyproj import Transformer
 
 from benchmarks.data.season import EPSG, NORTH, RESOLUTION_M, SIDE, WEST, days, make_season
-from chronotile.ingest.demo.archive import make_demo
+from chronotile.demo.archive import make_demo
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
 SEASON_ZOOM = 13

@@ -13,8 +13,8 @@ from zarr.codecs import ZstdCodec
 from zarr.errors import ZarrUserWarning
 
 from benchmarks.data.field import NODATA, OFFSET, SCALE, Field
-from chronotile.ingest.optimise.options import Options
-from chronotile.ingest.optimise.run import optimise
+from chronotile.optimise.options import Options
+from chronotile.optimise.run import optimise
 
 VARIABLE = "NDVI"
 WEST, NORTH, RESOLUTION = 2.0, 54.0, 1 / 336

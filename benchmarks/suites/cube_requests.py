@@ -21,13 +21,13 @@ from benchmarks.peers import chronotile
 from benchmarks.peers.ground import Ground
 from benchmarks.peers.server import Contender, running
 from benchmarks.suites.options import Options
-from chronotile.ingest.archive import open_archive
+from chronotile.archive.open import open_archive
 from chronotile.model.cube import CubeRequest, CubeTile, Res
 from chronotile.model.request import MapRequest
-from chronotile.model.time import format_instant
-from chronotile.model.time_parsing import parse_time
-from chronotile.pipeline.extract_cube import extract_cube
-from chronotile.pipeline.render_map import render_map
+from chronotile.model.time.instants import format_instant
+from chronotile.model.time.parsing import parse_time
+from chronotile.pipeline.cube_tiles.extract import extract_cube
+from chronotile.pipeline.maps.render import render_map
 from chronotile.pipeline.services import Services, make_caches
 from chronotile.pipeline.tile_ranges import tile_range
 

@@ -13,8 +13,8 @@ from benchmarks.findings import Findings, Row, Told
 from benchmarks.peers import chronotile
 from benchmarks.peers.ground import Ground
 from benchmarks.suites.options import Options
-from chronotile.encoders.mvt import EXTENT, encode_mvt
-from chronotile.encoders.tile_polygons import cut_to_tile
+from chronotile.encoders.vector.mvt import EXTENT, encode_mvt
+from chronotile.encoders.vector.tile_polygons import cut_to_tile
 from chronotile.model.grid import BBox
 
 OURS, THEIRS = "chronotile", "mapbox-vector-tile"

@@ -18,44 +18,41 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chronotile.archive.archive_id import id_of_open
+from chronotile.archive.discovery.discover import Progress
+from chronotile.archive.finding_log import FindingLog
+from chronotile.archive.open import Archive, open_archive, system_clock
 from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
-from chronotile.ingest.archive import Archive, open_archive, system_clock
-from chronotile.ingest.archive_id import id_of_open
-from chronotile.ingest.discover import Progress
-from chronotile.ingest.finding_log import FindingLog
-from chronotile.jobs.bucket import PATIENCE_S, open_bucket
-from chronotile.jobs.desk import JobDesk
 from chronotile.machine import this_machine
 from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.cube_tiles.prebuilt import WrittenCubes
 from chronotile.pipeline.services import Services, Shelf, make_caches
 from chronotile.pipeline.valid_shares import ValidShares
-from chronotile.pipeline.written_cubes import WrittenCubes
-from chronotile.process import (
+from chronotile.process_setup import (
     allow_open_files,
     keep_freed_memory,
     share_one_heap,
 )
 from chronotile.protocols.animations.routes import routes as animation_routes
 from chronotile.protocols.cog.routes import cog_routes
-from chronotile.protocols.common.body_memory import BodyMemory
-from chronotile.protocols.common.cors import CrossOrigin
 from chronotile.protocols.common.endpoint import with_error_caching
-from chronotile.protocols.common.forwarded import Forwarded
-from chronotile.protocols.common.gate import Gate
-from chronotile.protocols.common.guard import Guard
-from chronotile.protocols.common.gzipped import Gzipped
-from chronotile.protocols.common.kept_answers import KeptAnswers
-from chronotile.protocols.common.kept_refusals import KeptRefusals
-from chronotile.protocols.common.problem import problem_response
-from chronotile.protocols.common.request_log import RequestLog
-from chronotile.protocols.common.request_metrics import RequestMetrics
+from chronotile.protocols.common.limits.body_memory import BodyMemory
+from chronotile.protocols.common.limits.gate import Gate
+from chronotile.protocols.common.limits.refusals import KeptRefusals
+from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.state import Gates, ServerState
-from chronotile.protocols.common.unsent import STATE as UNSENT
-from chronotile.protocols.common.unsent import UnsentAnswers
-from chronotile.protocols.common.web_places import WebPlaces
 from chronotile.protocols.cubes.routes import routes as cube_routes
 from chronotile.protocols.landing.routes import landing_routes
 from chronotile.protocols.layers.routes import routes as layer_routes
+from chronotile.protocols.middleware.cors import CrossOrigin
+from chronotile.protocols.middleware.forwarded import Forwarded
+from chronotile.protocols.middleware.guard import Guard
+from chronotile.protocols.middleware.gzip import Gzipped
+from chronotile.protocols.middleware.request_log import RequestLog
+from chronotile.protocols.middleware.request_metrics import RequestMetrics
+from chronotile.protocols.middleware.response_cache import KeptAnswers
+from chronotile.protocols.middleware.unsent import STATE as UNSENT
+from chronotile.protocols.middleware.unsent import UnsentAnswers
 from chronotile.protocols.ogcapi.routes import ogcapi_routes
 from chronotile.protocols.openapi.routes import routes as openapi_routes
 from chronotile.protocols.ops.metrics import StateCollector
@@ -69,16 +66,19 @@ from chronotile.protocols.viewer.files import find_viewer, is_complete
 from chronotile.protocols.viewer.routes import viewer_routes
 from chronotile.protocols.wms.routes import routes as wms_routes
 from chronotile.protocols.wmts.routes import routes as wmts_routes
-from chronotile.readers.block_memory import BlockMemory
+from chronotile.queue.bucket import PATIENCE_S, open_bucket
+from chronotile.queue.service import JobDesk
 from chronotile.readers.cache_sizes import CacheSizes, say_cache_sizes
-from chronotile.readers.elsewhere import OPENING_S, START_S
+from chronotile.readers.disk_cache import KeptFiles
 from chronotile.readers.failing_dates import FailingDates
-from chronotile.readers.kept_blocks import KeptBlocks, say_kept_blocks
-from chronotile.readers.kept_files import KeptFiles
-from chronotile.readers.previews import Previews, current_previews, say_previews
+from chronotile.readers.raster.block_cache import KeptBlocks, say_kept_blocks
+from chronotile.readers.raster.previews import Previews, current_previews, say_previews
+from chronotile.readers.raster.shared_memory import BlockMemory
 from chronotile.readers.records import RecordsInFolder
+from chronotile.readers.remote.sources import OPENING_S, START_S
 from chronotile.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, LogLevel, Settings, load_settings
 from chronotile.upkeep import Upkeep
+from chronotile.web.allowed_prefixes import WebPlaces
 
 log = logging.getLogger(__name__)
 
@@ -382,7 +382,9 @@ async def _http_fault(request: Request, error: Exception) -> Response:
     path = request.scope["path"]
     hint = next((f"; {words}" for root, words in HINTS if path.startswith(root)), "")
     fault: ChronotileError = UnknownPath(f"there is nothing at {path[:200]!r}{hint}")
-    headers = (error.headers if isinstance(error, HTTPException) else None) or {}
+    headers = dict((error.headers if isinstance(error, HTTPException) else None) or {})
+    if "Allow" in headers:
+        headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))  # Starlette's order is that of a set
     if status != fault.status:
         accepted = headers.get("Allow")
         fault = ChronotileError(f"{request.method} is not accepted here{f'; use {accepted}' if accepted else ''}")

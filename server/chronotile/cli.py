@@ -75,8 +75,8 @@ def demo(
 ) -> None:
     """Make the demo archive if it is absent (synthetic, 5 years over Belgium) and serve it with the viewer."""
     with failing_in_one_line():
-        from chronotile.ingest.demo.apart import make_demo_apart  # noqa: PLC0415
-        from chronotile.process import end_well_when_stopped  # noqa: PLC0415
+        from chronotile.demo.apart import make_demo_apart  # noqa: PLC0415
+        from chronotile.process_setup import end_well_when_stopped  # noqa: PLC0415
 
         settings = settings_of(host=host, port=port)
         end_well_when_stopped()
@@ -107,8 +107,8 @@ def serve(
 def check(place: Place = None) -> None:
     """Say what is wrong with a configuration, its styles and its sources, one line a finding; 1 if any is an error."""
     with failing_in_one_line():
-        from chronotile.ingest.check import check_archive  # noqa: PLC0415
-        from chronotile.ingest.describe import finding_lines, summary  # noqa: PLC0415
+        from chronotile.archive.check import check_archive  # noqa: PLC0415
+        from chronotile.archive.describe import finding_lines, summary  # noqa: PLC0415
 
         archive = open_archive(settings_of(config=place), "error")
         findings = [*archive.findings, *check_archive(archive)]
@@ -131,7 +131,7 @@ def audit(
 ) -> None:
     """Compare what is served with its sources as rasterio and xarray read them; exit 1 if any value differs."""
     with failing_in_one_line():
-        from chronotile.ingest.audit import Audit, audit_archive  # noqa: PLC0415
+        from chronotile.archive.audit.audit import Audit, audit_archive  # noqa: PLC0415
 
         archive = open_archive(settings_of(config=place), "error")
         found = Audit(seed=int.from_bytes(os.urandom(4)) if seed is None else seed)
@@ -147,7 +147,7 @@ def audit(
 def layers(place: Place = None) -> None:
     """List the layers with their times, extent and styles."""
     with failing_in_one_line():
-        from chronotile.ingest.describe import archive_lines, left_out_lines  # noqa: PLC0415
+        from chronotile.archive.describe import archive_lines, left_out_lines  # noqa: PLC0415
 
         archive = open_archive(settings_of(config=place), "error")
         for line in archive_lines(archive.services.catalogue):
@@ -236,11 +236,11 @@ def optimise(
         _write_cubes(sources[0], target, layers=layer, spans=(zooms, years), tms=tile_matrix_set, threads=workers)
         return
     with failing_in_one_line():
-        from chronotile.ingest.optimise.conversion import Packing  # noqa: PLC0415
-        from chronotile.ingest.optimise.memory import default_memory, parse_bytes  # noqa: PLC0415
-        from chronotile.ingest.optimise.options import Options, parse_step  # noqa: PLC0415
-        from chronotile.ingest.optimise.run import optimise as write_cube  # noqa: PLC0415
-        from chronotile.process import keep_freed_memory  # noqa: PLC0415
+        from chronotile.optimise.conversion import Packing  # noqa: PLC0415
+        from chronotile.optimise.memory import default_memory, parse_bytes  # noqa: PLC0415
+        from chronotile.optimise.options import Options, parse_step  # noqa: PLC0415
+        from chronotile.optimise.run import optimise as write_cube  # noqa: PLC0415
+        from chronotile.process_setup import keep_freed_memory  # noqa: PLC0415
 
         keep_freed_memory()
         memory_bytes, notes = default_memory(this_machine()) if memory is None else (parse_bytes(memory), ())
@@ -296,8 +296,8 @@ def _write_cubes(
 ) -> None:
     """Write cube tiles of closed years as files."""
     with failing_in_one_line():
-        from chronotile.ingest.cube_files import CubeOptions, parse_span, write_cubes  # noqa: PLC0415
-        from chronotile.process import keep_freed_memory  # noqa: PLC0415
+        from chronotile.optimise.cube_tiles import CubeOptions, parse_span, write_cubes  # noqa: PLC0415
+        from chronotile.process_setup import keep_freed_memory  # noqa: PLC0415
 
         keep_freed_memory()
         options = CubeOptions(
@@ -316,6 +316,6 @@ def _write_cubes(
 
 def main() -> None:
     """Run the command that the command line names, and end the process."""
-    from chronotile.process import run_process  # noqa: PLC0415
+    from chronotile.process_setup import run_process  # noqa: PLC0415
 
     run_process(app)

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+MAX_SHOWN = 60
+"""Characters of a client's text that a message repeats."""
+
 
 class ChronotileError(Exception):
     """Base class; `status` is the default HTTP status, which a protocol's `faults.py` may replace.

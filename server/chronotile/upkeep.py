@@ -11,13 +11,13 @@ from functools import partial
 import anyio
 import anyio.to_thread
 
+from chronotile.archive.changes import changes_line
+from chronotile.archive.finding_log import FindingLog
+from chronotile.archive.open import Archive, grown, has_grown, refreshed, system_clock
 from chronotile.errors import ChronotileError
-from chronotile.ingest.archive import Archive, grown, has_grown, refreshed, system_clock
-from chronotile.ingest.changes import changes_line
-from chronotile.ingest.finding_log import FindingLog
+from chronotile.pipeline.bounded_wait import Looks
 from chronotile.pipeline.failing_dates import failing_dates
-from chronotile.pipeline.looks import Looks
-from chronotile.process import give_back_freed_memory, hang_ups, set_aside_what_stays
+from chronotile.process_setup import give_back_freed_memory, hang_ups, set_aside_what_stays
 from chronotile.protocols.common.state import ServerState
 from chronotile.settings import Settings
 
@@ -88,7 +88,7 @@ class Upkeep:
             await anyio.to_thread.run_sync(self.look, state, limiter=alone, abandon_on_cancel=True)
 
     async def tidy(self, state: ServerState) -> None:
-        """Set aside what stays until the next reload, and give back what caches that evict leave free."""
+        """Set aside what stays until the next reload, drop files that nobody requests, give back freed memory."""
         alone = anyio.CapacityLimiter(1)
         reloads = None
         await anyio.sleep(SETTLED_S)
@@ -96,6 +96,7 @@ class Upkeep:
             if reloads != state.reloads:
                 reloads = state.reloads
                 await anyio.to_thread.run_sync(set_aside_what_stays, limiter=alone)
+            await anyio.to_thread.run_sync(state.services.caches.files.tidy, limiter=alone)
             await anyio.to_thread.run_sync(give_back_freed_memory, limiter=alone)
             await anyio.sleep(TIDIED_EVERY_S)
 

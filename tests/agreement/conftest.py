@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.ingest.archive import open_archive
+from chronotile.archive.open import open_archive
 from tests.agreement.scenes_served import Served
 from tests.scenes import Scene, write_scene
 

@@ -16,9 +16,9 @@ import xarray
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.ingest.archive import open_archive
-from chronotile.ingest.optimise.options import Options
-from chronotile.ingest.optimise.run import optimise
+from chronotile.archive.open import open_archive
+from chronotile.optimise.options import Options
+from chronotile.optimise.run import optimise
 from tests.ctc1 import decode_cube
 
 ROWS, COLUMNS = 6, 8

@@ -13,9 +13,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.ingest.archive import open_archive
-from chronotile.ingest.optimise.options import Options
-from chronotile.ingest.optimise.run import optimise
+from chronotile.archive.open import open_archive
+from chronotile.optimise.options import Options
+from chronotile.optimise.run import optimise
 from tests.agreement.conftest import STYLE
 from tests.agreement.scenes_served import SCENES, Served, Tile, native_tile, sampled
 from tests.ctc1 import Decoded, decode_cube

@@ -12,11 +12,11 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.ingest.archive import open_archive
-from chronotile.ingest.optimise.options import Options
-from chronotile.ingest.optimise.run import optimise
-from chronotile.jobs.desk import JobDesk
+from chronotile.archive.open import open_archive
 from chronotile.model.crs import CRS84, crs_of, transformer
+from chronotile.optimise.options import Options
+from chronotile.optimise.run import optimise
+from chronotile.queue.service import JobDesk
 from tests.scenes import Scene, make_dataset, save_netcdf, write_cogs, write_scene
 
 SCENE = Scene()

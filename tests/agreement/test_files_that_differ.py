@@ -16,9 +16,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.ingest.archive import open_archive, refreshed
-from chronotile.ingest.optimise.options import Options
-from chronotile.ingest.optimise.run import optimise
+from chronotile.archive.open import open_archive, refreshed
+from chronotile.optimise.options import Options
+from chronotile.optimise.run import optimise
 from tests.agreement.conftest import STYLE
 from tests.ctc1 import decode_cube
 

@@ -12,8 +12,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.ingest.archive import open_archive
-from chronotile.jobs.desk import JobDesk
+from chronotile.archive.open import open_archive
+from chronotile.queue.service import JobDesk
 from tests.agreement.test_damaged_dates import BOX, LATITUDE, LONGITUDE, STYLE, tile_of
 from tests.scenes import Scene, make_dataset, save_netcdf, write_tif
 

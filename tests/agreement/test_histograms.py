@@ -9,7 +9,7 @@ from affine import Affine
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.ingest.archive import open_archive
+from chronotile.archive.open import open_archive
 
 SIDE = 11
 HUNDREDTHS = np.add.outer(np.arange(SIDE), np.arange(SIDE)) % 11 * 10

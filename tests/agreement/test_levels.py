@@ -12,11 +12,11 @@ import xarray
 from starlette.testclient import TestClient
 
 from chronotile.app import application
+from chronotile.archive.check import check_archive
+from chronotile.archive.open import Archive, open_archive
 from chronotile.errors import ConfigurationError, InvalidParameter, UnsupportedSource
-from chronotile.ingest.archive import Archive, open_archive
-from chronotile.ingest.check import check_archive
-from chronotile.ingest.optimise.options import Options, parse_step
-from chronotile.ingest.optimise.run import optimise
+from chronotile.optimise.options import Options, parse_step
+from chronotile.optimise.run import optimise
 
 DEPTHS = np.array([0.494, 10.3, 130.666, 1000.0], dtype="float32")
 ROWS, COLUMNS = 4, 5

@@ -9,10 +9,10 @@ import xarray
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.ingest.archive import open_archive
-from chronotile.ingest.audit import Audit, audit_archive
-from chronotile.ingest.optimise.options import Options
-from chronotile.ingest.optimise.run import optimise
+from chronotile.archive.audit.audit import Audit, audit_archive
+from chronotile.archive.open import open_archive
+from chronotile.optimise.options import Options
+from chronotile.optimise.run import optimise
 
 ROWS, COLUMNS = 4, 5
 MISSING = (-32768, 12, 21)

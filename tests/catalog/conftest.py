@@ -13,7 +13,7 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.model.style import Colour, Stop, Style
-from chronotile.model.time import NO_TIME, domain_of_instants
+from chronotile.model.time.instants import NO_TIME, domain_of_instants
 
 SMALLEST = "collections: {c: {source: {kind: cog, href: a.tif}}}\n"
 

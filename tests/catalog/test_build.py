@@ -8,7 +8,7 @@ from chronotile.model.collection import Alias, Composite
 from chronotile.model.grid import BBox
 from chronotile.model.source import Finding
 from chronotile.model.style import Colour, StyleClass
-from chronotile.model.time_parsing import parse_instant
+from chronotile.model.time.parsing import parse_instant
 
 
 def in_collection(text, *, source="{kind: cog, href: a.tif}"):

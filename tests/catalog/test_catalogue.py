@@ -1,10 +1,12 @@
 """Names looked up in the catalogue."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from chronotile.catalog.catalogue import MAX_COMPARED, Catalogue, ServiceInfo
+from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
 from chronotile.errors import UnknownStyle, UnsupportedCrs
 from chronotile.model.crs import crs_of
 from chronotile.model.style import Style
@@ -53,6 +55,16 @@ def test_crs_is_found_under_every_spelling_of_its_code(catalogue, spelled, name)
 def test_crs_that_is_not_offered_is_refused_with_those_that_are(catalogue, text):
     with pytest.raises(UnsupportedCrs, match="EPSG:4326, OGC:CRS84, EPSG:3857"):
         catalogue.offered_crs(text)
+
+
+def test_a_set_of_tile_matrices_goes_before_another_of_which_its_id_is_another_name(catalogue):
+    web = load_tile_matrix_set("WebMercatorQuad", folder=Path())
+    own = replace(web, id="GoogleMapsCompatible", aliases=())
+
+    alone, both = (replace(catalogue, tile_matrix_sets=sets) for sets in ((web,), (web, own)))
+
+    assert alone.tile_matrix_set("GoogleMapsCompatible") is web
+    assert both.tile_matrix_set("GoogleMapsCompatible") is own
 
 
 @pytest.fixture

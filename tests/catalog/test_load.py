@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.catalog.build import source_specs
-from chronotile.catalog.catalogue import Limits
+from chronotile.catalog.catalogue import Contact, Limits, PostalAddress
 from chronotile.catalog.load import configuration_of, load_configuration
 from chronotile.catalog.source_section import RegularTimes
 from chronotile.errors import ConfigurationError
 from chronotile.model.collection import TimeRules
 from chronotile.model.expression import parse_expression
 from chronotile.model.source import Mask
-from chronotile.model.time_parsing import parse_instant
+from chronotile.model.time.parsing import parse_instant
 
 SMALLEST = "collections: {c: {source: {kind: cog, href: a.tif}}}\n"
 
@@ -201,6 +201,19 @@ def test_hosts_and_origins_are_as_browsers_write_them(load):
     assert info.origins == ("https://maps.example.org", "http://a:8080")
 
 
+def test_the_contact_has_a_telephone_and_an_address(load):
+    texts = '{telephone: "+32 2", address: {city: Brussels, postcode: "1000"}}'
+    info = load(in_service(f"contact: {texts}\n  keywords: [vegetation]")).service.info()
+
+    assert info.keywords == ("vegetation",)
+    assert info.contact == Contact(telephone="+32 2", address=PostalAddress(city="Brussels", postcode="1000"))
+
+
+@pytest.mark.parametrize("contact", ["contact: {}", "contact: {address: {}}", "title: T"])
+def test_a_contact_without_any_part_is_empty(load, contact):
+    assert load(in_service(contact)).service.info().contact.is_empty
+
+
 def test_values_come_from_the_environment(load):
     configuration = load(in_service("limits:\n    max_pixels: ${P}"), environment={"P": "9"})
 
@@ -288,8 +301,8 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("titel: T", "service.titel: unknown key; the nearest is title; accepted are title, abstract, url, contact, "
-            "hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, wmts, inspire, viewer"),
+        ("titel: T", "service.titel: unknown key; the nearest is title; accepted are title, abstract, keywords, url, "
+            "contact, hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, wmts, inspire, viewer"),
         ("title: 5", "service.title: a mapping is wanted (key: value), got 5"),
         ("title: {}", "service.title: at least 1 are wanted"),
         ("title: {de: D}", "service.title.de: language 'de' is not one of service.languages (en)"),
@@ -301,14 +314,16 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
             "without port, such as maps.example.org"),
         ("hosts: [a.example:80]", "service.hosts[0]: 'a.example:80' is not a host name; accepted is a name without "
             "port, such as maps.example.org"),
-        ("host: [a.example]", "service.host: unknown key; the nearest is hosts; accepted are title, abstract, url, "
-            "contact, hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, wmts, inspire, viewer"),
+        ("host: [a.example]", "service.host: unknown key; the nearest is hosts; accepted are title, abstract, "
+            "keywords, url, contact, hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, wmts, "
+            "inspire, viewer"),
         *((f"origins: ['{origin}']", f"service.origins[0]: '{origin}' is not a web origin; accepted is http(s)://host "
             "or http(s)://host:port without a path, such as https://maps.example.org")
           for origin in ("*", "null", "a.example", "https://a.example/", "https://a@a.example", "ftp://a.example")),
         ("origins: ['https://a.example', 'https://A.example:443']", "service.origins: https://a.example is listed "
             "twice"),
-        ("contact: {mail: a}", "service.contact.mail: unknown key; the nearest is email; accepted are name, email"),
+        ("contact: {mail: a}", "service.contact.mail: unknown key; the nearest is email; accepted are name, email, "
+            "telephone, address"),
         ("languages: [en, en]", "service.languages: en is listed twice"),
         ("languages: []", "service.languages: at least 1 are wanted"),
         ("paths: {wms: [wms]}", "service.paths.wms[0]: 'wms' is no path; accepted are / and then letters, digits, _ . "

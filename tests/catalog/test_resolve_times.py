@@ -6,15 +6,15 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.catalog.resolve_times import resolve_picture_times, resolve_series_times
+from chronotile.catalog.resolve_times import matching_times, resolve_picture_times, resolve_series_times
 from chronotile.errors import MissingTime, TimeNotAvailable
 from chronotile.model.collection import Layer, TimeRules
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableInfo
-from chronotile.model.time import DEKAD, NO_TIME, domain_of_instants, domain_of_periods
-from chronotile.model.time_parsing import parse_instant, parse_time
+from chronotile.model.time.instants import DEKAD, NO_TIME, domain_of_instants, domain_of_periods
+from chronotile.model.time.parsing import parse_instant, parse_time
 
 NOW = np.datetime64("2020-07-01T12:00", "ns")
 DAYS = np.timedelta64(86_400_000_000_000, "ns")
@@ -116,6 +116,42 @@ def test_an_instant_later_than_tomorrow_is_never_the_default():
     assert picture(layer, None) == (["2020-07-02"], "default")
     assert picture(layer, "current") == (["2020-07-02"], None)
     assert picture(layer, "2099") == (["2099-01-01"], None)
+
+
+@pytest.mark.parametrize("name", ["current", "latest", "now", "PRESENT"])
+@pytest.mark.parametrize(
+    ("start", "days"),
+    [
+        ("2020-06-01", ["2020-06-01", "2020-06-11", "2020-07-02"]),
+        ("2020-06-12", ["2020-07-02"]),
+        ("2020-07-02T10:00:00Z", ["2020-07-02"]),
+        ("..", ["2020-06-01", "2020-06-11", "2020-07-02"]),
+    ],
+)
+def test_an_interval_to_current_ends_with_the_time_that_current_is(name, start, days):
+    layer = make_days("2020-06-01", "2020-06-11", "2020-07-02", "2099-01-01")
+
+    assert picture(layer, f"{start}/{name}") == (days, None)
+    assert picture(layer, name) == (days[-1:], None)
+
+
+def test_an_open_interval_holds_times_that_current_does_not():
+    assert picture(make_days("2020-06-01", "2099-01-01"), "2020-06-01/..") == (["2020-06-01", "2099-01-01"], None)
+
+
+def test_steps_to_current_end_with_it():
+    layer = make_days("1990-01-01", "2020-06-01", "2020-07-02", "2099-01-01", match="nearest", tolerance=40_000 * DAYS)
+
+    days, substitution = picture(layer, "2000-01-01/current/P1Y")
+
+    assert (days, substitution) == (["1990-01-01", "2020-06-01"], "nearest")
+
+
+@pytest.mark.parametrize("resolve", [resolve_picture_times, resolve_series_times, matching_times])
+@pytest.mark.parametrize("text", ["current", "2020/current", "2098/current"])
+def test_a_layer_in_the_future_has_no_current_time(resolve, text):
+    with pytest.raises(MissingTime):
+        resolve(make_days("2098-01-01", "2099-01-01"), parse_time(text), now=NOW)
 
 
 @pytest.mark.parametrize("rules", [{"default": "none"}, {"default": parse_instant("2020-06-02")}])

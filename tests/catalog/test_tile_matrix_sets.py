@@ -90,9 +90,10 @@ def test_a_set_that_skips_a_level_is_not_annex_es(from_file):
     assert from_file(**{**mercator, "tileMatrices": matrices}).well_known_scale_set is None
 
 
-def test_epsg_3857_is_another_name_for_web_mercator():
-    assert named("EPSG:3857") is named("WebMercatorQuad")
-    assert named("WebMercatorQuad").aliases == ("EPSG:3857",)
+@pytest.mark.parametrize("name", ["EPSG:3857", "EPSG:900913", "GoogleMapsCompatible"])
+def test_web_mercator_has_other_names(name):
+    assert named(name) is named("WebMercatorQuad")
+    assert name in named("WebMercatorQuad").aliases
 
 
 def test_a_file_gives_the_set_that_it_holds(from_file):

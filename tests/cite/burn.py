@@ -110,13 +110,26 @@ def _configuration() -> dict[str, Any]:
     def collection(title: str, href: str, themes: Sequence[str], **members: Any) -> dict[str, Any]:
         source = {"kind": "cog", "href": href, **members.pop("source", {})}
         variables = {theme: layer(theme) for theme in themes}
-        return {"title": title, "keywords": ["CITE"], "source": source, **members, "variables": variables}
+        return {
+            "title": title,
+            "abstract": f"Themes of {title}",
+            "keywords": ["CITE"],
+            "source": source,
+            **members,
+            "variables": variables,
+        }
 
     return {
         "service": {
             "title": "OGC's test data for WMS 1.3.0",
             "abstract": "Vectors burnt to rasters",
-            "contact": {"name": "Conformance", "email": "conformance@example.org"},
+            "keywords": ["CITE", "infoMapAccessService"],
+            "contact": {
+                "name": "Conformance",
+                "email": "conformance@example.org",
+                "telephone": "+32 2 555 01 00",
+                "address": {"street": "Wetstraat 1", "city": "Brussels", "postcode": "1000", "country": "Belgium"},
+            },
             "crs": ["CRS:84", "EPSG:4326", "EPSG:3857"],
         },
         "collections": {

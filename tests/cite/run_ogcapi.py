@@ -25,11 +25,11 @@ from lxml import etree
 
 from chronotile.app import application
 from chronotile.catalog.catalogue import Limits
-from chronotile.jobs.blocks import OpenArchive
 from chronotile.jobs.cluster import Cluster
-from chronotile.jobs.desk import JobDesk
 from chronotile.jobs.runner import Runner
+from chronotile.jobs.tasks import OpenArchive
 from chronotile.pipeline.services import Services
+from chronotile.queue.service import JobDesk
 from tests.cite.schema_stand_in import java_options, schema_stand_in
 from tests.places import make_places
 from tests.protocols import served

@@ -7,7 +7,7 @@ import pytest
 from lxml import etree
 
 from chronotile.app import application
-from chronotile.jobs.job import Execution
+from chronotile.model.job import Execution
 from tests.cite.run_ogcapi import (
     Outcome,
     describe,

@@ -9,6 +9,7 @@ import os
 import traceback
 import urllib.request
 from pathlib import Path
+from urllib.parse import quote
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
@@ -24,7 +25,8 @@ from qgis.core import (
     QgsTemporalNavigationObject,
     QgsUnitTypes,
 )
-from qgis.PyQt.QtCore import QDateTime, QEventLoop, QSize, QTimer
+from qgis.PyQt.QtCore import QCoreApplication, QDateTime, QEventLoop, QSize, QTimer
+from qgis.PyQt.QtWidgets import QDockWidget, QTabWidget
 from qgis.utils import iface
 
 BASE = os.environ["CHRONOTILE_BASE"]
@@ -46,6 +48,9 @@ def main() -> dict[str, object]:
             of_wms("DEKADS", match=QgsRasterDataProviderTemporalCapabilities.MatchUsingWholeRange), "whole", days=10
         ),
         "wmts": [shown(of_wmts("DEKADS", time), f"wmts-{time}") for time in ("2020-01-01", "2020-03-01")],
+        "error": refused("DEKADS", "1999-01-01"),
+        "group": shown(of_wms_at("s2", "2020-01"), "group"),
+        "coverage": by_address("DEKADS", "2020-01-01"),
     }
 
 
@@ -82,6 +87,50 @@ def of_wmts(name: str, time: str) -> QgsRasterLayer:
         f"&tileDimensions=Time%3D{time}&tileMatrixSet=WebMercatorQuad&url={BASE}/wmts"
     )
     return emptied_project().addMapLayer(QgsRasterLayer(source, name, "wms"))
+
+
+def of_wms_at(name: str, time: str) -> QgsRasterLayer:
+    """Add a layer by WMS whose every map is of one time."""
+    url = quote(f"{BASE}/wms?TIME={time}", safe="")
+    source = (
+        f"contextualWMSLegend=0&crs=EPSG:3857&dpiMode=7&featureCount=10&format=image/png&layers={name}&styles&url={url}"
+    )
+    return emptied_project().addMapLayer(QgsRasterLayer(source, name, "wms"))
+
+
+def refused(name: str, time: str) -> dict[str, object]:
+    """Look at a map that the server refuses, and at what the panel of messages says of it."""
+    iface.openMessageLog()
+    told = shown(of_wms_at(name, time), "error")
+    panel = iface.mainWindow().findChild(QDockWidget, "MessageLog")
+    tabs = panel.findChild(QTabWidget)
+    (of_service,) = (number for number in range(tabs.count()) if tabs.tabText(number) == "WMS")
+    tabs.setCurrentIndex(of_service)
+    QCoreApplication.processEvents()
+    iface.mainWindow().grab().save(str(FOLDER / "error-window.png"))
+    text = tabs.currentWidget().toPlainText()
+    panel.close()
+    return {**told, "message": text}
+
+
+def by_address(name: str, time: str) -> dict[str, object]:
+    """Add a coverage as the dialogue of rasters does for an address of the web."""
+    address = f"/vsicurl/{BASE}/ogcapi/collections/{name}/coverage?f=GTiff&datetime={time}"
+    emptied_project()
+    layer = iface.addRasterLayer(address, name)
+    extent, width, height = layer.extent(), layer.width(), layer.height()
+    block = layer.dataProvider().block(1, extent, width, height)
+    cells = [
+        [None if block.isNoData(row, column) else block.value(row, column) for column in range(width)]
+        for row in range(height)
+    ]
+    return {
+        **shown(layer, "coverage"),
+        "provider": layer.providerType(),
+        "crs": layer.crs().authid(),
+        "west_north": [extent.xMinimum(), extent.yMaximum()],
+        "cells": cells,
+    }
 
 
 def emptied_project() -> QgsProject:
@@ -148,7 +197,7 @@ def run() -> None:
     """Write what was seen, and end."""
     try:
         (FOLDER / "seen.json").write_text(json.dumps(main()))
-    except BaseException:  # noqa: BLE001 -- whatever it is, the test has to be told of it
+    except BaseException:  # noqa: BLE001 -- the test reports any error
         (FOLDER / "failed.txt").write_text(traceback.format_exc())
     os._exit(0)  # at once: the window would ask whether to save the project
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from chronotile.app import application
-from chronotile.ingest.cube_files import CubeOptions, write_cubes
+from chronotile.optimise.cube_tiles import CubeOptions, write_cubes
 from tests.ctc1 import decode_cube
 from tests.protocols import served
 from tests.protocols.listening import listening

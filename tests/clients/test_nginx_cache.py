@@ -15,7 +15,8 @@ import pytest
 
 from chronotile.app import application
 from chronotile.catalog.catalogue import ServiceInfo
-from chronotile.jobs.desk import JobDesk
+from chronotile.protocols.middleware import forwarded
+from chronotile.queue.service import JobDesk
 from tests.clients.test_nginx import listens
 from tests.places import make_places
 from tests.protocols import served
@@ -463,5 +464,5 @@ def test_the_file_names_every_header_that_is_tried():
     named = {line.split()[1].lower() for line in lines if line.strip().startswith("proxy_set_header")}
 
     assert {claim.lower() for claim in CLAIMS} <= named
-    own = (Path(application.__code__.co_filename).parent / "protocols" / "common" / "forwarded.py").read_text()
+    own = Path(forwarded.__file__).read_text()
     assert {word for word in own.split('"') if word.startswith("x-") and " " not in word} <= named

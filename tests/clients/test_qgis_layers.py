@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from chronotile.app import application
-from chronotile.model.time import DEKAD, domain_of_instants, step_instants
+from chronotile.model.time.instants import DEKAD, domain_of_instants, step_instants
 from tests.protocols import served
 from tests.protocols.listening import listening
 

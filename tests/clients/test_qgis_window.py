@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from chronotile.app import application
-from chronotile.model.time import DEKAD, domain_of_instants, step_instants
+from chronotile.model.time.instants import DEKAD, domain_of_instants, step_instants
 from tests.protocols import served
 from tests.protocols.listening import listening
 
@@ -38,7 +38,8 @@ def seen(tmp_path_factory):
         served.make_layer(name, variable=served.make_variable(name, times=domain_of_instants(instants)))
         for name, instants in times.items()
     ]
-    with listening(application(served.make_services(served.make_collection(*layers)))) as url:
+    services = served.make_services(served.make_collection(*layers), now=IRREGULAR[-1] + DAY)
+    with listening(application(services)) as url:
         environment = {
             "PATH": "/usr/bin:/bin",
             "TZ": "UTC",
@@ -103,6 +104,37 @@ def test_wmts_by_its_bare_address_shows_the_time(seen):
 
     assert (january["valid"], march["valid"]) == (True, True)
     assert shown_times([january["picture"], march["picture"]]) == newest(DEKADS, DEKADS[[0, 6]] + DAY)
+
+
+def test_the_panel_of_messages_has_the_text_of_an_exception(seen):
+    told = seen["error"]
+
+    assert told["valid"]
+    assert (greys(told["picture"]) == BLANK).all()
+    assert "layer DEKADS has no data at the time asked for; the nearest is 2020-01-01T00:00:00Z" in told["message"]
+    assert "Bad Request" not in told["message"]
+
+
+def test_a_group_is_drawn_as_its_uppermost_layer_where_that_covers_the_others(seen):
+    """The newest times of January: the numbers of the irregular layer, the upper one, by its own count."""
+    first, group = seen["irregular"]["frames"][0]["picture"], seen["group"]["picture"]
+
+    assert seen["group"]["valid"]
+    (_none, ahead) = shown_times([first, group])
+    in_january = np.searchsorted(IRREGULAR, np.datetime64("2020-02-01", "ns")) - 1
+    assert ahead == 40 * in_january % 250
+
+
+def test_a_coverage_opens_by_its_address(seen):
+    told = seen["coverage"]
+
+    y, x = np.mgrid[:300, :400]
+    expected = served.number_at(y, x, 0)
+    cells = np.array([[served.NODATA if value is None else value for value in row] for row in told["cells"]])
+    assert (told["valid"], told["provider"], told["crs"]) == (True, "gdal", "EPSG:32631")
+    assert told["west_north"] == [served.BELGIUM_31N.transform.c, served.BELGIUM_31N.transform.f]
+    np.testing.assert_array_equal(cells, expected)
+    assert len(np.unique(greys(told["picture"]))) > 50
 
 
 @pytest.mark.parametrize("how", ["dekads", "irregular", "starts", "whole"])

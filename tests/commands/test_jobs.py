@@ -7,11 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 from chronotile.cli import app
-from chronotile.jobs.attendance import Attendance
-from chronotile.jobs.blocks import make_folders
-from chronotile.jobs.engine import FILE, open_engine
-from chronotile.jobs.job import Execution, JobFault, Result
-from chronotile.jobs.table import JobTable
+from chronotile.model.job import Execution, JobFault, Result
+from chronotile.queue.database import FILE, open_engine
+from chronotile.queue.heartbeat import Attendance
+from chronotile.queue.job_folder import make_folders
+from chronotile.queue.table import JobTable
 
 
 @pytest.fixture

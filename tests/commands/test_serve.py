@@ -8,11 +8,11 @@ import pytest
 SERVING_IN_A_TERMINAL = """
 import sys, threading
 from pathlib import Path
-from chronotile import process
+from chronotile import process_setup
 from chronotile.commands.serve import run_server
 from chronotile.settings import Settings
 
-done, start, tell = [], threading.Thread.start, process._tell_allocator
+done, start, tell = [], threading.Thread.start, process_setup._tell_allocator
 
 def noted_start(thread):
     done.append("thread")
@@ -22,12 +22,12 @@ def noted_tell(function, *numbers):
     done.append((function, *numbers))
     tell(function, *numbers)
 
-threading.Thread.start, process._tell_allocator = noted_start, noted_tell
+threading.Thread.start, process_setup._tell_allocator = noted_start, noted_tell
 sys.stderr.isatty = lambda: True
 try:
     run_server(Settings(config=Path("missing.yaml"), port=0))
 except Exception:
-    print("thread" in done, done[0] == ("mallopt", process.M_ARENA_MAX, 1))
+    print("thread" in done, done[0] == ("mallopt", process_setup.M_ARENA_MAX, 1))
 """
 
 

@@ -12,7 +12,7 @@ from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid, NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.style import Style, StyleClass
-from chronotile.model.time import TimeDomain
+from chronotile.model.time.instants import TimeDomain
 from tests.protocols.served import STEPS, days_of, make_collection, make_layer, make_variable
 
 DEKADS = days_of("2020-06-01", "2020-06-11", "2020-06-21")

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.encoders.csv_series import encode_series_csv
 from chronotile.encoders.instants import JSON_OPTIONS, format_instants, json_instants
-from chronotile.encoders.json_series import encode_series_json
+from chronotile.encoders.series.csv_point import encode_series_csv
+from chronotile.encoders.series.json_point import encode_series_json
 from chronotile.model.raster import Encoding
-from chronotile.model.series import Series
-from chronotile.model.time import format_instant
+from chronotile.model.series.series import Series
+from chronotile.model.time.instants import format_instant
 
 DAYS = ["2020-06-01", "2020-06-11T10:50:00", "2020-06-21T00:00:00.25"]
 

@@ -11,17 +11,17 @@ import pytest
 import xarray as xr
 from covjson_pydantic.coverage import CoverageCollection
 
-from chronotile.encoders.covjson_series import encode_series_covjson
-from chronotile.encoders.csv_places import encode_places_csv
-from chronotile.encoders.geojson_series import encode_series_geojson, encode_series_ndjson
-from chronotile.encoders.json_area_series import encode_area_series_json
-from chronotile.encoders.netcdf_series import encode_series_netcdf
-from chronotile.encoders.parquet_series import encode_series_parquet
-from chronotile.encoders.place_series import Credits, table_of_areas, table_of_point
-from chronotile.model.area import Area
+from chronotile.encoders.series.covjson import encode_series_covjson
+from chronotile.encoders.series.csv_places import encode_places_csv
+from chronotile.encoders.series.geojson import encode_series_geojson, encode_series_ndjson
+from chronotile.encoders.series.json_areas import encode_area_series_json
+from chronotile.encoders.series.netcdf import encode_series_netcdf
+from chronotile.encoders.series.parquet import encode_series_parquet
+from chronotile.encoders.series.table import Credits, table_of_areas, table_of_point
 from chronotile.model.crs import CRS84, crs_of, transformer
+from chronotile.model.geometry.area import Area
 from chronotile.model.raster import Encoding
-from chronotile.model.series import AreaSeries, AreasSeries, Series
+from chronotile.model.series.series import AreaSeries, AreasSeries, Series
 
 TIMES = np.array(["2020-06-01", "2020-06-11", "2020-06-21"], dtype="datetime64[ns]")
 TEXTS = ["2020-06-01T00:00:00Z", "2020-06-11T00:00:00Z", "2020-06-21T00:00:00Z"]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from chronotile.jobs import engine as databases
-from chronotile.jobs.engine import open_engine
-from chronotile.jobs.table import JobTable
+from chronotile.queue import database as databases
+from chronotile.queue.database import open_engine
+from chronotile.queue.table import JobTable
 from tests.postgresql import serving_postgresql
 from tests.running import PATIENCE_S
 

@@ -5,13 +5,13 @@ import time
 import pytest
 
 from chronotile.errors import UnknownPath
-from chronotile.jobs.attendance import nobody_here
-from chronotile.jobs.callbacks import Callbacks
-from chronotile.jobs.desk import JobDesk
-from chronotile.jobs.engine import FILE, open_engine
-from chronotile.jobs.job import Execution, Result, Subscriber
-from chronotile.jobs.retention import forget_ended
-from chronotile.jobs.table import JobTable
+from chronotile.model.job import Execution, Result, Subscriber
+from chronotile.queue.database import FILE, open_engine
+from chronotile.queue.heartbeat import nobody_here
+from chronotile.queue.outbox import Callbacks
+from chronotile.queue.retention import forget_ended
+from chronotile.queue.service import JobDesk
+from chronotile.queue.table import JobTable
 from tests.jobs.old_tables import IDS, STATUSES, make_old_tables
 
 ECHO = Execution(process="echo", inputs={"string": "a"})

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chronotile.jobs.attendance import GONE_S, nobody_here
-from chronotile.jobs.job import Execution
+from chronotile.model.job import Execution
+from chronotile.queue.heartbeat import GONE_S, nobody_here
 
 ECHO = Execution(process="echo", inputs={})
 

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chronotile.errors import SourceUnavailable
-from chronotile.jobs.blocks import DONE, PIECES, READ_FILES, RESULTS, ReadFiles, clear, keep_done, keep_plan, kept_plan
-from chronotile.jobs.process import Plan
+from chronotile.jobs.tasks import DONE, READ_FILES, ReadFiles, keep_done, keep_plan, kept_plan
+from chronotile.processes.process import Plan
+from chronotile.queue.job_folder import PIECES, RESULTS, clear
 
 PLAN = Plan(blocks=[{"row": row} for row in range(1000)], seconds=0, shared={"times": []})
 

@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from chronotile.errors import ClientGone, ConfigurationError, SourceUnavailable
-from chronotile.jobs import bucket as module
-from chronotile.jobs.bucket import PART_BYTES, Bucket
+from chronotile.queue import bucket as module
+from chronotile.queue.bucket import PART_BYTES, Bucket
 from tests.running import PATIENCE_S
 from tests.s3 import ACCESS_KEY, REGION, SECRET, Server
 

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from chronotile.jobs.callbacks import EVERY_S, Callbacks
-from chronotile.jobs.engine import open_engine
-from chronotile.jobs.job import Callback, Execution, JobFault, Subscriber
+from chronotile.model.job import Callback, Execution, JobFault, Subscriber
+from chronotile.queue.database import open_engine
+from chronotile.queue.outbox import EVERY_S, Callbacks
 
 BASE = "https://maps.example.org"
 URLS = {status: f"https://example.org/{status}" for status in ("running", "successful", "failed")}

@@ -6,11 +6,11 @@ from contextlib import closing
 import pytest
 
 from chronotile.errors import ServerBusy, SourceUnavailable, UnknownPath
-from chronotile.jobs import engine
-from chronotile.jobs.attendance import nobody_here
-from chronotile.jobs.blocks import make_folders
-from chronotile.jobs.desk import JobDesk
-from chronotile.jobs.job import Execution
+from chronotile.model.job import Execution
+from chronotile.queue import database as engine
+from chronotile.queue.heartbeat import nobody_here
+from chronotile.queue.job_folder import make_folders
+from chronotile.queue.service import JobDesk
 
 ECHO = Execution(process="echo", inputs={"string": "a"})
 

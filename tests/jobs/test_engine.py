@@ -9,11 +9,11 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from chronotile.errors import ConfigurationError, SourceUnavailable, StorageFull
-from chronotile.jobs import engine as databases
-from chronotile.jobs.engine import FILE, hold, open_engine, reading, writing
-from chronotile.jobs.job import Execution
-from chronotile.jobs.schema import METADATA
-from chronotile.jobs.table import JobTable
+from chronotile.model.job import Execution
+from chronotile.queue import database as databases
+from chronotile.queue.database import FILE, hold, open_engine, reading, writing
+from chronotile.queue.schema import METADATA
+from chronotile.queue.table import JobTable
 from tests.postgresql import serving_postgresql
 from tests.running import PATIENCE_S
 

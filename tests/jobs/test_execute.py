@@ -3,8 +3,8 @@
 import pytest
 
 from chronotile.errors import InvalidParameter, LimitExceeded, UnknownPath
-from chronotile.jobs.execute import execute
-from chronotile.jobs.job import Execution
+from chronotile.model.job import Execution
+from chronotile.processes.execute import execute
 from tests.protocols import served
 
 

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from chronotile.errors import ClientGone, SourceUnavailable, StorageFull
-from chronotile.jobs.faults import FORBIDDEN, fault_of, storing_results
+from chronotile.queue.faults import FORBIDDEN, fault_of, storing_results
 
 
 def test_a_job_that_nobody_waits_for_has_words_for_it_though_http_has_none():

@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import inspect, text
 
 from chronotile.errors import SourceUnavailable
-from chronotile.jobs.callbacks import Callbacks
-from chronotile.jobs.engine import open_engine, reading, writing
-from chronotile.jobs.job import Execution, Result
-from chronotile.jobs.migrate import OPEN_BEFORE
-from chronotile.jobs.schema import JOBS, SCHEMA, VERSION
-from chronotile.jobs.stores import open_stores
-from chronotile.jobs.table import JobTable
+from chronotile.model.job import Execution, Result
+from chronotile.queue.database import open_engine, reading, writing
+from chronotile.queue.migrate import OPEN_BEFORE
+from chronotile.queue.outbox import Callbacks
+from chronotile.queue.schema import JOBS, SCHEMA, VERSION
+from chronotile.queue.stores import open_stores
+from chronotile.queue.table import JobTable
 from tests.jobs.old_tables import CREATED, EXECUTION, IDS, STATUSES, URL, make_old_tables
 
 ECHO = Execution(process="echo", inputs={"string": "new"})
@@ -160,7 +160,7 @@ def test_a_migration_that_fails_leaves_all_as_it_was(old, monkeypatch):
         raise SourceUnavailable("killed")
 
     before = inspect(old).get_table_names()
-    monkeypatch.setattr("chronotile.jobs.migrate._end_open_jobs", fail)
+    monkeypatch.setattr("chronotile.queue.migrate._end_open_jobs", fail)
     with pytest.raises(SourceUnavailable):
         JobTable(old, archive="a")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chronotile.ingest.demo.archive import CONFIGURATION
+from chronotile.demo.archive import CONFIGURATION
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "jobs.md").read_text(encoding="utf-8")

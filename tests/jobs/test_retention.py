@@ -5,12 +5,12 @@ import os
 import pytest
 
 from chronotile.errors import SourceUnavailable, UnknownPath
-from chronotile.jobs import retention
-from chronotile.jobs.blocks import ASIDE, PIECES, RESULTS, clear, make_folders
-from chronotile.jobs.bucket import Bucket
-from chronotile.jobs.job import Execution
-from chronotile.jobs.retention import forget_ended
-from chronotile.jobs.table import new_id
+from chronotile.model.job import Execution
+from chronotile.queue import retention
+from chronotile.queue.bucket import Bucket
+from chronotile.queue.job_folder import ASIDE, PIECES, RESULTS, clear, make_folders
+from chronotile.queue.retention import forget_ended
+from chronotile.queue.table import new_id
 from tests.running import PATIENCE_S
 from tests.s3 import Server
 

@@ -13,15 +13,15 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import create_app, open_configured
+from chronotile.archive.open import refreshed, system_clock
 from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable
-from chronotile.ingest.archive import refreshed, system_clock
-from chronotile.jobs.execute import execute
-from chronotile.jobs.job import Execution
-from chronotile.jobs.processes import process_of
+from chronotile.model.job import Execution
 from chronotile.pipeline.services import Shelf
+from chronotile.processes.execute import execute
+from chronotile.processes.registry import process_of
 from chronotile.settings import Settings
-from tests.ingest.optimise.conftest import numbers_of
 from tests.jobs.processes.doing import blocks_of, plan_of, work_in
+from tests.optimise.conftest import numbers_of
 from tests.protocols import served
 from tests.running import PATIENCE_S
 from tests.scenes import Scene, write_cogs

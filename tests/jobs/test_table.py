@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import select, update
 
 from chronotile.errors import ConfigurationError, ServerBusy, UnknownPath
-from chronotile.jobs.engine import open_engine, reading, writing
-from chronotile.jobs.job import Execution, JobFault, Result
-from chronotile.jobs.schema import CLIENTS, SCHEMA, VERSION
-from chronotile.jobs.table import JobTable, new_id
+from chronotile.model.job import Execution, JobFault, Result
+from chronotile.queue.database import open_engine, reading, writing
+from chronotile.queue.schema import CLIENTS, SCHEMA, VERSION
+from chronotile.queue.table import JobTable, new_id
 
 ECHO = Execution(process="echo", inputs={"string": "a"}, outputs={"string": {}}, response="document")
 FAULT = JobFault(type="about:blank", title="Source unavailable", detail="the file is gone", status=503)

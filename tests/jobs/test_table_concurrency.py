@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chronotile.errors import ServerBusy
-from chronotile.jobs.job import Execution, Result
+from chronotile.model.job import Execution, Result
 
 THREADS = 8
 JOBS = 50

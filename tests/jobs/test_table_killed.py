@@ -5,16 +5,16 @@ import subprocess
 import sys
 import time
 
-from chronotile.jobs.job import Execution
+from chronotile.model.job import Execution
 from tests.running import until
 
 OWNER = """
 import sys
 from pathlib import Path
 from sqlalchemy import update
-from chronotile.jobs.engine import open_engine, writing
-from chronotile.jobs.schema import JOBS
-from chronotile.jobs.table import JobTable
+from chronotile.queue.database import open_engine, writing
+from chronotile.queue.schema import JOBS
+from chronotile.queue.table import JobTable
 
 url, folder = sys.argv[1:]
 engine = open_engine(url or None, Path(folder))

@@ -7,9 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from chronotile.jobs.engine import open_engine
-from chronotile.jobs.job import ENDED, Execution, JobFault
-from chronotile.jobs.table import JobTable
+from chronotile.model.job import ENDED, Execution, JobFault
+from chronotile.queue.database import open_engine
+from chronotile.queue.table import JobTable
 from tests.jobs.conftest import Clock
 
 LEASE_S = 30

@@ -8,11 +8,11 @@ import time
 import pytest
 
 from chronotile.errors import SourceUnavailable
-from chronotile.jobs.callbacks import Callbacks
-from chronotile.jobs.engine import open_engine
-from chronotile.jobs.job import Execution, Message, Subscriber
-from chronotile.jobs.table import JobTable
-from chronotile.jobs.teller import LEASE_S, OF_A_HOST, WAITS_S, Teller
+from chronotile.model.job import Execution, Message, Subscriber
+from chronotile.queue.database import open_engine
+from chronotile.queue.notifier import LEASE_S, OF_A_HOST, WAITS_S, Teller
+from chronotile.queue.outbox import Callbacks
+from chronotile.queue.table import JobTable
 from tests.jobs.conftest import Clock
 from tests.listener import Answer, listener
 from tests.running import until
@@ -177,10 +177,10 @@ def test_a_table_that_is_away_is_waited_for(make_teller, caplog, engine, tmp_pat
 TELLER = """
 import sys
 from pathlib import Path
-from chronotile.jobs.callbacks import Callbacks
-from chronotile.jobs.engine import open_engine
-from chronotile.jobs.table import JobTable
-from chronotile.jobs.teller import Teller
+from chronotile.queue.outbox import Callbacks
+from chronotile.queue.database import open_engine
+from chronotile.queue.table import JobTable
+from chronotile.queue.notifier import Teller
 from tests.jobs.test_teller import write
 
 engine = open_engine(None, Path(sys.argv[1]))

@@ -7,11 +7,11 @@ import tempfile
 import pytest
 
 from chronotile.errors import SourceUnavailable
-from chronotile.jobs.temporary import TemporaryFolders
+from chronotile.queue.temporary import TemporaryFolders
 
 OTHER = """
 import sys
-from chronotile.jobs.temporary import TemporaryFolders
+from chronotile.queue.temporary import TemporaryFolders
 folder = TemporaryFolders().make()
 (folder / "result.tif").write_text("pixels")
 print(folder, flush=True)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from chronotile.errors import InvalidParameter
-from chronotile.model import repair
-from chronotile.model.repair import repaired, united
+from chronotile.model.geometry import repair
+from chronotile.model.geometry.repair import repaired, united
 
 SQUARE = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)])
 TOO_MANY_RINGS = "too complex: of too many rings one may lie in another, at most 1000000000 steps"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chronotile.model.crs import crs_of
-from chronotile.model.geojson import GeometryRules, area_of, areas_of
+from chronotile.model.geometry.geojson import GeometryRules, area_of, areas_of
 
 pytestmark = pytest.mark.data
 

@@ -9,10 +9,10 @@ from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import IdentifyRequest, MapRequest, Point, SeriesRequest
 from chronotile.model.style import Colour, Style, StyleClass
-from chronotile.model.time_parsing import parse_time
-from chronotile.pipeline.extract_series import extract_series
+from chronotile.model.time.parsing import parse_time
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
-from chronotile.pipeline.render_map import render_map
+from chronotile.pipeline.maps.render import render_map
+from chronotile.pipeline.series.point import extract_series
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of
 

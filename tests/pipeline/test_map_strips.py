@@ -17,14 +17,15 @@ from chronotile.model import raster
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import Backdrop, Colouring, MapRequest
-from chronotile.model.time_parsing import parse_time
-from chronotile.pipeline import answer_memory, map_rasters
+from chronotile.model.time.parsing import parse_time
+from chronotile.pipeline import answer_memory
 from chronotile.pipeline.answer_memory import AnswerMemory
-from chronotile.pipeline.map_memory import ENCODED_BYTES, map_bytes
-from chronotile.pipeline.overlay_maps import overlay_maps
-from chronotile.pipeline.render_map import render_map, resolve_map
+from chronotile.pipeline.maps import rasters as map_rasters
+from chronotile.pipeline.maps.memory import ENCODED_BYTES, map_bytes
+from chronotile.pipeline.maps.overlay import overlay_maps
+from chronotile.pipeline.maps.render import render_map, resolve_map
 from chronotile.pipeline.services import make_caches
-from chronotile.readers import warp_strips
+from chronotile.warp import strips as warp_strips
 from tests.protocols import served
 from tests.running import PATIENCE_S, until
 
@@ -74,6 +75,7 @@ def require_same(monkeypatch, request, services=None):
         "image/png; mode=8bit",
         "image/jpeg",
         "image/webp",
+        "image/gif",
         "image/geotiff",
         "image/tiff",
         "application/x-npy",
@@ -118,7 +120,9 @@ def test_any_colouring_has_the_same_pixels(members, monkeypatch):
     require_same(monkeypatch, request)
 
 
-@pytest.mark.parametrize("format", ["image/png", "image/png; mode=8bit", "image/jpeg", "image/webp", "image/geotiff"])
+@pytest.mark.parametrize(
+    "format", ["image/png", "image/png; mode=8bit", "image/jpeg", "image/webp", "image/gif", "image/geotiff"]
+)
 @pytest.mark.parametrize("time", ["2020-06-11", PERIOD])
 def test_composites_have_the_same_pixels(time, format, monkeypatch):
     services = served.make_services(served.make_collection(served.make_composite()))

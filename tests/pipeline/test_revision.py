@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from chronotile.pipeline import revision
-from chronotile.pipeline.looks import Looks
+from chronotile.pipeline.bounded_wait import Looks
 from chronotile.pipeline.revision import last_layer_revision, layer_revision, look_at_layers
 from chronotile.pipeline.services import KeptRevision
 from tests.protocols import served

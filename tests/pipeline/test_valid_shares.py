@@ -13,9 +13,12 @@ from chronotile.model.grid import BBox
 from chronotile.pipeline import valid_shares as module
 from chronotile.pipeline.valid_share import LayerArea
 from chronotile.pipeline.valid_shares import ValidShares
-from chronotile.readers.elsewhere import Elsewhere
+from chronotile.readers.open import open_source
+from chronotile.readers.remote.sources import Elsewhere
+from tests.looked_at import looked_at
 from tests.protocols import served
 from tests.running import PATIENCE_S
+from tests.scenes import Scene, make_dataset, make_spec, save_zarr
 
 AREA = LayerArea(BBox(4.5, 50.8, 4.7, 50.9), CRS84)
 WHOLE = round(299 / 300, 4)
@@ -152,6 +155,24 @@ def test_another_process_takes_shares_from_the_folder(still, tmp_path):
 
     assert ask(second, services).values == (WHOLE,) * 4
     assert reads_of(services) == read
+
+
+def test_states_of_times_that_were_counted_before_are_found_by_one_look_at_each_file(still, tmp_path):
+    dataset = make_dataset(Scene())
+    store = save_zarr(dataset, tmp_path / "made.zarr", NDVI={"chunks": (dataset.sizes["time"], 16, 16)})
+    services = served.make_services_of(open_source(make_spec("zarr", store)))
+    first, second = (ValidShares(tmp_path / "shares") for _ in range(2))
+    ask(first, services)
+    count_all(first)
+    ask(second, services)
+
+    with looked_at(store) as looks:
+        count_all(second)
+
+    assert ask(second, services).values == ask(first, services).values
+    assert ask(second, services).pending == 0
+    assert looks
+    assert set(looks.values()) == {1}
 
 
 def test_processes_add_to_what_the_others_kept(still, tmp_path):

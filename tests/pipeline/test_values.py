@@ -8,8 +8,8 @@ import rasterio
 
 from chronotile.errors import UnsupportedFormat
 from chronotile.model.grid import BBox, Grid
-from chronotile.pipeline.render_map import render_map
-from tests.pipeline.test_render_map import AREA, UTM, request
+from chronotile.pipeline.maps.render import render_map
+from tests.pipeline.maps.test_render import AREA, UTM, request
 from tests.protocols import served
 
 

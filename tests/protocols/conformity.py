@@ -30,7 +30,7 @@ from schemathesis.specs.openapi.checks import (
 from starlette.types import ASGIApp
 
 from chronotile.app import application
-from chronotile.jobs.desk import JobDesk
+from chronotile.queue.service import JobDesk
 from tests.places import make_places
 from tests.protocols import served
 

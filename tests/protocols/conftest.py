@@ -8,8 +8,8 @@ from lxml import etree
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.jobs.desk import JobDesk
 from chronotile.pipeline.services import Services
+from chronotile.queue.service import JobDesk
 from tests.protocols import served
 from tests.protocols.gml import place_info_schema
 from tests.protocols.listening import listening

@@ -21,7 +21,7 @@ from chronotile.model.places import PlaceSet
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.model.style import Colour, Stop, Style, StyleClass
-from chronotile.model.time import NO_TIME, TimeDomain, domain_of_instants
+from chronotile.model.time.instants import NO_TIME, TimeDomain, domain_of_instants
 from chronotile.pipeline.services import Services
 from chronotile.readers.reader import Reader
 

@@ -10,7 +10,7 @@ from lxml import etree, html
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.catalog.catalogue import Contact, ServiceInfo
+from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
 from chronotile.model.style import Style
 from tests.protocols import served
 
@@ -48,8 +48,10 @@ def services_with(text):
     style = Style(id="steps", title=text, range=(0.0, 250.0), ramp=served.STEPS.ramp)
     told = {"title": {"": text}, "abstract": {"": text}, "keywords": (text,), "attribution": text}
     collection = served.make_collection(served.make_layer(styles=(style,), **told), **told)
-    contact = Contact(name=text, email=text)
-    return served.make_services(collection, service=ServiceInfo(title={"": text}, abstract={"": text}, contact=contact))
+    address = PostalAddress(street=text, city=text, region=text, postcode=text, country=text)
+    contact = Contact(name=text, email=text, telephone=text, address=address)
+    info = ServiceInfo(title={"": text}, abstract={"": text}, keywords=(text,), contact=contact)
+    return served.make_services(collection, service=info)
 
 
 def tags_of(answer):

@@ -11,8 +11,8 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import MapRequest
-from chronotile.pipeline import large_maps
-from chronotile.pipeline.large_maps import QUICK_PIXELS, is_large
+from chronotile.pipeline.maps import large as large_maps
+from chronotile.pipeline.maps.large import QUICK_PIXELS, is_large
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of
 from tests.running import PATIENCE_S, until

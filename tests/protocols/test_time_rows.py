@@ -5,8 +5,8 @@ import pytest
 from lxml import etree
 
 from chronotile.model.collection import TimeRules
-from chronotile.model.time import domain_of_instants, step_instants
-from chronotile.model.time_parsing import parse_period
+from chronotile.model.time.instants import domain_of_instants, step_instants
+from chronotile.model.time.parsing import parse_period
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of
 from tests.protocols.wms.exceptions import fault_of
@@ -37,10 +37,11 @@ WMTS = "{http://www.opengis.net/wmts/1.0}"
 
 
 # Gaps of 5 days, one of 3 and one of 60; their 95th percentile is 35.25, 1.5 times that 52 days and 21 hours.
-IRREGULAR = served.days_of(
+IRREGULAR_DAYS = (
     *("2020-01-01", "2020-01-06", "2020-01-11", "2020-01-14", "2020-01-19", "2020-01-24", "2020-03-24"),
     *("2020-03-29", "2020-04-03", "2020-04-08", "2020-04-13"),
 )
+IRREGULAR = served.days_of(*IRREGULAR_DAYS)
 
 
 def layer_of(name, times, **rules):
@@ -63,8 +64,10 @@ def timed(make_client):
         layer_of("EARLIEST", served.DEKADS, default="earliest"),
         layer_of("ONE", served.days_of("2020-06-11"), match="nearest", tolerance=10_000),
         layer_of("AHEAD", served.days_of("2106-01-01")),
+        layer_of("MISTAKEN", served.days_of("2020-06-11", "2020-06-21", "2106-01-01")),
         layer_of("HOURS", served.days_of("2020-06-20T10:00:00", "2020-06-21T12:30:00")),
         layer_of("IRREGULAR", IRREGULAR),
+        layer_of("IRREGULAR_AND_MISTAKEN", served.days_of(*IRREGULAR_DAYS, "2106-01-01")),
         layer_of("MINUTES", served.days_of(*(f"2020-06-20T10:0{minute}:00" for minute in range(4)))),
         layer_of("EXACT", IRREGULAR, is_always_exact=True),
         layer_of("DAILY", regular("P1D", 5000)),
@@ -158,6 +161,15 @@ def nearest(times):
         pytest.param("IRREGULAR", "2020-03-16T21:00:01Z", INVALID, id="irregular times, beyond tolerance"),
         pytest.param("IRREGULAR", "2019-12-31", INVALID, id="irregular times, before the first"),
         pytest.param("IRREGULAR", "2020-04-14", INVALID, id="irregular times, after the last"),
+        pytest.param(
+            "IRREGULAR_AND_MISTAKEN", "2020-04-14", INVALID, id="irregular times, after the last but a mistake"
+        ),
+        pytest.param(
+            "IRREGULAR_AND_MISTAKEN",
+            "2020-03-16T21:00:01Z",
+            INVALID,
+            id="irregular times with a mistake, beyond tolerance",
+        ),
         pytest.param("IRREGULAR", "2020-02-01/2020-02-29", INVALID, id="irregular times, interval without any"),
         pytest.param("EXACT", "2020-01-13", INVALID, id="irregular times, configured match exact"),
         pytest.param("HOURS", "2020-06-20T12:00:00Z", INVALID, id="two times, which have no step"),
@@ -186,8 +198,9 @@ def nearest(times):
             (200, "2020-06-11T00:00:00Z,2020-06-01T00:00:00Z", None),
             id="interval that ends after an instant",
         ),
+        pytest.param("NDVI", "2020-06-05T00:00:00Z/2020-06-11T00:00:00Z", INVALID, id="frame with its end alone"),
         pytest.param(
-            "NDVI", "2020-06-05T00:00:00Z/2020-06-11T00:00:00Z", at("2020-06-11"), id="interval with its end alone"
+            "NDVI", "2020-06-05T00:01:00Z/2020-06-11T00:00:00Z", at("2020-06-11"), id="interval with its end alone"
         ),
         pytest.param(
             "NDVI", "2020-06-11T00:00:00Z/2020-06-11T00:00:00Z", at("2020-06-11"), id="interval of one instant"
@@ -204,6 +217,7 @@ def nearest(times):
             (200, "2020-06-20T10:00:00Z", None),
             id="frame of a minute",
         ),
+        pytest.param("NDVI", "1590969600000/1591833600000", at("2020-06-01"), id="frame in milliseconds since 1970"),
         pytest.param(
             "MINUTES",
             "2020-06-20T10:00:00Z/2020-06-20T10:02:00Z",
@@ -224,6 +238,16 @@ def nearest(times):
         ),
         pytest.param("NDVI", "current", at("2020-06-21"), id="TIME=current"),
         pytest.param("NDVI", "2020-06-15/current", at("2020-06-21"), id="TIME=a/current"),
+        pytest.param(
+            "MISTAKEN",
+            "2020-06-11/current",
+            (200, "2020-06-21T00:00:00Z,2020-06-11T00:00:00Z", None),
+            id="TIME=a/current, a time in the future",
+        ),
+        pytest.param("MISTAKEN", "current", at("2020-06-21"), id="TIME=current, a time in the future"),
+        pytest.param("MISTAKEN", "2020-06-30/..", at("2106-01-01"), id="open interval, a time in the future"),
+        pytest.param("MISTAKEN", "2020-06-30/current", INVALID, id="TIME=a/current, which begins after it"),
+        pytest.param("AHEAD", "2020-06-11/current", INVALID, id="TIME=a/current where it is not declared"),
         pytest.param("AHEAD", "current", INVALID, id="TIME=current where it is not declared"),
         pytest.param("NDVI,HEIGHT", "2020-06-11", at("2020-06-11"), id="layer without time beside one with time"),
         pytest.param("ONE", "1999", at("2020-06-11", nearest("2020-06-11")), id="layer with one known time"),
@@ -319,12 +343,32 @@ def test_declaration_111_has_dimension_and_extent(timed):
     assert layer.findtext("Extent") == "2020-05-21,2020-06-01,2020-06-11,2020-06-21"
 
 
+@pytest.mark.parametrize("service", ["WMS", "WMTS"])
+@pytest.mark.parametrize(
+    "time",
+    ["2020-06-01,2020-06-11", "1990-01-01/2020-01-01/P1D", "2020-06-01/2020-06-11"],
+    ids=["list", "steps", "interval"],
+)
+def test_capabilities_have_one_default(timed, service, time):
+    answer = timed.get(f"/{service.lower()}?SERVICE={service}&REQUEST=GetCapabilities&TIME={time}")
+
+    assert "InvalidParameterValue" in answer.text
+    assert "must be one time" in answer.text
+
+
+@pytest.mark.parametrize("service", ["WMS", "WMTS"])
+def test_capabilities_of_one_time_are_the_same_however_it_is_written(timed, service):
+    address = f"/{service.lower()}?SERVICE={service}&REQUEST=GetCapabilities&TIME="
+
+    assert timed.get(f"{address}current").content == timed.get(f"{address}NOW").content
+
+
 @pytest.mark.parametrize("layer", ["DAILY", "DEKADS", "NDVI"])
 def test_extent_text_has_no_spaces_and_every_value_is_drawn(timed, draw, layer):
     values = wms_dimension(timed, layer).text
 
     assert not set(values) & set(" \n")
-    assert {draw(layer, value).status_code for value in values.split(",")} == {200}
+    assert {draw(layer, value).headers["Content-Type"] for value in values.split(",")} == {"image/png"}
 
 
 def test_dekads_are_three_interleaved_series_of_months(timed):
@@ -361,6 +405,7 @@ def test_wmts_declaration_has_a_default_that_is_an_instant(timed, layer):
         pytest.param("NDVI", "2020-06-11", 200, "2020-06-11", id="KVP"),
         pytest.param("EARLIEST", "default", 200, "2020-05-21", id="literal default"),
         pytest.param("NDVI", "current", 200, "2020-06-21", id="literal current"),
+        pytest.param("MISTAKEN", "2020-06-15/current", 200, "2020-06-21", id="literal current ends an interval"),
         pytest.param("AHEAD", "current", 400, None, id="literal current where it is not declared"),
         pytest.param("EARLIEST", None, 200, "2020-05-21", id="absent in KVP"),
         pytest.param("UNDATED", None, 200, "2020-06-21", id="absent in KVP, layer without default"),
@@ -429,6 +474,14 @@ def test_all_else_is_exact_between_irregular_times(timed, path):
     found, missing = (timed.get(f"{path}{joined}datetime=2020-01-{day}") for day in (11, 13))
 
     assert (found.status_code, missing.status_code) == (200, 404)
+
+
+def test_a_difference_is_from_a_frame_as_a_map_is_of_one(draw):
+    answer = draw("NDVI", "2020-06-11", DIFFERENCE="2020-05-21T00:00:00Z/2020-06-11T00:00:00Z")
+
+    assert answer.headers["Chronotile-Time"] == (
+        "2020-06-11T00:00:00Z;difference=2020-06-01T00:00:00Z,2020-05-21T00:00:00Z"
+    )
 
 
 def test_a_difference_is_from_the_time_before(draw):

@@ -7,8 +7,8 @@ import pytest
 from pygeoapi.provider.base import ProviderGenericError
 
 from chronotile.errors import ConfigurationError
-from chronotile.ingest.optimise.options import Options
-from chronotile.ingest.optimise.run import optimise
+from chronotile.optimise.options import Options
+from chronotile.optimise.run import optimise
 from chronotile.pygeoapi import CoverageProvider
 from chronotile.pygeoapi.archives import LOOK_S, Archives, opened
 from tests.scenes import Scene, write_cogs

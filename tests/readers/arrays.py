@@ -7,8 +7,8 @@ from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import SourceInfo, VariableInfo
-from chronotile.model.time import NO_TIME
-from chronotile.readers.warp import plan_warp
+from chronotile.model.time.instants import NO_TIME
+from chronotile.warp.plan import plan_warp
 
 
 def make_levels(crs, transform, width, height, *, count=1):

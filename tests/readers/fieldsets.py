@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from chronotile.readers.fields import Field, FieldSet
+from chronotile.readers.cf.fields import Field, FieldSet
 
 
 def make_field(name, dims, numbers, **attrs):

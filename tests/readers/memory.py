@@ -10,8 +10,8 @@ from chronotile.model.expression import parse_expression
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo, VariableSpec
-from chronotile.model.time import NO_TIME, domain_of_instants
-from chronotile.readers.derive import with_derived
+from chronotile.model.time.instants import NO_TIME, domain_of_instants
+from chronotile.readers.derived.derive import with_derived
 from chronotile.readers.reader import read_block
 
 NODATA, CLOUD = 255, 252

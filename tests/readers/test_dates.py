@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.model.time import DAY
+from chronotile.model.time.instants import DAY
 from chronotile.readers.dates import FIRST_YEAR, LAST_YEAR, find_time, time_of_name, time_of_text
 
 days = st.dates(date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31))
@@ -128,3 +128,8 @@ def test_text_as_a_whole_may_be_a_year_or_iso(text, start, end):
 
 def test_text_that_is_no_time_is_none():
     assert time_of_text("spring") is None
+
+
+@pytest.mark.parametrize("text", ["484512345678", "1234567890123", "202006311050"])
+def test_digits_of_files_are_no_milliseconds(text):
+    assert time_of_text(text) is None

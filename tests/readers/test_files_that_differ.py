@@ -11,10 +11,10 @@ from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.model.raster import cell_reasons, pixel_codes, valid_pixels
 from chronotile.model.source import VariableSpec
-from chronotile.readers import raster_survey
 from chronotile.readers.foreign import with_causes
-from chronotile.readers.open_stack import open_raster_stack
-from chronotile.readers.previews import Previews, say_previews
+from chronotile.readers.raster import survey as raster_survey
+from chronotile.readers.raster.open_stack import open_raster_stack
+from chronotile.readers.raster.previews import Previews, say_previews
 from tests.scenes import make_spec
 
 SIDE = 40
@@ -163,7 +163,7 @@ def previews(tmp_path):
 
 @pytest.mark.parametrize("has_previews", [False, True], ids=["made now", "previews"])
 def test_levels_that_no_file_holds_are_made_of_values_of_each_file(tmp_path, previews, has_previews, monkeypatch):
-    monkeypatch.setattr("chronotile.readers.made_levels.SMALLEST_SIDE_PX", 4)
+    monkeypatch.setattr("chronotile.readers.raster.implied_overviews.SMALLEST_SIDE_PX", 4)
     files = [File(scale=0.0001, nodata=0), File(scale=0.0001, offset=-0.1, nodata=0), File(dtype="float32", nodata=-1)]
     paths = write_all(tmp_path, files)
     reader = open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern=PATTERN))
@@ -182,6 +182,31 @@ def test_levels_that_no_file_holds_are_made_of_values_of_each_file(tmp_path, pre
         pixels = reader.read_window("NDVI", index=index, level=level, window=window)
         means = np.nanmean(values_in(path).reshape(5, 8, 5, 8), axis=(1, 3))
         np.testing.assert_allclose(values_of(pixels, info), means, atol=0.00006)  # half a step
+
+
+OF_CLASSES = {"NDVI": VariableSpec(id="NDVI", has_classes=True)}
+
+
+@pytest.mark.parametrize("turn", [1, -1], ids=["in order", "turned round"])
+@pytest.mark.parametrize("name", ["Sentinel-2 before and since 2022", "packed anew each month"])
+def test_scaled_values_under_a_style_of_classes_are_those_of_each_file(tmp_path, name, turn):
+    paths = write_all(tmp_path, STACKS[name][::turn])
+
+    reader = open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern=PATTERN, variables=OF_CLASSES))
+
+    assert_like_files(reader, "NDVI", paths)
+
+
+def test_a_file_that_scales_among_files_of_classes_is_left_out(tmp_path):
+    plain = File(dtype="uint8", nodata=255)
+    paths = write_all(tmp_path, [plain, File(dtype="uint8", scale=0.1, nodata=255), plain])
+
+    reader = open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern=PATTERN, variables=OF_CLASSES))
+
+    assert_like_files(reader, "NDVI", [paths[0], paths[2]])
+    assert [finding.place for finding in reader.info.findings if "classes without a scale" in finding.message] == [
+        paths[1].name
+    ]
 
 
 def test_numbers_of_files_that_do_not_differ_are_handed_out_as_they_lie_there(tmp_path):
@@ -322,7 +347,7 @@ def test_descriptions_that_each_file_has_of_its_own_do_not_count(tmp_path):
 
 
 def test_bands_of_one_file_each_a_date_may_differ(tmp_path):
-    from chronotile.model.time import DEKAD, domain_of_periods
+    from chronotile.model.time.instants import DEKAD, domain_of_periods
 
     path = write(tmp_path / "a.tif", File(names=(None, None, None), scale=0.0001, nodata=0))
     with rasterio.open(path, "r+") as file:

@@ -14,8 +14,8 @@ import rasterio
 import zarr
 from chronotile.readers.cache_sizes import CacheSizes, say_cache_sizes
 from chronotile.readers.library_caches import library_caches
-from chronotile.readers.raster_pool import shared_pool
-from chronotile.readers.zarr_arrays import shared_context
+from chronotile.readers.raster.pool import shared_pool
+from chronotile.readers.zarr.arrays import shared_context
 import tensorstore as ts
 
 folder = Path(sys.argv[1])

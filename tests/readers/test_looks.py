@@ -2,8 +2,8 @@
 
 import pytest
 
-from chronotile.readers.remote_files import Looks
-from chronotile.readers.remote_requests import ObjectState
+from chronotile.readers.remote.files import Looks
+from chronotile.readers.remote.requests import ObjectState
 
 MARKED, UNMARKED = ObjectState(1, 8, '"a"'), ObjectState(0, 8, "")
 

@@ -5,8 +5,8 @@ import tensorstore as ts
 
 from chronotile.errors import UnsupportedSource
 from chronotile.readers.open import open_source
-from chronotile.readers.remote_requests import Away
-from chronotile.readers.zarr_waits import settled
+from chronotile.readers.remote.requests import Away
+from chronotile.readers.zarr.waits import settled
 from tests.scenes import make_spec
 
 REMEDY = "is not supported; use s3:// with credentials of S3, or a server that needs none"

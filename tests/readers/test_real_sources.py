@@ -10,7 +10,7 @@ import xarray
 
 from chronotile.model.grid import Window
 from chronotile.model.source import SourceSpec, VariableSpec
-from chronotile.model.time import DEKAD, domain_of_periods
+from chronotile.model.time.instants import DEKAD, domain_of_periods
 from chronotile.readers.open import open_source
 from chronotile.readers.sample import observed_range
 

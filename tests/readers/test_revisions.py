@@ -1,10 +1,12 @@
 """States of many times: those of each time, found by one look at each file."""
 
+import shutil
 import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import xarray
 import zarr
 
 from chronotile.model.expression import parse_expression
@@ -14,13 +16,24 @@ from chronotile.readers import file_state as looks
 from chronotile.readers.file_state import file_state, one_look
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import GONE, revision_of_times
-from chronotile.readers.zarr_arrays import MAX_SEEN, open_array
-from chronotile.readers.zarr_cube import open_zarr
-from chronotile.readers.zarr_nodes import read_group
-from tests.looked_at import looked_at
+from chronotile.readers.zarr.arrays import MAX_SEEN, open_array
+from chronotile.readers.zarr.metadata import read_group
+from chronotile.readers.zarr.source import open_zarr
+from tests.looked_at import looked_at, settle
 from tests.readers.memory import MemoryReader, derived, random_numbers
 from tests.running import PATIENCE_S
-from tests.scenes import KINDS, Scene, make_dataset, make_spec, save_zarr, write_cogs, write_scene, write_tif
+from tests.scenes import (
+    KINDS,
+    Scene,
+    make_dataset,
+    make_spec,
+    save_netcdf,
+    save_zarr,
+    write_cogs,
+    write_scene,
+    write_tif,
+    write_zarr,
+)
 
 SCENE = Scene(days=tuple(f"2020-01-{day:02}" for day in range(1, 13)))
 INDEXES = [3, 0, 11, 4, 5]
@@ -42,6 +55,7 @@ def two_variables(folder, chunks):
     quality = np.broadcast_to(np.arange(12, dtype="uint8")[:, None, None] * 2, SCENE.cube().shape)
     dataset["QA"] = (("time", "y", "x"), quality.copy(), {"grid_mapping": "spatial_ref"})
     store = save_zarr(dataset, folder / "made.zarr", NDVI={"chunks": chunks}, QA={"chunks": (5, 16, 16)})
+    settle(folder)
     return make_spec("zarr", store)
 
 
@@ -130,8 +144,82 @@ def test_bands_of_one_file_share_its_state(tmp_path):
     assert found == {"ndvi_2019.tif": 1}
 
 
+def test_variables_of_one_netcdf_file_share_its_state(tmp_path):
+    dataset = make_dataset(SCENE)
+    dataset["QA"] = dataset["NDVI"].variable
+    spec = make_spec("netcdf", save_netcdf(dataset, tmp_path / "made.nc"))
+    reader = derived_of(spec, NDVI=VariableSpec(id="NDVI", mask=Mask("QA", (4, 20))))
+
+    with looked_at(tmp_path) as found:
+        revision_of_times(reader, "NDVI", INDEXES)
+
+    assert found == {"made.nc": 1}
+
+
 def derived_times():
     return MemoryReader().add("A", random_numbers(1, times=12), times=SCENE.days).infos["A"].times
+
+
+# Levels.
+
+
+def two_levels(folder, *, time_chunks=(5, 3)):
+    """NDVI and an overview in other chunks along time."""
+    spec = write_zarr(folder, SCENE)
+    for level, chunk in enumerate(time_chunks):
+        dataset = xarray.open_zarr(spec.href, group=str(level), consolidated=False, decode_cf=False).load()
+        dataset["NDVI"].encoding.clear()
+        dataset.to_zarr(
+            spec.href, group=str(level), mode="w", consolidated=False, encoding={"NDVI": {"chunks": (chunk, 16, 16)}}
+        )
+    settle(folder)
+    return spec
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_state_of_times_is_that_of_all_levels(tmp_path, level):
+    spec = two_levels(tmp_path)
+    reader = open_zarr(spec)
+    before = [reader.revision("NDVI", index) for index in range(12)]
+    assert revision_of_times(reader, "NDVI", INDEXES) == one_by_one(reader)
+
+    zarr.open_array(f"{spec.href}/{level}/NDVI", mode="r+")[7, 3, 3] = 1
+
+    after = [reader.revision("NDVI", index) for index in range(12)]
+    chunk = range(5, 10) if level == 0 else range(6, 9)
+    assert [index for index in range(12) if before[index] != after[index]] == list(chunk)
+    assert revision_of_times(reader, "NDVI", INDEXES) == one_by_one(reader)
+
+
+def test_each_folder_of_each_level_is_looked_at_once(tmp_path):
+    reader = open_zarr(two_levels(tmp_path))
+
+    with looked_at(tmp_path) as found:
+        revision_of_times(reader, "NDVI", range(12))
+
+    assert set(found.values()) == {1}
+    assert {path.split("/")[1] for path in found} == {"0", "1"}
+
+
+def test_state_of_a_window_is_that_of_native_cells(tmp_path):
+    spec = two_levels(tmp_path)
+    reader = open_zarr(spec)
+    before = revision_of_times(reader, "NDVI", INDEXES, Window(3, 4, 3, 4))
+
+    zarr.open_array(f"{spec.href}/1/NDVI", mode="r+")[:] = 1
+
+    assert revision_of_times(reader, "NDVI", INDEXES, Window(3, 4, 3, 4)) == before
+
+
+def test_overview_that_is_gone_is_a_state_and_no_failure(tmp_path):
+    spec = two_levels(tmp_path)
+    reader = open_zarr(spec)
+    before = reader.revision("NDVI", 7)
+
+    shutil.rmtree(f"{spec.href}/1")
+
+    after = reader.revision("NDVI", 7)
+    assert after.split(" ") == [before.split(" ")[0], GONE]
 
 
 # Windows.
@@ -161,6 +249,7 @@ def test_chunk_far_down_a_tall_array_is_seen_to_change(tmp_path, version):
     keys = {} if version == 3 else {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
     dataset = make_dataset(tall)
     store = save_zarr(dataset, tmp_path / "tall.zarr", version=version, NDVI={"chunks": (1, 1, 4)} | keys)
+    settle(tmp_path)
     reader = open_zarr(make_spec("zarr", store))
     before = [reader.revision("NDVI", index) for index in (0, 1)]
 

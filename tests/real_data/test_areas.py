@@ -9,10 +9,10 @@ from exactextract.raster import NumPyRasterSource
 from pyproj import Geod
 from rasterio.features import rasterize
 
-from chronotile.model.area import Area
-from chronotile.model.reducer import parse_reducers
+from chronotile.model.geometry.area import Area
 from chronotile.model.request import AreaSeriesRequest
-from chronotile.pipeline.extract_area_series import extract_area_series
+from chronotile.model.series.reducer import parse_reducers
+from chronotile.pipeline.series.areas import extract_area_series
 from tests.real_data.truth import CONFIGURED, SHARED, open_place, raster_truth, xarray_truth
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]

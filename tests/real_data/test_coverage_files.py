@@ -9,7 +9,7 @@ import xarray as xr
 import zarr
 
 from chronotile.model.coverage import CoverageRequest, Trim
-from chronotile.pipeline.deliver_coverage import deliver_coverage
+from chronotile.pipeline.coverage.deliver import deliver_coverage
 from tests.real_data.test_coverages import box_of, part_of, services
 from tests.real_data.test_real_data import archive_at, each_layer
 

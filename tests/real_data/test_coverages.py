@@ -6,7 +6,7 @@ import pytest
 from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox
-from chronotile.pipeline.extract_coverage import extract_coverage
+from chronotile.pipeline.coverage.extract import extract_coverage
 from tests.real_data.test_real_data import archive_at, each_layer
 
 __all__ = ["archive_at"]

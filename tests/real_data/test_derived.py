@@ -9,7 +9,7 @@ from pyproj import Transformer
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.ingest.archive import open_archive, system_clock
+from chronotile.archive.open import open_archive, system_clock
 from tests.real_data.truth import SHARED
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]

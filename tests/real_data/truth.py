@@ -14,7 +14,7 @@ from rasterio.enums import MaskFlags
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.ingest.archive import Archive, open_archive, system_clock
+from chronotile.archive.open import Archive, open_archive, system_clock
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared"

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from chronotile.model.analysis import Curves
+from chronotile.model.series.analysis import Curves
 
 
 def dekads(first_year: int, last_year: int) -> np.ndarray:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.model.analysis import Climatology, Curves
-from chronotile.model.reducer import MEDIAN, parse_reducer
+from chronotile.model.series.analysis import Climatology, Curves
+from chronotile.model.series.reducer import MEDIAN, parse_reducer
 from chronotile.stats.climatology import (
     fill_from_normals,
     find_anomalies,

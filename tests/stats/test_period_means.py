@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.model.analysis import Curves
-from chronotile.model.time_parsing import parse_period
+from chronotile.model.series.analysis import Curves
+from chronotile.model.time.parsing import parse_period
 from chronotile.stats.period_means import period_means, period_starts, periods_of
 from tests.stats.curves import curves, uneven
 

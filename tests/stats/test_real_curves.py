@@ -5,7 +5,7 @@ import pytest
 import rasterio
 import xarray
 
-from chronotile.model.analysis import Analysis, Curves, Phenology
+from chronotile.model.series.analysis import Analysis, Curves, Phenology
 from chronotile.stats.analyse import analyse
 from chronotile.stats.trend import find_trends, groups_of
 from tests.stats.curves import dekads

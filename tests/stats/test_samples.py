@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from chronotile.model.raster import Encoding
-from chronotile.model.reducer import parse_reducers
+from chronotile.model.series.reducer import parse_reducers
 from chronotile.stats import counted
 from chronotile.stats import samples as samples_module
 from chronotile.stats.samples import CellWeights, Samples, reduce_samples

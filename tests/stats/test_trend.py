@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from scipy import stats
 
-from chronotile.model.analysis import Curves
+from chronotile.model.series.analysis import Curves
 from chronotile.stats.trend import find_trends, groups_of, pair_count
 from tests.stats.curves import curves, dekads, of_days, uneven
 

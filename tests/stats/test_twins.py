@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from chronotile.model.analysis import Analysis, Climatology, Curves, Phenology, SavitzkyGolay, Whittaker
+from chronotile.model.series.analysis import Analysis, Climatology, Curves, Phenology, SavitzkyGolay, Whittaker
 from chronotile.stats.analyse import analyse
 from chronotile.stats.climatology import slot_kind
 from chronotile.stats.phenology import LEAST_LENGTH_DAYS

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.model.analysis import Curves, Whittaker
+from chronotile.model.series.analysis import Curves, Whittaker
 from chronotile.stats.whittaker import smooth_whittaker
 from tests.stats.curves import curves, dekads, of_days, uneven
 

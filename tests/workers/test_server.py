@@ -19,9 +19,9 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
-from chronotile.process import end_well_when_stopped, server_options
-from chronotile.protocols.common.gate import Gate
-from chronotile.protocols.common.request_log import RequestLog
+from chronotile.process_setup import end_well_when_stopped, server_options
+from chronotile.protocols.common.limits.gate import Gate
+from chronotile.protocols.middleware.request_log import RequestLog
 from chronotile.workers import server
 
 logging.basicConfig(level="INFO", format="%(levelname)s %(message)s")

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.process import server_options
+from chronotile.process_setup import server_options
 from chronotile.workers.channel import CONNECTION
 from chronotile.workers.worker import Worker
 from tests.running import PATIENCE_S

@@ -24,7 +24,7 @@ from chronotile.model.grid import BBox
 from chronotile.model.places import PlaceSet, PlacesSpec
 from chronotile.model.source import Finding, SourceInfo, SourceKind, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.style import Style
-from chronotile.model.time import DISTANT_PAST, ONE_NS, Instant, TimeDomain, common_times, format_instant
+from chronotile.model.time.instants import DISTANT_PAST, ONE_NS, Instant, TimeDomain, common_times, format_instant
 from chronotile.sections import ID
 from chronotile.yaml_source import listed, nearest, raise_mistakes
 

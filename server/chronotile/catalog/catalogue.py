@@ -17,9 +17,9 @@ from chronotile.errors import (
     UnknownTileMatrixSet,
     UnsupportedCrs,
 )
-from chronotile.model.area import Area
 from chronotile.model.collection import Collection, Layer, LocalisedText, MetadataLink
-from chronotile.model.crs import Crs
+from chronotile.model.crs import CRS84, Crs, epsg_crs_for_maps, is_crs_for_maps_known
+from chronotile.model.geometry.area import Area
 from chronotile.model.places import PlaceSet
 from chronotile.model.request import TILE_FORMATS, TileFormat
 from chronotile.model.style import Style
@@ -40,6 +40,7 @@ _OTHER_CODES = {
     **dict.fromkeys(("EPSG:900913", "EPSG:102100", "ESRI:102100", "EPSG:102113"), "EPSG:3857"),
 }
 """Codes that clients write for others; those of Web Mercator are older than its own."""
+_EPSG_CODE = re.compile(r"EPSG:(\d{4,5})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +59,36 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PostalAddress:
+    """Where letters are sent; any part may be missing."""
+
+    street: str | None = None
+    city: str | None = None
+    region: str | None = None
+    postcode: str | None = None
+    country: str | None = None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The parts that there are, as an envelope has them."""
+        town = " ".join(part for part in (self.postcode, self.city) if part)
+        return tuple(part for part in (self.street, town, self.region, self.country) if part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """Whom users of the service may write to."""
+    """Whom users of the service may write to or call."""
 
     name: str | None = None
     email: str | None = None
+    telephone: str | None = None
+    address: PostalAddress | None = None
+    """`None` where no part of it is configured."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is configured."""
+        return self == Contact()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +118,7 @@ class ServiceInfo:
 
     title: LocalisedText = field(default_factory=lambda: {"": "chronotile"})
     abstract: LocalisedText = field(default_factory=dict)
+    keywords: tuple[str, ...] = ()
     url: str | None = None
     """Public base URL without a slash at the end; `None` takes it from the request."""
     contact: Contact = Contact()
@@ -237,13 +264,16 @@ class Catalogue:
         return tuple(style for style in self.styles.values() if not style.is_categorical)
 
     def tile_matrix_set(self, name: str) -> TileMatrixSet:
-        """Return the tile matrix set of that id or alias.
+        """Return the tile matrix set of that id, or else alias.
 
         Raises:
             UnknownTileMatrixSet: It is not offered.
         """
         for tile_matrix_set in self.tile_matrix_sets:
-            if name in (tile_matrix_set.id, *tile_matrix_set.aliases):
+            if name == tile_matrix_set.id:
+                return tile_matrix_set
+        for tile_matrix_set in self.tile_matrix_sets:
+            if name in tile_matrix_set.aliases:
                 return tile_matrix_set
         offered = ", ".join(tile_matrix_set.id for tile_matrix_set in self.tile_matrix_sets)
         raise UnknownTileMatrixSet(
@@ -258,13 +288,46 @@ class Catalogue:
         Raises:
             UnsupportedCrs: It is unknown or not offered.
         """
-        found = _CRS_CODE.fullmatch(name)
-        code = f"{found['authority']}:{found['code']}".upper() if found else ""
-        for crs in self.crs:
-            if crs.name == _OTHER_CODES.get(code, code):
-                return crs
-        offered = ", ".join(crs.name for crs in self.crs)
-        raise UnsupportedCrs(f"CRS {name[:80]!r} is not offered; accepted are {offered}", locator="crs")
+        crs = self._crs_of_code(_code(name))
+        if crs is None:
+            offered = ", ".join(crs.name for crs in self.crs)
+            raise UnsupportedCrs(f"CRS {name[:80]!r} is not offered; accepted are {offered}", locator="crs")
+        return crs
+
+    def is_crs_for_map_known(self, name: str) -> bool:
+        """Return whether `crs_for_map` answers without PROJ: the code is offered, or was looked up before."""
+        code = _code(name)
+        found = _EPSG_CODE.fullmatch(code)
+        return found is None or self._crs_of_code(code) is not None or is_crs_for_maps_known(int(found[1]))
+
+    def crs_for_map(self, name: str) -> Crs:
+        """Return the CRS of that code if a map can be drawn in it: one that is offered, CRS84 or any other of EPSG.
+
+        One that is not known yet (`is_crs_for_map_known`) is looked up by PROJ: call it in a thread.
+
+        Raises:
+            UnsupportedCrs: It is unknown, or its axes do not point east and north.
+        """
+        code = _code(name)
+        crs = self._crs_of_code(code) or (CRS84 if code == CRS84.name else None)
+        found = _EPSG_CODE.fullmatch(code)
+        if crs is None and found is not None:
+            crs = epsg_crs_for_maps(int(found[1]))
+        if crs is None:
+            offered = ", ".join(crs.name for crs in self.crs)
+            problem = f"CRS {name[:80]!r} is not known, or maps cannot be drawn in it"
+            raise UnsupportedCrs(f"{problem}; use {offered}, or any other code of EPSG with two axes", locator="crs")
+        return crs
+
+    def _crs_of_code(self, code: str) -> Crs | None:
+        return next((crs for crs in self.crs if crs.name == code), None)
+
+
+def _code(name: str) -> str:
+    """The name that a CRS of that code goes by here; nothing where it is no code."""
+    found = _CRS_CODE.fullmatch(name)
+    code = f"{found['authority']}:{found['code']}".upper() if found else ""
+    return _OTHER_CODES.get(code, code)
 
 
 def _known(name: str, known: Names[str]) -> str:

@@ -1,7 +1,7 @@
 """What capabilities say of a layer whose times stand for times of the year, of many years."""
 
 from chronotile.model.collection import LocalisedText
-from chronotile.model.time import ONE_NS, TimeDomain
+from chronotile.model.time.instants import ONE_NS, TimeDomain
 
 KEYWORD = "climatology"
 

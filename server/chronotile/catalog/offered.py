@@ -9,7 +9,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.climatologies import with_keyword
 from chronotile.errors import UnknownCollection, UnknownLayer
 from chronotile.model.collection import Collection, Layer, LocalisedText
-from chronotile.model.time import TimeDomain, TimeSpan, domain_of_bounds
+from chronotile.model.time.instants import TimeDomain, TimeSpan, domain_of_bounds
 
 
 @dataclass(frozen=True, kw_only=True)

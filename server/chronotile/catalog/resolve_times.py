@@ -1,15 +1,15 @@
 """What was asked of time, turned into the times a layer has; the one place where that is decided (DESIGN 2.4)."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from chronotile.errors import MissingTime, TimeNotAvailable
 from chronotile.model.collection import Layer, TimeRules
 from chronotile.model.payload import TimeUsed
-from chronotile.model.time import DAY, Instant, TimeDomain, TimeSelection, TimeSpan, format_instant
-from chronotile.model.time_steps import gap_tolerance
+from chronotile.model.time.instants import DAY, Instant, TimeDomain, TimePart, TimeSelection, TimeSpan, format_instant
+from chronotile.model.time.steps import gap_tolerance
 
 AS_IT_IS = TimeRules(match="exact")
 
@@ -49,7 +49,7 @@ def resolve_picture_times(
             one before it, within `gap_tolerance`.
 
     Raises:
-        MissingTime: None is asked for and the layer has no default.
+        MissingTime: None is asked for and the layer has no default, or `current` and it has no newest time.
         TimeNotAvailable: The layer has nothing at the time asked for and its rules allow no other.
     """
     if len(layer.times) == 0:
@@ -58,7 +58,7 @@ def resolve_picture_times(
         return ResolvedTimes((_newest(layer, now),), is_open=True)
     if selection.keyword in {"absent", "default"}:
         return ResolvedTimes((default_index(layer, now),), "default", is_open=True)
-    resolved = _resolve_parts(layer.times, layer.time_rules, selection, fills_gaps=fills_gaps)
+    resolved = _resolve_parts(layer, layer.time_rules, selection, now=now, fills_gaps=fills_gaps)
     if not resolved.indexes:
         raise time_not_available(layer, selection)
     return resolved
@@ -68,7 +68,7 @@ def resolve_series_times(layer: Layer, selection: TimeSelection, *, now: Instant
     """Return the times of a series: all where none is asked; an interval without any gives an empty series.
 
     Raises:
-        MissingTime: `default` is asked and the layer has none.
+        MissingTime: `default` or `current` is asked and the layer has none.
         TimeNotAvailable: One instant is asked which the layer does not have and its rules allow no other.
     """
     if len(layer.times) == 0:
@@ -76,7 +76,7 @@ def resolve_series_times(layer: Layer, selection: TimeSelection, *, now: Instant
     if selection.keyword == "absent":
         return ResolvedTimes(tuple(range(len(layer.times))), is_open=True)
     if selection.keyword == "parts":
-        resolved = _resolve_parts(layer.times, layer.time_rules, selection)
+        resolved = _resolve_parts(layer, layer.time_rules, selection, now=now)
         if not resolved.indexes and not any(part.is_interval for part in selection.parts):
             raise time_not_available(layer, selection)
         return resolved
@@ -87,14 +87,14 @@ def matching_times(layer: Layer, selection: TimeSelection, *, now: Instant) -> R
     """Return the times that share an instant with what is asked, for lists of what is there; nothing is substituted.
 
     Raises:
-        MissingTime: `default` is asked and the layer has none.
+        MissingTime: `default` or `current` is asked and the layer has none.
     """
     if len(layer.times) == 0:
         return ResolvedTimes(())
     if selection.keyword == "absent":
         return ResolvedTimes(tuple(range(len(layer.times))), is_open=True)
     if selection.keyword == "parts":
-        return _resolve_parts(layer.times, AS_IT_IS, selection)
+        return _resolve_parts(layer, AS_IT_IS, selection, now=now)
     return resolve_picture_times(layer, selection, now=now)
 
 
@@ -149,35 +149,47 @@ def fills_gaps_on_maps(layer: Layer) -> bool:
 
 
 def _resolve_parts(
-    domain: TimeDomain, rules: TimeRules, selection: TimeSelection, *, fills_gaps: bool = False
+    layer: Layer, rules: TimeRules, selection: TimeSelection, *, now: Instant, fills_gaps: bool = False
 ) -> ResolvedTimes:
+    domain = layer.times
     is_selected = np.zeros(len(domain), dtype=bool)
-    missing = list[Instant]()
+    missing = list[tuple[Instant, int]]()
     for part in selection.parts:
-        for span in part.spans():
+        last = _newest(layer, now) if part.ends_at_newest else len(domain) - 1
+        for span in _spans(part, domain.ends[last]):
             found = domain.within(span)
-            is_selected[found.start : found.stop] = True
+            is_selected[found.start : min(found.stop, last + 1)] = True
             if not found and (not part.is_interval or part.period is not None):
-                missing.append(span.start)
-    substitutes = _substitutes(domain, rules, missing, fills_gaps=fills_gaps)
+                missing.append((span.start, last))
+    substitutes = _substitutes(domain, rules, missing, now=now, fills_gaps=fills_gaps)
     is_selected[substitutes] = True
     indexes = tuple(np.flatnonzero(is_selected).tolist())
     return ResolvedTimes(indexes, "nearest" if substitutes else None, is_open=selection.is_open)
 
 
-def _substitutes(domain: TimeDomain, rules: TimeRules, missing: Sequence[Instant], *, fills_gaps: bool) -> list[int]:
-    """The times that are used in place of those the layer does not have, by its rules."""
+def _spans(part: TimePart, end: Instant) -> Iterator[TimeSpan]:
+    """The spans of a part; steps to `current` end with the newest time, at `end`."""
+    return (replace(part, end=end) if part.ends_at_newest and part.period is not None else part).spans()
+
+
+def _substitutes(
+    domain: TimeDomain, rules: TimeRules, missing: Sequence[tuple[Instant, int]], *, now: Instant, fills_gaps: bool
+) -> list[int]:
+    """The times, by the layer's rules, in place of those it does not have, each with the last that may be taken."""
     if not missing or (rules.match == "exact" and (rules.is_always_exact or not fills_gaps)):
         return []
-    # Of all gaps of the layer: once for the many steps of an interval with a period.
-    tolerance = gap_tolerance(domain) if rules.match == "exact" else rules.tolerance
+    newest = domain.at_or_before(now + DAY)
+    if newest is None:
+        newest = -1
+    # Of all gaps of the layer but those before dates that are mistakes, once for all steps of an interval.
+    settled = domain if newest == len(domain) - 1 else domain.at(range(newest + 1))
+    tolerance = gap_tolerance(settled) if rules.match == "exact" else rules.tolerance
     if tolerance is None:
         return []
-    last = len(domain) - 1
     found = []
-    for instant in missing:
+    for instant, last in missing:
         index = domain.nearest(instant) if rules.match == "nearest" else domain.at_or_before(instant)
-        is_in_gap = rules.match != "exact" or index != last
-        if index is not None and is_in_gap and abs(domain.instants[index] - instant) <= tolerance:
+        is_in_gap = rules.match != "exact" or (index is not None and index < newest)
+        if index is not None and index <= last and is_in_gap and abs(domain.instants[index] - instant) <= tolerance:
             found.append(index)
     return found

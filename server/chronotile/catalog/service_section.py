@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from chronotile.catalog.catalogue import Contact, Limits, ServiceInfo
+from chronotile.catalog.catalogue import Contact, Limits, PostalAddress, ServiceInfo
 from chronotile.catalog.kinds import CrsName, Localised, language
 from chronotile.catalog.viewer_section import ViewerSection
 from chronotile.model.collection import MetadataLink
@@ -26,13 +26,42 @@ _FIRST_SEGMENTS = (
 """What the server's own paths begin with (DESIGN 2.4)."""
 
 
+class AddressSection(Section):
+    """Postal address of the contact."""
+
+    street: Text | None = None
+    """Street and number, or post box."""
+    city: Text | None = None
+    """City."""
+    region: Text | None = None
+    """State or province."""
+    postcode: Text | None = None
+    """Postal code."""
+    country: Text | None = None
+    """Country."""
+
+
 class ContactSection(Section):
-    """Whom users may write to."""
+    """Whom users may write to or call."""
 
     name: Text | None = None
     """Person or department."""
     email: Text | None = None
-    """Address."""
+    """E-mail address."""
+    telephone: Text | None = None
+    """Telephone number, such as "+32 2 555 01 00"."""
+    address: AddressSection = AddressSection()
+    """Postal address."""
+
+    def info(self) -> Contact:
+        """Return the contact as the catalogue has it."""
+        address = PostalAddress(**self.address.model_dump())
+        return Contact(
+            name=self.name,
+            email=self.email,
+            telephone=self.telephone,
+            address=None if address == PostalAddress() else address,
+        )
 
 
 def _url_path(path: str) -> str:
@@ -165,10 +194,12 @@ class ServiceSection(Section):
     """Title of the service; otherwise chronotile."""
     abstract: Localised = Field(default_factory=dict)
     """A paragraph about it."""
+    keywords: Annotated[tuple[Text, ...], AfterValidator(unique)] = ()
+    """Keywords of the service as a whole; INSPIRE wants infoMapAccessService of a view service."""
     url: Annotated[Text, AfterValidator(_base_url)] | None = None
     """Public base URL; null takes it from the request."""
     contact: ContactSection = ContactSection()
-    """Whom users may write to."""
+    """Whom users may write to or call."""
     hosts: Annotated[tuple[Annotated[Text, AfterValidator(_host)], ...], AfterValidator(unique)] = ()
     """Further host names under which jobs may be used; the host of `url`, localhost and IP addresses always may."""
     origins: Annotated[tuple[Annotated[Text, AfterValidator(_origin)], ...], AfterValidator(unique)] = ()
@@ -188,7 +219,8 @@ class ServiceSection(Section):
     tile_matrix_sets: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(unique)] = (
         *("WebMercatorQuad", "WorldCRS84Quad"),
     )
-    """morecantile's names, or paths to JSON files (OGC 17-083r4); EPSG:3857 is another name for WebMercatorQuad."""
+    """morecantile's names, or paths to JSON files (OGC 17-083r4); EPSG:3857, EPSG:900913 and
+    GoogleMapsCompatible are other names for WebMercatorQuad."""
     limits: LimitsSection = LimitsSection()
     """The most that one request may ask for."""
     wms: WmsSection = WmsSection()
@@ -205,8 +237,9 @@ class ServiceSection(Section):
         return ServiceInfo(
             title=self.title,
             abstract=self.abstract,
+            keywords=self.keywords,
             url=self.url,
-            contact=Contact(name=self.contact.name, email=self.contact.email),
+            contact=self.contact.info(),
             hosts=self.hosts,
             origins=self.origins,
             languages=self.languages,

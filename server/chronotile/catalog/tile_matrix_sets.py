@@ -16,7 +16,8 @@ from chronotile.model.crs import Crs, crs_of, is_north_first
 from chronotile.model.tiles import PIXEL_SIZE_M, TileMatrix, TileMatrixSet
 from chronotile.yaml_source import listed, nearest
 
-ALIASES = {"WebMercatorQuad": ("EPSG:3857",)}
+ALIASES = {"WebMercatorQuad": ("EPSG:3857", "EPSG:900913", "GoogleMapsCompatible")}
+"""What other servers call a set."""
 MAX_FILE_BYTES = 1_000_000
 
 _ANNEX_E_TOP = 559082264.0287178

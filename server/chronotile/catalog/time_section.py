@@ -8,8 +8,8 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from chronotile.catalog.kinds import as_time_text
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import DefaultRule, Match, TimeRules
-from chronotile.model.time import days_to_timedelta
-from chronotile.model.time_parsing import parse_instant
+from chronotile.model.time.instants import days_to_timedelta
+from chronotile.model.time.parsing import parse_instant
 from chronotile.sections import Section
 
 

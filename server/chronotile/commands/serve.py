@@ -16,7 +16,7 @@ from chronotile.commands.opening import open_archive, print_lines
 from chronotile.machine import Machine, this_machine
 
 if TYPE_CHECKING:
-    from chronotile.ingest.archive import Archive
+    from chronotile.archive.open import Archive
     from chronotile.model.source import Finding
     from chronotile.settings import Settings
 
@@ -28,7 +28,7 @@ BACKLOG = 2048
 
 def run_server(settings: "Settings", write_config: Path | None = None, *, usual_workers: int | None = None) -> None:
     """Serve until stopped, with the configured number of workers, else `usual_workers`, else by cores and memory."""
-    from chronotile.process import (  # noqa: PLC0415
+    from chronotile.process_setup import (  # noqa: PLC0415
         allow_open_files,
         end_well_when_stopped,
         hold_hang_ups,
@@ -113,7 +113,7 @@ def _write_configuration(archive: "Archive", file: Path) -> None:
 
 def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
     """What was found, the addresses to open, and how to run jobs."""
-    from chronotile.ingest.describe import archive_lines, finding_lines  # noqa: PLC0415
+    from chronotile.archive.describe import archive_lines, finding_lines  # noqa: PLC0415
 
     host = settings.host
     shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 -- shown, not listened at
@@ -136,8 +136,8 @@ def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket,
     import uvicorn  # noqa: PLC0415
 
     from chronotile.app import serving  # noqa: PLC0415
-    from chronotile.ingest.finding_log import FindingLog  # noqa: PLC0415
-    from chronotile.process import server_options  # noqa: PLC0415
+    from chronotile.archive.finding_log import FindingLog  # noqa: PLC0415
+    from chronotile.process_setup import server_options  # noqa: PLC0415
     from chronotile.workers.server import GracefulServer  # noqa: PLC0415
 
     finding_log = FindingLog()

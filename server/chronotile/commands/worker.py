@@ -36,17 +36,17 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
         SourceUnavailable: The table of jobs is out of reach, or the bucket of results does not take them.
     """
     from chronotile.app import configure_logging, open_configured  # noqa: PLC0415
-    from chronotile.ingest.archive_id import id_of_open  # noqa: PLC0415
-    from chronotile.jobs.blocks import OpenArchive  # noqa: PLC0415
-    from chronotile.jobs.bucket import WORKERS_PATIENCE_S, open_bucket  # noqa: PLC0415
-    from chronotile.jobs.callbacks import Callbacks  # noqa: PLC0415
+    from chronotile.archive.archive_id import id_of_open  # noqa: PLC0415
     from chronotile.jobs.cluster import Cluster  # noqa: PLC0415
-    from chronotile.jobs.faults import ClusterLost  # noqa: PLC0415
     from chronotile.jobs.runner import Runner  # noqa: PLC0415
-    from chronotile.jobs.stores import open_stores  # noqa: PLC0415
-    from chronotile.jobs.teller import Teller  # noqa: PLC0415
-    from chronotile.process import only_remember_signals  # noqa: PLC0415
+    from chronotile.jobs.tasks import OpenArchive  # noqa: PLC0415
+    from chronotile.process_setup import only_remember_signals  # noqa: PLC0415
     from chronotile.protocols.ogcapi.processes.subscriber import message_of  # noqa: PLC0415
+    from chronotile.queue.bucket import WORKERS_PATIENCE_S, open_bucket  # noqa: PLC0415
+    from chronotile.queue.faults import ClusterLost  # noqa: PLC0415
+    from chronotile.queue.notifier import Teller  # noqa: PLC0415
+    from chronotile.queue.outbox import Callbacks  # noqa: PLC0415
+    from chronotile.queue.stores import open_stores  # noqa: PLC0415
 
     _prepare_process()
     configure_logging(settings.log_level)
@@ -95,8 +95,8 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
 
 def _prepare_process() -> None:
     """What holds for this process, and is inherited by those that it starts."""
-    from chronotile.jobs.private_files import OTHERS  # noqa: PLC0415
-    from chronotile.process import allow_open_files, end_well_when_stopped  # noqa: PLC0415
+    from chronotile.process_setup import allow_open_files, end_well_when_stopped  # noqa: PLC0415
+    from chronotile.queue.private_files import OTHERS  # noqa: PLC0415
 
     os.umask(OTHERS)
     end_well_when_stopped()
@@ -105,7 +105,7 @@ def _prepare_process() -> None:
 
 def _run(runner: "Runner") -> None:
     """Do jobs in another thread; this one looks for signals."""
-    from chronotile.process import end_within, leave_if_told  # noqa: PLC0415
+    from chronotile.process_setup import end_within, leave_if_told  # noqa: PLC0415
 
     with ThreadPoolExecutor(1, thread_name_prefix="runner") as pool:
         try:

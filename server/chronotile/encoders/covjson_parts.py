@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.area import Polygon
 from chronotile.model.collection import Layer, LocalisedText
 from chronotile.model.crs import Crs, is_north_first
+from chronotile.model.geometry.area import Polygon
 from chronotile.model.number_text import numbers_json
 from chronotile.model.style import StyleClass
 

@@ -1,12 +1,13 @@
 """Bodies of answers that are too large to be held: in files that nobody else sees, or made while they are sent."""
 
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from itertools import chain
+from itertools import chain, groupby
 from threading import BoundedSemaphore
 from typing import Protocol, runtime_checkable
 
+from chronotile.encoders.deflated import deflate
 from chronotile.encoders.scratch import ScratchFile
 
 PIECE_BYTES = 1 << 20
@@ -41,12 +42,24 @@ class SizedBody(Body, Protocol):
     def part(self, start: int, stop: int) -> Iterator[bytes]:
         """Give bytes from `start` up to `stop`, at most a MiB at a time."""
 
+    def checksum(self) -> str:
+        """Return a short text of the bytes of all."""
+
+
+def _crc(body: Body) -> str:
+    """CRC-32: finds any difference of up to 32 bits in a row, and of others all but one in four thousand million."""
+    value = 0
+    for piece in body.pieces():
+        value = deflate.crc32(piece, value)
+    return f"{value:08x}"
+
 
 class FileParts:
     """A body that lies in several files, one after another."""
 
     def __init__(self, parts: Sequence[ScratchFile]) -> None:
         self._parts = tuple(parts)
+        self._checksum: str | None = None
 
     @property
     def is_in_memory(self) -> bool:
@@ -70,6 +83,35 @@ class FileParts:
             for place in range(first, last, PIECE_BYTES):
                 yield part.read(place, min(PIECE_BYTES, last - place))
             begin += part.size
+
+    def checksum(self) -> str:
+        """Return a short text of the bytes of all, which are read the first time.
+
+        Raises:
+            OSError: They cannot be.
+        """
+        if self._checksum is None:
+            self._checksum = _crc(self)
+        return self._checksum
+
+    def move_to_disk(self) -> None:
+        """Move what lies in memory to the disk.
+
+        Raises:
+            OSError: There is no room; then it lies where it lay.
+        """
+        parts, moved = list[ScratchFile](), list[ScratchFile]()
+        with ExitStack() as opened:
+            for is_in_memory, run in groupby(self._parts, key=lambda part: part.is_in_memory):
+                files = list(run)
+                if is_in_memory:
+                    moved += files
+                    files = [_written(FileParts(files).pieces(), opened)]
+                parts += files
+            opened.pop_all()
+        self._parts = tuple(parts)
+        for file in moved:
+            file.close()
 
     def close(self) -> None:
         """Remove the files."""
@@ -96,6 +138,10 @@ class Whole:
         """Give bytes from `start` up to `stop`, at most a MiB at a time."""
         for place in range(start, stop, PIECE_BYTES):
             yield self._body[place : min(place + PIECE_BYTES, stop)]
+
+    def checksum(self) -> str:
+        """Return a short text of the bytes of all."""
+        return _crc(self)
 
     def close(self) -> None:
         """Let it go."""
@@ -129,7 +175,8 @@ def streamed(pieces: Generator[bytes]) -> Body:
         OSError: There is no room for the file.
     """
     if not _STREAMING.acquire(blocking=False):
-        return _stored(pieces)
+        with closing(pieces):
+            return stored(pieces)
     return Streamed(_releasing(pieces))
 
 
@@ -140,10 +187,20 @@ def _releasing(pieces: Generator[bytes]) -> Generator[bytes]:
         _STREAMING.release()
 
 
-def _stored(pieces: Generator[bytes]) -> FileParts:
-    with closing(pieces), ExitStack() as opened:
-        file = opened.enter_context(ScratchFile(sys.maxsize))
-        for piece in pieces:
-            file.write(piece)
+def stored(pieces: Iterable[bytes]) -> FileParts:
+    """Return a body of these pieces that lies on the disk.
+
+    Raises:
+        OSError: There is no room for the file.
+    """
+    with ExitStack() as opened:
+        file = _written(pieces, opened)
         opened.pop_all()
         return FileParts([file])
+
+
+def _written(pieces: Iterable[bytes], opened: ExitStack) -> ScratchFile:
+    file = opened.enter_context(ScratchFile(sys.maxsize))
+    for piece in pieces:
+        file.write(piece)
+    return file

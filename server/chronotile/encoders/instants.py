@@ -3,7 +3,7 @@
 import numpy as np
 import orjson
 
-from chronotile.model.time import InstantArray, format_instant
+from chronotile.model.time.instants import InstantArray, format_instant
 
 JSON_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 """With which orjson writes arrays, and instants in them as `format_instant` does."""

@@ -1,1 +1,1 @@
-"""Work too large for one request: processes, a durable table of jobs, and Dask, which does them block by block."""
+"""Jobs run on processes of this machine or on Dask: queue and processes together."""

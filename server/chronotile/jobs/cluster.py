@@ -13,11 +13,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from chronotile.errors import ConfigurationError, ServerBusy
-from chronotile.jobs import process_here
-from chronotile.jobs.blocks import Task, do_block, finish
-from chronotile.jobs.faults import ClusterLost, Hindered, fault_of
-from chronotile.jobs.job import Json, Result
-from chronotile.jobs.temporary import TemporaryFolders
+from chronotile.jobs import worker_setup as process_here
+from chronotile.jobs.tasks import Task, do_block, finish
+from chronotile.model.job import Json, Result
+from chronotile.queue.faults import ClusterLost, Hindered, fault_of
+from chronotile.queue.temporary import TemporaryFolders
 
 AHEAD = 2
 """Blocks that are given out for each thread of the cluster, so that none waits for us."""

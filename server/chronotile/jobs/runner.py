@@ -11,29 +11,20 @@ from pathlib import Path
 from typing import TypeVar
 
 from chronotile.errors import ChronotileError, ClientGone, LimitExceeded, ServerBusy, SourceUnavailable, UnknownPath
-from chronotile.jobs.attempt import Again, Held, Left, LeftJobs, Outcome, begun_again, given_up, own_name
-from chronotile.jobs.blocks import (
-    RESULTS,
-    KeptPlan,
-    OpenArchive,
-    Task,
-    clear,
-    keep_done,
-    keep_plan,
-    kept_plan,
-    remove,
-)
-from chronotile.jobs.bucket import Bucket
 from chronotile.jobs.cluster import Cluster
-from chronotile.jobs.execute import planned, wanted_results
-from chronotile.jobs.faults import UNKNOWN, ClusterLost, Hindered, JobFailed, NotKnown, fault_of, is_foreseen
-from chronotile.jobs.job import ENDED, JobFault, Json, Result, Status
-from chronotile.jobs.processes import process_of
-from chronotile.jobs.result_files import ResultFiles
-from chronotile.jobs.retention import forget_ended, remove_files
-from chronotile.jobs.stores import JobStore
-from chronotile.jobs.table import JobTable
+from chronotile.jobs.tasks import KeptPlan, OpenArchive, Task, keep_done, keep_plan, kept_plan
+from chronotile.model.job import ENDED, JobFault, Json, Result, Status
 from chronotile.pipeline.services import Services
+from chronotile.processes.execute import planned, wanted_results
+from chronotile.processes.registry import process_of
+from chronotile.queue.attempt import Again, Held, Left, LeftJobs, Outcome, begun_again, given_up, own_name
+from chronotile.queue.bucket import Bucket
+from chronotile.queue.faults import UNKNOWN, ClusterLost, Hindered, JobFailed, NotKnown, fault_of, is_foreseen
+from chronotile.queue.job_folder import RESULTS, clear, remove
+from chronotile.queue.result_files import ResultFiles
+from chronotile.queue.retention import forget_ended, remove_files
+from chronotile.queue.stores import JobStore
+from chronotile.queue.table import JobTable
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from chronotile.model.raster import Picture
 from chronotile.model.request import MapRequest
-from chronotile.model.time import Period
+from chronotile.model.time.instants import Period
 
 AnimationFormat = Literal["image/gif", "image/webp", "video/mp4"]
 

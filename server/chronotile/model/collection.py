@@ -8,7 +8,7 @@ import numpy as np
 from chronotile.model.grid import BBox
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import Style
-from chronotile.model.time import Instant, TimeDomain, TimeSpan
+from chronotile.model.time.instants import Instant, TimeDomain, TimeSpan
 
 Match = Literal["exact", "nearest", "before"]
 DefaultRule = Literal["latest", "earliest", "none"]

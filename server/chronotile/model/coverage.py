@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import InvalidParameter
-from chronotile.model.area import Area
 from chronotile.model.collection import Collection, Layer, Resampling
 from chronotile.model.crs import Crs
+from chronotile.model.geometry.area import Area
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.raster import Encoding
-from chronotile.model.time import ABSENT, TimeDomain, TimeSelection
+from chronotile.model.time.instants import ABSENT, TimeDomain, TimeSelection
 
 Numbers = NDArray[np.integer[Any] | np.floating[Any]]
 

@@ -1,16 +1,20 @@
 """Coordinate reference systems under one canonical name, and transforms between them."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import CRSError, ProjError
 
 from chronotile.errors import UnsupportedCrs
 
 CRS84_URI = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+MAX_CRS_FOR_MAPS = 256
+"""Codes whose look-up is kept."""
 
 POLAR_NORTHING_FIRST = {
     (("south", 180.0), ("south", 90.0)),  # EPSG:32661; EPSG:5041 has them the other way
@@ -18,6 +22,10 @@ POLAR_NORTHING_FIRST = {
     (("north", 180.0), ("north", -90.0)),  # EPSG:5482
 }
 """Directions and meridians of two axes that both point to or from a pole, northing before easting."""
+
+
+DIRECTIONS_OF_MAPS = ({"east", "north"}, {"north"}, {"south"})
+"""Of the two axes of systems in which maps are drawn; those of polar systems both point to or from the pole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +126,44 @@ def _meridian(axis: Mapping[str, Any]) -> float | None:
 
 
 CRS84 = crs_of("OGC:CRS84")
+
+
+_crs_for_maps: dict[int, Crs | None] = {}
+"""By codes of EPSG, as they were looked up last."""
+_crs_for_maps_lock = Lock()
+
+
+def is_crs_for_maps_known(code: int) -> bool:
+    """Return whether `epsg_crs_for_maps` answers without asking PROJ."""
+    return code in _crs_for_maps
+
+
+def epsg_crs_for_maps(code: int) -> Crs | None:
+    """Return the system of that code of EPSG, or `None` if there is none in which maps can be drawn.
+
+    One has two axes, to the east and the north or from or to a pole, and PROJ transforms it. The first time takes
+    PROJ 30 ms, of a few systems 700 ms; the last `MAX_CRS_FOR_MAPS` are kept.
+    """
+    with contextlib.suppress(KeyError):
+        return _crs_for_maps[code]
+    found = _look_up_crs_for_maps(code)
+    with _crs_for_maps_lock:
+        while len(_crs_for_maps) >= MAX_CRS_FOR_MAPS:
+            del _crs_for_maps[next(iter(_crs_for_maps))]
+        _crs_for_maps[code] = found
+    return found
+
+
+def _look_up_crs_for_maps(code: int) -> Crs | None:
+    try:
+        crs = Crs(f"EPSG:{code}", CRS.from_epsg(code))
+        directions = [axis.direction for axis in crs.definition.axis_info]
+        if len(directions) != 2 or set(directions) not in DIRECTIONS_OF_MAPS:
+            return None
+        transformer(crs, CRS84)
+    except ProjError:
+        return None
+    return crs
 
 
 def are_alike(first: Crs, second: Crs) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from chronotile.model.grid import Grid
 from chronotile.model.raster import BoolArray, Numbers
-from chronotile.model.time import ABSENT, TimeSelection
+from chronotile.model.time.instants import ABSENT, TimeSelection
 
 CUBE_TYPE = "application/vnd.chronotile.cube"
 BLOCK_DATES = 16

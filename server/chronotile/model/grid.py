@@ -58,6 +58,11 @@ class Window(NamedTuple):
     column_start: int
     column_stop: int
 
+    @classmethod
+    def of_cell(cls, row: int, column: int) -> "Window":
+        """Return the window of one cell."""
+        return cls(row, row + 1, column, column + 1)
+
     @property
     def height(self) -> int:
         """Number of rows."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from chronotile.model.payload import TimeUsed
 from chronotile.model.raster import Encoding, Numbers
 from chronotile.model.style import Colour
-from chronotile.model.time import InstantArray
+from chronotile.model.time.instants import InstantArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

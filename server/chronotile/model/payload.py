@@ -1,9 +1,9 @@
 """What a pipeline verb gives back, ready to be sent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from chronotile.model.time import Instant
+from chronotile.model.time.instants import Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,16 @@ class TimeUsed:
     """Whether they were resolved from `latest`, `default`, no time or an open interval, and may be others soon."""
 
 
+@dataclass(frozen=True, slots=True)
+class PixelStates:
+    """The states of the pixels of a layer at some times."""
+
+    texts: tuple[str, ...] = ()
+    """By variable."""
+    looks: int = field(default=0, compare=False)
+    """Files and folders that were looked at to find them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
     """An encoded answer."""
@@ -34,8 +44,8 @@ class Payload:
     """Steps and how long each took, in seconds."""
     revision: str = ""
     """Of what it was made of; empty where it does not tell."""
-    states: tuple[str, ...] = ()
-    """Of the pixels it was made of, by variable; empty where it does not tell."""
+    states: PixelStates = PixelStates()
+    """Of the pixels it was made of; empty where it does not tell."""
     unchanged: bool = False
     """The client holds this answer already: the body is empty, nothing was read."""
     unreadable: tuple[Instant, ...] = ()

@@ -8,14 +8,14 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from chronotile.model.area import Area
 from chronotile.model.collection import LocalisedText
 from chronotile.model.crs import Crs
+from chronotile.model.geometry.area import Area
 from chronotile.model.grid import BBox, Grid
-from chronotile.model.reducer import MEAN, Reducer
 from chronotile.model.request import Weights
+from chronotile.model.series.reducer import MEAN, Reducer
 from chronotile.model.source import Finding
-from chronotile.model.time import ABSENT, Instant, InstantArray, TimeSelection
+from chronotile.model.time.instants import ABSENT, Instant, InstantArray, TimeSelection
 
 Property = str | int | float | bool | None
 """What a feature may say of itself; `None` where it does not."""

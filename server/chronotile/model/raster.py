@@ -1,5 +1,6 @@
 """Pixels: digital numbers with their meaning, and pictures with their colours."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -109,6 +110,7 @@ class Encoding:
             is_outside = (codes != 0) & ((numbers < _plain(low)) | (numbers > _plain(high)))
             if self.nodata is not None:
                 is_outside &= numbers != _plain(self.nodata)
+            is_outside &= np.isfinite(numbers)
             codes[is_outside] = OUTSIDE_CODE
         for code, (number, _name) in enumerate(self.flags, start=FIRST_FLAG_CODE):
             codes[numbers == number] = code
@@ -119,14 +121,15 @@ class Encoding:
         names = dict(self.flags)
         reasons: list[str | None] = [None] * len(numbers)
         lacking = np.flatnonzero(~valid)
+        found = dict[float, str]()  # few numbers say so often
         for place, number in zip(lacking.tolist(), numbers[lacking].tolist(), strict=True):
-            reasons[place] = self._reason(number, names)
+            reasons[place] = found.get(number) or found.setdefault(number, self._reason(number, names))
         return reasons
 
     def _reason(self, number: float, names: dict[int, str]) -> str:
         if number in names:
             return names[int(number)]
-        is_nodata = number != number or (self.nodata is not None and number == self.nodata)  # noqa: PLR0124 -- NaN
+        is_nodata = not math.isfinite(number) or (self.nodata is not None and number == self.nodata)
         if not is_nodata and self.valid_range is not None:
             low, high = self.valid_range
             if not low <= number <= high:

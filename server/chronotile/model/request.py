@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chronotile.errors import InvalidParameter
-from chronotile.model.analysis import Analysis
-from chronotile.model.area import Area
 from chronotile.model.crs import CRS84, Crs, transformer
+from chronotile.model.geometry.area import Area
 from chronotile.model.grid import Grid
-from chronotile.model.reducer import MEAN, Reducer
+from chronotile.model.series.analysis import Analysis
+from chronotile.model.series.reducer import MEAN, Reducer
 from chronotile.model.style import Colour, Style
-from chronotile.model.time import ABSENT, TimeSelection
+from chronotile.model.time.instants import ABSENT, TimeSelection
 
-PictureFormat = Literal["image/png", "image/webp", "image/jpeg", "image/png; mode=8bit"]
+PictureFormat = Literal["image/png", "image/webp", "image/jpeg", "image/png; mode=8bit", "image/gif"]
 TileFormat = Literal["image/png", "image/webp", "image/jpeg"]
 TILE_FORMATS: tuple[TileFormat, ...] = ("image/png", "image/webp", "image/jpeg")
 """What WMTS has; clients take the first."""
@@ -21,8 +21,10 @@ ValueFormat = Literal["image/tiff", "application/x-npy"]
 VALUE_FORMATS: tuple[ValueFormat, ...] = ("image/tiff", "application/x-npy")
 """Numbers on the grid instead of colours: float32 values, NaN where there is none."""
 
-PICTURE_FORMATS: tuple[PictureFormat, ...] = ("image/png", "image/webp", "image/jpeg", "image/png; mode=8bit")
-"""The last has at most 256 colours; pictures of one layer have no more in any case."""
+PICTURE_FORMATS: tuple[PictureFormat, ...] = (
+    *("image/png", "image/webp", "image/jpeg", "image/png; mode=8bit", "image/gif"),
+)
+"""The last two have at most 256 colours; pictures of one layer have no more in any case."""
 
 PlacedFormat = Literal["image/geotiff"]
 """A picture with its place on earth."""

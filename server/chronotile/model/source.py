@@ -8,7 +8,7 @@ from chronotile.model.expression import Expression
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.style import StyleClass
-from chronotile.model.time import NO_TIME, TimeDomain
+from chronotile.model.time.instants import NO_TIME, TimeDomain
 
 Severity = Literal["error", "warning", "note"]
 LEFT_OUT = "left out: "

@@ -80,6 +80,10 @@ class ByteCache(Generic[Value]):
         with self._lock:
             return self._used(key) if key in self._values else None
 
+    def has_room_for(self, size: int) -> bool:
+        """Return whether a value of so many bytes is kept."""
+        return size <= self._max_bytes // self._largest_share
+
     def clear(self) -> None:
         """Forget all that is kept."""
         with self._lock:
@@ -99,7 +103,7 @@ class ByteCache(Generic[Value]):
 
     def _keep(self, key: Hashable, value: Value) -> None:
         size = self._size_of(value)
-        if size > self._max_bytes // self._largest_share:
+        if not self.has_room_for(size):
             return
         self._values[key] = value
         self._bytes += size

@@ -2,7 +2,7 @@
 
 from chronotile.errors import SourceUnavailable
 from chronotile.model.source import VariableInfo
-from chronotile.model.time import Instant
+from chronotile.model.time.instants import Instant
 from chronotile.pipeline.services import Services
 from chronotile.readers.failing_dates import FailingDate
 from chronotile.readers.foreign import with_causes

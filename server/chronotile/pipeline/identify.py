@@ -10,23 +10,24 @@ from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_time
 from chronotile.errors import LimitExceeded
 from chronotile.model.collection import Composite, Layer
 from chronotile.model.crs import CRS84, transformer
+from chronotile.model.grid import Window
 from chronotile.model.identified import CellSeries, Identified
 from chronotile.model.payload import LayeredPayload, Payload, TimeUsed, time_of_all
 from chronotile.model.raster import Pixels, Raster, cell_reasons
 from chronotile.model.request import IdentifyRequest
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import Colour, Style
-from chronotile.model.time import InstantArray, TimeSelection
+from chronotile.model.time.instants import InstantArray, TimeSelection
 from chronotile.pipeline.cells import cell_of, cell_values, read_cell
-from chronotile.pipeline.map_rasters import MapTarget
-from chronotile.pipeline.one_state import read_of_one_state
-from chronotile.pipeline.render_map import (
+from chronotile.pipeline.maps.rasters import MapTarget
+from chronotile.pipeline.maps.render import (
     base_times,
     painted_style,
     requested_style,
     resolve_map,
     used_times,
 )
+from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates, etag_without, instants_of_all
@@ -139,12 +140,17 @@ def _resolved(request: IdentifyRequest, services: Services) -> IdentifyTarget:
 def _state(target: IdentifyTarget, services: Services) -> tuple[object, ...]:
     layer, instants, base = target.layer, target.time_used.instants, target.time_used.base
     return (
-        pixel_revision(layer, instants + base, services) if target.cells else layer.id,
+        pixel_revision(layer, instants + base, services, _window(target.cells)) if target.cells else layer.id,
         (layer.title, target.request.layer, target.request.point, target.request.range),
         (instants, target.style, target.cells, _is_series(target.request.time)),
         (base, target.request.reducer if len(base) > 1 else None),
         None if target.picture is None else target.picture.etag,
     )
+
+
+def _window(cells: tuple[Cell, ...]) -> Window | None:
+    """The cell that is read, where it is the same of all variables; else all cells count."""
+    return Window.of_cell(*cells[0]) if len(set(cells)) == 1 else None
 
 
 def _read(target: IdentifyTarget, services: Services) -> tuple[Identified, UnreadableDates]:

@@ -9,22 +9,25 @@ from typing import TypeVar
 
 from chronotile.errors import SourceChanged
 from chronotile.model.collection import Layer
-from chronotile.model.time import Instant
+from chronotile.model.payload import PixelStates
+from chronotile.model.time.instants import Instant
 from chronotile.pipeline.revision import pixel_states
 from chronotile.pipeline.services import Services
 
 Answer = TypeVar("Answer")
 
 
-def require_state(layer: Layer, instants: Sequence[Instant], states: Sequence[str], services: Services) -> None:
+def require_state(layer: Layer, instants: Sequence[Instant], states: PixelStates, services: Services) -> None:
     """Check that the files of a layer at some of its times are still in the states that they were found in.
+
+    Windows of files have no states of their own: those of a window are compared with those of all cells.
 
     Raises:
         SourceChanged: They are not.
     """
     if not services.reader(layer).info.is_of_files:
         return
-    if pixel_states(layer, tuple(instants), services) != tuple(states):
+    if pixel_states(layer, tuple(instants), services) != states:
         raise SourceChanged(f"layer {layer.id} cannot be read now: its files are being written; try again later")
 
 

@@ -10,18 +10,18 @@ from chronotile.errors import DateUnreadable, SourceUnavailable
 from chronotile.model.collection import Clock, Layer
 from chronotile.model.payload import Document
 from chronotile.model.source import Finding
-from chronotile.model.time import Instant
+from chronotile.model.time.instants import Instant
 from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.bounded_wait import Looks
 from chronotile.pipeline.cache import ByteCache
-from chronotile.pipeline.kept_bodies import KeptBodies
-from chronotile.pipeline.kept_cubes import KeptCubes
-from chronotile.pipeline.looks import Looks
-from chronotile.pipeline.written_cubes import WrittenCubes
-from chronotile.readers.elsewhere import Elsewhere
+from chronotile.pipeline.cube_tiles.cache import KeptCubes
+from chronotile.pipeline.cube_tiles.prebuilt import WrittenCubes
+from chronotile.pipeline.scratch_cache import ScratchCache
+from chronotile.readers.disk_cache import KeptFiles
 from chronotile.readers.failing_dates import FailingDates
-from chronotile.readers.kept_files import KeptFiles
 from chronotile.readers.reader import Reader
-from chronotile.readers.warp import OVERHEAD_BYTES, WarpPlan
+from chronotile.readers.remote.sources import Elsewhere
+from chronotile.warp.plan import OVERHEAD_BYTES, WarpPlan
 
 DEFAULT_PAYLOAD_BYTES = 64 << 20
 DEFAULT_PLAN_BYTES = 32 << 20
@@ -40,8 +40,10 @@ class Caches:
     """How to warp a source onto a grid: the same tile at another date needs no coordinates."""
     cubes: KeptCubes
     """Those of several dates, which are too large for `payloads`, by ETag too."""
-    files: KeptBodies = field(default_factory=KeptBodies)
-    """Files on the disk, by ETag too, for clients that read them part by part."""
+    files: ScratchCache = field(default_factory=ScratchCache)
+    """Files on the disk, for clients that request them part by part; by what they are made of."""
+    making: ByteCache[None] = field(default_factory=lambda: ByteCache(0, lambda _nothing: 1))
+    """Keeps nothing: such files that are being made, by the same key."""
 
 
 def make_caches(

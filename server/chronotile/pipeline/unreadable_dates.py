@@ -9,7 +9,7 @@ from chronotile.errors import DateUnreadable, SourceUnavailable
 from chronotile.model.collection import Layer
 from chronotile.model.payload import TimeUsed
 from chronotile.model.source import VariableInfo
-from chronotile.model.time import Instant
+from chronotile.model.time.instants import Instant
 from chronotile.pipeline.failing_dates import tell_failing_date
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services

@@ -13,7 +13,7 @@ from chronotile.model.crs import Crs, transformer
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, NativeGrid, Window
 from chronotile.model.raster import BoolArray, valid_pixels
 from chronotile.model.source import VariableInfo
-from chronotile.model.time import Instant
+from chronotile.model.time.instants import Instant
 from chronotile.pipeline.revision import time_index
 from chronotile.readers.reader import Reader
 

@@ -15,11 +15,12 @@ import orjson
 
 from chronotile.errors import ChronotileError
 from chronotile.model.collection import Layer
-from chronotile.model.time import Instant
+from chronotile.model.time.instants import Instant
 from chronotile.pipeline.revision import described, layer_revision, pixel_revision
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_share import LayerArea, SharePlan, share_plans, valid_share
-from chronotile.readers.kept_files import KeptFiles
+from chronotile.readers.disk_cache import KeptFiles
+from chronotile.readers.file_state import one_look
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,8 @@ class _Table:
     """When one could last not be read, by the monotonic clock."""
     plans: tuple[SharePlan, ...] | None = None
     """Made in the background, where cells are looked for too."""
+    states: dict[int, str] = field(default_factory=dict)
+    """By index: the states of times that are to be counted, to find out which were counted before."""
     unsaved: int = 0
 
 
@@ -200,13 +203,26 @@ class ValidShares:
             table.of_states = {**self._saved(table), **table.of_states}
         if not table.plans:
             return None
+        kept = table.of_states.get(self._found_state(table, index))
+        if kept is not None:
+            return kept
         layer, instant = table.layer, table.layer.times.instants[index]
-        state = _state(layer, instant, table.services)
+        state = _state(layer, instant, table.services)  # as it is now, just before it is read
         if state not in table.of_states:
             share = valid_share(table.services.reader(layer), table.plans, instant)
             table.of_states[state] = round(share, DIGITS)
             table.unsaved += 1
         return table.of_states[state]
+
+    def _found_state(self, table: _Table, index: int) -> str:
+        """The state of a time, found by one look together with those of the others that are to be counted."""
+        if index not in table.states:
+            with self._changed:
+                wanted = {index, *table.wanted}
+            instants = table.layer.times.instants
+            with one_look():
+                table.states = {each: _state(table.layer, instants[each], table.services) for each in wanted}
+        return table.states.pop(index)
 
     def _saved(self, table: _Table) -> dict[str, float]:
         """What this or another process kept of a layer; a file that cannot be read is as if it were not there."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from chronotile.archive.open import Archive, grown, has_grown, open_archive, refreshed, system_clock
 from chronotile.errors import ChronotileError
-from chronotile.ingest.archive import Archive, grown, has_grown, open_archive, refreshed, system_clock
 from chronotile.pipeline.services import Services
 
 log = logging.getLogger(__name__)

@@ -11,14 +11,14 @@ import shapely
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
 from chronotile.errors import InvalidParameter, MissingParameter, UnsupportedCrs
-from chronotile.model.area import Area
 from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, Crs, is_north_first
+from chronotile.model.geometry.area import Area
+from chronotile.model.geometry.lengths import LENGTHS_M, OTHER_LENGTHS
 from chronotile.model.grid import BBox, FloatArray
-from chronotile.model.lengths import LENGTHS_M, OTHER_LENGTHS
 from chronotile.model.request import Point
-from chronotile.model.time import TimeSelection
-from chronotile.model.time_parsing import parse_time
+from chronotile.model.time.instants import TimeSelection
+from chronotile.model.time.parsing import parse_time
 
 MAX_SHOWN = 60
 TIME_AXIS = "time"

@@ -10,7 +10,7 @@ from chronotile.encoders.file_parts import Body
 from chronotile.errors import UnknownCollection
 from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.crs import Crs
-from chronotile.pipeline.deliver_coverage import deliver_coverage
+from chronotile.pipeline.coverage.deliver import deliver_coverage
 from chronotile.pygeoapi.archives import opened
 from chronotile.pygeoapi.asking import Ends, box_of, named_crs, named_layers, time_of, trims_of
 from chronotile.pygeoapi.described import Json, axes_of, chosen, coverage_properties, fields_of

@@ -5,8 +5,8 @@ from typing import Any
 
 from chronotile.catalog.offered import Offered, offered_collection, offered_collections
 from chronotile.model.grid import NativeGrid
-from chronotile.model.time import TimeDomain, format_instant
-from chronotile.model.time_steps import DEKAD, step_of
+from chronotile.model.time.instants import TimeDomain, format_instant
+from chronotile.model.time.steps import DEKAD, step_of
 from chronotile.pipeline.services import Services
 
 Json = dict[str, Any]

@@ -8,17 +8,17 @@ import orjson
 import shapely
 from pygeoapi.provider.base_edr import BaseEDRProvider
 
-from chronotile.encoders.covjson_fields import encode_fields_covjson
-from chronotile.encoders.place_series import Credits
+from chronotile.encoders.series.covjson_fields import encode_fields_covjson
+from chronotile.encoders.series.table import Credits
 from chronotile.errors import InvalidParameter, UnknownCollection
-from chronotile.model.area import Area
-from chronotile.model.circle import circle_of
 from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.crs import CRS84, Crs
-from chronotile.model.field_series import AreasRequest, PositionsRequest
-from chronotile.model.time_parsing import parse_time
-from chronotile.pipeline.deliver_coverage import deliver_coverage
-from chronotile.pipeline.extract_fields import (
+from chronotile.model.geometry.area import Area
+from chronotile.model.geometry.circle import circle_of
+from chronotile.model.series.fields import AreasRequest, PositionsRequest
+from chronotile.model.time.parsing import parse_time
+from chronotile.pipeline.coverage.deliver import deliver_coverage
+from chronotile.pipeline.series.fields import (
     FieldsFormat,
     FieldsTarget,
     deliver_fields,

@@ -23,8 +23,8 @@ from typing import NamedTuple
 import numpy as np
 
 from chronotile.errors import InvalidParameter
-from chronotile.model.time import DAY, DEKAD, ONE_NS, TimeSpan, add_months
-from chronotile.model.time_parsing import parse_instant
+from chronotile.model.time.instants import DAY, DEKAD, ONE_NS, TimeSpan, add_months
+from chronotile.model.time.parsing import parse_instant
 
 FIRST_YEAR, LAST_YEAR = 1850, 2100
 """Years believed of a run of digits in a name."""

@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 import orjson
 
-from chronotile.model.time import Instant, format_instant
+from chronotile.model.time.instants import Instant, format_instant
 from chronotile.readers.records import Records, RecordsInMemory
 
 log = logging.getLogger(__name__)

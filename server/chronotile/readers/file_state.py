@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from chronotile.readers.hrefs import local_path
-from chronotile.readers.remote_files import looks
+from chronotile.readers.remote.files import looks
 
 MAX_REMEMBERED = 1 << 14
 """States that one look remembers, about 5 MB; files past it are asked for each time."""
 
-_look = threading.local()
+SETTLED_NS = 2_000_000_000
+"""What was written since may be written again without its time telling; what is read of it is not kept."""
+
+_current = threading.local()
 
 
 class FileState(NamedTuple):
@@ -35,39 +38,58 @@ def file_state(path: str) -> FileState:
     if "://" in path:
         found = looks.state(path)
         return FileState(found.modified_ns, found.size, 0, found.tag)
-    seen: dict[str, FileState | None] | None = getattr(_look, "seen", None)
-    return _state_now(path) if seen is None else _state_of_look(path, seen)
+    look: Look | None = getattr(_current, "look", None)
+    return _state_now(path) if look is None else look.state(path)
 
 
-@contextmanager
-def one_look() -> Iterator[None]:
-    """Have this thread ask once for the state of each file or folder of this machine that it needs in the block.
+class Look:
+    """The states of files and folders of this machine, each asked for once."""
 
-    For finding states alone: whether a file was written while it was read is not seen in it.
-    """
-    if getattr(_look, "seen", None) is not None:
-        yield
-        return
-    _look.seen = {}
-    try:
-        yield
-    finally:
-        _look.seen = None
+    def __init__(self) -> None:
+        self.count = 0
+        """How often the system was asked."""
+        self._seen: dict[str, FileState | None] = {}
 
+    def state(self, path: str) -> FileState:
+        """Return the state of a file or folder.
 
-def _state_of_look(path: str, seen: dict[str, FileState | None]) -> FileState:
-    try:
-        found = seen[path]
-    except KeyError:
+        Raises:
+            OSError: It is gone or away.
+        """
+        try:
+            found = self._seen[path]
+        except KeyError:
+            found = self._asked(path)
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return found
+
+    def _asked(self, path: str) -> FileState | None:
+        self.count += 1
         try:
             found = _state_now(path)
         except FileNotFoundError:
             found = None
-        if len(seen) < MAX_REMEMBERED:
-            seen[path] = found
-    if found is None:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-    return found
+        if len(self._seen) < MAX_REMEMBERED:
+            self._seen[path] = found
+        return found
+
+
+@contextmanager
+def one_look() -> Iterator[Look]:
+    """Have this thread ask once for the state of each file or folder of this machine that it needs in the block.
+
+    For finding states alone: whether a file was written while it was read is not seen in it.
+    """
+    outer: Look | None = getattr(_current, "look", None)
+    if outer is not None:
+        yield outer
+        return
+    look = _current.look = Look()
+    try:
+        yield look
+    finally:
+        _current.look = None
 
 
 def _state_now(path: str) -> FileState:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from chronotile.readers.s3_environment import s3_access
+from chronotile.readers.remote.s3_environment import s3_access
 
 _WEB = {"http", "https"}
 

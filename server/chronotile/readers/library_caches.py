@@ -7,7 +7,7 @@ import rasterio._env
 import tensorstore
 
 from chronotile.readers.cache_sizes import CacheState, cache_sizes
-from chronotile.readers.raster_pool import HANDLE_BYTES, MAX_IDLE_HANDLES, shared_pool
+from chronotile.readers.raster.pool import HANDLE_BYTES, MAX_IDLE_HANDLES, shared_pool
 
 _COUNTERS = "/tensorstore/cache/"
 

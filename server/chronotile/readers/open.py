@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import SourceSpec
-from chronotile.readers.derive import with_derived
+from chronotile.readers.derived.derive import with_derived
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.reader import Reader
 
@@ -39,19 +39,19 @@ def _check_address(spec: SourceSpec) -> None:
 def _open_stored(spec: SourceSpec) -> Reader:
     # Each kind brings its own library, of which a server with one kind should load no other.
     if spec.kind == "zarr":
-        from chronotile.readers.zarr_cube import open_zarr  # noqa: PLC0415 -- see above
+        from chronotile.readers.zarr.source import open_zarr  # noqa: PLC0415 -- see above
 
         return open_zarr(spec)
     if spec.kind == "cog":
-        from chronotile.readers.raster_source import open_rasters  # noqa: PLC0415 -- see above
+        from chronotile.readers.raster.source import open_rasters  # noqa: PLC0415 -- see above
 
         if spec.series is None:
             return open_rasters(spec)
-        from chronotile.readers.with_series import open_with_series  # noqa: PLC0415 -- see above
+        from chronotile.readers.zarr.stack_with_series import open_with_series  # noqa: PLC0415 -- see above
 
         return open_with_series(spec, open_rasters(spec))
     if spec.kind == "netcdf":
-        from chronotile.readers.netcdf_files import open_netcdf_source  # noqa: PLC0415 -- see above
+        from chronotile.readers.netcdf.files import open_netcdf_source  # noqa: PLC0415 -- see above
 
         return open_netcdf_source(spec)
     raise UnsupportedSource(f"sources of kind {spec.kind} cannot be read yet; zarr, cog and netcdf can")

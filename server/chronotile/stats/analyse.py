@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from chronotile.model.analysis import (
+from chronotile.model.series.analysis import (
     Analysis,
     Curves,
     Findings,

@@ -1,8 +1,8 @@
 """What an analysis takes, known before a value is read."""
 
 from chronotile.errors import LimitExceeded
-from chronotile.model.analysis import Analysis
-from chronotile.model.time import DAY, InstantArray
+from chronotile.model.series.analysis import Analysis
+from chronotile.model.time.instants import DAY, InstantArray
 from chronotile.stats.climatology import SLOT_COUNTS, rank_count, slot_kind
 from chronotile.stats.period_means import periods_of
 from chronotile.stats.trend import groups_of, pair_count

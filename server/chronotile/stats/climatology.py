@@ -11,8 +11,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.analysis import AnomalyKind, Climatology, Curves, FloatArray, Normals, SlotKind
-from chronotile.model.time import InstantArray, format_instant
+from chronotile.model.series.analysis import AnomalyKind, Climatology, Curves, FloatArray, Normals, SlotKind
+from chronotile.model.time.instants import InstantArray, format_instant
 from chronotile.stats.ranks import percentile_of_ordered
 from chronotile.stats.twins import observations_of
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.analysis import Curves, FloatArray
+from chronotile.model.series.analysis import Curves, FloatArray
 
 
 def fill_linear(curves: Curves) -> FloatArray:

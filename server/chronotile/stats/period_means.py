@@ -6,8 +6,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.analysis import Curves, IntArray
-from chronotile.model.time import InstantArray, Period
+from chronotile.model.series.analysis import Curves, IntArray
+from chronotile.model.time.instants import InstantArray, Period
 
 Number = TypeVar("Number", np.float64, np.int64)
 

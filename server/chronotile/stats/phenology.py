@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chronotile.model.analysis import Curves, FloatArray, Phenology, Seasons
+from chronotile.model.series.analysis import Curves, FloatArray, Phenology, Seasons
 from chronotile.stats.gaps import days_of, reaches
 
 LEAST_PROMINENCE = 0.25

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.model.raster import Encoding, IndexArray, Numbers
-from chronotile.model.reducer import Reducer
+from chronotile.model.series.reducer import Reducer
 from chronotile.stats.bins import bins_of
 from chronotile.stats.counted import CountedPiece, tabled
 from chronotile.stats.percentiles import Sortable, percentiles, percentiles_of_many

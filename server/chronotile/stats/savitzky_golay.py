@@ -9,7 +9,7 @@ from math import ceil
 
 import numpy as np
 
-from chronotile.model.analysis import Curves, FloatArray, SavitzkyGolay
+from chronotile.model.series.analysis import Curves, FloatArray, SavitzkyGolay
 from chronotile.stats.gaps import days_of, fill_linear, reaches
 
 MAX_GRID = 10

@@ -13,8 +13,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.analysis import CONFIDENCE, Curves, FloatArray, IntArray, SlotKind, TrendMethod, Trends
-from chronotile.model.time import InstantArray
+from chronotile.model.series.analysis import CONFIDENCE, Curves, FloatArray, IntArray, SlotKind, TrendMethod, Trends
+from chronotile.model.time.instants import InstantArray
 from chronotile.stats.climatology import slot_kind, slot_numbers
 from chronotile.stats.gaps import days_of
 from chronotile.stats.ranks import percentile_of_ordered, value_at

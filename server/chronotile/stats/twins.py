@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.model.analysis import Curves, FloatArray, IntArray
-from chronotile.model.time import InstantArray
+from chronotile.model.series.analysis import Curves, FloatArray, IntArray
+from chronotile.model.time.instants import InstantArray
 
 HOUR = 3_600_000_000_000
 """In nanoseconds, as all spans of this module."""

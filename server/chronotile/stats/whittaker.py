@@ -9,7 +9,7 @@ envelope; Hampel, F. R. (1974), JASA 69, 383-393, for distances from a running m
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from chronotile.model.analysis import Curves, FloatArray, Whittaker
+from chronotile.model.series.analysis import Curves, FloatArray, Whittaker
 from chronotile.stats.gaps import days_of, reaches
 
 LEAST_VALUES = 3

@@ -46,7 +46,7 @@ def wrapped(text: str, size: int, most: int) -> list[str]:
     return lines
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def font_of(size: int) -> ImageFont.FreeTypeFont:
     """Return Pillow's own font at a size in pixels; it needs no file."""
     font = ImageFont.load_default(size)

@@ -6,12 +6,13 @@ One layout gives the size, the pixels and the SVG, so that a size advertised bef
 import math
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.etree import ElementTree as ET
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from chronotile.errors import LimitExceeded
 from chronotile.model.raster import RgbaPicture
 from chronotile.model.style import Colour, Style
 from chronotile.styling.colours import colours_of_values
@@ -19,20 +20,19 @@ from chronotile.styling.glyphs import drawable, font_of, printable, text_width, 
 from chronotile.styling.legend import number_text, tick_values
 
 MARGIN_PX = 8
-TITLE_PX = 13
 TEXT_PX = 12
-LINE_PX = 16
+BETWEEN_LINES_PX = 4
 BAR_WIDTH_PX = 18
 BAR_HEIGHT_PX = 160
 TICK_PX = 4
-TICK_DISTANCE_PX = 12
-"""Labels nearer than this would touch; the later one is left out."""
 SWATCH_PX = 12
 ACROSS_PX = 480
 """Swatches side by side are broken into lines of this width."""
 SHORTEST_BAR_PX = 40
 TITLE_LETTERS = 32
 """Longer titles are broken into lines."""
+MOST_PIXELS = 4_194_304
+"""Of a legend with larger letters, swatches or scale than its own."""
 NO_UNITS = ("", "1")
 WHITE = Colour(255, 255, 255)
 INK = Colour(32, 32, 32)
@@ -48,34 +48,68 @@ class LegendShape:
     width: int | None = None
     """Pixels; `None` for what the legend takes."""
     height: int | None = None
+    swatch: tuple[int, int] = (SWATCH_PX, SWATCH_PX)
+    """Width and height of the colour of a class, in pixels."""
+    bar_px: int = BAR_WIDTH_PX
+    """How thick the bar of a ramp is."""
+    text_px: int = TEXT_PX
+    """Size of the letters; those of the title are a pixel larger."""
+    scale: float = 1.0
+    """By which everything is drawn larger, for screens and printers with more pixels to the inch."""
+
+    @property
+    def line_px(self) -> int:
+        """From one line of text to the next."""
+        return self.text_px + BETWEEN_LINES_PX
 
 
 UPRIGHT = LegendShape()
 
 
-def legend_size(style: Style, *, title: str, units: str) -> tuple[int, int]:
-    """Return width and height, in pixels, of the picture that `legend_picture` gives of itself."""
-    layout = _lay_out(style, title, units, UPRIGHT)
+def legend_size(style: Style, *, title: str, units: str, shape: LegendShape = UPRIGHT) -> tuple[int, int]:
+    """Return width and height, in pixels, that a legend has before it is fitted into those of its shape."""
+    layout = _lay_out(style, title, units, shape)
     return layout.width, layout.height
 
 
+def check_pixels(width: int, height: int) -> None:
+    """Refuse a picture of legends that takes too much memory.
+
+    Raises:
+        LimitExceeded: It has more than `MOST_PIXELS`.
+    """
+    if width * height > MOST_PIXELS:
+        raise LimitExceeded(
+            "pixels of a legend",
+            allowed=MOST_PIXELS,
+            asked=width * height,
+            alternative="ask for smaller letters or swatches, fewer dots per inch, or image/svg+xml",
+            locator="legend_options",
+        )
+
+
 def legend_picture(style: Style, *, title: str, units: str, shape: LegendShape = UPRIGHT) -> RgbaPicture:
-    """Return the legend on white; what is too large for the shape's size is made smaller."""
+    """Return the legend on white; what is too large for the shape's size is made smaller.
+
+    Raises:
+        LimitExceeded: Its classes, letters or swatches make it larger than `MOST_PIXELS`.
+    """
     layout = _lay_out(style, title, units, shape)
+    check_pixels(layout.width, layout.height)
     image = Image.new("RGB", (layout.width, layout.height), WHITE[:3])
     draw = ImageDraw.Draw(image)
     for box in layout.boxes:
         _draw_box(draw, box)
     for text in layout.texts:
         draw.text((text.x, text.y), drawable(text.text), font=font_of(text.size), fill=INK[:3], anchor="lm")
-    image = _fitted(image, shape)
+    image = fitted(image, shape)
     pixels = np.full((image.height, image.width, 4), 255, dtype=np.uint8)
     pixels[..., :3] = np.asarray(image)
     return RgbaPicture(pixels)
 
 
-def _fitted(image: Image.Image, shape: LegendShape) -> Image.Image:
-    """The picture in the size that is asked, in the north-west of white, smaller where it does not fit."""
+def fitted(image: Image.Image, shape: LegendShape) -> Image.Image:
+    """Return the picture in the size that is asked, in the north-west of white, smaller where it does not fit."""
     width, height = shape.width or image.width, shape.height or image.height
     if (width, height) == image.size:
         return image
@@ -114,7 +148,7 @@ class _Text:
     x: int
     y: int
     text: str
-    size: int = TEXT_PX
+    size: int
 
     @property
     def width(self) -> int:
@@ -134,68 +168,96 @@ class _Box:
     is_across: bool = False
     """Whether the ramp goes from left to right."""
 
+    def scaled(self, scale: float) -> "_Box":
+        """The box between the edges times `scale`, at least a pixel."""
+        left, top = round(self.x * scale), round(self.y * scale)
+        right, foot = round((self.x + self.width) * scale), round((self.y + self.height) * scale)
+        return replace(self, x=left, y=top, width=max(1, right - left), height=max(1, foot - top))
+
 
 @dataclass(slots=True)
 class _Layout:
     """What is drawn where, built from top to bottom; `y` is where the next line begins."""
 
+    shape: LegendShape
     texts: list[_Text] = field(default_factory=list)
     boxes: list[_Box] = field(default_factory=list)
     y: int = MARGIN_PX
+    margin: int = MARGIN_PX
 
     @property
     def width(self) -> int:
         rights = [text.x + text.width for text in self.texts] + [box.x + box.width for box in self.boxes]
-        return max(rights, default=0) + MARGIN_PX
+        return max(rights, default=0) + self.margin
 
     @property
     def height(self) -> int:
-        return self.y + MARGIN_PX
+        return self.y + self.margin
+
+    @property
+    def swatch_line(self) -> int:
+        """From one swatch to the next below it."""
+        return max(self.shape.line_px, self.shape.swatch[1] + BETWEEN_LINES_PX)
+
+    def scaled(self, scale: float) -> "_Layout":
+        """The same, each place and size times `scale`; letters have whole sizes."""
+        return _Layout(
+            shape=self.shape,
+            texts=[
+                replace(text, x=round(text.x * scale), y=round(text.y * scale), size=max(1, round(text.size * scale)))
+                for text in self.texts
+            ],
+            boxes=[box.scaled(scale) for box in self.boxes],
+            y=round(self.y * scale),
+            margin=round(self.margin * scale),
+        )
 
     def add_line(self, text: str, size: int) -> None:
-        self.texts.append(_Text(MARGIN_PX, self.y + LINE_PX // 2, text, size))
-        self.y += LINE_PX
+        self.texts.append(_Text(MARGIN_PX, self.y + self.shape.line_px // 2, text, size))
+        self.y += self.shape.line_px
 
     def add_swatch(self, colour: Colour, label: str) -> None:
-        middle = self.y + LINE_PX // 2
-        self.boxes.append(_Box(MARGIN_PX, middle - SWATCH_PX // 2, SWATCH_PX, SWATCH_PX, colour))
-        self.texts.append(_Text(MARGIN_PX + SWATCH_PX + 6, middle, label))
-        self.y += LINE_PX
+        self._add_swatch_at(MARGIN_PX, colour, label)
+        self.y += self.swatch_line
+
+    def _add_swatch_at(self, x: int, colour: Colour, label: str) -> None:
+        middle, (width, height) = self.y + self.swatch_line // 2, self.shape.swatch
+        self.boxes.append(_Box(x, middle - height // 2, width, height, colour))
+        self.texts.append(_Text(x + width + 6, middle, label, self.shape.text_px))
 
     def add_bar(self, style: Style, length: int) -> None:
-        top, right = self.y + LINE_PX // 2, MARGIN_PX + BAR_WIDTH_PX
-        self.boxes.append(_Box(MARGIN_PX, top, BAR_WIDTH_PX, length, ramp=style))
-        for share, value in _ticks(style, [TICK_DISTANCE_PX / length] * len(tick_values(style))):
+        """Add a bar with the labels beside it; of those that would touch the later ones are left out."""
+        top, right = self.y + self.shape.line_px // 2, MARGIN_PX + self.shape.bar_px
+        self.boxes.append(_Box(MARGIN_PX, top, self.shape.bar_px, length, ramp=style))
+        for share, value in _ticks(style, [self.shape.text_px / length] * len(tick_values(style))):
             offset = round((1 - share) * (length - 1))
             self.boxes.append(_Box(right, top + offset, TICK_PX, 1))
-            self.texts.append(_Text(right + TICK_PX + 4, top + offset, number_text(value)))
-        self.y = top + length + LINE_PX // 2
+            self.texts.append(_Text(right + TICK_PX + 4, top + offset, number_text(value), self.shape.text_px))
+        self.y = top + length + self.shape.line_px // 2
 
     def add_bar_across(self, style: Style, length: int) -> None:
         """Add a bar from left to right with the labels under it."""
-        foot = self.y + BAR_WIDTH_PX
-        self.boxes.append(_Box(MARGIN_PX, self.y, length, BAR_WIDTH_PX, ramp=style, is_across=True))
-        widths = [text_width(number_text(value), TEXT_PX) for value in sorted(tick_values(style))]
+        foot, size, line = self.y + self.shape.bar_px, self.shape.text_px, self.shape.line_px
+        self.boxes.append(_Box(MARGIN_PX, self.y, length, self.shape.bar_px, ramp=style, is_across=True))
+        widths = [text_width(number_text(value), size) for value in sorted(tick_values(style))]
         for share, value in _ticks(style, [(width + TICK_PX) / length for width in widths]):
             x, label = MARGIN_PX + round(share * (length - 1)), number_text(value)
             self.boxes.append(_Box(x, foot, 1, TICK_PX))
-            width = text_width(label, TEXT_PX)
+            width = text_width(label, size)
             left = min(max(MARGIN_PX, x - width // 2), max(MARGIN_PX, MARGIN_PX + length - width))
-            self.texts.append(_Text(left, foot + TICK_PX + LINE_PX // 2, label))
-        self.y = foot + TICK_PX + LINE_PX
+            self.texts.append(_Text(left, foot + TICK_PX + line // 2, label, size))
+        self.y = foot + TICK_PX + line
 
     def add_swatches_across(self, swatches: Iterable[tuple[Colour, str]], most: int) -> None:
         """Add swatches side by side, in as many lines of `most` pixels as they take."""
         x = MARGIN_PX
         for colour, label in swatches:
-            width = SWATCH_PX + 6 + text_width(drawable(label), TEXT_PX)
+            width = self.shape.swatch[0] + 6 + text_width(drawable(label), self.shape.text_px)
             if x > MARGIN_PX and x + width > most:
-                x, self.y = MARGIN_PX, self.y + LINE_PX
-            middle = self.y + LINE_PX // 2
-            self.boxes.append(_Box(x, middle - SWATCH_PX // 2, SWATCH_PX, SWATCH_PX, colour))
-            self.texts.append(_Text(x + SWATCH_PX + 6, middle, label))
+                x, self.y = MARGIN_PX, self.y + self.swatch_line
+            self._add_swatch_at(x, colour, label)
             x += width + MARGIN_PX
-        self.y += LINE_PX if x > MARGIN_PX else 0
+        self.y += self.swatch_line if x > MARGIN_PX else 0
 
 
 def _lay_out(style: Style, title: str, units: str, shape: LegendShape) -> _Layout:
@@ -205,17 +267,19 @@ def _lay_out(style: Style, title: str, units: str, shape: LegendShape) -> _Layou
     if asked is not None and not style.is_categorical:
         natural = _laid_out(style, title, units, shape)
         taken = 2 * MARGIN_PX if shape.is_horizontal else natural.height - length
-        length = max(SHORTEST_BAR_PX, asked - taken)
-    return _laid_out(style, title, units, shape, length=length)
+        length = max(SHORTEST_BAR_PX, round(asked / shape.scale) - taken)
+    layout = _laid_out(style, title, units, shape, length=length)
+    return layout if shape.scale == 1 else layout.scaled(shape.scale)
 
 
 def _laid_out(style: Style, title: str, units: str, shape: LegendShape, *, length: int = BAR_HEIGHT_PX) -> _Layout:
-    layout = _Layout()
-    across = min(ACROSS_PX, shape.width or ACROSS_PX) - MARGIN_PX
-    for line in _title_lines(title, across if shape.is_horizontal else ACROSS_PX):
-        layout.add_line(line, TITLE_PX)
+    layout = _Layout(shape)
+    across = min(ACROSS_PX, ACROSS_PX if shape.width is None else round(shape.width / shape.scale)) - MARGIN_PX
+    title_px = shape.text_px + 1
+    for line in _title_lines(title, across if shape.is_horizontal else ACROSS_PX, title_px):
+        layout.add_line(line, title_px)
     if units not in NO_UNITS:
-        layout.add_line(units, TEXT_PX)
+        layout.add_line(units, shape.text_px)
     if not style.is_categorical:
         (layout.add_bar_across if shape.is_horizontal else layout.add_bar)(style, length)
     if shape.is_horizontal:
@@ -226,9 +290,9 @@ def _laid_out(style: Style, title: str, units: str, shape: LegendShape, *, lengt
     return layout
 
 
-def _title_lines(title: str, most: int) -> list[str]:
+def _title_lines(title: str, most: int, size: int) -> list[str]:
     """Of a legend that is given its width no wider than that, unless a word is."""
-    return [line for each in textwrap.wrap(title, TITLE_LETTERS) for line in wrapped(each, TITLE_PX, most - MARGIN_PX)]
+    return [line for each in textwrap.wrap(title, TITLE_LETTERS) for line in wrapped(each, size, most - MARGIN_PX)]
 
 
 def _swatches(style: Style) -> Iterator[tuple[Colour, str]]:

@@ -5,8 +5,8 @@ import socket
 
 import uvicorn
 
-from chronotile.process import END_S, GRACE_S, end_within
-from chronotile.protocols.common.bounded_http import BoundedHttp
+from chronotile.process_setup import END_S, GRACE_S, end_within
+from chronotile.protocols.middleware.bounded_http import BoundedHttp
 
 FIRST_TURNS, FIRST_TURN_S = 50, 0.01
 """How often, and at which interval, a stopping server checks whether each new connection has sent its request. Checks

@@ -14,12 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from chronotile.archive.finding_log import FindingLog
 from chronotile.errors import ChronotileError
-from chronotile.ingest.finding_log import FindingLog
 from chronotile.model.source import Finding
-from chronotile.process import END_S, hang_ups_held, take_hang_ups
+from chronotile.process_setup import END_S, hang_ups_held, take_hang_ups
 from chronotile.protocols.ops.siblings import LOGGED_FINDINGS, folder_for_sockets
-from chronotile.readers.block_memory import shareable_memory
+from chronotile.readers.raster.shared_memory import shareable_memory
 from chronotile.readers.records import RecordsInFolder
 from chronotile.workers import channel
 from chronotile.workers.loads import Loads, loads_bytes

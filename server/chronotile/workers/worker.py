@@ -13,7 +13,7 @@ import uvicorn
 
 from chronotile.app import create_app_from_environment
 from chronotile.errors import ConfigurationError
-from chronotile.process import (
+from chronotile.process_setup import (
     end_well_when_stopped,
     leave_if_told,
     run_process,

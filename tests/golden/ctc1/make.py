@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from chronotile.encoders.cube import encode_cube
+from chronotile.encoders.cube_tile.ctc1 import encode_cube
 from chronotile.model.crs import crs_of
 from chronotile.model.cube import CellPlaces, CubeAbout, CubeBlock, CubeNumbering, CubeTile
 from chronotile.model.grid import BBox, Grid

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chronotile.jobs.blocks import make_folders
-from chronotile.jobs.execute import finished, planned
-from chronotile.jobs.job import Execution, Result
-from chronotile.jobs.process import Plan, Work
-from chronotile.jobs.processes import process_of
-from chronotile.jobs.sources import Source
+from chronotile.model.job import Execution, Result
 from chronotile.pipeline.services import Services
+from chronotile.processes.execute import finished, planned
+from chronotile.processes.process import Plan, Work
+from chronotile.processes.registry import process_of
+from chronotile.processes.work.sources import Source
+from chronotile.queue.job_folder import make_folders
 from tests.protocols import served
 
 

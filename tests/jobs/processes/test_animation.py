@@ -9,15 +9,16 @@ from PIL import Image, ImageSequence
 
 from chronotile.catalog.catalogue import Limits
 from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, UnknownStyle
-from chronotile.jobs.execute import execute
-from chronotile.jobs.job import Execution
-from chronotile.jobs.processes import animation, process_of
 from chronotile.model.animation import AnimationRequest
-from chronotile.model.asked_step import asked_period
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, Grid
+from chronotile.model.job import Execution
 from chronotile.model.request import MapRequest
-from chronotile.pipeline.render_animation import render_animation
+from chronotile.model.time.calendar_step import asked_period
+from chronotile.pipeline.maps.animation import render_animation
+from chronotile.processes import animation
+from chronotile.processes.execute import execute
+from chronotile.processes.registry import process_of
 from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, with_times, work_in
 from tests.protocols import served
 
@@ -56,7 +57,7 @@ def test_a_film_is_that_of_a_request_beyond_its_limit(services, tmp_path):
 
 
 def test_a_file_may_be_larger_than_one_that_somebody_waits_for(services, tmp_path, monkeypatch):
-    monkeypatch.setattr("chronotile.encoders.animation.MAX_BYTES", 1000)
+    monkeypatch.setattr("chronotile.encoders.animation.animation.MAX_BYTES", 1000)
     assert filmed(services, tmp_path).stat().st_size > 1000
 
     monkeypatch.setattr(animation, "MOST_BYTES", 1000)

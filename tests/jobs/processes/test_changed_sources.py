@@ -3,8 +3,8 @@
 import pytest
 
 from chronotile.errors import SourceUnavailable
-from chronotile.jobs.execute import finished
-from chronotile.jobs.processes import process_of, processes
+from chronotile.processes.execute import finished
+from chronotile.processes.registry import process_of, processes
 from tests.jobs.processes.doing import plan_of, with_times, work_in
 
 DAYS = ("2019-05-01", "2019-05-11", "2020-05-01", "2020-05-11")

@@ -20,15 +20,15 @@ from chronotile.errors import (
     UnknownLayer,
     UnsupportedCrs,
 )
-from chronotile.ingest.optimise import plan
-from chronotile.jobs import process as process_module
-from chronotile.jobs import windows
-from chronotile.jobs.execute import execute
-from chronotile.jobs.job import Execution
-from chronotile.jobs.processes import process_of
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import Window
-from chronotile.model.time import NO_TIME
+from chronotile.model.job import Execution
+from chronotile.model.time.instants import NO_TIME
+from chronotile.optimise import plan
+from chronotile.processes import process as process_module
+from chronotile.processes.execute import execute
+from chronotile.processes.registry import process_of
+from chronotile.processes.work import windows
 from chronotile.readers.open import open_source
 from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, with_times, work_in
 from tests.protocols import served

@@ -7,8 +7,8 @@ import pytest
 import rasterio
 
 from chronotile.errors import SourceUnavailable
-from chronotile.jobs.processes import process_of
-from chronotile.jobs.unreadable import named, run_block, unreadable_of
+from chronotile.processes.registry import process_of
+from chronotile.processes.work.unreadable import named, run_block, unreadable_of
 from chronotile.readers.open import open_source
 from tests.jobs.processes.doing import plan_of, work_in
 from tests.protocols.served import make_services_of

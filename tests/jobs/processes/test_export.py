@@ -23,17 +23,19 @@ from chronotile.errors import (
     TimeNotAvailable,
     UnsupportedCrs,
 )
-from chronotile.jobs import stored_coverage
-from chronotile.jobs.coverage_file import FILE_FORMATS
-from chronotile.jobs.execute import execute
-from chronotile.jobs.job import Execution
-from chronotile.jobs.processes import export, process_of
 from chronotile.model.coverage import CoverageRequest
 from chronotile.model.crs import crs_of
+from chronotile.model.job import Execution
 from chronotile.model.raster import Pixels
-from chronotile.model.time import NO_TIME
-from chronotile.pipeline import coverage_pieces, coverage_warped
-from chronotile.pipeline.deliver_coverage import deliver_coverage
+from chronotile.model.time.instants import NO_TIME
+from chronotile.pipeline.coverage import pieces as coverage_pieces
+from chronotile.pipeline.coverage import warped as coverage_warped
+from chronotile.pipeline.coverage.deliver import deliver_coverage
+from chronotile.processes import export
+from chronotile.processes.execute import execute
+from chronotile.processes.registry import process_of
+from chronotile.processes.work import stored_coverage
+from chronotile.processes.work.coverage_file import FILE_FORMATS
 from chronotile.readers.open import open_source
 from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, with_files_of_dates, work_in
 from tests.protocols import served

@@ -16,11 +16,12 @@ from chronotile.errors import (
     UnknownLayer,
     UnsupportedCrs,
 )
-from chronotile.jobs import process as process_module
-from chronotile.jobs.execute import execute
-from chronotile.jobs.job import Execution
-from chronotile.jobs.processes import histogram, process_of
-from chronotile.model.time import NO_TIME
+from chronotile.model.job import Execution
+from chronotile.model.time.instants import NO_TIME
+from chronotile.processes import histogram
+from chronotile.processes import process as process_module
+from chronotile.processes.execute import execute
+from chronotile.processes.registry import process_of
 from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, work_in
 from tests.protocols import served
 from tests.real_data.truth import SHARED, open_place, xarray_truth

@@ -9,12 +9,12 @@ from affine import Affine
 from scipy import stats
 
 from chronotile.errors import InvalidParameter, LimitExceeded, UnsupportedFormat
-from chronotile.jobs import windows
-from chronotile.jobs.execute import execute
-from chronotile.jobs.job import Execution
-from chronotile.jobs.processes import trend
 from chronotile.model.crs import crs_of
-from chronotile.model.time import Period, domain_of_periods
+from chronotile.model.job import Execution
+from chronotile.model.time.instants import Period, domain_of_periods
+from chronotile.processes import trend
+from chronotile.processes.execute import execute
+from chronotile.processes.work import windows
 from tests.jobs.processes.doing import blocks_of, do_oddly
 from tests.protocols import served
 from tests.real_data.truth import CONFIGURED, open_place, raster_truth

@@ -25,15 +25,16 @@ from chronotile.errors import (
     TimeNotAvailable,
     UnknownLayer,
 )
-from chronotile.jobs import cubes
-from chronotile.jobs.execute import execute
-from chronotile.jobs.job import Execution
-from chronotile.jobs.processes import optimise, process_of
-from chronotile.model.time import NO_TIME
+from chronotile.model.job import Execution
+from chronotile.model.time.instants import NO_TIME
+from chronotile.processes import optimise
+from chronotile.processes.execute import execute
+from chronotile.processes.registry import process_of
+from chronotile.processes.work import cubes
 from chronotile.readers.open import open_source
 from chronotile.settings import Settings
-from tests.ingest.optimise.conftest import numbers_of
 from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, work_in
+from tests.optimise.conftest import numbers_of
 from tests.protocols import served
 from tests.real_data.truth import CONFIGURED, open_place, raster_truth
 from tests.scenes import KINDS, NODATA, Scene, write_scene

@@ -7,8 +7,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import create_app
-from chronotile.ingest.demo import DemoPlan, make_demo
-from chronotile.jobs.processes import processes
+from chronotile.demo import DemoPlan, make_demo
+from chronotile.processes.registry import processes
 from chronotile.settings import Settings
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "processes.md").read_text(encoding="utf-8")

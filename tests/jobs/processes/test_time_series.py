@@ -11,10 +11,11 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, UnknownLayer
-from chronotile.jobs import process as process_module
-from chronotile.jobs.execute import execute
-from chronotile.jobs.job import Execution
-from chronotile.jobs.processes import process_of, time_series
+from chronotile.model.job import Execution
+from chronotile.processes import process as process_module
+from chronotile.processes import time_series
+from chronotile.processes.execute import execute
+from chronotile.processes.registry import process_of
 from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, work_in
 from tests.protocols import served
 from tests.real_data.truth import SHARED, open_place, xarray_truth

@@ -22,11 +22,12 @@ from chronotile.errors import (
     UnknownPlace,
     UnsupportedCrs,
 )
-from chronotile.jobs import process as process_module
-from chronotile.jobs.blocks import Task, do_block, finish, keep_done, keep_plan
-from chronotile.jobs.execute import execute
-from chronotile.jobs.job import Execution
-from chronotile.jobs.processes import process_of, zonal_statistics
+from chronotile.jobs.tasks import Task, do_block, finish, keep_done, keep_plan
+from chronotile.model.job import Execution
+from chronotile.processes import process as process_module
+from chronotile.processes import zonal_statistics
+from chronotile.processes.execute import execute
+from chronotile.processes.registry import process_of
 from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, with_times, work_in
 from tests.places import make_places
 from tests.protocols import served

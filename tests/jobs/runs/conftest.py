@@ -6,15 +6,15 @@ from threading import Thread
 
 import pytest
 
-from chronotile.ingest.archive_id import archive_id
-from chronotile.jobs import processes as package
-from chronotile.jobs.blocks import OpenArchive
+import chronotile.processes as package
+from chronotile.archive.archive_id import archive_id
 from chronotile.jobs.cluster import Cluster
-from chronotile.jobs.engine import open_engine
-from chronotile.jobs.job import Execution
-from chronotile.jobs.processes import processes
 from chronotile.jobs.runner import Runner
-from chronotile.jobs.table import JobTable
+from chronotile.jobs.tasks import OpenArchive
+from chronotile.model.job import Execution
+from chronotile.processes.registry import processes
+from chronotile.queue.database import open_engine
+from chronotile.queue.table import JobTable
 from tests.jobs.runs.deployment import SITE, noted
 from tests.running import PATIENCE_S, until
 from tests.scenes import Scene, write_cogs

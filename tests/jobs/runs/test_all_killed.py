@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import and_, func, select, update
 
 from chronotile.jobs.cluster import AHEAD
-from chronotile.jobs.engine import open_engine, reading, writing
 from chronotile.jobs.runner import AT_ONCE
-from chronotile.jobs.schema import BLOCKS, JOBS
-from chronotile.jobs.table import JobTable
+from chronotile.queue.database import open_engine, reading, writing
+from chronotile.queue.schema import BLOCKS, JOBS
+from chronotile.queue.table import JobTable
 from tests.jobs.runs.deployment import begun, deployed
 from tests.postgresql import serving_postgresql
 from tests.running import until

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from chronotile.ingest.archive_id import archive_id
+from chronotile.archive.archive_id import archive_id
 from tests.jobs.runs.deployment import Program
 from tests.running import PATIENCE_S, PROGRAM, serving, until
 from tests.scenes import Scene, write_cogs

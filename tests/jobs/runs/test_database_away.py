@@ -4,8 +4,8 @@ from contextlib import closing
 
 import pytest
 
-from chronotile.jobs.engine import open_engine
-from chronotile.jobs.table import JobTable
+from chronotile.queue.database import open_engine
+from chronotile.queue.table import JobTable
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.postgresql import serving_postgresql
 from tests.running import until

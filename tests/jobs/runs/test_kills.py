@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from chronotile.jobs.cluster import Cluster
-from chronotile.jobs.engine import open_engine
-from chronotile.jobs.faults import ClusterLost
 from chronotile.jobs.runner import LEASE_S
-from chronotile.jobs.table import JobTable
+from chronotile.queue.database import open_engine
+from chronotile.queue.faults import ClusterLost
+from chronotile.queue.table import JobTable
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.jobs.runs.deployment import Program
 from tests.running import PROGRAM, until, workers_of

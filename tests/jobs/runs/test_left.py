@@ -2,9 +2,9 @@
 
 import pytest
 
-from chronotile.jobs import attempt
 from chronotile.jobs.cluster import NO_PROCESSES, Cluster
-from chronotile.jobs.job import Execution
+from chronotile.model.job import Execution
+from chronotile.queue import attempt
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.running import until
 from tests.scenes import Scene, write_cogs

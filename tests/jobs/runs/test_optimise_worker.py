@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from chronotile.jobs.engine import open_engine, writing
-from chronotile.jobs.job import Execution
 from chronotile.jobs.runner import LEASE_S
-from chronotile.jobs.schema import BLOCKS
-from chronotile.jobs.table import JobTable
-from tests.ingest.optimise.conftest import numbers_of
+from chronotile.model.job import Execution
+from chronotile.queue.database import open_engine, writing
+from chronotile.queue.schema import BLOCKS
+from chronotile.queue.table import JobTable
 from tests.jobs.runs.deployment import Program, working
+from tests.optimise.conftest import numbers_of
 from tests.running import PATIENCE_S, PROGRAM, serving, until
 from tests.scenes import Scene, write_cogs
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chronotile.jobs.cluster import Cluster
-from chronotile.jobs.engine import FILE
+from chronotile.queue.database import FILE
 from tests.running import PATIENCE_S, until
 
 distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")

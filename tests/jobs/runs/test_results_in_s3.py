@@ -10,11 +10,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.jobs import attempt
-from chronotile.jobs import bucket as bucket_module
-from chronotile.jobs.bucket import Bucket
-from chronotile.jobs.desk import JobDesk
-from chronotile.jobs.job import Execution
+from chronotile.model.job import Execution
+from chronotile.queue import attempt
+from chronotile.queue import bucket as bucket_module
+from chronotile.queue.bucket import Bucket
+from chronotile.queue.service import JobDesk
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.jobs.runs.deployment import working
 from tests.protocols import served

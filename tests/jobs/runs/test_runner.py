@@ -8,14 +8,14 @@ import pytest
 
 from chronotile.errors import SourceUnavailable, StorageFull
 from chronotile.jobs import runner
-from chronotile.jobs.attempt import MOST_FRUITLESS
-from chronotile.jobs.blocks import Task, keep_plan
 from chronotile.jobs.cluster import AHEAD, MOST_ASIDE, Cluster
-from chronotile.jobs.engine import open_engine
-from chronotile.jobs.faults import Hindered
-from chronotile.jobs.job import Execution
-from chronotile.jobs.process import Plan
-from chronotile.jobs.table import JobTable
+from chronotile.jobs.tasks import Task, keep_plan
+from chronotile.model.job import Execution
+from chronotile.processes.process import Plan
+from chronotile.queue.attempt import MOST_FRUITLESS
+from chronotile.queue.database import open_engine
+from chronotile.queue.faults import Hindered
+from chronotile.queue.table import JobTable
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.running import PATIENCE_S, until
 

@@ -6,8 +6,8 @@ from urllib.request import Request, urlopen
 import pytest
 from sqlalchemy import update
 
-from chronotile.jobs.engine import open_engine, writing
-from chronotile.jobs.schema import CALLBACKS
+from chronotile.queue.database import open_engine, writing
+from chronotile.queue.schema import CALLBACKS
 from tests.jobs.runs.deployment import HOST, deployed
 from tests.listener import Answer, listener
 from tests.running import until

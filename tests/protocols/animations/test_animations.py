@@ -11,7 +11,7 @@ from PIL import Image
 from chronotile.catalog.catalogue import Limits
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
-from chronotile.model.time import domain_of_instants
+from chronotile.model.time.instants import domain_of_instants
 from tests.protocols import served
 from tests.protocols.animations.films import boxes_of, durations_ms, frames_of, on_white, video_frames
 from tests.protocols.pictures import rgba_of
@@ -299,7 +299,7 @@ def test_more_frames_than_may_be_are_refused(make_client, make_services):
 
 
 def test_a_file_that_grows_too_large_is_given_up(client, monkeypatch):
-    monkeypatch.setattr("chronotile.encoders.animation.MAX_BYTES", 1000)
+    monkeypatch.setattr("chronotile.encoders.animation.animation.MAX_BYTES", 1000)
 
     problem = client.get(f"{PLAIN}.webp?{AREA}").json()
 

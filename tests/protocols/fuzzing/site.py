@@ -14,12 +14,12 @@ from affine import Affine
 from starlette.applications import Starlette
 
 from chronotile.app import application
-from chronotile.jobs.desk import JobDesk
-from chronotile.jobs.execute import execute
-from chronotile.jobs.job import JobFault
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
+from chronotile.model.job import JobFault
 from chronotile.pipeline.services import Services
+from chronotile.processes.execute import execute
+from chronotile.queue.service import JobDesk
 from tests.places import make_places
 from tests.protocols import served
 from tests.protocols.fuzzing.judging import Answer, faults_of, faults_of_head

@@ -14,9 +14,9 @@ from lxml import html
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.catalog.catalogue import Contact, ServiceInfo
-from chronotile.jobs.desk import JobDesk
+from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
 from chronotile.protocols.viewer.files import find_viewer
+from chronotile.queue.service import JobDesk
 from tests.protocols import served
 
 FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -61,7 +61,9 @@ def test_other_formats_are_refused(client):
 def test_document_has_title_links_and_collections(client):
     document = client.get("/").json()
 
-    assert list(document) == ["title", "description", "version", "contact", "collections", "places", "links"]
+    assert list(document) == [
+        *("title", "description", "version", "keywords", "contact", "collections", "places", "links")
+    ]
     assert document["collections"][1] == {
         "id": "terrain",
         "title": "Collection terrain",
@@ -184,7 +186,9 @@ def evil_client(make_client, make_services):
     collection = served.make_collection(
         layer, title={"": EVIL}, abstract={"": EVIL}, attribution=EVIL, license="javascript:alert(1)"
     )
-    service = ServiceInfo(title={"": EVIL}, abstract={"": EVIL}, contact=Contact(name=EVIL, email=EVIL))
+    address = PostalAddress(street=EVIL, city=EVIL, country=EVIL)
+    contact = Contact(name=EVIL, email=EVIL, telephone=EVIL, address=address)
+    service = ServiceInfo(title={"": EVIL}, abstract={"": EVIL}, keywords=(EVIL,), contact=contact)
     return make_client(make_services(collection, service=service))
 
 

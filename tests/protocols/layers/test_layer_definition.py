@@ -7,7 +7,7 @@ import pytest
 from lxml import etree
 
 from chronotile.catalog.catalogue import ServiceInfo
-from chronotile.model.time import domain_of_instants
+from chronotile.model.time.instants import domain_of_instants
 from tests.protocols import served
 
 HOSTILE = "<script>&\"'\x00]]>{{ 7 * 7 }}"

@@ -9,7 +9,7 @@ from chronotile.model.collection import TimeRules
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
 from chronotile.model.style import Colour, Style, StyleClass
-from chronotile.model.time import NO_TIME
+from chronotile.model.time.instants import NO_TIME
 from tests.protocols import served
 
 FIELDS = [

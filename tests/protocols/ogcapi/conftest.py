@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import create_app
-from chronotile.ingest.demo import DemoPlan, make_demo
+from chronotile.demo import DemoPlan, make_demo
 from chronotile.pipeline.services import Services
 from chronotile.settings import Settings
 from tests.places import make_places

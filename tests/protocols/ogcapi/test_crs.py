@@ -6,7 +6,7 @@ from affine import Affine
 from chronotile.errors import InvalidParameter, UnsupportedCrs
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox, NativeGrid
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.crs import accepted_crs, asked_box, box_of, named_crs
 from tests.protocols import served
 

@@ -11,8 +11,8 @@ from chronotile.errors import ChronotileError, InvalidParameter, UnsupportedCrs
 from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox
-from chronotile.model.time import ABSENT, LATEST
-from chronotile.model.time_parsing import parse_time
+from chronotile.model.time.instants import ABSENT, LATEST
+from chronotile.model.time.parsing import parse_time
 from chronotile.protocols.ogcapi.subset import Subset, asked_subset, query_of
 from tests.protocols import served
 

@@ -18,7 +18,7 @@ from chronotile.pipeline.answer_memory import SMALL_BYTES, AnswerMemory
 from chronotile.pipeline.failing_dates import tell_failing_date
 from chronotile.protocols.common.state import Gates
 from chronotile.protocols.ops.siblings import Siblings, folder_for_sockets, merged
-from chronotile.readers.previews import Previews, say_previews
+from chronotile.readers.raster.previews import Previews, say_previews
 from tests.protocols import served
 from tests.running import PATIENCE_S
 
@@ -44,6 +44,20 @@ def test_requests_are_counted_by_route_and_status(client):
     assert found["chronotile_requests_total", *sorted(("400", route))] == 1
     assert found["chronotile_requests_total", *sorted(("404", "-"))] == 1
     assert found["chronotile_response_bytes_total", route] > 1000
+
+
+@pytest.mark.parametrize("exceptions", ["XML", "INIMAGE"])
+def test_exceptions_of_wms_are_counted_as_errors_though_sent_with_200(client, exceptions):
+    answer = client.get(
+        "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=NDVI&STYLES=&CRS=EPSG:3857&BBOX=0,0,1,1&WIDTH=8&HEIGHT=8"
+        f"&FORMAT=image/png&TIME=soon&EXCEPTIONS={exceptions}"
+    )
+
+    found = metrics(client)
+
+    assert answer.status_code == 200
+    assert found["chronotile_requests_total", *sorted(("400", "/wms"))] == 1
+    assert ("chronotile_requests_total", *sorted(("200", "/wms"))) not in found
 
 
 def test_caches_tell_what_they_hold(client):

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.catalog.catalogue import Limits
-from chronotile.model.time import NO_TIME, domain_of_instants
+from chronotile.model.time.instants import NO_TIME, domain_of_instants
 from tests.protocols import served
 from tests.stats.curves import dekads
 

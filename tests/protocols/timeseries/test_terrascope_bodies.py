@@ -7,7 +7,7 @@ import pytest
 
 from chronotile.catalog.catalogue import Limits
 from chronotile.model.collection import Alias
-from chronotile.model.time import NO_TIME
+from chronotile.model.time.instants import NO_TIME
 from tests.protocols import served
 
 BASES = ["/timeseries/v1.0/ts", "/timeseries/v1.1/ts"]

@@ -245,10 +245,21 @@ def test_what_the_standard_recommends_is_there(cite):
 
     service = root.find(f"{WMS}Service")
     assert service.findtext(f"{WMS}Abstract")
-    assert service.find(f"{WMS}ContactInformation") is not None
+    assert [word.text for word in service.iter(f"{WMS}Keyword")] == ["CITE", "infoMapAccessService"]
+    contact = service.find(f"{WMS}ContactInformation")
+    parts = ("ContactPersonPrimary", "ContactAddress", "ContactVoiceTelephone", "ContactElectronicMailAddress")
+    assert [each.tag for each in contact] == [f"{WMS}{part}" for part in parts]
+    assert {each.tag.removeprefix(WMS): each.text for each in contact.find(f"{WMS}ContactAddress")} == {
+        "AddressType": "postal",
+        "Address": "Wetstraat 1",
+        "City": "Brussels",
+        "StateOrProvince": None,
+        "PostCode": "1000",
+        "Country": "Belgium",
+    }
     for layer in named_layers(root):
         assert layer.findtext(f"{WMS}Abstract")
-        assert [word.text for word in layer.iter(f"{WMS}Keyword")] == ["CITE"]
+        assert [word.text for word in layer.findall(f"{WMS}KeywordList/{WMS}Keyword")] == ["CITE"]
         assert layer.find(f"{WMS}MetadataURL") is not None
         assert {"CRS:84", "EPSG:4326"} <= {crs.text for crs in inherited(layer, "CRS")}
         assert all(dimension.get("default") for dimension in layer.findall(f"{WMS}Dimension"))

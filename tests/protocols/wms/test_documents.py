@@ -11,7 +11,7 @@ from lxml import etree
 from PIL import Image
 from pyproj import Transformer
 
-from chronotile.catalog.catalogue import Contact, Limits, ServiceInfo
+from chronotile.catalog.catalogue import Contact, Limits, PostalAddress, ServiceInfo
 from chronotile.model.collection import Alias, TimeRules
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
@@ -51,8 +51,9 @@ def hostile_services():
     collection = served.make_collection(
         layer, title={"": HOSTILE}, abstract={"": HOSTILE}, keywords=(HOSTILE,), attribution=HOSTILE
     )
-    contact = Contact(name=HOSTILE, email=HOSTILE)
-    info = ServiceInfo(title={"": HOSTILE}, abstract={"": HOSTILE}, contact=contact)
+    address = PostalAddress(street=HOSTILE, city=HOSTILE, region=HOSTILE, postcode=HOSTILE, country=HOSTILE)
+    contact = Contact(name=HOSTILE, email=HOSTILE, telephone=HOSTILE, address=address)
+    info = ServiceInfo(title={"": HOSTILE}, abstract={"": HOSTILE}, keywords=(HOSTILE,), contact=contact)
     return served.make_services(collection, service=info)
 
 
@@ -156,7 +157,7 @@ def test_limits_are_those_of_the_configuration(make_client, get_map):
     widest = service.findtext(f"{WMS}MaxWidth")
 
     assert (service.findtext(f"{WMS}LayerLimit"), widest, service.findtext(f"{WMS}MaxHeight")) == ("20", "1000", "1000")
-    assert get_map(client, WIDTH=widest, HEIGHT=widest).status_code == 200
+    assert get_map(client, WIDTH=widest, HEIGHT=widest).headers["Content-Type"] == "image/png"
 
 
 @pytest.mark.parametrize("name", ["EPSG:4326", "CRS:84", "EPSG:3857", "EPSG:32631", "EPSG:3035"])
@@ -293,7 +294,7 @@ def test_long_daily_series_stay_short(make_client, get_map):
 
     assert values[0] == "1990-01-01/1991-01-01/P1D"
     assert len(values) == 30
-    assert get_map(client, TIME=values[0], WIDTH="256", HEIGHT="256").status_code == 200
+    assert get_map(client, TIME=values[0], WIDTH="256", HEIGHT="256").headers["Content-Type"] == "image/png"
 
 
 def test_attribution_and_keywords_are_carried(make_client):

@@ -8,7 +8,7 @@ from owslib.wms import WebMapService
 
 from chronotile.model.crs import crs_of, transformer
 from chronotile.model.style import Style
-from chronotile.protocols.common.feature_info import INFO_FORMATS
+from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of
 from tests.protocols.wms.exceptions import fault_of
@@ -322,8 +322,8 @@ def test_queryable_is_what_the_capabilities_say(make_client):
 
     tree = etree.fromstring(client.get("/wms?SERVICE=WMS&REQUEST=GetCapabilities").content)
 
-    named = [layer for layer in tree.iter("{*}Layer") if layer.find("{*}Name") is not None]
-    assert [layer.get("queryable") for layer in named] == ["1", "0"]
+    named = {layer.findtext("{*}Name"): layer.get("queryable") for layer in tree.iter("{*}Layer")}
+    assert named == {None: None, "s2": "1", "NDVI": "1", "SECRET": "0"}
 
 
 def test_a_format_of_the_map_that_is_none_does_not_matter(client, get_info):

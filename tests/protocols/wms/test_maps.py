@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 from PIL import Image
+from rasterio.enums import ColorInterp
 
 from chronotile.catalog.catalogue import Limits
 from chronotile.model.grid import BBox, Grid
@@ -248,6 +249,7 @@ FORMATS = [
     ("image/jpeg", "image/jpeg", "JPEG"),
     ("image/jpg", "image/jpeg", "JPEG"),
     ("image/webp", "image/webp", "WEBP"),
+    ("image/gif", "image/gif", "GIF"),
     ("image/tiff", "image/tiff", "TIFF"),
     ("image/geotiff", "image/tiff", "TIFF"),
 ]
@@ -276,6 +278,7 @@ def test_geotiff_is_the_map_with_its_place(client, get_map, transparent):
         assert dataset.crs.to_epsg() == 32631
         assert tuple(dataset.bounds) == tuple(GRID.bbox)
         bands = dataset.read()
+        assert dataset.colorinterp[3:] == (ColorInterp.alpha,) * (len(bands) - 3)
     png = get_map(client, TRANSPARENT=transparent, TIME="2020-06-11", BGCOLOR="0x102030")
     assert np.array_equal(np.moveaxis(bands, 0, -1), rgba_of(png.content)[..., : len(bands)])
     assert len(bands) == (4 if transparent == "TRUE" else 3)
@@ -386,7 +389,7 @@ def test_exceptions_may_be_json(client, get_map, text):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"WIDTH": "x"}, {"FORMAT": "image/gif"}, {"FORMAT": "image/tiff", "LAYERS": "NDVX"}, {"WIDTH": "999999999"}],
+    [{"WIDTH": "x"}, {"FORMAT": "image/bmp"}, {"FORMAT": "image/tiff", "LAYERS": "NDVX"}, {"WIDTH": "999999999"}],
     ids=str,
 )
 def test_exceptions_that_cannot_be_drawn_are_xml(client, get_map, changes):

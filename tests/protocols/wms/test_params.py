@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chronotile.errors import ChronotileError
 from chronotile.model.grid import BBox, Grid
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.wms.params import negotiated_version, operation, wms_map
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of, share_differing

@@ -173,7 +173,7 @@ def test_every_format_of_a_legend_is_what_was_asked(client, media_type):
 
 
 @pytest.mark.parametrize("layout", ["vertical", "horizontal"])
-@pytest.mark.parametrize("size", [(300, 200), (60, 400), (20, 20), (1, 1)])
+@pytest.mark.parametrize("size", [(300, 200), (60, 400), (64, 64), (64, 1), (1, 400)])
 def test_a_legend_has_the_size_that_is_asked(client, layout, size):
     options = {"WIDTH": str(size[0]), "HEIGHT": str(size[1]), "LEGEND_OPTIONS": f"fontSize:9;layout:{layout}"}
 
@@ -181,6 +181,108 @@ def test_a_legend_has_the_size_that_is_asked(client, layout, size):
 
     assert picture(legend(client, **options)).size == size
     assert (drawn.get("width"), drawn.get("height")) == tuple(map(str, size))
+
+
+@pytest.fixture
+def classed(make_client):
+    """A client of a layer with classes, and of a ramp."""
+    each = tuple(StyleClass(value, Colour(0, 0, 40 * value), f"class {value}") for value in range(1, 6))
+    style = Style(id="c", title="Classes", range=(1, 5), classes=each)
+    return make_client(served.make_services(served.make_collection(served.make_layer(styles=(style, served.REDS)))))
+
+
+def drawn_as_svg(client, **params):
+    return etree.fromstring(legend(client, FORMAT="image/svg+xml", **params).content)
+
+
+def sizes_of(svg, *, fill=""):
+    """Widths and heights of the colours of an SVG legend."""
+    boxes = [each for each in svg.iter("{*}rect") if each.get("fill").startswith(fill) and each.get("stroke")]
+    return {(int(each.get("width")), int(each.get("height"))) for each in boxes}
+
+
+@pytest.mark.parametrize("layout", ["vertical", "horizontal"])
+@pytest.mark.parametrize(
+    ("asked", "swatch"),
+    [
+        ({"WIDTH": "20", "HEIGHT": "20"}, (20, 20)),
+        ({"WIDTH": "63", "HEIGHT": "9"}, (63, 9)),
+        ({"WIDTH": "1", "HEIGHT": "1"}, (1, 1)),
+        ({"WIDTH": "20"}, (20, 12)),
+        ({"HEIGHT": "20"}, (12, 20)),
+        ({}, (12, 12)),
+    ],
+    ids=str,
+)
+def test_a_size_too_small_for_a_legend_is_that_of_a_swatch(classed, layout, asked, swatch):
+    """GeoServer's clients ask for 20 x 20, the size of one colour there."""
+    options = {"LEGEND_OPTIONS": f"layout:{layout}", **asked}
+
+    svg, shown = drawn_as_svg(classed, **options), picture(legend(classed, **options))
+
+    assert shown.size == (int(svg.get("width")), int(svg.get("height")))
+    assert [text.text for text in svg.iter("{*}text")][-5:] == [f"class {value}" for value in range(1, 6)]
+    assert sizes_of(svg, fill="#0000") == ({swatch} if min(swatch) > 1 else set())
+    blue = (np.asarray(shown) == (0, 0, 200)).all(axis=2)
+    assert blue.sum() == max(0, swatch[0] - 2) * max(0, swatch[1] - 2)
+
+
+@pytest.mark.parametrize(("layout", "bar"), [("vertical", (30, 160)), ("horizontal", (160, 20))])
+def test_a_bar_is_as_thick_as_a_swatch(classed, layout, bar):
+    svg = drawn_as_svg(classed, STYLE="reds", WIDTH="30", HEIGHT="20", LEGEND_OPTIONS=f"layout:{layout}")
+
+    assert sizes_of(svg, fill="url") == {bar}
+
+
+def test_labels_of_high_swatches_stand_apart(classed):
+    svg = drawn_as_svg(classed, WIDTH="20", HEIGHT="40")
+
+    middles = [int(text.get("y")) for text in svg.iter("{*}text")][-5:]
+    assert set(np.diff(middles)) == {44}
+
+
+@pytest.mark.parametrize("style", ["c", "reds"])
+@pytest.mark.parametrize(("dpi", "scale"), [("91", 1), ("181.43", 2), ("300", 3.307), ("45.36", 0.5)])
+def test_dots_per_inch_make_all_of_a_legend_larger(classed, style, dpi, scale):
+    own, larger = (
+        drawn_as_svg(classed, STYLE=style, LEGEND_OPTIONS=options) for options in ("", f"antialias:on;DPI:{dpi}")
+    )
+    shown = picture(legend(classed, STYLE=style, LEGEND_OPTIONS=f"dpi:{dpi}"))
+
+    assert shown.size == (int(larger.get("width")), int(larger.get("height")))
+    assert shown.height == pytest.approx(int(own.get("height")) * scale, abs=2)
+    assert shown.width == pytest.approx(int(own.get("width")) * scale, rel=0.15)
+    for before, after in zip(own.iter("{*}text"), larger.iter("{*}text"), strict=True):
+        assert int(after.get("y")) == pytest.approx(int(before.get("y")) * scale, abs=2)
+        assert int(after.get("font-size")) == pytest.approx(int(before.get("font-size")) * scale, abs=0.6)
+
+
+@pytest.mark.parametrize("layout", ["vertical", "horizontal"])
+def test_a_legend_of_its_own_size_has_that_at_any_resolution(classed, layout):
+    options = {"WIDTH": "400", "HEIGHT": "500", "LEGEND_OPTIONS": f"dpi:180;layout:{layout}"}
+
+    assert picture(legend(classed, STYLE="reds", **options)).size == (400, 500)
+
+
+@pytest.mark.parametrize(("font_size", "title_size"), [("9", "10"), ("20", "21"), ("12", "13")])
+def test_letters_have_the_size_that_is_asked(classed, font_size, title_size):
+    svg = drawn_as_svg(classed, LEGEND_OPTIONS=f"fontName:Serif;fontSize:{font_size}")
+
+    sizes = [text.get("font-size") for text in svg.iter("{*}text")]
+    assert (sizes[0], set(sizes[-5:])) == (title_size, {font_size})
+
+
+def test_a_legend_larger_than_memory_allows_is_refused(make_client):
+    each = tuple(StyleClass(value, Colour(0, 0, 200), f"class {value} with a long name") for value in range(250))
+    style = Style(id="c", title="Classes", range=(0, 250), classes=each)
+    client = make_client(served.make_services(served.make_collection(served.make_layer(styles=(style,)))))
+
+    refused = legend(client, LEGEND_OPTIONS="dpi:600")
+
+    assert fault_of(refused)[2] == "LEGEND_OPTIONS"
+    assert "4194304" in refused.text
+    assert picture(legend(client)).height > 4000
+    assert drawn_as_svg(client, LEGEND_OPTIONS="dpi:600") is not None
 
 
 def test_a_horizontal_legend_goes_from_left_to_right(client):
@@ -224,11 +326,15 @@ def test_a_scale_changes_nothing(client):
         ({"LAYER": "NOPE"}, "LayerNotDefined", "LAYERS"),
         ({"LAYER": ""}, "MissingParameterValue", "LAYER"),
         ({"STYLE": "nope"}, "StyleNotDefined", "STYLES"),
-        ({"FORMAT": "image/gif"}, "InvalidFormat", "FORMAT"),
+        ({"FORMAT": "image/bmp"}, "InvalidFormat", "FORMAT"),
         ({"WIDTH": "0"}, "InvalidParameterValue", "WIDTH"),
         ({"HEIGHT": "5000"}, "InvalidParameterValue", "HEIGHT"),
         ({"SCALE": "x"}, "InvalidParameterValue", "SCALE"),
         ({"LEGEND_OPTIONS": "layout:round"}, "InvalidParameterValue", "LEGEND_OPTIONS"),
+        ({"LEGEND_OPTIONS": "dpi:high"}, "InvalidParameterValue", "LEGEND_OPTIONS"),
+        ({"LEGEND_OPTIONS": "dpi:601"}, "InvalidParameterValue", "LEGEND_OPTIONS"),
+        ({"LEGEND_OPTIONS": "dpi:nan"}, "InvalidParameterValue", "LEGEND_OPTIONS"),
+        ({"LEGEND_OPTIONS": "fontSize:5"}, "InvalidParameterValue", "LEGEND_OPTIONS"),
     ],
     ids=str,
 )

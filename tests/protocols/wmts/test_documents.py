@@ -11,7 +11,7 @@ from affine import Affine
 from lxml import etree
 from PIL import Image
 
-from chronotile.catalog.catalogue import Contact, ServiceInfo
+from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
 from chronotile.model.style import Style
@@ -71,8 +71,9 @@ def test_hostile_texts_stay_texts(make_client, validate_ogc):
     style = Style(id="steps", title=HOSTILE, range=(0.0, 250.0), ramp=served.STEPS.ramp)
     members = {"title": {"": HOSTILE}, "abstract": {"": HOSTILE}, "keywords": (HOSTILE,), "attribution": HOSTILE}
     collection = served.make_collection(served.make_layer(styles=(style,), **members), **members)
-    contact = Contact(name=HOSTILE, email=HOSTILE)
-    info = ServiceInfo(title={"": HOSTILE}, abstract={"": HOSTILE}, contact=contact)
+    address = PostalAddress(street=HOSTILE, city=HOSTILE, region=HOSTILE, postcode=HOSTILE, country=HOSTILE)
+    contact = Contact(name=HOSTILE, email=HOSTILE, telephone=HOSTILE, address=address)
+    info = ServiceInfo(title={"": HOSTILE}, abstract={"": HOSTILE}, keywords=(HOSTILE,), contact=contact)
     client = make_client(served.make_services(collection, service=info))
 
     tree = tree_of(client)
@@ -424,13 +425,16 @@ def test_formats_are_those_of_the_configuration_and_png_is_the_first(make_client
     assert template.endswith(f".{extension}")
 
 
-def test_a_format_that_is_left_out_is_refused_with_those_that_are_not(make_client, get_tile):
+@pytest.mark.parametrize(("format", "extension"), [("image/jpeg", "jpg"), ("image/gif", "gif")])
+def test_a_format_that_is_left_out_or_unknown_is_refused_with_those_that_are_not(
+    make_client, get_tile, format, extension
+):
     client = make_client(served.make_services(service=ServiceInfo(wmts_formats=("image/png",))))
 
-    by_query = get_tile(client, format="image/jpeg")
-    by_path = client.get("/wmts/1.0.0/NDVI/steps/2020-06-11/WebMercatorQuad/11/687/1052.jpg")
+    by_query = get_tile(client, format=format)
+    info = get_tile(client, format=format, request="GetFeatureInfo", I="0", J="0", InfoFormat="text/plain")
+    by_path = client.get(f"/wmts/1.0.0/NDVI/steps/2020-06-11/WebMercatorQuad/11/687/1052.{extension}")
 
-    assert [(answer.status_code, "accepted are image/png<" in answer.text) for answer in (by_query, by_path)] == [
-        (400, True),
-        (404, True),
-    ]
+    assert [answer.status_code for answer in (by_query, info, by_path)] == [400, 400, 404]
+    assert ["accepted are image/png<" in answer.text for answer in (by_query, info)] == [True, True]
+    assert "accepted are png<" in by_path.text

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from lxml import etree
 
-from chronotile.model.time import DEKAD, domain_of_periods
+from chronotile.model.time.instants import DEKAD, domain_of_periods
 from tests.protocols import served
 
 NS = {"m": "http://demo.geo-solutions.it/share/wmts-multidim/wmts_multi_dimensional.xsd"}

@@ -10,7 +10,7 @@ from owslib.wmts import WebMapTileService
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.model.time import domain_of_instants
+from chronotile.model.time.instants import domain_of_instants
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of
 

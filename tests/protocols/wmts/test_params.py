@@ -58,6 +58,9 @@ def test_style_may_be_empty_default_or_named(make_client, get_tile, style):
         ("EPSG:3857", "EPSG:3857:11"),
         ("EPSG:3857", "11"),
         ("WebMercatorQuad", "EPSG:3857:11"),
+        ("GoogleMapsCompatible", "11"),
+        ("GoogleMapsCompatible", "GoogleMapsCompatible:11"),
+        ("EPSG:900913", "EPSG:900913:11"),
     ],
 )
 def test_matrices_are_named_bare_or_with_their_set(make_client, get_tile, tile_matrix_set, matrix):
@@ -66,6 +69,60 @@ def test_matrices_are_named_bare_or_with_their_set(make_client, get_tile, tile_m
     answer = get_tile(client, TileMatrixSet=tile_matrix_set, TileMatrix=matrix)
 
     assert answer.content == get_tile(client).content
+
+
+def test_other_names_of_sets_are_not_listed(make_client):
+    listed = make_client().get("/wmts?SERVICE=WMTS&REQUEST=GetCapabilities").text
+
+    assert "WebMercatorQuad<" in listed
+    assert "GoogleMapsCompatible" not in listed
+
+
+@pytest.mark.parametrize("name", ["GoogleMapsCompatible", "EPSG:900913"])
+def test_other_names_are_names_in_paths_too(make_client, name):
+    client = make_client()
+
+    by_path, usual = (
+        client.get(f"/wmts/1.0.0/NDVI/steps/2020-06-11/{each}/11/687/1052.png") for each in (name, "WebMercatorQuad")
+    )
+
+    assert by_path.headers["Content-Type"] == "image/png"
+    assert by_path.content == usual.content
+
+
+@pytest.mark.parametrize("format", ["IMAGE/PNG", "Image/Png"])
+def test_a_format_is_taken_in_any_case(make_client, get_tile, format):
+    client = make_client()
+
+    answer = get_tile(client, format=format)
+
+    assert answer.headers["Content-Type"] == "image/png"
+    assert answer.content == get_tile(client).content
+
+
+@pytest.mark.parametrize(
+    "query", ["TIME=2020-06-01&Style=steps&time=2020-06-11", "Reducer=mode&reducer=max&Time=2020-06-11"]
+)
+def test_of_a_repeated_parameter_the_last_counts(make_client, get_tile, query):
+    """QGIS and others add theirs to the parameters of an address."""
+    client = make_client()
+    usual = get_tile(client, Time="2020-06-11")
+
+    repeated = client.get(f"/wmts?{query}&{usual.request.url.query.decode()}&style=reds&style=steps")
+
+    assert repeated.headers["Content-Type"] == "image/png"
+    assert repeated.content == usual.content
+
+
+def test_of_a_parameter_that_is_repeated_behind_a_path_the_last_counts(make_client):
+    client = make_client()
+    path = f"/wmts/1.0.0/NDVI/steps/2020-06-01/2020-06-21/{TILE}.png"
+
+    answer = client.get(f"{path}?reducer=latest&Reducer=max")
+
+    assert answer.headers["Content-Type"] == "image/png"
+    assert answer.content == client.get(f"{path}?reducer=max").content
+    assert answer.content != client.get(path).content
 
 
 @pytest.mark.parametrize("format", ["image/png", "image/webp", "image/jpeg"])

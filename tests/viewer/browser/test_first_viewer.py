@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chronotile.app import create_app
-from chronotile.ingest.demo import DemoPlan, make_demo
+from chronotile.demo import DemoPlan, make_demo
 from chronotile.settings import Settings
 from tests.protocols.listening import listening
 

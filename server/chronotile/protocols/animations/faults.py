@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError
-from chronotile.protocols.common.problem import problem_response
+from chronotile.protocols.common.responses.problem import problem_response
 
 
 def animation_fault(error: ChronotileError, request: Request) -> Response:

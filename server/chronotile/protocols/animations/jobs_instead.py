@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.jobs.processes.animation import MOST_PIXELS
 from chronotile.model.animation import ANIMATION_LABELS, AnimationRequest
 from chronotile.model.request import MapRequest
 from chronotile.pipeline.answer_memory import LIMIT as MEMORY
-from chronotile.protocols.common.job_instead import JobInstead, bbox_input, datetime_input
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.processes.animation import MOST_PIXELS
+from chronotile.protocols.common.job_offer import JobInstead, bbox_input, datetime_input
+from chronotile.protocols.common.query.kvp import Kvp
 
 LIMITS: Mapping[str, float] = {"max_animation_pixels": MOST_PIXELS, MEMORY: math.inf}
 

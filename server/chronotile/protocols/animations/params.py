@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter, UnknownPath
+from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownPath
 from chronotile.model.animation import (
     ANIMATION_LABELS,
     DEFAULT_FPS,
@@ -13,17 +13,15 @@ from chronotile.model.animation import (
     AnimationLabel,
     AnimationRequest,
 )
-from chronotile.model.asked_step import asked_period
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import MapRequest
 from chronotile.model.square_pixels import LEAST_SIDE_PX, grid_of_picture
-from chronotile.model.time import Period
-from chronotile.protocols.common.asked_place import asked_crs
+from chronotile.model.time.calendar_step import asked_period
+from chronotile.model.time.instants import Period
 from chronotile.protocols.common.extent import longitude_latitude_box
-from chronotile.protocols.common.kvp import (
-    MAX_SHOWN,
+from chronotile.protocols.common.query.kvp import (
     Kvp,
     bbox,
     colouring_of,
@@ -34,6 +32,7 @@ from chronotile.protocols.common.kvp import (
     picture_reducer,
     value_range,
 )
+from chronotile.protocols.common.query.place import asked_crs
 
 FORMATS: Mapping[str, AnimationFormat] = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
 PARAMETERS = (

@@ -6,17 +6,17 @@ from starlette.routing import Route
 
 from chronotile.model.animation import AnimationRequest
 from chronotile.model.wanted import IsWanted
-from chronotile.pipeline.expressions import shown_revision
-from chronotile.pipeline.render_animation import AnimationDelivery, find_animation, render_animation
+from chronotile.pipeline.maps.animation import AnimationDelivery, find_animation, render_animation
+from chronotile.pipeline.maps.expressions import shown_revision
 from chronotile.pipeline.services import Services
 from chronotile.protocols.animations.faults import animation_fault
 from chronotile.protocols.animations.jobs_instead import animation_instead
 from chronotile.protocols.animations.params import animation_request
-from chronotile.protocols.common.body_response import BodyResponse
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.job_instead import offer_job
-from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.respond import caching, instants_text, known_etags
+from chronotile.protocols.common.job_offer import offer_job
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.responses.body_response import BodyResponse
+from chronotile.protocols.common.responses.respond import caching, instants_text, known_etags
 from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from chronotile.errors import ConfigurationError, UnknownPath
-from chronotile.protocols.common.remote_place import RemotePlace, remote_place
+from chronotile.web.prefix import RemotePlace, remote_place
 
 EXTENSIONS = (".tif", ".tiff")
 MAX_TEXT = 2000

@@ -20,9 +20,9 @@ from chronotile.protocols.cog.allowed import EXTENSIONS, AllowList
 from chronotile.protocols.cog.limits import check_cost
 from chronotile.protocols.cog.redirects import RedirectCheck
 from chronotile.protocols.common.endpoint import with_error_caching
-from chronotile.protocols.common.problem import problem_response
-from chronotile.readers.geotiff_only import geotiff_reader, without_xarray
-from chronotile.readers.remote_requests import CONNECT_S, REQUEST_S
+from chronotile.protocols.common.responses.problem import problem_response
+from chronotile.readers.raster.geotiff_only import geotiff_reader, without_xarray
+from chronotile.readers.remote.requests import CONNECT_S, REQUEST_S
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -5,9 +5,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chronotile.errors import LimitExceeded, ServerBusy
 from chronotile.protocols.common.endpoint import with_error_caching
-from chronotile.protocols.common.form import check_size
-from chronotile.protocols.common.problem import problem_response
+from chronotile.protocols.common.query.form import check_size
 from chronotile.protocols.common.raw_headers import declared_bytes
+from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.state import state_of
 
 MAX_BODY_BYTES = 1 << 20

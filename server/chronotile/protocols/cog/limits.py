@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.expression import parse_expression
-from chronotile.protocols.common.kvp import integer, number
+from chronotile.protocols.common.query.kvp import integer, number
 
 SIDES = ("width", "height", "max_size")
 AT_MOST = {"tilesize": 2048, "buffer": 256, "padding": 256, "histogram_bins": 1024}

@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from chronotile.errors import ServerBusy
 from chronotile.protocols.cog.bodies import answer_bounded
 from chronotile.protocols.common.endpoint import with_error_caching
-from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.raw_headers import sending
+from chronotile.protocols.common.responses.problem import problem_response
 
 PATH = "/cog"
 POLICY = b"default-src 'self' https: data: 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'"

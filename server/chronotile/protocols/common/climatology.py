@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chronotile.model.time import TimeSpan, format_instant
+from chronotile.model.time.instants import TimeSpan, format_instant
 
 
 def climatology_member(span: TimeSpan | None, *, is_climatology: bool) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from starlette.requests import Request
 
 from chronotile.model.payload import LayeredPayload
 from chronotile.model.request import MapRequest
-from chronotile.pipeline.large_maps import is_large
-from chronotile.pipeline.overlay_maps import find_overlay, overlay_maps
-from chronotile.protocols.common.respond import known_etags
+from chronotile.pipeline.maps.large import is_large
+from chronotile.pipeline.maps.overlay import find_overlay, overlay_maps
+from chronotile.protocols.common.responses.respond import known_etags
 from chronotile.protocols.common.state import asking_whether_wanted, for_client, services_of, state_of
 
 Maps = Sequence[MapRequest]

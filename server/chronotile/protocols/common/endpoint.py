@@ -14,7 +14,7 @@ from chronotile.errors import (
     ServicesRenewed,
     SourceAway,
 )
-from chronotile.protocols.common.form import forget_body
+from chronotile.protocols.common.query.form import forget_body
 from chronotile.protocols.common.state import forget_services
 
 log = logging.getLogger(__name__)

@@ -16,9 +16,8 @@ from starlette.types import Scope
 
 from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.errors import AccessRefused
-from chronotile.protocols.common.forwarded import RECEIVED_HOSTS
 from chronotile.protocols.common.raw_headers import RawHeader
-from chronotile.protocols.common.state import services_of
+from chronotile.protocols.common.state import RECEIVED_HOSTS, services_of
 
 LOCALHOST = "localhost"
 MAX_CLIENT = 100

@@ -18,14 +18,14 @@ from chronotile.errors import (
     SourceChanged,
     SourceUnavailable,
 )
-from chronotile.jobs.desk import JobDesk
 from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_shares import ValidShares
-from chronotile.protocols.common.body_memory import BodyMemory
-from chronotile.protocols.common.gate import TOO_LONG, Gate
-from chronotile.protocols.common.web_places import WebPlaces
-from chronotile.readers.previews import Previews
+from chronotile.protocols.common.limits.body_memory import BodyMemory
+from chronotile.protocols.common.limits.gate import TOO_LONG, Gate
+from chronotile.queue.service import JobDesk
+from chronotile.readers.raster.previews import Previews
+from chronotile.web.allowed_prefixes import WebPlaces
 
 SERVICES = "chronotile.services"
 """Where a request keeps its services."""
@@ -33,8 +33,14 @@ SERVICES = "chronotile.services"
 REFUSED_BY = "chronotile.refused_by"
 """Where a request that was refused keeps the gate, the sources and hosts whose share it needs, and its services."""
 
+RECEIVED_HOSTS = "chronotile.received_hosts"
+"""Where a request has the `Host` lines that it came with, if a trusted proxy forwarded a host."""
+
 USUAL_S = "chronotile.usual_s"
 """Where a request keeps the assumed time of its work, if longer than that of the gate."""
+
+FAULT_STATUS = "chronotile.fault_status"
+"""Where a request whose fault is answered with another status keeps its own, for the log and the metrics."""
 
 MAX_MESSAGES = 100
 """After the body, among which a server's word that the client left is looked for."""

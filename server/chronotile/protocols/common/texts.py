@@ -2,10 +2,10 @@
 
 from starlette.requests import Request
 
-from chronotile.errors import InvalidParameter
+from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.collection import LocalisedText
-from chronotile.protocols.common.accept import offered_language, preferred_language
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp
+from chronotile.protocols.common.query.accept import offered_language, preferred_language
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.state import services_of
 
 

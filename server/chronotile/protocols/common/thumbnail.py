@@ -8,7 +8,7 @@ from chronotile.errors import MissingTime
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
-from chronotile.model.time import format_instant
+from chronotile.model.time.instants import format_instant
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.extent import longitude_latitude_box
 

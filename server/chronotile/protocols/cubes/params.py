@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.cube import CubeRequest, CubeTile, Res
-from chronotile.protocols.common.kvp import Kvp, choice, datetime_of
-from chronotile.protocols.common.tile_address import tile_address
+from chronotile.protocols.common.query.kvp import Kvp, choice, datetime_of
+from chronotile.protocols.common.query.tile_address import tile_address
 
 PARAMETERS = ("datetime", "res", "cells", "rev")
 RES: Mapping[str, Res] = {"1": 1, "2": 2}

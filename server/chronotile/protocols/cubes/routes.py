@@ -10,14 +10,14 @@ from starlette.routing import Route
 
 from chronotile.model.cube import CubeRequest
 from chronotile.model.payload import Payload
-from chronotile.pipeline.cube_target import CubeTarget
-from chronotile.pipeline.extract_cube import find_cube, make_cube
+from chronotile.pipeline.cube_tiles.extract import find_cube, make_cube
+from chronotile.pipeline.cube_tiles.target import CubeTarget
 from chronotile.pipeline.revision import layer_revision
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.accept import takes_gzip
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.respond import known_etags, respond
+from chronotile.protocols.common.query.accept import takes_gzip
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.responses.respond import known_etags, respond
 from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of, while_wanted
 from chronotile.protocols.cubes.faults import cube_fault
 from chronotile.protocols.cubes.params import cube_request

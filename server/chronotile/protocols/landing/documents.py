@@ -1,15 +1,16 @@
 """What is here, as a value that the page for people and the document for programs are made of."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from chronotile import __version__
+from chronotile.catalog.catalogue import Contact
 from chronotile.model.collection import Collection, Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.cube import CUBE_TYPE
-from chronotile.model.time import TimeDomain, format_day, format_instant
+from chronotile.model.time.instants import TimeDomain, format_day, format_instant
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.thumbnail import thumbnail
@@ -67,8 +68,8 @@ class Landing:
     title: str
     abstract: str
     language: str
-    contact_name: str | None
-    contact_email: str | None
+    keywords: tuple[str, ...]
+    contact: Contact
     places: tuple[Place, ...]
     collections: tuple[LandingCollection, ...]
     place_sets: tuple[str, ...]
@@ -89,8 +90,8 @@ def landing(services: Services, *, base: str, language: str, has_viewer: bool) -
         title=text_in(service.title, language),
         abstract=text_in(service.abstract, language),
         language=language,
-        contact_name=service.contact.name,
-        contact_email=service.contact.email,
+        keywords=service.keywords,
+        contact=service.contact,
         places=tuple(_places(services, base)),
         collections=tuple(_collections(services, language)),
         place_sets=tuple(services.catalogue.places),
@@ -110,7 +111,8 @@ def landing_document(page: Landing, base: str) -> dict[str, Any]:
         "title": page.title,
         "description": page.abstract or None,
         "version": page.version,
-        "contact": {"name": page.contact_name, "email": page.contact_email},
+        "keywords": list(page.keywords),
+        "contact": asdict(page.contact),
         "collections": [_collection_document(collection) for collection in page.collections],
         "places": list(page.place_sets),
         "links": links,

@@ -9,13 +9,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.accept import preferred_type
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.html_page import content_security_policy, render_page
-from chronotile.protocols.common.kept_documents import respond_with_document
-from chronotile.protocols.common.kvp import Kvp, choice
-from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.query.accept import preferred_type
+from chronotile.protocols.common.query.kvp import Kvp, choice
+from chronotile.protocols.common.responses.document_cache import respond_with_document
+from chronotile.protocols.common.responses.html_page import content_security_policy, render_page
+from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.state import services_of
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.landing.documents import landing, landing_document

@@ -15,13 +15,13 @@ from chronotile.model.collection import Layer
 from chronotile.model.cube import CUBE_TYPE
 from chronotile.model.grid import NativeGrid
 from chronotile.model.style import Style
-from chronotile.model.time import Instant, InstantArray, format_instant
+from chronotile.model.time.instants import Instant, InstantArray, format_instant
 from chronotile.pipeline.revision import last_layer_revision
 from chronotile.pipeline.valid_shares import Shares
+from chronotile.protocols.common.capabilities.layer_entries import Telling
 from chronotile.protocols.common.climatology import climatology_member
-from chronotile.protocols.common.cursor import url_of_page
 from chronotile.protocols.common.extent import crossing_box, longitude_latitude_box
-from chronotile.protocols.common.layer_entries import Telling
+from chronotile.protocols.common.query.cursor import url_of_page
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.layers.layer_definition import MEDIA_TYPE as QLR_TYPE
 

@@ -7,12 +7,12 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.encoders.instants import format_instants
 from chronotile.errors import UnknownPath
 from chronotile.model.collection import Layer
-from chronotile.model.time import format_instant
-from chronotile.protocols.common.crs_names import wms_name
-from chronotile.protocols.common.layer_entries import Telling
+from chronotile.model.time.instants import format_instant
+from chronotile.protocols.common.capabilities.crs_names import wms_name
+from chronotile.protocols.common.capabilities.layer_entries import Telling
+from chronotile.protocols.common.capabilities.time_extent import time_extent
+from chronotile.protocols.common.responses.xml import render_xml
 from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.common.time_extent import time_extent
-from chronotile.protocols.common.xml import render_xml
 
 MEDIA_TYPE = "application/x-qgis-layer-definition"
 PREFERRED_CRS = "EPSG:3857"

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
 from chronotile.model.crs import CRS84
-from chronotile.model.time import Instant, TimeSelection
+from chronotile.model.time.instants import Instant, TimeSelection
 from chronotile.pipeline.valid_share import LayerArea
-from chronotile.protocols.common.cursor import cursor_of
-from chronotile.protocols.common.kvp import Kvp, bbox, datetime_of, integer
+from chronotile.protocols.common.query.cursor import cursor_of
+from chronotile.protocols.common.query.kvp import Kvp, bbox, datetime_of, integer
 
 PARAMETERS = ("lang",)
 """Of documents for people; the list of times has others."""

@@ -10,15 +10,15 @@ from starlette.routing import Route
 
 from chronotile.catalog.resolve_times import matching_times
 from chronotile.model.collection import Layer
-from chronotile.model.time import Instant
+from chronotile.model.time.instants import Instant
 from chronotile.pipeline.revision import last_layer_revision, layer_revision, look_at_layers
 from chronotile.pipeline.services import Services
+from chronotile.protocols.common.capabilities.layer_entries import Telling
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.kept_documents import respond_with_document
-from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.respond import respond_with_content
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.responses.document_cache import respond_with_document
+from chronotile.protocols.common.responses.respond import respond_with_content
 from chronotile.protocols.common.state import in_documents, services_of, state_of
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.layers.documents import (

@@ -4,9 +4,9 @@ from itertools import islice
 
 from chronotile.catalog.catalogue import MAX_LISTED
 from chronotile.catalog.offered import Offered
-from chronotile.errors import InvalidParameter
+from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.collection import Layer
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp
+from chronotile.protocols.common.query.kvp import Kvp
 
 
 def named_fields(query: Kvp, name: str, offered: Offered) -> tuple[Layer, ...]:

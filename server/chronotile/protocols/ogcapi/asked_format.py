@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from chronotile.errors import InvalidParameter, NotAcceptable
-from chronotile.protocols.common.accept import MAX_MEMBERS, weighted
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp
+from chronotile.errors import MAX_SHOWN, InvalidParameter, NotAcceptable
+from chronotile.protocols.common.query.accept import MAX_MEMBERS, weighted
+from chronotile.protocols.common.query.kvp import Kvp
 
 NO_ALIASES: Mapping[str, str] = {}
 

@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from chronotile.errors import InvalidParameter
-from chronotile.protocols.common.kvp import MAX_SHOWN
+from chronotile.errors import MAX_SHOWN, InvalidParameter
 
 Axis = Literal["x", "y", "time"]
 

@@ -4,13 +4,13 @@ import math
 import re
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter, UnsupportedCrs
+from chronotile.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox
-from chronotile.protocols.common.asked_place import asked_crs
-from chronotile.protocols.common.axis_order import as_xy
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, number
+from chronotile.protocols.common.query.axis_order import as_xy
+from chronotile.protocols.common.query.kvp import Kvp, number
+from chronotile.protocols.common.query.place import asked_crs
 
 _URI = re.compile(
     r"(?:https?://www\.opengis\.net/def/crs/|urn:ogc:def:crs:)(?P<authority>[a-z]{2,10})[/:][0-9.]{0,10}[/:]"

@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.jobs.processes.export import MOST_BYTES
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.grid import BBox
-from chronotile.protocols.common.job_instead import (
+from chronotile.processes.export import MOST_BYTES
+from chronotile.protocols.common.job_offer import (
     JobInstead,
     Json,
     bbox_input,

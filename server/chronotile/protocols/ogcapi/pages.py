@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from chronotile.protocols.common.html_page import content_security_policy, render_page
+from chronotile.protocols.common.responses.html_page import content_security_policy, render_page
 from chronotile.protocols.ogcapi.block import Json, Told
 
 TEMPLATES = "protocols/ogcapi/templates"

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter
+from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox
-from chronotile.model.time import ABSENT, LATEST, TimeSelection
-from chronotile.model.time_parsing import parse_time
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, number
+from chronotile.model.time.instants import ABSENT, LATEST, TimeSelection
+from chronotile.model.time.parsing import parse_time
+from chronotile.protocols.common.query.kvp import Kvp, number
 from chronotile.protocols.ogcapi.axes import GEOGRAPHIC, PROJECTED, Axis, Member, axis_names, by_axis, members_of
 from chronotile.protocols.ogcapi.crs import named_crs
 

@@ -3,8 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.state import services_of
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.ogcapi.block import Told

@@ -1,7 +1,8 @@
 """`/timeseries` in OpenAPI."""
 
-from chronotile.encoders.media_types import SERIES_MEDIA_TYPES
-from chronotile.model.analysis import (
+from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
+from chronotile.model.request import WEIGHTS
+from chronotile.model.series.analysis import (
     ANOMALY_KINDS,
     FILL_METHODS,
     OUTLIERS,
@@ -9,7 +10,6 @@ from chronotile.model.analysis import (
     SLOT_KINDS,
     TREND_METHODS,
 )
-from chronotile.model.request import WEIGHTS
 from chronotile.protocols.openapi.examples import Examples
 from chronotile.protocols.openapi.parts import (
     NUMBER,

@@ -9,11 +9,11 @@ from starlette.routing import Route
 
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.html_page import COMMON, content_security_policy, render_page
-from chronotile.protocols.common.kept_documents import respond_with_document
 from chronotile.protocols.common.operations import sections_of
-from chronotile.protocols.common.problem import problem_response
 from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.responses.document_cache import respond_with_document
+from chronotile.protocols.common.responses.html_page import COMMON, content_security_policy, render_page
+from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.state import services_of
 from chronotile.protocols.openapi.document import openapi_document
 from chronotile.protocols.openapi.parts import Json

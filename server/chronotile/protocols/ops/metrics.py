@@ -8,13 +8,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 from chronotile.model.source import Severity
-from chronotile.model.time import DAY
+from chronotile.model.time.instants import DAY
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.state import ServerState
 from chronotile.readers.cache_sizes import CacheState
-from chronotile.readers.kept_blocks import current_blocks
 from chronotile.readers.library_caches import library_caches
-from chronotile.readers.previews import PreviewsState
+from chronotile.readers.raster.block_cache import current_blocks
+from chronotile.readers.raster.previews import PreviewsState
 
 LARGE_ANSWERS = "large answers"
 """What waits for memory, though it has a thread: counted among the requests that are answered, too."""

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from chronotile.pipeline.readiness import Fault, check_readiness
 from chronotile.protocols.common.endpoint import RETRY_AFTER_S, endpoint
-from chronotile.protocols.common.problem import problem_response
+from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.state import in_thread, services_of, state_of
 from chronotile.protocols.ops.siblings import Siblings, merged
 

@@ -3,10 +3,10 @@
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from chronotile.encoders.mvt import MEDIA_TYPE
+from chronotile.encoders.vector.mvt import MEDIA_TYPE
 from chronotile.model.places import PlaceSet
-from chronotile.pipeline.render_place_tile import places_revision
-from chronotile.protocols.common.layer_entries import Telling
+from chronotile.pipeline.maps.render_place_tile import places_revision
+from chronotile.protocols.common.capabilities.layer_entries import Telling
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.places.params import PlacesQuery
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
 from chronotile.model.places import PlaceTileRequest, PlaceValuesRequest
-from chronotile.model.reducer import parse_reducer
-from chronotile.protocols.common.asked_reduction import asked_min_valid, asked_weights
-from chronotile.protocols.common.kvp import Kvp, choice, datetime_of, integer
-from chronotile.protocols.common.tile_address import tile_grid_of
+from chronotile.model.series.reducer import parse_reducer
+from chronotile.protocols.common.query.kvp import Kvp, choice, datetime_of, integer
+from chronotile.protocols.common.query.reduction import asked_min_valid, asked_weights
+from chronotile.protocols.common.query.tile_address import tile_grid_of
 
 FORMATS, FORMATS_OF_VALUES = ("json", "geojson"), ("json", "csv")
 PARAMETERS_OF_LIST = ("lang",)

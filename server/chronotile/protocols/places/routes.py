@@ -8,24 +8,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.encoders.csv_places import encode_place_values_csv
-from chronotile.encoders.json_places import encode_place_values_json, encode_places_geojson
+from chronotile.encoders.series.csv_places import encode_place_values_csv
+from chronotile.encoders.series.json_places import encode_place_values_json, encode_places_geojson
 from chronotile.model.crs import CRS84
 from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
 from chronotile.model.wanted import IsWanted
-from chronotile.pipeline.extract_place_values import extract_place_values, resolve_place_values
-from chronotile.pipeline.render_place_tile import render_place_tile, shapes_in
+from chronotile.pipeline.maps.render_place_tile import render_place_tile, shapes_in
 from chronotile.pipeline.revision import fingerprint
+from chronotile.pipeline.series.places import extract_place_values, resolve_place_values
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import etag_without
+from chronotile.protocols.common.capabilities.layer_entries import Telling
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.form import discard_body
-from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.layer_entries import Telling
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.ranges import in_parts
-from chronotile.protocols.common.respond import SHORT, known_etags, respond, respond_with_content
+from chronotile.protocols.common.query.form import discard_body
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.responses.ranges import in_parts
+from chronotile.protocols.common.responses.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of, while_wanted
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.places.documents import next_page, page_numbers, place_page, place_sets

@@ -7,8 +7,15 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import UnknownPath
 from chronotile.model.request import LegendRequest, MapRequest, PictureFormat, ValueFormat
 from chronotile.model.tiles import TileMatrixSet
-from chronotile.protocols.common.kvp import Kvp, colouring_of, datetime_of, difference_of, picture_reducer, value_range
-from chronotile.protocols.common.tile_address import tile_grid_of
+from chronotile.protocols.common.query.kvp import (
+    Kvp,
+    colouring_of,
+    datetime_of,
+    difference_of,
+    picture_reducer,
+    value_range,
+)
+from chronotile.protocols.common.query.tile_address import tile_grid_of
 
 FORMATS: Mapping[str, PictureFormat | ValueFormat] = {
     "png": "image/png",

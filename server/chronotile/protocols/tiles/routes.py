@@ -12,18 +12,18 @@ from starlette.routing import Route
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.model.payload import Payload
 from chronotile.model.request import VALUE_FORMATS, MapRequest
-from chronotile.model.time import format_instant
-from chronotile.pipeline.draw_legend import LegendFormat, draw_legend
-from chronotile.pipeline.expressions import shown_revision, with_expression
-from chronotile.pipeline.render_map import render_map, requested_style
+from chronotile.model.time.instants import format_instant
+from chronotile.pipeline.maps.expressions import shown_revision, with_expression
+from chronotile.pipeline.maps.legend import LegendFormat, draw_legend
+from chronotile.pipeline.maps.render import render_map, requested_style
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.kept_answers import remember
-from chronotile.protocols.common.kept_documents import respond_with_document
-from chronotile.protocols.common.kvp import Kvp, datetime_of, picture_reducer
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.ranges import in_parts
-from chronotile.protocols.common.respond import SHORT, known_etags, respond, respond_with_content
+from chronotile.protocols.common.query.kvp import Kvp, datetime_of, picture_reducer
+from chronotile.protocols.common.responses.document_cache import respond_with_document
+from chronotile.protocols.common.responses.ranges import in_parts
+from chronotile.protocols.common.responses.remembered import remember
+from chronotile.protocols.common.responses.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.common.tilejson import layer_tilejson
 from chronotile.protocols.tiles.faults import tile_fault

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from chronotile.errors import InvalidParameter
-from chronotile.model.analysis import (
+from chronotile.errors import MAX_SHOWN, InvalidParameter
+from chronotile.model.series.analysis import (
     ANOMALY_KINDS,
     FILL_METHODS,
     OUTLIERS,
@@ -19,11 +19,11 @@ from chronotile.model.analysis import (
     Step,
     Whittaker,
 )
-from chronotile.model.asked_step import asked_period
-from chronotile.model.reducer import MEAN, Reducer, parse_reducer
-from chronotile.model.time import TimeSelection
-from chronotile.model.time_parsing import parse_time
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, choice, integer, number
+from chronotile.model.series.reducer import MEAN, Reducer, parse_reducer
+from chronotile.model.time.calendar_step import asked_period
+from chronotile.model.time.instants import TimeSelection
+from chronotile.model.time.parsing import parse_time
+from chronotile.protocols.common.query.kvp import Kvp, choice, integer, number
 
 ANALYSIS_PARAMETERS = (
     *("step", "smooth", "lambda", "outliers", "window", "order", "fill", "climatology", "climatology_by"),

@@ -2,16 +2,16 @@
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter, MissingParameter
-from chronotile.model.area import Area, area_of_box
 from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs
-from chronotile.model.geojson import area_of, areas_of
+from chronotile.model.geometry.area import Area, area_of_box
+from chronotile.model.geometry.geojson import area_of, areas_of
 from chronotile.model.grid import WHOLE_CIRCLE, BBox
-from chronotile.model.reducer import Reducer, parse_reducers
 from chronotile.model.request import AreaSeriesRequest
-from chronotile.protocols.common.asked_place import asked_crs, geometry_rules
-from chronotile.protocols.common.asked_reduction import asked_min_valid, asked_weights
-from chronotile.protocols.common.kvp import Kvp, datetime_of, is_true, numbers
+from chronotile.model.series.reducer import Reducer, parse_reducers
+from chronotile.protocols.common.query.kvp import Kvp, datetime_of, is_true, numbers
+from chronotile.protocols.common.query.place import asked_crs, geometry_rules
+from chronotile.protocols.common.query.reduction import asked_min_valid, asked_weights
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS, analysis_of
 from chronotile.protocols.timeseries.pages import PAGE_PARAMETERS
 

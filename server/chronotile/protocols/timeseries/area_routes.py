@@ -14,20 +14,20 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import ChronotileError
 from chronotile.model.collection import Layer
 from chronotile.model.request import AreaSeriesRequest
-from chronotile.model.series import SeriesCost
-from chronotile.model.time import Instant
+from chronotile.model.series.series import SeriesCost
+from chronotile.model.time.instants import Instant
 from chronotile.model.wanted import IsWanted
-from chronotile.pipeline.analyse_area_series import analyse_area_series, widened_request
-from chronotile.pipeline.extract_area_series import cost_of_area_series
-from chronotile.pipeline.extract_series import has_open_times
-from chronotile.pipeline.page_times import page_times
-from chronotile.pipeline.rough_area_work import rough_seconds
+from chronotile.pipeline.series.analyse_areas import analyse_area_series, widened_request
+from chronotile.pipeline.series.areas import cost_of_area_series
+from chronotile.pipeline.series.pages import page_times
+from chronotile.pipeline.series.point import has_open_times
+from chronotile.pipeline.series.rough_area_work import rough_seconds
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.form import body_of, body_parsed
-from chronotile.protocols.common.job_instead import offer_job
-from chronotile.protocols.common.kept_refusals import refuse_alike
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.job_offer import offer_job
+from chronotile.protocols.common.limits.refusals import refuse_alike
+from chronotile.protocols.common.query.form import body_of, body_parsed
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.state import (
     USUAL_S,
     for_client,

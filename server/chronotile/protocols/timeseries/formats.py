@@ -7,26 +7,26 @@ from itertools import chain
 
 from starlette.responses import Response, StreamingResponse
 
-from chronotile.encoders.covjson_series import encode_series_covjson
-from chronotile.encoders.csv_places import encode_places_csv
-from chronotile.encoders.csv_series import encode_series_csv
-from chronotile.encoders.geojson_series import encode_series_geojson, encode_series_ndjson
-from chronotile.encoders.json_area_series import encode_area_series_json
-from chronotile.encoders.json_points_series import encode_points_series_json
-from chronotile.encoders.json_series import encode_series_json
-from chronotile.encoders.media_types import SERIES_MEDIA_TYPES
-from chronotile.encoders.netcdf_series import encode_series_netcdf
-from chronotile.encoders.parquet_series import encode_series_parquet
-from chronotile.encoders.place_series import Credits, PlacesSeries, table_of_areas, table_of_point, table_of_points
+from chronotile.encoders.series.covjson import encode_series_covjson
+from chronotile.encoders.series.csv_places import encode_places_csv
+from chronotile.encoders.series.csv_point import encode_series_csv
+from chronotile.encoders.series.geojson import encode_series_geojson, encode_series_ndjson
+from chronotile.encoders.series.json_areas import encode_area_series_json
+from chronotile.encoders.series.json_point import encode_series_json
+from chronotile.encoders.series.json_points import encode_points_series_json
+from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
+from chronotile.encoders.series.netcdf import encode_series_netcdf
+from chronotile.encoders.series.parquet import encode_series_parquet
+from chronotile.encoders.series.table import Credits, PlacesSeries, table_of_areas, table_of_point, table_of_points
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
-from chronotile.model.reducer import Reducer
-from chronotile.model.series import AreasSeries, PointsSeries, Series
-from chronotile.model.time import Instant
-from chronotile.pipeline.extract_series import SeriesFormat
-from chronotile.protocols.common.accept import preferred_type
-from chronotile.protocols.common.kvp import Kvp, choice
-from chronotile.protocols.common.respond import caching
+from chronotile.model.series.reducer import Reducer
+from chronotile.model.series.series import AreasSeries, PointsSeries, Series
+from chronotile.model.time.instants import Instant
+from chronotile.pipeline.series.point import SeriesFormat
+from chronotile.protocols.common.query.accept import preferred_type
+from chronotile.protocols.common.query.kvp import Kvp, choice
+from chronotile.protocols.common.responses.respond import caching
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

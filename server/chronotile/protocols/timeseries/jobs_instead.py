@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.jobs.asked import MOST_CONTAINERS, MOST_FEATURES, MOST_VERTICES
+from chronotile.errors import MAX_SHOWN
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
-from chronotile.model.geojson import document_of, listed_members
+from chronotile.model.geometry.geojson import document_of, listed_members
 from chronotile.model.request import SeriesRequest
-from chronotile.model.time_parsing import parse_time
-from chronotile.protocols.common.asked_reduction import asked_min_valid
-from chronotile.protocols.common.job_instead import (
+from chronotile.model.time.parsing import parse_time
+from chronotile.processes.work.times_and_places import MOST_CONTAINERS, MOST_FEATURES, MOST_VERTICES
+from chronotile.protocols.common.job_offer import (
     MOST_REPEATED_BYTES,
     JobInstead,
     datetime_input,
@@ -21,7 +21,8 @@ from chronotile.protocols.common.job_instead import (
     object_input,
     places_input,
 )
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, datetime_of
+from chronotile.protocols.common.query.kvp import Kvp, datetime_of
+from chronotile.protocols.common.query.reduction import asked_min_valid
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS
 from chronotile.protocols.timeseries.area_params import area_request
 from chronotile.protocols.timeseries.pages import PAGE_PARAMETERS

@@ -5,12 +5,12 @@ from urllib.parse import quote
 from starlette.requests import Request
 
 from chronotile.errors import InvalidParameter
-from chronotile.model.analysis import Analysis
-from chronotile.model.time import Instant
-from chronotile.pipeline.page_times import Page
-from chronotile.protocols.common.cursor import cursor_of, url_of_page
-from chronotile.protocols.common.kvp import Kvp, integer
+from chronotile.model.series.analysis import Analysis
+from chronotile.model.time.instants import Instant
+from chronotile.pipeline.series.pages import Page
 from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.query.cursor import cursor_of, url_of_page
+from chronotile.protocols.common.query.kvp import Kvp, integer
 
 PAGE_PARAMETERS = ("limit", "cursor")
 

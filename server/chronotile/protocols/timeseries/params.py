@@ -3,8 +3,8 @@
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.collection import Layer
 from chronotile.model.request import SeriesRequest
-from chronotile.protocols.common.asked_place import asked_point
-from chronotile.protocols.common.kvp import Kvp, datetime_of
+from chronotile.protocols.common.query.kvp import Kvp, datetime_of
+from chronotile.protocols.common.query.place import asked_point
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS, analysis_of
 from chronotile.protocols.timeseries.area_params import OF_AREAS
 from chronotile.protocols.timeseries.pages import PAGE_PARAMETERS

@@ -3,12 +3,12 @@
 from typing import Any
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter, LimitExceeded, MissingParameter, UnknownParameter
-from chronotile.model.geojson import document_of
-from chronotile.model.geojson_size import containers_in
+from chronotile.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, MissingParameter, UnknownParameter
+from chronotile.model.geometry.geojson import document_of
+from chronotile.model.geometry.geojson_size import containers_in
 from chronotile.model.request import NamedPoint, PointsSeriesRequest, place_in_degrees
-from chronotile.model.time_parsing import parse_time
-from chronotile.protocols.common.kvp import MAX_SHOWN, OTHER_NAMES_OF_TIMES, Kvp
+from chronotile.model.time.parsing import parse_time
+from chronotile.protocols.common.query.kvp import OTHER_NAMES_OF_TIMES, Kvp
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS
 from chronotile.protocols.timeseries.area_params import OF_AREAS
 

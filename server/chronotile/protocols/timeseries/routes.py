@@ -8,16 +8,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.model.time import Instant
+from chronotile.model.time.instants import Instant
 from chronotile.model.wanted import IsWanted
-from chronotile.pipeline.analyse_points_series import analyse_points_series
-from chronotile.pipeline.extract_series import deliver_series, has_open_times
-from chronotile.pipeline.page_times import page_times
+from chronotile.pipeline.series.analyse_points import analyse_points_series
+from chronotile.pipeline.series.pages import page_times
+from chronotile.pipeline.series.point import deliver_series, has_open_times
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.form import body_of
-from chronotile.protocols.common.job_instead import offer_job
-from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.respond import known_etags, respond
+from chronotile.protocols.common.job_offer import offer_job
+from chronotile.protocols.common.query.form import body_of
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.responses.respond import known_etags, respond
 from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of, while_wanted
 from chronotile.protocols.timeseries.analysis_params import analysis_of, refuse_in_columns
 from chronotile.protocols.timeseries.area_routes import routes as area_routes

@@ -12,9 +12,9 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.encoders.instants import format_instants
 from chronotile.model.collection import Layer
 from chronotile.model.number_text import number_texts, statistics, text_values
-from chronotile.model.reducer import MEAN, STD
-from chronotile.model.series import AreaSeries, AreasSeries, Series
-from chronotile.model.time import InstantArray, TimeDomain, format_day, format_instant
+from chronotile.model.series.reducer import MEAN, STD
+from chronotile.model.series.series import AreaSeries, AreasSeries, Series
+from chronotile.model.time.instants import InstantArray, TimeDomain, format_day, format_instant
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.timeseries.terrascope_params import Wanted
 

@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter
-from chronotile.model.area import Area
+from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.collection import Layer
-from chronotile.model.geojson import area_of, areas_of, point_of
-from chronotile.model.reducer import MEAN, STD
+from chronotile.model.geometry.area import Area
+from chronotile.model.geometry.geojson import area_of, areas_of, point_of
 from chronotile.model.request import AreaSeriesRequest, SeriesRequest, place_in_degrees
-from chronotile.model.time import ABSENT, DISTANT_FUTURE, DISTANT_PAST, TimePart, TimeSelection, TimeSpan
-from chronotile.model.time_parsing import parse_instant
-from chronotile.protocols.common.asked_place import geometry_rules, longitude_latitude
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, choice, integer
+from chronotile.model.series.reducer import MEAN, STD
+from chronotile.model.time.instants import ABSENT, DISTANT_FUTURE, DISTANT_PAST, TimePart, TimeSelection, TimeSpan
+from chronotile.model.time.parsing import parse_instant
+from chronotile.protocols.common.query.kvp import Kvp, choice, integer
+from chronotile.protocols.common.query.place import geometry_rules, longitude_latitude
 
 PARAMETERS = ("lon", "lat", "crs", "startDate", "endDate", "maxValids", "inclCount", "inclStDev", "zoom")
 

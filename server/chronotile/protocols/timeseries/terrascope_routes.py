@@ -9,15 +9,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.model.request import AreaSeriesRequest, SeriesRequest
-from chronotile.model.series import AreasSeries
-from chronotile.model.time import Instant, TimeDomain
+from chronotile.model.series.series import AreasSeries
+from chronotile.model.time.instants import Instant, TimeDomain
 from chronotile.model.wanted import IsWanted
-from chronotile.pipeline.extract_area_series import extract_area_series
-from chronotile.pipeline.extract_series import SeriesFormat, deliver_series, extract_series, has_open_times
+from chronotile.pipeline.series.areas import extract_area_series
+from chronotile.pipeline.series.point import SeriesFormat, deliver_series, extract_series, has_open_times
 from chronotile.protocols.common.endpoint import Handler, endpoint
-from chronotile.protocols.common.form import body_of, body_parsed
-from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.respond import caching, known_etags, respond, respond_with_content
+from chronotile.protocols.common.query.form import body_of, body_parsed
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.responses.respond import caching, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import (
     for_client,
     in_documents,

@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from chronotile.protocols.common.accept import takes_gzip
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.problem import problem_response
-from chronotile.protocols.common.respond import IMMUTABLE, known_etags, respond_with_content
+from chronotile.protocols.common.query.accept import takes_gzip
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.responses.problem import problem_response
+from chronotile.protocols.common.responses.respond import IMMUTABLE, known_etags, respond_with_content
 from chronotile.protocols.common.state import in_thread, services_of, state_of
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.viewer.documents import viewer_document

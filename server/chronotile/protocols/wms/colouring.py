@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 
-from chronotile.errors import InvalidParameter
+from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.request import Colouring, Extend
 from chronotile.model.style import TRANSPARENT, Colour
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, value_range
+from chronotile.protocols.common.query.kvp import Kvp, integer, value_range
 
 STYLE_FAMILIES = frozenset({"boxfill", "default-scalar", "raster"})
 """What ncWMS and THREDDS write before a ramp, `boxfill/viridis`: a layer's first style."""

@@ -1,30 +1,37 @@
 """What is served, as capabilities; and the warning that tells which time was used."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlencode
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
-from chronotile.model.collection import Layer, MetadataLink
+from chronotile.model.collection import Collection, Layer, MetadataLink
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox, NativeGrid, box_in
 from chronotile.model.payload import TimeUsed
 from chronotile.model.request import IdentifyRequest, MapRequest
-from chronotile.model.time import DISTANT_FUTURE, DISTANT_PAST, TimeDomain, TimePart, TimeSelection
-from chronotile.protocols.common.axis_order import in_axis_order
-from chronotile.protocols.common.crs_names import wms_name
-from chronotile.protocols.common.feature_info import INFO_FORMATS
-from chronotile.protocols.common.languages import inspire_code
-from chronotile.protocols.common.layer_entries import DECIMALS, LayerEntry, Telling, collection_entries, told_layers
+from chronotile.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeDomain, TimePart, TimeSelection
+from chronotile.protocols.common.capabilities.crs_names import wms_name
+from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS
+from chronotile.protocols.common.capabilities.languages import inspire_code
+from chronotile.protocols.common.capabilities.layer_entries import (
+    DECIMALS,
+    CollectionEntry,
+    LayerEntry,
+    Telling,
+    collection_entries,
+    told_layers,
+)
+from chronotile.protocols.common.capabilities.time_extent import TimeExtent, times_listed
+from chronotile.protocols.common.capabilities.time_warnings import value_warning
+from chronotile.protocols.common.capabilities.update_sequence import update_sequence
+from chronotile.protocols.common.query.axis_order import in_axis_order
+from chronotile.protocols.common.responses.xml import render_xml
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.common.time_extent import times_listed
-from chronotile.protocols.common.time_warnings import value_warning
-from chronotile.protocols.common.update_sequence import update_sequence
-from chronotile.protocols.common.xml import render_xml
-from chronotile.protocols.wms.groups import LAYER_LIMIT
+from chronotile.protocols.wms.groups import LAYER_LIMIT, named_groups
 from chronotile.protocols.wms.legend import FORMATS as LEGEND_FORMATS
 from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMATS, Version, max_side
 
@@ -56,7 +63,11 @@ def capabilities(telling: Telling, version: Version, *, path: str) -> bytes:
     """Return the capabilities document; `path` is that of the service, under the base URL."""
     catalogue = telling.services.catalogue
     offered = tuple(offered_crs(catalogue, version))
-    collections = collection_entries(telling, times=times_listed(len(told_layers(telling))))
+    listed = frozenset(name for name, _layer in told_layers(telling))
+    named = {each.id: each for each in named_groups(catalogue, listed)}
+    collections = collection_entries(telling, times=times_listed(len(listed) + len(named)))
+    boxes = {layer.name: tuple(_boxes(layer, offered, version)) for each in collections for layer in each.layers}
+    time = telling.time_text
     return render_xml(
         TEMPLATES[version],
         service=catalogue.service,
@@ -67,7 +78,7 @@ def capabilities(telling: Telling, version: Version, *, path: str) -> bytes:
         inspire=_inspire(catalogue, telling.language),
         metadata={collection.id: collection.metadata for collection in catalogue.collections},
         # With the time, so that it is the default indeed where a client names none.
-        url=f"{telling.base}{path}?{'' if telling.time is None else urlencode({'TIME': telling.time}) + '&'}",
+        url=f"{telling.base}{path}?{'' if time is None else urlencode({'TIME': time}) + '&'}",
         formats=tuple(FORMATS),
         info_formats=tuple(INFO_FORMATS),
         legend_formats=tuple(LEGEND_FORMATS),
@@ -76,10 +87,48 @@ def capabilities(telling: Telling, version: Version, *, path: str) -> bytes:
         layer_limit=LAYER_LIMIT,
         max_side=max_side(catalogue),
         crs=offered,
-        world=_union([collection.box for collection in collections]),
+        world=_union([collection.box for collection in collections]) if collections else None,
         collections=collections,
-        boxes_of=lambda entry: tuple(_boxes(entry, offered, version)),
+        boxes=boxes,
+        groups={each.name: _group(each, boxes, named.get(each.name)) for each in collections},
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupEntry:
+    """The attributes and elements of a collection that can be asked for as one."""
+
+    queryable: bool
+    """Whether one of its layers is."""
+    boxes: tuple[Box, ...]
+    """Round those of its layers, in each CRS that all of them have one in: they would inherit others."""
+    time: TimeExtent | None
+    """That of its layers; `None` where they differ."""
+    attribution: str | None
+    """Likewise."""
+
+
+def _group(
+    entry: CollectionEntry, boxes: Mapping[str, tuple[Box, ...]], collection: Collection | None
+) -> GroupEntry | None:
+    """The entry of a collection that has a name; `None` where a layer of it has no geographic box."""
+    layers = [each for each in entry.layers if each.name == each.layer.id]
+    if collection is None or len(layers) < len(collection.layers):
+        return None
+    first, *others = layers
+    by_crs = [{box.crs: box for box in boxes[layer.name]} for layer in layers]
+    shared = [name for name in by_crs[0] if all(name in each for each in by_crs)]
+    return GroupEntry(
+        queryable=any(layer.layer.queryable for layer in layers),
+        boxes=tuple(_round([each[name] for each in by_crs]) for name in shared),
+        time=first.time if all(layer.time == first.time for layer in others) else None,
+        attribution=first.attribution if all(layer.attribution == first.attribution for layer in others) else None,
+    )
+
+
+def _round(boxes: Sequence[Box]) -> Box:
+    """The box round others of the same CRS."""
+    return Box(boxes[0].crs, *_union([BBox(box.minx, box.miny, box.maxx, box.maxy) for box in boxes]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +225,6 @@ def _box_in(native: NativeGrid, crs: Crs) -> BBox | None:
         return None
 
 
-def _union(boxes: list[BBox]) -> BBox | None:
-    if not boxes:
-        return None
+def _union(boxes: Sequence[BBox]) -> BBox:
     west, south, east, north = zip(*boxes, strict=True)
     return BBox(min(west), min(south), max(east), max(north))

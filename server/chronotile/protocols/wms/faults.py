@@ -16,10 +16,10 @@ from chronotile.errors import (
     UnsupportedCrs,
 )
 from chronotile.model.request import PICTURE_FORMATS
-from chronotile.pipeline.draw_message import MessageRequest, draw_message
-from chronotile.protocols.common.kvp import Kvp, integer
-from chronotile.protocols.common.state import in_thread, services_of, state_of
-from chronotile.protocols.common.xml import render_xml
+from chronotile.pipeline.maps.message import MessageRequest, draw_message
+from chronotile.protocols.common.query.kvp import Kvp, integer
+from chronotile.protocols.common.responses.xml import render_xml
+from chronotile.protocols.common.state import FAULT_STATUS, in_thread, services_of, state_of
 from chronotile.protocols.wms.params import (
     Version,
     background,
@@ -47,6 +47,7 @@ SPELLING = {
     "logarithmic": "LOGSCALE",
     "difference": "DIFFERENCE",
     "reducer": "REDUCER",
+    "legend_options": "LEGEND_OPTIONS",
 }
 """The core's words as WMS spells them; the reference system is called by the version."""
 WITHOUT_CODE = {"NoApplicableCode", "limit-exceeded"}
@@ -64,6 +65,7 @@ def fault(error: ChronotileError, request: Request) -> Response:
         media_type = MEDIA_TYPES[version]
         body = render_xml(TEMPLATES[version], code=code, locator=locator, message=error.message)
     headers = {"Content-Type": media_type, "Cache-Control": "no-store"}
+    request.scope[FAULT_STATUS] = error.status
     return Response(body, status_code=_status(error, request), headers=headers)
 
 
@@ -83,6 +85,7 @@ async def or_in_picture(
         if asked is None:
             raise
         services = services_of(request)
+        request.scope[FAULT_STATUS] = error.status
         body = await in_thread(state_of(request).gates.documents, draw_message, asked, services)
         return Response(body, media_type=asked.format, headers={"Cache-Control": "no-store"})
 

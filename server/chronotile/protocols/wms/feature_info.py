@@ -4,15 +4,15 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter, InvalidPoint, LayerNotQueryable, UnknownLayer
+from chronotile.errors import MAX_SHOWN, InvalidParameter, InvalidPoint, LayerNotQueryable, UnknownLayer
 from chronotile.model.collection import Layer
 from chronotile.model.payload import LayeredPayload
 from chronotile.model.request import IdentifyRequest, MapRequest, Point
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.feature_info import info_format, pixel_place, pixel_point
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer
-from chronotile.protocols.wms.groups import LAYER_LIMIT, layers_in
+from chronotile.protocols.common.capabilities.feature_info import info_format, pixel_place, pixel_point
+from chronotile.protocols.common.query.kvp import Kvp, integer
+from chronotile.protocols.wms.groups import check_count, layers_in
 from chronotile.protocols.wms.params import Version, map_version, wms_map
 
 
@@ -55,11 +55,9 @@ def answer_info(asked: InfoQuery, services: Services, *, known: Collection[str])
 
 def _query_layers(query: Kvp, catalogue: Catalogue, shown: Collection[str]) -> Iterator[tuple[str, Layer]]:
     asked = [name.strip() for name in query.required("QUERY_LAYERS").split(",")]
+    check_count(asked, "QUERY_LAYERS")
     names = [each for name in asked for each in _queryable(name, catalogue)]
-    if len(names) > LAYER_LIMIT:
-        raise InvalidParameter(
-            f"QUERY_LAYERS names {len(names)} layers, LayerLimit is {LAYER_LIMIT}", locator="QUERY_LAYERS"
-        )
+    check_count(names, "QUERY_LAYERS")
     for name in names:
         layer = catalogue.layer(name)
         if layer.id not in shown:
@@ -72,8 +70,15 @@ def _query_layers(query: Kvp, catalogue: Catalogue, shown: Collection[str]) -> I
 
 
 def _queryable(name: str, catalogue: Catalogue) -> list[str]:
-    """The name, or those of the layers of a group that can be queried."""
-    return [layer.id for layer in layers_in(name, catalogue) if layer.queryable] or [name]
+    """The name, or those of the layers of a group that can be queried.
+
+    Raises:
+        LayerNotQueryable: None of them can.
+    """
+    members = layers_in(name, catalogue)
+    if members and not any(layer.queryable for layer in members):
+        raise LayerNotQueryable(f"no layer of {name} can be queried", locator="QUERY_LAYERS")
+    return [layer.id for layer in members if layer.queryable] or [name]
 
 
 def _point(query: Kvp, shown: MapRequest, version: Version) -> Point:

@@ -1,60 +1,90 @@
 """GetLegendGraphic: what the colours of a layer mean (OGC 02-070 §6.9, OGC 05-078r4 §8)."""
 
+import contextlib
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter, UnsupportedFormat
+from chronotile.errors import MAX_SHOWN, InvalidParameter, UnsupportedFormat
 from chronotile.model.payload import Payload
 from chronotile.model.request import LegendRequest
-from chronotile.pipeline.draw_legend import LegendFormat, draw_legend
+from chronotile.pipeline.maps.legend import LegendFormat, draw_legend, draw_legends
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.asked_legend import IS_HORIZONTAL, AskedLegend, legend_side
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, number
+from chronotile.protocols.common.query.kvp import Kvp, number
+from chronotile.protocols.common.query.legend import IS_HORIZONTAL, legend_side
 from chronotile.protocols.wms.colouring import colour_range, colouring, style_and_ramp
+from chronotile.protocols.wms.groups import names_of, refuse_styled_groups
 from chronotile.protocols.wms.own_styles import sheets_of, styled
 from chronotile.protocols.wms.params import asked_difference
-from chronotile.styling.legend_picture import LegendShape
+from chronotile.styling.legend_picture import SWATCH_PX, TEXT_PX, LegendShape
 
 FORMATS: Mapping[str, LegendFormat] = {"image/png": "png", "image/svg+xml": "svg", "application/json": "json"}
+LEAST_PICTURE_PX = 64
+"""A picture that is smaller both ways holds no legend that can be read."""
+STANDARD_DPI = 25.4 / 0.28
+"""Dots per inch of the pixels that standards count with."""
+DPIS = (30, 600)
+FONT_SIZES = (6, 72)
+"""Pixels, at `STANDARD_DPI`."""
 
 
-def legend_query(query: Kvp, catalogue: Catalogue) -> AskedLegend:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WmsLegend:
+    """What GetLegendGraphic asks for."""
+
+    requests: tuple[LegendRequest, ...]
+    """The uppermost layer first; several of a group."""
+    format: LegendFormat
+    shape: LegendShape
+
+
+def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
     """Return what GetLegendGraphic asks for; LAYERS and STYLES are taken for LAYER and STYLE, as clients write them.
 
-    WIDTH and HEIGHT are those of the picture. As in GeoServer, LEGEND_OPTIONS may hold `layout:horizontal`. Colours are
-    the same at every SCALE.
+    The legend of a group is that of its layers.
+
+    WIDTH and HEIGHT are those of the picture; those that leave no room to read it are, as in GeoServer, those of a
+    swatch. As there LEGEND_OPTIONS may hold `layout:horizontal`, `dpi` and `fontSize`. Colours are the same at every
+    SCALE.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
     name = query.optional("LAYER") or query.optional("LAYERS") or query.required("LAYER")
-    layer = catalogue.layer(name)
     text = query.optional("STYLE") or query.optional("STYLES") or ""
-    style, ramp = style_and_ramp(text, [each.id for each in layer.styles])
-    (drawn,) = styled([(layer, style)], sheets_of(query))
+    sheets = sheets_of(query)
+    refuse_styled_groups(sheets, catalogue)
+    names = names_of(name, text, catalogue)
+    layers = [(each, catalogue.layer(each)) for each in names]
+    named = [
+        style_and_ramp("" if names != (name,) else text, [each.id for each in layer.styles]) for _, layer in layers
+    ]
+    drawn = styled([(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets)
     number(query.optional("SCALE") or "1", locator="SCALE")
-    return AskedLegend(
-        request=LegendRequest(
-            layer=name,
-            style=drawn.style,
-            own_style=drawn.own_style,
+    requests = tuple(
+        LegendRequest(
+            layer=each,
+            style=shown.style,
+            own_style=shown.own_style,
             is_difference=asked_difference(query, layer) is not None,
             ramp=ramp,
             range=colour_range(query),
             colouring=colouring(query),
-        ),
+        )
+        for (each, layer), (_, ramp), shown in zip(layers, named, drawn, strict=True)
+    )
+    return WmsLegend(
+        requests=requests[::-1],
         format=_format(query.optional("FORMAT") or "image/png"),
-        shape=LegendShape(
-            is_horizontal=_is_horizontal(query.optional("LEGEND_OPTIONS") or ""),
-            width=legend_side(query, "WIDTH"),
-            height=legend_side(query, "HEIGHT"),
-        ),
+        shape=_shape(query),
     )
 
 
-def answer_legend(asked: AskedLegend, services: Services, *, known: Collection[str]) -> Payload:
+def answer_legend(asked: WmsLegend, services: Services, *, known: Collection[str]) -> Payload:
     """Return the legend."""
-    return draw_legend(asked.request, asked.format, services, shape=asked.shape, known=known)
+    if len(asked.requests) == 1:
+        return draw_legend(asked.requests[0], asked.format, services, shape=asked.shape, known=known)
+    return draw_legends(asked.requests, asked.format, services, shape=asked.shape, known=known)
 
 
 def _format(text: str) -> LegendFormat:
@@ -65,12 +95,45 @@ def _format(text: str) -> LegendFormat:
     return FORMATS[text.lower()]
 
 
-def _is_horizontal(options: str) -> bool:
-    """Whether `layout:horizontal` is among options, which `;` separates; others are for other servers."""
-    pairs = (option.partition(":") for option in options.lower().split(";"))
-    layout = next((value.strip() for name, _, value in pairs if name.strip() == "layout"), "vertical")
+def _shape(query: Kvp) -> LegendShape:
+    """What WIDTH, HEIGHT and LEGEND_OPTIONS ask for; options that are not known are for other servers."""
+    pairs = (option.partition(":") for option in (query.optional("LEGEND_OPTIONS") or "").lower().split(";"))
+    options = {name.strip(): value.strip() for name, _colon, value in pairs}
+    width, height = legend_side(query, "WIDTH"), legend_side(query, "HEIGHT")
+    shape = LegendShape(
+        is_horizontal=_is_horizontal(options.get("layout", "vertical")),
+        text_px=round(_option(options, "fontSize", otherwise=TEXT_PX, within=FONT_SIZES)),
+        scale=_option(options, "dpi", otherwise=STANDARD_DPI, within=DPIS) / STANDARD_DPI,
+    )
+    sides = [side for side in (width, height) if side is not None]
+    if not sides or max(sides) >= LEAST_PICTURE_PX:
+        return replace(shape, width=width, height=height)
+    swatch = (width or SWATCH_PX, height or SWATCH_PX)
+    return replace(shape, swatch=swatch, bar_px=swatch[1] if shape.is_horizontal else swatch[0])
+
+
+def _is_horizontal(layout: str) -> bool:
     if layout not in IS_HORIZONTAL:
         raise InvalidParameter(
             f"layout must be vertical or horizontal, got {layout[:MAX_SHOWN]!r}", locator="LEGEND_OPTIONS"
         )
     return IS_HORIZONTAL[layout]
+
+
+def _option(options: Mapping[str, str], name: str, *, otherwise: float, within: tuple[int, int]) -> float:
+    """The number that an option has, in pixels or dots per inch.
+
+    Raises:
+        InvalidParameter: It is none, or not `within` these.
+    """
+    text = options.get(name.lower())
+    if text is None:
+        return otherwise
+    least, most = within
+    with contextlib.suppress(InvalidParameter):
+        value = number(text, locator="LEGEND_OPTIONS")
+        if least <= value <= most:
+            return value
+    raise InvalidParameter(
+        f"{name} must be a number from {least} to {most}, got {text[:MAX_SHOWN]!r}", locator="LEGEND_OPTIONS"
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.style import Style
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.styling.read_sld import SheetLayer, SheetStyle, read_sld
 
 

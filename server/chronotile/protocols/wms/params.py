@@ -8,6 +8,7 @@ from typing import Literal
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import (
+    MAX_SHOWN,
     CurrentUpdateSequence,
     InvalidParameter,
     InvalidUpdateSequence,
@@ -19,13 +20,13 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import MapRequest, PictureFormat, PlacedFormat
-from chronotile.model.time import ABSENT, TimeSelection
-from chronotile.protocols.common.axis_order import as_xy
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, difference_of, integer, numbers, picture_reducer
-from chronotile.protocols.common.update_sequence import sequence_order
+from chronotile.model.time.instants import ABSENT, TimeSelection
+from chronotile.protocols.common.capabilities.update_sequence import sequence_order
+from chronotile.protocols.common.query.axis_order import as_xy
+from chronotile.protocols.common.query.kvp import Kvp, difference_of, integer, numbers, picture_reducer
 from chronotile.protocols.wms.colouring import colour, colour_range, colouring, style_and_ramp, truth
 from chronotile.protocols.wms.frames import frame_times
-from chronotile.protocols.wms.groups import LAYER_LIMIT, ungrouped
+from chronotile.protocols.wms.groups import LAYER_LIMIT, check_count, refuse_styled_groups, ungrouped
 from chronotile.protocols.wms.own_styles import sheets_of, styled, with_layers
 
 Version = Literal["1.1.1", "1.3.0"]
@@ -41,6 +42,7 @@ FORMATS: Mapping[str, PictureFormat | PlacedFormat] = {
     "image/png; mode=8bit": "image/png; mode=8bit",
     "image/jpeg": "image/jpeg",
     "image/webp": "image/webp",
+    "image/gif": "image/gif",
     "image/tiff": "image/geotiff",
 }
 """What maps are offered in."""
@@ -182,9 +184,10 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
     version = map_version(query)
     exception_format(query)
     sheets = sheets_of(query)
+    refuse_styled_groups(sheets, catalogue)
     query = ungrouped(with_layers(query, sheets), catalogue)
     layers = _layers(query, catalogue)
-    crs = catalogue.offered_crs(_crs_name(query, version))
+    crs = catalogue.crs_for_map(_crs_name(query, version))
     grid = Grid(
         crs=crs,
         bbox=_bbox(query.required("BBOX"), crs, version),
@@ -255,20 +258,22 @@ def background(query: Kvp, media_type: str) -> tuple[int, int, int] | None:
 
 
 def asked_difference(query: Kvp, layer: Layer) -> TimeSelection | None:
-    """Return the time that DIFFERENCE names; a layer without time ignores it as it does TIME.
+    """Return the time that DIFFERENCE names, as TIME does; a layer without time ignores both.
 
     Raises:
         InvalidParameter: It is no time.
     """
-    return difference_of(query.optional("DIFFERENCE"), locator="DIFFERENCE") if len(layer.times) else None
+    text = query.optional("DIFFERENCE")
+    if difference_of(text, locator="DIFFERENCE") is None or len(layer.times) == 0:
+        return None
+    return frame_times(text, layer.times)
 
 
 def _layers(query: Kvp, catalogue: Catalogue) -> list[tuple[str, Layer]]:
     """Names and layers; of as many as one map shows one that is unknown is told before their number is."""
     names = [name.strip() for name in query.required("LAYERS").split(",")]
     layers = [(name, catalogue.layer(name)) for name in names[:LAYER_LIMIT]]
-    if len(names) > LAYER_LIMIT:
-        raise InvalidParameter(f"LAYERS names {len(names)} layers, LayerLimit is {LAYER_LIMIT}", locator="LAYERS")
+    check_count(names, "LAYERS")
     return layers
 
 
@@ -296,6 +301,12 @@ def _crs_name(query: Kvp, version: Version) -> str:
     """What CRS names, in 1.1.1 SRS; the name of the other version is taken where that is missing."""
     name, other = ("CRS", "SRS") if version == "1.3.0" else ("SRS", "CRS")
     return query.optional(name) or query.optional(other) or query.required(name)
+
+
+def is_quickly_read(query: Kvp, catalogue: Catalogue) -> bool:
+    """Return whether a request is read without a style sheet and without asking PROJ, which take milliseconds."""
+    named = [name for parameter in ("CRS", "SRS") if (name := query.optional(parameter)) is not None]
+    return query.optional("SLD_BODY") is None and all(map(catalogue.is_crs_for_map_known, named))
 
 
 def _bbox(text: str, crs: Crs, version: Version) -> BBox:

@@ -12,24 +12,31 @@ from starlette.routing import Route
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.payload import TimeUsed
 from chronotile.model.request import IdentifyRequest, MapRequest
+from chronotile.protocols.common.capabilities.layer_entries import asked_telling
+from chronotile.protocols.common.capabilities.update_sequence import update_sequence
 from chronotile.protocols.common.drawn_maps import draw_maps
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.form import pairs_of
-from chronotile.protocols.common.kept_documents import respond_with_document
-from chronotile.protocols.common.kvp import Kvp, last_of_each
-from chronotile.protocols.common.layer_entries import asked_telling
-from chronotile.protocols.common.respond import SHORT, known_etags, respond, respond_with_content
+from chronotile.protocols.common.query.form import pairs_of
+from chronotile.protocols.common.query.kvp import Kvp, last_of_each
+from chronotile.protocols.common.responses.document_cache import respond_with_document
+from chronotile.protocols.common.responses.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
-from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
-from chronotile.protocols.common.update_sequence import update_sequence
-from chronotile.protocols.common.web_places import WebPlaces
+from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of
 from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warnings
 from chronotile.protocols.wms.faults import fault, or_in_picture
 from chronotile.protocols.wms.feature_info import answer_info, info_query
 from chronotile.protocols.wms.legend import answer_legend, legend_query
-from chronotile.protocols.wms.params import Operation, check_update_sequence, negotiated_version, operation, wms_map
+from chronotile.protocols.wms.params import (
+    Operation,
+    check_update_sequence,
+    is_quickly_read,
+    negotiated_version,
+    operation,
+    wms_map,
+)
 from chronotile.protocols.wms.sld_address import with_document
 from chronotile.protocols.wms.styled_layers import describe_layer, get_styles
+from chronotile.web.allowed_prefixes import WebPlaces
 
 Parsed = TypeVar("Parsed")
 
@@ -65,7 +72,7 @@ async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Respon
     services = services_of(request)
     check_update_sequence(query, update_sequence(services))
     telling = asked_telling(request, query)
-    key = ("WMS", version, path, telling.base, telling.language, telling.layers, telling.time)
+    key = ("WMS", version, path, telling.base, telling.language, telling.layers, telling.time_text)
     make = partial(capabilities, telling, version, path=path)
     return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPES[version])
 
@@ -109,11 +116,11 @@ async def get_legend_graphic(request: Request, query: Kvp) -> Response:
 
 
 async def _parsed(request: Request, query: Kvp, parse: Callable[[Kvp, Catalogue], Parsed]) -> Parsed:
-    """What a query asks for; in a thread where it brings a style sheet, which takes milliseconds to read."""
+    """What a query asks for; in a thread where reading it takes milliseconds."""
     catalogue = services_of(request).catalogue
-    if query.optional("SLD_BODY") is None:
+    if is_quickly_read(query, catalogue):
         return parse(query, catalogue)
-    return await in_documents(request, parse, query, catalogue)
+    return await in_thread(state_of(request).gates.pictures, parse, query, catalogue)
 
 
 async def _document(

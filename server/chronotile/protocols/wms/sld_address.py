@@ -5,11 +5,11 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from chronotile.errors import InvalidParameter
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.state import in_fetches
-from chronotile.protocols.common.web_places import WebPlaces
-from chronotile.readers.fetch import fetch
 from chronotile.styling.read_sld import MAX_BYTES
+from chronotile.web.allowed_prefixes import WebPlaces
+from chronotile.web.fetch import fetch
 
 
 async def with_document(request: Request, query: Kvp, places: WebPlaces) -> Kvp:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter
+from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.collection import Layer
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.responses.xml import render_xml
 from chronotile.protocols.common.sld import SldVersion, sld_document
-from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.wms.groups import names_of
 from chronotile.protocols.wms.params import map_version
 
 DESCRIPTIONS = {"1.3.0": "wms/templates/describe_layer_1_1_0.xml", "1.1.1": "wms/templates/describe_layer_1_1_1.xml"}
@@ -34,7 +35,9 @@ def describe_layer(query: Kvp, catalogue: Catalogue) -> bytes:
 
 
 def _layers(query: Kvp, catalogue: Catalogue) -> Iterator[tuple[str, Layer]]:
-    names = dict.fromkeys(name.strip() for name in query.required("LAYERS").split(","))
+    """Layers by their names, each once; a group is its layers."""
+    asked = [name.strip() for name in query.required("LAYERS").split(",")]
+    names = dict.fromkeys(each for name in dict.fromkeys(asked) for each in names_of(name, "", catalogue))
     return ((name, catalogue.layer(name)) for name in names)
 
 

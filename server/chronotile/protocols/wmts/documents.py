@@ -8,9 +8,8 @@ from chronotile.model.collection import Layer
 from chronotile.model.request import TileFormat
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.pipeline.tile_ranges import box_in_set, is_cylindrical
-from chronotile.protocols.common.axis_order import in_axis_order
-from chronotile.protocols.common.crs_names import urn
-from chronotile.protocols.common.layer_entries import (
+from chronotile.protocols.common.capabilities.crs_names import urn
+from chronotile.protocols.common.capabilities.layer_entries import (
     DECIMALS,
     CollectionEntry,
     LayerEntry,
@@ -18,10 +17,11 @@ from chronotile.protocols.common.layer_entries import (
     collection_entries,
     told_layers,
 )
+from chronotile.protocols.common.capabilities.time_extent import LAYER_BYTES, times_listed
+from chronotile.protocols.common.capabilities.update_sequence import update_sequence
+from chronotile.protocols.common.query.axis_order import in_axis_order
+from chronotile.protocols.common.responses.xml import render_xml
 from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.common.time_extent import LAYER_BYTES, times_listed
-from chronotile.protocols.common.update_sequence import update_sequence
-from chronotile.protocols.common.xml import render_xml
 from chronotile.protocols.wmts.feature_info import ADVERTISED_INFO, INFO_OF_VIEWERS
 from chronotile.protocols.wmts.limits import LIMITED_LAYERS, advertised_limits, offered_sets
 from chronotile.protocols.wmts.params import SECTIONS, VERSION, Section, offered_formats
@@ -83,7 +83,7 @@ def capabilities(telling: Telling, sections: Collection[Section], *, path: str) 
     catalogue = telling.services.catalogue
     offered, formats = offered_sets(catalogue), offered_formats(catalogue)
     needs_layers = not {"Contents", "Themes"}.isdisjoint(sections)
-    asked = {"layers": telling.layers and ",".join(sorted(telling.layers)), "TIME": telling.time}
+    asked = {"layers": telling.layers and ",".join(sorted(telling.layers)), "TIME": telling.time_text}
     part = urlencode({name: value for name, value in asked.items() if value is not None})
     return render_xml(
         TEMPLATE,

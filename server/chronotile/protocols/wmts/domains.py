@@ -11,17 +11,17 @@ from typing import Literal
 import numpy as np
 
 from chronotile.catalog.resolve_times import matching_times
-from chronotile.errors import InvalidParameter
+from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox
-from chronotile.model.time import ONE_NS, Instant
-from chronotile.model.time_parsing import parse_instant, parse_time
+from chronotile.model.time.instants import ONE_NS, Instant
+from chronotile.model.time.parsing import parse_instant, parse_time
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.crs_names import wms_name
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, bbox, choice, integer
-from chronotile.protocols.common.time_extent import time_text
-from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.common.capabilities.crs_names import wms_name
+from chronotile.protocols.common.capabilities.time_extent import time_text
+from chronotile.protocols.common.query.kvp import Kvp, bbox, choice, integer
+from chronotile.protocols.common.responses.xml import render_xml
 
 DIMENSION = "Time"
 SPACE = "bbox"

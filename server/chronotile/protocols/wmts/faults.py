@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError, LimitExceeded, MissingParameter
-from chronotile.protocols.common.xml import render_xml
+from chronotile.protocols.common.responses.xml import render_xml
 
 TEMPLATE = "wmts/templates/exception_1_0_0.xml"
 MEDIA_TYPE = "application/xml"

@@ -11,11 +11,11 @@ from chronotile.errors import (
     UnknownPath,
 )
 from chronotile.model.payload import Payload
-from chronotile.model.request import IdentifyRequest, MapRequest, Point
+from chronotile.model.request import IdentifyRequest, MapRequest, Point, TileFormat
 from chronotile.pipeline.identify import deliver_identified
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.feature_info import info_format, pixel_place, pixel_point
-from chronotile.protocols.common.kvp import Kvp, integer
+from chronotile.protocols.common.capabilities.feature_info import info_format, pixel_place, pixel_point
+from chronotile.protocols.common.query.kvp import Kvp, integer
 from chronotile.protocols.wmts.params import TileNames, map_request, names_in_query
 
 EXTENSIONS: Mapping[str, str] = {
@@ -52,14 +52,14 @@ class InfoNames:
     info_format: str
 
 
-def info_names_in_query(query: Kvp) -> InfoNames:
-    """Return the names in a GetFeatureInfo request (WMTS 1.0.0 Table 31).
+def info_names_in_query(query: Kvp, offered: Mapping[TileFormat, str]) -> InfoNames:
+    """Return the names in a GetFeatureInfo request (WMTS 1.0.0 Table 31); formats of its tile are those `offered`.
 
     Raises:
         ChronotileError: One is missing, or version or format are not offered.
     """
     return InfoNames(
-        tile=names_in_query(query),
+        tile=names_in_query(query, offered),
         i=query.required("I"),
         j=query.required("J"),
         info_format=query.required("InfoFormat"),

@@ -6,7 +6,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.collection import Layer
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.pipeline.tile_ranges import box_in_set, check_in_range, shown_matrices, shown_range
-from chronotile.protocols.common.crs_names import urn
+from chronotile.protocols.common.capabilities.crs_names import urn
 
 LIMITED_LAYERS = 50
 """Layers up to which a document has limits, which take more room than all else that it says of a layer."""

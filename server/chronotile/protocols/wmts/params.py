@@ -6,6 +6,7 @@ from typing import Literal
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import (
+    MAX_SHOWN,
     ChronotileError,
     InvalidParameter,
     InvalidUpdateSequence,
@@ -15,13 +16,13 @@ from chronotile.errors import (
 )
 from chronotile.model.collection import Layer
 from chronotile.model.request import MapRequest, TileFormat
-from chronotile.model.time import ABSENT, Instant, TimeSelection, format_instant
-from chronotile.model.time_parsing import parse_time
+from chronotile.model.time.instants import ABSENT, Instant, TimeSelection, format_instant
+from chronotile.model.time.parsing import parse_time
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.accept import weighted
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, difference_of, integer, picture_reducer
-from chronotile.protocols.common.time_extent import stand_in_default
-from chronotile.protocols.common.update_sequence import sequence_order
+from chronotile.protocols.common.capabilities.time_extent import stand_in_default
+from chronotile.protocols.common.capabilities.update_sequence import sequence_order
+from chronotile.protocols.common.query.accept import weighted
+from chronotile.protocols.common.query.kvp import Kvp, difference_of, integer, picture_reducer
 from chronotile.protocols.wmts.limits import check_told_limits, has_limits
 
 Operation = Literal["GetCapabilities", "GetTile", "GetFeatureInfo", "DescribeDomains", "GetDomainValues"]
@@ -131,8 +132,12 @@ def check_accepted(header: str) -> None:
         raise error
 
 
-def names_in_query(query: Kvp) -> TileNames:
+def names_in_query(query: Kvp, offered: Mapping[TileFormat, str]) -> TileNames:
     """Return the names in a GetTile request (WMTS 1.0.0 Table 29); only STYLE may be empty, which is the default.
+
+    Args:
+        query: The request.
+        offered: Formats, as `offered_formats` gives them.
 
     Raises:
         ChronotileError: One is missing, or version or format are not offered.
@@ -146,7 +151,7 @@ def names_in_query(query: Kvp) -> TileNames:
     return TileNames(
         layer=layer,
         style=query.optional("style") or "",
-        format=_format(query.required("format")),
+        format=_format(query.required("format"), offered),
         tile_matrix_set=query.required("TileMatrixSet"),
         tile_matrix=query.required("TileMatrix"),
         row=query.required("TileRow"),
@@ -157,8 +162,13 @@ def names_in_query(query: Kvp) -> TileNames:
     )
 
 
-def names_in_path(path: Mapping[str, str], query: Kvp) -> TileNames:
+def names_in_path(path: Mapping[str, str], query: Kvp, offered: Mapping[TileFormat, str]) -> TileNames:
     """Return the names in the path of a tile, and in its query what has no place there.
+
+    Args:
+        path: Its segments by name.
+        query: The parameters behind it.
+        offered: Formats, as `offered_formats` gives them.
 
     Raises:
         UnsupportedFormat: The extension is not offered.
@@ -166,7 +176,7 @@ def names_in_path(path: Mapping[str, str], query: Kvp) -> TileNames:
     return TileNames(
         layer=path["layer"],
         style=path["style"],
-        format=_format_of_extension(path["extension"]),
+        format=_format_of_extension(path["extension"], offered),
         tile_matrix_set=path["tms"],
         tile_matrix=path["matrix"],
         row=path["row"],
@@ -180,21 +190,6 @@ def names_in_path(path: Mapping[str, str], query: Kvp) -> TileNames:
 def offered_formats(catalogue: Catalogue) -> dict[TileFormat, str]:
     """Return the formats that the configuration leaves, with their extensions; PNG first."""
     return {name: extension for name, extension in FORMATS.items() if name in catalogue.service.wmts_formats}
-
-
-def tile_request(names: TileNames, services: Services) -> MapRequest:
-    """Return the map that GetTile shows.
-
-    Raises:
-        UnsupportedFormat: The configuration leaves the format out.
-        ChronotileError: As `map_request`.
-    """
-    offered = offered_formats(services.catalogue)
-    if names.format not in offered:
-        raise UnsupportedFormat(
-            f"format {names.format} is not offered; accepted are {', '.join(offered)}", locator="format"
-        )
-    return map_request(names, services)
 
 
 def map_request(names: TileNames, services: Services) -> MapRequest:
@@ -230,19 +225,19 @@ def _time(text: str | None, layer: Layer, now: Instant) -> TimeSelection:
     return selection if stand_in is None else parse_time(format_instant(stand_in))
 
 
-def _format(text: str) -> TileFormat:
-    for media_type in FORMATS:
-        if text == media_type:
+def _format(text: str, offered: Mapping[TileFormat, str]) -> TileFormat:
+    for media_type in offered:
+        if text.lower() == media_type:
             return media_type
     raise UnsupportedFormat(
-        f"format {text[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(FORMATS)}", locator="format"
+        f"format {text[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(offered)}", locator="format"
     )
 
 
-def _format_of_extension(text: str) -> TileFormat:
-    for media_type, extension in FORMATS.items():
+def _format_of_extension(text: str, offered: Mapping[TileFormat, str]) -> TileFormat:
+    for media_type, extension in offered.items():
         if text == extension:
             return media_type
     raise UnsupportedFormat(
-        f"extension {text[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(FORMATS.values())}", locator="format"
+        f"extension {text[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(offered.values())}", locator="format"
     )

@@ -10,17 +10,17 @@ from starlette.routing import Route
 from chronotile.errors import OperationNotSupported
 from chronotile.model.collection import Layer
 from chronotile.model.payload import Payload
-from chronotile.pipeline.render_map import render_map
+from chronotile.pipeline.maps.render import render_map
 from chronotile.pipeline.services import Services
+from chronotile.protocols.common.capabilities.layer_entries import asked_telling
+from chronotile.protocols.common.capabilities.time_warnings import nearest_warnings
+from chronotile.protocols.common.capabilities.update_sequence import update_sequence
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.kept_answers import remember
-from chronotile.protocols.common.kept_documents import respond_with_document
-from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.layer_entries import asked_telling
-from chronotile.protocols.common.respond import known_etags, respond, respond_with_content
+from chronotile.protocols.common.query.kvp import Kvp, last_of_each
+from chronotile.protocols.common.responses.document_cache import respond_with_document
+from chronotile.protocols.common.responses.remembered import remember
+from chronotile.protocols.common.responses.respond import known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
-from chronotile.protocols.common.time_warnings import nearest_warnings
-from chronotile.protocols.common.update_sequence import update_sequence
 from chronotile.protocols.wmts.documents import capabilities
 from chronotile.protocols.wmts.domains import describe_domains, domain_values
 from chronotile.protocols.wmts.faults import fault, path_fault
@@ -37,11 +37,12 @@ from chronotile.protocols.wmts.params import (
     Section,
     TileNames,
     check_accepted,
+    map_request,
     names_in_path,
     names_in_query,
+    offered_formats,
     operation,
     sections,
-    tile_request,
 )
 
 
@@ -54,34 +55,36 @@ async def answer(request: Request, *, path: str) -> Response:
     """
     if request.method == "POST":
         raise OperationNotSupported("WMTS is offered by GET, in key-value pairs and paths", locator="POST")
-    query = Kvp(request.query_params.multi_items())
+    query, services = last_of_each(request.query_params.multi_items()), services_of(request)
     match operation(query):
         case "GetTile":
-            return await _tile(request, services_of(request), names_in_query(query))
+            return await _tile(request, services, names_in_query(query, offered_formats(services.catalogue)))
         case "GetFeatureInfo":
-            return await _feature_info(request, services_of(request), info_names_in_query(query))
+            names = info_names_in_query(query, offered_formats(services.catalogue))
+            return await _feature_info(request, services, names)
         case "DescribeDomains":
             return await _domains(request, partial(describe_domains, query))
         case "GetDomainValues":
             return await _domains(request, partial(domain_values, query))
         case "GetCapabilities":
-            sequence = update_sequence(services_of(request))
+            sequence = update_sequence(services)
             return await _capabilities(request, query, sections(query, sequence=sequence), path=path)
 
 
 async def get_capabilities_document(request: Request, *, path: str) -> Response:
     """Return the whole capabilities as the resource that their ServiceMetadataURL names."""
     check_accepted(request.headers.get("accept", ""))
-    query = Kvp(request.query_params.multi_items())
+    query = last_of_each(request.query_params.multi_items())
     return await _capabilities(request, query, frozenset(SECTIONS), path=path)
 
 
 async def get_tile(request: Request) -> Response:
     """Return the tile that the path names, or the feature info of one of its pixels."""
-    query = Kvp(request.query_params.multi_items())
+    query, services = last_of_each(request.query_params.multi_items()), services_of(request)
     if request.path_params["extension"] in EXTENSIONS:
-        return await _feature_info(request, services_of(request), info_names_in_path(request.path_params, query))
-    return await _tile(request, services_of(request), names_in_path(request.path_params, query))
+        return await _feature_info(request, services, info_names_in_path(request.path_params, query))
+    names = names_in_path(request.path_params, query, offered_formats(services.catalogue))
+    return await _tile(request, services, names)
 
 
 async def _tile(request: Request, services: Services, names: TileNames) -> Response:
@@ -113,13 +116,13 @@ async def _domains(request: Request, tell: Callable[[Services], bytes]) -> Respo
 
 def _draw(names: TileNames, services: Services, *, known: Collection[str]) -> Payload:
     """The tile; what limits it has is found here, too, since the first time that asks PROJ for milliseconds."""
-    return render_map(tile_request(names, services), services, known=known)
+    return render_map(map_request(names, services), services, known=known)
 
 
 async def _capabilities(request: Request, query: Kvp, asked: frozenset[Section], *, path: str) -> Response:
     services = services_of(request)
     telling = asked_telling(request, query)
-    key = ("WMTS", path, asked, telling.base, telling.language, telling.layers, telling.time)
+    key = ("WMTS", path, asked, telling.base, telling.language, telling.layers, telling.time_text)
     make = partial(capabilities, telling, asked, path=path)
     return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPE)
 

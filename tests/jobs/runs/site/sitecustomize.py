@@ -2,6 +2,6 @@
 
 from pathlib import Path
 
-import chronotile.jobs.processes
+import chronotile.processes
 
-chronotile.jobs.processes.__path__.append(str(Path(__file__).parent / "made"))
+chronotile.processes.__path__.append(str(Path(__file__).parent / "made"))

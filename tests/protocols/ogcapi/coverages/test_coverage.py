@@ -324,7 +324,7 @@ def test_head_tells_the_size_of_a_file_which_is_then_sent_without_reading_again(
 
     assert (told.status_code, told.content, read) == (200, b"", 1)
     assert (told.headers["content-length"], told.headers["accept-ranges"]) == (str(len(sent.content)), "bytes")
-    assert {**told.headers, "vary": ""} == {**sent.headers, "vary": ""}
+    assert told.headers == sent.headers
     assert len(services.readers["s2"].windows_read) == read
 
 
@@ -360,7 +360,7 @@ def test_a_part_of_a_file_is_that_of_the_whole(tree, f, asked, start, stop):
     assert (part.status_code, part.content) == (206, whole.content[start:stop])
     assert part.headers["content-range"] == f"bytes {first}-{last - 1}/{size}"
     assert part.headers["content-length"] == str(last - first)
-    assert part.headers["etag"] == whole.headers["etag"]
+    assert (part.headers["etag"], part.headers["vary"]) == (whole.headers["etag"], whole.headers["vary"])
     assert "content-encoding" not in part.headers
 
 

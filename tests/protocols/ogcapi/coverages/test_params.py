@@ -11,7 +11,7 @@ from chronotile.errors import ChronotileError, InvalidParameter, UnknownParamete
 from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox
-from chronotile.model.time_parsing import parse_time
+from chronotile.model.time.parsing import parse_time
 from chronotile.protocols.ogcapi.coverages.params import PARAMETERS, AskedCoverage, asked_coverage, coverage_query
 from chronotile.protocols.ogcapi.coverages.scaling import PartialSize, Resolution
 from tests.protocols import served

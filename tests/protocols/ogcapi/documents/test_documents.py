@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
 from tests.protocols import served
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -32,6 +32,33 @@ def test_the_landing_page_leads_to_api_conformance_and_data(tree, assert_valid):
     assert statuses == {"service-doc": 200, "conformance": 200, "data": 200}
     assert links["service-desc"]["type"] == "application/vnd.oai.openapi+json;version=3.0"
     assert tree.get(links["service-desc"]["href"]).headers["content-type"] == links["service-desc"]["type"]
+
+
+def test_the_landing_page_has_keywords_provider_and_contact_as_that_of_edr(make_client, assert_valid):
+    address = PostalAddress(street="Wetstraat 1", city="Brussels", postcode="1000", country="Belgium")
+    contact = Contact(name="Map desk", email="maps@example.org", telephone="+32 2 555 01 00", address=address)
+    client = make_client(served.make_services(service=ServiceInfo(keywords=("vegetation",), contact=contact)))
+
+    document, page = client.get("/ogcapi?f=json").json(), client.get("/ogcapi?f=html").text
+
+    assert_valid(document, "edr", "landingPage")
+    assert {name: document[name] for name in ("keywords", "provider", "contact")} == {
+        "keywords": ["vegetation"],
+        "provider": {"name": "Map desk"},
+        "contact": {
+            "email": "maps@example.org",
+            "phone": "+32 2 555 01 00",
+            "address": "Wetstraat 1",
+            "postalCode": "1000",
+            "city": "Brussels",
+            "country": "Belgium",
+        },
+    }
+    assert "maps@example.org, +32 2 555 01 00, Wetstraat 1, 1000, Brussels, Belgium" in page
+
+
+def test_the_landing_page_of_a_service_without_contact_has_none(tree):
+    assert {"keywords", "provider", "contact"} & set(tree.get("/ogcapi?f=json").json()) == set()
 
 
 @pytest.mark.parametrize("document", ["/ogcapi", "/ogcapi/collections", "/ogcapi/collections/NDVI"])

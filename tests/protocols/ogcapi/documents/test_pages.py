@@ -5,7 +5,7 @@ from html import unescape
 
 import pytest
 
-from chronotile.model.time import DEKAD, Period, domain_of_periods
+from chronotile.model.time.instants import DEKAD, Period, domain_of_periods
 from tests.protocols import served
 from tests.protocols.served import days_of
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from chronotile.protocols.common.body_memory import BodyMemory
+from chronotile.protocols.common.limits.body_memory import BodyMemory
 from tests.protocols import served
 
 CENTRE = (605_000, 5_635_000)

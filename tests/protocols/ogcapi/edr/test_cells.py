@@ -10,8 +10,8 @@ import shapely
 import xarray as xr
 from pyproj import Geod
 
-from chronotile.model.circle import circle_of
 from chronotile.model.crs import CRS84, transformer
+from chronotile.model.geometry.circle import circle_of
 from chronotile.model.request import Point
 from tests.decimals import cell_value
 from tests.protocols import served

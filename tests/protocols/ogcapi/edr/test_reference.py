@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.model.lengths import LENGTHS_M
+from chronotile.model.geometry.lengths import LENGTHS_M
 from chronotile.protocols.ogcapi.edr.formats import MEDIA_TYPES
 from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, ITEMS, LOCATIONS, POSITION, RADIUS
 

@@ -6,9 +6,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.jobs.desk import JobDesk
-from chronotile.jobs.execute import execute
-from chronotile.jobs.job import Job, JobFault
+from chronotile.model.job import Job, JobFault
+from chronotile.processes.execute import execute
+from chronotile.queue.service import JobDesk
 from tests.listener import listener
 from tests.protocols import served
 

@@ -7,8 +7,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.jobs.desk import JobDesk
 from chronotile.protocols.ogcapi.processes import at_once, execution_routes
+from chronotile.queue.service import JobDesk
 from tests.protocols import served
 
 PLACES = "/ogcapi/processes/zonal-statistics/execution"

@@ -4,9 +4,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.jobs.blocks import make_folders
-from chronotile.jobs.desk import JobDesk
-from chronotile.jobs.execute import execute
+from chronotile.processes.execute import execute
+from chronotile.queue.job_folder import make_folders
+from chronotile.queue.service import JobDesk
 from tests.protocols import served
 
 HISTOGRAM = "/ogcapi/processes/histogram/execution"

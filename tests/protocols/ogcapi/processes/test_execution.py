@@ -11,8 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.jobs.desk import JobDesk
-from chronotile.jobs.job import Result
+from chronotile.model.job import Result
+from chronotile.queue.service import JobDesk
 from tests.protocols import served
 from tests.protocols.ogcapi.processes.conftest import ECHO
 from tests.running import PATIENCE_S

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from chronotile.jobs.processes import processes
+from chronotile.processes.registry import processes
 from tests.protocols.ogcapi.processes.hostile import BODIES
 
 MOST_PEAK_BYTES = 640 << 20

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.jobs.callbacks import EVERY_S
-from chronotile.jobs.execute import SYNC_S
-from chronotile.jobs.teller import WAITS_S
+from chronotile.processes.execute import SYNC_S
 from chronotile.protocols.ogcapi.processes.params import OF_JOBS
 from chronotile.protocols.ogcapi.processes.references import MOST, MOST_S
 from chronotile.protocols.ogcapi.processes.results import MOST_INLINE_BYTES
-from chronotile.readers.fetch import MOST_S as MOST_POST_S
+from chronotile.queue.notifier import WAITS_S
+from chronotile.queue.outbox import EVERY_S
+from chronotile.web.fetch import MOST_S as MOST_POST_S
 from tests.protocols.ogcapi.processes.conftest import ECHO
 
 PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "ogc-api-processes.md").read_text(encoding="utf-8")

@@ -6,11 +6,11 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.errors import ConfigurationError, LimitExceeded
-from chronotile.jobs.desk import JobDesk
-from chronotile.jobs.processes import process_of
+from chronotile.processes.registry import process_of
 from chronotile.protocols.ogcapi.processes import references
 from chronotile.protocols.ogcapi.processes.references import MOST, Reference, with_values
-from chronotile.readers.fetch import Fetched
+from chronotile.queue.service import JobDesk
+from chronotile.web.fetch import Fetched
 from tests.listener import Answer
 from tests.protocols import served
 from tests.protocols.ogcapi.processes.test_execution import AREAS, BYTES, execute_statistics, problem_of

@@ -4,9 +4,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.errors import SourceUnavailable
-from chronotile.jobs.job import Execution, Result
-from chronotile.jobs.result_files import ResultFiles
+from chronotile.model.job import Execution, Result
 from chronotile.protocols.ogcapi.processes.results import Results, file_response, results_response
+from chronotile.queue.result_files import ResultFiles
 
 CSV = b"time,value\n" * 1000
 

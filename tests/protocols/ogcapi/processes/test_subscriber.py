@@ -7,11 +7,11 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.errors import ConfigurationError
-from chronotile.jobs.callbacks import Callbacks
-from chronotile.jobs.engine import open_engine
-from chronotile.jobs.job import Result
-from chronotile.jobs.teller import Teller
+from chronotile.model.job import Result
 from chronotile.protocols.ogcapi.processes.subscriber import message_of
+from chronotile.queue.database import open_engine
+from chronotile.queue.notifier import Teller
+from chronotile.queue.outbox import Callbacks
 from tests.listener import Answer
 from tests.protocols import served
 from tests.protocols.ogcapi.processes.conftest import ECHO

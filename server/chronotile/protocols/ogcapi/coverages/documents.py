@@ -8,7 +8,7 @@ from chronotile.catalog.offered import Offered
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import CoverageRequest
 from chronotile.model.grid import Grid
-from chronotile.pipeline.coverage_grid import place_of
+from chronotile.pipeline.coverage.grid import place_of
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.coverages.domain_set import domain_set, instants_of_all
 from chronotile.protocols.ogcapi.coverages.fields import layers_of

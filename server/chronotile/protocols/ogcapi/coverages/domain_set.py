@@ -8,7 +8,7 @@ import numpy as np
 from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs, is_north_first
 from chronotile.model.grid import Grid
-from chronotile.model.time import InstantArray, format_instant
+from chronotile.model.time.instants import InstantArray, format_instant
 from chronotile.protocols.ogcapi.axes import axis_names
 
 Json = Mapping[str, Any]

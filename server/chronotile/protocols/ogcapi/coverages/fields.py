@@ -3,7 +3,7 @@
 from chronotile.catalog.offered import Offered
 from chronotile.errors import InvalidParameter, UnknownPath
 from chronotile.model.collection import Layer
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.asked_fields import named_fields
 
 

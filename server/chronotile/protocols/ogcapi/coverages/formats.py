@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from chronotile.pipeline.deliver_coverage import COVERAGE_FORMATS
+from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 
 FORMATS: Mapping[str, str] = {name: each.media_type for name, each in COVERAGE_FORMATS.items()}
 """Media types by names; the first is for those who take anything."""

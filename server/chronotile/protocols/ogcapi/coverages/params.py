@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
-from chronotile.errors import InvalidParameter
+from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.collection import Layer, Resampling
 from chronotile.model.coverage import CoverageRequest, Trim
-from chronotile.model.time import ABSENT, TimeSelection
-from chronotile.protocols.common.kvp import MAX_SHOWN, OTHER_NAMES_OF_TIMES, Kvp, datetime_of
+from chronotile.model.time.instants import ABSENT, TimeSelection
+from chronotile.protocols.common.query.kvp import OTHER_NAMES_OF_TIMES, Kvp, datetime_of
 from chronotile.protocols.ogcapi.coverages.fields import asked_layers
 from chronotile.protocols.ogcapi.coverages.scaling import SCALING_PARAMETERS, Scaling, asked_scaling
 from chronotile.protocols.ogcapi.crs import asked_box, check_degrees, named_crs

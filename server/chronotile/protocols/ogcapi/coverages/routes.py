@@ -9,14 +9,14 @@ from starlette.routing import BaseRoute, Route
 
 from chronotile.catalog.offered import Offered, offered_collection
 from chronotile.model.wanted import IsWanted
-from chronotile.pipeline.deliver_coverage import CoverageDelivery, deliver_coverage
+from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.job_instead import offer_job
-from chronotile.protocols.common.kept_documents import respond_with_document
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.job_offer import offer_job
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.ranges import is_made_for_parts
-from chronotile.protocols.common.respond import known_etags
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.responses.document_cache import respond_with_document
+from chronotile.protocols.common.responses.ranges import is_made_for_parts
+from chronotile.protocols.common.responses.respond import known_etags
 from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.ogcapi.asked_format import asked_format

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from chronotile.errors import InvalidParameter
+from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.coverage import ScaleFactors, ScaleSize
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, number
+from chronotile.protocols.common.query.kvp import Kvp, integer, number
 from chronotile.protocols.ogcapi.axes import HORIZONTAL, Axis, by_axis, members_of
 
 KINDS: Mapping[str, tuple[str, ...]] = {

@@ -3,9 +3,10 @@
 from starlette.responses import Response
 
 from chronotile.model.payload import TimeUsed
-from chronotile.pipeline.deliver_coverage import CoverageDelivery
-from chronotile.protocols.common.body_response import BodyResponse
-from chronotile.protocols.common.respond import caching, instants_text
+from chronotile.pipeline.coverage.deliver import CoverageDelivery
+from chronotile.protocols.common.responses.body_response import BodyResponse
+from chronotile.protocols.common.responses.compression import is_compressible
+from chronotile.protocols.common.responses.respond import caching, instants_text
 from chronotile.protocols.ogcapi.maps.told import told_of_grid
 
 SHOWN = {
@@ -17,7 +18,8 @@ SHOWN = {
 
 def respond_with_file(delivery: CoverageDelivery) -> Response:
     """Return the answer that carries a file, or a part of it; 304 where the client holds it already."""
-    headers = {"ETag": f'"{delivery.etag}"', "Vary": "Accept", **told_of_grid(delivery.grid)}
+    vary = "Accept, Accept-Encoding" if is_compressible(delivery.media_type) else "Accept"
+    headers = {"ETag": f'"{delivery.etag}"', "Vary": vary, **told_of_grid(delivery.grid)}
     headers |= caching(delivery.unreadable, is_open=delivery.is_open)
     instants = tuple(reversed(delivery.times.instants))
     if instants:
@@ -26,4 +28,5 @@ def respond_with_file(delivery: CoverageDelivery) -> Response:
         return Response(status_code=304, headers=headers)
     shown = "inline" if delivery.media_type in SHOWN else "attachment"
     headers["Content-Disposition"] = f'{shown}; filename="{delivery.file_name}"'
-    return BodyResponse(delivery.body, media_type=delivery.media_type, headers=headers, in_parts=True)
+    in_parts = delivery.is_kept_for_parts
+    return BodyResponse(delivery.body, media_type=delivery.media_type, headers=headers, in_parts=in_parts)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
 from chronotile.model.crs import are_alike
 from chronotile.model.grid import WHOLE_CIRCLE, Grid
-from chronotile.pipeline.coverage_grid import place_of
+from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.services import Services
 from chronotile.protocols.ogcapi.coverages.params import AskedCoverage
 from chronotile.protocols.ogcapi.coverages.scaling import PartialSize, Resolution

@@ -5,10 +5,10 @@ from functools import cache, partial
 from typing import Any
 
 from chronotile.catalog.offered import Offered, offered_collections
-from chronotile.model.time import TimeDomain
+from chronotile.model.time.instants import TimeDomain
+from chronotile.protocols.common.capabilities.time_extent import times_listed
 from chronotile.protocols.common.climatology import climatology_member
 from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.common.time_extent import times_listed
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.blocks import BLOCKS
 from chronotile.protocols.ogcapi.crs import accepted_crs

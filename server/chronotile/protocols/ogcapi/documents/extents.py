@@ -6,10 +6,10 @@ from chronotile.catalog.offered import Offered
 from chronotile.encoders.instants import format_instants
 from chronotile.model.crs import CRS84, is_north_first
 from chronotile.model.grid import BBox, NativeGrid
-from chronotile.model.time import DAY, TimeDomain, format_instant
-from chronotile.model.time_steps import DEKAD, DEKAD_DAYS, step_of
-from chronotile.protocols.common.axis_order import in_axis_order
+from chronotile.model.time.instants import DAY, TimeDomain, format_instant
+from chronotile.model.time.steps import DEKAD, DEKAD_DAYS, step_of
 from chronotile.protocols.common.extent import crossing_box, rounded
+from chronotile.protocols.common.query.axis_order import in_axis_order
 from chronotile.protocols.ogcapi.block import Json
 
 GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"

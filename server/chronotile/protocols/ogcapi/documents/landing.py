@@ -1,5 +1,6 @@
 """Landing page and conformance (OGC 19-072)."""
 
+from chronotile.catalog.catalogue import PostalAddress, ServiceInfo
 from chronotile.protocols.common.state import ServerState
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Link
@@ -32,9 +33,30 @@ def landing_document(telling: Telling) -> Json:
     return {
         "title": text_in(service.title, telling.told.language),
         "description": text_in(service.abstract, telling.told.language),
+        **_service_members(service),
         **{name: member for block in BLOCKS for name, member in block.landing_members(telling.told).items()},
         "links": [*kept, *blocks, up.document()],
     }
+
+
+def _service_members(service: ServiceInfo) -> Json:
+    """Keywords, provider and contact, as the landing page of EDR has them (OGC 19-086r6, landingPage.yaml)."""
+    contact, address = service.contact, service.contact.address or PostalAddress()
+    reached = {
+        "email": contact.email,
+        "phone": contact.telephone,
+        "address": address.street,
+        "postalCode": address.postcode,
+        "city": address.city,
+        "stateorprovince": address.region,
+        "country": address.country,
+    }
+    members = {
+        "keywords": list(service.keywords),
+        "provider": {"name": contact.name} if contact.name else {},
+        "contact": {name: said for name, said in reached.items() if said},
+    }
+    return {name: member for name, member in members.items() if member}
 
 
 def conformance_document(state: ServerState) -> Json:

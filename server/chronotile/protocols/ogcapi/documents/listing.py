@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import orjson
 
 from chronotile.catalog.offered import Offered, offered_collections
-from chronotile.model.time import format_day
+from chronotile.model.time.instants import format_day
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.documents.collections import collection_documents

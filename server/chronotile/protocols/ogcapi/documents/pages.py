@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered, offered_collection
 from chronotile.model.crs import CRS84, transformer
-from chronotile.model.time import TimeDomain, format_day, format_instant
-from chronotile.model.time_steps import DEKAD, step_of
-from chronotile.protocols.common.html_page import COMMON, render_page
+from chronotile.model.time.instants import TimeDomain, format_day, format_instant
+from chronotile.model.time.steps import DEKAD, step_of
 from chronotile.protocols.common.operations import sections_of
+from chronotile.protocols.common.responses.html_page import COMMON, render_page
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.thumbnail import thumbnail
 from chronotile.protocols.ogcapi.block import Json

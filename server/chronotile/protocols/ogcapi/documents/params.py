@@ -7,8 +7,8 @@ from chronotile.catalog.offered import Offered
 from chronotile.errors import InvalidParameter
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
-from chronotile.model.time import TimeSelection
-from chronotile.protocols.common.kvp import Kvp, datetime_of, integer
+from chronotile.model.time.instants import TimeSelection
+from chronotile.protocols.common.query.kvp import Kvp, datetime_of, integer
 from chronotile.protocols.ogcapi.crs import box_of
 from chronotile.protocols.ogcapi.documents.extents import box_of_offered
 

@@ -11,11 +11,11 @@ from starlette.routing import BaseRoute, Route
 
 from chronotile.catalog.offered import offered_collection
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.html_page import COMMON, content_security_policy
-from chronotile.protocols.common.kept_documents import respond_with_document
-from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.respond import CURRENT, SHORT
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.responses.document_cache import respond_with_document
+from chronotile.protocols.common.responses.html_page import COMMON, content_security_policy
+from chronotile.protocols.common.responses.respond import CURRENT, SHORT
 from chronotile.protocols.common.state import services_of, state_of
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.ogcapi.asked_format import asked_format

@@ -5,6 +5,7 @@ from chronotile.protocols.ogcapi.block import Json
 TEXT: Json = {"type": "string"}
 ADDRESS: Json = {"type": "string", "format": "uri"}
 NUMBERS: Json = {"type": "array", "items": {"type": "number"}}
+CONTACT = ("email", "phone", "address", "postalCode", "city", "stateorprovince", "country")
 
 
 def _ref(name: str) -> Json:
@@ -36,7 +37,16 @@ SCHEMAS: dict[str, Json] = {
         {"href": TEXT, "rel": TEXT},
         {"type": TEXT, "title": TEXT, "hreflang": TEXT, "templated": {"type": "boolean"}},
     ),
-    "LandingPage": _object({"links": _list(_ref("Link"))}, {"title": TEXT, "description": TEXT}),
+    "LandingPage": _object(
+        {"links": _list(_ref("Link"))},
+        {
+            "title": TEXT,
+            "description": TEXT,
+            "keywords": _list(TEXT),
+            "provider": _object({"name": TEXT}),
+            "contact": {"type": "object", "properties": dict.fromkeys(CONTACT, TEXT)},
+        },
+    ),
     "Conformance": _object({"conformsTo": _list(ADDRESS)}),
     "SpatialExtent": _object(
         {"bbox": {**_list({**NUMBERS, "minItems": 4, "maxItems": 6}), "minItems": 1}, "crs": ADDRESS},

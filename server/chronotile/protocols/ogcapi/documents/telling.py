@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chronotile.model.time import Instant
+from chronotile.model.time.instants import Instant
 from chronotile.pipeline.services import Services
 from chronotile.protocols.ogcapi.block import Told
 

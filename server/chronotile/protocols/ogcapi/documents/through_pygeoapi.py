@@ -14,7 +14,7 @@ from pygeoapi.api import API, APIRequest, describe_collections, landing_page
 
 from chronotile.catalog.offered import Offered
 from chronotile.model.crs import CRS84
-from chronotile.model.time import Instant
+from chronotile.model.time.instants import Instant
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Told
 from chronotile.protocols.ogcapi.documents.extents import box_of_offered

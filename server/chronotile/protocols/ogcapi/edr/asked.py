@@ -9,12 +9,12 @@ from starlette.responses import Response
 
 from chronotile.catalog.offered import Offered
 from chronotile.encoders.file_parts import Whole
-from chronotile.pipeline.extract_fields import FieldsPayload
+from chronotile.pipeline.series.fields import FieldsPayload
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.body_response import BodyResponse
-from chronotile.protocols.common.kvp import Kvp
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.respond import caching, instants_text
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.responses.body_response import BodyResponse
+from chronotile.protocols.common.responses.respond import caching, instants_text
 from chronotile.protocols.common.state import services_of
 from chronotile.protocols.ogcapi.edr.formats import EXTENSIONS, data_format, media_type_of
 from chronotile.protocols.ogcapi.edr.params import valued_collection

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
 from chronotile.errors import InvalidParameter
-from chronotile.model.area import Area
-from chronotile.model.circle import circle_of
 from chronotile.model.coverage import CoverageRequest, ScaleSize, Trim
 from chronotile.model.crs import CRS84
-from chronotile.model.lengths import LENGTHS_M, OTHER_LENGTHS
-from chronotile.pipeline.coverage_grid import place_of
+from chronotile.model.geometry.area import Area
+from chronotile.model.geometry.circle import circle_of
+from chronotile.model.geometry.lengths import LENGTHS_M, OTHER_LENGTHS
+from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.kvp import Kvp, choice, datetime_of, integer, number
+from chronotile.protocols.common.query.kvp import Kvp, choice, datetime_of, integer, number
 from chronotile.protocols.ogcapi.crs import box_of, check_degrees
 from chronotile.protocols.ogcapi.edr.params import asked_layers, asked_points, check_query, crs_of_query
 from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, RADIUS

@@ -12,8 +12,8 @@ from chronotile.encoders.instants import JSON_OPTIONS
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import WHOLE_CIRCLE, BBox
-from chronotile.model.time import TimeSelection
-from chronotile.protocols.common.kvp import Kvp, datetime_of, integer
+from chronotile.model.time.instants import TimeSelection
+from chronotile.protocols.common.query.kvp import Kvp, datetime_of, integer
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.crs import box_of, check_degrees
 from chronotile.protocols.ogcapi.edr.formats import GEOJSON, MEDIA_TYPES

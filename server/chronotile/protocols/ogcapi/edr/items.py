@@ -10,14 +10,13 @@ import orjson
 
 from chronotile.catalog.offered import Offered
 from chronotile.catalog.resolve_times import matching_times
-from chronotile.encoders.geojson_fields import UNBOUNDED
-from chronotile.errors import InvalidParameter, UnknownPath
+from chronotile.encoders.series.geojson_fields import UNBOUNDED
+from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownPath
 from chronotile.model.collection import Clock, Layer
-from chronotile.model.time import InstantArray, TimeSelection, format_instant
-from chronotile.model.time_parsing import parse_instant
-from chronotile.pipeline.extract_place_values import meets_grid
+from chronotile.model.time.instants import InstantArray, TimeSelection, format_instant
+from chronotile.model.time.parsing import parse_instant
+from chronotile.pipeline.series.places import meets_grid
 from chronotile.protocols.common.extent import longitude_latitude_box
-from chronotile.protocols.common.kvp import MAX_SHOWN
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.edr.features import FeaturesQuery, features_document

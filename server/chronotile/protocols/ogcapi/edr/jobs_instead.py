@@ -3,9 +3,9 @@
 import math
 from collections.abc import Mapping
 
-from chronotile.jobs.asked import MOST_FEATURES
 from chronotile.model.crs import CRS84
-from chronotile.protocols.common.job_instead import JobInstead, datetime_input, names_input, places_input
+from chronotile.processes.work.times_and_places import MOST_FEATURES
+from chronotile.protocols.common.job_offer import JobInstead, datetime_input, names_input, places_input
 from chronotile.protocols.ogcapi.edr.asked import Asked
 from chronotile.protocols.ogcapi.edr.cells import CellsRequest
 from chronotile.protocols.ogcapi.edr.formats import GEOTIFF

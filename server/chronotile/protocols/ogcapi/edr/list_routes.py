@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 from chronotile.model.collection import Layer
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.respond import respond_with_content
+from chronotile.protocols.common.responses.respond import respond_with_content
 from chronotile.protocols.common.state import in_documents
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.ogcapi.edr.asked import Asked, asked_of

@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
 from chronotile.catalog.resolve_times import matching_times
-from chronotile.encoders.geojson_fields import UNBOUNDED, interval_text
-from chronotile.errors import LimitExceeded, UnknownPath, UnknownPlace
-from chronotile.model.area import Area
+from chronotile.encoders.series.geojson_fields import UNBOUNDED, interval_text
+from chronotile.errors import MAX_SHOWN, LimitExceeded, UnknownPath, UnknownPlace
 from chronotile.model.collection import Clock
 from chronotile.model.crs import CRS84
+from chronotile.model.geometry.area import Area
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, FloatArray
 from chronotile.model.places import PlaceSet
-from chronotile.pipeline.extract_place_values import near_layer
-from chronotile.pipeline.render_place_tile import shapes_in
-from chronotile.protocols.common.kvp import MAX_SHOWN
+from chronotile.pipeline.maps.render_place_tile import shapes_in
+from chronotile.pipeline.series.places import near_layer
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.edr.features import FeaturesQuery, features_document

@@ -8,9 +8,9 @@ from chronotile.catalog.offered import Offered
 from chronotile.encoders.covjson_parts import UCUM, categories_of, category_id, standard_name_uri
 from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs
-from chronotile.model.lengths import LENGTHS_M
-from chronotile.model.time import ONE_NS, TimeDomain
-from chronotile.model.time_steps import period_text
+from chronotile.model.geometry.lengths import LENGTHS_M
+from chronotile.model.time.instants import ONE_NS, TimeDomain
+from chronotile.model.time.steps import period_text
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Link, Told
 from chronotile.protocols.ogcapi.edr.formats import ALL, GEOJSON, MEDIA_TYPES

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.model.crs import CRS84
-from chronotile.model.lengths import LENGTHS_M
-from chronotile.model.time import format_instant
+from chronotile.model.geometry.lengths import LENGTHS_M
+from chronotile.model.time.instants import format_instant
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.edr.features import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET

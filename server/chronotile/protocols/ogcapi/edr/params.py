@@ -5,13 +5,13 @@ import re
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered, offered_collection
-from chronotile.errors import InvalidParameter, UnknownCollection
-from chronotile.model.area import Area
+from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownCollection
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
-from chronotile.model.field_series import AreasRequest, PositionsRequest
+from chronotile.model.geometry.area import Area
 from chronotile.model.request import Point, place_in_degrees
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, datetime_of
+from chronotile.model.series.fields import AreasRequest, PositionsRequest
+from chronotile.protocols.common.query.kvp import Kvp, datetime_of
 from chronotile.protocols.ogcapi.asked_fields import named_fields
 from chronotile.protocols.ogcapi.crs import named_crs
 from chronotile.protocols.ogcapi.edr.queries import POSITION, SHARED

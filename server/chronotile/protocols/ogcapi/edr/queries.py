@@ -7,7 +7,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.places import PlaceSet
-from chronotile.pipeline.extract_place_values import meets_grid
+from chronotile.pipeline.series.places import meets_grid
 from chronotile.protocols.ogcapi.edr.formats import OF_CELLS, OF_FEATURES, OF_LOCATION, OF_POSITION
 
 SHARED = ("datetime", "parameter-name", "crs", "z", "f")

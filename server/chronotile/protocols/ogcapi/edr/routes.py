@@ -11,14 +11,14 @@ from starlette.routing import BaseRoute, Route
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
 from chronotile.model.wanted import IsWanted
-from chronotile.pipeline.deliver_coverage import CoverageDelivery, deliver_coverage
-from chronotile.pipeline.extract_fields import FieldsPayload, deliver_fields
+from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
+from chronotile.pipeline.series.fields import FieldsPayload, deliver_fields
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.form import discard_body
-from chronotile.protocols.common.job_instead import JobInstead, offer_job
-from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.ranges import is_made_for_parts
-from chronotile.protocols.common.respond import known_etags
+from chronotile.protocols.common.job_offer import JobInstead, offer_job
+from chronotile.protocols.common.query.form import discard_body
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.responses.ranges import is_made_for_parts
+from chronotile.protocols.common.responses.respond import known_etags
 from chronotile.protocols.common.state import for_client, state_of, while_wanted
 from chronotile.protocols.ogcapi.coverages.sending import respond_with_file
 from chronotile.protocols.ogcapi.edr.asked import Asked, asked_of, data_response

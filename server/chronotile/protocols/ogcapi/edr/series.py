@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.wanted import IsWanted
-from chronotile.pipeline.extract_fields import FieldsTarget, resolve_areas, resolve_positions
+from chronotile.pipeline.series.fields import FieldsTarget, resolve_areas, resolve_positions
 from chronotile.protocols.ogcapi.edr.asked import Asked
 from chronotile.protocols.ogcapi.edr.locations import areas_of_locations, require_sets
 from chronotile.protocols.ogcapi.edr.params import areas_request, crs_of_query, position_request

@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 
-from chronotile.errors import InvalidParameter, LimitExceeded
-from chronotile.model.area import Area
+from chronotile.errors import MAX_SHOWN, InvalidParameter, LimitExceeded
 from chronotile.model.crs import Crs, is_north_first
-from chronotile.model.geojson import GeometryRules, area_of
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp
+from chronotile.model.geometry.area import Area
+from chronotile.model.geometry.geojson import GeometryRules, area_of
+from chronotile.protocols.common.query.kvp import Kvp
 
 LOCATOR = "coords"
 POINTS = ("POINT", "MULTIPOINT")

@@ -6,25 +6,25 @@ from urllib.parse import urlencode
 
 from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.offered import Offered
-from chronotile.encoders.coverage_about import told_of_layer
-from chronotile.encoders.coverage_fields import fields_of_cells
-from chronotile.encoders.covjson_fields import encode_fields_covjson
-from chronotile.encoders.csv_fields import encode_fields_csv
+from chronotile.encoders.coverage.attributes import told_of_layer
+from chronotile.encoders.coverage.fields import fields_of_cells
 from chronotile.encoders.file_parts import Body, streamed
-from chronotile.encoders.geojson_fields import encode_fields_geojson
-from chronotile.encoders.netcdf_fields import encode_fields_netcdf
-from chronotile.encoders.place_series import Credits
+from chronotile.encoders.series.covjson_fields import encode_fields_covjson
+from chronotile.encoders.series.csv_fields import encode_fields_csv
+from chronotile.encoders.series.geojson_fields import encode_fields_geojson
+from chronotile.encoders.series.netcdf_fields import encode_fields_netcdf
+from chronotile.encoders.series.table import Credits
 from chronotile.errors import LimitExceeded
-from chronotile.model.area import Area
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import Coverage
 from chronotile.model.crs import Crs
-from chronotile.model.field_series import FieldsSeries
+from chronotile.model.geometry.area import Area
 from chronotile.model.request import Point
+from chronotile.model.series.fields import FieldsSeries
 from chronotile.model.wanted import IsWanted
-from chronotile.pipeline.deliver_coverage import COVERAGE_FORMATS, CoverageFormat, check_values
-from chronotile.pipeline.extract_fields import FieldsFormat
+from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageFormat, check_values
 from chronotile.pipeline.revision import fingerprint
+from chronotile.pipeline.series.fields import FieldsFormat
 from chronotile.protocols.ogcapi.edr.asked import Asked
 from chronotile.protocols.ogcapi.edr.formats import COVERAGE_JSON, CSV, GEOJSON, GEOTIFF, MEDIA_TYPES, NETCDF
 from chronotile.protocols.ogcapi.edr.locations import location_address
@@ -69,8 +69,8 @@ def cells_formats(asked: Asked) -> dict[str, CoverageFormat]:
 
     return {
         COVERAGE_JSON: COVERAGE_FORMATS["json"]._replace(check=CHECK_VALUES),
-        GEOJSON: CoverageFormat(MEDIA_TYPES[GEOJSON], "geojson", features, _check_features),
-        CSV: CoverageFormat(MEDIA_TYPES[CSV], "csv", lines, CHECK_VALUES),
+        GEOJSON: CoverageFormat(MEDIA_TYPES[GEOJSON], "geojson", features, _check_features, is_streamed=True),
+        CSV: CoverageFormat(MEDIA_TYPES[CSV], "csv", lines, CHECK_VALUES, is_streamed=True),
         NETCDF: COVERAGE_FORMATS["NetCDF"],
         GEOTIFF: COVERAGE_FORMATS["GTiff"],
     }

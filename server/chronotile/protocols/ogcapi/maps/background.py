@@ -4,10 +4,10 @@ import re
 
 from PIL import ImageColor
 
-from chronotile.errors import InvalidParameter
+from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.request import Backdrop
 from chronotile.model.style import Colour
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp
+from chronotile.protocols.common.query.kvp import Kvp
 
 PARAMETERS = ("bgcolor", "transparent", "void-color", "void-transparent")
 WHITE = Colour(255, 255, 255)

@@ -7,19 +7,12 @@ from dataclasses import dataclass
 from chronotile.catalog.catalogue import MAX_LISTED, Catalogue
 from chronotile.catalog.offered import offered_collection
 from chronotile.catalog.resolve import resolve_style
-from chronotile.errors import InvalidParameter, UnknownCollection, UnknownPath, UnknownStyle
+from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownCollection, UnknownPath, UnknownStyle
 from chronotile.model.collection import Layer
 from chronotile.model.grid import Grid
 from chronotile.model.request import Backdrop, MapRequest, PictureFormat, PictureReducer, PlacedFormat
-from chronotile.model.time import TimeSelection
-from chronotile.protocols.common.kvp import (
-    MAX_SHOWN,
-    Kvp,
-    datetime_of,
-    difference_of,
-    picture_reducer,
-    value_range,
-)
+from chronotile.model.time.instants import TimeSelection
+from chronotile.protocols.common.query.kvp import Kvp, datetime_of, difference_of, picture_reducer, value_range
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.maps.background import PARAMETERS as BACKGROUND
 from chronotile.protocols.ogcapi.maps.background import background_of

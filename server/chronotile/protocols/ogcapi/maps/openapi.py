@@ -7,7 +7,7 @@ from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.request import PICTURE_REDUCERS
-from chronotile.model.time import format_instant
+from chronotile.model.time.instants import format_instant
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.maps.drawing import LAYER_LIMIT, MEDIA_TYPES
 from chronotile.protocols.ogcapi.path_items import (

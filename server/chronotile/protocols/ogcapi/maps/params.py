@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter
+from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.crs import CRS84, Crs, transformer
 from chronotile.model.grid import BBox, Grid, NativeGrid
-from chronotile.protocols.common.axis_order import as_xy
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, integer, number, numbers
+from chronotile.protocols.common.query.axis_order import as_xy
+from chronotile.protocols.common.query.kvp import Kvp, integer, number, numbers
 from chronotile.protocols.ogcapi.crs import box_of, named_crs
 from chronotile.protocols.ogcapi.maps.drawing import PARAMETERS as DRAWING
 from chronotile.protocols.ogcapi.maps.drawing import Drawing, drawing_of

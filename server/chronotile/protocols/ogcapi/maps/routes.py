@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from chronotile.protocols.common.drawn_maps import draw_maps
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.respond import respond
+from chronotile.protocols.common.responses.respond import respond
 from chronotile.protocols.common.state import services_of
 from chronotile.protocols.ogcapi.maps.faults import picture_fault
 from chronotile.protocols.ogcapi.maps.params import asked_map

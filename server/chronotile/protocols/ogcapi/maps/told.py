@@ -3,8 +3,8 @@
 from chronotile.model.crs import Crs
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.payload import TimeUsed
-from chronotile.model.time import format_instant
-from chronotile.protocols.common.axis_order import in_axis_order
+from chronotile.model.time.instants import format_instant
+from chronotile.protocols.common.query.axis_order import in_axis_order
 
 HALF_CIRCLE = 180.0
 

@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from chronotile.errors import ClientGone
 from chronotile.protocols.common.endpoint import Handler, endpoint
-from chronotile.protocols.common.gate import Gate
 from chronotile.protocols.common.job_access import require_job_access
-from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.respond import respond_with_content
+from chronotile.protocols.common.limits.gate import Gate
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.responses.respond import respond_with_content
 from chronotile.protocols.common.state import in_thread, read_in_thread, state_of
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.block import Json, Told

@@ -6,20 +6,20 @@ from pathlib import Path
 
 from starlette.responses import Response
 
-from chronotile.jobs.desk import JobDesk
-from chronotile.jobs.execute import execute
-from chronotile.jobs.faults import FORBIDDEN, storing_results
-from chronotile.jobs.job import Execution, Result
-from chronotile.jobs.process import Plan
-from chronotile.jobs.result_files import ResultFiles
-from chronotile.jobs.temporary import removed_if_it_fails
+from chronotile.model.job import Execution, Result
 from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.services import Services
+from chronotile.processes.execute import execute
+from chronotile.processes.process import Plan
 from chronotile.protocols.ogcapi.block import Told
 from chronotile.protocols.ogcapi.processes.answers import NOBODY
 from chronotile.protocols.ogcapi.processes.documents import job_address, result_address
 from chronotile.protocols.ogcapi.processes.media_types import JSON
 from chronotile.protocols.ogcapi.processes.results import Results, results_response
+from chronotile.queue.faults import FORBIDDEN, storing_results
+from chronotile.queue.result_files import ResultFiles
+from chronotile.queue.service import JobDesk
+from chronotile.queue.temporary import removed_if_it_fails
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

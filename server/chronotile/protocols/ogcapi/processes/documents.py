@@ -6,11 +6,11 @@ from urllib.parse import quote
 
 import numpy as np
 
-from chronotile.jobs.job import ENDED, Job
-from chronotile.jobs.process import Input, Output, Process
-from chronotile.jobs.processes import output_schema, processes
-from chronotile.model.time import format_instant
-from chronotile.protocols.common.problem import MEDIA_TYPE as PROBLEM
+from chronotile.model.job import ENDED, Job
+from chronotile.model.time.instants import format_instant
+from chronotile.processes.process import Input, Output, Process
+from chronotile.processes.registry import output_schema, processes
+from chronotile.protocols.common.responses.problem import MEDIA_TYPE as PROBLEM
 from chronotile.protocols.ogcapi.block import Json, Link, Told
 from chronotile.protocols.ogcapi.processes.media_types import HTML, JSON, media_type_of
 from chronotile.protocols.ogcapi.processes.params import TYPE, JobsQuery, Paging

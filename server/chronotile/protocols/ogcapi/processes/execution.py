@@ -6,13 +6,13 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any, cast, get_args
 
-from chronotile.errors import InvalidParameter, UnknownParameter
-from chronotile.jobs.execute import WAITING, require_known
-from chronotile.jobs.job import Execution, Json, ResponseType
-from chronotile.jobs.process import Output, Process
-from chronotile.protocols.common.form import UNSUPPORTED
-from chronotile.protocols.common.job_instead import MOST_REPEATED_BYTES, JobInstead
-from chronotile.protocols.common.kvp import MAX_SHOWN, Kvp, choice
+from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownParameter
+from chronotile.model.job import Execution, Json, ResponseType
+from chronotile.processes.execute import WAITING, require_known
+from chronotile.processes.process import Output, Process
+from chronotile.protocols.common.job_offer import MOST_REPEATED_BYTES, JobInstead
+from chronotile.protocols.common.query.form import UNSUPPORTED
+from chronotile.protocols.common.query.kvp import Kvp, choice
 from chronotile.protocols.ogcapi.processes.media_types import BASE64, JSON, TEXT, is_base64, media_types, output_types
 from chronotile.protocols.ogcapi.processes.parsing import parsed
 

@@ -9,16 +9,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.errors import InvalidParameter
-from chronotile.jobs.execute import JOB_INSTEAD, SYNC_S, planned
-from chronotile.jobs.inputs import layer_names_in
-from chronotile.jobs.job import Execution, Job, Subscriber
-from chronotile.jobs.process import Plan, Process
-from chronotile.jobs.processes import process_of
-from chronotile.jobs.temporary import removed_if_it_fails
+from chronotile.model.job import Execution, Job, Subscriber
 from chronotile.model.wanted import IsWanted
-from chronotile.protocols.common.form import body_of
+from chronotile.processes.execute import JOB_INSTEAD, SYNC_S, planned
+from chronotile.processes.inputs import layer_names_in
+from chronotile.processes.process import Plan, Process
+from chronotile.processes.registry import process_of
 from chronotile.protocols.common.job_access import client_of, require_job_access
-from chronotile.protocols.common.job_instead import offer_job
+from chronotile.protocols.common.job_offer import offer_job
+from chronotile.protocols.common.query.form import body_of
 from chronotile.protocols.common.state import check_current, in_fetches, in_thread, services_of, state_of, while_wanted
 from chronotile.protocols.ogcapi.block import Json, Told
 from chronotile.protocols.ogcapi.processes.answers import NOBODY, live, of_table, query_of, unless_gone
@@ -31,7 +30,8 @@ from chronotile.protocols.ogcapi.processes.references import Reference, fetch_al
 from chronotile.protocols.ogcapi.processes.results import wants_references, will_want_references
 from chronotile.protocols.ogcapi.processes.subscriber import subscriber_of
 from chronotile.protocols.ogcapi.told import told_for
-from chronotile.readers.fetch import Fetched
+from chronotile.queue.temporary import removed_if_it_fails
+from chronotile.web.fetch import Fetched
 
 
 async def post_execution(request: Request) -> Response:

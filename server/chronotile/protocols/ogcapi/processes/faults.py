@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError, UnknownPath
-from chronotile.protocols.common.accept import weighted
-from chronotile.protocols.common.problem import MEDIA_TYPE, problem_response
+from chronotile.protocols.common.query.accept import weighted
+from chronotile.protocols.common.responses.problem import MEDIA_TYPE, problem_response
 from chronotile.protocols.ogcapi.processes.media_types import JSON
 
 TYPES = "http://www.opengis.net/def/exceptions/ogcapi-processes-1/1.0"

@@ -9,9 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.errors import UnknownPath
-from chronotile.jobs.desk import JobDesk
-from chronotile.jobs.job import ENDED, Execution, Job, JobDetails
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.model.job import ENDED, Execution, Job, JobDetails
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.state import in_thread, state_of
 from chronotile.protocols.ogcapi.block import Told
 from chronotile.protocols.ogcapi.processes.answers import (
@@ -35,6 +34,7 @@ from chronotile.protocols.ogcapi.processes.pages import MOST_SHOWN, Download, do
 from chronotile.protocols.ogcapi.processes.params import jobs_query, merged
 from chronotile.protocols.ogcapi.processes.results import Results, file_response, results_response
 from chronotile.protocols.ogcapi.told import told_for
+from chronotile.queue.service import JobDesk
 
 
 async def get_jobs(request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from chronotile.jobs.job import Json, Result
+from chronotile.model.job import Json, Result
 
 JSON = "application/json"
 HTML = "text/html"

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.jobs.job import STATUSES
-from chronotile.jobs.processes import processes
-from chronotile.jobs.sources import MOST_TIMES
+from chronotile.model.job import STATUSES
+from chronotile.processes.registry import processes
+from chronotile.processes.work.sources import MOST_TIMES
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.path_items import (
     ADDRESS,

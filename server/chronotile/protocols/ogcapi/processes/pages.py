@@ -7,13 +7,13 @@ from pathlib import Path
 import orjson
 
 from chronotile.errors import SourceUnavailable
-from chronotile.jobs.job import ENDED, Job, JobDetails, Result
-from chronotile.jobs.processes import output_schema, processes
-from chronotile.jobs.result_files import ResultFiles
+from chronotile.model.job import ENDED, Job, JobDetails, Result
+from chronotile.processes.registry import output_schema, processes
 from chronotile.protocols.ogcapi.block import Json, Told
 from chronotile.protocols.ogcapi.pages import Step, document_page
 from chronotile.protocols.ogcapi.processes.documents import job_address, moment_text, result_address
 from chronotile.protocols.ogcapi.processes.media_types import media_type_of
+from chronotile.queue.result_files import ResultFiles
 
 MOST_SHOWN = 20_000
 """Characters of inputs on a page."""

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 import numpy as np
 
 from chronotile.errors import InvalidParameter
-from chronotile.jobs.job import STATUSES, Status
-from chronotile.model.time import Instant
-from chronotile.protocols.common.kvp import Kvp, choice, datetime_of, integer, number
+from chronotile.model.job import STATUSES, Status
+from chronotile.model.time.instants import Instant
+from chronotile.protocols.common.query.kvp import Kvp, choice, datetime_of, integer, number
 
 OF_DOCUMENTS = ("f", "lang")
 OF_LISTS = ("limit", "offset", *OF_DOCUMENTS)

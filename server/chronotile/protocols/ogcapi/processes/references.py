@@ -9,14 +9,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chronotile.errors import InvalidParameter, LimitExceeded
-from chronotile.jobs.asked import MOST_CONTAINERS
-from chronotile.jobs.job import Json
-from chronotile.jobs.process import Process
-from chronotile.model.geojson_size import containers_in
-from chronotile.protocols.common.web_places import WebPlaces
+from chronotile.model.geometry.geojson_size import containers_in
+from chronotile.model.job import Json
+from chronotile.processes.process import Process
+from chronotile.processes.work.times_and_places import MOST_CONTAINERS
 from chronotile.protocols.ogcapi.processes.media_types import BASE64, OCTETS, is_base64, media_types
 from chronotile.protocols.ogcapi.processes.parsing import parsed
-from chronotile.readers.fetch import Fetched, fetch
+from chronotile.web.allowed_prefixes import WebPlaces
+from chronotile.web.fetch import Fetched, fetch
 
 MOST = 16
 """Of one execution."""

@@ -19,14 +19,14 @@ from starlette.types import Receive, Scope, Send
 
 from chronotile.encoders.file_parts import PIECE_BYTES
 from chronotile.errors import LimitExceeded, SourceUnavailable
-from chronotile.jobs.bucket import RESULT_GONE
-from chronotile.jobs.job import Execution, Result
-from chronotile.jobs.processes import output_schema, process_of
-from chronotile.jobs.result_files import ResultFiles, StoredFile
-from chronotile.protocols.common.body_response import BodyResponse
-from chronotile.protocols.common.respond import known_etags
+from chronotile.model.job import Execution, Result
+from chronotile.processes.registry import output_schema, process_of
+from chronotile.protocols.common.responses.body_response import BodyResponse
+from chronotile.protocols.common.responses.respond import known_etags
 from chronotile.protocols.ogcapi.processes.documents import REL_RESULTS
 from chronotile.protocols.ogcapi.processes.media_types import BASE64, JSON, TEXT, is_base64, is_of_file, media_type_of
+from chronotile.queue.bucket import RESULT_GONE
+from chronotile.queue.result_files import ResultFiles, StoredFile
 
 MOST_INLINE_BYTES = 32 << 20
 """Of a file that stands in a JSON document."""

@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from chronotile.jobs.processes import process_of, processes
+from chronotile.processes.registry import process_of, processes
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.processes.answers import document_in, query_of
 from chronotile.protocols.ogcapi.processes.documents import process_document, process_list
 from chronotile.protocols.ogcapi.processes.execution_routes import routes as execution_routes

@@ -7,17 +7,16 @@ from pathlib import Path
 import orjson
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter, UnknownParameter
-from chronotile.jobs.blocks import RESULTS
-from chronotile.jobs.bucket import Bucket
-from chronotile.jobs.job import Callback, Execution, Job, Message, Status, Subscriber
-from chronotile.jobs.result_files import ResultFiles
-from chronotile.protocols.common.kvp import MAX_SHOWN
-from chronotile.protocols.common.web_places import WebPlaces
+from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownParameter
+from chronotile.model.job import Callback, Execution, Job, Message, Status, Subscriber
 from chronotile.protocols.ogcapi.block import Json, Told
 from chronotile.protocols.ogcapi.processes.documents import job_address, result_address, status_document
 from chronotile.protocols.ogcapi.processes.media_types import JSON
 from chronotile.protocols.ogcapi.processes.results import Results, results_document
+from chronotile.queue.bucket import Bucket
+from chronotile.queue.job_folder import RESULTS
+from chronotile.queue.result_files import ResultFiles
+from chronotile.web.allowed_prefixes import WebPlaces
 
 MEMBER = "subscriber"
 OF_MEMBERS: Mapping[str, Status] = {"successUri": "successful", "inProgressUri": "running", "failedUri": "failed"}

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import orjson
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.pipeline.draw_legend import LEGEND_TYPES
+from chronotile.pipeline.maps.legend import LEGEND_TYPES
 from chronotile.protocols.common.sld import sld_document
 from chronotile.protocols.ogcapi.block import Json, Link, Told
 from chronotile.protocols.ogcapi.maps.links import PNG, REL_MAP

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
-from chronotile.pipeline.draw_legend import LEGEND_TYPES
+from chronotile.pipeline.maps.legend import LEGEND_TYPES
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.maps.openapi import first_offered, languages_of, origin_parameters
 from chronotile.protocols.ogcapi.path_items import (

@@ -6,9 +6,9 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import offered_collection
 from chronotile.errors import InvalidParameter
 from chronotile.model.request import LegendRequest
-from chronotile.pipeline.draw_legend import LEGEND_TYPES
-from chronotile.protocols.common.asked_legend import IS_HORIZONTAL, AskedLegend, legend_side
-from chronotile.protocols.common.kvp import Kvp, difference_of, value_range
+from chronotile.pipeline.maps.legend import LEGEND_TYPES
+from chronotile.protocols.common.query.kvp import Kvp, difference_of, value_range
+from chronotile.protocols.common.query.legend import IS_HORIZONTAL, AskedLegend, legend_side
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.styles.known_styles import style_of
 from chronotile.styling.legend_picture import LegendShape

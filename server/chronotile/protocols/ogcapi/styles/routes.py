@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.pipeline.draw_legend import draw_legend
+from chronotile.pipeline.maps.legend import draw_legend
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.respond import SHORT, known_etags, respond, respond_with_content
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.responses.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import in_documents, services_of
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.block import Json, Told

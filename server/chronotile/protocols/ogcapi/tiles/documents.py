@@ -7,11 +7,11 @@ from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.model.collection import Layer
 from chronotile.model.grid import BBox
 from chronotile.model.tiles import TileMatrixSet
-from chronotile.model.time import TimeSelection, format_instant
-from chronotile.pipeline.expressions import shown_revision, with_expression
+from chronotile.model.time.instants import TimeSelection, format_instant
+from chronotile.pipeline.maps.expressions import shown_revision, with_expression
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.tile_ranges import native_matrix
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.tilejson import tilejson
 from chronotile.protocols.ogcapi.block import Json, Told
 from chronotile.protocols.ogcapi.tiles.limits import limits_of_boxes, limits_of_grids

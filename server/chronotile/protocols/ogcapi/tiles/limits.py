@@ -8,7 +8,7 @@ from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
 from chronotile.pipeline.tile_ranges import check_in_range, shown_matrices, shown_range
-from chronotile.protocols.common.tile_address import TileAddress
+from chronotile.protocols.common.query.tile_address import TileAddress
 from chronotile.protocols.ogcapi.maps.viewport import box_to
 
 Limits = dict[str, TileRange]

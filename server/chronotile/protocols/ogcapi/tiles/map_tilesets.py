@@ -9,7 +9,7 @@ from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, box_in, box_of_all
 from chronotile.model.tiles import TileMatrixSet
 from chronotile.pipeline.tile_ranges import box_in_set
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Link, Told
 from chronotile.protocols.ogcapi.maps.background import PARAMETERS as BACKGROUND

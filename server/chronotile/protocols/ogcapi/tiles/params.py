@@ -8,8 +8,8 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.crs import Crs
 from chronotile.model.places import PlaceTileRequest
 from chronotile.model.request import MapRequest
-from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.tile_address import TileAddress, tile_address
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.tile_address import TileAddress, tile_address
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.crs import named_crs
 from chronotile.protocols.ogcapi.maps.drawing import PARAMETERS as DRAWING

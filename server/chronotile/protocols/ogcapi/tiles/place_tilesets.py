@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.encoders.mvt import MEDIA_TYPE
+from chronotile.encoders.vector.mvt import MEDIA_TYPE
 from chronotile.errors import InvalidParameter, UnknownPlace
 from chronotile.model.grid import BBox, box_of_all
 from chronotile.model.places import PlaceSet, Property
-from chronotile.protocols.common.kvp import Kvp
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Told
 from chronotile.protocols.ogcapi.tiles.tilesets import Origin

@@ -10,14 +10,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.model.payload import Payload
-from chronotile.pipeline.expressions import shown_revision
-from chronotile.pipeline.overlay_maps import overlay_maps
-from chronotile.pipeline.overlay_place_tiles import overlay_place_tiles
+from chronotile.pipeline.maps.expressions import shown_revision
+from chronotile.pipeline.maps.overlay import overlay_maps
+from chronotile.pipeline.maps.overlay_place_tiles import overlay_place_tiles
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.kept_answers import remember
-from chronotile.protocols.common.kvp import Kvp
-from chronotile.protocols.common.respond import CURRENT, SHORT, known_etags, respond, respond_with_content
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.responses.remembered import remember
+from chronotile.protocols.common.responses.respond import CURRENT, SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.block import Json, Told

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from chronotile.model.crs import Crs
 from chronotile.model.tiles import TileMatrix, TileMatrixSet
-from chronotile.protocols.common.axis_order import in_axis_order
+from chronotile.protocols.common.query.axis_order import in_axis_order
 from chronotile.protocols.ogcapi.block import Json, Link, Told
 
 JSON = "application/json"

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from chronotile.errors import ClientGone, SourceUnavailable
-from chronotile.jobs.job import Result
-from chronotile.jobs.process import Input, Output, Plan, Process
+from chronotile.model.job import Result
+from chronotile.processes.process import Input, Output, Plan, Process
 
 STEP_S = 0.02
 

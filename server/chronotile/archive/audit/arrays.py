@@ -1,0 +1,246 @@
+"""NetCDF and Zarr, read apart with xarray, which neither masks nor scales here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.archive.audit.rasters import time_in
+from chronotile.archive.audit.sources import FloatArray, Meaning, Numbers, found_paths, meant
+from chronotile.archive.audit.times import SECOND, Told, slice_names, told_by_axis, told_by_parts_of_year
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import SourceSpec, VariableSpec
+
+TWO_DAYS = np.timedelta64(2, "D")
+"""By which conversions of other calendars may differ."""
+GROUPS = (None, "0", "series")
+"""Where an array may lie in a Zarr store: at its root, or in the finest level of a pyramid."""
+UNITLESS = {"", "1", "-", "class", "classes", "none"}
+
+
+class ArrayTruth:
+    """One array over time, y and x, of one store, or of several NetCDF files along time."""
+
+    def __init__(self, spec: SourceSpec, variable: VariableSpec) -> None:
+        self._has_listed_times = spec.times is not None
+        self._failures: list[UnsupportedSource] = []
+        """Of files that hold no such array, or that are not understood."""
+        parts: list[Part] = []
+        for path in found_paths(spec.href):
+            try:
+                parts.append(Part(spec, variable, Path(path)))
+            except UnsupportedSource as error:
+                self._failures.append(error)
+        if not parts:
+            raise next(iter(self._failures), UnsupportedSource("no file is found for it"))
+        self._names = slice_names([each.told for each in parts])
+        self._slices = [(each, position) for each in parts for position in range(each.told.coordinates.size)]
+        self._tolerance = SECOND if all(each.is_standard for each in parts) else TWO_DAYS
+
+    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Return values (y, x)."""
+        part, position = self._slice(instant, index)
+        return part.meaning.values(part.numbers(position, x, y))
+
+    def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
+        """Return digital numbers (y, x)."""
+        part, position = self._slice(instant, index)
+        return part.numbers(position, x, y)
+
+    def has(self, instant: np.datetime64) -> bool:
+        """Return whether a slice goes by that date, or may do so in a file that is not understood."""
+        return bool(self._failures) or bool((np.abs(self._names - instant) <= self._tolerance).any())
+
+    def _slice(self, instant: np.datetime64 | None, index: int) -> "tuple[Part, int]":
+        """The slice of a date; of two of one date the first."""
+        if self._has_listed_times:
+            return self._slices[index]
+        if instant is None or (len(self._slices) == 1 and np.isnat(self._names[0])):
+            return self._slices[0]
+        apart = np.abs(self._names - instant)
+        if (apart <= self._tolerance).any():
+            return self._slices[int(np.nanargmin(apart))]
+        if self._failures:
+            raise UnsupportedSource(f"{len(self._failures)} files are left aside: {self._failures[0].message}")
+        raise UnsupportedSource(f"its time axis has no {instant} by itself")
+
+
+class Part:
+    """The array in one store or file."""
+
+    def __init__(self, spec: SourceSpec, variable: VariableSpec, path: Path) -> None:
+        dataset, array = _opened(spec.kind, path, variable.name or variable.id)
+        array = array.isel({name: 0 for name in array.dims if array.sizes[name] == 1 and name not in _kept(array)})
+        x, y, time = _axes(array).values()
+        if x is None or y is None:
+            raise UnsupportedSource("no axes of x and y are told by their attributes or names")
+        others = [name for name in array.dims if name not in {x, y, time}]
+        if others:
+            raise UnsupportedSource(f"it has a further dimension, {', '.join(map(str, others))}")
+        self._time = time
+        self._array = array.transpose(*([time] if time else []), y, x)
+        self._x, self._y = (_in_metres(array[name]) for name in (x, y))
+        self.meaning = meant(_meaning(array), variable)
+        self.is_standard = time not in array.coords or array[time].dtype != object
+        self.told = _told(dataset, array, time) or Told(_named(path, spec.time_pattern))
+
+    def numbers(self, position: int, x: FloatArray, y: FloatArray) -> Numbers:
+        """Return digital numbers (y, x) of a slice."""
+        columns, rows = (_nearest(axis, points) for axis, points in ((self._x, x), (self._y, y)))
+        plane = self._array if self._time is None else self._array[position]
+        top, left = int(rows.min()), int(columns.min())
+        read = np.asarray(plane[top : int(rows.max()) + 1, left : int(columns.max()) + 1].values)
+        read = read.astype(read.dtype.newbyteorder("="), copy=False)
+        if str(self._array.attrs.get("_Unsigned", "")).lower() == "true" and read.dtype.kind == "i":
+            read = read.view(f"u{read.dtype.itemsize}")
+        return read[rows - top, columns - left]
+
+
+def _kept(array: Any) -> set[Any]:  # noqa: ANN401 -- xarray has no types here
+    """Dimensions that stay, though of one step."""
+    return set(_axes(array).values())
+
+
+def _told(dataset: Any, array: Any, time: Any) -> Told | None:  # noqa: ANN401 -- as above
+    """What the times inside a file say; `None` where there are none."""
+    if time is not None:
+        return told_by_parts_of_year(array, time) or told_by_axis(dataset, time)
+    is_single = "time" in dataset.variables and dataset["time"].size == 1
+    single = told_by_axis(dataset, "time") if is_single else None
+    return None if single is None or np.isnat(single.coordinates[0]) else single
+
+
+def _named(path: Path, pattern: str | None) -> NDArray[np.datetime64]:
+    """The one time that a path tells, or none."""
+    time = time_in(str(path), pattern)
+    return np.array(["NaT" if time is None else time], dtype="datetime64[ns]")
+
+
+def _opened(kind: str, path: Path, name: str) -> tuple[Any, Any]:
+    """The dataset and the array in it."""
+    import xarray
+    from zarr.storage import ZipStore
+
+    keep: dict[str, Any] = {"mask_and_scale": False, "decode_coords": False, "decode_timedelta": False}
+    for group in _groups(path) if kind == "zarr" else (None,):
+        try:
+            if kind == "zarr":
+                store = ZipStore(path, mode="r") if path.suffix == ".zip" else path
+                dataset = xarray.open_zarr(store, group=group, chunks=None, consolidated=False, **keep)
+            else:
+                dataset = xarray.open_dataset(path, **keep)
+        except (OSError, ValueError, KeyError):
+            continue
+        if name in dataset.data_vars:
+            return dataset, dataset[name]
+    raise UnsupportedSource("xarray finds no such array where it was looked for")
+
+
+def _groups(path: Path) -> Iterator[str | None]:
+    """Where to look; in a zip file also in the one folder that holds all of it."""
+    yield from GROUPS
+    if path.suffix == ".zip":
+        with ZipFile(path) as file:
+            folders = {name.partition("/")[0] for name in file.namelist()}
+        for folder in folders if len(folders) == 1 else ():
+            yield from (folder if group is None else f"{folder}/{group}" for group in GROUPS)
+
+
+def _axes(array: Any) -> dict[str, Any]:  # noqa: ANN401 -- as above
+    """The dimensions of x, y and time by what they say of themselves."""
+    found: dict[str, Any] = {"X": None, "Y": None, "T": None}
+    for name in array.dims:
+        if name not in array.coords or array[name].ndim != 1:
+            continue
+        told = array[name]
+        words = {str(told.attrs.get(each, "")).lower() for each in ("axis", "standard_name", "units")}
+        words.add(str(name).lower())
+        if np.issubdtype(told.dtype, np.datetime64) or told.dtype == object:
+            found["T"] = name
+        elif words & {"x", "longitude", "lon", "degrees_east", "projection_x_coordinate", "easting", "grid_longitude"}:
+            found["X"] = name
+        elif words & {"y", "latitude", "lat", "degrees_north", "projection_y_coordinate", "northing", "grid_latitude"}:
+            found["Y"] = name
+        elif words & {"t", "time"}:
+            found["T"] = name
+    if found["T"] is None:
+        found["T"] = next((name for name in array.dims if told_by_parts_of_year(array, name)), None)
+    return found
+
+
+def _in_metres(axis: Any) -> FloatArray:  # noqa: ANN401 -- as above
+    factor = 1000.0 if str(axis.attrs.get("units", "")).lower() in {"km", "kilometer", "kilometre"} else 1.0
+    return np.asarray(axis.values, dtype=np.float64) * factor
+
+
+def _nearest(axis: FloatArray, points: FloatArray) -> NDArray[np.intp]:
+    """The index of the coordinate whose cell holds each point."""
+    ascending = np.sort(axis)
+    step = float(np.median(np.abs(np.diff(axis)))) if axis.size > 1 else np.inf
+    for turn in (0.0, 360.0, -360.0):
+        places = np.clip(np.searchsorted(ascending, points + turn), 1, max(1, axis.size - 1))
+        if axis.size == 1:
+            places = np.zeros(points.shape, dtype=np.intp)
+        else:
+            before, after = ascending[places - 1], ascending[places]
+            places = places - (points + turn - before < after - points - turn)
+        if (np.abs(ascending[places] - points - turn) <= 0.51 * step).all():
+            return np.asarray(np.argsort(axis, kind="stable")[places])
+    raise UnsupportedSource("its coordinates are not where the cells served are")
+
+
+def _meaning(array: Any) -> Meaning:  # noqa: ANN401 -- as above
+    said = {**array.encoding, **array.attrs}
+    scale, offset = (_first(said, name) for name in ("scale_factor", "add_offset"))
+    fills = [each for name in ("_FillValue", "missing_value") for each in _all(said, name)] or _all(said, "nodata")
+    fills = [each for each in fills if each == each]  # noqa: PLR0124 -- NaN is no value anyhow
+    is_unsigned = str(said.get("_Unsigned", "")).lower() == "true"
+    if is_unsigned:
+        fills = [each % 256.0**array.dtype.itemsize for each in fills]
+    is_packed = scale is not None or offset is not None
+    own_scale, own_offset = 1.0 if scale is None else scale, 0.0 if offset is None else offset
+    return Meaning(
+        scale=own_scale,
+        offset=own_offset,
+        nodata=fills,
+        invalid=_flags(array, said, is_packed=is_packed),
+        valid_range=_range(array, said, own_scale, own_offset),
+    )
+
+
+def _flags(array: Any, said: dict[str, Any], *, is_packed: bool) -> tuple[int, ...]:  # noqa: ANN401 -- as above
+    """Numbers with names among numbers that are values; those of classes are the values themselves."""
+    numbers = _all(said, "flag_values")[: len(str(said.get("flag_meanings", "")).split())]
+    is_classes = array.dtype.kind in "iu" and len(numbers) > 1 and not is_packed
+    if "flag_masks" in said or (is_classes and str(said.get("units", "")).strip().lower() in UNITLESS):
+        return ()
+    return tuple(int(each) for each in numbers if float(each).is_integer())
+
+
+def _range(array: Any, said: dict[str, Any], scale: float, offset: float) -> tuple[float, float]:  # noqa: ANN401
+    both = _all(said, "valid_range")
+    low, high = both if len(both) == 2 else (_first(said, "valid_min"), _first(said, "valid_max"))
+    attributes = [
+        np.asarray(said[name]).dtype.kind for name in ("valid_range", "valid_min", "valid_max") if name in said
+    ]
+    if "f" in attributes and array.dtype.kind in "iu" and (scale, offset) != (1.0, 0.0):  # of values, not numbers
+        low, high = (None if end is None else round((end - offset) / scale, 6) for end in (low, high))
+        low, high = (high, low) if scale < 0 else (low, high)
+    return (-np.inf if low is None else low, np.inf if high is None else high)
+
+
+def _all(said: dict[str, Any], name: str) -> list[float]:
+    if name not in said or isinstance(said[name], str):
+        return []
+    listed = np.ravel(said[name])
+    try:
+        return [float(str(each)) if listed.dtype == np.float32 else float(each) for each in listed]
+    except (TypeError, ValueError):
+        return []
+
+
+def _first(said: dict[str, Any], name: str) -> float | None:
+    return next(iter(_all(said, name)), None)

@@ -1,0 +1,269 @@
+"""Raster files, read apart with rasterio: each by its own scale, offset, nodata and descriptions of bands."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from chronotile.archive.audit.sources import FloatArray, Meaning, Numbers, found_paths, meant
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import SourceSpec, VariableSpec
+
+SUFFIXES = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".png", ".jpg", ".grb", ".grib", ".grib2", ".asc", ".bil", ".dat")
+ISO = re.compile(
+    r"(?<!\d)(?P<Y>\d{4})(?P<s>[-_./]?)(?P<m>\d\d)(?P=s)(?P<d>\d\d)"
+    r"(?:[Tt_ -]?(?P<H>\d\d):?(?P<M>\d\d):?(?P<S>\d\d)?Z?)?(?!\d)"
+)
+YEAR_DAY = re.compile(r"(?<!\d)(?P<Y>\d{4})[-_/]?(?P<j>\d{3})(?!\d)")
+DEKAD = re.compile(r"(?<!\d)(?P<Y>\d{4})[-_.]?(?P<m>\d\d)[-_]?[dD](?:[eE]?[kK])?(?P<k>[1-3])(?!\d)")
+YEAR = re.compile(r"(?<![0-9A-Za-z])\d{4}(?![0-9A-Za-z])")
+MONTH = re.compile(r"(?<!\d)(?P<Y>\d{4})[-_./]?(?P<m>\d\d)(?!\d)")
+
+
+class RasterTruth:
+    """One variable of raster files: a date is a file, or a band of the one file where the configuration lists times."""
+
+    def __init__(self, spec: SourceSpec, variable: VariableSpec) -> None:
+        self._spec = spec
+        self._variable = variable
+        found = found_paths(spec.href.replace("{variable}", variable.name or variable.id))
+        self._paths = sorted(path for path in spec.files or found if Path(path).suffix.lower() in SUFFIXES)
+        if not self._paths:
+            raise UnsupportedSource("no raster file is found for it by its suffix")
+        self._bands = dated_bands(spec, variable, self._paths)
+        """Of files whose bands are dates: the file and the band of each."""
+        self._dated = self._files_by_time()
+
+    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Return values (y, x)."""
+        with self._band(instant, index) as (dataset, band):
+            numbers, inside = _cells(dataset, band, x, y)
+            nodata = dataset.nodatavals[band - 1]
+            own = Meaning(
+                scale=dataset.scales[band - 1],
+                offset=dataset.offsets[band - 1],
+                nodata=() if nodata is None else (nodata,),
+            )
+            values = meant(own, self._variable).values(numbers)
+            flags = dataset.mask_flag_enums[band - 1]
+            if MaskFlags.per_dataset in flags:
+                inside &= _cells(dataset, band, x, y, is_mask=True)[0] != 0
+        return np.where(inside, values, np.nan)
+
+    def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
+        """Return digital numbers (y, x)."""
+        with self._band(instant, index) as (dataset, band):
+            return _cells(dataset, band, x, y)[0]
+
+    def has(self, instant: np.datetime64) -> bool:
+        """Return whether a file's name or the description of a band tells that date."""
+        return instant in (self._bands or self._dated)
+
+    @contextmanager
+    def _band(self, instant: np.datetime64 | None, index: int) -> Iterator[tuple[Any, int]]:
+        """An open file and a band of it."""
+        if self._bands and instant is not None:
+            if instant not in self._bands:
+                raise UnsupportedSource(f"no band of a file that could be read tells the date {instant}")
+            path, number = self._bands[instant]
+            with reading(path) as dataset:
+                yield dataset, number
+            return
+        with reading(self._path(instant)) as dataset:
+            yield dataset, self._number(dataset, instant, index)
+
+    def _path(self, instant: np.datetime64 | None) -> str:
+        if instant is None or len(self._paths) == 1:
+            return self._paths[0]
+        try:
+            return self._dated[instant]
+        except KeyError:
+            raise UnsupportedSource(f"no name of a file tells the date {instant}") from None
+
+    def _files_by_time(self) -> dict[np.datetime64, str]:
+        """The first file of each date; names before folders, days before months."""
+        found: dict[np.datetime64, str] = {}
+        for path in self._paths:
+            time = time_in(path, self._spec.time_pattern)
+            if time is not None:
+                found.setdefault(time, path)
+        return found
+
+    def _number(self, dataset: Any, instant: np.datetime64 | None, index: int) -> int:  # noqa: ANN401
+        """By the configuration, by its description in this very file, or the only one."""
+        if self._spec.times is not None:
+            return index + 1
+        if self._variable.band is not None:
+            return self._described_as_most(dataset, self._variable.band)
+        names = {self._variable.name, self._variable.id}
+        described = [number for number, text in enumerate(dataset.descriptions, 1) if text and _plain(text) in names]
+        described += [number for number, text in enumerate(dataset.descriptions, 1) if text in names]
+        if described:
+            return described[0]
+        if dataset.count == 1:
+            return 1
+        numbered = re.fullmatch(r"(?:.*[^0-9])?band_?(\d+)", self._variable.name or self._variable.id)
+        is_certain = instant is None or len(self._paths) > 1 or instant in self._dated
+        if is_certain and numbered and 1 <= int(numbered[1]) <= dataset.count:
+            return int(numbered[1])
+        raise UnsupportedSource("no description of a band names it")
+
+    def _described_as_most(self, dataset: Any, number: int) -> int:  # noqa: ANN401 -- as above
+        """The band of a file that has the description which the band of that number has in most files."""
+        usual = self._usual_descriptions
+        title = usual[number - 1] if number <= len(usual) else None
+        if title is None or usual.count(title) > 1 or dataset.descriptions.count(title) != 1:
+            return number
+        return int(dataset.descriptions.index(title)) + 1
+
+    @cached_property
+    def _usual_descriptions(self) -> tuple[str | None, ...]:
+        """Those that most files have."""
+        counts = Counter[tuple[str | None, ...]]()
+        for path in self._paths:
+            with suppress(UnsupportedSource), reading(path) as dataset:
+                counts[dataset.descriptions] += 1
+        return max(counts, key=lambda each: counts[each], default=())
+
+
+def dated_bands(spec: SourceSpec, variable: VariableSpec, paths: Sequence[str]) -> dict[np.datetime64, tuple[str, int]]:
+    """Return the first file and band of each date where bands are dates of several files, or by their descriptions."""
+    if spec.times is not None:
+        return _listed_bands(spec.times.instants, paths) if len(paths) > 1 else {}
+    found: dict[np.datetime64, tuple[str, int]] = {}
+    if any(each.band is not None for each in spec.variables.values()):
+        return found
+    named = {each.name or each.id for each in spec.variables.values()}
+    for path, descriptions in _descriptions(paths):
+        told = _described_dates(descriptions, variable.name or variable.id)
+        if not found and (not told or named & set(descriptions)):
+            return {}
+        for number, time in told.items():
+            found.setdefault(time, (path, number))
+    return found
+
+
+def _descriptions(paths: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Those of the bands of each file that can be read."""
+    for path in paths:
+        with suppress(UnsupportedSource), reading(path) as dataset:
+            yield path, [text or "" for text in dataset.descriptions]
+
+
+def _described_dates(descriptions: Sequence[str], variable: str) -> dict[int, np.datetime64]:
+    """The bands of one variable that tell dates, if most bands do."""
+    dates = {number: time for number, text in enumerate(descriptions, 1) if (time := _time(text)) is not None}
+    if 2 * len(dates) <= len(descriptions) or len(set(dates.values())) < 2:
+        return {}
+    if len(set(dates.values())) == len(dates):
+        return dates
+    own = {
+        number: time
+        for number, time in dates.items()
+        if re.fullmatch(rf"(.*[\W_])?{re.escape(variable)}([\W_].*)?", descriptions[number - 1])
+    }
+    if len(set(own.values())) != len(own) or not own:
+        raise UnsupportedSource("descriptions of bands tell a date twice, and not by the name of the variable")
+    return own
+
+
+def _listed_bands(times: NDArray[np.datetime64], paths: Sequence[str]) -> dict[np.datetime64, tuple[str, int]]:
+    """The bands that are the configured times: those of the year in each file's name, else one file after another."""
+    years = [tuple(YEAR.findall(Path(path).stem)) for path in paths]
+    have_years = len(set(years)) == len(paths) and all(len(each) == 1 for each in years)
+    if any(_time(Path(path).name) is not None for path in paths) or (any(years) and not have_years):
+        raise UnsupportedSource("the names of its files do not tell one year each")
+    found: dict[np.datetime64, tuple[str, int]] = {}
+    start = 0
+    for path, told in zip(paths, years, strict=True):
+        with reading(path) as dataset:
+            count = dataset.count
+        is_own = times.astype("datetime64[Y]") == np.datetime64(told[0], "Y") if told else slice(start, start + count)
+        own = times[is_own]
+        start += count
+        if len(own) == count:
+            found |= {time: (path, number) for number, time in enumerate(own, 1)}
+    return found
+
+
+@contextmanager
+def reading(path: str) -> Iterator[Any]:
+    """Open a file with rasterio."""
+    try:
+        with rasterio.open(path) as dataset:
+            yield dataset
+    except RasterioError as error:
+        raise UnsupportedSource(f"{Path(path).name} cannot be read by rasterio") from error
+
+
+def time_in(path: str, pattern: str | None) -> np.datetime64 | None:
+    """Return the time that a path tells: what `time_pattern` finds, else its name, else its folders."""
+    if pattern is not None:
+        match = re.search(pattern, path)
+        return _time(match["time"]) if match and match["time"] else None
+    found = _time(Path(path).name)
+    return found if found is not None else _time("/".join(Path(path).parts[-4:-1]))
+
+
+def _time(text: str) -> np.datetime64 | None:
+    for expression in (ISO, YEAR_DAY, DEKAD, MONTH):
+        for match in expression.finditer(text):
+            parts = match.groupdict()
+            if not 1850 <= int(parts["Y"]) <= 2100:
+                continue
+            time = _of_parts(parts)
+            if time is not None:
+                return time
+    year = re.fullmatch(r"\d{4}", text)
+    return np.datetime64(text, "ns") if year else None
+
+
+def _of_parts(parts: dict[str, str | None]) -> np.datetime64 | None:
+    try:
+        if parts.get("j"):
+            start = np.datetime64(f"{parts['Y']}-01-01", "D") + (int(parts["j"] or 0) - 1)
+            return start.astype("datetime64[ns]") if str(start)[:4] == parts["Y"] else None
+        day = parts.get("d") or {"1": "01", "2": "11", "3": "21"}.get(parts.get("k") or "")
+        text = f"{parts['Y']}-{parts['m']}" + (f"-{day}" if day else "")
+        if parts.get("H"):
+            text += f"T{parts['H']}:{parts['M']}:{parts.get('S') or '00'}"
+        return np.datetime64(text, "ns")
+    except ValueError:
+        return None
+
+
+def _plain(text: str) -> str:
+    """A description as an id has it."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text.strip()).strip("-")
+
+
+def _cells(
+    dataset: Any,  # noqa: ANN401 -- as above
+    band: int,
+    x: FloatArray,
+    y: FloatArray,
+    *,
+    is_mask: bool = False,
+) -> tuple[Numbers, Any]:
+    """The pixels that hold points, and which points lie inside."""
+    inverse = ~dataset.transform
+    columns = np.floor(inverse.a * x + inverse.b * y + inverse.c).astype(int)
+    rows = np.floor(inverse.d * x + inverse.e * y + inverse.f).astype(int)
+    inside = (columns >= 0) & (columns < dataset.width) & (rows >= 0) & (rows < dataset.height)
+    if not inside.any():
+        raise UnsupportedSource("its pixels are not where those served are")
+    top, left = rows[inside].min(), columns[inside].min()
+    window = Window(left, top, columns[inside].max() - left + 1, rows[inside].max() - top + 1)
+    read = dataset.read_masks(band, window=window) if is_mask else dataset.read(band, window=window)
+    places = np.clip(rows - top, 0, read.shape[0] - 1), np.clip(columns - left, 0, read.shape[1] - 1)
+    return read[places], inside

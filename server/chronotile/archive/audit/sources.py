@@ -1,0 +1,129 @@
+"""What a source says of cells, read with rasterio or xarray alone: nothing here is shared with the readers."""
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import SourceSpec, VariableSpec
+
+FloatArray = NDArray[np.float64]
+Numbers = NDArray[Any]
+
+
+class Truth(Protocol):
+    """Values of one variable of a source."""
+
+    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Return the values (y, x) of the cells that hold these points, NaN where there is none.
+
+        Args:
+            instant: By which the source's date is found; `None` without time.
+            index: Of the instant, for a source whose dates the configuration lists.
+            x: In the source's CRS.
+            y: The same.
+
+        Raises:
+            UnsupportedSource: The source does not tell in a way that is understood here.
+        """
+
+    def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
+        """Return the digital numbers of the same."""
+
+    def has(self, instant: np.datetime64) -> bool:
+        """Return whether a date of the source itself goes by that instant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """What numbers mean: by their own file, or by the configuration where it says so."""
+
+    scale: float
+    offset: float
+    nodata: Sequence[float] = ()
+    invalid: Sequence[int] = ()
+    """Flags."""
+    valid_range: tuple[float, float] = (-np.inf, np.inf)
+
+    def values(self, numbers: Numbers) -> FloatArray:
+        """Return values, NaN where there is none."""
+        valid = np.isfinite(numbers) & ~np.isin(numbers, self.invalid)
+        for each in self.nodata:
+            valid &= numbers != (numbers.dtype.type(each) if numbers.dtype.kind == "f" else each)
+        valid &= (numbers >= self.valid_range[0]) & (numbers <= self.valid_range[1])
+        return np.where(valid, numbers.astype(np.float64) * self.scale + self.offset, np.nan)
+
+
+def meant(own: Meaning, spec: VariableSpec) -> Meaning:
+    """Return what numbers mean with what the configuration says, which overrides every file."""
+    return Meaning(
+        scale=own.scale if spec.scale is None else spec.scale,
+        offset=own.offset if spec.offset is None else spec.offset,
+        nodata=own.nodata if spec.nodata is None else (spec.nodata,),
+        invalid=tuple(number for number, _name in spec.flags) if spec.flags else own.invalid,
+        valid_range=own.valid_range if spec.valid_range is None else spec.valid_range,
+    )
+
+
+class Masked(NamedTuple):
+    """A variable whose values stand only where another has one of some numbers."""
+
+    variable: Truth
+    quality: Truth
+    keep: tuple[int, ...]
+
+    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
+        """Return values, NaN where there is none or it is masked."""
+        kept = np.isin(self.quality.numbers(instant, index, x, y), self.keep)
+        return np.where(kept, self.variable.values(instant, index, x, y), np.nan)
+
+    def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
+        """Return the numbers beneath the mask."""
+        return self.variable.numbers(instant, index, x, y)
+
+    def has(self, instant: np.datetime64) -> bool:
+        """Return whether the variable has a date of that name."""
+        return self.variable.has(instant)
+
+
+def found_paths(href: str) -> list[str]:
+    """Return the paths on this machine that an href names, in order."""
+    pattern = href.removeprefix("file://")
+    is_pattern = glob.has_magic(pattern) and not Path(pattern).is_file()
+    return sorted(glob.glob(pattern, recursive=True)) if is_pattern else [pattern]  # noqa: PTH207
+
+
+def truth_of(spec: SourceSpec, variable: str) -> Truth:
+    """Return what tells the values of a variable.
+
+    Raises:
+        UnsupportedSource: It cannot be read apart.
+    """
+    own = spec.variables.get(variable, VariableSpec(id=variable))
+    if own.formula is not None:
+        raise UnsupportedSource("computed by a formula; what it is computed from is audited where it is served")
+    truth = _stored(spec, own)
+    if own.mask is None:
+        return truth
+    quality = spec.variables.get(own.mask.variable, VariableSpec(id=own.mask.variable))
+    return Masked(truth, _stored(spec, quality), own.mask.keep)
+
+
+def _stored(spec: SourceSpec, variable: VariableSpec) -> Truth:
+    from chronotile.archive.audit.arrays import ArrayTruth  # noqa: PLC0415 -- each takes from here
+    from chronotile.archive.audit.rasters import RasterTruth  # noqa: PLC0415
+
+    if variable.dtype is not None:
+        raise UnsupportedSource("the configuration takes its numbers for those of another type")
+    if "://" in spec.href and not spec.href.startswith("file://"):
+        raise UnsupportedSource("its source is not on this machine")
+    if spec.kind == "cog":
+        return RasterTruth(spec, variable)
+    if spec.kind in {"netcdf", "zarr"}:
+        return ArrayTruth(spec, variable)
+    raise UnsupportedSource(f"sources of kind {spec.kind} are not read apart yet")

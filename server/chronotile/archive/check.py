@@ -1,0 +1,152 @@
+"""What an archive could have better: pixels, overviews, blocks, nodata, times (DESIGN 2.1, `chronotile check`)."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from functools import partial
+
+from chronotile.archive.block_findings import block_findings
+from chronotile.archive.damaged_files import damage_findings
+from chronotile.archive.finding_places import placed
+from chronotile.archive.odd_values import style_findings, value_findings
+from chronotile.archive.open import Archive
+from chronotile.archive.unlike_files import unlike_findings
+from chronotile.errors import SourceUnavailable
+from chronotile.model.collection import Collection
+from chronotile.model.grid import NativeGrid, Window
+from chronotile.model.raster import Pixels
+from chronotile.model.source import Finding, VariableInfo
+from chronotile.model.time.instants import DAY, Instant, format_instant
+from chronotile.pipeline.bounded_wait import Looks
+from chronotile.readers.foreign import one_line, origin_of
+from chronotile.readers.reader import Reader
+from chronotile.readers.remote.sources import OPENING_S
+from chronotile.readers.sample import observed_range
+from chronotile.yaml_source import listed
+
+log = logging.getLogger(__name__)
+
+LARGE_PX = 8 << 20
+"""A level with more pixels than this takes long to show whole."""
+
+PROBE_SIDE_PX = 64
+PROBES = 5
+"""Of a large grid only this many by this many small windows are read to see whether its pixels can be."""
+
+
+def check_archive(archive: Archive) -> Iterator[Finding]:
+    """Yield what is found by looking into every source that opened."""
+    services = archive.services
+    known = {finding.place for finding in archive.findings}
+    looks = Looks(OPENING_S)
+    for collection in services.catalogue.collections:
+        if services.elsewhere.is_away(collection.id):
+            continue  # which is a finding already
+        look = partial(_findings_elsewhere, archive, collection, known)
+        late = [Finding("error", collection.id, f"its source does not answer within {OPENING_S:g} s")]
+        found = (
+            looks.take(collection.id, look, known=late)
+            if collection.id in services.elsewhere
+            else _collection_findings(archive, collection, known)
+        )
+        yield from placed(found, archive.configuration)
+
+
+def _findings_elsewhere(archive: Archive, collection: Collection, known: AbstractSet[str]) -> list[Finding]:
+    """What is found in a source on another machine, where any library may fail in its own way."""
+    try:
+        return list(_collection_findings(archive, collection, known))
+    except Exception as error:
+        log.debug("a source cannot be looked into", exc_info=error)
+        return [Finding("error", collection.id, f"it cannot be looked into: {one_line(origin_of(error))}")]
+
+
+def _collection_findings(archive: Archive, collection: Collection, known: AbstractSet[str]) -> Iterator[Finding]:
+    services, stored = archive.services, archive.specs[collection.id].stored
+    yield from _future_findings(collection, services.clock())
+    yield from block_findings(stored)
+    yield from damage_findings(stored, known)
+    yield from unlike_findings(stored)
+    yield from _merged(collection.id, _variable_findings(collection, services.readers[collection.id], archive))
+
+
+def _variable_findings(collection: Collection, reader: Reader, archive: Archive) -> Iterator[Finding]:
+    variables = {variable.name: variable for layer in collection.layers for variable in layer.variables}
+    styles = {each.content.name: each.styles[0] for each in collection.layers if isinstance(each.content, VariableInfo)}
+    for variable in variables.values():
+        try:
+            seen = replace(variable, observed_range=observed_range(reader, variable.name))
+            newest = _newest_pixels(variable, reader)
+        except SourceUnavailable as error:
+            message = f"its pixels cannot be read: {one_line(origin_of(error))}; make the file anew"
+            yield Finding("error", variable.name, message)
+        else:
+            yield from _pixel_findings(seen, newest)
+            if variable.name in styles:
+                yield from style_findings(seen, styles[variable.name])
+            if archive.discovery is None and variable.observed_range is None:  # else it was told at the opening
+                yield from value_findings(seen, archive.state.styles)
+        yield from _overview_findings(variable)
+
+
+def _merged(collection: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings, those that are true of several variables once."""
+    places: dict[Finding, list[str]] = {}
+    for finding in findings:
+        places.setdefault(replace(finding, place=collection), []).append(finding.place)
+    for finding, names in places.items():
+        yield replace(finding, place=f"{collection}: {listed(names, most=6)}")
+
+
+def _future_findings(collection: Collection, now: Instant) -> Iterator[Finding]:
+    times = max((layer.times for layer in collection.layers), key=len)
+    beyond = times.instants[times.instants > now + DAY]
+    if beyond.size:
+        message = (
+            f"{beyond.size} times lie in the future, the first {format_instant(beyond[0])}; they are never shown "
+            "unasked: look at the names or the time axis of the files"
+        )
+        yield Finding("warning", collection.id, message)
+
+
+def _newest_pixels(variable: VariableInfo, reader: Reader) -> list[Pixels]:
+    """Pixels of the newest time, read to see whether they can be."""
+    newest = max(0, len(variable.times) - 1)
+    return [
+        reader.read_window(variable.name, index=newest, level=0, window=window) for window in _probes(variable.grid)
+    ]
+
+
+def _pixel_findings(seen: VariableInfo, newest: Sequence[Pixels]) -> Iterator[Finding]:
+    """Whether any pixel is a value, and whether it is told which are none."""
+    if seen.observed_range is None:
+        yield Finding("warning", seen.name, "no value is valid in the times looked at; compare nodata with the files")
+    encoding = seen.encoding
+    is_told = encoding.nodata is not None or encoding.valid_range or encoding.flags or newest[0].valid is not None
+    if not is_told and encoding.dtype[0] in "iu" and not seen.classes:
+        message = "declares no nodata: every number is a value; say nodata: if one is not"
+        yield Finding("note", seen.name, message)
+
+
+def _probes(grid: NativeGrid) -> list[Window]:
+    """Windows of a grid: all of a small one, else some spread over it."""
+    if grid.width * grid.height <= LARGE_PX:
+        return [Window(0, grid.height, 0, grid.width)]
+    height, width = min(PROBE_SIDE_PX, grid.height), min(PROBE_SIDE_PX, grid.width)
+    rows = [round(step * (grid.height - height) / (PROBES - 1)) for step in range(PROBES)]
+    columns = [round(step * (grid.width - width) / (PROBES - 1)) for step in range(PROBES)]
+    return [Window(row, row + height, column, column + width) for row in rows for column in columns]
+
+
+def _overview_findings(variable: VariableInfo) -> Iterator[Finding]:
+    stored = variable.stored_levels
+    coarsest = stored[max(stored)]
+    if coarsest.width * coarsest.height > LARGE_PX:
+        what = "has no overviews" if len(stored) == 1 else "has too few overviews"
+        until = ", each date until there is a preview of it" if variable.made_levels else ""
+        message = (
+            f"{what}: a picture of all of it reads {coarsest.width} x {coarsest.height} pixels{until}; "
+            "add some (gdaladdo -r average FILE 2 4 8 16, or coarser groups that multiscales lists)"
+        )
+        yield Finding("warning", variable.name, message)

@@ -1,0 +1,91 @@
+"""An archive and what was found in it, in lines for the operator."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.climatologies import years_text
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84, Crs
+from chronotile.model.grid import BBox, NativeGrid
+from chronotile.model.source import Finding
+from chronotile.model.time.instants import TimeDomain, format_day, format_instant
+
+_MARKS = {"error": "error  ", "warning": "warning", "note": "note   "}
+
+
+def archive_lines(catalogue: Catalogue) -> Iterator[str]:
+    """Yield a line for each collection, each of its layers (times, extent, CRS, styles) and each set of places."""
+    for collection in catalogue.collections:
+        title = next(iter(collection.title.values()), collection.id)
+        yield f"{collection.id}" if title == collection.id else f"{collection.id}  {title}"
+        width = max(len(layer.id) for layer in collection.layers)
+        yield from (f"  {layer.id:{width}}  {_layer_text(layer)}" for layer in collection.layers)
+    for places in catalogue.places.values():
+        count = _counted(len(places), "place")
+        yield f"places.{places.id}  {count}  {_box_text(places.bbox)}  {crs_text(places.crs)}"
+
+
+def left_out_lines(catalogue: Catalogue, findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield a line for each collection of the configuration of which nothing is served."""
+    served = {collection.id for collection in catalogue.collections}
+    left_out = (each.collection for each in findings if each.is_left_out and each.collection not in served)
+    yield from (f"{name}: left out; chronotile check says why" for name in dict.fromkeys(left_out) if name)
+
+
+def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield one line a finding, the errors first."""
+    ranks = list(_MARKS)
+    for finding in sorted(findings, key=lambda each: ranks.index(each.severity)):
+        yield f"{_MARKS[finding.severity]}  {finding.text}"
+
+
+def summary(catalogue: Catalogue, findings: Sequence[Finding]) -> str:
+    """Return in one line how much there is, and how many findings of each severity."""
+    found = ", ".join(_counted(sum(each.severity == severity for each in findings), severity) for severity in _MARKS)
+    layers = sum(1 for _layer in catalogue.layers)
+    return f"{_counted(len(catalogue.collections), 'collection')}, {_counted(layers, 'layer')}: {found}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _layer_text(layer: Layer) -> str:
+    grid = layer.main_variable.grid
+    return "  ".join(
+        (
+            times_text(layer.times),
+            _box_text(grid.bbox_in(CRS84)),
+            grid_text(grid),
+            f"styles {', '.join(style.id for style in layer.styles)}",
+        )
+    )
+
+
+def grid_text(grid: NativeGrid) -> str:
+    """Return the size of a grid and its CRS."""
+    return f"{grid.width} x {grid.height} px in {crs_text(grid.crs)}"
+
+
+def crs_text(crs: Crs) -> str:
+    """Return the code of a CRS, else its name, else its projection's."""
+    if len(crs.name) <= 20:
+        return crs.name
+    named = crs.definition.name
+    operation = crs.definition.coordinate_operation
+    is_named = named.lower() not in {"unnamed", "unknown", "undefined"}
+    return named if is_named or operation is None else str(operation.method_name)
+
+
+def times_text(times: TimeDomain) -> str:
+    """Return how many times there are, and the first and last."""
+    if not len(times):
+        return "no time"
+    write = format_day if times.has_day_precision else format_instant
+    first, last = write(times.instants[0]), write(times.instants[-1])
+    text = f"1 time {first}" if len(times) == 1 else f"{len(times)} times {first} to {last}"
+    return f"{text}, climatology of {years_text(times) or 'unknown years'}" if times.is_climatology else text
+
+
+def _box_text(box: BBox) -> str:
+    return f"lon {box.xmin:.4g} to {box.xmax:.4g}, lat {box.ymin:.4g} to {box.ymax:.4g}"

@@ -1,0 +1,1 @@
+"""A configuration made from what a folder holds."""

@@ -1,0 +1,217 @@
+"""One collection found in a folder: its source opened, its variables named and given styles."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from chronotile.archive.describe import grid_text, times_text
+from chronotile.archive.discovery.drafts import Draft
+from chronotile.archive.discovery.names import as_id, as_title, without_suffix
+from chronotile.archive.discovery.variables import holds_dated_bands, raster_variables, true_colour_of
+from chronotile.archive.odd_values import value_findings
+from chronotile.archive.written_times import times_section
+from chronotile.catalog.default_styles import default_style
+from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.grid import NativeGrid
+from chronotile.model.source import Finding, VariableInfo, VariableSpec
+from chronotile.model.style import Style
+from chronotile.model.time.instants import InstantArray, TimeDomain, TimeSpan
+from chronotile.readers.dates import time_of_name
+from chronotile.readers.open import open_source
+from chronotile.readers.reader import Reader
+from chronotile.readers.sample import observed_range
+
+TRUE_COLOUR = "TRUE_COLOUR"
+FURTHER_STYLES = ("greys", "viridis")
+"""Styles that every ramp may be exchanged for."""
+
+MAX_SAMPLED = 12
+"""Variables of a collection whose values are looked at; the others are taken to be like these."""
+
+Section = dict[str, object]
+"""A part of a configuration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundCollection:
+    """A collection as a configuration has it."""
+
+    draft: Draft
+    source: Section
+    """The section `source` without `href`."""
+    title: str | None
+    """Where the source has none of its own."""
+    variables: Mapping[str, Section]
+    composites: Mapping[str, Section]
+    comments: tuple[str, ...]
+    """What was found in it, for the one who reads the configuration."""
+    findings: tuple[Finding, ...]
+    undated_grid: NativeGrid | None = None
+    """The grid of a single raster file without time, which may be one time of several."""
+
+
+def found_collection(draft: Draft, styles: Mapping[str, Style]) -> FoundCollection:
+    """Return what a draft's files hold.
+
+    Raises:
+        UnsupportedSource: They cannot be served; the message says why.
+    """
+    if draft.kind == "cog" and draft.time_pattern is not None and holds_dated_bands(draft.first):
+        draft = replace(draft, time_pattern=None)
+    variables, spans, findings = _variables(draft)
+    times = TimeDomain(*_bounds(spans)) if spans else None
+    reader = open_source(draft.spec(variables, times))
+    try:
+        found = _described(draft, reader, variables=variables, spans=spans, styles=styles)
+        left_out = [_placed(draft, each) for each in findings if each not in reader.info.findings]
+        return replace(found, findings=(*left_out, *found.findings))
+    finally:
+        reader.close()
+
+
+def _variables(draft: Draft) -> tuple[tuple[VariableSpec, ...], Sequence[TimeSpan], tuple[Finding, ...]]:
+    """The variables as they are to be configured, the times that the source does not tell, and what was found in it.
+
+    What of a source cannot be served is found only where all of it is asked for, not the variables that are configured.
+    """
+    if draft.kind == "cog":
+        found = raster_variables(draft)
+        return found.variables, found.band_times, ()
+    reader = open_source(draft.spec())
+    infos, findings = reader.info.variables, reader.info.findings
+    reader.close()
+    names = {as_id(name) or f"variable{number}": name for number, name in enumerate(infos, start=1)}
+    variables = tuple(VariableSpec(id=own, name=None if own == name else name) for own, name in names.items())
+    if len(draft.files) > 1:
+        return variables, (), findings
+    named = time_of_name(without_suffix(draft.files[0].name))
+    is_dated = any(len(info.times) for info in infos.values())
+    return variables, () if is_dated or named is None else (named,), findings
+
+
+def _bounds(spans: Sequence[TimeSpan]) -> tuple[InstantArray, InstantArray]:
+    return np.array([span.start for span in spans]), np.array([span.end for span in spans])
+
+
+def _described(
+    draft: Draft,
+    reader: Reader,
+    *,
+    variables: Sequence[VariableSpec],
+    spans: Sequence[TimeSpan],
+    styles: Mapping[str, Style],
+) -> FoundCollection:
+    findings: list[Finding] = []
+    infos = _with_ranges(draft, reader, findings)
+    sections = {
+        variable.id: _names(variable) | _styling(infos[variable.id], styles)
+        for variable in variables
+        if variable.id in infos
+    }
+    source: Section = {"kind": draft.kind}
+    if spans:
+        source |= {"times": times_section(spans)}
+    elif draft.time_pattern:
+        source |= {"time_pattern": draft.time_pattern}
+    odd = (finding for info in infos.values() for finding in value_findings(info, styles))
+    findings += [_placed(draft, each) for each in (*odd, *_nameless_bands(sections))]
+    return FoundCollection(
+        draft=draft,
+        source=source,
+        title=None if reader.info.title else as_title(draft.text),
+        variables=sections,
+        composites=_composites(infos),
+        comments=tuple(dict.fromkeys(_comment(info) for info in infos.values())),
+        findings=tuple(findings),
+        undated_grid=_undated_grid(draft, infos),
+    )
+
+
+def _undated_grid(draft: Draft, infos: Mapping[str, VariableInfo]) -> NativeGrid | None:
+    first = next(iter(infos.values()))
+    return first.grid if draft.kind == "cog" and len(draft.files) == 1 and not len(first.times) else None
+
+
+def _names(variable: VariableSpec) -> Section:
+    """What says where the variable is, if not the id."""
+    name: Section = {} if variable.name is None else {"name": variable.name}
+    return name | ({} if variable.band is None else {"band": variable.band})
+
+
+def _with_ranges(draft: Draft, reader: Reader, findings: list[Finding]) -> dict[str, VariableInfo]:
+    """The variables with the range of their values.
+
+    Raises:
+        UnsupportedSource: No variable's pixels can be read.
+    """
+    infos: dict[str, VariableInfo] = {}
+    for number, (name, info) in enumerate(reader.info.variables.items()):
+        if number >= MAX_SAMPLED:
+            infos[name] = replace(info, observed_range=_common_range(infos.values(), info))
+            continue
+        try:
+            infos[name] = replace(info, observed_range=observed_range(reader, name))
+        except SourceUnavailable:
+            if len(info.times) > 1:
+                infos[name] = info
+            findings.append(_placed(draft, Finding("error", name, "its pixels cannot be read: a file is damaged")))
+    if not infos:
+        raise UnsupportedSource("its pixels cannot be read: the file is damaged")
+    return infos
+
+
+def _common_range(sampled: Iterable[VariableInfo], like: VariableInfo) -> tuple[float, float] | None:
+    ranges = [each.observed_range for each in sampled if each.observed_range and each.encoding == like.encoding]
+    return (min(low for low, _high in ranges), max(high for _low, high in ranges)) if ranges else None
+
+
+def _styling(info: VariableInfo, styles: Mapping[str, Style]) -> Section:
+    """The style that suits the variable, those it may be exchanged for, and the range of all of them."""
+    style = default_style(info, styles, layer=info.name)
+    if style.id not in styles:
+        return {}
+    if style.is_categorical:
+        return {"styles": [style.id]}
+    others = [name for name in FURTHER_STYLES if name in styles and name != style.id]
+    bounds = list(style.range) if style.range == styles[style.id].range else _rounded(*style.range)
+    return {"styles": [style.id, *others], "range": bounds}
+
+
+def _rounded(low: float, high: float) -> list[float]:
+    """The range, outwards to two digits of its width; whole numbers as such."""
+    step = 10.0 ** (math.floor(math.log10(high - low)) - 1) if high > low else 1.0
+    digits = max(0, -math.floor(math.log10(step)))
+    ends = round(math.floor(low / step) * step, digits), round(math.ceil(high / step) * step, digits)
+    return [int(end) if end.is_integer() else end for end in ends]
+
+
+def _composites(infos: Mapping[str, VariableInfo]) -> dict[str, Section]:
+    names = true_colour_of(infos)
+    if names is None:
+        return {}
+    bands = [infos[name] for name in names]
+    if all(band.encoding.dtype == "uint8" and band.encoding.scale == 1 for band in bands):
+        return {TRUE_COLOUR: {"variables": list(names), "range": [0, 255]}}
+    ranges = [band.observed_range or (0.0, 1.0) for band in bands]
+    low, high = min(0.0, *(low for low, _high in ranges)), max(high for _low, high in ranges)
+    bounds = _rounded(low, high if high > low else low + 1)
+    return {TRUE_COLOUR: {"variables": list(names), "range": bounds}}
+
+
+def _nameless_bands(sections: Mapping[str, Section]) -> Iterable[Finding]:
+    nameless = [name for name in sections if re.fullmatch(r"band\d+", name)]
+    if len(nameless) > MAX_SAMPLED:
+        yield Finding(
+            "note", f"{len(nameless)} bands", "they have no names; if they are times, say times: in a configuration"
+        )
+
+
+def _comment(info: VariableInfo) -> str:
+    return f"{times_text(info.times)}, {grid_text(info.grid)}, {info.encoding.dtype}"
+
+
+def _placed(draft: Draft, finding: Finding) -> Finding:
+    return replace(finding, place=f"{draft.id}: {finding.place}")

@@ -1,0 +1,168 @@
+"""A configuration made from what lies in a folder (DESIGN 2.1, `serve FOLDER`)."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from chronotile.archive.discovery.collection import FoundCollection, Section, found_collection
+from chronotile.archive.discovery.drafts import Draft, drafts_of
+from chronotile.archive.discovery.names import as_title
+from chronotile.archive.discovery.patterns import escaped
+from chronotile.archive.discovery.variables import holds_dated_bands
+from chronotile.archive.discovery.walk import Found, kind_of, walk
+from chronotile.archive.open_sources import THREADS
+from chronotile.errors import ChronotileError, ConfigurationError, UnsupportedSource
+from chronotile.model.grid import NativeGrid
+from chronotile.model.source import Finding, Severity
+from chronotile.model.style import Style
+from chronotile.yaml_source import write_yaml
+
+LEFT_OUT = "left out: "
+HINT = "name a folder or file of data; without any of your own: chronotile demo"
+_NUMBER = re.compile(r"\d\d")
+
+Progress = Callable[[str, float], None]
+"""Told what is being looked at and the share of the work that is done, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """What was found in a folder, as a configuration."""
+
+    place: Path
+    """The folder, file or store looked into."""
+    root: Path
+    """The folder from which its files are counted."""
+    collections: tuple[FoundCollection, ...]
+    findings: tuple[Finding, ...]
+    """What was left out, and why."""
+
+    def values(self, folder: Path) -> dict[str, object]:
+        """Return the configuration, its paths relative to `folder`."""
+        return {
+            "service": {"title": as_title(self.place.name) or "chronotile"},
+            "collections": {each.draft.id: _section(each, folder) for each in self.collections},
+        }
+
+    def text(self, folder: Path) -> str:
+        """Return the configuration as a file in `folder` holds it, with what was found as comments."""
+        values = self.values(folder)
+        parts = [
+            "# Made by chronotile from what it found; change what it guessed wrong.\n",
+            *(f"# {finding.place}: {finding.message}\n" for finding in self.findings),
+            "\n",
+            write_yaml({"service": values["service"]}),
+            "\ncollections:\n",
+        ]
+        for each in self.collections:
+            parts += [
+                f"\n  # {comment}\n" if not index else f"  # {comment}\n" for index, comment in enumerate(each.comments)
+            ]
+            text = write_yaml({each.draft.id: _section(each, folder)})
+            parts += [f"  {line}" for line in text.splitlines(keepends=True)]
+        return "".join(parts)
+
+
+def discover(place: Path, styles: Mapping[str, Style], *, progress: Progress | None = None) -> Discovery:
+    """Return what can be served of a folder, file or store.
+
+    Raises:
+        ConfigurationError: There is nothing that can be; one line for each source says why.
+    """
+    if not place.exists():
+        raise ConfigurationError([f"{place} does not exist; {HINT}"])
+    place = place.absolute()
+    found, root = _found(place)
+    drafts = drafts_of(found, root, holds_times=holds_dated_bands)
+    looked = list(_look(drafts, styles, progress or _say_nothing))
+    collections = tuple(each for each in looked if isinstance(each, FoundCollection))
+    failures = [each for each in looked if isinstance(each, Finding)]
+    if not collections:
+        _refuse(place, failures, found)
+    notes = [*_undated_findings(collections), *(finding for each in collections for finding in each.findings)]
+    return Discovery(place=place, root=root, collections=collections, findings=(*found.findings, *failures, *notes))
+
+
+def _say_nothing(_what: str, _share: float) -> None:
+    pass
+
+
+def _found(place: Path) -> tuple[Found, Path]:
+    """What there is, and the folder it is in; a file that is named is looked into whatever it is called."""
+    if place.is_dir() and kind_of(place) is None:
+        return walk(place), place
+    kind = kind_of(place)
+    if kind == "zarr":
+        return Found(zarr=(place,)), place.parent
+    return Found(netcdf=(place,)) if kind == "netcdf" else Found(rasters=(place,)), place.parent
+
+
+def _look(drafts: list[Draft], styles: Mapping[str, Style], progress: Progress) -> Iterator[FoundCollection | Finding]:
+    def look(draft: Draft) -> FoundCollection | Finding:
+        try:
+            if draft.is_literal and re.search(r"[{}]", str(draft.first)):
+                raise UnsupportedSource("its name has { or }, which a configuration reads otherwise; rename it")
+            return found_collection(draft, styles)
+        except ChronotileError as error:
+            return Finding("error", _place_of(draft), f"{LEFT_OUT}{error.message}")
+
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="discover") as pool:
+        for number, (draft, each) in enumerate(zip(drafts, pool.map(look, drafts), strict=True), start=1):
+            progress(draft.id, number / len(drafts))
+            yield each
+
+
+def _undated_findings(collections: Iterable[FoundCollection]) -> Iterator[Finding]:
+    """A finding for each grid that several files without time have: most often they are the times of one variable."""
+    groups: dict[NativeGrid, list[Draft]] = {}
+    for each in collections:
+        if each.undated_grid is not None:
+            groups.setdefault(each.undated_grid, []).append(each.draft)
+    for drafts in groups.values():
+        names = [str(draft.files[0]) for draft in drafts]
+        if len(names) > 1:
+            # Without any number they are rather different things: dem.tif, slope.tif.
+            severity: Severity = "warning" if any(map(_NUMBER.search, names)) else "note"
+            message = (
+                f"{len(names)} files of one grid whose names tell no times, such as {names[0]}: each is a layer of its "
+                "own; if they are times of one variable, say time_pattern: in a configuration, or rename them with "
+                "dates such as 2019-06-04"
+            )
+            yield Finding(severity, drafts[0].root.name, message)
+
+
+def _place_of(draft: Draft) -> str:
+    return str(draft.files[0]) if len(draft.files) == 1 else f"{draft.href} ({len(draft.files)} files)"
+
+
+def _refuse(place: Path, failures: list[Finding], found: Found) -> NoReturn:
+    """Say why nothing can be served: of each source that does not open, or of what was skipped.
+
+    Raises:
+        ConfigurationError: Always.
+    """
+    if failures:
+        raise ConfigurationError([f"{each.place}: {each.message.removeprefix(LEFT_OUT)}" for each in failures])
+    skipped = [f"{each.place}: {each.message}" for each in found.findings]
+    raise ConfigurationError([f"{place.name} holds no GeoTIFF, JPEG 2000, VRT, NetCDF or Zarr; {HINT}", *skipped])
+
+
+def _section(found: FoundCollection, folder: Path) -> Section:
+    title: Section = {"title": found.title} if found.title else {}
+    source = {"kind": found.source["kind"], "href": _href(found.draft, folder), **found.source}
+    section: Section = {**title, "source": source, "variables": dict(found.variables)}
+    return section | ({"composites": dict(found.composites)} if found.composites else {})
+
+
+def _href(draft: Draft, folder: Path) -> str:
+    """The path from `folder` where both are on one drive."""
+    try:
+        start = os.path.relpath(draft.root, folder)
+    except ValueError:
+        start = str(draft.root)
+    start = "" if start == "." else f"{Path(start).as_posix()}/"
+    return f"{start if draft.is_literal else escaped(start)}{draft.href}"

@@ -1,0 +1,151 @@
+"""The variables that raster files hold: from their names, their bands' descriptions and colours."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rasterio.enums import ColorInterp
+
+from chronotile.archive.discovery.drafts import Draft
+from chronotile.archive.discovery.names import as_id, band_in, is_known, variable_in, without_suffix
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import VariableSpec
+from chronotile.model.time.instants import TimeDomain, TimeSpan
+from chronotile.readers.dates import find_time
+from chronotile.readers.foreign import opening
+from chronotile.readers.raster.bands import Band, bands_of
+from chronotile.readers.raster.dated_bands import BandTimes, band_times_of
+from chronotile.readers.raster.pool import HandlePool
+
+_COLOURS = {ColorInterp.red: "RED", ColorInterp.green: "GREEN", ColorInterp.blue: "BLUE"}
+_MEANINGLESS = re.compile(r"(band|layer|lyr|b)?[-_. ]?\d*", re.IGNORECASE)
+"""Descriptions that tell nothing."""
+
+RGB_NAMES = (("red", "green", "blue"), ("b04", "b03", "b02"), ("b4", "b3", "b2"))
+"""Variables that make a true-colour picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class RasterVariables:
+    """What a group of raster files holds."""
+
+    variables: tuple[VariableSpec, ...]
+    band_times: tuple[TimeSpan, ...] = ()
+    """Of a file with one band a time, the times that the bands' descriptions tell."""
+
+
+def raster_variables(draft: Draft) -> RasterVariables:
+    """Return the variables of the files, by the names that the files' names or their bands give them.
+
+    Raises:
+        UnsupportedSource: No file can be opened.
+    """
+    if draft.variables:
+        return RasterVariables(tuple(VariableSpec(id=name) for name in draft.variables))
+    first = _first(draft)
+    bands, colours = first.bands, first.colours
+    if first.told.series:
+        return _of_series(draft, first)
+    if len(bands) == 1:
+        return RasterVariables((VariableSpec(id=_name_of_one(draft, bands[0].title)),))
+    names = _distinct([_band_name(band, colour) for band, colour in zip(bands, colours, strict=True)])
+    return RasterVariables(
+        tuple(VariableSpec(id=name, band=band.number) for name, band in zip(names, bands, strict=True))
+    )
+
+
+def true_colour_of(names: Iterable[str]) -> tuple[str, str, str] | None:
+    """Return the variables that are red, green and blue, if the names tell."""
+    by_name = {name.lower(): name for name in names}
+    for red, green, blue in RGB_NAMES:
+        if red in by_name and green in by_name and blue in by_name:
+            return by_name[red], by_name[green], by_name[blue]
+    return None
+
+
+def holds_dated_bands(path: Path) -> bool:
+    """Return whether the bands of a file tell times."""
+    try:
+        with opening("it"), HandlePool(max_idle=0).lend(str(path)) as handle:
+            return bool(band_times_of(handle.dataset).series)
+    except UnsupportedSource:
+        return False
+
+
+def sole_series(path: Path) -> TimeDomain | None:
+    """Return the times of the bands of a file, in order, if all are times of one variable; else nothing."""
+    try:
+        with opening("it"), HandlePool(max_idle=0).lend(str(path)) as handle:
+            series = band_times_of(handle.dataset).series
+            is_sole = len(series) == 1 and series[0].bands == tuple(range(1, handle.dataset.count + 1))
+            return series[0].times if is_sole else None
+    except UnsupportedSource:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _FirstFile:
+    """What the first file that opens tells of its bands."""
+
+    bands: tuple[Band, ...]
+    colours: list[ColorInterp]
+    told: BandTimes
+
+
+def _of_series(draft: Draft, first: _FirstFile) -> RasterVariables:
+    """The variables whose times are bands; the times of a single file with nothing else are told, to be looked over."""
+    series = first.told.series
+    if len(series) > 1 or series[0].name is not None:
+        ids = _distinct([as_id(each.name or "") or _name_of_one(draft, None) for each in series])
+        return RasterVariables(
+            tuple(VariableSpec(id=own, name=each.name) for own, each in zip(ids, series, strict=True))
+        )
+    variables = (VariableSpec(id=_name_of_one(draft, None)),)
+    if len(draft.files) > 1 or series[0].bands != tuple(band.number for band in first.bands):
+        return RasterVariables(variables)
+    times = series[0].times
+    return RasterVariables(variables, tuple(map(TimeSpan, times.starts, times.ends)))
+
+
+def _first(draft: Draft) -> _FirstFile:
+    """The first file that opens."""
+    pool = HandlePool(max_idle=0)
+    first: UnsupportedSource | None = None
+    for path in draft.files:
+        try:
+            with opening("it"), pool.lend(str(draft.root / path)) as handle:
+                bands = bands_of(handle.dataset)
+                colours = [handle.dataset.colorinterp[band.number - 1] for band in bands]
+                return _FirstFile(bands, colours, band_times_of(handle.dataset))
+        except UnsupportedSource as error:
+            first = first or error
+    raise first or UnsupportedSource("there is no file")
+
+
+def _name_of_one(draft: Draft, description: str | None) -> str:
+    """The name of the only variable: a known word of its description or of the file's name, else the description."""
+    said = description if description and _tells(description, draft) else ""
+    known = variable_in(said, draft.text, *reversed(draft.files[0].parts[:-1]), draft.root.name)
+    return known or band_in(said, draft.text) or (as_id(said) if said else "") or "band1"
+
+
+def _tells(description: str, draft: Draft) -> bool:
+    """Whether a description says what is in the band: R writes the name of the file there."""
+    return not (
+        _MEANINGLESS.fullmatch(description)
+        or find_time(description)
+        or without_suffix(draft.files[0].name) in description
+    )
+
+
+def _band_name(band: Band, colour: ColorInterp) -> str:
+    title = band.title or ""
+    if title and not (_MEANINGLESS.fullmatch(title) and not is_known(title)):
+        return as_id(title) or band.name
+    return _COLOURS.get(colour, f"band{band.number}")
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names, those that stand twice with their position."""
+    return [f"{name}_{index}" if names.count(name) > 1 else name for index, name in enumerate(names, start=1)]

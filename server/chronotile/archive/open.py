@@ -1,0 +1,362 @@
+"""Everything that is served, opened once: configuration, styles, sources, catalogue."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from chronotile.archive.discovery.discover import LEFT_OUT, Discovery, Progress, discover
+from chronotile.archive.finding_places import placed
+from chronotile.archive.left_out import files_passed_over, left_out_bands
+from chronotile.archive.observe import observed_infos, styled_variables
+from chronotile.archive.odd_values import value_findings
+from chronotile.archive.open_places import open_places
+from chronotile.archive.open_sources import elsewhere_findings, open_elsewhere, open_sources, reader_findings
+from chronotile.archive.refresh import (
+    DocumentState,
+    document_states,
+    folder_state,
+    last_change,
+    source_states,
+    sources_at_hand,
+    state_of_file,
+)
+from chronotile.archive.valid_share import with_valid_defaults
+from chronotile.catalog.build import build_catalogue, places_specs, source_specs
+from chronotile.catalog.load import Configuration, configuration_of, load_configuration
+from chronotile.errors import ConfigurationError
+from chronotile.model.collection import Clock
+from chronotile.model.places import PlaceSet
+from chronotile.model.source import Finding, SourceInfo, SourceSpec
+from chronotile.model.style import Style
+from chronotile.model.time.instants import Instant
+from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.revision import fingerprint
+from chronotile.pipeline.services import Services, make_caches
+from chronotile.readers.failing_dates import FailingDates
+from chronotile.readers.reader import Reader
+from chronotile.readers.remote.source import Wanted, is_elsewhere
+from chronotile.readers.remote.sources import OPENING_S, START_S, Elsewhere
+from chronotile.styling.load import load_styles, style_folders
+from chronotile.yaml_source import Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveState:
+    """What an archive was opened from; it is opened anew where any of it differs."""
+
+    written: Node
+    """The configuration as it is written."""
+    styles: Mapping[str, Style]
+    sources: Mapping[str, str]
+    """Digests by collection."""
+    places: Mapping[str, str]
+    """Digests by set of places."""
+    elsewhere: int
+    """Changes found so far of sources on other machines, which the digests above do not cover."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """What is served, and what was found when it was opened."""
+
+    configuration: Configuration
+    services: Services
+    specs: Mapping[str, SourceSpec]
+    state: ArchiveState
+    documents: Mapping[str, DocumentState]
+    """By collection, of stores that tell in one document what they hold."""
+    discovery: Discovery | None = None
+    """Where the configuration was made from what a folder or file of data holds."""
+    away: frozenset[str] = frozenset()
+    """Collections whose source is elsewhere and could not be read when this archive was made."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found when it was opened."""
+        return self.services.findings
+
+    def close(self) -> None:
+        """Let go of the sources."""
+        self.services.elsewhere.close()
+        for reader in self.services.readers.values():
+            reader.close()
+
+
+def system_clock() -> Instant:
+    """Return now, UTC."""
+    return np.datetime64("now", "ns")
+
+
+def open_archive(
+    place: Path,
+    *,
+    environment: Mapping[str, str],
+    clock: Clock,
+    progress: Progress | None = None,
+    patience_s: float = OPENING_S,
+) -> Archive:
+    """Return what a configuration file says, or a folder or file of data holds, opened.
+
+    Args:
+        place: The configuration file, or the folder or file of data.
+        environment: Variables that the configuration may name.
+        clock: Tells which times lie in the future.
+        progress: Told of the sources of a folder.
+        patience_s: How long sources elsewhere are waited for; others are tried again in the background.
+
+    Raises:
+        ConfigurationError: With all mistakes of the configuration and the styles; or nothing there can be served.
+    """
+    if is_configuration(place):
+        return _opened(*_loaded(place, environment), clock, patience_s=patience_s)
+    styles = load_styles(style_folders(None))
+    folder = folder_state(place)
+    discovery = discover(place, styles, progress=progress)
+    configuration = configuration_of(discovery.values(discovery.root), file=discovery.root / "chronotile.yaml")
+    archive = _opened(configuration, styles, clock, is_found=True)
+    return _with_discovery(archive, discovery, folder=folder)
+
+
+def _with_discovery(archive: Archive, discovery: Discovery, *, folder: str) -> Archive:
+    """The archive of what was found in a folder, whose state is `folder`."""
+    return replace(
+        archive,
+        services=replace(archive.services, findings=(*discovery.findings, *archive.findings)),
+        discovery=discovery,
+        state=replace(archive.state, sources={"": folder}),
+    )
+
+
+def refreshed(archive: Archive, place: Path, *, environment: Mapping[str, str], clock: Clock) -> Archive:
+    """Return the archive opened anew if its configuration, styles or sources changed, else the same.
+
+    Sources that did not change keep their open files, and answers made of them stay in the caches.
+
+    Raises:
+        ConfigurationError: With all mistakes of the new configuration; the old one still serves.
+    """
+    if archive.discovery is not None:
+        is_same = archive.state.sources == {"": folder_state(place)}
+        return (
+            archive if is_same else _with_caches_of(archive, open_archive(place, environment=environment, clock=clock))
+        )
+    configuration, styles = _loaded(place, environment)
+    specs = source_specs(configuration, styles)
+    changes = archive.services.elsewhere.found.changes
+    if _state_of(configuration, styles, specs, elsewhere=changes) == archive.state:
+        return archive
+    return _opened(configuration, styles, clock, before=archive)
+
+
+def has_grown(archive: Archive, collection: str | None) -> bool:
+    """Return whether a store was committed to since it was opened: that of a collection, or any."""
+    documents = archive.documents
+    told = documents.values() if collection is None else (documents[collection],) if collection in documents else ()
+    return any(each.has_changed() for each in told)
+
+
+def grown(archive: Archive, *, clock: Clock) -> Archive:
+    """Return the archive with what its sources hold now; its configuration is not looked at.
+
+    Raises:
+        ConfigurationError: Nothing of it can be served any more.
+    """
+    newer = _opened(
+        archive.configuration, archive.state.styles, clock, before=archive, is_found=archive.discovery is not None
+    )
+    if archive.discovery is None:
+        return newer
+    return _with_discovery(newer, archive.discovery, folder=archive.state.sources[""])
+
+
+def _with_caches_of(archive: Archive, newer: Archive) -> Archive:
+    return replace(
+        newer,
+        services=replace(
+            newer.services,
+            caches=archive.services.caches,
+            shelf=archive.services.shelf,
+            failing_dates=archive.services.failing_dates,
+            memory=archive.services.memory,
+        ),
+    )
+
+
+def is_configuration(place: Path) -> bool:
+    """Whether a place names a configuration file rather than data; one that is not there does."""
+    return place.suffix.lower() in {".yaml", ".yml"} and not place.is_dir()
+
+
+def _loaded(file: Path, environment: Mapping[str, str]) -> tuple[Configuration, dict[str, Style]]:
+    """The configuration and the styles; the mistakes of both are told together."""
+    mistakes: list[str] = []
+    styles: dict[str, Style] | None = None
+    try:
+        styles = load_styles(style_folders(file))
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+    try:
+        configuration = load_configuration(file, environment=environment, styles=styles)
+    except ConfigurationError as error:
+        raise ConfigurationError([*error.mistakes, *mistakes]) from error
+    if styles is None:
+        raise ConfigurationError(mistakes)
+    return configuration, styles
+
+
+def _opened(
+    configuration: Configuration,
+    styles: Mapping[str, Style],
+    clock: Clock,
+    *,
+    before: Archive | None = None,
+    is_found: bool = False,
+    patience_s: float = START_S,
+) -> Archive:
+    """The archive of a configuration that was written, or of one that was found in a folder."""
+    specs = source_specs(configuration, styles)
+    here = {name: spec for name, spec in specs.items() if not is_elsewhere(spec)}
+    documents = document_states(here)  # before they are opened: what comes between is seen as new
+    elsewhere = Elsewhere(open_elsewhere) if before is None else before.services.elsewhere
+    state = _state_of(configuration, styles, specs, elsewhere=0)
+    places = open_places(
+        places_specs(configuration),
+        kept={} if before is None else _unchanged_places(before, state),
+    )
+    kept = {} if before is None else _unchanged(before, here, state)
+    opened = open_sources({name: spec for name, spec in here.items() if name not in kept})
+    found = elsewhere.open(_wanted(configuration, specs), patience_s=patience_s)
+    failing = {} if before is None else _failing_cubes(before, here, {*kept, *opened.readers})
+    readers = {**kept, **opened.readers, **failing}
+    infos = observed_infos(configuration.collections, readers)
+    infos |= {name: each.info for name, each in found.opened.items()}
+    readers |= {name: each.reader for name, each in found.opened.items()}
+    catalogue, findings = build_catalogue(
+        configuration, infos, styles, places=places.sets, away=found.away.keys() - found.opened.keys()
+    )
+    catalogue, notes = with_valid_defaults(catalogue, readers, clock(), elsewhere=elsewhere)
+    of_sources = (
+        *_told_of(opened.findings, failing),
+        *elsewhere_findings(found, specs),
+        *reader_findings(readers),
+    )
+    if not catalogue.collections and not (found.away or found.wrong):
+        failures = [each for each in (*of_sources, *findings) if each.severity == "error"]
+        raise ConfigurationError(
+            [
+                replace(each, message=each.message.removeprefix(LEFT_OUT)).text
+                for each in placed(failures, configuration)
+            ]
+        )
+    caches = make_caches() if before is None else before.services.caches
+    odd = () if is_found else _odd_values(infos, styles)
+    all_findings = placed(
+        (*of_sources, *_left_out(here, is_found=is_found), *odd, *places.findings, *findings, *notes), configuration
+    )
+    return Archive(
+        configuration=configuration,
+        services=Services(
+            catalogue=catalogue,
+            readers=readers,
+            clock=clock,
+            caches=caches,
+            shelf=None if before is None else before.services.shelf,
+            failing_dates=FailingDates() if before is None else before.services.failing_dates,
+            memory=AnswerMemory() if before is None else before.services.memory,
+            at_hand=sources_at_hand(specs),
+            changed=last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
+            findings=all_findings,
+            elsewhere=elsewhere,
+            revision=fingerprint(
+                configuration.root.plain(),
+                sorted(styles.items()),
+                *map(_listed, (state.sources, state.places)),
+                sorted(found.away),
+                sorted((name, each.state) for name, each in found.opened.items()),
+            ),
+        ),
+        specs=specs,
+        state=replace(state, elsewhere=found.changes),
+        documents=documents,
+        away=frozenset(found.away),
+    )
+
+
+def _wanted(configuration: Configuration, specs: Mapping[str, SourceSpec]) -> dict[str, Wanted]:
+    """The sources elsewhere that are to be opened."""
+    return {
+        name: Wanted(spec=spec, styled=styled_variables(configuration.collections[name]))
+        for name, spec in specs.items()
+        if is_elsewhere(spec)
+    }
+
+
+def _left_out(specs: Mapping[str, SourceSpec], *, is_found: bool) -> Iterator[Finding]:
+    stored = {name: spec.stored for name, spec in specs.items()}
+    yield from left_out_bands(stored.values())
+    if not is_found:  # a walk through the folder tells of files
+        yield from files_passed_over(stored)
+
+
+def _odd_values(infos: Mapping[str, SourceInfo], styles: Mapping[str, Style]) -> Iterator[Finding]:
+    """Of variables without a configured style, whose values were looked at; `check` looks at the others."""
+    for collection, info in infos.items():
+        for variable in info.variables.values():
+            yield from (replace(each, place=f"{collection}: {each.place}") for each in value_findings(variable, styles))
+
+
+def _state_of(
+    configuration: Configuration, styles: Mapping[str, Style], specs: Mapping[str, SourceSpec], *, elsewhere: int
+) -> ArchiveState:
+    """The state of now; nothing is asked of sources elsewhere, of whose changes `elsewhere` counts what was noticed."""
+    return ArchiveState(
+        written=configuration.root,
+        styles=styles,
+        sources=source_states({name: spec for name, spec in specs.items() if not is_elsewhere(spec)}),
+        places={name: state_of_file(Path(spec.path)) for name, spec in places_specs(configuration).items()},
+        elsewhere=elsewhere,
+    )
+
+
+def _listed(states: Mapping[str, str]) -> list[tuple[str, str]]:
+    return sorted(states.items())
+
+
+def _unchanged_places(before: Archive, state: ArchiveState) -> dict[str, PlaceSet]:
+    """The sets that were read from files which are as they were."""
+    sets = before.services.catalogue.places
+    return {name: each for name, each in sets.items() if state.places.get(name) == before.state.places.get(name)}
+
+
+def _failing_cubes(before: Archive, specs: Mapping[str, SourceSpec], opened: Collection[str]) -> dict[str, Reader]:
+    """The readers of serving cubes that are asked for as before and cannot be opened now.
+
+    They are served on: each request is told that the source fails, not that there is no such layer, until the cube is
+    repaired.
+    """
+    return {
+        name: before.services.readers[name]
+        for name in before.documents.keys() - set(opened)
+        if name in before.services.readers and specs.get(name) == before.specs.get(name)
+    }
+
+
+def _told_of(findings: Iterable[Finding], failing: Collection[str]) -> list[Finding]:
+    """The findings of sources that were opened; those that fail are not left out."""
+    return [
+        replace(each, message=f"its layers fail until it is repaired: {each.message.removeprefix(LEFT_OUT)}")
+        if each.place in failing
+        else each
+        for each in findings
+    ]
+
+
+def _unchanged(before: Archive, specs: Mapping[str, SourceSpec], state: ArchiveState) -> dict[str, Reader]:
+    """The open readers of sources that are asked for as before and hold the same times."""
+    return {
+        name: reader
+        for name, reader in before.services.readers.items()
+        if specs.get(name) == before.specs.get(name) and state.sources.get(name) == before.state.sources.get(name)
+    }

@@ -1,0 +1,91 @@
+"""Opening the sources of a configuration: those of this machine several at once, those elsewhere with a deadline."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from chronotile.archive.left_out import left_out_bands
+from chronotile.errors import ChronotileError
+from chronotile.model.source import LEFT_OUT, Finding, SourceSpec
+from chronotile.readers.hrefs import shown_href
+from chronotile.readers.open import open_source
+from chronotile.readers.reader import Reader
+from chronotile.readers.remote.files import looks
+from chronotile.readers.remote.source import Found, Opened, Wanted, open_wanted
+
+THREADS = 8
+"""Sources opened at once: most of the time is spent waiting."""
+
+UNMARKED = (
+    "its server sends neither ETag nor Last-Modified: a file that is replaced by another of the same size is not seen; "
+    "let it send an ETag"
+)
+WRONG = "no failure of its server, but of its content or the configuration: it does not pass by itself"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSources:
+    """The sources that opened, by collection, and a finding for each that did not."""
+
+    readers: Mapping[str, Reader]
+    findings: tuple[Finding, ...]
+
+
+def open_sources(specs: Mapping[str, SourceSpec]) -> OpenSources:
+    """Return the sources of `specs`; one that does not open is left out and becomes a finding."""
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="open") as pool:
+        opened = list(pool.map(_open, specs.values()))
+    found = {spec.collection: each for spec, each in zip(specs.values(), opened, strict=True)}
+    return OpenSources(
+        readers={name: each for name, each in found.items() if not isinstance(each, Finding)},
+        findings=tuple(each for each in opened if isinstance(each, Finding)),
+    )
+
+
+def open_elsewhere(wanted: Wanted) -> Opened:
+    """Return a source elsewhere opened, with what is found of its bands; all that it is asked for its collection.
+
+    Raises:
+        UnsupportedSource: It cannot be served.
+        SourceUnavailable: It opens, but its pixels cannot be read.
+    """
+    opened = open_wanted(wanted)
+    return replace(opened, findings=(*left_out_bands([wanted.spec.stored]), *_unmarked(wanted.spec)))
+
+
+def _unmarked(spec: SourceSpec) -> Iterator[Finding]:
+    if looks.has_unmarked(spec.href):
+        yield Finding("warning", spec.collection, UNMARKED, path=shown_href(spec.href))
+
+
+def elsewhere_findings(found: Found, specs: Mapping[str, SourceSpec]) -> list[Finding]:
+    """Return a finding for each source elsewhere that is away or wrong, and what was found of those that opened."""
+    away = [
+        Finding("error", name, f"{_what_fails(name, found)}{reason}", path=shown_href(specs[name].href))
+        for name, reason in found.away.items()
+    ]
+    wrong = [
+        Finding("error", name, f"{LEFT_OUT}{reason}; {WRONG}", path=shown_href(specs[name].href))
+        for name, reason in found.wrong.items()
+    ]
+    return [*away, *wrong, *(finding for each in found.opened.values() for finding in each.findings)]
+
+
+def _what_fails(collection: str, found: Found) -> str:
+    return "its layers fail until it can be read again: " if collection in found.opened else LEFT_OUT
+
+
+def reader_findings(readers: Mapping[str, Reader]) -> list[Finding]:
+    """Return what was found while sources were opened that did open, however long ago, by collection."""
+    return [
+        replace(each, place=f"{collection}: {each.place}")
+        for collection, reader in readers.items()
+        for each in reader.info.findings
+    ]
+
+
+def _open(spec: SourceSpec) -> Reader | Finding:
+    try:
+        return open_source(spec)
+    except ChronotileError as error:
+        return Finding("error", spec.collection, f"{LEFT_OUT}{error.message}", path=shown_href(spec.href))

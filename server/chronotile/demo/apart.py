@@ -1,0 +1,71 @@
+"""The demo archive made in a process of its own, whose memory goes with it."""
+
+import multiprocessing
+import signal
+import threading
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from chronotile.demo.archive import Progress, demo_at, make_demo
+from chronotile.errors import ChronotileError, InvalidParameter
+
+PATIENCE_S = 10
+"""How long the process may take to clean up after itself."""
+
+_Message = tuple[str, str, float]
+"""What it is (`progress`, `refused`, `made`), a text, a share."""
+
+
+def make_demo_apart(folder: Path, *, progress: Progress) -> Path:
+    """Return what `make_demo` does; the server that comes after it is 120 MB smaller.
+
+    Raises:
+        InvalidParameter: The folder holds files under the names of the archive that are not ours.
+        ChronotileError: The process ended before its time.
+    """
+    made = demo_at(folder)
+    if made is not None:
+        return made
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_make, args=(folder, sender), name="chronotile-demo")
+    process.start()
+    sender.close()
+    try:
+        return _follow(receiver, progress)
+    finally:
+        process.terminate()
+        process.join(PATIENCE_S)
+        process.kill()
+
+
+def _follow(receiver: "Connection[None, _Message]", progress: Progress) -> Path:
+    while True:
+        try:
+            kind, text, share = receiver.recv()
+        except EOFError as error:
+            raise ChronotileError("the demo archive could not be made; what went wrong stands above") from error
+        if kind == "made":
+            return Path(text)
+        if kind == "refused":
+            raise InvalidParameter(text, locator="dir")
+        progress(text, share)
+
+
+def _make(folder: Path, sender: "Connection[_Message, None]") -> None:
+    """What the other process does; stopped, it leaves nothing half made behind."""
+    is_stopped = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the one that waits tells this one
+    signal.signal(signal.SIGTERM, lambda _number, _frame: is_stopped.set())
+
+    def report(what: str, share: float) -> None:
+        if is_stopped.is_set():
+            raise SystemExit(0)
+        sender.send(("progress", what, share))
+
+    try:
+        made = make_demo(folder, progress=report)
+    except InvalidParameter as error:
+        sender.send(("refused", error.message, 0.0))
+    else:
+        sender.send(("made", str(made), 1.0))

@@ -1,0 +1,107 @@
+"""How large the demo archive is: its grid, its dekads and the days of its true-colour pictures."""
+
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from chronotile.errors import InvalidParameter
+from chronotile.model.crs import crs_of
+from chronotile.model.grid import BBox, Grid
+from chronotile.model.time.instants import DEKAD, TimeDomain, domain_of_periods
+
+CRS_NAME: Final = "EPSG:3035"
+RESOLUTION_M: Final = 100.0
+
+AREA: Final = BBox(3_900_000.0, 3_082_000.0, 3_960_000.0, 3_142_000.0)
+"""The whole landscape in EPSG:3035: Brussels in the south, Antwerp in the north, Aalst to Leuven from west to east."""
+
+CENTRE: Final = (3_930_000.0, 3_112_000.0)
+"""Where a demo smaller than the whole is cut out: just south-west of Mechelen."""
+
+PICTURE_DAYS: Final = (
+    "2024-01-15",
+    "2024-02-14",
+    "2024-03-10",
+    "2024-04-09",
+    "2024-05-12",
+    "2024-06-01",
+    "2024-06-26",
+    "2024-07-29",
+    "2024-08-13",
+    "2024-09-17",
+    "2024-10-27",
+    "2024-12-04",
+)
+"""Days of the true-colour pictures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoPlan:
+    """What a demo archive holds; less than the default is for tests."""
+
+    size_px: int = 600
+    """Rows, and columns, of the square grid."""
+    first_day: str = "2020-01-01"
+    """First day of the first dekad."""
+    dekads: int = 180
+    levels: int = 4
+    """The full resolution and its overviews."""
+    picture_days: tuple[str, ...] = PICTURE_DAYS
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.size_px <= 600:
+            raise InvalidParameter(f"the demo has 1 to 600 pixels a side, got {self.size_px}", locator="size_px")
+        if self.dekads < 1 or self.levels < 1:
+            raise InvalidParameter("the demo needs at least one dekad and one level", locator="dekads")
+
+    @property
+    def grid(self) -> Grid:
+        """The native grid, cut out of the landscape round its centre."""
+        half = self.size_px // 2 * RESOLUTION_M
+        xmin, ymax = CENTRE[0] - half, CENTRE[1] + half
+        side = self.size_px * RESOLUTION_M
+        return Grid(
+            crs=crs_of(CRS_NAME),
+            bbox=BBox(xmin, ymax - side, xmin + side, ymax),
+            width=self.size_px,
+            height=self.size_px,
+        )
+
+    @property
+    def time_domain(self) -> TimeDomain:
+        """The dekads, each named by its first day and ending where the next one starts."""
+        return domain_of_periods(np.datetime64(self.first_day, "ns"), DEKAD, self.dekads)
+
+    def describe(self) -> dict[str, object]:
+        """Return the plan as JSON members."""
+        return {**asdict(self), "picture_days": list(self.picture_days)}
+
+
+def level_grid(grid: Grid, level: int) -> Grid:
+    """Return the grid of an overview: pixels `2 ** level` as large, from the same north-west corner on."""
+    factor = 2**level
+    width, height = -(-grid.width // factor), -(-grid.height // factor)
+    x_size, y_size = (size * factor for size in grid.resolution)
+    xmin, ymax = grid.bbox.xmin, grid.bbox.ymax
+    return Grid(
+        crs=grid.crs,
+        bbox=BBox(xmin, ymax - height * y_size, xmin + width * x_size, ymax),
+        width=width,
+        height=height,
+    )
+
+
+def affine_of(grid: Grid) -> Affine:
+    """Return the transform from (column, row) corners to x and y."""
+    x_size, y_size = grid.resolution
+    return Affine(x_size, 0.0, grid.bbox.xmin, 0.0, -y_size, grid.bbox.ymax)
+
+
+def pixel_centres(grid: Grid, *, parts: int = 1) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return x, west to east, and y, north to south, of the centres of pixels cut into `parts` by `parts`."""
+    columns = (np.arange(grid.width * parts) + 0.5) / parts
+    rows = (np.arange(grid.height * parts) + 0.5) / parts
+    return np.asarray(grid.x_of(columns), dtype=np.float64), np.asarray(grid.y_of(rows), dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Time-lapses: GIF, WebP, MP4."""

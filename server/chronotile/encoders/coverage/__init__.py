@@ -1,0 +1,1 @@
+"""Coverages: GeoTIFF, NetCDF, Zarr, CoverageJSON, PNG."""

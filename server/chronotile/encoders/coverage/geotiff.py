@@ -1,0 +1,150 @@
+"""Coverages as a cloud optimised GeoTIFF (OGC 21-026), a band a field and time."""
+
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape
+
+from chronotile.encoders.coverage.attributes import SOFTWARE, about
+from chronotile.encoders.coverage.cog import (
+    ASCII,
+    FLOATING_POINT,
+    HORIZONTAL,
+    MOST_BANDS,
+    NO_PREDICTOR,
+    CogProfile,
+    CogWriter,
+    Tag,
+    text_of,
+)
+from chronotile.encoders.coverage.common_type import CommonType, common_type
+from chronotile.encoders.coverage.geo_tags import geo_tags
+from chronotile.encoders.coverage.strips import Strip, strips, times_of
+from chronotile.encoders.file_parts import FileParts
+from chronotile.encoders.instants import format_instants
+from chronotile.encoders.scratch import TEMPORARY, Scratch
+from chronotile.errors import LimitExceeded
+from chronotile.model.coverage import Coverage, CoverageField
+from chronotile.model.wanted import IsWanted, always_wanted
+
+SOFTWARE_TAG, METADATA_TAG = 305, 42112
+
+
+def check_coverage_geotiff(coverage: Coverage) -> None:
+    """Refuse what no GeoTIFF can hold, before any of it is read.
+
+    Raises:
+        LimitExceeded: There are more bands than such a file can have.
+        UnsupportedFormat: No type holds all fields, or the CRS cannot be said.
+    """
+    bands = _bands_of(coverage)
+    if bands > MOST_BANDS:
+        raise LimitExceeded(
+            "bands of a GeoTIFF",
+            allowed=MOST_BANDS,
+            asked=bands,
+            alternative="ask for fewer times, or for NetCDF or zarr",
+            locator="f",
+        )
+    common_type(coverage.fields)
+    geo_tags(coverage.grid)
+
+
+def coverage_geotiff(
+    coverage: Coverage, *, scratch: Scratch = TEMPORARY, is_wanted: IsWanted = always_wanted
+) -> FileParts:
+    """Return a GeoTIFF of the digital numbers: all fields of the first time, then those of the next.
+
+    Bands are named `NDVI 2020-06-01T00:00:00Z` and have scale, offset and units. A file has but one type and one number
+    for no value: fields that differ become what holds them all. Of continuous fields overviews are means of values, of
+    categorical ones single cells.
+
+    Raises:
+        UnsupportedFormat: As `check_coverage_geotiff`.
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: `is_wanted` says that nobody waits any more.
+    """
+    form = common_type(coverage.fields)
+    writer = CogWriter(_profile(coverage, form), scratch)
+    try:
+        for number in range(len(coverage.fields)):
+            _write_field(writer, coverage, number, form=form, is_wanted=is_wanted)
+        return writer.finish()
+    finally:
+        writer.close()
+
+
+def _bands_of(coverage: Coverage) -> int:
+    return times_of(coverage) * len(coverage.fields)
+
+
+def _profile(coverage: Coverage, form: CommonType) -> CogProfile:
+    has_means = any(_has_means(field) for field in coverage.fields)
+    predictor = NO_PREDICTOR
+    if form.dtype.kind == "f":
+        predictor = FLOATING_POINT
+    elif has_means and form.dtype.itemsize <= 4:
+        predictor = HORIZONTAL
+    return CogProfile(
+        width=coverage.grid.width,
+        height=coverage.grid.height,
+        bands=_bands_of(coverage),
+        dtype=form.dtype,
+        nodata=form.nodata,
+        predictor=predictor,
+        tags=[
+            *geo_tags(coverage.grid),
+            Tag(SOFTWARE_TAG, ASCII, text_of(SOFTWARE)),
+            Tag(METADATA_TAG, ASCII, text_of(_metadata(coverage))),
+        ],
+    )
+
+
+def _write_field(writer: CogWriter, coverage: Coverage, number: int, *, form: CommonType, is_wanted: IsWanted) -> None:
+    for strip in strips(coverage, number, is_wanted=is_wanted):
+        _write_strip(writer, coverage, number, form=form, strip=strip)
+        del strip  # before the next one is read
+
+
+def _write_strip(writer: CogWriter, coverage: Coverage, number: int, *, form: CommonType, strip: Strip) -> None:
+    field = coverage.fields[number]
+    for time, numbers in zip(strip.times, strip.numbers, strict=True):
+        writer.write(
+            time * len(coverage.fields) + number,
+            form.taking(numbers, field.encoding),
+            is_last=strip.rows.stop == coverage.grid.height,
+            has_means=_has_means(field),
+        )
+
+
+def _has_means(field: CoverageField) -> bool:
+    return not field.layer.main_variable.is_categorical
+
+
+def _metadata(coverage: Coverage) -> str:
+    """What GDAL reads of the file and of each band; its texts are escaped twice."""
+    root = ET.Element("GDALMetadata")
+    said = about(coverage)
+    items = {
+        "TITLE": said.title,
+        "COLLECTION": said.collection,
+        **{name.upper(): text for name, text in said.credits.told.items()},
+        "TIME_COVERAGE_START": said.first,
+        "TIME_COVERAGE_END": said.last,
+        "REFERENCES": " ".join(said.links),
+    }
+    for name, text in items.items():
+        if text:
+            ET.SubElement(root, "Item", name=name).text = escape(text)
+    names = [f" {instant}" for instant in format_instants(coverage.times.instants)] or [""]
+    for time, name in enumerate(names):
+        for number, field in enumerate(coverage.fields):
+            _describe_band(root, time * len(coverage.fields) + number, field, f"{field.name}{name}")
+    return ET.tostring(root, encoding="unicode")
+
+
+def _describe_band(root: ET.Element, band: int, field: CoverageField, description: str) -> None:
+    encoding = field.encoding
+    said = {"DESCRIPTION": description, "UNITTYPE": encoding.units}
+    if (encoding.scale, encoding.offset) != (1.0, 0.0):
+        said |= {"SCALE": repr(float(encoding.scale)), "OFFSET": repr(float(encoding.offset))}
+    for name, text in said.items():
+        ET.SubElement(root, "Item", name=name, sample=str(band), role=name.lower()).text = escape(text)

@@ -1,0 +1,1 @@
+"""Cube tiles (docs/ctc1.md)."""

@@ -1,0 +1,1 @@
+"""Pictures, and values as pictures: PNG, GIF, JPEG, WebP, GeoTIFF, NPY."""

@@ -1,0 +1,1 @@
+"""Series and values of places: JSON, CSV, GeoJSON, CoverageJSON, NetCDF, Parquet."""

@@ -1,1 +1,0 @@
-"""Learn what sources hold, and write archives."""

@@ -1,0 +1,292 @@
+"""A block of a job, as it is done by whoever is asked: a process of a cluster that sees the same files."""
+
+import json
+import logging
+import os
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+from chronotile.archive.open import Archive, open_archive, refreshed, system_clock
+from chronotile.durable_files import Disk
+from chronotile.errors import ClientGone, ConfigurationError, SourceUnavailable
+from chronotile.model.job import Json, Result
+from chronotile.pipeline.services import Services, Shelf
+from chronotile.processes.execute import finished
+from chronotile.processes.process import Inputs, Plan, Work
+from chronotile.processes.registry import process_of
+from chronotile.processes.work.sources import sources_read, sources_written
+from chronotile.processes.work.unreadable import run_block
+from chronotile.queue.faults import UNKNOWN, Hindered, JobFailed, NotKnown, fault_of, is_foreseen
+from chronotile.queue.job_folder import PIECES, RESULTS, make_folders, remove_pieces
+from chronotile.queue.private_files import make_private_folder, open_private
+
+log = logging.getLogger(__name__)
+
+INPUTS = "inputs.json"
+BLOCKS = "blocks.json"
+DONE = "done.json"
+"""Files in the folder of a job, of what would be much to send with each block; what a plan shares is another."""
+FILES_GONE = "files of the job are gone"
+READ_BYTES = 8 << 20
+"""Of the text that a process keeps of several jobs."""
+READ_FILES = 100
+"""That it keeps of several jobs, however small they are: all are gone through at each block."""
+_FORESEEN = re.compile(rf"\b({Hindered.__name__}|{JobFailed.__name__}|{NotKnown.__name__})\(")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a block, or the end of a job, needs to be done anywhere, besides what lies in the folder of the job."""
+
+    place: str
+    """Of the configuration or the data."""
+    revision: str
+    """Of what was served when the job was begun: who has an archive of another one looks for changes first."""
+    process: str
+    folder: str
+    """Of the job."""
+    plan: str
+    """Id of the plan that the block is of: whoever has read another reads this one."""
+    shelf: Shelf | None = None
+    """As who runs the job has it; who does a block elsewhere may have other settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptPlan:
+    """What is left of a plan with whoever runs its job."""
+
+    id: str
+    blocks: Sequence[Json]
+
+
+class OpenArchive:
+    """The archive of a place, opened at the first use, and looked at again where it may have changed.
+
+    Args:
+        place: Of an archive that is open.
+        archive: It.
+    """
+
+    def __init__(self, place: str | None = None, archive: Archive | None = None) -> None:
+        self._lock = threading.Lock()
+        self._place = place
+        self._archive = archive
+
+    def services(self, place: str, revision: str | None = None) -> Services:
+        """Return the services of a place: those at hand if they are of that revision, else as they are now.
+
+        Raises:
+            ConfigurationError: It cannot be served; one that could be before is taken as it was.
+        """
+        with self._lock:
+            if self._archive is None or self._place != place:
+                self._archive = open_archive(Path(place), environment=os.environ, clock=system_clock)
+                self._place = place
+            elif self._archive.services.revision != revision:
+                self._archive = _looked_at(self._archive, place)
+            return self._archive.services
+
+
+def _looked_at(archive: Archive, place: str) -> Archive:
+    """What is replaced is not closed: another thread may be reading from it."""
+    try:
+        return refreshed(archive, Path(place), environment=os.environ, clock=system_clock)
+    except ConfigurationError as error:
+        log.warning("jobs are done with the configuration as it was: %s", error)
+        return archive
+
+
+_open_archive = OpenArchive()
+
+
+def do_block(task: Task, block: Json) -> Json:
+    """Do a block and return what is to be remembered of it.
+
+    Raises:
+        Hindered: A source cannot be read now.
+        JobFailed: The verb met something else that was foreseen.
+    """
+    with _telling_faults():
+        return run_block(process_of(task.process), _kept(task, INPUTS), block, _work(task))
+
+
+def finish(task: Task) -> dict[str, Result]:
+    """Make the results of a job from what its blocks gave, which `keep_done` has written.
+
+    Raises:
+        Hindered: As `do_block`.
+        JobFailed: As `do_block`.
+    """
+    with _telling_faults():
+        done = _done(task)
+        try:
+            return dict(finished(process_of(task.process), _kept(task, INPUTS), done, _work(task)))
+        except ClientGone:  # a piece is gone, perhaps with another attempt's plan: these blocks lead to no end any more
+            (Path(task.folder) / BLOCKS).unlink(missing_ok=True)
+            raise
+
+
+def keep_plan(folder: Path, inputs: Inputs, plan: Plan) -> KeptPlan:
+    """Lay down the inputs of a job and its plan, where all who do its blocks find them, then and if it is begun again.
+
+    Pieces of other plans are removed.
+
+    Raises:
+        SourceUnavailable: The folder is removed at this moment.
+    """
+    kept = KeptPlan(id=uuid4().hex, blocks=plan.blocks)
+    remove_pieces(folder)
+    try:
+        make_private_folder(_pieces(folder, kept.id))
+        make_folders(folder)
+    except FileNotFoundError as error:
+        raise SourceUnavailable(FILES_GONE) from error
+    _keep(folder / INPUTS, inputs)
+    told = {"shared": plan.shared, "sources": sources_written(plan.sources)}
+    _keep(folder / _shared(kept.id), told)
+    _keep(folder / BLOCKS, {"plan": kept.id, "blocks": list(plan.blocks)})
+    return kept
+
+
+def kept_plan(folder: Path) -> KeptPlan | None:
+    """Return the plan of a job that was begun before, if all of it is still there, and where its pieces lie."""
+    try:
+        written = json.loads((folder / BLOCKS).read_bytes())
+    except FileNotFoundError:
+        return None
+    kept = KeptPlan(id=written["plan"], blocks=written["blocks"])
+    needed = (_pieces(folder, kept.id), *(folder / name for name in (RESULTS, INPUTS, _shared(kept.id))))
+    return kept if all(each.exists() for each in needed) else None
+
+
+def keep_done(folder: Path, done: Sequence[Json]) -> None:
+    """Lay down what all blocks gave, in their order, for `finish`.
+
+    Raises:
+        SourceUnavailable: The folder is gone.
+    """
+    _keep(folder / DONE, list(done))
+
+
+def _keep(file: Path, value: object) -> None:
+    """Write a file, whole or not at all, and on the disk; another attempt may be at the same."""
+    disk, own = Disk(), file.with_name(f"{file.name}.{uuid4().hex}")
+    try:
+        with open(own, "xb", opener=open_private) as written:
+            written.write(json.dumps(value).encode())
+            written.flush()
+            disk.fsync(written.fileno())
+        disk.rename(own, file)
+        disk.settle([file.parent])
+    except FileNotFoundError as error:
+        raise SourceUnavailable(FILES_GONE) from error
+
+
+@contextmanager
+def _telling_faults() -> Iterator[None]:
+    """Errors of ours do not all come through a pickle; their words do."""
+    logging.getLogger("distributed.worker").addFilter(_is_news)
+    try:
+        yield
+    except SourceUnavailable as error:
+        raise Hindered(fault_of(error)) from None
+    except ClientGone:  # where the job was dismissed nobody hears it; else its pieces are gone, or seem so
+        raise Hindered(fault_of(SourceUnavailable(FILES_GONE))) from None
+    except UNKNOWN as error:
+        raise NotKnown(error.message) from None
+    except Exception as error:
+        if not is_foreseen(error):
+            raise
+        raise JobFailed(fault_of(error)) from None
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of Dask's log is about more than a block that ended as foreseen, one of a dismissed job perhaps.
+
+    Whoever runs the job tells of those in a line, or not at all; Dask would each of three times, with the stack.
+    """
+    return not (str(record.msg).startswith("Compute Failed") and _FORESEEN.search(str(record.args)))
+
+
+def _kept(task: Task, name: str) -> Json:
+    try:
+        return _read_files.read(Path(task.folder) / name)
+    except FileNotFoundError as error:
+        raise SourceUnavailable("the job is gone, or its folder is not seen where the block is done") from error
+
+
+def _pieces(folder: Path, plan: str) -> Path:
+    """Folder of the pieces of a plan."""
+    return folder / PIECES / plan
+
+
+def _shared(plan: str) -> str:
+    """Name of the file of what all blocks of a plan are told: of its own, as processes keep what they have read."""
+    return f"shared-{plan}.json"
+
+
+def _done(task: Task) -> list[Json]:
+    try:
+        written = (Path(task.folder) / DONE).read_bytes()
+    except FileNotFoundError as error:
+        raise SourceUnavailable(FILES_GONE) from error
+    done: list[Json] = json.loads(written)
+    return done
+
+
+class ReadFiles:
+    """What the files of jobs have that all their blocks are told, so that it is not read for each block anew.
+
+    Args:
+        most_bytes: Of their text in all; that of one job is kept whatever it has. Read it takes ten times as much.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._lock = threading.Lock()
+        self._kept: dict[Path, tuple[Json, int]] = {}
+        """The file that was asked for last stands last."""
+
+    def read(self, file: Path) -> Json:
+        """Return what a file has, or had when it was first read.
+
+        Raises:
+            FileNotFoundError: It is gone.
+        """
+        with self._lock:
+            told = self._kept.pop(file) if file in self._kept else _read(file)
+            self._kept[file] = told
+            in_all = sum(size for _told, size in self._kept.values())
+            for other in [other for other in self._kept if other.parent != file.parent]:
+                if in_all <= self._most_bytes and len(self._kept) <= READ_FILES:
+                    break
+                in_all -= self._kept.pop(other)[1]
+            return told[0]
+
+
+def _read(file: Path) -> tuple[Json, int]:
+    text = file.read_bytes()
+    return json.loads(text), len(text)
+
+
+_read_files = ReadFiles(READ_BYTES)
+
+
+def _work(task: Task) -> Work:
+    folder = Path(task.folder)
+    # Who dismisses a job, or plans it anew, takes its pieces away, on whatever host they are looked for.
+    pieces = _pieces(folder, task.plan)
+    told = _kept(task, _shared(task.plan))
+    return Work(
+        services=replace(_open_archive.services(task.place, task.revision), shelf=task.shelf),
+        folder=pieces,
+        results=folder / RESULTS,
+        shared=told["shared"],
+        sources=sources_read(told["sources"]),
+        is_wanted=pieces.exists,
+    )

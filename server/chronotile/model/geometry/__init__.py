@@ -1,0 +1,1 @@
+"""Geometries: points, areas, GeoJSON from clients."""

@@ -1,0 +1,1 @@
+"""Values along time, and what is computed from them."""

@@ -1,0 +1,198 @@
+"""What a client asks to be found out from values along time, and what was found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.model.series.reducer import MEAN, Reducer
+from chronotile.model.time.instants import ABSENT, InstantArray, Period, TimeSelection
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+Outliers = Literal["hampel", "upper", "keep"]
+FillMethod = Literal["linear", "climatology"]
+SlotKind = Literal["day", "dekad", "month"]
+AnomalyKind = Literal["abs", "z", "percentile"]
+TrendMethod = Literal["theil_sen", "seasonal"]
+PhenologyMethod = Literal["threshold", "derivative"]
+
+OUTLIERS: tuple[Outliers, ...] = ("hampel", "upper", "keep")
+FILL_METHODS: tuple[FillMethod, ...] = ("linear", "climatology")
+SLOT_KINDS: tuple[SlotKind, ...] = ("day", "dekad", "month")
+ANOMALY_KINDS: tuple[AnomalyKind, ...] = ("abs", "z", "percentile")
+TREND_METHODS: tuple[TrendMethod, ...] = ("theil_sen", "seasonal")
+PHENOLOGY_METHODS: tuple[PhenologyMethod, ...] = ("threshold", "derivative")
+
+CONFIDENCE = 0.95
+"""That the slope of a trend lies in its interval."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """Values of several series at the same times."""
+
+    times: InstantArray
+    """(time,), ascending."""
+    values: FloatArray
+    """(series, time), NaN where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Periods of which each becomes one value."""
+
+    period: Period
+    text: str
+    """As it was asked for: `P1M`, `dekad`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whittaker:
+    """Smoothing by penalised least squares."""
+
+    stiffness: float = 3_000.0
+    """Lambda, in cubic days."""
+    outliers: Outliers = "hampel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavitzkyGolay:
+    """Smoothing by polynomials over a moving window."""
+
+    window_days: float = 90.0
+    order: int = 2
+
+
+Smoothing = Whittaker | SavitzkyGolay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Climatology:
+    """What is normal for a time of the year."""
+
+    reducer: Reducer = MEAN
+    """A mean, median or percentile."""
+    by: SlotKind | None = None
+    """What a year is cut into; `None` is months for values four weeks and more apart, else dekads."""
+    reference: TimeSelection = ABSENT
+    """Of which times; all of the layer where none are named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phenology:
+    """How the seasons of a curve are told."""
+
+    method: PhenologyMethod = "threshold"
+    threshold: float = 0.5
+    """Share of the rise, and of the fall, at which a season begins and ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """What is to be found out; `None` is not asked for."""
+
+    step: Step | None = None
+    smooth: Smoothing | None = None
+    fill: FillMethod | None = None
+    climatology: Climatology = Climatology()
+    """How; whether it is asked for is `has_climatology`."""
+    has_climatology: bool = False
+    anomaly: AnomalyKind | None = None
+    trend: TrendMethod | None = None
+    phenology: Phenology | None = None
+
+    @property
+    def smoothing(self) -> Smoothing | None:
+        """How the curve is smoothed that is told, or in which seasons are looked for; `None` without either."""
+        return Whittaker() if self.smooth is None and self.phenology is not None else self.smooth
+
+    @property
+    def columns(self) -> int:
+        """How many numbers are told at each time beside the value."""
+        told = (self.smoothing, self.fill, self.anomaly, self.needs_normals or None)
+        return sum(each is not None for each in told)
+
+    @property
+    def needs_normals(self) -> bool:
+        """Whether anything is held against what is normal for the time of the year."""
+        return self.has_climatology or self.anomaly is not None or self.fill == "climatology"
+
+    @property
+    def is_reference_open(self) -> bool:
+        """Whether what is normal is made of times that may be others soon (`TimeSelection.is_open`)."""
+        return self.needs_normals and self.climatology.reference.is_open
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normals:
+    """What is normal for each slot of a year."""
+
+    by: SlotKind
+    slots: tuple[str, ...]
+    """(slot,): month and day each begins with, `MM-DD`."""
+    reference: tuple[str, str] | None
+    """First and last time they are taken from; `None` without any."""
+    values: FloatArray
+    """(series, slot), NaN where the reference has no value."""
+    counts: IntArray
+    """(series, slot): values of the reference."""
+    at_times: FloatArray
+    """(series, time): those of the times of the series."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trends:
+    """Straight lines through series, NaN where there are too few values."""
+
+    slope: FloatArray
+    """(series,), per year of 365.25 days."""
+    low: FloatArray
+    """(series,): lower end of the slope's interval of `CONFIDENCE`."""
+    high: FloatArray
+    intercept: FloatArray
+    """(series,): the line's value at the first time."""
+    p: FloatArray
+    """(series,): probability of so much rise or fall where there is no trend; two-sided."""
+    count: IntArray
+    """(series,): values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seasons:
+    """The seasons of one series, in order."""
+
+    start: InstantArray
+    """(season,), as all others; whole days."""
+    peak: InstantArray
+    end: InstantArray
+    length_days: IntArray
+    """From start to end."""
+    amplitude: FloatArray
+    """The peak less the mean of the troughs before and after it."""
+    peak_value: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What was found out about several series; `None` where it was not asked for."""
+
+    analysis: Analysis
+    """What was asked."""
+    curves: Curves
+    """What it was found from: the values, or with a step the means of the periods."""
+    counts: IntArray | None = None
+    """(series, period): values of each period, where there is a step."""
+    smoothed: FloatArray | None = None
+    """(series, time), as all others with NaN where there is none."""
+    filled: FloatArray | None = None
+    normals: Normals | None = None
+    anomalies: FloatArray | None = None
+    trends: Trends | None = None
+    seasons: tuple[Seasons, ...] | None = None
+    """(series,)."""
+    reasons: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    """(series,) by what was asked: why nothing could be found out; `None` where it could."""

@@ -1,0 +1,1 @@
+"""Instants, domains and selections of time, and their text."""

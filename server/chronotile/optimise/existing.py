@@ -1,0 +1,78 @@
+"""What a run makes of a cube that is there: its layouts, names and encodings, which what is added must have too."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import VariableInfo
+from chronotile.optimise.arrays import JsonObject
+from chronotile.optimise.conversion import Conversion, conversion_into, conversion_of_files
+from chronotile.optimise.inputs import Inputs
+from chronotile.optimise.options import Options
+from chronotile.optimise.plan import CubePlan, is_written_as, written_encoding
+from chronotile.optimise.store import variables_of
+from chronotile.readers.joined.file_encodings import encoding_text
+from chronotile.readers.zarr.commit import Commit
+
+
+def require_layout(shape: Commit, options: Options) -> None:
+    """Check that a cube has the layouts that are asked for.
+
+    Raises:
+        UnsupportedSource: It has others.
+    """
+    there = {(True, True): "both", (True, False): "map", (False, True): "series"}[shape.has_map, shape.has_series]
+    if options.layout is not None and options.layout != there:
+        raise UnsupportedSource(f"the cube that is there has --layout {there}; name another cube for {options.layout}")
+
+
+def conversion_for(info: VariableInfo, options: Options, node: JsonObject | None) -> Conversion:
+    """Return how a variable is written: into a cube that is there as that has its numbers, if it holds all values.
+
+    Raises:
+        UnsupportedSource: It does not.
+    """
+    planned = conversion_of_files(info.encoding, options.packing)
+    there = None if node is None else written_encoding(node)
+    if there is None or is_written_as(info, planned.target, there):
+        return planned
+    found = None if options.packing is not None else conversion_into(info.encoding, there)
+    if found is None:
+        raise UnsupportedSource(
+            f"the cube that is there has another {info.name} than the source: {encoding_text(there)}, which cannot "
+            f"hold all values of {encoding_text(planned.target)}; write another cube, of all files"
+        )
+    return found
+
+
+def told_of_rounding(plan: CubePlan) -> Iterator[str]:
+    """Yield what is written in other values than the sources have."""
+    for name, variable in plan.variables.items():
+        target = variable.conversion.target
+        if variable.conversion.is_exact:
+            continue
+        if np.dtype(target.dtype).kind == "f":
+            yield f"{name}: no whole numbers hold the values of all files, which differ; written as float32 values"
+        else:
+            yield f"{name}: values are rounded to steps of {target.scale:g}, as --dtype asks"
+
+
+def names_in_cube(inputs: Inputs, document: JsonObject | None) -> dict[str, str]:
+    """Return the cube's names of the source's variables: of the only one whatever a cube that is there calls its own.
+
+    Raises:
+        UnsupportedSource: It has other variables.
+    """
+    names = {name: name for name in inputs.variables}
+    if document is None:
+        return names
+    there = variables_of(document)
+    if len(names) == len(there) == 1:
+        return dict(zip(names, there, strict=True))
+    if set(names) != set(there):
+        raise UnsupportedSource(
+            f"the cube that is there has {', '.join(there)}, the source {', '.join(names)}; say --variable, or name "
+            "another cube"
+        )
+    return {name: name for name in there}

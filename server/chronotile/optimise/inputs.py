@@ -1,0 +1,338 @@
+"""What a cube is made of: sources of one grid, and where each date lies in them."""
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from chronotile.archive.discovery.drafts import Draft, drafts_of
+from chronotile.archive.discovery.names import as_id
+from chronotile.archive.discovery.variables import holds_dated_bands, raster_variables, sole_series
+from chronotile.archive.discovery.walk import Found, Kind, kind_of, walk
+from chronotile.errors import UnsupportedSource
+from chronotile.model.grid import NativeGrid
+from chronotile.model.source import SourceInfo, SourceSpec, Step, VariableInfo, VariableSpec
+from chronotile.model.time.instants import TimeDomain, TimeSpan, format_instant
+from chronotile.readers.cf.time_names import JoinedTimes, join_times
+from chronotile.readers.joined.common_encoding import common_encoding
+from chronotile.readers.open import open_source
+from chronotile.readers.raster.stack import RasterStack
+from chronotile.readers.reader import Reader
+from chronotile.readers.zarr.commit import state_number
+
+COLLECTION = "the source"
+"""What messages of readers call it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the pixels of one date come from."""
+
+    source: int
+    index: int
+    """The date's index in that source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Sources of one grid, and their dates in order."""
+
+    specs: tuple[SourceSpec, ...]
+    variables: Mapping[str, VariableInfo]
+    """As the first source has them, in an encoding that holds the values of all."""
+    times: TimeDomain
+    origins: tuple[Origin, ...]
+    """(time,)."""
+    states: tuple[tuple[int, ...], ...]
+    """(time, variable): numbers that change when a source's pixels of that date may have."""
+    files: Mapping[Origin, tuple[Path, ...]] = field(default_factory=dict)
+    """Of raster files, those of each date."""
+    notes: tuple[str, ...] = ()
+    about: Mapping[str, str] = field(default_factory=dict)
+    """Title, attribution and license, where the first source tells them."""
+
+    @property
+    def grid(self) -> NativeGrid:
+        """The native grid, which all variables share."""
+        return next(iter(self.variables.values())).grid
+
+    def in_order(self, names: Sequence[str]) -> "Inputs":
+        """Return the same with the variables in another order."""
+        columns = [list(self.variables).index(name) for name in names]
+        return replace(
+            self,
+            variables={name: self.variables[name] for name in names},
+            states=tuple(tuple(state[column] for column in columns) for state in self.states),
+            files={
+                origin: tuple(paths[column] for column in columns) if paths else ()
+                for origin, paths in self.files.items()
+            },
+        )
+
+
+def find_inputs(
+    sources: Sequence[str],
+    *,
+    variable: str | None = None,
+    select: tuple[Step, ...] = (),
+    time_pattern: str | None = None,
+    target: Path | None = None,
+) -> Inputs:
+    """Return what the files, folders, patterns and stores of `sources` hold.
+
+    Args:
+        sources: As they were named.
+        variable: The only one that is taken.
+        select: Of that one, the steps of its further dimensions.
+        time_pattern: Regular expression with a group `time`, over the paths of raster files.
+        target: A cube that is no source though it may lie in one of the folders.
+
+    Raises:
+        UnsupportedSource: They are no sources of one grid with times; the message says why.
+    """
+    found = _found(sources, target)
+    specs = tuple(_specs(found, _chosen(variable, select), time_pattern))
+    readers = [open_source(spec) for spec in specs]
+    try:
+        return _inputs(specs, readers, variable)
+    finally:
+        for reader in readers:
+            reader.close()
+
+
+def _chosen(variable: str | None, select: tuple[Step, ...]) -> Mapping[str, VariableSpec]:
+    """The variable that is named, with its steps.
+
+    Raises:
+        UnsupportedSource: There are steps, but no variable is named.
+    """
+    if select and variable is None:
+        raise UnsupportedSource("--select needs --variable: the variable whose step is taken")
+    return {} if variable is None else {variable: VariableSpec(id=variable, select=select)}
+
+
+def _specs(found: Found, variables: Mapping[str, VariableSpec], time_pattern: str | None) -> Iterator[SourceSpec]:
+    has_steps = any(each.select for each in variables.values())
+    # Without a step all is opened, so that a name that is not there is answered with those that are.
+    own = dict(variables) if has_steps else {}
+    for spec in _netcdf_specs(found.netcdf, time_pattern):
+        yield replace(spec, variables=own)
+    yield from (SourceSpec(collection=COLLECTION, kind="zarr", href=str(path), variables=own) for path in found.zarr)
+    if not found.rasters:
+        return
+    if has_steps:
+        raise UnsupportedSource("--select is for NetCDF and Zarr; a band of rasters is chosen in a configuration")
+    if time_pattern is not None:
+        yield _raster_spec(_dated(found.rasters, time_pattern), time_pattern, variables)
+        return
+    root = Path(os.path.commonpath([path.parent for path in found.rasters]))
+    drafts = drafts_of(Found(rasters=found.rasters), root, holds_times=holds_dated_bands)
+    if len(drafts) > 1:
+        names = ", ".join(f"{draft.text} ({len(draft.files)} files)" for draft in drafts[:5])
+        raise UnsupportedSource(f"the names of the files make {len(drafts)} stacks: {names}; name the files of one")
+    yield from _draft_specs(drafts[0])
+
+
+def _netcdf_specs(paths: Sequence[Path], time_pattern: str | None) -> Iterator[SourceSpec]:
+    """One a file, whose time is told by its name where it is not inside and the names differ in it."""
+    if not paths:
+        return
+    root = Path(os.path.commonpath([path.parent for path in paths]))
+    for draft in drafts_of(Found(netcdf=tuple(paths)), root, holds_times=holds_dated_bands):
+        pattern = time_pattern or draft.time_pattern
+        for file in draft.files:
+            yield SourceSpec(collection=COLLECTION, kind="netcdf", href=str(draft.root / file), time_pattern=pattern)
+
+
+def _dated(paths: Sequence[Path], time_pattern: str) -> list[Path]:
+    """The files in whose paths the pattern finds something; a generous pattern of files matches others too."""
+    try:
+        dated = [path for path in paths if re.search(time_pattern, str(path))]
+    except re.error as error:
+        raise UnsupportedSource(f"--time-pattern is no regular expression: {error}") from error
+    if not dated:
+        raise UnsupportedSource(f"--time-pattern finds nothing in any of {len(paths)} files, such as {paths[0].name}")
+    return dated
+
+
+def _draft_specs(draft: Draft) -> Iterator[SourceSpec]:
+    """One of all files; where their names tell no times, one a file, which may tell its own."""
+    found = raster_variables(draft)
+    variables = {each.id: each for each in found.variables}
+    if found.band_times:
+        times = TimeDomain(*_bounds(found.band_times))
+        yield replace(draft.spec(found.variables, times), collection=COLLECTION)
+        return
+    series = [sole_series(draft.root / file) for file in draft.files]
+    if not draft.variables and all(series):
+        for file, own in zip(draft.files, series, strict=True):
+            spec = replace(draft.spec(found.variables, own), collection=COLLECTION, href=str(draft.root / file))
+            yield spec
+        return
+    paths = {str(draft.root / file) for file in draft.files}
+    spec = replace(draft.spec(found.variables), collection=COLLECTION)
+    matched = set(glob.glob(spec.href)) if "{" not in spec.href else paths  # noqa: PTH207 -- an absolute pattern
+    if len(paths) == 1 or matched != paths:
+        groups = [sorted(paths)] if draft.time_pattern else [[path] for path in sorted(paths)]
+        for group in groups:
+            yield _raster_spec([Path(path) for path in group], draft.time_pattern, variables)
+    else:
+        yield replace(spec, looks_at_all=True)
+
+
+def _raster_spec(paths: Sequence[Path], time_pattern: str | None, variables: Mapping[str, VariableSpec]) -> SourceSpec:
+    return SourceSpec(
+        collection=COLLECTION,
+        kind="cog",
+        href=str(paths[0]),
+        time_pattern=time_pattern,
+        variables=dict(variables),
+        files=tuple(map(str, paths)),
+        looks_at_all=True,
+    )
+
+
+def _bounds(spans: Iterable[TimeSpan]) -> tuple[np.ndarray, np.ndarray]:
+    spans = list(spans)
+    return np.array([span.start for span in spans]), np.array([span.end for span in spans])
+
+
+def _found(sources: Sequence[str], target: Path | None) -> Found:
+    paths = [path for source in sources for path in _paths(source)]
+    folders = [walk(path) for path in paths if path.is_dir() and kind_of(path) is None]
+    named = [path for path in paths if not path.is_dir() or kind_of(path) is not None]
+    found = Found(
+        rasters=tuple(sorted({*_of_kind(named, None, "raster"), *(path for each in folders for path in each.rasters)})),
+        netcdf=(*_of_kind(named, "netcdf"), *(path for each in folders for path in each.netcdf)),
+        zarr=tuple(
+            path
+            for path in (*_of_kind(named, "zarr"), *(path for each in folders for path in each.zarr))
+            if target is None or path != target.absolute()
+        ),
+    )
+    if not (found.rasters or found.netcdf or found.zarr):
+        raise UnsupportedSource(f"{', '.join(sources[:3])}: there is no raster, NetCDF or Zarr in it")
+    return found
+
+
+def _of_kind(paths: Iterable[Path], *kinds: Kind | None) -> Iterator[Path]:
+    """What is named is taken for a raster whatever it is called, unless it is something else."""
+    return (path for path in paths if kind_of(path) in kinds)
+
+
+def _paths(source: str) -> list[Path]:
+    path = Path(source).absolute()
+    if path.exists():
+        return [path]
+    found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 -- pathlib cannot glob from an absolute pattern
+    if not found:
+        raise UnsupportedSource(f"{source} does not exist and matches no file")
+    return [Path(each) for each in found]
+
+
+def _inputs(specs: Sequence[SourceSpec], readers: Sequence[Reader], variable: str | None) -> Inputs:
+    variables = _with_common_encodings(_variables(readers[0], variable), readers)
+    domains = [_times(reader, variables) for reader in readers]
+    if any(domain.is_climatology != domains[0].is_climatology for domain in domains):
+        raise UnsupportedSource("some of the sources are climatologies, others are not; name those of one kind")
+    times = join_times(domains)
+    origins = tuple(Origin(*each) for each in times.slices)
+    return Inputs(
+        specs=tuple(specs),
+        variables=variables,
+        times=times.domain,
+        origins=origins,
+        states=tuple(_state(readers[origin.source], variables, origin.index) for origin in origins),
+        files={origin: _files(readers[origin.source], variables, origin.index) for origin in origins},
+        notes=_notes(readers, times),
+        about=_about(readers[0].info),
+    )
+
+
+def _notes(readers: Sequence[Reader], times: JoinedTimes) -> tuple[str, ...]:
+    """What the sources tell, and which of their times are left out."""
+    notes = [f"{finding.place}: {finding.message}" for reader in readers for finding in reader.info.findings]
+    place = dict(zip(times.slices, times.domain.starts, strict=True))
+    notes += [f"{format_instant(place[kept])} is there twice; the first is taken" for _dropped, kept in times.repeated]
+    if times.unlike is not None:
+        notes.append(
+            "the bounds of some times are shorter than a day or do not hold their coordinate; all times go by their "
+            "coordinates, not by the starts of their bounds"
+        )
+    return tuple(dict.fromkeys(notes))
+
+
+def _files(reader: Reader, variables: Mapping[str, VariableInfo], index: int) -> tuple[Path, ...]:
+    if not isinstance(reader, RasterStack):
+        return ()
+    return tuple(Path(reader.path(name, index)) for name in variables)
+
+
+def _about(info: SourceInfo) -> dict[str, str]:
+    said = {"title": info.title, "attribution": info.attribution, "license": info.license}
+    return {name: text for name, text in said.items() if text}
+
+
+def _variables(reader: Reader, wanted: str | None) -> dict[str, VariableInfo]:
+    held = dict(reader.info.variables)
+    if wanted is not None:
+        if wanted not in held:
+            left_out = next(
+                (f"{each.place}: {each.message}" for each in reader.info.findings if each.place == wanted), ""
+            )
+            reason = left_out or f"there is no variable {wanted} in it; there are {', '.join(held)}"
+            raise UnsupportedSource(reason)
+        held = {wanted: held[wanted]}
+    if any(as_id(name) != name for name in held):
+        odd = next(name for name in held if as_id(name) != name)
+        raise UnsupportedSource(f"the variable's name {odd!r} cannot be an id; rename it, or name another: --variable")
+    first = next(iter(held.values()))
+    for name, info in held.items():
+        if not _same_grid(info.grid, first.grid) or not np.array_equal(info.times.starts, first.times.starts):
+            raise UnsupportedSource(f"{name} has another grid or other times than {first.name}; name one: --variable")
+    return held
+
+
+def _with_common_encodings(variables: Mapping[str, VariableInfo], readers: Sequence[Reader]) -> dict[str, VariableInfo]:
+    """The variables of the first source in encodings that hold the values of all sources.
+
+    Raises:
+        UnsupportedSource: The sources differ in units, or in what their classes or bands are.
+    """
+    found = dict(variables)
+    for name, info in variables.items():
+        others = [reader.info.variables[name] for reader in readers[1:] if name in reader.info.variables]
+        moved = {each.title for each in variables.values()} - {info.title, None}
+        if any(other.title in moved for other in others):
+            raise UnsupportedSource(f"the sources differ in the order of their bands; name one at a time, for {name}")
+        scales = {(each.encoding.scale, each.encoding.offset) for each in (info, *others)}
+        if info.is_categorical and len(scales) > 1:
+            raise UnsupportedSource(f"the sources differ in the scale of {name}, which has classes")
+        found[name] = replace(info, encoding=common_encoding([info.encoding, *(each.encoding for each in others)]))
+    return found
+
+
+def _times(reader: Reader, variables: Mapping[str, VariableInfo]) -> TimeDomain:
+    """The times of a source that is like the first one."""
+    for name, like in variables.items():
+        info = reader.info.variables.get(name)
+        if info is None or not _same_grid(info.grid, like.grid):
+            raise UnsupportedSource(f"the sources differ in the grid of {name}, or one has none")
+    times = reader.info.variables[next(iter(variables))].times
+    if not len(times):
+        raise UnsupportedSource("its files tell no times; say --time-pattern with a group (?P<time>…)")
+    return times
+
+
+def _same_grid(grid: NativeGrid, other: NativeGrid) -> bool:
+    tolerance = grid.resolution * 1e-4
+    near = all(abs(a - b) <= tolerance for a, b in zip(grid.transform, other.transform, strict=True))
+    return (grid.width, grid.height, grid.crs) == (other.width, other.height, other.crs) and near
+
+
+def _state(reader: Reader, variables: Mapping[str, VariableInfo], index: int) -> tuple[int, ...]:
+    return tuple(state_number(reader.revision(name, index)) for name in variables)

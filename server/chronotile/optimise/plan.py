@@ -1,0 +1,289 @@
+"""Which arrays a serving cube has, how they lie in files, and what is said of them."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from chronotile.model.grid import NativeGrid
+from chronotile.model.raster import Encoding
+from chronotile.model.source import VariableInfo
+from chronotile.model.time.cf import BoundsForm
+from chronotile.model.time.instants import TimeDomain
+from chronotile.optimise.arrays import ArraySpec, fill_attribute
+from chronotile.optimise.conversion import Conversion
+from chronotile.optimise.geozarr import (
+    Attributes,
+    grid_mapping_attributes,
+    group_attributes,
+    multiscale_attributes,
+)
+from chronotile.readers.zarr.commit import SERIES, Commit
+
+CHUNK_PX = 512
+SERIES_CHUNK_PX = 16
+SERIES_FILE_PX = 512
+FILE_PX = 4096
+"""The most native rows, and columns, in a file of the map layout."""
+
+COARSEST_PX = 256
+"""Overviews are made until the whole grid is no larger than this."""
+
+TIME_CHUNK = 16_384
+"""Times in a file of a coordinate along time: one file for 44 years of days, whatever their number."""
+
+GRID_MAPPING = "spatial_ref"
+
+CLASS_OVERVIEWS = "area: mode"
+"""What overviews of classes hold, as `cell_methods` says it (CF §7.3, Appendix E)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedVariable:
+    """One variable of the cube."""
+
+    info: VariableInfo
+    """As the source has it."""
+    conversion: Conversion
+
+    @property
+    def encoding(self) -> Encoding:
+        """The cube's."""
+        return self.conversion.target
+
+    @property
+    def fill(self) -> float:
+        """The number of cells that are not written yet."""
+        return 0.0 if self.encoding.nodata is None else self.encoding.nodata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CubePlan:
+    """A serving cube as it is to be."""
+
+    grid: NativeGrid
+    variables: Mapping[str, PlannedVariable]
+    shape: Commit
+    """Block, region, levels and layouts."""
+    time_unit: str
+    """`seconds` or `nanoseconds`."""
+    bounds: BoundsForm
+    about: Mapping[str, str] = field(default_factory=dict)
+    """Title, attribution and licence."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups that hold the variables, the native level of the map layout first."""
+        levels = tuple(map(str, range(self.shape.levels))) if self.shape.has_map else ()
+        return (*levels, SERIES) if self.shape.has_series else levels
+
+    @property
+    def series_files(self) -> tuple[int, int]:
+        """Rows and columns of files of the series layout."""
+        _, height, width = self.array(SERIES, next(iter(self.variables))).file
+        return -(-self.grid.height // height), -(-self.grid.width // width)
+
+    def grid_of(self, group: str) -> NativeGrid:
+        """Return the grid of a group's pixels."""
+        return self.grid if group == SERIES else self.grid.coarser(2 ** int(group))
+
+    def array(self, group: str, variable: str) -> ArraySpec:
+        """Return the array of a variable in a group."""
+        planned, grid = self.variables[variable], self.grid_of(group)
+        chunk, file = _series_shape(grid, self.shape.block) if group == SERIES else self._map_shape(grid, int(group))
+        is_mode = planned.info.is_categorical and group not in {"0", SERIES}
+        return ArraySpec(
+            dims=("time", "y", "x"),
+            shape=(0, grid.height, grid.width),
+            dtype=planned.encoding.dtype,
+            file=file,
+            chunk=chunk,
+            fill=planned.fill,
+            attributes=_variable_attributes(planned) | ({"cell_methods": CLASS_OVERVIEWS} if is_mode else {}),
+        )
+
+    def coordinates(self, group: str) -> Iterator[tuple[str, ArraySpec, np.ndarray]]:
+        """Yield the coordinates that do not change: name, array, numbers."""
+        grid = self.grid_of(group)
+        mapping = ArraySpec(dims=(), shape=(), dtype="int64", file=(), fill=0, attributes=grid_mapping_attributes(grid))
+        yield GRID_MAPPING, mapping, np.zeros((), dtype=np.int64)
+        # Rotated cells have no coordinates along one axis, and a single cell does not tell its width by its centre:
+        # there the transform of the grid mapping stands alone.
+        if grid.transform.b or grid.transform.d or min(grid.width, grid.height) < 2:
+            return
+        x, _ = grid.points_at(np.arange(grid.width) + 0.5, np.zeros(grid.width))
+        _, y = grid.points_at(np.zeros(grid.height), np.arange(grid.height) + 0.5)
+        for name, centres in (("y", y), ("x", x)):
+            attributes = _axis_attributes(name, grid)
+            yield (
+                name,
+                ArraySpec(
+                    dims=(name,),
+                    shape=centres.shape,
+                    dtype="float64",
+                    file=centres.shape,
+                    fill=0,
+                    attributes=attributes,
+                ),
+                np.asarray(centres, dtype=np.float64),
+            )
+
+    def time_arrays(self) -> dict[str, ArraySpec]:
+        """Return the coordinates along time of every group."""
+        attributes: Attributes = {
+            "standard_name": "time",
+            "axis": "T",
+            "units": f"{self.time_unit} since 1970-01-01T00:00:00Z",
+            "calendar": "proleptic_gregorian",
+            **self.bounds.attributes,
+        }
+        if self.bounds.name is None:
+            return {"time": _along_time("int64", attributes)}
+        bounds = _along_time("int64", {})
+        return {
+            "time": _along_time("int64", attributes),
+            self.bounds.name: replace(bounds, dims=("time", "bnds"), shape=(0, 2), file=(TIME_CHUNK, 2)),
+        }
+
+    def source_states(self) -> ArraySpec:
+        """Return the array (time, variable) that tells from which state of its source each date was made."""
+        states = _along_time("uint64", {"variables": list(self.variables)})
+        count = len(self.variables)
+        return replace(states, dims=("time", "variable"), shape=(0, count), file=(TIME_CHUNK, count))
+
+    def root_attributes(self) -> Attributes:
+        """Return what is said of the whole cube, but for the commit."""
+        common: Attributes = {"Conventions": "CF-1.11", **self.about}
+        if not self.shape.has_map:
+            return common
+        resampling = "mode" if all(each.info.is_categorical for each in self.variables.values()) else "average"
+        return common | multiscale_attributes(self.grid, self.shape.levels, resampling=resampling)
+
+    def attributes_of(self, group: str) -> Attributes:
+        """Return what is said of a group."""
+        return {"Conventions": "CF-1.11", **self.about, **group_attributes(self.grid_of(group))}
+
+    def file_px(self, level: int) -> int:
+        """Return the rows, and columns, of a file of a level: of regions as long as they fill a chunk."""
+        region = self.shape.region_px >> level
+        return region if region >= CHUNK_PX else FILE_PX
+
+    def is_regional(self, level: int) -> bool:
+        """Whether the files of a level lie each in one region."""
+        return self.shape.region_px >> level >= CHUNK_PX
+
+    def _map_shape(self, grid: NativeGrid, level: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        sides = [_chunk_and_file(length, CHUNK_PX, self.file_px(level)) for length in (grid.height, grid.width)]
+        return (1, *(chunk for chunk, _file in sides)), (1, *(file for _chunk, file in sides))
+
+
+def _series_shape(grid: NativeGrid, block: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    sides = [_chunk_and_file(length, SERIES_CHUNK_PX, SERIES_FILE_PX) for length in (grid.height, grid.width)]
+    return (block, *(chunk for chunk, _file in sides)), (block, *(file for _chunk, file in sides))
+
+
+def _chunk_and_file(length: int, chunk: int, file: int) -> tuple[int, int]:
+    """The side of a chunk, and of a file, no longer than the grid needs."""
+    side = min(chunk, length)
+    return side, min(-(-length // side) * side, file)
+
+
+def level_count(grid: NativeGrid) -> int:
+    """Return how many levels there are, the native one included."""
+    longest, levels = max(grid.width, grid.height), 1
+    while longest > COARSEST_PX:
+        longest, levels = -(-longest // 2), levels + 1
+    return levels
+
+
+def time_unit(times: TimeDomain) -> str:
+    """Return the unit in which times are whole numbers, and their bounds if these are not the spans."""
+    bounds = times.starts if times.bounds is None else times.bounds.ravel()
+    nanoseconds = np.concatenate([times.starts, bounds]).astype("datetime64[ns]").astype(np.int64)
+    return "nanoseconds" if (nanoseconds % 1_000_000_000).any() else "seconds"
+
+
+def _along_time(dtype: str, attributes: Attributes) -> ArraySpec:
+    return ArraySpec(dims=("time",), shape=(0,), dtype=dtype, file=(TIME_CHUNK,), fill=0, attributes=attributes)
+
+
+def _axis_attributes(name: str, grid: NativeGrid) -> Attributes:
+    if grid.crs.is_geographic:
+        standard, unit = ("longitude", "degrees_east") if name == "x" else ("latitude", "degrees_north")
+    else:
+        axes = grid.crs.definition.axis_info
+        standard, unit = f"projection_{name}_coordinate", axes[0].unit_name if axes else "metre"
+    return {"standard_name": standard, "axis": name.upper(), "units": unit}
+
+
+def _variable_attributes(variable: PlannedVariable) -> Attributes:
+    """CF attributes; without scale and offset flags are classes, as every reader of CF has it."""
+    info, encoding = variable.info, variable.encoding
+    attributes: Attributes = {
+        "units": encoding.units,
+        "grid_mapping": GRID_MAPPING,
+        "coordinates": GRID_MAPPING,
+    }
+    attributes |= {"long_name": info.title} if info.title else {}
+    attributes |= {"standard_name": info.standard_name} if info.standard_name else {}
+    if encoding.nodata is not None:
+        attributes["_FillValue"] = fill_attribute(encoding.nodata, encoding.dtype)
+    if info.is_categorical:
+        return attributes | _class_attributes(info)
+    attributes |= {"scale_factor": encoding.scale, "add_offset": encoding.offset}
+    attributes |= _range_attributes(encoding)
+    if encoding.flags:
+        attributes["flag_values"] = [number for number, _name in encoding.flags]
+        attributes["flag_meanings"] = " ".join(name for _number, name in encoding.flags)
+    return attributes
+
+
+def _class_attributes(info: VariableInfo) -> Attributes:
+    colours = [f"#{each.colour.red:02x}{each.colour.green:02x}{each.colour.blue:02x}" for each in info.classes]
+    if not info.classes:
+        return {}
+    return {
+        "flag_values": [int(each.value) for each in info.classes],
+        "flag_meanings": " ".join("_".join(each.label.split()) for each in info.classes),
+        "flag_colors": " ".join(colours),
+    }
+
+
+def _range_attributes(encoding: Encoding) -> Attributes:
+    """CF has the valid range in stored numbers, of the type that they have."""
+    if encoding.valid_range is None:
+        return {}
+    low, high = encoding.valid_range
+    is_float = np.dtype(encoding.dtype).kind == "f"
+    attributes: Attributes = {} if np.isinf(low) else {"valid_min": low if is_float else math.ceil(low)}
+    return attributes if np.isinf(high) else attributes | {"valid_max": high if is_float else math.floor(high)}
+
+
+def written_encoding(node: Mapping[str, Any]) -> Encoding:
+    """Return the encoding that the document of an array of a cube tells."""
+    attributes = node["attributes"]
+    low, high = attributes.get("valid_min"), attributes.get("valid_max")
+    is_packed = "scale_factor" in attributes  # else flags are classes
+    names = str(attributes.get("flag_meanings", "")).split() if is_packed else []
+    return Encoding(
+        dtype=node["data_type"],
+        scale=attributes.get("scale_factor", 1.0),
+        offset=attributes.get("add_offset", 0.0),
+        nodata=float(node["fill_value"]) if "_FillValue" in attributes else None,
+        valid_range=None if low is None and high is None else _range_of(low, high),
+        flags=tuple(zip(attributes.get("flag_values", []), names, strict=False)),
+        units=attributes["units"],
+    )
+
+
+def is_written_as(info: VariableInfo, encoding: Encoding, there: Encoding) -> bool:
+    """Return whether numbers of an encoding are written as those that are there."""
+    planned = PlannedVariable(info=info, conversion=Conversion(source=encoding, target=encoding))
+    document = {"attributes": _variable_attributes(planned), "data_type": encoding.dtype, "fill_value": planned.fill}
+    return written_encoding(document) == there
+
+
+def _range_of(low: float | None, high: float | None) -> tuple[float, float]:
+    return float(-math.inf if low is None else low), float(math.inf if high is None else high)

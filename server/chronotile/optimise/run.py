@@ -1,0 +1,394 @@
+"""`chronotile optimise`: raster stacks, NetCDF and Zarr to a serving cube (DESIGN 2.5)."""
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from chronotile.durable_files import Disk, forget, sole_writer
+from chronotile.errors import UnsupportedSource, WriteFailed
+from chronotile.machine import this_machine
+from chronotile.model.time.cf import CLIMATOLOGY_BOUNDS, PERIOD_BOUNDS, TIME_KIND, are_periods, bounds_form
+from chronotile.model.time.instants import DAY
+from chronotile.optimise.arrays import JsonObject
+from chronotile.optimise.changes import Changes, changes_of
+from chronotile.optimise.classes import as_written, with_classes
+from chronotile.optimise.conversion import conversion_of_files
+from chronotile.optimise.differences import differing
+from chronotile.optimise.existing import conversion_for, names_in_cube, require_layout, told_of_rounding
+from chronotile.optimise.inputs import Inputs, find_inputs
+from chronotile.optimise.journal import FOLDER, Journal, Written
+from chronotile.optimise.layouts import has_good_map
+from chronotile.optimise.memory import Budget, budget_of, region_for
+from chronotile.optimise.options import Options, Report
+from chronotile.optimise.plan import CubePlan, PlannedVariable, level_count, time_unit
+from chronotile.optimise.runners import DaskRunner, LocalRunner, Runner
+from chronotile.optimise.store import CubeFolder, History, no_history, require_same
+from chronotile.optimise.tasks import Job, MapTask, SeriesTask, Task, TaskDate, task_name
+from chronotile.optimise.verify import require_apart, verify
+from chronotile.readers.zarr.commit import SERIES, Commit, commit_of
+
+Progress = Callable[[str, float], None]
+
+
+def optimise(
+    sources: Sequence[str],
+    target: Path,
+    options: Options,
+    *,
+    disk: Disk | None = None,
+    progress: Progress = lambda _what, _share: None,
+) -> Report:
+    """Bring a serving cube up to what its sources have: write it, or add what is new and replaced.
+
+    Raises:
+        UnsupportedSource: The sources cannot be made one cube, or not the one that is there.
+        SourceUnavailable: A source cannot be read.
+        WriteFailed: The disk is full or fails; what was visible before still is.
+    """
+    disk = disk or Disk()
+    inputs = find_inputs(
+        sources,
+        variable=options.variable,
+        select=options.select,
+        time_pattern=options.time_pattern,
+        target=target,
+    )
+    if options.verify:
+        require_apart(inputs)
+    with _saying_what_failed(target):
+        _require_free(target)
+        disk.make_folder(target)
+        with sole_writer(target), _runner(options, disk) as runner:
+            run = _prepare(inputs, target, options, runner=runner, disk=disk)
+            run.bring_up_to_date(progress)
+            if options.verify:
+                run.verify(progress)
+            run.end()
+    return run.report
+
+
+@contextmanager
+def _saying_what_failed(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WriteFailed(
+            f"{target.name} could not be written: {error.strerror or error}; what was visible before still is, "
+            "and --resume goes on from here"
+        ) from error
+
+
+def _require_free(target: Path) -> None:
+    if target.is_dir() and not (target / "zarr.json").exists() and not (target / FOLDER).exists():
+        if any(target.iterdir()):
+            raise UnsupportedSource(f"{target.name} is a folder with other things in it; name a new one")
+    elif target.exists() and not target.is_dir():
+        raise UnsupportedSource(f"{target.name} is a file; name a folder that ends in .zarr")
+
+
+def _runner(options: Options, disk: Disk) -> Runner:
+    if options.dask is not None:
+        return DaskRunner(options.dask)
+    return LocalRunner(options.threads or this_machine().cores, disk)
+
+
+def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, disk: Disk) -> "_Run":
+    folder, journal = CubeFolder(target, disk), Journal(target / FOLDER, disk)
+    if journal.is_there and not options.resume:
+        raise UnsupportedSource(f"an earlier run on {target.name} was interrupted; say --resume to go on with it")
+    document = folder.root_document()
+    commit = None if document is None else commit_of(document["attributes"])
+    shape = journal.begun(_new_shape(inputs, options, runner.threads) if commit is None else commit)
+    require_layout(shape, options)
+    names = names_in_cube(inputs, document)
+    inputs = inputs.in_order(list(names))
+    plan = _plan(inputs, shape, options, document, names=names)
+    budget = budget_of(plan, options.memory_bytes, runner.threads)
+    journal.begin(shape)  # all that can be refused is by now
+    if document is None or commit is None:
+        folder.create(plan)
+        commit, history = shape, no_history(len(plan.variables))
+    else:
+        require_same(document, plan, target.name)
+        history = folder.history(plan, commit)
+    return _Run(
+        inputs=inputs,
+        folder=folder,
+        journal=journal,
+        plan=plan,
+        commit=commit,
+        history=history,
+        runner=runner,
+        budget=budget,
+        report=Report(notes=(*inputs.notes, *told_of_rounding(plan))),
+    )
+
+
+def _new_shape(inputs: Inputs, options: Options, threads: int) -> Commit:
+    layout = options.layout or ("series" if has_good_map(inputs) else "both")
+    encodings = [conversion_of_files(info.encoding, options.packing).target for info in inputs.variables.values()]
+    itemsize = max(np.dtype(encoding.dtype).itemsize for encoding in encodings)
+    return Commit(
+        id=uuid.uuid4().hex,
+        block=options.block,
+        region_px=region_for(inputs.grid, itemsize, options.memory_bytes, threads),
+        has_map=layout != "series",
+        has_series=layout != "map",
+        levels=level_count(inputs.grid) if layout != "series" else 0,
+    )
+
+
+def _plan(
+    inputs: Inputs,
+    shape: Commit,
+    options: Options,
+    document: JsonObject | None,
+    *,
+    names: Mapping[str, str],
+) -> CubePlan:
+    nodes = {} if document is None else document["consolidated_metadata"]["metadata"]
+    variables = {
+        names[name]: PlannedVariable(
+            info=as_written(info, nodes.get(f"1/{names[name]}"), is_told=name in options.classes),
+            conversion=conversion_for(info, options, nodes.get(f"{'0' if shape.has_map else SERIES}/{names[name]}")),
+        )
+        for name, info in with_classes(inputs.variables, options.classes, options.packing).items()
+    }
+    group = "0" if shape.has_map else SERIES
+    bounds = bounds_form(inputs.times, are_periods=are_periods(inputs.times))
+    there = next((name for name in (PERIOD_BOUNDS, CLIMATOLOGY_BOUNDS) if f"{group}/{name}" in nodes), None)
+    if document is not None and bounds.name != there:
+        raise UnsupportedSource(
+            "periods, exact instants and climatologies cannot be in one cube; the one that is there has another"
+        )
+    along_time = nodes[f"{group}/time"]["attributes"] if nodes else {}
+    if document is not None and along_time.get(TIME_KIND) != bounds.attributes.get(TIME_KIND):
+        raise UnsupportedSource(
+            "the times of the cube that is there are named in another way than those of the source: periods that "
+            "overlap go by their coordinates, others by their starts; name all files, or write another cube"
+        )
+    unit = along_time["units"].split()[0] if nodes else time_unit(inputs.times)
+    return CubePlan(
+        grid=inputs.grid, variables=variables, shape=shape, time_unit=unit, bounds=bounds, about=inputs.about
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """A run under way, and the state that it made visible last."""
+
+    inputs: Inputs
+    folder: CubeFolder
+    journal: Journal
+    plan: CubePlan
+    commit: Commit
+    history: History
+    runner: Runner
+    budget: Budget
+    report: Report
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def bring_up_to_date(self, progress: Progress) -> None:
+        """Write what the sources have and the cube has not."""
+        started = time.monotonic()
+        if self.commit.overlay:
+            self._settle_overlay()
+        changes = changes_of(self.inputs, self.history)
+        self._require_periods(changes)
+        watch = _Watch(progress, len(changes.new) * self._layouts(), self._date_bytes())
+        self._append(changes, watch)
+        self._replace(changes)
+        self.report.late = changes.late
+        self.report.native_bytes = (self.report.added + self.report.replaced) * self._date_bytes()
+        self.report.seconds = time.monotonic() - started
+
+    def verify(self, progress: Progress) -> None:
+        """Read the sources again by themselves, and compare every value of their dates with the cube's.
+
+        Raises:
+            UnsupportedSource: Some differ.
+        """
+        known = {start: position for position, start in enumerate(self.history.starts.tolist())}
+        starts = self.inputs.times.starts.astype("datetime64[ns]").tolist()
+        dates = [
+            TaskDate(position=known[start], origin=origin, state=state)
+            for start, origin, state in zip(starts, self.inputs.origins, self.inputs.states, strict=True)
+        ]
+        total = len(dates) * self._strips()
+        self.report.verified = verify(
+            self._job(), self.inputs, dates, progress=lambda done: progress("comparing", min(1.0, done / total))
+        )
+
+    def end(self) -> None:
+        """Leave nothing of the run behind, nor of those before it that were interrupted."""
+        self.folder.drop_overlay()
+        self.journal.end()
+
+    def _append(self, changes: Changes, watch: "_Watch") -> None:
+        """Add new dates, as many at a time as fill a block, and make each such round visible."""
+        done = 0
+        while done < len(changes.new):
+            room = self.commit.block - self.commit.times % self.commit.block
+            dates = changes.new[done : done + room]
+            files = list(self._do(self._map_tasks(dates), self._job(len(dates)), watch))
+            files += self._do(self._series_tasks(dates), self._job(len(dates)), watch)
+            since = len(self.history)
+            self.history = self.history.extended(changes.times.part(done, done + len(dates)))
+            self._publish(replace(self.commit, times=len(self.history)), since=since)
+            forget(files)
+            self._forget_sources(dates)
+            done += len(dates)
+            self.report.added += len(dates)
+
+    def _forget_sources(self, dates: Sequence[TaskDate]) -> None:
+        """Files that go on being served beside a cube of series alone are left where they are."""
+        if self.plan.shape.has_map:
+            forget(path for date in dates for path in self.inputs.files[date.origin])
+
+    def _replace(self, changes: Changes) -> None:
+        """Write dates whose pixels are others than those that are there into the overlay, then in their place."""
+        if not changes.suspect:
+            return
+        differences: Counter[int] = Counter()
+        for date, cells in differing(self._job(), changes.suspect):
+            differences[date.position] += cells
+        replaced = tuple(date for date in changes.suspect if differences[date.position])
+        if replaced:
+            self._write_overlay(replaced)
+        positions = [date.position for date in changes.suspect]
+        self.history = self.history.with_states(positions, [date.state for date in changes.suspect])
+        self._settle_overlay(since=min(positions))
+        self.report.replaced = len(replaced)
+
+    def _write_overlay(self, dates: tuple[TaskDate, ...]) -> None:
+        watch = _Watch(lambda _what, _share: None, 1, 0)
+        positions = tuple(date.position for date in dates)
+        job = replace(self._job(), overlay=frozenset(positions))
+        list(self._do(self._map_tasks(dates, in_overlay=True), job, watch))
+        list(self._do(self._series_tasks(dates, in_overlay=True), job, watch))
+        self.folder.describe_overlay(self.plan, self.commit.times)
+        revision = self.commit.revision + 1
+        changed = {**self.commit.changed, **dict.fromkeys(positions, revision)}
+        self._publish(replace(self.commit, changed=changed, overlay=positions), since=len(self.history))
+
+    def _settle_overlay(self, since: int | None = None) -> None:
+        """Let the overlay take its place; an interrupted run may have left one."""
+        if self.commit.overlay:
+            self.folder.take_overlay(self.commit)
+        self._publish(replace(self.commit, overlay=()), since=len(self.history) if since is None else since)
+        self.folder.drop_overlay()
+
+    def _publish(self, commit: Commit, *, since: int) -> None:
+        self.commit = replace(commit, revision=self.commit.revision + 1)
+        self.folder.publish(self.plan, self.commit, self.history, since=since)
+        if not self.commit.overlay:
+            self.journal.forget_tasks()
+
+    def _do(self, tasks: Iterator[Task], job: Job, watch: "_Watch") -> Iterator[Path]:
+        """Do the tasks that are not done yet; yield the files written."""
+        done = self.journal.done()
+        named = {task_name(task, self.plan): task for task in tasks}
+        for name in named.keys() & done.keys():
+            self._count(named.pop(name), done[name], watch)
+        for task, result in self.runner.run(job, named.values(), threads=self.budget.threads):
+            written = Written(result.bytes, len(result.files))
+            self.journal.add(task_name(task, self.plan), written)
+            self._count(task, written, watch)
+            yield from result.files
+
+    def _count(self, task: Task, written: Written, watch: "_Watch") -> None:
+        self.report.files += written.files
+        self.report.written_bytes += written.bytes
+        watch.count(self._share(task))
+
+    def _map_tasks(self, dates: Sequence[TaskDate], *, in_overlay: bool = False) -> Iterator[Task]:
+        if not self.plan.shape.has_map:
+            return
+        step = self.budget.dates if self._reads_ahead else 1
+        for start in range(0, len(dates), step):
+            for variable in self.plan.variables:
+                yield MapTask(variable=variable, dates=tuple(dates[start : start + step]), in_overlay=in_overlay)
+
+    def _series_tasks(self, dates: Sequence[TaskDate], *, in_overlay: bool = False) -> Iterator[Task]:
+        if not self.plan.shape.has_series:
+            return
+        length = self.plan.shape.block
+        after = max(len(self.history), dates[-1].position + 1)
+        step = 1 if self.plan.shape.has_map else self.budget.columns
+        rows, columns = self.plan.series_files
+        for block in sorted({date.position // length for date in dates}):
+            members = tuple(date for date in dates if date.position // length == block)
+            for variable, row, column in product(self.plan.variables, range(rows), range(0, columns, step)):
+                yield SeriesTask(
+                    variable=variable,
+                    block=block,
+                    row=row,
+                    columns=(column, min(column + step, columns)),
+                    count=min(length, after - block * length),
+                    dates=members,
+                    in_overlay=in_overlay,
+                )
+
+    def _job(self, new: int = 0) -> Job:
+        return Job(
+            run=self.run_id,
+            folder=self.folder.path.absolute(),
+            plan=self.plan,
+            specs=self.inputs.specs,
+            stored_times=len(self.history) + new,
+            reads_ahead=self._reads_ahead,
+        )
+
+    @property
+    def _reads_ahead(self) -> bool:
+        return any(spec.kind != "cog" or spec.times is not None for spec in self.inputs.specs)
+
+    def _share(self, task: Task) -> float:
+        """How many dates in one layout a task is."""
+        if isinstance(task, MapTask):
+            return len(task.dates) / len(self.plan.variables)
+        rows, columns = self.plan.series_files
+        return len(task.dates) * (task.columns[1] - task.columns[0]) / (rows * columns * len(self.plan.variables))
+
+    def _layouts(self) -> int:
+        return int(self.plan.shape.has_map) + int(self.plan.shape.has_series)
+
+    def _date_bytes(self) -> int:
+        """The numbers of a date, unpacked."""
+        cells = self.plan.grid.width * self.plan.grid.height
+        return sum(cells * np.dtype(each.encoding.dtype).itemsize for each in self.plan.variables.values())
+
+    def _strips(self) -> int:
+        rows, columns = -(-self.plan.grid.height // 512), -(-self.plan.grid.width // 512)
+        return rows * columns * len(self.plan.variables)
+
+    def _require_periods(self, changes: Changes) -> None:
+        lengths = changes.times.bounds[:, 1] - changes.times.bounds[:, 0]
+        if self.plan.bounds.name is not None and bool(np.any(lengths < DAY)):
+            raise UnsupportedSource("some of its times are exact instants, those that are there are periods")
+
+
+class _Watch:
+    """Says how far a run is, and how fast."""
+
+    def __init__(self, progress: Progress, total: float, unit_bytes: int) -> None:
+        self._progress = progress
+        self._total = max(total, 1)
+        self._unit_bytes = unit_bytes
+        self._done = 0.0
+        self._started = time.monotonic()
+
+    def count(self, units: float) -> None:
+        """Add what was done: dates in one layout."""
+        self._done += units
+        seconds = max(time.monotonic() - self._started, 1e-9)
+        rate = self._done * self._unit_bytes / 1e6 / seconds
+        left = seconds * (self._total - self._done) / max(self._done, 1e-9)
+        self._progress(f"{rate:.0f} MB/s, {left:.0f} s left", min(1.0, self._done / self._total))

@@ -1,0 +1,246 @@
+"""The serving cube on disk: its documents and coordinates, and the commit by which a state becomes visible."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.durable_files import PARTIAL, Disk
+from chronotile.errors import UnsupportedSource
+from chronotile.model.time.instants import InstantArray
+from chronotile.optimise.arrays import SEPARATOR, ArraySpec, JsonObject, as_json, group_document
+from chronotile.optimise.plan import TIME_CHUNK, CubePlan
+from chronotile.readers.hrefs import base_name
+from chronotile.readers.zarr.arrays import load_array
+from chronotile.readers.zarr.commit import ATTRIBUTE, OVERLAY, SERIES, SOURCES, Commit, commit_of
+from chronotile.readers.zarr.metadata import read_group
+
+DOCUMENT = "zarr.json"
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is known of each position along the stored time dimension; all (position, …)."""
+
+    starts: InstantArray
+    bounds: InstantArray
+    """(position, 2): start and end of the period that the values are of."""
+    states: NDArray[np.uint64]
+    """(position, variable)."""
+
+    def __len__(self) -> int:
+        """The number of positions."""
+        return int(self.starts.size)
+
+    def extended(self, other: "History") -> "History":
+        """Return this with further positions."""
+        return History(
+            np.concatenate([self.starts, other.starts]),
+            np.concatenate([self.bounds, other.bounds]),
+            np.concatenate([self.states, other.states]),
+        )
+
+    def part(self, start: int, stop: int) -> "History":
+        """Return some of the positions."""
+        return History(self.starts[start:stop], self.bounds[start:stop], self.states[start:stop])
+
+    def with_states(self, positions: list[int], states: list[tuple[int, ...]]) -> "History":
+        """Return this with other states at some positions."""
+        changed = self.states.copy()
+        changed[positions] = np.array(states, dtype=np.uint64)
+        return replace(self, states=changed)
+
+
+def no_history(variables: int) -> History:
+    """Return the history of a cube that is empty."""
+    nothing = np.array([], dtype="datetime64[ns]")
+    return History(nothing, nothing.reshape(0, 2), np.zeros((0, variables), dtype=np.uint64))
+
+
+@dataclass(frozen=True, slots=True)
+class CubeFolder:
+    """The folder of a cube, written through `disk`."""
+
+    path: Path
+    disk: Disk
+
+    def root_document(self) -> JsonObject | None:
+        """Return the root's document, or `None` where nothing was committed yet.
+
+        Raises:
+            UnsupportedSource: What is there is no serving cube.
+        """
+        file = self.path / DOCUMENT
+        if not file.exists():
+            return None
+        document = json.loads(file.read_bytes())
+        if commit_of(document.get("attributes") or {}) is None:
+            raise UnsupportedSource(f"{self.path.name} is a Zarr store that optimise did not write; name another")
+        return dict(document)
+
+    def commit(self) -> Commit | None:
+        """Return the commit, if there is one."""
+        document = self.root_document()
+        return None if document is None else commit_of(document["attributes"])
+
+    def history(self, plan: CubePlan, commit: Commit) -> History:
+        """Return what is known of the committed positions."""
+        group = plan.groups[0]
+        root = read_group(str(self.path))
+        nodes = root.groups[group].arrays
+        starts = load_array(str(self.path), nodes["time"])[: commit.times]
+        name = plan.bounds.name
+        bounds = None if name is None else load_array(str(self.path), nodes[name])[: commit.times]
+        states = load_array(str(self.path), root.groups[SOURCES].arrays["state"])[: commit.times]
+        unit = np.timedelta64(1, "s" if plan.time_unit == "seconds" else "ns")
+        begin = (starts * unit).astype("timedelta64[ns]") + np.datetime64(0, "ns")
+        if bounds is None:
+            exact = np.stack([begin, begin + np.timedelta64(1, "ns")], axis=1)
+            return History(begin, exact, states.astype(np.uint64))
+        return History(begin, (bounds * unit).astype("timedelta64[ns]") + np.datetime64(0, "ns"), states)
+
+    def create(self, plan: CubePlan) -> None:
+        """Write what does not change; nothing is visible yet."""
+        for group in plan.groups:
+            for name, spec, numbers in plan.coordinates(group):
+                folder = self.path / group / name
+                self.disk.make_folder(folder)
+                self.disk.put(folder / spec.key(*(0 for _ in spec.file)), spec.encode(numbers))
+                self.disk.put(folder / DOCUMENT, as_json(spec.document(0)))
+                self.disk.settle([folder])
+
+    def publish(self, plan: CubePlan, commit: Commit, history: History, *, since: int) -> None:
+        """Make a state visible, the root's document last.
+
+        Args:
+            plan: The cube.
+            commit: The state.
+            history: All its positions.
+            since: The first position whose time or state is another than was published.
+        """
+        nodes: dict[str, JsonObject] = {}
+        for group in plan.groups:
+            self._put_times(plan, group, history, since)
+            arrays = _arrays(plan, group)
+            documents = {name: spec.document(commit.times) for name, spec in arrays.items()}
+            for name, document in documents.items():
+                self._put_document(self.path / group / name, document)
+            attributes = plan.attributes_of(group)
+            self._put_document(self.path / group, group_document(attributes, documents))
+            nodes[group] = group_document(attributes, {})
+            nodes |= {f"{group}/{name}": document for name, document in documents.items()}
+        nodes |= self._put_states(plan, history, since)
+        attributes = {**plan.root_attributes(), ATTRIBUTE: commit.attribute()}
+        self._put_document(self.path, group_document(attributes, nodes))
+
+    def describe_overlay(self, plan: CubePlan, times: int) -> None:
+        """Make arrays of what was written into the overlay."""
+        for group in plan.groups:
+            for variable in plan.variables:
+                document = plan.array(group, variable).document(times)
+                self._put_document(self.path / OVERLAY / group / variable, document)
+
+    def take_overlay(self, commit: Commit) -> None:
+        """Put the files of the overlay in the places of those they replace; they stay in the overlay as well."""
+        folders = set()
+        for file in self._overlay_files(commit):
+            target = self.path / file.relative_to(self.path / OVERLAY)
+            partial = target.with_name(target.name + PARTIAL)
+            self.disk.remove(partial)
+            try:
+                os.link(file, partial)
+            except OSError:
+                self.disk.put(target, file.read_bytes())
+            else:
+                self.disk.rename(partial, target)
+                self.disk.remove(partial)  # where both are one file already, rename does nothing
+            folders.add(target.parent)
+        self.disk.settle(sorted(folders))
+
+    def drop_overlay(self) -> None:
+        """Remove the overlay, which no reader looks at any more."""
+        shutil.rmtree(self.path / OVERLAY, ignore_errors=True)
+
+    def _overlay_files(self, commit: Commit) -> Iterator[Path]:
+        """Those that the commit names; an interrupted run may have left others."""
+        for group in (self.path / OVERLAY).iterdir():
+            named = commit.overlay_blocks if group.name == SERIES else commit.overlay
+            for file in sorted(group.glob(f"*/c{SEPARATOR}*")):
+                if not file.name.endswith(PARTIAL) and int(file.name.split(SEPARATOR)[1]) in named:
+                    yield file
+
+    def _put_times(self, plan: CubePlan, group: str, history: History, since: int) -> None:
+        for name, spec in plan.time_arrays().items():
+            numbers = _in_units(history.starts if name == "time" else history.bounds, plan.time_unit)
+            self._put_line(self.path / group / name, spec, numbers, since)
+
+    def _put_states(self, plan: CubePlan, history: History, since: int) -> dict[str, JsonObject]:
+        spec = plan.source_states()
+        self._put_line(self.path / SOURCES / "state", spec, history.states, since)
+        document = spec.document(len(history))
+        self._put_document(self.path / SOURCES / "state", document)
+        self._put_document(self.path / SOURCES, group_document({}, {"state": document}))
+        return {SOURCES: group_document({}, {}), f"{SOURCES}/state": document}
+
+    def _put_line(self, folder: Path, spec: ArraySpec, numbers: NDArray[np.generic], since: int) -> None:
+        """Write the files of an array along time from a position on; what they had before stays as it was."""
+        self.disk.make_folder(folder)
+        rest = (0,) * (len(spec.file) - 1)
+        for number in range(since // TIME_CHUNK, -(-len(numbers) // TIME_CHUNK)):
+            part = numbers[number * TIME_CHUNK : (number + 1) * TIME_CHUNK]
+            self.disk.put(folder / spec.key(number, *rest), spec.encode(part))
+        self.disk.settle([folder])
+
+    def _put_document(self, folder: Path, document: JsonObject) -> None:
+        self.disk.make_folder(folder)
+        self.disk.put(folder / DOCUMENT, as_json(document))
+        self.disk.settle([folder])
+
+
+def _arrays(plan: CubePlan, group: str) -> dict[str, ArraySpec]:
+    coordinates = {name: spec for name, spec, _numbers in plan.coordinates(group)}
+    return plan.time_arrays() | coordinates | {name: plan.array(group, name) for name in plan.variables}
+
+
+def _in_units(instants: InstantArray, unit: str) -> NDArray[np.int64]:
+    nanoseconds = instants.astype("datetime64[ns]").astype(np.int64)
+    if unit == "nanoseconds":
+        return nanoseconds
+    seconds, rest = np.divmod(nanoseconds, 1_000_000_000)
+    if rest.any():
+        raise UnsupportedSource("some of its times have fractions of a second, those that are there have none")
+    return seconds
+
+
+def variables_of(document: JsonObject) -> list[str]:
+    """Return the names of a cube's variables, in their order."""
+    return list(document["consolidated_metadata"]["metadata"][f"{SOURCES}/state"]["attributes"]["variables"])
+
+
+def require_same(document: JsonObject, plan: CubePlan, name: str) -> None:
+    """Check that a cube that is there has the arrays that are planned.
+
+    Raises:
+        UnsupportedSource: It has others.
+    """
+    nodes = document["consolidated_metadata"]["metadata"]
+    for group in plan.groups:
+        for variable, spec in _arrays(plan, group).items():
+            there, planned = nodes.get(f"{group}/{variable}"), spec.document(0)
+            if there is None or any(_without_time(there, key) != _without_time(planned, key) for key in _COMPARED):
+                what = variable if variable in plan.variables else "grid or times"
+                raise UnsupportedSource(f"{base_name(name)} has another {what} than the source; name another cube")
+
+
+_COMPARED = ("shape", "data_type", "chunk_grid", "fill_value", "codecs", "dimension_names")
+
+
+def _without_time(document: JsonObject, key: str) -> object:
+    if key != "shape":
+        return document.get(key)
+    return [length for length, dim in zip(document["shape"], document["dimension_names"], strict=True) if dim != "time"]

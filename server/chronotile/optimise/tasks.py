@@ -1,0 +1,353 @@
+"""The work of a run, cut into tasks that may be done in any order, anywhere, and again.
+
+Each writes whole files under their own names, so that doing one twice changes nothing.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorstore as ts
+
+from chronotile.durable_files import Disk
+from chronotile.errors import SourceUnavailable
+from chronotile.model.grid import Window
+from chronotile.model.raster import Numbers
+from chronotile.model.source import SourceSpec
+from chronotile.optimise.arrays import ArraySpec
+from chronotile.optimise.inputs import Origin
+from chronotile.optimise.plan import CubePlan
+from chronotile.readers.hrefs import tensorstore_path
+from chronotile.readers.joined.recoding import recoding_of
+from chronotile.readers.open import open_source
+from chronotile.readers.overviews import Counting, Summary, pasted, summary_of
+from chronotile.readers.reader import Reader
+from chronotile.readers.zarr.commit import OVERLAY, SERIES
+
+SOURCE_WINDOW_PX = 512
+"""Rows and columns read at once of a source that keeps many dates in a chunk."""
+
+
+ReadSource = Callable[[str, Origin, Window], Numbers]
+"""Gives (y, x) numbers of a variable's window at a date, as the cube has them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDate:
+    """One date that a task writes."""
+
+    position: int
+    origin: Origin
+    state: tuple[int, ...]
+    """Of the source, for each variable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapTask:
+    """Dates of a variable in the map layout, with their overviews."""
+
+    variable: str
+    dates: tuple[TaskDate, ...]
+    in_overlay: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesTask:
+    """Files of a block of a variable in the series layout: some columns of files in one row of them."""
+
+    variable: str
+    block: int
+    row: int
+    columns: tuple[int, int]
+    """The first, and the one after the last."""
+    count: int
+    """Positions that the block holds now."""
+    dates: tuple[TaskDate, ...]
+    """Those that are new, or replaced."""
+    in_overlay: bool = False
+
+
+Task = MapTask | SeriesTask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What all tasks of a run share; it may be sent to another machine that sees the same files."""
+
+    run: str
+    """Another for each run."""
+    folder: Path
+    plan: CubePlan
+    specs: tuple[SourceSpec, ...]
+    stored_times: int
+    """Positions whose pixels are in the store, in the overlay or in their place."""
+    overlay: frozenset[int] = frozenset()
+    """Positions that are in the overlay."""
+    reads_ahead: bool = False
+    """Whether the sources keep many dates in a chunk, which are then read together."""
+    read: ReadSource | None = None
+    """Reads what are no `specs`."""
+    is_in_any_order: bool = False
+    """Whether tasks of the series layout read the sources though there are maps, which may not be written yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a task wrote."""
+
+    bytes: int
+    files: tuple[Path, ...]
+
+
+def task_name(task: Task, plan: CubePlan) -> str:
+    """Return a name that no other work has, in this run or another, be it the same with other numbers or overviews."""
+    planned = plan.variables[task.variable]
+    how = (task, planned.conversion, planned.info.is_categorical)
+    return hashlib.blake2b(repr(how).encode(), digest_size=12).hexdigest()
+
+
+def run_task(job: Job, task: Task, disk: Disk) -> Done:
+    """Do a task.
+
+    Raises:
+        SourceUnavailable: A source cannot be read.
+        OSError: A file cannot be written.
+    """
+    writer = _Writer(job, disk, in_overlay=task.in_overlay)
+    if isinstance(task, MapTask):
+        _write_maps(job, task, writer)
+    else:
+        _write_series(job, task, writer)
+    return writer.finish()
+
+
+class _Writer:
+    """Writes files of arrays, and settles their folders in the end."""
+
+    def __init__(self, job: Job, disk: Disk, *, in_overlay: bool) -> None:
+        self._root = job.folder / OVERLAY if in_overlay else job.folder
+        self._disk = disk
+        self._folders: set[Path] = set()
+        self._files: list[Path] = []
+        self._bytes = 0
+
+    def put(self, group: str, variable: str, spec: ArraySpec, *, place: tuple[int, ...], numbers: Numbers) -> None:
+        """Write the file at a place along each dimension."""
+        folder = self._root / group / variable
+        if folder not in self._folders:
+            self._disk.make_folder(folder)
+        data = spec.encode(numbers)
+        self._disk.put(folder / spec.key(*place), data)
+        self._folders.add(folder)
+        self._files.append(folder / spec.key(*place))
+        self._bytes += len(data)
+
+    def finish(self) -> Done:
+        """Make what was written outlast a loss of power."""
+        self._disk.settle(sorted(self._folders))
+        return Done(self._bytes, tuple(self._files))
+
+
+def _write_maps(job: Job, task: MapTask, writer: _Writer) -> None:
+    """Region by region the native level and the overviews that lie in it; then those that reach over all regions."""
+    plan = job.plan
+    drawers = [_Drawer(plan, task.variable, date.position, writer) for date in task.dates]
+    for window in _regions(plan):
+        for drawer, native in zip(drawers, _source_windows(job, task, window), strict=True):
+            drawer.draw_region(native, window)
+    for drawer in drawers:
+        drawer.draw_rest()
+
+
+class _Drawer:
+    """Writes one date of a variable, level by level."""
+
+    def __init__(self, plan: CubePlan, variable: str, position: int, writer: _Writer) -> None:
+        planned = plan.variables[variable]
+        self._plan = plan
+        self._variable = variable
+        self._position = position
+        self._writer = writer
+        self._counting = Counting(encoding=planned.encoding, is_categorical=planned.info.is_categorical)
+        self._parts: dict[tuple[int, int], Summary] = {}
+
+    def draw_region(self, native: Numbers, window: Window) -> None:
+        """Write what lies in one region, and keep a summary of it for the coarser levels."""
+        self._put(0, (window.row_start, window.column_start), native)
+        summary: Summary | None = None
+        for level in range(1, self._plan.shape.levels):
+            summary = summary_of(native, self._counting) if summary is None else summary.halved()
+            corner = (window.row_start >> level, window.column_start >> level)
+            if not self._plan.is_regional(level):
+                self._parts[corner] = summary
+                return
+            self._put(level, corner, summary.numbers())
+
+    def draw_rest(self) -> None:
+        """Write the levels whose files reach over several regions."""
+        if not self._parts:
+            return
+        first = next(level for level in range(1, self._plan.shape.levels) if not self._plan.is_regional(level))
+        grid = self._plan.grid_of(str(first))
+        dtype = np.dtype(self._counting.encoding.dtype)
+        summary = pasted(self._parts, (grid.height, grid.width), dtype)
+        for level in range(first, self._plan.shape.levels):
+            summary = summary if level == first else summary.halved()
+            self._put(level, (0, 0), summary.numbers())
+
+    def _put(self, level: int, corner: tuple[int, int], numbers: Numbers) -> None:
+        """Write the files that lie under numbers whose corner is at a row and column of a level."""
+        spec = self._plan.array(str(level), self._variable)
+        _, height, width = spec.file
+        for top, left in product(range(0, numbers.shape[0], height), range(0, numbers.shape[1], width)):
+            place = (self._position, (corner[0] + top) // height, (corner[1] + left) // width)
+            part = numbers[np.newaxis, top : top + height, left : left + width]
+            self._writer.put(str(level), self._variable, spec, place=place, numbers=part)
+
+
+def _regions(plan: CubePlan) -> Iterator[Window]:
+    side, height, width = plan.shape.region_px, plan.grid.height, plan.grid.width
+    for top, left in product(range(0, height, side), range(0, width, side)):
+        yield Window(top, min(top + side, height), left, min(left + side, width))
+
+
+def _write_series(job: Job, task: SeriesTask, writer: _Writer) -> None:
+    spec = job.plan.array(SERIES, task.variable)
+    _, height, width = spec.file
+    window = _series_window(job.plan, task, (height, width))
+    is_of_maps = job.plan.shape.has_map and not job.is_in_any_order
+    numbers = _block_of_maps(job, task, window) if is_of_maps else _block_of_sources(job, task, window)
+    for column in range(*task.columns):
+        left = column * width - window.column_start
+        part = numbers[:, :, left : left + width]
+        writer.put(SERIES, task.variable, spec, place=(task.block, task.row, column), numbers=part)
+
+
+def _series_window(plan: CubePlan, task: SeriesTask, file: tuple[int, int]) -> Window:
+    (height, width), (first, last) = file, task.columns
+    return Window(
+        task.row * height,
+        min((task.row + 1) * height, plan.grid.height),
+        first * width,
+        min(last * width, plan.grid.width),
+    )
+
+
+def _block_of_maps(job: Job, task: SeriesTask, window: Window) -> Numbers:
+    """A block (time, y, x) as the map layout has it."""
+    start = task.block * job.plan.shape.block
+    rows, columns = slice(*window[:2]), slice(*window[2:])
+    stored = stored_array(job, "0", task.variable)
+    replaced = [position for position in range(start, start + task.count) if position in job.overlay]
+    numbers: Numbers = stored[start : start + task.count, rows, columns].read().result()
+    if replaced:
+        overlay = stored_array(job, "0", task.variable, in_overlay=True)
+        for position in replaced:
+            numbers[position - start] = overlay[position, rows, columns].read().result()
+    return numbers
+
+
+def _block_of_sources(job: Job, task: SeriesTask, window: Window) -> Numbers:
+    """A block (time, y, x): what is stored of it already, and the new dates from their sources."""
+    start = task.block * job.plan.shape.block
+    new = {date.position: date for date in task.dates}
+    kept = [position for position in range(start, start + task.count) if position not in new]
+    spec = job.plan.array(SERIES, task.variable)
+    numbers: Numbers = np.empty((task.count, window.height, window.width), dtype=spec.dtype)
+    if kept:
+        stored = stored_array(job, SERIES, task.variable)
+        numbers[[position - start for position in kept]] = (
+            stored[kept, slice(*window[:2]), slice(*window[2:])].read().result()
+        )
+    for position, date in new.items():
+        numbers[position - start] = source_window(job, task.variable, date.origin, window)
+    return numbers
+
+
+def stored_array(job: Job, group: str, variable: str, *, in_overlay: bool = False) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
+    """Return an array of the store as long as what was written of it, whatever its metadata say yet."""
+    spec = job.plan.array(group, variable)
+    document = spec.document(job.stored_times)
+    folder = job.folder / OVERLAY if in_overlay else job.folder
+    return ts.open(
+        {
+            "driver": "zarr3",
+            "kvstore": {"driver": "file", "path": f"{tensorstore_path(folder / group / variable)}/"},
+            "metadata": {key: value for key, value in document.items() if key != "storage_transformers"},
+            "assume_metadata": True,
+            "fill_missing_data_reads": False,
+            "open": True,
+        }
+    ).result()
+
+
+def _source_windows(job: Job, task: MapTask, window: Window) -> Iterator[Numbers]:
+    """The numbers of a window at each of a task's dates, as the cube has them."""
+    if not job.reads_ahead or len(task.dates) == 1:
+        for date in task.dates:
+            yield source_window(job, task.variable, date.origin, window)
+        return
+    dtype = job.plan.variables[task.variable].encoding.dtype
+    numbers = np.empty((len(task.dates), window.height, window.width), dtype=dtype)
+    for part in _parts(window):
+        rows = slice(part.row_start - window.row_start, part.row_stop - window.row_start)
+        columns = slice(part.column_start - window.column_start, part.column_stop - window.column_start)
+        for number, date in enumerate(task.dates):
+            numbers[number, rows, columns] = source_window(job, task.variable, date.origin, part)
+    yield from numbers
+
+
+def _parts(window: Window) -> Iterator[Window]:
+    step = SOURCE_WINDOW_PX
+    for top in range(window.row_start, window.row_stop, step):
+        for left in range(window.column_start, window.column_stop, step):
+            yield Window(top, min(top + step, window.row_stop), left, min(left + step, window.column_stop))
+
+
+def source_window(job: Job, variable: str, origin: Origin, window: Window) -> Numbers:
+    """Return the numbers of a window of a source, as the cube has them."""
+    if job.read is not None:
+        return job.read(variable, origin, window)
+    planned, reader = job.plan.variables[variable], open_sources.of(job)[origin.source]
+    recoding = recoding_of(reader.info.variables[planned.info.name].encoding, planned.info.encoding)
+    if recoding is None:  # it was opened again since the cube was planned
+        raise SourceUnavailable(f"the numbers of {planned.info.name} are others than when the run began; run it again")
+    pixels = reader.read_window(planned.info.name, index=origin.index, level=0, window=window)
+    return planned.conversion.numbers(recoding.pixels(pixels))
+
+
+class _OpenSources:
+    """The sources of the run that is under way in this process, opened once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._run = ""
+        self._readers: tuple[Reader, ...] = ()
+
+    def of(self, job: Job) -> tuple[Reader, ...]:
+        """Return the readers of a job's sources."""
+        with self._lock:
+            if self._run != job.run:
+                self._close()
+                self._readers = tuple(open_source(spec) for spec in job.specs)
+                self._run = job.run
+            return self._readers
+
+    def close(self) -> None:
+        """Let go of them."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        for reader in self._readers:
+            reader.close()
+        self._readers, self._run = (), ""
+
+
+open_sources = _OpenSources()
+"""On a machine elsewhere too, where a task arrives without the process that sent it."""

@@ -1,0 +1,387 @@
+"""A cube compared with its sources, each file read again by itself.
+
+Nothing of the readers and of the conversion is used here, so that their faults are found: files are read with rasterio,
+NetCDF and Zarr with xarray, and each is decoded by its own metadata; the cube is read with xarray, and decoded by its
+own. What is taken over is only which file, or which position along time, a date comes from.
+"""
+
+import glob
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import groupby, product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.windows import Window as RasterioWindow
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.grid import Window
+from chronotile.model.source import SourceSpec, VariableSpec
+from chronotile.optimise.inputs import Inputs
+from chronotile.optimise.tasks import Job, TaskDate
+from chronotile.optimise.verify_steps import selected
+from chronotile.readers.zarr.commit import SERIES
+
+if TYPE_CHECKING:
+    import xarray
+
+Values = NDArray[np.float64]
+"""(y, x), NaN where there is no value."""
+
+SIDE_PX = 512
+MOST_SHOWN = 3
+MISSING = "missing"
+"""Name of the flag of a further missing value, which CF tells without a name."""
+"""Dates that differ of which a message tells where."""
+
+
+@dataclass(slots=True)
+class Count:
+    """What was compared so far, and what differs."""
+
+    values: int = 0
+    empty: int = 0
+    """Cells without a value in both."""
+    differing: Counter[int] = field(default_factory=Counter)
+    """Cells by the position of their date."""
+    examples: dict[int, str] = field(default_factory=dict)
+
+
+def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Callable[[int], None]) -> str:
+    """Compare every value of dates with the cube's, and return what was compared.
+
+    Args:
+        job: The cube.
+        inputs: What it is made of.
+        dates: Those of the sources.
+        progress: Told how many strips of a date of a variable are done.
+
+    Raises:
+        UnsupportedSource: Some differ, or a source cannot be read apart.
+    """
+    count, done = Count(), 0
+    for name in job.plan.variables:
+        with closing(_Source(job, inputs, name)) as source:
+            for date, window in _strips(job, dates):
+                _compare(name, source=source, date=date, window=window, count=count)
+                done += 1
+                progress(done)
+    wrong = +count.differing
+    if wrong:
+        shown = "; ".join(count.examples[position] for position in sorted(wrong)[:MOST_SHOWN])
+        raise UnsupportedSource(
+            f"{len(wrong)} dates differ from the source, in {sum(wrong.values())} cells; {shown}; write the cube anew"
+        )
+    return _text(job, inputs, dates, count)
+
+
+def require_apart(inputs: Inputs) -> None:
+    """Check, before anything is written, that it is known which file each date comes from.
+
+    Raises:
+        UnsupportedSource: It is not, of joined times.
+    """
+    joined = any(spec.kind == "netcdf" and not Path(spec.href).is_file() for spec in inputs.specs)
+    of_rasters = [origin for origin in inputs.origins if inputs.specs[origin.source].kind == "cog"]
+    if joined or not all(inputs.files.get(origin) for origin in of_rasters):
+        raise UnsupportedSource("--verify cannot tell the files of joined times apart; leave it out, or name one file")
+
+
+def _text(job: Job, inputs: Inputs, dates: Sequence[TaskDate], count: Count) -> str:
+    layouts = " and ".join(name for name, group in (("maps", "0"), ("series", SERIES)) if group in job.plan.groups)
+    files = {path for date in dates for path in inputs.files.get(date.origin, ())}
+    files |= {Path(spec.href) for spec in inputs.specs if spec.kind != "cog"}
+    packed = [name for name, each in job.plan.variables.items() if not each.conversion.is_exact]
+    inexact = f" ({', '.join(packed)} to the rounding of their type)" if packed else ""
+    return (
+        f"{len(dates)} dates of {', '.join(job.plan.variables)} compared with {len(files)} files, each read again by "
+        f"its own scale, offset and nodata: every number is the same in {layouts}, of {count.values} values{inexact}, "
+        f"and {count.empty} cells have no value in both"
+    )
+
+
+def _strips(job: Job, dates: Sequence[TaskDate]) -> Iterator[tuple[TaskDate, Window]]:
+    """Dates block by block, so that a block of the cube's series is read once for all its dates."""
+    height, width = job.plan.grid.height, job.plan.grid.width
+    ordered = sorted(dates, key=lambda date: date.position)
+    for _block, members in groupby(ordered, key=lambda date: date.position // job.plan.shape.block):
+        block = list(members)
+        for top, left in product(range(0, height, SIDE_PX), range(0, width, SIDE_PX)):
+            window = Window(top, min(top + SIDE_PX, height), left, min(left + SIDE_PX, width))
+            yield from ((date, window) for date in block)
+
+
+def _compare(name: str, *, source: "_Source", date: TaskDate, window: Window, count: Count) -> None:
+    cells = source.cells(date, window)
+    expected = cells.values
+    tolerance = source.tolerance(expected)
+    same = np.ones(expected.shape, dtype=bool)
+    is_empty = np.isnan(expected)
+    found = expected
+    for stored in source.stored(date.position, window):
+        is_same = (np.abs(stored.values - expected) <= tolerance) | (is_empty & np.isnan(stored.values))
+        is_same &= (stored.flags == cells.flags) | source.drops_flags
+        if same.all() and not is_same.all():
+            found = stored.values
+        same &= is_same
+    count.values += int(same.sum() - (same & is_empty).sum())
+    count.empty += int((same & is_empty).sum())
+    wrong = int(same.size - same.sum())
+    if wrong:
+        count.differing[date.position] += wrong
+        row, column = (int(each[0]) for each in np.nonzero(~same))
+        count.examples.setdefault(
+            date.position,
+            f"in the cube {name} has {_number(found[row, column])} at row {window.row_start + row}, "
+            f"column {window.column_start + column}, {source.place(date)} {_number(expected[row, column])}",
+        )
+
+
+def _number(value: float) -> str:
+    return "no value" if np.isnan(value) else f"{value:.7g}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Cells (y, x), by what they are."""
+
+    values: Values
+    flags: NDArray[np.uint32]
+    """A number for the name of the flag that a cell is; 0 of all others."""
+
+
+class _Source:
+    """A variable's sources and its arrays in the cube, read apart."""
+
+    def __init__(self, job: Job, inputs: Inputs, name: str) -> None:
+        import xarray
+
+        planned = job.plan.variables[name]
+        self._inputs = inputs
+        self._info = planned.info
+        self._column = list(inputs.variables).index(self._info.name)
+        self._conversion = planned.conversion
+        self._shape = planned.info.grid.height, planned.info.grid.width
+        self._block = job.plan.shape.block
+        self._cubes = {
+            group: xarray.open_zarr(
+                job.folder, group=group, consolidated=False, chunks=None, mask_and_scale=False, decode_times=False
+            )
+            for group in ("0", SERIES)
+            if group in job.plan.groups
+        }
+        self._arrays = {group: cube[name] for group, cube in self._cubes.items()}
+        self._usual = {number: _usual_names(spec) for number, spec in enumerate(inputs.specs) if spec.kind == "cog"}
+        self._open: dict[int, xarray.Dataset] = {}
+        self._kept: tuple[object, NDArray[Any]] | None = None
+
+    @property
+    def drops_flags(self) -> bool:
+        """Whether flags were to become nodata, as packing anew makes them."""
+        return not self._conversion.target.flags
+
+    def close(self) -> None:
+        """Let go of open files."""
+        for dataset in (*self._cubes.values(), *self._open.values()):
+            dataset.close()
+
+    def stored(self, position: int, window: Window) -> Iterator[_Cells]:
+        """Yield the cube's cells of a date in each layout."""
+        for group, array in self._arrays.items():
+            start = position // self._block * self._block if group == SERIES else position
+            stop = start + self._block if group == SERIES else position + 1
+            kept = self._kept
+            if group == SERIES and kept is not None and kept[0] == (start, window):
+                numbers = kept[1]
+            else:
+                numbers = array[start:stop, slice(*window[:2]), slice(*window[2:])].values
+            if group == SERIES:
+                self._kept = (start, window), numbers
+            yield _decoded(numbers[position - start], array.attrs, has_flags=not self._info.is_categorical)
+
+    def cells(self, date: TaskDate, window: Window) -> _Cells:
+        """Return what the date's own file has."""
+        spec = self._inputs.specs[date.origin.source]
+        if spec.kind == "cog":
+            return self._of_raster(date, window)
+        array = self._array(date.origin.source)
+        numbers = _part(array, date.origin.index, window, self._shape)
+        said = spec.variables.get(self._info.name, VariableSpec(id=self._info.name))
+        return _decoded(numbers, _under(said, array.attrs), has_flags=bool(self._info.encoding.flags))
+
+    def tolerance(self, values: Values) -> Values:
+        """Return how far stored values may lie from these: no farther than the last digits of their computation."""
+        target = self._conversion.target
+        size = np.abs(np.where(np.isfinite(values), values, 0))
+        kind = np.dtype(target.dtype)
+        if self._conversion.is_exact:
+            step = abs(target.scale) * 1e-6 if kind.kind != "f" else 0.0
+        elif kind.kind == "f":
+            return np.asarray(np.spacing(size.astype(kind)), dtype=np.float64)
+        else:
+            step = abs(target.scale) * (0.5 + 1e-6)
+        return np.asarray(size * 1e-12 + step)
+
+    def place(self, date: TaskDate) -> str:
+        """Return where the values of a date are."""
+        if self._inputs.specs[date.origin.source].kind != "cog":
+            return f"{Path(self._inputs.specs[date.origin.source].href).name} has"
+        path = self._path(date)
+        with rasterio.open(path) as file:
+            band = self._band(file, date)
+            title = file.descriptions[band - 1]
+        return f"band {band}{f' ({title})' if title else ''} of {path.name} has"
+
+    def _path(self, date: TaskDate) -> Path:
+        files = self._inputs.files[date.origin]
+        if not files:
+            raise UnsupportedSource("--verify cannot tell the bands of files with many times each; leave --verify out")
+        return files[self._column]
+
+    def _of_raster(self, date: TaskDate, window: Window) -> _Cells:
+        place = RasterioWindow(window.column_start, window.row_start, window.width, window.height)
+        spec = self._inputs.specs[date.origin.source]
+        said = spec.variables.get(self._info.name, VariableSpec(id=self._info.name))
+        with rasterio.open(self._path(date)) as file:
+            band = self._band(file, date)
+            numbers = file.read(band, window=place)
+            numbers = numbers if said.dtype is None else numbers.view(said.dtype)
+            own = {
+                "scale_factor": file.scales[band - 1],
+                "add_offset": file.offsets[band - 1],
+                "_FillValue": file.nodatavals[band - 1],
+            }
+            cells = _decoded(numbers, _under(said, own), has_flags=False)
+            is_mask = MaskFlags.per_dataset in file.mask_flag_enums[band - 1]
+            if is_mask and not (spec.times is not None and ColorInterp.alpha in file.colorinterp):
+                cells.values[file.read_masks(band, window=place) == 0] = np.nan
+            return cells
+
+    def _band(self, file: Any, date: TaskDate) -> int:  # noqa: ANN401 -- rasterio has no types
+        """The band of a file: the one called what the variable's is in most files; else the same number."""
+        spec, usual = self._inputs.specs[date.origin.source], self._usual[date.origin.source]
+        if spec.times is not None:
+            return date.origin.index + 1
+        said = spec.variables.get(self._info.name, VariableSpec(id=self._info.name))
+        name = said.name or said.id
+        number = said.band or (usual.index(name) + 1 if name in usual else 1)
+        if said.band is None and name not in usual and name.removeprefix("band").isdecimal():
+            number = int(name.removeprefix("band"))
+        title = usual[number - 1]
+        if title and usual.count(title) == 1 and file.descriptions.count(title) == 1:
+            return int(file.descriptions.index(title)) + 1
+        return number
+
+    def _array(self, source: int) -> "xarray.DataArray":
+        """An array of NetCDF or Zarr as it is stored."""
+        spec = self._inputs.specs[source]
+        said = spec.variables.get(self._info.name, VariableSpec(id=self._info.name))
+        name = said.name or self._info.name
+        if source not in self._open:
+            self._open[source] = _dataset(spec, name)
+        return selected(self._open[source][name], said.select)
+
+
+def _usual_names(spec: SourceSpec) -> tuple[str | None, ...]:
+    """The descriptions of the bands of most files."""
+    counts = Counter[tuple[str | None, ...]]()
+    for path in sorted(glob.glob(spec.href)) if not spec.files else spec.files:  # noqa: PTH207 -- an absolute pattern
+        with rasterio.open(path) as file:
+            counts[tuple(file.descriptions)] += 1
+    return max(counts, key=lambda each: counts[each], default=(None,))
+
+
+def _dataset(spec: SourceSpec, name: str) -> "xarray.Dataset":
+    """The group of a file or store that holds an array."""
+    import xarray
+    import zarr
+
+    if spec.kind == "netcdf":
+        return xarray.open_dataset(spec.href, mask_and_scale=False, decode_times=False)
+    store: Any = zarr.storage.ZipStore(spec.href, mode="r") if spec.href.endswith(".zip") else spec.href
+    for group in (None, "0", SERIES):
+        try:
+            dataset: xarray.Dataset = xarray.open_zarr(
+                store, group=group, consolidated=False, chunks=None, mask_and_scale=False, decode_times=False
+            )
+        except (FileNotFoundError, KeyError):
+            continue
+        if name in dataset:
+            return dataset
+    raise UnsupportedSource(f"--verify does not find {name} in {Path(spec.href).name} with xarray; leave --verify out")
+
+
+def _part(array: "xarray.DataArray", index: int, window: Window, shape: tuple[int, int]) -> NDArray[Any]:
+    """(y, x) numbers at one of the ascending times of an array."""
+    y, x = _axis(array, "y"), _axis(array, "x")
+    rest = [dim for dim in array.dims if dim not in {y, x}]
+    long = [dim for dim in rest if array.sizes[dim] > 1]
+    if (array.sizes[y], array.sizes[x]) != shape or len(long) > 1:
+        raise UnsupportedSource(f"--verify cannot tell the dimensions {array.dims} of {array.name}; leave --verify out")
+    at = dict.fromkeys(rest, 0)
+    if long:
+        times = array.coords[long[0]].values if long[0] in array.coords else np.arange(array.sizes[long[0]])
+        at[long[0]] = int(np.unique(times, return_index=True)[1][index])
+    part = array.isel({**at, y: slice(*window[:2]), x: slice(*window[2:])}).transpose(y, x)
+    return np.asarray(part.values)
+
+
+_NAMES = {"y": ("y", "lat", "latitude", "northing", "row"), "x": ("x", "lon", "longitude", "easting", "col", "column")}
+
+
+def _axis(array: "xarray.DataArray", axis: str) -> Hashable:
+    """The dimension along an axis: by its attribute, by its name, or one of the last two."""
+    for dim in array.dims:
+        said = str(array.coords[dim].attrs.get("axis", "")).lower() if dim in array.coords else ""
+        if said == axis or str(dim).lower() in _NAMES[axis]:
+            return dim
+    return array.dims[-2 if axis == "y" else -1]
+
+
+def _under(said: VariableSpec, attributes: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Attributes with what a configuration says in their place."""
+    given = {
+        "scale_factor": said.scale,
+        "add_offset": said.offset,
+        "_FillValue": said.nodata,
+        "valid_range": said.valid_range,
+    }
+    return {**attributes, **{name: value for name, value in given.items() if value is not None}}
+
+
+def _decoded(numbers: NDArray[Any], attributes: Mapping[Any, Any], *, has_flags: bool) -> _Cells:
+    """Cells by the attributes of CF, which are named so for rasters too."""
+    unsigned = str(attributes.get("_Unsigned", "")).lower() == "true" and numbers.dtype.kind == "i"
+    kind = np.dtype(f"u{numbers.dtype.itemsize}") if unsigned else numbers.dtype
+    numbers = numbers.view(kind) if unsigned else numbers
+
+    def stored(name: str) -> NDArray[Any]:
+        said = attributes.get(name)
+        given = np.array([] if said is None else np.atleast_1d(said), dtype=np.float64)
+        if unsigned:
+            return np.where(given < 0, given + 2.0 ** (8 * kind.itemsize), given)
+        return given.astype(kind).astype(np.float64) if kind.kind == "f" else given
+
+    wide = numbers.astype(np.float64)
+    lacking = ~np.isfinite(wide) | np.isin(wide, np.concatenate([stored("_FillValue"), stored("missing_value")]))
+    ends = stored("valid_range")
+    for low in (*ends[:1], *stored("valid_min")):
+        lacking |= wide < low
+    for high in (*ends[1:], *stored("valid_max")):
+        lacking |= wide > high
+    flags = np.zeros(numbers.shape, dtype=np.uint32)
+    if has_flags:
+        for number, name in zip(stored("flag_values"), str(attributes.get("flag_meanings", "")).split(), strict=False):
+            if name == MISSING:
+                lacking |= wide == number
+            else:
+                flags[wide == number] = crc32(name.encode())
+    scale, offset = float(attributes.get("scale_factor", 1.0)), float(attributes.get("add_offset", 0.0))
+    return _Cells(np.where(lacking | (flags > 0), np.nan, wide * scale + offset), flags)

@@ -1,0 +1,339 @@
+"""Which cells of a grid are left when all that trims do not hold is cut off."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from chronotile.errors import InvalidParameter, OutsideData
+from chronotile.model.coverage import Trim
+from chronotile.model.crs import CRS84, Crs, are_alike, transformer
+from chronotile.model.grid import FARTHEST, WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
+from chronotile.model.request import Point
+from chronotile.pipeline.cells import swapped_hint
+from chronotile.warp.plan import HALF_WORLD
+
+EDGE_CELLS = 1e-9
+"""A cell of which less than this is in a box only touches it; beside what numbers of that size are rounded by."""
+
+ROUNDINGS = 4
+"""Units in the last place by which a position may be off: it is the sum of two products."""
+
+POINTS_A_SIDE = 257
+"""Of a box that is taken to another CRS: between them a side 500 km long strays by centimetres."""
+
+MARGIN = 0.05
+"""By which data may reach beyond their box in another CRS, as a share of its width and height."""
+
+
+class Interval(NamedTuple):
+    """Positions along an axis, both ends included."""
+
+    low: float
+    high: float
+
+
+class CellRun(NamedTuple):
+    """Columns of a source that lie side by side in a window."""
+
+    place: int
+    """Of the first of them in the window."""
+    start: int
+    stop: int
+
+
+def trimmed(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
+    """Return the rows and columns of a grid, which is not rotated, that all trims leave.
+
+    Half-open cells: one belongs if more than an edge of it lies in the box. Columns of degrees of longitude may go on
+    before the first or beyond the last one: `column_runs` tells which they are.
+
+    Raises:
+        OutsideData: A trim leaves nothing, or two of them do.
+    """
+    trims = [replace(trim, box=BBox(*map(_near, trim.box))) for trim in trims]
+    if len(trims) > 1:
+        for trim in trims:
+            _trimmed(grid, (trim,))
+    return _trimmed(grid, joined(trims))
+
+
+def _near(edge: float) -> float:
+    """An edge as it is, if it is open or no farther than any place; beyond 1e300 sums with it would be infinite."""
+    return edge if math.isinf(edge) else min(max(edge, -FARTHEST), FARTHEST)
+
+
+def joined(trims: Sequence[Trim]) -> tuple[Trim, ...]:
+    """Return what several trims say together: one in each CRS, none of them across the antimeridian.
+
+    Raises:
+        OutsideData: Two have nothing in common.
+    """
+    kept: dict[Crs, Trim] = {}
+    for trim in trims:
+        xmin, xmax = trim.box.xmin, trim.box.xmax
+        own = trim if xmin <= xmax else replace(trim, box=trim.box._replace(xmax=xmax + WHOLE_CIRCLE))
+        key = next((crs for crs in kept if are_alike(crs, trim.crs)), trim.crs)
+        kept[key] = _both(kept[key], own) if key in kept else own
+    return tuple(kept.values())
+
+
+def grid_of(grid: NativeGrid, window: Window, crs: Crs) -> Grid:
+    """Return the cells of a window of a grid, north-up; `crs` is how that of the grid is called."""
+    xs, ys = (
+        sorted((start * scale + offset, stop * scale + offset))
+        for start, stop, scale, offset in (
+            (window.column_start, window.column_stop, grid.transform.a, grid.transform.c),
+            (window.row_start, window.row_stop, grid.transform.e, grid.transform.f),
+        )
+    )
+    return Grid(crs=crs, bbox=BBox(xs[0], ys[0], xs[1], ys[1]), width=window.width, height=window.height)
+
+
+def column_runs(grid: NativeGrid, window: Window) -> Iterator[CellRun]:
+    """Give the source's columns of a window from its first to its last; what no run has is not in the source."""
+    turn = columns_in_turn(grid) or grid.width
+    start = window.column_start
+    while start < window.column_stop:
+        before = start // turn * turn
+        stop = min(window.column_stop, before + turn)
+        own = CellRun(start - window.column_start, start - before, min(stop - before, grid.width))
+        if own.start < own.stop:
+            yield own
+        start = stop
+
+
+def columns_in_turn(grid: NativeGrid) -> int | None:
+    """Return after how many columns of degrees of longitude the same ones come again; `None` of other grids."""
+    period = _period(grid)
+    if period is None:
+        return None
+    return grid.width if grid.is_circular else max(round(period), grid.width)
+
+
+def _period(grid: NativeGrid) -> float | None:
+    """Columns in a circle of longitudes, or of eastings that are longitudes."""
+    circle = circle_of(grid.crs)
+    return None if circle is None else abs(circle / grid.transform.a)
+
+
+def circle_of(crs: Crs) -> float | None:
+    """Return after how much of x the world begins again, if it does."""
+    return WHOLE_CIRCLE if crs.is_geographic else 2 * HALF_WORLD[crs.name] if crs.name in HALF_WORLD else None
+
+
+def _both(first: Trim, second: Trim) -> Trim:
+    """What two trims of alike CRS leave."""
+    circle = WHOLE_CIRCLE if first.crs.is_geographic else None
+    x = _common(Interval(first.box.xmin, first.box.xmax), Interval(second.box.xmin, second.box.xmax), circle)
+    y = _common(Interval(first.box.ymin, first.box.ymax), Interval(second.box.ymin, second.box.ymax), None)
+    if x is None or y is None:
+        raise _nothing_in_common(first, second)
+    return replace(second, box=BBox(x.low, y.low, x.high, y.high))
+
+
+def _nothing_in_common(first: Trim, second: Trim) -> OutsideData:
+    what = f"{second.locator} and {first.locator}" if first.locator != second.locator else f"what {second.locator} says"
+    return OutsideData(f"{what} {'have' if ' and ' in what else 'has'} no place in common", locator=second.locator)
+
+
+def filled(asked: Interval, reach: Interval, circle: float | None) -> Interval:
+    """Return positions with open ends where the data end; of longitudes in the turn in which the other end is."""
+    low, high = asked
+    if math.isinf(low) and low < 0:
+        low = reach.low if high > reach.low or circle is None else reach.low - circle
+    if math.isinf(high) and high > 0:
+        high = reach.high if low < reach.high or circle is None else reach.high + circle
+    return Interval(low, high)
+
+
+def _common(first: Interval, second: Interval, circle: float | None) -> Interval | None:
+    """What lies in both, of longitudes in the turn of the first; an end alone is nothing, but of what is no longer."""
+    if circle is not None and all(map(math.isfinite, (*first, *second))):
+        turns = round((sum(first) - sum(second)) / 2 / circle)
+        around = [Interval(*(end + circle * turn for end in second)) for turn in (turns, turns - 1, turns + 1)]
+        second = max(around, key=lambda each: min(first.high, each.high) - max(first.low, each.low))
+    low, high = max(first.low, second.low), min(first.high, second.high)
+    is_slice = first.low == first.high or second.low == second.high
+    return Interval(low, high) if low < high or (is_slice and low == high) else None
+
+
+def _trimmed(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
+    window = Window(0, grid.height, 0, grid.width)
+    for trim in trims:
+        box = _box_on(grid, trim)
+        rows = None if box is None else _rows(grid, Interval(box.ymin, box.ymax))
+        columns = None if box is None else _columns(grid, Interval(box.xmin, box.xmax))
+        if rows is None or columns is None:
+            x, y = (trim.box.xmin + trim.box.xmax) / 2, (trim.box.ymin + trim.box.ymax) / 2
+            raise outside(grid, Point(x=x, y=y, crs=trim.crs), locator=trim.locator)
+        left = _in_both(grid, window, Window(*rows, *columns))
+        if left is None:
+            raise _nothing_in_common(trims[0], trim)
+        window = left
+    return window
+
+
+def _in_both(grid: NativeGrid, first: Window, second: Window) -> Window | None:
+    rows = max(first.row_start, second.row_start), min(first.row_stop, second.row_stop)
+    columns = second.column_start, second.column_stop
+    turn = columns_in_turn(grid)
+    if first.width != grid.width:  # of all columns those of the second stay, in whichever turn
+        shifts = [0] if turn is None else [0, -turn, turn]
+        around = [
+            (max(first.column_start, columns[0] + shift), min(first.column_stop, columns[1] + shift))
+            for shift in shifts
+        ]
+        columns = max(around, key=lambda each: each[1] - each[0])
+    if rows[0] >= rows[1] or columns[0] >= columns[1]:
+        return None
+    return Window(*rows, *columns)
+
+
+def _rows(grid: NativeGrid, y: Interval) -> tuple[int, int] | None:
+    inverse = ~grid.transform
+    ends = sorted(inverse.e * each + inverse.f for each in y)
+    return _cells(Interval(*ends), grid.height, _tolerance(grid.height, inverse.f))
+
+
+def _columns(grid: NativeGrid, x: Interval) -> tuple[int, int] | None:
+    """The columns; those of longitudes in the turn that is asked for, if any is there, else in one from 0 on."""
+    inverse = ~grid.transform
+    ends = sorted(inverse.a * each + inverse.c for each in x)
+    tolerance, turn = _tolerance(grid.width, inverse.c), columns_in_turn(grid)
+    if turn is None:
+        return _cells(Interval(*ends), grid.width, tolerance)
+    low, high = filled(Interval(*ends), Interval(0.0, grid.width), turn)
+    period = _period(grid)
+    if low == high and period is not None:
+        position = low if 0 <= low <= grid.width else low % period
+        return _cells(Interval(position, position), grid.width, tolerance)
+    first, last = _whole(Interval(low, high), tolerance)
+    if last - first >= turn:
+        return (0, grid.width) if not grid.is_circular or first <= 0 < grid.width <= last else (first, first + turn)
+    return _where_cells_are(first, last, grid, turn)
+
+
+def _where_cells_are(first: int, last: int, grid: NativeGrid, turn: int) -> tuple[int, int] | None:
+    """Less than a turn of columns from the first to the last that is there; between them there may be a gap."""
+    if first >= grid.width or last <= 0 or not grid.is_circular:
+        last, first = last - first // turn * turn, first % turn
+    if grid.is_circular:
+        return first, last
+    parts = [(max(first, start), min(last, start + grid.width)) for start in (0, turn)]
+    found = [part for part in parts if part[0] < part[1]]
+    if not found:
+        return None
+    start, stop = found[0][0], found[-1][1]
+    return (start - turn, stop - turn) if start >= turn else (start, stop)
+
+
+def _cells(positions: Interval, size: int, tolerance: float) -> tuple[int, int] | None:
+    """First cell and one past the last, of `size`, that share more than an edge with positions between two."""
+    low, high = positions
+    if low == high:
+        if not 0 <= low <= size:
+            return None
+        cell = min(int(low), size - 1)
+        return cell, cell + 1
+    low, high = max(low, 0.0), min(high, float(size))
+    if high - low <= tolerance and not 0 < low < high < size:
+        return None
+    return _whole(Interval(low, high), tolerance) if low < high else None
+
+
+def _whole(positions: Interval, tolerance: float) -> tuple[int, int]:
+    """Cells that positions reach by more than a tolerance; at least the one in their middle."""
+    first, last = math.floor(positions.low + tolerance), math.ceil(positions.high - tolerance)
+    if first < last:
+        return first, last
+    middle = math.floor((positions.low + positions.high) / 2)
+    return middle, middle + 1
+
+
+def _tolerance(size: int, offset: float) -> float:
+    return EDGE_CELLS + ROUNDINGS * math.ulp(size + abs(offset))
+
+
+def _box_on(grid: NativeGrid, trim: Trim) -> BBox | None:
+    """The box in the CRS of a grid; `None` of one that is surely outside."""
+    box = trim.box
+    if are_alike(trim.crs, grid.crs):
+        return box
+    if trim.crs.is_geographic or not grid.crs.is_geographic:
+        known = _clipped(box, grid, trim.crs)
+        return None if known is None else outline_in(known, trim.crs, grid.crs, locator=trim.locator)
+    if not all(map(math.isfinite, box)):
+        reach = grid.bbox_in(trim.crs)
+        box = BBox(*(own if math.isfinite(own) else end for own, end in zip(box, reach, strict=True)))
+    return outline_in(box, trim.crs, grid.crs, locator=trim.locator)
+
+
+def _clipped(box: BBox, grid: NativeGrid, crs: Crs) -> BBox | None:
+    """What of a box may hold cells of a grid; far from the data its projection need not be sound."""
+    reach = grid.unwound_box_in(crs) if crs.is_geographic else grid.bbox_in(crs)
+    margin_x, margin_y = MARGIN * (reach.xmax - reach.xmin), MARGIN * (reach.ymax - reach.ymin)
+    x = Interval(reach.xmin - margin_x, reach.xmax + margin_x)
+    y = Interval(reach.ymin - margin_y, reach.ymax + margin_y)
+    circle = WHOLE_CIRCLE if crs.is_geographic else None
+    if circle is not None:
+        y = Interval(max(-90.0, y.low), min(90.0, y.high))
+        if x.high - x.low >= circle:
+            x = Interval(-circle / 2, circle / 2)
+    across = filled(Interval(box.xmin, box.xmax), x, circle)
+    is_all_round = circle is not None and x.high - x.low >= circle
+    found = across if is_all_round else _common(x, across, circle)
+    down = _common(y, Interval(box.ymin, box.ymax), None)
+    return None if found is None or down is None else BBox(found.low, down.low, found.high, down.high)
+
+
+def outline_in(box: BBox, source: Crs, target: Crs, *, locator: str = "crs") -> BBox:
+    """Return the smallest box that holds the outline of another one, in another CRS; longitudes go on beyond 180.
+
+    Raises:
+        InvalidParameter: No point of the outline has coordinates there.
+    """
+    shares = np.linspace(0, 1, POINTS_A_SIDE)
+    across, down = box.xmin + shares * (box.xmax - box.xmin), box.ymin + shares * (box.ymax - box.ymin)
+    x = np.concatenate([across, np.full(down.size, box.xmax), across[::-1], np.full(down.size, box.xmin)])
+    y = np.concatenate([np.full(across.size, box.ymin), down, np.full(across.size, box.ymax), down[::-1]])
+    x, y = transformer(source, target).transform(x, y)
+    usable = np.isfinite(x) & np.isfinite(y)
+    if not usable.any():
+        raise InvalidParameter(f"{locator} has no coordinates in {target.name[:40]}", locator=locator)
+    x, y = x[usable], y[usable]
+    south, north = float(y.min()), float(y.max())
+    circle = circle_of(target)
+    if circle is not None:
+        x = np.unwrap(x, period=circle)
+        if not source.is_geographic:
+            quarter = circle / 4 if target.is_geographic else circle / 2
+            poles = [side * quarter for side in (-1, 1) if _holds_pole(box, source, side * WHOLE_CIRCLE / 4)]
+            if poles:
+                return BBox(-circle / 2, min(south, *poles), circle / 2, max(north, *poles))
+    return BBox(float(x.min()), south, float(x.max()), north)
+
+
+def _holds_pole(box: BBox, crs: Crs, latitude: float) -> bool:
+    x, y = transformer(CRS84, crs).transform(0.0, latitude)
+    return bool(box.xmin <= x <= box.xmax and box.ymin <= y <= box.ymax)
+
+
+def outside(grid: NativeGrid, middle: Point, *, locator: str) -> OutsideData:
+    """Return what to say of an area about `middle` that lies outside a grid: how far that reaches."""
+    reach = _reach_in_words(grid, middle.crs)
+    return OutsideData(f"{locator} lies outside the data, which {reach}{swapped_hint(middle, grid)}", locator=locator)
+
+
+def _reach_in_words(grid: NativeGrid, crs: Crs) -> str:
+    if not crs.is_geographic:
+        try:
+            box = grid.bbox_in(crs)
+        except InvalidParameter:
+            crs = CRS84
+        else:
+            return f"reach from {box.xmin:.10g} to {box.xmax:.10g} in x and {box.ymin:.10g} to {box.ymax:.10g} in y"
+    west, south, east, north = grid.bbox_in(crs)
+    return f"reach from {west:.6g} to {east:.6g} in longitude and from {south:.6g} to {north:.6g} in latitude"

@@ -1,0 +1,355 @@
+"""Give me these numbers as a file."""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import strerror
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from chronotile.catalog.catalogue import Limits
+from chronotile.encoders.coverage.attributes import SOFTWARE, about, told_of_field
+from chronotile.encoders.coverage.covjson import encode_coverage_covjson
+from chronotile.encoders.coverage.geotiff import check_coverage_geotiff, coverage_geotiff
+from chronotile.encoders.coverage.netcdf import coverage_netcdf
+from chronotile.encoders.coverage.png import check_coverage_png, encode_coverage_png
+from chronotile.encoders.coverage.strips import times_of
+from chronotile.encoders.coverage.zarr import coverage_zarr_pieces
+from chronotile.encoders.file_parts import Body, FileParts, SizedBody, Streamed, Whole, stored, streamed
+from chronotile.errors import DateUnreadable, LimitExceeded, StorageFull, UnsupportedFormat
+from chronotile.model.coverage import PIECE_BYTES, Coverage, CoverageRequest
+from chronotile.model.grid import Grid
+from chronotile.model.time.instants import Instant, TimeDomain, format_day
+from chronotile.model.wanted import IsWanted, always_wanted
+from chronotile.pipeline.coverage.extract import extract_coverage
+from chronotile.pipeline.coverage.reading import ReadCoverage
+from chronotile.pipeline.one_state import again_if_changed
+from chronotile.pipeline.revision import fingerprint
+from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import etag_without
+
+Made = TypeVar("Made")
+
+FILE_VERSION = "2"
+"""Part of every file's ETag: raise it when the same coverage gives other numbers or another form of file."""
+SMALLER = "ask for a smaller bbox, fewer times or coarser cells, or for GTiff, NetCDF or zarr"
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def _any_size(_coverage: Coverage, _limits: Limits) -> None:
+    """Let pass what the limit of all coverages lets."""
+
+
+class CoverageFormat(NamedTuple):
+    """One way to write a coverage."""
+
+    media_type: str
+    extension: str
+    encode: Callable[[Coverage, IsWanted], Body]
+    check: Callable[[Coverage, Limits], None] = _any_size
+    """Raises ChronotileError, such as LimitExceeded, if there is no room for it."""
+    is_streamed: bool = False
+    """Whether it is made while it is sent, so that its size is not known before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageDelivery:
+    """A file that is ready to be sent."""
+
+    media_type: str
+    etag: str
+    """Strong validator without quotes, made of the resolved target and the format; then, unless the format is streamed,
+    of the bytes of the file, since two workers may compress the same numbers differently."""
+    file_name: str
+    grid: Grid
+    times: TimeDomain
+    is_open: bool
+    """Whether the times may be others soon (`TimeSelection.is_open`)."""
+    body: Body
+    """To be closed by who takes it, whether all of it was sent or not."""
+    unchanged: bool = False
+    """The client holds this answer already: the body is empty, nothing was read."""
+    unreadable: tuple[Instant, ...] = ()
+    """Ascending: dates that have no values at some cells, since those could not be read."""
+    is_kept_for_parts: bool = False
+    """Whether the file is kept when a part of it is requested, so that it is not made anew for each."""
+
+
+def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
+    request: CoverageRequest,
+    format_name: str,
+    services: Services,
+    *,
+    formats: Mapping[str, CoverageFormat] | None = None,
+    known: Collection[str] = (),
+    with_body: bool = True,
+    keep: bool = False,
+    is_wanted: IsWanted = always_wanted,
+) -> CoverageDelivery:
+    """Return the coverage that `request` asks for as a file.
+
+    All but Zarr is written before this returns, into a file without a name that is gone with its body; of Zarr the
+    first MiB is, and the rest is made while it is sent, unless too many others are made so already.
+
+    Args:
+        request: Of what, where and when.
+        format_name: One of `formats`.
+        services: What to read it with.
+        formats: By the names that protocols give them; `COVERAGE_FORMATS` unless there are others.
+        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        with_body: Otherwise it is empty where the format is streamed, and nothing is read: of other formats the body is
+            made for its size.
+        keep: Whether requests for parts of the same file are to be expected: then it is kept, unless it lacks dates or
+            is too large, and a request for the same file at the same time waits for it.
+        is_wanted: Whether somebody still waits.
+
+    Raises:
+        UnsupportedFormat: There is no such format, or it has no room for such numbers.
+        LimitExceeded: It is larger than `max_coverage_bytes`, or than the format may be: CoverageJSON has at most
+            `max_series_values` values, PNG `max_pixels` cells, GeoTIFF 65535 bands.
+        StorageFull: There is no room to write it.
+        SourceUnavailable: A source is away, or no date that is asked for can be read.
+        ClientGone: Nobody waits any more.
+        ChronotileError: As `extract_coverage`.
+    """
+    offered = COVERAGE_FORMATS if formats is None else formats
+    written = offered.get(format_name)
+    if written is None:
+        raise UnsupportedFormat(f"f is one of {', '.join(offered)}, not {format_name[:40]!r}", locator="f")
+
+    def deliver() -> CoverageDelivery:
+        coverage = extract_coverage(request, services)
+        told = (about(coverage), *map(told_of_field, coverage.fields))
+        key = fingerprint(FILE_VERSION, SOFTWARE, format_name, coverage.etag, told)
+        held = _held(key, known)
+        written.check(coverage, services.catalogue.limits)
+        body: Body = Streamed(nothing for nothing in tuple[bytes, ...]())
+        if held is None and (with_body or not written.is_streamed):
+            body = _file(key, coverage, written, services, keep=keep, is_wanted=is_wanted)
+        return CoverageDelivery(
+            media_type=written.media_type,
+            etag=held or _etag(key, body, written, coverage.unreadable),
+            unreadable=coverage.unreadable,
+            file_name=coverage_file_name(coverage, written.extension),
+            grid=coverage.grid,
+            times=coverage.times,
+            is_open=request.time.is_open and len(coverage.times) > 0,
+            body=body,
+            unchanged=held is not None,
+            is_kept_for_parts=_can_be_kept(body, written, coverage, services),
+        )
+
+    return again_if_changed(deliver)
+
+
+def _held(key: str, known: Collection[str]) -> str | None:
+    """The ETag under which the client holds the file, in whichever bytes, if it does."""
+    if key in known:
+        return key
+    return min((etag for etag in known if etag.startswith(f"{key}-")), default=None)
+
+
+def _etag(key: str, body: Body, written: CoverageFormat, unreadable: Collection[Instant]) -> str:
+    etag = etag_without(key, tuple(unreadable))
+    if written.is_streamed or not isinstance(body, SizedBody):
+        return etag
+    return f"{etag}-{body.checksum()}"
+
+
+def _can_be_kept(body: Body, written: CoverageFormat, coverage: ReadCoverage, services: Services) -> bool:
+    is_whole = not written.is_streamed and not coverage.unreadable
+    return is_whole and body.size is not None and services.caches.files.has_room_for(body.size)
+
+
+def _file(
+    key: str, coverage: ReadCoverage, written: CoverageFormat, services: Services, *, keep: bool, is_wanted: IsWanted
+) -> Body:
+    """The file: a new one, or for parts one that is kept or being made for another request."""
+
+    def make() -> Body:
+        return _found(key, services) or _made(coverage, written, services, is_wanted=is_wanted)
+
+    if not keep or written.is_streamed:
+        return make()
+    own = list[Body]()
+
+    def make_and_keep() -> None:
+        body = make()
+        own.append(_kept(key, body, services) if _can_be_kept(body, written, coverage, services) else body)
+
+    services.caches.making.get_or_make(key, make_and_keep, is_wanted=is_wanted)
+    return own[0] if own else make()
+
+
+def _found(key: str, services: Services) -> Body | None:
+    """The file, where it was kept."""
+    small = services.caches.payloads.kept(key)
+    return services.caches.files.find(key) if small is None else Whole(small)
+
+
+def _kept(key: str, body: Body, services: Services) -> Body:
+    """The same file, kept in memory if it lies there and is small, else on the disk."""
+    caches = services.caches
+    if not isinstance(body, FileParts | Whole):
+        return body  # another request kept it
+    is_in_memory = isinstance(body, Whole) or body.is_in_memory
+    if not (is_in_memory and caches.payloads.has_room_for(body.size)):
+        with storing():
+            return caches.files.keep(key, _on_disk(body, services))
+    small = b"".join(body.pieces())
+    body.close()
+    return Whole(caches.payloads.get_or_make(key, lambda: small))
+
+
+def _on_disk(body: FileParts | Whole, services: Services) -> FileParts:
+    """The same file, none of which lies in memory.
+
+    Raises:
+        StorageFull: There is no room.
+    """
+
+    def move() -> FileParts:
+        with storing():
+            if isinstance(body, Whole):
+                return stored(body.pieces())
+            body.move_to_disk()
+            return body
+
+    try:
+        return _with_room(move, services)
+    except BaseException:
+        body.close()
+        raise
+
+
+def _with_room(make: Callable[[], Made], services: Services) -> Made:
+    """What is made; where there is no room for it, once more without the files that are kept and nobody reads.
+
+    Raises:
+        StorageFull: There is no room without them either.
+    """
+    try:
+        return make()
+    except StorageFull:
+        if not services.caches.files.drop_idle():
+            raise
+    return make()
+
+
+def _made(coverage: ReadCoverage, written: CoverageFormat, services: Services, *, is_wanted: IsWanted) -> Body:
+    """The file, as soon as there is memory to write it."""
+    size = _writing_bytes(coverage)
+    with services.memory.taking(size, alternative=SMALLER, locator="bbox", is_wanted=is_wanted):
+        return _with_room(lambda: _body(coverage, written, is_wanted), services)
+
+
+def _body(coverage: ReadCoverage, written: CoverageFormat, is_wanted: IsWanted) -> Body:
+    """The file.
+
+    Raises:
+        DateUnreadable: No date can be read.
+        SourceChanged: Files were written meanwhile.
+    """
+    with storing():
+        body = written.encode(coverage, is_wanted)
+    try:
+        if body.size is None:  # the rest is read while it is sent, when nothing can be told any more
+            coverage.close_dates()
+        else:
+            coverage.require_states()
+        if coverage.unreadable and all(len(each.instants) == len(coverage.times) for each in coverage.found):
+            raise DateUnreadable(f"none of the dates of {coverage.collection.id} that are asked for can be read now")
+        if isinstance(body, SizedBody) and not written.is_streamed:
+            with storing():
+                body.checksum()
+    except BaseException:
+        body.close()
+        raise
+    return body
+
+
+def _writing_bytes(coverage: ReadCoverage) -> int:
+    """What it takes to write a file of many pieces, about: one as it is read, as it is meant and as it is encoded."""
+    itemsize = max(np.dtype(each.encoding.dtype).itemsize for each in coverage.fields)
+    values = len(coverage.fields) * times_of(coverage) * coverage.grid.width * coverage.grid.height
+    return 3 * min(PIECE_BYTES, values * itemsize)
+
+
+def check_values(coverage: Coverage, limits: Limits, *, alternative: str = SMALLER) -> None:
+    """Refuse more values than a document may have.
+
+    Raises:
+        LimitExceeded: They are more than `max_series_values`.
+    """
+    asked = len(coverage.fields) * times_of(coverage) * coverage.grid.width * coverage.grid.height
+    if asked > limits.max_series_values:
+        raise LimitExceeded(
+            "max_series_values",
+            allowed=limits.max_series_values,
+            asked=asked,
+            alternative=alternative,
+            locator="f",
+        )
+
+
+def _check_picture(coverage: Coverage, limits: Limits) -> None:
+    check_coverage_png(coverage)
+    asked = coverage.grid.width * coverage.grid.height
+    if asked > limits.max_pixels:
+        raise LimitExceeded(
+            "max_pixels",
+            allowed=limits.max_pixels,
+            asked=asked,
+            alternative=SMALLER,
+            locator="f",
+        )
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """Say that a file could not be written; readers have words of their own for what cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        reason = strerror(error.errno) if error.errno else "the disk fails"
+        raise StorageFull(f"there is no room to write the file: {reason}; ask for less, or later") from error
+
+
+def coverage_file_name(coverage: Coverage, extension: str) -> str:
+    """Return `collection_first_last.tif`, of letters, digits, dots and dashes alone."""
+    days = [format_day(instant) for instant in coverage.times.instants[[0, -1]]] if len(coverage.times) else []
+    return "_".join([_UNSAFE.sub("-", coverage.collection.id), *dict.fromkeys(days)]) + f".{extension}"
+
+
+COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
+    "GTiff": CoverageFormat(
+        "image/tiff; application=geotiff",
+        "tif",
+        lambda coverage, wanted: coverage_geotiff(coverage, is_wanted=wanted),
+        lambda coverage, _limits: check_coverage_geotiff(coverage),
+    ),
+    "NetCDF": CoverageFormat(
+        "application/x-netcdf", "nc", lambda coverage, wanted: coverage_netcdf(coverage, is_wanted=wanted)
+    ),
+    "zarr": CoverageFormat(
+        "application/zip",
+        "zarr.zip",
+        lambda coverage, wanted: streamed(coverage_zarr_pieces(coverage, is_wanted=wanted)),
+        is_streamed=True,
+    ),
+    "json": CoverageFormat(
+        "application/prs.coverage+json",
+        "covjson",
+        lambda coverage, wanted: Whole(encode_coverage_covjson(coverage, is_wanted=wanted)),
+        check_values,
+    ),
+    "png": CoverageFormat(
+        "image/png",
+        "png",
+        lambda coverage, wanted: Whole(encode_coverage_png(coverage, is_wanted=wanted)),
+        _check_picture,
+    ),
+}
+"""By the name that `f` gives them."""

@@ -1,0 +1,235 @@
+"""The grid of a coverage: the native one, or one that is most like it where the answer has another CRS or size."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from affine import Affine
+
+from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
+from chronotile.model.crs import CRS84, Crs, are_alike, transformer
+from chronotile.model.geometry.area import Area
+from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
+from chronotile.pipeline.coverage.area import Inside, cells_inside, inside_of, shrunk
+from chronotile.pipeline.coverage.cells import POINTS_A_SIDE, circle_of, grid_of, outline_in, trimmed
+from chronotile.warp.plan import HALF_WORLD
+
+MAX_SIDE = 1 << 20
+"""Columns or rows of a coverage: what takes room for each of them is bounded by no number of bytes."""
+
+MERCATOR_LATITUDE = 85.0511287798066
+"""Up to which Web Mercator's world reaches."""
+
+LEAST_A_DEGREE = 10
+"""From so many cells on there is a whole number of them in a degree."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the cells of a coverage are."""
+
+    grid: Grid
+    window: Window | None
+    """Of the native grid; `None` where cells are no native ones."""
+    inside: Inside | None
+    """Which lie in the area, where one is asked for."""
+
+
+def place_of(request: CoverageRequest, native: NativeGrid) -> Place:
+    """Return the cells that a request means.
+
+    In another CRS they are squares that are as large as native ones are there, in the median: of two significant digits
+    in metres, or a whole number of them in a degree, from the origin of that CRS on. Two requests for neighbouring
+    boxes so get cells of one lattice, as long as they are as large.
+
+    Raises:
+        OutsideData: A trim or the area leaves nothing.
+        InvalidParameter: A scale is none, or the data have no cells in the CRS.
+        LimitExceeded: There would be too many columns or rows.
+    """
+    crs = request.crs or native.crs
+    is_native = is_upright(native) and are_alike(crs, native.crs)
+    if are_alike(crs, native.crs):
+        frame = native if is_native else upright(native)
+    else:
+        frame = _frame_in(crs, native, request)
+    window = trimmed(frame, request.trims)
+    spans = None
+    if request.area is not None:
+        spans = cells_inside(request.area, frame, locator=request.area_locator)
+        window = shrunk(window, spans, frame, locator=request.area_locator)
+    grid = grid_of(frame, window, crs)
+    scaled = grid if request.scale is None else _scaled(grid, request.scale)
+    if scaled != grid:
+        return Place(grid=scaled, window=None, inside=_inside(request, scaled))
+    inside = None if spans is None else inside_of(window, spans, frame)
+    return Place(grid=grid, window=window if is_native else None, inside=inside)
+
+
+def is_upright(grid: NativeGrid) -> bool:
+    """Return whether rows run from west to east, or the other way round."""
+    return bool(grid.transform.b == 0 and grid.transform.d == 0)
+
+
+def upright(grid: NativeGrid) -> NativeGrid:
+    """Return a north-up grid of square cells as large as those of another one, that holds it."""
+    if is_upright(grid):
+        return grid
+    size, box = grid.resolution, grid.bbox
+    return NativeGrid(
+        crs=grid.crs,
+        transform=Affine(size, 0, box.xmin, 0, -size, box.ymax),
+        width=math.ceil((box.xmax - box.xmin) / size),
+        height=math.ceil((box.ymax - box.ymin) / size),
+    )
+
+
+def _inside(request: CoverageRequest, grid: Grid) -> Inside | None:
+    """Which cells of a grid, that are no native ones, have their centre in the area."""
+    if request.area is None:
+        return None
+    size_x, size_y = grid.resolution
+    cells = NativeGrid(
+        crs=grid.crs,
+        transform=Affine(size_x, 0, grid.bbox.xmin, 0, -size_y, grid.bbox.ymax),
+        width=grid.width,
+        height=grid.height,
+    )
+    spans = cells_inside(request.area, cells, locator=request.area_locator)
+    return inside_of(Window(0, grid.height, 0, grid.width), spans, cells)
+
+
+def _scaled(grid: Grid, scale: ScaleFactors | ScaleSize) -> Grid:
+    if isinstance(scale, ScaleFactors):
+        if not all(math.isfinite(factor) and factor > 0 for factor in (scale.x, scale.y)):
+            raise InvalidParameter(f"{scale.locator} is a number above 0", locator=scale.locator)
+        return _sized(grid, grid.width / scale.x, grid.height / scale.y, scale.locator)
+    width, height = scale.width, scale.height
+    if any(side is not None and side < 1 for side in (width, height)):
+        raise InvalidParameter(f"{scale.locator} is a number of cells from 1 on", locator=scale.locator)
+    if width is None:
+        width_wanted = grid.width if height is None else height * grid.width / grid.height
+        return _sized(grid, width_wanted, height or grid.height, scale.locator)
+    return _sized(grid, width, width * grid.height / grid.width if height is None else height, scale.locator)
+
+
+def _sized(grid: Grid, width: float, height: float, locator: str) -> Grid:
+    if max(width, height) > MAX_SIDE:
+        raise LimitExceeded(
+            "cells of a side",
+            allowed=MAX_SIDE,
+            asked=int(min(max(width, height), 1 << 62)),
+            alternative="ask for a smaller bbox or coarser cells",
+            locator=locator,
+        )
+    return replace(grid, width=max(1, math.floor(width + 0.5)), height=max(1, math.floor(height + 0.5)))
+
+
+def _frame_in(crs: Crs, native: NativeGrid, request: CoverageRequest) -> NativeGrid:
+    """A grid in another CRS over what is asked for of the native one, or more."""
+    trims = request.trims if request.area is None else (*request.trims, _box_of(request.area, request.area_locator))
+    part = _part(upright(native), trims)
+    box, size = _box_in(crs, part), _cell_size(crs, part)
+    x, y = (-WHOLE_CIRCLE / 2, WHOLE_CIRCLE / 4) if crs.is_geographic else (0.0, 0.0)
+    left, right = math.floor((box.xmin - x) / size), math.ceil((box.xmax - x) / size)
+    top, bottom = math.floor((y - box.ymax) / size), math.ceil((y - box.ymin) / size)
+    if crs.is_geographic:
+        bottom = min(bottom, round(WHOLE_CIRCLE / 2 / size))
+        right = min(right, left + round(WHOLE_CIRCLE / size))
+    return NativeGrid(
+        crs=crs,
+        transform=Affine(size, 0, x + left * size, 0, -size, y - top * size),
+        width=max(1, right - left),
+        height=max(1, bottom - top),
+    )
+
+
+def _box_of(area: Area, locator: str) -> Trim:
+    corners = np.vstack([ring for polygon in area.polygons for ring in polygon])
+    (xmin, ymin), (xmax, ymax) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    return Trim(box=BBox(xmin, ymin, xmax, ymax), crs=area.crs, locator=locator)
+
+
+def _part(grid: NativeGrid, trims: Sequence[Trim]) -> NativeGrid:
+    """The cells of a grid that trims leave."""
+    window = trimmed(grid, trims)
+    return NativeGrid(
+        crs=grid.crs,
+        transform=grid.transform @ Affine.translation(window.column_start, window.row_start),
+        width=window.width,
+        height=window.height,
+    )
+
+
+def _box_in(crs: Crs, grid: NativeGrid) -> BBox:
+    """A box that holds a grid in another CRS; that of Web Mercator ends where its world does."""
+    if crs.name in HALF_WORLD:
+        box = grid.bbox if are_alike(grid.crs, CRS84) else _reach_of(grid, CRS84)
+        south, north = (min(max(each, -MERCATOR_LATITUDE), MERCATOR_LATITUDE) for each in (box.ymin, box.ymax))
+        _, (bottom, top) = transformer(CRS84, crs).transform([0.0, 0.0], [south, north])
+        scale = 2 * HALF_WORLD[crs.name] / WHOLE_CIRCLE
+        return BBox(box.xmin * scale, bottom, box.xmax * scale, top)
+    box = _reach_of(grid, crs)
+    if crs.is_geographic:
+        return box
+    x, y = grid.lattice_in(crs)
+    usable = np.isfinite(x) & np.isfinite(y)
+    x, y = x[usable], y[usable]  # the outline of a hemisphere may lie within what it holds
+    return BBox(
+        min(box.xmin, float(x.min())),
+        min(box.ymin, float(y.min())),
+        max(box.xmax, float(x.max())),
+        max(box.ymax, float(y.max())),
+    )
+
+
+def _reach_of(grid: NativeGrid, crs: Crs) -> BBox:
+    """A box that holds a grid in another CRS, by its outline, or what it holds where that is no place on earth."""
+    try:
+        return outline_in(grid.bbox, grid.crs, crs)
+    except InvalidParameter:
+        sides = (np.linspace(0, side, POINTS_A_SIDE) for side in (grid.width, grid.height))
+        x, y = transformer(grid.crs, crs).transform(*grid.points_at(*np.meshgrid(*sides)))
+        usable = np.isfinite(x) & np.isfinite(y)
+        if not usable.any():
+            raise
+        x, y = x[usable], y[usable]
+    circle = circle_of(crs)
+    if circle is not None:
+        west = x[x.size // 2] - circle / 2
+        x = west + (x - west) % circle
+    return BBox(float(x.min()), float(y.min()), float(x.max()), float(y.max()))
+
+
+def _cell_size(crs: Crs, grid: NativeGrid) -> float:
+    """The side of a square as large as a cell of a grid is in another CRS, in the median; a number of few digits."""
+    columns, rows = np.meshgrid(np.linspace(0, grid.width, 21), np.linspace(0, grid.height, 21))
+    corners = [
+        transformer(grid.crs, crs).transform(*grid.points_at(columns + across, rows + down))
+        for across, down in ((-0.5, 0.0), (0.5, 0.0), (0.0, -0.5), (0.0, 0.5))
+    ]
+    with np.errstate(invalid="ignore", over="ignore"):
+        (right_x, right_y), (down_x, down_y) = (
+            (np.asarray(last[0]) - first[0], np.asarray(last[1]) - first[1])
+            for first, last in (corners[:2], corners[2:])
+        )
+        if crs.is_geographic:
+            half = WHOLE_CIRCLE / 2
+            right_x, down_x = ((each + half) % WHOLE_CIRCLE - half for each in (right_x, down_x))
+        areas = np.abs(right_x * down_y - right_y * down_x)
+    areas = areas[np.isfinite(areas) & (areas > 0)]
+    if not areas.size:
+        raise InvalidParameter(f"the data have no cells in {crs.name[:40]}", locator="crs")
+    size = math.sqrt(float(np.median(areas)))
+    if not crs.is_geographic:
+        return _of_two_digits(size)
+    a_degree = 1 / size
+    if a_degree >= LEAST_A_DEGREE:
+        return 1 / _of_two_digits(a_degree)
+    return WHOLE_CIRCLE / 2 / max(1, round(WHOLE_CIRCLE / 2 / size))
+
+
+def _of_two_digits(number: float) -> float:
+    return float(f"{number:.1e}")

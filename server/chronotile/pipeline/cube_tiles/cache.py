@@ -1,0 +1,83 @@
+"""Cubes that were made, by ETag: small ones in the cache of payloads, the others in a folder that processes share."""
+
+import logging
+from collections.abc import Callable
+
+from chronotile.model.wanted import IsWanted
+from chronotile.pipeline.cache import ByteCache
+from chronotile.pipeline.cube_tiles.prebuilt import WrittenCubes
+from chronotile.readers.cache_sizes import CacheState
+from chronotile.readers.disk_cache import KeptFiles
+
+log = logging.getLogger(__name__)
+
+SMALL_BYTES = 64 << 10
+"""What takes no more is kept as a picture is: those of one date, of which there are many."""
+
+
+class KeptCubes:
+    """Keeps cubes, and makes each once however many ask for it at the same time.
+
+    Args:
+        payloads: Where small ones are kept, and all where there is no folder.
+        files: Where the others are.
+        written: Those of closed years that were made beforehand.
+    """
+
+    def __init__(
+        self, payloads: ByteCache[bytes], files: KeptFiles | None = None, written: WrittenCubes | None = None
+    ) -> None:
+        self.written = written
+        self._payloads = payloads
+        self._files = files
+        self._making: ByteCache[bytes] = ByteCache(0, len)
+        self._is_off = False
+        self._hits = 0
+        self._misses = 0
+
+    def kept(self, etag: str) -> bytes | None:
+        """Return a cube if it is there."""
+        body = self._payloads.kept(etag)
+        if body is None and self._files is not None:
+            body = self._files.read(etag)
+            self._hits += body is not None
+        return body
+
+    def get_or_make(self, etag: str, make: Callable[[], bytes], *, is_wanted: IsWanted) -> bytes:
+        """Return a cube, made by `make` if it is not there.
+
+        Args:
+            etag: By which it is known.
+            make: Raises `ClientGone` where nobody is there for it any more. An error goes to all who wait for it, but
+                for this one: whose own client is still there makes it.
+            is_wanted: Whether that is so.
+        """
+        return self._making.get_or_make(etag, lambda: self._kept_or_made(etag, make), is_wanted=is_wanted)
+
+    @property
+    def state(self) -> CacheState:
+        """What the folder holds now, by all processes, and what of it this one has used and made since it began."""
+        entries, size = (0, 0) if self._files is None else self._files.usage()
+        most = 0 if self._files is None else self._files.max_bytes
+        return CacheState(size, most, entries, self._hits, self._misses)
+
+    def _kept_or_made(self, etag: str, make: Callable[[], bytes]) -> bytes:
+        body = self.kept(etag)  # another process may have made it while this one waited
+        if body is not None:
+            return body
+        self._misses += 1
+        body = make()
+        if self._files is None or self._is_off or len(body) <= SMALL_BYTES:
+            return self._payloads.get_or_make(etag, lambda: body)
+        self._keep(self._files, etag, body)
+        return body
+
+    def _keep(self, files: KeptFiles, etag: str, body: bytes) -> None:
+        """Write a cube, unless another process writes just now; none more into a folder that cannot be written."""
+        try:
+            with files.sole_builder() as is_sole:
+                if is_sole:
+                    files.put(etag, body)
+        except OSError as error:
+            log.warning("no more cubes are kept: their folder cannot be written (%s)", error.strerror)
+            self._is_off = True

@@ -1,0 +1,140 @@
+"""Show me this tile at all of these times: a request to a cube of digital numbers."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from chronotile.errors import SourceChanged
+from chronotile.model.cube import CUBE_TYPE, CubeRequest
+from chronotile.model.payload import Payload
+from chronotile.model.wanted import IsWanted, always_wanted
+from chronotile.pipeline.cube_tiles.prebuilt import CubePath, whole_year
+from chronotile.pipeline.cube_tiles.read import read_cube
+from chronotile.pipeline.cube_tiles.target import SHORTER, CubeTarget, resolve_cube
+from chronotile.pipeline.maps.memory import cube_bytes
+from chronotile.pipeline.one_state import require_state
+from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import IncompleteAnswer, etag_without, time_without
+
+
+def extract_cube(
+    request: CubeRequest,
+    services: Services,
+    *,
+    known: Collection[str] = (),
+    is_wanted: IsWanted = always_wanted,
+) -> Payload:
+    """Return a tile's numbers at all times asked for as CTC1 under gzip (docs/ctc1.md).
+
+    Args:
+        request: Which tile, and when.
+        services: What to read it with.
+        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        is_wanted: Tells, between two times, whether anybody is still there for the answer.
+
+    Returns:
+        The cube; without a body where no time has a pixel in the tile.
+
+    Raises:
+        ChronotileError: As `find_cube` and `make_cube`.
+    """
+    found = find_cube(request, services, known=known)
+    return make_cube(found, is_wanted=is_wanted) if isinstance(found, CubeTarget) else found
+
+
+def find_cube(request: CubeRequest, services: Services, *, known: Collection[str] = ()) -> Payload | CubeTarget:
+    """Return what can be answered at once, or what is to be made by `make_cube`; reads no pixels.
+
+    Args:
+        request: Which tile, and when.
+        services: What to look with.
+        known: ETags of answers that the client holds.
+
+    Returns:
+        The answer, where the client holds it, it is kept, or no time is asked for that there is; else the target.
+
+    Raises:
+        InvalidParameter: The layer is a composite.
+        LimitExceeded: The cube is larger than `max_cube_values`.
+        SourceUnavailable: The source is gone.
+        ChronotileError: A name or time is not accepted.
+    """
+    target = resolve_cube(request, services)
+    if target.etag in known:
+        return replace(_payload(target, b""), unchanged=True)
+    if not target.times.indexes:
+        return _payload(target, b"")
+    body = _written(target) or services.caches.cubes.kept(target.etag)
+    return target if body is None else _payload(target, body)
+
+
+def make_cube(target: CubeTarget, *, is_wanted: IsWanted = always_wanted) -> Payload:
+    """Return the cube that was not there yet, from now on kept.
+
+    Dates that are damaged while their source is there are left out, and among `unreadable`; such a cube is not kept.
+
+    Args:
+        target: Of `find_cube`.
+        is_wanted: Tells, between two times, whether anybody is still there for the answer.
+
+    Returns:
+        The cube; without a body where no time has a pixel in the tile.
+
+    Raises:
+        LimitExceeded: Far more cells would have to be read than the cube has values.
+        ClientGone: Nobody wants it any more.
+        SourceUnavailable: The source is away, or no date can be read.
+    """
+    try:
+        return _made(target, is_wanted)
+    except SourceChanged:
+        return _made(resolve_cube(target.request, target.services), is_wanted)
+
+
+def _made(target: CubeTarget, is_wanted: IsWanted) -> Payload:
+    """The cube.
+
+    Raises:
+        SourceChanged: Files that it is made of were written meanwhile.
+    """
+
+    def make() -> bytes:
+        try:
+            size = cube_bytes(target.request, target.times)
+            with target.services.memory.taking(size, alternative=SHORTER, locator="time", is_wanted=is_wanted):
+                return read_cube(target, is_wanted)
+        finally:  # what went wrong with a file that changed is no matter
+            require_state(target.layer, target.time_used.instants, target.states, target.services)
+
+    try:
+        body = target.services.caches.cubes.get_or_make(target.etag, make, is_wanted=is_wanted)
+    except IncompleteAnswer as answer:
+        etag = etag_without(target.etag, answer.unreadable)
+        time = time_without(target.time_used, answer.unreadable)
+        return replace(_payload(target, answer.body), etag=etag, time=time, unreadable=answer.unreadable)
+    return _payload(target, body)
+
+
+def _written(target: CubeTarget) -> bytes | None:
+    """The cube, if it is of a whole year and lies in a file as it would be made now."""
+    written, request = target.services.caches.cubes.written, target.request
+    if written is None:
+        return None
+    year = whole_year(target.layer, target.times.indexes, now=target.services.clock())
+    if year is None:
+        return None
+    path = CubePath(
+        layer=target.layer.id, tile=request.tile, year=year, res=request.res, is_of_cells=request.is_of_cells
+    )
+    tile_matrix_set = target.services.catalogue.tile_matrix_set(request.tile.tile_matrix_set)
+    return written.read(path, revision=target.revision, tile_matrix_set=tile_matrix_set)
+
+
+def _payload(target: CubeTarget, body: bytes) -> Payload:
+    return Payload(
+        body=body,
+        media_type=CUBE_TYPE,
+        etag=target.etag,
+        time=target.time_used,
+        states=target.states,
+        timing=target.watch.steps,
+    )

@@ -1,0 +1,186 @@
+"""The pixels of a tile at many times, read and encoded as a cube of digital numbers."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+
+from chronotile.encoders.cube_tile.ctc1 import encode_cube
+from chronotile.encoders.cube_tile.halved import halved
+from chronotile.encoders.cube_tile.numbering import Meaning, fits, is_flag, numbered, numbering_of, numbering_of_frames
+from chronotile.encoders.instants import format_instants
+from chronotile.errors import LimitExceeded
+from chronotile.model.cube import BLOCK_DATES, CubeAbout, CubeBlock, CubeFrame, CubeNumbering
+from chronotile.model.grid import divides
+from chronotile.model.raster import Encoding, Raster
+from chronotile.model.wanted import IsWanted, require_wanted
+from chronotile.pipeline.cube_tiles.target import SHORTER, CubeTarget, check_count
+from chronotile.pipeline.revision import time_index
+from chronotile.pipeline.series.point import instants_of
+from chronotile.pipeline.services import reading
+from chronotile.pipeline.unreadable_dates import UnreadableDates, complete
+from chronotile.warp.native_cells import CellPlan, plan_cells
+from chronotile.warp.plan import WarpPlan, plan_warp
+from chronotile.warp.times import cells_decoded, read_times
+
+MOST_READ = 64
+"""Cells decoded for each value that a cube may have, at most: of a source without overviews, far out."""
+
+
+def read_cube(target: CubeTarget, is_wanted: IsWanted) -> bytes:
+    """Return the cube, encoded; one that does not fit the numbering that suits most cubes is read again for its own.
+
+    Args:
+        target: What to read.
+        is_wanted: Tells, between two times, whether anybody is still there for the answer.
+
+    Raises:
+        IncompleteAnswer: In place of a cube that lacks dates.
+        LimitExceeded: Far more cells would have to be read than the cube has values.
+        ClientGone: Nobody wants it any more.
+        SourceUnavailable: The source is away, or no time can be read.
+    """
+    plan = _plan(target)
+    if plan is None:
+        return b""
+    variable = target.layer.main_variable
+    meaning = Meaning(
+        encoding=variable.encoding,
+        colours=target.layer.styles[0].range,
+        res=target.request.res,
+        is_categorical=variable.is_categorical,
+    )
+    lacking = set[int]()
+    found = UnreadableDates(target.layer, target.services)
+
+    def encoded(frames: Iterable[CubeFrame], numbering: CubeNumbering) -> bytes:
+        body = encode_cube(_about(target, plan, numbering), _blocks(iter(frames), numbering), lacking=lacking)
+        return complete(body, found)
+
+    def frames() -> Iterator[CubeFrame]:
+        return _frames(target, plan, is_wanted, found=found, lacking=lacking)
+
+    with target.watch.step("read"):
+        usual = numbering_of(meaning)
+        if usual is None:
+            held = list(frames())  # of a quarter of the pixels
+            return encoded(held, numbering_of_frames(held, meaning))
+        try:
+            return encoded(frames(), usual)
+        except _Misfit:
+            return encoded(frames(), numbering_of_frames(frames(), meaning))
+
+
+def _plan(target: CubeTarget) -> WarpPlan | CellPlan | None:
+    """The plan by which a picture of the tile is read too, so that both show the same cells; `None` where it has none.
+
+    Where native cells are asked for, the plan of those, if places of the tile can be led to them.
+
+    Raises:
+        LimitExceeded: It would take far more cells than the cube has values.
+    """
+    layer, grid = target.layer, target.request.tile.grid
+    variable, resampling = layer.main_variable, layer.resampling
+    if target.request.is_of_cells:
+        cells = plan_cells(variable.grid, grid)
+        if cells is not None:
+            check_count(cells.places.width * cells.places.height * len(target.times.indexes), target.services)
+            _check_cells(cells, target)
+            return cells
+    plan = target.services.caches.plans.get_or_make(
+        (variable.levels, grid, resampling), lambda: plan_warp(variable.levels, grid, resampling=resampling)
+    )
+    if plan is not None:
+        _check_cells(plan, target)
+    return plan
+
+
+def _check_cells(plan: WarpPlan | CellPlan, target: CubeTarget) -> None:
+    """Refuse to decode far more cells than a cube may have values."""
+    allowed = target.services.catalogue.limits.max_cube_values * MOST_READ
+    reader, variable = target.services.reader(target.layer), target.layer.main_variable
+    with reading(target.layer):
+        asked = cells_decoded(plan, reader, variable, len(target.times.indexes))
+    if asked > allowed:
+        raise LimitExceeded(
+            f"cells read, {MOST_READ} times max_cube_values,",
+            allowed=allowed,
+            asked=asked,
+            alternative=f"{SHORTER}, or for tiles of a finer tile matrix",
+            locator="time",
+        )
+
+
+def _about(target: CubeTarget, plan: WarpPlan | CellPlan, numbering: CubeNumbering) -> CubeAbout:
+    request, layer, variable = target.request, target.layer, target.layer.main_variable
+    places = plan.places if isinstance(plan, CellPlan) else None
+    is_coarser = plan.level > 0 or request.res > 1 or layer.resampling != "nearest"
+    return CubeAbout(
+        layer=layer.id,
+        revision=target.revision,
+        tile=request.tile,
+        res=request.res,
+        numbering=numbering,
+        units=variable.encoding.units,
+        times=tuple(format_instants(instants_of(layer, target.times.indexes))),
+        is_categorical=variable.is_categorical,
+        is_mean=is_coarser and not variable.is_categorical,
+        is_warped=places is None and not divides(request.tile.grid, variable.grid),
+        places=places,
+    )
+
+
+class _Misfit(Exception):
+    """A number of the source has none in the numbering."""
+
+
+def _blocks(frames: Iterator[CubeFrame], numbering: CubeNumbering) -> Iterator[CubeBlock]:
+    """Frames in blocks, as they come.
+
+    Raises:
+        _Misfit: One does not fit.
+    """
+    while some := list(itertools.islice(frames, BLOCK_DATES)):
+        if not all(fits(frame, numbering) for frame in some):
+            raise _Misfit
+        yield numbered(some, numbering)
+
+
+def _frames(
+    target: CubeTarget, plan: WarpPlan | CellPlan, is_wanted: IsWanted, *, found: UnreadableDates, lacking: set[int]
+) -> Iterator[CubeFrame]:
+    """The tile at each time that can be read, in order; `lacking` takes the places of the others among the times.
+
+    Raises:
+        ClientGone: Nobody wants it any more.
+        SourceUnavailable: The source is away, or no time can be read.
+    """
+    variable, indexes = target.layer.main_variable, _indexes(target)
+    reader, tell = target.services.reader(target.layer), found.teller(variable)
+    with reading(target.layer):
+        for place, pixels in enumerate(read_times(plan, reader, variable, indexes, tell=tell)):
+            require_wanted(is_wanted)
+            if pixels is None:
+                lacking.add(place)
+                if len(lacking) == len(indexes):
+                    found.require_all()
+                continue
+            lacking.discard(place)  # of a reading before this one
+            frame = _frame(plan.warp(pixels, variable.encoding), variable.encoding)
+            yield frame if target.request.res == 1 else halved(frame, is_categorical=variable.is_categorical)
+
+
+def _indexes(target: CubeTarget) -> Sequence[int]:
+    """Those of the times among the variable's own."""
+    layer = target.layer
+    if len(layer.times) == 0:
+        return target.times.indexes
+    own = layer.main_variable.times.instants
+    return [time_index(own, instant) for instant in instants_of(layer, target.times.indexes)]
+
+
+def _frame(raster: Raster, encoding: Encoding) -> CubeFrame:
+    valid = raster.valid
+    gaps = ~valid
+    if encoding.flags:
+        flags = is_flag(raster.numbers, encoding)
+        gaps &= ~flags if raster.present is None else ~(flags & raster.present)
+    return CubeFrame(numbers=raster.numbers, valid=valid, gaps=gaps)

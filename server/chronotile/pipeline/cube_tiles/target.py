@@ -1,0 +1,93 @@
+"""A request for a cube of digital numbers, resolved to what exists; reads no pixels."""
+
+from dataclasses import dataclass, replace
+
+from chronotile.catalog.resolve_times import ResolvedTimes, resolve_series_times
+from chronotile.encoders.cube_tile.ctc1 import ENCODER_VERSION
+from chronotile.errors import LimitExceeded
+from chronotile.model.collection import Layer
+from chronotile.model.cube import CubeRequest
+from chronotile.model.grid import divides
+from chronotile.model.payload import PixelStates, TimeUsed
+from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states
+from chronotile.pipeline.series.point import layer_with_values
+from chronotile.pipeline.services import Services
+from chronotile.pipeline.stopwatch import Stopwatch
+
+SHORTER = "ask for a shorter interval"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CubeTarget:
+    """A request resolved to what exists."""
+
+    request: CubeRequest
+    services: Services
+    layer: Layer
+    times: ResolvedTimes
+    time_used: TimeUsed
+    states: PixelStates
+    revision: str
+    """Of the pixels at these times, of their meaning, and of the numbers that stand for them; of all tiles alike."""
+    etag: str
+    watch: Stopwatch
+
+
+def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
+    """Return the layer and times a request means, and refuse what is too large; reads no pixels.
+
+    Raises:
+        InvalidParameter: The layer is a composite.
+        LimitExceeded: The cube is larger than `max_cube_values`.
+        SourceUnavailable: The source is gone.
+        ChronotileError: A name or time is not accepted.
+    """
+    watch = Stopwatch()
+    with watch.step("resolve"):
+        layer = layer_with_values(request.layer, services)
+        request = _of_pixels_or_cells(request, layer)
+        times = resolve_series_times(layer, request.time, now=services.clock())
+        _check_values(request, len(times.indexes), services)
+        used = times.used(layer.times) if times.indexes else TimeUsed()
+        states = pixel_states(layer, used.instants, services) if times.indexes else PixelStates()
+        state = fingerprint(
+            "cube",
+            ENCODER_VERSION,
+            revision_of_states(layer, states),
+            used.instants,
+            (layer.resampling, layer.main_variable.is_categorical, layer.styles[0].range),
+        )
+    tile, grid = request.tile, request.tile.grid
+    etag = fingerprint(
+        state,
+        (tile.tile_matrix_set, tile.matrix, tile.column, tile.row, request.res, request.is_of_cells),
+        (grid.crs.name, grid.bbox, grid.width, grid.height),
+    )
+    return CubeTarget(
+        request=request,
+        services=services,
+        layer=layer,
+        times=times,
+        time_used=used,
+        states=states,
+        revision=state[:12],
+        etag=etag,
+        watch=watch,
+    )
+
+
+def _of_pixels_or_cells(request: CubeRequest, layer: Layer) -> CubeRequest:
+    """The request, of pixels where the layer shows mixtures of cells, or where each pixel lies in one cell anyway."""
+    is_same = layer.resampling != "nearest" or divides(request.tile.grid, layer.main_variable.grid)
+    return replace(request, is_of_cells=False) if request.is_of_cells and is_same else request
+
+
+def _check_values(request: CubeRequest, times: int, services: Services) -> None:
+    check_count(request.tile.grid.width * request.tile.grid.height * times, services)
+
+
+def check_count(asked: int, services: Services) -> None:
+    """Refuse more values than `max_cube_values`."""
+    allowed = services.catalogue.limits.max_cube_values
+    if asked > allowed:
+        raise LimitExceeded("max_cube_values", allowed=allowed, asked=asked, alternative=SHORTER, locator="time")

@@ -1,0 +1,326 @@
+"""Show me this area through time: a request to a time-lapse."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, replace
+from functools import partial
+
+from chronotile.encoders.animation.animation import encode_animation
+from chronotile.encoders.file_parts import Body, FileParts, Whole
+from chronotile.encoders.picture.picture import WHITE, on_background
+from chronotile.encoders.scratch import IN_MEMORY_BYTES, TEMPORARY, Scratch
+from chronotile.errors import DateUnreadable, LimitExceeded
+from chronotile.model.animation import AnimationFormat, AnimationRequest, Film, Frame
+from chronotile.model.collection import Layer
+from chronotile.model.payload import TimeUsed
+from chronotile.model.raster import Picture
+from chronotile.model.request import MapRequest
+from chronotile.model.style import Style
+from chronotile.model.time.instants import Instant, format_day
+from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
+from chronotile.pipeline.coverage.deliver import storing
+from chronotile.pipeline.maps.animation_times import FrameTimes, frame_times
+from chronotile.pipeline.maps.expressions import with_expression
+from chronotile.pipeline.maps.legend import layer_title, told_style
+from chronotile.pipeline.maps.memory import drawing_bytes, film_bytes
+from chronotile.pipeline.maps.rasters import MapTarget
+from chronotile.pipeline.maps.render import drawn, requested_style, require_sides, resolve_map
+from chronotile.pipeline.one_state import read_of_one_state
+from chronotile.pipeline.revision import fingerprint
+from chronotile.pipeline.series.widened_times import selection_of
+from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import etag_without, instants_of_all, time_without
+from chronotile.styling.cards import Lettering, lay_cards
+
+FILE_VERSION = "1"
+"""Part of every ETag: raise it when the same frames give other bytes."""
+MAX_FRAMES = 1000
+MAX_SIDE_PX = 4096
+"""What decoders of H.264 in devices take."""
+SMALLER_FILM = "ask for a smaller picture, or for GIF, which takes least"
+EXTENSIONS: dict[AnimationFormat, str] = {"image/gif": "gif", "image/webp": "webp", "video/mp4": "mp4"}
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnimationDelivery:
+    """A time-lapse that is ready to be sent."""
+
+    media_type: AnimationFormat
+    etag: str
+    """Strong validator without quotes, made of the resolved frames."""
+    file_name: str
+    time: TimeUsed
+    """Of all frames."""
+    frames: int
+    """How many there are."""
+    body: Body
+    """To be closed by who takes it, whether all of it was sent or not."""
+    unchanged: bool = False
+    """The client holds this answer already: the body is empty, nothing was read."""
+    unreadable: tuple[Instant, ...] = ()
+    """Ascending: dates that are left out, as they cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shot:
+    """A frame resolved to what exists."""
+
+    text: str
+    """Its times, for people."""
+    request: MapRequest
+    target: MapTarget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Resolved:
+    """A time-lapse resolved to what exists."""
+
+    shots: tuple[_Shot, ...]
+    lettering: Lettering
+    delivery: AnimationDelivery
+    """Without its body."""
+
+
+def find_animation(
+    request: AnimationRequest, services: Services, *, known: Collection[str] = (), with_body: bool = True
+) -> AnimationDelivery | None:
+    """Return what can be answered at once, `None` where `render_animation` has frames to make; reads no pixels.
+
+    Args:
+        request: What to show.
+        services: What to show it with.
+        known: ETags of answers that the client holds.
+        with_body: Otherwise it is empty: for who wants to know what it would be.
+
+    Raises:
+        ChronotileError: As `render_animation`, of what is known before frames are made.
+    """
+    return _found(_resolved(request, services), services, known=known, with_body=with_body)
+
+
+def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, each by its name
+    request: AnimationRequest,
+    services: Services,
+    *,
+    known: Collection[str] = (),
+    pictures: Iterable[Picture | None] | None = None,
+    scratch: Scratch = TEMPORARY,
+    most_bytes: int | None = None,
+    is_wanted: IsWanted = always_wanted,
+) -> AnimationDelivery:
+    """Read, paint, letter and encode the frames that `request` asks for, one after the other, on white.
+
+    Args:
+        request: What to show.
+        services: What to show it with.
+        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        pictures: Of all frames, where `draw_frames` gave them before; else they are drawn. `None` is left out.
+        scratch: Where the file is written.
+        most_bytes: That it may have; what requests may unless told.
+        is_wanted: Whether somebody still waits; asked before each frame.
+
+    Raises:
+        LimitExceeded: The frames are too many or too large, their pixels together with the times they are made of are
+            more than `max_animation_pixels`, they take more memory than there is for one answer, or the file is larger
+            than may be.
+        ServerBusy: Other large answers take the memory.
+        StorageFull: There is no room to write it.
+        SourceUnavailable: A source is away, or no frame can be read.
+        ClientGone: Nobody waits any more.
+        ChronotileError: A name, time or parameter is not accepted, or the layer has no times.
+    """
+    resolved = _resolved(request, services)
+    found = _found(resolved, services, known=known, with_body=True)
+    if found is not None:
+        return found
+    shown, shots, delivery = request.shown, resolved.shots, resolved.delivery
+    film = Film(width=shown.grid.width, height=shown.grid.height, fps=request.fps, count=len(shots))
+    size = film_bytes(request.format, shown)
+    if pictures is None:
+        pictures = _drawn(shots, is_wanted)
+        size += _drawing_bytes(shots)
+    with _memory(size, services, is_wanted), storing():
+        frames = _frames(pictures, resolved.lettering)
+        body = encode_animation(frames, film, request.format, scratch=scratch, most_bytes=most_bytes)
+    unreadable = instants_of_all(shot.target.found for shot in shots)
+    if unreadable:
+        etag, time = etag_without(delivery.etag, unreadable), time_without(delivery.time, unreadable)
+        return replace(delivery, body=body, etag=etag, time=time, unreadable=unreadable)
+    return replace(delivery, body=_kept(body, delivery.etag, services))
+
+
+def draw_frames(
+    request: AnimationRequest, services: Services, own: range, *, is_wanted: IsWanted = always_wanted
+) -> Iterator[Picture | None]:
+    """Give pictures of some of the frames, on white, with nothing written on them; `None` of what cannot be read.
+
+    Memory is taken for all of them together, until the last was given.
+
+    Args:
+        request: What to show.
+        services: What to show it with.
+        own: Which of all frames.
+        is_wanted: Whether somebody still waits; asked before each frame.
+
+    Raises:
+        ChronotileError: As `render_animation`.
+    """
+    shown = request.shown
+    layer, _reading = with_expression(services.catalogue.layer(shown.layer), shown.expression, services)
+    frames = frame_times(layer, shown.time, request.step, now=services.clock())
+    shots = tuple(_shot(shown, layer, frames[number], services) for number in own)
+    size = _drawing_bytes(shots)
+    with _memory(size, services, is_wanted):
+        yield from _drawn(shots, is_wanted)
+
+
+def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
+    shown = request.shown
+    layer, reading = with_expression(services.catalogue.layer(shown.layer), shown.expression, services)
+    style = requested_style(shown, layer, reading)
+    frames = frame_times(layer, shown.time, request.step, now=services.clock())
+    _check_size(request, frames, services)
+    shots = tuple(_shot(shown, layer, frame, services) for frame in frames)
+    lettering = _lettering(request, layer, style, shots)
+    states = [shot.target.etag for shot in shots]
+    delivery = AnimationDelivery(
+        media_type=request.format,
+        etag=fingerprint("animation", FILE_VERSION, states, lettering, request.fps, request.format),
+        file_name=_file_name(layer, shots, request.format),
+        time=_time_used(shots),
+        frames=len(shots),
+        body=Whole(b""),
+    )
+    return _Resolved(shots=shots, lettering=lettering, delivery=delivery)
+
+
+def _found(
+    resolved: _Resolved, services: Services, *, known: Collection[str], with_body: bool
+) -> AnimationDelivery | None:
+    delivery = resolved.delivery
+    if delivery.etag in known:
+        return replace(delivery, unchanged=True)
+    if not with_body:
+        return delivery
+    kept = services.caches.payloads.kept(delivery.etag)
+    return None if kept is None else replace(delivery, body=Whole(kept))
+
+
+def _shot(shown: MapRequest, layer: Layer, frame: FrameTimes, services: Services) -> _Shot:
+    request = replace(shown, time=selection_of(layer.times, frame.indexes, is_of_open=shown.time.is_open))
+    return _Shot(text=frame.text, request=request, target=resolve_map(request, services))
+
+
+def _drawn(shots: Iterable[_Shot], is_wanted: IsWanted) -> Iterator[Picture | None]:
+    for shot in shots:
+        require_wanted(is_wanted)
+        try:
+            yield on_background(_drawn_frame(shot), WHITE)
+        except DateUnreadable:  # which its target tells of
+            yield None
+
+
+def _drawn_frame(shot: _Shot) -> Picture:
+    target = shot.target
+    draw = partial(drawn, shot.request, target)
+    return read_of_one_state(draw, target.layer, target.times.indexes, target.services)
+
+
+def _memory(size: int, services: Services, is_wanted: IsWanted) -> AbstractContextManager[None]:
+    return services.memory.taking(size, alternative=SMALLER_FILM, locator="width", is_wanted=is_wanted)
+
+
+def _drawing_bytes(shots: Sequence[_Shot]) -> int:
+    """The bytes needed to draw the frame with most dates; all frames have the same grid and layer."""
+    largest = max(shots, key=lambda shot: len(shot.target.time_used.instants))
+    return drawing_bytes(largest.request, largest.target)
+
+
+def _frames(pictures: Iterable[Picture | None], lettering: Lettering) -> Iterator[Frame]:
+    """Those that are left in.
+
+    Raises:
+        DateUnreadable: There is none.
+    """
+    fixed, dates = lay_cards(lettering)
+    has_any = False
+    for number, picture in enumerate(pictures):
+        if picture is not None:
+            has_any = True
+            yield Frame(picture, (*fixed, *dates[number : number + 1]))
+    if not has_any:
+        raise DateUnreadable("none of the dates of the animation can be read now; try again later")
+
+
+def _lettering(request: AnimationRequest, layer: Layer, style: Style, shots: tuple[_Shot, ...]) -> Lettering:
+    grid, labels = request.shown.grid, request.labels
+    return Lettering(
+        width=grid.width,
+        height=grid.height,
+        dates=tuple(map(_date_text, shots)) if "date" in labels else (),
+        attribution=layer.attribution if "attribution" in labels else None,
+        legend=told_style(layer, style) if "legend" in labels and not layer.is_composite else None,
+        title=layer_title(layer),
+        units=layer.main_variable.encoding.units,
+    )
+
+
+def _date_text(shot: _Shot) -> str:
+    """With how several times became one picture, where that is not by taking the newest, and what was taken away."""
+    text, target = shot.text, shot.target
+    if target.reducer != "latest":
+        text = f"{text}, {target.reducer}"
+    base = target.time_used.base
+    if not base:
+        return text
+    first, last = format_day(base[-1]), format_day(base[0])
+    return f"{text} minus {first if first == last else f'{first} to {last}'}"
+
+
+def _kept(body: FileParts, etag: str, services: Services) -> Body:
+    """The file; a small one is kept like a picture, since it took long and pages show it again."""
+    if body.size > IN_MEMORY_BYTES:
+        return body
+    with closing(body):
+        return Whole(services.caches.payloads.get_or_make(etag, lambda: b"".join(body.pieces())))
+
+
+def _time_used(shots: tuple[_Shot, ...]) -> TimeUsed:
+    used = [shot.target.time_used for shot in reversed(shots)]
+    return TimeUsed(
+        instants=tuple(instant for each in used for instant in each.instants),
+        base=used[0].base,
+        is_open=any(each.is_open for each in used),
+    )
+
+
+def _file_name(layer: Layer, shots: tuple[_Shot, ...], format: AnimationFormat) -> str:
+    """`layer_first_last.gif`, of letters, digits, dots and dashes alone."""
+    first, last = shots[0].target.time_used.instants[-1], shots[-1].target.time_used.instants[0]
+    days = dict.fromkeys((format_day(first), format_day(last)))
+    return "_".join([_UNSAFE.sub("-", layer.id), *days]) + f".{EXTENSIONS[format]}"
+
+
+def _check_size(request: AnimationRequest, frames: tuple[FrameTimes, ...], services: Services) -> None:
+    grid = request.shown.grid
+    require_sides(grid, MAX_SIDE_PX, alternative="ask for a smaller picture")
+    if len(frames) > MAX_FRAMES:
+        raise LimitExceeded(
+            "frames of an animation",
+            allowed=MAX_FRAMES,
+            asked=len(frames),
+            alternative="ask for a shorter datetime, or for fewer of its times with step, such as step=2 or step=P1M",
+            locator="step",
+        )
+    allowed = services.catalogue.limits.max_animation_pixels
+    asked = grid.width * grid.height * sum(len(frame.indexes) for frame in frames)
+    if asked > allowed:
+        raise LimitExceeded(
+            "max_animation_pixels",
+            allowed=allowed,
+            asked=asked,
+            alternative="ask for a smaller picture, a shorter datetime, or fewer of its times, such as with step=2",
+            locator="width",
+        )

@@ -1,0 +1,51 @@
+"""A layer that shows arithmetic over the variables of its collection."""
+
+from dataclasses import replace
+
+from chronotile.model.collection import Layer
+from chronotile.model.expression import parse_expression
+from chronotile.model.source import VariableInfo
+from chronotile.pipeline.revision import fingerprint, layer_revision
+from chronotile.pipeline.services import Services
+from chronotile.readers.derived.formula import FormulaReader, formula_of
+
+VARIABLE = "="
+"""What the variable of a request's expression is called; no variable of a collection can be."""
+
+
+def with_expression(layer: Layer, text: str | None, services: Services) -> tuple[Layer, Services]:
+    """Return the layer with an expression for its content, and services that can read it; both as they are without.
+
+    Raises:
+        InvalidParameter: It is no expression over variables of the layer's collection, or they do not fit together.
+        SourceUnavailable: The source is not open.
+    """
+    if text is None:
+        return layer, services
+    variables = {name: variable for name, (variable, _layer) in _variables(layer, services).items()}
+    formula = formula_of(VARIABLE, parse_expression(text, variables), variables)
+    reader = FormulaReader(services.reader(layer), {VARIABLE: formula})
+    return (
+        replace(layer, content=formula.info, times=formula.info.times),
+        replace(services, readers={**services.readers, layer.collection: reader}),
+    )
+
+
+def shown_revision(layer: Layer, text: str | None, services: Services) -> str:
+    """Return the state of a layer as a whole, or of an expression and of the layers of all that it takes.
+
+    Raises:
+        InvalidParameter: It is no expression over variables of the layer's collection.
+    """
+    if text is None:
+        return layer_revision(layer, services)
+    variables = _variables(layer, services)
+    expression = parse_expression(text, variables)
+    states = [layer_revision(variables[name][1], services) for name in expression.names]
+    return fingerprint(expression.text, layer_revision(layer, services), states)[:12]
+
+
+def _variables(layer: Layer, services: Services) -> dict[str, tuple[VariableInfo, Layer]]:
+    """The variables of a layer's collection, each with a layer that shows it."""
+    collection = services.catalogue.collection(layer.collection)
+    return {variable.name: (variable, each) for each in collection.layers for variable in each.variables}

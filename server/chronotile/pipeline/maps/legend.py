@@ -1,0 +1,131 @@
+"""What the colours of a layer's style mean, as picture or document."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import orjson
+
+from chronotile.encoders.picture.picture import encode_picture
+from chronotile.model.collection import Layer
+from chronotile.model.payload import Payload
+from chronotile.model.request import LegendRequest
+from chronotile.model.style import Colour, Style, StyleClass
+from chronotile.pipeline.maps.render import requested_style
+from chronotile.pipeline.revision import fingerprint
+from chronotile.pipeline.services import Services
+from chronotile.styling.joined_legends import joined_picture, joined_svg
+from chronotile.styling.legend import legend_document
+from chronotile.styling.legend_picture import (
+    UPRIGHT,
+    LegendShape,
+    check_pixels,
+    legend_picture,
+    legend_size,
+    legend_svg,
+)
+
+LegendFormat = Literal["png", "svg", "json"]
+LEGEND_TYPES: Mapping[LegendFormat, str] = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
+
+PRIMARIES = (Colour(255, 0, 0), Colour(0, 160, 0), Colour(0, 0, 255))
+
+
+def draw_legend(
+    request: LegendRequest,
+    extension: LegendFormat,
+    services: Services,
+    *,
+    shape: LegendShape = UPRIGHT,
+    known: Collection[str] = (),
+) -> Payload:
+    """Return the legend of a style, of a shape unless it is a document for programs.
+
+    Raises:
+        ChronotileError: A name or parameter is not accepted.
+    """
+    layer, style, etag = _resolved(request, extension, services, shape)
+    if etag in known:
+        return Payload(body=b"", media_type=LEGEND_TYPES[extension], etag=etag, unchanged=True)
+    body = _draw(extension, layer, style, shape)
+    return Payload(body=body, media_type=LEGEND_TYPES[extension], etag=etag)
+
+
+def draw_legends(
+    requests: Sequence[LegendRequest],
+    extension: LegendFormat,
+    services: Services,
+    *,
+    shape: LegendShape = UPRIGHT,
+    known: Collection[str] = (),
+) -> Payload:
+    """Return the legends of several layers as one, the first above; as JSON, `legends` lists them.
+
+    Raises:
+        ChronotileError: A name or parameter is not accepted, or the picture would be too large.
+    """
+    own = replace(shape, width=None, height=None)
+    legends = [_resolved(request, extension, services, own) for request in requests]
+    etag = fingerprint("legends", shape, [etag for _layer, _style, etag in legends])
+    if etag in known:
+        return Payload(body=b"", media_type=LEGEND_TYPES[extension], etag=etag, unchanged=True)
+    if extension == "png":
+        sizes = [_size(layer, style, own) for layer, style, _etag in legends]
+        check_pixels(max(width for width, _height in sizes), sum(height for _width, height in sizes))
+    bodies = [_draw(extension, layer, style, own) for layer, style, _etag in legends]
+    return Payload(body=_joined(extension, bodies, shape), media_type=LEGEND_TYPES[extension], etag=etag)
+
+
+def _resolved(
+    request: LegendRequest, extension: LegendFormat, services: Services, shape: LegendShape
+) -> tuple[Layer, Style, str]:
+    """The layer, its style and the ETag of the legend."""
+    layer = services.catalogue.layer(request.layer)
+    style = told_style(layer, requested_style(request, layer, services))
+    etag = fingerprint("legend", layer.id, layer.title, layer.main_variable.encoding.units, style, extension, shape)
+    return layer, style, etag
+
+
+def _joined(extension: LegendFormat, bodies: Sequence[bytes], shape: LegendShape) -> bytes:
+    if extension == "json":
+        return orjson.dumps({"legends": [orjson.Fragment(body) for body in bodies]})
+    if extension == "svg":
+        return joined_svg(bodies, shape)
+    return encode_picture(joined_picture(bodies, shape), "image/png")
+
+
+def legend_pixels(layer: Layer, style: Style) -> tuple[int, int]:
+    """Return width and height of the PNG that `draw_legend` gives, for documents that name them."""
+    return _size(layer, told_style(layer, style), UPRIGHT)
+
+
+def _size(layer: Layer, style: Style, shape: LegendShape) -> tuple[int, int]:
+    return legend_size(style, title=layer_title(layer), units=layer.main_variable.encoding.units, shape=shape)
+
+
+def told_style(layer: Layer, style: Style) -> Style:
+    """Return what there is to tell of a style on a layer: its flags; of a composite, which variable is which colour."""
+    if layer.is_composite:
+        names = [variable.title or variable.name for variable in layer.variables]
+        return Style(
+            id=style.id,
+            title=style.title,
+            range=(1, 3),
+            classes=tuple(StyleClass(*each) for each in zip((1.0, 2.0, 3.0), PRIMARIES, names, strict=True)),
+        )
+    known = {name for _, name in layer.main_variable.encoding.flags}
+    return replace(style, flags=tuple(flag for flag in style.flags if flag[0] in known))
+
+
+def _draw(extension: LegendFormat, layer: Layer, style: Style, shape: LegendShape) -> bytes:
+    title, units = layer_title(layer), layer.main_variable.encoding.units
+    if extension == "json":
+        return orjson.dumps(legend_document(style, layer=layer.id, title=title, units=units))
+    if extension == "svg":
+        return legend_svg(style, title=title, units=units, shape=shape)
+    return encode_picture(legend_picture(style, title=title, units=units, shape=shape), "image/png")
+
+
+def layer_title(layer: Layer) -> str:
+    """Return the title that stands on a legend."""
+    return layer.title.get("") or next(iter(layer.title.values()), layer.id)

@@ -1,0 +1,1 @@
+"""Verbs of values along time: of points, areas and places."""

@@ -1,0 +1,326 @@
+"""The cells of areas at many times, read block by block, each block once for all areas."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import ClientGone
+from chronotile.model.collection import Layer
+from chronotile.model.raster import Codes, Numbers, Pixels, pixel_codes
+from chronotile.model.series.series import SeriesCost
+from chronotile.model.wanted import IsWanted
+from chronotile.pipeline.services import Services, reading
+from chronotile.pipeline.unreadable_dates import UnreadableDates
+from chronotile.readers.around_damage import Read, block_around_damage
+from chronotile.readers.reader import Along, BlockShape, Reader, Scattered, block_shape, read_block, scattered
+from chronotile.stats.samples import CellWeights, Samples
+from chronotile.zones.plan import AreaPlan, AreaWindow, Takes, plan_of
+from chronotile.zones.spans import Spans
+
+_Fetch = Callable[[tuple[int, ...]], tuple[Pixels, Takes]]
+"""Gives (time, cell) pixels at the times of some indexes, and where the cells go."""
+
+_Job = tuple[tuple[tuple[int, ...], slice], _Fetch]
+"""Indexes with the rows they go to, and what is read at them."""
+
+THREADS = 4
+"""Of one series; each reads another window."""
+
+HELD_BYTES = 48 << 20
+"""Of numbers of all areas that are held at once, if one time is not more already."""
+
+WINDOW_BYTES = 2 << 20
+"""Of numbers of a window that are read at once, if one time is not more already."""
+
+BLOCK_BYTES = 32 << 20
+"""Of a window of blocks of many times, which would otherwise be decoded again for each part of their times."""
+
+READ_BYTES = 64 << 20
+"""Of all windows that are read at once, if one is not more already."""
+
+SCATTERED_VALUES = 1 << 20
+"""Numbers of cells here and there that are read at once."""
+
+KEPT_CELLS = 2 << 20
+"""As long as there are no more, where each cell goes is kept between times."""
+
+RUN_CELLS = 1 << 24
+"""Of all areas that are held at once, if one has not more already; those that overlap have each cell of their own."""
+
+CHUNK_S = 60e-6
+VALUE_S = 2e-9
+"""What it takes to find and decode a chunk, and each number in it: of a local store on one core."""
+
+CELL_S = 3e-9
+"""What it takes to reduce a cell of an area at one time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AreaReading:
+    """How cells of areas are read."""
+
+    layer: Layer
+    plan: AreaPlan
+    indexes: tuple[int, ...]
+    """Into the layer's times."""
+    shape: BlockShape
+    along: Along
+
+    @property
+    def _itemsize(self) -> int:
+        return np.dtype(self.layer.main_variable.encoding.dtype).itemsize
+
+    def slabs(self) -> Iterator[tuple[int, ...]]:
+        """Give the indexes in runs whose numbers may be held at once."""
+        cells = int(self.plan.bounds[-1])
+        if not self.indexes:
+            return iter([()])
+        return _runs(self.indexes, max(1, HELD_BYTES // max(1, cells * (self._itemsize + 1))), self.shape.times)
+
+    def parts(self, slab: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        """Give a slab's indexes in runs of which any window may be read at once."""
+        most, blocks = (max(1, allowed // self._largest_bytes) for allowed in (WINDOW_BYTES, BLOCK_BYTES))
+        return _runs(slab, max(most, min(blocks, self.shape.times)), self.shape.times)
+
+    def threads(self, times: int) -> int:
+        """Return how many windows of so many times may be read at once."""
+        return max(1, min(THREADS, READ_BYTES // (self._largest_bytes * max(1, times))))
+
+    @property
+    def _largest_bytes(self) -> int:
+        """Of numbers of the largest window at one time."""
+        heights, widths = (self.plan.windows[:, axis + 1] - self.plan.windows[:, axis] for axis in (0, 2))
+        return int((heights * widths).max(initial=1)) * self._itemsize
+
+    def chunks(self) -> int:
+        """Return how many chunks are decoded."""
+        length = self.shape.times
+        each = sum(len({index // length for index in part}) for slab in self.slabs() for part in self.parts(slab))
+        return int(self.plan.blocks.sum()) * each
+
+    def cost(self, columns: int) -> SeriesCost:
+        """Return what it takes to read; the answer has so many columns an area."""
+        chunks = self.chunks()
+        values = chunks * self.shape.times * self.shape.height * self.shape.width
+        cells = int(self.plan.bounds[-1]) * len(self.indexes)
+        return SeriesCost(
+            chunks=chunks,
+            bytes=values * self._itemsize,
+            seconds=chunks * CHUNK_S + values * VALUE_S + cells * CELL_S,
+            cells=cells,
+            values=len(self.indexes) * (self.plan.bounds.size - 1) * columns,
+        )
+
+
+def _runs(indexes: tuple[int, ...], most: int, length: int) -> Iterator[tuple[int, ...]]:
+    """Runs of at most so many indexes, cut where blocks of a length end if more than one such fits."""
+    aligned = most // length * length
+    start = 0
+    while start < len(indexes):
+        stop = min(start + most, len(indexes))
+        if aligned and stop < len(indexes):
+            border = indexes[stop] // length * length
+            cut = next((place for place in range(stop, start, -1) if indexes[place - 1] < border), start)
+            stop = cut if cut > start else stop
+        yield indexes[start:stop]
+        start = stop
+
+
+def cheapest_readings(
+    spans: Spans, areas: int, *, layer: Layer, indexes: tuple[int, ...], services: Services
+) -> tuple[AreaReading, ...]:
+    """Return how to read areas that follow one another in runs, of which each has a bounded number of cells.
+
+    Raises:
+        SourceUnavailable: The source is gone.
+    """
+    ends = np.cumsum(np.bincount(spans.areas, weights=spans.lengths, minlength=areas))
+    readings, first = list[AreaReading](), 0
+    while first < areas or not readings:
+        reached = float(ends[first - 1]) if first else 0.0
+        last = max(int(np.searchsorted(ends, reached + RUN_CELLS, side="right")), min(first + 1, areas))
+        own = spans.from_to(first, last)
+        readings.append(cheapest_reading(own, last - first, layer=layer, indexes=indexes, services=services))
+        first = last
+    return tuple(readings)
+
+
+def cheapest_reading(
+    spans: Spans, areas: int, *, layer: Layer, indexes: tuple[int, ...], services: Services
+) -> AreaReading:
+    """Return how to read cells of areas from the layout that takes the least time; reads no pixels.
+
+    Raises:
+        SourceUnavailable: The source is gone.
+    """
+    reader, name = services.reader(layer), layer.main_variable.name
+    found: dict[BlockShape, AreaReading] = {}
+    with reading(layer):
+        for along in ("time", "space"):
+            shape = block_shape(reader, name, along)
+            if shape not in found:
+                plan = plan_of(spans, areas, shape)
+                found[shape] = AreaReading(layer=layer, plan=plan, indexes=indexes, shape=shape, along=along)
+    return min(found.values(), key=lambda each: each.cost(1).seconds)
+
+
+def takes_several_reads(how: AreaReading) -> bool:
+    """Return whether the same file may be read more than once: for several windows, or for several variables."""
+    return how.layer.main_variable.is_derived or len(how.plan.windows) > 1
+
+
+class AreaCells:
+    """Reads the cells of areas.
+
+    Args:
+        how: What to read.
+        found: Takes the dates of which a cell cannot be read.
+        is_wanted: Asked before each window and each piece of work whether anybody still waits for the answer.
+    """
+
+    def __init__(self, how: AreaReading, found: UnreadableDates, is_wanted: IsWanted) -> None:
+        self._how = how
+        self._found = found
+        self._reader: Reader = found.services.reader(how.layer)
+        self._is_wanted = is_wanted
+        self._windows: dict[int, AreaWindow] = {}
+        self._is_kept = int(how.plan.bounds[-1]) <= KEPT_CELLS
+        self.names: tuple[str, ...] = how.layer.main_variable.encoding.code_names
+        """Of the reasons that codes stand for."""
+
+    @cached_property
+    def _weights(self) -> CellWeights | None:
+        spans = self._how.plan.spans
+        if spans.weights is None:
+            return None
+        return CellWeights(ends=np.append(0, np.cumsum(spans.lengths)), weights=spans.weights)
+
+    def require_source(self) -> None:
+        """Check that a date can be read, if not of those that were.
+
+        Raises:
+            SourceUnavailable: None can.
+        """
+        if len(self._how.plan.windows):
+            first_row, _last_row, first_column, _last_column = self._how.plan.windows[0].tolist()
+            self._found.require_source(self._how.layer.main_variable, self._how.indexes, (first_row, first_column))
+
+    def require_wanted(self) -> None:
+        """Check that somebody still waits.
+
+        Raises:
+            ClientGone: Nobody does.
+        """
+        if not self._is_wanted():
+            raise ClientGone("the client left")
+
+    def samples(self, slab: tuple[int, ...]) -> Samples:
+        """Return the numbers of all cells at the times of a slab; of those that cannot be read, that code alone.
+
+        Raises:
+            SourceUnavailable: The source is away.
+            ClientGone: Nobody wants them any more.
+        """
+        plan = self._how.plan
+        shape = (len(slab), int(plan.bounds[-1]))
+        numbers = np.empty(shape, dtype=self._how.layer.main_variable.encoding.dtype)
+        codes = np.empty(shape, dtype=np.uint8)
+        fetches = self._fetches(len(slab))
+        parts, start = list[tuple[tuple[int, ...], slice]](), 0
+        for part in self._how.parts(slab):
+            parts.append((part, slice(start, start + len(part))))
+            start += len(part)
+
+        def read(job: tuple[tuple[tuple[int, ...], slice], _Fetch]) -> None:
+            (part, times), fetch = job
+            self.require_wanted()
+            with reading(self._how.layer):
+                cells, takes = fetch(part)
+            told = pixel_codes(cells, self._how.layer.main_variable.encoding)
+            self.names = max(self.names, told.names, key=len)  # of a formula more than of what cannot be read
+            for first, last, place in takes:
+                target = slice(place, place + last - first)
+                numbers[times, target] = cells.numbers[:, first:last]
+                codes[times, target] = told.numbers[:, first:last]
+
+        _in_threads(
+            read,
+            list(product(parts, fetches)),
+            self._how.threads(max((len(part) for part, _times in parts), default=1)),
+        )
+        return Samples(numbers=numbers, codes=codes, bounds=plan.bounds, weights=self._weights)
+
+    def _fetches(self, times: int) -> list[_Fetch]:
+        """What reads all cells at some times, each its own."""
+        plan, variable = self._how.plan, self._how.layer.main_variable
+        source = scattered(self._reader, variable.name) if self._how.along == "time" else None
+        if source is None or not plan.is_sparse.any():
+            return [partial(self._in_window, number) for number in range(len(plan.windows))]
+        runs = plan.runs(max(1, SCATTERED_VALUES // times))
+        return [
+            *(partial(self._in_window, int(number)) for number in np.flatnonzero(~plan.is_sparse)),
+            *(partial(self._here_and_there, source, first, last) for first, last in runs),
+        ]
+
+    def _in_window(self, number: int, part: tuple[int, ...]) -> tuple[Pixels, Takes]:
+        window = self._window(number)
+        name = self._how.layer.main_variable.name
+        place = window.window
+
+        def read(some: Sequence[int]) -> Pixels:
+            return read_block(self._reader, name, indexes=some, window=place, along=self._how.along)
+
+        return _taken(self._around_damage(read, part, (place.height, place.width)), window.cells), window.takes
+
+    def _here_and_there(self, source: Scattered, first: int, last: int, part: tuple[int, ...]) -> tuple[Pixels, Takes]:
+        places = self._how.plan.scattered(first, last)
+        name = self._how.layer.main_variable.name
+
+        def read(some: Sequence[int]) -> Pixels:
+            return source.read_cells(name, indexes=some, rows=places.rows, columns=places.columns)
+
+        return self._around_damage(read, part, places.rows.shape), places.takes
+
+    def _around_damage(self, read: Read, part: tuple[int, ...], shape: tuple[int, ...]) -> Pixels:
+        variable = self._how.layer.main_variable
+        return block_around_damage(read, part, variable.encoding, self._found.teller(variable), shape=shape)
+
+    def _window(self, number: int) -> AreaWindow:
+        found = self._windows.get(number)
+        if found is None:
+            found = self._how.plan.window(number)
+            if self._is_kept:
+                self._windows[number] = found
+        return found
+
+
+def _in_threads(work: Callable[[_Job], None], jobs: list[_Job], most: int) -> None:
+    """Do all jobs, some at once, or stop at the first that fails."""
+    if len(jobs) < 2:
+        for job in jobs:
+            work(job)
+        return
+    threads = ThreadPoolExecutor(min(most, len(jobs)))
+    try:
+        for _ in threads.map(work, jobs):
+            pass
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def _taken(pixels: Pixels, cells: NDArray[np.intp]) -> Pixels:
+    """(time, cell) pixels of some cells of (time, y, x) ones."""
+
+    def of(each: Numbers) -> Numbers:
+        return each.reshape(each.shape[0], -1).take(cells, axis=1)
+
+    return Pixels(
+        of(pixels.numbers),
+        None if pixels.valid is None else of(pixels.valid),
+        codes=None if pixels.codes is None else Codes(of(pixels.codes.numbers), pixels.codes.names),
+    )

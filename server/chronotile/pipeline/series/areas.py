@@ -1,0 +1,344 @@
+"""What happened in these areas: the values of their native cells, reduced to one an instant."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.model.collection import Layer
+from chronotile.model.geometry.area import Area
+from chronotile.model.grid import NativeGrid
+from chronotile.model.raster import UNREADABLE_CODE
+from chronotile.model.request import AreaSeriesRequest
+from chronotile.model.series.reducer import Reducer
+from chronotile.model.series.series import AreaSeries, AreasSeries, SeriesCost
+from chronotile.model.wanted import IsWanted, always_wanted
+from chronotile.pipeline.cells import reach_of, swapped_hints
+from chronotile.pipeline.one_state import read_of_one_state
+from chronotile.pipeline.series.area_memory import BODY_BYTES, area_bytes
+from chronotile.pipeline.series.area_reading import (
+    THREADS,
+    AreaCells,
+    AreaReading,
+    cheapest_readings,
+    takes_several_reads,
+)
+from chronotile.pipeline.series.point import instants_of, layer_with_values, series_indexes
+from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import UnreadableDates
+from chronotile.stats.bins import even_edges
+from chronotile.stats.samples import FloatArray, IntArray, Place, Reduced, reduce_samples
+from chronotile.zones.outlines import Outlines, outlines_of
+from chronotile.zones.spans import centre_spans
+from chronotile.zones.weights import covered_spans
+
+Flags = NDArray[np.bool_]
+"""(area,), or (area, time)."""
+
+MAX_AREA_CELLS = 1 << 28
+"""Of one area, all of which are held at one time: a gigabyte, of numbers of two bytes that weigh the same."""
+SMALLER = "ask for a shorter interval, or for smaller areas; dry_run=true tells what they take"
+
+KEPT_KINDS = frozenset({"count", "valid_share"})
+"""Reducers that tell how many cells have a value, and so stand however few they are."""
+
+ROUNDING = 1e-9
+"""Of shares, which are quotients of sums of weights."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AreaTarget:
+    """A request resolved to what exists."""
+
+    layer: Layer
+    indexes: tuple[int, ...]
+    """Into the layer's times."""
+    readings: tuple[AreaReading, ...]
+    """Of areas that follow one another."""
+    areas: tuple[Area, ...]
+    edges: Mapping[str, FloatArray]
+    """(bin + 1,) by the name of each histogram."""
+    cost: SeriesCost
+
+
+def extract_area_series(
+    request: AreaSeriesRequest, services: Services, *, is_wanted: IsWanted = always_wanted
+) -> AreasSeries:
+    """Return what the reducers make of the values in the native cells of each area.
+
+    With `weights` of pixels an area has the cells whose centres lie in it, else all that it touches. One that has no
+    cell has no values, a `total` of 0, and a note that says why; so has one of which a part lies outside the layer.
+    At a date that is damaged while its source is there, an area of which a cell cannot be read has no values.
+    Each chunk is read once for all areas, and what is held at once is bounded however large they are; areas with many
+    crossings or cells wait for memory.
+
+    Raises:
+        InvalidParameter: All areas lie outside the layer and may not, one cannot be expressed in its CRS, or it is a
+            composite.
+        LimitExceeded: The answer, or what is to be read for it, is too large.
+        ServerBusy: Other answers take the memory that it needs.
+        SourceUnavailable: The source is away.
+        ClientGone: `is_wanted` says that nobody waits any more.
+        ChronotileError: A name or time is not accepted.
+    """
+    with _resolved(request, services, is_wanted) as target:
+        reading_all = partial(_read, target, request, services, is_wanted)
+        if not any(takes_several_reads(how) for how in target.readings):
+            return reading_all()
+        return read_of_one_state(reading_all, target.layer, target.indexes, services)
+
+
+def _read(target: AreaTarget, request: AreaSeriesRequest, services: Services, is_wanted: IsWanted) -> AreasSeries:
+    areas, read = iter(target.areas), list[AreaSeries]()
+    found = UnreadableDates(target.layer, services)
+    for how in target.readings:
+        totals = np.diff(how.plan.bounds).tolist()
+        cells = AreaCells(how, found, is_wanted)
+        parts = _reduced(how, cells, request, target.edges)
+        cells.require_source()
+        read += _series(tuple(islice(areas, len(totals))), totals, parts, request, names=cells.names)
+    return AreasSeries(
+        layer=target.layer.id,
+        units=target.layer.main_variable.encoding.units,
+        times=instants_of(target.layer, target.indexes),
+        areas=tuple(read),
+        edges=target.edges,
+        unreadable=found.instants,
+    )
+
+
+def cost_of_area_series(
+    request: AreaSeriesRequest, services: Services, *, is_wanted: IsWanted = always_wanted
+) -> SeriesCost:
+    """Return what `extract_area_series` would take; reads no pixels.
+
+    Raises:
+        ChronotileError: It would refuse the request.
+    """
+    with _resolved(request, services, is_wanted) as target:
+        return target.cost
+
+
+@contextmanager
+def _resolved(request: AreaSeriesRequest, services: Services, is_wanted: IsWanted) -> Iterator[AreaTarget]:
+    """Give the layer, cells and times a request means, and hold memory for them; refuse what is too much."""
+    layer = layer_with_values(request.layer, services)
+    edges = _edges(request.reducers, layer)
+    columns = sum(reducer.bins or 1 for reducer in request.reducers)
+    indexes = series_indexes(layer, request.time, services)
+    limits = services.catalogue.limits
+    values = columns * len(request.areas) * len(indexes)
+    if values > limits.max_series_values:
+        raise LimitExceeded(
+            "max_series_values",
+            allowed=limits.max_series_values,
+            asked=values,
+            alternative="ask for a shorter interval, fewer areas or fewer reducers",
+            locator="time",
+        )
+    outlines = _outlines(request, layer)
+    most = None if services.memory.max_bytes is None else services.memory.max_bytes - BODY_BYTES
+    size = area_bytes(outlines, layer.main_variable, weights=request.weights, most=most)
+    with services.memory.taking(size, alternative=SMALLER, locator="geometry", is_wanted=is_wanted):
+        areas, readings = _readings(outlines, request, layer, indexes=indexes, services=services)
+        cost = bounded_cost(readings, columns, services, alternative=SMALLER)
+        yield AreaTarget(layer=layer, indexes=indexes, readings=readings, areas=areas, edges=edges, cost=cost)
+
+
+def bounded_cost(readings: Sequence[AreaReading], columns: int, services: Services, *, alternative: str) -> SeriesCost:
+    """Return what some readings take together.
+
+    Raises:
+        LimitExceeded: They read more than `max_area_values`, or have more cells, of which one area has too many.
+    """
+    costs = [how.cost(columns) for how in readings]
+    read = sum(
+        cost.bytes // np.dtype(how.layer.main_variable.encoding.dtype).itemsize
+        for cost, how in zip(costs, readings, strict=True)
+    )
+    cells = sum(cost.cells for cost in costs)
+    largest = max((int(np.diff(how.plan.bounds).max(initial=0)) for how in readings), default=0)
+    _require_within_limits(max(read, cells), largest, services, alternative=alternative)
+    return SeriesCost(
+        chunks=sum(cost.chunks for cost in costs),
+        bytes=sum(cost.bytes for cost in costs),
+        seconds=sum(cost.seconds for cost in costs),
+        cells=cells,
+        values=sum(cost.values for cost in costs),
+    )
+
+
+def _require_within_limits(values: int, largest: int, services: Services, *, alternative: str) -> None:
+    """Check the values that are read, and the cells of the largest area.
+
+    Raises:
+        LimitExceeded: They are too many.
+    """
+    for limit, asked, allowed in (
+        ("max_area_values", values, services.catalogue.limits.max_area_values),
+        ("max_area_cells", largest, MAX_AREA_CELLS),
+    ):
+        if asked > allowed:
+            raise LimitExceeded(limit, allowed=allowed, asked=asked, alternative=alternative, locator="time")
+
+
+def _outlines(request: AreaSeriesRequest, layer: Layer) -> Outlines:
+    """Those of the areas, of which one meets the layer unless all may lie outside."""
+    outlines = outlines_of(request.areas, layer.main_variable.grid)
+    has_place = _has_place(request)
+    if has_place.any() and outlines.is_outside[has_place].all() and not request.may_be_outside:
+        raise _outside(replace(request, areas=tuple(area for area in request.areas if area.polygons)), layer)
+    return outlines
+
+
+def _has_place(request: AreaSeriesRequest) -> Flags:
+    return np.array([bool(area.polygons) for area in request.areas], dtype=bool)
+
+
+def _readings(
+    outlines: Outlines, request: AreaSeriesRequest, layer: Layer, *, indexes: tuple[int, ...], services: Services
+) -> tuple[tuple[Area, ...], tuple[AreaReading, ...]]:
+    """The areas, those without cells or partly outside with a note, and how to read the cells."""
+    grid: NativeGrid = layer.main_variable.grid
+    has_place = _has_place(request)
+    spans = centre_spans(outlines, grid) if request.weights == "pixel" else covered_spans(outlines, grid)
+    cells = np.bincount(spans.areas, weights=spans.lengths, minlength=len(request.areas))
+    # Before the plan, which takes memory for each block of a row.
+    _require_within_limits(spans.cells, int(cells.max(initial=0)), services, alternative=SMALLER)
+    is_empty = cells == 0
+    is_outside = outlines.is_outside | is_empty if request.weights == "area" else outlines.is_outside
+    areas = _noted(
+        request.areas,
+        layer,
+        is_outside=is_outside & has_place,
+        is_empty=is_empty & has_place,
+        is_beyond=outlines.is_beyond & has_place,
+    )
+    return areas, cheapest_readings(spans, len(areas), layer=layer, indexes=indexes, services=services)
+
+
+def _noted(
+    areas: Sequence[Area], layer: Layer, *, is_outside: Flags, is_empty: Flags, is_beyond: Flags
+) -> tuple[Area, ...]:
+    """The areas, with a note where they have no cell or fewer than their outlines promise."""
+    noted = list(areas)
+    numbers = np.flatnonzero(is_outside | is_empty | is_beyond).tolist()
+    reach = reach_of(layer) if numbers else ""
+    hints = _swapped_hints([areas[number] for number in numbers], layer)
+    for number, hint in zip(numbers, hints, strict=True):
+        if is_outside[number]:
+            note = f"it lies outside the layer, which {reach}{hint}"
+        elif is_empty[number]:
+            note = "no cell's centre lies in it; weights=area counts parts of cells"
+        else:
+            note = f"a part of it lies outside the layer, which {reach}"
+        before = areas[number].note
+        noted[number] = replace(areas[number], note=note if before is None else f"{before}; {note}")
+    return tuple(noted)
+
+
+def _swapped_hints(areas: Sequence[Area], layer: Layer) -> list[str]:
+    if not areas:
+        return []
+    hints = swapped_hints(np.array([area.polygons[0][0].mean(axis=0) for area in areas]), layer)
+    return [hint if area.crs.is_geographic else "" for area, hint in zip(areas, hints, strict=True)]
+
+
+def _edges(reducers: Sequence[Reducer], layer: Layer) -> Mapping[str, FloatArray]:
+    """(bin + 1,) edges of each histogram; without a range of its own over that of the first style."""
+    edges: dict[str, FloatArray] = {}
+    for each in reducers:
+        if each.bins is not None:
+            low, high = each.range or layer.styles[0].range
+            edges[each.name] = even_edges(low, high, each.bins)
+    return edges
+
+
+def _reduced(
+    how: AreaReading, cells: AreaCells, request: AreaSeriesRequest, edges: Mapping[str, FloatArray]
+) -> list[Reduced]:
+    """What becomes of areas that are read at once, for runs of times."""
+    encoding = how.layer.main_variable.encoding
+    with ThreadPoolExecutor(THREADS) as threads:
+
+        def in_order(reduce_place: Callable[[Place], None], places: Iterable[Place]) -> Iterable[None]:
+            def reduce_wanted(place: Place) -> None:
+                cells.require_wanted()
+                reduce_place(place)
+
+            return threads.map(reduce_wanted, places)
+
+        return [
+            reduce_samples(cells.samples(slab), encoding, request.reducers, edges, in_order=in_order)
+            for slab in how.slabs()
+        ]
+
+
+def _series(
+    areas: Sequence[Area],
+    totals: Sequence[int],
+    parts: Sequence[Reduced],
+    request: AreaSeriesRequest,
+    *,
+    names: Sequence[str],
+) -> list[AreaSeries]:
+    """What is told of each area, without the values for which too few cells have one."""
+    share = _by_area([part.valid_share for part in parts])
+    is_short = share < request.min_valid - ROUNDING
+    is_unreadable = _by_area([part.causes.get(UNREADABLE_CODE, np.zeros_like(part.valid)) for part in parts]) > 0
+    columns = {}
+    for reducer in request.reducers:
+        columns[reducer.name] = _by_area([part.values[reducer.name] for part in parts])
+        if reducer.kind not in KEPT_KINDS:
+            columns[reducer.name][is_short] = np.nan
+        columns[reducer.name][is_unreadable] = 0 if reducer.kind == "count" else np.nan
+    valid = np.where(is_unreadable, 0, _by_area([part.valid for part in parts]))
+    reasons = _reasons(parts, names, is_unreadable=is_unreadable, totals=np.array(totals))
+    return [
+        AreaSeries(
+            area=area,
+            reduced={name: column[number] for name, column in columns.items()},
+            valid=valid[number],
+            total=totals[number],
+            reasons={name: counts[number] for name, (counts, occurs) in reasons.items() if occurs[number]},
+        )
+        for number, area in enumerate(areas)
+    ]
+
+
+def _reasons(
+    parts: Sequence[Reduced], names: Sequence[str], *, is_unreadable: Flags, totals: IntArray
+) -> dict[str, tuple[IntArray, list[bool]]]:
+    """(area, time) counts by reason, and in which areas it occurs; two flags may have one name.
+
+    Of an area of which some cells cannot be read at a time, all count as such.
+    """
+    found: dict[str, IntArray] = {}
+    for code in sorted({code for part in parts for code in part.causes}):
+        counts = _by_area([part.causes.get(code, np.zeros_like(part.valid)) for part in parts])
+        counts = np.where(is_unreadable, totals[:, np.newaxis] if code == UNREADABLE_CODE else 0, counts)
+        found[names[code - 1]] = found.get(names[code - 1], 0) + counts
+    return {name: (counts, [bool(each.any()) for each in counts]) for name, counts in found.items()}
+
+
+def _by_area(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """(area, time, …) of parts (time, area, …) that follow one another."""
+    return np.ascontiguousarray(np.concatenate(parts).swapaxes(0, 1))
+
+
+def _outside(request: AreaSeriesRequest, layer: Layer) -> InvalidParameter:
+    areas = request.areas
+    vertices = sum(area.vertices for area in areas)
+    what = "the geometry" if len(areas) == 1 else f"all {len(areas)} geometries"
+    return InvalidParameter(
+        f"{what} of {vertices} vertices lies outside layer {layer.id}, which {reach_of(layer)}; "
+        f"coordinates are longitude first{_swapped_hints(areas[:1], layer)[0]}",
+        locator=request.given_by,
+    )

@@ -1,0 +1,292 @@
+"""What happened at these places, by several variables: the values of native cells, or their means, along time."""
+
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from typing import TypeVar
+
+import numpy as np
+
+from chronotile.encoders.file_parts import Body, Whole, streamed
+from chronotile.errors import InvalidParameter, TimeNotAvailable
+from chronotile.model.collection import Layer
+from chronotile.model.grid import Window
+from chronotile.model.payload import TimeUsed
+from chronotile.model.request import AreaSeriesRequest, NamedPoint, Point, PointsSeriesRequest, SeriesRequest
+from chronotile.model.series.fields import AreasRequest, FieldSeries, FieldsSeries, PositionsRequest
+from chronotile.model.series.reducer import MEAN
+from chronotile.model.series.series import AreasSeries, PointsSeries, Series
+from chronotile.model.time.instants import Instant, InstantArray, TimeSelection
+from chronotile.model.wanted import IsWanted
+from chronotile.pipeline.coverage.deliver import storing
+from chronotile.pipeline.revision import fingerprint, pixel_revision
+from chronotile.pipeline.series.areas import extract_area_series
+from chronotile.pipeline.series.point import (
+    SeriesTarget,
+    check_length,
+    instants_of,
+    layer_with_values,
+    read_series,
+    resolve_series,
+    series_indexes,
+)
+from chronotile.pipeline.series.points import cells_of, extract_points_series
+from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import etag_without
+
+Resolved = TypeVar("Resolved")
+SHORT = 1 << 16
+"""Values that are written at once, rather than while they are sent."""
+ALTERNATIVE = "ask for a shorter interval, fewer places or fewer parameters"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldsFormat:
+    """How series of several variables are written."""
+
+    name: str
+    """Part of the ETag."""
+    media_type: str
+    encode: Callable[[FieldsSeries], Generator[bytes]]
+    """In pieces, which may be made while they are sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldsTarget:
+    """A request resolved to what exists."""
+
+    etag: str
+    time: TimeUsed
+    read: Callable[[], FieldsSeries]
+    """Raises ChronotileError, such as SourceUnavailable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldsPayload:
+    """An encoded answer."""
+
+    body: Body
+    """To be closed by who takes it, whether all of it was sent or not."""
+    media_type: str
+    etag: str
+    """Without quotes."""
+    time: TimeUsed
+    unchanged: bool = False
+    """The client holds this answer already: the body is empty, nothing was read."""
+    unreadable: tuple[Instant, ...] = ()
+    """Ascending: times at which a cell could not be read, so that it has no value."""
+
+
+def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collection[str] = ()) -> FieldsPayload:
+    """Return what was asked, read and written.
+
+    Args:
+        target: The request, resolved.
+        format: How it is written.
+        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        LimitExceeded: What is to be read is too large.
+        StorageFull: There is no room to write what is long while many others are sent.
+        ClientGone: Nobody waits any more.
+    """
+    etag = fingerprint("fields", target.etag, format.name)
+    if etag in known:
+        return FieldsPayload(body=Whole(b""), media_type=format.media_type, etag=etag, time=target.time, unchanged=True)
+    series = target.read()
+    pieces = format.encode(series)
+    is_short = sum(field.values.size for field in series.fields) <= SHORT
+    with storing():
+        body = Whole(b"".join(pieces)) if is_short else streamed(pieces)
+    return FieldsPayload(
+        body=body,
+        media_type=format.media_type,
+        etag=etag_without(etag, series.unreadable),
+        time=target.time,
+        unreadable=series.unreadable,
+    )
+
+
+def resolve_positions(request: PositionsRequest, services: Services, *, is_wanted: IsWanted) -> FieldsTarget:
+    """Return what gives the values of the native cells that hold the points; reads no pixels.
+
+    They are those of `extract_series`. A variable without the one time that is asked for is left out, where another has
+    it; of several points, one that lies outside has no values.
+
+    Raises:
+        InvalidParameter: All points lie outside, or a layer is a composite.
+        LimitExceeded: There are more than `max_series_values`.
+        TimeNotAvailable: No variable has the time.
+        ChronotileError: A name or time is not accepted.
+    """
+    if len(request.points) > 1:
+        return _resolve_many(request, services, is_wanted)
+    asked = partial(SeriesRequest, point=request.points[0], time=request.time)
+    targets = _with_times(request.layers, lambda name: resolve_series(asked(layer=name), services))
+    check_length(sum(len(target.indexes) for target in targets), services, alternative=ALTERNATIVE)
+    return FieldsTarget(
+        etag=fingerprint([target.etag for target in targets]),
+        time=_used(
+            [instants_of(target.layer, target.indexes) for target in targets],
+            is_open=any(target.is_open for target in targets),
+        ),
+        read=partial(_read_one, request, targets, services),
+    )
+
+
+def resolve_areas(request: AreasRequest, services: Services, *, is_wanted: IsWanted) -> FieldsTarget:
+    """Return what gives the means of the native cells in the areas; reads no pixels.
+
+    They are those of `extract_area_series`. A variable without the one time that is asked for is left out, where
+    another has it.
+
+    Raises:
+        InvalidParameter: A layer is a composite; as they are read, all areas lie outside.
+        LimitExceeded: There are more than `max_series_values`; as they are read, that is too much.
+        TimeNotAvailable: No variable has the time.
+        ChronotileError: A name or time is not accepted.
+    """
+    layers, etag, time = _resolve_times(request.layers, request.time, len(request.areas), services)
+    told = [
+        (area.id, area.properties, area.crs.name, [ring.tobytes() for each in area.polygons for ring in each])
+        for area in request.areas
+    ]
+    return FieldsTarget(
+        etag=fingerprint(etag, told), time=time, read=partial(_read_areas, request, layers, services, is_wanted)
+    )
+
+
+def _read_one(request: PositionsRequest, targets: Sequence[SeriesTarget], services: Services) -> FieldsSeries:
+    read = [(target.layer, read_series(target, services)) for target in targets]
+    return FieldsSeries(
+        places=request.points,
+        fields=tuple(
+            FieldSeries(layer=layer, times=series.times, values=series.values[None]) for layer, series in read
+        ),
+        unreadable=_of_any(series for _layer, series in read),
+    )
+
+
+def _resolve_many(request: PositionsRequest, services: Services, is_wanted: IsWanted) -> FieldsTarget:
+    points = tuple(map(_named, request.points))
+    layers, etag, time = _resolve_times(request.layers, request.time, len(points), services, points=points)
+    told = [(point.crs.name, point.x, point.y) for point in request.points]
+    return FieldsTarget(
+        etag=fingerprint(etag, told), time=time, read=partial(_read_many, request, layers, services, is_wanted)
+    )
+
+
+def _read_many(
+    request: PositionsRequest, layers: Sequence[Layer], services: Services, is_wanted: IsWanted
+) -> FieldsSeries:
+    points = tuple(map(_named, request.points))
+    asked = [PointsSeriesRequest(layer=layer.id, points=points, time=request.time) for layer in layers]
+    read = extract_points_series(asked, services, is_wanted=is_wanted)
+    _check_inside(read)
+    series = zip(layers, read, strict=True)
+    return FieldsSeries(
+        places=request.points,
+        fields=tuple(FieldSeries(layer=layer, times=each.times, values=each.values) for layer, each in series),
+        unreadable=_of_any(read),
+    )
+
+
+def _read_areas(
+    request: AreasRequest, layers: Sequence[Layer], services: Services, is_wanted: IsWanted
+) -> FieldsSeries:
+    asked = partial(AreaSeriesRequest, areas=request.areas, time=request.time, reducers=(MEAN,), given_by="location")
+    read = [extract_area_series(asked(layer=layer.id), services, is_wanted=is_wanted) for layer in layers]
+    return FieldsSeries(
+        places=request.areas,
+        fields=tuple(
+            FieldSeries(
+                layer=layer, times=each.times, values=np.array([area.reduced[MEAN.name] for area in each.areas])
+            )
+            for layer, each in zip(layers, read, strict=True)
+        ),
+        unreadable=_of_any(read),
+        method=MEAN.name,
+    )
+
+
+def _of_any(read: Iterable[Series | PointsSeries | AreasSeries]) -> tuple[Instant, ...]:
+    """The times at which a cell of any could not be read."""
+    return tuple(sorted({instant for each in read for instant in each.unreadable}))
+
+
+def _named(point: Point) -> NamedPoint:
+    longitude, latitude = point.degrees
+    return NamedPoint(longitude=longitude, latitude=latitude)
+
+
+def _check_inside(read: Sequence[PointsSeries]) -> None:
+    """Refuse points that all lie outside, as one point is.
+
+    Raises:
+        InvalidParameter: They do.
+    """
+    first = read[0]
+    if all(each.is_outside.all() for each in read):
+        raise InvalidParameter(
+            f"all {len(first.points)} points lie outside layer {first.layer}, which {first.reach}{first.hints[0]}",
+            locator="point",
+        )
+
+
+def _resolve_times(
+    names: Sequence[str], time: TimeSelection, places: int, services: Services, *, points: tuple[NamedPoint, ...] = ()
+) -> tuple[list[Layer], str, TimeUsed]:
+    """The layers that have times asked for, a name for the state of what they are at those, and which those are.
+
+    Of points the state is that of the cells round them.
+    """
+
+    def resolve(name: str) -> tuple[Layer, tuple[int, ...]]:
+        layer = layer_with_values(name, services)
+        return layer, series_indexes(layer, time, services)
+
+    found = _with_times(names, resolve)
+    check_length(places * sum(len(indexes) for _layer, indexes in found), services, alternative=ALTERNATIVE)
+    layers, times = [layer for layer, _indexes in found], [instants_of(*each) for each in found]
+    states = [_state(*each, services, points) for each in zip(layers, times, strict=True)]
+    return layers, fingerprint(states), _used(times, is_open=time.is_open)
+
+
+def _state(layer: Layer, times: InstantArray, services: Services, points: tuple[NamedPoint, ...]) -> tuple[str, bytes]:
+    window = _window_round(points, layer)
+    return pixel_revision(layer, times if len(layer.times) else (), services, window), times.tobytes()
+
+
+def _window_round(points: tuple[NamedPoint, ...], layer: Layer) -> Window | None:
+    """The smallest window of native cells that has all points but those outside; `None` where there are none."""
+    cells = cells_of(points, layer.main_variable.grid)
+    inside = cells[cells[:, 0] >= 0]
+    if not len(inside):
+        return None
+    (row_start, column_start), (row_stop, column_stop) = inside.min(axis=0).tolist(), (inside.max(axis=0) + 1).tolist()
+    return Window(row_start, row_stop, column_start, column_stop)
+
+
+def _used(times: Sequence[InstantArray], *, is_open: bool) -> TimeUsed:
+    """All instants that any variable has, without what is no time."""
+    known = [each for each in times if not np.isnat(each).any()]
+    return TimeUsed(instants=tuple(reduce(np.union1d, known)[::-1]), is_open=is_open) if known else TimeUsed()
+
+
+def _with_times(names: Sequence[str], resolve: Callable[[str], Resolved]) -> list[Resolved]:
+    """What is resolved of each name but of those that have no such time.
+
+    Raises:
+        TimeNotAvailable: None has.
+    """
+    found: list[Resolved] = []
+    missing: list[TimeNotAvailable] = []
+    for name in names:
+        try:
+            found.append(resolve(name))
+        except TimeNotAvailable as error:
+            missing.append(error)
+    if not found:
+        raise missing[0]
+    return found

@@ -1,0 +1,138 @@
+"""What happened in all places of a set: one number a place and instant."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import WHOLE_CIRCLE, NativeGrid
+from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
+from chronotile.model.request import AreaSeriesRequest
+from chronotile.model.time.instants import Instant
+from chronotile.model.wanted import IsWanted, always_wanted
+from chronotile.pipeline.maps.render_place_tile import places_revision, shapes_in
+from chronotile.pipeline.revision import fingerprint, pixel_revision
+from chronotile.pipeline.series.areas import extract_area_series
+from chronotile.pipeline.series.point import has_open_times, instants_of, layer_with_values, series_indexes
+from chronotile.pipeline.services import Services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlaceValuesTarget:
+    """A request resolved to what exists."""
+
+    places: PlaceSet
+    layer: Layer
+    indexes: tuple[int, ...]
+    """Ascending, into the layer's times; of a layer without time, the one index 0."""
+    numbers: range
+    """Of the places, in their set."""
+    etag: str
+    is_open: bool
+    """Whether the times may be others soon (`TimeSelection.is_open`)."""
+
+
+def resolve_place_values(request: PlaceValuesRequest, services: Services) -> PlaceValuesTarget:
+    """Return the places, layer and times a request means; reads no pixels.
+
+    Raises:
+        LimitExceeded: The answer would have more than `max_series_values`.
+        InvalidParameter: The reducer gives more than one number, or the layer is a composite.
+        ChronotileError: A name or time is not accepted.
+    """
+    places = services.catalogue.place_set(request.places)
+    layer = layer_with_values(request.layer, services)
+    if request.reducer.kind == "histogram":
+        raise InvalidParameter("a histogram is many numbers a place; ask /timeseries for it", locator="reducer")
+    indexes = series_indexes(layer, request.time, services)
+    last = len(places) if request.limit is None else request.offset + request.limit
+    numbers = range(len(places))[request.offset : last]
+    allowed, asked = services.catalogue.limits.max_series_values, len(numbers) * len(indexes)
+    if asked > allowed:
+        raise LimitExceeded(
+            "max_series_values",
+            allowed=allowed,
+            asked=asked,
+            alternative="ask for a shorter interval, or page by page with limit",
+            locator="time",
+        )
+    times = instants_of(layer, indexes)
+    etag = fingerprint(
+        "place values",
+        places_revision(places),
+        pixel_revision(layer, times if len(layer.times) else (), services),
+        times.tobytes(),
+        (request.reducer, request.weights, request.min_valid),
+        numbers,
+    )
+    return PlaceValuesTarget(
+        places=places,
+        layer=layer,
+        indexes=indexes,
+        numbers=numbers,
+        etag=etag,
+        is_open=has_open_times(layer, request.time),
+    )
+
+
+def extract_place_values(
+    target: PlaceValuesTarget,
+    request: PlaceValuesRequest,
+    services: Services,
+    *,
+    is_wanted: IsWanted = always_wanted,
+) -> PlaceValues:
+    """Return what the reducer makes of the values in the native cells of each place.
+
+    Raises:
+        LimitExceeded: The places have too many cells.
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: Nobody wants the answer any more.
+    """
+    layer, numbers = target.layer, np.array(target.numbers, dtype=np.int64)
+    values, unreadable = np.full((len(numbers), len(target.indexes)), np.nan), tuple[Instant, ...]()
+    near = near_layer(target.places, layer)[numbers]
+    if near.any():
+        areas = tuple(target.places.areas[number] for number in numbers[near].tolist())
+        asked = AreaSeriesRequest(
+            layer=layer.id,
+            areas=areas,
+            time=request.time,
+            reducers=(request.reducer,),
+            weights=request.weights,
+            min_valid=request.min_valid,
+            may_be_outside=True,
+        )
+        series = extract_area_series(asked, services, is_wanted=is_wanted)
+        values[near] = [each.reduced[request.reducer.name] for each in series.areas]
+        unreadable = series.unreadable
+    return PlaceValues(
+        places=target.places.id,
+        revision=places_revision(target.places),
+        layer=layer.id,
+        units=layer.main_variable.encoding.units,
+        reducer=request.reducer.name,
+        times=instants_of(layer, target.indexes),
+        ids=target.places.ids[target.numbers.start : target.numbers.stop],
+        values=values,
+        unreadable=unreadable,
+        offset=request.offset,
+        total=len(target.places),
+    )
+
+
+def near_layer(places: PlaceSet, layer: Layer) -> NDArray[np.bool_]:
+    """Return (place,): whether the box of a place meets that of a layer, in whichever turn of the globe."""
+    return meets_grid(shapes_in(places, CRS84).bounds, layer.main_variable.grid)
+
+
+def meets_grid(boxes: ArrayLike, grid: NativeGrid) -> NDArray[np.bool_]:
+    """Return (box,): whether (box, 4) boxes in CRS84 meet that of a grid, in whichever turn of the globe."""
+    west, south, east, north = np.asarray(boxes, dtype=np.float64).T
+    box = grid.bbox_in(CRS84)
+    meets = [(west + turn < box.xmax) & (east + turn > box.xmin) for turn in (-WHOLE_CIRCLE, 0.0, WHOLE_CIRCLE)]
+    near: NDArray[np.bool_] = np.logical_or.reduce(meets) & (south < box.ymax) & (north > box.ymin)
+    return near

@@ -1,0 +1,229 @@
+"""What happened at this place: the values of one native cell along time."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from chronotile.catalog.resolve_times import resolve_series_times
+from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.model.collection import Layer
+from chronotile.model.grid import Window
+from chronotile.model.payload import Payload, TimeUsed
+from chronotile.model.raster import Pixels, cell_reasons
+from chronotile.model.request import Point, SeriesRequest
+from chronotile.model.series.analysis import Analysis
+from chronotile.model.series.series import Series
+from chronotile.model.time.instants import InstantArray, TimeSelection
+from chronotile.pipeline.cells import cell_of, cell_values, reach_of, read_cell, swapped_hint
+from chronotile.pipeline.one_state import read_of_one_state
+from chronotile.pipeline.revision import fingerprint, pixel_revision
+from chronotile.pipeline.series.analyse_point import analysed_series, check_analysis, reference_indexes
+from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import UnreadableDates, etag_without
+
+SHORTER = "ask for a shorter interval, or page by page with limit="
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesTarget:
+    """A request resolved to what exists."""
+
+    layer: Layer
+    point: Point
+    cell: tuple[int, int]
+    """Row and column of the native cell that holds the point."""
+    indexes: tuple[int, ...]
+    """Ascending, into the layer's times; of a layer without time, the one index 0."""
+    reference: tuple[int, ...]
+    """Of the times that an analysis holds the series against; none without."""
+    read: tuple[int, ...]
+    """Of all that are read."""
+    analysis: Analysis | None
+    etag: str
+    is_open: bool
+    """Whether its times may be others soon: those asked for, or those of the reference (`TimeSelection.is_open`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesFormat:
+    """How one protocol writes a series."""
+
+    name: str
+    """Part of the ETag."""
+    media_type: str
+    encode: Callable[[Series], bytes]
+
+
+def extract_series(request: SeriesRequest, services: Services) -> Series:
+    """Return the values of the native cell that holds the point, in full precision.
+
+    A date that is damaged while its source is there has no value, for the reason `unreadable`.
+
+    Raises:
+        InvalidParameter: The point lies outside the layer, or the layer is a composite.
+        LimitExceeded: The series is longer than `max_series_values`.
+        SourceUnavailable: The source is away.
+        ChronotileError: A name or time is not accepted.
+    """
+    return read_series(resolve_series(request, services), services)
+
+
+def deliver_series(
+    request: SeriesRequest, format: SeriesFormat, services: Services, *, known: Collection[str] = ()
+) -> Payload:
+    """Return the series of `extract_series` in a format.
+
+    Args:
+        request: Where and when.
+        format: How it is written.
+        services: What to read it with.
+        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+
+    Raises:
+        ChronotileError: As `extract_series`.
+    """
+    target = resolve_series(request, services)
+    etag, time = fingerprint(target.etag, format.name), TimeUsed(is_open=target.is_open)
+    if etag in known:
+        return Payload(body=b"", media_type=format.media_type, etag=etag, time=time, unchanged=True)
+    series = read_series(target, services)
+    return Payload(
+        body=format.encode(series),
+        media_type=format.media_type,
+        time=time,
+        etag=etag_without(etag, series.unreadable),
+        unreadable=series.unreadable,
+    )
+
+
+def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
+    """Return the layer, cell and times a request means, and refuse what is too long; reads no pixels."""
+    layer = layer_with_values(request.layer, services)
+    cell = _cell(layer, request.point)
+    indexes = series_indexes(layer, request.time, services)
+    times = instants_of(layer, indexes)
+    reference = reference_indexes(request.analysis, layer, now=services.clock())
+    check_analysis(request.analysis, layer, (indexes, reference), series=1, services=services)
+    read = tuple(sorted({*indexes, *reference})) if reference else indexes
+    check_length(len(read), services)
+    point = request.point
+    instants = instants_of(layer, read) if len(layer.times) else ()
+    etag = fingerprint(
+        "series",
+        pixel_revision(layer, instants, services, Window.of_cell(*cell)),
+        times.tobytes(),
+        (point.crs.name, point.x, point.y),
+        request.analysis,
+    )
+    return SeriesTarget(
+        layer=layer,
+        point=point,
+        cell=cell,
+        indexes=indexes,
+        reference=reference,
+        read=read,
+        analysis=request.analysis,
+        etag=etag,
+        is_open=has_open_times(layer, request.time, request.analysis),
+    )
+
+
+def read_series(target: SeriesTarget, services: Services) -> Series:
+    """Read the resolved target.
+
+    Raises:
+        SourceUnavailable: The source is away.
+    """
+    layer = target.layer
+    encoding = layer.main_variable.encoding
+
+    def read_pixels() -> tuple[Pixels, UnreadableDates]:
+        found = UnreadableDates(layer, services)
+        return read_cell(layer.main_variable, cell=target.cell, indexes=target.read, found=found), found
+
+    # Of a variable that is stored each file is read once, which its reader minds.
+    is_derived = layer.main_variable.is_derived
+    pixels, found = read_of_one_state(read_pixels, layer, target.read, services) if is_derived else read_pixels()
+    longitude, latitude = target.point.degrees
+    read = Series(
+        layer=layer.id,
+        units=encoding.units,
+        longitude=longitude,
+        latitude=latitude,
+        times=instants_of(layer, target.read),
+        values=cell_values(pixels, encoding),
+        reasons=cell_reasons(pixels, encoding),
+        unreadable=found.instants,
+        encoding=encoding,
+    )
+    if target.analysis is None:
+        return read
+    asked, reference = (np.searchsorted(target.read, indexes) for indexes in (target.indexes, target.reference))
+    return analysed_series(read, target.analysis, asked=asked, reference=reference)
+
+
+def layer_with_values(name: str, services: Services) -> Layer:
+    """Return a layer that has values of its own.
+
+    Raises:
+        UnknownLayer: There is no such layer.
+        InvalidParameter: It is a composite.
+    """
+    layer = services.catalogue.layer(name)
+    if layer.is_composite:
+        variables = ", ".join(variable.name for variable in layer.variables)
+        raise InvalidParameter(
+            f"layer {layer.id} is a composite of {variables} and has no values of its own", locator="layer"
+        )
+    return layer
+
+
+def series_indexes(layer: Layer, time: TimeSelection, services: Services) -> tuple[int, ...]:
+    """Return the indexes of the times of a series.
+
+    Raises:
+        LimitExceeded: They are more than `max_series_values`.
+        ChronotileError: The time is not accepted.
+    """
+    indexes = resolve_series_times(layer, time, now=services.clock()).indexes
+    check_length(len(indexes), services)
+    return indexes
+
+
+def has_open_times(layer: Layer, time: TimeSelection, analysis: Analysis | None = None) -> bool:
+    """Return whether the times of a series, or of the reference of its analysis, may be others soon."""
+    is_reference_open = analysis is not None and analysis.is_reference_open
+    return len(layer.times) > 0 and (time.is_open or is_reference_open)
+
+
+def check_length(count: int, services: Services, *, alternative: str = SHORTER) -> None:
+    """Refuse series of too many values in all; `alternative` is the cheaper way to ask.
+
+    Raises:
+        LimitExceeded: They are more than `max_series_values`.
+    """
+    allowed = services.catalogue.limits.max_series_values
+    if count > allowed:
+        raise LimitExceeded("max_series_values", allowed=allowed, asked=count, alternative=alternative, locator="time")
+
+
+def instants_of(layer: Layer, indexes: tuple[int, ...]) -> InstantArray:
+    """Return (time,): those of the indexes; not a time (NaT) for the one value of a layer without time."""
+    if len(layer.times) == 0:
+        return np.full(len(indexes), np.datetime64("NaT", "ns"))
+    instants, count = layer.times.instants, len(indexes)
+    if count and indexes[-1] - indexes[0] == count - 1:  # ascending: a run, ten times as fast as a list
+        return instants[indexes[0] : indexes[-1] + 1]
+    return instants[list(indexes)]
+
+
+def _cell(layer: Layer, point: Point) -> tuple[int, int]:
+    grid = layer.main_variable.grid
+    cell = cell_of(grid, point)
+    if cell is None:
+        raise InvalidParameter(
+            f"the point lies outside layer {layer.id}, which {reach_of(layer)}{swapped_hint(point, grid)}",
+            locator="point",
+        )
+    return cell

@@ -1,0 +1,141 @@
+"""What happened at these places: the values of the native cell of each along time, each chunk read once for all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import LimitExceeded
+from chronotile.model.collection import Layer
+from chronotile.model.crs import CRS84, transformer
+from chronotile.model.grid import NativeGrid
+from chronotile.model.request import NamedPoint, PointsSeriesRequest
+from chronotile.model.series.series import PointsSeries
+from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
+from chronotile.pipeline.cells import reach_of, swapped_hints
+from chronotile.pipeline.one_state import read_of_one_state
+from chronotile.pipeline.series.area_reading import AreaCells, AreaReading, cheapest_reading, takes_several_reads
+from chronotile.pipeline.series.areas import bounded_cost
+from chronotile.pipeline.series.point import instants_of, layer_with_values, series_indexes
+from chronotile.pipeline.services import Services
+from chronotile.pipeline.unreadable_dates import UnreadableDates
+from chronotile.zones.spans import Spans
+
+OUTSIDE = "outside_extent"
+"""The reason of a point outside the layer, told apart from cells inside that have no value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PointsTarget:
+    """A request resolved to what exists."""
+
+    points: tuple[NamedPoint, ...]
+    held: NDArray[np.intp]
+    """Of the points, those inside the layer."""
+    how: AreaReading
+    """How to read the cells of those, each of which is an area of one cell."""
+
+
+def extract_points_series(
+    requests: Sequence[PointsSeriesRequest], services: Services, *, is_wanted: IsWanted = always_wanted
+) -> list[PointsSeries]:
+    """Return for each request the values of the native cells that hold the points, as `extract_series` does of one.
+
+    Raises:
+        InvalidParameter: A layer is a composite.
+        LimitExceeded: All answers together, or what is to be read for them, are too large.
+        SourceUnavailable: A source is away.
+        ClientGone: `is_wanted` says that nobody waits any more.
+        ChronotileError: A name or time is not accepted.
+    """
+    layers = [layer_with_values(request.layer, services) for request in requests]
+    indexes = [series_indexes(layer, each.time, services) for layer, each in zip(layers, requests, strict=True)]
+    asked = sum(len(each.points) * len(own) for each, own in zip(requests, indexes, strict=True))
+    allowed = services.catalogue.limits.max_series_values
+    if asked > allowed:
+        raise LimitExceeded(
+            "max_series_values",
+            allowed=allowed,
+            asked=asked,
+            alternative="ask for a shorter interval, or for fewer points or layers at once",
+            locator="points",
+        )
+    targets = []
+    for layer, each, own in zip(layers, requests, indexes, strict=True):
+        require_wanted(is_wanted)
+        targets.append(_target(layer, each.points, own, services))
+    readings = [target.how for target in targets]
+    bounded_cost(readings, 1, services, alternative="ask for a shorter interval, or for fewer points or layers at once")
+    return [_of_one_state(target, services, is_wanted) for target in targets]
+
+
+def _of_one_state(target: PointsTarget, services: Services, is_wanted: IsWanted) -> PointsSeries:
+    read = partial(_series, target, services, is_wanted)
+    if not takes_several_reads(target.how):
+        return read()
+    return read_of_one_state(read, target.how.layer, target.how.indexes, services)
+
+
+def _target(layer: Layer, points: tuple[NamedPoint, ...], indexes: tuple[int, ...], services: Services) -> PointsTarget:
+    cells = cells_of(points, layer.main_variable.grid)
+    held = np.flatnonzero(cells[:, 0] >= 0)
+    how = cheapest_reading(_spans(cells[held]), held.size, layer=layer, indexes=indexes, services=services)
+    return PointsTarget(points=points, held=held, how=how)
+
+
+def _series(target: PointsTarget, services: Services, is_wanted: IsWanted) -> PointsSeries:
+    layer, shape = target.how.layer, (len(target.points), len(target.how.indexes))
+    found = UnreadableDates(layer, services)
+    values_inside, codes_inside, names = _read(target.how, found, is_wanted)
+    values, codes = np.full(shape, np.nan), np.full(shape, len(names) + 1, dtype=np.uint8)
+    values[target.held], codes[target.held] = values_inside.T, codes_inside.T
+    is_outside = np.ones(len(target.points), dtype=np.bool_)
+    is_outside[target.held] = False
+    places = np.array([(point.longitude, point.latitude) for point in target.points]).reshape(-1, 2)
+    return PointsSeries(
+        layer=layer.id,
+        units=layer.main_variable.encoding.units,
+        times=instants_of(layer, target.how.indexes),
+        points=target.points,
+        is_outside=is_outside,
+        values=values,
+        codes=codes,
+        reasons=(*names, OUTSIDE),
+        encoding=layer.main_variable.encoding,
+        reach=reach_of(layer),
+        hints=swapped_hints(places, layer),
+        unreadable=found.instants,
+    )
+
+
+def cells_of(points: tuple[NamedPoint, ...], grid: NativeGrid) -> NDArray[np.int64]:
+    """Return (point, 2) rows and columns of native cells, -1 outside."""
+    if not points:
+        return np.empty((0, 2), dtype=np.int64)
+    x, y = np.array([(point.longitude, point.latitude) for point in points]).T
+    if grid.crs != CRS84:
+        x, y = transformer(CRS84, grid.crs).transform(x, y)
+    found = (grid.cell_at(*place) for place in zip(x.tolist(), y.tolist(), strict=True))
+    return np.array([(-1, -1) if cell is None else cell for cell in found], dtype=np.int64)
+
+
+def _spans(cells: NDArray[np.int64]) -> Spans:
+    """One run of one cell for each point; two points of one cell have each their own."""
+    rows, columns = cells[:, 0], cells[:, 1]
+    return Spans(areas=np.arange(len(cells)), rows=rows, starts=columns, stops=columns + 1)
+
+
+def _read(
+    how: AreaReading, found: UnreadableDates, is_wanted: IsWanted
+) -> tuple[NDArray[np.float64], NDArray[np.uint8], tuple[str, ...]]:
+    """(time, point) values and codes of those inside, and what codes stand for."""
+    reader = AreaCells(how, found, is_wanted)
+    encoding = how.layer.main_variable.encoding
+    samples = [reader.samples(slab) for slab in how.slabs()]
+    reader.require_source()
+    codes = np.concatenate([each.codes for each in samples])
+    values = np.concatenate([encoding.values(each.numbers) for each in samples])
+    values[codes != 0] = np.nan
+    return values, codes, reader.names

@@ -1,0 +1,75 @@
+"""The times that an analysis takes: those that are asked for, and those of its reference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.model.series.analysis import Analysis, Curves, FloatArray
+from chronotile.model.time.instants import ONE_NS, InstantArray, TimeDomain, TimePart, TimeSelection, TimeSpan
+from chronotile.pipeline.series.analyse_point import check_analysis, reference_indexes
+from chronotile.pipeline.series.point import instants_of, layer_with_values, series_indexes
+from chronotile.pipeline.services import Services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WidenedTimes:
+    """Which times are to be read, and which of them are what."""
+
+    time: TimeSelection
+    """Selects all of them."""
+    asked: InstantArray
+    """(time,) of the answer."""
+    reference: InstantArray
+    """(time,) that it is held against; none where nothing is."""
+
+    def asked_of(self, read: InstantArray) -> NDArray[np.intp]:
+        """Return where in the times that were read those of the answer stand."""
+        return np.searchsorted(read, self.asked)
+
+    def curves_of(self, read: InstantArray, values: FloatArray) -> tuple[Curves, Curves]:
+        """Return what is asked for and what it is held against, of the values (series, time) that were read."""
+        asked, reference = self.asked_of(read), np.searchsorted(read, self.reference)
+        return (
+            Curves(times=self.asked, values=values[:, asked]),
+            Curves(times=self.reference, values=values[:, reference]),
+        )
+
+
+def widened_times(
+    analysis: Analysis, name: str, time: TimeSelection, *, series: int, services: Services
+) -> WidenedTimes:
+    """Return the times of a layer that an analysis takes; reads no pixels.
+
+    Args:
+        analysis: What is asked.
+        name: The layer's id or alias.
+        time: What is asked for.
+        series: How many there are.
+        services: To resolve it with.
+
+    Raises:
+        ChronotileError: A name or time is not accepted, or as `check_analysis`.
+    """
+    layer = layer_with_values(name, services)
+    indexes = series_indexes(layer, time, services)
+    reference = reference_indexes(analysis, layer, now=services.clock())
+    check_analysis(analysis, layer, (indexes, reference), series=series, services=services)
+    if not set(reference) <= set(indexes):
+        time = selection_of(layer.times, sorted({*indexes, *reference}), is_of_open=time.is_open)
+    return WidenedTimes(time=time, asked=instants_of(layer, indexes), reference=instants_of(layer, reference))
+
+
+def selection_of(domain: TimeDomain, indexes: Sequence[int], *, is_of_open: bool = False) -> TimeSelection:
+    """Return what selects the times of ascending indexes, at least one: an interval for each run of them.
+
+    Args:
+        domain: The times.
+        indexes: Into them.
+        is_of_open: Whether they are those of an open selection.
+    """
+    runs = np.split(indexes, np.flatnonzero(np.diff(indexes) > 1) + 1)
+    spans = (TimeSpan(domain.starts[run[0]], domain.starts[run[-1]] + ONE_NS) for run in runs)
+    parts = tuple(TimePart(span, is_interval=True) for span in spans)
+    return TimeSelection("parts", parts, is_of_open=is_of_open)

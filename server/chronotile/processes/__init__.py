@@ -1,0 +1,1 @@
+"""The processes, one file each, and what defines a process."""

@@ -1,0 +1,236 @@
+"""A time-lapse, of more or larger frames than a request may ask for."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from chronotile.catalog.resolve_times import resolve_series_times
+from chronotile.encoders.deflated import deflate
+from chronotile.errors import LimitExceeded
+from chronotile.model.animation import ANIMATION_LABELS, DEFAULT_FPS, LEAST_FPS, MOST_FPS, AnimationRequest
+from chronotile.model.crs import CRS84
+from chronotile.model.job import Json, Result
+from chronotile.model.raster import IndexPicture, Picture, RgbaPicture
+from chronotile.model.request import PICTURE_REDUCERS, MapRequest
+from chronotile.model.square_pixels import LEAST_SIDE_PX, grid_of_picture
+from chronotile.model.time.calendar_step import asked_period
+from chronotile.model.time.instants import Period, TimeSelection
+from chronotile.model.time.parsing import parse_time
+from chronotile.model.wanted import require_wanted
+from chronotile.pipeline.maps.animation import (
+    EXTENSIONS,
+    MAX_SIDE_PX,
+    draw_frames,
+    find_animation,
+    render_animation,
+)
+from chronotile.pipeline.services import Services
+from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
+from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.processes.work.partial_results import Piece, keep, read_piece, scratch_of, write_piece
+from chronotile.processes.work.sources import source_of
+from chronotile.processes.work.times_and_places import located, told_instants, told_times, without_limits
+
+PIXEL_S = 60e-9
+"""What it takes to draw and pack a pixel of a frame."""
+BLOCK_S = 10.0
+"""About how long a block may take, if one frame does not take longer."""
+MOST_PIXELS = 1 << 32
+"""Of all frames together."""
+MOST_BYTES = (1 << 32) - 1
+"""Of the file: more does not go into a WebP."""
+PACKING = 1
+"""Level of deflate of frames that wait for the end."""
+
+
+UNREADABLE = Piece(arrays={}, told={})
+"""In place of a frame that cannot be read."""
+
+
+def _plan(inputs: Inputs, services: Services) -> Plan:
+    with located({"time": "datetime"}):
+        request = _request(inputs, services, parse_time(inputs.get("datetime")))
+        found = find_animation(request, without_limits(services), with_body=False)
+    assert found is not None  # noqa: S101 -- without a body there is nothing to make
+    grid, count = request.shown.grid, found.frames
+    if grid.width * grid.height * count > MOST_PIXELS:
+        raise LimitExceeded(
+            "pixels of a film",
+            allowed=MOST_PIXELS,
+            asked=grid.width * grid.height * count,
+            alternative="ask for a smaller picture or fewer frames",
+            locator="inputs.width",
+        )
+    seconds = len(found.time.instants) * grid.width * grid.height * PIXEL_S
+    layer = services.catalogue.layer(request.shown.layer)
+    indexes = resolve_series_times(layer, request.shown.time, now=services.clock()).indexes
+    step = max(1, int(count * BLOCK_S / seconds))
+    instants = layer.times.instants[list(indexes)]
+    return Plan(
+        blocks=[{"first": first, "last": min(first + step, count)} for first in range(0, count, step)],
+        seconds=seconds,
+        shared={"times": told_instants(instants)},
+        sources=[source_of(layer, instants)],
+    )
+
+
+def _run(inputs: Inputs, block: Json, work: Work) -> Json:
+    own = range(block["first"], block["last"])
+    pictures = draw_frames(_told(inputs, work), without_limits(work.services), own, is_wanted=work.is_wanted)
+    for number, picture in zip(own, pictures, strict=True):
+        write_piece(work, _name_of(number), UNREADABLE if picture is None else _packed(picture))
+    return block
+
+
+def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    delivery = render_animation(
+        _told(inputs, work),
+        without_limits(work.services),
+        pictures=_pictures(done[-1]["last"], work),
+        scratch=scratch_of(work),
+        most_bytes=MOST_BYTES,
+        is_wanted=work.is_wanted,
+    )
+    keep(delivery.body, work.results / delivery.file_name, work)
+    return {"animation": Result(file=delivery.file_name, media_type=delivery.media_type)}
+
+
+def _pictures(count: int, work: Work) -> Iterator[Picture | None]:
+    """Those that blocks left, from the first to the last; `None` of frames that could not be read."""
+    for number in range(count):
+        require_wanted(work.is_wanted)
+        piece = read_piece(work, _name_of(number))
+        yield _unpacked(piece) if piece.arrays else None
+
+
+def _name_of(number: int) -> str:
+    return f"frame-{number}"
+
+
+def _packed(picture: Picture) -> Piece:
+    pixels = picture.index if isinstance(picture, IndexPicture) else picture.pixels
+    packed = np.frombuffer(deflate.compress(np.ascontiguousarray(pixels), PACKING), np.uint8)
+    palette = {"palette": picture.palette} if isinstance(picture, IndexPicture) else {}
+    return Piece(arrays={"pixels": packed, **palette}, told={"shape": pixels.shape})
+
+
+def _unpacked(piece: Piece) -> Picture:
+    unpacked = deflate.decompress(piece.arrays["pixels"])
+    pixels = np.frombuffer(unpacked, np.uint8).reshape(piece.told["shape"])
+    return IndexPicture(pixels, piece.arrays["palette"]) if "palette" in piece.arrays else RgbaPicture(pixels)
+
+
+def _told(inputs: Inputs, work: Work) -> AnimationRequest:
+    """What is asked for at the times that were planned."""
+    times = told_times(inputs["layer"], work.shared["times"], work.services)
+    return _request(inputs, work.services, times.selection)
+
+
+def _request(inputs: Inputs, services: Services, time: TimeSelection) -> AnimationRequest:
+    layer = services.catalogue.layer(inputs["layer"])
+    trims = trims_of(inputs, services)
+    crs, box = (trims[0].crs, trims[0].box) if trims else (CRS84, layer.main_variable.grid.bbox_in(CRS84))
+    return AnimationRequest(
+        shown=MapRequest(
+            layer=layer.id,
+            grid=grid_of_picture(crs, box, width=_pixels(inputs, "width"), height=_pixels(inputs, "height")),
+            time=time,
+            style=inputs.get("style", ""),
+            reducer=inputs.get("reducer", "latest"),
+        ),
+        format=inputs.get("format", "video/mp4"),
+        step=_step(inputs.get("step", 1)),
+        fps=inputs.get("fps", DEFAULT_FPS),
+        labels=frozenset(inputs.get("labels", ANIMATION_LABELS)),
+    )
+
+
+def _pixels(inputs: Inputs, name: str) -> int | None:
+    return int(inputs[name]) if name in inputs else None  # 640.0 is an integer in JSON Schema
+
+
+def _step(given: float | str) -> int | Period:
+    if isinstance(given, str):
+        return asked_period(given, also="every how many times one is a frame, ")
+    return int(given)
+
+
+def _side(title: str) -> Input:
+    return Input(
+        title=title,
+        description="In pixels. They are square on the ground where one side is not given; 640 wide where none is.",
+        schema={"type": "integer", "minimum": LEAST_SIDE_PX, "maximum": MAX_SIDE_PX},
+        is_required=False,
+    )
+
+
+process = Process(
+    id="animation",
+    title="Animation",
+    description="A film of a layer: a frame a time, or a period, with the date, the legend and the attribution on it.",
+    keywords=("picture", "time"),
+    inputs={
+        "layer": LAYER,
+        "datetime": DATETIME,
+        "bbox": replace(
+            BBOX,
+            description="What the frames show, in its CRS; the whole layer where none is named. Coordinates are in the "
+            "order of the CRS, which is CRS84 unless another is named; the west is less than the east.",
+        ),
+        "width": _side("Width"),
+        "height": _side("Height"),
+        "format": Input(
+            title="Format",
+            description="Media type of the film.",
+            schema={"type": "string", "enum": list(EXTENSIONS), "default": "video/mp4"},
+            is_required=False,
+        ),
+        "step": Input(
+            title="Step",
+            description="Every how many times one is a frame; or a period (P1M, dekad), all times of which are one.",
+            schema={"oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "maxLength": 40}], "default": 1},
+            is_required=False,
+        ),
+        "fps": Input(
+            title="Frames a second",
+            description="How fast it runs.",
+            schema={"type": "number", "minimum": LEAST_FPS, "maximum": MOST_FPS, "default": DEFAULT_FPS},
+            is_required=False,
+        ),
+        "labels": Input(
+            title="Labels",
+            description="What is written on the frames; all of it where none are named.",
+            schema={"type": "array", "items": {"type": "string", "enum": list(ANIMATION_LABELS)}},
+            is_required=False,
+        ),
+        "style": Input(
+            title="Style",
+            description="Id of a style of the layer; its first where none is named.",
+            schema={"type": "string", "maxLength": 200},
+            is_required=False,
+        ),
+        "reducer": Input(
+            title="Reducer",
+            description="What a pixel shows of several times.",
+            schema={"type": "string", "enum": list(PICTURE_REDUCERS), "default": "latest"},
+            is_required=False,
+        ),
+    },
+    outputs={
+        "animation": Output(
+            title="Animation",
+            description="The film.",
+            schema={
+                "oneOf": [
+                    {"type": "string", "contentEncoding": "binary", "contentMediaType": media_type}
+                    for media_type in EXTENSIONS
+                ]
+            },
+            formats={media_type: media_type for media_type in EXTENSIONS},
+        )
+    },
+    plan=_plan,
+    run=_run,
+    finish=_finish,
+)

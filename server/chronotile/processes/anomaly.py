@@ -1,0 +1,106 @@
+"""How values lie to those of the same time of other years."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from chronotile.encoders.coverage.cog import MOST_BANDS
+from chronotile.errors import LimitExceeded
+from chronotile.model.job import Json, Result
+from chronotile.model.series.analysis import ANOMALY_KINDS, AnomalyKind, Climatology, Curves, FloatArray
+from chronotile.model.time.instants import format_instant
+from chronotile.pipeline.services import Services
+from chronotile.processes.inputs import BBOX, BY, DATETIME, LAYER
+from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.processes.work.map_files import GEOTIFF, geotiff_of_pieces, keep_piece, made_bands, require_geotiff
+from chronotile.processes.work.windows import all_of, found_by_cell, itemsize, planned_windows, selected, window_of
+from chronotile.stats.climatology import find_anomalies, find_normals
+
+VALUE_S = 40e-9
+"""What it takes to hold a number against others."""
+UNITS: Mapping[AnomalyKind, str] = {"z": "1", "percentile": "percent"}
+"""Those of the layer where nothing else is said."""
+
+
+def _plan(inputs: Inputs, services: Services) -> Plan:
+    coverage = selected(inputs, services)
+    require_geotiff(coverage)
+    reference = selected(inputs, services, "reference")
+    count = len(coverage.times)
+    if count > MOST_BANDS:
+        raise LimitExceeded(
+            "bands of a GeoTIFF",
+            allowed=MOST_BANDS,
+            asked=count,
+            alternative="ask for fewer times",
+            locator="inputs.datetime",
+        )
+    return planned_windows(
+        coverage,
+        reference,
+        value_s=VALUE_S,
+        held_bytes=(count + len(reference.times)) * itemsize(coverage) + count * 4,
+    )
+
+
+def _run(inputs: Inputs, block: Json, work: Work) -> Json:
+    windows = [window_of(inputs, block, work, number=number) for number in (0, 1)]
+    find = partial(_anomalies, how=Climatology(by=inputs.get("by")), kind=_kind(inputs))
+    return keep_piece(found_by_cell(windows, len(windows[0].times), find, work), block, work)
+
+
+def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    coverage, kind = all_of(inputs, work), _kind(inputs)
+    units = UNITS.get(kind, coverage.fields[0].encoding.units)
+    said = [(f"anomaly ({kind}) {format_instant(instant)}", units) for instant in coverage.times]
+    return {"anomaly": geotiff_of_pieces(coverage, made_bands(coverage, said), done, work, name="anomaly")}
+
+
+def _kind(inputs: Inputs) -> AnomalyKind:
+    kind: AnomalyKind = inputs.get("kind", ANOMALY_KINDS[0])
+    return kind
+
+
+def _anomalies(asked: Curves, reference: Curves, *, how: Climatology, kind: AnomalyKind) -> FloatArray:
+    """(series, time)."""
+    return find_anomalies(asked, reference, find_normals(reference, asked.times, how), kind)
+
+
+process = Process(
+    id="anomaly",
+    title="Anomaly",
+    description="How the values of each cell lie to those of the same time of the year in a reference.",
+    keywords=("map", "time"),
+    inputs={
+        "layer": LAYER,
+        "datetime": Input(
+            title="Times",
+            description="Those that are held against the reference: an instant, an interval, or a list of either.",
+            schema=DATETIME.schema,
+        ),
+        "reference": Input(
+            title="Reference",
+            description="Times that they are held against; all of the layer where none are named.",
+            schema=DATETIME.schema,
+            is_required=False,
+        ),
+        "kind": Input(
+            title="Kind",
+            description="abs is the difference from the mean, z that over the standard deviation, percentile the share "
+            "of the reference's values that are less.",
+            schema={"type": "string", "enum": list(ANOMALY_KINDS), "default": ANOMALY_KINDS[0]},
+            is_required=False,
+        ),
+        "by": BY,
+        "bbox": BBOX,
+    },
+    outputs={
+        "anomaly": Output(
+            title="Anomaly",
+            description="A cloud optimised GeoTIFF with a band for each time, NaN where nothing can be said.",
+            schema=GEOTIFF,
+        )
+    },
+    plan=_plan,
+    run=_run,
+    finish=_finish,
+)

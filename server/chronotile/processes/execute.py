@@ -1,0 +1,137 @@
+"""Check what a process is given, and do all of it at once, where that is little."""
+
+import tempfile
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from chronotile.errors import InvalidParameter, LimitExceeded, UnknownParameter
+from chronotile.model.job import Execution, Json, Result
+from chronotile.pipeline.services import Services
+from chronotile.processes.input_schema import MAX_SHOWN, fault_in
+from chronotile.processes.process import Inputs, Plan, Process, Work
+from chronotile.processes.registry import process_of
+from chronotile.processes.work.sources import metadata_of, require_unchanged, with_revisions
+from chronotile.processes.work.unreadable import named, run_block
+
+SYNC_S = 20.0
+"""Expected of what a request may wait for."""
+WAITING = "seconds of a request that waits"
+"""The limit that they are."""
+JOB_INSTEAD = "ask for a job with the header Prefer: respond-async"
+
+
+def planned(execution: Execution, services: Services) -> Plan:
+    """Return what is to be done; reads no pixels.
+
+    Raises:
+        InvalidParameter: An input or output is unknown, missing or not as its schema says, with its path in the JSON.
+        ChronotileError: The archive has no such thing.
+    """
+    process = process_of(execution.process)
+    require_known(process, execution.inputs, execution.outputs or ())
+    for name, told in process.inputs.items():
+        if name in execution.inputs:
+            _check(execution.inputs[name], told.accepted, name)
+        elif told.is_required:
+            raise InvalidParameter(f"{process.id} needs the input {name}: {told.description}", locator=f"inputs.{name}")
+    plan = process.plan(execution.inputs, services)
+    return replace(plan, sources=with_revisions(plan.sources, services))
+
+
+def require_known(process: Process, inputs: Collection[str], outputs: Collection[str]) -> None:
+    """Refuse names of inputs and outputs that a process does not have.
+
+    Raises:
+        UnknownParameter: There is such a name; the locator is its path in the execution.
+    """
+    for name in inputs:
+        if name not in process.inputs:
+            raise UnknownParameter(
+                f"{process.id} has no input {name[:MAX_SHOWN]!r}; it has {', '.join(process.inputs) or 'none'}",
+                locator=f"inputs.{name[:MAX_SHOWN]}",
+            )
+    for name in outputs:
+        if name not in process.outputs:
+            raise UnknownParameter(
+                f"{process.id} has no output {name[:MAX_SHOWN]!r}; it has {', '.join(process.outputs)}",
+                locator=f"outputs.{name[:MAX_SHOWN]}",
+            )
+
+
+def execute(
+    execution: Execution,
+    services: Services,
+    folder: Path,
+    *,
+    plan: Plan | None = None,
+    is_wanted: Callable[[], bool] = lambda: True,
+) -> Mapping[str, Result]:
+    """Return the results of little work, whose files lie in `folder` then.
+
+    Args:
+        execution: What is asked for.
+        services: What it is done with.
+        folder: Of its files.
+        plan: What `planned` gave with these services, where it is known.
+        is_wanted: Asked between two steps: whether anybody waits for it.
+
+    Raises:
+        LimitExceeded: It would take longer than somebody waits; a job does it.
+        ChronotileError: As `planned`, and what the work itself meets.
+    """
+    process, plan = process_of(execution.process), plan or planned(execution, services)
+    if plan.seconds > SYNC_S:
+        raise LimitExceeded(
+            WAITING,
+            allowed=round(SYNC_S),
+            asked=round(plan.seconds),
+            alternative=JOB_INSTEAD,
+            locator="Prefer",
+        )
+    with tempfile.TemporaryDirectory(dir=folder) as pieces:
+        work = Work(
+            services=services,
+            folder=Path(pieces),
+            results=folder,
+            shared=plan.shared,
+            sources=plan.sources,
+            is_wanted=is_wanted,
+        )
+        done = [run_block(process, execution.inputs, block, work) for block in plan.blocks]
+        return wanted_results(process, execution.outputs, finished(process, execution.inputs, done, work))
+
+
+def finished(process: Process, inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    """Return the results of blocks that are all done, each with what it was made of and which dates it lacks.
+
+    Args:
+        process: Whose they are.
+        inputs: Of the execution.
+        done: What blocks gave, in their order.
+        work: With what they were done.
+
+    Raises:
+        SourceUnavailable: What was read has changed since the plan, so that blocks may have read two states of it.
+        ChronotileError: What the end itself meets.
+    """
+    require_unchanged(work.sources, work.services)
+    metadata = metadata_of(work.sources)
+    results = process.finish(inputs, done, work)
+    return named({name: replace(result, metadata=metadata) for name, result in results.items()}, done)
+
+
+def wanted_results(
+    process: Process, outputs: Mapping[str, Json] | None, results: Mapping[str, Result]
+) -> Mapping[str, Result]:
+    """Return those that were asked for, all if none was named, in the order of the process."""
+    names = process.outputs if outputs is None else outputs
+    return {name: results[name] for name in process.outputs if name in names and name in results}
+
+
+def _check(value: Any, schema: Json, name: str) -> None:  # noqa: ANN401 -- any JSON
+    fault = fault_in(value, schema)
+    if fault is not None:
+        path = f"inputs.{name}{fault.place}"
+        raise InvalidParameter(f"{path} {fault.words}", locator=path)

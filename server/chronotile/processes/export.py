@@ -1,0 +1,149 @@
+"""A part of layers as a file, however large."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from chronotile.errors import LimitExceeded, SourceUnavailable
+from chronotile.model.coverage import Coverage, CoverageField, CoverageRequest
+from chronotile.model.crs import CRS84_URI
+from chronotile.model.job import Json, Result
+from chronotile.model.time.instants import TimeDomain
+from chronotile.model.time.parsing import parse_time
+from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
+from chronotile.pipeline.coverage.extract import extract_coverage
+from chronotile.pipeline.services import Services
+from chronotile.processes.inputs import BBOX, DATETIME, LAYERS, layers_of, trims_of
+from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.processes.work.coverage_file import FILE_FORMATS, write_coverage
+from chronotile.processes.work.sources import sources_of
+from chronotile.processes.work.stored_coverage import StoredCoverage, leave_piece, planned_pieces
+from chronotile.processes.work.times_and_places import instants_told, located, told_instants, without_limits
+
+MOST_BYTES = 1 << 38
+"""Of all numbers, before they are compressed."""
+BYTES_A_SECOND = 30e6
+"""About as many are read, written and compressed."""
+
+
+def _plan(inputs: Inputs, services: Services) -> Plan:
+    unlimited = without_limits(services)
+    with located({"time": "datetime", "f": "format"}):
+        coverage = extract_coverage(_request(inputs, services), unlimited)
+        COVERAGE_FORMATS[_format(inputs)].check(coverage, unlimited.catalogue.limits)
+    if coverage.nbytes > MOST_BYTES:
+        raise LimitExceeded(
+            "bytes of an export",
+            allowed=MOST_BYTES,
+            asked=coverage.nbytes,
+            alternative="ask for a smaller bbox or fewer times",
+            locator="inputs.bbox",
+        )
+    times = coverage.times
+    return Plan(
+        blocks=planned_pieces(coverage),
+        seconds=coverage.nbytes / BYTES_A_SECOND,
+        shared={
+            "times": told_instants(times.instants),
+            "lacking": [_lacking(field, times) for field in coverage.fields],
+            "shape": _shape(coverage),
+        },
+        sources=sources_of(coverage),
+    )
+
+
+def _run(inputs: Inputs, block: Json, work: Work) -> Json:
+    own = slice(block["times"][0], block["times"][-1])
+    coverage = _coverage(inputs, work, own)
+    lacking = frozenset(time - own.start for time in work.shared["lacking"][block["field"]])
+    leave_piece(coverage, block, work, lacking=lacking)
+    return block
+
+
+def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    stored = StoredCoverage(of=_coverage(inputs, work, slice(None)), blocks=tuple(done), work=work)
+    return {"export": write_coverage(stored, _format(inputs), work)}
+
+
+def _coverage(inputs: Inputs, work: Work, own: slice) -> Coverage:
+    """All cells at some of the times that were planned."""
+    times = instants_told(work.shared["times"][own])
+    is_part = len(work.shared["times"]) > 1
+    services = without_limits(work.services)
+    coverage = extract_coverage(_request(inputs, work.services), services, times=times, is_part=is_part)
+    if _shape(coverage) != work.shared["shape"]:
+        raise SourceUnavailable("the grid of the layers has changed since the job began; ask for it anew")
+    return coverage
+
+
+def _shape(coverage: Coverage) -> list[int]:
+    """Rows and columns."""
+    return [coverage.grid.height, coverage.grid.width]
+
+
+def _lacking(field: CoverageField, times: TimeDomain) -> list[int]:
+    """Places of times that a field does not have; one without time has the same at all."""
+    own = field.layer.times.starts
+    lacking: list[int] = np.flatnonzero(~np.isin(times.starts, own)).tolist() if own.size else []
+    return lacking
+
+
+def _request(inputs: Inputs, services: Services) -> CoverageRequest:
+    return CoverageRequest(
+        layers=layers_of(inputs),
+        trims=trims_of(inputs, services),
+        time=parse_time(inputs.get("datetime")),
+        crs=services.catalogue.offered_crs(inputs["crs"]) if "crs" in inputs else None,
+    )
+
+
+def _format(inputs: Inputs) -> str:
+    return str(inputs.get("format", FILE_FORMATS[0]))
+
+
+process = Process(
+    id="export",
+    title="Export",
+    description="The numbers of layers of one collection as a file: a part of them in space and time, as they are or "
+    "in another CRS. What coverages give to a request, without its limit of size.",
+    keywords=("coverage", "file"),
+    inputs={
+        "layer": LAYERS,
+        "datetime": DATETIME,
+        "bbox": BBOX,
+        "crs": Input(
+            title="CRS",
+            description="URI or code of the CRS of the file, one that maps are offered in; the layers' own where none "
+            "is named.",
+            schema={"type": "string", "maxLength": 200, "examples": [CRS84_URI]},
+            is_required=False,
+        ),
+        "format": Input(
+            title="Format",
+            description="A cloud optimised GeoTIFF with a band a layer and time, a NetCDF file, or a zip file of a "
+            "Zarr store.",
+            schema={"type": "string", "enum": list(FILE_FORMATS), "default": FILE_FORMATS[0]},
+            is_required=False,
+        ),
+    },
+    outputs={
+        "export": Output(
+            title="Export",
+            description="The file.",
+            schema={
+                "oneOf": [
+                    {
+                        "type": "string",
+                        "contentEncoding": "binary",
+                        "contentMediaType": COVERAGE_FORMATS[name].media_type,
+                    }
+                    for name in FILE_FORMATS
+                ]
+            },
+            formats={name: COVERAGE_FORMATS[name].media_type for name in FILE_FORMATS},
+        )
+    },
+    plan=_plan,
+    run=_run,
+    finish=_finish,
+)

@@ -1,0 +1,80 @@
+"""Inputs that several processes have, and what they mean."""
+
+from chronotile.model.coverage import Trim
+from chronotile.model.crs import CRS84_URI, is_north_first
+from chronotile.model.grid import BBox
+from chronotile.model.series.analysis import SLOT_KINDS
+from chronotile.pipeline.services import Services
+from chronotile.processes.process import Input, Inputs
+from chronotile.processes.work.times_and_places import located
+
+LAYER = Input(title="Layer", description="Id or alias of the layer.", schema={"type": "string", "maxLength": 200})
+MOST_LAYERS = 100
+LAYERS = Input(
+    title="Layers",
+    description="Ids or aliases of layers of one collection, on one grid.",
+    schema=LAYER.schema,
+    most=MOST_LAYERS,
+)
+DATETIME = Input(
+    title="Times",
+    description="An instant, an interval, or a list of either, as everywhere; all times of the layer where none is "
+    "named.",
+    schema={"type": "string", "maxLength": 10_000},
+    is_required=False,
+)
+BBOX = Input(
+    title="Bounding box",
+    description="Cells that lie outside it are left out; the whole layer where none is named. Coordinates are in the "
+    "order of their CRS, which is CRS84 unless another is named. Where the west is greater than the east it goes "
+    "across the antimeridian.",
+    schema={
+        "type": "object",
+        "examples": [{"bbox": [4, 50, 5, 51]}],
+        "required": ["bbox"],
+        "additionalProperties": False,
+        "properties": {
+            "bbox": {"type": "array", "minItems": 4, "maxItems": 4, "items": {"type": "number"}},
+            "crs": {"type": "string", "format": "uri", "default": CRS84_URI},
+        },
+        "format": "ogc-bbox",
+    },
+    is_required=False,
+)
+BY = Input(
+    title="Cut of the year",
+    description="What a year is cut into: days, dekads or months; where it is not told, months for times four weeks "
+    "and more apart, else dekads.",
+    schema={"type": "string", "enum": list(SLOT_KINDS)},
+    is_required=False,
+)
+
+
+def layers_of(inputs: Inputs) -> tuple[str, ...]:
+    """Return the ids or aliases that `layer` has, one or several."""
+    layers = inputs["layer"]
+    return (layers,) if isinstance(layers, str) else tuple(layers)
+
+
+def layer_names_in(inputs: Inputs) -> list[str]:
+    """Return the names of layers that any process is given, of inputs that are not checked yet."""
+    given = [inputs.get(name, ()) for name in ("layer", "layers")]
+    several = (each if isinstance(each, list | tuple) else (each,) for each in given)
+    return [name for names in several for name in names[:MOST_LAYERS] if isinstance(name, str)]
+
+
+def trims_of(inputs: Inputs, services: Services) -> tuple[Trim, ...]:
+    """Return what `bbox` leaves: all without it.
+
+    Raises:
+        UnsupportedCrs: Its CRS is not offered.
+        InvalidParameter: It is no box.
+    """
+    if "bbox" not in inputs:
+        return ()
+    with located({"crs": "bbox.crs"}):
+        crs = services.catalogue.offered_crs(inputs["bbox"].get("crs", CRS84_URI))
+    box = BBox(*map(float, inputs["bbox"]["bbox"]))
+    if is_north_first(crs):
+        box = BBox(box.ymin, box.xmin, box.ymax, box.xmax)
+    return (Trim(box=box, crs=crs, locator="bbox"),)

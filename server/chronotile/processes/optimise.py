@@ -1,0 +1,171 @@
+"""Layers as a serving cube: what `chronotile optimise` makes of files."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from chronotile.errors import SourceUnavailable
+from chronotile.model.collection import Layer
+from chronotile.model.coverage import Coverage
+from chronotile.model.grid import Window
+from chronotile.model.job import Json, Result
+from chronotile.model.raster import Numbers
+from chronotile.model.time.instants import InstantArray
+from chronotile.optimise.inputs import Origin
+from chronotile.optimise.plan import CubePlan
+from chronotile.optimise.tasks import Task
+from chronotile.pipeline.services import Services, reading
+from chronotile.processes.inputs import BBOX, DATETIME, LAYERS
+from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_blocks
+from chronotile.processes.work.cubes import ZIP, Cube, Layout, cube_of, variable_of
+from chronotile.processes.work.published_cubes import NAME, NAMED, require_name
+from chronotile.processes.work.sources import sources_of
+from chronotile.processes.work.times_and_places import told_instants
+from chronotile.processes.work.windows import all_of, selected, window_of
+from chronotile.readers.reader import block_shape
+from chronotile.readers.zarr.commit import state_number
+
+LAYOUTS: tuple[Layout, ...] = ("both", "map", "series")
+NUMBER_S = 30e-9
+"""What it takes to read a number and to write it into one layout."""
+BLOCK_S = 10.0
+"""About how long a block of maps takes; one of series is a file, or as many side by side as memory has room for."""
+
+
+def _plan(inputs: Inputs, services: Services) -> Plan:
+    require_name(inputs, services)
+    coverage = selected(inputs, services)
+    cube = _cube_of(inputs, coverage, services)
+    shape, cells = cube.plan.shape, coverage.grid.width * coverage.grid.height
+    numbers = cells * len(cube.plan.variables)
+    dates = max(1, int(BLOCK_S / (numbers * NUMBER_S)))
+    map_blocks = range(0, len(cube.times) if shape.has_map else 0, dates)
+    require_few_blocks(
+        len(map_blocks) + (cube.series_count if shape.has_series else 0),
+        alternative="ask for a smaller bbox or fewer times",
+    )
+    blocks: list[Json] = [{"maps": [start, min(start + dates, len(cube.times))]} for start in map_blocks]
+    if shape.has_series:
+        blocks += [
+            {"variable": task.variable, "series": [task.block, task.row, *task.columns]} for task in cube.series_tasks()
+        ]
+    return Plan(
+        blocks=blocks,
+        seconds=numbers * len(cube.times) * (int(shape.has_map) + int(shape.has_series)) * NUMBER_S,
+        shared={"times": [told_instants(cube.times.instants)], "state": coverage.etag},
+        sources=sources_of(coverage),
+    )
+
+
+def _run(inputs: Inputs, block: Json, work: Work) -> Json:
+    cube = _cube(inputs, all_of(inputs, work), work)
+    if "maps" in block:
+        tasks: Iterable[Task] = cube.map_tasks(range(*block["maps"]))
+    else:
+        number, row, first, last = block["series"]
+        tasks = [cube.series_task(block["variable"], number, row, (first, last))]
+    return {"bytes": cube.write(tasks, _Windows(inputs, cube.plan, work).read, work)}
+
+
+def _finish(inputs: Inputs, _done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    coverage = all_of(inputs, work)
+    return {
+        "cube": _cube(inputs, coverage, work).given(_states(coverage, work.services), inputs, file="cube", work=work)
+    }
+
+
+def _cube(inputs: Inputs, coverage: Coverage, work: Work) -> Cube:
+    """The cube that was planned.
+
+    Raises:
+        SourceUnavailable: A layer has other pixels or cells now.
+    """
+    if coverage.etag != work.shared["state"]:  # at each block: to write the others would be in vain
+        raise SourceUnavailable(
+            f"collection {coverage.collection.id} has changed since the job began, so that the cube would have parts "
+            "of two states; ask for it anew"
+        )
+    return _cube_of(inputs, coverage, work.services)
+
+
+def _cube_of(inputs: Inputs, coverage: Coverage, services: Services) -> Cube:
+    variables = [variable_of(coverage, field) for field in coverage.fields]
+    layout: Layout = inputs.get("layout", LAYOUTS[0])
+    reads_ahead = any(_keeps_dates_together(field.layer, services) for field in coverage.fields)
+    return cube_of(coverage, variables, times=coverage.times, layout=layout, reads_ahead=reads_ahead)
+
+
+def _keeps_dates_together(layer: Layer, services: Services) -> bool:
+    with reading(layer):
+        return block_shape(services.reader(layer), layer.main_variable.name, "space").times > 1
+
+
+def _states(coverage: Coverage, services: Services) -> list[list[int]]:
+    """(time, variable): of the sources of the layers; 0 where one lacks a time that others have."""
+    columns = [_states_of(field.layer, coverage.times.starts, services) for field in coverage.fields]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _states_of(layer: Layer, starts: InstantArray, services: Services) -> list[int]:
+    reader, name, own = services.reader(layer), layer.main_variable.name, layer.times.starts
+    with reading(layer):
+        if not own.size:
+            return [state_number(reader.revision(name, 0))] * starts.size
+        indexes = np.minimum(np.searchsorted(own, starts), own.size - 1)
+        return [
+            state_number(reader.revision(name, index)) if own[index] == start else 0
+            for index, start in zip(indexes.tolist(), starts, strict=True)
+        ]
+
+
+class _Windows:
+    """Reads windows of layers, of which many dates of one are read as a rule before the next."""
+
+    def __init__(self, inputs: Inputs, plan: CubePlan, work: Work) -> None:
+        self._inputs = inputs
+        self._grid = plan.grid
+        self._fields = {name: number for number, name in enumerate(plan.variables)}
+        self._work = work
+        self._held: tuple[Window, Coverage] | None = None
+
+    def read(self, variable: str, origin: Origin, window: Window) -> Numbers:
+        """Return (y, x) numbers of a variable at the time of an index."""
+        if self._held is None or self._held[0] != window:
+            self._held = window, window_of(self._inputs, self._block_of(window), self._work)
+        return self._held[1].read(self._fields[variable], time=origin.index, rows=range(window.height))
+
+    def _block_of(self, window: Window) -> Json:
+        rows, columns = window[:2], window[2:]
+        (west, east), (north, south) = self._grid.points_at(np.array(columns, float), np.array(rows, float))
+        return {"rows": rows, "columns": columns, "box": [float(edge) for edge in (west, south, east, north)]}
+
+
+process = Process(
+    id="optimise",
+    title="Serving cube",
+    description="Layers, or a part of them in space and time, as a Zarr store that is quick to read as maps and along "
+    "time: chunks for maps, overviews, and chunks for series. What chronotile optimise writes.",
+    keywords=("Zarr", "file"),
+    inputs={
+        "layer": LAYERS,
+        "datetime": DATETIME,
+        "bbox": BBOX,
+        "layout": Input(
+            title="Layout",
+            description="Maps with overviews, series, or both.",
+            schema={"type": "string", "enum": list(LAYOUTS), "default": LAYOUTS[0]},
+            is_required=False,
+        ),
+        "name": NAME,
+    },
+    outputs={
+        "cube": Output(
+            title="Serving cube",
+            description="A ZIP file of the store, or the name that it has.",
+            schema={"oneOf": [ZIP, NAMED]},
+        )
+    },
+    plan=_plan,
+    run=_run,
+    finish=_finish,
+)

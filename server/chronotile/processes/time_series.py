@@ -1,0 +1,252 @@
+"""The values of layers at many points along time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from numpy.typing import NDArray
+
+from chronotile.encoders.series.csv_places import encode_places_csv
+from chronotile.encoders.series.json_points import encode_points_series_parts
+from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
+from chronotile.encoders.series.parquet import require_pyarrow, write_series_parquet
+from chronotile.encoders.series.table import Credits, PlaceSeries, PlacesSeries, table_of_points
+from chronotile.errors import InvalidParameter
+from chronotile.model.job import Json, Result
+from chronotile.model.request import NamedPoint, PointsSeriesRequest, place_in_degrees
+from chronotile.model.series.series import PointsSeries
+from chronotile.model.wanted import require_wanted
+from chronotile.pipeline.series.point import instants_of
+from chronotile.pipeline.series.points import extract_points_series
+from chronotile.pipeline.services import Services
+from chronotile.processes.inputs import DATETIME, MOST_LAYERS
+from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_blocks
+from chronotile.processes.work.partial_results import Piece, StoredPlaces, read_piece, write_piece, writing
+from chronotile.processes.work.sources import Source
+from chronotile.processes.work.times_and_places import (
+    MOST_FEATURES,
+    AskedTimes,
+    asked_times,
+    located,
+    told_times,
+    without_limits,
+)
+
+POINTS_A_BLOCK = 500
+BLOCK_VALUES = 2_000_000
+"""In the answer of one block, if one point has not more already."""
+POINT_S, VALUE_S = 1e-3, 2e-7
+"""What it takes to read a point, and to write each of its values."""
+
+FORMATS = ("csv", "json", "parquet")
+"""Names, and extensions of files too."""
+NAMES = {"layer": "layers", "time": "datetime"}
+"""Of inputs, by what the verbs call them."""
+
+
+def _plan(inputs: Inputs, services: Services) -> Plan:
+    blocks, told, sources, seconds = list[Json](), dict[str, list[int]](), list[Source](), 0.0
+    with located(NAMES):
+        layers, points = _layers(inputs, services), _points(inputs, slice(None))
+        if len(layers) > 1 and inputs.get("format", "csv") != "json":
+            raise InvalidParameter("only json takes several layers", locator="format")
+        if inputs.get("format") == "parquet":
+            require_pyarrow()
+        for layer in layers:
+            times = asked_times(layer, inputs, services)
+            told[layer], count = times.told, len(times.indexes)
+            sources.append(times.source)
+            step = max(1, min(POINTS_A_BLOCK, BLOCK_VALUES // max(1, count)))
+            firsts = range(0, len(points), step)
+            require_few_blocks(len(blocks) + len(firsts), alternative="ask for fewer points, layers or times")
+            blocks += [{"layer": layer, "first": first, "last": min(first + step, len(points))} for first in firsts]
+            seconds += len(points) * (POINT_S + count * VALUE_S)
+    return Plan(blocks=blocks, seconds=seconds, shared={"times": told}, sources=sources)
+
+
+def _run(inputs: Inputs, block: Json, work: Work) -> Json:
+    with located(NAMES):
+        times = _times(block, work)
+        request = PointsSeriesRequest(
+            layer=times.layer.id,
+            points=_points(inputs, slice(block["first"], block["last"])),
+            time=times.selection,
+        )
+        (series,) = extract_points_series([request], without_limits(work.services), is_wanted=work.is_wanted)
+    arrays: dict[str, NDArray[Any]] = {
+        "values": series.values,
+        "codes": series.codes,
+        "is_outside": series.is_outside,
+    }
+    told = {"reasons": series.reasons, "reach": series.reach, "hints": series.hints}
+    piece = f"{block['layer']}-{block['first']}"
+    write_piece(work, piece, Piece(arrays=arrays, told=told))
+    return block | {"piece": piece}
+
+
+def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    format_ = inputs.get("format", "csv")
+    name = f"series.{format_}"
+    with writing(work.results / name, work) as file:
+        if format_ == "json":
+            by_layer = groupby(done, key=lambda block: block["layer"])
+            file.writelines(
+                encode_points_series_parts(_parts(inputs, list(blocks), work) for _layer, blocks in by_layer)
+            )
+        elif format_ == "csv":
+            file.writelines(encode_places_csv(_table(inputs, done, work)))
+        else:
+            write_series_parquet(_table(inputs, done, work), file)
+    return {"series": Result(file=name, media_type=SERIES_MEDIA_TYPES[format_])}
+
+
+def _parts(inputs: Inputs, blocks: Sequence[Json], work: Work) -> Iterator[PointsSeries]:
+    """What blocks of one layer found, one after the other."""
+    times = _times(blocks[0], work)
+    layer, instants = times.layer, instants_of(times.layer, times.indexes)
+    for block in blocks:
+        require_wanted(work.is_wanted)
+        read = read_piece(work, block["piece"])
+        yield PointsSeries(
+            layer=layer.id,
+            units=layer.main_variable.encoding.units,
+            times=instants,
+            points=_points(inputs, slice(block["first"], block["last"])),
+            is_outside=read.arrays["is_outside"],
+            values=read.arrays["values"],
+            codes=read.arrays["codes"],
+            reasons=tuple(read.told["reasons"]),
+            reach=read.told["reach"],
+            hints=read.told["hints"],
+            encoding=layer.main_variable.encoding,
+        )
+
+
+def _table(inputs: Inputs, done: Sequence[Json], work: Work) -> PlacesSeries:
+    """What blocks of the one layer found, for files with a row a point and time."""
+    times = _times(done[0], work)
+    layer = times.layer
+    named = Credits(attribution=layer.attribution, license=layer.license)
+
+    def load(number: int) -> Sequence[PlaceSeries]:
+        (part,) = _parts(inputs, done[number : number + 1], work)
+        return table_of_points(part, named).places
+
+    return PlacesSeries(
+        layer=layer.id,
+        units=layer.main_variable.encoding.units,
+        times=instants_of(layer, times.indexes),
+        places=StoredPlaces([block["last"] - block["first"] for block in done], load),
+        credits=named,
+        encoding=layer.main_variable.encoding,
+    )
+
+
+def _times(block: Json, work: Work) -> AskedTimes:
+    """Those of its layer."""
+    return told_times(block["layer"], work.shared["times"][block["layer"]], work.services)
+
+
+def _layers(inputs: Inputs, services: Services) -> list[str]:
+    """Ids of the layers, each once."""
+    names = inputs["layers"] if isinstance(inputs["layers"], list) else [inputs["layers"]]
+    return list(dict.fromkeys(services.catalogue.layer(name).id for name in names))
+
+
+def _points(inputs: Inputs, own: slice) -> tuple[NamedPoint, ...]:
+    """Some of the points, in their order."""
+    given = inputs["points"]
+    if isinstance(given, list):
+        listed, path = [(position, None) for position in given[own]], "points[{}]"
+    elif given["type"] == "MultiPoint":
+        listed, path = [(position, None) for position in given["coordinates"][own]], "points.coordinates[{}]"
+    else:
+        features = given["features"][own]
+        listed = [(feature["geometry"]["coordinates"], feature.get("id")) for feature in features]
+        path = "points.features[{}].geometry.coordinates"
+    return tuple(_point(*each, path.format(number)) for number, each in enumerate(listed, own.start or 0))
+
+
+def _point(position: Sequence[float], id_: Any, path: str) -> NamedPoint:  # noqa: ANN401 -- as the schema has it
+    try:
+        place = place_in_degrees(float(position[0]), float(position[1]))
+    except InvalidParameter as error:
+        raise InvalidParameter(f"inputs.{path}: {error.message}", locator=f"inputs.{path}") from error
+    return NamedPoint(longitude=place.x, latitude=place.y, id=id_)
+
+
+POSITION: Json = {"type": "array", "minItems": 2, "maxItems": 3, "items": {"type": "number"}}
+POSITIONS: Json = {"type": "array", "minItems": 1, "maxItems": MOST_FEATURES, "items": POSITION}
+MULTI_POINT: Json = {
+    "type": "object",
+    "required": ["type", "coordinates"],
+    "properties": {"type": {"type": "string", "enum": ["MultiPoint"]}, "coordinates": POSITIONS},
+    "format": "geojson-geometry",
+}
+POINT_FEATURE: Json = {
+    "type": "object",
+    "required": ["geometry"],
+    "properties": {
+        "id": {"oneOf": [{"type": "string", "maxLength": 200}, {"type": "number"}]},
+        "geometry": {
+            "type": "object",
+            "required": ["type", "coordinates"],
+            "properties": {"type": {"type": "string", "enum": ["Point"]}, "coordinates": POSITION},
+        },
+    },
+}
+POINT_FEATURES: Json = {
+    "type": "object",
+    "required": ["type", "features"],
+    "properties": {
+        "type": {"type": "string", "enum": ["FeatureCollection"]},
+        "features": {"type": "array", "minItems": 1, "maxItems": MOST_FEATURES, "items": POINT_FEATURE},
+    },
+    "format": "geojson-feature-collection",
+}
+
+process = Process(
+    id="time-series",
+    title="Time series",
+    description="The values of layers at each of many points along time: what /timeseries/points gives, of up to "
+    f"{MOST_FEATURES:,} points.",
+    keywords=("time series", "points"),
+    inputs={
+        "layers": Input(
+            title="Layers",
+            description="Ids or aliases; several only as json.",
+            schema={"type": "string", "maxLength": 200},
+            most=MOST_LAYERS,
+        ),
+        "points": Input(
+            title="Points",
+            description="Longitudes and latitudes in CRS84: a list of positions, a GeoJSON MultiPoint, or a "
+            "FeatureCollection of points, whose ids are told.",
+            schema={"oneOf": [POSITIONS, MULTI_POINT, POINT_FEATURES]},
+        ),
+        "datetime": DATETIME,
+        "format": Input(
+            title="Format",
+            description="Of the file: csv and parquet are long tables, one row a point and time.",
+            schema={"type": "string", "enum": list(FORMATS), "default": "csv"},
+            is_required=False,
+        ),
+    },
+    outputs={
+        "series": Output(
+            title="Series",
+            description="The file, as /timeseries/points would give it.",
+            schema={
+                "oneOf": [
+                    {"type": "string", "contentMediaType": "text/csv"},
+                    {"type": "object", "contentMediaType": "application/json"},
+                    {"type": "string", "contentEncoding": "binary", "contentMediaType": SERIES_MEDIA_TYPES["parquet"]},
+                ]
+            },
+            formats={name: SERIES_MEDIA_TYPES[name] for name in FORMATS},
+        )
+    },
+    plan=_plan,
+    run=_run,
+    finish=_finish,
+)

@@ -1,0 +1,43 @@
+"""A coverage as a file among the results of a job, with the encoders that requests have."""
+
+from collections.abc import Callable, Mapping
+
+from chronotile.encoders.coverage.geotiff import coverage_geotiff
+from chronotile.encoders.coverage.netcdf import coverage_netcdf
+from chronotile.encoders.coverage.zarr import coverage_zarr_pieces
+from chronotile.encoders.file_parts import Body, Streamed
+from chronotile.encoders.scratch import Scratch
+from chronotile.model.coverage import Coverage
+from chronotile.model.job import Result
+from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, coverage_file_name
+from chronotile.processes.process import Work
+from chronotile.processes.work.partial_results import keep, scratch_of, storing_pieces
+
+_ENCODERS: Mapping[str, Callable[[Coverage, Work, Scratch], Body]] = {
+    "GTiff": lambda coverage, work, scratch: coverage_geotiff(coverage, scratch=scratch, is_wanted=work.is_wanted),
+    "NetCDF": lambda coverage, work, scratch: coverage_netcdf(coverage, scratch=scratch, is_wanted=work.is_wanted),
+    "zarr": lambda coverage, work, _scratch: Streamed(coverage_zarr_pieces(coverage, is_wanted=work.is_wanted)),
+}
+FILE_FORMATS = tuple(_ENCODERS)
+"""Those of `COVERAGE_FORMATS` that are written in bounded memory."""
+
+
+def write_coverage(coverage: Coverage, format_name: str, work: Work, *, name: str | None = None) -> Result:
+    """Write a coverage, by way of files without a name beside the pieces of the job.
+
+    Args:
+        coverage: What is written.
+        format_name: One of `FILE_FORMATS`.
+        work: Of the job.
+        name: Of the file, without its extension; of collection and times where none is given.
+
+    Raises:
+        StorageFull: There is no room.
+        ClientGone: The job was dismissed.
+    """
+    written = COVERAGE_FORMATS[format_name]
+    file = coverage_file_name(coverage, written.extension) if name is None else f"{name}.{written.extension}"
+    with storing_pieces():
+        body = _ENCODERS[format_name](coverage, work, scratch_of(work))
+    keep(body, work.results / file, work)
+    return Result(file=file, media_type=written.media_type)

@@ -1,0 +1,170 @@
+"""What is found of windows: left as pieces, which are put together as a file."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from chronotile.encoders.coverage.geo_tags import geo_tags
+from chronotile.model.collection import Collection
+from chronotile.model.coverage import PIECE_BYTES, Coverage, CoverageField, Numbers
+from chronotile.model.grid import Grid
+from chronotile.model.job import Json, Result
+from chronotile.model.raster import Encoding
+from chronotile.model.time.instants import NO_TIME, TimeDomain, format_day
+from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
+from chronotile.processes.process import Work
+from chronotile.processes.work.coverage_file import write_coverage
+from chronotile.processes.work.partial_results import finding_pieces, writing
+from chronotile.processes.work.times_and_places import located
+
+GEOTIFF_TYPE = COVERAGE_FORMATS["GTiff"].media_type
+GEOTIFF: Json = {"type": "string", "contentEncoding": "binary", "contentMediaType": GEOTIFF_TYPE}
+"""Schema of a result."""
+
+
+def require_geotiff(coverage: Coverage) -> None:
+    """Refuse cells that lie where no GeoTIFF can say, before any of them is read.
+
+    Raises:
+        UnsupportedFormat: Their CRS is such.
+    """
+    with located({"f": "layer"}):
+        geo_tags(coverage.grid)
+
+
+def keep_piece(numbers: Numbers, block: Json, work: Work) -> Json:
+    """Leave (band, y, x) numbers of a block for the end, and return what is remembered of it.
+
+    Raises:
+        StorageFull: There is no room.
+        ClientGone: The job was dismissed.
+    """
+    with writing(work.folder / _piece_name(block), work) as file:
+        np.save(file, numbers)
+    return block
+
+
+def made_bands(coverage: Coverage, said: Sequence[tuple[str, str]]) -> list[CoverageField]:
+    """Return bands of computed values: what each is, after the name of the layer's variable, and its units."""
+    (field,) = coverage.fields
+    return [
+        replace(field, name=f"{field.name} {text}", title=f"{field.title}, {text}", encoding=floats(units))
+        for text, units in said
+    ]
+
+
+def floats(units: str) -> Encoding:
+    """Return how values that are computed are written."""
+    return Encoding(dtype="float32", nodata=math.nan, units=units)
+
+
+def dates(times: TimeDomain) -> str:
+    """Return the first and the last day, for names of bands."""
+    first, last = (format_day(instant) for instant in times.instants[[0, -1]])
+    return first if first == last else f"{first}/{last}"
+
+
+def geotiff_of_pieces(
+    coverage: Coverage, bands: Sequence[CoverageField], done: Sequence[Json], work: Work, *, name: str
+) -> Result:
+    """Write what blocks left as a cloud optimised GeoTIFF.
+
+    Args:
+        coverage: What the blocks are windows of.
+        bands: What the pieces have, all of one type.
+        done: What was remembered of the blocks.
+        work: Where the pieces are.
+        name: Of the file, without its extension.
+
+    Raises:
+        StorageFull: There is no room.
+        ClientGone: The job was dismissed.
+    """
+    return write_coverage(coverage_of_pieces(coverage, bands, done, work), "GTiff", work, name=name)
+
+
+def coverage_of_pieces(
+    coverage: Coverage, bands: Sequence[CoverageField], done: Sequence[Json], work: Work
+) -> Coverage:
+    """Return what blocks left as a coverage without time: of the same cells as `coverage`, with those bands."""
+    return _PiecedCoverage(
+        collection=coverage.collection,
+        fields=tuple(bands),
+        grid=coverage.grid,
+        etag=coverage.etag,
+        blocks=tuple(done),
+        folder=work.folder,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _PiecedCoverage:
+    """A `Coverage` without time whose numbers lie in pieces, all fields of a block in one."""
+
+    collection: Collection
+    fields: tuple[CoverageField, ...]
+    grid: Grid
+    etag: str
+    blocks: tuple[Json, ...]
+    folder: Path
+
+    times: TimeDomain = NO_TIME
+    time_runs: tuple[range, ...] = (range(1),)
+
+    @property
+    def nbytes(self) -> int:
+        """Of all numbers."""
+        return sum(self._row_bytes(field) for field in range(len(self.fields))) * self.grid.height
+
+    @property
+    def rows_at_once(self) -> int:
+        """Of the largest run."""
+        return max(map(len, self.row_runs))
+
+    @cached_property
+    def row_runs(self) -> tuple[range, ...]:
+        """Rows of blocks, or parts of them."""
+        step = max(1, PIECE_BYTES // max(self._row_bytes(field) for field in range(len(self.fields))))
+        return tuple(
+            range(start, min(start + step, rows.stop))
+            for rows in self._rows_of_blocks
+            for start in range(rows.start, rows.stop, step)
+        )
+
+    def read(self, field: int, *, time: int, rows: range) -> Numbers:
+        """Return (y, x) numbers of a field."""
+        numbers: Numbers = self.read_times(field, times=range(time, time + 1), rows=rows)[0]
+        return numbers
+
+    def read_times(self, field: int, *, times: range, rows: range) -> Numbers:
+        """Return (1, y, x) numbers of a field."""
+        numbers = np.empty((len(times), len(rows), self.grid.width), dtype=self.fields[field].encoding.dtype)
+        own = next(each for each in self._rows_of_blocks if each.start <= rows.start < each.stop)
+        for block in self._rows_of_blocks[own]:
+            part = self._piece(block)[field, rows.start - own.start : rows.stop - own.start]
+            numbers[:, :, slice(*block["columns"])] = part
+        return numbers
+
+    @cached_property
+    def _rows_of_blocks(self) -> Mapping[range, Sequence[Json]]:
+        """Blocks by their rows, from north to south."""
+        found = dict[range, list[Json]]()
+        for block in self.blocks:
+            found.setdefault(range(*block["rows"]), []).append(block)
+        return found
+
+    def _piece(self, block: Json) -> Numbers:
+        with finding_pieces():
+            piece: Numbers = np.load(self.folder / _piece_name(block), mmap_mode="r")
+        return piece
+
+    def _row_bytes(self, field: int) -> int:
+        return self.grid.width * np.dtype(self.fields[field].encoding.dtype).itemsize
+
+
+def _piece_name(block: Json) -> str:
+    return f"{block['rows'][0]}-{block['columns'][0]}.npy"

@@ -1,0 +1,172 @@
+"""What blocks leave for the end of a job: arrays, in a file a block."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, overload
+from uuid import uuid4
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from chronotile.durable_files import Disk
+from chronotile.encoders.file_parts import Body
+from chronotile.encoders.scratch import Room, Scratch
+from chronotile.encoders.series.table import PlaceSeries
+from chronotile.errors import ClientGone
+from chronotile.model.job import Json
+from chronotile.model.wanted import require_wanted
+from chronotile.pipeline.coverage.deliver import storing
+from chronotile.processes.process import Work
+from chronotile.processes.work.times_and_places import UNBOUNDED
+from chronotile.queue.private_files import open_private
+
+TOLD = "told"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Piece:
+    """What one block found."""
+
+    arrays: Mapping[str, NDArray[Any]]
+    told: Json
+    """What is no array."""
+
+
+def write_piece(work: Work, name: str, piece: Piece) -> None:
+    """Leave a piece under a name, whole or not at all; one of that name is replaced.
+
+    Raises:
+        ClientGone: The job was dismissed.
+        StorageFull: There is no room for it.
+    """
+    told = np.frombuffer(orjson.dumps(piece.told), np.uint8)
+    with writing(work.folder / f"{name}.npz", work) as file:
+        np.savez(file, allow_pickle=False, **{TOLD: told}, **piece.arrays)
+
+
+def read_piece(work: Work, name: str) -> Piece:
+    """Return the piece that was left under a name.
+
+    Raises:
+        ClientGone: The job was dismissed.
+    """
+    with finding_pieces(), np.load(work.folder / f"{name}.npz", allow_pickle=False) as file:
+        arrays = {key: file[key] for key in file.files}
+    return Piece(told=orjson.loads(arrays.pop(TOLD).tobytes()), arrays=arrays)
+
+
+@contextmanager
+def writing(path: Path, work: Work) -> Iterator[BinaryIO]:
+    """Give a file of a job to write, which takes the place of another one when it is whole, and on the disk.
+
+    Raises:
+        ClientGone: The job was dismissed.
+        StorageFull: There is no room for it.
+    """
+    with writing_unsettled(path, work) as file:
+        yield file
+    with storing_pieces():
+        Disk().settle([path.parent])
+
+
+@contextmanager
+def writing_unsettled(path: Path, work: Work) -> Iterator[BinaryIO]:
+    """Give a file to write as `writing` does; its name is on the disk once its folder is settled.
+
+    Raises:
+        ClientGone: The job was dismissed.
+        StorageFull: There is no room for it.
+    """
+    partial = work.folder / f"{uuid4().hex}.part"
+    with storing_pieces():
+        try:
+            with open(partial, "xb", opener=open_private) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def scratch_of(work: Work) -> Scratch:
+    """Return where a job has files without a name: beside its pieces, with no bound but the disk.
+
+    Of requests many are answered at once, and share a room; of jobs few are done.
+    """
+    return Scratch(folder=work.folder, room=Room(UNBOUNDED))
+
+
+@contextmanager
+def storing_pieces() -> Iterator[None]:
+    """Say why something cannot be done in the folder of a job.
+
+    Raises:
+        StorageFull: There is no room.
+        ClientGone: The job was dismissed.
+    """
+    with storing(), finding_pieces():
+        yield
+
+
+@contextmanager
+def finding_pieces() -> Iterator[None]:
+    """Take what is not there any more for a job that is over.
+
+    Raises:
+        ClientGone: The job was dismissed.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ClientGone("nobody waits any more") from error
+
+
+def keep(body: Body, path: Path, work: Work) -> None:
+    """Write a body as a file, which is there when it is whole, and close it.
+
+    Raises:
+        StorageFull: There is no room.
+        ClientGone: The job was dismissed.
+    """
+    with closing(body), writing(path, work) as file:
+        for piece in body.pieces():
+            require_wanted(work.is_wanted)
+            file.write(piece)
+
+
+class StoredPlaces(Sequence[PlaceSeries]):
+    """Series of places, of which those of one block are held at a time.
+
+    Args:
+        counts: Places of each block.
+        load: Gives those of a block, by its number.
+    """
+
+    def __init__(self, counts: Sequence[int], load: Callable[[int], Sequence[PlaceSeries]]) -> None:
+        self._ends = np.cumsum(counts)
+        self._load = load
+        self._held: tuple[int, Sequence[PlaceSeries]] = -1, ()
+
+    def __len__(self) -> int:
+        """The number of places of all blocks."""
+        return int(self._ends[-1]) if self._ends.size else 0
+
+    @overload
+    def __getitem__(self, place: int) -> PlaceSeries: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[PlaceSeries]: ...
+    def __getitem__(self, place: int | slice) -> PlaceSeries | Sequence[PlaceSeries]:
+        """Return one place, or some; to go through them in order reads each block once."""
+        if isinstance(place, slice):
+            return [self[number] for number in range(*place.indices(len(self)))]
+        number = range(len(self))[place]
+        block = int(np.searchsorted(self._ends, number, side="right"))
+        if self._held[0] != block:
+            self._held = block, self._load(block)
+        held = self._held[1]
+        return held[number - int(self._ends[block]) + len(held)]

@@ -1,0 +1,188 @@
+"""Serving cubes that jobs put where an operator serves them, each under the name that was asked for."""
+
+import errno
+import os
+import re
+import shutil
+from contextlib import suppress
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import NoReturn
+from uuid import uuid4
+
+from chronotile.durable_files import PARTIAL, Disk
+from chronotile.errors import InvalidParameter, LimitExceeded, UnsupportedSource
+from chronotile.model.job import Json, Result
+from chronotile.model.wanted import require_wanted
+from chronotile.optimise.store import CubeFolder
+from chronotile.pipeline.services import Services, Shelf
+from chronotile.processes.process import Input, Inputs, Work
+from chronotile.queue.faults import storing_results
+
+NAME_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"
+NAME = Input(
+    title="Name",
+    description="Put the cube among those that the server keeps by name, as NAME.zarr, and give no file: where its "
+    "operator has made room for such cubes. Small letters, digits, _ and -; refused where there is one of that name.",
+    schema={"type": "string", "pattern": NAME_PATTERN},
+    is_required=False,
+)
+NAMED: Json = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
+"""Schema of a result that is no file."""
+LEFT = f".*{PARTIAL}"
+"""Names of copies that are being made, or were when who made them was killed."""
+LEFT_S = 3600.0
+"""How long nobody has gone on with a copy that nobody is at: it is touched at each file."""
+TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR})
+
+
+def require_name(inputs: Inputs, services: Services) -> None:
+    """Check the name of a cube, where it has one.
+
+    Raises:
+        InvalidParameter: The server keeps no cubes, it is no name, or there is a cube of that name.
+    """
+    if "name" not in inputs:
+        return
+    if services.shelf is None:
+        raise InvalidParameter(
+            "this server keeps no cubes by name; leave name out, and the cube comes as a ZIP file",
+            locator="inputs.name",
+        )
+    if re.fullmatch(NAME_PATTERN.strip("^$"), inputs["name"]) is None:
+        raise InvalidParameter("a name has up to 64 small letters, digits, _ and -", locator="inputs.name")
+    if _place(services.shelf, inputs["name"]).exists():
+        raise _taken(inputs["name"])
+
+
+def is_put(name: str, id_: str, services: Services) -> bool:
+    """Return whether the cube of an id lies under a name: the end of a job may be made once more."""
+    place = _place(_shelf(services), name)
+    try:
+        commit = CubeFolder(place, Disk()).commit()
+    except UnsupportedSource:
+        return False
+    return commit is not None and commit.id == id_
+
+
+def put(store: Path, name: str, work: Work) -> None:
+    """Put a cube that is whole under a name, in one step, and remove it from where it was made.
+
+    Raises:
+        InvalidParameter: There is another of that name by now.
+        LimitExceeded: All of them would be too large.
+        StorageFull: There is no room.
+        SourceUnavailable: Their folder cannot be written.
+        ClientGone: The job was dismissed.
+    """
+    shelf = _shelf(work.services)
+    place = _place(shelf, name)
+    with storing_results():
+        shelf.folder.mkdir(parents=True, exist_ok=True)
+        _require_room(shelf, store)
+        require_wanted(work.is_wanted)  # or else its pieces would be gone
+        try:
+            _move(store, place, work)
+        except OSError as error:
+            if error.errno in TAKEN:
+                raise _taken(name) from error
+            raise
+        Disk().settle([shelf.folder])
+
+
+def put_result(name: str) -> Result:
+    """Return the result of a job whose cube was put under a name."""
+    return Result(value={"name": name})
+
+
+def _move(store: Path, place: Path, work: Work) -> None:
+    try:
+        store.rename(place)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    else:
+        return
+    # Hidden, so that what looks for data passes it by; of this attempt alone, as others may be at the same name.
+    partial = place.with_name(f".{place.name}.{uuid4().hex}{PARTIAL}")
+    try:
+        partial.mkdir()
+        _remove_left(place.parent, before=partial.stat().st_mtime - LEFT_S)
+        _copy(store, partial, work)
+        partial.rename(place)
+    finally:
+        _remove(partial)
+
+
+def _copy(store: Path, target: Path, work: Work) -> None:
+    """Copy a store into a folder; fails where either is taken away meanwhile, and makes no folder of it anew."""
+    folders = [target]
+    for parent, below, names in os.walk(store, onerror=_raised):
+        into = target / Path(parent).relative_to(store)
+        for name in names:
+            require_wanted(work.is_wanted)
+            shutil.copyfile(Path(parent, name), into / name)
+            Disk().settle([into / name])
+            os.utime(target)  # somebody is at it
+        for name in below:
+            (into / name).mkdir()
+            folders.append(into / name)
+    Disk().settle(folders)
+    require_wanted(work.is_wanted)
+
+
+def _raised(error: OSError) -> NoReturn:
+    raise error
+
+
+def _remove_left(folder: Path, *, before: float) -> None:
+    """Remove copies that nobody has gone on with since a moment: who was at them was killed."""
+    for left in folder.glob(LEFT):
+        with suppress(FileNotFoundError):  # another removes it too
+            if left.stat().st_mtime < before:
+                _remove(left)
+
+
+def _remove(partial: Path) -> None:
+    """Remove a copy, under another name first: were it taken for left by mistake, half of it would get its place."""
+    aside = partial.with_name(f".{uuid4().hex}{PARTIAL}")
+    with suppress(OSError):  # it has its place, or is not ours; what stays is tried again
+        partial.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _require_room(shelf: Shelf, store: Path) -> None:
+    asked = _bytes_of(shelf.folder) + _bytes_of(store)
+    if asked > shelf.most_bytes:
+        raise LimitExceeded(
+            "bytes of cubes that the server keeps by name",
+            allowed=shelf.most_bytes,
+            asked=asked,
+            alternative="leave name out, and the cube comes as a ZIP file",
+            locator="inputs.name",
+        )
+
+
+def _bytes_of(folder: Path) -> int:
+    """Of all files in a folder but copies that are not whole; one that is gone by now has none."""
+    count = 0
+    for parent, below, names in os.walk(folder):
+        below[:] = [name for name in below if not fnmatch(name, LEFT)]
+        for name in names:
+            with suppress(FileNotFoundError):
+                count += Path(parent, name).stat().st_size
+    return count
+
+
+def _place(shelf: Shelf, name: str) -> Path:
+    return shelf.folder / f"{name}.zarr"
+
+
+def _shelf(services: Services) -> Shelf:
+    if services.shelf is None:
+        raise InvalidParameter("this server keeps no cubes by name any more", locator="inputs.name")
+    return services.shelf
+
+
+def _taken(name: str) -> InvalidParameter:
+    return InvalidParameter(f"there is a cube {name} already; ask for another name", locator="inputs.name")

@@ -1,0 +1,211 @@
+"""The numbers of a coverage, left by blocks as pieces and read again as the coverage that they are of.
+
+A piece has one field in some runs of rows, all columns wide, at some runs of times: just what the coverage itself is
+read in, so that the same numbers come out, warped ones too. In it each run of rows at each time is a record that is
+compressed by itself, since files are written picture by picture; the index of records is its last part.
+"""
+
+import os
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise, product
+
+import numpy as np
+
+from chronotile.encoders.coverage.strips import times_of
+from chronotile.encoders.deflated import deflate
+from chronotile.model.collection import Collection
+from chronotile.model.coverage import Coverage, CoverageField, Numbers
+from chronotile.model.grid import Grid
+from chronotile.model.job import Json
+from chronotile.model.time.instants import TimeDomain
+from chronotile.model.wanted import require_wanted
+from chronotile.pipeline.coverage.numbers import nothing
+from chronotile.processes.process import Work, require_few_blocks
+from chronotile.processes.work.partial_results import finding_pieces, writing
+
+LEVEL = 1
+PIECE_BYTES = 64 << 20
+"""Of numbers in a piece, about, before they are compressed: a second or two is lost with a worker."""
+INDEX = np.dtype("<i8")
+"""Where a record begins, and how long it is: two for each run of rows at each time."""
+
+
+def planned_pieces(coverage: Coverage) -> list[Json]:
+    """Return blocks: of each field some runs of rows at some runs of times, as the edges of both.
+
+    Raises:
+        LimitExceeded: There are too many.
+    """
+    down, along = coverage.row_runs, coverage.time_runs
+    itemsize = max(np.dtype(field.encoding.dtype).itemsize for field in coverage.fields)
+    run_bytes = max(map(len, down)) * coverage.grid.width * itemsize * max(map(len, along))
+    most = max(1, PIECE_BYTES // run_bytes)
+    rows = _grouped(down, most)
+    times = _grouped(along, max(1, most // len(down)))
+    require_few_blocks(
+        len(coverage.fields) * len(rows) * len(times), alternative="ask for a smaller bbox, or fewer times or layers"
+    )
+    return [
+        {"field": field, "rows": own_rows, "times": own_times}
+        for field, own_times, own_rows in product(range(len(coverage.fields)), times, rows)
+    ]
+
+
+def leave_piece(coverage: Coverage, block: Json, work: Work, *, lacking: frozenset[int]) -> None:
+    """Read what a block is about, run by run, and leave it.
+
+    Args:
+        coverage: At the times of the block alone.
+        block: As planned.
+        work: Of the job.
+        lacking: Times, counted in the coverage, that the field does not have, or had not when blocks were planned.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        StorageFull: There is no room.
+        ClientGone: The job was dismissed.
+    """
+    field, down = block["field"], _ranges(block["rows"])
+    first = block["times"][0]
+    index = np.zeros((len(down), times_of(coverage), 2), dtype=INDEX)
+    with writing(work.folder / _name_of(block), work) as file:
+        for row, rows in enumerate(down):
+            for run in _ranges(block["times"]):
+                times = range(run.start - first, run.stop - first)
+                require_wanted(work.is_wanted)
+                if all(time in lacking for time in times):
+                    continue
+                for time, picture in zip(times, coverage.read_times(field, times=times, rows=rows), strict=True):
+                    if time not in lacking:
+                        record = deflate.compress(np.ascontiguousarray(picture), LEVEL)
+                        index[row, time] = file.tell(), len(record)
+                        file.write(record)
+        file.write(index.tobytes())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StoredCoverage:
+    """A `Coverage` whose numbers lie in pieces."""
+
+    of: Coverage
+    """What they are of."""
+    blocks: tuple[Json, ...]
+    """All that were planned."""
+    work: Work
+
+    @property
+    def collection(self) -> Collection:
+        """What it is of."""
+        return self.of.collection
+
+    @property
+    def fields(self) -> tuple[CoverageField, ...]:
+        """At least one."""
+        return self.of.fields
+
+    @property
+    def grid(self) -> Grid:
+        """North-up."""
+        return self.of.grid
+
+    @property
+    def times(self) -> TimeDomain:
+        """Ascending."""
+        return self.of.times
+
+    @property
+    def etag(self) -> str:
+        """Of what they are of."""
+        return self.of.etag
+
+    @property
+    def nbytes(self) -> int:
+        """Of all its numbers, uncompressed."""
+        return self.of.nbytes
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows of the largest run."""
+        return max(map(len, self.row_runs))
+
+    @cached_property
+    def row_runs(self) -> tuple[range, ...]:
+        """Those in which it was read."""
+        return tuple(rows for edges in self._rows.values() for rows in _ranges(edges))
+
+    @cached_property
+    def time_runs(self) -> tuple[range, ...]:
+        """Those in which it was read where pictures are small; else each time, so that files are written at once."""
+        if len(self.row_runs) > 1:
+            return tuple(range(time, time + 1) for time in range(times_of(self.of)))
+        return tuple(times for edges in self._times.values() for times in _ranges(edges))
+
+    def read(self, field: int, *, time: int, rows: range) -> Numbers:
+        """Return (y, x) numbers of a field.
+
+        Raises:
+            ClientGone: The job was dismissed.
+        """
+        numbers: Numbers = self.read_times(field, times=range(time, time + 1), rows=rows)[0]
+        return numbers
+
+    def read_times(self, field: int, *, times: range, rows: range) -> Numbers:
+        """Return (time, y, x) numbers of a field, of one of the runs of rows.
+
+        Raises:
+            ClientGone: The job was dismissed.
+        """
+        encoding = self.fields[field].encoding
+        numbers = nothing((len(times), len(rows), self.grid.width), encoding)
+        for place, time in enumerate(times):
+            record = self._record(field, time, rows)
+            if record:
+                numbers[place] = np.frombuffer(record, dtype=encoding.dtype).reshape(numbers.shape[1:])
+        return numbers
+
+    def _record(self, field: int, time: int, rows: range) -> bytes:
+        """What was written of a field; nothing where it lacks the time."""
+        down, along = _group_of(rows.start, self._rows), _group_of(time, self._times)
+        count = along[-1] - along[0]
+        place = (down.index(rows.start) * count + time - along[0]) * 2 * INDEX.itemsize
+        path = self.work.folder / _name_of({"field": field, "rows": down, "times": along})
+        with finding_pieces(), path.open("rb", buffering=0) as file:
+            file.seek(place - (len(down) - 1) * count * 2 * INDEX.itemsize, os.SEEK_END)
+            start, length = np.frombuffer(file.read(2 * INDEX.itemsize), dtype=INDEX).tolist()
+            file.seek(start)
+            return deflate.decompress(file.read(length)) if length else b""
+
+    @cached_property
+    def _rows(self) -> Mapping[int, list[int]]:
+        """Edges of runs of rows in a piece, by the first."""
+        return {block["rows"][0]: block["rows"] for block in self.blocks}
+
+    @cached_property
+    def _times(self) -> Mapping[int, list[int]]:
+        """Edges of runs of times in a piece, by the first."""
+        return {block["times"][0]: block["times"] for block in self.blocks}
+
+
+def _grouped(runs: Sequence[range], most: int) -> list[list[int]]:
+    """Edges of runs that follow one another, at most so many in a group."""
+    return [
+        [*(run.start for run in runs[first : first + most]), runs[min(first + most, len(runs)) - 1].stop]
+        for first in range(0, len(runs), most)
+    ]
+
+
+def _ranges(edges: Sequence[int]) -> list[range]:
+    return [range(start, stop) for start, stop in pairwise(edges)]
+
+
+def _group_of(place: int, groups: Mapping[int, list[int]]) -> list[int]:
+    """The group that has a place, of groups that follow one another."""
+    starts = list(groups)
+    return groups[starts[bisect_right(starts, place) - 1]]
+
+
+def _name_of(block: Json) -> str:
+    return f"{block['field']}-{block['rows'][0]}-{block['times'][0]}.numbers"

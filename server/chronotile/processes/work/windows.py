@@ -1,0 +1,198 @@
+"""Windows of a layer's cells, each of which is done by itself: which there are, and how one is read.
+
+A window is a coverage of its own, cut out at edges of cells, so that it is read as every other coverage is.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from chronotile.errors import InvalidParameter, SourceUnavailable
+from chronotile.model.coverage import Coverage, CoverageRequest, Numbers, Trim
+from chronotile.model.grid import BBox, Grid
+from chronotile.model.job import Json
+from chronotile.model.series.analysis import Curves, FloatArray
+from chronotile.model.time.parsing import parse_time
+from chronotile.model.wanted import require_wanted
+from chronotile.pipeline.coverage.extract import extract_coverage
+from chronotile.pipeline.services import Services
+from chronotile.processes.inputs import layers_of, trims_of
+from chronotile.processes.process import Inputs, Plan, Work, cuts, require_few_blocks
+from chronotile.processes.work.sources import sources_of
+from chronotile.processes.work.times_and_places import instants_told, located, told_instants, without_limits
+
+LARGEST_SIDE, LEAST_SIDE = 1024, 16
+"""Cells along a side of a window. Sources have chunks of 512 as a rule: a smaller window decodes some of them again."""
+HELD_BYTES = 192 << 20
+"""Of what of a window is held until it is done."""
+SLAB_VALUES = 1 << 20
+"""Of all times together that are computed with at once, as float64."""
+BLOCK_S = 15.0
+"""About how long a block may take: so much is lost with a worker, and so often it is told how far a job is."""
+READ_S = 2e-9
+"""What it takes to read and unpack a number."""
+
+
+def selected(inputs: Inputs, services: Services, name: str = "datetime") -> Coverage:
+    """Return the cells that `layer` and `bbox` name at the times of an input, however many; reads no pixels.
+
+    Raises:
+        ChronotileError: As `extract_coverage`, but for its limit, with the input at fault; or the layer has no times.
+    """
+    with located({"time": name, "datetime": name}):
+        request = replace(_request(inputs, services), time=parse_time(inputs.get(name)))
+        coverage = extract_coverage(request, without_limits(services))
+        if not len(coverage.times):
+            raise InvalidParameter(f"layer {coverage.fields[0].layer.id} has no times", locator="layer")
+        return coverage
+
+
+def planned_windows(coverage: Coverage, *others: Coverage, value_s: float, held_bytes: int) -> Plan:
+    """Return a plan of windows, from north to south, which share the times of all coverages, in their order.
+
+    Args:
+        coverage: All cells.
+        others: The same cells at other times.
+        value_s: About how long it takes to make something of a number once it is read.
+        held_bytes: Of each cell that is held until a window is done: of its numbers, and of what is made of them.
+
+    Raises:
+        LimitExceeded: There are too many.
+    """
+    grid, read = coverage.grid, (coverage, *others)
+    cell_s = sum(len(each.times) for each in read) * (READ_S + value_s)
+    side = LARGEST_SIDE
+    while side > LEAST_SIDE and (side**2 * cell_s > BLOCK_S or side**2 * held_bytes > HELD_BYTES):
+        side //= 2
+    native = coverage.fields[0].layer.main_variable.grid
+    column, row = native.pixels_at(np.array(grid.bbox.xmin), np.array(grid.bbox.ymax))
+    down, across = _cuts_from(float(row), grid.height, side), _cuts_from(float(column), grid.width, side)
+    require_few_blocks(len(down) * len(across), alternative="ask for a smaller bbox")
+    return Plan(
+        blocks=[
+            {"rows": rows, "columns": columns, "box": box_of(grid, rows, columns)}
+            for rows, columns in product(down, across)
+        ],
+        seconds=grid.width * grid.height * cell_s,
+        shared={"times": [told_instants(each.times.instants) for each in read]},
+        sources=sources_of(*read),
+    )
+
+
+def all_of(inputs: Inputs, work: Work) -> Coverage:
+    """Return all cells at the times of the first coverage that was planned with, whatever others there are now.
+
+    Raises:
+        ChronotileError: As `selected`, or a time is gone.
+    """
+    return _at_times(inputs, work, 0)
+
+
+def _at_times(inputs: Inputs, work: Work, number: int) -> Coverage:
+    """All cells at the times of one of the coverages that were planned with."""
+    times = instants_told(work.shared["times"][number])
+    return extract_coverage(_request(inputs, work.services), without_limits(work.services), times=times)
+
+
+def window_of(inputs: Inputs, block: Json, work: Work, *, number: int = 0) -> Coverage:
+    """Return the cells of a block at the times of a coverage that was planned with, by its number.
+
+    Raises:
+        ChronotileError: As `selected`, or a time is gone, or the layer's grid is another than when that was.
+    """
+    layer, *_others = (work.services.catalogue.layer(name) for name in layers_of(inputs))
+    trim = Trim(box=BBox(*block["box"]), crs=layer.main_variable.grid.crs)
+    request = CoverageRequest(layers=layers_of(inputs), trims=(trim,))
+    times = instants_told(work.shared["times"][number])
+    coverage = extract_coverage(request, without_limits(work.services), times=times)
+    if (coverage.grid.height, coverage.grid.width) != (_length(block["rows"]), _length(block["columns"])):
+        raise SourceUnavailable(f"the grid of layer {layer.id} has changed since the job began; ask for it anew")
+    return coverage
+
+
+def read_runs(coverage: Coverage, rows: range, work: Work, *, newest_first: bool = False) -> Iterator[Numbers]:
+    """Give (time, y, x) numbers of rows, some times after the others, each block of the source once.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: The job was dismissed.
+    """
+    for times in reversed(coverage.time_runs) if newest_first else coverage.time_runs:
+        require_wanted(work.is_wanted)
+        yield coverage.read_times(0, times=times, rows=rows)
+
+
+def read_all(coverage: Coverage, work: Work) -> Numbers:
+    """Return all numbers (time, y, x) of a window that is held.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: The job was dismissed.
+    """
+    grid = coverage.grid
+    numbers = np.empty((len(coverage.times), grid.height, grid.width), dtype=coverage.fields[0].encoding.dtype)
+    for rows in coverage.row_runs:
+        start = 0
+        for run in read_runs(coverage, rows, work):
+            numbers[start : start + len(run), rows.start : rows.stop] = run
+            start += len(run)
+    return numbers
+
+
+def found_by_cell(windows: Sequence[Coverage], bands: int, find: Callable[..., FloatArray], work: Work) -> Numbers:
+    """Return what is found of the values of each cell along time, (band, y, x), float32.
+
+    Args:
+        windows: Of the same cells, all of whose numbers are held.
+        bands: How many values are found of a cell.
+        find: Is given the `Curves` of some cells from each window, and returns (series, band).
+        work: Of the job.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+        ClientGone: The job was dismissed.
+    """
+    grid, sources = windows[0].grid, [read_all(window, work) for window in windows]
+    found = np.empty((bands, grid.height, grid.width), dtype=np.float32)
+    step = max(1, SLAB_VALUES // (grid.width * sum(map(len, sources))))
+    for top in range(0, grid.height, step):
+        require_wanted(work.is_wanted)
+        rows = slice(top, min(top + step, grid.height))
+        curves = (_curves(window, numbers[:, rows]) for window, numbers in zip(windows, sources, strict=True))
+        with np.errstate(over="ignore"):  # larger ones are infinite, as in all files
+            found[:, rows] = find(*curves).T.reshape(bands, -1, grid.width)
+    return found
+
+
+def box_of(grid: Grid, rows: Sequence[int], columns: Sequence[int]) -> list[float]:
+    """Return the edges of some cells of a grid: west, south, east, north."""
+    west, east = grid.x_of(np.array(columns, dtype=np.float64)).tolist()
+    north, south = grid.y_of(np.array(rows, dtype=np.float64)).tolist()
+    return [west, south, east, north]
+
+
+def itemsize(coverage: Coverage) -> int:
+    """Return the bytes of a number of a window."""
+    return np.dtype(coverage.fields[0].encoding.dtype).itemsize
+
+
+def _request(inputs: Inputs, services: Services) -> CoverageRequest:
+    return CoverageRequest(layers=layers_of(inputs), trims=trims_of(inputs, services))
+
+
+def _curves(coverage: Coverage, numbers: Numbers) -> Curves:
+    encoding = coverage.fields[0].encoding
+    values = np.where(encoding.valid(numbers), encoding.values(numbers), np.nan)
+    return Curves(times=coverage.times.instants, values=np.ascontiguousarray(values.reshape(len(numbers), -1).T))
+
+
+def _cuts_from(first: float, size: int, side: int) -> list[list[int]]:
+    """Start and end of parts of so many cells, counted from `first`, the place of the first in the source."""
+    origin = round(first)
+    return [[start - origin, end - origin] for start, end in cuts(origin, origin + size, side)]
+
+
+def _length(span: Sequence[int]) -> int:
+    return span[1] - span[0]

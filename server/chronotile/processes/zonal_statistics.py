@@ -1,0 +1,290 @@
+"""Statistics of a layer in many areas along time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from chronotile.encoders.series.csv_places import encode_places_csv
+from chronotile.encoders.series.geojson import encode_series_geojson
+from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
+from chronotile.encoders.series.parquet import require_pyarrow, write_series_parquet
+from chronotile.encoders.series.table import Credits, PlaceSeries, PlacesSeries, table_of_areas
+from chronotile.errors import InvalidParameter
+from chronotile.model.collection import Layer
+from chronotile.model.geometry.area import Area
+from chronotile.model.geometry.geojson import areas_of
+from chronotile.model.job import Json, Result
+from chronotile.model.request import WEIGHTS, AreaSeriesRequest
+from chronotile.model.series.reducer import MAX_REDUCERS, Reducer, parse_reducers
+from chronotile.model.series.series import AreaSeries, AreasSeries
+from chronotile.model.time.instants import InstantArray, TimeSelection
+from chronotile.model.wanted import require_wanted
+from chronotile.pipeline.series.areas import cost_of_area_series, extract_area_series
+from chronotile.pipeline.series.point import instants_of
+from chronotile.pipeline.services import Services
+from chronotile.processes.inputs import DATETIME, LAYER
+from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_blocks
+from chronotile.processes.work.partial_results import Piece, StoredPlaces, read_piece, write_piece, writing
+from chronotile.processes.work.times_and_places import (
+    MOST_FEATURES,
+    AskedTimes,
+    asked_times,
+    geometry_rules,
+    located,
+    told_times,
+    without_limits,
+)
+
+PLACES_A_BLOCK = 500
+BLOCK_VALUES = 1_000_000
+"""In the answer of one block, if one place has not more already."""
+COSTS = 16
+"""Blocks whose cost is found to guess that of all: to find the cells of all takes as long as to read some of them."""
+PLACE_S = 1e-4
+"""What it takes to write a place, beside its cells."""
+
+FORMATS = ("csv", "geojson", "parquet")
+"""Names, and extensions of files too."""
+NAMES = {"geometry": "places", "place": "places", "crs": "places.crs", "time": "datetime"}
+"""Of inputs, by what the verbs call them."""
+
+
+def _plan(inputs: Inputs, services: Services) -> Plan:
+    with located(NAMES):
+        times = asked_times(inputs["layer"], inputs, services)
+        reducers = parse_reducers(inputs.get("reducers", ["mean"]))
+        if inputs.get("format") == "parquet":
+            require_pyarrow()
+        columns = sum(reducer.bins or 1 for reducer in reducers)
+        step = max(1, min(PLACES_A_BLOCK, BLOCK_VALUES // max(1, columns * len(times.indexes))))
+        count = _count(inputs, services)
+        firsts = range(0, count, step)
+        require_few_blocks(len(firsts), alternative="ask for fewer places or times")
+        some = firsts[:: max(1, len(firsts) // COSTS)]
+        costs = []
+        for first in firsts:  # all are looked at, to refuse what is wrong, but held block by block
+            areas = _areas(inputs, slice(first, first + step), times.layer, services)
+            if first in some:
+                request = _request(inputs, times.layer, areas, times.selection)
+                costs.append(cost_of_area_series(request, without_limits(services)))
+        if not any(cost.cells for cost in costs):
+            _require_some_inside(inputs, times, services, firsts=firsts)
+    seconds = sum(cost.seconds for cost in costs) * len(firsts) / len(some) + PLACE_S * count
+    blocks = [{"first": first, "last": min(first + step, count)} for first in firsts]
+    return Plan(blocks=blocks, seconds=seconds, shared={"times": times.told}, sources=[times.source])
+
+
+def _run(inputs: Inputs, block: Json, work: Work) -> Json:
+    with located(NAMES):
+        times = told_times(inputs["layer"], work.shared["times"], work.services)
+        areas = _areas(inputs, slice(block["first"], block["last"]), times.layer, work.services)
+        request = _request(inputs, times.layer, areas, times.selection)
+        series = extract_area_series(request, without_limits(work.services), is_wanted=work.is_wanted)
+    name = f"places-{block['first']}"
+    told = [[each.area.id, each.area.note] for each in series.areas]
+    arrays = {
+        "total": np.array([each.total for each in series.areas], dtype=np.int64),
+        "valid": np.stack([each.valid for each in series.areas]),
+        **{
+            f"reduced-{number}": np.stack([each.reduced[reducer.name] for each in series.areas])
+            for number, reducer in enumerate(request.reducers)
+        },
+        **{f"edges-{number}": edges for number, edges in enumerate(series.edges.values())},
+    }
+    write_piece(work, name, Piece(arrays=arrays, told={"places": told, "edges": list(series.edges)}))
+    return {"piece": name, "first": block["first"], "last": block["last"]}
+
+
+def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    times = told_times(inputs["layer"], work.shared["times"], work.services)
+    layer, reducers = times.layer, parse_reducers(inputs.get("reducers", ["mean"]))
+    format_ = inputs.get("format", "csv")
+    instants = instants_of(layer, times.indexes)
+    named = Credits(attribution=layer.attribution, license=layer.license)
+
+    def load(number: int) -> Sequence[PlaceSeries]:
+        block = done[number]
+        require_wanted(work.is_wanted)
+        read = read_piece(work, block["piece"])
+        own = slice(block["first"], block["last"])
+        outlines = _areas(inputs, own, layer, work.services) if format_ == "geojson" else None
+        return table_of_areas(_series(read, reducers, layer, instants, outlines=outlines), named).places
+
+    table = PlacesSeries(
+        layer=layer.id,
+        units=layer.main_variable.encoding.units,
+        times=instants,
+        places=StoredPlaces([block["last"] - block["first"] for block in done], load),
+        edges=_edges(read_piece(work, done[0]["piece"])),
+        credits=named,
+        has_areas=True,
+    )
+    name = f"statistics.{format_}"
+    with writing(work.results / name, work) as file:
+        if format_ == "parquet":
+            write_series_parquet(table, file)
+        else:
+            file.writelines((encode_places_csv if format_ == "csv" else encode_series_geojson)(table))
+    return {"statistics": Result(file=name, media_type=SERIES_MEDIA_TYPES[format_])}
+
+
+def _require_some_inside(inputs: Inputs, times: AskedTimes, services: Services, *, firsts: range) -> None:
+    """Refuse places that all lie outside the layer, block by block: those whose cost was not looked for may not.
+
+    Raises:
+        InvalidParameter: They do.
+    """
+    fault: InvalidParameter | None = None
+    for first in firsts:
+        areas = _areas(inputs, slice(first, first + firsts.step), times.layer, services)
+        try:
+            request = _request(inputs, times.layer, areas, times.selection, may_be_outside=False)
+            cost_of_area_series(request, without_limits(services))
+        except InvalidParameter as error:
+            fault = fault or error  # the first alone: each holds the areas that it is about
+        else:
+            return
+    if fault is not None:
+        count = _count(inputs, services)
+        told = "" if len(firsts) == 1 else f"none of the {count} places lies in the layer: of the first "
+        raise InvalidParameter(f"{told}{fault.message}", locator=fault.locator) from fault
+
+
+def _request(
+    inputs: Inputs, layer: Layer, areas: Sequence[Area], time: TimeSelection, *, may_be_outside: bool = True
+) -> AreaSeriesRequest:
+    return AreaSeriesRequest(
+        layer=layer.id,
+        areas=tuple(areas),
+        time=time,
+        reducers=parse_reducers(inputs.get("reducers", ["mean"])),
+        weights=inputs.get("weights", "pixel"),
+        min_valid=float(inputs.get("min_valid", 0)),
+        may_be_outside=may_be_outside,
+    )
+
+
+def _count(inputs: Inputs, services: Services) -> int:
+    places = inputs["places"]
+    return len(services.catalogue.place_set(places) if isinstance(places, str) else places["features"])
+
+
+def _areas(inputs: Inputs, own: slice, layer: Layer, services: Services) -> Sequence[Area]:
+    """Some of the places, in their order."""
+    places = inputs["places"]
+    if isinstance(places, str):
+        return services.catalogue.place_set(places).areas[own]
+
+    rules = geometry_rules(layer, services, first=(own.start or 0) + 1)
+    return areas_of(orjson.dumps(places | {"features": places["features"][own]}), rules)
+
+
+def _series(
+    read: Piece, reducers: Sequence[Reducer], layer: Layer, times: InstantArray, *, outlines: Sequence[Area] | None
+) -> AreasSeries:
+    """What a block found; of areas without outlines where none are given."""
+    found = {reducer.name: read.arrays[f"reduced-{number}"] for number, reducer in enumerate(reducers)}
+    areas = (
+        Area(polygons=(), id=id_, note=note) if outlines is None else replace(outlines[row], note=note)
+        for row, (id_, note) in enumerate(read.told["places"])
+    )
+    return AreasSeries(
+        layer=layer.id,
+        units=layer.main_variable.encoding.units,
+        times=times,
+        areas=tuple(
+            AreaSeries(
+                area=area,
+                reduced={name: values[row] for name, values in found.items()},
+                valid=read.arrays["valid"][row],
+                total=int(read.arrays["total"][row]),
+                reasons={},
+            )
+            for row, area in enumerate(areas)
+        ),
+        edges=_edges(read),
+    )
+
+
+def _edges(read: Piece) -> Mapping[str, NDArray[np.float64]]:
+    return {name: read.arrays[f"edges-{number}"] for number, name in enumerate(read.told["edges"])}
+
+
+FEATURES: Json = {
+    "type": "object",
+    "required": ["type", "features"],
+    "properties": {
+        "type": {"type": "string", "enum": ["FeatureCollection"]},
+        "features": {"type": "array", "minItems": 1, "maxItems": MOST_FEATURES, "items": {"type": "object"}},
+    },
+    "format": "geojson-feature-collection",
+}
+
+process = Process(
+    id="zonal-statistics",
+    title="Zonal statistics",
+    description="Statistics of a layer in each of many areas along time, such as the mean of every field at every "
+    f"date: what /timeseries/{{layer}}/areas gives, of up to {MOST_FEATURES:,} areas.",
+    keywords=("statistics", "time series", "polygons"),
+    inputs={
+        "layer": LAYER,
+        "places": Input(
+            title="Places",
+            description="The areas: polygons as a GeoJSON FeatureCollection, or the id of a set of places.",
+            schema={"oneOf": [{"type": "string", "maxLength": 200}, FEATURES]},
+        ),
+        "datetime": DATETIME,
+        "reducers": Input(
+            title="Reducers",
+            description="What becomes of the values of an area at one time: mean, min, max, std, median, count, "
+            "valid_share, sum, percentiles such as p10, histogram:BINS:LOW:HIGH.",
+            schema={
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MAX_REDUCERS,
+                "items": {"type": "string", "maxLength": 100},
+                "default": ["mean"],
+            },
+            is_required=False,
+        ),
+        "weights": Input(
+            title="Weights",
+            description="pixel: cells whose centre lies in the area, each as much; area: all that it touches, by the "
+            "part inside.",
+            schema={"type": "string", "enum": list(WEIGHTS), "default": "pixel"},
+            is_required=False,
+        ),
+        "min_valid": Input(
+            title="Least valid share",
+            description="The least share of cells with a value for which there is a statistic.",
+            schema={"type": "number", "minimum": 0, "maximum": 1, "default": 0},
+            is_required=False,
+        ),
+        "format": Input(
+            title="Format",
+            description="Of the file: csv and parquet are long tables, one row an area and time.",
+            schema={"type": "string", "enum": list(FORMATS), "default": "csv"},
+            is_required=False,
+        ),
+    },
+    outputs={
+        "statistics": Output(
+            title="Statistics",
+            description="The file, as /timeseries/{layer}/areas would give it.",
+            schema={
+                "oneOf": [
+                    {"type": "string", "contentMediaType": "text/csv"},
+                    {"type": "object", "contentMediaType": "application/geo+json"},
+                    {"type": "string", "contentEncoding": "binary", "contentMediaType": SERIES_MEDIA_TYPES["parquet"]},
+                ]
+            },
+            formats={name: SERIES_MEDIA_TYPES[name] for name in FORMATS},
+        )
+    },
+    plan=_plan,
+    run=_run,
+    finish=_finish,
+)

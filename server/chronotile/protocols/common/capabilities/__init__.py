@@ -1,0 +1,1 @@
+"""What the capabilities of WMS and WMTS have in common."""

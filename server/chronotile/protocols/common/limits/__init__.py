@@ -1,0 +1,1 @@
+"""How much work runs at once, and how much may wait."""

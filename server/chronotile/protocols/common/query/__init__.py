@@ -1,0 +1,1 @@
+"""Parameters and bodies of requests, as values."""

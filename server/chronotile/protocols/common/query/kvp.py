@@ -1,0 +1,259 @@
+"""Query parameters, and the values that more than one protocol reads from text."""
+
+import difflib
+import itertools
+import math
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import NoReturn
+
+from chronotile.errors import MAX_SHOWN, InvalidParameter, MissingParameter, UnknownParameter
+from chronotile.model.grid import BBox
+from chronotile.model.request import PICTURE_REDUCERS, Colouring, PictureReducer
+from chronotile.model.time.instants import TimeSelection
+from chronotile.model.time.parsing import parse_time
+
+MAX_COMPARED = 16
+NEARNESS = 0.8
+"""Share of letters that two names have in common, in order, for one to be taken for a slip of the other."""
+OTHER_NAMES_OF_TIMES = (
+    *("time", "times", "date", "dates", "start", "end", "startDate", "endDate", "start_date", "end_date"),
+    *("from", "to", "begin", "since", "until"),
+)
+OTHER_NAMES: Mapping[str, Collection[str]] = {
+    "format": ("f",),
+    "reducers": ("stat", "stats", "statistic", "statistics"),
+    "reducer": ("stat", "stats", "statistic", "statistics"),
+    "step": ("aggregate",),
+    "lon": ("lng", "long", "longitude"),
+    "lat": ("latitude",),
+    "crs": ("srs", "srsname", "epsg"),
+}
+"""What other services call a parameter, by its name here; case and underscores do not matter."""
+_INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+class Kvp:
+    """The parameters of one request, looked up without regard to the case of their names.
+
+    Raises:
+        InvalidParameter: A name appears twice with different values.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._values: dict[str, str] = {}
+        self._written: dict[str, str] = {}
+        for name, value in pairs:
+            self._written.setdefault(name.lower(), name)
+            known = self._values.setdefault(name.lower(), value)
+            if known != value:
+                raise InvalidParameter(
+                    f"{name[:MAX_SHOWN]} is given twice, with different values", locator=name[:MAX_SHOWN]
+                )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is asked for at all."""
+        return not self._values
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the parameter is there, empty or not."""
+        return name.lower() in self._values
+
+    def replacing(self, name: str, value: str) -> "Kvp":
+        """Return the same parameters, but one of them with another value."""
+        return Kvp({**self._values, name.lower(): value}.items())
+
+    def optional(self, name: str) -> str | None:
+        """Return a parameter, or `None` where it is absent or empty."""
+        return self._values.get(name.lower(), "").strip() or None
+
+    def refuse(self, names: Iterable[str], *, instead: str) -> None:
+        """Refuse what other services call a parameter, rather than answer as if it were not there.
+
+        Raises:
+            UnknownParameter: One of `names` is there.
+        """
+        for name in names:
+            if name in self:
+                self._refuse(name, instead)
+
+    def check_spelling(self, known: Collection[str]) -> None:
+        """Refuse a name that is nearly one of `known`, or another service's for it; others are ignored.
+
+        Clients add names of their own, which do no harm.
+
+        Raises:
+            UnknownParameter: There is such a name, among the first `MAX_COMPARED` that are not known.
+        """
+        spelled = {name.lower(): name for name in known}
+        foreign = {other: name for name, others in OTHER_NAMES.items() if name in spelled for other in others}
+        plain = {name.replace("_", ""): name for name in spelled}
+        unknown = (name for name in self._values if name not in spelled)
+        for name in itertools.islice(unknown, MAX_COMPARED):
+            letters = name[:MAX_SHOWN].replace("_", "")
+            meant = foreign.get(letters) or plain.get(letters)
+            near = [meant] if meant else difflib.get_close_matches(name[:MAX_SHOWN], spelled, n=1, cutoff=NEARNESS)
+            if near:
+                self._refuse(name, spelled[near[0]])
+
+    def _refuse(self, name: str, instead: str) -> NoReturn:
+        written = self._written[name.lower()][:MAX_SHOWN]
+        raise UnknownParameter(f"{written} is no parameter here; use {instead}", locator=written)
+
+    def required(self, name: str, *, accepted: str = "") -> str:
+        """Return a parameter that must be there and must not be empty.
+
+        Args:
+            name: Of the parameter.
+            accepted: What it takes, in words, for whoever left it out.
+
+        Raises:
+            MissingParameter: It is not, or is.
+        """
+        value = self.optional(name)
+        if value is None:
+            raise MissingParameter(f"{name} is missing{accepted and f'; it is {accepted}'}", locator=name)
+        return value
+
+
+def last_of_each(pairs: Iterable[tuple[str, str]]) -> Kvp:
+    """Return parameters of which the last counts where one is repeated, as clients add theirs to an address."""
+    return Kvp({name.lower(): (name, value) for name, value in pairs}.values())
+
+
+def integer(text: str, *, locator: str, least: int | None = None) -> int:
+    """Return a whole number.
+
+    Raises:
+        InvalidParameter: The text is none, or one below `least`.
+    """
+    if not _INTEGER.fullmatch(text):
+        raise InvalidParameter(f"{locator} must be a whole number, got {text[:MAX_SHOWN]!r}", locator=locator)
+    value = int(text)
+    if least is not None and value < least:
+        raise InvalidParameter(f"{locator} must be at least {least}, got {text[:MAX_SHOWN]}", locator=locator)
+    return value
+
+
+def number(text: str, *, locator: str) -> float:
+    """Return a finite number in decimal or exponential notation.
+
+    Raises:
+        InvalidParameter: The text is none.
+    """
+    value = float(text) if len(text) <= 64 and _NUMBER.fullmatch(text) else math.nan
+    if not math.isfinite(value):
+        raise InvalidParameter(f"{locator} must be a finite number, got {text[:MAX_SHOWN]!r}", locator=locator)
+    return value
+
+
+def numbers(text: str, count: int, *, locator: str) -> tuple[float, ...]:
+    """Return `count` numbers separated by commas.
+
+    Raises:
+        InvalidParameter: There are more or fewer, or one is not finite.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != count:
+        raise InvalidParameter(
+            f"{locator} takes {count} numbers separated by commas, got {text[:MAX_SHOWN]!r}", locator=locator
+        )
+    return tuple(number(part, locator=locator) for part in parts)
+
+
+def bbox(text: str, *, locator: str) -> BBox:
+    """Return four numbers as a box with something inside.
+
+    Raises:
+        InvalidParameter: They are no numbers, or a minimum is not less than its maximum.
+    """
+    box = BBox(*numbers(text, 4, locator=locator))
+    if box.xmin >= box.xmax or box.ymin >= box.ymax:
+        raise InvalidParameter(
+            f"{locator} {text[:MAX_SHOWN]} is empty: each minimum must be less than its maximum", locator=locator
+        )
+    return box
+
+
+def value_range(text: str, *, locator: str) -> tuple[float, float]:
+    """Return `a,b` as the ends of a range.
+
+    Raises:
+        InvalidParameter: They are no two numbers, not in order, or farther apart than a number can say.
+    """
+    low, high = numbers(text, 2, locator=locator)
+    if low >= high or not math.isfinite(high - low):
+        raise InvalidParameter(f"{locator} must go from less to more, got {text[:MAX_SHOWN]!r}", locator=locator)
+    return low, high
+
+
+def colouring_of(query: Kvp) -> Colouring:
+    """Return what `reversed` and `logarithmic` ask of a ramp.
+
+    Raises:
+        InvalidParameter: One of them is neither true nor false.
+    """
+    return Colouring(is_reversed=is_true(query, "reversed"), is_logarithmic=is_true(query, "logarithmic"))
+
+
+def is_true(query: Kvp, name: str) -> bool:
+    """Return `true` or `false` in any case; absent is false.
+
+    Raises:
+        InvalidParameter: It is neither.
+    """
+    return choice((query.optional(name) or "false").lower(), ("true", "false"), locator=name) == "true"
+
+
+def datetime_of(query: Kvp) -> TimeSelection:
+    """Return what `datetime` selects.
+
+    Raises:
+        InvalidParameter: It is no time, or another service's name for it is there.
+    """
+    query.refuse(OTHER_NAMES_OF_TIMES, instead="datetime")
+    return parse_time(query.optional("datetime"))
+
+
+def difference_of(text: str | None, *, locator: str) -> TimeSelection | None:
+    """Return the time whose values are taken away, if there is one.
+
+    Raises:
+        InvalidParameter: It is no time.
+    """
+    if text is None:
+        return None
+    try:
+        return parse_time(text)
+    except InvalidParameter as error:
+        raise InvalidParameter(error.message, locator=locator) from error
+
+
+def choice(text: str, accepted: Iterable[str], *, locator: str) -> str:
+    """Return `text` if it is one of `accepted`.
+
+    Raises:
+        InvalidParameter: It is not.
+    """
+    options = list(accepted)
+    if text not in options:
+        raise InvalidParameter(
+            f"{locator} {text[:MAX_SHOWN]!r} is not accepted; use {', '.join(options)}", locator=locator
+        )
+    return text
+
+
+def picture_reducer(text: str | None, *, locator: str) -> PictureReducer:
+    """Return what one picture of several times shows; the newest values where nothing is asked.
+
+    Raises:
+        InvalidParameter: It is no reducer of pictures.
+    """
+    for reducer in PICTURE_REDUCERS:
+        if reducer == (text or "latest"):
+            return reducer
+    raise InvalidParameter(
+        f"{locator} {(text or '')[:MAX_SHOWN]!r} is not accepted; use {', '.join(PICTURE_REDUCERS)}", locator=locator
+    )

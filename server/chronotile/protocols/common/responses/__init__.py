@@ -1,0 +1,1 @@
+"""Payloads, pages and errors as HTTP answers."""

@@ -1,0 +1,35 @@
+"""Which answers leave compressed."""
+
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
+from starlette.types import Scope
+
+from chronotile.protocols.common.raw_headers import joined_value
+
+ACCEPT_ENCODING = b"accept-encoding"
+
+
+BINARY = (
+    "application/netcdf",
+    "application/octet-stream",
+    "application/vnd.apache.parquet",
+    "application/x-netcdf",
+    "application/x-npy",
+    "font/*",
+    "image/tiff",
+    "image/vnd.microsoft.icon",
+)
+"""Of what is served, beside what Starlette leaves alone: it is packed already, or wanted fast."""
+
+
+EXCLUDED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *BINARY)
+
+
+def is_compressible(content_type: str) -> bool:
+    """Return whether an answer of that type leaves compressed for clients that take that."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    return {media_type, f"{media_type.partition('/')[0]}/*"}.isdisjoint(EXCLUDED)
+
+
+def leaves_compressed(scope: Scope, content_type: str) -> bool:
+    """Return whether an answer of many bytes and that type leaves compressed; `scope` is that within `Gzipped`."""
+    return joined_value(scope["headers"], ACCEPT_ENCODING) == b"gzip" and is_compressible(content_type)

@@ -1,0 +1,70 @@
+"""Errors of path APIs as problem documents (RFC 9457)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chronotile.errors import ChronotileError, LimitExceeded, TimeNotAvailable, UnknownParameter
+from chronotile.protocols.common.job_offer import job_told
+
+MEDIA_TYPE = "application/problem+json"
+AS_IN_THE_CORE: Mapping[str, str] = {}
+
+
+def problem_response(
+    error: ChronotileError,
+    request: Request,
+    *,
+    spelling: Mapping[str, str] = AS_IN_THE_CORE,
+    status: int | None = None,
+    type_: str | None = None,
+    media_type: str = MEDIA_TYPE,
+) -> Response:
+    """Return the problem document of an error.
+
+    Args:
+        error: What went wrong.
+        request: Where.
+        spelling: The protocol's names of parameters, by the core's.
+        status: Of HTTP, where the protocol has another one than the error.
+        type_: Of the problem, where the protocol has another one than the error.
+        media_type: Of the answer.
+    """
+    told = error.status if status is None else status
+    members: dict[str, Any] = {
+        "type": type_ or error.problem_type,
+        "title": error.problem_title or HTTPStatus(told).phrase,
+        "status": told,
+        "detail": error.message,
+    }
+    if error.locator:
+        is_as_written = isinstance(error, UnknownParameter)
+        members["parameter"] = error.locator if is_as_written else spelling.get(error.locator, error.locator)
+    if isinstance(error, TimeNotAvailable):
+        members["nearest"] = list(error.nearest)
+    if isinstance(error, LimitExceeded):
+        members |= {
+            "limit": error.limit,
+            "allowed": error.allowed,
+            "asked": error.asked,
+            "alternative": error.alternative,
+        }
+    body = b"" if request.method == "HEAD" else _written(members, _job(error, request))
+    return Response(body, status_code=told, media_type=media_type)
+
+
+def _job(error: ChronotileError, request: Request) -> Mapping[str, Any]:
+    job = job_told(error, request) if isinstance(error, LimitExceeded) else None
+    return {} if job is None else {"job": job}
+
+
+def _written(members: Mapping[str, Any], job: Mapping[str, Any]) -> bytes:
+    """The document, without a job that repeats more lists within one another than are written."""
+    try:
+        return orjson.dumps({**members, **job})
+    except orjson.JSONEncodeError:
+        return orjson.dumps(members)

@@ -1,0 +1,129 @@
+"""Why a job fails, in the words that a request would be answered with."""
+
+import errno
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+from chronotile.errors import (
+    LOG_SAYS_WHY,
+    ChronotileError,
+    SourceUnavailable,
+    StorageFull,
+    UnknownCollection,
+    UnknownLayer,
+    UnknownParameter,
+    UnknownPath,
+    UnknownPlace,
+    UnknownStyle,
+    UnsupportedCrs,
+)
+from chronotile.model.job import JobFault
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+FULL_IN_WORDS = tuple(map(os.strerror, sorted(FULL)))
+"""Libraries that write files by themselves hand these on as text."""
+NO_ROOM = StorageFull("there is no room to write what the job makes; ask for less, or later")
+
+NO_LEAVE = SourceUnavailable("files of the job cannot be written: who does it may not, or their disk is read-only")
+
+UNKNOWN = (
+    *(UnknownCollection, UnknownLayer, UnknownParameter, UnknownPath, UnknownPlace, UnknownStyle),
+    UnsupportedCrs,
+)
+"""Of a job that a server has accepted: its configuration, or its version, has names that ours has not."""
+
+
+class NotKnown(Exception):
+    """Who does a block does not know what the job names; made of the words alone."""
+
+
+class JobFailed(Exception):
+    """A job cannot be done; made of a fault alone, it comes whole through pickles."""
+
+    def __init__(self, fault: JobFault) -> None:
+        super().__init__(fault)
+        self.fault = fault
+
+
+class Hindered(Exception):
+    """A block could not be done for a reason that may pass; made whole again from its arguments, as pickles do.
+
+    Args:
+        fault: Why.
+        is_deadly: Whether processes died of it.
+    """
+
+    def __init__(self, fault: JobFault, is_deadly: bool = False) -> None:
+        super().__init__(fault, is_deadly)
+        self.fault = fault
+        self.is_deadly = is_deadly
+
+
+class ClusterLost(Exception):
+    """Who did the blocks is gone; made of its reason alone."""
+
+
+def no_job(id_: str) -> UnknownPath:
+    """Return the error about a job that is not there, or is for others alone to see."""
+    return UnknownPath(f"there is no job {id_[:80]!r}, or it was forgotten", locator="jobID")
+
+
+@contextmanager
+def storing_results(errors: Collection[int] | None = None) -> Iterator[None]:
+    """Say that files of results cannot be written.
+
+    Args:
+        errors: Of the operating system, by number, that say so; all of them unless told.
+
+    Raises:
+        StorageFull: There is no room for them.
+        SourceUnavailable: Their disk does not take them.
+    """
+    try:
+        yield
+    except OSError as error:
+        if _is_full(error):
+            raise StorageFull("there is no room for the results; try again later") from error
+        if errors is not None and error.errno not in errors:
+            raise
+        raise SourceUnavailable(f"files of results cannot be written now; {LOG_SAYS_WHY}") from error
+
+
+def is_foreseen(error: BaseException) -> bool:
+    """Return whether `fault_of` has words for it."""
+    return _foreseen(error) is not None
+
+
+def fault_of(error: BaseException) -> JobFault:
+    """Return why a job fails that met an error; what nobody foresaw is told in the log alone."""
+    told = _foreseen(error) or ChronotileError("something failed that nobody foresaw; the log has it")
+    return JobFault(
+        type=told.problem_type,
+        title=told.problem_title or HTTPStatus(told.status).phrase,
+        detail=told.message,
+        status=told.status,
+    )
+
+
+def _foreseen(error: BaseException) -> ChronotileError | None:
+    if isinstance(error, ChronotileError):
+        return error
+    if _is_full(error):
+        return NO_ROOM
+    return NO_LEAVE if isinstance(error, OSError) and error.errno in FORBIDDEN else None
+
+
+def _is_full(error: BaseException) -> bool:
+    return any(
+        getattr(each, "errno", None) in FULL or any(words in str(each) for words in FULL_IN_WORDS)
+        for each in _causes(error)
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__

@@ -1,0 +1,133 @@
+"""Tells subscribers how their jobs go on, apart from the doing of jobs, which waits for none of them."""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from chronotile.errors import ChronotileError, UnknownPath
+from chronotile.model.job import Callback, Job, Message
+from chronotile.queue.faults import fault_of, is_foreseen
+from chronotile.queue.outbox import Callbacks, host_of
+from chronotile.queue.table import JobTable
+from chronotile.web.fetch import post
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 4
+"""Subscribers that are told beside each other."""
+OF_A_HOST = 2
+"""Of these, so that a host that hangs does not hold up the others."""
+IDLE_S = 1.0
+LOST_S = 5.0
+"""How long to wait before a table that is not there is tried again."""
+LEASE_S = 60.0
+"""Longer than anything is told."""
+WAITS_S = (5.0, 30.0, 180.0, 1080.0)
+"""How long to wait after each try in vain; after one more it is given up."""
+WORDS = {"running": "that it runs", "successful": "that it is done", "failed": "that it failed"}
+
+
+class Teller:
+    """Tells what there is to tell, some at once, from when it is entered until it is left.
+
+    Args:
+        table: That of the jobs.
+        callbacks: What there is to tell.
+        write: What is told of a job as it is now.
+    """
+
+    def __init__(self, table: JobTable, callbacks: Callbacks, *, write: Callable[[Job, Callback], Message]) -> None:
+        self._table = table
+        self._callbacks = callbacks
+        self._write = write
+        self._lock = threading.Lock()
+        self._hosts = Counter[str]()
+        """How many are being told."""
+        self._is_stopped = threading.Event()
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="teller")
+
+    def __enter__(self) -> Self:
+        """Begin to tell."""
+        for _ in range(AT_ONCE):
+            self._pool.submit(self._run)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Tell nothing more; what is just being told has some seconds to end."""
+        self._is_stopped.set()
+        self._pool.shutdown()
+
+    def tell_next(self) -> bool:
+        """Tell what has been due for longest, if anything is; return whether there was something.
+
+        Raises:
+            SourceUnavailable: The table is out of reach.
+            StorageFull: There is no room left in it.
+        """
+        callback = self._take()
+        if callback is None:
+            return False
+        try:
+            self._tell(callback)
+        finally:
+            self._let_go(callback)
+        return True
+
+    def _take(self) -> Callback | None:
+        with self._lock:
+            full = [host for host, count in self._hosts.items() if count >= OF_A_HOST]
+            callback = self._callbacks.take(lease_s=LEASE_S, without=full)
+            if callback is not None:
+                self._hosts[host_of(callback.url)] += 1
+            return callback
+
+    def _let_go(self, callback: Callback) -> None:
+        with self._lock:
+            self._hosts -= Counter([host_of(callback.url)])
+
+    def _tell(self, callback: Callback) -> None:
+        try:
+            job = self._table.job(callback.job)
+        except UnknownPath:  # it was forgotten, and the callback with it
+            return
+        try:
+            self._post(job, callback)
+        except Exception as error:
+            if not is_foreseen(error):
+                log.exception("the subscriber of job %s is not told", callback.job)
+            self._failed(callback, fault_of(error).detail)
+        else:
+            self._callbacks.told(callback)
+
+    def _post(self, job: Job, callback: Callback) -> None:
+        if job.status != callback.status:  # it went on meanwhile, which is told by itself
+            return
+        message = self._write(job, callback)
+        post(callback.url, message.body, headers=message.headers)
+
+    def _failed(self, callback: Callback, reason: str) -> None:
+        said = f"its subscriber was not told {WORDS[callback.status]}: {reason}"
+        log.info("job %s: %s", callback.job, said)
+        if callback.tries <= len(WAITS_S):
+            self._callbacks.again(callback, wait_s=WAITS_S[callback.tries - 1])
+        else:
+            self._callbacks.leave(callback)
+            self._table.say(callback.job, f"{said}; it was tried {callback.tries} times")
+
+    def _run(self) -> None:
+        wait_s = 0.0
+        while not self._is_stopped.wait(wait_s):
+            try:
+                wait_s = 0.0 if self.tell_next() else IDLE_S
+            except ChronotileError as error:
+                log.warning("subscribers cannot be told: %s", error)
+                wait_s = LOST_S
+            except Exception:
+                log.exception("subscribers cannot be told")
+                wait_s = LOST_S

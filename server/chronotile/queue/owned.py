@@ -1,0 +1,197 @@
+"""What is done with jobs by who does them: each owns its job for a time that has to be renewed."""
+
+import json
+from collections.abc import Callable, Collection, Mapping
+
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, delete, func, insert, literal, select, update
+
+from chronotile.model.job import Job, JobFault, Json, Result
+from chronotile.queue.database import database_time, reading, writing
+from chronotile.queue.outbox import call_back
+from chronotile.queue.rows import brief_of, fault_text, results_text, storable
+from chronotile.queue.schema import BLOCKS, JOBS, LOG
+
+BRIEF = [column for column in JOBS.c if column.name not in {"inputs", "wanted", "results"}]
+"""What is told of each job of a list: what clients give and get may be long."""
+
+
+class OwnedJobs:
+    """Jobs of one archive, for those who do them.
+
+    What an owner writes counts only as long as it is still the owner: of two that do the same job, one of them cut off
+    for a while, only one ends it. Leases run on the clock of the database: those of the hosts may differ.
+
+    Args:
+        engine: Of `open_engine`.
+        archive: Its id; `None` are the jobs that were stored before jobs had one, which nobody does.
+        clock: Seconds since 1970, UTC, as the database has them.
+    """
+
+    def __init__(
+        self, engine: Engine, *, archive: str | None, clock: Callable[[Connection], float] = database_time
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self.archive = archive
+        self._is_of_archive = JOBS.c.archive.is_(None) if archive is None else JOBS.c.archive == archive
+
+    def now(self) -> float:
+        """Return seconds since 1970 by the clock of the database."""
+        with reading(self._engine) as connection:
+            return self._clock(connection)
+
+    def claim(self, owner: str, *, lease_s: float, without: Collection[str] = ()) -> Job | None:
+        """Take over the oldest job whose owner let its lease pass, else the oldest that waits for nothing but this.
+
+        Args:
+            owner: Who takes it.
+            lease_s: For how long.
+            without: Ids of jobs that are left to others.
+        """
+        if self.archive is None:
+            return None
+        with writing(self._engine) as connection:
+            now = self._clock(connection)
+            is_left = JOBS.c.status == "running", JOBS.c.leased_until < now
+            is_next = JOBS.c.status == "accepted", func.coalesce(JOBS.c.not_before, now) <= now
+            for is_free in (and_(*is_left), and_(*is_next)):  # each by an index
+                is_ours = self._is_of_archive, is_free, JOBS.c.id.not_in(without)
+                oldest = select(*BRIEF).where(*is_ours).order_by(JOBS.c.number).limit(1)
+                found = connection.execute(oldest.with_for_update(key_share=True, skip_locked=True)).one_or_none()
+                if found is not None:
+                    finished = select(func.count()).select_from(BLOCKS).where(BLOCKS.c.job == found.id)
+                    blocks = connection.scalar(finished)
+                    values = {
+                        "status": "running",
+                        "message": "is being prepared",
+                        "owner": owner,
+                        "leased_until": now + lease_s,
+                        "started": found.started or now,
+                        "updated": now,
+                        "attempts": found.attempts + 1,
+                        "fruitless": found.fruitless + 1 if blocks == found.blocks else 0,
+                        "blocks": blocks,
+                    }
+                    claimed = update(JOBS).where(JOBS.c.number == found.number).values(values).returning(*BRIEF)
+                    call_back(connection, found.id, "running", now)
+                    return brief_of(connection.execute(claimed).one())
+        return None
+
+    def renew(self, id_: str, owner: str, *, lease_s: float) -> bool:
+        """Own a job for longer; return whether it is still ours: it may have been dismissed, or taken over."""
+        with writing(self._engine) as connection:
+            return _write(connection, id_, owner, {"leased_until": self._clock(connection) + lease_s})
+
+    def tell(self, id_: str, owner: str, *, progress: int, message: str) -> bool:
+        """Say how far a job is; return whether it is still ours."""
+        with writing(self._engine) as connection:
+            now = self._clock(connection)
+            values = {"progress": progress, "message": storable(message), "updated": now}
+            is_ours = _write(connection, id_, owner, values)
+            if is_ours:
+                call_back(connection, id_, "running", now)
+        return is_ours
+
+    def release(self, id_: str, owner: str, *, message: str, wait_s: float = 0.0, is_attempt: bool = True) -> bool:
+        """Give a job back, for another to begin again; its finished blocks stay. Return whether it was still ours.
+
+        Args:
+            id_: Of the job.
+            owner: Who gives it back.
+            message: Why.
+            wait_s: How long nobody shall begin it.
+            is_attempt: Whether it counts as one; not where it could well have gone on.
+        """
+        values = {"status": "accepted", "message": storable(message), "owner": None, "leased_until": None}
+        attempts = {} if is_attempt else {"attempts": JOBS.c.attempts - 1, "blocks": None}
+        with writing(self._engine) as connection:
+            now = self._clock(connection)
+            return _write(connection, id_, owner, values | attempts | {"not_before": now + wait_s, "updated": now})
+
+    def leave(self, id_: str, owner: str, *, message: str) -> bool:
+        """Give a job back as if it had not been begun: its owner cannot do it, and another may at once.
+
+        Return whether it was still ours. Its finished blocks stay.
+        """
+        values = {"status": "accepted", "message": storable(message), "owner": None, "leased_until": None}
+        is_first = JOBS.c.attempts <= 1
+        counts = {
+            "attempts": JOBS.c.attempts - 1,
+            "blocks": None,
+            "started": case((is_first, None), else_=JOBS.c.started),
+        }
+        with writing(self._engine) as connection:
+            return _write(connection, id_, owner, values | counts | {"updated": self._clock(connection)})
+
+    def succeed(self, id_: str, owner: str, results: Mapping[str, Result]) -> bool:
+        """End a job with its results; return whether it was ours to end, or ended so by us before."""
+        values = {"status": "successful", "message": "is done", "progress": 100}
+        return self._end_ours(id_, owner, {**values, "results": results_text(results)})
+
+    def fail(self, id_: str, owner: str, fault: JobFault) -> bool:
+        """End a job with the reason why it failed; return whether it was ours to end, or ended so by us before."""
+        values = {"status": "failed", "message": storable(fault.detail), "fault": fault_text(fault)}
+        return self._end_ours(id_, owner, values)
+
+    def remember(self, id_: str, owner: str, number: int, result: Json) -> bool:
+        """Remember what a finished block gave; return whether the job is still ours."""
+        with writing(self._engine) as connection:
+            ours = select(JOBS.c.id).where(*_is_ours(id_, owner))
+            if connection.scalar(ours.with_for_update(key_share=True)) is None:
+                return False
+            is_it = BLOCKS.c.job == id_, BLOCKS.c.number == number
+            connection.execute(delete(BLOCKS).where(*is_it))
+            connection.execute(insert(BLOCKS).values(job=id_, number=number, result=json.dumps(result)))
+        return True
+
+    def finished_blocks(self, id_: str) -> dict[int, Json]:
+        """Return what each finished block gave, by its number."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(BLOCKS.c.number, BLOCKS.c.result).where(BLOCKS.c.job == id_)).all()
+        return {row.number: json.loads(row.result) for row in rows}
+
+    def plan_anew(self, id_: str, owner: str, *, revision: str | None) -> bool:
+        """Forget what finished blocks of a job gave, as it has another plan; return whether it is still ours.
+
+        Args:
+            id_: Of the job.
+            owner: Who has planned it.
+            revision: Of what it reads by that plan.
+        """
+        with writing(self._engine) as connection:
+            is_ours = _write(connection, id_, owner, {"blocks": 0, "revision": revision})
+            if is_ours:
+                connection.execute(delete(BLOCKS).where(BLOCKS.c.job == id_))
+        return is_ours
+
+    def say(self, id_: str, text: str) -> None:
+        """Add a line to the log of a job, unless that was forgotten."""
+        with writing(self._engine) as connection:
+            now = literal(self._clock(connection))
+            line = select(JOBS.c.id, now, literal(storable(text))).where(JOBS.c.id == id_)
+            connection.execute(insert(LOG).from_select(["job", "at", "text"], line))
+
+    def _end(self, connection: Connection, values: Json, *is_it: ColumnElement[bool]) -> bool:
+        now = self._clock(connection)
+        ended = update(JOBS).where(*is_it).values(**values, updated=now, finished=now)
+        id_ = connection.scalar(ended.returning(JOBS.c.id))
+        connection.execute(delete(BLOCKS).where(BLOCKS.c.job == id_))
+        if id_ is not None:
+            call_back(connection, id_, values["status"], now)
+        return id_ is not None
+
+    def _end_ours(self, id_: str, owner: str, values: Json) -> bool:
+        """The owner stays: one who lost the answer asks again, and hears the same."""
+        with writing(self._engine) as connection:
+            if self._end(connection, values, *_is_ours(id_, owner)):
+                return True
+            by_us = JOBS.c.id == id_, JOBS.c.owner == owner, JOBS.c.status == values["status"]
+            return connection.scalar(select(JOBS.c.id).where(*by_us)) is not None
+
+
+def _is_ours(id_: str, owner: str) -> tuple[ColumnElement[bool], ...]:
+    return JOBS.c.id == id_, JOBS.c.owner == owner, JOBS.c.status == "running"
+
+
+def _write(connection: Connection, id_: str, owner: str, values: Json) -> bool:
+    return connection.execute(update(JOBS).where(*_is_ours(id_, owner)).values(values)).rowcount == 1

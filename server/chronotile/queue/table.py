@@ -1,0 +1,288 @@
+"""The table of jobs: what was accepted is there until it is forgotten, whatever is killed."""
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, delete, func, insert, or_, select
+
+from chronotile.errors import ServerBusy
+from chronotile.model.job import ID, Excerpt, Execution, Job, Json, Result, Status, Subscriber
+from chronotile.queue.database import database_time, hold, reading, writing
+from chronotile.queue.faults import no_job
+from chronotile.queue.heartbeat import Attendance
+from chronotile.queue.migrate import make_tables
+from chronotile.queue.outbox import subscribe
+from chronotile.queue.owned import BRIEF, OwnedJobs
+from chronotile.queue.rows import (
+    brief_of,
+    excerpt_of,
+    execution_of,
+    job_of,
+    results_text,
+    row_of,
+    storable,
+    wanted_of,
+)
+from chronotile.queue.schema import CLIENTS, JOBS, LOG
+
+MOST_LISTED = 1000
+LOG_LINES = 1000
+"""Of a job, that are told."""
+
+OPEN = JOBS.c.status.in_(["accepted", "running"])
+TOLD = [*BRIEF, JOBS.c.results]
+"""What is told of one job: the names and media types of its results too, but not its inputs."""
+
+CLIENTS_AT_ONCE = 10
+"""The limit of open jobs of all clients, as a multiple of that of one client."""
+FROM_HERE = " from your address"
+
+_SUBMITTING = 7_105_102
+"""Whom PostgreSQL lets count the open jobs of a user and add one."""
+
+
+class JobTable(OwnedJobs):
+    """Jobs of one archive in a database, which may hold those of others; any number of processes may use it at once.
+
+    Jobs of other archives are as if there were none.
+
+    Args:
+        engine: Of `open_engine`.
+        archive: Its id; `None` are the jobs that were stored before jobs had one, which can be read and are never run.
+        clock: Seconds since 1970, UTC, as the database has them.
+
+    Raises:
+        ConfigurationError: The table is of a newer chronotile.
+        SourceUnavailable: The database is away, damaged, or locked by others for too long; so may each method.
+        StorageFull: There is no room left; so may each method that writes.
+    """
+
+    def __init__(
+        self, engine: Engine, *, archive: str | None, clock: Callable[[Connection], float] = database_time
+    ) -> None:
+        super().__init__(engine, archive=archive, clock=clock)
+        self.attendance = Attendance(engine, archive=archive or "", clock=clock)
+        """Which workers of the archive there are."""
+        make_tables(engine)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def submit(
+        self,
+        execution: Execution,
+        *,
+        user: str | None,
+        most_open: int,
+        subscriber: Subscriber | None = None,
+        revision: str | None = None,
+        client: str | None = None,
+    ) -> Job:
+        """Accept a job.
+
+        Args:
+            execution: What is asked for.
+            user: Whose it is.
+            most_open: Jobs that have not ended, at most: of this client, or of this user if the client is not known.
+                All clients of a user together may have `CLIENTS_AT_ONCE` times as many.
+            subscriber: Who hears how it goes on, if anybody.
+            revision: Of what it reads, as it is now.
+            client: The address that the request comes from.
+
+        Raises:
+            ServerBusy: There are that many jobs already that have not ended.
+        """
+        values = {"status": "accepted", "message": "waits for its turn", "progress": 0, "attempts": 0, "fruitless": 0}
+        row = row_of(execution, {"id": new_id(), "archive": self.archive, "revision": revision, "user": user, **values})
+        with writing(self._engine) as connection:
+            hold(connection, _SUBMITTING)
+            is_theirs = self._is_of_archive, _is_of([user])
+            count = select(func.count()).select_from(JOBS).where(OPEN, *is_theirs)
+            if client is not None:
+                _require_room(connection, count.join(CLIENTS).where(CLIENTS.c.client == client), most_open, FROM_HERE)
+            _require_room(connection, count, most_open if client is None else CLIENTS_AT_ONCE * most_open)
+            job = _add(connection, row, self._clock(connection))
+            if client is not None:
+                connection.execute(insert(CLIENTS).values(job=job.id, client=client))
+            if subscriber is not None:
+                subscribe(connection, job.id, subscriber)
+            return job
+
+    def keep(
+        self,
+        id_: str,
+        execution: Execution,
+        results: Mapping[str, Result],
+        *,
+        user: str | None,
+        revision: str | None = None,
+    ) -> Job:
+        """Add a job that was done while its client waited, so that its results can be asked for.
+
+        Args:
+            id_: Of `new_id`; its files lie in its folder already.
+            execution: What was asked for.
+            results: What came of it.
+            user: Whose it is.
+            revision: Of what it has read.
+        """
+        values = {"status": "successful", "message": "is done", "progress": 100, "attempts": 1, "fruitless": 0}
+        told = {"id": id_, "archive": self.archive, "revision": revision, "user": user, **values}
+        row = row_of(execution, {**told, "results": results_text(results)})
+        with writing(self._engine) as connection:
+            now = self._clock(connection)
+            return _add(connection, {**row, "started": now, "finished": now}, now)
+
+    def job(self, id_: str) -> Job:
+        """Return a job.
+
+        Raises:
+            UnknownPath: There is none of that id.
+        """
+        if ID.fullmatch(id_):  # what is none may be text that a database does not take
+            with reading(self._engine) as connection:
+                row = connection.execute(select(*TOLD).where(self._is_of_archive, JOBS.c.id == id_)).one_or_none()
+            if row is not None:
+                return job_of(row)
+        raise no_job(id_)
+
+    def execution(self, id_: str) -> Execution:
+        """Return what was asked for: tens of megabytes, for some.
+
+        Raises:
+            UnknownPath: There is no job of that id; it is one of the table's.
+        """
+        return execution_of(self._asked(id_, JOBS.c.process, JOBS.c.wanted, JOBS.c.inputs))
+
+    def wanted(self, id_: str) -> Execution:
+        """Return what was asked for without its inputs, which take seconds to be taken apart for some.
+
+        Raises:
+            UnknownPath: There is no job of that id; it is one of the table's.
+        """
+        return wanted_of(self._asked(id_, JOBS.c.process, JOBS.c.wanted))
+
+    def inputs(self, id_: str, *, most: int) -> Excerpt:
+        """Return the inputs of a job as JSON for people to read; of long ones no more is read than is shown.
+
+        Args:
+            id_: Of a job of the table.
+            most: So many characters at most.
+
+        Raises:
+            UnknownPath: It was forgotten.
+        """
+        written = JOBS.c.inputs
+        beginning, count = self._asked(id_, func.substr(written, 1, most), func.length(written))
+        return excerpt_of(beginning, count, most=most)
+
+    def jobs(  # noqa: PLR0913 -- all that selects, each by its name
+        self,
+        *,
+        users: Sequence[str | None] = (),
+        processes: Sequence[str] = (),
+        statuses: Sequence[Status] = (),
+        created: tuple[float | None, float | None] = (None, None),
+        seconds: tuple[float | None, float | None] = (None, None),
+        limit: int = MOST_LISTED,
+        offset: int = 0,
+    ) -> tuple[tuple[Job, ...], int]:
+        """Return jobs, the newest first, and how many there are.
+
+        Their results are left out: those of a thousand may be gigabytes.
+
+        Args:
+            users: Only those of these, if any; `None` are those who did not say who they are.
+            processes: Only of these, if any.
+            statuses: Only with one of these, if any.
+            created: Only those accepted from the first moment on and before the second, each if there is one.
+            seconds: Only those that ran for so long, from the least to the most, each if there is one; until now if
+                they still run.
+            limit: So many at most.
+            offset: So many are left out before.
+        """
+        lasted = func.coalesce(JOBS.c.finished, self.now()) - JOBS.c.started
+        bounds = [
+            *([JOBS.c.created >= created[0]] if created[0] is not None else []),
+            *([JOBS.c.created < created[1]] if created[1] is not None else []),
+            *([lasted >= seconds[0]] if seconds[0] is not None else []),
+            *([lasted <= seconds[1]] if seconds[1] is not None else []),
+        ]
+        is_wanted = and_(
+            self._is_of_archive,
+            *bounds,
+            *([_is_of(users)] if users else []),
+            *([JOBS.c.process.in_(map(storable, processes))] if processes else []),
+            *([JOBS.c.status.in_(statuses)] if statuses else []),
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(*BRIEF).where(is_wanted).order_by(JOBS.c.number.desc()).limit(limit).offset(offset)
+            ).all()
+            count = connection.scalar(select(func.count()).select_from(JOBS).where(is_wanted)) or 0
+        return tuple(map(brief_of, rows)), count
+
+    def dismiss(self, id_: str) -> Job:
+        """Cancel a job that has not ended; whoever does it hears of it at its next word.
+
+        Raises:
+            UnknownPath: There is none of that id.
+        """
+        if ID.fullmatch(id_):
+            values = {"status": "dismissed", "message": "was dismissed", "owner": None}
+            with writing(self._engine) as connection:
+                self._end(connection, values, self._is_of_archive, JOBS.c.id == id_, OPEN)
+        return self.job(id_)
+
+    def log(self, id_: str) -> tuple[tuple[float, str], ...]:
+        """Return the last lines of the log of a job, each with when it was said."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(LOG.c.at, LOG.c.text).where(LOG.c.job == id_).order_by(LOG.c.id.desc()).limit(LOG_LINES)
+            ).all()
+        return tuple((row.at, row.text) for row in reversed(rows))
+
+    def ended_before(self, moment: float) -> tuple[str, ...]:
+        """Return the ids of jobs that ended before a moment."""
+        with reading(self._engine) as connection:
+            return tuple(connection.scalars(select(JOBS.c.id).where(self._is_of_archive, JOBS.c.finished < moment)))
+
+    def known(self, ids: Iterable[str]) -> frozenset[str]:
+        """Return those of some ids that are of jobs, of any archive: they may share a folder too."""
+        with reading(self._engine) as connection:
+            return frozenset(connection.scalars(select(JOBS.c.id).where(JOBS.c.id.in_(list(ids)))))
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Remove jobs and all that is known of them; their files are removed before."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(JOBS).where(JOBS.c.id.in_(list(ids))))
+
+    def _asked(self, id_: str, *columns: ColumnElement[Any]) -> Row[*tuple[Any, ...]]:
+        with reading(self._engine) as connection:
+            row = connection.execute(select(*columns).where(self._is_of_archive, JOBS.c.id == id_)).one_or_none()
+        if row is None:
+            raise no_job(id_)
+        return row
+
+
+def new_id() -> str:
+    """Return the id of a new job: whoever knows it may see the job, so that nobody may guess it."""
+    return secrets.token_hex(16)
+
+
+def _require_room(connection: Connection, count: Select[int], most: int, whose: str = "") -> None:
+    """Refuse a job if `most` are open already."""
+    waiting = connection.scalar(count) or 0
+    if waiting >= most:
+        raise ServerBusy(f"{waiting} jobs{whose} have not ended yet, and no more may be asked for at once; try later")
+
+
+def _add(connection: Connection, row: Json, now: float) -> Job:
+    values = {**row, "created": now, "updated": now}
+    return job_of(connection.execute(insert(JOBS).values(values).returning(*TOLD)).one())
+
+
+def _is_of(users: Sequence[str | None]) -> ColumnElement[bool]:
+    return or_(*(JOBS.c.user.is_(None) if user is None else JOBS.c.user == user for user in users))

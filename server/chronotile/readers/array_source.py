@@ -1,0 +1,234 @@
+"""A reader of arrays over time, y and x, whatever stores them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from chronotile.errors import ChronotileError
+from chronotile.model.grid import Window
+from chronotile.model.raster import Numbers, Pixels
+from chronotile.model.source import SourceInfo, VariableInfo
+from chronotile.readers.cf.dataset import CfVariable
+from chronotile.readers.encoding import as_meant
+from chronotile.readers.foreign import reading, reading_dates
+from chronotile.readers.reader import GONE, PLAIN_BLOCK, Along, BlockShape
+
+Selection = tuple[int | slice | list[int], ...]
+"""One entry for each stored dimension, at most one of them a list; dimensions with an integer fall away."""
+
+
+class ArraySource(Protocol):
+    """One stored array. Methods may be called by several threads at once."""
+
+    def read(self, selection: Selection) -> Numbers:
+        """Return the selected numbers, in stored order.
+
+        Raises:
+            Exception: The array is gone or damaged, in the words of whatever stores it.
+        """
+
+    @property
+    def chunks(self) -> tuple[int, ...] | None:
+        """The lengths, dimension by dimension, of what is decoded at once; `None` where all lies as it is."""
+
+    @property
+    def files(self) -> tuple[int, ...] | None:
+        """The lengths, dimension by dimension, of what lies in one file; `None` where all lies in one."""
+
+    def revision(self, selection: Selection) -> str:
+        """Return a short text that changes when the selected numbers do; reads none of them."""
+
+    def is_there(self) -> bool:
+        """Return whether the store is on this machine and its metadata are there, though numbers may be damaged."""
+
+    def close(self) -> None:
+        """Let go of open files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CubeLevel:
+    """One level of a variable: an array and how its dimensions are used."""
+
+    source: ArraySource
+    time_axis: int | None
+    y_axis: int
+    x_axis: int
+    steps: tuple[int, ...]
+    """For each stored dimension the one index that is read; of time, y and x it does not count."""
+    positions: tuple[int, ...]
+    """For each time its index along the stored time dimension."""
+    width: int
+    height: int
+
+    @property
+    def block_axes(self) -> tuple[int, ...]:
+        """Where the axes of time, if there is one, y and x stand among those of what is read."""
+        axes = [axis for axis in (self.time_axis, self.y_axis, self.x_axis) if axis is not None]
+        return tuple(sorted(axes).index(axis) for axis in axes)
+
+    @property
+    def block_shape(self) -> BlockShape:
+        """What is decoded at once."""
+        chunks = self.source.chunks
+        if chunks is None:
+            return PLAIN_BLOCK
+        return BlockShape(
+            1 if self.time_axis is None else chunks[self.time_axis], chunks[self.y_axis], chunks[self.x_axis]
+        )
+
+    @property
+    def whole(self) -> Window:
+        """All cells."""
+        return Window(0, self.height, 0, self.width)
+
+    def chunk_of(self, index: int) -> int:
+        """Return which chunk along time has a time."""
+        files = self.source.files
+        return 0 if files is None or self.time_axis is None else self.positions[index] // files[self.time_axis]
+
+    def revision(self, index: int, window: Window) -> str:
+        """Return a short text that changes when the numbers of a time and window do; reads none of them."""
+        rows, columns = slice(window.row_start, window.row_stop), slice(window.column_start, window.column_stop)
+        return self.source.revision(self.selection(self.positions[index], rows, columns))
+
+    def selection(self, times: int | slice | list[int], rows: int | slice, columns: int | slice) -> Selection:
+        """Return what to select, dimension by dimension; further ones at the index that is served."""
+        parts: list[int | slice | list[int]] = list(self.steps)
+        if self.time_axis is not None:
+            parts[self.time_axis] = times
+        parts[self.y_axis] = rows
+        parts[self.x_axis] = columns
+        return tuple(parts)
+
+
+def level_of(variable: CfVariable, source: ArraySource) -> CubeLevel:
+    """Return the level that a variable's array is."""
+    dims, axes = variable.dims, variable.axes
+    return CubeLevel(
+        source=source,
+        time_axis=dims.index(axes.time) if axes.time is not None else None,
+        y_axis=dims.index(axes.y),
+        x_axis=dims.index(axes.x),
+        steps=tuple(variable.steps.get(dim, 0) for dim in dims),
+        positions=variable.positions,
+        width=variable.grid.width,
+        height=variable.grid.height,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CubeVariable:
+    """One variable with its levels, from fine to coarse."""
+
+    info: VariableInfo
+    levels: tuple[CubeLevel, ...]
+
+
+class Cube:
+    """Reads variables that are arrays over time, y and x."""
+
+    def __init__(self, collection: str, variables: Mapping[str, CubeVariable], info: SourceInfo) -> None:
+        self._collection = collection
+        self._variables = dict(variables)
+        self._state_keys = {name: _state_keys(variable.levels) for name, variable in variables.items()}
+        self._info = info
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the source holds."""
+        return self._info
+
+    def revision(self, variable: str, index: int) -> str:
+        """Return the age of the store's metadata and of the chunks of that time, of all levels."""
+        native, *overviews = self._variables[variable].levels
+        own = self.revision_of_window(variable, index, native.whole)
+        return " ".join((own, *(_state_of_overview(level, index) for level in overviews)))
+
+    def revision_of_window(self, variable: str, index: int, window: Window) -> str:
+        """Return the age of the store's metadata and of the native chunks of that time and window."""
+        level = self._variables[variable].levels[0]
+        with reading_dates(self._collection, variable, is_source_there=level.source.is_there):
+            return level.revision(index, window)
+
+    def state_key(self, variable: str, index: int) -> int:
+        """Return a number that is another where that time lies in another chunk of any level."""
+        return self._state_keys[variable][index]
+
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+        """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
+        source = self._variables[variable]
+        array = source.levels[level]
+        rows = slice(window.row_start, window.row_stop, step)
+        columns = slice(window.column_start, window.column_stop, step)
+        with reading_dates(self._collection, variable, is_source_there=array.source.is_there):
+            numbers = array.source.read(array.selection(array.positions[index], rows, columns))
+        if array.x_axis < array.y_axis:
+            numbers = numbers.T
+        return Pixels(as_meant(numbers, source.info.encoding.dtype))
+
+    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+        """Return (time,) pixels of one native cell."""
+        source = self._variables[variable]
+        array = source.levels[0]
+        if not indexes:
+            return Pixels(np.empty(0, dtype=source.info.encoding.dtype))
+        positions = [array.positions[index] for index in indexes]
+        with reading_dates(self._collection, variable, is_source_there=array.source.is_there):
+            numbers = array.source.read(array.selection(_run(positions), row, column))
+        if array.time_axis is None:
+            numbers = np.repeat(numbers, len(positions))
+        return Pixels(as_meant(numbers, source.info.encoding.dtype))
+
+    def block_shape(self, variable: str, along: Along) -> BlockShape:  # noqa: ARG002 -- there is one layout
+        """Return the shape of the chunks."""
+        with reading(self._collection, variable):
+            return self._variables[variable].levels[0].block_shape
+
+    def read_block(
+        self,
+        variable: str,
+        *,
+        indexes: Sequence[int],
+        window: Window,
+        along: Along,  # noqa: ARG002 -- there is one layout
+    ) -> Pixels:
+        """Return (time, y, x) pixels of a window of the native grid."""
+        source = self._variables[variable]
+        array = source.levels[0]
+        rows, columns = slice(window.row_start, window.row_stop), slice(window.column_start, window.column_stop)
+        times = _run([array.positions[index] for index in indexes])
+        with reading_dates(self._collection, variable, is_source_there=array.source.is_there):
+            numbers = array.source.read(array.selection(times, rows, columns))
+        numbers = np.moveaxis(numbers, array.block_axes, range(-len(array.block_axes), 0))
+        if array.time_axis is None:
+            numbers = np.repeat(numbers[np.newaxis], len(indexes), axis=0)
+        return Pixels(as_meant(numbers, source.info.encoding.dtype))
+
+    def close(self) -> None:
+        """Let go of open files."""
+        for variable in self._variables.values():
+            for level in variable.levels:
+                level.source.close()
+
+
+def _state_keys(levels: Sequence[CubeLevel]) -> list[int]:
+    """For each time a number that stands for the chunks along time that have it."""
+    numbers: dict[tuple[int, ...], int] = {}
+    chunks = (tuple(level.chunk_of(index) for level in levels) for index in range(len(levels[0].positions)))
+    return [numbers.setdefault(each, len(numbers)) for each in chunks]
+
+
+def _state_of_overview(level: CubeLevel, index: int) -> str:
+    """The state of a time; one that is gone is no failure, as the native level may be read."""
+    try:
+        return level.revision(index, level.whole)
+    except (OSError, ChronotileError):
+        return GONE
+
+
+def _run(positions: list[int]) -> slice | list[int]:
+    """A slice where the positions follow one another, as arrays read those quickest."""
+    first, count = positions[0], len(positions)
+    return slice(first, first + count) if positions == list(range(first, first + count)) else positions

@@ -1,0 +1,1 @@
+"""The CF conventions: axes, grids, CRS, encodings and times of arrays."""

@@ -1,0 +1,196 @@
+"""Which dimension of an array is x, which y, which time (CF §4)."""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import UnsupportedSource
+from chronotile.readers.cf.climatology import numbers_of_year
+from chronotile.readers.cf.fields import Field, FieldSet
+from chronotile.readers.cf.select import unselected_dimension
+
+IntArray = NDArray[np.int64]
+
+Role = Literal["x", "y", "time"]
+
+_STANDARD_NAMES: dict[str, Role] = {
+    "longitude": "x",
+    "grid_longitude": "x",
+    "projection_x_coordinate": "x",
+    "projection_x_angular_coordinate": "x",
+    "latitude": "y",
+    "grid_latitude": "y",
+    "projection_y_coordinate": "y",
+    "projection_y_angular_coordinate": "y",
+    "time": "time",
+}
+_AXES: dict[str, Role] = {"X": "x", "Y": "y", "T": "time"}
+_NAMES: dict[str, Role] = {
+    **dict.fromkeys(("x", "lon", "longitude", "long", "easting", "xc", "rlon", "grid_longitude", "nx"), "x"),
+    **dict.fromkeys(("y", "lat", "latitude", "northing", "yc", "rlat", "grid_latitude", "ny"), "y"),
+    **dict.fromkeys(("time", "t", "date", "dates", "datetime", "valid_time"), "time"),
+}
+_LONGITUDE_UNITS = re.compile(r"degrees?_?(east|e)", re.IGNORECASE)
+_LATITUDE_UNITS = re.compile(r"degrees?_?(north|n)", re.IGNORECASE)
+_SINCE = re.compile(r"\bsince\b", re.IGNORECASE)
+
+CURVILINEAR = "its cells are placed by a latitude and a longitude each; regrid it to regular x and y first"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axes:
+    """The dimensions of an array by what they are; all others are of length one, or one step of them is selected."""
+
+    x: str
+    y: str
+    time: str | None
+    numbers_of_year: IntArray | None = None
+    """(time,): which part of the year each time is, where the dimension of time numbers months or days of any year."""
+    x_field: Field | None
+    """The coordinates along x, if there are any."""
+    y_field: Field | None
+    time_field: Field | None
+    """The coordinates along time; of a single time perhaps without dimension."""
+
+
+def axes_of(field: Field, fields: FieldSet, *, time_count: int | None = None, selected: Collection[str] = ()) -> Axes:
+    """Return the dimensions of a field by what they are.
+
+    Args:
+        field: The array.
+        fields: Where its coordinates are.
+        time_count: The number of configured times, which a dimension of that length may stand for.
+        selected: Dimensions of which one step is selected.
+
+    Raises:
+        UnsupportedSource: It has no x and y, or a further dimension that is longer than one.
+    """
+    roles = _roles(field, fields, selected)
+    for dim in selected:
+        role, _coordinate = _role_of(dim, field, fields)
+        if role is not None and role not in roles:
+            raise UnsupportedSource(f"select: the dimension {dim} is its {role}, all of which is served")
+    if "x" not in roles or "y" not in roles:
+        raise UnsupportedSource(_lack_of_grid(field, fields))
+    taken = {*selected, *(dim for dim, _coordinate in roles.values())}
+    long = [dim for dim in field.dims if dim not in taken and field.sizes[dim] > 1]
+    numbers = None
+    if "time" not in roles:
+        of_year = _dimension_of_year(long, field, fields)
+        if of_year is not None:
+            dim, numbers = of_year
+            long.remove(dim)
+            roles["time"] = dim, None
+        elif len(long) == 1 and field.sizes[long[0]] == time_count:
+            roles["time"] = long.pop(), None
+    if long:
+        raise UnsupportedSource(unselected_dimension(long[0], field, fields))
+    time, time_field = roles.get("time", (None, _single_time(field, fields)))
+    return Axes(
+        x=roles["x"][0],
+        y=roles["y"][0],
+        time=time,
+        numbers_of_year=numbers,
+        x_field=roles["x"][1],
+        y_field=roles["y"][1],
+        time_field=time_field,
+    )
+
+
+def _roles(field: Field, fields: FieldSet, selected: Collection[str]) -> dict[Role, tuple[str, Field | None]]:
+    """The dimension of each role with its coordinate; of two that have one the first."""
+    roles: dict[Role, tuple[str, Field | None]] = {}
+    for dim in field.dims:
+        role, coordinate = (None, None) if dim in selected else _role_of(dim, field, fields)
+        if role is not None:
+            roles.setdefault(role, (dim, coordinate))
+    return roles
+
+
+def _dimension_of_year(dims: Sequence[str], field: Field, fields: FieldSet) -> tuple[str, IntArray] | None:
+    """The first of some dimensions that numbers parts of the year, with the numbers."""
+    for dim in dims:
+        numbers = numbers_of_year(dim, field.sizes[dim], fields.fields.get(dim))
+        if numbers is not None:
+            return dim, numbers
+    return None
+
+
+def is_coordinate(field: Field, fields: FieldSet) -> bool:
+    """Whether a field describes others: a coordinate, its bounds, or a latitude or longitude of each cell."""
+    if field.name in field.dims or field.text("standard_name") in _STANDARD_NAMES or len(field.dims) < 2:
+        return True
+    bounds = {other.text(name) for other in fields.fields.values() for name in ("bounds", "climatology")}
+    return field.name in bounds or field.name.endswith(("_bnds", "_bounds")) or _is_degrees(field)
+
+
+def is_time(field: Field) -> bool:
+    """Whether a field holds times."""
+    return _role_by_attributes(field) == "time"
+
+
+def _role_of(dim: str, field: Field, fields: FieldSet) -> tuple[Role | None, Field | None]:
+    """What a dimension is, and the coordinates along it; attributes go before names."""
+    candidates = list(_along(dim, field, fields))
+    for candidate in candidates:
+        role = _role_by_attributes(candidate)
+        if role is not None:
+            return role, candidate
+    return _NAMES.get(dim.lower()), candidates[0] if candidates else None
+
+
+def _along(dim: str, field: Field, fields: FieldSet) -> Iterator[Field]:
+    """Coordinates along a dimension: of its own name first, then those that the array names, then any other."""
+    own = fields.fields.get(dim)
+    named = fields.coordinates_named_by(field)
+    known = [own] if own is not None else []
+    others = [other for other in fields.fields.values() if _role_by_attributes(other) is not None]
+    seen: set[str] = set()
+    for candidate in (*known, *named, *others):
+        if candidate.dims == (dim,) and candidate.name not in seen:
+            seen.add(candidate.name)
+            yield candidate
+
+
+def _role_by_attributes(coordinate: Field) -> Role | None:
+    standard_name = coordinate.text("standard_name")
+    units = coordinate.text("units")
+    if standard_name == "forecast_reference_time":
+        return None
+    return (
+        _STANDARD_NAMES.get(standard_name)
+        or _AXES.get(coordinate.text("axis").upper())
+        or ("x" if _LONGITUDE_UNITS.fullmatch(units) else None)
+        or ("y" if _LATITUDE_UNITS.fullmatch(units) else None)
+        or ("time" if _SINCE.search(units) or coordinate.dtype.kind == "M" else None)
+    )
+
+
+def _single_time(field: Field, fields: FieldSet) -> Field | None:
+    """A time without dimension: one that the array names, or that is called time."""
+    named = [other for other in fields.coordinates_named_by(field) if not other.dims and is_time(other)]
+    times = [fields.fields[name] for name in ("time", "t") if name in fields.fields]
+    standard = [other for other in named if other.text("standard_name") == "time"]
+    found = [*standard, *named, *(other for other in times if not other.dims and is_time(other))]
+    return found[0] if found else None
+
+
+def _is_degrees(field: Field) -> bool:
+    units = field.text("units")
+    return bool(_LONGITUDE_UNITS.fullmatch(units) or _LATITUDE_UNITS.fullmatch(units))
+
+
+def is_curvilinear(field: Field, fields: FieldSet) -> bool:
+    """Whether there is a latitude or longitude for each cell of a field."""
+    curved = [other for other in fields.fields.values() if len(other.dims) == 2 and _is_degrees(other)]
+    return any(set(other.dims) <= set(field.dims) for other in curved)
+
+
+def _lack_of_grid(field: Field, fields: FieldSet) -> str:
+    if is_curvilinear(field, fields):
+        return CURVILINEAR
+    return f"its dimensions ({', '.join(field.dims)}) are no grid: there is no x and y among them"

@@ -1,0 +1,138 @@
+"""A Zarr group or NetCDF file understood by the CF conventions: its variables, where their cells and times are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.grid import NativeGrid
+from chronotile.model.source import Finding, SourceSpec, VariableInfo, VariableSpec
+from chronotile.readers.cf.axes import Axes, axes_of, is_coordinate
+from chronotile.readers.cf.climatology import configured_climatology, times_of_year
+from chronotile.readers.cf.crs import crs_of_field
+from chronotile.readers.cf.encoding import meaning_of
+from chronotile.readers.cf.fields import Field, FieldSet
+from chronotile.readers.cf.grid import grid_of_field, require_coordinates
+from chronotile.readers.cf.select import selected_steps
+from chronotile.readers.cf.time import Times, configured_times, times_of_field
+from chronotile.readers.encoding import configured, require_real
+from chronotile.readers.native_crs import source_crs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CfVariable:
+    """One variable: what it is, and how its array is laid out."""
+
+    info: VariableInfo
+    """With the one level of this array."""
+    array: str
+    """The array's name."""
+    axes: Axes
+    dims: tuple[str, ...]
+    steps: Mapping[str, int]
+    """By further dimension the one index that is served; 0 of those that are not here."""
+    positions: tuple[int, ...]
+    """For each time its index along the stored time dimension."""
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def grid(self) -> NativeGrid:
+        """The grid of this array."""
+        return self.info.grid
+
+
+@dataclass(frozen=True, slots=True)
+class CfVariables:
+    """The variables of a group or file by id, and what was found of those and of the ones left out."""
+
+    variables: dict[str, CfVariable]
+    findings: tuple[Finding, ...]
+
+
+def understand(fields: FieldSet, spec: SourceSpec, *, others: tuple[Finding, ...] = ()) -> CfVariables:
+    """Return the variables that the configuration names, or else all that can be served.
+
+    Args:
+        fields: The arrays.
+        spec: What the configuration says.
+        others: What was found elsewhere in the file or store, which explains why nothing can be served.
+
+    Raises:
+        UnsupportedSource: A named one, or every one there is, cannot be served.
+    """
+    if spec.variables:
+        found = {variable.id: _configured_variable(fields, spec, variable) for variable in spec.variables.values()}
+        return CfVariables(found, _findings_of(found))
+    found, failures = _all(fields, spec)
+    if not found:
+        reasons = [f"{each.place}: {each.message}" for each in failures[:1]] or ["it holds no variable over x and y"]
+        raise UnsupportedSource("; ".join((*reasons, *(each.message for each in others))))
+    return CfVariables(found, (*_findings_of(found), *failures, *others))
+
+
+def _all(fields: FieldSet, spec: SourceSpec) -> tuple[dict[str, CfVariable], list[Finding]]:
+    found: dict[str, CfVariable] = {}
+    failures: list[Finding] = []
+    candidates = [each for each in fields.fields.values() if not is_coordinate(each, fields)]
+    for candidate in candidates:
+        try:
+            found[candidate.name] = _variable(candidate, fields, spec, VariableSpec(id=candidate.name))
+        except UnsupportedSource as error:
+            failures.append(Finding("warning", candidate.name, error.message))
+    return found, failures
+
+
+def _configured_variable(fields: FieldSet, spec: SourceSpec, variable: VariableSpec) -> CfVariable:
+    name = variable.name or variable.id
+    if name not in fields.fields:
+        there = ", ".join(each.name for each in fields.fields.values() if not is_coordinate(each, fields))
+        raise UnsupportedSource(f"there is no array {name} in it; there are {there or 'none'}")
+    try:
+        return _variable(fields.fields[name], fields, spec, variable)
+    except UnsupportedSource as error:
+        raise UnsupportedSource(f"{name}: {error.message}") from error
+
+
+def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: VariableSpec) -> CfVariable:
+    require_real(array.dtype, "it")
+    steps = selected_steps(array, fields, variable.select)
+    axes = axes_of(array, fields, time_count=len(spec.times) if spec.times is not None else None, selected=steps)
+    require_coordinates(array, fields, axes)
+    crs, notes = (source_crs(spec.crs), ()) if spec.crs else crs_of_field(array, fields, axes)
+    grid = grid_of_field(array, fields, axes, crs)
+    times = _times(array, fields, axes, spec)
+    meaning = meaning_of(array)
+    info = VariableInfo(
+        name=variable.id,
+        encoding=configured(meaning.encoding, variable),
+        levels=(grid,),
+        times=times.domain,
+        title=variable.title or array.text("long_name") or None,
+        standard_name=array.text("standard_name") or None,
+        is_categorical=bool(meaning.classes),
+        classes=meaning.classes,
+    )
+    return CfVariable(
+        info=info,
+        array=array.name,
+        axes=axes,
+        dims=array.dims,
+        steps=steps,
+        positions=times.positions,
+        findings=(*notes, *times.findings, *meaning.findings),
+    )
+
+
+def _times(array: Field, fields: FieldSet, axes: Axes, spec: SourceSpec) -> Times:
+    count = array.sizes[axes.time] if axes.time is not None else None
+    if spec.times is not None and axes.numbers_of_year is not None:
+        return configured_climatology(spec.times, axes.numbers_of_year.size, fields)
+    if spec.times is not None:
+        return configured_times(spec.times, 1 if count is None else count, time=axes.time_field, fields=fields)
+    if axes.time is not None and axes.numbers_of_year is not None:
+        return times_of_year(axes.time, axes.numbers_of_year)
+    return times_of_field(axes.time_field, fields, count)
+
+
+def _findings_of(variables: dict[str, CfVariable]) -> tuple[Finding, ...]:
+    """Each finding once, however many variables it is true of."""
+    return tuple(dict.fromkeys(finding for variable in variables.values() for finding in variable.findings))

@@ -1,0 +1,190 @@
+"""What the numbers of an array mean: scale, missing values, valid range, flags (CF §2.5, §3.5, §8)."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from chronotile.model.raster import Encoding
+from chronotile.model.source import Finding
+from chronotile.model.style import TRANSPARENT, Colour, StyleClass
+from chronotile.readers.cf.fields import Field
+from chronotile.readers.encoding import fits, reinterpreted
+
+_CLASS_COLOURS = tuple(
+    Colour((rgb >> 16) & 255, (rgb >> 8) & 255, rgb & 255)
+    for rgb in (0x4477AA, 0xEE6677, 0x228833, 0xCCBB44, 0x66CCEE, 0xAA3377, 0x994F00, 0x999933, 0x882255, 0x44AA99)
+)
+"""For classes without colours of their own: Tol's bright and muted sets, told apart in colour-vision deficiency."""
+
+MISSING = "missing"
+"""The reason of cells with a further number for no value."""
+
+_NO_DATA_MEANINGS = {"no_data", "nodata", "no-data", "fill", "fill_value", "missing"}
+_UNITLESS = {"", "1", "-", "class", "classes", "none"}
+
+
+class Meaning(NamedTuple):
+    """The encoding of an array, and its classes if that is what its numbers are."""
+
+    encoding: Encoding
+    classes: tuple[StyleClass, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def meaning_of(field: Field) -> Meaning:
+    """Return what an array's attributes say of its numbers."""
+    dtype = _meant_type(field)
+    scale, offset = _number(field, "scale_factor"), _number(field, "add_offset")
+    nodata, others, findings = _nodata(field, dtype)
+    valid_range, notes = _valid_range(field, dtype, 1.0 if scale is None else scale, 0.0 if offset is None else offset)
+    flags = _flags(field, dtype)
+    is_packed = scale is not None or offset is not None
+    is_unitless = field.text("units").lower() in _UNITLESS
+    is_classification = dtype.kind in "iu" and len(flags) > 1 and not is_packed and is_unitless
+    missing = [(number, MISSING) for number in others if all(number != flag for flag, _name in flags)]
+    encoding = Encoding(
+        dtype=dtype.name,
+        scale=1.0 if scale is None else scale,
+        offset=0.0 if offset is None else offset,
+        nodata=nodata,
+        valid_range=valid_range,
+        flags=tuple(missing if is_classification else [*flags, *missing]),
+        units=field.text("units") or "1",
+    )
+    return Meaning(encoding, _classes(field, flags) if is_classification else (), (*findings, *notes))
+
+
+def _meant_type(field: Field) -> np.dtype[Any]:
+    """The type the numbers are meant as: `_Unsigned` turns the sign of integers (NetCDF user's guide)."""
+    dtype = field.dtype.newbyteorder("=")
+    if dtype.kind == "b":
+        return np.dtype("uint8")
+    turned = {("true", "i"): "u", ("false", "u"): "i"}.get((field.text("_Unsigned").lower(), dtype.kind))
+    return dtype if turned is None else np.dtype(f"{turned}{dtype.itemsize}")
+
+
+def _number(field: Field, attribute: str) -> float | None:
+    values = _numbers(field, attribute)
+    return values[0] if values else None
+
+
+def _numbers(field: Field, attribute: str) -> list[float]:
+    """The numbers of an attribute; text that is none gives nothing."""
+    value = field.attrs.get(attribute)
+    if value is None:
+        return []
+    numbers = np.ravel(value)
+    try:
+        # A float32 of 0.01 was meant as 0.01, not as 0.00999999978.
+        return [float(str(each)) if numbers.dtype == np.float32 else float(each) for each in numbers]
+    except (TypeError, ValueError):
+        return []
+
+
+def _nodata(field: Field, dtype: np.dtype[Any]) -> tuple[float | None, list[int], tuple[Finding, ...]]:
+    """The number that stands for no value, further ones (CF §2.5.1: all of them do), and a warning of what is not used.
+
+    A further number of floats that is not whole cannot be told apart from values.
+    """
+    numbers = [number for name in ("_FillValue", "missing_value") for number in _numbers(field, name)]
+    numbers = numbers or _numbers(field, "nodata")
+    if dtype.kind != "f":
+        numbers = [number for number in numbers if number == number]  # noqa: PLR0124 -- NaN
+    numbers = [_as_stored(field, number, dtype) for number in numbers]
+    distinct = [number for number in dict.fromkeys(numbers) if number == number]  # noqa: PLR0124 -- NaN
+    if not distinct:
+        return (float("nan") if numbers else None), [], ()
+    if dtype.kind == "f":
+        distinct.sort(key=_is_whole)
+    first, *others = distinct
+    whole = [int(number) for number in others if _is_whole(number)]
+    ignored = [f"{number:g}" for number in others if not _is_whole(number)]
+    if not ignored or dtype.kind != "f":
+        return first, whole, ()
+    note = f"has several numbers for missing values; {', '.join(ignored)} is served as a value: say nodata: for it"
+    return first, whole, (Finding("warning", field.name, note),)
+
+
+def _is_whole(number: float) -> bool:
+    return float(number).is_integer()
+
+
+def _as_stored(field: Field, number: float, dtype: np.dtype[Any]) -> float:
+    """A number of an attribute as the meant type has it: rounded as float32 rounds it, turned by `_Unsigned`."""
+    if dtype.kind == "f":
+        return float(dtype.type(number))
+    if {dtype.kind, field.dtype.kind} == {"i", "u"} and not fits(number, dtype):
+        turned = reinterpreted(number, field.dtype.newbyteorder("=").name, dtype.name)
+        return number if turned is None else turned
+    return number
+
+
+def _valid_range(
+    field: Field, dtype: np.dtype[Any], scale: float, offset: float
+) -> tuple[tuple[float, float] | None, tuple[Finding, ...]]:
+    """The valid range in digital numbers, and a warning if it is empty and so not used.
+
+    CF §2.5.1 has it packed; files that give it as wide a type as the scale's mean values (NetCDF user's guide,
+    "valid_range"), which are taken back to numbers here.
+    """
+    low, high = _range_attributes(field)
+    if low is None and high is None:
+        return None, ()
+    if _is_unpacked(field, dtype, scale, offset):
+        ends = [None if end is None else round((end - offset) / scale, 6) for end in (low, high)]
+        low, high = reversed(ends) if scale < 0 else ends
+    elif dtype.kind in "iu":
+        low, high = (None if end is None else _as_stored(field, end, dtype) for end in (low, high))
+    both = (-np.inf if low is None else low, np.inf if high is None else high)
+    if both[0] > both[1]:
+        note = f"its valid range, {both[0]:g} to {both[1]:g}, is empty and is not used; say valid_range: for it"
+        return None, (Finding("warning", field.name, note),)
+    return both, ()
+
+
+def _range_attributes(field: Field) -> tuple[float | None, float | None]:
+    both = _numbers(field, "valid_range")
+    if len(both) == 2:
+        return both[0], both[1]
+    return _number(field, "valid_min"), _number(field, "valid_max")
+
+
+def _is_unpacked(field: Field, dtype: np.dtype[Any], scale: float, offset: float) -> bool:
+    if dtype.kind not in "iu" or (scale, offset) == (1.0, 0.0):
+        return False
+    present = [field.attrs[name] for name in ("valid_range", "valid_min", "valid_max") if name in field.attrs]
+    return any(np.asarray(value).dtype.kind == "f" for value in present)
+
+
+def _flags(field: Field, dtype: np.dtype[Any]) -> list[tuple[int, str]]:
+    """CF §3.5: whole numbers with names, as the meant type has them; bit masks are not served as flags."""
+    numbers = _numbers(field, "flag_values")
+    if not numbers and isinstance(field.attrs.get("flag_values"), str):
+        numbers = [float(text) for text in field.text("flag_values").replace(",", " ").split() if _is_number(text)]
+    if "flag_masks" in field.attrs:
+        return []
+    named = zip(numbers, field.text("flag_meanings").split(), strict=False)
+    return [(int(_as_stored(field, number, dtype)), name) for number, name in named if number.is_integer()]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.rstrip("bBsSlL"))
+    except ValueError:
+        return False
+    return text[-1:].isdigit()
+
+
+def _classes(field: Field, flags: list[tuple[int, str]]) -> tuple[StyleClass, ...]:
+    colours = field.text("flag_colors").split()
+    return tuple(
+        StyleClass(float(number), _colour(index, name, colours), name.replace("_", " "))
+        for index, (number, name) in enumerate(flags)
+    )
+
+
+def _colour(index: int, name: str, colours: list[str]) -> Colour:
+    text = colours[index].lstrip("#") if index < len(colours) else ""
+    if len(text) == 6 and all(each in "0123456789abcdefABCDEF" for each in text):
+        return Colour(int(text[:2], 16), int(text[2:4], 16), int(text[4:], 16))
+    return TRANSPARENT if name.lower() in _NO_DATA_MEANINGS else _CLASS_COLOURS[index % len(_CLASS_COLOURS)]

@@ -1,0 +1,142 @@
+"""The grid that coordinates describe."""
+
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.crs import Crs
+from chronotile.model.grid import NativeGrid
+from chronotile.readers.cf.axes import CURVILINEAR, Axes, is_curvilinear
+from chronotile.readers.cf.fields import Attributes, Field, FieldSet
+
+REGULARITY_PX = 0.05
+"""Coordinates may stray this far, in cells, from evenly spaced ones, beside what their type rounds off."""
+
+_METRES = {
+    **dict.fromkeys(("m", "metre", "metres", "meter", "meters"), 1.0),
+    **dict.fromkeys(("km", "kilometre", "kilometres", "kilometer", "kilometers"), 1000.0),
+}
+_RADIANS = {"rad", "radian", "radians"}
+
+
+def grid_of_field(field: Field, fields: FieldSet, axes: Axes, crs: Crs) -> NativeGrid:
+    """Return the grid of an array's cells, in whatever direction its coordinates run.
+
+    Raises:
+        UnsupportedSource: The coordinates are absent or not evenly spaced.
+    """
+    width, height = field.sizes[axes.x], field.sizes[axes.y]
+    if axes.x_field is None or axes.y_field is None:
+        require_coordinates(field, fields, axes)
+        transform = _written_transform(field, fields) or Affine.identity()
+        return NativeGrid(crs=crs, transform=transform, width=width, height=height)
+    left, x_step = _edge_and_step(axes.x_field, fields, crs, is_longitude=crs.is_geographic)
+    top, y_step = _edge_and_step(axes.y_field, fields, crs, is_longitude=False)
+    return NativeGrid(crs=crs, transform=Affine(x_step, 0.0, left, 0.0, y_step, top), width=width, height=height)
+
+
+def require_coordinates(field: Field, fields: FieldSet, axes: Axes) -> None:
+    """Check that it is said where an array's cells are.
+
+    Raises:
+        UnsupportedSource: It is not.
+    """
+    if (axes.x_field is None or axes.y_field is None) and _written_transform(field, fields) is None:
+        if is_curvilinear(field, fields):
+            raise UnsupportedSource(CURVILINEAR)
+        raise UnsupportedSource("it has no coordinates along x and y, and no GeoTransform in their place")
+
+
+def _edge_and_step(axis: Field, fields: FieldSet, crs: Crs, *, is_longitude: bool) -> tuple[float, float]:
+    """The outer edge of the first cell and the (signed) step to the next, in units of the system."""
+    centres = axis.load().astype(np.float64).ravel()
+    if not np.isfinite(centres).all():
+        raise UnsupportedSource(f"its coordinates {axis.name} have gaps")
+    if is_longitude and centres.size > 2:
+        centres = _unrolled(centres)
+    factor = _factor(axis, crs)
+    if centres.size == 1:
+        step = _width_of_single(axis, fields)
+    else:
+        step = float(centres[-1] - centres[0]) / (centres.size - 1)
+        _require_regular(centres, step, axis)
+    return (float(centres[0]) - step / 2) * factor, step * factor
+
+
+def _unrolled(longitudes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Longitudes without the jump at the antimeridian or at Greenwich."""
+    jumps = np.abs(np.diff(longitudes)) > 180
+    return np.unwrap(longitudes, period=360.0) if jumps.any() else longitudes
+
+
+def _require_regular(centres: NDArray[np.float64], step: float, axis: Field) -> None:
+    if step == 0:
+        raise UnsupportedSource(f"its coordinates {axis.name} do not advance")
+    even = centres[0] + step * np.arange(centres.size)
+    stray = np.abs(centres - even)
+    rounding = float(np.abs(centres).max() * np.finfo(axis.dtype).eps) if axis.dtype.kind == "f" else 0.0
+    worst = int(np.argmax(stray))
+    if stray[worst] > REGULARITY_PX * abs(step) + rounding:
+        raise UnsupportedSource(
+            f"its coordinates {axis.name} are not evenly spaced: number {worst} is {centres[worst]:.8g}, "
+            f"{stray[worst] / abs(step):.2f} cells off; regrid it first"
+        )
+
+
+def _width_of_single(axis: Field, fields: FieldSet) -> float:
+    """The width of the only cell along an axis, by its bounds."""
+    bounds = fields.fields.get(axis.text("bounds"))
+    if bounds is not None and bounds.shape == (1, 2):
+        low, high = bounds.load().ravel().astype(np.float64)
+        if high != low:
+            return float(high - low)
+    raise UnsupportedSource(f"it has a single cell along {axis.name} and no bounds that tell its width")
+
+
+def _factor(axis: Field, crs: Crs) -> float:
+    """What takes the coordinates' unit to the system's."""
+    unit = axis.text("units").strip().lower()
+    if unit in _RADIANS or axis.text("standard_name").endswith("_angular_coordinate"):
+        return _perspective_height(crs) if not crs.is_geographic else float(np.degrees(1.0))
+    if crs.is_geographic or unit not in _METRES:
+        return 1.0
+    return _METRES[unit] / crs.metres_per_unit
+
+
+def _perspective_height(crs: Crs) -> float:
+    """A geostationary system counts metres; files count scanning angles (CF §F, geostationary)."""
+    height = crs.definition.to_cf().get("perspective_point_height")
+    if height is None:
+        raise UnsupportedSource("its coordinates are in radians and its system has no perspective height")
+    return float(height)
+
+
+def _written_transform(field: Field, fields: FieldSet) -> Affine | None:
+    """A transform that stands in attributes: GDAL's, GeoZarr's, rasterio's."""
+    mapping = fields.fields.get(field.text("grid_mapping").partition(":")[0].strip())
+    for attributes in (*([mapping.attrs] if mapping is not None else []), field.attrs, fields.attrs):
+        transform = _from_attributes(attributes)
+        if transform is not None:
+            return transform
+    return None
+
+
+def _from_attributes(attributes: Attributes) -> Affine | None:
+    for key, is_gdal in (("GeoTransform", True), ("spatial:transform", False), ("transform", False)):
+        numbers = _six_numbers(attributes.get(key))
+        if numbers is not None:
+            transform = Affine.from_gdal(*numbers) if is_gdal else Affine(*numbers)
+            return None if transform.is_degenerate else transform
+    return None
+
+
+def _six_numbers(value: Any) -> list[float] | None:  # noqa: ANN401 -- an attribute may be anything
+    parts = value.replace(",", " ").split() if isinstance(value, str) else value
+    try:
+        numbers = [float(part) for part in np.ravel(parts)[:6]] if parts is not None else []
+    except (TypeError, ValueError):
+        return None
+    return numbers if len(numbers) == 6 else None

@@ -1,0 +1,97 @@
+"""One step of a further dimension, such as a depth: which it is, and which there are."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import Step
+from chronotile.readers.cf.fields import Field, FieldSet
+
+MOST_LISTED = 12
+"""Values of a coordinate up to which all are named; of more the first and the last are."""
+FIRST_LISTED = 6
+
+TEXT_KINDS = "SUO"
+
+
+def selected_steps(field: Field, fields: FieldSet, steps: Iterable[Step]) -> Mapping[str, int]:
+    """Return the position of each step along its dimension of an array.
+
+    Raises:
+        UnsupportedSource: The array has no such dimension, or that no such step; the message lists what is accepted.
+    """
+    return {step.dimension: _position(step, field, fields) for step in steps}
+
+
+def unselected_dimension(dim: str, field: Field, fields: FieldSet) -> str:
+    """Return what is wrong with an array of which a step has to be selected, and how that is said."""
+    values = _values(dim, field, fields)
+    size = field.sizes[dim]
+    example = "{index: 0}" if values is None else _text(values[0])
+    return (
+        f"it has {size} steps of the dimension {dim} beside time, y and x; choose one in a configuration, "
+        f"select: {{{dim}: {example}}}: {_accepted(dim, size, values)}"
+    )
+
+
+def _position(step: Step, field: Field, fields: FieldSet) -> int:
+    dim = step.dimension
+    if dim not in field.dims:
+        raise UnsupportedSource(f"select: it has no dimension {dim}; it has {', '.join(field.dims)}")
+    size, values = field.sizes[dim], _values(dim, field, fields)
+    if step.index is not None:
+        if step.index < size:
+            return step.index
+        raise UnsupportedSource(f"select: {dim} has no index {step.index}; accepted are 0 to {size - 1}")
+    found = [] if values is None else np.flatnonzero(_is_value(values, step.value)).tolist()
+    if len(found) == 1:
+        return int(found[0])
+    problem = "has the value {} several times, choose one by its index" if found else "has no value {}"
+    raise UnsupportedSource(f"select: {dim} {problem.format(_text(step.value))}; {_accepted(dim, size, values)}")
+
+
+def _values(dim: str, field: Field, fields: FieldSet) -> NDArray[Any] | None:
+    """(step,): the values along a dimension by the coordinate of its name, or the one that the array names.
+
+    `None` where there is none whose values can be compared.
+    """
+    candidates = [fields.fields.get(dim), *fields.coordinates_named_by(field)]
+    along = [each for each in candidates if each is not None and each.dims == (dim,)]
+    if not along or along[0].dtype.kind not in f"iuf{TEXT_KINDS}":
+        return None
+    coordinate = along[0]
+    values = coordinate.load()
+    if values.dtype.kind in TEXT_KINDS:
+        return np.array([each.decode(errors="replace") if isinstance(each, bytes) else str(each) for each in values])
+    scale, offset = (coordinate.attrs.get(name) for name in ("scale_factor", "add_offset"))
+    if scale is None and offset is None:
+        return values
+    return values * np.float64(1 if scale is None else scale) + np.float64(0 if offset is None else offset)
+
+
+def _is_value(values: NDArray[Any], value: float | str | None) -> NDArray[np.bool_]:
+    """(step,): where a coordinate has a value, as nearly as its type holds it."""
+    if isinstance(value, str) or values.dtype.kind == "U":
+        return np.asarray(values.astype(str) == str(value), dtype=bool)
+    wanted = np.float64(np.nan if value is None else value)
+    if values.dtype.kind in "iu":
+        return np.asarray(values == wanted, dtype=bool)
+    step = 4 * np.finfo(values.dtype).eps * max(abs(wanted), float(np.finfo(values.dtype).tiny))
+    return np.asarray(np.abs(values.astype(np.float64) - wanted) <= step, dtype=bool)
+
+
+def _accepted(dim: str, size: int, values: NDArray[Any] | None) -> str:
+    if values is None:
+        return f"it has no values, accepted are {{{dim}: {{index: 0}}}} to {{{dim}: {{index: {size - 1}}}}}"
+    if size <= MOST_LISTED:
+        return f"accepted are {', '.join(map(_text, values))}"
+    first = ", ".join(map(_text, values[:FIRST_LISTED]))
+    return f"accepted are {first}, ... {_text(values[-1])} ({size} values)"
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 -- a number of any type, or text
+    """A value in the fewest digits that its type needs."""
+    return str(value).removesuffix(".0")

@@ -1,0 +1,225 @@
+"""How each file's numbers of a variable are read: which band of it, in which encoding, and how they become common ones.
+
+`docs/design/encodings.md` says why the encoding is the piece's and not the variable's.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.raster import Encoding, Pixels
+from chronotile.model.source import VariableSpec
+from chronotile.readers.encoding import as_meant, configured
+from chronotile.readers.joined.recoding import Recoding, recoding_of
+from chronotile.readers.overviews import Counting
+from chronotile.readers.raster.bands import Band, FileBands
+
+APART = "make it a collection of its own"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A variable's part of one file."""
+
+    band: int
+    """Counted from 1."""
+    encoding: Encoding
+    """The file's own, under what the configuration says."""
+    recoding: Recoding | None
+    """Into the variable's encoding; `None` where that is the file's."""
+    is_as_meant: bool
+    """Whether the file declares the type that its numbers are meant as."""
+    has_mask: bool
+    counting: Counting
+    """How the file's cells are counted where a level is made of them."""
+
+    def pixels(self, pixels: Pixels) -> Pixels:
+        """Return pixels as they lie in the file in the variable's encoding."""
+        return self.recoded(self.meant(pixels))
+
+    def meant(self, pixels: Pixels) -> Pixels:
+        """Return pixels as they lie in the file in its own encoding."""
+        if self.is_as_meant:
+            return pixels
+        return replace(pixels, numbers=as_meant(pixels.numbers, self.encoding.dtype))
+
+    def recoded(self, pixels: Pixels) -> Pixels:
+        """Return pixels of the file's own encoding in the variable's."""
+        return pixels if self.recoding is None else self.recoding.pixels(pixels)
+
+    def is_like(self, other: "Piece") -> bool:
+        """Whether both may be read and converted at once, if they are of one file."""
+        return self is other or (
+            self.encoding == other.encoding and (self.has_mask, self.is_as_meant) == (other.has_mask, other.is_as_meant)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BandRule:
+    """Which band of each file holds a variable."""
+
+    number: int | None
+    """In most files; `None` of a file with a band a time, where each time has its own."""
+    count: int
+    """How many bands most files have."""
+    description: str | None = None
+    """By which the band is found wherever it is."""
+    is_strict: bool = False
+    """Whether a band of that number, but without the description, will not do."""
+
+    def band_in(self, bands: Sequence[Band], number: int) -> Band:
+        """Return the band that holds the variable.
+
+        Args:
+            bands: Of a file.
+            number: Of the band that the time has in most files.
+
+        Raises:
+            UnsupportedSource: None does, or more than one may.
+        """
+        if self.description is not None:
+            found = [band for band in bands if band.title == self.description]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise UnsupportedSource(
+                    f"{len(found)} of its bands are called {self.description}; name each differently"
+                )
+            return self._undescribed(bands, number, self.description)
+        if len(bands) != self.count:
+            raise UnsupportedSource(other_count(len(bands), self.count))
+        return bands[number - 1]
+
+    def _undescribed(self, bands: Sequence[Band], number: int, description: str) -> Band:
+        """The band of the number in a file without the description, if nothing speaks against it."""
+        remedy = f"describe its bands (gdal_edit -d), or {APART}"
+        own = [band for band in bands if not band.is_alpha]
+        if len(own) == 1 and number == own[0].number:
+            if own[0].title is None:
+                return own[0]
+        elif self.is_strict or len(bands) != self.count:
+            raise UnsupportedSource(f"no band of it is called {description}, which those of most files are; {remedy}")
+        title = bands[number - 1].title
+        if title is None:
+            return bands[number - 1]
+        raise UnsupportedSource(f"its band {number} is called {title}, that of most files {description}; {remedy}")
+
+
+def band_rule(variable: VariableSpec, band: Band, *, bands: Sequence[Band], looked: Sequence[FileBands]) -> BandRule:
+    """Return by what the band of a variable is found in each file.
+
+    Args:
+        variable: What the configuration says of it.
+        band: That of a file that is as most are.
+        bands: All of that file.
+        looked: Those of all files that were looked at.
+    """
+    count, number, description = len(bands), band.number, band.description
+    if description is None or not _is_shared(description, looked):
+        return BandRule(number=number, count=count)
+    is_named = variable.band is None and (variable.name or variable.id) == description
+    return BandRule(number=number, count=count, description=description, is_strict=is_named)
+
+
+def _is_shared(description: str, looked: Sequence[FileBands]) -> bool:
+    """Whether most files have a band of that description; some writers describe each by the file's own name."""
+    holders = Counter(description in {band.title for band in each.bands} for each in looked)
+    return holders[True] >= holders[False]
+
+
+def encoding_in(band: Band, variable: VariableSpec, *, are_classes: bool) -> Encoding:
+    """Return the encoding of a band under what the configuration says.
+
+    Args:
+        band: Of a file.
+        variable: What the configuration says.
+        are_classes: Whether numbers of most files are classes without a scale.
+
+    Raises:
+        UnsupportedSource: Its numbers cannot be meant as the configured type, or they are scaled among classes.
+    """
+    encoding = configured(band.encoding, variable)
+    if are_classes and is_scaled(encoding):
+        raise UnsupportedSource(
+            f"its numbers are {encoding_text(encoding)}, those of most files classes without a scale; {APART}"
+        )
+    return encoding
+
+
+def is_scaled(encoding: Encoding) -> bool:
+    """Return whether values are other numbers than those that are stored."""
+    return (encoding.scale, encoding.offset) != (1.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pieces:
+    """The pieces of all files of a variable, of those too that nobody has looked at yet."""
+
+    variable: VariableSpec
+    rule: BandRule
+    encoding: Encoding
+    """The variable's, in which all are handed out."""
+    is_categorical: bool
+    are_classes: bool
+    """Whether numbers of most files are classes without a scale, which are never rescaled."""
+    _found: dict[tuple[FileBands, int], Piece | str] = field(default_factory=dict)
+
+    def of(self, bands: FileBands, number: int) -> Piece:
+        """Return how a file is read that has such bands.
+
+        Args:
+            bands: Of the file.
+            number: Of the band that the time has in most files.
+
+        Raises:
+            UnsupportedSource: Not so that every value is what the file says.
+        """
+        found = self._found.get((bands, number))
+        if found is None:
+            found = self._found[bands, number] = self._find(bands, number)
+        if isinstance(found, str):
+            raise UnsupportedSource(found)
+        return found
+
+    def _find(self, bands: FileBands, number: int) -> Piece | str:
+        """The piece, or why there is none."""
+        try:
+            band = self.rule.band_in(bands.bands, number)
+            encoding = encoding_in(band, self.variable, are_classes=self.are_classes)
+        except UnsupportedSource as error:
+            return error.message
+        recoding = recoding_of(encoding, self.encoding)
+        if recoding is None:
+            return (
+                f"its numbers are {encoding_text(encoding)}, which {encoding_text(self.encoding)} of the others cannot "
+                f"hold; {APART}"
+            )
+        has_alpha = self.rule.number is None and any(each.is_alpha for each in bands.bands)
+        return Piece(
+            band=band.number,
+            encoding=encoding,
+            recoding=None if encoding == self.encoding else recoding,
+            is_as_meant=band.encoding.dtype == encoding.dtype,
+            has_mask=band.has_mask and not has_alpha,
+            counting=Counting(encoding=encoding, is_categorical=self.is_categorical),
+        )
+
+
+def encoding_text(encoding: Encoding) -> str:
+    """Return an encoding as a message has it."""
+    parts = [encoding.dtype]
+    if is_scaled(encoding):
+        sign = "-" if encoding.offset < 0 else "+"
+        parts[0] += f" * {encoding.scale:.12g}" + (f" {sign} {abs(encoding.offset):.12g}" if encoding.offset else "")
+    parts += [f"nodata {encoding.nodata:.12g}" if encoding.nodata is not None else "no nodata"]
+    parts += (
+        [f"valid from {encoding.valid_range[0]:.12g} to {encoding.valid_range[1]:.12g}"] if encoding.valid_range else []
+    )
+    parts += [f"units {encoding.units}"] if encoding.units != "1" else []
+    return ", ".join(parts)
+
+
+def other_count(count: int, usual: int) -> str:
+    """Return why a file is left out that has more or fewer bands than most, none of which has a name."""
+    return f"it has {count} {'band' if count == 1 else 'bands'}, most files {usual}; {APART}"

@@ -1,0 +1,285 @@
+"""How files that each hold some times become one source, and which of them do not fit in."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.grid import NativeGrid
+from chronotile.model.raster import Encoding
+from chronotile.model.source import Finding, SourceInfo, VariableInfo
+from chronotile.model.time.instants import Instant, TimeDomain, format_instant
+from chronotile.readers.cf.time_names import JoinedTimes, Slice, join_times
+from chronotile.readers.joined.common_encoding import common_encoding
+from chronotile.readers.joined.file_encodings import APART, encoding_text
+from chronotile.readers.joined.source import Joined, JoinedVariable, OwnName, Piece, is_same_grid, own_names
+from chronotile.readers.raster.files import LEFT_OUT
+from chronotile.yaml_source import listed
+
+_NAMED_FILES = 3
+"""Of many files of which the same is found, this many are named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surveyed:
+    """A piece, and what it was found to hold."""
+
+    piece: Piece
+    name: str
+    """Of its file, for messages to the operator."""
+    info: SourceInfo | None
+    """`None` of one that was not opened; it is taken to be like the others, and its name tells its only time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """A piece that holds a variable."""
+
+    number: int
+    """Of the piece."""
+    name: str
+    info: VariableInfo
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was found so far: of a file, or of a variable."""
+
+    findings: list[Finding] = field(default_factory=list)
+
+    def warn(self, place: str, message: str) -> None:
+        self.findings.append(Finding("warning", place, message))
+
+
+def join(collection: str, surveyed: Sequence[Surveyed], findings: Sequence[Finding] = ()) -> Joined:
+    """Return the pieces as one source, those that do not fit left out with a finding each.
+
+    Args:
+        collection: Id, for messages.
+        surveyed: In the order of their names: of two that hold the same time the first counts.
+        findings: Of files that are no piece.
+
+    Raises:
+        UnsupportedSource: Nothing fits.
+    """
+    found = _Found(list(findings))
+    opened = [each.info for each in surveyed if each.info is not None]
+    names = dict.fromkeys(name for info in opened for name in info.variables)
+    variables: dict[str, JoinedVariable] = {}
+    for name in names:
+        holders = [
+            _Holder(number, each.name, each.info.variables[name])
+            for number, each in enumerate(surveyed)
+            if each.info is not None and name in each.info.variables
+        ]
+        joined = _joined_variable(holders, surveyed, found)
+        if joined is not None:
+            variables[name] = joined
+    if not variables:
+        reasons = [each.message.removeprefix(LEFT_OUT) for each in found.findings]
+        raise UnsupportedSource(f"none of {len(surveyed)} files can be served; {reasons[0] if reasons else 'no times'}")
+    all_findings = (*dict.fromkeys(found.findings), *_piece_findings(surveyed), *_lacking_findings(surveyed, variables))
+    info = replace(
+        opened[0], variables={name: each.info for name, each in variables.items()}, findings=tuple(all_findings)
+    )
+    return Joined(collection, [each.piece for each in surveyed], variables, info)
+
+
+def _joined_variable(holders: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Found) -> JoinedVariable | None:
+    fitting = _of_common_meaning(_of_common_grid(holders, found), found)
+    dated = _dated(fitting, surveyed, found)
+    if not dated:
+        return None
+    times = join_times([each.times for each in dated])
+    _tell_of_times(times, dated, found)
+    encoding = common_encoding({each.info.encoding for each in fitting})
+    found.findings += _encoding_findings(fitting, encoding)
+    levels, made = _common_levels([each.info for each in fitting])
+    info = replace(fitting[0].info, encoding=encoding, levels=levels, made_levels=made, times=times.domain)
+    return JoinedVariable(
+        info=info,
+        slots=tuple(dated[source].number for source, _index in times.slices),
+        names=tuple(dated[source].names[position] for source, position in times.slices),
+    )
+
+
+def _of_common_grid(holders: Sequence[_Holder], found: _Found) -> list[_Holder]:
+    common = _most_common_grid([each.info.grid for each in holders])
+    fitting = []
+    for each in holders:
+        if is_same_grid(each.info.grid, common):
+            fitting.append(each)
+        else:
+            found.warn(each.name, f"{LEFT_OUT}{_difference(each.info.grid, common)}")
+    return fitting
+
+
+def _most_common_grid(grids: Sequence[NativeGrid]) -> NativeGrid:
+    """The grid that most files have; of equally common ones the first."""
+    kinds: list[list[NativeGrid]] = []
+    for grid in grids:
+        kind = next((kind for kind in kinds if is_same_grid(grid, kind[0])), None)
+        if kind is None:
+            kinds.append([grid])
+        else:
+            kind.append(grid)
+    return max(kinds, key=len)[0]
+
+
+def _difference(own: NativeGrid, common: NativeGrid) -> str:
+    if own.crs != common.crs:
+        what = f"its CRS is {own.crs.name[:40]}, that of most files {common.crs.name[:40]}"
+    elif (own.width, own.height) != (common.width, common.height):
+        what = f"it is {own.width} x {own.height} pixels, most files {common.width} x {common.height}"
+    elif abs(own.resolution - common.resolution) > common.resolution * 1e-4:
+        what = f"its pixels are {own.resolution:.6g} wide, those of most files {common.resolution:.6g}"
+    else:
+        what = f"its corner is at {_corner(own)}, that of most files at {_corner(common)}"
+    return f"{what}; bring it to that grid, or {APART}"
+
+
+def _corner(grid: NativeGrid) -> str:
+    return f"({grid.transform.c:.10g}, {grid.transform.f:.10g})"
+
+
+def _of_common_meaning(holders: Sequence[_Holder], found: _Found) -> list[_Holder]:
+    """Those of the units that most have, classes or not as most are."""
+    counted = Counter(
+        (each.info.encoding.units, each.info.is_categorical, each.info.times.is_climatology) for each in holders
+    )
+    (units, is_categorical, is_climatology), _count = counted.most_common(1)[0]
+    fitting = []
+    for each in holders:
+        own = each.info
+        if own.encoding.units != units:
+            message = (
+                f"{own.name} is in {own.encoding.units}, in most files in {units}; say units: for the variable if "
+                f"the numbers mean the same, else {APART}"
+            )
+        elif own.is_categorical != is_categorical:
+            message = f"{own.name} has classes in some files and values in others; {APART}"
+        elif own.times.is_climatology != is_climatology:
+            message = f"{own.name} is a climatology in some files and of single times in others; {APART}"
+        else:
+            fitting.append(each)
+            continue
+        found.warn(each.name, f"{LEFT_OUT}{message}")
+    return fitting
+
+
+def _encoding_findings(fitting: Sequence[_Holder], served: Encoding) -> Iterator[Finding]:
+    """That files differ in encoding, and how they are served."""
+    counts = Counter(each.info.encoding for each in fitting)
+    usual, count = counts.most_common(1)[0]
+    if len(counts) == 1:
+        return
+    odd = next(each for each in fitting if each.info.encoding != usual)
+    message = (
+        f"the numbers of {odd.info.name} are {encoding_text(odd.info.encoding)}, those of most files "
+        f"{encoding_text(usual)} ({len(fitting) - count} of {len(fitting)} differ); each file is read by its own "
+        f"encoding, and all are served as {encoding_text(served)}"
+    )
+    yield Finding("note", odd.name, message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Dated:
+    """A piece that holds times of a variable."""
+
+    number: int
+    """Of the piece."""
+    name: str
+    times: TimeDomain
+    names: tuple[OwnName | None, ...]
+    """(time,): what the piece itself calls each."""
+
+
+def _dated(fitting: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Found) -> list[_Dated]:
+    """The pieces that fit, and those not opened, each with its times."""
+    infos = {each.number: each.info for each in fitting}
+    dated = []
+    for number, each in enumerate(surveyed):
+        if each.info is not None and number not in infos:
+            continue
+        span, own = each.piece.span, infos.get(number)
+        if own is not None and len(own.times):
+            dated.append(_Dated(number, each.name, own.times, own_names(own.times)))
+        elif span is not None:
+            times = TimeDomain(np.array([span.start]), np.array([span.end]), is_climatology=_are_of_years(fitting))
+            dated.append(_Dated(number, each.name, times, (None,)))
+        else:
+            found.warn(each.name, f"{LEFT_OUT}it tells no time, neither inside nor in its name; say time_pattern:")
+    return dated
+
+
+def _are_of_years(fitting: Sequence[_Holder]) -> bool:
+    return fitting[0].info.times.is_climatology
+
+
+def _tell_of_times(times: JoinedTimes, dated: Sequence[_Dated], found: _Found) -> None:
+    """Note the times that are left out, and that some bounds are not used."""
+    repeated: dict[int, list[tuple[Slice, Slice]]] = {}
+    for dropped, kept in times.repeated:
+        repeated.setdefault(dropped.source, []).append((dropped, kept))
+    for source, pairs in repeated.items():
+        (dropped, kept), count = pairs[0], len(dated[source].times)
+        kept_name = dated[kept.source].name
+        if count == 1:
+            message = f"{LEFT_OUT}of the same time as {kept_name}"
+        else:
+            first = format_instant(dated[source].times.instants[dropped.position])
+            message = (
+                f"{LEFT_OUT}{len(pairs)} of its {count} times, the first {first}: {kept_name} has them too, and comes "
+                "first"
+            )
+        found.warn(dated[source].name, message)
+    if times.unlike is not None:
+        message = (
+            "the bounds of its times are shorter than a day or do not hold their coordinate, those of other files are "
+            "periods; the times of all files go by their coordinates, not by the starts of their bounds"
+        )
+        found.findings.append(Finding("note", dated[times.unlike].name, message))
+
+
+def _common_levels(infos: Sequence[VariableInfo]) -> tuple[tuple[NativeGrid, ...], frozenset[int]]:
+    """The levels that all have, and which of them some do not store."""
+    levels: list[NativeGrid] = []
+    made: set[int] = set()
+    for level in infos[0].levels:
+        numbers = [next((n for n, own in enumerate(info.levels) if is_same_grid(own, level)), None) for info in infos]
+        if None in numbers:
+            continue
+        if any(number in info.made_levels for number, info in zip(numbers, infos, strict=True)):
+            made.add(len(levels))
+        levels.append(level)
+    return tuple(levels), frozenset(made)
+
+
+def _piece_findings(surveyed: Sequence[Surveyed]) -> Iterator[Finding]:
+    """What opening the pieces told, the same of several once."""
+    files: dict[Finding, list[str]] = {}
+    for each in surveyed:
+        for finding in each.info.findings if each.info is not None else ():
+            files.setdefault(finding, []).append(each.name)
+    opened = sum(each.info is not None for each in surveyed)
+    for finding, names in files.items():
+        if len(names) == opened:
+            yield finding
+        else:
+            yield replace(finding, place=f"{finding.place} in {listed(names, most=_NAMED_FILES)}")
+
+
+def _lacking_findings(surveyed: Sequence[Surveyed], variables: Mapping[str, JoinedVariable]) -> Iterator[Finding]:
+    """That a variable lacks times which others have, and the files of those."""
+    files: dict[Instant, str] = {}
+    for variable in variables.values():
+        starts = variable.info.times.starts
+        files |= {start: surveyed[slot].name for start, slot in zip(starts, variable.slots, strict=True)}
+    for name, variable in variables.items():
+        missing = files.keys() - set(variable.info.times.starts)
+        if missing:
+            lacking = list(dict.fromkeys(files[start] for start in sorted(missing)))
+            message = f"{len(missing)} of {len(files)} times are missing, of which only other variables are in "
+            yield Finding("warning", name, message + listed(lacking, most=_NAMED_FILES))

@@ -1,0 +1,296 @@
+"""Files that each hold some times, read as one source: one after another along time, each with its own encoding."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Protocol
+
+import numpy as np
+
+from chronotile.errors import ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.model.grid import NativeGrid, Window
+from chronotile.model.raster import Pixels
+from chronotile.model.source import SourceInfo, VariableInfo
+from chronotile.model.time.instants import TimeDomain, TimeSpan
+from chronotile.readers.file_state import FileState, file_state, is_any_there
+from chronotile.readers.foreign import BeingWritten, one_line, origin_of, reading_dates, unavailable, unavailable_text
+from chronotile.readers.joined.recoding import Recoding, recoding_of
+from chronotile.readers.reader import Along, BlockShape, Reader, block_shape, read_block
+
+MAX_OPEN_PIECES = 256
+"""Pieces of a source that stay open; the least recently used is closed first."""
+
+
+class Piece(Protocol):
+    """One file, or some bands of one, that holds some times of some variables."""
+
+    @property
+    def path(self) -> str:
+        """The file."""
+
+    @property
+    def span(self) -> TimeSpan | None:
+        """Its time where its data tell none: that of its name."""
+
+    def open(self) -> Reader:
+        """Return a reader of it.
+
+        Raises:
+            UnsupportedSource: It cannot be served.
+        """
+
+
+OwnName = tuple[int, ...]
+"""A time as its own file states it, whatever it is called among those of all files, in nanoseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinedVariable:
+    """One variable of several pieces."""
+
+    info: VariableInfo
+    """With the grid, the encoding and the times that its pieces have in common."""
+    slots: tuple[int, ...]
+    """(time,): the number of the piece that holds it."""
+    names: tuple[OwnName | None, ...]
+    """(time,): what the piece calls it; `None` where the file's name tells its only time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A variable of an open piece."""
+
+    reader: Reader
+    recoding: Recoding
+    indexes: Mapping[OwnName, int]
+    """By what the piece calls each time; empty where the data tell none."""
+    levels: tuple[int, ...]
+    """For each level of the joined variable the piece's."""
+
+
+@dataclass(slots=True)
+class _OpenPiece:
+    reader: Reader
+    state: FileState | None
+    parts: dict[str, _Part]
+
+
+Run = tuple[int, list[int]]
+"""A piece, and times of the variable that it holds."""
+
+
+class Joined:
+    """Reads several pieces as one source. Pieces are opened when they are read, and again when their file changed."""
+
+    def __init__(
+        self, collection: str, pieces: Sequence[Piece], variables: Mapping[str, JoinedVariable], info: SourceInfo
+    ) -> None:
+        self._collection = collection
+        self._pieces = tuple(pieces)
+        self._variables = dict(variables)
+        self._info = info
+        self._open: OrderedDict[int, _OpenPiece] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the pieces hold together."""
+        return self._info
+
+    def path(self, variable: str, index: int) -> str:
+        """Return the file of that time."""
+        return self._pieces[self._variables[variable].slots[index]].path
+
+    def revision(self, variable: str, index: int) -> str:
+        """Return the size and age of the file of that time."""
+        number = self._variables[variable].slots[index]
+        with self._reading(variable, number):
+            state = file_state(self._pieces[number].path)
+        return f"{state.mtime_ns:x}-{state.size:x}"
+
+    def state_key(self, variable: str, index: int) -> int:
+        """Return the number of the file of that time."""
+        return self._variables[variable].slots[index]
+
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+        """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
+        number = self._variables[variable].slots[index]
+        with self._reading(variable, number):
+            part = self._part(variable, number)
+            (own,) = self._indexes(variable, part, [index])
+            pixels = part.reader.read_window(variable, index=own, level=part.levels[level], window=window, step=step)
+            return part.recoding.pixels(pixels)
+
+    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+        """Return (time,) pixels of one native cell; times of one piece that follow one another are one read."""
+
+        def read(part: _Part, own: Sequence[int]) -> Pixels:
+            return part.reader.read_cell(variable, indexes=own, row=row, column=column)
+
+        return self._of_runs(variable, indexes, read)
+
+    def block_shape(self, variable: str, along: Along) -> BlockShape:
+        """Return the shape of the blocks of the first piece that opens."""
+        first, *others = dict.fromkeys(self._variables[variable].slots)
+        try:
+            return self._block_shape(variable, first, along)
+        except DateUnreadable:
+            for number in others:
+                with suppress(DateUnreadable):
+                    return self._block_shape(variable, number, along)
+            raise
+
+    def _block_shape(self, variable: str, number: int, along: Along) -> BlockShape:
+        with self._reading(variable, number):
+            return block_shape(self._part(variable, number).reader, variable, along)
+
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+        """Return (time, y, x) pixels of a window of the native grid."""
+
+        def read(part: _Part, own: Sequence[int]) -> Pixels:
+            return read_block(part.reader, variable, indexes=own, window=window, along=along)
+
+        return self._of_runs(variable, indexes, read)
+
+    def _of_runs(self, variable: str, indexes: Sequence[int], read: Callable[[_Part, Sequence[int]], Pixels]) -> Pixels:
+        """(time, …) pixels, read piece by piece."""
+        parts = []
+        for number, run in self._runs(variable, indexes):
+            with self._reading(variable, number):
+                part = self._part(variable, number)
+                parts.append(part.recoding.pixels(read(part, self._indexes(variable, part, run))))
+        return self._concatenated(variable, parts)
+
+    def close(self) -> None:
+        """Let go of open files."""
+        with self._lock:
+            pieces = list(self._open.values())
+            self._open.clear()
+        for each in pieces:
+            each.reader.close()
+
+    def _runs(self, variable: str, indexes: Sequence[int]) -> Iterator[Run]:
+        slots = self._variables[variable].slots
+        for number, members in groupby(indexes, key=slots.__getitem__):
+            yield number, list(members)
+
+    def _concatenated(self, variable: str, parts: Sequence[Pixels]) -> Pixels:
+        if not parts:
+            return Pixels(np.empty(0, dtype=self._variables[variable].info.encoding.dtype))
+        numbers = np.concatenate([part.numbers for part in parts])
+        if all(part.valid is None for part in parts):
+            return Pixels(numbers)
+        valid = [np.ones(part.numbers.shape, dtype=bool) if part.valid is None else part.valid for part in parts]
+        return Pixels(numbers, np.concatenate(valid))
+
+    @contextmanager
+    def _reading(self, variable: str, number: int) -> Iterator[None]:
+        """Name the variable in what goes wrong with a piece, for the log its file too.
+
+        While its file or another one is there, its dates alone failed.
+        """
+        with reading_dates(self._collection, variable, is_source_there=self._is_there):
+            try:
+                yield
+            except Exception as error:
+                origin = origin_of(error)
+                if isinstance(origin, BeingWritten):
+                    raise
+                message = unavailable_text(self._collection, variable)
+                if isinstance(error, SourceUnavailable):
+                    message = error.message
+                elif isinstance(error, ChronotileError):
+                    raise
+                raise SourceUnavailable(message) from OSError(f"{self._pieces[number].path}: {one_line(origin)}")
+
+    def _is_there(self) -> bool:
+        return is_any_there(piece.path for piece in self._pieces)
+
+    def _indexes(self, variable: str, part: _Part, indexes: Sequence[int]) -> list[int]:
+        """The piece's indexes of times of the joined variable."""
+        if not part.indexes:
+            return [0] * len(indexes)
+        joined = self._variables[variable]
+        names = [joined.names[index] for index in indexes]
+        if None in names:
+            own, starts = part.reader.info.variables[variable].times, joined.info.times.starts
+            if len(own) == 1 and own.starts[0] == starts[indexes[0]]:
+                return [0] * len(indexes)
+            raise unavailable(self._collection, variable, "have another time in their file than in its name")
+        try:
+            return [part.indexes[name] for name in names if name is not None]
+        except KeyError as error:
+            raise unavailable(self._collection, variable, "no longer have a time that they had") from error
+
+    def _part(self, variable: str, number: int) -> _Part:
+        """The variable in a piece, as its file is now."""
+        opened = self._opened(number, file_state(self._pieces[number].path))
+        part = opened.parts.get(variable)
+        if part is None:
+            part = opened.parts[variable] = self._new_part(variable, opened.reader)
+        return part
+
+    def _opened(self, number: int, state: FileState | None) -> _OpenPiece:
+        with self._lock:
+            known = self._open.pop(number, None)
+            if known is not None and known.state == state:
+                self._open[number] = known
+                return known
+        if known is not None:
+            known.reader.close()  # first: HDF5 takes a file that is open still for the one that it was
+        try:
+            opened = _OpenPiece(self._pieces[number].open(), state, {})
+        except UnsupportedSource as error:
+            raise OSError(f"{self._pieces[number].path}: {error.message}") from error
+        surplus = []
+        with self._lock:
+            other = self._open.pop(number, None)  # of a thread that was quicker
+            if other is not None:
+                surplus.append(other)
+            self._open[number] = opened
+            while len(self._open) > MAX_OPEN_PIECES:
+                surplus.append(self._open.popitem(last=False)[1])
+        for each in surplus:
+            each.reader.close()
+        return opened
+
+    def _new_part(self, variable: str, reader: Reader) -> _Part:
+        joined, own = self._variables[variable].info, reader.info.variables.get(variable)
+        if own is None:
+            raise unavailable(self._collection, variable, "are not in their file")
+        levels = _levels_of(joined, own)
+        if levels is None:
+            raise unavailable(self._collection, variable, "have another grid than those of other files")
+        if own.is_categorical != joined.is_categorical or own.times.is_climatology != joined.times.is_climatology:
+            raise unavailable(self._collection, variable, "are not of the kind of those of other files")
+        recoding = recoding_of(own.encoding, joined.encoding)
+        if recoding is None:
+            raise unavailable(self._collection, variable, "have another encoding than those of other files")
+        indexes = {name: index for index, name in enumerate(own_names(own.times))}
+        return _Part(reader, recoding, indexes, levels)
+
+
+def own_names(times: TimeDomain) -> tuple[OwnName, ...]:
+    """Return what a piece calls each of its times: by the bounds that it states, or else by its start."""
+    rows = times.starts[:, np.newaxis] if times.stated is None else times.stated
+    return tuple(map(tuple, rows.astype("datetime64[ns]").astype(np.int64).tolist()))
+
+
+def _levels_of(joined: VariableInfo, own: VariableInfo) -> tuple[int, ...] | None:
+    """The piece's level for each of the joined variable's; nothing where it lacks one."""
+    found = [
+        next((n for n, grid in enumerate(own.levels) if is_same_grid(grid, wanted)), None) for wanted in joined.levels
+    ]
+    levels = tuple(each for each in found if each is not None)
+    return levels if len(levels) == len(found) else None
+
+
+def is_same_grid(grid: NativeGrid, other: NativeGrid) -> bool:
+    """Return whether two grids have the same cells, to a ten-thousandth of one: what writers lose of the corner."""
+    near = grid.resolution * 1e-4
+    return (grid.width, grid.height, grid.crs) == (other.width, other.height, other.crs) and all(
+        abs(a - b) <= near for a, b in zip(grid.transform, other.transform, strict=True)
+    )

@@ -1,0 +1,172 @@
+"""NetCDF files that a pattern names, read as one source: one a date, a month, a year."""
+
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import Finding, SourceInfo, SourceSpec
+from chronotile.model.time.instants import TimeSpan
+from chronotile.readers.cf.time_names import ROUNDED
+from chronotile.readers.file_state import FileState, file_state
+from chronotile.readers.hrefs import local_path, names_among
+from chronotile.readers.joined.join import Surveyed, join
+from chronotile.readers.netcdf.source import open_netcdf
+from chronotile.readers.raster.files import LEFT_OUT, find_files, times_in_names
+from chronotile.readers.reader import Reader
+
+MAX_FILES = 500
+"""Files opened when a source is (about 15 ms each), where their names tell the times; of more, this many over all."""
+
+MAX_KNOWN = 20_000
+"""Files of which is kept what they hold, so that a source that gained one is opened anew without opening all."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetcdfPiece:
+    """One file of several."""
+
+    path: str
+    span: TimeSpan | None
+    """The time that its name tells."""
+    spec: SourceSpec
+    """Of all files."""
+
+    def open(self) -> Reader:
+        """Return a reader of the variables that it has."""
+        return open_netcdf(replace(self.spec, href=self.path), may_lack=True)
+
+
+def open_netcdf_source(spec: SourceSpec, *, most: int | None = None) -> Reader:
+    """Return a reader of the NetCDF file, or of all the files of the pattern, that `spec` names.
+
+    Args:
+        spec: The source.
+        most: Files that are opened if their names tell the times; otherwise `MAX_FILES`.
+
+    Raises:
+        UnsupportedSource: They cannot be served; the message says why.
+    """
+    path = local_path(spec.href)
+    is_pattern = re.search(r"[*?]", spec.href) is not None and not (path is not None and path.is_file())
+    if not is_pattern and spec.time_pattern is None:
+        return open_netcdf(spec)
+    paths = find_files(spec)[None]
+    if spec.times is not None and len(paths) > 1:
+        raise UnsupportedSource(f"times: is for one file, and {len(paths)} match; say time_pattern: or leave it out")
+    pieces = [NetcdfPiece(path, span, spec) for path, _text, span in times_in_names(paths, spec.time_pattern)]
+    names = names_among(paths) if len(paths) > 1 else [paths[0].rpartition("/")[2]]
+    surveyed, failures = _survey(pieces, names, MAX_FILES if most is None else most)
+    if not surveyed:
+        raise UnsupportedSource(
+            f"none of {len(paths)} files can be served; {failures[0].message.removeprefix(LEFT_OUT)}"
+        )
+    return join(spec.collection, surveyed, failures)
+
+
+def survey_findings(spec: SourceSpec, *, most: int) -> tuple[Finding, ...]:
+    """Return what opening up to `most` files tells, those too that are not opened when the source is.
+
+    Raises:
+        UnsupportedSource: None can be served.
+    """
+    return open_netcdf_source(spec, most=most).info.findings
+
+
+def _survey(pieces: Sequence[NetcdfPiece], names: Sequence[str], most: int) -> tuple[list[Surveyed], list[Finding]]:
+    """What the files hold, and those that cannot be served; of very many not all are opened."""
+    some = set(range(len(pieces)))
+    if len(pieces) > most and all(piece.span is not None for piece in pieces):
+        some = {round(each) for each in np.linspace(0, len(pieces) - 1, most)}
+    infos, failures = _infos(pieces, names, sorted(some))
+    if len(some) < len(pieces) and not _are_dated_by_names(pieces, infos):
+        # The times inside are others than those of the names, so that they must be looked at in each file.
+        rest, further = _infos(pieces, names, [number for number in range(len(pieces)) if number not in some])
+        infos, failures, some = infos | rest, failures + further, set(range(len(pieces)))
+    surveyed = [
+        Surveyed(piece=piece, name=name, info=infos.get(number))
+        for number, (piece, name) in enumerate(zip(pieces, names, strict=True))
+        if number in infos or number not in some
+    ]
+    return (surveyed if infos else []), failures
+
+
+def _infos(
+    pieces: Sequence[NetcdfPiece], names: Sequence[str], numbers: Sequence[int]
+) -> tuple[dict[int, SourceInfo], list[Finding]]:
+    infos: dict[int, SourceInfo] = {}
+    failures = []
+    for number in numbers:
+        try:
+            infos[number] = _known_files().info(pieces[number])
+        except (UnsupportedSource, OSError) as error:
+            reason = error.message if isinstance(error, UnsupportedSource) else "it cannot be read"
+            failures.append(Finding("error", names[number], f"{LEFT_OUT}{reason}"))
+    return infos, failures
+
+
+def _are_dated_by_names(pieces: Sequence[NetcdfPiece], infos: Mapping[int, SourceInfo]) -> bool:
+    """Whether the name of each file tells its only time, as far as files were opened; periods that overlap do not."""
+    starts = np.sort(np.array([piece.span.start for piece in pieces if piece.span], dtype="datetime64[ns]"))
+    for number, info in infos.items():
+        if not _is_dated_by_name(pieces[number], info):
+            return False
+        for each in info.variables.values():
+            if each.times.stated is None or each.times.is_climatology:
+                continue
+            following = starts[np.searchsorted(starts, each.times.starts[-1], side="right") :][:1]
+            if (each.times.periods[-1, 1] - ROUNDED > following).any():
+                return False
+    return True
+
+
+def _is_dated_by_name(piece: NetcdfPiece, info: SourceInfo) -> bool:
+    """Whether the name tells the only time of each variable in the file."""
+    return all(
+        not len(each.times)
+        or (len(each.times) == 1 and piece.span is not None and each.times.starts[0] == piece.span.start)
+        for each in info.variables.values()
+    )
+
+
+class KnownFiles:
+    """What files were found to hold, as long as they are as they were."""
+
+    def __init__(self) -> None:
+        self._infos: dict[str, tuple[FileState | None, SourceSpec, SourceInfo]] = {}
+        self._lock = threading.Lock()
+
+    def info(self, piece: NetcdfPiece) -> SourceInfo:
+        """Return what a file holds.
+
+        Raises:
+            UnsupportedSource: It cannot be served.
+            OSError: It is gone.
+        """
+        state, asked = file_state(piece.path), _what_matters(piece.spec)
+        with self._lock:
+            known = self._infos.get(piece.path)
+        if known is not None and known[:2] == (state, asked):
+            return known[2]
+        reader = piece.open()
+        reader.close()
+        with self._lock:
+            if len(self._infos) >= MAX_KNOWN:
+                self._infos.clear()
+            self._infos[piece.path] = state, asked, reader.info
+        return reader.info
+
+
+@cache
+def _known_files() -> KnownFiles:
+    return KnownFiles()
+
+
+def _what_matters(spec: SourceSpec) -> SourceSpec:
+    """What of a source decides what is found in one of its files."""
+    variables = {name: replace(each, has_classes=None, mask=None) for name, each in spec.variables.items()}
+    return replace(spec, collection="", href="", time_pattern=None, variables=variables)

@@ -1,0 +1,331 @@
+"""NetCDF files read as cubes."""
+
+import threading
+from dataclasses import replace
+from functools import cache, cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.raster import Numbers
+from chronotile.model.source import SourceInfo, SourceSpec
+from chronotile.readers.array_source import Cube, CubeVariable, Selection, level_of
+from chronotile.readers.cf.dataset import understand
+from chronotile.readers.cf.fields import Field, FieldSet
+from chronotile.readers.cf.groups import Group, group_findings
+from chronotile.readers.file_state import file_state
+from chronotile.readers.foreign import BeingWritten, opening
+from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.reader import Reader
+
+if TYPE_CHECKING:
+    import xarray
+
+REMEDY = "write it to a file of its own (ncks -G : -g {path} IN.nc OUT.nc) and serve that"
+
+MAX_OPEN_FILES = 64
+"""In a process. Past 128 xarray closes the longest unused itself, even while another thread reads it."""
+
+State = tuple[int, int, int]
+
+
+def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
+    """Return a reader of the NetCDF file that `spec` names, classic or NetCDF-4.
+
+    Args:
+        spec: The source.
+        may_lack: Whether the file may lack some of the variables, as one of several may.
+
+    Raises:
+        UnsupportedSource: It cannot be served; the message says why.
+    """
+    path = local_path(spec.href)
+    if path is None:
+        raise UnsupportedSource("a NetCDF file elsewhere is not read in place; copy it here or convert it to Zarr")
+    if not path.is_file():
+        raise UnsupportedSource(f"{path.name} does not exist")
+    with opening(base_name(spec.href)):
+        file = NetcdfFile(path, shared_files())
+        fields = file.fields()
+        if may_lack:
+            there = {name: each for name, each in spec.variables.items() if (each.name or each.id) in fields.fields}
+            spec = replace(spec, variables=there or spec.variables)
+        groups = () if spec.variables else group_findings(file.groups(), REMEDY)
+        found = understand(fields, spec, others=groups)
+        variables = {
+            name: CubeVariable(
+                variable.info, (level_of(variable, NetcdfArray(file, variable.array, growing=variable.axes.time)),)
+            )
+            for name, variable in found.variables.items()
+        }
+    attrs = {key: value for key, value in fields.attrs.items() if isinstance(value, str) and value}
+    info = SourceInfo(
+        variables={name: variable.info for name, variable in variables.items()},
+        title=attrs.get("title"),
+        attribution=attrs.get("attribution"),
+        license=attrs.get("license"),
+        findings=found.findings,
+        is_of_files=True,
+    )
+    return Cube(spec.collection, variables, info)
+
+
+class Layout(NamedTuple):
+    """What an array must keep while it is served."""
+
+    dtype: np.dtype[Any]
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+
+    def is_kept_by(self, now: "Layout", growing: str | None) -> bool:
+        """Whether an array written since can be read in its place."""
+        return (self.dtype, self.dims) == (now.dtype, now.dims) and all(
+            after == before or (dim == growing and after > before)
+            for dim, before, after in zip(self.dims, self.shape, now.shape, strict=True)
+        )
+
+
+class OpenFiles:
+    """Knows which files are open, and closes those that were not used for longest.
+
+    Args:
+        most: Files kept open; one that is being read is not closed, whatever their number.
+    """
+
+    def __init__(self, most: int = MAX_OPEN_FILES) -> None:
+        self._most = most
+        self._files: WeakKeyDictionary[NetcdfFile, None] = WeakKeyDictionary()
+        """From the longest unused to the latest used; what nobody reads from any more is closed with its reader."""
+        self._lock = threading.Lock()
+
+    def use(self, file: "NetcdfFile") -> None:
+        """Note that a file is open and used now."""
+        with self._lock:
+            self._files.pop(file, None)
+            self._files[file] = None
+            surplus = list(self._files)[: -self._most]
+        for unused in surplus:
+            unused.close_if_idle()
+
+    def forget(self, file: "NetcdfFile") -> None:
+        """Note that a file was closed."""
+        with self._lock:
+            self._files.pop(file, None)
+
+
+@cache
+def shared_files() -> OpenFiles:
+    """Return what this process has open: what bounds open files must know of all of them."""
+    return OpenFiles()
+
+
+class NetcdfFile:
+    """One file, read by one thread at a time; opened again when it changed or was closed for want of use."""
+
+    def __init__(self, path: Path, files: OpenFiles) -> None:
+        self._path = path
+        self._files = files
+        self._lock = threading.Lock()
+        self._state = _state(path)
+        self._dataset: xarray.Dataset | None = None
+        with self._lock:
+            variables = self._current().variables
+            self._layouts = {str(name): _layout_of(variable) for name, variable in variables.items()}
+
+    def fields(self) -> FieldSet:
+        """Return the arrays of the file, as stored."""
+        with self._lock:
+            dataset = self._current()
+            fields = {str(name): self._field(str(name), variable) for name, variable in dataset.variables.items()}
+            return FieldSet(fields, dict(dataset.attrs))
+
+    def groups(self) -> list[Group]:
+        """Return the groups below the root, which are not read."""
+        return _groups(self._path) if _is_hdf5(self._path) else []
+
+    def read(self, name: str, selection: Selection, *, growing: str | None = None) -> Numbers:
+        """Return the selected numbers of an array, in stored order.
+
+        Args:
+            name: The array.
+            selection: What of it.
+            growing: The dimension that may be longer than when the file was opened; times are appended.
+        """
+        with self._lock:
+            try:
+                numbers = self._read(name, selection, growing)
+            except Exception:
+                if self._is_unchanged():
+                    raise
+            else:
+                if self._is_unchanged():
+                    return numbers
+            numbers = self._read(name, selection, growing)  # it was written in the meantime: once more, as it is now
+            if self._is_unchanged():
+                return numbers
+            raise BeingWritten("the file is being written")
+
+    def _read(self, name: str, selection: Selection, growing: str | None) -> Numbers:
+        variable = self._current().variables[name]
+        if not self._layouts[name].is_kept_by(_layout_of(variable), growing):
+            raise OSError("the array has another type or shape than when it was opened")
+        return np.asarray(variable[selection].values)
+
+    def _is_unchanged(self) -> bool:
+        """Whether the file is as it was opened."""
+        return _state(self._path) == self._state
+
+    def is_there(self) -> bool:
+        """Return whether the file can be opened."""
+        with self._lock:
+            try:
+                self._current()
+            except Exception:  # noqa: BLE001 -- whatever the library says: it is only asked whether
+                return False
+            return True
+
+    def chunks(self, name: str) -> tuple[int, ...] | None:
+        """Return the shape of an array's chunks; `None` where it has none."""
+        with self._lock:
+            return self._current().variables[name].encoding.get("chunksizes")
+
+    def revision(self) -> str:
+        """Return the size and age of the file."""
+        state = file_state(str(self._path))
+        return f"{state.mtime_ns:x}-{state.size:x}"
+
+    def close(self) -> None:
+        """Close the file; the next read opens it again."""
+        with self._lock:
+            self._close()
+
+    def close_if_idle(self) -> None:
+        """Close the file unless a thread reads it, which is not waited for."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._close()
+            finally:
+                self._lock.release()
+
+    def _close(self) -> None:
+        if self._dataset is not None:
+            self._dataset.close()
+            self._dataset = None
+        self._files.forget(self)
+
+    def _current(self) -> "xarray.Dataset":
+        """The file as it is now; under the lock."""
+        state = _state(self._path)
+        if state != self._state:
+            self._close()
+            self._check_size(state)
+        if self._dataset is None:
+            self._dataset = _open(self._path)
+            self._state = state
+        self._files.use(self)
+        return self._dataset
+
+    def _check_size(self, state: State) -> None:
+        """A classic file holds its arrays as they are, so a shorter one lacks some; opening it would leave it open."""
+        _mtime_ns, size, _inode = state
+        if size < self._state[1] and not _is_hdf5(self._path):
+            raise OSError("the file is shorter than when it was opened")
+
+    def _field(self, name: str, variable: "xarray.Variable") -> Field:
+        return Field(
+            name=name,
+            dims=tuple(map(str, variable.dims)),
+            shape=variable.shape,
+            dtype=variable.dtype,
+            attrs=dict(variable.attrs),
+            load=partial(self._load, name),
+        )
+
+    def _load(self, name: str) -> NDArray[Any]:
+        return self.read(name, (slice(None),) * len(self._layouts[name].dims))
+
+
+class NetcdfArray:
+    """One array of a file."""
+
+    def __init__(self, file: NetcdfFile, name: str, *, growing: str | None) -> None:
+        self._file = file
+        self._name = name
+        self._growing = growing
+
+    def read(self, selection: Selection) -> Numbers:
+        """Return the selected numbers, in stored order."""
+        return self._file.read(self._name, selection, growing=self._growing)
+
+    @cached_property
+    def chunks(self) -> tuple[int, ...] | None:
+        """The shape of what is decoded at once; `None` where the array lies as it is."""
+        return self._file.chunks(self._name)
+
+    @property
+    def files(self) -> None:
+        """All lies in one file."""
+        return None
+
+    def revision(self, _selection: Selection) -> str:
+        """Return the size and age of the file."""
+        return self._file.revision()
+
+    def is_there(self) -> bool:
+        """Return whether the file can be opened, though numbers in it may be damaged."""
+        return self._file.is_there()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _open(path: Path) -> "xarray.Dataset":
+    import xarray
+
+    return xarray.open_dataset(
+        path,
+        engine="h5netcdf" if _is_hdf5(path) else "scipy",
+        mask_and_scale=False,
+        decode_times=False,
+        decode_coords=False,
+        cache=False,
+    )
+
+
+def _groups(path: Path) -> list[Group]:
+    import h5py  # noqa: PLC0415 -- only files of version 4 need it
+
+    found: dict[str, list[str]] = {}
+
+    def look(name: str, node: object) -> None:
+        folder, _slash, own = name.rpartition("/")
+        if folder and isinstance(node, h5py.Dataset) and node.ndim > 1:
+            found.setdefault(folder, []).append(own)
+
+    with h5py.File(path) as file:
+        file.visititems(look)
+    return [Group(folder, tuple(names)) for folder, names in found.items()]
+
+
+def _layout_of(variable: "xarray.Variable") -> Layout:
+    return Layout(variable.dtype, tuple(map(str, variable.dims)), variable.shape)
+
+
+def _is_hdf5(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start[:3] == b"CDF":
+        return False
+    if start == b"\x89HDF\r\n\x1a\n":
+        return True
+    raise UnsupportedSource(f"{path.name} is no NetCDF file: it starts like neither version 3 nor version 4")
+
+
+def _state(path: Path) -> State:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size, status.st_ino

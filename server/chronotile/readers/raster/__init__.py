@@ -1,0 +1,1 @@
+"""Raster files, one date or many dates each, read as one source."""

@@ -1,0 +1,113 @@
+"""Decoded blocks that are kept for all threads and workers, each decoded once however many ask for it at once."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import numpy as np
+
+from chronotile.readers.cache_sizes import CacheState, cache_sizes
+from chronotile.readers.raster.shared_memory import SLOT_BYTES, BlockMemory, Piece, piece_key
+
+LARGEST_SHARE = 8
+"""A window whose blocks take more than this part of what is kept is read past it: it would push too much else out."""
+
+
+class KeptBlocks:
+    """Blocks in a memory.
+
+    Args:
+        memory: Where they are.
+        sharers: How many processes have that memory.
+    """
+
+    def __init__(self, memory: BlockMemory, sharers: int = 1) -> None:
+        self._memory = memory
+        self._sharers = sharers
+        self._decoding: dict[bytes, Future[Piece]] = {}
+        self._lock = threading.Lock()
+        self._hits = 0
+        self._misses = 0
+
+    @property
+    def largest_window_bytes(self) -> int:
+        """What the blocks of a window may take."""
+        return self._memory.max_bytes // LARGEST_SHARE
+
+    @property
+    def state(self) -> CacheState:
+        """What is kept now, of several processes the part of this one, and what this process did since it began."""
+        entries, size = self._memory.usage()
+        return CacheState(
+            size // self._sharers,
+            self._memory.max_bytes // self._sharers,
+            entries // self._sharers,
+            self._hits,
+            self._misses,
+        )
+
+    def leave(self, max_bytes: int) -> None:
+        """Take no more than that of each process's memory from now on."""
+        self._memory.shrink(max_bytes * self._sharers)
+
+    def read(self, key: bytes, size: int, wanted: slice, decode: Callable[[], tuple[Piece, bool]]) -> Piece:
+        """Return some bytes of a block.
+
+        Args:
+            key: Of the block.
+            size: Bytes of the whole block.
+            wanted: Which of them.
+            decode: Gives all of them, and whether they may be kept. An error of it goes to all who wait for the block.
+        """
+        first, last = wanted.start // SLOT_BYTES, -(-wanted.stop // SLOT_BYTES)
+        start = first * SLOT_BYTES
+        pieces = np.empty(min(last * SLOT_BYTES, size) - start, dtype=np.uint8)
+        is_kept = all(
+            self._memory.read(piece_key(key, number), pieces[at : at + SLOT_BYTES])
+            for number, at in enumerate(range(0, pieces.size, SLOT_BYTES), first)
+        )
+        if not is_kept:
+            return self._decoded(key, decode)[wanted]
+        with self._lock:
+            self._hits += 1
+        return pieces[wanted.start - start : wanted.stop - start]
+
+    def _decoded(self, key: bytes, decode: Callable[[], tuple[Piece, bool]]) -> Piece:
+        with self._lock:
+            self._misses += 1
+            decoding = self._decoding.get(key)
+            if decoding is None:
+                mine = self._decoding[key] = Future()
+        if decoding is not None:
+            return decoding.result()
+        try:
+            block, may_be_kept = decode()
+            if may_be_kept:
+                self._keep(key, block)
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._decoding[key]
+        mine.set_result(block)
+        return block
+
+    def _keep(self, key: bytes, block: Piece) -> None:
+        for number, at in enumerate(range(0, block.size, SLOT_BYTES)):
+            self._memory.write(piece_key(key, number), block[at : at + SLOT_BYTES])
+
+
+_said: list[KeptBlocks] = []
+
+
+def say_kept_blocks(blocks: KeptBlocks) -> None:
+    """Let files that are opened from now on keep their blocks there."""
+    _said[:] = [blocks]
+
+
+def current_blocks() -> KeptBlocks:
+    """Return where blocks are kept: what was said, or memory of this process."""
+    if not _said:
+        say_kept_blocks(KeptBlocks(BlockMemory(cache_sizes().bytes)))
+    return _said[0]

@@ -1,0 +1,190 @@
+"""What blocks a raster file of this machine has, and what is read of them (docs/design/shared-blocks.md)."""
+
+import time
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from struct import Struct
+from typing import Any, NamedTuple
+
+import numpy as np
+from rasterio.enums import Interleaving
+from rasterio.windows import Window as RasterioWindow
+
+from chronotile.model.grid import Window
+from chronotile.model.raster import Numbers
+from chronotile.readers.file_state import SETTLED_NS, FileState, file_state
+from chronotile.readers.raster.block_cache import KeptBlocks
+from chronotile.readers.raster.preview_file import GDAL_TYPES
+from chronotile.readers.raster.shared_memory import KEY_BYTES, SLOT_BYTES, Piece
+
+DRIVERS = {"GTiff", "JP2OpenJPEG"}
+"""GDAL's formats of which blocks are kept."""
+
+BESIDE = (".ovr", ".msk", ".msk.ovr", ".aux.xml")
+"""Ends of the names of files with overviews, masks and nodata of another."""
+
+_PLACE = Struct("<iii?")
+"""First row and column of a unit, band, whether it is of the mask."""
+
+
+class Plane(NamedTuple):
+    """A band of an open file, or its mask, in which 0 says that there is no number."""
+
+    dataset: Any
+    """Which no other thread uses."""
+    band: int
+    """Counted from 1."""
+    is_mask: bool = False
+
+    def read(self, window: Window) -> Numbers:
+        """Return (y, x) numbers of a window."""
+        return self._read(self.band, window)
+
+    def read_bands(self, bands: Sequence[int], window: Window) -> Numbers:
+        """Return (band, y, x) numbers of several bands of the file, or of their masks."""
+        return self._read(list(bands), window)
+
+    def _read(self, bands: int | list[int], window: Window) -> Numbers:
+        read = self.dataset.read_masks if self.is_mask else self.dataset.read
+        place = RasterioWindow(window.column_start, window.row_start, window.width, window.height)
+        numbers: Numbers = read(bands, window=place)
+        return numbers
+
+
+class FileBlocks:
+    """The blocks of a file at a level, as units that are decoded and kept together.
+
+    A unit is a block of the file, or as many side by side as fill a slot; where the bands of a pixel lie together, of
+    all bands. GDAL decodes it, so that a number is the same whether it was kept or not.
+
+    Args:
+        dataset: The file, opened at the level; `are_of` it is true.
+        path: Where it is.
+        level: Which.
+        state: Of the file when it was opened.
+        kept: Where blocks are kept; `None` for a file that is read once.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,  # noqa: ANN401 -- rasterio has no types
+        path: str,
+        *,
+        level: int,
+        state: FileState,
+        kept: KeptBlocks | None,
+    ) -> None:
+        self._path = path
+        self._state = state
+        self._kept = kept
+        self._extent = Window(0, dataset.height, 0, dataset.width)
+        self._dtype = np.dtype(dataset.dtypes[0])
+        self._bands = dataset.count if dataset.interleaving == Interleaving.pixel else 1
+        self._unit = _unit_shape(dataset, self._dtype.itemsize * self._bands)
+        self._digest = blake2b(digest_size=KEY_BYTES)
+        if kept is not None:
+            beside = [_state_or_none(path + ending) for ending in BESIDE]
+            told = (path, level, state, beside, self._dtype.str, self._bands, self._unit)
+            self._digest.update(repr(told).encode())
+
+    @staticmethod
+    def are_of(dataset: Any) -> bool:  # noqa: ANN401 -- rasterio has no types
+        """Whether blocks can be kept: of a file that is alone but for known ones beside it, and of no odd types."""
+        dtypes = set(dataset.dtypes)
+        return dataset.driver in DRIVERS and len(dtypes) == 1 and dtypes <= set(GDAL_TYPES)
+
+    def read(self, plane: Plane, window: Window) -> Numbers:
+        """Return (y, x) numbers of a window of a level; what lies beyond its edges is left out."""
+        window = _common(window, self._extent)
+        units = list(self._units_of(window))
+        is_kept = self._is_kept(plane, len(units))
+        numbers = np.empty((window.height, window.width), dtype=self._dtype_of(plane))
+        for unit in units:
+            part = _common(unit, window)
+            # What is not kept is read a unit at a time too: for a row of more than its cache can hold GDAL would decode
+            # all of them again for each line.
+            numbers[_at(part, window)] = self._part(plane, unit, part) if is_kept else plane.read(part)
+        return numbers
+
+    def read_bands(self, planes: Sequence[Plane], window: Window) -> Numbers:
+        """Return (band, y, x) numbers of a window of several bands."""
+        if self._bands > 1 and not self._is_kept(planes[0], len(list(self._units_of(window)))):
+            return planes[0].read_bands([plane.band for plane in planes], window)  # at once, as each takes all
+        return np.stack([self.read(plane, window) for plane in planes])
+
+    def _part(self, plane: Plane, unit: Window, part: Window) -> Numbers:
+        """(y, x) numbers of a part of a unit: of the whole rows, what of them is asked for."""
+        kept, dtype, bands = self._kept, self._dtype_of(plane), self._bands_of(plane)
+        assert kept is not None  # noqa: S101 -- `_is_kept` says so
+        key = self._digest.copy()
+        key.update(_PLACE.pack(unit.row_start, unit.column_start, plane.band if bands == 1 else 0, plane.is_mask))
+        before = (plane.band - 1) * unit.height if bands > 1 else 0
+        row_bytes = unit.width * dtype.itemsize
+        wanted = slice(
+            (before + part.row_start - unit.row_start) * row_bytes,
+            (before + part.row_stop - unit.row_start) * row_bytes,
+        )
+        size = bands * unit.height * row_bytes
+        lines = kept.read(key.digest(), size, wanted, lambda: self._decoded(plane, unit))
+        return lines.view(dtype).reshape(part.height, unit.width)[:, _at(part, unit)[1]]
+
+    def _decoded(self, plane: Plane, unit: Window) -> tuple[Piece, bool]:
+        """The bytes of a unit, and whether the file is the one they were asked of, and stays it."""
+        bands = self._bands_of(plane)
+        numbers = plane.read(unit) if bands == 1 else plane.read_bands(range(1, bands + 1), unit)
+        is_settled = abs(time.time_ns() - self._state.mtime_ns) > SETTLED_NS
+        return numbers.reshape(-1).view(np.uint8), is_settled and file_state(self._path) == self._state
+
+    def _units_of(self, window: Window) -> Iterator[Window]:
+        """The units that a window touches, without what lies beyond the edges."""
+        height, width = self._unit
+        for row in range(window.row_start // height * height, window.row_stop, height):
+            for column in range(window.column_start // width * width, window.column_stop, width):
+                yield _common(Window(row, row + height, column, column + width), self._extent)
+
+    def _is_kept(self, plane: Plane, units: int) -> bool:
+        """Whether so many units are kept: not if they would push too much else out."""
+        if self._kept is None:
+            return False
+        unit_bytes = self._unit[0] * self._unit[1] * self._bands_of(plane) * self._dtype_of(plane).itemsize
+        return units * unit_bytes <= self._kept.largest_window_bytes
+
+    def _bands_of(self, plane: Plane) -> int:
+        return 1 if plane.is_mask else self._bands
+
+    def _dtype_of(self, plane: Plane) -> np.dtype[Any]:
+        return np.dtype(np.uint8) if plane.is_mask else self._dtype
+
+
+def _unit_shape(dataset: Any, pixel_bytes: int) -> tuple[int, int]:  # noqa: ANN401 -- rasterio has no types
+    """Rows and columns of a block, or of as many as fill a slot."""
+    height, width = dataset.block_shapes[0]
+    while height * width * pixel_bytes < SLOT_BYTES and (height < dataset.height or width < dataset.width):
+        if width < dataset.width and (width <= height or height >= dataset.height):
+            width *= 2
+        else:
+            height *= 2
+    return height, width
+
+
+def _state_or_none(path: str) -> FileState | None:
+    try:
+        return file_state(path)
+    except FileNotFoundError:
+        return None
+
+
+def _common(one: Window, other: Window) -> Window:
+    """What lies in both of two windows that meet."""
+    return Window(
+        max(one.row_start, other.row_start),
+        min(one.row_stop, other.row_stop),
+        max(one.column_start, other.column_start),
+        min(one.column_stop, other.column_stop),
+    )
+
+
+def _at(part: Window, whole: Window) -> tuple[slice, slice]:
+    """Where a part of a window lies in it."""
+    rows = slice(part.row_start - whole.row_start, part.row_stop - whole.row_start)
+    return rows, slice(part.column_start - whole.column_start, part.column_stop - whole.column_start)

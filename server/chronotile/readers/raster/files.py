@@ -1,0 +1,188 @@
+"""Which files make a raster stack, of which variable and time each is."""
+
+import glob
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import Finding, SourceSpec
+from chronotile.model.time.instants import NO_TIME, TimeDomain, TimeSpan, domain_of_bounds
+from chronotile.readers.dates import find_folder_time, time_of_name, time_of_text
+from chronotile.readers.hrefs import base_name, is_pattern_elsewhere, local_path, names_among, without_query
+
+VARIABLE = "{variable}"
+SIDE_FILES = (".aux.xml", ".ovr", ".msk", ".xml", ".json", ".txt", ".csv", ".prj")
+"""Ends of names beside rasters that a generous pattern matches too."""
+
+LEFT_OUT = "left out: "
+
+NOT_LISTED = (
+    "a pattern of files elsewhere cannot be listed; name one file for each collection, or write the files as one "
+    "Zarr store (chronotile optimise)"
+)
+
+TIME_FORMS = "20190604, 2019-06-04, 2019/06/04, 20190604T105031, 2019155, 2019-06-d2, 201906, 2019"
+"""What `time_pattern` may find, by example."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatedFiles:
+    """Files in the order of their times; a single file without time, or one a time."""
+
+    paths: tuple[str, ...]
+    times: TimeDomain
+    findings: tuple[Finding, ...] = field(default=())
+
+
+def find_files(spec: SourceSpec) -> dict[str | None, tuple[str, ...]]:
+    """Return the files of each variable by what stands for `{variable}`; under `None` where the href has none.
+
+    Raises:
+        UnsupportedSource: Nothing matches.
+    """
+    if spec.files:
+        return {None: spec.files}
+    if VARIABLE not in spec.href:
+        return {None: _matching(spec.href)}
+    if spec.variables:
+        names = [variable.name or variable.id for variable in spec.variables.values()]
+        return {name: _matching(spec.href.replace(VARIABLE, name)) for name in names}
+    if local_path(spec.href) is None:
+        raise UnsupportedSource(NOT_LISTED)
+    found: dict[str | None, list[str]] = {}
+    pattern = _variable_pattern(spec.href)
+    for path in _matching(spec.href.replace(VARIABLE, "*")):
+        match = pattern.fullmatch(path)
+        if match:
+            found.setdefault(match["variable"], []).append(path)
+    return {name: tuple(paths) for name, paths in found.items()}
+
+
+def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
+    """Return the files in order of time, with those left out as findings.
+
+    Raises:
+        UnsupportedSource: No file has a time where there must be one.
+    """
+    if spec.time_pattern is None and len(paths) == 1:
+        return DatedFiles(tuple(paths), NO_TIME)
+    spans, findings = _spans_of(paths, spec)
+    if not spans:
+        raise UnsupportedSource(_undated(paths, spec.time_pattern, findings[0]))
+    names = dict(zip(paths, names_among(paths), strict=True))
+    by_start: dict[np.datetime64, tuple[str, TimeSpan]] = {}
+    for path, span in spans.items():
+        if span.start in by_start:
+            kept = names[by_start[span.start][0]]
+            findings.append(Finding("warning", names[path], f"left out: of the same time as {kept}"))
+            continue
+        by_start[span.start] = path, span
+    starts = sorted(by_start)
+    ends = np.array([by_start[start][1].end for start in starts], dtype="datetime64[ns]")
+    domain = domain_of_bounds(np.array(starts, dtype="datetime64[ns]"), ends)
+    return DatedFiles(tuple(by_start[start][0] for start in starts), domain, tuple(findings))
+
+
+def _matching(pattern: str) -> tuple[str, ...]:
+    local = local_path(pattern)
+    if local is None:
+        if is_pattern_elsewhere(pattern):
+            raise UnsupportedSource(NOT_LISTED)
+        return (pattern,)
+    if local.is_file():
+        return (str(local),)
+    if local.is_dir():
+        raise UnsupportedSource(f"{local.name} is a folder; say which files of it, such as {local.name}/*.tif")
+    paths = tuple(path for path in _globbed(local) if not path.endswith(SIDE_FILES))
+    if not paths:
+        raise UnsupportedSource(f"no file matches {local.name}")
+    return paths
+
+
+def _globbed(pattern: Path) -> list[str]:
+    found = glob.iglob(str(pattern), recursive=True)  # noqa: PTH207 -- pathlib cannot glob from an absolute pattern
+    return sorted(path for path in found if Path(path).is_file())
+
+
+def passed_over(spec: SourceSpec) -> list[str]:
+    """Return the files that match a pattern but are no rasters by their names, nor belong to one that matches."""
+    local = local_path(spec.href.replace(VARIABLE, "*"))
+    if local is None or local.is_file() or not glob.has_magic(str(local)):
+        return []
+    found = _globbed(local)
+    stems = {path.rpartition(".")[0] for path in found if not path.endswith(SIDE_FILES)}
+    side = [path for path in found if path.endswith(SIDE_FILES)]
+    return [path for path in side if not any(stem in stems or stem in found for stem in _stems(path))]
+
+
+def _stems(path: str) -> list[str]:
+    """What the raster may be called that a file belongs to: `a`, `a.tif` of `a.tif.aux.xml`."""
+    parts = path.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _variable_pattern(href: str) -> re.Pattern[str]:
+    """The glob as an expression whose group `variable` is the shortest text that fits."""
+    names = iter(["(?P<variable>[^/]+?)"])
+    parts = re.split(r"(\{variable\}|\*\*/?|\*|\?)", str(local_path(href)))
+    meanings = {"**": ".*", "**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+    return re.compile(
+        "".join(
+            next(names, "(?P=variable)") if part == VARIABLE else meanings.get(part, re.escape(part)) for part in parts
+        )
+    )
+
+
+def _spans_of(paths: Sequence[str], spec: SourceSpec) -> tuple[dict[str, TimeSpan], list[Finding]]:
+    spans: dict[str, TimeSpan] = {}
+    findings: list[Finding] = []
+    names = dict(zip(paths, names_among(paths), strict=True))
+    for path, text, span in times_in_names(paths, spec.time_pattern):
+        if span is not None:
+            spans[path] = span
+            continue
+        reason = f"found {text[:40]!r}, which is no time; accepted are {TIME_FORMS}" if text else "no time in its name"
+        findings.append(Finding("warning", names[path], f"{LEFT_OUT}{reason}"))
+    return spans, findings
+
+
+def times_in_names(paths: Sequence[str], pattern: str | None) -> Iterator[tuple[str, str, TimeSpan | None]]:
+    """Yield each path with the text that `time_pattern` finds in it, and the time that it or else the name tells.
+
+    Raises:
+        UnsupportedSource: The pattern is none.
+    """
+    if pattern is None:
+        yield from ((path, "", span) for path, span in _named_times(paths))
+        return
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise UnsupportedSource(f"time_pattern is no regular expression: {error}") from error
+    if "time" not in expression.groupindex:
+        raise UnsupportedSource("time_pattern has no group (?P<time>…)")
+    for path in paths:
+        match = expression.search(without_query(path))
+        text = (match["time"] if match else None) or ""
+        yield path, text, time_of_text(text) if text else None
+
+
+def _named_times(paths: Sequence[str]) -> Iterator[tuple[str, TimeSpan | None]]:
+    """The times of the files' names; where none has one, of their folders, if those differ."""
+    named = [time_of_name(base_name(path)) for path in paths]
+    if not any(named):
+        told = [find_folder_time(without_query(path).split("/")[:-1]) for path in paths]
+        spans = [each.found.span if each else None for each in told]
+        named = spans if len(set(spans) - {None}) > 1 else named
+    return zip(paths, named, strict=True)
+
+
+def _undated(paths: Sequence[str], pattern: str | None, first: Finding) -> str:
+    if pattern is None:
+        return f"{len(paths)} files match and their names tell no times; say time_pattern: with a group (?P<time>…)"
+    reason = first.message.removeprefix(LEFT_OUT)
+    return f"time_pattern finds no time in any of {len(paths)} files, such as {first.place}: {reason}"

@@ -1,0 +1,345 @@
+"""Open raster files, kept and lent to one thread at a time."""
+
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
+
+import rasterio
+from affine import Affine
+from rasterio.env import set_gdal_config
+from rasterio.errors import NotGeoreferencedWarning
+
+from chronotile.model.grid import Window
+from chronotile.model.raster import Numbers
+from chronotile.readers.cache_sizes import cache_sizes
+from chronotile.readers.file_state import FileState, file_state
+from chronotile.readers.foreign import BeingWritten
+from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.raster.bands import FileBands, file_bands
+from chronotile.readers.raster.block_cache import current_blocks
+from chronotile.readers.raster.blocks import FileBlocks, Plane
+from chronotile.readers.raster.tiff_tags import require_whole_tags
+from chronotile.readers.remote.files import RemoteFile
+from chronotile.readers.remote.gdal_plugin import gdal_files
+from chronotile.readers.remote.requests import CONNECT_S, REQUEST_S, ObjectState, Replaced, one_read
+
+MAX_IDLE_HANDLES = 400
+"""Files kept open that nobody reads at the moment, in a process: a year of days, and less than the usual 1024."""
+
+MAX_SPARE_HANDLES = 12
+"""Of those, how many are of files that are open already, for threads that read the same one at once."""
+
+HANDLE_BYTES = 96 << 10
+"""Of a file kept open, about: GDAL's own 20 kB, and a buffer for a compressed block once it was read."""
+
+LEAST_FOR_BLOCKS = 4
+"""This part of what is kept of raster files is for decoded blocks, however many files are open."""
+
+OWN_PART, MOST_OWN_BYTES = 8, 32 << 20
+"""GDAL's own cache gets this part of what is left for blocks, at most so much: each block is read from it once, and we
+keep it then. It must hold the blocks of all bands that some threads read at once."""
+
+OWN_PART_OF_OTHERS = 2
+"""The part where files were opened of which GDAL alone keeps blocks: those elsewhere, and those made of others."""
+
+READINGS = 2
+"""Of a file that is written while it is read."""
+
+NATIVE_LEVEL = -1
+"""GDAL counts overviews from 0."""
+
+_OPTIONS: dict[str, Any] = {
+    "GDAL_NUM_THREADS": 1,
+}
+_LOCAL_OPTIONS = {
+    # Side files (.ovr, .msk, .tfw) are asked for by name; listing a folder of thousands at each opening is what costs.
+    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",
+}
+_REMOTE_OPTIONS = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_PAM_ENABLED": False,
+    # Of files that a VRT names by URLs; all others are read by `remote_files`.
+    "GDAL_HTTP_CONNECTTIMEOUT": CONNECT_S,
+    "GDAL_HTTP_TIMEOUT": REQUEST_S,
+    "GDAL_HTTP_MAX_RETRY": 0,
+}
+
+
+Read = TypeVar("Read")
+
+
+class Layout(NamedTuple):
+    """Where the cells of a file lie, which files of one variable have in common."""
+
+    width: int
+    height: int
+    transform: Affine
+    crs: Any
+    """As rasterio has it: comparing those is cheap, spelling them is not."""
+    overviews: tuple[int, ...]
+    """How much smaller each is; of an overview itself none."""
+
+    def matches(self, other: "Layout") -> bool:
+        """Whether two files hold the same cells; they may differ in overviews, and in what their numbers mean."""
+        return (
+            (self.width, self.height) == (other.width, other.height)
+            and (self.crs == other.crs)
+            and all(abs(a - b) <= self._tolerance for a, b in zip(self.transform, other.transform, strict=True))
+        )
+
+    @property
+    def _tolerance(self) -> float:
+        """A ten-thousandth of a pixel: what writers lose of the corner."""
+        return max(abs(self.transform.a), abs(self.transform.b)) * 1e-4
+
+
+@dataclass(eq=False, slots=True)
+class Handle:
+    """An open file; only one thread at a time may use it."""
+
+    dataset: Any
+    state: FileState
+    layout: Layout
+    blocks: FileBlocks | None
+    """`None` where GDAL keeps them."""
+    bands: FileBands | None
+    """What the file says of its bands; `None` of an overview, which does not know, until it is learnt elsewhere."""
+    remote: RemoteFile | None = None
+    """What GDAL reads a file elsewhere through."""
+
+    def close(self) -> None:
+        """Close the file."""
+        path = self.dataset.name
+        self.dataset.close()
+        if self.remote is not None:
+            gdal_files().remove(path)
+
+    def read(self, band: int, window: Window, *, is_mask: bool = False) -> Numbers:
+        """Return (y, x) numbers of a window of a band, or of its mask, in which 0 says that there is no number."""
+        plane = Plane(self.dataset, band, is_mask)
+        return plane.read(window) if self.blocks is None else self.blocks.read(plane, window)
+
+    def read_bands(self, bands: Sequence[int], window: Window, *, is_mask: bool = False) -> Numbers:
+        """Return (band, y, x) numbers of a window of several bands, or of their masks."""
+        planes = [Plane(self.dataset, band, is_mask) for band in bands]
+        return planes[0].read_bands(bands, window) if self.blocks is None else self.blocks.read_bands(planes, window)
+
+
+_Key = tuple[str, int]
+
+
+class HandlePool:
+    """Lends open files by path and overview level, and opens them again when they change.
+
+    A file is opened as often as threads ask for it at once: blocks are kept beside the handles, for all of them.
+
+    Args:
+        max_idle: Files kept open that nobody reads; the longest unused are closed first.
+        keeps_blocks: Whether decoded blocks are kept of files that allow for it.
+    """
+
+    def __init__(self, max_idle: int = MAX_IDLE_HANDLES, *, keeps_blocks: bool = False) -> None:
+        self._max_idle = max_idle
+        self._keeps_blocks = keeps_blocks
+        self._idle: OrderedDict[_Key, list[Handle]] = OrderedDict()
+        self._count = 0
+        self._lock = threading.Lock()
+        gdal_files()  # before any file is opened
+
+    @contextmanager
+    def lend(self, path: str, level: int = NATIVE_LEVEL) -> Iterator[Handle]:
+        """Lend the file, opened at an overview, as it is now.
+
+        Raises:
+            OSError: It is gone or cannot be opened.
+        """
+        state = file_state(path)
+        handle = self._take((path, level), state) or _open(path, level, state, keeps_blocks=self._keeps_blocks)
+        with self._using((path, level), handle):
+            yield handle
+
+    def read(self, path: str, read: Callable[[Handle], Read], *, level: int = NATIVE_LEVEL) -> Read:
+        """Return what is read of the file by one look at it: of one that was written meanwhile, it is read once more.
+
+        Raises:
+            BeingWritten: It was written again.
+            Exception: Whatever `read` raised of a file that stayed as it was.
+        """
+        for _ in range(READINGS):
+            opened: FileState | None = None
+            try:
+                with self.lend(path, level) as handle:
+                    opened = handle.state
+                    found = read(handle)
+            except Replaced:
+                continue
+            except Exception:
+                if opened is None or file_state(path) == opened:
+                    raise
+            else:
+                if file_state(path) == opened:
+                    return found
+        raise BeingWritten("the file is being written")
+
+    @contextmanager
+    def _using(self, key: _Key, handle: Handle) -> Iterator[None]:
+        """Give the handle back afterwards; one that failed is closed."""
+        try:
+            # For a file of this machine GDAL took its options at opening; for one elsewhere it asks at each read.
+            with nullcontext() if handle.remote is None else _reading_elsewhere(handle.remote, key[0]):
+                yield
+        except BaseException:
+            handle.close()
+            raise
+        self._give_back(key, handle)
+
+    @property
+    def kept(self) -> int:
+        """How many files are open that nobody reads."""
+        return self._count
+
+    def close(self, paths: Collection[str]) -> None:
+        """Close those of the files that are not lent."""
+        handles: list[Handle] = []
+        with self._lock:
+            for key in [key for key in self._idle if key[0] in paths]:
+                handles += self._idle.pop(key)
+            self._count -= len(handles)
+        _close(handles)
+
+    def _take(self, key: _Key, state: FileState | None) -> Handle | None:
+        """A kept handle on the file as it is now; those on an older state are closed."""
+        with self._lock:
+            kept = self._idle.pop(key, [])
+            self._count -= len(kept)
+            current = [handle for handle in kept if handle.state == state]
+            handle = current.pop() if current else None
+            if current:
+                self._idle[key] = current
+                self._count += len(current)
+        _close([old for old in kept if old.state != state])
+        return handle
+
+    def _give_back(self, key: _Key, handle: Handle) -> None:
+        surplus = []
+        with self._lock:
+            self._idle.setdefault(key, []).append(handle)
+            self._idle.move_to_end(key)
+            self._count += 1
+            if self._count - len(self._idle) > MAX_SPARE_HANDLES:
+                surplus.append(next(kept.pop(0) for kept in self._idle.values() if len(kept) > 1))
+                self._count -= 1
+            while self._count > self._max_idle:
+                oldest, kept = next(iter(self._idle.items()))
+                surplus.append(kept.pop(0))
+                self._count -= 1
+                if not kept:
+                    del self._idle[oldest]
+        _close(surplus)
+
+
+_gdal_keeps = threading.Event()
+"""Whether a file was opened of which GDAL keeps blocks for long."""
+
+
+@cache
+def shared_pool() -> HandlePool:
+    """Return the pool of this process: what bounds open files must know of all of them."""
+    return HandlePool(keeps_blocks=True)
+
+
+def block_bytes(handles: int) -> int:
+    """Return how many bytes of decoded blocks may be kept beside so many open files, out of one budget."""
+    total = cache_sizes().raster_bytes
+    return max(total - handles * HANDLE_BYTES, total // LEAST_FOR_BLOCKS)
+
+
+def gdal_options(path: str) -> Any:  # noqa: ANN401 -- rasterio has no types
+    """Return the context in which GDAL opens and reads a file."""
+    extra = _REMOTE_OPTIONS if local_path(path) is None else _LOCAL_OPTIONS
+    return rasterio.Env(**_OPTIONS, **extra)
+
+
+def _open(path: str, level: int, state: FileState, *, keeps_blocks: bool) -> Handle:
+    local = local_path(path)
+    if local is None:
+        return _open_elsewhere(path, level, state, keeps_blocks=keeps_blocks)
+    require_whole_tags(path)
+    with gdal_options(path):
+        dataset = _dataset(str(local), level)
+        blocks = None
+        if FileBlocks.are_of(dataset):
+            kept = current_blocks() if keeps_blocks else None
+            blocks = FileBlocks(dataset, path, level=level, state=state, kept=kept)
+        bands = file_bands(dataset) if level == NATIVE_LEVEL else None
+    _share_out(shared_pool().kept + 1, is_kept_by_gdal=keeps_blocks and blocks is None)
+    return Handle(dataset, state, layout_of(dataset), blocks, bands)
+
+
+def _open_elsewhere(path: str, level: int, state: FileState, *, keeps_blocks: bool) -> Handle:
+    """Open a file elsewhere, of which GDAL keeps the blocks: its handle is closed when the file is replaced."""
+    remote = RemoteFile(path, ObjectState(state.mtime_ns, state.size, state.tag))
+    name = gdal_files().add(remote, base_name(path))
+    try:
+        with _reading_elsewhere(remote, path):
+            dataset = _dataset(name, level)
+            layout, bands = layout_of(dataset), file_bands(dataset) if level == NATIVE_LEVEL else None
+    except BaseException:
+        gdal_files().remove(name)
+        raise
+    _share_out(shared_pool().kept + 1, is_kept_by_gdal=keeps_blocks)
+    return Handle(dataset, state, layout, None, bands, remote)
+
+
+def _dataset(path: str, level: int) -> Any:  # noqa: ANN401 -- rasterio has no types
+    options = {} if level == NATIVE_LEVEL else {"OVERVIEW_LEVEL": level}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # reported by a message of our own
+        return rasterio.open(path, **options)
+
+
+@contextmanager
+def _reading_elsewhere(remote: RemoteFile, path: str) -> Iterator[None]:
+    """Raise the original failure of a remote read in place of GDAL's error."""
+    remote.failure = None
+    with one_read(), gdal_options(path):
+        try:
+            yield
+        except Exception:
+            if remote.failure is not None:
+                raise remote.failure from None
+            raise
+    if remote.failure is not None:
+        raise remote.failure
+
+
+def _share_out(handles: int, *, is_kept_by_gdal: bool) -> None:
+    """Divide what there is for blocks beside so many open files between GDAL and us."""
+    if is_kept_by_gdal:
+        _gdal_keeps.set()
+    total = block_bytes(handles)
+    own = total // OWN_PART_OF_OTHERS if _gdal_keeps.is_set() else min(total // OWN_PART, MOST_OWN_BYTES)
+    # Not an option of the context, which at its end would set GDAL's cache back to a share of the whole memory.
+    set_gdal_config("GDAL_CACHEMAX", own)
+    current_blocks().leave(total - own)
+
+
+def layout_of(dataset: Any) -> Layout:  # noqa: ANN401 -- rasterio has no types
+    """Return what other files of the same variable must have too."""
+    return Layout(
+        dataset.width,
+        dataset.height,
+        dataset.transform,
+        dataset.crs,
+        tuple(dataset.overviews(1)),
+    )
+
+
+def _close(handles: list[Handle]) -> None:
+    for handle in handles:
+        handle.close()

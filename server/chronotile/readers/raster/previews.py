@@ -1,0 +1,286 @@
+"""Previews of raster files without overviews: built in the background, kept in a folder, read in place of the files."""
+
+import logging
+import os
+import sys
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from affine import Affine
+from rasterio.errors import RasterioError
+
+from chronotile.errors import ChronotileError
+from chronotile.model.grid import Window
+from chronotile.model.raster import Pixels
+from chronotile.readers.disk_cache import KeptFiles
+from chronotile.readers.encoding import as_meant
+from chronotile.readers.file_state import FileState, file_state
+from chronotile.readers.foreign import one_line, opening
+from chronotile.readers.hrefs import local_path
+from chronotile.readers.overviews import Counting
+from chronotile.readers.raster.implied_overviews import made_pixels
+from chronotile.readers.raster.pixels import read_pixels
+from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, Layout, shared_pool
+from chronotile.readers.raster.preview_file import preview_file
+
+_log = logging.getLogger(__name__)
+
+FORMAT_VERSION = 1
+"""Of previews and of how they are made; those of other versions are not found, and make room in time."""
+
+END = ".preview"
+"""Of the names of files."""
+
+LEAST_FACTOR = 8
+"""Cells along a side that a previewed cell stands for at least: what is finer takes few reads, and much room."""
+
+MAX_WAITING = 256
+"""Previews that wait to be built; what is asked for beyond them waits for the next time it is asked for."""
+
+CLOSING_S = 2.0
+"""That a building is waited for at the end: a store that hangs must not keep a process from ending."""
+RETRY_S = 1.0
+"""How long to wait where another process is building."""
+
+MAX_HOPELESS = 10_000
+"""Previews known not to be of use, so that they are not tried again and again."""
+
+NICENESS = 10
+"""By which building gives way to answering, where threads have such a thing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a preview is of: one band of a file, at the levels made of one that is stored."""
+
+    path: str
+    band: int
+    stored: int
+    layout: Layout
+    """Of the stored level."""
+    factors: tuple[int, ...]
+    """Ascending, each twice the one before."""
+    counting: Counting
+    has_mask: bool
+
+    def name(self, state: FileState) -> str:
+        """Return the name under which it is kept, another for each state of the file."""
+        parts = (FORMAT_VERSION, self.path, *state, self.band, self.stored, self.factors, self.counting, self.has_mask)
+        return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewsState:
+    """What is kept and was done, for metrics."""
+
+    bytes: int
+    max_bytes: int
+    count: int
+    waiting: int
+    built: int
+    failed: int
+
+
+class Previews:
+    """The previews of this machine, of which this process builds some.
+
+    Args:
+        folder: Where they are kept.
+        max_bytes: The most that they take together.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self._folder = KeptFiles(folder, max_bytes, end=END)
+        self._waiting: OrderedDict[str, tuple[Preview, FileState]] = OrderedDict()
+        self._hopeless: set[str] = set()
+        self._built = 0
+        self._failed = 0
+        self._is_off = False
+        self._closing = threading.Event()
+        self._changed = threading.Condition()
+        self._builder: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to build in the background."""
+        self._builder = threading.Thread(target=self._build_all, name="previews", daemon=True)
+        self._builder.start()
+
+    def close(self) -> None:
+        """Stop building; what is half done is forgotten."""
+        self._closing.set()
+        with self._changed:
+            self._changed.notify_all()
+        if self._builder is not None:
+            self._builder.join(CLOSING_S)
+
+    def read(self, preview: Preview, factor: int, window: Window, *, step: int = 1) -> Pixels | None:
+        """Return (y, x) pixels of a window of the level of that factor, of every `step`-th row and column.
+
+        `None` where there is no preview of the file as it is now: one will be built.
+
+        Raises:
+            OSError: The file itself is gone.
+        """
+        if local_path(preview.path) is None:
+            return None  # all of a file elsewhere would have to be fetched
+        state = file_state(preview.path)
+        name = preview.name(state)
+        try:
+            pixels = self._read(name, preview, factor, window, step=step)
+        except (RasterioError, _Misfit) as error:
+            _log.warning("a preview is damaged and will be made anew: %s", one_line(error))
+            self._folder.remove(name)
+            pixels = None
+        except OSError:
+            pixels = None  # it is not there
+        if pixels is None:
+            self._want(name, preview, state)
+        else:
+            self._folder.touch(name)
+        return pixels
+
+    def build_next(self) -> bool:
+        """Build the preview that waits longest; return whether another may be built at once."""
+        with self._changed:
+            if not self._waiting:
+                return False
+            name, (preview, state) = next(iter(self._waiting.items()))
+        try:
+            with self._folder.sole_builder() as is_sole:
+                if not is_sole:
+                    return False
+                self._build(name, preview, state)
+        except OSError as error:
+            self._turn_off(error)
+        with self._changed:
+            self._waiting.pop(name, None)
+        return True
+
+    @property
+    def state(self) -> PreviewsState:
+        """What is kept now, by all processes, and what this one has done since it began."""
+        count, size = self._folder.usage()
+        with self._changed:
+            return PreviewsState(
+                bytes=size,
+                max_bytes=self._folder.max_bytes,
+                count=count,
+                waiting=len(self._waiting),
+                built=self._built,
+                failed=self._failed,
+            )
+
+    def _read(self, name: str, preview: Preview, factor: int, window: Window, *, step: int) -> Pixels:
+        number = preview.factors.index(factor)
+        with shared_pool().lend(str(self._folder.path_of(name)), number + NATIVE_LEVEL) as handle:
+            _require_shape(handle, preview, factor)
+            numbers = read_pixels(handle, 1, window, has_mask=False, step=step).numbers
+            if not preview.has_mask:
+                return Pixels(numbers)
+            return Pixels(numbers, read_pixels(handle, 2, window, has_mask=False, step=step).numbers > 0)
+
+    def _want(self, name: str, preview: Preview, state: FileState) -> None:
+        with self._changed:
+            is_full = len(self._waiting) >= MAX_WAITING
+            if not (is_full or self._is_off or self._closing.is_set() or name in self._hopeless):
+                self._waiting.setdefault(name, (preview, state))
+                self._changed.notify()
+
+    def _build_all(self) -> None:
+        if sys.platform == "linux":  # where a thread has a niceness of its own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        while not self._closing.is_set():
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closing.is_set())
+            if not self.build_next():
+                self._closing.wait(RETRY_S)
+
+    def _build(self, name: str, preview: Preview, state: FileState) -> None:
+        """Build and keep a preview, unless another process has.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        if self._folder.path_of(name).exists():
+            return
+        try:
+            with opening("a file"):
+                data = self._made(preview, state)
+        except ChronotileError as error:
+            if not self._closing.is_set():
+                _log.info("a preview was not made: %s", error.message)
+                self._give_up(name)
+            return
+        if not self._folder.put(name, data):
+            _log.info("a preview was not kept: %d bytes are more than there is room for", len(data))
+            self._give_up(name)
+            return
+        with self._changed:
+            self._built += 1
+
+    def _made(self, preview: Preview, state: FileState) -> bytes:
+        """The bytes of a preview of a file that is in this state, before and after."""
+        layout = preview.layout
+        # Of its own, so that what is read here is kept open, and in GDAL's cache, no longer than it takes.
+        with HandlePool(max_idle=0).lend(preview.path, preview.stored + NATIVE_LEVEL) as handle:
+            if handle.state != state or not handle.layout.matches(layout):
+                raise ChronotileError("the file is another than was asked for")
+            levels = made_pixels(
+                lambda region: self._stored(handle, preview, region),
+                Window(0, layout.height, 0, layout.width),
+                preview.factors,
+                preview.counting,
+                block_width=handle.dataset.block_shapes[preview.band - 1][1],
+            )
+        if file_state(preview.path) != state:
+            raise ChronotileError("the file was written anew in the meantime")
+        finest = layout.transform @ Affine.scale(preview.factors[0])
+        return preview_file([levels[factor] for factor in preview.factors], finest)
+
+    def _stored(self, handle: Handle, preview: Preview, region: Window) -> Pixels:
+        if self._closing.is_set():
+            raise ChronotileError("the server is shutting down")
+        pixels = read_pixels(handle, preview.band, region, has_mask=preview.has_mask)
+        return Pixels(as_meant(pixels.numbers, preview.counting.encoding.dtype), pixels.valid)
+
+    def _give_up(self, name: str) -> None:
+        """Never try that one again, which is of one state of one file."""
+        with self._changed:
+            self._failed += 1
+            if len(self._hopeless) >= MAX_HOPELESS:
+                self._hopeless.clear()
+            self._hopeless.add(name)
+
+    def _turn_off(self, error: OSError) -> None:
+        _log.warning("no more previews are made: their folder cannot be written (%s)", one_line(error))
+        with self._changed:
+            self._is_off = True
+            self._failed += 1
+            self._waiting.clear()
+
+
+class _Misfit(Exception):
+    """A preview is not what its name says."""
+
+
+def _require_shape(handle: Handle, preview: Preview, factor: int) -> None:
+    shape = -(-preview.layout.height // factor), -(-preview.layout.width // factor)
+    kinds = (preview.counting.encoding.dtype,) * (2 if preview.has_mask else 1)
+    if handle.dataset.shape != shape or handle.dataset.dtypes != kinds:
+        raise _Misfit(f"it has {handle.dataset.shape} pixels of {handle.dataset.dtypes}")
+
+
+_said: list[Previews] = []
+
+
+def say_previews(previews: Previews | None) -> None:
+    """Let the raster files of this process be read through previews, or through none."""
+    _said[:] = [] if previews is None else [previews]
+
+
+def current_previews() -> Previews | None:
+    """Return the previews that were said, if any are kept."""
+    return _said[0] if _said else None

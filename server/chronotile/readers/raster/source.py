@@ -1,0 +1,227 @@
+"""Raster files as one source: one a date, or with many dates each in their bands."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import Finding, SourceSpec, VariableSpec
+from chronotile.model.time.instants import TimeDomain, TimeSpan
+from chronotile.readers.dates import find_bare_year
+from chronotile.readers.foreign import opening
+from chronotile.readers.hrefs import base_name, names_among
+from chronotile.readers.joined.join import Surveyed, join
+from chronotile.readers.raster.bands import bands_of
+from chronotile.readers.raster.dated_bands import BandSeries, BandTimes, band_times_of
+from chronotile.readers.raster.files import LEFT_OUT, find_files, times_in_names
+from chronotile.readers.raster.open_stack import open_band_stack, open_raster_stack
+from chronotile.readers.raster.pool import HandlePool
+from chronotile.readers.reader import Reader
+from chronotile.yaml_source import listed
+
+_SHOWN = 12
+"""Names or bands that a message lists."""
+
+Found = Mapping[str | None, tuple[str, ...]]
+"""Files by what stands for `{variable}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BandPiece:
+    """Bands of one file that are times of variables."""
+
+    path: str
+    series: tuple[tuple[VariableSpec, BandSeries], ...]
+    spec: SourceSpec
+    span: TimeSpan | None = None
+
+    def open(self) -> Reader:
+        """Return a reader of those bands."""
+        return open_band_stack(self.spec, self.path, self.series)
+
+
+def open_rasters(spec: SourceSpec) -> Reader:
+    """Return a reader of the raster files that `spec` names, whose bands may be times.
+
+    Raises:
+        UnsupportedSource: They cannot be served; the message says why.
+    """
+    found = find_files(spec)
+    paths = [path for group in found.values() for path in group]
+    if spec.times is not None:
+        return _open_with_times(spec, found) if len(paths) > 1 else open_raster_stack(spec)
+    if _names_bands(spec, paths):
+        return open_raster_stack(spec)
+    return _open_dated_bands(spec, found)
+
+
+def _names_bands(spec: SourceSpec, paths: Sequence[str]) -> bool:
+    """Whether the bands are variables: the configuration says so, or those of the first file tell no times."""
+    if any(each.band is not None for each in spec.variables.values()):
+        return True
+    looked = next(_looked(paths, []), None)
+    if looked is None or not looked[1].series:
+        return True
+    _path, _told, names = looked
+    return any((each.name or each.id) in names for each in spec.variables.values())
+
+
+def _looked(paths: Sequence[str], findings: list[Finding]) -> Iterator[tuple[str, BandTimes, tuple[str, ...]]]:
+    """Yield each file that opens with what its bands tell, and their descriptions."""
+    pool = HandlePool(max_idle=0)
+    names = dict(zip(paths, names_among(paths), strict=True)) if len(paths) > 1 else {}
+    for path in paths:
+        try:
+            with opening("it"), pool.lend(path) as handle:
+                told, names_of_bands = band_times_of(handle.dataset), tuple(filter(None, handle.dataset.descriptions))
+        except UnsupportedSource as error:
+            findings.append(Finding("error", names.get(path, base_name(path)), f"{LEFT_OUT}{error.message}"))
+        else:  # only now is it known that nothing went wrong below GDAL
+            yield path, told, names_of_bands
+
+
+def _open_dated_bands(spec: SourceSpec, found: Found) -> Reader:
+    findings: list[Finding] = []
+    surveyed: list[Surveyed] = []
+    every = [path for paths in found.values() for path in paths]
+    names = dict(zip(every, names_among(every) if len(every) > 1 else map(base_name, every), strict=True))
+    for word, paths in sorted(found.items(), key=lambda entry: entry[0] or ""):
+        for path, told, _descriptions in _looked(paths, findings):
+            name = names[path]
+            if told.left_out:
+                findings.append(
+                    Finding(
+                        "warning", name, f"{LEFT_OUT}{listed(told.left_out, most=_SHOWN)}: the other bands are dates"
+                    )
+                )
+            if not told.series:
+                findings.append(Finding("warning", name, f"{LEFT_OUT}its bands tell no times, those of other files do"))
+                continue
+            wanted, rest = _wanted(spec, word, told.series)
+            if rest and not spec.variables:
+                findings.append(
+                    Finding("warning", name, f"{LEFT_OUT}bands of {listed(rest, most=_SHOWN)}: name them as variables")
+                )
+            surveyed += _surveyed(BandPiece(path, tuple(wanted), spec), name, findings)
+    if not surveyed:
+        raise UnsupportedSource(
+            findings[0].message.removeprefix(LEFT_OUT) if findings else "its bands tell no variable"
+        )
+    return join(spec.collection, surveyed, findings)
+
+
+def _surveyed(piece: BandPiece, name: str, findings: list[Finding]) -> Iterator[Surveyed]:
+    """Yield what a piece holds, if it can be served."""
+    if not piece.series:
+        findings.append(Finding("warning", name, f"{LEFT_OUT}none of its bands is of a variable that is named"))
+        return
+    try:
+        reader = piece.open()
+    except UnsupportedSource as error:
+        findings.append(Finding("error", name, f"{LEFT_OUT}{error.message}"))
+        return
+    reader.close()
+    yield Surveyed(piece=piece, name=name, info=reader.info)
+
+
+def _wanted(
+    spec: SourceSpec, word: str | None, series: Sequence[BandSeries]
+) -> tuple[list[tuple[VariableSpec, BandSeries]], list[str]]:
+    """The variables that are to be read, each with its bands; and the series that are left out."""
+    named = {each.name: each for each in series if each.name is not None}
+    if word is not None:
+        variables = [each for each in spec.variables.values() if (each.name or each.id) == word]
+        variables = variables or [VariableSpec(id=word)]
+        wanted = [(each, series[0]) for each in variables]
+        return wanted, [each.name or "further variables" for each in series[1:]]
+    if not spec.variables:
+        return [(VariableSpec(id=each.name or "band1"), each) for each in series], []
+    variables = list(spec.variables.values())
+    if len(variables) == 1 and len(series) == 1:
+        return [(variables[0], series[0])], []
+    wanted = [(each, named[each.name or each.id]) for each in variables if (each.name or each.id) in named]
+    missing = [each.id for each in variables if (each.name or each.id) not in named]
+    if missing and not wanted:
+        there = listed([each.name or "bands of dates" for each in series], most=_SHOWN)
+        raise UnsupportedSource(
+            f"no bands for {listed(missing, most=_SHOWN)}; there are {there}: say name: for the variable"
+        )
+    taken = {each.name for _variable, each in wanted}
+    return wanted, [each.name or "dates" for each in series if each.name not in taken]
+
+
+def _open_with_times(spec: SourceSpec, found: Found) -> Reader:
+    """A reader of files whose bands are, one after another, the times of the configuration."""
+    assert spec.times is not None  # noqa: S101 -- the caller's case
+    findings: list[Finding] = []
+    surveyed: list[Surveyed] = []
+    for word, paths in sorted(found.items(), key=lambda entry: entry[0] or ""):
+        names = dict(zip(paths, names_among(paths) if len(paths) > 1 else map(base_name, paths), strict=True))
+        variables = [each for each in spec.variables.values() if word is None or (each.name or each.id) == word]
+        variables = variables or [VariableSpec(id=word or "band1")]
+        if len(variables) != 1:
+            raise UnsupportedSource("files with a band a time hold one variable; name only one")
+        counts = _band_counts(paths, findings)
+        for path, part in _parts(spec.times, counts, names, findings):
+            bands = tuple(range(1, len(part) + 1))
+            series = BandSeries(name=None, bands=bands, times=part)
+            surveyed += _surveyed(BandPiece(path, ((variables[0], series),), spec), names[path], findings)
+    if not surveyed:
+        raise UnsupportedSource(findings[0].message.removeprefix(LEFT_OUT))
+    return join(spec.collection, surveyed, findings)
+
+
+def _band_counts(paths: Sequence[str], findings: list[Finding]) -> dict[str, int]:
+    """How many bands each file has that opens."""
+    pool = HandlePool(max_idle=0)
+    counts = {}
+    for path in paths:
+        try:
+            with opening("it"), pool.lend(path) as handle:
+                counts[path] = len(bands_of(handle.dataset))
+        except UnsupportedSource as error:
+            findings.append(Finding("error", base_name(path), f"{LEFT_OUT}{error.message}"))
+    return counts
+
+
+def _parts(
+    times: TimeDomain, counts: Mapping[str, int], names: Mapping[str, str], findings: list[Finding]
+) -> Iterator[tuple[str, TimeDomain]]:
+    """Yield each file with its times: those in the year or period of its name; of names without, in their order."""
+    spans = _spans_of_names(list(counts))
+    if spans is None:
+        if sum(counts.values()) != len(times):
+            raise UnsupportedSource(
+                f"times: names {len(times)} times, {len(counts)} files have {sum(counts.values())} bands; with a year "
+                "in each name (ndvi_2019.tif) each file has the times of its year"
+            )
+        start = 0
+        for path, count in counts.items():
+            yield path, times.at(range(start, start + count))
+            start += count
+        return
+    covered = np.zeros(len(times), dtype=bool)
+    for path, span in spans.items():
+        inside = (times.starts >= span.start) & (times.starts < span.end)
+        covered |= inside
+        if inside.sum() == counts[path]:
+            yield path, times.at(np.flatnonzero(inside))
+            continue
+        message = f"it has {counts[path]} bands, times: names {inside.sum()} times in the period of its name"
+        findings.append(Finding("warning", names[path], f"{LEFT_OUT}{message}"))
+    if not covered.all():
+        message = f"{(~covered).sum()} of {len(times)} times of times: are of a period that no file's name tells"
+        findings.append(Finding("warning", "times", message))
+
+
+def _spans_of_names(paths: Sequence[str]) -> dict[str, TimeSpan] | None:
+    """The period that each file's name tells; nothing where some tell none, or two tell the same."""
+    spans = {path: span for path, _text, span in times_in_names(paths, None)}
+    years = {path: find_bare_year(base_name(path).rpartition(".")[0]) for path in paths}
+    told = {
+        path: span or (year.span if year else None)
+        for (path, span), year in zip(spans.items(), years.values(), strict=True)
+    }
+    known = {path: span for path, span in told.items() if span is not None}
+    return known if len(known) == len(paths) == len(set(known.values())) else None

@@ -1,0 +1,330 @@
+"""Raster files, one a date or one band a date, read as one source."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
+from itertools import groupby
+from operator import attrgetter
+
+import numpy as np
+from rasterio.enums import Interleaving
+
+from chronotile.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.model.grid import Window
+from chronotile.model.raster import Encoding, Pixels
+from chronotile.model.source import Finding, SourceInfo
+from chronotile.readers.file_state import FileState, file_state, is_any_there
+from chronotile.readers.foreign import BeingWritten, opening, reading_dates, unavailable
+from chronotile.readers.hrefs import names_among
+from chronotile.readers.joined.file_encodings import Piece
+from chronotile.readers.raster.bands import FileBands
+from chronotile.readers.raster.implied_overviews import Origin, cells_below, made_pixels
+from chronotile.readers.raster.pixels import every, one_above_another, read_pixels, strips_of
+from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, shared_pool
+from chronotile.readers.raster.previews import LEAST_FACTOR, current_previews
+from chronotile.readers.raster.survey import Looked
+from chronotile.readers.raster.variable import Plane, StackVariable
+from chronotile.readers.reader import Along, BlockShape, stacked
+from chronotile.readers.remote.requests import one_read
+
+SERIES_THREADS = 4
+"""Of one series that takes many files."""
+
+FILES_A_THREAD = 16
+"""Read one after the other; for fewer a second thread costs more than it brings."""
+
+Run = list[Plane]
+"""Some planes of one file."""
+
+
+class RasterStack:
+    """Reads a stack of raster files."""
+
+    def __init__(
+        self,
+        collection: str,
+        variables: Mapping[str, StackVariable],
+        findings: tuple[Finding, ...],
+        looked: Mapping[str, Looked],
+    ) -> None:
+        self._collection = collection
+        self._variables = dict(variables)
+        self._pool = shared_pool()
+        self._info = SourceInfo(
+            variables={name: each.info for name, each in variables.items()}, findings=findings, is_of_files=True
+        )
+        self._bands: dict[str, tuple[FileState | None, FileBands]] = {
+            path: (each.state, each.bands) for path, each in looked.items()
+        }
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the files hold."""
+        return self._info
+
+    def revision(self, variable: str, index: int) -> str:
+        """Return the size and age of the file of that time."""
+        path = self._variables[variable].planes[index].path
+        with self._reading(variable, path):
+            state = file_state(path)
+        tag = blake2b(state.tag.encode(), digest_size=6).hexdigest() if state.tag else ""
+        return f"{state.mtime_ns:x}-{state.size:x}{tag}"
+
+    def state_key(self, variable: str, index: int) -> str:
+        """Return the file of that time."""
+        return self.path(variable, index)
+
+    def path(self, variable: str, index: int) -> str:
+        """Return the file of that time."""
+        return self._variables[variable].planes[index].path
+
+    def encodings_in_files(self, variable: str) -> frozenset[Encoding]:
+        """Return the encodings that the files themselves tell, of those looked at; whatever the configuration says."""
+        source = self._variables[variable]
+        found = set()
+        for plane in source.planes:
+            _state, bands = self._bands.get(plane.path, (None, None))
+            if bands is not None:
+                found.add(bands.bands[source.pieces.of(bands, plane.band).band - 1].encoding)
+        return frozenset(found)
+
+    def unlike_files(self) -> Iterator[Finding]:
+        """Yield those of the files not looked at yet that cannot be read as what they are: all are opened."""
+        done = set(self._bands)
+        for name, source in self._variables.items():
+            names = names_among([plane.path for plane in source.planes])
+            for plane, place in zip(source.planes, names, strict=True):
+                bands = None if plane.path in done else _bands_of(plane.path)
+                try:
+                    if bands is not None:
+                        source.pieces.of(bands, plane.band)
+                except UnsupportedSource as error:
+                    yield Finding("error", place, f"{name} is not served of it: {error.message}")
+
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+        """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
+        source = self._variables[variable]
+        plane, origin = source.planes[index], source.origins[level]
+        with self._reading(variable, plane.path):
+            if origin.factor == 1:
+                return self._read_stored(variable, plane, origin.stored, window, step=step)
+            try:
+                return self._read_made(variable, plane, origin, window, step=step)
+            except BeingWritten:
+                return self._read_made(variable, plane, origin, window, step=step)
+
+    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+        """Return (time,) pixels of one native cell; a run of times in one file is one read."""
+        source = self._variables[variable]
+        cell = Window.of_cell(row, column)
+        runs = list(_by_file(source.planes[index] for index in indexes))
+        if not runs:
+            return Pixels(np.empty(0, dtype=source.info.encoding.dtype))
+        return one_above_another(_mapped(lambda run: self._cells_of_file(variable, run, cell=cell), runs))
+
+    def block_shape(self, variable: str, along: Along) -> BlockShape:  # noqa: ARG002 -- there is one layout
+        """Return the shape of the blocks of the first file that opens; of bands stored by pixel, of all of them."""
+        first, *others = self._variables[variable].planes
+        try:
+            return self._block_shape(variable, first)
+        except DateUnreadable:
+            for plane in {other.path: other for other in others}.values():
+                with suppress(DateUnreadable):
+                    return self._block_shape(variable, plane)
+            raise
+
+    def _block_shape(self, variable: str, plane: Plane) -> BlockShape:
+        with self._reading(variable, plane.path), self._pool.lend(plane.path) as handle:
+            height, width = handle.dataset.block_shapes[0]
+            is_by_pixel = handle.dataset.interleaving == Interleaving.pixel
+            return BlockShape(handle.dataset.count if is_by_pixel else 1, height, width)
+
+    def read_block(
+        self,
+        variable: str,
+        *,
+        indexes: Sequence[int],
+        window: Window,
+        along: Along,  # noqa: ARG002 -- there is one layout
+    ) -> Pixels:
+        """Return (time, y, x) pixels of a window; a run of times in one file is one read."""
+        source = self._variables[variable]
+        runs = _by_file(source.planes[index] for index in indexes)
+        return one_above_another([self._bands_of_file(variable, run, window=window) for run in runs])
+
+    def _bands_of_file(self, variable: str, run: Sequence[Plane], *, window: Window) -> Pixels:
+        """(band, y, x) pixels of a window."""
+
+        def read(handle: Handle) -> Pixels:
+            pieces = [self._piece(handle, variable, plane, 0) for plane in run]
+            if len(pieces) == 1 or all(piece.is_like(pieces[0]) for piece in pieces):
+                bands = [piece.band for piece in pieces]
+                valid = handle.read_bands(bands, window, is_mask=True) > 0 if pieces[0].has_mask else None
+                return pieces[0].pixels(Pixels(handle.read_bands(bands, window), valid))
+            return stacked([piece.pixels(_read(handle, piece, window)) for piece in pieces])
+
+        with self._reading(variable, run[0].path):
+            return self._pool.read(run[0].path, read)
+
+    def _cells_of_file(self, variable: str, run: Sequence[Plane], *, cell: Window) -> Pixels:
+        """(band,) pixels of one cell."""
+        pixels = self._bands_of_file(variable, run, window=cell)
+        return Pixels(pixels.numbers[:, 0, 0], None if pixels.valid is None else pixels.valid[:, 0, 0])
+
+    def close(self) -> None:
+        """Close the files that nobody reads."""
+        self._pool.close({plane.path for variable in self._variables.values() for plane in variable.planes})
+
+    @contextmanager
+    def _reading(self, variable: str, path: str) -> Iterator[None]:
+        """Name the variable in what goes wrong with one file; while it or another is there, its dates alone failed."""
+        planes = self._variables[variable].planes
+
+        def is_there() -> bool:
+            return is_any_there([path, *(plane.path for plane in planes)])
+
+        with reading_dates(self._collection, variable, is_source_there=is_there), one_read():
+            yield
+
+    def _read_stored(self, variable: str, plane: Plane, stored: int, window: Window, *, step: int) -> Pixels:
+        def read(handle: Handle) -> Pixels:
+            piece = self._piece(handle, variable, plane, stored)
+            return piece.pixels(_read(handle, piece, window, step=step))
+
+        try:
+            return self._pool.read(plane.path, read, level=stored + NATIVE_LEVEL)
+        except (OSError, SourceUnavailable) as error:
+            if stored == 0:
+                raise
+            return self._thinned(variable, plane, stored, window, step=step, error=error)
+
+    def _thinned(
+        self, variable: str, plane: Plane, stored: int, window: Window, *, step: int, error: Exception
+    ) -> Pixels:
+        """Native cells in place of those of an overview that this file lacks, while most have it.
+
+        Raises:
+            Exception: The error, if the file has the overview.
+        """
+        native = self._variables[variable].layouts[0]
+        factors = native.overviews[stored - 1 : stored]
+
+        def read(handle: Handle) -> Pixels:
+            if not factors or tuple(handle.dataset.overviews(1)[stored - 1 : stored]) == factors:
+                raise error
+            piece = self._piece(handle, variable, plane, 0)
+            under = cells_below(window, factors[0], height=native.height, width=native.width)
+            return piece.pixels(_read(handle, piece, under, step=step * factors[0]))
+
+        return self._pool.read(plane.path, read)
+
+    def _read_made(self, variable: str, plane: Plane, origin: Origin, window: Window, *, step: int) -> Pixels:
+        """Cells of a level that no file holds, from a preview or made now.
+
+        Raises:
+            BeingWritten: The file was written meanwhile.
+        """
+        source, state = self._variables[variable], file_state(plane.path)
+        piece = self._piece_of(variable, plane, self._bands_now(plane.path))
+        pixels = None
+        previews = current_previews()
+        if previews is not None and origin.factor >= LEAST_FACTOR:
+            pixels = previews.read(source.preview(plane.path, piece, origin), origin.factor, window, step=step)
+        if pixels is None:
+            pixels = self._make(variable, plane, origin, window, step=step, piece=piece)
+        if file_state(plane.path) != state:
+            raise BeingWritten("the file is being written")
+        return piece.recoded(pixels)
+
+    def _make(self, variable: str, plane: Plane, origin: Origin, window: Window, *, step: int, piece: Piece) -> Pixels:
+        """Cells of a level that no file holds, out of all the stored cells that they cover; the file's own numbers."""
+        layout = self._variables[variable].layouts[origin.stored]
+        with self._pool.lend(plane.path, origin.stored + NATIVE_LEVEL) as handle:
+            block_width = handle.dataset.block_shapes[piece.band - 1][1]
+
+        def read(region: Window) -> Pixels:
+            with self._pool.lend(plane.path, origin.stored + NATIVE_LEVEL) as handle:
+                if self._piece(handle, variable, plane, origin.stored) is not piece:
+                    raise BeingWritten("the file is being written")
+                return piece.meant(_read(handle, piece, region))
+
+        parts = []
+        for strip in [window] if step == 1 else strips_of(window, step):
+            made = made_pixels(
+                read,
+                cells_below(strip, origin.factor, height=layout.height, width=layout.width),
+                (origin.factor,),
+                piece.counting,
+                block_width=block_width,
+            )
+            parts.append(every(made[origin.factor], step))
+        return one_above_another(parts)
+
+    def _piece(self, handle: Handle, variable: str, plane: Plane, stored: int) -> Piece:
+        """How the file is read as it is now.
+
+        Raises:
+            SourceUnavailable: It is another than it was, and cannot be read as the others.
+        """
+        source = self._variables[variable]
+        expected = source.layouts[stored]
+        if handle.layout is not expected:
+            if not handle.layout.matches(expected):
+                raise unavailable(self._collection, variable, "have another grid than when they were opened")
+            handle.layout = expected  # the handle comes back for the next read, which need not compare again
+        if handle.bands is None:
+            state, bands = self._bands.get(plane.path, (None, None))
+            if bands is None or state != handle.state:
+                bands = self._learn(plane.path, state=handle.state)
+            handle.bands = bands
+        return self._piece_of(variable, plane, handle.bands)
+
+    def _piece_of(self, variable: str, plane: Plane, bands: FileBands) -> Piece:
+        try:
+            return self._variables[variable].pieces.of(bands, plane.band)
+        except UnsupportedSource as error:
+            told = unavailable(self._collection, variable, "are not stored as those of other times")
+            raise told from OSError(f"{plane.path}: {error.message}")  # for the log, which is told of the date once
+
+    def _bands_now(self, path: str) -> FileBands:
+        """What a file says of its bands; of one that was looked at since it was written, it is not opened."""
+        state, bands = self._bands.get(path, (None, None))
+        now = file_state(path)
+        return bands if bands is not None and state == now else self._learn(path, state=now)
+
+    def _learn(self, path: str, *, state: FileState | None) -> FileBands:
+        """What a file in that state says of its bands, which its overviews do not say."""
+        with self._pool.lend(path) as native:
+            if native.bands is None or native.state != state:
+                raise BeingWritten("the file is being written")
+            self._bands[path] = state, native.bands
+            return native.bands
+
+
+def _bands_of(path: str) -> FileBands | None:
+    """What a file says of its bands; `None` of one that cannot be opened, which is told elsewhere."""
+    try:
+        with opening("it"), HandlePool(max_idle=0).lend(path) as handle:
+            return handle.bands
+    except UnsupportedSource:
+        return None
+
+
+def _read(handle: Handle, piece: Piece, window: Window, *, step: int = 1) -> Pixels:
+    """(y, x) pixels as they lie in the file."""
+    return read_pixels(handle, piece.band, window, has_mask=piece.has_mask, step=step)
+
+
+def _mapped(read: Callable[[Run], Pixels], runs: list[Run]) -> list[Pixels]:
+    """What is read of each run, in that order: of many files in a few threads, since inflating a block frees Python."""
+    if len(runs) <= FILES_A_THREAD:
+        return [read(run) for run in runs]
+    spans = [runs[start : start + FILES_A_THREAD] for start in range(0, len(runs), FILES_A_THREAD)]
+    with ThreadPoolExecutor(SERIES_THREADS) as threads:
+        return [pixels for part in threads.map(lambda span: [read(run) for run in span], spans) for pixels in part]
+
+
+def _by_file(planes: Iterator[Plane]) -> Iterator[Run]:
+    """Runs of planes of one file."""
+    return (list(run) for _path, run in groupby(planes, key=attrgetter("path")))

@@ -1,0 +1,221 @@
+"""What the files of a stack have in common, and which of them have not."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.grid import NativeGrid
+from chronotile.model.source import Finding, SourceSpec
+from chronotile.model.style import StyleClass
+from chronotile.readers.file_state import FileState
+from chronotile.readers.foreign import opening
+from chronotile.readers.hrefs import base_name, host_of, names_among
+from chronotile.readers.joined.file_encodings import APART, other_count
+from chronotile.readers.raster.bands import Band, FileBands, bands_of, native_grid, palettes_of
+from chronotile.readers.raster.files import LEFT_OUT, DatedFiles
+from chronotile.readers.raster.pool import Handle, HandlePool, Layout
+
+MAX_FILES = 500
+"""Files looked at when a stack is opened (about 1 ms each); of more, this many spread over all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What one file tells."""
+
+    state: FileState | None
+    """When it was looked at."""
+    layout: Layout
+    bands: FileBands
+    palettes: tuple[tuple[StyleClass, ...], ...] | None
+    """The colours of each band; `None` where none has any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What most files of a stack have in common, told by one of them, and what each file tells of its bands."""
+
+    layouts: tuple[Layout, ...]
+    """One a level."""
+    levels: tuple[NativeGrid, ...]
+    bands: tuple[Band, ...]
+    tags: Mapping[str, str]
+    """Names in lower case."""
+    looked: Mapping[str, Looked]
+    """By path, of the files that were looked at and fit the layout."""
+
+
+def survey(files: DatedFiles, spec: SourceSpec) -> tuple[Sample, DatedFiles]:
+    """Return what most files have in common, and the files without those that lie elsewhere, which become findings.
+
+    Raises:
+        UnsupportedSource: No file can be opened, or what they have in common cannot be served.
+    """
+    if len(files.paths) == 1:
+        return _sample(files.paths[0], spec), files
+    looked, failures = _look(files, len(files.paths) if spec.looks_at_all else MAX_FILES)
+    if not looked:
+        raise UnsupportedSource(
+            f"none of {len(files.paths)} files can be served; {next(iter(failures.values())).message}"
+        )
+    common = _most_common([each.layout for each in looked.values()])
+    names = names_among(files.paths)
+    for position, each in looked.items():
+        if not each.layout.matches(common):
+            failures[position] = Finding("warning", names[position], f"{LEFT_OUT}{_difference(each.layout, common)}")
+    fitting = {position: each for position, each in looked.items() if position not in failures}
+    usual = _usual_bands(fitting.values())
+    if not any(band.title for band in usual.bands):  # where bands have names, these tell which is which
+        for position, each in list(fitting.items()):
+            if len(each.bands.bands) != len(usual.bands):
+                reason = other_count(len(each.bands.bands), len(usual.bands))
+                failures[position] = Finding("warning", names[position], f"{LEFT_OUT}{reason}")
+                del fitting[position]
+    overviews = {position: each.layout.overviews for position, each in fitting.items()}
+    alike = [position for position, each in fitting.items() if each.bands == usual]
+    factors = _usual_overviews([overviews[position] for position in alike])
+    like = next(position for position in alike if overviews[position][: len(factors)] == factors)
+    known = {files.paths[position]: each for position, each in fitting.items()}
+    sample = _sample(files.paths[like], spec, overviews=len(factors), looked=known)
+    kept = without(files, failures)
+    return sample, replace(kept, findings=(*kept.findings, *_overview_notes(files, overviews, factors)))
+
+
+def _usual_bands(looked: Iterable[Looked]) -> FileBands:
+    kinds = Counter(each.bands for each in looked)
+    return max(kinds, key=lambda each: kinds[each])
+
+
+def _look(files: DatedFiles, most: int) -> tuple[dict[int, Looked], dict[int, Finding]]:
+    """What the files looked at tell by position, and those that cannot be opened."""
+    pool = HandlePool(max_idle=0)
+    looked: dict[int, Looked] = {}
+    failures: dict[int, Finding] = {}
+    names = names_among(files.paths)
+    count = len(files.paths)
+    for position in sorted({round(each) for each in np.linspace(0, count - 1, min(count, most))}):
+        try:
+            with opening("it"), pool.lend(files.paths[position]) as handle:
+                looked[position] = _looked(handle)
+        except UnsupportedSource as error:
+            failures[position] = Finding("error", names[position], f"{LEFT_OUT}{error.message}")
+    return looked, failures
+
+
+def _looked(handle: Handle) -> Looked:
+    assert handle.bands is not None  # noqa: S101 -- it is opened at its native level
+    return Looked(
+        state=handle.state,
+        layout=handle.layout,
+        bands=handle.bands,
+        palettes=palettes_of(handle.dataset) if handle.bands.has_palette else None,
+    )
+
+
+def _most_common(layouts: list[Layout]) -> Layout:
+    """The layout that most files have; of equally common ones the first."""
+    kinds: list[list[Layout]] = []
+    for layout in layouts:
+        kind = next((kind for kind in kinds if layout.matches(kind[0])), None)
+        if kind is None:
+            kinds.append([layout])
+        else:
+            kind.append(layout)
+    return max(kinds, key=len)[0]
+
+
+def _difference(own: Layout, common: Layout) -> str:
+    """In what a layout differs from that of most files, and what can be done about it."""
+    if not own.crs and common.crs:
+        name = _crs_name(common.crs)
+        return f"it names no CRS, most files {name}; if that is its own too, write it in (gdal_edit -a_srs)"
+    if own.crs != common.crs:
+        what = f"its CRS is {_crs_name(own.crs)}, that of most files {_crs_name(common.crs)}"
+    elif _steps(own) != _steps(common):
+        what = f"its pixels are {_steps(own)}, those of most files {_steps(common)}"
+    elif not own._replace(width=common.width, height=common.height).matches(common):
+        what = f"its corner is at {_corner(own)}, that of most files at {_corner(common)}"
+    else:
+        what = f"it is {own.width} x {own.height} pixels, most files {common.width} x {common.height}"
+    return f"{what}; bring it to that grid (gdalwarp -t_srs -te -ts), or {APART}"
+
+
+def _crs_name(crs: Any) -> str:  # noqa: ANN401 -- rasterio has no types
+    if not crs:
+        return "none"
+    authority = crs.to_authority()
+    return ":".join(authority) if authority else "one without code"
+
+
+def _steps(layout: Layout) -> str:
+    """The size of the pixels, to the digits in which sizes differ that do not fit."""
+    return f"{abs(layout.transform.a):.6g} x {abs(layout.transform.e):.6g}"
+
+
+def _corner(layout: Layout) -> str:
+    return f"({layout.transform.c:.10g}, {layout.transform.f:.10g})"
+
+
+def _usual_overviews(overviews: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The overviews that more than half of the files have; else those, from the finest on, that all have."""
+    usual, count = Counter(overviews).most_common(1)[0]
+    return usual if 2 * count > len(overviews) else _shared_overviews(overviews)
+
+
+def _shared_overviews(overviews: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The overviews, from the finest on, that all files have."""
+    shared: list[int] = []
+    for factors in zip(*overviews, strict=False):
+        if len(set(factors)) > 1:
+            break
+        shared.append(factors[0])
+    return tuple(shared)
+
+
+def _overview_notes(
+    files: DatedFiles, overviews: Mapping[int, tuple[int, ...]], usual: tuple[int, ...]
+) -> list[Finding]:
+    names, most = names_among(files.paths), max(map(len, overviews.values()))
+    lacking = [position for position, own in overviews.items() if own[: len(usual)] != usual]
+    if lacking:
+        note = (
+            f"{len(lacking)} of {len(overviews)} files lack overviews that most have, this one first: maps of them are "
+        )
+        note += "read from native cells, which takes longer (gdaladdo makes overviews; or is the file truncated?)"
+        return [Finding("warning", names[lacking[0]], note)]
+    if most == len(usual):
+        return []
+    fewest = min(overviews, key=lambda position: len(overviews[position]))
+    note = f"not all files have the same overviews: of {most}, {len(usual)} are used (gdaladdo makes them)"
+    return [Finding("warning", names[fewest], note)]
+
+
+def _sample(
+    path: str, spec: SourceSpec, *, overviews: int | None = None, looked: Mapping[str, Looked] | None = None
+) -> Sample:
+    pool = HandlePool(max_idle=0)
+    with opening(base_name(path) or host_of(path)), pool.lend(path) as handle:
+        dataset = handle.dataset
+        bands = bands_of(dataset)
+        layouts, levels = [handle.layout], [native_grid(dataset, spec.crs)]
+        for level in range(len(handle.layout.overviews) if overviews is None else overviews):
+            with pool.lend(path, level) as overview:
+                layouts.append(overview.layout)
+                levels.append(native_grid(overview.dataset, spec.crs))
+        tags = {str(key).lower(): str(value) for key, value in dataset.tags().items()}
+        known = {path: _looked(handle)} if looked is None else looked
+        return Sample(layouts=tuple(layouts), levels=tuple(levels), bands=bands, tags=tags, looked=known)
+
+
+def without(files: DatedFiles, failures: Mapping[int, Finding]) -> DatedFiles:
+    """The files but those at the positions of the findings."""
+    if not failures:
+        return files
+    kept = [position for position in range(len(files.paths)) if position not in failures]
+    times = files.times.at(kept) if len(files.times) else files.times
+    findings = (failures[position] for position in sorted(failures))
+    return DatedFiles(tuple(files.paths[position] for position in kept), times, (*files.findings, *findings))

@@ -1,0 +1,270 @@
+"""One variable of a stack of raster files: its planes, and how those of each file are read."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.grid import NativeGrid
+from chronotile.model.raster import Encoding
+from chronotile.model.source import Finding, VariableInfo, VariableSpec
+from chronotile.model.time.instants import TimeDomain
+from chronotile.readers.hrefs import names_among
+from chronotile.readers.joined.common_encoding import common_encoding
+from chronotile.readers.joined.file_encodings import (
+    BandRule,
+    Piece,
+    Pieces,
+    band_rule,
+    encoding_in,
+    encoding_text,
+    is_scaled,
+)
+from chronotile.readers.raster.bands import Band, FileBands
+from chronotile.readers.raster.files import LEFT_OUT
+from chronotile.readers.raster.implied_overviews import Origin, with_made_levels
+from chronotile.readers.raster.pool import Layout
+from chronotile.readers.raster.previews import LEAST_FACTOR, Preview
+from chronotile.readers.raster.survey import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """Where the pixels of one time lie."""
+
+    path: str
+    band: int
+    """That of most files; where bands are found by their descriptions, the file's may be another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackVariable:
+    """One variable of a stack: a plane a time, all of one layout."""
+
+    info: VariableInfo
+    planes: tuple[Plane, ...]
+    """One for each of `info.times`; a single one without time."""
+    layouts: tuple[Layout, ...]
+    """One a level that is stored, as every file must have it."""
+    origins: tuple[Origin, ...]
+    """What each level is read from."""
+    pieces: Pieces
+
+    def preview(self, path: str, piece: Piece, origin: Origin) -> Preview:
+        """Return which preview holds a level that is made of a file: its own numbers, which are recoded later."""
+        factors = sorted(each.factor for each in self.origins if each.stored == origin.stored)
+        return Preview(
+            path=path,
+            band=piece.band,
+            stored=origin.stored,
+            layout=self.layouts[origin.stored],
+            factors=tuple(factor for factor in factors if factor >= LEAST_FACTOR),
+            counting=piece.counting,
+            has_mask=piece.has_mask,
+        )
+
+
+Key = tuple[FileBands, int]
+"""The bands of a file, and the number of the band that the time has in most files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """What planes of one kind have for a variable."""
+
+    band: Band
+    encoding: Encoding
+
+
+def stack_variable(
+    variable: VariableSpec,
+    band: Band,
+    *,
+    sample: Sample,
+    planes: tuple[Plane, ...],
+    times: TimeDomain,
+    rule: BandRule | None = None,
+) -> tuple[StackVariable, tuple[Finding, ...]]:
+    """Return a variable, without the times whose files cannot be read as what they are, and what was found.
+
+    Args:
+        variable: What the configuration says of it.
+        band: That of most files.
+        sample: What was found by looking at some of the files.
+        planes: One a time.
+        times: Of the planes.
+        rule: By what the band of each file is found; `None` to find that out.
+
+    Raises:
+        UnsupportedSource: Its numbers cannot be served.
+    """
+    keys = {
+        position: (sample.looked[plane.path].bands, plane.band)
+        for position, plane in enumerate(planes)
+        if plane.path in sample.looked
+    }
+    if rule is None:
+        rule = band_rule(variable, band, bands=sample.bands, looked=[bands for bands, _number in keys.values()])
+    usual = encoding_in(band, variable, are_classes=False)
+    is_categorical = bool(variable.has_classes) or (bool(band.classes) and not is_scaled(usual))
+    counts = Counter(keys.values())
+    are_classes = is_categorical and not is_scaled(usual)
+    kinds, reasons = _kinds(counts, variable, rule, are_classes=are_classes)
+    reasons |= _of_other_units(kinds, counts)
+    if len(reasons) == len(counts):
+        raise UnsupportedSource(f"no file holds {variable.id}: {next(iter(reasons.values()))}")
+    served = {key: kind for key, kind in kinds.items() if key not in reasons}
+    encoding = common_encoding(kind.encoding for kind in served.values())
+    kept = [position for position in range(len(planes)) if keys.get(position) not in reasons]
+    found = StackVariable(
+        info=_info(variable, band, sample, encoding=encoding, is_categorical=is_categorical, times=_part(times, kept)),
+        planes=tuple(planes[position] for position in kept),
+        layouts=sample.layouts,
+        origins=tuple(_levels(variable, sample, encoding, is_categorical=is_categorical)),
+        pieces=Pieces(
+            variable=variable,
+            rule=rule,
+            encoding=encoding,
+            is_categorical=is_categorical,
+            are_classes=are_classes,
+        ),
+    )
+    names = _places(planes)
+    told = [
+        *(
+            Finding("warning", names[position], f"{LEFT_OUT}{reasons[key]}")
+            for position, key in keys.items()
+            if key in reasons
+        ),
+        *_differences(
+            variable, {names[position]: served[key] for position, key in keys.items() if key in served}, found
+        ),
+        *_moved(variable, band, {names[position]: served[key].band for position, key in keys.items() if key in served}),
+        *(_other_colours(band, sample, planes, served) if is_categorical else ()),
+    ]
+    return found, tuple(told)
+
+
+def _part(times: TimeDomain, kept: Sequence[int]) -> TimeDomain:
+    return times.at(kept) if 0 < len(times) != len(kept) else times
+
+
+def _kinds(
+    counts: Mapping[Key, int], variable: VariableSpec, rule: BandRule, *, are_classes: bool
+) -> tuple[dict[Key, _Kind], dict[Key, str]]:
+    """What planes of each kind have, and why those of others cannot be read."""
+    kinds: dict[Key, _Kind] = {}
+    reasons: dict[Key, str] = {}
+    for key in counts:
+        bands, number = key
+        try:
+            band = rule.band_in(bands.bands, number)
+            kinds[key] = _Kind(band=band, encoding=encoding_in(band, variable, are_classes=are_classes))
+        except UnsupportedSource as error:
+            reasons[key] = error.message
+    return kinds, reasons
+
+
+def _of_other_units(kinds: Mapping[Key, _Kind], counts: Mapping[Key, int]) -> dict[Key, str]:
+    """Why planes cannot be read whose units are not those of most."""
+    units = Counter[str]()
+    for key, kind in kinds.items():
+        units[kind.encoding.units] += counts[key]
+    usual = max(units, key=lambda each: units[each], default="1")
+    return {
+        key: f"its units are {kind.encoding.units}, those of most files {usual}; if they are the same, say units: "
+        f"{usual} for the variable"
+        for key, kind in kinds.items()
+        if kind.encoding.units != usual
+    }
+
+
+def _levels(
+    variable: VariableSpec, sample: Sample, encoding: Encoding, *, is_categorical: bool
+) -> Mapping[Origin, NativeGrid]:
+    # Whole numbers of which nothing is said may be classes, whose means would be others.
+    is_float = encoding.dtype.startswith("float")
+    if is_categorical or variable.has_classes is not None or is_scaled(encoding) or is_float:
+        return with_made_levels(sample.levels, encoding, is_categorical=is_categorical)
+    return {Origin(number): grid for number, grid in enumerate(sample.levels)}
+
+
+def _info(
+    variable: VariableSpec,
+    band: Band,
+    sample: Sample,
+    *,
+    encoding: Encoding,
+    is_categorical: bool,
+    times: TimeDomain,
+) -> VariableInfo:
+    levels = _levels(variable, sample, encoding, is_categorical=is_categorical)
+    return VariableInfo(
+        name=variable.id,
+        encoding=encoding,
+        levels=tuple(levels.values()),
+        made_levels=frozenset(number for number, origin in enumerate(levels) if origin.factor > 1),
+        times=times,
+        title=variable.title or band.title,
+        is_categorical=is_categorical,
+        classes=band.classes,
+    )
+
+
+def _places(planes: Sequence[Plane]) -> list[str]:
+    """What messages call each plane."""
+    names = names_among([plane.path for plane in planes])
+    is_one_file = len({plane.path for plane in planes}) == 1
+    if not is_one_file or len(planes) == 1:
+        return list(names)
+    return [f"{name} band {plane.band}" for name, plane in zip(names, planes, strict=True)]
+
+
+def _differences(variable: VariableSpec, kinds: Mapping[str, _Kind], found: StackVariable) -> Iterator[Finding]:
+    """That planes differ in encoding, and how they are served."""
+    counts = Counter(kind.encoding for kind in kinds.values())
+    if len(counts) < 2:
+        return
+    usual = max(counts, key=lambda each: counts[each])
+    place, odd = next((place, kind.encoding) for place, kind in kinds.items() if kind.encoding != usual)
+    is_of_values = any((each.scale, each.offset) != (usual.scale, usual.offset) for each in counts)
+    message = (
+        f"the numbers of {variable.id} are {encoding_text(odd)}, those of most files {encoding_text(usual)} "
+        f"({len(kinds) - counts[usual]} of {len(kinds)} differ); each file is read by its own encoding, and all are "
+        f"served as {encoding_text(found.info.encoding)}; if what a file says is wrong, say scale:, offset: or nodata: "
+        "for the variable, which then holds for all files"
+    )
+    yield Finding("warning" if is_of_values else "note", place, message)
+
+
+def _moved(variable: VariableSpec, band: Band, bands: Mapping[str, Band]) -> Iterator[Finding]:
+    """That the band of a variable is another one in some files."""
+    moved = {place: each for place, each in bands.items() if each.number != band.number}
+    if not moved or band.description is None or len({each.number for each in bands.values()}) < 2:
+        return
+    place, own = next(iter(moved.items()))
+    said = f"; say name: {band.description} in place of band: {variable.band}" if variable.band is not None else ""
+    message = (
+        f"{band.description} is its band {own.number}, in most files {band.number} ({len(moved)} of {len(bands)} "
+        f"differ); bands are found by their descriptions{said}"
+    )
+    yield Finding("note" if variable.band is None else "warning", place, message)
+
+
+def _other_colours(
+    band: Band, sample: Sample, planes: Sequence[Plane], served: Mapping[Key, _Kind]
+) -> Iterator[Finding]:
+    """That some files have other colours than are shown."""
+    names = _places(planes)
+    odd = []
+    for position, plane in enumerate(planes):
+        looked = sample.looked.get(plane.path)
+        kind = served.get((looked.bands, plane.band)) if looked else None
+        own = looked.palettes[kind.band.number - 1] if looked and kind and looked.palettes else ()
+        if looked and kind and own != band.classes:
+            odd.append(names[position])
+    if odd:
+        message = (
+            f"its colours are not those of most files, in which all are shown ({len(odd)} of {len(planes)} differ)"
+        )
+        yield Finding("note", odd[0], message)

@@ -1,0 +1,276 @@
+"""Files elsewhere, read in parts over HTTP or from S3 (docs/design/reading.md).
+
+Each answer has the state of the file, so that parts of two states are never mixed; each read has a time limit.
+"""
+
+import posixpath
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from time import monotonic
+from urllib.parse import urlsplit
+
+from chronotile.readers.remote.requests import (
+    Away,
+    ObjectState,
+    Replaced,
+    ask_part,
+    ask_state,
+    place_of,
+    read_deadline,
+    tried_again,
+)
+
+LOOK_S = 10.0
+"""How long a known state of a file is used before it is requested again; each part that is read updates it."""
+
+PAGE_BYTES = 32 << 10
+"""What is read at once of headers and indexes of files, which GDAL asks for in small pieces."""
+PAGES_BYTES = 16 << 20
+"""Of pages kept in a process."""
+PART_BYTES = 1 << 20
+"""Most of a file that one request asks for: within `REQUEST_S` on a line of 130 kB/s."""
+GAP_BYTES = 16 << 10
+"""Between two ranges that one request asks for together."""
+PARTS_AT_ONCE = 4
+MOST_LOOKS = 20_000
+
+
+class Looks:
+    """The states of files elsewhere, each requested at most every `LOOK_S` seconds while the file is used.
+
+    Args:
+        clock: Tells seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[float, ObjectState]] = OrderedDict()
+        self._asking: dict[str, Future[ObjectState]] = {}
+        self._lock = threading.Lock()
+
+    def state(self, href: str, *, is_whole: bool = False) -> ObjectState:
+        """Return the state of a file; threads that want the same one wait for one answer.
+
+        Args:
+            href: Where it is.
+            is_whole: Whether it is read as a whole; otherwise its server must give parts of it.
+
+        Raises:
+            Away: It cannot be read.
+        """
+        with self._lock:
+            known = self._known.get(href)
+            if known is not None and self._clock() - known[0] < LOOK_S:
+                return known[1]
+            asking = self._asking.get(href)
+            if asking is None:
+                mine = self._asking[href] = Future()
+        if asking is not None:
+            return asking.result()
+        try:
+            place = place_of(href)
+            # A signed URL may not allow HEAD; and only a range request shows whether the server supports ranges.
+            state = tried_again(
+                lambda: ask_state(place) if is_whole else ask_part(place, 0, 1, None)[1], read_deadline()
+            )
+            self.note(href, state)
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._asking[href]
+        mine.set_result(state)
+        return state
+
+    def note(self, href: str, state: ObjectState) -> None:
+        """Keep the state of an answer."""
+        with self._lock:
+            self._known[href] = self._clock(), state
+            self._known.move_to_end(href)
+            while len(self._known) > MOST_LOOKS:
+                self._known.popitem(last=False)
+
+    def has_unmarked(self, source: str) -> bool:
+        """Return whether a file of a source is known of which the server sends neither ETag nor time.
+
+        Args:
+            source: A file, a folder with all that is below, or a pattern, up to the first `{` of which all counts.
+        """
+        start, brace, _ = source.partition("{")
+        below = start if brace else f"{start.rstrip('/')}/"
+        with self._lock:
+            return any(
+                (href == source or href.startswith(below)) and not state.tag and not state.modified_ns
+                for href, (_asked_s, state) in self._known.items()
+            )
+
+    def forget(self, href: str | None = None) -> None:
+        """Forget the state of a file, or of all, so that it is requested again at the next use."""
+        with self._lock:
+            if href is None:
+                self._known.clear()
+            else:
+                self._known.pop(href, None)
+
+
+looks = Looks()
+"""Of this process."""
+
+
+class _Pages:
+    """Parts of files in memory, the latest used of all."""
+
+    def __init__(self) -> None:
+        self._pages: OrderedDict[tuple[str, ObjectState, int], bytes] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, href: str, state: ObjectState, number: int) -> bytes | None:
+        """Return a page of a file in a state, if it is kept."""
+        with self._lock:
+            found = self._pages.get((href, state, number))
+            if found is not None:
+                self._pages.move_to_end((href, state, number))
+            return found
+
+    def put(self, href: str, state: ObjectState, number: int, page: bytes) -> None:
+        """Keep a page."""
+        with self._lock:
+            self._bytes += len(page) - len(self._pages.pop((href, state, number), b""))
+            self._pages[href, state, number] = page
+            while self._bytes > PAGES_BYTES:
+                self._bytes -= len(self._pages.popitem(last=False)[1])
+
+
+_pages = _Pages()
+
+
+class RemoteFile:
+    """A file elsewhere in one state, for GDAL; only one thread at a time may use it.
+
+    Args:
+        href: Where it is.
+        state: In which it is read; parts of it in another state are never given.
+        owner: The file that this one is part of, which keeps what goes wrong.
+    """
+
+    def __init__(self, href: str, state: ObjectState, *, owner: "RemoteFile | None" = None) -> None:
+        self._href = href
+        self._state = state
+        self._place = place_of(href)
+        self._owner = owner or self
+        self.failure: Exception | None = None
+        """What went wrong first since it was last set to `None`: what GDAL made of it must not be believed."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self._state.size
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return bytes from an offset, fewer at the end of the file or after a failure, which is kept."""
+        size = max(0, min(size, self.size - offset))
+        if not size:
+            return b""
+        if size > PAGE_BYTES:
+            found = self.read_ranges([(offset, size)])
+            return b"" if found is None else found[0]
+        try:
+            first, last = offset // PAGE_BYTES, (offset + size - 1) // PAGE_BYTES
+            start = offset - first * PAGE_BYTES
+            return b"".join(self._page(number) for number in range(first, last + 1))[start : start + size]
+        except Exception as error:  # noqa: BLE001 -- it cannot pass through GDAL, and is raised behind it
+            self._fail(error)
+            return b""
+
+    def read_ranges(self, ranges: Sequence[tuple[int, int]]) -> list[bytes] | None:
+        """Return the bytes of several (offset, size), nothing after a failure, which is kept."""
+        try:
+            parts = _parts(ranges)
+            deadline = read_deadline()
+
+            def read(part: range) -> bytes:
+                return self._ask(part.start, part.stop, deadline)
+
+            if len(parts) == 1:
+                found = [read(parts[0])]
+            else:
+                with ThreadPoolExecutor(min(PARTS_AT_ONCE, len(parts))) as threads:
+                    found = list(threads.map(read, parts))
+            return [_cut(offset, size, parts, found) for offset, size in ranges]
+        except Exception as error:  # noqa: BLE001 -- see above
+            self._fail(error)
+            return None
+
+    def beside(self, name: str) -> "RemoteFile | None":
+        """Return a file that this one, which is a VRT, names by a relative path, if it is there."""
+        parts = urlsplit(self._href)
+        if not parts.path.lower().endswith(".vrt"):
+            return None
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(parts.path), name))
+        href = parts._replace(path=path).geturl()
+        try:
+            return RemoteFile(href, looks.state(href), owner=self._owner)
+        except Exception as error:  # noqa: BLE001 -- see above
+            self._fail(error)
+            return None
+
+    def _fail(self, error: Exception) -> None:
+        if self._owner.failure is None:
+            self._owner.failure = error
+
+    def _page(self, number: int) -> bytes:
+        found = _pages.get(self._href, self._state, number)
+        if found is None:
+            start = number * PAGE_BYTES
+            found = self._ask(start, min(start + PAGE_BYTES, self.size), read_deadline())
+            _pages.put(self._href, self._state, number, found)
+        return found
+
+    def _ask(self, start: int, stop: int, deadline: float | None) -> bytes:
+        """Bytes of the file in its state.
+
+        Raises:
+            Away: They cannot be read.
+            Replaced: The file is in another state.
+        """
+        if stop > self.size:
+            raise Away("a part is asked for that lies beyond its end: the file is damaged")
+        try:
+            data, state = tried_again(lambda: ask_part(self._place, start, stop, self._state), deadline)
+        except Replaced:
+            looks.forget(self._href)
+            raise
+        if state != self._state:
+            looks.note(self._href, state)
+            raise Replaced("it was replaced")
+        if len(data) != stop - start:
+            raise Away("its server sends fewer bytes than it says")
+        return data
+
+
+def _parts(ranges: Sequence[tuple[int, int]]) -> list[range]:
+    """What to ask for: ranges that lie near together as one, and in pieces of `PART_BYTES`."""
+    spans: list[range] = []
+    for offset, size in sorted(ranges):
+        if spans and offset - spans[-1].stop <= GAP_BYTES:
+            spans[-1] = range(spans[-1].start, max(spans[-1].stop, offset + size))
+        else:
+            spans.append(range(offset, offset + size))
+    return [
+        range(start, min(start + PART_BYTES, span.stop))
+        for span in spans
+        for start in range(span.start, span.stop, PART_BYTES)
+    ]
+
+
+def _cut(offset: int, size: int, parts: Sequence[range], found: Sequence[bytes]) -> bytes:
+    """The bytes of a range out of those of all parts."""
+    return b"".join(
+        data[max(offset, part.start) - part.start : min(offset + size, part.stop) - part.start]
+        for part, data in zip(parts, found, strict=True)
+        if part.start < offset + size and part.stop > offset
+    )

@@ -1,0 +1,1 @@
+"""Zarr stores, serving cubes among them."""

@@ -1,0 +1,363 @@
+"""Arrays of a Zarr store, read through tensorstore; what that cannot decode, through zarr-python."""
+
+import contextlib
+import itertools
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, cached_property
+from time import monotonic, time_ns
+from typing import Any
+
+import numpy as np
+import tensorstore as ts
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.raster import Numbers
+from chronotile.readers.array_source import ArraySource, Selection
+from chronotile.readers.cache_sizes import cache_sizes
+from chronotile.readers.file_state import SETTLED_NS, file_state
+from chronotile.readers.foreign import one_line
+from chronotile.readers.hrefs import kvstore, local_path
+from chronotile.readers.remote.requests import ObjectState
+from chronotile.readers.zarr.metadata import ArrayNode
+from chronotile.readers.zarr.remote import OpenArray, RemoteMetadata, RemoteReads, State, States, digest_of
+from chronotile.readers.zarr.waits import request_limits, settled
+
+COPY_THREADS = 2
+IO_THREADS = 8
+
+MAX_SEEN = 4096
+"""Folders of an array whose last state is remembered; past it, all that is cached of the array is checked anew."""
+
+UNSETTLED = -1, -1, -1
+"""In place of a state, which no file has."""
+
+MAX_FOLDERS = MAX_SEEN
+"""Folders of chunks looked at to see whether a selection changed. A read of more checks all that is cached."""
+
+
+@cache
+def shared_context() -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
+    """Return the one cache and the threads of this process."""
+    sizes = cache_sizes()
+    sizes.has_arrays = True
+    return ts.Context(
+        {
+            "cache_pool": {"total_bytes_limit": sizes.array_bytes},
+            "data_copy_concurrency": {"limit": COPY_THREADS},
+            "file_io_concurrency": {"limit": IO_THREADS},
+            **request_limits(),
+        }
+    )
+
+
+class Gone(OSError):
+    """What was there when the store was opened is not any more."""
+
+
+class Watched:
+    """An array, opened again when its metadata or the chunks asked for have changed.
+
+    The metadata file, and the folders of the chunks, are looked at before each read: a few microseconds each.
+
+    Args:
+        files: Where it is stored.
+        open_array: Opens it, with whatever library.
+    """
+
+    def __init__(self, files: "LocalFiles | RemoteMetadata", open_array: Callable[[], Any]) -> None:
+        self._files = files
+        self._open = open_array
+        self._seen: States = _settled(files.metadata_states())
+        self._lock = threading.Lock()
+        self._due = 0
+        """How often something was found for which the array has to be opened again."""
+        self._opened_for = 0
+        """What that was when it was opened that is kept."""
+        self._kept = self._open_now()
+
+    def for_reading(self, selection: Selection) -> OpenArray:
+        """Return the array as it is now; threads that find it has to be opened again do not wait for one another.
+
+        Raises:
+            Gone: It is not there any more, or chunks of the selection.
+        """
+        states = self._files.states(selection)
+        with self._lock:
+            changed = [state for path, state in states.items() if self._seen.get(path, state) != state]
+            if None in changed:
+                raise Gone("files of the array are gone")
+            settled = _settled(states)
+            self._seen.update(settled)
+            is_full = len(self._seen) > MAX_SEEN
+            if changed or is_full:
+                self._due += 1
+            if is_full:
+                self._seen = settled
+            due = self._due
+            if due == self._opened_for:
+                return self._kept
+        opened = self._open_now()
+        with self._lock:
+            if due > self._opened_for:
+                self._kept, self._opened_for = opened, due
+        return opened
+
+    def renew(self) -> None:
+        """Have it opened again before it is read next, so that no chunk is taken from what was read before."""
+        with self._lock:
+            self._due += 1
+
+    def _open_now(self) -> OpenArray:
+        begun_s = monotonic()
+        return OpenArray(self._open(), begun_s)
+
+
+class TensorStoreArray:
+    """One array, watched, since tensorstore gives the fill value for a chunk that is absent and keeps what it has read.
+
+    Of a store elsewhere one state is read, that in which it was opened: its times and grids are those of that state.
+
+    Args:
+        href: The store.
+        node: The array as it is when the store is opened.
+        growing: The dimension that may be longer when it is reopened; times are appended.
+    """
+
+    def __init__(self, href: str, node: ArrayNode, growing: str | None = None) -> None:
+        self._spec: dict[str, Any] = {
+            "driver": f"zarr{node.version if node.version == 3 else ''}",
+            "kvstore": _below(kvstore(href), node.path),
+            "recheck_cached_data": "open",
+            "recheck_cached_metadata": "open",
+        }
+        self._node = node
+        self._growing = growing
+        self._remote = RemoteMetadata(href, node) if local_path(href) is None else None
+        self._spec["fill_missing_data_reads"] = self._remote is None
+        self._files = self._remote or LocalFiles(href, node)
+        self._watched = Watched(self._files, self._open)
+        self._reads = None if self._remote is None else RemoteReads(href, node, self._remote, self._watched)
+
+    def read(self, selection: Selection) -> Numbers:
+        """Return the selected numbers, in stored order."""
+        if self._reads is not None:
+            return self._reads.read(selection)
+        numbers: Numbers = self._watched.for_reading(selection).array[selection].read().result()
+        return numbers
+
+    @cached_property
+    def chunks(self) -> tuple[int, ...]:
+        """The shape of what is decoded at once: in a shard that of its parts."""
+        return tuple(self._open().chunk_layout.read_chunk.shape)
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """The shape of what lies in one file: a chunk, or a shard of many."""
+        return self._node.files
+
+    def revision(self, selection: Selection) -> str:
+        """Return a digest of the ages of the metadata and of the folders of the chunks."""
+        return self._files.digest(selection)
+
+    def is_there(self) -> bool:
+        """Return whether the store is on this machine and its metadata are there."""
+        return self._files.are_there()
+
+    def close(self) -> None:
+        """Do nothing: tensorstore closes what it does not use."""
+
+    def _open(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
+        opening = ts.open(self._spec, open=True, read=True, context=shared_context())
+        array = opening.result() if self._remote is None else settled(opening)
+        if self._remote is not None and array.chunk_layout.read_chunk.shape != self._node.files:
+            self._remote.require_parts()
+        _require_same(self._node, self._growing, array.shape, array.dtype.numpy_dtype)
+        return array
+
+
+class ZarrPythonArray:
+    """One array whose codecs tensorstore lacks; with the same arguments, and watched for the same reasons."""
+
+    def __init__(self, href: str, node: ArrayNode, growing: str | None = None) -> None:
+        self._href = href
+        self._node = node
+        self._growing = growing
+        self._files = LocalFiles(href, node)
+        self._watched = Watched(self._files, self._open)
+
+    def read(self, selection: Selection) -> Numbers:
+        """Return the selected numbers, in stored order."""
+        return np.asarray(self._watched.for_reading(selection).array.oindex[selection])
+
+    @cached_property
+    def chunks(self) -> tuple[int, ...]:
+        """The shape of what is decoded at once: in a shard that of its parts."""
+        return tuple(self._open().chunks)
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """The shape of what lies in one file: a chunk, or a shard of many."""
+        return self._node.files
+
+    def revision(self, selection: Selection) -> str:
+        """Return a digest of the ages of the metadata and of the folders of the chunks."""
+        return self._files.digest(selection)
+
+    def is_there(self) -> bool:
+        """Return whether the store is on this machine and its metadata are there."""
+        return self._files.are_there()
+
+    def close(self) -> None:
+        """Let go of the store."""
+
+    def _open(self) -> Any:  # noqa: ANN401 -- zarr-python's arrays differ by version
+        array = open_with_zarr(self._href, self._node)
+        _require_same(self._node, self._growing, array.shape, array.dtype.newbyteorder("="))
+        return array
+
+
+def _require_same(node: ArrayNode, growing: str | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Check that an array is still the one that was understood."""
+    expected = None if node.dtype is None else node.dtype.newbyteorder("=")
+    if len(shape) != len(node.shape) or dtype != expected:
+        raise Gone("the array has another type or other dimensions than when it was opened")
+    for dim, length, now in zip(node.dims, node.shape, shape, strict=True):
+        if now != length and dim != growing:
+            raise Gone("the array has another shape than when it was opened")
+
+
+def open_array(href: str, node: ArrayNode, *, growing: str | None = None) -> ArraySource:
+    """Return an array, of which one dimension may grow, by the quickest library that can decode it."""
+    try:
+        return TensorStoreArray(href, node, growing)
+    except ValueError as error:
+        if local_path(href) is None:
+            raise UnsupportedSource(
+                f"{node.name} is stored in a way that is read on this machine alone ({one_line(error)}); copy it here"
+            ) from error
+        return ZarrPythonArray(href, node, growing)
+
+
+def load_array(href: str, node: ArrayNode) -> Numbers:
+    """Return all of a (small) array as it was understood; where an append is under way it may be longer by now."""
+    growing = node.dims[0] if node.dims else None
+    return open_array(href, node, growing=growing).read(tuple(slice(0, length) for length in node.shape))
+
+
+def open_with_zarr(href: str, node: ArrayNode) -> Any:  # noqa: ANN401 -- zarr-python's arrays differ by version
+    """Return the array of a store on this machine as zarr-python opens it."""
+    import zarr
+
+    path = local_path(href)
+    store = zarr.storage.ZipStore(path, mode="r") if path is not None and path.suffix == ".zip" else path
+    return zarr.open_array(store, path=node.path, mode="r")
+
+
+class LocalFiles:
+    """The files of an array on this machine."""
+
+    def __init__(self, href: str, node: ArrayNode) -> None:
+        root = local_path(href)
+        folder = root / node.path if root is not None and root.is_dir() else None
+        metadata = root if folder is None else folder / _metadata_name(node)
+        self._node = node
+        # Text, since building paths would take longer than asking for their state.
+        self._metadata = None if metadata is None else str(metadata)
+        self._folder = None if folder is None else str(folder)
+        self._top = None if folder is None else str(folder / "c" if node.has_c else folder)
+        self._written = self._numbered_folders()
+
+    def are_there(self) -> bool:
+        """Return whether there is metadata to look at; of an array elsewhere nothing is known."""
+        return self._metadata is not None and _state(self._metadata) is not None
+
+    def metadata_states(self) -> States:
+        """Return the state of the file without which the array is gone."""
+        return {} if self._metadata is None else {self._metadata: _state(self._metadata)}
+
+    def states(self, selection: Selection) -> States:
+        """Return the states of the metadata and of the folders that hold the chunks of a selection.
+
+        Raises:
+            Gone: The array is not there, or a folder of chunks that was there at opening.
+        """
+        metadata = self.metadata_states()
+        if None in metadata.values():
+            raise Gone("the array is gone")
+        folders = list(itertools.islice(self._folders(selection), MAX_FOLDERS + 1))
+        states = {folder: _state(folder) for folder in folders[:MAX_FOLDERS]}
+        if len(folders) > MAX_FOLDERS or None in states.values():
+            self._require_written(selection[0])
+        return metadata | states
+
+    def digest(self, selection: Selection) -> str:
+        """Return a short text that changes with any of those states."""
+        return digest_of(self.states(selection))
+
+    def _numbered_folders(self) -> bytes:
+        """For each chunk along the first dimension 1 where its folder is there, and with it something was written."""
+        if self._top is None or self._node.separator != "/" or len(self._node.shape) < 2:
+            return b""
+        is_there = bytearray(-(-self._node.shape[0] // self._node.files[0]))
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._top) as entries:
+            for entry in entries:
+                if entry.name.isdecimal() and int(entry.name) < len(is_there):
+                    is_there[int(entry.name)] = 1
+        return bytes(is_there)
+
+    def _require_written(self, part: int | slice | list[int]) -> None:
+        """Check the folders of a part of the first dimension; tensorstore would take them for never written."""
+        for number in _chunks(part, self._node.files[0]):
+            if self._written[number : number + 1] == b"\1" and _state(f"{self._top}/{number}") is None:
+                raise Gone("chunks of the array are gone")
+
+    def _folders(self, selection: Selection) -> Iterator[str]:
+        """The folders of chunks; a file written anew is renamed into its folder, which so gets another age."""
+        if self._folder is None:
+            return
+        if self._node.separator != "/":
+            yield self._folder
+            return
+        ranges = [_chunks(part, length) for part, length in zip(selection, self._node.files, strict=True)]
+        for numbers in itertools.product(*ranges[:-1]):
+            yield "/".join((str(self._top), *map(str, numbers)))
+
+
+def _chunks(part: int | slice | list[int], length: int) -> Iterable[int]:
+    """The chunks that part of a dimension touches."""
+    if isinstance(part, int):
+        return (part // length,)
+    if isinstance(part, slice):
+        return range(part.start // length, (part.stop - 1) // length + 1)
+    return sorted({index // length for index in part})
+
+
+def _state(path: str) -> State | None:
+    try:
+        state = file_state(path)
+    except FileNotFoundError:
+        return None
+    return state.mtime_ns, state.size, state.inode
+
+
+def _settled(states: States) -> States:
+    """The states to remember: of what was written a moment ago one that it never has, so that it counts as changed."""
+    now_ns = time_ns()
+    return {path: UNSETTLED if _is_young(state, now_ns) else state for path, state in states.items()}
+
+
+def _is_young(state: State | None, now_ns: int) -> bool:
+    """Whether a file or folder may be written again without its time telling; ETags of those elsewhere tell."""
+    return state is not None and not isinstance(state, ObjectState) and abs(now_ns - state[0]) <= SETTLED_NS
+
+
+def _metadata_name(node: ArrayNode) -> str:
+    return "zarr.json" if node.version == 3 else ".zarray"
+
+
+def _below(store: dict[str, Any], path: str) -> dict[str, Any]:
+    """The kvstore of a path in another."""
+    start = str(store.get("path", "")).rstrip("/")
+    return {**store, "path": f"{start}/{path}/" if start else f"{path}/"}

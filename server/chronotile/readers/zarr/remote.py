@@ -1,0 +1,220 @@
+"""Reads of a Zarr store elsewhere: of one state of its metadata, with the fill value only where there is no chunk."""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from itertools import groupby, product
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from chronotile.model.raster import Numbers
+from chronotile.readers.array_source import Selection
+from chronotile.readers.remote.files import looks
+from chronotile.readers.remote.requests import Away, ObjectState, Replaced, one_read
+from chronotile.readers.zarr.gaps import ChunkFile, gaps_of
+from chronotile.readers.zarr.metadata import ArrayNode
+from chronotile.readers.zarr.waits import NoChunk, answers_without_content, requests_so_far, settled
+
+State = tuple[int, int, int] | ObjectState
+States = dict[str, State | None]
+"""Of files and folders by path; `None` of those that are not there."""
+
+ATTEMPTS = 2
+"""How often a selection is read in which chunks are missing and were written meanwhile."""
+
+
+class OpenArray(NamedTuple):
+    """An array as a library opened it."""
+
+    array: Any
+    opened_s: float
+    """When it was opened, or earlier, by the clock `monotonic`."""
+
+
+class Handle(Protocol):
+    """An array that is opened again when it has to be."""
+
+    def for_reading(self, selection: Selection) -> OpenArray:
+        """Return the array, opened again if it has to be."""
+
+    def renew(self) -> None:
+        """Have it opened again before it is read next, so that no chunk is taken from what was read before."""
+
+
+class RemoteMetadata:
+    """The document of a store elsewhere whose state stands for that of all its chunks: its consolidated metadata.
+
+    Args:
+        href: The store.
+        node: Any array of it.
+        is_now: Whether to ask for its state, though one may be known that is some seconds old.
+    """
+
+    def __init__(self, href: str, node: ArrayNode, *, is_now: bool = False) -> None:
+        self._is_zip = href.endswith(".zip")
+        name = "zarr.json" if node.version == 3 else ".zmetadata"
+        self._document = href if self._is_zip else f"{href.rstrip('/')}/{name}"
+        self.gaps = gaps_of(self._document)
+        if is_now:
+            looks.forget(self._document)
+        self._opened = self._state()
+
+    def metadata_states(self) -> States:
+        """Return the state of the document, as it was some seconds ago.
+
+        Raises:
+            Away: It cannot be read.
+            Replaced: It is not the state in which it was at first.
+        """
+        if self._state() != self._opened:
+            raise Replaced("the store was written since it was opened, and has to be opened again")
+        return {self._document: self._opened}
+
+    def states(self, _selection: Selection) -> States:
+        """Return the same; chunks are not checked."""
+        return self.metadata_states()
+
+    def look(self) -> States:
+        """Return the same, requested anew."""
+        looks.forget(self._document)
+        return self.metadata_states()
+
+    def require_parts(self) -> None:
+        """Check that the server gives parts of files, which shards need.
+
+        Raises:
+            Away: It does not.
+        """
+        looks.forget(self._document)
+        looks.state(self._document)
+
+    def digest(self, selection: Selection) -> str:
+        """Return a short text that changes with the document, and when a chunk is found that was missing."""
+        states = self.states(selection)
+        self.gaps.look()
+        filled = self.gaps.filled
+        return digest_of({**states, "chunks": filled} if filled else states)
+
+    def are_there(self) -> bool:
+        """Return that nothing is known: a failure may be one of the network."""
+        return False
+
+    def _state(self) -> ObjectState:
+        return looks.state(self._document, is_whole=not self._is_zip)
+
+
+class RemoteReads:
+    """Reads an array of a store elsewhere.
+
+    Args:
+        href: The store.
+        node: The array.
+        metadata: Of the store.
+        handle: The array, which is to fail where a chunk is missing.
+    """
+
+    def __init__(self, href: str, node: ArrayNode, metadata: RemoteMetadata, handle: Handle) -> None:
+        self._href = href
+        self._node = node
+        self._metadata = metadata
+        self._handle = handle
+
+    def read(self, selection: Selection) -> Numbers:
+        """Return the selected numbers; the state of the store is looked at anew if any was fetched.
+
+        Raises:
+            Away: They cannot be read.
+            Replaced: The store was written since it was opened.
+        """
+        fetched = requests_so_far()
+        with one_read():
+            try:
+                numbers: Numbers = settled(self._handle.for_reading(selection).array[selection].read())
+            except NoChunk:
+                numbers = self._read_around_gaps(selection)
+        if requests_so_far() != fetched:
+            self._metadata.look()
+        return numbers
+
+    def _read_around_gaps(self, selection: Selection) -> Numbers:
+        try:
+            return self._read_parts(selection)
+        except Exception:
+            self._handle.renew()
+            raise
+
+    def _read_parts(self, selection: Selection) -> Numbers:
+        """The numbers, once it is certain that the chunks that were not found are not there."""
+        for _ in range(ATTEMPTS):
+            odd_answers = answers_without_content()
+            opened = self._handle.for_reading(selection)
+            numbers, lacking = self._found(opened.array, selection)
+            was_filled = self._metadata.gaps.were_filled(lacking, opened.opened_s)
+            # That a shard is there does not show that the chunk is missing in it.
+            is_uncertain = answers_without_content() != odd_answers and any(file.is_shard for file in lacking)
+            if not was_filled and not is_uncertain:
+                return numbers
+            self._handle.renew()
+        raise Away("its server answers sometimes with a chunk and sometimes without")
+
+    def _found(self, array: Any, selection: Selection) -> tuple[Numbers, set[ChunkFile]]:  # noqa: ANN401 -- see above
+        """The numbers of all chunks that are found, else the fill value, and the files in which none was."""
+        chunk = array.chunk_layout.read_chunk.shape
+        fill = 0 if array.fill_value is None else array.fill_value
+        shape = [len(_indexes(part)) for part in selection if not isinstance(part, int)]
+        numbers = np.full(shape, fill, dtype=array.dtype.numpy_dtype)
+        lacking = set[ChunkFile]()
+        begun = deque((part, array[part.own].read()) for part in _parts(selection, chunk))
+        while begun:
+            part, future = begun.popleft()  # its numbers are kept no longer than needed
+            try:
+                numbers[part.target] = settled(future)
+            except NoChunk:
+                lacking.add(self._file_of(part, is_sharded=chunk != self._node.files))
+        return numbers, lacking
+
+    def _file_of(self, part: "_Part", *, is_sharded: bool) -> ChunkFile:
+        if self._href.endswith(".zip"):
+            return ChunkFile(self._href, is_shard=True)
+        numbers = [index // length for index, length in zip(part.first, self._node.files, strict=True)]
+        return ChunkFile(f"{self._href.rstrip('/')}/{self._node.file_of(numbers)}", is_sharded)
+
+
+class _Part(NamedTuple):
+    """What a selection takes of one chunk."""
+
+    target: tuple[slice, ...]
+    """Where it stands in what is selected."""
+    own: Selection
+    first: tuple[int, ...]
+    """The first of its indexes along each dimension."""
+
+
+def _parts(selection: Selection, chunk: tuple[int, ...]) -> Iterator[_Part]:
+    for splits in product(*(_splits(part, length) for part, length in zip(selection, chunk, strict=True))):
+        target = tuple(target for target, _own, _first in splits if target is not None)
+        yield _Part(target, tuple(own for _, own, _first in splits), tuple(first for *_, first in splits))
+
+
+def _splits(part: int | slice | list[int], length: int) -> list[tuple[slice | None, int | slice | list[int], int]]:
+    """Part of one dimension, chunk by chunk: where it stands among what is selected, what it is, its first index."""
+    if isinstance(part, int):
+        return [(None, part, part)]
+    indexes = _indexes(part)
+    found: list[tuple[slice | None, int | slice | list[int], int]] = []
+    for _chunk, places in groupby(range(len(indexes)), key=lambda place: indexes[place] // length):
+        first, *others = places
+        own = indexes[first : first + len(others) + 1]
+        selected = own if isinstance(own, list) else slice(own.start, own.stop, own.step)
+        found.append((slice(first, first + len(own)), selected, indexes[first]))
+    return found
+
+
+def _indexes(part: slice | list[int]) -> range | list[int]:
+    return range(part.start, part.stop, part.step or 1) if isinstance(part, slice) else part
+
+
+def digest_of(states: Mapping[str, object]) -> str:
+    """Return a short text that changes with any of the states."""
+    return blake2b(repr(list(states.values())).encode(), digest_size=6).hexdigest()

@@ -1,0 +1,328 @@
+"""Serving cubes (DESIGN 2.5): maps from one layout, series from the other, and always one whole state.
+
+Every call looks at the root's document (one `stat`); another document is another state, which is then loaded. What is
+visible is never written over before a new document says so, therefore pixels read between two looks that see the same
+document are of that one state.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import ChronotileError, UnsupportedSource
+from chronotile.model.grid import Window
+from chronotile.model.raster import Numbers, Pixels
+from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo
+from chronotile.model.time.instants import TimeDomain
+from chronotile.readers.cf.dataset import CfVariable, understand
+from chronotile.readers.encoding import as_meant
+from chronotile.readers.foreign import BeingWritten, one_line, opening, reading, reading_dates
+from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.reader import Along, BlockShape
+from chronotile.readers.zarr.arrays import Gone, load_array
+from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit, commit_of
+from chronotile.readers.zarr.fields import fields_of, text_of
+from chronotile.readers.zarr.metadata import GroupNode, group_of_document
+from chronotile.readers.zarr.stored_arrays import Positions, StoredArray, StoredVariable
+
+log = logging.getLogger(__name__)
+
+DOCUMENT = "zarr.json"
+
+ATTEMPTS = 10
+"""Times a read is begun anew because the state changed meanwhile."""
+
+Identity = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What of a cube is visible by one commit."""
+
+    identity: Identity
+    """Of the document."""
+    commit: Commit
+    info: SourceInfo
+    positions: Positions
+    """For each index of the times its position along the stored time dimension."""
+    stored: Mapping[str, StoredVariable]
+    overlay: Mapping[str, StoredVariable]
+
+    def window(self, variable: str, index: int, level: int, window: tuple[slice, slice]) -> Numbers:
+        """Return (y, x) numbers of a time."""
+        position = int(self.positions[index])
+        arrays = self.overlay if position in self.commit.overlay else self.stored
+        return arrays[variable].level(level).window(position, *window)
+
+    def cell(self, variable: str, indexes: Sequence[int], place: tuple[int, int], along: Along) -> Numbers:
+        """Return (time,) numbers of a cell, by its row and column."""
+        return self._from_both(
+            indexes,
+            in_series=self._is_in_series(along),
+            read=lambda arrays, positions: arrays[variable].along(along).cell(positions, *place),
+        )
+
+    def block(self, variable: str, indexes: Sequence[int], window: tuple[slice, slice], along: Along) -> Numbers:
+        """Return (time, y, x) numbers of native cells."""
+        return self._from_both(
+            indexes,
+            in_series=self._is_in_series(along),
+            read=lambda arrays, positions: arrays[variable].along(along).block(positions, *window),
+        )
+
+    def scattered(
+        self, variable: str, indexes: Sequence[int], places: tuple[Positions, Positions], along: Along
+    ) -> Numbers:
+        """Return (time, cell) numbers of native cells, by their rows and columns."""
+        return self._from_both(
+            indexes,
+            in_series=self._is_in_series(along),
+            read=lambda arrays, positions: arrays[variable].along(along).scattered(positions, *places),
+        )
+
+    def _is_in_series(self, along: Along) -> bool:
+        """Whether native cells are read from the layout of series."""
+        return self.commit.has_series and (along == "time" or not self.commit.has_map)
+
+    def _from_both(
+        self,
+        indexes: Sequence[int],
+        *,
+        in_series: bool,
+        read: Callable[[Mapping[str, StoredVariable], Positions], Numbers],
+    ) -> Numbers:
+        """What is read at each time: from the cube's own arrays, or from the overlay."""
+        positions = self.positions[np.asarray(indexes, dtype=np.int64)]
+        moved = self._moved(positions, in_series=in_series)
+        if not moved.any():
+            return read(self.stored, positions)
+        if moved.all():
+            return read(self.overlay, positions)
+        own, theirs = read(self.stored, positions[~moved]), read(self.overlay, positions[moved])
+        numbers = np.empty((positions.size, *own.shape[1:]), dtype=own.dtype)
+        numbers[~moved], numbers[moved] = own, theirs
+        return numbers
+
+    def _moved(self, positions: Positions, *, in_series: bool) -> NDArray[np.bool_]:
+        """Which positions are read from the overlay: of series whole blocks are there."""
+        if not self.commit.overlay:
+            return np.zeros(positions.shape, dtype=bool)
+        if in_series:
+            return np.isin(positions // self.commit.block, list(self.commit.overlay_blocks))
+        return np.isin(positions, self.commit.overlay)
+
+
+class ServingCube:
+    """Reads a serving cube, as it grows.
+
+    Dates that are newer than all others join `info` as they are committed, and replaced pixels are read as soon as
+    they are. A late date would change what the indexes of later ones mean, so it joins when the cube is opened anew.
+    """
+
+    def __init__(self, spec: SourceSpec, folder: Path) -> None:
+        self._spec = spec
+        self._folder = folder
+        self._document = str(folder / DOCUMENT)
+        self._lock = threading.Lock()
+        self._told: dict[str, Identity] = {}
+        """By variable: the state of which it was logged that the series are damaged."""
+        self._state = self._load(None)
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the cube holds; of one that is gone, what it held."""
+        try:
+            return self._current().info
+        except (OSError, ChronotileError):
+            return self._state.info
+
+    def revision(self, variable: str, index: int) -> str:
+        """Return which cube, which date of it, and when that was last replaced."""
+        with reading(self._spec.collection, variable):
+            state = self._current()
+        position = int(state.positions[index])
+        return f"{state.commit.id[:12]}-{position}-{state.commit.changed.get(position, 0)}"
+
+    def revision_of_times(self, variable: str, indexes: Sequence[int]) -> str:
+        """Return which cube, which dates of it, and when each was last replaced."""
+        with reading(self._spec.collection, variable):
+            state = self._current()
+        positions = state.positions[np.asarray(indexes, dtype=np.int64)]
+        changed = state.commit.changed
+        replaced = [(position, changed[position]) for position in positions.tolist() if position in changed]
+        return f"{state.commit.id[:12]}-{positions.tobytes().hex()}-{replaced}"
+
+    def made_from(self, array: str) -> NDArray[np.uint64]:
+        """Return (time,) numbers that tell the states of the sources that an array's dates were made from.
+
+        Raises:
+            SourceUnavailable: The cube is gone.
+        """
+        with reading(self._spec.collection, SERIES):
+            state = self._current()
+            node = _root(self._document)[0].groups[SOURCES].arrays["state"]
+            states: NDArray[np.uint64] = load_array(self._spec.href, node)
+            made_from: NDArray[np.uint64] = states[state.positions, node.attrs["variables"].index(array)]
+            return made_from
+
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+        """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
+        part = (
+            slice(window.row_start, window.row_stop, step),
+            slice(window.column_start, window.column_stop, step),
+        )
+        return self._read(variable, lambda state, _along: state.window(variable, index, level, part), along="space")
+
+    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+        """Return (time,) pixels of one native cell."""
+        if not indexes:
+            return Pixels(np.empty(0, dtype=self._state.info.variables[variable].encoding.dtype))
+        return self._read(variable, lambda state, along: state.cell(variable, indexes, (row, column), along))
+
+    def block_shape(self, variable: str, along: Along) -> BlockShape:
+        """Return the shape of blocks of a layout."""
+        with reading(self._spec.collection, variable):
+            return self._current().stored[variable].along(along).block_shape
+
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+        """Return (time, y, x) pixels of a window of the native grid."""
+        part = (slice(window.row_start, window.row_stop), slice(window.column_start, window.column_stop))
+        return self._read(variable, lambda state, own: state.block(variable, indexes, part, own), along=along)
+
+    def reads_cells(self, variable: str) -> bool:  # noqa: ARG002 -- all are laid out alike
+        """Return whether there is a layout of series."""
+        return self._state.commit.has_series
+
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: Positions, columns: Positions) -> Pixels:
+        """Return (time, cell) pixels of native cells, from the layout of series."""
+        places = rows, columns
+        return self._read(variable, lambda state, along: state.scattered(variable, indexes, places, along))
+
+    def close(self) -> None:
+        """Do nothing: tensorstore closes what it does not use."""
+
+    def _read(self, variable: str, read: Callable[[State, Along], Numbers], *, along: Along = "time") -> Pixels:
+        """What is read of one state: along time, from the maps where the series are damaged and there are both."""
+        with reading_dates(self._spec.collection, variable, is_source_there=self._is_there):
+            for _ in range(ATTEMPTS):
+                state = self._current()
+                try:
+                    numbers = read(state, along)
+                except (OSError, ValueError) as error:
+                    if self._current() is not state:
+                        continue
+                    if along == "space" or not (state.commit.has_map and state.commit.has_series):
+                        raise
+                    self._tell_damaged_series(variable, state, error)
+                    along = "space"
+                    continue
+                if self._current() is state:
+                    return Pixels(as_meant(numbers, state.info.variables[variable].encoding.dtype))
+            raise BeingWritten("its state changed whenever it was read")
+
+    def _tell_damaged_series(self, variable: str, state: State, error: Exception) -> None:
+        """Log once for each state that series are read from the maps, which takes longer."""
+        if self._told.get(variable) != state.identity:
+            self._told[variable] = state.identity
+            log.warning(
+                "series of %s in %s are damaged and read from its maps: %s", variable, self._folder, one_line(error)
+            )
+
+    def _is_there(self) -> bool:
+        """Whether the document is there and whole, though pixels may be damaged."""
+        try:
+            self._current()
+        except (OSError, ChronotileError):
+            return False
+        return True
+
+    def _current(self) -> State:
+        """The state by the document as it is now."""
+        status = os.stat(self._document)  # noqa: PTH116 -- the path is text, since building one takes longer
+        if (status.st_mtime_ns, status.st_size, status.st_ino) == self._state.identity:
+            return self._state
+        with self._lock:
+            if _identity(status) != self._state.identity:
+                try:
+                    self._state = self._load(self._state)
+                except Exception as error:  # whatever becomes of metadata that are cut off or edited
+                    raise Gone("its metadata cannot be read") from error
+            return self._state
+
+    def _load(self, before: State | None) -> State:
+        root, identity = _root(self._document)
+        commit = commit_of(root.attrs)
+        if commit is None:
+            raise UnsupportedSource("it is no serving cube any more")
+        group = root.groups["0" if commit.has_map else SERIES]
+        found = understand(fields_of(group, root, self._spec.href), self._spec)
+        times, positions = _kept_in_order(next(iter(found.variables.values())), before)
+        info = SourceInfo(
+            variables={name: _info(variable, times, commit) for name, variable in found.variables.items()},
+            title=text_of(root.attrs, "title"),
+            attribution=text_of(root.attrs, "attribution"),
+            license=text_of(root.attrs, "license"),
+            findings=found.findings,
+        )
+        return State(
+            identity=identity,
+            commit=commit,
+            info=info,
+            positions=positions,
+            stored={name: _stored(self._folder, each.array, commit) for name, each in found.variables.items()},
+            overlay={
+                name: _stored(self._folder / OVERLAY, each.array, commit) for name, each in found.variables.items()
+            },
+        )
+
+
+def open_serving_cube(spec: SourceSpec) -> ServingCube:
+    """Return a reader of the serving cube in a folder of this machine.
+
+    Raises:
+        UnsupportedSource: It cannot be served; the message says why.
+    """
+    folder = local_path(spec.href)
+    if folder is None:
+        raise UnsupportedSource(f"{base_name(spec.href)} is elsewhere")
+    with opening(base_name(spec.href)):
+        return ServingCube(spec, folder)
+
+
+def _root(document: str) -> tuple[GroupNode, Identity]:
+    with Path(document).open("rb") as file:
+        return group_of_document(file.read()), _identity(os.fstat(file.fileno()))
+
+
+def _identity(status: os.stat_result) -> Identity:
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _info(variable: CfVariable, times: TimeDomain, commit: Commit) -> VariableInfo:
+    levels = tuple(variable.grid.coarser(2**level) for level in range(commit.levels)) if commit.has_map else None
+    return replace(variable.info, times=times, levels=levels or variable.info.levels)
+
+
+def _stored(folder: Path, array: str, commit: Commit) -> StoredVariable:
+    return StoredVariable(
+        levels=tuple(StoredArray(folder / str(level) / array) for level in range(commit.levels)),
+        series=StoredArray(folder / SERIES / array) if commit.has_series else None,
+    )
+
+
+def _kept_in_order(variable: CfVariable, before: State | None) -> tuple[TimeDomain, Positions]:
+    """The times with their positions; indexes that were given out keep their meaning."""
+    times, positions = variable.info.times, np.array(variable.positions, dtype=np.int64)
+    if before is None:
+        return times, positions
+    seen = next(iter(before.info.variables.values())).times
+    known = np.isin(positions, before.positions)
+    newer = times.starts > (seen.starts[-1] if len(seen) else times.starts[0])
+    kept = known | newer
+    return times.at(kept), positions[kept]

@@ -1,0 +1,204 @@
+"""Zarr stores read as cubes, with their overviews."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.grid import NativeGrid
+from chronotile.model.source import Finding, SourceInfo, SourceSpec
+from chronotile.readers.array_source import Cube, CubeVariable, level_of
+from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand
+from chronotile.readers.cf.groups import Group, group_findings
+from chronotile.readers.foreign import opening
+from chronotile.readers.hrefs import base_name, host_of, local_path
+from chronotile.readers.reader import Reader
+from chronotile.readers.zarr.arrays import open_array
+from chronotile.readers.zarr.commit import commit_of
+from chronotile.readers.zarr.fields import fields_of, text_of
+from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, read_group
+from chronotile.readers.zarr.remote import RemoteMetadata
+from chronotile.readers.zarr.serving_cube import open_serving_cube
+
+REMEDY = "serve it as a source of its own, with href: the store's path, then /{path}"
+
+EDGE_CELLS = 2
+"""Cells of an overview by which its edges may lie beside those of the native level."""
+
+SAME_TIME = np.timedelta64(1, "s")
+"""Times of overviews may differ by this: some writers stamp each level as they write it."""
+
+
+def open_zarr(spec: SourceSpec) -> Reader:
+    """Return a reader of the Zarr store that `spec` names: a folder, a `.zip`, or a store elsewhere.
+
+    Groups that `multiscales` lists, or that have numbers for names, are overviews of one another.
+
+    Raises:
+        UnsupportedSource: It cannot be served; the message says why.
+    """
+    with opening(base_name(spec.href) or host_of(spec.href)):
+        root = read_group(spec.href)
+        if commit_of(root.attrs) is not None and (local_path(spec.href) or Path()).is_dir():
+            return open_serving_cube(spec)
+        return _cube(root, spec) if local_path(spec.href) is not None else _cube_elsewhere(root, spec)
+
+
+def _cube_elsewhere(root: GroupNode, spec: SourceSpec) -> Cube:
+    """The store in one state, so that its times are those of its pixels.
+
+    Raises:
+        Replaced: It is being written.
+    """
+    node = next(_arrays(root), None)
+    if node is None:
+        return _cube(root, spec)  # which says what is wrong
+    metadata = RemoteMetadata(spec.href, node, is_now=True)
+    cube = _cube(read_group(spec.href), spec)  # what was read before the look may be of another state
+    metadata.look()
+    return cube
+
+
+def _arrays(group: GroupNode) -> Iterator[ArrayNode]:
+    yield from group.arrays.values()
+    for each in group.groups.values():
+        yield from _arrays(each)
+
+
+def _cube(root: GroupNode, spec: SourceSpec) -> Cube:
+    groups = _level_groups(root)
+    others = () if spec.variables else group_findings(_unserved(root, groups), REMEDY)
+    understood, findings = _understand_all(groups, root, spec, others)
+    variables: dict[str, CubeVariable] = {}
+    for name, levels in _by_variable(understood).items():
+        variables[name], notes = _variable(name, levels, spec.href)
+        findings += notes
+    info = SourceInfo(
+        variables={name: variable.info for name, variable in variables.items()},
+        title=text_of(root.attrs, "title"),
+        attribution=text_of(root.attrs, "attribution"),
+        license=text_of(root.attrs, "license"),
+        findings=tuple(dict.fromkeys(findings)),
+    )
+    return Cube(spec.collection, variables, info)
+
+
+def _level_groups(root: GroupNode) -> list[GroupNode]:
+    """The groups that are one another's overviews, in the store's order."""
+    listed = [root.groups[name] for name in _multiscale_paths(root.attrs.get("multiscales")) if name in root.groups]
+    numbered = [root.groups[name] for name in sorted(root.groups, key=lambda name: (len(name), name)) if name.isdigit()]
+    groups = listed or numbered
+    return [root, *groups] if root.arrays and not groups else groups or [root]
+
+
+def _multiscale_paths(multiscales: object) -> list[str]:
+    """The groups that GeoZarr's metadata list in any of its forms: `datasets`, or a `layout` of groups or assets."""
+    entries = multiscales if isinstance(multiscales, list) else [multiscales]
+    levels = [
+        level
+        for entry in entries
+        if isinstance(entry, dict)
+        for level in (entry.get("datasets") or entry.get("layout") or [])
+    ]
+    paths = [
+        level
+        if isinstance(level, str)
+        else next((level[key] for key in ("path", "group", "asset") if key in level), "")
+        for level in levels
+    ]
+    return [str(path).strip("/") for path in paths]
+
+
+def _unserved(root: GroupNode, served: Sequence[GroupNode]) -> Iterator[Group]:
+    """The groups that hold arrays of two dimensions or more and are not among those served."""
+    if root not in served:
+        yield _group(root)
+    for group in root.groups.values():
+        yield from _unserved(group, served)
+
+
+def _group(node: GroupNode) -> Group:
+    return Group(node.path, tuple(name for name, array in node.arrays.items() if len(array.shape) > 1))
+
+
+def _understand_all(
+    groups: Sequence[GroupNode], root: GroupNode, spec: SourceSpec, others: tuple[Finding, ...]
+) -> tuple[list[tuple[GroupNode, CfVariables]], list[Finding]]:
+    """What each group holds; a group that cannot be understood is left out, unless all are."""
+    understood: list[tuple[GroupNode, CfVariables]] = []
+    findings: list[Finding] = []
+    first: UnsupportedSource | None = None
+    for group in groups:
+        try:
+            found = understand(fields_of(group, root, spec.href), spec, others=others)
+        except UnsupportedSource as error:
+            first = first or error
+            findings.append(Finding("warning", group.path, f"overview left out: {error.message}"))
+            continue
+        understood.append((group, found))
+        findings += found.findings
+    if not understood:
+        raise first or UnsupportedSource("it is an empty group")
+    return understood, findings
+
+
+_Level = tuple[GroupNode, CfVariable]
+
+
+def _by_variable(understood: list[tuple[GroupNode, CfVariables]]) -> dict[str, list[_Level]]:
+    """The levels of each variable from fine to coarse."""
+    levels: dict[str, list[_Level]] = {}
+    for group, found in understood:
+        for name, variable in found.variables.items():
+            levels.setdefault(name, []).append((group, variable))
+    return {name: sorted(each, key=_coarseness) for name, each in levels.items()}
+
+
+def _coarseness(level: _Level) -> int:
+    grid = level[1].grid
+    return -grid.width * grid.height
+
+
+def _variable(name: str, levels: list[_Level], href: str) -> tuple[CubeVariable, list[Finding]]:
+    native = levels[0][1]
+    fitting = [level for level in levels if _fits(level[1], native)]
+    findings = [
+        Finding("warning", f"{group.path}/{name}", f"overview left out: {_unlike(variable, native)}")
+        for group, variable in levels
+        if not _fits(variable, native)
+    ]
+    info = replace(native.info, levels=tuple(variable.grid for _group, variable in fitting))
+    arrays = tuple(
+        level_of(variable, open_array(href, group.arrays[variable.array], growing=variable.axes.time))
+        for group, variable in fitting
+    )
+    return CubeVariable(info, arrays), findings
+
+
+def _fits(level: CfVariable, native: CfVariable) -> bool:
+    """Whether a level shows what the native one shows."""
+    return level is native or (_has_same_values(level, native) and _is_coarser(level.grid, native.grid))
+
+
+def _unlike(level: CfVariable, native: CfVariable) -> str:
+    if not _has_same_values(level, native):
+        return "other times or another type than the native level"
+    return f"it is no coarser copy of the native level; {REMEDY.format(path='its path')}"
+
+
+def _has_same_values(level: CfVariable, native: CfVariable) -> bool:
+    return (
+        len(level.info.times) == len(native.info.times)
+        and bool(np.all(np.abs(level.info.times.starts - native.info.times.starts) <= SAME_TIME))
+        and level.info.encoding.dtype == native.info.encoding.dtype
+        and level.grid.crs == native.grid.crs
+    )
+
+
+def _is_coarser(grid: NativeGrid, native: NativeGrid) -> bool:
+    """Whether a grid has fewer cells over the same place; writers of overviews leave rests of cells out."""
+    most = EDGE_CELLS * grid.resolution
+    is_same_place = all(abs(own - other) <= most for own, other in zip(grid.bbox, native.bbox, strict=True))
+    return grid.width * grid.height < native.width * native.height and is_same_place

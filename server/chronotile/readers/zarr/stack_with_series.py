@@ -1,0 +1,326 @@
+"""Raster files whose series lie in a serving cube beside them."""
+
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.grid import NativeGrid, Window
+from chronotile.model.raster import BoolArray, Pixels
+from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.readers.file_state import one_look
+from chronotile.readers.hrefs import base_name
+from chronotile.readers.joined.file_encodings import encoding_text
+from chronotile.readers.joined.recoding import Recoding, recoding_of
+from chronotile.readers.raster.stack import RasterStack
+from chronotile.readers.reader import Along, BlockShape, IntArray, Reader, block_shape, read_block, state_key
+from chronotile.readers.zarr.commit import state_number
+from chronotile.readers.zarr.serving_cube import ServingCube, open_serving_cube
+
+ABSENT = -1
+
+
+@dataclass(slots=True)
+class Twin:
+    """Where a variable's dates lie in the cube, as long as the cube is as it is."""
+
+    info: SourceInfo
+    """The cube's, by which another state is known."""
+    indexes: NDArray[np.int64]
+    """For each date of the files its index in the cube, or `ABSENT`."""
+    made_from: NDArray[np.uint64]
+    """For each date of the cube."""
+    fresh: dict[int, str] = field(default_factory=dict)
+    """Revisions of files that were found to be those the cube was made from."""
+
+
+class WithSeries:
+    """Reads maps from raster files, and cells along time from the cube that was made of them.
+
+    A date that the cube lacks, or whose file is another than the cube was made from, is read from its file: both
+    questions have one answer, however old the cube is.
+    """
+
+    def __init__(
+        self, files: Reader, cube: ServingCube, arrays: dict[str, str], recodings: dict[str, Recoding]
+    ) -> None:
+        self._files = files
+        self._cube = cube
+        self._arrays = arrays
+        self._recodings = recodings
+        self._twins: dict[str, Twin] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the files hold."""
+        return self._files.info
+
+    def revision(self, variable: str, index: int) -> str:
+        """Return the state of the file of that time, from which the cube is told to differ."""
+        return self._files.revision(variable, index)
+
+    def state_key(self, variable: str, index: int) -> Hashable:
+        """Return that of the files."""
+        return state_key(self._files, variable, index)
+
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+        """Return (y, x) pixels from the files."""
+        return self._files.read_window(variable, index=index, level=level, window=window, step=step)
+
+    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+        """Return (time,) pixels of one native cell, from the cube where it is up to date."""
+        return self._from_both(
+            variable,
+            indexes,
+            read_cube=lambda some: self._cube.read_cell(variable, indexes=some, row=row, column=column),
+            read_files=lambda some: self._files.read_cell(variable, indexes=some, row=row, column=column),
+        )
+
+    def _from_both(
+        self,
+        variable: str,
+        indexes: Sequence[int],
+        *,
+        read_cube: Callable[[list[int]], Pixels],
+        read_files: Callable[[Sequence[int]], Pixels],
+    ) -> Pixels:
+        """What is read at each time: from the cube where it is up to date, else from the files."""
+        twin = self._twin(variable)
+        with one_look():
+            inside = np.array([self._is_fresh(variable, index, twin) for index in indexes], dtype=bool)
+        if twin is None or not inside.any():
+            return read_files(indexes)
+        asked = np.asarray(indexes, dtype=np.int64)
+        try:
+            cells = self._recodings[variable].pixels(read_cube(twin.indexes[asked[inside]].tolist()))
+        except SourceUnavailable:
+            return read_files(indexes)
+        if inside.all():
+            return cells
+        return _merged(cells, read_files(asked[~inside].tolist()), inside)
+
+    def block_shape(self, variable: str, along: Along) -> BlockShape:
+        """Return the shape of blocks of the cube's series, or of the files."""
+        if along == "time" and self._twin(variable) is not None:
+            try:
+                return self._cube.block_shape(variable, along)
+            except SourceUnavailable:
+                pass
+        return block_shape(self._files, variable, along)
+
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+        """Return (time, y, x) pixels: along time from the cube where it is up to date, else from the files."""
+        if along == "space":
+            return read_block(self._files, variable, indexes=indexes, window=window, along=along)
+        return self._from_both(
+            variable,
+            indexes,
+            read_cube=lambda some: self._cube.read_block(variable, indexes=some, window=window, along=along),
+            read_files=lambda some: read_block(self._files, variable, indexes=some, window=window, along=along),
+        )
+
+    def reads_cells(self, variable: str) -> bool:
+        """Return whether the cube has the variable."""
+        return self._twin(variable) is not None
+
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+        """Return (time, cell) pixels of native cells, from the cube where it is up to date, else from the files."""
+        return self._from_both(
+            variable,
+            indexes,
+            read_cube=lambda some: self._cube.read_cells(variable, indexes=some, rows=rows, columns=columns),
+            read_files=lambda some: _cells_of_blocks(self._files, variable, some, rows=rows, columns=columns),
+        )
+
+    def close(self) -> None:
+        """Let go of open files."""
+        self._files.close()
+        self._cube.close()
+
+    def _is_fresh(self, variable: str, index: int, twin: Twin | None) -> bool:
+        """Whether the cube's date was made from the file as it is now."""
+        if twin is None or twin.indexes[index] == ABSENT:
+            return False
+        revision = self._files.revision(variable, index)
+        if twin.fresh.get(index) == revision:
+            return True
+        if state_number(revision) != int(twin.made_from[twin.indexes[index]]):
+            return False
+        twin.fresh[index] = revision
+        return True
+
+    def _twin(self, variable: str) -> Twin | None:
+        """Nothing where the cube lacks the variable, or is gone."""
+        if variable not in self._arrays:
+            return None
+        info = self._cube.info
+        with self._lock:
+            twin = self._twins.get(variable)
+            if twin is None or twin.info is not info:
+                try:
+                    twin = self._twin_of(variable, info)
+                except SourceUnavailable:
+                    return None
+                self._twins[variable] = twin
+            return twin
+
+    def _twin_of(self, variable: str, info: SourceInfo) -> Twin:
+        ours, theirs = self._files.info.variables[variable].times.starts, info.variables[variable].times.starts
+        places = np.searchsorted(theirs, ours)
+        there = np.isin(ours, theirs)
+        made_from = self._cube.made_from(self._arrays[variable])[: theirs.size]
+        return Twin(info, np.where(there, places, ABSENT), made_from)
+
+
+def open_with_series(spec: SourceSpec, files: Reader) -> Reader:
+    """Return a reader of raster files that takes series from the cube of `spec`; if it cannot, a finding says why."""
+    try:
+        return _joined(spec, files)
+    except UnsupportedSource as error:
+        note = Finding("warning", base_name(spec.series or ""), f"series are read from the files: {error.message}")
+        return _WithFinding(files, note)
+
+
+def _joined(spec: SourceSpec, files: Reader) -> WithSeries:
+    held = open_serving_cube(SourceSpec(collection=spec.collection, kind="zarr", href=spec.series or ""))
+    arrays = {name: _array_of(name, spec, held.info) for name in files.info.variables}
+    variables = {
+        name: replace(spec.variables.get(name, VariableSpec(id=name)), name=array) for name, array in arrays.items()
+    }
+    cube = open_serving_cube(
+        SourceSpec(collection=spec.collection, kind="zarr", href=spec.series or "", crs=spec.crs, variables=variables)
+    )
+    recodings = {}
+    for name, info in files.info.variables.items():
+        _require_raw(files, name, spec.variables.get(name, VariableSpec(id=name)), held.info.variables[arrays[name]])
+        recodings[name] = _recoding(info, cube.info.variables[name])
+    return WithSeries(files, cube, arrays, recodings)
+
+
+def _array_of(name: str, spec: SourceSpec, held: SourceInfo) -> str:
+    """The cube's array of a variable: of its name, or the only one."""
+    said = spec.variables.get(name, VariableSpec(id=name))
+    for each in (said.name, name):
+        if each in held.variables:
+            return str(each)
+    if len(held.variables) == 1:
+        return next(iter(held.variables))
+    raise UnsupportedSource(f"it has no variable {name}; it has {', '.join(held.variables)}")
+
+
+def _recoding(ours: VariableInfo, theirs: VariableInfo) -> Recoding:
+    """How the cube's numbers become those of the files.
+
+    Raises:
+        UnsupportedSource: They lie elsewhere, or mean something that the files' numbers cannot say.
+    """
+    if not _is_same(ours.grid, theirs.grid):
+        raise UnsupportedSource("it has another grid than the files")
+    found = recoding_of(theirs.encoding, ours.encoding)
+    if found is None:
+        raise UnsupportedSource(
+            f"its numbers are {encoding_text(theirs.encoding)}, which the files' {encoding_text(ours.encoding)} cannot "
+            "hold; write it again with chronotile optimise"
+        )
+    return found
+
+
+def _require_raw(files: Reader, name: str, said: VariableSpec, held: VariableInfo) -> None:
+    """Check that the cube has the very numbers of the files, if the configuration says what those mean.
+
+    Raises:
+        UnsupportedSource: It may have others, made of files that differ, of which the configuration says nothing.
+    """
+    told = (said.scale, said.offset, said.nodata, said.valid_range, said.dtype, said.flags or None)
+    if all(each is None for each in told) or not isinstance(files, RasterStack):
+        return
+    cube = held.encoding
+    for own in files.encodings_in_files(name):
+        same_nodata = own.nodata == cube.nodata or (own.nodata is None) or (cube.nodata is None)
+        if (own.dtype, own.scale, own.offset) != (cube.dtype, cube.scale, cube.offset) or not same_nodata:
+            raise UnsupportedSource(
+                f"it was made of files that differ, and the configuration says what the numbers of {name} in the files "
+                "mean; leave scale:, offset: and nodata: out of it, or series: out of the source"
+            )
+
+
+def _is_same(grid: NativeGrid, other: NativeGrid) -> bool:
+    """Whether two grids have the same coordinates and size; unlike `is_same_grid` this does not compare their CRS."""
+    near = all(abs(a - b) <= grid.resolution * 1e-4 for a, b in zip(grid.transform, other.transform, strict=True))
+    return near and (grid.width, grid.height) == (other.width, other.height)
+
+
+def _cells_of_blocks(
+    reader: Reader, variable: str, indexes: Sequence[int], *, rows: IntArray, columns: IntArray
+) -> Pixels:
+    """(time, cell) pixels, read block by block: cells may lie far apart, and the box round them be all there is."""
+    times, height, width = block_shape(reader, variable, "space")
+    blocks = rows // height * (int(columns.max()) // width + 1) + columns // width
+    order = np.argsort(blocks, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(blocks[order])) + 1)
+    windows = [_window_round(rows[cells], columns[cells]) for cells in groups]
+    shape = (len(indexes), rows.size)
+    numbers = np.empty(shape, dtype=reader.info.variables[variable].encoding.dtype)
+    valid: BoolArray | None = None
+    start = 0
+    for _block, run in groupby(indexes, key=lambda index: index // times):
+        some = list(run)
+        own = slice(start, start := start + len(some))
+        for cells, window in zip(groups, windows, strict=True):
+            block = read_block(reader, variable, indexes=some, window=window)
+            inside = (slice(None), rows[cells] - window.row_start, columns[cells] - window.column_start)
+            numbers[own, cells] = block.numbers[inside]
+            if block.valid is not None:
+                valid = np.ones(shape, dtype=bool) if valid is None else valid
+                valid[own, cells] = block.valid[inside]
+    return Pixels(numbers, valid)
+
+
+def _window_round(rows: IntArray, columns: IntArray) -> Window:
+    return Window(int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
+
+
+def _merged(cells: Pixels, rest: Pixels, inside: BoolArray) -> Pixels:
+    shape = (inside.size, *cells.numbers.shape[1:])
+    numbers = np.empty(shape, dtype=cells.numbers.dtype)
+    numbers[inside], numbers[~inside] = cells.numbers, rest.numbers
+    if rest.valid is None:
+        return Pixels(numbers)
+    valid = np.ones(shape, dtype=bool)  # what a mask took away is nodata in the cube
+    valid[~inside] = rest.valid
+    return Pixels(numbers, valid)
+
+
+class _WithFinding:
+    """A reader with one more finding."""
+
+    def __init__(self, reader: Reader, finding: Finding) -> None:
+        self._reader = reader
+        self._finding = finding
+        self.revision = reader.revision
+        self.read_window = reader.read_window
+        self.read_cell = reader.read_cell
+        self.close = reader.close
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the reader holds, and the finding."""
+        info = self._reader.info
+        return replace(info, findings=(*info.findings, self._finding))
+
+    def state_key(self, variable: str, index: int) -> Hashable:
+        """Return that of the reader."""
+        return state_key(self._reader, variable, index)
+
+    def block_shape(self, variable: str, along: Along) -> BlockShape:
+        """Return the shape of the reader's blocks."""
+        return block_shape(self._reader, variable, along)
+
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+        """Return what the reader does."""
+        return read_block(self._reader, variable, indexes=indexes, window=window, along=along)

@@ -1,0 +1,308 @@
+"""Native pixels onto a requested grid: the right level, only the window needed, nearest or bilinear."""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+
+from chronotile.model.collection import Resampling
+from chronotile.model.crs import Crs, transformer
+from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
+from chronotile.model.raster import BoolArray, Encoding, Numbers, Pixels, Raster
+from chronotile.model.source import VariableInfo
+from chronotile.readers.reader import Reader
+from chronotile.warp.approximation import ALL, Lattice, Located, NearCells, locate
+from chronotile.warp.level_cells import Reach, coordinates_on, is_inside, reach_of, where_inside, wound
+from chronotile.warp.level_windows import level_windows
+from chronotile.warp.resampling import Bilinear, Cells, Nearest, bilinear, nearest
+
+OVERHEAD_BYTES = 1024
+"""Of a plan beside its arrays, and of knowing that there is none."""
+
+BOX_MARGIN = 0.1
+"""By which a source's box in another CRS is widened, since it is found from a lattice of points."""
+
+HALF_WORLD = {"EPSG:3857": 20037508.342789244 * (1 + 1e-9)}
+"""x of the antimeridian in projections that go all round."""
+
+MAX_JUMP = 0.25
+"""Between neighbours of that lattice, as a share of the box; more means a seam or a pole, and no box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The rectangle of the requested grid that may hold data, and where it begins."""
+
+    row: int
+    column: int
+    grid: Grid
+
+
+class Windows(Protocol):
+    """What a plan reads."""
+
+    @property
+    def level(self) -> int:
+        """Of the source."""
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Side by side from west to east."""
+
+    @property
+    def step(self) -> int:
+        """Every `step`-th row and column is read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarpPlan:
+    """How to bring one level of a variable onto a grid: the same for every time of the variable."""
+
+    grid: Grid
+    place: Place
+    level: int
+    windows: tuple[Window, ...]
+    """Side by side from west to east; several where the grid crosses the source's seam."""
+    step: int
+    """Every `step`-th row and column is read."""
+    inside: BoolArray | None
+    """(y, x) of the place: where the source has a cell; `None` where it has everywhere."""
+    gather: Nearest | Bilinear
+
+    def read(self, reader: Reader, variable: VariableInfo, index: int) -> Pixels:
+        """Return the native pixels that the grid needs of the variable at one of its times.
+
+        Raises:
+            SourceUnavailable: The source is gone or damaged.
+        """
+        return read_windows(self, reader, variable, index)
+
+    def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
+        """Return what was read, on the grid."""
+        gathered = self.gather.take(pixels, encoding)
+        return self._placed(gathered.numbers, _both(gathered.valid, self.inside), encoding)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the plan holds on to, about."""
+        return OVERHEAD_BYTES + self.gather.nbytes + (0 if self.inside is None else self.inside.size)
+
+    def _placed(self, numbers: Numbers, present: BoolArray | None, encoding: Encoding) -> Raster:
+        """The place's pixels on the whole grid; what is absent becomes nodata where there is such a number."""
+        is_whole = numbers.shape == (self.grid.height, self.grid.width)
+        if is_whole and present is None:
+            return Raster(numbers, encoding)
+        empty = _number_for_absent(encoding, numbers.dtype)
+        whole = np.full((self.grid.height, self.grid.width), 0 if empty is None else empty, dtype=numbers.dtype)
+        at = np.s_[
+            self.place.row : self.place.row + numbers.shape[0], self.place.column : self.place.column + numbers.shape[1]
+        ]
+        filled = np.zeros(whole.shape, dtype=bool)
+        filled[at] = True if present is None else present
+        whole[at] = numbers if present is None else np.where(present, numbers, whole[at])
+        return Raster(whole, encoding, None if empty is not None else filled)
+
+
+def plan_warp(
+    levels: tuple[NativeGrid, ...], grid: Grid, *, resampling: Resampling = "nearest", level: int | None = None
+) -> WarpPlan | None:
+    """Return how to bring a source onto `grid`, or `None` where they share no pixel.
+
+    Args:
+        levels: Of the source.
+        grid: What is asked for.
+        resampling: How.
+        level: Which to read; `None` is that of `level_for` this grid, of a part of a larger one it may be another.
+    """
+    native = levels[0]
+    place = place_of(grid, native)
+    if place is None:
+        return None
+    level = level_for(levels, place.grid) if level is None else level
+    chosen = levels[level]
+    located = locate(place.grid, chosen.crs, chosen.resolution)
+    if resampling == "nearest" and (near := _near_plan(located, grid, place, level=level, chosen=chosen)) is not None:
+        return near
+    columns, rows = coordinates_on(located, place.grid, chosen)(ALL)
+    columns, is_circular = wound(columns, chosen, resampling)
+    reached = Reach(rows.min(), rows.max()), Reach(columns.min(), columns.max())
+    inside = (
+        None
+        if is_inside(*reached, chosen, is_circular=is_circular)
+        else where_inside(rows, columns, chosen, is_circular)
+    )
+    if inside is not None:
+        if not inside.any():
+            return None
+        reached = reach_of(rows, inside), reach_of(columns, inside)
+    found = level_windows(*reached, chosen, resampling=resampling, is_circular=is_circular, has_gaps=inside is not None)
+    # The coordinates are nobody else's: counted from the window in place, since a fresh array costs more than the sum.
+    if found.is_whole_circle:
+        columns %= chosen.width
+    rows -= found.row
+    columns -= found.column
+    down, across = found.axes(rows, columns)
+    return WarpPlan(
+        grid=grid,
+        place=place,
+        level=level,
+        windows=found.windows,
+        step=found.step,
+        inside=inside,
+        gather=nearest(down, across) if resampling == "nearest" else bilinear(down, across),
+    )
+
+
+def _near_plan(located: Located, grid: Grid, place: Place, *, level: int, chosen: NativeGrid) -> WarpPlan | None:
+    """The plan, in half the time, of a grid that lies inside a level and reaches few cells of it; `None` of others."""
+    near = near_cells(located, place.grid, chosen)
+    if near is None:
+        return None
+    columns, rows = (each.astype(np.int32) for each in near.pixels.at(ALL))
+    top, left = int(rows.min()), int(columns.min())
+    window = near_window(near, (top, int(rows.max())), (left, int(columns.max())), chosen)
+    if window is None:
+        return None
+    rows -= top
+    columns -= left
+    return WarpPlan(
+        grid=grid,
+        place=place,
+        level=level,
+        windows=(window,),
+        step=1,
+        inside=None,
+        gather=Nearest(Cells(rows, columns, window.width)),
+    )
+
+
+def near_cells(located: Located, grid: Grid, level: NativeGrid) -> NearCells | None:
+    """Return cells of a level whose columns do not wrap, counted from a nearby one; `None` if they lie far apart."""
+    if not isinstance(located, Lattice) or level.wrap_columns is not None:
+        return None
+    return located.near_pixels(grid, level)
+
+
+def near_window(near: NearCells, rows: tuple[int, int], columns: tuple[int, int], level: NativeGrid) -> Window | None:
+    """Return the window from the first to the last of rows and columns; `None` where it is not inside the level."""
+    if min(rows[0], columns[0]) < 1:  # truncation may not have been the floor
+        return None
+    top, left = near.row + rows[0], near.column + columns[0]
+    bottom, right = near.row + rows[1] + 1, near.column + columns[1] + 1
+    if min(top, left) < 0 or bottom > level.height or right > level.width:
+        return None
+    return Window(top, bottom, left, right)
+
+
+def level_for(levels: tuple[NativeGrid, ...], grid: Grid) -> int:
+    """Return the level whose cells are nearest in size to the pixels of a grid, in its middle."""
+    return choose_level(levels, cells_per_pixel(grid, levels[0]))
+
+
+def choose_level(levels: tuple[NativeGrid, ...], cells_per_pixel: float) -> int:
+    """Return the level whose cells are nearest in size to the pixels asked for, by ratio."""
+    ratios = [cells_per_pixel * levels[0].resolution / level.resolution for level in levels]
+    return min(range(len(levels)), key=lambda index: abs(math.log(ratios[index])))
+
+
+def place_of(grid: Grid, native: NativeGrid) -> Place | None:
+    """Where on `grid` the source may be; the whole grid where its box is not known or covers half of it."""
+    whole = Place(0, 0, grid)
+    box = _box_of(native, grid.crs)
+    if box is None or _leaves_the_world(grid):
+        return whole
+    if not box.intersects(grid.bbox):
+        return None
+    size_x, size_y = grid.resolution
+    left = math.floor(max(0, (box.xmin - grid.bbox.xmin) / size_x))
+    right = math.ceil(min(grid.width, (box.xmax - grid.bbox.xmin) / size_x))
+    top = max(0, math.floor((grid.bbox.ymax - box.ymax) / size_y))
+    bottom = min(grid.height, math.ceil((grid.bbox.ymax - box.ymin) / size_y))
+    if (right - left) * (bottom - top) * 2 >= grid.width * grid.height or right <= left or bottom <= top:
+        return whole
+    xs, ys = grid.x_of(np.array([left, right], dtype=float)), grid.y_of(np.array([bottom, top], dtype=float))
+    part = BBox(float(xs[0]), float(ys[0]), float(xs[1]), float(ys[1]))
+    return Place(top, left, Grid(crs=grid.crs, bbox=part, width=right - left, height=bottom - top))
+
+
+def _leaves_the_world(grid: Grid) -> bool:
+    """Whether a box in degrees or Mercator goes past the antimeridian, behind which the world begins again."""
+    half = HALF_WORLD.get(grid.crs.name, WHOLE_CIRCLE / 2 if grid.crs.is_geographic else math.inf)
+    return grid.bbox.xmin < -half or grid.bbox.xmax > half
+
+
+@lru_cache(maxsize=4096)
+def _box_of(native: NativeGrid, crs: Crs) -> BBox | None:
+    """A box in `crs` that surely holds the source, or `None` where a seam or a pole lies in it."""
+    x, y = native.lattice_in(crs)
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return None
+    box = BBox(float(x.min()), float(y.min()), float(x.max()), float(y.max()))
+    sides = np.array([box.xmax - box.xmin, box.ymax - box.ymin])
+    jumps = [max(float(np.abs(np.diff(part, axis=axis)).max()) for axis in (0, 1)) for part in (x, y)]
+    if not (sides > 0).all() or (np.array(jumps) > MAX_JUMP * sides).any():
+        return None
+    margin_x, margin_y = sides * BOX_MARGIN
+    if native.crs.is_geographic and (crs.is_geographic or crs.name in HALF_WORLD):
+        margin_x = math.inf  # longitudes count modulo 360
+    return BBox(box.xmin - margin_x, box.ymin - margin_y, box.xmax + margin_x, box.ymax + margin_y)
+
+
+def cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
+    """Return the native cells along one side of a pixel asked for, in the middle of the grid or nearest to it."""
+    for across, down in ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25)):
+        columns = grid.width * across + np.array([-0.5, 0.5, -0.5])
+        rows = grid.height * down + np.array([-0.5, -0.5, 0.5])
+        x, y = grid.x_of(columns), grid.y_of(rows)
+        if grid.crs != native.crs:
+            x, y = transformer(grid.crs, native.crs).transform(x, y)
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            continue
+        right, below = np.array([x[1] - x[0], y[1] - y[0]]), np.array([x[2] - x[0], y[2] - y[0]])
+        if native.crs.is_geographic:
+            half = WHOLE_CIRCLE / 2
+            right[0], below[0] = (right[0] + half) % WHOLE_CIRCLE - half, (below[0] + half) % WHOLE_CIRCLE - half
+        area = abs(right[0] * below[1] - right[1] * below[0])
+        if area > 0:
+            return math.sqrt(area) / native.resolution
+    return 1.0
+
+
+def read_windows(plan: Windows, reader: Reader, variable: VariableInfo, index: int) -> Pixels:
+    """Return the native pixels of a plan's windows at one of the times of a variable.
+
+    Raises:
+        SourceUnavailable: The source is gone or damaged.
+    """
+    pieces = [
+        reader.read_window(variable.name, index=index, level=plan.level, window=window, step=plan.step)
+        for window in plan.windows
+    ]
+    return pieces[0] if len(pieces) == 1 else side_by_side(pieces)
+
+
+def side_by_side(pieces: list[Pixels]) -> Pixels:
+    """Return (…, y, x) pixels of windows of one source that follow one another from west to east."""
+    valids = [piece.valid for piece in pieces if piece.valid is not None]
+    return Pixels(
+        np.concatenate([piece.numbers for piece in pieces], axis=-1),
+        np.concatenate(valids, axis=-1) if len(valids) == len(pieces) else None,
+    )
+
+
+def _both(first: BoolArray | None, second: BoolArray | None) -> BoolArray | None:
+    if first is None or second is None:
+        return first if second is None else second
+    return first & second
+
+
+def _number_for_absent(encoding: Encoding, dtype: np.dtype[Any]) -> float | None:
+    """The nodata number if the dtype holds it, NaN for floats without one, else none."""
+    if dtype.kind == "f":
+        return math.nan if encoding.nodata is None else encoding.nodata
+    if encoding.nodata is None or not float(encoding.nodata).is_integer():
+        return None
+    limits = np.iinfo(dtype)
+    return encoding.nodata if limits.min <= encoding.nodata <= limits.max else None

@@ -1,0 +1,1 @@
+"""Documents elsewhere: which addresses are allowed, and requests bounded in bytes and time."""

@@ -1,0 +1,1 @@
+"""Polygons onto cells: outlines, clipping, runs of cells, weights. Opens no file."""

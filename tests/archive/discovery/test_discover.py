@@ -1,0 +1,400 @@
+"""A folder of data as a configuration."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from chronotile.catalog.load import load_configuration
+from chronotile.errors import ConfigurationError
+from chronotile.model.time.instants import format_day
+from tests.scenes import Scene, make_dataset, save_netcdf, save_zarr, write_scene, write_tif
+
+SCENE = Scene()
+
+
+def days_of(layer) -> list[str]:
+    return [format_day(instant) for instant in layer.times.instants]
+
+
+def layers_of(archive) -> dict[str, object]:
+    return {layer.id: layer for layer in archive.services.catalogue.layers}
+
+
+@pytest.fixture
+def write(tmp_path):
+    """`write(name, numbers=…, **profile)`: a raster under that name, folders made."""
+
+    def write_one(name: str, numbers: np.ndarray | None = None, scene: Scene = SCENE, **profile) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return write_tif(path, scene.numbers(0) if numbers is None else numbers, scene, **profile)
+
+    return write_one
+
+
+@pytest.mark.parametrize(
+    ("names", "days"),
+    [
+        (("ndvi_20190604.tif", "ndvi_20190614.tif"), ["2019-06-04", "2019-06-14"]),
+        (("ndvi_2019-06-04.tif", "ndvi_2019-06-14.tif"), ["2019-06-04", "2019-06-14"]),
+        (("ndvi.A2019155.tif", "ndvi.A2019171.tif"), ["2019-06-04", "2019-06-20"]),
+        (("ndvi_2019_155.tif", "ndvi_2019_171.tif"), ["2019-06-04", "2019-06-20"]),
+        (("ndvi_201906.tif", "ndvi_201907.tif"), ["2019-06-01", "2019-07-01"]),
+        (("ndvi_2019-06-d2.tif", "ndvi_2019-06-d3.tif"), ["2019-06-11", "2019-06-21"]),
+        (("2019/06/ndvi_20190604.tif", "2019/07/ndvi_20190714.tif"), ["2019-06-04", "2019-07-14"]),
+        (("20190604/ndvi.tif", "20190614/ndvi.tif"), ["2019-06-04", "2019-06-14"]),
+        (("2019/06/04/ndvi.tif", "2019/07/14/ndvi.tif"), ["2019-06-04", "2019-07-14"]),
+        (("ndvi/2019/06/04.tif", "ndvi/2019/06/14.tif"), ["2019-06-04", "2019-06-14"]),
+        (("x/2019/06/ndvi.tif", "x/2019/07/ndvi.tif"), ["2019-06-01", "2019-07-01"]),
+        (("2019/155/ndvi.tif", "2019/171/ndvi.tif"), ["2019-06-04", "2019-06-20"]),
+        (("ndvi_20190604.tif",), ["2019-06-04"]),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_rasters_are_one_layer_dated_by_their_names(write, open_at, tmp_path, names, days):
+    for name in names:
+        write(name)
+
+    (layer,) = layers_of(open_at(tmp_path)).values()
+
+    assert days_of(layer) == days
+    assert layer.main_variable.name == "ndvi"
+
+
+def test_folders_of_a_day_and_of_a_month_are_told_apart(write, open_at, tmp_path):
+    for name in ("2019/06/ndvi.tif", "2019/07/ndvi.tif", "2019/06/04/ndvi.tif", "2019/06/05/ndvi.tif"):
+        write(name)
+
+    layers = layers_of(open_at(tmp_path)).values()
+
+    assert sorted(map(days_of, layers)) == [["2019-06-01", "2019-07-01"], ["2019-06-04", "2019-06-05"]]
+
+
+def test_names_that_differ_in_a_variable_are_one_collection(write, open_at, tmp_path):
+    for name in ("NDVI", "LAI"):
+        write(f"S2_{name}_20190604.tif")
+        write(f"S2_{name}_20190614.tif")
+
+    archive = open_at(tmp_path)
+
+    assert sorted(layers_of(archive)) == ["s2.LAI", "s2.NDVI"]
+    assert [style.id for style in layers_of(archive)["s2.LAI"].styles] == ["lai", "greys", "viridis"]
+
+
+def test_id_is_the_slug_of_what_the_names_share(write, open_at, tmp_path):
+    write("My Region_NDVI_20190604.tif")
+    write("My Region_NDVI_20190614.tif")
+
+    assert list(open_at(tmp_path).configuration.collections) == ["my-region-ndvi"]
+
+
+def test_nameless_files_go_by_their_folder(write, open_at, tmp_path):
+    write("ndvi/20190604.tif")
+    write("ndvi/20190614.tif")
+
+    assert list(layers_of(open_at(tmp_path))) == ["ndvi.ndvi"]
+
+
+def test_alike_ids_are_numbered(write, open_at, tmp_path):
+    write("a/dem.tif")
+    write("b/dem.tif")
+
+    assert list(open_at(tmp_path).configuration.collections) == ["dem", "dem-2"]
+
+
+def test_colours_of_bands_make_a_true_colour_composite(write, open_at, tmp_path):
+    write("photo.tif", np.stack([SCENE.numbers(t) for t in range(3)]), photometric="RGB")
+
+    archive = open_at(tmp_path)
+
+    assert list(layers_of(archive)) == ["photo.RED", "photo.GREEN", "photo.BLUE", "photo.TRUE_COLOUR"]
+    assert layers_of(archive)["photo.TRUE_COLOUR"].is_composite
+
+
+def test_described_bands_are_variables_of_that_name(write, open_at, tmp_path):
+    path = write("scene.tif", np.stack([SCENE.numbers(t) for t in range(2)]))
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = ("NDVI", "view angle")
+
+    assert list(layers_of(open_at(tmp_path))) == ["scene.NDVI", "scene.view_angle"]
+
+
+def test_bands_described_by_days_are_times_of_one_variable(write, open_at, tmp_path):
+    path = write("ndvi_stack.tif", np.stack([SCENE.numbers(t) for t in range(3)]))
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = ("2019-06-01", "2019-06-11", "2019-06-21")
+
+    (layer,) = layers_of(open_at(tmp_path)).values()
+
+    assert days_of(layer) == ["2019-06-01", "2019-06-11", "2019-06-21"]
+
+
+@pytest.fixture
+def write_dated(write):
+    """`write_dated("ndvi.tif")`: a file with bands of three days, described as those of coverages are."""
+
+    def write_bands(name):
+        path = write(name, np.stack([SCENE.numbers(t) for t in range(3)]))
+        with rasterio.open(path, "r+") as dataset:
+            dataset.descriptions = tuple(f"NDVI 2019-06-{day}T00:00:00Z" for day in ("01", "11", "21"))
+
+    return write_bands
+
+
+def test_days_of_bands_go_before_those_of_the_file_name(write_dated, open_at, tmp_path):
+    write_dated("ndvi_2019-06-01_2019-06-21.tif")
+
+    (layer,) = layers_of(open_at(tmp_path)).values()
+
+    assert days_of(layer) == ["2019-06-01", "2019-06-11", "2019-06-21"]
+
+
+@pytest.fixture
+def write_years(write):
+    """`write_years("ndvi_{}.tif")`: a file a year, with bands of two days."""
+
+    def write_all(name, years=(2019, 2020)):
+        for place, year in enumerate(years):
+            path = write(name.format(year), np.stack([SCENE.numbers(2 * place + t) for t in range(2)]))
+            with rasterio.open(path, "r+") as dataset:
+                dataset.descriptions = (f"{year}-06-01", f"{year}-06-11")
+
+    return write_all
+
+
+YEARS = ["2019-06-01", "2019-06-11", "2020-06-01", "2020-06-11"]
+
+
+@pytest.mark.parametrize("name", ["ndvi_{}.tif", "ndvi_{}0601.tif"], ids=["year", "day"])
+def test_files_with_bands_of_several_dates_each_join(write, write_years, open_at, tmp_path, name):
+    write_years(name)
+    write("dem_2019.tif")
+    write("dem_2020.tif")
+
+    archive = open_at(tmp_path)
+
+    assert days_of(layers_of(archive)["ndvi.ndvi"]) == YEARS
+    assert len(archive.configuration.collections) == 3
+    assert archive.configuration.collections["ndvi"].source.time_pattern is None
+
+
+def test_what_is_written_of_yearly_files_serves_the_same(write_years, open_at, tmp_path):
+    write_years("ndvi_{}.tif")
+    file = tmp_path / "chronotile.yaml"
+    file.write_text(open_at(tmp_path).discovery.text(tmp_path))
+
+    assert days_of(layers_of(open_at(file))["ndvi.ndvi"]) == YEARS
+
+
+def test_variables_with_many_dated_bands_each_have_all_dates(write_years, open_at, tmp_path):
+    for word in ("NDVI", "LAI"):
+        write_years(f"S2_{word}_{{}}.tif")
+
+    layers = layers_of(open_at(tmp_path))
+
+    assert {name: days_of(layer) for name, layer in layers.items()} == {"s2.NDVI": YEARS, "s2.LAI": YEARS}
+
+
+@pytest.mark.parametrize("kind", ["zarr-v2", "zarr-v3", "zarr-zip", "netcdf-3", "netcdf-4"])
+def test_cube_is_a_collection_with_its_own_times(tmp_path, open_at, kind):
+    write_scene(kind, tmp_path, SCENE)
+
+    (layer,) = layers_of(open_at(tmp_path)).values()
+
+    assert layer.id == "made.NDVI"
+    assert days_of(layer) == list(SCENE.days)
+    assert layer.main_variable.encoding.scale == SCENE.scale
+
+
+def test_store_itself_may_be_named(tmp_path, open_at):
+    spec = write_scene("zarr-v3", tmp_path, SCENE)
+
+    assert list(layers_of(open_at(Path(spec.href)))) == ["made.NDVI"]
+
+
+def test_netcdf_file_without_times_is_dated_by_its_name(tmp_path, open_at):
+    dataset = make_dataset(SCENE).isel(time=0, drop=True)
+    save_netcdf(dataset, tmp_path / "ndvi_2019-06-04.nc")
+
+    (layer,) = layers_of(open_at(tmp_path)).values()
+
+    assert days_of(layer) == ["2019-06-04"]
+
+
+def test_array_whose_name_is_no_id_gets_one(tmp_path, open_at):
+    dataset = make_dataset(SCENE).rename({"NDVI": "__array one__"})
+    save_zarr(dataset, tmp_path / "cube.zarr")
+
+    assert list(layers_of(open_at(tmp_path))) == ["cube.array_one"]
+
+
+def test_unknown_variable_is_grey_over_the_values_seen(write, open_at, tmp_path):
+    write("height.tif")
+
+    (layer,) = layers_of(open_at(tmp_path)).values()
+
+    values = SCENE.numbers(0)[SCENE.numbers(0) != 255] * SCENE.scale + SCENE.offset
+    low, high = np.percentile(values, (2, 98))
+    assert layer.styles[0].id == "greys"
+    assert layer.styles[0].range == pytest.approx((low, high), abs=0.02)
+
+
+def test_file_that_does_not_open_is_told_and_the_others_are_served(write, open_at, tmp_path):
+    write("good.tif")
+    (tmp_path / "bad.tif").write_bytes(b"no TIFF")
+
+    archive = open_at(tmp_path)
+
+    assert list(layers_of(archive)) == ["good.band1"]
+    assert [(each.severity, each.place) for each in archive.findings] == [("error", "bad.tif")]
+
+
+@pytest.mark.parametrize(
+    ("names", "severity"),
+    [(("ndvi_04-06-2019.tif", "ndvi_14-06-2019.tif"), "warning"), (("height.tif", "slope.tif"), "note")],
+    ids=["numbers", "words"],
+)
+def test_files_of_one_grid_without_times_are_told_once(write, open_at, tmp_path, names, severity):
+    for name in names:
+        write(name)
+
+    (finding,) = open_at(tmp_path).findings
+
+    assert finding.severity == severity
+    assert finding.message.startswith(f"2 files of one grid whose names tell no times, such as {names[0]}")
+
+
+def test_values_that_lack_a_scale_are_noted(tmp_path, open_at):
+    scene = Scene(scale=1.0, offset=0.0)
+    write_tif(tmp_path / "NDVI_20190604.tif", scene.numbers(0), scene)
+
+    archive = open_at(tmp_path)
+
+    assert ["without a scale" in finding.message for finding in archive.findings] == [True]
+
+
+def test_many_nameless_bands_are_noted_and_share_a_range(write, open_at, tmp_path):
+    write("stack.tif", np.stack([SCENE.numbers(t) for t in range(14)]))
+
+    archive = open_at(tmp_path)
+
+    assert ["14 bands" in finding.place for finding in archive.findings] == [True]
+    assert len({style.range for layer in archive.services.catalogue.layers for style in layer.styles}) <= 13
+
+
+def test_file_whose_pixels_cannot_be_read_is_left_out(write, open_at, tmp_path):
+    write("good.tif")
+    path = write("bad.tif", np.random.default_rng(1).integers(0, 250, (512, 512), "uint8"))
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(bytes(4096))
+
+    archive = open_at(tmp_path)
+
+    assert list(layers_of(archive)) == ["good.band1"]
+    assert [(each.severity, each.place) for each in archive.findings] == [("error", "bad.tif")]
+
+
+def test_store_whose_name_no_configuration_can_hold_is_told(write, open_at, tmp_path):
+    write("good.tif")
+    save_netcdf(make_dataset(SCENE), tmp_path / "a{b}.nc")
+
+    (finding,) = open_at(tmp_path).findings
+
+    assert "rename it" in finding.message
+
+
+def test_place_that_is_not_there_is_told(open_at, tmp_path):
+    with pytest.raises(
+        ConfigurationError, match=r"absent does not exist; name a folder or file of data; .* chronotile demo"
+    ):
+        open_at(tmp_path / "absent")
+
+
+def test_file_of_any_name_is_opened_when_named(write, open_at, tmp_path):
+    path = write("dem.tif").rename(tmp_path / "dem.data")
+
+    assert list(layers_of(open_at(path))) == ["dem.band1"]
+
+
+def test_folder_of_nothing_says_what_was_skipped(tmp_path, open_at):
+    (tmp_path / "notes.csv").touch()
+
+    with pytest.raises(ConfigurationError) as caught:
+        open_at(tmp_path)
+
+    said, _, hint = caught.value.mistakes[0].partition("; ")
+    assert said.endswith("holds no GeoTIFF, JPEG 2000, VRT, NetCDF or Zarr")
+    assert hint == "name a folder or file of data; without any of your own: chronotile demo"
+    assert "notes.csv" in caught.value.mistakes[1]
+
+
+def test_each_file_that_cannot_be_served_is_a_line(tmp_path, open_at):
+    for name in ("a.tif", "b.nc"):
+        (tmp_path / name).write_bytes(b"nothing")
+
+    with pytest.raises(ConfigurationError) as caught:
+        open_at(tmp_path)
+
+    assert [line.partition(":")[0] for line in caught.value.mistakes] == ["a.tif", "b.nc"]
+
+
+@pytest.fixture
+def varied(write, tmp_path) -> Path:
+    """A folder with one of each."""
+    for day in ("20190604", "20190614"):
+        write(f"S2_NDVI_{day}.tif")
+        write(f"S2_LAI_{day}.tif")
+        write(f"by_day/{day}/height [m].tif")
+        write(f"by_month/{day[:4]}/{day[4:6]}/{day[6:]}/slope.tif")
+    write("photo.tif", np.stack([SCENE.numbers(t) for t in range(3)]), photometric="RGB")
+    write_scene("zarr-v3", tmp_path, SCENE)
+    write_scene("netcdf-4", tmp_path, SCENE)
+    (tmp_path / "notes.csv").touch()
+    return tmp_path
+
+
+def test_written_configuration_serves_the_same(varied, open_at):
+    found = open_at(varied)
+    file = varied / "config" / "chronotile.yaml"
+    file.parent.mkdir()
+
+    file.write_text(found.discovery.text(file.parent), encoding="utf-8")
+    written = open_at(file)
+
+    assert _told(written) == _told(found)
+    assert written.findings == ()
+
+
+def test_written_configuration_moves_with_its_folder(varied, open_at, tmp_path_factory):
+    file = varied / "chronotile.yaml"
+    file.write_text(open_at(varied).discovery.text(varied), encoding="utf-8")
+    moved = tmp_path_factory.mktemp("elsewhere") / "data"
+    shutil.copytree(varied, moved)
+
+    assert _told(open_at(moved / file.name)) == _told(open_at(file))
+
+
+def test_written_configuration_tells_what_was_found_and_skipped(varied, open_at):
+    text = open_at(varied).discovery.text(varied)
+
+    assert "# notes.csv: skipped: a table" in text
+    assert "# 2 times 2019-06-04 to 2019-06-14, 40 x 30 px in EPSG:32631, uint8" in text
+
+
+def test_written_configuration_is_without_mistakes(varied, open_at):
+    file = varied / "chronotile.yaml"
+    file.write_text(open_at(varied).discovery.text(varied), encoding="utf-8")
+
+    assert load_configuration(file, environment={}).collections
+
+
+def _told(archive) -> list[object]:
+    """What clients are told of each layer."""
+    return [
+        (layer.id, layer.title, days_of(layer), layer.styles, layer.main_variable.grid, layer.main_variable.encoding)
+        for layer in archive.services.catalogue.layers
+    ]

@@ -1,0 +1,113 @@
+"""What a folder holds, and why the rest is not served."""
+
+from pathlib import Path
+
+import pytest
+
+from chronotile.archive.discovery import walk as walking
+from chronotile.archive.discovery.walk import kind_of, walk
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def names_of(folder: Path, paths: tuple[Path, ...]) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in paths]
+
+
+def test_files_are_found_by_kind_in_folders_of_any_depth(tmp_path):
+    touch(tmp_path, "a.tif", "b/c.TIFF", "b/d.jp2", "e.nc", "f.zarr/zarr.json", "f.zarr/c/0", "g.zarr.zip")
+
+    found = walk(tmp_path)
+
+    assert names_of(tmp_path, found.rasters) == ["a.tif", "b/c.TIFF", "b/d.jp2"]
+    assert names_of(tmp_path, found.netcdf) == ["e.nc"]
+    assert names_of(tmp_path, found.zarr) == ["f.zarr", "g.zarr.zip"]
+    assert found.findings == ()
+
+
+@pytest.mark.parametrize("mark", [".zgroup", ".zmetadata", "zarr.json", ".zarray"])
+def test_folder_with_metadata_of_zarr_is_a_store(tmp_path, mark):
+    assert kind_of(touch(tmp_path, mark)) == "zarr"
+
+
+def test_hidden_folders_and_side_files_are_passed_over_in_silence(tmp_path):
+    touch(tmp_path, ".hidden", ".git/a.tif", "a.tif", "a.tif.aux.xml", "a.tif.ovr", "a.tfw", "a.prj")
+
+    found = walk(tmp_path)
+
+    assert names_of(tmp_path, found.rasters) == ["a.tif"]
+    assert found.findings == ()
+
+
+def test_formats_that_hold_data_are_warnings(tmp_path):
+    touch(tmp_path, "a.tif", "b.hdf", "c.zip", "d.csv")
+
+    assert {each.place: each.severity for each in walk(tmp_path).findings} == {
+        "b.hdf": "warning",
+        "c.zip": "warning",
+        "d.csv": "note",
+    }
+
+
+def test_grib_is_a_raster(tmp_path):
+    touch(tmp_path, "a.grib", "b.grb2")
+
+    assert names_of(tmp_path, walk(tmp_path).rasters) == ["a.grib", "b.grb2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        (".a.tif", "begins with a dot"),
+        ("a.tif.ovr", "a raster that is not beside it"),
+        ("a.csv", "a table"),
+        ("a.geojson", "features"),
+        ("a.shp", "shapefile"),
+        ("a.png", "does not say where it lies"),
+        ("a.hdf", "convert it to GeoTIFF"),
+        ("a.tar.gz", "unpack it"),
+        ("a.yaml", "a configuration"),
+        ("README", "neither raster, NetCDF nor Zarr"),
+    ],
+)
+def test_skipped_file_is_told_with_its_reason(tmp_path, name, reason):
+    (finding,) = walk(touch(tmp_path, name)).findings
+
+    assert finding.place == name
+    assert reason in finding.message
+
+
+def test_many_files_skipped_for_one_reason_are_one_line(tmp_path):
+    (finding,) = walk(touch(tmp_path, *(f"{number}.csv" for number in range(9)))).findings
+
+    assert finding.place == "9 files (.csv)"
+
+
+def test_link_that_leads_back_is_followed_once(tmp_path):
+    touch(tmp_path, "a.tif", "b/c.tif")
+    (tmp_path / "b" / "back").symlink_to(tmp_path, target_is_directory=True)
+
+    assert names_of(tmp_path, walk(tmp_path).rasters) == ["a.tif", "b/c.tif"]
+
+
+def test_folders_too_deep_are_told(tmp_path):
+    deep = "/".join("d" * (walking.MAX_DEPTH + 1))
+
+    found = walk(touch(tmp_path, f"{deep}/a.tif"))
+
+    assert found.rasters == ()
+    assert "not looked into" in found.findings[0].message
+
+
+def test_files_beyond_the_bound_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(walking, "MAX_FILES", 3)
+
+    found = walk(touch(tmp_path, *(f"{number}.tif" for number in range(5))))
+
+    assert len(found.rasters) == 3
+    assert "first 3 files" in found.findings[0].message

@@ -1,0 +1,69 @@
+"""What the log tells of a reload: layers and dates that came and went, and what is left out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chronotile.archive.changes import changes_line
+from chronotile.archive.open import refreshed
+from tests.scenes import Scene, write_cogs
+
+SCENE = Scene()
+SOURCE = 'source: {kind: cog, href: "NDVI_*.tif"}'
+NDVI = f"collections:\n  made: {{{SOURCE}, variables: {{NDVI: {{}}}}}}\n"
+
+
+@pytest.fixture
+def line_of(tmp_path, open_at):
+    """`line_of(configuration)`: what is logged when the configuration is another."""
+
+    def change(written):
+        file = tmp_path / "chronotile.yaml"
+        file.write_text(NDVI)
+        before = open_at(file)
+        file.write_text(written)
+        after = refreshed(before, file, environment={}, clock=lambda: np.datetime64("2020-03-01", "ns"))
+        return changes_line(before, after)
+
+    write_cogs(tmp_path, SCENE)
+    return change
+
+
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        (f"{NDVI}  again: {{{SOURCE}, variables: {{NDVI: {{}}}}}}\n", "layer again.NDVI added"),
+        (NDVI.replace("NDVI: {}", "NDVI: {layer: OTHER}"), "layer OTHER added, layer made.NDVI removed"),
+        (f"{NDVI}service: {{title: New}}\n", "the configuration or a style was changed"),
+        (f'{NDVI}  gone: {{source: {{kind: zarr, href: no.zarr}}, variables: {{LAI: {{}}}}}}\n', "1 left out (gone)"),
+    ],
+    ids=["added", "renamed", "title", "left out"],
+)  # fmt: skip
+def test_change_of_the_configuration_is_told(line_of, written, line):
+    assert line_of(written) == f"reloaded: {line}"
+
+
+def test_collection_that_was_left_out_and_is_removed_is_told_as_removed(tmp_path, open_at):
+    file = tmp_path / "chronotile.yaml"
+    write_cogs(tmp_path, SCENE)
+    file.write_text(f"{NDVI}  gone: {{source: {{kind: zarr, href: no.zarr}}, variables: {{LAI: {{}}}}}}\n")
+    before = open_at(file)
+    file.write_text(NDVI)
+    after = refreshed(before, file, environment={}, clock=lambda: np.datetime64("2020-03-01", "ns"))
+
+    assert changes_line(before, after) == "reloaded: collection gone removed"
+
+
+def test_dates_of_many_layers_are_told_together(tmp_path, open_at):
+    layers = ", ".join(f"V{number}: {{band: 1}}" for number in range(8))
+    file = tmp_path / "chronotile.yaml"
+    file.write_text(f"collections:\n  made: {{{SOURCE}, variables: {{{layers}}}}}\n")
+    write_cogs(tmp_path, SCENE)
+    before = open_at(file)
+    write_cogs(tmp_path, replace(SCENE, days=(*SCENE.days[1:], "2020-02-21", "2020-03-01")))
+    (tmp_path / "NDVI_20200101.tif").unlink()
+    after = refreshed(before, file, environment={}, clock=lambda: np.datetime64("2020-03-01", "ns"))
+
+    names = "made.V0, made.V1, made.V2, made.V3, made.V4, made.V5 and 2 more"
+    assert changes_line(before, after) == (f"reloaded: 1 date removed from {names}, 2 dates added to {names}")

@@ -1,0 +1,146 @@
+"""What `chronotile check` finds."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rasterio.shutil import copy
+
+from chronotile.archive import check as checking
+from chronotile.archive import damaged_files
+from chronotile.archive.check import check_archive
+from tests.scenes import Scene, make_dataset, save_zarr, write_cogs, write_tif
+
+SCENE = Scene()
+TIME_PATTERN = r"_(?P<time>\d{8})"
+
+
+@pytest.fixture
+def check(open_at):
+    """`check(place)`: severity and message of each finding."""
+
+    def find(place: Path) -> list[tuple[str, str]]:
+        return [(finding.severity, finding.message) for finding in check_archive(open_at(place))]
+
+    return find
+
+
+def test_nothing_is_found_of_good_files(check, tmp_path):
+    write_cogs(tmp_path, SCENE)
+
+    assert check(tmp_path) == []
+
+
+def test_times_in_the_future_are_found(check, tmp_path):
+    write_cogs(tmp_path, replace(SCENE, days=("2020-01-01", "2090-01-01")))
+
+    ((severity, message),) = check(tmp_path)
+
+    assert severity == "warning"
+    assert "2090-01-01" in message
+
+
+def test_missing_nodata_is_found_once_for_all_bands(check, tmp_path):
+    write_tif(tmp_path / "a.tif", np.stack([SCENE.numbers(0)] * 4), SCENE, nodata=None, photometric="MINISBLACK")
+
+    assert [severity for severity, message in check(tmp_path) if "nodata" in message] == ["note"]
+
+
+def test_nothing_valid_is_found(check, tmp_path):
+    write_tif(tmp_path / "a.tif", np.full((30, 40), 255, dtype="uint8"), SCENE)
+
+    ((severity, message),) = check(tmp_path)
+
+    assert severity == "warning"
+    assert "no value is valid" in message
+
+
+def test_damaged_pixels_are_an_error(check, tmp_path):
+    path = write_tif(tmp_path / "a.tif", np.random.default_rng(1).integers(0, 250, (512, 512), "uint8"), SCENE)
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(bytes(4096))
+    configuration = tmp_path / "chronotile.yaml"
+    configuration.write_text("collections: {a: {source: {kind: cog, href: a.tif}}}")
+
+    ((severity, message),) = check(configuration)
+
+    assert severity == "error"
+    assert "cannot be read" in message
+
+
+@pytest.mark.parametrize("source", ["folder", "configuration"])
+def test_file_cut_short_among_good_ones_is_named(open_at, tmp_path, source):
+    write_cogs(tmp_path, replace(SCENE, days=("2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04")))
+    path = tmp_path / "NDVI_20200102.tif"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    configuration = tmp_path / "chronotile.yaml"
+    configuration.write_text(
+        f"collections: {{a: {{source: {{kind: cog, href: '*.tif', time_pattern: '{TIME_PATTERN}'}}}}}}"
+    )
+
+    archive = open_at({"folder": tmp_path, "configuration": configuration}[source])
+    findings = [*archive.findings, *check_archive(archive)]
+
+    assert [path.name in finding.place for finding in findings if finding.severity == "error"] == [True]
+
+
+def test_file_without_its_last_block_is_named(open_at, tmp_path):
+    source = write_tif(tmp_path / "source", np.random.default_rng(1).integers(0, 250, (1200, 1200), "uint8"), SCENE)
+    for day in range(1, 6):
+        copy(source, tmp_path / f"NDVI_2020010{day}.tif", driver="COG")
+    path = tmp_path / "NDVI_20200102.tif"
+    path.write_bytes(path.read_bytes()[:-200])
+
+    findings = list(check_archive(open_at(tmp_path)))
+
+    assert [finding.place for finding in findings if "is damaged" in finding.message] == ["ndvi: NDVI_20200102.tif"]
+
+
+def test_files_that_are_not_looked_into_are_counted(check, tmp_path, monkeypatch):
+    monkeypatch.setattr(damaged_files, "MAX_FILES", 2)
+    write_cogs(tmp_path, SCENE)
+
+    assert check(tmp_path) == [
+        ("note", f"of {len(SCENE.days)} files the first {len(SCENE.days) - 2} by name were not looked into")
+    ]
+
+
+@pytest.mark.parametrize(("overviews", "count"), [((), 1), ((2,), 0)])
+def test_large_raster_without_overviews_is_found(check, tmp_path, monkeypatch, overviews, count):
+    monkeypatch.setattr(checking, "LARGE_PX", 1000)
+    write_tif(tmp_path / "a.tif", SCENE.numbers(0), SCENE, overviews=overviews)
+
+    assert sum("overviews" in message for _severity, message in check(tmp_path)) == count
+
+
+@pytest.mark.parametrize(
+    ("profile", "count"),
+    [({"tiled": False, "blockysize": 1}, 1), ({"tiled": True, "blockxsize": 256, "blockysize": 256}, 0)],
+    ids=["strips", "tiles"],
+)
+def test_large_raster_in_strips_is_found(check, tmp_path, profile, count):
+    profile = {"blockxsize": 1100} | profile
+    write_tif(tmp_path / "a.tif", np.zeros((1100, 1100), dtype="uint8"), SCENE, **profile)
+
+    assert sum("whole rows" in message for _severity, message in check(tmp_path)) == count
+
+
+def test_large_chunks_of_a_zarr_store_are_found(check, tmp_path):
+    scene = replace(SCENE, width=2048, height=2048)
+    save_zarr(make_dataset(scene), tmp_path / "cube.zarr", NDVI={"chunks": (5, 2048, 2048)})
+
+    assert [severity for severity, message in check(tmp_path) if "chunks of 5 x 2048 x 2048" in message] == ["warning"]
+
+
+def test_files_beyond_those_looked_at_that_cannot_be_served_beside_them_are_errors(open_at, tmp_path, monkeypatch):
+    monkeypatch.setattr("chronotile.readers.raster.survey.MAX_FILES", 3)
+    for day in range(1, 7):
+        dtype = "float32" if day == 5 else "uint8"
+        write_tif(tmp_path / f"NDVI_202001{day:02}.tif", SCENE.numbers(0).astype(dtype), SCENE)
+
+    found = [each for each in check_archive(open_at(tmp_path)) if "is not served of it" in each.message]
+
+    assert [(each.severity, each.place) for each in found] == [("error", "ndvi: NDVI_20200105.tif")]
+    assert "its numbers are float32 * 0.004 - 0.08, nodata 255, which uint8 * 0.004 - 0.08" in found[0].message

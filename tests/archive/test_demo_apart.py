@@ -1,0 +1,25 @@
+"""The demo archive made in a process of its own."""
+
+import pytest
+
+from chronotile.demo import make_demo
+from chronotile.demo.apart import make_demo_apart
+from chronotile.errors import InvalidParameter
+
+
+def test_folder_of_others_is_refused_as_by_make_demo(tmp_path):
+    (tmp_path / "demo.yaml").touch()
+
+    with pytest.raises(InvalidParameter, match="no demo archive"):
+        make_demo_apart(tmp_path, progress=lambda *_: None)
+
+
+@pytest.mark.slow
+def test_archive_is_made_and_then_found(tmp_path):
+    told = []
+
+    made = make_demo_apart(tmp_path / "demo", progress=lambda what, share: told.append((what, share)))
+
+    assert made == make_demo(tmp_path / "demo")
+    assert [share for _what, share in told] == sorted(share for _what, share in told)
+    assert make_demo_apart(tmp_path / "demo", progress=None) == made

@@ -1,0 +1,150 @@
+"""The command `chronotile optimise`, and how much memory it takes."""
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import xarray
+import zarr
+from pyproj import CRS
+from typer.testing import CliRunner
+
+from chronotile.cli import app
+from chronotile.errors import ChronotileError
+from chronotile.machine import Machine
+from chronotile.optimise.memory import default_memory, parse_bytes
+from tests.optimise.conftest import numbers_of
+
+SIDE, DATES = 2600, 36
+
+
+def run(*words):
+    return CliRunner().invoke(app, ["optimise", *map(str, words)])
+
+
+def test_command_writes_and_reports(tifs, target, scene):
+    result = run(*tifs[:6], target, "--layout", "both", "--verify", "--workers", 1, "--memory", "1GiB")
+
+    assert result.exit_code == 0, result.output
+    assert "6 dates added, 0 replaced" in result.output
+    assert "every number is the same" in result.output
+    np.testing.assert_array_equal(numbers_of(target), scene.cube()[:6])
+
+
+def test_a_cube_is_written_and_read_where_its_path_has_dots(tifs, target, scene):
+    roundabout = target.parent / "cubes" / ".." / target.name
+    (target.parent / "cubes").mkdir()
+
+    result = run(*tifs, roundabout, "--layout", "both", "--verify")
+    checked = CliRunner().invoke(app, ["check", str(roundabout)])
+
+    assert result.exit_code == 0, result.output
+    assert checked.exit_code == 0, checked.output
+    np.testing.assert_array_equal(numbers_of(target), scene.cube())
+
+
+def test_too_little_memory_is_refused_before_anything_is_begun(tifs, target):
+    refused = run(*tifs, target, "--memory", "1MiB")
+
+    begun = run(*tifs, target)
+
+    assert (refused.exit_code, begun.exit_code) == (1, 0), begun.output
+    assert "--memory is too little" in refused.output
+
+
+def test_command_packs_values(tifs, target):
+    run(*tifs, target, "--layout", "map", "--dtype", "int16", "--scale", 0.0001)
+
+    stored = xarray.open_zarr(target, group="0", mask_and_scale=False)["NDVI"]
+    assert (stored.dtype, stored.attrs["scale_factor"]) == ("int16", 0.0001)
+
+
+@pytest.mark.parametrize("memory_bytes", [64 << 30, 2 << 30])
+def test_two_gib_are_held_where_there_are_as_many(memory_bytes):
+    assert default_memory(Machine(cores=2, memory_bytes=memory_bytes)) == (2 << 30, ())
+
+
+def test_a_machine_of_little_memory_is_left_half_of_it_and_that_is_said():
+    held, (note,) = default_memory(Machine(cores=2, memory_bytes=(2 << 30) - 2))
+
+    assert held == (1 << 30) - 1
+    assert note == "holding at most 1023MiB, half of the memory there is; --memory says otherwise"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "reason"),
+    [
+        (["absent.tif", "a.zarr"], 1, "absent.tif does not exist"),
+        (["a.zarr"], 2, "Missing argument"),
+        (["a.tif", "b.zarr", "--memory", "much"], 1, "no size"),
+        (["a.tif", "b.zarr", "--dtype", "float32"], 1, "no integer type"),
+        (["a.tif", "b.zarr", "--layout", "diagonal"], 2, "diagonal"),
+    ],
+    ids=["absent", "no source", "memory", "dtype", "layout"],
+)
+def test_mistakes_are_told_in_one_line(words, code, reason, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    result = run(*words)
+
+    assert result.exit_code == code
+    assert reason in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("2GiB", 2 << 30), ("512 mib", 512 << 20), ("1.5GB", 1_500_000_000), ("1000", 1000)]
+)
+def test_sizes_are_read(text, count):
+    assert parse_bytes(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "GiB", "2 TiB", "-1GiB"])
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(ChronotileError):
+        parse_bytes(text)
+
+
+@pytest.fixture
+def large(tmp_path):
+    """More floats than the memory that is allowed, in chunks of all dates."""
+    root = zarr.open_group(tmp_path / "large.zarr", mode="w", zarr_format=3)
+    values = root.create_array(
+        "v",
+        shape=(DATES, SIDE, SIDE),
+        chunks=(DATES, 512, 512),
+        dtype="float32",
+        fill_value=float("nan"),
+        dimension_names=("time", "y", "x"),
+        attributes={"grid_mapping": "spatial_ref"},
+    )
+    row = np.arange(SIDE, dtype="float32")
+    for start in range(0, SIDE, 512):
+        rows = np.arange(start, min(start + 512, SIDE), dtype="float32")
+        values[:, start : start + 512] = np.arange(DATES)[:, None, None] + rows[:, None] + row
+    root.create_array("spatial_ref", shape=(), dtype="int32", attributes={"crs_wkt": CRS.from_epsg(32631).to_wkt()})
+    axes = {"time": ("days since 2020-01-01", np.arange(DATES)), "x": ("m", row * 10), "y": ("m", -row * 10)}
+    for name, (units, numbers) in axes.items():
+        root.create_array(name, data=numbers, dimension_names=(name,), attributes={"units": units})
+    return tmp_path / "large.zarr"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
+def test_memory_stays_within_its_bound(large, target):
+    code = (
+        "from pathlib import Path; from chronotile.cli import app\n"
+        "try: app()\n"
+        "finally: print(Path('/proc/self/status').read_text())"
+    )
+    words = ["optimise", str(large), str(target), "--memory", "800MiB", "--workers", "2"]
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], check=True, capture_output=True, text=True, env=dict(os.environ)
+    )
+
+    assert f"{DATES} dates added" in done.stdout
+    peak_kib = int(re.search(r"VmHWM:\s+(\d+) kB", done.stdout)[1])  # ru_maxrss would begin with this process's own
+    assert peak_kib < 800 << 10

@@ -1,0 +1,46 @@
+"""The same cube from the workers of a Dask cluster."""
+
+import numpy as np
+import pytest
+
+from tests.optimise.conftest import numbers_of
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory):
+    """The address of a real scheduler with two worker processes, spawned: tensorstore does not survive a fork."""
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    import dask
+    from distributed import LocalCluster
+
+    dask.config.set(
+        {
+            "distributed.worker.multiprocessing-method": "spawn",
+            "temporary-directory": str(tmp_path_factory.mktemp("dask")),
+        }
+    )
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address
+
+
+def test_cluster_writes_what_threads_write(scheduler, tifs, write, target, scene):
+    write(tifs, dask=scheduler, verify=True)
+
+    np.testing.assert_array_equal(numbers_of(target), scene.cube())
+
+
+def test_cluster_appends_and_replaces(scheduler, tifs, write, target, scene, rewrite_date):
+    write(tifs[:6], dask=scheduler)
+    expected = scene.cube()
+    expected[1] = rewrite_date(tifs[1], scene, 1)
+
+    report = write(tifs, dask=scheduler)
+
+    assert (report.added, report.replaced) == (1, 1)
+    np.testing.assert_array_equal(numbers_of(target), expected)

@@ -1,0 +1,129 @@
+"""Cubes that were made: small ones in memory, the others in a folder, each made once."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chronotile.errors import ClientGone
+from chronotile.pipeline.cache import ByteCache
+from chronotile.pipeline.cube_tiles.cache import SMALL_BYTES, KeptCubes
+from chronotile.readers.disk_cache import KeptFiles
+from tests.running import PATIENCE_S
+
+LARGE, SMALL = b"x" * (SMALL_BYTES + 1), b"x" * 10
+
+
+@pytest.fixture
+def make_cubes(tmp_path):
+    """`make_cubes(max_bytes)`: what one process keeps; all share a folder."""
+
+    def make(max_bytes: int = 10 * SMALL_BYTES) -> KeptCubes:
+        return KeptCubes(ByteCache(10 * SMALL_BYTES, len), KeptFiles(tmp_path / "cubes", max_bytes, end=".cube"))
+
+    return make
+
+
+def ask(cubes: KeptCubes, etag: str, body: bytes, *, made: list[str] | None = None) -> bytes:
+    def make() -> bytes:
+        (made if made is not None else []).append(etag)
+        return body
+
+    return cubes.get_or_make(etag, make, is_wanted=lambda: True)
+
+
+def test_a_large_cube_is_there_for_other_processes(make_cubes):
+    first, second = make_cubes(), make_cubes()
+
+    ask(first, "a", LARGE)
+
+    assert second.kept("a") == LARGE
+
+
+def test_a_small_cube_stays_in_memory(make_cubes, tmp_path):
+    first, second = make_cubes(), make_cubes()
+
+    ask(first, "a", SMALL)
+
+    assert (first.kept("a"), second.kept("a")) == (SMALL, None)
+    assert not (tmp_path / "cubes").exists()
+
+
+def test_a_cube_is_made_once(make_cubes):
+    cubes, made = make_cubes(), []
+
+    bodies = [ask(cubes, etag, LARGE, made=made) for etag in "abab"]
+
+    assert (bodies, made) == ([LARGE] * 4, ["a", "b"])
+
+
+def test_what_takes_more_than_there_is_room_for_goes_by_last_use(make_cubes, tmp_path):
+    cubes = make_cubes(max_bytes=2 * len(LARGE))
+
+    for etag in "abc":
+        ask(cubes, etag, LARGE)
+
+    assert len(list((tmp_path / "cubes").glob("*.cube"))) == 2
+    assert cubes.kept("c") == LARGE
+
+
+def test_without_a_folder_all_are_in_memory():
+    cubes = KeptCubes(ByteCache(10 * SMALL_BYTES, len))
+
+    ask(cubes, "a", LARGE)
+
+    assert cubes.kept("a") == LARGE
+
+
+def test_a_folder_that_cannot_be_written_keeps_nothing_and_hinders_nobody(tmp_path, caplog):
+    (tmp_path / "cubes").write_text("no folder")
+    cubes = KeptCubes(ByteCache(0, len), KeptFiles(tmp_path / "cubes", 10**9, end=".cube"))
+
+    assert ask(cubes, "a", LARGE) == LARGE
+    assert cubes.kept("a") is None
+    assert ask(cubes, "b", LARGE) == LARGE
+    assert caplog.text.count("no more cubes are kept") == 1
+
+
+def test_who_waits_for_a_client_that_left_makes_the_cube_itself(make_cubes):
+    cubes, started, may_end, made = make_cubes(), threading.Event(), threading.Event(), []
+
+    def leave() -> bytes:
+        started.set()
+        may_end.wait(PATIENCE_S)
+        raise ClientGone("left")
+
+    def make() -> bytes:
+        made.append(1)
+        return LARGE
+
+    with ThreadPoolExecutor(2) as pool:
+        left = pool.submit(cubes.get_or_make, "a", leave, is_wanted=lambda: False)
+        started.wait(PATIENCE_S)
+        stays = pool.submit(cubes.get_or_make, "a", make, is_wanted=lambda: True)
+        may_end.set()
+
+        assert isinstance(left.exception(PATIENCE_S), ClientGone)
+        assert stays.result(PATIENCE_S) == LARGE
+    assert made == [1]
+
+
+def test_an_error_is_told_and_nothing_is_kept(make_cubes):
+    cubes = make_cubes()
+
+    def fail() -> bytes:
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        cubes.get_or_make("a", fail, is_wanted=lambda: True)
+    assert ask(cubes, "a", LARGE) == LARGE
+
+
+def test_what_is_kept_is_counted(make_cubes):
+    cubes = make_cubes()
+    ask(cubes, "a", LARGE)
+    ask(cubes, "a", LARGE)
+
+    state = cubes.state
+
+    assert (state.entries, state.bytes, state.hits, state.misses) == (1, len(LARGE), 1, 1)

@@ -1,0 +1,147 @@
+"""A time-lapse stops when nobody waits, and says what each frame is of."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chronotile.encoders.scratch import Room, Scratch
+from chronotile.errors import ClientGone, LimitExceeded, ServerBusy, StorageFull
+from chronotile.model.animation import AnimationRequest
+from chronotile.model.grid import BBox, Grid
+from chronotile.model.request import MapRequest
+from chronotile.model.time.instants import ABSENT, Period, domain_of_instants
+from chronotile.model.time.parsing import parse_period, parse_time
+from chronotile.pipeline import answer_memory
+from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.maps.animation import EXTENSIONS, draw_frames, render_animation
+from chronotile.pipeline.maps.animation_times import frame_times
+from tests.protocols import served
+
+GRID = Grid(crs=served.BELGIUM_31N.crs, bbox=BBox(604_000, 5_622_000, 620_000, 5_634_000), width=80, height=60)
+REQUEST = AnimationRequest(shown=MapRequest(layer="NDVI", grid=GRID), format="image/gif")
+SIXES = domain_of_instants(np.datetime64("2020-12-30T06:00", "ns") + np.arange(12) * np.timedelta64(6, "h"))
+
+
+def texts(step: int | Period, times=served.DEKADS, datetime: str | None = None) -> list[str]:
+    layer = served.make_layer(variable=served.make_variable(times=times))
+    asked = parse_time(datetime) if datetime else ABSENT
+    return [frame.text for frame in frame_times(layer, asked, step, now=served.NOW)]
+
+
+def test_making_stops_between_frames_when_nobody_waits():
+    services = served.make_services()
+    answers = iter([True, True, False])
+
+    with pytest.raises(ClientGone):
+        render_animation(REQUEST, services, is_wanted=lambda: next(answers))
+
+    assert len(services.readers["s2"].windows_read) == 2
+
+
+def test_a_disk_without_room_is_told(monkeypatch):
+    monkeypatch.setattr("chronotile.encoders.scratch.IN_MEMORY_BYTES", 0)
+
+    with pytest.raises(StorageFull, match="no room"):
+        render_animation(REQUEST, served.make_services(), scratch=Scratch(room=Room(1000)))
+
+
+def test_a_small_film_is_kept_and_a_large_one_is_not(monkeypatch):
+    services = served.make_services()
+    render_animation(REQUEST, services)
+    assert services.caches.payloads.state.entries == 1
+
+    monkeypatch.setattr("chronotile.pipeline.maps.animation.IN_MEMORY_BYTES", 100)
+    delivery = render_animation(replace(REQUEST, fps=5.0), services)
+
+    assert (services.caches.payloads.state.entries, delivery.body.size > 100) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (1, ["2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21"]),
+        (2, ["2020-05-21", "2020-06-11"]),
+        ("P1M", ["2020-05", "2020-06"]),
+        ("P2M", ["2020-05 to 2020-06"]),
+        ("P1Y", ["2020"]),
+        ("P5Y", ["2020 to 2024"]),
+        (
+            "dekad",
+            [
+                "2020-05-21 to 2020-05-31",
+                "2020-06-01 to 2020-06-10",
+                "2020-06-11 to 2020-06-20",
+                "2020-06-21 to 2020-06-30",
+            ],
+        ),
+        ("P16D", ["2020-05-08 to 2020-05-23", "2020-05-24 to 2020-06-08", "2020-06-09 to 2020-06-24"]),
+    ],
+)
+def test_frames_are_named_by_what_they_show(step, expected):
+    assert texts(parse_period(step) if isinstance(step, str) else step) == expected
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (5, ["2020-12-30 06:00", "2020-12-31 12:00", "2021-01-01 18:00"]),
+        ("P1D", ["2020-12-30", "2020-12-31", "2021-01-01", "2021-01-02"]),
+        ("P8D", ["2020-12-26 to 2020-12-31", "2021-01-01 to 2021-01-08"]),
+        (
+            "PT12H",
+            [
+                "2020-12-30 00:00",
+                "2020-12-30 12:00",
+                "2020-12-31 00:00",
+                "2020-12-31 12:00",
+                "2021-01-01 00:00",
+                "2021-01-01 12:00",
+                "2021-01-02 00:00",
+            ],
+        ),
+    ],
+)
+def test_frames_of_several_times_a_day_tell_the_hour(step, expected):
+    assert texts(parse_period(step) if isinstance(step, str) else step, times=SIXES) == expected
+
+
+@pytest.fixture
+def all_is_counted(monkeypatch):
+    """However small it is."""
+    monkeypatch.setattr(answer_memory, "SMALL_BYTES", 0)
+
+
+def test_memory_is_taken_once_for_all_frames(all_is_counted):
+    services = replace(served.make_services(), memory=AnswerMemory(16 << 20))
+    between = []
+
+    render_animation(REQUEST, services, is_wanted=lambda: between.append(services.memory.taken_bytes) or True)
+
+    assert len(between) == 4
+    assert set(between) == {between[0]} != {0}
+    assert services.memory.taken_bytes == 0
+
+
+def test_memory_is_taken_once_for_the_frames_of_a_piece(all_is_counted):
+    services = replace(served.make_services(), memory=AnswerMemory(16 << 20))
+
+    between = [services.memory.taken_bytes for _picture in draw_frames(REQUEST, services, range(1, 3))]
+
+    assert set(between) == {between[0]} != {0}
+    assert services.memory.taken_bytes == 0
+
+
+@pytest.mark.parametrize("format", EXTENSIONS)
+def test_a_film_for_which_there_is_no_memory_is_refused_before_frames_are_read(all_is_counted, format):
+    services = replace(served.make_services(), memory=AnswerMemory(100_000, patience_s=0))
+    services.readers["s2"].windows_read.clear()
+
+    with pytest.raises(LimitExceeded, match="ask for a smaller picture") as refused:
+        render_animation(replace(REQUEST, format=format), services)
+    small = replace(REQUEST.shown, grid=replace(GRID, width=16, height=16))
+    with services.memory.taking(100_000, alternative=""), pytest.raises(ServerBusy):
+        render_animation(replace(REQUEST, shown=small, format=format), services)
+
+    assert refused.value.locator == "width"
+    assert services.readers["s2"].windows_read == []

@@ -1,0 +1,300 @@
+"""From a map request to an encoded picture."""
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from chronotile.catalog.catalogue import Limits
+from chronotile.errors import (
+    InvalidParameter,
+    LimitExceeded,
+    SourceUnavailable,
+    TimeNotAvailable,
+    UnknownLayer,
+    UnknownStyle,
+)
+from chronotile.model.crs import crs_of
+from chronotile.model.grid import BBox, Grid
+from chronotile.model.raster import Pixels
+from chronotile.model.request import MapRequest
+from chronotile.model.style import Colour, Style, StyleClass
+from chronotile.model.time.parsing import parse_time
+from chronotile.pipeline.maps.render import render_map
+from chronotile.pipeline.revision import described
+from chronotile.pipeline.services import make_caches
+from tests.protocols import served
+
+NATIVE = served.BELGIUM_31N
+UTM = crs_of("EPSG:32631")
+AREA = Grid(crs=UTM, bbox=BBox(601_000, 5_640_000, 604_200, 5_643_200), width=32, height=32)
+"""Cells as they are: 100 m."""
+
+
+def request(layer="NDVI", *, grid=AREA, time=None, **members):
+    return MapRequest(layer=layer, grid=grid, time=parse_time(time), **members)
+
+
+def rgba(payload):
+    return np.asarray(Image.open(io.BytesIO(payload.body)).convert("RGBA"))
+
+
+def test_a_picture_has_the_colours_of_the_formula():
+    payload = render_map(request(time="2020-06-11"), served.make_services())
+
+    assert payload.media_type == "image/png"
+    assert np.array_equal(rgba(payload), served.expected_rgba(NATIVE, AREA, 2))
+
+
+def test_the_instant_used_is_told():
+    payload = render_map(request(), served.make_services())
+
+    assert [str(instant)[:10] for instant in payload.time.instants] == ["2020-06-21"]
+    assert payload.time.substitution == "default"
+
+
+def test_a_known_etag_is_answered_without_reading_pixels():
+    services = served.make_services()
+    etag = render_map(request(), services).etag
+    services.readers["s2"].windows_read.clear()
+
+    payload = render_map(request(), services, known={etag})
+
+    assert payload.unchanged
+    assert payload.body == b""
+    assert services.readers["s2"].windows_read == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"time": "2020-06-11"},
+        {"style": "reds"},
+        {"format": "image/webp"},
+        {"range": (0.0, 100.0)},
+        {"ramp": "reds"},
+        {"background": (1, 2, 3)},
+        {"own_style": dataclasses.replace(served.STEPS, range=(0.0, 99.0))},
+        {"grid": dataclasses.replace(AREA, width=33)},
+        {"grid": dataclasses.replace(AREA, crs=crs_of("EPSG:32632"))},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_the_etag_is_made_of_all_that_changes_the_picture(other):
+    services = served.make_services()
+
+    assert render_map(request(**other), services).etag != render_map(request(), services).etag
+
+
+def test_current_and_its_instant_are_one_etag_today():
+    services = served.make_services()
+
+    etags = {
+        render_map(request(time=text), services).etag for text in (None, "current", "2020-06-21", "2020-06-21T09Z")
+    }
+
+    assert len(etags) == 1
+
+
+def test_a_new_revision_of_the_pixels_is_a_new_etag():
+    services = served.make_services()
+    before = render_map(request(), services).etag
+
+    services.readers["s2"].revisions["NDVI"] = "r2"
+
+    assert render_map(request(), services).etag != before
+
+
+def test_a_source_that_fails_names_the_layer():
+    services = served.make_services(broken=["NDVI"])
+
+    with pytest.raises(SourceUnavailable, match="layer NDVI"):
+        render_map(request(), services)
+
+
+def test_outside_the_data_a_picture_is_transparent():
+    beside = Grid(crs=UTM, bbox=BBox(0, 0, 3200, 3200), width=32, height=32)
+
+    assert not rgba(render_map(request(grid=beside), served.make_services())).any()
+
+
+class CloudyReader(served.FormulaReader):
+    """Every time has values in its own columns only: those whose number modulo 4 is its index."""
+
+    def read_window(self, variable, *, index, level, window, step=1):
+        pixels = super().read_window(variable, index=index, level=level, window=window, step=step)
+        columns = np.arange(window.column_start, window.column_stop, step)
+        return Pixels(np.where(columns % 4 == index, pixels.numbers, served.NODATA).astype(np.uint8))
+
+
+def cloudy_services():
+    services = served.make_services()
+    reader = CloudyReader(services.readers["s2"].info)
+    return dataclasses.replace(services, readers={"s2": reader}), reader
+
+
+def test_an_interval_shows_each_pixels_newest_valid_value():
+    services, _ = cloudy_services()
+
+    picture = rgba(render_map(request(time="2020-06-01/2020-06-30"), services))
+
+    columns = np.arange(10, 42)
+    expected = np.stack([served.expected_rgba(NATIVE, AREA, time)[:, i] for i, time in enumerate(columns % 4)], axis=1)
+    expected[:, columns % 4 == 0] = 0  # the first time is before the interval
+    assert np.array_equal(picture, expected)
+
+
+def test_an_interval_is_read_no_further_back_than_it_takes():
+    services = served.make_services()
+
+    payload = render_map(request(time="2020-05/2020-06"), services)
+
+    assert len(services.readers["s2"].windows_read) == 1
+    assert len(payload.time.instants) == 4
+
+
+def test_a_range_stretches_the_ramp():
+    services = served.make_services()
+
+    picture = rgba(render_map(request(time="2020-06-11", range=(0.0, 125.0)), services))
+
+    numbers = served.expected_numbers(NATIVE, AREA, 2)
+    assert np.abs(picture[..., 0].astype(int) - np.minimum(numbers.astype(int) * 2, 250)).max() <= 1
+
+
+def test_a_ramp_replaces_the_colours():
+    services = served.make_services()
+
+    assert np.array_equal(
+        rgba(render_map(request(ramp="reds"), services)), rgba(render_map(request(style="reds"), services))
+    )
+
+
+def test_a_composite_is_painted_of_its_three_variables():
+    services = served.make_services(served.make_collection(served.make_composite()))
+
+    picture = rgba(render_map(request("TRUE_COLOUR", time="2020-06-11"), services))
+
+    numbers = served.expected_numbers(NATIVE, AREA, 2)
+    valid = numbers != served.NODATA
+    assert np.array_equal(picture[..., 3] > 0, valid)
+    assert np.abs(picture[..., 1].astype(float) - numbers / 250 * 255)[valid].max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("members", "error", "locator"),
+    [
+        ({"layer": "NDVY"}, UnknownLayer, "layer"),
+        ({"style": "blues"}, UnknownStyle, "style"),
+        ({"ramp": "blues"}, UnknownStyle, "ramp"),
+        ({"time": "2020-06-12"}, TimeNotAvailable, "time"),
+    ],
+)
+def test_what_is_unknown_is_an_error_that_says_what_is_known(members, error, locator):
+    with pytest.raises(error, match=r"NDVI|steps|2020-06-11") as caught:
+        render_map(request(**members), served.make_services())
+
+    assert caught.value.locator == locator
+
+
+def test_classes_take_no_range():
+    classes = Style(id="classes", title="", range=(1, 1), classes=(StyleClass(1, Colour(1, 2, 3), "one"),))
+    services = served.make_services(served.make_collection(served.make_layer(styles=(classes,))))
+
+    with pytest.raises(InvalidParameter, match="classes"):
+        render_map(request(range=(0.0, 1.0)), services)
+
+
+def test_a_picture_past_the_limit_is_refused_before_reading():
+    services = served.make_services(limits=Limits(max_pixels=1000))
+
+    with pytest.raises(LimitExceeded) as caught:
+        render_map(request(), services)
+
+    assert (caught.value.limit, caught.value.allowed, caught.value.asked) == ("max_pixels", 1000, 1024)
+    assert services.readers["s2"].windows_read == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(65_536, 1), (1, 65_536)])
+def test_a_picture_of_a_long_side_is_refused_before_reading(width, height):
+    services = served.make_services()
+
+    with pytest.raises(LimitExceeded, match="pixels of a side"):
+        render_map(request(grid=dataclasses.replace(AREA, width=width, height=height)), services)
+
+    assert services.readers["s2"].windows_read == []
+
+
+def test_an_interval_of_too_many_pixels_is_refused_before_reading():
+    services = served.make_services(limits=Limits(max_cube_values=3000))
+
+    with pytest.raises(LimitExceeded, match=r"max_cube_values is 3000, .*; of maps it limits pixels times dates: "):
+        render_map(request(time="2020"), services)
+
+
+def test_a_map_of_one_date_is_limited_by_its_pixels_alone():
+    services = served.make_services(limits=Limits(max_cube_values=1023))
+
+    payload = render_map(request(time="2020-06-11"), services)
+
+    assert rgba(payload).shape[:2] == (32, 32)
+
+
+def test_an_alias_names_the_layer():
+    collection = served.varied_collections()[0]
+    services = served.make_services(collection)
+
+    assert render_map(request("CGS_S2_NDVI"), services).etag == render_map(request("NDVI"), services).etag
+
+
+def test_the_same_picture_is_drawn_once():
+    services = served.make_services()
+    first = render_map(request(), services)
+    services.readers["s2"].windows_read.clear()
+
+    again = render_map(request(time="current"), services)
+
+    assert again.body == first.body
+    assert services.readers["s2"].windows_read == []
+
+
+def test_another_date_of_a_tile_is_warped_by_the_same_plan():
+    services = served.make_services()
+
+    pictures = [rgba(render_map(request(time=f"2020-06-{day}"), services)) for day in ("01", "11")]
+
+    assert services.caches.plans.state.entries == services.caches.plans.state.hits == 1
+    assert np.array_equal(pictures[1], served.expected_rgba(NATIVE, AREA, 2))
+
+
+def test_that_a_tile_lies_outside_is_kept_within_the_bound():
+    services = dataclasses.replace(served.make_services(), caches=make_caches(plan_bytes=10_000))
+
+    for x in range(50):
+        render_map(request(grid=Grid(crs=UTM, bbox=BBox(x, 0, x + 3200, 3200), width=32, height=32)), services)
+
+    assert 0 < services.caches.plans.state.entries < 10
+
+
+def test_styles_that_come_with_requests_are_not_kept():
+    services = served.make_services()
+    render_map(request(), services)
+    kept = described.cache_info().currsize
+
+    etags = {render_map(request(own_style=replaced), services).etag for replaced in own_styles(20)}
+
+    assert len(etags) == 20
+    assert described.cache_info().currsize == kept
+
+
+def own_styles(count):
+    return [dataclasses.replace(served.STEPS, range=(0.0, 100.0 + number)) for number in range(count)]
+
+
+def test_the_steps_of_a_picture_are_timed():
+    timing = render_map(request(), served.make_services()).timing
+
+    assert [name for name, _ in timing] == ["resolve", "warp", "read", "paint", "encode"]
+    assert all(seconds >= 0 for _, seconds in timing)

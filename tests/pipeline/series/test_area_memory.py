@@ -1,0 +1,96 @@
+"""The memory that long outlines and many cells take is estimated, and waited for."""
+
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from affine import Affine
+
+from chronotile.model.crs import crs_of
+from chronotile.model.geometry.area import Area
+from chronotile.model.grid import NativeGrid
+from chronotile.pipeline import answer_memory
+from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.series.area_memory import area_bytes
+from chronotile.readers.reader import BlockShape
+from chronotile.zones.outlines import outlines_of
+from chronotile.zones.plan import plan_of
+from chronotile.zones.spans import centre_spans
+from chronotile.zones.weights import covered_spans
+from tests.pipeline.series.test_areas import all_series, square
+from tests.pipeline.test_answer_memory import until_waiting
+from tests.protocols import served
+from tests.running import PATIENCE_S
+
+UTM = crs_of("EPSG:32631")
+SIDE = 8000
+GRID = NativeGrid(crs=UTM, transform=Affine(10, 0, 400_000, 0, -10, 5_800_000), width=SIDE, height=SIDE)
+SPANS = {"pixel": centre_spans, "area": covered_spans}
+
+
+def comb(teeth):
+    """A polygon of full height with so many gaps."""
+    left = 400_100 + 79_000 / teeth * np.arange(teeth)
+    zigzag = np.stack([left, np.full(teeth, 5_799_990), left + 30_000 / teeth, np.full(teeth, 5_721_000)], axis=1)
+    ends = [(479_900, 5_720_500), (400_050, 5_720_500)]
+    ring = np.vstack([zigzag.reshape(-1, 2), ends, zigzag[0, :2]]).astype(float)
+    return Area(polygons=((ring,),), crs=UTM)
+
+
+def on_grid(grid):
+    return served.make_variable(grid=grid)
+
+
+@pytest.mark.parametrize("weights", SPANS)
+def test_long_outlines_take_about_what_is_estimated(weights):
+    outlines = outlines_of((comb(30),), GRID)
+    estimated = area_bytes(outlines, on_grid(GRID), weights=weights, most=None)
+
+    tracemalloc.start()
+    try:
+        before, _peak = tracemalloc.get_traced_memory()
+        spans = SPANS[weights](outlines, GRID)
+        plans = [plan_of(spans, 1, shape) for shape in (BlockShape(365, 64, 64), BlockShape(1, 512, 512))]
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(plans) == 2
+    assert 0.4 * estimated < peak - before < estimated
+
+
+def test_cells_are_counted_without_those_of_other_areas_and_of_holes():
+    outer, inner = (square(cells=cells).polygons[0][0] for cells in (40, 20))
+    variable = served.make_variable()
+
+    def bytes_of(*areas):
+        return area_bytes(outlines_of(areas, variable.grid), variable, weights="pixel", most=None)
+
+    ring = bytes_of(Area(polygons=((outer, inner),), crs=UTM))
+    whole, hole = bytes_of(Area(polygons=((outer,),), crs=UTM)), bytes_of(Area(polygons=((inner,),), crs=UTM))
+
+    assert bytes_of(Area(polygons=((outer,),), crs=UTM), Area(polygons=((inner,),), crs=UTM)) == whole + hole
+    assert whole < ring < whole + hole
+
+
+def test_estimate_is_never_more_than_may_be_taken():
+    outlines = outlines_of((comb(30),), GRID)
+
+    assert area_bytes(outlines, on_grid(GRID), weights="area", most=1 << 20) == 1 << 20
+
+
+def test_series_of_an_area_waits_for_memory_that_others_take(monkeypatch):
+    monkeypatch.setattr(answer_memory, "SMALL_BYTES", 0)
+    memory = AnswerMemory(256 << 20)
+    services = replace(served.make_services(), memory=memory)
+    expected = all_series(square()).areas[0].reduced["mean"]
+    with ThreadPoolExecutor(1) as threads:
+        with memory.taking(256 << 20, alternative=""):
+            found = threads.submit(all_series, square(), services=services)
+            until_waiting(memory, 1)
+        series = found.result(PATIENCE_S)
+
+    assert series.areas[0].reduced["mean"].tolist() == expected.tolist()
+    assert memory.taken_bytes == 0

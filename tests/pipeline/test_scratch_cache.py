@@ -1,0 +1,198 @@
+"""Files on the disk that several requests read."""
+
+import os
+from itertools import zip_longest
+
+import pytest
+
+from chronotile.encoders.file_parts import FileParts, Whole
+from chronotile.encoders.scratch import IN_MEMORY_BYTES, ScratchFile
+from chronotile.pipeline.scratch_cache import ScratchCache
+
+LARGE = IN_MEMORY_BYTES + 1
+
+
+class Files:
+    """Makes files on the disk and knows which are open."""
+
+    def __init__(self):
+        self.made = {}
+
+    def make(self, name, size=100):
+        file = ScratchFile(LARGE)
+        file.write(name.encode() * size)
+        self.made[name] = file
+        return FileParts([file])
+
+    @property
+    def open_ones(self):
+        return "".join(name for name, file in self.made.items() if not file._file.closed)
+
+
+@pytest.fixture
+def files():
+    found = Files()
+    yield found
+    for file in found.made.values():
+        file.close()
+
+
+def test_a_kept_file_is_found_and_read_in_parts(files):
+    cache = ScratchCache()
+    cache.keep("x", files.make("x")).close()
+
+    found = cache.find("x")
+
+    assert (found.size, b"".join(found.part(90, 95)), len(b"".join(found.pieces()))) == (100, b"xxxxx", 100)
+    found.close()
+
+
+def test_a_file_that_was_not_kept_is_not_found():
+    assert ScratchCache().find("x") is None
+
+
+def test_of_too_many_bytes_the_file_used_last_stays(files):
+    cache = ScratchCache(most_bytes=250)
+    for name in "abc":
+        cache.keep(name, files.make(name)).close()
+    cache.find("b").close()
+    cache.keep("d", files.make("d")).close()
+
+    assert files.open_ones == "bd"
+    assert cache.total_bytes == 200
+
+
+def test_of_too_many_files_the_first_goes(files):
+    cache = ScratchCache(most_files=2)
+    for name in "abc":
+        cache.keep(name, files.make(name)).close()
+
+    assert files.open_ones == "bc"
+
+
+def test_a_file_that_is_dropped_is_there_for_its_readers(files):
+    cache = ScratchCache(most_files=1)
+    first, second = cache.keep("a", files.make("a")), cache.find("a")
+    cache.keep("b", files.make("b")).close()
+    first.close()
+    first.close()  # once more does no harm
+
+    assert b"".join(second.pieces()) == b"a" * 100
+    second.close()
+    assert files.open_ones == "b"
+
+
+def test_a_file_that_is_too_large_is_there_until_it_is_sent_and_pushes_none_out(files):
+    cache = ScratchCache(most_bytes=150)
+    cache.keep("b", files.make("b")).close()
+    body = cache.keep("a", files.make("a", 151))
+
+    assert len(b"".join(body.pieces())) == 151
+    assert cache.find("a") is None
+    body.close()
+    assert (files.open_ones, cache.total_bytes) == ("b", 100)
+
+
+def test_files_that_nobody_requests_go(files):
+    now = [0.0]
+    cache = ScratchCache(unused_s=60.0, clock=lambda: now[0])
+    for name in "abc":
+        cache.keep(name, files.make(name)).close()
+        now[0] += 30.0
+    cache.find("b").close()
+    cache.tidy()
+
+    assert files.open_ones == "bc"
+
+
+def test_of_the_same_file_made_twice_the_first_stays_since_a_part_of_it_may_have_been_sent(files):
+    cache = ScratchCache()
+    cache.keep("a", files.make("a")).close()
+    second = cache.keep("a", files.make("b"))
+
+    assert b"".join(second.pieces()) == b"a" * 100
+    second.close()
+    assert (files.open_ones, cache.total_bytes) == ("a", 100)
+
+
+def test_files_that_nobody_reads_now_are_dropped_where_room_is_needed(files):
+    cache = ScratchCache()
+    reader = cache.keep("a", files.make("a"))
+    cache.keep("b", files.make("b")).close()
+
+    assert [cache.drop_idle(), cache.drop_idle()] == [True, False]
+    assert files.open_ones == "a"
+    reader.close()
+
+
+def test_a_reader_that_was_closed_gives_nothing(files):
+    reader = ScratchCache().keep("a", files.make("a"))
+    reader.close()
+
+    assert list(reader.pieces()) == []
+
+
+def test_what_lies_in_memory_is_moved_to_the_disk(files):
+    small, large = (ScratchFile(most) for most in (0, LARGE))
+    small.write(b"small")
+    large.write(b"large")
+    body = FileParts([small, large, *files.make("c", 3)._parts])
+    before = body.checksum()
+    body.move_to_disk()
+
+    assert (b"".join(body.pieces()), body.checksum()) == (b"smalllargeccc", before)
+    assert not any(part.is_in_memory for part in body._parts)
+    body.close()
+    assert large._file.closed
+
+
+def test_what_cannot_be_moved_to_the_disk_stays_in_memory(monkeypatch, tmp_path):
+    small = ScratchFile(0)
+    small.write(b"small")
+    body = FileParts([small])
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+
+    with pytest.raises(OSError, match="No such file"):
+        body.move_to_disk()
+    assert b"".join(body.pieces()) == b"small"
+
+
+def test_checksums_are_those_of_all_bytes(files):
+    bodies = [files.make("a"), files.make("b"), Whole(b"a" * 100)]
+
+    one, other, whole = (body.checksum() for body in bodies)
+    assert (one == whole, one == other) == (True, False)
+
+
+def test_readers_at_once_do_not_disturb_one_another(files):
+    cache = ScratchCache()
+    file = ScratchFile(LARGE)
+    written = os.urandom(3 << 20)
+    file.write(written)
+    files.made["r"] = file
+    first, second = cache.keep("r", FileParts([file])), cache.find("r")
+
+    pairs = list(zip_longest(first.part(0, 3 << 20), second.part(1 << 19, 3 << 20), fillvalue=b""))
+
+    assert b"".join(each for each, _ in pairs) == written
+    assert b"".join(each for _, each in pairs) == written[1 << 19 :]
+    first.close()
+    second.close()
+
+
+def test_all_files_go_in_the_end(files):
+    cache = ScratchCache()
+    cache.keep("a", files.make("a")).close()
+    reading = cache.keep("b", files.make("b"))
+    cache.close()
+
+    assert (files.open_ones, cache.total_bytes) == ("b", 0)
+    reading.close()
+    assert files.open_ones == ""
+
+
+def test_part_of_a_body_of_several_files(files):
+    body = FileParts([files.make("a")._parts[0], files.make("b", 5)._parts[0], files.make("c")._parts[0]])
+
+    assert b"".join(body.part(98, 108)) == b"aabbbbbccc"
+    body.close()

@@ -1,0 +1,553 @@
+"""How much work runs and waits."""
+
+import asyncio
+import os
+import sys
+import threading
+from contextlib import suppress
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from chronotile.errors import ServerBusy
+from chronotile.protocols.common.limits.gate import MOST_SOURCES, MOST_WAITING, Gate
+from chronotile.protocols.common.limits.gate import PATIENCE_S as PATIENCE_OF_GATE_S
+from tests.running import PATIENCE_S
+
+
+class Door:
+    """Work that ends when the test says so."""
+
+    def __init__(self):
+        self.open = threading.Event()
+
+    def work(self):
+        assert self.open.wait(PATIENCE_S)
+        return "done"
+
+
+async def until(condition):
+    with anyio.fail_after(PATIENCE_S):
+        while not condition():
+            await anyio.lowlevel.checkpoint()
+
+
+def test_work_runs_in_a_thread():
+    here = threading.get_ident()
+
+    assert anyio.run(Gate("pictures", 2).run, threading.get_ident) != here
+
+
+def test_one_source_that_hangs_leaves_threads_to_the_others():
+    async def main():
+        gate, door = Gate("pictures", 8), Door()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(20):
+                tasks.start_soon(lambda: gate.run(door.work, sources=["hanging"]))
+            await until(lambda: gate.running == 2 and gate.waiting == 18)
+            other = await gate.run(lambda: "quick", sources=["other"])
+            door.open.set()
+        return other, gate.running, gate.waiting
+
+    assert anyio.run(main) == ("quick", 0, 0)
+
+
+def test_work_of_several_sources_counts_as_a_thread_of_each():
+    async def main():
+        gate, door = Gate("pictures", 8), Door()
+        async with anyio.create_task_group() as tasks:
+            for first in ("a", "b", "c", "d"):
+                tasks.start_soon(lambda first=first: gate.run(door.work, sources=[first, "hanging"]))
+            await until(lambda: gate.running + gate.waiting == 4)
+            shared = gate.running, gate.waiting
+            others = [await gate.run(lambda: "quick", sources=[source]) for source in ("a", "b", "c", "d")]
+            door.open.set()
+        return shared, others, gate.running, gate.waiting
+
+    assert anyio.run(main) == ((2, 2), ["quick"] * 4, 0, 0)
+
+
+def test_work_that_waits_for_one_source_holds_no_thread_of_another():
+    async def main():
+        gate, door = Gate("pictures", 4), Door()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: gate.run(door.work, sources=["hanging"]))
+            await until(lambda: gate.running == 1)
+            tasks.start_soon(lambda: gate.run(door.work, sources=["other", "hanging"]))
+            await until(lambda: gate.waiting == 1)
+            other = await gate.run(lambda: "quick", sources=["other"])
+            door.open.set()
+        return other, gate.running, gate.waiting
+
+    assert anyio.run(main) == ("quick", 0, 0)
+
+
+def test_quick_work_runs_in_turns_though_there_are_threads(monkeypatch):
+    monkeypatch.setattr("chronotile.protocols.common.limits.gate.STALLED_S", 60)
+
+    async def main():
+        gate, door = Gate("pictures", 8, brisk=2), Door()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(8):
+                tasks.start_soon(gate.run, door.work)
+            await until(lambda: (gate.running, gate.waiting) == (2, 6))
+            door.open.set()
+        return gate.running, gate.waiting
+
+    assert anyio.run(main) == (0, 0)
+
+
+def test_work_that_stalls_lets_others_begin():
+    async def main():
+        gate, door = Gate("pictures", 8, brisk=1), Door()
+        async with anyio.create_task_group() as tasks:
+            for number in range(3):
+                tasks.start_soon(lambda number=number: gate.run(door.work, sources=[f"hanging {number}"]))
+            await until(lambda: gate.running == 3)
+            other = await gate.run(lambda: "quick", sources=["other"])
+            running = gate.running
+            door.open.set()
+        after = [await gate.run(lambda: "again") for _ in range(3)]
+        return other, running, gate.running, gate.waiting, after
+
+    assert anyio.run(main) == ("quick", 3, 0, 0, ["again"] * 3)
+
+
+def test_work_that_is_given_up_while_it_waits_for_its_turn_takes_none(monkeypatch):
+    monkeypatch.setattr("chronotile.protocols.common.limits.gate.STALLED_S", 60)
+
+    async def main():
+        gate, door = Gate("pictures", 4, brisk=1), Door()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gate.run, door.work)
+            await until(lambda: gate.running == 1)
+            async with anyio.create_task_group() as given_up:
+                given_up.start_soon(gate.run, door.work)
+                await until(lambda: gate.waiting == 1)
+                given_up.cancel_scope.cancel()
+            assert (gate.running, gate.waiting) == (1, 0)
+            door.open.set()
+        return await gate.run(lambda: "next")
+
+    assert anyio.run(main) == "next"
+
+
+class Clock:
+    """Seconds that the test sets."""
+
+    def __init__(self):
+        self.now_s = 1000.0
+
+    def __call__(self):
+        return self.now_s
+
+
+async def fill(tasks, gate, door, waiting, **kwargs):
+    """Let one request hold the only thread, and others wait."""
+    tasks.start_soon(lambda: gate.run(door.work, **kwargs))
+    await until(lambda: gate.running == 1)
+    await fill_more(tasks, gate, door, waiting, **kwargs)
+
+
+async def fill_more(tasks, gate, door, waiting, **kwargs):
+    """Let so many wait where nobody does."""
+    for _ in range(waiting):
+        tasks.start_soon(lambda: gate.run(door.work, **kwargs))
+    await until(lambda: gate.waiting == waiting)
+
+
+async def is_refused(gate, door, **kwargs):
+    """Whether a further request is refused at once."""
+
+    async def ask():
+        try:
+            with anyio.fail_after(0):
+                await gate.run(door.work, **kwargs)
+        except ServerBusy:
+            return True
+        except TimeoutError:
+            return False
+        raise AssertionError("it ran")
+
+    return await asyncio.create_task(ask())
+
+
+@pytest.mark.parametrize("clients", [200, 500])
+def test_a_burst_of_quick_work_is_refused_to_nobody(clients):
+    """The fault: of 200 clients most were refused, since more than 64 waited for one source."""
+
+    async def main():
+        gate, door, answers = Gate("series", 8, brisk=3, clock=Clock()), Door(), []
+
+        async def ask():
+            answers.append(await gate.run(door.work, sources=["one"]))
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(clients // 2):  # by each of two workers
+                tasks.start_soon(ask)
+            await until(lambda: gate.running + gate.waiting == clients // 2)
+            door.open.set()
+        return answers, gate.refused, gate.waiting
+
+    assert anyio.run(main) == (["done"] * (clients // 2), 0, 0)
+
+
+def test_what_would_wait_too_long_is_refused():
+    async def main():
+        gate, door = Gate("coverages", 1, patience_s=30, usual_s=10, clock=Clock()), Door()
+        async with anyio.create_task_group() as tasks:
+            await fill(tasks, gate, door, 3)
+            first = await is_refused(gate, door)
+            door.open.set()
+        return first, gate.refused
+
+    assert anyio.run(main) == (True, 1)
+
+
+def test_of_a_burst_of_long_work_that_comes_first_what_would_wait_too_long_is_refused_at_once():
+    """The fault: before anything was measured, 124 were let in, most of which were refused seconds later."""
+
+    async def main():
+        gate, door = Gate("areas", 1, patience_s=5, usual_s=0.04, clock=Clock()), Door()
+        async with anyio.create_task_group() as tasks:
+            await fill(tasks, gate, door, 20, usual_s=0.25, sources=["one"])
+            refused = [await is_refused(gate, door, usual_s=0.25, sources=["one"]) for _ in range(30)]
+            door.open.set()
+        return refused, gate.refused
+
+    assert anyio.run(main) == ([True] * 30, 30)
+
+
+def test_less_waiting_for_slower_work_is_admitted(monkeypatch):
+    monkeypatch.setattr("chronotile.protocols.common.limits.gate.LOOK_S", 60)  # all of the slow work is measured
+
+    async def main():
+        clock = Clock()
+        gate, first, last = Gate("series", 1, patience_s=5, usual_s=0.01, clock=clock), Door(), Door()
+
+        def slow():
+            clock.now_s += 2
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gate.run, first.work)
+            await until(lambda: gate.running == 1)
+            for _ in range(200):
+                tasks.start_soon(gate.run, slow)
+            await until(lambda: gate.waiting == 200)
+            first.open.set()
+        async with anyio.create_task_group() as tasks:
+            await fill(tasks, gate, last, 2)
+            refused = await is_refused(gate, last)
+            last.open.set()
+        return refused
+
+    assert anyio.run(main)
+
+
+def test_the_last_are_refused_as_soon_as_the_work_turns_out_to_be_slow():
+    """The fault: a burst of slow work was let in, and what would not be done in time was refused 10 s later."""
+
+    async def main():
+        clock = Clock()
+        gate, door = Gate("series", 1, patience_s=5, usual_s=0.1, clock=clock), Door()
+        refused, done = [], []
+
+        async def ask(number):
+            try:
+                await gate.run(door.work, sources=["one"])
+                done.append(number)
+            except ServerBusy:
+                refused.append(number)
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(40):
+                tasks.start_soon(ask, number)
+                await until(lambda number=number: gate.running + gate.waiting == number + 1)
+            clock.now_s += 4
+            await until(lambda: gate.refused and len(refused) == gate.refused)
+            assert (gate.running, gate.waiting) == (1, 39 - len(refused))
+            door.open.set()
+        return done, sorted(refused), gate.waiting
+
+    done, refused, waiting = anyio.run(main)
+
+    assert (done + refused, waiting) == ([*range(40)], 0)
+    assert 10 < len(done) < 20
+
+
+def test_who_passed_a_step_is_not_refused_at_the_next_though_it_came_last():
+    async def main():
+        clock = Clock()
+        gate, first, second = Gate("series", 1, usual_s=0.1, clock=clock), Door(), Door()
+        refused, parts = [], []
+
+        async def in_two_parts():
+            parts.append(await gate.run(first.work))
+            parts.append(await gate.run(second.work))
+
+        async def ask():
+            try:
+                await gate.run(second.work)
+            except ServerBusy:
+                refused.append(1)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(in_two_parts)
+            await until(lambda: gate.running == 1)
+            for _ in range(40):
+                tasks.start_soon(ask)
+            await until(lambda: gate.waiting == 40)
+            first.open.set()
+            await until(lambda: parts and (gate.running, gate.waiting) == (1, 40))  # the second part came last
+            clock.now_s += 6
+            await until(lambda: refused)
+            second.open.set()
+        return parts, len(refused) == gate.refused
+
+    assert anyio.run(main) == (["done", "done"], True)
+
+
+def test_who_has_waited_for_a_source_is_not_refused_behind_others_for_a_thread():
+    async def main():
+        clock = Clock()
+        gate, door = Gate("series", 4, usual_s=0.1, brisk=4, clock=clock), Door()
+        source, done = Door(), []
+
+        async def ask(name, **kwargs):
+            with suppress(ServerBusy):
+                await gate.run(door.work, **kwargs)
+                done.append(name)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: gate.run(source.work, sources=["one"]))
+            await until(lambda: gate.running == 1)
+            tasks.start_soon(lambda: ask("waited for the source", sources=["one"]))
+            await until(lambda: gate.waiting == 1)
+            for _ in range(3 + 30):
+                tasks.start_soon(ask, "other")
+            await until(lambda: (gate.running, gate.waiting) == (4, 31))
+            source.open.set()  # it moves to the end of the line for a thread
+            await until(lambda: len(gate._line) == 30 and not any(len(each.line) for each in gate._sources.values()))
+            clock.now_s += 8
+            await until(lambda: gate.refused)
+            door.open.set()
+        return done.count("waited for the source"), gate.refused + len(done)
+
+    assert anyio.run(main) == (1, 34)
+
+
+def test_work_that_does_not_go_on_is_not_waited_for():
+    async def main():
+        clock = Clock()
+        gate, door = Gate("pictures", 1, clock=clock), Door()
+        async with anyio.create_task_group() as tasks:
+            await fill(tasks, gate, door, 1)
+            before = await is_refused(gate, door)
+            clock.now_s += PATIENCE_OF_GATE_S + 1
+            after = await is_refused(gate, door)
+            door.open.set()
+        return before, after
+
+    assert anyio.run(main) == (False, True)
+
+
+def test_who_has_waited_too_long_is_refused():
+    async def main():
+        gate, door = Gate("pictures", 4, patience_s=0.05), Door()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: gate.run(door.work, sources=["hanging"]))
+            await until(lambda: gate.running == 1)
+            with pytest.raises(ServerBusy, match="would wait too long"):
+                await gate.run(door.work, sources=["hanging"])
+            waiting = gate.waiting
+            other = await gate.run(lambda: "quick", sources=["other"])
+            door.open.set()
+        return waiting, other, await gate.run(lambda: "again", sources=["hanging"])
+
+    assert anyio.run(main) == (0, "quick", "again")
+
+
+def test_who_has_waited_too_long_for_a_thread_gives_back_its_share_of_the_source():
+    async def main():
+        gate, door = Gate("pictures", 4, brisk=4, patience_s=0.05), Door()
+        async with anyio.create_task_group() as tasks:
+            for number in range(4):
+                tasks.start_soon(lambda number=number: gate.run(door.work, sources=[f"hanging {number}"]))
+            await until(lambda: gate.running == 4)
+            with pytest.raises(ServerBusy):
+                await gate.run(door.work, sources=["other"])
+            door.open.set()
+        return await gate.run(lambda: "quick", sources=["other"]), gate.waiting
+
+    assert anyio.run(main) == ("quick", 0)
+
+
+def test_a_request_that_was_let_in_is_not_refused_with_the_rest_of_its_work():
+    async def main():
+        clock = Clock()
+        gate, first, second = Gate("series", 1, clock=clock), Door(), Door()
+
+        async def in_two_parts():
+            return [await gate.run(first.work), await gate.run(second.work)]
+
+        async with anyio.create_task_group() as tasks:
+            await fill(tasks, gate, second, 0)
+            tasks.start_soon(in_two_parts)
+            await until(lambda: gate.waiting == 1)
+            tasks.start_soon(gate.run, second.work)
+            await until(lambda: gate.waiting == 2)
+            clock.now_s += PATIENCE_OF_GATE_S + 1
+            refused = await is_refused(gate, second)
+            first.open.set()
+            second.open.set()
+        return refused, gate.refused
+
+    assert anyio.run(main) == (True, 1)
+
+
+def test_a_request_that_was_let_in_is_not_said_to_be_refused():
+    async def main():
+        gate, door = Gate("areas", 1, clock=Clock()), Door()
+        gate.max_waiting = 0
+        await gate.run(lambda: None)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gate.run, door.work)
+            await until(lambda: gate.running == 1)
+            said = gate.refuses(["a"])
+            door.open.set()
+        return said
+
+    assert anyio.run(main) is False
+
+
+def test_past_the_queue_work_is_refused_however_quick_it_is():
+    async def main():
+        gate, door = Gate("pictures", 1, usual_s=0.0001, clock=Clock()), Door()
+        async with anyio.create_task_group() as tasks:
+            await fill(tasks, gate, door, MOST_WAITING)
+            try:
+                with pytest.raises(ServerBusy, match="would wait too long"):
+                    await gate.run(door.work)
+            finally:
+                door.open.set()
+
+    anyio.run(main)
+
+
+def test_a_gate_tells_whether_it_refuses_and_counts_that():
+    async def main():
+        gate, door = Gate("pictures", 1, clock=Clock()), Door()
+        free = gate.refuses(["a"])
+        async with anyio.create_task_group() as tasks:
+            gate.max_waiting = 2
+            await fill(tasks, gate, door, 0, sources=["a"])
+            busy = gate.refuses(["a"])
+            await fill_more(tasks, gate, door, 1, sources=["a"])
+            full = gate.refuses(["a"]), gate.refuses(["b"])
+            door.open.set()
+        return free, busy, full, gate.refused
+
+    assert anyio.run(main) == (False, False, (True, False), 1)
+
+
+def test_one_source_fills_only_half_of_the_queue():
+    async def main():
+        gate, door = Gate("pictures", 4, usual_s=0.0001, clock=Clock()), Door()
+        async with anyio.create_task_group() as tasks:
+            await fill(tasks, gate, door, MOST_WAITING // 2, sources=["hanging"])
+            refused = await is_refused(gate, door, sources=["hanging"])
+            other = await gate.run(lambda: "quick", sources=["other"])
+            door.open.set()
+        return refused, other
+
+    assert anyio.run(main) == (True, "quick")
+
+
+def test_a_source_that_hangs_refuses_only_its_own_requests():
+    async def main():
+        clock = Clock()
+        gate, door = Gate("pictures", 8, clock=clock), Door()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(20):
+                tasks.start_soon(lambda: gate.run(door.work, sources=["hanging"]))
+            await until(lambda: gate.running == 2 and gate.waiting == 18)
+            clock.now_s += PATIENCE_OF_GATE_S + 1
+            refused = await is_refused(gate, door, sources=["hanging"])
+            other = [await gate.run(lambda: "quick", sources=["other"]) for _ in range(3)]
+            door.open.set()
+        return refused, other
+
+    assert anyio.run(main) == (True, ["quick"] * 3)
+
+
+def test_refusals_are_logged_once_in_a_while(caplog):
+    async def main():
+        clock = Clock()
+        gate, door = Gate("coverages", 1, usual_s=60, clock=clock), Door()
+        async with anyio.create_task_group() as tasks:
+            await fill(tasks, gate, door, 1)
+            for _ in range(50):
+                assert await is_refused(gate, door)
+            clock.now_s += 60
+            assert await is_refused(gate, door)
+            door.open.set()
+
+    anyio.run(main)
+
+    assert [record.args[2] for record in caplog.records] == [1, 51]
+
+
+def test_sources_that_are_not_read_any_more_are_forgotten():
+    async def main():
+        gate = Gate("fetches", 8)
+        for number in range(3000):
+            await gate.run(lambda: None, sources=[f"host {number}"])
+        return len(gate._sources)
+
+    assert anyio.run(main) <= MOST_SOURCES
+
+
+def test_what_nobody_wants_after_a_wait_is_not_run():
+    async def nobody():
+        return False
+
+    async def main():
+        gate, door, ran, results = Gate("pictures", 1), Door(), [], []
+
+        async def unwanted():
+            results.append(await gate.run(lambda: ran.append(1), is_wanted=nobody))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gate.run, door.work)
+            await until(lambda: gate.running == 1)
+            tasks.start_soon(unwanted)
+            await until(lambda: gate.waiting == 1)
+            door.open.set()
+        return ran, results
+
+    assert anyio.run(main) == ([], [None])
+
+
+def test_an_error_of_the_work_frees_its_place():
+    def fail():
+        raise ValueError("no")
+
+    async def main():
+        gate = Gate("pictures", 1)
+        with pytest.raises(ValueError, match="no"):
+            await gate.run(fail, sources=["a"])
+        return gate.running, gate.waiting
+
+    assert anyio.run(main) == (0, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no niceness of their own")
+def test_threads_give_way_by_the_niceness_of_their_gate():
+    def niceness():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    async def main():
+        return await Gate("cubes", 1, niceness=7).run(niceness), await Gate("pictures", 1).run(niceness)
+
+    assert anyio.run(main) == (min(niceness() + 7, 19), niceness())

@@ -1,0 +1,133 @@
+"""Parameters as text."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chronotile.errors import InvalidParameter, MissingParameter
+from chronotile.protocols.common.query.kvp import Kvp, bbox, choice, datetime_of, integer, number, numbers, value_range
+
+
+def test_names_are_found_without_regard_to_case():
+    query = Kvp([("LaYeRs", "a"), ("STYLES", "")])
+
+    assert query.required("layers") == "a"
+    assert query.optional("styles") is None
+    assert "styles" in query
+    assert "format" not in query
+
+
+@pytest.mark.parametrize("pairs", [[], [("layers", "")], [("layers", "  ")]])
+def test_what_must_be_there_is_missing(pairs):
+    with pytest.raises(MissingParameter, match="LAYERS") as caught:
+        Kvp(pairs).required("LAYERS")
+
+    assert caught.value.locator == "LAYERS"
+
+
+def test_a_name_given_twice_must_have_one_value():
+    assert Kvp([("a", "1"), ("A", "1")]).required("a") == "1"
+    with pytest.raises(InvalidParameter, match="twice"):
+        Kvp([("a", "1"), ("A", "2")])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1", 1), ("-.0005E1", -0.005), ("-25E-4", -0.0025), ("+05E-3", 0.005), (".00025E+1", 0.0025), ("5.", 5)],
+)
+def test_numbers_in_every_notation_of_wms(text, value):
+    assert number(text, locator="BBOX") == value
+
+
+@pytest.mark.parametrize(
+    "text", ["", "nan", "inf", "-Infinity", "1e999", "0x10", "1_000", "\uff11", "1,0", "1 0", "9" * 100]
+)
+def test_what_is_no_finite_number(text):
+    with pytest.raises(InvalidParameter):
+        number(text, locator="BBOX")
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_any_finite_float_is_read_back(value):
+    assert number(repr(value), locator="x") == value
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_finite_number_or_refused(text):
+    try:
+        value = number(text, locator="x")
+    except InvalidParameter:
+        value = 0.0
+
+    assert math.isfinite(value)
+
+
+@pytest.mark.parametrize("text", ["1.5", "", "ten", "1e3", "9" * 30, "\u0661"])
+def test_what_is_no_whole_number(text):
+    with pytest.raises(InvalidParameter):
+        integer(text, locator="WIDTH")
+
+
+def test_a_whole_number_below_the_least():
+    with pytest.raises(InvalidParameter, match="at least 1"):
+        integer("0", locator="WIDTH", least=1)
+
+
+@pytest.mark.parametrize("text", ["1,2,3", "1,2,3,4,5", "1,2,3,a", "3,2,1,4", "1,2,1,4", ""])
+def test_what_is_no_box(text):
+    with pytest.raises(InvalidParameter):
+        bbox(text, locator="BBOX")
+
+
+def test_lists_choices_and_ranges():
+    assert numbers("1, 2", 2, locator="x") == (1, 2)
+    assert choice("a", ["a", "b"], locator="x") == "a"
+    assert value_range("-1,1", locator="range") == (-1, 1)
+    with pytest.raises(InvalidParameter, match="a, b"):
+        choice("c", ["a", "b"], locator="x")
+
+
+def test_range_is_no_longer_than_a_number_can_say():
+    with pytest.raises(InvalidParameter, match="from less to more"):
+        value_range("-1e308,1e308", locator="range")
+
+
+def test_only_so_many_unknown_names_are_compared():
+    pairs = [(f"{number}-of-many", "1") for number in range(20)]
+
+    Kvp([*pairs, ("styles", "reds")]).check_spelling(["style"])
+
+
+NAMES_OF_TIMES = ["time", "DATE", "dates", "start", "end", "from", "to", "begin", "startDate", "ENDDATE", "start_date"]
+
+
+@pytest.mark.parametrize("name", NAMES_OF_TIMES)
+def test_another_services_name_for_datetime_is_refused(name):
+    with pytest.raises(InvalidParameter, match="use datetime"):
+        datetime_of(Kvp([(name, "2020")]))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("f", "format"),
+        ("F", "format"),
+        ("statistics", "reducers"),
+        ("aggregate", "step"),
+        ("lng", "lon"),
+        ("longitude", "lon"),
+        ("latitude", "lat"),
+        ("min_Valid", "minValid"),
+    ],
+)
+def test_another_services_name_is_refused_with_ours(name, meant):
+    known = ("format", "reducers", "step", "lon", "lat", "minValid")
+
+    with pytest.raises(InvalidParameter, match=f"{name} is no parameter here; use {meant}"):
+        Kvp([(name, "1")]).check_spelling(known)
+
+
+def test_another_services_name_is_let_be_where_nothing_is_meant_by_it():
+    Kvp([("f", "1"), ("longitude", "1")]).check_spelling(("datetime",))

@@ -1,0 +1,257 @@
+"""Files of coverages that are read part by part: which bytes belong together, and how often they are made."""
+
+import threading
+import zlib
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from chronotile.encoders import file_parts, scratch
+from chronotile.errors import ClientGone
+from chronotile.model.coverage import CoverageRequest
+from chronotile.pipeline.cache import ByteCache
+from chronotile.pipeline.coverage.deliver import deliver_coverage
+from chronotile.pipeline.scratch_cache import ScratchCache
+from chronotile.pipeline.services import make_caches
+from tests.protocols import served
+
+NDVI = "/ogcapi/collections/NDVI/coverage"
+ONE_DAY = {"datetime": "2020-06-01"}
+ALL_TIMES = CoverageRequest(layers=("NDVI",))
+IDENTITY = {"Accept-Encoding": "identity"}
+COMPRESSED = {"GTiff": "coverage.cog", "NetCDF": "coverage.netcdf", "png": "picture.png"}
+"""Modules of encoders that compress, by format."""
+MADE_BEFORE = ["GTiff", "NetCDF", "json", "png"]
+"""Formats of files that are there before they are sent."""
+
+
+@pytest.fixture
+def services():
+    return served.make_services(*served.tree_collections())
+
+
+@pytest.fixture
+def compress_differently(monkeypatch):
+    """Compress as a library does that finds other matches, or the same one at another time."""
+
+    def begin(name):
+        other = SimpleNamespace(compress=lambda body, _level: zlib.compress(body, 0), crc32=zlib.crc32)
+        monkeypatch.setattr(f"chronotile.encoders.{COMPRESSED[name]}.deflate", other)
+
+    return begin
+
+
+def part(client, start, **query):
+    return client.get(NDVI, params={**ONE_DAY, **query}, headers={"Range": f"bytes={start}-{start + 99}"})
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_files_of_other_bytes_have_other_etags(make_client, compress_differently, name):
+    """Two workers, or one whose file was dropped meanwhile."""
+    first = part(make_client(served.make_services(*served.tree_collections())), 0, f=name)
+    compress_differently(name)
+    client = make_client(served.make_services(*served.tree_collections()))
+    condition = {"Range": "bytes=100-199", "If-Range": first.headers["etag"]}
+    second = client.get(NDVI, params={**ONE_DAY, "f": name}, headers=condition)
+
+    assert (first.status_code, second.status_code) == (206, 200)
+    assert first.headers["etag"] != second.headers["etag"]
+    assert len(second.content) != int(first.headers["content-range"].partition("/")[2])
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_a_client_that_holds_the_same_numbers_in_other_bytes_is_not_sent_them_again(
+    make_client, services, compress_differently, name
+):
+    query = {**ONE_DAY, "f": name}
+    etag = make_client(served.make_services(*served.tree_collections())).get(NDVI, params=query).headers["etag"]
+    compress_differently(name)
+    again = make_client(services).get(NDVI, params=query, headers={"If-None-Match": f'"other", {etag}'})
+
+    assert (again.status_code, again.headers["etag"]) == (304, etag)
+    assert services.readers["s2"].windows_read == []
+
+
+@pytest.mark.parametrize("name", MADE_BEFORE)
+def test_the_whole_and_its_parts_have_one_etag(make_client, services, name):
+    client = make_client(services)
+    whole = client.get(NDVI, params={**ONE_DAY, "f": name}, headers=IDENTITY)
+    parts = [part(client, start, f=name) for start in (0, 100)]
+
+    assert {each.headers["etag"] for each in parts} == {whole.headers["etag"]}
+    assert b"".join(each.content for each in parts) == whole.content[:200]
+
+
+@pytest.mark.parametrize("payload_bytes", [0, 10_000, 64 << 20])
+@pytest.mark.parametrize("name", MADE_BEFORE)
+def test_a_file_is_made_once_however_small_the_cache_of_answers_is(make_client, services, name, payload_bytes):
+    services = replace(services, caches=make_caches(payload_bytes=payload_bytes))
+    client = make_client(services)
+    answers = [part(client, start, f=name) for start in range(0, 500, 100)]
+
+    assert [each.status_code for each in answers] == [206] * 5
+    assert len(services.readers["s2"].windows_read) == 1
+    whole = client.get(NDVI, params={**ONE_DAY, "f": name}, headers=IDENTITY)
+    assert b"".join(each.content for each in answers) == whole.content[:500]
+    services.close()
+
+
+@pytest.mark.parametrize("name", MADE_BEFORE)
+def test_of_a_file_that_is_not_kept_no_parts_are_offered(make_client, services, name):
+    caches = replace(make_caches(payload_bytes=0), files=ScratchCache(most_bytes=100))
+    client = make_client(replace(services, caches=caches))
+    whole = client.get(NDVI, params={**ONE_DAY, "f": name}, headers=IDENTITY)
+    answer = part(client, 0, f=name)
+
+    assert (answer.status_code, answer.content) == (200, whole.content)
+    assert "accept-ranges" not in {*answer.headers, *whole.headers}
+    assert caches.files.total_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("coverage", {"f": "zarr"}),
+        ("cube", {"f": "CSV", "bbox": "4.44,50.95,4.45,50.96"}),
+        ("cube", {"f": "GeoJSON", "bbox": "4.44,50.95,4.45,50.96"}),
+    ],
+    ids=["zarr", "CSV", "GeoJSON"],
+)
+def test_what_is_streamed_has_no_parts_even_where_it_is_written_first(make_client, services, path, query):
+    client = make_client(services)
+    held = [file_parts._STREAMING.acquire(blocking=False) for _ in range(file_parts.STREAMED_AT_ONCE)]
+    try:
+        answer = client.get(
+            f"/ogcapi/collections/NDVI/{path}", params={**ONE_DAY, **query}, headers={"Range": "bytes=0-9"}
+        )
+    finally:
+        for _ in filter(None, held):
+            file_parts._STREAMING.release()
+
+    assert held == [True] * file_parts.STREAMED_AT_ONCE
+    assert answer.status_code == 200, answer.text
+    assert answer.headers.keys().isdisjoint({"accept-ranges", "content-range"})
+
+
+@pytest.mark.parametrize("name", MADE_BEFORE)
+def test_files_that_nobody_reads_make_room_for_a_new_one(make_client, services, monkeypatch, name):
+    monkeypatch.setattr(scratch, "IN_MEMORY_BYTES", 0)
+    services = replace(services, caches=make_caches(payload_bytes=0))
+    client = make_client(services)
+    kept = client.head(NDVI, params={"f": "json", "datetime": "2020-06-01/2020-06-11"}, headers=IDENTITY)
+    monkeypatch.setattr(scratch.ROOM, "_left", 0)
+    answer = part(client, 0, f=name)
+
+    assert int(kept.headers["content-length"]) > 0
+    assert (answer.status_code, len(answer.content)) == (206, 100)
+    assert services.caches.files.total_bytes == int(answer.headers["content-range"].partition("/")[2])
+    services.close()
+
+
+def test_a_disk_that_is_full_of_other_things_is_told(make_client, services, monkeypatch):
+    monkeypatch.setattr(scratch, "IN_MEMORY_BYTES", 0)
+    client = make_client(services)
+    client.head(NDVI)
+    monkeypatch.setattr(scratch.ROOM, "_left", -(1 << 40))
+    answer = part(client, 0)
+
+    assert (answer.status_code, services.caches.files.total_bytes) == (503, 0)
+    assert "there is no room to write the file" in answer.json()["detail"]
+
+
+class Watched(ByteCache):
+    """Says when a second request comes for what is being made."""
+
+    def __init__(self):
+        super().__init__(0, lambda _nothing: 1)
+        self.asked = 0
+        self.asked_twice = threading.Event()
+
+    def get_or_make(self, key, make, *, is_wanted=None):
+        self.asked += 1
+        if self.asked == 2:
+            self.asked_twice.set()
+        return super().get_or_make(key, make, is_wanted=is_wanted)
+
+
+@pytest.fixture
+def watched(services):
+    return replace(services, caches=replace(services.caches, making=Watched()))
+
+
+class Delivering(threading.Thread):
+    """One of several requests for the first part of a file."""
+
+    def __init__(self, services, **more):
+        super().__init__(daemon=True)
+        self._services, self._more = services, more
+        self.delivery = self.error = None
+        self.start()
+
+    def run(self):
+        try:
+            self.delivery = deliver_coverage(ALL_TIMES, "GTiff", self._services, keep=True, **self._more)
+        except ClientGone as error:
+            self.error = error
+
+    @property
+    def content(self):
+        with_body = b"".join(self.delivery.body.pieces())
+        self.delivery.body.close()
+        return with_body
+
+
+def joined(*threads):
+    for each in threads:
+        each.join(60)
+        assert not each.is_alive()
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_parts_requested_at_once_wait_for_one_making(watched, monkeypatch, in_memory):
+    monkeypatch.setattr(scratch, "IN_MEMORY_BYTES", scratch.IN_MEMORY_BYTES if in_memory else 0)
+    begun = threading.Event()
+
+    def is_wanted():
+        begun.set()
+        return watched.caches.making.asked_twice.wait(60)
+
+    first = Delivering(watched, is_wanted=is_wanted)
+    assert begun.wait(60)
+    second = Delivering(watched)
+    joined(first, second)
+
+    assert len(watched.readers["s2"].windows_read) == len(served.DEKADS)
+    assert first.delivery.etag == second.delivery.etag
+    assert first.content == second.content
+    watched.close()
+
+
+def test_who_waits_for_a_client_that_leaves_makes_the_file(watched):
+    begun = threading.Event()
+
+    def is_wanted():
+        begun.set()
+        watched.caches.making.asked_twice.wait(60)
+        return False
+
+    first = Delivering(watched, is_wanted=is_wanted)
+    assert begun.wait(60)
+    second = Delivering(watched)
+    joined(first, second)
+
+    assert isinstance(first.error, ClientGone)
+    size = second.delivery.body.size
+    assert len(second.content) == size > 0
+
+
+def test_a_netcdf_in_other_chunks_has_another_etag(make_client, services, monkeypatch):
+    """Chunks depend on the layout that is read, and so on whether the cube of series can be."""
+    client = make_client(services)
+    first = client.get(NDVI, params={"f": "NetCDF"})
+    monkeypatch.setattr("chronotile.encoders.coverage.strips.CHUNK_CELLS", 1)
+    second = client.get(NDVI, params={"f": "NetCDF"})
+
+    assert first.content != second.content
+    assert first.headers["etag"] != second.headers["etag"]

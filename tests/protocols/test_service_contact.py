@@ -1,0 +1,108 @@
+"""Keywords, address and telephone of the service are in every document that has a place for them."""
+
+import pytest
+from lxml import etree, html
+
+from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
+from tests.protocols import served
+
+ADDRESS = PostalAddress(street="Wetstraat 1", city="Brussels", region="BRU", postcode="1000", country="Belgium")
+CONTACT = Contact(name="Map desk", email="maps@example.org", telephone="+32 2 555 01 00", address=ADDRESS)
+KEYWORDS = ("vegetation", "infoMapAccessService")
+WMS = "/wms?SERVICE=WMS&REQUEST=GetCapabilities&VERSION={}"
+WMTS = "/wmts?SERVICE=WMTS&REQUEST=GetCapabilities"
+
+
+@pytest.fixture
+def make_service(make_client):
+    """`make_service(contact)`: a client of a service with keywords and that contact."""
+
+    def make(contact=CONTACT):
+        return make_client(served.make_services(service=ServiceInfo(keywords=KEYWORDS, contact=contact)))
+
+    return make
+
+
+def texts_of(element):
+    """The elements that have text, by name without namespace."""
+    return [(etree.QName(each).localname, each.text) for each in element.iter() if each.text and each.text.strip()]
+
+
+def section_of(document, name):
+    return next(each for each in etree.fromstring(document).iter() if etree.QName(each).localname == name)
+
+
+@pytest.mark.parametrize("version", ["1.3.0", "1.1.1"])
+def test_wms_has_keywords_address_and_telephone(make_service, validate_ogc, version):
+    document = make_service().get(WMS.format(version)).content
+
+    service = section_of(document, "Service")
+    assert validate_ogc(document) == []
+    assert [text for name, text in texts_of(service) if name == "Keyword"] == list(KEYWORDS)
+    assert texts_of(section_of(document, "ContactInformation")) == [
+        ("ContactPerson", "Map desk"),
+        ("ContactOrganization", "Map desk"),
+        ("AddressType", "postal"),
+        ("Address", "Wetstraat 1"),
+        ("City", "Brussels"),
+        ("StateOrProvince", "BRU"),
+        ("PostCode", "1000"),
+        ("Country", "Belgium"),
+        ("ContactVoiceTelephone", "+32 2 555 01 00"),
+        ("ContactElectronicMailAddress", "maps@example.org"),
+    ]
+
+
+def test_wmts_has_keywords_address_and_telephone(make_service, validate_ogc):
+    document = make_service().get(WMTS).content
+
+    identification = section_of(document, "ServiceIdentification")
+    assert validate_ogc(document) == []
+    assert [text for name, text in texts_of(identification) if name == "Keyword"] == list(KEYWORDS)
+    assert texts_of(section_of(document, "ContactInfo")) == [
+        ("Voice", "+32 2 555 01 00"),
+        ("DeliveryPoint", "Wetstraat 1"),
+        ("City", "Brussels"),
+        ("AdministrativeArea", "BRU"),
+        ("PostalCode", "1000"),
+        ("Country", "Belgium"),
+        ("ElectronicMailAddress", "maps@example.org"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        Contact(),
+        Contact(name="Map desk"),
+        Contact(telephone="112"),
+        Contact(email="maps@example.org"),
+        Contact(address=PostalAddress(city="Brussels")),
+    ],
+    ids=["none", "name", "telephone", "email", "city"],
+)
+@pytest.mark.parametrize("url", [WMS.format("1.3.0"), WMS.format("1.1.1"), WMTS])
+def test_documents_with_a_part_of_a_contact_are_valid(make_service, validate_ogc, contact, url):
+    assert validate_ogc(make_service(contact).get(url).content) == []
+
+
+def test_the_landing_page_has_them_for_programs_and_people(make_service):
+    client = make_service()
+
+    document, page = client.get("/?f=json").json(), html.document_fromstring(client.get("/?f=html").text)
+    assert document["keywords"] == list(KEYWORDS)
+    assert document["contact"] == {
+        "name": "Map desk",
+        "email": "maps@example.org",
+        "telephone": "+32 2 555 01 00",
+        "address": {
+            "street": "Wetstraat 1",
+            "city": "Brussels",
+            "region": "BRU",
+            "postcode": "1000",
+            "country": "Belgium",
+        },
+    }
+    assert page.xpath("//meta[@name='keywords']/@content") == [", ".join(KEYWORDS)]
+    assert "+32 2 555 01 00" in page.find(".//footer").text_content()
+    assert "Wetstraat 1, 1000 Brussels, BRU, Belgium" in page.find(".//footer").text_content()

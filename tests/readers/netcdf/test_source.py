@@ -1,0 +1,164 @@
+"""NetCDF files, classic and NetCDF-4."""
+
+import gc
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.model.grid import Window
+from chronotile.readers.netcdf.source import NetcdfFile, OpenFiles, open_netcdf
+from tests.scenes import Scene, make_dataset, make_spec, save_netcdf, write_netcdf
+
+SCENE = Scene()
+ALL = Window(0, SCENE.height, 0, SCENE.width)
+
+
+@pytest.fixture(params=[3, 4], ids=["classic", "netcdf-4"])
+def version(request):
+    return request.param
+
+
+@pytest.mark.parametrize("dims", [("y", "x", "time"), ("x", "time", "y")], ids="-".join)
+def test_dimensions_may_be_in_any_order(tmp_path, version, dims):
+    dataset = make_dataset(SCENE, dims=dims)
+    dataset["NDVI"] = dataset["NDVI"].astype("int16").assign_attrs(_FillValue=np.int16(255))
+    reader = open_netcdf(make_spec("netcdf", save_netcdf(dataset, tmp_path / "made.nc", version=version)))
+
+    np.testing.assert_array_equal(reader.read_window("NDVI", index=3, level=0, window=ALL).numbers, SCENE.numbers(3))
+    np.testing.assert_array_equal(
+        reader.read_cell("NDVI", indexes=[4, 0, 2], row=7, column=3).numbers, SCENE.cube()[[4, 0, 2], 7, 3]
+    )
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "float32", "float64"])
+def test_real_types_are_read_as_stored_in_the_order_of_this_machine(tmp_path, version, dtype):
+    dataset = make_dataset(SCENE)
+    dataset["NDVI"] = (("time", "y", "x"), (SCENE.cube() % 100).astype(dtype), {"grid_mapping": "spatial_ref"})
+    reader = open_netcdf(make_spec("netcdf", save_netcdf(dataset, tmp_path / "made.nc", version=version)))
+
+    numbers = reader.read_window("NDVI", index=1, level=0, window=ALL).numbers
+
+    assert numbers.dtype == np.dtype(dtype)
+    assert numbers.dtype.isnative
+    np.testing.assert_array_equal(numbers, SCENE.numbers(1) % 100)
+
+
+def test_unsigned_bytes_of_classic_files_keep_their_fill_value(tmp_path):
+    encoding = open_netcdf(write_netcdf(tmp_path, SCENE, version=3)).info.variables["NDVI"].encoding
+
+    assert (encoding.dtype, encoding.nodata) == ("uint8", 255)
+
+
+def test_title_comes_from_the_file(tmp_path):
+    dataset = make_dataset(SCENE).assign_attrs(title="Made", license="CC0-1.0")
+
+    info = open_netcdf(make_spec("netcdf", save_netcdf(dataset, tmp_path / "made.nc"))).info
+
+    assert (info.title, info.license, info.attribution) == ("Made", "CC0-1.0", None)
+    assert info.variables["NDVI"].title == "made NDVI"
+
+
+DIMS = [("time", "y", "x"), ("y", "x", "time"), ("y", "time", "x")]
+
+
+def save_scene(folder, scene, version, dims, dtype="int16"):
+    dataset = make_dataset(scene, dims=dims)
+    dataset["NDVI"] = dataset["NDVI"].astype(dtype).assign_attrs(_FillValue=np.dtype(dtype).type(255))
+    return make_spec("netcdf", save_netcdf(dataset, folder / "made.nc", version=version))
+
+
+@pytest.mark.parametrize("dims", DIMS, ids="-".join)
+@pytest.mark.parametrize(
+    "other", [Scene(width=60), Scene(height=45), Scene(days=SCENE.days[:4])], ids=["wider", "higher", "fewer times"]
+)
+def test_file_replaced_by_another_shape_is_unavailable(tmp_path, version, dims, other):
+    reader = open_netcdf(save_scene(tmp_path, SCENE, version, dims))
+    save_scene(tmp_path, other, version, dims)
+
+    with pytest.raises(SourceUnavailable):
+        reader.read_window("NDVI", index=1, level=0, window=Window(0, 2, 0, 2))
+
+
+def test_file_replaced_by_another_type_is_unavailable(tmp_path, version):
+    reader = open_netcdf(save_scene(tmp_path, SCENE, version, DIMS[0]))
+    save_scene(tmp_path, SCENE, version, DIMS[0], dtype="float32")
+
+    with pytest.raises(SourceUnavailable):
+        reader.read_window("NDVI", index=1, level=0, window=Window(0, 2, 0, 2))
+
+
+@pytest.mark.parametrize("dims", DIMS, ids="-".join)
+def test_appended_time_leaves_the_others_readable(tmp_path, version, dims):
+    reader = open_netcdf(save_scene(tmp_path, SCENE, version, dims))
+    save_scene(tmp_path, Scene(days=(*SCENE.days, "2020-02-21")), version, dims)
+
+    np.testing.assert_array_equal(reader.read_window("NDVI", index=3, level=0, window=ALL).numbers, SCENE.numbers(3))
+
+
+DESCRIPTORS = Path("/proc/self/fd")
+
+
+@pytest.fixture
+def open_file(tmp_path, version):
+    """Opens a copy of the scene under a name; two of them may be open."""
+    source, files = Path(write_netcdf(tmp_path, SCENE, version=version).href), OpenFiles(2)
+    return lambda name: NetcdfFile(shutil.copy(source, tmp_path / name), files)
+
+
+def open_names(folder):
+    targets = [link.resolve() for link in DESCRIPTORS.iterdir()]
+    return sorted({target.name for target in targets if target.parent == folder})
+
+
+linux = pytest.mark.skipif(not DESCRIPTORS.exists(), reason="this system does not tell which files are open")
+
+
+@linux
+def test_files_used_last_are_kept_open(tmp_path, open_file):
+    first, *_others = [open_file(name) for name in ("0.nc", "1.nc", "2.nc", "3.nc")]
+
+    first.fields()
+
+    assert open_names(tmp_path) == ["0.nc", "3.nc"]
+
+
+def test_files_closed_for_want_of_use_are_read_as_before(open_file):
+    files = [open_file(name) for name in ("0.nc", "1.nc", "2.nc", "3.nc")]
+
+    numbers = [file.read("NDVI", (slice(None),) * 3).view("uint8") for file in files]
+
+    np.testing.assert_array_equal(numbers, [SCENE.cube()] * 4)
+
+
+@linux
+def test_file_that_is_being_read_is_neither_closed_nor_waited_for(tmp_path, open_file):
+    files = [open_file("0.nc"), open_file("1.nc")]
+
+    with files[0]._lock:
+        files.append(open_file("2.nc"))
+
+    assert open_names(tmp_path) == ["0.nc", "1.nc", "2.nc"]
+
+
+@linux
+def test_file_whose_reader_is_gone_is_closed(tmp_path, open_file):
+    open_file("0.nc")
+
+    gc.collect()
+
+    assert open_names(tmp_path) == []
+
+
+def test_file_elsewhere_is_refused_with_the_remedy():
+    with pytest.raises(UnsupportedSource, match="not read in place"):
+        open_netcdf(make_spec("netcdf", "https://example.org/made.nc"))
+
+
+def test_file_that_starts_like_none_is_refused(tmp_path):
+    (tmp_path / "made.nc").write_bytes(b"GRIB....")
+
+    with pytest.raises(UnsupportedSource, match=r"made\.nc is no NetCDF file"):
+        open_netcdf(make_spec("netcdf", tmp_path / "made.nc"))

@@ -1,0 +1,71 @@
+"""Files that are written over while they are read."""
+
+import os
+
+import numpy as np
+import pytest
+
+from chronotile.model.grid import Window
+from chronotile.readers.foreign import BeingWritten
+from chronotile.readers.raster.pool import HandlePool
+from tests.scenes import Scene, write_tif
+
+SCENE = Scene()
+ALL = Window(0, SCENE.height, 0, SCENE.width)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """`write(shift)`: write the file over, with other numbers."""
+
+    def write_over(shift):
+        scene = Scene(shift=shift)
+        path = write_tif(tmp_path / "a.tif", scene.numbers(0), scene)
+        os.utime(path, ns=(shift * 10**9, shift * 10**9))
+        return str(path)
+
+    return write_over
+
+
+def test_file_that_was_written_meanwhile_is_read_once_more(write):
+    pool, path, shifts = HandlePool(), write(1), iter([2])
+
+    def read(handle):
+        top = handle.read(1, Window(0, 15, 0, SCENE.width))
+        for shift in shifts:
+            write(shift)
+        return np.concatenate([top, handle.read(1, Window(15, SCENE.height, 0, SCENE.width))])
+
+    np.testing.assert_array_equal(pool.read(path, read), Scene(shift=2).numbers(0))
+
+
+def test_error_of_a_file_that_was_written_meanwhile_is_no_matter(write):
+    pool, path, shifts = HandlePool(), write(1), iter([2])
+
+    def read(handle):
+        for shift in shifts:
+            write(shift)
+            raise OSError("half of a block")
+        return handle.read(1, ALL)
+
+    np.testing.assert_array_equal(pool.read(path, read), Scene(shift=2).numbers(0))
+
+
+def test_file_that_is_written_again_and_again_is_given_up(write):
+    pool, path, shifts = HandlePool(), write(1), iter(range(2, 99))
+
+    def read(handle):
+        numbers = handle.read(1, ALL)
+        write(next(shifts))
+        return numbers
+
+    with pytest.raises(BeingWritten):
+        pool.read(path, read)
+
+
+def test_error_of_a_file_that_stays_is_told(write):
+    def read(_handle):
+        raise OSError("a damaged block")
+
+    with pytest.raises(OSError, match="a damaged block"):
+        HandlePool().read(write(1), read)
