@@ -16,12 +16,13 @@ ALLOWED = {
     "catalog/load.py": "import pydantic, yaml, chronotile.model.grid",
     "encoders/picture/geotiff.py": "import rasterio.io, xarray, zarr",
     "encoders/vector/mvt.py": "import mapbox_vector_tile",
-    "archive/discovery/discover.py": "import xarray, chronotile.readers.stack, chronotile.pipeline.render",
+    "archive/discovery/discover.py": "import xarray, chronotile.readers.stack, chronotile.pipeline.maps.render",
     "optimise/run.py": "import dask, chronotile.archive.discovery.discover",
-    "jobs/queue.py": "import distributed",
+    "jobs/cluster.py": "import distributed",
+    "processes/echo.py": "import chronotile.pipeline.maps.render",
     "protocols/ogcapi/adapter.py": "import pygeoapi.api",
     "protocols/wms/params.py": "import pydantic, chronotile.protocols.common.query.kvp",
-    "protocols/wms/routes.py": "import starlette.responses, jinja2, chronotile.pipeline.render",
+    "protocols/wms/routes.py": "import starlette.responses, jinja2, chronotile.pipeline.maps.render",
     "readers/stack.py": "import rasterio, tensorstore, chronotile.errors",
     "sections.py": "import pydantic, chronotile.yaml_source",
     "settings.py": "import pydantic_settings",
@@ -34,7 +35,10 @@ FORBIDDEN = {
     "catalog/search.py": "import chronotile.readers.stack, jinja2",
     "encoders/cube_tile/ctc1.py": "import tensorstore, mapbox_vector_tile",
     "model/grid.py": "import rasterio.crs",
-    "pipeline/render.py": "import chronotile.settings, dask.array",
+    "encoders/series/csv.py": "import chronotile.encoders.picture.geotiff",
+    "pipeline/maps/render.py": "import chronotile.settings, dask.array, chronotile.pipeline.series.point",
+    "pipeline/series/point.py": "",
+    "processes/trend.py": "import chronotile.processes.echo",
     "protocols/common/query/kvp.py": "import chronotile.protocols.wms, pygeoapi",
     "protocols/tiles/routes.py": "import chronotile.protocols.wms.params, chronotile.app, yaml",
     "styling/legend.py": "import pydantic",
@@ -66,7 +70,8 @@ def complaints(lint_imports):
 
 def test_contracts_let_every_layer_do_its_work(lint_imports):
     result = lint_imports(
-        ALLOWED | {"model/grid.py": "", "errors.py": "", "pipeline/render.py": "", "protocols/common/query/kvp.py": ""}
+        ALLOWED
+        | {"model/grid.py": "", "errors.py": "", "pipeline/maps/render.py": "", "protocols/common/query/kvp.py": ""}
     )
 
     assert result.returncode == 0, result.stdout
@@ -80,10 +85,13 @@ def test_contracts_let_every_layer_do_its_work(lint_imports):
         "chronotile.catalog.search -> jinja2",
         "chronotile.encoders.cube_tile.ctc1 -> mapbox_vector_tile",
         "chronotile.encoders.cube_tile.ctc1 -> tensorstore",
+        "chronotile.encoders.series.csv -> chronotile.encoders.picture.geotiff",
         "chronotile.errors -> chronotile.model",
         "chronotile.model.grid -> rasterio",
-        "chronotile.pipeline.render -> chronotile.settings",
-        "chronotile.pipeline.render -> dask",
+        "chronotile.pipeline.maps.render -> chronotile.settings",
+        "chronotile.pipeline.maps.render -> chronotile.pipeline.series.point",
+        "chronotile.pipeline.maps.render -> dask",
+        "chronotile.processes.trend -> chronotile.processes.echo",
         "chronotile.protocols.common.query.kvp -> chronotile.protocols.wms",
         "chronotile.protocols.common.query.kvp -> pygeoapi",
         "chronotile.protocols.tiles.routes -> chronotile.app",

@@ -18,7 +18,7 @@ from chronotile.encoders.scratch import ScratchFile
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.pipeline.bounded_wait import Looks
-from chronotile.pipeline.scratch_cache import ScratchCache
+from chronotile.pipeline.caches.scratch_cache import ScratchCache
 from chronotile.protocols.ops.routes import STALE
 from chronotile.settings import Settings
 from chronotile.upkeep import NOT_RELOADED, Upkeep

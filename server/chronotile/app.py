@@ -24,8 +24,8 @@ from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.open import Archive, open_archive, system_clock
 from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
 from chronotile.machine import this_machine
-from chronotile.pipeline.answer_memory import AnswerMemory
-from chronotile.pipeline.cube_tiles.prebuilt import WrittenCubes
+from chronotile.pipeline.caches.answer_memory import AnswerMemory
+from chronotile.pipeline.caches.prebuilt_cube_tiles import WrittenCubes
 from chronotile.pipeline.services import Services, Shelf, make_caches
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.process_setup import (

@@ -11,13 +11,14 @@ import pytest
 import xarray as xr
 from covjson_pydantic.coverage import CoverageCollection
 
+from chronotile.encoders.credits import Credits
 from chronotile.encoders.series.covjson import encode_series_covjson
 from chronotile.encoders.series.csv_places import encode_places_csv
 from chronotile.encoders.series.geojson import encode_series_geojson, encode_series_ndjson
 from chronotile.encoders.series.json_areas import encode_area_series_json
 from chronotile.encoders.series.netcdf import encode_series_netcdf
 from chronotile.encoders.series.parquet import encode_series_parquet
-from chronotile.encoders.series.table import Credits, table_of_areas, table_of_point
+from chronotile.encoders.series.table import table_of_areas, table_of_point
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.geometry.area import Area
 from chronotile.model.raster import Encoding

@@ -18,8 +18,8 @@ from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import Backdrop, Colouring, MapRequest
 from chronotile.model.time.parsing import parse_time
-from chronotile.pipeline import answer_memory
-from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.caches import answer_memory
+from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.maps import rasters as map_rasters
 from chronotile.pipeline.maps.memory import ENCODED_BYTES, map_bytes
 from chronotile.pipeline.maps.overlay import overlay_maps

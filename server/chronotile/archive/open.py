@@ -31,7 +31,7 @@ from chronotile.model.places import PlaceSet
 from chronotile.model.source import Finding, SourceInfo, SourceSpec
 from chronotile.model.style import Style
 from chronotile.model.time.instants import Instant
-from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services, make_caches
 from chronotile.readers.failing_dates import FailingDates

@@ -19,7 +19,7 @@ from chronotile.pipeline.services import Services, Shelf
 from chronotile.processes.execute import finished
 from chronotile.processes.process import Inputs, Plan, Work
 from chronotile.processes.registry import process_of
-from chronotile.processes.work.sources import sources_read, sources_written
+from chronotile.processes.sources import sources_read, sources_written
 from chronotile.processes.work.unreadable import run_block
 from chronotile.queue.faults import UNKNOWN, Hindered, JobFailed, NotKnown, fault_of, is_foreseen
 from chronotile.queue.job_folder import PIECES, RESULTS, make_folders, remove_pieces

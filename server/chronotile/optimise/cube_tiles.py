@@ -19,8 +19,7 @@ from chronotile.machine import this_machine
 from chronotile.model.collection import Layer
 from chronotile.model.cube import CubeRequest, CubeTile, Res
 from chronotile.model.tiles import TileMatrix, TileMatrixSet, TileRange
-from chronotile.pipeline.cube_tiles.extract import extract_cube
-from chronotile.pipeline.cube_tiles.prebuilt import (
+from chronotile.pipeline.caches.prebuilt_cube_tiles import (
     MANIFEST,
     CubePath,
     Manifest,
@@ -29,8 +28,9 @@ from chronotile.pipeline.cube_tiles.prebuilt import (
     read_manifest,
     times_of_year,
 )
+from chronotile.pipeline.cube_tiles.extract import extract_cube
 from chronotile.pipeline.cube_tiles.target import resolve_cube
-from chronotile.pipeline.series.point import layer_with_values
+from chronotile.pipeline.resolve_series import layer_with_values
 from chronotile.pipeline.services import Services, make_caches
 from chronotile.pipeline.tile_ranges import native_matrix, tile_range
 

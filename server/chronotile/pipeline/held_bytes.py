@@ -1,6 +1,6 @@
 """Bytes that a worker holds for clients beside the answers it makes: bodies of requests, answers not yet fetched."""
 
-from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.caches.answer_memory import AnswerMemory
 
 
 class HeldBytes:

@@ -11,12 +11,12 @@ from chronotile.model.collection import Clock, Layer
 from chronotile.model.payload import Document
 from chronotile.model.source import Finding
 from chronotile.model.time.instants import Instant
-from chronotile.pipeline.answer_memory import AnswerMemory
 from chronotile.pipeline.bounded_wait import Looks
-from chronotile.pipeline.cache import ByteCache
-from chronotile.pipeline.cube_tiles.cache import KeptCubes
-from chronotile.pipeline.cube_tiles.prebuilt import WrittenCubes
-from chronotile.pipeline.scratch_cache import ScratchCache
+from chronotile.pipeline.caches.answer_memory import AnswerMemory
+from chronotile.pipeline.caches.byte_cache import ByteCache
+from chronotile.pipeline.caches.cube_tiles import KeptCubes
+from chronotile.pipeline.caches.prebuilt_cube_tiles import WrittenCubes
+from chronotile.pipeline.caches.scratch_cache import ScratchCache
 from chronotile.readers.disk_cache import KeptFiles
 from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.reader import Reader

@@ -28,9 +28,9 @@ from chronotile.pipeline.maps.animation import (
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
 from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.processes.sources import source_of
+from chronotile.processes.times_and_places import located, told_instants, told_times, without_limits
 from chronotile.processes.work.partial_results import Piece, keep, read_piece, scratch_of, write_piece
-from chronotile.processes.work.sources import source_of
-from chronotile.processes.work.times_and_places import located, told_instants, told_times, without_limits
 
 PIXEL_S = 60e-9
 """What it takes to draw and pack a pixel of a frame."""

@@ -12,7 +12,7 @@ from chronotile.pipeline.services import Services
 from chronotile.processes.input_schema import MAX_SHOWN, fault_in
 from chronotile.processes.process import Inputs, Plan, Process, Work
 from chronotile.processes.registry import process_of
-from chronotile.processes.work.sources import metadata_of, require_unchanged, with_revisions
+from chronotile.processes.sources import metadata_of, require_unchanged, with_revisions
 from chronotile.processes.work.unreadable import named, run_block
 
 SYNC_S = 20.0

@@ -15,10 +15,10 @@ from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import BBOX, DATETIME, LAYERS, layers_of, trims_of
 from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.processes.sources import sources_of
+from chronotile.processes.times_and_places import instants_told, located, told_instants, without_limits
 from chronotile.processes.work.coverage_file import FILE_FORMATS, write_coverage
-from chronotile.processes.work.sources import sources_of
 from chronotile.processes.work.stored_coverage import StoredCoverage, leave_piece, planned_pieces
-from chronotile.processes.work.times_and_places import instants_told, located, told_instants, without_limits
 
 MOST_BYTES = 1 << 38
 """Of all numbers, before they are compressed."""

@@ -20,7 +20,7 @@ from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
 from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, cuts, require_few_blocks
-from chronotile.processes.work.times_and_places import asked_times, geometry_rules, located, told_times
+from chronotile.processes.times_and_places import asked_times, geometry_rules, located, told_times
 from chronotile.readers.reader import block_shape
 from chronotile.stats.bins import even_edges
 from chronotile.stats.samples import reduce_samples

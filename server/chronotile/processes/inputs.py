@@ -6,7 +6,7 @@ from chronotile.model.grid import BBox
 from chronotile.model.series.analysis import SLOT_KINDS
 from chronotile.pipeline.services import Services
 from chronotile.processes.process import Input, Inputs
-from chronotile.processes.work.times_and_places import located
+from chronotile.processes.times_and_places import located
 
 LAYER = Input(title="Layer", description="Id or alias of the layer.", schema={"type": "string", "maxLength": 200})
 MOST_LAYERS = 100

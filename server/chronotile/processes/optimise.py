@@ -17,10 +17,10 @@ from chronotile.optimise.tasks import Task
 from chronotile.pipeline.services import Services, reading
 from chronotile.processes.inputs import BBOX, DATETIME, LAYERS
 from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_blocks
+from chronotile.processes.sources import sources_of
+from chronotile.processes.times_and_places import told_instants
 from chronotile.processes.work.cubes import ZIP, Cube, Layout, cube_of, variable_of
 from chronotile.processes.work.published_cubes import NAME, NAMED, require_name
-from chronotile.processes.work.sources import sources_of
-from chronotile.processes.work.times_and_places import told_instants
 from chronotile.processes.work.windows import all_of, selected, window_of
 from chronotile.readers.reader import block_shape
 from chronotile.readers.zarr.commit import state_number

@@ -9,7 +9,7 @@ from typing import Any
 from chronotile.errors import LimitExceeded
 from chronotile.model.job import Json, Result
 from chronotile.pipeline.services import Services
-from chronotile.processes.work.sources import Source, revision_of
+from chronotile.processes.sources import Source, revision_of
 
 Inputs = Mapping[str, Any]
 

@@ -6,24 +6,24 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from chronotile.encoders.credits import Credits
 from chronotile.encoders.series.csv_places import encode_places_csv
 from chronotile.encoders.series.json_points import encode_points_series_parts
 from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.series.parquet import require_pyarrow, write_series_parquet
-from chronotile.encoders.series.table import Credits, PlaceSeries, PlacesSeries, table_of_points
+from chronotile.encoders.series.table import PlaceSeries, PlacesSeries, table_of_points
 from chronotile.errors import InvalidParameter
 from chronotile.model.job import Json, Result
 from chronotile.model.request import NamedPoint, PointsSeriesRequest, place_in_degrees
 from chronotile.model.series.series import PointsSeries
 from chronotile.model.wanted import require_wanted
-from chronotile.pipeline.series.point import instants_of
+from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.points import extract_points_series
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import DATETIME, MOST_LAYERS
 from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_blocks
-from chronotile.processes.work.partial_results import Piece, StoredPlaces, read_piece, write_piece, writing
-from chronotile.processes.work.sources import Source
-from chronotile.processes.work.times_and_places import (
+from chronotile.processes.sources import Source
+from chronotile.processes.times_and_places import (
     MOST_FEATURES,
     AskedTimes,
     asked_times,
@@ -31,6 +31,7 @@ from chronotile.processes.work.times_and_places import (
     told_times,
     without_limits,
 )
+from chronotile.processes.work.partial_results import Piece, StoredPlaces, read_piece, write_piece, writing
 
 POINTS_A_BLOCK = 500
 BLOCK_VALUES = 2_000_000

@@ -7,11 +7,12 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from chronotile.encoders.credits import Credits
 from chronotile.encoders.series.csv_places import encode_places_csv
 from chronotile.encoders.series.geojson import encode_series_geojson
 from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.series.parquet import require_pyarrow, write_series_parquet
-from chronotile.encoders.series.table import Credits, PlaceSeries, PlacesSeries, table_of_areas
+from chronotile.encoders.series.table import PlaceSeries, PlacesSeries, table_of_areas
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.geometry.area import Area
@@ -22,13 +23,12 @@ from chronotile.model.series.reducer import MAX_REDUCERS, Reducer, parse_reducer
 from chronotile.model.series.series import AreaSeries, AreasSeries
 from chronotile.model.time.instants import InstantArray, TimeSelection
 from chronotile.model.wanted import require_wanted
+from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.areas import cost_of_area_series, extract_area_series
-from chronotile.pipeline.series.point import instants_of
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import DATETIME, LAYER
 from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_blocks
-from chronotile.processes.work.partial_results import Piece, StoredPlaces, read_piece, write_piece, writing
-from chronotile.processes.work.times_and_places import (
+from chronotile.processes.times_and_places import (
     MOST_FEATURES,
     AskedTimes,
     asked_times,
@@ -37,6 +37,7 @@ from chronotile.processes.work.times_and_places import (
     told_times,
     without_limits,
 )
+from chronotile.processes.work.partial_results import Piece, StoredPlaces, read_piece, write_piece, writing
 
 PLACES_A_BLOCK = 500
 BLOCK_VALUES = 1_000_000

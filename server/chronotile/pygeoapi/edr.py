@@ -8,8 +8,8 @@ import orjson
 import shapely
 from pygeoapi.provider.base_edr import BaseEDRProvider
 
+from chronotile.encoders.credits import Credits
 from chronotile.encoders.series.covjson_fields import encode_fields_covjson
-from chronotile.encoders.series.table import Credits
 from chronotile.errors import InvalidParameter, UnknownCollection
 from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.crs import CRS84, Crs

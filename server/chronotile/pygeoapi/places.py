@@ -10,7 +10,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
 from chronotile.model.places import PlaceSet
-from chronotile.pipeline.maps.render_place_tile import shapes_in
+from chronotile.pipeline.place_shapes import shapes_in
 from chronotile.pipeline.series.places import near_layer
 from chronotile.pygeoapi.described import Json
 

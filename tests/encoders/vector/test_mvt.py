@@ -10,7 +10,7 @@ from chronotile.encoders.vector.mvt import EXTENT, encode_mvt
 from chronotile.encoders.vector.tile_polygons import BUFFER, cut_to_tile
 from chronotile.model.grid import BBox
 from chronotile.model.places import PlacesSpec
-from chronotile.pipeline.maps.render_place_tile import shapes_in
+from chronotile.pipeline.place_shapes import shapes_in
 from chronotile.readers.place_files import read_places
 
 SIDE = 8192.0

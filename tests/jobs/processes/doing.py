@@ -11,7 +11,7 @@ from chronotile.pipeline.services import Services
 from chronotile.processes.execute import finished, planned
 from chronotile.processes.process import Plan, Work
 from chronotile.processes.registry import process_of
-from chronotile.processes.work.sources import Source
+from chronotile.processes.sources import Source
 from chronotile.queue.job_folder import make_folders
 from tests.protocols import served
 

@@ -12,8 +12,8 @@ from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import MapRequest
 from chronotile.model.time.instants import ABSENT, Period, domain_of_instants
 from chronotile.model.time.parsing import parse_period, parse_time
-from chronotile.pipeline import answer_memory
-from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.caches import answer_memory
+from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.maps.animation import EXTENSIONS, draw_frames, render_animation
 from chronotile.pipeline.maps.animation_times import frame_times
 from tests.protocols import served

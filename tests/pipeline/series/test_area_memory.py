@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from affine import Affine
+from tests.pipeline.caches.test_answer_memory import until_waiting
 
 from chronotile.model.crs import crs_of
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import NativeGrid
-from chronotile.pipeline import answer_memory
-from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.caches import answer_memory
+from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.series.area_memory import area_bytes
 from chronotile.readers.reader import BlockShape
 from chronotile.zones.outlines import outlines_of
@@ -20,7 +21,6 @@ from chronotile.zones.plan import plan_of
 from chronotile.zones.spans import centre_spans
 from chronotile.zones.weights import covered_spans
 from tests.pipeline.series.test_areas import all_series, square
-from tests.pipeline.test_answer_memory import until_waiting
 from tests.protocols import served
 from tests.running import PATIENCE_S
 

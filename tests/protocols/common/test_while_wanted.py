@@ -8,8 +8,8 @@ import pytest
 from starlette.requests import Request
 
 from chronotile.app import application
-from chronotile.pipeline import answer_memory
-from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.caches import answer_memory
+from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.protocols.common.state import while_wanted
 from tests.protocols import served
 from tests.running import PATIENCE_S

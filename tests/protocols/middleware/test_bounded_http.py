@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from chronotile.app import application
-from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.protocols.middleware.bounded_http import (
     MAX_HEAD_BYTES,
     MAX_HEADERS,

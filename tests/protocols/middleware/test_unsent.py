@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.protocols.middleware.unsent import FREE_BYTES, MAX_BYTES, SETTLED_S, UnsentAnswers
 
 SIXTH = MAX_BYTES // 6

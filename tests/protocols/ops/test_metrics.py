@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from chronotile.app import application
 from chronotile.errors import ServerBusy
 from chronotile.model.source import Finding
-from chronotile.pipeline.answer_memory import SMALL_BYTES, AnswerMemory
+from chronotile.pipeline.caches.answer_memory import SMALL_BYTES, AnswerMemory
 from chronotile.pipeline.failing_dates import tell_failing_date
 from chronotile.protocols.common.state import Gates
 from chronotile.protocols.ops.siblings import Siblings, folder_for_sockets, merged

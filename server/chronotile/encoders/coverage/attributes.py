@@ -8,7 +8,7 @@ from pyproj import CRS
 
 from chronotile import __version__
 from chronotile.encoders.covjson_parts import categories_of
-from chronotile.encoders.series.table import Credits
+from chronotile.encoders.credits import Credits
 from chronotile.model.collection import Layer, LocalisedText
 from chronotile.model.coverage import Coverage, CoverageField
 from chronotile.model.crs import CRS84, Crs, crs_of

@@ -14,9 +14,10 @@ from chronotile.encoders.covjson_parts import (
     referencing,
     values_along_time,
 )
+from chronotile.encoders.credits import Credits
 from chronotile.encoders.document_parts import with_list
 from chronotile.encoders.instants import JSON_OPTIONS, json_instants
-from chronotile.encoders.series.table import Credits, outline
+from chronotile.encoders.series.table import outline
 from chronotile.model.crs import Crs
 from chronotile.model.request import Point
 from chronotile.model.series.fields import FieldSeries, FieldsSeries

@@ -6,9 +6,10 @@ from typing import Any
 import orjson
 
 from chronotile.encoders.covjson_parts import ANY_LANGUAGE, Json, layer_parameter
+from chronotile.encoders.credits import Credits
 from chronotile.encoders.document_parts import with_list
 from chronotile.encoders.instants import JSON_OPTIONS, json_instants
-from chronotile.encoders.series.table import Credits, PlaceSeries, geometry_json
+from chronotile.encoders.series.table import PlaceSeries, geometry_json
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import WHOLE_CIRCLE
 from chronotile.model.number_text import numbers_json

@@ -2,8 +2,9 @@
 
 from collections.abc import Generator
 
+from chronotile.encoders.credits import Credits
 from chronotile.encoders.series.netcdf import encode_series_netcdf
-from chronotile.encoders.series.table import Credits, PlaceSeries, PlacesSeries
+from chronotile.encoders.series.table import PlaceSeries, PlacesSeries
 from chronotile.model.request import Point
 from chronotile.model.series.fields import FieldsSeries
 

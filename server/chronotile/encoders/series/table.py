@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.encoders.credits import Credits
 from chronotile.encoders.series.analysis import findings_columns, units_of_column
 from chronotile.model.crs import CRS84, Crs, transformer
 from chronotile.model.geometry.area import Area, Polygon
@@ -21,20 +22,6 @@ IntArray = NDArray[np.int64]
 
 VALUE = "value"
 """The column of a point."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credits:
-    """Whom files name."""
-
-    attribution: str | None = None
-    license: str | None = None
-
-    @property
-    def told(self) -> dict[str, str]:
-        """What there is of them, by the name that files give it."""
-        both = {"attribution": self.attribution, "license": self.license}
-        return {name: text for name, text in both.items() if text}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,7 +78,7 @@ class PlacesSeries:
     places: Sequence[PlaceSeries]
     edges: Mapping[str, FloatArray] = field(default_factory=dict)
     """(bin + 1,) by the name of each histogram."""
-    credits: Credits = Credits()
+    credits: Credits = field(default_factory=Credits)
     has_areas: bool = False
     """Whether the places are areas, or would be if there were any."""
     columns_of_none: Sequence[str] = ()

@@ -1,10 +1,8 @@
 """Give me these numbers as a file."""
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from os import strerror
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -28,6 +26,7 @@ from chronotile.pipeline.coverage.reading import ReadCoverage
 from chronotile.pipeline.one_state import again_if_changed
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.storage_faults import storing
 from chronotile.pipeline.unreadable_dates import etag_without
 
 Made = TypeVar("Made")
@@ -305,16 +304,6 @@ def _check_picture(coverage: Coverage, limits: Limits) -> None:
             alternative=SMALLER,
             locator="f",
         )
-
-
-@contextmanager
-def storing() -> Iterator[None]:
-    """Say that a file could not be written; readers have words of their own for what cannot be read."""
-    try:
-        yield
-    except OSError as error:
-        reason = strerror(error.errno) if error.errno else "the disk fails"
-        raise StorageFull(f"there is no room to write the file: {reason}; ask for less, or later") from error
 
 
 def coverage_file_name(coverage: Coverage, extension: str) -> str:

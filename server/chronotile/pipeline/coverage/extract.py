@@ -20,8 +20,8 @@ from chronotile.pipeline.coverage.native import NativeCells
 from chronotile.pipeline.coverage.numbers import told_encoding
 from chronotile.pipeline.coverage.reading import ABSENT, CellSource, ReadCoverage, coverage_bytes
 from chronotile.pipeline.coverage.warped import warped_cells
+from chronotile.pipeline.resolve_series import instants_of, layer_with_values
 from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states
-from chronotile.pipeline.series.point import instants_of, layer_with_values
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.derived.alignment import are_same_cells

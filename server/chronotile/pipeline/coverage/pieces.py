@@ -9,7 +9,7 @@ import numpy as np
 from chronotile.model.coverage import PIECE_BYTES
 from chronotile.model.grid import Window
 from chronotile.model.raster import Pixels
-from chronotile.pipeline.series.area_reading import CHUNK_S, VALUE_S
+from chronotile.pipeline.read_costs import CHUNK_S, VALUE_S
 from chronotile.readers.reader import Along, BlockShape, Reader, block_shape, read_block
 
 LAYOUTS: tuple[Along, Along] = ("space", "time")

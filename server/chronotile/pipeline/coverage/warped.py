@@ -12,7 +12,7 @@ from chronotile.model.crs import are_alike
 from chronotile.model.grid import BBox, Grid, Window
 from chronotile.model.raster import Pixels
 from chronotile.model.source import VariableInfo
-from chronotile.pipeline.cache import ByteCache
+from chronotile.pipeline.caches.byte_cache import ByteCache
 from chronotile.pipeline.coverage.numbers import nothing, told_numbers
 from chronotile.pipeline.coverage.pieces import Pieces, read_cheaply, runs
 from chronotile.readers.reader import Reader

@@ -7,13 +7,15 @@ from chronotile.errors import SourceChanged
 from chronotile.model.cube import CUBE_TYPE, CubeRequest
 from chronotile.model.payload import Payload
 from chronotile.model.wanted import IsWanted, always_wanted
-from chronotile.pipeline.cube_tiles.prebuilt import CubePath, whole_year
+from chronotile.pipeline.caches.prebuilt_cube_tiles import CubePath, whole_year
 from chronotile.pipeline.cube_tiles.read import read_cube
 from chronotile.pipeline.cube_tiles.target import SHORTER, CubeTarget, resolve_cube
-from chronotile.pipeline.maps.memory import cube_bytes
 from chronotile.pipeline.one_state import require_state
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import IncompleteAnswer, etag_without, time_without
+
+VALUE_BYTES = 4
+MOST_BYTES = 128 << 20
 
 
 def extract_cube(
@@ -99,7 +101,7 @@ def _made(target: CubeTarget, is_wanted: IsWanted) -> Payload:
 
     def make() -> bytes:
         try:
-            size = cube_bytes(target.request, target.times)
+            size = _bytes_to_make(target)
             with target.services.memory.taking(size, alternative=SHORTER, locator="time", is_wanted=is_wanted):
                 return read_cube(target, is_wanted)
         finally:  # what went wrong with a file that changed is no matter
@@ -112,6 +114,12 @@ def _made(target: CubeTarget, is_wanted: IsWanted) -> Payload:
         time = time_without(target.time_used, answer.unreadable)
         return replace(_payload(target, answer.body), etag=etag, time=time, unreadable=answer.unreadable)
     return _payload(target, body)
+
+
+def _bytes_to_make(target: CubeTarget) -> int:
+    """The bytes needed to read, number and encode the values of a cube tile; measured in docs/design/process.md."""
+    grid = target.request.tile.grid
+    return min(MOST_BYTES, VALUE_BYTES * grid.width * grid.height * len(target.times.indexes))
 
 
 def _written(target: CubeTarget) -> bytes | None:

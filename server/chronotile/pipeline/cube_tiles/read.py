@@ -13,8 +13,8 @@ from chronotile.model.grid import divides
 from chronotile.model.raster import Encoding, Raster
 from chronotile.model.wanted import IsWanted, require_wanted
 from chronotile.pipeline.cube_tiles.target import SHORTER, CubeTarget, check_count
+from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.revision import time_index
-from chronotile.pipeline.series.point import instants_of
 from chronotile.pipeline.services import reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates, complete
 from chronotile.warp.native_cells import CellPlan, plan_cells

@@ -9,8 +9,8 @@ from chronotile.model.collection import Layer
 from chronotile.model.cube import CubeRequest
 from chronotile.model.grid import divides
 from chronotile.model.payload import PixelStates, TimeUsed
+from chronotile.pipeline.resolve_series import layer_with_values
 from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states
-from chronotile.pipeline.series.point import layer_with_values
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.stopwatch import Stopwatch
 

@@ -1,1 +1,1 @@
-"""Verbs of pictures: maps, overlays, legends, time-lapses, vector tiles."""
+"""Verbs of pictures: maps, overlays, legends, time-lapses."""

@@ -19,7 +19,6 @@ from chronotile.model.request import MapRequest
 from chronotile.model.style import Style
 from chronotile.model.time.instants import Instant, format_day
 from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
-from chronotile.pipeline.coverage.deliver import storing
 from chronotile.pipeline.maps.animation_times import FrameTimes, frame_times
 from chronotile.pipeline.maps.expressions import with_expression
 from chronotile.pipeline.maps.legend import layer_title, told_style
@@ -27,9 +26,10 @@ from chronotile.pipeline.maps.memory import drawing_bytes, film_bytes
 from chronotile.pipeline.maps.rasters import MapTarget
 from chronotile.pipeline.maps.render import drawn, requested_style, require_sides, resolve_map
 from chronotile.pipeline.one_state import read_of_one_state
+from chronotile.pipeline.resolve_series import selection_of
 from chronotile.pipeline.revision import fingerprint
-from chronotile.pipeline.series.widened_times import selection_of
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.storage_faults import storing
 from chronotile.pipeline.unreadable_dates import etag_without, instants_of_all, time_without
 from chronotile.styling.cards import Lettering, lay_cards
 

@@ -8,7 +8,7 @@ from chronotile.catalog.resolve_times import resolve_series_times, time_not_avai
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.time.instants import DAY, Instant, Period, TimeSelection, format_day
-from chronotile.pipeline.series.point import instants_of
+from chronotile.pipeline.resolve_series import instants_of
 from chronotile.stats.period_means import periods_of
 
 YEAR = 12

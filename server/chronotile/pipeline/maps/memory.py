@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
-from chronotile.catalog.resolve_times import ResolvedTimes
 from chronotile.encoders.animation.mp4 import LARGE_PIXELS
 from chronotile.model.animation import AnimationFormat
 from chronotile.model.collection import Composite
-from chronotile.model.cube import CubeRequest
 from chronotile.model.grid import Grid
 from chronotile.model.request import Backdrop, MapRequest
 from chronotile.model.wanted import IsWanted
-from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.maps.rasters import REDUCED_BYTES, MapTarget, map_plan
 from chronotile.warp.strips import StripPlan, window_bytes
 
@@ -24,9 +22,6 @@ STRIP_BYTES = 8 << 20
 INDEX_BYTES, RGBA_BYTES = 1, 4
 MANY_COLOURS = 200
 """Classes and flags of a style that may not fit into 256 colours."""
-CUBE_BYTES = 4
-"""For each value of a cube tile."""
-MOST_CUBE_BYTES = 128 << 20
 ENCODED_BYTES: dict[str, int] = {
     "image/png": 4,
     "image/png; mode=8bit": 10,
@@ -85,12 +80,6 @@ def film_bytes(format: AnimationFormat, frame: MapRequest) -> int:
     pixels = frame.grid.width * frame.grid.height
     held = SMALL_MP4_BYTES if format == "video/mp4" and pixels <= LARGE_PIXELS else FILM_BYTES[format]
     return pixels * (RGBA_BYTES + held)
-
-
-def cube_bytes(request: CubeRequest, times: ResolvedTimes) -> int:
-    """Return the bytes needed to make a cube tile: to read, number and encode its values."""
-    grid = request.tile.grid
-    return min(MOST_CUBE_BYTES, CUBE_BYTES * grid.width * grid.height * len(times.indexes))
 
 
 def drawing_bytes(request: MapRequest, target: MapTarget) -> int:

@@ -14,6 +14,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.raster import Codes, Numbers, Pixels, pixel_codes
 from chronotile.model.series.series import SeriesCost
 from chronotile.model.wanted import IsWanted
+from chronotile.pipeline.read_costs import CHUNK_S, VALUE_S
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.around_damage import Read, block_around_damage
@@ -52,9 +53,6 @@ KEPT_CELLS = 2 << 20
 RUN_CELLS = 1 << 24
 """Of all areas that are held at once, if one has not more already; those that overlap have each cell of their own."""
 
-CHUNK_S = 60e-6
-VALUE_S = 2e-9
-"""What it takes to find and decode a chunk, and each number in it: of a local store on one core."""
 
 CELL_S = 3e-9
 """What it takes to reduce a cell of an area at one time."""

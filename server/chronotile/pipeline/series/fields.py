@@ -18,20 +18,13 @@ from chronotile.model.series.reducer import MEAN
 from chronotile.model.series.series import AreasSeries, PointsSeries, Series
 from chronotile.model.time.instants import Instant, InstantArray, TimeSelection
 from chronotile.model.wanted import IsWanted
-from chronotile.pipeline.coverage.deliver import storing
+from chronotile.pipeline.resolve_series import check_length, instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.series.areas import extract_area_series
-from chronotile.pipeline.series.point import (
-    SeriesTarget,
-    check_length,
-    instants_of,
-    layer_with_values,
-    read_series,
-    resolve_series,
-    series_indexes,
-)
+from chronotile.pipeline.series.point import SeriesTarget, read_series, resolve_series
 from chronotile.pipeline.series.points import cells_of, extract_points_series
 from chronotile.pipeline.services import Services
+from chronotile.pipeline.storage_faults import storing
 from chronotile.pipeline.unreadable_dates import etag_without
 
 Resolved = TypeVar("Resolved")

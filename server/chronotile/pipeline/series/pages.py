@@ -6,8 +6,7 @@ import numpy as np
 
 from chronotile.catalog.resolve_times import resolve_series_times
 from chronotile.model.time.instants import DISTANT_PAST, ONE_NS, Instant, TimePart, TimeSelection, TimeSpan
-from chronotile.pipeline.series.point import instants_of, layer_with_values
-from chronotile.pipeline.series.widened_times import selection_of
+from chronotile.pipeline.resolve_series import instants_of, layer_with_values, selection_of
 from chronotile.pipeline.services import Services
 
 NO_TIMES = TimeSelection("parts", (TimePart(TimeSpan(DISTANT_PAST, DISTANT_PAST + ONE_NS), is_interval=True),))

@@ -13,10 +13,10 @@ from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.time.instants import Instant
 from chronotile.model.wanted import IsWanted, always_wanted
-from chronotile.pipeline.maps.render_place_tile import places_revision, shapes_in
+from chronotile.pipeline.place_shapes import places_revision, shapes_in
+from chronotile.pipeline.resolve_series import has_open_times, instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.series.areas import extract_area_series
-from chronotile.pipeline.series.point import has_open_times, instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.services import Services
 
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chronotile.catalog.resolve_times import resolve_series_times
-from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.grid import Window
 from chronotile.model.payload import Payload, TimeUsed
@@ -14,15 +13,19 @@ from chronotile.model.raster import Pixels, cell_reasons
 from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.series.analysis import Analysis
 from chronotile.model.series.series import Series
-from chronotile.model.time.instants import InstantArray, TimeSelection
 from chronotile.pipeline.cells import cell_of, cell_values, reach_of, read_cell, swapped_hint
 from chronotile.pipeline.one_state import read_of_one_state
+from chronotile.pipeline.resolve_series import (
+    check_length,
+    has_open_times,
+    instants_of,
+    layer_with_values,
+    series_indexes,
+)
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.series.analyse_point import analysed_series, check_analysis, reference_indexes
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates, etag_without
-
-SHORTER = "ask for a shorter interval, or page by page with limit="
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,61 +164,6 @@ def read_series(target: SeriesTarget, services: Services) -> Series:
         return read
     asked, reference = (np.searchsorted(target.read, indexes) for indexes in (target.indexes, target.reference))
     return analysed_series(read, target.analysis, asked=asked, reference=reference)
-
-
-def layer_with_values(name: str, services: Services) -> Layer:
-    """Return a layer that has values of its own.
-
-    Raises:
-        UnknownLayer: There is no such layer.
-        InvalidParameter: It is a composite.
-    """
-    layer = services.catalogue.layer(name)
-    if layer.is_composite:
-        variables = ", ".join(variable.name for variable in layer.variables)
-        raise InvalidParameter(
-            f"layer {layer.id} is a composite of {variables} and has no values of its own", locator="layer"
-        )
-    return layer
-
-
-def series_indexes(layer: Layer, time: TimeSelection, services: Services) -> tuple[int, ...]:
-    """Return the indexes of the times of a series.
-
-    Raises:
-        LimitExceeded: They are more than `max_series_values`.
-        ChronotileError: The time is not accepted.
-    """
-    indexes = resolve_series_times(layer, time, now=services.clock()).indexes
-    check_length(len(indexes), services)
-    return indexes
-
-
-def has_open_times(layer: Layer, time: TimeSelection, analysis: Analysis | None = None) -> bool:
-    """Return whether the times of a series, or of the reference of its analysis, may be others soon."""
-    is_reference_open = analysis is not None and analysis.is_reference_open
-    return len(layer.times) > 0 and (time.is_open or is_reference_open)
-
-
-def check_length(count: int, services: Services, *, alternative: str = SHORTER) -> None:
-    """Refuse series of too many values in all; `alternative` is the cheaper way to ask.
-
-    Raises:
-        LimitExceeded: They are more than `max_series_values`.
-    """
-    allowed = services.catalogue.limits.max_series_values
-    if count > allowed:
-        raise LimitExceeded("max_series_values", allowed=allowed, asked=count, alternative=alternative, locator="time")
-
-
-def instants_of(layer: Layer, indexes: tuple[int, ...]) -> InstantArray:
-    """Return (time,): those of the indexes; not a time (NaT) for the one value of a layer without time."""
-    if len(layer.times) == 0:
-        return np.full(len(indexes), np.datetime64("NaT", "ns"))
-    instants, count = layer.times.instants, len(indexes)
-    if count and indexes[-1] - indexes[0] == count - 1:  # ascending: a run, ten times as fast as a list
-        return instants[indexes[0] : indexes[-1] + 1]
-    return instants[list(indexes)]
 
 
 def _cell(layer: Layer, point: Point) -> tuple[int, int]:

@@ -1,15 +1,14 @@
 """The times that an analysis takes: those that are asked for, and those of its reference."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.model.series.analysis import Analysis, Curves, FloatArray
-from chronotile.model.time.instants import ONE_NS, InstantArray, TimeDomain, TimePart, TimeSelection, TimeSpan
+from chronotile.model.time.instants import InstantArray, TimeSelection
+from chronotile.pipeline.resolve_series import instants_of, layer_with_values, selection_of, series_indexes
 from chronotile.pipeline.series.analyse_point import check_analysis, reference_indexes
-from chronotile.pipeline.series.point import instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.services import Services
 
 
@@ -59,17 +58,3 @@ def widened_times(
     if not set(reference) <= set(indexes):
         time = selection_of(layer.times, sorted({*indexes, *reference}), is_of_open=time.is_open)
     return WidenedTimes(time=time, asked=instants_of(layer, indexes), reference=instants_of(layer, reference))
-
-
-def selection_of(domain: TimeDomain, indexes: Sequence[int], *, is_of_open: bool = False) -> TimeSelection:
-    """Return what selects the times of ascending indexes, at least one: an interval for each run of them.
-
-    Args:
-        domain: The times.
-        indexes: Into them.
-        is_of_open: Whether they are those of an open selection.
-    """
-    runs = np.split(indexes, np.flatnonzero(np.diff(indexes) > 1) + 1)
-    spans = (TimeSpan(domain.starts[run[0]], domain.starts[run[-1]] + ONE_NS) for run in runs)
-    parts = tuple(TimePart(span, is_interval=True) for span in spans)
-    return TimeSelection("parts", parts, is_of_open=is_of_open)

@@ -17,9 +17,9 @@ from chronotile.model.raster import Encoding
 from chronotile.model.time.instants import NO_TIME, TimeDomain, format_day
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 from chronotile.processes.process import Work
+from chronotile.processes.times_and_places import located
 from chronotile.processes.work.coverage_file import write_coverage
 from chronotile.processes.work.partial_results import finding_pieces, writing
-from chronotile.processes.work.times_and_places import located
 
 GEOTIFF_TYPE = COVERAGE_FORMATS["GTiff"].media_type
 GEOTIFF: Json = {"type": "string", "contentEncoding": "binary", "contentMediaType": GEOTIFF_TYPE}

@@ -19,9 +19,9 @@ from chronotile.encoders.series.table import PlaceSeries
 from chronotile.errors import ClientGone
 from chronotile.model.job import Json
 from chronotile.model.wanted import require_wanted
-from chronotile.pipeline.coverage.deliver import storing
+from chronotile.pipeline.storage_faults import storing
 from chronotile.processes.process import Work
-from chronotile.processes.work.times_and_places import UNBOUNDED
+from chronotile.processes.times_and_places import UNBOUNDED
 from chronotile.queue.private_files import open_private
 
 TOLD = "told"

@@ -20,8 +20,8 @@ from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import layers_of, trims_of
 from chronotile.processes.process import Inputs, Plan, Work, cuts, require_few_blocks
-from chronotile.processes.work.sources import sources_of
-from chronotile.processes.work.times_and_places import instants_told, located, told_instants, without_limits
+from chronotile.processes.sources import sources_of
+from chronotile.processes.times_and_places import instants_told, located, told_instants, without_limits
 
 LARGEST_SIDE, LEAST_SIDE = 1024, 16
 """Cells along a side of a window. Sources have chunks of 512 as a rule: a smaller window decodes some of them again."""

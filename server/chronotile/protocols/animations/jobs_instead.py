@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.animation import ANIMATION_LABELS, AnimationRequest
 from chronotile.model.request import MapRequest
-from chronotile.pipeline.answer_memory import LIMIT as MEMORY
+from chronotile.pipeline.caches.answer_memory import LIMIT as MEMORY
 from chronotile.processes.animation import MOST_PIXELS
 from chronotile.protocols.common.job_offer import JobInstead, bbox_input, datetime_input
 from chronotile.protocols.common.query.kvp import Kvp

@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 from chronotile.encoders.vector.mvt import MEDIA_TYPE
 from chronotile.model.places import PlaceSet
-from chronotile.pipeline.maps.render_place_tile import places_revision
+from chronotile.pipeline.place_shapes import places_revision
 from chronotile.protocols.common.capabilities.layer_entries import Telling
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.places.params import PlacesQuery

@@ -14,7 +14,8 @@ from chronotile.model.crs import CRS84
 from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
 from chronotile.model.wanted import IsWanted
-from chronotile.pipeline.maps.render_place_tile import render_place_tile, shapes_in
+from chronotile.pipeline.place_shapes import shapes_in
+from chronotile.pipeline.place_tiles.render import render_place_tile
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.series.places import extract_place_values, resolve_place_values
 from chronotile.pipeline.services import Services

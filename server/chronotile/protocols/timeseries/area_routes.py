@@ -17,10 +17,10 @@ from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series.series import SeriesCost
 from chronotile.model.time.instants import Instant
 from chronotile.model.wanted import IsWanted
+from chronotile.pipeline.resolve_series import has_open_times
 from chronotile.pipeline.series.analyse_areas import analyse_area_series, widened_request
 from chronotile.pipeline.series.areas import cost_of_area_series
 from chronotile.pipeline.series.pages import page_times
-from chronotile.pipeline.series.point import has_open_times
 from chronotile.pipeline.series.rough_area_work import rough_seconds
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint

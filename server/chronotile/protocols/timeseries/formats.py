@@ -7,6 +7,7 @@ from itertools import chain
 
 from starlette.responses import Response, StreamingResponse
 
+from chronotile.encoders.credits import Credits
 from chronotile.encoders.series.covjson import encode_series_covjson
 from chronotile.encoders.series.csv_places import encode_places_csv
 from chronotile.encoders.series.csv_point import encode_series_csv
@@ -17,7 +18,7 @@ from chronotile.encoders.series.json_points import encode_points_series_json
 from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.series.netcdf import encode_series_netcdf
 from chronotile.encoders.series.parquet import encode_series_parquet
-from chronotile.encoders.series.table import Credits, PlacesSeries, table_of_areas, table_of_point, table_of_points
+from chronotile.encoders.series.table import PlacesSeries, table_of_areas, table_of_point, table_of_points
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.series.reducer import Reducer

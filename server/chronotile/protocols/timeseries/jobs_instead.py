@@ -11,7 +11,7 @@ from chronotile.model.crs import CRS84
 from chronotile.model.geometry.geojson import document_of, listed_members
 from chronotile.model.request import SeriesRequest
 from chronotile.model.time.parsing import parse_time
-from chronotile.processes.work.times_and_places import MOST_CONTAINERS, MOST_FEATURES, MOST_VERTICES
+from chronotile.processes.times_and_places import MOST_CONTAINERS, MOST_FEATURES, MOST_VERTICES
 from chronotile.protocols.common.job_offer import (
     MOST_REPEATED_BYTES,
     JobInstead,

@@ -10,9 +10,10 @@ from starlette.routing import Route
 
 from chronotile.model.time.instants import Instant
 from chronotile.model.wanted import IsWanted
+from chronotile.pipeline.resolve_series import has_open_times
 from chronotile.pipeline.series.analyse_points import analyse_points_series
 from chronotile.pipeline.series.pages import page_times
-from chronotile.pipeline.series.point import deliver_series, has_open_times
+from chronotile.pipeline.series.point import deliver_series
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.job_offer import offer_job
 from chronotile.protocols.common.query.form import body_of

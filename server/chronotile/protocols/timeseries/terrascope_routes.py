@@ -12,8 +12,9 @@ from chronotile.model.request import AreaSeriesRequest, SeriesRequest
 from chronotile.model.series.series import AreasSeries
 from chronotile.model.time.instants import Instant, TimeDomain
 from chronotile.model.wanted import IsWanted
+from chronotile.pipeline.resolve_series import has_open_times
 from chronotile.pipeline.series.areas import extract_area_series
-from chronotile.pipeline.series.point import SeriesFormat, deliver_series, extract_series, has_open_times
+from chronotile.pipeline.series.point import SeriesFormat, deliver_series, extract_series
 from chronotile.protocols.common.endpoint import Handler, endpoint
 from chronotile.protocols.common.query.form import body_of, body_parsed
 from chronotile.protocols.common.query.kvp import Kvp

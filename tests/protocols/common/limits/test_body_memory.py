@@ -4,7 +4,7 @@ import pytest
 
 from chronotile.errors import ServerBusy
 from chronotile.model.geometry.geojson_size import MAX_PARSED_BYTES
-from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.protocols.common.limits.body_memory import COPIES, FREE_BYTES, MAX_BYTES, BodyMemory
 
 MAX_BODY_BYTES = 32 << 20

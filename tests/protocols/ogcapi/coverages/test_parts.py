@@ -10,9 +10,9 @@ import pytest
 from chronotile.encoders import file_parts, scratch
 from chronotile.errors import ClientGone
 from chronotile.model.coverage import CoverageRequest
-from chronotile.pipeline.cache import ByteCache
+from chronotile.pipeline.caches.byte_cache import ByteCache
+from chronotile.pipeline.caches.scratch_cache import ScratchCache
 from chronotile.pipeline.coverage.deliver import deliver_coverage
-from chronotile.pipeline.scratch_cache import ScratchCache
 from chronotile.pipeline.services import make_caches
 from tests.protocols import served
 

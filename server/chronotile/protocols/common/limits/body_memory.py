@@ -2,7 +2,7 @@
 
 from chronotile.errors import ServerBusy
 from chronotile.model.geometry.geojson_size import MAX_PARSED_BYTES
-from chronotile.pipeline.answer_memory import AnswerMemory
+from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.held_bytes import HeldBytes
 
 SMALL_BYTES = 65_536

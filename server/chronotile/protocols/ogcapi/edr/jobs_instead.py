@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from chronotile.model.crs import CRS84
-from chronotile.processes.work.times_and_places import MOST_FEATURES
+from chronotile.processes.times_and_places import MOST_FEATURES
 from chronotile.protocols.common.job_offer import JobInstead, datetime_input, names_input, places_input
 from chronotile.protocols.ogcapi.edr.asked import Asked
 from chronotile.protocols.ogcapi.edr.cells import CellsRequest

@@ -19,7 +19,7 @@ from chronotile.model.crs import CRS84
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, FloatArray
 from chronotile.model.places import PlaceSet
-from chronotile.pipeline.maps.render_place_tile import shapes_in
+from chronotile.pipeline.place_shapes import shapes_in
 from chronotile.pipeline.series.places import near_layer
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Link

@@ -8,12 +8,12 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.offered import Offered
 from chronotile.encoders.coverage.attributes import told_of_layer
 from chronotile.encoders.coverage.fields import fields_of_cells
+from chronotile.encoders.credits import Credits
 from chronotile.encoders.file_parts import Body, streamed
 from chronotile.encoders.series.covjson_fields import encode_fields_covjson
 from chronotile.encoders.series.csv_fields import encode_fields_csv
 from chronotile.encoders.series.geojson_fields import encode_fields_geojson
 from chronotile.encoders.series.netcdf_fields import encode_fields_netcdf
-from chronotile.encoders.series.table import Credits
 from chronotile.errors import LimitExceeded
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import Coverage

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.job import STATUSES
 from chronotile.processes.registry import processes
-from chronotile.processes.work.sources import MOST_TIMES
+from chronotile.processes.sources import MOST_TIMES
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.path_items import (
     ADDRESS,

@@ -5,7 +5,7 @@ import orjson
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.geometry.geojson_size import containers_in
 from chronotile.model.geometry.json_text import loaded
-from chronotile.processes.work.times_and_places import MOST_CONTAINERS
+from chronotile.processes.times_and_places import MOST_CONTAINERS
 
 
 def parsed(text: bytes, *, what: str, locator: str, most: int = MOST_CONTAINERS) -> object:

@@ -12,7 +12,7 @@ from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.geometry.geojson_size import containers_in
 from chronotile.model.job import Json
 from chronotile.processes.process import Process
-from chronotile.processes.work.times_and_places import MOST_CONTAINERS
+from chronotile.processes.times_and_places import MOST_CONTAINERS
 from chronotile.protocols.ogcapi.processes.media_types import BASE64, OCTETS, is_base64, media_types
 from chronotile.protocols.ogcapi.processes.parsing import parsed
 from chronotile.web.allowed_prefixes import WebPlaces

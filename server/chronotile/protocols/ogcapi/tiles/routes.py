@@ -12,7 +12,7 @@ from starlette.routing import Route
 from chronotile.model.payload import Payload
 from chronotile.pipeline.maps.expressions import shown_revision
 from chronotile.pipeline.maps.overlay import overlay_maps
-from chronotile.pipeline.maps.overlay_place_tiles import overlay_place_tiles
+from chronotile.pipeline.place_tiles.overlay import overlay_place_tiles
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.query.kvp import Kvp

@@ -7,7 +7,7 @@ import pytest
 
 from chronotile.encoders.file_parts import FileParts, Whole
 from chronotile.encoders.scratch import IN_MEMORY_BYTES, ScratchFile
-from chronotile.pipeline.scratch_cache import ScratchCache
+from chronotile.pipeline.caches.scratch_cache import ScratchCache
 
 LARGE = IN_MEMORY_BYTES + 1
 

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable
 
 from chronotile.model.wanted import IsWanted
-from chronotile.pipeline.cache import ByteCache
-from chronotile.pipeline.cube_tiles.prebuilt import WrittenCubes
+from chronotile.pipeline.caches.byte_cache import ByteCache
+from chronotile.pipeline.caches.prebuilt_cube_tiles import WrittenCubes
 from chronotile.readers.cache_sizes import CacheState
 from chronotile.readers.disk_cache import KeptFiles
 

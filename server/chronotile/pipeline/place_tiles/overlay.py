@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from chronotile.model.payload import Payload
 from chronotile.model.places import PlaceTileRequest
-from chronotile.pipeline.maps.render_place_tile import render_place_tile
+from chronotile.pipeline.place_tiles.render import render_place_tile
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 

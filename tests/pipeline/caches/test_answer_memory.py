@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from chronotile.errors import ClientGone, LimitExceeded, ServerBusy
-from chronotile.pipeline import answer_memory
-from chronotile.pipeline.answer_memory import MOST_WAITING, SMALL_BYTES, AnswerMemory
+from chronotile.pipeline.caches import answer_memory
+from chronotile.pipeline.caches.answer_memory import MOST_WAITING, SMALL_BYTES, AnswerMemory
 
 LARGE = SMALL_BYTES + 1
 GENEROUS_S = 60

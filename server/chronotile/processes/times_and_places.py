@@ -12,11 +12,10 @@ from chronotile.model.crs import Crs
 from chronotile.model.geometry.geojson import GeometryRules
 from chronotile.model.time.instants import ABSENT, ONE_NS, InstantArray, TimePart, TimeSelection, TimeSpan
 from chronotile.model.time.parsing import parse_time
-from chronotile.pipeline.series.point import layer_with_values, series_indexes
-from chronotile.pipeline.series.widened_times import selection_of
+from chronotile.pipeline.resolve_series import layer_with_values, selection_of, series_indexes
 from chronotile.pipeline.services import Services
 from chronotile.processes.process import Inputs
-from chronotile.processes.work.sources import Source, source_of
+from chronotile.processes.sources import Source, source_of
 
 UNBOUNDED = 1 << 62
 """Of a job in all, whose blocks are bounded each."""

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chronotile.errors import ClientGone
-from chronotile.pipeline.cache import ByteCache
-from chronotile.pipeline.cube_tiles.cache import SMALL_BYTES, KeptCubes
+from chronotile.pipeline.caches.byte_cache import ByteCache
+from chronotile.pipeline.caches.cube_tiles import SMALL_BYTES, KeptCubes
 from chronotile.readers.disk_cache import KeptFiles
 from tests.running import PATIENCE_S
 

@@ -1,0 +1,1 @@
+"""What is held between requests, each within a bound in bytes."""

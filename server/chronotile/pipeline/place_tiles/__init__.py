@@ -1,0 +1,1 @@
+"""Verbs of vector tiles of places."""

@@ -1,0 +1,17 @@
+"""A file that cannot be written, as an error with a reason."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import strerror
+
+from chronotile.errors import StorageFull
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """Say that a file could not be written; readers have words of their own for what cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        reason = strerror(error.errno) if error.errno else "the disk fails"
+        raise StorageFull(f"there is no room to write the file: {reason}; ask for less, or later") from error
