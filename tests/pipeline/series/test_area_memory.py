@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from affine import Affine
-from tests.pipeline.caches.test_answer_memory import until_waiting
 
 from chronotile.model.crs import crs_of
 from chronotile.model.geometry.area import Area
@@ -20,6 +19,7 @@ from chronotile.zones.outlines import outlines_of
 from chronotile.zones.plan import plan_of
 from chronotile.zones.spans import centre_spans
 from chronotile.zones.weights import covered_spans
+from tests.pipeline.caches.test_answer_memory import until_waiting
 from tests.pipeline.series.test_areas import all_series, square
 from tests.protocols import served
 from tests.running import PATIENCE_S
