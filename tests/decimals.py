@@ -1,4 +1,4 @@
-"""Numbers as DESIGN 2.4 has them in text, by Python's own decimals."""
+"""Numbers as docs/reference/layers-and-series.md has them in text, by Python's own decimals."""
 
 from decimal import Decimal, localcontext
 

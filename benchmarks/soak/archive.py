@@ -72,7 +72,7 @@ class Archive:
         return np.where(clouds, NODATA, (self.base.astype(np.uint16) + 3 * date) % 250).astype(np.uint8)
 
     def values_at(self, row: int, column: int, dates: Sequence[int]) -> list[float | None]:
-        """Return the values of a cell at some dates, as exact decimals (DESIGN 2.4), `None` under a cloud."""
+        """Return the values of a cell at some dates, as exact decimals, `None` under a cloud."""
         found: list[float | None] = []
         for date in dates:
             cloudy = (row // BLOCK * 5 + column // BLOCK * 3 + date) % 7 == 0

@@ -1,4 +1,4 @@
-"""The commands of `chronotile` (DESIGN 2.1). What is heavy is imported by the command that needs it."""
+"""The commands of `chronotile` (docs/reference/command-line.md). Commands import what they need when they run."""
 
 import os
 from collections.abc import Mapping

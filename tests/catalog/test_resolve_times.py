@@ -1,4 +1,4 @@
-"""Which times answer a request, by the layer's rules (DESIGN 2.4, shared/ogc/time.md)."""
+"""Which times answer a request, by the layer's rules (docs/design/time.md)."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""How long caches may keep what each protocol answers (DESIGN 2.4), as a table of requests and Cache-Control."""
+"""How long caches may keep what each protocol answers, as a table of requests and Cache-Control."""
 
 from dataclasses import replace
 

@@ -38,7 +38,7 @@ def classes_of(count: int) -> Style:
 
 
 def colour_of(style: Style, encoding: Encoding, number: float) -> Colour:
-    """The colour of one number as DESIGN 2.3 defines it."""
+    """The colour of one number as docs/reference/configuration.md defines it."""
     names = dict(encoding.flags)
     if number in names:
         return dict(style.flags).get(names[number], style.nodata)

@@ -64,7 +64,7 @@ export function clipOf(clipPath) {
 	return path ? { kind: "path", d: path[2], isEvenOdd: path[1] !== undefined } : null;
 }
 
-/** Bytes of a pixel of a frame, of data without and with noise: measured on 73 dates (VIEWER.md section 3.4). */
+/** Bytes of a pixel of a frame, of data without and with noise: measured on 73 dates. */
 const BYTES_PER_PIXEL = { gif: 0.43, mp4: 0.17, webm: 0.13 };
 
 /** About how many bytes a film has. @param {"gif" | "mp4" | "webm"} kind @param {{ width: number, height: number }} size @param {number} frames */

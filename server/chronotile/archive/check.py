@@ -1,4 +1,4 @@
-"""What an archive could have better: pixels, overviews, blocks, nodata, times (DESIGN 2.1, `chronotile check`)."""
+"""What an archive could have better: pixels, overviews, blocks, nodata, times (`chronotile check`)."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence

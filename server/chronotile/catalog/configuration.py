@@ -1,4 +1,4 @@
-"""The form of the configuration (DESIGN 2.2). What it says ends in values of the model.
+"""The form of the configuration (docs/reference/configuration.md). What it says ends in values of the model.
 
 The attribute docstrings are the reference: `docs/generate.py` makes `docs/reference/configuration.md` of them.
 """

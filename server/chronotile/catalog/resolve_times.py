@@ -1,4 +1,4 @@
-"""What was asked of time, turned into the times a layer has; the one place where that is decided (DESIGN 2.4)."""
+"""A requested time, resolved to the times a layer has; decided here alone (docs/design/time.md)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

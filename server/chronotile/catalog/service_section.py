@@ -23,7 +23,7 @@ _FIRST_SEGMENTS = (
     *("viewer", "tiles", "cubes", "layers", "timeseries", "places", "animations", "ogcapi", "cog", "health", "metrics"),
     *("wcs", "catalogue", "stac"),
 )
-"""What the server's own paths begin with (DESIGN 2.4)."""
+"""What the server's own paths begin with."""
 
 
 class AddressSection(Section):

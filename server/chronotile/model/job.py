@@ -99,7 +99,7 @@ class JobFault:
     """Why a job failed."""
 
     type: str
-    """Of the problem, as in errors of requests (DESIGN 2.4)."""
+    """Of the problem, as in errors of requests (RFC 9457)."""
     title: str
     detail: str
     status: int

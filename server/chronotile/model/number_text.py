@@ -1,4 +1,4 @@
-"""Numbers as text: DESIGN 2.4, *Numbers*. One rule for all formats that people read.
+"""Numbers as text (docs/reference/layers-and-series.md, Numbers). One rule for all formats that people read.
 
 Each function gives back the doubles whose shortest text is the one wanted, so that any writer of JSON prints it.
 """

@@ -1,4 +1,4 @@
-"""`chronotile optimise`: raster stacks, NetCDF and Zarr to a serving cube (DESIGN 2.5)."""
+"""`chronotile optimise`: raster stacks, NetCDF and Zarr to a serving cube (docs/design/serving-cube.md)."""
 
 import time
 import uuid

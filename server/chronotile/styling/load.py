@@ -1,4 +1,4 @@
-"""Style files (DESIGN 2.3) read and checked; every mistake of all files is reported at once."""
+"""Style files, read and checked; all mistakes of all files are reported at once (docs/reference/configuration.md)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Styles written as `styling.load` reads them (DESIGN 2.3): as members of JSON, and as YAML."""
+"""Styles as `styling.load` reads them (docs/reference/configuration.md): as members of JSON, and as YAML."""
 
 import json
 import math

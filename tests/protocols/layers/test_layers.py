@@ -1,4 +1,4 @@
-"""`/layers` and `/layers/{layer}`, field by field (DESIGN 2.4)."""
+"""`/layers` and `/layers/{layer}`, field by field (docs/reference/layers-and-series.md)."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The series of an area, as DESIGN 2.4 words it."""
+"""The series of an area (docs/reference/layers-and-series.md)."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""One cell has one text in every protocol and format (DESIGN 2.4, Numbers)."""
+"""One cell has one text in every protocol and format (docs/reference/layers-and-series.md, Numbers)."""
 
 import re
 

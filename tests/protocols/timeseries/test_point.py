@@ -1,4 +1,4 @@
-"""Our own point series, as DESIGN 2.4 words it."""
+"""Our own point series (docs/reference/layers-and-series.md)."""
 
 import csv
 import io

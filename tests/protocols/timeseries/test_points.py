@@ -1,4 +1,4 @@
-"""Series of many points of many layers in one call, as DESIGN 2.4 words them."""
+"""Series of many points of many layers in one call (docs/reference/layers-and-series.md)."""
 
 import csv
 import io

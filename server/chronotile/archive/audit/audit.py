@@ -1,4 +1,4 @@
-"""What is served, cell by cell, beside what its source says when it is read apart (DESIGN 2.1, `chronotile audit`)."""
+"""What is served, cell by cell, beside what its source says when it is read apart (`chronotile audit`)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A configuration made from what lies in a folder (DESIGN 2.1, `serve FOLDER`)."""
+"""A configuration made from what lies in a folder (`chronotile serve FOLDER`, docs/design/discovery.md)."""
 
 import os
 import re

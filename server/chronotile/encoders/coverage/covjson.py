@@ -18,7 +18,8 @@ from chronotile.model.wanted import IsWanted, always_wanted
 def encode_coverage_covjson(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) -> bytes:
     """Return a Coverage whose domain is a Grid (§9.11.1), of values, `null` where there is none.
 
-    Axes are centres of cells. Numbers are as DESIGN 2.4 has them. All values are held at once.
+    Axes are centres of cells. All values are held at once.
+    Numbers are written as in docs/reference/layers-and-series.md.
 
     Raises:
         SourceUnavailable: The source is gone or damaged.

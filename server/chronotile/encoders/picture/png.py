@@ -1,6 +1,6 @@
 """PNG, written by hand: a palette picture in a fifth of a millisecond.
 
-Never write gAMA, cHRM, iCCP or sRGB chunks: browsers then change the colours (VIEWER.md 3.5: with gAMA 1.0 nearly every
+Never write gAMA, cHRM, iCCP or sRGB chunks: browsers then change the colours (with gAMA 1.0 nearly every
 pixel). Without them colours are shown as they are.
 """
 

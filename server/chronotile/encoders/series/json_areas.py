@@ -18,12 +18,11 @@ from chronotile.model.series.series import AreaSeries, AreasSeries
 
 
 def encode_area_series_json(series: AreasSeries) -> bytes:
-    """Return the document of DESIGN 2.4.
+    """Return the document of docs/reference/layers-and-series.md.
 
-    Numbers are as DESIGN 2.4 has them, `null` where no cell, or too few, have a value. `properties`, `note`, `reasons`
-    and `edges` are there where they say something, and so is `unreadable`, the times at which an area has a cell that
-    cannot be read. `total` is one number, or with a step one a period. Where an
-    analysis was asked for, `analysis` of each area has what was found by reducer, and `methods` how.
+    Values are `null` where no cell, or too few, have one. `properties`, `note`, `reasons`, `edges` and `unreadable`
+    (the times at which a cell of the area cannot be read) are omitted where empty. `total` is one number, or with a
+    step one per period. With an analysis, `analysis` has its results by reducer, and `methods` how they were found.
     """
     document = _shared(series) | {
         "features": [_feature(each, n, series.findings, series.encoding) for n, each in enumerate(series.areas)]

@@ -11,7 +11,7 @@ from chronotile.model.series.series import Series
 
 
 def encode_series_json(series: Series) -> bytes:
-    """Return the document of DESIGN 2.4; numbers as DESIGN 2.4 has them, `null` where there is no value.
+    """Return the document of docs/reference/layers-and-series.md; `null` where there is no value.
 
     Where an analysis was asked for, `analysis` has what was found and `methods` how.
     """

@@ -11,7 +11,7 @@ from chronotile.model.series.series import AreaSeries, AreasSeries, PointsSeries
 
 
 def encode_points_series_json(results: Sequence[PointsSeries]) -> bytes:
-    """Return the document of DESIGN 2.4: the one of areas, for each layer, of points as areas of one cell or none."""
+    """Return the document of points: that of areas per layer, with each point as an area of one cell or none."""
     return b'{"results":[' + b",".join(encode_area_series_json(_as_areas(each)) for each in results) + b"]}"
 
 

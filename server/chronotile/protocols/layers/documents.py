@@ -1,4 +1,4 @@
-"""Layers and their times as JSON (DESIGN 2.4)."""
+"""Layers and their times as JSON (docs/reference/layers-and-series.md)."""
 
 import math
 from collections.abc import Sequence

@@ -60,7 +60,7 @@ class Refusal:
         """Return the answer: a problem document (RFC 9457).
 
         Args:
-            is_for_all_pages: Whether pages of any origin may read it, which those about jobs are not (DESIGN 2.4).
+            is_for_all_pages: Whether pages of any origin may read it; not so of jobs (docs/reference/jobs.md).
         """
         body = orjson.dumps(
             {"type": "about:blank", "title": self.status.phrase, "status": self.status, "detail": self.detail}

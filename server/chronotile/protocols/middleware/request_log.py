@@ -1,4 +1,4 @@
-"""One line in the log for each request (STYLE section 6)."""
+"""One line in the log for each request (docs/reference/operations.md)."""
 
 import asyncio
 import logging

@@ -48,7 +48,7 @@ FORMATS: Mapping[str, Format] = {
     "parquet": Format(encode=encode_series_parquet, extension="parquet"),
     "netcdf": Format(encode=encode_series_netcdf, extension="nc"),
 }
-"""Beside JSON, which has documents of its own (DESIGN 2.4), as has the CSV of a point."""
+"""Beside JSON, which has documents of its own, as has the CSV of a point."""
 
 
 def asked_format(query: Kvp, accept: str) -> str:

@@ -1,4 +1,4 @@
-"""Serving cubes (DESIGN 2.5): maps from one layout, series from the other, and always one whole state.
+"""Serving cubes (docs/design/serving-cube.md): maps from one layout, series from the other, and always one whole state.
 
 Every call looks at the root's document (one `stat`); another document is another state, which is then loaded. What is
 visible is never written over before a new document says so, therefore pixels read between two looks that see the same
