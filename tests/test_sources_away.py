@@ -20,9 +20,9 @@ from starlette.testclient import TestClient
 from chronotile.app import application, open_configured
 from chronotile.archive.check import check_archive
 from chronotile.archive.finding_log import FindingLog
+from chronotile.readers.elsewhere import sources as elsewhere
 from chronotile.readers.raster.pool import shared_pool
 from chronotile.readers.remote import files as remote_files
-from chronotile.readers.remote import sources as elsewhere
 from chronotile.settings import Settings
 from chronotile.upkeep import Upkeep
 from tests.faulty_source import Fault, faulty_source

@@ -70,12 +70,12 @@ from chronotile.queue.bucket import PATIENCE_S, open_bucket
 from chronotile.queue.service import JobDesk
 from chronotile.readers.cache_sizes import CacheSizes, say_cache_sizes
 from chronotile.readers.disk_cache import KeptFiles
+from chronotile.readers.elsewhere.sources import OPENING_S, START_S
 from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.raster.block_cache import KeptBlocks, say_kept_blocks
 from chronotile.readers.raster.previews import Previews, current_previews, say_previews
 from chronotile.readers.raster.shared_memory import BlockMemory
 from chronotile.readers.records import RecordsInFolder
-from chronotile.readers.remote.sources import OPENING_S, START_S
 from chronotile.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, LogLevel, Settings, load_settings
 from chronotile.upkeep import Upkeep
 from chronotile.web.allowed_prefixes import WebPlaces

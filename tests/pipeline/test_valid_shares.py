@@ -13,8 +13,8 @@ from chronotile.model.grid import BBox
 from chronotile.pipeline import valid_shares as module
 from chronotile.pipeline.valid_share import LayerArea
 from chronotile.pipeline.valid_shares import ValidShares
+from chronotile.readers.elsewhere.sources import Elsewhere
 from chronotile.readers.open import open_source
-from chronotile.readers.remote.sources import Elsewhere
 from tests.looked_at import looked_at
 from tests.protocols import served
 from tests.running import PATIENCE_S

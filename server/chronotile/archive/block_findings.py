@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 
 from chronotile.model.source import Finding, SourceSpec
+from chronotile.readers.files import find_files
 from chronotile.readers.foreign import opening
-from chronotile.readers.raster.files import find_files
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.zarr.arrays import open_array
 from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, read_group

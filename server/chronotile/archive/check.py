@@ -19,9 +19,9 @@ from chronotile.model.raster import Pixels
 from chronotile.model.source import Finding, VariableInfo
 from chronotile.model.time.instants import DAY, Instant, format_instant
 from chronotile.pipeline.bounded_wait import Looks
+from chronotile.readers.elsewhere.sources import OPENING_S
 from chronotile.readers.foreign import one_line, origin_of
 from chronotile.readers.reader import Reader
-from chronotile.readers.remote.sources import OPENING_S
 from chronotile.readers.sample import observed_range
 from chronotile.yaml_source import listed
 

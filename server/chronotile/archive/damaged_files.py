@@ -7,10 +7,10 @@ from rasterio.windows import Window
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import Finding, SourceSpec
+from chronotile.readers.files import find_files
 from chronotile.readers.foreign import one_line, opening, origin_of
 from chronotile.readers.hrefs import common_folder
 from chronotile.readers.netcdf.files import survey_findings
-from chronotile.readers.raster.files import find_files
 from chronotile.readers.raster.pool import HandlePool
 
 MAX_FILES = 2000

@@ -6,11 +6,11 @@ from pathlib import Path
 from chronotile.archive.discovery.walk import kind_of
 from chronotile.errors import ChronotileError, UnsupportedSource
 from chronotile.model.source import Finding, SourceSpec
+from chronotile.readers.files import find_files, passed_over
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.raster.bands import Band, bands_of
 from chronotile.readers.raster.dated_bands import band_times_of
-from chronotile.readers.raster.files import find_files, passed_over
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.yaml_source import listed
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chronotile.archive.discovery.discover import LEFT_OUT, Discovery, Progress, discover
+from chronotile.archive.discovery.discover import Discovery, Progress, discover
 from chronotile.archive.finding_places import placed
 from chronotile.archive.left_out import files_passed_over, left_out_bands
 from chronotile.archive.observe import observed_infos, styled_variables
@@ -28,16 +28,16 @@ from chronotile.catalog.load import Configuration, configuration_of, load_config
 from chronotile.errors import ConfigurationError
 from chronotile.model.collection import Clock
 from chronotile.model.places import PlaceSet
-from chronotile.model.source import Finding, SourceInfo, SourceSpec
+from chronotile.model.source import LEFT_OUT, Finding, SourceInfo, SourceSpec
 from chronotile.model.style import Style
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services, make_caches
+from chronotile.readers.elsewhere.source import Wanted, is_elsewhere
+from chronotile.readers.elsewhere.sources import OPENING_S, START_S, Elsewhere
 from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.reader import Reader
-from chronotile.readers.remote.source import Wanted, is_elsewhere
-from chronotile.readers.remote.sources import OPENING_S, START_S, Elsewhere
 from chronotile.styling.load import load_styles, style_folders
 from chronotile.yaml_source import Node
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from chronotile.archive.left_out import left_out_bands
 from chronotile.errors import ChronotileError
 from chronotile.model.source import LEFT_OUT, Finding, SourceSpec
+from chronotile.readers.elsewhere.source import Found, Opened, Wanted, open_wanted
 from chronotile.readers.hrefs import shown_href
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
 from chronotile.readers.remote.files import looks
-from chronotile.readers.remote.source import Found, Opened, Wanted, open_wanted
 
 THREADS = 8
 """Sources opened at once: most of the time is spent waiting."""

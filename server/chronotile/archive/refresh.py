@@ -15,8 +15,8 @@ from chronotile.machine import are_on_disks_here
 from chronotile.model.source import SourceSpec
 from chronotile.model.time.instants import Instant
 from chronotile.readers.file_state import file_state
+from chronotile.readers.files import find_files
 from chronotile.readers.hrefs import local_path
-from chronotile.readers.raster.files import find_files
 from chronotile.yaml_source import Node
 
 PATTERN_KINDS = {"cog", "netcdf"}

@@ -11,8 +11,8 @@ from chronotile.model.source import Finding
 from chronotile.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_instant
 from chronotile.pipeline.bounded_wait import Looks
 from chronotile.pipeline.valid_share import share_plans, valid_share
+from chronotile.readers.elsewhere.sources import START_S, Elsewhere
 from chronotile.readers.reader import Reader
-from chronotile.readers.remote.sources import START_S, Elsewhere
 
 MAX_TIMES = 50
 """Times looked at, newest first."""

@@ -26,7 +26,7 @@ def settings_of(**given: object) -> "Settings":
 def open_archive(settings: "Settings", log_level: "LogLevel | None" = None, *, is_server: bool = False) -> "Archive":
     """Return the archive; a server does not wait for sources on other machines that do not answer at once."""
     from chronotile.app import configure_logging, open_configured  # noqa: PLC0415
-    from chronotile.readers.remote.sources import OPENING_S, START_S  # noqa: PLC0415
+    from chronotile.readers.elsewhere.sources import OPENING_S, START_S  # noqa: PLC0415
 
     configure_logging(log_level or settings.log_level)
     with progress_bar("looking into the data") as progress:

@@ -12,7 +12,7 @@ from chronotile.optimise.inputs import Inputs
 from chronotile.optimise.options import Options
 from chronotile.optimise.plan import CubePlan, is_written_as, written_encoding
 from chronotile.optimise.store import variables_of
-from chronotile.readers.joined.file_encodings import encoding_text
+from chronotile.readers.encoding import encoding_text
 from chronotile.readers.zarr.commit import Commit
 
 

@@ -1,9 +1,9 @@
 """Which layouts a cube is given where nothing is said."""
 
 from chronotile.optimise.inputs import Inputs
+from chronotile.readers.files import find_files
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name
-from chronotile.readers.raster.files import find_files
 from chronotile.readers.raster.pool import HandlePool
 
 MAX_BLOCK_PX = 1024

@@ -9,7 +9,7 @@ from chronotile.model.collection import Layer
 from chronotile.pipeline.failing_dates import failing_dates
 from chronotile.pipeline.revision import pixel_revision
 from chronotile.pipeline.services import Services
-from chronotile.readers.remote.source import Found
+from chronotile.readers.elsewhere.source import Found
 
 NOT_OPEN = "its source cannot be opened, or has nothing that can be served"
 NEWEST_GONE = "the data of its newest time are gone"

@@ -18,9 +18,9 @@ from chronotile.pipeline.caches.cube_tiles import KeptCubes
 from chronotile.pipeline.caches.prebuilt_cube_tiles import WrittenCubes
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
 from chronotile.readers.disk_cache import KeptFiles
+from chronotile.readers.elsewhere.sources import Elsewhere
 from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.reader import Reader
-from chronotile.readers.remote.sources import Elsewhere
 from chronotile.warp.plan import OVERHEAD_BYTES, WarpPlan
 
 DEFAULT_PAYLOAD_BYTES = 64 << 20

@@ -1,4 +1,4 @@
-"""What the configuration says of a variable's numbers, laid over what the file says."""
+"""What the configuration says of a variable's numbers, laid over what the file says; encodings as text."""
 
 from dataclasses import replace
 from typing import Any
@@ -69,3 +69,22 @@ def require_real(dtype: np.dtype[Any], name: str) -> None:
         raise UnsupportedSource(f"{name} has complex numbers; store the amplitude or the real part as its own variable")
     if dtype.kind not in REAL_KINDS:
         raise UnsupportedSource(f"{name} is of type {dtype}, which is no number")
+
+
+def is_scaled(encoding: Encoding) -> bool:
+    """Return whether values are other numbers than those that are stored."""
+    return (encoding.scale, encoding.offset) != (1.0, 0.0)
+
+
+def encoding_text(encoding: Encoding) -> str:
+    """Return an encoding as a message has it."""
+    parts = [encoding.dtype]
+    if is_scaled(encoding):
+        sign = "-" if encoding.offset < 0 else "+"
+        parts[0] += f" * {encoding.scale:.12g}" + (f" {sign} {abs(encoding.offset):.12g}" if encoding.offset else "")
+    parts += [f"nodata {encoding.nodata:.12g}" if encoding.nodata is not None else "no nodata"]
+    parts += (
+        [f"valid from {encoding.valid_range[0]:.12g} to {encoding.valid_range[1]:.12g}"] if encoding.valid_range else []
+    )
+    parts += [f"units {encoding.units}"] if encoding.units != "1" else []
+    return ", ".join(parts)

@@ -47,7 +47,7 @@ def _open_stored(spec: SourceSpec) -> Reader:
 
         if spec.series is None:
             return open_rasters(spec)
-        from chronotile.readers.zarr.stack_with_series import open_with_series  # noqa: PLC0415 -- see above
+        from chronotile.readers.derived.stack_with_series import open_with_series  # noqa: PLC0415 -- see above
 
         return open_with_series(spec, open_rasters(spec))
     if spec.kind == "netcdf":

@@ -7,7 +7,7 @@ import pytest
 from chronotile.archive.discovery.names import group_names
 from chronotile.archive.discovery.patterns import escaped, href_of, time_pattern_of
 from chronotile.model.source import SourceSpec
-from chronotile.readers.raster.files import date_files, find_files
+from chronotile.readers.files import date_files, find_files
 
 ROOT = Path("/data/20180101")
 

@@ -19,9 +19,9 @@ from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.pipeline.coverage import pieces as coverage_pieces
 from chronotile.pipeline.coverage.extract import extract_coverage
+from chronotile.readers.derived.stack_with_series import open_with_series
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import BlockShape
-from chronotile.readers.zarr.stack_with_series import open_with_series
 from tests.protocols import served
 from tests.readers.memory import CLOUD, NODATA, MemoryReader, derived, random_numbers
 from tests.scenes import KINDS, Scene, make_spec, write_cogs, write_scene, write_tif

@@ -17,11 +17,10 @@ from chronotile.archive.discovery.walk import Found, kind_of, walk
 from chronotile.archive.open_sources import THREADS
 from chronotile.errors import ChronotileError, ConfigurationError, UnsupportedSource
 from chronotile.model.grid import NativeGrid
-from chronotile.model.source import Finding, Severity
+from chronotile.model.source import LEFT_OUT, Finding, Severity
 from chronotile.model.style import Style
 from chronotile.yaml_source import write_yaml
 
-LEFT_OUT = "left out: "
 HINT = "name a folder or file of data; without any of your own: chronotile demo"
 _NUMBER = re.compile(r"\d\d")
 

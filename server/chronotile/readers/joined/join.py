@@ -9,13 +9,13 @@ import numpy as np
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
-from chronotile.model.source import Finding, SourceInfo, VariableInfo
+from chronotile.model.source import LEFT_OUT, Finding, SourceInfo, VariableInfo
 from chronotile.model.time.instants import Instant, TimeDomain, format_instant
 from chronotile.readers.cf.time_names import JoinedTimes, Slice, join_times
+from chronotile.readers.encoding import encoding_text
+from chronotile.readers.files import APART
 from chronotile.readers.joined.common_encoding import common_encoding
-from chronotile.readers.joined.file_encodings import APART, encoding_text
 from chronotile.readers.joined.source import Joined, JoinedVariable, OwnName, Piece, is_same_grid, own_names
-from chronotile.readers.raster.files import LEFT_OUT
 from chronotile.yaml_source import listed
 
 _NAMED_FILES = 3

@@ -9,14 +9,14 @@ from functools import cache
 import numpy as np
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import Finding, SourceInfo, SourceSpec
+from chronotile.model.source import LEFT_OUT, Finding, SourceInfo, SourceSpec
 from chronotile.model.time.instants import TimeSpan
 from chronotile.readers.cf.time_names import ROUNDED
 from chronotile.readers.file_state import FileState, file_state
+from chronotile.readers.files import find_files, times_in_names
 from chronotile.readers.hrefs import local_path, names_among
 from chronotile.readers.joined.join import Surveyed, join
 from chronotile.readers.netcdf.source import open_netcdf
-from chronotile.readers.raster.files import LEFT_OUT, find_files, times_in_names
 from chronotile.readers.reader import Reader
 
 MAX_FILES = 500

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from chronotile.errors import UnsupportedSource
 from chronotile.model.raster import Numbers
 from chronotile.model.source import SourceInfo, SourceSpec
-from chronotile.readers.array_source import Cube, CubeVariable, Selection, level_of
+from chronotile.readers.cf.array_source import Cube, CubeVariable, Selection, level_of
 from chronotile.readers.cf.dataset import understand
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.groups import Group, group_findings

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import Finding, SourceSpec, VariableSpec
+from chronotile.model.source import LEFT_OUT, Finding, SourceSpec, VariableSpec
 from chronotile.model.time.instants import TimeDomain, TimeSpan
 from chronotile.readers.dates import find_bare_year
+from chronotile.readers.files import find_files, times_in_names
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name, names_among
 from chronotile.readers.joined.join import Surveyed, join
 from chronotile.readers.raster.bands import bands_of
 from chronotile.readers.raster.dated_bands import BandSeries, BandTimes, band_times_of
-from chronotile.readers.raster.files import LEFT_OUT, find_files, times_in_names
 from chronotile.readers.raster.open_stack import open_band_stack, open_raster_stack
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.reader import Reader

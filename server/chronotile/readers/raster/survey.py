@@ -9,14 +9,14 @@ import numpy as np
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
-from chronotile.model.source import Finding, SourceSpec
+from chronotile.model.source import LEFT_OUT, Finding, SourceSpec
 from chronotile.model.style import StyleClass
 from chronotile.readers.file_state import FileState
+from chronotile.readers.files import APART, DatedFiles
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name, host_of, names_among
-from chronotile.readers.joined.file_encodings import APART, other_count
 from chronotile.readers.raster.bands import Band, FileBands, bands_of, native_grid, palettes_of
-from chronotile.readers.raster.files import LEFT_OUT, DatedFiles
+from chronotile.readers.raster.pieces import other_count
 from chronotile.readers.raster.pool import Handle, HandlePool, Layout
 
 MAX_FILES = 500

@@ -7,22 +7,20 @@ from dataclasses import dataclass
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
-from chronotile.model.source import Finding, VariableInfo, VariableSpec
+from chronotile.model.source import LEFT_OUT, Finding, VariableInfo, VariableSpec
 from chronotile.model.time.instants import TimeDomain
+from chronotile.readers.encoding import encoding_text, is_scaled
 from chronotile.readers.hrefs import names_among
 from chronotile.readers.joined.common_encoding import common_encoding
-from chronotile.readers.joined.file_encodings import (
+from chronotile.readers.raster.bands import Band, FileBands
+from chronotile.readers.raster.implied_overviews import Origin, with_made_levels
+from chronotile.readers.raster.pieces import (
     BandRule,
     Piece,
     Pieces,
     band_rule,
     encoding_in,
-    encoding_text,
-    is_scaled,
 )
-from chronotile.readers.raster.bands import Band, FileBands
-from chronotile.readers.raster.files import LEFT_OUT
-from chronotile.readers.raster.implied_overviews import Origin, with_made_levels
 from chronotile.readers.raster.pool import Layout
 from chronotile.readers.raster.previews import LEAST_FACTOR, Preview
 from chronotile.readers.raster.survey import Sample

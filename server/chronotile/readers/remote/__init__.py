@@ -1,1 +1,1 @@
-"""Sources on other machines: requests, retries, state."""
+"""Files on other machines: requests, retries, states."""

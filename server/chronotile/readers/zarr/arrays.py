@@ -14,8 +14,8 @@ import tensorstore as ts
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.raster import Numbers
-from chronotile.readers.array_source import ArraySource, Selection
 from chronotile.readers.cache_sizes import cache_sizes
+from chronotile.readers.cf.array_source import ArraySource, Selection
 from chronotile.readers.file_state import SETTLED_NS, file_state
 from chronotile.readers.foreign import one_line
 from chronotile.readers.hrefs import kvstore, local_path

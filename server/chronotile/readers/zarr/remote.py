@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from chronotile.model.raster import Numbers
-from chronotile.readers.array_source import Selection
+from chronotile.readers.cf.array_source import Selection
 from chronotile.readers.remote.files import looks
 from chronotile.readers.remote.requests import Away, ObjectState, Replaced, one_read
 from chronotile.readers.zarr.gaps import ChunkFile, gaps_of

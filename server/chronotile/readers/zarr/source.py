@@ -9,7 +9,7 @@ import numpy as np
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import Finding, SourceInfo, SourceSpec
-from chronotile.readers.array_source import Cube, CubeVariable, level_of
+from chronotile.readers.cf.array_source import Cube, CubeVariable, level_of
 from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand
 from chronotile.readers.cf.groups import Group, group_findings
 from chronotile.readers.foreign import opening

@@ -16,11 +16,11 @@ from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo
+from chronotile.readers.elsewhere import sources as module
+from chronotile.readers.elsewhere.source import Opened, Wanted, revisions_of
+from chronotile.readers.elsewhere.sources import JITTER, LONGEST_RETRY_S, Elsewhere, delay_s
 from chronotile.readers.foreign import BeingWritten
-from chronotile.readers.remote import sources as module
 from chronotile.readers.remote.requests import Away, Refused, refusal
-from chronotile.readers.remote.source import Opened, Wanted, revisions_of
-from chronotile.readers.remote.sources import JITTER, LONGEST_RETRY_S, Elsewhere, delay_s
 from tests.running import PATIENCE_S, until
 
 AWHILE_S = 0.05

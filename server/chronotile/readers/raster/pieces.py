@@ -10,12 +10,11 @@ from dataclasses import dataclass, field, replace
 from chronotile.errors import UnsupportedSource
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import VariableSpec
-from chronotile.readers.encoding import as_meant, configured
+from chronotile.readers.encoding import as_meant, configured, encoding_text, is_scaled
+from chronotile.readers.files import APART
 from chronotile.readers.joined.recoding import Recoding, recoding_of
 from chronotile.readers.overviews import Counting
 from chronotile.readers.raster.bands import Band, FileBands
-
-APART = "make it a collection of its own"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +146,6 @@ def encoding_in(band: Band, variable: VariableSpec, *, are_classes: bool) -> Enc
     return encoding
 
 
-def is_scaled(encoding: Encoding) -> bool:
-    """Return whether values are other numbers than those that are stored."""
-    return (encoding.scale, encoding.offset) != (1.0, 0.0)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pieces:
     """The pieces of all files of a variable, of those too that nobody has looked at yet."""
@@ -204,20 +198,6 @@ class Pieces:
             has_mask=band.has_mask and not has_alpha,
             counting=Counting(encoding=encoding, is_categorical=self.is_categorical),
         )
-
-
-def encoding_text(encoding: Encoding) -> str:
-    """Return an encoding as a message has it."""
-    parts = [encoding.dtype]
-    if is_scaled(encoding):
-        sign = "-" if encoding.offset < 0 else "+"
-        parts[0] += f" * {encoding.scale:.12g}" + (f" {sign} {abs(encoding.offset):.12g}" if encoding.offset else "")
-    parts += [f"nodata {encoding.nodata:.12g}" if encoding.nodata is not None else "no nodata"]
-    parts += (
-        [f"valid from {encoding.valid_range[0]:.12g} to {encoding.valid_range[1]:.12g}"] if encoding.valid_range else []
-    )
-    parts += [f"units {encoding.units}"] if encoding.units != "1" else []
-    return ", ".join(parts)
 
 
 def other_count(count: int, usual: int) -> str:

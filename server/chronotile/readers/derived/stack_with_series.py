@@ -12,9 +12,9 @@ from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import BoolArray, Pixels
 from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.readers.encoding import encoding_text
 from chronotile.readers.file_state import one_look
 from chronotile.readers.hrefs import base_name
-from chronotile.readers.joined.file_encodings import encoding_text
 from chronotile.readers.joined.recoding import Recoding, recoding_of
 from chronotile.readers.raster.stack import RasterStack
 from chronotile.readers.reader import Along, BlockShape, IntArray, Reader, block_shape, read_block, state_key

@@ -1,4 +1,4 @@
-"""Which files make a raster stack, of which variable and time each is."""
+"""Which files make a source, of which variable and time each is."""
 
 import glob
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import Finding, SourceSpec
+from chronotile.model.source import LEFT_OUT, Finding, SourceSpec
 from chronotile.model.time.instants import NO_TIME, TimeDomain, TimeSpan, domain_of_bounds
 from chronotile.readers.dates import find_folder_time, time_of_name, time_of_text
 from chronotile.readers.hrefs import base_name, is_pattern_elsewhere, local_path, names_among, without_query
@@ -18,7 +18,8 @@ VARIABLE = "{variable}"
 SIDE_FILES = (".aux.xml", ".ovr", ".msk", ".xml", ".json", ".txt", ".csv", ".prj")
 """Ends of names beside rasters that a generous pattern matches too."""
 
-LEFT_OUT = "left out: "
+APART = "make it a collection of its own"
+"""A remedy for files that do not fit the others of their source."""
 
 NOT_LISTED = (
     "a pattern of files elsewhere cannot be listed; name one file for each collection, or write the files as one "

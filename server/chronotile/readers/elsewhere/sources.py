@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from time import monotonic
 
 from chronotile.errors import ChronotileError, SourceAway
+from chronotile.readers.elsewhere.source import Found, Opened, Wanted, away_of, is_mistake, open_wanted
 from chronotile.readers.foreign import BeingWritten, one_line, origin_of, without_frames
 from chronotile.readers.hrefs import host_of
 from chronotile.readers.remote.requests import Refused
-from chronotile.readers.remote.source import Found, Opened, Wanted, away_of, is_mistake, open_wanted
 
 log = logging.getLogger(__name__)
 

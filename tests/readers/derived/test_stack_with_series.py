@@ -12,10 +12,10 @@ from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
+from chronotile.readers.derived.stack_with_series import WithSeries
 from chronotile.readers.open import open_source
 from chronotile.readers.raster.stack import RasterStack
 from chronotile.readers.reader import block_shape, read_block
-from chronotile.readers.zarr.stack_with_series import WithSeries
 from tests.looked_at import looked_at
 from tests.scenes import Scene, write_cogs, write_tif
 
