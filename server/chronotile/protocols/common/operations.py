@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-Json = dict[str, Any]
+from chronotile.protocols.common.openapi import Json
 
 MAX_LISTED = 12
 """Accepted words of a parameter that are listed."""

@@ -4,9 +4,9 @@ from collections.abc import Collection
 
 import chronotile
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.protocols.common.openapi import Json, ref
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.openapi.examples import examples_of
-from chronotile.protocols.openapi.parts import Json, named
 from chronotile.protocols.openapi.paths_cubes import cube_paths
 from chronotile.protocols.openapi.paths_maps import animation_paths, layer_paths, place_paths, service_paths, tile_paths
 from chronotile.protocols.openapi.paths_series import series_paths, terrascope_paths
@@ -61,4 +61,4 @@ def openapi_document(catalogue: Catalogue, *, base: str, served: Collection[str]
 
 
 def _refusal(description: str) -> Json:
-    return {"description": description, "content": {"application/problem+json": {"schema": named("Problem")}}}
+    return {"description": description, "content": {"application/problem+json": {"schema": ref("Problem")}}}

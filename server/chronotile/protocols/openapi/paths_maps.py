@@ -3,19 +3,21 @@
 from functools import partial
 
 from chronotile.model.request import PICTURE_REDUCERS, WEIGHTS
-from chronotile.protocols.openapi.examples import Examples
-from chronotile.protocols.openapi.parts import (
+from chronotile.protocols.common.openapi import (
+    COUNT,
     FILE,
+    INDEX,
     NUMBER,
     TEXT,
     WHOLE,
     Json,
+    enum_of,
     in_path,
     in_query,
-    named,
-    one_of,
     operation,
+    ref,
 )
+from chronotile.protocols.openapi.examples import Examples
 
 LAYERS, TILES, ANIMATIONS, PLACES, SERVICE = "Layers", "Tiles", "Time-lapses", "Places", "Service"
 PICTURES = {
@@ -32,8 +34,8 @@ DATETIME = "An instant, interval or list"
 
 def layer_paths(examples: Examples) -> dict[str, Json]:
     """Return the paths of layers."""
-    layer = in_path("layer", "Id or alias", examples.layer)
-    language = in_query("lang", "Of titles; otherwise `Accept-Language` decides", one_of(examples.languages))
+    layer = in_path("layer", "Id or alias", example=examples.layer)
+    language = in_query("lang", "Of titles; otherwise `Accept-Language` decides", enum_of(examples.languages))
     datetime = in_query(
         "datetime", f"{DATETIME}: the times that overlap it; otherwise all", example=examples.times or None
     )
@@ -44,7 +46,7 @@ def layer_paths(examples: Examples) -> dict[str, Json]:
                 "All layers",
                 tag=LAYERS,
                 parameters=[language],
-                answers={"application/json": named("Layers")},
+                answers={"application/json": ref("Layers")},
                 refusals=("BadRequest", "Unavailable"),
             )
         },
@@ -54,7 +56,7 @@ def layer_paths(examples: Examples) -> dict[str, Json]:
                 "All that is known of a layer",
                 tag=LAYERS,
                 parameters=[layer, language],
-                answers={"application/json": named("Layer")},
+                answers={"application/json": ref("Layer")},
             )
         },
         "/layers/{layer}.qlr": {
@@ -82,7 +84,7 @@ def layer_paths(examples: Examples) -> dict[str, Json]:
                     in_query("limit", "At most so many times a page", {**WHOLE, "minimum": 1, "maximum": 1000}),
                     in_query("cursor", "Where the page starts, as `next` of the one before has it"),
                 ],
-                answers={"application/json": named("Times")},
+                answers={"application/json": ref("Times")},
             )
         },
     }
@@ -90,12 +92,12 @@ def layer_paths(examples: Examples) -> dict[str, Json]:
 
 def tile_paths(examples: Examples) -> dict[str, Json]:
     """Return the paths of tiles."""
-    layer = in_path("layer", "Id or alias", examples.layer)
-    tms = in_path("tms", "Tile matrix set", examples.tile_matrix_set)
+    layer = in_path("layer", "Id or alias", example=examples.layer)
+    tms = in_path("tms", "Tile matrix set", example=examples.tile_matrix_set)
     style = _style()
     shown = [
         in_query("datetime", f"{DATETIME}; otherwise the layer's default"),
-        in_query("reducer", "What a pixel shows of several times", one_of(PICTURE_REDUCERS)),
+        in_query("reducer", "What a pixel shows of several times", enum_of(PICTURE_REDUCERS)),
         in_query("expression", "Arithmetic over the variables of the layer's collection"),
         *style,
     ]
@@ -115,7 +117,7 @@ def tile_paths(examples: Examples) -> dict[str, Json]:
                 "TileJSON 3.0.0 of a layer",
                 tag=TILES,
                 parameters=[layer, tms, *shown],
-                answers={"application/json": named("TileJson")},
+                answers={"application/json": ref("TileJson")},
             )
         },
         "/tiles/{layer}/legend.{extension}": {
@@ -132,7 +134,7 @@ def tile_paths(examples: Examples) -> dict[str, Json]:
                 "getRamps",
                 "The ramps that `ramp` takes, with their colours",
                 tag=TILES,
-                answers={"application/json": named("Ramps")},
+                answers={"application/json": ref("Ramps")},
                 refusals=("Unavailable",),
             )
         },
@@ -149,7 +151,7 @@ def animation_paths(examples: Examples) -> dict[str, Json]:
                 "A time-lapse",
                 tag=ANIMATIONS,
                 parameters=[
-                    in_path("layer", "Id or alias", examples.layer),
+                    in_path("layer", "Id or alias", example=examples.layer),
                     _extension(VIDEOS),
                     in_query("bbox", "West, south, east, north; otherwise the layer's extent"),
                     in_query("crs", "Of `bbox` and the pictures; otherwise CRS84"),
@@ -163,7 +165,7 @@ def animation_paths(examples: Examples) -> dict[str, Json]:
                     ),
                     in_query("fps", "Frames a second; otherwise 4", {**NUMBER, "minimum": 0.1, "maximum": 30}),
                     in_query("labels", "`none`, or any of `date`, `legend`, `attribution`; otherwise all"),
-                    in_query("reducer", "What a pixel shows of the times of a frame", one_of(PICTURE_REDUCERS)),
+                    in_query("reducer", "What a pixel shows of the times of a frame", enum_of(PICTURE_REDUCERS)),
                     in_query("expression", "Arithmetic over the variables of the layer's collection"),
                     *_style(),
                     _revision(),
@@ -176,10 +178,10 @@ def animation_paths(examples: Examples) -> dict[str, Json]:
 
 def place_paths(examples: Examples) -> dict[str, Json]:
     """Return the paths of places."""
-    places = in_path("set", "A set of places", examples.place_set or "provinces")
-    language = in_query("lang", "Of titles; otherwise `Accept-Language` decides", one_of(examples.languages))
-    offset = in_query("offset", "How many places come before the first one told", {**WHOLE, "minimum": 0})
-    limit = in_query("limit", "At most so many places", {**WHOLE, "minimum": 1}, example=2)
+    places = in_path("set", "A set of places", example=examples.place_set or "provinces")
+    language = in_query("lang", "Of titles; otherwise `Accept-Language` decides", enum_of(examples.languages))
+    offset = in_query("offset", "How many places come before the first one told", INDEX)
+    limit = in_query("limit", "At most so many places", COUNT, example=2)
     revision = in_query("rev", "The set's `revision`: while it holds, the answer may be kept for a year")
     return {
         "/places": {
@@ -188,7 +190,7 @@ def place_paths(examples: Examples) -> dict[str, Json]:
                 "All sets of named places",
                 tag=PLACES,
                 parameters=[language],
-                answers={"application/json": named("PlaceSets")},
+                answers={"application/json": ref("PlaceSets")},
                 refusals=("BadRequest", "Unavailable"),
             )
         },
@@ -197,8 +199,8 @@ def place_paths(examples: Examples) -> dict[str, Json]:
                 "getPlaceSet",
                 "One set with its places, in pages",
                 tag=PLACES,
-                parameters=[places, in_query("format", "", one_of(("json", "geojson"))), limit, offset, language],
-                answers={"application/json": named("PlaceSet"), "application/geo+json": named("FeatureCollection")},
+                parameters=[places, in_query("format", "", enum_of(("json", "geojson"))), limit, offset, language],
+                answers={"application/json": ref("PlaceSet"), "application/geo+json": ref("FeatureCollection")},
             )
         },
         "/places/{set}/values": {
@@ -213,13 +215,13 @@ def place_paths(examples: Examples) -> dict[str, Json]:
                         "datetime", f"{DATETIME}; otherwise the whole time domain", example=examples.times or None
                     ),
                     in_query("reducer", "One of those of `/timeseries`, but for histograms", example="mean"),
-                    in_query("weights", "As of `/timeseries`; otherwise `pixel`", one_of(WEIGHTS)),
+                    in_query("weights", "As of `/timeseries`; otherwise `pixel`", enum_of(WEIGHTS)),
                     in_query("min_valid", "The least share of cells with a value for which there is one", NUMBER),
-                    in_query("format", "Otherwise JSON", one_of(("json", "csv"))),
+                    in_query("format", "Otherwise JSON", enum_of(("json", "csv"))),
                     limit,
                     offset,
                 ],
-                answers={"application/json": named("PlaceValues"), "text/csv": TEXT},
+                answers={"application/json": ref("PlaceValues"), "text/csv": TEXT},
             )
         },
         "/places/{set}/tiles/{tms}/{z}/{x}/{y}.mvt": {
@@ -227,7 +229,12 @@ def place_paths(examples: Examples) -> dict[str, Json]:
                 "getPlaceTile",
                 "The outlines of a set as a vector tile",
                 tag=PLACES,
-                parameters=[places, in_path("tms", "Tile matrix set", examples.tile_matrix_set), *_address(), revision],
+                parameters=[
+                    places,
+                    in_path("tms", "Tile matrix set", example=examples.tile_matrix_set),
+                    *_address(),
+                    revision,
+                ],
                 answers={"application/vnd.mapbox-vector-tile": FILE},
             )
         },
@@ -242,8 +249,8 @@ def service_paths() -> dict[str, Json]:
                 "getLanding",
                 "What is here: JSON for programs, a page for people",
                 tag=SERVICE,
-                parameters=[in_query("f", "Otherwise `Accept` decides", one_of(("json", "html")))],
-                answers={"application/json": named("Landing"), "text/html": TEXT},
+                parameters=[in_query("f", "Otherwise `Accept` decides", enum_of(("json", "html")))],
+                answers={"application/json": ref("Landing"), "text/html": TEXT},
                 refusals=("BadRequest", "Unavailable"),
             )
         },
@@ -276,8 +283,10 @@ def _style() -> list[Json]:
         in_query("style", "A style of the layer; otherwise its first"),
         in_query("range", "`low,high`: the values at the ends of the ramp"),
         in_query("ramp", "A style whose colours are taken in place of the style's own"),
-        in_query("reversed", "Whether the ramp's colours are the other way round", one_of(("true", "false"))),
-        in_query("logarithmic", "Whether the ramp's colours follow the logarithm of values", one_of(("true", "false"))),
+        in_query("reversed", "Whether the ramp's colours are the other way round", enum_of(("true", "false"))),
+        in_query(
+            "logarithmic", "Whether the ramp's colours follow the logarithm of values", enum_of(("true", "false"))
+        ),
         in_query("difference", "A second time, whose values are taken away"),
     ]
 
@@ -287,16 +296,16 @@ def _revision() -> Json:
 
 
 def _health(name: str, summary: str) -> Json:
-    return operation(name, summary, tag=SERVICE, answers={"application/json": named("Health")}, refusals=())
+    return operation(name, summary, tag=SERVICE, answers={"application/json": ref("Health")}, refusals=())
 
 
 def _address() -> list[Json]:
     return [
-        in_path("z", "Tile matrix", 0, {"type": ["integer", "string"]}),
-        in_path("x", "Column", 0, {**WHOLE, "minimum": 0}),
-        in_path("y", "Row, from the top", 0, {**WHOLE, "minimum": 0}),
+        in_path("z", "Tile matrix", {"type": ["integer", "string"]}, example=0),
+        in_path("x", "Column", INDEX, example=0),
+        in_path("y", "Row, from the top", INDEX, example=0),
     ]
 
 
 def _extension(types: dict[str, str]) -> Json:
-    return in_path("extension", "Of the format", next(iter(types)), one_of(list(types)))
+    return in_path("extension", "Of the format", enum_of(list(types)), example=next(iter(types)))

@@ -10,19 +10,20 @@ from chronotile.model.series.analysis import (
     SLOT_KINDS,
     TREND_METHODS,
 )
-from chronotile.protocols.openapi.examples import Examples
-from chronotile.protocols.openapi.parts import (
+from chronotile.protocols.common.openapi import (
+    COUNT,
     NUMBER,
     TEXT,
     WHOLE,
     Json,
     body,
+    enum_of,
     in_path,
     in_query,
-    named,
-    one_of,
     operation,
+    ref,
 )
+from chronotile.protocols.openapi.examples import Examples
 
 SERIES, TERRASCOPE = "Series", "Terrascope's time-series service"
 DATETIME = "An instant, interval, interval with period, or list; otherwise the whole time domain"
@@ -30,27 +31,27 @@ SMALL = ("0", "1")
 
 ANALYSIS: tuple[Json, ...] = (
     in_query("step", "`dekad`, or a period such as `P1M`: one value a period, before all else"),
-    in_query("smooth", "A smooth curve through the values", one_of(("whittaker", "savgol"))),
+    in_query("smooth", "A smooth curve through the values", enum_of(("whittaker", "savgol"))),
     in_query("lambda", "Of Whittaker: stiffness in cubic days", NUMBER),
-    in_query("outliers", "Of Whittaker: what becomes of values far from the curve", one_of(OUTLIERS)),
+    in_query("outliers", "Of Whittaker: what becomes of values far from the curve", enum_of(OUTLIERS)),
     in_query("window", "Of Savitzky-Golay: days", NUMBER),
     in_query("order", "Of Savitzky-Golay: order of the polynomial", WHOLE),
-    in_query("fill", "The values with their gaps filled", one_of(FILL_METHODS)),
+    in_query("fill", "The values with their gaps filled", enum_of(FILL_METHODS)),
     in_query("climatology", "What is normal for the time of the year: `mean`, `median`, or `p0` to `p100`"),
-    in_query("climatology_by", "What a year is cut into", one_of(SLOT_KINDS)),
+    in_query("climatology_by", "What a year is cut into", enum_of(SLOT_KINDS)),
     in_query("reference", "The times that normals are taken from, in any form of `datetime`; otherwise all"),
-    in_query("anomaly", "How each value lies to what is normal", one_of(ANOMALY_KINDS)),
-    in_query("trend", "Slope a year and its significance", one_of(TREND_METHODS)),
-    in_query("phenology", "Start, peak and end of each season", one_of(PHENOLOGY_METHODS)),
+    in_query("anomaly", "How each value lies to what is normal", enum_of(ANOMALY_KINDS)),
+    in_query("trend", "Slope a year and its significance", enum_of(TREND_METHODS)),
+    in_query("phenology", "Start, peak and end of each season", enum_of(PHENOLOGY_METHODS)),
     in_query("threshold", "Of `phenology=threshold`: share of the rise and of the fall", NUMBER),
 )
 
 
 def series_paths(examples: Examples) -> dict[str, Json]:
     """Return the paths of our own series."""
-    layer = in_path("layer", "Id or alias of a layer that has values", examples.layer)
+    layer = in_path("layer", "Id or alias of a layer that has values", example=examples.layer)
     datetime = in_query("datetime", DATETIME, example=examples.times or None)
-    written = in_query("format", "Otherwise `Accept` decides", one_of(list(SERIES_MEDIA_TYPES)))
+    written = in_query("format", "Otherwise `Accept` decides", enum_of(list(SERIES_MEDIA_TYPES)))
     crs = in_query("crs", "Of the coordinates, x before y: one the service offers, or the layer's own; otherwise CRS84")
     reducers = in_query(
         "reducers",
@@ -66,20 +67,20 @@ def series_paths(examples: Examples) -> dict[str, Json]:
         in_query("y", "In place of `lat`, in `crs`", NUMBER),
     ]
     weights = in_query(
-        "weights", "Which cells an area has and what each counts for; otherwise `pixel`", one_of(WEIGHTS)
+        "weights", "Which cells an area has and what each counts for; otherwise `pixel`", enum_of(WEIGHTS)
     )
     paging = [
-        in_query("limit", "At most so many times; the header `Link` names the next page", {**WHOLE, "minimum": 1}),
+        in_query("limit", "At most so many times; the header `Link` names the next page", COUNT),
         in_query("cursor", "Where the page begins, as `Link` has it"),
     ]
-    dry = in_query("dry_run", "`true` tells what the answer would take", one_of(("true", "false")))
+    dry = in_query("dry_run", "`true` tells what the answer would take", enum_of(("true", "false")))
     of_area = [layer, crs, datetime, reducers, weights, least, dry, written, *paging, *ANALYSIS]
     bbox = in_query("bbox", "West, south, east, north, in place of a geometry")
     place = in_query("place", "A named place, as `set/id`, in place of a geometry", example=_place(examples))
     boxed = in_query(
         "bbox", "West, south, east, north, in place of `place`", example=None if examples.place else _box(examples)
     )
-    told = {"anyOf": [named("AreaSeries"), named("SeriesCost")]}
+    told = {"anyOf": [ref("AreaSeries"), ref("SeriesCost")]}
     points = {"layers": [examples.layer], "points": [[examples.longitude, examples.latitude]]}
     return {
         "/timeseries/{layer}/point": {
@@ -88,7 +89,7 @@ def series_paths(examples: Examples) -> dict[str, Json]:
                 "What happened at a place: the values of its native cell, and why there is none where there is none",
                 tag=SERIES,
                 parameters=[layer, *point, crs, datetime, written, *paging, *ANALYSIS],
-                answers=_in_all_formats(named("PointSeries")),
+                answers=_in_all_formats(ref("PointSeries")),
             )
         },
         "/timeseries/{layer}/area": {
@@ -104,7 +105,7 @@ def series_paths(examples: Examples) -> dict[str, Json]:
                 "What happened in an area: the values of its cells, reduced to one an instant",
                 tag=SERIES,
                 parameters=[*of_area, _without_example(place), bbox],
-                posted=body(named("Geometry"), examples.polygon, required=False),
+                posted=body(ref("Geometry"), examples.polygon, required=False),
                 answers=_in_all_formats(told),
                 refusals=("BadRequest", "NotFound", "TooLarge", "Unavailable"),
             ),
@@ -115,7 +116,7 @@ def series_paths(examples: Examples) -> dict[str, Json]:
                 "What happened in many areas, read in one pass",
                 tag=SERIES,
                 parameters=of_area,
-                posted=body(named("FeatureCollection"), examples.features),
+                posted=body(ref("FeatureCollection"), examples.features),
                 answers=_in_all_formats(told),
                 refusals=("BadRequest", "NotFound", "TooLarge", "Unavailable"),
             )
@@ -126,8 +127,8 @@ def series_paths(examples: Examples) -> dict[str, Json]:
                 "What happened at many places, in many layers",
                 tag=SERIES,
                 parameters=[in_query("datetime", f"{DATETIME}; here or in the body"), written, *ANALYSIS],
-                posted=body(named("PointsRequest"), points),
-                answers=_in_all_formats(named("PointsSeries")),
+                posted=body(ref("PointsRequest"), points),
+                answers=_in_all_formats(ref("PointsSeries")),
                 refusals=("BadRequest", "NotFound", "TooLarge", "Unavailable"),
             )
         },
@@ -161,14 +162,14 @@ def terrascope_paths(examples: Examples) -> dict[str, Json]:
 
 def _of_version(version: str, examples: Examples) -> dict[str, Json]:
     base, suffix = f"/timeseries/{version}/ts", version.replace(".", "_")
-    layer = in_path("layer", "Product: id or alias of a layer", examples.layer)
+    layer = in_path("layer", "Product: id or alias of a layer", example=examples.layer)
     shared = [
         layer,
         in_query("startDate", "The first day, included", example=f"{examples.times}-01-01" if examples.times else None),
         in_query("endDate", "The last day, included", example=f"{examples.times}-12-31" if examples.times else None),
         in_query("maxValids", "`-1`: only dates with a value; `n`: the latest n of those", WHOLE),
-        in_query("inclCount", "`0` leaves the counts out", one_of(SMALL)),
-        in_query("inclStDev", "`1` adds the standard deviation", one_of(SMALL)),
+        in_query("inclCount", "`0` leaves the counts out", enum_of(SMALL)),
+        in_query("inclStDev", "`1` adds the standard deviation", enum_of(SMALL)),
         in_query("zoom", "Without effect: counts are of native pixels", WHOLE),
     ]
     degrees = [
@@ -177,10 +178,10 @@ def _of_version(version: str, examples: Examples) -> dict[str, Json]:
     ]
     collection = {"type": "GeometryCollection", "geometries": [examples.polygon]}
     bodies = {
-        "geometry": (body(named("Geometry"), examples.feature), "TerrascopeSeries", "the geometry of a body"),
-        "geometries": (body(named("Geometry"), collection), "TerrascopeSeriesOfMany", "each geometry of a collection"),
+        "geometry": (body(ref("Geometry"), examples.feature), "TerrascopeSeries", "the geometry of a body"),
+        "geometries": (body(ref("Geometry"), collection), "TerrascopeSeriesOfMany", "each geometry of a collection"),
         "features": (
-            body(named("FeatureCollection"), examples.features),
+            body(ref("FeatureCollection"), examples.features),
             "TerrascopeSeriesOfMany",
             "each feature of a collection",
         ),
@@ -191,7 +192,7 @@ def _of_version(version: str, examples: Examples) -> dict[str, Json]:
                 f"getTerrascopeLayers_{suffix}",
                 "The layers that have series, with their dates",
                 tag=TERRASCOPE,
-                answers={"application/json": named("TerrascopeLayers")},
+                answers={"application/json": ref("TerrascopeLayers")},
                 refusals=("Unavailable",),
             )
         },
@@ -201,7 +202,7 @@ def _of_version(version: str, examples: Examples) -> dict[str, Json]:
                 "The series of a point",
                 tag=TERRASCOPE,
                 parameters=[*shared, *degrees],
-                answers={"application/json": named("TerrascopeSeries")},
+                answers={"application/json": ref("TerrascopeSeries")},
             )
         },
     }
@@ -213,7 +214,7 @@ def _of_version(version: str, examples: Examples) -> dict[str, Json]:
                 tag=TERRASCOPE,
                 parameters=shared,
                 posted=posted,
-                answers={"application/json": named(schema)},
+                answers={"application/json": ref(schema)},
                 refusals=("BadRequest", "NotFound", "TooLarge", "Unavailable"),
             )
         }

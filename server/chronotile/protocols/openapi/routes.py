@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.openapi import Json
 from chronotile.protocols.common.operations import sections_of
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.responses.document_cache import respond_with_document
@@ -16,7 +17,6 @@ from chronotile.protocols.common.responses.html_page import COMMON, content_secu
 from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.state import services_of
 from chronotile.protocols.openapi.document import openapi_document
-from chronotile.protocols.openapi.parts import Json
 
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.1"
 PAGE = "operations"

@@ -1,37 +1,38 @@
 """The documents that endpoints give, as JSON Schema."""
 
-from chronotile.protocols.openapi.parts import (
+from chronotile.protocols.common.openapi import (
     NUMBER,
+    OBJECT,
+    PAIR,
     TEXT,
+    TRUTH,
     WHOLE,
     Json,
-    document,
     list_of,
-    named,
+    object_of,
     or_null,
+    ref,
 )
 
 BOX: Json = {"type": "array", "items": NUMBER, "minItems": 4, "maxItems": 4}
 ID: Json = {"type": ["string", "number", "null"]}
 VALUE: Json = {"type": ["number", "null"]}
 TIMES: Json = list_of(or_null({"type": "string", "format": "date-time"}))
-LINKS: Json = list_of(
-    document({"rel": TEXT, "href": TEXT, "type": TEXT}, {"title": TEXT, "templated": {"type": "boolean"}})
-)
+LINKS: Json = list_of(object_of({"rel": TEXT, "href": TEXT, "type": TEXT}, {"title": TEXT, "templated": TRUTH}))
 FOUND: Json = {"type": "object", "description": "What was found out about the series"}
 
-FAULT: Json = document({"reason": TEXT}, {"collection": TEXT, "layer": TEXT, "variable": TEXT, "time": TEXT})
+FAULT: Json = object_of({"reason": TEXT}, {"collection": TEXT, "layer": TEXT, "variable": TEXT, "time": TEXT})
 
 RESULTS: Json = list_of(
-    document(
+    object_of(
         {
             "date": TEXT,
-            "result": document({"average": VALUE}, {"totalCount": WHOLE, "validCount": WHOLE, "uncertainty": VALUE}),
+            "result": object_of({"average": VALUE}, {"totalCount": WHOLE, "validCount": WHOLE, "uncertainty": VALUE}),
         }
     )
 )
 
-LAYER: Json = document(
+LAYER: Json = object_of(
     {
         "id": TEXT,
         "title": TEXT,
@@ -40,26 +41,26 @@ LAYER: Json = document(
         "units": or_null(TEXT),
         "bbox": BOX,
         "attribution": or_null(TEXT),
-        "styles": list_of(document({"id": TEXT, "title": TEXT})),
+        "styles": list_of(object_of({"id": TEXT, "title": TEXT})),
         "revision": or_null(TEXT),
-        "times": document({"first": or_null(TEXT), "last": or_null(TEXT), "count": WHOLE, "default": or_null(TEXT)}),
+        "times": object_of({"first": or_null(TEXT), "last": or_null(TEXT), "count": WHOLE, "default": or_null(TEXT)}),
         "links": LINKS,
     },
-    {"climatology": or_null(document({"start": TEXT, "end": TEXT}))},
+    {"climatology": or_null(object_of({"start": TEXT, "end": TEXT}))},
 )
 
-RAMP: Json = document(
+RAMP: Json = object_of(
     {
         "id": TEXT,
         "title": TEXT,
-        "range": {"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2},
-        "stops": list_of(document({"value": NUMBER, "color": TEXT})),
+        "range": PAIR,
+        "stops": list_of(object_of({"value": NUMBER, "color": TEXT})),
         "below": TEXT,
         "above": TEXT,
     }
 )
 
-PLACE_SET: Json = document(
+PLACE_SET: Json = object_of(
     {
         "id": TEXT,
         "title": TEXT,
@@ -70,10 +71,10 @@ PLACE_SET: Json = document(
         "revision": TEXT,
         "links": LINKS,
     },
-    {"places": list_of({"type": "object"}), "next": or_null(TEXT)},
+    {"places": list_of(OBJECT), "next": or_null(TEXT)},
 )
 
-AREA_FEATURE: Json = document(
+AREA_FEATURE: Json = object_of(
     {
         "id": ID,
         "series": {"type": "object", "additionalProperties": list_of({"type": ["number", "null", "array"]})},
@@ -81,7 +82,7 @@ AREA_FEATURE: Json = document(
         "total": {"anyOf": [WHOLE, list_of(WHOLE)]},
     },
     {
-        "properties": {"type": "object"},
+        "properties": OBJECT,
         "note": TEXT,
         "reasons": {"type": "object", "additionalProperties": list_of(WHOLE)},
         "analysis": FOUND,
@@ -89,7 +90,7 @@ AREA_FEATURE: Json = document(
 )
 
 SCHEMAS: Json = {
-    "Problem": document(
+    "Problem": object_of(
         {"type": TEXT, "title": TEXT, "status": WHOLE, "detail": TEXT},
         {
             "parameter": TEXT,
@@ -98,14 +99,14 @@ SCHEMAS: Json = {
             "allowed": WHOLE,
             "asked": WHOLE,
             "alternative": TEXT,
-            "job": document({"process": TEXT, "href": TEXT, "execute": {"type": "object"}}, {"note": TEXT}),
+            "job": object_of({"process": TEXT, "href": TEXT, "execute": OBJECT}, {"note": TEXT}),
         },
     ),
     "Layer": LAYER,
-    "Layers": document(
-        {"layers": list_of(named("Layer")), "collections": list_of(document({"id": TEXT, "title": TEXT}))}
+    "Layers": object_of(
+        {"layers": list_of(ref("Layer")), "collections": list_of(object_of({"id": TEXT, "title": TEXT}))}
     ),
-    "Times": document(
+    "Times": object_of(
         {
             "times": TIMES,
             "valid_shares": list_of(VALUE),
@@ -114,37 +115,37 @@ SCHEMAS: Json = {
             "next": or_null(TEXT),
         }
     ),
-    "PointSeries": document(
+    "PointSeries": object_of(
         {
             "layer": TEXT,
             "units": TEXT,
-            "point": {"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2},
+            "point": PAIR,
             "times": TIMES,
             "values": list_of(VALUE),
             "reasons": list_of(or_null(TEXT)),
         },
-        {"analysis": FOUND, "methods": {"type": "object"}},
+        {"analysis": FOUND, "methods": OBJECT},
     ),
-    "AreaSeries": document(
+    "AreaSeries": object_of(
         {"layer": TEXT, "units": TEXT, "times": TIMES, "features": list_of(AREA_FEATURE)},
         {
             "unreadable": list_of(TEXT),
             "edges": {"type": "object", "additionalProperties": list_of(NUMBER)},
-            "methods": {"type": "object"},
+            "methods": OBJECT,
         },
     ),
-    "SeriesCost": document(
+    "SeriesCost": object_of(
         {"layer": TEXT, "chunks": WHOLE, "bytes": WHOLE, "megabytes": NUMBER, "seconds": NUMBER, "values": WHOLE}
     ),
-    "PointsSeries": document({"results": list_of(named("AreaSeries"))}),
-    "PointsRequest": document(
+    "PointsSeries": object_of({"results": list_of(ref("AreaSeries"))}),
+    "PointsRequest": object_of(
         {
             "layers": list_of(TEXT),
             "points": list_of(
                 {
                     "oneOf": [
-                        {"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2},
-                        document({"lon": NUMBER, "lat": NUMBER}, {"id": ID}),
+                        PAIR,
+                        object_of({"lon": NUMBER, "lat": NUMBER}, {"id": ID}),
                     ]
                 }
             ),
@@ -156,27 +157,27 @@ SCHEMAS: Json = {
         "description": "A GeoJSON Polygon or MultiPolygon, a Feature of one, or a GeometryCollection of such",
         "required": ["type"],
     },
-    "FeatureCollection": document({"type": {"const": "FeatureCollection"}, "features": list_of({"type": "object"})}),
-    "TerrascopeLayers": document(
+    "FeatureCollection": object_of({"type": {"const": "FeatureCollection"}, "features": list_of(OBJECT)}),
+    "TerrascopeLayers": object_of(
         {
             "layers": list_of(
-                document(
+                object_of(
                     {
                         "name": TEXT,
                         "dates": list_of(TEXT),
-                        "bounds": document({"xmin": NUMBER, "ymin": NUMBER, "xmax": NUMBER, "ymax": NUMBER}),
+                        "bounds": object_of({"xmin": NUMBER, "ymin": NUMBER, "xmax": NUMBER, "ymax": NUMBER}),
                     }
                 )
             )
         }
     ),
-    "TerrascopeSeries": document({"results": RESULTS}),
-    "TerrascopeSeriesOfMany": document({"results": list_of(RESULTS)}),
-    "Ramps": document({"ramps": list_of(RAMP)}),
-    "TileJson": document({"tilejson": TEXT, "tiles": list_of(TEXT)}),
+    "TerrascopeSeries": object_of({"results": RESULTS}),
+    "TerrascopeSeriesOfMany": object_of({"results": list_of(RESULTS)}),
+    "Ramps": object_of({"ramps": list_of(RAMP)}),
+    "TileJson": object_of({"tilejson": TEXT, "tiles": list_of(TEXT)}),
     "PlaceSet": PLACE_SET,
-    "PlaceSets": document({"places": list_of(named("PlaceSet"))}),
-    "PlaceValues": document(
+    "PlaceSets": object_of({"places": list_of(ref("PlaceSet"))}),
+    "PlaceValues": object_of(
         {
             "places": TEXT,
             "revision": TEXT,
@@ -191,6 +192,6 @@ SCHEMAS: Json = {
         },
         {"unreadable": list_of(TEXT)},
     ),
-    "Landing": document({"title": TEXT, "version": TEXT, "collections": list_of({"type": "object"}), "links": LINKS}),
-    "Health": document({"status": TEXT}, {"failing": list_of(TEXT), "faults": list_of(FAULT)}),
+    "Landing": object_of({"title": TEXT, "version": TEXT, "collections": list_of(OBJECT), "links": LINKS}),
+    "Health": object_of({"status": TEXT}, {"failing": list_of(TEXT), "faults": list_of(FAULT)}),
 }

@@ -5,21 +5,24 @@ from collections.abc import Mapping, Sequence
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.model.crs import CRS84
-from chronotile.protocols.ogcapi.block import Json
-from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA
-from chronotile.protocols.ogcapi.path_items import (
+from chronotile.protocols.common.openapi import (
+    ADDRESS,
     BINARY,
     BOX,
     COUNT,
+    OBJECT,
     TEXT,
+    Json,
+    enum_of,
+    enum_of_few,
     format_of,
     get,
     in_path,
     in_query,
-    name_of_few,
+    list_of,
     ref,
-    word,
 )
+from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA
 
 TAG = "Coverages"
 
@@ -29,10 +32,10 @@ SCHEMAS: Mapping[str, Json] = {
         "description": "A coverage as CoverageJSON 1.0 has it (OGC 21-069r2)",
         "required": ["type", "domain", "parameters", "ranges"],
         "properties": {
-            "type": {"type": "string", "enum": ["Coverage"]},
-            "domain": {"type": "object"},
-            "parameters": {"type": "object"},
-            "ranges": {"type": "object"},
+            "type": enum_of(["Coverage"]),
+            "domain": OBJECT,
+            "parameters": OBJECT,
+            "ranges": OBJECT,
         },
     },
     "CoverageDomainSet": {
@@ -40,16 +43,16 @@ SCHEMAS: Mapping[str, Json] = {
         "description": "Where and when there are values (CIS 1.1)",
         "required": ["type", "generalGrid"],
         "properties": {
-            "type": {"type": "string", "enum": ["DomainSet"]},
+            "type": enum_of(["DomainSet"]),
             "generalGrid": {
                 "type": "object",
                 "required": ["type", "axisLabels", "axis", "gridLimits"],
                 "properties": {
-                    "type": {"type": "string", "enum": ["GeneralGridCoverage"]},
-                    "srsName": {"type": "string", "format": "uri"},
-                    "axisLabels": {"type": "array", "items": TEXT},
-                    "axis": {"type": "array", "minItems": 2, "items": {"type": "object"}},
-                    "gridLimits": {"type": "object"},
+                    "type": enum_of(["GeneralGridCoverage"]),
+                    "srsName": ADDRESS,
+                    "axisLabels": list_of(TEXT),
+                    "axis": {"type": "array", "minItems": 2, "items": OBJECT},
+                    "gridLimits": OBJECT,
                 },
             },
         },
@@ -59,7 +62,7 @@ SCHEMAS: Mapping[str, Json] = {
         "description": "Of which kind the values are (CIS 1.1)",
         "required": ["type", "field"],
         "properties": {
-            "type": {"type": "string", "enum": ["DataRecord"]},
+            "type": enum_of(["DataRecord"]),
             "field": {
                 "type": "array",
                 "minItems": 1,
@@ -67,9 +70,9 @@ SCHEMAS: Mapping[str, Json] = {
                     "type": "object",
                     "required": ["type", "name", "definition", "uom"],
                     "properties": {
-                        "type": {"type": "string", "enum": ["Quantity"]},
+                        "type": enum_of(["Quantity"]),
                         "name": TEXT,
-                        "uom": {"type": "object"},
+                        "uom": OBJECT,
                     },
                 },
             },
@@ -80,7 +83,7 @@ SCHEMAS: Mapping[str, Json] = {
         "description": "A JSON Schema of the fields (OGC 23-058r2)",
         "required": ["type", "properties"],
         "properties": {
-            "type": {"type": "string", "enum": ["object"]},
+            "type": enum_of(["object"]),
             "title": TEXT,
             "properties": {"type": "object", "additionalProperties": {"type": "object", "required": ["title", "type"]}},
         },
@@ -164,7 +167,7 @@ def _parameters(example: Offered) -> list[Json]:
         in_query("width", "How many columns; rows follow where they are not given", COUNT),
         in_query("height", "How many rows; columns follow where they are not given", COUNT),
         in_query("resolution", "How wide a cell is along each axis, in units of the CRS: `Lat(0.1),Lon(0.1)`", TEXT),
-        in_query("interpolation", "How cells that are not native ones are made", word(("nearest", "bilinear"))),
+        in_query("interpolation", "How cells that are not native ones are made", enum_of(("nearest", "bilinear"))),
         format_of(tuple(FORMATS)),
     ]
 
@@ -172,8 +175,8 @@ def _parameters(example: Offered) -> list[Json]:
 def _collection(offered: Sequence[Offered]) -> Json:
     names = [each.id for each in offered]
     description = "Id of a collection that has values, or id or alias of such a layer"
-    return in_path("collectionId", description, name_of_few(names), example=names[0])
+    return in_path("collectionId", description, enum_of_few(names), example=names[0])
 
 
 def _language(catalogue: Catalogue) -> Json:
-    return in_query("lang", "In place of what Accept-Language asks for", word(catalogue.service.languages))
+    return in_query("lang", "In place of what Accept-Language asks for", enum_of(catalogue.service.languages))

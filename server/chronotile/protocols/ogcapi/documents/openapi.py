@@ -6,12 +6,12 @@ from copy import deepcopy
 import chronotile
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import offered_collections
+from chronotile.protocols.common.openapi import enum_of_few
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Told
 from chronotile.protocols.ogcapi.blocks import BLOCKS
 from chronotile.protocols.ogcapi.documents.paths import own_paths
 from chronotile.protocols.ogcapi.documents.schemas import SCHEMAS
-from chronotile.protocols.ogcapi.path_items import name_of_few
 
 VERSION = "3.0.3"
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.0"
@@ -69,7 +69,7 @@ def _named(entry: Json, names: Sequence[str]) -> Json:
         schema = parameter.get("schema", {})
         if parameter.get("name") == COLLECTION_ID and "enum" not in schema and names:
             parameter.setdefault("example", names[0])
-            parameter["schema"] = {**schema, **name_of_few(names)}
+            parameter["schema"] = {**schema, **enum_of_few(names)}
     return entry
 
 

@@ -1,93 +1,92 @@
 """OpenAPI 3.0 schemas of the tree's own documents, and of problems."""
 
-from chronotile.protocols.ogcapi.block import Json
+from chronotile.protocols.common.openapi import (
+    ADDRESS,
+    BOX,
+    COUNT,
+    INDEX,
+    NUMBER,
+    OBJECT,
+    PAIR,
+    TEXT,
+    TRUTH,
+    WHOLE,
+    Json,
+    enum_of,
+    list_of,
+    object_of,
+    ref,
+)
 
-TEXT: Json = {"type": "string"}
-ADDRESS: Json = {"type": "string", "format": "uri"}
-NUMBERS: Json = {"type": "array", "items": {"type": "number"}}
 CONTACT = ("email", "phone", "address", "postalCode", "city", "stateorprovince", "country")
-
-
-def _ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _list(schema: Json) -> Json:
-    return {"type": "array", "items": schema}
-
-
-def _object(required: dict[str, Json], optional: dict[str, Json] | None = None) -> Json:
-    return {"type": "object", "required": list(required), "properties": {**required, **(optional or {})}}
-
-
-_CELLS = _object(
-    {"cellsCount": {"type": "integer", "minimum": 1}},
+_CELLS = object_of(
+    {"cellsCount": COUNT},
     {
-        "resolution": {"oneOf": [TEXT, {"type": "number"}]},
-        "firstCoordinate": {"oneOf": [TEXT, {"type": "number"}]},
-        "relativeBounds": {**NUMBERS, "minItems": 2, "maxItems": 2},
-        "coordinates": _list(TEXT),
-        "boundsCoordinates": _list({**_list(TEXT), "minItems": 2, "maxItems": 2}),
-        "step": {"type": "string", "enum": ["dekad"]},
+        "resolution": {"oneOf": [TEXT, NUMBER]},
+        "firstCoordinate": {"oneOf": [TEXT, NUMBER]},
+        "relativeBounds": PAIR,
+        "coordinates": list_of(TEXT),
+        "boundsCoordinates": list_of({**list_of(TEXT), "minItems": 2, "maxItems": 2}),
+        "step": enum_of(["dekad"]),
     },
 )
 
 SCHEMAS: dict[str, Json] = {
-    "Link": _object(
+    "Link": object_of(
         {"href": TEXT, "rel": TEXT},
-        {"type": TEXT, "title": TEXT, "hreflang": TEXT, "templated": {"type": "boolean"}},
+        {"type": TEXT, "title": TEXT, "hreflang": TEXT, "templated": TRUTH},
     ),
-    "LandingPage": _object(
-        {"links": _list(_ref("Link"))},
+    "LandingPage": object_of(
+        {"links": list_of(ref("Link"))},
         {
             "title": TEXT,
             "description": TEXT,
-            "keywords": _list(TEXT),
-            "provider": _object({"name": TEXT}),
+            "keywords": list_of(TEXT),
+            "provider": object_of({"name": TEXT}),
             "contact": {"type": "object", "properties": dict.fromkeys(CONTACT, TEXT)},
         },
     ),
-    "Conformance": _object({"conformsTo": _list(ADDRESS)}),
-    "SpatialExtent": _object(
-        {"bbox": {**_list({**NUMBERS, "minItems": 4, "maxItems": 6}), "minItems": 1}, "crs": ADDRESS},
-        {"storageCrsBbox": _list(NUMBERS), "grid": _list(_CELLS)},
+    "Conformance": object_of({"conformsTo": list_of(ADDRESS)}),
+    "SpatialExtent": object_of(
+        {"bbox": {**list_of(BOX), "minItems": 1}, "crs": ADDRESS},
+        {"storageCrsBbox": list_of(list_of(NUMBER)), "grid": list_of(_CELLS)},
     ),
-    "TemporalExtent": _object(
-        {"interval": _list({**_list(TEXT), "minItems": 2, "maxItems": 2}), "trs": ADDRESS},
-        {"values": _list(TEXT), "grid": _CELLS},
+    "TemporalExtent": object_of(
+        {"interval": list_of({**list_of(TEXT), "minItems": 2, "maxItems": 2}), "trs": ADDRESS},
+        {"values": list_of(TEXT), "grid": _CELLS},
     ),
-    "Collection": _object(
+    "Collection": object_of(
         {
             "id": TEXT,
-            "links": _list(_ref("Link")),
-            "extent": _object({"spatial": _ref("SpatialExtent")}, {"temporal": _ref("TemporalExtent")}),
-            "crs": _list(ADDRESS),
+            "links": list_of(ref("Link")),
+            "extent": object_of({"spatial": ref("SpatialExtent")}, {"temporal": ref("TemporalExtent")}),
+            "crs": list_of(ADDRESS),
         },
         {
             "title": TEXT,
             "description": TEXT,
-            "keywords": _list(TEXT),
+            "keywords": list_of(TEXT),
             "attribution": TEXT,
             "license": TEXT,
             "storageCrs": ADDRESS,
-            "climatology": {**_object({"start": TEXT, "end": TEXT}), "nullable": True},
-            "dataType": {"type": "string", "enum": ["coverage", "map"]},
+            "climatology": {**object_of({"start": TEXT, "end": TEXT}), "nullable": True},
+            "dataType": enum_of(["coverage", "map"]),
         },
     ),
-    "Collections": _object(
-        {"links": _list(_ref("Link")), "collections": _list(_ref("Collection"))},
-        {"numberMatched": {"type": "integer", "minimum": 0}, "numberReturned": {"type": "integer", "minimum": 0}},
+    "Collections": object_of(
+        {"links": list_of(ref("Link")), "collections": list_of(ref("Collection"))},
+        {"numberMatched": INDEX, "numberReturned": INDEX},
     ),
-    "Problem": _object(
-        {"type": TEXT, "title": TEXT, "status": {"type": "integer"}, "detail": TEXT},
+    "Problem": object_of(
+        {"type": TEXT, "title": TEXT, "status": WHOLE, "detail": TEXT},
         {
             "parameter": TEXT,
-            "nearest": _list(TEXT),
+            "nearest": list_of(TEXT),
             "limit": TEXT,
-            "allowed": {"type": "integer"},
-            "asked": {"type": "integer"},
+            "allowed": WHOLE,
+            "asked": WHOLE,
             "alternative": TEXT,
-            "job": _object({"process": TEXT, "href": TEXT, "execute": {"type": "object"}}, {"note": TEXT}),
+            "job": object_of({"process": TEXT, "href": TEXT, "execute": OBJECT}, {"note": TEXT}),
         },
     ),
 }

@@ -9,7 +9,19 @@ from chronotile.model.crs import CRS84
 from chronotile.model.geometry.lengths import LENGTHS_M
 from chronotile.model.time.instants import format_instant
 from chronotile.protocols.common.extent import longitude_latitude_box
-from chronotile.protocols.ogcapi.block import Json
+from chronotile.protocols.common.openapi import (
+    BINARY,
+    BOX,
+    INDEX,
+    NUMBER,
+    TEXT,
+    Json,
+    enum_of,
+    enum_of_few,
+    get,
+    in_path,
+    ref,
+)
 from chronotile.protocols.ogcapi.edr.features import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET
 from chronotile.protocols.ogcapi.edr.formats import (
     COVERAGE_JSON,
@@ -30,18 +42,6 @@ from chronotile.protocols.ogcapi.edr.queries import (
     RADIUS,
     DataQuery,
     sets_of,
-)
-from chronotile.protocols.ogcapi.path_items import (
-    BINARY,
-    BOX,
-    INDEX,
-    NUMBER,
-    TEXT,
-    get,
-    in_path,
-    name_of_few,
-    ref,
-    word,
 )
 
 TAG = "Environmental data retrieval"
@@ -69,7 +69,7 @@ def _data_paths(offered: Sequence[Offered]) -> dict[str, Json]:
     of_radius = [
         _coords("POINT", place.point),
         _query("within", "How far from the point, along the ground", NUMBER, example=1, needed=True),
-        _query("within-units", "Of `within`", word(tuple(LENGTHS_M)), example="km", needed=True),
+        _query("within-units", "Of `within`", enum_of(tuple(LENGTHS_M)), example="km", needed=True),
     ]
     of_position = [_coords("POINT, or MULTIPOINT for several places", place.point)]
     of_area = [_coords("POLYGON or MULTIPOLYGON", place.polygon)]
@@ -183,7 +183,7 @@ def _shared(offered: Sequence[Offered]) -> list[Json]:
 def _collection(offered: Sequence[Offered]) -> Json:
     names = [each.id for each in offered]
     description = "Id of a collection, or id or alias of a layer, with values"
-    return in_path("collectionId", description, name_of_few(names), example=names[0])
+    return in_path("collectionId", description, enum_of_few(names), example=names[0])
 
 
 def _coords(kind: str, example: str) -> Json:
@@ -191,7 +191,7 @@ def _coords(kind: str, example: str) -> Json:
 
 
 def _format(names: Sequence[str]) -> Json:
-    return _query("f", "The format, in place of what the Accept header asks for", word(names))
+    return _query("f", "The format, in place of what the Accept header asks for", enum_of(names))
 
 
 def _query(name: str, description: str, schema: Json, *, example: object = None, needed: bool = False) -> Json:

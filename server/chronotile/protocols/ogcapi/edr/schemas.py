@@ -2,19 +2,16 @@
 
 from collections.abc import Mapping
 
-from chronotile.protocols.ogcapi.block import Json
-from chronotile.protocols.ogcapi.path_items import INDEX, NUMBER, TEXT, list_of, members, ref, word
-
-OBJECT: Json = {"type": "object"}
+from chronotile.protocols.common.openapi import INDEX, NUMBER, OBJECT, TEXT, Json, enum_of, list_of, object_of, ref
 
 SCHEMAS: Mapping[str, Json] = {
     "EdrCoverageJson": {
         "description": "A coverage, or several, as CoverageJSON 1.0 has them (OGC 21-069r2)",
         "oneOf": [
-            members({"type": word(["Coverage"]), "domain": OBJECT, "parameters": OBJECT, "ranges": OBJECT}),
-            members(
+            object_of({"type": enum_of(["Coverage"]), "domain": OBJECT, "parameters": OBJECT, "ranges": OBJECT}),
+            object_of(
                 {
-                    "type": word(["CoverageCollection"]),
+                    "type": enum_of(["CoverageCollection"]),
                     "parameters": OBJECT,
                     "referencing": list_of(OBJECT),
                     "coverages": list_of(OBJECT),
@@ -22,19 +19,19 @@ SCHEMAS: Mapping[str, Json] = {
             ),
         ],
     },
-    "EdrProperties": members(
+    "EdrProperties": object_of(
         {"datetime": TEXT, "parameter-name": list_of(TEXT), "label": TEXT, "edrqueryendpoint": TEXT},
         {
             "times": list_of(TEXT),
             "values": {"type": "object", "additionalProperties": list_of({**NUMBER, "nullable": True})},
         },
     ),
-    "EdrFeature": members(
-        {"type": word(["Feature"]), "geometry": OBJECT, "properties": ref("EdrProperties")},
+    "EdrFeature": object_of(
+        {"type": enum_of(["Feature"]), "geometry": OBJECT, "properties": ref("EdrProperties")},
         {"id": TEXT, "bbox": list_of(NUMBER), "links": list_of(ref("Link"))},
     ),
-    "EdrFeatureCollection": members(
-        {"type": word(["FeatureCollection"]), "features": list_of(ref("EdrFeature"))},
+    "EdrFeatureCollection": object_of(
+        {"type": enum_of(["FeatureCollection"]), "features": list_of(ref("EdrFeature"))},
         {
             "numberMatched": INDEX,
             "numberReturned": INDEX,

@@ -8,15 +8,15 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.request import PICTURE_REDUCERS
 from chronotile.model.time.instants import format_instant
-from chronotile.protocols.ogcapi.block import Json
-from chronotile.protocols.ogcapi.maps.drawing import LAYER_LIMIT, MEDIA_TYPES
-from chronotile.protocols.ogcapi.path_items import (
+from chronotile.protocols.common.openapi import (
     BINARY,
     BOX,
     COUNT,
     NUMBER,
+    PAIR,
     TEXT,
     TRUTH,
+    Json,
     format_of,
     get,
     in_path,
@@ -24,6 +24,7 @@ from chronotile.protocols.ogcapi.path_items import (
     language,
     list_of,
 )
+from chronotile.protocols.ogcapi.maps.drawing import LAYER_LIMIT, MEDIA_TYPES
 
 TAG = "Maps"
 PICTURES: Mapping[str, Json] = dict.fromkeys(MEDIA_TYPES.values(), BINARY)
@@ -34,7 +35,6 @@ ORIGINS: Mapping[str, str] = {
     "/collections/{collectionId}/styles/{styleId}": "collection.style",
 }
 """What operations are called after, by the beginning of their paths."""
-_PAIR: Json = {"type": "array", "minItems": 2, "maxItems": 2, "items": NUMBER}
 
 
 def map_paths(catalogue: Catalogue) -> Mapping[str, Json]:
@@ -86,7 +86,7 @@ def drawing(origin: str, shown: Offered) -> list[Json]:
             "An instant, a period such as a month, or an interval, of which `reducer` makes one picture; otherwise the "
             "layer's default",
             TEXT,
-            **_time_example(shown.drawn),
+            example=_time_example(shown.drawn),
         ),
         *_background(),
         *_colouring(),
@@ -120,7 +120,7 @@ def _placing(catalogue: Catalogue, shown: Offered) -> list[Json]:
         ),
         in_query("width", "Columns; otherwise what makes pixels square on the ground", COUNT, example=256),
         in_query("height", "Rows; otherwise what makes pixels square on the ground", COUNT, example=256),
-        in_query("center", "The middle of the map, in place of `bbox`, in the axis order of `center-crs`", _PAIR),
+        in_query("center", "The middle of the map, in place of `bbox`, in the axis order of `center-crs`", PAIR),
         in_query("center-crs", "Of `center`; otherwise CRS84", crs),
         in_query(
             "scale-denominator",
@@ -155,7 +155,7 @@ def _background() -> list[Json]:
 
 def _colouring() -> list[Json]:
     return [
-        in_query("range", "Values at the ends of the ramp, in place of the style's own", _PAIR),
+        in_query("range", "Values at the ends of the ramp, in place of the style's own", PAIR),
         in_query("ramp", "Id of a style whose colours are stretched over the range", TEXT),
         in_query(
             "reducer",
@@ -167,5 +167,5 @@ def _colouring() -> list[Json]:
     ]
 
 
-def _time_example(layer: Layer) -> Mapping[str, str]:
-    return {"example": format_instant(layer.times.instants[-1])} if len(layer.times) else {}
+def _time_example(layer: Layer) -> str | None:
+    return format_instant(layer.times.instants[-1]) if len(layer.times) else None

@@ -6,22 +6,23 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.job import STATUSES
 from chronotile.processes.registry import processes
 from chronotile.processes.sources import MOST_TIMES
-from chronotile.protocols.ogcapi.block import Json
-from chronotile.protocols.ogcapi.path_items import (
+from chronotile.protocols.common.openapi import (
     ADDRESS,
     COUNT,
     INDEX,
     NUMBER,
+    OBJECT,
     TEXT,
+    Json,
+    enum_of,
     format_of,
     get,
     in_path,
     in_query,
     language,
     list_of,
-    members,
+    object_of,
     ref,
-    word,
 )
 from chronotile.protocols.ogcapi.processes.execution import TRANSMISSIONS
 from chronotile.protocols.ogcapi.processes.media_types import BASE64, HTML, JSON
@@ -31,7 +32,6 @@ from chronotile.protocols.ogcapi.processes.subscriber import OF_MEMBERS
 TAG = "Processes"
 PROBLEM = "application/problem+json"
 EXAMPLE = "echo"
-OBJECT: Json = {"type": "object"}
 ANYTHING: Json = {}
 
 
@@ -41,28 +41,28 @@ def _all_optional(properties: Mapping[str, Json]) -> Json:
 
 _TIME: Json = {"type": "string", "format": "date-time"}
 _DESCRIBED: Mapping[str, Json] = {"title": TEXT, "description": TEXT}
-_SUMMARY = members(
+_SUMMARY = object_of(
     {"id": TEXT, "version": TEXT},
     {
         **_DESCRIBED,
         "keywords": list_of(TEXT),
-        "jobControlOptions": list_of(word(["sync-execute", "async-execute", "dismiss"])),
-        "outputTransmission": list_of(word(TRANSMISSIONS)),
+        "jobControlOptions": list_of(enum_of(["sync-execute", "async-execute", "dismiss"])),
+        "outputTransmission": list_of(enum_of(TRANSMISSIONS)),
         "links": list_of(ref("Link")),
     },
 )
 SCHEMAS: Mapping[str, Json] = {
     "ProcessSummary": _SUMMARY,
-    "ProcessList": members({"processes": list_of(ref("ProcessSummary")), "links": list_of(ref("Link"))}),
-    "ProcessInput": members(
+    "ProcessList": object_of({"processes": list_of(ref("ProcessSummary")), "links": list_of(ref("Link"))}),
+    "ProcessInput": object_of(
         {"schema": OBJECT},
         {**_DESCRIBED, "minOccurs": INDEX, "maxOccurs": COUNT},
     ),
-    "ProcessOutput": members({"schema": OBJECT}, dict(_DESCRIBED)),
+    "ProcessOutput": object_of({"schema": OBJECT}, dict(_DESCRIBED)),
     "Process": {
         "allOf": [
             ref("ProcessSummary"),
-            members(
+            object_of(
                 {
                     "inputs": {"type": "object", "additionalProperties": ref("ProcessInput")},
                     "outputs": {"type": "object", "additionalProperties": ref("ProcessOutput")},
@@ -82,12 +82,12 @@ SCHEMAS: Mapping[str, Json] = {
                 "description": "Those that are wanted; all without it",
                 "additionalProperties": _all_optional(
                     {
-                        "transmissionMode": word(TRANSMISSIONS),
-                        "format": _all_optional({"mediaType": TEXT, "encoding": word([BASE64])}),
+                        "transmissionMode": enum_of(TRANSMISSIONS),
+                        "format": _all_optional({"mediaType": TEXT, "encoding": enum_of([BASE64])}),
                     }
                 ),
             },
-            "response": {**word(["raw", "document"]), "default": "raw"},
+            "response": {**enum_of(["raw", "document"]), "default": "raw"},
             "subscriber": {
                 **_all_optional(dict.fromkeys(OF_MEMBERS, ADDRESS)),
                 "description": "Addresses that hear how the job goes on; those that the operator allows",
@@ -99,8 +99,8 @@ SCHEMAS: Mapping[str, Json] = {
         "description": "Values by the names of outputs, or links to them",
         "additionalProperties": ANYTHING,
     },
-    "Job": members(
-        {"jobID": TEXT, "type": word([TYPE]), "status": word(STATUSES)},
+    "Job": object_of(
+        {"jobID": TEXT, "type": enum_of([TYPE]), "status": enum_of(STATUSES)},
         {
             "processID": TEXT,
             "message": TEXT,
@@ -111,13 +111,13 @@ SCHEMAS: Mapping[str, Json] = {
         },
     ),
     "JobMetadata": {
-        **members(
+        **object_of(
             {"sources": list_of(ref("JobSource"))},
             {"unreadable": {**list_of(_TIME), "description": "Dates that could not be read, which results lack"}},
         ),
         "description": "What the results of a successful job were made of; absent if no layer was read",
     },
-    "JobSource": members(
+    "JobSource": object_of(
         {"collection": TEXT, "layers": list_of(TEXT), "revision": TEXT, "count": INDEX},
         {
             "first": _TIME,
@@ -125,7 +125,7 @@ SCHEMAS: Mapping[str, Json] = {
             "times": {**list_of(_TIME), "description": f"All of them, where they are no more than {MOST_TIMES}"},
         },
     ),
-    "JobList": members(
+    "JobList": object_of(
         {"jobs": list_of(ref("Job")), "links": list_of(ref("Link"))},
         {"numberMatched": INDEX, "numberReturned": INDEX},
     ),
@@ -135,7 +135,7 @@ SCHEMAS: Mapping[str, Json] = {
 def process_paths(catalogue: Catalogue) -> Mapping[str, Json]:
     """Return the path items, below the tree's own address."""
     both = [format_of(["json", "html"]), language(catalogue.service.languages)]
-    process = in_path("processID", "Id of a process", word(tuple(processes())), example=EXAMPLE)
+    process = in_path("processID", "Id of a process", enum_of(tuple(processes())), example=EXAMPLE)
     job = in_path("jobID", "Id of a job, as its acceptance tells it", TEXT, example="0" * 32)
     output = in_path("outputID", "Name of one of the process's outputs", TEXT, example="string")
     lists = [*_paging(), *both]
@@ -174,9 +174,11 @@ def _paging() -> list[Json]:
 def _selection() -> list[Json]:
     seconds = {**NUMBER, "minimum": 0}
     return [
-        in_query("type", "Of jobs; there is one", list_of(word([TYPE]))),
+        in_query("type", "Of jobs; there is one", list_of(enum_of([TYPE]))),
         in_query("processID", "Only jobs of these processes", list_of(TEXT), example=[EXAMPLE]),
-        in_query("status", "Only jobs with one of these", list_of(word(STATUSES)), example=["running", "successful"]),
+        in_query(
+            "status", "Only jobs with one of these", list_of(enum_of(STATUSES)), example=["running", "successful"]
+        ),
         in_query("datetime", "An instant or an interval, either end of which may be open (`..`): when they came", TEXT),
         in_query("minDuration", "Only jobs that ran, or run, for at least so many seconds", seconds),
         in_query("maxDuration", "Only jobs that ran, or run, for at most so many seconds", seconds),

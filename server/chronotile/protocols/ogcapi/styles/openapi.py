@@ -5,53 +5,53 @@ from collections.abc import Mapping
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
 from chronotile.pipeline.maps.legend import LEGEND_TYPES
-from chronotile.protocols.ogcapi.block import Json
-from chronotile.protocols.ogcapi.maps.openapi import first_offered, languages_of, origin_parameters
-from chronotile.protocols.ogcapi.path_items import (
+from chronotile.protocols.common.openapi import (
     BINARY,
     COUNT,
     NUMBER,
+    PAIR,
     TEXT,
     TRUTH,
+    Json,
+    enum_of,
     format_of,
     get,
     in_query,
     list_of,
-    members,
+    object_of,
     ref,
-    word,
 )
+from chronotile.protocols.ogcapi.maps.openapi import first_offered, languages_of, origin_parameters
 from chronotile.protocols.ogcapi.styles.documents import JSON, SHEETS
 
 TAG = "Styles"
 ORIGINS: Mapping[str, str] = {"": "dataset", "/collections/{collectionId}": "collection"}
 OWN = (SHEETS["json"], SHEETS["yaml"])
 """Media types of the server's own encodings, which have the same members."""
-_PAIR: Json = {**list_of(NUMBER), "minItems": 2, "maxItems": 2}
-_CLASS = members({"value": NUMBER}, {"colour": TEXT, "color": TEXT, "label": TEXT})
+_CLASS = object_of({"value": NUMBER}, {"colour": TEXT, "color": TEXT, "label": TEXT})
 SCHEMAS: Mapping[str, Json] = {
-    "StyleList": members(
+    "StyleList": object_of(
         {
-            "styles": list_of(members({"id": TEXT, "title": TEXT, "links": list_of(ref("Link"))})),
+            "styles": list_of(object_of({"id": TEXT, "title": TEXT, "links": list_of(ref("Link"))})),
             "links": list_of(ref("Link")),
         },
         {"default": TEXT},
     ),
-    "StyleMetadata": members(
+    "StyleMetadata": object_of(
         {
             "id": TEXT,
             "title": TEXT,
             "stylesheets": list_of(
-                members({"title": TEXT, "version": TEXT, "native": TRUTH, "link": ref("Link")}),
+                object_of({"title": TEXT, "version": TEXT, "native": TRUTH, "link": ref("Link")}),
             ),
             "links": list_of(ref("Link")),
         },
-        {"scope": word(["style"]), "layers": list_of(members({"id": TEXT, "type": TEXT}))},
+        {"scope": enum_of(["style"]), "layers": list_of(object_of({"id": TEXT, "type": TEXT}))},
     ),
-    "StyleSheet": members(
+    "StyleSheet": object_of(
         {"title": TEXT, "nodata": TEXT},
         {
-            "range": _PAIR,
+            "range": PAIR,
             "ramp": {"type": "object", "additionalProperties": TEXT},
             "classes": list_of(_CLASS),
             "below": TEXT,
@@ -60,16 +60,23 @@ SCHEMAS: Mapping[str, Json] = {
             "labels": list_of(NUMBER),
         },
     ),
-    "StyleLegend": members(
-        {"layer": TEXT, "style": TEXT, "title": TEXT, "units": TEXT, "type": word(["ramp", "classes"]), "range": _PAIR},
+    "StyleLegend": object_of(
         {
-            "stops": list_of(members({"value": NUMBER, "color": TEXT})),
+            "layer": TEXT,
+            "style": TEXT,
+            "title": TEXT,
+            "units": TEXT,
+            "type": enum_of(["ramp", "classes"]),
+            "range": PAIR,
+        },
+        {
+            "stops": list_of(object_of({"value": NUMBER, "color": TEXT})),
             "below": TEXT,
             "above": TEXT,
-            "labels": list_of(members({"value": NUMBER, "text": TEXT})),
+            "labels": list_of(object_of({"value": NUMBER, "text": TEXT})),
             "classes": list_of(_CLASS),
             "nodata": TEXT,
-            "flags": list_of(members({"name": TEXT, "color": TEXT})),
+            "flags": list_of(object_of({"name": TEXT, "color": TEXT})),
         },
     ),
 }
@@ -122,12 +129,12 @@ def _legend(operation: str, path: str, shown: Offered) -> Json:
         tag=TAG,
         parameters=[
             *origin_parameters(path, shown),
-            in_query("range", "Values at the ends of the ramp, in place of the style's own", _PAIR),
+            in_query("range", "Values at the ends of the ramp, in place of the style's own", PAIR),
             in_query("ramp", "Id of a style whose colours are stretched over the range", TEXT),
             in_query("difference", "A time: colours are those of changes since then", TEXT),
             in_query("width", "Of the picture, in pixels", side),
             in_query("height", "Of the picture, in pixels", side),
-            in_query("orientation", "How the colours lie", word(["vertical", "horizontal"])),
+            in_query("orientation", "How the colours lie", enum_of(["vertical", "horizontal"])),
             format_of(list(LEGEND_TYPES)),
         ],
         answers={**dict.fromkeys(LEGEND_TYPES.values(), BINARY), JSON: ref("StyleLegend")},

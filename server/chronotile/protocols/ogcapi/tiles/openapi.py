@@ -5,7 +5,23 @@ from collections.abc import Mapping, Sequence
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
 from chronotile.model.tiles import TileMatrixSet
-from chronotile.protocols.ogcapi.block import Json
+from chronotile.protocols.common.openapi import (
+    ADDRESS,
+    BINARY,
+    INDEX,
+    NUMBER,
+    PAIR,
+    TEXT,
+    Json,
+    enum_of,
+    format_of,
+    get,
+    in_path,
+    in_query,
+    list_of,
+    object_of,
+    ref,
+)
 from chronotile.protocols.ogcapi.maps.openapi import (
     ORIGINS,
     PICTURES,
@@ -14,21 +30,6 @@ from chronotile.protocols.ogcapi.maps.openapi import (
     languages_of,
     origin_parameters,
 )
-from chronotile.protocols.ogcapi.path_items import (
-    ADDRESS,
-    BINARY,
-    INDEX,
-    NUMBER,
-    TEXT,
-    format_of,
-    get,
-    in_path,
-    in_query,
-    list_of,
-    members,
-    ref,
-    word,
-)
 from chronotile.protocols.ogcapi.tiles.limits import Limits, finest, limits_of_boxes, limits_of_grids
 from chronotile.protocols.ogcapi.tiles.place_tilesets import FORMATS
 from chronotile.protocols.ogcapi.tiles.tilesets import TILEJSON
@@ -36,10 +37,9 @@ from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON
 
 TAG = "Tiles"
 PLACE = "/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}"
-_CRS: Json = {"oneOf": [ADDRESS, members({"wkt": {"type": "object"}})]}
-_POINT: Json = {**list_of(NUMBER), "minItems": 2, "maxItems": 2}
+_CRS: Json = {"oneOf": [ADDRESS, object_of({"wkt": {"type": "object"}})]}
 _LINKS = list_of(ref("Link"))
-_LIMITS = members(
+_LIMITS = object_of(
     {
         "tileMatrix": TEXT,
         "minTileRow": INDEX,
@@ -49,58 +49,58 @@ _LIMITS = members(
     }
 )
 _ITEM: Mapping[str, Json] = {
-    "dataType": word(["map", "vector"]),
+    "dataType": enum_of(["map", "vector"]),
     "crs": _CRS,
     "tileMatrixSetURI": ADDRESS,
     "tileMatrixSetId": TEXT,
     "tileMatrixSetLimits": list_of(_LIMITS),
     "links": _LINKS,
 }
-_MATRIX = members(
+_MATRIX = object_of(
     {
         "id": TEXT,
         "scaleDenominator": NUMBER,
         "cellSize": NUMBER,
-        "pointOfOrigin": _POINT,
+        "pointOfOrigin": PAIR,
         "tileWidth": INDEX,
         "tileHeight": INDEX,
         "matrixWidth": INDEX,
         "matrixHeight": INDEX,
     },
-    {"cornerOfOrigin": word(["topLeft"])},
+    {"cornerOfOrigin": enum_of(["topLeft"])},
 )
 SCHEMAS: Mapping[str, Json] = {
-    "TileSetList": members({"tilesets": list_of(members(_ITEM, {"title": TEXT})), "links": _LINKS}),
-    "TileSet": members(
-        {**_ITEM, "layers": list_of(members({"id": TEXT, "dataType": TEXT}))},
+    "TileSetList": object_of({"tilesets": list_of(object_of(_ITEM, {"title": TEXT})), "links": _LINKS}),
+    "TileSet": object_of(
+        {**_ITEM, "layers": list_of(object_of({"id": TEXT, "dataType": TEXT}))},
         {
             "title": TEXT,
-            "boundingBox": members({"lowerLeft": _POINT, "upperRight": _POINT, "crs": ADDRESS}),
-            "centerPoint": members({"coordinates": _POINT, "crs": ADDRESS}, {"tileMatrix": TEXT}),
+            "boundingBox": object_of({"lowerLeft": PAIR, "upperRight": PAIR, "crs": ADDRESS}),
+            "centerPoint": object_of({"coordinates": PAIR, "crs": ADDRESS}, {"tileMatrix": TEXT}),
             "mediaTypes": list_of(TEXT),
-            "style": members({"id": TEXT}, {"title": TEXT, "links": _LINKS}),
+            "style": object_of({"id": TEXT}, {"title": TEXT, "links": _LINKS}),
             "attribution": TEXT,
             "license": TEXT,
         },
     ),
-    "TileJson": members(
-        {"tilejson": word(["3.0.0"]), "tiles": {**list_of(TEXT), "minItems": 1}, "minzoom": INDEX, "maxzoom": INDEX},
+    "TileJson": object_of(
+        {"tilejson": enum_of(["3.0.0"]), "tiles": {**list_of(TEXT), "minItems": 1}, "minzoom": INDEX, "maxzoom": INDEX},
         {
             "name": TEXT,
             "attribution": TEXT,
             "bounds": {**list_of(NUMBER), "minItems": 4, "maxItems": 4},
             "center": {**list_of(NUMBER), "minItems": 3, "maxItems": 3},
-            "vector_layers": list_of(members({"id": TEXT, "fields": {"type": "object"}})),
+            "vector_layers": list_of(object_of({"id": TEXT, "fields": {"type": "object"}})),
         },
     ),
-    "TileMatrixSetList": members(
+    "TileMatrixSetList": object_of(
         {
             "tileMatrixSets": list_of(
-                members({"id": TEXT, "crs": _CRS, "links": _LINKS}, {"title": TEXT, "uri": ADDRESS})
+                object_of({"id": TEXT, "crs": _CRS, "links": _LINKS}, {"title": TEXT, "uri": ADDRESS})
             )
         }
     ),
-    "TileMatrixSet": members(
+    "TileMatrixSet": object_of(
         {"id": TEXT, "crs": _CRS, "tileMatrices": {**list_of(_MATRIX), "minItems": 1}},
         {"title": TEXT, "uri": ADDRESS, "orderedAxes": list_of(TEXT), "wellKnownScaleSet": ADDRESS, "links": _LINKS},
     ),
@@ -162,7 +162,9 @@ def _of_places(catalogue: Catalogue) -> Mapping[str, Json]:
     tile_matrix_set = catalogue.tile_matrix_sets[0]
     limits = limits_of_boxes([each.bbox for each in catalogue.places.values()], tile_matrix_set)
     listed = in_query(
-        "collections", "Sets of places, each a layer of the tile; otherwise all", list_of(word(list(catalogue.places)))
+        "collections",
+        "Sets of places, each a layer of the tile; otherwise all",
+        list_of(enum_of(list(catalogue.places))),
     )
     tile = get(
         "tiles.dataset.vector.getTile",
@@ -196,7 +198,7 @@ def _paths(path: str, name: str, catalogue: Catalogue, *, metadata: Sequence[Jso
 
 def _set(catalogue: Catalogue) -> Json:
     names = [each.id for each in catalogue.tile_matrix_sets]
-    return in_path("tileMatrixSetId", "Id of a tile matrix set", word(names), example=names[0])
+    return in_path("tileMatrixSetId", "Id of a tile matrix set", enum_of(names), example=names[0])
 
 
 def _place(catalogue: Catalogue, tile_matrix_set: TileMatrixSet, limits: Limits) -> list[Json]:
