@@ -23,26 +23,30 @@ class FailingDisk(Disk):
     def __init__(self, at: int | None, error: BaseException | None = None) -> None:
         self._at = at
         self._error = error
-        self.count = 0
+        self.done = []
+
+    @property
+    def count(self):
+        return len(self.done)
 
     def write(self, descriptor, data):
-        if self._is_due():
+        if self._is_due("write"):
             os.write(descriptor, data[: len(data) // 2])
             raise self._error
         super().write(descriptor, data)
 
     def fsync(self, descriptor):
-        if self._is_due():
+        if self._is_due("fsync"):
             raise self._error
         super().fsync(descriptor)
 
     def rename(self, source, target):
-        if self._is_due():
+        if self._is_due("rename"):
             raise self._error
         super().rename(source, target)
 
-    def _is_due(self):
-        self.count += 1
+    def _is_due(self, operation):
+        self.done.append(operation)
         return self.count - 1 == self._at
 
 
@@ -104,6 +108,21 @@ def test_append_that_failed_shows_the_old_state_or_the_new(failure, tifs, target
         np.testing.assert_array_equal(seen, scene.cube()[: len(seen)])
         assert len(seen) in {5, 6}
         np.testing.assert_array_equal(numbers_of(target), scene.cube()[:6])
+
+
+@pytest.mark.parametrize(("after_the_rename", "dates"), [(0, 1), (1, 2)], ids=["at the rename", "after it"])
+def test_the_last_rename_of_an_append_makes_it_visible(tifs, target, write, scene, after_the_rename, dates):
+    write(tifs[:1])
+    shutil.copytree(target, target.with_name("other.zarr"))
+    whole = FailingDisk(None)
+    write(tifs[1:2], disk=whole)
+    last_rename = whole.count - 1 - whole.done[::-1].index("rename")
+    shutil.rmtree(target)
+    target.with_name("other.zarr").rename(target)
+
+    fails(lambda disk: write(tifs[1:2], disk=disk), FailingDisk(last_rename + after_the_rename, FAILURES["killed"]))
+
+    np.testing.assert_array_equal(numbers_of(target), scene.cube()[:dates])
 
 
 @pytest.mark.slow

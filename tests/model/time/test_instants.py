@@ -292,6 +292,12 @@ def test_nearest_is_no_farther_than_any_other(days, when):
     assert distance[domain.nearest(when)] == min(distance)
 
 
+def test_of_two_equally_near_times_the_earlier_is_the_nearest():
+    domain = domain_of_instants([instant("2020-01-01"), instant("2020-01-03")])
+
+    assert domain.nearest(instant("2020-01-02")) == 0
+
+
 @given(st.lists(st.integers(0, 4000), min_size=1, unique=True), st.integers(-10, 4010), st.integers(1, 500))
 def test_within_gives_just_the_times_that_share_an_instant(days, start, length):
     domain = domain_of_instants([instant("2000-01-01") + np.timedelta64(day, "D") for day in days])

@@ -19,7 +19,7 @@ from chronotile.errors import (
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.raster import Pixels
-from chronotile.model.request import MapRequest
+from chronotile.model.request import Colouring, MapRequest
 from chronotile.model.style import Colour, Style, StyleClass
 from chronotile.model.time.parsing import parse_time
 from chronotile.pipeline.maps.render import render_map
@@ -31,6 +31,7 @@ NATIVE = served.BELGIUM_31N
 UTM = crs_of("EPSG:32631")
 AREA = Grid(crs=UTM, bbox=BBox(601_000, 5_640_000, 604_200, 5_643_200), width=32, height=32)
 """Cells as they are: 100 m."""
+STRETCHED = Colouring(is_stretched=True)
 
 
 def request(layer="NDVI", *, grid=AREA, time=None, **members):
@@ -68,24 +69,34 @@ def test_a_known_etag_is_answered_without_reading_pixels():
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("one", "other"),
     [
-        {"time": "2020-06-11"},
-        {"style": "reds"},
-        {"format": "image/webp"},
-        {"range": (0.0, 100.0)},
-        {"ramp": "reds"},
-        {"background": (1, 2, 3)},
-        {"own_style": dataclasses.replace(served.STEPS, range=(0.0, 99.0))},
-        {"grid": dataclasses.replace(AREA, width=33)},
-        {"grid": dataclasses.replace(AREA, crs=crs_of("EPSG:32632"))},
+        ({}, {"time": "2020-06-11"}),
+        ({}, {"style": "reds"}),
+        ({}, {"format": "image/webp"}),
+        ({}, {"range": (0.0, 100.0)}),
+        ({}, {"ramp": "reds"}),
+        ({}, {"background": (1, 2, 3)}),
+        ({}, {"own_style": dataclasses.replace(served.STEPS, range=(0.0, 99.0))}),
+        ({}, {"grid": dataclasses.replace(AREA, width=33)}),
+        ({}, {"grid": dataclasses.replace(AREA, crs=crs_of("EPSG:32632"))}),
+        ({}, {"colouring": Colouring(is_reversed=True)}),
+        ({}, {"colouring": STRETCHED}),
+        ({"colouring": STRETCHED}, {"colouring": dataclasses.replace(STRETCHED, is_reversed=True)}),
+        ({}, {"difference": parse_time("2020-06-11")}),
+        ({"difference": parse_time("2020-06-11")}, {"difference": parse_time("2020-06-01")}),
+        (
+            {"time": "2020-06-11/2020-06-21", "difference": parse_time("2020-06-01")},
+            {"time": "2020-06-21", "difference": parse_time("2020-06-01/2020-06-11")},
+        ),
+        ({"time": "2020-06", "reducer": "mean"}, {"time": "2020-06", "reducer": "max"}),
     ],
-    ids=lambda other: next(iter(other)),
+    ids=lambda members: ", ".join(members) or "nothing",
 )
-def test_the_etag_is_made_of_all_that_changes_the_picture(other):
+def test_the_etag_is_made_of_all_that_changes_the_picture(one, other):
     services = served.make_services()
 
-    assert render_map(request(**other), services).etag != render_map(request(), services).etag
+    assert render_map(request(**other), services).etag != render_map(request(**one), services).etag
 
 
 def test_current_and_its_instant_are_one_etag_today():
@@ -105,6 +116,16 @@ def test_a_new_revision_of_the_pixels_is_a_new_etag():
     services.readers["s2"].revisions["NDVI"] = "r2"
 
     assert render_map(request(), services).etag != before
+
+
+def test_a_new_revision_of_the_date_that_is_taken_away_is_a_new_etag():
+    services = served.make_services()
+    change = request(time="2020-06-21", difference=parse_time("2020-06-11"))
+    before = render_map(change, services).etag
+
+    services.readers["s2"].replaced[2] = "r2"
+
+    assert render_map(change, services).etag != before
 
 
 def test_a_source_that_fails_names_the_layer():

@@ -83,6 +83,70 @@ def test_work_that_waits_for_one_source_holds_no_thread_of_another():
     assert anyio.run(main) == ("quick", 0, 0)
 
 
+async def free(gate, source):
+    """How many threads, turns and shares of a source are free; all of them are taken by this."""
+    return [await count_free(each) for each in (gate._free, gate._turns, gate._source(source).share)]
+
+
+async def count_free(semaphore):
+    count = 0
+    while not semaphore.locked():
+        await semaphore.acquire()
+        count += 1
+    return count
+
+
+def fail():
+    raise ZeroDivisionError
+
+
+async def is_unwanted():
+    return False
+
+
+@pytest.mark.parametrize("has_to_wait", [False, True])
+@pytest.mark.parametrize(
+    ("work", "more"),
+    [(lambda: "done", {}), (fail, {}), (lambda: "done", {"is_wanted": is_unwanted})],
+    ids=["ends", "fails", "unwanted"],
+)
+def test_work_gives_back_its_thread_its_turn_and_its_share_however_it_ends(monkeypatch, has_to_wait, work, more):
+    monkeypatch.setattr("chronotile.protocols.common.limits.gate.STALLED_S", 60)
+
+    async def main():
+        gate, door = Gate("pictures", 4, brisk=1), Door()
+        async with anyio.create_task_group() as tasks:
+            if has_to_wait:
+                tasks.start_soon(lambda: gate.run(door.work, sources=["one"]))
+                await until(lambda: gate.running == 1)
+                tasks.start_soon(opened_once, door, lambda: gate.waiting == 1)
+            with suppress(ZeroDivisionError):
+                await gate.run(work, sources=["one"], **more)
+        return await free(gate, "one")
+
+    assert anyio.run(main) == [4, 1, 1]
+
+
+async def opened_once(door, condition):
+    await until(condition)
+    door.open.set()
+
+
+def test_work_that_is_cancelled_while_it_runs_gives_back_its_thread_its_turn_and_its_share(monkeypatch):
+    monkeypatch.setattr("chronotile.protocols.common.limits.gate.STALLED_S", 60)
+
+    async def main():
+        gate, door = Gate("pictures", 4, brisk=1), Door()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: gate.run(door.work, sources=["one"]))
+            await until(lambda: gate.running == 1)
+            tasks.cancel_scope.cancel()
+        door.open.set()
+        return await free(gate, "one")
+
+    assert anyio.run(main) == [4, 1, 1]
+
+
 def test_quick_work_runs_in_turns_though_there_are_threads(monkeypatch):
     monkeypatch.setattr("chronotile.protocols.common.limits.gate.STALLED_S", 60)
 
