@@ -17,6 +17,8 @@ Seen = TypeVar("Seen")
 PROGRAM = Path(sysconfig.get_path("scripts")) / "chronotile"
 PATIENCE_S = 180
 """How long a test waits for what is to come at once: machines of tests may stand still for seconds."""
+ANY_HTTP_PORT = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+"""Options of a Dask scheduler, whose HTTP server would otherwise listen on port 8787, even without a dashboard."""
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.optimise.conftest import numbers_of
+from tests.running import ANY_HTTP_PORT
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,7 +26,7 @@ def scheduler(tmp_path_factory):
             "temporary-directory": str(tmp_path_factory.mktemp("dask")),
         }
     )
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, scheduler_kwargs=ANY_HTTP_PORT) as cluster:
         yield cluster.scheduler_address
 
 

@@ -196,7 +196,7 @@ def _deployed_at(
     address = f"tcp://{HOST}:{scheduler_port}"
     settings = {"CHRONOTILE_JOBS_DIR": str(jobs), "CHRONOTILE_DASK_ADDRESS": address, **environment}
     dask = [sys.executable, "-m", "dask"]
-    in_cluster = ["--host", HOST, "--no-dashboard"]
+    in_cluster, any_http_port = ["--host", HOST, "--no-dashboard"], ["--dashboard-address", f"{HOST}:0"]
 
     def program(name: str, *command: object) -> Program:
         return Program(command, settings, jobs.parent / f"{name}.log")
@@ -204,7 +204,7 @@ def _deployed_at(
     each = [*dask, "worker", address, *in_cluster, "--nthreads", 1, "--no-nanny", "--memory-limit", "1GiB"]
     deployment = Deployment(
         server=program("server", PROGRAM, "serve", data, "--workers", 1, "--port", port),
-        scheduler=program("scheduler", *dask, "scheduler", *in_cluster, "--port", scheduler_port),
+        scheduler=program("scheduler", *dask, "scheduler", *in_cluster, *any_http_port, "--port", scheduler_port),
         processes=[program(f"process-{number}", *each) for number in range(processes)],
         workers=[program(f"worker-{number}", PROGRAM, "worker", data) for number in range(workers)],
         port=port,

@@ -17,7 +17,7 @@ from chronotile.queue.faults import ClusterLost
 from chronotile.queue.table import JobTable
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.jobs.runs.deployment import Program
-from tests.running import PROGRAM, until, workers_of
+from tests.running import ANY_HTTP_PORT, PROGRAM, reserved_port, until, workers_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,12 +25,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
-SCHEDULER = """
+SCHEDULER = f"""
 import sys
 from distributed import LocalCluster
 if __name__ == "__main__":
     with LocalCluster(n_workers=1, threads_per_worker=2, host="127.0.0.1", scheduler_port=int(sys.argv[1]),
-                      scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"}) as cluster:
+                      scheduler_kwargs={ANY_HTTP_PORT}) as cluster:
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()
 """
@@ -266,7 +266,9 @@ def test_blocks_that_end_as_foreseen_are_not_logged_with_their_stacks(with_steps
     assert "Hindered" not in (tmp_path / "log").read_text()
 
 
-def test_a_worker_without_a_scheduler_says_so(worker, monkeypatch):
+def test_a_worker_without_a_scheduler_says_so(monkeypatch):
     monkeypatch.setattr("chronotile.jobs.cluster.CONNECT_S", 0.5)
-    with pytest.raises(Exception, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
-        Cluster("tcp://127.0.0.1:9", processes=0, memory_bytes=0).__enter__()
+    with reserved_port() as nobody:
+        address = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
+        with pytest.raises(ClusterLost, match=f"no Dask scheduler answers at {address}"):
+            Cluster(address, processes=0, memory_bytes=0).__enter__()

@@ -6,7 +6,7 @@ from chronotile.jobs.cluster import NO_PROCESSES, Cluster
 from chronotile.model.job import Execution
 from chronotile.queue import attempt
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
-from tests.running import until
+from tests.running import ANY_HTTP_PORT, until
 from tests.scenes import Scene, write_cogs
 
 pytestmark = [
@@ -86,7 +86,7 @@ def test_a_cluster_without_processes_is_told_until_one_joins(with_steps, submit,
     distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
     id_ = submit()
     with (
-        distributed.LocalCluster(n_workers=0, threads_per_worker=1, processes=True, dashboard_address=None) as empty,
+        distributed.LocalCluster(n_workers=0, threads_per_worker=1, scheduler_kwargs=ANY_HTTP_PORT) as empty,
         Cluster(empty.scheduler_address, processes=1, memory_bytes=1 << 30) as cluster,
         running(on=cluster),
     ):
