@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application, create_app, open_configured
 from chronotile.archive.finding_log import FindingLog
+from chronotile.archive.live import LiveArchive
 from chronotile.settings import Settings
 from chronotile.upkeep import Upkeep
 from tests.running import PATIENCE_S, PROGRAM, serving, until, workers_of
@@ -42,14 +43,14 @@ class Served:
         archive = open_configured(settings)
         finding_log = FindingLog()
         finding_log.skip(archive.findings)
-        self._upkeep = Upkeep(archive, settings, finding_log=finding_log)
+        self._live = LiveArchive(archive, place, finding_log=finding_log)
         self._caplog = caplog
-        self.client = TestClient(application(archive.services, upkeep=self._upkeep))
+        self.client = TestClient(application(archive.services, upkeep=Upkeep(self._live, watch_s=0)))
 
     def look(self):
         """Look at the files; return what is logged of it."""
         self._caplog.clear()
-        self._upkeep.look(self.client.app.state.chronotile)
+        self._live.refresh()
         return [record.getMessage() for record in self._caplog.records if record.name.startswith("chronotile")]
 
     def ready(self):

@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 from chronotile.app import application, open_configured
 from chronotile.archive.check import check_archive
 from chronotile.archive.finding_log import FindingLog
+from chronotile.archive.live import LiveArchive
 from chronotile.readers.elsewhere import sources as elsewhere
 from chronotile.readers.raster.pool import shared_pool
 from chronotile.readers.remote import files as remote_files
@@ -107,7 +108,7 @@ class Served:
         archive = open_configured(settings, patience_s=patience_s)
         self.finding_log = FindingLog()
         self.finding_log.tell(archive.findings)
-        self.upkeep = Upkeep(archive, settings, finding_log=self.finding_log)
+        self.upkeep = Upkeep(LiveArchive(archive, place, finding_log=self.finding_log), watch_s=0)
         self.client = TestClient(application(archive.services, upkeep=self.upkeep, threads=settings.threads))
 
     def get(self, path):
@@ -116,7 +117,7 @@ class Served:
 
     def look(self):
         """Look at the files."""
-        self.upkeep.look(self.client.app.state.chronotile)
+        self.upkeep.live.refresh()
 
     def failing(self):
         """Return the collections that fail."""
@@ -236,7 +237,7 @@ def test_source_that_is_away_is_tried_at_once_with_sighup(source, configure, ser
     source.heal()
 
     def is_back_after_sighup():
-        served.upkeep.look_afresh(served.client.app.state.chronotile)  # as SIGHUP does
+        served.upkeep.refresh_on_signal()  # as SIGHUP does
         return not served.failing()
 
     until(is_back_after_sighup)
@@ -247,7 +248,7 @@ def test_log_says_that_sighup_found_nothing_new(configure, serve, caplog):
     caplog.set_level("INFO", logger="chronotile")
     served = serve(configure(), patience_s=PATIENCE_S)
 
-    served.upkeep.look_afresh(served.client.app.state.chronotile)
+    served.upkeep.refresh_on_signal()
 
     assert "SIGHUP: configuration, styles and sources on this machine are unchanged" in caplog.messages
 

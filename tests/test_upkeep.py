@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application, create_app, open_configured
 from chronotile.archive.finding_log import FindingLog
+from chronotile.archive.live import NOT_RELOADED, LiveArchive
 from chronotile.encoders.file_parts import FileParts
 from chronotile.encoders.scratch import ScratchFile
 from chronotile.optimise.options import Options
@@ -21,7 +22,7 @@ from chronotile.pipeline.bounded_wait import Looks
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
 from chronotile.protocols.ops.routes import STALE
 from chronotile.settings import Settings
-from chronotile.upkeep import NOT_RELOADED, Upkeep
+from chronotile.upkeep import Upkeep
 from tests.running import PATIENCE_S, PROGRAM, serving
 from tests.scenes import Scene, write_cogs, write_tif
 
@@ -103,7 +104,7 @@ def client_of_a_store_that_hangs(configuration):
     """A client of the cube, of which only what was opened is known."""
     settings, door = Settings(config=configuration, watch_s=0), threading.Event()
     archive = replace(open_configured(settings), documents={"made": Hanging(door)})
-    upkeep = Upkeep(archive, settings, looks=Looks(patience_s=0.05))
+    upkeep = Upkeep(LiveArchive(archive, configuration, looks=Looks(patience_s=0.05)), watch_s=0)
     with TestClient(application(archive.services, upkeep=upkeep)) as one:
         yield one
         door.set()
@@ -138,7 +139,7 @@ def test_files_kept_for_parts_go_though_nobody_requests_anything(configuration, 
     archive = open_configured(settings)
     files = ScratchCache(unused_s=0.5, clock=lambda: next(seconds))
     services = replace(archive.services, caches=replace(archive.services.caches, files=files))
-    upkeep = Upkeep(replace(archive, services=services), settings)
+    upkeep = Upkeep(LiveArchive(replace(archive, services=services), configuration), watch_s=0)
     body = Followed([ScratchFile(0)])
     files.keep("file", body).close()
     with TestClient(application(services, upkeep=upkeep)):
@@ -207,17 +208,16 @@ def test_appended_date_is_there_though_the_configuration_has_mistakes_by_now(cli
 def test_configuration_with_mistakes_stays_told_when_a_store_grows(configuration, append, tifs, caplog):
     settings = Settings(config=configuration, watch_s=0)
     archive = open_configured(settings)
-    upkeep = Upkeep(archive, settings, finding_log=FindingLog())
-    with TestClient(application(archive.services, upkeep=upkeep)) as client:
-        state = client.app.state.chronotile
+    live = LiveArchive(archive, configuration, finding_log=FindingLog())
+    with TestClient(application(archive.services, upkeep=Upkeep(live, watch_s=0))) as client:
         configuration.write_text("services: {}")
-        upkeep.look(state)
+        live.refresh()
         append(tifs)
         assert client.get(TILE).headers["chronotile-time"] == NEWEST
         while_broken = client.get("/health/ready").json()["faults"]
-        upkeep.look(state)
+        live.refresh()
         configuration.write_text(CONFIGURATION)
-        upkeep.look(state)
+        live.refresh()
 
         assert [fault["reason"] for fault in while_broken] == [STALE]
         assert client.get("/health/ready").json()["faults"] == []

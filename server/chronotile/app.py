@@ -21,12 +21,13 @@ from starlette.responses import Response
 from chronotile.archive.archive_id import id_of_open
 from chronotile.archive.discovery.discover import Progress
 from chronotile.archive.finding_log import FindingLog
+from chronotile.archive.live import LiveArchive
 from chronotile.archive.open import Archive, open_archive, system_clock
 from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
 from chronotile.machine import this_machine
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.caches.prebuilt_cube_tiles import WrittenCubes
-from chronotile.pipeline.services import Services, Shelf, make_caches
+from chronotile.pipeline.services import FixedServices, Services, Shelf, make_caches
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.process_setup import (
     allow_open_files,
@@ -183,7 +184,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         anyio.to_thread.current_default_thread_limiter().total_tokens = (3 if cog_places else 1) * tokens["pictures"]
         valid_shares = ValidShares(shares)
         state = app.state.chronotile = ServerState(
-            services=services,
+            live=FixedServices(services) if upkeep is None else upkeep.live,
             gates=gates,
             elsewhere=elsewhere,
             previews=previews,
@@ -199,11 +200,9 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         telling = None if siblings is None else await siblings.tell(registry)
         async with anyio.create_task_group() as tasks:
             if upkeep is not None:
-                state.follow = partial(upkeep.follow, state)
-                state.has_grown = upkeep.has_grown
-                tasks.start_soon(upkeep.renew, state)
-                tasks.start_soon(upkeep.follow_elsewhere, state)
-                tasks.start_soon(upkeep.tidy, state)
+                tasks.start_soon(upkeep.renew)
+                tasks.start_soon(upkeep.follow_elsewhere)
+                tasks.start_soon(upkeep.tidy)
             yield {UNSENT: UnsentAnswers(services.memory)}
             tasks.cancel_scope.cancel()
         state.services.elsewhere.close()
@@ -333,18 +332,19 @@ def serving(
         siblings: The other workers, if there are any.
         finding_log: Logs what is found at each reload; without one another worker does.
     """
-    is_told = finding_log is not None  # by one of several workers
-    id_ = id_of_open(archive, settings.config, is_shared=is_told and settings.database_url is not None)
+    is_logged = finding_log is not None  # by one of several workers
+    id_ = id_of_open(archive, settings.config, is_shared=is_logged and settings.database_url is not None)
     keep_freed_memory()
     allow_open_files()
     say_previews(Previews(settings.preview_folder, settings.preview_bytes) if settings.preview_bytes else None)
+    live = LiveArchive(archive, settings.config, finding_log=finding_log, is_logged=is_logged)
     return application(
         archive.services,
         threads=settings.threads,
         brisk=settings.brisk_on(this_machine()),
         viewer=find_viewer(),
         trusted_proxies=settings.trusted_proxies,
-        upkeep=Upkeep(archive, settings, finding_log=finding_log),
+        upkeep=Upkeep(live, watch_s=settings.watch_s),
         cog_places=settings.cog_places,
         sld_prefixes=settings.sld_places,
         input_prefixes=settings.input_places,

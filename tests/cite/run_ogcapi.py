@@ -24,10 +24,10 @@ import orjson
 from lxml import etree
 
 from chronotile.app import application
+from chronotile.archive.live import LiveArchive
 from chronotile.catalog.catalogue import Limits
 from chronotile.jobs.cluster import Cluster
 from chronotile.jobs.runner import Runner
-from chronotile.jobs.tasks import OpenArchive
 from chronotile.pipeline.services import Services
 from chronotile.queue.service import JobDesk
 from tests.cite.schema_stand_in import java_options, schema_stand_in
@@ -156,7 +156,8 @@ def jobs_done() -> Iterator[JobDesk]:
         data.mkdir()
         write_cogs(data, Scene())
         desk = JobDesk(folder, archive="a")
-        runner = Runner(desk.table, cluster, OpenArchive(), place=data, folder=folder, timeout_s=600, kept_s=1e6)
+        live = LiveArchive.open(data)
+        runner = Runner(desk.table, cluster, live, place=data, folder=folder, timeout_s=600, kept_s=1e6)
         thread = Thread(target=runner.run)
         thread.start()
         try:

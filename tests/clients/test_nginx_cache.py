@@ -15,6 +15,7 @@ import pytest
 
 from chronotile.app import application
 from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.pipeline.services import FixedServices
 from chronotile.protocols.middleware import forwarded
 from chronotile.queue.service import JobDesk
 from tests.clients.test_nginx import listens
@@ -144,7 +145,7 @@ class Cached:
 
     def serve(self, services) -> None:
         """As a reload does."""
-        self.app.state.chronotile.services = services
+        self.app.state.chronotile.live = FixedServices(services)
 
     def heads(self) -> list[tuple[int, ...]]:
         """How the files of the cache begin."""

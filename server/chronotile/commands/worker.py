@@ -37,9 +37,9 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
     """
     from chronotile.app import configure_logging, open_configured  # noqa: PLC0415
     from chronotile.archive.archive_id import id_of_open  # noqa: PLC0415
+    from chronotile.archive.live import LiveArchive  # noqa: PLC0415
     from chronotile.jobs.cluster import Cluster  # noqa: PLC0415
     from chronotile.jobs.runner import Runner  # noqa: PLC0415
-    from chronotile.jobs.tasks import OpenArchive  # noqa: PLC0415
     from chronotile.process_setup import only_remember_signals  # noqa: PLC0415
     from chronotile.protocols.ogcapi.processes.subscriber import message_of  # noqa: PLC0415
     from chronotile.queue.bucket import WORKERS_PATIENCE_S, open_bucket  # noqa: PLC0415
@@ -76,7 +76,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
             runner = Runner(
                 own.table,
                 cluster,
-                OpenArchive(str(place), archive),
+                LiveArchive(archive, place),
                 place=place,
                 folder=own.folder,
                 timeout_s=settings.job_timeout_s,

@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from chronotile.archive.live import LiveArchive
 from chronotile.errors import ChronotileError, ClientGone, LimitExceeded, ServerBusy, SourceUnavailable, UnknownPath
 from chronotile.jobs.cluster import Cluster
-from chronotile.jobs.tasks import KeptPlan, OpenArchive, Task, keep_done, keep_plan, kept_plan
+from chronotile.jobs.tasks import KeptPlan, Task, current, keep_done, keep_plan, kept_plan
 from chronotile.model.job import ENDED, JobFault, Json, Result, Status
 from chronotile.pipeline.services import Services
 from chronotile.processes.execute import planned, wanted_results
@@ -67,7 +68,7 @@ class Runner:
         self,
         table: JobTable,
         cluster: Cluster,
-        archive: OpenArchive,
+        archive: LiveArchive,
         *,
         place: Path,
         folder: Path,
@@ -207,7 +208,7 @@ class Runner:
     def _results(self, held: Held) -> Mapping[str, Result] | None:
         """Do what is left of a job; `None` if it shall not go on."""
         job, folder, goes_on = held.job, self._folder / held.job.id, partial(self._goes_on, held)
-        services = self._archive.services(self._place)
+        services = current(self._archive)
         outputs, plan = self._prepared(held, services)
         if plan is None:
             return None

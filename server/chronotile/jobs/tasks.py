@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -11,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
-from chronotile.archive.open import Archive, open_archive, refreshed, system_clock
+from chronotile.archive.live import LiveArchive, LiveArchives
 from chronotile.durable_files import Disk
-from chronotile.errors import ClientGone, ConfigurationError, SourceUnavailable
+from chronotile.errors import ClientGone, SourceUnavailable
 from chronotile.model.job import Json, Result
 from chronotile.pipeline.services import Services, Shelf
 from chronotile.processes.execute import finished
@@ -64,44 +63,8 @@ class KeptPlan:
     blocks: Sequence[Json]
 
 
-class OpenArchive:
-    """The archive of a place, opened at the first use, and looked at again where it may have changed.
-
-    Args:
-        place: Of an archive that is open.
-        archive: It.
-    """
-
-    def __init__(self, place: str | None = None, archive: Archive | None = None) -> None:
-        self._lock = threading.Lock()
-        self._place = place
-        self._archive = archive
-
-    def services(self, place: str, revision: str | None = None) -> Services:
-        """Return the services of a place: those at hand if they are of that revision, else as they are now.
-
-        Raises:
-            ConfigurationError: It cannot be served; one that could be before is taken as it was.
-        """
-        with self._lock:
-            if self._archive is None or self._place != place:
-                self._archive = open_archive(Path(place), environment=os.environ, clock=system_clock)
-                self._place = place
-            elif self._archive.services.revision != revision:
-                self._archive = _looked_at(self._archive, place)
-            return self._archive.services
-
-
-def _looked_at(archive: Archive, place: str) -> Archive:
-    """What is replaced is not closed: another thread may be reading from it."""
-    try:
-        return refreshed(archive, Path(place), environment=os.environ, clock=system_clock)
-    except ConfigurationError as error:
-        log.warning("jobs are done with the configuration as it was: %s", error)
-        return archive
-
-
-_open_archive = OpenArchive()
+_archives = LiveArchives(most=1)
+"""Tasks reach a process as pickles: what it keeps from one to the next is its own."""
 
 
 def do_block(task: Task, block: Json) -> Json:
@@ -277,13 +240,20 @@ def _read(file: Path) -> tuple[Json, int]:
 _read_files = ReadFiles(READ_BYTES)
 
 
+def current(live: LiveArchive, revision: str | None = None) -> Services:
+    """Return the services of an archive, which is reloaded first unless it has that revision."""
+    if live.services.revision != revision:
+        live.refresh()
+    return live.services
+
+
 def _work(task: Task) -> Work:
     folder = Path(task.folder)
     # Who dismisses a job, or plans it anew, takes its pieces away, on whatever host they are looked for.
     pieces = _pieces(folder, task.plan)
     told = _kept(task, _shared(task.plan))
     return Work(
-        services=replace(_open_archive.services(task.place, task.revision), shelf=task.shelf),
+        services=replace(current(_archives.at(Path(task.place)), task.revision), shelf=task.shelf),
         folder=pieces,
         results=folder / RESULTS,
         shared=told["shared"],

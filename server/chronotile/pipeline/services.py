@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import DateUnreadable, SourceUnavailable
@@ -149,3 +150,46 @@ class Services:
         if reader is None:
             raise SourceUnavailable(f"the source of layer {layer.id} is not open")
         return reader
+
+
+class LiveServices(Protocol):
+    """The services of an application, which a reload replaces as a whole; `archive.live` has the one that reloads."""
+
+    @property
+    def services(self) -> Services:
+        """Those of now."""
+
+    @property
+    def reloads(self) -> int:
+        """Times that the services were replaced."""
+
+    @property
+    def failed_reloads(self) -> int:
+        """Times that they were not, for mistakes of the configuration or unreadable sources."""
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the last reload failed."""
+
+    def has_grown(self, collection: str | None, /) -> bool:
+        """Return whether the store of a collection, or any store, was written to since it was opened; reads files."""
+
+    def follow(self, collection: str | None, /) -> None:
+        """Reload if the store of a collection, or any store, was written to; reads files."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixedServices:
+    """Services that nothing replaces."""
+
+    services: Services
+    reloads: int = 0
+    failed_reloads: int = 0
+    is_stale: bool = False
+
+    def has_grown(self, _collection: str | None, /) -> bool:
+        """Return False: the services stay as they are."""
+        return False
+
+    def follow(self, _collection: str | None, /) -> None:
+        """Do nothing."""

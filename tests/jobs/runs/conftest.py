@@ -8,9 +8,9 @@ import pytest
 
 import chronotile.processes as package
 from chronotile.archive.archive_id import archive_id
+from chronotile.archive.live import LiveArchive
 from chronotile.jobs.cluster import Cluster
 from chronotile.jobs.runner import Runner
-from chronotile.jobs.tasks import OpenArchive
 from chronotile.model.job import Execution
 from chronotile.processes.registry import processes
 from chronotile.queue.database import open_engine
@@ -101,7 +101,9 @@ def running(table, cluster, data, tmp_path):
     @contextmanager
     def run(*, on=cluster, of=table, place=data, timeout_s=600.0, kept_s=1e6, **more):
         folder = tmp_path / "jobs"
-        runner = Runner(of, on, OpenArchive(), place=place, folder=folder, timeout_s=timeout_s, kept_s=kept_s, **more)
+        runner = Runner(
+            of, on, LiveArchive.open(place), place=place, folder=folder, timeout_s=timeout_s, kept_s=kept_s, **more
+        )
         thread = Thread(target=runner.run)
         thread.start()
         try:

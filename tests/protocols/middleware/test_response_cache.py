@@ -1,13 +1,14 @@
 """What was answered before is answered again from memory, as long as the files are those it was made of."""
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import create_app
+from chronotile.pipeline.services import FixedServices
 from chronotile.protocols.common.responses.remembered import MAX_LOOKS
 from chronotile.settings import Settings
 from tests.looked_at import looked_at, settle
@@ -134,16 +135,26 @@ def test_log_and_metrics_tell_of_kept_answers_as_of_others(client):
     assert count in client.get("/metrics").text
 
 
+@dataclass(frozen=True)
+class NotedServices(FixedServices):
+    """Services that note in which thread a request follows their stores."""
+
+    looked: list[int] = field(default_factory=list)
+
+    def follow(self, _collection):
+        self.looked.append(threading.get_ident())
+
+
 @pytest.mark.parametrize(("is_at_hand", "looks"), [(True, 1), (False, 3)], ids=["disk here", "elsewhere"])
 def test_files_that_may_hang_are_looked_at_in_a_thread_each_time(client, is_at_hand, looks):
-    state, looked = client.app.state.chronotile, list[int]()
-    state.services = replace(state.services, at_hand=frozenset({"made"} if is_at_hand else ()))
-    state.follow = lambda _collection: looked.append(threading.get_ident())
+    state = client.app.state.chronotile
+    services = replace(state.services, at_hand=frozenset({"made"} if is_at_hand else ()))
+    state.live = NotedServices(services)
 
     answers = [told(client.get(DATED)) for _ in range(3)]
 
     assert answers == [answers[0]] * 3
-    assert len(looked) == looks
+    assert len(state.live.looked) == looks
 
 
 @pytest.mark.parametrize(("folders", "is_remembered"), [(MAX_LOOKS - 1, True), (MAX_LOOKS, False)])

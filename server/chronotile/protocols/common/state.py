@@ -19,7 +19,7 @@ from chronotile.errors import (
     SourceUnavailable,
 )
 from chronotile.model.wanted import IsWanted
-from chronotile.pipeline.services import Services
+from chronotile.pipeline.services import LiveServices, Services
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.protocols.common.limits.body_memory import BodyMemory
 from chronotile.protocols.common.limits.gate import TOO_LONG, Gate
@@ -93,21 +93,12 @@ class Gates:
 
 @dataclass(slots=True, kw_only=True)
 class ServerState:
-    """The services of now, which a reload replaces as a whole, and the gates."""
+    """What the application serves, the gates, and what else lasts as long as it does."""
 
-    services: Services
+    live: LiveServices
     gates: Gates
     elsewhere: Mapping[str, Gate] = field(default_factory=dict)
     """Gates for work that reads a source on another machine, by the names of those that all other work passes."""
-    reloads: int = 0
-    follow: Callable[[str | None], None] = lambda _collection: None
-    """Replaces `services` where a store, that of a collection or any, was committed to; looks at files."""
-    has_grown: Callable[[str], bool] = lambda _collection: False
-    """Whether the store of a collection was committed to since `services` were made; looks at a file."""
-    failed_reloads: int = 0
-    """Of configurations with mistakes; the last good one went on serving."""
-    is_stale: bool = False
-    """Whether the last look at configuration and sources gave nothing that can be served."""
     previews: Previews | None = None
     """Of rasters without overviews, where such are kept."""
     valid_shares: ValidShares = field(default_factory=lambda: ValidShares(None))
@@ -117,6 +108,11 @@ class ServerState:
     subscriber_places: WebPlaces = field(default_factory=WebPlaces)
     """Below which subscribers may be told how jobs go on."""
     bodies: BodyMemory = field(default_factory=BodyMemory)
+
+    @property
+    def services(self) -> Services:
+        """The services of now, which a reload replaces as a whole."""
+        return self.live.services
 
 
 def state_of(connection: HTTPConnection) -> ServerState:
@@ -331,6 +327,6 @@ def check_current(state: ServerState, services: Services, collection: str | None
     Raises:
         ServicesRenewed: They are not.
     """
-    state.follow(collection)
+    state.live.follow(collection)
     if services is not state.services:
         raise ServicesRenewed("what is served was replaced")

@@ -93,7 +93,7 @@ class KeptAnswers:
 
 def _is_current(answer: _Answer, state: ServerState) -> bool:
     """Whether the files, as they are after this was asked, still are what the answer was made of."""
-    return not state.has_grown(answer.collection) and answer.pixels.are_unchanged(state.services)
+    return not state.live.has_grown(answer.collection) and answer.pixels.are_unchanged(state.services)
 
 
 async def _send(answer: _Answer, body: bytes, seconds: float, send: Send) -> None:

@@ -34,11 +34,11 @@ class StateCollector(Collector):
         blocks = current_blocks().state
         states = {"payloads": caches.payloads.state, "plans": caches.plans.state, "cubes": caches.cubes.state}
         yield from _caches({**states, "blocks": blocks, **library_caches()})
-        yield _counter("chronotile_reloads", "Times that what is served was replaced", self._state.reloads)
+        yield _counter("chronotile_reloads", "Times that what is served was replaced", self._state.live.reloads)
         yield _counter(
             "chronotile_failed_reloads",
             "New configurations that are not served for their mistakes",
-            self._state.failed_reloads,
+            self._state.live.failed_reloads,
         )
         revision = InfoMetricFamily("chronotile_archive", "Which state of configuration, styles and sources is served")
         revision.add_metric([], {"revision": self._state.services.revision})

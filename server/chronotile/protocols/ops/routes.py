@@ -27,7 +27,7 @@ async def get_ready(request: Request) -> Response:
     """Return 200 where at least one layer can be read, else 503, and what fails in either case."""
     state = state_of(request)
     readiness = await in_thread(state.gates.readiness, check_readiness, services_of(request))
-    stale = (Fault(reason=STALE),) if state.is_stale else ()
+    stale = (Fault(reason=STALE),) if state.live.is_stale else ()
     document: dict[str, object] = {
         "status": "ready" if readiness.is_ready else "not ready",
         "failing": list(readiness.failing),

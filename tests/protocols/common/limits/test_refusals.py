@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import application
+from chronotile.pipeline.services import FixedServices
 from tests.protocols import served
 from tests.running import PATIENCE_S
 
@@ -114,6 +115,6 @@ def test_refusals_are_forgotten_when_what_is_served_is_replaced(client):
     state = client.app.state.chronotile
     with busy(client):
         assert client.get(AREA).status_code == 503
-        state.services = replace(state.services)
+        state.live = FixedServices(replace(state.services))
 
         assert client.get(FAULTY).status_code == 400

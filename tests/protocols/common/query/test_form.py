@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from chronotile.catalog.catalogue import Limits
 from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.pipeline.services import FixedServices
 from chronotile.protocols.common.limits.gate import Gate
 from chronotile.protocols.common.query.form import body_of
 from chronotile.protocols.common.state import Gates, ServerState
@@ -27,7 +28,7 @@ def make_request():
         app = Starlette()
         gates = Gates(**{name: Gate(name, 1) for name in Gates.__slots__})
         services = served.make_services(limits=Limits(max_body_bytes=100))
-        app.state.chronotile = ServerState(services=services, gates=gates)
+        app.state.chronotile = ServerState(live=FixedServices(services), gates=gates)
         return Request({"type": "http", "method": "POST", "headers": list(headers), "app": app}, receive)
 
     return make

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.model.time.instants import domain_of_instants
+from chronotile.pipeline.services import FixedServices
 from tests.protocols import served
 
 WMS = "/wms?SERVICE=WMS&REQUEST=GetCapabilities"
@@ -63,7 +64,8 @@ def test_a_reload_is_told_at_once(url):
     app = application(served.make_services(served.make_collection(served.make_layer("OLD"))))
     with TestClient(app) as client:
         before = client.get(url).content
-        app.state.chronotile.services = served.make_services(served.make_collection(served.make_layer("NEW")))
+        newer = served.make_services(served.make_collection(served.make_layer("NEW")))
+        app.state.chronotile.live = FixedServices(newer)
 
         after = client.get(url).content
 
@@ -97,7 +99,7 @@ def test_a_kept_document_says_that_data_are_no_longer_kept_current(url, current)
     with TestClient(app) as client:
         before = client.get(url).content
         later = replace(services, clock=lambda: np.datetime64("2020-08-01T00:00", "ns"))
-        app.state.chronotile.services = later
+        app.state.chronotile.live = FixedServices(later)
         after = client.get(url).content
 
     assert services.documents is later.documents

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
+from chronotile.pipeline.services import FixedServices
 from tests.protocols import served
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -257,7 +258,7 @@ def test_a_reload_of_the_catalogue_is_seen_at_once(make_client):
     client = make_client(served.make_services())
     before = client.get("/ogcapi/collections").json()["numberMatched"]
 
-    client.app.state.chronotile.services = served.make_services(*served.tree_collections())
+    client.app.state.chronotile.live = FixedServices(served.make_services(*served.tree_collections()))
 
     after = client.get("/ogcapi/collections").json()["numberMatched"]
     assert (before, after) == (2, 12)

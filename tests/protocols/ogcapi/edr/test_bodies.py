@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from chronotile.pipeline.services import Services
 from chronotile.protocols.common.limits.body_memory import BodyMemory
 from tests.protocols import served
 
@@ -32,6 +33,22 @@ class NotingReader(served.FormulaReader):
         return super().read_cell(variable, indexes=indexes, row=row, column=column)
 
 
+@dataclass
+class ReloadedOnce:
+    """Services that are replaced when a request follows their stores for the first time."""
+
+    services: Services
+    reloads: int = 0
+
+    def has_grown(self, _collection):
+        return False
+
+    def follow(self, _collection):
+        if not self.reloads:
+            self.reloads += 1
+            self.services = replace(self.services)
+
+
 @pytest.fixture
 def noting(make_client, tree_services):
     """A client of the tree, and the reader of its NDVI."""
@@ -57,14 +74,7 @@ def test_a_body_takes_no_memory_while_the_answer_is_made(noting, query):
 def test_a_request_with_a_body_is_begun_anew_after_a_reload(noting, query):
     client, _reader = noting
     state = client.app.state.chronotile
-    reloaded = []
-
-    def reload_once(_collection):
-        if not reloaded:
-            reloaded.append(1)
-            state.services = replace(state.services)
-
-    state.follow = reload_once
+    state.live = ReloadedOnce(state.services)
     answer = client.request("GET", f"/ogcapi/collections/NDVI/{query}", params=QUERIES[query], content=BODY)
 
-    assert (reloaded, answer.status_code) == ([1], 200)
+    assert (state.live.reloads, answer.status_code) == (1, 200)

@@ -1,0 +1,200 @@
+"""The archive as it is now: opened once, then kept current with its configuration, styles and sources."""
+
+import logging
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Self
+
+from chronotile.archive.changes import changes_line
+from chronotile.archive.finding_log import FindingLog
+from chronotile.archive.open import Archive, grown, has_grown, open_archive, refreshed, system_clock
+from chronotile.errors import ChronotileError
+from chronotile.pipeline.bounded_wait import Looks
+from chronotile.pipeline.failing_dates import failing_dates
+from chronotile.pipeline.services import Services
+
+log = logging.getLogger(__name__)
+
+NOT_RELOADED = "reload failed, still serving the previous state"
+EVERYTHING, STORES = "everything", "stores"
+"""What a reload looks at: all of the archive, or only the stores whose root document has changed."""
+
+
+class LiveArchive:
+    """An archive that follows its configuration, styles and sources; any thread may use it.
+
+    A reload that fails, for whatever reason, leaves the previous archive in use. What is replaced is not closed:
+    another thread may be reading from it.
+
+    Args:
+        archive: What it holds first.
+        place: The configuration file, or the folder or file of data, that `archive` was opened from.
+        looks: Bound the wait for stores that may hang.
+        finding_log: Logs the findings of each reload; `None`: they are not logged here.
+        is_logged: Whether reloads and expected failures are logged; of several workers, one logs them.
+        clock: Monotonic, in seconds.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        place: Path,
+        *,
+        looks: Looks | None = None,
+        finding_log: FindingLog | None = None,
+        is_logged: bool = True,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._archive = archive
+        self._place = place
+        self._looks = looks or Looks()
+        self._finding_log = finding_log
+        self._clock = clock
+        self._refreshed_s = clock()
+        self._failures: dict[str, str] = {}
+        """Why the last reload failed, by what it looked at."""
+        self._replacing = threading.Lock()
+        self._refreshing = threading.Lock()
+        self.is_logged = is_logged
+        self.reloads = 0
+        self.failed_reloads = 0
+
+    @classmethod
+    def open(cls, place: Path, *, clock: Callable[[], float] = monotonic) -> Self:
+        """Open the archive of a place.
+
+        Raises:
+            ConfigurationError: With all mistakes of the configuration; or nothing there can be served.
+        """
+        return cls(open_archive(place, environment=os.environ, clock=system_clock), place, clock=clock)
+
+    @property
+    def archive(self) -> Archive:
+        """The archive of now."""
+        return self._archive
+
+    @property
+    def services(self) -> Services:
+        """The services of now."""
+        return self._archive.services
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the last reload failed."""
+        return bool(self._failures)
+
+    def has_grown(self, collection: str | None) -> bool:
+        """Return whether the store of a collection, or any store, was written to since it was opened; reads files.
+
+        A store that hangs is waited for if it is that of `collection`, but not if any will do.
+        """
+        look = partial(has_grown, self._archive, collection)
+        return self._looks.take("all stores", look, known=False) if collection is None else look()
+
+    def follow(self, collection: str | None) -> None:
+        """Reload if the store of a collection, or any store, was written to; other threads wait meanwhile."""
+        if self.has_grown(collection):
+            with self._replacing:
+                if self.has_grown(collection):
+                    before = self._archive
+                    make = partial(grown, before, clock=system_clock)
+                    self._replace(before, self._made(before, make, looked_at=STORES))
+
+    def refresh(self, *, after_s: float = 0.0) -> None:
+        """Reload if anything has changed, unless the last refresh began less than `after_s` seconds ago.
+
+        `follow` does not wait for it, since one of the stores may hang; it looks again if `follow` reloads meanwhile.
+        """
+        with self._refreshing:
+            if self._clock() - self._refreshed_s < after_s:
+                return
+            self._refreshed_s = self._clock()
+            is_done = False
+            while not is_done:
+                before = self._archive
+                make = partial(refreshed, before, self._place, environment=os.environ, clock=system_clock)
+                newer = self._made(before, make, looked_at=EVERYTHING)
+                with self._replacing:
+                    is_done = self._replace(before, newer)
+        failing_dates(self.services)  # forgets those that can be read again
+
+    def _made(self, before: Archive, make: Callable[[], Archive], *, looked_at: str) -> Archive:
+        """What `make` returns, or `before` if it fails."""
+        try:
+            made = make()
+        except (ChronotileError, OSError) as error:
+            if self._is_new_failure(looked_at, str(error)) and self.is_logged:
+                log.warning("%s: %s", NOT_RELOADED, error)
+        except Exception as error:  # else it would end the thread that reloads, and later changes were never seen
+            if self._is_new_failure(looked_at, repr(error)):
+                log.exception(NOT_RELOADED)
+        else:
+            # A look at everything covers the stores too.
+            for each in (EVERYTHING, STORES) if looked_at == EVERYTHING else (STORES,):
+                self._failures.pop(each, None)
+            return made
+        self.failed_reloads += 1
+        return before
+
+    def _is_new_failure(self, looked_at: str, failure: str) -> bool:
+        """Remember a failure, and return whether the last look at the same succeeded or failed otherwise."""
+        is_new = failure != self._failures.get(looked_at)
+        self._failures[looked_at] = failure
+        return is_new
+
+    def _replace(self, before: Archive, newer: Archive) -> bool:
+        """Use `newer`, made from `before`; return False if another thread has replaced `before` meanwhile."""
+        if newer is before:
+            return True
+        if self._archive is not before:
+            return False
+        self._archive = newer
+        self.reloads += 1
+        if self.is_logged:
+            log.info("%s", changes_line(before, newer))
+        if self._finding_log is not None:
+            self._finding_log.tell(newer.findings)
+        return True
+
+
+@dataclass(slots=True)
+class _Slot:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    live: LiveArchive | None = None
+
+
+class LiveArchives:
+    """Live archives by place, each opened by the first thread that needs it, while others wait.
+
+    Args:
+        most: Archives that stay open; the one that was used longest ago goes first.
+        clock: Monotonic, in seconds.
+    """
+
+    def __init__(self, *, most: int, clock: Callable[[], float] = monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._slots: OrderedDict[Path, _Slot] = OrderedDict()
+
+    def at(self, place: Path) -> LiveArchive:
+        """Return the archive of a place.
+
+        Raises:
+            ConfigurationError: It is not open, and cannot be opened.
+        """
+        with self._lock:
+            slot = self._slots.setdefault(place, _Slot())
+            self._slots.move_to_end(place)
+            if len(self._slots) > self._most:
+                self._slots.popitem(last=False)
+        with slot.lock:
+            if slot.live is None:
+                slot.live = LiveArchive.open(place, clock=self._clock)
+            return slot.live
