@@ -15,11 +15,12 @@ WORKDIR /build
 COPY pyproject.toml requirements.lock README.md CHANGELOG.md LICENSE ./
 COPY server server
 COPY styles styles
+COPY tools tools
 COPY --from=viewer /build/viewer viewer
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir dist . \
-    && python -m venv /opt/chronotile \
-    && wheel=$(ls dist/*.whl) \
-    && /opt/chronotile/bin/pip install --no-cache-dir --compile --constraint requirements.lock "${wheel}[dask,postgresql,s3]"
+RUN python -m venv /opt/chronotile \
+    && /opt/chronotile/bin/pip install --no-cache-dir --constraint requirements.lock ".[dask,postgresql,s3]" \
+    && /opt/chronotile/bin/python -m tools.demo server/chronotile/demo/landscape.npz.xz \
+    && /opt/chronotile/bin/pip install --no-cache-dir --compile --no-deps --force-reinstall .
 
 FROM python:3.13-slim
 # rasterio's wheels take libexpat from the system. Its version is the base image's business, not ours.

@@ -22,23 +22,24 @@ export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 SERVER := $(VENV)/.installed
 MOTO   := $(VENV)/moto/.installed
 VIEWER := node_modules/.vendored
+DEMO   := server/chronotile/demo/landscape.npz.xz
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-server test-viewer check viewer bench bench-full bench-peers bench-browser lock clean
+.PHONY: help install demo test test-server test-viewer check viewer bench bench-full bench-peers bench-browser demo-data dist lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
-install: $(SERVER) viewer ## make .venv with the server and all tools, and the viewer's libraries
+install: $(SERVER) $(DEMO) viewer ## make .venv with the server and all tools, and the viewer's libraries
 
-demo: $(SERVER) viewer ## make the demo archive if absent and serve it with the viewer (PORT=8000)
+demo: $(SERVER) $(DEMO) viewer ## make the demo archive if absent and serve it with the viewer (PORT=8000)
 	$(BIN)/chronotile demo --port $(PORT)
 
 # The viewer's tests come first, so that the run ends with pytest's closing line.
 test: test-viewer test-server ## run the tests of the viewer and of the server
 
-test-server: $(SERVER) $(MOTO) viewer ## run the server's tests alone (TESTS="-k wms")
+test-server: $(SERVER) $(MOTO) $(DEMO) viewer ## run the server's tests alone (TESTS="-k wms")
 	$(BIN)/python -m pytest $(TESTS)
 
 ifdef NPM
@@ -74,8 +75,13 @@ bench: $(SERVER) ## measure for 10 minutes, beside the peers that are installed 
 bench-full: $(SERVER) ## measure for two hours: all data, all settings, ten minutes at a fixed rate
 	$(BIN)/python -m benchmarks $(BENCH) $(SUITES) --rounds 7 --seconds 4 --open-loop-s 600
 
-bench-browser: $(SERVER) $(VIEWER) ## measure the viewer in Chromium against its goals, for eight minutes
+bench-browser: $(SERVER) $(DEMO) $(VIEWER) ## measure the viewer in Chromium against its goals, for eight minutes
 	$(BIN)/python -m benchmarks.browser $(BENCH)
+
+demo-data: $(DEMO) ## make the landscape that `chronotile demo` shows
+
+dist: $(SERVER) $(DEMO) viewer ## build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 lock: $(SERVER) ## resolve requirements.lock again for all Python versions and platforms
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \
@@ -86,7 +92,7 @@ lock: $(SERVER) ## resolve requirements.lock again for all Python versions and p
 		--output-file tests/moto/requirements.lock tests/moto/requirements.in
 
 clean: ## remove what the other targets made, but no data
-	rm -rf .venv .venv313 node_modules viewer/vendor viewer/data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage htmlcov dist
+	rm -rf .venv .venv313 node_modules viewer/vendor viewer/data $(DEMO) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage htmlcov dist
 
 $(SERVER): pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found; name one: make PYTHON=/path/to/python3"; exit 1; }
@@ -95,6 +101,9 @@ $(SERVER): pyproject.toml requirements.lock
 	@echo "Installing the server and its tools into $(VENV); this takes about two minutes."
 	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
 	@touch $@
+
+$(DEMO): $(wildcard tools/demo/*.py) server/chronotile/demo/plan.py server/chronotile/demo/scene.py | $(SERVER)
+	$(BIN)/python -m tools.demo $@
 
 # The S3 server of tests, apart: its library wants older versions of what the server's own libraries want.
 $(MOTO): tests/moto/requirements.lock | $(SERVER)

@@ -30,7 +30,7 @@ from pathlib import Path
 from benchmarks.load.storm import Storm, storm
 from benchmarks.peers.server import Server, running
 from benchmarks.soak.archive import chronotile
-from chronotile.demo.apart import make_demo_apart
+from chronotile.demo.in_subprocess import make_demo_in_subprocess
 
 RESULTS = Path(__file__).parent / "results"
 WORKERS = 2
@@ -115,7 +115,7 @@ def main() -> None:
 def _serving(folder: Path) -> Iterator[int]:
     cube, configuration = folder / "series.zarr", folder / "bursts.yaml"
     if not cube.exists():
-        demo = make_demo_apart(folder / "demo", progress=lambda _what, _share: None).parent / "biopar.zarr"
+        demo = make_demo_in_subprocess(folder / "demo", progress=lambda _what, _share: None).parent / "biopar.zarr"
         made = [*chronotile(), "optimise", str(demo), str(cube), "--variable", "NDVI", "--layout", "both"]
         subprocess.run(made, check=True, stdout=subprocess.DEVNULL)
     configuration.write_text(CONFIGURATION)

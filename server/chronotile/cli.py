@@ -75,13 +75,13 @@ def demo(
 ) -> None:
     """Make the demo archive if it is absent (synthetic, 5 years over Belgium) and serve it with the viewer."""
     with failing_in_one_line():
-        from chronotile.demo.apart import make_demo_apart  # noqa: PLC0415
+        from chronotile.demo.in_subprocess import make_demo_in_subprocess  # noqa: PLC0415
         from chronotile.process_setup import end_well_when_stopped  # noqa: PLC0415
 
         settings = settings_of(host=host, port=port)
         end_well_when_stopped()
         with progress_bar("making the demo archive") as progress:
-            place = make_demo_apart(folder, progress=progress)
+            place = make_demo_in_subprocess(folder, progress=progress)
         run_server(settings.model_copy(update={"config": place}), usual_workers=DEMO_WORKERS)
 
 

@@ -7,20 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
-from chronotile.demo.biophysics import Scene
 from chronotile.demo.configuration import CONFIGURATION_TEXT
 from chronotile.demo.cube import create_cube
-from chronotile.demo.landscape import make_landscape
-from chronotile.demo.phenology import make_calendar
 from chronotile.demo.pictures import write_pictures
 from chronotile.demo.places import write_places
 from chronotile.demo.plan import DemoPlan
+from chronotile.demo.scene import open_scene
 from chronotile.errors import InvalidParameter
 
 FORMAT: Final = "chronotile-demo"
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
 """Raised with every change of what is written; archives of another version are made again."""
 
 CUBE: Final = "biopar.zarr"
@@ -93,16 +89,15 @@ def _refuse_foreign(folder: Path) -> None:
 
 def _write_archive(folder: Path, plan: DemoPlan, progress: Progress) -> None:
     progress("landscape", 0.0)
-    landscape = make_landscape(plan.grid)
-    scene = Scene(landscape, make_calendar(landscape.parcels))
+    scene = open_scene(plan.grid)
     for share in create_cube(folder / CUBE, plan).write_years(scene):
         progress("cube", share * CUBE_SHARE)
     (folder / PICTURES).mkdir()
     for number, day in enumerate(plan.picture_days, start=1):
-        write_pictures(folder / PICTURES, scene, np.datetime64(day, "D"), overviews=plan.levels - 1)
+        write_pictures(folder / PICTURES, scene, day, overviews=plan.levels - 1)
         progress("pictures", CUBE_SHARE + (1 - CUBE_SHARE) * number / len(plan.picture_days))
     (folder / PLACES).mkdir()
-    write_places(folder / PLACES, landscape)
+    write_places(folder / PLACES, scene)
     (folder / CONFIGURATION).write_text(CONFIGURATION_TEXT, "utf-8")
     (folder / MARKER).write_text(_marker_text(plan), "utf-8")
 

@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.demo.biophysics import FLAGS, LAST_VALID, NODATA, Variable
 from chronotile.demo.plan import affine_of
+from chronotile.demo.variables import FLAGS, LAST_VALID, NODATA, Variable
 from chronotile.model.grid import Grid, NativeGrid
 from chronotile.optimise.geozarr import Attributes, grid_mapping_attributes, group_attributes, multiscale_attributes
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.demo.biophysics import NODATA, VARIABLES, NumberArray, Scene, Variable
 from chronotile.demo.conventions import (
     TIME_ATTRIBUTES,
     axis_attributes,
@@ -21,6 +20,8 @@ from chronotile.demo.conventions import (
 )
 from chronotile.demo.overviews import overviews_of
 from chronotile.demo.plan import DemoPlan, level_grid, pixel_centres
+from chronotile.demo.scene import Scene
+from chronotile.demo.variables import NODATA, VARIABLES, NumberArray, Variable
 from chronotile.model.grid import Grid
 from chronotile.model.time.instants import TimeDomain
 from chronotile.optimise.geozarr import Attributes

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.demo.biophysics import CLOUD, LAST_VALID, NODATA, SNOW, WATER, NumberArray
+from chronotile.demo.variables import CLOUD, LAST_VALID, NODATA, SNOW, WATER, NumberArray
 
 _CODES: Final = np.array([SNOW, CLOUD, WATER, NODATA], dtype=np.uint8)
 """Of equally frequent codes the first here is taken, so that nodata never hides a reason."""

@@ -7,20 +7,20 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from chronotile.demo.biophysics import Scene
 from chronotile.demo.conventions import ATTRIBUTION, LICENSE
 from chronotile.demo.plan import affine_of
-from chronotile.demo.reflectance import BANDS, FULL_SCALE, true_colour
+from chronotile.demo.scene import FULL_SCALE, Scene
 from chronotile.model.grid import Grid
 
+BANDS: Final = ("RED", "GREEN", "BLUE")
 BLOCK_PX: Final = 512
 
 
-def write_pictures(folder: Path, scene: Scene, day: np.datetime64, *, overviews: int) -> None:
+def write_pictures(folder: Path, scene: Scene, day: str, *, overviews: int) -> None:
     """Write `RED_YYYYMMDD.tif` and its fellows for one day into `folder`."""
-    stamp = str(day).replace("-", "")
-    for band, numbers in zip(BANDS, true_colour(scene, day), strict=True):
-        _write_cog(folder / f"{band}_{stamp}.tif", numbers, scene.landscape.grid, overviews=overviews)
+    stamp = day.replace("-", "")
+    for band, numbers in zip(BANDS, scene.true_colour(day), strict=True):
+        _write_cog(folder / f"{band}_{stamp}.tif", numbers, scene.grid, overviews=overviews)
 
 
 def _write_cog(path: Path, numbers: NDArray[np.uint16], grid: Grid, *, overviews: int) -> None:

@@ -10,8 +10,8 @@ import shapely
 from numpy.typing import NDArray
 from rasterio.features import shapes as outlines
 
-from chronotile.demo.landscape import ARABLE, Landscape
 from chronotile.demo.plan import affine_of
+from chronotile.demo.scene import Scene
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.grid import Grid
 
@@ -41,10 +41,10 @@ DECIMALS: Final = 6
 """Of degrees: a decimetre."""
 
 
-def write_places(folder: Path, landscape: Landscape) -> None:
+def write_places(folder: Path, scene: Scene) -> None:
     """Write both sets as GeoJSON."""
-    _write(folder / REGIONS, *_regions(landscape.grid), grid=landscape.grid)
-    _write(folder / FIELDS, *_fields(landscape), grid=landscape.grid)
+    _write(folder / REGIONS, *_regions(scene.grid), grid=scene.grid)
+    _write(folder / FIELDS, *_fields(scene), grid=scene.grid)
 
 
 def _regions(grid: Grid) -> tuple[NDArray[np.object_], list[Mapping[str, Any]]]:
@@ -59,19 +59,19 @@ def _regions(grid: Grid) -> tuple[NDArray[np.object_], list[Mapping[str, Any]]]:
     return regions[kept], [{"id": ids[number], "name": names[number]} for number in kept.tolist()]
 
 
-def _fields(landscape: Landscape) -> tuple[NDArray[np.object_], list[Mapping[str, Any]]]:
+def _fields(scene: Scene) -> tuple[NDArray[np.object_], list[Mapping[str, Any]]]:
     """The largest fields under crops, from north to south."""
-    parcel = landscape.parts[0].astype(np.int32)
-    is_arable = landscape.parcels.kind[parcel] == ARABLE
-    found = list(outlines(parcel, mask=is_arable, transform=affine_of(landscape.grid)))
+    parcel = scene.parts[0].astype(np.int32)
+    is_arable = scene.arrays["is_arable"][parcel]
+    found = list(outlines(parcel, mask=is_arable, transform=affine_of(scene.grid)))
     shapes = shapely.coverage_simplify(np.array([shapely.geometry.shape(each) for each, _ in found]), SMOOTHED_M)
     owners = np.array([int(number) for _, number in found])
-    pixel_m2 = landscape.grid.resolution[0] ** 2
+    pixel_m2 = scene.grid.resolution[0] ** 2
     usable = np.flatnonzero(shapely.is_valid(shapes) & (shapely.area(shapes) >= SMALLEST_FIELD_PX * pixel_m2))
     largest = usable[np.argsort(-shapely.area(shapes[usable]), kind="stable")[:MOST_FIELDS]]
     bounds = shapely.bounds(shapes[largest])
     ordered = largest[np.lexsort((bounds[:, 0], -bounds[:, 3]))]
-    sand = landscape.parcels.sand[owners[ordered]]
+    sand = scene.arrays["sand"][owners[ordered]] / 255
     hectares = shapely.area(shapes[ordered]) / 10_000
     said: list[Mapping[str, Any]] = [
         {"id": f"F{number:04}", "soil": "sand" if part > 0.5 else "loam", "area_ha": round(float(size), 1)}

@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.demo.geography import (
+from chronotile.model.crs import CRS84, Crs, transformer
+from tools.demo.geography import (
     DOCKS,
     FORESTS,
     LAKES,
@@ -18,8 +19,7 @@ from chronotile.demo.geography import (
     Line,
     Path,
 )
-from chronotile.demo.noise import FloatArray, fractal_noise, smooth_noise, uniform_of
-from chronotile.model.crs import CRS84, Crs, transformer
+from tools.demo.noise import FloatArray, fractal_noise, smooth_noise, uniform_of
 
 BoolArray = NDArray[np.bool_]
 

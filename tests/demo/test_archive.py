@@ -1,5 +1,6 @@
 import json
 import shutil
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -10,19 +11,18 @@ import shapely
 import xarray as xr
 import zarr
 
+from chronotile.archive.open import open_archive
 from chronotile.catalog.load import load_configuration
 from chronotile.demo import DemoPlan, make_demo
-from chronotile.demo.biophysics import Scene
-from chronotile.demo.landscape import Kind, Parcels, make_landscape
 from chronotile.demo.overviews import overviews_of
-from chronotile.demo.phenology import make_calendar
-from chronotile.demo.sky import cloud_field, dekad_cloud_share, sky_of_dekad
-from chronotile.errors import InvalidParameter
+from chronotile.demo.scene import open_scene
+from chronotile.errors import ConfigurationError, InvalidParameter
 from chronotile.styling.load import load_styles, style_folders
 
 PLAN = DemoPlan(size_px=64, dekads=6, levels=3, picture_days=("2024-05-12", "2024-09-17"))
 TINY = DemoPlan(size_px=16, dekads=1, levels=2, picture_days=("2024-06-26",))
 
+DAY = np.datetime64("2024-12-31", "ns")
 VARIABLES = ("NDVI", "FAPAR", "FCOVER", "LAI")
 STARTS = ("2020-01-01", "2020-01-11", "2020-01-21", "2020-02-01", "2020-02-11", "2020-02-21")
 
@@ -48,15 +48,6 @@ def files_in(folder):
 def mark(folder, **changes):
     marker = folder / "chronotile-demo.json"
     marker.write_text(json.dumps({**json.loads(marker.read_text()), **changes}))
-
-
-def parcels_of(kind, count=40):
-    nothing = np.zeros(count, dtype=np.float32)
-    return Parcels(np.arange(count, dtype=np.uint64), np.full(count, int(kind)), nothing, nothing)
-
-
-def mean_ndvi(kind, day):
-    return float(make_calendar(parcels_of(kind)).ndvi(np.datetime64(day)).mean())
 
 
 def shapes_of(demo, name):
@@ -85,14 +76,13 @@ def test_fields_lie_beside_one_another(demo):
     assert shapely.union_all(fields).area == pytest.approx(shapely.area(fields).sum(), rel=1e-4)
 
 
-def test_the_archive_is_served_with_its_places(demo, open_at):
-    archive = open_at(demo / "demo.yaml")
+def test_the_archive_is_served_with_its_places(demo):
+    with closing(open_archive(demo / "demo.yaml", environment={}, clock=lambda: DAY)) as archive:
+        places = archive.services.catalogue.places
+        findings = [finding for finding in archive.findings if finding.place.startswith("places")]
 
-    assert {name: len(places) > 1 for name, places in archive.services.catalogue.places.items()} == {
-        "regions": True,
-        "fields": True,
-    }
-    assert [finding for finding in archive.findings if finding.place.startswith("places")] == []
+    assert {name: len(each) > 1 for name, each in places.items()} == {"regions": True, "fields": True}
+    assert findings == []
 
 
 # The archive as a folder
@@ -387,64 +377,16 @@ def test_water_stays_and_clouds_move(numbers):
     assert not np.array_equal(cloud[0], cloud[1])
 
 
-def test_snow_lies_in_a_snowy_dekad():
-    sky = sky_of_dekad(DemoPlan().grid, np.datetime64("2021-02-01"))
-
-    assert 0.5 < sky.snow.mean() < 0.6
-
-
-@pytest.mark.parametrize("day", ["2021-06-01", "2020-09-01"])
-def test_some_dekads_lack_a_strip(day):
-    assert 0.02 < sky_of_dekad(DemoPlan().grid, np.datetime64(day)).gap.mean() < 0.3
-
-
-def test_winters_are_cloudier_than_summers():
-    starts = DemoPlan().time_domain.starts.astype("datetime64[D]")
-    shares = np.array([dekad_cloud_share(day) for day in starts]).reshape(5, 36)
-
-    assert 0.1 < shares[:, [0, 1, 2, 33, 34, 35]].mean() < 0.35
-    assert shares[:, 15:24].mean() < 0.1
-
-
-def test_cloud_banks_drift_to_the_north_east():
-    x, y = np.arange(0, 60_000.0, 600.0), np.arange(60_000.0, 0, -600.0)
-
-    before, after = cloud_field(x, y, day=18_000), cloud_field(x + 760 * 0.5, y + 310 * 0.5, day=18_000.5)
-
-    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.97
-
-
-def test_crops_have_their_own_seasons():
-    may, august = (2024, "05-20"), (2024, "08-20")
-
-    ndvi = {(kind, when): mean_ndvi(kind, f"{when[0]}-{when[1]}") for kind in Kind for when in (may, august)}
-
-    arable = make_calendar(parcels_of(Kind.WHEAT, 600))
-    swing = arable.ndvi(np.datetime64("2024-05-20")) - arable.ndvi(np.datetime64("2024-08-20"))
-    assert swing.min() < -0.5  # maize
-    assert swing.max() > 0.5  # wheat
-    assert ndvi[Kind.DECIDUOUS, may] > 0.8
-    assert ndvi[Kind.WATER, may] < 0
-
-
-@pytest.mark.parametrize("kind", [Kind.DECIDUOUS, Kind.CONIFER, Kind.GRASS, Kind.ORCHARD, Kind.GARDEN])
-def test_what_lasts_is_greener_in_june_than_in_january(kind):
-    assert mean_ndvi(kind, "2023-06-01") > mean_ndvi(kind, "2023-01-15") + 0.03
-
-
-def test_the_dry_summer_of_2022_shows():
-    assert mean_ndvi(Kind.GRASS, "2022-08-05") < mean_ndvi(Kind.GRASS, "2024-08-05") - 0.05
-
-
 def test_a_small_demo_is_cut_out_of_the_whole():
-    day = np.datetime64("2024-05-12")
-    small, large = (
-        Scene(landscape, make_calendar(landscape.parcels)).ndvi(day)
-        for landscape in (make_landscape(replace(TINY, size_px=size).grid) for size in (32, 64))
-    )
+    small, large = (open_scene(replace(TINY, size_px=size).grid) for size in (32, 64))
 
-    # Fields that the small edge cuts off may get another crop.
-    assert (np.abs(small - large[16:48, 16:48]) < 1e-4).mean() > 0.9
+    np.testing.assert_array_equal(small.ndvi(100), large.ndvi(100)[16:48, 16:48])
+    np.testing.assert_array_equal(small.water, large.water[16:48, 16:48])
+
+
+def test_a_missing_landscape_says_how_to_get_it(tmp_path):
+    with pytest.raises(ConfigurationError, match="make demo-data"):
+        open_scene(TINY.grid, tmp_path / "landscape.npz.xz")
 
 
 # The pictures

@@ -3,7 +3,7 @@
 import pytest
 
 from chronotile.demo import make_demo
-from chronotile.demo.apart import make_demo_apart
+from chronotile.demo.in_subprocess import make_demo_in_subprocess
 from chronotile.errors import InvalidParameter
 
 
@@ -11,15 +11,15 @@ def test_folder_of_others_is_refused_as_by_make_demo(tmp_path):
     (tmp_path / "demo.yaml").touch()
 
     with pytest.raises(InvalidParameter, match="no demo archive"):
-        make_demo_apart(tmp_path, progress=lambda *_: None)
+        make_demo_in_subprocess(tmp_path, progress=lambda *_: None)
 
 
 @pytest.mark.slow
 def test_archive_is_made_and_then_found(tmp_path):
     told = []
 
-    made = make_demo_apart(tmp_path / "demo", progress=lambda what, share: told.append((what, share)))
+    made = make_demo_in_subprocess(tmp_path / "demo", progress=lambda what, share: told.append((what, share)))
 
     assert made == make_demo(tmp_path / "demo")
     assert [share for _what, share in told] == sorted(share for _what, share in told)
-    assert make_demo_apart(tmp_path / "demo", progress=None) == made
+    assert make_demo_in_subprocess(tmp_path / "demo", progress=None) == made

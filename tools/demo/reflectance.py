@@ -6,17 +6,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.demo.biophysics import Scene
-from chronotile.demo.landscape import Kind
-from chronotile.demo.noise import FloatArray, normal_of, smooth_step, uniform_of
-from chronotile.demo.phenology import days_since, year_of
 from chronotile.demo.plan import CENTRE, PICTURE_DAYS, pixel_centres
-from chronotile.demo.sky import cloud_field, cloud_threshold, day_number, snow_margin
 from chronotile.model.grid import Grid
-
-BANDS: Final = ("RED", "GREEN", "BLUE")
-FULL_SCALE: Final = 10_000
-"""The digital number of reflectance 1; 0 is nodata."""
+from tools.demo.landscape import Kind, Landscape
+from tools.demo.noise import FloatArray, normal_of, smooth_step, uniform_of
+from tools.demo.phenology import Calendar, days_since, year_of
+from tools.demo.sky import cloud_field, cloud_threshold, day_number, snow_margin
 
 CLOUD_SHARES: Final = (0.10, 0.22, 0.04, 0.30, 0.02, 0.13, 0.0, 0.07, 0.17, 0.05, 0.26, 0.12)
 """Share of the area under cloud on each of the picture days."""
@@ -49,52 +44,35 @@ SAND: Final = (0.190, 0.152, 0.112)
 STRAW: Final = (0.245, 0.195, 0.115)
 ROOFS: Final = (0.150, 0.128, 0.117)
 WORKS: Final = (0.250, 0.248, 0.240)
-SNOW: Final = (0.620, 0.640, 0.660)
 
 _SEED: Final = 10_700
 
 
 @dataclass(frozen=True, slots=True)
-class _Light:
+class Light:
     """What clouds do to the light on one day, both (height, width) from 0 to 1."""
 
     opacity: FloatArray
     shade: FloatArray
 
 
-def true_colour(scene: Scene, day: np.datetime64) -> NDArray[np.uint16]:
-    """Return reflectance times `FULL_SCALE` (band, height, width) in red, green and blue; 0 is nodata."""
-    landscape = scene.landscape
-    ground = np.stack([landscape.spread(band) for band in _parcel_colours(scene, day)])
-    ground *= 1 + np.float32(0.055) * landscape.texture
-    _whiten(ground, scene, day)
-    light = _light_of(landscape.grid, day)
-    seen = ground * (1 - np.float32(0.55) * light.shade) * (1 - light.opacity)
-    seen += light.opacity * (np.float32(0.40) + np.float32(0.45) * light.opacity)
-    random = np.random.default_rng((_SEED, int(day_number(day))))
-    seen += random.standard_normal(seen.shape, dtype=np.float32) * np.float32(0.0016)
-    numbers = np.clip(np.rint(seen * FULL_SCALE), 1, FULL_SCALE).astype(np.uint16)
-    numbers[:, _unseen(landscape.grid, day)] = 0
-    return numbers
-
-
-def _parcel_colours(scene: Scene, day: np.datetime64) -> FloatArray:
+def parcel_colours(landscape: Landscape, calendar: Calendar, day: np.datetime64) -> FloatArray:
     """Return the reflectance of each parcel (band, parcel) on a day."""
-    parcels = scene.landscape.parcels
+    parcels = landscape.parcels
     key = parcels.key.view(np.int64)
-    kinds = scene.calendar.crops(year_of(day))
-    cover = scene.calendar.cover(day)
+    kinds = calendar.crops(year_of(day))
+    cover = calendar.cover(day)
     built = np.where(kinds == Kind.WATER, np.float32(0), parcels.built)
     works = (parcels.built > 0.86) & (uniform_of(_SEED + 1, key) < 0.22)
     roofs = np.where(works, _column(WORKS), _column(ROOFS)) * (1 + 0.14 * normal_of(_SEED + 2, key))
     green = _table(_GREEN)[:, kinds] * (1 + 0.07 * normal_of(_SEED + 6, key))
-    open_ground = green * cover + _bare_colours(scene, day, kinds) * (1 - cover)
+    open_ground = green * cover + _bare_colours(landscape, day, kinds) * (1 - cover)
     return np.asarray(open_ground * (1 - built) + roofs * built, dtype=np.float32)
 
 
-def _bare_colours(scene: Scene, day: np.datetime64, kinds: NDArray[np.int64]) -> FloatArray:
+def _bare_colours(landscape: Landscape, day: np.datetime64, kinds: NDArray[np.int64]) -> FloatArray:
     """Return the reflectance (band, parcel) of what shows between the green: soil, straw, boughs."""
-    parcels = scene.landscape.parcels
+    parcels = landscape.parcels
     key = parcels.key.view(np.int64)
     soil = _column(LOAM) + (np.array(SAND, dtype=np.float32) - LOAM).astype(np.float32)[:, None] * parcels.sand
     since = days_since(day, year_of(day))
@@ -107,17 +85,10 @@ def _bare_colours(scene: Scene, day: np.datetime64, kinds: NDArray[np.int64]) ->
     return np.asarray(bare * np.float32(dry) * (1 + 0.13 * normal_of(_SEED + 10, key)), dtype=np.float32)
 
 
-def _whiten(ground: FloatArray, scene: Scene, day: np.datetime64) -> None:
-    """Put snow on `ground` (band, height, width) in place, less of it on roofs and under trees."""
+def snow_depth(grid: Grid, day: np.datetime64) -> FloatArray:
+    """Return how white the open ground is (height, width), 0 to 1."""
     dekad = day.astype("datetime64[M]").astype("datetime64[D]") + np.timedelta64(10 * _dekad_of_month(day), "D")
-    landscape = scene.landscape
-    depth = smooth_step(snow_margin(landscape.grid, dekad), -0.25, 0.6) * ~landscape.water
-    if not depth.any():
-        return
-    trees = np.isin(landscape.parcels.kind, (Kind.DECIDUOUS, Kind.CONIFER)).astype(np.float32)
-    white = depth * landscape.vegetated * (1 - np.float32(0.72) * landscape.spread(trees))
-    ground *= 1 - white
-    ground += _column(SNOW)[:, :, None] * white
+    return smooth_step(snow_margin(grid, dekad), -0.25, 0.6)
 
 
 def _dekad_of_month(day: np.datetime64) -> int:
@@ -125,7 +96,7 @@ def _dekad_of_month(day: np.datetime64) -> int:
     return min(days // 10, 2)
 
 
-def _light_of(grid: Grid, day: np.datetime64) -> _Light:
+def light_of(grid: Grid, day: np.datetime64) -> Light:
     """Return clouds and their shadows, which fall to the north-west, longer in winter."""
     share = dict(zip(PICTURE_DAYS, CLOUD_SHARES, strict=True)).get(str(day), 0.1)
     x, y = pixel_centres(grid)
@@ -137,10 +108,10 @@ def _light_of(grid: Grid, day: np.datetime64) -> _Light:
         smooth_step(cloud_field(x + east, y - east, day=number), threshold - 0.12, threshold + 0.55)
         for east in (0.0, reach_m)
     )
-    return _Light(opacity, shade)
+    return Light(opacity, shade)
 
 
-def _unseen(grid: Grid, day: np.datetime64) -> NDArray[np.bool_]:
+def unseen(grid: Grid, day: np.datetime64) -> NDArray[np.bool_]:
     """Return what lies west of the orbit's edge (height, width)."""
     x, y = pixel_centres(grid)
     if str(day) not in PARTIAL_DAYS:

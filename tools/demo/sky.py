@@ -6,10 +6,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.demo.ground import BoolArray
-from chronotile.demo.noise import FloatArray, blended_noise, fractal_noise, uniform_of
 from chronotile.demo.plan import AREA, CENTRE, pixel_centres
 from chronotile.model.grid import Grid
+from tools.demo.ground import BoolArray
+from tools.demo.noise import FloatArray, blended_noise, fractal_noise, uniform_of
 
 Axis = NDArray[np.float64]
 

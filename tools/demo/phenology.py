@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.demo.landscape import ARABLE, Kind, Parcels
-from chronotile.demo.noise import FloatArray, normal_of, uniform_of
+from tools.demo.landscape import ARABLE, Kind, Parcels
+from tools.demo.noise import FloatArray, normal_of, uniform_of
 
 NDVI_BUILT: Final = 0.07
 NDVI_WATER: Final = -0.06

@@ -7,19 +7,20 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from chronotile.demo.archive import Progress, demo_at, make_demo
-from chronotile.errors import ChronotileError, InvalidParameter
+from chronotile.errors import ChronotileError, ConfigurationError, InvalidParameter
 
 PATIENCE_S = 10
 """How long the process may take to clean up after itself."""
 
 _Message = tuple[str, str, float]
-"""What it is (`progress`, `refused`, `made`), a text, a share."""
+"""What it is (`progress`, `refused`, `not built`, `made`), a text, a share."""
 
 
-def make_demo_apart(folder: Path, *, progress: Progress) -> Path:
+def make_demo_in_subprocess(folder: Path, *, progress: Progress) -> Path:
     """Return what `make_demo` does; the server that comes after it is 120 MB smaller.
 
     Raises:
+        ConfigurationError: The landscape is not built.
         InvalidParameter: The folder holds files under the names of the archive that are not ours.
         ChronotileError: The process ended before its time.
     """
@@ -49,6 +50,8 @@ def _follow(receiver: "Connection[None, _Message]", progress: Progress) -> Path:
             return Path(text)
         if kind == "refused":
             raise InvalidParameter(text, locator="dir")
+        if kind == "not built":
+            raise ConfigurationError([text])
         progress(text, share)
 
 
@@ -67,5 +70,7 @@ def _make(folder: Path, sender: "Connection[_Message, None]") -> None:
         made = make_demo(folder, progress=report)
     except InvalidParameter as error:
         sender.send(("refused", error.message, 0.0))
+    except ConfigurationError as error:
+        sender.send(("not built", error.message, 0.0))
     else:
         sender.send(("made", str(made), 1.0))

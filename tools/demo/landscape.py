@@ -7,8 +7,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.demo.geography import CONIFERS
-from chronotile.demo.ground import (
+from chronotile.demo.plan import pixel_centres
+from chronotile.model.grid import Grid
+from tools.demo.geography import CONIFERS
+from tools.demo.ground import (
     BoolArray,
     Ground,
     bend_ground,
@@ -20,8 +22,8 @@ from chronotile.demo.ground import (
     town_density,
     water_edge,
 )
-from chronotile.demo.mosaic import field_keys, voronoi_cells
-from chronotile.demo.noise import (
+from tools.demo.mosaic import field_keys, voronoi_cells
+from tools.demo.noise import (
     FloatArray,
     KeyArray,
     fractal_noise,
@@ -30,8 +32,6 @@ from chronotile.demo.noise import (
     smooth_step,
     uniform_of,
 )
-from chronotile.demo.plan import pixel_centres
-from chronotile.model.grid import Grid
 
 PARTS: Final = 2
 """Each pixel is made of 2 by 2 parts, so that borders between parcels give mixed pixels."""
@@ -86,13 +86,6 @@ class Landscape:
     """(height, width): what is better or worse inside parcels, mean 0, variance 1."""
     vegetated: FloatArray
     """(height, width): share of the pixel that is neither built nor water, 0 to 1."""
-
-    def spread(self, numbers: FloatArray) -> FloatArray:
-        """Return (height, width): the mean over each pixel's quarters of `numbers` (parcel,)."""
-        total = numbers[self.parts[0]]
-        for part in self.parts[1:]:
-            total += numbers[part]
-        return np.asarray(total / np.float32(len(self.parts)), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.demo.noise import FloatArray, KeyArray, mix_keys, uniform_of
 from chronotile.demo.plan import CENTRE
+from tools.demo.noise import FloatArray, KeyArray, mix_keys, uniform_of
 
 _SEED: Final = 5200
 

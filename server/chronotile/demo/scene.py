@@ -1,0 +1,168 @@
+"""The demo's landscape through five years, from a data file that `python -m tools.demo` makes of formulas."""
+
+import io
+import lzma
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.demo.plan import AREA, PICTURE_DAYS, RESOLUTION_M
+from chronotile.demo.variables import CLOUD, NODATA, SNOW, WATER, FloatArray, NumberArray, numbers_of
+from chronotile.errors import ConfigurationError
+from chronotile.model.grid import Grid
+
+FILE: Final = Path(__file__).with_name("landscape.npz.xz")
+COARSE_PX: Final = 200
+"""Pixels a side of clouds, shadows and depths of snow, over the whole landscape."""
+NDVI_OFFSET: Final = -0.08
+NDVI_STEP: Final = 0.004
+TEXTURE_STEPS: Final = 24
+CLOUD_STEPS: Final = 24
+"""Of 1."""
+CLOUD_RANGE: Final = (-0.5, 0.1)
+"""Above 0 is cloud, below it haze; what is beyond looks no different."""
+COLOUR_SCALE: Final = 425.0
+"""Number of the square root of reflectance 1."""
+FULL_SCALE: Final = 10_000
+"""Digital number of reflectance 1 in pictures; 0 is nodata."""
+
+BoolArray = NDArray[np.bool_]
+Arrays = Mapping[str, NDArray[Any]]
+
+_SEED: Final = 9600
+_LEAFINESS: Final = np.array([0, 0.9, 0.8, 1.3, 1.45, 0.9, 1.1, 1.0, 0.95, 0.95], dtype=np.float32)
+"""Leaf area of each kind of parcel beside what its green alone would give."""
+_SNOW_COLOUR: Final = np.array([0.620, 0.640, 0.660], dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """A part of the landscape that can be dated."""
+
+    grid: Grid
+    parts: NDArray[np.intp]
+    """(4, height, width): the parcels that the quarters of each pixel belong to."""
+    water: BoolArray
+    """(height, width): pixels that are mostly water."""
+    texture: FloatArray
+    """(height, width): what is better or worse inside parcels, mean 0, variance 1."""
+    vegetated: FloatArray
+    """(height, width): the share that is neither built nor water, 0 to 1."""
+    rows: slice
+    columns: slice
+    """Of the whole landscape."""
+    arrays: Arrays
+    """Of the data file: of parcels, dekads and days of pictures."""
+
+    def dekad_numbers(self, start: np.datetime64) -> dict[str, NumberArray]:
+        """Return the digital numbers (height, width) of each variable for the dekad that starts on `start`."""
+        day = start.astype("datetime64[D]")
+        dekad = int(np.searchsorted(self.arrays["days"], day))
+        random = np.random.default_rng((_SEED, int(day.astype(np.int64))))
+        cloud = self._enlarged(self.arrays["clouds"][dekad], 1 / CLOUD_STEPS)
+        ndvi = self.ndvi(dekad)
+        haze = np.clip(cloud + np.float32(0.5), 0, 0.5) * np.float32(0.34)
+        noise = random.standard_normal(ndvi.shape, dtype=np.float32) * np.float32(0.0018)
+        hazy = np.asarray(ndvi - haze * np.maximum(ndvi, 0) + noise, dtype=np.float32)
+        year = int((day.astype("datetime64[Y]") - self.arrays["days"][0].astype("datetime64[Y]")).astype(np.int64))
+        leafy = self._spread(_LEAFINESS[self.arrays["kinds"][year]])
+        return numbers_of(hazy, leafy, self._flags(dekad, cloud), random)
+
+    def ndvi(self, dekad: int) -> FloatArray:
+        """Return NDVI (height, width) of a dekad under a clear sky."""
+        ndvi = self._spread(self.arrays["ndvi"][dekad] * np.float32(NDVI_STEP) + np.float32(NDVI_OFFSET))
+        lively = ndvi * (1 - ndvi) * np.float32(0.06) * self.vegetated
+        return np.asarray(ndvi + lively * self.texture, dtype=np.float32)
+
+    def true_colour(self, day: str) -> NDArray[np.uint16]:
+        """Return reflectance times `FULL_SCALE` (band, height, width) in red, green and blue; 0 is nodata."""
+        number = PICTURE_DAYS.index(day)
+        colours = (self.arrays["colours"][:, :, number].T / np.float32(COLOUR_SCALE)).astype(np.float32) ** 2
+        ground = np.stack([self._spread(band) for band in colours]) * (1 + np.float32(0.055) * self.texture)
+        opacity, shade, depth = (
+            self._enlarged(self.arrays[name][number], 1 / 255) for name in ("opacity", "shade", "depth")
+        )
+        trees = self._spread(self.arrays["trees"].astype(np.float32))
+        white = depth * ~self.water * self.vegetated * (1 - np.float32(0.72) * trees)
+        ground += (_SNOW_COLOUR[:, None, None] - ground) * white
+        seen = ground * (1 - np.float32(0.55) * shade) * (1 - opacity)
+        seen += opacity * (np.float32(0.40) + np.float32(0.45) * opacity)
+        random = np.random.default_rng((_SEED, number))
+        seen += random.standard_normal(seen.shape, dtype=np.float32) * np.float32(0.0016)
+        numbers = np.asarray(np.clip(np.rint(seen * FULL_SCALE), 1, FULL_SCALE), dtype=np.uint16)
+        numbers[:, self._bits("unseen", number)] = 0
+        return numbers
+
+    def _flags(self, dekad: int, cloud: FloatArray) -> NumberArray:
+        """(height, width): the code of each pixel that has no value, and 0 elsewhere."""
+        flags = np.zeros(self.water.shape, dtype=np.uint8)
+        flags[self._bits("snow", dekad) & (self.vegetated > 0.5)] = SNOW
+        flags[self.water] = WATER
+        flags[cloud > 0] = CLOUD
+        flags[self._bits("gaps", dekad)] = NODATA
+        return flags
+
+    def _spread(self, numbers: NDArray[np.floating]) -> FloatArray:
+        return _spread(numbers, self.parts)
+
+    def _bits(self, name: str, number: int) -> BoolArray:
+        return np.unpackbits(self.arrays[name][number][self.rows], axis=-1)[:, self.columns].astype(bool)
+
+    def _enlarged(self, coarse: NDArray[Any], step: float) -> FloatArray:
+        """(height, width): linear between the centres of (COARSE_PX, COARSE_PX) numbers, in units of `step`."""
+        rows, down = _between(self.rows)
+        columns, right = _between(self.columns)
+        values = coarse.astype(np.float32) * np.float32(step)
+        across = values[:, columns] * (1 - right) + values[:, columns + 1] * right
+        mixed = across[rows] * (1 - down[:, None]) + across[rows + 1] * down[:, None]
+        return np.asarray(mixed, dtype=np.float32)
+
+
+def open_scene(grid: Grid, path: Path = FILE) -> Scene:
+    """Return the part of the landscape that lies in `grid`, whose pixels are its own.
+
+    Raises:
+        ConfigurationError: The data file is not there.
+    """
+    try:
+        with lzma.open(path) as file, np.load(io.BytesIO(file.read()), allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except FileNotFoundError as error:
+        missing = f"{path.name}, the landscape of the demo, is not built: run `make demo-data`, or install a wheel"
+        raise ConfigurationError([missing]) from error
+    for name in ("ndvi", "kinds"):  # stored parcel by parcel, which compresses best
+        arrays[name] = np.ascontiguousarray(arrays[name].T)
+    row = round((AREA.ymax - grid.bbox.ymax) / RESOLUTION_M)
+    column = round((grid.bbox.xmin - AREA.xmin) / RESOLUTION_M)
+    rows, columns = slice(row, row + grid.height), slice(column, column + grid.width)
+    parts = arrays.pop("parts")[:, rows, columns].astype(np.intp)
+    return Scene(
+        grid=grid,
+        parts=parts,
+        water=arrays.pop("water")[rows, columns],
+        texture=arrays.pop("texture")[rows, columns] / np.float32(TEXTURE_STEPS),
+        vegetated=_spread(arrays.pop("green") / np.float32(255), parts),
+        rows=rows,
+        columns=columns,
+        arrays=arrays,
+    )
+
+
+def _spread(numbers: NDArray[np.floating], parts: NDArray[np.intp]) -> FloatArray:
+    """(height, width): the mean over each pixel's quarters of `numbers` (parcel,)."""
+    total = numbers[parts[0]]
+    for part in parts[1:]:
+        total += numbers[part]
+    return np.asarray(total / len(parts), dtype=np.float32)
+
+
+def _between(pixels: slice) -> tuple[NDArray[np.intp], FloatArray]:
+    """(pixel,): the coarse pixel before each, and how far it is towards the next, 0 to 1."""
+    size = round((AREA.xmax - AREA.xmin) / RESOLUTION_M)
+    at = (np.arange(pixels.start, pixels.stop) + 0.5) * COARSE_PX / size - 0.5
+    before = np.clip(np.floor(at), 0, COARSE_PX - 2).astype(np.intp)
+    return before, np.clip(at - before, 0, 1).astype(np.float32)
