@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from chronotile.catalog.configuration import RootSection
+from chronotile.catalog.kind_checks import PLANNED
+from chronotile.readers.kinds import KINDS
 from chronotile.sections import Section
 from chronotile.styling.load import StyleSection
 
@@ -85,6 +87,8 @@ def _chapters(root: type[Section]) -> Iterator[str]:
     """Yield a chapter for the root and for every section that its schema refers to."""
     schema = root.model_json_schema()
     definitions = {root.__name__: schema, **schema.get("$defs", {})}
+    if "SourceSection" in definitions:
+        definitions["SourceSection"]["properties"]["kind"]["enum"] = [*KINDS, PLANNED]
     sections = {each.__name__: each for each in Section.__subclasses__()}
     for name in sorted(definitions, key=list(HEADINGS).index):
         about = inspect.cleandoc(sections[name].__doc__ or "")

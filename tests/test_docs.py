@@ -9,6 +9,7 @@ import typer
 
 from chronotile.catalog.load import load_configuration
 from chronotile.cli import app
+from chronotile.readers.kinds import kind_options
 from chronotile.styling.load import load_styles, style_folders
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -69,6 +70,8 @@ def test_links_between_pages_lead_somewhere():
 def test_the_example_configuration_is_without_mistakes():
     styles = load_styles(style_folders(None))
 
-    configuration = load_configuration(DOCS.parent / "config" / "chronotile.yaml", environment={}, styles=styles)
+    configuration = load_configuration(
+        DOCS.parent / "config" / "chronotile.yaml", kinds=kind_options(), environment={}, styles=styles
+    )
 
     assert list(configuration.collections) == ["biopar", "toc"]

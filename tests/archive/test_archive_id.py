@@ -7,6 +7,7 @@ import pytest
 from chronotile.archive.archive_id import archive_id, archive_id_at
 from chronotile.catalog.load import load_configuration
 from chronotile.errors import ConfigurationError
+from chronotile.readers.kinds import kind_options
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_what_is_no_id_is_refused(written, text):
     with pytest.raises(ConfigurationError, match=r"service\.id"):
         archive_id_at(written(text), environment={})
     with pytest.raises(ConfigurationError, match=r"service\.id"):
-        load_configuration(written(text), environment={})
+        load_configuration(written(text), kinds=kind_options(), environment={})
 
 
 def test_a_place_where_nothing_is_is_told(tmp_path):

@@ -8,7 +8,6 @@ import pytest
 from rasterio.shutil import copy
 
 from chronotile.archive import check as checking
-from chronotile.archive import damaged_files
 from chronotile.archive.check import check_archive
 from tests.scenes import Scene, make_dataset, save_zarr, write_cogs, write_tif
 
@@ -99,7 +98,7 @@ def test_file_without_its_last_block_is_named(open_at, tmp_path):
 
 
 def test_files_that_are_not_looked_into_are_counted(check, tmp_path, monkeypatch):
-    monkeypatch.setattr(damaged_files, "MAX_FILES", 2)
+    monkeypatch.setattr("chronotile.readers.raster.findings.MAX_FILES", 2)
     write_cogs(tmp_path, SCENE)
 
     assert check(tmp_path) == [

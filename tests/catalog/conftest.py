@@ -14,6 +14,7 @@ from chronotile.model.raster import Encoding
 from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.model.style import Colour, Stop, Style
 from chronotile.model.time.instants import NO_TIME, domain_of_instants
+from chronotile.readers.kinds import kind_options
 
 SMALLEST = "collections: {c: {source: {kind: cog, href: a.tif}}}\n"
 
@@ -40,7 +41,7 @@ def load(write):
     def load_files(files, *, environment=None, styles=None):
         folder = write({"config.yaml": files} if isinstance(files, str) else files)
         file = (folder / "config.yaml").relative_to(folder)
-        return load_configuration(file, environment=environment or {}, styles=styles)
+        return load_configuration(file, kinds=kind_options(), environment=environment or {}, styles=styles)
 
     return load_files
 

@@ -9,6 +9,7 @@ from chronotile.model.grid import BBox
 from chronotile.model.source import Finding
 from chronotile.model.style import Colour, StyleClass
 from chronotile.model.time.parsing import parse_instant
+from chronotile.readers.kinds import kind_options
 
 
 def in_collection(text, *, source="{kind: cog, href: a.tif}"):
@@ -43,17 +44,17 @@ def ndvi(make):
 def test_paths_count_from_the_folder_of_their_file(tmp_path, href, absolute):
     folder = type(tmp_path)("/data/config")
 
-    assert absolute_href(href, folder, kind="cog") == absolute
+    assert absolute_href(href, folder, kind_options()["cog"]) == absolute
 
 
 @pytest.mark.parametrize(("href", "absolute"), [("a.tif", "/a [1]/{x}/a.tif"), ("*.tif", "/a ?1?/?x?/*.tif")])
 def test_a_folder_is_no_part_of_a_pattern(tmp_path, href, absolute):
-    assert absolute_href(href, type(tmp_path)("/a [1]/{x}"), kind="cog") == absolute
+    assert absolute_href(href, type(tmp_path)("/a [1]/{x}"), kind_options()["cog"]) == absolute
 
 
 @pytest.mark.parametrize("kind", ["zarr", "netcdf"])
 def test_brackets_in_the_name_of_a_store_are_no_pattern(tmp_path, kind):
-    assert absolute_href("b[2].x", type(tmp_path)("/a [1]"), kind=kind) == "/a [1]/b[2].x"
+    assert absolute_href("b[2].x", type(tmp_path)("/a [1]"), kind_options()[kind]) == "/a [1]/b[2].x"
 
 
 def test_the_cube_of_a_sources_series_counts_from_the_folder_of_its_file(load, tmp_path):

@@ -16,6 +16,7 @@ from chronotile.model.collection import TimeRules
 from chronotile.model.expression import parse_expression
 from chronotile.model.source import Mask
 from chronotile.model.time.parsing import parse_instant
+from chronotile.readers.kinds import kind_options
 
 SMALLEST = "collections: {c: {source: {kind: cog, href: a.tif}}}\n"
 
@@ -249,7 +250,7 @@ def test_values_without_a_file_are_checked_alike(tmp_path):
     values = {"collections": {"c": {"source": {"kind": "cog", "hreff": "a.tif"}}}}
 
     with pytest.raises(ConfigurationError) as caught:
-        configuration_of(values, file=Path("data/found"))
+        configuration_of(values, file=Path("data/found"), kinds=kind_options())
 
     assert caught.value.mistakes == (
         "data/found: collections.c.source.href: the key is missing",
@@ -604,7 +605,7 @@ def test_all_mistakes_of_all_files_are_told_at_once(mistakes_of):
 
 def test_an_absent_file_is_a_mistake(tmp_path):
     with pytest.raises(ConfigurationError) as caught:
-        load_configuration(Path("gone.yaml"), environment={})
+        load_configuration(Path("gone.yaml"), kinds=kind_options(), environment={})
 
     assert caught.value.mistakes == ("gone.yaml cannot be read: No such file or directory",)
 
@@ -660,7 +661,7 @@ def test_any_value_of_a_key_gives_a_configuration_or_mistakes(values):
 def mistakes_in(values):
     """The lines that values are refused with; any other exception fails the test."""
     try:
-        configuration_of(values, file=Path("x.yaml"))
+        configuration_of(values, file=Path("x.yaml"), kinds=kind_options())
     except ConfigurationError as error:
         return error.mistakes
     return ()
@@ -675,7 +676,9 @@ def test_regular_times_are_refused_or_ascend(start, step, count):
     values = {"start": str(start), "step": step, "count": count}
     source = {"kind": "cog", "href": "a", "times": values}
     try:
-        configuration = configuration_of({"collections": {"c": {"source": source}}}, file=Path("x.yaml"))
+        configuration = configuration_of(
+            {"collections": {"c": {"source": source}}}, file=Path("x.yaml"), kinds=kind_options()
+        )
     except ConfigurationError:
         return
 

@@ -17,6 +17,7 @@ from chronotile.demo import DemoPlan, make_demo
 from chronotile.demo.overviews import overviews_of
 from chronotile.demo.scene import open_scene
 from chronotile.errors import ConfigurationError, InvalidParameter
+from chronotile.readers.kinds import kind_options
 from chronotile.styling.load import load_styles, style_folders
 
 PLAN = DemoPlan(size_px=64, dekads=6, levels=3, picture_days=("2024-05-12", "2024-09-17"))
@@ -418,7 +419,9 @@ def test_an_overview_of_a_picture_can_be_read(demo):
 def test_the_configuration_and_its_styles_load_without_mistakes(demo):
     path = demo / "demo.yaml"
 
-    configuration = load_configuration(path, environment={}, styles=load_styles(style_folders(path)))
+    configuration = load_configuration(
+        path, kinds=kind_options(), environment={}, styles=load_styles(style_folders(path))
+    )
 
     assert set(configuration.collections) == {"biopar", "toc"}
     assert list(configuration.collections["biopar"].variables) == list(VARIABLES)

@@ -6,12 +6,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
 
-from chronotile.archive.block_findings import block_findings
-from chronotile.archive.damaged_files import damage_findings
 from chronotile.archive.finding_places import placed
 from chronotile.archive.odd_values import style_findings, value_findings
 from chronotile.archive.open import Archive
-from chronotile.archive.unlike_files import unlike_findings
 from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Collection
 from chronotile.model.grid import NativeGrid, Window
@@ -21,6 +18,7 @@ from chronotile.model.time.instants import DAY, Instant, format_instant
 from chronotile.pipeline.bounded_wait import Looks
 from chronotile.readers.elsewhere.sources import OPENING_S
 from chronotile.readers.foreign import one_line, origin_of
+from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.reader import Reader
 from chronotile.readers.sample import observed_range
 from chronotile.yaml_source import listed
@@ -65,9 +63,7 @@ def _findings_elsewhere(archive: Archive, collection: Collection, known: Abstrac
 def _collection_findings(archive: Archive, collection: Collection, known: AbstractSet[str]) -> Iterator[Finding]:
     services, stored = archive.services, archive.specs[collection.id].stored
     yield from _future_findings(collection, services.clock())
-    yield from block_findings(stored)
-    yield from damage_findings(stored, known)
-    yield from unlike_findings(stored)
+    yield from kind_of_spec(stored).findings(stored, known)
     yield from _merged(collection.id, _variable_findings(collection, services.readers[collection.id], archive))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from chronotile.archive.discovery.discover import Discovery, Progress, discover
 from chronotile.archive.finding_places import placed
-from chronotile.archive.left_out import files_passed_over, left_out_bands
+from chronotile.archive.left_out import files_passed_over
 from chronotile.archive.observe import observed_infos, styled_variables
 from chronotile.archive.odd_values import value_findings
 from chronotile.archive.open_places import open_places
@@ -37,6 +37,7 @@ from chronotile.pipeline.services import Services, make_caches
 from chronotile.readers.elsewhere.source import Wanted, is_elsewhere
 from chronotile.readers.elsewhere.sources import OPENING_S, START_S, Elsewhere
 from chronotile.readers.failing_dates import FailingDates
+from chronotile.readers.kinds import kind_of_spec, kind_options
 from chronotile.readers.reader import Reader
 from chronotile.styling.load import load_styles, style_folders
 from chronotile.yaml_source import Node
@@ -114,7 +115,9 @@ def open_archive(
     styles = load_styles(style_folders(None))
     folder = folder_state(place)
     discovery = discover(place, styles, progress=progress)
-    configuration = configuration_of(discovery.values(discovery.root), file=discovery.root / "chronotile.yaml")
+    configuration = configuration_of(
+        discovery.values(discovery.root), file=discovery.root / "chronotile.yaml", kinds=kind_options()
+    )
     archive = _opened(configuration, styles, clock, is_found=True)
     return _with_discovery(archive, discovery, folder=folder)
 
@@ -198,7 +201,7 @@ def _loaded(file: Path, environment: Mapping[str, str]) -> tuple[Configuration, 
     except ConfigurationError as error:
         mistakes += error.mistakes
     try:
-        configuration = load_configuration(file, environment=environment, styles=styles)
+        configuration = load_configuration(file, kinds=kind_options(), environment=environment, styles=styles)
     except ConfigurationError as error:
         raise ConfigurationError([*error.mistakes, *mistakes]) from error
     if styles is None:
@@ -295,7 +298,8 @@ def _wanted(configuration: Configuration, specs: Mapping[str, SourceSpec]) -> di
 
 def _left_out(specs: Mapping[str, SourceSpec], *, is_found: bool) -> Iterator[Finding]:
     stored = {name: spec.stored for name, spec in specs.items()}
-    yield from left_out_bands(stored.values())
+    for spec in stored.values():
+        yield from kind_of_spec(spec).left_out(spec)
     if not is_found:  # a walk through the folder tells of files
         yield from files_passed_over(stored)
 

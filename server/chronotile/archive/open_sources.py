@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from chronotile.archive.left_out import left_out_bands
 from chronotile.errors import ChronotileError
 from chronotile.model.source import LEFT_OUT, Finding, SourceSpec
 from chronotile.readers.elsewhere.source import Found, Opened, Wanted, open_wanted
 from chronotile.readers.hrefs import shown_href
+from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
 from chronotile.readers.remote.files import looks
@@ -50,7 +50,7 @@ def open_elsewhere(wanted: Wanted) -> Opened:
         SourceUnavailable: It opens, but its pixels cannot be read.
     """
     opened = open_wanted(wanted)
-    return replace(opened, findings=(*left_out_bands([wanted.spec.stored]), *_unmarked(wanted.spec)))
+    return replace(opened, findings=(*kind_of_spec(wanted.spec).left_out(wanted.spec.stored), *_unmarked(wanted.spec)))
 
 
 def _unmarked(spec: SourceSpec) -> Iterator[Finding]:

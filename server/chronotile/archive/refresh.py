@@ -1,6 +1,5 @@
 """What has changed since an archive was opened: configuration, styles, files of its sources."""
 
-import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,21 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from chronotile.archive.discovery.walk import ZARR_MARKS, walk
+from chronotile.archive.discovery.walk import walk
 from chronotile.errors import ChronotileError
 from chronotile.machine import are_on_disks_here
 from chronotile.model.source import SourceSpec
 from chronotile.model.time.instants import Instant
-from chronotile.readers.file_state import file_state
-from chronotile.readers.files import find_files
+from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.hrefs import local_path
+from chronotile.readers.kinds import kind_of_spec
 from chronotile.yaml_source import Node
-
-PATTERN_KINDS = {"cog", "netcdf"}
-"""Kinds whose files a pattern may name."""
-
-MAX_ENTRIES = 500
-"""Of a folder of a store that are looked at for groups and arrays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +46,9 @@ def source_states(specs: Mapping[str, SourceSpec]) -> dict[str, str]:
 
 
 def document_states(specs: Mapping[str, SourceSpec]) -> dict[str, DocumentState]:
-    """Return for each source that is a local Zarr v3 store its root document, which every commit replaces."""
-    roots = {name: local_path(spec.stored.href) for name, spec in specs.items() if spec.stored.kind == "zarr"}
-    found = {name: str(root / "zarr.json") for name, root in roots.items() if root is not None}
-    return {name: DocumentState(document, _state(Path(document))) for name, document in found.items()}
+    """Return for each local source whose changes each replace one document, such as a Zarr v3 store, its state."""
+    found = {name: kind_of_spec(spec).root_document(spec) for name, spec in specs.items()}
+    return {name: DocumentState(str(each), _age_and_size(each)) for name, each in found.items() if each is not None}
 
 
 def sources_at_hand(specs: Mapping[str, SourceSpec]) -> frozenset[str]:
@@ -74,7 +66,7 @@ def folder_state(place: Path) -> str:
     if not place.is_dir():
         return state_of_file(place)
     found = walk(place)
-    return _digest([*found.rasters, *found.netcdf, *found.zarr])
+    return _digest(path for paths in found.places.values() for path in paths)
 
 
 def last_change(written: Node, styles: Iterable[Path], specs: Mapping[str, SourceSpec]) -> Instant | None:
@@ -96,7 +88,7 @@ def last_change(written: Node, styles: Iterable[Path], specs: Mapping[str, Sourc
             places += own
     except (ChronotileError, OSError):
         return None
-    ages = [state[0] for place in places if (state := _state(place)) is not None]
+    ages = [state.mtime_ns for place in places if (state := _state(place)) is not None]
     return np.datetime64(max(ages), "ns") if ages else None
 
 
@@ -111,22 +103,20 @@ def _files_of(node: Node) -> set[str]:
 
 def _dated(spec: SourceSpec) -> Iterator[Path]:
     """The files and folders whose age tells when a source gained or lost times; none of a source elsewhere."""
-    if spec.kind in PATTERN_KINDS:
-        files = [path for paths in find_files(spec).values() for path in map(local_path, paths) if path is not None]
+    kind = kind_of_spec(spec)
+    files = [path for path in map(local_path, kind.files(spec)) if path is not None]
+    if kind.options.is_of_files:
         yield from {file.parent for file in files}
-        yield from files
-        return
-    root = local_path(spec.href)
-    if root is not None:
-        yield from _zarr_metadata(root) if root.is_dir() else [root]
+    yield from files
 
 
 def _is_at_hand(spec: SourceSpec) -> bool:
+    kind = kind_of_spec(spec)
     try:
-        if spec.kind not in PATTERN_KINDS:
+        if not kind.options.is_of_files:
             root = local_path(spec.href)
             return root is not None and are_on_disks_here([root])
-        files = [local_path(path) for paths in find_files(spec).values() for path in paths]
+        files = [local_path(path) for path in kind.files(spec)]
     except (ChronotileError, OSError):
         return False
     here = [file for file in files if file is not None]
@@ -138,50 +128,25 @@ def _is_at_hand(spec: SourceSpec) -> bool:
 def _told_state(spec: SourceSpec) -> str:
     """A source that cannot be looked at has that as its state; opening it says why."""
     try:
-        return _source_state(spec)
+        return _digest(kind_of_spec(spec).files(spec))
     except (ChronotileError, OSError) as error:
         return str(error)
 
 
-def _source_state(spec: SourceSpec) -> str:
-    if spec.kind in PATTERN_KINDS:
-        found = (path for paths in find_files(spec).values() for path in paths)
-        return _digest_of(f"{path} {file_state(path)}" for path in found)
-    root = local_path(spec.href)
-    if root is None:
-        return ""
-    return _digest(_zarr_metadata(root) if root.is_dir() else [root])
-
-
-def _zarr_metadata(root: Path) -> Iterator[Path]:
-    """The metadata of a store's groups and arrays, two folders deep; the folders of chunks are not looked into."""
-    yield from (root / name for name in (*ZARR_MARKS, "commit.json"))
-    for child in _folders(root):
-        yield from (child / name for name in ZARR_MARKS)
-        for grandchild in _folders(child):
-            yield from (grandchild / name for name in ZARR_MARKS)
-
-
-def _folders(folder: Path) -> list[Path]:
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in itertools.islice(entries, MAX_ENTRIES) if entry.is_dir()]
-    return [folder / name for name in sorted(names) if name != "c"]
-
-
-def _digest(paths: Iterable[Path]) -> str:
-    return _digest_of(f"{path} {_state(path)}" for path in paths)
-
-
-def _digest_of(texts: Iterable[str]) -> str:
+def _digest(paths: Iterable[str | Path]) -> str:
     digest = blake2b(digest_size=8)
-    for text in texts:
-        digest.update(f"{text}\n".encode())
+    for path in paths:
+        digest.update(f"{path} {_state(path)}\n".encode())
     return digest.hexdigest()
 
 
-def _state(path: Path) -> tuple[int, int] | None:
+def _state(path: str | Path) -> FileState | None:
     try:
-        state = path.stat()
+        return file_state(str(path))
     except OSError:
         return None
-    return state.st_mtime_ns, state.st_size
+
+
+def _age_and_size(path: Path) -> tuple[int, int] | None:
+    state = _state(path)
+    return None if state is None else (state.mtime_ns, state.size)

@@ -22,7 +22,7 @@ from chronotile.model.collection import Collection, Composite, Layer, Resampling
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
 from chronotile.model.places import PlaceSet, PlacesSpec
-from chronotile.model.source import Finding, SourceInfo, SourceKind, SourceSpec, VariableInfo, VariableSpec
+from chronotile.model.source import Finding, KindOptions, SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.style import Style
 from chronotile.model.time.instants import DISTANT_PAST, ONE_NS, Instant, TimeDomain, common_times, format_instant
 from chronotile.sections import ID
@@ -38,7 +38,8 @@ def source_specs(configuration: Configuration, styles: Mapping[str, Style]) -> d
     """
     specs = {}
     for collection_id, section in configuration.collections.items():
-        spec = _source_spec(collection_id, section, configuration.folder_of("collections", collection_id))
+        folder, kind = configuration.folder_of("collections", collection_id), configuration.kinds[section.source.kind]
+        spec = _source_spec(collection_id, section, folder, kind)
         specs[collection_id] = replace(spec, variables=_with_classes(spec.variables, section, styles))
     return specs
 
@@ -105,22 +106,26 @@ def _configured_names(collection_id: str, section: CollectionSection) -> Iterato
         yield from (alias.name for alias in each.aliases)
 
 
-def absolute_href(href: str, folder: Path, *, kind: SourceKind | None = None) -> str:
+def absolute_href(href: str, folder: Path, kind: KindOptions | None = None) -> str:
     """Return a URL as it is, a `file://` URL as a path, and a path from `folder` as an absolute one.
 
-    Before a pattern, which kinds `cog` and `netcdf` may have, characters of the folder that have a meaning in patterns
-    become `?`.
+    Before a pattern, which sources of files may have, characters of the folder that have a meaning in patterns become
+    `?`.
     """
     parts = urlsplit(href)
     if parts.scheme == "file":
         return unquote(parts.path)
     if "://" in href:
         return href
-    is_pattern = kind == "cog" and (glob.has_magic(href) or "{variable}" in href)
-    if kind == "netcdf":
-        is_pattern = bool(re.search(r"[*?]", href)) and not Path(folder, href).is_file()
+    is_pattern = kind is not None and _is_pattern(href, folder, kind)
     start = re.sub(r"[][*?{}]", "?", str(folder)) if is_pattern else str(folder)
     return os.path.normpath(Path(start, href))
+
+
+def _is_pattern(href: str, folder: Path, kind: KindOptions) -> bool:
+    if kind.has_bands:
+        return glob.has_magic(href) or "{variable}" in href
+    return kind.is_of_files and bool(re.search(r"[*?]", href)) and not Path(folder, href).is_file()
 
 
 def _viewer_findings(catalogue: Catalogue) -> Iterator[Finding]:
@@ -138,17 +143,17 @@ def _limits(configuration: Configuration) -> Limits:
     return Limits(**configuration.service.limits.model_dump())
 
 
-def _source_spec(collection_id: str, section: CollectionSection, folder: Path) -> SourceSpec:
+def _source_spec(collection_id: str, section: CollectionSection, folder: Path, kind: KindOptions) -> SourceSpec:
     source = section.source
     return SourceSpec(
         collection=collection_id,
         kind=source.kind,
-        href=absolute_href(source.href, folder, kind=source.kind),
+        href=absolute_href(source.href, folder, kind),
         crs=source.crs,
         time_pattern=source.time_pattern,
         times=source.time_domain(),
         variables={name: variable.spec(name) for name, variable in section.variables.items()},
-        series=None if source.series is None else absolute_href(source.series, folder, kind="zarr"),
+        series=None if source.series is None else absolute_href(source.series, folder),
     )
 
 

@@ -3,18 +3,19 @@
 from collections.abc import Collection, Iterator
 
 from chronotile.catalog.derived_checks import derived_mistakes
+from chronotile.catalog.kind_checks import Kinds, kind_mistakes
 from chronotile.yaml_source import KeyPath, Mistake, Node, listed, nearest
 
 Named = tuple[str, KeyPath, Node]
 """A name, where it stands, and its place."""
 
 
-def cross_mistakes(root: Node) -> list[Mistake]:
-    """Return names given twice, variables that are not there, bands and steps of what has none, circles, languages."""
+def cross_mistakes(root: Node, kinds: Kinds) -> list[Mistake]:
+    """Return names given twice, variables that are not there, keys that the source's kind lacks, circles, languages."""
     return [
         *_repeated_names(root),
         *(mistake for found in _collections(root) for mistake in _composite_mistakes(*found)),
-        *(mistake for found in _collections(root) for mistake in _band_mistakes(*found)),
+        *(mistake for found in _collections(root) for mistake in kind_mistakes(*found, kinds)),
         *(mistake for found in _collections(root) for mistake in derived_mistakes(*found)),
         *_language_mistakes(root),
     ]
@@ -94,18 +95,6 @@ def _composite_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:
                 where = (*path, "composites", name, "variables", index)
                 problem = f"variable {node.text!r} is not one of the collection{nearest(node.text, known)}"
                 yield Mistake(node.place, where, f"{problem}; it has {listed(known)}")
-
-
-def _band_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:
-    kind = collection.child("source", "kind").text
-    for name, variable in collection.child("variables").entries.items():
-        if "band" in variable.entries and kind in {"zarr", "netcdf"}:
-            where = (*path, "variables", name, "band")
-            problem = f"band belongs to sources of kind cog; in kind {kind} name the array with name"
-            yield Mistake(variable.entries["band"].place, where, problem)
-        if "select" in variable.entries and kind == "cog":
-            problem = "select belongs to sources of kind zarr or netcdf; in kind cog choose a band"
-            yield Mistake(variable.entries["select"].place, (*path, "variables", name, "select"), problem)
 
 
 def _language_mistakes(root: Node) -> Iterator[Mistake]:

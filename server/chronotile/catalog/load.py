@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chronotile.catalog.configuration import CollectionSection, RootSection
 from chronotile.catalog.cross_checks import cross_mistakes, style_mistakes
+from chronotile.catalog.kind_checks import Kinds
 from chronotile.catalog.places_section import PlacesSection
 from chronotile.catalog.service_section import ServiceSection
 from chronotile.catalog.tile_matrix_sets import load_tile_matrix_set
@@ -30,6 +31,8 @@ class Configuration:
     tile_matrix_sets: tuple[TileMatrixSet, ...]
     root: Node
     """What was written, and where."""
+    kinds: Kinds
+    """Of its sources."""
 
     def folder_of(self, *path: str) -> Path:
         """Return the folder from which relative paths at that key count: the one of its file."""
@@ -37,12 +40,13 @@ class Configuration:
 
 
 def load_configuration(
-    file: Path, *, environment: Mapping[str, str], styles: Collection[str] | None = None
+    file: Path, *, kinds: Kinds, environment: Mapping[str, str], styles: Collection[str] | None = None
 ) -> Configuration:
     """Return the configuration that a file and those it includes hold.
 
     Args:
         file: The file; messages name it as it is given here.
+        kinds: Of the sources that can be read.
         environment: Where `${NAME}` takes its value from.
         styles: Ids of the styles there are; `None` leaves unknown ones to `build_catalogue`.
 
@@ -52,7 +56,7 @@ def load_configuration(
     root, mistakes = _read_all(file, environment)
     if not root.entries:
         raise_mistakes(mistakes)
-    return _checked(root, mistakes, styles)
+    return _checked(root, mistakes, styles, kinds)
 
 
 def written_id(file: Path, *, environment: Mapping[str, str]) -> str | None:
@@ -81,20 +85,20 @@ def written_id(file: Path, *, environment: Mapping[str, str]) -> str | None:
 
 
 def configuration_of(
-    values: Mapping[str, object], *, file: Path, styles: Collection[str] | None = None
+    values: Mapping[str, object], *, file: Path, kinds: Kinds, styles: Collection[str] | None = None
 ) -> Configuration:
     """Return the configuration of values that no file holds, as if `file` held them.
 
     Raises:
         ConfigurationError: With all mistakes.
     """
-    return _checked(node_of(values, str(file)), [], styles)
+    return _checked(node_of(values, str(file)), [], styles, kinds)
 
 
-def _checked(root: Node, mistakes: list[Mistake], styles: Collection[str] | None) -> Configuration:
+def _checked(root: Node, mistakes: list[Mistake], styles: Collection[str] | None, kinds: Kinds) -> Configuration:
     sections, wrong = validate(RootSection, root)
     sets, unknown = _tile_matrix_sets(root)
-    mistakes = [*mistakes, *wrong, *unknown, *cross_mistakes(root)]
+    mistakes = [*mistakes, *wrong, *unknown, *cross_mistakes(root, kinds)]
     if styles is not None:
         mistakes += style_mistakes(root, styles)
     raise_mistakes(mistakes)
@@ -106,6 +110,7 @@ def _checked(root: Node, mistakes: list[Mistake], styles: Collection[str] | None
         crs=tuple(dict.fromkeys(crs_of(name) for name in sections.service.crs)),
         tile_matrix_sets=sets,
         root=root,
+        kinds=kinds,
     )
 
 

@@ -7,9 +7,8 @@ from urllib.parse import urlsplit
 import numpy as np
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from chronotile.catalog.kinds import LATER, PLACEHOLDER, CrsName, TimeText
+from chronotile.catalog.kinds import PLACEHOLDER, CrsName, TimeText
 from chronotile.errors import InvalidParameter
-from chronotile.model.source import SourceKind
 from chronotile.model.time.instants import DAY, DISTANT_FUTURE, ONE_NS, TimeDomain, domain_of_bounds, domain_of_periods
 from chronotile.model.time.parsing import parse_instant, parse_period
 from chronotile.sections import Section, Text
@@ -84,12 +83,6 @@ def _listed_domain(texts: tuple[str, ...]) -> TimeDomain:
     return domain_of_bounds(starts, ends)
 
 
-def _kind(kind: SourceKind) -> SourceKind:
-    if kind == "stac":
-        raise ValueError(f"kind stac: {LATER}; accepted are zarr, cog and netcdf")
-    return kind
-
-
 def _href(href: str) -> str:
     one_slash = _ONE_SLASH.match(href)
     if one_slash is not None:
@@ -118,7 +111,7 @@ def _time_pattern(pattern: str) -> str:
 class SourceSection(Section):
     """The files of a collection."""
 
-    kind: Annotated[SourceKind, AfterValidator(_kind)]
+    kind: Text
     """cog is any raster that GDAL reads; stac comes with a later release."""
     href: Annotated[Text, AfterValidator(_href)]
     """Path from this file's folder, file://, s3:// or https://; of kind cog and netcdf with * for many files, of kind
@@ -136,15 +129,6 @@ class SourceSection(Section):
 
     @model_validator(mode="after")
     def _fit(self) -> "SourceSection":
-        if self.kind != "cog" and "{variable}" in self.href:
-            raise ValueError("{variable} in href belongs to kind cog")
-        if self.kind != "cog" and self.series is not None:
-            raise ValueError("series belongs to kind cog; a cube that optimise made of others is a source by itself")
-        if self.kind == "zarr" and self.time_pattern is not None:
-            raise ValueError(
-                "time_pattern belongs to kinds cog and netcdf; a time that a store lacks is said with "
-                "times: [2020-06-01]"
-            )
         if self.times is not None and self.time_pattern is not None:
             raise ValueError("times and time_pattern exclude one another")
         return self

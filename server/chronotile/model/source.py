@@ -134,7 +134,16 @@ class VariableSpec:
     """Whether its numbers are classes, of which there is no mean: drawn by them, or a mask; `None` is not known."""
 
 
-SourceKind = Literal["zarr", "cog", "netcdf", "stac"]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindOptions:
+    """What the configuration may say of sources of one kind."""
+
+    name: str
+    """What the key `kind` says."""
+    is_of_files: bool = False
+    """Whether `href` may be a pattern of files, and `time_pattern` find the times in their names."""
+    has_bands: bool = False
+    """Whether variables are bands of files that GDAL reads, chosen by `band`; else arrays, chosen by `name`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +152,7 @@ class SourceSpec:
 
     collection: str
     """Id of the collection, for messages."""
-    kind: SourceKind
+    kind: str
     href: str
     """Absolute path or URL; of kind `cog` a glob that may hold `{variable}`."""
     crs: str | None = None

@@ -12,13 +12,15 @@ import numpy as np
 from chronotile.archive.discovery.drafts import Draft, drafts_of
 from chronotile.archive.discovery.names import as_id
 from chronotile.archive.discovery.variables import holds_dated_bands, raster_variables, sole_series
-from chronotile.archive.discovery.walk import Found, Kind, kind_of, walk
+from chronotile.archive.discovery.walk import Found, walk
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import SourceInfo, SourceSpec, Step, VariableInfo, VariableSpec
 from chronotile.model.time.instants import TimeDomain, TimeSpan, format_instant
 from chronotile.readers.cf.time_names import JoinedTimes, join_times
 from chronotile.readers.joined.common_encoding import common_encoding
+from chronotile.readers.kind import SourceKind
+from chronotile.readers.kinds import KINDS, kind_of_named, kind_of_path, kind_of_spec
 from chronotile.readers.open import open_source
 from chronotile.readers.raster.stack import RasterStack
 from chronotile.readers.reader import Reader
@@ -59,6 +61,11 @@ class Inputs:
     def grid(self) -> NativeGrid:
         """The native grid, which all variables share."""
         return next(iter(self.variables.values())).grid
+
+    @property
+    def have_times_in_blocks(self) -> bool:
+        """Whether a block of some source may hold several dates."""
+        return any(kind_of_spec(spec).has_times_in_blocks(spec) for spec in self.specs)
 
     def in_order(self, names: Sequence[str]) -> "Inputs":
         """Return the same with the variables in another order."""
@@ -119,33 +126,44 @@ def _specs(found: Found, variables: Mapping[str, VariableSpec], time_pattern: st
     has_steps = any(each.select for each in variables.values())
     # Without a step all is opened, so that a name that is not there is answered with those that are.
     own = dict(variables) if has_steps else {}
-    for spec in _netcdf_specs(found.netcdf, time_pattern):
-        yield replace(spec, variables=own)
-    yield from (SourceSpec(collection=COLLECTION, kind="zarr", href=str(path), variables=own) for path in found.zarr)
-    if not found.rasters:
+    places = {KINDS[name]: paths for name, paths in found.places.items()}
+    for kind in sorted(places, key=lambda kind: not kind.options.is_of_files):
+        if not kind.options.has_bands:
+            yield from (replace(spec, variables=own) for spec in _array_specs(kind, places[kind], time_pattern))
+    for kind, paths in places.items():
+        if kind.options.has_bands and has_steps:
+            raise UnsupportedSource("--select is for NetCDF and Zarr; a band of rasters is chosen in a configuration")
+        if kind.options.has_bands:
+            yield from _stack_specs(kind, sorted(set(paths)), variables, time_pattern)
+
+
+def _array_specs(kind: SourceKind, paths: Sequence[Path], time_pattern: str | None) -> Iterator[SourceSpec]:
+    """One a file, whose time is told by its name where it is not inside and the names differ in it; one a store."""
+    if not kind.options.is_of_files:
+        yield from (SourceSpec(collection=COLLECTION, kind=kind.name, href=str(path)) for path in paths)
         return
-    if has_steps:
-        raise UnsupportedSource("--select is for NetCDF and Zarr; a band of rasters is chosen in a configuration")
+    for draft in _drafts(kind, paths):
+        pattern = time_pattern or draft.time_pattern
+        for file in draft.files:
+            yield SourceSpec(collection=COLLECTION, kind=kind.name, href=str(draft.root / file), time_pattern=pattern)
+
+
+def _stack_specs(
+    kind: SourceKind, paths: Sequence[Path], variables: Mapping[str, VariableSpec], time_pattern: str | None
+) -> Iterator[SourceSpec]:
     if time_pattern is not None:
-        yield _raster_spec(_dated(found.rasters, time_pattern), time_pattern, variables)
+        yield _stack_spec(kind, _dated(paths, time_pattern), time_pattern, variables)
         return
-    root = Path(os.path.commonpath([path.parent for path in found.rasters]))
-    drafts = drafts_of(Found(rasters=found.rasters), root, holds_times=holds_dated_bands)
+    drafts = _drafts(kind, paths)
     if len(drafts) > 1:
         names = ", ".join(f"{draft.text} ({len(draft.files)} files)" for draft in drafts[:5])
         raise UnsupportedSource(f"the names of the files make {len(drafts)} stacks: {names}; name the files of one")
     yield from _draft_specs(drafts[0])
 
 
-def _netcdf_specs(paths: Sequence[Path], time_pattern: str | None) -> Iterator[SourceSpec]:
-    """One a file, whose time is told by its name where it is not inside and the names differ in it."""
-    if not paths:
-        return
+def _drafts(kind: SourceKind, paths: Sequence[Path]) -> list[Draft]:
     root = Path(os.path.commonpath([path.parent for path in paths]))
-    for draft in drafts_of(Found(netcdf=tuple(paths)), root, holds_times=holds_dated_bands):
-        pattern = time_pattern or draft.time_pattern
-        for file in draft.files:
-            yield SourceSpec(collection=COLLECTION, kind="netcdf", href=str(draft.root / file), time_pattern=pattern)
+    return drafts_of(Found({kind.name: paths}), root, holds_times=holds_dated_bands)
 
 
 def _dated(paths: Sequence[Path], time_pattern: str) -> list[Path]:
@@ -179,15 +197,17 @@ def _draft_specs(draft: Draft) -> Iterator[SourceSpec]:
     if len(paths) == 1 or matched != paths:
         groups = [sorted(paths)] if draft.time_pattern else [[path] for path in sorted(paths)]
         for group in groups:
-            yield _raster_spec([Path(path) for path in group], draft.time_pattern, variables)
+            yield _stack_spec(draft.kind, [Path(path) for path in group], draft.time_pattern, variables)
     else:
         yield replace(spec, looks_at_all=True)
 
 
-def _raster_spec(paths: Sequence[Path], time_pattern: str | None, variables: Mapping[str, VariableSpec]) -> SourceSpec:
+def _stack_spec(
+    kind: SourceKind, paths: Sequence[Path], time_pattern: str | None, variables: Mapping[str, VariableSpec]
+) -> SourceSpec:
     return SourceSpec(
         collection=COLLECTION,
-        kind="cog",
+        kind=kind.name,
         href=str(paths[0]),
         time_pattern=time_pattern,
         variables=dict(variables),
@@ -202,26 +222,22 @@ def _bounds(spans: Iterable[TimeSpan]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _found(sources: Sequence[str], target: Path | None) -> Found:
-    paths = [path for source in sources for path in _paths(source)]
-    folders = [walk(path) for path in paths if path.is_dir() and kind_of(path) is None]
-    named = [path for path in paths if not path.is_dir() or kind_of(path) is not None]
-    found = Found(
-        rasters=tuple(sorted({*_of_kind(named, None, "raster"), *(path for each in folders for path in each.rasters)})),
-        netcdf=(*_of_kind(named, "netcdf"), *(path for each in folders for path in each.netcdf)),
-        zarr=tuple(
-            path
-            for path in (*_of_kind(named, "zarr"), *(path for each in folders for path in each.zarr))
-            if target is None or path != target.absolute()
-        ),
-    )
-    if not (found.rasters or found.netcdf or found.zarr):
+    """What is named, and what lies in folders that are; a named file may be a raster whatever it is called."""
+    places: dict[str, list[Path]] = {}
+    folders = []
+    for path in (path for source in sources for path in _paths(source)):
+        if path.is_dir() and kind_of_path(path) is None:
+            folders.append(walk(path))
+        elif target is None or path != target.absolute():
+            places.setdefault(kind_of_named(path).name, []).append(path)
+    for folder in folders:
+        for name, paths in folder.places.items():
+            others = [path for path in paths if target is None or path != target.absolute()]
+            places.setdefault(name, []).extend(others)
+    found = {name: paths for name, paths in places.items() if paths}
+    if not found:
         raise UnsupportedSource(f"{', '.join(sources[:3])}: there is no raster, NetCDF or Zarr in it")
-    return found
-
-
-def _of_kind(paths: Iterable[Path], *kinds: Kind | None) -> Iterator[Path]:
-    """What is named is taken for a raster whatever it is called, unless it is something else."""
-    return (path for path in paths if kind_of(path) in kinds)
+    return Found(found)
 
 
 def _paths(source: str) -> list[Path]:

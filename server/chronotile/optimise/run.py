@@ -311,7 +311,7 @@ class _Run:
     def _map_tasks(self, dates: Sequence[TaskDate], *, in_overlay: bool = False) -> Iterator[Task]:
         if not self.plan.shape.has_map:
             return
-        step = self.budget.dates if self._reads_ahead else 1
+        step = self.budget.dates if self.inputs.have_times_in_blocks else 1
         for start in range(0, len(dates), step):
             for variable in self.plan.variables:
                 yield MapTask(variable=variable, dates=tuple(dates[start : start + step]), in_overlay=in_overlay)
@@ -343,12 +343,8 @@ class _Run:
             plan=self.plan,
             specs=self.inputs.specs,
             stored_times=len(self.history) + new,
-            reads_ahead=self._reads_ahead,
+            reads_ahead=self.inputs.have_times_in_blocks,
         )
-
-    @property
-    def _reads_ahead(self) -> bool:
-        return any(spec.kind != "cog" or spec.times is not None for spec in self.inputs.specs)
 
     def _share(self, task: Task) -> float:
         """How many dates in one layout a task is."""

@@ -27,6 +27,7 @@ from chronotile.model.source import SourceSpec, VariableSpec
 from chronotile.optimise.inputs import Inputs
 from chronotile.optimise.tasks import Job, TaskDate
 from chronotile.optimise.verify_steps import selected
+from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.zarr.commit import SERIES
 
 if TYPE_CHECKING:
@@ -88,8 +89,8 @@ def require_apart(inputs: Inputs) -> None:
     Raises:
         UnsupportedSource: It is not, of joined times.
     """
-    joined = any(spec.kind == "netcdf" and not Path(spec.href).is_file() for spec in inputs.specs)
-    of_rasters = [origin for origin in inputs.origins if inputs.specs[origin.source].kind == "cog"]
+    joined = any(not _has_bands(spec) and not Path(spec.href).exists() for spec in inputs.specs)
+    of_rasters = [origin for origin in inputs.origins if _has_bands(inputs.specs[origin.source])]
     if joined or not all(inputs.files.get(origin) for origin in of_rasters):
         raise UnsupportedSource("--verify cannot tell the files of joined times apart; leave it out, or name one file")
 
@@ -97,7 +98,7 @@ def require_apart(inputs: Inputs) -> None:
 def _text(job: Job, inputs: Inputs, dates: Sequence[TaskDate], count: Count) -> str:
     layouts = " and ".join(name for name, group in (("maps", "0"), ("series", SERIES)) if group in job.plan.groups)
     files = {path for date in dates for path in inputs.files.get(date.origin, ())}
-    files |= {Path(spec.href) for spec in inputs.specs if spec.kind != "cog"}
+    files |= {Path(spec.href) for spec in inputs.specs if not _has_bands(spec)}
     packed = [name for name, each in job.plan.variables.items() if not each.conversion.is_exact]
     inexact = f" ({', '.join(packed)} to the rounding of their type)" if packed else ""
     return (
@@ -178,7 +179,7 @@ class _Source:
             if group in job.plan.groups
         }
         self._arrays = {group: cube[name] for group, cube in self._cubes.items()}
-        self._usual = {number: _usual_names(spec) for number, spec in enumerate(inputs.specs) if spec.kind == "cog"}
+        self._usual = {number: _usual_names(spec) for number, spec in enumerate(inputs.specs) if _has_bands(spec)}
         self._open: dict[int, xarray.Dataset] = {}
         self._kept: tuple[object, NDArray[Any]] | None = None
 
@@ -209,7 +210,7 @@ class _Source:
     def cells(self, date: TaskDate, window: Window) -> _Cells:
         """Return what the date's own file has."""
         spec = self._inputs.specs[date.origin.source]
-        if spec.kind == "cog":
+        if _has_bands(spec):
             return self._of_raster(date, window)
         array = self._array(date.origin.source)
         numbers = _part(array, date.origin.index, window, self._shape)
@@ -231,7 +232,7 @@ class _Source:
 
     def place(self, date: TaskDate) -> str:
         """Return where the values of a date are."""
-        if self._inputs.specs[date.origin.source].kind != "cog":
+        if not _has_bands(self._inputs.specs[date.origin.source]):
             return f"{Path(self._inputs.specs[date.origin.source].href).name} has"
         path = self._path(date)
         with rasterio.open(path) as file:
@@ -298,24 +299,17 @@ def _usual_names(spec: SourceSpec) -> tuple[str | None, ...]:
     return max(counts, key=lambda each: counts[each], default=(None,))
 
 
+def _has_bands(spec: SourceSpec) -> bool:
+    return kind_of_spec(spec).options.has_bands
+
+
 def _dataset(spec: SourceSpec, name: str) -> "xarray.Dataset":
     """The group of a file or store that holds an array."""
-    import xarray
-    import zarr
-
-    if spec.kind == "netcdf":
-        return xarray.open_dataset(spec.href, mask_and_scale=False, decode_times=False)
-    store: Any = zarr.storage.ZipStore(spec.href, mode="r") if spec.href.endswith(".zip") else spec.href
-    for group in (None, "0", SERIES):
-        try:
-            dataset: xarray.Dataset = xarray.open_zarr(
-                store, group=group, consolidated=False, chunks=None, mask_and_scale=False, decode_times=False
-            )
-        except (FileNotFoundError, KeyError):
-            continue
+    path = Path(spec.href)
+    for dataset in kind_of_spec(spec).datasets(path, decode_times=False):
         if name in dataset:
             return dataset
-    raise UnsupportedSource(f"--verify does not find {name} in {Path(spec.href).name} with xarray; leave --verify out")
+    raise UnsupportedSource(f"--verify does not find {name} in {path.name} with xarray; leave --verify out")
 
 
 def _part(array: "xarray.DataArray", index: int, window: Window, shape: tuple[int, int]) -> NDArray[Any]:

@@ -11,6 +11,8 @@ from chronotile.readers.remote.s3_environment import s3_access
 
 _WEB = {"http", "https"}
 
+CREDENTIALS_REMEDY = "use s3:// with credentials of S3, or a server that needs none"
+
 
 def local_path(href: str) -> Path | None:
     """Return the path of a place on this machine, or `None` of one elsewhere."""

@@ -10,6 +10,7 @@ import rasterio
 from chronotile.catalog.load import load_configuration
 from chronotile.errors import ConfigurationError
 from chronotile.model.time.instants import format_day
+from chronotile.readers.kinds import kind_options
 from tests.scenes import Scene, make_dataset, save_netcdf, save_zarr, write_scene, write_tif
 
 SCENE = Scene()
@@ -389,7 +390,7 @@ def test_written_configuration_is_without_mistakes(varied, open_at):
     file = varied / "chronotile.yaml"
     file.write_text(open_at(varied).discovery.text(varied), encoding="utf-8")
 
-    assert load_configuration(file, environment={}).collections
+    assert load_configuration(file, kinds=kind_options(), environment={}).collections
 
 
 def _told(archive) -> list[object]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from chronotile.archive.discovery import walk as walking
-from chronotile.archive.discovery.walk import kind_of, walk
+from chronotile.archive.discovery.walk import walk
+from chronotile.readers.kinds import kind_of_path
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -24,15 +25,15 @@ def test_files_are_found_by_kind_in_folders_of_any_depth(tmp_path):
 
     found = walk(tmp_path)
 
-    assert names_of(tmp_path, found.rasters) == ["a.tif", "b/c.TIFF", "b/d.jp2"]
-    assert names_of(tmp_path, found.netcdf) == ["e.nc"]
-    assert names_of(tmp_path, found.zarr) == ["f.zarr", "g.zarr.zip"]
+    assert names_of(tmp_path, found.places["cog"]) == ["a.tif", "b/c.TIFF", "b/d.jp2"]
+    assert names_of(tmp_path, found.places["netcdf"]) == ["e.nc"]
+    assert names_of(tmp_path, found.places["zarr"]) == ["f.zarr", "g.zarr.zip"]
     assert found.findings == ()
 
 
 @pytest.mark.parametrize("mark", [".zgroup", ".zmetadata", "zarr.json", ".zarray"])
 def test_folder_with_metadata_of_zarr_is_a_store(tmp_path, mark):
-    assert kind_of(touch(tmp_path, mark)) == "zarr"
+    assert kind_of_path(touch(tmp_path, mark)).name == "zarr"
 
 
 def test_hidden_folders_and_side_files_are_passed_over_in_silence(tmp_path):
@@ -40,7 +41,7 @@ def test_hidden_folders_and_side_files_are_passed_over_in_silence(tmp_path):
 
     found = walk(tmp_path)
 
-    assert names_of(tmp_path, found.rasters) == ["a.tif"]
+    assert names_of(tmp_path, found.places["cog"]) == ["a.tif"]
     assert found.findings == ()
 
 
@@ -57,7 +58,7 @@ def test_formats_that_hold_data_are_warnings(tmp_path):
 def test_grib_is_a_raster(tmp_path):
     touch(tmp_path, "a.grib", "b.grb2")
 
-    assert names_of(tmp_path, walk(tmp_path).rasters) == ["a.grib", "b.grb2"]
+    assert names_of(tmp_path, walk(tmp_path).places["cog"]) == ["a.grib", "b.grb2"]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_link_that_leads_back_is_followed_once(tmp_path):
     touch(tmp_path, "a.tif", "b/c.tif")
     (tmp_path / "b" / "back").symlink_to(tmp_path, target_is_directory=True)
 
-    assert names_of(tmp_path, walk(tmp_path).rasters) == ["a.tif", "b/c.tif"]
+    assert names_of(tmp_path, walk(tmp_path).places["cog"]) == ["a.tif", "b/c.tif"]
 
 
 def test_folders_too_deep_are_told(tmp_path):
@@ -100,7 +101,7 @@ def test_folders_too_deep_are_told(tmp_path):
 
     found = walk(touch(tmp_path, f"{deep}/a.tif"))
 
-    assert found.rasters == ()
+    assert found.places == {}
     assert "not looked into" in found.findings[0].message
 
 
@@ -109,5 +110,5 @@ def test_files_beyond_the_bound_are_told(tmp_path, monkeypatch):
 
     found = walk(touch(tmp_path, *(f"{number}.tif" for number in range(5))))
 
-    assert len(found.rasters) == 3
+    assert len(found.places["cog"]) == 3
     assert "first 3 files" in found.findings[0].message

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import zarr
 
-from chronotile.archive.block_findings import block_findings
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
+from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.open import open_source
 from chronotile.readers.raster.pool import shared_pool
 from chronotile.readers.remote import files as remote_files
@@ -549,9 +549,9 @@ def test_vrt_is_read_with_the_files_that_it_names_beside_it(source):
 def test_blocks_of_a_source_elsewhere_are_looked_at(kind, source):
     spec = write(kind, source, SCENE)
 
-    assert list(block_findings(spec)) == []
+    assert list(kind_of_spec(spec).findings(spec, ())) == []
 
     source.switch(Fault.SERVER_ERROR)
     looks.forget()
     with pytest.raises(UnsupportedSource):
-        list(block_findings(spec))
+        list(kind_of_spec(spec).findings(spec, ()))

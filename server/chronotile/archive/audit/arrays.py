@@ -1,9 +1,7 @@
 """NetCDF and Zarr, read apart with xarray, which neither masks nor scales here."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +11,10 @@ from chronotile.archive.audit.sources import FloatArray, Meaning, Numbers, found
 from chronotile.archive.audit.times import SECOND, Told, slice_names, told_by_axis, told_by_parts_of_year
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import SourceSpec, VariableSpec
+from chronotile.readers.kinds import kind_of_spec
 
 TWO_DAYS = np.timedelta64(2, "D")
 """By which conversions of other calendars may differ."""
-GROUPS = (None, "0", "series")
-"""Where an array may lie in a Zarr store: at its root, or in the finest level of a pyramid."""
 UNITLESS = {"", "1", "-", "class", "classes", "none"}
 
 
@@ -72,7 +69,7 @@ class Part:
     """The array in one store or file."""
 
     def __init__(self, spec: SourceSpec, variable: VariableSpec, path: Path) -> None:
-        dataset, array = _opened(spec.kind, path, variable.name or variable.id)
+        dataset, array = _opened(spec, path, variable.name or variable.id)
         array = array.isel({name: 0 for name in array.dims if array.sizes[name] == 1 and name not in _kept(array)})
         x, y, time = _axes(array).values()
         if x is None or y is None:
@@ -119,34 +116,15 @@ def _named(path: Path, pattern: str | None) -> NDArray[np.datetime64]:
     return np.array(["NaT" if time is None else time], dtype="datetime64[ns]")
 
 
-def _opened(kind: str, path: Path, name: str) -> tuple[Any, Any]:
+def _opened(spec: SourceSpec, path: Path, name: str) -> tuple[Any, Any]:
     """The dataset and the array in it."""
-    import xarray
-    from zarr.storage import ZipStore
-
-    keep: dict[str, Any] = {"mask_and_scale": False, "decode_coords": False, "decode_timedelta": False}
-    for group in _groups(path) if kind == "zarr" else (None,):
-        try:
-            if kind == "zarr":
-                store = ZipStore(path, mode="r") if path.suffix == ".zip" else path
-                dataset = xarray.open_zarr(store, group=group, chunks=None, consolidated=False, **keep)
-            else:
-                dataset = xarray.open_dataset(path, **keep)
-        except (OSError, ValueError, KeyError):
-            continue
-        if name in dataset.data_vars:
-            return dataset, dataset[name]
+    try:
+        for dataset in kind_of_spec(spec).datasets(path, decode_times=True):
+            if name in dataset.data_vars:
+                return dataset, dataset[name]
+    except (OSError, ValueError, KeyError) as error:
+        raise UnsupportedSource("xarray cannot open it") from error
     raise UnsupportedSource("xarray finds no such array where it was looked for")
-
-
-def _groups(path: Path) -> Iterator[str | None]:
-    """Where to look; in a zip file also in the one folder that holds all of it."""
-    yield from GROUPS
-    if path.suffix == ".zip":
-        with ZipFile(path) as file:
-            folders = {name.partition("/")[0] for name in file.namelist()}
-        for folder in folders if len(folders) == 1 else ():
-            yield from (folder if group is None else f"{folder}/{group}" for group in GROUPS)
 
 
 def _axes(array: Any) -> dict[str, Any]:  # noqa: ANN401 -- as above

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import SourceSpec, VariableSpec
+from chronotile.readers.kinds import kind_of_spec
 
 FloatArray = NDArray[np.float64]
 Numbers = NDArray[Any]
@@ -122,8 +123,4 @@ def _stored(spec: SourceSpec, variable: VariableSpec) -> Truth:
         raise UnsupportedSource("the configuration takes its numbers for those of another type")
     if "://" in spec.href and not spec.href.startswith("file://"):
         raise UnsupportedSource("its source is not on this machine")
-    if spec.kind == "cog":
-        return RasterTruth(spec, variable)
-    if spec.kind in {"netcdf", "zarr"}:
-        return ArrayTruth(spec, variable)
-    raise UnsupportedSource(f"sources of kind {spec.kind} are not read apart yet")
+    return RasterTruth(spec, variable) if kind_of_spec(spec).options.has_bands else ArrayTruth(spec, variable)

@@ -41,7 +41,7 @@ class FoundCollection:
 
     draft: Draft
     source: Section
-    """The section `source` without `href`."""
+    """The section `source` without `kind` and `href`."""
     title: str | None
     """Where the source has none of its own."""
     variables: Mapping[str, Section]
@@ -59,7 +59,7 @@ def found_collection(draft: Draft, styles: Mapping[str, Style]) -> FoundCollecti
     Raises:
         UnsupportedSource: They cannot be served; the message says why.
     """
-    if draft.kind == "cog" and draft.time_pattern is not None and holds_dated_bands(draft.first):
+    if draft.kind.options.has_bands and draft.time_pattern is not None and holds_dated_bands(draft.first):
         draft = replace(draft, time_pattern=None)
     variables, spans, findings = _variables(draft)
     times = TimeDomain(*_bounds(spans)) if spans else None
@@ -77,7 +77,7 @@ def _variables(draft: Draft) -> tuple[tuple[VariableSpec, ...], Sequence[TimeSpa
 
     What of a source cannot be served is found only where all of it is asked for, not the variables that are configured.
     """
-    if draft.kind == "cog":
+    if draft.kind.options.has_bands:
         found = raster_variables(draft)
         return found.variables, found.band_times, ()
     reader = open_source(draft.spec())
@@ -111,11 +111,9 @@ def _described(
         for variable in variables
         if variable.id in infos
     }
-    source: Section = {"kind": draft.kind}
+    source: Section = {"time_pattern": draft.time_pattern} if draft.time_pattern else {}
     if spans:
-        source |= {"times": times_section(spans)}
-    elif draft.time_pattern:
-        source |= {"time_pattern": draft.time_pattern}
+        source = {"times": times_section(spans)}
     odd = (finding for info in infos.values() for finding in value_findings(info, styles))
     findings += [_placed(draft, each) for each in (*odd, *_nameless_bands(sections))]
     return FoundCollection(
@@ -132,7 +130,8 @@ def _described(
 
 def _undated_grid(draft: Draft, infos: Mapping[str, VariableInfo]) -> NativeGrid | None:
     first = next(iter(infos.values()))
-    return first.grid if draft.kind == "cog" and len(draft.files) == 1 and not len(first.times) else None
+    is_single = draft.kind.options.has_bands and len(draft.files) == 1
+    return first.grid if is_single and not len(first.times) else None
 
 
 def _names(variable: VariableSpec) -> Section:

@@ -13,12 +13,13 @@ from chronotile.archive.discovery.drafts import Draft, drafts_of
 from chronotile.archive.discovery.names import as_title
 from chronotile.archive.discovery.patterns import escaped
 from chronotile.archive.discovery.variables import holds_dated_bands
-from chronotile.archive.discovery.walk import Found, kind_of, walk
+from chronotile.archive.discovery.walk import Found, walk
 from chronotile.archive.open_sources import THREADS
 from chronotile.errors import ChronotileError, ConfigurationError, UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import LEFT_OUT, Finding, Severity
 from chronotile.model.style import Style
+from chronotile.readers.kinds import kind_of_named, kind_of_path
 from chronotile.yaml_source import write_yaml
 
 HINT = "name a folder or file of data; without any of your own: chronotile demo"
@@ -92,12 +93,9 @@ def _say_nothing(_what: str, _share: float) -> None:
 
 def _found(place: Path) -> tuple[Found, Path]:
     """What there is, and the folder it is in; a file that is named is looked into whatever it is called."""
-    if place.is_dir() and kind_of(place) is None:
+    if place.is_dir() and kind_of_path(place) is None:
         return walk(place), place
-    kind = kind_of(place)
-    if kind == "zarr":
-        return Found(zarr=(place,)), place.parent
-    return Found(netcdf=(place,)) if kind == "netcdf" else Found(rasters=(place,)), place.parent
+    return Found({kind_of_named(place).name: (place,)}), place.parent
 
 
 def _look(drafts: list[Draft], styles: Mapping[str, Style], progress: Progress) -> Iterator[FoundCollection | Finding]:
@@ -152,7 +150,7 @@ def _refuse(place: Path, failures: list[Finding], found: Found) -> NoReturn:
 
 def _section(found: FoundCollection, folder: Path) -> Section:
     title: Section = {"title": found.title} if found.title else {}
-    source = {"kind": found.source["kind"], "href": _href(found.draft, folder), **found.source}
+    source = {"kind": found.draft.kind.name, "href": _href(found.draft, folder), **found.source}
     section: Section = {**title, "source": source, "variables": dict(found.variables)}
     return section | ({"composites": dict(found.composites)} if found.composites else {})
 

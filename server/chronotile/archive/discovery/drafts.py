@@ -7,8 +7,10 @@ from pathlib import Path
 from chronotile.archive.discovery.names import NameGroup, group_names, group_times, slug, without_suffix
 from chronotile.archive.discovery.patterns import escaped, href_of, time_pattern_of
 from chronotile.archive.discovery.walk import Found
-from chronotile.model.source import SourceKind, SourceSpec, VariableSpec
+from chronotile.model.source import SourceSpec, VariableSpec
 from chronotile.model.time.instants import TimeDomain
+from chronotile.readers.kind import SourceKind
+from chronotile.readers.kinds import KINDS
 
 NAMELESS = "data"
 """Id where neither the files' names nor their folder's have a letter or digit."""
@@ -40,13 +42,13 @@ class Draft:
     @property
     def is_literal(self) -> bool:
         """Whether its href is a path, in which no character stands for others."""
-        return self.kind != "cog" and len(self.files) == 1
+        return not self.kind.options.has_bands and len(self.files) == 1
 
     def spec(self, variables: Iterable[VariableSpec] = (), times: TimeDomain | None = None) -> SourceSpec:
         """Return what is to be opened; `times` that the files tell go before those of their names."""
         return SourceSpec(
             collection=self.id,
-            kind=self.kind,
+            kind=self.kind.name,
             href=f"{escaped(str(self.root))}/{self.href}" if len(self.files) > 1 else str(self.first),
             time_pattern=self.time_pattern if times is None else None,
             times=times,
@@ -62,26 +64,35 @@ def drafts_of(found: Found, root: Path, *, holds_times: Callable[[Path], bool]) 
         root: From which they are counted.
         holds_times: Says of a raster file whether its bands are times; asked of those only that differ in a bare year.
     """
-    rasters = [path.relative_to(root) for path in found.rasters]
-    netcdf = [path.relative_to(root) for path in found.netcdf]
-    everything = sorted(path.as_posix() for path in (*rasters, *netcdf))
+    places = {KINDS[name]: [path.relative_to(root) for path in paths] for name, paths in found.places.items()}
+    everything = sorted(path.as_posix() for kind, paths in places.items() if kind.options.is_of_files for path in paths)
     drafts = [
-        *(
-            _of_group(group, "cog", everything, root)
-            for group in group_names(rasters, holds_times=lambda path: holds_times(root / path))
-        ),
-        *(each for group in group_times(netcdf) for each in _of_netcdf(group, everything, root)),
-        *(_of_store(path.relative_to(root), "zarr", root) for path in found.zarr),
+        draft
+        for kind, paths in places.items()
+        for draft in _of_kind(kind, paths, everything, root, holds_times=lambda path: holds_times(root / path))
     ]
     return list(_with_own_ids(sorted(drafts, key=lambda draft: draft.files[0])))
 
 
-def _of_netcdf(group: NameGroup, everything: Sequence[str], root: Path) -> Iterator[Draft]:
-    """One collection of files whose names differ in their times; else one of each."""
-    if len(group.names) > 1 and group.is_dated:
-        yield _of_group(group, "netcdf", everything, root)
+def _of_kind(
+    kind: SourceKind,
+    paths: Sequence[Path],
+    everything: Sequence[str],
+    root: Path,
+    *,
+    holds_times: Callable[[Path], bool],
+) -> Iterator[Draft]:
+    """Of files of bands, one for each group of like names; of other files, one for those that differ in their times."""
+    if kind.options.has_bands:
+        yield from (_of_group(group, kind, everything, root) for group in group_names(paths, holds_times=holds_times))
+    elif kind.options.is_of_files:
+        for group in group_times(paths):
+            if len(group.names) > 1 and group.is_dated:
+                yield _of_group(group, kind, everything, root)
+            else:
+                yield from (_of_store(name.path, kind, root) for name in group.names)
     else:
-        yield from (_of_store(name.path, "netcdf", root) for name in group.names)
+        yield from (_of_store(path, kind, root) for path in paths)
 
 
 def _of_group(group: NameGroup, kind: SourceKind, everything: Sequence[str], root: Path) -> Draft:

@@ -2,24 +2,16 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from chronotile.model.source import Finding, Severity
+from chronotile.readers.kinds import KINDS, kind_of_path
 
 MAX_DEPTH = 8
 """Folders in folders that are looked into."""
 MAX_FILES = 200_000
-
-RASTERS = (".tif", ".tiff", ".jp2", ".vrt", ".grib", ".grib2", ".grb", ".grb2")
-_UPPER_CASE = tuple(end.upper() for end in RASTERS)
-NETCDF = (".nc", ".nc4", ".cdf")
-ZARR_MARKS = (".zmetadata", "zarr.json", ".zgroup", ".zarray")
-
-_SIDE_FILES = (".aux.xml", ".ovr", ".msk", ".tfw", ".tifw", ".tiffw", ".j2w", ".wld", ".vat.dbf")
-"""Ends of the names of files that belong to a raster beside them."""
 
 _SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".shp.xml")
 
@@ -43,24 +35,20 @@ _REASONS = {
     **dict.fromkeys((".yaml", ".yml"), "a configuration; serve it by its name"),
 }
 _OTHER = "neither raster, NetCDF nor Zarr"
-_LONE = "it belongs to a raster that is not beside it"
 _HIDDEN = "its name begins with a dot; rename it if it is data"
 _MAY_BE_DATA = {_FOREIGN, _PACKED}
 """Reasons against files that most likely hold data: an operator must know of them."""
 _LISTED_SKIPS = 3
 """Files skipped for one reason that are named; of more only their number is told."""
 
-Kind = Literal["raster", "netcdf", "zarr"]
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Files and stores that may be served, by kind, in order of their names."""
+    """Files and stores that may be served, in order of their names, and findings on others."""
 
-    rasters: tuple[Path, ...] = ()
-    netcdf: tuple[Path, ...] = ()
-    zarr: tuple[Path, ...] = ()
-    findings: tuple[Finding, ...] = field(default=())
+    places: Mapping[str, Sequence[Path]]
+    """By the name of their kind."""
+    findings: tuple[Finding, ...] = ()
 
 
 def walk(root: Path) -> Found:
@@ -68,46 +56,30 @@ def walk(root: Path) -> Found:
 
     Files of data that are hidden, or of formats that are not read, become findings.
     """
-    found: dict[Kind, list[Path]] = {"raster": [], "netcdf": [], "zarr": []}
+    found: dict[str, list[Path]] = {}
     skipped: dict[str, list[Path]] = {}
     findings: list[Finding] = []
     for path in _entries(root, findings):
-        kind = kind_of(path)
+        kind = kind_of_path(path)
         if path.name.startswith("."):
             if kind is not None and path.is_file():
                 skipped.setdefault(_HIDDEN, []).append(path)
         elif kind is not None:
-            found[kind].append(path)
+            found.setdefault(kind.name, []).append(path)
         elif not path.is_dir():
             skipped.setdefault(reason_against(path), []).append(path)
     skipped.pop("", None)
     findings += [each for reason, paths in skipped.items() for each in _skips(reason, paths, root)]
-    return Found(tuple(found["raster"]), tuple(found["netcdf"]), tuple(found["zarr"]), tuple(findings))
-
-
-def kind_of(path: Path) -> Kind | None:
-    """Return what a file or folder seems to be, by its name and, of a folder, by what lies in it."""
-    name = path.name.lower()
-    if path.is_dir():
-        return "zarr" if any((path / mark).is_file() for mark in ZARR_MARKS) else None
-    if name.endswith(".zarr.zip"):
-        return "zarr"
-    if name.endswith(RASTERS):
-        return "raster"
-    return "netcdf" if name.endswith(NETCDF) else None
+    return Found(found, tuple(findings))
 
 
 def reason_against(path: Path) -> str:
-    """Return why a file is not served; nothing of one that belongs to a raster beside it."""
-    name = path.name.lower()
-    side = next((end for end in _SIDE_FILES if name.endswith(end)), None)
-    if side is not None:
-        whole = path.name[: -len(side)]
-        return "" if any((path.parent / f"{whole}{end}").exists() for end in ("", *RASTERS, *_UPPER_CASE)) else _LONE
-    suffix = path.suffix.lower()
-    if suffix == ".prj" and any(path.with_suffix(end).exists() for end in RASTERS):
-        return ""
-    return _REASONS.get(suffix, _OTHER)
+    """Return why a file is not served; nothing of one that belongs to a source beside it."""
+    for kind in KINDS.values():
+        reason = kind.side_reason(path)
+        if reason is not None:
+            return reason
+    return _REASONS.get(path.suffix.lower(), _OTHER)
 
 
 def _entries(root: Path, findings: list[Finding]) -> Iterator[Path]:
@@ -126,7 +98,7 @@ def _entries(root: Path, findings: list[Finding]) -> Iterator[Path]:
                 findings.append(Finding("warning", root.name, f"only its first {MAX_FILES} files are looked at"))
                 return
             path = Path(entry.path)
-            if entry.is_dir() and kind_of(path) is None:
+            if entry.is_dir() and kind_of_path(path) is None:
                 below.append((path, depth + 1))
             else:
                 yield path

@@ -68,15 +68,6 @@ def open_netcdf_source(spec: SourceSpec, *, most: int | None = None) -> Reader:
     return join(spec.collection, surveyed, failures)
 
 
-def survey_findings(spec: SourceSpec, *, most: int) -> tuple[Finding, ...]:
-    """Return what opening up to `most` files tells, those too that are not opened when the source is.
-
-    Raises:
-        UnsupportedSource: None can be served.
-    """
-    return open_netcdf_source(spec, most=most).info.findings
-
-
 def _survey(pieces: Sequence[NetcdfPiece], names: Sequence[str], most: int) -> tuple[list[Surveyed], list[Finding]]:
     """What the files hold, and those that cannot be served; of very many not all are opened."""
     some = set(range(len(pieces)))

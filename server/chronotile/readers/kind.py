@@ -1,0 +1,88 @@
+"""What a kind of source is: one value a kind, through which all other code treats its sources."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import Finding, KindOptions, SourceSpec
+from chronotile.readers.files import find_files
+from chronotile.readers.reader import Reader
+
+if TYPE_CHECKING:
+    import xarray
+
+
+class SourceKind(ABC):
+    """A kind of source: how a directory shows that it is there, how it is opened, watched, checked and converted.
+
+    The defaults suit files of arrays, one of which holds all of a source or some of its times.
+    """
+
+    options: KindOptions
+    """Its name in the configuration, and what else the configuration may say of such a source."""
+    file_ends: tuple[str, ...] = ()
+    """Ends of the names of its files, in lower case."""
+    folder_marks: tuple[str, ...] = ()
+    """Names of files; a folder with one of them is a source."""
+
+    @property
+    def name(self) -> str:
+        """The name in the configuration."""
+        return self.options.name
+
+    @abstractmethod
+    def open(self, spec: SourceSpec) -> Reader:
+        """Return a reader of what is stored.
+
+        Raises:
+            UnsupportedSource: It cannot be served; the message says why in one line.
+        """
+
+    def side_reason(self, path: Path) -> str | None:
+        """Return why a file that goes beside those of this kind is skipped; `""`: no message; `None`: it is no such."""
+
+    def files(self, spec: SourceSpec) -> list[str]:
+        """Return the files whose states tell whether a source on this machine is as it was.
+
+        Raises:
+            UnsupportedSource: There are none.
+        """
+        return [path for paths in find_files(spec).values() for path in paths]
+
+    def root_document(self, spec: SourceSpec) -> Path | None:
+        """Return the one document of this machine that each change replaces, if the source has such a one."""
+
+    def findings(self, spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
+        """Yield what `check` finds: damaged files, files that do not fit the others, blocks that are slow to read.
+
+        Args:
+            spec: The source.
+            known: Places of findings there are already, which are not reported again.
+        """
+        yield from ()
+
+    def left_out(self, spec: SourceSpec) -> Iterator[Finding]:
+        """Yield a finding for what the source holds that no variable of the configuration reads."""
+        yield from ()
+
+    def has_map_layout(self, spec: SourceSpec) -> bool:
+        """Return whether its blocks suit maps, so that `optimise` need not write them again."""
+        return False
+
+    def has_times_in_blocks(self, spec: SourceSpec) -> bool:
+        """Return whether a block may hold several times, so that `optimise` reads many times of one window together."""
+        return True
+
+    def datasets(self, path: Path, *, decode_times: bool) -> "Iterator[xarray.Dataset]":
+        """Yield what xarray finds in one file or store, neither masked nor scaled, for `audit` and `--verify`.
+
+        Args:
+            path: A file or store of this machine.
+            decode_times: Whether xarray decodes times.
+
+        Raises:
+            UnsupportedSource: xarray does not read this kind.
+        """
+        raise UnsupportedSource(f"sources of kind {self.name} are not read apart yet")

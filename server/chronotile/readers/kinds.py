@@ -1,0 +1,38 @@
+"""The kinds of source that can be served."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from chronotile.model.source import KindOptions, SourceSpec
+from chronotile.readers.kind import SourceKind
+from chronotile.readers.netcdf.kind import NetcdfKind
+from chronotile.readers.raster.kind import RasterKind
+from chronotile.readers.zarr.kind import ZarrKind
+
+KINDS = {kind.name: kind for kind in (ZarrKind(), RasterKind(), NetcdfKind())}
+"""By name. A folder marked by several is of the first."""
+
+
+def kind_of_spec(spec: SourceSpec) -> SourceKind:
+    """Return the kind of a source."""
+    return KINDS[spec.kind]
+
+
+def kind_of_path(path: Path) -> SourceKind | None:
+    """Return what a file or folder seems to be, by its name and, of a folder, by what lies in it."""
+    if path.is_dir():
+        return next(
+            (each for each in KINDS.values() if any((path / name).is_file() for name in each.folder_marks)), None
+        )
+    name = path.name.lower()
+    return next((each for each in KINDS.values() if name.endswith(each.file_ends)), None)
+
+
+def kind_of_named(path: Path) -> SourceKind:
+    """Return the kind of a file or store that is named by itself: a file of no known ending may be any raster."""
+    return kind_of_path(path) or next(kind for kind in KINDS.values() if kind.options.has_bands)
+
+
+def kind_options() -> Mapping[str, KindOptions]:
+    """Return what the configuration may say of sources of each kind, by name."""
+    return {name: kind.options for name, kind in KINDS.items()}

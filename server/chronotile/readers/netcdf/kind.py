@@ -1,0 +1,48 @@
+"""NetCDF files, which xarray reads."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import Finding, KindOptions, SourceSpec
+from chronotile.readers.kind import SourceKind
+from chronotile.readers.netcdf.files import open_netcdf_source
+from chronotile.readers.reader import Reader
+
+if TYPE_CHECKING:
+    import xarray
+
+MAX_FILES = 2000
+"""Files of a collection that `check` looks into, if their names tell the times."""
+
+
+class NetcdfKind(SourceKind):
+    """NetCDF files: one with all times, or one a date, a month, a year."""
+
+    options = KindOptions(name="netcdf", is_of_files=True)
+    file_ends = (".nc", ".nc4", ".cdf")
+
+    def open(self, spec: SourceSpec) -> Reader:
+        """Return a reader of the file, or of all files of the pattern."""
+        return open_netcdf_source(spec)
+
+    def findings(self, spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
+        """Yield what opening those files of a pattern tells that were not opened when the source was."""
+        try:
+            findings = open_netcdf_source(spec, most=MAX_FILES).info.findings
+        except UnsupportedSource:
+            return  # of one file; opening the source told why
+        for finding in findings:
+            place = f"{spec.collection}: {finding.place}"
+            if place not in known:
+                yield replace(finding, place=place)
+
+    def datasets(self, path: Path, *, decode_times: bool) -> "Iterator[xarray.Dataset]":
+        """Yield the root group."""
+        import xarray
+
+        yield xarray.open_dataset(
+            path, mask_and_scale=False, decode_coords=False, decode_timedelta=False, decode_times=decode_times
+        )

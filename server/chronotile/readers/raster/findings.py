@@ -1,0 +1,142 @@
+"""What `check` finds in raster files: blocks, damaged files, files and bands that are not served."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+
+from rasterio.windows import Window
+
+from chronotile.errors import ChronotileError, UnsupportedSource
+from chronotile.model.source import Finding, SourceSpec
+from chronotile.readers.files import find_files
+from chronotile.readers.foreign import one_line, opening, origin_of
+from chronotile.readers.hrefs import common_folder
+from chronotile.readers.raster.bands import Band, bands_of
+from chronotile.readers.raster.dated_bands import band_times_of
+from chronotile.readers.raster.pool import HandlePool
+from chronotile.readers.raster.source import open_rasters
+from chronotile.readers.raster.stack import RasterStack
+from chronotile.yaml_source import listed
+
+LARGE_BYTES = 16 << 20
+"""What one picture should not have to decode for a single block."""
+
+SMALL_SIDE_PX = 1024
+"""Of a raster smaller than this any layout will do."""
+
+MAX_FILES = 2000
+"""Files of a collection looked into (about 2 ms each): the last by name, which mostly are the newest."""
+
+_NAMED = 3
+"""Bands that are named; of more only their number is told."""
+
+
+def block_findings(spec: SourceSpec) -> Iterator[Finding]:
+    """Yield a warning for files whose blocks are whole rows, so that each tile reads far more than it shows."""
+    for name, paths in find_files(spec).items():
+        place = f"{spec.collection}: {name}" if name else spec.collection
+        with opening(spec.collection), HandlePool(max_idle=0).lend(paths[0]) as handle:
+            dataset = handle.dataset
+            height, width = dataset.block_shapes[0]
+            size = height * width * dataset.count * 8
+            is_large = max(dataset.width, dataset.height) > SMALL_SIDE_PX
+        if is_large and width == dataset.width and (height < 16 or size > LARGE_BYTES):
+            message = (
+                f"its blocks are whole rows ({width} x {height} pixels): each tile reads far more than it shows; "
+                "tile the files (gdal_translate -of COG)"
+            )
+            yield Finding("warning", place, message)
+
+
+def damage_findings(spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
+    """Yield an error for each file of a stack that does not open or lacks its first or last block of a band.
+
+    Args:
+        spec: A source; one of a single file is looked into as a variable, by other windows.
+        known: Places of findings there are already, which are not told again.
+    """
+    paths = sorted(path for group in find_files(spec).values() for path in group)
+    if len(paths) < 2:
+        return
+    folder = common_folder(paths)
+    for path in paths[-MAX_FILES:]:
+        place = f"{spec.collection}: {path.removeprefix(folder)}"
+        reason = _damage(path)
+        if reason is not None and place not in known:
+            yield Finding("error", place, f"the file is damaged: {reason}; make it anew")
+    if len(paths) > MAX_FILES:
+        message = f"of {len(paths)} files the first {len(paths) - MAX_FILES} by name were not looked into"
+        yield Finding("note", spec.collection, message)
+
+
+def _damage(path: str) -> str | None:
+    """What keeps the ends of a file from being read."""
+    try:
+        with opening("it"), HandlePool(max_idle=0).lend(path) as handle:
+            dataset = handle.dataset
+            for band, (height, width) in enumerate(dataset.block_shapes, start=1):
+                last_row, last_column = (dataset.height - 1) // height * height, (dataset.width - 1) // width * width
+                dataset.read(band, window=Window(0, 0, width, height))
+                dataset.read(band, window=Window(last_column, last_row, width, height))
+    except UnsupportedSource as error:
+        return one_line(origin_of(error))
+    return None
+
+
+def unlike_findings(spec: SourceSpec) -> Iterator[Finding]:
+    """Yield an error for each file that cannot be read as what it is; each not looked at yet is opened (1 ms)."""
+    try:
+        reader = open_rasters(spec)
+    except UnsupportedSource:
+        return  # which opening it has told already
+    if isinstance(reader, RasterStack):
+        for finding in reader.unlike_files():
+            yield replace(finding, place=f"{spec.collection}: {finding.place}")
+
+
+def left_out_bands(spec: SourceSpec) -> Iterator[Finding]:
+    """Yield a finding for each group of files with bands that are in no variable."""
+    if spec.times is not None:
+        return
+    try:
+        found = find_files(spec)
+    except (ChronotileError, OSError):
+        return  # which its reader tells
+    for word, paths in found.items():
+        try:
+            with opening("it"), HandlePool(max_idle=0).lend(paths[0]) as handle:
+                if band_times_of(handle.dataset).series:
+                    continue  # whose reader tells what it leaves out
+                bands = bands_of(handle.dataset)
+        except UnsupportedSource:
+            continue  # which its reader tells
+        yield from _band_findings(spec, word, bands)
+
+
+def _band_findings(spec: SourceSpec, word: str | None, bands: Sequence[Band]) -> Iterator[Finding]:
+    asked = [each for each in spec.variables.values() if word is None or (each.name or each.id) == word]
+    if not asked and word is None:
+        return
+    plain = [band for band in bands if not band.is_alpha]
+    served = {each.band for each in asked if each.band is not None}
+    names = {each.name or each.id for each in asked if each.band is None}
+    served |= {band.number for band in bands if band.name in names}
+    if not served or (word is not None and names):
+        served.add(bands[0].number)
+    rest = [
+        f"{band.number} ({band.title})" if band.title else str(band.number)
+        for band in plain
+        if band.number not in served
+    ]
+    if not rest:
+        return
+    if word is None:
+        yield Finding(
+            "note",
+            spec.collection,
+            f"bands {listed(rest, most=_NAMED)} are no variable: name them with band: to serve them",
+        )
+    else:
+        example = f"{word}_{rest[0].split()[0]}: {{name: {word}, band: {rest[0].split()[0]}}}"
+        shown = listed(rest, most=_NAMED)
+        message = f"of its {len(plain)} bands {shown} are not served; name them as variables, such as {example}"
+        yield Finding("warning", f"{spec.collection}: {word}", message)

@@ -1,0 +1,70 @@
+"""Raster files: GeoTIFF, JPEG 2000, VRT, GRIB and whatever else GDAL reads."""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from chronotile.model.source import Finding, KindOptions, SourceSpec
+from chronotile.readers.files import find_files
+from chronotile.readers.foreign import opening
+from chronotile.readers.hrefs import base_name
+from chronotile.readers.kind import SourceKind
+from chronotile.readers.reader import Reader
+
+FILE_ENDS = (".tif", ".tiff", ".jp2", ".vrt", ".grib", ".grib2", ".grb", ".grb2")
+SIDE_ENDS = (".aux.xml", ".ovr", ".msk", ".tfw", ".tifw", ".tiffw", ".j2w", ".wld", ".vat.dbf")
+"""Ends of the names of files that belong to a raster beside them."""
+
+_BOTH_CASES = (*FILE_ENDS, *(end.upper() for end in FILE_ENDS))
+_LONE = "it belongs to a raster that is not beside it"
+
+MAX_BLOCK_PX = 1024
+"""The longest side of a tile of a file that need not be written again for maps."""
+
+
+class RasterKind(SourceKind):
+    """Raster files: one a date, or with many dates each in their bands."""
+
+    options = KindOptions(name="cog", is_of_files=True, has_bands=True)
+    file_ends = FILE_ENDS
+
+    def open(self, spec: SourceSpec) -> Reader:
+        """Return a reader of the files."""
+        from chronotile.readers.raster.source import open_rasters
+
+        return open_rasters(spec)
+
+    def side_reason(self, path: Path) -> str | None:
+        """Return why a side file is skipped: it is one of no raster here."""
+        name = path.name.lower()
+        end = next((end for end in SIDE_ENDS if name.endswith(end)), None)
+        if end is not None:
+            whole = path.name[: -len(end)]
+            return "" if any((path.parent / f"{whole}{each}").exists() for each in ("", *_BOTH_CASES)) else _LONE
+        is_beside = name.endswith(".prj") and any(path.with_suffix(each).exists() for each in FILE_ENDS)
+        return "" if is_beside else None
+
+    def findings(self, spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
+        """Yield blocks that are whole rows, damaged files, and files that differ from the others."""
+        from chronotile.readers.raster.findings import block_findings, damage_findings, unlike_findings
+
+        yield from block_findings(spec)
+        yield from damage_findings(spec, known)
+        yield from unlike_findings(spec)
+
+    def left_out(self, spec: SourceSpec) -> Iterator[Finding]:
+        """Yield a finding for each group of files with bands that are in no variable."""
+        from chronotile.readers.raster.findings import left_out_bands
+
+        yield from left_out_bands(spec)
+
+    def has_map_layout(self, spec: SourceSpec) -> bool:
+        """Return whether the first file is tiled."""
+        from chronotile.readers.raster.pool import HandlePool
+
+        path = next(iter(find_files(spec).values()))[0]
+        with opening(base_name(path)), HandlePool(max_idle=0).lend(path) as handle:
+            return bool(max(handle.dataset.block_shapes[0]) <= MAX_BLOCK_PX)
+
+    def has_times_in_blocks(self, spec: SourceSpec) -> bool:
+        """Return whether bands are times."""
+        return spec.times is not None

@@ -1,0 +1,37 @@
+"""What `check` finds in Zarr stores: chunks that are slow to read."""
+
+import math
+from collections.abc import Iterator
+
+from chronotile.model.source import Finding, SourceSpec
+from chronotile.readers.foreign import opening
+from chronotile.readers.zarr.arrays import open_array
+from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, read_group
+
+LARGE_BYTES = 16 << 20
+"""What one picture should not have to decode for a single chunk."""
+
+
+def chunk_findings(spec: SourceSpec) -> Iterator[Finding]:
+    """Yield a warning for each array whose chunks are large, so that each tile decodes much."""
+    with opening(spec.collection):
+        arrays = list(_arrays(read_group(spec.href)))
+    for array in arrays:
+        if array.dtype is None or len(array.shape) < 2:
+            continue
+        with opening(spec.collection):
+            chunks = open_array(spec.href, array).chunks or ()
+        size = math.prod(chunks) * array.dtype.itemsize
+        if size > LARGE_BYTES:
+            shape = " x ".join(map(str, chunks))
+            message = (
+                f"its chunks of {shape} are {size >> 20} MiB: each tile decodes at least one; "
+                "write it with chunks of one time and 256 to 1024 pixels a side"
+            )
+            yield Finding("warning", f"{spec.collection}: {array.path}", message)
+
+
+def _arrays(group: GroupNode) -> Iterator[ArrayNode]:
+    yield from group.arrays.values()
+    for each in group.groups.values():
+        yield from _arrays(each)

@@ -1,0 +1,105 @@
+"""Zarr stores: folders, zip files and stores elsewhere."""
+
+import itertools
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from zipfile import ZipFile
+
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import Finding, KindOptions, SourceSpec
+from chronotile.readers.hrefs import CREDENTIALS_REMEDY, local_path
+from chronotile.readers.kind import SourceKind
+from chronotile.readers.reader import Reader
+
+if TYPE_CHECKING:
+    import xarray
+
+GROUPS = (None, "0", "series")
+"""Where an array may lie: at the root, or in the finest level of a pyramid."""
+
+MAX_ENTRIES = 500
+"""Of a folder of a store that are looked at for groups and arrays."""
+
+
+class ZarrKind(SourceKind):
+    """Zarr stores, serving cubes among them."""
+
+    options = KindOptions(name="zarr")
+    file_ends = (".zarr.zip",)
+    folder_marks = (".zmetadata", "zarr.json", ".zgroup", ".zarray")
+
+    def open(self, spec: SourceSpec) -> Reader:
+        """Return a reader of the store."""
+        from chronotile.readers.zarr.source import open_zarr
+
+        parts = urlsplit(spec.href)
+        if local_path(spec.href) is None and parts.scheme != "s3" and parts.query:
+            raise UnsupportedSource(
+                f"a query in the URL of a Zarr store, such as a signature, is not supported; {CREDENTIALS_REMEDY}"
+            )
+        return open_zarr(spec)
+
+    def files(self, spec: SourceSpec) -> list[str]:
+        """Return the metadata of groups and arrays, two folders deep; the folders of chunks are not looked into."""
+        root = local_path(spec.href)
+        if root is None:
+            return []
+        return [str(each) for each in (self._metadata(root) if root.is_dir() else [root])]
+
+    def root_document(self, spec: SourceSpec) -> Path | None:
+        """Return the root document of Zarr v3, which each commit replaces."""
+        root = local_path(spec.href)
+        return None if root is None else root / "zarr.json"
+
+    def findings(self, spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
+        """Yield arrays with large chunks."""
+        from chronotile.readers.zarr.findings import chunk_findings
+
+        yield from chunk_findings(spec)
+
+    def datasets(self, path: Path, *, decode_times: bool) -> "Iterator[xarray.Dataset]":
+        """Yield the groups in which an array may lie; in a zip file also those of the one folder that holds all."""
+        import xarray
+        from zarr.storage import ZipStore
+
+        for group in _groups(path):
+            store = ZipStore(path, mode="r") if path.suffix == ".zip" else path
+            try:
+                dataset = xarray.open_zarr(
+                    store,
+                    group=group,
+                    chunks=None,
+                    consolidated=False,
+                    mask_and_scale=False,
+                    decode_coords=False,
+                    decode_timedelta=False,
+                    decode_times=decode_times,
+                )
+            except (OSError, ValueError, KeyError):
+                continue
+            yield dataset
+
+    def _metadata(self, root: Path) -> Iterator[Path]:
+        yield from (root / name for name in (*self.folder_marks, "commit.json"))
+        for child in _folders(root):
+            yield from (child / name for name in self.folder_marks)
+            for grandchild in _folders(child):
+                yield from (grandchild / name for name in self.folder_marks)
+
+
+def _folders(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in itertools.islice(entries, MAX_ENTRIES) if entry.is_dir()]
+    return [folder / name for name in sorted(names) if name != "c"]
+
+
+def _groups(path: Path) -> Iterator[str | None]:
+    yield from GROUPS
+    if path.suffix == ".zip":
+        with ZipFile(path) as file:
+            folders = {name.partition("/")[0] for name in file.namelist()}
+        for folder in folders if len(folders) == 1 else ():
+            yield from (folder if group is None else f"{folder}/{group}" for group in GROUPS)
