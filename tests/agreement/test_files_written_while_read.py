@@ -56,9 +56,6 @@ class Rewriting:
 
         return reading
 
-    block_shape = property(lambda self: self._reader.block_shape)
-    read_block = property(lambda self: self._then_written(self._reader.read_block))
-
 
 class Made:
     """A folder whose files are written again and again, each time with other numbers."""

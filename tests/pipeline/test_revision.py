@@ -10,6 +10,7 @@ from chronotile.pipeline import revision
 from chronotile.pipeline.bounded_wait import Looks
 from chronotile.pipeline.revision import last_layer_revision, layer_revision, look_at_layers
 from chronotile.pipeline.services import KeptRevision
+from chronotile.readers.reader import Reader
 from tests.protocols import served
 
 
@@ -79,7 +80,7 @@ def test_the_files_of_all_dates_are_looked_at_once_in_a_while(monkeypatch):
     assert [each == first for each in later] == [True, False]
 
 
-class Hanging:
+class Hanging(Reader):
     """A source whose files do not answer until `door` is open."""
 
     def __init__(self, door):

@@ -100,19 +100,23 @@ def expected_rgba(native: NativeGrid, grid: Grid, time: int) -> np.ndarray:
 
 
 @dataclass
-class FormulaReader:
+class FormulaReader(Reader):
     """A `Reader` of the formula; `broken` names variables whose source is gone.
 
     `replaced` has what became of single times: another revision, or `None` for one that is gone.
     """
 
-    info: SourceInfo
+    held: SourceInfo
     broken: frozenset[str] = frozenset()
     revisions: dict[str, str] = field(default_factory=dict)
     replaced: dict[int, str | None] = field(default_factory=dict)
     windows_read: list[Window] = field(default_factory=list)
     cells_read: list[tuple[int, int]] = field(default_factory=list)
     is_closed: bool = False
+
+    @property
+    def info(self) -> SourceInfo:
+        return self.held
 
     def revision(self, variable: str, index: int) -> str:
         self._check(variable)

@@ -8,6 +8,7 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.model.time.instants import NO_TIME
+from chronotile.readers.reader import Reader
 from chronotile.warp.plan import plan_warp
 
 
@@ -24,7 +25,7 @@ def make_levels(crs, transform, width, height, *, count=1):
     )
 
 
-class ArrayReader:
+class ArrayReader(Reader):
     """Reads arrays (time, y, x), one a level."""
 
     def __init__(self, levels, arrays, *, encoding, times=NO_TIME, valid=None):
@@ -32,7 +33,10 @@ class ArrayReader:
         self.valid = valid
         self.windows = []
         self.variable = VariableInfo(name="v", encoding=encoding, levels=levels, times=times)
-        self.info = SourceInfo(variables={"v": self.variable})
+
+    @property
+    def info(self):
+        return SourceInfo(variables={"v": self.variable})
 
     def revision(self, variable, index):
         return str(index)

@@ -12,7 +12,7 @@ from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.time.instants import NO_TIME, domain_of_instants
 from chronotile.readers.derived.derive import with_derived
-from chronotile.readers.reader import read_block
+from chronotile.readers.reader import Reader
 
 NODATA, CLOUD = 255, 252
 DAYS = ("2020-01-01", "2020-01-11", "2020-01-21")
@@ -28,7 +28,7 @@ def grid_of(width, height=None, *, cell=10.0, corner=(500_000.0, 5_650_000.0)):
 
 
 @dataclass
-class MemoryReader:
+class MemoryReader(Reader):
     """A `Reader` of arrays (time, y, x) by variable and level, as a source with overviews has them."""
 
     infos: dict[str, VariableInfo] = field(default_factory=dict)
@@ -118,7 +118,7 @@ def assert_cells_are_those_of_blocks(reader, variable):
     """Compare cells here and there at two times with a block of all."""
     grid = reader.info.variables[variable].grid
     rows, columns = np.array([5, 0, 1, 7]), np.array([4, 0, 1, 3])
-    block = read_block(reader, variable, indexes=[1, 0], window=Window(0, grid.height, 0, grid.width))
+    block = reader.read_block(variable, indexes=[1, 0], window=Window(0, grid.height, 0, grid.width), along="space")
 
     cells = reader.read_cells(variable, indexes=[1, 0], rows=rows, columns=columns)
 

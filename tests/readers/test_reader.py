@@ -12,7 +12,6 @@ from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
 from chronotile.readers.open import open_source
-from chronotile.readers.reader import block_shape, read_block
 from tests.scenes import KINDS, NODATA, Scene, write_scene
 
 SCENE = Scene()
@@ -233,13 +232,13 @@ def test_text_file_is_refused(stored, tmp_path):
 
 @pytest.mark.parametrize("indexes", [[0, 1, 2, 3, 4], [1], [4, 0, 3]], ids=["run", "one", "some"])
 def test_a_block_is_the_windows_of_many_times(reader, indexes):
-    block = read_block(reader, "NDVI", indexes=indexes, window=PART)
+    block = reader.read_block("NDVI", indexes=indexes, window=PART, along="space")
 
     np.testing.assert_array_equal(block.numbers, SCENE.cube()[indexes, 5:19, 3:31])
 
 
 def test_a_source_tells_its_blocks(reader):
-    shape = block_shape(reader, "NDVI", "time")
+    shape = reader.block_shape("NDVI", "time")
 
     assert min(shape) >= 1
     assert shape.times <= len(SCENE.days)

@@ -15,7 +15,7 @@ from chronotile.model.source import Mask, VariableSpec
 from chronotile.readers import file_state as looks
 from chronotile.readers.file_state import file_state, one_look
 from chronotile.readers.open import open_source
-from chronotile.readers.reader import GONE, revision_of_times
+from chronotile.readers.reader import GONE
 from chronotile.readers.zarr.arrays import MAX_SEEN, open_array
 from chronotile.readers.zarr.metadata import read_group
 from chronotile.readers.zarr.source import open_zarr
@@ -66,7 +66,7 @@ def two_variables(folder, chunks):
 def test_state_of_times_is_the_states_of_each(tmp_path, kind):
     reader = open_source(write_scene(kind, tmp_path, SCENE))
 
-    assert revision_of_times(reader, "NDVI", INDEXES) == one_by_one(reader)
+    assert reader.revision_of_times("NDVI", INDEXES) == one_by_one(reader)
 
 
 @pytest.mark.parametrize("chunk", [1, 5, 12])
@@ -74,15 +74,15 @@ def test_state_of_times_that_share_chunks_is_the_states_of_each(tmp_path, chunk)
     reader = open_zarr(write_scene("zarr-v3", tmp_path, SCENE))
     spec = make_spec("zarr", save_zarr(make_dataset(SCENE), tmp_path / "own.zarr", NDVI={"chunks": (chunk, 16, 16)}))
 
-    assert revision_of_times(open_zarr(spec), "NDVI", INDEXES) == one_by_one(open_zarr(spec))
-    assert revision_of_times(reader, "NDVI", []) == ""
+    assert open_zarr(spec).revision_of_times("NDVI", INDEXES) == one_by_one(open_zarr(spec))
+    assert reader.revision_of_times("NDVI", []) == ""
 
 
 def test_states_differ_of_times_in_different_chunks_alone(tmp_path):
     reader = derived_of(two_variables(tmp_path, (12, 16, 16)))
     zarr.open_array(str(tmp_path / "made.zarr/QA"), mode="r+")[7] = 1
 
-    states = revision_of_times(reader, "QA", range(12)).split(" ")
+    states = reader.revision_of_times("QA", range(12)).split(" ")
 
     assert [state == states[0] for state in states] == [True] * 5 + [False] * 7
     assert states[5:10] == [states[5]] * 5
@@ -92,12 +92,12 @@ def test_state_of_masked_times_is_that_of_values_and_mask(tmp_path):
     """The mask's chunks hold five dates, the values' all."""
     spec = two_variables(tmp_path, (12, 16, 16))
     reader = derived_of(spec, NDVI=VariableSpec(id="NDVI", mask=Mask("QA", (4, 20))))
-    before = revision_of_times(reader, "NDVI", INDEXES), revision_of_times(reader, "NDVI", [11])
+    before = reader.revision_of_times("NDVI", INDEXES), reader.revision_of_times("NDVI", [11])
     assert before[0] == one_by_one(reader)
 
     zarr.open_array(str(tmp_path / "made.zarr/QA"), mode="r+")[0, :16, :16] = 1
 
-    after = revision_of_times(reader, "NDVI", INDEXES), revision_of_times(reader, "NDVI", [11])
+    after = reader.revision_of_times("NDVI", INDEXES), reader.revision_of_times("NDVI", [11])
     assert [a == b for a, b in zip(before, after, strict=True)] == [False, True]
     assert after[0] == one_by_one(reader)
 
@@ -105,12 +105,12 @@ def test_state_of_masked_times_is_that_of_values_and_mask(tmp_path):
 def test_state_of_times_of_a_formula_is_that_of_its_operands(tmp_path):
     spec = two_variables(tmp_path, (12, 16, 16))
     reader = derived_of(spec, SUM=VariableSpec(id="SUM", formula=parse_expression("NDVI + QA")))
-    before = revision_of_times(reader, "SUM", INDEXES), revision_of_times(reader, "SUM", [11])
+    before = reader.revision_of_times("SUM", INDEXES), reader.revision_of_times("SUM", [11])
     assert before[0] == one_by_one(reader, "SUM")
 
     zarr.open_array(str(tmp_path / "made.zarr/QA"), mode="r+")[0, :16, :16] = 1
 
-    after = revision_of_times(reader, "SUM", INDEXES), revision_of_times(reader, "SUM", [11])
+    after = reader.revision_of_times("SUM", INDEXES), reader.revision_of_times("SUM", [11])
     assert [a == b for a, b in zip(before, after, strict=True)] == [False, True]
 
 
@@ -118,28 +118,28 @@ def test_times_of_a_source_that_shares_no_states_have_their_own():
     source = MemoryReader().add("A", random_numbers(1)).add("B", random_numbers(2))
     reader = derived(source, SUM={"formula": "A + B"}, A={"mask": Mask("B", (4,))})
 
-    assert revision_of_times(reader, "B", [2, 0, 2]) == "B2 B0 B2"
-    assert revision_of_times(reader, "A", [2, 0]) == "A2 B (4,) B2 A0 B (4,) B0"
-    assert revision_of_times(reader, "SUM", [1]) == reader.revision("SUM", 1)
+    assert reader.revision_of_times("B", [2, 0, 2]) == "B2 B0 B2"
+    assert reader.revision_of_times("A", [2, 0]) == "A2 B (4,) B2 A0 B (4,) B0"
+    assert reader.revision_of_times("SUM", [1]) == reader.revision("SUM", 1)
 
 
 def test_a_file_that_is_gone_is_the_state_of_its_times_alone(tmp_path):
     reader = open_source(write_cogs(tmp_path, SCENE))
-    states = revision_of_times(reader, "NDVI", range(12)).split(" ")
+    states = reader.revision_of_times("NDVI", range(12)).split(" ")
 
     (tmp_path / "NDVI_20200103.tif").unlink()
 
-    assert revision_of_times(reader, "NDVI", range(12)).split(" ") == [*states[:2], GONE, *states[3:]]
+    assert reader.revision_of_times("NDVI", range(12)).split(" ") == [*states[:2], GONE, *states[3:]]
 
 
 def test_bands_of_one_file_share_its_state(tmp_path):
     write_tif(tmp_path / "ndvi_2019.tif", SCENE.cube(), SCENE)
     reader = open_source(make_spec("cog", tmp_path / "ndvi_*.tif", times=derived_times()))
-    before = revision_of_times(reader, "NDVI", INDEXES)
+    before = reader.revision_of_times("NDVI", INDEXES)
     assert before == one_by_one(reader)
 
     with looked_at(tmp_path) as found:
-        revision_of_times(reader, "NDVI", INDEXES)
+        reader.revision_of_times("NDVI", INDEXES)
 
     assert found == {"ndvi_2019.tif": 1}
 
@@ -151,7 +151,7 @@ def test_variables_of_one_netcdf_file_share_its_state(tmp_path):
     reader = derived_of(spec, NDVI=VariableSpec(id="NDVI", mask=Mask("QA", (4, 20))))
 
     with looked_at(tmp_path) as found:
-        revision_of_times(reader, "NDVI", INDEXES)
+        reader.revision_of_times("NDVI", INDEXES)
 
     assert found == {"made.nc": 1}
 
@@ -181,21 +181,21 @@ def test_state_of_times_is_that_of_all_levels(tmp_path, level):
     spec = two_levels(tmp_path)
     reader = open_zarr(spec)
     before = [reader.revision("NDVI", index) for index in range(12)]
-    assert revision_of_times(reader, "NDVI", INDEXES) == one_by_one(reader)
+    assert reader.revision_of_times("NDVI", INDEXES) == one_by_one(reader)
 
     zarr.open_array(f"{spec.href}/{level}/NDVI", mode="r+")[7, 3, 3] = 1
 
     after = [reader.revision("NDVI", index) for index in range(12)]
     chunk = range(5, 10) if level == 0 else range(6, 9)
     assert [index for index in range(12) if before[index] != after[index]] == list(chunk)
-    assert revision_of_times(reader, "NDVI", INDEXES) == one_by_one(reader)
+    assert reader.revision_of_times("NDVI", INDEXES) == one_by_one(reader)
 
 
 def test_each_folder_of_each_level_is_looked_at_once(tmp_path):
     reader = open_zarr(two_levels(tmp_path))
 
     with looked_at(tmp_path) as found:
-        revision_of_times(reader, "NDVI", range(12))
+        reader.revision_of_times("NDVI", range(12))
 
     assert set(found.values()) == {1}
     assert {path.split("/")[1] for path in found} == {"0", "1"}
@@ -204,11 +204,11 @@ def test_each_folder_of_each_level_is_looked_at_once(tmp_path):
 def test_state_of_a_window_is_that_of_native_cells(tmp_path):
     spec = two_levels(tmp_path)
     reader = open_zarr(spec)
-    before = revision_of_times(reader, "NDVI", INDEXES, Window(3, 4, 3, 4))
+    before = reader.revision_of_times("NDVI", INDEXES, Window(3, 4, 3, 4))
 
     zarr.open_array(f"{spec.href}/1/NDVI", mode="r+")[:] = 1
 
-    assert revision_of_times(reader, "NDVI", INDEXES, Window(3, 4, 3, 4)) == before
+    assert reader.revision_of_times("NDVI", INDEXES, Window(3, 4, 3, 4)) == before
 
 
 def test_overview_that_is_gone_is_a_state_and_no_failure(tmp_path):
@@ -228,18 +228,18 @@ def test_overview_that_is_gone_is_a_state_and_no_failure(tmp_path):
 def test_state_of_a_window_is_that_of_its_chunks(tmp_path):
     reader = open_zarr(two_variables(tmp_path, (12, 16, 16)))
     north, south = Window(3, 4, 5, 6), Window(20, 21, 5, 6)
-    before = [revision_of_times(reader, "NDVI", INDEXES, window) for window in (north, south)]
+    before = [reader.revision_of_times("NDVI", INDEXES, window) for window in (north, south)]
 
     zarr.open_array(str(tmp_path / "made.zarr/NDVI"), mode="r+")[7, 20, 5] = 1
 
-    after = [revision_of_times(reader, "NDVI", INDEXES, window) for window in (north, south)]
+    after = [reader.revision_of_times("NDVI", INDEXES, window) for window in (north, south)]
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, False]
 
 
 def test_window_of_a_source_whose_windows_have_no_state_has_that_of_all(tmp_path):
     reader = open_source(write_cogs(tmp_path, SCENE))
 
-    assert revision_of_times(reader, "NDVI", INDEXES, Window(0, 1, 0, 1)) == one_by_one(reader)
+    assert reader.revision_of_times("NDVI", INDEXES, Window(0, 1, 0, 1)) == one_by_one(reader)
 
 
 @pytest.mark.parametrize("version", [2, 3])

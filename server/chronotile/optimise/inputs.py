@@ -22,7 +22,6 @@ from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.kinds import KINDS, kind_of_named, kind_of_path, kind_of_spec
 from chronotile.readers.open import open_source
-from chronotile.readers.raster.stack import RasterStack
 from chronotile.readers.reader import Reader
 from chronotile.readers.zarr.commit import state_number
 
@@ -283,9 +282,8 @@ def _notes(readers: Sequence[Reader], times: JoinedTimes) -> tuple[str, ...]:
 
 
 def _files(reader: Reader, variables: Mapping[str, VariableInfo], index: int) -> tuple[Path, ...]:
-    if not isinstance(reader, RasterStack):
-        return ()
-    return tuple(Path(reader.path(name, index)) for name in variables)
+    paths = [piece.path for name in variables for piece in reader.pieces(name, index)]
+    return () if None in paths else tuple(Path(path) for path in paths if path is not None)
 
 
 def _about(info: SourceInfo) -> dict[str, str]:

@@ -17,7 +17,7 @@ from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import DAY, Instant, InstantArray
 from chronotile.pipeline.services import KeptRevision, Services, reading
 from chronotile.readers.file_state import one_look
-from chronotile.readers.reader import GONE, revision_of_times
+from chronotile.readers.reader import GONE
 
 KEPT_S = 60.0
 """How long the state of a layer is taken as found: there may be a file a date, and many tiles a second."""
@@ -70,7 +70,7 @@ def pixel_states(
     reader = services.reader(layer)
     with reading(layer), one_look() as look:
         texts = tuple(
-            revision_of_times(reader, variable.name, _time_indexes(variable, instants), window)
+            reader.revision_of_times(variable.name, _time_indexes(variable, instants), window)
             for variable in layer.variables
         )
     return PixelStates(texts, look.count)
@@ -155,7 +155,7 @@ def _states(layer: Layer, variable: VariableInfo, services: Services) -> list[st
     """The state of each time of a variable; one that is gone does not hide what becomes of the others."""
     indexes = range(len(variable.times) or 1)
     try:
-        return [revision_of_times(services.reader(layer), variable.name, indexes)]
+        return [services.reader(layer).revision_of_times(variable.name, indexes)]
     except SourceUnavailable:
         return [_state_or_gone(layer, variable, index, services) for index in indexes]
 

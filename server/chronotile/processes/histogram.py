@@ -21,7 +21,6 @@ from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
 from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, cuts, require_few_blocks
 from chronotile.processes.times_and_places import asked_times, geometry_rules, located, told_times
-from chronotile.readers.reader import block_shape
 from chronotile.stats.bins import even_edges
 from chronotile.stats.samples import reduce_samples
 from chronotile.zones.outlines import outlines_of
@@ -56,7 +55,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
         _edges(inputs, times.layer)
         first, last = _rows(_spans(inputs, times.layer, services))
         with reading(times.layer):
-            shape = block_shape(services.reader(times.layer), times.layer.main_variable.name, "space")
+            shape = services.reader(times.layer).block_shape(times.layer.main_variable.name, "space")
     width, count = times.layer.main_variable.grid.width, len(times.indexes)
     rows = _length(BLOCK_CELLS // width, shape.height)
     dates = _length(BLOCK_NUMBERS // (rows * width), shape.times)

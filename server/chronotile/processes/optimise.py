@@ -22,7 +22,6 @@ from chronotile.processes.times_and_places import told_instants
 from chronotile.processes.work.cubes import ZIP, Cube, Layout, cube_of, variable_of
 from chronotile.processes.work.published_cubes import NAME, NAMED, require_name
 from chronotile.processes.work.windows import all_of, selected, window_of
-from chronotile.readers.reader import block_shape
 from chronotile.readers.zarr.commit import state_number
 
 LAYOUTS: tuple[Layout, ...] = ("both", "map", "series")
@@ -97,7 +96,7 @@ def _cube_of(inputs: Inputs, coverage: Coverage, services: Services) -> Cube:
 
 def _keeps_dates_together(layer: Layer, services: Services) -> bool:
     with reading(layer):
-        return block_shape(services.reader(layer), layer.main_variable.name, "space").times > 1
+        return services.reader(layer).block_shape(layer.main_variable.name, "space").times > 1
 
 
 def _states(coverage: Coverage, services: Services) -> list[list[int]]:

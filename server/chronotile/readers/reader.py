@@ -1,20 +1,38 @@
 """The plug that every kind of source fits: windows of a level, and one cell along time."""
 
 from collections.abc import Hashable, Sequence
-from functools import cache
-from typing import Literal, NamedTuple, Protocol, cast, runtime_checkable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import DateUnreadable
 from chronotile.model.grid import Window
-from chronotile.model.raster import Pixels
-from chronotile.model.source import SourceInfo
+from chronotile.model.raster import BoolArray, Encoding, Pixels
+from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.readers.file_state import one_look
 
 GONE = "gone"
 """The state of a date whose file is gone while others are there."""
+
+Along = Literal["time", "space"]
+"""Which layout blocks are read from, where a source has two: that of series, or that of maps."""
+
+IntArray = NDArray[np.int64]
+
+
+class BlockShape(NamedTuple):
+    """What a source decodes at once."""
+
+    times: int
+    height: int
+    width: int
+
+
+PLAIN_BLOCK = BlockShape(1, 512, 512)
+"""Of a source whose blocks are not known."""
 
 
 class Reader(Protocol):
@@ -25,6 +43,9 @@ class Reader(Protocol):
     neither path nor URL; its subclass `DateUnreadable` says that the store is there, but a date of those asked for is
     damaged or gone, which a caller finds by asking for fewer (`readers.around_damage`). A fill value is never given for
     data that should be there.
+
+    Readers inherit from this class. What has a body here is right for any source, and is overridden where the source
+    can do it faster.
     """
 
     @property
@@ -43,165 +64,93 @@ class Reader(Protocol):
     def close(self) -> None:
         """Let go of open files."""
 
+    def pieces(self, variable: str, index: int) -> "tuple[Piece, ...]":
+        """Return the parts of a variable at one time, each with a grid, an encoding and a state of its own."""
+        return (Piece(self, variable, index),)
 
-@runtime_checkable
-class Dated(Protocol):
-    """A reader whose times have one state that is found at once."""
-
-    def revision_of_times(self, variable: str, indexes: Sequence[int]) -> str:
-        """Return a text that changes when the pixels of any of the times do; reads no pixels."""
-
-
-@runtime_checkable
-class SharingStates(Protocol):
-    """A reader of which several times may share one state: that of a file or of a chunk that holds all of them."""
+    def encodings_in_files(self, variable: str) -> frozenset[Encoding]:
+        """Return the encodings that the files themselves tell, whatever the configuration says; none if not known."""
+        return frozenset()
 
     def state_key(self, variable: str, index: int) -> Hashable:
         """Return a value that is equal for times whose `revision` is always the same; looks at no file."""
-
-
-@runtime_checkable
-class Windowed(Protocol):
-    """A reader whose windows have states of their own."""
+        return index
 
     def revision_of_window(self, variable: str, index: int, window: Window) -> str:
         """Return a text that changes when the pixels of a window of the native grid do; reads no pixels."""
+        return self.revision(variable, index)
+
+    def revision_of_times(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> str:
+        """Return a text that changes when the pixels of any of the times do; reads no pixels.
+
+        Each file and folder is looked at once.
+
+        Args:
+            variable: The variable.
+            indexes: The times.
+            window: The cells of the native grid that count; all of them by default, and where windows have no state.
+
+        Raises:
+            SourceUnavailable: The source is gone.
+        """
+        states = dict[Hashable, str]()
+        keys = [self.state_key(variable, index) for index in indexes]
+        with one_look():
+            for key, index in zip(keys, indexes, strict=True):
+                if key not in states:
+                    states[key] = _revision(self, variable, index, window)
+        return " ".join(map(states.__getitem__, keys))
+
+    def block_shape(self, variable: str, along: Along) -> BlockShape:
+        """Return the shape of blocks of the native grid; reads no pixels.
+
+        Raises:
+            SourceUnavailable: The source is gone.
+        """
+        return PLAIN_BLOCK
+
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+        """Return (time, y, x) pixels of a window of the native grid at the times of `indexes`, in that order.
+
+        Raises:
+            SourceUnavailable: The source is gone or damaged.
+        """
+        return stacked([self.read_window(variable, index=index, level=0, window=window) for index in indexes])
+
+    def reads_cells(self, variable: str) -> bool:
+        """Return whether `read_cells` reads each chunk of scattered cells once, without the blocks around them."""
+        return False
+
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+        """Return (time, cell) pixels of scattered native cells at the times of `indexes`, in that order."""
+        return _cells_of_blocks(self, variable, indexes, rows=rows, columns=columns)
 
 
-def state_key(reader: Reader, variable: str, index: int) -> Hashable:
-    """Return a value that is equal for times whose `revision` is always the same; looks at no file."""
-    return cast("SharingStates", reader).state_key(variable, index) if _shares_states(type(reader)) else index
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A variable of a source at one time, which has one grid, one encoding and one state there."""
 
+    reader: Reader
+    """In which it has the grid and the encoding of its own."""
+    variable: str
+    index: int
+    path: str | None = None
+    """The file that holds all of it, with what that file says of the numbers, where it is known."""
 
-def revision_of_times(reader: Reader, variable: str, indexes: Sequence[int], window: Window | None = None) -> str:
-    """Return a text that changes when the pixels of any of the times do; reads no pixels.
-
-    Each file and folder is looked at once.
-
-    Args:
-        reader: The source.
-        variable: The variable.
-        indexes: The times.
-        window: The cells of the native grid that count; all of them by default, and where windows have no state.
-
-    Raises:
-        SourceUnavailable: The source is gone.
-    """
-    if _is_dated(type(reader)):
-        return cast("Dated", reader).revision_of_times(variable, indexes)
-    states = dict[Hashable, str]()
-    keys = [state_key(reader, variable, index) for index in indexes]
-    with one_look():
-        for key, index in zip(keys, indexes, strict=True):
-            if key not in states:
-                states[key] = _revision(reader, variable, index, window)
-    return " ".join(map(states.__getitem__, keys))
+    @property
+    def info(self) -> VariableInfo:
+        """Its grid with overviews, and its encoding."""
+        return self.reader.info.variables[self.variable]
 
 
 def _revision(reader: Reader, variable: str, index: int, window: Window | None) -> str:
     """The state of a date; one whose file alone is gone has a state too."""
     try:
-        if window is not None and _is_windowed(type(reader)):
-            return cast("Windowed", reader).revision_of_window(variable, index, window)
-        return reader.revision(variable, index)
+        if window is None:
+            return reader.revision(variable, index)
+        return reader.revision_of_window(variable, index, window)
     except DateUnreadable:
         return GONE
-
-
-@cache
-def _is_dated(kind: type[Reader]) -> bool:
-    """Whether readers of a class are dated; to ask each of them for each request takes 10 µs."""
-    return issubclass(kind, Dated)
-
-
-@cache
-def _shares_states(kind: type[Reader]) -> bool:
-    return issubclass(kind, SharingStates)
-
-
-@cache
-def _is_windowed(kind: type[Reader]) -> bool:
-    return issubclass(kind, Windowed)
-
-
-Along = Literal["time", "space"]
-"""Which layout blocks are read from, where a source has two: that of series, or that of maps."""
-
-
-class BlockShape(NamedTuple):
-    """What a source decodes at once."""
-
-    times: int
-    height: int
-    width: int
-
-
-PLAIN_BLOCK = BlockShape(1, 512, 512)
-"""Of a source that does not tell."""
-
-
-@runtime_checkable
-class Blocked(Protocol):
-    """A reader that tells its blocks, and reads many times of a window at once."""
-
-    def block_shape(self, variable: str, along: Along) -> BlockShape:
-        """Return the shape of blocks of the native grid; reads no pixels."""
-
-    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
-        """Return (time, y, x) pixels of a window of the native grid at the times of `indexes`, in that order."""
-
-
-IntArray = NDArray[np.int64]
-
-
-@runtime_checkable
-class Scattered(Protocol):
-    """A reader that may read cells here and there in one call, along time, each of their chunks once."""
-
-    def reads_cells(self, variable: str) -> bool:
-        """Return whether it does so of a variable."""
-
-    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
-        """Return (time, cell) pixels of native cells at the times of `indexes`, in that order."""
-
-
-def scattered(reader: Reader, variable: str) -> Scattered | None:
-    """Return the reader, if it reads cells of the variable here and there."""
-    found = cast("Scattered", reader) if _is_scattered(type(reader)) else None
-    return found if found is not None and found.reads_cells(variable) else None
-
-
-@cache
-def _is_scattered(kind: type[Reader]) -> bool:
-    return issubclass(kind, Scattered)
-
-
-def block_shape(reader: Reader, variable: str, along: Along) -> BlockShape:
-    """Return the shape of blocks of the native grid; reads no pixels.
-
-    Raises:
-        SourceUnavailable: The source is gone.
-    """
-    return cast("Blocked", reader).block_shape(variable, along) if _is_blocked(type(reader)) else PLAIN_BLOCK
-
-
-def read_block(
-    reader: Reader, variable: str, *, indexes: Sequence[int], window: Window, along: Along = "space"
-) -> Pixels:
-    """Return (time, y, x) pixels of a window of the native grid at the times of `indexes`, in that order.
-
-    Raises:
-        SourceUnavailable: The source is gone or damaged.
-    """
-    if _is_blocked(type(reader)):
-        return cast("Blocked", reader).read_block(variable, indexes=indexes, window=window, along=along)
-    return stacked([reader.read_window(variable, index=index, level=0, window=window) for index in indexes])
-
-
-@cache
-def _is_blocked(kind: type[Reader]) -> bool:
-    """Whether readers of a class tell their blocks; to ask each of them for each window takes 10 µs."""
-    return issubclass(kind, Blocked)
 
 
 def stacked(parts: Sequence[Pixels]) -> Pixels:
@@ -213,3 +162,33 @@ def stacked(parts: Sequence[Pixels]) -> Pixels:
             [np.ones(part.numbers.shape, dtype=bool) if part.valid is None else part.valid for part in parts]
         )
     return Pixels(numbers, valid)
+
+
+def _cells_of_blocks(
+    reader: Reader, variable: str, indexes: Sequence[int], *, rows: IntArray, columns: IntArray
+) -> Pixels:
+    """(time, cell) pixels, read block by block: cells may lie far apart, and the box round them be all there is."""
+    times, height, width = reader.block_shape(variable, "space")
+    blocks = rows // height * (int(columns.max()) // width + 1) + columns // width
+    order = np.argsort(blocks, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(blocks[order])) + 1)
+    windows = [_window_round(rows[cells], columns[cells]) for cells in groups]
+    shape = (len(indexes), rows.size)
+    numbers = np.empty(shape, dtype=reader.info.variables[variable].encoding.dtype)
+    valid: BoolArray | None = None
+    start = 0
+    for _block, run in groupby(indexes, key=lambda index: index // times):
+        some = list(run)
+        own = slice(start, start := start + len(some))
+        for cells, window in zip(groups, windows, strict=True):
+            block = reader.read_block(variable, indexes=some, window=window, along="space")
+            inside = (slice(None), rows[cells] - window.row_start, columns[cells] - window.column_start)
+            numbers[own, cells] = block.numbers[inside]
+            if block.valid is not None:
+                valid = np.ones(shape, dtype=bool) if valid is None else valid
+                valid[own, cells] = block.valid[inside]
+    return Pixels(numbers, valid)
+
+
+def _window_round(rows: IntArray, columns: IntArray) -> Window:
+    return Window(int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)

@@ -12,7 +12,7 @@ from chronotile.model.grid import Window
 from chronotile.model.raster import FIRST_FLAG_CODE, BoolArray, Pixels
 from chronotile.model.source import VariableInfo
 from chronotile.readers.around_damage import Tell, dates_around_damage
-from chronotile.readers.reader import Along, Reader, block_shape, read_block
+from chronotile.readers.reader import Along, Reader
 from chronotile.warp.plan import side_by_side
 
 MOST_BYTES = 32 << 20
@@ -66,7 +66,7 @@ def read_times(
 
     def read(some: Sequence[int]) -> Pixels:
         pieces = [
-            _present(read_block(reader, variable.name, indexes=some, window=window, along=along))
+            _present(reader.read_block(variable.name, indexes=some, window=window, along=along))
             for window in plan.windows
         ]
         return pieces[0] if len(pieces) == 1 else side_by_side(pieces)
@@ -106,8 +106,8 @@ def _layout(plan: ReadPlan, reader: Reader, variable: VariableInfo, count: int) 
     """Which layout is read, how many times at once (1 where they lie apart), and how many a chunk holds."""
     if plan.level != 0 or plan.step != 1:
         return "space", 1, 1  # blocks are of native cells alone
-    along: Along = "time" if block_shape(reader, variable.name, "time").times <= WASTED * count else "space"
-    held = block_shape(reader, variable.name, along).times
+    along: Along = "time" if reader.block_shape(variable.name, "time").times <= WASTED * count else "space"
+    held = reader.block_shape(variable.name, along).times
     if held == 1:
         return along, 1, 1
     return along, max(1, MOST_BYTES // (_cells(plan) * np.dtype(variable.encoding.dtype).itemsize)), held

@@ -8,7 +8,6 @@ from chronotile.model.expression import parse_expression
 from chronotile.model.grid import Window
 from chronotile.model.source import Mask
 from chronotile.readers.derived.formula import BLOCK_CELLS, FormulaReader, formula_of
-from chronotile.readers.reader import read_block
 from tests.readers.memory import (
     CLOUD,
     NODATA,
@@ -226,7 +225,7 @@ def test_a_block_says_of_each_cell_why_it_is_no_value():
     reader = derived(source, RATIO={"formula": "B / (A - A)"}, SUM={"formula": "A + B"})
     window = Window(0, 5, 0, 7)
 
-    blocks = {name: read_block(reader, name, indexes=[1, 0], window=window) for name in ("RATIO", "SUM")}
+    blocks = {name: reader.read_block(name, indexes=[1, 0], window=window, along="space") for name in ("RATIO", "SUM")}
 
     assert {name: told(block) for name, block in blocks.items()} == {
         name: cells_told(reader, name, [1, 0], window) for name in ("RATIO", "SUM")

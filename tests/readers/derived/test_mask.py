@@ -6,7 +6,6 @@ import pytest
 from chronotile.model.grid import Window
 from chronotile.model.raster import valid_pixels
 from chronotile.model.source import Mask
-from chronotile.readers.reader import read_block
 from tests.readers.memory import (
     CLOUD,
     NODATA,
@@ -190,7 +189,7 @@ def test_a_block_says_of_each_cell_why_it_is_no_value():
     reader = masked(make_source())
     window = Window(0, 6, 1, 9)
 
-    block = read_block(reader, "NDVI", indexes=[2, 0], window=window)
+    block = reader.read_block("NDVI", indexes=[2, 0], window=window, along="space")
 
     assert told(block) == cells_told(reader, "NDVI", [2, 0], window)
 
@@ -199,7 +198,7 @@ def test_a_block_under_a_coarser_mask_is_masked_as_its_windows_are():
     reader = masked(make_source(SCL[:, :4, :4], cell=30.0))
     window = Window(1, 12, 2, 11)
 
-    block = read_block(reader, "NDVI", indexes=[0, 1], window=window)
+    block = reader.read_block("NDVI", indexes=[0, 1], window=window, along="space")
 
     assert told(block) == cells_told(reader, "NDVI", [0, 1], window)
 
@@ -229,7 +228,7 @@ def test_formulas_and_masks_leave_the_same_values_however_they_are_read(variable
     rows, columns = (each.ravel() for each in np.indices((12, 12)))
 
     expected = np.array([valid_pixels(whole(reader, "TWICE", index=index), encoding) for index in (2, 0)])
-    block = read_block(reader, "TWICE", indexes=[2, 0], window=window)
+    block = reader.read_block("TWICE", indexes=[2, 0], window=window, along="space")
     cells = reader.read_cells("TWICE", indexes=[2, 0], rows=rows, columns=columns)
 
     assert 0 < expected.sum() < expected.size

@@ -15,7 +15,6 @@ from chronotile.optimise.run import optimise
 from chronotile.readers.derived.stack_with_series import WithSeries
 from chronotile.readers.open import open_source
 from chronotile.readers.raster.stack import RasterStack
-from chronotile.readers.reader import block_shape, read_block
 from tests.looked_at import looked_at
 from tests.scenes import Scene, write_cogs, write_tif
 
@@ -131,14 +130,14 @@ def test_cube_that_does_not_fit_is_a_finding(files, cube, tmp_path, kind):
 
 @pytest.mark.parametrize("along", ["time", "space"])
 def test_blocks_are_the_same_from_the_cube_and_from_the_files(reader, along):
-    block = read_block(reader, "NDVI", indexes=range(7), window=Window(2, 19, 3, 30), along=along)
+    block = reader.read_block("NDVI", indexes=range(7), window=Window(2, 19, 3, 30), along=along)
 
     np.testing.assert_array_equal(block.numbers, SCENE.cube()[:, 2:19, 3:30])
 
 
 def test_blocks_along_time_are_those_of_the_cube(reader):
-    assert block_shape(reader, "NDVI", "time").times == 4
-    assert block_shape(reader, "NDVI", "space").times == 1
+    assert reader.block_shape("NDVI", "time").times == 4
+    assert reader.block_shape("NDVI", "space").times == 1
 
 
 def test_cells_here_and_there_come_from_the_cube_and_the_rest_from_the_files(reader):

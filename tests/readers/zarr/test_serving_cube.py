@@ -14,7 +14,7 @@ from chronotile.model.grid import Window
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.readers.open import open_source
-from chronotile.readers.reader import BlockShape, block_shape, read_block, revision_of_times
+from chronotile.readers.reader import BlockShape
 from chronotile.readers.zarr.serving_cube import ServingCube
 from tests.scenes import Scene, make_spec, write_cogs, write_tif
 
@@ -87,13 +87,13 @@ def test_replaced_date_has_another_revision_and_the_new_numbers(reader, cube, ti
 
 def test_a_replaced_date_shows_in_the_revision_of_times_that_hold_it(reader, cube, tifs):
     choices = [(0, 1), (1, 2), (2, 3), (3, 4)]
-    before = [revision_of_times(reader, "NDVI", choice) for choice in choices]
+    before = [reader.revision_of_times("NDVI", choice) for choice in choices]
     again = replace(SCENE, shift=50)
     write_tif(tifs[2], again.numbers(2), again)
 
     optimise(tifs[:5], cube, OPTIONS)
 
-    after = [revision_of_times(reader, "NDVI", choice) for choice in choices]
+    after = [reader.revision_of_times("NDVI", choice) for choice in choices]
     assert [one != other for one, other in zip(before, after, strict=True)] == [False, True, True, False]
     assert len(set(after)) == len(choices)
 
@@ -244,7 +244,7 @@ PART = Window(5, 41, 13, 66)
 
 
 def test_blocks_are_those_of_the_layout_that_is_asked_for(reader):
-    shapes = [block_shape(reader, "NDVI", along) for along in ("time", "space")]
+    shapes = [reader.block_shape("NDVI", along) for along in ("time", "space")]
 
     assert shapes[0] == BlockShape(4, 16, 16)
     assert shapes[1].times == 1
@@ -253,7 +253,7 @@ def test_blocks_are_those_of_the_layout_that_is_asked_for(reader):
 @pytest.mark.parametrize("along", ["time", "space"])
 @pytest.mark.parametrize("indexes", [[0, 1, 2, 3, 4], [4, 1], [2]], ids=["run", "some", "one"])
 def test_a_block_of_either_layout_has_the_same_numbers(reader, along, indexes):
-    block = read_block(reader, "NDVI", indexes=indexes, window=PART, along=along)
+    block = reader.read_block("NDVI", indexes=indexes, window=PART, along=along)
 
     np.testing.assert_array_equal(block.numbers, SCENE.cube()[indexes, 5:41, 13:66])
 
@@ -265,7 +265,7 @@ def test_blocks_of_replaced_dates_are_new(reader, cube, tmp_path, along):
 
     optimise([str(sorted(tmp_path.glob("*.tif"))[2])], cube, OPTIONS)
 
-    block = read_block(reader, "NDVI", indexes=[1, 2, 4], window=PART, along=along).numbers
+    block = reader.read_block("NDVI", indexes=[1, 2, 4], window=PART, along=along).numbers
     np.testing.assert_array_equal(block[1], again.numbers(2)[5:41, 13:66])
     np.testing.assert_array_equal(block[[0, 2]], SCENE.cube()[[1, 4], 5:41, 13:66])
 

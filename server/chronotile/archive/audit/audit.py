@@ -16,7 +16,7 @@ from chronotile.model.number_text import cell_values, number_texts
 from chronotile.model.raster import Pixels, valid_pixels
 from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import format_instant
-from chronotile.readers.reader import Along, Reader, block_shape, read_block
+from chronotile.readers.reader import Along, Reader
 
 ALL_CELLS = 30_000_000
 """At all dates of a variable: of one with no more, every cell is compared."""
@@ -61,7 +61,7 @@ class Target:
     @property
     def layouts(self) -> tuple[Along, ...]:
         """How it is read: for maps, and for series where those have blocks of their own."""
-        shapes = {along: block_shape(self.reader, self.variable.name, along) for along in ("space", "time")}
+        shapes = {along: self.reader.block_shape(self.variable.name, along) for along in ("space", "time")}
         return ("space",) if shapes["space"] == shapes["time"] else ("space", "time")
 
 
@@ -227,7 +227,7 @@ def _compared(target: Target, sample: Sample) -> tuple[list[str], int, int]:
 def _served(target: Target, sample: Sample) -> FloatArray:
     """(time, y, x)."""
     name, indexes = target.variable.name, list(sample.indexes)
-    return _values(target, read_block(target.reader, name, indexes=indexes, window=sample.window, along=sample.along))
+    return _values(target, target.reader.read_block(name, indexes=indexes, window=sample.window, along=sample.along))
 
 
 def _wrong_cells(target: Target, sample: Sample, served: FloatArray) -> list[str]:

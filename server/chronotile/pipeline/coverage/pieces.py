@@ -10,7 +10,7 @@ from chronotile.model.coverage import PIECE_BYTES
 from chronotile.model.grid import Window
 from chronotile.model.raster import Pixels
 from chronotile.pipeline.read_costs import CHUNK_S, VALUE_S
-from chronotile.readers.reader import Along, BlockShape, Reader, block_shape, read_block
+from chronotile.readers.reader import Along, BlockShape, Reader
 
 LAYOUTS: tuple[Along, Along] = ("space", "time")
 
@@ -36,7 +36,7 @@ def cheapest_layout(
     Raises:
         SourceUnavailable: The source is gone.
     """
-    shapes = {along: block_shape(reader, variable, along) for along in LAYOUTS}
+    shapes = {along: reader.block_shape(variable, along) for along in LAYOUTS}
     along = min(LAYOUTS, key=lambda each: _seconds(shapes[each], indexes, windows))
     return along, shapes[along]
 
@@ -51,7 +51,7 @@ def read_cheaply(reader: Reader, variable: str, *, indexes: Sequence[int], windo
     if along == "space" and len(indexes) == 1:  # without the copies, and the reasons, that blocks of many times have
         pixels = reader.read_window(variable, index=indexes[0], level=0, window=window)
         return Pixels(pixels.numbers[np.newaxis], None if pixels.valid is None else pixels.valid[np.newaxis])
-    return read_block(reader, variable, indexes=indexes, window=window, along=along)
+    return reader.read_block(variable, indexes=indexes, window=window, along=along)
 
 
 def runs(count: int, most: int) -> Iterator[range]:

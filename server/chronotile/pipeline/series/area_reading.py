@@ -18,7 +18,7 @@ from chronotile.pipeline.read_costs import CHUNK_S, VALUE_S
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.around_damage import Read, block_around_damage
-from chronotile.readers.reader import Along, BlockShape, Reader, Scattered, block_shape, read_block, scattered
+from chronotile.readers.reader import Along, BlockShape, Reader
 from chronotile.stats.samples import CellWeights, Samples
 from chronotile.zones.plan import AreaPlan, AreaWindow, Takes, plan_of
 from chronotile.zones.spans import Spans
@@ -160,7 +160,7 @@ def cheapest_reading(
     found: dict[BlockShape, AreaReading] = {}
     with reading(layer):
         for along in ("time", "space"):
-            shape = block_shape(reader, name, along)
+            shape = reader.block_shape(name, along)
             if shape not in found:
                 plan = plan_of(spans, areas, shape)
                 found[shape] = AreaReading(layer=layer, plan=plan, indexes=indexes, shape=shape, along=along)
@@ -256,13 +256,13 @@ class AreaCells:
     def _fetches(self, times: int) -> list[_Fetch]:
         """What reads all cells at some times, each its own."""
         plan, variable = self._how.plan, self._how.layer.main_variable
-        source = scattered(self._reader, variable.name) if self._how.along == "time" else None
-        if source is None or not plan.is_sparse.any():
+        reads_cells = self._how.along == "time" and self._reader.reads_cells(variable.name)
+        if not reads_cells or not plan.is_sparse.any():
             return [partial(self._in_window, number) for number in range(len(plan.windows))]
         runs = plan.runs(max(1, SCATTERED_VALUES // times))
         return [
             *(partial(self._in_window, int(number)) for number in np.flatnonzero(~plan.is_sparse)),
-            *(partial(self._here_and_there, source, first, last) for first, last in runs),
+            *(partial(self._here_and_there, first, last) for first, last in runs),
         ]
 
     def _in_window(self, number: int, part: tuple[int, ...]) -> tuple[Pixels, Takes]:
@@ -271,16 +271,16 @@ class AreaCells:
         place = window.window
 
         def read(some: Sequence[int]) -> Pixels:
-            return read_block(self._reader, name, indexes=some, window=place, along=self._how.along)
+            return self._reader.read_block(name, indexes=some, window=place, along=self._how.along)
 
         return _taken(self._around_damage(read, part, (place.height, place.width)), window.cells), window.takes
 
-    def _here_and_there(self, source: Scattered, first: int, last: int, part: tuple[int, ...]) -> tuple[Pixels, Takes]:
+    def _here_and_there(self, first: int, last: int, part: tuple[int, ...]) -> tuple[Pixels, Takes]:
         places = self._how.plan.scattered(first, last)
         name = self._how.layer.main_variable.name
 
         def read(some: Sequence[int]) -> Pixels:
-            return source.read_cells(name, indexes=some, rows=places.rows, columns=places.columns)
+            return self._reader.read_cells(name, indexes=some, rows=places.rows, columns=places.columns)
 
         return self._around_damage(read, part, places.rows.shape), places.takes
 

@@ -13,7 +13,7 @@ from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.readers.cf.dataset import CfVariable
 from chronotile.readers.encoding import as_meant
 from chronotile.readers.foreign import reading, reading_dates
-from chronotile.readers.reader import GONE, PLAIN_BLOCK, Along, BlockShape
+from chronotile.readers.reader import GONE, PLAIN_BLOCK, Along, BlockShape, Reader
 
 Selection = tuple[int | slice | list[int], ...]
 """One entry for each stored dimension, at most one of them a list; dimensions with an integer fall away."""
@@ -126,7 +126,7 @@ class CubeVariable:
     levels: tuple[CubeLevel, ...]
 
 
-class Cube:
+class Cube(Reader):
     """Reads variables that are arrays over time, y and x."""
 
     def __init__(self, collection: str, variables: Mapping[str, CubeVariable], info: SourceInfo) -> None:

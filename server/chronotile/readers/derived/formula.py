@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,19 +20,10 @@ from chronotile.model.raster import (
     pixel_codes,
     valid_pixels,
 )
-from chronotile.model.source import Finding, SourceInfo, VariableInfo
+from chronotile.model.source import Finding, VariableInfo
 from chronotile.readers.derived.alignment import Positions, are_same_cells, positions_in, shared_times
-from chronotile.readers.reader import (
-    Along,
-    BlockShape,
-    IntArray,
-    Reader,
-    Scattered,
-    block_shape,
-    read_block,
-    scattered,
-    state_key,
-)
+from chronotile.readers.derived.wrapped import Wrapped
+from chronotile.readers.reader import Along, BlockShape, IntArray, Reader
 
 BLOCK_CELLS = 1 << 16
 """Cells computed at once, so that what is half done stays small."""
@@ -116,7 +106,7 @@ def _size(grid: NativeGrid) -> str:
     return f"{grid.width} x {grid.height}"
 
 
-class FormulaReader:
+class FormulaReader(Wrapped):
     """Reads what another reader does, and formulas over it; a formula may take another.
 
     Args:
@@ -126,15 +116,9 @@ class FormulaReader:
     """
 
     def __init__(self, reader: Reader, formulas: Mapping[str, Formula], left_out: tuple[Finding, ...] = ()) -> None:
-        self._reader = reader
         self._formulas = dict(formulas)
         variables = {**reader.info.variables, **{name: formula.info for name, formula in formulas.items()}}
-        self._info = replace(reader.info, variables=variables, findings=(*reader.info.findings, *left_out))
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the source holds, and the formulas."""
-        return self._info
+        super().__init__(reader, replace(reader.info, variables=variables, findings=(*reader.info.findings, *left_out)))
 
     def revision(self, variable: str, index: int) -> str:
         """Return the formula, and the states of all that it takes at that time."""
@@ -148,7 +132,7 @@ class FormulaReader:
         """Return those of all that the formula takes at that time."""
         formula = self._formulas.get(variable)
         if formula is None:
-            return state_key(self._reader, variable, index)
+            return self._reader.state_key(variable, index)
         return tuple(self.state_key(each.info.name, each.positions.at(index)) for each in formula.operands)
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
@@ -179,14 +163,14 @@ class FormulaReader:
         """Return the shape of blocks of the variable, or of the first that its formula takes."""
         formula = self._formulas.get(variable)
         if formula is None:
-            return block_shape(self._reader, variable, along)
+            return self._reader.block_shape(variable, along)
         return self.block_shape(formula.operands[0].info.name, along)
 
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid, with the reasons of what they are made of."""
         formula = self._formulas.get(variable)
         if formula is None:
-            return read_block(self._reader, variable, indexes=indexes, window=window, along=along)
+            return self._reader.read_block(variable, indexes=indexes, window=window, along=along)
         operands = _operands(
             formula, indexes, lambda name, some: self.read_block(name, indexes=some, window=window, along=along)
         )
@@ -197,23 +181,19 @@ class FormulaReader:
         """Return whether all that is read for a variable is read so."""
         formula = self._formulas.get(variable)
         if formula is None:
-            return scattered(self._reader, variable) is not None
+            return self._reader.reads_cells(variable)
         return all(self.reads_cells(each.info.name) for each in formula.operands)
 
     def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
         """Return (time, cell) pixels of native cells, with the reasons of what they are made of."""
         formula = self._formulas.get(variable)
         if formula is None:
-            return cast("Scattered", self._reader).read_cells(variable, indexes=indexes, rows=rows, columns=columns)
+            return self._reader.read_cells(variable, indexes=indexes, rows=rows, columns=columns)
         operands = _operands(
             formula, indexes, lambda name, some: self.read_cells(name, indexes=some, rows=rows, columns=columns)
         )
         numbers = _computed(formula, operands)
         return Pixels(numbers, codes=_codes(formula, operands, numbers))
-
-    def close(self) -> None:
-        """Let go of open files."""
-        self._reader.close()
 
 
 def _operands(formula: Formula, indexes: Sequence[int], read: Callable[[str, list[int]], Pixels]) -> list[Pixels]:

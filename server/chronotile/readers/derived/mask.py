@@ -3,7 +3,6 @@
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 
@@ -18,19 +17,10 @@ from chronotile.model.raster import (
     pixel_codes,
     valid_pixels,
 )
-from chronotile.model.source import Finding, Mask, SourceInfo, VariableInfo
+from chronotile.model.source import Finding, Mask, VariableInfo
 from chronotile.readers.derived.alignment import Positions, cells_across, overlay, positions_in, shared_times
-from chronotile.readers.reader import (
-    Along,
-    BlockShape,
-    IntArray,
-    Reader,
-    Scattered,
-    block_shape,
-    read_block,
-    scattered,
-    state_key,
-)
+from chronotile.readers.derived.wrapped import Wrapped
+from chronotile.readers.reader import Along, IntArray, Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +67,7 @@ def masked_by(variable: VariableInfo, mask: Mask, quality: VariableInfo) -> Mask
     )
 
 
-class MaskReader:
+class MaskReader(Wrapped):
     """Reads what another reader does, some of it masked; the quality variables themselves as they are stored.
 
     A mask takes values away and nothing else: a pixel that is a flag, such as a cloud, stays one.
@@ -89,17 +79,11 @@ class MaskReader:
     """
 
     def __init__(self, reader: Reader, masked: Mapping[str, Masked], left_out: tuple[Finding, ...] = ()) -> None:
-        self._reader = reader
         self._masked = dict(masked)
         variables = {**reader.info.variables, **{name: each.info for name, each in masked.items()}}
         for finding in left_out:
             del variables[finding.place]
-        self._info = replace(reader.info, variables=variables, findings=(*reader.info.findings, *left_out))
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the source holds."""
-        return self._info
+        super().__init__(reader, replace(reader.info, variables=variables, findings=(*reader.info.findings, *left_out)))
 
     def revision(self, variable: str, index: int) -> str:
         """Return the states of the variable and of its mask at that time, and what is kept."""
@@ -114,10 +98,10 @@ class MaskReader:
         """Return those of the variable and of its mask at that time."""
         masked = self._masked.get(variable)
         if masked is None:
-            return state_key(self._reader, variable, index)
+            return self._reader.state_key(variable, index)
         return (
-            state_key(self._reader, variable, masked.positions.at(index)),
-            state_key(self._reader, masked.quality.name, masked.quality_positions.at(index)),
+            self._reader.state_key(variable, masked.positions.at(index)),
+            self._reader.state_key(masked.quality.name, masked.quality_positions.at(index)),
         )
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
@@ -154,25 +138,19 @@ class MaskReader:
             tuple(reason or (None if keep else REASON_MASKED) for reason, keep in zip(reasons, kept, strict=True)),
         )
 
-    def block_shape(self, variable: str, along: Along) -> BlockShape:
-        """Return the shape of the variable's blocks."""
-        return block_shape(self._reader, variable, along)
-
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid; what the mask takes away is masked."""
         masked = self._masked.get(variable)
         if masked is None:
-            return read_block(self._reader, variable, indexes=indexes, window=window, along=along)
-        own = read_block(
-            self._reader,
+            return self._reader.read_block(variable, indexes=indexes, window=window, along=along)
+        own = self._reader.read_block(
             variable,
             indexes=[masked.positions.at(index) for index in indexes],
             window=window,
             along=along,
         )
         under = overlay(window, 1, grid=masked.info.grid, other=masked.quality.grid)
-        quality = read_block(
-            self._reader,
+        quality = self._reader.read_block(
             masked.quality.name,
             indexes=[masked.quality_positions.at(index) for index in indexes],
             window=under.window,
@@ -184,11 +162,11 @@ class MaskReader:
         """Return whether the variable and its mask are read so."""
         masked = self._masked.get(variable)
         names = [variable] if masked is None else [variable, masked.quality.name]
-        return all(scattered(self._reader, name) is not None for name in names)
+        return all(map(self._reader.reads_cells, names))
 
     def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
         """Return (time, cell) pixels of native cells; what the mask takes away is masked."""
-        reader, masked = cast("Scattered", self._reader), self._masked.get(variable)
+        reader, masked = self._reader, self._masked.get(variable)
         if masked is None:
             return reader.read_cells(variable, indexes=indexes, rows=rows, columns=columns)
         own = reader.read_cells(
@@ -201,10 +179,6 @@ class MaskReader:
             columns=columns // masked.across,
         )
         return _masked(own, masked, masked.kept(quality))
-
-    def close(self) -> None:
-        """Let go of open files."""
-        self._reader.close()
 
     def _kept(self, masked: Masked, index: int, *, level: int, window: Window, step: int) -> BoolArray:
         """(y, x) of a window: where values stand, by the level of the quality variable that is nearest in size."""

@@ -1,9 +1,8 @@
 """Raster files whose series lie in a serving cube beside them."""
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +11,12 @@ from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import BoolArray, Pixels
 from chronotile.model.source import Finding, SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.readers.derived.wrapped import Wrapped
 from chronotile.readers.encoding import encoding_text
 from chronotile.readers.file_state import one_look
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.joined.recoding import Recoding, recoding_of
-from chronotile.readers.raster.stack import RasterStack
-from chronotile.readers.reader import Along, BlockShape, IntArray, Reader, block_shape, read_block, state_key
+from chronotile.readers.reader import Along, BlockShape, IntArray, Reader
 from chronotile.readers.zarr.commit import state_number
 from chronotile.readers.zarr.serving_cube import ServingCube, open_serving_cube
 
@@ -38,7 +37,7 @@ class Twin:
     """Revisions of files that were found to be those the cube was made from."""
 
 
-class WithSeries:
+class WithSeries(Wrapped):
     """Reads maps from raster files, and cells along time from the cube that was made of them.
 
     A date that the cube lacks, or whose file is another than the cube was made from, is read from its file: both
@@ -48,29 +47,12 @@ class WithSeries:
     def __init__(
         self, files: Reader, cube: ServingCube, arrays: dict[str, str], recodings: dict[str, Recoding]
     ) -> None:
-        self._files = files
+        super().__init__(files)
         self._cube = cube
         self._arrays = arrays
         self._recodings = recodings
         self._twins: dict[str, Twin] = {}
         self._lock = threading.Lock()
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the files hold."""
-        return self._files.info
-
-    def revision(self, variable: str, index: int) -> str:
-        """Return the state of the file of that time, from which the cube is told to differ."""
-        return self._files.revision(variable, index)
-
-    def state_key(self, variable: str, index: int) -> Hashable:
-        """Return that of the files."""
-        return state_key(self._files, variable, index)
-
-    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
-        """Return (y, x) pixels from the files."""
-        return self._files.read_window(variable, index=index, level=level, window=window, step=step)
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell, from the cube where it is up to date."""
@@ -78,7 +60,7 @@ class WithSeries:
             variable,
             indexes,
             read_cube=lambda some: self._cube.read_cell(variable, indexes=some, row=row, column=column),
-            read_files=lambda some: self._files.read_cell(variable, indexes=some, row=row, column=column),
+            read_files=lambda some: self._reader.read_cell(variable, indexes=some, row=row, column=column),
         )
 
     def _from_both(
@@ -111,17 +93,17 @@ class WithSeries:
                 return self._cube.block_shape(variable, along)
             except SourceUnavailable:
                 pass
-        return block_shape(self._files, variable, along)
+        return self._reader.block_shape(variable, along)
 
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels: along time from the cube where it is up to date, else from the files."""
         if along == "space":
-            return read_block(self._files, variable, indexes=indexes, window=window, along=along)
+            return self._reader.read_block(variable, indexes=indexes, window=window, along=along)
         return self._from_both(
             variable,
             indexes,
             read_cube=lambda some: self._cube.read_block(variable, indexes=some, window=window, along=along),
-            read_files=lambda some: read_block(self._files, variable, indexes=some, window=window, along=along),
+            read_files=lambda some: self._reader.read_block(variable, indexes=some, window=window, along=along),
         )
 
     def reads_cells(self, variable: str) -> bool:
@@ -134,19 +116,19 @@ class WithSeries:
             variable,
             indexes,
             read_cube=lambda some: self._cube.read_cells(variable, indexes=some, rows=rows, columns=columns),
-            read_files=lambda some: _cells_of_blocks(self._files, variable, some, rows=rows, columns=columns),
+            read_files=lambda some: self._reader.read_cells(variable, indexes=some, rows=rows, columns=columns),
         )
 
     def close(self) -> None:
         """Let go of open files."""
-        self._files.close()
+        self._reader.close()
         self._cube.close()
 
     def _is_fresh(self, variable: str, index: int, twin: Twin | None) -> bool:
         """Whether the cube's date was made from the file as it is now."""
         if twin is None or twin.indexes[index] == ABSENT:
             return False
-        revision = self._files.revision(variable, index)
+        revision = self._reader.revision(variable, index)
         if twin.fresh.get(index) == revision:
             return True
         if state_number(revision) != int(twin.made_from[twin.indexes[index]]):
@@ -170,7 +152,7 @@ class WithSeries:
             return twin
 
     def _twin_of(self, variable: str, info: SourceInfo) -> Twin:
-        ours, theirs = self._files.info.variables[variable].times.starts, info.variables[variable].times.starts
+        ours, theirs = self._reader.info.variables[variable].times.starts, info.variables[variable].times.starts
         places = np.searchsorted(theirs, ours)
         there = np.isin(ours, theirs)
         made_from = self._cube.made_from(self._arrays[variable])[: theirs.size]
@@ -183,7 +165,7 @@ def open_with_series(spec: SourceSpec, files: Reader) -> Reader:
         return _joined(spec, files)
     except UnsupportedSource as error:
         note = Finding("warning", base_name(spec.series or ""), f"series are read from the files: {error.message}")
-        return _WithFinding(files, note)
+        return Wrapped(files, replace(files.info, findings=(*files.info.findings, note)))
 
 
 def _joined(spec: SourceSpec, files: Reader) -> WithSeries:
@@ -237,7 +219,7 @@ def _require_raw(files: Reader, name: str, said: VariableSpec, held: VariableInf
         UnsupportedSource: It may have others, made of files that differ, of which the configuration says nothing.
     """
     told = (said.scale, said.offset, said.nodata, said.valid_range, said.dtype, said.flags or None)
-    if all(each is None for each in told) or not isinstance(files, RasterStack):
+    if all(each is None for each in told):
         return
     cube = held.encoding
     for own in files.encodings_in_files(name):
@@ -255,36 +237,6 @@ def _is_same(grid: NativeGrid, other: NativeGrid) -> bool:
     return near and (grid.width, grid.height) == (other.width, other.height)
 
 
-def _cells_of_blocks(
-    reader: Reader, variable: str, indexes: Sequence[int], *, rows: IntArray, columns: IntArray
-) -> Pixels:
-    """(time, cell) pixels, read block by block: cells may lie far apart, and the box round them be all there is."""
-    times, height, width = block_shape(reader, variable, "space")
-    blocks = rows // height * (int(columns.max()) // width + 1) + columns // width
-    order = np.argsort(blocks, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(blocks[order])) + 1)
-    windows = [_window_round(rows[cells], columns[cells]) for cells in groups]
-    shape = (len(indexes), rows.size)
-    numbers = np.empty(shape, dtype=reader.info.variables[variable].encoding.dtype)
-    valid: BoolArray | None = None
-    start = 0
-    for _block, run in groupby(indexes, key=lambda index: index // times):
-        some = list(run)
-        own = slice(start, start := start + len(some))
-        for cells, window in zip(groups, windows, strict=True):
-            block = read_block(reader, variable, indexes=some, window=window)
-            inside = (slice(None), rows[cells] - window.row_start, columns[cells] - window.column_start)
-            numbers[own, cells] = block.numbers[inside]
-            if block.valid is not None:
-                valid = np.ones(shape, dtype=bool) if valid is None else valid
-                valid[own, cells] = block.valid[inside]
-    return Pixels(numbers, valid)
-
-
-def _window_round(rows: IntArray, columns: IntArray) -> Window:
-    return Window(int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
-
-
 def _merged(cells: Pixels, rest: Pixels, inside: BoolArray) -> Pixels:
     shape = (inside.size, *cells.numbers.shape[1:])
     numbers = np.empty(shape, dtype=cells.numbers.dtype)
@@ -294,33 +246,3 @@ def _merged(cells: Pixels, rest: Pixels, inside: BoolArray) -> Pixels:
     valid = np.ones(shape, dtype=bool)  # what a mask took away is nodata in the cube
     valid[~inside] = rest.valid
     return Pixels(numbers, valid)
-
-
-class _WithFinding:
-    """A reader with one more finding."""
-
-    def __init__(self, reader: Reader, finding: Finding) -> None:
-        self._reader = reader
-        self._finding = finding
-        self.revision = reader.revision
-        self.read_window = reader.read_window
-        self.read_cell = reader.read_cell
-        self.close = reader.close
-
-    @property
-    def info(self) -> SourceInfo:
-        """What the reader holds, and the finding."""
-        info = self._reader.info
-        return replace(info, findings=(*info.findings, self._finding))
-
-    def state_key(self, variable: str, index: int) -> Hashable:
-        """Return that of the reader."""
-        return state_key(self._reader, variable, index)
-
-    def block_shape(self, variable: str, along: Along) -> BlockShape:
-        """Return the shape of the reader's blocks."""
-        return block_shape(self._reader, variable, along)
-
-    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
-        """Return what the reader does."""
-        return read_block(self._reader, variable, indexes=indexes, window=window, along=along)

@@ -18,7 +18,7 @@ from chronotile.model.time.instants import TimeDomain, TimeSpan
 from chronotile.readers.file_state import FileState, file_state, is_any_there
 from chronotile.readers.foreign import BeingWritten, one_line, origin_of, reading_dates, unavailable, unavailable_text
 from chronotile.readers.joined.recoding import Recoding, recoding_of
-from chronotile.readers.reader import Along, BlockShape, Reader, block_shape, read_block
+from chronotile.readers.reader import Along, BlockShape, Reader
 
 MAX_OPEN_PIECES = 256
 """Pieces of a source that stay open; the least recently used is closed first."""
@@ -82,7 +82,7 @@ Run = tuple[int, list[int]]
 """A piece, and times of the variable that it holds."""
 
 
-class Joined:
+class Joined(Reader):
     """Reads several pieces as one source. Pieces are opened when they are read, and again when their file changed."""
 
     def __init__(
@@ -99,10 +99,6 @@ class Joined:
     def info(self) -> SourceInfo:
         """What the pieces hold together."""
         return self._info
-
-    def path(self, variable: str, index: int) -> str:
-        """Return the file of that time."""
-        return self._pieces[self._variables[variable].slots[index]].path
 
     def revision(self, variable: str, index: int) -> str:
         """Return the size and age of the file of that time."""
@@ -145,13 +141,13 @@ class Joined:
 
     def _block_shape(self, variable: str, number: int, along: Along) -> BlockShape:
         with self._reading(variable, number):
-            return block_shape(self._part(variable, number).reader, variable, along)
+            return self._part(variable, number).reader.block_shape(variable, along)
 
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
         """Return (time, y, x) pixels of a window of the native grid."""
 
         def read(part: _Part, own: Sequence[int]) -> Pixels:
-            return read_block(part.reader, variable, indexes=own, window=window, along=along)
+            return part.reader.read_block(variable, indexes=own, window=window, along=along)
 
         return self._of_runs(variable, indexes, read)
 

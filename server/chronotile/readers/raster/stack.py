@@ -25,7 +25,8 @@ from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, sha
 from chronotile.readers.raster.previews import LEAST_FACTOR, current_previews
 from chronotile.readers.raster.survey import Looked
 from chronotile.readers.raster.variable import Plane, StackVariable
-from chronotile.readers.reader import Along, BlockShape, stacked
+from chronotile.readers.reader import Along, BlockShape, Reader, stacked
+from chronotile.readers.reader import Piece as SourcePiece
 from chronotile.readers.remote.requests import one_read
 
 SERIES_THREADS = 4
@@ -38,7 +39,7 @@ Run = list[Plane]
 """Some planes of one file."""
 
 
-class RasterStack:
+class RasterStack(Reader):
     """Reads a stack of raster files."""
 
     def __init__(
@@ -73,11 +74,11 @@ class RasterStack:
 
     def state_key(self, variable: str, index: int) -> str:
         """Return the file of that time."""
-        return self.path(variable, index)
-
-    def path(self, variable: str, index: int) -> str:
-        """Return the file of that time."""
         return self._variables[variable].planes[index].path
+
+    def pieces(self, variable: str, index: int) -> tuple[SourcePiece, ...]:
+        """Return the file of that time."""
+        return (SourcePiece(self, variable, index, self._variables[variable].planes[index].path),)
 
     def encodings_in_files(self, variable: str) -> frozenset[Encoding]:
         """Return the encodings that the files themselves tell, of those looked at; whatever the configuration says."""

@@ -24,7 +24,7 @@ from chronotile.readers.cf.dataset import CfVariable, understand
 from chronotile.readers.encoding import as_meant
 from chronotile.readers.foreign import BeingWritten, one_line, opening, reading, reading_dates
 from chronotile.readers.hrefs import base_name, local_path
-from chronotile.readers.reader import Along, BlockShape
+from chronotile.readers.reader import Along, BlockShape, Reader
 from chronotile.readers.zarr.arrays import Gone, load_array
 from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit, commit_of
 from chronotile.readers.zarr.fields import fields_of, text_of
@@ -118,7 +118,7 @@ class State:
         return np.isin(positions, self.commit.overlay)
 
 
-class ServingCube:
+class ServingCube(Reader):
     """Reads a serving cube, as it grows.
 
     Dates that are newer than all others join `info` as they are committed, and replaced pixels are read as soon as
@@ -149,7 +149,7 @@ class ServingCube:
         position = int(state.positions[index])
         return f"{state.commit.id[:12]}-{position}-{state.commit.changed.get(position, 0)}"
 
-    def revision_of_times(self, variable: str, indexes: Sequence[int]) -> str:
+    def revision_of_times(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> str:  # noqa: ARG002 -- windows have no states
         """Return which cube, which dates of it, and when each was last replaced."""
         with reading(self._spec.collection, variable):
             state = self._current()

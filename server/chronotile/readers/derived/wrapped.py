@@ -1,0 +1,62 @@
+"""A reader around another one."""
+
+from collections.abc import Hashable, Sequence
+
+from chronotile.model.grid import Window
+from chronotile.model.raster import Pixels
+from chronotile.model.source import SourceInfo
+from chronotile.readers.reader import Along, BlockShape, IntArray, Reader
+
+
+class Wrapped(Reader):
+    """Reads what another reader does; a subclass overrides what it changes.
+
+    Args:
+        reader: Of the same source.
+        info: What the source holds, if not what the reader says.
+    """
+
+    def __init__(self, reader: Reader, info: SourceInfo | None = None) -> None:
+        self._reader = reader
+        self._info = info
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the source holds."""
+        return self._reader.info if self._info is None else self._info
+
+    def revision(self, variable: str, index: int) -> str:
+        """Return the state that the reader tells."""
+        return self._reader.revision(variable, index)
+
+    def state_key(self, variable: str, index: int) -> Hashable:
+        """Return that of the reader."""
+        return self._reader.state_key(variable, index)
+
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+        """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
+        return self._reader.read_window(variable, index=index, level=level, window=window, step=step)
+
+    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+        """Return (time,) pixels of one native cell."""
+        return self._reader.read_cell(variable, indexes=indexes, row=row, column=column)
+
+    def block_shape(self, variable: str, along: Along) -> BlockShape:
+        """Return the shape of the reader's blocks."""
+        return self._reader.block_shape(variable, along)
+
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
+        """Return (time, y, x) pixels of a window of the native grid."""
+        return self._reader.read_block(variable, indexes=indexes, window=window, along=along)
+
+    def reads_cells(self, variable: str) -> bool:
+        """Return whether the reader reads scattered cells at once."""
+        return self._reader.reads_cells(variable)
+
+    def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
+        """Return (time, cell) pixels of native cells."""
+        return self._reader.read_cells(variable, indexes=indexes, rows=rows, columns=columns)
+
+    def close(self) -> None:
+        """Let go of open files."""
+        self._reader.close()
