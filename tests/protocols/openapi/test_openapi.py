@@ -7,6 +7,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Route
 
 from chronotile.protocols.animations import params as animations
+from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.cubes import params as cubes
 from chronotile.protocols.layers import params as layers
 from chronotile.protocols.places import params as places
@@ -49,18 +50,18 @@ def test_every_endpoint_of_our_own_is_told_with_its_methods(client, document):
 @pytest.mark.parametrize(
     ("path", "method", "names"),
     [
-        ("/timeseries/{layer}/point", "get", series.PARAMETERS_OF_POINT),
-        ("/timeseries/{layer}/area", "get", areas.PARAMETERS_OF_AREA),
-        ("/timeseries/{layer}/area", "post", areas.PARAMETERS_OF_AREA),
-        ("/timeseries/{layer}/areas", "post", areas.PARAMETERS_OF_AREAS),
-        ("/timeseries/points", "post", points.PARAMETERS_OF_POINTS),
+        ("/timeseries/{layer}/point", "get", names_of(series.OF_POINT)),
+        ("/timeseries/{layer}/area", "get", names_of(areas.OF_AREA)),
+        ("/timeseries/{layer}/area", "post", names_of(areas.OF_AREA)),
+        ("/timeseries/{layer}/areas", "post", names_of(areas.OF_AREAS)),
+        ("/timeseries/points", "post", names_of(points.OF_POINTS)),
         ("/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}", "get", tiles.PARAMETERS),
         ("/animations/{layer}.{extension}", "get", animations.PARAMETERS),
         ("/cubes/{layer}/{tms}/{z}/{x}/{y}.ctc", "get", cubes.PARAMETERS),
-        ("/layers", "get", layers.PARAMETERS),
-        ("/layers/{layer}/times", "get", layers.PARAMETERS_OF_TIMES),
-        ("/places/{set}", "get", places.PARAMETERS_OF_SET),
-        ("/places/{set}/values", "get", places.PARAMETERS_OF_VALUES),
+        ("/layers", "get", ("lang",)),
+        ("/layers/{layer}/times", "get", names_of(layers.OF_TIMES)),
+        ("/places/{set}", "get", ("lang", *names_of(places.OF_SET))),
+        ("/places/{set}/values", "get", names_of(places.OF_VALUES)),
     ],
 )
 def test_every_parameter_that_is_read_is_told(document, path, method, names):

@@ -3,17 +3,18 @@
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter
 from chronotile.model.crs import CRS84
 from chronotile.model.time.instants import Instant, TimeSelection
 from chronotile.pipeline.valid_share import LayerArea
-from chronotile.protocols.common.query.cursor import cursor_of
-from chronotile.protocols.common.query.kvp import Kvp, bbox, datetime_of, integer
+from chronotile.protocols.common.query.cursor import CURSOR
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import box, datetime, names_of, text, whole
 
-PARAMETERS = ("lang",)
-"""Of documents for people; the list of times has others."""
-PARAMETERS_OF_TIMES = ("datetime", "bbox", "crs", "limit", "cursor")
-MAX_LIMIT = 1000
+DATETIME = datetime("An instant, interval or list: the times that overlap it; otherwise all")
+BBOX = box("bbox", "West, south, east, north: where shares are counted; otherwise everywhere")
+CRS = text("crs", "Of `bbox`; otherwise CRS84")
+LIMIT = whole("limit", "At most so many times a page", least=1, most=1000, default=1000)
+OF_TIMES = (DATETIME, BBOX, CRS, LIMIT, CURSOR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +35,9 @@ def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
     Raises:
         ChronotileError: A parameter is not accepted.
     """
-    query.check_spelling(PARAMETERS_OF_TIMES)
-    box, crs_name = query.optional("bbox"), query.optional("crs")
+    query.check_spelling(names_of(OF_TIMES))
+    crs_name = CRS.given(query)
     crs = CRS84 if crs_name is None else catalogue.offered_crs(crs_name)
-    area = None if box is None else LayerArea(bbox(box, locator="bbox"), crs)
-    return TimesQuery(time=datetime_of(query), limit=_limit(query), cursor=cursor_of(query), area=area)
-
-
-def _limit(query: Kvp) -> int:
-    limit = integer(query.optional("limit") or str(MAX_LIMIT), locator="limit", least=1)
-    if limit > MAX_LIMIT:
-        raise InvalidParameter(f"limit must be at most {MAX_LIMIT}, got {limit}", locator="limit")
-    return limit
+    bbox = BBOX.given(query)
+    area = None if bbox is None else LayerArea(bbox, crs)
+    return TimesQuery(time=DATETIME.of(query), limit=LIMIT.of(query), cursor=CURSOR.given(query), area=area)

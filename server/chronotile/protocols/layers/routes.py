@@ -29,7 +29,7 @@ from chronotile.protocols.layers.documents import (
 )
 from chronotile.protocols.layers.faults import fault
 from chronotile.protocols.layers.layer_definition import MEDIA_TYPE, layer_definition
-from chronotile.protocols.layers.params import PARAMETERS, TimesQuery, times_query
+from chronotile.protocols.layers.params import TimesQuery, times_query
 
 
 async def get_layers(request: Request) -> Response:
@@ -110,7 +110,7 @@ def _list(telling: Telling) -> bytes:
 
 def _telling(request: Request) -> Telling:
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(PARAMETERS)
+    query.check_spelling(("lang",))
     language = language_of(request, query)
     return Telling(services=services_of(request), base=base_url(request), language=language)
 

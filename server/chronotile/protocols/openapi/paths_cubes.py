@@ -1,8 +1,8 @@
 """Cube tiles in OpenAPI."""
 
 from chronotile.model.cube import CUBE_TYPE
+from chronotile.protocols.common.examples import Examples
 from chronotile.protocols.common.openapi import FILE, INDEX, Json, enum_of, in_path, in_query, operation
-from chronotile.protocols.openapi.examples import Examples
 
 NO_CONTENT: Json = {"description": "No date has a pixel in the tile"}
 

@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from chronotile.model.request import PICTURE_REDUCERS, WEIGHTS
+from chronotile.model.request import PICTURE_REDUCERS
+from chronotile.protocols.common.examples import Examples
 from chronotile.protocols.common.openapi import (
-    COUNT,
     FILE,
     INDEX,
     NUMBER,
@@ -17,7 +17,6 @@ from chronotile.protocols.common.openapi import (
     operation,
     ref,
 )
-from chronotile.protocols.openapi.examples import Examples
 
 LAYERS, TILES, ANIMATIONS, PLACES, SERVICE = "Layers", "Tiles", "Time-lapses", "Places", "Service"
 PICTURES = {
@@ -30,64 +29,6 @@ PICTURES = {
 VIDEOS = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
 LEGENDS = {"png": "image/png", "svg": "image/svg+xml", "json": "application/json"}
 DATETIME = "An instant, interval or list"
-
-
-def layer_paths(examples: Examples) -> dict[str, Json]:
-    """Return the paths of layers."""
-    layer = in_path("layer", "Id or alias", example=examples.layer)
-    language = in_query("lang", "Of titles; otherwise `Accept-Language` decides", enum_of(examples.languages))
-    datetime = in_query(
-        "datetime", f"{DATETIME}: the times that overlap it; otherwise all", example=examples.times or None
-    )
-    return {
-        "/layers": {
-            "get": operation(
-                "getLayers",
-                "All layers",
-                tag=LAYERS,
-                parameters=[language],
-                answers={"application/json": ref("Layers")},
-                refusals=("BadRequest", "Unavailable"),
-            )
-        },
-        "/layers/{layer}": {
-            "get": operation(
-                "getLayer",
-                "All that is known of a layer",
-                tag=LAYERS,
-                parameters=[layer, language],
-                answers={"application/json": ref("Layer")},
-            )
-        },
-        "/layers/{layer}.qlr": {
-            "get": operation(
-                "getLayerDefinition",
-                "A layer definition for QGIS, with its times",
-                tag=LAYERS,
-                parameters=[layer, language],
-                answers={"application/x-qgis-layer-definition": FILE},
-            )
-        },
-        "/layers/{layer}/times": {
-            "get": operation(
-                "getTimes",
-                "The times of a layer, in pages",
-                tag=LAYERS,
-                parameters=[
-                    layer,
-                    datetime,
-                    in_query(
-                        "bbox",
-                        "West, south, east, north: where shares are counted; otherwise everywhere",
-                    ),
-                    in_query("crs", "Of `bbox`; otherwise CRS84"),
-                    in_query("limit", "At most so many times a page", {**WHOLE, "minimum": 1, "maximum": 1000}),
-                    in_query("cursor", "Where the page starts, as `next` of the one before has it"),
-                ],
-                answers={"application/json": ref("Times")},
-            )
-        },
-    }
 
 
 def tile_paths(examples: Examples) -> dict[str, Json]:
@@ -171,71 +112,6 @@ def animation_paths(examples: Examples) -> dict[str, Json]:
                     _revision(),
                 ],
                 answers=dict.fromkeys(VIDEOS.values(), FILE),
-            )
-        },
-    }
-
-
-def place_paths(examples: Examples) -> dict[str, Json]:
-    """Return the paths of places."""
-    places = in_path("set", "A set of places", example=examples.place_set or "provinces")
-    language = in_query("lang", "Of titles; otherwise `Accept-Language` decides", enum_of(examples.languages))
-    offset = in_query("offset", "How many places come before the first one told", INDEX)
-    limit = in_query("limit", "At most so many places", COUNT, example=2)
-    revision = in_query("rev", "The set's `revision`: while it holds, the answer may be kept for a year")
-    return {
-        "/places": {
-            "get": operation(
-                "getPlaceSets",
-                "All sets of named places",
-                tag=PLACES,
-                parameters=[language],
-                answers={"application/json": ref("PlaceSets")},
-                refusals=("BadRequest", "Unavailable"),
-            )
-        },
-        "/places/{set}": {
-            "get": operation(
-                "getPlaceSet",
-                "One set with its places, in pages",
-                tag=PLACES,
-                parameters=[places, in_query("format", "", enum_of(("json", "geojson"))), limit, offset, language],
-                answers={"application/json": ref("PlaceSet"), "application/geo+json": ref("FeatureCollection")},
-            )
-        },
-        "/places/{set}/values": {
-            "get": operation(
-                "getPlaceValues",
-                "The values of all places of a set: one matrix, places by times",
-                tag=PLACES,
-                parameters=[
-                    places,
-                    in_query("layer", "Id or alias", example=examples.layer, required=True),
-                    in_query(
-                        "datetime", f"{DATETIME}; otherwise the whole time domain", example=examples.times or None
-                    ),
-                    in_query("reducer", "One of those of `/timeseries`, but for histograms", example="mean"),
-                    in_query("weights", "As of `/timeseries`; otherwise `pixel`", enum_of(WEIGHTS)),
-                    in_query("min_valid", "The least share of cells with a value for which there is one", NUMBER),
-                    in_query("format", "Otherwise JSON", enum_of(("json", "csv"))),
-                    limit,
-                    offset,
-                ],
-                answers={"application/json": ref("PlaceValues"), "text/csv": TEXT},
-            )
-        },
-        "/places/{set}/tiles/{tms}/{z}/{x}/{y}.mvt": {
-            "get": operation(
-                "getPlaceTile",
-                "The outlines of a set as a vector tile",
-                tag=PLACES,
-                parameters=[
-                    places,
-                    in_path("tms", "Tile matrix set", example=examples.tile_matrix_set),
-                    *_address(),
-                    revision,
-                ],
-                answers={"application/vnd.mapbox-vector-tile": FILE},
             )
         },
     }

@@ -4,20 +4,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import InvalidParameter
 from chronotile.model.places import PlaceTileRequest, PlaceValuesRequest
-from chronotile.model.series.reducer import parse_reducer
-from chronotile.protocols.common.query.kvp import Kvp, choice, datetime_of, integer
-from chronotile.protocols.common.query.reduction import asked_min_valid, asked_weights
+from chronotile.model.series.reducer import MEAN, parse_reducer
+from chronotile.protocols.common.openapi import TEXT
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, choice, datetime, names_of, text, whole
+from chronotile.protocols.common.query.reduction import MIN_VALID, WEIGHTS
 from chronotile.protocols.common.query.tile_address import tile_grid_of
 
-FORMATS, FORMATS_OF_VALUES = ("json", "geojson"), ("json", "csv")
-PARAMETERS_OF_LIST = ("lang",)
-PARAMETERS_OF_SET = ("lang", "format", "limit", "offset")
-PARAMETERS_OF_TILES = ("rev",)
-PARAMETERS_OF_VALUES = ("layer", "datetime", "reducer", "weights", "min_valid", "format", "limit", "offset")
-DEFAULT_LIMIT = 1000
-MAX_LIMIT = 10_000
+FORMAT = choice("format", "How the page is written; otherwise JSON", ("json", "geojson"), default="json")
+LIMIT = whole("limit", "At most so many places", least=1, most=10_000, default=1000)
+OFFSET = whole("offset", "How many places come before the first one", least=0, default=0)
+OF_SET: tuple[Parameter[object], ...] = (FORMAT, LIMIT, OFFSET)
+"""Beside `lang`."""
+REV = text("rev", "The set's `revision`: while it holds, the answer may be kept for a year")
+LAYER = text("layer", "Id or alias")
+DATETIME = datetime("An instant, interval or list; otherwise the whole time domain")
+REDUCER = Parameter(
+    name="reducer",
+    description="One of those of `/timeseries`, but for histograms; otherwise `mean`",
+    parse=parse_reducer,
+    schema=TEXT,
+    default=MEAN,
+    foreign=("reducers",),
+)
+FORMAT_OF_VALUES = choice("format", "How the matrix is written; otherwise JSON", ("json", "csv"), default="json")
+LIMIT_OF_VALUES = whole("limit", "At most so many places; otherwise all", least=1)
+OF_VALUES: tuple[Parameter[object], ...] = (
+    *(LAYER, DATETIME, REDUCER, WEIGHTS, MIN_VALID, FORMAT_OF_VALUES, LIMIT_OF_VALUES, OFFSET),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +50,8 @@ def places_query(query: Kvp) -> PlacesQuery:
     Raises:
         InvalidParameter: A parameter is not accepted.
     """
-    query.check_spelling(PARAMETERS_OF_SET)
-    written = choice((query.optional("format") or "json").lower(), FORMATS, locator="format")
-    limit = integer(query.optional("limit") or str(DEFAULT_LIMIT), locator="limit", least=1)
-    if limit > MAX_LIMIT:
-        raise InvalidParameter(f"limit must be at most {MAX_LIMIT}, got {limit}", locator="limit")
-    return PlacesQuery(format=written, limit=limit, offset=_offset(query))
+    query.check_spelling(("lang", *names_of(OF_SET)))
+    return PlacesQuery(format=FORMAT.of(query), limit=LIMIT.of(query), offset=OFFSET.of(query))
 
 
 def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> PlaceTileRequest:
@@ -49,7 +60,7 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> P
     Raises:
         ChronotileError: A name is unknown, the tile is out of range, or a parameter is not accepted.
     """
-    query.check_spelling(PARAMETERS_OF_TILES)
+    query.check_spelling((REV.name,))
     return PlaceTileRequest(places=catalogue.place_set(path["set"]).id, grid=tile_grid_of(path, catalogue))
 
 
@@ -59,29 +70,15 @@ def values_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) ->
     Raises:
         ChronotileError: A name is unknown, or a parameter is missing or not accepted.
     """
-    query.check_spelling(PARAMETERS_OF_VALUES)
-    query.refuse(("reducers",), instead="reducer")
-    limit = query.optional("limit")
+    query.refuse(REDUCER.foreign, instead=REDUCER.name)  # which is nearly `reducer`
+    query.check_spelling(names_of(OF_VALUES))
     return PlaceValuesRequest(
         places=catalogue.place_set(path["set"]).id,
-        layer=catalogue.layer(query.required("layer")).id,
-        time=datetime_of(query),
-        reducer=parse_reducer(query.optional("reducer") or "mean"),
-        weights=asked_weights(query),
-        min_valid=asked_min_valid(query),
-        offset=_offset(query),
-        limit=None if limit is None else integer(limit, locator="limit", least=1),
+        layer=catalogue.layer(LAYER.of(query)).id,
+        time=DATETIME.of(query),
+        reducer=REDUCER.of(query),
+        weights=WEIGHTS.of(query),
+        min_valid=MIN_VALID.of(query),
+        offset=OFFSET.of(query),
+        limit=LIMIT_OF_VALUES.given(query),
     )
-
-
-def values_format(query: Kvp) -> str:
-    """Return how the matrix is written.
-
-    Raises:
-        InvalidParameter: `format` is none of `FORMATS_OF_VALUES`.
-    """
-    return choice((query.optional("format") or "json").lower(), FORMATS_OF_VALUES, locator="format")
-
-
-def _offset(query: Kvp) -> int:
-    return integer(query.optional("offset") or "0", locator="offset", least=0)

@@ -32,11 +32,11 @@ from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.places.documents import next_page, page_numbers, place_page, place_sets
 from chronotile.protocols.places.faults import place_fault
 from chronotile.protocols.places.params import (
-    PARAMETERS_OF_LIST,
+    FORMAT_OF_VALUES,
+    REV,
     PlacesQuery,
     places_query,
     tile_request,
-    values_format,
     values_request,
 )
 
@@ -52,7 +52,7 @@ WRITTEN: Mapping[str, tuple[str, Callable[[PlaceValues], bytes]]] = {
 async def get_sets(request: Request) -> Response:
     """Return all sets of places."""
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(PARAMETERS_OF_LIST)
+    query.check_spelling(("lang",))
     telling = _telling(request, query)
     body = await in_documents(request, lambda: orjson.dumps(place_sets(telling)))
     return _told(respond_with_content(body, JSON, request, cache_control=SHORT), telling)
@@ -76,14 +76,14 @@ async def get_tile(request: Request) -> Response:
     asked = tile_request(request.path_params, query, services.catalogue)
     gate = state_of(request).gates.pictures
     payload = await in_thread(gate, render_place_tile, asked, services, known=known_etags(request))
-    return in_parts(respond(payload, is_immutable=query.optional("rev") == payload.revision))
+    return in_parts(respond(payload, is_immutable=REV.given(query) == payload.revision))
 
 
 async def get_values(request: Request) -> Response:
     """Return the values of the places of a set, one number a place and instant."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    asked, written = values_request(request.path_params, query, services.catalogue), values_format(query)
+    asked, written = values_request(request.path_params, query, services.catalogue), FORMAT_OF_VALUES.of(query)
     gate = state_of(request).gates.series
     await discard_body(request)
     async with while_wanted(request) as is_wanted:

@@ -8,22 +8,38 @@ from chronotile.model.geometry.area import Area, area_of_box
 from chronotile.model.geometry.geojson import area_of, areas_of
 from chronotile.model.grid import WHOLE_CIRCLE, BBox
 from chronotile.model.request import AreaSeriesRequest
-from chronotile.model.series.reducer import Reducer, parse_reducers
-from chronotile.protocols.common.query.kvp import Kvp, datetime_of, is_true, numbers
-from chronotile.protocols.common.query.place import asked_crs, geometry_rules
-from chronotile.protocols.common.query.reduction import asked_min_valid, asked_weights
-from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS, analysis_of
-from chronotile.protocols.timeseries.pages import PAGE_PARAMETERS
+from chronotile.model.series.reducer import MEAN, Reducer, parse_reducers
+from chronotile.protocols.common.openapi import TEXT
+from chronotile.protocols.common.query.kvp import Kvp, numbers
+from chronotile.protocols.common.query.parameter import Parameter, names_of, text, truth
+from chronotile.protocols.common.query.place import CRS, asked_crs, geometry_rules
+from chronotile.protocols.common.query.reduction import MIN_VALID, WEIGHTS
+from chronotile.protocols.timeseries.analysis_params import ANALYSIS, analysis_of
+from chronotile.protocols.timeseries.formats import FORMAT
+from chronotile.protocols.timeseries.pages import PAGING
+from chronotile.protocols.timeseries.params import DATETIME
 
-PARAMETERS_OF_AREA = (
-    *("place", "bbox", "crs", "datetime", "reducers", "weights", "min_valid", "dry_run", "format"),
-    *PAGE_PARAMETERS,
-    *ANALYSIS_PARAMETERS,
+
+def _reducers(given: str) -> tuple[Reducer, ...]:
+    return parse_reducers(given.split(","))
+
+
+PLACE = text("place", "A named place, as `set/id`, in place of a geometry")
+BBOX = text("bbox", "West, south, east, north, in place of a geometry")
+REDUCERS: Parameter[tuple[Reducer, ...]] = Parameter(
+    name="reducers",
+    description="`mean`, `min`, `max`, `std`, `median`, `count`, `valid_share`, `sum`, `p10` and its like, "
+    "`histogram:16`; several with commas; otherwise `mean`",
+    parse=_reducers,
+    schema=TEXT,
+    default=(MEAN,),
 )
-PARAMETERS_OF_AREAS = tuple(name for name in PARAMETERS_OF_AREA if name not in {"place", "bbox"})
-
-OF_AREAS = ("reducers", "reducer", "weights", "min_valid", "bbox", "place", "dry_run")
-"""What series of points are not asked with."""
+DRY_RUN = truth("dry_run", "`true` tells what the answer would take")
+OF_AREAS: tuple[Parameter[object], ...] = (
+    *(CRS, DATETIME, REDUCERS, WEIGHTS, MIN_VALID, DRY_RUN, FORMAT),
+    *(*PAGING, *ANALYSIS),
+)
+OF_AREA = (*OF_AREAS, PLACE, BBOX)
 
 
 def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest:
@@ -32,7 +48,7 @@ def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) ->
     Raises:
         ChronotileError: A parameter or the geometry is not accepted.
     """
-    query.check_spelling(PARAMETERS_OF_AREA)
+    query.check_spelling(names_of(OF_AREA))
     given_by = next((name for name in ("place", "bbox") if query.optional(name) is not None), "geometry")
     return _request(layer, query, (_area(layer, query, body, catalogue),), given_by=given_by)
 
@@ -44,19 +60,10 @@ def areas_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -
         ChronotileError: A parameter or the body is not accepted.
     """
     query.refuse(("bbox", "place"), instead="/timeseries/{layer}/area with it")
-    query.check_spelling(PARAMETERS_OF_AREAS)
+    query.check_spelling(names_of(OF_AREAS))
     return _request(
         layer, query, areas_of(body, geometry_rules(layer, query, catalogue, elsewhere=f"/timeseries/{layer.id}/area"))
     )
-
-
-def is_dry_run(query: Kvp) -> bool:
-    """Return whether only the cost is asked for.
-
-    Raises:
-        InvalidParameter: `dry_run` is neither true nor false.
-    """
-    return is_true(query, "dry_run")
 
 
 def _request(layer: Layer, query: Kvp, areas: tuple[Area, ...], *, given_by: str = "geometry") -> AreaSeriesRequest:
@@ -64,10 +71,10 @@ def _request(layer: Layer, query: Kvp, areas: tuple[Area, ...], *, given_by: str
         layer=layer.id,
         areas=areas,
         given_by=given_by,
-        time=datetime_of(query),
-        reducers=_reducers(query),
-        weights=asked_weights(query),
-        min_valid=asked_min_valid(query),
+        time=DATETIME.of(query),
+        reducers=REDUCERS.of(query),
+        weights=WEIGHTS.of(query),
+        min_valid=MIN_VALID.of(query),
         analysis=analysis_of(query),
     )
 
@@ -80,33 +87,29 @@ def _area(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> Area:
     if len(named) + bool(body.strip()) > 1:
         raise InvalidParameter("give one of place, bbox and a geometry in the body", locator=named[0])
     if named == ["bbox"]:
-        return _area_of_box(query.required("bbox"), layer, query, catalogue)
+        return _area_of_box(BBOX.of(query), layer, query, catalogue)
     if not named:
         return area_of(body, geometry_rules(layer, query, catalogue, elsewhere=f"/timeseries/{layer.id}/areas"))
     if "crs" in query:
         raise InvalidParameter("a place has a geometry and crs of its own; give either it or a body", locator="place")
-    return catalogue.place(query.required("place"))
+    return catalogue.place(PLACE.of(query))
 
 
-def _area_of_box(text: str, layer: Layer, query: Kvp, catalogue: Catalogue) -> Area:
-    crs = asked_crs(query.optional("crs"), layer, catalogue)
-    box = BBox(*numbers(text, 4, locator="bbox"))
+def _area_of_box(given: str, layer: Layer, query: Kvp, catalogue: Catalogue) -> Area:
+    crs = asked_crs(CRS.given(query), layer, catalogue)
+    box = BBox(*numbers(given, 4, locator="bbox"))
     area = area_of_box(box, crs)
     if crs.is_geographic and box.xmin > box.xmax:
-        _check_antimeridian(text, layer, crs)
+        _check_antimeridian(given, layer, crs)
     return area
 
 
-def _check_antimeridian(text: str, layer: Layer, crs: Crs) -> None:
+def _check_antimeridian(given: str, layer: Layer, crs: Crs) -> None:
     """Refuse a box with west and east the wrong way round, which would have all of the layer but what was meant."""
     reach, half = layer.main_variable.grid.unwound_box_in(crs), WHOLE_CIRCLE / 2
     if reach.xmin > -half and reach.xmax < half:
         raise InvalidParameter(
-            f"bbox {text[:60]} has its west east of its east, and so crosses the antimeridian, which layer {layer.id} "
+            f"bbox {given[:60]} has its west east of its east, and so crosses the antimeridian, which layer {layer.id} "
             "does not reach; give west,south,east,north",
             locator="bbox",
         )
-
-
-def _reducers(query: Kvp) -> tuple[Reducer, ...]:
-    return parse_reducers((query.optional("reducers") or "mean").split(","))

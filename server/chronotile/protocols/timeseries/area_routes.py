@@ -37,7 +37,7 @@ from chronotile.protocols.common.state import (
     while_wanted,
 )
 from chronotile.protocols.timeseries.analysis_params import refuse_in_columns
-from chronotile.protocols.timeseries.area_params import area_request, areas_request, is_dry_run
+from chronotile.protocols.timeseries.area_params import DRY_RUN, area_request, areas_request
 from chronotile.protocols.timeseries.faults import area_fault
 from chronotile.protocols.timeseries.formats import asked_format, encode_areas, respond_in
 from chronotile.protocols.timeseries.jobs_instead import statistics_instead
@@ -74,7 +74,7 @@ async def _answer(request: Request, asked_of: Asked) -> Response:
     body = await body_of(request)
     query = Kvp(request.query_params.multi_items())
     name = asked_format(query, request.headers.get("accept", ""))
-    is_dry = is_dry_run(query)
+    is_dry = DRY_RUN.of(query)
     catalogue, is_one = services.catalogue, asked_of is area_request
     offer_job(request, lambda: statistics_instead(layer, query, body, catalogue, is_one=is_one, name=name))
 

@@ -26,7 +26,8 @@ from chronotile.model.series.series import AreasSeries, PointsSeries, Series
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.series.point import SeriesFormat
 from chronotile.protocols.common.query.accept import preferred_type
-from chronotile.protocols.common.query.kvp import Kvp, choice
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import choice
 from chronotile.protocols.common.responses.respond import caching
 
 
@@ -51,15 +52,18 @@ FORMATS: Mapping[str, Format] = {
 """Beside JSON, which has documents of its own, as has the CSV of a point."""
 
 
+FORMAT = choice("format", "Otherwise `Accept` decides", SERIES_MEDIA_TYPES)
+
+
 def asked_format(query: Kvp, accept: str) -> str:
     """Return the name of a format: as `format` says, else as the header Accept does, else `json`.
 
     Raises:
         InvalidParameter: `format` is none of them.
     """
-    named = query.optional("format")
+    named = FORMAT.given(query)
     if named is not None:
-        return choice(named.lower(), SERIES_MEDIA_TYPES, locator="format")
+        return named
     wanted = preferred_type(accept, tuple(SERIES_MEDIA_TYPES.values()))
     return next(name for name, media_type in SERIES_MEDIA_TYPES.items() if media_type == wanted)
 

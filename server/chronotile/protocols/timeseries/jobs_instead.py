@@ -21,11 +21,13 @@ from chronotile.protocols.common.job_offer import (
     object_input,
     places_input,
 )
-from chronotile.protocols.common.query.kvp import Kvp, datetime_of
-from chronotile.protocols.common.query.reduction import asked_min_valid
-from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import names_of
+from chronotile.protocols.common.query.reduction import MIN_VALID
+from chronotile.protocols.timeseries.analysis_params import ANALYSIS
 from chronotile.protocols.timeseries.area_params import area_request
-from chronotile.protocols.timeseries.pages import PAGE_PARAMETERS
+from chronotile.protocols.timeseries.pages import PAGING
+from chronotile.protocols.timeseries.params import DATETIME
 from chronotile.protocols.timeseries.points_params import asked_datetime
 
 Json = dict[str, Any]
@@ -43,7 +45,7 @@ OF_POINTS: Mapping[str, float] = {
     "max_containers": MOST_CONTAINERS,
 }
 STATISTICS, SERIES = "zonal-statistics", "time-series"
-NO_PROCESS_TAKES = (*ANALYSIS_PARAMETERS, *PAGE_PARAMETERS)
+NO_PROCESS_TAKES = names_of((*ANALYSIS, *PAGING))
 
 
 def statistics_instead(
@@ -67,10 +69,10 @@ def statistics_instead(
     if _has_more(query):
         return None
     reducers, weights = query.optional("reducers"), query.optional("weights")
-    least, (format_, notes) = asked_min_valid(query), format_input(STATISTICS, name, otherwise="csv")
+    least, (format_, notes) = MIN_VALID.of(query), format_input(STATISTICS, name, otherwise="csv")
     inputs = {
         "layer": layer.id,
-        **datetime_input(datetime_of(query)),
+        **datetime_input(DATETIME.of(query)),
         **({} if reducers is None else {"reducers": [each.strip() for each in reducers.split(",")]}),
         **({} if weights is None else {"weights": weights}),
         **({} if least == 0 else {"min_valid": least}),
@@ -97,7 +99,7 @@ def points_instead(query: Kvp, body: bytes, *, name: str) -> JobInstead | None:
         return None
     if len(body) > MOST_REPEATED_BYTES:
         format_, notes = format_input(SERIES, name, otherwise="json")
-        inputs = {**datetime_input(datetime_of(query)), **format_}
+        inputs = {**datetime_input(DATETIME.of(query)), **format_}
         told = "inputs.layers and inputs.points are those of the body, points as [lon, lat] or a FeatureCollection"
         return _job(SERIES, inputs, OF_POINTS, [*notes, told])
     document = document_of(body)

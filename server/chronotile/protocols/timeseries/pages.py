@@ -9,10 +9,12 @@ from chronotile.model.series.analysis import Analysis
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.series.pages import Page
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.query.cursor import cursor_of, url_of_page
-from chronotile.protocols.common.query.kvp import Kvp, integer
+from chronotile.protocols.common.query.cursor import CURSOR, url_of_page
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import whole
 
-PAGE_PARAMETERS = ("limit", "cursor")
+LIMIT = whole("limit", "At most so many times; the header `Link` names the next page", least=1)
+PAGING = (LIMIT, CURSOR)
 
 
 def page_of(query: Kvp, analysis: Analysis | None) -> Page | None:
@@ -21,14 +23,14 @@ def page_of(query: Kvp, analysis: Analysis | None) -> Page | None:
     Raises:
         InvalidParameter: A parameter is not accepted, or an analysis is asked for, which takes all times.
     """
-    limit, cursor = query.optional("limit"), cursor_of(query)
-    if limit is None:
+    cursor, is_paged = CURSOR.given(query), query.optional(LIMIT.name) is not None
+    if not is_paged:
         if cursor is not None:
             raise InvalidParameter("cursor belongs to limit, the times of a page", locator="cursor")
         return None
     if analysis is not None:
         raise InvalidParameter("an analysis takes all times at once; leave limit out", locator="limit")
-    return Page(limit=integer(limit, locator="limit", least=1), cursor=cursor)
+    return Page(limit=LIMIT.of(query), cursor=cursor)
 
 
 def link_to_next(request: Request, following: Instant | None) -> dict[str, str]:

@@ -3,13 +3,17 @@
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.collection import Layer
 from chronotile.model.request import SeriesRequest
-from chronotile.protocols.common.query.kvp import Kvp, datetime_of
-from chronotile.protocols.common.query.place import asked_point
-from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS, analysis_of
-from chronotile.protocols.timeseries.area_params import OF_AREAS
-from chronotile.protocols.timeseries.pages import PAGE_PARAMETERS
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, datetime, names_of
+from chronotile.protocols.common.query.place import CRS, LAT, LON, X, Y, asked_point
+from chronotile.protocols.timeseries.analysis_params import ANALYSIS, analysis_of
+from chronotile.protocols.timeseries.formats import FORMAT
+from chronotile.protocols.timeseries.pages import PAGING
 
-PARAMETERS_OF_POINT = ("lon", "lat", "x", "y", "crs", "datetime", "format", *PAGE_PARAMETERS, *ANALYSIS_PARAMETERS)
+DATETIME = datetime("An instant, interval, interval with period, or list; otherwise the whole time domain")
+OF_POINT: tuple[Parameter[object], ...] = (LON, LAT, X, Y, CRS, DATETIME, FORMAT, *PAGING, *ANALYSIS)
+NOT_OF_POINTS = ("reducers", "reducer", "weights", "min_valid", "bbox", "place", "dry_run")
+"""Parameters of areas, which series of points refuse."""
 
 
 def point_request(layer: Layer, query: Kvp, catalogue: Catalogue) -> SeriesRequest:
@@ -18,11 +22,11 @@ def point_request(layer: Layer, query: Kvp, catalogue: Catalogue) -> SeriesReque
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    query.refuse(OF_AREAS, instead="/timeseries/{layer}/area with it: a point is one cell")
-    query.check_spelling(PARAMETERS_OF_POINT)
+    query.refuse(NOT_OF_POINTS, instead="/timeseries/{layer}/area with it: a point is one cell")
+    query.check_spelling(names_of(OF_POINT))
     return SeriesRequest(
         layer=layer.id,
         point=asked_point(layer, query, catalogue),
-        time=datetime_of(query),
+        time=DATETIME.of(query),
         analysis=analysis_of(query),
     )

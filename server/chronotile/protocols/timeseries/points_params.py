@@ -1,5 +1,6 @@
 """The body of `/timeseries/points` turned into series requests."""
 
+from dataclasses import replace
 from typing import Any
 
 from chronotile.catalog.catalogue import Catalogue
@@ -8,13 +9,19 @@ from chronotile.model.geometry.geojson import document_of
 from chronotile.model.geometry.geojson_size import containers_in
 from chronotile.model.request import NamedPoint, PointsSeriesRequest, place_in_degrees
 from chronotile.model.time.parsing import parse_time
-from chronotile.protocols.common.query.kvp import OTHER_NAMES_OF_TIMES, Kvp
-from chronotile.protocols.timeseries.analysis_params import ANALYSIS_PARAMETERS
-from chronotile.protocols.timeseries.area_params import OF_AREAS
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, names_of
+from chronotile.protocols.timeseries.analysis_params import ANALYSIS
+from chronotile.protocols.timeseries.formats import FORMAT
+from chronotile.protocols.timeseries.params import DATETIME, NOT_OF_POINTS
 
 MEMBERS = ("layers", "points", "datetime")
-PARAMETERS_OF_POINTS = ("datetime", "format", *ANALYSIS_PARAMETERS)
-"""Of the query."""
+OF_POINTS: tuple[Parameter[object], ...] = (
+    replace(DATETIME, description=f"{DATETIME.description}; here or in the body"),
+    FORMAT,
+    *ANALYSIS,
+)
+"""Parameters of the query."""
 IN_THE_BODY = {"layers": "layers", "layer": "layers", "points": "points", "point": "points"} | dict.fromkeys(
     ("lon", "lat", "longitude", "latitude", "lng", "x", "y"), "points"
 )
@@ -33,11 +40,11 @@ def check_points_query(query: Kvp) -> None:
     """
     for name, member in IN_THE_BODY.items():
         query.refuse((name,), instead=f"the member {member}: it belongs in the body")
-    query.refuse(OF_AREAS, instead="/timeseries/{layer}/area or /areas with it: a point is one cell")
+    query.refuse(NOT_OF_POINTS, instead="/timeseries/{layer}/area or /areas with it: a point is one cell")
     query.refuse(("limit", "cursor"), instead="a shorter datetime: there are no pages of many points")
     query.refuse(("crs",), instead="longitude and latitude in CRS84")
-    query.check_spelling(PARAMETERS_OF_POINTS)
-    query.refuse(OTHER_NAMES_OF_TIMES, instead="datetime")
+    query.check_spelling(names_of(OF_POINTS))
+    query.refuse(DATETIME.foreign, instead=DATETIME.name)
 
 
 def points_requests(query: Kvp, body: bytes, catalogue: Catalogue) -> tuple[PointsSeriesRequest, ...]:

@@ -1,5 +1,6 @@
 """What Terrascope's clients ask for, turned into series requests."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
@@ -11,13 +12,49 @@ from chronotile.model.request import AreaSeriesRequest, SeriesRequest, place_in_
 from chronotile.model.series.reducer import MEAN, STD
 from chronotile.model.time.instants import ABSENT, DISTANT_FUTURE, DISTANT_PAST, TimePart, TimeSelection, TimeSpan
 from chronotile.model.time.parsing import parse_instant
-from chronotile.protocols.common.query.kvp import Kvp, choice, integer
-from chronotile.protocols.common.query.place import geometry_rules, longitude_latitude
-
-PARAMETERS = ("lon", "lat", "crs", "startDate", "endDate", "maxValids", "inclCount", "inclStDev", "zoom")
+from chronotile.protocols.common.openapi import TEXT
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, coded, names_of, whole
+from chronotile.protocols.common.query.place import LAT, LON, geometry_rules, longitude_latitude
 
 ONLY_VALID = -1
 """Of `maxValids`: all entries that have a value."""
+SWITCH: Mapping[str, bool] = {"0": False, "1": True, "false": False, "true": True}
+
+
+def _start(given: str) -> TimeSpan:
+    return _day(given, "startDate")
+
+
+def _end(given: str) -> TimeSpan:
+    return _day(given, "endDate")
+
+
+def _day(given: str, name: str) -> TimeSpan:
+    try:
+        return parse_instant(given)
+    except InvalidParameter as error:
+        raise InvalidParameter(
+            f"{name} must be a date such as 2020-06-24, got {given[:MAX_SHOWN]!r}", locator=name
+        ) from error
+
+
+START = Parameter(
+    name="startDate",
+    description="The first day, included",
+    parse=_start,
+    schema=TEXT,
+    foreign=("start", "from", "begin", "since"),
+)
+END = Parameter(
+    name="endDate", description="The last day, included", parse=_end, schema=TEXT, foreign=("end", "to", "until")
+)
+MAX_VALIDS = whole("maxValids", "`-1`: only dates with a value; `n`: the latest n of those", least=ONLY_VALID)
+INCL_COUNT = coded("inclCount", "`0` leaves the counts out", SWITCH, default="1", described=("0", "1"))
+INCL_ST_DEV = coded("inclStDev", "`1` adds the standard deviation", SWITCH, default="0", described=("0", "1"))
+ZOOM = whole("zoom", "Without effect: counts are of native pixels")
+OF_SERIES: tuple[Parameter[object], ...] = (START, END, MAX_VALIDS, INCL_COUNT, INCL_ST_DEV, ZOOM)
+OF_POINT = (*OF_SERIES, LON, LAT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +78,14 @@ def wanted_entries(query: Kvp) -> Wanted:
     Raises:
         InvalidParameter: One of them is not accepted, or a parameter is misspelt.
     """
-    query.check_spelling(PARAMETERS)
-    text = query.optional("maxValids")
-    most = None if text is None else integer(text, locator="maxValids", least=ONLY_VALID)
+    query.check_spelling((*names_of(OF_POINT), "crs"))
+    most = MAX_VALIDS.given(query)
     if most == 0:
         raise InvalidParameter("maxValids must be -1 (all that are valid) or at least 1, got 0", locator="maxValids")
     return Wanted(
         max_valids=most,
-        has_counts=_is_on(query, "inclCount", default="1"),
-        has_deviation=_is_on(query, "inclStDev", default="0"),
+        has_counts=INCL_COUNT.of(query),
+        has_deviation=INCL_ST_DEV.of(query),
     )
 
 
@@ -91,10 +127,8 @@ def days_of(query: Kvp) -> TimeSelection:
     Raises:
         InvalidParameter: One is no date, the end is before the start, or other names for them are there.
     """
-    query.refuse(("start", "from", "begin", "since"), instead="startDate")
-    query.refuse(("end", "to", "until"), instead="endDate")
     query.refuse(("datetime", "time", "times", "date", "dates"), instead="startDate and endDate")
-    start, end = (_span(query, name) for name in ("startDate", "endDate"))
+    start, end = START.given(query), END.given(query)
     if start is None and end is None:
         return ABSENT
     span = TimeSpan(DISTANT_PAST if start is None else start.start, DISTANT_FUTURE if end is None else end.end)
@@ -106,20 +140,3 @@ def days_of(query: Kvp) -> TimeSelection:
 def _areas_request(layer: Layer, query: Kvp, areas: tuple[Area, ...]) -> AreaSeriesRequest:
     reducers = (MEAN, STD) if wanted_entries(query).has_deviation else (MEAN,)
     return AreaSeriesRequest(layer=layer.id, areas=areas, time=days_of(query), reducers=reducers)
-
-
-def _is_on(query: Kvp, name: str, *, default: str) -> bool:
-    text = (query.optional(name) or default).lower()
-    return choice(text, ("0", "1", "false", "true"), locator=name) in {"1", "true"}
-
-
-def _span(query: Kvp, name: str) -> TimeSpan | None:
-    text = query.optional(name)
-    if text is None:
-        return None
-    try:
-        return parse_instant(text)
-    except InvalidParameter as error:
-        raise InvalidParameter(
-            f"{name} must be a date such as 2020-06-24, got {text[:MAX_SHOWN]!r}", locator=name
-        ) from error

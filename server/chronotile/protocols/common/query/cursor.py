@@ -6,24 +6,23 @@ from urllib.parse import urlencode
 from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.time.instants import Instant, format_instant
 from chronotile.model.time.parsing import parse_instant
-from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.openapi import TEXT
+from chronotile.protocols.common.query.parameter import Parameter
 
 
-def cursor_of(query: Kvp) -> Instant | None:
-    """Return the first instant that may be in the page, `None` of the first page.
-
-    Raises:
-        InvalidParameter: `cursor` is no instant.
-    """
-    text = query.optional("cursor")
-    if text is None:
-        return None
+def _cursor(given: str) -> Instant:
     try:
-        return parse_instant(text).start
+        return parse_instant(given).start
     except InvalidParameter as error:
         raise InvalidParameter(
-            f"cursor must be as `next` gives it, got {text[:MAX_SHOWN]!r}", locator="cursor"
+            f"cursor must be as `next` gives it, got {given[:MAX_SHOWN]!r}", locator="cursor"
         ) from error
+
+
+CURSOR = Parameter(
+    name="cursor", description="Where the page begins, as the link `next` has it", parse=_cursor, schema=TEXT
+)
+"""The first instant that may be in a page."""
 
 
 def url_of_page(path: str, query: Sequence[tuple[str, str]], cursor: Instant) -> str:
@@ -31,7 +30,7 @@ def url_of_page(path: str, query: Sequence[tuple[str, str]], cursor: Instant) ->
 
     Args:
         path: URL without a query.
-        query: What was asked, to be asked again.
+        query: Of this page.
         cursor: The first instant of the page.
     """
     kept = [(name, value) for name, value in query if name.lower() != "cursor"]

@@ -6,7 +6,14 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geometry.geojson import GeometryRules
 from chronotile.model.request import Point, place_in_degrees
-from chronotile.protocols.common.query.kvp import Kvp, number
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import number, text
+
+LON = number("lon", "Longitude in degrees")
+LAT = number("lat", "Latitude in degrees")
+X = number("x", "In place of `lon`, in `crs`")
+Y = number("y", "In place of `lat`, in `crs`")
+CRS = text("crs", "Of the coordinates, x before y: one the service offers, or the layer's own; otherwise CRS84")
 
 
 def asked_point(layer: Layer, query: Kvp, catalogue: Catalogue) -> Point:
@@ -21,8 +28,8 @@ def asked_point(layer: Layer, query: Kvp, catalogue: Catalogue) -> Point:
         return longitude_latitude(query, hint="; coordinates in metres are x and y, and need crs=")
     if "lon" in query or "lat" in query:
         raise InvalidParameter("give either lon and lat, or x, y and crs", locator="x")
-    x, y = (number(query.required(name), locator=name) for name in ("x", "y"))
-    crs = asked_crs(query.optional("crs"), layer, catalogue)
+    x, y = X.of(query), Y.of(query)
+    crs = asked_crs(CRS.given(query), layer, catalogue)
     if not crs.is_geographic:
         return Point(x=x, y=y, crs=crs)
     hint = "" if "crs" in query else "; coordinates in metres need crs="
@@ -39,8 +46,7 @@ def longitude_latitude(query: Kvp, *, hint: str = "") -> Point:
     Raises:
         ChronotileError: One is missing or no such degree.
     """
-    longitude, latitude = (number(query.required(name), locator=name) for name in ("lon", "lat"))
-    return place_in_degrees(longitude, latitude, hint=hint)
+    return place_in_degrees(LON.of(query), LAT.of(query), hint=hint)
 
 
 def geometry_rules(layer: Layer, query: Kvp, catalogue: Catalogue, *, elsewhere: str) -> GeometryRules:
@@ -49,24 +55,24 @@ def geometry_rules(layer: Layer, query: Kvp, catalogue: Catalogue, *, elsewhere:
         max_vertices=catalogue.limits.max_vertices,
         max_features=catalogue.limits.max_features,
         crs_named=lambda name: asked_crs(name, layer, catalogue),
-        crs=query.optional("crs"),
+        crs=CRS.given(query),
         elsewhere=elsewhere,
     )
 
 
-def asked_crs(text: str | None, layer: Layer, catalogue: Catalogue) -> Crs:
+def asked_crs(name: str | None, layer: Layer, catalogue: Catalogue) -> Crs:
     """Return one of those offered, or the layer's own; CRS84 where none is named.
 
     Raises:
         UnsupportedCrs: It is neither.
     """
-    if text is None:
+    if name is None:
         return CRS84
     own = layer.main_variable.grid.crs
-    if text.upper() == own.name.upper():
+    if name.upper() == own.name.upper():
         return own
     try:
-        return catalogue.offered_crs(text)
+        return catalogue.offered_crs(name)
     except UnsupportedCrs as error:
         if any(crs.name == own.name for crs in catalogue.crs):
             raise

@@ -8,6 +8,7 @@ import numpy as np
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
+from chronotile.protocols.common.openapi import INDEX, Json, in_path
 
 MARGIN_CELLS = 2.2
 """From the middle of a layer to the sides of the area of the examples."""
@@ -45,6 +46,17 @@ class Examples:
     def features(self) -> dict[str, Any]:
         """The same in a collection."""
         return {"type": "FeatureCollection", "features": [self.feature]}
+
+
+def tile_in_path(tile_matrix_set: str, tile: tuple[str | int, int, int] = (0, 0, 0)) -> list[Json]:
+    """Return the segments `{tms}/{z}/{x}/{y}` of a path, with an example: matrix, column and row."""
+    matrix, column, row = tile
+    return [
+        in_path("tms", "Tile matrix set", example=tile_matrix_set),
+        in_path("z", "Tile matrix", {"type": ["integer", "string"]}, example=matrix),
+        in_path("x", "Column", INDEX, example=column),
+        in_path("y", "Row, from the top", INDEX, example=row),
+    ]
 
 
 def examples_of(catalogue: Catalogue) -> Examples:
