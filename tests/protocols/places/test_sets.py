@@ -90,8 +90,8 @@ def test_without_places_the_list_is_empty(make_client):
     [
         ("/places/squarez", 404, "the nearest is squares"),
         ("/places/squares?format=shp", 400, "use json, geojson"),
-        ("/places/squares?limit=0", 400, "limit must be at least 1"),
-        ("/places/squares?limit=99999", 400, "limit must be at least 1 and at most 10000"),
+        ("/places/squares?limit=0", 400, "limit must be from 1 to 10000"),
+        ("/places/squares?limit=99999", 400, "limit must be from 1 to 10000"),
         ("/places/squares?offset=-1", 400, "offset must be at least 0"),
         ("/places/squares?limits=4", 400, "limits is no parameter here; use limit"),
         ("/places?lang=fr", 400, "accepted are en, nl"),

@@ -188,7 +188,7 @@ def test_a_box_crosses_the_antimeridian_where_west_is_more_than_east(globe):
         ("bbox=5,50,4,51", "bbox", "does not reach"),
         ("bbox=4,50,5,51&weights=half", "weights", "pixel, area"),
         ("bbox=4,50,5,51&dry_run=maybe", "dry_run", "true, false"),
-        ("bbox=4,50,5,51&min_valid=2", "min_valid", "at least 0 and at most 1"),
+        ("bbox=4,50,5,51&min_valid=2", "min_valid", "0 to 1"),
     ],
 )
 def test_what_is_wrong_with_a_box_is_told(client, query, parameter, said):

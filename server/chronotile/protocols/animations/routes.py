@@ -15,6 +15,7 @@ from chronotile.protocols.animations.params import animation_request
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.job_offer import offer_job
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.responses.body_response import BodyResponse
 from chronotile.protocols.common.responses.respond import caching, instants_text, known_etags
 from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
@@ -26,7 +27,7 @@ async def get_animation(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     asked = animation_request(request.path_params, query, services.catalogue)
     offer_job(request, lambda: animation_instead(asked, query, services.catalogue))
-    known, is_body_wanted, revision = known_etags(request), request.method != "HEAD", query.optional("rev")
+    known, is_body_wanted, revision = known_etags(request), request.method != "HEAD", REV.given(query)
 
     def is_current() -> bool:
         return revision is not None and revision == _revision(asked, services)

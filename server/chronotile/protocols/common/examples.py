@@ -1,5 +1,6 @@
 """Examples that work here: of the layers and places that are served."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
-from chronotile.protocols.common.openapi import INDEX, Json, in_path
+from chronotile.protocols.common.openapi import INDEX, Json, enum_of, in_path
 
 MARGIN_CELLS = 2.2
 """From the middle of a layer to the sides of the area of the examples."""
@@ -57,6 +58,12 @@ def tile_in_path(tile_matrix_set: str, tile: tuple[str | int, int, int] = (0, 0,
         in_path("x", "Column", INDEX, example=column),
         in_path("y", "Row, from the top", INDEX, example=row),
     ]
+
+
+def extension_in_path(extensions: Iterable[str]) -> Json:
+    """Return the segment `{extension}` of a path."""
+    names = list(extensions)
+    return in_path("extension", "Of the format", enum_of(names), example=names[0])
 
 
 def examples_of(catalogue: Catalogue) -> Examples:

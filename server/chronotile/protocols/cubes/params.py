@@ -4,12 +4,20 @@ from collections.abc import Mapping
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.cube import CubeRequest, CubeTile, Res
-from chronotile.protocols.common.query.kvp import Kvp, choice, datetime_of
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, coded, datetime, names_of
+from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.query.tile_address import tile_address
 
-PARAMETERS = ("datetime", "res", "cells", "rev")
-RES: Mapping[str, Res] = {"1": 1, "2": 2}
-CELLS: Mapping[str, bool] = {"0": False, "1": True}
+DATETIME = datetime("An instant, interval or list; otherwise the whole time domain, within the limit")
+RES: Parameter[Res] = coded("res", "2 is half the resolution, for moving pictures", {"1": 1, "2": 2}, default="1")
+CELLS = coded(
+    "cells",
+    "1 for the layer's own cells under the tile, with their places, instead of the tile's pixels",
+    {"0": False, "1": True},
+    default="0",
+)
+OF_CUBE: tuple[Parameter[object], ...] = (DATETIME, RES, CELLS, REV)
 
 
 def cube_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> CubeRequest:
@@ -18,21 +26,17 @@ def cube_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> C
     Raises:
         ChronotileError: A name is unknown, the tile is out of range, or a parameter is not accepted.
     """
-    query.check_spelling(PARAMETERS)
+    query.check_spelling(names_of(OF_CUBE))
     layer = catalogue.layer(path["layer"])
     address = tile_address(catalogue, tile_matrix_set=path["tms"], matrix=path["z"], row=path["y"], column=path["x"])
-    res = RES[choice(query.optional("res") or "1", RES, locator="res")]
-    return CubeRequest(
-        layer=layer.id,
-        tile=CubeTile(
-            tile_matrix_set=address.tile_matrix_set.id,
-            matrix=address.matrix.id,
-            column=address.column,
-            row=address.row,
-            grid=address.grid(),
-        ),
-        time=datetime_of(query),
-        res=res,
-        # Half the resolution is of pixels: it is for pictures that move.
-        is_of_cells=res == 1 and CELLS[choice(query.optional("cells") or "0", CELLS, locator="cells")],
+    tile = CubeTile(
+        tile_matrix_set=address.tile_matrix_set.id,
+        matrix=address.matrix.id,
+        column=address.column,
+        row=address.row,
+        grid=address.grid(),
     )
+    res = RES.of(query)
+    # Half the resolution is of pixels: it is for pictures that move.
+    is_of_cells = res == 1 and CELLS.of(query)
+    return CubeRequest(layer=layer.id, tile=tile, time=DATETIME.of(query), res=res, is_of_cells=is_of_cells)

@@ -17,6 +17,7 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.query.accept import takes_gzip
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.responses.respond import known_etags, respond
 from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of, while_wanted
 from chronotile.protocols.cubes.faults import cube_fault
@@ -30,7 +31,7 @@ async def get_cube(request: Request) -> Response:
     services, gates = services_of(request), state_of(request).gates
     query = Kvp(request.query_params.multi_items())
     asked = cube_request(request.path_params, query, services.catalogue)
-    find = partial(_found, asked, services, known=known_etags(request), revision=query.optional("rev"))
+    find = partial(_found, asked, services, known=known_etags(request), revision=REV.given(query))
     found, is_current = await for_client(request, gates.pictures, asked.layer, find, services=services)
     if isinstance(found, CubeTarget):
         async with while_wanted(request) as is_wanted:

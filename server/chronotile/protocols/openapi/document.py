@@ -4,14 +4,16 @@ from collections.abc import Collection
 
 import chronotile
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.protocols.animations.openapi import animation_paths
 from chronotile.protocols.common.examples import examples_of
 from chronotile.protocols.common.openapi import Json, ref
 from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.cubes.openapi import cube_paths
 from chronotile.protocols.layers.openapi import layer_paths
-from chronotile.protocols.openapi.paths_cubes import cube_paths
-from chronotile.protocols.openapi.paths_maps import animation_paths, service_paths, tile_paths
+from chronotile.protocols.openapi.paths_service import service_paths
 from chronotile.protocols.openapi.schemas import SCHEMAS
 from chronotile.protocols.places.openapi import place_paths
+from chronotile.protocols.tiles.openapi import tile_paths
 from chronotile.protocols.timeseries.openapi import series_paths, terrascope_paths
 
 VERSION = "3.1.1"

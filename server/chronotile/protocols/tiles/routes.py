@@ -1,7 +1,6 @@
 """`/tiles` and `/ramps`: pictures by tile, TileJSON, legends, and the colours they may have."""
 
 from functools import partial
-from typing import cast
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -14,12 +13,14 @@ from chronotile.model.payload import Payload
 from chronotile.model.request import VALUE_FORMATS, MapRequest
 from chronotile.model.time.instants import format_instant
 from chronotile.pipeline.maps.expressions import shown_revision, with_expression
-from chronotile.pipeline.maps.legend import LegendFormat, draw_legend
+from chronotile.pipeline.maps.legend import LEGEND_TYPES, draw_legend
 from chronotile.pipeline.maps.render import render_map, requested_style
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.query.kvp import Kvp, datetime_of, picture_reducer
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import names_of
+from chronotile.protocols.common.query.picture import EXPRESSION, REDUCER, REV, by_extension
 from chronotile.protocols.common.responses.document_cache import respond_with_document
 from chronotile.protocols.common.responses.ranges import in_parts
 from chronotile.protocols.common.responses.remembered import remember
@@ -27,11 +28,8 @@ from chronotile.protocols.common.responses.respond import SHORT, known_etags, re
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.common.tilejson import layer_tilejson
 from chronotile.protocols.tiles.faults import tile_fault
-from chronotile.protocols.tiles.params import COLOURS, legend_request, style_request, tile_request, tileset
+from chronotile.protocols.tiles.params import DATETIME, OF_TEMPLATE, style_request, tile_request
 from chronotile.styling.legend import ramp_document
-
-TEMPLATE = (*COLOURS, "reducer", "expression", "difference")
-"""Parameters of a TileJSON that are those of its tiles."""
 
 
 async def get_tile(request: Request, *, scale: int = 1) -> Response:
@@ -40,7 +38,7 @@ async def get_tile(request: Request, *, scale: int = 1) -> Response:
     query = Kvp(request.query_params.multi_items())
     asked = tile_request(request.path_params, query, services.catalogue, scale=scale)
     gate = state_of(request).gates.pictures
-    revision = query.optional("rev")
+    revision = REV.given(query)
     work = partial(_tile, asked, services, known=known_etags(request), revision=revision)
     payload, is_current = await for_client(request, gate, asked.layer, work, services=services)
     if asked.expression is None and is_current == (revision is not None):
@@ -59,8 +57,8 @@ async def get_tilejson(request: Request) -> Response:
 async def get_legend(request: Request) -> Response:
     """Return a layer's legend as picture or document."""
     services = services_of(request)
-    asked = legend_request(request.path_params, Kvp(request.query_params.multi_items()))
-    extension = cast("LegendFormat", request.path_params["extension"])
+    extension = by_extension(request.path_params["extension"], {name: name for name in LEGEND_TYPES})
+    asked = style_request(request.path_params, Kvp(request.query_params.multi_items()))
     return respond(await in_documents(request, draw_legend, asked, extension, services, known=known_etags(request)))
 
 
@@ -91,17 +89,18 @@ def _ramps(services: Services) -> bytes:
 def _tilejson(request: Request, services: Services) -> bytes:
     query = Kvp(request.query_params.multi_items())
     layer = services.catalogue.layer(request.path_params["layer"])
-    tile_matrix_set = tileset(request.path_params, services.catalogue)
-    template = {name: value for name in TEMPLATE if (value := query.optional(name))}
-    picture_reducer(template.get("reducer"), locator="reducer")
-    shown, reading = with_expression(layer, template.get("expression"), services)
+    tile_matrix_set = services.catalogue.tile_matrix_set(request.path_params["tms"])
+    template = {name: value for name in names_of(OF_TEMPLATE) if (value := query.optional(name))}
+    time, expression = DATETIME.of(query), EXPRESSION.given(query)
+    REDUCER.of(query)
+    shown, reading = with_expression(layer, expression, services)
     requested_style(style_request(request.path_params, query), shown, reading)
-    used = resolve_picture_times(shown, datetime_of(query), now=services.clock()).used(shown.times)
+    used = resolve_picture_times(shown, time, now=services.clock()).used(shown.times)
     if len(used.instants) == 1:
         template["datetime"] = format_instant(used.instants[0])
     elif used.instants:
-        template["datetime"] = query.required("datetime")
-    template["rev"] = shown_revision(layer, template.get("expression"), services)
+        template["datetime"] = query.required(DATETIME.name)
+    template["rev"] = shown_revision(layer, expression, services)
     path = f"{base_url(request)}/tiles/{quote(shown.id)}/{quote(tile_matrix_set.id)}/{{z}}/{{x}}/{{y}}.png"
     language = services.catalogue.service.languages[0]
     tiles = f"{path}?{urlencode(template)}"

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter, MissingParameter, UnknownParameter
 from chronotile.model.grid import BBox
-from chronotile.model.request import PICTURE_REDUCERS, Colouring, PictureReducer
+from chronotile.model.request import PICTURE_REDUCERS, PictureReducer
 from chronotile.model.time.instants import TimeSelection
 from chronotile.model.time.parsing import parse_time
 
@@ -187,24 +187,6 @@ def value_range(text: str, *, locator: str) -> tuple[float, float]:
     if low >= high or not math.isfinite(high - low):
         raise InvalidParameter(f"{locator} must go from less to more, got {text[:MAX_SHOWN]!r}", locator=locator)
     return low, high
-
-
-def colouring_of(query: Kvp) -> Colouring:
-    """Return what `reversed` and `logarithmic` ask of a ramp.
-
-    Raises:
-        InvalidParameter: One of them is neither true nor false.
-    """
-    return Colouring(is_reversed=is_true(query, "reversed"), is_logarithmic=is_true(query, "logarithmic"))
-
-
-def is_true(query: Kvp, name: str) -> bool:
-    """Return `true` or `false` in any case; absent is false.
-
-    Raises:
-        InvalidParameter: It is neither.
-    """
-    return choice((query.optional(name) or "false").lower(), ("true", "false"), locator=name) == "true"
 
 
 def datetime_of(query: Kvp) -> TimeSelection:

@@ -200,4 +200,6 @@ def _check_bounds(name: str, given: str, value: float, schema: Json) -> None:
     bounds = [(words, holds, schema[member]) for member, (words, holds) in BOUNDS.items() if member in schema]
     if not all(holds(value, bound) for _words, holds, bound in bounds):
         accepted = " and ".join(f"{words} {bound:g}" for words, _holds, bound in bounds)
+        if {"minimum", "maximum"} <= schema.keys():
+            accepted = f"from {schema['minimum']:g} to {schema['maximum']:g}"
         raise InvalidParameter(f"{name} must be {accepted}, got {given[:MAX_SHOWN]}", locator=name)

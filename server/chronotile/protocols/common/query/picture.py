@@ -1,0 +1,86 @@
+"""How a layer is drawn: what tiles, time-lapses, legends and maps of OGC API have alike in their queries."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TypeVar
+
+from chronotile.errors import UnknownPath
+from chronotile.model.collection import Layer
+from chronotile.model.grid import Grid
+from chronotile.model.request import PICTURE_REDUCERS, Colouring, LegendRequest, MapRequest
+from chronotile.model.time.instants import TimeSelection
+from chronotile.protocols.common.openapi import TEXT
+from chronotile.protocols.common.query.kvp import Kvp, value_range
+from chronotile.protocols.common.query.parameter import Parameter, choice, text, times, truth
+
+Format = TypeVar("Format")
+
+STYLE = text("style", "A style of the layer; otherwise its first")
+RANGE = Parameter(
+    name="range",
+    description="`low,high`: the values at the ends of the ramp, in place of the style's own",
+    parse=partial(value_range, locator="range"),
+    schema=TEXT,
+)
+RAMP = text("ramp", "Id of a style whose colours are stretched over the range, in place of the style's own")
+REVERSED = truth("reversed", "Whether the ramp's colours are the other way round")
+LOGARITHMIC = truth("logarithmic", "Whether the ramp's colours follow the logarithm of values")
+DIFFERENCE = times("difference", "A second time, whose values are taken away")
+REDUCER = choice("reducer", "What a pixel shows of several times", PICTURE_REDUCERS, default="latest", any_case=False)
+EXPRESSION = text("expression", "Arithmetic over the variables of the layer's collection, in place of its own values")
+REV = text("rev", "The layer's `revision`: while it holds, the answer may be kept for a year")
+COLOURS: tuple[Parameter[object], ...] = (STYLE, RANGE, RAMP, REVERSED, LOGARITHMIC, DIFFERENCE)
+"""Those of legends, too."""
+
+
+def map_request(layer: Layer, grid: Grid, query: Kvp, *, time: TimeSelection) -> MapRequest:
+    """Return the map of a layer, drawn as a query says.
+
+    Raises:
+        InvalidParameter: A parameter is not accepted.
+    """
+    return MapRequest(
+        layer=layer.id,
+        grid=grid,
+        time=time,
+        difference=DIFFERENCE.given(query),
+        style=STYLE.given(query) or "",
+        range=RANGE.given(query),
+        ramp=RAMP.given(query),
+        colouring=_colouring(query),
+        reducer=REDUCER.of(query),
+        expression=EXPRESSION.given(query),
+    )
+
+
+def legend_request(layer: str, query: Kvp) -> LegendRequest:
+    """Return the colours of a layer, by its id or alias, that a query asks for.
+
+    Raises:
+        InvalidParameter: A parameter is not accepted.
+    """
+    return LegendRequest(
+        layer=layer,
+        style=STYLE.given(query) or "",
+        is_difference=DIFFERENCE.given(query) is not None,
+        range=RANGE.given(query),
+        ramp=RAMP.given(query),
+        colouring=_colouring(query),
+    )
+
+
+def by_extension(extension: str, formats: Mapping[str, Format]) -> Format:
+    """Return the format of an extension in a path.
+
+    Raises:
+        UnknownPath: It is none of those offered.
+    """
+    if extension not in formats:
+        raise UnknownPath(
+            f"extension {extension[:20]!r} is not offered; accepted are {', '.join(formats)}", locator="format"
+        )
+    return formats[extension]
+
+
+def _colouring(query: Kvp) -> Colouring:
+    return Colouring(is_reversed=REVERSED.of(query), is_logarithmic=LOGARITHMIC.of(query))
