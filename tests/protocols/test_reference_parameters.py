@@ -1,0 +1,68 @@
+"""Tables of parameters in docs/reference have the names, words and bounds of the values that parse them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from chronotile.protocols.animations.params import OF_ANIMATION
+from chronotile.protocols.cubes.params import OF_CUBE
+from chronotile.protocols.layers.params import OF_TIMES
+from chronotile.protocols.places.params import OF_SET, OF_VALUES
+from chronotile.protocols.tiles.params import OF_TILE
+from chronotile.protocols.timeseries.analysis_params import ANALYSIS
+from chronotile.protocols.timeseries.area_params import OF_AREA
+from chronotile.protocols.timeseries.params import OF_POINT
+from chronotile.protocols.timeseries.terrascope_params import OF_SERIES
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+TABLES = [
+    ("layers-and-series.md", 1, OF_TIMES),
+    ("layers-and-series.md", 2, OF_POINT),
+    ("layers-and-series.md", 3, OF_AREA),
+    ("layers-and-series.md", 4, OF_SERIES),
+    ("series-analysis.md", 0, ANALYSIS),
+    ("tiles.md", 0, OF_TILE),
+    ("animations.md", 0, OF_ANIMATION),
+    ("cube-tiles.md", 0, OF_CUBE),
+]
+
+
+def rows_of(page, number):
+    """`{name: meaning}` of one of the tables of parameters of a page."""
+    text = (REFERENCE / page).read_text(encoding="utf-8")
+    table = re.split(r"\| parameter \| meaning \|\n\| --- \| --- \|\n", text)[number + 1]
+    rows = re.findall(r"\| (.*?) \| (.*) \|\n", table.partition("\n\n")[0] + "\n")
+    return {name: meaning for cell, meaning in rows for name in re.findall("`(.*?)`", cell)}
+
+
+@pytest.mark.parametrize(("page", "number", "parameters"), TABLES)
+def test_a_table_has_every_parameter(page, number, parameters):
+    rows = rows_of(page, number)
+
+    of_analyses = {each.name for each in ANALYSIS if "phenology" in rows}  # of which a row leads to their own table
+    assert set(rows) | of_analyses == {each.name for each in parameters}
+
+
+@pytest.mark.parametrize(("page", "number", "parameters"), TABLES)
+def test_a_table_has_the_words_that_are_accepted(page, number, parameters):
+    rows = rows_of(page, number)
+
+    listed = [each for each in parameters if "enum" in each.schema and "](" not in rows.get(each.name, "](")]
+    words = {(each.name, word) for each in listed for word in each.schema["enum"]}
+    assert {(name, word) for name, word in words if f"`{word}`" not in rows[name]} == set()
+
+
+@pytest.mark.parametrize(("page", "number", "parameters"), TABLES)
+def test_a_table_has_the_greatest_value(page, number, parameters):
+    rows = rows_of(page, number)
+
+    bounds = {each.name: f"{each.schema['maximum']:,.0f}" for each in parameters if "maximum" in each.schema}
+    assert [name for name in bounds if name in rows and not re.search(rf"\b{bounds[name]}\b", rows[name])] == []
+
+
+@pytest.mark.parametrize("parameters", [OF_SET, OF_VALUES])
+def test_the_page_of_places_names_every_parameter(parameters):
+    page = (REFERENCE / "places.md").read_text(encoding="utf-8")
+
+    assert [each.name for each in parameters if not re.search(rf"\b{each.name}\b", page)] == []
