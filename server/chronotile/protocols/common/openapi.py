@@ -81,16 +81,6 @@ def in_query(
     return {"name": name, "in": "query", **needed, "description": description, **listed, "schema": schema, **given}
 
 
-def language(languages: Sequence[str]) -> Json:
-    """Return the parameter for the language of titles in the tree of OGC API."""
-    return in_query("lang", "The language of titles, in place of what Accept-Language asks for", enum_of(languages))
-
-
-def format_of(names: Sequence[str]) -> Json:
-    """Return the parameter for the format of the response in the tree of OGC API."""
-    return in_query("f", "The format, in place of what the Accept header asks for", enum_of(names))
-
-
 def body(schema: Json, example: object, *, required: bool = True) -> Json:
     """Return a JSON body."""
     return {"required": required, "content": {"application/json": {"schema": schema, "example": example}}}

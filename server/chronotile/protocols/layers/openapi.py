@@ -1,8 +1,8 @@
 """`/layers` in OpenAPI."""
 
 from chronotile.protocols.common.examples import Examples
-from chronotile.protocols.common.openapi import FILE, Json, in_path, language, operation, ref
-from chronotile.protocols.common.query.parameter import documents
+from chronotile.protocols.common.openapi import FILE, Json, in_path, operation, ref
+from chronotile.protocols.common.query.parameter import documents, language
 from chronotile.protocols.layers.params import OF_TIMES
 
 TAG = "Layers"

@@ -17,6 +17,7 @@ from chronotile.protocols.common.capabilities.layer_entries import Telling
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import LANG
 from chronotile.protocols.common.responses.document_cache import respond_with_document
 from chronotile.protocols.common.responses.respond import respond_with_content
 from chronotile.protocols.common.state import in_documents, services_of, state_of
@@ -110,7 +111,7 @@ def _list(telling: Telling) -> bytes:
 
 def _telling(request: Request) -> Telling:
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(("lang",))
+    query.check_spelling((LANG.name,))
     language = language_of(request, query)
     return Telling(services=services_of(request), base=base_url(request), language=language)
 

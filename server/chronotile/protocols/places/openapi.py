@@ -1,9 +1,10 @@
 """`/places` in OpenAPI."""
 
 from chronotile.protocols.common.examples import Examples, tile_in_path
-from chronotile.protocols.common.openapi import FILE, TEXT, Json, in_path, language, operation, ref
-from chronotile.protocols.common.query.parameter import documents
-from chronotile.protocols.places.params import OF_SET, OF_VALUES, REV
+from chronotile.protocols.common.openapi import FILE, TEXT, Json, in_path, operation, ref
+from chronotile.protocols.common.query.parameter import documents, language
+from chronotile.protocols.common.query.picture import REV
+from chronotile.protocols.places.params import OF_SET, OF_VALUES
 
 TAG = "Places"
 

@@ -8,7 +8,8 @@ from chronotile.model.places import PlaceTileRequest, PlaceValuesRequest
 from chronotile.model.series.reducer import MEAN, parse_reducer
 from chronotile.protocols.common.openapi import TEXT
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, choice, datetime, names_of, text, whole
+from chronotile.protocols.common.query.parameter import LANG, Parameter, choice, datetime, names_of, text, whole
+from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.query.reduction import MIN_VALID, WEIGHTS
 from chronotile.protocols.common.query.tile_address import tile_grid_of
 
@@ -17,7 +18,6 @@ LIMIT = whole("limit", "At most so many places", least=1, most=10_000, default=1
 OFFSET = whole("offset", "How many places come before the first one", least=0, default=0)
 OF_SET: tuple[Parameter[object], ...] = (FORMAT, LIMIT, OFFSET)
 """Beside `lang`."""
-REV = text("rev", "The set's `revision`: while it holds, the answer may be kept for a year")
 LAYER = text("layer", "Id or alias")
 DATETIME = datetime("An instant, interval or list; otherwise the whole time domain")
 REDUCER = Parameter(
@@ -50,7 +50,7 @@ def places_query(query: Kvp) -> PlacesQuery:
     Raises:
         InvalidParameter: A parameter is not accepted.
     """
-    query.check_spelling(("lang", *names_of(OF_SET)))
+    query.check_spelling((LANG.name, *names_of(OF_SET)))
     return PlacesQuery(format=FORMAT.of(query), limit=LIMIT.of(query), offset=OFFSET.of(query))
 
 

@@ -25,6 +25,8 @@ from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.form import discard_body
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import LANG
+from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.responses.ranges import in_parts
 from chronotile.protocols.common.responses.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of, while_wanted
@@ -33,7 +35,6 @@ from chronotile.protocols.places.documents import next_page, page_numbers, place
 from chronotile.protocols.places.faults import place_fault
 from chronotile.protocols.places.params import (
     FORMAT_OF_VALUES,
-    REV,
     PlacesQuery,
     places_query,
     tile_request,
@@ -52,7 +53,7 @@ WRITTEN: Mapping[str, tuple[str, Callable[[PlaceValues], bytes]]] = {
 async def get_sets(request: Request) -> Response:
     """Return all sets of places."""
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(("lang",))
+    query.check_spelling((LANG.name,))
     telling = _telling(request, query)
     body = await in_documents(request, lambda: orjson.dumps(place_sets(telling)))
     return _told(respond_with_content(body, JSON, request, cache_control=SHORT), telling)

@@ -89,9 +89,9 @@ def names_of(parameters: Iterable[Parameter[object]]) -> tuple[str, ...]:
     return tuple(each.name for each in parameters)
 
 
-def text(name: str, description: str, *, foreign: Sequence[str] = ()) -> Parameter[str]:
-    """Return a parameter that is any text, such as a name that the catalogue resolves."""
-    return Parameter(name=name, description=description, parse=str, schema=TEXT, foreign=foreign)
+def text(name: str, description: str, *, schema: Json = TEXT) -> Parameter[str]:
+    """Return a parameter whose text is parsed elsewhere, such as a name that the catalogue resolves."""
+    return Parameter(name=name, description=description, parse=str, schema=schema)
 
 
 def whole(
@@ -190,6 +190,20 @@ def times(name: str, description: str) -> Parameter[TimeSelection]:
 def datetime(description: str) -> Parameter[TimeSelection]:
     """Return the parameter `datetime`; other services' names for it are refused."""
     return replace(times("datetime", description), foreign=OTHER_NAMES_OF_TIMES)
+
+
+F = text("f", "The format, in place of what the Accept header asks for")
+LANG = text("lang", "The language of titles, in place of what Accept-Language asks for")
+
+
+def format_of(names: Sequence[str]) -> Json:
+    """Return `f` as OpenAPI has it, with the names of formats."""
+    return in_query(F.name, F.description, enum_of(names))
+
+
+def language(languages: Sequence[str]) -> Json:
+    """Return `lang` as OpenAPI has it, with the languages of the service."""
+    return in_query(LANG.name, LANG.description, enum_of(languages))
 
 
 def _stated(**members: float | str | None) -> Json:

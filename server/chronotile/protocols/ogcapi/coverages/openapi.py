@@ -15,13 +15,13 @@ from chronotile.protocols.common.openapi import (
     Json,
     enum_of,
     enum_of_few,
-    format_of,
     get,
     in_path,
     in_query,
     list_of,
     ref,
 )
+from chronotile.protocols.common.query.parameter import format_of
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA
 
 TAG = "Coverages"

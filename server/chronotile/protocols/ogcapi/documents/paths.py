@@ -1,7 +1,8 @@
 """OpenAPI 3.0 path items of the tree's own documents."""
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.protocols.common.openapi import BOX, INDEX, OBJECT, TEXT, Json, format_of, get, in_query, language, ref
+from chronotile.protocols.common.openapi import BOX, INDEX, OBJECT, TEXT, Json, get, in_query, ref
+from chronotile.protocols.common.query.parameter import format_of, language
 from chronotile.protocols.ogcapi.documents.params import MAX_LIMIT
 
 TAG = "Documents"

@@ -1,18 +1,53 @@
 """What lies under a map: `bgcolor`, `transparent`, `void-color` and `void-transparent` (OGC 20-058 §8)."""
 
 import re
+from dataclasses import replace
+from functools import partial
 
 from PIL import ImageColor
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.request import Backdrop
 from chronotile.model.style import Colour
+from chronotile.protocols.common.openapi import TEXT, TRUTH
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, coded
 
-PARAMETERS = ("bgcolor", "transparent", "void-color", "void-transparent")
 WHITE = Colour(255, 255, 255)
 _HEX = re.compile(r"(?:0x|#)?(?P<alpha>[0-9a-f]{2})?(?P<rgb>[0-9a-f]{6})", re.IGNORECASE | re.ASCII)
-_TRUTH = {"true": True, "false": False}
+
+
+def _colour(given: str, name: str) -> Colour:
+    """`RRGGBB` or `AARRGGBB` with or without 0x or #, or a name of CSS in any case."""
+    if given.lower() in ImageColor.colormap:
+        return Colour(*ImageColor.getrgb(given.lower())[:3])
+    found = _HEX.fullmatch(given)
+    if found is None:
+        raise InvalidParameter(
+            f"{name} must be RRGGBB in hexadecimal, 0x or # before it or not, or the name of a web colour, "
+            f"got {given[:MAX_SHOWN]!r}",
+            locator=name,
+        )
+    return Colour(*bytes.fromhex(found["rgb"] + (found["alpha"] or "ff")))
+
+
+def _colour_parameter(name: str, description: str) -> Parameter[Colour]:
+    return Parameter(name=name, description=description, parse=partial(_colour, name=name), schema=TEXT)
+
+
+def _truth(name: str, description: str) -> Parameter[bool]:
+    return replace(coded(name, description, {"true": True, "false": False}), schema=TRUTH)
+
+
+BGCOLOR = _colour_parameter(
+    "bgcolor",
+    "Colour where there are no data, as `RRGGBB` in hexadecimal, `0x` or `#` before it or not, or the name of a web "
+    "colour in any case",
+)
+TRANSPARENT = _truth("transparent", "Whether nothing lies there; otherwise so unless there is a `bgcolor`")
+VOID_COLOR = _colour_parameter("void-color", "Colour where the CRS has no place on earth; otherwise as `bgcolor`")
+VOID_TRANSPARENT = _truth("void-transparent", "Whether nothing lies there; otherwise as `transparent`")
+BACKGROUND: tuple[Parameter[object], ...] = (BGCOLOR, TRANSPARENT, VOID_COLOR, VOID_TRANSPARENT)
 
 
 def background_of(query: Kvp, *, is_opaque: bool) -> tuple[int, int, int] | Backdrop | None:
@@ -28,9 +63,10 @@ def background_of(query: Kvp, *, is_opaque: bool) -> tuple[int, int, int] | Back
     Raises:
         InvalidParameter: A parameter is no colour or no truth.
     """
-    named, named_void = _colour(query, "bgcolor"), _colour(query, "void-color")
-    is_transparent = _truth(query, "transparent", otherwise=named is None)
-    is_void_transparent = _truth(query, "void-transparent", otherwise=is_transparent)
+    named, named_void = BGCOLOR.given(query), VOID_COLOR.given(query)
+    given, given_void = TRANSPARENT.given(query), VOID_TRANSPARENT.given(query)
+    is_transparent = named is None if given is None else given
+    is_void_transparent = is_transparent if given_void is None else given_void
     colour = _under(named or WHITE, is_transparent=is_transparent, is_opaque=is_opaque)
     void = _under(named_void or named or WHITE, is_transparent=is_void_transparent, is_opaque=is_opaque)
     is_left_open = named is None and named_void is None and is_transparent and is_void_transparent
@@ -45,29 +81,3 @@ def _under(colour: Colour, *, is_transparent: bool, is_opaque: bool) -> Colour:
     if is_opaque:
         return colour._replace(alpha=255)
     return colour._replace(alpha=0) if is_transparent else colour
-
-
-def _colour(query: Kvp, name: str) -> Colour | None:
-    """`RRGGBB` or `AARRGGBB` with or without 0x or #, or a name of CSS in any case; none where it is not given."""
-    text = query.optional(name)
-    if text is None:
-        return None
-    if text.lower() in ImageColor.colormap:
-        return Colour(*ImageColor.getrgb(text.lower())[:3])
-    found = _HEX.fullmatch(text)
-    if found is None:
-        raise InvalidParameter(
-            f"{name} must be RRGGBB in hexadecimal, 0x or # before it or not, or the name of a web colour, "
-            f"got {text[:MAX_SHOWN]!r}",
-            locator=name,
-        )
-    return Colour(*bytes.fromhex(found["rgb"] + (found["alpha"] or "ff")))
-
-
-def _truth(query: Kvp, name: str, *, otherwise: bool) -> bool:
-    text = query.optional(name)
-    if text is None:
-        return otherwise
-    if text.lower() not in _TRUTH:
-        raise InvalidParameter(f"{name} must be true or false, got {text[:MAX_SHOWN]!r}", locator=name)
-    return _TRUTH[text.lower()]

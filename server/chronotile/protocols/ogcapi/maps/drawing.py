@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chronotile.catalog.catalogue import MAX_LISTED, Catalogue
 from chronotile.catalog.offered import offered_collection
@@ -12,10 +12,12 @@ from chronotile.model.collection import Layer
 from chronotile.model.grid import Grid
 from chronotile.model.request import Backdrop, MapRequest, PictureFormat, PictureReducer, PlacedFormat
 from chronotile.model.time.instants import TimeSelection
-from chronotile.protocols.common.query.kvp import Kvp, datetime_of, difference_of, picture_reducer, value_range
+from chronotile.protocols.common.openapi import PAIR, TEXT, list_of
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import LANG, F, Parameter, datetime, text
+from chronotile.protocols.common.query.picture import DIFFERENCE, EXPRESSION, RAMP, RANGE, REDUCER
 from chronotile.protocols.ogcapi.asked_format import asked_format
-from chronotile.protocols.ogcapi.maps.background import PARAMETERS as BACKGROUND
-from chronotile.protocols.ogcapi.maps.background import background_of
+from chronotile.protocols.ogcapi.maps.background import BACKGROUND, background_of
 from chronotile.protocols.ogcapi.subset import Subset, asked_subset
 
 LAYER_LIMIT = 20
@@ -35,9 +37,28 @@ FORMATS: Mapping[str, PictureFormat | PlacedFormat] = {
     "tiff": "image/geotiff",
 }
 """What the core calls them."""
-COLOURING = ("range", "ramp", "reducer", "expression", "difference")
+COLLECTIONS = text(
+    "collections",
+    f"What is shown, the last on top; at most {LAYER_LIMIT}. Otherwise the first collection, or layer with the style",
+    schema={**list_of(TEXT), "minItems": 1, "maxItems": LAYER_LIMIT},
+)
+DATETIME = datetime(
+    "An instant, a period such as a month, or an interval, of which `reducer` makes one picture; otherwise the layer's "
+    "default"
+)
+SUBSET = text(
+    "subset",
+    'Parts along axes, in place of `bbox` and `datetime`: `Lat(50.8:50.9),Lon(4.5:4.7),time("2020-06-01")`; open ends '
+    "are `*`; may be repeated",
+)
+SUBSET_CRS = text("subset-crs", "Of the axes in `subset`; otherwise CRS84 for `Lat` and `Lon`")
+RANGE_OF_TWO = replace(RANGE, schema=PAIR)
+COLOURING: tuple[Parameter[object], ...] = (RANGE_OF_TWO, RAMP, REDUCER, EXPRESSION, DIFFERENCE)
 """Parameters that tiles at `/tiles` have too."""
-PARAMETERS = ("collections", "datetime", "subset", "subset-crs", *BACKGROUND, *COLOURING, "f", "lang")
+OF_DRAWING: tuple[Parameter[object], ...] = (
+    *(COLLECTIONS, DATETIME, SUBSET, SUBSET_CRS),
+    *(*BACKGROUND, *COLOURING, F, LANG),
+)
 """Those of maps and of map tiles."""
 
 
@@ -94,18 +115,17 @@ def drawing_of(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
     if "collectionId" in path:
         query.refuse(("collections",), instead="the map of the dataset")
     format_name = asked_format(query, accept, MEDIA_TYPES, aliases=ALIASES)
-    value_range_text = query.optional("range")
     layers = drawn_layers(path, query, catalogue)
     subset = asked_subset(query, layers[0], catalogue, has_time=True)
     drawing = Drawing(
         layers=layers,
         style=path.get("styleId", ""),
         time=_time(query, subset),
-        difference=difference_of(query.optional("difference"), locator="difference"),
-        range=None if value_range_text is None else value_range(value_range_text, locator="range"),
-        ramp=query.optional("ramp"),
-        reducer=picture_reducer(query.optional("reducer"), locator="reducer"),
-        expression=query.optional("expression"),
+        difference=DIFFERENCE.given(query),
+        range=RANGE.given(query),
+        ramp=RAMP.given(query),
+        reducer=REDUCER.of(query),
+        expression=EXPRESSION.given(query),
         format=format_name,
         background=background_of(query, is_opaque=format_name == "jpeg"),
     )
@@ -123,7 +143,7 @@ def drawn_layers(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> t
     style = path.get("styleId", "")
     if "collectionId" in path:
         layers: tuple[Layer, ...] = (offered_collection(catalogue, path["collectionId"]).drawn,)
-    elif (named := query.optional("collections")) is not None:
+    elif (named := COLLECTIONS.given(query)) is not None:
         layers = tuple(_named(name.strip(), catalogue) for name in _members(named))
     else:
         layers = _default_layers(style, catalogue)
@@ -181,7 +201,7 @@ def _check_style(layer: Layer, style: str) -> None:
 
 def _time(query: Kvp, subset: Subset) -> TimeSelection:
     if subset.time is None:
-        return datetime_of(query)
-    if query.optional("datetime") is not None:
+        return DATETIME.of(query)
+    if query.optional(DATETIME.name) is not None:
         raise InvalidParameter("give either datetime or the axis time of subset", locator="datetime")
     return subset.time

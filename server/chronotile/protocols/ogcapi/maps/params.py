@@ -2,30 +2,68 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.crs import CRS84, Crs, transformer
 from chronotile.model.grid import BBox, Grid, NativeGrid
+from chronotile.protocols.common.openapi import BOX, NUMBER, PAIR, Json
 from chronotile.protocols.common.query.axis_order import as_xy
-from chronotile.protocols.common.query.kvp import Kvp, integer, number, numbers
+from chronotile.protocols.common.query.kvp import Kvp, numbers
+from chronotile.protocols.common.query.parameter import Parameter, names_of, number, text, whole
 from chronotile.protocols.ogcapi.crs import box_of, named_crs
-from chronotile.protocols.ogcapi.maps.drawing import PARAMETERS as DRAWING
-from chronotile.protocols.ogcapi.maps.drawing import Drawing, drawing_of
+from chronotile.protocols.ogcapi.maps.drawing import OF_DRAWING, Drawing, drawing_of
 from chronotile.protocols.ogcapi.maps.viewport import WHOLE_CIRCLE, Viewport, box_to, data_box
 from chronotile.protocols.ogcapi.subset import Subset
 
-PARAMETERS = (
-    *("bbox", "bbox-crs", "crs", "center", "center-crs"),
-    *("width", "height", "scale-denominator", "mm-per-pixel"),
-    *DRAWING,
-)
 FARTHEST = 1e15
 """A coordinate beyond is a mistake: next to it a float cannot tell decimetres."""
 LEAST_PIXEL_M, GREATEST_PIXEL_M = 1e-6, 1e8
-MM_PER_PIXEL = 0.28
-"""Of a rendering pixel (OGC 20-058 §12)."""
+POSITIVE: Json = {**NUMBER, "minimum": 0, "exclusiveMinimum": True}
+"""As OpenAPI 3.0 has it."""
+
+
+def _centre(given: str) -> tuple[float, float]:
+    first, second = numbers(given, 2, locator="center")
+    return first, second
+
+
+BBOX = text(
+    "bbox",
+    "Lower and upper corner in the axis order of `bbox-crs`; heights are left out. Across the antimeridian the first "
+    "longitude is greater than the second",
+    schema=BOX,
+)
+BBOX_CRS = text("bbox-crs", "Of `bbox`, as a URI or a safe CURIE; otherwise CRS84")
+CRS = text("crs", "Of the map; otherwise that of the data, of a map of the dataset CRS84")
+WIDTH = whole("width", "Columns; otherwise what makes pixels square on the ground", least=1)
+HEIGHT = whole("height", "Rows; otherwise what makes pixels square on the ground", least=1)
+CENTER = Parameter(
+    name="center",
+    description="The middle of the map, in place of `bbox`, in the axis order of `center-crs`",
+    parse=_centre,
+    schema=PAIR,
+)
+CENTER_CRS = text("center-crs", "Of `center`; otherwise CRS84")
+SCALE_DENOMINATOR = replace(
+    number(
+        "scale-denominator",
+        "How many times smaller than the ground the map is, on a display of `mm-per-pixel`; not beside both `bbox` and "
+        "`width` or `height`",
+        above=0,
+    ),
+    schema=POSITIVE,
+)
+MM_PER_PIXEL = replace(
+    number("mm-per-pixel", "Size of a pixel of the display, of which `scale-denominator` speaks", above=0),
+    default=0.28,  # of a rendering pixel (OGC 20-058 §12)
+    schema={**POSITIVE, "default": 0.28},
+)
+PLACING: tuple[Parameter[object], ...] = (
+    *(BBOX, BBOX_CRS, CRS, WIDTH, HEIGHT, CENTER, CENTER_CRS, SCALE_DENOMINATOR, MM_PER_PIXEL),
+)
+OF_MAP = (*PLACING, *OF_DRAWING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +90,7 @@ def asked_map(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catal
     Raises:
         ChronotileError: A name is unknown or a parameter is not accepted.
     """
-    query.check_spelling(PARAMETERS)
+    query.check_spelling(names_of(OF_MAP))
     drawing, subset = drawing_of(path, query, accept, catalogue)
     return AskedMap(drawing=drawing, subset=subset, query=query, default_crs=default_crs(path, drawing))
 
@@ -77,9 +115,9 @@ class _Reading:
         self._catalogue = catalogue
 
     def viewport(self) -> Viewport:
-        crs = self._crs("crs", otherwise=self._default_crs)
+        crs = self._crs(CRS, otherwise=self._default_crs)
         box, centre, pixel_m = self._box(crs), self._centre(crs), self._pixel_m()
-        width, height = self._side("width"), self._side("height")
+        width, height = WIDTH.given(self._kvp), HEIGHT.given(self._kvp)
         if box is not None and centre is not None:
             raise InvalidParameter("center does not go with bbox or subset; give one of them", locator="center")
         if box is not None and pixel_m is not None and (width or height):
@@ -89,38 +127,38 @@ class _Reading:
             )
         return Viewport(crs=crs, box=box, centre=centre, width=width, height=height, pixel_m=pixel_m)
 
-    def _crs(self, name: str, *, otherwise: Crs = CRS84) -> Crs:
-        text = self._kvp.optional(name)
-        if text is None:
+    def _crs(self, parameter: Parameter[str], *, otherwise: Crs = CRS84) -> Crs:
+        name = parameter.given(self._kvp)
+        if name is None:
             return otherwise
-        return named_crs(text, self._drawing.layers[0], self._catalogue, locator=name)
+        return named_crs(name, self._drawing.layers[0], self._catalogue, locator=parameter.name)
 
     def _box(self, crs: Crs) -> BBox | None:
-        text, bbox_crs, trim = self._kvp.optional("bbox"), self._crs("bbox-crs"), self._subset.trim
-        if text is not None and trim is not None:
+        given, bbox_crs, trim = BBOX.given(self._kvp), self._crs(BBOX_CRS), self._subset.trim
+        if given is not None and trim is not None:
             raise InvalidParameter("subset has an axis that bbox has too; give one of them", locator="subset")
-        if text is not None:
-            return _in(crs, _solid(box_of(text, bbox_crs), bbox_crs, "bbox"), bbox_crs)
+        if given is not None:
+            return _in(crs, _solid(box_of(given, bbox_crs), bbox_crs, "bbox"), bbox_crs)
         if trim is None:
             return None
         closed = _closed(trim.box, data_box(_natives(self._drawing), trim.crs))
         return _in(crs, _solid(closed, trim.crs, "subset"), trim.crs)
 
     def _centre(self, crs: Crs) -> tuple[float, float] | None:
-        text, centre_crs = self._kvp.optional("center"), self._crs("center-crs")
-        if text is None:
+        centre, centre_crs = CENTER.given(self._kvp), self._crs(CENTER_CRS)
+        if centre is None:
             return None
-        first, second = numbers(text, 2, locator="center")
-        x, y, _x, _y = as_xy(BBox(first, second, first, second), centre_crs)
+        x, y, _x, _y = as_xy(BBox(*centre, *centre), centre_crs)
         if centre_crs != crs:
             x, y = transformer(centre_crs, crs).transform(x, y)
         if not (abs(x) <= FARTHEST and abs(y) <= FARTHEST):
-            raise InvalidParameter(f"center {text[:MAX_SHOWN]} is no place in {crs.name[:MAX_SHOWN]}", locator="center")
+            raise InvalidParameter(
+                f"center {centre[0]:g},{centre[1]:g} is no place in {crs.name[:MAX_SHOWN]}", locator="center"
+            )
         return float(x), float(y)
 
     def _pixel_m(self) -> float | None:
-        size = self._positive("mm-per-pixel") or MM_PER_PIXEL
-        scale = self._positive("scale-denominator")
+        size, scale = MM_PER_PIXEL.of(self._kvp), SCALE_DENOMINATOR.given(self._kvp)
         if scale is None:
             return None
         pixel_m = scale * size / 1000
@@ -131,19 +169,6 @@ class _Reading:
                 locator="scale-denominator",
             )
         return pixel_m
-
-    def _positive(self, name: str) -> float | None:
-        text = self._kvp.optional(name)
-        if text is None:
-            return None
-        value = number(text, locator=name)
-        if value <= 0:
-            raise InvalidParameter(f"{name} must be more than 0, got {text[:MAX_SHOWN]}", locator=name)
-        return value
-
-    def _side(self, name: str) -> int | None:
-        text = self._kvp.optional(name)
-        return None if text is None else integer(text, locator=name, least=1)
 
 
 def _natives(drawing: Drawing) -> list[NativeGrid]:

@@ -15,15 +15,14 @@ from chronotile.protocols.common.openapi import (
     TEXT,
     Json,
     enum_of,
-    format_of,
     get,
     in_path,
     in_query,
-    language,
     list_of,
     object_of,
     ref,
 )
+from chronotile.protocols.common.query.parameter import format_of, language
 from chronotile.protocols.ogcapi.processes.execution import TRANSMISSIONS
 from chronotile.protocols.ogcapi.processes.media_types import BASE64, HTML, JSON
 from chronotile.protocols.ogcapi.processes.params import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, TYPE

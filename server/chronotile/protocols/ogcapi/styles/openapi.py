@@ -7,22 +7,21 @@ from chronotile.catalog.offered import Offered
 from chronotile.pipeline.maps.legend import LEGEND_TYPES
 from chronotile.protocols.common.openapi import (
     BINARY,
-    COUNT,
     NUMBER,
     PAIR,
     TEXT,
     TRUTH,
     Json,
     enum_of,
-    format_of,
     get,
-    in_query,
     list_of,
     object_of,
     ref,
 )
+from chronotile.protocols.common.query.parameter import documents, format_of
 from chronotile.protocols.ogcapi.maps.openapi import first_offered, languages_of, origin_parameters
 from chronotile.protocols.ogcapi.styles.documents import JSON, SHEETS
+from chronotile.protocols.ogcapi.styles.params import OF_LEGEND
 
 TAG = "Styles"
 ORIGINS: Mapping[str, str] = {"": "dataset", "/collections/{collectionId}": "collection"}
@@ -122,19 +121,13 @@ def _of_origin(origin: str, catalogue: Catalogue, shown: Offered) -> Mapping[str
 
 
 def _legend(operation: str, path: str, shown: Offered) -> Json:
-    side = {**COUNT, "maximum": 4096}
     return get(
         operation,
         "What colours mean",
         tag=TAG,
         parameters=[
             *origin_parameters(path, shown),
-            in_query("range", "Values at the ends of the ramp, in place of the style's own", PAIR),
-            in_query("ramp", "Id of a style whose colours are stretched over the range", TEXT),
-            in_query("difference", "A time: colours are those of changes since then", TEXT),
-            in_query("width", "Of the picture, in pixels", side),
-            in_query("height", "Of the picture, in pixels", side),
-            in_query("orientation", "How the colours lie", enum_of(["vertical", "horizontal"])),
+            *documents(OF_LEGEND),
             format_of(list(LEGEND_TYPES)),
         ],
         answers={**dict.fromkeys(LEGEND_TYPES.values(), BINARY), JSON: ref("StyleLegend")},

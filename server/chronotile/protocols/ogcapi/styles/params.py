@@ -4,17 +4,23 @@ from collections.abc import Mapping
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import offered_collection
-from chronotile.errors import InvalidParameter
 from chronotile.model.request import LegendRequest
 from chronotile.pipeline.maps.legend import LEGEND_TYPES
-from chronotile.protocols.common.query.kvp import Kvp, difference_of, value_range
-from chronotile.protocols.common.query.legend import IS_HORIZONTAL, AskedLegend, legend_side
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.legend import IS_HORIZONTAL, MAX_SIDE_PX, AskedLegend
+from chronotile.protocols.common.query.parameter import LANG, F, Parameter, coded, names_of, whole
+from chronotile.protocols.common.query.picture import DIFFERENCE, RAMP
 from chronotile.protocols.ogcapi.asked_format import asked_format
+from chronotile.protocols.ogcapi.maps.drawing import RANGE_OF_TWO
 from chronotile.protocols.ogcapi.styles.known_styles import style_of
 from chronotile.styling.legend_picture import LegendShape
 
-PARAMETERS = ("f", "lang")
-PARAMETERS_OF_LEGENDS = ("range", "ramp", "difference", "width", "height", "orientation", "datetime", "f", "lang")
+OF_DOCUMENTS = (F, LANG)
+WIDTH = whole("width", "Of the picture, in pixels", least=1, most=MAX_SIDE_PX)
+HEIGHT = whole("height", "Of the picture, in pixels", least=1, most=MAX_SIDE_PX)
+ORIENTATION = coded("orientation", "How the colours lie", IS_HORIZONTAL, default="vertical")
+OF_LEGEND: tuple[Parameter[object], ...] = (RANGE_OF_TWO, RAMP, DIFFERENCE, WIDTH, HEIGHT, ORIENTATION)
+"""Beside `f`, and `lang` and `datetime`, which change nothing."""
 
 
 def asked_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> AskedLegend:
@@ -23,31 +29,21 @@ def asked_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Ca
     Raises:
         ChronotileError: A name is unknown or a parameter is not accepted.
     """
-    query.check_spelling(PARAMETERS_OF_LEGENDS)
+    query.check_spelling((*names_of((*OF_LEGEND, *OF_DOCUMENTS)), "datetime"))
     if "styleId" in path:
         known = style_of(path, catalogue)
         layer, style = known.layer, known.style.id
     else:
         layer, style = offered_collection(catalogue, path["collectionId"]).drawn, ""
     name = asked_format(query, accept, {str(each): media_type for each, media_type in LEGEND_TYPES.items()})
-    value_range_text = query.optional("range")
     return AskedLegend(
         request=LegendRequest(
             layer=layer.id,
             style=style,
-            is_difference=difference_of(query.optional("difference"), locator="difference") is not None,
-            range=None if value_range_text is None else value_range(value_range_text, locator="range"),
-            ramp=query.optional("ramp"),
+            is_difference=DIFFERENCE.given(query) is not None,
+            range=RANGE_OF_TWO.given(query),
+            ramp=RAMP.given(query),
         ),
         format=next(each for each in LEGEND_TYPES if each == name),
-        shape=LegendShape(
-            is_horizontal=_is_horizontal(query), width=legend_side(query, "width"), height=legend_side(query, "height")
-        ),
+        shape=LegendShape(is_horizontal=ORIENTATION.of(query), width=WIDTH.given(query), height=HEIGHT.given(query)),
     )
-
-
-def _is_horizontal(query: Kvp) -> bool:
-    text = query.optional("orientation") or "vertical"
-    if text.lower() not in IS_HORIZONTAL:
-        raise InvalidParameter(f"orientation must be vertical or horizontal, got {text[:60]!r}", locator="orientation")
-    return IS_HORIZONTAL[text.lower()]

@@ -10,13 +10,14 @@ from starlette.routing import Route
 from chronotile.pipeline.maps.legend import draw_legend
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.common.responses.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import in_documents, services_of
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.block import Json, Told
 from chronotile.protocols.ogcapi.maps.faults import picture_fault
 from chronotile.protocols.ogcapi.styles.documents import ALIASES, JSON, SHEETS, style_list, style_metadata, style_sheet
-from chronotile.protocols.ogcapi.styles.params import PARAMETERS, asked_legend
+from chronotile.protocols.ogcapi.styles.params import OF_DOCUMENTS, asked_legend
 from chronotile.protocols.ogcapi.told import in_language, told_for
 
 Write = Callable[[Mapping[str, str], Told], Json]
@@ -35,7 +36,7 @@ async def get_metadata(request: Request) -> Response:
 async def get_sheet(request: Request) -> Response:
     """Return a style as SLD, or as our own YAML or JSON."""
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(PARAMETERS)
+    query.check_spelling(names_of(OF_DOCUMENTS))
     name = asked_format(query, request.headers.get("accept", ""), SHEETS, aliases=ALIASES)
     catalogue = services_of(request).catalogue
     body = await in_documents(request, style_sheet, request.path_params, name, catalogue)
@@ -60,7 +61,7 @@ async def get_legend(request: Request) -> Response:
 
 async def _document(request: Request, write: Write) -> Response:
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(PARAMETERS)
+    query.check_spelling(names_of(OF_DOCUMENTS))
     asked_format(query, request.headers.get("accept", ""), {"json": JSON})
     told = told_for(request, query)
     body = await in_documents(request, lambda: orjson.dumps(write(request.path_params, told)))

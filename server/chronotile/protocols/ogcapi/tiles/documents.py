@@ -12,11 +12,12 @@ from chronotile.pipeline.maps.expressions import shown_revision, with_expression
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.tile_ranges import native_matrix
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.common.tilejson import tilejson
 from chronotile.protocols.ogcapi.block import Json, Told
 from chronotile.protocols.ogcapi.tiles.limits import limits_of_boxes, limits_of_grids
 from chronotile.protocols.ogcapi.tiles.map_tilesets import layers_box, map_origin
-from chronotile.protocols.ogcapi.tiles.params import PARAMETERS, PARAMETERS_OF_PLACES, tile_drawing
+from chronotile.protocols.ogcapi.tiles.params import OF_PLACE_TILE, OF_TILE, tile_drawing
 from chronotile.protocols.ogcapi.tiles.place_tilesets import asked_places, places_box, places_origin, vector_layers
 from chronotile.protocols.ogcapi.tiles.tilesets import Origin, template, tileset, tilesets
 
@@ -72,7 +73,7 @@ def place_tilesets(_path: Mapping[str, str], query: Kvp, told: Told) -> Json:
     Raises:
         InvalidParameter: `collections` names a set that is not there.
     """
-    query.check_spelling(PARAMETERS_OF_PLACES)
+    query.check_spelling(names_of(OF_PLACE_TILE))
     places = asked_places(query, told.catalogue) if told.catalogue.places or "collections" in query else ()
     limits_in = partial(limits_of_boxes, [each.bbox for each in places])
     found = tilesets(places_origin(places, query, told), told, limits_in=limits_in)
@@ -110,7 +111,7 @@ def place_tilejson(path: Mapping[str, str], query: Kvp, told: Told, _services: S
 
 def _map(path: Mapping[str, str], query: Kvp, told: Told) -> tuple[Origin, tuple[Layer, ...], TimeSelection]:
     """All that a tile would be asked is read, so that a template is one that works."""
-    query.check_spelling(PARAMETERS)
+    query.check_spelling(names_of(OF_TILE))
     drawing = tile_drawing(path, query.replacing("f", "png"), "", told.catalogue)
     return map_origin(path, query, drawing.layers, told), drawing.layers, drawing.time
 
@@ -125,7 +126,7 @@ def _settled(layer: Layer, query: Kvp, time: TimeSelection, services: Services) 
 
 
 def _places(path: Mapping[str, str], query: Kvp, told: Told) -> tuple[TileMatrixSet, Origin, BBox]:
-    query.check_spelling(PARAMETERS_OF_PLACES)
+    query.check_spelling(names_of(OF_PLACE_TILE))
     tile_matrix_set = told.catalogue.tile_matrix_set(path["tileMatrixSetId"])
     places = asked_places(query, told.catalogue)
     return tile_matrix_set, places_origin(places, query, told), places_box(places)

@@ -10,15 +10,16 @@ from chronotile.model.grid import BBox, box_in, box_of_all
 from chronotile.model.tiles import TileMatrixSet
 from chronotile.pipeline.tile_ranges import box_in_set
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Link, Told
-from chronotile.protocols.ogcapi.maps.background import PARAMETERS as BACKGROUND
-from chronotile.protocols.ogcapi.maps.drawing import COLOURING, MEDIA_TYPES
+from chronotile.protocols.ogcapi.maps.background import BACKGROUND
+from chronotile.protocols.ogcapi.maps.drawing import COLLECTIONS, COLOURING, DATETIME, MEDIA_TYPES, SUBSET
 from chronotile.protocols.ogcapi.tiles.tilesets import Origin
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON
 
 REL_GEODATA = "http://www.opengis.net/def/rel/ogc/1.0/geodata"
-CARRIED = ("collections", "datetime", "subset", *COLOURING, *BACKGROUND)
+CARRIED = names_of((COLLECTIONS, DATETIME, SUBSET, *COLOURING, *BACKGROUND))
 """Parameters of metadata that their tiles have too."""
 
 

@@ -1,6 +1,7 @@
 """Paths of tiles in OpenAPI 3.0 (OGC 20-057 §13)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
@@ -14,14 +15,14 @@ from chronotile.protocols.common.openapi import (
     TEXT,
     Json,
     enum_of,
-    format_of,
     get,
     in_path,
-    in_query,
     list_of,
     object_of,
     ref,
 )
+from chronotile.protocols.common.query.parameter import documents, format_of
+from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.ogcapi.maps.openapi import (
     ORIGINS,
     PICTURES,
@@ -31,7 +32,7 @@ from chronotile.protocols.ogcapi.maps.openapi import (
     origin_parameters,
 )
 from chronotile.protocols.ogcapi.tiles.limits import Limits, finest, limits_of_boxes, limits_of_grids
-from chronotile.protocols.ogcapi.tiles.place_tilesets import FORMATS
+from chronotile.protocols.ogcapi.tiles.place_tilesets import COLLECTIONS_OF_PLACES, FORMATS
 from chronotile.protocols.ogcapi.tiles.tilesets import TILEJSON
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON
 
@@ -151,7 +152,7 @@ def _of_maps(catalogue: Catalogue, shown: Offered) -> Mapping[str, Json]:
             f"tiles.{name}.map.getTile",
             "A tile of a map",
             tag=TAG,
-            parameters=[*first, *_place(catalogue, tile_matrix_set, limits), *drawn, _revision()],
+            parameters=[*first, *_place(catalogue, tile_matrix_set, limits), *drawn, *documents([REV])],
             answers=PICTURES,
         )
         paths |= {**tiles, f"{origin}/map/tiles{PLACE}": tile}
@@ -161,16 +162,12 @@ def _of_maps(catalogue: Catalogue, shown: Offered) -> Mapping[str, Json]:
 def _of_places(catalogue: Catalogue) -> Mapping[str, Json]:
     tile_matrix_set = catalogue.tile_matrix_sets[0]
     limits = limits_of_boxes([each.bbox for each in catalogue.places.values()], tile_matrix_set)
-    listed = in_query(
-        "collections",
-        "Sets of places, each a layer of the tile; otherwise all",
-        list_of(enum_of(list(catalogue.places))),
-    )
+    (listed,) = documents([replace(COLLECTIONS_OF_PLACES, schema=list_of(enum_of(list(catalogue.places))))])
     tile = get(
         "tiles.dataset.vector.getTile",
         "A vector tile of places",
         tag=TAG,
-        parameters=[*_place(catalogue, tile_matrix_set, limits), listed, format_of(list(FORMATS)), _revision()],
+        parameters=[*_place(catalogue, tile_matrix_set, limits), listed, format_of(list(FORMATS)), *documents([REV])],
         answers=dict.fromkeys(FORMATS.values(), BINARY),
     )
     return {**_paths("/tiles", "dataset.vector", catalogue, metadata=[listed]), f"/tiles{PLACE}": tile}
@@ -211,9 +208,3 @@ def _place(catalogue: Catalogue, tile_matrix_set: TileMatrixSet, limits: Limits)
         in_path("tileRow", "Row, from the north", INDEX, example=row),
         in_path("tileCol", "Column, from the west", INDEX, example=column),
     ]
-
-
-def _revision() -> Json:
-    return in_query(
-        "rev", "The state of the data that the address is of; while it is that, it may be kept for good", TEXT
-    )

@@ -9,18 +9,20 @@ from chronotile.model.crs import Crs
 from chronotile.model.places import PlaceTileRequest
 from chronotile.model.request import MapRequest
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import LANG, F, names_of, text
+from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.query.tile_address import TileAddress, tile_address
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.crs import named_crs
-from chronotile.protocols.ogcapi.maps.drawing import PARAMETERS as DRAWING
-from chronotile.protocols.ogcapi.maps.drawing import Drawing, drawing_of
+from chronotile.protocols.ogcapi.maps.drawing import OF_DRAWING, Drawing, drawing_of
 from chronotile.protocols.ogcapi.tiles.limits import check_tile_of_boxes, check_tile_of_grids
-from chronotile.protocols.ogcapi.tiles.place_tilesets import ALIASES, FORMATS, asked_places
+from chronotile.protocols.ogcapi.tiles.place_tilesets import ALIASES, COLLECTIONS_OF_PLACES, FORMATS, asked_places
 from chronotile.protocols.ogcapi.tiles.tilesets import TILEJSON
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON
 
-PARAMETERS = (*DRAWING, "crs", "rev")
-PARAMETERS_OF_PLACES = ("collections", "f", "lang", "rev")
+CRS = text("crs", "That of the tile matrix set, if at all")
+OF_TILE = (*OF_DRAWING, CRS, REV)
+OF_PLACE_TILE = (COLLECTIONS_OF_PLACES, F, LANG, REV)
 DOCUMENTS: Mapping[str, str] = {"json": JSON}
 METADATA: Mapping[str, str] = {"json": JSON, "tilejson": TILEJSON}
 
@@ -59,11 +61,11 @@ def asked_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
     Raises:
         ChronotileError: A name is unknown or a parameter is not accepted.
     """
-    query.check_spelling(PARAMETERS)
+    query.check_spelling(names_of(OF_TILE))
     address = _address(path, catalogue)
     drawing = tile_drawing(path, query, accept, catalogue)
     _check_crs(query, drawing, address.tile_matrix_set.crs, catalogue)
-    return AskedTile(drawing=drawing, address=address, revision=query.optional("rev"))
+    return AskedTile(drawing=drawing, address=address, revision=REV.given(query))
 
 
 def tile_drawing(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> Drawing:
@@ -84,13 +86,13 @@ def asked_place_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue
     Raises:
         ChronotileError: A name is unknown, there is no such tile, or a parameter is not accepted.
     """
-    query.check_spelling(PARAMETERS_OF_PLACES)
+    query.check_spelling(names_of(OF_PLACE_TILE))
     asked_format(query, accept, FORMATS, aliases=ALIASES)
     address = _address(path, catalogue)
     places = asked_places(query, catalogue)
     check_tile_of_boxes(address, [each.bbox for each in places])
     requests = tuple(PlaceTileRequest(places=each.id, grid=address.grid()) for each in places)
-    return AskedPlaceTile(requests=requests, revision=query.optional("rev"))
+    return AskedPlaceTile(requests=requests, revision=REV.given(query))
 
 
 def _address(path: Mapping[str, str], catalogue: Catalogue) -> TileAddress:
@@ -105,6 +107,6 @@ def _address(path: Mapping[str, str], catalogue: Catalogue) -> TileAddress:
 
 def _check_crs(query: Kvp, drawing: Drawing, own: Crs, catalogue: Catalogue) -> None:
     """A tile is in the CRS of its set; to name it does no harm (OGC 20-057's description has the parameter)."""
-    text = query.optional("crs")
-    if text is not None and named_crs(text, drawing.layers[0], catalogue) != own:
+    name = CRS.given(query)
+    if name is not None and named_crs(name, drawing.layers[0], catalogue) != own:
         raise InvalidParameter(f"tiles of this set are in {own.name[:60]}", locator="crs")

@@ -8,6 +8,7 @@ from chronotile.errors import InvalidParameter, UnknownPlace
 from chronotile.model.grid import BBox, box_of_all
 from chronotile.model.places import PlaceSet, Property
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import text
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Told
 from chronotile.protocols.ogcapi.tiles.tilesets import Origin
@@ -15,6 +16,7 @@ from chronotile.protocols.ogcapi.tiles.tilesets import Origin
 FORMATS = {"mvt": MEDIA_TYPE}
 ALIASES = {"pbf": "mvt", "application/x-protobuf": "mvt", "application/vnd.mapbox-vector-tile": "mvt"}
 PATH = "/tiles"
+COLLECTIONS_OF_PLACES = text("collections", "Sets of places, each a layer of the tile; otherwise all")
 POLYGONS = 2
 
 
@@ -25,7 +27,7 @@ def asked_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
         UnknownPlace: There is none at all.
         InvalidParameter: `collections` names one that is not there, or one twice.
     """
-    named = query.optional("collections")
+    named = COLLECTIONS_OF_PLACES.given(query)
     if named is None:
         found = tuple(catalogue.places.values())
         if not found:
@@ -42,7 +44,7 @@ def asked_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
 
 def places_origin(places: tuple[PlaceSet, ...], query: Kvp, told: Told) -> Origin:
     """Return what the vector tiles are of."""
-    named = query.optional("collections")
+    named = COLLECTIONS_OF_PLACES.given(query)
     attribution = "; ".join(dict.fromkeys(each.spec.attribution for each in places if each.spec.attribution))
     return Origin(
         title=", ".join(_title(each, told) for each in places),
