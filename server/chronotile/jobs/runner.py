@@ -1,13 +1,12 @@
 """Does the jobs of the table, some at once, until it is told to stop."""
 
 import logging
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import TypeVar
 
 from chronotile.archive.live import LiveArchive
@@ -24,6 +23,7 @@ from chronotile.queue.faults import UNKNOWN, ClusterLost, Hindered, JobFailed, N
 from chronotile.queue.job_folder import RESULTS, clear, remove
 from chronotile.queue.result_files import ResultFiles
 from chronotile.queue.retention import forget_ended, remove_files
+from chronotile.queue.runtime import SYSTEM, Runtime
 from chronotile.queue.stores import JobStore
 from chronotile.queue.table import JobTable
 
@@ -62,6 +62,7 @@ class Runner:
         kept_s: How long a job that has ended is kept.
         bucket: Of the files of results; otherwise they stay in the folder.
         before: Jobs that were stored before they had an archive, which are kept as long, and never run.
+        runtime: The clock, and how to wait and to start threads.
     """
 
     def __init__(  # noqa: PLR0913 -- all it works with, most by name
@@ -76,6 +77,7 @@ class Runner:
         kept_s: float,
         bucket: Bucket | None = None,
         before: JobStore | None = None,
+        runtime: Runtime = SYSTEM,
     ) -> None:
         self._table = table
         self._cluster = cluster
@@ -86,11 +88,12 @@ class Runner:
         self._kept_s = kept_s
         self._bucket = bucket
         self._kept = [(table, folder), *([] if before is None else [(before.table, before.folder)])]
-        self._left = LeftJobs()
+        self._clock, self._wait, self._threads = runtime.clock, runtime.wait, runtime.threads
+        self._left = LeftJobs(runtime.clock)
         self._held: dict[str, Held] = {}
         """By their owners."""
-        self._slots = threading.BoundedSemaphore(AT_ONCE)
-        self._is_stopped = threading.Event()
+        self._one_ended = Event()
+        self._is_stopped = Event()
 
     def stop(self) -> None:
         """Begin nothing any more, and give back what is being done; `run` returns then."""
@@ -99,19 +102,21 @@ class Runner:
     def run(self) -> None:
         """Do jobs until `stop`."""
         tasks = [self._attend, self._beat, self._forget]
-        with ThreadPoolExecutor(AT_ONCE + len(tasks), thread_name_prefix="job") as pool:
+        with self._threads(AT_ONCE + len(tasks), "job") as pool:
             upkeep = [pool.submit(task) for task in tasks]
             try:
                 while not self._is_stopped.is_set():
-                    self._is_stopped.wait(self._begin_one(pool))
+                    self._wait(self._is_stopped, self._begin_one(pool))
             finally:  # or else those would go on, and the pool with them, without anybody who begins jobs
                 self._is_stopped.set()
         for each in upkeep:
             each.result()
 
-    def _begin_one(self, pool: ThreadPoolExecutor) -> float:
+    def _begin_one(self, pool: Executor) -> float:
         """Begin a job, if there is one and we may; return how long to wait before the next."""
-        if not self._slots.acquire(timeout=IDLE_S):
+        self._one_ended.clear()
+        if len(self._held) >= AT_ONCE:
+            self._wait(self._one_ended, IDLE_S)
             return 0
         is_begun, owner = False, own_name()
         try:
@@ -120,7 +125,7 @@ class Runner:
             if job is None:
                 return IDLE_S
             ran_s = job.updated - (job.started or job.updated)
-            held = Held(job=job, owner=owner, until=time.monotonic() + self._timeout_s - ran_s)
+            held = Held(job=job, owner=owner, until=self._clock() + self._timeout_s - ran_s)
             self._held[owner] = held
             pool.submit(self._do, held)
             is_begun = True
@@ -133,7 +138,6 @@ class Runner:
         finally:
             if not is_begun:
                 self._held.pop(owner, None)
-                self._slots.release()
         return 0
 
     def _attend(self) -> None:
@@ -142,14 +146,14 @@ class Runner:
         while True:
             with _going_on("nobody can be told that a worker is there"):
                 attendance.say_here(worker)
-            if self._is_stopped.wait(ATTEND_S):
+            if self._wait(self._is_stopped, ATTEND_S):
                 break
         with _going_on("nobody can be told that a worker has ended"):
             attendance.say_gone(worker)
 
     def _beat(self) -> None:
         """Hold what we do until `stop`, after which it is given back long before its lease is over."""
-        while not self._is_stopped.wait(BEAT_S):
+        while not self._wait(self._is_stopped, BEAT_S):
             for held in list(self._held.values()):
                 with _going_on(f"job {held.job.id} cannot be held"):
                     held.is_ours = held.is_ours and self._table.renew(held.job.id, held.owner, lease_s=LEASE_S)
@@ -157,9 +161,10 @@ class Runner:
 
     def _give_back_what_hangs(self) -> None:
         """Give back what has not ended some seconds after `stop`: a store that it waits for may be frozen."""
-        until = time.monotonic() + HANG_S
-        if all(self._slots.acquire(timeout=max(0.0, until - time.monotonic())) for _ in range(AT_ONCE)):
-            return
+        until = self._clock() + HANG_S
+        while self._held and self._clock() < until:
+            self._one_ended.clear()
+            self._wait(self._one_ended, IDLE_S)
         for held in list(self._held.values()):
             with _going_on(f"job {held.job.id} cannot be given back"):
                 self._give_back(held, STOPPED)
@@ -171,7 +176,7 @@ class Runner:
                 before = self._table.now() - self._kept_s
                 for table, folder in self._kept:
                     forget_ended(table, folder, before=before, bucket=self._bucket)
-            if self._is_stopped.wait(FORGET_S):
+            if self._wait(self._is_stopped, FORGET_S):
                 return
 
     def _do(self, held: Held) -> None:
@@ -186,7 +191,7 @@ class Runner:
             log.exception("job %s is left until its lease is over", id_)
         finally:
             del self._held[held.owner]
-            self._slots.release()
+            self._one_ended.set()
 
     def _outcome(self, held: Held) -> Outcome:
         try:
@@ -274,8 +279,8 @@ class Runner:
                 held.is_fruitful = True
                 if not self._surely(partial(self._table.remember, id_, held.owner, number, result)):
                     held.is_ours = False
-                elif time.monotonic() >= told + TELL_S:
-                    told = time.monotonic()
+                elif self._clock() >= told + TELL_S:
+                    told = self._clock()
                     self._tell(held, len(done), count)
 
     def _tell(self, held: Held, done: int, count: int, hindered: str = "") -> None:
@@ -285,7 +290,7 @@ class Runner:
         self._surely(partial(self._table.tell, held.job.id, held.owner, progress=progress, message=message))
 
     def _goes_on(self, held: Held) -> bool:
-        return held.is_ours and not self._is_stopped.is_set() and time.monotonic() < held.until
+        return held.is_ours and not self._is_stopped.is_set() and self._clock() < held.until
 
     def _interrupted(self, held: Held) -> Outcome:
         """Why a job does not go on."""
@@ -365,12 +370,12 @@ class Runner:
         Raises:
             SourceUnavailable: It was away for as long as a lease, or we are to stop.
         """
-        until = time.monotonic() + LEASE_S
+        until = self._clock() + LEASE_S
         while True:
             try:
                 return ask()
             except SourceUnavailable:
-                if time.monotonic() > until or self._is_stopped.wait(IDLE_S):
+                if self._clock() > until or self._wait(self._is_stopped, IDLE_S):
                     raise
 
 

@@ -6,13 +6,9 @@ import signal
 
 import pytest
 
-from chronotile.errors import SourceUnavailable, StorageFull
-from chronotile.jobs import runner
 from chronotile.jobs.cluster import AHEAD, MOST_ASIDE, Cluster
 from chronotile.jobs.tasks import Task, keep_plan
-from chronotile.model.job import Execution
 from chronotile.processes.process import Plan
-from chronotile.queue.attempt import MOST_FRUITLESS
 from chronotile.queue.database import open_engine
 from chronotile.queue.faults import Hindered
 from chronotile.queue.table import JobTable
@@ -44,33 +40,6 @@ def test_blocks_and_their_end_make_the_results(submit, running, ended, tmp_path)
     assert job.results["sum"].value == SQUARES_OF_TEN
     assert (tmp_path / "jobs" / id_ / "results" / "pieces.txt").read_text() == "0 1 2 3 4 5 6 7 8 9"
     until(lambda: [path.name for path in (tmp_path / "jobs" / id_).iterdir()] == ["results"])
-
-
-def test_progress_is_told(submit, running, table, gates, ended):
-    id_ = submit(open=1, count=2)
-
-    with running():
-        until(lambda: table.job(id_).message == "1 of 2 blocks")
-        assert table.job(id_).progress == 33
-        (gates / "open").touch()
-        ended(id_)
-
-
-def test_it_is_told_how_much_there_is_to_do_before_any_of_it_is_done(submit, running, table, gates, ended):
-    id_ = submit(open=0, count=2)
-
-    with running():
-        until(lambda: table.job(id_).message == "0 of 2 blocks")
-        assert (table.job(id_).status, table.job(id_).progress) == ("running", 0)
-        (gates / "open").touch()
-        ended(id_)
-
-
-def test_a_worker_is_there_as_long_as_it_runs(running, table):
-    with running():
-        until(table.attendance.is_anybody_here)
-
-    assert not table.attendance.is_anybody_here()
 
 
 def test_twenty_jobs_end_once_each(submit, running, ended, table):
@@ -141,17 +110,6 @@ def test_a_job_that_is_dismissed_stops_its_blocks_and_leaves_nothing(
     assert f"job {id_} is left: it was dismissed, or another worker has it" in caplog.messages
 
 
-def test_a_job_that_runs_for_too_long_is_ended(submit, running, ended, tmp_path):
-    id_ = submit(open=0)
-
-    with running(timeout_s=0.5):
-        job = ended(id_)
-
-    assert (job.status, job.fault.type, job.fault.status) == ("failed", "limit-exceeded", 400)
-    assert job.fault.detail == "it ran for longer than 0.5 s, which is how long a job may; ask for less"
-    assert not (tmp_path / "jobs" / id_).exists()
-
-
 FULL = "there is no room to write what the job makes; ask for less, or later"
 
 
@@ -170,15 +128,6 @@ def test_a_block_that_fails_ends_its_job_and_no_other(submit, running, ended, ac
         assert ended(other).status == "successful"
 
     assert (job.status, job.fault.status, job.fault.detail) == ("failed", status, detail)
-
-
-def test_what_the_plan_refuses_is_a_fault(table, running, ended):
-    id_ = table.submit(Execution(process="echo", inputs={"number": 1000}), user=None, most_open=10).id
-
-    with running():
-        job = ended(id_)
-
-    assert (job.status, job.fault.status, job.fault.title) == ("failed", 400, "Bad Request")
 
 
 def test_a_process_of_the_cluster_that_is_killed_costs_the_block_it_did(submit, running, ended, notes, table):
@@ -322,78 +271,6 @@ def test_a_store_that_is_away_is_not_asked_for_each_block(submit, running, table
     assert len({number for number, *_ in notes("began")}) <= MOST_ASIDE + AHEAD * 2
 
 
-def test_a_store_that_stays_away_fails_the_job_in_its_words(submit, running, ended, table):
-    id_ = submit(count=1, at=0, act="lose")
-    for _ in range(MOST_FRUITLESS - 1):
-        table.claim("before", lease_s=30)
-        table.release(id_, "before", message="waits")
-
-    with running():
-        job = ended(id_)
-
-    assert (job.status, job.fault.status) == ("failed", 503)
-    assert job.fault.detail == "the store is out of reach; it was begun 10 times"
-
-
-def test_a_job_that_kills_whoever_begins_it_is_given_up(submit, running, ended, table):
-    id_ = submit()
-    for _ in range(MOST_FRUITLESS):
-        table.claim("killed", lease_s=-1)
-
-    with running():
-        job = ended(id_)
-
-    assert (job.status, job.fault.detail) == ("failed", "whoever did it was killed; it was begun 11 times")
-
-
-def test_whoever_is_stopped_gives_back_what_it_did(submit, running, ended, table, gates):
-    id_ = submit(open=4)
-    with running():
-        until(lambda: len(table.finished_blocks(id_)) == 4)
-    assert (table.job(id_).status, table.job(id_).attempts) == ("accepted", 0)
-
-    (gates / "open").touch()
-    with running():
-        job = ended(id_)
-
-    assert (job.status, job.results["sum"].value) == ("successful", SQUARES_OF_TEN)
-    assert "attempt 1: 6 of 10 blocks to do" in texts(table, id_)
-
-
-def test_what_ended_long_ago_is_forgotten(submit, running, ended, table, tmp_path):
-    id_ = submit(count=1)
-    with running():
-        ended(id_)
-
-    with running(kept_s=0):
-        until(lambda: table.jobs()[1] == 0)
-
-    assert not (tmp_path / "jobs" / id_).exists()
-
-
-def test_attempts_at_a_job_have_names_of_their_own(submit, running, cluster, ended, table, gates):
-    names = []
-
-    class Watched:
-        """The cluster, and under which names it is given blocks."""
-
-        renew, finish = cluster.renew, cluster.finish
-
-        def run(self, *given, name, **how):
-            names.append(name)
-            return cluster.run(*given, name=name, **how)
-
-    id_ = submit(open=4)
-    with running(on=Watched()):
-        until(lambda: len(table.finished_blocks(id_)) == 4)
-    (gates / "open").touch()
-
-    with running(on=Watched()):
-        assert ended(id_).attempts == 1
-
-    assert len(set(names)) == 2
-
-
 def test_a_job_whose_pieces_are_lost_is_planned_and_done_anew(
     submit, running, giving_back, ended, table, gates, notes, tmp_path, both_there
 ):
@@ -410,22 +287,6 @@ def test_a_job_whose_pieces_are_lost_is_planned_and_done_anew(
     assert "attempt 2: 10 of 10 blocks to do" in texts(table, id_)
     assert (tmp_path / "jobs" / id_ / "results" / "pieces.txt").read_text() == "0 1 2 3 4 5 6 7 8 9"
     assert dict(notes("told")) == {str(number): "anew" for number in range(10)}
-
-
-@pytest.mark.parametrize("lost", ["blocks.json", "inputs.json", "shared-*.json"])
-def test_a_job_whose_plan_is_lost_is_planned_and_done_anew(submit, running, ended, table, gates, tmp_path, lost):
-    id_ = submit(open=4)
-    with running():
-        until(lambda: len(table.finished_blocks(id_)) == 4)
-    for file in (tmp_path / "jobs" / id_).glob(lost):
-        file.unlink()
-    (gates / "open").touch()
-
-    with running():
-        job = ended(id_)
-
-    assert (job.status, job.results["sum"].value) == ("successful", SQUARES_OF_TEN)
-    assert texts(table, id_).count("attempt 1: 10 of 10 blocks to do") == 2
 
 
 @pytest.fixture
@@ -476,42 +337,6 @@ def test_inputs_are_let_go_of_once_a_job_is_planned(submit, running, ended, note
     assert held == []
 
 
-def test_whoever_does_jobs_goes_on_after_errors_that_nobody_foresaw(
-    submit, running, cluster, ended, archive, monkeypatch, tmp_path, caplog
-):
-    monkeypatch.setattr(runner, "LOST_S", 0.01)
-    monkeypatch.setattr(runner, "FORGET_S", 0.01)
-    failures = ["begin", "forget"]
-
-    class Failing:
-        """The cluster, which cannot be begun anew at first."""
-
-        run, finish = cluster.run, cluster.finish
-
-        def renew(self):
-            if "begin" in failures:
-                failures.remove("begin")
-                raise RuntimeError("the client does not close")
-            cluster.renew()
-
-    class FailingTable(JobTable):
-        def ended_before(self, moment):
-            if "forget" in failures:
-                failures.remove("forget")
-                raise RuntimeError("a row that cannot be read")
-            return super().ended_before(moment)
-
-    id_ = submit()
-    table = FailingTable(open_engine(None, tmp_path / "jobs"), archive=archive)
-    with running(on=Failing(), of=table):
-        assert ended(id_).status == "successful"
-    with running(of=table, kept_s=-1):
-        until(lambda: table.jobs()[1] == 0)
-    table.close()
-
-    assert {"no job can be begun", "no jobs can be forgotten"} <= set(caplog.messages)
-
-
 def test_processes_go_though_the_client_does_not_let_go_of_them_well(with_steps, monkeypatch):
     distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
     close = distributed.Client.close
@@ -558,36 +383,3 @@ def test_who_begins_processes_is_replaced_where_it_gave_up(with_steps):
         done = cluster._client.submit(abs, -1).result(timeout=PATIENCE_S)
 
     assert done == 1
-
-
-def test_an_end_whose_answer_is_lost_is_told_all_the_same(submit, running, ended, archive, tmp_path):
-    lost = []
-
-    class Losing(JobTable):
-        def succeed(self, id_, owner, results):
-            is_ours = super().succeed(id_, owner, results)
-            if not lost:
-                lost.append(id_)
-                raise SourceUnavailable("the connection was lost")
-            return is_ours
-
-    id_, table = submit(), Losing(open_engine(None, tmp_path / "jobs"), archive=archive)
-    with running(of=table):
-        ended(id_)
-        until(lambda: "is done" in texts(table, id_))
-    table.close()
-
-    assert lost == [id_]
-
-
-def test_an_end_that_cannot_be_written_is_told_in_a_line(submit, running, archive, tmp_path, caplog):
-    class Full(JobTable):
-        def succeed(self, id_, owner, results):
-            raise StorageFull("there is no room left")
-
-    id_, table = submit(), Full(open_engine(None, tmp_path / "jobs"), archive=archive)
-    with running(of=table):
-        until(lambda: f"job {id_} is left until its lease is over: there is no room left" in caplog.messages)
-    table.close()
-
-    assert [record for record in caplog.records if record.name == runner.__name__ and record.exc_info] == []

@@ -1,0 +1,357 @@
+"""What a runner does in minutes and hours, on a simulated clock and with a cluster that is a fake."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from chronotile.errors import SourceUnavailable, StorageFull
+from chronotile.jobs.runner import ATTEND_S, BEAT_S, FORGET_S, HANG_S, IDLE_S, LEASE_S, Runner
+from chronotile.model.job import Execution, Result
+from chronotile.queue.attempt import MOST_FRUITLESS
+from chronotile.queue.database import open_engine
+from chronotile.queue.faults import Hindered, fault_of
+from chronotile.queue.heartbeat import GONE_S
+from chronotile.queue.table import JobTable
+from tests.jobs.simulation import Simulation
+
+ARCHIVE = SimpleNamespace(services=lambda _place: SimpleNamespace(revision="r", shelf=None))
+"""An archive whose services no plan of `steps` looks at."""
+STEP_S = 0.5
+
+
+class FakeCluster:
+    """Does a block of `steps` at a time; each takes `block_s`, if it is not to fail."""
+
+    def __init__(self, simulation):
+        self.simulation = simulation
+        self.block_s = 1.0
+        self.fail = lambda _number: None
+        self.names = []
+        self.begun = []
+
+    def renew(self):
+        """It is always there."""
+
+    def run(self, task, blocks, *, name, is_wanted, tell):
+        self.names.append(name)
+        for number in blocks:
+            self.begun.append(number)
+            end = self.simulation.now_s + self.block_s
+            while self.simulation.now_s < end:
+                if not is_wanted():
+                    return
+                self.simulation.sleep(min(STEP_S, self.block_s))
+            self.fail(number)
+            yield number, {"square": number * number}
+
+    def finish(self, task, *, name, is_wanted, tell):
+        return {"sum": Result(value=1), "pieces": Result(value="")}
+
+
+class Lost:
+    """What blocks fail with, as many times as are told, or those of one number alone."""
+
+    def __init__(self, words, *, times=1_000_000, at=None):
+        self.words, self.times, self.at = words, times, at
+
+    def __call__(self, number):
+        if self.times and self.at in {None, number}:
+            self.times -= 1
+            raise Hindered(fault_of(SourceUnavailable(self.words)))
+
+
+@pytest.fixture
+def simulation():
+    simulation = Simulation()
+    yield simulation
+    simulation.close()
+
+
+@pytest.fixture
+def table(simulation, tmp_path):
+    table = JobTable(open_engine(None, tmp_path / "jobs"), clock=simulation.clock, archive="a")
+    yield table
+    table.close()
+
+
+@pytest.fixture
+def cluster(simulation):
+    return FakeCluster(simulation)
+
+
+@pytest.fixture
+def start(simulation, table, cluster, tmp_path, with_steps):
+    """`start("one")`: a process that does jobs."""
+
+    def start_runner(process, *, on=cluster, of=table, timeout_s=1e6, kept_s=1e6):
+        made = Runner(
+            of,
+            on,
+            ARCHIVE,
+            place=tmp_path,
+            folder=tmp_path / "jobs",
+            timeout_s=timeout_s,
+            kept_s=kept_s,
+            runtime=simulation.runtime(process),
+        )
+        simulation.start(process, made.run)
+        return made
+
+    return start_runner
+
+
+@pytest.fixture
+def ended(table, simulation):
+    """`ended(id)`: the job, once it has ended."""
+
+    def wait(id_):
+        simulation.run(lambda: table.job(id_).finished is not None)
+        return table.job(id_)
+
+    return wait
+
+
+def test_a_job_that_takes_longer_than_a_lease_is_done_once_by_one_of_two(submit, start, cluster, ended):
+    cluster.block_s = 1.5 * LEASE_S
+    id_ = submit(count=1)
+
+    start("one")
+    start("two")
+    job = ended(id_)
+
+    assert (job.status, job.attempts, cluster.begun) == ("successful", 1, [0])
+
+
+def test_a_job_whose_worker_is_killed_is_taken_over_when_its_lease_is_over(submit, start, cluster, ended, simulation):
+    cluster.block_s = 10.0
+    id_ = submit(count=2)
+    start("one")
+    simulation.run(lambda: len(cluster.begun) == 2)
+
+    simulation.kill("one")
+    killed_at = simulation.now_s
+    start("two")
+    simulation.run(lambda: len(cluster.begun) == 3)
+    waited_s = simulation.now_s - killed_at
+    job = ended(id_)
+
+    assert LEASE_S - BEAT_S - STEP_S <= waited_s <= LEASE_S + 2 * IDLE_S
+    assert (job.status, job.attempts, cluster.begun[2:]) == ("successful", 2, [1])
+
+
+def test_a_worker_is_there_until_it_is_killed(start, table, simulation):
+    start("one")
+    simulation.pass_s(2 * GONE_S)
+    before = table.attendance.is_anybody_here()
+
+    simulation.kill("one")
+    simulation.pass_s(GONE_S + ATTEND_S)
+
+    assert before
+    assert not table.attendance.is_anybody_here()
+
+
+def texts(table, id_):
+    return [text for _at, text in table.log(id_)]
+
+
+def test_progress_is_told(submit, start, cluster, table, simulation):
+    id_ = submit(count=2)
+
+    start("one")
+    simulation.run(lambda: table.job(id_).message == "0 of 2 blocks")
+    first = table.job(id_)
+    simulation.run(lambda: table.job(id_).message == "1 of 2 blocks")
+
+    assert (first.status, first.progress, table.job(id_).progress) == ("running", 0, 33)
+
+
+def test_a_worker_is_there_as_long_as_it_runs(start, table, simulation):
+    runner = start("one")
+    simulation.run(table.attendance.is_anybody_here)
+
+    runner.stop()
+    simulation.run(lambda: not table.attendance.is_anybody_here(), within_s=ATTEND_S)
+
+
+def test_a_job_that_runs_for_too_long_is_ended(submit, start, ended, cluster, tmp_path):
+    cluster.block_s = 20.0
+    id_ = submit()
+
+    start("one", timeout_s=10.5)
+    job = ended(id_)
+
+    assert (job.status, job.fault.type, job.fault.status) == ("failed", "limit-exceeded", 400)
+    assert job.fault.detail == "it ran for longer than 10.5 s, which is how long a job may; ask for less"
+    assert not (tmp_path / "jobs" / id_).exists()
+
+
+def test_what_the_plan_refuses_is_a_fault(table, start, ended):
+    id_ = table.submit(Execution(process="echo", inputs={"number": 1000}), user=None, most_open=10).id
+
+    start("one")
+    job = ended(id_)
+
+    assert (job.status, job.fault.status, job.fault.title) == ("failed", 400, "Bad Request")
+
+
+def test_a_store_that_stays_away_fails_the_job_in_its_words(submit, start, ended, cluster, simulation):
+    cluster.fail = Lost("the store is out of reach")
+    id_ = submit(count=1)
+    begun_at = simulation.now_s
+
+    start("one")
+    job = ended(id_)
+
+    assert (job.status, job.fault.status) == ("failed", 503)
+    assert job.fault.detail == "the store is out of reach; it was begun 10 times"
+    assert len(cluster.begun) == MOST_FRUITLESS
+    assert simulation.now_s - begun_at > 120  # 1 + 2 + 4 + 8 + 16 + 4 times 30 s at least
+
+
+def test_a_store_that_is_back_costs_the_blocks_that_needed_it(submit, start, ended, cluster, table):
+    cluster.fail = Lost("the store is out of reach", times=2, at=3)
+    id_ = submit()
+
+    start("one")
+    job = ended(id_)
+
+    assert (job.status, job.attempts, cluster.begun) == ("successful", 3, [0, 1, 2, 3, 3, 3, 4, 5, 6, 7, 8, 9])
+    assert "attempt 2: 7 of 10 blocks to do" in texts(table, id_)
+
+
+def test_a_job_that_kills_whoever_begins_it_is_given_up(submit, start, ended, cluster, simulation):
+    id_ = submit()
+    for number in range(MOST_FRUITLESS):
+        start(f"killed {number}")
+        simulation.run(lambda so_many=number + 1: len(cluster.begun) == so_many)
+        simulation.kill(f"killed {number}")
+
+    start("last")
+    job = ended(id_)
+
+    assert (job.status, job.fault.detail) == ("failed", "whoever did it was killed; it was begun 11 times")
+
+
+def test_whoever_is_stopped_gives_back_what_it_did(submit, start, ended, cluster, table, simulation):
+    id_ = submit()
+    runner = start("one")
+    simulation.run(lambda: len(table.finished_blocks(id_)) == 4)
+
+    runner.stop()
+    simulation.run(lambda: table.job(id_).status == "accepted", within_s=HANG_S)
+    attempts = table.job(id_).attempts
+    start("two")
+    job = ended(id_)
+
+    assert (attempts, job.status, len(cluster.begun)) == (0, "successful", 11)
+    assert "attempt 1: 6 of 10 blocks to do" in texts(table, id_)
+    assert len(set(cluster.names)) == 2  # of one that was cut off for a while nobody takes the blocks
+
+
+def test_what_hangs_is_given_back_by_others_than_who_does_it(submit, start, cluster, table, simulation):
+    cluster.fail = lambda _number: simulation.sleep(1000)
+    id_ = submit()
+    runner = start("one")
+    simulation.run(lambda: cluster.begun)
+    simulation.pass_s(2)
+
+    runner.stop()
+    simulation.run(lambda: table.job(id_).status == "accepted", within_s=2 * HANG_S)
+
+    assert table.job(id_).message == "waits: whoever did it was stopped"
+
+
+def test_what_ended_long_ago_is_forgotten(submit, start, ended, table, simulation, tmp_path):
+    id_ = submit(count=1)
+    start("one", kept_s=FORGET_S / 2)
+    ended(id_)
+
+    simulation.pass_s(10)
+    is_kept = table.jobs()[1]
+    simulation.now_s += FORGET_S
+    simulation.pass_s(1)
+
+    assert (is_kept, table.jobs()[1]) == (1, 0)
+    assert not (tmp_path / "jobs" / id_).exists()
+
+
+@pytest.mark.parametrize("lost", ["blocks.json", "inputs.json", "shared-*.json"])
+def test_a_job_whose_plan_is_lost_is_planned_and_done_anew(submit, start, ended, table, simulation, tmp_path, lost):
+    id_ = submit()
+    runner = start("one")
+    simulation.run(lambda: len(table.finished_blocks(id_)) == 4)
+    runner.stop()
+    simulation.run(lambda: table.job(id_).status == "accepted")
+    for file in (tmp_path / "jobs" / id_).glob(lost):
+        file.unlink()
+
+    start("two")
+    job = ended(id_)
+
+    assert job.status == "successful"
+    assert texts(table, id_).count("attempt 1: 10 of 10 blocks to do") == 2
+
+
+@pytest.fixture
+def failing_table(simulation, tmp_path):
+    """`failing_table("succeed", error)`: the table, of which a method raises an error once."""
+    tables = []
+
+    def make(method, error, *, is_done=False):
+        class Failing(JobTable):
+            pass
+
+        left = [error]
+
+        def fail(self, *given, **named):
+            if left and not is_done:
+                raise left.pop()
+            answer = getattr(super(Failing, self), method)(*given, **named)
+            if left:
+                raise left.pop()
+            return answer
+
+        setattr(Failing, method, fail)
+        tables.append(Failing(open_engine(None, tmp_path / "jobs"), clock=simulation.clock, archive="a"))
+        return tables[-1]
+
+    yield make
+    for each in tables:
+        each.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "says"), [("claim", "no job can be begun"), ("ended_before", "no jobs can be forgotten")]
+)
+def test_whoever_does_jobs_goes_on_after_errors_that_nobody_foresaw(
+    submit, start, ended, failing_table, table, simulation, caplog, method, says
+):
+    id_ = submit(count=1)
+
+    start("one", of=failing_table(method, RuntimeError("a row that cannot be read")), kept_s=1)
+    job = ended(id_)
+    simulation.now_s += FORGET_S
+    simulation.pass_s(1)
+
+    assert (job.status, table.jobs()[1]) == ("successful", 0)
+    assert says in caplog.messages
+
+
+def test_an_end_whose_answer_is_lost_is_told_all_the_same(submit, start, table, failing_table, simulation):
+    id_ = submit()
+
+    start("one", of=failing_table("succeed", SourceUnavailable("the connection was lost"), is_done=True))
+    simulation.run(lambda: "is done" in texts(table, id_))
+
+    assert table.job(id_).status == "successful"
+
+
+def test_an_end_that_cannot_be_written_is_told_in_a_line(submit, start, table, failing_table, simulation, caplog):
+    id_ = submit()
+
+    start("one", of=failing_table("succeed", StorageFull("there is no room left")))
+    simulation.run(lambda: f"job {id_} is left until its lease is over: there is no room left" in caplog.messages)
+    simulation.run(lambda: table.job(id_).status == "successful")  # by the next attempt
+
+    assert [record for record in caplog.records if record.exc_info] == []
