@@ -1,7 +1,7 @@
 /** What the first view asks of the server, asked as soon as these few modules are there and not when all of them are. */
-import { fetchConfig, fetchLayers, fetchOwn } from "./api.js";
-import { readAddress } from "./permalink.js";
-import { pickLanguage, useTexts } from "./text.js";
+import { fetchConfig, fetchLayers, fetchOwn } from "./base/api.js";
+import { readAddress } from "./base/permalink.js";
+import { pickLanguage, useTexts } from "./base/text.js";
 
 const { signal: never } = new AbortController();
 

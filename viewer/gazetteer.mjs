@@ -59,7 +59,7 @@ const OTHER_NAMES = [
 
 /** @typedef {{ name: string, country: string, featureCode: string, population: number, loc: { coordinates: number[] } }} City */
 
-/** @param {City[]} cities @returns {import("./search/gazetteer.js").GazetteerFile} */
+/** @param {City[]} cities @returns {import("./base/api.js").GazetteerFile} */
 function toColumns(cities) {
 	const others = new Map(OTHER_NAMES.map((names) => [names.split("|")[0], names.slice(3)]));
 	return {

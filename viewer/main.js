@@ -1,8 +1,7 @@
 /** Starts the viewer: texts, the parts that are there from the beginning, those that come when they are wanted, the link. */
-import { code, config, listed, texts } from "./first-questions.js";
-import { startMap } from "./map/map.js";
-import { isFirstViewOver, isLoading, startFirstView, startPart } from "./parts.js";
-import { onAddressChange, readAddress, writeAddress } from "./permalink.js";
+
+import { isFirstViewOver, isLoading, startFirstView, startPart } from "./base/parts.js";
+import { onAddressChange, readAddress, writeAddress } from "./base/permalink.js";
 import {
 	applyLink,
 	attributions,
@@ -29,15 +28,17 @@ import {
 	tileProgress,
 	timeDomain,
 	wantsDark,
-} from "./state.js";
-import { fillTexts, language, text, useTexts } from "./text.js";
+} from "./base/state.js";
+import { fillTexts, language, text, useTexts } from "./base/text.js";
+import { code, config, listed, texts } from "./first-questions.js";
+import { startMap } from "./map/map.js";
 import { startTimeline } from "./time/timeline.js";
 import { effect, signal } from "./vendor/signals-core.js";
 
 const LINK_WAIT_MS = 300;
 const SYSTEM_IS_DARK = "(prefers-color-scheme: dark)";
 
-/** @typedef {import("./permalink.js").Link} Link */
+/** @typedef {import("./base/permalink.js").Link} Link */
 /** @typedef {{ isWanted: (link: Link) => boolean, start: (isOpened: boolean) => Promise<unknown>, control?: string }} Feature */
 
 /** Whether the panel has layers and legend: what is looked for next may come. */
@@ -77,7 +78,7 @@ const FEATURES = {
 	},
 	found: {
 		isWanted: () => foundPlace.value !== null,
-		start: async () => (await import("./map/found.js")).startFound(),
+		start: async () => (await import("./map/features/found-place.js")).startFound(),
 	},
 	panel: {
 		isWanted: () => isFirstViewOver.value,
@@ -88,13 +89,20 @@ const FEATURES = {
 	},
 	readout: {
 		isWanted: () => isFirstViewOver.value,
-		start: async () => (await import("./map/readout.js")).startReadout(byId("readout")),
+		start: async () => (await import("./map/features/readout.js")).startReadout(byId("readout")),
 	},
 	areas: {
 		isWanted: ({ aoi }) => aoi !== undefined || places.value.length > 0 || isPanelThere.value,
 		start: async () => {
 			const page = { panel: byId("areas-panel"), tools: byId("map-tools"), frame: byId("map-frame") };
-			await (await import("./areas/areas.js")).startAreas(page, "embed" in document.documentElement.dataset);
+			const [{ startAreas }, { startAreaLayers }, { startPlaceSets }] = await Promise.all([
+				import("./areas/areas.js"),
+				import("./map/features/area-layers.js"),
+				import("./areas/place-sets.js"),
+			]);
+			await startAreas(page, "embed" in document.documentElement.dataset);
+			startAreaLayers();
+			await startPlaceSets();
 		},
 	},
 	compare: {
@@ -102,7 +110,12 @@ const FEATURES = {
 		control: "compare-button",
 		start: async (isOpened) => {
 			const page = { bar: byId("compare-bar"), frame: byId("map-frame"), button: byId("compare-button") };
-			await (await import("./compare/compare.js")).startCompare(page, isOpened);
+			const [{ startCompare }, { startComparison }] = await Promise.all([
+				import("./compare/compare.js"),
+				import("./map/features/comparison.js"),
+			]);
+			await startCompare(page, isOpened);
+			startComparison(page.frame);
 		},
 	},
 	export: {
@@ -222,7 +235,7 @@ function startNotices() {
 	});
 }
 
-/** @param {import("./state.js").Notice} notice @param {HTMLElement} list */
+/** @param {import("./base/state.js").Notice} notice @param {HTMLElement} list */
 function noticeItem({ id, message, action }, list) {
 	const item = document.createElement("li");
 	const words = document.createElement("span");

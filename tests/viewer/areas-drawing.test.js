@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { formatGeoJson } from "../../viewer/areas/formats/write-files.js";
 import {
 	addCorner,
 	cornersOf,
@@ -8,7 +9,7 @@ import {
 	moveCorner,
 	removeCorner,
 	tidyGeometry,
-} from "../../viewer/areas/corners.js";
+} from "../../viewer/areas/shapes/corners.js";
 import {
 	beginHistory,
 	canFinish,
@@ -19,14 +20,13 @@ import {
 	redoStep,
 	shapeOf,
 	undoStep,
-} from "../../viewer/areas/drafts.js";
-import { distance } from "../../viewer/areas/earth.js";
+} from "../../viewer/areas/shapes/drafts.js";
+import { distance } from "../../viewer/areas/shapes/earth.js";
 import { parseStored } from "../../viewer/areas/storage.js";
-import { formatGeoJson } from "../../viewer/areas/write-files.js";
 import { makeRandom } from "./random.js";
 import { SQUARE } from "./rings.js";
 
-/** @typedef {import("../../viewer/state.js").Geometry} Geometry */
+/** @typedef {import("../../viewer/base/state.js").Geometry} Geometry */
 
 const HOLE = [
 	[4.2, 51.2],

@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { alongTheEarth, between, destinationOf, distance, lineLength, ringArea } from "../../viewer/areas/earth.js";
+import {
+	alongTheEarth,
+	between,
+	destinationOf,
+	distance,
+	lineLength,
+	ringArea,
+} from "../../viewer/areas/shapes/earth.js";
 import { makeRandom } from "./random.js";
 
-/** @typedef {import("../../viewer/areas/earth.js").Position} Position */
+/** @typedef {import("../../viewer/areas/shapes/earth.js").Position} Position */
 
 /** Square metres that pyproj's Geod(ellps="WGS84") gives for the ring with 4,000 positions on each edge. @type {[Position[], number][]} */
 const AREAS = [

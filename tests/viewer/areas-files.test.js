@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { readFile as readDisk } from "node:fs/promises";
 import { before, test } from "node:test";
-import { formatCsv, parseCsv } from "../../viewer/areas/csv.js";
-import { LIMITS, tidyName } from "../../viewer/areas/faults.js";
-import { readFile, readText } from "../../viewer/areas/read-files.js";
-import { formatWkt, parseWkt } from "../../viewer/areas/wkt.js";
-import { fileName, formatGeoJson, formatTable } from "../../viewer/areas/write-files.js";
-import { checkXml } from "../../viewer/areas/xml.js";
-import { useTexts } from "../../viewer/text.js";
+import { formatCsv, parseCsv } from "../../viewer/areas/formats/csv.js";
+import { LIMITS, tidyName } from "../../viewer/areas/formats/faults.js";
+import { readFile, readText } from "../../viewer/areas/formats/read-files.js";
+import { formatWkt, parseWkt } from "../../viewer/areas/formats/wkt.js";
+import { fileName, formatGeoJson, formatTable } from "../../viewer/areas/formats/write-files.js";
+import { checkXml } from "../../viewer/areas/formats/xml.js";
+import { useTexts } from "../../viewer/base/text.js";
 import { makeRandom } from "./random.js";
 import { HOLE, SQUARE } from "./rings.js";
 
-/** @typedef {import("../../viewer/state.js").Geometry} Geometry */
+/** @typedef {import("../../viewer/base/state.js").Geometry} Geometry */
 
 const FIELD = {
 	id: "area-1",
@@ -38,11 +38,14 @@ before(async () =>
 
 /** @param {string} source @param {string} key @param {RegExp} words */
 async function assertRefused(source, key, words) {
-	await assert.rejects(readText(source), (/** @type {import("../../viewer/areas/faults.js").AreaFault} */ error) => {
-		assert.equal(error.key, key);
-		assert.match(error.message, words);
-		return true;
-	});
+	await assert.rejects(
+		readText(source),
+		(/** @type {import("../../viewer/areas/formats/faults.js").AreaFault} */ error) => {
+			assert.equal(error.key, key);
+			assert.match(error.message, words);
+			return true;
+		},
+	);
 }
 
 /** @param {unknown} geometry @param {Record<string, unknown>} [more] */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { decodeGeometry, encodeGeometry } from "../../viewer/areas/formats/polyline.js";
 import {
 	areaOf,
 	boxOf,
@@ -9,12 +10,11 @@ import {
 	selfCrossing,
 	tidyPolygon,
 	toFirstTurn,
-} from "../../viewer/areas/geometry.js";
-import { decodeGeometry, encodeGeometry } from "../../viewer/areas/polyline.js";
+} from "../../viewer/areas/shapes/geometry.js";
 import { makeRandom } from "./random.js";
 import { HOLE, SQUARE } from "./rings.js";
 
-/** @typedef {import("../../viewer/state.js").Geometry} Geometry */
+/** @typedef {import("../../viewer/base/state.js").Geometry} Geometry */
 
 const BOW = [
 	[4, 51],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeTile, TileError } from "../../viewer/areas/mvt.js";
+import { decodeTile, TileError } from "../../viewer/areas/formats/mvt.js";
 import { blockAround, datesAtOnce } from "../../viewer/areas/place-blocks.js";
 import { makeRandom } from "./random.js";
 

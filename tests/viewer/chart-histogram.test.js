@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { commonestValue, histogramBetween, histogramOfClasses, histogramsOf } from "../../viewer/chart/histogram.js";
+import {
+	commonestValue,
+	histogramBetween,
+	histogramOfClasses,
+	histogramsOf,
+} from "../../viewer/chart/area-histogram.js";
 
 test("the bins go from the lowest value to the highest, in full", () => {
 	assert.equal(histogramBetween(-0.08, 0.30000000000000004), "histogram:30:-0.08:0.30000000000000004");

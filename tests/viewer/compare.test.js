@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { toInstant } from "../../viewer/base/dates.js";
 import { differenceOf, differenceTable, paintDifference } from "../../viewer/compare/difference.js";
+import { movedBy } from "../../viewer/compare/handle-position.js";
 import { addYears, after, apartOf, otherIndex } from "../../viewer/compare/offset.js";
-import { movedBy } from "../../viewer/compare/share.js";
-import { toInstant } from "../../viewer/time/dates.js";
 import { makeRandom } from "./random.js";
 
 /** @param {string} text */

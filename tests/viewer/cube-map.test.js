@@ -207,7 +207,7 @@ test("a ramp gives numbers the colours of their values, and none to what is no v
 });
 
 describe("a layer too small to be seen", () => {
-	const ghent = /** @type {import("../../viewer/permalink.js").BBox} */ ([3.69, 51.01, 3.87, 51.12]);
+	const ghent = /** @type {import("../../viewer/base/permalink.js").BBox} */ ([3.69, 51.01, 3.87, 51.12]);
 
 	test("is one that is less than a few pixels both wide and high", () => {
 		// 0.18 of 360 degrees: 2 px of 4096, 8 px of 16384.

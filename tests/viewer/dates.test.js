@@ -9,7 +9,7 @@ import {
 	stepMonths,
 	toInstant,
 	yearsOf,
-} from "../../viewer/time/dates.js";
+} from "../../viewer/base/dates.js";
 
 /** @param {...string} texts days or instants */
 const instants = (...texts) => texts.map((text) => toInstant(text.includes("T") ? text : `${text}T00:00:00Z`));

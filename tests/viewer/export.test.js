@@ -10,6 +10,7 @@ import {
 	stemOf,
 	xyzTemplate,
 } from "../../viewer/export/addresses.js";
+import { delaysOf, indexed } from "../../viewer/export/gif-colours.js";
 import {
 	clipOf,
 	cropAround,
@@ -18,8 +19,7 @@ import {
 	scaleBar,
 	sizeOf,
 	wrapLines,
-} from "../../viewer/export/geometry.js";
-import { delaysOf, indexed } from "../../viewer/export/gif-colours.js";
+} from "../../viewer/export/page/page-layout.js";
 import { makeRandom } from "./random.js";
 
 /** @typedef {import("../../viewer/export/addresses.js").Shown} Shown */

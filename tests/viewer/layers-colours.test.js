@@ -10,10 +10,10 @@ import {
 	paintedStyle,
 	parseColour,
 	tableOf,
-} from "../../viewer/layers/colours.js";
+} from "../../viewer/base/colours.js";
 
-/** @typedef {import("../../viewer/api.js").Legend} Legend */
-/** @typedef {import("../../viewer/state.js").Colouring} Colouring */
+/** @typedef {import("../../viewer/base/api.js").Legend} Legend */
+/** @typedef {import("../../viewer/base/state.js").Colouring} Colouring */
 
 /** @type {Colouring} */
 const AS_STYLED = { range: null, ramp: null, isReversed: false, isLog: false };

@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { indexAtOrBefore } from "../../viewer/layers/extra-dates.js";
-import { matches } from "../../viewer/layers/filter.js";
-import { outline, quantile } from "../../viewer/layers/histogram.js";
 import {
 	numberText,
 	parseNumber,
@@ -11,12 +8,15 @@ import {
 	shareOf,
 	valueAt,
 	withRoom,
-} from "../../viewer/layers/ticks.js";
+} from "../../viewer/base/value-scale.js";
+import { indexAtOrBefore } from "../../viewer/layers/extra-dates.js";
+import { matches } from "../../viewer/layers/filter.js";
+import { outline, quantile } from "../../viewer/layers/histogram.js";
 
 const PLAIN = { low: -0.08, high: 0.92, isLog: false };
 const LOG = { low: 0.01, high: 10, isLog: true };
 
-for (const [scale, ticks] of /** @type {[import("../../viewer/layers/ticks.js").Scale, number[]][]} */ ([
+for (const [scale, ticks] of /** @type {[import("../../viewer/base/value-scale.js").Scale, number[]][]} */ ([
 	[PLAIN, [0, 0.2, 0.4, 0.6, 0.8]],
 	[{ low: 0, high: 7, isLog: false }, [0, 2, 4, 6]],
 	[{ low: 250, high: 320, isLog: false }, [260, 280, 300, 320]],

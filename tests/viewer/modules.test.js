@@ -57,10 +57,10 @@ test("start stays within its budget of modules and bytes", async () => {
 	assert.ok(bytes <= MAX_BYTES, `${bytes} bytes`);
 });
 
-test("only api.js and ctc1/ fetch, only permalink.js touches the address, only map/ knows Leaflet", async () => {
+test("only base/api.js and ctc1/ fetch, only base/permalink.js touches the address, only map/ knows Leaflet", async () => {
 	const rules = [
-		{ pattern: /\bfetch\(|XMLHttpRequest/, owner: /^(api\.js|ctc1\/.*)$/ },
-		{ pattern: /\b(location|history)\b\./, owner: /^permalink\.js$/ },
+		{ pattern: /\bfetch\(|XMLHttpRequest/, owner: /^(base\/api\.js|ctc1\/.*)$/ },
+		{ pattern: /\b(location|history)\b\./, owner: /^base\/permalink\.js$/ },
 		{ pattern: /from "[./]+vendor\/leaflet\.js"/, owner: /^map\/.*$/ },
 	];
 	for (const name of await ownModules()) {

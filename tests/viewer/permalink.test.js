@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { formatLink, parseLink, toPlace } from "../../viewer/permalink.js";
+import { formatLink, parseLink, toPlace } from "../../viewer/base/permalink.js";
 import { makeRandom } from "./random.js";
 
 const TERRASCOPE =
@@ -11,7 +11,7 @@ const TERRASCOPE =
 const KEYS =
 	"language layer date bbox overlay bgLayer view layers opacity style ramp min max reversed log gaps compare layer2 date2 style2 ramp2 min2 max2 reversed2 log2 split orient from to play fps loop step maxcloud pt aoi places chart agg theme embed ui";
 
-/** @param {ReturnType<typeof makeRandom>} random @returns {Required<import("../../viewer/permalink.js").Link>} */
+/** @param {ReturnType<typeof makeRandom>} random @returns {Required<import("../../viewer/base/permalink.js").Link>} */
 function makeWhole(random) {
 	const { pick } = random;
 	const degrees = (limit = 0, offset = 0) => Number((offset + (random.number() * 2 - 1) * limit).toFixed(5)) + 0;
@@ -69,7 +69,7 @@ function makeWhole(random) {
 	};
 }
 
-/** @param {ReturnType<typeof makeRandom>} random @returns {import("../../viewer/permalink.js").Link} */
+/** @param {ReturnType<typeof makeRandom>} random @returns {import("../../viewer/base/permalink.js").Link} */
 const makeLink = (random) => Object.fromEntries(Object.entries(makeWhole(random)).filter(() => random.number() < 0.5));
 
 test("links have exactly these keys, and are written in this order", () => {

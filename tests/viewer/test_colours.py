@@ -1,4 +1,4 @@
-"""`viewer/layers/colours.js` gives numbers the colours that the server paints."""
+"""`viewer/base/colours.js` gives numbers the colours that the server paints."""
 
 import itertools
 import subprocess

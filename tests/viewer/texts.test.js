@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
-import { LOCALES } from "../../viewer/text.js";
+import { LOCALES } from "../../viewer/base/text.js";
 
 /** @typedef {Record<string, string | Record<string, string>>} Texts */
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toInstant } from "../../viewer/time/dates.js";
+import { toInstant } from "../../viewer/base/dates.js";
 import {
 	addMonths,
 	DAY_MS,

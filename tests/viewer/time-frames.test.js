@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toInstant } from "../../viewer/time/dates.js";
+import { toInstant } from "../../viewer/base/dates.js";
 import { framesOf, nearestClear, nextFrame, rangeOf } from "../../viewer/time/frames.js";
 
 const DEKADS = ["2020-01-01", "2020-01-11", "2020-01-21", "2020-02-01", "2020-02-11", "2020-02-21"].map((day) =>

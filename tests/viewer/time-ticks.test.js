@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toInstant } from "../../viewer/time/dates.js";
-import { ticksOf } from "../../viewer/time/ticks.js";
+import { toInstant } from "../../viewer/base/dates.js";
+import { ticksOf } from "../../viewer/time/strip/ticks.js";
 
 const DAY_MS = 86_400_000;
 
@@ -11,10 +11,10 @@ const every = (first, step, count) =>
 		toInstant(new Date(Date.parse(first) + index * step * DAY_MS).toISOString()),
 	);
 
-/** @param {import("../../viewer/time/ticks.js").Tick[]} ticks */
+/** @param {import("../../viewer/time/strip/ticks.js").Tick[]} ticks */
 const texts = (ticks) => ticks.map(({ text }) => text);
 
-/** The labels of some dates that are shown, each `slotPx` wide. @param {import("../../viewer/time/dates.js").Instant[]} instants @param {[number, number]} shown @param {number} slotPx @param {string} locale */
+/** The labels of some dates that are shown, each `slotPx` wide. @param {import("../../viewer/base/dates.js").Instant[]} instants @param {[number, number]} shown @param {number} slotPx @param {string} locale */
 function ticksAt(instants, [first, last], slotPx, locale) {
 	const step = instants[1].ms - instants[0].ms;
 	const span = { from: instants[first].ms - step / 2, to: instants[last].ms + step / 2 };

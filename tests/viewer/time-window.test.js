@@ -14,7 +14,7 @@ import {
 	usualGap,
 	xOf,
 	zoomWindow,
-} from "../../viewer/time/window.js";
+} from "../../viewer/time/strip/window.js";
 import { makeRandom } from "./random.js";
 
 const TRACK = { left: 8, width: 1000 };

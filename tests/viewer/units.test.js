@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { unitText } from "../../viewer/layers/units.js";
+import { unitText } from "../../viewer/base/units.js";
 
 for (const [units, words] of /** @type {[string | null, string][]} */ ([
 	[null, ""],

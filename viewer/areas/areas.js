@@ -1,13 +1,7 @@
-/** Starts what the viewer does with areas and marks: the list, the tools, what is drawn on the maps. */
-import { startAreaLayers } from "../map/areas.js";
-import { startCorners } from "../map/corners.js";
-import { startDrawing } from "../map/draw.js";
-import { maps } from "../map/map.js";
-import { startPlaceTiles } from "../map/place-tiles.js";
-import { loadStyles } from "../shell/styles.js";
+/** Starts what the page has for areas and marks: the list, the tools, the bar while something is drawn. */
+import { loadStyles } from "../base/styles.js";
+import { startPanel } from "./area-list.js";
 import { startDrawBar } from "./draw-bar.js";
-import { startPanel } from "./panel.js";
-import { startPlaceSets } from "./place-sets.js";
 import { startPlacesPart } from "./places-part.js";
 import { startStore } from "./store.js";
 import { startTools } from "./tools.js";
@@ -17,15 +11,9 @@ import { startDrops } from "./transfer.js";
 export async function startAreas({ panel, tools, frame }, isEmbedded) {
 	await loadStyles("areas/areas.css");
 	startStore(isEmbedded);
-	startAreaLayers();
-	const [map] = maps.peek();
-	startDrawing(map);
 	startDrawBar(frame);
-	startCorners(map);
 	startTools(tools);
 	startPanel(panel);
 	startPlacesPart(panel, frame);
 	startDrops(frame);
-	startPlaceTiles(map);
-	await startPlaceSets();
 }

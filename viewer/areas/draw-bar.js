@@ -2,20 +2,31 @@
  * What stands over the map while something is drawn, measured or changed: what to do next, how large it is, steps back
  * and forth, and coordinates that are typed in place of a click.
  *
- * @typedef {import("./drafts.js").Measures} Measures
+ * @typedef {import("./shapes/drafts.js").Measures} Measures
  * @typedef {import("./drawing.js").Draft} Draft
- * @typedef {import("../text.js").TextKey} TextKey
+ * @typedef {import("../base/text.js").TextKey} TextKey
  */
-import { isTooFine } from "../map/corners.js";
-import { make, makeIconButton, makeWordButton } from "../shell/elements.js";
+import { make, makeIconButton, makeWordButton } from "../base/elements.js";
+import { destination, outcome, view } from "../base/state.js";
+import { text } from "../base/text.js";
 import { stop } from "../shell/sheet.js";
-import { destination, outcome, view } from "../state.js";
-import { text } from "../text.js";
 import { computed, effect } from "../vendor/signals-core.js";
-import { canFinish, measuresOf, measuresOfGeometry, radiusEnd } from "./drafts.js";
-import { cancel, change, cursor, draft, finish, isByKeyboard, nearestTurn, redo, setCorner, undo } from "./drawing.js";
-import { closeRing, selfCrossing } from "./geometry.js";
-import { areaText, lengthText, placeText } from "./words.js";
+import {
+	cancel,
+	change,
+	cursor,
+	draft,
+	finish,
+	isByKeyboard,
+	isTooFine,
+	nearestTurn,
+	redo,
+	setCorner,
+	undo,
+} from "./drawing.js";
+import { canFinish, measuresOf, measuresOfGeometry, radiusEnd } from "./shapes/drafts.js";
+import { closeRing, selfCrossing } from "./shapes/geometry.js";
+import { areaText, lengthText, placeText } from "./size-texts.js";
 
 /** With more corners, whether the outline crosses itself is told when it is done. */
 const MAX_LOOKED_THROUGH = 1000;
@@ -138,7 +149,7 @@ class DrawBar {
 		this.warning.textContent = crosses ? text("areas.crosses") : "";
 	}
 
-	/** @param {import("../state.js").Geometry} geometry */
+	/** @param {import("../base/state.js").Geometry} geometry */
 	tellChange(geometry) {
 		const isPoint = geometry.type === "Point";
 		this.finish.hidden = false;

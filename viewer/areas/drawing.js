@@ -1,17 +1,17 @@
 /**
  * What is being drawn on the map, or changed there: the steps of it, from the tool that is taken to the area that is kept.
  *
- * @typedef {import("./drafts.js").Tool} Tool
- * @typedef {import("./earth.js").Position} Position
- * @typedef {import("../state.js").Geometry} Geometry
- * @typedef {{ tool: Tool, corners: import("./drafts.js").History<Position[]>, isDone: boolean }} Draft a measured line that is done stays until the next
- * @typedef {{ id: string, geometry: import("./drafts.js").History<Geometry> }} Change
+ * @typedef {import("./shapes/drafts.js").Tool} Tool
+ * @typedef {import("./shapes/earth.js").Position} Position
+ * @typedef {import("../base/state.js").Geometry} Geometry
+ * @typedef {{ tool: Tool, corners: import("./shapes/drafts.js").History<Position[]>, isDone: boolean }} Draft a measured line that is done stays until the next
+ * @typedef {{ id: string, geometry: import("./shapes/drafts.js").History<Geometry> }} Change
  */
-import { dismiss, mapTool, notify } from "../state.js";
-import { text } from "../text.js";
+import { dismiss, mapTool, notify } from "../base/state.js";
+import { text } from "../base/text.js";
 import { batch, signal } from "../vendor/signals-core.js";
-import { tidyGeometry } from "./corners.js";
-import { beginHistory, canFinish, doStep, isEnough, redoStep, shapeOf, undoStep } from "./drafts.js";
+import { tidyGeometry } from "./shapes/corners.js";
+import { beginHistory, canFinish, doStep, isEnough, redoStep, shapeOf, undoStep } from "./shapes/drafts.js";
 import { addAreas, changeArea, editedId, findArea } from "./store.js";
 
 export const draft = signal(/** @type {Draft | null} */ (null));
@@ -20,6 +20,8 @@ export const cursor = signal(/** @type {Position | null} */ (null));
 /** Whether corners are set by the keyboard, in the middle of the map. */
 export const isByKeyboard = signal(false);
 export const change = signal(/** @type {Change | null} */ (null));
+/** Whether more corners of it are in sight than have handles; only the map sets it. */
+export const isTooFine = signal(false);
 
 /** @param {Tool} tool @param {boolean} byKeyboard whether it was taken by the keyboard */
 export function beginDraft(tool, byKeyboard) {
@@ -63,7 +65,7 @@ export function stepChange(geometry) {
 	if (now && geometry) change.value = { ...now, geometry: doStep(now.geometry, geometry) };
 }
 
-/** @template T @param {(history: import("./drafts.js").History<T>) => import("./drafts.js").History<T>} step */
+/** @template T @param {(history: import("./shapes/drafts.js").History<T>) => import("./shapes/drafts.js").History<T>} step */
 function walk(step) {
 	const [now, changing] = [draft.peek(), change.peek()];
 	if (now) draft.value = { ...now, corners: /** @type {any} */ (step)(now.corners), isDone: false };

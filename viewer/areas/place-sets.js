@@ -2,14 +2,14 @@
  * The sets of places that the server has: which one is shown, and the values of its places at the date of the map. Values
  * come for many dates at once, so that moving through time asks for nothing.
  *
- * @typedef {import("../api.js").Layer} Layer
- * @typedef {import("../api.js").PlaceSet} PlaceSet
- * @typedef {import("../api.js").PlaceValues} PlaceValues
- * @typedef {import("../time/dates.js").Instant} Instant
+ * @typedef {import("../base/api.js").Layer} Layer
+ * @typedef {import("../base/api.js").PlaceSet} PlaceSet
+ * @typedef {import("../base/api.js").PlaceValues} PlaceValues
+ * @typedef {import("../base/dates.js").Instant} Instant
  * @typedef {{ phase: "none" | "loading" | "ready" | "failed", why: string, values: (number | null)[] }} ValuesNow by number of the place
  * @typedef {{ columns: Map<string | null, number>, values: (number | null)[][] }} Block of dates
  */
-import { fetchPlace, fetchPlaceSets, fetchPlaceValues, Problem } from "../api.js";
+import { fetchPlace, fetchPlaceSets, fetchPlaceValues, Problem } from "../base/api.js";
 import {
 	choosePlace,
 	instant,
@@ -21,10 +21,10 @@ import {
 	notify,
 	timeDomain,
 	timeIndex,
-} from "../state.js";
-import { text } from "../text.js";
+} from "../base/state.js";
+import { text } from "../base/text.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
-import { tidyName } from "./faults.js";
+import { tidyName } from "./formats/faults.js";
 import { blockAround, datesAtOnce } from "./place-blocks.js";
 
 const MAX_BLOCKS = 24;
@@ -33,6 +33,8 @@ const SCRUB_WAIT_MS = 120;
 
 export const placeSets = signal(/** @type {PlaceSet[]} */ ([]));
 export const shownSet = signal(/** @type {PlaceSet | null} */ (null));
+/** The place under the pointer, or in the middle of the map while the keyboard is used; only the map sets it. */
+export const hovered = signal(/** @type {import("./formats/mvt.js").TileFeature | null} */ (null));
 /** @type {ValuesNow} */
 const NO_VALUES = { phase: "none", why: "", values: [] };
 /** Of the set that is shown, at the date that is shown. */
@@ -161,7 +163,7 @@ function askAhead(set, of, question) {
 
 /**
  * Looks at a place of the set that is shown.
- * @param {import("./mvt.js").TileFeature} feature @param {boolean} isKept whether the places that are there stay
+ * @param {import("./formats/mvt.js").TileFeature} feature @param {boolean} isKept whether the places that are there stay
  */
 export async function choosePlaceOfSet({ id, properties }, isKept) {
 	const set = shownSet.peek();

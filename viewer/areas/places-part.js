@@ -1,13 +1,12 @@
 /** The part of the panel that chooses a set of places, and what is told of the one under the pointer. */
 
-import { unitText } from "../layers/units.js";
-import { hovered } from "../map/place-tiles.js";
-import { make } from "../shell/elements.js";
-import { layer } from "../state.js";
-import { locale, text } from "../text.js";
+import { make } from "../base/elements.js";
+import { layer } from "../base/state.js";
+import { locale, text } from "../base/text.js";
+import { unitText } from "../base/units.js";
 import { effect } from "../vendor/signals-core.js";
-import { tidyName } from "./faults.js";
-import { hasMeans, placeSets, shownSet, valuesNow } from "./place-sets.js";
+import { tidyName } from "./formats/faults.js";
+import { hasMeans, hovered, placeSets, shownSet, valuesNow } from "./place-sets.js";
 
 /** @param {HTMLElement} panel @param {HTMLElement} frame of the map */
 export function startPlacesPart(panel, frame) {

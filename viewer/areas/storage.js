@@ -1,12 +1,12 @@
 /**
  * Areas that the browser keeps between visits, as one GeoJSON document.
  *
- * @typedef {import("../state.js").Geometry} Geometry
+ * @typedef {import("../base/state.js").Geometry} Geometry
  * @typedef {{ id: string, name: string, geometry: Geometry }} Stored
  */
-import { tidyName } from "./faults.js";
-import { collect, sourcesOf } from "./read-geojson.js";
-import { formatGeoJson } from "./write-files.js";
+import { tidyName } from "./formats/faults.js";
+import { collect, sourcesOf } from "./formats/read-geojson.js";
+import { formatGeoJson } from "./formats/write-files.js";
 
 export const STORAGE_KEY = "chronotile.areas";
 /** Browsers give a site about five million characters; other parts want some too. */

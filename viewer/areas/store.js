@@ -2,12 +2,12 @@
  * The areas of the panel, and what links say of them. An area whose values are looked at is a place of the chart too,
  * with the same id.
  *
- * @typedef {import("../state.js").Geometry} Geometry
- * @typedef {import("../permalink.js").Link} Link
- * @typedef {import("../permalink.js").NamedLine} NamedLine
+ * @typedef {import("../base/state.js").Geometry} Geometry
+ * @typedef {import("../base/permalink.js").Link} Link
+ * @typedef {import("../base/permalink.js").NamedLine} NamedLine
  * @typedef {{ id: string, name: string, geometry: Geometry, isSaved: boolean }} Area one that is not saved came with a link
  */
-import { MAX_AREA_TEXT, wrapLon } from "../permalink.js";
+import { MAX_AREA_TEXT, wrapLon } from "../base/permalink.js";
 import {
 	destination,
 	dismiss,
@@ -19,12 +19,12 @@ import {
 	removePlace,
 	unlinkable,
 	view,
-} from "../state.js";
-import { text } from "../text.js";
+} from "../base/state.js";
+import { text } from "../base/text.js";
 import { batch, effect, signal, untracked } from "../vendor/signals-core.js";
-import { LIMITS, tidyName } from "./faults.js";
-import { boxOf, countCorners, positionsOf } from "./geometry.js";
-import { decodeGeometry, encodeGeometry } from "./polyline.js";
+import { LIMITS, tidyName } from "./formats/faults.js";
+import { decodeGeometry, encodeGeometry } from "./formats/polyline.js";
+import { boxOf, countCorners, positionsOf } from "./shapes/geometry.js";
 import { loadAreas, parseStored, STORAGE_KEY, storeAreas } from "./storage.js";
 
 const MAX_LINKED = 3;

@@ -1,14 +1,14 @@
 /**
  * The buttons on the map that take a tool: one that opens the shapes to draw, and one to measure.
  *
- * @typedef {import("./drafts.js").Tool} Tool
+ * @typedef {import("./shapes/drafts.js").Tool} Tool
  */
-import { make, makeIconButton } from "../shell/elements.js";
-import { mapTool } from "../state.js";
-import { text } from "../text.js";
+import { make, makeIconButton } from "../base/elements.js";
+import { mapTool } from "../base/state.js";
+import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
-import { SHAPES } from "./drafts.js";
 import { beginDraft, cancel } from "./drawing.js";
+import { SHAPES } from "./shapes/drafts.js";
 
 /** @type {Record<Tool, string>} */
 const ICONS = { point: "pin", rectangle: "rectangle", polygon: "area", circle: "circle", measure: "measure" };

@@ -1,16 +1,16 @@
 /**
  * Areas into the browser and out of it: files that are chosen, dropped on the page or pasted as text, and files to keep.
  *
- * @typedef {import("./read-geojson.js").Findings} Findings
+ * @typedef {import("./formats/read-geojson.js").Findings} Findings
  * @typedef {import("./store.js").Area} Area
  */
-import { dismiss, notify } from "../state.js";
-import { text } from "../text.js";
-import { AreaFault } from "./faults.js";
-import { selfCrossing } from "./geometry.js";
-import { readFile, readText } from "./read-files.js";
+import { dismiss, notify } from "../base/state.js";
+import { text } from "../base/text.js";
+import { AreaFault } from "./formats/faults.js";
+import { readFile, readText } from "./formats/read-files.js";
+import { fileName, formatGeoJson, formatTable } from "./formats/write-files.js";
+import { selfCrossing } from "./shapes/geometry.js";
 import { addAreas, zoomToAreas } from "./store.js";
-import { fileName, formatGeoJson, formatTable } from "./write-files.js";
 
 /** So many are looked at as soon as they are read: as many as a link names. */
 const CHARTED_AT_ONCE = 3;

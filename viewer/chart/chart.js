@@ -2,32 +2,32 @@
  * The drawer with the values of places over time: a chart, the same as a table and as a file, statistics, and the list
  * of the places. Loaded at the first place that is chosen, and the chart library with it.
  *
- * @typedef {import("./source.js").Line} Line
+ * @typedef {import("./lines.js").Line} Line
  * @typedef {import("./scales.js").Range} Range
  * @typedef {import("./plot.js").Picture} Picture
  */
 
-import { unitText } from "../layers/units.js";
-import { make, makeIconButton } from "../shell/elements.js";
-import { loadStyles } from "../shell/styles.js";
-import { chooseTime, joinLink, layer, places, sideA, sideB, timeDomain } from "../state.js";
-import { locale, text } from "../text.js";
+import { make, makeIconButton } from "../base/elements.js";
+import { chooseTime, joinLink, layer, places, sideA, sideB, timeDomain } from "../base/state.js";
+import { loadStyles } from "../base/styles.js";
+import { makeTabs } from "../base/tabs.js";
+import { locale, text } from "../base/text.js";
+import { unitText } from "../base/units.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { followAnalyses } from "./analysis.js";
-import { seriesCsv } from "./csv.js";
+import { placeName } from "./line-texts.js";
+import { followPlaces, lines, reducer, sides } from "./lines.js";
 import { startList } from "./list.js";
 import { makeOptions } from "./options.js";
-import { describePicture } from "./picture.js";
 import { Plot } from "./plot.js";
+import { describePicture } from "./plot-content.js";
 import { startHandle } from "./resize.js";
 import { nearestSecond } from "./scales.js";
-import { followPlaces, lines, reducer, sides } from "./source.js";
+import { seriesCsv } from "./series-csv.js";
 import { startStatistics } from "./statistics.js";
 import { summaryText } from "./summary.js";
 import { startTable } from "./table.js";
 import { LINE_REDUCERS, lineReducer } from "./tables.js";
-import { makeTabs } from "./tabs.js";
-import { placeName } from "./words.js";
 
 const USUAL_HEIGHT_PX = 250;
 

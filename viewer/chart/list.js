@@ -2,16 +2,16 @@
  * The places of the chart: number, colour and name of each, its value at a date, how far its series is, and buttons to
  * hide, keep, rename and remove it.
  *
- * @typedef {import("../state.js").Place} Place
- * @typedef {import("./source.js").Line} Line
+ * @typedef {import("../base/state.js").Place} Place
+ * @typedef {import("./lines.js").Line} Line
  */
-import { Problem } from "../api.js";
-import { make, makeIconButton } from "../shell/elements.js";
-import { changePlace, placeNumber, places, removePlace } from "../state.js";
-import { text } from "../text.js";
+import { Problem } from "../base/api.js";
+import { make, makeIconButton } from "../base/elements.js";
+import { changePlace, placeNumber, places, removePlace } from "../base/state.js";
+import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
-import { askForLess, lines, pointOf, reducer, retryFailed } from "./source.js";
-import { placeName, valueText } from "./words.js";
+import { placeName, valueText } from "./line-texts.js";
+import { askForLess, lines, pointOf, reducer, retryFailed } from "./lines.js";
 
 const MAX_NAME = 80;
 

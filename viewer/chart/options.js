@@ -1,11 +1,11 @@
 /** What may be changed of the chart: which value areas have, curves, the normal range, the period. */
 
-import { make, makeWordButton } from "../shell/elements.js";
-import { layer, places } from "../state.js";
-import { text } from "../text.js";
+import { make, makeWordButton } from "../base/elements.js";
+import { layer, places } from "../base/state.js";
+import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 import { CURVES, curve, hasNormal } from "./analysis.js";
-import { classesOf, pointOf, reducer, sides } from "./source.js";
+import { classesOf, pointOf, reducer, sides } from "./lines.js";
 import { LINE_REDUCERS } from "./tables.js";
 
 /** @typedef {import("./scales.js").Range} Range */
@@ -67,12 +67,12 @@ function makeReducers() {
 function reducerText(name) {
 	const percent = /^p(\d+)$/.exec(name)?.[1];
 	if (percent !== undefined) return text("chart.reducers.percentile", { percent: Number(percent) });
-	return text(/** @type {import("../text.js").TextKey} */ (`chart.reducers.${name}`));
+	return text(/** @type {import("../base/text.js").TextKey} */ (`chart.reducers.${name}`));
 }
 
 function makeCurves() {
 	const choices = CURVES.map((name) => {
-		const key = /** @type {import("../text.js").TextKey} */ (`chart.curve.${name || "none"}`);
+		const key = /** @type {import("../base/text.js").TextKey} */ (`chart.curve.${name || "none"}`);
 		return /** @type {[string, string]} */ ([name, text(key)]);
 	});
 	const { field, list } = makeChoice(text("chart.curve.label"), choices, (name) => {

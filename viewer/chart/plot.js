@@ -12,8 +12,8 @@
  *   writeValue: (value: number) => string }} Picture `classes` are named on the axis in place of values; `period` in seconds since 1970; null for all
  * @typedef {{ onHover: (second: number | null) => void, onPick: (second: number) => void, onSelect: (period: Range | null) => void }} Listeners
  */
-import { isDark } from "../state.js";
-import { locale } from "../text.js";
+import { isDark } from "../base/state.js";
+import { locale } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 import uPlot from "../vendor/uplot.js";
 import { aloneIn, axisDate, nearestSecond, rangeOf, stackLabels, wholePeriod } from "./scales.js";

@@ -1,5 +1,5 @@
 /** The handle that makes a drawer taller or lower, by pointer and by keys. */
-import { text } from "../text.js";
+import { text } from "../base/text.js";
 
 const STEP_PX = 24;
 const LOWEST_PX = 150;

@@ -2,26 +2,26 @@
  * Statistics of what the chart shows: of each area at the date of its map, as the server tells them, with a histogram;
  * and of every place over the period that the chart shows.
  *
- * @typedef {import("../state.js").Side} Side
- * @typedef {import("./source.js").Line} Line
- * @typedef {import("./histogram.js").Histogram} Histogram
+ * @typedef {import("../base/state.js").Side} Side
+ * @typedef {import("./lines.js").Line} Line
+ * @typedef {import("./area-histogram.js").Histogram} Histogram
  * @typedef {import("./scales.js").Range} Range
- * @typedef {import("../text.js").TextKey} TextKey
+ * @typedef {import("../base/text.js").TextKey} TextKey
  */
-import { fetchSeriesOfArea } from "../api.js";
-import { unitText } from "../layers/units.js";
+import { fetchSeriesOfArea } from "../base/api.js";
+import { formatDate } from "../base/dates.js";
+import { make } from "../base/elements.js";
+import { isMoving } from "../base/state.js";
+import { locale, percent, text } from "../base/text.js";
+import { unitText } from "../base/units.js";
 import { cubesOf } from "../map/cubes.js";
-import { make } from "../shell/elements.js";
-import { isMoving } from "../state.js";
-import { locale, percent, text } from "../text.js";
-import { formatDate } from "../time/dates.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { Answers } from "./answers.js";
-import { histogramBetween, histogramsOf } from "./histogram.js";
+import { histogramBetween, histogramsOf } from "./area-histogram.js";
+import { lineName, placeName } from "./line-texts.js";
+import { classesOf, pointOf, reducer } from "./lines.js";
 import { formatNumber, summarise } from "./series.js";
-import { classesOf, pointOf, reducer } from "./source.js";
 import { valuesOf } from "./tables.js";
-import { lineName, placeName } from "./words.js";
 
 /** A date that is passed over faster is not asked for. */
 const REST_MS = 200;

@@ -1,13 +1,13 @@
 /** What the chart says, in words. */
-import { layer } from "../state.js";
-import { locale, text } from "../text.js";
+import { layer } from "../base/state.js";
+import { locale, text } from "../base/text.js";
 import { analysisState } from "./analysis.js";
+import { placeName } from "./line-texts.js";
+import { classesOf, lines, reducer } from "./lines.js";
 import { formatNumber, summarise } from "./series.js";
-import { classesOf, lines, reducer } from "./source.js";
 import { valuesOf } from "./tables.js";
-import { placeName } from "./words.js";
 
-/** @typedef {import("./picture.js").Drawn} Drawn */
+/** @typedef {import("./plot-content.js").Drawn} Drawn */
 
 const write = (/** @type {number} */ value) => formatNumber(value, locale());
 

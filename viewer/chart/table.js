@@ -1,16 +1,16 @@
 /** The same numbers as the chart's, as a table: a row a date, a column a place, of areas with the cells that have a value. */
 
-import { unitText } from "../layers/units.js";
-import { make } from "../shell/elements.js";
-import { chooseTime, instant, timeDomain } from "../state.js";
-import { locale, text } from "../text.js";
-import { formatDate } from "../time/dates.js";
+import { formatDate } from "../base/dates.js";
+import { make } from "../base/elements.js";
+import { chooseTime, instant, timeDomain } from "../base/state.js";
+import { locale, text } from "../base/text.js";
+import { unitText } from "../base/units.js";
 import { effect, signal } from "../vendor/signals-core.js";
-import { lines, pointOf, reducer } from "./source.js";
+import { lineName, valueText } from "./line-texts.js";
+import { lines, pointOf, reducer } from "./lines.js";
 import { joinTimes } from "./tables.js";
-import { lineName, valueText } from "./words.js";
 
-/** @typedef {import("./source.js").Line} Line */
+/** @typedef {import("./lines.js").Line} Line */
 
 /** Rows that are shown at once, but for those up to the date of the map; more of them when they are asked for. */
 const PAGE_ROWS = 250;

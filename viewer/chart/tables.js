@@ -2,18 +2,18 @@
  * What is known of one place over time, in columns, wherever it comes from: the server's answer for a point or an area,
  * or the numbers that the map has loaded; pure.
  *
- * @typedef {import("../api.js").Series} Series
- * @typedef {import("../api.js").FeatureSeries} FeatureSeries
- * @typedef {import("../api.js").FeaturesSeries} FeaturesSeries
+ * @typedef {import("../base/api.js").Series} Series
+ * @typedef {import("../base/api.js").FeatureSeries} FeatureSeries
+ * @typedef {import("../base/api.js").FeaturesSeries} FeaturesSeries
  * @typedef {(number | null)[]} Column
- * @typedef {import("./histogram.js").Histogram} Histogram
+ * @typedef {import("./area-histogram.js").Histogram} Histogram
  * @typedef {{
  *   times: (string | null)[], columns: Record<string, Column>, reasons: (string | null)[], counts: number[],
  *   total: number, units: string | null, note: string, isApproximate: boolean, histograms: (Histogram | null)[],
  * }} Table each column and list (time,): `columns` by reducer, `value` of a point, `commonest` of an area of classes;
  *   `reasons` why there is no value; `counts` cells with a value, of `total`; `histograms` where they were asked for
  */
-import { commonestValue, histogramsOf } from "./histogram.js";
+import { commonestValue, histogramsOf } from "./area-histogram.js";
 
 /** What may be drawn of areas; the first is unless another one is chosen. */
 export const LINE_REDUCERS = ["mean", "median", "min", "max", "p10", "p90"];

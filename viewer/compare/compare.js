@@ -1,23 +1,23 @@
 /** The bar of comparisons: which mode, what the second side shows, and what lies on the map beside the pictures. */
 
+import { formatShortDate } from "../base/dates.js";
+import { make, makeIconButton } from "../base/elements.js";
+import { chooseLayer, chooseStyle, chooseTime, layers, compareMode as mode, sideA, sideB } from "../base/state.js";
+import { loadStyles } from "../base/styles.js";
+import { locale, text } from "../base/text.js";
 import { renderLegend } from "../layers/legend.js";
-import { make, makeIconButton } from "../shell/elements.js";
 import { raiseSheet } from "../shell/sheet.js";
-import { loadStyles } from "../shell/styles.js";
-import { chooseLayer, chooseStyle, chooseTime, layers, compareMode as mode, sideA, sideB } from "../state.js";
-import { locale, text } from "../text.js";
-import { formatShortDate } from "../time/dates.js";
 import { batch, effect } from "../vendor/signals-core.js";
 import { compare, isHorizontal, joinLinks, MODES, split, stopComparing, swapSides } from "./comparing.js";
 import { makeDifferenceScale } from "./difference-scale.js";
 import { makeHandle, makeRail } from "./handle.js";
 import { addYears } from "./offset.js";
 
-/** @typedef {import("../permalink.js").CompareMode} CompareMode */
-/** @typedef {import("../state.js").Side} Side */
+/** @typedef {import("../base/permalink.js").CompareMode} CompareMode */
+/** @typedef {import("../base/state.js").Side} Side */
 /** @typedef {{ bar: HTMLElement, frame: HTMLElement, button: HTMLElement }} Page */
 
-/** @type {Record<CompareMode, import("../text.js").TextKey>} */
+/** @type {Record<CompareMode, import("../base/text.js").TextKey>} */
 const MODE_TEXTS = {
 	swipe: "compare.swipe",
 	side: "compare.side",
@@ -28,8 +28,7 @@ const MODE_TEXTS = {
 
 /** @param {Page} page @param {boolean} isOpened whether the user has opened it, and no link */
 export async function startCompare({ bar, frame, button }, isOpened) {
-	const [{ startComparison }] = await Promise.all([import("../map/compare.js"), loadStyles("compare/compare.css")]);
-	startComparison(frame);
+	await loadStyles("compare/compare.css");
 	frame.append(makeHandle(frame), makeRail(frame), makeTag("a"), makeTag("b"));
 	bar.setAttribute("role", "group");
 	bar.setAttribute("aria-label", text("compare.title"));
@@ -170,7 +169,7 @@ function yearButtons() {
 	);
 }
 
-/** @param {import("../time/dates.js").Instant[]} instants @param {number} ms */
+/** @param {import("../base/dates.js").Instant[]} instants @param {number} ms */
 const nearestTo = (instants, ms) =>
 	instants.reduce(
 		(best, { ms: each }, index) => (Math.abs(each - ms) < Math.abs(instants[best].ms - ms) ? index : best),

@@ -1,12 +1,13 @@
 /**
  * What is compared with what, and how: the second side, and that it keeps in step with the first.
  *
- * @typedef {import("../permalink.js").CompareMode} CompareMode
- * @typedef {import("../permalink.js").Link} Link
- * @typedef {import("../state.js").Side} Side
- * @typedef {import("../state.js").Wish} Wish
+ * @typedef {import("../base/permalink.js").CompareMode} CompareMode
+ * @typedef {import("../base/permalink.js").Link} Link
+ * @typedef {import("../base/state.js").Side} Side
+ * @typedef {import("../base/state.js").Wish} Wish
  */
-import { followLegend } from "../layers/legend-source.js";
+
+import { dateOf, nearestIndex } from "../base/dates.js";
 import {
 	AS_STYLED,
 	chooseTime,
@@ -17,8 +18,8 @@ import {
 	openLayer,
 	sideA,
 	sideB,
-} from "../state.js";
-import { dateOf, nearestIndex } from "../time/dates.js";
+} from "../base/state.js";
+import { followLegend } from "../layers/legend-source.js";
 import { batch, effect, signal } from "../vendor/signals-core.js";
 import { after, apartOf, otherIndex } from "./offset.js";
 
@@ -31,6 +32,8 @@ export const split = signal(0.5);
 export const isHorizontal = signal(false);
 /** Ends of the colours of a difference; null for those of the style. */
 export const differenceRange = signal(/** @type {[number, number] | null} */ (null));
+/** The colours of differences as they are shown, for the legend; null while there are none. Only the map sets it. */
+export const shownDifference = signal(/** @type {import("../base/colours.js").PaintedStyle | null} */ (null));
 
 /** @type {(() => void)[]} */
 let stops = [];

@@ -1,13 +1,12 @@
 /** The colours of a difference and how far they reach, which is typed. */
 
-import { colours, cssColour } from "../layers/colours.js";
-import { numberText } from "../layers/ticks.js";
-import { shownDifference } from "../map/difference.js";
-import { make, makeIconButton } from "../shell/elements.js";
-import { compareMode } from "../state.js";
-import { locale, text } from "../text.js";
+import { colours, cssColour } from "../base/colours.js";
+import { make, makeIconButton } from "../base/elements.js";
+import { compareMode } from "../base/state.js";
+import { locale, text } from "../base/text.js";
+import { numberText } from "../base/value-scale.js";
 import { effect } from "../vendor/signals-core.js";
-import { differenceRange } from "./comparing.js";
+import { differenceRange, shownDifference } from "./comparing.js";
 
 /** Colours of the strip, from the lower end to the upper one. */
 const STEPS = 16;

@@ -3,10 +3,10 @@
  *
  * @typedef {import("../ctc1/decode.js").Cube} Cube
  * @typedef {import("../ctc1/source.js").Found} Found
- * @typedef {import("../layers/colours.js").PaintedStyle} PaintedStyle
+ * @typedef {import("../base/colours.js").PaintedStyle} PaintedStyle
  * @typedef {Found & { cells: Int32Array }} Shown `cells` is which number each pixel shows, -1 of none
  */
-import { colours, pack } from "../layers/colours.js";
+import { colours, pack } from "../base/colours.js";
 
 /** Colours between the ends of a difference's range. */
 const STEPS = 512;

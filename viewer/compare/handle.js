@@ -1,12 +1,12 @@
 /** The handle between two sides: a slider that is dragged over the map, moved by keys, or sent by a click on its track. */
 
-import { make } from "../shell/elements.js";
-import { makeIcon } from "../shell/icons.js";
-import { compareMode as mode } from "../state.js";
-import { text } from "../text.js";
+import { make } from "../base/elements.js";
+import { makeIcon } from "../base/icons.js";
+import { compareMode as mode } from "../base/state.js";
+import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 import { isHorizontal, split } from "./comparing.js";
-import { clamp, movedBy } from "./share.js";
+import { clamp, movedBy } from "./handle-position.js";
 
 /** Puts the handle where the pointer is. @param {HTMLElement} frame @param {PointerEvent | MouseEvent} event */
 function moveTo(frame, { clientX, clientY }) {

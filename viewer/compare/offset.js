@@ -1,8 +1,8 @@
 /** How far two dates are apart, so that the second one follows the first: in years and what is left. Pure. */
 
-import { nearestIndex } from "../time/dates.js";
+import { nearestIndex } from "../base/dates.js";
 
-/** @typedef {import("../time/dates.js").Instant} Instant */
+/** @typedef {import("../base/dates.js").Instant} Instant */
 /** @typedef {{ years: number, ms: number }} Apart */
 
 const YEAR_MS = 365.2425 * 86_400_000;

@@ -1,9 +1,9 @@
 /**
  * Where the server gives what the viewer shows: addresses and lines of code for other programs. Pure.
  *
- * @typedef {import("../api.js").Layer} Layer
- * @typedef {import("../permalink.js").BBox} BBox
- * @typedef {import("../state.js").Colouring} Colouring
+ * @typedef {import("../base/api.js").Layer} Layer
+ * @typedef {import("../base/permalink.js").BBox} BBox
+ * @typedef {import("../base/state.js").Colouring} Colouring
  * @typedef {{
  *   root: string, layer: Layer, style: string, colouring: Colouring, instant: string | null, bbox: BBox,
  *   metres: [west: number, south: number, east: number, north: number], width: number, height: number,
@@ -15,7 +15,7 @@
  *   word for what was changed of the colours
  */
 
-import { formatWkt } from "../areas/wkt.js";
+import { formatWkt } from "../areas/formats/wkt.js";
 
 const MATRIX_SET = "WebMercatorQuad";
 /** Parts of a degree that are written: a tenth of a metre. */
@@ -110,7 +110,7 @@ const LONGEST_AREA = 6000;
 /**
  * Numbers of a layer in an area, without those of cells outside of it; null of an area whose address would be too long.
  * @param {string} root @param {Layer} layer
- * @param {{ geometry: import("../state.js").Geometry, datetime: string | null, format: "GTiff" | "NetCDF" }} what
+ * @param {{ geometry: import("../base/state.js").Geometry, datetime: string | null, format: "GTiff" | "NetCDF" }} what
  */
 export function areaAddress(root, { id }, { geometry, datetime, format }) {
 	const query = queryOf({ coords: formatWkt(geometry), datetime, f: format === "GTiff" ? "GeoTIFF" : format });

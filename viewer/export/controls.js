@@ -1,19 +1,19 @@
 /** Fields of the export dialog, and what several of its tabs ask: of what part of the map, at which size, with which labels. */
 
-import { boxOf, positionsOf } from "../areas/geometry.js";
+import { boxOf, positionsOf } from "../areas/shapes/geometry.js";
 import { areas } from "../areas/store.js";
+import { make } from "../base/elements.js";
+import { compareMode, destination } from "../base/state.js";
+import { text } from "../base/text.js";
 import { maps } from "../map/map.js";
-import { make } from "../shell/elements.js";
-import { compareMode, destination } from "../state.js";
-import { text } from "../text.js";
 import { computed, signal } from "../vendor/signals-core.js";
-import { cropAround } from "./geometry.js";
-import { wholeRect } from "./snapshot.js";
+import { cropAround } from "./page/page-layout.js";
+import { wholeRect } from "./page/snapshot.js";
 
 /**
- * @typedef {import("./geometry.js").Rect} Rect
- * @typedef {import("./labels.js").LabelChoice} LabelChoice
- * @typedef {import("../text.js").TextKey} TextKey
+ * @typedef {import("./page/page-layout.js").Rect} Rect
+ * @typedef {import("./page/labels.js").LabelChoice} LabelChoice
+ * @typedef {import("../base/text.js").TextKey} TextKey
  */
 
 /** Id of the area that is cut out; nothing for all that the map shows. */
@@ -44,13 +44,13 @@ export function chosenRect() {
 	return cropAround({ left: one.x, top: one.y, width: other.x - one.x, height: other.y - one.y }, whole);
 }
 
-/** @param {import("../state.js").Geometry} geometry */
+/** @param {import("../base/state.js").Geometry} geometry */
 function edgesOf(geometry) {
 	const [west, south, east, north] = boxOf(positionsOf(geometry));
 	return { west, south, east: east < west ? east + 360 : east, north };
 }
 
-/** The chosen area's box in degrees; null for what the map shows. @returns {import("../permalink.js").BBox | null} */
+/** The chosen area's box in degrees; null for what the map shows. @returns {import("../base/permalink.js").BBox | null} */
 export const chosenBox = () => {
 	const area = areaOf(chosenArea.peek());
 	return area ? boxOf(positionsOf(area.geometry)) : null;

@@ -1,8 +1,8 @@
 /** The tab of what can be copied into other programs: this layer, date, place and style in their own words. */
-import { make } from "../shell/elements.js";
+import { make } from "../base/elements.js";
+import { colouring, instant, layer, style, view } from "../base/state.js";
+import { text } from "../base/text.js";
 import { makeArea, makeField, makeInput } from "../shell/share.js";
-import { colouring, instant, layer, style, view } from "../state.js";
-import { text } from "../text.js";
 import { effect } from "../vendor/signals-core.js";
 import { copiesOf } from "./addresses.js";
 import { shownNow } from "./shown.js";
@@ -12,7 +12,7 @@ import { shownNow } from "./shown.js";
  * @typedef {import("./picture.js").Tab} Tab
  */
 
-/** @type {Record<CopyKind, import("../text.js").TextKey>} */
+/** @type {Record<CopyKind, import("../base/text.js").TextKey>} */
 const NAMES = {
 	wms: "export.copy.wms",
 	wmts: "export.copy.wmts",

@@ -1,15 +1,15 @@
 /** The tab that gives numbers as files, on their own cells: the server makes them. */
-import { fetchRefusal, rootUrl } from "../api.js";
-import { make, makeWordButton } from "../shell/elements.js";
-import { instant, layer, timeDomain, timeIndex, view } from "../state.js";
-import { text } from "../text.js";
-import { dateOf } from "../time/dates.js";
+import { fetchRefusal, rootUrl } from "../base/api.js";
+import { dateOf } from "../base/dates.js";
+import { make, makeWordButton } from "../base/elements.js";
+import { instant, layer, timeDomain, timeIndex, view } from "../base/state.js";
+import { text } from "../base/text.js";
 import { rangeOf } from "../time/frames.js";
 import { playRange } from "../time/playback.js";
 import { effect } from "../vendor/signals-core.js";
 import { areaAddress, coverageAddress } from "./addresses.js";
 import { chosenBox, chosenGeometry, makeField, makePartField, makeSelect } from "./controls.js";
-import { makeDates } from "./dates.js";
+import { makeDates } from "./date-fields.js";
 import { saveFrom } from "./save.js";
 
 /** @typedef {import("./picture.js").Tab} Tab */

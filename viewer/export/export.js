@@ -1,10 +1,11 @@
 /** The export dialog: a picture, a film, numbers, and addresses for other programs, each of what the map shows. */
-import { makeTabs } from "../chart/tabs.js";
-import { openDialog } from "../shell/dialog.js";
-import { make } from "../shell/elements.js";
-import { loadStyles } from "../shell/styles.js";
-import { layer, timeDomain } from "../state.js";
-import { text } from "../text.js";
+
+import { openDialog } from "../base/dialog.js";
+import { make } from "../base/elements.js";
+import { layer, timeDomain } from "../base/state.js";
+import { loadStyles } from "../base/styles.js";
+import { makeTabs } from "../base/tabs.js";
+import { text } from "../base/text.js";
 
 /**
  * @typedef {"picture" | "film" | "data" | "copy"} TabId
@@ -18,7 +19,7 @@ const TABS = {
 	data: async () => (await import("./data.js")).makeDataTab(),
 	copy: async () => (await import("./copy.js")).makeCopyTab(),
 };
-/** @type {Record<TabId, import("../text.js").TextKey>} */
+/** @type {Record<TabId, import("../base/text.js").TextKey>} */
 const NAMES = { picture: "export.picture", film: "export.film", data: "export.data", copy: "export.copy" };
 
 /** @param {HTMLElement} button that opens the dialog @param {boolean} isOpened whether it was pressed already */

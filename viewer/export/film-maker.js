@@ -2,18 +2,19 @@
  * Films of the map: it goes from date to date as when it is played, waits until each is wholly there, and is copied frame
  * by frame, so that a film shows what the map shows, in comparisons and with filled gaps too.
  *
- * @typedef {import("../state.js").Side} Side
- * @typedef {import("./picture-maker.js").PictureForm} PictureForm
+ * @typedef {import("../base/state.js").Side} Side
+ * @typedef {import("./page/picture-maker.js").PictureForm} PictureForm
  * @typedef {{ add: (frame: number) => Promise<void>, end: () => Promise<Blob>, cancel: () => void }} Writer takes the frames
  *   that are drawn on its canvas, by number
  * @typedef {{ frames: readonly number[], canvas: HTMLCanvasElement, form: PictureForm, writer: Writer }} Film `frames` are
  *   indexes of dates
  * @typedef {{ done: number, count: number }} FilmProgress
  */
+
+import { chooseTime, intent, isGapFilled, isMoving, sideA, sideB, timeIndex } from "../base/state.js";
 import { cubesOf } from "../map/cubes.js";
-import { chooseTime, intent, isGapFilled, isMoving, sideA, sideB, timeIndex } from "../state.js";
 import { pause } from "../time/playback.js";
-import { PictureMaker } from "./picture-maker.js";
+import { PictureMaker } from "./page/picture-maker.js";
 
 /** A window that is not seen has no frames to wait for. */
 const FRAME_MS = 250;

@@ -1,7 +1,7 @@
 /** The tab that makes films: which dates, how fast, in which format; and how far the making is. */
-import { make, makeWordButton } from "../shell/elements.js";
-import { isGapFilled, layer, outcome, sideB, timeDomain } from "../state.js";
-import { locale, text } from "../text.js";
+import { make, makeWordButton } from "../base/elements.js";
+import { isGapFilled, layer, outcome, sideB, timeDomain } from "../base/state.js";
+import { locale, text } from "../base/text.js";
 import { framesOf, rangeOf } from "../time/frames.js";
 import { frameStep, maxCloud, fps as playedFps, playRange } from "../time/playback.js";
 import { shares } from "../time/shares.js";
@@ -18,16 +18,16 @@ import {
 	makePartField,
 	makeSelect,
 } from "./controls.js";
-import { makeDates } from "./dates.js";
+import { makeDates } from "./date-fields.js";
 import { makeFilm } from "./film-maker.js";
-import { filmBytes, sizeOf } from "./geometry.js";
 import { startGif } from "./gif.js";
+import { filmBytes, sizeOf } from "./page/page-layout.js";
 import { makePreview } from "./preview.js";
 import { saveFile } from "./save.js";
 import { shownNow } from "./shown.js";
 
 /**
- * @typedef {import("./geometry.js").Rect} Rect
+ * @typedef {import("./page/page-layout.js").Rect} Rect
  * @typedef {import("./picture.js").Tab} Tab
  * @typedef {"gif" | "mp4" | "webm"} FilmKind
  * @typedef {import("./video.js").Codec} Codec
@@ -271,7 +271,7 @@ class FilmTab {
 	}
 }
 
-/** @type {Record<number, import("../text.js").TextKey>} */
+/** @type {Record<number, import("../base/text.js").TextKey>} */
 const SIZE_TEXTS = { 0.5: "export.size.half", 1: "export.size.screen", 2: "export.size.double" };
 /** @type {Record<FilmKind, string>} */
 const KIND_NAMES = { gif: "GIF", mp4: "MP4", webm: "WebM" };

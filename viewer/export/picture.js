@@ -1,7 +1,7 @@
 /** The tab that saves a picture of the map. */
-import { make, makeWordButton } from "../shell/elements.js";
-import { instant, layer } from "../state.js";
-import { text } from "../text.js";
+import { make, makeWordButton } from "../base/elements.js";
+import { instant, layer } from "../base/state.js";
+import { text } from "../base/text.js";
 import { stemOf } from "./addresses.js";
 import {
 	chosenRect,
@@ -12,12 +12,12 @@ import {
 	makePartField,
 	makeSelect,
 } from "./controls.js";
-import { sizeOf } from "./geometry.js";
-import { PictureMaker } from "./picture-maker.js";
+import { sizeOf } from "./page/page-layout.js";
+import { PictureMaker } from "./page/picture-maker.js";
 import { makePreview } from "./preview.js";
 import { saveFile } from "./save.js";
 
-/** @typedef {import("./geometry.js").Rect} Rect */
+/** @typedef {import("./page/page-layout.js").Rect} Rect */
 /** @typedef {{ element: HTMLElement, stop: () => void }} Tab */
 
 /** Pixels of a picture that browsers make without fail. */

@@ -1,11 +1,11 @@
 /** A small picture of what a file will show, kept at what the map shows. */
-import { make } from "../shell/elements.js";
-import { colouring, extras, isGapFilled, legend, sideB, tileProgress, timeIndex, view } from "../state.js";
-import { text } from "../text.js";
+import { make } from "../base/elements.js";
+import { colouring, extras, isGapFilled, legend, sideB, tileProgress, timeIndex, view } from "../base/state.js";
+import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 import { chosenArea, chosenRect, labels } from "./controls.js";
-import { sizeOf } from "./geometry.js";
-import { PictureMaker } from "./picture-maker.js";
+import { sizeOf } from "./page/page-layout.js";
+import { PictureMaker } from "./page/picture-maker.js";
 
 /** Of its longer side, on the screen. */
 const SIDE_PX = 400;
@@ -13,7 +13,7 @@ const SIDE_PX = 400;
 const WAIT_MS = 120;
 
 /**
- * @param {(rect: import("./geometry.js").Rect | null, isPartial: boolean) => void} changed is told what part of the map is drawn
+ * @param {(rect: import("./page/page-layout.js").Rect | null, isPartial: boolean) => void} changed is told what part of the map is drawn
  * @returns {Promise<{ element: HTMLElement, stop: () => void }>}
  */
 export async function makePreview(changed) {

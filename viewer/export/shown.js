@@ -1,8 +1,8 @@
 /** What side A shows now, as addresses of the server are made of it. */
-import { rootUrl, servicePath } from "../api.js";
+import { rootUrl, servicePath } from "../base/api.js";
+import { colouring, instant, layer, style, view } from "../base/state.js";
 import { downAt } from "../map/extent.js";
 import { maps } from "../map/map.js";
-import { colouring, instant, layer, style, view } from "../state.js";
 
 /** @typedef {import("./addresses.js").Shown} Shown */
 

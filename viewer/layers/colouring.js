@@ -1,15 +1,16 @@
 /**
  * What is changed of a side's colours, and how: range, ramp, direction, logarithm, classes that are not shown.
  *
- * @typedef {import("../state.js").Colouring} Colouring
- * @typedef {import("../state.js").Side} Side
+ * @typedef {import("../base/state.js").Colouring} Colouring
+ * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("./histogram.js").Counts} Counts
  */
-import { AS_STYLED, notify } from "../state.js";
-import { text } from "../text.js";
-import { paintedStyle } from "./colours.js";
+
+import { paintedStyle } from "../base/colours.js";
+import { AS_STYLED, notify } from "../base/state.js";
+import { text } from "../base/text.js";
+import { roundOn } from "../base/value-scale.js";
 import { quantile } from "./histogram.js";
-import { roundOn } from "./ticks.js";
 
 /** Shares of the values on the map below and above which they are left out of a range that is fitted to them. */
 const FIT = [0.02, 0.98];
@@ -85,7 +86,7 @@ export function showClass(side, value, isShown) {
 
 /**
  * Takes back what a style cannot have, as links may ask for it: the server would refuse it too.
- * @param {Side} side @param {import("../api.js").Legend} legend
+ * @param {Side} side @param {import("../base/api.js").Legend} legend
  */
 export function keepPossible(side, legend) {
 	const { range, ramp, isReversed, isLog } = side.colouring.peek();

@@ -1,6 +1,6 @@
 /** Which date of a layer stands beside that of another one. Pure. */
 
-/** @typedef {import("../time/dates.js").Instant} Instant */
+/** @typedef {import("../base/dates.js").Instant} Instant */
 
 /** Index of the last instant that is not after `ms`; the first where all are. @param {Instant[]} instants ascending @param {number} ms */
 export function indexAtOrBefore(instants, ms) {

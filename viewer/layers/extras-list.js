@@ -1,14 +1,14 @@
 /** The layers beside the main one in the panel, as they lie on the map: order, density, and whether they are seen. */
-import { make, makeIconButton } from "../shell/elements.js";
-import { changeIcon } from "../shell/icons.js";
-import { extras, layer, sideA } from "../state.js";
-import { text } from "../text.js";
+import { make, makeIconButton } from "../base/elements.js";
+import { changeIcon } from "../base/icons.js";
+import { extras, layer, sideA } from "../base/state.js";
+import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 import { changeExtra, moveExtra, removeExtra, swapWithMain } from "./extras.js";
 import { makeOpacity } from "./opacity.js";
 
-/** @typedef {import("../state.js").Extra} Extra */
-/** @typedef {import("../state.js").Side} Side */
+/** @typedef {import("../base/state.js").Extra} Extra */
+/** @typedef {import("../base/state.js").Side} Side */
 /** @typedef {{ element: HTMLElement, stop: () => void }} Row */
 
 /** @param {HTMLElement} root shown while there are any */

@@ -1,13 +1,12 @@
 /**
  * Layers beside the main one: each is a side of its own that keeps to the date of the main one, drawn below or above it.
  *
- * @typedef {import("../api.js").Layer} Layer
- * @typedef {import("../permalink.js").LayerEntry} LayerEntry
- * @typedef {import("../state.js").Extra} Extra
- * @typedef {import("../state.js").Side} Side
+ * @typedef {import("../base/api.js").Layer} Layer
+ * @typedef {import("../base/permalink.js").LayerEntry} LayerEntry
+ * @typedef {import("../base/state.js").Extra} Extra
+ * @typedef {import("../base/state.js").Side} Side
  */
-import { DataPane } from "../map/data-pane.js";
-import { maps } from "../map/map.js";
+
 import {
 	chooseLayer,
 	extras,
@@ -21,8 +20,10 @@ import {
 	opacity,
 	openLayer,
 	sideA,
-} from "../state.js";
-import { text } from "../text.js";
+} from "../base/state.js";
+import { text } from "../base/text.js";
+import { DataPane } from "../map/data-pane.js";
+import { maps } from "../map/map.js";
 import { batch, effect, untracked } from "../vendor/signals-core.js";
 import { indexAtOrBefore } from "./extra-dates.js";
 import { followLegend } from "./legend-source.js";

@@ -5,7 +5,7 @@ const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase
 
 /**
  * Whether each word of a filter is in what is known of a layer.
- * @param {Pick<import("../api.js").Layer, "id" | "title" | "collection" | "collection_title" | "variable">} of
+ * @param {Pick<import("../base/api.js").Layer, "id" | "title" | "collection" | "collection_title" | "variable">} of
  * @param {string} filter
  */
 export function matches({ id, title, collection, collection_title: collectionTitle = "", variable }, filter) {

@@ -1,10 +1,10 @@
 /**
  * Counts of values in equal bins: the outline of how many there are of each, and the values that cut off a share. Pure.
  *
- * @typedef {import("./ticks.js").Scale} Scale
+ * @typedef {import("../base/value-scale.js").Scale} Scale
  * @typedef {{ counts: ArrayLike<number>, low: number, high: number }} Counts in equal bins from `low` to `high`
  */
-import { shareOf } from "./ticks.js";
+import { shareOf } from "../base/value-scale.js";
 
 /** Of the outline's width: over so much to either side a count is spread, as bins and steps of numbers do not meet. */
 const SPREAD = 0.012;

@@ -1,16 +1,16 @@
 /** What is known of a layer, and where other programs get it: a dialog. */
-import { fetchLayer, layerAddresses } from "../api.js";
-import { openDialog } from "../shell/dialog.js";
-import { make, makeIconButton } from "../shell/elements.js";
-import { changeIcon } from "../shell/icons.js";
-import { loadStyles } from "../shell/styles.js";
-import { locale, text } from "../text.js";
-import { formatDate } from "../time/dates.js";
-import { numberText } from "./ticks.js";
-import { unitText } from "./units.js";
+import { fetchLayer, layerAddresses } from "../base/api.js";
+import { formatDate } from "../base/dates.js";
+import { openDialog } from "../base/dialog.js";
+import { make, makeIconButton } from "../base/elements.js";
+import { changeIcon } from "../base/icons.js";
+import { loadStyles } from "../base/styles.js";
+import { locale, text } from "../base/text.js";
+import { unitText } from "../base/units.js";
+import { numberText } from "../base/value-scale.js";
 
-/** @typedef {import("../api.js").Layer} Layer */
-/** @typedef {import("../api.js").WholeLayer} WholeLayer */
+/** @typedef {import("../base/api.js").Layer} Layer */
+/** @typedef {import("../base/api.js").WholeLayer} WholeLayer */
 
 const COPIED_MS = 2000;
 /** Metres of a degree of latitude. */
@@ -75,7 +75,7 @@ function resolutionText({ crs, resolution: [across, along], size: [columns, rows
 	return `${words}, ${text("info.cells", { columns, rows })}`;
 }
 
-/** @param {import("../permalink.js").BBox} bbox */
+/** @param {import("../base/permalink.js").BBox} bbox */
 function extentText([west, south, east, north]) {
 	const write = (/** @type {number} */ degrees, /** @type {string} */ positive, /** @type {string} */ negative) =>
 		`${numberText(Number(Math.abs(degrees).toFixed(3)), locale())}° ${degrees < 0 ? negative : positive}`;

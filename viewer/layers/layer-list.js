@@ -1,14 +1,15 @@
 /** The choice of the layer: a button with its name, and the list of all layers by collection that it opens. */
-import { make, makeIconButton } from "../shell/elements.js";
-import { makeIcon } from "../shell/icons.js";
-import { catalogue, chooseLayer, extras, layer, layers, MAX_EXTRAS, zoomToLayer } from "../state.js";
-import { locale, text } from "../text.js";
-import { formatDate } from "../time/dates.js";
+
+import { formatDate } from "../base/dates.js";
+import { make, makeIconButton } from "../base/elements.js";
+import { makeIcon } from "../base/icons.js";
+import { catalogue, chooseLayer, extras, layer, layers, MAX_EXTRAS, zoomToLayer } from "../base/state.js";
+import { locale, text } from "../base/text.js";
+import { unitText } from "../base/units.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { matches } from "./filter.js";
-import { unitText } from "./units.js";
 
-/** @typedef {import("../api.js").Layer} Layer */
+/** @typedef {import("../base/api.js").Layer} Layer */
 
 /** With fewer layers than this a filter is more to read than the list. */
 const FEWEST_TO_FILTER = 9;

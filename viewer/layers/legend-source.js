@@ -1,18 +1,16 @@
 /** Keeps the legend of a side at that of its layer, style and ramp, as the server tells it, and its colours in the link. */
-import { fetchLegend, Problem } from "../api.js";
-import { AS_STYLED, dismiss, joinLink, notify, sideA } from "../state.js";
-import { text } from "../text.js";
+import { fetchLegend, Problem } from "../base/api.js";
+import { AS_STYLED, dismiss, joinLink, notify, sideA } from "../base/state.js";
+import { text } from "../base/text.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { keepPossible, rangeFault, setRange } from "./colouring.js";
 
-/** @typedef {import("../state.js").Side} Side */
-/** @typedef {import("../permalink.js").Link} Link */
+/** @typedef {import("../base/state.js").Side} Side */
+/** @typedef {import("../base/permalink.js").Link} Link */
 
 /** What links say of the colours of side A; those that name one end of a range wait here for the other, by side. @type {WeakMap<Side, { min?: number, max?: number }>} */
 const wishes = new WeakMap();
 
-/** Why sides have no legend, where that is so. */
-export const faults = signal(/** @type {ReadonlyMap<Side, string>} */ (new Map()));
 /** Counts up when legends that could not be loaded shall be asked for once more. */
 const retries = signal(0);
 
@@ -83,7 +81,7 @@ export function followLegend(side) {
 	});
 }
 
-/** @param {Side} side @param {import("../api.js").Legend} legend */
+/** @param {Side} side @param {import("../base/api.js").Legend} legend */
 function take(side, legend) {
 	side.legend.value = legend;
 	tellFault(side, null);
@@ -111,10 +109,7 @@ function fail(side, why) {
 /** @param {Side} side @param {string | null} why */
 function tellFault(side, why) {
 	const id = `legend ${side.id}`;
-	const all = new Map(faults.peek());
-	all.delete(side);
-	if (why !== null) all.set(side, why);
-	if (why !== null || faults.peek().has(side)) faults.value = all;
+	side.legendFault.value = why;
 	if (why === null) return dismiss(id);
 	const retry = { label: text("action.tryAgain"), run: () => void retries.value++ };
 	notify(id, text("legend.failed", { why }), retry);

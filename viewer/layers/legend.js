@@ -2,20 +2,20 @@
  * The legend of a side, in which its colours are changed: palette, range over what is on the map, direction, logarithm,
  * classes and flags.
  *
- * @typedef {import("../state.js").Side} Side
+ * @typedef {import("../base/state.js").Side} Side
  */
-import { make } from "../shell/elements.js";
-import { loadStyles } from "../shell/styles.js";
-import { locale, text } from "../text.js";
+
+import { cssColour, parseColour } from "../base/colours.js";
+import { make } from "../base/elements.js";
+import { loadStyles } from "../base/styles.js";
+import { locale, text } from "../base/text.js";
+import { unitText } from "../base/units.js";
+import { numberText } from "../base/value-scale.js";
 import { computed, effect } from "../vendor/signals-core.js";
 import { setLog, setReversed, showClass } from "./colouring.js";
-import { cssColour, parseColour } from "./colours.js";
-import { faults } from "./legend-source.js";
 import { makePalettes } from "./palettes.js";
 import { makeRangeEditor } from "./range.js";
 import { watchValues } from "./screen-values.js";
-import { numberText } from "./ticks.js";
-import { unitText } from "./units.js";
 
 /** @typedef {{ element: HTMLElement, stop: () => void }} Part */
 /** @typedef {"loading" | "failed" | "ramp" | "classes" | "composite" | "none"} Kind */
@@ -45,7 +45,7 @@ export function renderLegend(side, element) {
 /** @param {Side} side @returns {Kind} */
 function kindOf(side) {
 	const [layer, legend] = [side.layer.value, side.legend.value];
-	if (faults.value.has(side)) return "failed";
+	if (side.legendFault.value !== null) return "failed";
 	if (!layer || !legend) return "loading";
 	if (layer.variable === null) return "composite";
 	if (legend.type === "classes") return "classes";
@@ -55,7 +55,7 @@ function kindOf(side) {
 /** @type {Record<Kind, ((side: Side) => Part)[]>} */
 const PARTS = {
 	loading: [() => words(text("legend.loading"))],
-	failed: [makePalettes, (side) => words(text("legend.failed", { why: faults.peek().get(side) ?? "" }))],
+	failed: [makePalettes, (side) => words(text("legend.failed", { why: side.legendFault.peek() ?? "" }))],
 	ramp: [makePalettes, makeScale, makeSwitches, makeFlags],
 	classes: [makeStyles, makeClasses, makeFlags],
 	composite: [makeStyles, makeColours],

@@ -1,9 +1,9 @@
 /** How densely a side is drawn, as a slider. */
-import { make } from "../shell/elements.js";
-import { percent } from "../text.js";
+import { make } from "../base/elements.js";
+import { percent } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 
-/** @param {import("../state.js").Side} side @returns {{ element: HTMLElement, input: HTMLInputElement, stop: () => void }} */
+/** @param {import("../base/state.js").Side} side @returns {{ element: HTMLElement, input: HTMLInputElement, stop: () => void }} */
 export function makeOpacity(side) {
 	const input = make("input", { type: "range", min: 0, max: 100, step: 1 });
 	const told = make("output", {});

@@ -1,19 +1,19 @@
 /**
  * The choice of a side's colours: the styles of its layer, and the ramps of all other styles, each as it looks.
  *
- * @typedef {import("../api.js").Ramp} Ramp
- * @typedef {import("../state.js").Side} Side
+ * @typedef {import("../base/api.js").Ramp} Ramp
+ * @typedef {import("../base/state.js").Side} Side
  * @typedef {{ kind: "style" | "ramp", id: string, title: string, ramp: Ramp | null }} Choice
  */
-import { fetchRamps } from "../api.js";
-import { make } from "../shell/elements.js";
-import { makeIcon } from "../shell/icons.js";
-import { chooseStyle, notify } from "../state.js";
-import { text } from "../text.js";
+import { fetchRamps } from "../base/api.js";
+import { cssColour, paintedStyle, parseColour } from "../base/colours.js";
+import { make } from "../base/elements.js";
+import { makeIcon } from "../base/icons.js";
+import { chooseStyle, notify } from "../base/state.js";
+import { text } from "../base/text.js";
+import { shareOf } from "../base/value-scale.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { chooseRamp } from "./colouring.js";
-import { cssColour, paintedStyle, parseColour } from "./colours.js";
-import { shareOf } from "./ticks.js";
 
 /** The list is no narrower, and as far from the edges of the window. */
 const LEAST_WIDTH_PX = 240;
@@ -42,7 +42,7 @@ function rampGradient({ range: [low, high], stops }) {
 	);
 }
 
-/** What a style looks like now. @param {import("./colours.js").PaintedStyle} style */
+/** What a style looks like now. @param {import("../base/colours.js").PaintedStyle} style */
 function styleGradient({ stops, classes, range: [low, high], isLog }) {
 	const scale = { low, high, isLog };
 	if (stops.length > 0) {

@@ -1,9 +1,10 @@
 /** The panel of layers: which one is shown in which colours and how densely, which others with it, and on what ground. */
-import { startPart } from "../parts.js";
-import { make } from "../shell/elements.js";
-import { loadStyles } from "../shell/styles.js";
-import { BACKGROUNDS, background, dismiss, extras, overlay, sideA } from "../state.js";
-import { text } from "../text.js";
+
+import { make } from "../base/elements.js";
+import { startPart } from "../base/parts.js";
+import { BACKGROUNDS, background, dismiss, extras, overlay, sideA } from "../base/state.js";
+import { loadStyles } from "../base/styles.js";
+import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 import { makeLayerChoice } from "./layer-list.js";
 import { renderLegend } from "./legend.js";
@@ -29,7 +30,7 @@ export async function startPanel(root) {
 	root.dataset.ready = "";
 }
 
-/** @param {import("../api.js").Layer} of */
+/** @param {import("../base/api.js").Layer} of */
 const showBeside = (of) =>
 	startPart("extras", async () => {
 		const { addExtra, startExtras } = await import("./extras.js");

@@ -2,21 +2,22 @@
  * The scale of a side's ramp: how many values of each there are on the map, which colours they have, and the range that
  * these fill, which is dragged by its ends or typed.
  *
- * @typedef {import("../state.js").Side} Side
- * @typedef {import("./colours.js").PaintedStyle} PaintedStyle
+ * @typedef {import("../base/state.js").Side} Side
+ * @typedef {import("../base/colours.js").PaintedStyle} PaintedStyle
  * @typedef {import("./histogram.js").Counts} Counts
  * @typedef {import("./screen-values.js").ScreenValues} ScreenValues
- * @typedef {import("./ticks.js").Scale} Scale
+ * @typedef {import("../base/value-scale.js").Scale} Scale
  * @typedef {{ painted: ReadonlySignal<PaintedStyle | null>, scale: ReadonlySignal<Scale | null>, isHeld: Signal<boolean> }} Shown
  */
-import { make, makeIconButton } from "../shell/elements.js";
-import { isDark } from "../state.js";
-import { locale, text } from "../text.js";
+
+import { colours, pack, paintedStyle } from "../base/colours.js";
+import { make, makeIconButton } from "../base/elements.js";
+import { isDark } from "../base/state.js";
+import { locale, text } from "../base/text.js";
+import { numberText, parseNumber, roundOn, roundValues, shareOf, valueAt, withRoom } from "../base/value-scale.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { fitRange, isChanged, rangeFault, resetColouring, setRange } from "./colouring.js";
-import { colours, pack, paintedStyle } from "./colours.js";
 import { outline } from "./histogram.js";
-import { numberText, parseNumber, roundOn, roundValues, shareOf, valueAt, withRoom } from "./ticks.js";
 
 /** Steps of the handles: no finer than a hand can set. */
 const STEPS = 400;

@@ -1,13 +1,14 @@
 /**
  * How often which values are on the map, kept up with it.
  *
- * @typedef {import("../state.js").Side} Side
+ * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("../map/cube-reading.js").Histogram} Histogram
  * @typedef {{ counts: import("@preact/signals-core").ReadonlySignal<Histogram | null>, stop: () => void }} ScreenValues
  *   null where values are not in the browser, or there is none
  */
+
+import { isMoving, view } from "../base/state.js";
 import { cubesOf } from "../map/cubes.js";
-import { isMoving, view } from "../state.js";
 import { effect, signal } from "../vendor/signals-core.js";
 
 const BINS = 512;

@@ -7,7 +7,7 @@
  * @typedef {import("../ctc1/leaflet.js").CubeLayer} CubeLayer
  * @typedef {import("../ctc1/loader.js").Tile} Tile
  * @typedef {import("../ctc1/source.js").CubeSource} CubeSource
- * @typedef {import("../permalink.js").Point} Point
+ * @typedef {import("../base/permalink.js").Point} Point
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
  * @typedef {{ left: number, top: number, width: number, height: number }} Rect in pixels
  * @typedef {{
@@ -22,7 +22,7 @@
  *   only says that they lie `beyond` its reach count nowhere else
  * @typedef {{ coords: Tile, header: Header, cube: Cube, numbers: import("../ctc1/decode.js").Numbers, isNodata: Uint8Array }} Frame
  */
-import { isGapFilled } from "../state.js";
+import { isGapFilled } from "../base/state.js";
 import { boxOfTile, isWithin, shareWithin } from "./extent.js";
 import { insideRings } from "./rings.js";
 
@@ -33,7 +33,7 @@ const TILE_PX = 256;
 const isApproximate = ({ mean, warped, quantised }) => mean === true || warped === true || quantised === true;
 
 export class CubeReading {
-	/** @param {LeafletMap} map @param {CubeLayer} layer @param {CubeSource} source @param {import("../permalink.js").BBox} bbox of the layer */
+	/** @param {LeafletMap} map @param {CubeLayer} layer @param {CubeSource} source @param {import("../base/permalink.js").BBox} bbox of the layer */
 	constructor(map, layer, source, bbox) {
 		this.bbox = bbox;
 		this.map = map;

@@ -3,16 +3,16 @@
  *
  * @typedef {import("../ctc1/leaflet.js").CubeLayer} CubeLayer
  * @typedef {import("../ctc1/painter.js").Progress} Progress
- * @typedef {import("../state.js").Side} Side
+ * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("./data-pane.js").Task} Task
  */
-import { cubeTemplate } from "../api.js";
+import { cubeTemplate } from "../base/api.js";
+import { makeTable } from "../base/colours.js";
+import { dismiss, intent, isDragged, isGapFilled, isMoving, notify } from "../base/state.js";
+import { text } from "../base/text.js";
 import { makeCubeLayer } from "../ctc1/leaflet.js";
 import { CubeLoader } from "../ctc1/loader.js";
 import { CubeSource } from "../ctc1/source.js";
-import { makeTable } from "../layers/colours.js";
-import { dismiss, intent, isDragged, isGapFilled, isMoving, notify } from "../state.js";
-import { text } from "../text.js";
 import { GridLayer } from "../vendor/leaflet.js";
 import { effect, signal } from "../vendor/signals-core.js";
 import { CubeReading } from "./cube-reading.js";
@@ -178,12 +178,12 @@ export class CubeDrawing extends CubeReading {
 
 	/** @param {import("../ctc1/decode.js").Header} header */
 	#table(header) {
-		const legend = /** @type {import("../api.js").Legend} */ (this.side.legend.peek() ?? this.#lastLegend);
+		const legend = /** @type {import("../base/api.js").Legend} */ (this.side.legend.peek() ?? this.#lastLegend);
 		this.#lastLegend = legend;
 		return makeTable(legend, this.side.colouring.peek(), header);
 	}
 
-	/** @type {import("../api.js").Legend | null} */
+	/** @type {import("../base/api.js").Legend | null} */
 	#lastLegend = null;
 
 	#tellPainted() {

@@ -1,17 +1,16 @@
 /**
  * What a side shows, drawn into a pane of a map: from cubes of numbers where the layer has them, else from pictures.
  *
- * @typedef {import("../api.js").Layer} Layer
- * @typedef {import("../state.js").Side} Side
+ * @typedef {import("../base/api.js").Layer} Layer
+ * @typedef {import("../base/state.js").Side} Side
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
  * @typedef {{ minzoom: number, maxzoom: number }} Zooms levels at which the layer has tiles; beyond the last it is enlarged
  * @typedef {{ map: LeafletMap, side: Side, pane: string, of: Layer, zooms: Zooms }} Task
  * @typedef {{ close: () => void }} Drawing
  */
-import { fetchTileJson } from "../api.js";
-import { faults } from "../layers/legend-source.js";
-import { dismiss, notify, view, zoomToLayer } from "../state.js";
-import { text } from "../text.js";
+import { fetchTileJson } from "../base/api.js";
+import { dismiss, notify, view, zoomToLayer } from "../base/state.js";
+import { text } from "../base/text.js";
 import { computed, effect, untracked } from "../vendor/signals-core.js";
 import { CubeDrawing, loader } from "./cubes.js";
 import { covers, isTooSmall } from "./extent.js";
@@ -38,7 +37,7 @@ export const hasCubes = (of) => of.links?.some(({ rel }) => rel === "cubes") ?? 
 export class DataPane {
 	#stop;
 	/** Whether the server tells no colours for numbers; its pictures have them all the same. */
-	#isWithoutColours = computed(() => !this.side.legend.value && faults.value.has(this.side));
+	#isWithoutColours = computed(() => !this.side.legend.value && this.side.legendFault.value !== null);
 
 	/** @param {LeafletMap} map @param {Side} side @param {string} [pane] of the map, in which it is drawn */
 	constructor(map, side, pane = "tilePane") {
@@ -125,7 +124,7 @@ export class DataPane {
 			north: bounds.getNorth(),
 		};
 		const zoom = this.map.getZoom();
-		const tell = (/** @type {import("../text.js").TextKey} */ key) =>
+		const tell = (/** @type {import("../base/text.js").TextKey} */ key) =>
 			notify(this.#id("view"), text(key, { layer: of.title }), {
 				label: text("map.zoomToLayer"),
 				run: () => zoomToLayer(of),

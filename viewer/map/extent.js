@@ -1,7 +1,7 @@
 /**
  * Boxes in longitude and latitude, which may go on beyond 180 degrees; pure.
  *
- * @typedef {import("../permalink.js").BBox} BBox
+ * @typedef {import("../base/permalink.js").BBox} BBox
  * @typedef {{ west: number, south: number, east: number, north: number }} Box east is beyond west
  */
 

@@ -6,11 +6,11 @@
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
  * @typedef {(canvas: CanvasRenderingContext2D, coords: TileCoords, tileSize: number) => void} PaintTile
  */
-import { fetchOwn, once } from "../api.js";
+import { fetchOwn, once } from "../base/api.js";
+import { bringPart, whenFirstViewIsOver } from "../base/parts.js";
+import { BACKGROUNDS, background, dismiss, notify, overlay, usualBackground, wantsDark } from "../base/state.js";
+import { text } from "../base/text.js";
 import { closeSeams } from "../ctc1/leaflet.js";
-import { bringPart, whenFirstViewIsOver } from "../parts.js";
-import { BACKGROUNDS, background, dismiss, notify, overlay, usualBackground, wantsDark } from "../state.js";
-import { text } from "../text.js";
 import { GridLayer, TileLayer } from "../vendor/leaflet.js";
 import { batch, computed, effect, signal } from "../vendor/signals-core.js";
 import { decodeLines, LAND_COLOURS, paintLand, paintOutlines } from "./basemap.js";

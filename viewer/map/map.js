@@ -1,12 +1,12 @@
 /**
  * The map: where it looks, what clicks and keys do on it, and the parts that draw on it, which are loaded beside it.
  *
- * @typedef {import("../permalink.js").BBox} BBox
+ * @typedef {import("../base/permalink.js").BBox} BBox
  */
-import { startPart } from "../parts.js";
-import { toPlace, wrapLon } from "../permalink.js";
-import { chooser, destination, isMoving, mapTool, overlay, places, sideA, tileProgress, view } from "../state.js";
-import { text } from "../text.js";
+import { startPart } from "../base/parts.js";
+import { toPlace, wrapLon } from "../base/permalink.js";
+import { chooser, destination, isMoving, mapTool, overlay, places, sideA, tileProgress, view } from "../base/state.js";
+import { text } from "../base/text.js";
 import { Control, LatLngBounds, Map as LeafletMap } from "../vendor/leaflet.js";
 import { effect, signal } from "../vendor/signals-core.js";
 
@@ -63,7 +63,7 @@ function nameTowns() {
 		if (!overlay.value || isMoving.value || tileProgress.value.phase !== "shown") return;
 		const waiting = window.setTimeout(() => {
 			stop();
-			void startPart("names", async () => (await import("./names.js")).startNames());
+			void startPart("names", async () => (await import("./names.js")).startNames(maps));
 		}, NAMES_WAIT_MS);
 		return () => window.clearTimeout(waiting);
 	});
@@ -157,7 +157,7 @@ function keepInSight(map, resize) {
 	}
 }
 
-/** @param {import("../state.js").Place} place */
+/** @param {import("../base/state.js").Place} place */
 function boundsOf({ geometry }) {
 	const numbers = /** @type {number[]} */ (geometry.coordinates.flat(3));
 	return new LatLngBounds(numbers.flatMap((lon, at) => (at % 2 === 0 ? [[numbers[at + 1], lon]] : [])));
@@ -168,7 +168,7 @@ const placeOf = (map) => ({ ...toPlace(map.getCenter(), VIEW_DIGITS), zoom: map.
 
 /**
  * What the map shows around a place that it was sent to; the map itself is off by part of a pixel.
- * @param {LeafletMap} map @param {import("../permalink.js").View} place @returns {BBox}
+ * @param {LeafletMap} map @param {import("../base/permalink.js").View} place @returns {BBox}
  */
 function bboxAround(map, { lon, lat, zoom }) {
 	const half = map.getSize().divideBy(2);

@@ -1,7 +1,7 @@
 /**
  * Which names of towns a map has room for; pure. Larger towns come first, and a name never lies on another one.
  *
- * @typedef {Pick<import("../search/gazetteer.js").GazetteerFile, "names" | "lons" | "lats">} TownsFile
+ * @typedef {Pick<import("../base/api.js").GazetteerFile, "names" | "lons" | "lats">} TownsFile
  * @typedef {{ xs: Float64Array, ys: Float64Array, names: string[] }} Towns in shares of the world of Web Mercator, row 0 in
  *   the north; the largest town first
  * @typedef {{ left: number, top: number, width: number, height: number }} Window in pixels of the world at a zoom

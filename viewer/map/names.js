@@ -5,12 +5,11 @@
  * @typedef {import("../vendor/leaflet.js").Map} LeafletMap
  * @typedef {import("./name-layout.js").Towns} Towns
  */
-import { fetchTowns } from "../api.js";
-import { BACKGROUNDS, background, overlay } from "../state.js";
-import { text } from "../text.js";
+import { fetchTowns } from "../base/api.js";
+import { BACKGROUNDS, background, overlay } from "../base/state.js";
+import { text } from "../base/text.js";
 import { DivIcon, LayerGroup, Marker, Point } from "../vendor/leaflet.js";
 import { computed, effect } from "../vendor/signals-core.js";
-import { maps } from "./map.js";
 import { chooseNames, readTowns } from "./name-layout.js";
 
 const PANE = "names";
@@ -24,8 +23,8 @@ const isShown = computed(
 	() => overlay.value && !BACKGROUNDS.value.some(({ id, baseMap }) => id === background.value && baseMap),
 );
 
-/** Loads the names, and keeps them on the maps. */
-export async function startNames() {
+/** Loads the names, and keeps them on the maps. @param {{ value: LeafletMap[] }} maps a signal */
+export async function startNames(maps) {
 	const towns = readTowns(await fetchTowns());
 	const credit = document.createElement("span");
 	credit.textContent = text("map.namesCredit");

@@ -4,10 +4,10 @@
  *
  * @typedef {import("./data-pane.js").Task} Task
  */
-import { fetchTileProblem, tileTemplate } from "../api.js";
+import { fetchTileProblem, tileTemplate } from "../base/api.js";
+import { dismiss, isMoving, notify } from "../base/state.js";
+import { text } from "../base/text.js";
 import { closeSeams } from "../ctc1/leaflet.js";
-import { dismiss, isMoving, notify } from "../state.js";
-import { text } from "../text.js";
 import { TileLayer } from "../vendor/leaflet.js";
 import { effect } from "../vendor/signals-core.js";
 import { boxOfTile, covers } from "./extent.js";

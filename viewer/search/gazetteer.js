@@ -1,11 +1,10 @@
 /**
  * Looks up places by name; pure. The file is made by gazetteer.mjs: places of at least 15,000 people, the largest
- * first, each in the columns `names` (other spellings after a `|`), `countries`, `lons` and `lats`.
+ * first.
  *
- * @typedef {{ names: string[], countries: string, lons: number[], lats: number[] }} GazetteerFile
- *   countries as codes of two letters one after the other; coordinates in thousandths of a degree
+ * @typedef {import("../base/api.js").GazetteerFile} GazetteerFile
  * @typedef {{ name: string, country: string, lon: number, lat: number, zoom: number }} FoundPlace
- * @typedef {import("../permalink.js").BBox} BBox
+ * @typedef {import("../base/permalink.js").BBox} BBox
  */
 
 /** Zoom at which a place fits the map, for the largest, the next, and the others. */

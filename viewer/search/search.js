@@ -3,11 +3,11 @@
  *
  * @typedef {{ name: string, note: string, lon: number, lat: number, zoom: number }} Result
  */
-import { fetchTowns, once } from "../api.js";
-import { makeIcon } from "../shell/icons.js";
-import { loadStyles } from "../shell/styles.js";
-import { destination, dismiss, foundPlace, layer, notify, outcome, view } from "../state.js";
-import { language, locale, text } from "../text.js";
+import { fetchTowns, once } from "../base/api.js";
+import { makeIcon } from "../base/icons.js";
+import { destination, dismiss, foundPlace, layer, notify, outcome, view } from "../base/state.js";
+import { loadStyles } from "../base/styles.js";
+import { language, locale, text } from "../base/text.js";
 import { parsePlace } from "./coordinates.js";
 import { openGazetteer } from "./gazetteer.js";
 
@@ -57,7 +57,7 @@ async function loadGazetteer() {
 	}
 }
 
-/** @param {import("../permalink.js").Point} place @returns {Result} */
+/** @param {import("../base/permalink.js").Point} place @returns {Result} */
 const placeResult = ({ lon, lat }) => ({
 	name: formatPlace(lon, lat),
 	note: text("search.coordinates"),

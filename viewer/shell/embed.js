@@ -2,12 +2,13 @@
  * The viewer as a part of another page: the map does not take the wheel and the finger of who scrolls by until it is
  * asked to, and a link leads to the whole viewer.
  */
-import { addressOf } from "../permalink.js";
-import { link } from "../state.js";
-import { text } from "../text.js";
+
+import { makeIcon } from "../base/icons.js";
+import { addressOf } from "../base/permalink.js";
+import { link } from "../base/state.js";
+import { loadStyles } from "../base/styles.js";
+import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
-import { makeIcon } from "./icons.js";
-import { loadStyles } from "./styles.js";
 
 /** @param {HTMLElement} frame of the map */
 export async function startEmbed(frame) {

@@ -1,16 +1,17 @@
 /** The controls of the frame: panel, menu, colours, language, and what opens the dialogs. */
-import { startPart } from "../parts.js";
-import { readAddress, visit } from "../permalink.js";
-import { chooseTheme, isDark, layer, link, theme, zoomToLayer } from "../state.js";
-import { LOCALES, language, text } from "../text.js";
+
+import { changeIcon } from "../base/icons.js";
+import { startPart } from "../base/parts.js";
+import { readAddress, visit } from "../base/permalink.js";
+import { chooseTheme, isDark, layer, link, theme, zoomToLayer } from "../base/state.js";
+import { LOCALES, language, text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
-import { changeIcon } from "./icons.js";
 import { startPrint } from "./print.js";
 import { startSheet } from "./sheet.js";
 import { startShortcuts } from "./shortcuts.js";
 import { startDescription, startSpeech } from "./speech.js";
 
-/** @typedef {import("../permalink.js").Theme} Theme */
+/** @typedef {import("../base/permalink.js").Theme} Theme */
 
 /** In the order in which the switch goes through them. @type {Theme[]} */
 const THEMES = ["auto", "light", "dark"];

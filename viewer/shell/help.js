@@ -1,6 +1,7 @@
 /** The help dialog: what can be done, and the keys that do it. */
-import { text } from "../text.js";
-import { openDialog } from "./dialog.js";
+
+import { openDialog } from "../base/dialog.js";
+import { text } from "../base/text.js";
 import { hasShortcuts, SHORTCUTS, switchShortcuts } from "./shortcuts.js";
 
 /** Keys that work where they have the focus, whatever the switch says: texts of i18n/. */
@@ -32,7 +33,7 @@ export function openHelp() {
 	);
 }
 
-/** @typedef {import("../text.js").TextKey} TextKey */
+/** @typedef {import("../base/text.js").TextKey} TextKey */
 
 /** @param {TextKey} title @param {readonly (readonly [string, TextKey, ...unknown[]])[]} rows the key, or the text that names it, and what it does */
 function makeList(title, rows) {

@@ -1,6 +1,6 @@
 /** Fits the map and the chart to the page before it is printed, and writes the link to it. */
-import { addressOf, readAddress } from "../permalink.js";
-import { link } from "../state.js";
+import { addressOf, readAddress } from "../base/permalink.js";
+import { link } from "../base/state.js";
 
 /** The room on a page of A4 across, in CSS pixels, beside the legend and above the link. */
 const ROOM = { width: 760, height: 620 };

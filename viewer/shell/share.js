@@ -1,10 +1,11 @@
 /** The share dialog: the link to what is shown, and the lines that put it into another page. */
-import { addressOf, readAddress } from "../permalink.js";
-import { link, unlinkable } from "../state.js";
-import { text } from "../text.js";
-import { openDialog } from "./dialog.js";
-import { make } from "./elements.js";
-import { makeIcon } from "./icons.js";
+
+import { openDialog } from "../base/dialog.js";
+import { make } from "../base/elements.js";
+import { makeIcon } from "../base/icons.js";
+import { addressOf, readAddress } from "../base/permalink.js";
+import { link, unlinkable } from "../base/state.js";
+import { text } from "../base/text.js";
 
 const FRAME = { width: 800, height: 500 };
 /** How long a button says that it has copied. */

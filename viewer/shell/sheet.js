@@ -4,8 +4,8 @@
  *
  * @typedef {"low" | "middle" | "high"} Stop
  */
-import { places } from "../state.js";
-import { text } from "../text.js";
+import { places } from "../base/state.js";
+import { text } from "../base/text.js";
 import { effect, signal } from "../vendor/signals-core.js";
 
 const NARROW = "(max-width: 47.99rem)";

@@ -2,9 +2,20 @@
  * The map in words, for those who do not see it: what it shows is told when it changes, its numbers when it rests.
  */
 
-import { unitText } from "../layers/units.js";
-import { instant, isMoving, layer, legend, outcome, sideA, spoken, tileProgress, timeIndex, view } from "../state.js";
-import { locale, percent, text } from "../text.js";
+import {
+	instant,
+	isMoving,
+	layer,
+	legend,
+	outcome,
+	sideA,
+	spoken,
+	tileProgress,
+	timeIndex,
+	view,
+} from "../base/state.js";
+import { locale, percent, text } from "../base/text.js";
+import { unitText } from "../base/units.js";
 import { effect } from "../vendor/signals-core.js";
 
 /** What is told changes no faster. */

@@ -5,12 +5,13 @@
  * @typedef {import("./month.js").DayData} DayData
  * @typedef {import("./popover.js").Popover} Popover
  */
-import { loadStyles } from "../shell/styles.js";
-import { instant, layer, notify, timeDomain, timeIndex } from "../state.js";
-import { locale, percent, text } from "../text.js";
+
+import { formatDate, nearestIndex, yearsOf } from "../base/dates.js";
+import { instant, layer, notify, timeDomain, timeIndex } from "../base/state.js";
+import { loadStyles } from "../base/styles.js";
+import { locale, percent, text } from "../base/text.js";
 import { effect, signal } from "../vendor/signals-core.js";
-import { formatDate, nearestIndex, yearsOf } from "./dates.js";
-import { makeElement, makeLabelled } from "./elements.js";
+import { makeElement, makeLabelled } from "./fields.js";
 import { addMonths, DAY_MS, dayOf, daysOf, firstDayOfWeek, parseTyped, placeInWeek, weeksOf } from "./month.js";
 import { goTo } from "./playback.js";
 import { makePopover, toggleBy } from "./popover.js";

@@ -1,12 +1,12 @@
 /**
  * Which dates are played, and in which order.
  *
- * @typedef {import("./dates.js").Instant} Instant
+ * @typedef {import("../base/dates.js").Instant} Instant
  * @typedef {{ first: number, last: number }} Range indexes, both included
  * @typedef {{ range: Range, step: number, maxCloud: number, shares: readonly (number | null)[] }} Choice
  *   every `step`th of the dates within the range that have at most `maxCloud` percent without data
  */
-import { parseDate } from "./dates.js";
+import { parseDate } from "../base/dates.js";
 
 const DAY_MS = 86_400_000;
 

@@ -1,9 +1,9 @@
 /** The year lens: the time of year of one date in all years, as small pictures of what the map shows, to choose from. */
-import { fetchTileJson, tileTemplate } from "../api.js";
-import { colouring, layer, style, timeDomain, timeIndex, view } from "../state.js";
-import { locale, text } from "../text.js";
-import { formatDayOfYear } from "./dates.js";
-import { makeElement } from "./elements.js";
+import { fetchTileJson, tileTemplate } from "../base/api.js";
+import { formatDayOfYear } from "../base/dates.js";
+import { colouring, layer, style, timeDomain, timeIndex, view } from "../base/state.js";
+import { locale, text } from "../base/text.js";
+import { makeElement } from "./fields.js";
 import { goTo } from "./playback.js";
 import { makePopover } from "./popover.js";
 import { tilesAround } from "./thumbnails.js";

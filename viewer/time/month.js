@@ -1,7 +1,7 @@
 /**
  * The days of a month as a calendar has them, and which of them have data.
  *
- * @typedef {import("./dates.js").Instant} Instant
+ * @typedef {import("../base/dates.js").Instant} Instant
  * @typedef {{ index: number, count: number, share: number | null }} DayData index of the day's first instant, how many it has, and the largest share of data among them
  */
 

@@ -1,5 +1,5 @@
 /** All that moves through time, loaded when a layer has dates to move through. */
-import { loadStyles } from "../shell/styles.js";
+import { loadStyles } from "../base/styles.js";
 import { startClear } from "./clear.js";
 import { startNote } from "./note.js";
 import { pause, startPlayback } from "./playback.js";

@@ -1,9 +1,9 @@
 /** The note at the end of the controls: what playing waits for, whether a preview is shown, and how fine the cells are. */
-import { fetchLayer } from "../api.js";
-import { isGapFilled, isMoving, layer, loadedTimes, timeDomain, timeIndex, view } from "../state.js";
-import { locale, text } from "../text.js";
+import { fetchLayer } from "../base/api.js";
+import { formatShortDate } from "../base/dates.js";
+import { isGapFilled, isMoving, layer, loadedTimes, timeDomain, timeIndex, view } from "../base/state.js";
+import { locale, text } from "../base/text.js";
 import { effect, signal } from "../vendor/signals-core.js";
-import { formatShortDate } from "./dates.js";
 import { awaited } from "./playback.js";
 import { cellLength, formatLength, pixelLength } from "./resolution.js";
 import { hasCubes } from "./shares.js";

@@ -3,8 +3,8 @@
  *
  * The signals are for all parts (exports take the same frames); they change by the functions below.
  */
-import { chooseTime, intent, isMoving, joinLink, notify, sideA, sideB, timeDomain, timeIndex } from "../state.js";
-import { text } from "../text.js";
+import { chooseTime, intent, isMoving, joinLink, notify, sideA, sideB, timeDomain, timeIndex } from "../base/state.js";
+import { text } from "../base/text.js";
 import { batch, computed, effect, signal } from "../vendor/signals-core.js";
 import { framesOf, nextFrame, rangeOf } from "./frames.js";
 import { hasCubes, shares } from "./shares.js";

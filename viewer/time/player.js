@@ -1,10 +1,10 @@
 /**
  * The controls of playing: play and pause, speed, filled gaps, skipped clouds, and the panel of all other choices.
  */
-import { intent, isGapFilled, timeDomain } from "../state.js";
-import { percent, text } from "../text.js";
+import { intent, isGapFilled, timeDomain } from "../base/state.js";
+import { percent, text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
-import { makeElement, makeLabelled } from "./elements.js";
+import { makeElement, makeLabelled } from "./fields.js";
 import { dayOf, parseTyped } from "./month.js";
 import {
 	CLOUDY_PERCENT,

@@ -1,12 +1,12 @@
 /** Which share of each date has data: in what the map shows where that is known, else in the whole layer. */
-import { fetchTimes } from "../api.js";
-import { isMoving, layer, loadedTimes, sideA, timeDomain } from "../state.js";
+import { fetchTimes } from "../base/api.js";
+import { isMoving, layer, loadedTimes, sideA, timeDomain } from "../base/state.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { pass, until } from "./waiting.js";
 
 /**
- * @typedef {import("../api.js").Layer} Layer
- * @typedef {import("../permalink.js").BBox} BBox
+ * @typedef {import("../base/api.js").Layer} Layer
+ * @typedef {import("../base/permalink.js").BBox} BBox
  * @typedef {(number | null)[]} Shares by date; null where it is not known
  */
 

@@ -5,11 +5,12 @@
  * @typedef {{ id: number, x: number, startX: number, left: number, stillX: number, hasMoved: boolean, isRange: boolean, from: number }} Drag
  *   `stillX` is where it was when the wait for a hold began; `x` is where the pointer is, from the window's left edge; `left` the strip's; `from` the date that the drag began at
  */
-import { chooseTime, intent, isDragged, isMoving, timeDomain, timeIndex } from "../state.js";
+
+import { dateOf, stepMonths } from "../base/dates.js";
+import { chooseTime, intent, isDragged, isMoving, timeDomain, timeIndex } from "../base/state.js";
 import { effect } from "../vendor/signals-core.js";
-import { dateOf, stepMonths } from "./dates.js";
 import { chooseRange, goTo, pause, togglePlay } from "./playback.js";
-import { isWhole, MIN_SHOWN } from "./window.js";
+import { isWhole, MIN_SHOWN } from "./strip/window.js";
 
 /** A pointer that moves less than this from where it was pressed does not drag yet. */
 const STILL_PX = 5;

@@ -1,17 +1,18 @@
 /**
  * The strip: the slider of dates and what it shows. It draws at most once a frame, and asks for no layout while it does.
  *
- * @typedef {import("./window.js").Window} Window
- * @typedef {import("./strip-drawing.js").Colours} Colours
+ * @typedef {import("./strip/window.js").Window} Window
+ * @typedef {import("./strip/strip-drawing.js").Colours} Colours
  */
-import { isDark, isMoving, loadedTimes, shownDate, sideB, timeDomain, timeIndex } from "../state.js";
-import { locale, percent, text } from "../text.js";
+
+import { formatDate, nearestIndex } from "../base/dates.js";
+import { isDark, isMoving, loadedTimes, shownDate, sideB, timeDomain, timeIndex } from "../base/state.js";
+import { locale, percent, text } from "../base/text.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
-import { formatDate, nearestIndex } from "./dates.js";
 import { awaited, frames, isAllPlayed, isRangeWhole, playRange } from "./playback.js";
 import { hasCubes, shares, unreadable } from "./shares.js";
-import { drawStrip, SIDE_PX } from "./strip-drawing.js";
-import { ticksOf } from "./ticks.js";
+import { drawStrip, SIDE_PX } from "./strip/strip-drawing.js";
+import { ticksOf } from "./strip/ticks.js";
 import {
 	fitWindow,
 	followWindow,
@@ -23,7 +24,7 @@ import {
 	usualGap,
 	xOf,
 	zoomWindow,
-} from "./window.js";
+} from "./strip/window.js";
 
 /** What is spoken while time moves comes at most so often. */
 const SPEECH_MS = 1000;
@@ -161,7 +162,7 @@ export class Strip {
 		return other ? nearestIndex(timeDomain.value.instants, other.ms) : -1;
 	}
 
-	/** All that is drawn; reads the signals that it depends on. @returns {import("./strip-drawing.js").Scene} */
+	/** All that is drawn; reads the signals that it depends on. @returns {import("./strip/strip-drawing.js").Scene} */
 	sceneNow() {
 		return {
 			...this.places.value,

@@ -3,11 +3,11 @@
  * lens come as soon as there are dates, or when they are first wanted.
  */
 
-import { isFirstViewOver, startPart } from "../parts.js";
-import { chooseTime, instant, layer, retryTimes, timeDomain, timeIndex } from "../state.js";
-import { locale, text } from "../text.js";
+import { formatShortDate } from "../base/dates.js";
+import { isFirstViewOver, startPart } from "../base/parts.js";
+import { chooseTime, instant, layer, retryTimes, timeDomain, timeIndex } from "../base/state.js";
+import { locale, text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
-import { formatShortDate } from "./dates.js";
 
 /** @typedef {ReturnType<typeof findParts>} Parts */
 
@@ -58,7 +58,7 @@ export function startTimeline(root) {
 	});
 }
 
-/** @param {Parts} parts @param {import("../state.js").TimeDomain} domain @param {boolean} hasLayer */
+/** @param {Parts} parts @param {import("../base/state.js").TimeDomain} domain @param {boolean} hasLayer */
 function showDomain(parts, { phase, why, instants }, hasLayer) {
 	parts.root.hidden = !hasLayer || (phase === "ready" && instants.length === 0);
 	parts.root.dataset.phase = phase;

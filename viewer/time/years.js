@@ -1,10 +1,10 @@
 /**
  * The same time of year in all years: what the year lens shows.
  *
- * @typedef {import("./dates.js").Instant} Instant
+ * @typedef {import("../base/dates.js").Instant} Instant
  * @typedef {{ year: number, index: number, days: number }} SameTime the year's date, and how many days earlier (negative) or later in its year it is
  */
-import { nearestIndex, yearsOf } from "./dates.js";
+import { nearestIndex, yearsOf } from "../base/dates.js";
 
 const DAY_MS = 86_400_000;
 /** Further away, it is another time of year. */

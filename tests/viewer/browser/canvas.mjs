@@ -28,7 +28,7 @@ async function whenShown(page) {
 		/** @type {any} */ (window).parts ??= Object.assign(
 			{},
 			...(await Promise.all(
-				["state.js", "map/map.js", "map/cubes.js"].map((path) => {
+				["base/state.js", "map/map.js", "map/cubes.js"].map((path) => {
 					const { src } = /** @type {HTMLScriptElement} */ (document.querySelector("script[src$='main.js']"));
 					return import(new URL(path, src).href);
 				}),

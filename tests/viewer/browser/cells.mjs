@@ -26,7 +26,7 @@ async function whenShown(page) {
 	await page.locator("html:not([data-loading]) #status[data-phase=shown]").waitFor({ state: "attached" });
 	await page.evaluate(async () => {
 		const { src } = /** @type {HTMLScriptElement} */ (document.querySelector("script[src$='main.js']"));
-		const paths = ["state.js", "map/map.js", "map/cubes.js", "chart/source.js"];
+		const paths = ["base/state.js", "map/map.js", "map/cubes.js", "chart/lines.js"];
 		const modules = await Promise.all(paths.map((path) => import(new URL(path, src).href)));
 		/** @type {any} */ (window).parts ??= Object.assign({}, ...modules);
 	});

@@ -1,9 +1,9 @@
 /** Scenarios 10 to 14 of the viewer: values of places over time. `node chart.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { parseCsv } from "../../../viewer/areas/csv.js";
-import { encodeGeometry } from "../../../viewer/areas/polyline.js";
-import { parseWkt } from "../../../viewer/areas/wkt.js";
+import { parseCsv } from "../../../viewer/areas/formats/csv.js";
+import { encodeGeometry } from "../../../viewer/areas/formats/polyline.js";
+import { parseWkt } from "../../../viewer/areas/formats/wkt.js";
 import { cellAt, centreOf, FIXTURES, valueAt } from "./formula.mjs";
 import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
 import { brokenRules, chooseLayer, linkValue, until, whenAtRest, whenFocused, whenLinkSays } from "./tools.mjs";

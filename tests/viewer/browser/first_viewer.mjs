@@ -12,7 +12,7 @@ import { linkValue, nextFrame, whenAtRest, whenNoNotices, whenShown } from "./to
 
 /** @typedef {import("./harness.mjs").Check} Check */
 /** @typedef {import("./harness.mjs").Page} Page */
-/** @typedef {import("../../../viewer/api.js").Layer} Layer */
+/** @typedef {import("../../../viewer/base/api.js").Layer} Layer */
 
 const [base, outDir, part = ""] = process.argv.slice(2);
 if (!base || !outDir) {

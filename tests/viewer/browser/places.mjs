@@ -127,7 +127,7 @@ await runAsCalled([
 			const before = requests.length;
 			await page.evaluate(async (value) => {
 				const main = /** @type {HTMLScriptElement} */ (document.querySelector("script[src$='main.js']"));
-				const state = await import(new URL("state.js", main.src).href);
+				const state = await import(new URL("base/state.js", main.src).href);
 				state.colouring.value = { ...state.colouring.peek(), range: [value, value + 1] };
 			}, mean);
 			await whenColoured(page, 1, -0.08);

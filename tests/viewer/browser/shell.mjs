@@ -636,7 +636,7 @@ await runAsCalled([
 			});
 			/** After which the picture is waited for no longer. */
 			const WAIT_MS = 4000;
-			const LATER = /vendor\/(land|borders)\.json|shell\/frame|layers\/panel|time\/moving|map\/readout|areas\//;
+			const LATER = /vendor\/(land|borders)\.json|shell\/frame|layers\/panel|time\/moving|map\/features\/|areas\//;
 			await whenGroundIs(page, LAND);
 			const asked = await page.evaluate(() =>
 				performance.getEntriesByType("resource").map(({ name, startTime }) => ({ name, startTime })),

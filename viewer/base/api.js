@@ -1,0 +1,290 @@
+/**
+ * What the viewer asks of the server; the only module that fetches. Paths are relative to the page, because the server
+ * may live under a path prefix.
+ *
+ * @typedef {import("./permalink.js").BBox} BBox
+ * @typedef {import("./permalink.js").Point} Point
+ * @typedef {import("./state.js").Colouring} Colouring
+ * @typedef {{ id: string, title: string }} Style
+ * @typedef {{ id: string, title: string, href: string, attribution: string, max_zoom: number }} BaseMap
+ * @typedef {{ title: string, default_layer: string | null, base_maps: BaseMap[] }} ViewerConfig
+ * @typedef {{ rel: string, href: string, type?: string, title?: string }} LayerLink
+ * @typedef {{ names: string[], countries: string, lons: number[], lats: number[] }} GazetteerFile one column each: names
+ *   with other spellings after a `|`, countries as codes of two letters one after the other, coordinates in thousandths of a degree
+ * @typedef {{ first: string | null, last: string | null, count: number, default: string | null }} Times
+ * @typedef {{
+ *   id: string, title: string, collection: string, variable: string | null, units: string | null, bbox: BBox,
+ *   attribution: string | null, styles: Style[], revision: string, times: Times, links?: LayerLink[], collection_title?: string,
+ * }} Layer
+ * @typedef {Layer & {
+ *   abstract: string | null, keywords: string[], license: string | null, variables: string[], crs: string,
+ *   resolution: [number, number], size: [number, number],
+ * }} WholeLayer
+ * @typedef {{
+ *   id: string, title: string, range: [number, number], stops: { value: number, color: string }[], below: string, above: string,
+ * }} Ramp
+ * @typedef {{
+ *   times: string[], valid_shares: (number | null)[], valid_shares_pending: number, total: number, next: string | null,
+ * }} TimesPage
+ * @typedef {{ minzoom: number, maxzoom: number }} TileJson
+ * @typedef {{
+ *   title: string, units: string | null, type: string, range?: [number, number], below?: string, above?: string, nodata?: string,
+ *   stops?: { value: number, color: string }[], labels?: { value: number, text: string }[],
+ *   classes?: { value: number, color: string, label: string }[], flags?: { name: string, color: string }[],
+ * }} Legend
+ * @typedef {{
+ *   layer: string, units: string | null, point: [number, number],
+ *   times: (string | null)[], values: (number | null)[], reasons: (string | null)[], analysis?: Analysis,
+ * }} Series
+ * @typedef {{ smooth?: (number | null)[], climatology?: (number | null)[], reasons?: Record<string, string> }} Analysis
+ * @typedef {{
+ *   id: string | null, series: Record<string, (number | null)[]>, valid: number[], total: number,
+ *   reasons?: Record<string, number[]>, note?: string, analysis?: Record<string, Analysis>,
+ * }} FeatureSeries of an area or a point: by reducer, values or the counts of a histogram's bins
+ * @typedef {{
+ *   layer: string, units: string | null, times: (string | null)[], features: FeatureSeries[],
+ *   edges?: Record<string, number[]>,
+ * }} FeaturesSeries
+ * @typedef {import("./state.js").Geometry} Geometry
+ * @typedef {{ id: string, title: string, count: number, bbox: BBox, attribution: string | null, fields: string[], revision: string }} PlaceSet
+ * @typedef {{ times: (string | null)[], offset: number, total: number, ids: string[], values: (number | null)[][] }} PlaceValues
+ *   a row a place, a number an instant
+ * @typedef {Record<string, string | number | null>} Parameters
+ */
+import { language, text } from "./text.js";
+
+const ROOT = new URL("../", document.baseURI);
+const MATRIX_SET = "WebMercatorQuad";
+
+/** A question that the server did not answer, and why, in words for people. */
+export class Problem extends Error {
+	/** @param {string} message @param {number} [status] 0 when nothing came back @param {{ name: string, allowed: number }} [limit] of the server, where one was exceeded */
+	constructor(message, status = 0, limit) {
+		super(message);
+		this.status = status;
+		this.limit = limit;
+	}
+}
+
+/** @param {Response} response @returns {Promise<Problem>} */
+async function readProblem(response) {
+	const body = await response.json().catch(() => null);
+	const detail = body?.detail ?? body?.title;
+	return new Problem(
+		typeof detail === "string"
+			? text("error.serverSays", { why: detail })
+			: text("error.status", { status: response.status }),
+		response.status,
+		typeof body?.limit === "string" ? { name: body.limit, allowed: Number(body.allowed) } : undefined,
+	);
+}
+
+/** @param {URL | string} url @param {AbortSignal} signal @param {unknown} [body] posted as JSON @returns {Promise<Response>} */
+async function ask(url, signal, body) {
+	const posted = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+	const headers = {
+		"Accept-Language": language(),
+		...(body === undefined ? {} : { "Content-Type": "application/json" }),
+	};
+	const answer = await fetch(url, { ...posted, headers, signal }).catch((error) => {
+		throw signal.aborted ? error : new Problem(text("error.unreachable"));
+	});
+	if (!answer.ok) throw await readProblem(answer);
+	return answer;
+}
+
+/** @param {URL | string} url @param {AbortSignal} signal @param {unknown} [body] posted as JSON @returns {Promise<any>} */
+async function askJson(url, signal, body) {
+	const answer = await ask(url, signal, body);
+	return answer.json().catch((error) => {
+		throw signal.aborted ? error : new Problem(text("error.unreadable"));
+	});
+}
+
+/** @param {string} path @param {Parameters} [parameters] those that are null or empty are left out */
+function urlOf(path, parameters = {}) {
+	const url = new URL(path, ROOT);
+	for (const [key, value] of Object.entries(parameters)) {
+		if (value !== null && value !== "") url.searchParams.set(key, String(value));
+	}
+	return url;
+}
+
+/** All layers, each with the title of its collection. @param {AbortSignal} signal @returns {Promise<Layer[]>} */
+export async function fetchLayers(signal) {
+	/** @type {{ layers: Layer[], collections?: { id: string, title: string }[] }} */
+	const { layers, collections = [] } = await askJson(urlOf("layers"), signal);
+	const titles = new Map(collections.map(({ id, title }) => [id, title]));
+	return layers.map((layer) => ({ ...layer, collection_title: titles.get(layer.collection) }));
+}
+
+/** What the configuration says of the viewer. @param {AbortSignal} signal @returns {Promise<ViewerConfig>} */
+export const fetchConfig = (signal) => askJson(urlOf("viewer/config.json"), signal);
+
+/** The layer of that id or alias. @param {string} id @param {AbortSignal} signal @returns {Promise<WholeLayer>} */
+export const fetchLayer = (id, signal) => askJson(urlOf(`layers/${encodeURIComponent(id)}`), signal);
+
+/**
+ * All dates of a layer and the share of each that has data, in all of it or in a box, page by page. The server counts
+ * shares after they are first asked for: `pending` says how many are still to come.
+ * @param {Layer} layer @param {AbortSignal} signal @param {BBox} [bbox]
+ * @returns {Promise<{ times: string[], validShares: (number | null)[], pending: number }>}
+ */
+export async function fetchTimes(layer, signal, bbox) {
+	const all = { times: /** @type {string[]} */ ([]), validShares: /** @type {(number | null)[]} */ ([]), pending: 0 };
+	const asked = { limit: 1000, bbox: bbox?.join(",") ?? null };
+	const url = urlOf(`layers/${encodeURIComponent(layer.id)}/times`, asked);
+	while (true) {
+		/** @type {TimesPage} */
+		const page = await askJson(url, signal);
+		all.times.push(...page.times);
+		all.validShares.push(...page.valid_shares);
+		all.pending += page.valid_shares_pending ?? 0;
+		if (page.next === null || page.times.length === 0) return all;
+		// Only the question is taken from the link: behind a proxy its host may be one that we cannot reach.
+		url.search = new URL(page.next, url).search;
+	}
+}
+
+/** @param {Layer} layer @param {string} style @param {string | null} datetime @param {AbortSignal} signal @returns {Promise<TileJson>} */
+export const fetchTileJson = (layer, style, datetime, signal) =>
+	askJson(urlOf(`tiles/${encodeURIComponent(layer.id)}/${MATRIX_SET}/tilejson.json`, { style, datetime }), signal);
+
+/**
+ * URL template of the pictures of a layer at one instant.
+ * @param {Layer} layer @param {string} style @param {string | null} datetime @param {Colouring} colouring
+ */
+export function tileTemplate(layer, style, datetime, { range, ramp, isReversed, isLog }) {
+	const { href, search } = urlOf(`tiles/${encodeURIComponent(layer.id)}/${MATRIX_SET}/`, {
+		datetime,
+		style,
+		ramp,
+		range: range?.join(",") ?? null,
+		reversed: isReversed ? "true" : null,
+		logarithmic: isLog ? "true" : null,
+		rev: layer.revision,
+	});
+	return `${href.slice(0, href.length - search.length)}{z}/{x}/{y}.png${search}`;
+}
+
+/** URL template of the cubes of a layer. @param {Layer} layer */
+export const cubeTemplate = (layer) =>
+	`${urlOf(`cubes/${encodeURIComponent(layer.id)}/${MATRIX_SET}/`).href}{z}/{x}/{y}.ctc`;
+
+/** Why a picture could not be loaded, which an image element does not tell. @param {string} url @param {AbortSignal} signal */
+export async function fetchTileProblem(url, signal) {
+	try {
+		await ask(url, signal);
+		return null;
+	} catch (error) {
+		return error instanceof Problem ? error.message : null;
+	}
+}
+
+/** Where other programs get a layer: names of the services, and addresses or templates of addresses. @param {Layer} layer @returns {[kind: string, address: string][]} */
+export function layerAddresses({ id, links = [] }) {
+	const hrefOf = (/** @type {string} */ rel) => links.find((link) => link.rel === rel)?.href;
+	const tiles = urlOf(`tiles/${encodeURIComponent(id)}/${MATRIX_SET}/`).href;
+	const all = /** @type {[string, string | undefined][]} */ ([
+		["WMS", hrefOf("wms")],
+		["WMTS", hrefOf("wmts")],
+		["XYZ", `${tiles}{z}/{x}/{y}.png`],
+		["TileJSON", `${tiles}tilejson.json`],
+		["OGC API", urlOf(`ogcapi/collections/${encodeURIComponent(id)}`).href],
+		["QGIS", hrefOf("qgis")],
+		["CTC1", hrefOf("cubes")],
+	]);
+	return /** @type {[string, string][]} */ (all.filter(([, href]) => href !== undefined));
+}
+
+/** All colours that a ramp may have. @param {AbortSignal} signal @returns {Promise<Ramp[]>} */
+export const fetchRamps = async (signal) => (await askJson(urlOf("ramps"), signal)).ramps;
+
+/** @param {Layer} layer @param {string} style @param {AbortSignal} signal @param {string | null} [ramp] @returns {Promise<Legend>} */
+export const fetchLegend = (layer, style, signal, ramp = null) =>
+	askJson(urlOf(`tiles/${encodeURIComponent(layer.id)}/legend.json`, { style, ramp }), signal);
+
+/** @param {Layer} layer @param {string} kind */
+const seriesPath = ({ id }, kind) => `timeseries/${encodeURIComponent(id)}/${kind}`;
+
+/** @param {Layer} layer @param {Point} point @param {Parameters} analysis @param {AbortSignal} signal @returns {Promise<Series>} */
+export const fetchSeries = (layer, { lon, lat }, analysis, signal) =>
+	askJson(urlOf(seriesPath(layer, "point"), { lon, lat, ...analysis }), signal);
+
+/** The series of several points, as `mean` of features in their order. @param {Layer} layer @param {Point[]} points @param {AbortSignal} signal @returns {Promise<FeaturesSeries>} */
+export async function fetchSeriesOfPoints(layer, points, signal) {
+	const asked = { layers: [layer.id], points: points.map(({ lon, lat }) => [lon, lat]) };
+	return (await askJson(urlOf("timeseries/points"), signal, asked)).results[0];
+}
+
+/** @param {Layer} layer @param {Geometry} area @param {Parameters} parameters `reducers`, `datetime`, an analysis @param {AbortSignal} signal @returns {Promise<FeaturesSeries>} */
+export const fetchSeriesOfArea = (layer, area, parameters, signal) =>
+	askJson(urlOf(seriesPath(layer, "area"), parameters), signal, area);
+
+/** @param {AbortSignal} signal @returns {Promise<PlaceSet[]>} */
+export const fetchPlaceSets = async (signal) => (await askJson(urlOf("places"), signal)).places;
+
+/** @param {PlaceSet} set @param {{ x: number, y: number, z: number }} tile @param {AbortSignal} signal a Mapbox vector tile; no bytes where there are no places */
+export async function fetchPlaceTile({ id, revision }, { x, y, z }, signal) {
+	const url = urlOf(`places/${encodeURIComponent(id)}/tiles/${MATRIX_SET}/${z}/${x}/${y}.mvt`, { rev: revision });
+	return new Uint8Array(await (await ask(url, signal)).arrayBuffer());
+}
+
+/** @param {PlaceSet} set @param {Layer} layer @param {string | null} datetime @param {AbortSignal} signal @returns {Promise<PlaceValues>} */
+export const fetchPlaceValues = ({ id }, layer, datetime, signal) =>
+	askJson(urlOf(`places/${encodeURIComponent(id)}/values`, { layer: layer.id, datetime, reducer: "mean" }), signal);
+
+/** Outline of the place of that number in the tiles of a set. @param {PlaceSet} set @param {number} number @param {AbortSignal} signal @returns {Promise<Geometry>} */
+export async function fetchPlace({ id }, number, signal) {
+	const url = urlOf(`places/${encodeURIComponent(id)}`, { format: "geojson", limit: 1, offset: number });
+	return (await askJson(url, signal)).features[0].geometry;
+}
+
+/** A file of the viewer itself. @param {string} path @returns {Promise<any>} */
+export const fetchOwn = (path) => askJson(new URL(`../${path}`, import.meta.url), new AbortController().signal);
+
+/** What asks once and keeps the answer; asking again after a failure tries again. @template T @param {() => Promise<T>} ask @returns {() => Promise<T>} */
+export function once(ask) {
+	/** @type {Promise<T> | null} */
+	let answer = null;
+	return () => {
+		if (answer) return answer;
+		answer = ask();
+		answer.catch(() => {
+			answer = null;
+		});
+		return answer;
+	};
+}
+
+/** Towns with their names, which the search finds and the map shows. @type {() => Promise<GazetteerFile>} */
+export const fetchTowns = once(() => fetchOwn("data/places.json"));
+
+/** The server's address, for what is handed on to other programs. */
+export const rootUrl = () => ROOT.href;
+
+/** Where a service that tells of a layer answers, without a query; null where it is not served. @param {Layer} layer @param {"wms" | "wmts"} rel */
+export function servicePath({ links = [] }, rel) {
+	const link = links.find((each) => each.rel === rel);
+	// Behind a proxy the server may know itself by another name than we do.
+	return link ? new URL(`.${new URL(link.href).pathname.slice(pathOfServer(links).length)}`, ROOT).href : null;
+}
+
+/** The path below which the server lies, as it knows itself: what stands before its lists of layers. @param {LayerLink[]} links */
+const pathOfServer = (links) =>
+	new URL(links.find(({ rel }) => rel === "self")?.href ?? ROOT).pathname.replace(/\/layers\/.*$/, "");
+
+/**
+ * Why the server would not give a file; null where it would. HEAD alone has the server make the file for its size: to a
+ * client that holds any state of it already it is 304, for which nothing is read.
+ * @param {string} address @param {AbortSignal} signal
+ */
+export async function fetchRefusal(address, signal) {
+	const headers = { "If-None-Match": "*" };
+	const answer = await fetch(address, { method: "HEAD", headers, signal }).catch(() => null);
+	if (answer?.ok || answer?.status === 304) return null;
+	return await ask(address, signal).then(
+		() => null,
+		(error) => (error instanceof Problem ? error : new Problem(text("error.unreachable"))),
+	);
+}

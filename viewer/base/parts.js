@@ -1,0 +1,90 @@
+/** The parts of the viewer that are loaded later: what they wait for, and what is told when some cannot be loaded. */
+
+import { computed, effect, signal } from "../vendor/signals-core.js";
+import { catalogue, dismiss, layers, notify, tileProgress, timeDomain } from "./state.js";
+import { text } from "./text.js";
+
+/** The first picture is waited for no longer. */
+const FIRST_VIEW_MS = 4000;
+const NOTICE = "parts";
+
+/** Whether the first picture is on the map, or is waited for no more: what it does not need is loaded from then on. */
+export const isFirstViewOver = signal(false);
+
+/** Whether there is a picture, or there will be none. */
+const isSettled = computed(
+	() =>
+		tileProgress.value.phase === "shown" ||
+		timeDomain.value.phase === "failed" ||
+		catalogue.value.phase === "failed" ||
+		(catalogue.value.phase === "ready" && layers.value.length === 0),
+);
+
+/** Names of the parts that are on their way. */
+const coming = signal(/** @type {ReadonlySet<string>} */ (new Set()));
+
+/** Whether parts of the page are still to come. */
+export const isLoading = computed(() => !isFirstViewOver.value || coming.value.size > 0);
+
+/** Waits for the first picture, but not when the user presses something: then all is wanted. */
+export function startFirstView() {
+	const waiting = window.setTimeout(() => end(), FIRST_VIEW_MS);
+	const end = () => {
+		window.clearTimeout(waiting);
+		isFirstViewOver.value = true;
+	};
+	for (const kind of ["pointerdown", "keydown", "focusin"]) window.addEventListener(kind, end, { once: true });
+	const stop = effect(() => {
+		if (!isSettled.value) return;
+		queueMicrotask(() => stop());
+		end();
+	});
+	// For those who watch the page from outside.
+	effect(() => {
+		document.documentElement.toggleAttribute("data-loading", isLoading.value);
+	});
+}
+
+/** Resolves when the first view is over. @returns {Promise<void>} */
+export const whenFirstViewIsOver = () =>
+	new Promise((resolve) => {
+		const stop = effect(() => {
+			if (!isFirstViewOver.value) return;
+			queueMicrotask(() => stop());
+			resolve();
+		});
+	});
+
+/** What starts those that could not be loaded, by name. @type {Map<string, () => unknown>} */
+const missing = new Map();
+
+/** Does what brings something of the page, unless that is on its way. @param {string} name @param {() => Promise<void>} bring */
+export async function bringPart(name, bring) {
+	if (coming.peek().has(name)) return;
+	coming.value = new Set([...coming.peek(), name]);
+	await bring();
+	coming.value = new Set([...coming.peek()].filter((each) => each !== name));
+}
+
+/**
+ * Loads and starts a part, unless it is on its way. That it cannot be loaded is told once for all such parts, with what
+ * tries all of them again.
+ * @param {string} name @param {() => unknown} start
+ */
+export const startPart = (name, start) =>
+	bringPart(name, async () => {
+		try {
+			await start();
+			if (missing.delete(name) && missing.size === 0) dismiss(NOTICE);
+		} catch {
+			missing.set(name, start);
+			notify(NOTICE, text("shell.partFailed"), { label: text("action.tryAgain"), run: tryMissing });
+		}
+	});
+
+function tryMissing() {
+	dismiss(NOTICE);
+	const all = [...missing];
+	missing.clear();
+	for (const [name, start] of all) void startPart(name, start);
+}

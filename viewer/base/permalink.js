@@ -1,0 +1,321 @@
+/**
+ * The state of the viewer as a query string, both ways, and the only module that touches the address bar.
+ *
+ * Keys are those of Terrascope's viewer (language, layer, date, bbox, overlay, bgLayer) and our own, which all are optional. Every value is checked here; parameters we do not know are kept as they came.
+ *
+ * @typedef {[west: number, south: number, east: number, north: number]} BBox degrees; west > east crosses 180
+ * @typedef {{ lon: number, lat: number }} Point
+ * @typedef {Point & { zoom: number }} View
+ * @typedef {{
+ *   language?: string, layer?: string, date?: string, bbox?: BBox, overlay?: boolean, bgLayer?: string,
+ *   view?: View, layers?: LayerEntry[], opacity?: number, style?: string, ramp?: string, min?: number, max?: number,
+ *   reversed?: boolean, log?: boolean, gaps?: "last", compare?: CompareMode, layer2?: string, date2?: string, style2?: string,
+ *   ramp2?: string, min2?: number, max2?: number, reversed2?: boolean, log2?: boolean, split?: number, orient?: "v" | "h",
+ *   from?: string, to?: string, play?: boolean, fps?: number, loop?: boolean, step?: number, maxcloud?: number,
+ *   pt?: Point[], aoi?: NamedLine[], places?: string, chart?: boolean, agg?: string, theme?: Theme, embed?: boolean, ui?: "min",
+ * }} Link
+ * @typedef {{ id: string, opacity: number }} LayerEntry
+ * @typedef {"swipe" | "side" | "opacity" | "spy" | "diff"} CompareMode
+ * @typedef {"light" | "dark" | "auto"} Theme
+ * @typedef {{ name: string, line: string }} NamedLine the outline as an encoded polyline of 5 decimals
+ * @typedef {import("./text.js").TextKey} TextKey
+ * @typedef {{ key: TextKey, values?: Record<string, string | number> }} Expected what would have been right, as a text of i18n/
+ * @typedef {{ key: string, value: string, expected: Expected }} Fault
+ */
+import { parseDate } from "./dates.js";
+
+const MAX_POINTS = 8;
+const MAX_LAYERS = 8;
+const MAX_AREAS = 3;
+/** Of all areas together; larger ones do not fit into a link. */
+export const MAX_AREA_TEXT = 1500;
+/** What encoded polylines are written with, but for `;`, which stands between areas: those of 5 decimals need `?` to `~`. */
+const POLYLINE = /^[?-~]+$/;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,199}$/;
+const LANGUAGE = /^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/;
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)$/;
+
+/** @template T @typedef {{ parse: (text: string) => T | null, format: (value: T) => string, expected: Expected }} Key */
+
+/** @param {string} text @returns {number | null} */
+const parseNumber = (text) => (NUMBER.test(text) ? Number(text) : null);
+
+/** @param {string} text @param {number} count @returns {number[] | null} */
+function parseNumbers(text, count) {
+	const numbers = text.split(",").map((part) => parseNumber(part.trim()));
+	return numbers.length === count && numbers.every((number) => number !== null) ? numbers : null;
+}
+
+/** At most `digits` decimals, never an exponent, never -0. @param {number} value @param {number} [digits] */
+const formatNumber = (value, digits = 5) => String(Number(value.toFixed(digits)) + 0);
+
+/** Nine digits that count, however small the number is, and never an exponent. */
+const SIGNIFICANT = new Intl.NumberFormat("en", { maximumSignificantDigits: 9, useGrouping: false });
+
+/** @param {...number} values */
+const formatNumbers = (...values) => values.map((value) => formatNumber(value)).join(",");
+
+/** @param {number} lon @param {number} lat */
+const isPlace = (lon, lat) => Math.abs(lon) <= 180 && Math.abs(lat) <= 90;
+
+/** @param {string} text @returns {BBox | null} */
+function parseBBox(text) {
+	const box = parseNumbers(text, 4);
+	if (!box) return null;
+	const [west, south, east, north] = box;
+	const good = isPlace(west, south) && isPlace(east, north) && south < north && west !== east;
+	return good ? [west, south, east, north] : null;
+}
+
+/** @param {string} text @returns {View | null} */
+function parseView(text) {
+	const [lon, lat, zoom] = parseNumbers(text, 3) ?? [Number.NaN, Number.NaN, Number.NaN];
+	return isPlace(lon, lat) && zoom >= 0 && zoom <= 24 ? { lon, lat, zoom } : null;
+}
+
+/** @param {string} text @returns {Point[] | null} */
+function parsePoints(text) {
+	const places = text.split(";").map((part) => parseNumbers(part, 2) ?? [Number.NaN, Number.NaN]);
+	const good = places.length <= MAX_POINTS && places.every(([lon, lat]) => isPlace(lon, lat));
+	return good ? places.map(([lon, lat]) => ({ lon, lat })) : null;
+}
+
+/** @param {RegExp} pattern @param {TextKey} key what is expected @returns {Key<string>} */
+const name = (pattern, key) => ({
+	parse: (text) => (pattern.test(text) ? text : null),
+	format: (value) => value,
+	expected: { key },
+});
+
+/** @param {number} low @param {number} high @param {string} text */
+function parseWithin(low, high, text) {
+	const value = parseNumber(text);
+	return value !== null && value >= low && value <= high ? value : null;
+}
+
+/** @param {number} low @param {number} high @param {number} digits @returns {Key<number>} */
+const number = (low, high, digits) => ({
+	parse: (text) => parseWithin(low, high, text),
+	format: (value) => formatNumber(value, digits),
+	expected: { key: "link.expected.number", values: { low, high } },
+});
+
+const LARGEST = 1e12;
+
+/** A value of a layer, in its units. @type {Key<number>} */
+const VALUE = {
+	parse: (text) => parseWithin(-LARGEST, LARGEST, text),
+	format: (value) => SIGNIFICANT.format(value + 0),
+	expected: { key: "link.expected.value" },
+};
+
+/** @template {string} T @param {...T} words @returns {Key<T>} */
+const oneOf = (...words) => ({
+	parse: (text) => words.find((word) => word === text) ?? null,
+	format: (value) => value,
+	expected: { key: "link.expected.oneOf", values: { words: words.join(", ") } },
+});
+
+const FLAGS = new Map([
+	["1", true],
+	["0", false],
+	["true", true],
+	["false", false],
+]);
+
+/** @type {Key<boolean>} */
+const FLAG = {
+	parse: (text) => FLAGS.get(text) ?? null,
+	format: (value) => (value ? "1" : "0"),
+	expected: { key: "link.expected.oneOf", values: { words: [...FLAGS.keys()].join(", ") } },
+};
+
+/** @type {Key<string>} */
+const DATE = {
+	parse: (text) => (parseDate(text) === null ? null : text),
+	format: (value) => value,
+	expected: { key: "link.expected.date" },
+};
+
+/** @param {string} text @returns {LayerEntry[] | null} */
+function parseLayers(text) {
+	const entries = text.split(",").map((part) => {
+		const [id, opacity = "1", ...more] = part.split(":");
+		const share = parseNumber(opacity);
+		const good = NAME.test(id) && more.length === 0 && share !== null && share >= 0 && share <= 1;
+		return good ? { id, opacity: share } : null;
+	});
+	return entries.length <= MAX_LAYERS && entries.every((entry) => entry !== null) ? entries : null;
+}
+
+/** @param {string} text @returns {NamedLine[] | null} */
+function parseAreas(text) {
+	if (text.length > MAX_AREA_TEXT) return null;
+	const areas = text.split(";").map((part) => {
+		const at = part.indexOf("~");
+		const line = part.slice(at + 1);
+		return at >= 0 && POLYLINE.test(line) ? { name: decode(part.slice(0, at)), line } : null;
+	});
+	return areas.length <= MAX_AREAS && areas.every((area) => area !== null) ? areas : null;
+}
+
+/** In the order in which they are written. @type {{ [K in keyof Link]-?: Key<NonNullable<Link[K]>> }} */
+const KEYS = {
+	language: name(LANGUAGE, "link.expected.language"),
+	layer: name(NAME, "link.expected.name"),
+	date: DATE,
+	bbox: {
+		parse: parseBBox,
+		format: (box) => formatNumbers(...box),
+		expected: { key: "link.expected.bbox" },
+	},
+	overlay: { ...FLAG, format: String },
+	bgLayer: name(NAME, "link.expected.name"),
+	view: {
+		parse: parseView,
+		format: ({ lon, lat, zoom }) => formatNumbers(lon, lat, zoom),
+		expected: { key: "link.expected.view" },
+	},
+	layers: {
+		parse: parseLayers,
+		format: (entries) => entries.map(({ id, opacity }) => `${id}:${formatNumber(opacity, 2)}`).join(","),
+		expected: { key: "link.expected.layers", values: { count: MAX_LAYERS } },
+	},
+	opacity: number(0, 1, 2),
+	style: name(NAME, "link.expected.name"),
+	ramp: name(NAME, "link.expected.name"),
+	min: VALUE,
+	max: VALUE,
+	reversed: FLAG,
+	log: FLAG,
+	gaps: oneOf("last"),
+	compare: oneOf("swipe", "side", "opacity", "spy", "diff"),
+	layer2: name(NAME, "link.expected.name"),
+	date2: DATE,
+	style2: name(NAME, "link.expected.name"),
+	ramp2: name(NAME, "link.expected.name"),
+	min2: VALUE,
+	max2: VALUE,
+	reversed2: FLAG,
+	log2: FLAG,
+	split: number(0, 1, 3),
+	orient: oneOf("v", "h"),
+	from: DATE,
+	to: DATE,
+	play: FLAG,
+	fps: number(0.5, 30, 1),
+	loop: FLAG,
+	step: number(1, 366, 0),
+	maxcloud: number(0, 100, 0),
+	pt: {
+		parse: parsePoints,
+		format: (points) =>
+			points.map(({ lon, lat }) => [lon, lat].map((each) => formatNumber(each, PLACE_DIGITS)).join()).join(";"),
+		expected: { key: "link.expected.points", values: { count: MAX_POINTS } },
+	},
+	aoi: {
+		parse: parseAreas,
+		format: (areas) => areas.map(({ name: label, line }) => `${encodeLabel(label)}~${line}`).join(";"),
+		expected: { key: "link.expected.areas", values: { count: MAX_AREAS } },
+	},
+	places: name(NAME, "link.expected.name"),
+	chart: FLAG,
+	agg: name(/^[a-z][a-z0-9]{0,11}$/, "link.expected.reducer"),
+	theme: oneOf("light", "dark", "auto"),
+	embed: FLAG,
+	ui: oneOf("min"),
+};
+
+/** @param {string} text */
+function decode(text) {
+	try {
+		return decodeURIComponent(text.replaceAll("+", " "));
+	} catch {
+		return text;
+	}
+}
+
+/** A name as it stands before the `~` of its outline; halves of surrogate pairs, which no URL can hold, are replaced. @param {string} label */
+const encodeLabel = (label) => encodeURIComponent(label.replace(/\p{Surrogate}/gu, "\ufffd")).replaceAll("~", "%7E");
+
+/** Percent-encodes what a query must not hold, and leaves what people read. @param {string} text */
+const encode = (text) => encodeURIComponent(text).replace(/%(2C|3A|3B)/g, (escaped) => decodeURIComponent(escaped));
+
+/**
+ * What a query string says: the values that are good, the parameters that are not ours, and what was wrong with the
+ * others. Of a repeated parameter the first one counts.
+ * @param {string} search with or without its question mark
+ * @returns {{ link: Link, rest: string[], faults: Fault[] }}
+ */
+export function parseLink(search) {
+	/** @type {any} */
+	const link = {};
+	/** @type {string[]} */
+	const rest = [];
+	/** @type {Fault[]} */
+	const faults = [];
+	const seen = new Set();
+	for (const part of search.replace(/^\?/, "").split("&")) {
+		if (part === "") continue;
+		const [rawKey, ...rawValue] = part.split("=");
+		const key = decode(rawKey);
+		if (!Object.hasOwn(KEYS, key)) {
+			rest.push(part);
+			continue;
+		}
+		if (seen.has(key)) continue;
+		seen.add(key);
+		const { parse, expected } = KEYS[/** @type {keyof Link} */ (key)];
+		const value = decode(rawValue.join("="));
+		const parsed = parse(value);
+		if (parsed === null) faults.push({ key, value, expected });
+		else link[key] = parsed;
+	}
+	return { link, rest, faults };
+}
+
+/** The query string, with its question mark, that `parseLink` reads back. @param {Link} link @param {string[]} [rest] */
+export function formatLink(link, rest = []) {
+	const ours = Object.entries(KEYS).flatMap(([key, { format }]) => {
+		const value = link[/** @type {keyof Link} */ (key)];
+		return value === undefined ? [] : [`${key}=${encode(/** @type {Key<any>["format"]} */ (format)(value))}`];
+	});
+	const parts = [...ours, ...rest];
+	return parts.length === 0 ? "" : `?${parts.join("&")}`;
+}
+
+/** @param {number} lon */
+export const wrapLon = (lon) => ((((lon + 180) % 360) + 360) % 360) - 180;
+
+/** Digits of the degrees of a place whose values are looked at: a centimetre, which no cell's edge is nearer to. */
+export const PLACE_DIGITS = 7;
+
+/** A place as a link names it, so that the link leads to the same cell. @param {{ lat: number, lng: number }} latlng @param {number} [digits] */
+export const toPlace = ({ lat, lng }, digits = PLACE_DIGITS) => ({
+	lon: Number(wrapLon(lng).toFixed(digits)),
+	lat: Number(lat.toFixed(digits)),
+});
+
+/** What the address bar says now. */
+export const readAddress = () => parseLink(window.location.search);
+
+/**
+ * Writes the link into the address bar if it says something new.
+ * @param {Link} link @param {boolean} isStep whether the browser's Back shall return to what was there before
+ */
+export function writeAddress(link, isStep) {
+	const search = formatLink(link, readAddress().rest);
+	if (search === window.location.search) return;
+	const { pathname, hash } = window.location;
+	window.history[isStep ? "pushState" : "replaceState"](null, "", `${pathname}${search}${hash}`);
+}
+
+/** The whole address of a link, to be given to others. @param {Link} link */
+export const addressOf = (link) =>
+	new URL(formatLink(link, readAddress().rest) || window.location.pathname, window.location.href).href;
+
+/** Loads the viewer anew at a link. @param {Link} link */
+export const visit = (link) => window.location.assign(addressOf(link));
+
+/** Calls back when the user goes Back or Forward. @param {() => void} callback */
+export const onAddressChange = (callback) => window.addEventListener("popstate", callback);

@@ -1,0 +1,434 @@
+/**
+ * The state of the viewer: signals that the other modules read by effect, and the functions that change them.
+ *
+ * What one map shows is a side: the main one, A, and in comparisons a second one, B, of the same form. The signals of A
+ * are exported under their own names, for all that knows no comparisons.
+ *
+ * @typedef {import("./api.js").Layer} Layer
+ * @typedef {import("./api.js").Legend} Legend
+ * @typedef {import("./dates.js").Instant} Instant
+ * @typedef {import("./permalink.js").BBox} BBox
+ * @typedef {import("./permalink.js").Fault} Fault
+ * @typedef {import("./permalink.js").Link} Link
+ * @typedef {import("./permalink.js").Point} Point
+ * @typedef {import("./permalink.js").View} View
+ * @typedef {{ phase: "loading" | "ready" | "failed", why: string }} Progress
+ * @typedef {Progress & { instants: Instant[], validShares: (number | null)[] }} TimeDomain
+ * @typedef {{ label: string, run: () => void }} Action
+ * @typedef {{ id: string, message: string, action?: Action }} Notice
+ * @typedef {{ phase: "loading" | "shown" | "filling", failed: number, total: number }} TileProgress
+ * @typedef {{
+ *   range: [low: number, high: number] | null, ramp: string | null, isReversed: boolean, isLog: boolean, hidden?: number[],
+ * }} Colouring what is changed of the style: nothing where null or false; `hidden` are values of classes that are not shown
+ * @typedef {"preview" | "full"} Loaded
+ * @typedef {{ layer?: string, date?: string, style?: string }} Wish
+ * @typedef {{ write: () => Partial<Link>, read: (link: Link) => void }} LinkPart
+ * @typedef {{ type: "Point", coordinates: number[] } | { type: "Polygon", coordinates: number[][][] } |
+ *   { type: "MultiPolygon", coordinates: number[][][][] }} Geometry GeoJSON, longitude first
+ * @typedef {{
+ *   id: string, name: string, colour: string, geometry: Geometry, isShown: boolean, isSaved: boolean, isKept: boolean,
+ * }} Place a point or an area whose values are looked at; a point that is not kept gives way to the next one chosen
+ * @typedef {ReturnType<typeof makeSide>} Side
+ * @typedef {{ side: Side, isBelow: boolean, isShown: boolean }} Extra a layer shown beside the main one, below or above it
+ */
+
+import { batch, computed, signal } from "../vendor/signals-core.js";
+import { fetchLayer, fetchLayers, fetchTimes, Problem } from "./api.js";
+import { dateOf, formatDate, nearestIndex, parseDate, resolveDate, toInstant } from "./dates.js";
+import { language, locale, text } from "./text.js";
+
+/** @typedef {{ id: string, title: string, baseMap?: import("./api.js").BaseMap }} Background */
+
+/** The backgrounds: ids, as links name them, and what people read. The first is the default. */
+export const BACKGROUNDS = signal(/** @type {Background[]} */ ([{ id: "NaturalEarth", title: "" }]));
+
+/** What this server calls itself. */
+export const serviceTitle = signal("");
+
+/** Layer that is shown where the link names none; null: the first. */
+const defaultLayer = signal(/** @type {string | null} */ (null));
+
+/** Takes over what the configuration says; the texts must be there. @param {import("./api.js").ViewerConfig | null} config */
+export function configure(config) {
+	batch(() => {
+		serviceTitle.value = config?.title ?? "";
+		defaultLayer.value = config?.default_layer ?? null;
+		BACKGROUNDS.value = [
+			{ id: "NaturalEarth", title: text("display.light") },
+			{ id: "NaturalEarth_Dark", title: text("display.dark") },
+			...(config?.base_maps ?? []).map((baseMap) => ({ id: baseMap.id, title: baseMap.title, baseMap })),
+			{ id: "None", title: text("display.none") },
+		];
+	});
+}
+
+/** @type {TimeDomain} */
+const NO_TIMES = { phase: "loading", why: "", instants: [], validShares: [] };
+
+/** @type {Progress} */
+const LOADING = { phase: "loading", why: "" };
+
+/** @type {Colouring} */
+export const AS_STYLED = { range: null, ramp: null, isReversed: false, isLog: false };
+
+/** What one map shows. @param {string} id */
+export function makeSide(id) {
+	const timeDomain = signal(NO_TIMES);
+	/** Index of the instant shown; -1 of a layer without time, or while its dates are loading. */
+	const timeIndex = signal(-1);
+	const instant = computed(() => timeDomain.value.instants[timeIndex.value] ?? null);
+	return {
+		id,
+		layer: signal(/** @type {Layer | null} */ (null)),
+		style: signal(""),
+		/** Of the style, as the server tells it; null while it is loading. */
+		legend: signal(/** @type {Legend | null} */ (null)),
+		/** Why there is no legend, where that is so. */
+		legendFault: signal(/** @type {string | null} */ (null)),
+		colouring: signal(AS_STYLED),
+		opacity: signal(1),
+		timeDomain,
+		timeIndex,
+		instant,
+		shownDate: computed(() => (instant.value ? formatDate(instant.value.ms, locale()) : "")),
+		/** Dates whose numbers are in the browser for all that the map shows, and how finely. */
+		loadedTimes: signal(/** @type {ReadonlyMap<number, Loaded>} */ (new Map())),
+		/** How far the pictures are: `filling` is when those shown are complete but for the places the map was moved to. */
+		tileProgress: signal(/** @type {TileProgress} */ ({ phase: "loading", failed: 0, total: 0 })),
+	};
+}
+
+export const sideA = makeSide("a");
+export const { layer, style, legend, colouring, opacity, timeDomain, timeIndex, instant, shownDate } = sideA;
+export const { loadedTimes, tileProgress } = sideA;
+/** What A is compared with; null while nothing is. */
+export const sideB = signal(/** @type {Side | null} */ (null));
+/** How the two sides are shown; null while nothing is compared. */
+export const compareMode = signal(/** @type {import("./permalink.js").CompareMode | null} */ (null));
+/** As many layers as links name, without the main one. */
+export const MAX_EXTRAS = 7;
+/** The layers beside the main one, the topmost first: those above it before those below. */
+export const extras = signal(/** @type {Extra[]} */ ([]));
+/** Who made what is shown, each once. */
+export const attributions = computed(() => {
+	const beside = extras.value.filter(({ isShown }) => isShown).map(({ side }) => side);
+	const sides = [sideA, ...(sideB.value ? [sideB.value] : []), ...beside];
+	return [...new Set(sides.map((side) => side.layer.value?.attribution).filter((each) => each))];
+});
+
+export const catalogue = signal(LOADING);
+export const layers = signal(/** @type {Layer[]} */ ([]));
+export const overlay = signal(true);
+export const background = signal(BACKGROUNDS.peek()[0].id);
+/** What the map shows; only the map sets it. */
+export const view = signal(/** @type {(View & { bbox: BBox }) | null} */ (null));
+/** Where the map shall go next; a box that is held stays fitted while the map changes its size, until the user moves it. */
+export const destination = signal(/** @type {{ view?: View, bbox?: BBox, isHeld?: boolean } | null} */ (null));
+/** Where the pointer, or in keyboard mode the centre, of the map is; only the map sets it. */
+export const pointer = signal(/** @type {Point | null} */ (null));
+/** The places whose values are looked at, in the order in which they were chosen. */
+export const places = signal(/** @type {Place[]} */ ([]));
+/** What clicks on the map and Enter are for just now, by name; null while they choose a point. */
+export const mapTool = signal(/** @type {string | null} */ (null));
+/** Names of areas that are looked at and for which a link has no room; only those who know areas set it. */
+export const unlinkable = signal(/** @type {string[]} */ ([]));
+/** Whether time is moving, by hand or by itself: then coarse numbers may be shown where the fine ones are not there yet. */
+export const isMoving = signal(false);
+/** Whether a pointer drags time and has not come to rest: nothing is loaded ahead then. */
+export const isDragged = signal(false);
+/** Counts up when the user is about to move through time (focus, hover, drag, play): numbers of other dates are loaded then. */
+export const intent = signal(0);
+/** Whether places without a value show their last one. */
+export const isGapFilled = signal(false);
+export const notices = signal(/** @type {Notice[]} */ ([]));
+/** The place that the search has found. */
+export const foundPlace = signal(/** @type {(Point & { name: string }) | null} */ (null));
+/** The colours that the page wears, and whether they are the dark ones: what is drawn in them is drawn anew then. */
+export const theme = signal(/** @type {import("./permalink.js").Theme} */ ("auto"));
+export const isDark = signal(false);
+/** Whether they are to be the dark ones, as soon as these are loaded. */
+export const wantsDark = signal(false);
+/** What the map shows now, told to those who do not see it, at most once a second. */
+export const spoken = signal("");
+/** What came of the last thing that was done, told before what the map then shows. */
+export const outcome = signal("");
+
+const linkParts = signal(/** @type {LinkPart[]} */ ([]));
+
+/** What a link to this state says; null until there is a state worth a link. */
+export const link = computed(() => {
+	const parts = linkParts.value.map(({ write }) => write());
+	if (!layer.value || timeDomain.value.phase !== "ready" || !view.value) return null;
+	const { bbox, lon, lat, zoom } = view.value;
+	/** @type {Link} */
+	const now = {
+		language: language(),
+		layer: layer.value.id,
+		date: instant.value ? dateOf(timeDomain.value.instants, timeIndex.value) : undefined,
+		bbox,
+		overlay: overlay.value,
+		bgLayer: background.value,
+		view: { lon, lat, zoom },
+		opacity: opacity.value === 1 ? undefined : opacity.value,
+		style: style.value === layer.value.styles[0]?.id ? undefined : style.value,
+		gaps: isGapFilled.value ? "last" : undefined,
+		pt: points.value.length > 0 ? points.value : undefined,
+	};
+	return Object.assign(now, ...parts);
+});
+
+/** The link that was followed last, for the parts that come later. */
+let followed = /** @type {Link} */ ({});
+
+/** Lets a part of the viewer say what links tell of it, and hear what a link that is followed says. @param {LinkPart} part */
+export function joinLink(part) {
+	linkParts.value = [...linkParts.peek(), part];
+	part.read(followed);
+}
+
+/** Tells the user something, in place of what was told under the same id. @param {string} id @param {string} message @param {Action} [action] */
+export function notify(id, message, action) {
+	notices.value = [...notices.peek().filter((notice) => notice.id !== id), { id, message, action }];
+}
+
+/** @param {string} id */
+export function dismiss(id) {
+	if (notices.peek().some((notice) => notice.id === id)) {
+		notices.value = notices.peek().filter((notice) => notice.id !== id);
+	}
+}
+
+/** @param {unknown} error */
+const reason = (error) => (error instanceof Problem ? error.message : String(error));
+
+/** Asks the server what it has, unless that was asked already, and shows what the link names of it. @param {Link} asked @param {Promise<Layer[] | null>} [listed] */
+export async function openCatalogue(asked, listed = Promise.resolve(null)) {
+	catalogue.value = LOADING;
+	try {
+		layers.value = (await listed) ?? (await fetchLayers(new AbortController().signal));
+		catalogue.value = { phase: "ready", why: "" };
+	} catch (error) {
+		catalogue.value = { phase: "failed", why: reason(error) };
+		return;
+	}
+	await followLink(asked);
+}
+
+/** Shows the layer and date that a link names, or what is nearest to them. @param {Link} asked */
+export async function followLink(asked) {
+	const before = layer.peek();
+	const found = await findLayer(asked.layer);
+	// Meanwhile another link may have been followed, or a layer chosen.
+	if (!found || followed !== asked || layer.peek() !== before) return;
+	if (asked.layer !== undefined && found.isInstead) {
+		notify("layer", text("link.unknownLayer", { layer: asked.layer, instead: found.layer.title }));
+	}
+	if (!asked.view && !asked.bbox && !view.peek()) zoomToLayer(found.layer);
+	await openLayer(found.layer, asked);
+}
+
+/** The layer of that id or alias, else the first. @param {string | undefined} id */
+export async function findLayer(id) {
+	const all = layers.peek();
+	const wanted = id ?? defaultLayer.peek() ?? undefined;
+	const listed = all.find((each) => each.id === wanted);
+	if (listed) return { layer: listed, isInstead: false };
+	if (wanted !== undefined) {
+		const aliased = await fetchLayer(wanted, new AbortController().signal).catch(() => null);
+		if (aliased) return { layer: all.find((each) => each.id === aliased.id) ?? aliased, isInstead: false };
+	}
+	return all.length > 0 ? { layer: all[0], isInstead: true } : null;
+}
+
+/** What was asked of the layer that is loading, and what stops that, by side. @type {WeakMap<Side, { wish: Wish, loading: AbortController }>} */
+const opening = new WeakMap();
+
+/** Shows a layer on a side, at the date and in the style wished for or those nearest to them. @param {Layer} next @param {Wish} wish @param {Side} [side] */
+export async function openLayer(next, wish, side = sideA) {
+	opening.get(side)?.loading.abort();
+	const loading = new AbortController();
+	opening.set(side, { wish, loading });
+	const { signal: stopped } = loading;
+	const chosen = next.styles.find(({ id }) => id === wish.style) ?? next.styles[0];
+	if (wish.style !== undefined && chosen?.id !== wish.style && wish.style !== "default") {
+		notify("style", text("link.unknownStyle", { style: wish.style, instead: chosen?.title ?? "" }));
+	}
+	batch(() => {
+		side.layer.value = next;
+		side.style.value = chosen?.id ?? "";
+		side.timeDomain.value = NO_TIMES;
+		side.timeIndex.value = -1;
+	});
+	try {
+		const { times, validShares } =
+			next.times.count > 0 ? await fetchTimes(next, stopped) : { times: [], validShares: [] };
+		if (stopped.aborted) return;
+		const instants = times.map(toInstant);
+		batch(() => {
+			side.timeDomain.value = { phase: "ready", why: "", instants, validShares };
+			side.timeIndex.value = indexFor(next, instants, wish.date);
+		});
+	} catch (error) {
+		if (!stopped.aborted) side.timeDomain.value = { ...NO_TIMES, phase: "failed", why: reason(error) };
+	}
+}
+
+/** Index of the date asked for, the nearest there is, or the layer's default. @param {Layer} of @param {Instant[]} instants @param {string | undefined} date */
+function indexFor(of, instants, date) {
+	if (instants.length === 0) return -1;
+	if (date === undefined) {
+		return of.times.default === null ? instants.length - 1 : nearestIndex(instants, Date.parse(of.times.default));
+	}
+	const { index, exact } = resolveDate(instants, date);
+	if (!exact) {
+		const asked = formatDate(/** @type {number} */ (parseDate(date)), locale());
+		notify(
+			"date",
+			text("link.noDataThen", { asked, layer: of.title, nearest: formatDate(instants[index].ms, locale()) }),
+		);
+	}
+	return index;
+}
+
+/** Shows another layer at the date shown now. @param {string} id @param {Side} [side] */
+export function chooseLayer(id, side = sideA) {
+	const next = layers.peek().find((each) => each.id === id);
+	if (!next || next === side.layer.peek()) return;
+	const date = side.instant.peek()?.text;
+	for (const about of ["layer", "style", "date"]) dismiss(about);
+	side.colouring.value = AS_STYLED;
+	void openLayer(next, { date }, side);
+}
+
+/** Asks once more for the dates of the layer. @param {Side} [side] */
+export function retryTimes(side = sideA) {
+	const again = side.layer.peek();
+	if (again) void openLayer(again, opening.get(side)?.wish ?? {}, side);
+}
+
+/** @param {string} id @param {Side} [side] */
+export function chooseStyle(id, side = sideA) {
+	batch(() => {
+		side.style.value = id;
+		side.colouring.value = AS_STYLED;
+	});
+}
+
+/** @param {number} index @param {Side} [side] */
+export function chooseTime(index, side = sideA) {
+	const last = side.timeDomain.peek().instants.length - 1;
+	side.timeIndex.value = Math.max(Math.min(0, last), Math.min(last, index));
+	dismiss("date");
+}
+
+/** How many places are looked at side by side: as many as PLACE_COLOURS tells apart. */
+export const MAX_PLACES = 8;
+/** Of marks and lines, in the order in which they are given out; app.css has them for both themes. */
+export const PLACE_COLOURS = Array.from({ length: MAX_PLACES }, (_, index) => `--place-${index + 1}`);
+
+/** What stands on a place's mark and beside its name, so that its colour is not alone. @param {Place} place */
+export const placeNumber = ({ colour }) => PLACE_COLOURS.indexOf(colour) + 1;
+
+let placesMade = 0;
+
+/** A place with the first colour that is free. @param {Geometry} geometry @param {string} name @param {Partial<Place>} [more] @returns {Place} */
+export function makePlace(geometry, name, more = {}) {
+	const taken = new Set(places.peek().map(({ colour }) => colour));
+	const colour = PLACE_COLOURS.find((each) => !taken.has(each)) ?? PLACE_COLOURS[0];
+	placesMade += 1;
+	return { id: `place-${placesMade}`, name, colour, geometry, isShown: true, isSaved: false, isKept: false, ...more };
+}
+
+/** @param {Place} place */
+const isPoint = ({ geometry }) => geometry.type === "Point";
+
+/** The points that are looked at. */
+export const points = computed(() =>
+	places.value.filter(isPoint).map(({ geometry }) => {
+		const [lon, lat] = /** @type {number[]} */ (geometry.coordinates);
+		return { lon, lat };
+	}),
+);
+
+/**
+ * Looks at a place, in place of the last one unless that is kept.
+ * @param {Geometry} geometry @param {string} name @param {boolean} isKept whether those that are there stay
+ */
+export function choosePlace(geometry, name, isKept) {
+	const all = isKept ? places.peek().map((each) => ({ ...each, isKept: true })) : places.peek();
+	const last = all.findLast((each) => !each.isKept && !each.isSaved);
+	if (!last && all.length >= MAX_PLACES) {
+		notify("places", text("places.tooMany", { count: MAX_PLACES }));
+		return;
+	}
+	places.value = last
+		? all.map((each) => (each === last ? { ...last, geometry, name, isShown: true } : each))
+		: [...all, makePlace(geometry, name)];
+}
+
+/** @param {Point} point @param {boolean} [isKept] whether the places that are there stay */
+export const choosePoint = ({ lon, lat }, isKept = false) =>
+	choosePlace({ type: "Point", coordinates: [lon, lat] }, "", isKept);
+
+/** What a click on the map, or Enter in its middle, chooses there. */
+export const chooser = signal(/** @type {(point: Point, isKept: boolean) => void} */ (choosePoint));
+
+/** @param {string} id @param {Partial<Pick<Place, "name" | "isShown" | "isKept">>} change */
+export function changePlace(id, change) {
+	places.value = places.peek().map((place) => (place.id === id ? { ...place, ...change } : place));
+}
+
+/** @param {string} id */
+export const removePlace = (id) => {
+	places.value = places.peek().filter((place) => place.id !== id);
+};
+
+/** @param {Layer | null} [of] */
+export function zoomToLayer(of = layer.peek()) {
+	if (of) destination.value = { bbox: of.bbox };
+}
+
+/** Wears other colours; land in the old ones follows. @param {import("./permalink.js").Theme} next */
+export function chooseTheme(next) {
+	const isUsual = background.peek() === usualBackground();
+	theme.value = next;
+	if (isUsual) background.value = usualBackground();
+}
+
+/** Takes over what a link says beside layer and date, which take a question to the server. @param {Link} asked */
+export function applyLink(asked) {
+	followed = asked;
+	batch(() => {
+		const known = BACKGROUNDS.peek().some(({ id }) => id === asked.bgLayer);
+		if (asked.bgLayer !== undefined && !known) {
+			notify("background", text("link.unknownBackground", { background: asked.bgLayer }));
+		}
+		background.value = known ? /** @type {string} */ (asked.bgLayer) : usualBackground();
+		overlay.value = asked.overlay ?? true;
+		opacity.value = asked.opacity ?? 1;
+		isGapFilled.value = asked.gaps === "last";
+		places.value = places.peek().filter((place) => !isPoint(place));
+		for (const point of asked.pt ?? []) choosePoint(point, true);
+		if (asked.view) destination.value = { view: asked.view };
+		else if (asked.bbox) destination.value = { bbox: asked.bbox };
+		if (asked.language !== undefined && asked.language.split("-")[0] !== language()) {
+			notify("language", text("link.unknownLanguage", { language: asked.language }));
+		}
+		for (const { read } of linkParts.peek()) read(asked);
+	});
+	// Which colours the page wears is known when all have read the link.
+	if (asked.bgLayer === undefined) background.value = usualBackground();
+}
+
+/** The land that goes with the colours that the page wears. */
+/** The land of our own that suits the colours of the page. */
+export const usualBackground = () => (wantsDark.peek() ? "NaturalEarth_Dark" : "NaturalEarth");
+
+/** Tells what was wrong with a link, all in one message. @param {Fault[]} faults */
+export function reportFaults(faults) {
+	if (faults.length === 0) return;
+	const told = faults.map(({ key, value, expected }) =>
+		text("link.badValue", { key, value: value.slice(0, 80), expected: text(expected.key, expected.values) }),
+	);
+	notify("parameters", text("link.badParameters", { count: told.length, list: told.join("; ") }));
+}

@@ -1,0 +1,40 @@
+/** Tabs over the views of a drawer (ARIA's tab pattern: arrows choose, one stop of Tab). */
+import { make } from "./elements.js";
+
+/** @template {string} T @typedef {{ id: T, label: string, panel: HTMLElement }} View */
+
+/**
+ * @template {string} T
+ * @param {string} label of all @param {View<T>[]} views the first is shown at first @param {(id: T) => void} show
+ */
+export function makeTabs(label, views, show) {
+	const choose = (/** @type {T} */ id) => {
+		for (const [index, view] of views.entries()) {
+			const isChosen = view.id === id;
+			tabs[index].setAttribute("aria-selected", String(isChosen));
+			tabs[index].tabIndex = isChosen ? 0 : -1;
+			view.panel.hidden = !isChosen;
+		}
+		show(id);
+	};
+	const tabs = views.map(({ id, label: words, panel }) => {
+		panel.id = `chart-view-${id}`;
+		panel.setAttribute("role", "tabpanel");
+		panel.setAttribute("aria-label", words);
+		const onclick = () => choose(id);
+		return make("button", { type: "button", role: "tab", "aria-controls": panel.id, onclick }, words);
+	});
+	const list = make("div", { class: "chart-tabs", role: "tablist", "aria-label": label }, ...tabs);
+	list.addEventListener("keydown", (event) => {
+		const at = tabs.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
+		/** @type {Record<string, number>} */
+		const places = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: tabs.length - 1 };
+		if (at < 0 || !Object.hasOwn(places, event.key)) return;
+		event.preventDefault();
+		const next = (places[event.key] + tabs.length) % tabs.length;
+		choose(views[next].id);
+		tabs[next].focus();
+	});
+	choose(views[0].id);
+	return list;
+}

@@ -1,0 +1,38 @@
+/** What the chart says of places and values. */
+import { placeText } from "../areas/size-texts.js";
+import { placeNumber } from "../base/state.js";
+import { locale, text } from "../base/text.js";
+import { pointOf, sides } from "./lines.js";
+import { formatExact, formatNumber } from "./series.js";
+import { valuesOf } from "./tables.js";
+
+/** @typedef {import("../base/state.js").Place} Place @typedef {import("./tables.js").Table} Table @typedef {import("./lines.js").Line} Line */
+
+/** Its name, or where it is. @param {Place} place */
+export function placeName(place) {
+	const point = pointOf(place);
+	return (
+		place.name ||
+		(point ? placeText([point.lon, point.lat]) : text("chart.area.numbered", { number: placeNumber(place) }))
+	);
+}
+
+/** Number and name of a line's place, and its layer where there are several. @param {Line} line */
+export function lineName({ place, layer }) {
+	const name = `${placeNumber(place)} ${placeName(place)}`;
+	return sides.value.length > 1 ? `${name}, ${layer.title}` : name;
+}
+
+/** @param {string | null} reason a reason or a flag's name, as the server writes it */
+const reasonText = (reason) =>
+	reason === null || reason === "nodata" ? text("value.noData") : reason.replaceAll("_", " ");
+
+/** A value without its unit, or why there is none: of a point as exact as the server's. @param {Line} line @param {number} index of the date @param {string} reducer */
+export function valueText({ table, side }, index, reducer) {
+	if (!table || index < 0) return "";
+	const value = valuesOf(table, reducer)[index] ?? null;
+	if (value === null) return reasonText(table.reasons[index] ?? null);
+	const named = side.legend.peek()?.classes?.find((each) => each.value === value)?.label;
+	const write = table.columns.value ? formatExact : formatNumber;
+	return named ?? `${table.isApproximate ? "≈ " : ""}${write(value, locale())}`;
+}

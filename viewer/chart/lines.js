@@ -1,0 +1,146 @@
+/**
+ * The series that the chart shows: of every place, on every side whose layer is another one, what the map has loaded at
+ * once, and what the server says as soon as it does.
+ *
+ * @typedef {import("../base/api.js").Layer} Layer
+ * @typedef {import("../base/state.js").Place} Place
+ * @typedef {import("../base/state.js").Side} Side
+ * @typedef {import("./tables.js").Table} Table
+ * @typedef {import("./tables.js").Column} Column
+ * @typedef {{ place: Place, side: Side, layer: Layer, asked: Asked, key: string }} Subject what a line is of
+ * @typedef {{ geometry: Geometry, parameters: { reducers: string, datetime: string | null }, isSimplified: boolean }} Asked of areas
+ * @typedef {import("../base/state.js").Geometry} Geometry
+ * @typedef {Subject & { phase: "loading" | "ready" | "failed", table: Table | null, isFromMap: boolean, error: Error | null }} Line
+ *   `table` is there while it loads too, if the map had numbers
+ */
+import { fetchSeries, fetchSeriesOfArea, fetchSeriesOfPoints } from "../base/api.js";
+import { places, sideA, sideB } from "../base/state.js";
+import { cubesOf } from "../map/cubes.js";
+import { computed, effect, signal } from "../vendor/signals-core.js";
+import { Answers } from "./answers.js";
+import { histogramOfClasses } from "./area-histogram.js";
+import { simplify } from "./simplify.js";
+import { AREA_REDUCERS, LINE_REDUCERS, tableOfFeature, tableOfMap, tableOfPoint, withCommonest } from "./tables.js";
+
+/** What is drawn of areas. */
+export const reducer = signal(LINE_REDUCERS[0]);
+
+/** What is asked of areas: of a layer of classes how often each occurs. A link may name a percentile that is not among those always asked for. @param {Side} side */
+function reducersOf(side) {
+	const classes = histogramOfClasses(classesOf(side));
+	return classes ?? [...new Set([...AREA_REDUCERS, reducer.value])].join();
+}
+
+/** The classes of a side whose style has classes. @param {Side} side */
+export const classesOf = (side) => (side.legend.value?.type === "classes" ? (side.legend.value.classes ?? []) : []);
+
+/** Of areas that were too much for the server, by layer and place: the year that alone is asked for, or the corners that their outlines may have. */
+const eased = signal(/** @type {ReadonlyMap<string, { year?: string, corners?: number }>} */ (new Map()));
+
+/** Asks for less of an area of a layer. @param {Subject} of @param {{ year?: string, corners?: number }} how */
+export function askForLess({ layer, place }, how) {
+	const name = easedName(layer, place);
+	eased.value = new Map([...eased.peek(), [name, { ...eased.peek().get(name), ...how }]]);
+}
+
+/** @param {Layer} layer @param {Place} place */
+const easedName = (layer, { id }) => `${layer.id} ${id}`;
+
+/** @type {Answers<Table>} */
+const answers = new Answers();
+
+/** Whose numbers are to be seen: side A, and B where it has another layer. @type {import("@preact/signals-core").ReadonlySignal<Side[]>} */
+export const sides = computed(() => {
+	const other = sideB.value;
+	const isOther = other?.layer.value && other.layer.value.id !== sideA.layer.value?.id;
+	return isOther ? [sideA, other] : [sideA];
+});
+
+/** @param {Place} place */
+export const pointOf = ({ geometry }) =>
+	geometry.type === "Point" ? { lon: geometry.coordinates[0], lat: geometry.coordinates[1] } : null;
+
+/** @type {import("@preact/signals-core").ReadonlySignal<Subject[]>} */
+const subjects = computed(() =>
+	sides.value.flatMap((side) => {
+		const layer = side.layer.value;
+		if (!layer || layer.variable === null) return [];
+		return places.value.map((place) => {
+			const asked = askedOf(place, side, layer);
+			return { place, side, layer, asked, key: keyOf(layer, asked) };
+		});
+	}),
+);
+
+/** @param {Place} place @param {Side} side @param {Layer} layer @returns {Asked} */
+function askedOf(place, side, layer) {
+	const { year = null, corners = 0 } = eased.value.get(easedName(layer, place)) ?? {};
+	const { geometry } = place;
+	const parameters = { reducers: reducersOf(side), datetime: year };
+	return { geometry: corners > 0 ? simplify(geometry, corners) : geometry, parameters, isSimplified: corners > 0 };
+}
+
+/** @param {Layer} layer @param {Asked} asked */
+const keyOf = (layer, { geometry, parameters }) =>
+	JSON.stringify([layer.id, layer.revision, geometry, geometry.type === "Point" ? "" : parameters]);
+
+/** @type {import("@preact/signals-core").ReadonlySignal<Line[]>} */
+export const lines = computed(() =>
+	subjects.value.map((subject) => {
+		const { phase = "loading", value = null, error = null } = answers.get(subject.key) ?? {};
+		const loaded = value ? null : loadedTable(subject);
+		return { ...subject, phase, table: value ?? loaded, isFromMap: loaded !== null, error };
+	}),
+);
+
+/** What the map has of a point. @param {Subject} subject @returns {Table | null} */
+function loadedTable({ place, side, layer }) {
+	const point = pointOf(place);
+	const loaded = point && side.loadedTimes.value.size > 0 ? cubesOf(side)?.seriesAt(point) : null;
+	return loaded ? tableOfMap(loaded, layer.units) : null;
+}
+
+/** Asks once more for what has failed. */
+export function retryFailed() {
+	answers.forget(lines.peek().flatMap(({ phase, key }) => (phase === "failed" ? [key] : [])));
+	follow();
+}
+
+/** Asks the server for the series of all places, and again whenever they or the layers change. */
+export const followPlaces = () => effect(follow);
+
+function follow() {
+	const wanted = subjects.value;
+	const byKey = new Map(wanted.map((subject) => [subject.key, subject]));
+	answers.follow([...byKey.keys()], (missing) =>
+		questions(missing.flatMap((key) => /** @type {Subject[]} */ ([byKey.get(key)]))),
+	);
+}
+
+/** One question for each area, and one for all points of a layer. @param {Subject[]} missing */
+function questions(missing) {
+	/** @type {Map<string, Subject[]>} */
+	const groups = new Map();
+	for (const subject of missing) {
+		const name = pointOf(subject.place) ? subject.layer.id : `area ${subject.key}`;
+		groups.set(name, [...(groups.get(name) ?? []), subject]);
+	}
+	return [...groups.values()].map((group) => ({
+		keys: group.map(({ key }) => key),
+		load: (/** @type {AbortSignal} */ stopped) => load(group, stopped),
+	}));
+}
+
+/** @param {Subject[]} group points of one layer, or one area @param {AbortSignal} stopped @returns {Promise<Table[]>} */
+async function load(group, stopped) {
+	const [{ layer, asked }] = group;
+	const { geometry, parameters, isSimplified } = asked;
+	const points = group.flatMap((subject) => pointOf(subject.place) ?? []);
+	if (points.length === 1) return [tableOfPoint(await fetchSeries(layer, points[0], {}, stopped))];
+	const answer =
+		points.length > 1
+			? await fetchSeriesOfPoints(layer, points, stopped)
+			: await fetchSeriesOfArea(layer, geometry, parameters, stopped);
+	const tables = answer.features.map((feature) => tableOfFeature(answer, feature, points.length > 1, isSimplified));
+	return answer.edges ? tables.map(withCommonest) : tables;
+}

@@ -1,0 +1,223 @@
+/** What is written on pictures of the map: title and date, legend, scale, north, and whose data they are. */
+
+import { BACKGROUNDS, background, compareMode, extras, overlay, sideA, sideB, view } from "../../base/state.js";
+import { locale, text } from "../../base/text.js";
+import { shownDifference } from "../../compare/comparing.js";
+import { legendBlock, legendOf } from "./legend-block.js";
+import { metresPerPixel, scaleBar, wrapLines } from "./page-layout.js";
+
+/**
+ * @typedef {import("./legend-block.js").Block} Block
+ * @typedef {import("../../base/state.js").Side} Side
+ * @typedef {CanvasRenderingContext2D} Context
+ * @typedef {{ title: boolean, date: boolean, legend: boolean, scale: boolean, north: boolean }} LabelChoice the attribution is
+ *   written in any case
+ * @typedef {{ tag: string, title: string, date: string }} Heading
+ * @typedef {{ width: number, height: number, px: number }} Page in pixels of the screen; `px` is the size of letters
+ */
+
+const INK = "#18231f";
+const SOFT = "#52625c";
+const MARGIN = 10;
+const PAD = 8;
+/** Shares of the page that labels may take. */
+const LEGEND_WIDTH = 0.4;
+const LEGEND_HEIGHT = 0.6;
+const LEGEND_PX = [130, 240];
+const SCALE_PX = 110;
+const NORTH_PX = 34;
+/** A line of words beside a legend is at least so wide. */
+const LEAST_LINE_PX = 170;
+
+const font = (/** @type {number} */ weight, /** @type {number} */ px) =>
+	`${weight} ${px}px system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif`;
+
+/** The sides that are compared, or the one that is shown. @returns {Side[]} */
+const sidesShown = () => (sideB.peek() ? [sideA, /** @type {Side} */ (sideB.peek())] : [sideA]);
+
+/** @returns {Heading[]} */
+const headings = () =>
+	sidesShown().map((side, index, all) => ({
+		tag: all.length > 1 ? "AB"[index] : "",
+		title: side.layer.peek()?.title ?? "",
+		date: side.shownDate.peek(),
+	}));
+
+/** Those of both sides where they differ, or that of their difference. */
+function legends() {
+	const all = sidesShown().map(legendOf);
+	const style = compareMode.peek() === "diff" ? shownDifference.peek() : null;
+	if (style && all[0]) return [{ ...all[0], title: text("compare.difference"), style }];
+	const found = all.filter((each) => each !== null);
+	const isSame = found.length === 2 && JSON.stringify(found[0].style.stops) === JSON.stringify(found[1].style.stops);
+	return isSame && found[0].title === found[1].title ? found.slice(0, 1) : found;
+}
+
+/** Whose data and maps are shown, each once. */
+function credits() {
+	const sides = [...sidesShown(), ...extras.peek().map(({ side }) => side)];
+	const layers = sides.map((side) => side.layer.peek()?.attribution ?? "");
+	const ground = BACKGROUNDS.peek().find(({ id }) => id === background.peek());
+	const base =
+		ground?.baseMap?.attribution ?? (background.peek() === "None" && !overlay.peek() ? "" : text("map.credit"));
+	return [...new Set([...layers, base])].filter(Boolean).join(" · ");
+}
+
+/**
+ * Writes what is chosen on a picture of the map, as far as it has room.
+ * @param {Context} context scaled to pixels of the screen @param {{ width: number, height: number }} size @param {LabelChoice} choice
+ */
+export function drawLabels(context, size, choice) {
+	const page = { ...size, px: size.width < 480 ? 11 : 12.5 };
+	context.save();
+	const below = choice.title || choice.date ? drawHeadings(context, page, choice) : 0;
+	if (choice.north && size.width > 200) drawNorth(context, size.width - MARGIN, MARGIN + below);
+	const legend = choice.legend ? legendCard(context, page) : null;
+	drawFoot(context, page, legend, choice);
+	context.restore();
+}
+
+/** @param {Context} context @param {number} x @param {number} y @param {number} width @param {number} height */
+function drawCard(context, x, y, width, height) {
+	context.beginPath();
+	context.roundRect(x, y, width, height, 5);
+	context.fillStyle = "#ffffff";
+	context.fill();
+	context.strokeStyle = "#c9d2ce";
+	context.lineWidth = 1;
+	context.stroke();
+}
+
+/** In the corners at the top. @param {Context} context @param {Page} page @param {LabelChoice} choice @returns {number} how far down what stands on the right reaches */
+function drawHeadings(context, { width, px }, { title, date }) {
+	const all = headings();
+	const most = (width - (all.length + 1) * MARGIN) / all.length - 2 * PAD;
+	let below = 0;
+	for (const [index, heading] of all.entries()) {
+		const lines = headingLines(context, heading, { title, date, most, px });
+		const across = Math.max(...lines.map((line) => line.width)) + 2 * PAD;
+		const height = lines.reduce((sum, line) => sum + line.px * 1.3, 0) + 2 * PAD - 2;
+		const x = index === 0 ? MARGIN : width - MARGIN - across;
+		drawCard(context, x, MARGIN, across, height);
+		let y = MARGIN + PAD - 1;
+		context.textAlign = "left";
+		context.textBaseline = "middle";
+		for (const line of lines) {
+			context.font = font(line.weight, line.px);
+			context.fillStyle = line.colour;
+			context.fillText(line.words, x + PAD, y + line.px * 0.65);
+			y += line.px * 1.3;
+		}
+		if (index > 0) below = height + MARGIN;
+	}
+	return below;
+}
+
+/** @param {Context} context @param {Heading} heading @param {{ title: boolean, date: boolean, most: number, px: number }} form */
+function headingLines(context, heading, { title, date, most, px }) {
+	const named = [heading.tag, heading.title].filter(Boolean).join("  ");
+	const parts = [
+		...(title && named ? [{ words: named, weight: 600, px, colour: SOFT }] : []),
+		...(date && heading.date ? [{ words: heading.date, weight: 700, px: px * 1.4, colour: INK }] : []),
+	];
+	const written = parts.length > 0 ? parts : [{ words: named, weight: 600, px, colour: SOFT }];
+	return written.flatMap((part) => {
+		context.font = font(part.weight, part.px);
+		return wrapLines(part.words, most, (words) => context.measureText(words).width).map((words) => ({
+			...part,
+			words,
+			width: context.measureText(words).width,
+		}));
+	});
+}
+
+/** An arrow: in Web Mercator north is up everywhere. @param {Context} context @param {number} right @param {number} top */
+function drawNorth(context, right, top) {
+	const x = right - NORTH_PX / 2;
+	drawCard(context, right - NORTH_PX, top, NORTH_PX, NORTH_PX + 8);
+	context.fillStyle = INK;
+	context.beginPath();
+	context.moveTo(x, top + 6);
+	context.lineTo(x + 7, top + 26);
+	context.lineTo(x, top + 21);
+	context.lineTo(x - 7, top + 26);
+	context.closePath();
+	context.fill();
+	context.font = font(700, 11);
+	context.textAlign = "center";
+	context.textBaseline = "middle";
+	context.fillText(text("export.northLetter"), x, top + NORTH_PX);
+}
+
+/** @param {Context} context @param {Page} page @returns {Block | null} null where there is none, or no room */
+function legendCard(context, { width, height, px }) {
+	const inner = Math.min(LEGEND_PX[1], Math.max(LEGEND_PX[0], Math.round(width * LEGEND_WIDTH))) - 2 * PAD;
+	const form = { width: inner, px: px - 0.5, font: (/** @type {number} */ weight) => font(weight, px - 0.5) };
+	const blocks = legends().map((legend) => legendBlock(context, legend, form));
+	const whole = blocks.reduce((sum, block) => sum + block.height, 0) + (blocks.length - 1) * PAD + 2 * PAD;
+	if (blocks.length === 0 || whole > height * LEGEND_HEIGHT || inner + 2 * PAD + 2 * MARGIN > width) return null;
+	const draw = (/** @type {number} */ x, /** @type {number} */ y) => {
+		drawCard(context, x, y, inner + 2 * PAD, whole);
+		let top = y + PAD;
+		for (const block of blocks) {
+			block.draw(x + PAD, top);
+			top += block.height + PAD;
+		}
+	};
+	return { width: inner + 2 * PAD, height: whole, draw };
+}
+
+/** Legend, scale and attribution, beside or above one another. @param {Context} context @param {Page} page @param {Block | null} legend @param {LabelChoice} choice */
+function drawFoot(context, { width, height, px }, legend, choice) {
+	const beside = width - 2 * MARGIN - (legend ? legend.width + MARGIN : 0) - 2 * PAD;
+	const isBeside = beside >= LEAST_LINE_PX;
+	const most = isBeside ? beside : width - 2 * (MARGIN + PAD);
+	const size = px - 1.5;
+	context.font = font(400, size);
+	const lines = wrapLines(credits(), most, (words) => context.measureText(words).width);
+	const across = Math.max(0, ...lines.map((line) => context.measureText(line).width));
+	const deep = lines.length * size * 1.35 + PAD;
+	const foot = lines.length === 0 ? 0 : deep + MARGIN;
+	if (lines.length > 0) {
+		const [x, y] = [width - MARGIN - across - PAD, height - MARGIN - deep];
+		drawCard(context, x, y, across + PAD, deep);
+		context.fillStyle = INK;
+		context.textAlign = "left";
+		context.textBaseline = "middle";
+		for (const [row, line] of lines.entries()) {
+			context.fillText(line, x + PAD / 2, y + PAD / 2 + (row + 0.5) * size * 1.35);
+		}
+	}
+	legend?.draw(MARGIN, height - MARGIN - legend.height - (isBeside ? 0 : foot));
+	if (choice.scale) drawScale(context, { right: width - MARGIN, bottom: height - MARGIN - foot, px });
+}
+
+/** @param {Context} context @param {{ right: number, bottom: number, px: number }} place */
+function drawScale(context, { right, bottom, px }) {
+	const now = view.peek();
+	if (!now) return;
+	const { metres, px: long } = scaleBar(metresPerPixel(now.zoom, now.lat), SCALE_PX);
+	const words = text(metres >= 1000 ? "export.kilometres" : "export.metres", {
+		length: (metres >= 1000 ? metres / 1000 : metres).toLocaleString(locale()),
+	});
+	const height = px + 20;
+	const [left, top] = [right - long - 2 * PAD, bottom - height];
+	drawCard(context, left, top, long + 2 * PAD, height);
+	context.fillStyle = context.strokeStyle = INK;
+	context.font = font(400, px - 1);
+	context.textAlign = "center";
+	context.textBaseline = "middle";
+	context.fillText(words, left + PAD + long / 2, top + 4 + px / 2);
+	context.beginPath();
+	context.lineWidth = 1.5;
+	const y = bottom - PAD;
+	for (const [fromX, fromY, toX, toY] of [
+		[0, -5, 0, 0],
+		[0, 0, long, 0],
+		[long, 0, long, -5],
+	]) {
+		context.moveTo(left + PAD + fromX, y + fromY);
+		context.lineTo(left + PAD + toX, y + toY);
+	}
+	context.stroke();
+}

@@ -1,0 +1,136 @@
+/**
+ * Two sides on the map: one beside the other over a handle or under a lens, faded, in two maps, or their difference.
+ *
+ * @typedef {import("../../base/state.js").Side} Side
+ * @typedef {import("../../vendor/leaflet.js").Map} LeafletMap
+ * @typedef {import("../../base/permalink.js").CompareMode} CompareMode
+ */
+
+import { compareMode as mode, pointer, sideA, sideB } from "../../base/state.js";
+import { isHorizontal, split } from "../../compare/comparing.js";
+import { effect } from "../../vendor/signals-core.js";
+import { DataPane } from "../data-pane.js";
+import { showGround } from "../ground.js";
+import { makeMap, maps } from "../map.js";
+import { showDifference } from "./difference-tiles.js";
+
+const PANE = "compare";
+const DIFFERENCE_PANE = "difference";
+/** Radius of the lens. */
+const LENS_PX = 110;
+
+/** Draws the second side as the mode wants it, and takes it away. @param {HTMLElement} frame in which the map lies */
+export function startComparison(frame) {
+	const [map] = maps.peek();
+	map.createPane(PANE).style.zIndex = "210";
+	map.createPane(DIFFERENCE_PANE).style.zIndex = "220";
+	effect(() => {
+		frame.dataset.shownB = sideB.value?.tileProgress.value.phase ?? "";
+	});
+	effect(() => {
+		const side = sideB.value;
+		const how = mode.value;
+		if (!side || !how) return;
+		frame.dataset.compare = how;
+		const stops = how === "side" ? [showBeside(frame, map, side)] : [showOver(map, side, how)];
+		return () => {
+			delete frame.dataset.compare;
+			for (const stop of stops) stop();
+		};
+	});
+}
+
+/** @param {LeafletMap} map @param {Side} side @param {CompareMode} how @returns {() => void} takes it away */
+function showOver(map, side, how) {
+	const pane = new DataPane(map, side, PANE);
+	const stops = [clip(map, how), how === "diff" ? showDifference(map, sideA, side, DIFFERENCE_PANE) : () => {}];
+	return () => {
+		for (const stop of stops) stop();
+		pane.close();
+	};
+}
+
+/** Cuts both sides to what the mode shows of them. @param {LeafletMap} map @param {CompareMode} how @returns {() => void} */
+function clip(map, how) {
+	const [under, over] = ["tilePane", PANE].map((name) => /** @type {HTMLElement} */ (map.getPane(name)));
+	const cut = () => {
+		const shapes = shapesOf(map, how);
+		under.style.clipPath = shapes.a;
+		over.style.clipPath = shapes.b;
+		over.style.opacity = how === "opacity" ? String(split.value) : "";
+		for (const pane of [under, over]) pane.style.visibility = how === "diff" ? "hidden" : "";
+	};
+	const stop = effect(cut);
+	map.on("move zoomend viewreset resize", cut);
+	return () => {
+		stop();
+		map.off("move zoomend viewreset resize", cut);
+		for (const pane of [under, over]) pane.removeAttribute("style");
+		over.style.zIndex = "210";
+	};
+}
+
+/** What is seen of A and of B, in the coordinates of the map's panes. @param {LeafletMap} map @param {CompareMode} how */
+function shapesOf(map, how) {
+	const { x: width, y: height } = map.getSize();
+	const at = (/** @type {number} */ x, /** @type {number} */ y) => {
+		const corner = map.containerPointToLayerPoint([x, y]);
+		return `${corner.x}px ${corner.y}px`;
+	};
+	const box = (
+		/** @type {number} */ x,
+		/** @type {number} */ y,
+		/** @type {number} */ right,
+		/** @type {number} */ bottom,
+	) => `polygon(${at(x, y)}, ${at(right, y)}, ${at(right, bottom)}, ${at(x, bottom)})`;
+	if (how === "swipe") {
+		const [x, y] = isHorizontal.value ? [width, height * split.value] : [width * split.value, height];
+		return isHorizontal.value
+			? { a: box(0, 0, width, y), b: box(0, y, width, height) }
+			: { a: box(0, 0, x, height), b: box(x, 0, width, height) };
+	}
+	if (how !== "spy") return { a: "", b: "" };
+	const place = pointer.value ?? map.getCenter();
+	const { x, y } = map.latLngToLayerPoint([place.lat, "lon" in place ? place.lon : place.lng]);
+	const corner = map.containerPointToLayerPoint([0, 0]);
+	const round = `M${x - LENS_PX} ${y}a${LENS_PX} ${LENS_PX} 0 1 0 ${2 * LENS_PX} 0a${LENS_PX} ${LENS_PX} 0 1 0 ${-2 * LENS_PX} 0Z`;
+	const whole = `M${corner.x} ${corner.y}h${width}v${height}h${-width}Z`;
+	return { a: `path(evenodd, "${whole}${round}")`, b: `path("${round}")` };
+}
+
+/** A second map beside the first, which moves with it. @param {HTMLElement} frame @param {LeafletMap} map @param {Side} side @returns {() => void} */
+function showBeside(frame, map, side) {
+	const element = document.createElement("div");
+	element.className = "map beside";
+	frame.append(element);
+	const other = makeMap(element);
+	const pane = new DataPane(other, side);
+	showGround(other);
+	maps.value = [...maps.peek(), other];
+	let isFollowing = false;
+	const link = (/** @type {LeafletMap} */ from, /** @type {LeafletMap} */ to) => () => {
+		if (isFollowing) return;
+		isFollowing = true;
+		to.setView(from.getCenter(), from.getZoom(), { animate: false });
+		isFollowing = false;
+	};
+	const [lead, follow] = [link(map, other), link(other, map)];
+	map.on("move zoomend resize", lead);
+	other.on("move zoomend", follow);
+	const resized = new ResizeObserver(() => {
+		// Its own change of size moves no map.
+		isFollowing = true;
+		other.invalidateSize({ animate: false, pan: false });
+		isFollowing = false;
+		lead();
+	});
+	resized.observe(element);
+	return () => {
+		resized.disconnect();
+		map.off("move zoomend resize", lead);
+		maps.value = maps.peek().filter((each) => each !== other);
+		pane.close();
+		other.remove();
+		element.remove();
+	};
+}

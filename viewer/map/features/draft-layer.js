@@ -1,0 +1,243 @@
+/**
+ * Drawing on the map: the pointer and the keyboard set corners, and what they make is seen while it grows.
+ *
+ * @typedef {import("../../areas/drawing.js").Draft} Draft
+ * @typedef {import("../../areas/shapes/earth.js").Position} Position
+ * @typedef {import("../../vendor/leaflet.js").Map} LeafletMap
+ */
+
+import {
+	cancel,
+	cursor,
+	draft,
+	finish,
+	isByKeyboard,
+	nearestTurn,
+	redo,
+	setCorner,
+	undo,
+} from "../../areas/drawing.js";
+import { canFinish, outlineOf } from "../../areas/shapes/drafts.js";
+import { alongTheEarth } from "../../areas/shapes/earth.js";
+import { drawnRing } from "../../areas/shapes/geometry.js";
+import { CircleMarker, LayerGroup, Polygon, Polyline } from "../../vendor/leaflet.js";
+import { computed, effect } from "../../vendor/signals-core.js";
+
+export const DRAFT_PANE = "draft";
+const LINE = { pane: DRAFT_PANE, interactive: false, smoothFactor: 0 };
+const CASING = { ...LINE, color: "#fff", weight: 5, opacity: 0.9, fill: false };
+const STROKE = { ...LINE, color: "var(--accent-on-map)", weight: 2.25, fill: false };
+/** A click so near to the last corner is the second of two. */
+const SAME_PX = 4;
+/** Two clicks that are farther apart are no double click: maps take two quick taps of a finger for one, wherever they are. */
+const DOUBLE_PX = 40;
+/** A click so near to the first corner closes the polygon. */
+const CLOSING_PX = 12;
+/** A pointer that was pressed and moved so far has drawn a rectangle or a circle. */
+const DRAG_PX = 6;
+const STEP_PX = 40;
+const FINE_STEP_PX = 4;
+/** @type {Record<string, [x: number, y: number]>} */
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** @param {{ lng: number, lat: number }} at @returns {Position} */
+const toPosition = ({ lng, lat }) => [lng, lat];
+
+/** @param {LeafletMap} map */
+export function startDraftLayer(map) {
+	map.createPane(DRAFT_PANE).style.zIndex = "460";
+	const tool = computed(() => draft.value?.tool ?? null);
+	effect(() => {
+		if (tool.value) return listen(map, tool.value === "rectangle" || tool.value === "circle");
+	});
+	const group = new LayerGroup().addTo(map);
+	effect(() => {
+		group.clearLayers();
+		if (draft.value) for (const layer of layersOf(map, draft.value, cursor.value)) group.addLayer(layer);
+	});
+}
+
+/** Lets pointer and keyboard draw until the tool is laid down. @param {LeafletMap} map @param {boolean} isDragged whether the shape can be drawn by dragging @returns {() => void} */
+function listen(map, isDragged) {
+	const container = map.getContainer();
+	const stopping = new AbortController();
+	const { signal } = stopping;
+	const wasZooming = map.doubleClickZoom.enabled();
+	map.doubleClickZoom.disable();
+	container.dataset.tool = "draw";
+	container.addEventListener("keydown", (event) => onKey(map, event), { capture: true, signal });
+	container.addEventListener("pointerdown", () => usePointer(map), { signal });
+	const onMove = (/** @type {import("leaflet").LeafletMouseEvent} */ { latlng, originalEvent }) => {
+		const { movementX, movementY } = originalEvent;
+		if (isByKeyboard.peek() && movementX === 0 && movementY === 0) return;
+		usePointer(map);
+		cursor.value = toPosition(latlng);
+	};
+	/** Where on the map the last two clicks were. @type {import("leaflet").Point[]} */
+	let clicks = [];
+	const onClick = (/** @type {import("leaflet").LeafletMouseEvent} */ { latlng, containerPoint }) => {
+		clicks = [...clicks.slice(-1), containerPoint];
+		setAt(map, latlng);
+	};
+	const onDoubleClick = () => {
+		const [one, two] = clicks;
+		const now = draft.peek();
+		if (now && two && one.distanceTo(two) <= DOUBLE_PX && canFinish(now.tool, now.corners.now)) finish();
+	};
+	const onPan = () => {
+		if (isByKeyboard.peek()) cursor.value = toPosition(map.getCenter());
+	};
+	map.on({ click: onClick, dblclick: onDoubleClick, mousemove: onMove, move: onPan });
+	if (isDragged) drawByDrag(map, signal);
+	if (isByKeyboard.peek()) useKeyboard(map);
+	return () => {
+		stopping.abort();
+		map.off({ click: onClick, dblclick: onDoubleClick, mousemove: onMove, move: onPan });
+		if (wasZooming) map.doubleClickZoom.enable();
+		delete container.dataset.tool;
+	};
+}
+
+/** @param {LeafletMap} map */
+function usePointer(map) {
+	isByKeyboard.value = false;
+	delete map.getContainer().dataset.keyboard;
+}
+
+/** @param {LeafletMap} map */
+function useKeyboard(map) {
+	isByKeyboard.value = true;
+	const container = map.getContainer();
+	container.dataset.keyboard = "";
+	container.focus({ preventScroll: true });
+	cursor.value = toPosition(map.getCenter());
+}
+
+/** How far two positions are apart on the screen. @param {LeafletMap} map @param {Position} a @param {Position} b */
+function pixelsBetween(map, a, b) {
+	const [from, to] = [a, nearestTurn(b, a)].map(([lng, lat]) => map.latLngToContainerPoint({ lng, lat }));
+	return from.distanceTo(to);
+}
+
+/** Sets a corner, or finishes where one is already. @param {LeafletMap} map @param {{ lng: number, lat: number }} at */
+function setAt(map, at) {
+	const now = draft.peek();
+	if (!now) return;
+	const [position, corners] = [toPosition(at), now.corners.now];
+	const [first, last] = [corners[0], corners.at(-1)];
+	const isLast = last !== undefined && !now.isDone && pixelsBetween(map, last, position) <= SAME_PX;
+	const isFirst = now.tool === "polygon" && corners.length > 2 && pixelsBetween(map, first, position) <= CLOSING_PX;
+	if (isFirst) finish();
+	else if (!isLast) setCorner(position);
+	else if (isByKeyboard.peek() && canFinish(now.tool, corners)) finish();
+}
+
+/** @param {LeafletMap} map @param {KeyboardEvent} event */
+function onKey(map, event) {
+	if (event.target !== map.getContainer() || event.altKey) return;
+	const isCommand = event.ctrlKey || event.metaKey;
+	const arrow = isCommand ? undefined : ARROWS[event.key];
+	if (arrow) {
+		if (!isByKeyboard.peek()) useKeyboard(map);
+		const step = event.shiftKey ? FINE_STEP_PX : STEP_PX;
+		map.panBy([arrow[0] * step, arrow[1] * step], { animate: false });
+	} else if (event.key === "Enter" && !isCommand) {
+		const now = draft.peek();
+		if (isByKeyboard.peek()) setAt(map, map.getCenter());
+		else if (now && canFinish(now.tool, now.corners.now)) finish();
+		else useKeyboard(map);
+	} else if (event.key === "Backspace" || event.key === "Delete") undo();
+	else if (event.key === "Escape") cancel();
+	else if (isCommand && event.key.toLowerCase() === "z") event.shiftKey ? redo() : undo();
+	else if (isCommand && event.key.toLowerCase() === "y") redo();
+	else return;
+	event.preventDefault();
+	event.stopPropagation();
+}
+
+/** Lets a rectangle or a circle be drawn from where the pointer is pressed to where it is let go. @param {LeafletMap} map @param {AbortSignal} signal */
+function drawByDrag(map, signal) {
+	const container = map.getContainer();
+	/** @type {{ id: number, x: number, y: number, isMoved: boolean } | null} */
+	let press = null;
+	map.dragging.disable();
+	signal.addEventListener("abort", () => map.dragging.enable());
+	const isOnMap = (/** @type {PointerEvent} */ { target }) =>
+		!(/** @type {Element} */ (target).closest(".leaflet-control"));
+	container.addEventListener(
+		"pointerdown",
+		(event) => {
+			const isFree = event.isPrimary && event.button === 0 && isOnMap(event) && draft.peek()?.corners.now.length === 0;
+			press = isFree ? { id: event.pointerId, x: event.clientX, y: event.clientY, isMoved: false } : null;
+		},
+		{ signal },
+	);
+	container.addEventListener(
+		"pointermove",
+		(event) => {
+			if (press?.id !== event.pointerId) return;
+			const at = toPosition(map.mouseEventToLatLng(event));
+			if (!press.isMoved && Math.hypot(event.clientX - press.x, event.clientY - press.y) >= DRAG_PX) {
+				press.isMoved = true;
+				setCorner(toPosition(map.mouseEventToLatLng(new MouseEvent("press", { clientX: press.x, clientY: press.y }))));
+			}
+			cursor.value = at;
+		},
+		{ signal },
+	);
+	container.addEventListener(
+		"pointerup",
+		(event) => {
+			const isDrawn = press?.id === event.pointerId && press.isMoved;
+			press = null;
+			if (isDrawn) setCorner(toPosition(map.mouseEventToLatLng(event)));
+		},
+		{ signal },
+	);
+	container.addEventListener(
+		"pointercancel",
+		() => {
+			if (press?.isMoved) undo();
+			press = null;
+		},
+		{ signal },
+	);
+}
+
+/** What is drawn so far, where the map is turned to. @param {LeafletMap} map @param {Draft} now @param {Position | null} at */
+function layersOf(map, { tool, corners: { now: corners }, isDone }, at) {
+	const turn = corners.length > 0 ? 360 * Math.round((map.getCenter().lng - corners[0][0]) / 360) : 0;
+	const toLatLngs = (/** @type {Position[]} */ line) =>
+		line.map(([lon, lat]) => /** @type {[number, number]} */ ([lat, lon + turn]));
+	const all = at && corners.length > 0 && !isDone ? [...corners, nearestTurn(at, corners.at(-1))] : corners;
+	const knots = (tool === "circle" ? corners.slice(0, 1) : corners).map((corner, index) =>
+		makeKnot(toLatLngs([corner])[0], tool === "polygon" && index === 0 && corners.length > 2),
+	);
+	if (all.length < 2) return knots;
+	if (tool === "measure") return [...makeLine(toLatLngs(alongTheEarth(all))), ...knots];
+	const ring = toLatLngs(drawnRing(outlineOf(tool, all)));
+	const fill = new Polygon(ring, {
+		...LINE,
+		stroke: false,
+		fill: true,
+		fillColor: "var(--accent-on-map)",
+		fillOpacity: 0.14,
+	});
+	if (tool !== "polygon") return [fill, ...makeLine(ring), ...knots];
+	const closing = new Polyline(toLatLngs([all[all.length - 1], all[0]]), { ...STROKE, weight: 1.5, dashArray: "4 5" });
+	return [fill, closing, ...makeLine(toLatLngs(drawnRing(all))), ...knots];
+}
+
+/** @param {[number, number][]} latLngs */
+const makeLine = (latLngs) => [new Polyline(latLngs, CASING), new Polyline(latLngs, STROKE)];
+
+/** @param {[number, number]} at @param {boolean} isEnd whether a click on it closes the polygon */
+const makeKnot = (at, isEnd) =>
+	new CircleMarker(at, {
+		...STROKE,
+		radius: isEnd ? 7 : 4.5,
+		weight: 2,
+		fill: true,
+		fillColor: "#fff",
+		fillOpacity: 1,
+	});

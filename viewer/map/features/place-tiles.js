@@ -1,0 +1,187 @@
+/**
+ * The places of a set as vector tiles, each in the colour of its value at the date of the map. A date or a colour that
+ * changes paints the tiles anew that are there; nothing is asked for.
+ *
+ * @typedef {import("../../base/api.js").PlaceSet} PlaceSet
+ * @typedef {import("../../areas/formats/mvt.js").TileFeature} TileFeature
+ * @typedef {import("../../base/colours.js").ColourOf} ColourOf
+ * @typedef {import("../../base/permalink.js").Point} Point
+ * @typedef {import("../../vendor/leaflet.js").Map} LeafletMap
+ * @typedef {{ feature: TileFeature, path: Path2D }} Outline in pixels of the tile's canvas
+ * @typedef {{ canvas: HTMLCanvasElement, outlines: Outline[], stopping: AbortController }} Tile
+ */
+
+import { decodeTile } from "../../areas/formats/mvt.js";
+import { choosePlaceOfSet, hasMeans, hovered, shownSet, valuesNow } from "../../areas/place-sets.js";
+import { fetchPlaceTile } from "../../base/api.js";
+import { colours, cssColour, paintedStyle } from "../../base/colours.js";
+import { choosePoint, chooser, colouring, dismiss, legend, notify, pointer } from "../../base/state.js";
+import { text } from "../../base/text.js";
+import { GridLayer } from "../../vendor/leaflet.js";
+import { computed, effect, signal } from "../../vendor/signals-core.js";
+
+const PANE = "places";
+const CASING = "rgb(255 255 255 / 85%)";
+const STROKE = "#1d2b26";
+
+/** Colour of a value in the style that the map shows; null while nothing has a colour. */
+const colourOf = computed(() =>
+	legend.value && hasMeans.value ? colours(paintedStyle(legend.value, colouring.value)) : null,
+);
+
+/** @param {LeafletMap} map */
+export function startPlaceTiles(map) {
+	map.createPane(PANE).style.zIndex = "360";
+	effect(() => {
+		const set = shownSet.value;
+		if (!set) return;
+		const tiles = new PlaceTiles(set);
+		tiles.addTo(map);
+		chooser.value = (point, isKept) => {
+			const feature = tiles.featureAt(point);
+			if (feature) void choosePlaceOfSet(feature, isKept);
+			else choosePoint(point, isKept);
+		};
+		const stops = [
+			effect(() => {
+				tiles.loads.value;
+				hovered.value = pointer.value && tiles.featureAt(pointer.value);
+			}),
+			effect(() =>
+				tiles.paintAll({ values: valuesNow.value.values, colour: colourOf.value, strong: hovered.value?.id ?? -1 }),
+			),
+		];
+		return () => {
+			for (const stop of stops) stop();
+			chooser.value = choosePoint;
+			hovered.value = null;
+			tiles.remove();
+			dismiss("place tiles");
+		};
+	});
+}
+
+/** @typedef {{ values: (number | null)[], colour: ColourOf | null, strong: number }} Look `strong` is the number of the place that stands out */
+
+class PlaceTiles extends GridLayer {
+	/** @param {PlaceSet} set */
+	constructor(set) {
+		super({ pane: PANE, updateWhenZooming: false, maxZoom: 24 });
+		this.set = set;
+		/** @type {Map<string, Tile>} */
+		this.tiles = new Map();
+		/** Counts the tiles that have come. */
+		this.loads = signal(0);
+		/** @type {Look} */
+		this.look = { values: [], colour: null, strong: -1 };
+		this.on("tileunload", ({ coords }) => {
+			this.tiles.get(keyOf(coords))?.stopping.abort();
+			this.tiles.delete(keyOf(coords));
+		});
+	}
+
+	/** @param {import("../basemap.js").TileCoords} coords @param {(error?: Error, tile?: HTMLElement) => void} done */
+	createTile(coords, done) {
+		const canvas = document.createElement("canvas");
+		const { x: size } = this.getTileSize();
+		canvas.width = canvas.height = size * Math.min(2, window.devicePixelRatio || 1);
+		/** @type {Tile} */
+		const tile = { canvas, outlines: [], stopping: new AbortController() };
+		this.tiles.set(keyOf(coords), tile);
+		this.load(tile, coords).then(
+			() => done(undefined, canvas),
+			(error) => {
+				if (tile.stopping.signal.aborted) return;
+				done(error, canvas);
+				const again = () => {
+					dismiss("place tiles");
+					this.redraw();
+				};
+				const action = { label: text("action.tryAgain"), run: again };
+				notify("place tiles", text("places.tilesFailed", { title: this.set.title, why: error.message }), action);
+			},
+		);
+		return canvas;
+	}
+
+	/** @param {Tile} tile @param {import("../basemap.js").TileCoords} coords */
+	async load(tile, { x, y, z }) {
+		const across = 2 ** z;
+		if (y < 0 || y >= across) return;
+		const wrapped = { x: ((x % across) + across) % across, y, z };
+		const bytes = await fetchPlaceTile(this.set, wrapped, tile.stopping.signal);
+		tile.outlines = decodeTile(bytes).flatMap(({ extent, features }) =>
+			features.map((feature) => ({ feature, path: pathOf(feature.rings, tile.canvas.width / extent) })),
+		);
+		paint(tile, this.look);
+		this.loads.value += 1;
+	}
+
+	/** @param {Look} look */
+	paintAll(look) {
+		const before = this.look;
+		this.look = look;
+		const isOnlyStrong = before.values === look.values && before.colour === look.colour;
+		for (const tile of this.tiles.values()) {
+			const hasStrong = tile.outlines.some(({ feature: { id } }) => id === look.strong || id === before.strong);
+			if (!isOnlyStrong || hasStrong) paint(tile, look);
+		}
+	}
+
+	/** The place that lies there, on the tiles that are shown. @param {Point} point */
+	featureAt({ lon, lat }) {
+		const map = this._map;
+		const zoom = map?.getZoom();
+		if (!map || zoom === undefined) return null;
+		const turn = 360 * Math.round((map.getCenter().lng - lon) / 360);
+		const at = map.project([lat, lon + turn], zoom);
+		const { x: size } = this.getTileSize();
+		const [x, y] = [Math.floor(at.x / size), Math.floor(at.y / size)];
+		const tile = this.tiles.get(keyOf({ x, y, z: zoom }));
+		const context = tile?.canvas.getContext("2d");
+		if (!tile || !context) return null;
+		const ratio = tile.canvas.width / size;
+		const [left, top] = [(at.x - x * size) * ratio, (at.y - y * size) * ratio];
+		const found = tile.outlines.findLast(({ path }) => context.isPointInPath(path, left, top, "evenodd"));
+		return found?.feature ?? null;
+	}
+}
+
+/** @param {{ x: number, y: number, z: number }} coords */
+const keyOf = ({ x, y, z }) => `${z}/${x}/${y}`;
+
+/** @param {Int32Array[]} rings @param {number} scale */
+function pathOf(rings, scale) {
+	const path = new Path2D();
+	for (const ring of rings) {
+		for (let at = 0; at < ring.length; at += 2) {
+			if (at === 0) path.moveTo(ring[0] * scale, ring[1] * scale);
+			else path.lineTo(ring[at] * scale, ring[at + 1] * scale);
+		}
+		path.closePath();
+	}
+	return path;
+}
+
+/** @param {Tile} tile @param {Look} look */
+function paint({ canvas, outlines }, { values, colour, strong }) {
+	const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+	const ratio = Math.min(2, window.devicePixelRatio || 1);
+	context.clearRect(0, 0, canvas.width, canvas.height);
+	for (const { feature, path } of outlines) {
+		const value = values[feature.id] ?? null;
+		if (value === null || !colour) continue;
+		context.fillStyle = cssColour(colour(value));
+		context.fill(path, "evenodd");
+	}
+	context.lineJoin = "round";
+	for (const { feature, path } of outlines) {
+		const isStrong = feature.id === strong;
+		context.strokeStyle = CASING;
+		context.lineWidth = (isStrong ? 5 : 2.5) * ratio;
+		context.stroke(path);
+		context.strokeStyle = STROKE;
+		context.lineWidth = (isStrong ? 2.5 : 0.9) * ratio;
+		context.stroke(path);
+	}
+}

@@ -1,0 +1,164 @@
+/**
+ * The value under the pointer, or in the middle of the map for those who use the keyboard.
+ *
+ * @typedef {import("../../base/permalink.js").Point} Point
+ * @typedef {import("../../base/state.js").Side} Side
+ * @typedef {import("../../vendor/leaflet.js").Map} LeafletMap
+ * @typedef {import("../cube-reading.js").Reading} Reading
+ */
+import { placeText } from "../../areas/size-texts.js";
+import { colours, cssColour, paintedStyle } from "../../base/colours.js";
+import { formatDate } from "../../base/dates.js";
+import { PLACE_DIGITS } from "../../base/permalink.js";
+import { compareMode, isGapFilled, pointer, sideA, sideB, spoken } from "../../base/state.js";
+import { locale, text } from "../../base/text.js";
+import { unitText } from "../../base/units.js";
+import { formatExact, formatNumber } from "../../chart/series.js";
+import { differenceOf } from "../../compare/difference.js";
+import { withoutNoise } from "../../ctc1/decode.js";
+import { effect } from "../../vendor/signals-core.js";
+import { cubesOf } from "../cubes.js";
+import { centreOf, maps, placeUnder } from "../map.js";
+
+const TILE_PX = 256;
+/** The last digit of a place is no more than this part of a cell. */
+const PARTS_OF_CELL = 100;
+const LEAST_DIGITS = 4;
+
+/** A flag's name as people write it. @param {string} name */
+const flagText = (name) => name.replaceAll("_", " ");
+
+/** What is written before a value that is not exact. @param {number} beyond 1 where it is this or above, -1 this or below */
+const signOf = (beyond) => (beyond === 0 ? "≈" : beyond > 0 ? "≥" : "≤");
+
+/** What is at a place, in words; null while it is not loaded. @param {Side} side @param {Reading | null} reading */
+function readingText(side, reading) {
+	if (!reading) return text("value.loading");
+	const { value, beyond, flag, isApproximate, isFilled, from, isUnreadable } = reading;
+	if (isUnreadable) return text("value.unreadable");
+	if (value === null) return flag ? flagText(flag) : text("value.noData");
+	const legend = side.legend.peek();
+	const units = unitText(side.layer.peek()?.units);
+	const label = legend?.classes?.find((each) => each.value === value)?.label;
+	const isNear = isApproximate || beyond !== 0;
+	const number = isNear ? `${signOf(beyond)} ${formatNumber(value, locale())}` : formatExact(value, locale());
+	const words = label ?? `${number} ${units}`.trim();
+	if (!isFilled || from === null) return words;
+	return text("value.filled", { value: words, date: formatDate(Date.parse(from), locale()) });
+}
+
+/** @param {Side} side @param {Point} at @param {string} name what tells it from the other side */
+function rowOf(side, at, name) {
+	const cubes = cubesOf(side);
+	if (!cubes) return null;
+	const reading = cubes.numbersAt(at, side.timeIndex.peek());
+	const row = document.createElement("span");
+	row.className = "reading";
+	const legend = side.legend.peek();
+	const swatch = document.createElement("span");
+	swatch.className = "reading-colour";
+	if (legend && reading && reading.value !== null) {
+		const colour = cssColour(colours(paintedStyle(legend, side.colouring.peek()))(reading.value));
+		swatch.style.setProperty("--swatch", colour);
+	}
+	const words = document.createElement("strong");
+	words.textContent = readingText(side, reading);
+	// As the server has it, for those who copy it and for tests.
+	row.dataset.value = reading?.value === null || !reading ? "" : String(reading.value);
+	row.dataset.side = side.id;
+	row.append(swatch, ...(name ? [name, " "] : []), words);
+	return row;
+}
+
+/** B less A at a place, where both have a value. @param {Side} other @param {Point} at */
+function differenceRow(other, at) {
+	const [a, b] = [sideA, other].map((side) => cubesOf(side)?.numbersAt(at, side.timeIndex.peek()) ?? null);
+	const hasBoth = a !== null && b !== null && a.value !== null && b.value !== null;
+	const found = hasBoth ? differenceOf({ ...a, value: Number(a.value) }, { ...b, value: Number(b.value) }) : null;
+	const difference = found?.value ?? null;
+	const row = document.createElement("span");
+	row.className = "reading";
+	row.dataset.side = "difference";
+	row.dataset.value = difference === null ? "" : String(difference);
+	const words = document.createElement("strong");
+	if (hasBoth && !found) words.textContent = text("value.unknown");
+	else if (!found) words.textContent = a && b ? text("value.noData") : text("value.loading");
+	else if (a?.isApproximate || b?.isApproximate)
+		words.textContent = `${signOf(found.beyond)} ${formatNumber(found.value, locale())}`;
+	// What the subtraction of binary fractions adds is no part of the values.
+	else words.textContent = formatExact(withoutNoise(found.value), locale());
+	row.append("B − A ", words);
+	return row;
+}
+
+/** How many digits of its degrees tell a place from those of other cells of a side's layer. @param {Side} side */
+function digitsOf(side) {
+	const cellDegrees = 360 / (TILE_PX * 2 ** (cubesOf(side)?.source.maxZoom ?? Number.POSITIVE_INFINITY));
+	const digits = Math.ceil(-Math.log10(cellDegrees / PARTS_OF_CELL));
+	return Math.min(PLACE_DIGITS, Math.max(LEAST_DIGITS, digits));
+}
+
+/** @param {HTMLElement} element */
+function show(element) {
+	const at = pointer.value;
+	const other = sideB.value;
+	for (const side of [sideA, ...(other ? [other] : [])]) {
+		void [side.timeIndex.value, side.tileProgress.value, side.colouring.value, side.legend.value, side.layer.value];
+	}
+	void isGapFilled.value;
+	element.hidden = at === null;
+	if (!at) return;
+	const rows = [rowOf(sideA, at, other ? "A" : ""), other && rowOf(other, at, "B")].filter((row) => row !== null);
+	if (other && compareMode.value === "diff") rows.unshift(differenceRow(other, at));
+	const place = document.createElement("span");
+	place.className = "reading-place";
+	place.textContent = placeText([at.lon, at.lat], digitsOf(sideA));
+	element.replaceChildren(...rows, place);
+}
+
+/** Keeps the state's pointer where the pointer is, or where Enter takes the values. @param {LeafletMap} map @param {HTMLElement} element of the readout */
+function followPointer(map, element) {
+	const container = map.getContainer();
+	const isKeyboard = () => container.dataset.keyboard !== undefined && document.activeElement === container;
+	const takeCentre = () => {
+		if (!isKeyboard()) return;
+		pointer.value = centreOf(map);
+	};
+	const leave = () => {
+		pointer.value = isKeyboard() ? centreOf(map) : null;
+	};
+	/** @type {Record<string, (event: any) => void>} */
+	const onMap = {
+		mousemove: ({ containerPoint, originalEvent }) => {
+			// Browsers tell of pointers at rest too, when what lies under them has moved.
+			if (isKeyboard() && originalEvent.movementX === 0 && originalEvent.movementY === 0) return;
+			pointer.value = placeUnder(map, containerPoint);
+		},
+		mouseout: leave,
+		move: takeCentre,
+		// What is told aloud is where the map has come to rest.
+		moveend: () => {
+			takeCentre();
+			if (isKeyboard() && !element.hidden) spoken.value = element.textContent ?? "";
+		},
+	};
+	map.on(onMap);
+	container.addEventListener("keyup", takeCentre);
+	container.addEventListener("blur", leave);
+	return () => {
+		map.off(onMap);
+		container.removeEventListener("keyup", takeCentre);
+		container.removeEventListener("blur", leave);
+	};
+}
+
+/** @param {HTMLElement} element where it is told */
+export function startReadout(element) {
+	effect(() => {
+		const stops = maps.value.map((map) => followPointer(map, element));
+		return () => {
+			for (const stop of stops) stop();
+		};
+	});
+	effect(() => show(element));
+}
