@@ -26,7 +26,7 @@ const COARSE_SIZE = 16384;
 /** Where Web Mercator ends, in degrees. */
 const SOUTH_EDGE = -85.0511;
 
-/** @typedef {{ name: string, package: string, module: string, exports: string[], css?: string, licence?: string }} Library */
+/** @typedef {{ name: string, package: string, module: string, exports: string[], css?: string, licence?: string, within?: string[] }} Library `within` are licences of what it brings along */
 
 /** @type {Library[]} */
 const LIBRARIES = [
@@ -82,10 +82,25 @@ const LIBRARIES = [
 	},
 	{ name: "togeojson", package: "@tmcw/togeojson", module: "@tmcw/togeojson", exports: ["kml"] },
 	{ name: "fflate", package: "fflate", module: "fflate", exports: ["unzipSync", "zipSync"] },
+	{
+		name: "polyline-codec",
+		package: "@googlemaps/polyline-codec",
+		module: "@googlemaps/polyline-codec",
+		exports: ["decode", "encode"],
+	},
+	{ name: "pbf", package: "pbf", module: "pbf", exports: ["PbfReader"] },
+	{
+		name: "vector-tile",
+		package: "@mapbox/vector-tile",
+		module: "@mapbox/vector-tile",
+		exports: ["VectorTile"],
+		licence: "LICENSE.txt",
+		within: ["@mapbox/point-geometry/LICENSE"],
+	},
 ];
 
 /** @param {Library} library */
-async function buildLibrary({ name, package: owner, module, exports, css, licence = "LICENSE" }) {
+async function buildLibrary({ name, package: owner, module, exports, css, licence = "LICENSE", within = [] }) {
 	const names = exports.join(", ");
 	await build({
 		stdin: { contents: `export { ${names} } from ${JSON.stringify(module)};`, resolveDir: HERE },
@@ -97,7 +112,8 @@ async function buildLibrary({ name, package: owner, module, exports, css, licenc
 		target: "es2022",
 	});
 	await writeFile(join(VENDOR, `${name}.d.ts`), `export { ${names} } from ${JSON.stringify(owner)};\n`);
-	await cp(join(PACKAGES, owner, licence), join(VENDOR, `${name}.LICENSE.txt`));
+	const licences = [join(owner, licence), ...within].map((path) => readFile(join(PACKAGES, path), "utf8"));
+	await writeFile(join(VENDOR, `${name}.LICENSE.txt`), (await Promise.all(licences)).join("\n"));
 	if (css) {
 		const source = await readFile(join(PACKAGES, css), "utf8");
 		const { code } = await transform(source, { loader: "css", minify: true });

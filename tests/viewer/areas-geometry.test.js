@@ -204,7 +204,7 @@ test("there is no room in a line for holes and several parts", () => {
 	assert.equal(encodeGeometry({ type: "MultiPolygon", coordinates: [[SQUARE], [SQUARE]] }), null);
 });
 
-for (const broken of ["_p~iF", "_p~iF~ps|U_", "_p~iF~ps|U_ulLnnqC", "~~~~~~~~~~~~~~~~?", ""]) {
+for (const broken of ["_p~iF", "_p~iF~ps|U_", "_p~iF~ps|U_ulLnnqC", "~~~~~~~~~~~~~~~~?", "~~~~~~~?~~~~~~~?", ""]) {
 	test(`a link's ${JSON.stringify(broken)} is no area`, () => {
 		assert.equal(decodeGeometry(broken), null);
 	});

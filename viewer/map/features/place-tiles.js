@@ -11,7 +11,6 @@
  * @typedef {{ canvas: HTMLCanvasElement, outlines: Outline[], stopping: AbortController }} Tile
  */
 
-import { decodeTile } from "../../areas/formats/mvt.js";
 import { choosePlaceOfSet, hasMeans, hovered, shownSet, valuesNow } from "../../areas/place-sets.js";
 import { fetchPlaceTile } from "../../base/api.js";
 import { colours, cssColour, paintedStyle } from "../../base/colours.js";
@@ -109,7 +108,10 @@ class PlaceTiles extends GridLayer {
 		const across = 2 ** z;
 		if (y < 0 || y >= across) return;
 		const wrapped = { x: ((x % across) + across) % across, y, z };
-		const bytes = await fetchPlaceTile(this.set, wrapped, tile.stopping.signal);
+		const [bytes, { decodeTile }] = await Promise.all([
+			fetchPlaceTile(this.set, wrapped, tile.stopping.signal),
+			import("../../areas/formats/mvt.js"),
+		]);
 		tile.outlines = decodeTile(bytes).flatMap(({ extent, features }) =>
 			features.map((feature) => ({ feature, path: pathOf(feature.rings, tile.canvas.width / extent) })),
 		);
