@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { LOCALES } from "../../../viewer/base/text.js";
+
+/** @typedef {Record<string, string | Record<string, string>>} Texts */
+
+const read = (/** @type {string} */ path) => readFile(new URL(`../../../viewer/${path}`, import.meta.url), "utf8");
+
+/** @param {string} language @returns {Promise<Texts>} */
+const readTexts = async (language) => JSON.parse(await read(`i18n/${language}.json`));
+
+const [en, nl, fr] = await Promise.all(["en", "nl", "fr"].map(readTexts));
+
+/** What is filled in, in all forms of a text. @param {string | Record<string, string>} entry */
+const namesIn = (entry) => [...new Set(JSON.stringify(entry).match(/\{\w+\}/g))].sort();
+
+test("the languages that the viewer knows are those that have texts", () => {
+	assert.deepEqual(Object.keys(LOCALES), ["en", "nl", "fr"]);
+});
+
+for (const [language, texts] of Object.entries({ nl, fr })) {
+	test(`${language} has the same texts as English, and fills in the same`, () => {
+		assert.deepEqual(Object.keys(texts).sort(), Object.keys(en).sort());
+		for (const [key, entry] of Object.entries(en)) assert.deepEqual(namesIn(texts[key]), namesIn(entry), key);
+	});
+}
+
+for (const [language, texts] of Object.entries({ en, nl, fr })) {
+	test(`the texts of ${language} are in order, none is empty, and plurals have the forms of the language`, () => {
+		assert.deepEqual(Object.keys(texts), Object.keys(texts).sort());
+		const { pluralCategories } = new Intl.PluralRules(language).resolvedOptions();
+		for (const [key, entry] of Object.entries(texts)) {
+			const forms = typeof entry === "string" ? { other: entry } : entry;
+			assert.ok("other" in forms && Object.values(forms).every((form) => form.trim() !== ""), key);
+			assert.ok(
+				Object.keys(forms).every((form) => pluralCategories.includes(/** @type {Intl.LDMLPluralRule} */ (form))),
+				key,
+			);
+		}
+	});
+}
+
+test("what the page says before it knows the language is what English says", async () => {
+	const page = await read("index.html");
+	const elements = [...page.matchAll(/<[a-z0-9]+\b[^>]*\sdata-text="([^"]+)"[^>]*>([^<]*)</g)];
+
+	assert.ok(elements.length > 0);
+	for (const [, key, words] of elements) assert.equal(words.replaceAll("&amp;", "&"), en[key], key);
+});
+
+for (const [kind, attribute] of [
+	["label", "aria-label"],
+	["title", "title"],
+	["placeholder", "placeholder"],
+]) {
+	test(`the page names texts that there are for ${attribute}, and says them in English`, async () => {
+		for (const [tag, key] of (await read("index.html")).matchAll(
+			new RegExp(`<[^>]*\\sdata-text-${kind}="([^"]+)"[^>]*>`, "g"),
+		)) {
+			assert.ok(key in en, key);
+			const [, words] = tag.match(new RegExp(`\\s${attribute}="([^"]*)"`)) ?? [];
+			assert.ok(words === undefined || words === en[key], `${key}: ${words}`);
+		}
+	});
+}

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CubeLoader, FIRST, PATIENT } from "../../../viewer/ctc1/loader.js";
+
+/** A worker that is asked, and answers what the test lets it. */
+class Desk extends EventTarget {
+	/** @type {{ id: number, url: string }[]} */
+	asked = [];
+
+	/** @param {any} order */
+	postMessage(order) {
+		if (!order.stop) this.asked.push(order);
+	}
+
+	/** Answers that the tile has nothing. @param {string} url */
+	answer(url) {
+		const at = this.asked.findIndex((order) => order.url === url);
+		const [{ id }] = this.asked.splice(at, 1);
+		this.dispatchEvent(new MessageEvent("message", { data: { id, header: null, numbers: null } }));
+	}
+
+	terminate() {}
+}
+
+const settled = () => new Promise((done) => setImmediate(done));
+
+const owner = { onCube: () => {}, onFailure: () => {} };
+
+/** @param {string} url @param {number} urgency */
+const wanted = (url, urgency) => ({
+	url,
+	urgency,
+	tile: { z: 0, x: 0, y: 0 },
+	res: /** @type {const} */ (1),
+	bytes: 1,
+});
+
+/** What a loader with one worker asks it for. */
+function makeAsking() {
+	const desk = new Desk();
+	const loader = new CubeLoader({ workers: 1, makeWorker: () => /** @type {any} */ (desk) });
+	const asked = async () => {
+		await settled();
+		return desk.asked.map(({ url }) => url).sort();
+	};
+	return { desk, loader, asked };
+}
+
+test("what is urgent has the line to itself until little of it is left", async () => {
+	const { desk, loader, asked } = makeAsking();
+	const urgent = ["a", "b", "c", "d"].map((url) => wanted(url, 1));
+	const patient = ["1", "2", "3", "4", "5", "6"].map((url) => wanted(url, PATIENT));
+
+	loader.want(owner, [...patient, ...urgent]);
+	assert.deepEqual(await asked(), ["a", "b", "c", "d"]);
+
+	desk.answer("a");
+	assert.deepEqual(await asked(), ["b", "c", "d"]);
+
+	desk.answer("b");
+	assert.deepEqual(await asked(), ["1", "c", "d"]);
+
+	desk.answer("1");
+	assert.deepEqual(await asked(), ["2", "c", "d"]);
+
+	for (const url of ["c", "d"]) desk.answer(url);
+	assert.deepEqual(await asked(), ["2", "3", "4", "5"]);
+	loader.close();
+});
+
+test("the first of what is urgent next is asked for beside what is shown now", async () => {
+	const { desk, loader, asked } = makeAsking();
+	const dates = ["a", "b", "c", "d", "e", "f", "g"].map((url) => wanted(url, FIRST));
+	const years = ["1", "2", "3"].map((url) => wanted(url, 1));
+
+	loader.want(owner, [...dates, ...years]);
+	assert.deepEqual(await asked(), ["1", "a", "b", "c", "d", "e"]);
+
+	desk.answer("a");
+	assert.deepEqual(await asked(), ["1", "b", "c", "d", "e", "f"]);
+
+	for (const url of ["b", "c"]) desk.answer(url);
+	assert.deepEqual(await asked(), ["1", "2", "d", "e", "f", "g"]);
+	loader.close();
+});
+
+test("what is shown now has all of the line where nothing else is urgent", async () => {
+	const { loader, asked } = makeAsking();
+	const dates = ["a", "b", "c", "d", "e", "f", "g"].map((url) => wanted(url, FIRST));
+
+	loader.want(owner, [...dates, wanted("1", PATIENT)]);
+	assert.deepEqual(await asked(), ["a", "b", "c", "d", "e", "f"]);
+	loader.close();
+});
