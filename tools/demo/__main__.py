@@ -89,7 +89,7 @@ def _seasons(calendar: Calendar, starts: NDArray[np.datetime64]) -> Arrays:
     ndvi = np.stack([calendar.ndvi(day + np.timedelta64(MIDDLE_DAYS, "D")) for day in starts])
     years = np.unique(starts.astype("datetime64[Y]").astype(np.int64)) + 1970
     return {
-        "ndvi": np.rint((ndvi - NDVI_OFFSET) / NDVI_STEP).astype(np.uint8).T,
+        "ndvi": _bytes((ndvi - NDVI_OFFSET) / NDVI_STEP).T,
         "kinds": np.stack([calendar.crops(int(year)) for year in years]).astype(np.uint8).T,
     }
 
@@ -112,7 +112,7 @@ def _pictures(landscape: Landscape, calendar: Calendar, days: Sequence[np.dateti
     colours = np.stack([parcel_colours(landscape, calendar, day) for day in days])
     lights = [light_of(coarse, day) for day in days]
     return {
-        "colours": np.rint(np.sqrt(colours) * COLOUR_SCALE).astype(np.uint8).transpose(2, 1, 0),
+        "colours": _bytes(np.sqrt(colours) * COLOUR_SCALE).transpose(2, 1, 0),
         "opacity": _share(np.stack([light.opacity for light in lights])),
         "shade": _share(np.stack([light.shade for light in lights])),
         "depth": _share(np.stack([snow_depth(coarse, day) for day in days])),
@@ -127,7 +127,19 @@ def _coarse(grid: Grid) -> Grid:
 
 def _share(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     """0 to 1 in 255 steps."""
-    return np.asarray(np.rint(np.clip(values, 0.0, 1.0) * 255), dtype=np.uint8)
+    return _bytes(np.clip(values, 0.0, 1.0) * 255)
+
+
+def _bytes(numbers: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Whole numbers of 0 to 255.
+
+    Raises:
+        OverflowError: One has no byte.
+    """
+    rounded = np.rint(numbers)
+    if rounded.min() < 0 or rounded.max() > 255:
+        raise OverflowError(f"{rounded.min()} to {rounded.max()} are not all bytes")
+    return rounded.astype(np.uint8)
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ CLOUD_STEPS: Final = 24
 """Of 1."""
 CLOUD_RANGE: Final = (-0.5, 0.1)
 """Above 0 is cloud, below it haze; what is beyond looks no different."""
-COLOUR_SCALE: Final = 425.0
+COLOUR_SCALE: Final = 400.0
 """Number of the square root of reflectance 1."""
 FULL_SCALE: Final = 10_000
 """Digital number of reflectance 1 in pictures; 0 is nodata."""
