@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import create_app, create_app_from_environment
 from chronotile.errors import ConfigurationError
-from chronotile.readers.cache_sizes import CacheSizes, cache_sizes, say_cache_sizes
+from chronotile.readers.cache_sizes import CacheSizes
 from chronotile.settings import Settings
 from tests.scenes import Scene, write_cogs, write_tif
 
@@ -107,13 +107,10 @@ def test_what_gdal_signals_is_told_by_us_alone(tmp_path):
 
 
 def test_readers_keep_as_much_as_the_settings_say(configuration):
-    before = cache_sizes()
+    with TestClient(create_app(Settings(config=configuration, cache_bytes=16 << 20))) as client:
+        kept = client.app.state.chronotile.services.reader_caches
 
-    with TestClient(create_app(Settings(config=configuration, cache_bytes=16 << 20))):
-        kept = cache_sizes()
-    say_cache_sizes(before)
-
-    assert kept.bytes == 13 << 20
+    assert kept.sizes.bytes == 13 << 20
 
 
 def test_rasters_have_what_arrays_do_not_take():
@@ -125,16 +122,13 @@ def test_rasters_have_what_arrays_do_not_take():
 
 
 def test_all_caches_of_a_process_fit_into_one_budget(configuration):
-    before = cache_sizes()
-
     with TestClient(create_app(Settings(config=configuration, cache_bytes=16 << 20))) as client:
         lines = client.get("/metrics").text.splitlines()
-        kept = cache_sizes()
-    say_cache_sizes(before)
+        kept = client.app.state.chronotile.services.reader_caches
 
     bounds = dict(line.rsplit(" ", 1) for line in lines if line.startswith("chronotile_cache_max_bytes"))
     payloads, plans = (float(bounds[f'chronotile_cache_max_bytes{{cache="{name}"}}']) for name in ("payloads", "plans"))
-    assert payloads + plans + kept.bytes == 16 << 20
+    assert payloads + plans + kept.sizes.bytes == 16 << 20
 
 
 def test_answers_are_kept_as_much_as_the_settings_say(configuration):

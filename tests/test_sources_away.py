@@ -22,7 +22,6 @@ from chronotile.archive.check import check_archive
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.live import LiveArchive
 from chronotile.readers.elsewhere import sources as elsewhere
-from chronotile.readers.raster.pool import shared_pool
 from chronotile.readers.remote import files as remote_files
 from chronotile.settings import Settings
 from chronotile.upkeep import Upkeep
@@ -504,9 +503,9 @@ def tile(served, collection):
     return served.get(f"/tiles/{collection}.NDVI/{PLACE}")
 
 
-def forget_file(source):
+def forget_file(served, source):
     """Let the file be opened and asked for its state by the next read."""
-    shared_pool().close([source.url_of(FILE)])
+    served.upkeep.live.services.reader_caches.files.close([source.url_of(FILE)])
     remote_files.looks.forget()
 
 
@@ -527,7 +526,7 @@ def test_file_that_is_away_at_the_start_is_left_out_until_it_is_back(source, con
 @pytest.mark.parametrize("fault", [None, Fault.UNAVAILABLE, Fault.CUT])
 def test_file_that_goes_away_is_refused_until_it_is_back(source, configure_file, serve, fault):
     served = serve(configure_file, patience_s=PATIENCE_S)
-    forget_file(source)
+    forget_file(served, source)
     break_(source, fault)
     seen = []
 
@@ -548,7 +547,7 @@ def test_file_that_goes_away_is_refused_until_it_is_back(source, configure_file,
 
 def test_file_that_hangs_is_away_until_it_is_back(source, configure_file, serve):
     served = serve(configure_file, patience_s=PATIENCE_S)
-    forget_file(source)
+    forget_file(served, source)
     source.switch(Fault.HANG)
 
     assert is_refused(tile(served, "far"))

@@ -4,7 +4,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import create_app
-from chronotile.readers.raster.pool import shared_pool
 from chronotile.readers.remote import files as remote_files
 from chronotile.settings import Settings
 from tests.faulty_source import Fault, faulty_source
@@ -60,7 +59,7 @@ def test_tile_of_a_source_elsewhere_is_that_of_the_same_file_here(layer, client)
 @pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.CUT_AT_ONCE], ids=lambda fault: fault.name)
 @pytest.mark.parametrize("layer", TILES)
 def test_failing_source_is_503_and_comes_back(layer, fault, client, source):
-    shared_pool().close([source.url_of("a.tif")])
+    client.app.state.chronotile.services.reader_caches.files.close([source.url_of("a.tif")])
     remote_files.looks.forget()
     source.switch(fault)
 

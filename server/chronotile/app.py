@@ -69,13 +69,13 @@ from chronotile.protocols.wms.routes import routes as wms_routes
 from chronotile.protocols.wmts.routes import routes as wmts_routes
 from chronotile.queue.bucket import PATIENCE_S, open_bucket
 from chronotile.queue.service import JobDesk
-from chronotile.readers.cache_sizes import CacheSizes, say_cache_sizes
 from chronotile.readers.disk_cache import KeptFiles
 from chronotile.readers.elsewhere.sources import OPENING_S, START_S
 from chronotile.readers.failing_dates import FailingDates
-from chronotile.readers.raster.block_cache import KeptBlocks, say_kept_blocks
-from chronotile.readers.raster.previews import Previews, current_previews, say_previews
+from chronotile.readers.raster.block_cache import KeptBlocks
+from chronotile.readers.raster.previews import Previews
 from chronotile.readers.raster.shared_memory import BlockMemory
+from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.records import RecordsInFolder
 from chronotile.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, LogLevel, Settings, load_settings
 from chronotile.upkeep import Upkeep
@@ -172,7 +172,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
         # A gate belongs to the event loop it is made in.
-        previews = current_previews()
+        previews = services.reader_caches.previews
         shown = {name: name.replace("_", " ") for name in tokens}  # in messages and metrics
         gates = Gates(**{name: Gate(shown[name], count, **ways.get(name, {})) for name, count in tokens.items()})
         elsewhere = {
@@ -258,7 +258,7 @@ def create_app(settings: Settings, *, siblings: Siblings | None = None, memory: 
     Raises:
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
     """
-    archive = open_configured(settings, memory=memory, patience_s=START_S)
+    archive = open_configured(settings, memory=memory, patience_s=START_S, has_previews=True)
     finding_log = None
     if siblings is None:
         finding_log = FindingLog()
@@ -278,6 +278,7 @@ def open_configured(
     progress: Progress | None = None,
     memory: int | None = None,
     patience_s: float = OPENING_S,
+    has_previews: bool = False,
 ) -> Archive:
     """Return what `settings.config` names, opened by readers and with caches that keep as much as the settings say.
 
@@ -286,6 +287,7 @@ def open_configured(
         progress: Told of the sources.
         memory: As `create_app` takes it.
         patience_s: How long sources on other machines are waited for.
+        has_previews: Whether rasters without overviews are read through previews, as a server does.
 
     Raises:
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
@@ -298,13 +300,19 @@ def open_configured(
         raise ConfigurationError([f"{settings.config} cannot be read: there is no such file; {hint}"])
     share_one_heap()  # before the first thread begins
     shares = settings.cache_shares(this_machine())
-    say_cache_sizes(CacheSizes(shares.pixels))
-    if memory is None:
-        say_kept_blocks(KeptBlocks(BlockMemory(shares.pixels)))
-    else:
-        say_kept_blocks(KeptBlocks(BlockMemory(os.fstat(memory).st_size, memory), sharers=settings.workers or 1))
+    blocks = None
+    if memory is not None:
+        blocks = KeptBlocks(BlockMemory(os.fstat(memory).st_size, memory), sharers=settings.workers or 1)
+    previews = None
+    if has_previews and settings.preview_bytes:
+        previews = Previews(settings.preview_folder, settings.preview_bytes)
     archive = open_archive(
-        settings.config, environment=os.environ, clock=system_clock, progress=progress, patience_s=patience_s
+        settings.config,
+        environment=os.environ,
+        clock=system_clock,
+        progress=progress,
+        patience_s=patience_s,
+        caches=ReaderCaches(shares.pixels, blocks=blocks, previews=previews),
     )
     cubes = KeptFiles(settings.cube_folder, settings.cube_bytes, end=KEPT_CUBE) if settings.cube_bytes else None
     written = None if settings.cube_files is None else WrittenCubes(settings.cube_files)
@@ -336,7 +344,6 @@ def serving(
     id_ = id_of_open(archive, settings.config, is_shared=is_logged and settings.database_url is not None)
     keep_freed_memory()
     allow_open_files()
-    say_previews(Previews(settings.preview_folder, settings.preview_bytes) if settings.preview_bytes else None)
     live = LiveArchive(archive, settings.config, finding_log=finding_log, is_logged=is_logged)
     return application(
         archive.services,

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from chronotile.app import application
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.readers.open import open_source
-from chronotile.readers.raster.block_cache import current_blocks
+from chronotile.readers.reader_caches import ReaderCaches
 from tests.looked_at import looked_at, settle
 from tests.protocols import served
 from tests.scenes import Scene, make_dataset, make_spec, save_zarr, write_cogs, write_tif, write_zarr
@@ -93,7 +93,8 @@ def serve(tmp_path) -> Iterator[Callable[..., TestClient]]:
         def make(store: str, scene: Scene = SCENE) -> TestClient:
             spec = write(tmp_path, store, scene)
             settle(tmp_path)
-            services = served.make_services_of(open_source(spec))
+            caches = ReaderCaches()
+            services = replace(served.make_services_of(open_source(spec, caches)), reader_caches=caches)
             return stack.enter_context(TestClient(application(services)))
 
         yield make
@@ -199,10 +200,11 @@ def test_point_of_files_looks_at_each_for_its_state_before_and_after_its_read(se
     client = serve(FILES)
     read(client, "point")
 
-    decoded_before = current_blocks().state.misses
+    blocks = client.app.state.chronotile.services.reader_caches.blocks
+    decoded_before = blocks.state.misses
     with looked_at(tmp_path) as looks:
         read(client, "point")
-    decoded = current_blocks().state.misses - decoded_before
+    decoded = blocks.state.misses - decoded_before
 
     assert set(looks) == {f"NDVI_{day.replace('-', '')}.tif" for day in DAYS}
     assert sum(count - 3 for count in looks.values()) == decoded

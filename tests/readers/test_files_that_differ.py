@@ -14,7 +14,8 @@ from chronotile.model.source import VariableSpec
 from chronotile.readers.foreign import with_causes
 from chronotile.readers.raster import survey as raster_survey
 from chronotile.readers.raster.open_stack import open_raster_stack
-from chronotile.readers.raster.previews import Previews, say_previews
+from chronotile.readers.raster.previews import Previews
+from chronotile.readers.reader_caches import ReaderCaches
 from tests.scenes import make_spec
 
 SIDE = 40
@@ -155,10 +156,7 @@ def test_overviews_have_the_encoding_of_their_file(tmp_path, files):
 
 @pytest.fixture
 def previews(tmp_path):
-    kept = Previews(tmp_path / "previews", 1 << 20)
-    say_previews(kept)
-    yield kept
-    say_previews(None)
+    return Previews(tmp_path / "previews", 1 << 20)
 
 
 @pytest.mark.parametrize("has_previews", [False, True], ids=["made now", "previews"])
@@ -166,7 +164,8 @@ def test_levels_that_no_file_holds_are_made_of_values_of_each_file(tmp_path, pre
     monkeypatch.setattr("chronotile.readers.raster.implied_overviews.SMALLEST_SIDE_PX", 4)
     files = [File(scale=0.0001, nodata=0), File(scale=0.0001, offset=-0.1, nodata=0), File(dtype="float32", nodata=-1)]
     paths = write_all(tmp_path, files)
-    reader = open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern=PATTERN))
+    caches = ReaderCaches(previews=previews)
+    reader = open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern=PATTERN), caches)
     info = reader.info.variables["NDVI"]
     level = next(number for number, grid in enumerate(info.levels) if grid.width == 5)
     window = Window(0, 5, 0, 5)

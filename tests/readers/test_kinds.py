@@ -83,7 +83,7 @@ class NpyKind(SourceKind):
     options = KindOptions(name="npy")
     folder_marks = (SIDECAR,)
 
-    def open(self, spec):
+    def open(self, spec, caches):
         with opening(spec.collection):
             return NpyReader(Path(spec.href))
 

@@ -12,32 +12,30 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import zarr
-from chronotile.readers.cache_sizes import CacheSizes, say_cache_sizes
 from chronotile.readers.library_caches import library_caches
-from chronotile.readers.raster.pool import shared_pool
-from chronotile.readers.zarr.arrays import shared_context
+from chronotile.readers.reader_caches import ReaderCaches
 import tensorstore as ts
 
 folder = Path(sys.argv[1])
-say_cache_sizes(CacheSizes(bytes=4 << 20))
-before = library_caches()
+caches = ReaderCaches(4 << 20)
+before = library_caches(caches)
 noise = np.random.default_rng(1).integers(0, 255, (40, 256, 256), dtype=np.uint8)
 array = zarr.create_array(folder / "a.zarr", shape=noise.shape, chunks=(1, 256, 256), dtype="uint8")
 array[:] = noise
 spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(folder / "a.zarr")}}
-store = ts.open(spec, context=shared_context()).result()
+store = ts.open(spec, context=caches.chunks).result()
 store[:4].read().result()
-few = library_caches()
+few = library_caches(caches)
 store[:].read().result()
-many = library_caches()
+many = library_caches(caches)
 profile = dict(driver="GTiff", width=256, height=256, count=1, dtype="uint8", crs="EPSG:32631",
                transform=rasterio.Affine(10, 0, 5e5, 0, -10, 5e6), tiled=True, blockxsize=256, blockysize=256)
 for name in ("b.tif", "c.tif"):
     with rasterio.open(folder / name, "w", **profile) as file:
         file.write(noise[:1])
-    with shared_pool().lend(str(folder / name)) as handle:
+    with caches.files.lend(str(folder / name)) as handle:
         handle.dataset.read()
-after = library_caches()
+after = library_caches(caches)
 print(json.dumps([{name: [s.bytes, s.max_bytes, s.entries, s.misses] for name, s in each.items()}
                   for each in (before, few, many, after)]))
 """

@@ -139,7 +139,7 @@ def _bytes(numbers: NDArray[np.floating]) -> NDArray[np.uint8]:
     rounded = np.rint(numbers)
     if rounded.min() < 0 or rounded.max() > 255:
         raise OverflowError(f"{rounded.min()} to {rounded.max()} are not all bytes")
-    return rounded.astype(np.uint8)
+    return np.asarray(rounded, dtype=np.uint8)
 
 
 def main() -> None:

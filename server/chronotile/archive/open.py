@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ from chronotile.readers.elsewhere.sources import OPENING_S, START_S, Elsewhere
 from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.kinds import kind_of_spec, kind_options
 from chronotile.readers.reader import Reader
+from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.styling.load import load_styles, style_folders
 from chronotile.yaml_source import Node
 
@@ -97,6 +99,7 @@ def open_archive(
     clock: Clock,
     progress: Progress | None = None,
     patience_s: float = OPENING_S,
+    caches: ReaderCaches | None = None,
 ) -> Archive:
     """Return what a configuration file says, or a folder or file of data holds, opened.
 
@@ -106,19 +109,20 @@ def open_archive(
         clock: Tells which times lie in the future.
         progress: Told of the sources of a folder.
         patience_s: How long sources elsewhere are waited for; others are tried again in the background.
+        caches: What its readers keep; `None`: new ones of the usual size.
 
     Raises:
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing there can be served.
     """
     if is_configuration(place):
-        return _opened(*_loaded(place, environment), clock, patience_s=patience_s)
+        return _opened(*_loaded(place, environment), clock, patience_s=patience_s, caches=caches)
     styles = load_styles(style_folders(None))
     folder = folder_state(place)
     discovery = discover(place, styles, progress=progress)
     configuration = configuration_of(
         discovery.values(discovery.root), file=discovery.root / "chronotile.yaml", kinds=kind_options()
     )
-    archive = _opened(configuration, styles, clock, is_found=True)
+    archive = _opened(configuration, styles, clock, is_found=True, caches=caches)
     return _with_discovery(archive, discovery, folder=folder)
 
 
@@ -141,10 +145,10 @@ def refreshed(archive: Archive, place: Path, *, environment: Mapping[str, str], 
         ConfigurationError: With all mistakes of the new configuration; the old one still serves.
     """
     if archive.discovery is not None:
-        is_same = archive.state.sources == {"": folder_state(place)}
-        return (
-            archive if is_same else _with_caches_of(archive, open_archive(place, environment=environment, clock=clock))
-        )
+        if archive.state.sources == {"": folder_state(place)}:
+            return archive
+        caches = archive.services.reader_caches
+        return _with_caches_of(archive, open_archive(place, environment=environment, clock=clock, caches=caches))
     configuration, styles = _loaded(place, environment)
     specs = source_specs(configuration, styles)
     changes = archive.services.elsewhere.found.changes
@@ -209,7 +213,7 @@ def _loaded(file: Path, environment: Mapping[str, str]) -> tuple[Configuration, 
     return configuration, styles
 
 
-def _opened(
+def _opened(  # noqa: PLR0913 -- of which four are named and have a default
     configuration: Configuration,
     styles: Mapping[str, Style],
     clock: Clock,
@@ -217,19 +221,23 @@ def _opened(
     before: Archive | None = None,
     is_found: bool = False,
     patience_s: float = START_S,
+    caches: ReaderCaches | None = None,
 ) -> Archive:
     """The archive of a configuration that was written, or of one that was found in a folder."""
+    if before is not None:
+        caches = before.services.reader_caches
+    caches = caches or ReaderCaches()
     specs = source_specs(configuration, styles)
     here = {name: spec for name, spec in specs.items() if not is_elsewhere(spec)}
     documents = document_states(here)  # before they are opened: what comes between is seen as new
-    elsewhere = Elsewhere(open_elsewhere) if before is None else before.services.elsewhere
+    elsewhere = Elsewhere(partial(open_elsewhere, caches)) if before is None else before.services.elsewhere
     state = _state_of(configuration, styles, specs, elsewhere=0)
     places = open_places(
         places_specs(configuration),
         kept={} if before is None else _unchanged_places(before, state),
     )
     kept = {} if before is None else _unchanged(before, here, state)
-    opened = open_sources({name: spec for name, spec in here.items() if name not in kept})
+    opened = open_sources({name: spec for name, spec in here.items() if name not in kept}, caches)
     found = elsewhere.open(_wanted(configuration, specs), patience_s=patience_s)
     failing = {} if before is None else _failing_cubes(before, here, {*kept, *opened.readers})
     readers = {**kept, **opened.readers, **failing}
@@ -253,7 +261,7 @@ def _opened(
                 for each in placed(failures, configuration)
             ]
         )
-    caches = make_caches() if before is None else before.services.caches
+    answers = make_caches() if before is None else before.services.caches
     odd = () if is_found else _odd_values(infos, styles)
     all_findings = placed(
         (*of_sources, *_left_out(here, is_found=is_found), *odd, *places.findings, *findings, *notes), configuration
@@ -264,7 +272,8 @@ def _opened(
             catalogue=catalogue,
             readers=readers,
             clock=clock,
-            caches=caches,
+            caches=answers,
+            reader_caches=caches,
             shelf=None if before is None else before.services.shelf,
             failing_dates=FailingDates() if before is None else before.services.failing_dates,
             memory=AnswerMemory() if before is None else before.services.memory,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from chronotile.errors import ChronotileError
 from chronotile.model.source import LEFT_OUT, Finding, SourceSpec
@@ -11,6 +12,7 @@ from chronotile.readers.hrefs import shown_href
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
+from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.files import looks
 
 THREADS = 8
@@ -31,10 +33,10 @@ class OpenSources:
     findings: tuple[Finding, ...]
 
 
-def open_sources(specs: Mapping[str, SourceSpec]) -> OpenSources:
+def open_sources(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> OpenSources:
     """Return the sources of `specs`; one that does not open is left out and becomes a finding."""
     with ThreadPoolExecutor(THREADS, thread_name_prefix="open") as pool:
-        opened = list(pool.map(_open, specs.values()))
+        opened = list(pool.map(partial(_open, caches), specs.values()))
     found = {spec.collection: each for spec, each in zip(specs.values(), opened, strict=True)}
     return OpenSources(
         readers={name: each for name, each in found.items() if not isinstance(each, Finding)},
@@ -42,14 +44,14 @@ def open_sources(specs: Mapping[str, SourceSpec]) -> OpenSources:
     )
 
 
-def open_elsewhere(wanted: Wanted) -> Opened:
+def open_elsewhere(caches: ReaderCaches, wanted: Wanted) -> Opened:
     """Return a source elsewhere opened, with what is found of its bands; all that it is asked for its collection.
 
     Raises:
         UnsupportedSource: It cannot be served.
         SourceUnavailable: It opens, but its pixels cannot be read.
     """
-    opened = open_wanted(wanted)
+    opened = open_wanted(wanted, caches)
     return replace(opened, findings=(*kind_of_spec(wanted.spec).left_out(wanted.spec.stored), *_unmarked(wanted.spec)))
 
 
@@ -84,8 +86,8 @@ def reader_findings(readers: Mapping[str, Reader]) -> list[Finding]:
     ]
 
 
-def _open(spec: SourceSpec) -> Reader | Finding:
+def _open(caches: ReaderCaches, spec: SourceSpec) -> Reader | Finding:
     try:
-        return open_source(spec)
+        return open_source(spec, caches)
     except ChronotileError as error:
         return Finding("error", spec.collection, f"{LEFT_OUT}{error.message}", path=shown_href(spec.href))

@@ -30,7 +30,8 @@ def open_archive(settings: "Settings", log_level: "LogLevel | None" = None, *, i
 
     configure_logging(log_level or settings.log_level)
     with progress_bar("looking into the data") as progress:
-        return open_configured(settings, progress=progress, patience_s=START_S if is_server else OPENING_S)
+        patience_s = START_S if is_server else OPENING_S
+        return open_configured(settings, progress=progress, patience_s=patience_s, has_previews=is_server)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from chronotile.readers.kind import SourceKind
 from chronotile.readers.kinds import KINDS, kind_of_named, kind_of_path, kind_of_spec
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
+from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import state_number
 
 COLLECTION = "the source"
@@ -102,7 +103,8 @@ def find_inputs(
     """
     found = _found(sources, target)
     specs = tuple(_specs(found, _chosen(variable, select), time_pattern))
-    readers = [open_source(spec) for spec in specs]
+    caches = ReaderCaches()
+    readers = [open_source(spec, caches) for spec in specs]
     try:
         return _inputs(specs, readers, variable)
     finally:

@@ -27,6 +27,7 @@ from chronotile.readers.joined.recoding import recoding_of
 from chronotile.readers.open import open_source
 from chronotile.readers.overviews import Counting, Summary, pasted, summary_of
 from chronotile.readers.reader import Reader
+from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import OVERLAY, SERIES
 
 SOURCE_WINDOW_PX = 512
@@ -334,7 +335,8 @@ class _OpenSources:
         with self._lock:
             if self._run != job.run:
                 self._close()
-                self._readers = tuple(open_source(spec) for spec in job.specs)
+                caches = ReaderCaches()
+                self._readers = tuple(open_source(spec, caches) for spec in job.specs)
                 self._run = job.run
             return self._readers
 

@@ -22,6 +22,7 @@ from chronotile.readers.disk_cache import KeptFiles
 from chronotile.readers.elsewhere.sources import Elsewhere
 from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.reader import Reader
+from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.warp.plan import OVERHEAD_BYTES, WarpPlan
 
 DEFAULT_PAYLOAD_BYTES = 64 << 20
@@ -114,6 +115,8 @@ class Services:
     at_hand: frozenset[str] = frozenset()
     """Collections on disks of this machine: to look whether their files are as they were takes no time."""
     caches: Caches = field(default_factory=make_caches)
+    reader_caches: ReaderCaches = field(default_factory=ReaderCaches)
+    """What the readers keep; sources that are opened later have the same."""
     documents: ByteCache[Document] = field(
         default_factory=lambda: ByteCache(DOCUMENT_BYTES, _document_bytes, largest_share=DOCUMENT_SHARE)
     )

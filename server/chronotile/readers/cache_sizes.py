@@ -1,4 +1,4 @@
-"""How much the readers of this process may keep: set once, before the first source is opened."""
+"""How much the readers of an archive may keep, and what a cache tells of itself."""
 
 from dataclasses import dataclass
 
@@ -35,18 +35,3 @@ class CacheSizes:
     def raster_bytes(self) -> int:
         """Decoded blocks of raster files and what it takes to keep files open, all files together."""
         return self.bytes - (self.array_bytes if self.has_arrays else 0)
-
-
-_said: list[CacheSizes] = []
-
-
-def say_cache_sizes(sizes: CacheSizes) -> None:
-    """Let the sources opened from now on keep so much; what was opened before keeps what it had."""
-    _said[:] = [sizes]
-
-
-def cache_sizes() -> CacheSizes:
-    """Return what was said, or the usual sizes."""
-    if not _said:
-        say_cache_sizes(CacheSizes())
-    return _said[0]

@@ -9,6 +9,7 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.source import Finding, KindOptions, SourceSpec
 from chronotile.readers.files import find_files
 from chronotile.readers.reader import Reader
+from chronotile.readers.reader_caches import ReaderCaches
 
 if TYPE_CHECKING:
     import xarray
@@ -33,8 +34,8 @@ class SourceKind(ABC):
         return self.options.name
 
     @abstractmethod
-    def open(self, spec: SourceSpec) -> Reader:
-        """Return a reader of what is stored.
+    def open(self, spec: SourceSpec, caches: ReaderCaches) -> Reader:
+        """Return a reader of what is stored, which keeps in `caches` what it reads.
 
         Raises:
             UnsupportedSource: It cannot be served; the message says why in one line.

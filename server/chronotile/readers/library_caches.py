@@ -6,23 +6,24 @@ from functools import cache
 import rasterio._env
 import tensorstore
 
-from chronotile.readers.cache_sizes import CacheState, cache_sizes
-from chronotile.readers.raster.pool import HANDLE_BYTES, MAX_IDLE_HANDLES, shared_pool
+from chronotile.readers.cache_sizes import CacheState
+from chronotile.readers.raster.pool import HANDLE_BYTES, MAX_IDLE_HANDLES
+from chronotile.readers.reader_caches import ReaderCaches
 
 _COUNTERS = "/tensorstore/cache/"
 
 
-def library_caches() -> dict[str, CacheState]:
+def library_caches(caches: ReaderCaches) -> dict[str, CacheState]:
     """Return the state of each: `files` kept open, `gdal`'s own blocks, and decoded `chunks` of Zarr arrays.
 
     tensorstore does not tell how many bytes it keeps: nothing is said until it has evicted a chunk, and from then on
-    its bound, which it stays at.
+    its bound, which it stays at. GDAL's cache and the counts of tensorstore are those of the whole process.
     """
-    kept = shared_pool().kept
+    kept = caches.files.kept
     files = CacheState(kept * HANDLE_BYTES, MAX_IDLE_HANDLES * HANDLE_BYTES, kept)
     states = {"files": files, "gdal": CacheState(*_gdal_bytes())}
-    if cache_sizes().has_arrays:
-        states["chunks"] = _chunks(cache_sizes().array_bytes)
+    if caches.sizes.has_arrays:
+        states["chunks"] = _chunks(caches.sizes.array_bytes)
     return states
 
 

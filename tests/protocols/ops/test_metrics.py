@@ -18,7 +18,8 @@ from chronotile.pipeline.caches.answer_memory import SMALL_BYTES, AnswerMemory
 from chronotile.pipeline.failing_dates import tell_failing_date
 from chronotile.protocols.common.state import Gates
 from chronotile.protocols.ops.siblings import Siblings, folder_for_sockets, merged
-from chronotile.readers.raster.previews import Previews, say_previews
+from chronotile.readers.raster.previews import Previews
+from chronotile.readers.reader_caches import ReaderCaches
 from tests.protocols import served
 from tests.running import PATIENCE_S
 
@@ -127,9 +128,8 @@ def test_findings_unreadable_dates_and_newest_times_are_told(make_client, make_s
 def previews_client(make_services, tmp_path):
     """A client of an application that keeps previews, of which there is one of 5 bytes."""
     (tmp_path / "x.preview").write_bytes(b"12345")
-    say_previews(Previews(tmp_path, 1000))
-    yield TestClient(application(make_services()))
-    say_previews(None)
+    caches = ReaderCaches(previews=Previews(tmp_path, 1000))
+    return TestClient(application(replace(make_services(), reader_caches=caches)))
 
 
 def test_previews_are_counted(previews_client):

@@ -17,7 +17,7 @@ from rasterio.windows import Window as RasterioWindow
 from chronotile.model.grid import Window
 from chronotile.readers.file_state import SETTLED_NS
 from chronotile.readers.raster import blocks as file_blocks
-from chronotile.readers.raster.block_cache import KeptBlocks, current_blocks, say_kept_blocks
+from chronotile.readers.raster.block_cache import KeptBlocks
 from chronotile.readers.raster.pool import NATIVE_LEVEL, HandlePool
 from chronotile.readers.raster.shared_memory import BlockMemory
 from tests.running import PATIENCE_S
@@ -54,11 +54,7 @@ DTYPES = st.sampled_from(
 @pytest.fixture
 def kept():
     """Where blocks are kept in this test."""
-    before = current_blocks()
-    blocks = KeptBlocks(BlockMemory(16 << 20))
-    say_kept_blocks(blocks)
-    yield blocks
-    say_kept_blocks(before)
+    return KeptBlocks(BlockMemory(16 << 20))
 
 
 def written_before(path: Path, *, seconds: float = 10) -> str:
@@ -76,9 +72,17 @@ def with_overview_beside(path: Path, numbers: np.ndarray) -> Path:
     return path
 
 
-def read(path: str, window: Window = ALL, *, band: int = 1, level: int = NATIVE_LEVEL, is_mask: bool = False):
+def read(
+    kept: KeptBlocks,
+    path: str,
+    window: Window = ALL,
+    *,
+    band: int = 1,
+    level: int = NATIVE_LEVEL,
+    is_mask: bool = False,
+):
     """A window, by handles of a pool of its own."""
-    pool = HandlePool(max_idle=0, keeps_blocks=True)
+    pool = HandlePool(max_idle=0, blocks=kept)
     with pool.lend(path, level) as handle:
         return handle.read(band, window, is_mask=is_mask)
 
@@ -115,7 +119,7 @@ def files(draw):
 @given(files(), st.data())
 def test_numbers_are_those_that_gdal_reads(file, data):
     numbers, profile = file
-    say_kept_blocks(KeptBlocks(BlockMemory(data.draw(st.sampled_from([0, 2 << 20, 8 << 20])))))
+    kept = KeptBlocks(BlockMemory(data.draw(st.sampled_from([0, 2 << 20, 8 << 20]))))
     with TemporaryDirectory() as folder:
         path = Path(folder, "a.tif")
         write_tif(path, numbers, SCENE, **profile)
@@ -131,10 +135,10 @@ def test_numbers_are_those_that_gdal_reads(file, data):
             )
 
         for _ in range(2):
-            actual = read(name, window, band=band, level=level)
+            actual = read(kept, name, window, band=band, level=level)
             assert actual.dtype == expected.dtype
             np.testing.assert_array_equal(actual, expected)
-        with HandlePool(max_idle=0, keeps_blocks=True).lend(name) as handle:
+        with HandlePool(max_idle=0, blocks=kept).lend(name) as handle:
             bands = handle.read_bands([numbers.shape[0], 1], Window(0, 1, 0, 1))
         np.testing.assert_array_equal(bands, numbers[[-1, 0], :1, :1])
 
@@ -143,7 +147,7 @@ def test_what_was_decoded_is_not_decoded_again(tmp_path, kept):
     path = written_before(write_tif(tmp_path / "a.tif", SCENE.numbers(0), SCENE, **LARGE))
 
     for _ in range(3):
-        np.testing.assert_array_equal(read(path), SCENE.numbers(0))
+        np.testing.assert_array_equal(read(kept, path), SCENE.numbers(0))
 
     assert (kept.state.misses, kept.state.hits) == (1, 2)
 
@@ -152,11 +156,13 @@ def test_bands_of_a_pixel_are_decoded_once_for_all(tmp_path, kept):
     path = written_before(write_tif(tmp_path / "a.tif", SCENE.cube(), SCENE, **LARGE, interleave="pixel"))
 
     for band in range(5):
-        np.testing.assert_array_equal(read(path, Window(150, 160, 0, 300), band=band + 1), SCENE.numbers(band)[150:160])
+        np.testing.assert_array_equal(
+            read(kept, path, Window(150, 160, 0, 300), band=band + 1), SCENE.numbers(band)[150:160]
+        )
 
     misses = kept.state.misses
     for band in range(5):
-        read(path, Window(150, 160, 0, 300), band=band + 1)
+        read(kept, path, Window(150, 160, 0, 300), band=band + 1)
     assert (misses, kept.state.misses) == (1, 1)
 
 
@@ -168,17 +174,17 @@ def test_mask_is_kept_beside_the_numbers(tmp_path, kept):
     name = written_before(path)
 
     for _ in range(2):
-        np.testing.assert_array_equal(read(name), SCENE.numbers(0))
-        np.testing.assert_array_equal(read(name, is_mask=True) > 0, shown)
+        np.testing.assert_array_equal(read(kept, name), SCENE.numbers(0))
+        np.testing.assert_array_equal(read(kept, name, is_mask=True) > 0, shown)
 
     assert (kept.state.misses, kept.state.hits) == (2, 2)
 
 
 def test_file_that_is_replaced_is_read_anew(tmp_path, kept):
     path = tmp_path / "a.tif"
-    before = read(written_before(write_tif(path, SCENE.numbers(0), SCENE, **LARGE)))
+    before = read(kept, written_before(write_tif(path, SCENE.numbers(0), SCENE, **LARGE)))
 
-    after = read(written_before(write_tif(path, SCENE.numbers(1), SCENE), seconds=5))
+    after = read(kept, written_before(write_tif(path, SCENE.numbers(1), SCENE), seconds=5))
 
     np.testing.assert_array_equal(before, SCENE.numbers(0))
     np.testing.assert_array_equal(after, SCENE.numbers(1))
@@ -190,13 +196,13 @@ def test_overviews_beside_the_file_that_are_replaced_are_read_anew(tmp_path, kep
     beside, window = path.with_name("0.tif.ovr"), Window(0, 100, 0, 150)
     written_before(path)
     written_before(beside)
-    before = read(str(path), window, level=0)
+    before = read(kept, str(path), window, level=0)
 
     other.with_name("1.tif.ovr").replace(beside)
     written_before(beside, seconds=5)
 
     np.testing.assert_array_equal(before, SCENE.numbers(0)[::2, ::2])
-    np.testing.assert_array_equal(read(str(path), window, level=0), SCENE.numbers(1)[::2, ::2])
+    np.testing.assert_array_equal(read(kept, str(path), window, level=0), SCENE.numbers(1)[::2, ::2])
     assert (kept.state.hits, kept.state.misses) == (0, 2)
 
 
@@ -204,7 +210,7 @@ def test_what_is_read_of_a_file_that_changes_meanwhile_is_not_kept(tmp_path, kep
     path = write_tif(tmp_path / "a.tif", SCENE.numbers(0), SCENE, **LARGE)
     name = written_before(path)
 
-    with HandlePool(max_idle=0, keeps_blocks=True).lend(name) as handle:
+    with HandlePool(max_idle=0, blocks=kept).lend(name) as handle:
         written_before(path)
         for _ in range(2):
             handle.read(1, ALL)
@@ -218,7 +224,7 @@ def test_what_is_read_of_a_file_is_kept_once_it_is_settled(tmp_path, kept, monke
     now_ns = path.stat().st_mtime_ns + age_ns
     monkeypatch.setattr(file_blocks.time, "time_ns", lambda: now_ns)
 
-    read(str(path))
+    read(kept, str(path))
 
     assert kept.state.entries == entries
 
@@ -227,7 +233,7 @@ def test_large_windows_push_nothing_out(tmp_path, kept):
     large = Scene(width=2000, height=2000)
     path = written_before(write_tif(tmp_path / "a.tif", large.numbers(0), large))
 
-    np.testing.assert_array_equal(read(path, Window(0, 2000, 0, 2000)), large.numbers(0))
+    np.testing.assert_array_equal(read(kept, path, Window(0, 2000, 0, 2000)), large.numbers(0))
 
     assert (kept.state.entries, kept.state.misses) == (0, 0)
 

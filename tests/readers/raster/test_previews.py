@@ -15,7 +15,8 @@ from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
 from chronotile.readers.disk_cache import KeptFiles
 from chronotile.readers.open import open_source
-from chronotile.readers.raster.previews import Previews, say_previews
+from chronotile.readers.raster.previews import Previews
+from chronotile.readers.reader_caches import ReaderCaches
 from tests.running import PATIENCE_S, until
 from tests.scenes import NODATA, Scene, make_spec, write_tif
 
@@ -29,10 +30,7 @@ BLOCKS = {"blockxsize": 256, "blockysize": 256}
 @pytest.fixture
 def previews(tmp_path):
     """Previews that are built when the test says so."""
-    made = Previews(tmp_path / "cache" / "previews", 1 << 30)
-    say_previews(made)
-    yield made
-    say_previews(None)
+    return Previews(tmp_path / "cache" / "previews", 1 << 30)
 
 
 @pytest.fixture
@@ -41,9 +39,10 @@ def file(tmp_path):
     return write_tif(tmp_path / "NDVI_20200101.tif", SCENE.numbers(0), SCENE, **BLOCKS)
 
 
-def open_file(path, **said):
+def open_file(previews, path, **said):
     spec = make_spec("cog", path)
-    return open_source(replace(spec, variables={"NDVI": VariableSpec(id="NDVI", **said)}))
+    caches = ReaderCaches(previews=previews)
+    return open_source(replace(spec, variables={"NDVI": VariableSpec(id="NDVI", **said)}), caches)
 
 
 def read(reader, level=COARSEST, step=1):
@@ -75,7 +74,7 @@ def kept(tmp_path):
 
 
 def test_levels_are_made_until_one_is_small(file):
-    info = open_file(file).info.variables["NDVI"]
+    info = open_file(None, file).info.variables["NDVI"]
 
     assert [(grid.width, grid.height) for grid in info.levels] == [(2300, 2051), (1150, 1026), (575, 513), (288, 257)]
     assert info.made_levels == {1, 2, 3}
@@ -83,7 +82,7 @@ def test_levels_are_made_until_one_is_small(file):
 
 @pytest.mark.parametrize("level", [1, 2, 3])
 def test_cell_of_a_made_level_is_the_mean_of_the_valid_cells_below(file, level):
-    found = read(open_file(file), level)
+    found = read(open_file(None, file), level)
 
     np.testing.assert_array_equal(found.numbers, means_of(SCENE.numbers(0), 2**level))
 
@@ -94,7 +93,7 @@ def test_cell_of_a_made_level_is_the_mean_of_the_valid_cells_below(file, level):
 )
 def test_window_of_a_made_level_is_the_same_in_the_whole(tmp_path, blocks):
     scene = replace(SCENE, width=5000)
-    reader = open_file(write_tif(tmp_path / "a.tif", scene.numbers(0), scene, **blocks))
+    reader = open_file(None, write_tif(tmp_path / "a.tif", scene.numbers(0), scene, **blocks))
 
     part = reader.read_window("NDVI", index=0, level=3, window=Window(30, 250, 101, 620), step=3)
 
@@ -104,7 +103,7 @@ def test_window_of_a_made_level_is_the_same_in_the_whole(tmp_path, blocks):
 def test_levels_are_made_between_overviews_that_lie_far_apart(tmp_path):
     path = write_tif(tmp_path / "a.tif", SCENE.numbers(0), SCENE, overviews=(8,), **BLOCKS)
 
-    info = open_file(path).info.variables["NDVI"]
+    info = open_file(None, path).info.variables["NDVI"]
 
     assert [grid.width for grid in info.levels] == [2300, 1150, 575, 288]
     assert info.made_levels == {1, 2}
@@ -115,14 +114,14 @@ def test_levels_are_made_beyond_the_overviews_there_are(tmp_path):
     with rasterio.open(path, OVERVIEW_LEVEL=0) as overview:
         held = overview.read(1)
 
-    found = read(open_file(path), 3)
+    found = read(open_file(None, path), 3)
 
     np.testing.assert_array_equal(found.numbers, means_of(held, 4))
 
 
 def test_classes_take_the_most_frequent(tmp_path):
     classes = (np.add.outer(np.arange(2051) // 5, np.arange(2300) // 7) % 3 * 4).astype("uint8")
-    reader = open_file(write_tif(tmp_path / "a.tif", classes, SCENE, **BLOCKS), has_classes=True)
+    reader = open_file(None, write_tif(tmp_path / "a.tif", classes, SCENE, **BLOCKS), has_classes=True)
 
     found = read(reader)
 
@@ -151,7 +150,7 @@ def write_masked(tmp_path):
 
 def test_masked_cells_take_no_part(tmp_path, previews):
     path, present = write_masked(tmp_path)
-    reader = open_file(path, band=1, nodata=NODATA)
+    reader = open_file(previews, path, band=1, nodata=NODATA)
 
     slow = read(reader)
     previews.build_next()
@@ -172,7 +171,7 @@ def test_masked_cells_take_no_part(tmp_path, previews):
 @pytest.mark.slow
 def test_preview_holds_what_is_read_without_it(file, previews, tmp_path):
     scene = replace(SCENE, width=4700)
-    reader = open_file(write_tif(tmp_path / "wide.tif", scene.numbers(0), scene, **BLOCKS))
+    reader = open_file(previews, write_tif(tmp_path / "wide.tif", scene.numbers(0), scene, **BLOCKS))
     slow = [read(reader, level).numbers for level in (3, 4)]
     previews.build_next()
 
@@ -185,7 +184,7 @@ def test_preview_holds_what_is_read_without_it(file, previews, tmp_path):
 
 
 def test_preview_is_read_in_place_of_the_file(file, previews, tmp_path):
-    reader = open_file(file)
+    reader = open_file(previews, file)
     read(reader)
     previews.build_next()
     other = np.full((257, 288), 9, dtype="uint8")
@@ -196,13 +195,13 @@ def test_preview_is_read_in_place_of_the_file(file, previews, tmp_path):
 
 
 def test_finer_levels_are_not_kept(file, previews):
-    read(open_file(file), 2)
+    read(open_file(previews, file), 2)
 
     assert previews.state.waiting == 0
 
 
 def test_file_that_is_written_anew_has_a_preview_of_its_own(file, previews, tmp_path):
-    reader = open_file(file)
+    reader = open_file(previews, file)
     read(reader)
     previews.build_next()
     again = replace(SCENE, shift=11)
@@ -218,7 +217,7 @@ def test_file_that_is_written_anew_has_a_preview_of_its_own(file, previews, tmp_
 
 
 def test_file_that_changes_before_its_preview_is_built_gets_none_of_the_old(file, previews, tmp_path):
-    read(open_file(file))
+    read(open_file(previews, file))
     again = replace(SCENE, shift=11)
     write_tif(file, again.numbers(0), again, **BLOCKS)
 
@@ -237,7 +236,7 @@ def test_file_that_changes_before_its_preview_is_built_gets_none_of_the_old(file
     ],
 )
 def test_damaged_preview_is_made_anew(file, previews, tmp_path, damage):
-    reader = open_file(file)
+    reader = open_file(previews, file)
     expected = read(reader).numbers
     previews.build_next()
     (preview,) = kept(tmp_path)
@@ -253,17 +252,16 @@ def test_damaged_preview_is_made_anew(file, previews, tmp_path, damage):
 
 @pytest.mark.slow
 def test_what_is_unused_for_longest_makes_room(tmp_path, previews):
-    readers = [open_file(write_tif(tmp_path / f"{t}.tif", SCENE.numbers(t), SCENE, **BLOCKS)) for t in range(3)]
-    read(readers[0])
+    files = [write_tif(tmp_path / f"{t}.tif", SCENE.numbers(t), SCENE, **BLOCKS) for t in range(3)]
+    read(open_file(previews, files[0]))
     previews.build_next()
     (first,) = kept(tmp_path)
     small = Previews(tmp_path / "cache" / "previews", first.stat().st_size * 5 // 2)
-    say_previews(small)
-    read(readers[1])
+    read(open_file(small, files[1]))
     small.build_next()
     (second,) = set(kept(tmp_path)) - {first}
     os.utime(second, ns=(1, second.stat().st_mtime_ns))  # as if of 1970
-    read(readers[2])
+    read(open_file(small, files[2]))
     small.build_next()
 
     assert len(kept(tmp_path)) == 2
@@ -271,10 +269,9 @@ def test_what_is_unused_for_longest_makes_room(tmp_path, previews):
     assert small.state.bytes <= small.state.max_bytes
 
 
-def test_preview_larger_than_the_bound_is_not_tried_again(file, tmp_path, previews):
+def test_preview_larger_than_the_bound_is_not_tried_again(file, tmp_path):
     tiny = Previews(tmp_path / "cache" / "previews", 100)
-    say_previews(tiny)
-    reader = open_file(file)
+    reader = open_file(tiny, file)
     read(reader)
     tiny.build_next()
     read(reader)
@@ -284,10 +281,8 @@ def test_preview_larger_than_the_bound_is_not_tried_again(file, tmp_path, previe
 
 def test_two_processes_build_a_preview_once(file, tmp_path, previews):
     other = Previews(tmp_path / "cache" / "previews", 1 << 30)
-    reader = open_file(file)
-    read(reader)
-    say_previews(other)
-    read(reader)
+    read(open_file(previews, file))
+    read(open_file(other, file))
 
     previews.build_next()
     other.build_next()
@@ -298,12 +293,12 @@ def test_two_processes_build_a_preview_once(file, tmp_path, previews):
 BUILD = """
 import sys
 from pathlib import Path
-from chronotile.readers.raster.previews import Previews, say_previews
+from chronotile.readers.raster.previews import Previews
+from chronotile.readers.reader_caches import ReaderCaches
 from tests.readers.raster.test_previews import open_file, read
 previews = Previews(Path(sys.argv[1]), 1 << 30)
-say_previews(previews)
 for path in sys.argv[2:]:
-    read(open_file(path))
+    read(open_file(previews, path))
 print("ready", flush=True)
 sys.stdin.readline()
 while previews.state.waiting:
@@ -328,7 +323,7 @@ def test_processes_share_a_folder(tmp_path, previews):
 
 
 def test_folder_that_another_process_builds_in_is_left_to_it(file, tmp_path, previews):
-    read(open_file(file))
+    read(open_file(previews, file))
     with KeptFiles(tmp_path / "cache" / "previews", 0, end=".preview").sole_builder():
         is_next = previews.build_next()
 
@@ -338,12 +333,12 @@ def test_folder_that_another_process_builds_in_is_left_to_it(file, tmp_path, pre
 FULL = """
 import logging, resource, sys
 from pathlib import Path
-from chronotile.readers.raster.previews import Previews, say_previews
+from chronotile.readers.raster.previews import Previews
+from chronotile.readers.reader_caches import ReaderCaches
 from tests.readers.raster.test_previews import open_file, read
 logging.basicConfig(format="%(message)s")
 previews = Previews(Path(sys.argv[1]), 1 << 30)
-say_previews(previews)
-readers = [open_file(path) for path in sys.argv[2:]]
+readers = [open_file(previews, path) for path in sys.argv[2:]]
 for reader in readers:
     read(reader)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
@@ -369,7 +364,7 @@ def test_disk_that_is_full_turns_previews_off_with_one_line(tmp_path):
 
 def test_previews_are_built_in_the_background_until_closed(file, tmp_path, previews):
     previews.start()
-    reader = open_file(file)
+    reader = open_file(previews, file)
     read(reader)
     until(lambda: kept(tmp_path))
 
@@ -381,7 +376,7 @@ def test_previews_are_built_in_the_background_until_closed(file, tmp_path, previ
 
 
 def test_closing_stops_what_is_being_built(file, tmp_path, previews):
-    read(open_file(file))
+    read(open_file(previews, file))
     previews.close()
 
     previews.build_next()
@@ -393,7 +388,7 @@ def test_leavings_of_a_killed_builder_are_removed(file, tmp_path, previews):
     folder = tmp_path / "cache" / "previews"
     folder.mkdir(parents=True)
     (folder / "x.part").write_bytes(b"half")
-    read(open_file(file))
+    read(open_file(previews, file))
 
     previews.build_next()
 
@@ -401,7 +396,7 @@ def test_leavings_of_a_killed_builder_are_removed(file, tmp_path, previews):
 
 
 def test_file_that_cannot_be_read_is_not_tried_again(file, previews, tmp_path, caplog):
-    reader = open_file(file)
+    reader = open_file(previews, file)
     read(reader)
     state = file.stat()
     data = file.read_bytes()

@@ -388,26 +388,28 @@ def test_files_are_kept_open_a_few_times_more_than_once(tmp_path):
 def test_open_files_and_decoded_blocks_share_one_budget(tmp_path):
     from rasterio.env import get_gdal_config
 
-    from chronotile.readers.cache_sizes import cache_sizes
-    from chronotile.readers.raster.block_cache import current_blocks
-    from chronotile.readers.raster.pool import HANDLE_BYTES, shared_pool
+    from chronotile.readers.raster import gdal_cache
+    from chronotile.readers.raster.pool import HANDLE_BYTES
+    from chronotile.readers.reader_caches import ReaderCaches
 
     paths = [str(write_tif(tmp_path / f"{n}.tif", SCENE.numbers(0), SCENE)) for n in range(6)]
 
+    caches = ReaderCaches()
     for path in paths:
-        with shared_pool().lend(path):
-            handles = shared_pool().kept + 1
-    left = get_gdal_config("GDAL_CACHEMAX") + current_blocks().state.max_bytes
-    shared_pool().close(paths)
+        with caches.files.lend(path):
+            handles = caches.files.kept + 1
+    left = gdal_cache._parts[caches.files] + caches.blocks.state.max_bytes
+    caches.files.close(paths)
 
-    assert left <= cache_sizes().raster_bytes - handles * HANDLE_BYTES
+    assert left <= caches.sizes.raster_bytes - handles * HANDLE_BYTES
+    assert get_gdal_config("GDAL_CACHEMAX") >= gdal_cache._parts[caches.files]
 
 
 def test_however_many_files_are_open_some_blocks_are_kept():
-    from chronotile.readers.cache_sizes import cache_sizes
+    from chronotile.readers.cache_sizes import CacheSizes
     from chronotile.readers.raster.pool import block_bytes
 
-    assert block_bytes(10**6) == cache_sizes().raster_bytes // 4
+    assert block_bytes(10**6, CacheSizes()) == CacheSizes().raster_bytes // 4
 
 
 # What files tell of their pixels.

@@ -15,7 +15,6 @@ from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.open import open_source
-from chronotile.readers.raster.pool import shared_pool
 from chronotile.readers.remote import files as remote_files
 from chronotile.readers.remote import requests as remote_requests
 from chronotile.readers.remote.files import looks
@@ -103,7 +102,7 @@ def test_file_of_a_signed_url_is_read_with_the_query_and_not_dated_by_it(name, t
 @pytest.mark.parametrize("fault", [*QUICK, Fault.OTHER_RANGE, Fault.NEW_TAG], ids=lambda fault: fault.name)
 def test_failing_file_is_an_error_and_right_with_the_next_read(fault, source):
     reader = open_source(write("cog", source, SCENE))
-    shared_pool().close([source.url_of("a.tif")])
+    reader.close()  # opened anew by the next read
     source.switch(fault)
 
     with pytest.raises(SourceUnavailable):
@@ -313,7 +312,7 @@ def test_failing_store_of_shards_is_an_error_and_then_right(fault, source):
 def test_file_that_fails_at_any_request_is_right_or_an_error(after, fault, source):
     """Of all requests of a read, the one after so many fails; what is read next is right."""
     reader = open_source(write("cog", source, SCENE))
-    shared_pool().close([source.url_of("a.tif")])
+    reader.close()  # opened anew by the next read
     source.switch(fault, times=1, after=after)
 
     for _ in range(3):
@@ -341,7 +340,7 @@ def test_file_that_fails_while_it_is_opened_is_right_or_does_not_open(after, fau
 @pytest.mark.parametrize("kind", KINDS)
 def test_source_that_refuses_is_an_error_and_then_right(kind, source):
     reader = open_source(write(kind, source, SCENE))
-    shared_pool().close([source.url_of("a.tif")])
+    reader.close()  # opened anew by the next read
     source.refuse()
 
     with pytest.raises(SourceUnavailable):
@@ -357,7 +356,7 @@ def test_source_that_refuses_is_an_error_and_then_right(kind, source):
 def test_fault_of_one_request_is_tried_again(kind, fault, source, monkeypatch):
     monkeypatch.setattr(remote_requests, "AGAIN_WITHIN_S", PATIENCE_S)  # however long the machine stands still
     reader = open_source(write(kind, source, SCENE))
-    shared_pool().close([source.url_of("a.tif")])
+    reader.close()  # opened anew by the next read
     source.switch(fault, times=1)
 
     assert np.array_equal(numbers_of(reader), SCENE.numbers(0))
@@ -367,7 +366,7 @@ def test_fault_of_one_request_is_tried_again(kind, fault, source, monkeypatch):
 def test_source_that_hangs_is_an_error_within_the_bound(fault, source):
     """That the reads end is the assertion: nothing else ends what hangs."""
     readers = [open_source(write(kind, source, SCENE)) for kind in ("cog", "zarr-v3")]
-    shared_pool().close([source.url_of("a.tif")])
+    readers[0].close()  # opened anew by the next read
     source.switch(fault)
 
     def read(reader):
@@ -509,7 +508,7 @@ def test_store_of_shards_of_a_server_that_ignores_range_is_refused(source):
 
 def test_server_that_begins_to_ignore_range_gives_no_wrong_pixel(source):
     reader = open_source(write("cog", source, SCENE))
-    shared_pool().close([source.url_of("a.tif")])
+    reader.close()  # opened anew by the next read
     source.switch(Fault.IGNORE_RANGE)
 
     with pytest.raises(SourceUnavailable):

@@ -13,7 +13,6 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.state import ServerState
 from chronotile.readers.cache_sizes import CacheState
 from chronotile.readers.library_caches import library_caches
-from chronotile.readers.raster.block_cache import current_blocks
 from chronotile.readers.raster.previews import PreviewsState
 
 LARGE_ANSWERS = "large answers"
@@ -31,9 +30,9 @@ class StateCollector(Collector):
         """Return the metrics of now."""
         caches = self._state.services.caches
         yield from _gates(self._state)
-        blocks = current_blocks().state
+        read = self._state.services.reader_caches
         states = {"payloads": caches.payloads.state, "plans": caches.plans.state, "cubes": caches.cubes.state}
-        yield from _caches({**states, "blocks": blocks, **library_caches()})
+        yield from _caches({**states, "blocks": read.blocks.state, **library_caches(read)})
         yield _counter("chronotile_reloads", "Times that what is served was replaced", self._state.live.reloads)
         yield _counter(
             "chronotile_failed_reloads",

@@ -17,6 +17,7 @@ from chronotile.readers.file_state import one_look
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.joined.recoding import Recoding, recoding_of
 from chronotile.readers.reader import Along, BlockShape, IntArray, Reader
+from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import state_number
 from chronotile.readers.zarr.serving_cube import ServingCube, open_serving_cube
 
@@ -159,23 +160,24 @@ class WithSeries(Wrapped):
         return Twin(info, np.where(there, places, ABSENT), made_from)
 
 
-def open_with_series(spec: SourceSpec, files: Reader) -> Reader:
+def open_with_series(spec: SourceSpec, files: Reader, caches: ReaderCaches) -> Reader:
     """Return a reader of raster files that takes series from the cube of `spec`; if it cannot, a finding says why."""
     try:
-        return _joined(spec, files)
+        return _joined(spec, files, caches)
     except UnsupportedSource as error:
         note = Finding("warning", base_name(spec.series or ""), f"series are read from the files: {error.message}")
         return Wrapped(files, replace(files.info, findings=(*files.info.findings, note)))
 
 
-def _joined(spec: SourceSpec, files: Reader) -> WithSeries:
-    held = open_serving_cube(SourceSpec(collection=spec.collection, kind="zarr", href=spec.series or ""))
+def _joined(spec: SourceSpec, files: Reader, caches: ReaderCaches) -> WithSeries:
+    held = open_serving_cube(SourceSpec(collection=spec.collection, kind="zarr", href=spec.series or ""), caches)
     arrays = {name: _array_of(name, spec, held.info) for name in files.info.variables}
     variables = {
         name: replace(spec.variables.get(name, VariableSpec(id=name)), name=array) for name, array in arrays.items()
     }
     cube = open_serving_cube(
-        SourceSpec(collection=spec.collection, kind="zarr", href=spec.series or "", crs=spec.crs, variables=variables)
+        SourceSpec(collection=spec.collection, kind="zarr", href=spec.series or "", crs=spec.crs, variables=variables),
+        caches,
     )
     recodings = {}
     for name, info in files.info.variables.items():

@@ -9,6 +9,7 @@ from chronotile.readers.foreign import BeingWritten, origin_of
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
+from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import Away
 from chronotile.readers.sample import observed_range
 
@@ -79,14 +80,14 @@ class Found:
     """How often any of this has changed."""
 
 
-def open_wanted(wanted: Wanted) -> Opened:
+def open_wanted(wanted: Wanted, caches: ReaderCaches | None = None) -> Opened:
     """Return a source opened, with the values of variables that have no style looked at.
 
     Raises:
         UnsupportedSource: It cannot be served.
         SourceUnavailable: It opens, but its pixels cannot be read.
     """
-    reader = open_source(wanted.spec)
+    reader = open_source(wanted.spec, caches)
     variables = {
         name: each
         if each.classes or name in wanted.styled

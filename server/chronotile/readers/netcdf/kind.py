@@ -10,6 +10,7 @@ from chronotile.model.source import Finding, KindOptions, SourceSpec
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.netcdf.files import open_netcdf_source
 from chronotile.readers.reader import Reader
+from chronotile.readers.reader_caches import ReaderCaches
 
 if TYPE_CHECKING:
     import xarray
@@ -24,7 +25,7 @@ class NetcdfKind(SourceKind):
     options = KindOptions(name="netcdf", is_of_files=True)
     file_ends = (".nc", ".nc4", ".cdf")
 
-    def open(self, spec: SourceSpec) -> Reader:
+    def open(self, spec: SourceSpec, caches: ReaderCaches) -> Reader:
         """Return a reader of the file, or of all files of the pattern."""
         return open_netcdf_source(spec)
 

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 
 import numpy as np
 
-from chronotile.readers.cache_sizes import CacheState, cache_sizes
+from chronotile.readers.cache_sizes import CacheState
 from chronotile.readers.raster.shared_memory import SLOT_BYTES, BlockMemory, Piece, piece_key
 
 LARGEST_SHARE = 8
@@ -96,18 +96,3 @@ class KeptBlocks:
     def _keep(self, key: bytes, block: Piece) -> None:
         for number, at in enumerate(range(0, block.size, SLOT_BYTES)):
             self._memory.write(piece_key(key, number), block[at : at + SLOT_BYTES])
-
-
-_said: list[KeptBlocks] = []
-
-
-def say_kept_blocks(blocks: KeptBlocks) -> None:
-    """Let files that are opened from now on keep their blocks there."""
-    _said[:] = [blocks]
-
-
-def current_blocks() -> KeptBlocks:
-    """Return where blocks are kept: what was said, or memory of this process."""
-    if not _said:
-        say_kept_blocks(KeptBlocks(BlockMemory(cache_sizes().bytes)))
-    return _said[0]

@@ -9,6 +9,7 @@ from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.reader import Reader
+from chronotile.readers.reader_caches import ReaderCaches
 
 FILE_ENDS = (".tif", ".tiff", ".jp2", ".vrt", ".grib", ".grib2", ".grb", ".grb2")
 SIDE_ENDS = (".aux.xml", ".ovr", ".msk", ".tfw", ".tifw", ".tiffw", ".j2w", ".wld", ".vat.dbf")
@@ -27,11 +28,11 @@ class RasterKind(SourceKind):
     options = KindOptions(name="cog", is_of_files=True, has_bands=True)
     file_ends = FILE_ENDS
 
-    def open(self, spec: SourceSpec) -> Reader:
+    def open(self, spec: SourceSpec, caches: ReaderCaches) -> Reader:
         """Return a reader of the files."""
         from chronotile.readers.raster.source import open_rasters
 
-        return open_rasters(spec)
+        return open_rasters(spec, caches)
 
     def side_reason(self, path: Path) -> str | None:
         """Return why a side file is skipped: it is one of no raster here."""

@@ -18,12 +18,13 @@ from chronotile.readers.raster.stack import RasterStack
 from chronotile.readers.raster.survey import Looked, Sample, survey
 from chronotile.readers.raster.variable import Plane, StackVariable, stack_variable
 from chronotile.readers.reader import Reader
+from chronotile.readers.reader_caches import ReaderCaches
 
 TIME_TAGS = ("time", "datetime", "date")
 """Metadata of a single file that tells its time."""
 
 
-def open_raster_stack(spec: SourceSpec) -> Reader:
+def open_raster_stack(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
     """Return a reader of the raster files that `spec` names.
 
     Raises:
@@ -39,10 +40,14 @@ def open_raster_stack(spec: SourceSpec) -> Reader:
         looked |= opened.looked
     if not variables:
         raise UnsupportedSource(f"{base_name(spec.href)} matches no file that holds a variable")
-    return RasterStack(spec.collection, _in_order(variables, spec), tuple(dict.fromkeys(findings)), looked)
+    return RasterStack(
+        spec.collection, _in_order(variables, spec), tuple(dict.fromkeys(findings)), looked, caches=caches
+    )
 
 
-def open_band_stack(spec: SourceSpec, path: str, series: Iterable[tuple[VariableSpec, BandSeries]]) -> Reader:
+def open_band_stack(
+    spec: SourceSpec, path: str, series: Iterable[tuple[VariableSpec, BandSeries]], caches: ReaderCaches
+) -> Reader:
     """Return a reader of bands of one file that are times of variables.
 
     Raises:
@@ -61,7 +66,7 @@ def open_band_stack(spec: SourceSpec, path: str, series: Iterable[tuple[Variable
             said, band, sample=sample, planes=planes, times=own.times, rule=rule
         )
         findings += notes
-    return RasterStack(spec.collection, variables, tuple(findings), sample.looked)
+    return RasterStack(spec.collection, variables, tuple(findings), sample.looked, caches=caches)
 
 
 def _in_order(variables: dict[str, StackVariable], spec: SourceSpec) -> dict[str, StackVariable]:

@@ -6,23 +6,22 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import rasterio
 from affine import Affine
-from rasterio.env import set_gdal_config
 from rasterio.errors import NotGeoreferencedWarning
 
 from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers
-from chronotile.readers.cache_sizes import cache_sizes
+from chronotile.readers.cache_sizes import CacheSizes
 from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.foreign import BeingWritten
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.raster.bands import FileBands, file_bands
-from chronotile.readers.raster.block_cache import current_blocks
+from chronotile.readers.raster.block_cache import KeptBlocks
 from chronotile.readers.raster.blocks import FileBlocks, Plane
+from chronotile.readers.raster.gdal_cache import set_part
 from chronotile.readers.raster.tiff_tags import require_whole_tags
 from chronotile.readers.remote.files import RemoteFile
 from chronotile.readers.remote.gdal_plugin import gdal_files
@@ -140,16 +139,27 @@ class HandlePool:
 
     Args:
         max_idle: Files kept open that nobody reads; the longest unused are closed first.
-        keeps_blocks: Whether decoded blocks are kept of files that allow for it.
+        blocks: Where decoded blocks are kept of files that allow for it; `None`: they are not.
+        sizes: How much open files and blocks may take together.
     """
 
-    def __init__(self, max_idle: int = MAX_IDLE_HANDLES, *, keeps_blocks: bool = False) -> None:
+    def __init__(
+        self,
+        max_idle: int = MAX_IDLE_HANDLES,
+        *,
+        blocks: KeptBlocks | None = None,
+        sizes: CacheSizes | None = None,
+    ) -> None:
         self._max_idle = max_idle
-        self._keeps_blocks = keeps_blocks
+        self._blocks = blocks
+        self._sizes = sizes or CacheSizes()
+        self._gdal_keeps = False
+        """Whether a file was opened of which GDAL keeps blocks for long."""
         self._idle: OrderedDict[_Key, list[Handle]] = OrderedDict()
         self._count = 0
         self._lock = threading.Lock()
         gdal_files()  # before any file is opened
+        set_part(self, 0)
 
     @contextmanager
     def lend(self, path: str, level: int = NATIVE_LEVEL) -> Iterator[Handle]:
@@ -159,7 +169,7 @@ class HandlePool:
             OSError: It is gone or cannot be opened.
         """
         state = file_state(path)
-        handle = self._take((path, level), state) or _open(path, level, state, keeps_blocks=self._keeps_blocks)
+        handle = self._take((path, level), state) or self._open(path, level, state)
         with self._using((path, level), handle):
             yield handle
 
@@ -212,6 +222,17 @@ class HandlePool:
             self._count -= len(handles)
         _close(handles)
 
+    def _open(self, path: str, level: int, state: FileState) -> Handle:
+        handle = _open(path, level, state, kept=self._blocks)
+        if self._blocks is not None:
+            self._gdal_keeps |= handle.blocks is None
+            # What there is for blocks beside open files is divided between GDAL and us.
+            total = block_bytes(self._count + 1, self._sizes)
+            own = total // OWN_PART_OF_OTHERS if self._gdal_keeps else min(total // OWN_PART, MOST_OWN_BYTES)
+            set_part(self, own)
+            self._blocks.leave(total - own)
+        return handle
+
     def _take(self, key: _Key, state: FileState | None) -> Handle | None:
         """A kept handle on the file as it is now; those on an older state are closed."""
         with self._lock:
@@ -243,19 +264,9 @@ class HandlePool:
         _close(surplus)
 
 
-_gdal_keeps = threading.Event()
-"""Whether a file was opened of which GDAL keeps blocks for long."""
-
-
-@cache
-def shared_pool() -> HandlePool:
-    """Return the pool of this process: what bounds open files must know of all of them."""
-    return HandlePool(keeps_blocks=True)
-
-
-def block_bytes(handles: int) -> int:
+def block_bytes(handles: int, sizes: CacheSizes) -> int:
     """Return how many bytes of decoded blocks may be kept beside so many open files, out of one budget."""
-    total = cache_sizes().raster_bytes
+    total = sizes.raster_bytes
     return max(total - handles * HANDLE_BYTES, total // LEAST_FOR_BLOCKS)
 
 
@@ -265,23 +276,21 @@ def gdal_options(path: str) -> Any:  # noqa: ANN401 -- rasterio has no types
     return rasterio.Env(**_OPTIONS, **extra)
 
 
-def _open(path: str, level: int, state: FileState, *, keeps_blocks: bool) -> Handle:
+def _open(path: str, level: int, state: FileState, *, kept: KeptBlocks | None) -> Handle:
     local = local_path(path)
     if local is None:
-        return _open_elsewhere(path, level, state, keeps_blocks=keeps_blocks)
+        return _open_elsewhere(path, level, state)
     require_whole_tags(path)
     with gdal_options(path):
         dataset = _dataset(str(local), level)
         blocks = None
         if FileBlocks.are_of(dataset):
-            kept = current_blocks() if keeps_blocks else None
             blocks = FileBlocks(dataset, path, level=level, state=state, kept=kept)
         bands = file_bands(dataset) if level == NATIVE_LEVEL else None
-    _share_out(shared_pool().kept + 1, is_kept_by_gdal=keeps_blocks and blocks is None)
     return Handle(dataset, state, layout_of(dataset), blocks, bands)
 
 
-def _open_elsewhere(path: str, level: int, state: FileState, *, keeps_blocks: bool) -> Handle:
+def _open_elsewhere(path: str, level: int, state: FileState) -> Handle:
     """Open a file elsewhere, of which GDAL keeps the blocks: its handle is closed when the file is replaced."""
     remote = RemoteFile(path, ObjectState(state.mtime_ns, state.size, state.tag))
     name = gdal_files().add(remote, base_name(path))
@@ -292,7 +301,6 @@ def _open_elsewhere(path: str, level: int, state: FileState, *, keeps_blocks: bo
     except BaseException:
         gdal_files().remove(name)
         raise
-    _share_out(shared_pool().kept + 1, is_kept_by_gdal=keeps_blocks)
     return Handle(dataset, state, layout, None, bands, remote)
 
 
@@ -316,17 +324,6 @@ def _reading_elsewhere(remote: RemoteFile, path: str) -> Iterator[None]:
             raise
     if remote.failure is not None:
         raise remote.failure
-
-
-def _share_out(handles: int, *, is_kept_by_gdal: bool) -> None:
-    """Divide what there is for blocks beside so many open files between GDAL and us."""
-    if is_kept_by_gdal:
-        _gdal_keeps.set()
-    total = block_bytes(handles)
-    own = total // OWN_PART_OF_OTHERS if _gdal_keeps.is_set() else min(total // OWN_PART, MOST_OWN_BYTES)
-    # Not an option of the context, which at its end would set GDAL's cache back to a share of the whole memory.
-    set_gdal_config("GDAL_CACHEMAX", own)
-    current_blocks().leave(total - own)
 
 
 def layout_of(dataset: Any) -> Layout:  # noqa: ANN401 -- rasterio has no types

@@ -23,7 +23,7 @@ from chronotile.readers.hrefs import local_path
 from chronotile.readers.overviews import Counting
 from chronotile.readers.raster.implied_overviews import made_pixels
 from chronotile.readers.raster.pixels import read_pixels
-from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, Layout, shared_pool
+from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, Layout
 from chronotile.readers.raster.preview_file import preview_file
 
 _log = logging.getLogger(__name__)
@@ -116,10 +116,10 @@ class Previews:
         if self._builder is not None:
             self._builder.join(CLOSING_S)
 
-    def read(self, preview: Preview, factor: int, window: Window, *, step: int = 1) -> Pixels | None:
+    def read(self, preview: Preview, factor: int, window: Window, *, step: int = 1, files: HandlePool) -> Pixels | None:
         """Return (y, x) pixels of a window of the level of that factor, of every `step`-th row and column.
 
-        `None` where there is no preview of the file as it is now: one will be built.
+        `None` where there is no preview of the file as it is now: one will be built. `files` opens previews.
 
         Raises:
             OSError: The file itself is gone.
@@ -129,7 +129,7 @@ class Previews:
         state = file_state(preview.path)
         name = preview.name(state)
         try:
-            pixels = self._read(name, preview, factor, window, step=step)
+            pixels = self._read(name, preview, factor, window, step=step, files=files)
         except (RasterioError, _Misfit) as error:
             _log.warning("a preview is damaged and will be made anew: %s", one_line(error))
             self._folder.remove(name)
@@ -173,9 +173,11 @@ class Previews:
                 failed=self._failed,
             )
 
-    def _read(self, name: str, preview: Preview, factor: int, window: Window, *, step: int) -> Pixels:
+    def _read(
+        self, name: str, preview: Preview, factor: int, window: Window, *, step: int, files: HandlePool
+    ) -> Pixels:
         number = preview.factors.index(factor)
-        with shared_pool().lend(str(self._folder.path_of(name)), number + NATIVE_LEVEL) as handle:
+        with files.lend(str(self._folder.path_of(name)), number + NATIVE_LEVEL) as handle:
             _require_shape(handle, preview, factor)
             numbers = read_pixels(handle, 1, window, has_mask=False, step=step).numbers
             if not preview.has_mask:
@@ -271,16 +273,3 @@ def _require_shape(handle: Handle, preview: Preview, factor: int) -> None:
     kinds = (preview.counting.encoding.dtype,) * (2 if preview.has_mask else 1)
     if handle.dataset.shape != shape or handle.dataset.dtypes != kinds:
         raise _Misfit(f"it has {handle.dataset.shape} pixels of {handle.dataset.dtypes}")
-
-
-_said: list[Previews] = []
-
-
-def say_previews(previews: Previews | None) -> None:
-    """Let the raster files of this process be read through previews, or through none."""
-    _said[:] = [] if previews is None else [previews]
-
-
-def current_previews() -> Previews | None:
-    """Return the previews that were said, if any are kept."""
-    return _said[0] if _said else None

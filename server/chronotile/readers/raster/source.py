@@ -18,6 +18,7 @@ from chronotile.readers.raster.dated_bands import BandSeries, BandTimes, band_ti
 from chronotile.readers.raster.open_stack import open_band_stack, open_raster_stack
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.reader import Reader
+from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.yaml_source import listed
 
 _SHOWN = 12
@@ -34,26 +35,28 @@ class BandPiece:
     path: str
     series: tuple[tuple[VariableSpec, BandSeries], ...]
     spec: SourceSpec
+    caches: ReaderCaches
     span: TimeSpan | None = None
 
     def open(self) -> Reader:
         """Return a reader of those bands."""
-        return open_band_stack(self.spec, self.path, self.series)
+        return open_band_stack(self.spec, self.path, self.series, self.caches)
 
 
-def open_rasters(spec: SourceSpec) -> Reader:
+def open_rasters(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
     """Return a reader of the raster files that `spec` names, whose bands may be times.
 
     Raises:
         UnsupportedSource: They cannot be served; the message says why.
     """
+    caches = caches or ReaderCaches()
     found = find_files(spec)
     paths = [path for group in found.values() for path in group]
     if spec.times is not None:
-        return _open_with_times(spec, found) if len(paths) > 1 else open_raster_stack(spec)
+        return _open_with_times(spec, found, caches) if len(paths) > 1 else open_raster_stack(spec, caches)
     if _names_bands(spec, paths):
-        return open_raster_stack(spec)
-    return _open_dated_bands(spec, found)
+        return open_raster_stack(spec, caches)
+    return _open_dated_bands(spec, found, caches)
 
 
 def _names_bands(spec: SourceSpec, paths: Sequence[str]) -> bool:
@@ -81,7 +84,7 @@ def _looked(paths: Sequence[str], findings: list[Finding]) -> Iterator[tuple[str
             yield path, told, names_of_bands
 
 
-def _open_dated_bands(spec: SourceSpec, found: Found) -> Reader:
+def _open_dated_bands(spec: SourceSpec, found: Found, caches: ReaderCaches) -> Reader:
     findings: list[Finding] = []
     surveyed: list[Surveyed] = []
     every = [path for paths in found.values() for path in paths]
@@ -103,7 +106,7 @@ def _open_dated_bands(spec: SourceSpec, found: Found) -> Reader:
                 findings.append(
                     Finding("warning", name, f"{LEFT_OUT}bands of {listed(rest, most=_SHOWN)}: name them as variables")
                 )
-            surveyed += _surveyed(BandPiece(path, tuple(wanted), spec), name, findings)
+            surveyed += _surveyed(BandPiece(path, tuple(wanted), spec, caches), name, findings)
     if not surveyed:
         raise UnsupportedSource(
             findings[0].message.removeprefix(LEFT_OUT) if findings else "its bands tell no variable"
@@ -151,7 +154,7 @@ def _wanted(
     return wanted, [each.name or "dates" for each in series if each.name not in taken]
 
 
-def _open_with_times(spec: SourceSpec, found: Found) -> Reader:
+def _open_with_times(spec: SourceSpec, found: Found, caches: ReaderCaches) -> Reader:
     """A reader of files whose bands are, one after another, the times of the configuration."""
     assert spec.times is not None  # noqa: S101 -- the caller's case
     findings: list[Finding] = []
@@ -166,7 +169,7 @@ def _open_with_times(spec: SourceSpec, found: Found) -> Reader:
         for path, part in _parts(spec.times, counts, names, findings):
             bands = tuple(range(1, len(part) + 1))
             series = BandSeries(name=None, bands=bands, times=part)
-            surveyed += _surveyed(BandPiece(path, ((variables[0], series),), spec), names[path], findings)
+            surveyed += _surveyed(BandPiece(path, ((variables[0], series),), spec, caches), names[path], findings)
     if not surveyed:
         raise UnsupportedSource(findings[0].message.removeprefix(LEFT_OUT))
     return join(spec.collection, surveyed, findings)

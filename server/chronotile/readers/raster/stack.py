@@ -21,12 +21,13 @@ from chronotile.readers.raster.bands import FileBands
 from chronotile.readers.raster.implied_overviews import Origin, cells_below, made_pixels
 from chronotile.readers.raster.pieces import Piece
 from chronotile.readers.raster.pixels import every, one_above_another, read_pixels, strips_of
-from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, shared_pool
-from chronotile.readers.raster.previews import LEAST_FACTOR, current_previews
+from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool
+from chronotile.readers.raster.previews import LEAST_FACTOR
 from chronotile.readers.raster.survey import Looked
 from chronotile.readers.raster.variable import Plane, StackVariable
 from chronotile.readers.reader import Along, BlockShape, Reader, stacked
 from chronotile.readers.reader import Piece as SourcePiece
+from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import one_read
 
 SERIES_THREADS = 4
@@ -48,10 +49,13 @@ class RasterStack(Reader):
         variables: Mapping[str, StackVariable],
         findings: tuple[Finding, ...],
         looked: Mapping[str, Looked],
+        *,
+        caches: ReaderCaches | None = None,
     ) -> None:
         self._collection = collection
         self._variables = dict(variables)
-        self._pool = shared_pool()
+        self._caches = caches or ReaderCaches()
+        self._pool = self._caches.files
         self._info = SourceInfo(
             variables={name: each.info for name, each in variables.items()}, findings=findings, is_of_files=True
         )
@@ -229,9 +233,10 @@ class RasterStack(Reader):
         source, state = self._variables[variable], file_state(plane.path)
         piece = self._piece_of(variable, plane, self._bands_now(plane.path))
         pixels = None
-        previews = current_previews()
+        previews = self._caches.previews
         if previews is not None and origin.factor >= LEAST_FACTOR:
-            pixels = previews.read(source.preview(plane.path, piece, origin), origin.factor, window, step=step)
+            preview = source.preview(plane.path, piece, origin)
+            pixels = previews.read(preview, origin.factor, window, step=step, files=self._pool)
         if pixels is None:
             pixels = self._make(variable, plane, origin, window, step=step, piece=piece)
         if file_state(plane.path) != state:

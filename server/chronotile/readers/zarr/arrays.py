@@ -5,7 +5,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache, cached_property
+from functools import cached_property
 from time import monotonic, time_ns
 from typing import Any
 
@@ -14,18 +14,15 @@ import tensorstore as ts
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.raster import Numbers
-from chronotile.readers.cache_sizes import cache_sizes
 from chronotile.readers.cf.array_source import ArraySource, Selection
 from chronotile.readers.file_state import SETTLED_NS, file_state
 from chronotile.readers.foreign import one_line
 from chronotile.readers.hrefs import kvstore, local_path
+from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import ObjectState
 from chronotile.readers.zarr.metadata import ArrayNode
 from chronotile.readers.zarr.remote import OpenArray, RemoteMetadata, RemoteReads, State, States, digest_of
-from chronotile.readers.zarr.waits import request_limits, settled
-
-COPY_THREADS = 2
-IO_THREADS = 8
+from chronotile.readers.zarr.waits import chunk_context, settled
 
 MAX_SEEN = 4096
 """Folders of an array whose last state is remembered; past it, all that is cached of the array is checked anew."""
@@ -35,21 +32,6 @@ UNSETTLED = -1, -1, -1
 
 MAX_FOLDERS = MAX_SEEN
 """Folders of chunks looked at to see whether a selection changed. A read of more checks all that is cached."""
-
-
-@cache
-def shared_context() -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
-    """Return the one cache and the threads of this process."""
-    sizes = cache_sizes()
-    sizes.has_arrays = True
-    return ts.Context(
-        {
-            "cache_pool": {"total_bytes_limit": sizes.array_bytes},
-            "data_copy_concurrency": {"limit": COPY_THREADS},
-            "file_io_concurrency": {"limit": IO_THREADS},
-            **request_limits(),
-        }
-    )
 
 
 class Gone(OSError):
@@ -123,9 +105,13 @@ class TensorStoreArray:
         href: The store.
         node: The array as it is when the store is opened.
         growing: The dimension that may be longer when it is reopened; times are appended.
+        caches: Where decoded chunks are kept; `None`: they are not.
     """
 
-    def __init__(self, href: str, node: ArrayNode, growing: str | None = None) -> None:
+    def __init__(
+        self, href: str, node: ArrayNode, growing: str | None = None, caches: ReaderCaches | None = None
+    ) -> None:
+        self._context = chunk_context(0) if caches is None else caches.chunks
         self._spec: dict[str, Any] = {
             "driver": f"zarr{node.version if node.version == 3 else ''}",
             "kvstore": _below(kvstore(href), node.path),
@@ -169,7 +155,7 @@ class TensorStoreArray:
         """Do nothing: tensorstore closes what it does not use."""
 
     def _open(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
-        opening = ts.open(self._spec, open=True, read=True, context=shared_context())
+        opening = ts.open(self._spec, open=True, read=True, context=self._context)
         array = opening.result() if self._remote is None else settled(opening)
         if self._remote is not None and array.chunk_layout.read_chunk.shape != self._node.files:
             self._remote.require_parts()
@@ -228,10 +214,12 @@ def _require_same(node: ArrayNode, growing: str | None, shape: tuple[int, ...], 
             raise Gone("the array has another shape than when it was opened")
 
 
-def open_array(href: str, node: ArrayNode, *, growing: str | None = None) -> ArraySource:
+def open_array(
+    href: str, node: ArrayNode, *, growing: str | None = None, caches: ReaderCaches | None = None
+) -> ArraySource:
     """Return an array, of which one dimension may grow, by the quickest library that can decode it."""
     try:
-        return TensorStoreArray(href, node, growing)
+        return TensorStoreArray(href, node, growing, caches)
     except ValueError as error:
         if local_path(href) is None:
             raise UnsupportedSource(

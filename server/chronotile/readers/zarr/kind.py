@@ -13,6 +13,7 @@ from chronotile.model.source import Finding, KindOptions, SourceSpec
 from chronotile.readers.hrefs import CREDENTIALS_REMEDY, local_path
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.reader import Reader
+from chronotile.readers.reader_caches import ReaderCaches
 
 if TYPE_CHECKING:
     import xarray
@@ -31,7 +32,7 @@ class ZarrKind(SourceKind):
     file_ends = (".zarr.zip",)
     folder_marks = (".zmetadata", "zarr.json", ".zgroup", ".zarray")
 
-    def open(self, spec: SourceSpec) -> Reader:
+    def open(self, spec: SourceSpec, caches: ReaderCaches) -> Reader:
         """Return a reader of the store."""
         from chronotile.readers.zarr.source import open_zarr
 
@@ -40,7 +41,7 @@ class ZarrKind(SourceKind):
             raise UnsupportedSource(
                 f"a query in the URL of a Zarr store, such as a signature, is not supported; {CREDENTIALS_REMEDY}"
             )
-        return open_zarr(spec)
+        return open_zarr(spec, caches)
 
     def files(self, spec: SourceSpec) -> list[str]:
         """Return the metadata of groups and arrays, two folders deep; the folders of chunks are not looked into."""

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from chronotile.readers.encoding import as_meant
 from chronotile.readers.foreign import BeingWritten, one_line, opening, reading, reading_dates
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.reader import Along, BlockShape, Reader
+from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.arrays import Gone, load_array
 from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit, commit_of
 from chronotile.readers.zarr.fields import fields_of, text_of
@@ -125,7 +127,8 @@ class ServingCube(Reader):
     they are. A late date would change what the indexes of later ones mean, so it joins when the cube is opened anew.
     """
 
-    def __init__(self, spec: SourceSpec, folder: Path) -> None:
+    def __init__(self, spec: SourceSpec, folder: Path, caches: ReaderCaches) -> None:
+        self._caches = caches
         self._spec = spec
         self._folder = folder
         self._document = str(folder / DOCUMENT)
@@ -270,19 +273,18 @@ class ServingCube(Reader):
             license=text_of(root.attrs, "license"),
             findings=found.findings,
         )
+        stored = partial(_stored, commit=commit, caches=self._caches)
         return State(
             identity=identity,
             commit=commit,
             info=info,
             positions=positions,
-            stored={name: _stored(self._folder, each.array, commit) for name, each in found.variables.items()},
-            overlay={
-                name: _stored(self._folder / OVERLAY, each.array, commit) for name, each in found.variables.items()
-            },
+            stored={name: stored(self._folder, each.array) for name, each in found.variables.items()},
+            overlay={name: stored(self._folder / OVERLAY, each.array) for name, each in found.variables.items()},
         )
 
 
-def open_serving_cube(spec: SourceSpec) -> ServingCube:
+def open_serving_cube(spec: SourceSpec, caches: ReaderCaches) -> ServingCube:
     """Return a reader of the serving cube in a folder of this machine.
 
     Raises:
@@ -292,7 +294,7 @@ def open_serving_cube(spec: SourceSpec) -> ServingCube:
     if folder is None:
         raise UnsupportedSource(f"{base_name(spec.href)} is elsewhere")
     with opening(base_name(spec.href)):
-        return ServingCube(spec, folder)
+        return ServingCube(spec, folder, caches)
 
 
 def _root(document: str) -> tuple[GroupNode, Identity]:
@@ -309,10 +311,10 @@ def _info(variable: CfVariable, times: TimeDomain, commit: Commit) -> VariableIn
     return replace(variable.info, times=times, levels=levels or variable.info.levels)
 
 
-def _stored(folder: Path, array: str, commit: Commit) -> StoredVariable:
+def _stored(folder: Path, array: str, commit: Commit, caches: ReaderCaches) -> StoredVariable:
     return StoredVariable(
-        levels=tuple(StoredArray(folder / str(level) / array) for level in range(commit.levels)),
-        series=StoredArray(folder / SERIES / array) if commit.has_series else None,
+        levels=tuple(StoredArray(folder / str(level) / array, caches) for level in range(commit.levels)),
+        series=StoredArray(folder / SERIES / array, caches) if commit.has_series else None,
     )
 
 

@@ -15,6 +15,7 @@ from chronotile.readers.cf.groups import Group, group_findings
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name, host_of, local_path
 from chronotile.readers.reader import Reader
+from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.arrays import open_array
 from chronotile.readers.zarr.commit import commit_of
 from chronotile.readers.zarr.fields import fields_of, text_of
@@ -31,7 +32,7 @@ SAME_TIME = np.timedelta64(1, "s")
 """Times of overviews may differ by this: some writers stamp each level as they write it."""
 
 
-def open_zarr(spec: SourceSpec) -> Reader:
+def open_zarr(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
     """Return a reader of the Zarr store that `spec` names: a folder, a `.zip`, or a store elsewhere.
 
     Groups that `multiscales` lists, or that have numbers for names, are overviews of one another.
@@ -39,14 +40,15 @@ def open_zarr(spec: SourceSpec) -> Reader:
     Raises:
         UnsupportedSource: It cannot be served; the message says why.
     """
+    caches = caches or ReaderCaches()
     with opening(base_name(spec.href) or host_of(spec.href)):
         root = read_group(spec.href)
         if commit_of(root.attrs) is not None and (local_path(spec.href) or Path()).is_dir():
-            return open_serving_cube(spec)
-        return _cube(root, spec) if local_path(spec.href) is not None else _cube_elsewhere(root, spec)
+            return open_serving_cube(spec, caches)
+        return (_cube if local_path(spec.href) is not None else _cube_elsewhere)(root, spec, caches)
 
 
-def _cube_elsewhere(root: GroupNode, spec: SourceSpec) -> Cube:
+def _cube_elsewhere(root: GroupNode, spec: SourceSpec, caches: ReaderCaches) -> Cube:
     """The store in one state, so that its times are those of its pixels.
 
     Raises:
@@ -54,9 +56,9 @@ def _cube_elsewhere(root: GroupNode, spec: SourceSpec) -> Cube:
     """
     node = next(_arrays(root), None)
     if node is None:
-        return _cube(root, spec)  # which says what is wrong
+        return _cube(root, spec, caches)  # which says what is wrong
     metadata = RemoteMetadata(spec.href, node, is_now=True)
-    cube = _cube(read_group(spec.href), spec)  # what was read before the look may be of another state
+    cube = _cube(read_group(spec.href), spec, caches)  # what was read before the look may be of another state
     metadata.look()
     return cube
 
@@ -67,13 +69,13 @@ def _arrays(group: GroupNode) -> Iterator[ArrayNode]:
         yield from _arrays(each)
 
 
-def _cube(root: GroupNode, spec: SourceSpec) -> Cube:
+def _cube(root: GroupNode, spec: SourceSpec, caches: ReaderCaches) -> Cube:
     groups = _level_groups(root)
     others = () if spec.variables else group_findings(_unserved(root, groups), REMEDY)
     understood, findings = _understand_all(groups, root, spec, others)
     variables: dict[str, CubeVariable] = {}
     for name, levels in _by_variable(understood).items():
-        variables[name], notes = _variable(name, levels, spec.href)
+        variables[name], notes = _variable(name, levels, spec.href, caches)
         findings += notes
     info = SourceInfo(
         variables={name: variable.info for name, variable in variables.items()},
@@ -161,7 +163,7 @@ def _coarseness(level: _Level) -> int:
     return -grid.width * grid.height
 
 
-def _variable(name: str, levels: list[_Level], href: str) -> tuple[CubeVariable, list[Finding]]:
+def _variable(name: str, levels: list[_Level], href: str, caches: ReaderCaches) -> tuple[CubeVariable, list[Finding]]:
     native = levels[0][1]
     fitting = [level for level in levels if _fits(level[1], native)]
     findings = [
@@ -171,7 +173,7 @@ def _variable(name: str, levels: list[_Level], href: str) -> tuple[CubeVariable,
     ]
     info = replace(native.info, levels=tuple(variable.grid for _group, variable in fitting))
     arrays = tuple(
-        level_of(variable, open_array(href, group.arrays[variable.array], growing=variable.axes.time))
+        level_of(variable, open_array(href, group.arrays[variable.array], growing=variable.axes.time, caches=caches))
         for group, variable in fitting
     )
     return CubeVariable(info, arrays), findings

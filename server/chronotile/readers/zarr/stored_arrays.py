@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chronotile.model.raster import Numbers
 from chronotile.readers.hrefs import tensorstore_path
 from chronotile.readers.reader import Along, BlockShape
-from chronotile.readers.zarr.arrays import shared_context
+from chronotile.readers.reader_caches import ReaderCaches
 
 Positions = NDArray[np.int64]
 
@@ -20,8 +20,9 @@ Positions = NDArray[np.int64]
 class StoredArray:
     """One array, opened when it is first read."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, caches: ReaderCaches) -> None:
         self._folder = folder
+        self._caches = caches
 
     @cached_property
     def _array(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
@@ -32,7 +33,7 @@ class StoredArray:
             "recheck_cached_metadata": "open",
             "fill_missing_data_reads": False,
         }
-        return ts.open(spec, open=True, read=True, context=shared_context()).result()
+        return ts.open(spec, open=True, read=True, context=self._caches.chunks).result()
 
     def window(self, position: int, rows: slice, columns: slice) -> Numbers:
         """Return (y, x) numbers."""

@@ -43,6 +43,9 @@ _NO_CONTENT = {"204", "412"}
 
 _HTTP_CODE = re.compile(r"\[HTTP code (\d{3})\]")
 
+COPY_THREADS = 2
+IO_THREADS = 8
+
 SLOWEST_BYTES_S = 1000
 """A server that sends less for `REQUEST_S` seconds is taken for one that hangs."""
 
@@ -55,6 +58,18 @@ def request_limits() -> dict[str, Any]:
     os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_LIMIT_BYTES", str(SLOWEST_BYTES_S))
     retries = {"max_retries": ATTEMPTS - 1, "initial_delay": f"{AGAIN_S:g}s", "max_delay": f"{AGAIN_S:g}s"}
     return {"http_request_retries": retries, "s3_request_retries": retries}
+
+
+def chunk_context(cache_bytes: int) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
+    """Return the threads and the cache of decoded chunks, of so many bytes, of the arrays that are opened with it."""
+    return ts.Context(
+        {
+            "cache_pool": {"total_bytes_limit": cache_bytes},
+            "data_copy_concurrency": {"limit": COPY_THREADS},
+            "file_io_concurrency": {"limit": IO_THREADS},
+            **request_limits(),
+        }
+    )
 
 
 class NoChunk(Exception):

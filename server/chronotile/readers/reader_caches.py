@@ -1,0 +1,61 @@
+"""What the readers of one archive keep of what they have read; each application has its own."""
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from chronotile.readers.cache_sizes import USUAL_BYTES, CacheSizes
+from chronotile.readers.raster.block_cache import KeptBlocks
+from chronotile.readers.raster.shared_memory import BlockMemory
+
+if TYPE_CHECKING:
+    from chronotile.readers.raster.pool import HandlePool
+    from chronotile.readers.raster.previews import Previews
+
+
+class ReaderCaches:
+    """Open files, decoded blocks and chunks, and previews, each made when a reader first needs it.
+
+    Args:
+        max_bytes: Of open files and decoded pixels together.
+        blocks: Decoded blocks of raster files, where several processes share them; else in memory of this process.
+        previews: Of raster files without overviews; `None`: they are read without previews.
+    """
+
+    def __init__(
+        self, max_bytes: int = USUAL_BYTES, *, blocks: KeptBlocks | None = None, previews: "Previews | None" = None
+    ) -> None:
+        self.sizes = CacheSizes(max_bytes)
+        self.previews = previews
+        self._blocks = blocks
+        self._files: HandlePool | None = None
+        self._chunks: Any = None
+        self._lock = threading.RLock()
+
+    @property
+    def blocks(self) -> KeptBlocks:
+        """Decoded blocks of raster files."""
+        with self._lock:
+            if self._blocks is None:
+                self._blocks = KeptBlocks(BlockMemory(self.sizes.bytes))
+            return self._blocks
+
+    @property
+    def files(self) -> "HandlePool":
+        """Open raster files, whose blocks are kept in `blocks`."""
+        with self._lock:
+            if self._files is None:
+                from chronotile.readers.raster.pool import HandlePool  # noqa: PLC0415 -- loads GDAL
+
+                self._files = HandlePool(blocks=self.blocks, sizes=self.sizes)
+            return self._files
+
+    @property
+    def chunks(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
+        """The context of tensorstore that keeps decoded chunks of Zarr arrays; from now on they have their part."""
+        with self._lock:
+            if self._chunks is None:
+                from chronotile.readers.zarr.waits import chunk_context  # noqa: PLC0415 -- loads tensorstore
+
+                self.sizes.has_arrays = True
+                self._chunks = chunk_context(self.sizes.array_bytes)
+            return self._chunks
