@@ -5,7 +5,6 @@ import os
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +41,9 @@ from chronotile.protocols.common.limits.gate import Gate
 from chronotile.protocols.common.limits.refusals import KeptRefusals
 from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.state import Gates, ServerState
+from chronotile.protocols.common.viewer_folder import ViewerFolder, find_viewer
 from chronotile.protocols.cubes.routes import routes as cube_routes
-from chronotile.protocols.landing.routes import landing_routes
+from chronotile.protocols.landing.routes import routes as landing_routes
 from chronotile.protocols.layers.routes import routes as layer_routes
 from chronotile.protocols.middleware.cors import CrossOrigin
 from chronotile.protocols.middleware.forwarded import Forwarded
@@ -54,7 +54,7 @@ from chronotile.protocols.middleware.request_metrics import RequestMetrics
 from chronotile.protocols.middleware.response_cache import KeptAnswers
 from chronotile.protocols.middleware.unsent import STATE as UNSENT
 from chronotile.protocols.middleware.unsent import UnsentAnswers
-from chronotile.protocols.ogcapi.routes import ogcapi_routes
+from chronotile.protocols.ogcapi.routes import routes as ogcapi_routes
 from chronotile.protocols.openapi.routes import routes as openapi_routes
 from chronotile.protocols.ops.metrics import StateCollector
 from chronotile.protocols.ops.routes import metrics_routes
@@ -63,8 +63,7 @@ from chronotile.protocols.ops.siblings import Siblings
 from chronotile.protocols.places.routes import routes as place_routes
 from chronotile.protocols.tiles.routes import routes as tile_routes
 from chronotile.protocols.timeseries.routes import routes as series_routes
-from chronotile.protocols.viewer.files import find_viewer, is_complete
-from chronotile.protocols.viewer.routes import viewer_routes
+from chronotile.protocols.viewer.routes import routes as viewer_routes
 from chronotile.protocols.wms.routes import routes as wms_routes
 from chronotile.protocols.wmts.routes import routes as wmts_routes
 from chronotile.queue.bucket import PATIENCE_S, open_bucket
@@ -192,6 +191,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
             jobs=desk,
             input_places=input_places,
             subscriber_places=subscriber_places,
+            viewer=ViewerFolder(viewer),
             bodies=BodyMemory(services.memory),
         )
         registry.register(StateCollector(state))
@@ -224,10 +224,10 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
             *wmts_routes(services.catalogue.service.wmts_paths),
             *layer_routes,
             *place_routes,
-            *ogcapi_routes(partial(is_complete, viewer)),
-            *landing_routes(partial(is_complete, viewer)),
+            *ogcapi_routes,
+            *landing_routes,
             *openapi_routes,
-            *viewer_routes(viewer),
+            *viewer_routes,
             *health_routes,
             *metrics_routes(registry, siblings),
             *cog_routes(cog_places, max_pixels=services.catalogue.limits.max_pixels, threads=tokens["pictures"]),

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
-from chronotile.protocols.viewer.files import find_viewer
+from chronotile.protocols.common.viewer_folder import find_viewer
 from chronotile.queue.service import JobDesk
 from tests.protocols import served
 

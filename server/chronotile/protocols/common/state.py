@@ -23,6 +23,7 @@ from chronotile.pipeline.services import LiveServices, Services
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.protocols.common.limits.body_memory import BodyMemory
 from chronotile.protocols.common.limits.gate import TOO_LONG, Gate
+from chronotile.protocols.common.viewer_folder import ViewerFolder
 from chronotile.queue.service import JobDesk
 from chronotile.readers.raster.previews import Previews
 from chronotile.web.allowed_prefixes import WebPlaces
@@ -107,6 +108,8 @@ class ServerState:
     """Below which inputs of processes may lie."""
     subscriber_places: WebPlaces = field(default_factory=WebPlaces)
     """Below which subscribers may be told how jobs go on."""
+    viewer: ViewerFolder = field(default_factory=ViewerFolder)
+    """Pages link to the viewer if it can run."""
     bodies: BodyMemory = field(default_factory=BodyMemory)
 
     @property

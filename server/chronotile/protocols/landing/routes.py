@@ -1,12 +1,11 @@
 """`/`: a page for people, a document for programs."""
 
-from collections.abc import Callable, Sequence
 from functools import partial
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
@@ -16,7 +15,7 @@ from chronotile.protocols.common.query.kvp import Kvp, choice
 from chronotile.protocols.common.responses.document_cache import respond_with_document
 from chronotile.protocols.common.responses.html_page import content_security_policy, render_page
 from chronotile.protocols.common.responses.problem import problem_response
-from chronotile.protocols.common.state import services_of
+from chronotile.protocols.common.state import services_of, state_of
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.landing.documents import landing, landing_document
 
@@ -25,24 +24,20 @@ MEDIA_TYPES = {"json": "application/json", "html": "text/html"}
 """The first is for those who take anything."""
 
 
-def landing_routes(has_viewer: Callable[[], bool]) -> Sequence[BaseRoute]:
-    """Return the route; `has_viewer` says whether there is a viewer to lead to."""
-
-    async def get_landing(request: Request) -> Response:
-        query = Kvp(request.query_params.multi_items())
-        media_type = _media_type(query, request)
-        language = language_of(request, query)
-        services, base, is_there = services_of(request), base_url(request), has_viewer()
-        make = partial(_render, services, base, media_type, language, has_viewer=is_there)
-        key = ("landing", base, language, is_there)
-        response = await respond_with_document(request, services, make, key=key, media_type=media_type)
-        response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": language})
-        if media_type == MEDIA_TYPES["html"]:
-            response.headers["Content-Security-Policy"] = content_security_policy(TEMPLATES, images="'self'")
-            response.headers["Referrer-Policy"] = "no-referrer"
-        return response
-
-    return [Route("/", endpoint(get_landing, problem_response))]
+async def get_landing(request: Request) -> Response:
+    """Return the landing page, as HTML or JSON."""
+    query = Kvp(request.query_params.multi_items())
+    media_type = _media_type(query, request)
+    language = language_of(request, query)
+    services, base, is_there = services_of(request), base_url(request), state_of(request).viewer.is_complete
+    make = partial(_render, services, base, media_type, language, has_viewer=is_there)
+    key = ("landing", base, language, is_there)
+    response = await respond_with_document(request, services, make, key=key, media_type=media_type)
+    response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": language})
+    if media_type == MEDIA_TYPES["html"]:
+        response.headers["Content-Security-Policy"] = content_security_policy(TEMPLATES, images="'self'")
+        response.headers["Referrer-Policy"] = "no-referrer"
+    return response
 
 
 def _media_type(query: Kvp, request: Request) -> str:
@@ -57,3 +52,6 @@ def _render(services: Services, base: str, media_type: str, language: str, *, ha
     if media_type == MEDIA_TYPES["html"]:
         return render_page(TEMPLATES, page=page)
     return orjson.dumps(landing_document(page, base))
+
+
+routes = [Route("/", endpoint(get_landing, problem_response))]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-import chronotile
 from chronotile.errors import UnknownPath
 from chronotile.pipeline.revision import fingerprint
+from chronotile.protocols.common.viewer_folder import INDEX
 
 MEDIA_TYPES = {
     ".css": "text/css",
@@ -27,8 +27,6 @@ MEDIA_TYPES = {
 }
 PACKED = {"image/x-icon", "image/jpeg", "image/png", "image/webp", "font/woff2"}
 """Kinds that compression makes no smaller."""
-INDEX = "index.html"
-VENDORED = "vendor"
 VERSIONED = "v"
 """Below which the files stand once more, by version: `v/0123456789ab/main.js`."""
 VERSION_LETTERS = 12
@@ -58,20 +56,6 @@ class ViewerFile:
     def gzipped(self) -> bytes | None:
         """The body compressed, which takes up to a tenth of a second once; `None` of a kind that is compressed."""
         return None if self.media_type in PACKED else _gzipped(self.body)
-
-
-def find_viewer() -> Path | None:
-    """Return the folder of the viewer's files: that of the wheel, else the one beside the source, else nothing."""
-    package = Path(chronotile.__file__).parent
-    for folder in (package / "_files" / "viewer", package.parents[1] / "viewer"):
-        if (folder / INDEX).is_file():
-            return folder
-    return None
-
-
-def is_complete(folder: Path | None) -> bool:
-    """Whether the viewer can run: its page is there, and the libraries that `make viewer` builds."""
-    return folder is not None and (folder / INDEX).is_file() and (folder / VENDORED).is_dir()
 
 
 def read_viewer_file(folder: Path, path: str) -> ViewerFile:

@@ -1,12 +1,11 @@
 """`/viewer/`: the viewer's files, sent as they are, and what the configuration has for it."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.query.accept import takes_gzip
@@ -16,7 +15,7 @@ from chronotile.protocols.common.responses.respond import IMMUTABLE, known_etags
 from chronotile.protocols.common.state import in_thread, services_of, state_of
 from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.viewer.documents import viewer_document
-from chronotile.protocols.viewer.files import is_complete, read_viewer_file
+from chronotile.protocols.viewer.files import read_viewer_file
 from chronotile.protocols.viewer.policy import content_security_policy
 
 EMBEDDED = "embed"
@@ -33,25 +32,19 @@ code, then load this page again. The services of this server work without it.</p
 """
 
 
-def viewer_routes(folder: Path | None) -> Sequence[BaseRoute]:
-    """Return the routes over the folder that holds the viewer's files, if there is one."""
+async def get_file(request: Request) -> Response:
+    """Return a file of the viewer, or why there is none."""
+    state, path = state_of(request), request.path_params["path"]
+    folder = state.viewer.path
+    if folder is None or (path == "" and not state.viewer.is_complete):
+        return _not_built()
+    return await in_thread(state.gates.files, _file, request, folder, path)
 
-    async def get_file(request: Request) -> Response:
-        path = request.path_params["path"]
-        if folder is None or (path == "" and not is_complete(folder)):
-            return _not_built()
-        return await in_thread(state_of(request).gates.files, _file, request, folder, path)
 
-    async def redirect(request: Request) -> Response:
-        """Relative, so that it holds under any prefix and behind any proxy."""
-        query = request.scope["query_string"].decode("latin-1")
-        return RedirectResponse(f"viewer/?{query}" if query else "viewer/", status_code=308)
-
-    return [
-        Route("/viewer", endpoint(redirect, problem_response)),
-        Route("/viewer/config.json", endpoint(get_config, problem_response)),
-        Route("/viewer/{path:path}", endpoint(get_file, problem_response)),
-    ]
+async def redirect(request: Request) -> Response:
+    """Redirect to the page, by a relative address, which holds under any prefix and behind any proxy."""
+    query = request.scope["query_string"].decode("latin-1")
+    return RedirectResponse(f"viewer/?{query}" if query else "viewer/", status_code=308)
 
 
 async def get_config(request: Request) -> Response:
@@ -86,3 +79,10 @@ def _file(request: Request, folder: Path, path: str) -> Response:
 def _not_built() -> Response:
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'"}
     return Response(MISSING, status_code=404, media_type="text/html", headers=headers)
+
+
+routes = [
+    Route("/viewer", endpoint(redirect, problem_response)),
+    Route("/viewer/config.json", endpoint(get_config, problem_response)),
+    Route("/viewer/{path:path}", endpoint(get_file, problem_response)),
+]

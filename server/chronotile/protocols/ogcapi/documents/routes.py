@@ -1,13 +1,13 @@
 """`/ogcapi` and its documents: landing page, conformance, collections, OpenAPI."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import NamedTuple
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from chronotile.catalog.offered import offered_collection
 from chronotile.protocols.common.endpoint import endpoint
@@ -49,42 +49,39 @@ class Document(NamedTuple):
     cache_control: str = CURRENT
 
 
-def document_routes(has_viewer: Callable[[], bool]) -> Sequence[BaseRoute]:
-    """Return the routes; `has_viewer` says whether there is a viewer to lead to."""
+async def get_landing(request: Request) -> Response:
+    """Return the landing page."""
+    return await _answer(request, _query(request), _document("landing", landing_document))
 
-    async def get_landing(request: Request) -> Response:
-        return await _answer(request, _query(request), _document("landing", landing_document), has_viewer())
 
-    async def get_conformance(request: Request) -> Response:
-        state = state_of(request)
-        document = _document("conformance", lambda _telling: conformance_document(state))._replace(cache_control=SHORT)
-        return await _answer(request, _query(request), document, has_viewer())
+async def get_conformance(request: Request) -> Response:
+    """Return the conformance classes."""
+    state = state_of(request)
+    document = _document("conformance", lambda _telling: conformance_document(state))._replace(cache_control=SHORT)
+    return await _answer(request, _query(request), document)
 
-    async def get_collections(request: Request) -> Response:
-        query = Kvp(request.query_params.multi_items())
-        return await _answer(request, query, _listing(collections_query(query)), has_viewer())
 
-    async def get_collection(request: Request) -> Response:
-        name = request.path_params["collectionId"]
-        offered_collection(services_of(request).catalogue, name)  # before a key is made of its name
-        document = _document("collection", partial(_collection, name), name)
-        return await _answer(request, _query(request), document, has_viewer())
+async def get_collections(request: Request) -> Response:
+    """Return some of the collections."""
+    query = Kvp(request.query_params.multi_items())
+    return await _answer(request, query, _listing(collections_query(query)))
 
-    async def get_openapi(request: Request) -> Response:
-        document = _document("openapi", lambda telling: openapi_document(telling.told))._replace(media_type=OPENAPI)
-        response = await _answer(request, _query(request), document, has_viewer(), aliases=OPENAPI_ALIASES)
-        if response.headers.get("content-type", "").startswith(HTML):
-            response.headers["Content-Security-Policy"] = content_security_policy(COMMON, styled=OPERATIONS)
-        return response
 
-    return [
-        Route("/ogcapi", endpoint(get_landing, document_fault)),
-        Route("/ogcapi/", endpoint(get_landing, document_fault)),
-        Route("/ogcapi/conformance", endpoint(get_conformance, document_fault)),
-        Route("/ogcapi/collections", endpoint(get_collections, document_fault)),
-        Route("/ogcapi/collections/{collectionId}", endpoint(get_collection, document_fault)),
-        Route("/ogcapi/openapi", endpoint(get_openapi, document_fault)),
-    ]
+async def get_collection(request: Request) -> Response:
+    """Return a collection."""
+    name = request.path_params["collectionId"]
+    offered_collection(services_of(request).catalogue, name)  # before a key is made of its name
+    document = _document("collection", partial(_collection, name), name)
+    return await _answer(request, _query(request), document)
+
+
+async def get_openapi(request: Request) -> Response:
+    """Return the API definition."""
+    document = _document("openapi", lambda telling: openapi_document(telling.told))._replace(media_type=OPENAPI)
+    response = await _answer(request, _query(request), document, aliases=OPENAPI_ALIASES)
+    if response.headers.get("content-type", "").startswith(HTML):
+        response.headers["Content-Security-Policy"] = content_security_policy(COMMON, styled=OPERATIONS)
+    return response
 
 
 def _query(request: Request) -> Kvp:
@@ -117,7 +114,6 @@ async def _answer(
     request: Request,
     query: Kvp,
     document: Document,
-    has_viewer: bool,
     *,
     aliases: Mapping[str, str] = {},
 ) -> Response:
@@ -125,6 +121,7 @@ async def _answer(
     form = asked_format(query, request.headers.get("accept", ""), formats, aliases=aliases)
     language, services = language_of(request, query), services_of(request)
     told = Told(catalogue=services.catalogue, root=base_url(request), language=language)
+    has_viewer = state_of(request).viewer.is_complete
     telling = Telling(services=services, told=told, has_viewer=has_viewer)
     write = partial(document.as_page if form == "html" else document.as_json, telling)
     key = ("ogcapi", document.key, told.root, language, has_viewer)
@@ -133,3 +130,13 @@ async def _answer(
     )
     response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": language})
     return with_policy(response) if form == "html" else response
+
+
+routes = [
+    Route("/ogcapi", endpoint(get_landing, document_fault)),
+    Route("/ogcapi/", endpoint(get_landing, document_fault)),
+    Route("/ogcapi/conformance", endpoint(get_conformance, document_fault)),
+    Route("/ogcapi/collections", endpoint(get_collections, document_fault)),
+    Route("/ogcapi/collections/{collectionId}", endpoint(get_collection, document_fault)),
+    Route("/ogcapi/openapi", endpoint(get_openapi, document_fault)),
+]
