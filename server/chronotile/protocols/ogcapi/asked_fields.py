@@ -7,26 +7,27 @@ from chronotile.catalog.offered import Offered
 from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter
 
 
-def named_fields(query: Kvp, name: str, offered: Offered) -> tuple[Layer, ...]:
+def named_fields(query: Kvp, parameter: Parameter[str], offered: Offered) -> tuple[Layer, ...]:
     """Return the layers that a list names, each once, by the names of fields or the ids of layers; none without a list.
 
     Args:
         query: Of the request.
-        name: Of the parameter.
+        parameter: That has the list.
         offered: The collection.
 
     Raises:
         InvalidParameter: One is no field; the message names those that are.
     """
-    text = query.optional(name)
-    if text is None:
+    name, given = parameter.name, parameter.given(query)
+    if given is None:
         return ()
     known = {layer.id: layer for layer in offered.fields.values()} | offered.fields
     elsewhere = {layer.main_variable.name: layer for layer in offered.layers if not layer.is_composite}
     layers: dict[str, Layer] = {}
-    for field in (part.strip() for part in text.split(",")):
+    for field in (part.strip() for part in given.split(",")):
         if field not in known:
             hint = f"; its grid is another one: ask collection {elsewhere[field].id}" if field in elsewhere else ""
             others = " and others" if len(offered.fields) > MAX_LISTED else ""

@@ -8,8 +8,10 @@ from chronotile.errors import MAX_SHOWN, InvalidParameter, UnsupportedCrs
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox
+from chronotile.protocols.common.openapi import BOX
 from chronotile.protocols.common.query.axis_order import as_xy
 from chronotile.protocols.common.query.kvp import Kvp, number
+from chronotile.protocols.common.query.parameter import text
 from chronotile.protocols.common.query.place import asked_crs
 
 _URI = re.compile(
@@ -18,6 +20,14 @@ _URI = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 
+BBOX = text(
+    "bbox",
+    "Lower and upper corner in the axis order of `bbox-crs`, longitude first without it; heights are left out. Across "
+    "the antimeridian the first longitude is greater than the second",
+    schema=BOX,
+)
+BBOX_CRS = text("bbox-crs", "Of `bbox`, as a URI or a safe CURIE; otherwise CRS84")
+
 
 def accepted_crs(layer: Layer, catalogue: Catalogue) -> tuple[Crs, ...]:
     """Return the CRS in which a layer is answered: CRS84, those offered and its own."""
@@ -25,13 +35,13 @@ def accepted_crs(layer: Layer, catalogue: Catalogue) -> tuple[Crs, ...]:
     return tuple({crs.name: crs for crs in (CRS84, *catalogue.crs, own)}.values())
 
 
-def named_crs(text: str, layer: Layer, catalogue: Catalogue, *, locator: str = "crs") -> Crs:
+def named_crs(name: str, layer: Layer, catalogue: Catalogue, *, locator: str = "crs") -> Crs:
     """Return the CRS that a URI, a CURIE (safe or not), a URN or the label `CRS84` names.
 
     Raises:
         UnsupportedCrs: It is neither offered nor the layer's own.
     """
-    plain = text.removeprefix("[").removesuffix("]") if text[:1] + text[-1:] == "[]" else text
+    plain = name.removeprefix("[").removesuffix("]") if name[:1] + name[-1:] == "[]" else name
     found = _URI.fullmatch(plain)
     code = f"{found['authority']}:{found['code']}" if found else plain
     if code.upper() in {"CRS84", "OGC:CRS84", "CRS:84"}:
@@ -42,7 +52,7 @@ def named_crs(text: str, layer: Layer, catalogue: Catalogue, *, locator: str = "
         raise UnsupportedCrs(error.message, locator=locator) from error
 
 
-def box_of(text: str, crs: Crs, *, locator: str = "bbox") -> BBox:
+def box_of(given: str, crs: Crs, *, locator: str = "bbox") -> BBox:
     """Return four or six numbers in the axis order of `crs` as a box with x first; heights are left out.
 
     Edges may be equal, and in a geographic CRS `xmin` may be greater than `xmax`: across the antimeridian.
@@ -50,10 +60,10 @@ def box_of(text: str, crs: Crs, *, locator: str = "bbox") -> BBox:
     Raises:
         InvalidParameter: They are no finite numbers, too many or too few, or a lower edge is above its upper one.
     """
-    parts = [part.strip() for part in text.split(",", 6)]
+    parts = [part.strip() for part in given.split(",", 6)]
     if len(parts) not in (4, 6):
         raise InvalidParameter(
-            f"{locator} takes 4 numbers separated by commas, or 6 with heights, got {text[:MAX_SHOWN]!r}",
+            f"{locator} takes 4 numbers separated by commas, or 6 with heights, got {given[:MAX_SHOWN]!r}",
             locator=locator,
         )
     edges = [number(part, locator=locator) for part in parts]
@@ -62,7 +72,7 @@ def box_of(text: str, crs: Crs, *, locator: str = "bbox") -> BBox:
     is_low_above = box.ymin > box.ymax or (box.xmin > box.xmax and not crs.is_geographic)
     if is_low_above or (half == 3 and edges[2] > edges[5]):
         raise InvalidParameter(
-            f"{locator} {text[:MAX_SHOWN]} has a lower edge above its upper one; its numbers are in the axis order of "
+            f"{locator} {given[:MAX_SHOWN]} has a lower edge above its upper one; its numbers are in the axis order of "
             f"{crs.name[:MAX_SHOWN]}",
             locator=locator,
         )
@@ -75,11 +85,11 @@ def asked_box(query: Kvp, layer: Layer, catalogue: Catalogue) -> tuple[BBox, Crs
     Raises:
         ChronotileError: One of the two is not accepted.
     """
-    text, name = query.optional("bbox"), query.optional("bbox-crs")
+    given, name = BBOX.given(query), BBOX_CRS.given(query)
     crs = CRS84 if name is None else named_crs(name, layer, catalogue, locator="bbox-crs")
-    if text is None:
+    if given is None:
         return None
-    return box_of(text, crs), crs
+    return box_of(given, crs), crs
 
 
 def check_degrees(box: BBox, crs: Crs, *, locator: str) -> None:

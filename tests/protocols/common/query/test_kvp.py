@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.errors import InvalidParameter, MissingParameter
-from chronotile.protocols.common.query.kvp import Kvp, bbox, choice, datetime_of, integer, number, numbers, value_range
+from chronotile.protocols.common.query.kvp import Kvp, bbox, choice, integer, number, numbers, value_range
+from chronotile.protocols.common.query.parameter import datetime
 
 
 def test_names_are_found_without_regard_to_case():
@@ -106,7 +107,7 @@ NAMES_OF_TIMES = ["time", "DATE", "dates", "start", "end", "from", "to", "begin"
 @pytest.mark.parametrize("name", NAMES_OF_TIMES)
 def test_another_services_name_for_datetime_is_refused(name):
     with pytest.raises(InvalidParameter, match="use datetime"):
-        datetime_of(Kvp([(name, "2020")]))
+        datetime("Times").of(Kvp([(name, "2020")]))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, 
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox
 from chronotile.model.time.parsing import parse_time
-from chronotile.protocols.ogcapi.coverages.params import PARAMETERS, AskedCoverage, asked_coverage, coverage_query
+from chronotile.protocols.common.query.parameter import names_of
+from chronotile.protocols.ogcapi.coverages.params import OF_COVERAGE, AskedCoverage, asked_coverage, coverage_query
 from chronotile.protocols.ogcapi.coverages.scaling import PartialSize, Resolution
 from tests.protocols import served
 
@@ -283,7 +284,8 @@ def test_time_selects_of_a_collection_in_which_one_field_has_none():
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(PARAMETERS), st.text(alphabet='LatLonxytime(:*."),0123456789-/EPSG[]nf ', max_size=40)
+            st.sampled_from(names_of(OF_COVERAGE)),
+            st.text(alphabet='LatLonxytime(:*."),0123456789-/EPSG[]nf ', max_size=40),
         ),
         max_size=4,
     )

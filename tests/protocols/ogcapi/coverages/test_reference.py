@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS
-from chronotile.protocols.ogcapi.coverages.params import PARAMETERS
+from chronotile.protocols.ogcapi.coverages.params import OF_COVERAGE
 
 PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "ogc-api-coverages.md").read_text(encoding="utf-8")
 REQUESTS = re.findall(r"^GET (\S+)$", PAGE, re.MULTILINE)
@@ -41,7 +42,7 @@ def test_rasterio_reads_the_raster_of_the_page(run_beside_demo):
 
 
 def test_the_page_has_every_parameter_and_format():
-    assert [name for name in (*PARAMETERS, *FORMATS) if f"`{name}`" not in PAGE] == []
+    assert [name for name in (*names_of(OF_COVERAGE), *FORMATS) if f"`{name}`" not in PAGE] == []
 
 
 def test_all_programs_of_the_page_are_run():

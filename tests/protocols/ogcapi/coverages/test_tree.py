@@ -2,9 +2,10 @@
 
 import pytest
 
+from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.coverages.block import CONFORMANCE
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS
-from chronotile.protocols.ogcapi.coverages.params import PARAMETERS
+from chronotile.protocols.ogcapi.coverages.params import OF_COVERAGE
 from tests.protocols import served
 
 RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0"
@@ -67,7 +68,7 @@ def test_openapi_has_every_parameter(tree):
     paths = tree.get("/ogcapi/openapi?f=json").json()["paths"]
     parameters = paths["/collections/{collectionId}/coverage"]["get"]["parameters"]
 
-    assert [each["name"] for each in parameters if each["in"] == "query"] == list(PARAMETERS)
+    assert [each["name"] for each in parameters if each["in"] == "query"] == list(names_of(OF_COVERAGE))
     assert [each["name"] for each in parameters if each["in"] == "path"] == ["collectionId"]
 
 

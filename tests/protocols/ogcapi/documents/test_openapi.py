@@ -7,7 +7,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator
 from starlette.routing import Route
 
-from chronotile.protocols.ogcapi.documents.params import PARAMETERS, PARAMETERS_OF_COLLECTIONS
+from chronotile.protocols.common.query.parameter import names_of
+from chronotile.protocols.ogcapi.documents.params import OF_COLLECTIONS, OF_DOCUMENTS
 from tests.protocols import served
 
 METHODS = ("get", "post", "delete")
@@ -89,11 +90,11 @@ def test_many_collections_are_no_enumeration_but_an_example(make_client):
 @pytest.mark.parametrize(
     ("path", "names"),
     [
-        ("/", PARAMETERS),
-        ("/conformance", PARAMETERS),
-        ("/collections", PARAMETERS_OF_COLLECTIONS),
-        ("/collections/{collectionId}", PARAMETERS),
-        ("/openapi", PARAMETERS),
+        ("/", names_of(OF_DOCUMENTS)),
+        ("/conformance", names_of(OF_DOCUMENTS)),
+        ("/collections", names_of(OF_COLLECTIONS)),
+        ("/collections/{collectionId}", names_of(OF_DOCUMENTS)),
+        ("/openapi", names_of(OF_DOCUMENTS)),
     ],
 )
 def test_every_parameter_of_a_document_is_told(document, path, names):

@@ -7,7 +7,8 @@ import pytest
 import yaml
 from pygeoapi.plugin import load_plugin
 
-from chronotile.protocols.ogcapi.documents.params import PARAMETERS_OF_COLLECTIONS
+from chronotile.protocols.common.query.parameter import names_of
+from chronotile.protocols.ogcapi.documents.params import OF_COLLECTIONS
 
 PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "ogc-api.md").read_text(encoding="utf-8")
 REQUESTS = re.findall(r"^GET (\S+)$", PAGE, re.MULTILINE)
@@ -48,4 +49,4 @@ def test_providers_of_the_page_have_the_field(demo_configuration, number):
 
 
 def test_the_page_has_every_parameter():
-    assert [name for name in PARAMETERS_OF_COLLECTIONS if f"`{name}" not in PAGE] == []
+    assert [name for name in names_of(OF_COLLECTIONS) if f"`{name}" not in PAGE] == []

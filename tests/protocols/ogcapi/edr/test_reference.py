@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from chronotile.model.geometry.lengths import LENGTHS_M
+from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.edr.formats import MEDIA_TYPES
 from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, ITEMS, LOCATIONS, POSITION, RADIUS
 
@@ -43,6 +44,6 @@ def test_xarray_reads_the_cells_of_the_page(run_beside_demo):
 
 
 def test_the_page_names_every_format_parameter_and_unit():
-    parameters = {name for query in QUERIES for name in query.parameters}
+    parameters = {name for query in QUERIES for name in names_of(query.parameters)}
 
     assert [name for name in (*MEDIA_TYPES, *parameters, *LENGTHS_M) if f"`{name}`" not in PAGE] == []

@@ -189,16 +189,6 @@ def value_range(text: str, *, locator: str) -> tuple[float, float]:
     return low, high
 
 
-def datetime_of(query: Kvp) -> TimeSelection:
-    """Return what `datetime` selects.
-
-    Raises:
-        InvalidParameter: It is no time, or another service's name for it is there.
-    """
-    query.refuse(OTHER_NAMES_OF_TIMES, instead="datetime")
-    return parse_time(query.optional("datetime"))
-
-
 def difference_of(text: str | None, *, locator: str) -> TimeSelection | None:
     """Return the time whose values are taken away, if there is one.
 

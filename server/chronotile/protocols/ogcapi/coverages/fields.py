@@ -4,7 +4,11 @@ from chronotile.catalog.offered import Offered
 from chronotile.errors import InvalidParameter, UnknownPath
 from chronotile.model.collection import Layer
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import text
 from chronotile.protocols.ogcapi.asked_fields import named_fields
+
+PROPERTIES = text("properties", "Fields, separated by commas, in order; otherwise all")
+EXCLUDE_PROPERTIES = text("exclude-properties", "Fields that are left out")
 
 
 def layers_of(offered: Offered) -> tuple[Layer, ...]:
@@ -26,8 +30,8 @@ def asked_layers(query: Kvp, offered: Offered) -> tuple[Layer, ...]:
         UnknownPath: The collection has no values.
     """
     everything = layers_of(offered)
-    chosen = named_fields(query, "properties", offered) or everything
-    excluded = named_fields(query, "exclude-properties", offered)
+    chosen = named_fields(query, PROPERTIES, offered) or everything
+    excluded = named_fields(query, EXCLUDE_PROPERTIES, offered)
     left = tuple(layer for layer in chosen if layer not in excluded)
     if not left:
         raise InvalidParameter("exclude-properties leaves no field", locator="exclude-properties")

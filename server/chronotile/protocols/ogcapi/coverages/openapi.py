@@ -1,6 +1,7 @@
 """Paths of coverages in OpenAPI 3.0 (OGC 19-087 §15)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered, offered_collections
@@ -8,8 +9,6 @@ from chronotile.model.crs import CRS84
 from chronotile.protocols.common.openapi import (
     ADDRESS,
     BINARY,
-    BOX,
-    COUNT,
     OBJECT,
     TEXT,
     Json,
@@ -17,12 +16,12 @@ from chronotile.protocols.common.openapi import (
     enum_of_few,
     get,
     in_path,
-    in_query,
     list_of,
     ref,
 )
-from chronotile.protocols.common.query.parameter import format_of
+from chronotile.protocols.common.query.parameter import F, documents, format_of, language
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA
+from chronotile.protocols.ogcapi.coverages.params import OF_COVERAGE, SUBSET
 
 TAG = "Coverages"
 
@@ -99,7 +98,7 @@ def coverage_paths(catalogue: Catalogue) -> Mapping[str, Json]:
     collection = _collection(offered)
     answers = dict.fromkeys(FORMATS.values(), BINARY)
     answers[FORMATS["json"]] = ref("CoverageJson")
-    f, lang = format_of(("json",)), _language(catalogue)
+    f, lang = format_of(("json",)), language(catalogue.service.languages)
     root = "/collections/{collectionId}"
     return {
         f"{root}/coverage": get(
@@ -138,45 +137,20 @@ def _parameters(example: Offered) -> list[Json]:
     layer = next(iter(example.fields.values()))
     west, south, east, north = example.collection.bbox
     middle = (west + east) / 2, (south + north) / 2
-    return [
-        in_query(
-            "bbox",
-            "Lower and upper corner in the axis order of `bbox-crs`, longitude first without it; heights are left out",
-            BOX,
-            example=[round(each, 6) for each in (*middle, east, north)],
-        ),
-        in_query("bbox-crs", "Of `bbox`, as a URI or a safe CURIE; otherwise CRS84", TEXT, example=CRS84.uri),
-        in_query(
-            "subset",
-            "Parts along axes: `Lat(50.8:50.9)`, open ends `*`, one position `Lat(50.8)`, "
-            '`time("2020-06-01":"2020-06-30")`; `x` and `y` in a projected CRS; may be repeated',
-            {**TEXT, "example": f"Lat({south:.6g}:{middle[1]:.6g})"},
-        ),
-        in_query("subset-crs", "Of `subset`; otherwise CRS84 for Lat and Lon, the native one for x and y", TEXT),
-        in_query("datetime", "An instant or an interval, either end of which may be open (`..`); otherwise all", TEXT),
-        in_query(
-            "properties", "Fields, separated by commas, in order; otherwise all", TEXT, example=layer.main_variable.name
-        ),
-        in_query("exclude-properties", "Fields that are left out", TEXT),
-        in_query("crs", "Of the answer; otherwise the native one", TEXT, example=CRS84.uri),
-        in_query(
-            "scale-factor", "How many cells become one along both axes", {"type": "number", "minimum": 1e-6}, example=2
-        ),
-        in_query("scale-axes", "The same for each axis: `Lat(2),Lon(4)`", TEXT),
-        in_query("scale-size", "How many cells each axis has: `Lat(100),Lon(200)`", TEXT),
-        in_query("width", "How many columns; rows follow where they are not given", COUNT),
-        in_query("height", "How many rows; columns follow where they are not given", COUNT),
-        in_query("resolution", "How wide a cell is along each axis, in units of the CRS: `Lat(0.1),Lon(0.1)`", TEXT),
-        in_query("interpolation", "How cells that are not native ones are made", enum_of(("nearest", "bilinear"))),
-        format_of(tuple(FORMATS)),
-    ]
+    subset = replace(SUBSET, schema={**TEXT, "example": f"Lat({south:.6g}:{middle[1]:.6g})"})
+    formats = replace(F, schema=enum_of(tuple(FORMATS)))
+    examples = {
+        "bbox": [round(each, 6) for each in (*middle, east, north)],
+        "bbox-crs": CRS84.uri,
+        "properties": layer.main_variable.name,
+        "crs": CRS84.uri,
+        "scale-factor": 2,
+    }
+    special = {"subset": subset, "f": formats}
+    return documents([special.get(each.name, each) for each in OF_COVERAGE], examples)
 
 
 def _collection(offered: Sequence[Offered]) -> Json:
     names = [each.id for each in offered]
     description = "Id of a collection that has values, or id or alias of such a layer"
     return in_path("collectionId", description, enum_of_few(names), example=names[0])
-
-
-def _language(catalogue: Catalogue) -> Json:
-    return in_query("lang", "In place of what Accept-Language asks for", enum_of(catalogue.service.languages))

@@ -9,17 +9,14 @@ from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.collection import Layer, Resampling
 from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.time.instants import ABSENT, TimeSelection
-from chronotile.protocols.common.query.kvp import OTHER_NAMES_OF_TIMES, Kvp, datetime_of
-from chronotile.protocols.ogcapi.coverages.fields import asked_layers
-from chronotile.protocols.ogcapi.coverages.scaling import SCALING_PARAMETERS, Scaling, asked_scaling
-from chronotile.protocols.ogcapi.crs import asked_box, check_degrees, named_crs
+from chronotile.protocols.common.openapi import enum_of
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import F, Parameter, datetime, names_of, text
+from chronotile.protocols.ogcapi.coverages.fields import EXCLUDE_PROPERTIES, PROPERTIES, asked_layers
+from chronotile.protocols.ogcapi.coverages.scaling import SCALING, Scaling, asked_scaling
+from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, asked_box, check_degrees, named_crs
 from chronotile.protocols.ogcapi.subset import Subset, asked_subset, query_of
 
-PARAMETERS = (
-    *("bbox", "bbox-crs", "subset", "subset-crs", "datetime", "properties", "exclude-properties", "crs"),
-    *SCALING_PARAMETERS,
-    *("interpolation", "f"),
-)
 OLDER_NAMES: Mapping[str, str] = {"scalefactor": "scale-factor", "scaleaxes": "scale-axes", "scalesize": "scale-size"}
 """What earlier drafts call parameters, and GDAL's driver still does."""
 INTERPOLATIONS: Mapping[str, Resampling] = {
@@ -30,6 +27,35 @@ INTERPOLATIONS: Mapping[str, Resampling] = {
     "linear": "bilinear",
 }
 INTERPOLATION_URI = "http://www.opengis.net/def/interpolation/OGC/1/"
+
+
+def _resampling(given: str) -> Resampling:
+    name = given.removeprefix(INTERPOLATION_URI).lower()
+    if name not in INTERPOLATIONS:
+        raise InvalidParameter(
+            f"interpolation {given[:MAX_SHOWN]!r} is not accepted; use nearest or bilinear", locator="interpolation"
+        )
+    return INTERPOLATIONS[name]
+
+
+SUBSET = text(
+    "subset",
+    "Parts along axes: `Lat(50.8:50.9)`, open ends `*`, one position `Lat(50.8)`, "
+    '`time("2020-06-01":"2020-06-30")`; `x` and `y` in a projected CRS; may be repeated',
+)
+SUBSET_CRS = text("subset-crs", "Of `subset`; otherwise CRS84 for Lat and Lon, the native one for x and y")
+DATETIME = datetime("An instant or an interval, either end of which may be open (`..`); otherwise all")
+CRS = text("crs", "Of the answer; otherwise the native one")
+INTERPOLATION = Parameter(
+    name="interpolation",
+    description="How cells that are not native ones are made",
+    parse=_resampling,
+    schema=enum_of(("nearest", "bilinear")),
+)
+OF_COVERAGE: tuple[Parameter[object], ...] = (
+    *(BBOX, BBOX_CRS, SUBSET, SUBSET_CRS, DATETIME, PROPERTIES, EXCLUDE_PROPERTIES, CRS),
+    *(*SCALING, INTERPOLATION, F),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +74,10 @@ def coverage_query(pairs: Iterable[tuple[str, str]]) -> Kvp:
         InvalidParameter: One is there twice with different values, nearly one of ours, or another service's.
     """
     query = query_of((OLDER_NAMES.get(name.lower(), name), value) for name, value in pairs)
-    query.refuse(OTHER_NAMES_OF_TIMES, instead="datetime")
+    query.refuse(DATETIME.foreign, instead=DATETIME.name)
     query.refuse(("format", "outputformat"), instead="f")
     query.refuse(("rangesubset", "range-subset", "parameter-name"), instead="properties")
-    query.check_spelling(PARAMETERS)
+    query.check_spelling(names_of(OF_COVERAGE))
     return query
 
 
@@ -64,13 +90,13 @@ def asked_coverage(query: Kvp, offered: Offered, catalogue: Catalogue) -> AskedC
     layers = asked_layers(query, offered)
     first, has_time = layers[0], any(len(layer.times) for layer in layers)
     subset = asked_subset(query, first, catalogue, has_time=has_time)
-    crs = query.optional("crs")
+    crs = CRS.given(query)
     request = CoverageRequest(
         layers=tuple(layer.id for layer in layers),
         trims=_trims(query, subset, first, catalogue),
         time=_time(query, subset, has_time=has_time),
         crs=None if crs is None else named_crs(crs, first, catalogue),
-        resampling=_resampling(query.optional("interpolation")),
+        resampling=INTERPOLATION.given(query),
     )
     return AskedCoverage(request=request, scaling=asked_scaling(query))
 
@@ -90,21 +116,10 @@ def _trims(query: Kvp, subset: Subset, layer: Layer, catalogue: Catalogue) -> tu
 
 
 def _time(query: Kvp, subset: Subset, *, has_time: bool) -> TimeSelection:
-    if query.optional("datetime") is None:
+    if query.optional(DATETIME.name) is None:
         return subset.time or ABSENT
     if subset.time is not None:
         raise InvalidParameter("datetime and subset=time(...) both select times; give one of them", locator="datetime")
     if not has_time:
         raise InvalidParameter("no field that is asked for has times; leave datetime out", locator="datetime")
-    return datetime_of(query)
-
-
-def _resampling(text: str | None) -> Resampling | None:
-    if text is None:
-        return None
-    name = text.removeprefix(INTERPOLATION_URI).lower()
-    if name not in INTERPOLATIONS:
-        raise InvalidParameter(
-            f"interpolation {text[:MAX_SHOWN]!r} is not accepted; use nearest or bilinear", locator="interpolation"
-        )
-    return INTERPOLATIONS[name]
+    return DATETIME.of(query)

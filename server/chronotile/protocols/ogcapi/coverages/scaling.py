@@ -6,21 +6,28 @@ from dataclasses import dataclass
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.coverage import ScaleFactors, ScaleSize
-from chronotile.protocols.common.query.kvp import Kvp, integer, number
+from chronotile.protocols.common.query.kvp import Kvp, integer
+from chronotile.protocols.common.query.parameter import Parameter, names_of, number, text, whole
 from chronotile.protocols.ogcapi.axes import HORIZONTAL, Axis, by_axis, members_of
 
-KINDS: Mapping[str, tuple[str, ...]] = {
-    "scale-factor": ("scale-factor",),
-    "scale-axes": ("scale-axes",),
-    "scale-size": ("scale-size",),
-    "width and height": ("width", "height"),
-    "resolution": ("resolution",),
+LEAST, MOST = 1e-6, 1e9
+SCALE_FACTOR = number("scale-factor", "How many cells become one along both axes", least=LEAST, most=MOST)
+SCALE_AXES = text("scale-axes", "The same for each axis: `Lat(2),Lon(4)`")
+SCALE_SIZE = text("scale-size", "How many cells each axis has: `Lat(100),Lon(200)`")
+WIDTH = whole("width", "How many columns; rows follow where they are not given", least=1)
+HEIGHT = whole("height", "How many rows; columns follow where they are not given", least=1)
+RESOLUTION = text("resolution", "How wide a cell is along each axis, in units of the CRS: `Lat(0.1),Lon(0.1)`")
+KINDS: Mapping[str, tuple[Parameter[object], ...]] = {
+    "scale-factor": (SCALE_FACTOR,),
+    "scale-axes": (SCALE_AXES,),
+    "scale-size": (SCALE_SIZE,),
+    "width and height": (WIDTH, HEIGHT),
+    "resolution": (RESOLUTION,),
 }
 """Kinds of scaling with their parameters: of several, each would say how many cells there are."""
-SCALING_PARAMETERS = tuple(name for names in KINDS.values() for name in names)
+SCALING = tuple(each for parameters in KINDS.values() for each in parameters)
 AS_OBSERVED: Mapping[str, str] = {"scale-axes": "1", "resolution": ""}
 """What leaves time as it is."""
-LEAST, MOST = 1e-6, 1e9
 _WHOLE = re.compile(r"\d{1,18}(?:\.0{1,18})?", re.ASCII)
 
 
@@ -49,7 +56,7 @@ def asked_scaling(query: Kvp) -> Scaling | None:
     Raises:
         InvalidParameter: A parameter is not accepted, time is to be scaled, or there are two kinds at once.
     """
-    kinds = [kind for kind, names in KINDS.items() if any(query.optional(name) is not None for name in names)]
+    kinds = [kind for kind, each in KINDS.items() if any(query.optional(name) is not None for name in names_of(each))]
     if len(kinds) > 1:
         raise InvalidParameter(
             f"{' and '.join(kinds)} each say how many cells there are; give one of them", locator=_locator(query)
@@ -59,36 +66,33 @@ def asked_scaling(query: Kvp) -> Scaling | None:
 
 def _locator(query: Kvp) -> str:
     """The first of several that are there."""
-    return next(name for name in SCALING_PARAMETERS if query.optional(name) is not None)
+    return next(name for name in names_of(SCALING) if query.optional(name) is not None)
 
 
 def _factor(query: Kvp) -> Scaling:
-    factor = _positive(query.required("scale-factor"), locator="scale-factor")
+    factor = SCALE_FACTOR.of(query)
     return ScaleFactors(x=factor, y=factor)
 
 
 def _factors(query: Kvp) -> Scaling:
-    factors = {axis: _positive(text, locator="scale-axes") for axis, text in _axes(query, "scale-axes").items()}
+    factors = {axis: _positive(part, locator="scale-axes") for axis, part in _axes(query, "scale-axes").items()}
     return ScaleFactors(x=factors.get("x", 1.0), y=factors.get("y", 1.0), locator="scale-axes")
 
 
 def _size(query: Kvp) -> Scaling:
-    sizes = {axis: _cells(text) for axis, text in _axes(query, "scale-size").items()}
+    sizes = {axis: _cells(part) for axis, part in _axes(query, "scale-size").items()}
     width, height = sizes.get("x"), sizes.get("y")
     return ScaleSize(width=width, height=height) if width and height else PartialSize(width=width, height=height)
 
 
 def _width_and_height(query: Kvp) -> Scaling:
-    width, height = (
-        None if (text := query.optional(name)) is None else integer(text, locator=name, least=1)
-        for name in ("width", "height")
-    )
+    width, height = WIDTH.given(query), HEIGHT.given(query)
     return ScaleSize(width=width, height=height, locator="height" if width is None else "width")
 
 
 def _resolution(query: Kvp) -> Scaling:
-    texts = {axis: text for axis, text in _axes(query, "resolution").items() if text}
-    sizes = {axis: _positive(text, locator="resolution") for axis, text in texts.items()}
+    parts = {axis: part for axis, part in _axes(query, "resolution").items() if part}
+    sizes = {axis: _positive(part, locator="resolution") for axis, part in parts.items()}
     return Resolution(x=sizes.get("x"), y=sizes.get("y"))
 
 
@@ -115,16 +119,13 @@ def _axes(query: Kvp, name: str) -> dict[Axis, str]:
     return {axis: member.content for axis, member in axes.items()}
 
 
-def _positive(text: str, *, locator: str) -> float:
-    value = number(text, locator=locator)
-    if not LEAST <= value <= MOST:
-        raise InvalidParameter(f"{locator} must be from {LEAST:g} to {MOST:g}, got {text[:MAX_SHOWN]}", locator=locator)
-    return value
+def _positive(given: str, *, locator: str) -> float:
+    return number(locator, "", least=LEAST, most=MOST).parse(given)
 
 
-def _cells(text: str) -> int:
-    if not _WHOLE.fullmatch(text):
+def _cells(given: str) -> int:
+    if not _WHOLE.fullmatch(given):
         raise InvalidParameter(
-            f"scale-size takes whole numbers of cells, got {text[:MAX_SHOWN]!r}", locator="scale-size"
+            f"scale-size takes whole numbers of cells, got {given[:MAX_SHOWN]!r}", locator="scale-size"
         )
-    return integer(text.partition(".")[0], locator="scale-size", least=1)
+    return integer(given.partition(".")[0], locator="scale-size", least=1)

@@ -1,21 +1,38 @@
 """The query of `/ogcapi/collections` (OGC 20-024 simple query)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from chronotile.catalog.offered import Offered
-from chronotile.errors import InvalidParameter
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
 from chronotile.model.time.instants import TimeSelection
-from chronotile.protocols.common.query.kvp import Kvp, datetime_of, integer
+from chronotile.protocols.common.openapi import BOX, INDEX
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import LANG, F, Parameter, datetime, names_of, text, whole
 from chronotile.protocols.ogcapi.crs import box_of
 from chronotile.protocols.ogcapi.documents.extents import box_of_offered
 
-PARAMETERS = ("f", "lang")
-PARAMETERS_OF_COLLECTIONS = (*PARAMETERS, "bbox", "datetime", "limit", "offset")
+OF_DOCUMENTS = (F, LANG)
 MAX_LIMIT = 10_000
 """Which is also the default: clients expect all collections in one answer."""
+BBOX = text(
+    "bbox",
+    "West, south, east, north in CRS84, or six numbers with heights: collections that reach into it",
+    schema=BOX,
+)
+DATETIME = datetime(
+    "An instant or an interval, either end of which may be open (`..`): collections that have some time of it between "
+    "their first and their last"
+)
+LIMIT = whole("limit", "The most collections that one answer has", least=1, most=MAX_LIMIT, default=MAX_LIMIT)
+OFFSET = replace(
+    whole("offset", "How many collections come before the first one of the answer; links of `next` have it", least=0),
+    default=0,
+    schema={**INDEX, "maximum": 10**9, "default": 0},  # which no archive reaches; more is accepted
+)
+SELECTION: tuple[Parameter[object], ...] = (BBOX, DATETIME, LIMIT, OFFSET)
+OF_COLLECTIONS = (*OF_DOCUMENTS, *SELECTION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +77,14 @@ def collections_query(query: Kvp) -> CollectionsQuery:
         ChronotileError: A parameter is not accepted.
     """
     query.refuse(("bbox-crs",), instead="bbox in CRS84")
-    query.check_spelling(PARAMETERS_OF_COLLECTIONS)
-    text = query.optional("bbox")
-    limit = integer(query.optional("limit") or str(MAX_LIMIT), locator="limit", least=1)
-    if limit > MAX_LIMIT:
-        raise InvalidParameter(f"limit must be at most {MAX_LIMIT}, got {limit}", locator="limit")
-    written = [(name, said) for name in ("bbox", "datetime") if (said := query.optional(name)) is not None]
+    query.check_spelling(names_of(OF_COLLECTIONS))
+    bbox = BBOX.given(query)
+    written = [(name, said) for name in (BBOX.name, DATETIME.name) if (said := query.optional(name)) is not None]
     return CollectionsQuery(
-        box=None if text is None else box_of(text, CRS84),
-        time=datetime_of(query),
-        limit=limit,
-        offset=integer(query.optional("offset") or "0", locator="offset", least=0),
+        box=None if bbox is None else box_of(bbox, CRS84),
+        time=DATETIME.of(query),
+        limit=LIMIT.of(query),
+        offset=OFFSET.of(query),
         written=tuple(written),
     )
 

@@ -1,9 +1,11 @@
 """OpenAPI 3.0 path items of the tree's own documents."""
 
+from collections.abc import Mapping
+
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.protocols.common.openapi import BOX, INDEX, OBJECT, TEXT, Json, get, in_query, ref
-from chronotile.protocols.common.query.parameter import format_of, language
-from chronotile.protocols.ogcapi.documents.params import MAX_LIMIT
+from chronotile.protocols.common.openapi import OBJECT, TEXT, Json, get, ref
+from chronotile.protocols.common.query.parameter import documents, format_of, language
+from chronotile.protocols.ogcapi.documents.params import SELECTION
 
 TAG = "Documents"
 COLLECTION: Json = {
@@ -13,30 +15,7 @@ COLLECTION: Json = {
     "description": "Id of a collection, or id or alias of a layer",
     "schema": TEXT,
 }
-SELECTION = (
-    in_query(
-        "bbox",
-        "West, south, east, north in CRS84, or six numbers with heights: collections that reach into it",
-        BOX,
-        example=[0, 50, 10, 60],
-    ),
-    in_query(
-        "datetime",
-        "An instant or an interval, either end of which may be open (`..`): collections that have some time of it "
-        "between their first and their last",
-        example="2020-01-01/..",
-    ),
-    in_query(
-        "limit",
-        "The most collections that one answer has",
-        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": MAX_LIMIT},
-    ),
-    in_query(
-        "offset",
-        "How many collections come before the first one of the answer; links of `next` have it",
-        {**INDEX, "maximum": 10**9, "default": 0},
-    ),
-)
+EXAMPLES: Mapping[str, object] = {"bbox": [0, 50, 10, 60], "datetime": "2020-01-01/.."}
 
 
 def own_paths(catalogue: Catalogue) -> dict[str, Json]:
@@ -45,7 +24,9 @@ def own_paths(catalogue: Catalogue) -> dict[str, Json]:
     return {
         "/": _get("getLandingPage", "Landing page", "LandingPage", both),
         "/conformance": _get("getConformance", "Conformance classes that hold", "Conformance", both),
-        "/collections": _get("getCollections", "All collections", "Collections", [*SELECTION, *both]),
+        "/collections": _get(
+            "getCollections", "All collections", "Collections", [*documents(SELECTION, EXAMPLES), *both]
+        ),
         "/collections/{collectionId}": _get(
             "getCollection", "One collection", "Collection", [COLLECTION, *both], refusals=("NotFound",)
         ),

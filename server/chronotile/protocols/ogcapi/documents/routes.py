@@ -13,6 +13,7 @@ from chronotile.catalog.offered import offered_collection
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.common.responses.document_cache import respond_with_document
 from chronotile.protocols.common.responses.html_page import COMMON, content_security_policy
 from chronotile.protocols.common.responses.respond import CURRENT, SHORT
@@ -27,7 +28,7 @@ from chronotile.protocols.ogcapi.documents.listing import list_collections, list
 from chronotile.protocols.ogcapi.documents.openapi import MEDIA_TYPE as OPENAPI
 from chronotile.protocols.ogcapi.documents.openapi import openapi_document
 from chronotile.protocols.ogcapi.documents.pages import OPERATIONS, Page, page_of
-from chronotile.protocols.ogcapi.documents.params import PARAMETERS, CollectionsQuery, collections_query
+from chronotile.protocols.ogcapi.documents.params import OF_DOCUMENTS, CollectionsQuery, collections_query
 from chronotile.protocols.ogcapi.documents.telling import Telling
 from chronotile.protocols.ogcapi.pages import with_policy
 
@@ -86,7 +87,7 @@ async def get_openapi(request: Request) -> Response:
 
 def _query(request: Request) -> Kvp:
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(PARAMETERS)
+    query.check_spelling(names_of(OF_DOCUMENTS))
     return query
 
 

@@ -12,10 +12,20 @@ from chronotile.model.geometry.circle import circle_of
 from chronotile.model.geometry.lengths import LENGTHS_M, OTHER_LENGTHS
 from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.query.kvp import Kvp, choice, datetime_of, integer, number
+from chronotile.protocols.common.query.kvp import Kvp, choice
 from chronotile.protocols.ogcapi.crs import box_of, check_degrees
 from chronotile.protocols.ogcapi.edr.params import asked_layers, asked_points, check_query, crs_of_query
-from chronotile.protocols.ogcapi.edr.queries import AREA, CUBE, RADIUS
+from chronotile.protocols.ogcapi.edr.queries import (
+    AREA,
+    BBOX,
+    COLUMNS,
+    CUBE,
+    DATETIME,
+    RADIUS,
+    ROWS,
+    WITHIN,
+    WITHIN_UNITS,
+)
 from chronotile.protocols.ogcapi.edr.wkt import LOCATOR, area_of_text
 
 CORNERS = "the lower and the upper corner, such as 4.4,51.0,4.5,51.1"
@@ -68,8 +78,8 @@ def radius_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsR
     points = asked_points(query, offered.main_field, catalogue)
     if len(points) != 1:
         raise InvalidParameter(f"{LOCATOR} must be one POINT here, got {len(points)} points", locator=LOCATOR)
-    within = number(query.required("within", accepted="a distance, in within-units"), locator="within")
-    named = query.required("within-units", accepted=f"one of {', '.join(LENGTHS_M)}").lower()
+    within = WITHIN.parse(query.required(WITHIN.name, accepted="a distance, in within-units"))
+    named = query.required(WITHIN_UNITS.name, accepted=f"one of {', '.join(LENGTHS_M)}").lower()
     units = choice(OTHER_LENGTHS.get(named, named), LENGTHS_M, locator="within-units")
     return CellsRequest(coverage=_in_area(circle_of(points[0], within * LENGTHS_M[units]), offered, query, catalogue))
 
@@ -83,15 +93,13 @@ def cube_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsReq
     query.refuse(("bbox-crs",), instead="crs, which bbox is in")
     check_query(query, CUBE.parameters)
     crs = crs_of_query(query, offered.main_field, catalogue) or CRS84
-    box = box_of(query.required("bbox", accepted=CORNERS), crs)
+    box = box_of(query.required(BBOX.name, accepted=CORNERS), crs)
     check_degrees(box, crs, locator="bbox")
-    columns, rows = (
-        integer(query.optional(name) or "0", locator=name, least=0) for name in ("resolution-x", "resolution-y")
-    )
+    columns, rows = COLUMNS.of(query), ROWS.of(query)
     coverage = CoverageRequest(
         layers=_layer_ids(offered, query),
         trims=(Trim(box=box, crs=crs),),
-        time=datetime_of(query),
+        time=DATETIME.of(query),
         crs=crs_of_query(query, offered.main_field, catalogue),
     )
     return CellsRequest(coverage=coverage, columns=columns, rows=rows)
@@ -100,7 +108,7 @@ def cube_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsReq
 def _in_area(area: Area, offered: Offered, query: Kvp, catalogue: Catalogue) -> CoverageRequest:
     return CoverageRequest(
         layers=_layer_ids(offered, query),
-        time=datetime_of(query),
+        time=DATETIME.of(query),
         crs=crs_of_query(query, offered.main_field, catalogue),
         area=area,
         area_locator=LOCATOR,

@@ -13,17 +13,22 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import WHOLE_CIRCLE, BBox
 from chronotile.model.time.instants import TimeSelection
-from chronotile.protocols.common.query.kvp import Kvp, datetime_of, integer
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.crs import box_of, check_degrees
 from chronotile.protocols.ogcapi.edr.formats import GEOJSON, MEDIA_TYPES
 from chronotile.protocols.ogcapi.edr.params import asked_layers, check_query, crs_of_query
-from chronotile.protocols.ogcapi.edr.queries import PARAMETERS_OF_LISTS
-
-DEFAULT_LIMIT = 100
-MAX_LIMIT = 10_000
-"""What is more is as much (requirement /req/edr/rc-limit-response C)."""
-MAX_OFFSET = 10**9
+from chronotile.protocols.ogcapi.edr.queries import (
+    BBOX_OF_LISTS,
+    DATETIME,
+    LIMIT,
+    MAX_LIMIT,
+    MAX_OFFSET,
+    OF_LISTS,
+    OFFSET,
+    SHARED,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +53,17 @@ def features_query(offered: Offered, query: Kvp, catalogue: Catalogue) -> Featur
         ChronotileError: A parameter is not accepted.
     """
     query.refuse(("bbox-crs",), instead="bbox in CRS84")
-    check_query(query, PARAMETERS_OF_LISTS)
+    check_query(query, OF_LISTS)
     layers = asked_layers(offered, query)
     crs_of_query(query, layers[0], catalogue)
-    limit = integer(query.optional("limit") or str(DEFAULT_LIMIT), locator="limit", least=1)
-    names = ("bbox", "datetime", "parameter-name", "crs", "z", "f")
+    limit = LIMIT.of(query)
+    names = names_of((BBOX_OF_LISTS, *SHARED))
     return FeaturesQuery(
         layers=layers,
-        box=_box(query.optional("bbox")),
-        time=datetime_of(query),
+        box=_box(BBOX_OF_LISTS.given(query)),
+        time=DATETIME.of(query),
         limit=min(limit, MAX_LIMIT),
-        offset=min(integer(query.optional("offset") or "0", locator="offset", least=0), MAX_OFFSET),
+        offset=min(OFFSET.of(query), MAX_OFFSET),
         written=tuple((name, said) for name in names if (said := query.optional(name)) is not None),
     )
 

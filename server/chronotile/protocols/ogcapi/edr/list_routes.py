@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 from chronotile.model.collection import Layer
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.query.parameter import LANG, F
 from chronotile.protocols.common.responses.respond import respond_with_content
 from chronotile.protocols.common.state import in_documents
 from chronotile.protocols.common.texts import language_of
@@ -52,7 +53,7 @@ async def get_item(request: Request) -> Response:
     """Return one of them."""
     asked = asked_of(request)
     asked.format_among(OF_FEATURES)
-    check_query(asked.query, ("f", "lang"))
+    check_query(asked.query, (F, LANG))
     items = _items(request, asked, tuple(asked.offered.fields.values()))
     return await _features(request, partial(item_document, items, request.path_params["itemId"]))
 

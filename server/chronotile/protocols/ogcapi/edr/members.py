@@ -11,6 +11,7 @@ from chronotile.model.crs import Crs
 from chronotile.model.geometry.lengths import LENGTHS_M
 from chronotile.model.time.instants import ONE_NS, TimeDomain
 from chronotile.model.time.steps import period_text
+from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Link, Told
 from chronotile.protocols.ogcapi.edr.formats import ALL, GEOJSON, MEDIA_TYPES
@@ -95,7 +96,7 @@ def _address(query: DataQuery, offered: Offered, told: Told) -> str:
 
 def _template(query: DataQuery) -> str:
     """The parameters (RFC 6570 §3.2.8)."""
-    return f"{{?{','.join(query.parameters)}}}"
+    return f"{{?{','.join(names_of(query.parameters))}}}"
 
 
 def _media_type(query: DataQuery) -> str:

@@ -1,19 +1,15 @@
 """Data queries in OpenAPI 3.0 (OGC 19-086r6 §9.5), under the operation ids of the standard's own document."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.model.crs import CRS84
-from chronotile.model.geometry.lengths import LENGTHS_M
 from chronotile.model.time.instants import format_instant
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.openapi import (
     BINARY,
-    BOX,
-    INDEX,
-    NUMBER,
     TEXT,
     Json,
     enum_of,
@@ -22,7 +18,7 @@ from chronotile.protocols.common.openapi import (
     in_path,
     ref,
 )
-from chronotile.protocols.ogcapi.edr.features import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET
+from chronotile.protocols.common.query.parameter import NO_EXAMPLES, F, Parameter, documents
 from chronotile.protocols.ogcapi.edr.formats import (
     COVERAGE_JSON,
     CSV,
@@ -40,6 +36,7 @@ from chronotile.protocols.ogcapi.edr.queries import (
     LOCATIONS,
     POSITION,
     RADIUS,
+    SHARED,
     DataQuery,
     sets_of,
 )
@@ -59,25 +56,14 @@ def edr_paths(catalogue: Catalogue) -> Mapping[str, Json]:
 
 
 def _data_paths(offered: Sequence[Offered]) -> dict[str, Json]:
-    place, shared = _Place.of(offered[0]), _shared(offered)
-    size = {**INDEX, "maximum": 1 << 20}
-    of_cube = [
-        _query("bbox", "Lower and upper corner, in `crs`; heights are left out", BOX, example=place.box, needed=True),
-        _query("resolution-x", "How many columns; otherwise, and for 0, the native ones", size),
-        _query("resolution-y", "How many rows; otherwise, and for 0, the native ones", size),
-    ]
-    of_radius = [
-        _coords("POINT", place.point),
-        _query("within", "How far from the point, along the ground", NUMBER, example=1, needed=True),
-        _query("within-units", "Of `within`", enum_of(tuple(LENGTHS_M)), example="km", needed=True),
-    ]
-    of_position = [_coords("POINT, or MULTIPOINT for several places", place.point)]
-    of_area = [_coords("POLYGON or MULTIPOLYGON", place.polygon)]
+    place = _Place.of(offered[0])
+    of_point, of_area = {"coords": place.point}, {"coords": place.polygon}
+    of_radius = {**of_point, "within": 1, "within-units": "km"}
     return {
-        f"{COLLECTION}/position": _data(POSITION, "GetDataForPoint", [*shared, *of_position]),
-        f"{COLLECTION}/area": _data(AREA, "GetDataForArea", [*shared, *of_area]),
-        f"{COLLECTION}/cube": _data(CUBE, "GetDataForCube", [*shared, *of_cube]),
-        f"{COLLECTION}/radius": _data(RADIUS, "GetDataForRadius", [*shared, *of_radius]),
+        f"{COLLECTION}/position": _data(POSITION, "GetDataForPoint", offered, examples=of_point),
+        f"{COLLECTION}/area": _data(AREA, "GetDataForArea", offered, examples=of_area),
+        f"{COLLECTION}/cube": _data(CUBE, "GetDataForCube", offered, examples={"bbox": place.box}),
+        f"{COLLECTION}/radius": _data(RADIUS, "GetDataForRadius", offered, examples=of_radius),
     }
 
 
@@ -88,7 +74,7 @@ def _location_paths(placed: Sequence[Offered], catalogue: Catalogue) -> dict[str
     return {
         f"{COLLECTION}/locations": _features(LOCATIONS, "ListCollectionDataLocations", placed),
         f"{COLLECTION}/locations/{{locationId}}": _data(
-            LOCATIONS, "GetCollectionDataForLocation", [location, *_shared(placed)]
+            replace(LOCATIONS, parameters=SHARED), "GetCollectionDataForLocation", placed, segments=[location]
         ),
     }
 
@@ -103,7 +89,7 @@ def _item_paths(offered: Sequence[Offered]) -> dict[str, Json]:
             "GetDataForItem",
             "One of the times",
             tag=TAG,
-            parameters=[_collection(offered), item, _format(OF_FEATURES)],
+            parameters=[_collection(offered), item, *_query([F], OF_FEATURES)],
             answers={MEDIA_TYPES[GEOJSON]: ref("EdrFeature")},
         ),
     }
@@ -128,56 +114,38 @@ class _Place:
         return cls(point=f"POINT({x!r} {y!r})", polygon=f"POLYGON(({ring}))", box=[x, y, right, top])
 
 
-def _data(query: DataQuery, operation: str, parameters: Sequence[Json]) -> Json:
+def _data(
+    query: DataQuery,
+    operation: str,
+    offered: Sequence[Offered],
+    *,
+    segments: Sequence[Json] = (),
+    examples: Mapping[str, object] = NO_EXAMPLES,
+) -> Json:
+    """An operation that gives data; parameters with an example that is not of all queries must be there."""
     types = {name: MEDIA_TYPES[name] for name in query.formats}
     schemas = {COVERAGE_JSON: ref("EdrCoverageJson"), GEOJSON: ref("EdrFeatureCollection"), CSV: TEXT}
     answers = {media_type: schemas.get(name, BINARY) for name, media_type in types.items()}
     others = {media_type: name for media_type, name in OTHER_MEDIA_TYPES.items() if name in types}
     answers |= {media_type: schemas.get(name, BINARY) for media_type, name in others.items()}
-    return get(operation, query.description, tag=TAG, parameters=[*parameters, _format(query.formats)], answers=answers)
+    told = _query(query.parameters, query.formats, {**_examples(offered), **examples}, required=examples)
+    parameters = [_collection(offered), *segments, *told]
+    return get(operation, query.description, tag=TAG, parameters=parameters, answers=answers)
 
 
 def _features(query: DataQuery, operation: str, offered: Sequence[Offered]) -> Json:
-    parameters = [
-        *_shared(offered),
-        _query("bbox", "West, south, east, north in CRS84: features that reach into it", BOX),
-        _query(
-            "limit",
-            f"The most features of one answer; {MAX_LIMIT} stands for all that is more",
-            {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT},
-        ),
-        _query(
-            "offset",
-            "How many features come before the first; links of `next` have it",
-            {**INDEX, "maximum": MAX_OFFSET, "default": 0},
-        ),
-        _format(OF_FEATURES),
-    ]
+    parameters = [_collection(offered), *_query(query.parameters, OF_FEATURES, _examples(offered))]
     answers = {MEDIA_TYPES[GEOJSON]: ref("EdrFeatureCollection")}
     return get(operation, f"{query.description}, page by page", tag=TAG, parameters=parameters, answers=answers)
 
 
-def _shared(offered: Sequence[Offered]) -> list[Json]:
-    first = offered[0]
-    instants = first.main_field.times.instants
-    return [
-        _collection(offered),
-        _query(
-            "datetime",
-            "An instant or an interval, either end of which may be open (`..`), or several with commas; otherwise all",
-            TEXT,
-            example=f"{format_instant(instants[-1])}/.." if len(instants) else None,
-        ),
-        _query("parameter-name", "Several with commas; otherwise all", TEXT, example=next(iter(first.fields))),
-        _query(
-            "crs",
-            "Of `coords` or `bbox`, in its axis order, and of the answer; otherwise places are in CRS84 and cells are "
-            "native ones",
-            TEXT,
-            example=CRS84.uri,
-        ),
-        _query("z", "Levels; none of the data has any, and so any are accepted", TEXT),
-    ]
+def _examples(offered: Sequence[Offered]) -> Mapping[str, object]:
+    instants = offered[0].main_field.times.instants
+    return {
+        "datetime": f"{format_instant(instants[-1])}/.." if len(instants) else None,
+        "parameter-name": next(iter(offered[0].fields)),
+        "crs": CRS84.uri,
+    }
 
 
 def _collection(offered: Sequence[Offered]) -> Json:
@@ -186,16 +154,14 @@ def _collection(offered: Sequence[Offered]) -> Json:
     return in_path("collectionId", description, enum_of_few(names), example=names[0])
 
 
-def _coords(kind: str, example: str) -> Json:
-    return _query("coords", f"Well-known text of a {kind}, in `crs`", TEXT, example=example, needed=True)
-
-
-def _format(names: Sequence[str]) -> Json:
-    return _query("f", "The format, in place of what the Accept header asks for", enum_of(names))
-
-
-def _query(name: str, description: str, schema: Json, *, example: object = None, needed: bool = False) -> Json:
-    """A parameter of the query, with all that OGC's suite looks for, which knows no defaults."""
-    given = {} if example is None else {"example": example}
-    where = {"name": name, "in": "query", "required": needed, "style": "form", "explode": False}
-    return {**where, "description": description, "schema": schema, **given}
+def _query(
+    parameters: Sequence[Parameter[object]],
+    formats: Sequence[str],
+    examples: Mapping[str, object] = NO_EXAMPLES,
+    *,
+    required: Collection[str] = (),
+) -> list[Json]:
+    """Parameters of the query, with all that OGC's suite looks for, which knows no defaults."""
+    of_formats = replace(F, schema=enum_of(formats))
+    told = documents([of_formats if each is F else each for each in parameters], examples, required=required)
+    return [{"required": False, **each, "style": "form", "explode": False} for each in told]

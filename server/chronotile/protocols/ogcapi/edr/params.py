@@ -11,10 +11,11 @@ from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geometry.area import Area
 from chronotile.model.request import Point, place_in_degrees
 from chronotile.model.series.fields import AreasRequest, PositionsRequest
-from chronotile.protocols.common.query.kvp import Kvp, datetime_of
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, names_of
 from chronotile.protocols.ogcapi.asked_fields import named_fields
 from chronotile.protocols.ogcapi.crs import named_crs
-from chronotile.protocols.ogcapi.edr.queries import POSITION, SHARED
+from chronotile.protocols.ogcapi.edr.queries import CRS, DATETIME, PARAMETER_NAME, POSITION, SHARED, Z
 from chronotile.protocols.ogcapi.edr.wkt import LOCATOR, points_of
 
 _LEVEL = r"[+-]?\d{1,20}(?:\.\d{0,20})?"
@@ -46,7 +47,7 @@ def position_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> Posi
     return PositionsRequest(
         layers=tuple(layer.id for layer in layers),
         points=asked_points(query, layers[0], catalogue),
-        time=datetime_of(query),
+        time=DATETIME.of(query),
     )
 
 
@@ -58,10 +59,10 @@ def areas_request(offered: Offered, areas: tuple[Area, ...], query: Kvp) -> Area
     """
     check_query(query, SHARED)
     layers = tuple(layer.id for layer in asked_layers(offered, query))
-    return AreasRequest(layers=layers, areas=areas, time=datetime_of(query))
+    return AreasRequest(layers=layers, areas=areas, time=DATETIME.of(query))
 
 
-def check_query(query: Kvp, known: tuple[str, ...]) -> None:
+def check_query(query: Kvp, known: tuple[Parameter[object], ...]) -> None:
     """Refuse misspelt parameters, and a `z` that is no level.
 
     No collection has heights, so any level is accepted and changes nothing, as `datetime` does without times (§A.13).
@@ -69,10 +70,10 @@ def check_query(query: Kvp, known: tuple[str, ...]) -> None:
     Raises:
         InvalidParameter: There is such a parameter.
     """
-    query.refuse(("parameter", "parameters", "properties"), instead="parameter-name")
+    query.refuse(PARAMETER_NAME.foreign, instead=PARAMETER_NAME.name)
     query.refuse(("format",), instead="f")
-    query.check_spelling(known)
-    level = query.optional("z")
+    query.check_spelling(names_of(known))
+    level = Z.given(query)
     if level is not None and _LEVELS.fullmatch(level) is None:
         raise InvalidParameter(
             f"z must be a level, several with commas, least/greatest or Rn/least/step, got {level[:MAX_SHOWN]!r}",
@@ -86,7 +87,7 @@ def asked_layers(offered: Offered, query: Kvp) -> tuple[Layer, ...]:
     Raises:
         InvalidParameter: One is not of the collection.
     """
-    return named_fields(query, "parameter-name", offered) or tuple(offered.fields.values())
+    return named_fields(query, PARAMETER_NAME, offered) or tuple(offered.fields.values())
 
 
 def crs_of_query(query: Kvp, layer: Layer, catalogue: Catalogue) -> Crs | None:
@@ -95,8 +96,8 @@ def crs_of_query(query: Kvp, layer: Layer, catalogue: Catalogue) -> Crs | None:
     Raises:
         UnsupportedCrs: It is neither offered nor that of the data.
     """
-    text = query.optional("crs")
-    return None if text is None else named_crs(text, layer, catalogue)
+    name = CRS.given(query)
+    return None if name is None else named_crs(name, layer, catalogue)
 
 
 def asked_points(query: Kvp, layer: Layer, catalogue: Catalogue) -> tuple[Point, ...]:

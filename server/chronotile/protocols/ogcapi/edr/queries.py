@@ -1,17 +1,65 @@
 """The data queries that there are, and how they are told of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
+from chronotile.model.geometry.lengths import LENGTHS_M
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.places import PlaceSet
 from chronotile.pipeline.series.places import meets_grid
+from chronotile.protocols.common.openapi import BOX, INDEX, Json, enum_of
+from chronotile.protocols.common.query.parameter import F, Parameter, datetime, number, text, whole
 from chronotile.protocols.ogcapi.edr.formats import OF_CELLS, OF_FEATURES, OF_LOCATION, OF_POSITION
 
-SHARED = ("datetime", "parameter-name", "crs", "z", "f")
-PARAMETERS_OF_LISTS = ("bbox", "limit", "offset", *SHARED)
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 10_000
+"""What is more is as much (requirement /req/edr/rc-limit-response C)."""
+MAX_OFFSET = 10**9
+_SIZE: Json = {**INDEX, "maximum": 1 << 20, "default": 0}
+
+DATETIME = datetime(
+    "An instant or an interval, either end of which may be open (`..`), or several with commas; otherwise all"
+)
+PARAMETER_NAME = replace(
+    text("parameter-name", "Several with commas; otherwise all"), foreign=("parameter", "parameters", "properties")
+)
+CRS = text(
+    "crs",
+    "Of `coords` or `bbox`, in its axis order, and of the answer; otherwise places are in CRS84 and cells are native "
+    "ones",
+)
+Z = text("z", "Levels; none of the data has any, and so any are accepted")
+SHARED: tuple[Parameter[object], ...] = (DATETIME, PARAMETER_NAME, CRS, Z, F)
+
+COORDS = text("coords", "Well-known text, in `crs`")
+BBOX = text("bbox", "Lower and upper corner, in `crs`; heights are left out", schema=BOX)
+COLUMNS = replace(
+    whole("resolution-x", "How many columns; otherwise, and for 0, the native ones", least=0, default=0), schema=_SIZE
+)
+ROWS = replace(
+    whole("resolution-y", "How many rows; otherwise, and for 0, the native ones", least=0, default=0), schema=_SIZE
+)
+WITHIN = number("within", "How far from the point, along the ground")
+WITHIN_UNITS = text("within-units", "Of `within`", schema=enum_of(tuple(LENGTHS_M)))
+BBOX_OF_LISTS = text("bbox", "West, south, east, north in CRS84: features that reach into it", schema=BOX)
+LIMIT = whole(
+    "limit",
+    f"The most features of one answer; {MAX_LIMIT} stands for all that is more",
+    least=1,
+    default=DEFAULT_LIMIT,
+)
+OFFSET = replace(
+    whole("offset", "How many features come before the first; links of `next` have it", least=0, default=0),
+    schema={**INDEX, "maximum": MAX_OFFSET, "default": 0},
+)
+OF_LISTS: tuple[Parameter[object], ...] = (BBOX_OF_LISTS, LIMIT, OFFSET, *SHARED)
+
+
+def coords_of(kind: str) -> Parameter[str]:
+    """Return `coords` of a kind of geometry."""
+    return replace(COORDS, description=f"Well-known text of a {kind}, in `crs`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +72,7 @@ class DataQuery:
     description: str
     formats: tuple[str, ...]
     """Of the data; the first is what is given where none is asked for."""
-    parameters: tuple[str, ...]
+    parameters: tuple[Parameter[object], ...]
     """Of its path."""
     is_list: bool = False
     """Whether the path itself gives features, and needs no parameter."""
@@ -35,35 +83,35 @@ POSITION = DataQuery(
     title="Position query",
     description="The values of the native cell that holds a point, or of each of several points, along time",
     formats=OF_POSITION,
-    parameters=("coords", *SHARED),
+    parameters=(coords_of("POINT, or MULTIPOINT for several places"), *SHARED),
 )
 AREA = DataQuery(
     name="area",
     title="Area query",
     description="The native cells whose centres lie in a polygon, at each time",
     formats=OF_CELLS,
-    parameters=("coords", *SHARED),
+    parameters=(coords_of("POLYGON or MULTIPOLYGON"), *SHARED),
 )
 CUBE = DataQuery(
     name="cube",
     title="Cube query",
     description="The native cells of a box at each time, or as many columns and rows as are asked for",
     formats=OF_CELLS,
-    parameters=("bbox", "resolution-x", "resolution-y", *SHARED),
+    parameters=(BBOX, COLUMNS, ROWS, *SHARED),
 )
 RADIUS = DataQuery(
     name="radius",
     title="Radius query",
     description="The native cells whose centres lie within a distance of a point, at each time",
     formats=OF_CELLS,
-    parameters=("coords", "within", "within-units", *SHARED),
+    parameters=(coords_of("POINT"), WITHIN, WITHIN_UNITS, *SHARED),
 )
 LOCATIONS = DataQuery(
     name="locations",
     title="Locations query",
     description="Named places; of each the mean of the native cells whose centres lie in it, along time",
     formats=OF_LOCATION,
-    parameters=PARAMETERS_OF_LISTS,
+    parameters=OF_LISTS,
     is_list=True,
 )
 ITEMS = DataQuery(
@@ -71,7 +119,7 @@ ITEMS = DataQuery(
     title="Items query",
     description="Which times there are, as features",
     formats=OF_FEATURES,
-    parameters=PARAMETERS_OF_LISTS,
+    parameters=OF_LISTS,
     is_list=True,
 )
 

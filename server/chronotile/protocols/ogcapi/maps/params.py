@@ -8,11 +8,11 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.crs import CRS84, Crs, transformer
 from chronotile.model.grid import BBox, Grid, NativeGrid
-from chronotile.protocols.common.openapi import BOX, NUMBER, PAIR, Json
+from chronotile.protocols.common.openapi import NUMBER, PAIR, Json
 from chronotile.protocols.common.query.axis_order import as_xy
 from chronotile.protocols.common.query.kvp import Kvp, numbers
 from chronotile.protocols.common.query.parameter import Parameter, names_of, number, text, whole
-from chronotile.protocols.ogcapi.crs import box_of, named_crs
+from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, box_of, named_crs
 from chronotile.protocols.ogcapi.maps.drawing import OF_DRAWING, Drawing, drawing_of
 from chronotile.protocols.ogcapi.maps.viewport import WHOLE_CIRCLE, Viewport, box_to, data_box
 from chronotile.protocols.ogcapi.subset import Subset
@@ -29,13 +29,6 @@ def _centre(given: str) -> tuple[float, float]:
     return first, second
 
 
-BBOX = text(
-    "bbox",
-    "Lower and upper corner in the axis order of `bbox-crs`; heights are left out. Across the antimeridian the first "
-    "longitude is greater than the second",
-    schema=BOX,
-)
-BBOX_CRS = text("bbox-crs", "Of `bbox`, as a URI or a safe CURIE; otherwise CRS84")
 CRS = text("crs", "Of the map; otherwise that of the data, of a map of the dataset CRS84")
 WIDTH = whole("width", "Columns; otherwise what makes pixels square on the ground", least=1)
 HEIGHT = whole("height", "Rows; otherwise what makes pixels square on the ground", least=1)

@@ -13,6 +13,7 @@ from chronotile.protocols.common.endpoint import Handler, endpoint
 from chronotile.protocols.common.job_access import require_job_access
 from chronotile.protocols.common.limits.gate import Gate
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.common.responses.respond import respond_with_content
 from chronotile.protocols.common.state import in_thread, read_in_thread, state_of
 from chronotile.protocols.ogcapi.asked_format import asked_format
@@ -37,7 +38,7 @@ def query_of(request: Request) -> Kvp:
         InvalidParameter: There is another.
     """
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(OF_DOCUMENTS)
+    query.check_spelling(names_of(OF_DOCUMENTS))
     return query
 
 

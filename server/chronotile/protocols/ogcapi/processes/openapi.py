@@ -10,22 +10,20 @@ from chronotile.protocols.common.openapi import (
     ADDRESS,
     COUNT,
     INDEX,
-    NUMBER,
     OBJECT,
     TEXT,
     Json,
     enum_of,
     get,
     in_path,
-    in_query,
     list_of,
     object_of,
     ref,
 )
-from chronotile.protocols.common.query.parameter import format_of, language
+from chronotile.protocols.common.query.parameter import documents, format_of, language
 from chronotile.protocols.ogcapi.processes.execution import TRANSMISSIONS
 from chronotile.protocols.ogcapi.processes.media_types import BASE64, HTML, JSON
-from chronotile.protocols.ogcapi.processes.params import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, TYPE
+from chronotile.protocols.ogcapi.processes.params import PAGING, SELECTION, TYPE
 from chronotile.protocols.ogcapi.processes.subscriber import OF_MEMBERS
 
 TAG = "Processes"
@@ -137,14 +135,15 @@ def process_paths(catalogue: Catalogue) -> Mapping[str, Json]:
     process = in_path("processID", "Id of a process", enum_of(tuple(processes())), example=EXAMPLE)
     job = in_path("jobID", "Id of a job, as its acceptance tells it", TEXT, example="0" * 32)
     output = in_path("outputID", "Name of one of the process's outputs", TEXT, example="string")
-    lists = [*_paging(), *both]
+    lists = [*documents(PAGING), *both]
+    chosen = documents(SELECTION, {"processID": [EXAMPLE], "status": ["running", "successful"]})
     return {
         "/processes": _get("getProcesses", "Processes, by their ids", "ProcessList", lists),
         "/processes/{processID}": _get(
             "getProcessDescription", "What a process takes and gives", "Process", [process, *both]
         ),
         "/processes/{processID}/execution": {"post": _execution([process, language(catalogue.service.languages)])},
-        "/jobs": _get("getJobs", "Jobs, the newest first", "JobList", [*_selection(), *lists]),
+        "/jobs": _get("getJobs", "Jobs, the newest first", "JobList", [*chosen, *lists]),
         "/jobs/{jobID}": {
             **_get("getStatus", "How far a job is", "Job", [job, *both]),
             "delete": _operation(
@@ -160,28 +159,6 @@ def process_paths(catalogue: Catalogue) -> Mapping[str, Json]:
             "get": _results("getOneResult", "One result of a job", [job, output], {"307": _elsewhere()})
         },
     }
-
-
-def _paging() -> list[Json]:
-    limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
-    return [
-        in_query("limit", f"The most members of one answer; {MAX_LIMIT} stands for all that is more", limit),
-        in_query("offset", "How many come before the first", {**INDEX, "maximum": MAX_OFFSET, "default": 0}),
-    ]
-
-
-def _selection() -> list[Json]:
-    seconds = {**NUMBER, "minimum": 0}
-    return [
-        in_query("type", "Of jobs; there is one", list_of(enum_of([TYPE]))),
-        in_query("processID", "Only jobs of these processes", list_of(TEXT), example=[EXAMPLE]),
-        in_query(
-            "status", "Only jobs with one of these", list_of(enum_of(STATUSES)), example=["running", "successful"]
-        ),
-        in_query("datetime", "An instant or an interval, either end of which may be open (`..`): when they came", TEXT),
-        in_query("minDuration", "Only jobs that ran, or run, for at least so many seconds", seconds),
-        in_query("maxDuration", "Only jobs that ran, or run, for at most so many seconds", seconds),
-    ]
 
 
 def _get(operation: str, summary: str, schema: str, parameters: Sequence[Json]) -> Json:

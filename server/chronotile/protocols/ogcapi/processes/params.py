@@ -1,7 +1,7 @@
 """Queries of the lists of processes and jobs (OGC 18-062r2 §7.9, §11)."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 import numpy as np
@@ -9,11 +9,10 @@ import numpy as np
 from chronotile.errors import InvalidParameter
 from chronotile.model.job import STATUSES, Status
 from chronotile.model.time.instants import Instant
-from chronotile.protocols.common.query.kvp import Kvp, choice, datetime_of, integer, number
+from chronotile.protocols.common.openapi import COUNT, TEXT, enum_of, list_of
+from chronotile.protocols.common.query.kvp import Kvp, choice
+from chronotile.protocols.common.query.parameter import LANG, F, Parameter, datetime, names_of, number, whole
 
-OF_DOCUMENTS = ("f", "lang")
-OF_LISTS = ("limit", "offset", *OF_DOCUMENTS)
-OF_JOBS = ("type", "processID", "status", "datetime", "minDuration", "maxDuration", *OF_LISTS)
 LISTED = frozenset({"type", "processid", "status"})
 """Parameters that may be given several times, or have commas."""
 MAX_LIMIT = 1000
@@ -21,6 +20,50 @@ DEFAULT_LIMIT = 100
 MAX_OFFSET = 10**9
 TYPE = "process"
 """The only one that jobs have."""
+
+
+def _members(given: str) -> tuple[str, ...]:
+    return tuple(name for each in given.split(",") if (name := each.strip()))
+
+
+def _types(given: str) -> tuple[str, ...]:
+    return tuple(choice(each, (TYPE,), locator="type") for each in _members(given))
+
+
+def _statuses(given: str) -> tuple[Status, ...]:
+    by_name: dict[str, Status] = {str(each): each for each in STATUSES}
+    return tuple(by_name[choice(each, by_name, locator="status")] for each in _members(given))
+
+
+LIMIT = replace(
+    whole(
+        "limit",
+        f"The most members of one answer; {MAX_LIMIT} stands for all that is more",
+        least=1,
+        default=DEFAULT_LIMIT,
+    ),
+    schema={**COUNT, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+)
+OFFSET = whole("offset", "How many come before the first", least=0, most=MAX_OFFSET, default=0)
+PAGING = (LIMIT, OFFSET)
+TYPES = Parameter(name="type", description="Of jobs; there is one", parse=_types, schema=list_of(enum_of([TYPE])))
+PROCESSES: Parameter[tuple[str, ...]] = Parameter(
+    name="processID", description="Only jobs of these processes", parse=_members, schema=list_of(TEXT), default=()
+)
+STATUS: Parameter[tuple[Status, ...]] = Parameter(
+    name="status",
+    description="Only jobs with one of these",
+    parse=_statuses,
+    schema=list_of(enum_of(STATUSES)),
+    default=(),
+)
+DATETIME = datetime("An instant or an interval, either end of which may be open (`..`): when they came")
+MIN_DURATION = number("minDuration", "Only jobs that ran, or run, for at least so many seconds", least=0)
+MAX_DURATION = number("maxDuration", "Only jobs that ran, or run, for at most so many seconds", least=0)
+SELECTION: tuple[Parameter[object], ...] = (TYPES, PROCESSES, STATUS, DATETIME, MIN_DURATION, MAX_DURATION)
+OF_DOCUMENTS = (F, LANG)
+OF_LISTS = (*PAGING, *OF_DOCUMENTS)
+OF_JOBS = (*SELECTION, *OF_LISTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +106,7 @@ def paging_of(query: Kvp) -> Paging:
     Raises:
         InvalidParameter: `limit` or `offset` is not accepted.
     """
-    limit = integer(query.optional("limit") or str(DEFAULT_LIMIT), locator="limit", least=1)
-    offset = integer(query.optional("offset") or "0", locator="offset", least=0)
-    if offset > MAX_OFFSET:
-        raise InvalidParameter(f"offset must be at most {MAX_OFFSET}, got {offset}", locator="offset")
-    return Paging(limit=min(limit, MAX_LIMIT), offset=offset)
+    return Paging(limit=min(LIMIT.of(query), MAX_LIMIT), offset=OFFSET.of(query))
 
 
 def merged(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -87,40 +126,20 @@ def jobs_query(query: Kvp) -> JobsQuery:
     Raises:
         InvalidParameter: A parameter is not accepted.
     """
-    query.check_spelling(OF_JOBS)
-    for each in _members(query, "type"):
-        choice(each, (TYPE,), locator="type")
+    query.check_spelling(names_of(OF_JOBS))
+    TYPES.given(query)
     return JobsQuery(
-        processes=tuple(_members(query, "processID")),
-        statuses=tuple(_status(each) for each in _members(query, "status")),
+        processes=PROCESSES.of(query),
+        statuses=STATUS.of(query),
         created=_created(query),
-        seconds=(_seconds(query, "minDuration"), _seconds(query, "maxDuration")),
+        seconds=(MIN_DURATION.given(query), MAX_DURATION.given(query)),
         paging=paging_of(query),
-        written={name: said for name in OF_JOBS[:6] if (said := query.optional(name)) is not None},
+        written={name: said for name in names_of(SELECTION) if (said := query.optional(name)) is not None},
     )
 
 
-def _members(query: Kvp, name: str) -> list[str]:
-    return [each.strip() for each in (query.optional(name) or "").split(",") if each.strip()]
-
-
-def _status(text: str) -> Status:
-    choice(text, STATUSES, locator="status")
-    return next(each for each in STATUSES if each == text)
-
-
-def _seconds(query: Kvp, name: str) -> float | None:
-    text = query.optional(name)
-    if text is None:
-        return None
-    value = number(text, locator=name)
-    if value < 0:
-        raise InvalidParameter(f"{name} must be at least 0 seconds, got {text[:60]}", locator=name)
-    return value
-
-
 def _created(query: Kvp) -> tuple[float | None, float | None]:
-    asked = datetime_of(query)
+    asked = DATETIME.of(query)
     if asked.keyword == "absent":
         return None, None
     if len(asked.parts) != 1 or asked.parts[0].period is not None:

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 from chronotile.processes.registry import process_of, processes
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.processes.answers import document_in, query_of
 from chronotile.protocols.ogcapi.processes.documents import process_document, process_list
 from chronotile.protocols.ogcapi.processes.execution_routes import routes as execution_routes
@@ -22,7 +23,7 @@ from chronotile.protocols.ogcapi.told import told_for
 async def get_processes(request: Request) -> Response:
     """Return a page of the list of processes."""
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(OF_LISTS)
+    query.check_spelling(names_of(OF_LISTS))
     paging, told = paging_of(query), told_for(request, query)
     document = process_list(tuple(processes().values()), paging, told)
     return await document_in(request, told, document, partial(processes_page, document, told))
