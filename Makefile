@@ -1,5 +1,5 @@
 # Everything a developer runs. `make` alone lists the targets.
-# Variables: PORT (demo), PYTHON (any Python >= 3.11), VENV, TESTS (what pytest is given), BENCH (data and peers of the
+# Variables: PORT (demo), PYTHON (any Python >= 3.11), VENV, TESTS (options of pytest), BENCH (data and peers of the
 # benchmarks; a folder outside of the repository), SUITES (which of them).
 
 PORT  ?= 8000
@@ -19,6 +19,9 @@ export OMP_NUM_THREADS ?= 1
 export GDAL_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
+# Tests with these markers may open sockets and start processes (tests/quick.py).
+BEYOND_QUICK := slow or client or browser or data
+
 SERVER := $(VENV)/.installed
 MOTO   := $(VENV)/moto/.installed
 VIEWER := node_modules/.vendored
@@ -26,7 +29,7 @@ DEMO   := server/chronotile/demo/landscape.npz.xz
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-server test-viewer check viewer bench bench-full bench-peers bench-browser demo-data dist lock clean
+.PHONY: help install demo test test-all test-quick test-rest test-server test-viewer check viewer bench bench-full bench-peers bench-browser demo-data dist lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -37,9 +40,17 @@ demo: $(SERVER) $(DEMO) viewer ## make the demo archive if absent and serve it w
 	$(BIN)/chronotile demo --port $(PORT)
 
 # The viewer's tests come first, so that the run ends with pytest's closing line.
-test: test-viewer test-server ## run the tests of the viewer and of the server
+test: test-viewer test-quick ## run the quick tests of the viewer and of the server
 
-test-server: $(SERVER) $(MOTO) $(DEMO) viewer ## run the server's tests alone (TESTS="-k wms")
+test-all: test test-rest ## run all tests: processes, databases, foreign clients and browsers too
+
+test-quick: $(SERVER) $(DEMO) viewer ## run the server's quick tests alone
+	$(BIN)/python -m pytest $(TESTS) -m "not ($(BEYOND_QUICK))"
+
+test-rest: $(SERVER) $(MOTO) $(DEMO) viewer ## run the server's tests that are not quick
+	$(BIN)/python -m pytest $(TESTS) -m "$(BEYOND_QUICK)"
+
+test-server: $(SERVER) $(MOTO) $(DEMO) viewer ## run the server's tests as TESTS says (TESTS="-k wms")
 	$(BIN)/python -m pytest $(TESTS)
 
 ifdef NPM

@@ -13,7 +13,7 @@ os.environ.setdefault("GDAL_NUM_THREADS", "1")
 import hypothesis
 import pytest
 
-from tests import strict
+from tests import durations, quick, strict
 
 pytest_plugins = ["pytester"]
 
@@ -29,8 +29,9 @@ hypothesis.settings.load_profile("chronotile")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Put the strict mode in force."""
-    config.pluginmanager.register(strict)
+    """Put the strict mode and the rules of the quick tier in force, and collect durations."""
+    for plugin in (strict, quick, durations):
+        config.pluginmanager.register(plugin)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

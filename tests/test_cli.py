@@ -64,6 +64,7 @@ def test_help_names_the_commands(run):
     assert all(name in run("--help").output for name in ("demo", "serve", "check", "layers"))
 
 
+@pytest.mark.slow
 def test_help_loads_nothing_heavy():
     script = (
         "import sys, contextlib\n"
@@ -124,6 +125,7 @@ def test_layers_of_a_folder_are_listed(run, data):
     assert "ndvi.NDVI" in run("layers", data).output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["layers", "check", "serve"])
 def test_configuration_is_that_of_the_environment_then_the_usual_one(run, command):
     output = run(command).output
@@ -172,6 +174,7 @@ def test_check_ends_with_1_where_a_source_does_not_open(run, configuration):
     assert "error    gone: left out: absent.zarr does not exist" in result.output
 
 
+@pytest.mark.slow
 def test_port_in_use_is_one_line(run, configuration):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = run("serve", configuration, "--port", taken.getsockname()[1])
@@ -189,6 +192,7 @@ def test_wrong_variable_of_the_environment_is_one_line(run, configuration, monke
     assert result.output.startswith("chronotile: CHRONOTILE_WORKERS: ")
 
 
+@pytest.mark.slow
 def test_configuration_is_not_written_from_a_configuration(run, configuration):
     assert run("serve", configuration, "--port", "0", "--write-config", "new.yaml").exit_code == 2
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
 ALLOWED = {

@@ -28,6 +28,7 @@ print(full - resident(), sum(map(len, blocks)))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's malloc_trim and /proc")
 def test_memory_freed_between_what_is_in_use_goes_back_to_the_system():
     ran = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True)
@@ -65,6 +66,7 @@ print(looked_through < 50_000, len(stays), before() is None, frozen() is None)
 """
 
 
+@pytest.mark.slow
 def test_what_stays_is_not_gone_through_again_and_garbage_is_still_found():
     ran = subprocess.run([sys.executable, "-c", SET_ASIDE], capture_output=True, text=True, check=True)
 
@@ -82,6 +84,7 @@ end_within(0.2)
 """
 
 
+@pytest.mark.slow
 def test_a_process_whose_threads_hang_ends_all_the_same_and_says_so():
     ran = subprocess.run(
         [sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=PATIENCE_S, check=False
@@ -104,6 +107,7 @@ print("stays")
 """
 
 
+@pytest.mark.slow
 def test_a_signal_whose_exception_is_swallowed_ends_the_process_later():
     ran = subprocess.run([sys.executable, "-c", SWALLOWED], capture_output=True, text=True, check=False)
 
@@ -129,6 +133,7 @@ print("nothing hangs")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", ["hangs", "end"])
 def test_a_process_whose_thread_hangs_ends_at_once_with_all_else_ended(threads):
     command = [sys.executable, "-c", HANGS, threads]

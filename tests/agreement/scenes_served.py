@@ -5,12 +5,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from affine import Affine
 from PIL import Image
 from starlette.testclient import TestClient
 
 from chronotile.model.crs import CRS84, crs_of, transformer
-from tests.scenes import Scene
+from tests.scenes import KINDS, Scene
 
 WEB_MERCATOR = crs_of("EPSG:3857")
 INSTANT = "2020-01-21T00:00:00Z"
@@ -31,6 +32,8 @@ SCENES = {
     "0 to 360": Scene(crs="EPSG:4326", transform=Affine(4, 0, 0, 0, -4, 90), width=90, height=45, gap=50),
     "0 to 360, ascending": Scene(crs="EPSG:4326", transform=Affine(4, 0, 0, 0, 4, -90), width=90, height=45, gap=50),
 }
+EACH_KIND = [kind if kind in {"cog", "zarr-v3"} else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+"""As parameters: of the others the quick tests compare the readers, but do not ask every protocol."""
 
 
 @dataclass(frozen=True)

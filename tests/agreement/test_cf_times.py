@@ -168,21 +168,21 @@ def write_apart(dataset: xarray.Dataset, folder: Path) -> None:
         one.to_netcdf(folder / f"part_{'abcdefghijklm'[-1 - index]}.nc", engine="h5netcdf", encoding=encoding)
 
 
-@pytest.fixture(params=SERVED, ids="-".join)
+@pytest.fixture(scope="module", params=SERVED, ids="-".join)
 def served(request) -> tuple[Case, str]:
     name, kind = request.param
     return CASES[name](), kind
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def case(served) -> Case:
     return served[0]
 
 
-@pytest.fixture
-def client(served, tmp_path) -> Iterator[TestClient]:
+@pytest.fixture(scope="module")
+def client(served, tmp_path_factory) -> Iterator[TestClient]:
     """The case served."""
-    case, kind = served
+    (case, kind), tmp_path = served, tmp_path_factory.mktemp("served")
     if kind.startswith("joined"):
         write_apart(case.dataset, tmp_path)
         source = "{kind: netcdf, href: part_*.nc}"

@@ -19,6 +19,7 @@ from zarr.storage import ZipStore
 from chronotile.model.crs import CRS84, crs_of, transformer
 from tests.agreement.scenes_served import (
     DAY_INDEX,
+    EACH_KIND,
     SAMPLES,
     SCENES,
     TILE_PX,
@@ -31,7 +32,6 @@ from tests.agreement.scenes_served import (
     values_at,
 )
 from tests.decimals import statistic
-from tests.scenes import KINDS
 
 COLLECTION = "/ogcapi/collections/NDVI"
 TIME = "datetime=2020-01-21"
@@ -122,7 +122,7 @@ def infos_at(served: Served, places) -> list[float | None]:
     return [told(served.client.get(f"{INFO}&BBOX={box}&I={column}&J={row}")) for row, column, *_place in places]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EACH_KIND)
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 def test_position_is_the_point_series_and_the_feature_info(serve, scene, kind):
     served = serve(scene, kind)

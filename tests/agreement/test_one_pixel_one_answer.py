@@ -10,6 +10,7 @@ import pytest
 from tests.agreement.scenes_served import (
     DAY,
     DAY_INDEX,
+    EACH_KIND,
     SAMPLES,
     SCENES,
     TILE_PX,
@@ -23,7 +24,6 @@ from tests.agreement.scenes_served import (
     values_at,
 )
 from tests.decimals import cell_value
-from tests.scenes import KINDS
 
 
 def ask_xyz(client, tile: Tile) -> np.ndarray:
@@ -53,7 +53,7 @@ INFO = f"{WMS.replace('GetMap', 'GetFeatureInfo')}&QUERY_LAYERS=NDVI&INFO_FORMAT
 ASKED = {"XYZ": ask_xyz, "WMTS": ask_wmts, "WMTS REST": ask_wmts_rest, "WMS": ask_wms}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EACH_KIND)
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 def test_colour_of_a_pixel_is_that_of_the_value_of_its_place(serve, scene, kind):
     served = serve(scene, kind)
@@ -107,7 +107,7 @@ def test_terrascopes_point_has_the_same_values(serve, scene):
     assert [answer["results"][0]["result"]["average"] for answer in results] == values_at(served.client, places)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EACH_KIND)
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 def test_feature_info_tells_the_value_of_the_series(serve, scene, kind):
     served = serve(scene, kind)

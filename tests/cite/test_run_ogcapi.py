@@ -53,6 +53,7 @@ def status_of(url):
         return answer.status
 
 
+@pytest.mark.slow
 def test_suite_of_edr_is_told_where_the_openapi_document_is(root):
     told = properties_of("ets-ogcapi-edr10", root)
 
@@ -60,6 +61,7 @@ def test_suite_of_edr_is_told_where_the_openapi_document_is(root):
     assert status_of(told["apiDefinition"]) == 200
 
 
+@pytest.mark.slow
 def test_suite_of_processes_is_told_of_one_that_repeats_what_it_gets(root):
     told = properties_of("ets-ogcapi-processes10", root)
 
@@ -79,6 +81,7 @@ def test_jobs_that_a_suite_asks_for_are_done():
         assert desk.table.job(id_).status == "successful"
 
 
+@pytest.mark.slow
 def test_suite_of_tiles_is_told_of_tiles_that_there_are(root):
     told = properties_of("ets-ogcapi-tiles10", root)
 
@@ -108,6 +111,7 @@ def test_jars_are_found_by_the_names_of_their_suites(tmp_path):
     assert jar_of("ets-ogcapi-tiles10", tmp_path) is None
 
 
+@pytest.mark.slow
 def test_suite_that_is_not_there_is_not_run(tmp_path, root):
     assert run("ets-ogcapi-edr10", root, tmp_path, []) is None
     assert describe(None) == "not found, so not run"

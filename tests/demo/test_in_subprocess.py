@@ -7,6 +7,7 @@ from chronotile.demo.in_subprocess import make_demo_in_subprocess
 from chronotile.errors import InvalidParameter
 
 
+@pytest.mark.slow
 def test_folder_of_others_is_refused_as_by_make_demo(tmp_path):
     (tmp_path / "demo.yaml").touch()
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from chronotile.model.job import Execution
 from tests.running import until
 
@@ -28,6 +30,7 @@ with writing(engine) as connection:
 """
 
 
+@pytest.mark.slow
 def test_a_job_whose_owner_is_killed_in_a_transaction_goes_on(table, clock, url, tmp_path):
     job = table.submit(Execution(process="echo", inputs={}), user=None, most_open=1)
     command = [sys.executable, "-c", OWNER, url or "", tmp_path]

@@ -17,6 +17,8 @@ from tests.jobs.conftest import Clock
 from tests.listener import Answer, listener
 from tests.running import until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def web():

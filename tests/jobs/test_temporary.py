@@ -52,12 +52,14 @@ def test_folders_are_new_and_go_in_the_end(folders, temporary):
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_folders_of_a_process_that_is_there_stay(folders, temporary, other):
     folders.make()
 
     assert len(list(temporary.rglob("result.tif"))) == 1
 
 
+@pytest.mark.slow
 def test_folders_of_a_process_that_was_killed_are_removed(folders, temporary, other):
     other.kill()
     other.wait()

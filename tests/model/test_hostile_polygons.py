@@ -121,6 +121,7 @@ def test_rings_of_an_invalid_polygon_are_few_where_it_is_repaired(monkeypatch):
         checked([OUTER, *outside])
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_holes_apart_are_accepted():
     polygon = (square(-1, -1, 4), *apart(100_000))
 

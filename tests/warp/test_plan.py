@@ -305,6 +305,7 @@ def test_the_level_nearest_in_size_is_chosen(cells, level):
 boxes = st.tuples(st.floats(-400, 400), st.floats(-100, 100), st.floats(1e-6, 800), st.floats(1e-6, 200))
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.sampled_from(["circular", "ascending", "polar", "laea"]), boxes, st.integers(1, 40), st.integers(1, 40))
 def test_any_box_of_longitude_and_latitude_gives_the_exact_pixels(name, box, width, height):

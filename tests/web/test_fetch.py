@@ -11,6 +11,8 @@ from chronotile.web.fetch import fetch, post
 from tests.listener import Answer, listener
 from tests.running import PATIENCE_S, reserved_port
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def web():

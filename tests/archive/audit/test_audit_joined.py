@@ -217,6 +217,7 @@ def write_parts_of_year(path, numbers, dim="month"):
     return save_netcdf(dataset.assign_coords({dim: np.array(numbers)}), path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dim", "numbers"),
     [("month", [*range(1, 13)]), ("month", [12, 1, 2]), ("dayofyear", [*range(1, 366)]), ("dayofyear", [60, 61, 366])],

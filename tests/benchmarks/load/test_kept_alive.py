@@ -6,6 +6,8 @@ import pytest
 from benchmarks.load.exchange import Ask
 from benchmarks.load.kept_alive import connected, timed
 
+pytestmark = pytest.mark.slow
+
 
 class Answers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"

@@ -26,6 +26,7 @@ def test_sample_of_this_process_has_memory_descriptors_and_threads():
     assert found.threads >= 1
 
 
+@pytest.mark.slow
 def test_process_that_ended_has_no_sample():
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
@@ -33,6 +34,7 @@ def test_process_that_ended_has_no_sample():
     assert sample(child.pid) is None
 
 
+@pytest.mark.slow
 def test_children_are_found():
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         assert child.pid in descendants(os.getpid())

@@ -9,6 +9,8 @@ import pytest
 
 from tests.jobs.processes.odd_boxes import BOXES, GRIDS, SYSTEMS, asked
 
+pytestmark = pytest.mark.slow
+
 BOUND_S = 180
 """After which a plan is taken to have no end."""
 

@@ -126,6 +126,7 @@ def test_blocks_in_four_threads_twice_at_once_give_the_same_bytes(services, tmp_
     assert (work.results / results["cube"].file).read_bytes() == once
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("many_blocks")
 def test_a_job_killed_at_any_write_goes_on_to_the_same_bytes(services, tmp_path, monkeypatch):
     once, process = made(services, tmp_path).read_bytes(), process_of("optimise")
@@ -249,6 +250,7 @@ def test_cells_from_both_sides_of_the_antimeridian_lie_together(tmp_path):
         np.testing.assert_array_equal(numbers[2], served.number_at(rows, columns, 2))
 
 
+@pytest.mark.slow
 def test_layers_of_a_collection_lie_in_one_cube(tmp_path):
     lai = served.make_variable("LAI", times=served.days_of("2020-06-01", "2020-06-21"), dtype="float32", nodata=None)
     services = served.make_services(

@@ -17,8 +17,9 @@ from chronotile.pipeline.series import area_reading
 from chronotile.pipeline.series.areas import extract_area_series
 from chronotile.readers.open import open_source
 from chronotile.readers.raster.stack import RasterStack
+from tests.agreement.scenes_served import EACH_KIND
 from tests.protocols import served
-from tests.scenes import KINDS, Scene, make_spec, write_cogs, write_scene
+from tests.scenes import Scene, make_spec, write_cogs, write_scene
 
 SCENE = Scene(
     width=300,
@@ -67,7 +68,7 @@ def assert_as_expected(services):
         np.testing.assert_allclose([found.reduced[reducer.name] for reducer in REDUCERS], expected(*each), rtol=1e-9)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EACH_KIND)
 def test_every_kind_of_source_has_the_same_series(kind, tmp_path):
     assert_as_expected(services_of(write_scene(kind, tmp_path, SCENE)))
 

@@ -28,6 +28,7 @@ def answer_to(message):
     return head.decode("ascii"), bytes(body)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("message", "status", "detail"),
     [
@@ -44,6 +45,7 @@ def test_what_is_no_request_is_refused_with_a_problem_document(message, status, 
     assert detail in json.loads(body)["detail"]
 
 
+@pytest.mark.slow
 def test_warning_has_its_capital_letter_on_the_wire():
     """OGC's suite compares the name letter by letter, and the text from its column 29."""
     query = (
@@ -107,6 +109,7 @@ def test_what_waits_for_a_body_is_dropped_when_the_client_left_meanwhile():
     assert written.calls == ["closed"]
 
 
+@pytest.mark.slow
 def test_answer_without_a_body_has_its_head():
     head, body = answer_to(b"HEAD /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 

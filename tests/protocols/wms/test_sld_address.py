@@ -79,6 +79,7 @@ def allowing(base):
         yield client
 
 
+@pytest.mark.slow
 def test_a_map_in_the_colours_of_a_document_elsewhere(allowing, base, get_map):
     by_address = get_map(allowing, SLD=f"{base}/styles/blues.sld", TIME="2020-06-11")
 
@@ -86,6 +87,7 @@ def test_a_map_in_the_colours_of_a_document_elsewhere(allowing, base, get_map):
     assert by_address.content == get_map(allowing, SLD_BODY=BLUES, TIME="2020-06-11").content
 
 
+@pytest.mark.slow
 def test_a_legend_in_the_colours_of_a_document_elsewhere(allowing, base):
     params = {"REQUEST": "GetLegendGraphic", "LAYER": "NDVI", "STYLE": "blues", "FORMAT": "application/json"}
 
@@ -94,6 +96,7 @@ def test_a_legend_in_the_colours_of_a_document_elsewhere(allowing, base):
     assert told["stops"][-1]["color"] == "#0000fa"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "locator"),
     [
@@ -115,6 +118,7 @@ def test_other_places_are_not_asked(allowing, documents, base, get_map, address,
     assert documents.asked == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "says"),
     [
@@ -147,6 +151,7 @@ def test_what_comes_too_slowly_is_given_up(allowing, base, get_map):
     assert "no answer in time" in answer.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "says"),
     [
@@ -164,12 +169,14 @@ def test_a_document_that_is_sent_is_bounded_too(allowing, body, says):
     assert says in answer.text
 
 
+@pytest.mark.slow
 def test_both_at_once_are_refused(allowing, base, get_map):
     answer = get_map(allowing, SLD=f"{base}/styles/blues.sld", SLD_BODY=BLUES)
 
     assert fault_of(answer) == (200, "InvalidParameterValue", "SLD")
 
 
+@pytest.mark.slow
 def test_nothing_is_fetched_where_no_place_is_allowed(client, documents, base, get_map):
     answer = get_map(client, SLD=f"{base}/styles/blues.sld")
 

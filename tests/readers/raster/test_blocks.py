@@ -115,6 +115,7 @@ def files(draw):
     return numbers, profile
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(files(), st.data())
 def test_numbers_are_those_that_gdal_reads(file, data):

@@ -399,6 +399,7 @@ def test_zip_that_is_none_is_refused(tmp_path):
         open_zarr(make_spec("zarr", tmp_path / "odd.zarr.zip"))
 
 
+@pytest.mark.slow
 def test_opening_and_reading_load_neither_xarray_nor_zarr(tmp_path):
     spec = write_zarr(tmp_path, SCENE)
     program = f"""

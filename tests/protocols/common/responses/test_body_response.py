@@ -60,6 +60,7 @@ def test_body_that_nobody_takes_any_more_is_let_go():
     assert body.closed == [True]
 
 
+@pytest.mark.slow
 def test_body_that_cannot_be_made_to_its_end_is_broken_off(caplog):
     body = Held(is_broken=True)
     app = Starlette(routes=[Route("/coverage", lambda _request: answer_of(body))])

@@ -55,6 +55,7 @@ def test_a_composite_is_a_map_alone(said):
     assert "http://www.opengis.net/def/rel/ogc/1.0/map" in {link["rel"] for link in document["links"]}
 
 
+@pytest.mark.slow
 def test_pygeoapi_is_not_imported_before_a_document_is_asked_for():
     found = subprocess.run([sys.executable, "-c", UNLOADED], capture_output=True, text=True, check=True)
 

@@ -53,6 +53,7 @@ def by_reference(ask, web):
     return execute
 
 
+@pytest.mark.slow
 @checklist("processes", "job creation")
 @pytest.mark.parametrize(
     ("name", "path", "members", "content"),
@@ -73,12 +74,14 @@ def test_an_input_comes_from_where_it_lies(by_reference, name, path, members, co
     assert (answer.status_code, answer.content) == (200, content)
 
 
+@pytest.mark.slow
 def test_several_come_in_their_places(ask, web):
     here = {"href": f"{web.url}/in/number.json"}
 
     assert ask({"inputs": {"array": [1, here, 2, here]}}).json() == [1, 3, 2, 3]
 
 
+@pytest.mark.slow
 def test_what_the_client_says_of_the_kind_goes_before_what_the_server_says(client, web):
     areas = {"href": f"{web.url}/in/areas", "type": "application/geo+json"}
 
@@ -89,6 +92,7 @@ def test_what_the_client_says_of_the_kind_goes_before_what_the_server_says(clien
     assert answer.content == execute_statistics(client).content
 
 
+@pytest.mark.slow
 def test_a_job_has_the_value_that_lay_there_when_it_was_asked_for(by_reference, web, client):
     url = by_reference("number", "/in/number.json", prefer="respond-async").headers["location"]
     web.answers.clear()
@@ -99,6 +103,7 @@ def test_a_job_has_the_value_that_lay_there_when_it_was_asked_for(by_reference, 
     assert web.paths() == ["/in/number.json"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "address",
     [
@@ -125,6 +130,7 @@ def test_other_places_are_not_asked(ask, web, address):
     assert web.asked == []
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_where_one_of_several_is_refused(ask, web):
     answer = ask(
         {"inputs": {"array": [{"href": f"{web.url}/in/number.json"}, {"href": f"{web.url}/secret/number.json"}]}}
@@ -134,6 +140,7 @@ def test_nothing_is_asked_where_one_of_several_is_refused(ask, web):
     assert web.asked == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "members", "parameter", "words"),
     [
@@ -154,6 +161,7 @@ def test_what_gives_no_such_value_is_refused(by_reference, web, path, members, p
     assert web.paths() == [path]
 
 
+@pytest.mark.slow
 def test_all_together_are_bounded(ask, web):
     half = {"href": f"{web.url}/in/half"}
 
@@ -174,12 +182,14 @@ def test_what_they_hold_is_bounded_together(monkeypatch):
     assert caught.value.locator == "inputs.mixed.href"
 
 
+@pytest.mark.slow
 def test_what_is_too_deep_is_refused(by_reference, web):
     web.answers["/in/deep"] = Answer(body=b"[" * 1000 + b"]" * 1000, headers=JSON)
 
     assert "within one another" in problem_of(by_reference("object", "/in/deep"), "inputs.object.href")
 
 
+@pytest.mark.slow
 def test_more_than_some_are_refused_before_any_is_fetched(ask, web):
     answer = ask({"inputs": {"array": [{"href": f"{web.url}/in/number.json"}] * (MOST + 1)}})
 
@@ -187,6 +197,7 @@ def test_more_than_some_are_refused_before_any_is_fetched(ask, web):
     assert web.asked == []
 
 
+@pytest.mark.slow
 def test_a_place_that_fails_is_503(by_reference):
     answer = by_reference("number", "/in/broken")
 
@@ -195,6 +206,7 @@ def test_a_place_that_fails_is_503(by_reference):
     assert "retry-after" in answer.headers
 
 
+@pytest.mark.slow
 def test_an_input_that_the_process_does_not_have_is_not_fetched(by_reference, web):
     assert "has no input" in problem_of(by_reference("other", "/in/number.json"), "inputs.other")
     assert web.asked == []

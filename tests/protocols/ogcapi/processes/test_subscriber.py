@@ -65,6 +65,7 @@ def tell(desk, tmp_path):
     engine.dispose()
 
 
+@pytest.mark.slow
 @checklist("processes", "job creation")
 def test_a_subscriber_hears_that_a_job_runs_and_its_results(ask, subscriber, do_next, desk, tell, web, client):
     body = {"inputs": {"string": "a", "number": 3}, "subscriber": subscriber}
@@ -80,6 +81,7 @@ def test_a_subscriber_hears_that_a_job_runs_and_its_results(ask, subscriber, do_
     assert asked.document == {"string": "a", "number": 3}
 
 
+@pytest.mark.slow
 def test_a_subscriber_hears_how_far_a_job_is(ask, subscriber, desk, tell, web, client):
     url = ask({"inputs": {}, "subscriber": subscriber}, prefer="respond-async").headers["location"]
     desk.table.attendance.say_here("test")
@@ -92,6 +94,7 @@ def test_a_subscriber_hears_how_far_a_job_is(ask, subscriber, desk, tell, web, c
     assert asked.document["status"] == "running"
 
 
+@pytest.mark.slow
 @checklist("processes", "job creation")
 def test_what_is_told_is_as_the_schemas_have_it(ask, subscriber, do_next, desk, tell, web, assert_valid):
     body = {"inputs": {"string": "a", "number": 3}, "subscriber": subscriber}
@@ -108,6 +111,7 @@ def test_what_is_told_is_as_the_schemas_have_it(ask, subscriber, do_next, desk, 
     assert_valid(told["/jobs/going"], "processes", "statusInfo")
 
 
+@pytest.mark.slow
 def test_a_subscriber_hears_that_a_job_failed(ask, subscriber, fail_next, tell, web, client):
     url = ask({"inputs": {}, "subscriber": subscriber}, prefer="respond-async").headers["location"]
     fail_next()
@@ -119,6 +123,7 @@ def test_a_subscriber_hears_that_a_job_failed(ask, subscriber, fail_next, tell, 
     assert (asked.document["status"], asked.document["message"]) == ("failed", "the file is gone")
 
 
+@pytest.mark.slow
 def test_a_subscriber_gets_files_as_links_whatever_was_asked_for(ask, subscriber, end_with, tell, web, client):
     body = {"inputs": {"string": "a"}, "outputs": {"string": {"transmissionMode": "value"}}, "response": "raw"}
     ask({**body, "subscriber": subscriber}, prefer="respond-async")
@@ -131,6 +136,7 @@ def test_a_subscriber_gets_files_as_links_whatever_was_asked_for(ask, subscriber
     assert (link["type"], client.get(link["href"]).content) == ("text/csv", CSV)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("url", "headers", "base"),
     [
@@ -153,6 +159,7 @@ def test_links_lead_to_the_public_address_of_the_server(make_client, subscriber,
     assert web.asked[0].document["links"][0]["href"] == f"{base}/ogcapi/jobs/{job}?f=json"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/jobs/", "/jobs/me/", "/jobs/%C3%A9"])
 def test_an_address_is_asked_as_it_is_spelled(ask, web, desk, tell, path, client):
     ask({"inputs": {}, "subscriber": {"inProgressUri": f"{web.url}{path}"}}, prefer="respond-async")
@@ -163,6 +170,7 @@ def test_an_address_is_asked_as_it_is_spelled(ask, web, desk, tell, path, client
     assert web.paths() == [path]
 
 
+@pytest.mark.slow
 def test_what_nobody_wants_to_hear_is_not_told(ask, subscriber, do_next, tell, web):
     ask({"inputs": {}, "subscriber": {"failedUri": subscriber["failedUri"]}}, prefer="respond-async")
     ask({"inputs": {}, "subscriber": {}}, prefer="respond-async")
@@ -172,6 +180,7 @@ def test_what_nobody_wants_to_hear_is_not_told(ask, subscriber, do_next, tell, w
     assert (tell(), web.asked) == (0, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("members", [["successUrl"], ["successUrl", "successUri"]], ids=len)
 def test_who_keeps_to_the_published_schema_hears_it_once(ask, subscriber, do_next, tell, web, members):
     told = dict.fromkeys(members, subscriber["successUri"])
@@ -181,18 +190,21 @@ def test_who_keeps_to_the_published_schema_hears_it_once(ask, subscriber, do_nex
     assert (tell(), web.paths()) == (1, ["/jobs/done"])
 
 
+@pytest.mark.slow
 def test_a_subscriber_makes_a_job_of_what_would_take_no_time(ask, subscriber):
     answer = ask({"inputs": {"string": "a"}, "subscriber": subscriber}, prefer="respond-async, wait=10")
 
     assert (answer.status_code, answer.headers["preference-applied"]) == (201, "respond-async")
 
 
+@pytest.mark.slow
 def test_without_a_job_there_is_nothing_to_hear_of(ask, subscriber, client):
     answer = ask({"inputs": {"string": "a"}, "subscriber": subscriber})
 
     assert "Prefer: respond-async" in problem_of(answer, "subscriber")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "address"),
     [
@@ -220,11 +232,13 @@ def test_other_addresses_are_refused_with_their_path(ask, client, web, subscribe
     assert client.get("/ogcapi/jobs").json()["numberMatched"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subscriber", ["https://example.org/", ["https://example.org/"]])
 def test_what_is_no_subscriber_is_refused(ask, subscriber):
     problem_of(ask({"inputs": {}, "subscriber": subscriber}, prefer="respond-async"), "subscriber")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "use"),
     [
@@ -244,6 +258,7 @@ def test_members_that_nobody_would_be_told_by_are_refused(ask, client, subscribe
     assert client.get("/ogcapi/jobs").json()["numberMatched"] == 0
 
 
+@pytest.mark.slow
 def test_the_class_is_claimed_where_subscribers_are_told(client):
     assert f"{CONF}/callback" in client.get("/ogcapi/conformance").json()["conformsTo"]
 

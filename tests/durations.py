@@ -1,0 +1,58 @@
+"""Pytest plugin: how long each test took, in a file; nothing fails by it."""
+
+import os
+import resource
+from collections import defaultdict
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+DEFAULT = ".test-durations.tsv"
+
+
+def processor_s() -> float:
+    """The processor time of this process and of the ended ones that it started."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+class Durations:
+    """Collects what each test took with its fixtures, in the process that reports, and writes it at the end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.mark_s = processor_s()
+        self.elapsed_s: dict[str, float] = defaultdict(float)
+        self.worked_s: dict[str, float] = defaultdict(float)
+
+    def pytest_runtest_logstart(self) -> None:
+        """Begin with what the test takes, not with what came before it."""
+        self.mark_s = processor_s()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Note the processor time since the report before, in the process that runs the test."""
+        report = yield
+        before, self.mark_s = self.mark_s, processor_s()
+        report.processor_s = self.mark_s - before
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add up what set-up, call and teardown took."""
+        self.elapsed_s[report.nodeid] += report.duration
+        self.worked_s[report.nodeid] += report.processor_s
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write seconds, processor seconds and test, the slowest first."""
+        if hasattr(session.config, "workerinput"):
+            return
+        slowest = sorted(self.elapsed_s.items(), key=lambda each: each[1], reverse=True)
+        lines = [f"{elapsed_s:.3f}\t{self.worked_s[test]:.3f}\t{test}\n" for test, elapsed_s in slowest]
+        self.path.write_text("".join(lines))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect, into the file that CHRONOTILE_TEST_DURATIONS names."""
+    path = Path(os.environ.get("CHRONOTILE_TEST_DURATIONS") or DEFAULT)
+    config.pluginmanager.register(Durations(config.rootpath / path))

@@ -1,0 +1,23 @@
+from tests.durations import DEFAULT
+
+TWO = "import time\ndef test_slow(): time.sleep(0.02)\ndef test_fast(): pass"
+
+
+def written(pytester, monkeypatch, name):
+    monkeypatch.setenv("CHRONOTILE_TEST_DURATIONS", name)
+    pytester.makepyfile(test_it=TWO)
+    pytester.runpytest_inprocess("-p", "tests.durations", "-p", "no:cacheprovider")
+    return [line.split("\t") for line in (pytester.path / (name or DEFAULT)).read_text().splitlines()]
+
+
+def test_each_test_has_a_line_with_its_seconds_the_slowest_first(pytester, monkeypatch):
+    lines = written(pytester, monkeypatch, "")
+
+    elapsed_s = {test: float(seconds) for seconds, _processor_s, test in lines}
+    assert set(elapsed_s) == {"test_it.py::test_slow", "test_it.py::test_fast"}
+    assert elapsed_s["test_it.py::test_slow"] >= 0.02
+    assert list(elapsed_s.values()) == sorted(elapsed_s.values(), reverse=True)
+
+
+def test_the_file_has_the_name_that_the_variable_says(pytester, monkeypatch):
+    assert len(written(pytester, monkeypatch, "other.tsv")) == 2
