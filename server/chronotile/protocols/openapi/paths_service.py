@@ -1,6 +1,7 @@
 """The service itself in OpenAPI."""
 
-from chronotile.protocols.common.openapi import FILE, TEXT, Json, enum_of, in_query, operation, ref
+from chronotile.protocols.common.openapi import FILE, TEXT, Json, operation, ref
+from chronotile.protocols.common.query.parameter import format_of
 
 TAG = "Service"
 
@@ -13,7 +14,7 @@ def service_paths() -> dict[str, Json]:
                 "getLanding",
                 "What is here: JSON for programs, a page for people",
                 tag=TAG,
-                parameters=[in_query("f", "Otherwise `Accept` decides", enum_of(("json", "html")))],
+                parameters=[format_of(("json", "html"))],
                 answers={"application/json": ref("Landing"), "text/html": TEXT},
                 refusals=("BadRequest", "Unavailable"),
             )

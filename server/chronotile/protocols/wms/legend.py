@@ -11,7 +11,8 @@ from chronotile.model.request import LegendRequest
 from chronotile.pipeline.maps.legend import LegendFormat, draw_legend, draw_legends
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.kvp import Kvp, number
-from chronotile.protocols.common.query.legend import IS_HORIZONTAL, legend_side
+from chronotile.protocols.common.query.parameter import whole
+from chronotile.protocols.common.query.picture import IS_HORIZONTAL, MAX_SIDE_PX
 from chronotile.protocols.wms.colouring import colour_range, colouring, style_and_ramp
 from chronotile.protocols.wms.groups import names_of, refuse_styled_groups
 from chronotile.protocols.wms.own_styles import sheets_of, styled
@@ -19,6 +20,7 @@ from chronotile.protocols.wms.params import asked_difference
 from chronotile.styling.legend_picture import SWATCH_PX, TEXT_PX, LegendShape
 
 FORMATS: Mapping[str, LegendFormat] = {"image/png": "png", "image/svg+xml": "svg", "application/json": "json"}
+SIDES = tuple(whole(name, "Of the picture, in pixels", least=1, most=MAX_SIDE_PX) for name in ("WIDTH", "HEIGHT"))
 LEAST_PICTURE_PX = 64
 """A picture that is smaller both ways holds no legend that can be read."""
 STANDARD_DPI = 25.4 / 0.28
@@ -99,7 +101,7 @@ def _shape(query: Kvp) -> LegendShape:
     """What WIDTH, HEIGHT and LEGEND_OPTIONS ask for; options that are not known are for other servers."""
     pairs = (option.partition(":") for option in (query.optional("LEGEND_OPTIONS") or "").lower().split(";"))
     options = {name.strip(): value.strip() for name, _colon, value in pairs}
-    width, height = legend_side(query, "WIDTH"), legend_side(query, "HEIGHT")
+    width, height = (side.given(query) for side in SIDES)
     shape = LegendShape(
         is_horizontal=_is_horizontal(options.get("layout", "vertical")),
         text_px=round(_option(options, "fontSize", otherwise=TEXT_PX, within=FONT_SIZES)),

@@ -19,11 +19,12 @@ from chronotile.errors import (
 from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs
 from chronotile.model.grid import BBox, Grid
-from chronotile.model.request import MapRequest, PictureFormat, PlacedFormat
+from chronotile.model.request import PICTURE_REDUCERS, MapRequest, PictureFormat, PlacedFormat
 from chronotile.model.time.instants import ABSENT, TimeSelection
 from chronotile.protocols.common.capabilities.update_sequence import sequence_order
 from chronotile.protocols.common.query.axis_order import as_xy
-from chronotile.protocols.common.query.kvp import Kvp, difference_of, integer, numbers, picture_reducer
+from chronotile.protocols.common.query.kvp import Kvp, integer, numbers
+from chronotile.protocols.common.query.parameter import choice, times
 from chronotile.protocols.wms.colouring import colour, colour_range, colouring, style_and_ramp, truth
 from chronotile.protocols.wms.frames import frame_times
 from chronotile.protocols.wms.groups import LAYER_LIMIT, check_count, refuse_styled_groups, ungrouped
@@ -70,6 +71,8 @@ _EXCEPTION_NAMES: Mapping[str, ExceptionFormat] = {
     "text/xml": "XML",
     **{name.lower(): kind for names in EXCEPTION_FORMATS.values() for name, kind in names.items()},
 }
+REDUCER = choice("REDUCER", "Of several times", PICTURE_REDUCERS, default="latest", any_case=False)
+DIFFERENCE = times("DIFFERENCE", "A second time, whose values are taken away")
 FARTHEST = 1e15
 """A coordinate beyond is a mistake: next to it a float cannot tell decimetres."""
 
@@ -213,7 +216,7 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
                 ramp=ramp,
                 range=colour_range(query),
                 colouring=colouring(query),
-                reducer=picture_reducer(query.optional("REDUCER"), locator="REDUCER"),
+                reducer=REDUCER.of(query),
                 format=picture_format(query),
                 background=background(query, media_type),
             )
@@ -263,10 +266,9 @@ def asked_difference(query: Kvp, layer: Layer) -> TimeSelection | None:
     Raises:
         InvalidParameter: It is no time.
     """
-    text = query.optional("DIFFERENCE")
-    if difference_of(text, locator="DIFFERENCE") is None or len(layer.times) == 0:
+    if DIFFERENCE.given(query) is None or len(layer.times) == 0:
         return None
-    return frame_times(text, layer.times)
+    return frame_times(query.optional(DIFFERENCE.name), layer.times)
 
 
 def _layers(query: Kvp, catalogue: Catalogue) -> list[tuple[str, Layer]]:

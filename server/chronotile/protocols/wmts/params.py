@@ -22,7 +22,8 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.time_extent import stand_in_default
 from chronotile.protocols.common.capabilities.update_sequence import sequence_order
 from chronotile.protocols.common.query.accept import weighted
-from chronotile.protocols.common.query.kvp import Kvp, difference_of, integer, picture_reducer
+from chronotile.protocols.common.query.kvp import Kvp, integer
+from chronotile.protocols.common.query.picture import DIFFERENCE, REDUCER
 from chronotile.protocols.wmts.limits import check_told_limits, has_limits
 
 Operation = Literal["GetCapabilities", "GetTile", "GetFeatureInfo", "DescribeDomains", "GetDomainValues"]
@@ -209,10 +210,10 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
         grid=tile_matrix_set.tile_grid(matrix, row=row, column=column),
         time=_time(names.time, layer, services.clock()),
         fills_gaps=True,
-        difference=difference_of(names.difference, locator="difference") if len(layer.times) else None,
+        difference=DIFFERENCE.parse(names.difference) if names.difference and len(layer.times) else None,
         style=names.style,
         format=names.format,
-        reducer=picture_reducer(names.reducer, locator="reducer"),
+        reducer=REDUCER.parse(names.reducer or "latest"),
     )
 
 

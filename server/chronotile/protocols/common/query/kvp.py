@@ -9,9 +9,6 @@ from typing import NoReturn
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter, MissingParameter, UnknownParameter
 from chronotile.model.grid import BBox
-from chronotile.model.request import PICTURE_REDUCERS, PictureReducer
-from chronotile.model.time.instants import TimeSelection
-from chronotile.model.time.parsing import parse_time
 
 MAX_COMPARED = 16
 NEARNESS = 0.8
@@ -189,20 +186,6 @@ def value_range(text: str, *, locator: str) -> tuple[float, float]:
     return low, high
 
 
-def difference_of(text: str | None, *, locator: str) -> TimeSelection | None:
-    """Return the time whose values are taken away, if there is one.
-
-    Raises:
-        InvalidParameter: It is no time.
-    """
-    if text is None:
-        return None
-    try:
-        return parse_time(text)
-    except InvalidParameter as error:
-        raise InvalidParameter(error.message, locator=locator) from error
-
-
 def choice(text: str, accepted: Iterable[str], *, locator: str) -> str:
     """Return `text` if it is one of `accepted`.
 
@@ -215,17 +198,3 @@ def choice(text: str, accepted: Iterable[str], *, locator: str) -> str:
             f"{locator} {text[:MAX_SHOWN]!r} is not accepted; use {', '.join(options)}", locator=locator
         )
     return text
-
-
-def picture_reducer(text: str | None, *, locator: str) -> PictureReducer:
-    """Return what one picture of several times shows; the newest values where nothing is asked.
-
-    Raises:
-        InvalidParameter: It is no reducer of pictures.
-    """
-    for reducer in PICTURE_REDUCERS:
-        if reducer == (text or "latest"):
-            return reducer
-    raise InvalidParameter(
-        f"{locator} {(text or '')[:MAX_SHOWN]!r} is not accepted; use {', '.join(PICTURE_REDUCERS)}", locator=locator
-    )

@@ -15,6 +15,11 @@ from chronotile.protocols.common.query.parameter import Parameter, choice, text,
 
 Format = TypeVar("Format")
 
+MAX_SIDE_PX = 4096
+"""Of a legend."""
+IS_HORIZONTAL = {"vertical": False, "horizontal": True}
+"""How the colours of a legend lie, by the word for it."""
+
 STYLE = text("style", "A style of the layer; otherwise its first")
 RANGE = Parameter(
     name="range",

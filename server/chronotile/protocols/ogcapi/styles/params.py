@@ -1,15 +1,15 @@
 """Path and query of styles and legends turned into what the core understands."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import offered_collection
 from chronotile.model.request import LegendRequest
-from chronotile.pipeline.maps.legend import LEGEND_TYPES
+from chronotile.pipeline.maps.legend import LEGEND_TYPES, LegendFormat
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.legend import IS_HORIZONTAL, MAX_SIDE_PX, AskedLegend
 from chronotile.protocols.common.query.parameter import LANG, F, Parameter, coded, names_of, whole
-from chronotile.protocols.common.query.picture import DIFFERENCE, RAMP
+from chronotile.protocols.common.query.picture import DIFFERENCE, IS_HORIZONTAL, MAX_SIDE_PX, RAMP
 from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.maps.drawing import RANGE_OF_TWO
 from chronotile.protocols.ogcapi.styles.known_styles import style_of
@@ -21,6 +21,15 @@ HEIGHT = whole("height", "Of the picture, in pixels", least=1, most=MAX_SIDE_PX)
 ORIENTATION = coded("orientation", "How the colours lie", IS_HORIZONTAL, default="vertical")
 OF_LEGEND: tuple[Parameter[object], ...] = (RANGE_OF_TWO, RAMP, DIFFERENCE, WIDTH, HEIGHT, ORIENTATION)
 """Beside `f`, and `lang` and `datetime`, which change nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedLegend:
+    """A legend as it is asked for."""
+
+    request: LegendRequest
+    format: LegendFormat
+    shape: LegendShape
 
 
 def asked_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> AskedLegend:
