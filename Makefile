@@ -29,7 +29,7 @@ DEMO   := server/chronotile/demo/landscape.npz.xz
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-all test-quick test-rest test-server test-viewer check viewer bench bench-full bench-peers bench-browser demo-data dist lock clean
+.PHONY: help install demo test test-all test-quick test-rest test-server test-viewer coverage check viewer bench bench-full bench-peers bench-browser demo-data dist lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -61,6 +61,12 @@ test-viewer:
 	@echo "npm is missing: the viewer's tests are not run. Install Node 20 with npm to run them."
 	@test -z "$(CHRONOTILE_TEST_STRICT)"
 endif
+
+coverage: $(SERVER) $(MOTO) $(DEMO) viewer ## run all tests of the server and fail if they cover less than 95 % of lines and branches
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest $(TESTS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
 
 check: $(SERVER) $(VIEWER) ## format, lint, types, import layers; the same for the viewer
 	$(BIN)/ruff format --check
