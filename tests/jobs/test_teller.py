@@ -10,22 +10,46 @@ import pytest
 from chronotile.errors import SourceUnavailable
 from chronotile.model.job import Execution, Message, Subscriber
 from chronotile.queue.database import open_engine
-from chronotile.queue.notifier import LEASE_S, OF_A_HOST, WAITS_S, Teller
+from chronotile.queue.notifier import LEASE_S, LOST_S, OF_A_HOST, WAITS_S, Teller
 from chronotile.queue.outbox import Callbacks
 from chronotile.queue.table import JobTable
-from tests.jobs.conftest import Clock
-from tests.listener import Answer, listener
-from tests.running import until
+from tests.jobs.simulation import Simulation
+from tests.listener import listener
 
-pytestmark = pytest.mark.slow
+
+class Web:
+    """Who is told."""
+
+    url = "https://subscriber.example.org"
+
+    def __init__(self, simulation):
+        self.asked = []
+        self.answers = {
+            "/ok": lambda: None,
+            "/broken": lambda: refuse("the answer was 500 Internal Server Error"),
+            "/hangs": lambda: simulation.sleep(3600),
+        }
+
+    def send(self, url, body, *, headers):
+        """Note what is sent, and answer by the path."""
+        self.asked.append((url, body.decode(), headers))
+        self.answers[f"/{url.rpartition('/')[2]}"]()
+
+
+def refuse(words):
+    raise SourceUnavailable(words)
 
 
 @pytest.fixture
-def web():
-    """Who is told."""
-    with listener() as server:
-        server.answers = {"/ok": Answer(204), "/broken": Answer(500), "/hangs": server.hang}
-        yield server
+def simulation():
+    simulation = Simulation()
+    yield simulation
+    simulation.close()
+
+
+@pytest.fixture
+def web(simulation):
+    return Web(simulation)
 
 
 @pytest.fixture
@@ -36,13 +60,8 @@ def engine(tmp_path):
 
 
 @pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def table(engine, clock):
-    return JobTable(engine, clock=clock, archive="a")
+def table(engine, simulation):
+    return JobTable(engine, clock=simulation.clock, archive="a")
 
 
 def write(job, callback):
@@ -51,16 +70,31 @@ def write(job, callback):
 
 
 @pytest.fixture
-def make_teller(table, engine, clock):
-    return lambda write=write: Teller(table, Callbacks(engine, clock=clock, archive="a"), write=write)
+def make_teller(table, engine, simulation, web):
+    def make(write=write, of=Callbacks):
+        callbacks = of(engine, clock=simulation.clock, archive="a")
+        return Teller(table, callbacks, write=write, send=web.send, runtime=simulation.runtime("teller"))
+
+    return make
+
+
+@pytest.fixture
+def start(simulation):
+    """`start(teller)`: it is entered, and tells."""
+
+    def tell(teller):
+        with teller:
+            simulation.sleep(1e6)
+
+    return lambda teller: simulation.start("teller", tell, teller)
 
 
 @pytest.fixture
 def done(table, web):
     """`done("/ok")`: the id of a job that is done, of which that is to be told."""
 
-    def end(path, *, of=web):
-        subscriber = Subscriber(urls={"successful": f"{of.url}{path}"}, base="https://maps.example.org")
+    def end(path, *, url=web.url):
+        subscriber = Subscriber(urls={"successful": f"{url}{path}"}, base="https://maps.example.org")
         execution = Execution(process="echo", inputs={})
         id_ = table.submit(execution, user=None, most_open=100, subscriber=subscriber).id
         table.claim("one", lease_s=30)
@@ -79,21 +113,19 @@ def test_a_subscriber_is_told_once(make_teller, done, web, table):
 
     assert (teller.tell_next(), teller.tell_next()) == (True, False)
 
-    (asked,) = web.asked
-    assert (asked.method, asked.path, asked.body.decode()) == ("POST", "/ok", f"{id_} successful is done")
-    assert asked.headers["x-base"] == "https://maps.example.org"
+    assert web.asked == [(f"{web.url}/ok", f"{id_} successful is done", {"X-Base": "https://maps.example.org"})]
     assert texts(table, id_) == []
 
 
-def test_a_subscriber_that_fails_is_told_again_and_given_up_in_the_log(make_teller, done, web, table, clock):
+def test_a_subscriber_that_fails_is_told_again_and_given_up_in_the_log(make_teller, done, web, table, simulation):
     id_, teller = done("/broken"), make_teller()
 
     for wait_s in WAITS_S:
         assert (teller.tell_next(), teller.tell_next()) == (True, False)
-        clock.now += wait_s
+        simulation.now_s += wait_s
     assert texts(table, id_) == []
     assert teller.tell_next()
-    clock.now += 1e6
+    simulation.now_s += 1e6
 
     assert not teller.tell_next()
     assert len(web.asked) == len(WAITS_S) + 1
@@ -103,12 +135,12 @@ def test_a_subscriber_that_fails_is_told_again_and_given_up_in_the_log(make_tell
     )
 
 
-def test_a_subscriber_that_answers_again_is_told(make_teller, done, web, clock):
+def test_a_subscriber_that_answers_again_is_told(make_teller, done, web, simulation):
     done("/broken")
     teller = make_teller()
     teller.tell_next()
-    web.answers["/broken"] = Answer(200)
-    clock.now += WAITS_S[0]
+    web.answers["/broken"] = web.answers["/ok"]
+    simulation.now_s += WAITS_S[0]
 
     assert (teller.tell_next(), teller.tell_next()) == (True, False)
     assert len(web.asked) == 2
@@ -126,12 +158,12 @@ def break_down(_job, _callback):
     ("fails", "words"),
     [(lose, "the file of this result is gone"), (break_down, "something failed that nobody foresaw; the log has it")],
 )
-def test_what_cannot_be_written_is_not_told(make_teller, done, web, table, clock, fails, words):
+def test_what_cannot_be_written_is_not_told(make_teller, done, web, table, simulation, fails, words):
     id_, teller = done("/ok"), make_teller(fails)
 
     for wait_s in (*WAITS_S, 0):
         teller.tell_next()
-        clock.now += wait_s
+        simulation.now_s += wait_s
 
     assert web.asked == []
     assert [words in line for line in texts(table, id_)] == [True]
@@ -147,33 +179,37 @@ def test_how_far_a_job_was_is_not_told_of_one_that_waits_again(make_teller, tabl
     assert web.asked == []
 
 
-def test_all_are_told_while_it_is_entered_and_a_host_that_hangs_holds_up_no_other(make_teller, done, web):
+def test_all_are_told_while_it_is_entered_and_a_host_that_hangs_holds_up_no_other(
+    make_teller, start, done, web, simulation
+):
     for _ in range(10):
         done("/hangs")
-    with listener() as other:
-        other.answers = {"/ok": Answer(200)}
-        ids = [done("/ok", of=other) for _ in range(10)]
+    ids = [done("/ok", url="https://other.example.org") for _ in range(10)]
 
-        with make_teller():
-            told = other.wait_for(len(ids))
-            hanging = web.wait_for(OF_A_HOST)
-            web.is_over.set()
+    start(make_teller())
+    simulation.run(lambda: len(web.asked) == len(ids) + OF_A_HOST, within_s=10)
 
-    assert sorted(asked.body.split()[0].decode() for asked in told) == sorted(ids)
-    assert {asked.path for asked in hanging} == {"/hangs"}
+    told = [(url, body.split()[0]) for url, body, _headers in web.asked]
+    assert [url for url, _id in told].count(f"{web.url}/hangs") == OF_A_HOST
+    assert sorted(id_ for url, id_ in told if url == "https://other.example.org/ok") == sorted(ids)
 
 
-def test_a_table_that_is_away_is_waited_for(make_teller, caplog, engine, tmp_path, done, web):
+def test_a_table_that_is_away_is_waited_for(make_teller, start, caplog, done, web, simulation):
+    back_at = simulation.now_s + 60
+
+    class Away(Callbacks):
+        def take(self, **how):
+            return super().take(**how) if simulation.now_s >= back_at else refuse("the table is away")
+
     done("/ok")
-    for file in tmp_path.glob("jobs.sqlite*"):
-        file.write_bytes(b"no database at all" * 100)
+    start(make_teller(of=Away))
+    simulation.pass_s(59)
+    before = list(web.asked)
 
-    with make_teller() as teller:
-        until(lambda: "subscribers cannot be told" in caplog.text)
+    simulation.run(lambda: web.asked, within_s=1 + LOST_S)
 
-    assert web.asked == []
-    with pytest.raises(SourceUnavailable):
-        teller.tell_next()
+    assert before == []
+    assert "subscribers cannot be told: the table is away" in caplog.messages
 
 
 TELLER = """
@@ -190,19 +226,20 @@ Teller(JobTable(engine, archive="a"), Callbacks(engine, archive="a"), write=writ
 """
 
 
-def test_what_whoever_is_killed_was_telling_is_told_by_another(make_teller, done, web, clock, tmp_path):
-    web.answers["/ok"] = web.hang
-    done("/ok")
+@pytest.mark.slow
+def test_what_whoever_is_killed_was_telling_is_told_by_another(make_teller, done, web, simulation, tmp_path):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen([sys.executable, "-c", TELLER, tmp_path], env=environment) as killed:
-        web.wait_for(1)
-        killed.kill()
+    with listener() as hanging:
+        hanging.answers = {"/ok": hanging.hang}
+        done("/ok", url=hanging.url)
+        with subprocess.Popen([sys.executable, "-c", TELLER, tmp_path], env=environment) as killed:
+            hanging.wait_for(1)
+            killed.kill()
     teller = make_teller()
-    web.answers["/ok"] = Answer(204)
-    clock.now = time.time()
+    simulation.now_s = time.time()
     assert not teller.tell_next()
 
-    clock.now += LEASE_S
+    simulation.now_s += LEASE_S
 
     assert (teller.tell_next(), teller.tell_next()) == (True, False)
-    assert len(web.asked) == 2
+    assert len(web.asked) == 1

@@ -3,15 +3,15 @@
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from chronotile.errors import ChronotileError, UnknownPath
 from chronotile.model.job import Callback, Job, Message
 from chronotile.queue.faults import fault_of, is_foreseen
 from chronotile.queue.outbox import Callbacks, host_of
+from chronotile.queue.runtime import SYSTEM, Runtime
 from chronotile.queue.table import JobTable
 from chronotile.web.fetch import post
 
@@ -31,6 +31,17 @@ WAITS_S = (5.0, 30.0, 180.0, 1080.0)
 WORDS = {"running": "that it runs", "successful": "that it is done", "failed": "that it failed"}
 
 
+class Post(Protocol):
+    """How documents are sent."""
+
+    def __call__(self, url: str, body: bytes, /, *, headers: Mapping[str, str]) -> None:
+        """Send a document to a URL, and wait until it was taken.
+
+        Raises:
+            SourceUnavailable: It was not.
+        """
+
+
 class Teller:
     """Tells what there is to tell, some at once, from when it is entered until it is left.
 
@@ -38,17 +49,29 @@ class Teller:
         table: That of the jobs.
         callbacks: What there is to tell.
         write: What is told of a job as it is now.
+        send: How it is sent.
+        runtime: How to wait and to start threads.
     """
 
-    def __init__(self, table: JobTable, callbacks: Callbacks, *, write: Callable[[Job, Callback], Message]) -> None:
+    def __init__(
+        self,
+        table: JobTable,
+        callbacks: Callbacks,
+        *,
+        write: Callable[[Job, Callback], Message],
+        send: Post = post,
+        runtime: Runtime = SYSTEM,
+    ) -> None:
         self._table = table
         self._callbacks = callbacks
         self._write = write
+        self._send = send
+        self._wait = runtime.wait
         self._lock = threading.Lock()
         self._hosts = Counter[str]()
         """How many are being told."""
         self._is_stopped = threading.Event()
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="teller")
+        self._pool = runtime.threads(AT_ONCE, "teller")
 
     def __enter__(self) -> Self:
         """Begin to tell."""
@@ -109,7 +132,7 @@ class Teller:
         if job.status != callback.status:  # it went on meanwhile, which is told by itself
             return
         message = self._write(job, callback)
-        post(callback.url, message.body, headers=message.headers)
+        self._send(callback.url, message.body, headers=message.headers)
 
     def _failed(self, callback: Callback, reason: str) -> None:
         said = f"its subscriber was not told {WORDS[callback.status]}: {reason}"
@@ -122,7 +145,7 @@ class Teller:
 
     def _run(self) -> None:
         wait_s = 0.0
-        while not self._is_stopped.wait(wait_s):
+        while not self._wait(self._is_stopped, wait_s):
             try:
                 wait_s = 0.0 if self.tell_next() else IDLE_S
             except ChronotileError as error:
