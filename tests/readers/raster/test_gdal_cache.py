@@ -1,0 +1,28 @@
+"""GDAL's cache, which is one of the process, has room for what all pools leave to it."""
+
+import gc
+
+from rasterio.env import get_gdal_config
+
+from chronotile.readers.raster.gdal_cache import set_part
+
+MB = 1 << 20
+
+
+class Pool:
+    """What has a part of the cache."""
+
+
+def test_parts_of_pools_add_up_as_long_as_they_are_there():
+    gc.collect()  # of pools of other tests
+    first, second = Pool(), Pool()
+    set_part(first, 5 * MB)
+    alone = get_gdal_config("GDAL_CACHEMAX")
+
+    set_part(second, 3 * MB)
+    both = get_gdal_config("GDAL_CACHEMAX")
+    del second
+    set_part(first, 6 * MB)
+    after = get_gdal_config("GDAL_CACHEMAX")
+
+    assert (both - alone, after - alone) == (3 * MB, 1 * MB)
