@@ -145,8 +145,9 @@ CASES = {
 
 
 SERVED = [
-    *((name, "netcdf") for name in CASES),
-    *((name, "cube") for name in CASES if name != "days of the year"),  # whose 366 dates take long to write
+    *((name, "netcdf") for name in CASES if name != "days of the year"),
+    pytest.param(("days of the year", "netcdf"), marks=pytest.mark.slow),  # of whose 366 dates no cube is written
+    *((name, "cube") for name in CASES if name != "days of the year"),
     ("climatology", "zarr"),
     *((name, kind) for name in ("climatology", "running means", "sums to date") for kind in ("joined", "joined cube")),
 ]
