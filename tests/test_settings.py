@@ -118,9 +118,9 @@ def test_workers_are_counted(cores, memory_bytes, count):
     assert Settings().workers_on(Machine(cores=cores, memory_bytes=memory_bytes)) == count
 
 
-@pytest.mark.parametrize(("workers", "brisk"), [(None, 9), (1, 9), (4, 3), (8, 2), (64, 1)])
-def test_quick_work_is_shared_out_over_the_cores(workers, brisk):
-    assert Settings(workers=workers).brisk_on(Machine(cores=8, memory_bytes=8 << 30)) == brisk
+@pytest.mark.parametrize(("workers", "quick_slots"), [(None, 9), (1, 9), (4, 3), (8, 2), (64, 1)])
+def test_quick_work_is_shared_out_over_the_cores(workers, quick_slots):
+    assert Settings(workers=workers).quick_slots_on(Machine(cores=8, memory_bytes=8 << 30)) == quick_slots
 
 
 @pytest.mark.parametrize("memory_bytes", [600 << 20, 1 << 30, 3 << 30, 16 << 30, 1 << 40])

@@ -359,13 +359,13 @@ def export(served, layer):
 
 def test_plans_of_executions_that_hang_hold_only_threads_of_their_own(source, configure, serve, at_reads):
     served = serve(configure(), patience_s=PATIENCE_S)
-    gates = served.client.app.state.chronotile.gates
+    limiters = served.client.app.state.chronotile.limiters
     source.switch(Fault.HANG)
     with ThreadPoolExecutor(6) as clients:
         waiting = [clients.submit(export, served, "far.NDVI") for _ in range(6)]
         source.wait_until_hanging()
 
-        assert gates.plans.running == 0
+        assert limiters.plans.running == 0
         assert export(served, "near.NDVI").status_code == 200
         heal(source)
         answers = [each.result() for each in waiting]

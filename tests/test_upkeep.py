@@ -18,7 +18,7 @@ from chronotile.encoders.file_parts import FileParts
 from chronotile.encoders.scratch import ScratchFile
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
-from chronotile.pipeline.bounded_wait import Looks
+from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
 from chronotile.protocols.ops.routes import STALE
 from chronotile.settings import Settings
@@ -104,7 +104,7 @@ def client_of_a_store_that_hangs(configuration):
     """A client of the cube, of which only what was opened is known."""
     settings, door = Settings(config=configuration, watch_s=0), threading.Event()
     archive = replace(open_configured(settings), documents={"made": Hanging(door)})
-    upkeep = Upkeep(LiveArchive(archive, configuration, looks=Looks(patience_s=0.05)), watch_s=0)
+    upkeep = Upkeep(LiveArchive(archive, configuration, looks=BoundedLooks(patience_s=0.05)), watch_s=0)
     with TestClient(application(archive.services, upkeep=upkeep)) as one:
         yield one
         door.set()

@@ -25,8 +25,8 @@ from chronotile.archive.open import Archive, open_archive, system_clock
 from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
 from chronotile.machine import this_machine
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
-from chronotile.pipeline.caches.prebuilt_cube_tiles import WrittenCubes
-from chronotile.pipeline.services import FixedServices, Services, Shelf, make_caches
+from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
+from chronotile.pipeline.services import FixedServices, PublishedCubes, Services, make_caches
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.process_setup import (
     allow_open_files,
@@ -37,10 +37,10 @@ from chronotile.protocols.animations.routes import routes as animation_routes
 from chronotile.protocols.cog.routes import cog_routes
 from chronotile.protocols.common.endpoint import with_error_caching
 from chronotile.protocols.common.limits.body_memory import BodyMemory
-from chronotile.protocols.common.limits.gate import Gate
-from chronotile.protocols.common.limits.refusals import KeptRefusals
+from chronotile.protocols.common.limits.limiter import Limiter
+from chronotile.protocols.common.limits.refusals import RefusalCache
 from chronotile.protocols.common.responses.problem import problem_response
-from chronotile.protocols.common.state import Gates, ServerState
+from chronotile.protocols.common.state import Limiters, ServerState
 from chronotile.protocols.common.viewer_folder import ViewerFolder, find_viewer
 from chronotile.protocols.cubes.routes import routes as cube_routes
 from chronotile.protocols.landing.routes import routes as landing_routes
@@ -51,7 +51,7 @@ from chronotile.protocols.middleware.guard import Guard
 from chronotile.protocols.middleware.gzip import Gzipped
 from chronotile.protocols.middleware.request_log import RequestLog
 from chronotile.protocols.middleware.request_metrics import RequestMetrics
-from chronotile.protocols.middleware.response_cache import KeptAnswers
+from chronotile.protocols.middleware.response_cache import ResponseCache
 from chronotile.protocols.middleware.unsent import STATE as UNSENT
 from chronotile.protocols.middleware.unsent import UnsentAnswers
 from chronotile.protocols.ogcapi.routes import routes as ogcapi_routes
@@ -67,13 +67,13 @@ from chronotile.protocols.viewer.routes import routes as viewer_routes
 from chronotile.protocols.wms.routes import routes as wms_routes
 from chronotile.protocols.wmts.routes import routes as wmts_routes
 from chronotile.queue.bucket import PATIENCE_S, open_bucket
-from chronotile.queue.service import JobDesk
-from chronotile.readers.disk_cache import KeptFiles
+from chronotile.queue.service import JobService
+from chronotile.readers.disk_cache import DiskCache
 from chronotile.readers.elsewhere.sources import OPENING_S, START_S
 from chronotile.readers.failing_dates import FailingDates
-from chronotile.readers.raster.block_cache import KeptBlocks
+from chronotile.readers.raster.block_cache import BlockCache
 from chronotile.readers.raster.previews import Previews
-from chronotile.readers.raster.shared_memory import BlockMemory
+from chronotile.readers.raster.shared_memory import SharedBlockMemory
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.records import RecordsInFolder
 from chronotile.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, LogLevel, Settings, load_settings
@@ -103,12 +103,12 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     # A page asks for dozens at once and breaks where one is refused; each takes a thousandth of a second.
     "files": {"patience_s": 30.0, "usual_s": 0.001},
 }
-"""How kinds of work differ from quick ones: niceness, and what `Gate` takes of waiting."""
+"""How kinds of work differ from quick ones: niceness, and what `Limiter` takes of waiting."""
 READING = ("pictures", "large_pictures", "series", "areas", "coverages", "cubes", "animations", "plans", "executions")
-"""Gates of work that reads sources. Work that reads one on another machine passes a second gate of the same kind, with
-threads of its own: those that hang there take none from what is read here."""
+"""Limiters of work that reads sources. Work that reads one on another machine passes a second limiter of the same kind,
+with threads of its own: those that hang there take none from what is read here."""
 ELSEWHERE = 2
-"""Times as many threads as the first gate has, of which work for one host may hold a quarter."""
+"""Times as many threads as the first limiter has, of which work for one host may hold a quarter."""
 KEPT_CUBE = ".cube"
 """End of the names of cube tiles that are kept."""
 HINTS = (
@@ -123,7 +123,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     services: Services,
     *,
     threads: Mapping[str, int] | None = None,
-    brisk: int = 8,
+    quick_slots: int = 8,
     viewer: Path | None = None,
     trusted_proxies: Collection[str] = (),
     upkeep: Upkeep | None = None,
@@ -133,7 +133,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     subscriber_prefixes: Sequence[str] = (),
     siblings: Siblings | None = None,
     shares: Path | None = None,
-    jobs: JobDesk | None = None,
+    jobs: JobService | None = None,
 ) -> Starlette:
     """Return the application that serves `services`.
 
@@ -141,7 +141,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         services: The catalogue and the open sources; closed when the application shuts down.
         threads: How many threads `pictures`, `series`, `areas`, `coverages`, `cubes` and `documents` may hold at once,
             where not the usual number.
-        brisk: Of `pictures`, of `series` and of `areas`, how many pieces of quick work run at once.
+        quick_slots: Of `pictures`, of `series` and of `areas`, how many pieces of quick work run at once.
         viewer: The folder of the viewer's files, if there is one.
         trusted_proxies: Addresses and networks whose X-Forwarded-* headers are believed; `*` means all.
         upkeep: Keeps the services current while the application runs; without it they stay as they are.
@@ -162,20 +162,22 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
     tokens |= {"plans": 2, "executions": 2, "jobs": 2, "results": 4, "documents": 2, "fetches": 8, "files": 1}
     tokens |= {"readiness": 1, "metrics": 1}
     tokens |= threads or {}
-    quick = {name: {**WAYS.get(name, {}), "brisk": brisk} for name in ("pictures", "series", "areas")}
+    quick = {name: {**WAYS.get(name, {}), "quick_slots": quick_slots} for name in ("pictures", "series", "areas")}
     ways: dict[str, Mapping[str, Any]] = {**WAYS, **quick}
-    desk = jobs or JobDesk(None, archive="")
+    desk = jobs or JobService(None, archive="")
     input_places = WebPlaces(input_prefixes, setting="CHRONOTILE_INPUT_PREFIXES")
     subscriber_places = WebPlaces(subscriber_prefixes, setting="CHRONOTILE_SUBSCRIBER_PREFIXES")
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
-        # A gate belongs to the event loop it is made in.
+        # A limiter belongs to the event loop it is made in.
         previews = services.reader_caches.previews
         shown = {name: name.replace("_", " ") for name in tokens}  # in messages and metrics
-        gates = Gates(**{name: Gate(shown[name], count, **ways.get(name, {})) for name, count in tokens.items()})
+        limiters = Limiters(
+            **{name: Limiter(shown[name], count, **ways.get(name, {})) for name, count in tokens.items()}
+        )
         elsewhere = {
-            shown[name]: Gate(f"{shown[name]} elsewhere", ELSEWHERE * tokens[name], **ways.get(name, {}))
+            shown[name]: Limiter(f"{shown[name]} elsewhere", ELSEWHERE * tokens[name], **ways.get(name, {}))
             for name in READING
         }
         # Threads in which FastAPI runs /cog (local and remote files) and from which streamed answers are sent: 40 by
@@ -184,7 +186,7 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
         valid_shares = ValidShares(shares)
         state = app.state.chronotile = ServerState(
             live=FixedServices(services) if upkeep is None else upkeep.live,
-            gates=gates,
+            limiters=limiters,
             elsewhere=elsewhere,
             previews=previews,
             valid_shares=valid_shares,
@@ -237,8 +239,8 @@ def application(  # noqa: PLR0913 -- all that a process brings, each by its name
             Middleware(Forwarded, trusted=trusted_proxies),
             Middleware(RequestMetrics, registry=registry),
             Middleware(RequestLog),
-            Middleware(KeptAnswers),
-            Middleware(KeptRefusals),
+            Middleware(ResponseCache),
+            Middleware(RefusalCache),
             Middleware(CrossOrigin),
             Middleware(Guard),
             Middleware(Gzipped),
@@ -302,7 +304,7 @@ def open_configured(
     shares = settings.cache_shares(this_machine())
     blocks = None
     if memory is not None:
-        blocks = KeptBlocks(BlockMemory(os.fstat(memory).st_size, memory), sharers=settings.workers or 1)
+        blocks = BlockCache(SharedBlockMemory(os.fstat(memory).st_size, memory), sharers=settings.workers or 1)
     previews = None
     if has_previews and settings.preview_bytes:
         previews = Previews(settings.preview_folder, settings.preview_bytes)
@@ -314,8 +316,8 @@ def open_configured(
         patience_s=patience_s,
         caches=ReaderCaches(shares.pixels, blocks=blocks, previews=previews),
     )
-    cubes = KeptFiles(settings.cube_folder, settings.cube_bytes, end=KEPT_CUBE) if settings.cube_bytes else None
-    written = None if settings.cube_files is None else WrittenCubes(settings.cube_files)
+    cubes = DiskCache(settings.cube_folder, settings.cube_bytes, end=KEPT_CUBE) if settings.cube_bytes else None
+    written = None if settings.cube_files is None else PrebuiltCubeTiles(settings.cube_files)
     caches = make_caches(
         payload_bytes=shares.payloads, plan_bytes=shares.plans, cube_files=cubes, written_cubes=written
     )
@@ -324,9 +326,9 @@ def open_configured(
     return replace(archive, services=services)
 
 
-def _shelf(settings: Settings) -> Shelf | None:
+def _shelf(settings: Settings) -> PublishedCubes | None:
     folder = settings.jobs_cubes_dir
-    return None if folder is None else Shelf(folder=folder.absolute(), most_bytes=settings.jobs_cubes_bytes)
+    return None if folder is None else PublishedCubes(folder=folder.absolute(), most_bytes=settings.jobs_cubes_bytes)
 
 
 def serving(
@@ -348,7 +350,7 @@ def serving(
     return application(
         archive.services,
         threads=settings.threads,
-        brisk=settings.brisk_on(this_machine()),
+        quick_slots=settings.quick_slots_on(this_machine()),
         viewer=find_viewer(),
         trusted_proxies=settings.trusted_proxies,
         upkeep=Upkeep(live, watch_s=settings.watch_s),
@@ -358,7 +360,7 @@ def serving(
         subscriber_prefixes=settings.subscriber_places,
         siblings=siblings,
         shares=settings.preview_folder / SHARES if settings.preview_bytes else None,
-        jobs=JobDesk(
+        jobs=JobService(
             settings.jobs_folder(id_),
             archive=id_,
             before=settings.jobs_folder_before,

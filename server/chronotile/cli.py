@@ -10,7 +10,7 @@ import typer
 
 from chronotile import __version__
 from chronotile.commands import jobs
-from chronotile.commands.failing import failing_in_one_line
+from chronotile.commands.exit_codes import exiting_in_one_line
 from chronotile.commands.opening import open_archive, print_lines, progress_bar, settings_of
 from chronotile.commands.serve import run_server
 from chronotile.machine import this_machine
@@ -74,7 +74,7 @@ def demo(
     host: Host = None,
 ) -> None:
     """Make the demo archive if it is absent (synthetic, 5 years over Belgium) and serve it with the viewer."""
-    with failing_in_one_line():
+    with exiting_in_one_line():
         from chronotile.demo.in_subprocess import make_demo_in_subprocess  # noqa: PLC0415
         from chronotile.process_setup import end_well_when_stopped  # noqa: PLC0415
 
@@ -99,14 +99,14 @@ def serve(
     ] = None,
 ) -> None:
     """Serve what a configuration says, or a folder or file of data."""
-    with failing_in_one_line():
+    with exiting_in_one_line():
         run_server(settings_of(config=place, host=host, port=port, workers=workers), write_config)
 
 
 @app.command()
 def check(place: Place = None) -> None:
     """Say what is wrong with a configuration, its styles and its sources, one line a finding; 1 if any is an error."""
-    with failing_in_one_line():
+    with exiting_in_one_line():
         from chronotile.archive.check import check_archive  # noqa: PLC0415
         from chronotile.archive.describe import finding_lines, summary  # noqa: PLC0415
 
@@ -130,7 +130,7 @@ def audit(
     ] = None,
 ) -> None:
     """Compare what is served with its sources as rasterio and xarray read them; exit 1 if any value differs."""
-    with failing_in_one_line():
+    with exiting_in_one_line():
         from chronotile.archive.audit.audit import Audit, audit_archive  # noqa: PLC0415
 
         archive = open_archive(settings_of(config=place), "error")
@@ -146,7 +146,7 @@ def audit(
 @app.command()
 def layers(place: Place = None) -> None:
     """List the layers with their times, extent and styles."""
-    with failing_in_one_line():
+    with exiting_in_one_line():
         from chronotile.archive.describe import archive_lines, left_out_lines  # noqa: PLC0415
 
         archive = open_archive(settings_of(config=place), "error")
@@ -235,7 +235,7 @@ def optimise(
             raise typer.BadParameter("with --cubes there is one: a configuration, folder or file", param_hint="SOURCE")
         _write_cubes(sources[0], target, layers=layer, spans=(zooms, years), tms=tile_matrix_set, threads=workers)
         return
-    with failing_in_one_line():
+    with exiting_in_one_line():
         from chronotile.optimise.conversion import Packing  # noqa: PLC0415
         from chronotile.optimise.memory import default_memory, parse_bytes  # noqa: PLC0415
         from chronotile.optimise.options import Options, parse_step  # noqa: PLC0415
@@ -272,7 +272,7 @@ def worker(
     ] = None,
 ) -> None:
     """Do jobs until stopped, with processes of this machine or the Dask cluster at $CHRONOTILE_DASK_ADDRESS."""
-    with failing_in_one_line():
+    with exiting_in_one_line():
         from chronotile.commands.worker import do_jobs  # noqa: PLC0415
 
         do_jobs(settings_of(config=place), processes=processes)
@@ -295,7 +295,7 @@ def _write_cubes(
     threads: int | None,
 ) -> None:
     """Write cube tiles of closed years as files."""
-    with failing_in_one_line():
+    with exiting_in_one_line():
         from chronotile.optimise.cube_tiles import CubeOptions, parse_span, write_cubes  # noqa: PLC0415
         from chronotile.process_setup import keep_freed_memory  # noqa: PLC0415
 

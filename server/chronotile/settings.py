@@ -148,7 +148,7 @@ class Settings(BaseSettings):
         fitting = (machine.memory_bytes - self.cache_on(machine) - SUPERVISOR_BYTES) // WORKER_BYTES
         return self.workers or max(1, min(machine.cores, fitting, MOST_WORKERS))
 
-    def brisk_on(self, machine: Machine) -> int:
+    def quick_slots_on(self, machine: Machine) -> int:
         """Return how many pieces of quick work run at once in each process: one a core, and one that reads."""
         return machine.cores // (self.workers or 1) + 1
 

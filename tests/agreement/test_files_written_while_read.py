@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.archive.open import open_archive
-from chronotile.queue.service import JobDesk
+from chronotile.queue.service import JobService
 from tests.agreement.test_damaged_dates import BOX, LATITUDE, LONGITUDE, STYLE, tile_of
 from tests.scenes import Scene, make_dataset, save_netcdf, write_tif
 
@@ -109,7 +109,7 @@ def serve(made, tmp_path, request):
         )
         (formulas,) = archive.services.readers.values()
         formulas._reader = Rewriting(formulas._reader, made.write, times)  # below the formula, above the files
-        client = TestClient(application(archive.services, jobs=JobDesk(tmp_path / "jobs", archive="a")))
+        client = TestClient(application(archive.services, jobs=JobService(tmp_path / "jobs", archive="a")))
         request.addfinalizer(lambda: client.__exit__(None, None, None))
         return client.__enter__()
 
@@ -136,10 +136,10 @@ PATHS = {
 
 
 def ask(client: TestClient, path: str):
-    return client.get(path.replace("TILE", tile_of(Asked(client), "FIRST")))
+    return client.get(path.replace("TILE", tile_of(DataRequest(client), "FIRST")))
 
 
-class Asked:
+class DataRequest:
     """What `tile_of` asks."""
 
     def __init__(self, client: TestClient) -> None:

@@ -29,7 +29,7 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.jobs.cluster import Cluster
 from chronotile.jobs.runner import Runner
 from chronotile.pipeline.services import Services
-from chronotile.queue.service import JobDesk
+from chronotile.queue.service import JobService
 from tests.cite.schema_stand_in import java_options, schema_stand_in
 from tests.places import make_places
 from tests.protocols import served
@@ -149,13 +149,13 @@ def _landing_page(given: Sequence[str]) -> Iterator[str]:
 
 
 @contextmanager
-def jobs_done() -> Iterator[JobDesk]:
+def jobs_done() -> Iterator[JobService]:
     """Give where jobs are asked for that one process does, about data of their own."""
     with tempfile.TemporaryDirectory() as made, Cluster(None, processes=1, memory_bytes=1 << 30) as cluster:
         data, folder = Path(made) / "data", Path(made) / "jobs"
         data.mkdir()
         write_cogs(data, Scene())
-        desk = JobDesk(folder, archive="a")
+        desk = JobService(folder, archive="a")
         live = LiveArchive.open(data)
         runner = Runner(desk.table, cluster, live, place=data, folder=folder, timeout_s=600, kept_s=1e6)
         thread = Thread(target=runner.run)

@@ -17,7 +17,7 @@ from chronotile.app import application
 from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.pipeline.services import FixedServices
 from chronotile.protocols.middleware import forwarded
-from chronotile.queue.service import JobDesk
+from chronotile.queue.service import JobService
 from tests.clients.test_nginx import listens
 from tests.places import make_places
 from tests.protocols import served
@@ -331,7 +331,7 @@ def test_no_client_is_believed_what_only_proxies_say(cached, claim):
 
 
 def test_jobs_are_for_its_own_pages_whatever_clients_claim(tmp_path, viewer):
-    desk = JobDesk(tmp_path / "jobs", archive="a")
+    desk = JobService(tmp_path / "jobs", archive="a")
     app = application(services_at(), jobs=desk, viewer=viewer, trusted_proxies=["127.0.0.1"])
     with listening(app) as ours, nginx_before(ours, tmp_path) as address:
         server = Cached(address, app, tmp_path / "answers")
@@ -360,7 +360,7 @@ def under_a_path(tmp_path, viewer):
         ("server_name _;", f"server_name _; {rewrite}"),
         ('proxy_set_header X-Forwarded-Prefix "";', prefix),
     ]
-    desk = JobDesk(tmp_path / "jobs", archive="a")
+    desk = JobService(tmp_path / "jobs", archive="a")
     app = application(services_at(), jobs=desk, viewer=viewer, trusted_proxies=["127.0.0.1"])
     with listening(app) as ours, nginx_before(ours, tmp_path, further=further) as address:
         yield Cached(address, app, tmp_path / "answers")

@@ -10,7 +10,7 @@ from chronotile.queue.database import FILE, open_engine
 from chronotile.queue.heartbeat import nobody_here
 from chronotile.queue.outbox import Callbacks
 from chronotile.queue.retention import forget_ended
-from chronotile.queue.service import JobDesk
+from chronotile.queue.service import JobService
 from chronotile.queue.table import JobTable
 from tests.jobs.old_tables import IDS, STATUSES, make_old_tables
 
@@ -149,7 +149,7 @@ def test_jobs_of_the_folder_that_all_archives_had_are_shown_by_each_and_kept_the
     file = tmp_path / "before" / IDS["successful"] / "results" / "a.csv"
     file.parent.mkdir(parents=True)
     file.write_bytes(b"time,value\n")
-    desks = [JobDesk(tmp_path / name, archive=name, before=tmp_path / "before") for name in ("a", "b")]
+    desks = [JobService(tmp_path / name, archive=name, before=tmp_path / "before") for name in ("a", "b")]
 
     for desk in desks:
         own = desk.submit(ECHO, user=None)
@@ -173,7 +173,7 @@ def test_jobs_of_the_folder_that_all_archives_had_are_shown_by_each_and_kept_the
 def test_a_damaged_table_of_before_hinders_no_archive(tmp_path, caplog):
     (tmp_path / "before").mkdir()
     (tmp_path / "before" / FILE).write_bytes(b"no database" * 1000)
-    desk = JobDesk(tmp_path / "a", archive="a", before=tmp_path / "before")
+    desk = JobService(tmp_path / "a", archive="a", before=tmp_path / "before")
 
     job = desk.submit(ECHO, user=None)
 

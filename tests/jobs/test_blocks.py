@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chronotile.errors import SourceUnavailable
-from chronotile.jobs.tasks import DONE, READ_FILES, ReadFiles, keep_done, keep_plan, kept_plan
+from chronotile.jobs.tasks import DONE, READ_FILES, ReadFiles, keep_done, keep_plan, stored_plan
 from chronotile.processes.process import Plan
 from chronotile.queue.job_folder import PIECES, RESULTS, clear
 
@@ -74,7 +74,7 @@ def test_no_more_files_of_other_jobs_are_kept_than_are_soon_gone_through(files):
 def test_a_plan_is_kept_for_the_next_attempt(tmp_path):
     kept = keep_plan(tmp_path / "job", {"layer": "NDVI"}, PLAN)
 
-    assert kept_plan(tmp_path / "job") == kept
+    assert stored_plan(tmp_path / "job") == kept
 
 
 def test_a_plan_that_is_made_anew_finds_no_pieces_of_another(tmp_path):
@@ -84,7 +84,7 @@ def test_a_plan_that_is_made_anew_finds_no_pieces_of_another(tmp_path):
     second = keep_plan(tmp_path / "job", {}, PLAN)
 
     assert [*(tmp_path / "job" / PIECES).rglob("*")] == [tmp_path / "job" / PIECES / second.id]
-    assert kept_plan(tmp_path / "job") == second
+    assert stored_plan(tmp_path / "job") == second
     assert first.id != second.id
 
 

@@ -10,14 +10,14 @@ from chronotile.model.job import Execution
 from chronotile.queue import database as engine
 from chronotile.queue.heartbeat import nobody_here
 from chronotile.queue.job_folder import make_folders
-from chronotile.queue.service import JobDesk
+from chronotile.queue.service import JobService
 
 ECHO = Execution(process="echo", inputs={"string": "a"})
 
 
 @pytest.fixture
 def desk(tmp_path):
-    desk = JobDesk(tmp_path / "jobs", most_open=2, archive="a")
+    desk = JobService(tmp_path / "jobs", most_open=2, archive="a")
     yield desk
     desk.close()
 
@@ -101,7 +101,7 @@ def test_results_that_cannot_be_moved_are_said_to_be_and_leave_nothing(desk, mad
 
 def test_results_that_the_table_does_not_take_leave_no_files(tmp_path, made, monkeypatch):
     monkeypatch.setattr(engine, "BUSY_S", 0)
-    desk = JobDesk(tmp_path / "jobs", archive="a")
+    desk = JobService(tmp_path / "jobs", archive="a")
     assert desk.jobs(user=None)[1] == 0
     with closing(sqlite3.connect(tmp_path / "jobs" / engine.FILE, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

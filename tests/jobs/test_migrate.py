@@ -138,11 +138,11 @@ def test_an_older_process_is_refused_when_it_starts_again(stored_before, old):
 
 
 def test_many_that_start_at_once_migrate_once(old, url, tmp_path, caplog):
-    gate = threading.Barrier(4)
+    limiter = threading.Barrier(4)
 
     def start(_number):
         engine = open_engine(url, tmp_path)
-        gate.wait()
+        limiter.wait()
         try:
             return JobTable(engine, archive=None).jobs()[1]
         finally:

@@ -16,7 +16,7 @@ from chronotile.app import create_app, open_configured
 from chronotile.archive.open import refreshed, system_clock
 from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.model.job import Execution
-from chronotile.pipeline.services import Shelf
+from chronotile.pipeline.services import PublishedCubes
 from chronotile.processes.execute import execute
 from chronotile.processes.registry import process_of
 from chronotile.settings import Settings
@@ -32,7 +32,7 @@ NUMBERS = np.stack([served.number_at(*np.indices((300, 400)), time) for time in 
 
 @pytest.fixture
 def shelf(tmp_path):
-    return Shelf(folder=tmp_path / "kept" / "cubes", most_bytes=1 << 30)
+    return PublishedCubes(folder=tmp_path / "kept" / "cubes", most_bytes=1 << 30)
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def far(services, tmp_path):
     if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("there is no second disk")
     with TemporaryDirectory(dir=memory) as folder:
-        yield replace(services, shelf=Shelf(folder=Path(folder), most_bytes=1 << 30))
+        yield replace(services, shelf=PublishedCubes(folder=Path(folder), most_bytes=1 << 30))
 
 
 def copies_in(shelf):
@@ -330,4 +330,4 @@ def test_a_server_that_looks_for_changes_still_keeps_cubes(settings, tmp_path):
     newer = refreshed(archive, settings.config, environment=os.environ, clock=system_clock)
 
     assert newer is not archive
-    assert newer.services.shelf == Shelf(folder=tmp_path / "data" / "cubes", most_bytes=100 << 30)
+    assert newer.services.shelf == PublishedCubes(folder=tmp_path / "data" / "cubes", most_bytes=100 << 30)

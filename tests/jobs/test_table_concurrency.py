@@ -18,11 +18,11 @@ ECHO = Execution(process="echo", inputs={"string": "a"})
 def at_once(open_table):
     """`at_once(do)`: what `do(table, number)` gives in threads with a table each, all let go at the same moment."""
     tables = [open_table() for _ in range(THREADS)]
-    gate = threading.Barrier(THREADS)
+    limiter = threading.Barrier(THREADS)
 
     def run(do):
         def wait_and_do(number):
-            gate.wait()
+            limiter.wait()
             return do(tables[number], number)
 
         with ThreadPoolExecutor(THREADS) as threads:

@@ -17,7 +17,7 @@ from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
 from chronotile.model.time.instants import NO_TIME
 from chronotile.optimise.cube_tiles import CubeOptions, parse_span, write_cubes
-from chronotile.pipeline.caches.prebuilt_cube_tiles import WrittenCubes
+from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
 from chronotile.pipeline.services import make_caches
 from tests.ctc1 import decode_cube
 from tests.protocols import served
@@ -65,7 +65,7 @@ def make_client(services, tmp_path):
     clients = []
 
     def make() -> TestClient:
-        written = WrittenCubes(tmp_path / "cubes")
+        written = PrebuiltCubeTiles(tmp_path / "cubes")
         caches = make_caches(payload_bytes=0, written_cubes=written)
         app = application(dataclasses.replace(services, caches=caches))
         clients.append(TestClient(app).__enter__())
@@ -262,7 +262,7 @@ def redefined(services):
 def test_files_of_another_grid_of_the_same_name_are_not_sent(write, services, tmp_path):
     write()
     other = redefined(services)
-    caches = make_caches(payload_bytes=0, written_cubes=WrittenCubes(tmp_path / "cubes"))
+    caches = make_caches(payload_bytes=0, written_cubes=PrebuiltCubeTiles(tmp_path / "cubes"))
 
     with TestClient(application(dataclasses.replace(other, caches=caches))) as client:
         answer = client.get("/cubes/NDVI/WebMercatorQuad/9/263/171.ctc?datetime=2019")

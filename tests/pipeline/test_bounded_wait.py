@@ -5,7 +5,7 @@ from concurrent.futures import wait
 
 import pytest
 
-from chronotile.pipeline.bounded_wait import Looks
+from chronotile.pipeline.bounded_wait import BoundedLooks
 from tests.running import PATIENCE_S
 
 
@@ -20,14 +20,14 @@ def door():
 @pytest.fixture
 def late(door):
     """Looks of which one, at `store`, has been given up."""
-    looks = Looks(patience_s=0.05)
+    looks = BoundedLooks(patience_s=0.05)
     assert looks.take("store", door.wait, known="before") == "before"
     looks._patience_s = PATIENCE_S  # others are to be found however busy the machine is
     return looks
 
 
 def test_what_is_found_is_told():
-    assert Looks().take("store", lambda: "now", known="before") == "now"
+    assert BoundedLooks().take("store", lambda: "now", known="before") == "now"
 
 
 def test_a_machine_that_stands_still_makes_no_look_late(door, monkeypatch):
@@ -42,7 +42,7 @@ def test_a_machine_that_stands_still_makes_no_look_late(door, monkeypatch):
 
     monkeypatch.setattr("chronotile.pipeline.bounded_wait.wait", wait_as_the_machine_stands_still)
 
-    assert Looks(PATIENCE_S).take("store", lambda: door.wait() and "now", known="before") == "now"
+    assert BoundedLooks(PATIENCE_S).take("store", lambda: door.wait() and "now", known="before") == "now"
 
 
 def test_while_a_late_look_goes_on_no_other_is_begun(late):
@@ -69,4 +69,4 @@ def test_an_error_is_that_of_who_asked(error):
         raise error("gone")
 
     with pytest.raises(error, match="gone"):
-        Looks().take("store", look, known="before")
+        BoundedLooks().take("store", look, known="before")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from chronotile.pipeline import revision
-from chronotile.pipeline.bounded_wait import Looks
+from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.revision import last_layer_revision, layer_revision, look_at_layers
-from chronotile.pipeline.services import KeptRevision
+from chronotile.pipeline.services import CachedRevision
 from chronotile.readers.reader import Reader
 from tests.protocols import served
 
@@ -95,12 +95,12 @@ class Hanging(Reader):
 def hanging():
     """Services whose source hangs, but no longer than the test."""
     door = threading.Event()
-    yield replace(served.make_services(), readers={"s2": Hanging(door)}, looks=Looks(patience_s=0.05))
+    yield replace(served.make_services(), readers={"s2": Hanging(door)}, looks=BoundedLooks(patience_s=0.05))
     door.set()
 
 
 def test_of_a_source_that_hangs_the_last_known_revision_is_told(hanging):
-    layer, kept = hanging.catalogue.layer("NDVI"), KeptRevision("known", -np.inf)
+    layer, kept = hanging.catalogue.layer("NDVI"), CachedRevision("known", -np.inf)
     hanging.layer_revisions["NDVI"] = kept
 
     look_at_layers(hanging)

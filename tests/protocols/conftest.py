@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.pipeline.services import Services
-from chronotile.queue.service import JobDesk
+from chronotile.queue.service import JobService
 from tests.protocols import served
 from tests.protocols.gml import place_info_schema
 from tests.protocols.listening import listening
@@ -27,7 +27,7 @@ def make_client(tmp_path) -> Iterator[Callable[..., TestClient]]:
     clients: list[TestClient] = []
 
     def make(services: Services | None = None) -> TestClient:
-        app = application(services or served.make_services(), jobs=JobDesk(tmp_path / "jobs", archive="a"))
+        app = application(services or served.make_services(), jobs=JobService(tmp_path / "jobs", archive="a"))
         client = TestClient(app, raise_server_exceptions=False)
         clients.append(client.__enter__())
         return client
@@ -57,7 +57,7 @@ def make_url(tmp_path) -> Iterator[Callable[..., str]]:
     with ExitStack() as servers:
 
         def make(services: Services | None = None) -> str:
-            app = application(services or served.make_services(), jobs=JobDesk(tmp_path / "jobs", archive="a"))
+            app = application(services or served.make_services(), jobs=JobService(tmp_path / "jobs", archive="a"))
             return servers.enter_context(listening(app))
 
         yield make

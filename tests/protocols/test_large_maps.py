@@ -58,13 +58,13 @@ def hanging(make_client, monkeypatch):
 @pytest.mark.parametrize("url", [WMS, MAP])
 def test_tiles_and_small_maps_of_a_layer_are_drawn_beside_its_large_maps(hanging, url):
     client, reader = hanging
-    gate = client.app.state.chronotile.gates.large_pictures
+    limiter = client.app.state.chronotile.limiters.large_pictures
     with ThreadPoolExecutor(4) as pool:
         large = [pool.submit(client.get, url.format(side=side, day="2020-06-01")) for side in (100, 101, 102, 103)]
-        until(lambda: reader.held and gate.waiting == 3)
+        until(lambda: reader.held and limiter.waiting == 3)
 
         quick = [client.get(TILE), client.get(url.format(side=50, day="2020-06-11"))]
-        running = (gate.running, gate.waiting)
+        running = (limiter.running, limiter.waiting)
         reader.go.set()
         answers = [each.result(PATIENCE_S) for each in large]
 
@@ -77,11 +77,11 @@ def test_tiles_and_small_maps_of_a_layer_are_drawn_beside_its_large_maps(hanging
 @pytest.mark.parametrize("url", [WMS, MAP])
 def test_large_maps_are_refused_where_too_many_wait(hanging, url):
     client, reader = hanging
-    gate = client.app.state.chronotile.gates.large_pictures
-    gate.max_waiting = 2  # of which one may be for a source
+    limiter = client.app.state.chronotile.limiters.large_pictures
+    limiter.max_waiting = 2  # of which one may be for a source
     with ThreadPoolExecutor(2) as pool:
         large = [pool.submit(client.get, url.format(side=side, day="2020-06-01")) for side in (100, 101)]
-        until(lambda: reader.held and gate.waiting == 1)
+        until(lambda: reader.held and limiter.waiting == 1)
 
         refused = client.get(url.format(side=102, day="2020-06-01"))
         reader.go.set()
@@ -90,7 +90,7 @@ def test_large_maps_are_refused_where_too_many_wait(hanging, url):
     assert (refused.status_code, refused.headers["cache-control"]) == (503, "no-store")
     assert int(refused.headers["retry-after"]) > 0
     assert "would wait too long" in refused.text
-    assert gate.refused == 1
+    assert limiter.refused == 1
     assert [each.status_code for each in answers] == [200, 200]
 
 
@@ -98,12 +98,12 @@ def test_large_maps_are_refused_where_too_many_wait(hanging, url):
 def test_large_maps_that_need_no_drawing_do_not_wait_for_those_that_do(hanging, url):
     """The fault: mistakes, and maps that the client or the cache had, waited or were refused with those to be drawn."""
     client, reader = hanging
-    gate = client.app.state.chronotile.gates.large_pictures
-    gate.max_waiting = 2  # of which one may be for a source
+    limiter = client.app.state.chronotile.limiters.large_pictures
+    limiter.max_waiting = 2  # of which one may be for a source
     drawn = client.get(url.format(side=100, day="2020-06-11"))
     with ThreadPoolExecutor(2) as pool:
         large = [pool.submit(client.get, url.format(side=side, day="2020-06-01")) for side in (100, 101)]
-        until(lambda: reader.held and gate.waiting == 1)
+        until(lambda: reader.held and limiter.waiting == 1)
 
         held = client.get(url.format(side=100, day="2020-06-11"), headers={"If-None-Match": drawn.headers["etag"]})
         cached = client.get(url.format(side=100, day="2020-06-11/2020-06-11"))  # another address of the same map

@@ -1,13 +1,13 @@
 """Files that processes share, and what each remembers of them."""
 
 from chronotile.readers import disk_cache as module
-from chronotile.readers.disk_cache import KeptFiles
+from chronotile.readers.disk_cache import DiskCache
 
 
 def test_files_that_others_removed_are_not_remembered_for_ever(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MOST_TOUCHED", 10)
     monkeypatch.setattr(module, "TOUCH_S", 0.0)
-    files = KeptFiles(tmp_path, 1 << 20, end=".cube")
+    files = DiskCache(tmp_path, 1 << 20, end=".cube")
     for number in range(100):
         files.touch(f"removed-{number}")
 

@@ -171,7 +171,7 @@ def test_its_state_changes_with_its_files(source, tmp_path):
 
     assert same is archive
     assert newer.state.sources != archive.state.sources
-    assert newer.services.at_hand == {"h"}
+    assert newer.services.is_local == {"h"}
 
 
 def test_it_is_checked_and_audited_as_far_as_it_says(source):

@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from chronotile.process_setup import end_well_when_stopped, server_options
-from chronotile.protocols.common.limits.gate import Gate
+from chronotile.protocols.common.limits.limiter import Limiter
 from chronotile.protocols.middleware.request_log import RequestLog
 from chronotile.workers import server
 
@@ -28,9 +28,9 @@ logging.basicConfig(level="INFO", format="%(levelname)s %(message)s")
 server.GRACE_S, server.END_S = GRACE, END
 
 async def hang_in_thread(request):
-    gate = Gate("pictures", 1)
+    limiter = Limiter("pictures", 1)
     print("asked", flush=True)
-    await gate.run(threading.Event().wait)
+    await limiter.run(threading.Event().wait)
 
 async def hang_in_answer(request):
     async def pieces():

@@ -15,7 +15,7 @@ from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import Pixels
 from chronotile.model.source import Finding, VariableInfo
 from chronotile.model.time.instants import DAY, Instant, format_instant
-from chronotile.pipeline.bounded_wait import Looks
+from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.readers.elsewhere.sources import OPENING_S
 from chronotile.readers.foreign import one_line, origin_of
 from chronotile.readers.kinds import kind_of_spec
@@ -37,7 +37,7 @@ def check_archive(archive: Archive) -> Iterator[Finding]:
     """Yield what is found by looking into every source that opened."""
     services = archive.services
     known = {finding.place for finding in archive.findings}
-    looks = Looks(OPENING_S)
+    looks = BoundedLooks(OPENING_S)
     for collection in services.catalogue.collections:
         if services.elsewhere.is_away(collection.id):
             continue  # which is a finding already

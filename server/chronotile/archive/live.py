@@ -15,7 +15,7 @@ from chronotile.archive.changes import changes_line
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.open import Archive, grown, has_grown, open_archive, refreshed, system_clock
 from chronotile.errors import ChronotileError
-from chronotile.pipeline.bounded_wait import Looks
+from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.failing_dates import failing_dates
 from chronotile.pipeline.services import Services
 
@@ -46,14 +46,14 @@ class LiveArchive:
         archive: Archive,
         place: Path,
         *,
-        looks: Looks | None = None,
+        looks: BoundedLooks | None = None,
         finding_log: FindingLog | None = None,
         is_logged: bool = True,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._archive = archive
         self._place = place
-        self._looks = looks or Looks()
+        self._looks = looks or BoundedLooks()
         self._finding_log = finding_log
         self._clock = clock
         self._refreshed_s = clock()

@@ -277,7 +277,7 @@ def _opened(  # noqa: PLR0913 -- of which four are named and have a default
             shelf=None if before is None else before.services.shelf,
             failing_dates=FailingDates() if before is None else before.services.failing_dates,
             memory=AnswerMemory() if before is None else before.services.memory,
-            at_hand=sources_at_hand(specs),
+            is_local=sources_at_hand(specs),
             changed=last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
             findings=all_findings,
             elsewhere=elsewhere,

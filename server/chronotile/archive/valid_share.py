@@ -9,7 +9,7 @@ from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Layer
 from chronotile.model.source import Finding
 from chronotile.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_instant
-from chronotile.pipeline.bounded_wait import Looks
+from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.valid_share import share_plans, valid_share
 from chronotile.readers.elsewhere.sources import START_S, Elsewhere
 from chronotile.readers.reader import Reader
@@ -27,7 +27,7 @@ def with_valid_defaults(
     Sources on other machines have a time limit.
     """
     findings: list[Finding] = []
-    looks = Looks(START_S)
+    looks = BoundedLooks(START_S)
 
     def settle(layer: Layer) -> Layer:
         if layer.collection not in elsewhere or layer.time_rules.min_valid is None:

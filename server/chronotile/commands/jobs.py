@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chronotile.commands.failing import fail, failing_in_one_line
+from chronotile.commands.exit_codes import exiting_in_one_line, fail
 
 if TYPE_CHECKING:
     from chronotile.model.job import Job, Json, Result
@@ -51,7 +51,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most.")] = 50,
 ) -> None:
     """List the jobs of an archive, the newest first."""
-    with failing_in_one_line(), _stores(place) as stores:
+    with exiting_in_one_line(), _stores(place) as stores:
         from chronotile.model.job import ENDED, STATUSES  # noqa: PLC0415
         from chronotile.queue.heartbeat import nobody_here  # noqa: PLC0415
 
@@ -71,7 +71,7 @@ def list_(
 @app.command()
 def show(job_id: Id, place: Place = None) -> None:
     """Show a job: how far it is, its inputs, its log, its results."""
-    with failing_in_one_line(), _stores(place) as stores:
+    with exiting_in_one_line(), _stores(place) as stores:
         from chronotile.queue.job_folder import RESULTS  # noqa: PLC0415 -- as above
         from chronotile.queue.result_files import ResultFiles  # noqa: PLC0415
 
@@ -92,7 +92,7 @@ def show(job_id: Id, place: Place = None) -> None:
 @app.command()
 def cancel(job_id: Id, place: Place = None) -> None:
     """Cancel a job that has not ended: whoever does it stops, and its files are removed."""
-    with failing_in_one_line(), _stores(place) as stores:
+    with exiting_in_one_line(), _stores(place) as stores:
         from chronotile.queue.retention import cancel as cancel_job  # noqa: PLC0415
 
         store, _job = stores.find(job_id)

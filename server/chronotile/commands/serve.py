@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from chronotile.commands.failing import fail
+from chronotile.commands.exit_codes import fail
 from chronotile.commands.opening import open_archive, print_lines
 from chronotile.machine import Machine, this_machine
 

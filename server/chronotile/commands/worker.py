@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from chronotile.commands.failing import fail
+from chronotile.commands.exit_codes import fail
 from chronotile.machine import this_machine
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
     from chronotile.protocols.ogcapi.processes.subscriber import message_of  # noqa: PLC0415
     from chronotile.queue.bucket import WORKERS_PATIENCE_S, open_bucket  # noqa: PLC0415
     from chronotile.queue.faults import ClusterLost  # noqa: PLC0415
-    from chronotile.queue.notifier import Teller  # noqa: PLC0415
+    from chronotile.queue.notifier import Notifier  # noqa: PLC0415
     from chronotile.queue.outbox import Callbacks  # noqa: PLC0415
     from chronotile.queue.stores import open_stores  # noqa: PLC0415
 
@@ -72,7 +72,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
             for store in stores:
                 write = partial(message_of, catalogue=archive.services.catalogue, folder=store.folder, bucket=bucket)
                 callbacks = Callbacks(store.engine, archive=store.table.archive)
-                tellers.enter_context(Teller(store.table, callbacks, write=write))
+                tellers.enter_context(Notifier(store.table, callbacks, write=write))
             runner = Runner(
                 own.table,
                 cluster,

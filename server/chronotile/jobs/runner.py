@@ -12,7 +12,7 @@ from typing import TypeVar
 from chronotile.archive.live import LiveArchive
 from chronotile.errors import ChronotileError, ClientGone, LimitExceeded, ServerBusy, SourceUnavailable, UnknownPath
 from chronotile.jobs.cluster import Cluster
-from chronotile.jobs.tasks import KeptPlan, Task, current, keep_done, keep_plan, kept_plan
+from chronotile.jobs.tasks import StoredPlan, Task, current, keep_done, keep_plan, stored_plan
 from chronotile.model.job import ENDED, JobFault, Json, Result, Status
 from chronotile.pipeline.services import Services
 from chronotile.processes.execute import planned, wanted_results
@@ -245,13 +245,13 @@ class Runner:
             return None
         return wanted
 
-    def _prepared(self, held: Held, services: Services) -> tuple[Mapping[str, Json] | None, KeptPlan | None]:
+    def _prepared(self, held: Held, services: Services) -> tuple[Mapping[str, Json] | None, StoredPlan | None]:
         """Return which outputs are wanted, and the plan; without one if the job is no more ours.
 
         Inputs are let go of here: those of a job may take hundreds of megabytes, and blocks read them from its folder.
         """
         id_, folder = held.job.id, self._folder / held.job.id
-        plan = kept_plan(folder)
+        plan = stored_plan(folder)
         if plan is not None:  # for which the inputs have served
             return self._table.wanted(id_).outputs, plan
         execution = self._table.execution(id_)

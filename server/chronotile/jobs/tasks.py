@@ -14,7 +14,7 @@ from chronotile.archive.live import LiveArchive, LiveArchives
 from chronotile.durable_files import Disk
 from chronotile.errors import ClientGone, SourceUnavailable
 from chronotile.model.job import Json, Result
-from chronotile.pipeline.services import Services, Shelf
+from chronotile.pipeline.services import PublishedCubes, Services
 from chronotile.processes.execute import finished
 from chronotile.processes.process import Inputs, Plan, Work
 from chronotile.processes.registry import process_of
@@ -51,12 +51,12 @@ class Task:
     """Of the job."""
     plan: str
     """Id of the plan that the block is of: whoever has read another reads this one."""
-    shelf: Shelf | None = None
+    shelf: PublishedCubes | None = None
     """As who runs the job has it; who does a block elsewhere may have other settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptPlan:
+class StoredPlan:
     """What is left of a plan with whoever runs its job."""
 
     id: str
@@ -94,7 +94,7 @@ def finish(task: Task) -> dict[str, Result]:
             raise
 
 
-def keep_plan(folder: Path, inputs: Inputs, plan: Plan) -> KeptPlan:
+def keep_plan(folder: Path, inputs: Inputs, plan: Plan) -> StoredPlan:
     """Lay down the inputs of a job and its plan, where all who do its blocks find them, then and if it is begun again.
 
     Pieces of other plans are removed.
@@ -102,7 +102,7 @@ def keep_plan(folder: Path, inputs: Inputs, plan: Plan) -> KeptPlan:
     Raises:
         SourceUnavailable: The folder is removed at this moment.
     """
-    kept = KeptPlan(id=uuid4().hex, blocks=plan.blocks)
+    kept = StoredPlan(id=uuid4().hex, blocks=plan.blocks)
     remove_pieces(folder)
     try:
         make_private_folder(_pieces(folder, kept.id))
@@ -116,13 +116,13 @@ def keep_plan(folder: Path, inputs: Inputs, plan: Plan) -> KeptPlan:
     return kept
 
 
-def kept_plan(folder: Path) -> KeptPlan | None:
+def stored_plan(folder: Path) -> StoredPlan | None:
     """Return the plan of a job that was begun before, if all of it is still there, and where its pieces lie."""
     try:
         written = json.loads((folder / BLOCKS).read_bytes())
     except FileNotFoundError:
         return None
-    kept = KeptPlan(id=written["plan"], blocks=written["blocks"])
+    kept = StoredPlan(id=written["plan"], blocks=written["blocks"])
     needed = (_pieces(folder, kept.id), *(folder / name for name in (RESULTS, INPUTS, _shared(kept.id))))
     return kept if all(each.exists() for each in needed) else None
 

@@ -17,7 +17,7 @@ too, and takes one turn from it."""
 Result = TypeVar("Result")
 
 
-class Looks:
+class BoundedLooks:
     """Takes each look in a thread of its own, since nothing can end one that hangs."""
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:

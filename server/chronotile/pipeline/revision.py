@@ -15,7 +15,7 @@ from chronotile.model.grid import Window
 from chronotile.model.payload import PixelStates
 from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import DAY, Instant, InstantArray
-from chronotile.pipeline.services import KeptRevision, Services, reading
+from chronotile.pipeline.services import CachedRevision, Services, reading
 from chronotile.readers.file_state import one_look
 from chronotile.readers.reader import GONE
 
@@ -112,7 +112,7 @@ def layer_revision(layer: Layer, services: Services) -> str:
         with one_look():
             states = [_states(layer, variable, services) for variable in layer.variables]
         found = _layer_revision(layer, states, services)
-        services.layer_revisions[layer.id] = KeptRevision(found, now_s)
+        services.layer_revisions[layer.id] = CachedRevision(found, now_s)
         return found
 
     return services.looks.take(layer.id, find, known=last_layer_revision(layer, services))

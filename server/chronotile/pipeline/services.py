@@ -12,13 +12,13 @@ from chronotile.model.collection import Clock, Layer
 from chronotile.model.payload import Document
 from chronotile.model.source import Finding
 from chronotile.model.time.instants import Instant
-from chronotile.pipeline.bounded_wait import Looks
+from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.caches.byte_cache import ByteCache
-from chronotile.pipeline.caches.cube_tiles import KeptCubes
-from chronotile.pipeline.caches.prebuilt_cube_tiles import WrittenCubes
+from chronotile.pipeline.caches.cube_tiles import CubeTileCache
+from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
-from chronotile.readers.disk_cache import KeptFiles
+from chronotile.readers.disk_cache import DiskCache
 from chronotile.readers.elsewhere.sources import Elsewhere
 from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.reader import Reader
@@ -40,7 +40,7 @@ class Caches:
     """Encoded answers by ETag, which is made of the resolved target: a new revision is another key."""
     plans: ByteCache[WarpPlan | None]
     """How to warp a source onto a grid: the same tile at another date needs no coordinates."""
-    cubes: KeptCubes
+    cubes: CubeTileCache
     """Those of several dates, which are too large for `payloads`, by ETag too."""
     files: ScratchCache = field(default_factory=ScratchCache)
     """Files on the disk, for clients that request them part by part; by what they are made of."""
@@ -52,15 +52,15 @@ def make_caches(
     *,
     payload_bytes: int = DEFAULT_PAYLOAD_BYTES,
     plan_bytes: int = DEFAULT_PLAN_BYTES,
-    cube_files: KeptFiles | None = None,
-    written_cubes: WrittenCubes | None = None,
+    cube_files: DiskCache | None = None,
+    written_cubes: PrebuiltCubeTiles | None = None,
 ) -> Caches:
     """Return empty caches of those sizes; cubes lie where they lay before, if anywhere."""
     payloads: ByteCache[bytes] = ByteCache(payload_bytes, len)
     return Caches(
         payloads=payloads,
         plans=ByteCache(plan_bytes, lambda plan: OVERHEAD_BYTES if plan is None else plan.nbytes),
-        cubes=KeptCubes(payloads, cube_files, written_cubes),
+        cubes=CubeTileCache(payloads, cube_files, written_cubes),
     )
 
 
@@ -83,7 +83,7 @@ def _document_bytes(document: Document) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptRevision:
+class CachedRevision:
     """The state of a layer as it was found not long ago."""
 
     revision: str
@@ -92,7 +92,7 @@ class KeptRevision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
+class PublishedCubes:
     """Where jobs put serving cubes by name, for an operator to serve them."""
 
     folder: Path
@@ -112,7 +112,7 @@ class Services:
     """When what is served last changed, where that is known."""
     revision: str = ""
     """Short; the same in all processes that serve the same configuration, styles and states of sources."""
-    at_hand: frozenset[str] = frozenset()
+    is_local: frozenset[str] = frozenset()
     """Collections on disks of this machine: to look whether their files are as they were takes no time."""
     caches: Caches = field(default_factory=make_caches)
     reader_caches: ReaderCaches = field(default_factory=ReaderCaches)
@@ -121,9 +121,9 @@ class Services:
         default_factory=lambda: ByteCache(DOCUMENT_BYTES, _document_bytes, largest_share=DOCUMENT_SHARE)
     )
     """What tells of the catalogue: not in `caches`, since those outlive a reload."""
-    layer_revisions: dict[str, KeptRevision] = field(default_factory=dict)
+    layer_revisions: dict[str, CachedRevision] = field(default_factory=dict)
     """By layer id; `pipeline.revision` keeps them here."""
-    looks: Looks = field(default_factory=Looks)
+    looks: BoundedLooks = field(default_factory=BoundedLooks)
     """At the states of layers."""
     findings: tuple[Finding, ...] = ()
     """What was found when the sources were opened; for operators alone."""
@@ -133,7 +133,7 @@ class Services:
     """Sources that are not on this machine, and which of them are away; kept when what is served is replaced."""
     memory: AnswerMemory = field(default_factory=AnswerMemory)
     """For large answers, all together; kept when what is served is replaced."""
-    shelf: Shelf | None = None
+    shelf: PublishedCubes | None = None
     """`None` where jobs put no cubes anywhere."""
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from chronotile.model.time.instants import Instant
 from chronotile.pipeline.revision import described, layer_revision, pixel_revision
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_share import LayerArea, SharePlan, share_plans, valid_share
-from chronotile.readers.disk_cache import KeptFiles
+from chronotile.readers.disk_cache import DiskCache
 from chronotile.readers.file_state import one_look
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class ValidShares:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = None if folder is None else KeptFiles(folder, MAX_FILE_BYTES, end=END)
+        self._folder = None if folder is None else DiskCache(folder, MAX_FILE_BYTES, end=END)
         self._tables: OrderedDict[tuple[str, LayerArea | None], _Table] = OrderedDict()
         self._changed = threading.Condition()
         self._counting = threading.Lock()

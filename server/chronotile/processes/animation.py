@@ -14,7 +14,7 @@ from chronotile.model.job import Json, Result
 from chronotile.model.raster import IndexPicture, Picture, RgbaPicture
 from chronotile.model.request import PICTURE_REDUCERS, MapRequest
 from chronotile.model.square_pixels import LEAST_SIDE_PX, grid_of_picture
-from chronotile.model.time.calendar_step import asked_period
+from chronotile.model.time.calendar_step import requested_period
 from chronotile.model.time.instants import Period, TimeSelection
 from chronotile.model.time.parsing import parse_time
 from chronotile.model.wanted import require_wanted
@@ -29,7 +29,7 @@ from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
 from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work
 from chronotile.processes.sources import source_of
-from chronotile.processes.times_and_places import located, told_instants, told_times, without_limits
+from chronotile.processes.times_and_places import instants_to_json, located, times_from_json, without_limits
 from chronotile.processes.work.partial_results import Piece, keep, read_piece, scratch_of, write_piece
 
 PIXEL_S = 60e-9
@@ -70,7 +70,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
     return Plan(
         blocks=[{"first": first, "last": min(first + step, count)} for first in range(0, count, step)],
         seconds=seconds,
-        shared={"times": told_instants(instants)},
+        shared={"times": instants_to_json(instants)},
         sources=[source_of(layer, instants)],
     )
 
@@ -123,7 +123,7 @@ def _unpacked(piece: Piece) -> Picture:
 
 def _told(inputs: Inputs, work: Work) -> AnimationRequest:
     """What is asked for at the times that were planned."""
-    times = told_times(inputs["layer"], work.shared["times"], work.services)
+    times = times_from_json(inputs["layer"], work.shared["times"], work.services)
     return _request(inputs, work.services, times.selection)
 
 
@@ -152,7 +152,7 @@ def _pixels(inputs: Inputs, name: str) -> int | None:
 
 def _step(given: float | str) -> int | Period:
     if isinstance(given, str):
-        return asked_period(given, also="every how many times one is a frame, ")
+        return requested_period(given, also="every how many times one is a frame, ")
     return int(given)
 
 

@@ -16,7 +16,7 @@ from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import BBOX, DATETIME, LAYERS, layers_of, trims_of
 from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work
 from chronotile.processes.sources import sources_of
-from chronotile.processes.times_and_places import instants_told, located, told_instants, without_limits
+from chronotile.processes.times_and_places import instants_from_json, instants_to_json, located, without_limits
 from chronotile.processes.work.coverage_file import FILE_FORMATS, write_coverage
 from chronotile.processes.work.stored_coverage import StoredCoverage, leave_piece, planned_pieces
 
@@ -44,7 +44,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
         blocks=planned_pieces(coverage),
         seconds=coverage.nbytes / BYTES_A_SECOND,
         shared={
-            "times": told_instants(times.instants),
+            "times": instants_to_json(times.instants),
             "lacking": [_lacking(field, times) for field in coverage.fields],
             "shape": _shape(coverage),
         },
@@ -67,7 +67,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
 
 def _coverage(inputs: Inputs, work: Work, own: slice) -> Coverage:
     """All cells at some of the times that were planned."""
-    times = instants_told(work.shared["times"][own])
+    times = instants_from_json(work.shared["times"][own])
     is_part = len(work.shared["times"]) > 1
     services = without_limits(work.services)
     coverage = extract_coverage(_request(inputs, work.services), services, times=times, is_part=is_part)

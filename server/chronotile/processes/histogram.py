@@ -20,7 +20,7 @@ from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
 from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, cuts, require_few_blocks
-from chronotile.processes.times_and_places import asked_times, geometry_rules, located, told_times
+from chronotile.processes.times_and_places import geometry_rules, located, requested_times, times_from_json
 from chronotile.stats.bins import even_edges
 from chronotile.stats.samples import reduce_samples
 from chronotile.zones.outlines import outlines_of
@@ -51,7 +51,7 @@ class _Counted:
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
     with located(_names(inputs)):
-        times = asked_times(inputs["layer"], inputs, services)
+        times = requested_times(inputs["layer"], inputs, services)
         _edges(inputs, times.layer)
         first, last = _rows(_spans(inputs, times.layer, services))
         with reading(times.layer):
@@ -71,7 +71,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
 
 def _run(inputs: Inputs, block: Json, work: Work) -> Json:
     with located(_names(inputs)):
-        times = told_times(inputs["layer"], work.shared["times"], work.services)
+        times = times_from_json(inputs["layer"], work.shared["times"], work.services)
         spans = _spans(inputs, times.layer, work.services)
         first, last = block["rows"]
         own = spans.chosen((spans.rows >= first) & (spans.rows < last))

@@ -18,7 +18,7 @@ from chronotile.pipeline.services import Services, reading
 from chronotile.processes.inputs import BBOX, DATETIME, LAYERS
 from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_blocks
 from chronotile.processes.sources import sources_of
-from chronotile.processes.times_and_places import told_instants
+from chronotile.processes.times_and_places import instants_to_json
 from chronotile.processes.work.cubes import ZIP, Cube, Layout, cube_of, variable_of
 from chronotile.processes.work.published_cubes import NAME, NAMED, require_name
 from chronotile.processes.work.windows import all_of, selected, window_of
@@ -51,7 +51,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
     return Plan(
         blocks=blocks,
         seconds=numbers * len(cube.times) * (int(shape.has_map) + int(shape.has_series)) * NUMBER_S,
-        shared={"times": [told_instants(cube.times.instants)], "state": coverage.etag},
+        shared={"times": [instants_to_json(cube.times.instants)], "state": coverage.etag},
         sources=sources_of(coverage),
     )
 

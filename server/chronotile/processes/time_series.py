@@ -25,10 +25,10 @@ from chronotile.processes.process import Input, Inputs, Output, Plan, Process, W
 from chronotile.processes.sources import Source
 from chronotile.processes.times_and_places import (
     MOST_FEATURES,
-    AskedTimes,
-    asked_times,
+    RequestedTimes,
     located,
-    told_times,
+    requested_times,
+    times_from_json,
     without_limits,
 )
 from chronotile.processes.work.partial_results import Piece, StoredPlaces, read_piece, write_piece, writing
@@ -54,7 +54,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
         if inputs.get("format") == "parquet":
             require_pyarrow()
         for layer in layers:
-            times = asked_times(layer, inputs, services)
+            times = requested_times(layer, inputs, services)
             told[layer], count = times.told, len(times.indexes)
             sources.append(times.source)
             step = max(1, min(POINTS_A_BLOCK, BLOCK_VALUES // max(1, count)))
@@ -143,9 +143,9 @@ def _table(inputs: Inputs, done: Sequence[Json], work: Work) -> PlacesSeries:
     )
 
 
-def _times(block: Json, work: Work) -> AskedTimes:
+def _times(block: Json, work: Work) -> RequestedTimes:
     """Those of its layer."""
-    return told_times(block["layer"], work.shared["times"][block["layer"]], work.services)
+    return times_from_json(block["layer"], work.shared["times"][block["layer"]], work.services)
 
 
 def _layers(inputs: Inputs, services: Services) -> list[str]:

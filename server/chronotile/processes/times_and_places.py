@@ -26,7 +26,7 @@ MOST_CONTAINERS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskedTimes:
+class RequestedTimes:
     """The times of a layer that a job is about."""
 
     layer: Layer
@@ -38,7 +38,7 @@ class AskedTimes:
     @property
     def told(self) -> list[int]:
         """What blocks are told, so that all find the same times even where others have come."""
-        return told_instants(self._instants)
+        return instants_to_json(self._instants)
 
     @property
     def source(self) -> Source:
@@ -69,7 +69,7 @@ def located(names: Mapping[str, str]) -> Iterator[None]:
         raise
 
 
-def asked_times(name: str, inputs: Inputs, services: Services) -> AskedTimes:
+def requested_times(name: str, inputs: Inputs, services: Services) -> RequestedTimes:
     """Return the times of a layer that the input `datetime` names, however many.
 
     Raises:
@@ -79,10 +79,10 @@ def asked_times(name: str, inputs: Inputs, services: Services) -> AskedTimes:
     layer = layer_with_values(name, services)
     selection = parse_time(inputs.get("datetime"))
     indexes = series_indexes(layer, selection, without_limits(services))
-    return AskedTimes(layer=layer, indexes=indexes, selection=selection)
+    return RequestedTimes(layer=layer, indexes=indexes, selection=selection)
 
 
-def told_times(name: str, told: Sequence[int], services: Services) -> AskedTimes:
+def times_from_json(name: str, told: Sequence[int], services: Services) -> RequestedTimes:
     """Return the times of a layer that a block was told of.
 
     Raises:
@@ -91,23 +91,23 @@ def told_times(name: str, told: Sequence[int], services: Services) -> AskedTimes
     """
     layer = services.catalogue.layer(name)
     if not len(layer.times):
-        return AskedTimes(layer=layer, indexes=(0,), selection=ABSENT)
-    starts, instants = layer.times.starts, instants_told(told)
+        return RequestedTimes(layer=layer, indexes=(0,), selection=ABSENT)
+    starts, instants = layer.times.starts, instants_from_json(told)
     if not np.isin(instants, starts).all():
         raise SourceUnavailable(f"a time of layer {layer.id} is gone since the job began; ask for it anew")
     indexes = tuple(np.searchsorted(starts, instants).tolist())
     selection = selection_of(layer.times, indexes) if indexes else _nothing_before(starts)
-    return AskedTimes(layer=layer, indexes=indexes, selection=selection)
+    return RequestedTimes(layer=layer, indexes=indexes, selection=selection)
 
 
-def told_instants(instants: InstantArray) -> list[int]:
+def instants_to_json(instants: InstantArray) -> list[int]:
     """Return instants as JSON has them: nanoseconds since 1970."""
     told: list[int] = instants.astype("datetime64[ns]").astype(np.int64).tolist()
     return told
 
 
-def instants_told(told: Sequence[int]) -> InstantArray:
-    """Return the instants of which `told_instants` told."""
+def instants_from_json(told: Sequence[int]) -> InstantArray:
+    """Return the instants of which `instants_to_json` told."""
     return np.array(told, dtype=np.int64).view("datetime64[ns]")
 
 

@@ -30,11 +30,11 @@ from chronotile.processes.inputs import DATETIME, LAYER
 from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_blocks
 from chronotile.processes.times_and_places import (
     MOST_FEATURES,
-    AskedTimes,
-    asked_times,
+    RequestedTimes,
     geometry_rules,
     located,
-    told_times,
+    requested_times,
+    times_from_json,
     without_limits,
 )
 from chronotile.processes.work.partial_results import Piece, StoredPlaces, read_piece, write_piece, writing
@@ -55,7 +55,7 @@ NAMES = {"geometry": "places", "place": "places", "crs": "places.crs", "time": "
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
     with located(NAMES):
-        times = asked_times(inputs["layer"], inputs, services)
+        times = requested_times(inputs["layer"], inputs, services)
         reducers = parse_reducers(inputs.get("reducers", ["mean"]))
         if inputs.get("format") == "parquet":
             require_pyarrow()
@@ -80,7 +80,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
 
 def _run(inputs: Inputs, block: Json, work: Work) -> Json:
     with located(NAMES):
-        times = told_times(inputs["layer"], work.shared["times"], work.services)
+        times = times_from_json(inputs["layer"], work.shared["times"], work.services)
         areas = _areas(inputs, slice(block["first"], block["last"]), times.layer, work.services)
         request = _request(inputs, times.layer, areas, times.selection)
         series = extract_area_series(request, without_limits(work.services), is_wanted=work.is_wanted)
@@ -100,7 +100,7 @@ def _run(inputs: Inputs, block: Json, work: Work) -> Json:
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    times = told_times(inputs["layer"], work.shared["times"], work.services)
+    times = times_from_json(inputs["layer"], work.shared["times"], work.services)
     layer, reducers = times.layer, parse_reducers(inputs.get("reducers", ["mean"]))
     format_ = inputs.get("format", "csv")
     instants = instants_of(layer, times.indexes)
@@ -132,7 +132,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     return {"statistics": Result(file=name, media_type=SERIES_MEDIA_TYPES[format_])}
 
 
-def _require_some_inside(inputs: Inputs, times: AskedTimes, services: Services, *, firsts: range) -> None:
+def _require_some_inside(inputs: Inputs, times: RequestedTimes, services: Services, *, firsts: range) -> None:
     """Refuse places that all lie outside the layer, block by block: those whose cost was not looked for may not.
 
     Raises:

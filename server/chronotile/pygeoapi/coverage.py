@@ -12,9 +12,9 @@ from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.crs import Crs
 from chronotile.pipeline.coverage.deliver import deliver_coverage
 from chronotile.pygeoapi.archives import opened
-from chronotile.pygeoapi.asking import Ends, box_of, named_crs, named_layers, time_of, trims_of
 from chronotile.pygeoapi.described import Json, axes_of, chosen, coverage_properties, fields_of
 from chronotile.pygeoapi.faults import worded
+from chronotile.pygeoapi.queries import Ends, box_of, named_crs, named_layers, time_of, trims_of
 
 COVERAGE_JSON = "json"
 NO_SUBSETS: Mapping[str, Ends] = {}

@@ -26,11 +26,11 @@ from chronotile.pipeline.series.fields import (
     resolve_positions,
 )
 from chronotile.pygeoapi.archives import opened
-from chronotile.pygeoapi.asking import area_of, box_of, metres_of, named_crs, named_layers, points_of
 from chronotile.pygeoapi.coverage import COVERAGE_JSON, whole
 from chronotile.pygeoapi.described import Json, chosen, fields_of
 from chronotile.pygeoapi.faults import worded
 from chronotile.pygeoapi.places import BETWEEN, places_document
+from chronotile.pygeoapi.queries import area_of, box_of, metres_of, named_crs, named_layers, points_of
 
 
 class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no types

@@ -13,7 +13,7 @@ GONE_S = 30.0
 """After which a worker that has said nothing is gone."""
 
 
-class Attendance:
+class Heartbeat:
     """Workers of an archive say that they are there; any number of processes may ask at once.
 
     Args:

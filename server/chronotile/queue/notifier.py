@@ -42,7 +42,7 @@ class Post(Protocol):
         """
 
 
-class Teller:
+class Notifier:
     """Tells what there is to tell, some at once, from when it is entered until it is left.
 
     Args:

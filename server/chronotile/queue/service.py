@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chronotile.queue.table import JobTable
 
 
-class JobDesk:
+class JobService:
     """Jobs of one archive, of which each user sees their own alone; any thread may ask.
 
     Jobs are found by `job` and `jobs`, which ask for whom; all else is asked about a job that was found. The user

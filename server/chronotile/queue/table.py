@@ -10,7 +10,7 @@ from chronotile.errors import ServerBusy
 from chronotile.model.job import ID, Excerpt, Execution, Job, Json, Result, Status, Subscriber
 from chronotile.queue.database import database_time, hold, reading, writing
 from chronotile.queue.faults import no_job
-from chronotile.queue.heartbeat import Attendance
+from chronotile.queue.heartbeat import Heartbeat
 from chronotile.queue.migrate import make_tables
 from chronotile.queue.outbox import subscribe
 from chronotile.queue.owned import BRIEF, OwnedJobs
@@ -62,7 +62,7 @@ class JobTable(OwnedJobs):
         self, engine: Engine, *, archive: str | None, clock: Callable[[Connection], float] = database_time
     ) -> None:
         super().__init__(engine, archive=archive, clock=clock)
-        self.attendance = Attendance(engine, archive=archive or "", clock=clock)
+        self.attendance = Heartbeat(engine, archive=archive or "", clock=clock)
         """Which workers of the archive there are."""
         make_tables(engine)
 

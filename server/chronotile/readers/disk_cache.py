@@ -19,7 +19,7 @@ MOST_TOUCHED = 10_000
 """Files whose use is remembered, beyond those of the last `TOUCH_S`."""
 
 
-class KeptFiles:
+class DiskCache:
     """Files by name; those unused for longest make room for others.
 
     Args:

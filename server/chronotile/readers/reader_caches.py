@@ -4,8 +4,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from chronotile.readers.cache_sizes import USUAL_BYTES, CacheSizes
-from chronotile.readers.raster.block_cache import KeptBlocks
-from chronotile.readers.raster.shared_memory import BlockMemory
+from chronotile.readers.raster.block_cache import BlockCache
+from chronotile.readers.raster.shared_memory import SharedBlockMemory
 
 if TYPE_CHECKING:
     from chronotile.readers.raster.pool import HandlePool
@@ -22,7 +22,7 @@ class ReaderCaches:
     """
 
     def __init__(
-        self, max_bytes: int = USUAL_BYTES, *, blocks: KeptBlocks | None = None, previews: "Previews | None" = None
+        self, max_bytes: int = USUAL_BYTES, *, blocks: BlockCache | None = None, previews: "Previews | None" = None
     ) -> None:
         self.sizes = CacheSizes(max_bytes)
         self.previews = previews
@@ -32,11 +32,11 @@ class ReaderCaches:
         self._lock = threading.RLock()
 
     @property
-    def blocks(self) -> KeptBlocks:
+    def blocks(self) -> BlockCache:
         """Decoded blocks of raster files."""
         with self._lock:
             if self._blocks is None:
-                self._blocks = KeptBlocks(BlockMemory(self.sizes.bytes))
+                self._blocks = BlockCache(SharedBlockMemory(self.sizes.bytes))
             return self._blocks
 
     @property

@@ -14,7 +14,7 @@ from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.job import Execution
 from chronotile.model.request import MapRequest
-from chronotile.model.time.calendar_step import asked_period
+from chronotile.model.time.calendar_step import requested_period
 from chronotile.pipeline.maps.animation import render_animation
 from chronotile.processes import animation
 from chronotile.processes.execute import execute
@@ -109,7 +109,7 @@ def test_frames_of_many_blocks_make_the_film_of_one_request(services, tmp_path, 
     results = do_oddly("animation", INPUTS | {"format": format_, "step": step}, services, tmp_path)
 
     assert len(blocks_of("animation", INPUTS | {"step": step}, services)) == {1: 4, 2: 2, "P1M": 2}[step]
-    period = asked_period(step, also="") if isinstance(step, str) else step
+    period = requested_period(step, also="") if isinstance(step, str) else step
     shown = MapRequest(layer="NDVI", grid=Grid(crs=CRS84, bbox=BOX, width=80, height=60))
     delivery = render_animation(AnimationRequest(shown=shown, format=format_, step=period), served.make_services())
     assert (tmp_path / "results" / results["animation"].file).read_bytes() == b"".join(delivery.body.pieces())

@@ -14,7 +14,7 @@ from chronotile.model.job import Execution
 from chronotile.queue import attempt
 from chronotile.queue import bucket as bucket_module
 from chronotile.queue.bucket import Bucket
-from chronotile.queue.service import JobDesk
+from chronotile.queue.service import JobService
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.jobs.runs.deployment import working
 from tests.protocols import served
@@ -37,7 +37,7 @@ def client_of(archive, tmp_path):
 
     @contextmanager
     def serve(bucket):
-        desk = JobDesk(tmp_path / "jobs", bucket=bucket, archive=archive)
+        desk = JobService(tmp_path / "jobs", bucket=bucket, archive=archive)
         with TestClient(application(served.make_services(), jobs=desk), follow_redirects=False) as client:
             yield client
 

@@ -7,8 +7,8 @@ import pytest
 
 from chronotile.errors import ClientGone
 from chronotile.pipeline.caches.byte_cache import ByteCache
-from chronotile.pipeline.caches.cube_tiles import SMALL_BYTES, KeptCubes
-from chronotile.readers.disk_cache import KeptFiles
+from chronotile.pipeline.caches.cube_tiles import SMALL_BYTES, CubeTileCache
+from chronotile.readers.disk_cache import DiskCache
 from tests.running import PATIENCE_S
 
 LARGE, SMALL = b"x" * (SMALL_BYTES + 1), b"x" * 10
@@ -18,13 +18,13 @@ LARGE, SMALL = b"x" * (SMALL_BYTES + 1), b"x" * 10
 def make_cubes(tmp_path):
     """`make_cubes(max_bytes)`: what one process keeps; all share a folder."""
 
-    def make(max_bytes: int = 10 * SMALL_BYTES) -> KeptCubes:
-        return KeptCubes(ByteCache(10 * SMALL_BYTES, len), KeptFiles(tmp_path / "cubes", max_bytes, end=".cube"))
+    def make(max_bytes: int = 10 * SMALL_BYTES) -> CubeTileCache:
+        return CubeTileCache(ByteCache(10 * SMALL_BYTES, len), DiskCache(tmp_path / "cubes", max_bytes, end=".cube"))
 
     return make
 
 
-def ask(cubes: KeptCubes, etag: str, body: bytes, *, made: list[str] | None = None) -> bytes:
+def ask(cubes: CubeTileCache, etag: str, body: bytes, *, made: list[str] | None = None) -> bytes:
     def make() -> bytes:
         (made if made is not None else []).append(etag)
         return body
@@ -68,7 +68,7 @@ def test_what_takes_more_than_there_is_room_for_goes_by_last_use(make_cubes, tmp
 
 
 def test_without_a_folder_all_are_in_memory():
-    cubes = KeptCubes(ByteCache(10 * SMALL_BYTES, len))
+    cubes = CubeTileCache(ByteCache(10 * SMALL_BYTES, len))
 
     ask(cubes, "a", LARGE)
 
@@ -77,7 +77,7 @@ def test_without_a_folder_all_are_in_memory():
 
 def test_a_folder_that_cannot_be_written_keeps_nothing_and_hinders_nobody(tmp_path, caplog):
     (tmp_path / "cubes").write_text("no folder")
-    cubes = KeptCubes(ByteCache(0, len), KeptFiles(tmp_path / "cubes", 10**9, end=".cube"))
+    cubes = CubeTileCache(ByteCache(0, len), DiskCache(tmp_path / "cubes", 10**9, end=".cube"))
 
     assert ask(cubes, "a", LARGE) == LARGE
     assert cubes.kept("a") is None

@@ -315,10 +315,10 @@ def test_films_have_threads_of_their_own(client):
 def test_what_needs_no_film_to_be_made_does_not_wait_for_one(client):
     url = f"{PLAIN}.gif?{AREA}"
     made = get(client, url)
-    gate, hung = client.app.state.chronotile.gates.animations, threading.Event()
-    gate.max_waiting = 1
-    held = [client.portal.start_task_soon(gate.run, hung.wait) for _ in range(2)]
-    until(lambda: gate.waiting)
+    limiter, hung = client.app.state.chronotile.limiters.animations, threading.Event()
+    limiter.max_waiting = 1
+    held = [client.portal.start_task_soon(limiter.run, hung.wait) for _ in range(2)]
+    until(lambda: limiter.waiting)
 
     answers = (
         client.get(url),

@@ -19,7 +19,7 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.job import JobFault
 from chronotile.pipeline.services import Services
 from chronotile.processes.execute import execute
-from chronotile.queue.service import JobDesk
+from chronotile.queue.service import JobService
 from tests.places import make_places
 from tests.protocols import served
 from tests.protocols.fuzzing.judging import Answer, faults_of, faults_of_head
@@ -40,7 +40,7 @@ class Site:
 
     app: Starlette
     services: Services
-    desk: JobDesk
+    desk: JobService
     cog: Path
     secrets: tuple[str, ...]
     """Folders of its data."""
@@ -118,7 +118,7 @@ async def running(folder: Path, services: Services) -> AsyncIterator[Site]:
     (folder / "cog").mkdir()
     scene = Scene(width=64, height=64)
     cog = write_tif(folder / "cog" / "a.tif", scene.numbers(0), scene, overviews=(2,))
-    desk = JobDesk(folder / "jobs", archive="a", most_open=10_000)
+    desk = JobService(folder / "jobs", archive="a", most_open=10_000)
     app = application(services, jobs=desk, viewer=VIEWER, cog_places=[str(folder / "cog")], trusted_proxies=[CLIENT])
     async with app.router.lifespan_context(app):
         site = Site(app, services, desk, cog, secrets=(str(folder),))

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from chronotile.app import application
 from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
 from chronotile.protocols.common.viewer_folder import find_viewer
-from chronotile.queue.service import JobDesk
+from chronotile.queue.service import JobService
 from tests.protocols import served
 
 FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -27,7 +27,7 @@ EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>&amp;"
 def with_viewer(tmp_path):
     """A client of everything, the viewer included."""
     services = served.make_services(*served.varied_collections())
-    with TestClient(application(services, viewer=find_viewer(), jobs=JobDesk(tmp_path, archive="a"))) as client:
+    with TestClient(application(services, viewer=find_viewer(), jobs=JobService(tmp_path, archive="a"))) as client:
         yield client
 
 

@@ -148,7 +148,7 @@ class NotedServices(FixedServices):
 @pytest.mark.parametrize(("is_at_hand", "looks"), [(True, 1), (False, 3)], ids=["disk here", "elsewhere"])
 def test_files_that_may_hang_are_looked_at_in_a_thread_each_time(client, is_at_hand, looks):
     state = client.app.state.chronotile
-    services = replace(state.services, at_hand=frozenset({"made"} if is_at_hand else ()))
+    services = replace(state.services, is_local=frozenset({"made"} if is_at_hand else ()))
     state.live = NotedServices(services)
 
     answers = [told(client.get(DATED)) for _ in range(3)]

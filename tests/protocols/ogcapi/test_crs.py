@@ -7,7 +7,7 @@ from chronotile.errors import InvalidParameter, UnsupportedCrs
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.ogcapi.crs import accepted_crs, asked_box, box_of, named_crs
+from chronotile.protocols.ogcapi.crs import accepted_crs, box_of, named_crs, requested_bbox
 from tests.protocols import served
 
 UTM_33 = NativeGrid(crs=crs_of("EPSG:32633"), transform=Affine(10, 0, 500_000, 0, -10, 5_000_000), width=9, height=9)
@@ -105,21 +105,21 @@ def test_what_is_no_box_is_refused_naming_the_parameter(text, crs):
 
 
 def test_box_is_in_crs84_unless_its_crs_is_named():
-    assert asked_box(Kvp([("bbox", "4,50,5,51")]), LAYER, CATALOGUE) == (BBox(4, 50, 5, 51), CRS84)
+    assert requested_bbox(Kvp([("bbox", "4,50,5,51")]), LAYER, CATALOGUE) == (BBox(4, 50, 5, 51), CRS84)
 
 
 def test_box_is_in_the_crs_that_is_named_for_it():
     query = Kvp([("BBOX", "50,4,51,5"), ("bbox-crs", "[EPSG:4326]")])
 
-    assert asked_box(query, LAYER, CATALOGUE) == (BBox(4, 50, 5, 51), crs_of("EPSG:4326"))
+    assert requested_bbox(query, LAYER, CATALOGUE) == (BBox(4, 50, 5, 51), crs_of("EPSG:4326"))
 
 
 def test_no_box_is_asked_for():
-    assert asked_box(Kvp([]), LAYER, CATALOGUE) is None
+    assert requested_bbox(Kvp([]), LAYER, CATALOGUE) is None
 
 
 def test_crs_of_a_box_is_read_even_without_one():
     with pytest.raises(UnsupportedCrs) as refused:
-        asked_box(Kvp([("bbox-crs", "EPSG:9999")]), LAYER, CATALOGUE)
+        requested_bbox(Kvp([("bbox-crs", "EPSG:9999")]), LAYER, CATALOGUE)
 
     assert refused.value.locator == "bbox-crs"

@@ -13,7 +13,7 @@ from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox
 from chronotile.model.time.instants import ABSENT, LATEST
 from chronotile.model.time.parsing import parse_time
-from chronotile.protocols.ogcapi.subset import Subset, asked_subset, query_of
+from chronotile.protocols.ogcapi.subset import Subset, query_of, requested_subset
 from tests.protocols import served
 
 INF = math.inf
@@ -25,7 +25,7 @@ CATALOGUE = served.make_services(served.make_collection(UTM, DEGREES)).catalogue
 
 def subset_of(*texts: str, layer=UTM, has_time: bool = True, **others: str) -> Subset:
     pairs = [("subset", text) for text in texts] + [(name.replace("_", "-"), text) for name, text in others.items()]
-    return asked_subset(query_of(pairs), layer, CATALOGUE, has_time=has_time)
+    return requested_subset(query_of(pairs), layer, CATALOGUE, has_time=has_time)
 
 
 @pytest.mark.parametrize(

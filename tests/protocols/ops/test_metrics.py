@@ -16,7 +16,7 @@ from chronotile.errors import ServerBusy
 from chronotile.model.source import Finding
 from chronotile.pipeline.caches.answer_memory import SMALL_BYTES, AnswerMemory
 from chronotile.pipeline.failing_dates import tell_failing_date
-from chronotile.protocols.common.state import Gates
+from chronotile.protocols.common.state import Limiters
 from chronotile.protocols.ops.siblings import Siblings, folder_for_sockets, merged
 from chronotile.readers.raster.previews import Previews
 from chronotile.readers.reader_caches import ReaderCaches
@@ -73,7 +73,7 @@ def test_caches_tell_what_they_hold(client):
 
 
 def test_all_gates_tell_who_runs_and_waits(client):
-    works = [each.name.replace("_", " ") for each in fields(Gates)]
+    works = [each.name.replace("_", " ") for each in fields(Limiters)]
 
     found = metrics(client)
 
@@ -94,14 +94,14 @@ def test_large_answers_that_are_refused_for_memory_are_counted():
 
 @pytest.mark.parametrize("path", ["/metrics", "/health/ready"])
 def test_operators_are_told_while_stores_that_hang_hold_all_documents(client, path):
-    gate, hung = client.app.state.chronotile.gates.documents, threading.Event()
-    documents = [client.portal.start_task_soon(gate.run, hung.wait) for _ in range(gate.threads)]
+    limiter, hung = client.app.state.chronotile.limiters.documents, threading.Event()
+    documents = [client.portal.start_task_soon(limiter.run, hung.wait) for _ in range(limiter.threads)]
 
     answer = client.get(path)
     hung.set()
 
     assert answer.status_code == 200
-    assert [document.result(PATIENCE_S) for document in documents] == [True] * gate.threads
+    assert [document.result(PATIENCE_S) for document in documents] == [True] * limiter.threads
 
 
 def test_reloads_and_layers_are_counted(client):

@@ -17,9 +17,9 @@ from rasterio.windows import Window as RasterioWindow
 from chronotile.model.grid import Window
 from chronotile.readers.file_state import SETTLED_NS
 from chronotile.readers.raster import blocks as file_blocks
-from chronotile.readers.raster.block_cache import KeptBlocks
+from chronotile.readers.raster.block_cache import BlockCache
 from chronotile.readers.raster.pool import NATIVE_LEVEL, HandlePool
-from chronotile.readers.raster.shared_memory import BlockMemory
+from chronotile.readers.raster.shared_memory import SharedBlockMemory
 from tests.running import PATIENCE_S
 from tests.scenes import Scene, write_tif
 
@@ -54,7 +54,7 @@ DTYPES = st.sampled_from(
 @pytest.fixture
 def kept():
     """Where blocks are kept in this test."""
-    return KeptBlocks(BlockMemory(16 << 20))
+    return BlockCache(SharedBlockMemory(16 << 20))
 
 
 def written_before(path: Path, *, seconds: float = 10) -> str:
@@ -73,7 +73,7 @@ def with_overview_beside(path: Path, numbers: np.ndarray) -> Path:
 
 
 def read(
-    kept: KeptBlocks,
+    kept: BlockCache,
     path: str,
     window: Window = ALL,
     *,
@@ -120,7 +120,7 @@ def files(draw):
 @given(files(), st.data())
 def test_numbers_are_those_that_gdal_reads(file, data):
     numbers, profile = file
-    kept = KeptBlocks(BlockMemory(data.draw(st.sampled_from([0, 2 << 20, 8 << 20]))))
+    kept = BlockCache(SharedBlockMemory(data.draw(st.sampled_from([0, 2 << 20, 8 << 20]))))
     with TemporaryDirectory() as folder:
         path = Path(folder, "a.tif")
         write_tif(path, numbers, SCENE, **profile)
@@ -249,7 +249,7 @@ def test_pools_of_files_read_once_keep_no_blocks(tmp_path, kept):
 
 
 def test_block_is_decoded_once_for_all_who_ask_meanwhile():
-    kept, is_decoded = KeptBlocks(BlockMemory(8 << 20)), threading.Event()
+    kept, is_decoded = BlockCache(SharedBlockMemory(8 << 20)), threading.Event()
     decoded = []
 
     def decode():
@@ -268,7 +268,7 @@ def test_block_is_decoded_once_for_all_who_ask_meanwhile():
 
 
 def test_failure_goes_to_who_asked_and_the_next_tries_again():
-    kept = KeptBlocks(BlockMemory(8 << 20))
+    kept = BlockCache(SharedBlockMemory(8 << 20))
 
     def fail():
         raise OSError("no")

@@ -13,7 +13,7 @@ from rasterio.enums import ColorInterp
 
 from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
-from chronotile.readers.disk_cache import KeptFiles
+from chronotile.readers.disk_cache import DiskCache
 from chronotile.readers.open import open_source
 from chronotile.readers.raster.previews import Previews
 from chronotile.readers.reader_caches import ReaderCaches
@@ -324,7 +324,7 @@ def test_processes_share_a_folder(tmp_path, previews):
 
 def test_folder_that_another_process_builds_in_is_left_to_it(file, tmp_path, previews):
     read(open_file(previews, file))
-    with KeptFiles(tmp_path / "cache" / "previews", 0, end=".preview").sole_builder():
+    with DiskCache(tmp_path / "cache" / "previews", 0, end=".preview").sole_builder():
         is_next = previews.build_next()
 
     assert (is_next, previews.state.waiting, previews.state.built) == (False, 1, 0)

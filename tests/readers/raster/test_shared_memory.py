@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from chronotile.readers.raster.shared_memory import SLOT_BYTES, WAYS, BlockMemory, piece_key, shareable_memory
+from chronotile.readers.raster.shared_memory import SLOT_BYTES, WAYS, SharedBlockMemory, piece_key, shareable_memory
 
 ONE_SET = (WAYS + 1) * SLOT_BYTES
 """Of memory that has one set of slots."""
@@ -17,9 +17,9 @@ ONE_SET = (WAYS + 1) * SLOT_BYTES
 WRITER = """
 import itertools
 import sys
-from chronotile.readers.raster.shared_memory import BlockMemory
+from chronotile.readers.raster.shared_memory import SharedBlockMemory
 from tests.readers.raster.test_shared_memory import KEYS, SIZE, piece_of
-memory = BlockMemory(SIZE, int(sys.argv[1]))
+memory = SharedBlockMemory(SIZE, int(sys.argv[1]))
 for number, key in enumerate(itertools.cycle(KEYS), 1):
     memory.write(key, piece_of(key))
     if number == len(KEYS):
@@ -37,7 +37,7 @@ def piece_of(key: bytes, size: int = SLOT_BYTES) -> np.ndarray:
     return np.resize(np.frombuffer(key, dtype=np.uint8), size)
 
 
-def found(memory: BlockMemory, key: bytes, size: int = SLOT_BYTES) -> bool:
+def found(memory: SharedBlockMemory, key: bytes, size: int = SLOT_BYTES) -> bool:
     """Whether a key is kept; what is found must be its own."""
     piece = np.empty(size, dtype=np.uint8)
     is_found = memory.read(key, piece)
@@ -47,7 +47,7 @@ def found(memory: BlockMemory, key: bytes, size: int = SLOT_BYTES) -> bool:
 
 @pytest.mark.parametrize("size", [1, 100, SLOT_BYTES])
 def test_what_is_written_is_read(size):
-    memory = BlockMemory(ONE_SET)
+    memory = SharedBlockMemory(ONE_SET)
     memory.write(KEYS[0], piece_of(KEYS[0], size))
 
     assert found(memory, KEYS[0], size)
@@ -56,14 +56,14 @@ def test_what_is_written_is_read(size):
 
 
 def test_piece_of_another_length_is_not_there():
-    memory = BlockMemory(ONE_SET)
+    memory = SharedBlockMemory(ONE_SET)
     memory.write(KEYS[0], piece_of(KEYS[0], 100))
 
     assert not memory.read(KEYS[0], np.empty(99, dtype=np.uint8))
 
 
 def test_no_more_is_kept_than_allowed():
-    memory = BlockMemory(SIZE)
+    memory = SharedBlockMemory(SIZE)
 
     for key in KEYS:
         memory.write(key, piece_of(key))
@@ -74,7 +74,7 @@ def test_no_more_is_kept_than_allowed():
 
 
 def test_what_was_used_longest_ago_gives_way():
-    memory = BlockMemory(ONE_SET)
+    memory = SharedBlockMemory(ONE_SET)
     for key in KEYS[:WAYS]:
         memory.write(key, piece_of(key))
 
@@ -86,7 +86,7 @@ def test_what_was_used_longest_ago_gives_way():
 
 @pytest.mark.parametrize("size", [0, 1, SLOT_BYTES, 2 * SLOT_BYTES])
 def test_memory_too_small_for_pieces_keeps_none(size):
-    memory = BlockMemory(size)
+    memory = SharedBlockMemory(size)
     memory.write(KEYS[0], piece_of(KEYS[0]))
 
     assert not found(memory, KEYS[0])
@@ -96,7 +96,7 @@ def test_memory_too_small_for_pieces_keeps_none(size):
 @shared
 def test_garbage_is_not_read():
     descriptor = shareable_memory(SIZE)
-    memory = BlockMemory(SIZE, descriptor)
+    memory = SharedBlockMemory(SIZE, descriptor)
     for key in KEYS:
         memory.write(key, piece_of(key))
     kept = [key for key in KEYS if found(memory, key)]
@@ -115,7 +115,7 @@ def test_garbage_is_not_read():
 @pytest.mark.parametrize("part", [slice(0, 16), slice(16, 24), slice(16, 20)], ids=["key", "rest", "checksum"])
 def test_half_of_another_header_is_not_believed(part):
     descriptor = shareable_memory(ONE_SET)
-    memory = BlockMemory(ONE_SET, descriptor)
+    memory = SharedBlockMemory(ONE_SET, descriptor)
     for key in KEYS[:2]:
         memory.write(key, piece_of(key))
 
@@ -129,7 +129,7 @@ def test_half_of_another_header_is_not_believed(part):
 @shared
 def test_less_memory_is_given_back_and_the_rest_still_holds():
     descriptor = shareable_memory(SIZE)
-    memory, other = BlockMemory(SIZE, descriptor), BlockMemory(SIZE, descriptor)
+    memory, other = SharedBlockMemory(SIZE, descriptor), SharedBlockMemory(SIZE, descriptor)
     for key in KEYS:
         memory.write(key, piece_of(key))
     before = os.fstat(descriptor).st_blocks
@@ -147,7 +147,7 @@ def test_less_memory_is_given_back_and_the_rest_still_holds():
 @pytest.mark.slow
 def test_processes_that_write_and_are_killed_never_leave_a_wrong_piece():
     descriptor = shareable_memory(SIZE)
-    memory = BlockMemory(SIZE, descriptor)
+    memory = SharedBlockMemory(SIZE, descriptor)
     read = 0
 
     for _ in range(4):

@@ -8,7 +8,7 @@ MAX_SHOWN = 60
 """Characters of what was given that a message repeats."""
 
 
-def asked_period(text: str, *, also: str = "") -> Period:
+def requested_period(text: str, *, also: str = "") -> Period:
     """Return the period that `step` names: `dekad`, or ISO 8601 in any case.
 
     Args:

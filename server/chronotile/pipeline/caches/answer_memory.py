@@ -33,7 +33,7 @@ LIMIT = "memory of one answer in bytes"
 class AnswerMemory:
     """A budget of bytes that admits large answers in the order in which they come; may be used by several threads.
 
-    Held by the threads that gates have let in: what waits here holds its thread, and its source's share of them.
+    Held by the threads that limiters have let in: what waits here holds its thread, and its source's share of them.
 
     Args:
         max_bytes: Of all large answers that are made at once; `None` for as much as they like.

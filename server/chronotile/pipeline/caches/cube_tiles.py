@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.caches.byte_cache import ByteCache
-from chronotile.pipeline.caches.prebuilt_cube_tiles import WrittenCubes
+from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
 from chronotile.readers.cache_sizes import CacheState
-from chronotile.readers.disk_cache import KeptFiles
+from chronotile.readers.disk_cache import DiskCache
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +15,7 @@ SMALL_BYTES = 64 << 10
 """What takes no more is kept as a picture is: those of one date, of which there are many."""
 
 
-class KeptCubes:
+class CubeTileCache:
     """Keeps cubes, and makes each once however many ask for it at the same time.
 
     Args:
@@ -25,7 +25,7 @@ class KeptCubes:
     """
 
     def __init__(
-        self, payloads: ByteCache[bytes], files: KeptFiles | None = None, written: WrittenCubes | None = None
+        self, payloads: ByteCache[bytes], files: DiskCache | None = None, written: PrebuiltCubeTiles | None = None
     ) -> None:
         self.written = written
         self._payloads = payloads
@@ -72,7 +72,7 @@ class KeptCubes:
         self._keep(self._files, etag, body)
         return body
 
-    def _keep(self, files: KeptFiles, etag: str, body: bytes) -> None:
+    def _keep(self, files: DiskCache, etag: str, body: bytes) -> None:
         """Write a cube, unless another process writes just now; none more into a folder that cannot be written."""
         try:
             with files.sole_builder() as is_sole:

@@ -57,7 +57,7 @@ class CubePath:
         return place / f"{self.year}-{self.kind}.ctc.gz"
 
 
-class WrittenCubes:
+class PrebuiltCubeTiles:
     """Reads the files of a folder, of which more may come and some be replaced at any time."""
 
     def __init__(self, folder: Path) -> None:

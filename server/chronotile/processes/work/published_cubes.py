@@ -15,7 +15,7 @@ from chronotile.errors import InvalidParameter, LimitExceeded, UnsupportedSource
 from chronotile.model.job import Json, Result
 from chronotile.model.wanted import require_wanted
 from chronotile.optimise.store import CubeFolder
-from chronotile.pipeline.services import Services, Shelf
+from chronotile.pipeline.services import PublishedCubes, Services
 from chronotile.processes.process import Input, Inputs, Work
 from chronotile.queue.faults import storing_results
 
@@ -151,7 +151,7 @@ def _remove(partial: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _require_room(shelf: Shelf, store: Path) -> None:
+def _require_room(shelf: PublishedCubes, store: Path) -> None:
     asked = _bytes_of(shelf.folder) + _bytes_of(store)
     if asked > shelf.most_bytes:
         raise LimitExceeded(
@@ -174,11 +174,11 @@ def _bytes_of(folder: Path) -> int:
     return count
 
 
-def _place(shelf: Shelf, name: str) -> Path:
+def _place(shelf: PublishedCubes, name: str) -> Path:
     return shelf.folder / f"{name}.zarr"
 
 
-def _shelf(services: Services) -> Shelf:
+def _shelf(services: Services) -> PublishedCubes:
     if services.shelf is None:
         raise InvalidParameter("this server keeps no cubes by name any more", locator="inputs.name")
     return services.shelf

@@ -21,7 +21,7 @@ from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import layers_of, trims_of
 from chronotile.processes.process import Inputs, Plan, Work, cuts, require_few_blocks
 from chronotile.processes.sources import sources_of
-from chronotile.processes.times_and_places import instants_told, located, told_instants, without_limits
+from chronotile.processes.times_and_places import instants_from_json, instants_to_json, located, without_limits
 
 LARGEST_SIDE, LEAST_SIDE = 1024, 16
 """Cells along a side of a window. Sources have chunks of 512 as a rule: a smaller window decodes some of them again."""
@@ -76,7 +76,7 @@ def planned_windows(coverage: Coverage, *others: Coverage, value_s: float, held_
             for rows, columns in product(down, across)
         ],
         seconds=grid.width * grid.height * cell_s,
-        shared={"times": [told_instants(each.times.instants) for each in read]},
+        shared={"times": [instants_to_json(each.times.instants) for each in read]},
         sources=sources_of(*read),
     )
 
@@ -92,7 +92,7 @@ def all_of(inputs: Inputs, work: Work) -> Coverage:
 
 def _at_times(inputs: Inputs, work: Work, number: int) -> Coverage:
     """All cells at the times of one of the coverages that were planned with."""
-    times = instants_told(work.shared["times"][number])
+    times = instants_from_json(work.shared["times"][number])
     return extract_coverage(_request(inputs, work.services), without_limits(work.services), times=times)
 
 
@@ -105,7 +105,7 @@ def window_of(inputs: Inputs, block: Json, work: Work, *, number: int = 0) -> Co
     layer, *_others = (work.services.catalogue.layer(name) for name in layers_of(inputs))
     trim = Trim(box=BBox(*block["box"]), crs=layer.main_variable.grid.crs)
     request = CoverageRequest(layers=layers_of(inputs), trims=(trim,))
-    times = instants_told(work.shared["times"][number])
+    times = instants_from_json(work.shared["times"][number])
     coverage = extract_coverage(request, without_limits(work.services), times=times)
     if (coverage.grid.height, coverage.grid.width) != (_length(block["rows"]), _length(block["columns"])):
         raise SourceUnavailable(f"the grid of layer {layer.id} has changed since the job began; ask for it anew")

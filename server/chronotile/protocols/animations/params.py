@@ -17,14 +17,14 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import Grid
 from chronotile.model.square_pixels import LEAST_SIDE_PX, grid_of_picture
-from chronotile.model.time.calendar_step import asked_period
+from chronotile.model.time.calendar_step import requested_period
 from chronotile.model.time.instants import Period
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.openapi import TEXT
 from chronotile.protocols.common.query.kvp import Kvp, integer
 from chronotile.protocols.common.query.parameter import Parameter, box, datetime, names_of, number, text, whole
 from chronotile.protocols.common.query.picture import COLOURS, EXPRESSION, REDUCER, REV, by_extension, map_request
-from chronotile.protocols.common.query.place import asked_crs
+from chronotile.protocols.common.query.place import requested_crs
 
 FORMATS: Mapping[str, AnimationFormat] = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
 
@@ -32,7 +32,7 @@ FORMATS: Mapping[str, AnimationFormat] = {"gif": "image/gif", "webp": "image/web
 def _step(given: str) -> int | Period:
     if given.isdecimal() and given.isascii():
         return integer(given, locator="step", least=1)
-    return asked_period(given, also="every how many times one is a frame, ")
+    return requested_period(given, also="every how many times one is a frame, ")
 
 
 def _labels(given: str) -> frozenset[AnimationLabel]:
@@ -87,7 +87,7 @@ def animation_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue)
 
 def _grid(query: Kvp, layer: Layer, catalogue: Catalogue) -> Grid:
     """The box, its pixels square on the ground unless both sides are given."""
-    crs = asked_crs(CRS.given(query), layer, catalogue)
+    crs = requested_crs(CRS.given(query), layer, catalogue)
     extent = BBOX.given(query)
     if extent is None:
         extent = longitude_latitude_box(layer) if crs == CRS84 else layer.main_variable.grid.bbox_in(crs)

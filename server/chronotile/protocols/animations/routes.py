@@ -10,7 +10,7 @@ from chronotile.pipeline.maps.animation import AnimationDelivery, find_animation
 from chronotile.pipeline.maps.expressions import shown_revision
 from chronotile.pipeline.services import Services
 from chronotile.protocols.animations.faults import animation_fault
-from chronotile.protocols.animations.jobs_instead import animation_instead
+from chronotile.protocols.animations.job_offers import animation_instead
 from chronotile.protocols.animations.params import animation_request
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.job_offer import offer_job
@@ -38,14 +38,14 @@ async def get_animation(request: Request) -> Response:
     def make(is_wanted: IsWanted) -> tuple[AnimationDelivery, bool]:
         return render_animation(asked, services, known=known, is_wanted=is_wanted), is_current()
 
-    gates, layer = state_of(request).gates, asked.shown.layer
+    limiters, layer = state_of(request).limiters, asked.shown.layer
     # Mistakes and what is known are answered at once, whoever waits for a film meanwhile.
-    found, is_immutable = await for_client(request, gates.pictures, layer, find, services=services)
+    found, is_immutable = await for_client(request, limiters.pictures, layer, find, services=services)
     if found is not None:
         return _answer(found, is_immutable=is_immutable, with_body=is_body_wanted)
     async with while_wanted(request) as is_wanted:
         delivery, is_immutable = await for_client(
-            request, gates.animations, layer, lambda: make(is_wanted), services=services
+            request, limiters.animations, layer, lambda: make(is_wanted), services=services
         )
     return _answer(delivery, is_immutable=is_immutable, with_body=True)
 

@@ -28,7 +28,7 @@ async def draw_maps(request: Request, layers: Sequence[str], asked: Callable[[],
     Raises:
         ChronotileError: As `for_client` and `overlay_maps`.
     """
-    services, gates = services_of(request), state_of(request).gates
+    services, limiters = services_of(request), state_of(request).limiters
     known, is_wanted = known_etags(request), asking_whether_wanted(request)
     first, *others = layers
 
@@ -38,8 +38,10 @@ async def draw_maps(request: Request, layers: Sequence[str], asked: Callable[[],
             return maps, find_overlay(maps, services, known=known)
         return maps, overlay_maps(maps, services, known=known, is_wanted=is_wanted)
 
-    maps, found = await for_client(request, gates.pictures, first, draw_unless_large, services=services, others=others)
+    maps, found = await for_client(
+        request, limiters.pictures, first, draw_unless_large, services=services, others=others
+    )
     if found is None:
         draw = partial(overlay_maps, maps, services, known=known, is_wanted=is_wanted)
-        found = await for_client(request, gates.large_pictures, first, draw, services=services, others=others)
+        found = await for_client(request, limiters.large_pictures, first, draw, services=services, others=others)
     return maps, found

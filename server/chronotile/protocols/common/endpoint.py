@@ -35,7 +35,7 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
         except ClientGone:
             return Response(status_code=ClientGone.status)  # for the log; nobody reads it
         except ChronotileError as error:
-            # An operator must act on it. Gates log their refusals themselves, and that a source is away is a finding.
+            # An operator must act on it. Limiters log their own refusals, and that a source is away is a finding.
             if error.status >= 500 and not isinstance(error, OperationNotSupported | ServerBusy | SourceAway):
                 log.warning("%s: %s%s", request.scope["path"], error.message, _cause(error))
             return with_error_caching(faults(error, request))

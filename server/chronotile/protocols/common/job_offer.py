@@ -17,7 +17,7 @@ from chronotile.model.time.text import selection_text
 from chronotile.processes.registry import process_of
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.axis_order import in_axis_order
-from chronotile.protocols.common.query.place import asked_crs
+from chronotile.protocols.common.query.place import requested_crs
 
 Json = dict[str, Any]
 
@@ -100,7 +100,7 @@ def places_input(areas: Sequence[Area], layer: Layer, catalogue: Catalogue) -> J
         return None
     crs = areas[0].crs
     if crs != CRS84:
-        asked_crs(crs.name, layer, catalogue)
+        requested_crs(crs.name, layer, catalogue)
     named = {} if crs == CRS84 else {"crs": {"type": "name", "properties": {"name": crs.name}}}
     features = [_feature(area) for area in areas]
     return {"places": object_input({"type": "FeatureCollection", "features": features, **named})}

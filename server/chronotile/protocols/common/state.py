@@ -22,9 +22,9 @@ from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.services import LiveServices, Services
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.protocols.common.limits.body_memory import BodyMemory
-from chronotile.protocols.common.limits.gate import TOO_LONG, Gate
+from chronotile.protocols.common.limits.limiter import TOO_LONG, Limiter
 from chronotile.protocols.common.viewer_folder import ViewerFolder
-from chronotile.queue.service import JobDesk
+from chronotile.queue.service import JobService
 from chronotile.readers.raster.previews import Previews
 from chronotile.web.allowed_prefixes import WebPlaces
 
@@ -32,13 +32,13 @@ SERVICES = "chronotile.services"
 """Where a request keeps its services."""
 
 REFUSED_BY = "chronotile.refused_by"
-"""Where a request that was refused keeps the gate, the sources and hosts whose share it needs, and its services."""
+"""Where a request that was refused keeps the limiter, the sources and hosts whose share it needs, and its services."""
 
 RECEIVED_HOSTS = "chronotile.received_hosts"
 """Where a request has the `Host` lines that it came with, if a trusted proxy forwarded a host."""
 
 USUAL_S = "chronotile.usual_s"
-"""Where a request keeps the assumed time of its work, if longer than that of the gate."""
+"""Where a request keeps the assumed time of its work, if longer than that of the limiter."""
 
 FAULT_STATUS = "chronotile.fault_status"
 """Where a request whose fault is answered with another status keeps its own, for the log and the metrics."""
@@ -54,56 +54,56 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gates:
+class Limiters:
     """What lets each kind of work into threads."""
 
-    pictures: Gate
-    large_pictures: Gate
+    pictures: Limiter
+    large_pictures: Limiter
     """Maps of many pixels, each of which may keep a thread for many seconds: tiles never wait for them."""
-    series: Gate
+    series: Limiter
     """Of points, and all else that is answered with few numbers."""
-    areas: Gate
+    areas: Limiter
     """Series of areas: one takes as long as hundreds of points, which do not wait for it, and has a pace of its own."""
-    coverages: Gate
+    coverages: Limiter
     """Files of many numbers, each of which keeps a thread for seconds."""
-    cubes: Gate
+    cubes: Limiter
     """Cube tiles, which give way to all else."""
-    animations: Gate
+    animations: Limiter
     """Time-lapses, each of which keeps a thread for seconds: one at a time, so that pictures have the rest."""
-    plans: Gate
+    plans: Limiter
     """What executions would do, found before they are begun or accepted: of many polygons in seconds."""
-    executions: Gate
+    executions: Limiter
     """Processes that somebody waits for, each of which may keep a thread for many seconds."""
-    jobs: Gate
+    jobs: Limiter
     """The table of jobs, in a database that may be slow."""
-    results: Gate
+    results: Limiter
     """Files of jobs, on a disk that may be slow or in a store that may hang: the table is still told of then."""
-    documents: Gate
-    fetches: Gate
+    documents: Limiter
+    fetches: Limiter
     """What requests name by an address elsewhere, which may hang: each host holds its share of these threads."""
-    files: Gate
+    files: Limiter
     """Of the viewer: a page asks for dozens at the same moment, and breaks where one of them is refused."""
-    readiness: Gate
-    metrics: Gate
+    readiness: Limiter
+    metrics: Limiter
     """Apart from `documents`, which look at all stores, of which one may hang: an operator wants to know just then."""
 
-    def __iter__(self) -> Iterator[Gate]:
+    def __iter__(self) -> Iterator[Limiter]:
         """Iterate over all."""
         return (getattr(self, each.name) for each in fields(self))
 
 
 @dataclass(slots=True, kw_only=True)
 class ServerState:
-    """What the application serves, the gates, and what else lasts as long as it does."""
+    """What the application serves, the limiters, and what else lasts as long as it does."""
 
     live: LiveServices
-    gates: Gates
-    elsewhere: Mapping[str, Gate] = field(default_factory=dict)
-    """Gates for work that reads a source on another machine, by the names of those that all other work passes."""
+    limiters: Limiters
+    elsewhere: Mapping[str, Limiter] = field(default_factory=dict)
+    """Limiters of work that reads a source on another machine, by the names of those that all other work passes."""
     previews: Previews | None = None
     """Of rasters without overviews, where such are kept."""
     valid_shares: ValidShares = field(default_factory=lambda: ValidShares(None))
-    jobs: JobDesk = field(default_factory=lambda: JobDesk(None, archive=""))
+    jobs: JobService = field(default_factory=lambda: JobService(None, archive=""))
     input_places: WebPlaces = field(default_factory=WebPlaces)
     """Below which inputs of processes may lie."""
     subscriber_places: WebPlaces = field(default_factory=WebPlaces)
@@ -136,7 +136,7 @@ def forget_services(connection: HTTPConnection) -> None:
 
 
 async def in_thread(
-    gate: Gate, work: Callable[Parameters, Result], /, *args: Parameters.args, **kwargs: Parameters.kwargs
+    limiter: Limiter, work: Callable[Parameters, Result], /, *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
     """Run plain sync work that reads no source in a thread, so that it never blocks the event loop.
 
@@ -144,7 +144,7 @@ async def in_thread(
         ServerBusy: Too much is waiting already.
     """
     # Only work that may be unwanted gives None instead of its result.
-    return cast("Result", await gate.run(lambda: work(*args, **kwargs)))
+    return cast("Result", await limiter.run(lambda: work(*args, **kwargs)))
 
 
 async def in_fetches(
@@ -160,7 +160,7 @@ async def in_fetches(
     Raises:
         ServerBusy: Too much is waiting already.
     """
-    return cast("Result", await state_of(request).gates.fetches.run(lambda: work(*args, **kwargs), sources=hosts))
+    return cast("Result", await state_of(request).limiters.fetches.run(lambda: work(*args, **kwargs), sources=hosts))
 
 
 async def in_documents(
@@ -178,10 +178,10 @@ async def in_documents(
         check_current(state, services, None)
         return work(*args, **kwargs)
 
-    return await in_thread(state.gates.documents, with_current)
+    return await in_thread(state.limiters.documents, with_current)
 
 
-def refuse_if_busy(request: Request, gate: Gate, layer: str) -> None:
+def refuse_if_busy(request: Request, limiter: Limiter, layer: str) -> None:
     """Refuse at once what `for_client` would refuse, before a body is read and parsed.
 
     Raises:
@@ -190,15 +190,15 @@ def refuse_if_busy(request: Request, gate: Gate, layer: str) -> None:
         SourceUnavailable: A source cannot be read now.
     """
     services = services_of(request)
-    gate, shared = _gate_of(request, gate, {services.catalogue.layer(layer).collection})
-    if gate.refuses(shared):
-        request.scope[REFUSED_BY] = gate, shared, services
+    limiter, shared = _gate_of(request, limiter, {services.catalogue.layer(layer).collection})
+    if limiter.refuses(shared):
+        request.scope[REFUSED_BY] = limiter, shared, services
         raise ServerBusy(TOO_LONG)
 
 
 async def for_client(
     request: Request,
-    gate: Gate,
+    limiter: Limiter,
     layer: str,
     work: Callable[[], Result],
     *,
@@ -226,7 +226,7 @@ async def for_client(
             check_current(state, services, each)
         return work()
 
-    result = await read_in_thread(request, gate, with_current, sources=sources, is_wanted=is_wanted)
+    result = await read_in_thread(request, limiter, with_current, sources=sources, is_wanted=is_wanted)
     if result is None:
         raise ClientGone("the client left")
     return result
@@ -234,17 +234,17 @@ async def for_client(
 
 async def read_in_thread(
     request: Request,
-    gate: Gate,
+    limiter: Limiter,
     work: Callable[[], Result],
     *,
     sources: Collection[str],
     is_wanted: Callable[[], Awaitable[bool]],
 ) -> Result | None:
-    """Run work that reads collections in a thread: one of the gate's, or of those for sources on other machines.
+    """Run work that reads collections in a thread: one of the limiter's, or of those for sources on other machines.
 
     Args:
         request: For which it is.
-        gate: Through which work passes that reads sources on this machine alone.
+        limiter: Through which work passes that reads sources on this machine alone.
         work: What to run.
         sources: Ids of the collections that it reads.
         is_wanted: Asked after a wait whether anybody is still there for the answer.
@@ -257,11 +257,11 @@ async def read_in_thread(
         SourceUnavailable: A source cannot be read now.
     """
     services = services_of(request)
-    gate, shared = _gate_of(request, gate, sources)
+    limiter, shared = _gate_of(request, limiter, sources)
     try:
-        return await gate.run(work, sources=shared, is_wanted=is_wanted, usual_s=request.scope.get(USUAL_S, 0.0))
+        return await limiter.run(work, sources=shared, is_wanted=is_wanted, usual_s=request.scope.get(USUAL_S, 0.0))
     except ServerBusy:
-        request.scope[REFUSED_BY] = gate, shared, services
+        request.scope[REFUSED_BY] = limiter, shared, services
         raise
     except (DateUnreadable, SourceChanged):  # of a source that is there
         raise
@@ -271,8 +271,8 @@ async def read_in_thread(
         raise
 
 
-def _gate_of(request: Request, gate: Gate, sources: Collection[str]) -> tuple[Gate, set[str]]:
-    """Return the gate that work passes, and the sources and hosts of which it takes a share.
+def _gate_of(request: Request, limiter: Limiter, sources: Collection[str]) -> tuple[Limiter, set[str]]:
+    """Return the limiter that work passes, and the sources and hosts of which it takes a share.
 
     Raises:
         SourceUnavailable: A source cannot be read now.
@@ -280,7 +280,7 @@ def _gate_of(request: Request, gate: Gate, sources: Collection[str]) -> tuple[Ga
     elsewhere = services_of(request).elsewhere
     elsewhere.require(sources)
     hosts = elsewhere.hosts(sources)
-    return state_of(request).elsewhere[gate.name] if hosts else gate, {*sources, *hosts}
+    return state_of(request).elsewhere[limiter.name] if hosts else limiter, {*sources, *hosts}
 
 
 def asking_whether_wanted(request: Request) -> IsWanted:

@@ -8,7 +8,7 @@ from chronotile.model.grid import BBox, box_in
 from chronotile.model.number_text import without_noise
 from chronotile.model.tiles import TileMatrixSet
 from chronotile.pipeline.tile_ranges import box_in_set, native_matrix
-from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.common.localised_text import text_in
 
 
 def layer_tilejson(layer: Layer, tile_matrix_set: TileMatrixSet, *, tiles: str, language: str) -> dict[str, Any]:

@@ -28,17 +28,17 @@ GZIP_WRAPPER = 16 + zlib.MAX_WBITS
 
 async def get_cube(request: Request) -> Response:
     """Return the numbers of one tile at many times; nothing where no time has a pixel there."""
-    services, gates = services_of(request), state_of(request).gates
+    services, limiters = services_of(request), state_of(request).limiters
     query = Kvp(request.query_params.multi_items())
     asked = cube_request(request.path_params, query, services.catalogue)
     find = partial(_found, asked, services, known=known_etags(request), revision=REV.given(query))
-    found, is_current = await for_client(request, gates.pictures, asked.layer, find, services=services)
+    found, is_current = await for_client(request, limiters.pictures, asked.layer, find, services=services)
     if isinstance(found, CubeTarget):
         async with while_wanted(request) as is_wanted:
             make = partial(make_cube, found, is_wanted=is_wanted)
             # One time of a tile takes no longer than a picture of it.
-            gate = gates.pictures if len(found.times.indexes) == 1 else gates.cubes
-            found = await for_client(request, gate, asked.layer, make, services=services)
+            limiter = limiters.pictures if len(found.times.indexes) == 1 else limiters.cubes
+            found = await for_client(request, limiter, asked.layer, make, services=services)
     if not found.body and not found.unchanged:
         return _without_content(respond(found, is_immutable=is_current))
     if takes_gzip(request.headers.get("accept-encoding", "")) or found.unchanged:
@@ -47,7 +47,7 @@ async def get_cube(request: Request) -> Response:
         if found.body:
             response.headers["Content-Encoding"] = "gzip"
         return response
-    body = await in_thread(gates.cubes, zlib.decompress, found.body, GZIP_WRAPPER)
+    body = await in_thread(limiters.cubes, zlib.decompress, found.body, GZIP_WRAPPER)
     return respond(replace(found, body=body), is_immutable=is_current)
 
 

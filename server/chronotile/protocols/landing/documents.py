@@ -12,7 +12,7 @@ from chronotile.model.crs import CRS84, transformer
 from chronotile.model.cube import CUBE_TYPE
 from chronotile.model.time.instants import TimeDomain, format_day, format_instant
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.thumbnail import thumbnail
 
 NEWEST = 60

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.accept import preferred_type
 from chronotile.protocols.common.query.kvp import Kvp, choice
@@ -16,7 +17,6 @@ from chronotile.protocols.common.responses.document_cache import respond_with_do
 from chronotile.protocols.common.responses.html_page import content_security_policy, render_page
 from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.state import services_of, state_of
-from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.landing.documents import landing, landing_document
 
 TEMPLATES = "protocols/landing/templates"

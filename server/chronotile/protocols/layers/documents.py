@@ -18,17 +18,17 @@ from chronotile.model.style import Style
 from chronotile.model.time.instants import Instant, InstantArray, format_instant
 from chronotile.pipeline.revision import last_layer_revision
 from chronotile.pipeline.valid_shares import Shares
-from chronotile.protocols.common.capabilities.layer_entries import Telling
+from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
 from chronotile.protocols.common.climatology import climatology_member
 from chronotile.protocols.common.extent import crossing_box, longitude_latitude_box
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.cursor import url_of_page
-from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.layers.layer_definition import MEDIA_TYPE as QLR_TYPE
 
 Document = dict[str, Any]
 
 
-def layer_list(telling: Telling) -> Document:
+def layer_list(telling: CapabilitiesContext) -> Document:
     """Return all layers, each with the little that a choice among them needs; advertised aliases are listed too."""
     catalogue = telling.services.catalogue
     offered = catalogue.offered_layers
@@ -39,7 +39,7 @@ def layer_list(telling: Telling) -> Document:
     }
 
 
-def layer_summary(name: str, layer: Layer, telling: Telling) -> Document:
+def layer_summary(name: str, layer: Layer, telling: CapabilitiesContext) -> Document:
     """Return a layer as the list has it, under one of its names; its revision is the last that was found."""
     return {
         "id": name,
@@ -57,7 +57,7 @@ def layer_summary(name: str, layer: Layer, telling: Telling) -> Document:
     }
 
 
-def layer_whole(name: str, layer: Layer, telling: Telling) -> Document:
+def layer_whole(name: str, layer: Layer, telling: CapabilitiesContext) -> Document:
     """Return all that is known of a layer."""
     grid = layer.main_variable.grid
     collection = telling.services.catalogue.collection(layer.collection)
@@ -135,7 +135,7 @@ def _resolution(grid: NativeGrid) -> list[float]:
     return [math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)]
 
 
-def _links(name: str, layer: Layer, telling: Telling) -> list[Document]:
+def _links(name: str, layer: Layer, telling: CapabilitiesContext) -> list[Document]:
     base, path = telling.base, quote(name)
     catalogue: Catalogue = telling.services.catalogue
     links = [

@@ -9,10 +9,10 @@ from chronotile.errors import UnknownPath
 from chronotile.model.collection import Layer
 from chronotile.model.time.instants import format_instant
 from chronotile.protocols.common.capabilities.crs_names import wms_name
-from chronotile.protocols.common.capabilities.layer_entries import Telling
+from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
 from chronotile.protocols.common.capabilities.time_extent import time_extent
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.responses.xml import render_xml
-from chronotile.protocols.common.texts import text_in
 
 MEDIA_TYPE = "application/x-qgis-layer-definition"
 PREFERRED_CRS = "EPSG:3857"
@@ -40,7 +40,7 @@ class Definition:
     """Of the times; `None` of a layer without."""
 
 
-def layer_definition(name: str, layer: Layer, telling: Telling) -> bytes:
+def layer_definition(name: str, layer: Layer, telling: CapabilitiesContext) -> bytes:
     """Return the layer definition of a layer, under one of its names.
 
     Raises:
@@ -76,7 +76,7 @@ def _crs(catalogue: Catalogue) -> str | None:
     return PREFERRED_CRS if PREFERRED_CRS in names else next(iter(names), None)
 
 
-def _times(layer: Layer, telling: Telling) -> dict[str, str]:
+def _times(layer: Layer, telling: CapabilitiesContext) -> dict[str, str]:
     extent = time_extent(layer, telling.services.clock())
     if extent is None:
         return {}

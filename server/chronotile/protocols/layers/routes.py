@@ -13,15 +13,15 @@ from chronotile.model.collection import Layer
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.revision import last_layer_revision, layer_revision, look_at_layers
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.capabilities.layer_entries import Telling
+from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG
 from chronotile.protocols.common.responses.document_cache import respond_with_document
 from chronotile.protocols.common.responses.respond import respond_with_content
 from chronotile.protocols.common.state import in_documents, services_of, state_of
-from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.layers.documents import (
     layer_list,
     layer_whole,
@@ -100,20 +100,20 @@ def _revisions(services: Services) -> tuple[str, ...]:
     return tuple(last_layer_revision(layer, services) for layer in services.catalogue.layers)
 
 
-def _whole(name: str, layer: Layer, telling: Telling) -> bytes:
+def _whole(name: str, layer: Layer, telling: CapabilitiesContext) -> bytes:
     layer_revision(layer, telling.services)
     return orjson.dumps(layer_whole(name, layer, telling))
 
 
-def _list(telling: Telling) -> bytes:
+def _list(telling: CapabilitiesContext) -> bytes:
     return orjson.dumps(layer_list(telling))
 
 
-def _telling(request: Request) -> Telling:
+def _telling(request: Request) -> CapabilitiesContext:
     query = Kvp(request.query_params.multi_items())
     query.check_spelling((LANG.name,))
     language = language_of(request, query)
-    return Telling(services=services_of(request), base=base_url(request), language=language)
+    return CapabilitiesContext(services=services_of(request), base=base_url(request), language=language)
 
 
 routes = [

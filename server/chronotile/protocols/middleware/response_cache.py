@@ -39,7 +39,7 @@ class _Answer:
     """What the log and the metrics tell of the route."""
 
 
-class KeptAnswers:
+class ResponseCache:
     """Gives remembered answers again; all else passes through."""
 
     def __init__(self, app: ASGIApp) -> None:

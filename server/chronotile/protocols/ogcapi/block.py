@@ -32,7 +32,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class DocumentContext:
     """What documents are made of, and for whom."""
 
     catalogue: Catalogue
@@ -60,9 +60,11 @@ class BuildingBlock:
     """OpenAPI 3.0 path items, by paths below `/ogcapi`."""
     schemas: Mapping[str, Json] = field(default_factory=dict)
     """OpenAPI 3.0 schemas that those refer to, by names that begin with the block's."""
-    landing_links: Callable[[Told], Sequence[Link]] = field(default=lambda _told: ())
-    landing_members: Callable[[Told], Mapping[str, Any]] = field(default=lambda _told: {})
+    landing_links: Callable[[DocumentContext], Sequence[Link]] = field(default=lambda _told: ())
+    landing_members: Callable[[DocumentContext], Mapping[str, Any]] = field(default=lambda _told: {})
     """More members of the landing page."""
-    collection_links: Callable[[Offered, Told], Sequence[Link]] = field(default=lambda _offered, _told: ())
-    collection_members: Callable[[Offered, Told], Mapping[str, Any]] = field(default=lambda _offered, _told: {})
+    collection_links: Callable[[Offered, DocumentContext], Sequence[Link]] = field(default=lambda _offered, _told: ())
+    collection_members: Callable[[Offered, DocumentContext], Mapping[str, Any]] = field(
+        default=lambda _offered, _told: {}
+    )
     """More members of a collection's description, such as `data_queries`."""

@@ -12,7 +12,7 @@ from chronotile.protocols.common.openapi import BOX
 from chronotile.protocols.common.query.axis_order import as_xy
 from chronotile.protocols.common.query.kvp import Kvp, number
 from chronotile.protocols.common.query.parameter import text
-from chronotile.protocols.common.query.place import asked_crs
+from chronotile.protocols.common.query.place import requested_crs
 
 _URI = re.compile(
     r"(?:https?://www\.opengis\.net/def/crs/|urn:ogc:def:crs:)(?P<authority>[a-z]{2,10})[/:][0-9.]{0,10}[/:]"
@@ -47,7 +47,7 @@ def named_crs(name: str, layer: Layer, catalogue: Catalogue, *, locator: str = "
     if code.upper() in {"CRS84", "OGC:CRS84", "CRS:84"}:
         return CRS84
     try:
-        return asked_crs(code, layer, catalogue)
+        return requested_crs(code, layer, catalogue)
     except UnsupportedCrs as error:
         raise UnsupportedCrs(error.message, locator=locator) from error
 
@@ -79,7 +79,7 @@ def box_of(given: str, crs: Crs, *, locator: str = "bbox") -> BBox:
     return box
 
 
-def asked_box(query: Kvp, layer: Layer, catalogue: Catalogue) -> tuple[BBox, Crs] | None:
+def requested_bbox(query: Kvp, layer: Layer, catalogue: Catalogue) -> tuple[BBox, Crs] | None:
     """Return the box of `bbox` with x first, and the CRS of `bbox-crs`, CRS84 where there is none.
 
     Raises:

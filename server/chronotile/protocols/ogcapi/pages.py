@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from chronotile.protocols.common.responses.html_page import content_security_policy, render_page
-from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
 
 TEMPLATES = "protocols/ogcapi/templates"
 
@@ -20,7 +20,13 @@ class Step:
 
 
 def document_page(
-    title: str, document: Json, told: Told, *, above: Sequence[Step] = (), template: str = "document", **members: object
+    title: str,
+    document: Json,
+    told: DocumentContext,
+    *,
+    above: Sequence[Step] = (),
+    template: str = "document",
+    **members: object,
 ) -> bytes:
     """Return a document as a page that shows all its members.
 

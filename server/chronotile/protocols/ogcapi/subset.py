@@ -44,7 +44,7 @@ def query_of(pairs: Iterable[tuple[str, str]]) -> Kvp:
     return Kvp([*others, ("subset", ",".join(subsets))] if subsets else others)
 
 
-def asked_subset(query: Kvp, layer: Layer, catalogue: Catalogue, *, has_time: bool) -> Subset:
+def requested_subset(query: Kvp, layer: Layer, catalogue: Catalogue, *, has_time: bool) -> Subset:
     """Return the part that `subset` and `subset-crs` select.
 
     Without `subset-crs`, `Lat` and `Lon` are in CRS84 (clause M), `x` and `y` in the layer's own CRS where that is

@@ -6,8 +6,8 @@ import chronotile
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.protocols.animations.openapi import animation_paths
 from chronotile.protocols.common.examples import examples_of
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import Json, ref
-from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.cubes.openapi import cube_paths
 from chronotile.protocols.layers.openapi import layer_paths
 from chronotile.protocols.openapi.paths_service import service_paths

@@ -21,7 +21,7 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 
 class StateCollector(Collector):
-    """Tells of gates, caches, reloads and layers, as they are when asked."""
+    """Tells of limiters, caches, reloads and layers, as they are when asked."""
 
     def __init__(self, state: ServerState) -> None:
         self._state = state
@@ -87,11 +87,11 @@ def _gates(state: ServerState) -> Iterable[Metric]:
     running = GaugeMetricFamily("chronotile_running", "Threads at work", labels=["work"])
     waiting = GaugeMetricFamily("chronotile_waiting", "Requests that wait for a thread, or for memory", labels=["work"])
     refused = CounterMetricFamily("chronotile_refused", "Requests that would wait too long", labels=["work"])
-    for gate in (*state.gates, *state.elsewhere.values()):
-        threads.add_metric([gate.name], gate.threads)
-        running.add_metric([gate.name], gate.running)
-        waiting.add_metric([gate.name], gate.waiting)
-        refused.add_metric([gate.name], gate.refused)
+    for limiter in (*state.limiters, *state.elsewhere.values()):
+        threads.add_metric([limiter.name], limiter.threads)
+        running.add_metric([limiter.name], limiter.running)
+        waiting.add_metric([limiter.name], limiter.waiting)
+        refused.add_metric([limiter.name], limiter.refused)
     memory = state.services.memory
     waiting.add_metric([LARGE_ANSWERS], memory.waiting)
     refused.add_metric([LARGE_ANSWERS], memory.refused)

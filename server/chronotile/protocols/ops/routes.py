@@ -26,7 +26,7 @@ async def get_live(request: Request) -> Response:  # noqa: ARG001 -- the answer 
 async def get_ready(request: Request) -> Response:
     """Return 200 where at least one layer can be read, else 503, and what fails in either case."""
     state = state_of(request)
-    readiness = await in_thread(state.gates.readiness, check_readiness, services_of(request))
+    readiness = await in_thread(state.limiters.readiness, check_readiness, services_of(request))
     stale = (Fault(reason=STALE),) if state.live.is_stale else ()
     document: dict[str, object] = {
         "status": "ready" if readiness.is_ready else "not ready",
@@ -56,12 +56,12 @@ def metrics_routes(registry: CollectorRegistry, siblings: Siblings | None) -> li
 
     async def get_metrics(request: Request) -> Response:
         """Return them as Prometheus reads them (text format 0.0.4)."""
-        gate = state_of(request).gates.metrics
-        body = await in_thread(gate, generate_latest, registry)
+        limiter = state_of(request).limiters.metrics
+        body = await in_thread(limiter, generate_latest, registry)
         if siblings is not None:
             # Not asked for at our own socket: where all workers are slow, no metrics at all would arrive in time.
             texts = await siblings.ask() | {str(siblings.number): body.decode()}
-            body = await in_thread(gate, merged, texts)
+            body = await in_thread(limiter, merged, texts)
         return Response(body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"})
 
     return [Route("/metrics", endpoint(get_metrics, problem_response))]

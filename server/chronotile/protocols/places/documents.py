@@ -6,19 +6,19 @@ from urllib.parse import quote, urlencode
 from chronotile.encoders.vector.mvt import MEDIA_TYPE
 from chronotile.model.places import PlaceSet
 from chronotile.pipeline.place_shapes import places_revision
-from chronotile.protocols.common.capabilities.layer_entries import Telling
-from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.places.params import PlacesQuery
 
 Document = dict[str, Any]
 
 
-def place_sets(telling: Telling) -> Document:
+def place_sets(telling: CapabilitiesContext) -> Document:
     """Return all sets in short."""
     return {"places": [place_set(places, telling) for places in telling.services.catalogue.places.values()]}
 
 
-def place_set(places: PlaceSet, telling: Telling) -> Document:
+def place_set(places: PlaceSet, telling: CapabilitiesContext) -> Document:
     """Return what a choice among sets needs."""
     return {
         "id": places.id,
@@ -32,7 +32,7 @@ def place_set(places: PlaceSet, telling: Telling) -> Document:
     }
 
 
-def place_page(places: PlaceSet, asked: PlacesQuery, telling: Telling) -> Document:
+def place_page(places: PlaceSet, asked: PlacesQuery, telling: CapabilitiesContext) -> Document:
     """Return a set with one page of its places, each with its number in the vector tiles."""
     columns = places.columns
     return {
@@ -50,7 +50,7 @@ def page_numbers(places: PlaceSet, asked: PlacesQuery) -> range:
     return range(len(places))[asked.offset : asked.offset + asked.limit]
 
 
-def next_page(places: PlaceSet, asked: PlacesQuery, telling: Telling) -> str | None:
+def next_page(places: PlaceSet, asked: PlacesQuery, telling: CapabilitiesContext) -> str | None:
     """Return the URL of the page after this one, if there is one."""
     offset = asked.offset + asked.limit
     if offset >= len(places):
@@ -59,11 +59,11 @@ def next_page(places: PlaceSet, asked: PlacesQuery, telling: Telling) -> str | N
     return f"{_path(places, telling)}?{query}"
 
 
-def _path(places: PlaceSet, telling: Telling) -> str:
+def _path(places: PlaceSet, telling: CapabilitiesContext) -> str:
     return f"{telling.base}/places/{quote(places.id)}"
 
 
-def _links(places: PlaceSet, telling: Telling) -> list[Document]:
+def _links(places: PlaceSet, telling: CapabilitiesContext) -> list[Document]:
     path, revision = _path(places, telling), places_revision(places)
     tiles = [
         {

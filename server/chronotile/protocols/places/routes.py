@@ -20,8 +20,9 @@ from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.series.places import extract_place_values, resolve_place_values
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import etag_without
-from chronotile.protocols.common.capabilities.layer_entries import Telling
+from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.form import discard_body
 from chronotile.protocols.common.query.kvp import Kvp
@@ -30,7 +31,6 @@ from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.responses.ranges import in_parts
 from chronotile.protocols.common.responses.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of, while_wanted
-from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.places.documents import next_page, page_numbers, place_page, place_sets
 from chronotile.protocols.places.faults import place_fault
 from chronotile.protocols.places.params import (
@@ -75,8 +75,8 @@ async def get_tile(request: Request) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     asked = tile_request(request.path_params, query, services.catalogue)
-    gate = state_of(request).gates.pictures
-    payload = await in_thread(gate, render_place_tile, asked, services, known=known_etags(request))
+    limiter = state_of(request).limiters.pictures
+    payload = await in_thread(limiter, render_place_tile, asked, services, known=known_etags(request))
     return in_parts(respond(payload, is_immutable=REV.given(query) == payload.revision))
 
 
@@ -85,11 +85,11 @@ async def get_values(request: Request) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     asked, written = values_request(request.path_params, query, services.catalogue), FORMAT_OF_VALUES.of(query)
-    gate = state_of(request).gates.series
+    limiter = state_of(request).limiters.series
     await discard_body(request)
     async with while_wanted(request) as is_wanted:
         work = partial(_values, asked, services, written=written, known=known_etags(request), is_wanted=is_wanted)
-        return in_parts(respond(await for_client(request, gate, asked.layer, work, services=services)))
+        return in_parts(respond(await for_client(request, limiter, asked.layer, work, services=services)))
 
 
 def _values(
@@ -115,11 +115,11 @@ def _values(
     )
 
 
-def _json(places: PlaceSet, asked: PlacesQuery, telling: Telling) -> bytes:
+def _json(places: PlaceSet, asked: PlacesQuery, telling: CapabilitiesContext) -> bytes:
     return orjson.dumps(place_page(places, asked, telling))
 
 
-def _geojson(places: PlaceSet, asked: PlacesQuery, telling: Telling) -> bytes:
+def _geojson(places: PlaceSet, asked: PlacesQuery, telling: CapabilitiesContext) -> bytes:
     numbers = page_numbers(places, asked)
     members = {
         "numberMatched": len(places),
@@ -131,11 +131,13 @@ def _geojson(places: PlaceSet, asked: PlacesQuery, telling: Telling) -> bytes:
     return encode_places_geojson(places, shapes_in(places, CRS84).shapes, numbers, members=members)
 
 
-def _telling(request: Request, query: Kvp) -> Telling:
-    return Telling(services=services_of(request), base=base_url(request), language=language_of(request, query))
+def _telling(request: Request, query: Kvp) -> CapabilitiesContext:
+    return CapabilitiesContext(
+        services=services_of(request), base=base_url(request), language=language_of(request, query)
+    )
 
 
-def _told(response: Response, telling: Telling) -> Response:
+def _told(response: Response, telling: CapabilitiesContext) -> Response:
     response.headers.update({"Content-Language": telling.language, "Vary": "Accept-Language"})
     return response
 

@@ -37,10 +37,10 @@ async def get_tile(request: Request, *, scale: int = 1) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     asked = tile_request(request.path_params, query, services.catalogue, scale=scale)
-    gate = state_of(request).gates.pictures
+    limiter = state_of(request).limiters.pictures
     revision = REV.given(query)
     work = partial(_tile, asked, services, known=known_etags(request), revision=revision)
-    payload, is_current = await for_client(request, gate, asked.layer, work, services=services)
+    payload, is_current = await for_client(request, limiter, asked.layer, work, services=services)
     if asked.expression is None and is_current == (revision is not None):
         remember(request, payload, layer=asked.layer, layer_revision=revision)
     response = respond(payload, is_immutable=is_current)

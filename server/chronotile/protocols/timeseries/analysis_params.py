@@ -17,7 +17,7 @@ from chronotile.model.series.analysis import (
     Whittaker,
 )
 from chronotile.model.series.reducer import MEAN, Reducer, parse_reducer
-from chronotile.model.time.calendar_step import asked_period
+from chronotile.model.time.calendar_step import requested_period
 from chronotile.protocols.common.openapi import TEXT
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, choice, names_of, number, times, whole
@@ -26,7 +26,7 @@ KINDS_OF_NORMALS = {"mean", "median", "percentile"}
 
 
 def _step(given: str) -> Step:
-    period = asked_period(given)
+    period = requested_period(given)
     return Step(period, "dekad" if period.is_dekad else given.upper())
 
 

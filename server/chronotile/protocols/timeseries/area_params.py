@@ -12,7 +12,7 @@ from chronotile.model.series.reducer import MEAN, Reducer, parse_reducers
 from chronotile.protocols.common.openapi import TEXT
 from chronotile.protocols.common.query.kvp import Kvp, numbers
 from chronotile.protocols.common.query.parameter import Parameter, names_of, text, truth
-from chronotile.protocols.common.query.place import CRS, asked_crs, geometry_rules
+from chronotile.protocols.common.query.place import CRS, geometry_rules, requested_crs
 from chronotile.protocols.common.query.reduction import MIN_VALID, WEIGHTS
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS, analysis_of
 from chronotile.protocols.timeseries.formats import FORMAT
@@ -96,7 +96,7 @@ def _area(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> Area:
 
 
 def _area_of_box(given: str, layer: Layer, query: Kvp, catalogue: Catalogue) -> Area:
-    crs = asked_crs(CRS.given(query), layer, catalogue)
+    crs = requested_crs(CRS.given(query), layer, catalogue)
     box = BBox(*numbers(given, 4, locator="bbox"))
     area = area_of_box(box, crs)
     if crs.is_geographic and box.xmin > box.xmax:

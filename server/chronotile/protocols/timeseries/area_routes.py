@@ -39,11 +39,11 @@ from chronotile.protocols.common.state import (
 from chronotile.protocols.timeseries.analysis_params import refuse_in_columns
 from chronotile.protocols.timeseries.area_params import DRY_RUN, area_request, areas_request
 from chronotile.protocols.timeseries.faults import area_fault
-from chronotile.protocols.timeseries.formats import asked_format, encode_areas, respond_in
-from chronotile.protocols.timeseries.jobs_instead import statistics_instead
+from chronotile.protocols.timeseries.formats import encode_areas, negotiate_format, respond_in
+from chronotile.protocols.timeseries.job_offers import statistics_instead
 from chronotile.protocols.timeseries.pages import link_to_next, page_of
 
-Asked = Callable[[Layer, Kvp, bytes, Catalogue], AreaSeriesRequest]
+DataRequest = Callable[[Layer, Kvp, bytes, Catalogue], AreaSeriesRequest]
 
 
 class _Answer(NamedTuple):
@@ -65,23 +65,23 @@ async def get_areas(request: Request) -> Response:
     return await _answer(request, areas_request)
 
 
-async def _answer(request: Request, asked_of: Asked) -> Response:
+async def _answer(request: Request, parse_data_query: DataRequest) -> Response:
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
-    gate = state_of(request).gates.areas
+    limiter = state_of(request).limiters.areas
     if request.method == "POST":
-        refuse_if_busy(request, gate, layer.id)
+        refuse_if_busy(request, limiter, layer.id)
     body = await body_of(request)
     query = Kvp(request.query_params.multi_items())
-    name = asked_format(query, request.headers.get("accept", ""))
+    name = negotiate_format(query, request.headers.get("accept", ""))
     is_dry = DRY_RUN.of(query)
-    catalogue, is_one = services.catalogue, asked_of is area_request
+    catalogue, is_one = services.catalogue, parse_data_query is area_request
     offer_job(request, lambda: statistics_instead(layer, query, body, catalogue, is_one=is_one, name=name))
 
     has_parsed = body_parsed(request)
 
     def work(is_wanted: IsWanted) -> _Answer:
-        asked, following = _paged(asked_of(layer, query, body, services.catalogue), query, services)
+        asked, following = _paged(parse_data_query(layer, query, body, services.catalogue), query, services)
         has_parsed()
         is_open = has_open_times(layer, asked.time, asked.analysis)
         if is_dry:
@@ -98,7 +98,7 @@ async def _answer(request: Request, asked_of: Asked) -> Response:
         request.scope[USUAL_S] = _rough_seconds(layer, query, services)
     async with while_wanted(request) as is_wanted:
         making = partial(work, is_wanted)
-        answer = await for_client(request, gate, layer.id, making, services=services)
+        answer = await for_client(request, limiter, layer.id, making, services=services)
     response = respond_in(
         "json" if is_dry else name, answer.body, layer, unreadable=answer.unreadable, is_open=answer.is_open
     )

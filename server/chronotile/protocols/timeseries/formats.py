@@ -55,7 +55,7 @@ FORMATS: Mapping[str, Format] = {
 FORMAT = choice("format", "Otherwise `Accept` decides", SERIES_MEDIA_TYPES)
 
 
-def asked_format(query: Kvp, accept: str) -> str:
+def negotiate_format(query: Kvp, accept: str) -> str:
     """Return the name of a format: as `format` says, else as the header Accept does, else `json`.
 
     Raises:

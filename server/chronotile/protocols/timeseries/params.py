@@ -5,7 +5,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.request import SeriesRequest
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, datetime, names_of
-from chronotile.protocols.common.query.place import CRS, LAT, LON, X, Y, asked_point
+from chronotile.protocols.common.query.place import CRS, LAT, LON, X, Y, requested_point
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS, analysis_of
 from chronotile.protocols.timeseries.formats import FORMAT
 from chronotile.protocols.timeseries.pages import PAGING
@@ -26,7 +26,7 @@ def point_request(layer: Layer, query: Kvp, catalogue: Catalogue) -> SeriesReque
     query.check_spelling(names_of(OF_POINT))
     return SeriesRequest(
         layer=layer.id,
-        point=asked_point(layer, query, catalogue),
+        point=requested_point(layer, query, catalogue),
         time=DATETIME.of(query),
         analysis=analysis_of(query),
     )

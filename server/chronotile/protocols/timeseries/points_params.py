@@ -64,13 +64,13 @@ def points_requests(query: Kvp, body: bytes, catalogue: Catalogue) -> tuple[Poin
             raise UnknownParameter(
                 f"{name[:MAX_SHOWN]} is no member here; use {', '.join(MEMBERS)}", locator=name[:MAX_SHOWN]
             )
-    time = asked_datetime(document, query)
+    time = requested_datetime(document, query)
     layers = dict.fromkeys(catalogue.layer(name).id for name in _layer_names(document))
     selection, points = parse_time(time), _points(document, catalogue)
     return tuple(PointsSeriesRequest(layer=layer, points=points, time=selection) for layer in layers)
 
 
-def asked_datetime(document: dict[str, Json], query: Kvp) -> str | None:
+def requested_datetime(document: dict[str, Json], query: Kvp) -> str | None:
     """Return `datetime` of the body or of the query, if either has one.
 
     Raises:

@@ -24,13 +24,13 @@ from chronotile.protocols.timeseries.analysis_params import analysis_of, refuse_
 from chronotile.protocols.timeseries.area_routes import routes as area_routes
 from chronotile.protocols.timeseries.faults import point_fault, points_fault
 from chronotile.protocols.timeseries.formats import (
-    asked_format,
     encode_points,
     file_headers,
+    negotiate_format,
     point_format,
     respond_in,
 )
-from chronotile.protocols.timeseries.jobs_instead import point_instead, points_instead
+from chronotile.protocols.timeseries.job_offers import point_instead, points_instead
 from chronotile.protocols.timeseries.pages import link_to_next, page_of
 from chronotile.protocols.timeseries.params import point_request
 from chronotile.protocols.timeseries.points_params import check_points_query, points_requests
@@ -43,18 +43,18 @@ async def get_point(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     layer = services.catalogue.layer(request.path_params["layer"])
     asked = point_request(layer, query, services.catalogue)
-    name = asked_format(query, request.headers.get("accept", ""))
+    name = negotiate_format(query, request.headers.get("accept", ""))
     if name != "json":
         refuse_in_columns(asked.analysis)
     written = point_format(name, layer)
     offer_job(request, lambda: point_instead(asked, query, name=name))
-    gate = state_of(request).gates.series
+    limiter = state_of(request).limiters.series
     page, following = page_of(query, asked.analysis), None
     if page is not None:
-        time, following = await in_thread(gate, page_times, layer.id, asked.time, page, services)
+        time, following = await in_thread(limiter, page_times, layer.id, asked.time, page, services)
         asked = replace(asked, time=time)
     work = partial(deliver_series, asked, written, services, known=known_etags(request))
-    response = respond(await for_client(request, gate, layer.id, work, services=services))
+    response = respond(await for_client(request, limiter, layer.id, work, services=services))
     response.headers.update({"Vary": "Accept", **file_headers(name, layer), **link_to_next(request, following)})
     return response
 
@@ -64,13 +64,13 @@ async def post_points(request: Request) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     check_points_query(query)
-    name, analysis = asked_format(query, request.headers.get("accept", "")), analysis_of(query)
+    name, analysis = negotiate_format(query, request.headers.get("accept", "")), analysis_of(query)
     if name != "json":
         refuse_in_columns(analysis)
-    gate = state_of(request).gates.series
+    limiter = state_of(request).limiters.series
     sent = await body_of(request)
     offer_job(request, lambda: points_instead(query, sent, name=name))
-    asked = await in_thread(gate, points_requests, query, sent, services.catalogue)
+    asked = await in_thread(limiter, points_requests, query, sent, services.catalogue)
     layers = [services.catalogue.layer(each.layer) for each in asked]
 
     def work(is_wanted: IsWanted) -> tuple[bytes | Iterable[bytes], list[Instant]]:
@@ -80,7 +80,7 @@ async def post_points(request: Request) -> Response:
     others = [layer.id for layer in layers[1:]]
     async with while_wanted(request) as is_wanted:
         telling = partial(work, is_wanted)
-        body, unreadable = await for_client(request, gate, layers[0].id, telling, services=services, others=others)
+        body, unreadable = await for_client(request, limiter, layers[0].id, telling, services=services, others=others)
     is_open = any(has_open_times(layer, each.time, analysis) for layer, each in zip(layers, asked, strict=True))
     return respond_in(name, body, layers[0], unreadable=unreadable, is_open=is_open)
 

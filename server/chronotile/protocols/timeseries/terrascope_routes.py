@@ -61,9 +61,9 @@ async def get_point(request: Request) -> Response:
     asked, wanted = point_request(layer, query), wanted_entries(query)
     encode = partial(encode_point_series, domain=layer.times, wanted=wanted)
     written = SeriesFormat(name=wanted.name, media_type=MEDIA_TYPE, encode=encode)
-    gate = state_of(request).gates.series
+    limiter = state_of(request).limiters.series
     work = partial(deliver_series, asked, written, services, known=known_etags(request))
-    return respond(await for_client(request, gate, layer.id, work, services=services))
+    return respond(await for_client(request, limiter, layer.id, work, services=services))
 
 
 async def post_geometry(request: Request) -> Response:
@@ -81,8 +81,8 @@ async def _answer_body(
 ) -> Response:
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
-    gate = state_of(request).gates.areas
-    refuse_if_busy(request, gate, layer.id)
+    limiter = state_of(request).limiters.areas
+    refuse_if_busy(request, limiter, layer.id)
     body = await body_of(request)
     query = Kvp(request.query_params.multi_items())
     has_parsed = body_parsed(request)
@@ -99,7 +99,7 @@ async def _answer_body(
 
     async with while_wanted(request) as is_wanted:
         making = partial(work, is_wanted)
-        document, unreadable, is_open = await for_client(request, gate, layer.id, making, services=services)
+        document, unreadable, is_open = await for_client(request, limiter, layer.id, making, services=services)
     return Response(document, media_type=MEDIA_TYPE, headers=caching(unreadable, is_open=is_open))
 
 

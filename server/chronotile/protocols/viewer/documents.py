@@ -4,7 +4,7 @@ from typing import Any
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import SourceUnavailable, UnknownLayer
-from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.common.localised_text import text_in
 
 
 def viewer_document(catalogue: Catalogue, language: str) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.query.accept import takes_gzip
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.responses.respond import IMMUTABLE, known_etags, respond_with_content
 from chronotile.protocols.common.state import in_thread, services_of, state_of
-from chronotile.protocols.common.texts import language_of
 from chronotile.protocols.viewer.documents import viewer_document
 from chronotile.protocols.viewer.files import read_viewer_file
 from chronotile.protocols.viewer.policy import content_security_policy
@@ -38,7 +38,7 @@ async def get_file(request: Request) -> Response:
     folder = state.viewer.path
     if folder is None or (path == "" and not state.viewer.is_complete):
         return _not_built()
-    return await in_thread(state.gates.files, _file, request, folder, path)
+    return await in_thread(state.limiters.files, _file, request, folder, path)
 
 
 async def redirect(request: Request) -> Response:

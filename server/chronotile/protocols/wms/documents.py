@@ -18,19 +18,19 @@ from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS
 from chronotile.protocols.common.capabilities.languages import inspire_code
 from chronotile.protocols.common.capabilities.layer_entries import (
     DECIMALS,
+    CapabilitiesContext,
     CollectionEntry,
     LayerEntry,
-    Telling,
     collection_entries,
     told_layers,
 )
 from chronotile.protocols.common.capabilities.time_extent import TimeExtent, times_listed
 from chronotile.protocols.common.capabilities.time_warnings import value_warning
 from chronotile.protocols.common.capabilities.update_sequence import update_sequence
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.axis_order import in_axis_order
 from chronotile.protocols.common.responses.xml import render_xml
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
-from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.wms.groups import LAYER_LIMIT, named_groups
 from chronotile.protocols.wms.legend import FORMATS as LEGEND_FORMATS
 from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMATS, Version, max_side
@@ -59,7 +59,7 @@ class Box:
     maxy: float
 
 
-def capabilities(telling: Telling, version: Version, *, path: str) -> bytes:
+def capabilities(telling: CapabilitiesContext, version: Version, *, path: str) -> bytes:
     """Return the capabilities document; `path` is that of the service, under the base URL."""
     catalogue = telling.services.catalogue
     offered = tuple(offered_crs(catalogue, version))

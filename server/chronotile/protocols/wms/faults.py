@@ -86,7 +86,7 @@ async def or_in_picture(
             raise
         services = services_of(request)
         request.scope[FAULT_STATUS] = error.status
-        body = await in_thread(state_of(request).gates.documents, draw_message, asked, services)
+        body = await in_thread(state_of(request).limiters.documents, draw_message, asked, services)
         return Response(body, media_type=asked.format, headers={"Cache-Control": "no-store"})
 
 

@@ -16,7 +16,7 @@ from chronotile.protocols.common.query.picture import IS_HORIZONTAL, MAX_SIDE_PX
 from chronotile.protocols.wms.colouring import colour_range, colouring, style_and_ramp
 from chronotile.protocols.wms.groups import names_of, refuse_styled_groups
 from chronotile.protocols.wms.own_styles import sheets_of, styled
-from chronotile.protocols.wms.params import asked_difference
+from chronotile.protocols.wms.params import requested_difference
 from chronotile.styling.legend_picture import SWATCH_PX, TEXT_PX, LegendShape
 
 FORMATS: Mapping[str, LegendFormat] = {"image/png": "png", "image/svg+xml": "svg", "application/json": "json"}
@@ -68,7 +68,7 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
             layer=each,
             style=shown.style,
             own_style=shown.own_style,
-            is_difference=asked_difference(query, layer) is not None,
+            is_difference=requested_difference(query, layer) is not None,
             ramp=ramp,
             range=colour_range(query),
             colouring=colouring(query),

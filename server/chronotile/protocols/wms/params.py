@@ -210,7 +210,7 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
                 grid=grid,
                 time=_time(query, layer),
                 fills_gaps=True,
-                difference=asked_difference(query, layer),
+                difference=requested_difference(query, layer),
                 style=each.style,
                 own_style=each.own_style,
                 ramp=ramp,
@@ -260,7 +260,7 @@ def background(query: Kvp, media_type: str) -> tuple[int, int, int] | None:
     return None if is_transparent and media_type != "image/jpeg" else (red, green, blue)
 
 
-def asked_difference(query: Kvp, layer: Layer) -> TimeSelection | None:
+def requested_difference(query: Kvp, layer: Layer) -> TimeSelection | None:
     """Return the time that DIFFERENCE names, as TIME does; a layer without time ignores both.
 
     Raises:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.payload import TimeUsed
 from chronotile.model.request import IdentifyRequest, MapRequest
-from chronotile.protocols.common.capabilities.layer_entries import asked_telling
+from chronotile.protocols.common.capabilities.layer_entries import capabilities_context
 from chronotile.protocols.common.capabilities.update_sequence import update_sequence
 from chronotile.protocols.common.drawn_maps import draw_maps
 from chronotile.protocols.common.endpoint import endpoint
@@ -71,7 +71,7 @@ async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Respon
     version = negotiated_version(query)
     services = services_of(request)
     check_update_sequence(query, update_sequence(services))
-    telling = asked_telling(request, query)
+    telling = capabilities_context(request, query)
     key = ("WMS", version, path, telling.base, telling.language, telling.layers, telling.time_text)
     make = partial(capabilities, telling, version, path=path)
     return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPES[version])
@@ -92,8 +92,8 @@ async def get_feature_info(request: Request, query: Kvp) -> Response:
     asked = await _parsed(request, query, info_query)
     first = asked.requests[0]
     work = partial(answer_info, asked, services, known=known_etags(request))
-    gate, others = state_of(request).gates.series, [each.layer for each in asked.requests[1:]]
-    found = await for_client(request, gate, first.layer, work, services=services, others=others)
+    limiter, others = state_of(request).limiters.series, [each.layer for each in asked.requests[1:]]
+    found = await for_client(request, limiter, first.layer, work, services=services, others=others)
     return _with_warnings(respond(found.payload), asked.requests, found.times, services.catalogue)
 
 
@@ -120,7 +120,7 @@ async def _parsed(request: Request, query: Kvp, parse: Callable[[Kvp, Catalogue]
     catalogue = services_of(request).catalogue
     if is_quickly_read(query, catalogue):
         return parse(query, catalogue)
-    return await in_thread(state_of(request).gates.pictures, parse, query, catalogue)
+    return await in_thread(state_of(request).limiters.pictures, parse, query, catalogue)
 
 
 async def _document(

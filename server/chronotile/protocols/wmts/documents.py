@@ -11,17 +11,17 @@ from chronotile.pipeline.tile_ranges import box_in_set, is_cylindrical
 from chronotile.protocols.common.capabilities.crs_names import urn
 from chronotile.protocols.common.capabilities.layer_entries import (
     DECIMALS,
+    CapabilitiesContext,
     CollectionEntry,
     LayerEntry,
-    Telling,
     collection_entries,
     told_layers,
 )
 from chronotile.protocols.common.capabilities.time_extent import LAYER_BYTES, times_listed
 from chronotile.protocols.common.capabilities.update_sequence import update_sequence
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.axis_order import in_axis_order
 from chronotile.protocols.common.responses.xml import render_xml
-from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.wmts.feature_info import ADVERTISED_INFO, INFO_OF_VIEWERS
 from chronotile.protocols.wmts.limits import LIMITED_LAYERS, advertised_limits, offered_sets
 from chronotile.protocols.wmts.params import SECTIONS, VERSION, Section, offered_formats
@@ -78,7 +78,7 @@ class Theme:
     layers: tuple[TileLayer, ...]
 
 
-def capabilities(telling: Telling, sections: Collection[Section], *, path: str) -> bytes:
+def capabilities(telling: CapabilitiesContext, sections: Collection[Section], *, path: str) -> bytes:
     """Return the capabilities document; `path` is that of the service, under the base URL."""
     catalogue = telling.services.catalogue
     offered, formats = offered_sets(catalogue), offered_formats(catalogue)
@@ -109,21 +109,21 @@ def capabilities(telling: Telling, sections: Collection[Section], *, path: str) 
     )
 
 
-def _templates(telling: Telling, formats: Mapping[TileFormat, str]) -> Mapping[TileFormat, str]:
+def _templates(telling: CapabilitiesContext, formats: Mapping[TileFormat, str]) -> Mapping[TileFormat, str]:
     """Formats with the extension of their template, PNG first; of many layers the first alone."""
     if len(told_layers(telling)) <= LIMITED_LAYERS:
         return formats
     return dict(list(formats.items())[:1])
 
 
-def _info_formats(telling: Telling) -> Mapping[str, str | None]:
+def _info_formats(telling: CapabilitiesContext) -> Mapping[str, str | None]:
     """Media types with the extension of their template; of many layers only those that viewers ask for, without."""
     if len(told_layers(telling)) <= LIMITED_LAYERS:
         return ADVERTISED_INFO
     return dict.fromkeys(INFO_OF_VIEWERS)
 
 
-def _themes(telling: Telling, offered: tuple[TileMatrixSet, ...]) -> Iterator[Theme]:
+def _themes(telling: CapabilitiesContext, offered: tuple[TileMatrixSet, ...]) -> Iterator[Theme]:
     count = len(told_layers(telling))
     is_limited = count <= LIMITED_LAYERS
     limits_bytes = LIMIT_BYTES * sum(len(each.matrices) for each in offered) if is_limited else 0

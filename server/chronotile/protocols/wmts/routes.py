@@ -12,7 +12,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.payload import Payload
 from chronotile.pipeline.maps.render import render_map
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.capabilities.layer_entries import asked_telling
+from chronotile.protocols.common.capabilities.layer_entries import capabilities_context
 from chronotile.protocols.common.capabilities.time_warnings import nearest_warnings
 from chronotile.protocols.common.capabilities.update_sequence import update_sequence
 from chronotile.protocols.common.endpoint import endpoint
@@ -88,17 +88,17 @@ async def get_tile(request: Request) -> Response:
 
 
 async def _tile(request: Request, services: Services, names: TileNames) -> Response:
-    gate = state_of(request).gates.pictures
+    limiter = state_of(request).limiters.pictures
     work = partial(_draw, names, services, known=known_etags(request))
-    payload = await for_client(request, gate, names.layer, work, services=services)
+    payload = await for_client(request, limiter, names.layer, work, services=services)
     remember(request, payload, layer=names.layer)
     return _with_warnings(respond(payload), payload, services.catalogue.layer(names.layer))
 
 
 async def _feature_info(request: Request, services: Services, names: InfoNames) -> Response:
     work = partial(answer_info, names, services, known=known_etags(request))
-    gate = state_of(request).gates.series
-    payload = await for_client(request, gate, names.tile.layer, work, services=services)
+    limiter = state_of(request).limiters.series
+    payload = await for_client(request, limiter, names.tile.layer, work, services=services)
     return _with_warnings(respond(payload), payload, services.catalogue.layer(names.tile.layer))
 
 
@@ -121,7 +121,7 @@ def _draw(names: TileNames, services: Services, *, known: Collection[str]) -> Pa
 
 async def _capabilities(request: Request, query: Kvp, asked: frozenset[Section], *, path: str) -> Response:
     services = services_of(request)
-    telling = asked_telling(request, query)
+    telling = capabilities_context(request, query)
     key = ("WMTS", path, asked, telling.base, telling.language, telling.layers, telling.time_text)
     make = partial(capabilities, telling, asked, path=path)
     return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPE)

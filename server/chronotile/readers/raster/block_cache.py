@@ -7,13 +7,13 @@ from concurrent.futures import Future
 import numpy as np
 
 from chronotile.readers.cache_sizes import CacheState
-from chronotile.readers.raster.shared_memory import SLOT_BYTES, BlockMemory, Piece, piece_key
+from chronotile.readers.raster.shared_memory import SLOT_BYTES, Piece, SharedBlockMemory, piece_key
 
 LARGEST_SHARE = 8
 """A window whose blocks take more than this part of what is kept is read past it: it would push too much else out."""
 
 
-class KeptBlocks:
+class BlockCache:
     """Blocks in a memory.
 
     Args:
@@ -21,7 +21,7 @@ class KeptBlocks:
         sharers: How many processes have that memory.
     """
 
-    def __init__(self, memory: BlockMemory, sharers: int = 1) -> None:
+    def __init__(self, memory: SharedBlockMemory, sharers: int = 1) -> None:
         self._memory = memory
         self._sharers = sharers
         self._decoding: dict[bytes, Future[Piece]] = {}

@@ -13,7 +13,7 @@ from rasterio.windows import Window as RasterioWindow
 from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers
 from chronotile.readers.file_state import SETTLED_NS, FileState, file_state
-from chronotile.readers.raster.block_cache import KeptBlocks
+from chronotile.readers.raster.block_cache import BlockCache
 from chronotile.readers.raster.preview_file import GDAL_TYPES
 from chronotile.readers.raster.shared_memory import KEY_BYTES, SLOT_BYTES, Piece
 
@@ -72,7 +72,7 @@ class FileBlocks:
         *,
         level: int,
         state: FileState,
-        kept: KeptBlocks | None,
+        kept: BlockCache | None,
     ) -> None:
         self._path = path
         self._state = state

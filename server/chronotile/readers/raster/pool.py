@@ -19,7 +19,7 @@ from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.foreign import BeingWritten
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.raster.bands import FileBands, file_bands
-from chronotile.readers.raster.block_cache import KeptBlocks
+from chronotile.readers.raster.block_cache import BlockCache
 from chronotile.readers.raster.blocks import FileBlocks, Plane
 from chronotile.readers.raster.gdal_cache import set_part
 from chronotile.readers.raster.tiff_tags import require_whole_tags
@@ -147,7 +147,7 @@ class HandlePool:
         self,
         max_idle: int = MAX_IDLE_HANDLES,
         *,
-        blocks: KeptBlocks | None = None,
+        blocks: BlockCache | None = None,
         sizes: CacheSizes | None = None,
     ) -> None:
         self._max_idle = max_idle
@@ -276,7 +276,7 @@ def gdal_options(path: str) -> Any:  # noqa: ANN401 -- rasterio has no types
     return rasterio.Env(**_OPTIONS, **extra)
 
 
-def _open(path: str, level: int, state: FileState, *, kept: KeptBlocks | None) -> Handle:
+def _open(path: str, level: int, state: FileState, *, kept: BlockCache | None) -> Handle:
     local = local_path(path)
     if local is None:
         return _open_elsewhere(path, level, state)

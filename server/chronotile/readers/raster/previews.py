@@ -15,7 +15,7 @@ from rasterio.errors import RasterioError
 from chronotile.errors import ChronotileError
 from chronotile.model.grid import Window
 from chronotile.model.raster import Pixels
-from chronotile.readers.disk_cache import KeptFiles
+from chronotile.readers.disk_cache import DiskCache
 from chronotile.readers.encoding import as_meant
 from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.foreign import one_line, opening
@@ -93,7 +93,7 @@ class Previews:
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        self._folder = KeptFiles(folder, max_bytes, end=END)
+        self._folder = DiskCache(folder, max_bytes, end=END)
         self._waiting: OrderedDict[str, tuple[Preview, FileState]] = OrderedDict()
         self._hopeless: set[str] = set()
         self._built = 0

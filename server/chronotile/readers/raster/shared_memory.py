@@ -31,7 +31,7 @@ _EMPTY = bytes(_HEADER.size)
 Piece = NDArray[np.uint8]
 
 
-class BlockMemory:
+class SharedBlockMemory:
     """Pieces of at most `SLOT_BYTES` under keys of `KEY_BYTES`, of which those not used for long give way to new ones.
 
     Any number of threads and processes read and write at once, without locks. Who reads copies a piece out and takes it

@@ -37,7 +37,7 @@ PARTS_AT_ONCE = 4
 MOST_LOOKS = 20_000
 
 
-class Looks:
+class BoundedLooks:
     """The states of files elsewhere, each requested at most every `LOOK_S` seconds while the file is used.
 
     Args:
@@ -116,7 +116,7 @@ class Looks:
                 self._known.pop(href, None)
 
 
-looks = Looks()
+looks = BoundedLooks()
 """Of this process."""
 
 

@@ -6,12 +6,12 @@ from affine import Affine
 
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, NativeGrid
-from chronotile.protocols.common.capabilities.layer_entries import Telling, collection_entries
+from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext, collection_entries
 from tests.protocols import served
 
 
 def telling(*collections):
-    return Telling(services=served.make_services(*collections), base="http://example.org", language="nl")
+    return CapabilitiesContext(services=served.make_services(*collections), base="http://example.org", language="nl")
 
 
 def test_texts_are_in_the_language_of_the_reader():

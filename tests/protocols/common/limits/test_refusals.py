@@ -31,11 +31,11 @@ def client():
 @contextmanager
 def busy(client):
     """All threads for areas are held in the block, and nobody may wait."""
-    gate, end = client.app.state.chronotile.gates.areas, threading.Event()
-    gate.max_waiting = 0
-    held = [client.portal.start_task_soon(gate.run, end.wait) for _ in range(gate.threads)]
+    limiter, end = client.app.state.chronotile.limiters.areas, threading.Event()
+    limiter.max_waiting = 0
+    held = [client.portal.start_task_soon(limiter.run, end.wait) for _ in range(limiter.threads)]
     try:
-        yield gate
+        yield limiter
     finally:
         end.set()
         assert [each.result(PATIENCE_S) for each in held] == [True] * len(held)
@@ -46,12 +46,12 @@ def told(answer):
 
 
 def test_a_refusal_is_the_same_however_often_it_is_given(client):
-    with busy(client) as gate:
+    with busy(client) as limiter:
         first, *others = (told(client.get(AREA)) for _ in range(3))
 
     assert (first[0], first[2]["retry-after"], first[2]["cache-control"]) == (503, "5", "no-store")
     assert others == [first] * 2
-    assert gate.refused == 3
+    assert limiter.refused == 3
 
 
 def test_refusals_are_counted_by_route_however_they_are_given(client):
@@ -88,8 +88,8 @@ def test_other_paths_go_their_ordinary_way(client):
 
 def test_large_areas_that_would_wait_too_long_are_refused_though_none_was_measured(client, monkeypatch):
     monkeypatch.setattr("chronotile.pipeline.series.rough_area_work.CELL_S", 1.0)  # each for a second
-    gate, end, asked = client.app.state.chronotile.gates.areas, threading.Event(), 20
-    held = [client.portal.start_task_soon(gate.run, end.wait) for _ in range(gate.threads)]
+    limiter, end, asked = client.app.state.chronotile.limiters.areas, threading.Event(), 20
+    held = [client.portal.start_task_soon(limiter.run, end.wait) for _ in range(limiter.threads)]
     with ThreadPoolExecutor(asked) as clients:
         answers = [clients.submit(client.get, AREA) for _ in range(asked)]
         try:
@@ -103,9 +103,9 @@ def test_large_areas_that_would_wait_too_long_are_refused_though_none_was_measur
 
 @pytest.mark.parametrize("path", [PATH, f"{PATH}s", "/timeseries/v1.0/ts/NDVI/geometry"])
 def test_bodies_are_not_read_where_their_requests_are_refused(client, path):
-    with busy(client) as gate:
+    with busy(client) as limiter:
         answer = client.post(path, content=b"no JSON")
-        refused = gate.refused
+        refused = limiter.refused
 
     assert (answer.status_code, answer.headers["retry-after"], refused) == (503, "5", 1)
     assert client.post(path, content=b"no JSON").status_code == 400

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from chronotile.catalog.catalogue import Limits
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.pipeline.services import FixedServices
-from chronotile.protocols.common.limits.gate import Gate
+from chronotile.protocols.common.limits.limiter import Limiter
 from chronotile.protocols.common.query.form import body_of
-from chronotile.protocols.common.state import Gates, ServerState
+from chronotile.protocols.common.state import Limiters, ServerState
 from tests.protocols import served
 
 
@@ -26,9 +26,9 @@ def make_request():
             return {"type": "http.request", "body": read[-1], "more_body": bool(left)}
 
         app = Starlette()
-        gates = Gates(**{name: Gate(name, 1) for name in Gates.__slots__})
+        limiters = Limiters(**{name: Limiter(name, 1) for name in Limiters.__slots__})
         services = served.make_services(limits=Limits(max_body_bytes=100))
-        app.state.chronotile = ServerState(live=FixedServices(services), gates=gates)
+        app.state.chronotile = ServerState(live=FixedServices(services), limiters=limiters)
         return Request({"type": "http", "method": "POST", "headers": list(headers), "app": app}, receive)
 
     return make

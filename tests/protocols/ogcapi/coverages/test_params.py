@@ -13,7 +13,7 @@ from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox
 from chronotile.model.time.parsing import parse_time
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.ogcapi.coverages.params import OF_COVERAGE, AskedCoverage, asked_coverage, coverage_query
+from chronotile.protocols.ogcapi.coverages.params import OF_COVERAGE, CoverageQuery, coverage_query, parse_coverage
 from chronotile.protocols.ogcapi.coverages.scaling import PartialSize, Resolution
 from tests.protocols import served
 
@@ -24,9 +24,9 @@ SERVICES = served.make_services(
 )
 
 
-def asked(collection: str = "s2", *pairs: tuple[str, str], **others: str) -> AskedCoverage:
+def asked(collection: str = "s2", *pairs: tuple[str, str], **others: str) -> CoverageQuery:
     query = coverage_query([*pairs, *((name.replace("_", "-"), text) for name, text in others.items())])
-    return asked_coverage(query, offered_collection(SERVICES.catalogue, collection), SERVICES.catalogue)
+    return parse_coverage(query, offered_collection(SERVICES.catalogue, collection), SERVICES.catalogue)
 
 
 def request_of(collection: str = "s2", *pairs: tuple[str, str], **others: str) -> CoverageRequest:
@@ -34,7 +34,7 @@ def request_of(collection: str = "s2", *pairs: tuple[str, str], **others: str) -
 
 
 def test_nothing_asked_is_all_fields_everywhere_at_all_times():
-    assert asked() == AskedCoverage(request=CoverageRequest(layers=("NDVI", "s2.LAI")), scaling=None)
+    assert asked() == CoverageQuery(request=CoverageRequest(layers=("NDVI", "s2.LAI")), scaling=None)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_of_many_fields_a_message_names_the_first():
     catalogue = served.make_services(served.make_collection(*layers)).catalogue
 
     with pytest.raises(InvalidParameter, match=r"accepted are B0, B1, .*B11 and others$"):
-        asked_coverage(coverage_query([("properties", "nope")]), offered_collection(catalogue, "s2"), catalogue)
+        parse_coverage(coverage_query([("properties", "nope")]), offered_collection(catalogue, "s2"), catalogue)
 
 
 def test_a_layer_is_a_collection_of_one_field():

@@ -4,11 +4,11 @@ import pytest
 
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
-from chronotile.protocols.ogcapi.maps.told import told_of_grid
+from chronotile.protocols.ogcapi.maps.response_headers import grid_headers
 
 
 def headers_of(crs: str, *edges: float) -> dict[str, str]:
-    return told_of_grid(Grid(crs=crs_of(crs), bbox=BBox(*edges), width=10, height=10))
+    return grid_headers(Grid(crs=crs_of(crs), bbox=BBox(*edges), width=10, height=10))
 
 
 @pytest.mark.parametrize(

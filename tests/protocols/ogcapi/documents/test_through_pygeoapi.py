@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from chronotile.catalog.offered import offered_collection
-from chronotile.protocols.ogcapi.block import Told
-from chronotile.protocols.ogcapi.documents.telling import Telling
+from chronotile.protocols.ogcapi.block import DocumentContext
+from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
 from chronotile.protocols.ogcapi.documents.through_pygeoapi import said_collections
 
 UNLOADED = """
@@ -24,8 +24,8 @@ print([name for name in sys.modules if name.partition(".")[0] == "pygeoapi"])
 @pytest.fixture
 def said(tree_services):
     """`said("NDVI")`: pygeoapi's description of a collection."""
-    told = Told(catalogue=tree_services.catalogue, root="http://testserver", language="en")
-    telling = Telling(services=tree_services, told=told, has_viewer=False)
+    told = DocumentContext(catalogue=tree_services.catalogue, root="http://testserver", language="en")
+    telling = CollectionContext(services=tree_services, told=told, has_viewer=False)
 
     def describe(name):
         return next(said_collections(telling, [offered_collection(tree_services.catalogue, name)]))

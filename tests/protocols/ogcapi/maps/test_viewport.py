@@ -13,7 +13,7 @@ from chronotile.errors import InvalidParameter, UnsupportedCrs
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.grid import BBox
 from chronotile.protocols.ogcapi.maps.ground import metres_per_unit
-from chronotile.protocols.ogcapi.maps.params import asked_map
+from chronotile.protocols.ogcapi.maps.params import parse_map
 from chronotile.protocols.ogcapi.maps.viewport import Viewport, box_to, data_box
 from chronotile.protocols.ogcapi.subset import query_of
 from tests.protocols import served
@@ -28,7 +28,7 @@ EARTH = Geod(ellps="WGS84")
 
 def grid_of(**query):
     pairs = [(name.replace("_", "-"), value) for name, value in query.items()]
-    return asked_map(PATH, query_of(pairs), "", CATALOGUE).grid(CATALOGUE)
+    return parse_map(PATH, query_of(pairs), "", CATALOGUE).grid(CATALOGUE)
 
 
 def ground_m(grid):
@@ -296,7 +296,7 @@ NAMES = [
 )
 def test_any_parameters_give_a_grid_or_are_refused_in_words(query):
     with suppress(InvalidParameter, UnsupportedCrs):
-        grid = asked_map(PATH, query_of(query.items()), "", CATALOGUE).grid(CATALOGUE)
+        grid = parse_map(PATH, query_of(query.items()), "", CATALOGUE).grid(CATALOGUE)
 
         assert min(grid.width, grid.height) >= 1
 

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from chronotile.app import application
 from chronotile.model.job import Job, JobFault
 from chronotile.processes.execute import execute
-from chronotile.queue.service import JobDesk
+from chronotile.queue.service import JobService
 from tests.listener import listener
 from tests.protocols import served
 
@@ -23,9 +23,9 @@ def web():
 
 
 @pytest.fixture
-def desk(tmp_path) -> JobDesk:
+def desk(tmp_path) -> JobService:
     """Where the jobs of `client` are asked for."""
-    return JobDesk(tmp_path / "jobs", archive="a")
+    return JobService(tmp_path / "jobs", archive="a")
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.protocols.ogcapi.processes import at_once, execution_routes
-from chronotile.queue.service import JobDesk
+from chronotile.protocols.ogcapi.processes import execution_routes, synchronous
+from chronotile.queue.service import JobService
 from tests.protocols import served
 
 PLACES = "/ogcapi/processes/zonal-statistics/execution"
@@ -137,7 +137,9 @@ BY_REFERENCE = {"outputs": {"statistics": {"transmissionMode": "reference"}}}
 )
 def test_what_pages_of_other_origins_may_not_have_is_not_made(client, monkeypatch, asked, is_done):
     done = []
-    monkeypatch.setattr(execution_routes, "do", lambda *args, **kwargs: done.append(1) or at_once.do(*args, **kwargs))
+    monkeypatch.setattr(
+        execution_routes, "do", lambda *args, **kwargs: done.append(1) or synchronous.do(*args, **kwargs)
+    )
 
     answer = client.post(PLACES, json={**STATISTICS, **asked}, headers={"Origin": OTHER})
 
@@ -313,7 +315,7 @@ def submitted_from(tmp_path):
         for each in clients:
             peer, _, forwarded = each.partition("/")
             headers = {"X-Forwarded-For": forwarded} if forwarded else {}
-            desk = JobDesk(tmp_path / "jobs", archive="a", most_open=1)
+            desk = JobService(tmp_path / "jobs", archive="a", most_open=1)
             app = application(services, jobs=desk, trusted_proxies=trusted_proxies)
             with TestClient(app, client=(peer, 5000)) as client:
                 statuses.append(create(client, headers).status_code)

@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 from chronotile.app import application
 from chronotile.processes.execute import execute
 from chronotile.queue.job_folder import make_folders
-from chronotile.queue.service import JobDesk
+from chronotile.queue.service import JobService
 from tests.protocols import served
 
 HISTOGRAM = "/ogcapi/processes/histogram/execution"
@@ -16,7 +16,7 @@ BODY = {"inputs": {"layer": "NDVI", "bins": 4, "range": [0, 1], "bbox": {"bbox":
 @pytest.fixture
 def other(tmp_path):
     """A client of the server of another archive, with the same folder of jobs."""
-    desk = JobDesk(tmp_path / "jobs", archive="other")
+    desk = JobService(tmp_path / "jobs", archive="other")
     with TestClient(application(served.make_services(), jobs=desk)) as client:
         yield client
 

@@ -9,7 +9,7 @@ from chronotile.errors import ConfigurationError, LimitExceeded
 from chronotile.processes.registry import process_of
 from chronotile.protocols.ogcapi.processes import references
 from chronotile.protocols.ogcapi.processes.references import MOST, Reference, with_values
-from chronotile.queue.service import JobDesk
+from chronotile.queue.service import JobService
 from chronotile.web.fetch import Fetched
 from tests.listener import Answer
 from tests.protocols import served
@@ -38,7 +38,7 @@ def client(web, tmp_path):
         "/secret/number.json": Answer(body=b"3", headers=JSON),
     }
     services = served.make_services(limits=served.Limits(max_body_bytes=MOST_BYTES))
-    app = application(services, jobs=JobDesk(tmp_path / "jobs", archive="a"), input_prefixes=[f"{web.url}/in/"])
+    app = application(services, jobs=JobService(tmp_path / "jobs", archive="a"), input_prefixes=[f"{web.url}/in/"])
     with TestClient(app, raise_server_exceptions=False) as one:
         yield one
 

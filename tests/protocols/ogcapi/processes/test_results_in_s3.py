@@ -16,7 +16,7 @@ from chronotile.model.job import Callback, Result
 from chronotile.protocols.ogcapi.processes import results
 from chronotile.protocols.ogcapi.processes.subscriber import message_of
 from chronotile.queue.bucket import Bucket
-from chronotile.queue.service import JobDesk
+from chronotile.queue.service import JobService
 from tests.protocols import served
 from tests.protocols.ogcapi.processes.test_execution import execute_statistics
 from tests.running import PATIENCE_S
@@ -30,9 +30,9 @@ BY_VALUE = {"string": {"transmissionMode": "value"}}
 
 
 @pytest.fixture
-def desk(tmp_path, bucket) -> JobDesk:
+def desk(tmp_path, bucket) -> JobService:
     """Where the jobs of `client` are asked for."""
-    return JobDesk(tmp_path / "jobs", bucket=bucket, archive="a")
+    return JobService(tmp_path / "jobs", bucket=bucket, archive="a")
 
 
 @pytest.fixture

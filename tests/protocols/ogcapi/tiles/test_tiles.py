@@ -98,7 +98,7 @@ def test_the_revision_of_now_makes_a_tile_one_to_keep(tree):
 
 
 def test_a_tile_is_remembered_with_its_headers_and_only_where_f_says_its_format(tree_services, make_client):
-    services = dataclasses.replace(tree_services, at_hand=frozenset({"s2"}))
+    services = dataclasses.replace(tree_services, is_local=frozenset({"s2"}))
     client = make_client(services)
     formats = ["image/png", "image/webp", "image/png"]
 

@@ -15,7 +15,7 @@ _TAGS = {code: tag for tag, code in BIBLIOGRAPHIC.items()}
 MAX_ASKED = 50
 
 
-def asked_language(query: Kvp, offered: Sequence[str]) -> str:
+def requested_language(query: Kvp, offered: Sequence[str]) -> str:
     """Return the first language offered that LANGUAGE (INSPIRE) or AcceptLanguages (OWS Common) names, else the first.
 
     One that is not offered is no error (INSPIRE view services, technical guidance 3.11, §4.2.3.1.1.1.6).

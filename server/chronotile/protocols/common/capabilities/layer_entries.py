@@ -17,19 +17,19 @@ from chronotile.model.time.parsing import parse_time
 from chronotile.model.time.text import selection_text
 from chronotile.pipeline.maps.legend import legend_pixels
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.capabilities.languages import asked_language
+from chronotile.protocols.common.capabilities.languages import requested_language
 from chronotile.protocols.common.capabilities.time_extent import MAX_LISTED, TimeExtent, time_extent
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.state import services_of
-from chronotile.protocols.common.texts import text_in
 
 DECIMALS = 9
 """Of edges, in CRS units: only what floating point adds is taken away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
+class CapabilitiesContext:
     """What is told, and to whom."""
 
     services: Services
@@ -47,17 +47,17 @@ class Telling:
         return selection_text(self.time)
 
 
-def asked_telling(request: Request, query: Kvp) -> Telling:
+def capabilities_context(request: Request, query: Kvp) -> CapabilitiesContext:
     """Return what capabilities are asked to tell, and to whom.
 
     Raises:
         InvalidParameter: A layer that `layers` names is not listed, or TIME is not one time.
     """
     services = services_of(request)
-    return Telling(
+    return CapabilitiesContext(
         services=services,
         base=base_url(request),
-        language=asked_language(query, services.catalogue.service.languages),
+        language=requested_language(query, services.catalogue.service.languages),
         layers=listed_names(query, services.catalogue),
         time=_default_time(query.optional("TIME")),
     )
@@ -134,13 +134,13 @@ def listed_names(query: Kvp, catalogue: Catalogue) -> frozenset[str] | None:
     return names
 
 
-def told_layers(telling: Telling) -> tuple[tuple[str, Layer], ...]:
+def told_layers(telling: CapabilitiesContext) -> tuple[tuple[str, Layer], ...]:
     """Return the names that are told of, with their layers; advertised aliases are layers too."""
     offered = telling.services.catalogue.offered_layers
     return offered if telling.layers is None else tuple(each for each in offered if each[0] in telling.layers)
 
 
-def collection_entries(telling: Telling, *, times: int = MAX_LISTED) -> tuple[CollectionEntry, ...]:
+def collection_entries(telling: CapabilitiesContext, *, times: int = MAX_LISTED) -> tuple[CollectionEntry, ...]:
     """Return the collections that have layers with a place on earth to tell of, each layer with about `times` times."""
     named: dict[str, list[LayerEntry]] = {}
     for name, layer in told_layers(telling):
@@ -164,7 +164,7 @@ def _collection_entry(collection: Collection, layers: tuple[LayerEntry, ...], la
     )
 
 
-def _layer_entry(name: str, layer: Layer, telling: Telling, times: int) -> Iterator[LayerEntry]:
+def _layer_entry(name: str, layer: Layer, telling: CapabilitiesContext, times: int) -> Iterator[LayerEntry]:
     """One entry, or none for data whose grid has no longitudes and latitudes."""
     box = _geographic_box(layer.main_variable.grid)
     if box is not None:

@@ -1,7 +1,7 @@
 """Refusals of a busy server, given again without routing or parsing, which would take processor time from the work.
 
-A refusal is kept with the gate that refused and the sources that were to be read. It is given again only as long as
-that gate refuses, which is found out for each request, and forgotten when what is served is replaced.
+A refusal is kept with the limiter that refused and the sources that were to be read. It is given again only as long as
+that limiter refuses, which is found out for each request, and forgotten when what is served is replaced.
 """
 
 from collections import OrderedDict
@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.limits.gate import Gate
+from chronotile.protocols.common.limits.limiter import Limiter
 from chronotile.protocols.common.raw_headers import RawHeader
 from chronotile.protocols.common.state import REFUSED_BY, ServerState
 
@@ -30,7 +30,7 @@ def refuse_alike(request: Request) -> None:
     """If this request is refused, refuse all GET requests of its path alike.
 
     Args:
-        request: Of a path that alone decides through which gate the work passes, which sources it reads, and what a
+        request: Of a path that alone decides through which limiter the work passes, which sources it reads, and what a
             refusal looks like, whatever the query.
     """
     request.scope[_ALIKE] = True
@@ -38,7 +38,7 @@ def refuse_alike(request: Request) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    gate: Gate
+    limiter: Limiter
     sources: Collection[str]
     headers: tuple[RawHeader, ...]
     body: bytes
@@ -46,8 +46,8 @@ class _Refusal:
     """What the log and the metrics record about the route."""
 
 
-class KeptRefusals:
-    """Repeats a refusal as long as its gate refuses; passes on all other requests."""
+class RefusalCache:
+    """Repeats a refusal as long as its limiter refuses; passes on all other requests."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -65,7 +65,7 @@ class KeptRefusals:
             self._refusals.clear()
         path = scope.get("root_path", ""), scope["path"]
         refusal = self._refusals.get(path)
-        if refusal is not None and refusal.gate.refuses(refusal.sources):
+        if refusal is not None and refusal.limiter.refuses(refusal.sources):
             scope.update(refusal.route)
             await send({"type": "http.response.start", "status": BUSY, "headers": list(refusal.headers)})
             await send({"type": "http.response.body", "body": refusal.body})
@@ -84,11 +84,11 @@ class KeptRefusals:
         await self._app(scope, receive, send_and_note)
 
     def _remember(self, path: Path, headers: Sequence[RawHeader], body: bytes, scope: Scope) -> None:
-        gate, sources, services = scope[REFUSED_BY]
+        limiter, sources, services = scope[REFUSED_BY]
         if services is not self._services or sum(map(len, path)) > MAX_PATH_BYTES:
             return
         route = {"route": scope["route"], "path_params": scope["path_params"]}
-        self._refusals[path] = _Refusal(gate, sources, tuple(headers), body, route)
+        self._refusals[path] = _Refusal(limiter, sources, tuple(headers), body, route)
         self._refusals.move_to_end(path)
         if len(self._refusals) > MAX_REFUSALS:
             self._refusals.popitem(last=False)

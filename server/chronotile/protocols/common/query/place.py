@@ -16,7 +16,7 @@ Y = number("y", "In place of `lat`, in `crs`")
 CRS = text("crs", "Of the coordinates, x before y: one the service offers, or the layer's own; otherwise CRS84")
 
 
-def asked_point(layer: Layer, query: Kvp, catalogue: Catalogue) -> Point:
+def requested_point(layer: Layer, query: Kvp, catalogue: Catalogue) -> Point:
     """Return the place of `lon` and `lat`, or of `x` and `y` in `crs`, x before y whatever the CRS says.
 
     Raises:
@@ -29,7 +29,7 @@ def asked_point(layer: Layer, query: Kvp, catalogue: Catalogue) -> Point:
     if "lon" in query or "lat" in query:
         raise InvalidParameter("give either lon and lat, or x, y and crs", locator="x")
     x, y = X.of(query), Y.of(query)
-    crs = asked_crs(CRS.given(query), layer, catalogue)
+    crs = requested_crs(CRS.given(query), layer, catalogue)
     if not crs.is_geographic:
         return Point(x=x, y=y, crs=crs)
     hint = "" if "crs" in query else "; coordinates in metres need crs="
@@ -54,13 +54,13 @@ def geometry_rules(layer: Layer, query: Kvp, catalogue: Catalogue, *, elsewhere:
     return GeometryRules(
         max_vertices=catalogue.limits.max_vertices,
         max_features=catalogue.limits.max_features,
-        crs_named=lambda name: asked_crs(name, layer, catalogue),
+        crs_named=lambda name: requested_crs(name, layer, catalogue),
         crs=CRS.given(query),
         elsewhere=elsewhere,
     )
 
 
-def asked_crs(name: str | None, layer: Layer, catalogue: Catalogue) -> Crs:
+def requested_crs(name: str | None, layer: Layer, catalogue: Catalogue) -> Crs:
     """Return one of those offered, or the layer's own; CRS84 where none is named.
 
     Raises:

@@ -61,6 +61,6 @@ def remember(request: Request, payload: Payload, *, layer: str, layer_revision: 
     # Where there are times to come, which of them is the newest or the default changes with the clock.
     is_settled = len(times) == 0 or bool(times.instants[-1] <= services.clock() + DAY)
     is_small = len(instants) <= MAX_INSTANTS and payload.states.looks <= MAX_LOOKS
-    if is_settled and is_small and found.collection in services.at_hand:
+    if is_settled and is_small and found.collection in services.is_local:
         pixels = Pixels(layer, instants, payload.states, layer_revision)
         request.scope[REMEMBERED] = (services, pixels, payload.etag)

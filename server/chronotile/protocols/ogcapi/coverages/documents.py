@@ -9,7 +9,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.coverage import CoverageRequest
 from chronotile.model.grid import Grid
 from chronotile.pipeline.coverage.grid import place_of
-from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.ogcapi.coverages.domain_set import domain_set, instants_of_all
 from chronotile.protocols.ogcapi.coverages.fields import layers_of
 from chronotile.protocols.ogcapi.coverages.range_type import field_schema, range_type

@@ -5,7 +5,7 @@ from chronotile.errors import InvalidParameter, UnknownPath
 from chronotile.model.collection import Layer
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import text
-from chronotile.protocols.ogcapi.asked_fields import named_fields
+from chronotile.protocols.ogcapi.requested_fields import named_fields
 
 PROPERTIES = text("properties", "Fields, separated by commas, in order; otherwise all")
 EXCLUDE_PROPERTIES = text("exclude-properties", "Fields that are left out")
@@ -22,7 +22,7 @@ def layers_of(offered: Offered) -> tuple[Layer, ...]:
     return tuple(offered.fields.values())
 
 
-def asked_layers(query: Kvp, offered: Offered) -> tuple[Layer, ...]:
+def requested_layers(query: Kvp, offered: Offered) -> tuple[Layer, ...]:
     """Return the layers of the fields that `properties` and `exclude-properties` leave, in the order asked for.
 
     Raises:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered
-from chronotile.protocols.ogcapi.block import Link, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Link
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA
 
 RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0"
@@ -17,7 +17,7 @@ TITLES = {
 }
 
 
-def coverage_links(offered: Offered, told: Told) -> Sequence[Link]:
+def coverage_links(offered: Offered, told: DocumentContext) -> Sequence[Link]:
     """Return the links of a collection, one a format that can hold the whole; none of one that has colours alone.
 
     The newer draft tells of the fields by `schema`, the older ones by `coverage-rangetype` and `coverage-domainset`.

@@ -12,10 +12,10 @@ from chronotile.model.time.instants import ABSENT, TimeSelection
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import F, Parameter, datetime, names_of, text
-from chronotile.protocols.ogcapi.coverages.fields import EXCLUDE_PROPERTIES, PROPERTIES, asked_layers
-from chronotile.protocols.ogcapi.coverages.scaling import SCALING, Scaling, asked_scaling
-from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, asked_box, check_degrees, named_crs
-from chronotile.protocols.ogcapi.subset import Subset, asked_subset, query_of
+from chronotile.protocols.ogcapi.coverages.fields import EXCLUDE_PROPERTIES, PROPERTIES, requested_layers
+from chronotile.protocols.ogcapi.coverages.scaling import SCALING, Scaling, requested_scaling
+from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, check_degrees, named_crs, requested_bbox
+from chronotile.protocols.ogcapi.subset import Subset, query_of, requested_subset
 
 OLDER_NAMES: Mapping[str, str] = {"scalefactor": "scale-factor", "scaleaxes": "scale-axes", "scalesize": "scale-size"}
 """What earlier drafts call parameters, and GDAL's driver still does."""
@@ -59,7 +59,7 @@ OF_COVERAGE: tuple[Parameter[object], ...] = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskedCoverage:
+class CoverageQuery:
     """What a request asks for."""
 
     request: CoverageRequest
@@ -81,15 +81,15 @@ def coverage_query(pairs: Iterable[tuple[str, str]]) -> Kvp:
     return query
 
 
-def asked_coverage(query: Kvp, offered: Offered, catalogue: Catalogue) -> AskedCoverage:
+def parse_coverage(query: Kvp, offered: Offered, catalogue: Catalogue) -> CoverageQuery:
     """Return the numbers that a request asks for.
 
     Raises:
         ChronotileError: A parameter is not accepted, or two contradict one another.
     """
-    layers = asked_layers(query, offered)
+    layers = requested_layers(query, offered)
     first, has_time = layers[0], any(len(layer.times) for layer in layers)
-    subset = asked_subset(query, first, catalogue, has_time=has_time)
+    subset = requested_subset(query, first, catalogue, has_time=has_time)
     crs = CRS.given(query)
     request = CoverageRequest(
         layers=tuple(layer.id for layer in layers),
@@ -98,12 +98,12 @@ def asked_coverage(query: Kvp, offered: Offered, catalogue: Catalogue) -> AskedC
         crs=None if crs is None else named_crs(crs, first, catalogue),
         resampling=INTERPOLATION.given(query),
     )
-    return AskedCoverage(request=request, scaling=asked_scaling(query))
+    return CoverageQuery(request=request, scaling=requested_scaling(query))
 
 
 def _trims(query: Kvp, subset: Subset, layer: Layer, catalogue: Catalogue) -> tuple[Trim, ...]:
     """The one box of `bbox` or `subset`, in degrees that are such (clauses G and N)."""
-    asked = asked_box(query, layer, catalogue)
+    asked = requested_bbox(query, layer, catalogue)
     if asked is None:
         trims = () if subset.trim is None else (subset.trim,)
     else:

@@ -9,7 +9,7 @@ from chronotile.encoders.covjson_parts import categories_of, standard_name_uri
 from chronotile.model.collection import Layer
 from chronotile.model.raster import Encoding
 from chronotile.pipeline.coverage.numbers import told_encoding
-from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.common.localised_text import text_in
 
 Json = Mapping[str, Any]
 

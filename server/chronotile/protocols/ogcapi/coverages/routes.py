@@ -12,25 +12,25 @@ from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.job_offer import offer_job
+from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.document_cache import respond_with_document
 from chronotile.protocols.common.responses.ranges import is_made_for_parts
 from chronotile.protocols.common.responses.respond import known_etags
 from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
-from chronotile.protocols.common.texts import language_of
-from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.coverages.documents import (
     domain_set_document,
     range_type_document,
     schema_document,
 )
 from chronotile.protocols.ogcapi.coverages.faults import coverage_fault
+from chronotile.protocols.ogcapi.coverages.file_response import respond_with_file
 from chronotile.protocols.ogcapi.coverages.formats import ALIASES, FORMATS, JSON, JSON_SCHEMA
-from chronotile.protocols.ogcapi.coverages.params import asked_coverage, coverage_query
-from chronotile.protocols.ogcapi.coverages.sending import respond_with_file
-from chronotile.protocols.ogcapi.coverages.settling import settled
-from chronotile.protocols.ogcapi.export_instead import export_instead
+from chronotile.protocols.ogcapi.coverages.grid_size import settled
+from chronotile.protocols.ogcapi.coverages.params import coverage_query, parse_coverage
+from chronotile.protocols.ogcapi.export_offer import export_instead
+from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 
 Make = Callable[[Offered, str, str], bytes]
 """A document of a collection, the tree's address and a language."""
@@ -40,9 +40,9 @@ async def get_coverage(request: Request) -> Response:
     """Return numbers of a collection as a file."""
     services = services_of(request)
     query = coverage_query(request.query_params.multi_items())
-    name = asked_format(query, request.headers.get("accept", ""), FORMATS, aliases=ALIASES)
+    name = negotiate_format(query, request.headers.get("accept", ""), FORMATS, aliases=ALIASES)
     offered = offered_collection(services.catalogue, request.path_params["collectionId"])
-    asked = asked_coverage(query, offered, services.catalogue)
+    asked = parse_coverage(query, offered, services.catalogue)
     offer_job(request, lambda: export_instead(settled(asked, services), name, services.catalogue))
     known, is_body_wanted, keep = known_etags(request), request.method != "HEAD", is_made_for_parts(request)
 
@@ -57,9 +57,9 @@ async def get_coverage(request: Request) -> Response:
             is_wanted=is_wanted,
         )
 
-    gate, layer = state_of(request).gates.coverages, asked.request.layers[0]
+    limiter, layer = state_of(request).limiters.coverages, asked.request.layers[0]
     async with while_wanted(request) as is_wanted:
-        delivery = await for_client(request, gate, layer, partial(work, is_wanted), services=services)
+        delivery = await for_client(request, limiter, layer, partial(work, is_wanted), services=services)
     return respond_with_file(delivery)
 
 
@@ -82,7 +82,7 @@ async def _described(request: Request, make: Make, media_type: str) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     query.check_spelling(("f", "lang"))
-    asked_format(query, request.headers.get("accept", ""), {"json": media_type}, aliases={JSON: "json"})
+    negotiate_format(query, request.headers.get("accept", ""), {"json": media_type}, aliases={JSON: "json"})
     language = language_of(request, query)
     offered = offered_collection(services.catalogue, request.path_params["collectionId"])
     base = f"{base_url(request)}/ogcapi"

@@ -50,7 +50,7 @@ class Resolution:
 Scaling = ScaleFactors | ScaleSize | PartialSize | Resolution
 
 
-def asked_scaling(query: Kvp) -> Scaling | None:
+def requested_scaling(query: Kvp) -> Scaling | None:
     """Return how an answer is to be scaled in space; `None` where it is not.
 
     Raises:

@@ -8,13 +8,13 @@ from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.model.time.instants import TimeDomain
 from chronotile.protocols.common.capabilities.time_extent import times_listed
 from chronotile.protocols.common.climatology import climatology_member
-from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.blocks import BLOCKS
 from chronotile.protocols.ogcapi.crs import accepted_crs
+from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
 from chronotile.protocols.ogcapi.documents.extents import spatial_extent, temporal_extent
-from chronotile.protocols.ogcapi.documents.other_ways import other_ways
-from chronotile.protocols.ogcapi.documents.telling import Telling
+from chronotile.protocols.ogcapi.documents.service_links import service_links
 
 OWN_RELATIONS = ("self", "alternate")
 """Links of pygeoapi's that hold here; those to data are the building blocks'."""
@@ -25,7 +25,7 @@ JSON_LD = "application/ld+json"
 TellTimes = Callable[[TimeDomain], Json | None]
 
 
-def collection_documents(telling: Telling, offered: Sequence[Offered]) -> Iterator[Json]:
+def collection_documents(telling: CollectionContext, offered: Sequence[Offered]) -> Iterator[Json]:
     """Yield the description of each collection; in `/collections` it is the same as at its own address."""
     from chronotile.protocols.ogcapi.documents.through_pygeoapi import said_collections  # noqa: PLC0415 -- its 70 MB
 
@@ -35,7 +35,7 @@ def collection_documents(telling: Telling, offered: Sequence[Offered]) -> Iterat
         yield _completed(said, each, telling, temporal)
 
 
-def _completed(said: Json, offered: Offered, telling: Telling, temporal: TellTimes) -> Json:
+def _completed(said: Json, offered: Offered, telling: CollectionContext, temporal: TellTimes) -> Json:
     language = telling.told.language
     return {
         "id": said["id"],
@@ -63,7 +63,7 @@ def _extent(offered: Offered, tell_times: TellTimes) -> Json:
     return spatial if temporal is None else {**spatial, "temporal": temporal}
 
 
-def _systems(offered: Offered, telling: Telling) -> Json:
+def _systems(offered: Offered, telling: CollectionContext) -> Json:
     """CRS by their URIs, CRS84 first; one without a code has none."""
     layer = offered.main_field if offered.has_values else offered.drawn
     accepted = [crs.uri for crs in accepted_crs(layer, telling.told.catalogue)]
@@ -71,7 +71,7 @@ def _systems(offered: Offered, telling: Telling) -> Json:
     return {"crs": [uri for uri in accepted if uri], **({"storageCrs": own} if own else {})}
 
 
-def _members(offered: Offered, telling: Telling) -> dict[str, Any]:
+def _members(offered: Offered, telling: CollectionContext) -> dict[str, Any]:
     members: dict[str, Any] = dict(NO_QUERIES)
     for block in BLOCKS:
         members |= block.collection_members(offered, telling.told)
@@ -82,6 +82,6 @@ def _own_links(said: Json) -> list[Json]:
     return [link for link in said["links"] if link["rel"] in OWN_RELATIONS and link["type"] != JSON_LD]
 
 
-def _links(offered: Offered, telling: Telling) -> list[Link]:
+def _links(offered: Offered, telling: CollectionContext) -> list[Link]:
     blocks = [link for block in BLOCKS for link in block.collection_links(offered, telling.told)]
-    return [*blocks, *other_ways(offered, telling)]
+    return [*blocks, *service_links(offered, telling)]

@@ -1,12 +1,12 @@
 """Landing page and conformance (OGC 19-072)."""
 
 from chronotile.catalog.catalogue import PostalAddress, ServiceInfo
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.state import ServerState
-from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.blocks import BLOCKS
+from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
 from chronotile.protocols.ogcapi.documents.collections import JSON_LD
-from chronotile.protocols.ogcapi.documents.telling import Telling
 
 COMMON_1 = "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf"
 COMMON_2 = "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf"
@@ -18,7 +18,7 @@ KEPT_RELATIONS = ("self", "alternate", "service-desc", "service-doc", "conforman
 """Links of pygeoapi's landing page that hold here: it tells of processes and tile matrix sets that it does not know."""
 
 
-def landing_document(telling: Telling) -> Json:
+def landing_document(telling: CollectionContext) -> Json:
     """Return the landing page of the tree."""
     from chronotile.protocols.ogcapi.documents.through_pygeoapi import said_landing  # noqa: PLC0415 -- its 70 MB
 

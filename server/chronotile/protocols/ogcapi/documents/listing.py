@@ -6,11 +6,11 @@ import orjson
 
 from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.model.time.instants import format_day
-from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.ogcapi.block import Json, Link
+from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
 from chronotile.protocols.ogcapi.documents.collections import collection_documents
 from chronotile.protocols.ogcapi.documents.params import CollectionsQuery
-from chronotile.protocols.ogcapi.documents.telling import Telling
 from chronotile.protocols.ogcapi.pages import document_page
 
 
@@ -40,14 +40,14 @@ class Listing:
         return end if end < self.matched else None
 
 
-def list_collections(asked: CollectionsQuery, telling: Telling) -> Listing:
+def list_collections(asked: CollectionsQuery, telling: CollectionContext) -> Listing:
     """Return which collections are asked for."""
     matched = [each for each in offered_collections(telling.told.catalogue) if asked.takes(each)]
     listed = tuple(matched[asked.offset : asked.offset + asked.limit])
     return Listing(asked=asked, matched=len(matched), listed=listed)
 
 
-def listing_document(listing: Listing, telling: Telling) -> Json:
+def listing_document(listing: Listing, telling: CollectionContext) -> Json:
     """Return the document; each collection is written as soon as it is described, which keeps little in memory."""
     own = listing.asked.address(listing.asked.offset)
     links = [
@@ -65,7 +65,7 @@ def listing_document(listing: Listing, telling: Telling) -> Json:
     }
 
 
-def listing_page(listing: Listing, telling: Telling) -> bytes:
+def listing_page(listing: Listing, telling: CollectionContext) -> bytes:
     """Return the same as HTML, which tells less of each."""
     following = listing.following
     href = None if following is None else f"{telling.told.base}/collections?{listing.asked.address(following)}&f=html"
@@ -92,7 +92,7 @@ def _entry(offered: Offered, language: str) -> Entry:
     )
 
 
-def _link(rel: str, title: str, query: str, telling: Telling, *, html: bool = False) -> Link:
+def _link(rel: str, title: str, query: str, telling: CollectionContext, *, html: bool = False) -> Link:
     form, media_type = ("html", "text/html") if html else ("json", "application/json")
     href = f"{telling.told.base}/collections?{query}{'&' if query else ''}f={form}"
     return Link(rel=rel, href=href, type=media_type, title=title)

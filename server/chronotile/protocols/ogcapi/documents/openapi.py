@@ -6,9 +6,9 @@ from copy import deepcopy
 import chronotile
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import offered_collections
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import enum_of_few
-from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.blocks import BLOCKS
 from chronotile.protocols.ogcapi.documents.paths import own_paths
 from chronotile.protocols.ogcapi.documents.schemas import SCHEMAS
@@ -29,7 +29,7 @@ REFUSALS = {
 }
 
 
-def openapi_document(told: Told) -> Json:
+def openapi_document(told: DocumentContext) -> Json:
     """Return what the tree takes and gives; paths are below its own address."""
     catalogue = told.catalogue
     service = catalogue.service

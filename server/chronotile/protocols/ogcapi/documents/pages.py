@@ -8,12 +8,12 @@ from chronotile.catalog.offered import Offered, offered_collection
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.time.instants import TimeDomain, format_day, format_instant
 from chronotile.model.time.steps import DEKAD, step_of
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.operations import sections_of
 from chronotile.protocols.common.responses.html_page import COMMON, render_page
-from chronotile.protocols.common.texts import text_in
 from chronotile.protocols.common.thumbnail import thumbnail
 from chronotile.protocols.ogcapi.block import Json
-from chronotile.protocols.ogcapi.documents.telling import Telling
+from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
 from chronotile.protocols.ogcapi.pages import Step, document_page
 
 Page = Literal["landing", "conformance", "collection", "openapi"]
@@ -24,7 +24,7 @@ EXAMPLE_CELLS = 100
 """A side of the coverage that is an example has about as many."""
 
 
-def page_of(page: Page, document: Json, telling: Telling) -> bytes:
+def page_of(page: Page, document: Json, telling: CollectionContext) -> bytes:
     """Return a document as HTML."""
     told = telling.told
     if page == "openapi":
@@ -39,7 +39,7 @@ def page_of(page: Page, document: Json, telling: Telling) -> bytes:
     return _collection_page(document, telling)
 
 
-def _collection_page(document: Json, telling: Telling) -> bytes:
+def _collection_page(document: Json, telling: CollectionContext) -> bytes:
     above = Step(title="Collections", href=f"{telling.told.base}/collections?f=html")
     offered = offered_collection(telling.told.catalogue, document["id"])
     picture = thumbnail(offered.drawn.id, offered.drawn, telling.services)
@@ -76,7 +76,7 @@ def _fields(offered: Offered, language: str) -> Iterator[dict[str, str]]:
         yield {"name": name, "title": text_in(layer.title, language) or name, "units": units, "layer": layer.id}
 
 
-def _examples(offered: Offered, document: Json, telling: Telling) -> Iterator[Step]:
+def _examples(offered: Offered, document: Json, telling: CollectionContext) -> Iterator[Step]:
     """Addresses about the middle of the data, of what the building blocks say is there."""
     base = f"{telling.told.base}/collections/{quote(offered.id)}"
     relations = {link["rel"].rpartition("/")[2] for link in document["links"]}

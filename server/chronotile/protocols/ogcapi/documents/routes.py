@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from chronotile.catalog.offered import offered_collection
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
@@ -18,9 +19,8 @@ from chronotile.protocols.common.responses.document_cache import respond_with_do
 from chronotile.protocols.common.responses.html_page import COMMON, content_security_policy
 from chronotile.protocols.common.responses.respond import CURRENT, SHORT
 from chronotile.protocols.common.state import services_of, state_of
-from chronotile.protocols.common.texts import language_of
-from chronotile.protocols.ogcapi.asked_format import asked_format
-from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
+from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
 from chronotile.protocols.ogcapi.documents.collections import collection_documents
 from chronotile.protocols.ogcapi.documents.faults import document_fault
 from chronotile.protocols.ogcapi.documents.landing import conformance_document, landing_document
@@ -29,13 +29,13 @@ from chronotile.protocols.ogcapi.documents.openapi import MEDIA_TYPE as OPENAPI
 from chronotile.protocols.ogcapi.documents.openapi import openapi_document
 from chronotile.protocols.ogcapi.documents.pages import OPERATIONS, Page, page_of
 from chronotile.protocols.ogcapi.documents.params import OF_DOCUMENTS, CollectionsQuery, collections_query
-from chronotile.protocols.ogcapi.documents.telling import Telling
+from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.pages import with_policy
 
 HTML = "text/html"
 OPENAPI_ALIASES: Mapping[str, str] = {"application/json": "json", "application/vnd.oai.openapi+json": "json"}
 
-Write = Callable[[Telling], bytes]
+Write = Callable[[CollectionContext], bytes]
 
 
 class Document(NamedTuple):
@@ -91,7 +91,7 @@ def _query(request: Request) -> Kvp:
     return query
 
 
-def _document(page: Page, make: Callable[[Telling], Json], *key: Hashable) -> Document:
+def _document(page: Page, make: Callable[[CollectionContext], Json], *key: Hashable) -> Document:
     return Document(
         key=(page, *key),
         as_json=lambda telling: orjson.dumps(make(telling)),
@@ -107,7 +107,7 @@ def _listing(asked: CollectionsQuery) -> Document:
     )
 
 
-def _collection(name: str, telling: Telling) -> Json:
+def _collection(name: str, telling: CollectionContext) -> Json:
     return next(collection_documents(telling, [offered_collection(telling.told.catalogue, name)]))
 
 
@@ -119,11 +119,11 @@ async def _answer(
     aliases: Mapping[str, str] = {},
 ) -> Response:
     formats = {"json": document.media_type, "html": HTML}
-    form = asked_format(query, request.headers.get("accept", ""), formats, aliases=aliases)
+    form = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=aliases)
     language, services = language_of(request, query), services_of(request)
-    told = Told(catalogue=services.catalogue, root=base_url(request), language=language)
+    told = DocumentContext(catalogue=services.catalogue, root=base_url(request), language=language)
     has_viewer = state_of(request).viewer.is_complete
-    telling = Telling(services=services, told=told, has_viewer=has_viewer)
+    telling = CollectionContext(services=services, told=told, has_viewer=has_viewer)
     write = partial(document.as_page if form == "html" else document.as_json, telling)
     key = ("ogcapi", document.key, told.root, language, has_viewer)
     response = await respond_with_document(

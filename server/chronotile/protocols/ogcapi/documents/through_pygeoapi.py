@@ -15,10 +15,10 @@ from pygeoapi.api import API, APIRequest, describe_collections, landing_page
 from chronotile.catalog.offered import Offered
 from chronotile.model.crs import CRS84
 from chronotile.model.time.instants import Instant
-from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
+from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
 from chronotile.protocols.ogcapi.documents.extents import box_of_offered
-from chronotile.protocols.ogcapi.documents.telling import Telling
 from chronotile.pygeoapi.archives import Live
 
 PROVIDERS = "chronotile.pygeoapi"
@@ -37,13 +37,13 @@ class _JsonRequest:
     path_info = ""
 
 
-def said_landing(telling: Telling) -> Json:
+def said_landing(telling: CollectionContext) -> Json:
     """Return pygeoapi's landing page."""
     api = API(_configuration(telling), {})
     return _said(api, landing_page)
 
 
-def said_collections(telling: Telling, offered: Sequence[Offered]) -> Iterator[Json]:
+def said_collections(telling: CollectionContext, offered: Sequence[Offered]) -> Iterator[Json]:
     """Yield pygeoapi's description of each collection."""
     api = API(_configuration(telling), {})
     live = Live(telling.services)
@@ -61,7 +61,7 @@ def _said(api: API, ask: Callable[[API, APIRequest], Any]) -> Json:
     return document
 
 
-def _configuration(telling: Telling) -> Json:
+def _configuration(telling: CollectionContext) -> Json:
     """Texts are in the language of the document already, so pygeoapi, which knows fewer, is told of one alone."""
     told = telling.told
     service = told.catalogue.service
@@ -79,7 +79,7 @@ def _configuration(telling: Telling) -> Json:
     }
 
 
-def _resource(offered: Offered, told: Told, live: Live) -> Json:
+def _resource(offered: Offered, told: DocumentContext, live: Live) -> Json:
     times = offered.times.instants
     spatial = {"bbox": list(box_of_offered(offered)), "crs": CRS84.uri}
     temporal = {"temporal": {"begin": _datetime(times[0]), "end": _datetime(times[-1])}} if len(times) else {}

@@ -1,7 +1,7 @@
 """OGC API - Environmental Data Retrieval (OGC 19-086r6)."""
 
 from chronotile.protocols.ogcapi.block import BuildingBlock
-from chronotile.protocols.ogcapi.edr.members import collection_links, collection_members
+from chronotile.protocols.ogcapi.edr.collection_members import collection_links, collection_members
 from chronotile.protocols.ogcapi.edr.openapi import edr_paths
 from chronotile.protocols.ogcapi.edr.routes import routes
 from chronotile.protocols.ogcapi.edr.schemas import SCHEMAS

@@ -14,7 +14,7 @@ from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.kvp import Kvp, choice
 from chronotile.protocols.ogcapi.crs import box_of, check_degrees
-from chronotile.protocols.ogcapi.edr.params import asked_layers, asked_points, check_query, crs_of_query
+from chronotile.protocols.ogcapi.edr.params import check_query, crs_of_query, requested_layers, requested_points
 from chronotile.protocols.ogcapi.edr.queries import (
     AREA,
     BBOX,
@@ -75,7 +75,7 @@ def radius_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsR
         ChronotileError: A parameter is missing or not accepted.
     """
     check_query(query, RADIUS.parameters)
-    points = asked_points(query, offered.main_field, catalogue)
+    points = requested_points(query, offered.main_field, catalogue)
     if len(points) != 1:
         raise InvalidParameter(f"{LOCATOR} must be one POINT here, got {len(points)} points", locator=LOCATOR)
     within = WITHIN.parse(query.required(WITHIN.name, accepted="a distance, in within-units"))
@@ -116,4 +116,4 @@ def _in_area(area: Area, offered: Offered, query: Kvp, catalogue: Catalogue) -> 
 
 
 def _layer_ids(offered: Offered, query: Kvp) -> tuple[str, ...]:
-    return tuple(layer.id for layer in asked_layers(offered, query))
+    return tuple(layer.id for layer in requested_layers(offered, query))

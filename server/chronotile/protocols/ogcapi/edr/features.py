@@ -18,7 +18,7 @@ from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.crs import box_of, check_degrees
 from chronotile.protocols.ogcapi.edr.formats import GEOJSON, MEDIA_TYPES
-from chronotile.protocols.ogcapi.edr.params import asked_layers, check_query, crs_of_query
+from chronotile.protocols.ogcapi.edr.params import check_query, crs_of_query, requested_layers
 from chronotile.protocols.ogcapi.edr.queries import (
     BBOX_OF_LISTS,
     DATETIME,
@@ -54,7 +54,7 @@ def features_query(offered: Offered, query: Kvp, catalogue: Catalogue) -> Featur
     """
     query.refuse(("bbox-crs",), instead="bbox in CRS84")
     check_query(query, OF_LISTS)
-    layers = asked_layers(offered, query)
+    layers = requested_layers(offered, query)
     crs_of_query(query, layers[0], catalogue)
     limit = LIMIT.of(query)
     names = names_of((BBOX_OF_LISTS, *SHARED))

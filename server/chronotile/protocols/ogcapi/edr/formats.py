@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.ogcapi.asked_format import asked_format
+from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 
 COVERAGE_JSON, GEOJSON, CSV, NETCDF, GEOTIFF = "CoverageJSON", "GeoJSON", "CSV", "NetCDF", "GeoTIFF"
 
@@ -50,7 +50,9 @@ def data_format(query: Kvp, accept: str, names: tuple[str, ...]) -> str:
     others = {**OTHER_MEDIA_TYPES, **OTHER_NAMES}
     if names == OF_FEATURES:
         others = {"json": GEOJSON, "application/json": GEOJSON}
-    return asked_format(query, accept, offered, aliases={key: name for key, name in others.items() if name in names})
+    return negotiate_format(
+        query, accept, offered, aliases={key: name for key, name in others.items() if name in names}
+    )
 
 
 def media_type_of(name: str, accept: str) -> str:

@@ -17,7 +17,7 @@ from chronotile.model.time.instants import InstantArray, TimeSelection, format_i
 from chronotile.model.time.parsing import parse_instant
 from chronotile.pipeline.series.places import meets_grid
 from chronotile.protocols.common.extent import longitude_latitude_box
-from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.edr.features import FeaturesQuery, features_document
 from chronotile.protocols.ogcapi.edr.formats import GEOJSON, MEDIA_TYPES

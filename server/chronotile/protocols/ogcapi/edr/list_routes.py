@@ -9,12 +9,12 @@ from starlette.routing import BaseRoute, Route
 
 from chronotile.model.collection import Layer
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.parameter import LANG, F
 from chronotile.protocols.common.responses.respond import respond_with_content
 from chronotile.protocols.common.state import in_documents
-from chronotile.protocols.common.texts import language_of
-from chronotile.protocols.ogcapi.edr.asked import Asked, asked_of
+from chronotile.protocols.ogcapi.edr.data_request import DataRequest, parse_data_query
 from chronotile.protocols.ogcapi.edr.faults import edr_fault
 from chronotile.protocols.ogcapi.edr.features import features_query
 from chronotile.protocols.ogcapi.edr.formats import GEOJSON, MEDIA_TYPES, OF_FEATURES
@@ -25,7 +25,7 @@ from chronotile.protocols.ogcapi.edr.params import check_query
 
 async def get_locations(request: Request) -> Response:
     """Return a page of the places that there are."""
-    asked = asked_of(request)
+    asked = parse_data_query(request)
     asked.format_among(OF_FEATURES)
     catalogue = asked.services.catalogue
     sets = require_sets(asked.offered, catalogue)
@@ -42,7 +42,7 @@ async def get_locations(request: Request) -> Response:
 
 async def get_items(request: Request) -> Response:
     """Return a page of the times that there are."""
-    asked = asked_of(request)
+    asked = parse_data_query(request)
     asked.format_among(OF_FEATURES)
     wanted = features_query(asked.offered, asked.query, asked.services.catalogue)
     items = _items(request, asked, wanted.layers)
@@ -51,14 +51,14 @@ async def get_items(request: Request) -> Response:
 
 async def get_item(request: Request) -> Response:
     """Return one of them."""
-    asked = asked_of(request)
+    asked = parse_data_query(request)
     asked.format_among(OF_FEATURES)
     check_query(asked.query, (F, LANG))
     items = _items(request, asked, tuple(asked.offered.fields.values()))
     return await _features(request, partial(item_document, items, request.path_params["itemId"]))
 
 
-def _items(request: Request, asked: Asked, layers: tuple[Layer, ...]) -> Items:
+def _items(request: Request, asked: DataRequest, layers: tuple[Layer, ...]) -> Items:
     language = language_of(request, asked.query)
     return Items(offered=asked.offered, layers=layers, address=asked.address, language=language)
 

@@ -21,7 +21,7 @@ from chronotile.model.grid import WHOLE_CIRCLE, BBox, FloatArray
 from chronotile.model.places import PlaceSet
 from chronotile.pipeline.place_shapes import shapes_in
 from chronotile.pipeline.series.places import near_layer
-from chronotile.protocols.common.texts import text_in
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.ogcapi.block import Json, Link
 from chronotile.protocols.ogcapi.edr.features import FeaturesQuery, features_document
 from chronotile.protocols.ogcapi.edr.formats import GEOJSON, MEDIA_TYPES

@@ -13,10 +13,10 @@ from chronotile.model.request import Point, place_in_degrees
 from chronotile.model.series.fields import AreasRequest, PositionsRequest
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, names_of
-from chronotile.protocols.ogcapi.asked_fields import named_fields
 from chronotile.protocols.ogcapi.crs import named_crs
 from chronotile.protocols.ogcapi.edr.queries import CRS, DATETIME, PARAMETER_NAME, POSITION, SHARED, Z
 from chronotile.protocols.ogcapi.edr.wkt import LOCATOR, points_of
+from chronotile.protocols.ogcapi.requested_fields import named_fields
 
 _LEVEL = r"[+-]?\d{1,20}(?:\.\d{0,20})?"
 _LEVELS = re.compile(rf"{_LEVEL}(?:/{_LEVEL})?|{_LEVEL}(?:,{_LEVEL}){{1,99}}|R\d{{1,6}}/{_LEVEL}/{_LEVEL}", re.ASCII)
@@ -43,10 +43,10 @@ def position_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> Posi
         ChronotileError: A parameter is missing or not accepted.
     """
     check_query(query, POSITION.parameters)
-    layers = asked_layers(offered, query)
+    layers = requested_layers(offered, query)
     return PositionsRequest(
         layers=tuple(layer.id for layer in layers),
-        points=asked_points(query, layers[0], catalogue),
+        points=requested_points(query, layers[0], catalogue),
         time=DATETIME.of(query),
     )
 
@@ -58,7 +58,7 @@ def areas_request(offered: Offered, areas: tuple[Area, ...], query: Kvp) -> Area
         ChronotileError: A parameter is not accepted.
     """
     check_query(query, SHARED)
-    layers = tuple(layer.id for layer in asked_layers(offered, query))
+    layers = tuple(layer.id for layer in requested_layers(offered, query))
     return AreasRequest(layers=layers, areas=areas, time=DATETIME.of(query))
 
 
@@ -81,7 +81,7 @@ def check_query(query: Kvp, known: tuple[Parameter[object], ...]) -> None:
         )
 
 
-def asked_layers(offered: Offered, query: Kvp) -> tuple[Layer, ...]:
+def requested_layers(offered: Offered, query: Kvp) -> tuple[Layer, ...]:
     """Return the layers of `parameter-name`, all of the collection without it.
 
     Raises:
@@ -100,7 +100,7 @@ def crs_of_query(query: Kvp, layer: Layer, catalogue: Catalogue) -> Crs | None:
     return None if name is None else named_crs(name, layer, catalogue)
 
 
-def asked_points(query: Kvp, layer: Layer, catalogue: Catalogue) -> tuple[Point, ...]:
+def requested_points(query: Kvp, layer: Layer, catalogue: Catalogue) -> tuple[Point, ...]:
     """Return the points of `coords`.
 
     Raises:

@@ -20,29 +20,29 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.ranges import is_made_for_parts
 from chronotile.protocols.common.responses.respond import known_etags
 from chronotile.protocols.common.state import for_client, state_of, while_wanted
-from chronotile.protocols.ogcapi.coverages.sending import respond_with_file
-from chronotile.protocols.ogcapi.edr.asked import Asked, asked_of, data_response
+from chronotile.protocols.ogcapi.coverages.file_response import respond_with_file
 from chronotile.protocols.ogcapi.edr.cells import CellsRequest, area_request, cube_request, radius_request
+from chronotile.protocols.ogcapi.edr.data_request import DataRequest, data_response, parse_data_query
 from chronotile.protocols.ogcapi.edr.faults import area_fault, edr_fault
 from chronotile.protocols.ogcapi.edr.formats import OF_CELLS
-from chronotile.protocols.ogcapi.edr.jobs_instead import cells_instead, location_instead, position_instead
+from chronotile.protocols.ogcapi.edr.job_offers import cells_instead, location_instead, position_instead
 from chronotile.protocols.ogcapi.edr.list_routes import list_routes
 from chronotile.protocols.ogcapi.edr.queries import LOCATIONS, POSITION
-from chronotile.protocols.ogcapi.edr.series import SeriesAsked, location_asked, position_asked
-from chronotile.protocols.ogcapi.edr.writing import cells_formats, fields_format
+from chronotile.protocols.ogcapi.edr.response_formats import cells_formats, fields_format
+from chronotile.protocols.ogcapi.edr.series import SeriesQuery, location_query, position_query
 
 COLLECTION = "/ogcapi/collections/{collectionId}"
 
 
 async def get_position(request: Request) -> Response:
     """Return the series of the native cells that hold the points of `coords`."""
-    return await _series(request, POSITION.formats, position_asked, position_instead)
+    return await _series(request, POSITION.formats, position_query, position_instead)
 
 
 async def get_location(request: Request) -> Response:
     """Return the means of the native cells in one place, or in each of several."""
     names = request.path_params["locationId"]
-    asked, instead = partial(location_asked, names=names), partial(location_instead, names=names)
+    asked, instead = partial(location_query, names=names), partial(location_instead, names=names)
     return await _series(request, LOCATIONS.formats, asked, instead)
 
 
@@ -64,10 +64,10 @@ async def get_radius(request: Request) -> Response:
 async def _series(
     request: Request,
     formats: tuple[str, ...],
-    resolve: Callable[[Asked, IsWanted], SeriesAsked],
-    instead: Callable[[Asked], JobInstead | None],
+    resolve: Callable[[DataRequest, IsWanted], SeriesQuery],
+    instead: Callable[[DataRequest], JobInstead | None],
 ) -> Response:
-    asked = asked_of(request)
+    asked = parse_data_query(request)
     offer_job(request, partial(instead, asked))
     name, known = asked.format_among(formats), known_etags(request)
 
@@ -75,15 +75,15 @@ async def _series(
         series = resolve(asked, is_wanted)
         return deliver_fields(series.target, fields_format(name, asked, series.crs), known=known)
 
-    gate, layer = state_of(request).gates.series, asked.offered.main_field
+    limiter, layer = state_of(request).limiters.series, asked.offered.main_field
     await discard_body(request)
     async with while_wanted(request) as is_wanted:
-        payload = await for_client(request, gate, layer.id, partial(work, is_wanted), services=asked.services)
+        payload = await for_client(request, limiter, layer.id, partial(work, is_wanted), services=asked.services)
     return data_response(payload, name, asked)
 
 
 async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue], CellsRequest]) -> Response:
-    asked = asked_of(request)
+    asked = parse_data_query(request)
     name, services = asked.format_among(OF_CELLS), asked.services
     written, media_type = cells_formats(asked)[name], asked.media_type(name)
     key = f"{name} {media_type} {asked.address}"
@@ -106,10 +106,10 @@ async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue]
             is_wanted=is_wanted,
         )
 
-    gate, layer = state_of(request).gates.coverages, asked.offered.main_field
+    limiter, layer = state_of(request).limiters.coverages, asked.offered.main_field
     await discard_body(request)
     async with while_wanted(request) as is_wanted:
-        delivery = await for_client(request, gate, layer.id, partial(work, is_wanted), services=services)
+        delivery = await for_client(request, limiter, layer.id, partial(work, is_wanted), services=services)
     return respond_with_file(replace(delivery, media_type=media_type))
 
 

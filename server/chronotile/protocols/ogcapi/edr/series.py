@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.series.fields import FieldsTarget, resolve_areas, resolve_positions
-from chronotile.protocols.ogcapi.edr.asked import Asked
+from chronotile.protocols.ogcapi.edr.data_request import DataRequest
 from chronotile.protocols.ogcapi.edr.locations import areas_of_locations, require_sets
 from chronotile.protocols.ogcapi.edr.params import areas_request, crs_of_query, position_request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeriesAsked:
+class SeriesQuery:
     """What is asked for, and how it is told."""
 
     target: FieldsTarget
@@ -19,7 +19,7 @@ class SeriesAsked:
     """Of the coordinates in the answer."""
 
 
-def position_asked(asked: Asked, is_wanted: IsWanted) -> SeriesAsked:
+def position_query(asked: DataRequest, is_wanted: IsWanted) -> SeriesQuery:
     """Return the series of the points of `coords`.
 
     Raises:
@@ -27,10 +27,10 @@ def position_asked(asked: Asked, is_wanted: IsWanted) -> SeriesAsked:
     """
     request = position_request(asked.offered, asked.query, asked.services.catalogue)
     target = resolve_positions(request, asked.services, is_wanted=is_wanted)
-    return SeriesAsked(target=target, crs=request.points[0].crs)
+    return SeriesQuery(target=target, crs=request.points[0].crs)
 
 
-def location_asked(asked: Asked, is_wanted: IsWanted, *, names: str) -> SeriesAsked:
+def location_query(asked: DataRequest, is_wanted: IsWanted, *, names: str) -> SeriesQuery:
     """Return the series of the places of the path.
 
     Raises:
@@ -40,4 +40,4 @@ def location_asked(asked: Asked, is_wanted: IsWanted, *, names: str) -> SeriesAs
     require_sets(asked.offered, catalogue)
     request = areas_request(asked.offered, areas_of_locations(names, catalogue), asked.query)
     crs = crs_of_query(asked.query, asked.offered.main_field, catalogue) or CRS84
-    return SeriesAsked(target=resolve_areas(request, asked.services, is_wanted=is_wanted), crs=crs)
+    return SeriesQuery(target=resolve_areas(request, asked.services, is_wanted=is_wanted), crs=crs)

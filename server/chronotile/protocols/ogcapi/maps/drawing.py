@@ -16,9 +16,9 @@ from chronotile.protocols.common.openapi import PAIR, TEXT, list_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, Parameter, datetime, text
 from chronotile.protocols.common.query.picture import DIFFERENCE, EXPRESSION, RAMP, RANGE, REDUCER
-from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.maps.background import BACKGROUND, background_of
-from chronotile.protocols.ogcapi.subset import Subset, asked_subset
+from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
+from chronotile.protocols.ogcapi.subset import Subset, requested_subset
 
 LAYER_LIMIT = 20
 """Layers that one picture shows; their pixels together are bounded by `max_cube_values`."""
@@ -114,9 +114,9 @@ def drawing_of(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
     query.refuse(("style", "styles"), instead="…/styles/{styleId}/map in the path")
     if "collectionId" in path:
         query.refuse(("collections",), instead="the map of the dataset")
-    format_name = asked_format(query, accept, MEDIA_TYPES, aliases=ALIASES)
+    format_name = negotiate_format(query, accept, MEDIA_TYPES, aliases=ALIASES)
     layers = drawn_layers(path, query, catalogue)
-    subset = asked_subset(query, layers[0], catalogue, has_time=True)
+    subset = requested_subset(query, layers[0], catalogue, has_time=True)
     drawing = Drawing(
         layers=layers,
         style=path.get("styleId", ""),

@@ -60,7 +60,7 @@ OF_MAP = (*PLACING, *OF_DRAWING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskedMap:
+class MapQuery:
     """A map as it is asked for; its grid takes PROJ some milliseconds, so that it is found in a thread."""
 
     drawing: Drawing
@@ -77,7 +77,7 @@ class AskedMap:
         return _Reading(self, catalogue).viewport().grid(_natives(self.drawing))
 
 
-def asked_map(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> AskedMap:
+def parse_map(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> MapQuery:
     """Return the map that a path and a query ask for.
 
     Raises:
@@ -85,7 +85,7 @@ def asked_map(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catal
     """
     query.check_spelling(names_of(OF_MAP))
     drawing, subset = drawing_of(path, query, accept, catalogue)
-    return AskedMap(drawing=drawing, subset=subset, query=query, default_crs=default_crs(path, drawing))
+    return MapQuery(drawing=drawing, subset=subset, query=query, default_crs=default_crs(path, drawing))
 
 
 def default_crs(path: Mapping[str, str], drawing: Drawing) -> Crs:
@@ -100,7 +100,7 @@ def default_crs(path: Mapping[str, str], drawing: Drawing) -> Crs:
 class _Reading:
     """The parameters that say where a map is and how large."""
 
-    def __init__(self, asked: AskedMap, catalogue: Catalogue) -> None:
+    def __init__(self, asked: MapQuery, catalogue: Catalogue) -> None:
         self._kvp = asked.query
         self._subset = asked.subset
         self._drawing = asked.drawing

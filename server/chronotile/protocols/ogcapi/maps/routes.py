@@ -11,8 +11,8 @@ from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.responses.respond import respond
 from chronotile.protocols.common.state import services_of
 from chronotile.protocols.ogcapi.maps.faults import picture_fault
-from chronotile.protocols.ogcapi.maps.params import asked_map
-from chronotile.protocols.ogcapi.maps.told import told_of_grid, told_of_time
+from chronotile.protocols.ogcapi.maps.params import parse_map
+from chronotile.protocols.ogcapi.maps.response_headers import grid_headers, time_headers
 from chronotile.protocols.ogcapi.subset import query_of
 
 
@@ -20,12 +20,12 @@ async def get_map(request: Request) -> Response:
     """Return a map, whose headers tell where and of which time it is."""
     catalogue = services_of(request).catalogue
     query = query_of(request.query_params.multi_items())
-    asked = asked_map(request.path_params, query, request.headers.get("accept", ""), catalogue)
+    asked = parse_map(request.path_params, query, request.headers.get("accept", ""), catalogue)
     drawing = asked.drawing
     layers = [layer.id for layer in drawing.layers]
     maps, found = await draw_maps(request, layers, lambda: drawing.requests(asked.grid(catalogue)))
     response = respond(replace(found.payload, media_type=drawing.media_type))
-    response.headers.update({**told_of_grid(maps[0].grid), **told_of_time(found.payload.time), "Vary": "Accept"})
+    response.headers.update({**grid_headers(maps[0].grid), **time_headers(found.payload.time), "Vary": "Accept"})
     return response
 
 

@@ -11,18 +11,18 @@ from starlette.responses import Response
 from chronotile.errors import ClientGone
 from chronotile.protocols.common.endpoint import Handler, endpoint
 from chronotile.protocols.common.job_access import require_job_access
-from chronotile.protocols.common.limits.gate import Gate
+from chronotile.protocols.common.limits.limiter import Limiter
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.common.responses.respond import respond_with_content
 from chronotile.protocols.common.state import in_thread, read_in_thread, state_of
-from chronotile.protocols.ogcapi.asked_format import asked_format
-from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
+from chronotile.protocols.ogcapi.document_context import in_language
+from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.pages import with_policy
 from chronotile.protocols.ogcapi.processes.faults import process_fault
 from chronotile.protocols.ogcapi.processes.media_types import HTML, JSON
 from chronotile.protocols.ogcapi.processes.params import OF_DOCUMENTS, merged
-from chronotile.protocols.ogcapi.told import in_language
 
 FORMATS = {"json": JSON, "html": HTML}
 NOBODY = None
@@ -45,21 +45,21 @@ def query_of(request: Request) -> Kvp:
 def form_of(request: Request) -> str:
     """Return which of `FORMATS` a request wants."""
     query = Kvp(merged(request.query_params.multi_items()))
-    return asked_format(query, request.headers.get("accept", ""), FORMATS)
+    return negotiate_format(query, request.headers.get("accept", ""), FORMATS)
 
 
-async def document_in(request: Request, told: Told, document: Json, page: Callable[[], bytes]) -> Response:
+async def document_in(request: Request, told: DocumentContext, document: Json, page: Callable[[], bytes]) -> Response:
     """Return the answer that has a document, or the page that `page` makes of it where people want to read it."""
     form = form_of(request)
     write = page if form == "html" else partial(orjson.dumps, document)
-    body = await in_thread(state_of(request).gates.documents, write)
+    body = await in_thread(state_of(request).limiters.documents, write)
     response = in_language(respond_with_content(body, FORMATS[form], request), told)
     return with_policy(response) if form == "html" else response
 
 
 async def of_table(request: Request, work: Callable[[], Found]) -> Found:
     """Return what the table of jobs has, which may be slow."""
-    return await in_thread(state_of(request).gates.jobs, work)
+    return await in_thread(state_of(request).limiters.jobs, work)
 
 
 def live(handler: Handler) -> Handler:
@@ -85,13 +85,13 @@ def live_job(handler: Handler) -> Handler:
 
 
 async def unless_gone(
-    request: Request, gate: Gate, work: Callable[[], Found], *, elsewhere: Collection[str] = ()
+    request: Request, limiter: Limiter, work: Callable[[], Found], *, elsewhere: Collection[str] = ()
 ) -> Found:
     """Return what comes of work, which is not begun if the client left while it waited.
 
     Args:
         request: For which it is.
-        gate: Through which it passes.
+        limiter: Through which it passes.
         work: What to run.
         elsewhere: Ids of the collections that it reads whose sources are on other machines.
 
@@ -103,7 +103,7 @@ async def unless_gone(
     async def is_there() -> bool:
         return not await request.is_disconnected()
 
-    found = await read_in_thread(request, gate, work, sources=elsewhere, is_wanted=is_there)
+    found = await read_in_thread(request, limiter, work, sources=elsewhere, is_wanted=is_there)
     if found is None:
         raise ClientGone("the client left")
     return found

@@ -11,7 +11,7 @@ from chronotile.model.time.instants import format_instant
 from chronotile.processes.process import Input, Output, Process
 from chronotile.processes.registry import output_schema, processes
 from chronotile.protocols.common.responses.problem import MEDIA_TYPE as PROBLEM
-from chronotile.protocols.ogcapi.block import Json, Link, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
 from chronotile.protocols.ogcapi.processes.media_types import HTML, JSON, media_type_of
 from chronotile.protocols.ogcapi.processes.params import TYPE, JobsQuery, Paging
 
@@ -23,7 +23,7 @@ REL_RESULTS = f"{RELATIONS}/results"
 REL_EXCEPTIONS = f"{RELATIONS}/exceptions"
 
 
-def landing_links(told: Told) -> Sequence[Link]:
+def landing_links(told: DocumentContext) -> Sequence[Link]:
     """Return the processes and the jobs."""
     return [
         Link(rel=REL_PROCESSES, href=f"{told.base}/processes?f=json", type=JSON, title="processes"),
@@ -33,7 +33,7 @@ def landing_links(told: Told) -> Sequence[Link]:
     ]
 
 
-def process_list(found: Sequence[Process], paging: Paging, told: Told) -> Json:
+def process_list(found: Sequence[Process], paging: Paging, told: DocumentContext) -> Json:
     """Return a page of the list of processes."""
     listed = found[paging.offset : paging.offset + paging.limit]
     following = paging.following(len(found))
@@ -43,7 +43,7 @@ def process_list(found: Sequence[Process], paging: Paging, told: Told) -> Json:
     return {"processes": [_summary(each, told) for each in listed], "links": _written(links)}
 
 
-def process_document(process: Process, told: Told) -> Json:
+def process_document(process: Process, told: DocumentContext) -> Json:
     """Return the description of a process."""
     return {
         **_summary(process, told),
@@ -52,7 +52,7 @@ def process_document(process: Process, told: Told) -> Json:
     }
 
 
-def job_list(jobs: Iterable[Job], asked: JobsQuery, matched: int, told: Told) -> Json:
+def job_list(jobs: Iterable[Job], asked: JobsQuery, matched: int, told: DocumentContext) -> Json:
     """Return a page of the list of jobs, of which so many match."""
     url, following = f"{told.base}/jobs", asked.paging.following(matched)
     links = _both(url, "jobs", asked.address(asked.paging.offset))
@@ -62,7 +62,7 @@ def job_list(jobs: Iterable[Job], asked: JobsQuery, matched: int, told: Told) ->
     return {"jobs": listed, "numberMatched": matched, "numberReturned": len(listed), "links": _written(links)}
 
 
-def status_document(job: Job, told: Told) -> Json:
+def status_document(job: Job, told: DocumentContext) -> Json:
     """Return how far a job is."""
     times = {"created": job.created, "started": job.started, "finished": job.finished, "updated": job.updated}
     return {
@@ -78,7 +78,7 @@ def status_document(job: Job, told: Told) -> Json:
     }
 
 
-def removed_document(job: Job, told: Told) -> Json:
+def removed_document(job: Job, told: DocumentContext) -> Json:
     """Return how a job was that had ended and is removed now: it is linked no more."""
     return {
         **status_document(job, told),
@@ -88,12 +88,12 @@ def removed_document(job: Job, told: Told) -> Json:
     }
 
 
-def job_address(job: Job, told: Told) -> str:
+def job_address(job: Job, told: DocumentContext) -> str:
     """Return where a job is told of."""
     return f"{told.base}/jobs/{job.id}"
 
 
-def result_address(job: Job, output: str, told: Told) -> str:
+def result_address(job: Job, output: str, told: DocumentContext) -> str:
     """Return where one of its results is."""
     return f"{job_address(job, told)}/results/{quote(output)}"
 
@@ -109,7 +109,7 @@ def _metadata(job: Job) -> Json:
     return {} if metadata is None else {"metadata": metadata}
 
 
-def _job_links(job: Job, told: Told) -> list[Link]:
+def _job_links(job: Job, told: DocumentContext) -> list[Link]:
     url = job_address(job, told)
     links = [*_both(url, "job"), *_links_beside(job, told)]
     if job.status not in ENDED:
@@ -125,14 +125,14 @@ def _job_links(job: Job, told: Told) -> list[Link]:
     return links
 
 
-def _links_beside(job: Job, told: Told) -> list[Link]:
+def _links_beside(job: Job, told: DocumentContext) -> list[Link]:
     links = [_json("up", f"{told.base}/jobs?f=json", "all jobs")]
     if job.process in processes():  # or else an earlier version had it
         links.append(_json("related", f"{told.base}/processes/{quote(job.process)}?f=json", "process"))
     return links
 
 
-def _summary(process: Process, told: Told) -> Json:
+def _summary(process: Process, told: DocumentContext) -> Json:
     url = f"{told.base}/processes/{quote(process.id)}"
     links = [
         *_both(url, process.title),

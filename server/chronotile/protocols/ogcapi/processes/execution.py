@@ -13,8 +13,8 @@ from chronotile.processes.process import Output, Process
 from chronotile.protocols.common.job_offer import MOST_REPEATED_BYTES, JobInstead
 from chronotile.protocols.common.query.form import UNSUPPORTED
 from chronotile.protocols.common.query.kvp import Kvp, choice
+from chronotile.protocols.ogcapi.processes.bounded_json import parsed
 from chronotile.protocols.ogcapi.processes.media_types import BASE64, JSON, TEXT, is_base64, media_types, output_types
-from chronotile.protocols.ogcapi.processes.parsing import parsed
 
 FORMAT = "format"
 """The input that says in which media type a result comes, of processes that have a choice."""

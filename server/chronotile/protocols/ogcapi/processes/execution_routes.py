@@ -19,9 +19,9 @@ from chronotile.protocols.common.job_access import client_of, require_job_access
 from chronotile.protocols.common.job_offer import offer_job
 from chronotile.protocols.common.query.form import body_of
 from chronotile.protocols.common.state import check_current, in_fetches, in_thread, services_of, state_of, while_wanted
-from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
+from chronotile.protocols.ogcapi.document_context import context_for
 from chronotile.protocols.ogcapi.processes.answers import NOBODY, live, of_table, query_of, unless_gone
-from chronotile.protocols.ogcapi.processes.at_once import Done, do, kept, sent
 from chronotile.protocols.ogcapi.processes.documents import job_address, status_document
 from chronotile.protocols.ogcapi.processes.execution import execution_instead, execution_of, members_of
 from chronotile.protocols.ogcapi.processes.media_types import JSON
@@ -29,14 +29,14 @@ from chronotile.protocols.ogcapi.processes.prefer import RESPOND_ASYNC, Preferen
 from chronotile.protocols.ogcapi.processes.references import Reference, fetch_all, hosts_of, references_of, with_values
 from chronotile.protocols.ogcapi.processes.results import wants_references, will_want_references
 from chronotile.protocols.ogcapi.processes.subscriber import subscriber_of
-from chronotile.protocols.ogcapi.told import told_for
+from chronotile.protocols.ogcapi.processes.synchronous import Done, do, kept, sent
 from chronotile.queue.temporary import removed_if_it_fails
 from chronotile.web.fetch import Fetched
 
 
 async def post_execution(request: Request) -> Response:
     """Do what is asked for while the client waits, or accept it as a job."""
-    told = told_for(request, query_of(request))
+    told = context_for(request, query_of(request))
     preferred = preferences_of(request.headers.getlist("prefer"))
     if preferred.is_async:
         require_job_access(request)
@@ -51,7 +51,7 @@ async def post_execution(request: Request) -> Response:
     return await _do_now(request, execution, plan, told, preferred=preferred)
 
 
-async def _asked(request: Request, process: Process, told: Told) -> tuple[Execution, Subscriber | None]:
+async def _asked(request: Request, process: Process, told: DocumentContext) -> tuple[Execution, Subscriber | None]:
     """What a request asks of a process, with what its inputs refer to, and who hears how it goes on."""
     state, body = state_of(request), await body_of(request)
     offer_job(request, lambda: execution_instead(process, body))
@@ -61,7 +61,7 @@ async def _asked(request: Request, process: Process, told: Told) -> tuple[Execut
         subscriber = subscriber_of(members, state.subscriber_places, base=told.root)
         return members, subscriber, references_of(process, members["inputs"], state.input_places)
 
-    members, subscriber, references = await in_thread(state.gates.jobs, read)
+    members, subscriber, references = await in_thread(state.limiters.jobs, read)
     found: Sequence[Fetched] = ()
     if references:
         max_bytes = services_of(request).catalogue.limits.max_body_bytes
@@ -70,7 +70,7 @@ async def _asked(request: Request, process: Process, told: Told) -> tuple[Execut
     def check() -> Execution:
         return execution_of(process, {**members, "inputs": with_values(process, members["inputs"], references, found)})
 
-    return await in_thread(state.gates.jobs, check), subscriber
+    return await in_thread(state.limiters.jobs, check), subscriber
 
 
 async def _planned(request: Request, execution: Execution) -> Plan:
@@ -82,11 +82,11 @@ async def _planned(request: Request, execution: Execution) -> Plan:
 
     collections = services.catalogue.collections_of(layer_names_in(execution.inputs))
     elsewhere = {each for each in collections if each in services.elsewhere}
-    return await unless_gone(request, state.gates.plans, plan, elsewhere=elsewhere)
+    return await unless_gone(request, state.limiters.plans, plan, elsewhere=elsewhere)
 
 
 async def _do_now(
-    request: Request, execution: Execution, plan: Plan, told: Told, *, preferred: Preferences
+    request: Request, execution: Execution, plan: Plan, told: DocumentContext, *, preferred: Preferences
 ) -> Response:
     state, services = state_of(request), services_of(request)
 
@@ -97,11 +97,11 @@ async def _do_now(
 
     async with while_wanted(request) as is_wanted:
         elsewhere = {each.collection for each in plan.sources if each.collection in services.elsewhere}
-        answer = await unless_gone(request, state.gates.executions, partial(work, is_wanted), elsewhere=elsewhere)
+        answer = await unless_gone(request, state.limiters.executions, partial(work, is_wanted), elsewhere=elsewhere)
     if isinstance(answer, Done):  # to be stored, which others do not wait for who want to execute something
         with removed_if_it_fails(answer.folder):
             require_job_access(request)
-            response = await in_thread(state.gates.results, kept, execution, answer, state.jobs, told)
+            response = await in_thread(state.limiters.results, kept, execution, answer, state.jobs, told)
     else:
         response = answer
     if preferred.wait_s is not None and preferred.is_async:
@@ -110,7 +110,12 @@ async def _do_now(
 
 
 async def _accept(
-    request: Request, execution: Execution, told: Told, subscriber: Subscriber | None, *, revision: str | None
+    request: Request,
+    execution: Execution,
+    told: DocumentContext,
+    subscriber: Subscriber | None,
+    *,
+    revision: str | None,
 ) -> Response:
     def submit() -> Job:
         client, desk = client_of(request), state_of(request).jobs

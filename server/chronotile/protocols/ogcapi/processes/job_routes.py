@@ -12,7 +12,8 @@ from chronotile.errors import UnknownPath
 from chronotile.model.job import ENDED, Execution, Job, JobDetails
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.state import in_thread, state_of
-from chronotile.protocols.ogcapi.block import Told
+from chronotile.protocols.ogcapi.block import DocumentContext
+from chronotile.protocols.ogcapi.document_context import context_for
 from chronotile.protocols.ogcapi.processes.answers import (
     NOBODY,
     Found,
@@ -33,14 +34,13 @@ from chronotile.protocols.ogcapi.processes.media_types import JSON
 from chronotile.protocols.ogcapi.processes.pages import MOST_SHOWN, Download, downloads, job_page, jobs_page
 from chronotile.protocols.ogcapi.processes.params import jobs_query, merged
 from chronotile.protocols.ogcapi.processes.results import Results, file_response, results_response
-from chronotile.protocols.ogcapi.told import told_for
-from chronotile.queue.service import JobDesk
+from chronotile.queue.service import JobService
 
 
 async def get_jobs(request: Request) -> Response:
     """Return a page of the list of jobs, the newest first."""
     query = Kvp(merged(request.query_params.multi_items()))
-    asked, told, desk = jobs_query(query), told_for(request, query), state_of(request).jobs
+    asked, told, desk = jobs_query(query), context_for(request, query), state_of(request).jobs
 
     def find() -> tuple[tuple[Job, ...], int]:
         return desk.jobs(
@@ -61,7 +61,7 @@ async def get_jobs(request: Request) -> Response:
 async def get_job(request: Request) -> Response:
     """Return how far a job is."""
     query, desk, id_ = query_of(request), state_of(request).jobs, request.path_params["jobID"]
-    told = told_for(request, query)
+    told = context_for(request, query)
     is_page = form_of(request) == "html"
 
     def find() -> tuple[Job, JobDetails, Sequence[Download]]:
@@ -78,7 +78,7 @@ async def get_job(request: Request) -> Response:
 async def delete_job(request: Request) -> Response:
     """Cancel a job, or forget one that has ended, with its results."""
     desk, id_ = state_of(request).jobs, request.path_params["jobID"]
-    told = told_for(request, query_of(request))
+    told = context_for(request, query_of(request))
     job = await of_table(request, lambda: desk.job(id_, user=NOBODY))
     has_ended = job.status in ENDED
     if not has_ended:
@@ -117,9 +117,9 @@ async def get_result(request: Request) -> Response:
     return await _of_files(request, job, lambda: file_response(_results(job, alone, desk, told), name, is_head=is_head))
 
 
-async def _ended(request: Request) -> tuple[Job, JobDesk, Told]:
+async def _ended(request: Request) -> tuple[Job, JobService, DocumentContext]:
     desk, id_ = state_of(request).jobs, request.path_params["jobID"]
-    told = told_for(request, query_of(request))
+    told = context_for(request, query_of(request))
     job = await of_table(request, lambda: desk.job(id_, user=NOBODY))
     if job.status not in ENDED:
         raise UnknownPath(f"the job has no results yet; it is {job.status} ({job.message})", locator=NOT_READY)
@@ -130,11 +130,11 @@ async def _ended(request: Request) -> tuple[Job, JobDesk, Told]:
 
 async def _of_files(request: Request, job: Job, work: Callable[[], Found]) -> Found:
     """What is done with files of a job: a store of them may hang, which one that was never begun does not wait for."""
-    gates = state_of(request).gates
-    return await in_thread(gates.jobs if job.started is None else gates.results, work)
+    limiters = state_of(request).limiters
+    return await in_thread(limiters.jobs if job.started is None else limiters.results, work)
 
 
-def _results(job: Job, execution: Execution, desk: JobDesk, told: Told) -> Results:
+def _results(job: Job, execution: Execution, desk: JobService, told: DocumentContext) -> Results:
     return Results(
         execution=execution,
         values=job.results,

@@ -9,7 +9,7 @@ import orjson
 from chronotile.errors import SourceUnavailable
 from chronotile.model.job import ENDED, Job, JobDetails, Result
 from chronotile.processes.registry import output_schema, processes
-from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.pages import Step, document_page
 from chronotile.protocols.ogcapi.processes.documents import job_address, moment_text, result_address
 from chronotile.protocols.ogcapi.processes.media_types import media_type_of
@@ -37,7 +37,7 @@ class Download:
     """Of a file in the folder of the job."""
 
 
-def downloads(job: Job, files: ResultFiles, told: Told) -> Sequence[Download]:
+def downloads(job: Job, files: ResultFiles, told: DocumentContext) -> Sequence[Download]:
     """Return the results of a job; `files` are its own."""
     process = processes().get(job.process)
     outputs = {} if process is None else process.outputs
@@ -53,12 +53,12 @@ def downloads(job: Job, files: ResultFiles, told: Told) -> Sequence[Download]:
     ]
 
 
-def processes_page(document: Json, told: Told) -> bytes:
+def processes_page(document: Json, told: DocumentContext) -> bytes:
     """Return the list of processes as HTML."""
     return document_page("Processes", document, told, template="processes", further=_further(document))
 
 
-def process_page(document: Json, told: Told) -> bytes:
+def process_page(document: Json, told: DocumentContext) -> bytes:
     """Return the description of a process as HTML."""
     return document_page(
         document["title"],
@@ -72,7 +72,7 @@ def process_page(document: Json, told: Told) -> bytes:
     )
 
 
-def jobs_page(document: Json, told: Told) -> bytes:
+def jobs_page(document: Json, told: DocumentContext) -> bytes:
     """Return the list of jobs as HTML."""
     return document_page(
         "Jobs",
@@ -85,7 +85,9 @@ def jobs_page(document: Json, told: Told) -> bytes:
     )
 
 
-def job_page(job: Job, details: JobDetails, document: Json, told: Told, *, results: Sequence[Download]) -> bytes:
+def job_page(
+    job: Job, details: JobDetails, document: Json, told: DocumentContext, *, results: Sequence[Download]
+) -> bytes:
     """Return how far a job is as HTML, with its results, what was asked for and its log."""
     return document_page(
         f"Job {_short_id(job.id)}",

@@ -13,8 +13,8 @@ from chronotile.model.geometry.geojson_size import containers_in
 from chronotile.model.job import Json
 from chronotile.processes.process import Process
 from chronotile.processes.times_and_places import MOST_CONTAINERS
+from chronotile.protocols.ogcapi.processes.bounded_json import parsed
 from chronotile.protocols.ogcapi.processes.media_types import BASE64, OCTETS, is_base64, media_types
-from chronotile.protocols.ogcapi.processes.parsing import parsed
 from chronotile.web.allowed_prefixes import WebPlaces
 from chronotile.web.fetch import Fetched, fetch
 

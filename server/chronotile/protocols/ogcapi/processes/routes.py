@@ -10,6 +10,7 @@ from chronotile.processes.registry import process_of, processes
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
+from chronotile.protocols.ogcapi.document_context import context_for
 from chronotile.protocols.ogcapi.processes.answers import document_in, query_of
 from chronotile.protocols.ogcapi.processes.documents import process_document, process_list
 from chronotile.protocols.ogcapi.processes.execution_routes import routes as execution_routes
@@ -17,14 +18,13 @@ from chronotile.protocols.ogcapi.processes.faults import process_fault
 from chronotile.protocols.ogcapi.processes.job_routes import routes as job_routes
 from chronotile.protocols.ogcapi.processes.pages import process_page, processes_page
 from chronotile.protocols.ogcapi.processes.params import OF_LISTS, paging_of
-from chronotile.protocols.ogcapi.told import told_for
 
 
 async def get_processes(request: Request) -> Response:
     """Return a page of the list of processes."""
     query = Kvp(request.query_params.multi_items())
     query.check_spelling(names_of(OF_LISTS))
-    paging, told = paging_of(query), told_for(request, query)
+    paging, told = paging_of(query), context_for(request, query)
     document = process_list(tuple(processes().values()), paging, told)
     return await document_in(request, told, document, partial(processes_page, document, told))
 
@@ -32,7 +32,7 @@ async def get_processes(request: Request) -> Response:
 async def get_process(request: Request) -> Response:
     """Return the description of a process."""
     query = query_of(request)
-    told = told_for(request, query)
+    told = context_for(request, query)
     document = process_document(process_of(request.path_params["processID"]), told)
     return await document_in(request, told, document, partial(process_page, document, told))
 

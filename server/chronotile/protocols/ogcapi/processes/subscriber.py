@@ -9,7 +9,7 @@ import orjson
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownParameter
 from chronotile.model.job import Callback, Execution, Job, Message, Status, Subscriber
-from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.processes.documents import job_address, result_address, status_document
 from chronotile.protocols.ogcapi.processes.media_types import JSON
 from chronotile.protocols.ogcapi.processes.results import Results, results_document
@@ -69,7 +69,7 @@ def message_of(
     Raises:
         SourceUnavailable: A file of the results is gone.
     """
-    told = Told(catalogue=catalogue, root=callback.base, language=catalogue.service.languages[0])
+    told = DocumentContext(catalogue=catalogue, root=callback.base, language=catalogue.service.languages[0])
     link = f'<{job_address(job, told)}>; rel="monitor"; type="{JSON}"'
     is_done = callback.status == "successful"
     files = ResultFiles(folder / job.id / RESULTS, bucket, job.id)
@@ -77,7 +77,7 @@ def message_of(
     return Message(body=body, headers={"Content-Type": JSON, "Link": link})
 
 
-def _results(job: Job, told: Told, files: ResultFiles) -> Results:
+def _results(job: Job, told: DocumentContext, files: ResultFiles) -> Results:
     return Results(
         execution=Execution(process=job.process, inputs={}, response="document"),
         values=job.results,

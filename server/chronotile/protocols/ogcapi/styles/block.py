@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered
-from chronotile.protocols.ogcapi.block import BuildingBlock, Link, Told
+from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, Link
 from chronotile.protocols.ogcapi.styles.documents import JSON, REL_LEGEND
 from chronotile.protocols.ogcapi.styles.openapi import SCHEMAS, style_paths
 from chronotile.protocols.ogcapi.styles.routes import routes
@@ -12,12 +12,12 @@ from chronotile.protocols.ogcapi.styles.routes import routes
 REL_STYLES = "http://www.opengis.net/def/rel/ogc/1.0/styles"
 
 
-def landing_links(told: Told) -> Sequence[Link]:
+def landing_links(told: DocumentContext) -> Sequence[Link]:
     """Return the list of all styles."""
     return [Link(rel=REL_STYLES, href=f"{told.base}/styles", type=JSON, title="styles")]
 
 
-def collection_links(offered: Offered, told: Told) -> Sequence[Link]:
+def collection_links(offered: Offered, told: DocumentContext) -> Sequence[Link]:
     """Return the styles and the legend of a collection."""
     base = f"{told.base}/collections/{quote(offered.id)}"
     return [

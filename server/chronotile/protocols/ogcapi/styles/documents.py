@@ -9,7 +9,7 @@ import orjson
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.pipeline.maps.legend import LEGEND_TYPES
 from chronotile.protocols.common.sld import sld_document
-from chronotile.protocols.ogcapi.block import Json, Link, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
 from chronotile.protocols.ogcapi.maps.links import PNG, REL_MAP
 from chronotile.protocols.ogcapi.styles.known_styles import KnownStyle, style_of, styles_of
 from chronotile.styling.write_style import style_members, style_yaml
@@ -45,7 +45,7 @@ _WRITERS: Mapping[str, Callable[[KnownStyle], bytes]] = {
 }
 
 
-def style_list(path: Mapping[str, str], told: Told) -> Json:
+def style_list(path: Mapping[str, str], told: DocumentContext) -> Json:
     """Return the styles of a collection or of the dataset; of a collection with its default.
 
     Raises:
@@ -60,7 +60,7 @@ def style_list(path: Mapping[str, str], told: Told) -> Json:
     }
 
 
-def style_metadata(path: Mapping[str, str], told: Told) -> Json:
+def style_metadata(path: Mapping[str, str], told: DocumentContext) -> Json:
     """Return what is known of a style.
 
     Raises:
@@ -99,7 +99,7 @@ def style_sheet(path: Mapping[str, str], name: str, catalogue: Catalogue) -> byt
     return _WRITERS[name](style_of(path, catalogue))
 
 
-def _item(path: Mapping[str, str], known: KnownStyle, told: Told) -> Json:
+def _item(path: Mapping[str, str], known: KnownStyle, told: DocumentContext) -> Json:
     url = f"{_url(path, told)}/{quote(known.style.id)}"
     title = known.style.title
     links = [
@@ -122,6 +122,6 @@ def _legends(url: str, title: str) -> list[Link]:
     ]
 
 
-def _url(path: Mapping[str, str], told: Told) -> str:
+def _url(path: Mapping[str, str], told: DocumentContext) -> str:
     collection = f"/collections/{quote(path['collectionId'])}" if "collectionId" in path else ""
     return f"{told.base}{collection}/styles"

@@ -10,8 +10,8 @@ from chronotile.pipeline.maps.legend import LEGEND_TYPES, LegendFormat
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, Parameter, coded, names_of, whole
 from chronotile.protocols.common.query.picture import DIFFERENCE, IS_HORIZONTAL, MAX_SIDE_PX, RAMP
-from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.maps.drawing import RANGE_OF_TWO
+from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.styles.known_styles import style_of
 from chronotile.styling.legend_picture import LegendShape
 
@@ -24,7 +24,7 @@ OF_LEGEND: tuple[Parameter[object], ...] = (RANGE_OF_TWO, RAMP, DIFFERENCE, WIDT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskedLegend:
+class LegendQuery:
     """A legend as it is asked for."""
 
     request: LegendRequest
@@ -32,7 +32,7 @@ class AskedLegend:
     shape: LegendShape
 
 
-def asked_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> AskedLegend:
+def parse_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> LegendQuery:
     """Return the legend of a collection, or of a style of the dataset on the first layer that has it.
 
     Raises:
@@ -44,8 +44,8 @@ def asked_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Ca
         layer, style = known.layer, known.style.id
     else:
         layer, style = offered_collection(catalogue, path["collectionId"]).drawn, ""
-    name = asked_format(query, accept, {str(each): media_type for each, media_type in LEGEND_TYPES.items()})
-    return AskedLegend(
+    name = negotiate_format(query, accept, {str(each): media_type for each, media_type in LEGEND_TYPES.items()})
+    return LegendQuery(
         request=LegendRequest(
             layer=layer.id,
             style=style,

@@ -13,14 +13,14 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.common.responses.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import in_documents, services_of
-from chronotile.protocols.ogcapi.asked_format import asked_format
-from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
+from chronotile.protocols.ogcapi.document_context import context_for, in_language
 from chronotile.protocols.ogcapi.maps.faults import picture_fault
+from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.styles.documents import ALIASES, JSON, SHEETS, style_list, style_metadata, style_sheet
-from chronotile.protocols.ogcapi.styles.params import OF_DOCUMENTS, asked_legend
-from chronotile.protocols.ogcapi.told import in_language, told_for
+from chronotile.protocols.ogcapi.styles.params import OF_DOCUMENTS, parse_legend
 
-Write = Callable[[Mapping[str, str], Told], Json]
+Write = Callable[[Mapping[str, str], DocumentContext], Json]
 
 
 async def get_styles(request: Request) -> Response:
@@ -37,7 +37,7 @@ async def get_sheet(request: Request) -> Response:
     """Return a style as SLD, or as our own YAML or JSON."""
     query = Kvp(request.query_params.multi_items())
     query.check_spelling(names_of(OF_DOCUMENTS))
-    name = asked_format(query, request.headers.get("accept", ""), SHEETS, aliases=ALIASES)
+    name = negotiate_format(query, request.headers.get("accept", ""), SHEETS, aliases=ALIASES)
     catalogue = services_of(request).catalogue
     body = await in_documents(request, style_sheet, request.path_params, name, catalogue)
     response = respond_with_content(body, SHEETS[name], request, cache_control=SHORT)
@@ -49,7 +49,7 @@ async def get_legend(request: Request) -> Response:
     """Return the legend of a style as picture or document."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    asked = asked_legend(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
+    asked = parse_legend(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
     known = known_etags(request)
     payload = await in_documents(
         request, draw_legend, asked.request, asked.format, services, shape=asked.shape, known=known
@@ -62,8 +62,8 @@ async def get_legend(request: Request) -> Response:
 async def _document(request: Request, write: Write) -> Response:
     query = Kvp(request.query_params.multi_items())
     query.check_spelling(names_of(OF_DOCUMENTS))
-    asked_format(query, request.headers.get("accept", ""), {"json": JSON})
-    told = told_for(request, query)
+    negotiate_format(query, request.headers.get("accept", ""), {"json": JSON})
+    told = context_for(request, query)
     body = await in_documents(request, lambda: orjson.dumps(write(request.path_params, told)))
     return in_language(respond_with_content(body, JSON, request, cache_control=SHORT), told)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered
-from chronotile.protocols.ogcapi.block import BuildingBlock, Link, Told
+from chronotile.protocols.ogcapi.block import BuildingBlock, DocumentContext, Link
 from chronotile.protocols.ogcapi.tiles.openapi import SCHEMAS, tile_paths
 from chronotile.protocols.ogcapi.tiles.routes import routes
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON, REL_SCHEMES, schemes_url
@@ -21,7 +21,7 @@ TILE_MATRIX_SETS = (
 )
 
 
-def landing_links(told: Told) -> Sequence[Link]:
+def landing_links(told: DocumentContext) -> Sequence[Link]:
     """Return the tilesets of the dataset and the tile matrix sets."""
     vector = Link(rel=REL_VECTOR, href=f"{told.base}/tiles?f=json", type=JSON, title="vector tiles of places")
     return [
@@ -31,7 +31,7 @@ def landing_links(told: Told) -> Sequence[Link]:
     ]
 
 
-def collection_links(offered: Offered, told: Told) -> Sequence[Link]:
+def collection_links(offered: Offered, told: DocumentContext) -> Sequence[Link]:
     """Return the tilesets of a collection, and in each of its styles, the default last: GDAL takes the last."""
     base = f"{told.base}/collections/{quote(offered.id)}"
     styled = [

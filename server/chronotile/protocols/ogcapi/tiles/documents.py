@@ -14,18 +14,18 @@ from chronotile.pipeline.tile_ranges import native_matrix
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.common.tilejson import tilejson
-from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.tiles.limits import limits_of_boxes, limits_of_grids
 from chronotile.protocols.ogcapi.tiles.map_tilesets import layers_box, map_origin
 from chronotile.protocols.ogcapi.tiles.params import OF_PLACE_TILE, OF_TILE, tile_drawing
-from chronotile.protocols.ogcapi.tiles.place_tilesets import asked_places, places_box, places_origin, vector_layers
+from chronotile.protocols.ogcapi.tiles.place_tilesets import places_box, places_origin, requested_places, vector_layers
 from chronotile.protocols.ogcapi.tiles.tilesets import Origin, template, tileset, tilesets
 
 XYZ = "{z}/{y}/{x}"
 """What a TileJSON fills in, in the order of OGC API."""
 
 
-def map_tilesets(path: Mapping[str, str], query: Kvp, told: Told) -> Json:
+def map_tilesets(path: Mapping[str, str], query: Kvp, told: DocumentContext) -> Json:
     """Return the tilesets of a map, one for each tile matrix set.
 
     Raises:
@@ -35,7 +35,7 @@ def map_tilesets(path: Mapping[str, str], query: Kvp, told: Told) -> Json:
     return tilesets(origin, told, limits_in=partial(limits_of_grids, [layer.main_variable.grid for layer in layers]))
 
 
-def map_tileset(path: Mapping[str, str], query: Kvp, told: Told) -> Json:
+def map_tileset(path: Mapping[str, str], query: Kvp, told: DocumentContext) -> Json:
     """Return the metadata of one of them.
 
     Raises:
@@ -47,7 +47,7 @@ def map_tileset(path: Mapping[str, str], query: Kvp, told: Told) -> Json:
     return tileset(origin, tile_matrix_set, told, limits=limits, box=layers_box(layers, tile_matrix_set))
 
 
-def map_tilejson(path: Mapping[str, str], query: Kvp, told: Told, services: Services) -> Json:
+def map_tilejson(path: Mapping[str, str], query: Kvp, told: DocumentContext, services: Services) -> Json:
     """Return the TileJSON of one of them; the template of a single layer names the instant and the revision it is of.
 
     Raises:
@@ -67,32 +67,32 @@ def map_tilejson(path: Mapping[str, str], query: Kvp, told: Told, services: Serv
     )
 
 
-def place_tilesets(_path: Mapping[str, str], query: Kvp, told: Told) -> Json:
+def place_tilesets(_path: Mapping[str, str], query: Kvp, told: DocumentContext) -> Json:
     """Return the tilesets of places; none where there are no places.
 
     Raises:
         InvalidParameter: `collections` names a set that is not there.
     """
     query.check_spelling(names_of(OF_PLACE_TILE))
-    places = asked_places(query, told.catalogue) if told.catalogue.places or "collections" in query else ()
+    places = requested_places(query, told.catalogue) if told.catalogue.places or "collections" in query else ()
     limits_in = partial(limits_of_boxes, [each.bbox for each in places])
     found = tilesets(places_origin(places, query, told), told, limits_in=limits_in)
     return found if places else {**found, "tilesets": []}
 
 
-def place_tileset(path: Mapping[str, str], query: Kvp, told: Told) -> Json:
+def place_tileset(path: Mapping[str, str], query: Kvp, told: DocumentContext) -> Json:
     """Return the metadata of one of them.
 
     Raises:
         ChronotileError: There are no places, a name is unknown, or a parameter is not accepted.
     """
     tile_matrix_set, origin, box = _places(path, query, told)
-    places = asked_places(query, told.catalogue)
+    places = requested_places(query, told.catalogue)
     limits = limits_of_boxes([each.bbox for each in places], tile_matrix_set)
     return tileset(origin, tile_matrix_set, told, limits=limits, box=box if limits else None)
 
 
-def place_tilejson(path: Mapping[str, str], query: Kvp, told: Told, _services: Services) -> Json:
+def place_tilejson(path: Mapping[str, str], query: Kvp, told: DocumentContext, _services: Services) -> Json:
     """Return the TileJSON of one of them.
 
     Raises:
@@ -106,10 +106,10 @@ def place_tilejson(path: Mapping[str, str], query: Kvp, told: Told, _services: S
         attribution=origin.members.get("attribution", ""),
         box=box,
     )
-    return {**document, "vector_layers": vector_layers(asked_places(query, told.catalogue))}
+    return {**document, "vector_layers": vector_layers(requested_places(query, told.catalogue))}
 
 
-def _map(path: Mapping[str, str], query: Kvp, told: Told) -> tuple[Origin, tuple[Layer, ...], TimeSelection]:
+def _map(path: Mapping[str, str], query: Kvp, told: DocumentContext) -> tuple[Origin, tuple[Layer, ...], TimeSelection]:
     """All that a tile would be asked is read, so that a template is one that works."""
     query.check_spelling(names_of(OF_TILE))
     drawing = tile_drawing(path, query.replacing("f", "png"), "", told.catalogue)
@@ -125,8 +125,8 @@ def _settled(layer: Layer, query: Kvp, time: TimeSelection, services: Services) 
     return {**named, "rev": shown_revision(layer, expression, services)}
 
 
-def _places(path: Mapping[str, str], query: Kvp, told: Told) -> tuple[TileMatrixSet, Origin, BBox]:
+def _places(path: Mapping[str, str], query: Kvp, told: DocumentContext) -> tuple[TileMatrixSet, Origin, BBox]:
     query.check_spelling(names_of(OF_PLACE_TILE))
     tile_matrix_set = told.catalogue.tile_matrix_set(path["tileMatrixSetId"])
-    places = asked_places(query, told.catalogue)
+    places = requested_places(query, told.catalogue)
     return tile_matrix_set, places_origin(places, query, told), places_box(places)

@@ -9,10 +9,10 @@ from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, box_in, box_of_all
 from chronotile.model.tiles import TileMatrixSet
 from chronotile.pipeline.tile_ranges import box_in_set
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.ogcapi.block import Json, Link, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
 from chronotile.protocols.ogcapi.maps.background import BACKGROUND
 from chronotile.protocols.ogcapi.maps.drawing import COLLECTIONS, COLOURING, DATETIME, MEDIA_TYPES, SUBSET
 from chronotile.protocols.ogcapi.tiles.tilesets import Origin
@@ -23,7 +23,7 @@ CARRIED = names_of((COLLECTIONS, DATETIME, SUBSET, *COLOURING, *BACKGROUND))
 """Parameters of metadata that their tiles have too."""
 
 
-def map_origin(path: Mapping[str, str], query: Kvp, layers: tuple[Layer, ...], told: Told) -> Origin:
+def map_origin(path: Mapping[str, str], query: Kvp, layers: tuple[Layer, ...], told: DocumentContext) -> Origin:
     """Return what the tiles of a path and query are of."""
     top = layers[-1]
     style = resolve_style(top, path.get("styleId", ""))
@@ -66,7 +66,7 @@ def layers_box(layers: tuple[Layer, ...], tile_matrix_set: TileMatrixSet) -> BBo
     return box_of_all(boxes) if boxes else None
 
 
-def _layer(layer: Layer, style: str, told: Told) -> Json:
+def _layer(layer: Layer, style: str, told: DocumentContext) -> Json:
     drawn = resolve_style(layer, style)
     licensed = {"attribution": layer.attribution, "license": layer.license}
     return {
@@ -81,9 +81,9 @@ def _layer(layer: Layer, style: str, told: Told) -> Json:
     }
 
 
-def _collection_url(layer: Layer, told: Told) -> str:
+def _collection_url(layer: Layer, told: DocumentContext) -> str:
     return f"{told.base}/collections/{quote(layer.id)}"
 
 
-def _title(layer: Layer, told: Told) -> str:
+def _title(layer: Layer, told: DocumentContext) -> str:
     return text_in(layer.title, told.language) or layer.id

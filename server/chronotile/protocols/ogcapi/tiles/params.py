@@ -12,11 +12,11 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, names_of, text
 from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.query.tile_address import TileAddress, tile_address
-from chronotile.protocols.ogcapi.asked_format import asked_format
 from chronotile.protocols.ogcapi.crs import named_crs
 from chronotile.protocols.ogcapi.maps.drawing import OF_DRAWING, Drawing, drawing_of
+from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.tiles.limits import check_tile_of_boxes, check_tile_of_grids
-from chronotile.protocols.ogcapi.tiles.place_tilesets import ALIASES, COLLECTIONS_OF_PLACES, FORMATS, asked_places
+from chronotile.protocols.ogcapi.tiles.place_tilesets import ALIASES, COLLECTIONS_OF_PLACES, FORMATS, requested_places
 from chronotile.protocols.ogcapi.tiles.tilesets import TILEJSON
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON
 
@@ -28,7 +28,7 @@ METADATA: Mapping[str, str] = {"json": JSON, "tilejson": TILEJSON}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskedTile:
+class TileQuery:
     """A tile of a map as it is asked for; its limits take PROJ some milliseconds, so they are looked at in a thread."""
 
     drawing: Drawing
@@ -48,14 +48,14 @@ class AskedTile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskedPlaceTile:
+class PlaceTileQuery:
     """A vector tile as it is asked for."""
 
     requests: tuple[PlaceTileRequest, ...]
     revision: str | None
 
 
-def asked_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> AskedTile:
+def parse_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> TileQuery:
     """Return the tile that `…/map/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}` asks for.
 
     Raises:
@@ -65,7 +65,7 @@ def asked_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
     address = _address(path, catalogue)
     drawing = tile_drawing(path, query, accept, catalogue)
     _check_crs(query, drawing, address.tile_matrix_set.crs, catalogue)
-    return AskedTile(drawing=drawing, address=address, revision=REV.given(query))
+    return TileQuery(drawing=drawing, address=address, revision=REV.given(query))
 
 
 def tile_drawing(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> Drawing:
@@ -80,19 +80,19 @@ def tile_drawing(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Ca
     return drawing
 
 
-def asked_place_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> AskedPlaceTile:
+def parse_place_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> PlaceTileQuery:
     """Return the tile that `/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}` asks for.
 
     Raises:
         ChronotileError: A name is unknown, there is no such tile, or a parameter is not accepted.
     """
     query.check_spelling(names_of(OF_PLACE_TILE))
-    asked_format(query, accept, FORMATS, aliases=ALIASES)
+    negotiate_format(query, accept, FORMATS, aliases=ALIASES)
     address = _address(path, catalogue)
-    places = asked_places(query, catalogue)
+    places = requested_places(query, catalogue)
     check_tile_of_boxes(address, [each.bbox for each in places])
     requests = tuple(PlaceTileRequest(places=each.id, grid=address.grid()) for each in places)
-    return AskedPlaceTile(requests=requests, revision=REV.given(query))
+    return PlaceTileQuery(requests=requests, revision=REV.given(query))
 
 
 def _address(path: Mapping[str, str], catalogue: Catalogue) -> TileAddress:

@@ -7,10 +7,10 @@ from chronotile.encoders.vector.mvt import MEDIA_TYPE
 from chronotile.errors import InvalidParameter, UnknownPlace
 from chronotile.model.grid import BBox, box_of_all
 from chronotile.model.places import PlaceSet, Property
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import text
-from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.tiles.tilesets import Origin
 
 FORMATS = {"mvt": MEDIA_TYPE}
@@ -20,7 +20,7 @@ COLLECTIONS_OF_PLACES = text("collections", "Sets of places, each a layer of the
 POLYGONS = 2
 
 
-def asked_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
+def requested_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
     """Return the sets that `collections` names, else all.
 
     Raises:
@@ -42,7 +42,7 @@ def asked_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
         raise InvalidParameter(error.message, locator="collections") from error
 
 
-def places_origin(places: tuple[PlaceSet, ...], query: Kvp, told: Told) -> Origin:
+def places_origin(places: tuple[PlaceSet, ...], query: Kvp, told: DocumentContext) -> Origin:
     """Return what the vector tiles are of."""
     named = COLLECTIONS_OF_PLACES.given(query)
     attribution = "; ".join(dict.fromkeys(each.spec.attribution for each in places if each.spec.attribution))
@@ -69,7 +69,7 @@ def vector_layers(places: tuple[PlaceSet, ...]) -> list[Json]:
     ]
 
 
-def _layer(places: PlaceSet, told: Told) -> Json:
+def _layer(places: PlaceSet, told: DocumentContext) -> Json:
     properties = {name: {"title": name, "type": _type(column)} for name, column in places.columns.items()}
     attribution = {"attribution": places.spec.attribution} if places.spec.attribution else {}
     return {
@@ -92,5 +92,5 @@ def _type(column: Iterable[Property]) -> str:
     return "string"
 
 
-def _title(places: PlaceSet, told: Told) -> str:
+def _title(places: PlaceSet, told: DocumentContext) -> str:
     return text_in(places.spec.title, told.language) or places.id

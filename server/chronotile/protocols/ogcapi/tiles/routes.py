@@ -19,40 +19,40 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.remembered import remember
 from chronotile.protocols.common.responses.respond import CURRENT, SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of
-from chronotile.protocols.ogcapi.asked_format import asked_format
-from chronotile.protocols.ogcapi.block import Json, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json
+from chronotile.protocols.ogcapi.document_context import context_for, in_language
 from chronotile.protocols.ogcapi.maps.faults import picture_fault
-from chronotile.protocols.ogcapi.maps.told import told_of_grid, told_of_time
+from chronotile.protocols.ogcapi.maps.response_headers import grid_headers, time_headers
+from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.subset import query_of
 from chronotile.protocols.ogcapi.tiles import documents
 from chronotile.protocols.ogcapi.tiles.params import (
     DOCUMENTS,
     METADATA,
-    AskedPlaceTile,
-    AskedTile,
-    asked_place_tile,
-    asked_tile,
+    PlaceTileQuery,
+    TileQuery,
+    parse_place_tile,
+    parse_tile,
 )
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import tiling_scheme, tiling_schemes
-from chronotile.protocols.ogcapi.told import in_language, told_for
 
-Write = Callable[[Mapping[str, str], Kvp, Told], Json]
-WriteTileJson = Callable[[Mapping[str, str], Kvp, Told, Services], Json]
+Write = Callable[[Mapping[str, str], Kvp, DocumentContext], Json]
+WriteTileJson = Callable[[Mapping[str, str], Kvp, DocumentContext, Services], Json]
 
 
 async def get_map_tile(request: Request) -> Response:
     """Return one tile of a map, the same as at `/tiles`."""
     services = services_of(request)
     query = query_of(request.query_params.multi_items())
-    asked = asked_tile(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
-    gate = state_of(request).gates.pictures
+    asked = parse_tile(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
+    limiter = state_of(request).limiters.pictures
     work = partial(_map_tile, asked, services, known=known_etags(request))
     first, *others = (layer.id for layer in asked.drawing.layers)
-    payload, is_current = await for_client(request, gate, first, work, services=services, others=others)
+    payload, is_current = await for_client(request, limiter, first, work, services=services, others=others)
     if not others and "f" in query and asked.drawing.expression is None and is_current == (asked.revision is not None):
         remember(request, payload, layer=first, layer_revision=asked.revision)
     response = respond(replace(payload, media_type=asked.drawing.media_type), is_immutable=is_current)
-    response.headers.update({**told_of_grid(asked.address.grid()), **told_of_time(payload.time), "Vary": "Accept"})
+    response.headers.update({**grid_headers(asked.address.grid()), **time_headers(payload.time), "Vary": "Accept"})
     return response
 
 
@@ -60,9 +60,9 @@ async def get_place_tile(request: Request) -> Response:
     """Return one vector tile, the same as at `/places` where it is of one set."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    gate = state_of(request).gates.pictures
+    limiter = state_of(request).limiters.pictures
     work = partial(_place_tile, request.path_params, query, request.headers.get("accept", ""), services)
-    payload, is_current = await in_thread(gate, work, known=known_etags(request))
+    payload, is_current = await in_thread(limiter, work, known=known_etags(request))
     return respond(payload, is_immutable=is_current)
 
 
@@ -74,7 +74,7 @@ async def get_tiling_schemes(request: Request) -> Response:
 async def get_tiling_scheme(request: Request) -> Response:
     """Return one tile matrix set."""
 
-    def write(path: Mapping[str, str], _query: Kvp, told: Told) -> Json:
+    def write(path: Mapping[str, str], _query: Kvp, told: DocumentContext) -> Json:
         return tiling_scheme(told.catalogue.tile_matrix_set(path["tileMatrixSetId"]), told)
 
     return await _document(request, write, cache_control=SHORT)
@@ -100,7 +100,7 @@ async def get_place_tileset(request: Request) -> Response:
     return await _metadata(request, documents.place_tileset, documents.place_tilejson)
 
 
-def _map_tile(asked: AskedTile, services: Services, *, known: Collection[str]) -> tuple[Payload, bool]:
+def _map_tile(asked: TileQuery, services: Services, *, known: Collection[str]) -> tuple[Payload, bool]:
     """The tile, and whether its address carries the revision of now."""
     payload = overlay_maps(asked.requests(), services, known=known).payload
     if asked.revision is None or len(asked.drawing.layers) > 1:
@@ -111,15 +111,15 @@ def _map_tile(asked: AskedTile, services: Services, *, known: Collection[str]) -
 def _place_tile(
     path: Mapping[str, str], query: Kvp, accept: str, services: Services, *, known: Collection[str]
 ) -> tuple[Payload, bool]:
-    asked: AskedPlaceTile = asked_place_tile(path, query, accept, services.catalogue)
+    asked: PlaceTileQuery = parse_place_tile(path, query, accept, services.catalogue)
     payload = overlay_place_tiles(asked.requests, services, known=known)
     return payload, asked.revision == payload.revision
 
 
 async def _document(request: Request, write: Write, *, cache_control: str = CURRENT) -> Response:
     query = query_of(request.query_params.multi_items())
-    asked_format(query, request.headers.get("accept", ""), DOCUMENTS)
-    told = told_for(request, query)
+    negotiate_format(query, request.headers.get("accept", ""), DOCUMENTS)
+    told = context_for(request, query)
     body = await in_documents(request, lambda: orjson.dumps(write(request.path_params, query, told)))
     response = respond_with_content(body, DOCUMENTS["json"], request, cache_control=cache_control)
     return in_language(response, told)
@@ -127,8 +127,8 @@ async def _document(request: Request, write: Write, *, cache_control: str = CURR
 
 async def _metadata(request: Request, write: Write, write_tilejson: WriteTileJson) -> Response:
     query = query_of(request.query_params.multi_items())
-    name = asked_format(query, request.headers.get("accept", ""), METADATA)
-    told, services, path = told_for(request, query), services_of(request), request.path_params
+    name = negotiate_format(query, request.headers.get("accept", ""), METADATA)
+    told, services, path = context_for(request, query), services_of(request), request.path_params
 
     def body() -> bytes:
         document = write(path, query, told) if name == "json" else write_tilejson(path, query, told, services)

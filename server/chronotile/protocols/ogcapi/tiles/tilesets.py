@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
 from chronotile.model.tiles import TileMatrixSet
-from chronotile.protocols.ogcapi.block import Json, Link, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
 from chronotile.protocols.ogcapi.tiles.limits import Limits, finest, limits_document
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON, crs_member, scheme_link, scheme_uri
 
@@ -39,7 +39,7 @@ class Origin:
     """To what it is of."""
 
 
-def tilesets(origin: Origin, told: Told, *, limits_in: Callable[[TileMatrixSet], Limits]) -> Json:
+def tilesets(origin: Origin, told: DocumentContext, *, limits_in: Callable[[TileMatrixSet], Limits]) -> Json:
     """Return the tilesets of an origin, one for each tile matrix set.
 
     Args:
@@ -53,7 +53,9 @@ def tilesets(origin: Origin, told: Told, *, limits_in: Callable[[TileMatrixSet],
     }
 
 
-def tileset(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told, *, limits: Limits, box: BBox | None) -> Json:
+def tileset(
+    origin: Origin, tile_matrix_set: TileMatrixSet, told: DocumentContext, *, limits: Limits, box: BBox | None
+) -> Json:
     """Return the metadata of one.
 
     Args:
@@ -74,13 +76,13 @@ def tileset(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told, *, limit
 
 
 def template(
-    origin: Origin, tile_matrix_set: TileMatrixSet, told: Told, *, place: str, query: Mapping[str, str]
+    origin: Origin, tile_matrix_set: TileMatrixSet, told: DocumentContext, *, place: str, query: Mapping[str, str]
 ) -> str:
     """Return the address of a tile, `place` being the rest of the path as it is filled in."""
     return f"{_url(origin, tile_matrix_set, told)}/{place}?{urlencode(query)}"
 
 
-def _common(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told, limits: Limits) -> Json:
+def _common(origin: Origin, tile_matrix_set: TileMatrixSet, told: DocumentContext, limits: Limits) -> Json:
     return {
         "title": f"{origin.title} ({tile_matrix_set.id})",
         "dataType": origin.data_type,
@@ -91,13 +93,13 @@ def _common(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told, limits: 
     }
 
 
-def _item(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told, limits: Limits) -> Json:
+def _item(origin: Origin, tile_matrix_set: TileMatrixSet, told: DocumentContext, limits: Limits) -> Json:
     """With the limits and the templates of tiles, so that clients need no more to ask for one."""
     links = [link.document() for link in _links(origin, tile_matrix_set, told)]
     return {**_common(origin, tile_matrix_set, told, limits), "links": links}
 
 
-def _links(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told) -> Iterator[Link]:
+def _links(origin: Origin, tile_matrix_set: TileMatrixSet, told: DocumentContext) -> Iterator[Link]:
     href = f"{_url(origin, tile_matrix_set, told)}?{urlencode({'f': 'json', **origin.query})}"
     yield Link(rel="self", href=href, type=JSON, title=f"tileset in {tile_matrix_set.id}")
     yield scheme_link(tile_matrix_set, told)
@@ -108,7 +110,7 @@ def _links(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told) -> Iterat
         yield Link(rel="item", href=tile, type=media_type, title=f"tile as {name}", is_template=True)
 
 
-def _url(origin: Origin, tile_matrix_set: TileMatrixSet, told: Told) -> str:
+def _url(origin: Origin, tile_matrix_set: TileMatrixSet, told: DocumentContext) -> str:
     return f"{told.base}{origin.path}/{quote(tile_matrix_set.id)}"
 
 

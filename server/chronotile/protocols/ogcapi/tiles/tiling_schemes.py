@@ -7,7 +7,7 @@ from urllib.parse import quote
 from chronotile.model.crs import Crs
 from chronotile.model.tiles import TileMatrix, TileMatrixSet
 from chronotile.protocols.common.query.axis_order import in_axis_order
-from chronotile.protocols.ogcapi.block import Json, Link, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
 
 JSON = "application/json"
 REL_SCHEME = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme"
@@ -19,7 +19,7 @@ SCALE_SETS: Mapping[str, str] = {
 """URIs of well-known scale sets by their URNs."""
 
 
-def tiling_schemes(told: Told) -> Json:
+def tiling_schemes(told: DocumentContext) -> Json:
     """Return all tile matrix sets in short."""
     return {
         "tileMatrixSets": [_item(each, told) for each in told.catalogue.tile_matrix_sets],
@@ -27,7 +27,7 @@ def tiling_schemes(told: Told) -> Json:
     }
 
 
-def tiling_scheme(tile_matrix_set: TileMatrixSet, told: Told) -> Json:
+def tiling_scheme(tile_matrix_set: TileMatrixSet, told: DocumentContext) -> Json:
     """Return one whole."""
     crs = tile_matrix_set.crs
     scale_set = SCALE_SETS.get(tile_matrix_set.well_known_scale_set or "")
@@ -43,23 +43,23 @@ def tiling_scheme(tile_matrix_set: TileMatrixSet, told: Told) -> Json:
     }
 
 
-def schemes_url(told: Told) -> str:
+def schemes_url(told: DocumentContext) -> str:
     """Return where all are."""
     return f"{told.base}/tileMatrixSets"
 
 
-def scheme_url(tile_matrix_set: TileMatrixSet, told: Told) -> str:
+def scheme_url(tile_matrix_set: TileMatrixSet, told: DocumentContext) -> str:
     """Return where one is."""
     return f"{schemes_url(told)}/{quote(tile_matrix_set.id)}"
 
 
-def scheme_link(tile_matrix_set: TileMatrixSet, told: Told) -> Link:
+def scheme_link(tile_matrix_set: TileMatrixSet, told: DocumentContext) -> Link:
     """Return the link of a tileset to its tile matrix set."""
     href = scheme_url(tile_matrix_set, told)
     return Link(rel=REL_SCHEME, href=href, type=JSON, title=tile_matrix_set.title)
 
 
-def scheme_uri(tile_matrix_set: TileMatrixSet, told: Told) -> str:
+def scheme_uri(tile_matrix_set: TileMatrixSet, told: DocumentContext) -> str:
     """Return what a set is known by: where it is registered, else where it is here."""
     return tile_matrix_set.uri or scheme_url(tile_matrix_set, told)
 
@@ -69,7 +69,7 @@ def crs_member(crs: Crs) -> str | dict[str, Any]:
     return crs.uri or {"wkt": crs.definition.to_json_dict()}
 
 
-def _item(tile_matrix_set: TileMatrixSet, told: Told) -> Json:
+def _item(tile_matrix_set: TileMatrixSet, told: DocumentContext) -> Json:
     return {
         "id": tile_matrix_set.id,
         "title": tile_matrix_set.title,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chronotile.errors import InvalidParameter, NotAcceptable
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.ogcapi.asked_format import asked_format
+from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 
 OFFERED = {
     "GTiff": "image/tiff; application=geotiff",
@@ -21,7 +21,7 @@ FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,imag
 
 
 def format_of(f: str | None = None, accept: str = "") -> str:
-    return asked_format(Kvp([] if f is None else [("f", f)]), accept, OFFERED, aliases=ALIASES)
+    return negotiate_format(Kvp([] if f is None else [("f", f)]), accept, OFFERED, aliases=ALIASES)
 
 
 @pytest.mark.parametrize(

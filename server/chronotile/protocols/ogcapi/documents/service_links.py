@@ -6,7 +6,7 @@ from urllib.parse import quote
 from chronotile.catalog.offered import Offered
 from chronotile.model.collection import Layer
 from chronotile.protocols.ogcapi.block import Link
-from chronotile.protocols.ogcapi.documents.telling import Telling
+from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
 
 SERVICE_TYPES = "http://www.opengis.net/def/serviceType/ogc"
 WMS_XML = "text/xml"
@@ -15,7 +15,7 @@ JSON = "application/json"
 HTML = "text/html"
 
 
-def other_ways(offered: Offered, telling: Telling) -> Iterator[Link]:
+def service_links(offered: Offered, telling: CollectionContext) -> Iterator[Link]:
     """Yield the links of one collection; of a layer those to it, of a configured collection those to its layers."""
     told = telling.told
     up = f"{told.base}/collections"
@@ -31,7 +31,7 @@ def other_ways(offered: Offered, telling: Telling) -> Iterator[Link]:
         yield Link(rel="describedby", href=record.url, type=record.format, title="Metadata record")
 
 
-def _services(offered: Offered, telling: Telling) -> Iterator[Link]:
+def _services(offered: Offered, telling: CollectionContext) -> Iterator[Link]:
     service, root = telling.told.catalogue.service, telling.told.root
     names = ",".join(quote(layer.id) for layer in offered.layers)
     for kind, paths, media_type in (("WMS", service.wms_paths, WMS_XML), ("WMTS", service.wmts_paths, WMTS_XML)):
@@ -40,7 +40,7 @@ def _services(offered: Offered, telling: Telling) -> Iterator[Link]:
             yield Link(rel=f"{SERVICE_TYPES}/{kind.lower()}", href=href, type=media_type, title=f"{kind} capabilities")
 
 
-def _of_layer(layer: Layer, telling: Telling) -> Iterator[Link]:
+def _of_layer(layer: Layer, telling: CollectionContext) -> Iterator[Link]:
     root, name = telling.told.root, quote(layer.id)
     for each in telling.told.catalogue.tile_matrix_sets[:1]:
         href = f"{root}/tiles/{name}/{quote(each.id)}/tilejson.json"

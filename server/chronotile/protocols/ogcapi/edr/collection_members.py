@@ -11,14 +11,14 @@ from chronotile.model.crs import Crs
 from chronotile.model.geometry.lengths import LENGTHS_M
 from chronotile.model.time.instants import ONE_NS, TimeDomain
 from chronotile.model.time.steps import period_text
+from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.common.texts import text_in
-from chronotile.protocols.ogcapi.block import Json, Link, Told
+from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
 from chronotile.protocols.ogcapi.edr.formats import ALL, GEOJSON, MEDIA_TYPES
 from chronotile.protocols.ogcapi.edr.queries import CUBE, ITEMS, RADIUS, DataQuery, queries_of
 
 
-def collection_members(offered: Offered, told: Told) -> dict[str, Any]:
+def collection_members(offered: Offered, told: DocumentContext) -> dict[str, Any]:
     """Return `data_queries`, `parameter_names` and `output_formats`; nothing of what has colours alone."""
     queries = queries_of(offered, told.catalogue)
     if not queries:
@@ -31,7 +31,7 @@ def collection_members(offered: Offered, told: Told) -> dict[str, Any]:
     }
 
 
-def collection_links(offered: Offered, told: Told) -> list[Link]:
+def collection_links(offered: Offered, told: DocumentContext) -> list[Link]:
     """Return links to the queries (§8.1.3): `data`, templates where parameters are needed, and `items` for times."""
     return [
         Link(
@@ -69,7 +69,7 @@ def parameter(layer: Layer, language: str) -> Json:
     }
 
 
-def _query_link(query: DataQuery, offered: Offered, told: Told, details: list[Json]) -> Json:
+def _query_link(query: DataQuery, offered: Offered, told: DocumentContext, details: list[Json]) -> Json:
     variables: Json = {"title": query.title, "description": query.description, "query_type": query.name}
     if query is not ITEMS:
         variables |= {
@@ -90,7 +90,7 @@ def _query_link(query: DataQuery, offered: Offered, told: Told, details: list[Js
     }
 
 
-def _address(query: DataQuery, offered: Offered, told: Told) -> str:
+def _address(query: DataQuery, offered: Offered, told: DocumentContext) -> str:
     return f"{told.base}/collections/{offered.id}/{query.name}"
 
 

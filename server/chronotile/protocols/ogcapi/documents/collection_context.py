@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.services import Services
-from chronotile.protocols.ogcapi.block import Told
+from chronotile.protocols.ogcapi.block import DocumentContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
+class CollectionContext:
     """What one document tells of, in one language."""
 
     services: Services
-    told: Told
+    told: DocumentContext
     has_viewer: bool
     """Whether there is a viewer to lead to."""
 

@@ -10,7 +10,7 @@ import pytest
 from chronotile.errors import SourceUnavailable
 from chronotile.model.job import Execution, Message, Subscriber
 from chronotile.queue.database import open_engine
-from chronotile.queue.notifier import LEASE_S, LOST_S, OF_A_HOST, WAITS_S, Teller
+from chronotile.queue.notifier import LEASE_S, LOST_S, OF_A_HOST, WAITS_S, Notifier
 from chronotile.queue.outbox import Callbacks
 from chronotile.queue.table import JobTable
 from tests.jobs.simulation import Simulation
@@ -73,7 +73,7 @@ def write(job, callback):
 def make_teller(table, engine, simulation, web):
     def make(write=write, of=Callbacks):
         callbacks = of(engine, clock=simulation.clock, archive="a")
-        return Teller(table, callbacks, write=write, send=web.send, runtime=simulation.runtime("teller"))
+        return Notifier(table, callbacks, write=write, send=web.send, runtime=simulation.runtime("teller"))
 
     return make
 
@@ -218,11 +218,11 @@ from pathlib import Path
 from chronotile.queue.outbox import Callbacks
 from chronotile.queue.database import open_engine
 from chronotile.queue.table import JobTable
-from chronotile.queue.notifier import Teller
+from chronotile.queue.notifier import Notifier
 from tests.jobs.test_teller import write
 
 engine = open_engine(None, Path(sys.argv[1]))
-Teller(JobTable(engine, archive="a"), Callbacks(engine, archive="a"), write=write).tell_next()
+Notifier(JobTable(engine, archive="a"), Callbacks(engine, archive="a"), write=write).tell_next()
 """
 
 

@@ -26,7 +26,7 @@ OTHER_NAMES: Mapping[str, str] = dict.fromkeys(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class DataRequest:
     """A request for data of a collection."""
 
     services: Services
@@ -50,7 +50,7 @@ class Asked:
         return media_type_of(name, self.accept)
 
 
-def asked_of(request: Request) -> Asked:
+def parse_data_query(request: Request) -> DataRequest:
     """Return what is asked, and of which collection.
 
     Raises:
@@ -59,7 +59,7 @@ def asked_of(request: Request) -> Asked:
     """
     services = services_of(request)
     offered = valued_collection(services.catalogue, request.path_params["collectionId"])
-    return Asked(
+    return DataRequest(
         services=services,
         offered=offered,
         query=Kvp((OTHER_NAMES.get(name.lower(), name), value) for name, value in request.query_params.multi_items()),
@@ -68,7 +68,7 @@ def asked_of(request: Request) -> Asked:
     )
 
 
-def data_response(payload: FieldsPayload, name: str, asked: Asked) -> Response:
+def data_response(payload: FieldsPayload, name: str, asked: DataRequest) -> Response:
     """Return the answer that carries series; 304 where the client holds it already.
 
     Args:

@@ -25,7 +25,7 @@ from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageFormat, check_values
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.series.fields import FieldsFormat
-from chronotile.protocols.ogcapi.edr.asked import Asked
+from chronotile.protocols.ogcapi.edr.data_request import DataRequest
 from chronotile.protocols.ogcapi.edr.formats import COVERAGE_JSON, CSV, GEOJSON, GEOTIFF, MEDIA_TYPES, NETCDF
 from chronotile.protocols.ogcapi.edr.locations import location_address
 
@@ -33,7 +33,7 @@ SMALLER = f"ask for a smaller area or fewer times, or for {NETCDF} or {GEOTIFF}"
 CHECK_VALUES = partial(check_values, alternative=SMALLER)
 
 
-def fields_format(name: str, asked: Asked, crs: Crs) -> FieldsFormat:
+def fields_format(name: str, asked: DataRequest, crs: Crs) -> FieldsFormat:
     """Return how series of several variables are written.
 
     Args:
@@ -54,7 +54,7 @@ def fields_format(name: str, asked: Asked, crs: Crs) -> FieldsFormat:
     return FieldsFormat(name=f"{name} {media_type} {said}", media_type=media_type, encode=encoders[name])
 
 
-def cells_formats(asked: Asked) -> dict[str, CoverageFormat]:
+def cells_formats(asked: DataRequest) -> dict[str, CoverageFormat]:
     """Return how cells are written, by the names that EDR has for formats; features have a point a cell."""
 
     def features(coverage: Coverage, is_wanted: IsWanted) -> Body:

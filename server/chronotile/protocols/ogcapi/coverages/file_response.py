@@ -7,7 +7,7 @@ from chronotile.pipeline.coverage.deliver import CoverageDelivery
 from chronotile.protocols.common.responses.body_response import BodyResponse
 from chronotile.protocols.common.responses.compression import is_compressible
 from chronotile.protocols.common.responses.respond import caching, instants_text
-from chronotile.protocols.ogcapi.maps.told import told_of_grid
+from chronotile.protocols.ogcapi.maps.response_headers import grid_headers
 
 SHOWN = {
     *("application/prs.coverage+json", "application/vnd.cov+json", "application/json", "application/geo+json"),
@@ -19,7 +19,7 @@ SHOWN = {
 def respond_with_file(delivery: CoverageDelivery) -> Response:
     """Return the answer that carries a file, or a part of it; 304 where the client holds it already."""
     vary = "Accept, Accept-Encoding" if is_compressible(delivery.media_type) else "Accept"
-    headers = {"ETag": f'"{delivery.etag}"', "Vary": vary, **told_of_grid(delivery.grid)}
+    headers = {"ETag": f'"{delivery.etag}"', "Vary": vary, **grid_headers(delivery.grid)}
     headers |= caching(delivery.unreadable, is_open=delivery.is_open)
     instants = tuple(reversed(delivery.times.instants))
     if instants:

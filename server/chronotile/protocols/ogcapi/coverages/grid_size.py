@@ -8,11 +8,11 @@ from chronotile.model.crs import are_alike
 from chronotile.model.grid import WHOLE_CIRCLE, Grid
 from chronotile.pipeline.coverage.grid import place_of
 from chronotile.pipeline.services import Services
-from chronotile.protocols.ogcapi.coverages.params import AskedCoverage
+from chronotile.protocols.ogcapi.coverages.params import CoverageQuery
 from chronotile.protocols.ogcapi.coverages.scaling import PartialSize, Resolution
 
 
-def settled(asked: AskedCoverage, services: Services) -> CoverageRequest:
+def settled(asked: CoverageQuery, services: Services) -> CoverageRequest:
     """Return the request for numbers with its scale.
 
     What is asked of sizes counts along all that is asked for (OGC 19-087 /req/coverage-scaling/size D): where that

@@ -10,7 +10,7 @@ from chronotile.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError
 
 
 @contextmanager
-def failing_in_one_line() -> Iterator[None]:
+def exiting_in_one_line() -> Iterator[None]:
     """End with 1 and the reason, one line a mistake, where something foreseen goes wrong."""
     try:
         yield

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from chronotile.model.crs import CRS84
 from chronotile.processes.times_and_places import MOST_FEATURES
 from chronotile.protocols.common.job_offer import JobInstead, datetime_input, names_input, places_input
-from chronotile.protocols.ogcapi.edr.asked import Asked
 from chronotile.protocols.ogcapi.edr.cells import CellsRequest
+from chronotile.protocols.ogcapi.edr.data_request import DataRequest
 from chronotile.protocols.ogcapi.edr.formats import GEOTIFF
 from chronotile.protocols.ogcapi.edr.locations import areas_of_locations
 from chronotile.protocols.ogcapi.edr.params import areas_request, position_request
-from chronotile.protocols.ogcapi.export_instead import export_instead
+from chronotile.protocols.ogcapi.export_offer import export_instead
 
 LIMITS: Mapping[str, float] = {
     "max_series_values": math.inf,
@@ -22,7 +22,7 @@ NAMES = {GEOTIFF: "GTiff"}
 """What processes call formats, where they have other names."""
 
 
-def position_instead(asked: Asked) -> JobInstead | None:
+def position_instead(asked: DataRequest) -> JobInstead | None:
     """Return the job that does what a position query is too large for; `None` of points in another CRS than CRS84.
 
     Raises:
@@ -41,7 +41,7 @@ def position_instead(asked: Asked) -> JobInstead | None:
     return JobInstead(process="time-series", inputs=inputs, limits=LIMITS, notes=notes)
 
 
-def location_instead(asked: Asked, *, names: str) -> JobInstead | None:
+def location_instead(asked: DataRequest, *, names: str) -> JobInstead | None:
     """Return the job that does what the data of locations are too large for; `None` of several parameters.
 
     Raises:
@@ -57,7 +57,7 @@ def location_instead(asked: Asked, *, names: str) -> JobInstead | None:
     return JobInstead(process="zonal-statistics", inputs=inputs, limits=LIMITS, notes=notes)
 
 
-def cells_instead(cells: CellsRequest, name: str, asked: Asked) -> JobInstead | None:
+def cells_instead(cells: CellsRequest, name: str, asked: DataRequest) -> JobInstead | None:
     """Return the job that writes cells which are too many for an answer; `None` of those in an area, or of other sizes.
 
     Args:

@@ -29,7 +29,7 @@ class MediaType(NamedTuple):
         return 0 if any(have != want for have, want in shared) else rank * 10 + len(shared) * bool(rank)
 
 
-def asked_format(
+def negotiate_format(
     query: Kvp, accept: str, offered: Mapping[str, str], *, aliases: Mapping[str, str] = NO_ALIASES
 ) -> str:
     """Return the name of the format that a request asks for; the first one where it does not say.

@@ -9,14 +9,14 @@ from chronotile.protocols.common.query.axis_order import in_axis_order
 HALF_CIRCLE = 180.0
 
 
-def told_of_grid(grid: Grid) -> dict[str, str]:
+def grid_headers(grid: Grid) -> dict[str, str]:
     """Return `Content-Crs`, a bare URI as OGC's suite of Maps wants it, and `Content-Bbox` in its axis order."""
     uri = grid.crs.uri
     numbers = ",".join(_text(edge) for edge in in_axis_order(_turned(grid.bbox, grid.crs), grid.crs))
     return {**({} if uri is None else {"Content-Crs": uri}), "Content-Bbox": numbers}
 
 
-def told_of_time(time: TimeUsed) -> dict[str, str]:
+def time_headers(time: TimeUsed) -> dict[str, str]:
     """Return `Content-Datetime`: the instant that is shown, or the interval in which those lie that are."""
     if not time.instants:
         return {}

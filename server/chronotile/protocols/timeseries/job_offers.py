@@ -28,7 +28,7 @@ from chronotile.protocols.timeseries.analysis_params import ANALYSIS
 from chronotile.protocols.timeseries.area_params import area_request
 from chronotile.protocols.timeseries.pages import PAGING
 from chronotile.protocols.timeseries.params import DATETIME
-from chronotile.protocols.timeseries.points_params import asked_datetime
+from chronotile.protocols.timeseries.points_params import requested_datetime
 
 Json = dict[str, Any]
 
@@ -109,7 +109,7 @@ def points_instead(query: Kvp, body: bytes, *, name: str) -> JobInstead | None:
     inputs = {
         "layers": names_input(layers),
         "points": points if is_plain else object_input(_features(points)),
-        **datetime_input(parse_time(asked_datetime(document, query))),
+        **datetime_input(parse_time(requested_datetime(document, query))),
         **format_,
     }
     return _job(SERIES, inputs, OF_POINTS, notes)

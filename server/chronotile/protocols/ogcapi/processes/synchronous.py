@@ -11,14 +11,14 @@ from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.services import Services
 from chronotile.processes.execute import execute
 from chronotile.processes.process import Plan
-from chronotile.protocols.ogcapi.block import Told
+from chronotile.protocols.ogcapi.block import DocumentContext
 from chronotile.protocols.ogcapi.processes.answers import NOBODY
 from chronotile.protocols.ogcapi.processes.documents import job_address, result_address
 from chronotile.protocols.ogcapi.processes.media_types import JSON
 from chronotile.protocols.ogcapi.processes.results import Results, results_response
 from chronotile.queue.faults import FORBIDDEN, storing_results
 from chronotile.queue.result_files import ResultFiles
-from chronotile.queue.service import JobDesk
+from chronotile.queue.service import JobService
 from chronotile.queue.temporary import removed_if_it_fails
 
 
@@ -33,7 +33,7 @@ class Done:
     """Of what was read."""
 
 
-def do(execution: Execution, plan: Plan, services: Services, desk: JobDesk, *, is_wanted: IsWanted) -> Done:
+def do(execution: Execution, plan: Plan, services: Services, desk: JobService, *, is_wanted: IsWanted) -> Done:
     """Do what is asked for.
 
     Raises:
@@ -53,7 +53,7 @@ def sent(execution: Execution, done: Done) -> Response:
         return results_response(results, removed=done.folder)
 
 
-def kept(execution: Execution, done: Done, desk: JobDesk, told: Told) -> Response:
+def kept(execution: Execution, done: Done, desk: JobService, told: DocumentContext) -> Response:
     """Return the answer that names where results lie, which are kept as those of a job.
 
     Raises:

@@ -3,23 +3,25 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.state import services_of
-from chronotile.protocols.common.texts import language_of
-from chronotile.protocols.ogcapi.block import Told
+from chronotile.protocols.ogcapi.block import DocumentContext
 
 
-def told_for(request: Request, query: Kvp) -> Told:
+def context_for(request: Request, query: Kvp) -> DocumentContext:
     """Return what documents for a request are made of.
 
     Raises:
         InvalidParameter: `lang` is none of the service's languages.
     """
-    return Told(catalogue=services_of(request).catalogue, root=base_url(request), language=language_of(request, query))
+    return DocumentContext(
+        catalogue=services_of(request).catalogue, root=base_url(request), language=language_of(request, query)
+    )
 
 
-def in_language(response: Response, told: Told) -> Response:
+def in_language(response: Response, told: DocumentContext) -> Response:
     """Return the answer that carries a document, with the headers that say what of the request it hangs on."""
     response.headers.update({"Content-Language": told.language, "Vary": "Accept, Accept-Language"})
     return response

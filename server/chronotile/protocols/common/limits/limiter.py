@@ -24,7 +24,7 @@ SOURCE_SHARE = 4
 """One source holds at most this part of the threads, so that a store that hangs does not stop the others."""
 
 MOST_WAITING = 1024
-"""Requests that may wait at one gate, however fast it works; half of them may be for one source."""
+"""Requests that may wait at one limiter, however fast it works; half of them may be for one source."""
 
 PATIENCE_S = 5.0
 """Requests that would wait longer are refused, where the kind of work is not a slow one."""
@@ -39,7 +39,7 @@ USUAL_S = 0.01
 """Between two pieces of work that begin, until it is measured."""
 
 MOST_SOURCES = 1024
-"""Sources whose pace a gate remembers, beside those that are being read."""
+"""Sources whose pace a limiter remembers, beside those that are being read."""
 
 STALLED_S = 0.05
 """Work that takes longer waits for a disk or a store, or is large: another may begin beside it."""
@@ -47,13 +47,13 @@ STALLED_S = 0.05
 MOST_NICE = 19
 
 LOG_S = 10.0
-"""Least time between two log lines of a gate that refuses requests."""
+"""Least time between two log lines of a limiter that refuses requests."""
 
 TOO_LONG = "the server is busy, and this request would wait too long; try again in a few seconds"
 
 
 class Source:
-    """A source that requests at a gate read: its share of the threads, and the requests that wait for it."""
+    """A source that requests at a limiter read: its share of the threads, and the requests that wait for it."""
 
     def __init__(self, threads: int, usual_s: float, clock: Callable[[], float]) -> None:
         share = max(1, threads // SOURCE_SHARE)
@@ -63,7 +63,7 @@ class Source:
         """That wait for it or read it."""
 
 
-class Gate:
+class Limiter:
     """Runs work in threads, `threads` at once; requests that would wait too long are refused.
 
     A request waits for its share of each source that it reads, then for a thread and a turn. The wait is
@@ -71,14 +71,14 @@ class Gate:
     refused as soon as the work turns out to be too slow for all that were admitted.
 
     Threads that compute take the interpreter's lock from one another, and all of them from the event loop: eight pieces
-    at once end later than two at a time. So of what is quick only `brisk` pieces run at once.
+    at once end later than two at a time. So of what is quick only `quick_slots` pieces run at once.
 
     Belongs to the event loop in which it is made.
 
     Args:
         name: For messages and metrics.
         threads: How many pieces of work run at once.
-        brisk: How many run at once that have not run for `STALLED_S` yet; as many as there are threads if `None`.
+        quick_slots: How many run at once that have not run for `STALLED_S` yet; as many as there are threads if `None`.
         patience_s: Requests that would wait longer are refused.
         usual_s: The assumed time between two pieces of work that begin, until it is measured; that of a piece of work
             may be longer.
@@ -91,7 +91,7 @@ class Gate:
         name: str,
         threads: int,
         *,
-        brisk: int | None = None,
+        quick_slots: int | None = None,
         patience_s: float = PATIENCE_S,
         usual_s: float = USUAL_S,
         niceness: int = 0,
@@ -113,7 +113,7 @@ class Gate:
         # Semaphores that are free and a pool cost a request 0.1 ms less than anyio's limiters, which give way to other
         # tasks at each step.
         self._free = asyncio.Semaphore(threads)
-        self._turns = asyncio.Semaphore(brisk or threads)
+        self._turns = asyncio.Semaphore(quick_slots or threads)
         self._line = WaitingLine(usual_s, clock, threads=threads)
         """Requests that have a share of all their sources and wait for a thread and a turn."""
         self._sources: dict[str, Source] = {}
@@ -137,7 +137,7 @@ class Gate:
             work: What to run.
             sources: Ids of the collections it reads; it counts as a thread of each.
             is_wanted: Asked after a wait whether anybody is still there for the answer.
-            usual_s: The assumed time of the work, if longer than that of the gate.
+            usual_s: The assumed time of the work, if longer than that of the limiter.
 
         Returns:
             What the work gives; `None`, without running it, if nobody wants it any more.
@@ -178,7 +178,7 @@ class Gate:
             for free in (*(each.share for each in sources), self._free, self._turns):
                 await free.acquire()  # at once
             self._let_in()
-        turn = Turn(self._turns)
+        turn = Slot(self._turns)
         try:
             if must_wait and is_wanted is not None and not await is_wanted():
                 return None
@@ -308,7 +308,7 @@ class Gate:
             self._look_soon()
 
 
-class Turn:
+class Slot:
     """Holds one of the semaphore, which was acquired, until it ends or `STALLED_S` have passed."""
 
     def __init__(self, turns: asyncio.Semaphore) -> None:

@@ -11,8 +11,8 @@ import anyio.lowlevel
 import pytest
 
 from chronotile.errors import ServerBusy
-from chronotile.protocols.common.limits.gate import MOST_SOURCES, MOST_WAITING, Gate
-from chronotile.protocols.common.limits.gate import PATIENCE_S as PATIENCE_OF_GATE_S
+from chronotile.protocols.common.limits.limiter import MOST_SOURCES, MOST_WAITING, Limiter
+from chronotile.protocols.common.limits.limiter import PATIENCE_S as PATIENCE_OF_GATE_S
 from tests.running import PATIENCE_S
 
 
@@ -36,56 +36,56 @@ async def until(condition):
 def test_work_runs_in_a_thread():
     here = threading.get_ident()
 
-    assert anyio.run(Gate("pictures", 2).run, threading.get_ident) != here
+    assert anyio.run(Limiter("pictures", 2).run, threading.get_ident) != here
 
 
 def test_one_source_that_hangs_leaves_threads_to_the_others():
     async def main():
-        gate, door = Gate("pictures", 8), Door()
+        limiter, door = Limiter("pictures", 8), Door()
         async with anyio.create_task_group() as tasks:
             for _ in range(20):
-                tasks.start_soon(lambda: gate.run(door.work, sources=["hanging"]))
-            await until(lambda: gate.running == 2 and gate.waiting == 18)
-            other = await gate.run(lambda: "quick", sources=["other"])
+                tasks.start_soon(lambda: limiter.run(door.work, sources=["hanging"]))
+            await until(lambda: limiter.running == 2 and limiter.waiting == 18)
+            other = await limiter.run(lambda: "quick", sources=["other"])
             door.open.set()
-        return other, gate.running, gate.waiting
+        return other, limiter.running, limiter.waiting
 
     assert anyio.run(main) == ("quick", 0, 0)
 
 
 def test_work_of_several_sources_counts_as_a_thread_of_each():
     async def main():
-        gate, door = Gate("pictures", 8), Door()
+        limiter, door = Limiter("pictures", 8), Door()
         async with anyio.create_task_group() as tasks:
             for first in ("a", "b", "c", "d"):
-                tasks.start_soon(lambda first=first: gate.run(door.work, sources=[first, "hanging"]))
-            await until(lambda: gate.running + gate.waiting == 4)
-            shared = gate.running, gate.waiting
-            others = [await gate.run(lambda: "quick", sources=[source]) for source in ("a", "b", "c", "d")]
+                tasks.start_soon(lambda first=first: limiter.run(door.work, sources=[first, "hanging"]))
+            await until(lambda: limiter.running + limiter.waiting == 4)
+            shared = limiter.running, limiter.waiting
+            others = [await limiter.run(lambda: "quick", sources=[source]) for source in ("a", "b", "c", "d")]
             door.open.set()
-        return shared, others, gate.running, gate.waiting
+        return shared, others, limiter.running, limiter.waiting
 
     assert anyio.run(main) == ((2, 2), ["quick"] * 4, 0, 0)
 
 
 def test_work_that_waits_for_one_source_holds_no_thread_of_another():
     async def main():
-        gate, door = Gate("pictures", 4), Door()
+        limiter, door = Limiter("pictures", 4), Door()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: gate.run(door.work, sources=["hanging"]))
-            await until(lambda: gate.running == 1)
-            tasks.start_soon(lambda: gate.run(door.work, sources=["other", "hanging"]))
-            await until(lambda: gate.waiting == 1)
-            other = await gate.run(lambda: "quick", sources=["other"])
+            tasks.start_soon(lambda: limiter.run(door.work, sources=["hanging"]))
+            await until(lambda: limiter.running == 1)
+            tasks.start_soon(lambda: limiter.run(door.work, sources=["other", "hanging"]))
+            await until(lambda: limiter.waiting == 1)
+            other = await limiter.run(lambda: "quick", sources=["other"])
             door.open.set()
-        return other, gate.running, gate.waiting
+        return other, limiter.running, limiter.waiting
 
     assert anyio.run(main) == ("quick", 0, 0)
 
 
-async def free(gate, source):
+async def free(limiter, source):
     """How many threads, turns and shares of a source are free; all of them are taken by this."""
-    return [await count_free(each) for each in (gate._free, gate._turns, gate._source(source).share)]
+    return [await count_free(each) for each in (limiter._free, limiter._turns, limiter._source(source).share)]
 
 
 async def count_free(semaphore):
@@ -111,18 +111,18 @@ async def is_unwanted():
     ids=["ends", "fails", "unwanted"],
 )
 def test_work_gives_back_its_thread_its_turn_and_its_share_however_it_ends(monkeypatch, has_to_wait, work, more):
-    monkeypatch.setattr("chronotile.protocols.common.limits.gate.STALLED_S", 60)
+    monkeypatch.setattr("chronotile.protocols.common.limits.limiter.STALLED_S", 60)
 
     async def main():
-        gate, door = Gate("pictures", 4, brisk=1), Door()
+        limiter, door = Limiter("pictures", 4, quick_slots=1), Door()
         async with anyio.create_task_group() as tasks:
             if has_to_wait:
-                tasks.start_soon(lambda: gate.run(door.work, sources=["one"]))
-                await until(lambda: gate.running == 1)
-                tasks.start_soon(opened_once, door, lambda: gate.waiting == 1)
+                tasks.start_soon(lambda: limiter.run(door.work, sources=["one"]))
+                await until(lambda: limiter.running == 1)
+                tasks.start_soon(opened_once, door, lambda: limiter.waiting == 1)
             with suppress(ZeroDivisionError):
-                await gate.run(work, sources=["one"], **more)
-        return await free(gate, "one")
+                await limiter.run(work, sources=["one"], **more)
+        return await free(limiter, "one")
 
     assert anyio.run(main) == [4, 1, 1]
 
@@ -133,66 +133,66 @@ async def opened_once(door, condition):
 
 
 def test_work_that_is_cancelled_while_it_runs_gives_back_its_thread_its_turn_and_its_share(monkeypatch):
-    monkeypatch.setattr("chronotile.protocols.common.limits.gate.STALLED_S", 60)
+    monkeypatch.setattr("chronotile.protocols.common.limits.limiter.STALLED_S", 60)
 
     async def main():
-        gate, door = Gate("pictures", 4, brisk=1), Door()
+        limiter, door = Limiter("pictures", 4, quick_slots=1), Door()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: gate.run(door.work, sources=["one"]))
-            await until(lambda: gate.running == 1)
+            tasks.start_soon(lambda: limiter.run(door.work, sources=["one"]))
+            await until(lambda: limiter.running == 1)
             tasks.cancel_scope.cancel()
         door.open.set()
-        return await free(gate, "one")
+        return await free(limiter, "one")
 
     assert anyio.run(main) == [4, 1, 1]
 
 
 def test_quick_work_runs_in_turns_though_there_are_threads(monkeypatch):
-    monkeypatch.setattr("chronotile.protocols.common.limits.gate.STALLED_S", 60)
+    monkeypatch.setattr("chronotile.protocols.common.limits.limiter.STALLED_S", 60)
 
     async def main():
-        gate, door = Gate("pictures", 8, brisk=2), Door()
+        limiter, door = Limiter("pictures", 8, quick_slots=2), Door()
         async with anyio.create_task_group() as tasks:
             for _ in range(8):
-                tasks.start_soon(gate.run, door.work)
-            await until(lambda: (gate.running, gate.waiting) == (2, 6))
+                tasks.start_soon(limiter.run, door.work)
+            await until(lambda: (limiter.running, limiter.waiting) == (2, 6))
             door.open.set()
-        return gate.running, gate.waiting
+        return limiter.running, limiter.waiting
 
     assert anyio.run(main) == (0, 0)
 
 
 def test_work_that_stalls_lets_others_begin():
     async def main():
-        gate, door = Gate("pictures", 8, brisk=1), Door()
+        limiter, door = Limiter("pictures", 8, quick_slots=1), Door()
         async with anyio.create_task_group() as tasks:
             for number in range(3):
-                tasks.start_soon(lambda number=number: gate.run(door.work, sources=[f"hanging {number}"]))
-            await until(lambda: gate.running == 3)
-            other = await gate.run(lambda: "quick", sources=["other"])
-            running = gate.running
+                tasks.start_soon(lambda number=number: limiter.run(door.work, sources=[f"hanging {number}"]))
+            await until(lambda: limiter.running == 3)
+            other = await limiter.run(lambda: "quick", sources=["other"])
+            running = limiter.running
             door.open.set()
-        after = [await gate.run(lambda: "again") for _ in range(3)]
-        return other, running, gate.running, gate.waiting, after
+        after = [await limiter.run(lambda: "again") for _ in range(3)]
+        return other, running, limiter.running, limiter.waiting, after
 
     assert anyio.run(main) == ("quick", 3, 0, 0, ["again"] * 3)
 
 
 def test_work_that_is_given_up_while_it_waits_for_its_turn_takes_none(monkeypatch):
-    monkeypatch.setattr("chronotile.protocols.common.limits.gate.STALLED_S", 60)
+    monkeypatch.setattr("chronotile.protocols.common.limits.limiter.STALLED_S", 60)
 
     async def main():
-        gate, door = Gate("pictures", 4, brisk=1), Door()
+        limiter, door = Limiter("pictures", 4, quick_slots=1), Door()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(gate.run, door.work)
-            await until(lambda: gate.running == 1)
+            tasks.start_soon(limiter.run, door.work)
+            await until(lambda: limiter.running == 1)
             async with anyio.create_task_group() as given_up:
-                given_up.start_soon(gate.run, door.work)
-                await until(lambda: gate.waiting == 1)
+                given_up.start_soon(limiter.run, door.work)
+                await until(lambda: limiter.waiting == 1)
                 given_up.cancel_scope.cancel()
-            assert (gate.running, gate.waiting) == (1, 0)
+            assert (limiter.running, limiter.waiting) == (1, 0)
             door.open.set()
-        return await gate.run(lambda: "next")
+        return await limiter.run(lambda: "next")
 
     assert anyio.run(main) == "next"
 
@@ -207,27 +207,27 @@ class Clock:
         return self.now_s
 
 
-async def fill(tasks, gate, door, waiting, **kwargs):
+async def fill(tasks, limiter, door, waiting, **kwargs):
     """Let one request hold the only thread, and others wait."""
-    tasks.start_soon(lambda: gate.run(door.work, **kwargs))
-    await until(lambda: gate.running == 1)
-    await fill_more(tasks, gate, door, waiting, **kwargs)
+    tasks.start_soon(lambda: limiter.run(door.work, **kwargs))
+    await until(lambda: limiter.running == 1)
+    await fill_more(tasks, limiter, door, waiting, **kwargs)
 
 
-async def fill_more(tasks, gate, door, waiting, **kwargs):
+async def fill_more(tasks, limiter, door, waiting, **kwargs):
     """Let so many wait where nobody does."""
     for _ in range(waiting):
-        tasks.start_soon(lambda: gate.run(door.work, **kwargs))
-    await until(lambda: gate.waiting == waiting)
+        tasks.start_soon(lambda: limiter.run(door.work, **kwargs))
+    await until(lambda: limiter.waiting == waiting)
 
 
-async def is_refused(gate, door, **kwargs):
+async def is_refused(limiter, door, **kwargs):
     """Whether a further request is refused at once."""
 
     async def ask():
         try:
             with anyio.fail_after(0):
-                await gate.run(door.work, **kwargs)
+                await limiter.run(door.work, **kwargs)
         except ServerBusy:
             return True
         except TimeoutError:
@@ -242,29 +242,29 @@ def test_a_burst_of_quick_work_is_refused_to_nobody(clients):
     """The fault: of 200 clients most were refused, since more than 64 waited for one source."""
 
     async def main():
-        gate, door, answers = Gate("series", 8, brisk=3, clock=Clock()), Door(), []
+        limiter, door, answers = Limiter("series", 8, quick_slots=3, clock=Clock()), Door(), []
 
         async def ask():
-            answers.append(await gate.run(door.work, sources=["one"]))
+            answers.append(await limiter.run(door.work, sources=["one"]))
 
         async with anyio.create_task_group() as tasks:
             for _ in range(clients // 2):  # by each of two workers
                 tasks.start_soon(ask)
-            await until(lambda: gate.running + gate.waiting == clients // 2)
+            await until(lambda: limiter.running + limiter.waiting == clients // 2)
             door.open.set()
-        return answers, gate.refused, gate.waiting
+        return answers, limiter.refused, limiter.waiting
 
     assert anyio.run(main) == (["done"] * (clients // 2), 0, 0)
 
 
 def test_what_would_wait_too_long_is_refused():
     async def main():
-        gate, door = Gate("coverages", 1, patience_s=30, usual_s=10, clock=Clock()), Door()
+        limiter, door = Limiter("coverages", 1, patience_s=30, usual_s=10, clock=Clock()), Door()
         async with anyio.create_task_group() as tasks:
-            await fill(tasks, gate, door, 3)
-            first = await is_refused(gate, door)
+            await fill(tasks, limiter, door, 3)
+            first = await is_refused(limiter, door)
             door.open.set()
-        return first, gate.refused
+        return first, limiter.refused
 
     assert anyio.run(main) == (True, 1)
 
@@ -273,36 +273,36 @@ def test_of_a_burst_of_long_work_that_comes_first_what_would_wait_too_long_is_re
     """The fault: before anything was measured, 124 were let in, most of which were refused seconds later."""
 
     async def main():
-        gate, door = Gate("areas", 1, patience_s=5, usual_s=0.04, clock=Clock()), Door()
+        limiter, door = Limiter("areas", 1, patience_s=5, usual_s=0.04, clock=Clock()), Door()
         async with anyio.create_task_group() as tasks:
-            await fill(tasks, gate, door, 20, usual_s=0.25, sources=["one"])
-            refused = [await is_refused(gate, door, usual_s=0.25, sources=["one"]) for _ in range(30)]
+            await fill(tasks, limiter, door, 20, usual_s=0.25, sources=["one"])
+            refused = [await is_refused(limiter, door, usual_s=0.25, sources=["one"]) for _ in range(30)]
             door.open.set()
-        return refused, gate.refused
+        return refused, limiter.refused
 
     assert anyio.run(main) == ([True] * 30, 30)
 
 
 def test_less_waiting_for_slower_work_is_admitted(monkeypatch):
-    monkeypatch.setattr("chronotile.protocols.common.limits.gate.LOOK_S", 60)  # all of the slow work is measured
+    monkeypatch.setattr("chronotile.protocols.common.limits.limiter.LOOK_S", 60)  # all of the slow work is measured
 
     async def main():
         clock = Clock()
-        gate, first, last = Gate("series", 1, patience_s=5, usual_s=0.01, clock=clock), Door(), Door()
+        limiter, first, last = Limiter("series", 1, patience_s=5, usual_s=0.01, clock=clock), Door(), Door()
 
         def slow():
             clock.now_s += 2
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(gate.run, first.work)
-            await until(lambda: gate.running == 1)
+            tasks.start_soon(limiter.run, first.work)
+            await until(lambda: limiter.running == 1)
             for _ in range(200):
-                tasks.start_soon(gate.run, slow)
-            await until(lambda: gate.waiting == 200)
+                tasks.start_soon(limiter.run, slow)
+            await until(lambda: limiter.waiting == 200)
             first.open.set()
         async with anyio.create_task_group() as tasks:
-            await fill(tasks, gate, last, 2)
-            refused = await is_refused(gate, last)
+            await fill(tasks, limiter, last, 2)
+            refused = await is_refused(limiter, last)
             last.open.set()
         return refused
 
@@ -314,12 +314,12 @@ def test_the_last_are_refused_as_soon_as_the_work_turns_out_to_be_slow():
 
     async def main():
         clock = Clock()
-        gate, door = Gate("series", 1, patience_s=5, usual_s=0.1, clock=clock), Door()
+        limiter, door = Limiter("series", 1, patience_s=5, usual_s=0.1, clock=clock), Door()
         refused, done = [], []
 
         async def ask(number):
             try:
-                await gate.run(door.work, sources=["one"])
+                await limiter.run(door.work, sources=["one"])
                 done.append(number)
             except ServerBusy:
                 refused.append(number)
@@ -327,12 +327,12 @@ def test_the_last_are_refused_as_soon_as_the_work_turns_out_to_be_slow():
         async with anyio.create_task_group() as tasks:
             for number in range(40):
                 tasks.start_soon(ask, number)
-                await until(lambda number=number: gate.running + gate.waiting == number + 1)
+                await until(lambda number=number: limiter.running + limiter.waiting == number + 1)
             clock.now_s += 4
-            await until(lambda: gate.refused and len(refused) == gate.refused)
-            assert (gate.running, gate.waiting) == (1, 39 - len(refused))
+            await until(lambda: limiter.refused and len(refused) == limiter.refused)
+            assert (limiter.running, limiter.waiting) == (1, 39 - len(refused))
             door.open.set()
-        return done, sorted(refused), gate.waiting
+        return done, sorted(refused), limiter.waiting
 
     done, refused, waiting = anyio.run(main)
 
@@ -343,31 +343,31 @@ def test_the_last_are_refused_as_soon_as_the_work_turns_out_to_be_slow():
 def test_who_passed_a_step_is_not_refused_at_the_next_though_it_came_last():
     async def main():
         clock = Clock()
-        gate, first, second = Gate("series", 1, usual_s=0.1, clock=clock), Door(), Door()
+        limiter, first, second = Limiter("series", 1, usual_s=0.1, clock=clock), Door(), Door()
         refused, parts = [], []
 
         async def in_two_parts():
-            parts.append(await gate.run(first.work))
-            parts.append(await gate.run(second.work))
+            parts.append(await limiter.run(first.work))
+            parts.append(await limiter.run(second.work))
 
         async def ask():
             try:
-                await gate.run(second.work)
+                await limiter.run(second.work)
             except ServerBusy:
                 refused.append(1)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(in_two_parts)
-            await until(lambda: gate.running == 1)
+            await until(lambda: limiter.running == 1)
             for _ in range(40):
                 tasks.start_soon(ask)
-            await until(lambda: gate.waiting == 40)
+            await until(lambda: limiter.waiting == 40)
             first.open.set()
-            await until(lambda: parts and (gate.running, gate.waiting) == (1, 40))  # the second part came last
+            await until(lambda: parts and (limiter.running, limiter.waiting) == (1, 40))  # the second part came last
             clock.now_s += 6
             await until(lambda: refused)
             second.open.set()
-        return parts, len(refused) == gate.refused
+        return parts, len(refused) == limiter.refused
 
     assert anyio.run(main) == (["done", "done"], True)
 
@@ -375,28 +375,30 @@ def test_who_passed_a_step_is_not_refused_at_the_next_though_it_came_last():
 def test_who_has_waited_for_a_source_is_not_refused_behind_others_for_a_thread():
     async def main():
         clock = Clock()
-        gate, door = Gate("series", 4, usual_s=0.1, brisk=4, clock=clock), Door()
+        limiter, door = Limiter("series", 4, usual_s=0.1, quick_slots=4, clock=clock), Door()
         source, done = Door(), []
 
         async def ask(name, **kwargs):
             with suppress(ServerBusy):
-                await gate.run(door.work, **kwargs)
+                await limiter.run(door.work, **kwargs)
                 done.append(name)
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: gate.run(source.work, sources=["one"]))
-            await until(lambda: gate.running == 1)
+            tasks.start_soon(lambda: limiter.run(source.work, sources=["one"]))
+            await until(lambda: limiter.running == 1)
             tasks.start_soon(lambda: ask("waited for the source", sources=["one"]))
-            await until(lambda: gate.waiting == 1)
+            await until(lambda: limiter.waiting == 1)
             for _ in range(3 + 30):
                 tasks.start_soon(ask, "other")
-            await until(lambda: (gate.running, gate.waiting) == (4, 31))
+            await until(lambda: (limiter.running, limiter.waiting) == (4, 31))
             source.open.set()  # it moves to the end of the line for a thread
-            await until(lambda: len(gate._line) == 30 and not any(len(each.line) for each in gate._sources.values()))
+            await until(
+                lambda: len(limiter._line) == 30 and not any(len(each.line) for each in limiter._sources.values())
+            )
             clock.now_s += 8
-            await until(lambda: gate.refused)
+            await until(lambda: limiter.refused)
             door.open.set()
-        return done.count("waited for the source"), gate.refused + len(done)
+        return done.count("waited for the source"), limiter.refused + len(done)
 
     assert anyio.run(main) == (1, 34)
 
@@ -404,12 +406,12 @@ def test_who_has_waited_for_a_source_is_not_refused_behind_others_for_a_thread()
 def test_work_that_does_not_go_on_is_not_waited_for():
     async def main():
         clock = Clock()
-        gate, door = Gate("pictures", 1, clock=clock), Door()
+        limiter, door = Limiter("pictures", 1, clock=clock), Door()
         async with anyio.create_task_group() as tasks:
-            await fill(tasks, gate, door, 1)
-            before = await is_refused(gate, door)
+            await fill(tasks, limiter, door, 1)
+            before = await is_refused(limiter, door)
             clock.now_s += PATIENCE_OF_GATE_S + 1
-            after = await is_refused(gate, door)
+            after = await is_refused(limiter, door)
             door.open.set()
         return before, after
 
@@ -418,31 +420,31 @@ def test_work_that_does_not_go_on_is_not_waited_for():
 
 def test_who_has_waited_too_long_is_refused():
     async def main():
-        gate, door = Gate("pictures", 4, patience_s=0.05), Door()
+        limiter, door = Limiter("pictures", 4, patience_s=0.05), Door()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(lambda: gate.run(door.work, sources=["hanging"]))
-            await until(lambda: gate.running == 1)
+            tasks.start_soon(lambda: limiter.run(door.work, sources=["hanging"]))
+            await until(lambda: limiter.running == 1)
             with pytest.raises(ServerBusy, match="would wait too long"):
-                await gate.run(door.work, sources=["hanging"])
-            waiting = gate.waiting
-            other = await gate.run(lambda: "quick", sources=["other"])
+                await limiter.run(door.work, sources=["hanging"])
+            waiting = limiter.waiting
+            other = await limiter.run(lambda: "quick", sources=["other"])
             door.open.set()
-        return waiting, other, await gate.run(lambda: "again", sources=["hanging"])
+        return waiting, other, await limiter.run(lambda: "again", sources=["hanging"])
 
     assert anyio.run(main) == (0, "quick", "again")
 
 
 def test_who_has_waited_too_long_for_a_thread_gives_back_its_share_of_the_source():
     async def main():
-        gate, door = Gate("pictures", 4, brisk=4, patience_s=0.05), Door()
+        limiter, door = Limiter("pictures", 4, quick_slots=4, patience_s=0.05), Door()
         async with anyio.create_task_group() as tasks:
             for number in range(4):
-                tasks.start_soon(lambda number=number: gate.run(door.work, sources=[f"hanging {number}"]))
-            await until(lambda: gate.running == 4)
+                tasks.start_soon(lambda number=number: limiter.run(door.work, sources=[f"hanging {number}"]))
+            await until(lambda: limiter.running == 4)
             with pytest.raises(ServerBusy):
-                await gate.run(door.work, sources=["other"])
+                await limiter.run(door.work, sources=["other"])
             door.open.set()
-        return await gate.run(lambda: "quick", sources=["other"]), gate.waiting
+        return await limiter.run(lambda: "quick", sources=["other"]), limiter.waiting
 
     assert anyio.run(main) == ("quick", 0)
 
@@ -450,35 +452,35 @@ def test_who_has_waited_too_long_for_a_thread_gives_back_its_share_of_the_source
 def test_a_request_that_was_let_in_is_not_refused_with_the_rest_of_its_work():
     async def main():
         clock = Clock()
-        gate, first, second = Gate("series", 1, clock=clock), Door(), Door()
+        limiter, first, second = Limiter("series", 1, clock=clock), Door(), Door()
 
         async def in_two_parts():
-            return [await gate.run(first.work), await gate.run(second.work)]
+            return [await limiter.run(first.work), await limiter.run(second.work)]
 
         async with anyio.create_task_group() as tasks:
-            await fill(tasks, gate, second, 0)
+            await fill(tasks, limiter, second, 0)
             tasks.start_soon(in_two_parts)
-            await until(lambda: gate.waiting == 1)
-            tasks.start_soon(gate.run, second.work)
-            await until(lambda: gate.waiting == 2)
+            await until(lambda: limiter.waiting == 1)
+            tasks.start_soon(limiter.run, second.work)
+            await until(lambda: limiter.waiting == 2)
             clock.now_s += PATIENCE_OF_GATE_S + 1
-            refused = await is_refused(gate, second)
+            refused = await is_refused(limiter, second)
             first.open.set()
             second.open.set()
-        return refused, gate.refused
+        return refused, limiter.refused
 
     assert anyio.run(main) == (True, 1)
 
 
 def test_a_request_that_was_let_in_is_not_said_to_be_refused():
     async def main():
-        gate, door = Gate("areas", 1, clock=Clock()), Door()
-        gate.max_waiting = 0
-        await gate.run(lambda: None)
+        limiter, door = Limiter("areas", 1, clock=Clock()), Door()
+        limiter.max_waiting = 0
+        await limiter.run(lambda: None)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(gate.run, door.work)
-            await until(lambda: gate.running == 1)
-            said = gate.refuses(["a"])
+            tasks.start_soon(limiter.run, door.work)
+            await until(lambda: limiter.running == 1)
+            said = limiter.refuses(["a"])
             door.open.set()
         return said
 
@@ -487,12 +489,12 @@ def test_a_request_that_was_let_in_is_not_said_to_be_refused():
 
 def test_past_the_queue_work_is_refused_however_quick_it_is():
     async def main():
-        gate, door = Gate("pictures", 1, usual_s=0.0001, clock=Clock()), Door()
+        limiter, door = Limiter("pictures", 1, usual_s=0.0001, clock=Clock()), Door()
         async with anyio.create_task_group() as tasks:
-            await fill(tasks, gate, door, MOST_WAITING)
+            await fill(tasks, limiter, door, MOST_WAITING)
             try:
                 with pytest.raises(ServerBusy, match="would wait too long"):
-                    await gate.run(door.work)
+                    await limiter.run(door.work)
             finally:
                 door.open.set()
 
@@ -501,27 +503,27 @@ def test_past_the_queue_work_is_refused_however_quick_it_is():
 
 def test_a_gate_tells_whether_it_refuses_and_counts_that():
     async def main():
-        gate, door = Gate("pictures", 1, clock=Clock()), Door()
-        free = gate.refuses(["a"])
+        limiter, door = Limiter("pictures", 1, clock=Clock()), Door()
+        free = limiter.refuses(["a"])
         async with anyio.create_task_group() as tasks:
-            gate.max_waiting = 2
-            await fill(tasks, gate, door, 0, sources=["a"])
-            busy = gate.refuses(["a"])
-            await fill_more(tasks, gate, door, 1, sources=["a"])
-            full = gate.refuses(["a"]), gate.refuses(["b"])
+            limiter.max_waiting = 2
+            await fill(tasks, limiter, door, 0, sources=["a"])
+            busy = limiter.refuses(["a"])
+            await fill_more(tasks, limiter, door, 1, sources=["a"])
+            full = limiter.refuses(["a"]), limiter.refuses(["b"])
             door.open.set()
-        return free, busy, full, gate.refused
+        return free, busy, full, limiter.refused
 
     assert anyio.run(main) == (False, False, (True, False), 1)
 
 
 def test_one_source_fills_only_half_of_the_queue():
     async def main():
-        gate, door = Gate("pictures", 4, usual_s=0.0001, clock=Clock()), Door()
+        limiter, door = Limiter("pictures", 4, usual_s=0.0001, clock=Clock()), Door()
         async with anyio.create_task_group() as tasks:
-            await fill(tasks, gate, door, MOST_WAITING // 2, sources=["hanging"])
-            refused = await is_refused(gate, door, sources=["hanging"])
-            other = await gate.run(lambda: "quick", sources=["other"])
+            await fill(tasks, limiter, door, MOST_WAITING // 2, sources=["hanging"])
+            refused = await is_refused(limiter, door, sources=["hanging"])
+            other = await limiter.run(lambda: "quick", sources=["other"])
             door.open.set()
         return refused, other
 
@@ -531,14 +533,14 @@ def test_one_source_fills_only_half_of_the_queue():
 def test_a_source_that_hangs_refuses_only_its_own_requests():
     async def main():
         clock = Clock()
-        gate, door = Gate("pictures", 8, clock=clock), Door()
+        limiter, door = Limiter("pictures", 8, clock=clock), Door()
         async with anyio.create_task_group() as tasks:
             for _ in range(20):
-                tasks.start_soon(lambda: gate.run(door.work, sources=["hanging"]))
-            await until(lambda: gate.running == 2 and gate.waiting == 18)
+                tasks.start_soon(lambda: limiter.run(door.work, sources=["hanging"]))
+            await until(lambda: limiter.running == 2 and limiter.waiting == 18)
             clock.now_s += PATIENCE_OF_GATE_S + 1
-            refused = await is_refused(gate, door, sources=["hanging"])
-            other = [await gate.run(lambda: "quick", sources=["other"]) for _ in range(3)]
+            refused = await is_refused(limiter, door, sources=["hanging"])
+            other = [await limiter.run(lambda: "quick", sources=["other"]) for _ in range(3)]
             door.open.set()
         return refused, other
 
@@ -548,13 +550,13 @@ def test_a_source_that_hangs_refuses_only_its_own_requests():
 def test_refusals_are_logged_once_in_a_while(caplog):
     async def main():
         clock = Clock()
-        gate, door = Gate("coverages", 1, usual_s=60, clock=clock), Door()
+        limiter, door = Limiter("coverages", 1, usual_s=60, clock=clock), Door()
         async with anyio.create_task_group() as tasks:
-            await fill(tasks, gate, door, 1)
+            await fill(tasks, limiter, door, 1)
             for _ in range(50):
-                assert await is_refused(gate, door)
+                assert await is_refused(limiter, door)
             clock.now_s += 60
-            assert await is_refused(gate, door)
+            assert await is_refused(limiter, door)
             door.open.set()
 
     anyio.run(main)
@@ -564,10 +566,10 @@ def test_refusals_are_logged_once_in_a_while(caplog):
 
 def test_sources_that_are_not_read_any_more_are_forgotten():
     async def main():
-        gate = Gate("fetches", 8)
+        limiter = Limiter("fetches", 8)
         for number in range(3000):
-            await gate.run(lambda: None, sources=[f"host {number}"])
-        return len(gate._sources)
+            await limiter.run(lambda: None, sources=[f"host {number}"])
+        return len(limiter._sources)
 
     assert anyio.run(main) <= MOST_SOURCES
 
@@ -577,16 +579,16 @@ def test_what_nobody_wants_after_a_wait_is_not_run():
         return False
 
     async def main():
-        gate, door, ran, results = Gate("pictures", 1), Door(), [], []
+        limiter, door, ran, results = Limiter("pictures", 1), Door(), [], []
 
         async def unwanted():
-            results.append(await gate.run(lambda: ran.append(1), is_wanted=nobody))
+            results.append(await limiter.run(lambda: ran.append(1), is_wanted=nobody))
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(gate.run, door.work)
-            await until(lambda: gate.running == 1)
+            tasks.start_soon(limiter.run, door.work)
+            await until(lambda: limiter.running == 1)
             tasks.start_soon(unwanted)
-            await until(lambda: gate.waiting == 1)
+            await until(lambda: limiter.waiting == 1)
             door.open.set()
         return ran, results
 
@@ -598,10 +600,10 @@ def test_an_error_of_the_work_frees_its_place():
         raise ValueError("no")
 
     async def main():
-        gate = Gate("pictures", 1)
+        limiter = Limiter("pictures", 1)
         with pytest.raises(ValueError, match="no"):
-            await gate.run(fail, sources=["a"])
-        return gate.running, gate.waiting
+            await limiter.run(fail, sources=["a"])
+        return limiter.running, limiter.waiting
 
     assert anyio.run(main) == (0, 0)
 
@@ -612,6 +614,6 @@ def test_threads_give_way_by_the_niceness_of_their_gate():
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
     async def main():
-        return await Gate("cubes", 1, niceness=7).run(niceness), await Gate("pictures", 1).run(niceness)
+        return await Limiter("cubes", 1, niceness=7).run(niceness), await Limiter("pictures", 1).run(niceness)
 
     assert anyio.run(main) == (min(niceness() + 7, 19), niceness())
