@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import create_app, create_app_from_environment
 from chronotile.errors import ConfigurationError
-from chronotile.readers.cache_sizes import CacheSizes
+from chronotile.readers.caches.sizes import CacheSizes
 from chronotile.settings import Settings
 from tests.scenes import Scene, write_cogs, write_tif
 

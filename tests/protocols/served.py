@@ -106,7 +106,7 @@ class FormulaReader(Reader):
     `replaced` has what became of single times: another revision, or `None` for one that is gone.
     """
 
-    held: SourceInfo
+    source_info: SourceInfo
     broken: frozenset[str] = frozenset()
     revisions: dict[str, str] = field(default_factory=dict)
     replaced: dict[int, str | None] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class FormulaReader(Reader):
 
     @property
     def info(self) -> SourceInfo:
-        return self.held
+        return self.source_info
 
     def revision(self, variable: str, index: int) -> str:
         self._check(variable)

@@ -14,7 +14,7 @@ from chronotile.model.source import VariableSpec
 from chronotile.readers.foreign import with_causes
 from chronotile.readers.raster import survey as raster_survey
 from chronotile.readers.raster.open_stack import open_raster_stack
-from chronotile.readers.raster.previews import Previews
+from chronotile.readers.raster.overviews.previews import Previews
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.scenes import make_spec
 
@@ -161,7 +161,7 @@ def previews(tmp_path):
 
 @pytest.mark.parametrize("has_previews", [False, True], ids=["made now", "previews"])
 def test_levels_that_no_file_holds_are_made_of_values_of_each_file(tmp_path, previews, has_previews, monkeypatch):
-    monkeypatch.setattr("chronotile.readers.raster.implied_overviews.SMALLEST_SIDE_PX", 4)
+    monkeypatch.setattr("chronotile.readers.raster.overviews.implied.SMALLEST_SIDE_PX", 4)
     files = [File(scale=0.0001, nodata=0), File(scale=0.0001, offset=-0.1, nodata=0), File(dtype="float32", nodata=-1)]
     paths = write_all(tmp_path, files)
     caches = ReaderCaches(previews=previews)

@@ -18,7 +18,7 @@ from chronotile.pipeline.caches.byte_cache import ByteCache
 from chronotile.pipeline.caches.cube_tiles import CubeTileCache
 from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
-from chronotile.readers.disk_cache import DiskCache
+from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.elsewhere.sources import Elsewhere
 from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.reader import Reader

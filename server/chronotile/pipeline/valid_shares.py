@@ -19,7 +19,7 @@ from chronotile.model.time.instants import Instant
 from chronotile.pipeline.revision import described, layer_revision, pixel_revision
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_share import LayerArea, SharePlan, share_plans, valid_share
-from chronotile.readers.disk_cache import DiskCache
+from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.file_state import one_look
 
 log = logging.getLogger(__name__)

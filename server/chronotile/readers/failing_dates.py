@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from chronotile.model.time.instants import Instant, format_instant
-from chronotile.readers.records import Records, RecordsInMemory
+from chronotile.readers.caches.records import Records, RecordsInMemory
 
 log = logging.getLogger(__name__)
 

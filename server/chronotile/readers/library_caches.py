@@ -6,7 +6,7 @@ from functools import cache
 import rasterio._env
 import tensorstore
 
-from chronotile.readers.cache_sizes import CacheState
+from chronotile.readers.caches.sizes import CacheState
 from chronotile.readers.raster.pool import HANDLE_BYTES, MAX_IDLE_HANDLES
 from chronotile.readers.reader_caches import ReaderCaches
 

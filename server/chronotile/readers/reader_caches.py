@@ -3,13 +3,13 @@
 import threading
 from typing import TYPE_CHECKING, Any
 
-from chronotile.readers.cache_sizes import USUAL_BYTES, CacheSizes
+from chronotile.readers.caches.sizes import USUAL_BYTES, CacheSizes
 from chronotile.readers.raster.block_cache import BlockCache
 from chronotile.readers.raster.shared_memory import SharedBlockMemory
 
 if TYPE_CHECKING:
+    from chronotile.readers.raster.overviews.previews import Previews
     from chronotile.readers.raster.pool import HandlePool
-    from chronotile.readers.raster.previews import Previews
 
 
 class ReaderCaches:

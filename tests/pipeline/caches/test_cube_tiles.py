@@ -8,7 +8,7 @@ import pytest
 from chronotile.errors import ClientGone
 from chronotile.pipeline.caches.byte_cache import ByteCache
 from chronotile.pipeline.caches.cube_tiles import SMALL_BYTES, CubeTileCache
-from chronotile.readers.disk_cache import DiskCache
+from chronotile.readers.caches.disk import DiskCache
 from tests.running import PATIENCE_S
 
 LARGE, SMALL = b"x" * (SMALL_BYTES + 1), b"x" * 10

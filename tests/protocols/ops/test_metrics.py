@@ -18,7 +18,7 @@ from chronotile.pipeline.caches.answer_memory import SMALL_BYTES, AnswerMemory
 from chronotile.pipeline.failing_dates import tell_failing_date
 from chronotile.protocols.common.state import Limiters
 from chronotile.protocols.ops.siblings import Siblings, folder_for_sockets, merged
-from chronotile.readers.raster.previews import Previews
+from chronotile.readers.raster.overviews.previews import Previews
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.protocols import served
 from tests.running import PATIENCE_S

@@ -406,7 +406,7 @@ def test_open_files_and_decoded_blocks_share_one_budget(tmp_path):
 
 
 def test_however_many_files_are_open_some_blocks_are_kept():
-    from chronotile.readers.cache_sizes import CacheSizes
+    from chronotile.readers.caches.sizes import CacheSizes
     from chronotile.readers.raster.pool import block_bytes
 
     assert block_bytes(10**6, CacheSizes()) == CacheSizes().raster_bytes // 4

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from chronotile.errors import ClientGone
-from chronotile.readers.cache_sizes import CacheState
+from chronotile.readers.caches.sizes import CacheState
 
 Value = TypeVar("Value")
 

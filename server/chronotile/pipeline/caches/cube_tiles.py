@@ -6,8 +6,8 @@ from collections.abc import Callable
 from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.caches.byte_cache import ByteCache
 from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
-from chronotile.readers.cache_sizes import CacheState
-from chronotile.readers.disk_cache import DiskCache
+from chronotile.readers.caches.disk import DiskCache
+from chronotile.readers.caches.sizes import CacheState
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from chronotile.protocols.common.limits.body_memory import BodyMemory
 from chronotile.protocols.common.limits.limiter import TOO_LONG, Limiter
 from chronotile.protocols.common.viewer_folder import ViewerFolder
 from chronotile.queue.service import JobService
-from chronotile.readers.raster.previews import Previews
+from chronotile.readers.raster.overviews.previews import Previews
 from chronotile.web.allowed_prefixes import WebPlaces
 
 SERVICES = "chronotile.services"

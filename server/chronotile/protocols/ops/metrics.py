@@ -11,9 +11,9 @@ from chronotile.model.source import Severity
 from chronotile.model.time.instants import DAY
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.state import ServerState
-from chronotile.readers.cache_sizes import CacheState
+from chronotile.readers.caches.sizes import CacheState
 from chronotile.readers.library_caches import library_caches
-from chronotile.readers.raster.previews import PreviewsState
+from chronotile.readers.raster.overviews.previews import PreviewsState
 
 LARGE_ANSWERS = "large answers"
 """What waits for memory, though it has a thread: counted among the requests that are answered, too."""

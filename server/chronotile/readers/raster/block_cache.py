@@ -6,7 +6,7 @@ from concurrent.futures import Future
 
 import numpy as np
 
-from chronotile.readers.cache_sizes import CacheState
+from chronotile.readers.caches.sizes import CacheState
 from chronotile.readers.raster.shared_memory import SLOT_BYTES, Piece, SharedBlockMemory, piece_key
 
 LARGEST_SHARE = 8

@@ -14,7 +14,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers
-from chronotile.readers.cache_sizes import CacheSizes
+from chronotile.readers.caches.sizes import CacheSizes
 from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.foreign import BeingWritten
 from chronotile.readers.hrefs import base_name, local_path

@@ -18,11 +18,11 @@ from chronotile.readers.file_state import FileState, file_state, is_any_there
 from chronotile.readers.foreign import BeingWritten, opening, reading_dates, unavailable
 from chronotile.readers.hrefs import names_among
 from chronotile.readers.raster.bands import FileBands
-from chronotile.readers.raster.implied_overviews import Origin, cells_below, made_pixels
+from chronotile.readers.raster.overviews.implied import Origin, cells_below, made_pixels
+from chronotile.readers.raster.overviews.previews import LEAST_FACTOR
 from chronotile.readers.raster.pieces import Piece
 from chronotile.readers.raster.pixels import every, one_above_another, read_pixels, strips_of
 from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool
-from chronotile.readers.raster.previews import LEAST_FACTOR
 from chronotile.readers.raster.survey import Looked
 from chronotile.readers.raster.variable import Plane, StackVariable
 from chronotile.readers.reader import Along, BlockShape, Reader, stacked

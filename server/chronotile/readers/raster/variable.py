@@ -13,7 +13,8 @@ from chronotile.readers.encoding import encoding_text, is_scaled
 from chronotile.readers.hrefs import names_among
 from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.raster.bands import Band, FileBands
-from chronotile.readers.raster.implied_overviews import Origin, with_made_levels
+from chronotile.readers.raster.overviews.implied import Origin, with_made_levels
+from chronotile.readers.raster.overviews.previews import LEAST_FACTOR, Preview
 from chronotile.readers.raster.pieces import (
     BandRule,
     Piece,
@@ -22,7 +23,6 @@ from chronotile.readers.raster.pieces import (
     encoding_in,
 )
 from chronotile.readers.raster.pool import Layout
-from chronotile.readers.raster.previews import LEAST_FACTOR, Preview
 from chronotile.readers.raster.survey import Sample
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.readers.overviews import Counting, Summary, summary_of
-from chronotile.readers.raster.preview_file import GDAL_TYPES
+from chronotile.readers.raster.overviews.preview_file import GDAL_TYPES
 
 SMALLEST_SIDE_PX = 512
 """Levels are made until one has no side longer than this."""

@@ -1,7 +1,7 @@
 """Files that processes share, and what each remembers of them."""
 
-from chronotile.readers import disk_cache as module
-from chronotile.readers.disk_cache import DiskCache
+from chronotile.readers.caches import disk as module
+from chronotile.readers.caches.disk import DiskCache
 
 
 def test_files_that_others_removed_are_not_remembered_for_ever(tmp_path, monkeypatch):

@@ -13,9 +13,9 @@ from rasterio.enums import ColorInterp
 
 from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
-from chronotile.readers.disk_cache import DiskCache
+from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.open import open_source
-from chronotile.readers.raster.previews import Previews
+from chronotile.readers.raster.overviews.previews import Previews
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.running import PATIENCE_S, until
 from tests.scenes import NODATA, Scene, make_spec, write_tif
@@ -293,9 +293,9 @@ def test_two_processes_build_a_preview_once(file, tmp_path, previews):
 BUILD = """
 import sys
 from pathlib import Path
-from chronotile.readers.raster.previews import Previews
+from chronotile.readers.raster.overviews.previews import Previews
 from chronotile.readers.reader_caches import ReaderCaches
-from tests.readers.raster.test_previews import open_file, read
+from tests.readers.raster.overviews.test_previews import open_file, read
 previews = Previews(Path(sys.argv[1]), 1 << 30)
 for path in sys.argv[2:]:
     read(open_file(previews, path))
@@ -333,9 +333,9 @@ def test_folder_that_another_process_builds_in_is_left_to_it(file, tmp_path, pre
 FULL = """
 import logging, resource, sys
 from pathlib import Path
-from chronotile.readers.raster.previews import Previews
+from chronotile.readers.raster.overviews.previews import Previews
 from chronotile.readers.reader_caches import ReaderCaches
-from tests.readers.raster.test_previews import open_file, read
+from tests.readers.raster.overviews.test_previews import open_file, read
 logging.basicConfig(format="%(message)s")
 previews = Previews(Path(sys.argv[1]), 1 << 30)
 readers = [open_file(previews, path) for path in sys.argv[2:]]

@@ -1,0 +1,1 @@
+"""What readers keep, each within its bound."""

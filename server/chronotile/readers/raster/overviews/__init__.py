@@ -1,0 +1,1 @@
+"""Coarser copies of raster files that have none: previews in files, and what their blocks imply."""
