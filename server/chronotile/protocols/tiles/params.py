@@ -53,9 +53,10 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue, *, s
     query.check_spelling(names_of(OF_TILE))
     layer = catalogue.layer(path["layer"])
     grid = tile_grid_of(path, catalogue)
+    picture_format = by_extension(path["extension"], FORMATS)
     scaled = replace(grid, width=grid.width * scale, height=grid.height * scale)
     shown = map_request(layer, scaled, query, time=DATETIME.of(query))
-    return replace(shown, format=by_extension(path["extension"], FORMATS))
+    return replace(shown, format=picture_format)
 
 
 def style_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:

@@ -91,11 +91,11 @@ def _tilejson(request: Request, services: Services) -> bytes:
     layer = services.catalogue.layer(request.path_params["layer"])
     tile_matrix_set = services.catalogue.tile_matrix_set(request.path_params["tms"])
     template = {name: value for name in names_of(OF_TEMPLATE) if (value := query.optional(name))}
-    time, expression = DATETIME.of(query), EXPRESSION.given(query)
+    expression = EXPRESSION.given(query)
     REDUCER.of(query)
     shown, reading = with_expression(layer, expression, services)
     requested_style(style_request(request.path_params, query), shown, reading)
-    used = resolve_picture_times(shown, time, now=services.clock()).used(shown.times)
+    used = resolve_picture_times(shown, DATETIME.of(query), now=services.clock()).used(shown.times)
     if len(used.instants) == 1:
         template["datetime"] = format_instant(used.instants[0])
     elif used.instants:

@@ -78,12 +78,12 @@ def collections_query(query: Kvp) -> CollectionsQuery:
     """
     query.refuse(("bbox-crs",), instead="bbox in CRS84")
     query.check_spelling(names_of(OF_COLLECTIONS))
-    bbox = BBOX.given(query)
+    bbox, limit = BBOX.given(query), LIMIT.of(query)
     written = [(name, said) for name in (BBOX.name, DATETIME.name) if (said := query.optional(name)) is not None]
     return CollectionsQuery(
         box=None if bbox is None else box_of(bbox, CRS84),
         time=DATETIME.of(query),
-        limit=LIMIT.of(query),
+        limit=limit,
         offset=OFFSET.of(query),
         written=tuple(written),
     )
