@@ -14,7 +14,7 @@ from chronotile.queue.heartbeat import GONE_S
 from chronotile.queue.table import JobTable
 from tests.jobs.simulation import Simulation
 
-ARCHIVE = SimpleNamespace(services=lambda _place: SimpleNamespace(revision="r", shelf=None))
+ARCHIVE = SimpleNamespace(services=SimpleNamespace(revision="r", shelf=None), refresh=lambda: None)
 """An archive whose services no plan of `steps` looks at."""
 STEP_S = 0.5
 
