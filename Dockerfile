@@ -17,10 +17,14 @@ COPY server server
 COPY styles styles
 COPY tools tools
 COPY --from=viewer /build/viewer viewer
+# The landscape of the demo is made by the package itself, which is then built again with it.
 RUN python -m venv /opt/chronotile \
-    && /opt/chronotile/bin/pip install --no-cache-dir --constraint requirements.lock ".[dask,postgresql,s3]" \
+    && /opt/chronotile/bin/pip install --no-cache-dir --constraint requirements.lock . \
     && /opt/chronotile/bin/python -m tools.demo server/chronotile/demo/landscape.npz.xz \
-    && /opt/chronotile/bin/pip install --no-cache-dir --compile --no-deps --force-reinstall .
+    && /opt/chronotile/bin/pip uninstall --yes chronotile \
+    && pip wheel --no-cache-dir --no-deps --wheel-dir dist . \
+    && wheel=$(ls dist/*.whl) \
+    && /opt/chronotile/bin/pip install --no-cache-dir --compile --constraint requirements.lock "${wheel}[dask,postgresql,s3]"
 
 FROM python:3.13-slim
 # rasterio's wheels take libexpat from the system. Its version is the base image's business, not ours.

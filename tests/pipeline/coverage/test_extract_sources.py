@@ -19,7 +19,6 @@ from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.pipeline.coverage import pieces as coverage_pieces
 from chronotile.pipeline.coverage.extract import extract_coverage
-from chronotile.readers.derived.stack_with_series import open_with_series
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import BlockShape
 from tests.protocols import served
@@ -67,7 +66,7 @@ def reader(request, tmp_path_factory):
         return open_source(cube_of(folder, request.param))
     cube = cube_of(folder, "series")
     spec = make_spec("cog", folder / "NDVI_*.tif", time_pattern=r"_(?P<time>\d{8})")
-    return open_with_series(replace(spec, series=cube.href), open_source(spec))
+    return open_source(replace(spec, series=cube.href))
 
 
 def test_a_part_is_that_of_the_source(reader):
