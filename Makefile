@@ -109,7 +109,7 @@ lock: $(SERVER) ## resolve requirements.lock again for all Python versions and p
 		--output-file tests/moto/requirements.lock tests/moto/requirements.in
 
 clean: ## remove what the other targets made, but no data
-	rm -rf .venv .venv313 node_modules viewer/vendor viewer/data $(DEMO) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage htmlcov dist
+	rm -rf .venv .venv313 node_modules viewer/vendor viewer/data $(DEMO) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* .test-durations*.tsv htmlcov dist
 
 $(SERVER): pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found; name one: make PYTHON=/path/to/python3"; exit 1; }

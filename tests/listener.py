@@ -12,7 +12,7 @@ from tests.running import until
 
 
 @dataclass
-class DataRequest:
+class Received:
     """A request that came."""
 
     method: str
@@ -44,7 +44,7 @@ class Listener:
     def __init__(self, url: str, *, is_over: threading.Event) -> None:
         self.url = url
         self.answers: dict[str, Answer | Callable[[], Answer]] = {}
-        self.asked: list[DataRequest] = []
+        self.asked: list[Received] = []
         self.is_over = is_over
 
     def paths(self) -> list[str]:
@@ -56,7 +56,7 @@ class Listener:
         self.is_over.wait()
         return Answer()
 
-    def wait_for(self, count: int) -> list[DataRequest]:
+    def wait_for(self, count: int) -> list[Received]:
         """Return so many requests, once they have come."""
         until(lambda: len(self.asked) >= count)
         return self.asked[:count]
@@ -71,7 +71,7 @@ def listener() -> Iterator[Listener]:
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            told.asked.append(DataRequest(self.command, self.path, headers, body))
+            told.asked.append(Received(self.command, self.path, headers, body))
             found = told.answers.get(self.path, Answer(404))
             self._send(found() if callable(found) else found)
 

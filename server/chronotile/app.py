@@ -322,11 +322,13 @@ def open_configured(
         payload_bytes=shares.payloads, plan_bytes=shares.plans, cube_files=cubes, written_cubes=written
     )
     memory_of_answers = AnswerMemory(ANSWER_BYTES)
-    services = replace(archive.services, caches=caches, memory=memory_of_answers, shelf=_shelf(settings))
+    services = replace(
+        archive.services, caches=caches, memory=memory_of_answers, published_cubes=_published_cubes(settings)
+    )
     return replace(archive, services=services)
 
 
-def _shelf(settings: Settings) -> PublishedCubes | None:
+def _published_cubes(settings: Settings) -> PublishedCubes | None:
     folder = settings.jobs_cubes_dir
     return None if folder is None else PublishedCubes(folder=folder.absolute(), most_bytes=settings.jobs_cubes_bytes)
 

@@ -136,10 +136,10 @@ PATHS = {
 
 
 def ask(client: TestClient, path: str):
-    return client.get(path.replace("TILE", tile_of(DataRequest(client), "FIRST")))
+    return client.get(path.replace("TILE", tile_of(Client(client), "FIRST")))
 
 
-class DataRequest:
+class Client:
     """What `tile_of` asks."""
 
     def __init__(self, client: TestClient) -> None:

@@ -326,3 +326,12 @@ def test_archive_that_cannot_be_opened_is_tried_again(tmp_path):
     write_cogs(place, Scene(days=DAYS))
 
     assert times(archives.at(place)) == 2
+
+
+def test_archives_share_the_bounds_of_what_their_readers_keep(folder):
+    archives = LiveArchives(most=2)
+
+    one, other = archives.at(folder), archives.at(configured(folder))
+
+    assert one is not other
+    assert one.services.reader_caches is other.services.reader_caches

@@ -85,13 +85,13 @@ def test_lists_and_quotas_are_each_archives(ours, theirs):
 
 def test_a_job_names_the_archive_whose_worker_it_waits_for(ours, theirs):
     job = submit(ours)
-    theirs.attendance.say_here("their worker")
+    theirs.heartbeat.say_here("their worker")
 
-    (told,) = ours.attendance.told([job])
+    (told,) = ours.heartbeat.told([job])
 
     assert told.message == f"waits for its turn; {nobody_here('ours')}"
     assert "the archive ours" in told.message
-    assert theirs.attendance.is_anybody_here()
+    assert theirs.heartbeat.is_anybody_here()
 
 
 def test_subscribers_hear_from_workers_of_the_archive_alone(ours, theirs, url, tmp_path):
@@ -134,9 +134,9 @@ def test_hosts_whose_clocks_are_apart_neither_steal_jobs_nor_leave_them(postgres
     assert claimed.id == waiting.id
     assert there.claim("there", lease_s=30) is None
     assert abs(claimed.started - running.created) < 120
-    there.attendance.say_here("there")
+    there.heartbeat.say_here("there")
     monkeypatch.undo()
-    assert here.attendance.is_anybody_here()
+    assert here.heartbeat.is_anybody_here()
     assert here.renew(running.id, "here", lease_s=30)
     engine.dispose()
 

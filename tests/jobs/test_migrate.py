@@ -95,7 +95,7 @@ def test_jobs_that_come_after_it_are_done(old):
     assert table.remember(job.id, "one", 0, {"sum": 1})
     assert table.succeed(job.id, "one", {"string": Result(value="new")})
     table.say(job.id, "is done")
-    table.attendance.say_here("one")
+    table.heartbeat.say_here("one")
     assert table.job(job.id).results == {"string": Result(value="new")}
 
 

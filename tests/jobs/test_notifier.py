@@ -73,7 +73,7 @@ def write(job, callback):
 def make_teller(table, engine, simulation, web):
     def make(write=write, of=Callbacks):
         callbacks = of(engine, clock=simulation.clock, archive="a")
-        return Notifier(table, callbacks, write=write, send=web.send, runtime=simulation.runtime("teller"))
+        return Notifier(table, callbacks, write=write, send=web.send, runtime=simulation.runtime("notifier"))
 
     return make
 
@@ -86,7 +86,7 @@ def start(simulation):
         with teller:
             simulation.sleep(1e6)
 
-    return lambda teller: simulation.start("teller", tell, teller)
+    return lambda teller: simulation.start("notifier", tell, teller)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.readers.remote.files import BoundedLooks
+from chronotile.readers.remote.files import RemoteStates
 from chronotile.readers.remote.requests import ObjectState
 
 MARKED, UNMARKED = ObjectState(1, 8, '"a"'), ObjectState(0, 8, "")
@@ -23,7 +23,7 @@ MARKED, UNMARKED = ObjectState(1, 8, '"a"'), ObjectState(0, 8, "")
     ],
 )
 def test_file_without_etag_and_time_counts_for_its_own_source_alone(source, is_of_it):
-    looks = BoundedLooks()
+    looks = RemoteStates()
     looks.note("https://h/ndvi/.zmetadata", MARKED)
     looks.note("https://h/ndvi2/.zmetadata", UNMARKED)
 

@@ -1,4 +1,4 @@
-"""Write the data file from which `chronotile demo` makes its archive: `python -m tools.demo FILE`,."""
+"""Write the data file from which `chronotile demo` makes its archive: `python -m tools.demo FILE`."""
 
 import argparse
 import io

@@ -18,6 +18,7 @@ from chronotile.errors import ChronotileError
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.failing_dates import failing_dates
 from chronotile.pipeline.services import Services
+from chronotile.readers.reader_caches import ReaderCaches
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +67,14 @@ class LiveArchive:
         self.failed_reloads = 0
 
     @classmethod
-    def open(cls, place: Path, *, clock: Callable[[], float] = monotonic) -> Self:
-        """Open the archive of a place.
+    def open(cls, place: Path, *, caches: ReaderCaches | None = None, clock: Callable[[], float] = monotonic) -> Self:
+        """Open the archive of a place, whose readers keep in `caches`, else in caches of its own, what they read.
 
         Raises:
             ConfigurationError: With all mistakes of the configuration; or nothing there can be served.
         """
-        return cls(open_archive(place, environment=os.environ, clock=system_clock), place, clock=clock)
+        archive = open_archive(place, environment=os.environ, clock=system_clock, caches=caches)
+        return cls(archive, place, clock=clock)
 
     @property
     def archive(self) -> Archive:
@@ -106,13 +108,16 @@ class LiveArchive:
                     make = partial(grown, before, clock=system_clock)
                     self._replace(before, self._made(before, make, looked_at=STORES))
 
-    def refresh(self, *, after_s: float = 0.0) -> None:
+    def refresh(self, *, after_s: float = 0.0, unless_revision: str | None = None) -> None:
         """Reload if anything has changed, unless the last refresh began less than `after_s` seconds ago.
+
+        Not if the archive has `unless_revision` by then, to which another thread may have brought it.
 
         `follow` does not wait for it, since one of the stores may hang; it looks again if `follow` reloads meanwhile.
         """
         with self._refreshing:
-            if self._clock() - self._refreshed_s < after_s:
+            is_recent = self._clock() - self._refreshed_s < after_s
+            if is_recent or (unless_revision is not None and self.services.revision == unless_revision):
                 return
             self._refreshed_s = self._clock()
             is_done = False
@@ -172,6 +177,8 @@ class _Slot:
 class LiveArchives:
     """Live archives by place, each opened by the first thread that needs it, while others wait.
 
+    Their readers share one set of caches, so that open files and memory are bounded together.
+
     Args:
         most: Archives that stay open; the one that was used longest ago goes first.
         clock: Monotonic, in seconds.
@@ -181,6 +188,7 @@ class LiveArchives:
         self._most = most
         self._clock = clock
         self._lock = threading.Lock()
+        self._caches = ReaderCaches()
         self._slots: OrderedDict[Path, _Slot] = OrderedDict()
 
     def at(self, place: Path) -> LiveArchive:
@@ -196,5 +204,5 @@ class LiveArchives:
                 self._slots.popitem(last=False)
         with slot.lock:
             if slot.live is None:
-                slot.live = LiveArchive.open(place, clock=self._clock)
+                slot.live = LiveArchive.open(place, caches=self._caches, clock=self._clock)
             return slot.live

@@ -19,8 +19,8 @@ from chronotile.archive.refresh import (
     document_states,
     folder_state,
     last_change,
+    local_sources,
     source_states,
-    sources_at_hand,
     state_of_file,
 )
 from chronotile.archive.valid_share import with_valid_defaults
@@ -118,7 +118,8 @@ def open_archive(
         return _opened(*_loaded(place, environment), clock, patience_s=patience_s, caches=caches)
     styles = load_styles(style_folders(None))
     folder = folder_state(place)
-    discovery = discover(place, styles, progress=progress)
+    caches = caches or ReaderCaches()
+    discovery = discover(place, styles, caches, progress=progress)
     configuration = configuration_of(
         discovery.values(discovery.root), file=discovery.root / "chronotile.yaml", kinds=kind_options()
     )
@@ -184,7 +185,7 @@ def _with_caches_of(archive: Archive, newer: Archive) -> Archive:
         services=replace(
             newer.services,
             caches=archive.services.caches,
-            shelf=archive.services.shelf,
+            published_cubes=archive.services.published_cubes,
             failing_dates=archive.services.failing_dates,
             memory=archive.services.memory,
         ),
@@ -274,10 +275,10 @@ def _opened(  # noqa: PLR0913 -- of which four are named and have a default
             clock=clock,
             caches=answers,
             reader_caches=caches,
-            shelf=None if before is None else before.services.shelf,
+            published_cubes=None if before is None else before.services.published_cubes,
             failing_dates=FailingDates() if before is None else before.services.failing_dates,
             memory=AnswerMemory() if before is None else before.services.memory,
-            is_local=sources_at_hand(specs),
+            is_local=local_sources(specs),
             changed=last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
             findings=all_findings,
             elsewhere=elsewhere,

@@ -1,7 +1,7 @@
 """What has changed since an archive was opened: configuration, styles, files of its sources."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -51,14 +51,14 @@ def document_states(specs: Mapping[str, SourceSpec]) -> dict[str, DocumentState]
     return {name: DocumentState(str(each), _age_and_size(each)) for name, each in found.items() if each is not None}
 
 
-def sources_at_hand(specs: Mapping[str, SourceSpec]) -> frozenset[str]:
+def local_sources(specs: Mapping[str, SourceSpec]) -> frozenset[str]:
     """Return the sources on disks of this machine: to look whether they are as they were takes no time."""
-    return frozenset(name for name, spec in specs.items() if _is_at_hand(spec.stored))
+    return frozenset(name for name, spec in specs.items() if _is_local(spec.stored))
 
 
 def state_of_file(path: Path) -> str:
     """Return a digest of the name and age of a file, there or not."""
-    return _digest([path])
+    return _digest([path], _age_and_size)
 
 
 def folder_state(place: Path) -> str:
@@ -66,7 +66,7 @@ def folder_state(place: Path) -> str:
     if not place.is_dir():
         return state_of_file(place)
     found = walk(place)
-    return _digest(path for paths in found.places.values() for path in paths)
+    return _digest((path for paths in found.places.values() for path in paths), _age_and_size)
 
 
 def last_change(written: Node, styles: Iterable[Path], specs: Mapping[str, SourceSpec]) -> Instant | None:
@@ -110,7 +110,7 @@ def _dated(spec: SourceSpec) -> Iterator[Path]:
     yield from files
 
 
-def _is_at_hand(spec: SourceSpec) -> bool:
+def _is_local(spec: SourceSpec) -> bool:
     kind = kind_of_spec(spec)
     try:
         if not kind.options.is_of_files:
@@ -128,15 +128,17 @@ def _is_at_hand(spec: SourceSpec) -> bool:
 def _told_state(spec: SourceSpec) -> str:
     """A source that cannot be looked at has that as its state; opening it says why."""
     try:
-        return _digest(kind_of_spec(spec).files(spec))
+        kind = kind_of_spec(spec)
+        # A file that replaces another may have its age and size. Stores tell by what their documents say.
+        return _digest(kind.files(spec), _state if kind.options.is_of_files else _age_and_size)
     except (ChronotileError, OSError) as error:
         return str(error)
 
 
-def _digest(paths: Iterable[str | Path]) -> str:
+def _digest(paths: Iterable[str | Path], state: Callable[[str | Path], object]) -> str:
     digest = blake2b(digest_size=8)
     for path in paths:
-        digest.update(f"{path} {_state(path)}\n".encode())
+        digest.update(f"{path} {state(path)}\n".encode())
     return digest.hexdigest()
 
 
@@ -147,6 +149,6 @@ def _state(path: str | Path) -> FileState | None:
         return None
 
 
-def _age_and_size(path: Path) -> tuple[int, int] | None:
+def _age_and_size(path: str | Path) -> tuple[int, int] | None:
     state = _state(path)
     return None if state is None else (state.mtime_ns, state.size)

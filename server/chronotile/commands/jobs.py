@@ -64,7 +64,7 @@ def list_(
         _print(_columns([("id", "process", "status", "progress", "created"), *map(_row, jobs)]) if jobs else ())
         _print([f"{len(jobs)} of {count} jobs"])
         own = stores.own.table
-        if any(job.status not in ENDED for job in jobs) and not own.attendance.is_anybody_here():
+        if any(job.status not in ENDED for job in jobs) and not own.heartbeat.is_anybody_here():
             _print([f"{nobody_here(own.archive or '')}: start one with chronotile worker"])
 
 
@@ -76,7 +76,7 @@ def show(job_id: Id, place: Place = None) -> None:
         from chronotile.queue.result_files import ResultFiles  # noqa: PLC0415
 
         store, found = stores.find(job_id)
-        [job] = stores.own.table.attendance.told([found])
+        [job] = stores.own.table.heartbeat.told([found])
         _print(_columns(_facts(job)))
         _print(
             _section("inputs", [(name, _short(value)) for name, value in store.table.execution(job_id).inputs.items()])

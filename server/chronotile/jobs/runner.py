@@ -142,14 +142,14 @@ class Runner:
 
     def _attend(self) -> None:
         """Say that we are there until `stop`, and then that we are not."""
-        worker, attendance = own_name(), self._table.attendance
+        worker, heartbeat = own_name(), self._table.heartbeat
         while True:
             with _going_on("nobody can be told that a worker is there"):
-                attendance.say_here(worker)
+                heartbeat.say_here(worker)
             if self._wait(self._is_stopped, ATTEND_S):
                 break
         with _going_on("nobody can be told that a worker has ended"):
-            attendance.say_gone(worker)
+            heartbeat.say_gone(worker)
 
     def _beat(self) -> None:
         """Hold what we do until `stop`, after which it is given back long before its lease is over."""
@@ -224,7 +224,7 @@ class Runner:
             process=process.id,
             folder=str(folder),
             plan=plan.id,
-            shelf=services.shelf,
+            published_cubes=services.published_cubes,
         )
         done = self._table.finished_blocks(job.id)
         left = {number: block for number, block in enumerate(plan.blocks) if number not in done}

@@ -51,7 +51,7 @@ class Task:
     """Of the job."""
     plan: str
     """Id of the plan that the block is of: whoever has read another reads this one."""
-    shelf: PublishedCubes | None = None
+    published_cubes: PublishedCubes | None = None
     """As who runs the job has it; who does a block elsewhere may have other settings."""
 
 
@@ -242,8 +242,7 @@ _read_files = ReadFiles(READ_BYTES)
 
 def current(live: LiveArchive, revision: str | None = None) -> Services:
     """Return the services of an archive, which is reloaded first unless it has that revision."""
-    if live.services.revision != revision:
-        live.refresh()
+    live.refresh(unless_revision=revision)
     return live.services
 
 
@@ -253,7 +252,7 @@ def _work(task: Task) -> Work:
     pieces = _pieces(folder, task.plan)
     told = _kept(task, _shared(task.plan))
     return Work(
-        services=replace(current(_archives.at(Path(task.place)), task.revision), shelf=task.shelf),
+        services=replace(current(_archives.at(Path(task.place)), task.revision), published_cubes=task.published_cubes),
         folder=pieces,
         results=folder / RESULTS,
         shared=told["shared"],

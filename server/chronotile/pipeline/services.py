@@ -133,7 +133,7 @@ class Services:
     """Sources that are not on this machine, and which of them are away; kept when what is served is replaced."""
     memory: AnswerMemory = field(default_factory=AnswerMemory)
     """For large answers, all together; kept when what is served is replaced."""
-    shelf: PublishedCubes | None = None
+    published_cubes: PublishedCubes | None = None
     """`None` where jobs put no cubes anywhere."""
 
     def close(self) -> None:

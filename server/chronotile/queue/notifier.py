@@ -71,7 +71,7 @@ class Notifier:
         self._hosts = Counter[str]()
         """How many are being told."""
         self._is_stopped = threading.Event()
-        self._pool = runtime.threads(AT_ONCE, "teller")
+        self._pool = runtime.threads(AT_ONCE, "notifier")
 
     def __enter__(self) -> Self:
         """Begin to tell."""

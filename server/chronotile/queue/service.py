@@ -101,7 +101,7 @@ class JobService:
             SourceUnavailable: No jobs can be kept.
         """
         jobs, count = self.stores.jobs(users=[user], **selection)
-        return self.table.attendance.told(jobs), count
+        return self.table.heartbeat.told(jobs), count
 
     def wanted(self, job: Job) -> Execution:
         """Return what was asked for, without its inputs.
@@ -245,7 +245,7 @@ class JobService:
 
     def _told(self, job: Job) -> Job:
         """A job whose message tells too if no worker is there."""
-        [told] = self.table.attendance.told([job])
+        [told] = self.table.heartbeat.told([job])
         return told
 
 

@@ -62,7 +62,7 @@ class JobTable(OwnedJobs):
         self, engine: Engine, *, archive: str | None, clock: Callable[[Connection], float] = database_time
     ) -> None:
         super().__init__(engine, archive=archive, clock=clock)
-        self.attendance = Heartbeat(engine, archive=archive or "", clock=clock)
+        self.heartbeat = Heartbeat(engine, archive=archive or "", clock=clock)
         """Which workers of the archive there are."""
         make_tables(engine)
 

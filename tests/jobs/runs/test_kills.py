@@ -178,7 +178,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # in the main thread
 
 def test_a_worker_hears_a_signal_that_does_not_wake_it(worker, table):
     with worker(program=UNWOKEN) as (_line, process):
-        until(table.attendance.is_anybody_here)
+        until(table.heartbeat.is_anybody_here)
         process.send_signal(signal.SIGTERM)
         assert process.wait(ENDING_S) == 0
 

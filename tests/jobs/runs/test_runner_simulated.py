@@ -14,7 +14,7 @@ from chronotile.queue.heartbeat import GONE_S
 from chronotile.queue.table import JobTable
 from tests.jobs.simulation import Simulation
 
-ARCHIVE = SimpleNamespace(services=SimpleNamespace(revision="r", shelf=None), refresh=lambda: None)
+ARCHIVE = SimpleNamespace(services=SimpleNamespace(revision="r", published_cubes=None), refresh=lambda **_: None)
 """An archive whose services no plan of `steps` looks at."""
 STEP_S = 0.5
 
@@ -142,13 +142,13 @@ def test_a_job_whose_worker_is_killed_is_taken_over_when_its_lease_is_over(submi
 def test_a_worker_is_there_until_it_is_killed(start, table, simulation):
     start("one")
     simulation.pass_s(2 * GONE_S)
-    before = table.attendance.is_anybody_here()
+    before = table.heartbeat.is_anybody_here()
 
     simulation.kill("one")
     simulation.pass_s(GONE_S + ATTEND_S)
 
     assert before
-    assert not table.attendance.is_anybody_here()
+    assert not table.heartbeat.is_anybody_here()
 
 
 def texts(table, id_):
@@ -168,10 +168,10 @@ def test_progress_is_told(submit, start, cluster, table, simulation):
 
 def test_a_worker_is_there_as_long_as_it_runs(start, table, simulation):
     runner = start("one")
-    simulation.run(table.attendance.is_anybody_here)
+    simulation.run(table.heartbeat.is_anybody_here)
 
     runner.stop()
-    simulation.run(lambda: not table.attendance.is_anybody_here(), within_s=ATTEND_S)
+    simulation.run(lambda: not table.heartbeat.is_anybody_here(), within_s=ATTEND_S)
 
 
 def test_a_job_that_runs_for_too_long_is_ended(submit, start, ended, cluster, tmp_path):

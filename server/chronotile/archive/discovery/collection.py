@@ -22,6 +22,7 @@ from chronotile.model.time.instants import InstantArray, TimeDomain, TimeSpan
 from chronotile.readers.dates import time_of_name
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
+from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.sample import observed_range
 
 TRUE_COLOUR = "TRUE_COLOUR"
@@ -53,17 +54,17 @@ class FoundCollection:
     """The grid of a single raster file without time, which may be one time of several."""
 
 
-def found_collection(draft: Draft, styles: Mapping[str, Style]) -> FoundCollection:
-    """Return what a draft's files hold.
+def found_collection(draft: Draft, styles: Mapping[str, Style], caches: ReaderCaches) -> FoundCollection:
+    """Return what a draft's files hold; what is read of them is kept in `caches`.
 
     Raises:
         UnsupportedSource: They cannot be served; the message says why.
     """
     if draft.kind.options.has_bands and draft.time_pattern is not None and holds_dated_bands(draft.first):
         draft = replace(draft, time_pattern=None)
-    variables, spans, findings = _variables(draft)
+    variables, spans, findings = _variables(draft, caches)
     times = TimeDomain(*_bounds(spans)) if spans else None
-    reader = open_source(draft.spec(variables, times))
+    reader = open_source(draft.spec(variables, times), caches)
     try:
         found = _described(draft, reader, variables=variables, spans=spans, styles=styles)
         left_out = [_placed(draft, each) for each in findings if each not in reader.info.findings]
@@ -72,7 +73,9 @@ def found_collection(draft: Draft, styles: Mapping[str, Style]) -> FoundCollecti
         reader.close()
 
 
-def _variables(draft: Draft) -> tuple[tuple[VariableSpec, ...], Sequence[TimeSpan], tuple[Finding, ...]]:
+def _variables(
+    draft: Draft, caches: ReaderCaches
+) -> tuple[tuple[VariableSpec, ...], Sequence[TimeSpan], tuple[Finding, ...]]:
     """The variables as they are to be configured, the times that the source does not tell, and what was found in it.
 
     What of a source cannot be served is found only where all of it is asked for, not the variables that are configured.
@@ -80,7 +83,7 @@ def _variables(draft: Draft) -> tuple[tuple[VariableSpec, ...], Sequence[TimeSpa
     if draft.kind.options.has_bands:
         found = raster_variables(draft)
         return found.variables, found.band_times, ()
-    reader = open_source(draft.spec())
+    reader = open_source(draft.spec(), caches)
     infos, findings = reader.info.variables, reader.info.findings
     reader.close()
     names = {as_id(name) or f"variable{number}": name for number, name in enumerate(infos, start=1)}

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,6 +21,7 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.source import LEFT_OUT, Finding, Severity
 from chronotile.model.style import Style
 from chronotile.readers.kinds import kind_of_named, kind_of_path
+from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.yaml_source import write_yaml
 
 HINT = "name a folder or file of data; without any of your own: chronotile demo"
@@ -67,8 +69,10 @@ class Discovery:
         return "".join(parts)
 
 
-def discover(place: Path, styles: Mapping[str, Style], *, progress: Progress | None = None) -> Discovery:
-    """Return what can be served of a folder, file or store.
+def discover(
+    place: Path, styles: Mapping[str, Style], caches: ReaderCaches, *, progress: Progress | None = None
+) -> Discovery:
+    """Return what can be served of a folder, file or store; what is read of it is kept in `caches`.
 
     Raises:
         ConfigurationError: There is nothing that can be; one line for each source says why.
@@ -78,7 +82,7 @@ def discover(place: Path, styles: Mapping[str, Style], *, progress: Progress | N
     place = place.absolute()
     found, root = _found(place)
     drafts = drafts_of(found, root, holds_times=holds_dated_bands)
-    looked = list(_look(drafts, styles, progress or _say_nothing))
+    looked = list(_look(drafts, partial(found_collection, styles=styles, caches=caches), progress or _say_nothing))
     collections = tuple(each for each in looked if isinstance(each, FoundCollection))
     failures = [each for each in looked if isinstance(each, Finding)]
     if not collections:
@@ -98,12 +102,14 @@ def _found(place: Path) -> tuple[Found, Path]:
     return Found({kind_of_named(place).name: (place,)}), place.parent
 
 
-def _look(drafts: list[Draft], styles: Mapping[str, Style], progress: Progress) -> Iterator[FoundCollection | Finding]:
+def _look(
+    drafts: list[Draft], find: Callable[[Draft], FoundCollection], progress: Progress
+) -> Iterator[FoundCollection | Finding]:
     def look(draft: Draft) -> FoundCollection | Finding:
         try:
             if draft.is_literal and re.search(r"[{}]", str(draft.first)):
                 raise UnsupportedSource("its name has { or }, which a configuration reads otherwise; rename it")
-            return found_collection(draft, styles)
+            return find(draft)
         except ChronotileError as error:
             return Finding("error", _place_of(draft), f"{LEFT_OUT}{error.message}")
 

@@ -55,7 +55,7 @@ def analyse_area_series(
     for reducer in _analysed(request.reducers):
         require_wanted(is_wanted)
         findings[reducer.name] = _findings(read, reducer.name, widened.times, request.analysis)
-    areas = tuple(_at(area, widened.times.parse_data_query(read.times)) for area in read.areas)
+    areas = tuple(_at(area, widened.times.indexes_of_answer(read.times)) for area in read.areas)
     series = replace(read, times=widened.times.asked, areas=areas, findings=findings)
     return series if request.analysis.step is None else _of_periods(series, request, request.analysis.step.period)
 

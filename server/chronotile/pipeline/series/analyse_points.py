@@ -49,7 +49,7 @@ def analyse_points_series(
 
 def _analysed(read: PointsSeries, wide: WidenedTimes, analysis: Analysis) -> PointsSeries:
     findings = analyse(*wide.curves_of(read.times, read.values), analysis)
-    codes, period_times = read.codes[:, wide.parse_data_query(read.times)], None
+    codes, period_times = read.codes[:, wide.indexes_of_answer(read.times)], None
     if analysis.step is not None:
         periods = periods_of(wide.asked, analysis.step.period)
         period_times = period_counts(wide.asked, periods)

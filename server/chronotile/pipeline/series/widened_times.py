@@ -23,13 +23,13 @@ class WidenedTimes:
     reference: InstantArray
     """(time,) that it is held against; none where nothing is."""
 
-    def parse_data_query(self, read: InstantArray) -> NDArray[np.intp]:
+    def indexes_of_answer(self, read: InstantArray) -> NDArray[np.intp]:
         """Return where in the times that were read those of the answer stand."""
         return np.searchsorted(read, self.asked)
 
     def curves_of(self, read: InstantArray, values: FloatArray) -> tuple[Curves, Curves]:
         """Return what is asked for and what it is held against, of the values (series, time) that were read."""
-        asked, reference = self.parse_data_query(read), np.searchsorted(read, self.reference)
+        asked, reference = self.indexes_of_answer(read), np.searchsorted(read, self.reference)
         return (
             Curves(times=self.asked, values=values[:, asked]),
             Curves(times=self.reference, values=values[:, reference]),

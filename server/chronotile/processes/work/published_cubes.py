@@ -44,20 +44,20 @@ def require_name(inputs: Inputs, services: Services) -> None:
     """
     if "name" not in inputs:
         return
-    if services.shelf is None:
+    if services.published_cubes is None:
         raise InvalidParameter(
             "this server keeps no cubes by name; leave name out, and the cube comes as a ZIP file",
             locator="inputs.name",
         )
     if re.fullmatch(NAME_PATTERN.strip("^$"), inputs["name"]) is None:
         raise InvalidParameter("a name has up to 64 small letters, digits, _ and -", locator="inputs.name")
-    if _place(services.shelf, inputs["name"]).exists():
+    if _place(services.published_cubes, inputs["name"]).exists():
         raise _taken(inputs["name"])
 
 
 def is_put(name: str, id_: str, services: Services) -> bool:
     """Return whether the cube of an id lies under a name: the end of a job may be made once more."""
-    place = _place(_shelf(services), name)
+    place = _place(_published_cubes(services), name)
     try:
         commit = CubeFolder(place, Disk()).commit()
     except UnsupportedSource:
@@ -75,11 +75,11 @@ def put(store: Path, name: str, work: Work) -> None:
         SourceUnavailable: Their folder cannot be written.
         ClientGone: The job was dismissed.
     """
-    shelf = _shelf(work.services)
-    place = _place(shelf, name)
+    published_cubes = _published_cubes(work.services)
+    place = _place(published_cubes, name)
     with storing_results():
-        shelf.folder.mkdir(parents=True, exist_ok=True)
-        _require_room(shelf, store)
+        published_cubes.folder.mkdir(parents=True, exist_ok=True)
+        _require_room(published_cubes, store)
         require_wanted(work.is_wanted)  # or else its pieces would be gone
         try:
             _move(store, place, work)
@@ -87,7 +87,7 @@ def put(store: Path, name: str, work: Work) -> None:
             if error.errno in TAKEN:
                 raise _taken(name) from error
             raise
-        Disk().settle([shelf.folder])
+        Disk().settle([published_cubes.folder])
 
 
 def put_result(name: str) -> Result:
@@ -151,12 +151,12 @@ def _remove(partial: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _require_room(shelf: PublishedCubes, store: Path) -> None:
-    asked = _bytes_of(shelf.folder) + _bytes_of(store)
-    if asked > shelf.most_bytes:
+def _require_room(published_cubes: PublishedCubes, store: Path) -> None:
+    asked = _bytes_of(published_cubes.folder) + _bytes_of(store)
+    if asked > published_cubes.most_bytes:
         raise LimitExceeded(
             "bytes of cubes that the server keeps by name",
-            allowed=shelf.most_bytes,
+            allowed=published_cubes.most_bytes,
             asked=asked,
             alternative="leave name out, and the cube comes as a ZIP file",
             locator="inputs.name",
@@ -174,14 +174,14 @@ def _bytes_of(folder: Path) -> int:
     return count
 
 
-def _place(shelf: PublishedCubes, name: str) -> Path:
-    return shelf.folder / f"{name}.zarr"
+def _place(published_cubes: PublishedCubes, name: str) -> Path:
+    return published_cubes.folder / f"{name}.zarr"
 
 
-def _shelf(services: Services) -> PublishedCubes:
-    if services.shelf is None:
+def _published_cubes(services: Services) -> PublishedCubes:
+    if services.published_cubes is None:
         raise InvalidParameter("this server keeps no cubes by name any more", locator="inputs.name")
-    return services.shelf
+    return services.published_cubes
 
 
 def _taken(name: str) -> InvalidParameter:

@@ -190,7 +190,7 @@ def refuse_if_busy(request: Request, limiter: Limiter, layer: str) -> None:
         SourceUnavailable: A source cannot be read now.
     """
     services = services_of(request)
-    limiter, shared = _gate_of(request, limiter, {services.catalogue.layer(layer).collection})
+    limiter, shared = _limiter_of(request, limiter, {services.catalogue.layer(layer).collection})
     if limiter.refuses(shared):
         request.scope[REFUSED_BY] = limiter, shared, services
         raise ServerBusy(TOO_LONG)
@@ -257,7 +257,7 @@ async def read_in_thread(
         SourceUnavailable: A source cannot be read now.
     """
     services = services_of(request)
-    limiter, shared = _gate_of(request, limiter, sources)
+    limiter, shared = _limiter_of(request, limiter, sources)
     try:
         return await limiter.run(work, sources=shared, is_wanted=is_wanted, usual_s=request.scope.get(USUAL_S, 0.0))
     except ServerBusy:
@@ -271,7 +271,7 @@ async def read_in_thread(
         raise
 
 
-def _gate_of(request: Request, limiter: Limiter, sources: Collection[str]) -> tuple[Limiter, set[str]]:
+def _limiter_of(request: Request, limiter: Limiter, sources: Collection[str]) -> tuple[Limiter, set[str]]:
     """Return the limiter that work passes, and the sources and hosts of which it takes a share.
 
     Raises:

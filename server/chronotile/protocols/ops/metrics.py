@@ -29,7 +29,7 @@ class StateCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """Return the metrics of now."""
         caches = self._state.services.caches
-        yield from _gates(self._state)
+        yield from _limiters(self._state)
         read = self._state.services.reader_caches
         states = {"payloads": caches.payloads.state, "plans": caches.plans.state, "cubes": caches.cubes.state}
         yield from _caches({**states, "blocks": read.blocks.state, **library_caches(read)})
@@ -82,7 +82,7 @@ def _newest_times(services: Services) -> Metric:
     return newest
 
 
-def _gates(state: ServerState) -> Iterable[Metric]:
+def _limiters(state: ServerState) -> Iterable[Metric]:
     threads = GaugeMetricFamily("chronotile_threads", "Threads work may take", labels=["work"])
     running = GaugeMetricFamily("chronotile_running", "Threads at work", labels=["work"])
     waiting = GaugeMetricFamily("chronotile_waiting", "Requests that wait for a thread, or for memory", labels=["work"])

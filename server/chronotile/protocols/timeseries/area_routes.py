@@ -43,7 +43,7 @@ from chronotile.protocols.timeseries.formats import encode_areas, negotiate_form
 from chronotile.protocols.timeseries.job_offers import statistics_instead
 from chronotile.protocols.timeseries.pages import link_to_next, page_of
 
-DataRequest = Callable[[Layer, Kvp, bytes, Catalogue], AreaSeriesRequest]
+ParseAreas = Callable[[Layer, Kvp, bytes, Catalogue], AreaSeriesRequest]
 
 
 class _Answer(NamedTuple):
@@ -65,7 +65,7 @@ async def get_areas(request: Request) -> Response:
     return await _answer(request, areas_request)
 
 
-async def _answer(request: Request, parse_data_query: DataRequest) -> Response:
+async def _answer(request: Request, parse: ParseAreas) -> Response:
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
     limiter = state_of(request).limiters.areas
@@ -75,13 +75,13 @@ async def _answer(request: Request, parse_data_query: DataRequest) -> Response:
     query = Kvp(request.query_params.multi_items())
     name = negotiate_format(query, request.headers.get("accept", ""))
     is_dry = DRY_RUN.of(query)
-    catalogue, is_one = services.catalogue, parse_data_query is area_request
+    catalogue, is_one = services.catalogue, parse is area_request
     offer_job(request, lambda: statistics_instead(layer, query, body, catalogue, is_one=is_one, name=name))
 
     has_parsed = body_parsed(request)
 
     def work(is_wanted: IsWanted) -> _Answer:
-        asked, following = _paged(parse_data_query(layer, query, body, services.catalogue), query, services)
+        asked, following = _paged(parse(layer, query, body, services.catalogue), query, services)
         has_parsed()
         is_open = has_open_times(layer, asked.time, asked.analysis)
         if is_dry:

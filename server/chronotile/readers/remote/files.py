@@ -37,7 +37,7 @@ PARTS_AT_ONCE = 4
 MOST_LOOKS = 20_000
 
 
-class BoundedLooks:
+class RemoteStates:
     """The states of files elsewhere, each requested at most every `LOOK_S` seconds while the file is used.
 
     Args:
@@ -116,7 +116,7 @@ class BoundedLooks:
                 self._known.pop(href, None)
 
 
-looks = BoundedLooks()
+looks = RemoteStates()
 """Of this process."""
 
 

@@ -83,7 +83,7 @@ def firefox(url: str, profile: Path) -> Iterator[None]:
 def found(tmp_path_factory):
     """What Firefox made of each file, by its name."""
     queue: Queue[dict] = Queue()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("DataRequest", (Page,), {"found": queue}))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Page,), {"found": queue}))
     Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/decode.html"
     with firefox(url, tmp_path_factory.mktemp("firefox")):

@@ -149,7 +149,7 @@ class Limiter:
         for each in named:
             each.requests += 1
         try:
-            return await self._run_in_turn(work, named, is_wanted, usual_s)
+            return await self._run_in_slot(work, named, is_wanted, usual_s)
         finally:
             for each in named:
                 each.requests -= 1
@@ -163,7 +163,7 @@ class Limiter:
             self._refusal()
         return is_refused
 
-    async def _run_in_turn(
+    async def _run_in_slot(
         self,
         work: Callable[[], Result],
         sources: Sequence[Source],

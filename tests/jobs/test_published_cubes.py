@@ -31,13 +31,13 @@ NUMBERS = np.stack([served.number_at(*np.indices((300, 400)), time) for time in 
 
 
 @pytest.fixture
-def shelf(tmp_path):
+def published_cubes(tmp_path):
     return PublishedCubes(folder=tmp_path / "kept" / "cubes", most_bytes=1 << 30)
 
 
 @pytest.fixture
-def services(shelf):
-    return replace(served.make_services(), shelf=shelf)
+def services(published_cubes):
+    return replace(served.make_services(), published_cubes=published_cubes)
 
 
 @pytest.fixture
@@ -58,20 +58,20 @@ def names_in(folder):
     return sorted(each.name for each in folder.iterdir())
 
 
-def test_a_cube_with_a_name_lies_under_it(services, shelf, tmp_path):
+def test_a_cube_with_a_name_lies_under_it(services, published_cubes, tmp_path):
     results = execute(Execution(process="optimise", inputs=INPUTS), services, tmp_path)
 
     assert (results["cube"].value, results["cube"].file) == ({"name": "ndvi-2020"}, None)
-    assert names_in(shelf.folder) == ["ndvi-2020.zarr"]
-    np.testing.assert_array_equal(numbers_of(shelf.folder / "ndvi-2020.zarr"), NUMBERS)
+    assert names_in(published_cubes.folder) == ["ndvi-2020.zarr"]
+    np.testing.assert_array_equal(numbers_of(published_cubes.folder / "ndvi-2020.zarr"), NUMBERS)
 
 
-def test_a_composite_may_have_a_name(services, shelf, tmp_path):
+def test_a_composite_may_have_a_name(services, published_cubes, tmp_path):
     inputs = INPUTS | {"reducer": "max", "format": "cube"}
 
     execute(Execution(process="composite", inputs=inputs), services, tmp_path)
 
-    found = numbers_of(shelf.folder / "ndvi-2020.zarr")
+    found = numbers_of(published_cubes.folder / "ndvi-2020.zarr")
     np.testing.assert_array_equal(found[0, 1:], NUMBERS[:, 1:].max(axis=0))
 
 
@@ -96,8 +96,8 @@ def test_what_is_no_name_is_refused(services, name, message):
     assert refused.value.locator == "inputs.name"
 
 
-def test_a_name_that_is_taken_is_refused(services, shelf):
-    (shelf.folder / "ndvi-2020.zarr").mkdir(parents=True)
+def test_a_name_that_is_taken_is_refused(services, published_cubes):
+    (published_cubes.folder / "ndvi-2020.zarr").mkdir(parents=True)
 
     with pytest.raises(InvalidParameter, match="there is a cube ndvi-2020 already") as refused:
         blocks_of("optimise", INPUTS, services)
@@ -107,7 +107,7 @@ def test_a_name_that_is_taken_is_refused(services, shelf):
 
 def test_a_server_that_keeps_no_cubes_refuses_names(services):
     with pytest.raises(InvalidParameter, match="keeps no cubes by name; leave name out") as refused:
-        blocks_of("optimise", INPUTS, replace(services, shelf=None))
+        blocks_of("optimise", INPUTS, replace(services, published_cubes=None))
 
     assert refused.value.locator == "inputs.name"
 
@@ -117,46 +117,46 @@ def test_a_geotiff_has_no_name(services):
         blocks_of("composite", INPUTS, services)
 
 
-def test_the_end_of_a_job_may_be_made_once_more(job, shelf):
+def test_the_end_of_a_job_may_be_made_once_more(job, published_cubes):
     finish, _work = job()
 
     assert finish() == finish()
 
-    assert names_in(shelf.folder) == ["ndvi-2020.zarr"]
+    assert names_in(published_cubes.folder) == ["ndvi-2020.zarr"]
 
 
-def test_of_two_jobs_for_one_name_the_second_is_told(services, job, shelf):
+def test_of_two_jobs_for_one_name_the_second_is_told(services, job, published_cubes):
     first, _work = job()
     other = served.make_services(served.make_collection(served.make_layer(variable=served.make_variable(units="m"))))
-    second, _work = job("b", of=replace(other, shelf=shelf))
+    second, _work = job("b", of=replace(other, published_cubes=published_cubes))
     first()
 
     with pytest.raises(InvalidParameter, match="there is a cube ndvi-2020 already"):
         second()
 
-    np.testing.assert_array_equal(numbers_of(shelf.folder / "ndvi-2020.zarr"), NUMBERS)
+    np.testing.assert_array_equal(numbers_of(published_cubes.folder / "ndvi-2020.zarr"), NUMBERS)
 
 
-def test_the_ends_of_jobs_for_one_cube_at_once_put_it_once(job, shelf):
+def test_the_ends_of_jobs_for_one_cube_at_once_put_it_once(job, published_cubes):
     ends = [job(name)[0] for name in "abcd"]
 
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda end: end()["cube"].value, ends))
 
     assert results == [{"name": "ndvi-2020"}] * 4
-    assert names_in(shelf.folder) == ["ndvi-2020.zarr"]
-    np.testing.assert_array_equal(numbers_of(shelf.folder / "ndvi-2020.zarr"), NUMBERS)
+    assert names_in(published_cubes.folder) == ["ndvi-2020.zarr"]
+    np.testing.assert_array_equal(numbers_of(published_cubes.folder / "ndvi-2020.zarr"), NUMBERS)
 
 
-def test_the_end_of_a_job_made_by_several_at_once_puts_it_once(job, shelf):
+def test_the_end_of_a_job_made_by_several_at_once_puts_it_once(job, published_cubes):
     finish, _work = job()
 
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda _number: finish()["cube"].value, range(4)))
 
     assert results == [{"name": "ndvi-2020"}] * 4
-    assert names_in(shelf.folder) == ["ndvi-2020.zarr"]
-    np.testing.assert_array_equal(numbers_of(shelf.folder / "ndvi-2020.zarr"), NUMBERS)
+    assert names_in(published_cubes.folder) == ["ndvi-2020.zarr"]
+    np.testing.assert_array_equal(numbers_of(published_cubes.folder / "ndvi-2020.zarr"), NUMBERS)
 
 
 @pytest.fixture
@@ -166,19 +166,19 @@ def far(services, tmp_path):
     if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("there is no second disk")
     with TemporaryDirectory(dir=memory) as folder:
-        yield replace(services, shelf=PublishedCubes(folder=Path(folder), most_bytes=1 << 30))
+        yield replace(services, published_cubes=PublishedCubes(folder=Path(folder), most_bytes=1 << 30))
 
 
-def copies_in(shelf):
-    return {each.stat().st_ino for each in shelf.folder.iterdir()}
+def copies_in(published_cubes):
+    return {each.stat().st_ino for each in published_cubes.folder.iterdir()}
 
 
-def halfway(shelf, act, *, file=5, beside=frozenset()):
+def halfway(published_cubes, act, *, file=5, beside=frozenset()):
     """Whether a job goes on, as it does, but for an act when it copies a file of its cube, beside others maybe."""
     asked = []
 
     def is_wanted():
-        if copies_in(shelf) - beside:
+        if copies_in(published_cubes) - beside:
             asked.append(None)
             if len(asked) == file:
                 act()
@@ -192,8 +192,8 @@ def test_another_disk_gets_a_copy(job, far):
 
     finish()
 
-    assert names_in(far.shelf.folder) == ["ndvi-2020.zarr"]
-    np.testing.assert_array_equal(numbers_of(far.shelf.folder / "ndvi-2020.zarr"), NUMBERS)
+    assert names_in(far.published_cubes.folder) == ["ndvi-2020.zarr"]
+    np.testing.assert_array_equal(numbers_of(far.published_cubes.folder / "ndvi-2020.zarr"), NUMBERS)
 
 
 def test_two_that_copy_to_one_name_do_not_touch_what_the_other_has(job, far):
@@ -206,26 +206,26 @@ def test_two_that_copy_to_one_name_do_not_touch_what_the_other_has(job, far):
             assert put.wait(PATIENCE_S)
 
         def let_the_second_begin():
-            is_wanted = halfway(far.shelf, wait_for_the_first, file=1, beside=copies_in(far.shelf))
+            is_wanted = halfway(far.published_cubes, wait_for_the_first, file=1, beside=copies_in(far.published_cubes))
             second, _work = job("b", of=far, is_wanted=is_wanted)
             ends.append(pool.submit(second))
             assert begun.wait(PATIENCE_S)
 
         ends = []
-        first, _work = job(of=far, is_wanted=halfway(far.shelf, let_the_second_begin))
+        first, _work = job(of=far, is_wanted=halfway(far.published_cubes, let_the_second_begin))
         try:
             first()
-            np.testing.assert_array_equal(numbers_of(far.shelf.folder / "ndvi-2020.zarr"), NUMBERS)
+            np.testing.assert_array_equal(numbers_of(far.published_cubes.folder / "ndvi-2020.zarr"), NUMBERS)
         finally:
             put.set()
         assert ends[0].result()["cube"].value == {"name": "ndvi-2020"}
 
-    assert names_in(far.shelf.folder) == ["ndvi-2020.zarr"]
-    np.testing.assert_array_equal(numbers_of(far.shelf.folder / "ndvi-2020.zarr"), NUMBERS)
+    assert names_in(far.published_cubes.folder) == ["ndvi-2020.zarr"]
+    np.testing.assert_array_equal(numbers_of(far.published_cubes.folder / "ndvi-2020.zarr"), NUMBERS)
 
 
 def test_a_copy_that_was_left_is_removed_when_nobody_has_been_at_it_for_long(job, far):
-    old, new = (far.shelf.folder / f".{name}.zarr.0123.part" for name in ("old", "new"))
+    old, new = (far.published_cubes.folder / f".{name}.zarr.0123.part" for name in ("old", "new"))
     for left in (old, new):
         (left / "maps").mkdir(parents=True)
     os.utime(old, (0, 0))
@@ -233,73 +233,73 @@ def test_a_copy_that_was_left_is_removed_when_nobody_has_been_at_it_for_long(job
 
     finish()
 
-    assert names_in(far.shelf.folder) == [new.name, "ndvi-2020.zarr"]
+    assert names_in(far.published_cubes.folder) == [new.name, "ndvi-2020.zarr"]
 
 
 def test_a_copy_that_is_taken_for_left_is_not_put_by_halves(job, far):
     def remove():
-        (left,) = far.shelf.folder.iterdir()
+        (left,) = far.published_cubes.folder.iterdir()
         os.utime(left, (0, 0))
         other, _work = job("b", of=far, name="other")
         other()
 
-    finish, _work = job(of=far, is_wanted=halfway(far.shelf, remove))
+    finish, _work = job(of=far, is_wanted=halfway(far.published_cubes, remove))
 
     with pytest.raises(SourceUnavailable, match="cannot be written now"):
         finish()
 
-    assert names_in(far.shelf.folder) == ["other.zarr"]
+    assert names_in(far.published_cubes.folder) == ["other.zarr"]
 
 
 def test_a_copy_of_a_job_that_is_dismissed_meanwhile_is_not_put(job, far, tmp_path):
     finish, _work = job(
-        of=far, is_wanted=halfway(far.shelf, lambda: (tmp_path / "jobs" / "a").rename(tmp_path / "gone"))
+        of=far, is_wanted=halfway(far.published_cubes, lambda: (tmp_path / "jobs" / "a").rename(tmp_path / "gone"))
     )
 
     with pytest.raises(SourceUnavailable, match="cannot be written now"):
         finish()
 
-    assert names_in(far.shelf.folder) == []
+    assert names_in(far.published_cubes.folder) == []
 
 
-def test_all_cubes_together_have_a_limit(job, services, shelf):
-    shelf.folder.mkdir(parents=True)
-    (shelf.folder / "others").write_bytes(bytes(900))
-    finish, _work = job(of=replace(services, shelf=replace(shelf, most_bytes=1000)))
+def test_all_cubes_together_have_a_limit(job, services, published_cubes):
+    published_cubes.folder.mkdir(parents=True)
+    (published_cubes.folder / "others").write_bytes(bytes(900))
+    finish, _work = job(of=replace(services, published_cubes=replace(published_cubes, most_bytes=1000)))
 
     with pytest.raises(LimitExceeded, match=r"keeps by name is 1000, .* leave name out"):
         finish()
 
-    assert names_in(shelf.folder) == ["others"]
+    assert names_in(published_cubes.folder) == ["others"]
 
 
-def test_copies_that_are_not_whole_do_not_count(job, services, shelf):
-    left = shelf.folder / ".others.zarr.0123.part"
+def test_copies_that_are_not_whole_do_not_count(job, services, published_cubes):
+    left = published_cubes.folder / ".others.zarr.0123.part"
     left.mkdir(parents=True)
     (left / "half").write_bytes(bytes(2 << 20))
-    finish, _work = job(of=replace(services, shelf=replace(shelf, most_bytes=2 << 20)))
+    finish, _work = job(of=replace(services, published_cubes=replace(published_cubes, most_bytes=2 << 20)))
 
     finish()
 
-    assert names_in(shelf.folder) == [left.name, "ndvi-2020.zarr"]
+    assert names_in(published_cubes.folder) == [left.name, "ndvi-2020.zarr"]
 
 
-def test_a_folder_that_cannot_be_written_is_told(job, shelf):
+def test_a_folder_that_cannot_be_written_is_told(job, published_cubes):
     finish, _work = job()
-    shelf.folder.parent.write_text("no folder")
+    published_cubes.folder.parent.write_text("no folder")
 
     with pytest.raises(SourceUnavailable, match="cannot be written now"):
         finish()
 
 
-def test_a_job_that_was_dismissed_puts_nothing(job, shelf):
+def test_a_job_that_was_dismissed_puts_nothing(job, published_cubes):
     finish, work = job()
     shutil.rmtree(work.folder)
 
     with pytest.raises(ClientGone):
         finish()
 
-    assert not shelf.folder.exists() or not names_in(shelf.folder)
+    assert not published_cubes.folder.exists() or not names_in(published_cubes.folder)
 
 
 @pytest.fixture
@@ -330,4 +330,4 @@ def test_a_server_that_looks_for_changes_still_keeps_cubes(settings, tmp_path):
     newer = refreshed(archive, settings.config, environment=os.environ, clock=system_clock)
 
     assert newer is not archive
-    assert newer.services.shelf == PublishedCubes(folder=tmp_path / "data" / "cubes", most_bytes=100 << 30)
+    assert newer.services.published_cubes == PublishedCubes(folder=tmp_path / "data" / "cubes", most_bytes=100 << 30)

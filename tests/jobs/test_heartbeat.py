@@ -9,45 +9,45 @@ ECHO = Execution(process="echo", inputs={})
 
 
 @pytest.fixture
-def attendance(table):
-    return table.attendance
+def heartbeat(table):
+    return table.heartbeat
 
 
-def test_a_worker_is_there_for_all_who_use_the_table_until_it_ends(attendance, open_table):
-    other = open_table().attendance
+def test_a_worker_is_there_for_all_who_use_the_table_until_it_ends(heartbeat, open_table):
+    other = open_table().heartbeat
     assert not other.is_anybody_here()
 
-    attendance.say_here("a")
-    attendance.say_here("b")
+    heartbeat.say_here("a")
+    heartbeat.say_here("b")
     assert other.is_anybody_here()
 
-    attendance.say_gone("a")
+    heartbeat.say_gone("a")
     assert other.is_anybody_here()
-    attendance.say_gone("b")
+    heartbeat.say_gone("b")
     assert not other.is_anybody_here()
 
 
-def test_a_worker_that_has_said_nothing_for_long_is_gone(attendance, clock):
-    attendance.say_here("a")
+def test_a_worker_that_has_said_nothing_for_long_is_gone(heartbeat, clock):
+    heartbeat.say_here("a")
     clock.now += GONE_S
-    assert attendance.is_anybody_here()
+    assert heartbeat.is_anybody_here()
 
     clock.now += 0.1
-    assert not attendance.is_anybody_here()
-    attendance.say_here("a")
-    assert attendance.is_anybody_here()
+    assert not heartbeat.is_anybody_here()
+    heartbeat.say_here("a")
+    assert heartbeat.is_anybody_here()
 
 
-def test_jobs_that_have_not_ended_tell_that_nobody_is_there(table, attendance):
+def test_jobs_that_have_not_ended_tell_that_nobody_is_there(table, heartbeat):
     ended, running, accepted = (table.submit(ECHO, user=None, most_open=3).id for _ in range(3))
     table.dismiss(ended)
     table.claim("a", lease_s=30)
     jobs, _count = table.jobs()
 
-    assert {job.id: job.message for job in attendance.told(jobs)} == {
+    assert {job.id: job.message for job in heartbeat.told(jobs)} == {
         ended: "was dismissed",
         running: f"is being prepared; {nobody_here('a')}",
         accepted: f"waits for its turn; {nobody_here('a')}",
     }
-    attendance.say_here("a")
-    assert attendance.told(jobs) == jobs
+    heartbeat.say_here("a")
+    assert heartbeat.told(jobs) == jobs
