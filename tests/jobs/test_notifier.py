@@ -219,7 +219,7 @@ from chronotile.queue.outbox import Callbacks
 from chronotile.queue.database import open_engine
 from chronotile.queue.table import JobTable
 from chronotile.queue.notifier import Notifier
-from tests.jobs.test_teller import write
+from tests.jobs.test_notifier import write
 
 engine = open_engine(None, Path(sys.argv[1]))
 Notifier(JobTable(engine, archive="a"), Callbacks(engine, archive="a"), write=write).tell_next()
