@@ -37,6 +37,13 @@ def test_the_readme_shows_requests():
     assert len(POSTS) >= 1
 
 
+def test_ci_calls_the_test_command_of_the_readme():
+    commands = (ROOT / ".ci" / "run").read_text().splitlines()
+
+    assert re.search(r"^make test\b", README, re.MULTILINE)
+    assert "make test" in commands
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "path"), REQUESTS, ids=[path[:60] for _, path in REQUESTS])
 def test_a_request_of_the_readme_is_answered(client, name, path):
