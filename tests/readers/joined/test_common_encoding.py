@@ -232,6 +232,18 @@ def test_a_file_that_comes_later_is_recoded_exactly_or_not_at_all(encodings, lat
     np.testing.assert_allclose(common.values(found[valid]), late.values(numbers[valid]), rtol=1e-15, atol=1e-13)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("reason", [{"nodata": 200.0}, {"flags": ((200, "cloud"),)}])
+def test_a_number_outside_the_range_of_its_file_is_no_reason_of_another_file(dtype, reason):
+    bounded = Encoding(dtype=dtype, valid_range=(0.0, 100.0))
+    common = Encoding(dtype=dtype, valid_range=(0.0, 100.0), **reason)
+    numbers = np.array([100, 150, 200, 201], dtype=dtype)
+
+    found = recoding_of(bounded, common).numbers(numbers)
+
+    assert common.reasons(found, common.valid(found)) == [None, "outside_range", "outside_range", "outside_range"]
+
+
 def test_values_of_a_short_type_are_told_by_the_shortest_text_after_recoding():
     common = common_encoding([Encoding(dtype="uint8", scale=0.1), Encoding(dtype="uint8", scale=1 / 254)])
 

@@ -234,7 +234,17 @@ def _is_the_same(source: Encoding, target: Encoding) -> bool:
         return False
     has_same_nodata = not has_nodata(source) or source.nodata in {None, target.nodata}
     has_same_range = source.valid_range in {None, target.valid_range}
-    return has_same_nodata and has_same_range and set(source.flags) <= set(target.flags)
+    # What only the target gives a reason may lie outside the source's range, which is another reason.
+    has_same_reasons = source.valid_range is None or _lacking(target) <= _lacking(source)
+    return has_same_nodata and has_same_range and has_same_reasons and set(source.flags) <= set(target.flags)
+
+
+def _lacking(encoding: Encoding) -> set[float]:
+    """The numbers that are nodata or a flag; NaN, which is so in all encodings, is left out."""
+    lacking = {float(number) for number, _name in encoding.flags}
+    if encoding.nodata is not None and not math.isnan(encoding.nodata):
+        lacking.add(encoding.nodata)
+    return lacking
 
 
 def _has_reasons_of(source: Encoding, target: Encoding) -> bool:
