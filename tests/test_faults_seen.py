@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from chronotile.app import application, create_app, open_configured
+from chronotile.app import ServerOptions, application, create_app, open_configured
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.live import LiveArchive
 from chronotile.settings import Settings
@@ -45,7 +45,7 @@ class Served:
         finding_log.skip(archive.findings)
         self._live = LiveArchive(archive, place, finding_log=finding_log)
         self._caplog = caplog
-        self.client = TestClient(application(archive.services, upkeep=Upkeep(self._live, watch_s=0)))
+        self.client = TestClient(application(archive.services, ServerOptions(upkeep=Upkeep(self._live, watch_s=0))))
 
     def look(self):
         """Look at the files; return what is logged of it."""

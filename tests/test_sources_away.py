@@ -17,7 +17,7 @@ from affine import Affine
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from chronotile.app import application, open_configured
+from chronotile.app import ServerOptions, application, open_configured
 from chronotile.archive.check import check_archive
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.live import LiveArchive
@@ -108,7 +108,9 @@ class Served:
         self.finding_log = FindingLog()
         self.finding_log.tell(archive.findings)
         self.upkeep = Upkeep(LiveArchive(archive, place, finding_log=self.finding_log), watch_s=0)
-        self.client = TestClient(application(archive.services, upkeep=self.upkeep, threads=settings.threads))
+        self.client = TestClient(
+            application(archive.services, ServerOptions(upkeep=self.upkeep, threads=settings.threads))
+        )
 
     def get(self, path):
         """Return the answer to a request."""

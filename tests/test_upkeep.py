@@ -11,7 +11,7 @@ from urllib.request import urlopen
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application, create_app, open_configured
+from chronotile.app import ServerOptions, application, create_app, open_configured
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.live import NOT_RELOADED, LiveArchive
 from chronotile.encoders.file_parts import FileParts
@@ -105,7 +105,7 @@ def client_of_a_store_that_hangs(configuration):
     settings, door = Settings(config=configuration, watch_s=0), threading.Event()
     archive = replace(open_configured(settings), documents={"made": Hanging(door)})
     upkeep = Upkeep(LiveArchive(archive, configuration, looks=BoundedLooks(patience_s=0.05)), watch_s=0)
-    with TestClient(application(archive.services, upkeep=upkeep)) as one:
+    with TestClient(application(archive.services, ServerOptions(upkeep=upkeep))) as one:
         yield one
         door.set()
 
@@ -142,7 +142,7 @@ def test_files_kept_for_parts_go_though_nobody_requests_anything(configuration, 
     upkeep = Upkeep(LiveArchive(replace(archive, services=services), configuration), watch_s=0)
     body = Followed([ScratchFile(0)])
     files.keep("file", body).close()
-    with TestClient(application(services, upkeep=upkeep)):
+    with TestClient(application(services, ServerOptions(upkeep=upkeep))):
         assert body.removed.wait(PATIENCE_S)
 
 
@@ -209,7 +209,7 @@ def test_configuration_with_mistakes_stays_told_when_a_store_grows(configuration
     settings = Settings(config=configuration, watch_s=0)
     archive = open_configured(settings)
     live = LiveArchive(archive, configuration, finding_log=FindingLog())
-    with TestClient(application(archive.services, upkeep=Upkeep(live, watch_s=0))) as client:
+    with TestClient(application(archive.services, ServerOptions(upkeep=Upkeep(live, watch_s=0)))) as client:
         configuration.write_text("services: {}")
         live.refresh()
         append(tifs)

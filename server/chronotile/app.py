@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +109,31 @@ READING = ("pictures", "large_pictures", "series", "areas", "coverages", "cubes"
 with threads of its own: those that hang there take none from what is read here."""
 ELSEWHERE = 2
 """Times as many threads as the first limiter has, of which work for one host may hold a quarter."""
+THREADS: Mapping[str, int] = {
+    "pictures": 8,
+    "large_pictures": 2,
+    "series": 8,
+    "areas": 8,
+    "coverages": 2,
+    "cubes": 1,
+    "animations": 1,
+    "plans": 2,
+    "executions": 2,
+    "jobs": 2,
+    "results": 4,
+    "documents": 2,
+    "fetches": 8,
+    "files": 1,
+    "readiness": 1,
+    "metrics": 1,
+}
+"""By limiter."""
 KEPT_CUBE = ".cube"
 """End of the names of cube tiles that are kept."""
+NO_CONFIGURATION = (
+    "name a folder or file of data (chronotile serve FOLDER) or another configuration; "
+    "without any of your own: chronotile demo"
+)
 HINTS = (
     ("/timeseries", "what there is below /timeseries stands at /docs"),
     ("/ogcapi", "what there is below /ogcapi stands at /ogcapi/openapi?f=html"),
@@ -119,134 +142,129 @@ HINTS = (
 """By the beginning of a path: where else to ask."""
 
 
-def application(  # noqa: PLR0913 -- all that a process brings, each by its name
-    services: Services,
-    *,
-    threads: Mapping[str, int] | None = None,
-    quick_slots: int = 8,
-    viewer: Path | None = None,
-    trusted_proxies: Collection[str] = (),
-    upkeep: Upkeep | None = None,
-    cog_places: Sequence[str] = (),
-    sld_prefixes: Sequence[str] = (),
-    input_prefixes: Sequence[str] = (),
-    subscriber_prefixes: Sequence[str] = (),
-    siblings: Siblings | None = None,
-    shares: Path | None = None,
-    jobs: JobService | None = None,
-) -> Starlette:
-    """Return the application that serves `services`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """How an application serves its services."""
 
-    Args:
-        services: The catalogue and the open sources; closed when the application shuts down.
-        threads: How many threads `pictures`, `series`, `areas`, `coverages`, `cubes` and `documents` may hold at once,
-            where not the usual number.
-        quick_slots: Of `pictures`, of `series` and of `areas`, how many pieces of quick work run at once.
-        viewer: The folder of the viewer's files, if there is one.
-        trusted_proxies: Addresses and networks whose X-Forwarded-* headers are believed; `*` means all.
-        upkeep: Keeps the services current while the application runs; without it they stay as they are.
-        sld_prefixes: URLs below which WMS may fetch the documents that SLD names; without any it fetches none.
-        input_prefixes: URLs below which inputs of processes may lie; without any none is fetched.
-        subscriber_prefixes: URLs below which subscribers may be told how jobs go on; without any they are refused.
-        cog_places: Below which `/cog` may open files; it is there only if there are some.
-        siblings: The other workers, where `/metrics` tells of all.
-        shares: The folder in which shares of valid pixels are kept; otherwise they are in memory alone.
-        jobs: Where jobs are asked for, closed when the application shuts down; otherwise processes run only while
-            somebody waits for them.
+    threads: Mapping[str, int] = field(default_factory=dict)
+    """How many threads limiters may hold at once, by name, where not as many as in `THREADS`."""
+    quick_slots: int = 8
+    """Of `pictures`, of `series` and of `areas`, how many pieces of quick work run at once."""
+    viewer: Path | None = None
+    """The folder of the viewer's files, if there is one."""
+    trusted_proxies: Collection[str] = ()
+    """Addresses and networks whose X-Forwarded-* headers are believed; `*` means all."""
+    upkeep: Upkeep | None = None
+    """Keeps the services current while the application runs; without it they stay as they are."""
+    cog_places: Sequence[str] = ()
+    """Below which `/cog` may open files; it is there only if there are some."""
+    sld_prefixes: Sequence[str] = ()
+    """URLs below which WMS may fetch the documents that SLD names; without any it fetches none."""
+    input_prefixes: Sequence[str] = ()
+    """URLs below which inputs of processes may lie; without any none is fetched."""
+    subscriber_prefixes: Sequence[str] = ()
+    """URLs below which subscribers may be notified of jobs; without any they are refused."""
+    siblings: Siblings | None = None
+    """The other workers, where `/metrics` describes all."""
+    shares: Path | None = None
+    """The folder in which shares of valid pixels are kept; otherwise they are in memory alone."""
+    jobs: JobService = field(default_factory=lambda: JobService(None, archive=""))
+    """Takes jobs, closed when the application shuts down; by default processes run only while a client waits."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many threads each limiter may hold at once."""
+        return {**THREADS, **self.threads}
+
+    def limiters(self) -> tuple[Limiters, dict[str, Limiter]]:
+        """Return limiters, which belong to the running event loop, and those of work elsewhere by their names."""
+        counts = self.counts
+        quick = {name: {"quick_slots": self.quick_slots} for name in ("pictures", "series", "areas")}
+        ways = {name: {**WAYS.get(name, {}), **quick.get(name, {})} for name in counts}
+        shown = {name: name.replace("_", " ") for name in counts}  # in messages and metrics
+        here = {name: Limiter(shown[name], count, **ways[name]) for name, count in counts.items()}
+        elsewhere = {
+            shown[name]: Limiter(f"{shown[name]} elsewhere", ELSEWHERE * counts[name], **ways[name]) for name in READING
+        }
+        return Limiters(**here), elsewhere
+
+
+def application(services: Services, options: ServerOptions | None = None) -> Starlette:
+    """Return the application that serves `services`, which are closed when it shuts down.
 
     Raises:
         ConfigurationError: One of `cog_places` or of the prefixes is no place, or TiTiler is not installed.
     """
-    registry = CollectorRegistry()
-    tokens = {"pictures": 8, "large_pictures": 2, "series": 8, "areas": 8, "coverages": 2, "cubes": 1, "animations": 1}
-    tokens |= {"plans": 2, "executions": 2, "jobs": 2, "results": 4, "documents": 2, "fetches": 8, "files": 1}
-    tokens |= {"readiness": 1, "metrics": 1}
-    tokens |= threads or {}
-    quick = {name: {**WAYS.get(name, {}), "quick_slots": quick_slots} for name in ("pictures", "series", "areas")}
-    ways: dict[str, Mapping[str, Any]] = {**WAYS, **quick}
-    desk = jobs or JobService(None, archive="")
-    input_places = WebPlaces(input_prefixes, setting="CHRONOTILE_INPUT_PREFIXES")
-    subscriber_places = WebPlaces(subscriber_prefixes, setting="CHRONOTILE_SUBSCRIBER_PREFIXES")
+    options = options or ServerOptions()
+    service, registry = services.catalogue.service, CollectorRegistry()
+    input_places = WebPlaces(options.input_prefixes, setting="CHRONOTILE_INPUT_PREFIXES")
+    subscriber_places = WebPlaces(options.subscriber_prefixes, setting="CHRONOTILE_SUBSCRIBER_PREFIXES")
+    cogs = cog_routes(
+        options.cog_places, max_pixels=services.catalogue.limits.max_pixels, threads=options.counts["pictures"]
+    )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
-        # A limiter belongs to the event loop it is made in.
-        previews = services.reader_caches.previews
-        shown = {name: name.replace("_", " ") for name in tokens}  # in messages and metrics
-        limiters = Limiters(
-            **{name: Limiter(shown[name], count, **ways.get(name, {})) for name, count in tokens.items()}
-        )
-        elsewhere = {
-            shown[name]: Limiter(f"{shown[name]} elsewhere", ELSEWHERE * tokens[name], **ways.get(name, {}))
-            for name in READING
-        }
-        # Threads in which FastAPI runs /cog (local and remote files) and from which streamed answers are sent: 40 by
-        # default, in each of which PROJ opens a database of 1.5 MB.
-        anyio.to_thread.current_default_thread_limiter().total_tokens = (3 if cog_places else 1) * tokens["pictures"]
-        valid_shares = ValidShares(shares)
+        limiters, elsewhere = options.limiters()
         state = app.state.chronotile = ServerState(
-            live=FixedServices(services) if upkeep is None else upkeep.live,
+            live=FixedServices(services) if options.upkeep is None else options.upkeep.live,
             limiters=limiters,
             elsewhere=elsewhere,
-            previews=previews,
-            valid_shares=valid_shares,
-            jobs=desk,
+            previews=services.reader_caches.previews,
+            valid_shares=ValidShares(options.shares),
+            jobs=options.jobs,
             input_places=input_places,
             subscriber_places=subscriber_places,
-            viewer=ViewerFolder(viewer),
+            viewer=ViewerFolder(options.viewer),
             bodies=BodyMemory(services.memory),
         )
         registry.register(StateCollector(state))
-        if previews is not None:
-            previews.start()
-        telling = None if siblings is None else await siblings.tell(registry)
-        async with anyio.create_task_group() as tasks:
-            if upkeep is not None:
-                tasks.start_soon(upkeep.renew)
-                tasks.start_soon(upkeep.follow_elsewhere)
-                tasks.start_soon(upkeep.tidy)
+        async with _running(state, options, registry):
             yield {UNSENT: UnsentAnswers(services.memory)}
-            tasks.cancel_scope.cancel()
-        state.services.elsewhere.close()
-        if telling is not None:
-            telling.close()
-        if previews is not None:
-            await anyio.to_thread.run_sync(previews.close)
-        await anyio.to_thread.run_sync(valid_shares.close)
-        await anyio.to_thread.run_sync(desk.close)
-        state.services.close()
 
     return Starlette(
         routes=[
-            *tile_routes,
-            *cube_routes,
-            *animation_routes,
-            *series_routes,
-            *wms_routes(services.catalogue.service.wms_paths, sld_prefixes=sld_prefixes),
-            *wmts_routes(services.catalogue.service.wmts_paths),
-            *layer_routes,
-            *place_routes,
-            *ogcapi_routes,
-            *landing_routes,
-            *openapi_routes,
-            *viewer_routes,
-            *health_routes,
-            *metrics_routes(registry, siblings),
-            *cog_routes(cog_places, max_pixels=services.catalogue.limits.max_pixels, threads=tokens["pictures"]),
+            *(*tile_routes, *cube_routes, *animation_routes, *series_routes),
+            *wms_routes(service.wms_paths, sld_prefixes=options.sld_prefixes),
+            *wmts_routes(service.wmts_paths),
+            *(*layer_routes, *place_routes, *ogcapi_routes, *landing_routes, *openapi_routes, *viewer_routes),
+            *(*health_routes, *metrics_routes(registry, options.siblings)),
+            *cogs,
         ],
         lifespan=lifespan,
         middleware=[
-            Middleware(Forwarded, trusted=trusted_proxies),
+            Middleware(Forwarded, trusted=options.trusted_proxies),
             Middleware(RequestMetrics, registry=registry),
-            Middleware(RequestLog),
-            Middleware(ResponseCache),
-            Middleware(RefusalCache),
-            Middleware(CrossOrigin),
-            Middleware(Guard),
-            Middleware(Gzipped),
+            *(Middleware(each) for each in (RequestLog, ResponseCache, RefusalCache, CrossOrigin, Guard, Gzipped)),
         ],
         exception_handlers={HTTPException: _http_fault},
     )
+
+
+@asynccontextmanager
+async def _running(state: ServerState, options: ServerOptions, registry: CollectorRegistry) -> AsyncIterator[None]:
+    """Run what works beside the requests; close all that the application holds at the end."""
+    # Threads in which FastAPI runs /cog (local and remote files) and from which streamed answers are sent: 40 by
+    # default, in each of which PROJ opens a database of 1.5 MB.
+    of_default = (3 if options.cog_places else 1) * options.counts["pictures"]
+    anyio.to_thread.current_default_thread_limiter().total_tokens = of_default
+    previews, upkeep = state.previews, options.upkeep
+    if previews is not None:
+        previews.start()
+    shared = None if options.siblings is None else await options.siblings.tell(registry)
+    async with anyio.create_task_group() as tasks:
+        for work in () if upkeep is None else (upkeep.renew, upkeep.follow_elsewhere, upkeep.tidy):
+            tasks.start_soon(work)
+        yield
+        tasks.cancel_scope.cancel()
+    state.services.elsewhere.close()
+    if shared is not None:
+        shared.close()
+    if previews is not None:
+        await anyio.to_thread.run_sync(previews.close)
+    await anyio.to_thread.run_sync(state.valid_shares.close)
+    await anyio.to_thread.run_sync(state.jobs.close)
+    state.services.close()
 
 
 def create_app(settings: Settings, *, siblings: Siblings | None = None, memory: int | None = None) -> Starlette:
@@ -295,19 +313,14 @@ def open_configured(
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
     """
     if settings.config == DEFAULT_CONFIGURATION and not settings.config.exists():
-        hint = (
-            "name a folder or file of data (chronotile serve FOLDER) or another configuration; "
-            "without any of your own: chronotile demo"
-        )
-        raise ConfigurationError([f"{settings.config} cannot be read: there is no such file; {hint}"])
+        raise ConfigurationError([f"{settings.config} cannot be read: there is no such file; {NO_CONFIGURATION}"])
     share_one_heap()  # before the first thread begins
     shares = settings.cache_shares(this_machine())
     blocks = None
     if memory is not None:
         blocks = BlockCache(SharedBlockMemory(os.fstat(memory).st_size, memory), sharers=settings.workers or 1)
-    previews = None
-    if has_previews and settings.preview_bytes:
-        previews = Previews(settings.preview_folder, settings.preview_bytes)
+    with_previews = has_previews and settings.preview_bytes
+    previews = Previews(settings.preview_folder, settings.preview_bytes) if with_previews else None
     archive = open_archive(
         settings.config,
         environment=os.environ,
@@ -349,8 +362,7 @@ def serving(
     keep_freed_memory()
     allow_open_files()
     live = LiveArchive(archive, settings.config, finding_log=finding_log, is_logged=is_logged)
-    return application(
-        archive.services,
+    options = ServerOptions(
         threads=settings.threads,
         quick_slots=settings.quick_slots_on(this_machine()),
         viewer=find_viewer(),
@@ -371,6 +383,7 @@ def serving(
             bucket=open_bucket(settings.jobs_results_url, patience_s=PATIENCE_S),
         ),
     )
+    return application(archive.services, options)
 
 
 def create_app_from_environment(*, siblings: Siblings | None = None, memory: int | None = None) -> Starlette:

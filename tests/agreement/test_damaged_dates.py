@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.archive.open import open_archive
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.optimise.options import Options
@@ -135,7 +135,8 @@ def serve(tmp_path, source, files, damage, request) -> Archive:
     configuration.write_text(CONFIGURATION.replace("SOURCE", source).replace("ALL", kept))
     archive = open_archive(configuration, environment={}, clock=lambda: np.datetime64("2021-01-01", "ns"))
     client = TestClient(
-        application(archive.services, jobs=JobService(tmp_path / "jobs", archive="a")), raise_server_exceptions=False
+        application(archive.services, ServerOptions(jobs=JobService(tmp_path / "jobs", archive="a"))),
+        raise_server_exceptions=False,
     )
     request.addfinalizer(lambda: client.__exit__(None, None, None))
     return Archive(client.__enter__(), files, damage)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.archive.open import open_archive
 from chronotile.queue.service import JobService
 from tests.agreement.test_damaged_dates import BOX, LATITUDE, LONGITUDE, STYLE, tile_of
@@ -109,7 +109,9 @@ def serve(made, tmp_path, request):
         )
         (formulas,) = archive.services.readers.values()
         formulas._reader = Rewriting(formulas._reader, made.write, times)  # below the formula, above the files
-        client = TestClient(application(archive.services, jobs=JobService(tmp_path / "jobs", archive="a")))
+        client = TestClient(
+            application(archive.services, ServerOptions(jobs=JobService(tmp_path / "jobs", archive="a")))
+        )
         request.addfinalizer(lambda: client.__exit__(None, None, None))
         return client.__enter__()
 

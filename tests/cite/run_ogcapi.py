@@ -23,7 +23,7 @@ from xml.sax.saxutils import quoteattr
 import orjson
 from lxml import etree
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.archive.live import LiveArchive
 from chronotile.catalog.catalogue import Limits
 from chronotile.jobs.cluster import Cluster
@@ -144,7 +144,7 @@ def _landing_page(given: Sequence[str]) -> Iterator[str]:
     if given:
         yield given[0].rstrip("/")
         return
-    with jobs_done() as desk, listening(application(suited(), jobs=desk)) as base:
+    with jobs_done() as desk, listening(application(suited(), ServerOptions(jobs=desk))) as base:
         yield f"{base}/ogcapi"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.pipeline.services import FixedServices
 from chronotile.protocols.middleware import forwarded
@@ -218,7 +218,7 @@ def nginx_before(ours, folder, *, further=()):
 @pytest.fixture
 def cached(tmp_path, viewer):
     """nginx before a server of ours."""
-    app = application(services_at(), viewer=viewer, trusted_proxies=["127.0.0.1"])
+    app = application(services_at(), ServerOptions(viewer=viewer, trusted_proxies=["127.0.0.1"]))
     with listening(app) as ours, nginx_before(ours, tmp_path) as address:
         yield Cached(address, app, tmp_path / "answers")
 
@@ -332,7 +332,7 @@ def test_no_client_is_believed_what_only_proxies_say(cached, claim):
 
 def test_jobs_are_for_its_own_pages_whatever_clients_claim(tmp_path, viewer):
     desk = JobService(tmp_path / "jobs", archive="a")
-    app = application(services_at(), jobs=desk, viewer=viewer, trusted_proxies=["127.0.0.1"])
+    app = application(services_at(), ServerOptions(jobs=desk, viewer=viewer, trusted_proxies=["127.0.0.1"]))
     with listening(app) as ours, nginx_before(ours, tmp_path) as address:
         server = Cached(address, app, tmp_path / "answers")
         own, other = server.ask("/ogcapi/jobs", Origin=address), server.ask("/ogcapi/jobs", Origin="http://192.0.2.1")
@@ -361,7 +361,7 @@ def under_a_path(tmp_path, viewer):
         ('proxy_set_header X-Forwarded-Prefix "";', prefix),
     ]
     desk = JobService(tmp_path / "jobs", archive="a")
-    app = application(services_at(), jobs=desk, viewer=viewer, trusted_proxies=["127.0.0.1"])
+    app = application(services_at(), ServerOptions(jobs=desk, viewer=viewer, trusted_proxies=["127.0.0.1"]))
     with listening(app) as ours, nginx_before(ours, tmp_path, further=further) as address:
         yield Cached(address, app, tmp_path / "answers")
 

@@ -29,7 +29,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from starlette.types import ASGIApp
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.queue.service import JobService
 from tests.places import make_places
 from tests.protocols import served
@@ -57,7 +57,7 @@ class Findings:
 def tree_application(jobs: Path) -> ASGIApp:
     """Return the application over `served.tree_collections` and three places, with a folder of jobs."""
     services = served.make_services(*served.tree_collections(), places=[make_places()])
-    return application(services, jobs=JobService(jobs, archive="a"))
+    return application(services, ServerOptions(jobs=JobService(jobs, archive="a")))
 
 
 def document_of(app: ASGIApp, path: str) -> BaseSchema:

@@ -7,7 +7,7 @@ import pytest
 from lxml import etree
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.pipeline.services import Services
 from chronotile.queue.service import JobService
 from tests.protocols import served
@@ -27,7 +27,9 @@ def make_client(tmp_path) -> Iterator[Callable[..., TestClient]]:
     clients: list[TestClient] = []
 
     def make(services: Services | None = None) -> TestClient:
-        app = application(services or served.make_services(), jobs=JobService(tmp_path / "jobs", archive="a"))
+        app = application(
+            services or served.make_services(), ServerOptions(jobs=JobService(tmp_path / "jobs", archive="a"))
+        )
         client = TestClient(app, raise_server_exceptions=False)
         clients.append(client.__enter__())
         return client
@@ -57,7 +59,9 @@ def make_url(tmp_path) -> Iterator[Callable[..., str]]:
     with ExitStack() as servers:
 
         def make(services: Services | None = None) -> str:
-            app = application(services or served.make_services(), jobs=JobService(tmp_path / "jobs", archive="a"))
+            app = application(
+                services or served.make_services(), ServerOptions(jobs=JobService(tmp_path / "jobs", archive="a"))
+            )
             return servers.enter_context(listening(app))
 
         yield make

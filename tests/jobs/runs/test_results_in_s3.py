@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.model.job import Execution
 from chronotile.queue import attempt
 from chronotile.queue import bucket as bucket_module
@@ -38,7 +38,9 @@ def client_of(archive, tmp_path):
     @contextmanager
     def serve(bucket):
         desk = JobService(tmp_path / "jobs", bucket=bucket, archive=archive)
-        with TestClient(application(served.make_services(), jobs=desk), follow_redirects=False) as client:
+        with TestClient(
+            application(served.make_services(), ServerOptions(jobs=desk)), follow_redirects=False
+        ) as client:
             yield client
 
     return serve

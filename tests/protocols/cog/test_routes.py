@@ -17,7 +17,7 @@ import rasterio
 from PIL import Image
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.errors import ConfigurationError, SourceUnavailable, UnknownPath
 from chronotile.protocols.cog.redirects import RedirectCheck
 from chronotile.settings import load_settings
@@ -79,7 +79,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def app(titiler, folder):
-    return application(served.make_services(), cog_places=[str(folder / "allowed")])
+    return application(served.make_services(), ServerOptions(cog_places=[str(folder / "allowed")]))
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +219,9 @@ def test_links_lead_back_to_where_it_is_mounted(client, folder):
     ],
 )
 def test_links_lead_back_through_a_trusted_proxy(titiler, folder, headers, base):
-    app = application(served.make_services(), cog_places=[str(folder / "allowed")], trusted_proxies=["*"])
+    app = application(
+        served.make_services(), ServerOptions(cog_places=[str(folder / "allowed")], trusted_proxies=["*"])
+    )
     with TestClient(app) as client:
         query = {"url": f"{folder}/allowed/a.tif"}
         (template,) = client.get("/cog/WebMercatorQuad/tilejson.json", params=query, headers=headers).json()["tiles"]
@@ -350,7 +352,7 @@ def test_without_places_there_is_nothing():
 
 def test_a_mistaken_place_stops_the_start():
     with pytest.raises(ConfigurationError, match="COG_PREFIXES"):
-        application(served.make_services(), cog_places=["data"])
+        application(served.make_services(), ServerOptions(cog_places=["data"]))
 
 
 @pytest.mark.slow
@@ -420,7 +422,7 @@ def remote(folder):
 @pytest.fixture
 def remote_client(titiler, remote):
     Server.asked.clear()
-    with TestClient(application(served.make_services(), cog_places=[f"{remote}/data/"])) as client:
+    with TestClient(application(served.make_services(), ServerOptions(cog_places=[f"{remote}/data/"]))) as client:
         yield client
 
 
@@ -472,7 +474,7 @@ def test_hosts_that_hang_hold_up_no_file_of_this_machine(titiler, folder, tmp_pa
     monkeypatch.setattr("chronotile.protocols.cog.routes.MOST_WAITING", 1)
     with faulty_source(tmp_path) as source, ThreadPoolExecutor(2) as clients:
         places = [str(folder / "allowed"), source.url]
-        app = application(served.make_services(), cog_places=places, threads={"pictures": 1})
+        app = application(served.make_services(), ServerOptions(cog_places=places, threads={"pictures": 1}))
         with TestClient(app) as client:
             source.switch(Fault.HANG)
             far = [clients.submit(ask, client, "GET", "/cog/info", source.url_of(f"{name}.tif")) for name in "ab"]

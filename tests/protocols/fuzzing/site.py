@@ -13,7 +13,7 @@ import anyio.to_thread
 from affine import Affine
 from starlette.applications import Starlette
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
 from chronotile.model.job import JobFault
@@ -119,7 +119,9 @@ async def running(folder: Path, services: Services) -> AsyncIterator[Site]:
     scene = Scene(width=64, height=64)
     cog = write_tif(folder / "cog" / "a.tif", scene.numbers(0), scene, overviews=(2,))
     desk = JobService(folder / "jobs", archive="a", most_open=10_000)
-    app = application(services, jobs=desk, viewer=VIEWER, cog_places=[str(folder / "cog")], trusted_proxies=[CLIENT])
+    app = application(
+        services, ServerOptions(jobs=desk, viewer=VIEWER, cog_places=[str(folder / "cog")], trusted_proxies=[CLIENT])
+    )
     async with app.router.lifespan_context(app):
         site = Site(app, services, desk, cog, secrets=(str(folder),))
         await site.do_job()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lxml import html
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
 from chronotile.protocols.common.viewer_folder import find_viewer
 from chronotile.queue.service import JobService
@@ -27,7 +27,9 @@ EVIL = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>&amp;"
 def with_viewer(tmp_path):
     """A client of everything, the viewer included."""
     services = served.make_services(*served.varied_collections())
-    with TestClient(application(services, viewer=find_viewer(), jobs=JobService(tmp_path, archive="a"))) as client:
+    with TestClient(
+        application(services, ServerOptions(viewer=find_viewer(), jobs=JobService(tmp_path, archive="a")))
+    ) as client:
         yield client
 
 

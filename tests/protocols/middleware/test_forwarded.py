@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.protocols.middleware.forwarded import Forwarded
 from tests.protocols import served
 
@@ -13,7 +13,7 @@ HEADERS = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "maps.example.org",
 
 
 def template(trusted, headers, peer="10.0.0.7"):
-    app = application(served.make_services(), trusted_proxies=trusted)
+    app = application(served.make_services(), ServerOptions(trusted_proxies=trusted))
     with TestClient(app, client=(peer, 5000)) as client:
         response = client.get("/tiles/NDVI/WebMercatorQuad/tilejson.json", headers=headers)
     return response.json()["tiles"][0].partition("/tiles")[0]

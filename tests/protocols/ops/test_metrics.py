@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.errors import ServerBusy
 from chronotile.model.source import Finding
 from chronotile.pipeline.caches.answer_memory import SMALL_BYTES, AnswerMemory
@@ -185,7 +185,7 @@ def sockets():
 
 
 def test_worker_that_is_asked_gives_its_own_metrics_and_names_the_silent_one(sockets):
-    with TestClient(application(served.make_services(), siblings=Siblings(sockets, 0))) as client:
+    with TestClient(application(served.make_services(), ServerOptions(siblings=Siblings(sockets, 0)))) as client:
         (sockets / "0").unlink()  # nobody can ask this worker at its socket
         with closing(socket.socket(socket.AF_UNIX)) as silent:
             silent.bind(str(sockets / "1"))  # and nobody listens at the other

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.catalog.catalogue import BaseMap, ServiceInfo, ViewerInfo
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.viewer_folder import find_viewer
@@ -67,7 +67,7 @@ def make_viewer(tmp_path) -> Callable[..., TestClient]:
             file.write_text(text)
         (tmp_path / "outside.json").write_text('"not for pages"')
         shown = services or served.make_services()
-        return TestClient(application(shown, viewer=folder if files is not None else None))
+        return TestClient(application(shown, ServerOptions(viewer=folder if files is not None else None)))
 
     return make
 

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.errors import ConfigurationError
 from chronotile.styling.read_sld import MAX_BYTES
 from tests.protocols import served
@@ -74,7 +74,7 @@ def base(documents):
 @pytest.fixture
 def allowing(base):
     """A client of a server that may read below `/styles/`."""
-    app = application(served.make_services(), sld_prefixes=[f"{base}/styles/"])
+    app = application(served.make_services(), ServerOptions(sld_prefixes=[f"{base}/styles/"]))
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
@@ -187,4 +187,4 @@ def test_nothing_is_fetched_where_no_place_is_allowed(client, documents, base, g
 @pytest.mark.parametrize("prefix", ["nowhere", "s3://bucket/a", "/folder", "https://a b/"])
 def test_a_prefix_that_is_none_is_a_mistake(prefix):
     with pytest.raises(ConfigurationError, match="SLD_PREFIXES"):
-        application(served.make_services(), sld_prefixes=[prefix])
+        application(served.make_services(), ServerOptions(sld_prefixes=[prefix]))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.model.job import Job, JobFault
 from chronotile.processes.execute import execute
 from chronotile.queue.service import JobService
@@ -31,7 +31,9 @@ def desk(tmp_path) -> JobService:
 @pytest.fixture
 def client(desk):
     """A client of one layer, which may ask for jobs."""
-    with TestClient(application(served.make_services(), jobs=desk), raise_server_exceptions=False) as one:
+    with TestClient(
+        application(served.make_services(), ServerOptions(jobs=desk)), raise_server_exceptions=False
+    ) as one:
         yield one
 
 

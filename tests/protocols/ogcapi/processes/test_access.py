@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.protocols.ogcapi.processes import execution_routes, synchronous
 from chronotile.queue.service import JobService
 from tests.protocols import served
@@ -30,7 +30,7 @@ OF_PROXIES = sorted({name.lower() for name in _LINES} - {"connection", "host"})
 def client(desk):
     """A client of a server with an origin and a host of its configuration."""
     service = served.ServiceInfo(url="https://public.example.org/veg", hosts=HOSTS, origins=(ALLOWED,))
-    app = application(served.make_services(service=service), jobs=desk, trusted_proxies=["10.0.0.1"])
+    app = application(served.make_services(service=service), ServerOptions(jobs=desk, trusted_proxies=["10.0.0.1"]))
     with TestClient(app, raise_server_exceptions=False) as one:
         yield one
 
@@ -168,7 +168,9 @@ def test_these_may(client, use, headers):
 
 
 def test_pages_behind_a_trusted_proxy_are_its_own(desk):
-    app = application(served.make_services(service=served.ServiceInfo(hosts=HOSTS)), jobs=desk, trusted_proxies=["*"])
+    app = application(
+        served.make_services(service=served.ServiceInfo(hosts=HOSTS)), ServerOptions(jobs=desk, trusted_proxies=["*"])
+    )
     backend = {"Host": "127.0.0.1:8000"}
     forwarded = {**backend, "X-Forwarded-Host": "veg.example.org", "X-Forwarded-Proto": "https"}
 
@@ -184,7 +186,7 @@ def test_pages_behind_a_trusted_proxy_are_its_own(desk):
 def local(desk):
     """A client that poses as a trusted proxy, as a page in a browser beside the server could by default."""
     services = served.make_services(service=served.ServiceInfo(hosts=HOSTS))
-    app = application(services, jobs=desk, trusted_proxies=["127.0.0.1"])
+    app = application(services, ServerOptions(jobs=desk, trusted_proxies=["127.0.0.1"]))
     with TestClient(app, client=("127.0.0.1", 5000), raise_server_exceptions=False) as one:
         yield one
 
@@ -316,7 +318,7 @@ def submitted_from(tmp_path):
             peer, _, forwarded = each.partition("/")
             headers = {"X-Forwarded-For": forwarded} if forwarded else {}
             desk = JobService(tmp_path / "jobs", archive="a", most_open=1)
-            app = application(services, jobs=desk, trusted_proxies=trusted_proxies)
+            app = application(services, ServerOptions(jobs=desk, trusted_proxies=trusted_proxies))
             with TestClient(app, client=(peer, 5000)) as client:
                 statuses.append(create(client, headers).status_code)
         return statuses

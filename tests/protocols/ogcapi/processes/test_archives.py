@@ -3,7 +3,7 @@
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.processes.execute import execute
 from chronotile.queue.job_folder import make_folders
 from chronotile.queue.service import JobService
@@ -17,7 +17,7 @@ BODY = {"inputs": {"layer": "NDVI", "bins": 4, "range": [0, 1], "bbox": {"bbox":
 def other(tmp_path):
     """A client of the server of another archive, with the same folder of jobs."""
     desk = JobService(tmp_path / "jobs", archive="other")
-    with TestClient(application(served.make_services(), jobs=desk)) as client:
+    with TestClient(application(served.make_services(), ServerOptions(jobs=desk))) as client:
         yield client
 
 

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.model.job import Result
 from chronotile.queue.service import JobService
 from tests.protocols import served
@@ -508,7 +508,7 @@ def test_results_have_the_names_of_outputs_alone(client, with_file, output):
 def without_jobs(tmp_path):
     """A client of a server whose folder of jobs cannot be made: there is a file in its place."""
     (tmp_path / "file").write_bytes(b"")
-    app = application(served.make_services(), jobs=JobService(tmp_path / "file", archive="a"))
+    app = application(served.make_services(), ServerOptions(jobs=JobService(tmp_path / "file", archive="a")))
     with TestClient(app, raise_server_exceptions=False) as one:
         yield one
 
@@ -535,7 +535,9 @@ def test_where_no_jobs_can_be_kept_the_reason_is_told_without_a_path(without_job
 
 
 def test_more_open_jobs_than_allowed_are_refused(tmp_path):
-    with TestClient(application(served.make_services(), jobs=JobService(tmp_path, most_open=1, archive="a"))) as client:
+    with TestClient(
+        application(served.make_services(), ServerOptions(jobs=JobService(tmp_path, most_open=1, archive="a")))
+    ) as client:
         statuses = [client.post(ECHO, json={}, headers={"Prefer": "respond-async"}).status_code for _ in range(2)]
 
     assert statuses == [201, 503]
@@ -581,7 +583,7 @@ def test_a_server_without_a_folder_keeps_no_jobs():
 
 def test_folders_of_jobs_are_made_when_a_job_is_asked_for(tmp_path):
     folder = Path(tmp_path / "deep" / "jobs")
-    with TestClient(application(served.make_services(), jobs=JobService(folder, archive="a"))) as client:
+    with TestClient(application(served.make_services(), ServerOptions(jobs=JobService(folder, archive="a")))) as client:
         client.post(ECHO, json={"inputs": {}})
         assert not folder.exists()
         assert client.get("/ogcapi/jobs").json()["jobs"] == []

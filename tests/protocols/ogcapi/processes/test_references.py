@@ -4,7 +4,7 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.errors import ConfigurationError, LimitExceeded
 from chronotile.processes.registry import process_of
 from chronotile.protocols.ogcapi.processes import references
@@ -38,7 +38,9 @@ def client(web, tmp_path):
         "/secret/number.json": Answer(body=b"3", headers=JSON),
     }
     services = served.make_services(limits=served.Limits(max_body_bytes=MOST_BYTES))
-    app = application(services, jobs=JobService(tmp_path / "jobs", archive="a"), input_prefixes=[f"{web.url}/in/"])
+    app = application(
+        services, ServerOptions(jobs=JobService(tmp_path / "jobs", archive="a"), input_prefixes=[f"{web.url}/in/"])
+    )
     with TestClient(app, raise_server_exceptions=False) as one:
         yield one
 
@@ -215,4 +217,4 @@ def test_an_input_that_the_process_does_not_have_is_not_fetched(by_reference, we
 @pytest.mark.parametrize("prefix", ["nowhere", "s3://bucket/a", "/folder", "https://a b/", "https://me@example.org/"])
 def test_a_prefix_that_is_none_is_a_mistake(prefix):
     with pytest.raises(ConfigurationError, match="INPUT_PREFIXES"):
-        application(served.make_services(), input_prefixes=[prefix])
+        application(served.make_services(), ServerOptions(input_prefixes=[prefix]))

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 from starlette.testclient import TestClient
 
-from chronotile.app import application
+from chronotile.app import ServerOptions, application
 from chronotile.errors import ConfigurationError
 from chronotile.model.job import Result
 from chronotile.protocols.ogcapi.processes.subscriber import message_of
@@ -31,7 +31,9 @@ def make_client(web, desk):
     clients = []
 
     def make(services=None):
-        app = application(services or served.make_services(), jobs=desk, subscriber_prefixes=[f"{web.url}/jobs"])
+        app = application(
+            services or served.make_services(), ServerOptions(jobs=desk, subscriber_prefixes=[f"{web.url}/jobs"])
+        )
         clients.append(TestClient(app, raise_server_exceptions=False))
         return clients[-1].__enter__()
 
@@ -267,4 +269,4 @@ def test_the_class_is_claimed_where_subscribers_are_told(client):
 def test_a_prefix_that_is_none_is_a_mistake(prefix):
     words = "^CHRONOTILE_SUBSCRIBER_PREFIXES: .* is no prefix .*; accepted are https:// and http:// URLs$"
     with pytest.raises(ConfigurationError, match=words):
-        application(served.make_services(), subscriber_prefixes=[prefix])
+        application(served.make_services(), ServerOptions(subscriber_prefixes=[prefix]))
