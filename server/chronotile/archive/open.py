@@ -32,12 +32,10 @@ from chronotile.model.places import PlaceSet
 from chronotile.model.source import LEFT_OUT, Finding, SourceInfo, SourceSpec
 from chronotile.model.style import Style
 from chronotile.model.time.instants import Instant
-from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.revision import fingerprint
-from chronotile.pipeline.services import Services, make_caches
-from chronotile.readers.elsewhere.source import Wanted, is_elsewhere
+from chronotile.pipeline.services import Services
+from chronotile.readers.elsewhere.source import Found, Wanted, is_elsewhere
 from chronotile.readers.elsewhere.sources import OPENING_S, START_S, Elsewhere
-from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.kinds import kind_of_spec, kind_options
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
@@ -114,11 +112,11 @@ def open_archive(
     Raises:
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing there can be served.
     """
+    caches = caches or ReaderCaches()
     if is_configuration(place):
         return _opened(*_loaded(place, environment), clock, patience_s=patience_s, caches=caches)
     styles = load_styles(style_folders(None))
     folder = folder_state(place)
-    caches = caches or ReaderCaches()
     discovery = discover(place, styles, caches, progress=progress)
     configuration = configuration_of(
         discovery.values(discovery.root), file=discovery.root / "chronotile.yaml", kinds=kind_options()
@@ -145,17 +143,17 @@ def refreshed(archive: Archive, place: Path, *, environment: Mapping[str, str], 
     Raises:
         ConfigurationError: With all mistakes of the new configuration; the old one still serves.
     """
+    caches = archive.services.reader_caches
     if archive.discovery is not None:
         if archive.state.sources == {"": folder_state(place)}:
             return archive
-        caches = archive.services.reader_caches
         return _with_caches_of(archive, open_archive(place, environment=environment, clock=clock, caches=caches))
     configuration, styles = _loaded(place, environment)
     specs = source_specs(configuration, styles)
     changes = archive.services.elsewhere.found.changes
     if _state_of(configuration, styles, specs, elsewhere=changes) == archive.state:
         return archive
-    return _opened(configuration, styles, clock, before=archive)
+    return _with_caches_of(archive, _opened(configuration, styles, clock, before=archive, caches=caches))
 
 
 def has_grown(archive: Archive, collection: str | None) -> bool:
@@ -172,8 +170,14 @@ def grown(archive: Archive, *, clock: Clock) -> Archive:
         ConfigurationError: Nothing of it can be served any more.
     """
     newer = _opened(
-        archive.configuration, archive.state.styles, clock, before=archive, is_found=archive.discovery is not None
+        archive.configuration,
+        archive.state.styles,
+        clock,
+        before=archive,
+        is_found=archive.discovery is not None,
+        caches=archive.services.reader_caches,
     )
+    newer = _with_caches_of(archive, newer)
     if archive.discovery is None:
         return newer
     return _with_discovery(newer, archive.discovery, folder=archive.state.sources[""])
@@ -214,34 +218,25 @@ def _loaded(file: Path, environment: Mapping[str, str]) -> tuple[Configuration, 
     return configuration, styles
 
 
-def _opened(  # noqa: PLR0913 -- of which four are named and have a default
+def _opened(  # noqa: PLR0913 -- of which four are named
     configuration: Configuration,
     styles: Mapping[str, Style],
     clock: Clock,
     *,
+    caches: ReaderCaches,
     before: Archive | None = None,
     is_found: bool = False,
     patience_s: float = START_S,
-    caches: ReaderCaches | None = None,
 ) -> Archive:
     """The archive of a configuration that was written, or of one that was found in a folder."""
-    if before is not None:
-        caches = before.services.reader_caches
-    caches = caches or ReaderCaches()
     specs = source_specs(configuration, styles)
     here = {name: spec for name, spec in specs.items() if not is_elsewhere(spec)}
     documents = document_states(here)  # before they are opened: what comes between is seen as new
     elsewhere = Elsewhere(partial(open_elsewhere, caches)) if before is None else before.services.elsewhere
     state = _state_of(configuration, styles, specs, elsewhere=0)
-    places = open_places(
-        places_specs(configuration),
-        kept={} if before is None else _unchanged_places(before, state),
-    )
-    kept = {} if before is None else _unchanged(before, here, state)
-    opened = open_sources({name: spec for name, spec in here.items() if name not in kept}, caches)
+    places = open_places(places_specs(configuration), kept=_unchanged_places(before, state))
+    readers, of_readers = _opened_here(here, state, before=before, caches=caches)
     found = elsewhere.open(_wanted(configuration, specs), patience_s=patience_s)
-    failing = {} if before is None else _failing_cubes(before, here, {*kept, *opened.readers})
-    readers = {**kept, **opened.readers, **failing}
     infos = observed_infos(configuration.collections, readers)
     infos |= {name: each.info for name, each in found.opened.items()}
     readers |= {name: each.reader for name, each in found.opened.items()}
@@ -249,51 +244,56 @@ def _opened(  # noqa: PLR0913 -- of which four are named and have a default
         configuration, infos, styles, places=places.sets, away=found.away.keys() - found.opened.keys()
     )
     catalogue, notes = with_valid_defaults(catalogue, readers, clock(), elsewhere=elsewhere)
-    of_sources = (
-        *_told_of(opened.findings, failing),
-        *elsewhere_findings(found, specs),
-        *reader_findings(readers),
-    )
+    of_sources = (*of_readers, *elsewhere_findings(found, specs), *reader_findings(readers))
     if not catalogue.collections and not (found.away or found.wrong):
-        failures = [each for each in (*of_sources, *findings) if each.severity == "error"]
-        raise ConfigurationError(
-            [
-                replace(each, message=each.message.removeprefix(LEFT_OUT)).text
-                for each in placed(failures, configuration)
-            ]
-        )
-    answers = make_caches() if before is None else before.services.caches
+        raise _nothing_served((*of_sources, *findings), configuration)
     odd = () if is_found else _odd_values(infos, styles)
-    all_findings = placed(
-        (*of_sources, *_left_out(here, is_found=is_found), *odd, *places.findings, *findings, *notes), configuration
-    )
+    found_here = (*of_sources, *_left_out(here, is_found=is_found), *odd, *places.findings, *findings, *notes)
     return Archive(
         configuration=configuration,
         services=Services(
             catalogue=catalogue,
             readers=readers,
             clock=clock,
-            caches=answers,
             reader_caches=caches,
-            published_cubes=None if before is None else before.services.published_cubes,
-            failing_dates=FailingDates() if before is None else before.services.failing_dates,
-            memory=AnswerMemory() if before is None else before.services.memory,
             is_local=local_sources(specs),
             changed=last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
-            findings=all_findings,
+            findings=placed(found_here, configuration),
             elsewhere=elsewhere,
-            revision=fingerprint(
-                configuration.root.plain(),
-                sorted(styles.items()),
-                *map(_listed, (state.sources, state.places)),
-                sorted(found.away),
-                sorted((name, each.state) for name, each in found.opened.items()),
-            ),
+            revision=_revision(state, found),
         ),
         specs=specs,
         state=replace(state, elsewhere=found.changes),
         documents=documents,
         away=frozenset(found.away),
+    )
+
+
+def _opened_here(
+    specs: Mapping[str, SourceSpec], state: ArchiveState, *, before: Archive | None, caches: ReaderCaches
+) -> tuple[dict[str, Reader], list[Finding]]:
+    """The readers of sources of this machine: of those that did not change the ones of before."""
+    kept = {} if before is None else _unchanged(before, specs, state)
+    opened = open_sources({name: spec for name, spec in specs.items() if name not in kept}, caches)
+    failing = {} if before is None else _failing_cubes(before, specs, {*kept, *opened.readers})
+    return {**kept, **opened.readers, **failing}, _told_of(opened.findings, failing)
+
+
+def _nothing_served(findings: Iterable[Finding], configuration: Configuration) -> ConfigurationError:
+    """The error of a configuration of which nothing can be served."""
+    failures = [each for each in findings if each.severity == "error"]
+    return ConfigurationError(
+        [replace(each, message=each.message.removeprefix(LEFT_OUT)).text for each in placed(failures, configuration)]
+    )
+
+
+def _revision(state: ArchiveState, found: Found) -> str:
+    return fingerprint(
+        state.written.plain(),
+        sorted(state.styles.items()),
+        *(sorted(states.items()) for states in (state.sources, state.places)),
+        sorted(found.away),
+        sorted((name, each.state) for name, each in found.opened.items()),
     )
 
 
@@ -334,12 +334,10 @@ def _state_of(
     )
 
 
-def _listed(states: Mapping[str, str]) -> list[tuple[str, str]]:
-    return sorted(states.items())
-
-
-def _unchanged_places(before: Archive, state: ArchiveState) -> dict[str, PlaceSet]:
+def _unchanged_places(before: Archive | None, state: ArchiveState) -> dict[str, PlaceSet]:
     """The sets that were read from files which are as they were."""
+    if before is None:
+        return {}
     sets = before.services.catalogue.places
     return {name: each for name, each in sets.items() if state.places.get(name) == before.state.places.get(name)}
 
