@@ -1,10 +1,10 @@
 """The commands of `chronotile` (docs/reference/command-line.md). Commands import what they need when they run."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,10 @@ from chronotile.commands.exit_codes import exiting_in_one_line
 from chronotile.commands.opening import open_archive, print_lines, progress_bar, settings_of
 from chronotile.commands.serve import run_server
 from chronotile.machine import this_machine
+
+if TYPE_CHECKING:
+    from chronotile.optimise.conversion import Packing
+    from chronotile.optimise.options import Options
 
 app = typer.Typer(
     add_completion=False,
@@ -48,6 +52,43 @@ class Layout(StrEnum):
     both = "both"
     map = "map"
     series = "series"
+
+
+Sources = Annotated[
+    list[str], typer.Argument(metavar="SOURCE...", help="Rasters (files, folders, patterns), NetCDF or Zarr.")
+]
+LayoutOption = Annotated[
+    Layout | None,
+    typer.Option(help="Default: both; over tiled rasters with overviews series; of a cube that is there its own."),
+]
+Select = Annotated[
+    list[str] | None,
+    typer.Option(metavar="DIM=VALUE", help="Of --variable, a step of a further dimension: depth=10, depth=index:0."),
+]
+TimePattern = Annotated[
+    str | None, typer.Option(metavar="RE", help="Regular expression over paths with a group (?P<time>...).")
+]
+Classes = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A variable whose numbers are classes: overviews have the commonest, no mean."),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(help="The most that is held at once, such as 512MiB: 2GiB, or half of what a smaller machine has."),
+]
+Cubes = Annotated[
+    bool,
+    typer.Option("--cubes", help="Write cube tiles of closed years below DEST instead; SOURCE is what `serve` takes."),
+]
+CubeLayers = Annotated[
+    list[str] | None, typer.Option(metavar="ID", help="With --cubes: a layer; otherwise all with values and times.")
+]
+Zooms = Annotated[str | None, typer.Option(metavar="A-B", help="With --cubes: zooms; otherwise up to the native one.")]
+OF_CUBES = ("layer", "zooms", "years", "tile_matrix_set")
+OF_STORES = (
+    *("layout", "variable", "select", "time_pattern", "classes", "dtype", "memory", "dask", "resume", "verify"),
+)
+"""Options of `optimise` that are only for cube tiles, and only for stores."""
 
 
 def _say_version(asked: bool) -> None:
@@ -159,56 +200,25 @@ def layers(place: Place = None) -> None:
 
 @app.command()
 def optimise(
-    sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE...", help="Rasters (files, folders, patterns), NetCDF or Zarr.")
-    ],
+    context: typer.Context,
+    sources: Sources,
     target: Annotated[Path, typer.Argument(metavar="DEST.zarr", help="The cube: made, or brought up to date.")],
-    layout: Annotated[
-        Layout | None,
-        typer.Option(help="Default: both; over tiled rasters with overviews series; of a cube that is there its own."),
-    ] = None,
+    layout: LayoutOption = None,
     variable: Annotated[str | None, typer.Option(help="The only variable that is taken.")] = None,
-    select: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="DIM=VALUE", help="Of --variable, a step of a further dimension: depth=10, depth=index:0."
-        ),
-    ] = None,
-    time_pattern: Annotated[
-        str | None, typer.Option(metavar="RE", help="Regular expression over paths with a group (?P<time>...).")
-    ] = None,
-    classes: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME", help="A variable whose numbers are classes: overviews have the commonest, no mean."
-        ),
-    ] = None,
+    select: Select = None,
+    time_pattern: TimePattern = None,
+    classes: Classes = None,
     dtype: Annotated[str | None, typer.Option(help="Pack the values into this integer type.")] = None,
     scale: Annotated[float, typer.Option(help="With --dtype: value = number * scale + offset.")] = 1.0,
     offset: Annotated[float, typer.Option(help="With --dtype: value = number * scale + offset.")] = 0.0,
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            help="The most that is held at once, such as 512MiB: 2GiB, or half of what a smaller machine has."
-        ),
-    ] = None,
+    memory: Memory = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Tasks done at once: as many as cores.")] = None,
     dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Compare every number with the source.")] = False,
-    cubes: Annotated[
-        bool,
-        typer.Option(
-            "--cubes", help="Write cube tiles of closed years below DEST instead; SOURCE is what `serve` takes."
-        ),
-    ] = False,
-    layer: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="With --cubes: a layer; otherwise all with values and times.")
-    ] = None,
-    zooms: Annotated[
-        str | None,
-        typer.Option(metavar="A-B", help="With --cubes: zooms; otherwise up to the native one."),
-    ] = None,
+    cubes: Cubes = False,
+    layer: CubeLayers = None,
+    zooms: Zooms = None,
     years: Annotated[
         str | None, typer.Option(metavar="A-B", help="With --cubes: years; otherwise all that are closed.")
     ] = None,
@@ -217,51 +227,27 @@ def optimise(
     ] = None,
 ) -> None:
     """Write a serving cube: maps, overviews and series of rasters, NetCDF or Zarr; or add what is new."""
-    of_cubes = {"--layer": layer, "--zooms": zooms, "--years": years, "--tile-matrix-set": tile_matrix_set}
-    _refuse({} if cubes else of_cubes, "needs --cubes")
+    _refuse(context, *((OF_STORES, "is not for --cubes") if cubes else (OF_CUBES, "needs --cubes")))
     if cubes:
-        of_stores = (
-            *(
-                ("--layout", layout),
-                ("--variable", variable),
-                ("--select", select),
-                ("--time-pattern", time_pattern),
-                ("--classes", classes),
-            ),
-            *(("--dtype", dtype), ("--memory", memory), ("--dask", dask), ("--resume", resume), ("--verify", verify)),
-        )
-        _refuse(dict(of_stores), "is not for --cubes")
-        if len(sources) != 1:
-            raise typer.BadParameter("with --cubes there is one: a configuration, folder or file", param_hint="SOURCE")
-        _write_cubes(sources[0], target, layers=layer, spans=(zooms, years), tms=tile_matrix_set, threads=workers)
+        _write_cubes(sources, target, layers=layer, spans=(zooms, years), tms=tile_matrix_set, threads=workers)
         return
     with exiting_in_one_line():
-        from chronotile.optimise.conversion import Packing  # noqa: PLC0415
-        from chronotile.optimise.memory import default_memory, parse_bytes  # noqa: PLC0415
         from chronotile.optimise.options import Options, parse_step  # noqa: PLC0415
-        from chronotile.optimise.run import optimise as write_cube  # noqa: PLC0415
-        from chronotile.process_setup import keep_freed_memory  # noqa: PLC0415
 
-        keep_freed_memory()
-        memory_bytes, notes = default_memory(this_machine()) if memory is None else (parse_bytes(memory), ())
-        print_lines(notes)
         options = Options(
             layout=None if layout is None else layout.value,
             variable=variable,
             select=tuple(map(parse_step, select or ())),
             time_pattern=time_pattern,
             classes=tuple(classes or ()),
-            packing=None if dtype is None else Packing(dtype=dtype, scale=scale, offset=offset),
-            memory_bytes=memory_bytes,
+            packing=_packing(dtype, scale, offset),
+            memory_bytes=_memory_bytes(memory),
             threads=workers,
             dask=dask,
             resume=resume,
             verify=verify,
         )
-        with progress_bar("writing") as progress:
-            report = write_cube(sources, target, options, progress=progress)
-        for line in report.lines():
-            typer.echo(line)
+        _write_store(sources, target, options)
 
 
 @app.command()
@@ -278,15 +264,41 @@ def worker(
         do_jobs(settings_of(config=place), processes=processes)
 
 
-def _refuse(options: Mapping[str, object], why: str) -> None:
+def _refuse(context: typer.Context, names: Iterable[str], why: str) -> None:
     """Refuse options that were given."""
-    for name, given in options.items():
-        if given:
-            raise typer.BadParameter(f"it {why}", param_hint=name)
+    for name in names:
+        if context.params[name]:
+            raise typer.BadParameter(f"it {why}", param_hint=f"--{name.replace('_', '-')}")
+
+
+def _packing(dtype: str | None, scale: float, offset: float) -> "Packing | None":
+    from chronotile.optimise.conversion import Packing  # noqa: PLC0415
+
+    return None if dtype is None else Packing(dtype=dtype, scale=scale, offset=offset)
+
+
+def _memory_bytes(memory: str | None) -> int:
+    """What was given, or what suits the machine; with notes about it."""
+    from chronotile.optimise.memory import default_memory, parse_bytes  # noqa: PLC0415
+
+    memory_bytes, notes = default_memory(this_machine()) if memory is None else (parse_bytes(memory), ())
+    print_lines(notes)
+    return memory_bytes
+
+
+def _write_store(sources: list[str], target: Path, options: "Options") -> None:
+    """Write a serving cube."""
+    from chronotile.optimise.run import optimise as write_cube  # noqa: PLC0415
+    from chronotile.process_setup import keep_freed_memory  # noqa: PLC0415
+
+    keep_freed_memory()
+    with progress_bar("writing") as progress:
+        report = write_cube(sources, target, options, progress=progress)
+    print_lines(report.lines())
 
 
 def _write_cubes(
-    place: str,
+    sources: list[str],
     target: Path,
     *,
     layers: list[str] | None,
@@ -295,6 +307,8 @@ def _write_cubes(
     threads: int | None,
 ) -> None:
     """Write cube tiles of closed years as files."""
+    if len(sources) != 1:
+        raise typer.BadParameter("with --cubes there is one: a configuration, folder or file", param_hint="SOURCE")
     with exiting_in_one_line():
         from chronotile.optimise.cube_tiles import CubeOptions, parse_span, write_cubes  # noqa: PLC0415
         from chronotile.process_setup import keep_freed_memory  # noqa: PLC0415
@@ -307,7 +321,7 @@ def _write_cubes(
             years=parse_span(spans[1], locator="years"),
             threads=threads,
         )
-        archive = open_archive(settings_of(config=place), "error")
+        archive = open_archive(settings_of(config=sources[0]), "error")
         with progress_bar("writing") as progress:
             report = write_cubes(archive.services, target, options, progress=progress)
         archive.close()
