@@ -27,7 +27,7 @@ from chronotile.errors import (
 from chronotile.model.coverage import CoverageRequest
 from chronotile.model.style import Colour, StyleClass
 from chronotile.model.time.parsing import parse_time
-from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, deliver_coverage
+from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, Conditions, deliver_coverage
 from tests.protocols import served
 
 ONE_DAY = CoverageRequest(layers=("NDVI",), time=parse_time("2020-06-01"))
@@ -117,7 +117,7 @@ def test_same_coverage_gives_the_same_bytes(name, services):
 def test_known_etag_reads_nothing(name, services):
     etag = delivered(ONE_DAY, name, served.make_services()).etag
 
-    delivery = deliver_coverage(ONE_DAY, name, services, known=[etag])
+    delivery = deliver_coverage(ONE_DAY, name, services, conditions=Conditions(known=[etag]))
 
     assert (delivery.unchanged, delivery.etag, bytes_of(delivery)) == (True, etag, b"")
     assert services.readers["s2"].windows_read == []
@@ -296,7 +296,7 @@ import resource, sys
 from chronotile.encoders import scratch
 from chronotile.errors import StorageFull
 from chronotile.model.coverage import CoverageRequest
-from chronotile.pipeline.coverage.deliver import deliver_coverage
+from chronotile.pipeline.coverage.deliver import Conditions, deliver_coverage
 from tests.protocols import served
 
 scratch.IN_MEMORY_BYTES = 1

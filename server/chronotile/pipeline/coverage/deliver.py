@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -76,15 +77,30 @@ class CoverageDelivery:
     """Whether the file is kept when a part of it is requested, so that it is not made anew for each."""
 
 
-def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What of a file a client needs."""
+
+    known: Collection[str] = ()
+    """ETags of answers that the client holds; one that still holds is answered without reading pixels."""
+    with_body: bool = True
+    """Otherwise it is empty where the format is streamed, and nothing is read: of other formats the body is made for
+    its size."""
+    keep: bool = False
+    """Whether requests for parts of the same file are to be expected: then it is kept, unless it lacks dates or is too
+    large, and a request for the same file at the same time waits for it."""
+
+
+WHOLE_FILE = Conditions()
+
+
+def deliver_coverage(
     request: CoverageRequest,
     format_name: str,
     services: Services,
     *,
     formats: Mapping[str, CoverageFormat] | None = None,
-    known: Collection[str] = (),
-    with_body: bool = True,
-    keep: bool = False,
+    conditions: Conditions = WHOLE_FILE,
     is_wanted: IsWanted = always_wanted,
 ) -> CoverageDelivery:
     """Return the coverage that `request` asks for as a file.
@@ -97,11 +113,7 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
         format_name: One of `formats`.
         services: What to read it with.
         formats: By the names that protocols give them; `COVERAGE_FORMATS` unless there are others.
-        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
-        with_body: Otherwise it is empty where the format is streamed, and nothing is read: of other formats the body is
-            made for its size.
-        keep: Whether requests for parts of the same file are to be expected: then it is kept, unless it lacks dates or
-            is too large, and a request for the same file at the same time waits for it.
+        conditions: What of it is needed.
         is_wanted: Whether somebody still waits.
 
     Raises:
@@ -113,34 +125,46 @@ def deliver_coverage(  # noqa: PLR0913 -- all that a file is made of
         ClientGone: Nobody waits any more.
         ChronotileError: As `extract_coverage`.
     """
-    offered = COVERAGE_FORMATS if formats is None else formats
-    written = offered.get(format_name)
-    if written is None:
-        raise UnsupportedFormat(f"f is one of {', '.join(offered)}, not {format_name[:40]!r}", locator="f")
+    written = _format_of(format_name, COVERAGE_FORMATS if formats is None else formats)
+    make = partial(_deliver, request, format_name, written, services, conditions=conditions, is_wanted=is_wanted)
+    return again_if_changed(make)
 
-    def deliver() -> CoverageDelivery:
-        coverage = extract_coverage(request, services)
-        told = (about(coverage), *map(told_of_field, coverage.fields))
-        key = fingerprint(FILE_VERSION, SOFTWARE, format_name, coverage.etag, told)
-        held = _held(key, known)
-        written.check(coverage, services.catalogue.limits)
-        body: Body = Streamed(nothing for nothing in tuple[bytes, ...]())
-        if held is None and (with_body or not written.is_streamed):
-            body = _file(key, coverage, written, services, keep=keep, is_wanted=is_wanted)
-        return CoverageDelivery(
-            media_type=written.media_type,
-            etag=held or _etag(key, body, written, coverage.unreadable),
-            unreadable=coverage.unreadable,
-            file_name=coverage_file_name(coverage, written.extension),
-            grid=coverage.grid,
-            times=coverage.times,
-            is_open=request.time.is_open and len(coverage.times) > 0,
-            body=body,
-            unchanged=held is not None,
-            is_kept_for_parts=_can_be_kept(body, written, coverage, services),
-        )
 
-    return again_if_changed(deliver)
+def _deliver(
+    request: CoverageRequest,
+    format_name: str,
+    written: CoverageFormat,
+    services: Services,
+    *,
+    conditions: Conditions,
+    is_wanted: IsWanted,
+) -> CoverageDelivery:
+    coverage = extract_coverage(request, services)
+    described = (about(coverage), *map(told_of_field, coverage.fields))
+    key = fingerprint(FILE_VERSION, SOFTWARE, format_name, coverage.etag, described)
+    held = _held(key, conditions.known)
+    written.check(coverage, services.catalogue.limits)
+    body: Body = Streamed(nothing for nothing in tuple[bytes, ...]())
+    if held is None and (conditions.with_body or not written.is_streamed):
+        body = _file(key, coverage, written, services, keep=conditions.keep, is_wanted=is_wanted)
+    return CoverageDelivery(
+        media_type=written.media_type,
+        etag=held or _etag(key, body, written, coverage.unreadable),
+        unreadable=coverage.unreadable,
+        file_name=coverage_file_name(coverage, written.extension),
+        grid=coverage.grid,
+        times=coverage.times,
+        is_open=request.time.is_open and len(coverage.times) > 0,
+        body=body,
+        unchanged=held is not None,
+        is_kept_for_parts=_can_be_kept(body, written, coverage, services),
+    )
+
+
+def _format_of(name: str, formats: Mapping[str, CoverageFormat]) -> CoverageFormat:
+    if name not in formats:
+        raise UnsupportedFormat(f"f is one of {', '.join(formats)}, not {name[:40]!r}", locator="f")
+    return formats[name]
 
 
 def _held(key: str, known: Collection[str]) -> str | None:

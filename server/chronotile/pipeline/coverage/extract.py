@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import resolve_series_times, time_not_available
 from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable, TimeNotAvailable
-from chronotile.model.collection import Layer
+from chronotile.model.collection import Layer, Resampling
 from chronotile.model.coverage import CoverageField, CoverageRequest
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import Window
@@ -54,17 +54,11 @@ def extract_coverage(
     """
     layers = _layers(request.layers, services)
     domain, indexes = _times(layers, request.time if times is None else times, services)
-    native = layers[0].main_variable.grid
-    place = place_of(request, native)
+    place = place_of(request, layers[0].main_variable.grid)
     fields = tuple(_field(layer) for layer in layers)
     asked = coverage_bytes(fields, place.grid, times=indexes[0].size)
     _check_size(asked, services, locator="bbox" if request.scale is None else request.scale.locator)
-    window: Window | None = None
-    if place.window is not None:
-        cells: CellSource = (native_cells := NativeCells(grid=native, window=place.window))
-        window = native_cells.enclosing
-    else:
-        cells = warped_cells(place.grid, fields, resampling=request.resampling, plans=services.caches.plans)
+    cells, window = _cells(place, fields, request.resampling, services)
     states = tuple(_state(layer, own, services, window) for layer, own in zip(layers, indexes, strict=True))
     return ReadCoverage(
         collection=services.catalogue.collection(layers[0].collection),
@@ -80,6 +74,16 @@ def extract_coverage(
         found=tuple(UnreadableDates(layer, services) for layer in layers),
         is_lenient=is_part or len(domain) > 1,
     )
+
+
+def _cells(
+    place: Place, fields: tuple[CoverageField, ...], resampling: Resampling | None, services: Services
+) -> tuple[CellSource, Window | None]:
+    """What is read, and the window of native cells that has it all; `None` for cells of another grid."""
+    if place.window is None:
+        return warped_cells(place.grid, fields, resampling=resampling, plans=services.caches.plans), None
+    cells = NativeCells(grid=fields[0].layer.main_variable.grid, window=place.window)
+    return cells, cells.enclosing
 
 
 def _layers(names: Sequence[str], services: Services) -> tuple[Layer, ...]:

@@ -12,7 +12,7 @@ from chronotile.errors import ClientGone
 from chronotile.model.coverage import CoverageRequest
 from chronotile.pipeline.caches.byte_cache import ByteCache
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
-from chronotile.pipeline.coverage.deliver import deliver_coverage
+from chronotile.pipeline.coverage.deliver import Conditions, deliver_coverage
 from chronotile.pipeline.services import make_caches
 from tests.protocols import served
 
@@ -191,7 +191,9 @@ class Delivering(threading.Thread):
 
     def run(self):
         try:
-            self.delivery = deliver_coverage(ALL_TIMES, "GTiff", self._services, keep=True, **self._more)
+            self.delivery = deliver_coverage(
+                ALL_TIMES, "GTiff", self._services, conditions=Conditions(keep=True), **self._more
+            )
         except ClientGone as error:
             self.error = error
 

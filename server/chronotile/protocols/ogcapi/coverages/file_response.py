@@ -1,12 +1,14 @@
 """Files of coverages as HTTP answers."""
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.model.payload import TimeUsed
-from chronotile.pipeline.coverage.deliver import CoverageDelivery
+from chronotile.pipeline.coverage.deliver import Conditions, CoverageDelivery
 from chronotile.protocols.common.responses.body_response import BodyResponse
 from chronotile.protocols.common.responses.compression import is_compressible
-from chronotile.protocols.common.responses.respond import caching, instants_text
+from chronotile.protocols.common.responses.ranges import is_made_for_parts
+from chronotile.protocols.common.responses.respond import caching, instants_text, known_etags
 from chronotile.protocols.ogcapi.maps.response_headers import grid_headers
 
 SHOWN = {
@@ -14,6 +16,11 @@ SHOWN = {
     *("text/csv", "image/png"),
 }
 """Media types that a browser can show; others it had better save."""
+
+
+def file_conditions(request: Request) -> Conditions:
+    """Return what of a file a request needs."""
+    return Conditions(known=known_etags(request), with_body=request.method != "HEAD", keep=is_made_for_parts(request))
 
 
 def respond_with_file(delivery: CoverageDelivery) -> Response:

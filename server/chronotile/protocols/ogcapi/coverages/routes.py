@@ -16,8 +16,6 @@ from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.document_cache import respond_with_document
-from chronotile.protocols.common.responses.ranges import is_made_for_parts
-from chronotile.protocols.common.responses.respond import known_etags
 from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
 from chronotile.protocols.ogcapi.coverages.documents import (
     domain_set_document,
@@ -25,7 +23,7 @@ from chronotile.protocols.ogcapi.coverages.documents import (
     schema_document,
 )
 from chronotile.protocols.ogcapi.coverages.faults import coverage_fault
-from chronotile.protocols.ogcapi.coverages.file_response import respond_with_file
+from chronotile.protocols.ogcapi.coverages.file_response import file_conditions, respond_with_file
 from chronotile.protocols.ogcapi.coverages.formats import ALIASES, FORMATS, JSON, JSON_SCHEMA
 from chronotile.protocols.ogcapi.coverages.grid_size import settled
 from chronotile.protocols.ogcapi.coverages.params import coverage_query, parse_coverage
@@ -44,16 +42,14 @@ async def get_coverage(request: Request) -> Response:
     offered = offered_collection(services.catalogue, request.path_params["collectionId"])
     asked = parse_coverage(query, offered, services.catalogue)
     offer_job(request, lambda: export_instead(settled(asked, services), name, services.catalogue))
-    known, is_body_wanted, keep = known_etags(request), request.method != "HEAD", is_made_for_parts(request)
+    conditions = file_conditions(request)
 
     def work(is_wanted: IsWanted) -> CoverageDelivery:
         return deliver_coverage(
             settled(asked, services),
             name,
             services,
-            known=known,
-            with_body=is_body_wanted,
-            keep=keep,
+            conditions=conditions,
             is_wanted=is_wanted,
         )
 

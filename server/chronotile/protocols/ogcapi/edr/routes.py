@@ -17,10 +17,9 @@ from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.job_offer import JobInstead, offer_job
 from chronotile.protocols.common.query.form import discard_body
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.responses.ranges import is_made_for_parts
 from chronotile.protocols.common.responses.respond import known_etags
 from chronotile.protocols.common.state import for_client, state_of, while_wanted
-from chronotile.protocols.ogcapi.coverages.file_response import respond_with_file
+from chronotile.protocols.ogcapi.coverages.file_response import file_conditions, respond_with_file
 from chronotile.protocols.ogcapi.edr.cells import CellsRequest, area_request, cube_request, radius_request
 from chronotile.protocols.ogcapi.edr.data_request import DataRequest, data_response, parse_data_query
 from chronotile.protocols.ogcapi.edr.faults import area_fault, edr_fault
@@ -87,7 +86,7 @@ async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue]
     name, services = asked.format_among(OF_CELLS), asked.services
     written, media_type = cells_formats(asked)[name], asked.media_type(name)
     key = f"{name} {media_type} {asked.address}"
-    known, with_body, keep = known_etags(request), request.method != "HEAD", is_made_for_parts(request)
+    conditions = file_conditions(request)
 
     def cells() -> CellsRequest:
         return requested(asked.offered, asked.query, services.catalogue)
@@ -100,9 +99,7 @@ async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue]
             key,
             services,
             formats={key: written},
-            known=known,
-            with_body=with_body,
-            keep=keep,
+            conditions=conditions,
             is_wanted=is_wanted,
         )
 
