@@ -2,7 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,13 @@ from chronotile.commands.exit_codes import fail
 from chronotile.machine import this_machine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from chronotile.archive.open import Archive
+    from chronotile.jobs.cluster import Cluster
     from chronotile.jobs.runner import Runner
+    from chronotile.queue.bucket import Bucket
+    from chronotile.queue.stores import JobStores
     from chronotile.settings import Settings
 
 MEMORY_PART = 0.75
@@ -38,26 +44,15 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
     from chronotile.app import configure_logging, open_configured  # noqa: PLC0415
     from chronotile.archive.archive_id import id_of_open  # noqa: PLC0415
     from chronotile.archive.live import LiveArchive  # noqa: PLC0415
-    from chronotile.jobs.cluster import Cluster  # noqa: PLC0415
     from chronotile.jobs.runner import Runner  # noqa: PLC0415
     from chronotile.process_setup import only_remember_signals  # noqa: PLC0415
-    from chronotile.protocols.ogcapi.processes.subscriber import message_of  # noqa: PLC0415
-    from chronotile.queue.bucket import WORKERS_PATIENCE_S, open_bucket  # noqa: PLC0415
     from chronotile.queue.faults import ClusterLost  # noqa: PLC0415
-    from chronotile.queue.notifier import Notifier  # noqa: PLC0415
-    from chronotile.queue.outbox import Callbacks  # noqa: PLC0415
     from chronotile.queue.stores import open_stores  # noqa: PLC0415
 
     _prepare_process()
     configure_logging(settings.log_level)
-    machine, place = this_machine(), settings.config.absolute()
-    count = processes or machine.cores
-    cluster = Cluster(
-        settings.dask_address, processes=count, memory_bytes=int(machine.memory_bytes * MEMORY_PART / count)
-    )
-    bucket = open_bucket(settings.jobs_results_url, patience_s=WORKERS_PATIENCE_S)
-    if bucket is not None:
-        bucket.try_out()  # or else a wrong name or right would be found out by the first job that is done
+    cluster, whom = _cluster(settings, processes)
+    bucket, place = _bucket(settings), settings.config.absolute()
     archive = open_configured(settings)
     id_ = id_of_open(archive, settings.config, is_shared=settings.database_url is not None)
     stores = open_stores(
@@ -68,11 +63,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
     )
     own = stores.own
     try:
-        with closing(stores), cluster, ExitStack() as tellers:
-            for store in stores:
-                write = partial(message_of, catalogue=archive.services.catalogue, folder=store.folder, bucket=bucket)
-                callbacks = Callbacks(store.engine, archive=store.table.archive)
-                tellers.enter_context(Notifier(store.table, callbacks, write=write))
+        with closing(stores), cluster, _notifying(stores, archive, bucket):
             runner = Runner(
                 own.table,
                 cluster,
@@ -85,12 +76,45 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
                 before=stores.before,
             )
             only_remember_signals()
-            at = settings.dask_address
-            whom = f"{count} processes" if at is None else f"the Dask cluster at {at}"
             typer.echo(f"does jobs of the archive {id_} in {own.folder} with {whom}")
             _run(runner)
     except ClusterLost as error:
         fail(str(error))
+
+
+def _cluster(settings: "Settings", processes: int | None) -> "tuple[Cluster, str]":
+    """What does the tasks of jobs, and its name."""
+    from chronotile.jobs.cluster import Cluster  # noqa: PLC0415
+
+    machine, at = this_machine(), settings.dask_address
+    count = processes or machine.cores
+    cluster = Cluster(at, processes=count, memory_bytes=int(machine.memory_bytes * MEMORY_PART / count))
+    return cluster, f"{count} processes" if at is None else f"the Dask cluster at {at}"
+
+
+def _bucket(settings: "Settings") -> "Bucket | None":
+    """The bucket of results, tried: a wrong name or right would otherwise be found by the first job that ends."""
+    from chronotile.queue.bucket import WORKERS_PATIENCE_S, open_bucket  # noqa: PLC0415
+
+    bucket = open_bucket(settings.jobs_results_url, patience_s=WORKERS_PATIENCE_S)
+    if bucket is not None:
+        bucket.try_out()
+    return bucket
+
+
+@contextmanager
+def _notifying(stores: "JobStores", archive: "Archive", bucket: "Bucket | None") -> Iterator[None]:
+    """Notify the subscribers of all jobs."""
+    from chronotile.protocols.ogcapi.processes.subscriber import message_of  # noqa: PLC0415
+    from chronotile.queue.notifier import Notifier  # noqa: PLC0415
+    from chronotile.queue.outbox import Callbacks  # noqa: PLC0415
+
+    with ExitStack() as notifiers:
+        for store in stores:
+            write = partial(message_of, catalogue=archive.services.catalogue, folder=store.folder, bucket=bucket)
+            callbacks = Callbacks(store.engine, archive=store.table.archive)
+            notifiers.enter_context(Notifier(store.table, callbacks, write=write))
+        yield
 
 
 def _prepare_process() -> None:

@@ -179,15 +179,7 @@ def cube_of(
         LimitExceeded: There is too much of it.
     """
     grid, itemsizes = variables[0].grid, [np.dtype(each.encoding.dtype).itemsize for each in variables]
-    asked = grid.width * grid.height * len(times) * sum(itemsizes)
-    if asked > MOST_BYTES:
-        raise LimitExceeded(
-            "bytes of a cube",
-            allowed=MOST_BYTES,
-            asked=asked,
-            alternative="ask for a smaller bbox or fewer times",
-            locator="inputs.bbox",
-        )
+    _check_size(grid.width * grid.height * len(times) * sum(itemsizes))
     said = tuple((each.name, each.title, each.encoding) for each in variables)
     shape = Commit(
         id=fingerprint("cube", coverage.etag, said, times.starts.tobytes(), layout),
@@ -208,15 +200,30 @@ def cube_of(
         about=_about(coverage),
     )
     cube = Cube(plan=plan, times=times, reads_ahead=reads_ahead)
+    _check_memory(cube)
+    return cube
+
+
+def _check_size(asked: int) -> None:
+    if asked > MOST_BYTES:
+        raise LimitExceeded(
+            "bytes of a cube",
+            allowed=MOST_BYTES,
+            asked=asked,
+            alternative="ask for a smaller bbox or fewer times",
+            locator="inputs.bbox",
+        )
+
+
+def _check_memory(cube: Cube) -> None:
     try:
         _ = cube.budget
     except UnsupportedSource as error:
         raise InvalidParameter(
-            f"overviews of {grid.width} x {grid.height} cells take more memory than a block may; ask for a smaller "
-            "bbox, or for series alone",
+            f"overviews of {cube.plan.grid.width} x {cube.plan.grid.height} cells take more memory than a task may; "
+            "ask for a smaller bbox, or for series alone",
             locator="inputs.bbox",
         ) from error
-    return cube
 
 
 def variable_of(coverage: Coverage, field: CoverageField) -> VariableInfo:

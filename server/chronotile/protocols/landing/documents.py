@@ -174,6 +174,28 @@ def _times(domain: TimeDomain) -> str:
 
 
 def _places(services: Services, base: str) -> Iterable[Place]:
+    yield from _standards(services, base)
+    yield from _descriptions(base)
+    if services.catalogue.places:
+        purpose = f"named geometries: {', '.join(services.catalogue.places)}"
+        yield Place(rel="places", title="Places", purpose=purpose, href=f"{base}/places")
+    layers = list(services.catalogue.layers)
+    if layers:
+        yield from _tiles(layers[0], services, base)
+    yield from (_animation(layer, base) for layer in [each for each in layers if len(each.times)][:1])
+    for layer in [each for each in layers if not each.is_composite][:1]:
+        yield from _cubes(layer, services, base)
+        yield _series(layer, base)
+    yield Place(
+        rel="timeseries",
+        title="Time series",
+        purpose="clients of Terrascope's time-series service",
+        href=f"{base}/timeseries/v1.0/ts/",
+    )
+
+
+def _standards(services: Services, base: str) -> Iterable[Place]:
+    """WMS, WMTS and OGC API."""
     service = services.catalogue.service
     services_xml = (("WMS", service.wms_paths, "text/xml"), ("WMTS", service.wmts_paths, "application/xml"))
     for kind, paths, media_type in services_xml:
@@ -198,6 +220,10 @@ def _places(services: Services, base: str) -> Iterable[Place]:
         purpose="work that takes long: what was asked for, how far it is, its results",
         href=f"{base}/ogcapi/jobs",
     )
+
+
+def _descriptions(base: str) -> Iterable[Place]:
+    """The documentation, and the list of layers."""
     yield Place(
         rel="service-doc",
         title="What to ask",
@@ -213,22 +239,6 @@ def _places(services: Services, base: str) -> Iterable[Place]:
         media_type="application/vnd.oai.openapi+json;version=3.1",
     )
     yield Place(rel="layers", title="Layers", purpose="all layers with their dates, as JSON", href=f"{base}/layers")
-    if services.catalogue.places:
-        purpose = f"named geometries: {', '.join(services.catalogue.places)}"
-        yield Place(rel="places", title="Places", purpose=purpose, href=f"{base}/places")
-    layers = list(services.catalogue.layers)
-    if layers:
-        yield from _tiles(layers[0], services, base)
-    yield from (_animation(layer, base) for layer in [each for each in layers if len(each.times)][:1])
-    for layer in [each for each in layers if not each.is_composite][:1]:
-        yield from _cubes(layer, services, base)
-        yield _series(layer, base)
-    yield Place(
-        rel="timeseries",
-        title="Time series",
-        purpose="clients of Terrascope's time-series service",
-        href=f"{base}/timeseries/v1.0/ts/",
-    )
 
 
 def _tiles(layer: Layer, services: Services, base: str) -> Iterable[Place]:

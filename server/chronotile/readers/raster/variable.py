@@ -96,22 +96,14 @@ def stack_variable(
     Raises:
         UnsupportedSource: Its numbers cannot be served.
     """
-    keys = {
-        position: (sample.looked[plane.path].bands, plane.band)
-        for position, plane in enumerate(planes)
-        if plane.path in sample.looked
-    }
+    keys = _keys(planes, sample)
     if rule is None:
         rule = band_rule(variable, band, bands=sample.bands, looked=[bands for bands, _number in keys.values()])
     usual = encoding_in(band, variable, are_classes=False)
     is_categorical = bool(variable.has_classes) or (bool(band.classes) and not is_scaled(usual))
     counts = Counter(keys.values())
     are_classes = is_categorical and not is_scaled(usual)
-    kinds, reasons = _kinds(counts, variable, rule, are_classes=are_classes)
-    reasons |= _of_other_units(kinds, counts)
-    if len(reasons) == len(counts):
-        raise UnsupportedSource(f"no file holds {variable.id}: {next(iter(reasons.values()))}")
-    served = {key: kind for key, kind in kinds.items() if key not in reasons}
+    served, reasons = _kinds(counts, variable, rule, are_classes=are_classes)
     encoding = common_encoding(kind.encoding for kind in served.values())
     kept = [position for position in range(len(planes)) if keys.get(position) not in reasons]
     found = StackVariable(
@@ -120,27 +112,27 @@ def stack_variable(
         layouts=sample.layouts,
         origins=tuple(_levels(variable, sample, encoding, is_categorical=is_categorical)),
         pieces=Pieces(
-            variable=variable,
-            rule=rule,
-            encoding=encoding,
-            is_categorical=is_categorical,
-            are_classes=are_classes,
+            variable=variable, rule=rule, encoding=encoding, is_categorical=is_categorical, are_classes=are_classes
         ),
     )
     names = _places(planes)
-    told = [
-        *(
-            Finding("warning", names[position], f"{LEFT_OUT}{reasons[key]}")
-            for position, key in keys.items()
-            if key in reasons
-        ),
-        *_differences(
-            variable, {names[position]: served[key] for position, key in keys.items() if key in served}, found
-        ),
-        *_moved(variable, band, {names[position]: served[key].band for position, key in keys.items() if key in served}),
+    kind_of = {names[position]: served[key] for position, key in keys.items() if key in served}
+    left_out = [(names[position], reasons[key]) for position, key in keys.items() if key in reasons]
+    return found, (
+        *(Finding("warning", name, f"{LEFT_OUT}{reason}") for name, reason in left_out),
+        *_differences(variable, kind_of, found),
+        *_moved(variable, band, {name: kind.band for name, kind in kind_of.items()}),
         *(_other_colours(band, sample, planes, served) if is_categorical else ()),
-    ]
-    return found, tuple(told)
+    )
+
+
+def _keys(planes: Sequence[Plane], sample: Sample) -> dict[int, Key]:
+    """By position, of the planes whose files were looked at."""
+    return {
+        position: (sample.looked[plane.path].bands, plane.band)
+        for position, plane in enumerate(planes)
+        if plane.path in sample.looked
+    }
 
 
 def _part(times: TimeDomain, kept: Sequence[int]) -> TimeDomain:
@@ -150,7 +142,7 @@ def _part(times: TimeDomain, kept: Sequence[int]) -> TimeDomain:
 def _kinds(
     counts: Mapping[Key, int], variable: VariableSpec, rule: BandRule, *, are_classes: bool
 ) -> tuple[dict[Key, _Kind], dict[Key, str]]:
-    """What planes of each kind have, and why those of others cannot be read."""
+    """What planes of each kind have, and why those of others cannot be read; one at least can."""
     kinds: dict[Key, _Kind] = {}
     reasons: dict[Key, str] = {}
     for key in counts:
@@ -160,7 +152,10 @@ def _kinds(
             kinds[key] = _Kind(band=band, encoding=encoding_in(band, variable, are_classes=are_classes))
         except UnsupportedSource as error:
             reasons[key] = error.message
-    return kinds, reasons
+    reasons |= _of_other_units(kinds, counts)
+    if len(reasons) == len(counts):
+        raise UnsupportedSource(f"no file holds {variable.id}: {next(iter(reasons.values()))}")
+    return {key: kind for key, kind in kinds.items() if key not in reasons}, reasons
 
 
 def _of_other_units(kinds: Mapping[Key, _Kind], counts: Mapping[Key, int]) -> dict[Key, str]:
