@@ -14,6 +14,8 @@ from chronotile.protocols.timeseries.analysis_params import ANALYSIS
 from chronotile.protocols.timeseries.area_params import OF_AREA
 from chronotile.protocols.timeseries.params import OF_POINT
 from chronotile.protocols.timeseries.terrascope_params import OF_SERIES
+from chronotile.protocols.wms.legend import FORMAT, HEIGHT, SCALE, WIDTH
+from chronotile.protocols.wms.params import EXCEPTION_FORMATS, OF_MAP
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 TABLES = [
@@ -31,7 +33,7 @@ TABLES = [
 def rows_of(page, number):
     """`{name: meaning}` of one of the tables of parameters of a page."""
     text = (REFERENCE / page).read_text(encoding="utf-8")
-    table = re.split(r"\| parameter \| meaning \|\n\| --- \| --- \|\n", text)[number + 1]
+    table = re.split(r"\| parameter(?: of `GetMap`)? \| meaning \|\n\| --- \| --- \|\n", text)[number + 1]
     rows = re.findall(r"\| (.*?) \| (.*) \|\n", table.partition("\n\n")[0] + "\n")
     return {name: meaning for cell, meaning in rows for name in re.findall("`(.*?)`", cell)}
 
@@ -66,3 +68,20 @@ def test_the_page_of_places_names_every_parameter(parameters):
     page = (REFERENCE / "places.md").read_text(encoding="utf-8")
 
     assert [each.name for each in parameters if not re.search(rf"\b{each.name}\b", page)] == []
+
+
+def test_the_page_of_wms_has_every_parameter_of_maps_and_their_words():
+    rows = rows_of("wms-and-wmts.md", 0)
+
+    assert {each.name for each in OF_MAP} - set(rows) == set()
+    listed = [each for each in OF_MAP if "enum" in each.schema and each.name not in {"TRANSPARENT", "LOGSCALE"}]
+    assert [(each.name, word) for each in listed for word in each.words if f"`{word}`" not in rows[each.name]] == []
+    assert [word for words in EXCEPTION_FORMATS.values() for word in words if word not in rows["EXCEPTIONS"]] == []
+
+
+def test_the_page_of_wms_has_every_parameter_of_legends_and_their_words():
+    rows = next(rows for rows in (rows_of("wms-and-wmts.md", n) for n in (1, 2, 3)) if "LEGEND_OPTIONS" in rows)
+
+    assert {each.name for each in (FORMAT, WIDTH, HEIGHT, SCALE)} - set(rows) == set()
+    assert [word for word in FORMAT.words if f"`{word}`" not in rows["FORMAT"]] == []
+    assert all(f"{each.schema['maximum']:,}" in rows[each.name] for each in (WIDTH, HEIGHT))

@@ -1,17 +1,24 @@
 """How ncWMS changes the colours of a style: COLORSCALERANGE, NUMCOLORBANDS, LOGSCALE and the colours beyond a range."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.request import Colouring, Extend
 from chronotile.model.style import TRANSPARENT, Colour
-from chronotile.protocols.common.query.kvp import Kvp, integer, value_range
+from chronotile.protocols.common.openapi import TEXT, enum_of
+from chronotile.protocols.common.query.kvp import Kvp, value_range
+from chronotile.protocols.common.query.parameter import Parameter, whole
 
 STYLE_FAMILIES = frozenset({"boxfill", "default-scalar", "raster"})
 """What ncWMS and THREDDS write before a ramp, `boxfill/viridis`: a layer's first style."""
 
+Beyond = Colour | Extend
+"""How a value beyond the range is shown."""
+
 _COLOUR = re.compile(r"(?:0[xX]|#)?([0-9A-Fa-f]{2})?([0-9A-Fa-f]{6})")
+_RANGES: Mapping[str, Literal["auto", "default"]] = {"auto": "auto", "default": "default"}
 _TRUTH = {"TRUE": True, "YES": True, "FALSE": False, "NO": False}
 
 
@@ -27,42 +34,15 @@ def style_and_ramp(text: str, styles: Sequence[str]) -> tuple[str, str | None]:
     return ("" if is_family else style), (ramp if ramp != "default" else None) or None
 
 
-def colour_range(query: Kvp) -> tuple[float, float] | None:
-    """Return what COLORSCALERANGE names, or `None` where the style or the values say it.
+def truth(name: str, description: str) -> Parameter[bool]:
+    """Return a parameter that is TRUE or FALSE, the default, for which clients write YES and NO too, in any case."""
 
-    Raises:
-        InvalidParameter: It is neither two numbers in order nor `auto` or `default`.
-    """
-    text = query.optional("COLORSCALERANGE")
-    return None if text is None or text in {"auto", "default"} else value_range(text, locator="COLORSCALERANGE")
+    def parse(given: str) -> bool:
+        if given.upper() not in _TRUTH:
+            raise InvalidParameter(f"{name} must be TRUE or FALSE, got {given[:MAX_SHOWN]!r}", locator=name)
+        return _TRUTH[given.upper()]
 
-
-def colouring(query: Kvp) -> Colouring:
-    """Return what else is asked of the colours.
-
-    Raises:
-        InvalidParameter: A number, a truth or a colour is none.
-    """
-    bands = query.optional("NUMCOLORBANDS")
-    return Colouring(
-        bands=None if bands is None else integer(bands, locator="NUMCOLORBANDS", least=1),
-        is_logarithmic=truth(query, "LOGSCALE"),
-        is_stretched=query.optional("COLORSCALERANGE") == "auto",
-        below=_beyond(query, "BELOWMINCOLOR"),
-        above=_beyond(query, "ABOVEMAXCOLOR"),
-    )
-
-
-def truth(query: Kvp, name: str) -> bool:
-    """Return TRUE or FALSE, for which clients write YES and NO too, in any case; absent is false.
-
-    Raises:
-        InvalidParameter: It is neither.
-    """
-    text = query.optional(name) or "FALSE"
-    if text.upper() not in _TRUTH:
-        raise InvalidParameter(f"{name} must be TRUE or FALSE, got {text[:MAX_SHOWN]!r}", locator=name)
-    return _TRUTH[text.upper()]
+    return Parameter(name=name, description=description, parse=parse, schema=enum_of(["TRUE", "FALSE"]), default=False)
 
 
 def colour(text: str, *, locator: str, may_be_translucent: bool = False) -> Colour:
@@ -79,10 +59,53 @@ def colour(text: str, *, locator: str, may_be_translucent: bool = False) -> Colo
     return Colour(red, green, blue, alpha)
 
 
-def _beyond(query: Kvp, name: str) -> Colour | Extend | None:
-    text = query.optional(name)
-    if text is None:
-        return None
-    if text.lower() == "extend":
-        return "extend"
-    return TRANSPARENT if text.lower() == "transparent" else colour(text, locator=name, may_be_translucent=True)
+def _range(given: str) -> tuple[float, float] | Literal["auto", "default"]:
+    return _RANGES.get(given) or value_range(given, locator="COLORSCALERANGE")
+
+
+def _beyond(name: str, which: str) -> Parameter[Beyond]:
+    def parse(given: str) -> Beyond:
+        if given.lower() == "extend":
+            return "extend"
+        return TRANSPARENT if given.lower() == "transparent" else colour(given, locator=name, may_be_translucent=True)
+
+    description = f"Of values {which}: `0xRRGGBB`, `0xAARRGGBB`, `transparent`, or `extend` for the colour of that end"
+    return Parameter(name=name, description=description, parse=parse, schema=TEXT)
+
+
+RANGE: Parameter[tuple[float, float] | Literal["auto", "default"]] = Parameter(
+    name="COLORSCALERANGE",
+    description="`low,high`: the values at the ends of the ramp; `auto`: those of the picture; `default`: the style's",
+    parse=_range,
+    schema=TEXT,
+)
+BANDS = whole("NUMCOLORBANDS", "As many equal steps of one colour each", least=1)
+LOGARITHMIC = truth("LOGSCALE", "Whether colours follow the logarithm of values")
+BELOW = _beyond("BELOWMINCOLOR", "below the range")
+ABOVE = _beyond("ABOVEMAXCOLOR", "above the range")
+COLOURS: tuple[Parameter[object], ...] = (RANGE, BANDS, LOGARITHMIC, BELOW, ABOVE)
+
+
+def colour_range(query: Kvp) -> tuple[float, float] | None:
+    """Return what COLORSCALERANGE names, or `None` where the style or the values say it.
+
+    Raises:
+        InvalidParameter: It is neither two numbers in order nor `auto` or `default`.
+    """
+    asked = RANGE.given(query)
+    return asked if isinstance(asked, tuple) else None
+
+
+def colouring(query: Kvp) -> Colouring:
+    """Return what else is asked of the colours.
+
+    Raises:
+        InvalidParameter: A number, a truth or a colour is none.
+    """
+    return Colouring(
+        bands=BANDS.given(query),
+        is_logarithmic=LOGARITHMIC.of(query),
+        is_stretched=RANGE.given(query) == "auto",
+        below=BELOW.given(query),
+        above=ABOVE.given(query),
+    )

@@ -32,8 +32,8 @@ from chronotile.protocols.common.query.axis_order import in_axis_order
 from chronotile.protocols.common.responses.xml import render_xml
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.wms.groups import LAYER_LIMIT, named_groups
-from chronotile.protocols.wms.legend import FORMATS as LEGEND_FORMATS
-from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMATS, Version, max_side
+from chronotile.protocols.wms.legend import FORMAT as LEGEND_FORMAT
+from chronotile.protocols.wms.params import EXCEPTION_FORMATS, FORMAT, Version, max_side
 
 MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.wms_xml"}
 TEMPLATES = {"1.3.0": "wms/templates/capabilities_1_3_0.xml", "1.1.1": "wms/templates/capabilities_1_1_1.xml"}
@@ -79,9 +79,9 @@ def capabilities(telling: CapabilitiesContext, version: Version, *, path: str) -
         metadata={collection.id: collection.metadata for collection in catalogue.collections},
         # With the time, so that it is the default indeed where a client names none.
         url=f"{telling.base}{path}?{'' if time is None else urlencode({'TIME': time}) + '&'}",
-        formats=tuple(FORMATS),
+        formats=FORMAT.words,
         info_formats=tuple(INFO_FORMATS),
-        legend_formats=tuple(LEGEND_FORMATS),
+        legend_formats=LEGEND_FORMAT.words,
         sld_type=SLD_TYPE,
         exception_formats=tuple(EXCEPTION_FORMATS[version]),
         layer_limit=LAYER_LIMIT,

@@ -17,16 +17,20 @@ from chronotile.errors import (
 )
 from chronotile.model.request import PICTURE_FORMATS
 from chronotile.pipeline.maps.message import MessageRequest, draw_message
-from chronotile.protocols.common.query.kvp import Kvp, integer
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.xml import render_xml
 from chronotile.protocols.common.state import FAULT_STATUS, in_thread, services_of, state_of
 from chronotile.protocols.wms.params import (
+    EXCEPTIONS,
+    FORMAT,
+    FORMATS,
+    HEIGHT,
+    VERSION,
+    WIDTH,
     Version,
     background,
     crs_parameter,
-    exception_format,
     negotiated_version,
-    picture_format,
 )
 
 MEDIA_TYPES = {"1.3.0": "text/xml", "1.1.1": "application/vnd.ogc.se_xml"}
@@ -93,13 +97,12 @@ async def or_in_picture(
 def _picture_of(error: ChronotileError, query: Kvp) -> MessageRequest | None:
     """The picture that stands for an error (WMS 1.3.0 §7.3.3.11), where one is asked for and the request says how."""
     with contextlib.suppress(ChronotileError):
-        wanted = exception_format(query)
-        asked = picture_format(query)
+        wanted, asked = EXCEPTIONS.of(query), FORMATS[FORMAT.of(query)]
         if wanted in {"INIMAGE", "BLANK"} and asked in PICTURE_FORMATS:
             return MessageRequest(
                 text=error.message if wanted == "INIMAGE" else "",
-                width=integer(query.required("WIDTH"), locator="WIDTH", least=1),
-                height=integer(query.required("HEIGHT"), locator="HEIGHT", least=1),
+                width=WIDTH.of(query),
+                height=HEIGHT.of(query),
                 format=asked,
                 background=background(query, asked),
             )
@@ -119,14 +122,14 @@ def _last(request: Request, name: str) -> Kvp:
 
 def _version(request: Request) -> Version:
     try:
-        return negotiated_version(_last(request, "VERSION"))
+        return negotiated_version(_last(request, VERSION.name))
     except InvalidParameter:
         return "1.3.0"
 
 
 def _wants_json(request: Request) -> bool:
     try:
-        return exception_format(_last(request, "EXCEPTIONS")) == "JSON"
+        return EXCEPTIONS.of(_last(request, EXCEPTIONS.name)) == "JSON"
     except InvalidParameter:
         return False
 

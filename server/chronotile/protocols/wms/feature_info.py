@@ -10,10 +10,16 @@ from chronotile.model.payload import LayeredPayload
 from chronotile.model.request import IdentifyRequest, MapRequest, Point
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.capabilities.feature_info import info_format, pixel_place, pixel_point
-from chronotile.protocols.common.query.kvp import Kvp, integer
+from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, info_format, pixel_place, pixel_point
+from chronotile.protocols.common.openapi import enum_of
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import listed, text, whole
 from chronotile.protocols.wms.groups import check_count, layers_in
-from chronotile.protocols.wms.params import Version, map_version, wms_map
+from chronotile.protocols.wms.params import VERSION, Version, wms_map
+
+QUERY_LAYERS = listed("QUERY_LAYERS", "Of the map's layers, those that are asked about")
+INFO_FORMAT = text("INFO_FORMAT", "The media type of the answer", schema=enum_of(list(INFO_FORMATS)))
+FEATURE_COUNT = whole("FEATURE_COUNT", "The most features of a layer", least=1, default=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +39,18 @@ def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
     Raises:
         ChronotileError: A parameter of the map or of the question is missing or not accepted.
     """
-    version = map_version(query)
+    version = VERSION.of(query)
     maps = wms_map(query.replacing("FORMAT", "image/png"), catalogue).layers
     point = _point(query, maps[0], version)
-    text = query.optional("INFO_FORMAT") if version == "1.1.1" else query.required("INFO_FORMAT")
-    integer(query.optional("FEATURE_COUNT") or "1", locator="FEATURE_COUNT", least=1)
+    media_type = INFO_FORMAT.given(query) if version == "1.1.1" else INFO_FORMAT.of(query)
+    FEATURE_COUNT.of(query)
     shown = {catalogue.layer(each.layer).id: each for each in maps}
     return InfoQuery(
         requests=tuple(
             IdentifyRequest.of_picture(shown[layer.id], point, layer=name)
             for name, layer in _query_layers(query, catalogue, shown)
         ),
-        format=info_format(text or "text/plain", locator="INFO_FORMAT"),
+        format=info_format(media_type or "text/plain", locator=INFO_FORMAT.name),
     )
 
 
@@ -54,11 +60,11 @@ def answer_info(asked: InfoQuery, services: Services, *, known: Collection[str])
 
 
 def _query_layers(query: Kvp, catalogue: Catalogue, shown: Collection[str]) -> Iterator[tuple[str, Layer]]:
-    asked = [name.strip() for name in query.required("QUERY_LAYERS").split(",")]
+    asked = QUERY_LAYERS.of(query)
     check_count(asked, "QUERY_LAYERS")
-    names = [each for name in asked for each in _queryable(name, catalogue)]
-    check_count(names, "QUERY_LAYERS")
-    for name in names:
+    opened = [each for name in asked for each in _queryable(name, catalogue)]
+    check_count(opened, "QUERY_LAYERS")
+    for name in opened:
         layer = catalogue.layer(name)
         if layer.id not in shown:
             raise UnknownLayer(

@@ -6,10 +6,13 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownStyle
 from chronotile.model.collection import Collection, Layer
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import listed
 from chronotile.styling.read_sld import SheetLayer
 
 LAYER_LIMIT = 20
 """Layers that one map shows; their pixels together are bounded by `max_cube_values`."""
+LAYERS = listed("LAYERS", "Layers, the first at the bottom")
+STYLES = listed("STYLES", "One a layer, `style` or `style/ramp`; nothing for the default", default=("",))
 
 
 def layers_in(name: str, catalogue: Catalogue) -> tuple[Layer, ...]:
@@ -87,7 +90,7 @@ def ungrouped(query: Kvp, catalogue: Catalogue) -> Kvp:
         UnknownStyle: A group is given another style.
         InvalidParameter: There are more styles than names of layers, or too many names, or layers of a collection.
     """
-    names = [name.strip() for name in query.required("LAYERS").split(",")]
+    names = LAYERS.of(query)
     if len(names) > LAYER_LIMIT:  # refused here, before groups multiply them
         for name in names[:LAYER_LIMIT]:
             if name not in catalogue.collections_by_id:
@@ -96,11 +99,11 @@ def ungrouped(query: Kvp, catalogue: Catalogue) -> Kvp:
     members = {name: layers_in(name, catalogue) for name in set(names)}
     if not any(members.values()):
         return query
-    styles = [style.strip() for style in (query.optional("STYLES") or "").split(",")]
+    styles = STYLES.of(query)
     if len(styles) > len(names) and any(styles):
         raise InvalidParameter(f"STYLES names {len(styles)} styles for {len(names)} layers", locator="STYLES")
     opened: list[tuple[str, str]] = []
-    for name, style in zip(names, styles + [""] * len(names), strict=False):
+    for name, style in zip(names, styles + ("",) * len(names), strict=False):
         found = names_of(name, style, catalogue)
         opened += [(each, "") for each in found] if members[name] else [(name, style)]
     opened_names, opened_styles = zip(*opened, strict=True)

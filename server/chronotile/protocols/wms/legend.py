@@ -10,8 +10,9 @@ from chronotile.model.payload import Payload
 from chronotile.model.request import LegendRequest
 from chronotile.pipeline.maps.legend import LegendFormat, draw_legend, draw_legends
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.query.kvp import Kvp, number
-from chronotile.protocols.common.query.parameter import whole
+from chronotile.protocols.common.query import kvp
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, advertised, number, whole
 from chronotile.protocols.common.query.picture import IS_HORIZONTAL, MAX_SIDE_PX
 from chronotile.protocols.wms.colouring import colour_range, colouring, style_and_ramp
 from chronotile.protocols.wms.groups import names_of, refuse_styled_groups
@@ -19,8 +20,15 @@ from chronotile.protocols.wms.own_styles import sheets_of, styled
 from chronotile.protocols.wms.params import requested_difference
 from chronotile.styling.legend_picture import SWATCH_PX, TEXT_PX, LegendShape
 
-FORMATS: Mapping[str, LegendFormat] = {"image/png": "png", "image/svg+xml": "svg", "application/json": "json"}
-SIDES = tuple(whole(name, "Of the picture, in pixels", least=1, most=MAX_SIDE_PX) for name in ("WIDTH", "HEIGHT"))
+FORMAT: Parameter[LegendFormat] = advertised(
+    "FORMAT",
+    "The media type of the legend",
+    {"image/png": "png", "image/svg+xml": "svg", "application/json": "json"},
+    default="png",
+    error=UnsupportedFormat,
+)
+SCALE = number("SCALE", "Of the map; colours are the same at every scale", default=1.0)
+WIDTH, HEIGHT = (whole(name, "Of the picture, in pixels", least=1, most=MAX_SIDE_PX) for name in ("WIDTH", "HEIGHT"))
 LEAST_PICTURE_PX = 64
 """A picture that is smaller both ways holds no legend that can be read."""
 STANDARD_DPI = 25.4 / 0.28
@@ -62,7 +70,7 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
         style_and_ramp("" if names != (name,) else text, [each.id for each in layer.styles]) for _, layer in layers
     ]
     drawn = styled([(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets)
-    number(query.optional("SCALE") or "1", locator="SCALE")
+    SCALE.of(query)
     requests = tuple(
         LegendRequest(
             layer=each,
@@ -77,7 +85,7 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
     )
     return WmsLegend(
         requests=requests[::-1],
-        format=_format(query.optional("FORMAT") or "image/png"),
+        format=FORMAT.of(query),
         shape=_shape(query),
     )
 
@@ -89,19 +97,11 @@ def answer_legend(asked: WmsLegend, services: Services, *, known: Collection[str
     return draw_legends(asked.requests, asked.format, services, shape=asked.shape, known=known)
 
 
-def _format(text: str) -> LegendFormat:
-    if text.lower() not in FORMATS:
-        raise UnsupportedFormat(
-            f"FORMAT {text[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(FORMATS)}", locator="FORMAT"
-        )
-    return FORMATS[text.lower()]
-
-
 def _shape(query: Kvp) -> LegendShape:
     """What WIDTH, HEIGHT and LEGEND_OPTIONS ask for; options that are not known are for other servers."""
     pairs = (option.partition(":") for option in (query.optional("LEGEND_OPTIONS") or "").lower().split(";"))
     options = {name.strip(): value.strip() for name, _colon, value in pairs}
-    width, height = (side.given(query) for side in SIDES)
+    width, height = (side.given(query) for side in (WIDTH, HEIGHT))
     shape = LegendShape(
         is_horizontal=_is_horizontal(options.get("layout", "vertical")),
         text_px=round(_option(options, "fontSize", otherwise=TEXT_PX, within=FONT_SIZES)),
@@ -133,7 +133,7 @@ def _option(options: Mapping[str, str], name: str, *, otherwise: float, within: 
         return otherwise
     least, most = within
     with contextlib.suppress(InvalidParameter):
-        value = number(text, locator="LEGEND_OPTIONS")
+        value = kvp.number(text, locator="LEGEND_OPTIONS")
         if least <= value <= most:
             return value
     raise InvalidParameter(

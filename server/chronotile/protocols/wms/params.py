@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from chronotile.catalog.catalogue import Catalogue
@@ -20,14 +21,16 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import PICTURE_REDUCERS, MapRequest, PictureFormat, PlacedFormat
+from chronotile.model.style import Colour
 from chronotile.model.time.instants import ABSENT, TimeSelection
 from chronotile.protocols.common.capabilities.update_sequence import sequence_order
+from chronotile.protocols.common.openapi import TEXT, enum_of
 from chronotile.protocols.common.query.axis_order import as_xy
-from chronotile.protocols.common.query.kvp import Kvp, integer, numbers
-from chronotile.protocols.common.query.parameter import choice, times
-from chronotile.protocols.wms.colouring import colour, colour_range, colouring, style_and_ramp, truth
+from chronotile.protocols.common.query.kvp import Kvp, bbox, numbers
+from chronotile.protocols.common.query.parameter import Parameter, advertised, choice, text, times, whole
+from chronotile.protocols.wms.colouring import COLOURS, colour, colour_range, colouring, style_and_ramp, truth
 from chronotile.protocols.wms.frames import frame_times
-from chronotile.protocols.wms.groups import LAYER_LIMIT, check_count, refuse_styled_groups, ungrouped
+from chronotile.protocols.wms.groups import LAYER_LIMIT, LAYERS, STYLES, check_count, refuse_styled_groups, ungrouped
 from chronotile.protocols.wms.own_styles import sheets_of, styled, with_layers
 
 Version = Literal["1.1.1", "1.3.0"]
@@ -47,7 +50,7 @@ FORMATS: Mapping[str, PictureFormat | PlacedFormat] = {
     "image/tiff": "image/geotiff",
 }
 """What maps are offered in."""
-OTHER_FORMATS: Mapping[str, str] = {
+_OTHER_FORMATS: Mapping[str, str] = {
     "image/png24": "image/png",
     "image/png32": "image/png",
     "image/png8": "image/png; mode=8bit",
@@ -67,14 +70,63 @@ EXCEPTION_FORMATS: Mapping[Version, Mapping[str, ExceptionFormat]] = {
     },
 }
 """How exceptions are offered; the names of each version are taken in the other one too."""
-_EXCEPTION_NAMES: Mapping[str, ExceptionFormat] = {
-    "text/xml": "XML",
-    **{name.lower(): kind for names in EXCEPTION_FORMATS.values() for name, kind in names.items()},
-}
-REDUCER = choice("REDUCER", "Of several times", PICTURE_REDUCERS, default="latest", any_case=False)
-DIFFERENCE = times("DIFFERENCE", "A second time, whose values are taken away")
 FARTHEST = 1e15
 """A coordinate beyond is a mistake: next to it a float cannot tell decimetres."""
+
+
+def _version(given: str) -> Version:
+    if given not in VERSIONS:
+        raise InvalidParameter(f"VERSION {given[:MAX_SHOWN]!r} is not spoken; use 1.3.0 or 1.1.1", locator="VERSION")
+    return VERSIONS[given]
+
+
+def _box(given: str) -> BBox:
+    edges = BBox(*numbers(given, 4, locator="BBOX"))
+    if max(abs(edge) for edge in edges) > FARTHEST:
+        raise InvalidParameter(f"BBOX {given[:MAX_SHOWN]} lies beyond all coordinates", locator="BBOX")
+    return bbox(given, locator="BBOX")
+
+
+REQUEST = advertised("REQUEST", "The operation", {each: each for each in OPERATIONS}, error=OperationNotSupported)
+VERSION: Parameter[Version] = Parameter(
+    name="VERSION",
+    description="The version whose rules hold",
+    parse=_version,
+    schema=enum_of(list(EXCEPTION_FORMATS)),
+)
+CRS, SRS = (text(name, "The reference system of `BBOX`") for name in ("CRS", "SRS"))
+BOX = Parameter(name="BBOX", description="The extent; in 1.3.0 in the axis order of the CRS", parse=_box, schema=TEXT)
+WIDTH, HEIGHT = (whole(name, "Of the picture, in pixels", least=1) for name in ("WIDTH", "HEIGHT"))
+FORMAT = advertised(
+    "FORMAT",
+    "The media type of the picture",
+    {each: each for each in FORMATS},
+    others=_OTHER_FORMATS,
+    error=UnsupportedFormat,
+)
+IS_TRANSPARENT = truth("TRANSPARENT", "Whether nothing lies under the map")
+BACKGROUND = Parameter(
+    name="BGCOLOR",
+    description="What lies under the map: `0xRRGGBB`",
+    parse=partial(colour, locator="BGCOLOR"),
+    schema=TEXT,
+    default=Colour(255, 255, 255),
+)
+EXCEPTIONS: Parameter[ExceptionFormat] = advertised(
+    "EXCEPTIONS",
+    "How exceptions are written",
+    EXCEPTION_FORMATS["1.3.0"],
+    others={"text/xml": "XML", **EXCEPTION_FORMATS["1.1.1"]},
+    default="XML",
+)
+TIME = text("TIME", "An instant, a list or an interval")
+UPDATE_SEQUENCE = text("UPDATESEQUENCE", "That of the capabilities which the client holds")
+REDUCER = choice("REDUCER", "Of several times", PICTURE_REDUCERS, default="latest", any_case=False)
+DIFFERENCE = times("DIFFERENCE", "A second time, whose values are taken away")
+OF_MAP: tuple[Parameter[object], ...] = (
+    *(VERSION, LAYERS, STYLES, CRS, SRS, BOX, WIDTH, HEIGHT, FORMAT, IS_TRANSPARENT, BACKGROUND, TIME),
+    *(REDUCER, DIFFERENCE, *COLOURS, EXCEPTIONS),
+)
 
 _VERSION = re.compile(r"(\d{1,3})(?:\.(\d{1,3}))?(?:\.(\d{1,3}))?")
 
@@ -86,7 +138,7 @@ def max_side(catalogue: Catalogue) -> int:
 
 def crs_parameter(version: Version) -> str:
     """Return what the version calls the reference system."""
-    return "CRS" if version == "1.3.0" else "SRS"
+    return (CRS if version == "1.3.0" else SRS).name
 
 
 def operation(query: Kvp) -> Operation:
@@ -101,16 +153,11 @@ def operation(query: Kvp) -> Operation:
     """
     if query.is_empty:
         return "GetCapabilities"
-    name = query.required("REQUEST")
-    found = next((each for each in OPERATIONS if each.lower() == name.lower()), None)
+    query.required(REQUEST.name)
     service = query.optional("SERVICE")
     if service is not None and service.upper() != "WMS":
         raise InvalidParameter(f"SERVICE must be WMS, got {service[:MAX_SHOWN]!r}", locator="SERVICE")
-    if found is None:
-        raise OperationNotSupported(
-            f"REQUEST {name[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(OPERATIONS)}", locator="REQUEST"
-        )
-    return found
+    return REQUEST.of(query)
 
 
 def negotiated_version(query: Kvp) -> Version:
@@ -141,7 +188,7 @@ def check_update_sequence(query: Kvp, current: str | None) -> None:
         CurrentUpdateSequence: As said.
         InvalidUpdateSequence: As said.
     """
-    asked = query.optional("UPDATESEQUENCE")
+    asked = UPDATE_SEQUENCE.given(query)
     if asked is None or current is None:
         return
     order = sequence_order(asked, current)
@@ -151,18 +198,6 @@ def check_update_sequence(query: Kvp, current: str | None) -> None:
         raise InvalidUpdateSequence(
             f"UPDATESEQUENCE {asked[:MAX_SHOWN]!r} is later than the current {current}", locator="UPDATESEQUENCE"
         )
-
-
-def map_version(query: Kvp) -> Version:
-    """Return the version whose rules a GetMap request follows.
-
-    Raises:
-        ChronotileError: It is missing or not spoken.
-    """
-    text = query.required("VERSION")
-    if text not in VERSIONS:
-        raise InvalidParameter(f"VERSION {text[:MAX_SHOWN]!r} is not spoken; use 1.3.0 or 1.1.1", locator="VERSION")
-    return VERSIONS[text]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +219,8 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    version = map_version(query)
-    exception_format(query)
+    version = VERSION.of(query)
+    EXCEPTIONS.of(query)
     sheets = sheets_of(query)
     refuse_styled_groups(sheets, catalogue)
     query = ungrouped(with_layers(query, sheets), catalogue)
@@ -193,13 +228,13 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
     crs = catalogue.crs_for_map(_crs_name(query, version))
     grid = Grid(
         crs=crs,
-        bbox=_bbox(query.required("BBOX"), crs, version),
-        width=integer(query.required("WIDTH"), locator="WIDTH", least=1),
-        height=integer(query.required("HEIGHT"), locator="HEIGHT", least=1),
+        bbox=_bbox(query, crs, version),
+        width=WIDTH.of(query),
+        height=HEIGHT.of(query),
     )
     if version == "1.3.0":  # 1.1.1 has no such limits
         _check_sides(grid, max_side(catalogue))
-    media_type = _media_type(query)
+    media_type = FORMAT.of(query)
     named = _styles(query, layers)
     drawn = styled([(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets)
     maps = []
@@ -217,36 +252,11 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
                 range=colour_range(query),
                 colouring=colouring(query),
                 reducer=REDUCER.of(query),
-                format=picture_format(query),
+                format=FORMATS[media_type],
                 background=background(query, media_type),
             )
         )
     return WmsMap(layers=tuple(maps), media_type=media_type)
-
-
-def exception_format(query: Kvp) -> ExceptionFormat:
-    """Return how the client wants to be told of exceptions.
-
-    Raises:
-        InvalidParameter: In no way that is offered.
-    """
-    text = query.optional("EXCEPTIONS") or "XML"
-    found = _EXCEPTION_NAMES.get(text.lower())
-    if found is None:
-        offered = ", ".join(EXCEPTION_FORMATS["1.3.0"])
-        raise InvalidParameter(
-            f"EXCEPTIONS {text[:MAX_SHOWN]!r} is not offered; accepted are {offered}", locator="EXCEPTIONS"
-        )
-    return found
-
-
-def picture_format(query: Kvp) -> PictureFormat | PlacedFormat:
-    """Return what the core calls FORMAT.
-
-    Raises:
-        ChronotileError: It is missing or not offered.
-    """
-    return FORMATS[_media_type(query)]
 
 
 def background(query: Kvp, media_type: str) -> tuple[int, int, int] | None:
@@ -255,8 +265,8 @@ def background(query: Kvp, media_type: str) -> tuple[int, int, int] | None:
     Raises:
         InvalidParameter: TRANSPARENT is no truth or BGCOLOR no colour.
     """
-    is_transparent = truth(query, "TRANSPARENT")
-    red, green, blue, _alpha = colour(query.optional("BGCOLOR") or "0xFFFFFF", locator="BGCOLOR")
+    is_transparent = IS_TRANSPARENT.of(query)
+    red, green, blue, _alpha = BACKGROUND.of(query)
     return None if is_transparent and media_type != "image/jpeg" else (red, green, blue)
 
 
@@ -268,12 +278,12 @@ def requested_difference(query: Kvp, layer: Layer) -> TimeSelection | None:
     """
     if DIFFERENCE.given(query) is None or len(layer.times) == 0:
         return None
-    return frame_times(query.optional(DIFFERENCE.name), layer.times)
+    return frame_times(query.optional(DIFFERENCE.name), layer.times)  # a frame of an animation, as TIME
 
 
 def _layers(query: Kvp, catalogue: Catalogue) -> list[tuple[str, Layer]]:
     """Names and layers; of as many as one map shows one that is unknown is told before their number is."""
-    names = [name.strip() for name in query.required("LAYERS").split(",")]
+    names = LAYERS.of(query)
     layers = [(name, catalogue.layer(name)) for name in names[:LAYER_LIMIT]]
     check_count(names, "LAYERS")
     return layers
@@ -281,10 +291,10 @@ def _layers(query: Kvp, catalogue: Catalogue) -> list[tuple[str, Layer]]:
 
 def _styles(query: Kvp, layers: list[tuple[str, Layer]]) -> list[tuple[str, str | None]]:
     """Styles and ramps of the layers; what is empty or not there stands for the default."""
-    names = [name.strip() for name in (query.optional("STYLES") or "").split(",")]
+    names = STYLES.of(query)
     if len(names) > len(layers) and any(names):
         raise InvalidParameter(f"STYLES names {len(names)} styles for {len(layers)} layers", locator="STYLES")
-    names = (names + [""] * len(layers))[: len(layers)]
+    names = (names + ("",) * len(layers))[: len(layers)]
     return [
         style_and_ramp(name, [style.id for style in layer.styles])
         for name, (_name, layer) in zip(names, layers, strict=True)
@@ -301,38 +311,22 @@ def _check_sides(grid: Grid, most: int) -> None:
 
 def _crs_name(query: Kvp, version: Version) -> str:
     """What CRS names, in 1.1.1 SRS; the name of the other version is taken where that is missing."""
-    name, other = ("CRS", "SRS") if version == "1.3.0" else ("SRS", "CRS")
-    return query.optional(name) or query.optional(other) or query.required(name)
+    named, other = (CRS, SRS) if version == "1.3.0" else (SRS, CRS)
+    return named.given(query) or other.given(query) or named.of(query)
 
 
 def is_quickly_read(query: Kvp, catalogue: Catalogue) -> bool:
     """Return whether a request is read without a style sheet and without asking PROJ, which take milliseconds."""
-    named = [name for parameter in ("CRS", "SRS") if (name := query.optional(parameter)) is not None]
+    named = [name for parameter in (CRS, SRS) if (name := parameter.given(query)) is not None]
     return query.optional("SLD_BODY") is None and all(map(catalogue.is_crs_for_map_known, named))
 
 
-def _bbox(text: str, crs: Crs, version: Version) -> BBox:
+def _bbox(query: Kvp, crs: Crs, version: Version) -> BBox:
     """WMS 1.3.0 §7.3.3.6: BBOX is in the axis order of the CRS; in 1.1.1 it is x before y whatever the CRS says."""
-    box = BBox(*numbers(text, 4, locator="BBOX"))
-    if max(abs(edge) for edge in box) > FARTHEST:
-        raise InvalidParameter(f"BBOX {text[:MAX_SHOWN]} lies beyond all coordinates", locator="BBOX")
-    if box.xmin >= box.xmax or box.ymin >= box.ymax:
-        raise InvalidParameter(
-            f"BBOX {text[:MAX_SHOWN]} is empty: each minimum must be less than its maximum", locator="BBOX"
-        )
+    box = BOX.of(query)
     return as_xy(box, crs) if version == "1.3.0" else box
-
-
-def _media_type(query: Kvp) -> str:
-    text = query.required("FORMAT")
-    media_type = OTHER_FORMATS.get(text.lower(), text.lower())
-    if media_type not in FORMATS:
-        raise UnsupportedFormat(
-            f"FORMAT {text[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(FORMATS)}", locator="FORMAT"
-        )
-    return media_type
 
 
 def _time(query: Kvp, layer: Layer) -> TimeSelection:
     """A layer without time ignores TIME, so that it can be drawn beside others (OGC 12-111r1)."""
-    return frame_times(query.optional("TIME"), layer.times) if len(layer.times) else ABSENT
+    return frame_times(TIME.given(query), layer.times) if len(layer.times) else ABSENT

@@ -8,8 +8,8 @@ from chronotile.model.collection import Layer
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.xml import render_xml
 from chronotile.protocols.common.sld import SldVersion, sld_document
-from chronotile.protocols.wms.groups import names_of
-from chronotile.protocols.wms.params import map_version
+from chronotile.protocols.wms.groups import LAYERS, names_of
+from chronotile.protocols.wms.params import VERSION
 
 DESCRIPTIONS = {"1.3.0": "wms/templates/describe_layer_1_1_0.xml", "1.1.1": "wms/templates/describe_layer_1_1_1.xml"}
 
@@ -30,21 +30,20 @@ def describe_layer(query: Kvp, catalogue: Catalogue) -> bytes:
     Raises:
         ChronotileError: A layer or version is missing or not known.
     """
-    template = DESCRIPTIONS[map_version(query)]
+    template = DESCRIPTIONS[VERSION.of(query)]
     return render_xml(template, names=[name for name, _layer in _layers(query, catalogue)])
 
 
 def _layers(query: Kvp, catalogue: Catalogue) -> Iterator[tuple[str, Layer]]:
     """Layers by their names, each once; a group is its layers."""
-    asked = [name.strip() for name in query.required("LAYERS").split(",")]
-    names = dict.fromkeys(each for name in dict.fromkeys(asked) for each in names_of(name, "", catalogue))
+    names = dict.fromkeys(each for name in dict.fromkeys(LAYERS.of(query)) for each in names_of(name, "", catalogue))
     return ((name, catalogue.layer(name)) for name in names)
 
 
 def _sld_version(query: Kvp) -> SldVersion:
     match query.optional("SLDVER") or query.optional("SLD_VERSION"):
         case None:
-            return "1.0.0" if map_version(query) == "1.1.1" else "1.1.0"
+            return "1.0.0" if VERSION.of(query) == "1.1.1" else "1.1.0"
         case "1.0.0":
             return "1.0.0"
         case "1.1.0":

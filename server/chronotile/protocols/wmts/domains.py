@@ -20,16 +20,49 @@ from chronotile.model.time.parsing import parse_instant, parse_time
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.crs_names import wms_name
 from chronotile.protocols.common.capabilities.time_extent import time_text
-from chronotile.protocols.common.query.kvp import Kvp, bbox, choice, integer
+from chronotile.protocols.common.openapi import TEXT
+from chronotile.protocols.common.query import kvp
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, box, choice, text, truth, whole
 from chronotile.protocols.common.responses.xml import render_xml
+from chronotile.protocols.wmts.params import TILE_MATRIX_SET, TIME
 
-DIMENSION = "Time"
+Sort = Literal["asc", "desc"]
+
+DIMENSION = TIME.name
 SPACE = "bbox"
 DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
 DEFAULT_EXPANDED = 200
 """Times that DescribeDomains lists; of more it tells the first and the last."""
-SORTS = ("asc", "desc")
-TRUTH = {"true": True, "false": False}
+
+
+def _domains(given: str) -> tuple[str, ...]:
+    names = tuple(name.strip().lower() for name in given.split(","))
+    for name in names:
+        kvp.choice(name, (SPACE, DIMENSION.lower()), locator="Domains")
+    return names
+
+
+def _instant(given: str) -> Instant:
+    return parse_instant(given).start
+
+
+DOMAINS: Parameter[tuple[str, ...]] = Parameter(
+    name="Domains",
+    description="Which domains are described",
+    parse=_domains,
+    schema=TEXT,
+    default=(SPACE, DIMENSION.lower()),
+)
+LAYER = text("Layer", "Id or alias of a layer")
+DOMAIN = text("Domain", "The dimension whose values are listed")
+BOX = box(SPACE, "A box, in the CRS of the tile matrix set")
+EXPAND_LIMIT = whole("ExpandLimit", "The most times that are listed", least=1, most=MAX_LIMIT, default=DEFAULT_EXPANDED)
+LIMIT = whole("Limit", "Values of a page", least=1, most=MAX_LIMIT, default=DEFAULT_LIMIT)
+SORTS: tuple[Sort, ...] = ("asc", "desc")
+SORT = choice("Sort", "The order of values", SORTS, default="asc")
+FROM_END = truth("FromEnd", "Whether the ends of times are compared with `FromValue`")
+FROM_VALUE = Parameter(name="FromValue", description="The page begins behind it", parse=_instant, schema=TEXT)
 DOMAINS_TEMPLATE = "wmts/templates/domains.xml"
 VALUES_TEMPLATE = "wmts/templates/domain_values.xml"
 
@@ -51,7 +84,7 @@ class Page:
     """How domain values are enumerated."""
 
     limit: int
-    sort: Literal["asc", "desc"]
+    sort: Sort
     from_value: Instant | None
     """The page begins behind it."""
     from_end: bool
@@ -65,11 +98,8 @@ def describe_domains(query: Kvp, services: Services) -> bytes:
         ChronotileError: A parameter is missing or not accepted.
     """
     part = _part(query, services)
-    query.required("TileMatrixSet")
-    asked = [name.strip().lower() for name in (query.optional("Domains") or f"{SPACE},{DIMENSION}").split(",")]
-    for name in asked:
-        choice(name, (SPACE, DIMENSION.lower()), locator="Domains")
-    expanded = _count(query, "ExpandLimit", DEFAULT_EXPANDED)
+    TILE_MATRIX_SET.of(query)
+    asked, expanded = DOMAINS.of(query), EXPAND_LIMIT.of(query)
     return render_xml(
         DOMAINS_TEMPLATE,
         dimension=DIMENSION if DIMENSION.lower() in asked and len(part.layer.times) else None,
@@ -87,7 +117,7 @@ def domain_values(query: Kvp, services: Services) -> bytes:
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    name = query.required("Domain")
+    name = DOMAIN.of(query)
     part = _part(query, services)
     if name.lower() != DIMENSION.lower() or len(part.layer.times) == 0:
         raise InvalidParameter(f"layer {part.layer.id} has no domain {name[:MAX_SHOWN]!r} of values", locator="Domain")
@@ -104,13 +134,13 @@ def domain_values(query: Kvp, services: Services) -> bytes:
 
 
 def _part(query: Kvp, services: Services) -> Part:
-    layer = services.catalogue.layer(query.required("Layer"))
-    name = query.optional("TileMatrixSet")
+    layer = services.catalogue.layer(LAYER.of(query))
+    name = TILE_MATRIX_SET.given(query)
     crs = CRS84 if name is None else services.catalogue.tile_matrix_set(name).crs
-    whole = layer.main_variable.grid.bbox_in(crs)
-    asked = query.optional(SPACE)
-    box = whole if asked is None else _shared(whole, bbox(asked, locator=SPACE))
-    indexes = matching_times(layer, parse_time(query.optional(DIMENSION)), now=services.clock()).indexes
+    extent = layer.main_variable.grid.bbox_in(crs)
+    asked = BOX.given(query)
+    box = extent if asked is None else _shared(extent, asked)
+    indexes = matching_times(layer, parse_time(TIME.given(query)), now=services.clock()).indexes
     return Part(layer=layer, indexes=indexes if box is not None else (), box=box, crs=crs)
 
 
@@ -137,22 +167,8 @@ def _texts(layer: Layer, indexes: Sequence[int]) -> list[str]:
 
 
 def _page(query: Kvp) -> Page:
-    sort = choice((query.optional("Sort") or "asc").lower(), SORTS, locator="Sort")
-    from_end = choice((query.optional("FromEnd") or "false").lower(), TRUTH, locator="FromEnd")
-    text = query.optional("FromValue")
-    return Page(
-        limit=_count(query, "Limit", DEFAULT_LIMIT),
-        sort="desc" if sort == "desc" else "asc",
-        from_value=None if text is None else parse_instant(text).start,
-        from_end=TRUTH[from_end],
-    )
-
-
-def _count(query: Kvp, name: str, default: int) -> int:
-    count = integer(query.optional(name) or str(default), locator=name, least=1)
-    if count > MAX_LIMIT:
-        raise InvalidParameter(f"{name} must be at most {MAX_LIMIT}, got {count}", locator=name)
-    return count
+    sort, from_end = SORT.of(query), FROM_END.of(query)
+    return Page(limit=LIMIT.of(query), sort=sort, from_value=FROM_VALUE.given(query), from_end=from_end)
 
 
 def _values(part: Part, page: Page) -> list[str]:

@@ -14,9 +14,11 @@ from chronotile.model.payload import Payload
 from chronotile.model.request import IdentifyRequest, MapRequest, Point, TileFormat
 from chronotile.pipeline.identify import deliver_identified
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.capabilities.feature_info import info_format, pixel_place, pixel_point
-from chronotile.protocols.common.query.kvp import Kvp, integer
-from chronotile.protocols.wmts.params import TileNames, map_request, names_in_query
+from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, info_format, pixel_place, pixel_point
+from chronotile.protocols.common.openapi import enum_of
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, text, whole
+from chronotile.protocols.wmts.params import DIFFERING, REDUCING, TileNames, map_request, names_in_query
 
 EXTENSIONS: Mapping[str, str] = {
     "txt": "text/plain",
@@ -38,6 +40,8 @@ ADVERTISED_INFO: Mapping[str, str] = {
 `INFO_FORMATS`."""
 INFO_OF_VIEWERS = ("text/html", "application/json")
 """What they list, without templates, where they have many layers."""
+PIXEL_COLUMN, PIXEL_ROW = (whole(name, "Of the tile, in pixels from its upper left corner") for name in ("I", "J"))
+INFO_FORMAT = text("InfoFormat", "The media type of the answer", schema=enum_of(list(INFO_FORMATS)))
 SEGMENTS = 6
 """Of a path behind the time: tile matrix set, tile matrix, row, column, J, I."""
 
@@ -60,9 +64,9 @@ def info_names_in_query(query: Kvp, offered: Mapping[TileFormat, str]) -> InfoNa
     """
     return InfoNames(
         tile=names_in_query(query, offered),
-        i=query.required("I"),
-        j=query.required("J"),
-        info_format=query.required("InfoFormat"),
+        i=query.required(PIXEL_COLUMN.name),
+        j=query.required(PIXEL_ROW.name),
+        info_format=INFO_FORMAT.of(query),
     )
 
 
@@ -89,8 +93,8 @@ def info_names_in_path(path: Mapping[str, str], query: Kvp) -> InfoNames:
         row=row,
         column=column,
         time=time or None,
-        reducer=query.optional("Reducer"),
-        difference=query.optional("Difference"),
+        reducer=REDUCING.given(query),
+        difference=DIFFERING.given(query),
     )
     return InfoNames(tile=tile, i=i, j=j, info_format=EXTENSIONS[path["extension"]])
 
@@ -105,7 +109,7 @@ def answer_info(names: InfoNames, services: Services, *, known: Collection[str])
     layer = services.catalogue.layer(names.tile.layer)
     if not layer.queryable:
         raise OperationNotSupported(f"layer {layer.id} cannot be queried", locator="GetFeatureInfo")
-    asked = info_format(names.info_format, locator="InfoFormat")
+    asked = info_format(names.info_format, locator=INFO_FORMAT.name)
     tile = _tile(names, services)
     request = IdentifyRequest.of_picture(tile, _point(names, tile), layer=tile.layer)
     return deliver_identified([request], asked, services, known=known).payload
@@ -120,15 +124,15 @@ def _tile(names: InfoNames, services: Services) -> MapRequest:
 
 
 def _point(names: InfoNames, tile: MapRequest) -> Point:
-    column = _pixel(names.i, tile.grid.width, locator="I")
-    row = _pixel(names.j, tile.grid.height, locator="J")
+    column = _pixel(PIXEL_COLUMN, names.i, tile.grid.width)
+    row = _pixel(PIXEL_ROW, names.j, tile.grid.height)
     return pixel_point(tile.grid, column, row)
 
 
-def _pixel(text: str, size: int, *, locator: str) -> int:
+def _pixel(parameter: Parameter[int], given: str, size: int) -> int:
     """As `pixel_place`; a number that is none of the tile's pixels has a code of its own (OGC 07-057r7 Table 30)."""
-    integer(text, locator=locator)
+    parameter.parse(given)
     try:
-        return pixel_place(text, size, locator=locator)
+        return pixel_place(given, size, locator=parameter.name)
     except InvalidParameter as error:
-        raise PixelOutOfRange(error.message, locator=locator) from error
+        raise PixelOutOfRange(error.message, locator=parameter.name) from error

@@ -21,8 +21,10 @@ from chronotile.model.time.parsing import parse_time
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.time_extent import stand_in_default
 from chronotile.protocols.common.capabilities.update_sequence import sequence_order
+from chronotile.protocols.common.openapi import TEXT, enum_of
 from chronotile.protocols.common.query.accept import weighted
-from chronotile.protocols.common.query.kvp import Kvp, integer
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, advertised, text, whole
 from chronotile.protocols.common.query.picture import DIFFERENCE, REDUCER
 from chronotile.protocols.wmts.limits import check_told_limits, has_limits
 
@@ -40,6 +42,57 @@ SECTIONS: tuple[Section, ...] = (
 FORMATS: Mapping[TileFormat, str] = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}
 """Media types with the extension each has in REST."""
 MEDIA_TYPE = "application/xml"
+
+
+def _version(given: str) -> str:
+    if given != VERSION:
+        raise InvalidParameter(f"version {given[:MAX_SHOWN]!r} is not spoken; use {VERSION}", locator="version")
+    return given
+
+
+def _accepted_versions(given: str) -> str:
+    if VERSION not in [version.strip() for version in given.split(",")]:
+        raise VersionNegotiationFailed(f"AcceptVersions {given[:MAX_SHOWN]!r} does not name {VERSION}")
+    return VERSION
+
+
+def _sections(given: str) -> frozenset[Section]:
+    known: dict[str, frozenset[Section]] = {name.lower(): frozenset((name,)) for name in SECTIONS}
+    known["all"] = frozenset(SECTIONS)
+    names = [name.strip() for name in given.split(",")]
+    for name in names:
+        if name.lower() not in known:
+            raise InvalidParameter(
+                f"section {name[:MAX_SHOWN]!r} is not known; accepted are All, {', '.join(SECTIONS)}",
+                locator="sections",
+            )
+    return frozenset[Section]().union(*(known[name.lower()] for name in names))
+
+
+REQUEST = advertised("request", "The operation", {each: each for each in OPERATIONS})
+VERSION_NAME = Parameter(
+    name="version", description="The version", parse=_version, schema=enum_of([VERSION]), default=VERSION
+)
+ACCEPTED_VERSIONS = Parameter(
+    name="AcceptVersions",
+    description="Versions that the client takes",
+    parse=_accepted_versions,
+    schema=TEXT,
+    default=VERSION,
+)
+UPDATE_SEQUENCE = text("updateSequence", "That of the capabilities which the client holds")
+SECTION_NAMES: Parameter[frozenset[Section]] = Parameter(
+    name="sections", description="Parts of the capabilities", parse=_sections, schema=enum_of([*SECTIONS, "All"])
+)
+LAYER = text("layer", "Id or alias of a layer")
+STYLE = text("style", "A style of the layer; empty for its first")
+TILE_MATRIX_SET = text("TileMatrixSet", "Id of a set that the layer lists")
+TILE_MATRIX = text("TileMatrix", "Id of one of its matrices")
+ROW, COLUMN = (whole(name, "Of the tile") for name in ("TileRow", "TileCol"))
+TIME = text("Time", "An instant, a list or an interval")
+REDUCING = text("Reducer", REDUCER.description, schema=REDUCER.schema)
+DIFFERING = text("Difference", DIFFERENCE.description)
+"""The last two are read with the tile, since a path has them in its query."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +127,7 @@ def operation(query: Kvp) -> Operation:
         return "GetCapabilities"
     if service.upper() != "WMTS":
         raise InvalidParameter(f"service must be WMTS, got {service[:MAX_SHOWN]!r}", locator="service")
-    name = query.required("request")
-    for each in OPERATIONS:
-        if each.lower() == name.lower():
-            return each
-    raise InvalidParameter(
-        f"request {name[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(OPERATIONS)}", locator="request"
-    )
+    return REQUEST.of(query)
 
 
 def sections(query: Kvp, *, sequence: str | None = None) -> frozenset[Section]:
@@ -93,30 +140,13 @@ def sections(query: Kvp, *, sequence: str | None = None) -> frozenset[Section]:
     Raises:
         ChronotileError: No accepted version is spoken, a section is unknown, or the client holds a later document.
     """
-    accepted = query.optional("AcceptVersions")
-    if accepted is not None and VERSION not in [version.strip() for version in accepted.split(",")]:
-        raise VersionNegotiationFailed(f"AcceptVersions {accepted[:MAX_SHOWN]!r} does not name {VERSION}")
-    held = query.optional("updateSequence")
+    ACCEPTED_VERSIONS.of(query)
+    held = UPDATE_SEQUENCE.given(query)
     order = -1 if sequence is None or held is None else sequence_order(held, sequence)
     if held is not None and order > 0:
         raise InvalidUpdateSequence(f"updateSequence {held[:MAX_SHOWN]!r} is later than the current {sequence}")
-    found = _named_sections(query)
+    found = SECTION_NAMES.of(query) if SECTION_NAMES.name in query else frozenset(SECTIONS)
     return found if order < 0 else frozenset()
-
-
-def _named_sections(query: Kvp) -> frozenset[Section]:
-    if "Sections" not in query:
-        return frozenset(SECTIONS)
-    asked = [name.strip() for name in query.required("sections").split(",")]
-    known = {name.lower(): name for name in (*SECTIONS, "All")}
-    for name in asked:
-        if name.lower() not in known:
-            raise InvalidParameter(
-                f"section {name[:MAX_SHOWN]!r} is not known; accepted are All, {', '.join(SECTIONS)}",
-                locator="sections",
-            )
-    names = {known[name.lower()] for name in asked}
-    return frozenset(section for section in SECTIONS if section in names or "All" in names)
 
 
 def check_accepted(header: str) -> None:
@@ -143,23 +173,21 @@ def names_in_query(query: Kvp, offered: Mapping[TileFormat, str]) -> TileNames:
     Raises:
         ChronotileError: One is missing, or version or format are not offered.
     """
-    version = query.optional("version")
-    if version not in {None, VERSION}:
-        raise InvalidParameter(f"version {version!r:.{MAX_SHOWN}} is not spoken; use {VERSION}", locator="version")
-    layer = query.required("layer")
-    if "style" not in query:
+    VERSION_NAME.of(query)
+    layer = LAYER.of(query)
+    if STYLE.name not in query:
         raise MissingParameter("style is missing; it may be empty", locator="style")
     return TileNames(
         layer=layer,
-        style=query.optional("style") or "",
-        format=_format(query.required("format"), offered),
-        tile_matrix_set=query.required("TileMatrixSet"),
-        tile_matrix=query.required("TileMatrix"),
-        row=query.required("TileRow"),
-        column=query.required("TileCol"),
-        time=query.optional("Time"),
-        reducer=query.optional("Reducer"),
-        difference=query.optional("Difference"),
+        style=STYLE.given(query) or "",
+        format=_format(offered).of(query),
+        tile_matrix_set=TILE_MATRIX_SET.of(query),
+        tile_matrix=TILE_MATRIX.of(query),
+        row=query.required(ROW.name),
+        column=query.required(COLUMN.name),
+        time=TIME.given(query),
+        reducer=REDUCING.given(query),
+        difference=DIFFERING.given(query),
     )
 
 
@@ -183,8 +211,8 @@ def names_in_path(path: Mapping[str, str], query: Kvp, offered: Mapping[TileForm
         row=path["row"],
         column=path["column"],
         time=path.get("time"),
-        reducer=query.optional("Reducer"),
-        difference=query.optional("Difference"),
+        reducer=REDUCING.given(query),
+        difference=DIFFERING.given(query),
     )
 
 
@@ -202,7 +230,7 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
     layer = services.catalogue.layer(names.layer)
     tile_matrix_set = services.catalogue.tile_matrix_set(names.tile_matrix_set)
     matrix = tile_matrix_set.matrix(names.tile_matrix)
-    row, column = integer(names.row, locator="TileRow"), integer(names.column, locator="TileCol")
+    row, column = ROW.parse(names.row), COLUMN.parse(names.column)
     if has_limits(services.catalogue):
         check_told_limits(layer, tile_matrix_set, matrix, row=row, column=column)
     return MapRequest(
@@ -217,28 +245,23 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
     )
 
 
-def _time(text: str | None, layer: Layer, now: Instant) -> TimeSelection:
+def _time(time: str | None, layer: Layer, now: Instant) -> TimeSelection:
     """Absence and `default` mean the Default that is advertised; a layer without time ignores what is asked."""
     if len(layer.times) == 0:
         return ABSENT
-    selection = parse_time(text)
+    selection = parse_time(time)
     stand_in = stand_in_default(layer, now) if selection.keyword in {"absent", "default"} else None
     return selection if stand_in is None else parse_time(format_instant(stand_in))
 
 
-def _format(text: str, offered: Mapping[TileFormat, str]) -> TileFormat:
-    for media_type in offered:
-        if text.lower() == media_type:
-            return media_type
-    raise UnsupportedFormat(
-        f"format {text[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(offered)}", locator="format"
-    )
+def _format(offered: Mapping[TileFormat, str]) -> Parameter[TileFormat]:
+    return advertised("format", "Of the tile", {each: each for each in offered}, error=UnsupportedFormat)
 
 
-def _format_of_extension(text: str, offered: Mapping[TileFormat, str]) -> TileFormat:
+def _format_of_extension(given: str, offered: Mapping[TileFormat, str]) -> TileFormat:
     for media_type, extension in offered.items():
-        if text == extension:
+        if given == extension:
             return media_type
     raise UnsupportedFormat(
-        f"extension {text[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(offered.values())}", locator="format"
+        f"extension {given[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(offered.values())}", locator="format"
     )

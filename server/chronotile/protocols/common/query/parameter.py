@@ -4,9 +4,10 @@ import operator
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
-from chronotile.errors import MAX_SHOWN, InvalidParameter
+from chronotile.errors import MAX_SHOWN, ChronotileError, InvalidParameter
 from chronotile.model.grid import BBox
 from chronotile.model.time.instants import ABSENT, TimeSelection
 from chronotile.model.time.parsing import parse_time
@@ -41,6 +42,11 @@ class Parameter(Generic[Value_co]):
     """Value of a request without it; `None` where it is optional without a value, or required."""
     foreign: Sequence[str] = ()
     """Names that other services use for it, which are refused."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that are accepted, in the order in which documents list them."""
+        return tuple(self.schema["enum"])
 
     def given(self, query: Kvp) -> Value_co | None:
         """Return the value in a query, `None` where it is absent or empty.
@@ -163,6 +169,44 @@ def coded(
     schema = {**enum_of(list(described or values)), **_stated(default=default)}
     value = None if default is None else values[default]
     return Parameter(name=name, description=description, parse=parse, schema=schema, default=value)
+
+
+def advertised(
+    name: str,
+    description: str,
+    values: Mapping[str, Value],
+    *,
+    others: Mapping[str, Value] = MappingProxyType({}),
+    default: Value | None = None,
+    error: type[ChronotileError] = InvalidParameter,
+) -> Parameter[Value]:
+    """Return a parameter that is one of the words that capabilities list, in any case.
+
+    Args:
+        name: Of the parameter.
+        description: Of the parameter.
+        values: By words.
+        others: By further words that clients write, in lower case.
+        default: A value.
+        error: What another word raises.
+    """
+    accepted = {**{word.lower(): value for word, value in values.items()}, **others}
+
+    def parse(given: str) -> Value:
+        if given.lower() not in accepted:
+            raise error(f"{name} {given[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(values)}", locator=name)
+        return accepted[given.lower()]
+
+    return Parameter(name=name, description=description, parse=parse, schema=enum_of(list(values)), default=default)
+
+
+def listed(name: str, description: str, *, default: tuple[str, ...] | None = None) -> Parameter[tuple[str, ...]]:
+    """Return a parameter that is names separated by commas, which may be empty."""
+
+    def parse(given: str) -> tuple[str, ...]:
+        return tuple(each.strip() for each in given.split(","))
+
+    return Parameter(name=name, description=description, parse=parse, schema=TEXT, default=default)
 
 
 def truth(name: str, description: str) -> Parameter[bool]:
