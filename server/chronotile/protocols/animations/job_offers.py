@@ -8,13 +8,13 @@ from chronotile.model.animation import ANIMATION_LABELS, AnimationRequest
 from chronotile.model.request import MapRequest
 from chronotile.pipeline.caches.answer_memory import LIMIT as MEMORY
 from chronotile.processes.animation import MOST_PIXELS
-from chronotile.protocols.common.job_offer import JobInstead, bbox_input, datetime_input
+from chronotile.protocols.common.job_offer import JobOffer, bbox_input, datetime_input
 from chronotile.protocols.common.query.kvp import Kvp
 
 LIMITS: Mapping[str, float] = {"max_animation_pixels": MOST_PIXELS, MEMORY: math.inf}
 
 
-def animation_instead(asked: AnimationRequest, query: Kvp, catalogue: Catalogue) -> JobInstead | None:
+def animation_offer(asked: AnimationRequest, query: Kvp, catalogue: Catalogue) -> JobOffer | None:
     """Return the job; `None` where colours are asked for that are no style's, or what is no layer's own.
 
     Raises:
@@ -40,4 +40,4 @@ def animation_instead(asked: AnimationRequest, query: Kvp, catalogue: Catalogue)
         **({"style": shown.style} if shown.style else {}),
         **({"labels": labels} if len(labels) < len(ANIMATION_LABELS) else {}),
     }
-    return JobInstead(process="animation", inputs=inputs, limits=LIMITS)
+    return JobOffer(process="animation", inputs=inputs, limits=LIMITS)

@@ -10,7 +10,7 @@ from chronotile.pipeline.maps.animation import AnimationDelivery, find_animation
 from chronotile.pipeline.maps.expressions import shown_revision
 from chronotile.pipeline.services import Services
 from chronotile.protocols.animations.faults import animation_fault
-from chronotile.protocols.animations.job_offers import animation_instead
+from chronotile.protocols.animations.job_offers import animation_offer
 from chronotile.protocols.animations.params import animation_request
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.job_offer import offer_job
@@ -26,7 +26,7 @@ async def get_animation(request: Request) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     asked = animation_request(request.path_params, query, services.catalogue)
-    offer_job(request, lambda: animation_instead(asked, query, services.catalogue))
+    offer_job(request, lambda: animation_offer(asked, query, services.catalogue))
     known, is_body_wanted, revision = known_etags(request), request.method != "HEAD", REV.given(query)
 
     def is_current() -> bool:

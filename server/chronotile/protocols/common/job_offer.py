@@ -1,7 +1,8 @@
-"""The job that does what a request is too large for, ready to be posted."""
+"""The job that does what a request is too large for: a link, and the inputs that its body does not have."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -15,64 +16,69 @@ from chronotile.model.grid import BBox
 from chronotile.model.time.instants import TimeSelection
 from chronotile.model.time.text import selection_text
 from chronotile.processes.registry import process_of
+from chronotile.processes.times_and_places import MOST_CONTAINERS, MOST_FEATURES, MOST_VERTICES
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.axis_order import in_axis_order
 from chronotile.protocols.common.query.place import requested_crs
 
 Json = dict[str, Any]
 
-MOST_REPEATED_BYTES = 1 << 16
-"""Of a body that is given back in a problem, which is made in the event loop."""
-MOST_REPEATED_VERTICES = 5_000
-"""Of areas that are, each of which takes up to fifty bytes."""
+OF_SERIES: Mapping[str, float] = {
+    "max_series_values": math.inf,
+    "max_area_values": math.inf,
+    "max_features": MOST_FEATURES,
+    "max_vertices": MOST_VERTICES,
+    "max_containers": MOST_CONTAINERS,
+}
+"""How far jobs about series go, by the names of the limits of requests."""
+MOST_OFFERED_VERTICES = 5_000
+"""Of areas in a problem, which is made in the event loop. Each takes up to fifty bytes."""
 OFFERED = "chronotile.job"
-"""Where a request keeps how its job is made."""
+"""The member of a request's scope with the function that makes its offer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobInstead:
+class JobOffer:
     """A job that does the same as a request."""
 
     process: str
     inputs: Json
+    """Those that the body of the request does not have."""
     limits: Mapping[str, float]
-    """How far it goes, by the names of the limits of requests that it is not bound by."""
-    others: Json = field(default_factory=dict)
-    """What is posted beside the inputs."""
+    """How far it goes, by the names of the limits of requests that do not apply to it."""
     notes: Sequence[str] = ()
-    """What is not quite the same, or is to be added."""
+    """What is different, and where the body of the request belongs."""
 
 
-def offer_job(request: Request, make: Callable[[], JobInstead | None]) -> None:
-    """Say which job does the same as a request, for the problem if it is past a limit.
+def offer_job(request: Request, make: Callable[[], JobOffer | None]) -> None:
+    """Set which job does the same as a request, for the problem if it exceeds a limit.
 
     Args:
         request: It.
-        make: Gives the job, or `None` where no process takes all that is asked; raises ChronotileError where what is
-            asked is wrong.
+        make: Gives the job, or `None` where no process does the same; raises ChronotileError if the request is not
+            valid.
     """
     request.scope[OFFERED] = make
 
 
-def job_told(error: LimitExceeded, request: Request) -> Json | None:
-    """Return the job that does what is past a limit, as problems tell of it; `None` where there is none."""
+def job_document(error: LimitExceeded, request: Request) -> Json | None:
+    """Return the member `job` of a problem, the job that has not the limit; `None` if there is none."""
     make = request.scope.get(OFFERED)
     try:
-        job: JobInstead | None = None if make is None else make()
-    except ChronotileError:  # the limit was met before the rest was looked at
+        job: JobOffer | None = None if make is None else make()
+    except ChronotileError:  # the limit was met before the rest was checked
         return None
     if job is None or error.asked > job.limits.get(error.limit, 0):
         return None
     return {
-        "process": job.process,
         "href": f"{base_url(request)}/ogcapi/processes/{job.process}/execution",
-        "execute": {"inputs": job.inputs, **job.others},
+        "inputs": job.inputs,
         **({"note": "; ".join(job.notes)} if job.notes else {}),
     }
 
 
 def datetime_input(time: TimeSelection) -> Json:
-    """Return the input `datetime` of processes, if there is anything to say."""
+    """Return the input `datetime` of processes; nothing for all times."""
     text = selection_text(time)
     return {} if text is None else {"datetime": text}
 
@@ -81,7 +87,7 @@ def bbox_input(box: BBox, crs: Crs, catalogue: Catalogue) -> Json:
     """Return the input `bbox` of processes.
 
     Raises:
-        UnsupportedCrs: The CRS is not one that maps are offered in, which all that processes take are.
+        UnsupportedCrs: Maps are not offered in this CRS, so processes do not take it.
     """
     edges = list(in_axis_order(box, crs))
     return {"bbox": {"bbox": edges} if crs == CRS84 else {"bbox": edges, "crs": crs_input(crs, catalogue)}}
@@ -91,24 +97,20 @@ def places_input(areas: Sequence[Area], layer: Layer, catalogue: Catalogue) -> J
     """Return the input `places` of processes: areas of one CRS, of a request about a layer.
 
     Returns:
-        `None` where they have more vertices than are given back in a problem.
+        `None` if they have more vertices than a problem may have.
 
     Raises:
         UnsupportedCrs: The CRS is neither offered nor the layer's own.
     """
-    if sum(area.vertices for area in areas) > MOST_REPEATED_VERTICES:
+    if sum(area.vertices for area in areas) > MOST_OFFERED_VERTICES:
         return None
     crs = areas[0].crs
     if crs != CRS84:
         requested_crs(crs.name, layer, catalogue)
     named = {} if crs == CRS84 else {"crs": {"type": "name", "properties": {"name": crs.name}}}
     features = [_feature(area) for area in areas]
-    return {"places": object_input({"type": "FeatureCollection", "features": features, **named})}
-
-
-def object_input(value: Json) -> Json:
-    """Return an object as the value of an input (OGC 18-062r2 /req/core/job-creation-input-inline-object)."""
-    return {"value": value}
+    # OGC 18-062r2 /req/core/job-creation-input-inline-object: an object is the member `value` of an input.
+    return {"places": {"value": {"type": "FeatureCollection", "features": features, **named}}}
 
 
 def names_input(names: Sequence[str]) -> str | list[str]:
@@ -127,10 +129,10 @@ def _feature(area: Area) -> Json:
 
 
 def crs_input(crs: Crs, catalogue: Catalogue) -> str:
-    """Return how processes are told a CRS.
+    """Return the URI of a CRS.
 
     Raises:
-        UnsupportedCrs: It is not one that maps are offered in.
+        UnsupportedCrs: Maps are not offered in it.
     """
     if crs.uri is None:
         raise UnsupportedCrs("the CRS has no name", locator="crs")
@@ -139,11 +141,11 @@ def crs_input(crs: Crs, catalogue: Catalogue) -> str:
 
 
 def format_input(process: str, name: str, *, otherwise: str) -> tuple[Json, list[str]]:
-    """Return the input `format`, and what is to be said where a process has not the one that is asked for.
+    """Return the input `format`, and a note if the process does not write the requested format.
 
     Args:
         process: Its id.
-        name: Of the format that is asked for, as the process would call it.
+        name: Of the requested format, as the process would call it.
         otherwise: The format that comes in place of others.
     """
     if any(name in output.formats for output in process_of(process).outputs.values()):

@@ -9,7 +9,7 @@ from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.grid import BBox
 from chronotile.processes.export import MOST_BYTES
 from chronotile.protocols.common.job_offer import (
-    JobInstead,
+    JobOffer,
     Json,
     bbox_input,
     crs_input,
@@ -25,7 +25,7 @@ BYTES_A_VALUE = 8
 LIMITS: Mapping[str, float] = {"max_coverage_bytes": MOST_BYTES} | dict.fromkeys(OF_FORMATS, MOST_BYTES / BYTES_A_VALUE)
 
 
-def export_instead(request: CoverageRequest, name: str, catalogue: Catalogue) -> JobInstead | None:
+def export_offer(request: CoverageRequest, name: str, catalogue: Catalogue) -> JobOffer | None:
     """Return the job; `None` where cells are asked for that are no native ones in size, or those in an area.
 
     Args:
@@ -48,7 +48,7 @@ def export_instead(request: CoverageRequest, name: str, catalogue: Catalogue) ->
         **({} if request.crs is None else {"crs": crs_input(request.crs, catalogue)}),
         **format_,
     }
-    return JobInstead(process="export", inputs=inputs, limits=LIMITS, notes=notes)
+    return JobOffer(process="export", inputs=inputs, limits=LIMITS, notes=notes)
 
 
 def _box(trims: tuple[Trim, ...], layer: Layer, catalogue: Catalogue) -> Json:

@@ -99,7 +99,7 @@ SCHEMAS: Json = {
             "allowed": WHOLE,
             "asked": WHOLE,
             "alternative": TEXT,
-            "job": object_of({"process": TEXT, "href": TEXT, "execute": OBJECT}, {"note": TEXT}),
+            "job": object_of({"href": TEXT, "inputs": OBJECT}, {"note": TEXT}),
         },
     ),
     "Layer": LAYER,

@@ -40,7 +40,7 @@ from chronotile.protocols.timeseries.analysis_params import refuse_in_columns
 from chronotile.protocols.timeseries.area_params import DRY_RUN, area_request, areas_request
 from chronotile.protocols.timeseries.faults import area_fault
 from chronotile.protocols.timeseries.formats import encode_areas, negotiate_format, respond_in
-from chronotile.protocols.timeseries.job_offers import statistics_instead
+from chronotile.protocols.timeseries.job_offers import statistics_offer
 from chronotile.protocols.timeseries.pages import link_to_next, page_of
 
 ParseAreas = Callable[[Layer, Kvp, bytes, Catalogue], AreaSeriesRequest]
@@ -75,9 +75,7 @@ async def _answer(request: Request, parse: ParseAreas) -> Response:
     query = Kvp(request.query_params.multi_items())
     name = negotiate_format(query, request.headers.get("accept", ""))
     is_dry = DRY_RUN.of(query)
-    catalogue, is_one = services.catalogue, parse is area_request
-    offer_job(request, lambda: statistics_instead(layer, query, body, catalogue, is_one=is_one, name=name))
-
+    offer_job(request, lambda: statistics_offer(layer, query, body, services.catalogue, name=name))
     has_parsed = body_parsed(request)
 
     def work(is_wanted: IsWanted) -> _Answer:

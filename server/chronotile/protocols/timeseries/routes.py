@@ -30,7 +30,7 @@ from chronotile.protocols.timeseries.formats import (
     point_format,
     respond_in,
 )
-from chronotile.protocols.timeseries.job_offers import point_instead, points_instead
+from chronotile.protocols.timeseries.job_offers import point_offer, points_offer
 from chronotile.protocols.timeseries.pages import link_to_next, page_of
 from chronotile.protocols.timeseries.params import point_request
 from chronotile.protocols.timeseries.points_params import check_points_query, points_requests
@@ -47,7 +47,7 @@ async def get_point(request: Request) -> Response:
     if name != "json":
         refuse_in_columns(asked.analysis)
     written = point_format(name, layer)
-    offer_job(request, lambda: point_instead(asked, query, name=name))
+    offer_job(request, lambda: point_offer(asked, query, name=name))
     limiter = state_of(request).limiters.series
     page, following = page_of(query, asked.analysis), None
     if page is not None:
@@ -69,7 +69,7 @@ async def post_points(request: Request) -> Response:
         refuse_in_columns(analysis)
     limiter = state_of(request).limiters.series
     sent = await body_of(request)
-    offer_job(request, lambda: points_instead(query, sent, name=name))
+    offer_job(request, lambda: points_offer(query, name=name))
     asked = await in_thread(limiter, points_requests, query, sent, services.catalogue)
     layers = [services.catalogue.layer(each.layer) for each in asked]
 

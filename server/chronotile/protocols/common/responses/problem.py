@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError, LimitExceeded, TimeNotAvailable, UnknownParameter
-from chronotile.protocols.common.job_offer import job_told
+from chronotile.protocols.common.job_offer import job_document
 
 MEDIA_TYPE = "application/problem+json"
 AS_IN_THE_CORE: Mapping[str, str] = {}
@@ -34,11 +34,11 @@ def problem_response(
         type_: Of the problem, where the protocol has another one than the error.
         media_type: Of the answer.
     """
-    told = error.status if status is None else status
+    status = status or error.status
     members: dict[str, Any] = {
         "type": type_ or error.problem_type,
-        "title": error.problem_title or HTTPStatus(told).phrase,
-        "status": told,
+        "title": error.problem_title or HTTPStatus(status).phrase,
+        "status": status,
         "detail": error.message,
     }
     if error.locator:
@@ -53,18 +53,8 @@ def problem_response(
             "asked": error.asked,
             "alternative": error.alternative,
         }
-    body = b"" if request.method == "HEAD" else _written(members, _job(error, request))
-    return Response(body, status_code=told, media_type=media_type)
-
-
-def _job(error: ChronotileError, request: Request) -> Mapping[str, Any]:
-    job = job_told(error, request) if isinstance(error, LimitExceeded) else None
-    return {} if job is None else {"job": job}
-
-
-def _written(members: Mapping[str, Any], job: Mapping[str, Any]) -> bytes:
-    """The document, without a job that repeats more lists within one another than are written."""
-    try:
-        return orjson.dumps({**members, **job})
-    except orjson.JSONEncodeError:
-        return orjson.dumps(members)
+        job = job_document(error, request)
+        members |= {} if job is None else {"job": job}
+    return Response(
+        b"" if request.method == "HEAD" else orjson.dumps(members), status_code=status, media_type=media_type
+    )

@@ -86,7 +86,7 @@ SCHEMAS: dict[str, Json] = {
             "allowed": WHOLE,
             "asked": WHOLE,
             "alternative": TEXT,
-            "job": object_of({"process": TEXT, "href": TEXT, "execute": OBJECT}, {"note": TEXT}),
+            "job": object_of({"href": TEXT, "inputs": OBJECT}, {"note": TEXT}),
         },
     ),
 }

@@ -14,7 +14,7 @@ from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
 from chronotile.pipeline.series.fields import FieldsPayload, deliver_fields
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.job_offer import JobInstead, offer_job
+from chronotile.protocols.common.job_offer import JobOffer, offer_job
 from chronotile.protocols.common.query.form import discard_body
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.respond import known_etags
@@ -24,7 +24,7 @@ from chronotile.protocols.ogcapi.edr.cells import CellsRequest, area_request, cu
 from chronotile.protocols.ogcapi.edr.data_request import DataRequest, data_response, parse_data_query
 from chronotile.protocols.ogcapi.edr.faults import area_fault, edr_fault
 from chronotile.protocols.ogcapi.edr.formats import OF_CELLS
-from chronotile.protocols.ogcapi.edr.job_offers import cells_instead, location_instead, position_instead
+from chronotile.protocols.ogcapi.edr.job_offers import cells_offer, location_offer, position_offer
 from chronotile.protocols.ogcapi.edr.list_routes import list_routes
 from chronotile.protocols.ogcapi.edr.queries import LOCATIONS, POSITION
 from chronotile.protocols.ogcapi.edr.response_formats import cells_formats, fields_format
@@ -35,14 +35,14 @@ COLLECTION = "/ogcapi/collections/{collectionId}"
 
 async def get_position(request: Request) -> Response:
     """Return the series of the native cells that hold the points of `coords`."""
-    return await _series(request, POSITION.formats, position_query, position_instead)
+    return await _series(request, POSITION.formats, position_query, position_offer)
 
 
 async def get_location(request: Request) -> Response:
     """Return the means of the native cells in one place, or in each of several."""
     names = request.path_params["locationId"]
-    asked, instead = partial(location_query, names=names), partial(location_instead, names=names)
-    return await _series(request, LOCATIONS.formats, asked, instead)
+    asked, offer = partial(location_query, names=names), partial(location_offer, names=names)
+    return await _series(request, LOCATIONS.formats, asked, offer)
 
 
 async def get_area(request: Request) -> Response:
@@ -64,10 +64,10 @@ async def _series(
     request: Request,
     formats: tuple[str, ...],
     resolve: Callable[[DataRequest, IsWanted], SeriesQuery],
-    instead: Callable[[DataRequest], JobInstead | None],
+    offer: Callable[[DataRequest], JobOffer | None],
 ) -> Response:
     asked = parse_data_query(request)
-    offer_job(request, partial(instead, asked))
+    offer_job(request, partial(offer, asked))
     name, known = asked.format_among(formats), known_etags(request)
 
     def work(is_wanted: IsWanted) -> FieldsPayload:
@@ -91,7 +91,7 @@ async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue]
     def cells() -> CellsRequest:
         return requested(asked.offered, asked.query, services.catalogue)
 
-    offer_job(request, lambda: cells_instead(cells(), name, asked))
+    offer_job(request, lambda: cells_offer(cells(), name, asked))
 
     def work(is_wanted: IsWanted) -> CoverageDelivery:
         return deliver_coverage(

@@ -10,7 +10,7 @@ from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownParameter
 from chronotile.model.job import Execution, Json, ResponseType
 from chronotile.processes.execute import WAITING, require_known
 from chronotile.processes.process import Output, Process
-from chronotile.protocols.common.job_offer import MOST_REPEATED_BYTES, JobInstead
+from chronotile.protocols.common.job_offer import JobOffer
 from chronotile.protocols.common.query.form import UNSUPPORTED
 from chronotile.protocols.common.query.kvp import Kvp, choice
 from chronotile.protocols.ogcapi.processes.bounded_json import parsed
@@ -73,13 +73,9 @@ def execution_of(process: Process, asked: Json) -> Execution:
     )
 
 
-def execution_instead(process: Process, body: bytes) -> JobInstead:
-    """Return the job that does what takes too long to wait for: the same that was posted."""
-    limits = {WAITING: math.inf}
-    if len(body) > MOST_REPEATED_BYTES:
-        return JobInstead(process=process.id, inputs={}, limits=limits, notes=["what is posted is the body"])
-    others = members_of(process, body)
-    return JobInstead(process=process.id, inputs=others.pop("inputs"), others=others, limits=limits)
+def execution_offer(process: Process) -> JobOffer:
+    """Return the job that does what takes too long to wait for: post the same body again."""
+    return JobOffer(process=process.id, inputs={}, limits={WAITING: math.inf}, notes=["post the same body"])
 
 
 def _parsed(body: bytes, media_type: str) -> object:

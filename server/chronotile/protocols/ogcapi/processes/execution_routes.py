@@ -23,7 +23,7 @@ from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.document_context import context_for
 from chronotile.protocols.ogcapi.processes.answers import NOBODY, live, of_table, query_of, unless_gone
 from chronotile.protocols.ogcapi.processes.documents import job_address, status_document
-from chronotile.protocols.ogcapi.processes.execution import execution_instead, execution_of, members_of
+from chronotile.protocols.ogcapi.processes.execution import execution_of, execution_offer, members_of
 from chronotile.protocols.ogcapi.processes.media_types import JSON
 from chronotile.protocols.ogcapi.processes.prefer import RESPOND_ASYNC, Preferences, preferences_of
 from chronotile.protocols.ogcapi.processes.references import Reference, fetch_all, hosts_of, references_of, with_values
@@ -54,7 +54,7 @@ async def post_execution(request: Request) -> Response:
 async def _asked(request: Request, process: Process, told: DocumentContext) -> tuple[Execution, Subscriber | None]:
     """What a request asks of a process, with what its inputs refer to, and who hears how it goes on."""
     state, body = state_of(request), await body_of(request)
-    offer_job(request, lambda: execution_instead(process, body))
+    offer_job(request, lambda: execution_offer(process))
 
     def read() -> tuple[Json, Subscriber | None, Sequence[Reference]]:
         members = members_of(process, body, media_type=request.headers.get("content-type", JSON))
