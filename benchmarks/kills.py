@@ -84,7 +84,7 @@ class Run:
         """Kill one program, and count what was in flight."""
         self.kills[name] += 1
         finished = {job.id: job.status == "successful" for job in self.table.jobs()[0]}
-        remembered = {id_: set(self.table.finished_blocks(id_)) for id_, is_done in finished.items() if not is_done}
+        remembered = {id_: set(self.table.finished_tasks(id_)) for id_, is_done in finished.items() if not is_done}
         self.in_flight += sum(number not in remembered.get(id_, {number}) for id_, number in begun(self.gates))
         do()
 

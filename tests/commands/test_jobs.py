@@ -43,7 +43,7 @@ def submit(table):
 def test_jobs_are_listed_from_the_newest(run, table, submit):
     first, second = submit(), submit("composite")
     table.claim("me", lease_s=30)
-    table.tell(first, "me", progress=40, message="2 of 5 blocks")
+    table.tell(first, "me", progress=40, message="2 of 5 tasks")
 
     assert run("list").output.splitlines() == [
         "id                                process    status    progress  created",

@@ -61,7 +61,7 @@ def test_jobs_that_had_not_ended_fail_and_say_why(stored_before):
         job = stored_before.job(IDS[status])
         assert (job.status, job.fault.status, job.message) == ("failed", 503, OPEN_BEFORE.message)
         assert job.finished is not None
-        assert stored_before.finished_blocks(job.id) == {}
+        assert stored_before.finished_tasks(job.id) == {}
 
 
 def test_none_of_them_is_run_or_is_of_any_archive(stored_before, old):

@@ -48,7 +48,7 @@ def job(services, tmp_path):
         inputs = INPUTS | {"name": name}
         plan, process = plan_of("optimise", inputs, of), process_of("optimise")
         work = work_in(tmp_path / "jobs" / id_, of, shared=plan.shared)
-        done = [process.run(inputs, block, work) for block in plan.blocks]
+        done = [process.run(inputs, block, work) for block in plan.tasks]
         return lambda: process.finish(inputs, done, replace(work, is_wanted=is_wanted)), work
 
     return make

@@ -8,7 +8,7 @@ from chronotile.errors import SourceUnavailable, UnknownPath
 from chronotile.model.job import Execution
 from chronotile.queue import retention
 from chronotile.queue.bucket import Bucket
-from chronotile.queue.job_folder import ASIDE, PIECES, RESULTS, clear, make_folders
+from chronotile.queue.job_folder import ASIDE, PARTIAL_RESULTS, RESULTS, clear, make_folders
 from chronotile.queue.retention import forget_ended
 from chronotile.queue.table import new_id
 from tests.running import PATIENCE_S
@@ -92,7 +92,7 @@ def test_what_is_known_of_a_forgotten_job_goes_with_it(table, clock, make_job, t
 
     forget_ended(table, tmp_path, before=clock.now + 1)
 
-    assert (table.log(job.id), table.finished_blocks(job.id)) == ((), {})
+    assert (table.log(job.id), table.finished_tasks(job.id)) == ((), {})
 
 
 def test_jobs_without_files_are_forgotten_some_at_a_time(table, clock, tmp_path, monkeypatch):
@@ -156,7 +156,7 @@ def test_pieces_are_removed_though_some_were_left_before(tmp_path):
     make_folders(tmp_path)
     (tmp_path / f"{ASIDE}1").mkdir()
     (tmp_path / f"{ASIDE}1" / "0.npz").touch()
-    (tmp_path / PIECES / "1.npz").touch()
+    (tmp_path / PARTIAL_RESULTS / "1.npz").touch()
 
     clear(tmp_path)
 

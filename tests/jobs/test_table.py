@@ -49,7 +49,7 @@ def test_a_job_whose_owner_is_not_heard_of_is_taken_over_with_its_finished_block
 
     assert table.claim("two", lease_s=30).attempts == 2
 
-    assert table.finished_blocks(job.id) == {3: {"sum": 7}}
+    assert table.finished_tasks(job.id) == {3: {"sum": 7}}
     assert not table.remember(job.id, "one", 4, {})
     assert not table.succeed(job.id, "one", {})
     assert table.succeed(job.id, "two", {"string": Result(value="a")})
@@ -213,10 +213,10 @@ def test_an_owner_tells_how_far_a_job_is(table, clock):
     table.claim("one", lease_s=30)
     clock.now += 5
 
-    assert table.tell(job.id, "one", progress=40, message="2 of 5 blocks")
+    assert table.tell(job.id, "one", progress=40, message="2 of 5 tasks")
 
     told = table.job(job.id)
-    assert (told.status, told.progress, told.message) == ("running", 40, "2 of 5 blocks")
+    assert (told.status, told.progress, told.message) == ("running", 40, "2 of 5 tasks")
     assert (told.created, told.started, told.updated) == (clock.now - 5, clock.now - 5, clock.now)
 
 
@@ -240,7 +240,7 @@ def test_a_released_job_is_begun_again_with_its_finished_blocks(table):
     assert (table.job(job.id).status, table.job(job.id).message) == ("accepted", "waits for another worker")
     assert not table.renew(job.id, "one", lease_s=30)
     assert table.claim("two", lease_s=30).attempts == 2
-    assert table.finished_blocks(job.id) == {0: {"sum": 1}}
+    assert table.finished_tasks(job.id) == {0: {"sum": 1}}
 
 
 def test_a_released_job_lets_others_before_while_it_waits(table, clock):
@@ -289,7 +289,7 @@ def test_a_block_that_is_done_twice_is_remembered_once(table):
     table.remember(job.id, "one", 3, {"sum": 1})
     table.remember(job.id, "one", 3, {"sum": 2})
 
-    assert table.finished_blocks(job.id) == {3: {"sum": 2}}
+    assert table.finished_tasks(job.id) == {3: {"sum": 2}}
 
 
 def test_a_failed_job_says_why_and_keeps_no_blocks(table):
@@ -301,7 +301,7 @@ def test_a_failed_job_says_why_and_keeps_no_blocks(table):
 
     failed = table.job(job.id)
     assert (failed.status, failed.message, failed.fault) == ("failed", FAULT.detail, FAULT)
-    assert table.finished_blocks(job.id) == {}
+    assert table.finished_tasks(job.id) == {}
 
 
 def test_a_dismissed_job_keeps_no_blocks_and_one_that_ended_stays_as_it_is(table):
@@ -313,7 +313,7 @@ def test_a_dismissed_job_keeps_no_blocks_and_one_that_ended_stays_as_it_is(table
 
     table.dismiss(running.id)
 
-    assert table.finished_blocks(running.id) == {}
+    assert table.finished_tasks(running.id) == {}
     assert table.dismiss(done.id).status == "successful"
 
 

@@ -44,4 +44,4 @@ def test_a_job_whose_owner_is_killed_in_a_transaction_goes_on(table, clock, url,
     taken = until(lambda: table.claim("another", lease_s=30))
 
     assert (taken.id, taken.status, taken.attempts) == (job.id, "running", 2)
-    assert table.finished_blocks(job.id) == {0: {"sum": 1}}
+    assert table.finished_tasks(job.id) == {0: {"sum": 1}}

@@ -1,4 +1,4 @@
-"""Who does the blocks of jobs: processes of this machine, or a Dask cluster whose workers see the same files."""
+"""Who does the tasks of jobs: processes of this machine, or a Dask cluster whose workers see the same files."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from chronotile.errors import ConfigurationError, ServerBusy
 from chronotile.jobs import worker_setup as process_here
-from chronotile.jobs.tasks import Task, do_block, finish
+from chronotile.jobs.tasks import TaskContext, do_task, finish
 from chronotile.model.job import Json, Result
 from chronotile.queue.faults import ClusterLost, Hindered, fault_of
 from chronotile.queue.temporary import TemporaryFolders
@@ -22,7 +22,7 @@ from chronotile.queue.temporary import TemporaryFolders
 AHEAD = 2
 """Blocks that are given out for each thread of the cluster, so that none waits for us."""
 RETRIES = 2
-"""Times a block is begun again that failed: a store may have hung for a moment."""
+"""Times a task is begun again that failed: a store may have hung for a moment."""
 MOST_ASIDE = 3
 """Blocks of a job that could not be done for now before the others are left too: what hinders these hinders all."""
 LOOK_S = 0.5
@@ -31,17 +31,17 @@ CONNECT_S = 10.0
 ANSWER_S = 10.0
 """How long a scheduler may take to answer; one that is frozen never does, and no connection to it breaks."""
 PROCESSES_S = 2.0
-"""So often it is asked whether the cluster has processes, where no block is done meanwhile."""
+"""So often it is asked whether the cluster has processes, where no task is done meanwhile."""
 NO_PROCESSES = "the Dask cluster has no processes; the job goes on when one joins it"
 COLLECT_S = 5.0
-"""How long to wait for the result of a block that is done before it is looked whether the job is still wanted."""
+"""How long to wait for the result of a task that is done before it is looked whether the job is still wanted."""
 LOST = "the Dask cluster was lost"
 DEADLY = "the processes of the cluster die of what they are asked to do"
 
 PROCESSES_HERE = {
     "distributed.worker.multiprocessing-method": "spawn",  # tensorstore does not survive a fork
     # Only ever a few small answers lie with a worker: nothing is gained by writing them to disk, and a worker that
-    # pauses because of what its blocks take would never go on.
+    # pauses because of what its tasks take would never go on.
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
@@ -55,12 +55,12 @@ GIVEN_UP = frozenset({"closed", "failed"})
 
 
 class Cluster:
-    """Does blocks, a few ahead at any time; any number of threads may ask it for some.
+    """Does tasks, a few ahead at any time; any number of threads may ask it for some.
 
     Args:
         address: Of the scheduler of a cluster; without one, worker processes are started that only we can connect to.
         processes: How many of them, each with one thread.
-        memory_bytes: What each may take; one that takes more is ended, and another begins its block again.
+        memory_bytes: What each may take; one that takes more is ended, and another begins its task again.
     """
 
     def __init__(self, address: str | None, *, processes: int, memory_bytes: int) -> None:
@@ -102,36 +102,36 @@ class Cluster:
 
     def run(
         self,
-        task: Task,
-        blocks: Mapping[int, Json],
+        context: TaskContext,
+        tasks: Mapping[int, Json],
         *,
         name: str,
         is_wanted: Callable[[], bool],
         tell: Callable[[str], None],
     ) -> Generator[tuple[int, Json], None, None]:
-        """Yield the number of each block when it is done, and what it gave, in any order.
+        """Yield the number of each task when it is done, and what it gave, in any order.
 
-        Ends before all are done once they are not wanted any more; those that are under way are told to stop. A block
+        Ends before all are done once they are not wanted any more; those that are under way are told to stop. A task
         that cannot be done for now is put aside until the others are done.
 
         Args:
-            task: What they all are of.
-            blocks: By their numbers.
+            context: What they all are of.
+            tasks: By their numbers.
             name: Of this attempt at the job, that no other has.
             is_wanted: Asked every half a second.
-            tell: Told what hinders all blocks, and nothing once they go on.
+            tell: Told what hinders all tasks, and nothing once they go on.
 
         Raises:
             ClusterLost: The cluster is gone.
-            Hindered: Some blocks cannot be done for now, or processes die of them.
-            Exception: What a block raised else; the others are not begun any more.
+            Hindered: Some tasks cannot be done for now, or processes die of them.
+            Exception: What a task raised else; the others are not begun any more.
         """
         given = self._given()
-        waiting, numbers, aside = iter(blocks.items()), dict[Any, int](), list[Hindered]()
+        waiting, numbers, aside = iter(tasks.items()), dict[Any, int](), list[Hindered]()
         try:
             while True:
-                for number, block in islice(waiting, max(0, given.room() - len(numbers))):
-                    future = given.submit(do_block, task, block, key=f"{name}-{number}", behind=len(numbers))
+                for number, task in islice(waiting, max(0, given.room() - len(numbers))):
+                    future = given.submit(do_task, context, task, key=f"{name}-{number}", behind=len(numbers))
                     numbers[future] = number
                 if not numbers:
                     break
@@ -155,16 +155,16 @@ class Cluster:
             given.cancel(list(numbers))
 
     def finish(
-        self, task: Task, *, name: str, is_wanted: Callable[[], bool], tell: Callable[[str], None]
+        self, context: TaskContext, *, name: str, is_wanted: Callable[[], bool], tell: Callable[[str], None]
     ) -> dict[str, Result] | None:
-        """Return the results of a job whose blocks are all done; `None` once they are not wanted any more.
+        """Return the results of a job whose tasks are all done; `None` once they are not wanted any more.
 
         Raises:
             ClusterLost: As `run`.
             Exception: What was raised.
         """
         given = self._given()
-        future = given.submit(finish, task, key=f"{name}-end", behind=0)
+        future = given.submit(finish, context, key=f"{name}-end", behind=0)
         done = given.next(is_wanted, tell)
         results: dict[str, Result] | None = None if done is None else given.result(done, is_wanted)
         if results is None:
@@ -240,7 +240,7 @@ class _Given:
         self._ready: SimpleQueue[Any] = SimpleQueue()
 
     def room(self) -> int:
-        """Return how many blocks of a job may be given out at once."""
+        """Return how many tasks of a job may be given out at once."""
         return AHEAD * max(1, self._threads())
 
     def _threads(self) -> int:
@@ -252,7 +252,7 @@ class _Given:
     def submit(self, function: Callable[..., Any], *arguments: object, key: str, behind: int) -> Any:  # noqa: ANN401
         """Give something to be done, behind so many of the same job: whoever has less waiting comes before.
 
-        Without that, the one block of a small job would wait for all that large ones have given out ahead.
+        Without that, the one task of a small job would wait for all that large ones have given out ahead.
         """
         with self._asking():
             future = self._client.submit(function, *arguments, key=key, pure=False, retries=RETRIES, priority=-behind)
@@ -310,7 +310,7 @@ class _Given:
         return await self._client.gather(future, asynchronous=True)
 
     def cancel(self, futures: list[Any]) -> None:
-        """Let go of futures; of those that are begun, the blocks see for themselves that they are not wanted."""
+        """Let go of futures; of those that are begun, the tasks see for themselves that they are not wanted."""
         if futures and self._client.status == "running":
             with suppress(ClusterLost), self._asking():
                 self._client.cancel(futures, force=True)

@@ -12,7 +12,7 @@ from typing import TypeVar
 from chronotile.archive.live import LiveArchive
 from chronotile.errors import ChronotileError, ClientGone, LimitExceeded, ServerBusy, SourceUnavailable, UnknownPath
 from chronotile.jobs.cluster import Cluster
-from chronotile.jobs.tasks import StoredPlan, Task, current, keep_done, keep_plan, stored_plan
+from chronotile.jobs.tasks import StoredPlan, TaskContext, current, keep_done, keep_plan, stored_plan
 from chronotile.model.job import ENDED, JobFault, Json, Result, Status
 from chronotile.pipeline.services import Services
 from chronotile.processes.execute import planned, wanted_results
@@ -54,7 +54,7 @@ class Runner:
 
     Args:
         table: Where they are; those of one archive.
-        cluster: Does their blocks.
+        cluster: Does their tasks.
         archive: What they are planned with, the one that `table` has the jobs of.
         place: Of the configuration or the data, as the cluster sees it.
         folder: Of all jobs, as the cluster sees it.
@@ -218,7 +218,7 @@ class Runner:
         if plan is None:
             return None
         process = process_of(job.process)
-        task = Task(
+        context = TaskContext(
             place=self._place,
             revision=services.revision,
             process=process.id,
@@ -226,15 +226,15 @@ class Runner:
             plan=plan.id,
             published_cubes=services.published_cubes,
         )
-        done = self._table.finished_blocks(job.id)
-        left = {number: block for number, block in enumerate(plan.blocks) if number not in done}
-        self._table.say(job.id, f"attempt {job.attempts}: {len(left)} of {len(plan.blocks)} blocks to do")
-        self._do_blocks(held, task, left, done)
+        done = self._table.finished_tasks(job.id)
+        left = {number: task for number, task in enumerate(plan.tasks) if number not in done}
+        self._table.say(job.id, f"attempt {job.attempts}: {len(left)} of {len(plan.tasks)} tasks to do")
+        self._do_tasks(held, context, left, done)
         if not goes_on():
             return None
-        keep_done(folder, [done[number] for number in range(len(plan.blocks))])
+        keep_done(folder, [done[number] for number in range(len(plan.tasks))])
         results = self._cluster.finish(
-            task, name=held.name, is_wanted=goes_on, tell=partial(self._tell, held, len(done), len(done))
+            context, name=held.name, is_wanted=goes_on, tell=partial(self._tell, held, len(done), len(done))
         )
         if results is None:
             return None
@@ -248,7 +248,7 @@ class Runner:
     def _prepared(self, held: Held, services: Services) -> tuple[Mapping[str, Json] | None, StoredPlan | None]:
         """Return which outputs are wanted, and the plan; without one if the job is no more ours.
 
-        Inputs are let go of here: those of a job may take hundreds of megabytes, and blocks read them from its folder.
+        Inputs are let go of here: those of a job may take hundreds of megabytes, and tasks read them from its folder.
         """
         id_, folder = held.job.id, self._folder / held.job.id
         plan = stored_plan(folder)
@@ -256,25 +256,25 @@ class Runner:
             return self._table.wanted(id_).outputs, plan
         execution = self._table.execution(id_)
         made = planned(execution, services)
-        # Before the plan is kept: what blocks of another gave is of no use, and its numbers may be among these.
+        # Before the plan is kept: what tasks of another gave is of no use, and its numbers may be among these.
         held.is_ours = self._table.plan_anew(id_, held.owner, revision=made.revision)
         if held.job.revision not in {None, made.revision}:
             self._table.say(id_, "what it reads has changed since it was asked for; it reads the present state")
         return execution.outputs, keep_plan(folder, execution.inputs, made) if held.is_ours else None
 
-    def _do_blocks(self, held: Held, task: Task, left: Mapping[int, Json], done: dict[int, Json]) -> None:
-        """Do blocks and add what they gave to `done`, as long as the job shall go on."""
+    def _do_tasks(self, held: Held, context: TaskContext, left: Mapping[int, Json], done: dict[int, Json]) -> None:
+        """Do tasks and add what they gave to `done`, as long as the job shall go on."""
         id_, told, count = held.job.id, 0.0, len(left) + len(done)
         self._tell(held, len(done), count)
-        blocks = self._cluster.run(
-            task,
+        tasks = self._cluster.run(
+            context,
             left,
             name=held.name,
             is_wanted=partial(self._goes_on, held),
             tell=lambda hindered: self._tell(held, len(done), count, hindered),
         )
-        with closing(blocks):
-            for number, result in blocks:
+        with closing(tasks):
+            for number, result in tasks:
                 done[number] = result
                 held.is_fruitful = True
                 if not self._surely(partial(self._table.remember, id_, held.owner, number, result)):
@@ -284,8 +284,8 @@ class Runner:
                     self._tell(held, len(done), count)
 
     def _tell(self, held: Held, done: int, count: int, hindered: str = "") -> None:
-        """Say how many blocks are done, and what hinders the others; what comes after them counts as one more."""
-        progress, message = 100 * done // (count + 1), f"{done} of {count} blocks"
+        """Say how many tasks are done, and what hinders the others; what comes after them counts as one more."""
+        progress, message = 100 * done // (count + 1), f"{done} of {count} tasks"
         message = f"{message}; {hindered}" if hindered else message
         self._surely(partial(self._table.tell, held.job.id, held.owner, progress=progress, message=message))
 
@@ -365,7 +365,7 @@ class Runner:
             return "dismissed"
 
     def _surely(self, ask: Callable[[], Answer]) -> Answer:
-        """What the table answers, once it does: a database that is begun anew costs no blocks.
+        """What the table answers, once it does: a database that is begun anew costs no tasks.
 
         Raises:
             SourceUnavailable: It was away for as long as a lease, or we are to stop.

@@ -1,4 +1,4 @@
-"""A block of a job, as it is done by whoever is asked: a process of a cluster that sees the same files."""
+"""A task of a job, as it is done by whoever is asked: a process of a cluster that sees the same files."""
 
 import json
 import logging
@@ -19,28 +19,28 @@ from chronotile.processes.execute import finished
 from chronotile.processes.process import Inputs, Plan, Work
 from chronotile.processes.registry import process_of
 from chronotile.processes.sources import sources_read, sources_written
-from chronotile.processes.work.unreadable import run_block
+from chronotile.processes.work.unreadable import run_task
 from chronotile.queue.faults import UNKNOWN, Hindered, JobFailed, NotKnown, fault_of, is_foreseen
-from chronotile.queue.job_folder import PIECES, RESULTS, make_folders, remove_pieces
+from chronotile.queue.job_folder import PARTIAL_RESULTS, RESULTS, make_folders, remove_partial_results
 from chronotile.queue.private_files import make_private_folder, open_private
 
 log = logging.getLogger(__name__)
 
 INPUTS = "inputs.json"
-BLOCKS = "blocks.json"
+TASKS = "blocks.json"
 DONE = "done.json"
-"""Files in the folder of a job, of what would be much to send with each block; what a plan shares is another."""
+"""Files in the folder of a job, of what would be much to send with each task; what a plan shares is another."""
 FILES_GONE = "files of the job are gone"
 READ_BYTES = 8 << 20
 """Of the text that a process keeps of several jobs."""
 READ_FILES = 100
-"""That it keeps of several jobs, however small they are: all are gone through at each block."""
+"""That it keeps of several jobs, however small they are: all are gone through at each task."""
 _FORESEEN = re.compile(rf"\b({Hindered.__name__}|{JobFailed.__name__}|{NotKnown.__name__})\(")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What a block, or the end of a job, needs to be done anywhere, besides what lies in the folder of the job."""
+class TaskContext:
+    """What a task, or the end of a job, needs to be done anywhere, besides what lies in the folder of the job."""
 
     place: str
     """Of the configuration or the data."""
@@ -50,9 +50,9 @@ class Task:
     folder: str
     """Of the job."""
     plan: str
-    """Id of the plan that the block is of: whoever has read another reads this one."""
+    """Id of the plan that the task is of: whoever has read another reads this one."""
     published_cubes: PublishedCubes | None = None
-    """As who runs the job has it; who does a block elsewhere may have other settings."""
+    """As who runs the job has it; who does a task elsewhere may have other settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,75 +60,77 @@ class StoredPlan:
     """What is left of a plan with whoever runs its job."""
 
     id: str
-    blocks: Sequence[Json]
+    tasks: Sequence[Json]
 
 
 _archives = LiveArchives(most=1)
 """Tasks reach a process as pickles: what it keeps from one to the next is its own."""
 
 
-def do_block(task: Task, block: Json) -> Json:
-    """Do a block and return what is to be remembered of it.
+def do_task(context: TaskContext, task: Json) -> Json:
+    """Do a task and return what is to be remembered of it.
 
     Raises:
         Hindered: A source cannot be read now.
         JobFailed: The verb met something else that was foreseen.
     """
     with _telling_faults():
-        return run_block(process_of(task.process), _kept(task, INPUTS), block, _work(task))
+        return run_task(process_of(context.process), _kept(context, INPUTS), task, _work(context))
 
 
-def finish(task: Task) -> dict[str, Result]:
-    """Make the results of a job from what its blocks gave, which `keep_done` has written.
+def finish(context: TaskContext) -> dict[str, Result]:
+    """Make the results of a job from what its tasks gave, which `keep_done` has written.
 
     Raises:
-        Hindered: As `do_block`.
-        JobFailed: As `do_block`.
+        Hindered: As `do_task`.
+        JobFailed: As `do_task`.
     """
     with _telling_faults():
-        done = _done(task)
+        done = _done(context)
         try:
-            return dict(finished(process_of(task.process), _kept(task, INPUTS), done, _work(task)))
-        except ClientGone:  # a piece is gone, perhaps with another attempt's plan: these blocks lead to no end any more
-            (Path(task.folder) / BLOCKS).unlink(missing_ok=True)
+            return dict(finished(process_of(context.process), _kept(context, INPUTS), done, _work(context)))
+        except (
+            ClientGone
+        ):  # a partial result is gone, perhaps with another attempt's plan: these tasks lead to no end any more
+            (Path(context.folder) / TASKS).unlink(missing_ok=True)
             raise
 
 
 def keep_plan(folder: Path, inputs: Inputs, plan: Plan) -> StoredPlan:
-    """Lay down the inputs of a job and its plan, where all who do its blocks find them, then and if it is begun again.
+    """Lay down the inputs of a job and its plan, where all who do its tasks find them, then and if it is begun again.
 
-    Pieces of other plans are removed.
+    Partial results of other plans are removed.
 
     Raises:
         SourceUnavailable: The folder is removed at this moment.
     """
-    kept = StoredPlan(id=uuid4().hex, blocks=plan.blocks)
-    remove_pieces(folder)
+    kept = StoredPlan(id=uuid4().hex, tasks=plan.tasks)
+    remove_partial_results(folder)
     try:
-        make_private_folder(_pieces(folder, kept.id))
+        make_private_folder(_partial_results(folder, kept.id))
         make_folders(folder)
     except FileNotFoundError as error:
         raise SourceUnavailable(FILES_GONE) from error
     _keep(folder / INPUTS, inputs)
     told = {"shared": plan.shared, "sources": sources_written(plan.sources)}
     _keep(folder / _shared(kept.id), told)
-    _keep(folder / BLOCKS, {"plan": kept.id, "blocks": list(plan.blocks)})
+    _keep(folder / TASKS, {"plan": kept.id, "blocks": list(plan.tasks)})
     return kept
 
 
 def stored_plan(folder: Path) -> StoredPlan | None:
-    """Return the plan of a job that was begun before, if all of it is still there, and where its pieces lie."""
+    """Return the plan of a job that was begun before, if it is complete: its partial results have a folder."""
     try:
-        written = json.loads((folder / BLOCKS).read_bytes())
+        written = json.loads((folder / TASKS).read_bytes())
     except FileNotFoundError:
         return None
-    kept = StoredPlan(id=written["plan"], blocks=written["blocks"])
-    needed = (_pieces(folder, kept.id), *(folder / name for name in (RESULTS, INPUTS, _shared(kept.id))))
+    kept = StoredPlan(id=written["plan"], tasks=written["blocks"])
+    needed = (_partial_results(folder, kept.id), *(folder / name for name in (RESULTS, INPUTS, _shared(kept.id))))
     return kept if all(each.exists() for each in needed) else None
 
 
 def keep_done(folder: Path, done: Sequence[Json]) -> None:
-    """Lay down what all blocks gave, in their order, for `finish`.
+    """Lay down what all tasks gave, in their order, for `finish`.
 
     Raises:
         SourceUnavailable: The folder is gone.
@@ -158,7 +160,7 @@ def _telling_faults() -> Iterator[None]:
         yield
     except SourceUnavailable as error:
         raise Hindered(fault_of(error)) from None
-    except ClientGone:  # where the job was dismissed nobody hears it; else its pieces are gone, or seem so
+    except ClientGone:  # where the job was dismissed nobody hears it; else its partial results are gone, or seem so
         raise Hindered(fault_of(SourceUnavailable(FILES_GONE))) from None
     except UNKNOWN as error:
         raise NotKnown(error.message) from None
@@ -169,33 +171,33 @@ def _telling_faults() -> Iterator[None]:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of Dask's log is about more than a block that ended as foreseen, one of a dismissed job perhaps.
+    """Whether a line of Dask's log is about more than a task that ended as foreseen, one of a dismissed job perhaps.
 
     Whoever runs the job tells of those in a line, or not at all; Dask would each of three times, with the stack.
     """
     return not (str(record.msg).startswith("Compute Failed") and _FORESEEN.search(str(record.args)))
 
 
-def _kept(task: Task, name: str) -> Json:
+def _kept(context: TaskContext, name: str) -> Json:
     try:
-        return _read_files.read(Path(task.folder) / name)
+        return _read_files.read(Path(context.folder) / name)
     except FileNotFoundError as error:
-        raise SourceUnavailable("the job is gone, or its folder is not seen where the block is done") from error
+        raise SourceUnavailable("the job is gone, or its folder is not seen where the task is done") from error
 
 
-def _pieces(folder: Path, plan: str) -> Path:
-    """Folder of the pieces of a plan."""
-    return folder / PIECES / plan
+def _partial_results(folder: Path, plan: str) -> Path:
+    """Folder of the partial results of a plan."""
+    return folder / PARTIAL_RESULTS / plan
 
 
 def _shared(plan: str) -> str:
-    """Name of the file of what all blocks of a plan are told: of its own, as processes keep what they have read."""
+    """Name of the file of what all tasks of a plan are told: of its own, as processes keep what they have read."""
     return f"shared-{plan}.json"
 
 
-def _done(task: Task) -> list[Json]:
+def _done(context: TaskContext) -> list[Json]:
     try:
-        written = (Path(task.folder) / DONE).read_bytes()
+        written = (Path(context.folder) / DONE).read_bytes()
     except FileNotFoundError as error:
         raise SourceUnavailable(FILES_GONE) from error
     done: list[Json] = json.loads(written)
@@ -203,7 +205,7 @@ def _done(task: Task) -> list[Json]:
 
 
 class ReadFiles:
-    """What the files of jobs have that all their blocks are told, so that it is not read for each block anew.
+    """What the files of jobs have that all their tasks are told, so that it is not read for each task anew.
 
     Args:
         most_bytes: Of their text in all; that of one job is kept whatever it has. Read it takes ten times as much.
@@ -246,16 +248,18 @@ def current(live: LiveArchive, revision: str | None = None) -> Services:
     return live.services
 
 
-def _work(task: Task) -> Work:
-    folder = Path(task.folder)
-    # Who dismisses a job, or plans it anew, takes its pieces away, on whatever host they are looked for.
-    pieces = _pieces(folder, task.plan)
-    told = _kept(task, _shared(task.plan))
+def _work(context: TaskContext) -> Work:
+    folder = Path(context.folder)
+    # Who dismisses a job, or plans it anew, takes its partial results away, on whatever host they are looked for.
+    partial_results = _partial_results(folder, context.plan)
+    told = _kept(context, _shared(context.plan))
     return Work(
-        services=replace(current(_archives.at(Path(task.place)), task.revision), published_cubes=task.published_cubes),
-        folder=pieces,
+        services=replace(
+            current(_archives.at(Path(context.place)), context.revision), published_cubes=context.published_cubes
+        ),
+        folder=partial_results,
         results=folder / RESULTS,
         shared=told["shared"],
         sources=sources_read(told["sources"]),
-        is_wanted=pieces.exists,
+        is_wanted=partial_results.exists,
     )

@@ -143,7 +143,7 @@ class Job:
     attempts: int = 0
     """How often it was begun."""
     fruitless: int = 0
-    """Attempts in a row, before the one that runs or ran last, in which no block was finished."""
+    """Attempts in a row, before the one that runs or ran last, in which no task was finished."""
     fault: JobFault | None = None
     results: Mapping[str, Result] = field(default_factory=dict)
     """By the names of outputs, once it was successful."""

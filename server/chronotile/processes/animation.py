@@ -30,12 +30,18 @@ from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
 from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work
 from chronotile.processes.sources import source_of
 from chronotile.processes.times_and_places import instants_to_json, located, times_from_json, without_limits
-from chronotile.processes.work.partial_results import Piece, keep, read_piece, scratch_of, write_piece
+from chronotile.processes.work.partial_results import (
+    PartialResult,
+    keep,
+    read_partial_result,
+    scratch_of,
+    write_partial_result,
+)
 
 PIXEL_S = 60e-9
 """What it takes to draw and pack a pixel of a frame."""
-BLOCK_S = 10.0
-"""About how long a block may take, if one frame does not take longer."""
+TASK_S = 10.0
+"""About how long a task may take, if one frame does not take longer."""
 MOST_PIXELS = 1 << 32
 """Of all frames together."""
 MOST_BYTES = (1 << 32) - 1
@@ -44,7 +50,7 @@ PACKING = 1
 """Level of deflate of frames that wait for the end."""
 
 
-UNREADABLE = Piece(arrays={}, told={})
+UNREADABLE = PartialResult(arrays={}, told={})
 """In place of a frame that cannot be read."""
 
 
@@ -65,22 +71,22 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
     seconds = len(found.time.instants) * grid.width * grid.height * PIXEL_S
     layer = services.catalogue.layer(request.shown.layer)
     indexes = resolve_series_times(layer, request.shown.time, now=services.clock()).indexes
-    step = max(1, int(count * BLOCK_S / seconds))
+    step = max(1, int(count * TASK_S / seconds))
     instants = layer.times.instants[list(indexes)]
     return Plan(
-        blocks=[{"first": first, "last": min(first + step, count)} for first in range(0, count, step)],
+        tasks=[{"first": first, "last": min(first + step, count)} for first in range(0, count, step)],
         seconds=seconds,
         shared={"times": instants_to_json(instants)},
         sources=[source_of(layer, instants)],
     )
 
 
-def _run(inputs: Inputs, block: Json, work: Work) -> Json:
-    own = range(block["first"], block["last"])
+def _run(inputs: Inputs, task: Json, work: Work) -> Json:
+    own = range(task["first"], task["last"])
     pictures = draw_frames(_told(inputs, work), without_limits(work.services), own, is_wanted=work.is_wanted)
     for number, picture in zip(own, pictures, strict=True):
-        write_piece(work, _name_of(number), UNREADABLE if picture is None else _packed(picture))
-    return block
+        write_partial_result(work, _name_of(number), UNREADABLE if picture is None else _packed(picture))
+    return task
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
@@ -97,28 +103,28 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
 
 
 def _pictures(count: int, work: Work) -> Iterator[Picture | None]:
-    """Those that blocks left, from the first to the last; `None` of frames that could not be read."""
+    """Those that tasks left, from the first to the last; `None` of frames that could not be read."""
     for number in range(count):
         require_wanted(work.is_wanted)
-        piece = read_piece(work, _name_of(number))
-        yield _unpacked(piece) if piece.arrays else None
+        partial = read_partial_result(work, _name_of(number))
+        yield _unpacked(partial) if partial.arrays else None
 
 
 def _name_of(number: int) -> str:
     return f"frame-{number}"
 
 
-def _packed(picture: Picture) -> Piece:
+def _packed(picture: Picture) -> PartialResult:
     pixels = picture.index if isinstance(picture, IndexPicture) else picture.pixels
     packed = np.frombuffer(deflate.compress(np.ascontiguousarray(pixels), PACKING), np.uint8)
     palette = {"palette": picture.palette} if isinstance(picture, IndexPicture) else {}
-    return Piece(arrays={"pixels": packed, **palette}, told={"shape": pixels.shape})
+    return PartialResult(arrays={"pixels": packed, **palette}, told={"shape": pixels.shape})
 
 
-def _unpacked(piece: Piece) -> Picture:
-    unpacked = deflate.decompress(piece.arrays["pixels"])
-    pixels = np.frombuffer(unpacked, np.uint8).reshape(piece.told["shape"])
-    return IndexPicture(pixels, piece.arrays["palette"]) if "palette" in piece.arrays else RgbaPicture(pixels)
+def _unpacked(partial: PartialResult) -> Picture:
+    unpacked = deflate.decompress(partial.arrays["pixels"])
+    pixels = np.frombuffer(unpacked, np.uint8).reshape(partial.told["shape"])
+    return IndexPicture(pixels, partial.arrays["palette"]) if "palette" in partial.arrays else RgbaPicture(pixels)
 
 
 def _told(inputs: Inputs, work: Work) -> AnimationRequest:

@@ -11,7 +11,13 @@ from chronotile.model.time.instants import format_instant
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import BBOX, BY, DATETIME, LAYER
 from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work
-from chronotile.processes.work.map_files import GEOTIFF, geotiff_of_pieces, keep_piece, made_bands, require_geotiff
+from chronotile.processes.work.map_files import (
+    GEOTIFF,
+    geotiff_of_partial_maps,
+    made_bands,
+    require_geotiff,
+    store_partial_maps,
+)
 from chronotile.processes.work.windows import all_of, found_by_cell, itemsize, planned_windows, selected, window_of
 from chronotile.stats.climatology import find_anomalies, find_normals
 
@@ -42,17 +48,17 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
     )
 
 
-def _run(inputs: Inputs, block: Json, work: Work) -> Json:
-    windows = [window_of(inputs, block, work, number=number) for number in (0, 1)]
+def _run(inputs: Inputs, task: Json, work: Work) -> Json:
+    windows = [window_of(inputs, task, work, number=number) for number in (0, 1)]
     find = partial(_anomalies, how=Climatology(by=inputs.get("by")), kind=_kind(inputs))
-    return keep_piece(found_by_cell(windows, len(windows[0].times), find, work), block, work)
+    return store_partial_maps(found_by_cell(windows, len(windows[0].times), find, work), task, work)
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
     coverage, kind = all_of(inputs, work), _kind(inputs)
     units = UNITS.get(kind, coverage.fields[0].encoding.units)
     said = [(f"anomaly ({kind}) {format_instant(instant)}", units) for instant in coverage.times]
-    return {"anomaly": geotiff_of_pieces(coverage, made_bands(coverage, said), done, work, name="anomaly")}
+    return {"anomaly": geotiff_of_partial_maps(coverage, made_bands(coverage, said), done, work, name="anomaly")}
 
 
 def _kind(inputs: Inputs) -> AnomalyKind:

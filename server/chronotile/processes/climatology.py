@@ -13,10 +13,10 @@ from chronotile.processes.process import Input, Inputs, Output, Plan, Process, W
 from chronotile.processes.work.map_files import (
     GEOTIFF,
     dates,
-    geotiff_of_pieces,
-    keep_piece,
+    geotiff_of_partial_maps,
     made_bands,
     require_geotiff,
+    store_partial_maps,
 )
 from chronotile.processes.work.windows import all_of, found_by_cell, itemsize, planned_windows, selected, window_of
 from chronotile.stats.climatology import SLOT_COUNTS, find_normals, slot_kind, slot_names
@@ -36,11 +36,11 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
     )
 
 
-def _run(inputs: Inputs, block: Json, work: Work) -> Json:
-    coverage = window_of(inputs, block, work)
+def _run(inputs: Inputs, task: Json, work: Work) -> Json:
+    coverage = window_of(inputs, task, work)
     slots = len(_slots(inputs, coverage.times))
     find = partial(_normals, how=_how(inputs))
-    return keep_piece(found_by_cell([coverage], slots, find, work), block, work)
+    return store_partial_maps(found_by_cell([coverage], slots, find, work), task, work)
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
@@ -48,7 +48,9 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     units, span = coverage.fields[0].encoding.units, dates(coverage.times)
     reducer = _how(inputs).reducer.name
     said = [(f"{slot}, {reducer} of {span}", units) for slot in _slots(inputs, coverage.times)]
-    return {"climatology": geotiff_of_pieces(coverage, made_bands(coverage, said), done, work, name="climatology")}
+    return {
+        "climatology": geotiff_of_partial_maps(coverage, made_bands(coverage, said), done, work, name="climatology")
+    }
 
 
 def _how(inputs: Inputs) -> Climatology:

@@ -20,12 +20,12 @@ from chronotile.processes.work.cubes import ZIP, ZIP_TYPE, Cube, cube_of, variab
 from chronotile.processes.work.map_files import (
     GEOTIFF,
     GEOTIFF_TYPE,
-    coverage_of_pieces,
+    coverage_of_partial_maps,
     dates,
     floats,
-    geotiff_of_pieces,
-    keep_piece,
+    geotiff_of_partial_maps,
     require_geotiff,
+    store_partial_maps,
 )
 from chronotile.processes.work.published_cubes import NAME, NAMED, require_name
 from chronotile.processes.work.windows import (
@@ -63,18 +63,18 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
     return planned_windows(coverage, value_s=VALUE_S.get(reducer, 2e-9), held_bytes=held_bytes)
 
 
-def _run(inputs: Inputs, block: Json, work: Work) -> Json:
-    coverage = window_of(inputs, block, work)
-    return keep_piece(_reduced(coverage, _reducer(inputs), work)[np.newaxis], block, work)
+def _run(inputs: Inputs, task: Json, work: Work) -> Json:
+    coverage = window_of(inputs, task, work)
+    return store_partial_maps(_reduced(coverage, _reducer(inputs), work)[np.newaxis], task, work)
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
     coverage, reducer = all_of(inputs, work), _reducer(inputs)
     bands = [_band(coverage, reducer)]
     if not _is_cube(inputs):
-        return {"composite": geotiff_of_pieces(coverage, bands, done, work, name="composite")}
-    cube, pieces = _cube(coverage, reducer), coverage_of_pieces(coverage, bands, done, work)
-    cube.write(cube.map_tasks(range(1)), lambda _variable, _origin, window: _window_of(pieces, window), work)
+        return {"composite": geotiff_of_partial_maps(coverage, bands, done, work, name="composite")}
+    cube, maps = _cube(coverage, reducer), coverage_of_partial_maps(coverage, bands, done, work)
+    cube.write(cube.map_tasks(range(1)), lambda _variable, _origin, window: _window_of(maps, window), work)
     return {"composite": cube.given([[state_number(coverage.etag)]], inputs, file="composite", work=work)}
 
 
@@ -96,14 +96,14 @@ def _cube(coverage: Coverage, reducer: PictureReducer) -> Cube:
     return cube_of(coverage, [variable], times=period, layout="map")
 
 
-def _window_of(pieces: Coverage, window: Window) -> Numbers:
-    """(y, x) of what blocks left."""
-    numbers = np.empty((window.height, window.width), dtype=pieces.fields[0].encoding.dtype)
+def _window_of(maps: Coverage, window: Window) -> Numbers:
+    """(y, x) of what tasks left."""
+    numbers = np.empty((window.height, window.width), dtype=maps.fields[0].encoding.dtype)
     top, columns = window.row_start, slice(window.column_start, window.column_stop)
-    for run in pieces.row_runs:
+    for run in maps.row_runs:
         rows = range(max(run.start, top), min(run.stop, window.row_stop))
         if rows:
-            numbers[rows.start - top : rows.stop - top] = pieces.read(0, time=0, rows=rows)[:, columns]
+            numbers[rows.start - top : rows.stop - top] = maps.read(0, time=0, rows=rows)[:, columns]
     return numbers
 
 

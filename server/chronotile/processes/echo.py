@@ -52,10 +52,10 @@ KINDS: Mapping[str, tuple[str, Json]] = {
 
 
 def _plan(inputs: Inputs, _services: Services) -> Plan:
-    return Plan(blocks=[{}], seconds=float(inputs.get("pause", 0)))
+    return Plan(tasks=[{}], seconds=float(inputs.get("pause", 0)))
 
 
-def _run(inputs: Inputs, _block: Json, work: Work) -> Json:
+def _run(inputs: Inputs, _task: Json, work: Work) -> Json:
     until = time.monotonic() + float(inputs.get("pause", 0))
     while (left := until - time.monotonic()) > 0:
         if not work.is_wanted():

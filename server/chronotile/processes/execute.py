@@ -13,7 +13,7 @@ from chronotile.processes.input_schema import MAX_SHOWN, fault_in
 from chronotile.processes.process import Inputs, Plan, Process, Work
 from chronotile.processes.registry import process_of
 from chronotile.processes.sources import metadata_of, require_unchanged, with_revisions
-from chronotile.processes.work.unreadable import named, run_block
+from chronotile.processes.work.unreadable import named, run_task
 
 SYNC_S = 20.0
 """Expected of what a request may wait for."""
@@ -90,30 +90,30 @@ def execute(
             alternative=JOB_INSTEAD,
             locator="Prefer",
         )
-    with tempfile.TemporaryDirectory(dir=folder) as pieces:
+    with tempfile.TemporaryDirectory(dir=folder) as work_folder:
         work = Work(
             services=services,
-            folder=Path(pieces),
+            folder=Path(work_folder),
             results=folder,
             shared=plan.shared,
             sources=plan.sources,
             is_wanted=is_wanted,
         )
-        done = [run_block(process, execution.inputs, block, work) for block in plan.blocks]
+        done = [run_task(process, execution.inputs, task, work) for task in plan.tasks]
         return wanted_results(process, execution.outputs, finished(process, execution.inputs, done, work))
 
 
 def finished(process: Process, inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    """Return the results of blocks that are all done, each with what it was made of and which dates it lacks.
+    """Return the results of tasks that are all done, each with what it was made of and which dates it lacks.
 
     Args:
         process: Whose they are.
         inputs: Of the execution.
-        done: What blocks gave, in their order.
+        done: What tasks gave, in their order.
         work: With what they were done.
 
     Raises:
-        SourceUnavailable: What was read has changed since the plan, so that blocks may have read two states of it.
+        SourceUnavailable: What was read has changed since the plan, so that tasks may have read two states of it.
         ChronotileError: What the end itself meets.
     """
     require_unchanged(work.sources, work.services)

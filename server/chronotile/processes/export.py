@@ -18,7 +18,7 @@ from chronotile.processes.process import Input, Inputs, Output, Plan, Process, W
 from chronotile.processes.sources import sources_of
 from chronotile.processes.times_and_places import instants_from_json, instants_to_json, located, without_limits
 from chronotile.processes.work.coverage_file import FILE_FORMATS, write_coverage
-from chronotile.processes.work.stored_coverage import StoredCoverage, leave_piece, planned_pieces
+from chronotile.processes.work.stored_coverage import StoredCoverage, coverage_tasks, store_partial_coverage
 
 MOST_BYTES = 1 << 38
 """Of all numbers, before they are compressed."""
@@ -41,7 +41,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
         )
     times = coverage.times
     return Plan(
-        blocks=planned_pieces(coverage),
+        tasks=coverage_tasks(coverage),
         seconds=coverage.nbytes / BYTES_A_SECOND,
         shared={
             "times": instants_to_json(times.instants),
@@ -52,16 +52,16 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
     )
 
 
-def _run(inputs: Inputs, block: Json, work: Work) -> Json:
-    own = slice(block["times"][0], block["times"][-1])
+def _run(inputs: Inputs, task: Json, work: Work) -> Json:
+    own = slice(task["times"][0], task["times"][-1])
     coverage = _coverage(inputs, work, own)
-    lacking = frozenset(time - own.start for time in work.shared["lacking"][block["field"]])
-    leave_piece(coverage, block, work, lacking=lacking)
-    return block
+    lacking = frozenset(time - own.start for time in work.shared["lacking"][task["field"]])
+    store_partial_coverage(coverage, task, work, lacking=lacking)
+    return task
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
-    stored = StoredCoverage(of=_coverage(inputs, work, slice(None)), blocks=tuple(done), work=work)
+    stored = StoredCoverage(of=_coverage(inputs, work, slice(None)), tasks=tuple(done), work=work)
     return {"export": write_coverage(stored, _format(inputs), work)}
 
 

@@ -19,7 +19,7 @@ from chronotile.pipeline.series.area_reading import AreaCells, cheapest_reading
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
-from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, cuts, require_few_blocks
+from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, cuts, require_few_tasks
 from chronotile.processes.times_and_places import geometry_rules, located, requested_times, times_from_json
 from chronotile.stats.bins import even_edges
 from chronotile.stats.samples import reduce_samples
@@ -27,10 +27,10 @@ from chronotile.zones.outlines import outlines_of
 from chronotile.zones.spans import Spans, centre_spans
 
 MOST_BINS, DEFAULT_BINS = 4096, 64
-BLOCK_CELLS = 1 << 22
+TASK_CELLS = 1 << 22
 """Of one time, if one row of the source's blocks has not more already."""
-BLOCK_NUMBERS = 1 << 27
-"""Of all times of a block, if one time has not more already."""
+TASK_NUMBERS = 1 << 27
+"""Of all times of a task, if one time has not more already."""
 
 NUMBER_S = 1e-7
 """What it takes to read and count a number."""
@@ -57,25 +57,25 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
         with reading(times.layer):
             shape = services.reader(times.layer).block_shape(times.layer.main_variable.name, "space")
     width, count = times.layer.main_variable.grid.width, len(times.indexes)
-    rows = _length(BLOCK_CELLS // width, shape.height)
-    dates = _length(BLOCK_NUMBERS // (rows * width), shape.times)
+    rows = _length(TASK_CELLS // width, shape.height)
+    dates = _length(TASK_NUMBERS // (rows * width), shape.times)
     along, down = cuts(0, count, dates), cuts(first, last, rows)
-    require_few_blocks(len(along) * len(down), alternative="ask for a smaller bbox or fewer times")
+    require_few_tasks(len(along) * len(down), alternative="ask for a smaller bbox or fewer times")
     return Plan(
-        blocks=[{"rows": own, "dates": those} for those, own in product(along, down)],
+        tasks=[{"rows": own, "dates": those} for those, own in product(along, down)],
         seconds=(last - first) * width * count * NUMBER_S,
         shared={"times": times.told, "count": count},
         sources=[times.source],
     )
 
 
-def _run(inputs: Inputs, block: Json, work: Work) -> Json:
+def _run(inputs: Inputs, task: Json, work: Work) -> Json:
     with located(_names(inputs)):
         times = times_from_json(inputs["layer"], work.shared["times"], work.services)
         spans = _spans(inputs, times.layer, work.services)
-        first, last = block["rows"]
+        first, last = task["rows"]
         own = spans.chosen((spans.rows >= first) & (spans.rows < last))
-        indexes = times.indexes[slice(*block["dates"])]
+        indexes = times.indexes[slice(*task["dates"])]
         found = _counted(own, times.layer, indexes, edges=_edges(inputs, times.layer), work=work)
     return {"counts": found.counts.tolist(), "outside": found.outside, "no_data": found.no_data}
 
@@ -84,16 +84,16 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     layer = work.services.catalogue.layer(inputs["layer"])
     edges = _edges(inputs, layer)
     counts = np.zeros(edges.size - 1, dtype=np.int64)
-    for block in done:
-        counts += np.array(block["counts"], dtype=np.int64)
+    for task in done:
+        counts += np.array(task["counts"], dtype=np.int64)
     document = {
         "layer": layer.id,
         "units": layer.main_variable.encoding.units,
         "times": work.shared["count"],
         "edges": edges.tolist(),
         "counts": counts.tolist(),
-        "outside": sum(block["outside"] for block in done),
-        "no_data": sum(block["no_data"] for block in done),
+        "outside": sum(task["outside"] for task in done),
+        "no_data": sum(task["no_data"] for task in done),
     }
     return {"histogram": Result(value=document)}
 

@@ -16,7 +16,7 @@ from chronotile.optimise.plan import CubePlan
 from chronotile.optimise.tasks import Task
 from chronotile.pipeline.services import Services, reading
 from chronotile.processes.inputs import BBOX, DATETIME, LAYERS
-from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_blocks
+from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_tasks
 from chronotile.processes.sources import sources_of
 from chronotile.processes.times_and_places import instants_to_json
 from chronotile.processes.work.cubes import ZIP, Cube, Layout, cube_of, variable_of
@@ -27,8 +27,8 @@ from chronotile.readers.zarr.commit import state_number
 LAYOUTS: tuple[Layout, ...] = ("both", "map", "series")
 NUMBER_S = 30e-9
 """What it takes to read a number and to write it into one layout."""
-BLOCK_S = 10.0
-"""About how long a block of maps takes; one of series is a file, or as many side by side as memory has room for."""
+TASK_S = 10.0
+"""About how long a task of maps takes; one of series is a file, or as many side by side as memory has room for."""
 
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
@@ -37,33 +37,34 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
     cube = _cube_of(inputs, coverage, services)
     shape, cells = cube.plan.shape, coverage.grid.width * coverage.grid.height
     numbers = cells * len(cube.plan.variables)
-    dates = max(1, int(BLOCK_S / (numbers * NUMBER_S)))
-    map_blocks = range(0, len(cube.times) if shape.has_map else 0, dates)
-    require_few_blocks(
-        len(map_blocks) + (cube.series_count if shape.has_series else 0),
+    dates = max(1, int(TASK_S / (numbers * NUMBER_S)))
+    map_steps = range(0, len(cube.times) if shape.has_map else 0, dates)
+    require_few_tasks(
+        len(map_steps) + (cube.series_count if shape.has_series else 0),
         alternative="ask for a smaller bbox or fewer times",
     )
-    blocks: list[Json] = [{"maps": [start, min(start + dates, len(cube.times))]} for start in map_blocks]
+    tasks: list[Json] = [{"maps": [start, min(start + dates, len(cube.times))]} for start in map_steps]
     if shape.has_series:
-        blocks += [
-            {"variable": task.variable, "series": [task.block, task.row, *task.columns]} for task in cube.series_tasks()
+        tasks += [
+            {"variable": cube_task.variable, "series": [cube_task.block, cube_task.row, *cube_task.columns]}
+            for cube_task in cube.series_tasks()
         ]
     return Plan(
-        blocks=blocks,
+        tasks=tasks,
         seconds=numbers * len(cube.times) * (int(shape.has_map) + int(shape.has_series)) * NUMBER_S,
         shared={"times": [instants_to_json(cube.times.instants)], "state": coverage.etag},
         sources=sources_of(coverage),
     )
 
 
-def _run(inputs: Inputs, block: Json, work: Work) -> Json:
+def _run(inputs: Inputs, task: Json, work: Work) -> Json:
     cube = _cube(inputs, all_of(inputs, work), work)
-    if "maps" in block:
-        tasks: Iterable[Task] = cube.map_tasks(range(*block["maps"]))
+    if "maps" in task:
+        cube_tasks: Iterable[Task] = cube.map_tasks(range(*task["maps"]))
     else:
-        number, row, first, last = block["series"]
-        tasks = [cube.series_task(block["variable"], number, row, (first, last))]
-    return {"bytes": cube.write(tasks, _Windows(inputs, cube.plan, work).read, work)}
+        number, row, first, last = task["series"]
+        cube_tasks = [cube.series_task(task["variable"], number, row, (first, last))]
+    return {"bytes": cube.write(cube_tasks, _Windows(inputs, cube.plan, work).read, work)}
 
 
 def _finish(inputs: Inputs, _done: Sequence[Json], work: Work) -> Mapping[str, Result]:
@@ -79,7 +80,7 @@ def _cube(inputs: Inputs, coverage: Coverage, work: Work) -> Cube:
     Raises:
         SourceUnavailable: A layer has other pixels or cells now.
     """
-    if coverage.etag != work.shared["state"]:  # at each block: to write the others would be in vain
+    if coverage.etag != work.shared["state"]:  # at each task: to write the others would be in vain
         raise SourceUnavailable(
             f"collection {coverage.collection.id} has changed since the job began, so that the cube would have parts "
             "of two states; ask for it anew"
@@ -130,10 +131,10 @@ class _Windows:
     def read(self, variable: str, origin: Origin, window: Window) -> Numbers:
         """Return (y, x) numbers of a variable at the time of an index."""
         if self._held is None or self._held[0] != window:
-            self._held = window, window_of(self._inputs, self._block_of(window), self._work)
+            self._held = window, window_of(self._inputs, self._task_of(window), self._work)
         return self._held[1].read(self._fields[variable], time=origin.index, rows=range(window.height))
 
-    def _block_of(self, window: Window) -> Json:
+    def _task_of(self, window: Window) -> Json:
         rows, columns = window[:2], window[2:]
         (west, east), (north, south) = self._grid.points_at(np.array(columns, float), np.array(rows, float))
         return {"rows": rows, "columns": columns, "box": [float(edge) for edge in (west, south, east, north)]}

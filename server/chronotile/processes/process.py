@@ -1,4 +1,4 @@
-"""What a process is: a pipeline verb over blocks, each of which can be done anywhere and any number of times."""
+"""What a process is: a pipeline verb over tasks, each of which can be done anywhere and any number of times."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from chronotile.processes.sources import Source, revision_of
 
 Inputs = Mapping[str, Any]
 
-MOST_BLOCKS = 100_000
+MOST_TASKS = 100_000
 """Of a job: each is a row in the table of jobs, and may be a file."""
 
 
@@ -51,13 +51,13 @@ class Output:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What blocks are done with."""
+    """What tasks are done with."""
 
     services: Services
     folder: Path
-    """Of this job alone, on a disk that all who do its blocks share: pieces that blocks leave for the end.
+    """Of this job alone, on a disk that all who do its tasks share: partial results that tasks leave for the end.
 
-    A block may be done twice, even at once: what it leaves there it writes under another name first.
+    A task may be done twice, even at once: what it leaves there it writes under another name first.
     """
     results: Path
     """The folder of the files of its results, which `finish` writes."""
@@ -73,14 +73,14 @@ class Work:
 class Plan:
     """What is to be done, found without reading a pixel."""
 
-    blocks: Sequence[Json]
-    """What each block is told, in an order that stays the same: their places are their names."""
+    tasks: Sequence[Json]
+    """What each task is told, in an order that stays the same: their places are their names."""
     seconds: float
     """A rough expectation for all of them, one after the other."""
     shared: Json = field(default_factory=dict)
-    """What all blocks and the end are told alike, such as the times that were found: kept once, however many blocks."""
+    """What all tasks and the end are told alike, such as the times that were found: kept once, however many tasks."""
     sources: Sequence[Source] = ()
-    """What all blocks together read; `planned` adds the revisions."""
+    """What all tasks together read; `planned` adds the revisions."""
 
     @property
     def revision(self) -> str | None:
@@ -88,18 +88,18 @@ class Plan:
         return revision_of(self.sources)
 
 
-def require_few_blocks(count: int, *, alternative: str) -> None:
-    """Refuse more blocks than a job may have, before there is a list of them.
+def require_few_tasks(count: int, *, alternative: str) -> None:
+    """Refuse more tasks than a job may have, before there is a list of them.
 
     Args:
-        count: Of blocks.
+        count: Of tasks.
         alternative: What to ask for instead.
 
     Raises:
-        LimitExceeded: They are more than `MOST_BLOCKS`.
+        LimitExceeded: They are more than `MOST_TASKS`.
     """
-    if count > MOST_BLOCKS:
-        raise LimitExceeded("blocks of a job", allowed=MOST_BLOCKS, asked=count, alternative=alternative)
+    if count > MOST_TASKS:
+        raise LimitExceeded("blocks of a job", allowed=MOST_TASKS, asked=count, alternative=alternative)
 
 
 def cuts(first: int, last: int, length: int) -> list[list[int]]:
@@ -125,8 +125,8 @@ class Process:
     plan: Callable[[Inputs, Services], Plan]
     """Raises `ChronotileError` for inputs that the schemas allow and the archive does not."""
     run: Callable[[Inputs, Json, Work], Json]
-    """Does a block and returns what is remembered of it: a little JSON."""
+    """Does a task and returns what is remembered of it: a little JSON."""
     finish: Callable[[Inputs, Sequence[Json], Work], Mapping[str, Result]]
-    """Makes the results from what blocks gave, in their order; by the names of outputs."""
+    """Makes the results from what tasks gave, in their order; by the names of outputs."""
     keywords: tuple[str, ...] = ()
     version: str = "1.0.0"

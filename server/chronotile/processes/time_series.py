@@ -21,7 +21,7 @@ from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.points import extract_points_series
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import DATETIME, MOST_LAYERS
-from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_blocks
+from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_tasks
 from chronotile.processes.sources import Source
 from chronotile.processes.times_and_places import (
     MOST_FEATURES,
@@ -31,11 +31,17 @@ from chronotile.processes.times_and_places import (
     times_from_json,
     without_limits,
 )
-from chronotile.processes.work.partial_results import Piece, StoredPlaces, read_piece, write_piece, writing
+from chronotile.processes.work.partial_results import (
+    PartialResult,
+    StoredPlaces,
+    read_partial_result,
+    write_partial_result,
+    writing,
+)
 
-POINTS_A_BLOCK = 500
-BLOCK_VALUES = 2_000_000
-"""In the answer of one block, if one point has not more already."""
+POINTS_PER_TASK = 500
+TASK_VALUES = 2_000_000
+"""In the answer of one task, if one point has not more already."""
 POINT_S, VALUE_S = 1e-3, 2e-7
 """What it takes to read a point, and to write each of its values."""
 
@@ -46,7 +52,7 @@ NAMES = {"layer": "layers", "time": "datetime"}
 
 
 def _plan(inputs: Inputs, services: Services) -> Plan:
-    blocks, told, sources, seconds = list[Json](), dict[str, list[int]](), list[Source](), 0.0
+    tasks, told, sources, seconds = list[Json](), dict[str, list[int]](), list[Source](), 0.0
     with located(NAMES):
         layers, points = _layers(inputs, services), _points(inputs, slice(None))
         if len(layers) > 1 and inputs.get("format", "csv") != "json":
@@ -57,20 +63,20 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
             times = requested_times(layer, inputs, services)
             told[layer], count = times.told, len(times.indexes)
             sources.append(times.source)
-            step = max(1, min(POINTS_A_BLOCK, BLOCK_VALUES // max(1, count)))
+            step = max(1, min(POINTS_PER_TASK, TASK_VALUES // max(1, count)))
             firsts = range(0, len(points), step)
-            require_few_blocks(len(blocks) + len(firsts), alternative="ask for fewer points, layers or times")
-            blocks += [{"layer": layer, "first": first, "last": min(first + step, len(points))} for first in firsts]
+            require_few_tasks(len(tasks) + len(firsts), alternative="ask for fewer points, layers or times")
+            tasks += [{"layer": layer, "first": first, "last": min(first + step, len(points))} for first in firsts]
             seconds += len(points) * (POINT_S + count * VALUE_S)
-    return Plan(blocks=blocks, seconds=seconds, shared={"times": told}, sources=sources)
+    return Plan(tasks=tasks, seconds=seconds, shared={"times": told}, sources=sources)
 
 
-def _run(inputs: Inputs, block: Json, work: Work) -> Json:
+def _run(inputs: Inputs, task: Json, work: Work) -> Json:
     with located(NAMES):
-        times = _times(block, work)
+        times = _times(task, work)
         request = PointsSeriesRequest(
             layer=times.layer.id,
-            points=_points(inputs, slice(block["first"], block["last"])),
+            points=_points(inputs, slice(task["first"], task["last"])),
             time=times.selection,
         )
         (series,) = extract_points_series([request], without_limits(work.services), is_wanted=work.is_wanted)
@@ -80,9 +86,9 @@ def _run(inputs: Inputs, block: Json, work: Work) -> Json:
         "is_outside": series.is_outside,
     }
     told = {"reasons": series.reasons, "reach": series.reach, "hints": series.hints}
-    piece = f"{block['layer']}-{block['first']}"
-    write_piece(work, piece, Piece(arrays=arrays, told=told))
-    return block | {"piece": piece}
+    partial = f"{task['layer']}-{task['first']}"
+    write_partial_result(work, partial, PartialResult(arrays=arrays, told=told))
+    return task | {"piece": partial}
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
@@ -90,10 +96,8 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     name = f"series.{format_}"
     with writing(work.results / name, work) as file:
         if format_ == "json":
-            by_layer = groupby(done, key=lambda block: block["layer"])
-            file.writelines(
-                encode_points_series_parts(_parts(inputs, list(blocks), work) for _layer, blocks in by_layer)
-            )
+            by_layer = groupby(done, key=lambda task: task["layer"])
+            file.writelines(encode_points_series_parts(_parts(inputs, list(tasks), work) for _layer, tasks in by_layer))
         elif format_ == "csv":
             file.writelines(encode_places_csv(_table(inputs, done, work)))
         else:
@@ -101,18 +105,18 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     return {"series": Result(file=name, media_type=SERIES_MEDIA_TYPES[format_])}
 
 
-def _parts(inputs: Inputs, blocks: Sequence[Json], work: Work) -> Iterator[PointsSeries]:
-    """What blocks of one layer found, one after the other."""
-    times = _times(blocks[0], work)
+def _parts(inputs: Inputs, tasks: Sequence[Json], work: Work) -> Iterator[PointsSeries]:
+    """What tasks of one layer found, one after the other."""
+    times = _times(tasks[0], work)
     layer, instants = times.layer, instants_of(times.layer, times.indexes)
-    for block in blocks:
+    for task in tasks:
         require_wanted(work.is_wanted)
-        read = read_piece(work, block["piece"])
+        read = read_partial_result(work, task["piece"])
         yield PointsSeries(
             layer=layer.id,
             units=layer.main_variable.encoding.units,
             times=instants,
-            points=_points(inputs, slice(block["first"], block["last"])),
+            points=_points(inputs, slice(task["first"], task["last"])),
             is_outside=read.arrays["is_outside"],
             values=read.arrays["values"],
             codes=read.arrays["codes"],
@@ -124,7 +128,7 @@ def _parts(inputs: Inputs, blocks: Sequence[Json], work: Work) -> Iterator[Point
 
 
 def _table(inputs: Inputs, done: Sequence[Json], work: Work) -> PlacesSeries:
-    """What blocks of the one layer found, for files with a row a point and time."""
+    """What tasks of the one layer found, for files with a row a point and time."""
     times = _times(done[0], work)
     layer = times.layer
     named = Credits(attribution=layer.attribution, license=layer.license)
@@ -137,15 +141,15 @@ def _table(inputs: Inputs, done: Sequence[Json], work: Work) -> PlacesSeries:
         layer=layer.id,
         units=layer.main_variable.encoding.units,
         times=instants_of(layer, times.indexes),
-        places=StoredPlaces([block["last"] - block["first"] for block in done], load),
+        places=StoredPlaces([task["last"] - task["first"] for task in done], load),
         credits=named,
         encoding=layer.main_variable.encoding,
     )
 
 
-def _times(block: Json, work: Work) -> RequestedTimes:
+def _times(task: Json, work: Work) -> RequestedTimes:
     """Those of its layer."""
-    return times_from_json(block["layer"], work.shared["times"][block["layer"]], work.services)
+    return times_from_json(task["layer"], work.shared["times"][task["layer"]], work.services)
 
 
 def _layers(inputs: Inputs, services: Services) -> list[str]:

@@ -1,4 +1,4 @@
-"""What jobs about places are asked with: times that their blocks agree on, geometries, and which input is at fault."""
+"""What jobs about places are asked with: times that their tasks agree on, geometries, and which input is at fault."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from chronotile.processes.process import Inputs
 from chronotile.processes.sources import Source, source_of
 
 UNBOUNDED = 1 << 62
-"""Of a job in all, whose blocks are bounded each."""
+"""Of a job in all, whose tasks are bounded each."""
 MOST_FEATURES = 250_000
 MOST_VERTICES = 4_000_000
 MOST_CONTAINERS = 4_000_000
@@ -37,7 +37,7 @@ class RequestedTimes:
 
     @property
     def told(self) -> list[int]:
-        """What blocks are told, so that all find the same times even where others have come."""
+        """What tasks are told, so that all find the same times even where others have come."""
         return instants_to_json(self._instants)
 
     @property
@@ -83,7 +83,7 @@ def requested_times(name: str, inputs: Inputs, services: Services) -> RequestedT
 
 
 def times_from_json(name: str, told: Sequence[int], services: Services) -> RequestedTimes:
-    """Return the times of a layer that a block was told of.
+    """Return the times of a layer that a task was told of.
 
     Raises:
         UnknownLayer: The layer is gone.
@@ -112,7 +112,7 @@ def instants_from_json(told: Sequence[int]) -> InstantArray:
 
 
 def without_limits(services: Services) -> Services:
-    """Return services for what is read and written in pieces, not answered at once; each picture keeps its limits."""
+    """Return services for what is read and written in parts, not answered at once; each picture keeps its limits."""
     limits = replace(
         services.catalogue.limits,
         max_series_values=UNBOUNDED,

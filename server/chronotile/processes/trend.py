@@ -15,10 +15,10 @@ from chronotile.processes.process import Input, Inputs, Output, Plan, Process, W
 from chronotile.processes.work.map_files import (
     GEOTIFF,
     dates,
-    geotiff_of_pieces,
-    keep_piece,
+    geotiff_of_partial_maps,
     made_bands,
     require_geotiff,
+    store_partial_maps,
 )
 from chronotile.processes.work.windows import all_of, found_by_cell, itemsize, planned_windows, selected, window_of
 from chronotile.stats.trend import Group, find_trends, groups_of, pair_count
@@ -55,10 +55,10 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
     )
 
 
-def _run(inputs: Inputs, block: Json, work: Work) -> Json:
-    coverage = window_of(inputs, block, work)
+def _run(inputs: Inputs, task: Json, work: Work) -> Json:
+    coverage = window_of(inputs, task, work)
     find = partial(_trends, groups=_groups(inputs, coverage.times))
-    return keep_piece(found_by_cell([coverage], len(BANDS), find, work), block, work)
+    return store_partial_maps(found_by_cell([coverage], len(BANDS), find, work), task, work)
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
@@ -68,7 +68,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     said = dict.fromkeys(BANDS[:3], a_year) | {"intercept": units, "p": "1", "count": "1"}
     span = dates(coverage.times)
     bands = made_bands(coverage, [(f"trend {span}, {band}", told) for band, told in said.items()])
-    return {"trend": geotiff_of_pieces(coverage, bands, done, work, name="trend")}
+    return {"trend": geotiff_of_partial_maps(coverage, bands, done, work, name="trend")}
 
 
 def _groups(inputs: Inputs, times: TimeDomain) -> tuple[Group, ...]:

@@ -27,7 +27,7 @@ from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.areas import cost_of_area_series, extract_area_series
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import DATETIME, LAYER
-from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_blocks
+from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_tasks
 from chronotile.processes.times_and_places import (
     MOST_FEATURES,
     RequestedTimes,
@@ -37,11 +37,17 @@ from chronotile.processes.times_and_places import (
     times_from_json,
     without_limits,
 )
-from chronotile.processes.work.partial_results import Piece, StoredPlaces, read_piece, write_piece, writing
+from chronotile.processes.work.partial_results import (
+    PartialResult,
+    StoredPlaces,
+    read_partial_result,
+    write_partial_result,
+    writing,
+)
 
-PLACES_A_BLOCK = 500
-BLOCK_VALUES = 1_000_000
-"""In the answer of one block, if one place has not more already."""
+PLACES_PER_TASK = 500
+TASK_VALUES = 1_000_000
+"""In the answer of one task, if one place has not more already."""
 COSTS = 16
 """Blocks whose cost is found to guess that of all: to find the cells of all takes as long as to read some of them."""
 PLACE_S = 1e-4
@@ -60,13 +66,13 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
         if inputs.get("format") == "parquet":
             require_pyarrow()
         columns = sum(reducer.bins or 1 for reducer in reducers)
-        step = max(1, min(PLACES_A_BLOCK, BLOCK_VALUES // max(1, columns * len(times.indexes))))
+        step = max(1, min(PLACES_PER_TASK, TASK_VALUES // max(1, columns * len(times.indexes))))
         count = _count(inputs, services)
         firsts = range(0, count, step)
-        require_few_blocks(len(firsts), alternative="ask for fewer places or times")
+        require_few_tasks(len(firsts), alternative="ask for fewer places or times")
         some = firsts[:: max(1, len(firsts) // COSTS)]
         costs = []
-        for first in firsts:  # all are looked at, to refuse what is wrong, but held block by block
+        for first in firsts:  # all are looked at, to refuse what is wrong, but held task by task
             areas = _areas(inputs, slice(first, first + step), times.layer, services)
             if first in some:
                 request = _request(inputs, times.layer, areas, times.selection)
@@ -74,17 +80,17 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
         if not any(cost.cells for cost in costs):
             _require_some_inside(inputs, times, services, firsts=firsts)
     seconds = sum(cost.seconds for cost in costs) * len(firsts) / len(some) + PLACE_S * count
-    blocks = [{"first": first, "last": min(first + step, count)} for first in firsts]
-    return Plan(blocks=blocks, seconds=seconds, shared={"times": times.told}, sources=[times.source])
+    tasks = [{"first": first, "last": min(first + step, count)} for first in firsts]
+    return Plan(tasks=tasks, seconds=seconds, shared={"times": times.told}, sources=[times.source])
 
 
-def _run(inputs: Inputs, block: Json, work: Work) -> Json:
+def _run(inputs: Inputs, task: Json, work: Work) -> Json:
     with located(NAMES):
         times = times_from_json(inputs["layer"], work.shared["times"], work.services)
-        areas = _areas(inputs, slice(block["first"], block["last"]), times.layer, work.services)
+        areas = _areas(inputs, slice(task["first"], task["last"]), times.layer, work.services)
         request = _request(inputs, times.layer, areas, times.selection)
         series = extract_area_series(request, without_limits(work.services), is_wanted=work.is_wanted)
-    name = f"places-{block['first']}"
+    name = f"places-{task['first']}"
     told = [[each.area.id, each.area.note] for each in series.areas]
     arrays = {
         "total": np.array([each.total for each in series.areas], dtype=np.int64),
@@ -95,8 +101,8 @@ def _run(inputs: Inputs, block: Json, work: Work) -> Json:
         },
         **{f"edges-{number}": edges for number, edges in enumerate(series.edges.values())},
     }
-    write_piece(work, name, Piece(arrays=arrays, told={"places": told, "edges": list(series.edges)}))
-    return {"piece": name, "first": block["first"], "last": block["last"]}
+    write_partial_result(work, name, PartialResult(arrays=arrays, told={"places": told, "edges": list(series.edges)}))
+    return {"piece": name, "first": task["first"], "last": task["last"]}
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
@@ -107,10 +113,10 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     named = Credits(attribution=layer.attribution, license=layer.license)
 
     def load(number: int) -> Sequence[PlaceSeries]:
-        block = done[number]
+        task = done[number]
         require_wanted(work.is_wanted)
-        read = read_piece(work, block["piece"])
-        own = slice(block["first"], block["last"])
+        read = read_partial_result(work, task["piece"])
+        own = slice(task["first"], task["last"])
         outlines = _areas(inputs, own, layer, work.services) if format_ == "geojson" else None
         return table_of_areas(_series(read, reducers, layer, instants, outlines=outlines), named).places
 
@@ -118,8 +124,8 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
         layer=layer.id,
         units=layer.main_variable.encoding.units,
         times=instants,
-        places=StoredPlaces([block["last"] - block["first"] for block in done], load),
-        edges=_edges(read_piece(work, done[0]["piece"])),
+        places=StoredPlaces([task["last"] - task["first"] for task in done], load),
+        edges=_edges(read_partial_result(work, done[0]["piece"])),
         credits=named,
         has_areas=True,
     )
@@ -133,7 +139,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
 
 
 def _require_some_inside(inputs: Inputs, times: RequestedTimes, services: Services, *, firsts: range) -> None:
-    """Refuse places that all lie outside the layer, block by block: those whose cost was not looked for may not.
+    """Refuse places that all lie outside the layer, task by task: those whose cost was not looked for may not.
 
     Raises:
         InvalidParameter: They do.
@@ -184,9 +190,14 @@ def _areas(inputs: Inputs, own: slice, layer: Layer, services: Services) -> Sequ
 
 
 def _series(
-    read: Piece, reducers: Sequence[Reducer], layer: Layer, times: InstantArray, *, outlines: Sequence[Area] | None
+    read: PartialResult,
+    reducers: Sequence[Reducer],
+    layer: Layer,
+    times: InstantArray,
+    *,
+    outlines: Sequence[Area] | None,
 ) -> AreasSeries:
-    """What a block found; of areas without outlines where none are given."""
+    """What a task found; of areas without outlines where none are given."""
     found = {reducer.name: read.arrays[f"reduced-{number}"] for number, reducer in enumerate(reducers)}
     areas = (
         Area(polygons=(), id=id_, note=note) if outlines is None else replace(outlines[row], note=note)
@@ -210,7 +221,7 @@ def _series(
     )
 
 
-def _edges(read: Piece) -> Mapping[str, NDArray[np.float64]]:
+def _edges(read: PartialResult) -> Mapping[str, NDArray[np.float64]]:
     return {name: read.arrays[f"edges-{number}"] for number, name in enumerate(read.told["edges"])}
 
 

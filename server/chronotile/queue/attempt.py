@@ -13,9 +13,9 @@ from chronotile.model.job import Job, JobFault, Result
 from chronotile.queue.faults import ClusterLost, Hindered, fault_of
 
 MOST_FRUITLESS = 10
-"""Attempts in a row in which no block was finished: what is away may be so for some minutes."""
+"""Attempts in a row in which no task was finished: what is away may be so for some minutes."""
 MOST_DEADLY = 3
-"""Of these, where processes died of a block: each attempt has cost the other jobs several of them."""
+"""Of these, where processes died of a task: each attempt has cost the other jobs several of them."""
 LEFT_S = 30.0
 """How long a job that our configuration does not know is left to others before we look whether it knows it now."""
 FORGOTTEN_S = 3600.0
@@ -35,11 +35,11 @@ class Held:
     """When it has run for too long, by the monotonic clock: hosts may differ about any other."""
     is_ours: bool = True
     is_fruitful: bool = False
-    """Whether a block was finished."""
+    """Whether a task was finished."""
 
     @property
     def fruitless(self) -> int:
-        """Attempts in a row in which no block was finished."""
+        """Attempts in a row in which no task was finished."""
         return 0 if self.is_fruitful else self.job.fruitless + 1
 
     @property
@@ -111,7 +111,7 @@ def begun_again(held: Held, error: Hindered | ClusterLost | SourceUnavailable) -
     if held.fruitless >= (MOST_DEADLY if hindered.is_deadly else MOST_FRUITLESS):
         return given_up(held, hindered.fault)
     wait_s = min(MOST_AGAIN_S, AGAIN_S * 2 ** max(0, held.fruitless - 1))
-    # Not all to the same moment: of blocks that were in the queue of one process when it died, only one has killed it.
+    # Not all to the same moment: of tasks that were in the queue of one process when it died, only one has killed it.
     return Again(reason=hindered.fault.detail, wait_s=random.uniform(wait_s / 2, wait_s))
 
 

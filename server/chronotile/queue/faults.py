@@ -37,7 +37,7 @@ UNKNOWN = (
 
 
 class NotKnown(Exception):
-    """Who does a block does not know what the job names; made of the words alone."""
+    """Who does a task does not know what the job names; made of the words alone."""
 
 
 class JobFailed(Exception):
@@ -49,7 +49,7 @@ class JobFailed(Exception):
 
 
 class Hindered(Exception):
-    """A block could not be done for a reason that may pass; made whole again from its arguments, as pickles do.
+    """A task could not be done for a reason that may pass; made whole again from its arguments, as pickles do.
 
     Args:
         fault: Why.
@@ -63,7 +63,7 @@ class Hindered(Exception):
 
 
 class ClusterLost(Exception):
-    """Who did the blocks is gone; made of its reason alone."""
+    """Who did the tasks is gone; made of its reason alone."""
 
 
 def no_job(id_: str) -> UnknownPath:

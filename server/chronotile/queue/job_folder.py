@@ -14,25 +14,25 @@ log = logging.getLogger(__name__)
 RESULTS = "results"
 
 
-PIECES = "pieces"
-"""In it each plan has a folder of its own: a block of an older one may still be done, by whoever slept meanwhile."""
+PARTIAL_RESULTS = "pieces"
+"""In it each plan has a folder of its own: a task of an older one may still be done, by whoever slept meanwhile."""
 
 
 ASIDE = "pieces.gone."
-"""Beginning of the names that pieces get which are to be removed."""
+"""Beginning of the names that partial results get which are to be removed."""
 
 
 def make_folders(folder: Path) -> None:
     """Make the folders of a job."""
-    for name in (PIECES, RESULTS):
+    for name in (PARTIAL_RESULTS, RESULTS):
         make_private_folder(folder / name)
-    Disk().settle([folder.parent, folder, folder / PIECES])
+    Disk().settle([folder.parent, folder, folder / PARTIAL_RESULTS])
 
 
 def clear(folder: Path) -> None:
-    """Remove all of a job but its results; blocks that are still being done see it and stop."""
+    """Remove all of a job but its results; tasks that are still being done see it and stop."""
     try:
-        remove_pieces(folder)
+        remove_partial_results(folder)
         for each in folder.glob("*"):
             if each.is_file():
                 each.unlink(missing_ok=True)
@@ -53,14 +53,14 @@ def remove(folder: Path) -> bool:
     return True
 
 
-def remove_pieces(folder: Path) -> None:
-    """Remove the partial results of a job; blocks that are still being done find no place to write."""
+def remove_partial_results(folder: Path) -> None:
+    """Remove the partial results of a job; tasks that are still being done find no place to write."""
     _put_aside(folder)
     for gone in folder.glob(f"{ASIDE}*"):
         shutil.rmtree(gone, ignore_errors=True)
 
 
 def _put_aside(folder: Path) -> None:
-    """Let blocks that are still being done find no place to write: they might while all is removed."""
+    """Let tasks that are still being done find no place to write: they might while all is removed."""
     with suppress(FileNotFoundError):
-        (folder / PIECES).rename(folder / f"{ASIDE}{secrets.token_hex(4)}")
+        (folder / PARTIAL_RESULTS).rename(folder / f"{ASIDE}{secrets.token_hex(4)}")

@@ -10,7 +10,7 @@ from chronotile.queue.database import database_time, hold, writing
 from chronotile.queue.faults import fault_of
 from chronotile.queue.outbox import call_back
 from chronotile.queue.rows import fault_text
-from chronotile.queue.schema import BLOCKS, CLIENTS, JOBS, METADATA, SCHEMA, VERSION
+from chronotile.queue.schema import CLIENTS, FINISHED_TASKS, JOBS, METADATA, SCHEMA, VERSION
 
 OPEN_BEFORE = SourceUnavailable(
     "the job was submitted before jobs were bound to an archive, and is not run because its archive is not known; "
@@ -72,7 +72,7 @@ def _migrate(connection: Connection, version: int) -> None:
 
 
 def _count_attempts(connection: Connection) -> None:
-    """Version 2: attempts in a row without a finished block, and when a job may be begun again."""
+    """Version 2: attempts in a row without a finished task, and when a job may be begun again."""
     for column in ("fruitless INTEGER NOT NULL DEFAULT 0", "blocks INTEGER", "not_before DOUBLE PRECISION"):
         connection.execute(text(f"ALTER TABLE {_BEFORE_4} ADD COLUMN {column}"))
 
@@ -110,6 +110,6 @@ def _end_open_jobs(connection: Connection) -> int:
     ids = connection.scalars(select(JOBS.c.id).where(JOBS.c.status.in_(["accepted", "running"]))).all()
     for id_ in ids:
         connection.execute(update(JOBS).where(JOBS.c.id == id_).values(**values, updated=now, finished=now))
-        connection.execute(delete(BLOCKS).where(BLOCKS.c.job == id_))
+        connection.execute(delete(FINISHED_TASKS).where(FINISHED_TASKS.c.job == id_))
         call_back(connection, id_, "failed", now)
     return len(ids)

@@ -9,7 +9,7 @@ from chronotile.model.job import Job, JobFault, Json, Result
 from chronotile.queue.database import database_time, reading, writing
 from chronotile.queue.outbox import call_back
 from chronotile.queue.rows import brief_of, fault_text, results_text, storable
-from chronotile.queue.schema import BLOCKS, JOBS, LOG
+from chronotile.queue.schema import FINISHED_TASKS, JOBS, LOG
 
 BRIEF = [column for column in JOBS.c if column.name not in {"inputs", "wanted", "results"}]
 """What is told of each job of a list: what clients give and get may be long."""
@@ -59,8 +59,8 @@ class OwnedJobs:
                 oldest = select(*BRIEF).where(*is_ours).order_by(JOBS.c.number).limit(1)
                 found = connection.execute(oldest.with_for_update(key_share=True, skip_locked=True)).one_or_none()
                 if found is not None:
-                    finished = select(func.count()).select_from(BLOCKS).where(BLOCKS.c.job == found.id)
-                    blocks = connection.scalar(finished)
+                    finished = select(func.count()).select_from(FINISHED_TASKS).where(FINISHED_TASKS.c.job == found.id)
+                    tasks = connection.scalar(finished)
                     values = {
                         "status": "running",
                         "message": "is being prepared",
@@ -69,8 +69,8 @@ class OwnedJobs:
                         "started": found.started or now,
                         "updated": now,
                         "attempts": found.attempts + 1,
-                        "fruitless": found.fruitless + 1 if blocks == found.blocks else 0,
-                        "blocks": blocks,
+                        "fruitless": found.fruitless + 1 if tasks == found.blocks else 0,
+                        "blocks": tasks,
                     }
                     claimed = update(JOBS).where(JOBS.c.number == found.number).values(values).returning(*BRIEF)
                     call_back(connection, found.id, "running", now)
@@ -93,7 +93,7 @@ class OwnedJobs:
         return is_ours
 
     def release(self, id_: str, owner: str, *, message: str, wait_s: float = 0.0, is_attempt: bool = True) -> bool:
-        """Give a job back, for another to begin again; its finished blocks stay. Return whether it was still ours.
+        """Give a job back, for another to begin again; its finished tasks stay. Return whether it was still ours.
 
         Args:
             id_: Of the job.
@@ -111,7 +111,7 @@ class OwnedJobs:
     def leave(self, id_: str, owner: str, *, message: str) -> bool:
         """Give a job back as if it had not been begun: its owner cannot do it, and another may at once.
 
-        Return whether it was still ours. Its finished blocks stay.
+        Return whether it was still ours. Its finished tasks stay.
         """
         values = {"status": "accepted", "message": storable(message), "owner": None, "leased_until": None}
         is_first = JOBS.c.attempts <= 1
@@ -134,24 +134,26 @@ class OwnedJobs:
         return self._end_ours(id_, owner, values)
 
     def remember(self, id_: str, owner: str, number: int, result: Json) -> bool:
-        """Remember what a finished block gave; return whether the job is still ours."""
+        """Remember what a finished task gave; return whether the job is still ours."""
         with writing(self._engine) as connection:
             ours = select(JOBS.c.id).where(*_is_ours(id_, owner))
             if connection.scalar(ours.with_for_update(key_share=True)) is None:
                 return False
-            is_it = BLOCKS.c.job == id_, BLOCKS.c.number == number
-            connection.execute(delete(BLOCKS).where(*is_it))
-            connection.execute(insert(BLOCKS).values(job=id_, number=number, result=json.dumps(result)))
+            is_it = FINISHED_TASKS.c.job == id_, FINISHED_TASKS.c.number == number
+            connection.execute(delete(FINISHED_TASKS).where(*is_it))
+            connection.execute(insert(FINISHED_TASKS).values(job=id_, number=number, result=json.dumps(result)))
         return True
 
-    def finished_blocks(self, id_: str) -> dict[int, Json]:
-        """Return what each finished block gave, by its number."""
+    def finished_tasks(self, id_: str) -> dict[int, Json]:
+        """Return what each finished task gave, by its number."""
         with reading(self._engine) as connection:
-            rows = connection.execute(select(BLOCKS.c.number, BLOCKS.c.result).where(BLOCKS.c.job == id_)).all()
+            rows = connection.execute(
+                select(FINISHED_TASKS.c.number, FINISHED_TASKS.c.result).where(FINISHED_TASKS.c.job == id_)
+            ).all()
         return {row.number: json.loads(row.result) for row in rows}
 
     def plan_anew(self, id_: str, owner: str, *, revision: str | None) -> bool:
-        """Forget what finished blocks of a job gave, as it has another plan; return whether it is still ours.
+        """Forget what finished tasks of a job gave, as it has another plan; return whether it is still ours.
 
         Args:
             id_: Of the job.
@@ -161,7 +163,7 @@ class OwnedJobs:
         with writing(self._engine) as connection:
             is_ours = _write(connection, id_, owner, {"blocks": 0, "revision": revision})
             if is_ours:
-                connection.execute(delete(BLOCKS).where(BLOCKS.c.job == id_))
+                connection.execute(delete(FINISHED_TASKS).where(FINISHED_TASKS.c.job == id_))
         return is_ours
 
     def say(self, id_: str, text: str) -> None:
@@ -175,7 +177,7 @@ class OwnedJobs:
         now = self._clock(connection)
         ended = update(JOBS).where(*is_it).values(**values, updated=now, finished=now)
         id_ = connection.scalar(ended.returning(JOBS.c.id))
-        connection.execute(delete(BLOCKS).where(BLOCKS.c.job == id_))
+        connection.execute(delete(FINISHED_TASKS).where(FINISHED_TASKS.c.job == id_))
         if id_ is not None:
             call_back(connection, id_, values["status"], now)
         return id_ is not None

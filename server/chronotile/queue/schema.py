@@ -52,7 +52,7 @@ JOBS = Table(
     Index("ix_chronotile_archive_jobs_open", "archive", "user", "status"),
     Index("ix_chronotile_archive_jobs_of", "user", "number"),
 )
-BLOCKS = Table(
+FINISHED_TASKS = Table(
     "chronotile_blocks",
     METADATA,
     Column("job", ForeignKey(JOBS.c.id, ondelete="CASCADE"), primary_key=True),

@@ -30,15 +30,15 @@ def do_oddly(name: str, inputs: Mapping[str, Any], services: Services, folder: P
     plan, process = plan_of(name, inputs, services), process_of(name)
     work = work_in(folder, services, shared=plan.shared, sources=plan.sources)
     remembered: dict[int, Any] = {}
-    for number in [*reversed(range(len(plan.blocks))), *range(len(plan.blocks))]:
-        block = json.loads(json.dumps(plan.blocks[number]))
+    for number in [*reversed(range(len(plan.tasks))), *range(len(plan.tasks))]:
+        block = json.loads(json.dumps(plan.tasks[number]))
         remembered[number] = json.loads(json.dumps(process.run(inputs, block, work)))
-    return finished(process, inputs, [remembered[number] for number in range(len(plan.blocks))], work)
+    return finished(process, inputs, [remembered[number] for number in range(len(plan.tasks))], work)
 
 
 def blocks_of(name: str, inputs: Mapping[str, Any], services: Services) -> Sequence[Any]:
     """Return the blocks that are planned."""
-    return plan_of(name, inputs, services).blocks
+    return plan_of(name, inputs, services).tasks
 
 
 class FilesOfDates(served.FormulaReader):

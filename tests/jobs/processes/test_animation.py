@@ -99,7 +99,7 @@ def test_pixels_are_square_on_the_ground(services, tmp_path):
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of one frame."""
-    monkeypatch.setattr(animation, "BLOCK_S", 1e-9)
+    monkeypatch.setattr(animation, "TASK_S", 1e-9)
 
 
 @pytest.mark.parametrize("step", [1, 2, "P1M"])
@@ -135,7 +135,7 @@ def test_a_film_has_the_times_that_were_planned_though_others_have_come(tmp_path
 
     more = with_times("2020-05-21", "2020-05-29", "2020-06-01", "2020-06-11", "2020-06-21", "2020-07-01")
     work = work_in(tmp_path, more, shared=plan.shared)
-    results = process.finish(inputs, [process.run(inputs, block, work) for block in plan.blocks], work)
+    results = process.finish(inputs, [process.run(inputs, block, work) for block in plan.tasks], work)
 
     assert results["animation"].file == "NDVI_2020-06-01_2020-06-21.gif"
 
@@ -151,7 +151,7 @@ def test_what_is_done_twice_is_there_once(services, tmp_path):
 
 def test_a_job_that_was_dismissed_leaves_nothing(services, tmp_path):
     process, plan = process_of("animation"), plan_of("animation", INPUTS, services)
-    (block,), work = plan.blocks, work_in(tmp_path, services, shared=plan.shared)
+    (block,), work = plan.tasks, work_in(tmp_path, services, shared=plan.shared)
     done = process.run(INPUTS, block, work)
 
     for unwanted in (replace(work, is_wanted=lambda: False), replace(work, folder=tmp_path / "gone")):

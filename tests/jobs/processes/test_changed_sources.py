@@ -31,7 +31,7 @@ def begun(request, tmp_path):
     services, process, inputs = with_times(*DAYS), process_of(request.param), INPUTS[request.param]
     plan = plan_of(request.param, inputs, services)
     work = work_in(tmp_path, services, shared=plan.shared, sources=plan.sources)
-    return process, inputs, [process.run(inputs, block, work) for block in plan.blocks], work
+    return process, inputs, [process.run(inputs, block, work) for block in plan.tasks], work
 
 
 def test_no_process_that_reads_layers_is_left_out():

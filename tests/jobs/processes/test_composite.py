@@ -129,11 +129,11 @@ def test_blocks_in_four_threads_at_once_give_the_same_bytes(services, tmp_path):
     inputs, process = {"layer": "NDVI", "reducer": "mean"}, process_of("composite")
     plan = plan_of("composite", inputs, services)
     jobs = [work_in(tmp_path / name, services, shared=plan.shared) for name in "ab"]
-    process.finish(inputs, [process.run(inputs, block, jobs[0]) for block in plan.blocks], jobs[0])
+    process.finish(inputs, [process.run(inputs, block, jobs[0]) for block in plan.tasks], jobs[0])
 
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(lambda block: process.run(inputs, block, jobs[1]), [*plan.blocks, *plan.blocks]))
-    process.finish(inputs, done[: len(plan.blocks)], jobs[1])
+        done = list(pool.map(lambda block: process.run(inputs, block, jobs[1]), [*plan.tasks, *plan.tasks]))
+    process.finish(inputs, done[: len(plan.tasks)], jobs[1])
 
     one, four = ((job.results / "composite.tif").read_bytes() for job in jobs)
     assert one == four
@@ -183,7 +183,7 @@ def test_a_map_has_the_times_that_were_planned_though_others_have_come(tmp_path,
 
     more = with_times("2020-05-01", "2020-05-21", "2020-05-29", "2020-06-01", "2020-06-11", "2020-06-21", "2020-07-01")
     work = work_in(tmp_path, more, shared=plan.shared)
-    results = process.finish(inputs, [process.run(inputs, block, work) for block in plan.blocks], work)
+    results = process.finish(inputs, [process.run(inputs, block, work) for block in plan.tasks], work)
 
     with rasterio.open(work.results / results["composite"].file) as file:
         assert file.descriptions == (f"NDVI max {span}",)
@@ -194,7 +194,7 @@ def test_a_date_that_is_gone_ends_the_job(tmp_path):
     work = work_in(tmp_path, with_times("2020-05-21", "2020-06-11"), shared=plan.shared)
 
     with pytest.raises(SourceUnavailable, match="has not all of the times any more"):
-        process_of("composite").run({"layer": "NDVI"}, plan.blocks[0], work)
+        process_of("composite").run({"layer": "NDVI"}, plan.tasks[0], work)
 
 
 def test_blocks_do_not_repeat_what_was_asked(services):
@@ -206,7 +206,7 @@ def test_blocks_do_not_repeat_what_was_asked(services):
 
 
 def test_too_many_blocks_are_refused(services, monkeypatch):
-    monkeypatch.setattr(process_module, "MOST_BLOCKS", 8)
+    monkeypatch.setattr(process_module, "MOST_TASKS", 8)
     monkeypatch.setattr(windows, "LARGEST_SIDE", 64)
 
     with pytest.raises(LimitExceeded, match="asks for 9"):
@@ -245,7 +245,7 @@ def test_a_dismissed_job_ends_before_it_reads(services, tmp_path):
     work = replace(work_in(tmp_path, services, shared=plan.shared), is_wanted=lambda: False)
 
     with pytest.raises(ClientGone):
-        process_of("composite").run({"layer": "NDVI"}, plan.blocks[0], work)
+        process_of("composite").run({"layer": "NDVI"}, plan.tasks[0], work)
 
 
 @pytest.mark.data
@@ -264,7 +264,7 @@ def test_real_data_are_reduced_as_numpy_does_it(tmp_path, shared_data, reducer, 
 
 def test_a_job_that_was_dismissed_leaves_nothing_for_its_end(services, tmp_path):
     plan = plan_of("composite", {"layer": "NDVI"}, services)
-    (block,), work = plan.blocks, work_in(tmp_path, services, shared=plan.shared)
+    (block,), work = plan.tasks, work_in(tmp_path, services, shared=plan.shared)
     done = process_of("composite").run({"layer": "NDVI"}, block, work)
     shutil.rmtree(work.folder)
 

@@ -8,7 +8,7 @@ import rasterio
 
 from chronotile.errors import SourceUnavailable
 from chronotile.processes.registry import process_of
-from chronotile.processes.work.unreadable import named, run_block, unreadable_of
+from chronotile.processes.work.unreadable import named, run_task, unreadable_of
 from chronotile.readers.open import open_source
 from tests.jobs.processes.doing import plan_of, work_in
 from tests.protocols.served import make_services_of
@@ -55,7 +55,7 @@ def do(folder, tmp_path):
         damage()
         plan = plan_of(name, inputs, services)
         work = work_in(tmp_path / "job", services, shared=plan.shared)
-        done = [json.loads(json.dumps(run_block(process, inputs, block, work))) for block in plan.blocks]
+        done = [json.loads(json.dumps(run_task(process, inputs, block, work))) for block in plan.tasks]
         return process.finish(inputs, done, work), done, work
 
     return run

@@ -167,7 +167,7 @@ def test_where_a_layer_has_not_a_time_there_is_nothing_though_it_comes_meanwhile
 
     more = two_layers("2020-05-21", "2020-05-29", "2020-06-01", "2020-06-21", "2020-07-01")
     work = work_in(tmp_path, more, shared=plan.shared)
-    results = process.finish(inputs, [process.run(inputs, block, work) for block in plan.blocks], work)
+    results = process.finish(inputs, [process.run(inputs, block, work) for block in plan.tasks], work)
 
     with xarray.open_dataset(work.results / results["export"].file, engine="h5netcdf", mask_and_scale=False) as file:
         assert [f"{day:.10}" for day in file["time"].values.astype(str)] == [
@@ -227,7 +227,7 @@ def test_files_are_written_in_the_folder_of_the_job_without_the_bound_of_request
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     plan = plan_of("export", {"layer": "NDVI", "format": format_}, services)
     process, work = process_of("export"), work_in(tmp_path, services, shared=plan.shared)
-    done = [process.run({"layer": "NDVI"}, block, work) for block in plan.blocks]
+    done = [process.run({"layer": "NDVI"}, block, work) for block in plan.tasks]
 
     scratch.ROOM.take(scratch.ROOM_BYTES)
     try:
@@ -249,7 +249,7 @@ def test_what_is_done_twice_is_there_once(services, tmp_path):
 
 def test_a_job_that_was_dismissed_leaves_nothing(services, tmp_path):
     process, plan = process_of("export"), plan_of("export", {"layer": "NDVI"}, services)
-    (block,), work = plan.blocks, work_in(tmp_path, services, shared=plan.shared)
+    (block,), work = plan.tasks, work_in(tmp_path, services, shared=plan.shared)
     done = process.run({"layer": "NDVI"}, block, work)
 
     with pytest.raises(ClientGone):
@@ -268,7 +268,7 @@ def test_another_grid_ends_the_job(services, tmp_path):
     work = work_in(tmp_path, served.make_services(served.make_collection(layer)), shared=plan.shared)
 
     with pytest.raises(SourceUnavailable, match="grid"):
-        process_of("export").run({"layer": "NDVI"}, plan.blocks[0], work)
+        process_of("export").run({"layer": "NDVI"}, plan.tasks[0], work)
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,8 @@ def services():
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of 70 rows and one date."""
-    monkeypatch.setattr(histogram, "BLOCK_CELLS", 70 * GRID.width)
-    monkeypatch.setattr(histogram, "BLOCK_NUMBERS", 1)
+    monkeypatch.setattr(histogram, "TASK_CELLS", 70 * GRID.width)
+    monkeypatch.setattr(histogram, "TASK_NUMBERS", 1)
 
 
 def counted(inputs, services, folder):
@@ -157,7 +157,7 @@ def test_what_cannot_be_is_refused_before_anything_is_done(services, inputs, err
 
 def test_a_source_that_fails_and_a_job_that_is_dismissed_are_told(tmp_path):
     process, plan = process_of("histogram"), plan_of("histogram", {"layer": "NDVI"}, served.make_services())
-    block, work = plan.blocks[0], work_in(tmp_path, served.make_services(broken=["NDVI"]), shared=plan.shared)
+    block, work = plan.tasks[0], work_in(tmp_path, served.make_services(broken=["NDVI"]), shared=plan.shared)
 
     with pytest.raises(SourceUnavailable):
         process.run({"layer": "NDVI"}, block, work)
@@ -178,15 +178,15 @@ def test_a_source_of_which_no_date_can_be_read_is_no_histogram_of_gaps(tmp_path)
             file.write(bytes([255] * 16))
 
     with pytest.raises(SourceUnavailable):
-        process_of("histogram").run(inputs, plan.blocks[0], work_in(tmp_path, archive.services, shared=plan.shared))
+        process_of("histogram").run(inputs, plan.tasks[0], work_in(tmp_path, archive.services, shared=plan.shared))
 
 
 @pytest.mark.data
 def test_the_histogram_of_a_continent_is_that_of_numpy(monkeypatch, tmp_path):
     truth = xarray_truth(NORTH_AMERICA / "ndvi_north_america_2001.nc", "ndvi")
     values = truth.numbers[truth.valid()].astype(np.float64) * truth.scale + truth.offset
-    monkeypatch.setattr(histogram, "BLOCK_CELLS", 100 * truth.numbers.shape[2])
-    monkeypatch.setattr(histogram, "BLOCK_NUMBERS", 1)
+    monkeypatch.setattr(histogram, "TASK_CELLS", 100 * truth.numbers.shape[2])
+    monkeypatch.setattr(histogram, "TASK_NUMBERS", 1)
     archive = open_place(NORTH_AMERICA)
 
     document = do_oddly("histogram", REAL | {"bins": 200, "range": [-0.2, 1]}, archive.services, tmp_path)[
@@ -201,9 +201,9 @@ def test_the_histogram_of_a_continent_is_that_of_numpy(monkeypatch, tmp_path):
 
 
 def test_too_many_blocks_are_refused_before_they_are_listed(services, monkeypatch):
-    monkeypatch.setattr(histogram, "BLOCK_CELLS", 100)
-    monkeypatch.setattr(histogram, "BLOCK_NUMBERS", 100)
-    monkeypatch.setattr(process_module, "MOST_BLOCKS", 100)
+    monkeypatch.setattr(histogram, "TASK_CELLS", 100)
+    monkeypatch.setattr(histogram, "TASK_NUMBERS", 100)
+    monkeypatch.setattr(process_module, "MOST_TASKS", 100)
 
     with pytest.raises(LimitExceeded, match="fewer times"):
         blocks_of("histogram", {"layer": "NDVI"}, services)

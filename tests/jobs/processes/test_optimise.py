@@ -53,7 +53,7 @@ def services(tmp_path_factory):
 @pytest.fixture
 def many_blocks(monkeypatch):
     """Blocks of two dates of maps, and of three of series."""
-    monkeypatch.setattr(optimise, "BLOCK_S", 2.5 * SCENE.width * SCENE.height * optimise.NUMBER_S)
+    monkeypatch.setattr(optimise, "TASK_S", 2.5 * SCENE.width * SCENE.height * optimise.NUMBER_S)
     monkeypatch.setattr(cubes, "BLOCK", 3)
 
 
@@ -67,7 +67,7 @@ def made(services, folder, **inputs):
 def planned_in(folder, services):
     """The blocks of a job, and what they are done with in a folder."""
     plan = plan_of("optimise", INPUTS, services)
-    return plan.blocks, work_in(folder, services, shared=plan.shared)
+    return plan.tasks, work_in(folder, services, shared=plan.shared)
 
 
 def unpacked(file):

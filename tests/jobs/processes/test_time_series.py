@@ -46,7 +46,7 @@ def services():
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of five points."""
-    monkeypatch.setattr(time_series, "POINTS_A_BLOCK", 5)
+    monkeypatch.setattr(time_series, "POINTS_PER_TASK", 5)
 
 
 def answer_of(services, layers, points, format_):
@@ -115,7 +115,7 @@ def test_what_cannot_be_is_refused_before_anything_is_done(services, inputs, err
 
 
 def test_blocks_hold_few_values(services, monkeypatch):
-    monkeypatch.setattr(time_series, "BLOCK_VALUES", 5 * len(served.DEKADS))
+    monkeypatch.setattr(time_series, "TASK_VALUES", 5 * len(served.DEKADS))
 
     blocks = blocks_of("time-series", {"layers": "NDVI", "points": POSITIONS}, services)
 
@@ -123,8 +123,8 @@ def test_blocks_hold_few_values(services, monkeypatch):
 
 
 def test_too_many_blocks_are_refused(services, monkeypatch):
-    monkeypatch.setattr(time_series, "POINTS_A_BLOCK", 2)
-    monkeypatch.setattr(process_module, "MOST_BLOCKS", 4)
+    monkeypatch.setattr(time_series, "POINTS_PER_TASK", 2)
+    monkeypatch.setattr(process_module, "MOST_TASKS", 4)
 
     with pytest.raises(LimitExceeded, match="ask for fewer p"):
         blocks_of("time-series", {"layers": "NDVI", "points": POSITIONS}, services)
@@ -133,7 +133,7 @@ def test_too_many_blocks_are_refused(services, monkeypatch):
 def test_a_job_that_is_dismissed_leaves_nothing(services, tmp_path):
     inputs = {"layers": "NDVI", "points": POSITIONS}
     process, plan = process_of("time-series"), plan_of("time-series", inputs, services)
-    (block,), work = plan.blocks, work_in(tmp_path, services, shared=plan.shared)
+    (block,), work = plan.tasks, work_in(tmp_path, services, shared=plan.shared)
     done = process.run(inputs, block, work)
 
     with pytest.raises(ClientGone):

@@ -22,7 +22,7 @@ from chronotile.errors import (
     UnknownPlace,
     UnsupportedCrs,
 )
-from chronotile.jobs.tasks import Task, do_block, finish, keep_done, keep_plan
+from chronotile.jobs.tasks import TaskContext, do_task, finish, keep_done, keep_plan
 from chronotile.model.job import Execution
 from chronotile.processes import process as process_module
 from chronotile.processes import zonal_statistics
@@ -66,7 +66,7 @@ def services():
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Blocks of three places."""
-    monkeypatch.setattr(zonal_statistics, "PLACES_A_BLOCK", 3)
+    monkeypatch.setattr(zonal_statistics, "PLACES_PER_TASK", 3)
 
 
 def answer_of(services, body, query):
@@ -172,7 +172,7 @@ def test_a_crs_beside_the_features_holds_in_every_block(services, small_blocks, 
 
 
 def test_blocks_hold_few_values(services, monkeypatch):
-    monkeypatch.setattr(zonal_statistics, "BLOCK_VALUES", 4 * len(served.DEKADS))
+    monkeypatch.setattr(zonal_statistics, "TASK_VALUES", 4 * len(served.DEKADS))
 
     blocks = blocks_of(
         "zonal-statistics", {"layer": "NDVI", "places": squares(10), "reducers": ["min", "max"]}, services
@@ -184,7 +184,7 @@ def test_blocks_hold_few_values(services, monkeypatch):
 def test_dates_that_come_are_left_out_and_one_that_goes_ends_the_job(tmp_path):
     inputs = {"layer": "NDVI", "places": squares(2), "datetime": "2020-05-25/.."}
     plan = plan_of("zonal-statistics", inputs, with_times("2020-05-21", "2020-06-01", "2020-06-11"))
-    process, (block,) = process_of("zonal-statistics"), plan.blocks
+    process, (block,) = process_of("zonal-statistics"), plan.tasks
 
     more = with_times("2020-05-21", "2020-05-29", "2020-06-01", "2020-06-11", "2020-06-21")
     work = work_in(tmp_path, more, shared=plan.shared)
@@ -197,8 +197,8 @@ def test_dates_that_come_are_left_out_and_one_that_goes_ends_the_job(tmp_path):
 
 
 def test_too_many_blocks_are_refused(services, monkeypatch):
-    monkeypatch.setattr(zonal_statistics, "PLACES_A_BLOCK", 2)
-    monkeypatch.setattr(process_module, "MOST_BLOCKS", 4)
+    monkeypatch.setattr(zonal_statistics, "PLACES_PER_TASK", 2)
+    monkeypatch.setattr(process_module, "MOST_TASKS", 4)
 
     with pytest.raises(LimitExceeded, match="ask for fewer p"):
         blocks_of("zonal-statistics", {"layer": "NDVI", "places": squares(10)}, services)
@@ -207,7 +207,7 @@ def test_too_many_blocks_are_refused(services, monkeypatch):
 def test_a_job_that_is_dismissed_leaves_nothing(services, tmp_path):
     inputs = {"layer": "NDVI", "places": squares(5)}
     process, plan = process_of("zonal-statistics"), plan_of("zonal-statistics", inputs, services)
-    (block,), work = plan.blocks, work_in(tmp_path, services, shared=plan.shared)
+    (block,), work = plan.tasks, work_in(tmp_path, services, shared=plan.shared)
     done = process.run(inputs, block, work)
 
     with pytest.raises(ClientGone):
@@ -245,13 +245,15 @@ def states():
 def test_states_that_workers_do_are_those_of_the_series_endpoint(north_america, states, small_blocks, tmp_path):
     inputs = {"layer": LAYER, "places": states, "reducers": REDUCERS}
     plan = plan_of("zonal-statistics", inputs, north_america)
-    blocks = plan.blocks
+    blocks = plan.tasks
     kept = keep_plan(tmp_path, inputs, plan)
-    task = Task(place=str(NORTH_AMERICA), revision="", process="zonal-statistics", folder=str(tmp_path), plan=kept.id)
+    context = TaskContext(
+        place=str(NORTH_AMERICA), revision="", process="zonal-statistics", folder=str(tmp_path), plan=kept.id
+    )
 
-    done = [do_block(task, block) for block in reversed([*blocks, *blocks])]
+    done = [do_task(context, block) for block in reversed([*blocks, *blocks])]
     keep_done(tmp_path, done[: len(blocks)][::-1])
-    finish(task)
+    finish(context)
 
     with TestClient(application(north_america)) as client:
         query = f"reducers={','.join(REDUCERS)}&format=csv"

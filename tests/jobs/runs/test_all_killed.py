@@ -9,7 +9,7 @@ from sqlalchemy import and_, func, select, update
 from chronotile.jobs.cluster import AHEAD
 from chronotile.jobs.runner import AT_ONCE
 from chronotile.queue.database import open_engine, reading, writing
-from chronotile.queue.schema import BLOCKS, JOBS
+from chronotile.queue.schema import FINISHED_TASKS, JOBS
 from chronotile.queue.table import JobTable
 from tests.jobs.runs.deployment import begun, deployed
 from tests.postgresql import serving_postgresql
@@ -18,7 +18,7 @@ from tests.running import until
 pytestmark = pytest.mark.slow
 
 TOGETHER = 20
-COUNT, SUM, PIECES = 6, 55, "0 1 2 3 4 5"
+COUNT, SUM, PARTIAL_RESULTS = 6, 55, "0 1 2 3 4 5"
 """Blocks of each job, the sum of their squares, and what they leave."""
 CLIENTS = 4
 PROCESSES, WORKERS = 2, 2
@@ -66,8 +66,8 @@ def remembered(engine, table):
 
     def is_remembered(block):
         with reading(engine) as connection:
-            is_it = BLOCKS.c.job == block[0], BLOCKS.c.number == block[1]
-            kept = connection.scalar(select(BLOCKS.c.number).where(*is_it)) is not None
+            is_it = FINISHED_TASKS.c.job == block[0], FINISHED_TASKS.c.number == block[1]
+            kept = connection.scalar(select(FINISHED_TASKS.c.number).where(*is_it)) is not None
         return kept or table.job(block[0]).status == "successful"
 
     return is_remembered
@@ -151,7 +151,7 @@ def test_jobs_end_once_each_whatever_is_killed_in_turn(
     assert {job.status for job in jobs} == {"successful"}
     assert {deployment.told(f"jobs/{id_}/results") for id_ in accepted} == {SUM}
     assert {[text for _at, text in table.log(job.id)].count("is done") for job in jobs} == {1}
-    assert {(tmp_path / "jobs" / job.id / "results" / "pieces.txt").read_text() for job in jobs} == {PIECES}
+    assert {(tmp_path / "jobs" / job.id / "results" / "pieces.txt").read_text() for job in jobs} == {PARTIAL_RESULTS}
     assert begun_again >= 1
     assert again <= AHEAD * PROCESSES * begun_again + lost
     assert all(program.is_alive() for program in deployment.everything())

@@ -37,7 +37,7 @@ def test_blocks_that_are_finished_while_the_database_is_away_are_not_done_again(
     monkeypatch.setattr("chronotile.jobs.runner.LEASE_S", 600.0)  # or else it may be away for longer on a slow machine
     id_ = submit(open=4)
     with running():
-        until(lambda: len(table.finished_blocks(id_)) == 4)
+        until(lambda: len(table.finished_tasks(id_)) == 4)
         database.crash()
         (gates / "open").touch()
         until(lambda: len(notes("began")) == 8)

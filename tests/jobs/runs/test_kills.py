@@ -102,7 +102,7 @@ def test_a_worker_that_is_killed_costs_the_blocks_in_flight(
 ):
     id_ = submit(open=4)
     with worker() as (_line, process):
-        until(lambda: len(table.finished_blocks(id_)) == 4)
+        until(lambda: len(table.finished_tasks(id_)) == 4)
         pids = {int(pid) for _number, pid, _job in notes("began")}
         process.send_signal(signal.SIGKILL)
         until(lambda: all(is_gone(pid) for pid in pids))
@@ -114,8 +114,8 @@ def test_a_worker_that_is_killed_costs_the_blocks_in_flight(
 
     assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)
     assert [text for _at, text in table.log(id_)] == [
-        "attempt 1: 10 of 10 blocks to do",
-        "attempt 2: 6 of 10 blocks to do",
+        "attempt 1: 10 of 10 tasks to do",
+        "attempt 2: 6 of 10 tasks to do",
         "is done",
     ]
     assert began <= 6
@@ -145,7 +145,7 @@ def test_a_worker_that_is_stopped_gives_back_its_jobs_and_leaves_no_process(work
 
     with worker() as (line, process):
         assert line.endswith("jobs with 2 processes")
-        until(lambda: len(table.finished_blocks(id_)) == 4)
+        until(lambda: len(table.finished_tasks(id_)) == 4)
         children = workers_of(process)
         process.send_signal(number)
         assert process.wait(ENDING_S) == 0
@@ -191,7 +191,7 @@ def test_a_scheduler_that_is_killed_costs_the_blocks_in_flight(with_steps, submi
         Cluster(address, processes=0, memory_bytes=0) as cluster,
         running(on=cluster),
     ):
-        until(lambda: len(table.finished_blocks(id_)) == 4)
+        until(lambda: len(table.finished_tasks(id_)) == 4)
         process.send_signal(signal.SIGKILL)
         until(lambda: table.job(id_).message == "waits: the Dask cluster was lost")
         (gates / "open").touch()
@@ -199,7 +199,7 @@ def test_a_scheduler_that_is_killed_costs_the_blocks_in_flight(with_steps, submi
             job = ended(id_)
 
     assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)
-    assert "attempt 2: 6 of 10 blocks to do" in [text for _at, text in table.log(id_)]
+    assert "attempt 2: 6 of 10 tasks to do" in [text for _at, text in table.log(id_)]
 
 
 def test_no_job_is_begun_on_a_scheduler_that_is_frozen(with_steps, monkeypatch):

@@ -90,7 +90,7 @@ def test_a_cluster_without_processes_is_told_until_one_joins(with_steps, submit,
         Cluster(empty.scheduler_address, processes=1, memory_bytes=1 << 30) as cluster,
         running(on=cluster),
     ):
-        until(lambda: table.job(id_).message == f"0 of 10 blocks; {NO_PROCESSES}")
+        until(lambda: table.job(id_).message == f"0 of 10 tasks; {NO_PROCESSES}")
         assert table.job(id_).status == "running"
         empty.scale(1)
         job = ended(id_)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from chronotile.jobs.runner import LEASE_S
 from chronotile.model.job import Execution
 from chronotile.queue.database import open_engine, writing
-from chronotile.queue.schema import BLOCKS
+from chronotile.queue.schema import FINISHED_TASKS
 from chronotile.queue.table import JobTable
 from tests.jobs.runs.deployment import Program, working
 from tests.optimise.conftest import numbers_of
@@ -74,7 +74,7 @@ def test_a_cube_that_is_asked_for_by_name_is_served_by_the_server_that_was_asked
 
 
 FULL = f"""
-CREATE TRIGGER full BEFORE INSERT ON {BLOCKS.name} WHEN (SELECT count(*) FROM {BLOCKS.name}) = 2
+CREATE TRIGGER full BEFORE INSERT ON {FINISHED_TASKS.name} WHEN (SELECT count(*) FROM {FINISHED_TASKS.name}) = 2
 BEGIN SELECT RAISE(ABORT, 'there are two blocks already'); END
 """
 
@@ -101,7 +101,7 @@ def test_a_cube_is_gone_on_with_by_another_worker(cluster, data, table, two_bloc
     with two_blocks_alone(), ExitStack() as stack:
         stack.callback(worker.kill)
         worker.start()
-        until(lambda: len(table.finished_blocks(id_)) == 2)
+        until(lambda: len(table.finished_tasks(id_)) == 2)
 
     engine = open_engine(None, tmp_path / "jobs")
     later = JobTable(engine, archive=table.archive, clock=lambda _connection: time.time() + LEASE_S + 1)
@@ -110,7 +110,7 @@ def test_a_cube_is_gone_on_with_by_another_worker(cluster, data, table, two_bloc
     later.close()
 
     assert (job.status, job.attempts) == ("successful", 2)
-    assert f"attempt 2: {ALL - 2} of {ALL} blocks to do" in [line for _at, line in table.log(id_)]
+    assert f"attempt 2: {ALL - 2} of {ALL} tasks to do" in [line for _at, line in table.log(id_)]
     store = tmp_path / "cube.zarr"
     with zipfile.ZipFile(tmp_path / "jobs" / id_ / "results" / job.results["cube"].file) as archive:
         archive.extractall(store)

@@ -137,7 +137,7 @@ def test_files_of_jobs_are_private(open_to_all, submit, running, ended, table, g
     jobs = tmp_path / "jobs"
 
     with running():
-        until(lambda: len(table.finished_blocks(id_)) == 4)
+        until(lambda: len(table.finished_tasks(id_)) == 4)
         under_way = modes(jobs)
         (gates / "open").touch()
         assert ended(id_).status == "successful"

@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
-PIECES = b"0 1 2 3 4 5 6 7 8 9"
+PARTIAL_RESULTS = b"0 1 2 3 4 5 6 7 8 9"
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_results_are_in_the_bucket_until_their_job_is_dismissed(
     with client_of(bucket) as client:
         answer = client.get(f"/ogcapi/jobs/{id_}/results/pieces")
         assert answer.status_code == 307
-        assert fetched(answer.headers["location"]) == PIECES
+        assert fetched(answer.headers["location"]) == PARTIAL_RESULTS
         assert client.delete(f"/ogcapi/jobs/{id_}").status_code == 200
         assert client.get(f"/ogcapi/jobs/{id_}").status_code == 404
     assert keys() == []
@@ -101,10 +101,10 @@ def test_a_store_that_is_away_has_the_job_begun_again_once_it_is_back(
     finally:
         store.stop()
 
-    assert (job.status, content) == ("successful", PIECES)
+    assert (job.status, content) == ("successful", PARTIAL_RESULTS)
     assert job.attempts > 1
     told = [text for _at, text in table.log(id_) if text.startswith("attempt")]
-    assert told[1] == "attempt 2: 0 of 10 blocks to do"
+    assert told[1] == "attempt 2: 0 of 10 tasks to do"
 
 
 def test_a_store_that_stays_away_fails_the_job(submit, running, ended, monkeypatch):
@@ -136,7 +136,7 @@ def test_a_job_that_is_dismissed_while_it_runs_leaves_nothing_in_the_bucket(
     id_ = submit(open=4)
 
     with running(bucket=bucket), client_of(bucket) as client:
-        until(lambda: len(table.finished_blocks(id_)) == 4)
+        until(lambda: len(table.finished_tasks(id_)) == 4)
         put(bucket, id_, tmp_path)
         assert client.delete(f"/ogcapi/jobs/{id_}").json()["status"] == "dismissed"
 
@@ -200,7 +200,7 @@ def test_server_and_worker_keep_results_where_their_environment_says(
             job = answer.headers["location"]
         until(lambda: json.loads(fetched(job))["status"] == "successful")
 
-        assert fetched(f"{job}/results/pieces") == PIECES
+        assert fetched(f"{job}/results/pieces") == PARTIAL_RESULTS
 
     assert keys() == [f"results/{job.rpartition('/')[2]}/pieces.txt"]
 

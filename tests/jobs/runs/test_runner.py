@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from chronotile.jobs.cluster import AHEAD, MOST_ASIDE, Cluster
-from chronotile.jobs.tasks import Task, keep_plan
+from chronotile.jobs.tasks import TaskContext, keep_plan
 from chronotile.processes.process import Plan
 from chronotile.queue.database import open_engine
 from chronotile.queue.faults import Hindered
@@ -49,7 +49,7 @@ def test_twenty_jobs_end_once_each(submit, running, ended, table):
         jobs = [ended(id_) for id_ in ids]
 
     assert {(job.status, job.results["sum"].value, job.attempts) for job in jobs} == {("successful", 5, 1)}
-    assert {tuple(texts(table, id_)) for id_ in ids} == {("attempt 1: 3 of 3 blocks to do", "is done")}
+    assert {tuple(texts(table, id_)) for id_ in ids} == {("attempt 1: 3 of 3 tasks to do", "is done")}
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_job_that_is_dismissed_stops_its_blocks_and_leaves_nothing(
         until(lambda: not (tmp_path / "jobs" / id_).exists())
 
     assert table.job(id_).status == "dismissed"
-    assert not table.finished_blocks(id_)
+    assert not table.finished_tasks(id_)
     assert f"job {id_} is left: it was dismissed, or another worker has it" in caplog.messages
 
 
@@ -151,7 +151,7 @@ def test_a_block_that_kills_whoever_does_it_fails_its_job_and_no_other(submit, r
 
     assert (job.status, job.attempts, job.fault.status) == ("failed", 4, 503)
     assert job.fault.detail == "the processes of the cluster die of what they are asked to do; it was begun 4 times"
-    assert "attempt 2: 1 of 4 blocks to do" in texts(table, id_)
+    assert "attempt 2: 1 of 4 tasks to do" in texts(table, id_)
 
 
 @pytest.fixture
@@ -164,8 +164,8 @@ def second_block(cluster, data, gates, tmp_path):
     def make(**inputs):
         inputs = {"count": 2, "open": 2, "gates": str(gates), **inputs}
         blocks = [{"number": number} for number in range(2)]
-        kept = keep_plan(tmp_path / "job", inputs, Plan(blocks=blocks, seconds=0, shared={"word": "none"}))
-        task = Task(place=str(data), revision="", process="steps", folder=str(tmp_path / "job"), plan=kept.id)
+        kept = keep_plan(tmp_path / "job", inputs, Plan(tasks=blocks, seconds=0, shared={"word": "none"}))
+        task = TaskContext(place=str(data), revision="", process="steps", folder=str(tmp_path / "job"), plan=kept.id)
         assert list(cluster.run(task, {0: blocks[0]}, name="first", is_wanted=lambda: True, tell=no_words)) == [
             (0, {"square": 0})
         ]
@@ -179,7 +179,7 @@ def test_a_block_of_a_plan_that_was_made_anew_leaves_nothing_among_the_pieces_of
 ):
     task, blocks = second_block()
     inputs = {"count": 2, "open": 2, "gates": str(gates)}
-    keep_plan(tmp_path / "job", inputs, Plan(blocks=list(blocks.values()), seconds=0, shared={"word": "anew"}))
+    keep_plan(tmp_path / "job", inputs, Plan(tasks=list(blocks.values()), seconds=0, shared={"word": "anew"}))
 
     with pytest.raises(FileNotFoundError):
         list(cluster.run(task, blocks, name="old", is_wanted=lambda: True, tell=no_words))
@@ -259,7 +259,7 @@ def test_a_store_that_is_away_for_a_while_costs_the_blocks_that_needed_it(
 
     assert away.told == ["waits: the store is out of reach"]
     assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)
-    assert "attempt 2: 1 of 10 blocks to do" in texts(table, id_)
+    assert "attempt 2: 1 of 10 tasks to do" in texts(table, id_)
 
 
 def test_a_store_that_is_away_is_not_asked_for_each_block(submit, running, table, notes):
@@ -277,14 +277,14 @@ def test_a_job_whose_pieces_are_lost_is_planned_and_done_anew(
     id_, lost = submit(open=4), giving_back((gates / "open").touch)
 
     with running(of=lost):
-        until(lambda: len(table.finished_blocks(id_)) == 4 and len(notes("began")) == 6)
+        until(lambda: len(table.finished_tasks(id_)) == 4 and len(notes("began")) == 6)
         (gates / "word").write_text("anew")
         (tmp_path / "jobs" / id_ / "pieces").rename(tmp_path / "lost")
         job = ended(id_)
 
     assert lost.told == ["waits: files of the job are gone"]
     assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)
-    assert "attempt 2: 10 of 10 blocks to do" in texts(table, id_)
+    assert "attempt 2: 10 of 10 tasks to do" in texts(table, id_)
     assert (tmp_path / "jobs" / id_ / "results" / "pieces.txt").read_text() == "0 1 2 3 4 5 6 7 8 9"
     assert dict(notes("told")) == {str(number): "anew" for number in range(10)}
 
@@ -313,7 +313,7 @@ def test_a_job_whose_folder_is_lost_before_its_end_is_done_anew(submit, running,
         job = ended(id_)
 
     assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)
-    assert "attempt 2: 10 of 10 blocks to do" in texts(table, id_)
+    assert "attempt 2: 10 of 10 tasks to do" in texts(table, id_)
 
 
 def test_a_job_of_which_one_piece_is_lost_before_its_end_is_done_anew(submit, running, losing, ended, table, tmp_path):
@@ -322,7 +322,7 @@ def test_a_job_of_which_one_piece_is_lost_before_its_end_is_done_anew(submit, ru
         job = ended(id_)
 
     assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)
-    assert "attempt 2: 10 of 10 blocks to do" in texts(table, id_)
+    assert "attempt 2: 10 of 10 tasks to do" in texts(table, id_)
 
 
 def test_inputs_are_let_go_of_once_a_job_is_planned(submit, running, ended, notes, gates, both_there):

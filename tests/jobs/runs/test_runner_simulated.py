@@ -159,9 +159,9 @@ def test_progress_is_told(submit, start, cluster, table, simulation):
     id_ = submit(count=2)
 
     start("one")
-    simulation.run(lambda: table.job(id_).message == "0 of 2 blocks")
+    simulation.run(lambda: table.job(id_).message == "0 of 2 tasks")
     first = table.job(id_)
-    simulation.run(lambda: table.job(id_).message == "1 of 2 blocks")
+    simulation.run(lambda: table.job(id_).message == "1 of 2 tasks")
 
     assert (first.status, first.progress, table.job(id_).progress) == ("running", 0, 33)
 
@@ -217,7 +217,7 @@ def test_a_store_that_is_back_costs_the_blocks_that_needed_it(submit, start, end
     job = ended(id_)
 
     assert (job.status, job.attempts, cluster.begun) == ("successful", 3, [0, 1, 2, 3, 3, 3, 4, 5, 6, 7, 8, 9])
-    assert "attempt 2: 7 of 10 blocks to do" in texts(table, id_)
+    assert "attempt 2: 7 of 10 tasks to do" in texts(table, id_)
 
 
 def test_a_job_that_kills_whoever_begins_it_is_given_up(submit, start, ended, cluster, simulation):
@@ -236,7 +236,7 @@ def test_a_job_that_kills_whoever_begins_it_is_given_up(submit, start, ended, cl
 def test_whoever_is_stopped_gives_back_what_it_did(submit, start, ended, cluster, table, simulation):
     id_ = submit()
     runner = start("one")
-    simulation.run(lambda: len(table.finished_blocks(id_)) == 4)
+    simulation.run(lambda: len(table.finished_tasks(id_)) == 4)
 
     runner.stop()
     simulation.run(lambda: table.job(id_).status == "accepted", within_s=HANG_S)
@@ -245,7 +245,7 @@ def test_whoever_is_stopped_gives_back_what_it_did(submit, start, ended, cluster
     job = ended(id_)
 
     assert (attempts, job.status, len(cluster.begun)) == (0, "successful", 11)
-    assert "attempt 1: 6 of 10 blocks to do" in texts(table, id_)
+    assert "attempt 1: 6 of 10 tasks to do" in texts(table, id_)
     assert len(set(cluster.names)) == 2  # of one that was cut off for a while nobody takes the blocks
 
 
@@ -280,7 +280,7 @@ def test_what_ended_long_ago_is_forgotten(submit, start, ended, table, simulatio
 def test_a_job_whose_plan_is_lost_is_planned_and_done_anew(submit, start, ended, table, simulation, tmp_path, lost):
     id_ = submit()
     runner = start("one")
-    simulation.run(lambda: len(table.finished_blocks(id_)) == 4)
+    simulation.run(lambda: len(table.finished_tasks(id_)) == 4)
     runner.stop()
     simulation.run(lambda: table.job(id_).status == "accepted")
     for file in (tmp_path / "jobs" / id_).glob(lost):
@@ -290,7 +290,7 @@ def test_a_job_whose_plan_is_lost_is_planned_and_done_anew(submit, start, ended,
     job = ended(id_)
 
     assert job.status == "successful"
-    assert texts(table, id_).count("attempt 1: 10 of 10 blocks to do") == 2
+    assert texts(table, id_).count("attempt 1: 10 of 10 tasks to do") == 2
 
 
 @pytest.fixture

@@ -32,14 +32,14 @@ from chronotile.optimise.tasks import Job, MapTask, ReadSource, SeriesTask, Task
 from chronotile.pipeline.coverage.grid import is_upright
 from chronotile.pipeline.revision import fingerprint
 from chronotile.processes.process import Inputs, Work
-from chronotile.processes.work.partial_results import storing_pieces, writing, writing_unsettled
+from chronotile.processes.work.partial_results import storing_partial_results, writing, writing_unsettled
 from chronotile.processes.work.published_cubes import is_put, put, put_result
 from chronotile.readers.zarr.commit import Commit
 
 Layout = Literal["both", "map", "series"]
 
 FOLDER = "cube.zarr"
-"""Among the pieces of a job."""
+"""Among the partial results of a job."""
 ZIP_TYPE = "application/zip"
 ZIP: Json = {"type": "string", "contentEncoding": "binary", "contentMediaType": ZIP_TYPE}
 """Schema of a result."""
@@ -268,7 +268,7 @@ class _JobDisk(Disk):
     def make_folder(self, path: Path) -> None:
         """Make a folder below that of the job, which is gone when the job is."""
         below = [path, *path.parents]
-        with storing_pieces():
+        with storing_partial_results():
             for folder in reversed(below[: below.index(self._work.folder)]):
                 folder.mkdir(exist_ok=True)
 
@@ -280,7 +280,7 @@ class _JobDisk(Disk):
 
     def settle(self, folders: Iterable[Path]) -> None:
         """Return when the names in these folders will outlast a loss of power."""
-        with storing_pieces():
+        with storing_partial_results():
             super().settle(folders)
 
 

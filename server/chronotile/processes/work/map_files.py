@@ -1,4 +1,4 @@
-"""What is found of windows: left as pieces, which are put together as a file."""
+"""What is found of windows: left as partial results, which are put together as a file."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 from chronotile.processes.process import Work
 from chronotile.processes.times_and_places import located
 from chronotile.processes.work.coverage_file import write_coverage
-from chronotile.processes.work.partial_results import finding_pieces, writing
+from chronotile.processes.work.partial_results import locating_partial_results, writing
 
 GEOTIFF_TYPE = COVERAGE_FORMATS["GTiff"].media_type
 GEOTIFF: Json = {"type": "string", "contentEncoding": "binary", "contentMediaType": GEOTIFF_TYPE}
@@ -36,16 +36,16 @@ def require_geotiff(coverage: Coverage) -> None:
         geo_tags(coverage.grid)
 
 
-def keep_piece(numbers: Numbers, block: Json, work: Work) -> Json:
-    """Leave (band, y, x) numbers of a block for the end, and return what is remembered of it.
+def store_partial_maps(numbers: Numbers, task: Json, work: Work) -> Json:
+    """Leave (band, y, x) numbers of a task for the end, and return what is remembered of it.
 
     Raises:
         StorageFull: There is no room.
         ClientGone: The job was dismissed.
     """
-    with writing(work.folder / _piece_name(block), work) as file:
+    with writing(work.folder / _partial_name(task), work) as file:
         np.save(file, numbers)
-    return block
+    return task
 
 
 def made_bands(coverage: Coverage, said: Sequence[tuple[str, str]]) -> list[CoverageField]:
@@ -68,48 +68,48 @@ def dates(times: TimeDomain) -> str:
     return first if first == last else f"{first}/{last}"
 
 
-def geotiff_of_pieces(
+def geotiff_of_partial_maps(
     coverage: Coverage, bands: Sequence[CoverageField], done: Sequence[Json], work: Work, *, name: str
 ) -> Result:
-    """Write what blocks left as a cloud optimised GeoTIFF.
+    """Write what tasks left as a cloud optimised GeoTIFF.
 
     Args:
-        coverage: What the blocks are windows of.
-        bands: What the pieces have, all of one type.
-        done: What was remembered of the blocks.
-        work: Where the pieces are.
+        coverage: What the tasks are windows of.
+        bands: What the partial results have, all of one type.
+        done: What was remembered of the tasks.
+        work: Where the partial results are.
         name: Of the file, without its extension.
 
     Raises:
         StorageFull: There is no room.
         ClientGone: The job was dismissed.
     """
-    return write_coverage(coverage_of_pieces(coverage, bands, done, work), "GTiff", work, name=name)
+    return write_coverage(coverage_of_partial_maps(coverage, bands, done, work), "GTiff", work, name=name)
 
 
-def coverage_of_pieces(
+def coverage_of_partial_maps(
     coverage: Coverage, bands: Sequence[CoverageField], done: Sequence[Json], work: Work
 ) -> Coverage:
-    """Return what blocks left as a coverage without time: of the same cells as `coverage`, with those bands."""
-    return _PiecedCoverage(
+    """Return what tasks left as a coverage without time: of the same cells as `coverage`, with those bands."""
+    return _PartialMaps(
         collection=coverage.collection,
         fields=tuple(bands),
         grid=coverage.grid,
         etag=coverage.etag,
-        blocks=tuple(done),
+        tasks=tuple(done),
         folder=work.folder,
     )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _PiecedCoverage:
-    """A `Coverage` without time whose numbers lie in pieces, all fields of a block in one."""
+class _PartialMaps:
+    """A `Coverage` without time whose numbers lie in partial results, all fields of a task in one."""
 
     collection: Collection
     fields: tuple[CoverageField, ...]
     grid: Grid
     etag: str
-    blocks: tuple[Json, ...]
+    tasks: tuple[Json, ...]
     folder: Path
 
     times: TimeDomain = NO_TIME
@@ -127,11 +127,11 @@ class _PiecedCoverage:
 
     @cached_property
     def row_runs(self) -> tuple[range, ...]:
-        """Rows of blocks, or parts of them."""
+        """Rows of tasks, or parts of them."""
         step = max(1, PIECE_BYTES // max(self._row_bytes(field) for field in range(len(self.fields))))
         return tuple(
             range(start, min(start + step, rows.stop))
-            for rows in self._rows_of_blocks
+            for rows in self._rows_of_tasks
             for start in range(rows.start, rows.stop, step)
         )
 
@@ -143,28 +143,28 @@ class _PiecedCoverage:
     def read_times(self, field: int, *, times: range, rows: range) -> Numbers:
         """Return (1, y, x) numbers of a field."""
         numbers = np.empty((len(times), len(rows), self.grid.width), dtype=self.fields[field].encoding.dtype)
-        own = next(each for each in self._rows_of_blocks if each.start <= rows.start < each.stop)
-        for block in self._rows_of_blocks[own]:
-            part = self._piece(block)[field, rows.start - own.start : rows.stop - own.start]
-            numbers[:, :, slice(*block["columns"])] = part
+        own = next(each for each in self._rows_of_tasks if each.start <= rows.start < each.stop)
+        for task in self._rows_of_tasks[own]:
+            part = self._partial(task)[field, rows.start - own.start : rows.stop - own.start]
+            numbers[:, :, slice(*task["columns"])] = part
         return numbers
 
     @cached_property
-    def _rows_of_blocks(self) -> Mapping[range, Sequence[Json]]:
+    def _rows_of_tasks(self) -> Mapping[range, Sequence[Json]]:
         """Blocks by their rows, from north to south."""
         found = dict[range, list[Json]]()
-        for block in self.blocks:
-            found.setdefault(range(*block["rows"]), []).append(block)
+        for task in self.tasks:
+            found.setdefault(range(*task["rows"]), []).append(task)
         return found
 
-    def _piece(self, block: Json) -> Numbers:
-        with finding_pieces():
-            piece: Numbers = np.load(self.folder / _piece_name(block), mmap_mode="r")
-        return piece
+    def _partial(self, task: Json) -> Numbers:
+        with locating_partial_results():
+            partial: Numbers = np.load(self.folder / _partial_name(task), mmap_mode="r")
+        return partial
 
     def _row_bytes(self, field: int) -> int:
         return self.grid.width * np.dtype(self.fields[field].encoding.dtype).itemsize
 
 
-def _piece_name(block: Json) -> str:
-    return f"{block['rows'][0]}-{block['columns'][0]}.npy"
+def _partial_name(task: Json) -> str:
+    return f"{task['rows'][0]}-{task['columns'][0]}.npy"

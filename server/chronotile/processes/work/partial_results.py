@@ -1,4 +1,4 @@
-"""What blocks leave for the end of a job: arrays, in a file a block."""
+"""What tasks leave for the end of a job: arrays, in a file a task."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,35 +28,35 @@ TOLD = "told"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Piece:
-    """What one block found."""
+class PartialResult:
+    """What one task found."""
 
     arrays: Mapping[str, NDArray[Any]]
     told: Json
     """What is no array."""
 
 
-def write_piece(work: Work, name: str, piece: Piece) -> None:
-    """Leave a piece under a name, whole or not at all; one of that name is replaced.
+def write_partial_result(work: Work, name: str, partial: PartialResult) -> None:
+    """Leave a partial result under a name, whole or not at all; one of that name is replaced.
 
     Raises:
         ClientGone: The job was dismissed.
         StorageFull: There is no room for it.
     """
-    told = np.frombuffer(orjson.dumps(piece.told), np.uint8)
+    told = np.frombuffer(orjson.dumps(partial.told), np.uint8)
     with writing(work.folder / f"{name}.npz", work) as file:
-        np.savez(file, allow_pickle=False, **{TOLD: told}, **piece.arrays)
+        np.savez(file, allow_pickle=False, **{TOLD: told}, **partial.arrays)
 
 
-def read_piece(work: Work, name: str) -> Piece:
-    """Return the piece that was left under a name.
+def read_partial_result(work: Work, name: str) -> PartialResult:
+    """Return the partial result that was left under a name.
 
     Raises:
         ClientGone: The job was dismissed.
     """
-    with finding_pieces(), np.load(work.folder / f"{name}.npz", allow_pickle=False) as file:
+    with locating_partial_results(), np.load(work.folder / f"{name}.npz", allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
-    return Piece(told=orjson.loads(arrays.pop(TOLD).tobytes()), arrays=arrays)
+    return PartialResult(told=orjson.loads(arrays.pop(TOLD).tobytes()), arrays=arrays)
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def writing(path: Path, work: Work) -> Iterator[BinaryIO]:
     """
     with writing_unsettled(path, work) as file:
         yield file
-    with storing_pieces():
+    with storing_partial_results():
         Disk().settle([path.parent])
 
 
@@ -82,7 +82,7 @@ def writing_unsettled(path: Path, work: Work) -> Iterator[BinaryIO]:
         StorageFull: There is no room for it.
     """
     partial = work.folder / f"{uuid4().hex}.part"
-    with storing_pieces():
+    with storing_partial_results():
         try:
             with open(partial, "xb", opener=open_private) as file:
                 yield file
@@ -94,7 +94,7 @@ def writing_unsettled(path: Path, work: Work) -> Iterator[BinaryIO]:
 
 
 def scratch_of(work: Work) -> Scratch:
-    """Return where a job has files without a name: beside its pieces, with no bound but the disk.
+    """Return where a job has files without a name: beside its partial results, with no bound but the disk.
 
     Of requests many are answered at once, and share a room; of jobs few are done.
     """
@@ -102,19 +102,19 @@ def scratch_of(work: Work) -> Scratch:
 
 
 @contextmanager
-def storing_pieces() -> Iterator[None]:
+def storing_partial_results() -> Iterator[None]:
     """Say why something cannot be done in the folder of a job.
 
     Raises:
         StorageFull: There is no room.
         ClientGone: The job was dismissed.
     """
-    with storing(), finding_pieces():
+    with storing(), locating_partial_results():
         yield
 
 
 @contextmanager
-def finding_pieces() -> Iterator[None]:
+def locating_partial_results() -> Iterator[None]:
     """Take what is not there any more for a job that is over.
 
     Raises:
@@ -134,17 +134,17 @@ def keep(body: Body, path: Path, work: Work) -> None:
         ClientGone: The job was dismissed.
     """
     with closing(body), writing(path, work) as file:
-        for piece in body.pieces():
+        for part in body.pieces():
             require_wanted(work.is_wanted)
-            file.write(piece)
+            file.write(part)
 
 
 class StoredPlaces(Sequence[PlaceSeries]):
-    """Series of places, of which those of one block are held at a time.
+    """Series of places, of which those of one task are held at a time.
 
     Args:
-        counts: Places of each block.
-        load: Gives those of a block, by its number.
+        counts: Places of each task.
+        load: Gives those of a task, by its number.
     """
 
     def __init__(self, counts: Sequence[int], load: Callable[[int], Sequence[PlaceSeries]]) -> None:
@@ -153,7 +153,7 @@ class StoredPlaces(Sequence[PlaceSeries]):
         self._held: tuple[int, Sequence[PlaceSeries]] = -1, ()
 
     def __len__(self) -> int:
-        """The number of places of all blocks."""
+        """The number of places of all tasks."""
         return int(self._ends[-1]) if self._ends.size else 0
 
     @overload
@@ -161,12 +161,12 @@ class StoredPlaces(Sequence[PlaceSeries]):
     @overload
     def __getitem__(self, place: slice) -> Sequence[PlaceSeries]: ...
     def __getitem__(self, place: int | slice) -> PlaceSeries | Sequence[PlaceSeries]:
-        """Return one place, or some; to go through them in order reads each block once."""
+        """Return one place, or some; to go through them in order reads each task once."""
         if isinstance(place, slice):
             return [self[number] for number in range(*place.indices(len(self)))]
         number = range(len(self))[place]
-        block = int(np.searchsorted(self._ends, number, side="right"))
-        if self._held[0] != block:
-            self._held = block, self._load(block)
+        task = int(np.searchsorted(self._ends, number, side="right"))
+        if self._held[0] != task:
+            self._held = task, self._load(task)
         held = self._held[1]
-        return held[number - int(self._ends[block]) + len(held)]
+        return held[number - int(self._ends[task]) + len(held)]

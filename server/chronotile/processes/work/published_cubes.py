@@ -80,7 +80,7 @@ def put(store: Path, name: str, work: Work) -> None:
     with storing_results():
         published_cubes.folder.mkdir(parents=True, exist_ok=True)
         _require_room(published_cubes, store)
-        require_wanted(work.is_wanted)  # or else its pieces would be gone
+        require_wanted(work.is_wanted)  # or else its partial results would be gone
         try:
             _move(store, place, work)
         except OSError as error:

@@ -1,7 +1,7 @@
-"""The numbers of a coverage, left by blocks as pieces and read again as the coverage that they are of.
+"""The numbers of a coverage, left by tasks as partial results and read again as the coverage that they are of.
 
-A piece has one field in some runs of rows, all columns wide, at some runs of times: just what the coverage itself is
-read in, so that the same numbers come out, warped ones too. In it each run of rows at each time is a record that is
+A partial result has one field in some runs of rows, all columns wide, at some runs of times: what the coverage itself
+is read in, so that the same numbers come out, warped ones too. In it each run of rows at each time is a record that is
 compressed by itself, since files are written picture by picture; the index of records is its last part.
 """
 
@@ -23,18 +23,18 @@ from chronotile.model.job import Json
 from chronotile.model.time.instants import TimeDomain
 from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.coverage.numbers import nothing
-from chronotile.processes.process import Work, require_few_blocks
-from chronotile.processes.work.partial_results import finding_pieces, writing
+from chronotile.processes.process import Work, require_few_tasks
+from chronotile.processes.work.partial_results import locating_partial_results, writing
 
 LEVEL = 1
 PIECE_BYTES = 64 << 20
-"""Of numbers in a piece, about, before they are compressed: a second or two is lost with a worker."""
+"""Of numbers in a partial result, about, before they are compressed: a second or two is lost with a worker."""
 INDEX = np.dtype("<i8")
 """Where a record begins, and how long it is: two for each run of rows at each time."""
 
 
-def planned_pieces(coverage: Coverage) -> list[Json]:
-    """Return blocks: of each field some runs of rows at some runs of times, as the edges of both.
+def coverage_tasks(coverage: Coverage) -> list[Json]:
+    """Return tasks: of each field some runs of rows at some runs of times, as the edges of both.
 
     Raises:
         LimitExceeded: There are too many.
@@ -45,7 +45,7 @@ def planned_pieces(coverage: Coverage) -> list[Json]:
     most = max(1, PIECE_BYTES // run_bytes)
     rows = _grouped(down, most)
     times = _grouped(along, max(1, most // len(down)))
-    require_few_blocks(
+    require_few_tasks(
         len(coverage.fields) * len(rows) * len(times), alternative="ask for a smaller bbox, or fewer times or layers"
     )
     return [
@@ -54,26 +54,26 @@ def planned_pieces(coverage: Coverage) -> list[Json]:
     ]
 
 
-def leave_piece(coverage: Coverage, block: Json, work: Work, *, lacking: frozenset[int]) -> None:
-    """Read what a block is about, run by run, and leave it.
+def store_partial_coverage(coverage: Coverage, task: Json, work: Work, *, lacking: frozenset[int]) -> None:
+    """Read what a task is about, run by run, and leave it.
 
     Args:
-        coverage: At the times of the block alone.
-        block: As planned.
+        coverage: At the times of the task alone.
+        task: As planned.
         work: Of the job.
-        lacking: Times, counted in the coverage, that the field does not have, or had not when blocks were planned.
+        lacking: Times, counted in the coverage, that the field does not have, or had not when tasks were planned.
 
     Raises:
         SourceUnavailable: The source is gone or damaged.
         StorageFull: There is no room.
         ClientGone: The job was dismissed.
     """
-    field, down = block["field"], _ranges(block["rows"])
-    first = block["times"][0]
+    field, down = task["field"], _ranges(task["rows"])
+    first = task["times"][0]
     index = np.zeros((len(down), times_of(coverage), 2), dtype=INDEX)
-    with writing(work.folder / _name_of(block), work) as file:
+    with writing(work.folder / _name_of(task), work) as file:
         for row, rows in enumerate(down):
-            for run in _ranges(block["times"]):
+            for run in _ranges(task["times"]):
                 times = range(run.start - first, run.stop - first)
                 require_wanted(work.is_wanted)
                 if all(time in lacking for time in times):
@@ -88,11 +88,11 @@ def leave_piece(coverage: Coverage, block: Json, work: Work, *, lacking: frozens
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StoredCoverage:
-    """A `Coverage` whose numbers lie in pieces."""
+    """A `Coverage` whose numbers lie in partial results."""
 
     of: Coverage
     """What they are of."""
-    blocks: tuple[Json, ...]
+    tasks: tuple[Json, ...]
     """All that were planned."""
     work: Work
 
@@ -172,7 +172,7 @@ class StoredCoverage:
         count = along[-1] - along[0]
         place = (down.index(rows.start) * count + time - along[0]) * 2 * INDEX.itemsize
         path = self.work.folder / _name_of({"field": field, "rows": down, "times": along})
-        with finding_pieces(), path.open("rb", buffering=0) as file:
+        with locating_partial_results(), path.open("rb", buffering=0) as file:
             file.seek(place - (len(down) - 1) * count * 2 * INDEX.itemsize, os.SEEK_END)
             start, length = np.frombuffer(file.read(2 * INDEX.itemsize), dtype=INDEX).tolist()
             file.seek(start)
@@ -180,13 +180,13 @@ class StoredCoverage:
 
     @cached_property
     def _rows(self) -> Mapping[int, list[int]]:
-        """Edges of runs of rows in a piece, by the first."""
-        return {block["rows"][0]: block["rows"] for block in self.blocks}
+        """Edges of runs of rows in a partial result, by the first."""
+        return {task["rows"][0]: task["rows"] for task in self.tasks}
 
     @cached_property
     def _times(self) -> Mapping[int, list[int]]:
-        """Edges of runs of times in a piece, by the first."""
-        return {block["times"][0]: block["times"] for block in self.blocks}
+        """Edges of runs of times in a partial result, by the first."""
+        return {task["times"][0]: task["times"] for task in self.tasks}
 
 
 def _grouped(runs: Sequence[range], most: int) -> list[list[int]]:
@@ -207,5 +207,5 @@ def _group_of(place: int, groups: Mapping[int, list[int]]) -> list[int]:
     return groups[starts[bisect_right(starts, place) - 1]]
 
 
-def _name_of(block: Json) -> str:
-    return f"{block['field']}-{block['rows'][0]}-{block['times'][0]}.numbers"
+def _name_of(task: Json) -> str:
+    return f"{task['field']}-{task['rows'][0]}-{task['times'][0]}.numbers"

@@ -1,4 +1,4 @@
-"""Dates that blocks of a job could not read, so that its results can name them."""
+"""Dates that tasks of a job could not read, so that its results can name them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -8,23 +8,23 @@ from chronotile.processes.process import Inputs, Process, Work
 from chronotile.readers.failing_dates import RecordedDates
 
 UNREADABLE = "unreadable"
-"""Member of what is remembered of a block, and of what a result says it was made of."""
+"""Member of what is remembered of a task, and of what a result says it was made of."""
 
 
-def run_block(process: Process, inputs: Inputs, block: Json, work: Work) -> Json:
-    """Do a block, and return what is to be remembered of it: what the process gives, and the dates it could not read.
+def run_task(process: Process, inputs: Inputs, task: Json, work: Work) -> Json:
+    """Do a task, and return what is to be remembered of it: what the process gives, and the dates it could not read.
 
     Raises:
         ChronotileError: What the process meets.
     """
     dates = RecordedDates(work.services.failing_dates)
-    done = process.run(inputs, block, replace(work, services=replace(work.services, failing_dates=dates)))
+    done = process.run(inputs, task, replace(work, services=replace(work.services, failing_dates=dates)))
     told = sorted({date.when for date in dates.told if date.when is not None})
     return {**done, UNREADABLE: told} if told else done
 
 
 def named(results: Mapping[str, Result], done: Iterable[Json]) -> Mapping[str, Result]:
-    """Return the results with the dates that any of the blocks could not read in their metadata."""
+    """Return the results with the dates that any of the tasks could not read in their metadata."""
     unreadable = unreadable_of(done)
     if not unreadable:
         return results
@@ -32,6 +32,6 @@ def named(results: Mapping[str, Result], done: Iterable[Json]) -> Mapping[str, R
 
 
 def unreadable_of(done: Iterable[Json]) -> Json:
-    """Return the dates that any of the blocks could not read, ascending, as a member of metadata; none without any."""
+    """Return the dates that any of the tasks could not read, ascending, as a member of metadata; none without any."""
     told = sorted({when for each in done for when in each.get(UNREADABLE, ())})
     return {UNREADABLE: told} if told else {}

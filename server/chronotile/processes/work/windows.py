@@ -19,7 +19,7 @@ from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import layers_of, trims_of
-from chronotile.processes.process import Inputs, Plan, Work, cuts, require_few_blocks
+from chronotile.processes.process import Inputs, Plan, Work, cuts, require_few_tasks
 from chronotile.processes.sources import sources_of
 from chronotile.processes.times_and_places import instants_from_json, instants_to_json, located, without_limits
 
@@ -29,8 +29,8 @@ HELD_BYTES = 192 << 20
 """Of what of a window is held until it is done."""
 SLAB_VALUES = 1 << 20
 """Of all times together that are computed with at once, as float64."""
-BLOCK_S = 15.0
-"""About how long a block may take: so much is lost with a worker, and so often it is told how far a job is."""
+TASK_S = 15.0
+"""About how long a task may take: so much is lost with a worker, and so often it is told how far a job is."""
 READ_S = 2e-9
 """What it takes to read and unpack a number."""
 
@@ -64,14 +64,14 @@ def planned_windows(coverage: Coverage, *others: Coverage, value_s: float, held_
     grid, read = coverage.grid, (coverage, *others)
     cell_s = sum(len(each.times) for each in read) * (READ_S + value_s)
     side = LARGEST_SIDE
-    while side > LEAST_SIDE and (side**2 * cell_s > BLOCK_S or side**2 * held_bytes > HELD_BYTES):
+    while side > LEAST_SIDE and (side**2 * cell_s > TASK_S or side**2 * held_bytes > HELD_BYTES):
         side //= 2
     native = coverage.fields[0].layer.main_variable.grid
     column, row = native.pixels_at(np.array(grid.bbox.xmin), np.array(grid.bbox.ymax))
     down, across = _cuts_from(float(row), grid.height, side), _cuts_from(float(column), grid.width, side)
-    require_few_blocks(len(down) * len(across), alternative="ask for a smaller bbox")
+    require_few_tasks(len(down) * len(across), alternative="ask for a smaller bbox")
     return Plan(
-        blocks=[
+        tasks=[
             {"rows": rows, "columns": columns, "box": box_of(grid, rows, columns)}
             for rows, columns in product(down, across)
         ],
@@ -96,18 +96,18 @@ def _at_times(inputs: Inputs, work: Work, number: int) -> Coverage:
     return extract_coverage(_request(inputs, work.services), without_limits(work.services), times=times)
 
 
-def window_of(inputs: Inputs, block: Json, work: Work, *, number: int = 0) -> Coverage:
-    """Return the cells of a block at the times of a coverage that was planned with, by its number.
+def window_of(inputs: Inputs, task: Json, work: Work, *, number: int = 0) -> Coverage:
+    """Return the cells of a task at the times of a coverage that was planned with, by its number.
 
     Raises:
         ChronotileError: As `selected`, or a time is gone, or the layer's grid is another than when that was.
     """
     layer, *_others = (work.services.catalogue.layer(name) for name in layers_of(inputs))
-    trim = Trim(box=BBox(*block["box"]), crs=layer.main_variable.grid.crs)
+    trim = Trim(box=BBox(*task["box"]), crs=layer.main_variable.grid.crs)
     request = CoverageRequest(layers=layers_of(inputs), trims=(trim,))
     times = instants_from_json(work.shared["times"][number])
     coverage = extract_coverage(request, without_limits(work.services), times=times)
-    if (coverage.grid.height, coverage.grid.width) != (_length(block["rows"]), _length(block["columns"])):
+    if (coverage.grid.height, coverage.grid.width) != (_length(task["rows"]), _length(task["columns"])):
         raise SourceUnavailable(f"the grid of layer {layer.id} has changed since the job began; ask for it anew")
     return coverage
 

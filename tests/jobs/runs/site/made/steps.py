@@ -16,7 +16,7 @@ STEP_S = 0.02
 def _plan(inputs, _services):
     word = Path(inputs["gates"]) / "word"
     shared = {"word": word.read_text() if word.exists() else "none"}
-    return Plan(blocks=[{"number": number} for number in range(inputs["count"])], seconds=0, shared=shared)
+    return Plan(tasks=[{"number": number} for number in range(inputs["count"])], seconds=0, shared=shared)
 
 
 def _run(inputs, block, work):

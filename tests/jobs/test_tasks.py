@@ -9,9 +9,9 @@ import pytest
 from chronotile.errors import SourceUnavailable
 from chronotile.jobs.tasks import DONE, READ_FILES, ReadFiles, keep_done, keep_plan, stored_plan
 from chronotile.processes.process import Plan
-from chronotile.queue.job_folder import PIECES, RESULTS, clear
+from chronotile.queue.job_folder import PARTIAL_RESULTS, RESULTS, clear
 
-PLAN = Plan(blocks=[{"row": row} for row in range(1000)], seconds=0, shared={"times": []})
+PLAN = Plan(tasks=[{"row": row} for row in range(1000)], seconds=0, shared={"times": []})
 
 
 @pytest.fixture
@@ -79,11 +79,11 @@ def test_a_plan_is_kept_for_the_next_attempt(tmp_path):
 
 def test_a_plan_that_is_made_anew_finds_no_pieces_of_another(tmp_path):
     first = keep_plan(tmp_path / "job", {}, PLAN)
-    (tmp_path / "job" / PIECES / first.id / "0").write_text("a piece")
+    (tmp_path / "job" / PARTIAL_RESULTS / first.id / "0").write_text("a piece")
 
     second = keep_plan(tmp_path / "job", {}, PLAN)
 
-    assert [*(tmp_path / "job" / PIECES).rglob("*")] == [tmp_path / "job" / PIECES / second.id]
+    assert [*(tmp_path / "job" / PARTIAL_RESULTS).rglob("*")] == [tmp_path / "job" / PARTIAL_RESULTS / second.id]
     assert stored_plan(tmp_path / "job") == second
     assert first.id != second.id
 
@@ -93,9 +93,9 @@ def test_two_attempts_at_once_leave_whole_files_and_nothing_else(tmp_path):
     before = {file.name for file in tmp_path.iterdir()}
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _number: keep_done(tmp_path, PLAN.blocks), range(64)))
+        list(pool.map(lambda _number: keep_done(tmp_path, PLAN.tasks), range(64)))
 
-    assert json.loads((tmp_path / DONE).read_bytes()) == PLAN.blocks
+    assert json.loads((tmp_path / DONE).read_bytes()) == PLAN.tasks
     assert {file.name for file in tmp_path.iterdir()} - before == {DONE}
 
 
