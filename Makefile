@@ -18,6 +18,8 @@ export OPENBLAS_NUM_THREADS ?= 1
 export OMP_NUM_THREADS ?= 1
 export GDAL_NUM_THREADS ?= 1
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+# Compiled modules are kept: every server and worker that a test starts would otherwise compile all of them anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Tests with these markers may open sockets and start processes (tests/quick.py).
 BEYOND_QUICK := slow or client or browser or data

@@ -1,4 +1,4 @@
-"""A plain decoder of CTC1, written from docs/ctc1.md alone: pixel by pixel, slow, nothing of it shared with ours."""
+"""A plain decoder of CTC1, written from docs/ctc1.md alone: diagonal by diagonal, nothing of it shared with ours."""
 
 import json
 import math
@@ -82,7 +82,7 @@ def decode_cube(body: bytes) -> Decoded:
         at += block["n"] * frame_bytes
         if at > len(body):
             raise NotCtc1("it ends early")
-        frames += _frames([_joined(each, size) for each in residuals], block["pred"], width, height, 256**size)
+        frames += _frames([_joined(each, width, height, size) for each in residuals], block["pred"], 256**size)
     if at != len(body):
         raise NotCtc1("it goes on")
     filled = np.array(frames, dtype=header["dtype"]).reshape(-1, height, width)
@@ -109,47 +109,49 @@ def _header(body: bytes) -> tuple[dict, int]:
     return header, 8 + length
 
 
-def _bits(mask: bytes, width: int, height: int) -> list[list[bool]]:
+def _bits(mask: bytes, width: int, height: int) -> np.ndarray:
+    """(y, x)."""
     if len(mask) != -(-width * height // 8):
         raise NotCtc1("a mask is not whole")
-    flat = [bool(mask[pixel // 8] >> (pixel % 8) & 1) for pixel in range(width * height)]
-    return [flat[row * width : (row + 1) * width] for row in range(height)]
+    bits = np.unpackbits(np.frombuffer(mask, dtype="uint8"), bitorder="little")
+    return bits[: width * height].astype(bool).reshape(height, width)
 
 
-def _joined(residuals: bytes, size: int) -> list[int]:
-    count = len(residuals) // size
-    return [sum(residuals[plane * count + pixel] << (8 * plane) for plane in range(size)) for pixel in range(count)]
+def _joined(residuals: bytes, width: int, height: int, size: int) -> np.ndarray:
+    """(y, x) from the planes of bytes, the lowest first."""
+    if len(residuals) != width * height * size:
+        raise NotCtc1("a frame is not whole")
+    planes = np.frombuffer(residuals, dtype="uint8").reshape(size, height, width).astype("int64")
+    return sum(planes[plane] << (8 * plane) for plane in range(size))
 
 
-def _frames(residuals: list[list[int]], predictor: int, width: int, height: int, modulus: int) -> list[list[int]]:
-    frames: list[list[int]] = []
+def _frames(residuals: list[np.ndarray], predictor: int, modulus: int) -> list[np.ndarray]:
+    """(y, x) each."""
+    frames: list[np.ndarray] = []
     for number, frame in enumerate(residuals):
-        if len(frame) != width * height:
-            raise NotCtc1("a frame is not whole")
-        values: list[int] = []
-        for pixel, residual in enumerate(frame):
-            before = frames[number - 1] if number else None
-            predicted = {0: _none, 1: _time, 2: _gradient}[predictor](values, before, pixel, width, modulus)
-            values.append((residual + predicted) % modulus)
-        frames.append(values)
+        before = frames[number - 1] if number else np.zeros_like(frame)
+        if predictor == 2:
+            frames.append(_gradient(frame, before, modulus))
+        else:
+            frames.append((frame + before * predictor) % modulus)
     return frames
 
 
-def _none(_values, _before, _pixel, _width, _modulus) -> int:
-    return 0
-
-
-def _time(_values, before, pixel, _width, _modulus) -> int:
-    return before[pixel] if before else 0
-
-
-def _gradient(values, before, pixel, width, modulus) -> int:
-    row, column = divmod(pixel, width)
-    left = pixel - 1 if column else pixel - width
-    upper = pixel - width if row else pixel - 1
-    if before is None:
-        return (values[left] + values[upper]) >> 1 if pixel else 0
-    if not pixel:
-        return before[0]
-    change = (values[left] - before[left]) + (values[upper] - before[upper])
-    return min(max(before[pixel] + (change >> 1), 0), modulus - 1)
+def _gradient(residuals: np.ndarray, before: np.ndarray, modulus: int) -> np.ndarray:
+    """(y, x): each number is predicted by how its left and its upper neighbour changed since the frame before."""
+    height, width = residuals.shape
+    values = np.zeros_like(residuals)
+    changes = np.zeros((height + 1, width + 1), dtype=residuals.dtype)
+    """From the second row and column on those of the pixels; before them, what stands for lacking neighbours."""
+    for diagonal in range(height + width - 1):
+        rows = np.arange(max(0, diagonal - width + 1), min(diagonal, height - 1) + 1)
+        columns = diagonal - rows
+        if 0 < diagonal < width:  # the upper neighbour of a pixel in the first row is the left one
+            changes[0, diagonal + 1] = changes[1, diagonal]
+        if 0 < diagonal < height:  # the left neighbour of a pixel in the first column is the upper one
+            changes[diagonal + 1, 0] = changes[diagonal, 1]
+        change = changes[rows + 1, columns] + changes[rows, columns + 1]
+        predicted = np.clip(before[rows, columns] + (change >> 1), 0, modulus - 1)
+        values[rows, columns] = (residuals[rows, columns] + predicted) % modulus
+        changes[rows + 1, columns + 1] = values[rows, columns] - before[rows, columns]
+    return values
