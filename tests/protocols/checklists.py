@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tests.strict import SHARED
@@ -102,8 +103,12 @@ def _first_words(bullet: str) -> str:
 
 def _marks(paths: Iterator[Path]) -> list[ast.Call]:
     """Calls of `checklist` or `pytest.mark.checklist`."""
-    modules = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted(paths)]
-    calls = [node for module in modules for node in ast.walk(module) if isinstance(node, ast.Call)]
+    return [call for path in sorted(paths) for call in _marks_in(path)]
+
+
+@cache
+def _marks_in(path: Path) -> list[ast.Call]:
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     return [call for call in calls if getattr(call.func, "id", getattr(call.func, "attr", "")) == "checklist"]
 
 

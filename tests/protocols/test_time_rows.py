@@ -1,5 +1,7 @@
 """Each row of ../shared/ogc/time.md for WMS and WMTS is a test, whose id is the row's name."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from lxml import etree
@@ -49,6 +51,7 @@ def layer_of(name, times, **rules):
     return served.make_layer(name, variable=served.make_variable(name, times=times), time_rules=TimeRules(**given))
 
 
+@cache
 def regular(period, count):
     return domain_of_instants(step_instants(np.datetime64("1990-01-01", "ns"), parse_period(period), count))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -138,7 +139,7 @@ def style_folders(configuration: Path | None) -> tuple[Path, ...]:
     return (shipped,) if configuration is None else (configuration.parent / "styles", shipped)
 
 
-def _read_sld(style_id: str, path: Path) -> tuple[Style | None, list[Mistake]]:
+def _read_sld(style_id: str, path: Path) -> tuple[Style | None, Sequence[Mistake]]:
     """The default style of a document's first layer, else that layer's first."""
     start = Place(str(path), 1)
     if not _is_style_id(style_id):
@@ -160,7 +161,7 @@ def _is_style_id(style_id: str) -> bool:
     return ID.fullmatch(style_id) is not None and style_id != "default"
 
 
-def _read(style_id: str, path: Path) -> tuple[_Sheet | None, list[Mistake]]:
+def _read(style_id: str, path: Path) -> tuple[_Sheet | None, Sequence[Mistake]]:
     start = Place(str(path), 1)
     if not _is_style_id(style_id):
         return None, [Mistake(start, (), f"{style_id[:40]!r} cannot be the id of a style; rename the file")]
@@ -172,11 +173,17 @@ def _read(style_id: str, path: Path) -> tuple[_Sheet | None, list[Mistake]]:
         return None, [
             Mistake(start, (), f"the file is not UTF-8 text: byte {error.start} cannot be read; save it as UTF-8")
         ]
-    node, mistakes = read_yaml(text, str(path))
+    return _parse(style_id, text, str(path))
+
+
+@lru_cache(maxsize=256)
+def _parse(style_id: str, text: str, file: str) -> tuple[_Sheet | None, Sequence[Mistake]]:
+    """Cached, since a reload reads all styles again though hardly any has changed."""
+    node, mistakes = read_yaml(text, file)
     if node is None:
-        return None, mistakes
+        return None, tuple(mistakes)
     section, wrong = validate(StyleSection, node)
-    return None if section is None else _Sheet(style_id, node, section), [*mistakes, *wrong]
+    return None if section is None else _Sheet(style_id, node, section), (*mistakes, *wrong)
 
 
 def _mistakes(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> list[Mistake]:
