@@ -68,13 +68,13 @@ from chronotile.protocols.wms.routes import routes as wms_routes
 from chronotile.protocols.wmts.routes import routes as wmts_routes
 from chronotile.queue.bucket import PATIENCE_S, open_bucket
 from chronotile.queue.service import JobService
+from chronotile.readers.caches.block_cache import BlockCache
 from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.caches.records import RecordsInFolder
+from chronotile.readers.caches.shared_memory import SharedBlockMemory
 from chronotile.readers.elsewhere.sources import OPENING_S, START_S
 from chronotile.readers.failing_dates import FailingDates
-from chronotile.readers.raster.block_cache import BlockCache
 from chronotile.readers.raster.overviews.previews import Previews
-from chronotile.readers.raster.shared_memory import SharedBlockMemory
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, LogLevel, Settings, load_settings
 from chronotile.upkeep import Upkeep

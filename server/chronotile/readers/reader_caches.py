@@ -3,9 +3,9 @@
 import threading
 from typing import TYPE_CHECKING, Any
 
+from chronotile.readers.caches.block_cache import BlockCache
+from chronotile.readers.caches.shared_memory import SharedBlockMemory
 from chronotile.readers.caches.sizes import USUAL_BYTES, CacheSizes
-from chronotile.readers.raster.block_cache import BlockCache
-from chronotile.readers.raster.shared_memory import SharedBlockMemory
 
 if TYPE_CHECKING:
     from chronotile.readers.raster.overviews.previews import Previews

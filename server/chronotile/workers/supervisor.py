@@ -20,7 +20,7 @@ from chronotile.model.source import Finding
 from chronotile.process_setup import END_S, hang_ups_held, take_hang_ups
 from chronotile.protocols.ops.siblings import LOGGED_FINDINGS, folder_for_sockets
 from chronotile.readers.caches.records import RecordsInFolder
-from chronotile.readers.raster.shared_memory import shareable_memory
+from chronotile.readers.caches.shared_memory import shareable_memory
 from chronotile.workers import channel
 from chronotile.workers.loads import Loads, loads_bytes
 

@@ -15,11 +15,11 @@ from rasterio.enums import Resampling
 from rasterio.windows import Window as RasterioWindow
 
 from chronotile.model.grid import Window
+from chronotile.readers.caches.block_cache import BlockCache
+from chronotile.readers.caches.shared_memory import SharedBlockMemory
 from chronotile.readers.file_state import SETTLED_NS
 from chronotile.readers.raster import blocks as file_blocks
-from chronotile.readers.raster.block_cache import BlockCache
 from chronotile.readers.raster.pool import NATIVE_LEVEL, HandlePool
-from chronotile.readers.raster.shared_memory import SharedBlockMemory
 from tests.running import PATIENCE_S
 from tests.scenes import Scene, write_tif
 

@@ -12,10 +12,10 @@ from rasterio.windows import Window as RasterioWindow
 
 from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers
+from chronotile.readers.caches.block_cache import BlockCache
+from chronotile.readers.caches.shared_memory import KEY_BYTES, SLOT_BYTES, Piece
 from chronotile.readers.file_state import SETTLED_NS, FileState, file_state
-from chronotile.readers.raster.block_cache import BlockCache
 from chronotile.readers.raster.overviews.preview_file import GDAL_TYPES
-from chronotile.readers.raster.shared_memory import KEY_BYTES, SLOT_BYTES, Piece
 
 DRIVERS = {"GTiff", "JP2OpenJPEG"}
 """GDAL's formats of which blocks are kept."""

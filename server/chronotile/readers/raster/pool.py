@@ -14,12 +14,12 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers
+from chronotile.readers.caches.block_cache import BlockCache
 from chronotile.readers.caches.sizes import CacheSizes
 from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.foreign import BeingWritten
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.raster.bands import FileBands, file_bands
-from chronotile.readers.raster.block_cache import BlockCache
 from chronotile.readers.raster.blocks import FileBlocks, Plane
 from chronotile.readers.raster.gdal_cache import set_part
 from chronotile.readers.raster.tiff_tags import require_whole_tags

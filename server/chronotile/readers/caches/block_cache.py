@@ -6,8 +6,8 @@ from concurrent.futures import Future
 
 import numpy as np
 
+from chronotile.readers.caches.shared_memory import SLOT_BYTES, Piece, SharedBlockMemory, piece_key
 from chronotile.readers.caches.sizes import CacheState
-from chronotile.readers.raster.shared_memory import SLOT_BYTES, Piece, SharedBlockMemory, piece_key
 
 LARGEST_SHARE = 8
 """A window whose blocks take more than this part of what is kept is read past it: it would push too much else out."""
