@@ -1,7 +1,7 @@
 """Two applications with different settings in one process share nothing but the files that they read."""
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
@@ -112,6 +112,18 @@ def test_each_has_caches_of_the_size_of_its_settings(large, small):
     for name in ("blocks", "payloads", "plans"):
         bounds = [each.metric("chronotile_cache_max_bytes", cache=name) for each in (large, small)]
         assert bounds[0] > bounds[1] > 0, name
+
+
+def test_nothing_that_one_keeps_is_of_the_other(large, small):
+    first, second = (each.state.services for each in (large, small))
+
+    kept = ("caches", "reader_caches", "documents", "layer_revisions", "looks", "failing_dates", "elsewhere", "memory")
+    assert [name for name in kept if getattr(first, name) is getattr(second, name)] == []
+    parts = [field.name for field in fields(first.caches)]
+    assert [name for name in parts if getattr(first.caches, name) is getattr(second.caches, name)] == []
+    assert [
+        name for name in ("blocks", "files", "chunks") if getattr(large.caches, name) is getattr(small.caches, name)
+    ] == []
 
 
 def test_blocks_and_open_files_of_one_are_not_of_the_other(large, small):

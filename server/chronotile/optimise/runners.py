@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from types import TracebackType
 from typing import Any, Protocol
 
 from chronotile.durable_files import Disk
-from chronotile.optimise.tasks import Done, Job, Task, open_sources, run_task, task_name
+from chronotile.optimise.tasks import Done, Job, OpenSources, Task, run_task, task_name
 
 RETRIES = 3
 """Times a task is begun again elsewhere whose worker failed."""
@@ -40,6 +42,7 @@ class LocalRunner(Runner):
     def __init__(self, threads: int, disk: Disk) -> None:
         self._threads = threads
         self._disk = disk
+        self._sources = OpenSources()
 
     @property
     def threads(self) -> int:
@@ -50,11 +53,11 @@ class LocalRunner(Runner):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the sources."""
-        open_sources.close()
+        self._sources.close()
 
     def run(self, job: Job, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, Done]]:
         """Yield each task when it is done."""
-        waiting = iter(tasks)
+        waiting, job = iter(tasks), replace(job, read=partial(self._sources.read, job))
         with ThreadPoolExecutor(threads, thread_name_prefix="optimise") as pool:
             running: dict[Future[Done], Task] = {}
             try:

@@ -7,6 +7,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -312,26 +313,35 @@ def _parts(window: Window) -> Iterator[Window]:
 
 def source_window(job: Job, variable: str, origin: Origin, window: Window) -> Numbers:
     """Return the numbers of a window of a source, as the cube has them."""
-    if job.read is not None:
-        return job.read(variable, origin, window)
-    planned, reader = job.plan.variables[variable], open_sources.of(job)[origin.source]
-    recoding = recoding_of(reader.info.variables[planned.info.name].encoding, planned.info.encoding)
-    if recoding is None:  # it was opened again since the cube was planned
-        raise SourceUnavailable(f"the numbers of {planned.info.name} are others than when the run began; run it again")
-    pixels = reader.read_window(planned.info.name, index=origin.index, level=0, window=window)
-    return planned.conversion.numbers(recoding.pixels(pixels))
+    read = job.read or partial(_of_worker.read, job)
+    return read(variable, origin, window)
 
 
-class _OpenSources:
-    """The sources of the run that is under way in this process, opened once."""
+class OpenSources:
+    """The sources of the run that is under way, opened once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._run = ""
         self._readers: tuple[Reader, ...] = ()
 
-    def of(self, job: Job) -> tuple[Reader, ...]:
-        """Return the readers of a job's sources."""
+    def read(self, job: Job, variable: str, origin: Origin, window: Window) -> Numbers:
+        """Return the numbers of a window of a source, as the cube has them.
+
+        Raises:
+            SourceUnavailable: It cannot be read, or its encoding changed since the cube was planned.
+        """
+        planned, reader = job.plan.variables[variable], self._of(job)[origin.source]
+        recoding = recoding_of(reader.info.variables[planned.info.name].encoding, planned.info.encoding)
+        if recoding is None:
+            raise SourceUnavailable(
+                f"the numbers of {planned.info.name} are others than when the run began; run it again"
+            )
+        pixels = reader.read_window(planned.info.name, index=origin.index, level=0, window=window)
+        return planned.conversion.numbers(recoding.pixels(pixels))
+
+    def _of(self, job: Job) -> tuple[Reader, ...]:
+        """The readers of a job's sources."""
         with self._lock:
             if self._run != job.run:
                 self._close()
@@ -351,5 +361,5 @@ class _OpenSources:
         self._readers, self._run = (), ""
 
 
-open_sources = _OpenSources()
-"""On a machine elsewhere too, where a task arrives without the process that sent it."""
+_of_worker = OpenSources()
+"""Of a Dask worker, where tasks arrive as pickles (docs/design/process.md)."""
