@@ -4,19 +4,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.model.animation import AnimationRequest
 from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.maps.animation import AnimationDelivery, find_animation, render_animation
-from chronotile.pipeline.maps.expressions import shown_revision
-from chronotile.pipeline.services import Services
-from chronotile.protocols.animations.faults import animation_fault
 from chronotile.protocols.animations.job_offers import animation_offer
 from chronotile.protocols.animations.params import animation_request
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.job_offer import offer_job
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.picture import REV
+from chronotile.protocols.common.query.picture import REV, is_of_now
 from chronotile.protocols.common.responses.body_response import BodyResponse
+from chronotile.protocols.common.responses.problem import dated_problem
 from chronotile.protocols.common.responses.respond import caching, instants_text, known_etags
 from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
 
@@ -30,7 +27,7 @@ async def get_animation(request: Request) -> Response:
     known, is_body_wanted, revision = known_etags(request), request.method != "HEAD", REV.given(query)
 
     def is_current() -> bool:
-        return revision is not None and revision == _revision(asked, services)
+        return is_of_now(revision, asked.shown.layer, services, expression=asked.shown.expression)
 
     def find() -> tuple[AnimationDelivery | None, bool]:
         return find_animation(asked, services, known=known, with_body=is_body_wanted), is_current()
@@ -50,10 +47,6 @@ async def get_animation(request: Request) -> Response:
     return _answer(delivery, is_immutable=is_immutable, with_body=True)
 
 
-def _revision(asked: AnimationRequest, services: Services) -> str:
-    return shown_revision(services.catalogue.layer(asked.shown.layer), asked.shown.expression, services)
-
-
 def _answer(delivery: AnimationDelivery, *, is_immutable: bool, with_body: bool) -> Response:
     headers = {
         "ETag": f'"{delivery.etag}"',
@@ -71,4 +64,4 @@ def _answer(delivery: AnimationDelivery, *, is_immutable: bool, with_body: bool)
     return BodyResponse(delivery.body, media_type=delivery.media_type, headers=headers)
 
 
-routes = [Route("/animations/{layer}.{extension}", endpoint(get_animation, animation_fault))]
+routes = [Route("/animations/{layer}.{extension}", endpoint(get_animation, dated_problem))]

@@ -8,19 +8,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.model.cube import CubeRequest
 from chronotile.model.payload import Payload
 from chronotile.pipeline.cube_tiles.extract import find_cube, make_cube
 from chronotile.pipeline.cube_tiles.target import CubeTarget
-from chronotile.pipeline.revision import layer_revision
-from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.query.accept import takes_gzip
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.picture import REV
+from chronotile.protocols.common.query.picture import REV, is_of_now
+from chronotile.protocols.common.responses.problem import tile_problem
 from chronotile.protocols.common.responses.respond import known_etags, respond
 from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of, while_wanted
-from chronotile.protocols.cubes.faults import cube_fault
 from chronotile.protocols.cubes.params import cube_request
 
 GZIP_WRAPPER = 16 + zlib.MAX_WBITS
@@ -31,7 +28,11 @@ async def get_cube(request: Request) -> Response:
     services, limiters = services_of(request), state_of(request).limiters
     query = Kvp(request.query_params.multi_items())
     asked = cube_request(request.path_params, query, services.catalogue)
-    find = partial(_found, asked, services, known=known_etags(request), revision=REV.given(query))
+    known, revision = known_etags(request), REV.given(query)
+
+    def find() -> tuple[Payload | CubeTarget, bool]:
+        return find_cube(asked, services, known=known), is_of_now(revision, asked.layer, services)
+
     found, is_current = await for_client(request, limiters.pictures, asked.layer, find, services=services)
     if isinstance(found, CubeTarget):
         async with while_wanted(request) as is_wanted:
@@ -51,16 +52,6 @@ async def get_cube(request: Request) -> Response:
     return respond(replace(found, body=body), is_immutable=is_current)
 
 
-def _found(
-    asked: CubeRequest, services: Services, *, known: frozenset[str], revision: str | None
-) -> tuple[Payload | CubeTarget, bool]:
-    """The cube or what is to be made, and whether the address carries the revision of now."""
-    found = find_cube(asked, services, known=known)
-    if revision is None:
-        return found, False
-    return found, revision == layer_revision(services.catalogue.layer(asked.layer), services)
-
-
 def _without_content(response: Response) -> Response:
     """The answer that there is nothing, with the validators of what there would be (RFC 9110 §15.3.5)."""
     headers = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
@@ -68,4 +59,4 @@ def _without_content(response: Response) -> Response:
     return Response(status_code=204, headers=headers)
 
 
-routes = [Route("/cubes/{layer}/{tms}/{z}/{x}/{y}.ctc", endpoint(get_cube, cube_fault))]
+routes = [Route("/cubes/{layer}/{tms}/{z}/{x}/{y}.ctc", endpoint(get_cube, tile_problem))]

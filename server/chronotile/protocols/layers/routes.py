@@ -20,6 +20,7 @@ from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG
 from chronotile.protocols.common.responses.document_cache import respond_with_document
+from chronotile.protocols.common.responses.problem import dated_problem
 from chronotile.protocols.common.responses.respond import respond_with_content
 from chronotile.protocols.common.state import in_documents, services_of, state_of
 from chronotile.protocols.layers.documents import (
@@ -28,7 +29,6 @@ from chronotile.protocols.layers.documents import (
     next_page,
     times_page,
 )
-from chronotile.protocols.layers.faults import fault
 from chronotile.protocols.layers.layer_definition import MEDIA_TYPE, layer_definition
 from chronotile.protocols.layers.params import TimesQuery, times_query
 
@@ -117,8 +117,8 @@ def _telling(request: Request) -> CapabilitiesContext:
 
 
 routes = [
-    Route("/layers", endpoint(get_layers, fault)),
-    Route("/layers/{layer}.qlr", endpoint(get_layer_definition, fault)),
-    Route("/layers/{layer}", endpoint(get_layer, fault)),
-    Route("/layers/{layer}/times", endpoint(get_times, fault)),
+    Route("/layers", endpoint(get_layers, dated_problem)),
+    Route("/layers/{layer}.qlr", endpoint(get_layer_definition, dated_problem)),
+    Route("/layers/{layer}", endpoint(get_layer, dated_problem)),
+    Route("/layers/{layer}/times", endpoint(get_times, dated_problem)),
 ]

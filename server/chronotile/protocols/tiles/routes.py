@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.model.payload import Payload
-from chronotile.model.request import VALUE_FORMATS, MapRequest
+from chronotile.model.request import VALUE_FORMATS
 from chronotile.model.time.instants import format_instant
 from chronotile.pipeline.maps.expressions import shown_revision, with_expression
 from chronotile.pipeline.maps.legend import LEGEND_TYPES, draw_legend
@@ -20,14 +20,14 @@ from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
-from chronotile.protocols.common.query.picture import EXPRESSION, REDUCER, REV, by_extension
+from chronotile.protocols.common.query.picture import EXPRESSION, REDUCER, REV, by_extension, is_of_now
 from chronotile.protocols.common.responses.document_cache import respond_with_document
+from chronotile.protocols.common.responses.problem import tile_problem
 from chronotile.protocols.common.responses.ranges import in_parts
 from chronotile.protocols.common.responses.remembered import remember
 from chronotile.protocols.common.responses.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.common.tilejson import layer_tilejson
-from chronotile.protocols.tiles.faults import tile_fault
 from chronotile.protocols.tiles.params import DATETIME, OF_TEMPLATE, style_request, tile_request
 from chronotile.styling.legend import ramp_document
 
@@ -39,8 +39,13 @@ async def get_tile(request: Request, *, scale: int = 1) -> Response:
     asked = tile_request(request.path_params, query, services.catalogue, scale=scale)
     limiter = state_of(request).limiters.pictures
     revision = REV.given(query)
-    work = partial(_tile, asked, services, known=known_etags(request), revision=revision)
-    payload, is_current = await for_client(request, limiter, asked.layer, work, services=services)
+    known = known_etags(request)
+
+    def draw() -> tuple[Payload, bool]:
+        payload = render_map(asked, services, known=known)
+        return payload, is_of_now(revision, asked.layer, services, expression=asked.expression)
+
+    payload, is_current = await for_client(request, limiter, asked.layer, draw, services=services)
     if asked.expression is None and is_current == (revision is not None):
         remember(request, payload, layer=asked.layer, layer_revision=revision)
     response = respond(payload, is_immutable=is_current)
@@ -71,17 +76,6 @@ async def get_ramps(request: Request) -> Response:
     )
 
 
-def _tile(
-    asked: MapRequest, services: Services, *, known: frozenset[str], revision: str | None
-) -> tuple[Payload, bool]:
-    """The tile, and whether its address carries the revision of now."""
-    payload = render_map(asked, services, known=known)
-    if revision is None:
-        return payload, False
-    layer = services.catalogue.layer(asked.layer)
-    return payload, revision == shown_revision(layer, asked.expression, services)
-
-
 def _ramps(services: Services) -> bytes:
     return orjson.dumps({"ramps": [ramp_document(style) for style in services.catalogue.ramps]})
 
@@ -108,9 +102,9 @@ def _tilejson(request: Request, services: Services) -> bytes:
 
 
 routes = [
-    Route("/ramps", endpoint(get_ramps, tile_fault)),
-    Route("/tiles/{layer}/legend.{extension}", endpoint(get_legend, tile_fault)),
-    Route("/tiles/{layer}/{tms}/tilejson.json", endpoint(get_tilejson, tile_fault)),
-    Route("/tiles/{layer}/{tms}/{z}/{x}/{y}@2x.{extension}", endpoint(partial(get_tile, scale=2), tile_fault)),
-    Route("/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}", endpoint(get_tile, tile_fault)),
+    Route("/ramps", endpoint(get_ramps, tile_problem)),
+    Route("/tiles/{layer}/legend.{extension}", endpoint(get_legend, tile_problem)),
+    Route("/tiles/{layer}/{tms}/tilejson.json", endpoint(get_tilejson, tile_problem)),
+    Route("/tiles/{layer}/{tms}/{z}/{x}/{y}@2x.{extension}", endpoint(partial(get_tile, scale=2), tile_problem)),
+    Route("/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}", endpoint(get_tile, tile_problem)),
 ]

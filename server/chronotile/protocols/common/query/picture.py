@@ -9,6 +9,8 @@ from chronotile.model.collection import Layer
 from chronotile.model.grid import Grid
 from chronotile.model.request import PICTURE_REDUCERS, Colouring, LegendRequest, MapRequest
 from chronotile.model.time.instants import TimeSelection
+from chronotile.pipeline.maps.expressions import shown_revision
+from chronotile.pipeline.services import Services
 from chronotile.protocols.common.openapi import TEXT
 from chronotile.protocols.common.query.kvp import Kvp, value_range
 from chronotile.protocols.common.query.parameter import Parameter, choice, text, times, truth
@@ -36,6 +38,17 @@ EXPRESSION = text("expression", "Arithmetic over the variables of the layer's co
 REV = text("rev", "The `revision` of the layer, or of the places: while it holds, the answer may be kept for a year")
 COLOURS: tuple[Parameter[object], ...] = (STYLE, RANGE, RAMP, REVERSED, LOGARITHMIC, DIFFERENCE)
 """Those of legends, too."""
+
+
+def is_of_now(revision: str | None, layer: str, services: Services, *, expression: str | None = None) -> bool:
+    """Return whether the `rev` of an address is the revision of now; for a thread, since it looks at files.
+
+    Raises:
+        ChronotileError: There is no such layer, or the expression is none.
+    """
+    if revision is None:
+        return False
+    return revision == shown_revision(services.catalogue.layer(layer), expression, services)
 
 
 def map_request(layer: Layer, grid: Grid, query: Kvp, *, time: TimeSelection) -> MapRequest:

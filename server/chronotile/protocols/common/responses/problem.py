@@ -1,6 +1,7 @@
 """Errors of path APIs as problem documents (RFC 9457)."""
 
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +14,9 @@ from chronotile.protocols.common.job_offer import job_document
 
 MEDIA_TYPE = "application/problem+json"
 AS_IN_THE_CORE: Mapping[str, str] = {}
+DATED = {"time": "datetime"}
+TILED = {**DATED, "row": "y", "column": "x", "tile_matrix": "z", "tile_matrix_set": "tms"}
+"""Names of parameters, by the core's."""
 
 
 def problem_response(
@@ -55,6 +59,11 @@ def problem_response(
         }
         job = job_document(error, request)
         members |= {} if job is None else {"job": job}
-    return Response(
-        b"" if request.method == "HEAD" else orjson.dumps(members), status_code=status, media_type=media_type
-    )
+    body = b"" if request.method == "HEAD" else orjson.dumps(members)
+    return Response(body, status_code=status, media_type=media_type)
+
+
+dated_problem = partial(problem_response, spelling=DATED)
+"""Problem documents of paths and queries whose times are in `datetime`."""
+tile_problem = partial(problem_response, spelling=TILED)
+"""Those of paths that end with `{tms}/{z}/{x}/{y}`, too."""

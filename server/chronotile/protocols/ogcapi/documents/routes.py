@@ -17,12 +17,12 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.common.responses.document_cache import respond_with_document
 from chronotile.protocols.common.responses.html_page import COMMON, content_security_policy
+from chronotile.protocols.common.responses.problem import dated_problem
 from chronotile.protocols.common.responses.respond import CURRENT, SHORT
 from chronotile.protocols.common.state import services_of, state_of
 from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
 from chronotile.protocols.ogcapi.documents.collections import collection_documents
-from chronotile.protocols.ogcapi.documents.faults import document_fault
 from chronotile.protocols.ogcapi.documents.landing import conformance_document, landing_document
 from chronotile.protocols.ogcapi.documents.listing import list_collections, listing_document, listing_page
 from chronotile.protocols.ogcapi.documents.openapi import MEDIA_TYPE as OPENAPI
@@ -134,10 +134,10 @@ async def _answer(
 
 
 routes = [
-    Route("/ogcapi", endpoint(get_landing, document_fault)),
-    Route("/ogcapi/", endpoint(get_landing, document_fault)),
-    Route("/ogcapi/conformance", endpoint(get_conformance, document_fault)),
-    Route("/ogcapi/collections", endpoint(get_collections, document_fault)),
-    Route("/ogcapi/collections/{collectionId}", endpoint(get_collection, document_fault)),
-    Route("/ogcapi/openapi", endpoint(get_openapi, document_fault)),
+    Route("/ogcapi", endpoint(get_landing, dated_problem)),
+    Route("/ogcapi/", endpoint(get_landing, dated_problem)),
+    Route("/ogcapi/conformance", endpoint(get_conformance, dated_problem)),
+    Route("/ogcapi/collections", endpoint(get_collections, dated_problem)),
+    Route("/ogcapi/collections/{collectionId}", endpoint(get_collection, dated_problem)),
+    Route("/ogcapi/openapi", endpoint(get_openapi, dated_problem)),
 ]
