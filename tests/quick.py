@@ -16,6 +16,7 @@ BEYOND_QUICK = ("slow", "client", "browser", "data", "audit")
 """The markers that put a test into a later tier."""
 PROCESS_EVENTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "multiprocessing.spawn"}
 SOCKET_EVENTS = {"socket.connect", "socket.bind", "socket.sendto"}
+WATCHED_EVENTS = SOCKET_EVENTS | PROCESS_EVENTS
 NETWORK = {socket.AF_INET, socket.AF_INET6}
 
 
@@ -32,7 +33,7 @@ class Guard:
 
     def audit(self, event: str, arguments: tuple[object, ...]) -> None:
         """Refuse what Python's audit event announces."""
-        if not self.is_on or not is_forbidden(event, arguments):
+        if event not in WATCHED_EVENTS or not self.is_on or not is_forbidden(event, arguments):
             return
         breach = f"{event}{arguments[:2]!r:.200}: the test needs a marker, for example @pytest.mark.slow"
         self.breaches.append(breach)

@@ -3,6 +3,7 @@
 import atexit
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -72,10 +73,42 @@ def write_scene(kind: str, folder: Path, scene: Scene) -> SourceSpec:
     return _zipped(spec) if kind == "zarr-zip" else spec
 
 
+def write_once(folder: Path, key: object, write: Callable[[Path], object]) -> None:
+    """Write files with `write(folder)`; what was written in this process under the same key before is copied.
+
+    Where one of the files is there already it is written over, as `write` does it.
+    """
+    first = _WRITTEN.get(repr(key))
+    if first is None:
+        first = Path(tempfile.mkdtemp(dir=_folder_of_written()))
+        write(first)
+        _WRITTEN[repr(key)] = first
+    if any((folder / each.name).exists() for each in first.iterdir()):
+        write(folder)
+    else:
+        shutil.copytree(first, folder, copy_function=shutil.copyfile, dirs_exist_ok=True)
+
+
+_WRITTEN: dict[str, Path] = {}
+"""Folders by the key of what is in them: to write a store takes twenty times as long as to copy it."""
+
+
+@cache
+def _folder_of_written() -> str:
+    folder = tempfile.TemporaryDirectory(prefix="chronotile-scenes-")
+    atexit.register(folder.cleanup)
+    return folder.name
+
+
 def write_cogs(folder: Path, scene: Scene, *, overviews: tuple[int, ...] = (2,), **profile) -> SourceSpec:
     """Write one tiled GeoTIFF a date."""
-    for t, day in enumerate(scene.days):
-        write_tif(folder / f"NDVI_{day.replace('-', '')}.tif", scene.numbers(t), scene, overviews=overviews, **profile)
+
+    def write(place: Path) -> None:
+        for t, day in enumerate(scene.days):
+            name = f"NDVI_{day.replace('-', '')}.tif"
+            write_tif(place / name, scene.numbers(t), scene, overviews=overviews, **profile)
+
+    write_once(folder, ("cog", scene, overviews, profile), write)
     return make_spec("cog", folder / "NDVI_*.tif", time_pattern=r"_(?P<time>\d{8})")
 
 
@@ -127,13 +160,16 @@ def make_dataset(scene: Scene, *, dims: tuple[str, str, str] = ("time", "y", "x"
 
 def write_netcdf(folder: Path, scene: Scene, *, version: int = 4) -> SourceSpec:
     """Write one file."""
-    path = folder / "made.nc"
-    dataset = make_dataset(scene)
-    if version == 3:  # which has no unsigned bytes
-        attrs = dataset["NDVI"].attrs | {"_Unsigned": "true", "_FillValue": np.int8(-1)}
-        dataset["NDVI"] = (dataset["NDVI"].dims, dataset["NDVI"].values.view("int8"), attrs)
-    save_netcdf(dataset, path, version=version)
-    return make_spec("netcdf", path)
+
+    def write(place: Path) -> None:
+        dataset = make_dataset(scene)
+        if version == 3:  # which has no unsigned bytes
+            attrs = dataset["NDVI"].attrs | {"_Unsigned": "true", "_FillValue": np.int8(-1)}
+            dataset["NDVI"] = (dataset["NDVI"].dims, dataset["NDVI"].values.view("int8"), attrs)
+        save_netcdf(dataset, place / "made.nc", version=version)
+
+    write_once(folder, ("netcdf", scene, version), write)
+    return make_spec("netcdf", folder / "made.nc")
 
 
 def save_netcdf(dataset: xarray.Dataset, path: Path, *, version: int = 4) -> Path:
@@ -147,27 +183,9 @@ def save_netcdf(dataset: xarray.Dataset, path: Path, *, version: int = 4) -> Pat
 
 def write_zarr(folder: Path, scene: Scene, *, version: int = 3, dims=("time", "y", "x"), **encoding) -> SourceSpec:
     """Write groups `0` and `1`, the second every other row and column of the first, one date a chunk."""
-    store = folder / "made.zarr"
-    if store.exists():
-        _write_levels(store, scene, version, dims, encoding)
-    else:
-        written = _written_once() / str(len(_WRITTEN))
-        first = _WRITTEN.setdefault(repr((scene, version, dims, encoding)), written)
-        if first == written:
-            _write_levels(first, scene, version, dims, encoding)
-        shutil.copytree(first, store, copy_function=shutil.copyfile)
-    return make_spec("zarr", store)
-
-
-_WRITTEN: dict[str, Path] = {}
-"""Stores by what they hold: to write one takes twenty times as long as to copy it."""
-
-
-@cache
-def _written_once() -> Path:
-    folder = tempfile.TemporaryDirectory(prefix="chronotile-scenes-")
-    atexit.register(folder.cleanup)
-    return Path(folder.name)
+    key = ("zarr", scene, version, dims, encoding)
+    write_once(folder, key, lambda place: _write_levels(place / "made.zarr", scene, version, dims, encoding))
+    return make_spec("zarr", folder / "made.zarr")
 
 
 def _write_levels(store: Path, scene: Scene, version: int, dims: tuple[str, ...], encoding: dict[str, object]) -> None:

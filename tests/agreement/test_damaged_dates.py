@@ -17,7 +17,7 @@ from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.queue.service import JobService
-from tests.scenes import Scene, make_dataset, save_netcdf, write_cogs, write_scene
+from tests.scenes import Scene, make_dataset, save_netcdf, write_cogs, write_once, write_scene
 
 SCENE = Scene()
 DAMAGED = 2
@@ -94,6 +94,19 @@ def scribble_over_a_chunk(path: Path) -> None:
         file.write(b"\xff" * min(64, chunk.size))
 
 
+def write_chunks(path: Path) -> None:
+    dataset = make_dataset(SCENE)
+    dataset["NDVI"].encoding = {"chunksizes": (1, SCENE.height, SCENE.width), "zlib": True}
+    save_netcdf(dataset, path)
+
+
+def write_cube(folder: Path) -> None:
+    (folder / "tifs").mkdir()
+    write_cogs(folder / "tifs", SCENE)
+    sources = sorted(str(path) for path in (folder / "tifs").glob("*.tif"))
+    optimise(sources, folder / "made.zarr", Options(layout="map", threads=1))
+
+
 def lay_down(kind: str, folder: Path) -> tuple[str, Callable[[], list[Path]], Callable[[Path], None]]:
     """Write the scene; return how it is configured, the files of the damaged date, and how one is damaged."""
     if kind == "cog":
@@ -104,14 +117,11 @@ def lay_down(kind: str, folder: Path) -> tuple[str, Callable[[], list[Path]], Ca
         source, files, _damage = lay_down("cog", folder)
         return source, files, Path.unlink
     if kind == "netcdf":
-        dataset = make_dataset(SCENE)
-        dataset["NDVI"].encoding = {"chunksizes": (1, SCENE.height, SCENE.width), "zlib": True}
-        path = save_netcdf(dataset, folder / "made.nc")
+        path = folder / "made.nc"
+        write_once(folder, "netcdf with a chunk a date", lambda place: write_chunks(place / path.name))
         return "kind: netcdf, href: made.nc", lambda: [path], scribble_over_a_chunk
     if kind == "cube":
-        write_cogs(folder / "tifs", SCENE)
-        sources = sorted(str(path) for path in (folder / "tifs").glob("*.tif"))
-        optimise(sources, folder / "made.zarr", Options(layout="map", threads=1))
+        write_once(folder, "serving cube of maps", write_cube)
         files = sorted((folder / "made.zarr" / "0" / "NDVI").glob(f"c.{DAMAGED}.*"))
         return "kind: zarr, href: made.zarr", lambda: files, scribble
     write_scene(kind, folder, SCENE)
@@ -122,7 +132,6 @@ def lay_down(kind: str, folder: Path) -> tuple[str, Callable[[], list[Path]], Ca
 
 @pytest.fixture(params=["cog", "gone", "netcdf", "zarr-v2", "zarr-v3", "cube"])
 def archive(request, tmp_path) -> Archive:
-    (tmp_path / "tifs").mkdir()
     source, files, damage = lay_down(request.param, tmp_path)
     return serve(tmp_path, source, files, damage, request)
 

@@ -21,6 +21,7 @@ from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from tests.agreement.conftest import STYLE
 from tests.ctc1 import decode_cube
+from tests.scenes import write_once
 
 HEIGHT, WIDTH = 40, 50
 TRANSFORM = Affine(0.001, 0, 4.4, 0, -0.001, 51.0)
@@ -111,11 +112,15 @@ def configured(folder, source):
 @pytest.fixture(params=[(stack, source) for stack in STACKS for source in SOURCES], ids=" as ".join)
 def client(request, tmp_path) -> Iterator[TestClient]:
     stack, source = request.param
-    paths = write(tmp_path, STACKS[stack])
-    if source in LAYOUTS:
-        variable = "NDVI" if len(STACKS[stack][0].names) > 1 else None
-        options = Options(layout=LAYOUTS[source], block=4, threads=1, variable=variable)
-        optimise([str(path) for path in paths], tmp_path / "cube.zarr", options)
+
+    def write_files(folder):
+        paths = write(folder, STACKS[stack])
+        if source in LAYOUTS:
+            variable = "NDVI" if len(STACKS[stack][0].names) > 1 else None
+            options = Options(layout=LAYOUTS[source], block=4, threads=1, variable=variable)
+            optimise([str(path) for path in paths], folder / "cube.zarr", options)
+
+    write_once(tmp_path, ("files that differ", stack, source), write_files)
     archive = open_archive(configured(tmp_path, source), environment={}, clock=lambda: NOW)
     with TestClient(application(archive.services)) as found:
         yield found

@@ -17,7 +17,7 @@ from chronotile.readers.open import open_source
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.looked_at import looked_at, settle
 from tests.protocols import served
-from tests.scenes import Scene, make_dataset, make_spec, save_zarr, write_cogs, write_tif, write_zarr
+from tests.scenes import Scene, make_dataset, make_spec, save_zarr, write_cogs, write_once, write_tif, write_zarr
 
 DAYS = tuple(str(day) for day in np.arange("2020-01-01", "2020-02-10", dtype="datetime64[D]"))
 SCENE = Scene(width=60, height=50, days=DAYS)
@@ -82,7 +82,12 @@ def write(folder: Path, store: str, scene: Scene):
     if store == LEVELS:
         return write_zarr(folder, scene)
     dims, encoding = ZARR[store]
-    return make_spec("zarr", save_zarr(make_dataset(scene, dims=dims), folder / "made.zarr", NDVI=encoding))
+    write_once(
+        folder,
+        ("looks", store, scene),
+        lambda place: save_zarr(make_dataset(scene, dims=dims), place / "made.zarr", NDVI=encoding),
+    )
+    return make_spec("zarr", folder / "made.zarr")
 
 
 @pytest.fixture

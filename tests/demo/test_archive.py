@@ -2,6 +2,7 @@ import json
 import shutil
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyproj
@@ -31,6 +32,17 @@ STARTS = ("2020-01-01", "2020-01-11", "2020-01-21", "2020-02-01", "2020-02-11", 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     return make_demo(tmp_path_factory.mktemp("demo"), plan=PLAN).parent
+
+
+@pytest.fixture(scope="module")
+def tiny_demo(tmp_path_factory):
+    return make_demo(tmp_path_factory.mktemp("tiny"), plan=TINY).parent
+
+
+@pytest.fixture
+def tiny(tiny_demo, tmp_path):
+    """A copy of the tiny demo, in `tmp_path`."""
+    return Path(shutil.copytree(tiny_demo, tmp_path, dirs_exist_ok=True))
 
 
 @pytest.fixture(scope="module")
@@ -113,23 +125,23 @@ def test_a_complete_archive_is_left_as_it_is(demo):
         pytest.param(lambda folder: (folder / "toc" / "RED_20240626.tif").write_bytes(b"half"), id="picture spoilt"),
     ],
 )
-def test_an_archive_that_was_half_moved_in_is_made_again(tmp_path, spoil):
-    whole = files_in(make_demo(tmp_path, plan=TINY).parent)
-    spoil(tmp_path)
-    mark(tmp_path, plan=None)
+def test_an_archive_that_was_half_moved_in_is_made_again(tiny, spoil):
+    whole = files_in(tiny)
+    spoil(tiny)
+    mark(tiny, plan=None)
 
-    make_demo(tmp_path, plan=TINY)
+    make_demo(tiny, plan=TINY)
 
-    assert files_in(tmp_path) == whole
+    assert files_in(tiny) == whole
 
 
-def test_an_archive_of_another_version_is_made_again(tmp_path):
-    whole = files_in(make_demo(tmp_path, plan=TINY).parent)
-    mark(tmp_path, version=0)
+def test_an_archive_of_another_version_is_made_again(tiny):
+    whole = files_in(tiny)
+    mark(tiny, version=0)
 
-    make_demo(tmp_path, plan=TINY)
+    make_demo(tiny, plan=TINY)
 
-    assert files_in(tmp_path) == whole
+    assert files_in(tiny) == whole
 
 
 @pytest.mark.parametrize("name", ["biopar.zarr", "toc", "places", "demo.yaml"])
@@ -142,12 +154,10 @@ def test_files_of_others_under_our_names_are_not_replaced(tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_an_archive_of_another_plan_is_made_again(tmp_path):
-    make_demo(tmp_path, plan=TINY)
+def test_an_archive_of_another_plan_is_made_again(tiny):
+    make_demo(tiny, plan=replace(TINY, picture_days=("2024-07-29",)))
 
-    make_demo(tmp_path, plan=replace(TINY, picture_days=("2024-07-29",)))
-
-    assert sorted(path.name for path in (tmp_path / "toc").iterdir()) == [
+    assert sorted(path.name for path in (tiny / "toc").iterdir()) == [
         "BLUE_20240729.tif",
         "GREEN_20240729.tif",
         "RED_20240729.tif",
