@@ -133,6 +133,7 @@ class Followed(FileParts):
         self.removed.set()
 
 
+@pytest.mark.slow
 def test_files_kept_for_parts_go_though_nobody_requests_anything(configuration, monkeypatch):
     monkeypatch.setattr("chronotile.upkeep.SETTLED_S", 0)
     settings, seconds = Settings(config=configuration, watch_s=0), count()

@@ -34,6 +34,17 @@ SCENES = {
 }
 EACH_KIND = [kind if kind in {"cog", "zarr-v3"} else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
 """As parameters: of the others the quick tests compare the readers, but do not ask every protocol."""
+EACH_SCENE_AND_KIND = [
+    pytest.param(
+        scene,
+        kind,
+        id=f"{name}-{kind}",
+        marks=[] if kind == "zarr-v3" or (name, kind) == ("UTM", "cog") else pytest.mark.slow,
+    )
+    for name, scene in SCENES.items()
+    for kind in KINDS
+]
+"""As parameters: the quick tests ask each scene of one kind."""
 
 
 @dataclass(frozen=True)

@@ -144,10 +144,19 @@ CASES = {
 }
 
 
+QUICK = {
+    ("climatology", "netcdf"),
+    ("climatology", "joined cube"),
+    ("running means", "cube"),
+    ("running means", "joined"),
+    ("sums to date", "netcdf"),
+    ("months", "netcdf"),
+    ("months out of order", "cube"),
+}
+"""Each case, and each kind of source."""
 SERVED = [
-    *((name, "netcdf") for name in CASES if name != "days of the year"),
-    pytest.param(("days of the year", "netcdf"), marks=pytest.mark.slow),  # of whose 366 dates no cube is written
-    *((name, "cube") for name in CASES if name != "days of the year"),
+    *((name, "netcdf") for name in CASES),
+    *((name, "cube") for name in CASES if name != "days of the year"),  # of whose 366 dates no cube is written
     ("climatology", "zarr"),
     *((name, kind) for name in ("climatology", "running means", "sums to date") for kind in ("joined", "joined cube")),
 ]
@@ -169,7 +178,11 @@ def write_apart(dataset: xarray.Dataset, folder: Path) -> None:
         one.to_netcdf(folder / f"part_{'abcdefghijklm'[-1 - index]}.nc", engine="h5netcdf", encoding=encoding)
 
 
-@pytest.fixture(scope="module", params=SERVED, ids="-".join)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(each, marks=[] if each in QUICK else pytest.mark.slow) for each in SERVED],
+    ids="-".join,
+)
 def served(request) -> tuple[Case, str]:
     name, kind = request.param
     return CASES[name](), kind

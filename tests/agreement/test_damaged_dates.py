@@ -130,7 +130,10 @@ def lay_down(kind: str, folder: Path) -> tuple[str, Callable[[], list[Path]], Ca
     return "kind: zarr, href: made.zarr", lambda: [path for each in levels for path in each.glob(pattern)], scribble
 
 
-@pytest.fixture(params=["cog", "gone", "netcdf", "zarr-v2", "zarr-v3", "cube"])
+QUICK = ("cog", "netcdf", "zarr-v3")
+
+
+@pytest.fixture(params=[*QUICK, *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("gone", "zarr-v2", "cube"))])
 def archive(request, tmp_path) -> Archive:
     source, files, damage = lay_down(request.param, tmp_path)
     return serve(tmp_path, source, files, damage, request)

@@ -123,8 +123,19 @@ def changed(client: TestClient, before: dict[str, str]) -> set[str]:
 # Looks.
 
 
-@pytest.mark.parametrize("request_name", REQUESTS)
-@pytest.mark.parametrize("store", [*ZARR, FILES, LEVELS])
+@pytest.mark.parametrize(
+    ("store", "request_name"),
+    [
+        pytest.param(
+            store,
+            request_name,
+            id=f"{store}-{request_name}",
+            marks=[] if request_name == "point" or store in {"chunks of seven dates", FILES} else pytest.mark.slow,
+        )
+        for store in (*ZARR, FILES, LEVELS)
+        for request_name in REQUESTS
+    ],
+)
 def test_state_of_an_answer_is_found_by_one_look_at_each_file(serve, tmp_path, store, request_name):
     """An answer that the client has already takes no read, so all looks are for its state."""
     client = serve(store)
@@ -138,8 +149,19 @@ def test_state_of_an_answer_is_found_by_one_look_at_each_file(serve, tmp_path, s
     assert set(looks.values()) == {1}
 
 
-@pytest.mark.parametrize("request_name", ["point", "map", "coverage"])
-@pytest.mark.parametrize("store", ZARR)
+@pytest.mark.parametrize(
+    ("store", "request_name"),
+    [
+        pytest.param(
+            store,
+            request_name,
+            id=f"{store}-{request_name}",
+            marks=[] if request_name == "point" or store == "chunks of seven dates" else pytest.mark.slow,
+        )
+        for store in ZARR
+        for request_name in ("point", "map", "coverage")
+    ],
+)
 def test_answer_from_zarr_takes_one_look_for_its_state_and_one_for_its_read(serve, tmp_path, store, request_name):
     client = serve(store)
 

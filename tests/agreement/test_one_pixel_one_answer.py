@@ -10,7 +10,7 @@ import pytest
 from tests.agreement.scenes_served import (
     DAY,
     DAY_INDEX,
-    EACH_KIND,
+    EACH_SCENE_AND_KIND,
     SAMPLES,
     SCENES,
     TILE_PX,
@@ -53,8 +53,7 @@ INFO = f"{WMS.replace('GetMap', 'GetFeatureInfo')}&QUERY_LAYERS=NDVI&INFO_FORMAT
 ASKED = {"XYZ": ask_xyz, "WMTS": ask_wmts, "WMTS REST": ask_wmts_rest, "WMS": ask_wms}
 
 
-@pytest.mark.parametrize("kind", EACH_KIND)
-@pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
+@pytest.mark.parametrize(("scene", "kind"), EACH_SCENE_AND_KIND)
 def test_colour_of_a_pixel_is_that_of_the_value_of_its_place(serve, scene, kind):
     served = serve(scene, kind)
     tile = native_tile(served)
@@ -107,8 +106,7 @@ def test_terrascopes_point_has_the_same_values(serve, scene):
     assert [answer["results"][0]["result"]["average"] for answer in results] == values_at(served.client, places)
 
 
-@pytest.mark.parametrize("kind", EACH_KIND)
-@pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
+@pytest.mark.parametrize(("scene", "kind"), EACH_SCENE_AND_KIND)
 def test_feature_info_tells_the_value_of_the_series(serve, scene, kind):
     served = serve(scene, kind)
     tile = native_tile(served)

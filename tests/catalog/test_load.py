@@ -667,6 +667,7 @@ def mistakes_in(values):
     return ()
 
 
+@pytest.mark.slow
 @given(
     st.dates(min_value=np.datetime64("1678-01-01").item(), max_value=np.datetime64("2261-12-31").item()),
     st.sampled_from(["P1D", "P10D", "P1M", "P1Y", "P99999M", "PT1S", "P106000D", "dekad", "P1M1D"]),

@@ -101,6 +101,7 @@ def test_the_archive_is_served_with_its_places(demo):
 # The archive as a folder
 
 
+@pytest.mark.slow
 def test_the_same_archive_is_made_each_time(demo, tmp_path):
     again = make_demo(tmp_path, plan=PLAN).parent
 
@@ -388,6 +389,7 @@ def test_water_stays_and_clouds_move(numbers):
     assert not np.array_equal(cloud[0], cloud[1])
 
 
+@pytest.mark.slow
 def test_a_small_demo_is_cut_out_of_the_whole():
     small, large = (open_scene(replace(TINY, size_px=size).grid) for size in (32, 64))
 

@@ -88,6 +88,7 @@ def test_reducers_are_numpys(given_samples):
     assert_as_numpy(*given_samples)
 
 
+@pytest.mark.slow
 @given(made())
 def test_large_areas_are_reduced_as_small_ones(given_samples):
     with pytest.MonkeyPatch.context() as patch:
@@ -95,6 +96,7 @@ def test_large_areas_are_reduced_as_small_ones(given_samples):
         assert_as_numpy(*given_samples)
 
 
+@pytest.mark.slow
 @given(made())
 def test_numbers_that_are_counted_are_reduced_as_others(given_samples):
     with pytest.MonkeyPatch.context() as patch:

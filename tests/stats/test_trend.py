@@ -95,6 +95,7 @@ def test_fewer_than_four_values_have_no_trend(row):
     assert found.count.tolist() == [sum(value is not None for value in row)]
 
 
+@pytest.mark.slow
 def test_blocks_of_series_give_what_each_gives_alone():
     values = np.random.default_rng(8).normal(size=(40, 600))
     series = Curves(times=of_days(range(600)), values=values)

@@ -244,6 +244,7 @@ plain = st.none() | st.booleans() | st.floats() | tokens | st.text(max_size=6)
 trees = st.recursive(plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(tokens, inner, max_size=4))
 
 
+@pytest.mark.slow
 @given(text=st.text() | st.dictionaries(tokens, trees, max_size=4).map(str))
 def test_any_text_gives_styles_or_mistakes(tmp_path_factory, text):
     folder = tmp_path_factory.getbasetemp() / "any-style"

@@ -56,6 +56,7 @@ def centres_in_triangle(corners, grid):
     return reduce(np.logical_and, (side < 0 for side in sides))
 
 
+@pytest.mark.slow
 def test_cells_whose_centre_is_inside_are_taken():
     assert np.array_equal(whole_mask(area_of(TRIANGLE), GRID), centres_in_triangle(TRIANGLE, GRID))
 
@@ -94,6 +95,7 @@ def test_polygons_that_overlap_count_once():
     assert whole_mask(both, GRID).sum() == 15 * 10
 
 
+@pytest.mark.slow
 def test_an_edge_along_a_parallel_stays_on_it():
     area = area_of([(4.5, 50.9), (4.8, 50.9), (4.8, 50.85), (4.5, 50.85)], crs=CRS84)
     columns, rows = np.meshgrid(np.arange(GRID.width) + 0.5, np.arange(GRID.height) + 0.5)

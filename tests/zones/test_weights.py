@@ -66,6 +66,7 @@ def test_weights_are_the_same_to_the_last_bit_whatever_other_areas_are_asked_for
         assert own.weights.tolist() == alone.weights.tolist()
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(
     st.tuples(st.floats(-10, 50), st.floats(-10, 40)),

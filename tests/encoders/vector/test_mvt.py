@@ -51,6 +51,7 @@ def fields():
     return [shapely.Polygon(ring, hole) for ring, hole in zip(rings, holes, strict=True)]
 
 
+@pytest.mark.slow
 def test_two_thousand_fields_come_back_with_their_properties_and_areas(fields):
     names = [f"field {number}" for number in range(len(fields))]
 

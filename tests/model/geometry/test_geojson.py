@@ -120,6 +120,7 @@ def _coast(vertices):
     return ring.tolist()
 
 
+@pytest.mark.slow
 def test_a_long_outline_that_crosses_itself_once_is_repaired():
     area = read(polygon(_coast(20_000)), max_vertices=20_000)
 

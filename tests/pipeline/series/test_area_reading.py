@@ -117,6 +117,7 @@ def test_files_are_gone_through_once_and_each_block_is_read_once(files, monkeypa
     assert len(blocks) == len(set(blocks)) > 200 * len(SCENE.days)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(

@@ -190,6 +190,7 @@ def some_numbers(encoding, seed):
     return np.concatenate([near.astype(dtype), ends, random.integers(limits.min, limits.max, 50, dtype=dtype)])
 
 
+@pytest.mark.slow
 @given(st.lists(an_encoding(), min_size=1, max_size=4), st.integers(0, 1000))
 def test_every_value_and_every_reason_stays_what_it_was(encodings, seed):
     common = common_encoding(encodings)

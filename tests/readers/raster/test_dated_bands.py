@@ -71,6 +71,7 @@ def test_yearly_files_of_dated_bands_join(write, open_all):
     np.testing.assert_array_equal(block, np.stack([SCENE.numbers(t)[2:5, 3:8] for t in (1, 2)]))
 
 
+@pytest.mark.slow
 def test_files_told_apart_by_a_variable_have_all_the_dates_of_their_bands(write, open_all):
     dates = [(t, f"2020-{t // 28 + 1:02}-{t % 28 + 1:02}") for t in range(137)]
     write("ndvi_a.tif", dates)

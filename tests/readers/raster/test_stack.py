@@ -558,6 +558,7 @@ def test_overview_of_another_grid_is_unavailable(tmp_path):
         reader.read_window("NDVI", index=2, level=1, window=Window(0, 5, 0, 5))
 
 
+@pytest.mark.slow
 def test_large_window_is_thinned_exactly_across_its_strips(tmp_path):
     scene = replace(SCENE, width=5000, height=2000)
     path = write_tif(tmp_path / "a.tif", scene.numbers(0), scene, blockxsize=512, blockysize=512)
