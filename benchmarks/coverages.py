@@ -27,7 +27,7 @@ collections:
 """
 COVERAGE = "/ogcapi/collections/stack/coverage"
 WARMING = "bbox=500000,5694880,505120,5700000&bbox-crs=[EPSG:32631]&datetime=1998-01-01"
-PIECE_BYTES = 1 << 20
+READ_BYTES = 1 << 20
 MIB = 1 << 20
 
 
@@ -91,8 +91,8 @@ def download(port: int, path: str) -> Download:
         raise RuntimeError(f"{answer.status}: {answer.read(300)!r}")
     size = len(answer.read(1))
     first_s = time.perf_counter() - started
-    while piece := answer.read(PIECE_BYTES):
-        size += len(piece)
+    while part := answer.read(READ_BYTES):
+        size += len(part)
     connection.close()
     return Download(bytes=size, first_s=first_s, seconds=time.perf_counter() - started)
 

@@ -149,7 +149,7 @@ class ServerOptions:
     threads: Mapping[str, int] = field(default_factory=dict)
     """How many threads limiters may hold at once, by name, where not as many as in `THREADS`."""
     quick_slots: int = 8
-    """Of `pictures`, of `series` and of `areas`, how many pieces of quick work run at once."""
+    """Of `pictures`, of `series` and of `areas`, how many quick calls run at once."""
     viewer: Path | None = None
     """The folder of the viewer's files, if there is one."""
     trusted_proxies: Collection[str] = ()

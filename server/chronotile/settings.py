@@ -149,7 +149,7 @@ class Settings(BaseSettings):
         return self.workers or max(1, min(machine.cores, fitting, MOST_WORKERS))
 
     def quick_slots_on(self, machine: Machine) -> int:
-        """Return how many pieces of quick work run at once in each process: one a core, and one that reads."""
+        """Return how many quick calls run at once in each process: one a core, and one that reads."""
         return machine.cores // (self.workers or 1) + 1
 
     def cache_on(self, machine: Machine) -> int:

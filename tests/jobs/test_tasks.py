@@ -8,10 +8,10 @@ import pytest
 
 from chronotile.errors import SourceUnavailable
 from chronotile.jobs.tasks import DONE, READ_FILES, ReadFiles, keep_done, keep_plan, stored_plan
-from chronotile.processes.process import Plan
+from chronotile.processes.process import JobPlan
 from chronotile.queue.job_folder import PARTIAL_RESULTS, RESULTS, clear
 
-PLAN = Plan(tasks=[{"row": row} for row in range(1000)], seconds=0, shared={"times": []})
+PLAN = JobPlan(tasks=[{"row": row} for row in range(1000)], seconds=0, shared={"times": []})
 
 
 @pytest.fixture

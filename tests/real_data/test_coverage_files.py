@@ -47,7 +47,7 @@ def test_file_has_the_values_of_the_source(services, expected, format_name, read
     trim = Trim(box=box_of(truth, rows, columns), crs=variable.grid.crs)
 
     delivery = deliver_coverage(CoverageRequest(layers=(expected.layer,), trims=(trim,)), format_name, services)
-    found = read(b"".join(delivery.body.pieces()), variable.name, tmp_path)
+    found = read(b"".join(delivery.body.iter_bytes()), variable.name, tmp_path)
     delivery.body.close()
 
     asked = np.s_[:, rows.start : rows.stop, columns.start : columns.stop]

@@ -1,9 +1,9 @@
-"""Documents with long lists, in pieces of a size that is worth sending."""
+"""Documents with long lists, in parts of a size that is worth sending."""
 
 from collections.abc import Generator, Iterable, Iterator
 
 LEAST_BYTES = 1 << 16
-"""Of a piece, unless it is the last."""
+"""Of a part, unless it is the last."""
 
 
 def with_list(document: bytes, name: str, members: Iterable[bytes]) -> Generator[bytes]:

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from chronotile.encoders.deflated import deflate
 from chronotile.encoders.scratch import ScratchFile
 
-PIECE_BYTES = 1 << 20
+READ_BYTES = 1 << 20
 STREAMED_AT_ONCE = 4
 """Bodies that are made while they are sent: each holds a part of its source for as long as its client takes."""
 
@@ -24,7 +24,7 @@ class Body(Protocol):
     def size(self) -> int | None:
         """In bytes; `None` where nobody knows before the end."""
 
-    def pieces(self) -> Iterator[bytes]:
+    def iter_bytes(self) -> Iterator[bytes]:
         """Give all, at most a MiB at a time."""
 
     def close(self) -> None:
@@ -49,8 +49,8 @@ class SizedBody(Body, Protocol):
 def _crc(body: Body) -> str:
     """CRC-32: finds any difference of up to 32 bits in a row, and of others all but one in four thousand million."""
     value = 0
-    for piece in body.pieces():
-        value = deflate.crc32(piece, value)
+    for part in body.iter_bytes():
+        value = deflate.crc32(part, value)
     return f"{value:08x}"
 
 
@@ -71,7 +71,7 @@ class FileParts:
         """In bytes."""
         return sum(part.size for part in self._parts)
 
-    def pieces(self) -> Iterator[bytes]:
+    def iter_bytes(self) -> Iterator[bytes]:
         """Give all from the beginning on, at most a MiB at a time."""
         return self.part(0, self.size)
 
@@ -80,8 +80,8 @@ class FileParts:
         begin = 0
         for part in self._parts:
             first, last = max(0, start - begin), min(part.size, stop - begin)
-            for place in range(first, last, PIECE_BYTES):
-                yield part.read(place, min(PIECE_BYTES, last - place))
+            for place in range(first, last, READ_BYTES):
+                yield part.read(place, min(READ_BYTES, last - place))
             begin += part.size
 
     def checksum(self) -> str:
@@ -106,7 +106,7 @@ class FileParts:
                 files = list(run)
                 if is_in_memory:
                     moved += files
-                    files = [_written(FileParts(files).pieces(), opened)]
+                    files = [_written(FileParts(files).iter_bytes(), opened)]
                 parts += files
             opened.pop_all()
         self._parts = tuple(parts)
@@ -130,14 +130,14 @@ class Whole:
         """In bytes."""
         return len(self._body)
 
-    def pieces(self) -> Iterator[bytes]:
+    def iter_bytes(self) -> Iterator[bytes]:
         """Give all, at most a MiB at a time."""
         return self.part(0, self.size)
 
     def part(self, start: int, stop: int) -> Iterator[bytes]:
         """Give bytes from `start` up to `stop`, at most a MiB at a time."""
-        for place in range(start, stop, PIECE_BYTES):
-            yield self._body[place : min(place + PIECE_BYTES, stop)]
+        for place in range(start, stop, READ_BYTES):
+            yield self._body[place : min(place + READ_BYTES, stop)]
 
     def checksum(self) -> str:
         """Return a short text of the bytes of all."""
@@ -149,24 +149,24 @@ class Whole:
 
 
 class Streamed:
-    """A body that is made while it is sent. The first piece is made at once, so that what fails at once is told."""
+    """A body that is made while it is sent. The first part is made at once, so that what fails at once is told."""
 
     size = None
 
-    def __init__(self, pieces: Generator[bytes]) -> None:
-        self._pieces = pieces
-        self._first = next(pieces, b"")
+    def __init__(self, parts: Generator[bytes]) -> None:
+        self._parts = parts
+        self._first = next(parts, b"")
 
-    def pieces(self) -> Iterator[bytes]:
+    def iter_bytes(self) -> Iterator[bytes]:
         """Give all, at most a MiB at a time."""
-        return chain([self._first], self._pieces)
+        return chain([self._first], self._parts)
 
     def close(self) -> None:
         """Stop making it."""
-        self._pieces.close()
+        self._parts.close()
 
 
-def streamed(pieces: Generator[bytes]) -> Body:
+def streamed(parts: Generator[bytes]) -> Body:
     """Return a body that is made while it is sent; while `STREAMED_AT_ONCE` others are, it is made now, into a file.
 
     So clients that are slow hold no more memory than that many bodies take, and nobody waits for them.
@@ -175,32 +175,32 @@ def streamed(pieces: Generator[bytes]) -> Body:
         OSError: There is no room for the file.
     """
     if not _STREAMING.acquire(blocking=False):
-        with closing(pieces):
-            return stored(pieces)
-    return Streamed(_releasing(pieces))
+        with closing(parts):
+            return stored(parts)
+    return Streamed(_releasing(parts))
 
 
-def _releasing(pieces: Generator[bytes]) -> Generator[bytes]:
+def _releasing(parts: Generator[bytes]) -> Generator[bytes]:
     try:
-        yield from pieces
+        yield from parts
     finally:
         _STREAMING.release()
 
 
-def stored(pieces: Iterable[bytes]) -> FileParts:
-    """Return a body of these pieces that lies on the disk.
+def stored(parts: Iterable[bytes]) -> FileParts:
+    """Return a body of these parts that lies on the disk.
 
     Raises:
         OSError: There is no room for the file.
     """
     with ExitStack() as opened:
-        file = _written(pieces, opened)
+        file = _written(parts, opened)
         opened.pop_all()
         return FileParts([file])
 
 
-def _written(pieces: Iterable[bytes], opened: ExitStack) -> ScratchFile:
+def _written(parts: Iterable[bytes], opened: ExitStack) -> ScratchFile:
     file = opened.enter_context(ScratchFile(sys.maxsize))
-    for piece in pieces:
-        file.write(piece)
+    for part in parts:
+        file.write(part)
     return file

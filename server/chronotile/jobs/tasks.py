@@ -16,7 +16,7 @@ from chronotile.errors import ClientGone, SourceUnavailable
 from chronotile.model.job import Json, Result
 from chronotile.pipeline.services import PublishedCubes, Services
 from chronotile.processes.execute import finished
-from chronotile.processes.process import Inputs, Plan, Work
+from chronotile.processes.process import Inputs, JobPlan, Work
 from chronotile.processes.registry import process_of
 from chronotile.processes.sources import sources_read, sources_written
 from chronotile.processes.work.unreadable import run_task
@@ -96,7 +96,7 @@ def finish(context: TaskContext) -> dict[str, Result]:
             raise
 
 
-def keep_plan(folder: Path, inputs: Inputs, plan: Plan) -> StoredPlan:
+def keep_plan(folder: Path, inputs: Inputs, plan: JobPlan) -> StoredPlan:
     """Lay down the inputs of a job and its plan, where all who do its tasks find them, then and if it is begun again.
 
     Partial results of other plans are removed.

@@ -17,7 +17,7 @@ from chronotile.model.time.instants import ABSENT, TimeDomain, TimeSelection
 
 Numbers = NDArray[np.integer[Any] | np.floating[Any]]
 
-PIECE_BYTES = 32 << 20
+RUN_BYTES = 32 << 20
 """Of what is best read at once; one row at one time may take more."""
 
 
@@ -97,7 +97,7 @@ class CoverageField:
 
 
 class Coverage(Protocol):
-    """A request resolved to what exists, whose numbers are read piece by piece. Methods may be called by any thread."""
+    """A request resolved to what exists, whose numbers are read run by run. Methods may be called by any thread."""
 
     @property
     def collection(self) -> Collection:
@@ -133,7 +133,7 @@ class Coverage(Protocol):
 
     @property
     def time_runs(self) -> tuple[range, ...]:
-        """All times in such runs for `read_times`; a run of rows at a run of times has about `PIECE_BYTES` at most."""
+        """All times in such runs for `read_times`; a run of rows at a run of times has about `RUN_BYTES` at most."""
 
     def read(self, field: int, *, time: int, rows: range) -> Numbers:
         """Return (y, x) numbers of a field, in the type and with the `nodata` of its encoding.

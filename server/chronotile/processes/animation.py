@@ -27,7 +27,7 @@ from chronotile.pipeline.maps.animation import (
 )
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
-from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work
 from chronotile.processes.sources import source_of
 from chronotile.processes.times_and_places import instants_to_json, located, times_from_json, without_limits
 from chronotile.processes.work.partial_results import (
@@ -54,7 +54,7 @@ UNREADABLE = PartialResult(arrays={}, told={})
 """In place of a frame that cannot be read."""
 
 
-def _plan(inputs: Inputs, services: Services) -> Plan:
+def _plan(inputs: Inputs, services: Services) -> JobPlan:
     with located({"time": "datetime"}):
         request = _request(inputs, services, parse_time(inputs.get("datetime")))
         found = find_animation(request, without_limits(services), with_body=False)
@@ -73,7 +73,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
     indexes = resolve_series_times(layer, request.shown.time, now=services.clock()).indexes
     step = max(1, int(count * TASK_S / seconds))
     instants = layer.times.instants[list(indexes)]
-    return Plan(
+    return JobPlan(
         tasks=[{"first": first, "last": min(first + step, count)} for first in range(0, count, step)],
         seconds=seconds,
         shared={"times": instants_to_json(instants)},

@@ -10,7 +10,7 @@ from chronotile.model.series.analysis import ANOMALY_KINDS, AnomalyKind, Climato
 from chronotile.model.time.instants import format_instant
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import BBOX, BY, DATETIME, LAYER
-from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work
 from chronotile.processes.work.map_files import (
     GEOTIFF,
     geotiff_of_partial_maps,
@@ -27,7 +27,7 @@ UNITS: Mapping[AnomalyKind, str] = {"z": "1", "percentile": "percent"}
 """Those of the layer where nothing else is said."""
 
 
-def _plan(inputs: Inputs, services: Services) -> Plan:
+def _plan(inputs: Inputs, services: Services) -> JobPlan:
     coverage = selected(inputs, services)
     require_geotiff(coverage)
     reference = selected(inputs, services, "reference")

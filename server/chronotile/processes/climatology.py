@@ -9,7 +9,7 @@ from chronotile.model.series.reducer import MEAN, parse_reducer
 from chronotile.model.time.instants import TimeDomain
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import BBOX, BY, DATETIME, LAYER
-from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work
 from chronotile.processes.work.map_files import (
     GEOTIFF,
     dates,
@@ -25,7 +25,7 @@ VALUE_S = 40e-9
 """What it takes to reduce a number; sorted for percentiles."""
 
 
-def _plan(inputs: Inputs, services: Services) -> Plan:
+def _plan(inputs: Inputs, services: Services) -> JobPlan:
     coverage = selected(inputs, services)
     require_geotiff(coverage)
     slots = SLOT_COUNTS[slot_kind(coverage.times.instants, inputs.get("by"))]

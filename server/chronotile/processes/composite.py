@@ -15,7 +15,7 @@ from chronotile.model.time.instants import TimeDomain
 from chronotile.pipeline.coverage.numbers import nodata_of
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import BBOX, DATETIME, LAYER
-from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work
 from chronotile.processes.work.cubes import ZIP, ZIP_TYPE, Cube, cube_of, variable_of
 from chronotile.processes.work.map_files import (
     GEOTIFF,
@@ -49,7 +49,7 @@ VALUE_S: Mapping[str, float] = {"mean": 4e-9, "median": 60e-9}
 FORMATS = ("GTiff", "cube")
 
 
-def _plan(inputs: Inputs, services: Services) -> Plan:
+def _plan(inputs: Inputs, services: Services) -> JobPlan:
     coverage = selected(inputs, services)
     reducer = _reducer(inputs)
     require_name(inputs, services)

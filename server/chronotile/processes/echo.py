@@ -11,7 +11,7 @@ from chronotile.errors import ClientGone
 from chronotile.model.crs import CRS84_URI
 from chronotile.model.job import Json, Result
 from chronotile.pipeline.services import Services
-from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work
 
 MOST_PAUSE_S = 60.0
 STEP_S = 0.05
@@ -51,8 +51,8 @@ KINDS: Mapping[str, tuple[str, Json]] = {
 }
 
 
-def _plan(inputs: Inputs, _services: Services) -> Plan:
-    return Plan(tasks=[{}], seconds=float(inputs.get("pause", 0)))
+def _plan(inputs: Inputs, _services: Services) -> JobPlan:
+    return JobPlan(tasks=[{}], seconds=float(inputs.get("pause", 0)))
 
 
 def _run(inputs: Inputs, _task: Json, work: Work) -> Json:

@@ -10,7 +10,7 @@ from chronotile.errors import InvalidParameter, LimitExceeded, UnknownParameter
 from chronotile.model.job import Execution, Json, Result
 from chronotile.pipeline.services import Services
 from chronotile.processes.input_schema import MAX_SHOWN, fault_in
-from chronotile.processes.process import Inputs, Plan, Process, Work
+from chronotile.processes.process import Inputs, JobPlan, Process, Work
 from chronotile.processes.registry import process_of
 from chronotile.processes.sources import metadata_of, require_unchanged, with_revisions
 from chronotile.processes.work.unreadable import named, run_task
@@ -22,7 +22,7 @@ WAITING = "seconds of a request that waits"
 JOB_INSTEAD = "ask for a job with the header Prefer: respond-async"
 
 
-def planned(execution: Execution, services: Services) -> Plan:
+def planned(execution: Execution, services: Services) -> JobPlan:
     """Return what is to be done; reads no pixels.
 
     Raises:
@@ -65,7 +65,7 @@ def execute(
     services: Services,
     folder: Path,
     *,
-    plan: Plan | None = None,
+    plan: JobPlan | None = None,
     is_wanted: Callable[[], bool] = lambda: True,
 ) -> Mapping[str, Result]:
     """Return the results of little work, whose files lie in `folder` then.

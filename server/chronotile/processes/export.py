@@ -14,7 +14,7 @@ from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import BBOX, DATETIME, LAYERS, layers_of, trims_of
-from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work
 from chronotile.processes.sources import sources_of
 from chronotile.processes.times_and_places import instants_from_json, instants_to_json, located, without_limits
 from chronotile.processes.work.coverage_file import FILE_FORMATS, write_coverage
@@ -26,7 +26,7 @@ BYTES_A_SECOND = 30e6
 """About as many are read, written and compressed."""
 
 
-def _plan(inputs: Inputs, services: Services) -> Plan:
+def _plan(inputs: Inputs, services: Services) -> JobPlan:
     unlimited = without_limits(services)
     with located({"time": "datetime", "f": "format"}):
         coverage = extract_coverage(_request(inputs, services), unlimited)
@@ -40,7 +40,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
             locator="inputs.bbox",
         )
     times = coverage.times
-    return Plan(
+    return JobPlan(
         tasks=coverage_tasks(coverage),
         seconds=coverage.nbytes / BYTES_A_SECOND,
         shared={

@@ -19,7 +19,7 @@ from chronotile.pipeline.series.area_reading import AreaCells, cheapest_reading
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
-from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, cuts, require_few_tasks
+from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work, cuts, require_few_tasks
 from chronotile.processes.times_and_places import geometry_rules, located, requested_times, times_from_json
 from chronotile.stats.bins import even_edges
 from chronotile.stats.samples import reduce_samples
@@ -49,7 +49,7 @@ class _Counted:
     """Cells without a value, each as often as there are times."""
 
 
-def _plan(inputs: Inputs, services: Services) -> Plan:
+def _plan(inputs: Inputs, services: Services) -> JobPlan:
     with located(_names(inputs)):
         times = requested_times(inputs["layer"], inputs, services)
         _edges(inputs, times.layer)
@@ -61,7 +61,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
     dates = _length(TASK_NUMBERS // (rows * width), shape.times)
     along, down = cuts(0, count, dates), cuts(first, last, rows)
     require_few_tasks(len(along) * len(down), alternative="ask for a smaller bbox or fewer times")
-    return Plan(
+    return JobPlan(
         tasks=[{"rows": own, "dates": those} for those, own in product(along, down)],
         seconds=(last - first) * width * count * NUMBER_S,
         shared={"times": times.told, "count": count},

@@ -16,7 +16,7 @@ from chronotile.optimise.plan import CubePlan
 from chronotile.optimise.tasks import Task
 from chronotile.pipeline.services import Services, reading
 from chronotile.processes.inputs import BBOX, DATETIME, LAYERS
-from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_tasks
+from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work, require_few_tasks
 from chronotile.processes.sources import sources_of
 from chronotile.processes.times_and_places import instants_to_json
 from chronotile.processes.work.cubes import ZIP, Cube, Layout, cube_of, variable_of
@@ -31,7 +31,7 @@ TASK_S = 10.0
 """About how long a task of maps takes; one of series is a file, or as many side by side as memory has room for."""
 
 
-def _plan(inputs: Inputs, services: Services) -> Plan:
+def _plan(inputs: Inputs, services: Services) -> JobPlan:
     require_name(inputs, services)
     coverage = selected(inputs, services)
     cube = _cube_of(inputs, coverage, services)
@@ -49,7 +49,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
             {"variable": cube_task.variable, "series": [cube_task.block, cube_task.row, *cube_task.columns]}
             for cube_task in cube.series_tasks()
         ]
-    return Plan(
+    return JobPlan(
         tasks=tasks,
         seconds=numbers * len(cube.times) * (int(shape.has_map) + int(shape.has_series)) * NUMBER_S,
         shared={"times": [instants_to_json(cube.times.instants)], "state": coverage.etag},

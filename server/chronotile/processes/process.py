@@ -70,7 +70,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class JobPlan:
     """What is to be done, found without reading a pixel."""
 
     tasks: Sequence[Json]
@@ -122,7 +122,7 @@ class Process:
     description: str
     inputs: Mapping[str, Input]
     outputs: Mapping[str, Output]
-    plan: Callable[[Inputs, Services], Plan]
+    plan: Callable[[Inputs, Services], JobPlan]
     """Raises `ChronotileError` for inputs that the schemas allow and the archive does not."""
     run: Callable[[Inputs, Json, Work], Json]
     """Does a task and returns what is remembered of it: a little JSON."""

@@ -21,7 +21,7 @@ from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.points import extract_points_series
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import DATETIME, MOST_LAYERS
-from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_tasks
+from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work, require_few_tasks
 from chronotile.processes.sources import Source
 from chronotile.processes.times_and_places import (
     MOST_FEATURES,
@@ -51,7 +51,7 @@ NAMES = {"layer": "layers", "time": "datetime"}
 """Of inputs, by what the verbs call them."""
 
 
-def _plan(inputs: Inputs, services: Services) -> Plan:
+def _plan(inputs: Inputs, services: Services) -> JobPlan:
     tasks, told, sources, seconds = list[Json](), dict[str, list[int]](), list[Source](), 0.0
     with located(NAMES):
         layers, points = _layers(inputs, services), _points(inputs, slice(None))
@@ -68,7 +68,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
             require_few_tasks(len(tasks) + len(firsts), alternative="ask for fewer points, layers or times")
             tasks += [{"layer": layer, "first": first, "last": min(first + step, len(points))} for first in firsts]
             seconds += len(points) * (POINT_S + count * VALUE_S)
-    return Plan(tasks=tasks, seconds=seconds, shared={"times": told}, sources=sources)
+    return JobPlan(tasks=tasks, seconds=seconds, shared={"times": told}, sources=sources)
 
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:

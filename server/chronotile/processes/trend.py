@@ -11,7 +11,7 @@ from chronotile.model.series.analysis import CONFIDENCE, TREND_METHODS, Curves, 
 from chronotile.model.time.instants import TimeDomain
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import BBOX, BY, DATETIME, LAYER
-from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work
+from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work
 from chronotile.processes.work.map_files import (
     GEOTIFF,
     dates,
@@ -33,7 +33,7 @@ MOST_PAIRS = 1 << 24
 """Of the values of one cell, all of which are held at once: those of 5,792 times."""
 
 
-def _plan(inputs: Inputs, services: Services) -> Plan:
+def _plan(inputs: Inputs, services: Services) -> JobPlan:
     coverage = selected(inputs, services)
     require_geotiff(coverage)
     count = len(coverage.times)

@@ -27,7 +27,7 @@ from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.areas import cost_of_area_series, extract_area_series
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import DATETIME, LAYER
-from chronotile.processes.process import Input, Inputs, Output, Plan, Process, Work, require_few_tasks
+from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work, require_few_tasks
 from chronotile.processes.times_and_places import (
     MOST_FEATURES,
     RequestedTimes,
@@ -59,7 +59,7 @@ NAMES = {"geometry": "places", "place": "places", "crs": "places.crs", "time": "
 """Of inputs, by what the verbs call them."""
 
 
-def _plan(inputs: Inputs, services: Services) -> Plan:
+def _plan(inputs: Inputs, services: Services) -> JobPlan:
     with located(NAMES):
         times = requested_times(inputs["layer"], inputs, services)
         reducers = parse_reducers(inputs.get("reducers", ["mean"]))
@@ -81,7 +81,7 @@ def _plan(inputs: Inputs, services: Services) -> Plan:
             _require_some_inside(inputs, times, services, firsts=firsts)
     seconds = sum(cost.seconds for cost in costs) * len(firsts) / len(some) + PLACE_S * count
     tasks = [{"first": first, "last": min(first + step, count)} for first in firsts]
-    return Plan(tasks=tasks, seconds=seconds, shared={"times": times.told}, sources=[times.source])
+    return JobPlan(tasks=tasks, seconds=seconds, shared={"times": times.told}, sources=[times.source])
 
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:

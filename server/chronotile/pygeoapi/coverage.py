@@ -89,8 +89,8 @@ class CoverageProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi has no t
 
 
 def whole(body: Body) -> bytes:
-    """All at once: pygeoapi sends nothing piece by piece."""
+    """All at once: pygeoapi sends nothing part by part."""
     try:
-        return b"".join(body.pieces())
+        return b"".join(body.iter_bytes())
     finally:
         body.close()

@@ -22,7 +22,7 @@ PART_BYTES = 8 << 20
 PARTS_AT_ONCE = 4
 MOST_PARTS = 10_000
 """Of one object, as S3 allows it."""
-PIECE_BYTES = 1 << 20
+READ_BYTES = 1 << 20
 CONNECT_S = 5
 PATIENCE_S = 10
 """With a store, where somebody waits for the answer."""
@@ -98,7 +98,7 @@ class Bucket:
         with _telling_faults(missing=RESULT_GONE):
             return obstore.head(self._store, key)["size"]
 
-    def pieces(self, key: str) -> Iterator[bytes]:
+    def iter_bytes(self, key: str) -> Iterator[bytes]:
         """Give an object, at most a MiB at a time.
 
         Raises:
@@ -112,8 +112,8 @@ class Bucket:
                 part = memoryview(
                     obstore.get_range(self._store_of_parts, key, start=start, end=min(start + PART_BYTES, size))
                 )
-            for at in range(0, len(part), PIECE_BYTES):
-                yield bytes(part[at : at + PIECE_BYTES])
+            for at in range(0, len(part), READ_BYTES):
+                yield bytes(part[at : at + READ_BYTES])
 
     def signed(self, key: str, method: Literal["GET", "HEAD"]) -> str:
         """Return a URL by which anybody may do this with this object, for `SIGNED_S`.
@@ -197,10 +197,10 @@ def _opened(file: Path) -> BinaryIO:
 
 
 def _read(file: BinaryIO, is_wanted: Callable[[], bool]) -> Iterator[bytes]:
-    while piece := file.read(PIECE_BYTES):
+    while part := file.read(READ_BYTES):
         if not is_wanted():
             raise ClientGone("nobody waits any more")
-        yield piece
+        yield part
 
 
 @contextmanager

@@ -26,13 +26,13 @@ class StoredFile:
         """In bytes."""
         return self.bucket.size(self.key)
 
-    def pieces(self) -> Iterator[bytes]:
+    def iter_bytes(self) -> Iterator[bytes]:
         """Give all, at most a MiB at a time."""
-        return self.bucket.pieces(self.key)
+        return self.bucket.iter_bytes(self.key)
 
     def read_bytes(self) -> bytes:
         """Return all of it."""
-        return b"".join(self.pieces())
+        return b"".join(self.iter_bytes())
 
     def signed(self, method: Literal["GET", "HEAD"]) -> str:
         """Return a URL that opens it for a while."""

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from chronotile.model.raster import Encoding, IndexArray, Numbers
 from chronotile.model.series.reducer import Reducer
 from chronotile.stats.bins import bins_of
-from chronotile.stats.counted import CountedPiece, tabled
+from chronotile.stats.counted import CountedPart, tabled
 from chronotile.stats.percentiles import Sortable, percentiles, percentiles_of_many
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-PIECE_VALUES = 1 << 19
+PART_VALUES = 1 << 19
 """Values that are worked on at once."""
 
 
@@ -122,17 +122,17 @@ def reduce_samples(
 
     def reduce_place(place: Place) -> None:
         target = (place.times, slice(place.first, place.last))
-        piece = _piece(samples, place, encoding)
-        valid[target] = piece.count
+        part = _part(samples, place, encoding)
+        valid[target] = part.count
         cells = np.diff(samples.bounds[place.first : place.last + 1])
-        share[target] = own_share = _share(piece, cells)
-        rest = cells - piece.count
+        share[target] = own_share = _share(part, cells)
+        rest = cells - part.count
         for code in list(causes)[1:]:
-            causes[code][target] = counts = piece.count_code(code)
+            causes[code][target] = counts = part.count_code(code)
             rest -= counts
         for code in list(causes)[:1]:  # what has no value for no other reason
             causes[code][target] = rest
-        for name, each in _reduced(piece, own_share, reducers, edges).items():
+        for name, each in _reduced(part, own_share, reducers, edges).items():
             values[name][target] = each
 
     for _ in in_order(reduce_place, _places(samples)):
@@ -155,7 +155,7 @@ def _places(samples: Samples) -> Iterator[Place]:
         start = 0
         while start < run.size:
             cells = samples.bounds[run[start:] + 1] - samples.bounds[run[start]]
-            taken = max(1, int(np.searchsorted(cells * len(samples.numbers), PIECE_VALUES, side="right")))
+            taken = max(1, int(np.searchsorted(cells * len(samples.numbers), PART_VALUES, side="right")))
             first, last = int(run[start]), int(run[start + taken - 1]) + 1
             yield from _rows(samples, int(cells[taken - 1]), first, last, is_counted=False)
             start += taken
@@ -164,12 +164,12 @@ def _places(samples: Samples) -> Iterator[Place]:
 def _rows(samples: Samples, length: int, first: int, last: int, *, is_counted: bool) -> Iterator[Place]:
     """Times of some areas, as many at once as may be of which each has a length."""
     count = samples.numbers.shape[0]
-    step = max(1, PIECE_VALUES // length)
+    step = max(1, PART_VALUES // length)
     for row in range(0, count, step):
         yield Place(slice(row, min(count, row + step)), first, last, is_counted)
 
 
-class _Piece(Protocol):
+class _Part(Protocol):
     """Some times of some areas, each of which has cells; arrays are (time, area)."""
 
     count: IntArray
@@ -188,47 +188,47 @@ class _Piece(Protocol):
     def percentiles(self, percents: Sequence[float]) -> FloatArray: ...
 
 
-def _share(piece: _Piece, cells: IntArray) -> FloatArray:
+def _share(part: _Part, cells: IntArray) -> FloatArray:
     """(time, area): the part of the weight that has a value, exactly 1 of all cells, however sums are rounded."""
-    share: FloatArray = np.where(piece.count == cells, 1.0, np.minimum(piece.weight / piece.whole, 1.0))
+    share: FloatArray = np.where(part.count == cells, 1.0, np.minimum(part.weight / part.whole, 1.0))
     return share
 
 
 def _reduced(
-    piece: _Piece, share: FloatArray, reducers: Sequence[Reducer], edges: Mapping[str, FloatArray]
+    part: _Part, share: FloatArray, reducers: Sequence[Reducer], edges: Mapping[str, FloatArray]
 ) -> dict[str, FloatArray]:
-    """What reducers make of a piece; NaN where there is no value."""
-    is_empty = piece.count == 0
+    """What reducers make of a part; NaN where there is no value."""
+    is_empty = part.count == 0
     kinds = {reducer.kind for reducer in reducers}
-    found = {"count": piece.count.astype(np.float64), "valid_share": share}
-    sums = piece.sums() if kinds & {"mean", "sum", "std"} else np.zeros(is_empty.shape)
-    mean = np.divide(sums, piece.weight, out=np.full(is_empty.shape, np.nan), where=~is_empty)
+    found = {"count": part.count.astype(np.float64), "valid_share": share}
+    sums = part.sums() if kinds & {"mean", "sum", "std"} else np.zeros(is_empty.shape)
+    mean = np.divide(sums, part.weight, out=np.full(is_empty.shape, np.nan), where=~is_empty)
     found |= {"mean": mean, "sum": np.where(is_empty, np.nan, sums)}
     if "std" in kinds:
-        squares = piece.squares(mean)
-        found["std"] = np.sqrt(np.divide(squares, piece.weight, out=np.full(is_empty.shape, np.nan), where=~is_empty))
+        squares = part.squares(mean)
+        found["std"] = np.sqrt(np.divide(squares, part.weight, out=np.full(is_empty.shape, np.nan), where=~is_empty))
     if "min" in kinds:
-        found["min"] = np.where(is_empty, np.nan, piece.least())
+        found["min"] = np.where(is_empty, np.nan, part.least())
     if "max" in kinds:
-        found["max"] = np.where(is_empty, np.nan, piece.greatest())
+        found["max"] = np.where(is_empty, np.nan, part.greatest())
     for name, each in edges.items():
-        found[name] = np.where(is_empty[..., None], np.nan, piece.histogram(each))
+        found[name] = np.where(is_empty[..., None], np.nan, part.histogram(each))
     ranked = {reducer.name: reducer.percent for reducer in reducers if reducer.percent is not None}
     if ranked:
-        found |= dict(zip(ranked, piece.percentiles(list(ranked.values())), strict=True))
+        found |= dict(zip(ranked, part.percentiles(list(ranked.values())), strict=True))
     return {reducer.name: found[reducer.name] for reducer in reducers}
 
 
-def _piece(samples: Samples, place: Place, encoding: Encoding) -> _Piece:
+def _part(samples: Samples, place: Place, encoding: Encoding) -> _Part:
     first, last = int(samples.bounds[place.first]), int(samples.bounds[place.last])
     if place.is_counted:
-        return CountedPiece(
+        return CountedPart(
             samples.numbers[place.times, first:last],
             samples.codes[place.times, first:last],
             encoding,
             None if samples.weights is None else partial(samples.weights.part, first),
         )
-    if last - first > PIECE_VALUES:
+    if last - first > PART_VALUES:
         row = place.times.start
         return _Large(
             numbers=samples.numbers[row, first:last],
@@ -366,8 +366,8 @@ class _Large:
         return added
 
     def _parts(self) -> Iterator[_Small]:
-        for start in range(0, self._numbers.size, PIECE_VALUES):
-            stop = min(start + PIECE_VALUES, self._numbers.size)
+        for start in range(0, self._numbers.size, PART_VALUES):
+            stop = min(start + PART_VALUES, self._numbers.size)
             yield _Small(
                 codes=self._codes[None, start:stop],
                 numbers=self._numbers[None, start:stop],

@@ -191,7 +191,7 @@ def _exact_colours(raster: Raster, style: Style) -> NDArray[np.uint8]:
 
 
 def _blocks(shape: tuple[int, ...]) -> Iterator[slice]:
-    """The rows of a picture in pieces whose float64 copies stay small, and in the processor's cache."""
+    """The rows of a picture in parts whose float64 copies stay small, and in the processor's cache."""
     height = max(1, BLOCK_PIXELS // shape[1])
     return (slice(top, top + height) for top in range(0, shape[0], height))
 

@@ -66,7 +66,7 @@ def level_windows(
     return LevelWindows(
         windows=tuple(
             Window(row_start, row_stop, start, stop)
-            for start, stop in _pieces_of(column_start, column_stop, level.width, step=step)
+            for start, stop in _parts_of(column_start, column_stop, level.width, step=step)
         ),
         step=step,
         row=row_start,
@@ -78,13 +78,13 @@ def level_windows(
     )
 
 
-def _pieces_of(start: int, stop: int, width: int, *, step: int) -> Iterator[tuple[int, int]]:
+def _parts_of(start: int, stop: int, width: int, *, step: int) -> Iterator[tuple[int, int]]:
     """Cut `[start, stop)` of an endless row of copies into spans of the one copy, each from a `step`-th column on."""
     while start < stop:
         turn = start // width * width
-        piece_stop = min(stop, turn + width)
-        yield start - turn, piece_stop - turn
-        start += math.ceil((piece_stop - start) / step) * step
+        part_stop = min(stop, turn + width)
+        yield start - turn, part_stop - turn
+        start += math.ceil((part_stop - start) / step) * step
 
 
 def _thinned(coordinates: FloatArray, step: int) -> FloatArray:

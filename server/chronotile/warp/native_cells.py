@@ -54,10 +54,10 @@ class CellPlan:
         Raises:
             SourceUnavailable: The source is gone or damaged.
         """
-        pieces = [
+        parts = [
             reader.read_window(variable.name, index=index, level=0, window=window, step=1) for window in self.windows
         ]
-        return pieces[0] if len(pieces) == 1 else side_by_side(pieces)
+        return parts[0] if len(parts) == 1 else side_by_side(parts)
 
     def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
         """Return what was read, as it is."""
@@ -139,7 +139,7 @@ def _plan(native: NativeGrid, grid: Grid, located: _Located) -> CellPlan | None:
     pixels = _pixels_in_cells(columns, rows, grid, shape=(height, width))
     return CellPlan(
         windows=tuple(
-            Window(row_start, row_stop, start, stop) for start, stop in _pieces(column_start, column_stop, native.width)
+            Window(row_start, row_stop, start, stop) for start, stop in _parts(column_start, column_stop, native.width)
         ),
         places=CellPlaces(columns=_terms(columns), rows=_terms(rows), width=width, height=height, pixels=pixels),
     )
@@ -152,15 +152,15 @@ def _span(coordinates: FloatArray, size: int | None) -> tuple[int, int]:
     return (start, stop) if size is None else (max(0, start), min(size, stop))
 
 
-def _pieces(start: int, stop: int, width: int) -> list[tuple[int, int]]:
+def _parts(start: int, stop: int, width: int) -> list[tuple[int, int]]:
     """Spans of columns of a source that goes all round, of which `[start, stop)` may cross the seam."""
-    pieces = []
+    parts = []
     while start < stop:
         turn = start // width * width
-        piece_stop = min(stop, turn + width)
-        pieces.append((start - turn, piece_stop - turn))
-        start = piece_stop
-    return pieces
+        part_stop = min(stop, turn + width)
+        parts.append((start - turn, part_stop - turn))
+        start = part_stop
+    return parts
 
 
 def _pixels_in_cells(columns: FloatArray, rows: FloatArray, grid: Grid, *, shape: tuple[int, int]) -> NDArray[np.int32]:

@@ -276,19 +276,19 @@ def read_windows(plan: Windows, reader: Reader, variable: VariableInfo, index: i
     Raises:
         SourceUnavailable: The source is gone or damaged.
     """
-    pieces = [
+    parts = [
         reader.read_window(variable.name, index=index, level=plan.level, window=window, step=plan.step)
         for window in plan.windows
     ]
-    return pieces[0] if len(pieces) == 1 else side_by_side(pieces)
+    return parts[0] if len(parts) == 1 else side_by_side(parts)
 
 
-def side_by_side(pieces: list[Pixels]) -> Pixels:
+def side_by_side(parts: list[Pixels]) -> Pixels:
     """Return (…, y, x) pixels of windows of one source that follow one another from west to east."""
-    valids = [piece.valid for piece in pieces if piece.valid is not None]
+    valids = [part.valid for part in parts if part.valid is not None]
     return Pixels(
-        np.concatenate([piece.numbers for piece in pieces], axis=-1),
-        np.concatenate(valids, axis=-1) if len(valids) == len(pieces) else None,
+        np.concatenate([part.numbers for part in parts], axis=-1),
+        np.concatenate(valids, axis=-1) if len(valids) == len(parts) else None,
     )
 
 

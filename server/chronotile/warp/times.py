@@ -65,11 +65,11 @@ def read_times(
         return
 
     def read(some: Sequence[int]) -> Pixels:
-        pieces = [
+        parts = [
             _present(reader.read_block(variable.name, indexes=some, window=window, along=along))
             for window in plan.windows
         ]
-        return pieces[0] if len(pieces) == 1 else side_by_side(pieces)
+        return parts[0] if len(parts) == 1 else side_by_side(parts)
 
     for start in range(0, len(indexes), together):
         some = indexes[start : start + together]

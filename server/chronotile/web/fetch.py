@@ -19,7 +19,7 @@ TIMEOUT_S = 5.0
 """Of silence."""
 MOST_S = 15.0
 """Of all of it, however slowly the other side goes on."""
-PIECE_BYTES = 1 << 16
+PART_BYTES = 1 << 16
 NO_HEADERS: Mapping[str, str] = {}
 AGENT = "chronotile"
 
@@ -92,9 +92,9 @@ def _exchange(request: Request, *, read_bytes: int, most_s: float) -> Fetched:
         opener = urllib.request.build_opener(_Handler(deadline), _NoRedirects())
         with opener.open(request, timeout=min(TIMEOUT_S, most_s)) as answer:
             body = bytearray()
-            while len(body) < read_bytes and (piece := answer.read(min(PIECE_BYTES, read_bytes - len(body)))):
-                body += piece
-            if len(body) < read_bytes and answer.length:  # which reading in pieces does not tell
+            while len(body) < read_bytes and (part := answer.read(min(PART_BYTES, read_bytes - len(body)))):
+                body += part
+            if len(body) < read_bytes and answer.length:  # which reading in parts does not tell
                 raise IncompleteRead(bytes(body), answer.length)
             media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     return Fetched(body=bytes(body), media_type=media_type)

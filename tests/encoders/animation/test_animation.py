@@ -34,7 +34,7 @@ def card(*greys: int) -> Card:
 
 def written(frames, format, *, fps=4.0, width=64, height=48):
     body = encode_animation(frames, Film(width=width, height=height, fps=fps, count=len(frames)), format)
-    return b"".join(body.pieces())
+    return b"".join(body.iter_bytes())
 
 
 def read(body):

@@ -15,7 +15,7 @@ import zarr
 from pyproj import CRS
 
 from chronotile.encoders.coverage.netcdf import coverage_netcdf
-from chronotile.encoders.coverage.zarr import coverage_zarr_pieces
+from chronotile.encoders.coverage.zarr import iter_coverage_zarr
 from chronotile.errors import ClientGone, SourceUnavailable
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import Grid
@@ -39,13 +39,13 @@ RUNS = {"pictures": (10**6, 2), "strips": (100, 1), "rows": (7, 1), "all times o
 
 def netcdf_file(coverage, **more):
     file = coverage_netcdf(coverage, **more)
-    body = b"".join(file.pieces())
+    body = b"".join(file.iter_bytes())
     file.close()
     return body
 
 
 def zarr_file(coverage, **more):
-    return b"".join(coverage_zarr_pieces(coverage, **more))
+    return b"".join(iter_coverage_zarr(coverage, **more))
 
 
 def open_netcdf(coverage, folder, **options):
@@ -378,12 +378,12 @@ def test_zip_is_made_while_it_is_sent():
     days = days_of(*(f"2020-06-{day:02}" for day in range(1, 31)))
     field = make_field(dtype="float64", nodata=np.nan)
     coverage = make_coverage(field, grid=LARGE, times=days, rows_at_once=512, times_at_once=1)
-    pieces = coverage_zarr_pieces(coverage)
+    parts = iter_coverage_zarr(coverage)
 
-    next(pieces)
+    next(parts)
 
     assert len(coverage.reads) < 15
-    pieces.close()
+    parts.close()
 
 
 def test_metadata_come_first_and_members_are_stored_as_they_are():

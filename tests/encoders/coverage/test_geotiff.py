@@ -34,7 +34,7 @@ from tests.encoders.coverages import (
 
 def written(coverage, **more):
     file = coverage_geotiff(coverage, **more)
-    body = b"".join(file.pieces())
+    body = b"".join(file.iter_bytes())
     file.close()
     return body
 
@@ -345,7 +345,7 @@ def test_more_than_four_gigabytes_become_a_bigtiff():
 
     writer.write(0, numbers.astype(np.uint8), is_last=False, has_means=False)
     file = writer.finish()
-    body = b"".join(file.pieces())
+    body = b"".join(file.iter_bytes())
     file.close()
 
     assert body[:4] == b"II+\0"

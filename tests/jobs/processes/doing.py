@@ -9,7 +9,7 @@ from typing import Any
 from chronotile.model.job import Execution, Result
 from chronotile.pipeline.services import Services
 from chronotile.processes.execute import finished, planned
-from chronotile.processes.process import Plan, Work
+from chronotile.processes.process import JobPlan, Work
 from chronotile.processes.registry import process_of
 from chronotile.processes.sources import Source
 from chronotile.queue.job_folder import make_folders
@@ -60,6 +60,6 @@ def with_files_of_dates(services: Services) -> Services:
     return replace(services, readers={name: FilesOfDates(each.info) for name, each in services.readers.items()})
 
 
-def plan_of(name: str, inputs: Mapping[str, Any], services: Services) -> Plan:
+def plan_of(name: str, inputs: Mapping[str, Any], services: Services) -> JobPlan:
     """Return what is planned."""
     return planned(Execution(process=name, inputs=inputs), services)

@@ -53,7 +53,7 @@ def test_a_film_is_that_of_a_request_beyond_its_limit(services, tmp_path):
 
     delivery = render_animation(request, served.make_services())
     assert path.name == delivery.file_name
-    assert path.read_bytes() == b"".join(delivery.body.pieces())
+    assert path.read_bytes() == b"".join(delivery.body.iter_bytes())
 
 
 def test_a_file_may_be_larger_than_one_that_somebody_waits_for(services, tmp_path, monkeypatch):
@@ -112,7 +112,7 @@ def test_frames_of_many_blocks_make_the_film_of_one_request(services, tmp_path, 
     period = requested_period(step, also="") if isinstance(step, str) else step
     shown = MapRequest(layer="NDVI", grid=Grid(crs=CRS84, bbox=BOX, width=80, height=60))
     delivery = render_animation(AnimationRequest(shown=shown, format=format_, step=period), served.make_services())
-    assert (tmp_path / "results" / results["animation"].file).read_bytes() == b"".join(delivery.body.pieces())
+    assert (tmp_path / "results" / results["animation"].file).read_bytes() == b"".join(delivery.body.iter_bytes())
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -125,7 +125,7 @@ def test_composites_are_filmed_in_all_their_colours(tmp_path):
 
     shown = MapRequest(layer="TRUE_COLOUR", grid=Grid(crs=CRS84, bbox=BOX, width=80, height=60))
     request = AnimationRequest(shown=shown, format="image/webp", labels=frozenset())
-    expected = b"".join(render_animation(request, asked).body.pieces())
+    expected = b"".join(render_animation(request, asked).body.iter_bytes())
     assert (tmp_path / "results" / results["animation"].file).read_bytes() == expected
 
 

@@ -28,7 +28,7 @@ from chronotile.model.crs import crs_of
 from chronotile.model.job import Execution
 from chronotile.model.raster import Pixels
 from chronotile.model.time.instants import NO_TIME
-from chronotile.pipeline.coverage import pieces as coverage_pieces
+from chronotile.pipeline.coverage import read_runs as coverage_runs
 from chronotile.pipeline.coverage import warped as coverage_warped
 from chronotile.pipeline.coverage.deliver import deliver_coverage
 from chronotile.processes import export
@@ -109,9 +109,9 @@ def test_several_layers_of_a_collection_come_together(tmp_path):
 @pytest.fixture
 def small_runs(monkeypatch):
     """Runs of 5 kB, of which two are a piece."""
-    for module in (coverage_pieces, coverage_warped):
-        monkeypatch.setattr(module, "PIECE_BYTES", 5_000)
-    monkeypatch.setattr(stored_coverage, "PIECE_BYTES", 10_000)
+    for module in (coverage_runs, coverage_warped):
+        monkeypatch.setattr(module, "RUN_BYTES", 5_000)
+    monkeypatch.setattr(stored_coverage, "PARTIAL_BYTES", 10_000)
 
 
 SCENE = Scene(width=150, height=130)
@@ -137,19 +137,19 @@ def test_many_blocks_make_the_file_that_coverages_give(scene, tmp_path, format_,
     assert len(blocks_of("export", inputs, scene)) > 5
     request = CoverageRequest(layers=("NDVI",), crs=None if crs is None else crs_of(crs))
     with closing(deliver_coverage(request, format_, scene).body) as body:
-        assert (tmp_path / "results" / results["export"].file).read_bytes() == b"".join(body.pieces())
+        assert (tmp_path / "results" / results["export"].file).read_bytes() == b"".join(body.iter_bytes())
 
 
 @pytest.mark.parametrize("format_", FILE_FORMATS)
 def test_small_pictures_of_many_times_are_chunked_as_coverages_are(scene, tmp_path, monkeypatch, format_):
-    monkeypatch.setattr(coverage_pieces, "PIECE_BYTES", 2 * 150 * 130)
-    monkeypatch.setattr(stored_coverage, "PIECE_BYTES", 2 * 150 * 130)
+    monkeypatch.setattr(coverage_runs, "RUN_BYTES", 2 * 150 * 130)
+    monkeypatch.setattr(stored_coverage, "PARTIAL_BYTES", 2 * 150 * 130)
 
     results = do_oddly("export", {"layer": "NDVI", "format": format_}, scene, tmp_path)
 
     request = CoverageRequest(layers=("NDVI",))
     with closing(deliver_coverage(request, format_, scene).body) as body:
-        assert (tmp_path / "results" / results["export"].file).read_bytes() == b"".join(body.pieces())
+        assert (tmp_path / "results" / results["export"].file).read_bytes() == b"".join(body.iter_bytes())
 
 
 def two_layers(*days):

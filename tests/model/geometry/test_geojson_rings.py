@@ -22,7 +22,7 @@ RULES = GeometryRules(max_vertices=1_000_000, max_features=20_000, crs_named=lam
 def by_pieces(monkeypatch):
     """Even the smallest body is parsed by pieces."""
     monkeypatch.setattr(geojson_rings, "WHOLE_BYTES", -1)
-    monkeypatch.setattr(geojson_rings, "PIECE_BYTES", 20)
+    monkeypatch.setattr(geojson_rings, "PART_BYTES", 20)
     monkeypatch.setattr(geojson_rings, "SHORT_BYTES", 0)
 
 
@@ -57,7 +57,7 @@ def both(monkeypatch, reader, body):
     whole = read(reader, body)
     with monkeypatch.context() as patch:
         patch.setattr(geojson_rings, "WHOLE_BYTES", -1)
-        patch.setattr(geojson_rings, "PIECE_BYTES", 20)
+        patch.setattr(geojson_rings, "PART_BYTES", 20)
         patch.setattr(geojson_rings, "SHORT_BYTES", 0)
         return whole, read(reader, body)
 

@@ -43,7 +43,7 @@ def test_a_kept_file_is_found_and_read_in_parts(files):
 
     found = cache.find("x")
 
-    assert (found.size, b"".join(found.part(90, 95)), len(b"".join(found.pieces()))) == (100, b"xxxxx", 100)
+    assert (found.size, b"".join(found.part(90, 95)), len(b"".join(found.iter_bytes()))) == (100, b"xxxxx", 100)
     found.close()
 
 
@@ -77,7 +77,7 @@ def test_a_file_that_is_dropped_is_there_for_its_readers(files):
     first.close()
     first.close()  # once more does no harm
 
-    assert b"".join(second.pieces()) == b"a" * 100
+    assert b"".join(second.iter_bytes()) == b"a" * 100
     second.close()
     assert files.open_ones == "b"
 
@@ -87,7 +87,7 @@ def test_a_file_that_is_too_large_is_there_until_it_is_sent_and_pushes_none_out(
     cache.keep("b", files.make("b")).close()
     body = cache.keep("a", files.make("a", 151))
 
-    assert len(b"".join(body.pieces())) == 151
+    assert len(b"".join(body.iter_bytes())) == 151
     assert cache.find("a") is None
     body.close()
     assert (files.open_ones, cache.total_bytes) == ("b", 100)
@@ -110,7 +110,7 @@ def test_of_the_same_file_made_twice_the_first_stays_since_a_part_of_it_may_have
     cache.keep("a", files.make("a")).close()
     second = cache.keep("a", files.make("b"))
 
-    assert b"".join(second.pieces()) == b"a" * 100
+    assert b"".join(second.iter_bytes()) == b"a" * 100
     second.close()
     assert (files.open_ones, cache.total_bytes) == ("a", 100)
 
@@ -129,7 +129,7 @@ def test_a_reader_that_was_closed_gives_nothing(files):
     reader = ScratchCache().keep("a", files.make("a"))
     reader.close()
 
-    assert list(reader.pieces()) == []
+    assert list(reader.iter_bytes()) == []
 
 
 def test_what_lies_in_memory_is_moved_to_the_disk(files):
@@ -140,7 +140,7 @@ def test_what_lies_in_memory_is_moved_to_the_disk(files):
     before = body.checksum()
     body.move_to_disk()
 
-    assert (b"".join(body.pieces()), body.checksum()) == (b"smalllargeccc", before)
+    assert (b"".join(body.iter_bytes()), body.checksum()) == (b"smalllargeccc", before)
     assert not any(part.is_in_memory for part in body._parts)
     body.close()
     assert large._file.closed
@@ -154,7 +154,7 @@ def test_what_cannot_be_moved_to_the_disk_stays_in_memory(monkeypatch, tmp_path)
 
     with pytest.raises(OSError, match="No such file"):
         body.move_to_disk()
-    assert b"".join(body.pieces()) == b"small"
+    assert b"".join(body.iter_bytes()) == b"small"
 
 
 def test_checksums_are_those_of_all_bytes(files):

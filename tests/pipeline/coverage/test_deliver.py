@@ -48,7 +48,7 @@ def delivered(*given, **more):
 
 
 def bytes_of(delivery):
-    body = b"".join(delivery.body.pieces())
+    body = b"".join(delivery.body.iter_bytes())
     delivery.body.close()
     return body
 
@@ -211,11 +211,11 @@ def test_what_slow_clients_leave_no_memory_for_is_made_at_once(services, held_by
     assert [body.size for body in held_by_slow_clients] == [None] * STREAMED_AT_ONCE
     body = bytes_of(one_more)
     assert one_more.body.size == len(body)
-    assert body == b"".join(held_by_slow_clients[0].pieces())
+    assert body == b"".join(held_by_slow_clients[0].iter_bytes())
 
 
 def ended(body):
-    b"".join(body.pieces())
+    b"".join(body.iter_bytes())
 
 
 @pytest.mark.parametrize("let_go", [ended, lambda body: body.close()], ids=["sent", "broken off"])
@@ -238,7 +238,7 @@ def test_pieces_are_small(name):
     services = served.make_services(limits=Limits(max_series_values=10**9))
 
     delivery = deliver_coverage(ONE_DAY, name, services)
-    sizes = [len(piece) for piece in delivery.body.pieces()]
+    sizes = [len(part) for part in delivery.body.iter_bytes()]
     delivery.body.close()
 
     assert max(sizes) <= 1 << 20

@@ -17,7 +17,7 @@ from chronotile.model.source import Mask, SourceInfo
 from chronotile.model.time.instants import domain_of_instants
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
-from chronotile.pipeline.coverage import pieces as coverage_pieces
+from chronotile.pipeline.coverage import read_runs as coverage_runs
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import BlockShape
@@ -210,7 +210,7 @@ def blocked(shapes, *, times=25, grid=GRID):
 @pytest.mark.parametrize("most", [1 << 14, 1 << 18, 1 << 26], ids=["small", "middling", "large"])
 def test_no_block_is_read_twice_in_one_pass(shapes, most, monkeypatch):
     smallest = shapes["space"].times * shapes["space"].height * 401
-    monkeypatch.setattr(coverage_pieces, "PIECE_BYTES", max(most, smallest))
+    monkeypatch.setattr(coverage_runs, "RUN_BYTES", max(most, smallest))
     reader = blocked(shapes)
 
     coverage = extract(reader, trims=(Trim(box=BBox(0.33, 46.5, 4.34, 49.5), crs=GRID.crs),))
@@ -227,9 +227,9 @@ def test_pieces_are_bounded(shapes):
 
     coverage = extract(blocked(shapes, grid=wide))
 
-    pieces = [len(times) * len(rows) * 400_000 for times in coverage.time_runs for rows in coverage.row_runs]
-    assert max(pieces) <= coverage_model.PIECE_BYTES
-    assert sum(pieces) == coverage.nbytes
+    read_runs = [len(times) * len(rows) * 400_000 for times in coverage.time_runs for rows in coverage.row_runs]
+    assert max(read_runs) <= coverage_model.RUN_BYTES
+    assert sum(read_runs) == coverage.nbytes
     assert coverage.rows_at_once == max(map(len, coverage.row_runs))
 
 

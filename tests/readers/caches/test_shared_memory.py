@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from chronotile.readers.caches.shared_memory import SLOT_BYTES, WAYS, SharedBlockMemory, piece_key, shareable_memory
+from chronotile.readers.caches.shared_memory import SLOT_BYTES, WAYS, SharedBlockMemory, part_key, shareable_memory
 
 ONE_SET = (WAYS + 1) * SLOT_BYTES
 """Of memory that has one set of slots."""
@@ -26,29 +26,29 @@ for number, key in enumerate(itertools.cycle(KEYS), 1):
         print("full", flush=True)
 """
 SIZE = 4 * ONE_SET
-KEYS = [piece_key(bytes(range(16)), number) for number in range(200)]
+KEYS = [part_key(bytes(range(16)), number) for number in range(200)]
 """Three times as many as there are slots."""
 
 shared = pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="this system shares no memory by descriptor")
 
 
-def piece_of(key: bytes, size: int = SLOT_BYTES) -> np.ndarray:
-    """A piece that tells its key everywhere."""
+def part_of(key: bytes, size: int = SLOT_BYTES) -> np.ndarray:
+    """A part that tells its key everywhere."""
     return np.resize(np.frombuffer(key, dtype=np.uint8), size)
 
 
 def found(memory: SharedBlockMemory, key: bytes, size: int = SLOT_BYTES) -> bool:
     """Whether a key is kept; what is found must be its own."""
-    piece = np.empty(size, dtype=np.uint8)
-    is_found = memory.read(key, piece)
-    assert not is_found or (piece == piece_of(key, size)).all()
+    part = np.empty(size, dtype=np.uint8)
+    is_found = memory.read(key, part)
+    assert not is_found or (part == part_of(key, size)).all()
     return is_found
 
 
 @pytest.mark.parametrize("size", [1, 100, SLOT_BYTES])
 def test_what_is_written_is_read(size):
     memory = SharedBlockMemory(ONE_SET)
-    memory.write(KEYS[0], piece_of(KEYS[0], size))
+    memory.write(KEYS[0], part_of(KEYS[0], size))
 
     assert found(memory, KEYS[0], size)
     assert not found(memory, KEYS[1], size)
@@ -57,7 +57,7 @@ def test_what_is_written_is_read(size):
 
 def test_piece_of_another_length_is_not_there():
     memory = SharedBlockMemory(ONE_SET)
-    memory.write(KEYS[0], piece_of(KEYS[0], 100))
+    memory.write(KEYS[0], part_of(KEYS[0], 100))
 
     assert not memory.read(KEYS[0], np.empty(99, dtype=np.uint8))
 
@@ -66,7 +66,7 @@ def test_no_more_is_kept_than_allowed():
     memory = SharedBlockMemory(SIZE)
 
     for key in KEYS:
-        memory.write(key, piece_of(key))
+        memory.write(key, part_of(key))
 
     entries, size = memory.usage()
     assert size == entries * SLOT_BYTES <= memory.max_bytes <= SIZE
@@ -76,10 +76,10 @@ def test_no_more_is_kept_than_allowed():
 def test_what_was_used_longest_ago_gives_way():
     memory = SharedBlockMemory(ONE_SET)
     for key in KEYS[:WAYS]:
-        memory.write(key, piece_of(key))
+        memory.write(key, part_of(key))
 
     assert found(memory, KEYS[0])
-    memory.write(KEYS[WAYS], piece_of(KEYS[WAYS]))
+    memory.write(KEYS[WAYS], part_of(KEYS[WAYS]))
 
     assert [found(memory, key) for key in (KEYS[0], KEYS[1], KEYS[WAYS])] == [True, False, True]
 
@@ -87,7 +87,7 @@ def test_what_was_used_longest_ago_gives_way():
 @pytest.mark.parametrize("size", [0, 1, SLOT_BYTES, 2 * SLOT_BYTES])
 def test_memory_too_small_for_pieces_keeps_none(size):
     memory = SharedBlockMemory(size)
-    memory.write(KEYS[0], piece_of(KEYS[0]))
+    memory.write(KEYS[0], part_of(KEYS[0]))
 
     assert not found(memory, KEYS[0])
     assert (memory.max_bytes, memory.usage()) == (0, (0, 0))
@@ -98,7 +98,7 @@ def test_garbage_is_not_read():
     descriptor = shareable_memory(SIZE)
     memory = SharedBlockMemory(SIZE, descriptor)
     for key in KEYS:
-        memory.write(key, piece_of(key))
+        memory.write(key, part_of(key))
     kept = [key for key in KEYS if found(memory, key)]
     header_bytes = os.fstat(descriptor).st_size - memory.max_bytes
     noise = np.random.default_rng(1)
@@ -117,7 +117,7 @@ def test_half_of_another_header_is_not_believed(part):
     descriptor = shareable_memory(ONE_SET)
     memory = SharedBlockMemory(ONE_SET, descriptor)
     for key in KEYS[:2]:
-        memory.write(key, piece_of(key))
+        memory.write(key, part_of(key))
 
     with mmap.mmap(descriptor, ONE_SET) as raw:
         raw[part] = raw[part.start + 32 : part.stop + 32]
@@ -131,7 +131,7 @@ def test_less_memory_is_given_back_and_the_rest_still_holds():
     descriptor = shareable_memory(SIZE)
     memory, other = SharedBlockMemory(SIZE, descriptor), SharedBlockMemory(SIZE, descriptor)
     for key in KEYS:
-        memory.write(key, piece_of(key))
+        memory.write(key, part_of(key))
     before = os.fstat(descriptor).st_blocks
 
     memory.shrink(SIZE // 2)

@@ -13,7 +13,7 @@ from chronotile.encoders.coverage.cf import CfDataset, CfField, CfVariable, cf_d
 from chronotile.encoders.coverage.chunked import chunks_of
 from chronotile.encoders.coverage.strips import ChunkShape, Strip, chunk_shape, strips
 from chronotile.encoders.deflated import deflate
-from chronotile.encoders.file_parts import PIECE_BYTES
+from chronotile.encoders.file_parts import READ_BYTES
 from chronotile.model.coverage import Coverage
 from chronotile.model.wanted import IsWanted, always_wanted
 
@@ -22,7 +22,7 @@ FIRST_DAY = (1980, 1, 1, 0, 0, 0)
 """The date of every member: the same coverage gives the same bytes."""
 
 
-def coverage_zarr_pieces(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) -> Generator[bytes]:
+def iter_coverage_zarr(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) -> Generator[bytes]:
     """Give the digital numbers as a ZIP of a Zarr store of version 2, at most a MiB at a time.
 
     Version 2 and zlib are read by GDAL from 3.4 on, version 3 only by newer ones; xarray and zarr-python read both.
@@ -38,12 +38,12 @@ def coverage_zarr_pieces(coverage: Coverage, *, is_wanted: IsWanted = always_wan
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
         for name, body in _members(coverage, is_wanted):
             archive.writestr(zipfile.ZipInfo(name, FIRST_DAY), body)
-            yield from sink.taken(PIECE_BYTES)
+            yield from sink.taken(READ_BYTES)
     yield from sink.taken(0)
 
 
 class _Sink(io.RawIOBase):
-    """Takes what is written and gives it back in pieces; nobody can go back in it."""
+    """Takes what is written and gives it back in parts; nobody can go back in it."""
 
     def __init__(self) -> None:
         self._held = bytearray()
@@ -56,11 +56,11 @@ class _Sink(io.RawIOBase):
         return len(body)
 
     def taken(self, least: int) -> Iterator[bytes]:
-        """Give what there is in pieces, once it is more than `least`."""
+        """Give what there is in parts, once it is more than `least`."""
         if len(self._held) > least:
             held, self._held = bytes(self._held), bytearray()
-            for start in range(0, len(held), PIECE_BYTES):
-                yield held[start : start + PIECE_BYTES]
+            for start in range(0, len(held), READ_BYTES):
+                yield held[start : start + READ_BYTES]
 
 
 def _members(coverage: Coverage, is_wanted: IsWanted) -> Iterator[tuple[str, bytes]]:

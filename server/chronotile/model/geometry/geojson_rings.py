@@ -20,7 +20,7 @@ from chronotile.model.grid import FloatArray
 WHOLE_BYTES = 1 << 16
 """A text that has no more is parsed at once."""
 
-PIECE_BYTES = 1 << 16
+PART_BYTES = 1 << 16
 """Of a ring, parsed at once."""
 
 RING_BYTES = 700
@@ -66,16 +66,16 @@ def parsed_geojson(text: bytes, *, locator: str) -> Json:
     if len(text) <= WHOLE_BYTES:
         return loaded(text, locator=locator)
     mark, rings = secrets.token_hex(8), list[_Ring]()
-    pieces, end, taken = list[bytes](), 0, len(text)
+    parts, end, taken = list[bytes](), 0, len(text)
     for ring in _rings(text):
         taken += ring.positions.nbytes + RING_BYTES
         require_room(taken, locator=locator)
-        pieces += (text[end : ring.start], _marker(mark, len(rings)).encode())
+        parts += (text[end : ring.start], _marker(mark, len(rings)).encode())
         rings.append(ring)
         end = ring.stop
-    pieces.append(text[end:])
-    rest = b"".join(pieces)
-    pieces.clear()
+    parts.append(text[end:])
+    rest = b"".join(parts)
+    parts.clear()
     taken += parsed_bytes(rest)
     require_room(taken, locator=locator)
     try:
@@ -129,7 +129,7 @@ def _positions_between(text: bytes, first: int, last: int) -> FloatArray | None:
     """(vertex, 2) of the positions between two places of a text; `None` where something else is between them."""
     found, is_last = list[FloatArray](), False
     while not is_last:
-        end = text.find(b"]", min(first + PIECE_BYTES, last), last) + 1 or last
+        end = text.find(b"]", min(first + PART_BYTES, last), last) + 1 or last
         comma = _COMMA_OR_END.match(text, end, last)
         try:
             positions = positions_of(orjson.loads(b"[" + text[first:end] + b"]"))

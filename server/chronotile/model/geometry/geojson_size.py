@@ -54,11 +54,11 @@ def positions_in(body: bytes, *, more_than: int) -> int:
         return 0
     count, last = 0, np.zeros(1, dtype=np.uint8)
     for start in range(0, len(body), BYTES_AT_ONCE):
-        piece = np.frombuffer(body, np.uint8, min(BYTES_AT_ONCE, len(body) - start), start)
-        piece = piece[piece > ord(" ")]
-        if not piece.size:
+        part = np.frombuffer(body, np.uint8, min(BYTES_AT_ONCE, len(body) - start), start)
+        part = part[part > ord(" ")]
+        if not part.size:
             continue
-        before = np.concatenate([last, piece[:-1]])
-        count += int(np.count_nonzero((piece == ord("]")) & (before >= ord("0")) & (before <= ord("9"))))
-        last = piece[-1:]
+        before = np.concatenate([last, part[:-1]])
+        count += int(np.count_nonzero((part == ord("]")) & (before >= ord("0")) & (before <= ord("9"))))
+        last = part[-1:]
     return count

@@ -154,7 +154,7 @@ class _Reader:
         """Return a short text of the bytes of all."""
         return self._checksum
 
-    def pieces(self) -> Iterator[bytes]:
+    def iter_bytes(self) -> Iterator[bytes]:
         """Give all, at most a MiB at a time."""
         return self.part(0, self.size)
 
@@ -163,13 +163,13 @@ class _Reader:
         entry = self._entry
         if entry is None:
             return
-        pieces = entry.body.part(start, stop)
+        parts = entry.body.part(start, stop)
         while True:
             with entry.lock:
-                piece = next(pieces, None)
-            if piece is None:
+                part = next(parts, None)
+            if part is None:
                 return
-            yield piece
+            yield part
 
     def close(self) -> None:
         """Read no more of it; more than once does no harm."""

@@ -15,10 +15,10 @@ from chronotile.encoders.coverage.geotiff import check_coverage_geotiff, coverag
 from chronotile.encoders.coverage.netcdf import coverage_netcdf
 from chronotile.encoders.coverage.png import check_coverage_png, encode_coverage_png
 from chronotile.encoders.coverage.strips import times_of
-from chronotile.encoders.coverage.zarr import coverage_zarr_pieces
+from chronotile.encoders.coverage.zarr import iter_coverage_zarr
 from chronotile.encoders.file_parts import Body, FileParts, SizedBody, Streamed, Whole, stored, streamed
 from chronotile.errors import DateUnreadable, LimitExceeded, StorageFull, UnsupportedFormat
-from chronotile.model.coverage import PIECE_BYTES, Coverage, CoverageRequest
+from chronotile.model.coverage import RUN_BYTES, Coverage, CoverageRequest
 from chronotile.model.grid import Grid
 from chronotile.model.time.instants import Instant, TimeDomain, format_day
 from chronotile.model.wanted import IsWanted, always_wanted
@@ -221,7 +221,7 @@ def _kept(key: str, body: Body, services: Services) -> Body:
     if not (is_in_memory and caches.payloads.has_room_for(body.size)):
         with storing():
             return caches.files.keep(key, _on_disk(body, services))
-    small = b"".join(body.pieces())
+    small = b"".join(body.iter_bytes())
     body.close()
     return Whole(caches.payloads.get_or_make(key, lambda: small))
 
@@ -236,7 +236,7 @@ def _on_disk(body: FileParts | Whole, services: Services) -> FileParts:
     def move() -> FileParts:
         with storing():
             if isinstance(body, Whole):
-                return stored(body.pieces())
+                return stored(body.iter_bytes())
             body.move_to_disk()
             return body
 
@@ -294,10 +294,10 @@ def _body(coverage: ReadCoverage, written: CoverageFormat, is_wanted: IsWanted) 
 
 
 def _writing_bytes(coverage: ReadCoverage) -> int:
-    """What it takes to write a file of many pieces, about: one as it is read, as it is meant and as it is encoded."""
+    """What it takes to write a file of many runs, about: one as it is read, as it is meant and as it is encoded."""
     itemsize = max(np.dtype(each.encoding.dtype).itemsize for each in coverage.fields)
     values = len(coverage.fields) * times_of(coverage) * coverage.grid.width * coverage.grid.height
-    return 3 * min(PIECE_BYTES, values * itemsize)
+    return 3 * min(RUN_BYTES, values * itemsize)
 
 
 def check_values(coverage: Coverage, limits: Limits, *, alternative: str = SMALLER) -> None:
@@ -349,7 +349,7 @@ COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
     "zarr": CoverageFormat(
         "application/zip",
         "zarr.zip",
-        lambda coverage, wanted: streamed(coverage_zarr_pieces(coverage, is_wanted=wanted)),
+        lambda coverage, wanted: streamed(iter_coverage_zarr(coverage, is_wanted=wanted)),
         is_streamed=True,
     ),
     "json": CoverageFormat(

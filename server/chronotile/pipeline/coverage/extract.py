@@ -32,7 +32,7 @@ IntArray = NDArray[np.int64]
 def extract_coverage(
     request: CoverageRequest, services: Services, *, times: InstantArray | None = None, is_part: bool = False
 ) -> ReadCoverage:
-    """Return what a request means, which is then read piece by piece; reads no pixels itself.
+    """Return what a request means, which is then read run by run; reads no pixels itself.
 
     Of several dates, one that is damaged while its source is there has no values, and is among `unreadable` once it
     was read; of one date alone, reading it fails.

@@ -10,7 +10,7 @@ from chronotile.model.coverage import CoverageField, Numbers
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.pipeline.coverage.cells import CellRun, column_runs
 from chronotile.pipeline.coverage.numbers import nothing, told_numbers
-from chronotile.pipeline.coverage.pieces import Pieces, cheapest_layout, pieces_of_blocks, read_cheaply
+from chronotile.pipeline.coverage.read_runs import ReadRuns, cheapest_layout, read_cheaply, runs_of_blocks
 from chronotile.readers.reader import Reader
 
 
@@ -34,8 +34,8 @@ class NativeCells:
         start, stop = min(run.start for run in self.runs), max(run.stop for run in self.runs)
         return Window(self.window.row_start, self.window.row_stop, start, stop)
 
-    def pieces(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], row_bytes: int) -> Pieces:
-        """Return in which pieces a field is best read, by rows from the north.
+    def read_runs(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], row_bytes: int) -> ReadRuns:
+        """Return in which runs a field is best read, by rows from the north.
 
         Raises:
             SourceUnavailable: The source is gone.
@@ -43,13 +43,13 @@ class NativeCells:
         height = self.window.height
         windows = self._windows(range(height))
         _along, shape = cheapest_layout(reader, field.name, indexes=indexes, windows=windows)
-        pieces = pieces_of_blocks(
+        read_runs = runs_of_blocks(
             shape, indexes=indexes, first_row=self.window.row_start, height=height, row_bytes=row_bytes
         )
         if not self._is_south_up:
-            return pieces
-        runs = tuple(range(height - run.stop, height - run.start) for run in reversed(pieces.row_runs))
-        return Pieces(row_runs=runs, time_runs=pieces.time_runs)
+            return read_runs
+        runs = tuple(range(height - run.stop, height - run.start) for run in reversed(read_runs.row_runs))
+        return ReadRuns(row_runs=runs, time_runs=read_runs.time_runs)
 
     def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> Numbers:
         """Return (time, y, x) numbers at some of the variable's times, as they are told.

@@ -1,4 +1,4 @@
-"""The numbers of a resolved coverage, read piece by piece."""
+"""The numbers of a resolved coverage, read run by run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from chronotile.model.raster import Pixels
 from chronotile.model.time.instants import Instant, TimeDomain
 from chronotile.pipeline.coverage.area import Inside
 from chronotile.pipeline.coverage.numbers import nodata_of, nothing
-from chronotile.pipeline.coverage.pieces import Pieces
+from chronotile.pipeline.coverage.read_runs import ReadRuns
 from chronotile.pipeline.one_state import require_state
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates, instants_of_all
@@ -32,8 +32,8 @@ ABSENT = -1
 class CellSource(Protocol):
     """Where the cells of a coverage's grid come from; rows are counted from the north."""
 
-    def pieces(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], row_bytes: int) -> Pieces:
-        """Return in which pieces a field is best read at its times of some indexes; reads no pixels."""
+    def read_runs(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], row_bytes: int) -> ReadRuns:
+        """Return in which runs a field is best read at its times of some indexes; reads no pixels."""
 
     def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> Numbers:
         """Return (time, y, x) numbers of rows, as they are told, at the field's times of some indexes."""
@@ -69,17 +69,17 @@ class ReadCoverage:
     @property
     def rows_at_once(self) -> int:
         """Rows of the largest of `row_runs`."""
-        return self._pieces.rows_at_once
+        return self._read_runs.rows_at_once
 
     @property
     def row_runs(self) -> tuple[range, ...]:
         """All rows, cut where blocks of the source end."""
-        return self._pieces.row_runs
+        return self._read_runs.row_runs
 
     @property
     def time_runs(self) -> tuple[range, ...]:
         """All times, cut where blocks of the source end."""
-        return self._pieces.time_runs
+        return self._read_runs.time_runs
 
     def read(self, field: int, *, time: int, rows: range) -> Numbers:
         """Return (y, x) numbers of a field.
@@ -156,12 +156,12 @@ class ReadCoverage:
         return np.where(self.inside.on(rows, self.grid.width), numbers, numbers.dtype.type(nodata_of(told.encoding)))
 
     @cached_property
-    def _pieces(self) -> Pieces:
+    def _read_runs(self) -> ReadRuns:
         """Of the first field: all have one grid, and mostly blocks of one shape."""
         first = self.fields[0]
         row_bytes = self.grid.width * max(np.dtype(each.encoding.dtype).itemsize for each in self.fields)
         with reading(first.layer):
-            return self.cells.pieces(
+            return self.cells.read_runs(
                 self.services.reader(first.layer),
                 first,
                 indexes=np.maximum.accumulate(np.maximum(self.indexes[0], 0)).tolist(),

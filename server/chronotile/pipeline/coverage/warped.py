@@ -7,14 +7,14 @@ import numpy as np
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Resampling
-from chronotile.model.coverage import PIECE_BYTES, CoverageField, Numbers
+from chronotile.model.coverage import RUN_BYTES, CoverageField, Numbers
 from chronotile.model.crs import are_alike
 from chronotile.model.grid import BBox, Grid, Window
 from chronotile.model.raster import Pixels
 from chronotile.model.source import VariableInfo
 from chronotile.pipeline.caches.byte_cache import ByteCache
 from chronotile.pipeline.coverage.numbers import nothing, told_numbers
-from chronotile.pipeline.coverage.pieces import Pieces, read_cheaply, runs
+from chronotile.pipeline.coverage.read_runs import ReadRuns, read_cheaply, runs
 from chronotile.readers.reader import Reader
 from chronotile.warp.plan import WarpPlan, cells_per_pixel, level_for, plan_warp, side_by_side
 
@@ -42,13 +42,13 @@ class WarpedCells:
     """Rows of a tile: fewer than columns where rows are so long that few are read at once."""
     tile_width: int
 
-    def pieces(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], row_bytes: int) -> Pieces:
-        """Return in which pieces a field is best read: whole tiles."""
+    def read_runs(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], row_bytes: int) -> ReadRuns:
+        """Return in which runs a field is best read: whole tiles."""
         del reader, field  # any is read so
         height = self.grid.height
-        rows = PIECE_BYTES // row_bytes // self.tile_height * self.tile_height or self.tile_height
-        times = max(1, PIECE_BYTES // (min(rows, height) * row_bytes))
-        return Pieces(row_runs=tuple(runs(height, rows)), time_runs=tuple(runs(len(indexes), times)))
+        rows = RUN_BYTES // row_bytes // self.tile_height * self.tile_height or self.tile_height
+        times = max(1, RUN_BYTES // (min(rows, height) * row_bytes))
+        return ReadRuns(row_runs=tuple(runs(height, rows)), time_runs=tuple(runs(len(indexes), times)))
 
     def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> Numbers:
         """Return (time, y, x) numbers at some of the variable's times, as they are told.
@@ -110,7 +110,7 @@ def warped_cells(
     row_bytes = grid.width * max(np.dtype(each.encoding.dtype).itemsize for each in fields)
     level = variable.levels[level_for(variable.levels, grid)]
     width = max(LEAST_SIDE, min(TILE_SIDE, int(NATIVE_SIDE / cells_per_pixel(grid, level))))
-    height = max(LEAST_SIDE, min(width, PIECE_BYTES // row_bytes))
+    height = max(LEAST_SIDE, min(width, RUN_BYTES // row_bytes))
     return WarpedCells(grid=grid, resampling=resampling, plans=plans, tile_height=height, tile_width=width)
 
 
@@ -127,7 +127,7 @@ def _pixels(plan: WarpPlan, reader: Reader, variable: VariableInfo, indexes: Seq
         yield from (plan.read(reader, variable, index) for index in indexes)
         return
     cells = sum(window.height * window.width for window in plan.windows)
-    most = max(1, PIECE_BYTES // (cells * np.dtype(variable.encoding.dtype).itemsize))
+    most = max(1, RUN_BYTES // (cells * np.dtype(variable.encoding.dtype).itemsize))
     for run in runs(len(indexes), most):
         some = indexes[run.start : run.stop]
         block = side_by_side([_block(reader, variable, some, window) for window in plan.windows])

@@ -284,7 +284,7 @@ def _kept(body: FileParts, etag: str, services: Services) -> Body:
     if body.size > IN_MEMORY_BYTES:
         return body
     with closing(body):
-        return Whole(services.caches.payloads.get_or_make(etag, lambda: b"".join(body.pieces())))
+        return Whole(services.caches.payloads.get_or_make(etag, lambda: b"".join(body.iter_bytes())))
 
 
 def _time_used(shots: tuple[_Shot, ...]) -> TimeUsed:

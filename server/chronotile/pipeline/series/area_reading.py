@@ -178,7 +178,7 @@ class AreaCells:
     Args:
         how: What to read.
         found: Takes the dates of which a cell cannot be read.
-        is_wanted: Asked before each window and each piece of work whether anybody still waits for the answer.
+        is_wanted: Asked before each window and each step of the work whether anybody still waits for the answer.
     """
 
     def __init__(self, how: AreaReading, found: UnreadableDates, is_wanted: IsWanted) -> None:

@@ -41,7 +41,7 @@ class FieldsFormat:
     """Part of the ETag."""
     media_type: str
     encode: Callable[[FieldsSeries], Generator[bytes]]
-    """In pieces, which may be made while they are sent."""
+    """In parts, which may be made while they are sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +88,10 @@ def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collect
     if etag in known:
         return FieldsPayload(body=Whole(b""), media_type=format.media_type, etag=etag, time=target.time, unchanged=True)
     series = target.read()
-    pieces = format.encode(series)
+    parts = format.encode(series)
     is_short = sum(field.values.size for field in series.fields) <= SHORT
     with storing():
-        body = Whole(b"".join(pieces)) if is_short else streamed(pieces)
+        body = Whole(b"".join(parts)) if is_short else streamed(parts)
     return FieldsPayload(
         body=body,
         media_type=format.media_type,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from chronotile.encoders.coverage.geotiff import coverage_geotiff
 from chronotile.encoders.coverage.netcdf import coverage_netcdf
-from chronotile.encoders.coverage.zarr import coverage_zarr_pieces
+from chronotile.encoders.coverage.zarr import iter_coverage_zarr
 from chronotile.encoders.file_parts import Body, Streamed
 from chronotile.encoders.scratch import Scratch
 from chronotile.model.coverage import Coverage
@@ -16,7 +16,7 @@ from chronotile.processes.work.partial_results import keep, scratch_of, storing_
 _ENCODERS: Mapping[str, Callable[[Coverage, Work, Scratch], Body]] = {
     "GTiff": lambda coverage, work, scratch: coverage_geotiff(coverage, scratch=scratch, is_wanted=work.is_wanted),
     "NetCDF": lambda coverage, work, scratch: coverage_netcdf(coverage, scratch=scratch, is_wanted=work.is_wanted),
-    "zarr": lambda coverage, work, _scratch: Streamed(coverage_zarr_pieces(coverage, is_wanted=work.is_wanted)),
+    "zarr": lambda coverage, work, _scratch: Streamed(iter_coverage_zarr(coverage, is_wanted=work.is_wanted)),
 }
 FILE_FORMATS = tuple(_ENCODERS)
 """Those of `COVERAGE_FORMATS` that are written in bounded memory."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from chronotile.encoders.coverage.geo_tags import geo_tags
 from chronotile.model.collection import Collection
-from chronotile.model.coverage import PIECE_BYTES, Coverage, CoverageField, Numbers
+from chronotile.model.coverage import RUN_BYTES, Coverage, CoverageField, Numbers
 from chronotile.model.grid import Grid
 from chronotile.model.job import Json, Result
 from chronotile.model.raster import Encoding
@@ -128,7 +128,7 @@ class _PartialMaps:
     @cached_property
     def row_runs(self) -> tuple[range, ...]:
         """Rows of tasks, or parts of them."""
-        step = max(1, PIECE_BYTES // max(self._row_bytes(field) for field in range(len(self.fields))))
+        step = max(1, RUN_BYTES // max(self._row_bytes(field) for field in range(len(self.fields))))
         return tuple(
             range(start, min(start + step, rows.stop))
             for rows in self._rows_of_tasks

@@ -134,7 +134,7 @@ def keep(body: Body, path: Path, work: Work) -> None:
         ClientGone: The job was dismissed.
     """
     with closing(body), writing(path, work) as file:
-        for part in body.pieces():
+        for part in body.iter_bytes():
             require_wanted(work.is_wanted)
             file.write(part)
 

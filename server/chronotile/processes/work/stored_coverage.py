@@ -27,7 +27,7 @@ from chronotile.processes.process import Work, require_few_tasks
 from chronotile.processes.work.partial_results import locating_partial_results, writing
 
 LEVEL = 1
-PIECE_BYTES = 64 << 20
+PARTIAL_BYTES = 64 << 20
 """Of numbers in a partial result, about, before they are compressed: a second or two is lost with a worker."""
 INDEX = np.dtype("<i8")
 """Where a record begins, and how long it is: two for each run of rows at each time."""
@@ -42,7 +42,7 @@ def coverage_tasks(coverage: Coverage) -> list[Json]:
     down, along = coverage.row_runs, coverage.time_runs
     itemsize = max(np.dtype(field.encoding.dtype).itemsize for field in coverage.fields)
     run_bytes = max(map(len, down)) * coverage.grid.width * itemsize * max(map(len, along))
-    most = max(1, PIECE_BYTES // run_bytes)
+    most = max(1, PARTIAL_BYTES // run_bytes)
     rows = _grouped(down, most)
     times = _grouped(along, max(1, most // len(down)))
     require_few_tasks(

@@ -19,7 +19,7 @@ from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import layers_of, trims_of
-from chronotile.processes.process import Inputs, Plan, Work, cuts, require_few_tasks
+from chronotile.processes.process import Inputs, JobPlan, Work, cuts, require_few_tasks
 from chronotile.processes.sources import sources_of
 from chronotile.processes.times_and_places import instants_from_json, instants_to_json, located, without_limits
 
@@ -49,7 +49,7 @@ def selected(inputs: Inputs, services: Services, name: str = "datetime") -> Cove
         return coverage
 
 
-def planned_windows(coverage: Coverage, *others: Coverage, value_s: float, held_bytes: int) -> Plan:
+def planned_windows(coverage: Coverage, *others: Coverage, value_s: float, held_bytes: int) -> JobPlan:
     """Return a plan of windows, from north to south, which share the times of all coverages, in their order.
 
     Args:
@@ -70,7 +70,7 @@ def planned_windows(coverage: Coverage, *others: Coverage, value_s: float, held_
     column, row = native.pixels_at(np.array(grid.bbox.xmin), np.array(grid.bbox.ymax))
     down, across = _cuts_from(float(row), grid.height, side), _cuts_from(float(column), grid.width, side)
     require_few_tasks(len(down) * len(across), alternative="ask for a smaller bbox")
-    return Plan(
+    return JobPlan(
         tasks=[
             {"rows": rows, "columns": columns, "box": box_of(grid, rows, columns)}
             for rows, columns in product(down, across)

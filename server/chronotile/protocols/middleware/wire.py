@@ -1,4 +1,4 @@
-"""HTTP as it goes over the wire: bounded, answers in one piece, names of headers as spelt."""
+"""HTTP as it goes over the wire: bounded, answers whole, names of headers as spelt."""
 
 import asyncio
 from collections.abc import Callable

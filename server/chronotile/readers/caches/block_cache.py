@@ -6,7 +6,7 @@ from concurrent.futures import Future
 
 import numpy as np
 
-from chronotile.readers.caches.shared_memory import SLOT_BYTES, Piece, SharedBlockMemory, piece_key
+from chronotile.readers.caches.shared_memory import SLOT_BYTES, BytesPart, SharedBlockMemory, part_key
 from chronotile.readers.caches.sizes import CacheState
 
 LARGEST_SHARE = 8
@@ -24,7 +24,7 @@ class BlockCache:
     def __init__(self, memory: SharedBlockMemory, sharers: int = 1) -> None:
         self._memory = memory
         self._sharers = sharers
-        self._decoding: dict[bytes, Future[Piece]] = {}
+        self._decoding: dict[bytes, Future[BytesPart]] = {}
         self._lock = threading.Lock()
         self._hits = 0
         self._misses = 0
@@ -50,7 +50,7 @@ class BlockCache:
         """Take no more than that of each process's memory from now on."""
         self._memory.shrink(max_bytes * self._sharers)
 
-    def read(self, key: bytes, size: int, wanted: slice, decode: Callable[[], tuple[Piece, bool]]) -> Piece:
+    def read(self, key: bytes, size: int, wanted: slice, decode: Callable[[], tuple[BytesPart, bool]]) -> BytesPart:
         """Return some bytes of a block.
 
         Args:
@@ -61,18 +61,18 @@ class BlockCache:
         """
         first, last = wanted.start // SLOT_BYTES, -(-wanted.stop // SLOT_BYTES)
         start = first * SLOT_BYTES
-        pieces = np.empty(min(last * SLOT_BYTES, size) - start, dtype=np.uint8)
+        parts = np.empty(min(last * SLOT_BYTES, size) - start, dtype=np.uint8)
         is_kept = all(
-            self._memory.read(piece_key(key, number), pieces[at : at + SLOT_BYTES])
-            for number, at in enumerate(range(0, pieces.size, SLOT_BYTES), first)
+            self._memory.read(part_key(key, number), parts[at : at + SLOT_BYTES])
+            for number, at in enumerate(range(0, parts.size, SLOT_BYTES), first)
         )
         if not is_kept:
             return self._decoded(key, decode)[wanted]
         with self._lock:
             self._hits += 1
-        return pieces[wanted.start - start : wanted.stop - start]
+        return parts[wanted.start - start : wanted.stop - start]
 
-    def _decoded(self, key: bytes, decode: Callable[[], tuple[Piece, bool]]) -> Piece:
+    def _decoded(self, key: bytes, decode: Callable[[], tuple[BytesPart, bool]]) -> BytesPart:
         with self._lock:
             self._misses += 1
             decoding = self._decoding.get(key)
@@ -93,6 +93,6 @@ class BlockCache:
         mine.set_result(block)
         return block
 
-    def _keep(self, key: bytes, block: Piece) -> None:
+    def _keep(self, key: bytes, block: BytesPart) -> None:
         for number, at in enumerate(range(0, block.size, SLOT_BYTES)):
-            self._memory.write(piece_key(key, number), block[at : at + SLOT_BYTES])
+            self._memory.write(part_key(key, number), block[at : at + SLOT_BYTES])

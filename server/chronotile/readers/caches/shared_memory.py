@@ -11,10 +11,10 @@ from isal.isal_zlib import crc32
 from numpy.typing import NDArray
 
 SLOT_BYTES = 64 << 10
-"""Of a piece; a block of 512² bytes has four, of which a tile mostly needs two."""
+"""Of a part; a block of 512² bytes has four, of which a tile mostly needs two."""
 
 WAYS = 16
-"""Slots in which a piece may lie."""
+"""Slots in which a part may lie."""
 
 KEY_BYTES = 16
 
@@ -23,23 +23,23 @@ _STRIDE = 0x9E3779B97F4A7C15F39CC0605CEDC835
 _ALL_BITS = (1 << 8 * KEY_BYTES) - 1
 
 _HEADER = Struct("<16sIIq")
-"""Key, checksum of key and piece, its length, and when it was last used: CLOCK_MONOTONIC, which all processes share."""
+"""Key, checksum of key and part, its length, and when it was last used: CLOCK_MONOTONIC, which all processes share."""
 _USED = Struct("<q")
 _USED_AT = _HEADER.size - _USED.size
 _EMPTY = bytes(_HEADER.size)
 
-Piece = NDArray[np.uint8]
+BytesPart = NDArray[np.uint8]
 
 
 class SharedBlockMemory:
-    """Pieces of at most `SLOT_BYTES` under keys of `KEY_BYTES`, of which those not used for long give way to new ones.
+    """Parts of blocks of at most `SLOT_BYTES` under keys of `KEY_BYTES`; new ones replace those not used for long.
 
-    Any number of threads and processes read and write at once, without locks. Who reads copies a piece out and takes it
+    Any number of threads and processes read and write at once, without locks. Who reads copies a part out and takes it
     only if its checksum is that of what was copied, under that key: one that is being written, was half written by a
     process that died, or was replaced meanwhile is not there.
 
     Args:
-        max_bytes: Bytes of the memory; with too few for a piece nothing is kept.
+        max_bytes: Bytes of the memory; with too few for a part nothing is kept.
         descriptor: A file of that many bytes which others map too; `None` for memory of this process.
     """
 
@@ -54,18 +54,18 @@ class SharedBlockMemory:
 
     @property
     def max_bytes(self) -> int:
-        """The most that pieces may take."""
+        """The most that parts may take."""
         return self._sets * self._ways * SLOT_BYTES
 
     def usage(self) -> tuple[int, int]:
-        """Return how many pieces are kept, and how many bytes they take."""
+        """Return how many parts are kept, and how many bytes they take."""
         size = self._sets * WAYS * _HEADER.size
         fields = np.frombuffer(self._memory[:size], dtype=np.uint32).reshape(self._sets, WAYS, _HEADER.size // 4)
         kept = fields[:, : self._ways, KEY_BYTES // 4 + 1]
         return int(np.count_nonzero(kept)), int(kept.sum(dtype=np.int64))
 
-    def read(self, key: bytes, piece: Piece) -> bool:
-        """Copy a piece of just that many bytes into `piece`; return whether it was there, else anything is in it."""
+    def read(self, key: bytes, part: BytesPart) -> bool:
+        """Copy a part of just that many bytes into `part`; return whether it was there, else anything is in it."""
         if not self._sets:
             return False
         number, row = self._row(key)
@@ -73,17 +73,17 @@ class SharedBlockMemory:
         if at < 0 or at % _HEADER.size:
             return False
         _key, checksum, length, _used = _HEADER.unpack_from(row, at)
-        if length != piece.size:
+        if length != part.size:
             return False
         start = self._slot_at(number, at // _HEADER.size)
-        np.copyto(piece, self._bytes[start : start + length])
-        if crc32(piece, crc32(key)) != checksum:
+        np.copyto(part, self._bytes[start : start + length])
+        if crc32(part, crc32(key)) != checksum:
             return False
         _USED.pack_into(self._memory, self._row_at(number) + at + _USED_AT, monotonic_ns())
         return True
 
-    def write(self, key: bytes, piece: Piece) -> None:
-        """Keep a piece of at most `SLOT_BYTES` in place of the one of its set that was not used for longest."""
+    def write(self, key: bytes, part: BytesPart) -> None:
+        """Keep a part of at most `SLOT_BYTES` in place of the one of its set that was not used for longest."""
         if not self._sets:
             return
         number, row = self._row(key)
@@ -93,8 +93,8 @@ class SharedBlockMemory:
         header_at, start = self._row_at(number) + way * _HEADER.size, self._slot_at(number, way)
         # What was there is gone before anything of it changes: then a checksum is seldom needed to tell.
         self._memory[header_at : header_at + _HEADER.size] = _EMPTY
-        np.copyto(self._bytes[start : start + piece.size], piece)
-        _HEADER.pack_into(self._memory, header_at, key, crc32(piece, crc32(key)), piece.size, monotonic_ns())
+        np.copyto(self._bytes[start : start + part.size], part)
+        _HEADER.pack_into(self._memory, header_at, key, crc32(part, crc32(key)), part.size, monotonic_ns())
 
     def shrink(self, max_bytes: int) -> None:
         """Take no more than that from now on, and give the system back what is beyond, whoever wrote it."""
@@ -121,8 +121,8 @@ class SharedBlockMemory:
         return self._slots_at + (way * self._sets + number) * SLOT_BYTES
 
 
-def piece_key(key: bytes, number: int) -> bytes:
-    """Return the key of a piece of the block that has this key, another for each."""
+def part_key(key: bytes, number: int) -> bytes:
+    """Return the key of a part of the block that has this key, another for each."""
     return (int.from_bytes(key, "little") + number * _STRIDE & _ALL_BITS).to_bytes(KEY_BYTES, "little")
 
 

@@ -15,7 +15,7 @@ from chronotile.readers.cf.time_names import JoinedTimes, Slice, join_times
 from chronotile.readers.encoding import encoding_text
 from chronotile.readers.files import APART
 from chronotile.readers.joined.common_encoding import common_encoding
-from chronotile.readers.joined.source import Joined, JoinedVariable, OwnName, Piece, is_same_grid, own_names
+from chronotile.readers.joined.source import Joined, JoinedFile, JoinedVariable, OwnName, is_same_grid, own_names
 from chronotile.yaml_source import listed
 
 _NAMED_FILES = 3
@@ -24,9 +24,9 @@ _NAMED_FILES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surveyed:
-    """A piece, and what it was found to hold."""
+    """A file, and what it holds."""
 
-    piece: Piece
+    file: JoinedFile
     name: str
     """Of its file, for messages to the operator."""
     info: SourceInfo | None
@@ -35,10 +35,10 @@ class Surveyed:
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """A piece that holds a variable."""
+    """A file that holds a variable."""
 
     number: int
-    """Of the piece."""
+    """Of the file."""
     name: str
     info: VariableInfo
 
@@ -54,12 +54,12 @@ class _Found:
 
 
 def join(collection: str, surveyed: Sequence[Surveyed], findings: Sequence[Finding] = ()) -> Joined:
-    """Return the pieces as one source, those that do not fit left out with a finding each.
+    """Return the files as one source, those that do not fit left out with a finding each.
 
     Args:
         collection: Id, for messages.
         surveyed: In the order of their names: of two that hold the same time the first counts.
-        findings: Of files that are no piece.
+        findings: Of files that cannot be joined.
 
     Raises:
         UnsupportedSource: Nothing fits.
@@ -80,11 +80,11 @@ def join(collection: str, surveyed: Sequence[Surveyed], findings: Sequence[Findi
     if not variables:
         reasons = [each.message.removeprefix(LEFT_OUT) for each in found.findings]
         raise UnsupportedSource(f"none of {len(surveyed)} files can be served; {reasons[0] if reasons else 'no times'}")
-    all_findings = (*dict.fromkeys(found.findings), *_piece_findings(surveyed), *_lacking_findings(surveyed, variables))
+    all_findings = (*dict.fromkeys(found.findings), *_file_findings(surveyed), *_lacking_findings(surveyed, variables))
     info = replace(
         opened[0], variables={name: each.info for name, each in variables.items()}, findings=tuple(all_findings)
     )
-    return Joined(collection, [each.piece for each in surveyed], variables, info)
+    return Joined(collection, [each.file for each in surveyed], variables, info)
 
 
 def _joined_variable(holders: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Found) -> JoinedVariable | None:
@@ -186,24 +186,24 @@ def _encoding_findings(fitting: Sequence[_Holder], served: Encoding) -> Iterator
 
 @dataclass(frozen=True, slots=True)
 class _Dated:
-    """A piece that holds times of a variable."""
+    """A file that holds times of a variable."""
 
     number: int
-    """Of the piece."""
+    """Of the file."""
     name: str
     times: TimeDomain
     names: tuple[OwnName | None, ...]
-    """(time,): what the piece itself calls each."""
+    """(time,): what the file itself calls each."""
 
 
 def _dated(fitting: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Found) -> list[_Dated]:
-    """The pieces that fit, and those not opened, each with its times."""
+    """The files that fit, and those not opened, each with its times."""
     infos = {each.number: each.info for each in fitting}
     dated = []
     for number, each in enumerate(surveyed):
         if each.info is not None and number not in infos:
             continue
-        span, own = each.piece.span, infos.get(number)
+        span, own = each.file.span, infos.get(number)
         if own is not None and len(own.times):
             dated.append(_Dated(number, each.name, own.times, own_names(own.times)))
         elif span is not None:
@@ -257,8 +257,8 @@ def _common_levels(infos: Sequence[VariableInfo]) -> tuple[tuple[NativeGrid, ...
     return tuple(levels), frozenset(made)
 
 
-def _piece_findings(surveyed: Sequence[Surveyed]) -> Iterator[Finding]:
-    """What opening the pieces told, the same of several once."""
+def _file_findings(surveyed: Sequence[Surveyed]) -> Iterator[Finding]:
+    """What opening the files told, the same of several once."""
     files: dict[Finding, list[str]] = {}
     for each in surveyed:
         for finding in each.info.findings if each.info is not None else ():

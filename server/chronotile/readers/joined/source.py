@@ -20,11 +20,11 @@ from chronotile.readers.foreign import BeingWritten, one_line, origin_of, readin
 from chronotile.readers.joined.recoding import Recoding, recoding_of
 from chronotile.readers.reader import Along, BlockShape, Reader
 
-MAX_OPEN_PIECES = 256
-"""Pieces of a source that stay open; the least recently used is closed first."""
+MAX_OPEN_FILES = 256
+"""Files of a source that stay open; the least recently used is closed first."""
 
 
-class Piece(Protocol):
+class JoinedFile(Protocol):
     """One file, or some bands of one, that holds some times of some variables."""
 
     @property
@@ -49,62 +49,62 @@ OwnName = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinedVariable:
-    """One variable of several pieces."""
+    """One variable of several files."""
 
     info: VariableInfo
-    """With the grid, the encoding and the times that its pieces have in common."""
+    """With the grid, the encoding and the times that its files have in common."""
     slots: tuple[int, ...]
-    """(time,): the number of the piece that holds it."""
+    """(time,): the number of the file that holds it."""
     names: tuple[OwnName | None, ...]
-    """(time,): what the piece calls it; `None` where the file's name tells its only time."""
+    """(time,): what the file calls it; `None` where the file's name tells its only time."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A variable of an open piece."""
+    """A variable of an open file."""
 
     reader: Reader
     recoding: Recoding
     indexes: Mapping[OwnName, int]
-    """By what the piece calls each time; empty where the data tell none."""
+    """By what the file calls each time; empty where the data tell none."""
     levels: tuple[int, ...]
-    """For each level of the joined variable the piece's."""
+    """For each level of the joined variable the file's."""
 
 
 @dataclass(slots=True)
-class _OpenPiece:
+class _OpenFile:
     reader: Reader
     state: FileState | None
     parts: dict[str, _Part]
 
 
 Run = tuple[int, list[int]]
-"""A piece, and times of the variable that it holds."""
+"""A file, and times of the variable that it holds."""
 
 
 class Joined(Reader):
-    """Reads several pieces as one source. Pieces are opened when they are read, and again when their file changed."""
+    """Reads several files as one source. Files are opened when they are read, and again when their file changed."""
 
     def __init__(
-        self, collection: str, pieces: Sequence[Piece], variables: Mapping[str, JoinedVariable], info: SourceInfo
+        self, collection: str, files: Sequence[JoinedFile], variables: Mapping[str, JoinedVariable], info: SourceInfo
     ) -> None:
         self._collection = collection
-        self._pieces = tuple(pieces)
+        self._files = tuple(files)
         self._variables = dict(variables)
         self._info = info
-        self._open: OrderedDict[int, _OpenPiece] = OrderedDict()
+        self._open: OrderedDict[int, _OpenFile] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
     def info(self) -> SourceInfo:
-        """What the pieces hold together."""
+        """What the files hold together."""
         return self._info
 
     def revision(self, variable: str, index: int) -> str:
         """Return the size and age of the file of that time."""
         number = self._variables[variable].slots[index]
         with self._reading(variable, number):
-            state = file_state(self._pieces[number].path)
+            state = file_state(self._files[number].path)
         return f"{state.mtime_ns:x}-{state.size:x}"
 
     def state_key(self, variable: str, index: int) -> int:
@@ -121,7 +121,7 @@ class Joined(Reader):
             return part.recoding.pixels(pixels)
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
-        """Return (time,) pixels of one native cell; times of one piece that follow one another are one read."""
+        """Return (time,) pixels of one native cell; times of one file that follow one another are one read."""
 
         def read(part: _Part, own: Sequence[int]) -> Pixels:
             return part.reader.read_cell(variable, indexes=own, row=row, column=column)
@@ -129,7 +129,7 @@ class Joined(Reader):
         return self._of_runs(variable, indexes, read)
 
     def block_shape(self, variable: str, along: Along) -> BlockShape:
-        """Return the shape of the blocks of the first piece that opens."""
+        """Return the shape of the blocks of the first file that opens."""
         first, *others = dict.fromkeys(self._variables[variable].slots)
         try:
             return self._block_shape(variable, first, along)
@@ -152,7 +152,7 @@ class Joined(Reader):
         return self._of_runs(variable, indexes, read)
 
     def _of_runs(self, variable: str, indexes: Sequence[int], read: Callable[[_Part, Sequence[int]], Pixels]) -> Pixels:
-        """(time, …) pixels, read piece by piece."""
+        """(time, …) pixels, read file by file."""
         parts = []
         for number, run in self._runs(variable, indexes):
             with self._reading(variable, number):
@@ -163,9 +163,9 @@ class Joined(Reader):
     def close(self) -> None:
         """Let go of open files."""
         with self._lock:
-            pieces = list(self._open.values())
+            files = list(self._open.values())
             self._open.clear()
-        for each in pieces:
+        for each in files:
             each.reader.close()
 
     def _runs(self, variable: str, indexes: Sequence[int]) -> Iterator[Run]:
@@ -184,7 +184,7 @@ class Joined(Reader):
 
     @contextmanager
     def _reading(self, variable: str, number: int) -> Iterator[None]:
-        """Name the variable in what goes wrong with a piece, for the log its file too.
+        """Name the variable in what goes wrong with a file, and for the log its path.
 
         While its file or another one is there, its dates alone failed.
         """
@@ -200,13 +200,13 @@ class Joined(Reader):
                     message = error.message
                 elif isinstance(error, ChronotileError):
                     raise
-                raise SourceUnavailable(message) from OSError(f"{self._pieces[number].path}: {one_line(origin)}")
+                raise SourceUnavailable(message) from OSError(f"{self._files[number].path}: {one_line(origin)}")
 
     def _is_there(self) -> bool:
-        return is_any_there(piece.path for piece in self._pieces)
+        return is_any_there(file.path for file in self._files)
 
     def _indexes(self, variable: str, part: _Part, indexes: Sequence[int]) -> list[int]:
-        """The piece's indexes of times of the joined variable."""
+        """The file's indexes of times of the joined variable."""
         if not part.indexes:
             return [0] * len(indexes)
         joined = self._variables[variable]
@@ -222,14 +222,14 @@ class Joined(Reader):
             raise unavailable(self._collection, variable, "no longer have a time that they had") from error
 
     def _part(self, variable: str, number: int) -> _Part:
-        """The variable in a piece, as its file is now."""
-        opened = self._opened(number, file_state(self._pieces[number].path))
+        """The variable in a file, as its file is now."""
+        opened = self._opened(number, file_state(self._files[number].path))
         part = opened.parts.get(variable)
         if part is None:
             part = opened.parts[variable] = self._new_part(variable, opened.reader)
         return part
 
-    def _opened(self, number: int, state: FileState | None) -> _OpenPiece:
+    def _opened(self, number: int, state: FileState | None) -> _OpenFile:
         with self._lock:
             known = self._open.pop(number, None)
             if known is not None and known.state == state:
@@ -238,16 +238,16 @@ class Joined(Reader):
         if known is not None:
             known.reader.close()  # first: HDF5 takes a file that is open still for the one that it was
         try:
-            opened = _OpenPiece(self._pieces[number].open(), state, {})
+            opened = _OpenFile(self._files[number].open(), state, {})
         except UnsupportedSource as error:
-            raise OSError(f"{self._pieces[number].path}: {error.message}") from error
+            raise OSError(f"{self._files[number].path}: {error.message}") from error
         surplus = []
         with self._lock:
             other = self._open.pop(number, None)  # of a thread that was quicker
             if other is not None:
                 surplus.append(other)
             self._open[number] = opened
-            while len(self._open) > MAX_OPEN_PIECES:
+            while len(self._open) > MAX_OPEN_FILES:
                 surplus.append(self._open.popitem(last=False)[1])
         for each in surplus:
             each.reader.close()
@@ -270,13 +270,13 @@ class Joined(Reader):
 
 
 def own_names(times: TimeDomain) -> tuple[OwnName, ...]:
-    """Return what a piece calls each of its times: by the bounds that it states, or else by its start."""
+    """Return what a file calls each of its times: by the bounds that it states, or else by its start."""
     rows = times.starts[:, np.newaxis] if times.stated is None else times.stated
     return tuple(map(tuple, rows.astype("datetime64[ns]").astype(np.int64).tolist()))
 
 
 def _levels_of(joined: VariableInfo, own: VariableInfo) -> tuple[int, ...] | None:
-    """The piece's level for each of the joined variable's; nothing where it lacks one."""
+    """The file's level for each of the joined variable's; nothing where it lacks one."""
     found = [
         next((n for n, grid in enumerate(own.levels) if is_same_grid(grid, wanted)), None) for wanted in joined.levels
     ]

@@ -27,7 +27,7 @@ MAX_KNOWN = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class NetcdfPiece:
+class JoinedNetcdf:
     """One file of several."""
 
     path: str
@@ -58,9 +58,9 @@ def open_netcdf_source(spec: SourceSpec, *, most: int | None = None) -> Reader:
     paths = find_files(spec)[None]
     if spec.times is not None and len(paths) > 1:
         raise UnsupportedSource(f"times: is for one file, and {len(paths)} match; say time_pattern: or leave it out")
-    pieces = [NetcdfPiece(path, span, spec) for path, _text, span in times_in_names(paths, spec.time_pattern)]
+    files = [JoinedNetcdf(path, span, spec) for path, _text, span in times_in_names(paths, spec.time_pattern)]
     names = names_among(paths) if len(paths) > 1 else [paths[0].rpartition("/")[2]]
-    surveyed, failures = _survey(pieces, names, MAX_FILES if most is None else most)
+    surveyed, failures = _survey(files, names, MAX_FILES if most is None else most)
     if not surveyed:
         raise UnsupportedSource(
             f"none of {len(paths)} files can be served; {failures[0].message.removeprefix(LEFT_OUT)}"
@@ -68,43 +68,43 @@ def open_netcdf_source(spec: SourceSpec, *, most: int | None = None) -> Reader:
     return join(spec.collection, surveyed, failures)
 
 
-def _survey(pieces: Sequence[NetcdfPiece], names: Sequence[str], most: int) -> tuple[list[Surveyed], list[Finding]]:
+def _survey(files: Sequence[JoinedNetcdf], names: Sequence[str], most: int) -> tuple[list[Surveyed], list[Finding]]:
     """What the files hold, and those that cannot be served; of very many not all are opened."""
-    some = set(range(len(pieces)))
-    if len(pieces) > most and all(piece.span is not None for piece in pieces):
-        some = {round(each) for each in np.linspace(0, len(pieces) - 1, most)}
-    infos, failures = _infos(pieces, names, sorted(some))
-    if len(some) < len(pieces) and not _are_dated_by_names(pieces, infos):
+    some = set(range(len(files)))
+    if len(files) > most and all(file.span is not None for file in files):
+        some = {round(each) for each in np.linspace(0, len(files) - 1, most)}
+    infos, failures = _infos(files, names, sorted(some))
+    if len(some) < len(files) and not _are_dated_by_names(files, infos):
         # The times inside are others than those of the names, so that they must be looked at in each file.
-        rest, further = _infos(pieces, names, [number for number in range(len(pieces)) if number not in some])
-        infos, failures, some = infos | rest, failures + further, set(range(len(pieces)))
+        rest, further = _infos(files, names, [number for number in range(len(files)) if number not in some])
+        infos, failures, some = infos | rest, failures + further, set(range(len(files)))
     surveyed = [
-        Surveyed(piece=piece, name=name, info=infos.get(number))
-        for number, (piece, name) in enumerate(zip(pieces, names, strict=True))
+        Surveyed(file=file, name=name, info=infos.get(number))
+        for number, (file, name) in enumerate(zip(files, names, strict=True))
         if number in infos or number not in some
     ]
     return (surveyed if infos else []), failures
 
 
 def _infos(
-    pieces: Sequence[NetcdfPiece], names: Sequence[str], numbers: Sequence[int]
+    files: Sequence[JoinedNetcdf], names: Sequence[str], numbers: Sequence[int]
 ) -> tuple[dict[int, SourceInfo], list[Finding]]:
     infos: dict[int, SourceInfo] = {}
     failures = []
     for number in numbers:
         try:
-            infos[number] = _known_files().info(pieces[number])
+            infos[number] = _known_files().info(files[number])
         except (UnsupportedSource, OSError) as error:
             reason = error.message if isinstance(error, UnsupportedSource) else "it cannot be read"
             failures.append(Finding("error", names[number], f"{LEFT_OUT}{reason}"))
     return infos, failures
 
 
-def _are_dated_by_names(pieces: Sequence[NetcdfPiece], infos: Mapping[int, SourceInfo]) -> bool:
+def _are_dated_by_names(files: Sequence[JoinedNetcdf], infos: Mapping[int, SourceInfo]) -> bool:
     """Whether the name of each file tells its only time, as far as files were opened; periods that overlap do not."""
-    starts = np.sort(np.array([piece.span.start for piece in pieces if piece.span], dtype="datetime64[ns]"))
+    starts = np.sort(np.array([file.span.start for file in files if file.span], dtype="datetime64[ns]"))
     for number, info in infos.items():
-        if not _is_dated_by_name(pieces[number], info):
+        if not _is_dated_by_name(files[number], info):
             return False
         for each in info.variables.values():
             if each.times.stated is None or each.times.is_climatology:
@@ -115,11 +115,11 @@ def _are_dated_by_names(pieces: Sequence[NetcdfPiece], infos: Mapping[int, Sourc
     return True
 
 
-def _is_dated_by_name(piece: NetcdfPiece, info: SourceInfo) -> bool:
+def _is_dated_by_name(file: JoinedNetcdf, info: SourceInfo) -> bool:
     """Whether the name tells the only time of each variable in the file."""
     return all(
         not len(each.times)
-        or (len(each.times) == 1 and piece.span is not None and each.times.starts[0] == piece.span.start)
+        or (len(each.times) == 1 and file.span is not None and each.times.starts[0] == file.span.start)
         for each in info.variables.values()
     )
 
@@ -131,24 +131,24 @@ class KnownFiles:
         self._infos: dict[str, tuple[FileState | None, SourceSpec, SourceInfo]] = {}
         self._lock = threading.Lock()
 
-    def info(self, piece: NetcdfPiece) -> SourceInfo:
+    def info(self, file: JoinedNetcdf) -> SourceInfo:
         """Return what a file holds.
 
         Raises:
             UnsupportedSource: It cannot be served.
             OSError: It is gone.
         """
-        state, asked = file_state(piece.path), _what_matters(piece.spec)
+        state, asked = file_state(file.path), _what_matters(file.spec)
         with self._lock:
-            known = self._infos.get(piece.path)
+            known = self._infos.get(file.path)
         if known is not None and known[:2] == (state, asked):
             return known[2]
-        reader = piece.open()
+        reader = file.open()
         reader.close()
         with self._lock:
             if len(self._infos) >= MAX_KNOWN:
                 self._infos.clear()
-            self._infos[piece.path] = state, asked, reader.info
+            self._infos[file.path] = state, asked, reader.info
         return reader.info
 
 

@@ -13,7 +13,7 @@ from rasterio.windows import Window as RasterioWindow
 from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers
 from chronotile.readers.caches.block_cache import BlockCache
-from chronotile.readers.caches.shared_memory import KEY_BYTES, SLOT_BYTES, Piece
+from chronotile.readers.caches.shared_memory import KEY_BYTES, SLOT_BYTES, BytesPart
 from chronotile.readers.file_state import SETTLED_NS, FileState, file_state
 from chronotile.readers.raster.overviews.preview_file import GDAL_TYPES
 
@@ -128,7 +128,7 @@ class FileBlocks:
         lines = kept.read(key.digest(), size, wanted, lambda: self._decoded(plane, unit))
         return lines.view(dtype).reshape(part.height, unit.width)[:, _at(part, unit)[1]]
 
-    def _decoded(self, plane: Plane, unit: Window) -> tuple[Piece, bool]:
+    def _decoded(self, plane: Plane, unit: Window) -> tuple[BytesPart, bool]:
         """The bytes of a unit, and whether the file is the one they were asked of, and stays it."""
         bands = self._bands_of(plane)
         numbers = plane.read(unit) if bands == 1 else plane.read_bands(range(1, bands + 1), unit)

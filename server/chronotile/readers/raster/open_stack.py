@@ -11,9 +11,9 @@ from chronotile.model.time.instants import NO_TIME, TimeDomain
 from chronotile.readers.dates import time_of_text
 from chronotile.readers.files import DatedFiles, date_files, find_files
 from chronotile.readers.hrefs import base_name
+from chronotile.readers.raster.band_decoding import BandRule
 from chronotile.readers.raster.bands import Band
 from chronotile.readers.raster.dated_bands import BandSeries
-from chronotile.readers.raster.pieces import BandRule
 from chronotile.readers.raster.stack import RasterStack
 from chronotile.readers.raster.survey import Looked, Sample, survey
 from chronotile.readers.raster.variable import Plane, StackVariable, stack_variable

@@ -29,7 +29,7 @@ Found = Mapping[str | None, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class BandPiece:
+class JoinedBands:
     """Bands of one file that are times of variables."""
 
     path: str
@@ -106,7 +106,7 @@ def _open_dated_bands(spec: SourceSpec, found: Found, caches: ReaderCaches) -> R
                 findings.append(
                     Finding("warning", name, f"{LEFT_OUT}bands of {listed(rest, most=_SHOWN)}: name them as variables")
                 )
-            surveyed += _surveyed(BandPiece(path, tuple(wanted), spec, caches), name, findings)
+            surveyed += _surveyed(JoinedBands(path, tuple(wanted), spec, caches), name, findings)
     if not surveyed:
         raise UnsupportedSource(
             findings[0].message.removeprefix(LEFT_OUT) if findings else "its bands tell no variable"
@@ -114,18 +114,18 @@ def _open_dated_bands(spec: SourceSpec, found: Found, caches: ReaderCaches) -> R
     return join(spec.collection, surveyed, findings)
 
 
-def _surveyed(piece: BandPiece, name: str, findings: list[Finding]) -> Iterator[Surveyed]:
-    """Yield what a piece holds, if it can be served."""
-    if not piece.series:
+def _surveyed(file: JoinedBands, name: str, findings: list[Finding]) -> Iterator[Surveyed]:
+    """Yield what a file holds, if it can be served."""
+    if not file.series:
         findings.append(Finding("warning", name, f"{LEFT_OUT}none of its bands is of a variable that is named"))
         return
     try:
-        reader = piece.open()
+        reader = file.open()
     except UnsupportedSource as error:
         findings.append(Finding("error", name, f"{LEFT_OUT}{error.message}"))
         return
     reader.close()
-    yield Surveyed(piece=piece, name=name, info=reader.info)
+    yield Surveyed(file=file, name=name, info=reader.info)
 
 
 def _wanted(
@@ -169,7 +169,7 @@ def _open_with_times(spec: SourceSpec, found: Found, caches: ReaderCaches) -> Re
         for path, part in _parts(spec.times, counts, names, findings):
             bands = tuple(range(1, len(part) + 1))
             series = BandSeries(name=None, bands=bands, times=part)
-            surveyed += _surveyed(BandPiece(path, ((variables[0], series),), spec, caches), names[path], findings)
+            surveyed += _surveyed(JoinedBands(path, ((variables[0], series),), spec, caches), names[path], findings)
     if not surveyed:
         raise UnsupportedSource(findings[0].message.removeprefix(LEFT_OUT))
     return join(spec.collection, surveyed, findings)

@@ -17,16 +17,15 @@ from chronotile.model.source import Finding, SourceInfo
 from chronotile.readers.file_state import FileState, file_state, is_any_there
 from chronotile.readers.foreign import BeingWritten, opening, reading_dates, unavailable
 from chronotile.readers.hrefs import names_among
+from chronotile.readers.raster.band_decoding import BandDecoding
 from chronotile.readers.raster.bands import FileBands
 from chronotile.readers.raster.overviews.implied import Origin, cells_below, made_pixels
 from chronotile.readers.raster.overviews.previews import LEAST_FACTOR
-from chronotile.readers.raster.pieces import Piece
 from chronotile.readers.raster.pixels import every, one_above_another, read_pixels, strips_of
 from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool
 from chronotile.readers.raster.survey import Looked
 from chronotile.readers.raster.variable import Plane, StackVariable
-from chronotile.readers.reader import Along, BlockShape, Reader, stacked
-from chronotile.readers.reader import Piece as SourcePiece
+from chronotile.readers.reader import Along, BlockShape, Piece, Reader, stacked
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import one_read
 
@@ -80,9 +79,9 @@ class RasterStack(Reader):
         """Return the file of that time."""
         return self._variables[variable].planes[index].path
 
-    def pieces(self, variable: str, index: int) -> tuple[SourcePiece, ...]:
+    def pieces(self, variable: str, index: int) -> tuple[Piece, ...]:
         """Return the file of that time."""
-        return (SourcePiece(self, variable, index, self._variables[variable].planes[index].path),)
+        return (Piece(self, variable, index, self._variables[variable].planes[index].path),)
 
     def encodings_in_files(self, variable: str) -> frozenset[Encoding]:
         """Return the encodings that the files themselves tell, of those looked at; whatever the configuration says."""
@@ -91,7 +90,7 @@ class RasterStack(Reader):
         for plane in source.planes:
             _state, bands = self._bands.get(plane.path, (None, None))
             if bands is not None:
-                found.add(bands.bands[source.pieces.of(bands, plane.band).band - 1].encoding)
+                found.add(bands.bands[source.decodings.of(bands, plane.band).band - 1].encoding)
         return frozenset(found)
 
     def unlike_files(self) -> Iterator[Finding]:
@@ -103,7 +102,7 @@ class RasterStack(Reader):
                 bands = None if plane.path in done else _bands_of(plane.path)
                 try:
                     if bands is not None:
-                        source.pieces.of(bands, plane.band)
+                        source.decodings.of(bands, plane.band)
                 except UnsupportedSource as error:
                     yield Finding("error", place, f"{name} is not served of it: {error.message}")
 
@@ -162,12 +161,12 @@ class RasterStack(Reader):
         """(band, y, x) pixels of a window."""
 
         def read(handle: Handle) -> Pixels:
-            pieces = [self._piece(handle, variable, plane, 0) for plane in run]
-            if len(pieces) == 1 or all(piece.is_like(pieces[0]) for piece in pieces):
-                bands = [piece.band for piece in pieces]
-                valid = handle.read_bands(bands, window, is_mask=True) > 0 if pieces[0].has_mask else None
-                return pieces[0].pixels(Pixels(handle.read_bands(bands, window), valid))
-            return stacked([piece.pixels(_read(handle, piece, window)) for piece in pieces])
+            decodings = [self._decoding(handle, variable, plane, 0) for plane in run]
+            if len(decodings) == 1 or all(decoding.is_like(decodings[0]) for decoding in decodings):
+                bands = [decoding.band for decoding in decodings]
+                valid = handle.read_bands(bands, window, is_mask=True) > 0 if decodings[0].has_mask else None
+                return decodings[0].pixels(Pixels(handle.read_bands(bands, window), valid))
+            return stacked([decoding.pixels(_read(handle, decoding, window)) for decoding in decodings])
 
         with self._reading(variable, run[0].path):
             return self._pool.read(run[0].path, read)
@@ -194,8 +193,8 @@ class RasterStack(Reader):
 
     def _read_stored(self, variable: str, plane: Plane, stored: int, window: Window, *, step: int) -> Pixels:
         def read(handle: Handle) -> Pixels:
-            piece = self._piece(handle, variable, plane, stored)
-            return piece.pixels(_read(handle, piece, window, step=step))
+            decoding = self._decoding(handle, variable, plane, stored)
+            return decoding.pixels(_read(handle, decoding, window, step=step))
 
         try:
             return self._pool.read(plane.path, read, level=stored + NATIVE_LEVEL)
@@ -218,9 +217,9 @@ class RasterStack(Reader):
         def read(handle: Handle) -> Pixels:
             if not factors or tuple(handle.dataset.overviews(1)[stored - 1 : stored]) == factors:
                 raise error
-            piece = self._piece(handle, variable, plane, 0)
+            decoding = self._decoding(handle, variable, plane, 0)
             under = cells_below(window, factors[0], height=native.height, width=native.width)
-            return piece.pixels(_read(handle, piece, under, step=step * factors[0]))
+            return decoding.pixels(_read(handle, decoding, under, step=step * factors[0]))
 
         return self._pool.read(plane.path, read)
 
@@ -231,29 +230,31 @@ class RasterStack(Reader):
             BeingWritten: The file was written meanwhile.
         """
         source, state = self._variables[variable], file_state(plane.path)
-        piece = self._piece_of(variable, plane, self._bands_now(plane.path))
+        decoding = self._decoding_of(variable, plane, self._bands_now(plane.path))
         pixels = None
         previews = self._caches.previews
         if previews is not None and origin.factor >= LEAST_FACTOR:
-            preview = source.preview(plane.path, piece, origin)
+            preview = source.preview(plane.path, decoding, origin)
             pixels = previews.read(preview, origin.factor, window, step=step, files=self._pool)
         if pixels is None:
-            pixels = self._make(variable, plane, origin, window, step=step, piece=piece)
+            pixels = self._make(variable, plane, origin, window, step=step, decoding=decoding)
         if file_state(plane.path) != state:
             raise BeingWritten("the file is being written")
-        return piece.recoded(pixels)
+        return decoding.recoded(pixels)
 
-    def _make(self, variable: str, plane: Plane, origin: Origin, window: Window, *, step: int, piece: Piece) -> Pixels:
+    def _make(
+        self, variable: str, plane: Plane, origin: Origin, window: Window, *, step: int, decoding: BandDecoding
+    ) -> Pixels:
         """Cells of a level that no file holds, out of all the stored cells that they cover; the file's own numbers."""
         layout = self._variables[variable].layouts[origin.stored]
         with self._pool.lend(plane.path, origin.stored + NATIVE_LEVEL) as handle:
-            block_width = handle.dataset.block_shapes[piece.band - 1][1]
+            block_width = handle.dataset.block_shapes[decoding.band - 1][1]
 
         def read(region: Window) -> Pixels:
             with self._pool.lend(plane.path, origin.stored + NATIVE_LEVEL) as handle:
-                if self._piece(handle, variable, plane, origin.stored) is not piece:
+                if self._decoding(handle, variable, plane, origin.stored) is not decoding:
                     raise BeingWritten("the file is being written")
-                return piece.meant(_read(handle, piece, region))
+                return decoding.meant(_read(handle, decoding, region))
 
         parts = []
         for strip in [window] if step == 1 else strips_of(window, step):
@@ -261,13 +262,13 @@ class RasterStack(Reader):
                 read,
                 cells_below(strip, origin.factor, height=layout.height, width=layout.width),
                 (origin.factor,),
-                piece.counting,
+                decoding.counting,
                 block_width=block_width,
             )
             parts.append(every(made[origin.factor], step))
         return one_above_another(parts)
 
-    def _piece(self, handle: Handle, variable: str, plane: Plane, stored: int) -> Piece:
+    def _decoding(self, handle: Handle, variable: str, plane: Plane, stored: int) -> BandDecoding:
         """How the file is read as it is now.
 
         Raises:
@@ -284,11 +285,11 @@ class RasterStack(Reader):
             if bands is None or state != handle.state:
                 bands = self._learn(plane.path, state=handle.state)
             handle.bands = bands
-        return self._piece_of(variable, plane, handle.bands)
+        return self._decoding_of(variable, plane, handle.bands)
 
-    def _piece_of(self, variable: str, plane: Plane, bands: FileBands) -> Piece:
+    def _decoding_of(self, variable: str, plane: Plane, bands: FileBands) -> BandDecoding:
         try:
-            return self._variables[variable].pieces.of(bands, plane.band)
+            return self._variables[variable].decodings.of(bands, plane.band)
         except UnsupportedSource as error:
             told = unavailable(self._collection, variable, "are not stored as those of other times")
             raise told from OSError(f"{plane.path}: {error.message}")  # for the log, which is told of the date once
@@ -317,9 +318,9 @@ def _bands_of(path: str) -> FileBands | None:
         return None
 
 
-def _read(handle: Handle, piece: Piece, window: Window, *, step: int = 1) -> Pixels:
+def _read(handle: Handle, decoding: BandDecoding, window: Window, *, step: int = 1) -> Pixels:
     """(y, x) pixels as they lie in the file."""
-    return read_pixels(handle, piece.band, window, has_mask=piece.has_mask, step=step)
+    return read_pixels(handle, decoding.band, window, has_mask=decoding.has_mask, step=step)
 
 
 def _mapped(read: Callable[[Run], Pixels], runs: list[Run]) -> list[Pixels]:

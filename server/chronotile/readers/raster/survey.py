@@ -15,8 +15,8 @@ from chronotile.readers.file_state import FileState
 from chronotile.readers.files import APART, DatedFiles
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name, host_of, names_among
+from chronotile.readers.raster.band_decoding import other_count
 from chronotile.readers.raster.bands import Band, FileBands, bands_of, native_grid, palettes_of
-from chronotile.readers.raster.pieces import other_count
 from chronotile.readers.raster.pool import Handle, HandlePool, Layout
 
 MAX_FILES = 500

@@ -12,16 +12,16 @@ from chronotile.model.time.instants import TimeDomain
 from chronotile.readers.encoding import encoding_text, is_scaled
 from chronotile.readers.hrefs import names_among
 from chronotile.readers.joined.common_encoding import common_encoding
-from chronotile.readers.raster.bands import Band, FileBands
-from chronotile.readers.raster.overviews.implied import Origin, with_made_levels
-from chronotile.readers.raster.overviews.previews import LEAST_FACTOR, Preview
-from chronotile.readers.raster.pieces import (
+from chronotile.readers.raster.band_decoding import (
+    BandDecoding,
+    BandDecodings,
     BandRule,
-    Piece,
-    Pieces,
     band_rule,
     encoding_in,
 )
+from chronotile.readers.raster.bands import Band, FileBands
+from chronotile.readers.raster.overviews.implied import Origin, with_made_levels
+from chronotile.readers.raster.overviews.previews import LEAST_FACTOR, Preview
 from chronotile.readers.raster.pool import Layout
 from chronotile.readers.raster.survey import Sample
 
@@ -46,19 +46,19 @@ class StackVariable:
     """One a level that is stored, as every file must have it."""
     origins: tuple[Origin, ...]
     """What each level is read from."""
-    pieces: Pieces
+    decodings: BandDecodings
 
-    def preview(self, path: str, piece: Piece, origin: Origin) -> Preview:
+    def preview(self, path: str, decoding: BandDecoding, origin: Origin) -> Preview:
         """Return which preview holds a level that is made of a file: its own numbers, which are recoded later."""
         factors = sorted(each.factor for each in self.origins if each.stored == origin.stored)
         return Preview(
             path=path,
-            band=piece.band,
+            band=decoding.band,
             stored=origin.stored,
             layout=self.layouts[origin.stored],
             factors=tuple(factor for factor in factors if factor >= LEAST_FACTOR),
-            counting=piece.counting,
-            has_mask=piece.has_mask,
+            counting=decoding.counting,
+            has_mask=decoding.has_mask,
         )
 
 
@@ -111,7 +111,7 @@ def stack_variable(
         planes=tuple(planes[position] for position in kept),
         layouts=sample.layouts,
         origins=tuple(_levels(variable, sample, encoding, is_categorical=is_categorical)),
-        pieces=Pieces(
+        decodings=BandDecodings(
             variable=variable, rule=rule, encoding=encoding, is_categorical=is_categorical, are_classes=are_classes
         ),
     )

@@ -26,7 +26,7 @@ LOOK_S = 10.0
 """How long a known state of a file is used before it is requested again; each part that is read updates it."""
 
 PAGE_BYTES = 32 << 10
-"""What is read at once of headers and indexes of files, which GDAL asks for in small pieces."""
+"""What is read at once of headers and indexes of files, which GDAL asks for in small parts."""
 PAGES_BYTES = 16 << 20
 """Of pages kept in a process."""
 PART_BYTES = 1 << 20
@@ -253,7 +253,7 @@ class RemoteFile:
 
 
 def _parts(ranges: Sequence[tuple[int, int]]) -> list[range]:
-    """What to ask for: ranges that lie near together as one, and in pieces of `PART_BYTES`."""
+    """What to ask for: ranges that lie near together as one, and in parts of `PART_BYTES`."""
     spans: list[range] = []
     for offset, size in sorted(ranges):
         if spans and offset - spans[-1].stop <= GAP_BYTES:

@@ -18,13 +18,13 @@ from tests.protocols.listening import listening
 
 @dataclass
 class Held:
-    """A body of three pieces."""
+    """A body of three parts."""
 
     size: int | None = None
     is_broken: bool = False
     closed: list[bool] = field(default_factory=list)
 
-    def pieces(self):
+    def iter_bytes(self):
         yield from (b"one", b"two")
         if self.is_broken:
             raise SourceUnavailable("the file is gone")

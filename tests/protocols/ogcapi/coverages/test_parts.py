@@ -199,7 +199,7 @@ class Delivering(threading.Thread):
 
     @property
     def content(self):
-        with_body = b"".join(self.delivery.body.pieces())
+        with_body = b"".join(self.delivery.body.iter_bytes())
         self.delivery.body.close()
         return with_body
 

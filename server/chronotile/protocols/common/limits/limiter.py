@@ -36,7 +36,7 @@ LOOK_S = 0.05
 """Time between two checks whether the last in line must be refused."""
 
 USUAL_S = 0.01
-"""Between two pieces of work that begin, until it is measured."""
+"""Between the starts of two calls, until it is measured."""
 
 MOST_SOURCES = 1024
 """Sources whose pace a limiter remembers, beside those that are being read."""
@@ -70,18 +70,17 @@ class Limiter:
     estimated from the number of waiting requests and their recent pace (docs/design/workers.md). The last in line are
     refused as soon as the work turns out to be too slow for all that were admitted.
 
-    Threads that compute take the interpreter's lock from one another, and all of them from the event loop: eight pieces
-    at once end later than two at a time. So of what is quick only `quick_slots` pieces run at once.
+    Threads that compute take the interpreter's lock from one another, and all of them from the event loop: eight calls
+    at once end later than two at a time. So of what is quick only `quick_slots` run at once.
 
     Belongs to the event loop in which it is made.
 
     Args:
         name: For messages and metrics.
-        threads: How many pieces of work run at once.
+        threads: How many calls run at once.
         quick_slots: How many run at once that have not run for `STALLED_S` yet; as many as there are threads if `None`.
         patience_s: Requests that would wait longer are refused.
-        usual_s: The assumed time between two pieces of work that begin, until it is measured; that of a piece of work
-            may be longer.
+        usual_s: The assumed time between the starts of two calls, until it is measured. A call may take longer.
         niceness: By how much its threads give way to all others where both want a core, on Linux.
         clock: Seconds of a clock that never goes back.
     """

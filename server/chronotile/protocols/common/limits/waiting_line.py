@@ -35,7 +35,7 @@ class WaitingLine:
     Args:
         usual_s: The assumed time between two requests that leave, until it is measured; that of some may be longer.
         clock: Seconds of a clock that never goes back.
-        threads: How many pieces of the work that is waited for run at once.
+        threads: How many of the calls that are waited for run at once.
     """
 
     def __init__(self, usual_s: float, clock: Callable[[], float], *, threads: int = 1) -> None:

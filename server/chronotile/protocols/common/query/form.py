@@ -111,11 +111,11 @@ def forget_body(scope: Scope) -> None:
 async def _received(request: Request, room: BodyRoom, limit: str, allowed: int) -> bytes:
     body, parsed = bytearray(), 0
     try:
-        async for piece in request.stream():
-            check_size(len(body) + len(piece), limit, allowed)
-            room.require(len(body) + len(piece))  # of a body that does not declare its length
-            body += piece
-            parsed += parsed_bytes(piece)
+        async for part in request.stream():
+            check_size(len(body) + len(part), limit, allowed)
+            room.require(len(body) + len(part))  # of a body that does not declare its length
+            body += part
+            parsed += parsed_bytes(part)
     except ClientDisconnect as error:
         raise ClientGone("the client aborted the upload") from error
     if len(body) > SMALL_BYTES:

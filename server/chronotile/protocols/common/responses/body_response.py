@@ -63,7 +63,7 @@ class BodyResponse(StreamingResponse):
         if self._sized is not None:
             part = requested_part(scope, size=self._sized.size, etag=self.headers.get("etag", ""))
         if self._sized is None or part is None:
-            self.body_iterator = iterate_in_threadpool(self._body.pieces())
+            self.body_iterator = iterate_in_threadpool(self._body.iter_bytes())
             return
         self.status_code = 206
         self.headers.update(part.headers)

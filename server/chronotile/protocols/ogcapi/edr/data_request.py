@@ -85,5 +85,5 @@ def data_response(payload: FieldsPayload, name: str, asked: DataRequest) -> Resp
     if name in EXTENSIONS:
         headers["Content-Disposition"] = f'attachment; filename="{asked.offered.id}.{EXTENSIONS[name]}"'
     if isinstance(payload.body, Whole):
-        return Response(b"".join(payload.body.pieces()), media_type=payload.media_type, headers=headers)
+        return Response(b"".join(payload.body.iter_bytes()), media_type=payload.media_type, headers=headers)
     return BodyResponse(payload.body, media_type=payload.media_type, headers=headers)

@@ -13,7 +13,7 @@ from chronotile.model.job import Execution, Job, Subscriber
 from chronotile.model.wanted import IsWanted
 from chronotile.processes.execute import JOB_INSTEAD, SYNC_S, planned
 from chronotile.processes.inputs import layer_names_in
-from chronotile.processes.process import Plan, Process
+from chronotile.processes.process import JobPlan, Process
 from chronotile.processes.registry import process_of
 from chronotile.protocols.common.job_access import client_of, require_job_access
 from chronotile.protocols.common.job_offer import offer_job
@@ -73,10 +73,10 @@ async def _asked(request: Request, process: Process, told: DocumentContext) -> t
     return await in_thread(state.limiters.jobs, check), subscriber
 
 
-async def _planned(request: Request, execution: Execution) -> Plan:
+async def _planned(request: Request, execution: Execution) -> JobPlan:
     state, services = state_of(request), services_of(request)
 
-    def plan() -> Plan:
+    def plan() -> JobPlan:
         check_current(state, services, None)
         return planned(execution, services)
 
@@ -86,7 +86,7 @@ async def _planned(request: Request, execution: Execution) -> Plan:
 
 
 async def _do_now(
-    request: Request, execution: Execution, plan: Plan, told: DocumentContext, *, preferred: Preferences
+    request: Request, execution: Execution, plan: JobPlan, told: DocumentContext, *, preferred: Preferences
 ) -> Response:
     state, services = state_of(request), services_of(request)
 

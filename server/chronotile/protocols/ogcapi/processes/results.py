@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from chronotile.encoders.file_parts import PIECE_BYTES
+from chronotile.encoders.file_parts import READ_BYTES
 from chronotile.errors import LimitExceeded, SourceUnavailable
 from chronotile.model.job import Execution, Result
 from chronotile.processes.registry import output_schema, process_of
@@ -85,16 +85,16 @@ class Parts:
         """In bytes."""
         return sum(map(_size, self._parts))
 
-    def pieces(self) -> Iterator[bytes]:
+    def iter_bytes(self) -> Iterator[bytes]:
         """Give all, at most a MiB at a time of a file."""
         for part in self._parts:
             match part:
                 case bytes():
                     yield part
                 case StoredFile():
-                    yield from part.pieces()
+                    yield from part.iter_bytes()
                 case file:
-                    yield from iter(partial(file.read, PIECE_BYTES), b"")
+                    yield from iter(partial(file.read, READ_BYTES), b"")
 
     def close(self) -> None:
         """Remove the folder."""

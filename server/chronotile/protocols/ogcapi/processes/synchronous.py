@@ -10,7 +10,7 @@ from chronotile.model.job import Execution, Result
 from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.services import Services
 from chronotile.processes.execute import execute
-from chronotile.processes.process import Plan
+from chronotile.processes.process import JobPlan
 from chronotile.protocols.ogcapi.block import DocumentContext
 from chronotile.protocols.ogcapi.processes.answers import NOBODY
 from chronotile.protocols.ogcapi.processes.documents import job_address, result_address
@@ -33,7 +33,7 @@ class Done:
     """Of what was read."""
 
 
-def do(execution: Execution, plan: Plan, services: Services, desk: JobService, *, is_wanted: IsWanted) -> Done:
+def do(execution: Execution, plan: JobPlan, services: Services, desk: JobService, *, is_wanted: IsWanted) -> Done:
     """Do what is asked for.
 
     Raises:

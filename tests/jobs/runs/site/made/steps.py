@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chronotile.errors import ClientGone, SourceUnavailable
 from chronotile.model.job import Result
-from chronotile.processes.process import Input, Output, Plan, Process
+from chronotile.processes.process import Input, JobPlan, Output, Process
 
 STEP_S = 0.02
 
@@ -16,7 +16,7 @@ STEP_S = 0.02
 def _plan(inputs, _services):
     word = Path(inputs["gates"]) / "word"
     shared = {"word": word.read_text() if word.exists() else "none"}
-    return Plan(tasks=[{"number": number} for number in range(inputs["count"])], seconds=0, shared=shared)
+    return JobPlan(tasks=[{"number": number} for number in range(inputs["count"])], seconds=0, shared=shared)
 
 
 def _run(inputs, block, work):

@@ -1,6 +1,6 @@
 """How each file's numbers of a variable are read: which band of it, in which encoding, and how they become common ones.
 
-`docs/design/encodings.md` says why the encoding is the piece's and not the variable's.
+`docs/design/encodings.md` says why the encoding is the file's and not the variable's.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from chronotile.readers.raster.bands import Band, FileBands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
+class BandDecoding:
     """A variable's part of one file."""
 
     band: int
@@ -47,7 +47,7 @@ class Piece:
         """Return pixels of the file's own encoding in the variable's."""
         return pixels if self.recoding is None else self.recoding.pixels(pixels)
 
-    def is_like(self, other: "Piece") -> bool:
+    def is_like(self, other: "BandDecoding") -> bool:
         """Whether both may be read and converted at once, if they are of one file."""
         return self is other or (
             self.encoding == other.encoding and (self.has_mask, self.is_as_meant) == (other.has_mask, other.is_as_meant)
@@ -147,8 +147,8 @@ def encoding_in(band: Band, variable: VariableSpec, *, are_classes: bool) -> Enc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pieces:
-    """The pieces of all files of a variable, of those too that nobody has looked at yet."""
+class BandDecodings:
+    """The decodings of all files of a variable, of those too that nobody has looked at yet."""
 
     variable: VariableSpec
     rule: BandRule
@@ -157,9 +157,9 @@ class Pieces:
     is_categorical: bool
     are_classes: bool
     """Whether numbers of most files are classes without a scale, which are never rescaled."""
-    _found: dict[tuple[FileBands, int], Piece | str] = field(default_factory=dict)
+    _found: dict[tuple[FileBands, int], BandDecoding | str] = field(default_factory=dict)
 
-    def of(self, bands: FileBands, number: int) -> Piece:
+    def of(self, bands: FileBands, number: int) -> BandDecoding:
         """Return how a file is read that has such bands.
 
         Args:
@@ -176,8 +176,8 @@ class Pieces:
             raise UnsupportedSource(found)
         return found
 
-    def _find(self, bands: FileBands, number: int) -> Piece | str:
-        """The piece, or why there is none."""
+    def _find(self, bands: FileBands, number: int) -> BandDecoding | str:
+        """The decoding, or why there is none."""
         try:
             band = self.rule.band_in(bands.bands, number)
             encoding = encoding_in(band, self.variable, are_classes=self.are_classes)
@@ -190,7 +190,7 @@ class Pieces:
                 f"hold; {APART}"
             )
         has_alpha = self.rule.number is None and any(each.is_alpha for each in bands.bands)
-        return Piece(
+        return BandDecoding(
             band=band.number,
             encoding=encoding,
             recoding=None if encoding == self.encoding else recoding,

@@ -1,4 +1,4 @@
-"""The pieces in which a coverage is best read: whole blocks of its source, in bounded memory."""
+"""The runs in which a coverage is best read: whole blocks of its source, in bounded memory."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from chronotile.model.coverage import PIECE_BYTES
+from chronotile.model.coverage import RUN_BYTES
 from chronotile.model.grid import Window
 from chronotile.model.raster import Pixels
 from chronotile.pipeline.read_costs import CHUNK_S, VALUE_S
@@ -16,7 +16,7 @@ LAYOUTS: tuple[Along, Along] = ("space", "time")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pieces:
+class ReadRuns:
     """Runs of rows, each at each run of times."""
 
     row_runs: tuple[range, ...]
@@ -60,18 +60,18 @@ def runs(count: int, most: int) -> Iterator[range]:
         yield range(start, min(start + most, count))
 
 
-def pieces_of_blocks(
+def runs_of_blocks(
     shape: BlockShape, *, indexes: Sequence[int], first_row: int, height: int, row_bytes: int
-) -> Pieces:
-    """Return pieces of some rows from a first one of a grid that lies in blocks, at times that have some indexes."""
-    rows = PIECE_BYTES // (row_bytes * min(shape.times, len(indexes)))
+) -> ReadRuns:
+    """Return runs of some rows from a first one of a grid that lies in blocks, at times that have some indexes."""
+    rows = RUN_BYTES // (row_bytes * min(shape.times, len(indexes)))
     rows = rows // shape.height * shape.height or shape.height
-    while rows > 1 and rows * row_bytes > PIECE_BYTES:
+    while rows > 1 and rows * row_bytes > RUN_BYTES:
         rows = -(-rows // 2)
-    times = max(1, PIECE_BYTES // (min(rows, height) * row_bytes))
+    times = max(1, RUN_BYTES // (min(rows, height) * row_bytes))
     ends = range(first_row // shape.height * shape.height, first_row + height, rows)[1:]
     edges = [0, *(end - first_row for end in ends), height]
-    return Pieces(
+    return ReadRuns(
         row_runs=tuple(range(start, stop) for start, stop in pairwise(edges)),
         time_runs=tuple(_time_runs(indexes, times, shape.times)),
     )
