@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.encoders.instants import JSON_OPTIONS, format_instants, json_instants
-from chronotile.encoders.series.csv_point import encode_series_csv
-from chronotile.encoders.series.json_point import encode_series_json
+from chronotile.encoders.series.csv import encode_series_csv
+from chronotile.encoders.series.json import encode_series_json
 from chronotile.model.raster import Encoding
 from chronotile.model.series.series import Series
 from chronotile.model.time.instants import format_instant

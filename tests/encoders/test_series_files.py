@@ -13,12 +13,12 @@ from covjson_pydantic.coverage import CoverageCollection
 
 from chronotile.encoders.credits import Credits
 from chronotile.encoders.series.covjson import encode_series_covjson
-from chronotile.encoders.series.csv_places import encode_places_csv
+from chronotile.encoders.series.csv import encode_places_csv
 from chronotile.encoders.series.geojson import encode_series_geojson, encode_series_ndjson
-from chronotile.encoders.series.json_areas import encode_area_series_json
+from chronotile.encoders.series.json import encode_areas_json
 from chronotile.encoders.series.netcdf import encode_series_netcdf
 from chronotile.encoders.series.parquet import encode_series_parquet
-from chronotile.encoders.series.table import table_of_areas, table_of_point
+from chronotile.encoders.series.table import Column, table_of_areas, table_of_point
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.geometry.area import Area
 from chronotile.model.raster import Encoding
@@ -52,7 +52,7 @@ def point_series(times=TIMES):
 
 
 def area_series(area, shift=0.0, count=3):
-    counts = np.array([[1.0, 2.0]] * count)
+    counts = np.tile([1.0, 2.0], (count, 1))
     return AreaSeries(
         area=area,
         reduced={"mean": np.array([0.5 + shift, np.nan, 0.7])[:count], "histogram:2": counts},
@@ -177,7 +177,7 @@ def test_csv_is_a_long_table(areas):
 
 
 def test_coverage_json_of_a_point_is_a_point_series(point):
-    document = json.loads(encode_series_covjson(point))
+    document = json.loads(joined(encode_series_covjson(point)))
 
     collection = CoverageCollection.model_validate_json(json.dumps(document))
     (coverage,) = collection.coverages
@@ -190,7 +190,7 @@ def test_coverage_json_of_a_point_is_a_point_series(point):
 def test_coverage_json_of_areas_is_polygon_series():
     table = table_of_areas(areas_series(FIELD, NAMELESS), CREDITS)
 
-    collection = CoverageCollection.model_validate_json(encode_series_covjson(table))
+    collection = CoverageCollection.model_validate_json(joined(encode_series_covjson(table)))
 
     assert [each.domain.domainType.value for each in collection.coverages] == ["PolygonSeries"] * 2
     assert [each.id for each in collection.coverages] == ["field 7", None]
@@ -199,7 +199,7 @@ def test_coverage_json_of_areas_is_polygon_series():
 
 
 def test_coverage_json_repeats_the_values_of_an_area_of_two_polygons(areas):
-    coverage = json.loads(encode_series_covjson(areas))["coverages"][1]
+    coverage = json.loads(joined(encode_series_covjson(areas)))["coverages"][1]
 
     assert coverage["domain"].pop("domainType") == "MultiPolygonSeries"  # which the schema of the library lacks
     assert coverage["ranges"]["valid"]["shape"] == [3, 2]
@@ -216,7 +216,7 @@ def test_coverage_json_repeats_the_values_of_an_area_of_two_polygons(areas):
     ids=["point", "area"],
 )
 def test_coverage_json_without_time_has_no_axis_of_it(table, kind):
-    collection = CoverageCollection.model_validate_json(encode_series_covjson(table))
+    collection = CoverageCollection.model_validate_json(joined(encode_series_covjson(table)))
 
     (coverage,) = collection.coverages
     assert (coverage.domain.domainType.value, coverage.domain.axes.t) == (kind, None)
@@ -300,7 +300,9 @@ EMPTY = [
     [
         pytest.param(lambda table: joined(encode_series_geojson(table)), json.loads, id="geojson"),
         pytest.param(lambda table: joined(encode_places_csv(table)), bytes.decode, id="csv"),
-        pytest.param(encode_series_covjson, CoverageCollection.model_validate_json, id="covjson"),
+        pytest.param(
+            lambda table: joined(encode_series_covjson(table)), CoverageCollection.model_validate_json, id="covjson"
+        ),
         pytest.param(encode_series_parquet, lambda body: pq.read_table(io.BytesIO(body)), id="parquet"),
         pytest.param(encode_series_netcdf, lambda body: xr.load_dataset(io.BytesIO(body)), id="netcdf"),
     ],
@@ -324,7 +326,7 @@ def test_no_areas_have_the_columns_of_areas():
     columns = ["mean", "histogram:2.0", "histogram:2.1", "valid", "total"]
     assert joined(encode_places_csv(table)).decode() == f"id,time,{','.join(columns)}\n"
     assert pq.read_table(io.BytesIO(encode_series_parquet(table))).column_names == ["id", "time", *columns]
-    assert list(json.loads(encode_series_covjson(table))["parameters"]) == columns[:-1]
+    assert list(json.loads(joined(encode_series_covjson(table)))["parameters"]) == columns[:-1]
     with xr.open_dataset(io.BytesIO(encode_series_netcdf(table)), engine="h5netcdf") as found:
         assert {"mean", "histogram_2_0", "valid", "total"} <= set(found)
 
@@ -342,16 +344,19 @@ def test_totals_of_periods_stand_beside_each():
 
 
 def test_numbers_of_cells_are_whole_in_json():
-    feature = json.loads(encode_area_series_json(areas_series(FIELD)))["features"][0]
+    feature = json.loads(joined(encode_areas_json(table_of_areas(areas_series(FIELD), CREDITS))))["features"][0]
 
     assert json.dumps(feature["series"]["histogram:2"]) == "[[1, 2], [1, 2], [1, 2]]"
 
 
 def test_coverage_json_labels_tell_the_value_from_what_was_found():
     table = table_of_point(point_series(), CREDITS)
-    found = replace(table.places[0], columns={"value": np.zeros(3), "smooth": np.zeros(3)})
+    (rows,) = table.parts()
+    found = replace(rows, values={"value": np.zeros((1, 3)), "smooth": np.zeros((1, 3))})
+    columns = (*table.columns, Column(name="smooth", units="1", times=TIMES, is_found=True))
+    analysed = replace(table, columns=columns, parts=lambda: [found])
 
-    parameters = json.loads(encode_series_covjson(replace(table, places=[found])))["parameters"]
+    parameters = json.loads(joined(encode_series_covjson(analysed)))["parameters"]
 
     labels = [parameters[name]["observedProperty"]["label"]["en"] for name in ("value", "smooth")]
     assert labels == ["NDVI", "NDVI, smooth"]
@@ -366,7 +371,9 @@ def test_names_that_netcdf_does_not_tell_apart_are_numbered():
         total=4,
         reasons={},
     )
-    series = AreasSeries(layer="NDVI", units="1", times=TIMES, areas=(found,), edges={})
+    series = AreasSeries(
+        layer="NDVI", units="1", times=TIMES, areas=(found,), edges=dict.fromkeys([one, other], np.arange(5.0))
+    )
     table = table_of_areas(series, CREDITS)
 
     with xr.open_dataset(io.BytesIO(encode_series_netcdf(table)), engine="h5netcdf") as file:

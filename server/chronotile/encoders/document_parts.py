@@ -6,16 +6,17 @@ LEAST_BYTES = 1 << 16
 """Of a part, unless it is the last."""
 
 
-def with_list(document: bytes, name: str, members: Iterable[bytes]) -> Generator[bytes]:
+def with_list(document: bytes, name: str, members: Iterable[bytes], *, tail: bytes = b"{}") -> Generator[bytes]:
     """Yield a JSON object, one more of whose members is a list, while that is made.
 
     Args:
         document: The object without that list, with one member or more.
         name: Of the list.
         members: Of the list, each as JSON.
+        tail: An object, whose members follow the list.
     """
     held, size = list[bytes](), 0
-    for part in _parts(document, name, members):
+    for part in _parts(document, name, members, tail):
         held.append(part)
         size += len(part)
         if size >= LEAST_BYTES:
@@ -25,8 +26,8 @@ def with_list(document: bytes, name: str, members: Iterable[bytes]) -> Generator
         yield b"".join(held)
 
 
-def _parts(document: bytes, name: str, members: Iterable[bytes]) -> Iterator[bytes]:
+def _parts(document: bytes, name: str, members: Iterable[bytes], tail: bytes) -> Iterator[bytes]:
     yield document[:-1] + f',"{name}":['.encode()
     for number, member in enumerate(members):
         yield b"," + member if number else member
-    yield b"]}"
+    yield b"]" + (b"," if len(tail) > len(b"{}") else b"") + tail[1:]

@@ -112,6 +112,8 @@ class Point:
     x: float
     y: float
     crs: Crs = CRS84
+    id: str | int | float | None = None
+    """As the client called it."""
 
     @property
     def degrees(self) -> tuple[float, float]:
@@ -174,6 +176,28 @@ class PointsSeriesRequest:
     layer: str
     """Id or alias."""
     points: tuple[NamedPoint, ...]
+    time: TimeSelection = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionsRequest:
+    """What happened at these places, by several variables."""
+
+    layers: tuple[str, ...]
+    """Ids or aliases, at least one."""
+    points: tuple[Point, ...]
+    """At least one."""
+    time: TimeSelection = ABSENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AreasRequest:
+    """What happened in these areas, by several variables."""
+
+    layers: tuple[str, ...]
+    """Ids or aliases, at least one."""
+    areas: tuple[Area, ...]
+    """At least one."""
     time: TimeSelection = ABSENT
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from chronotile.encoders.credits import Credits
-from chronotile.encoders.series.csv_places import encode_places_csv
-from chronotile.encoders.series.json_points import encode_points_series_parts
+from chronotile.encoders.series.csv import encode_places_csv
+from chronotile.encoders.series.json import encode_points_json
 from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.series.parquet import require_pyarrow, write_series_parquet
-from chronotile.encoders.series.table import PlaceSeries, PlacesSeries, table_of_points
+from chronotile.encoders.series.table import Rows, SeriesTable, rows_of_points, value_column
 from chronotile.errors import InvalidParameter
 from chronotile.model.job import Json, Result
 from chronotile.model.request import NamedPoint, PointsSeriesRequest, place_in_degrees
@@ -31,13 +31,7 @@ from chronotile.processes.times_and_places import (
     times_from_json,
     without_limits,
 )
-from chronotile.processes.work.partial_results import (
-    PartialResult,
-    StoredPlaces,
-    read_partial_result,
-    write_partial_result,
-    writing,
-)
+from chronotile.processes.work.partial_results import PartialResult, read_partial_result, write_partial_result, writing
 
 POINTS_PER_TASK = 500
 TASK_VALUES = 2_000_000
@@ -97,7 +91,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     with writing(work.results / name, work) as file:
         if format_ == "json":
             by_layer = groupby(done, key=lambda task: task["layer"])
-            file.writelines(encode_points_series_parts(_parts(inputs, list(tasks), work) for _layer, tasks in by_layer))
+            file.writelines(encode_points_json(_table(inputs, list(tasks), work) for _layer, tasks in by_layer))
         elif format_ == "csv":
             file.writelines(encode_places_csv(_table(inputs, done, work)))
         else:
@@ -105,45 +99,38 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     return {"series": Result(file=name, media_type=SERIES_MEDIA_TYPES[format_])}
 
 
-def _parts(inputs: Inputs, tasks: Sequence[Json], work: Work) -> Iterator[PointsSeries]:
-    """What tasks of one layer found, one after the other."""
+def _table(inputs: Inputs, tasks: Sequence[Json], work: Work) -> SeriesTable:
+    """What tasks of one layer found."""
     times = _times(tasks[0], work)
     layer, instants = times.layer, instants_of(times.layer, times.indexes)
-    for task in tasks:
-        require_wanted(work.is_wanted)
-        read = read_partial_result(work, task["piece"])
-        yield PointsSeries(
-            layer=layer.id,
-            units=layer.main_variable.encoding.units,
-            times=instants,
-            points=_points(inputs, slice(task["first"], task["last"])),
-            is_outside=read.arrays["is_outside"],
-            values=read.arrays["values"],
-            codes=read.arrays["codes"],
-            reasons=tuple(read.told["reasons"]),
-            reach=read.told["reach"],
-            hints=read.told["hints"],
-            encoding=layer.main_variable.encoding,
-        )
+    encoding = layer.main_variable.encoding
 
+    def parts() -> Iterator[Rows]:
+        for task in tasks:
+            require_wanted(work.is_wanted)
+            read = read_partial_result(work, task["piece"])
+            series = PointsSeries(
+                layer=layer.id,
+                units=encoding.units,
+                times=instants,
+                points=_points(inputs, slice(task["first"], task["last"])),
+                is_outside=read.arrays["is_outside"],
+                values=read.arrays["values"],
+                codes=read.arrays["codes"],
+                reasons=tuple(read.told["reasons"]),
+                reach=read.told["reach"],
+                hints=read.told["hints"],
+                encoding=encoding,
+            )
+            yield rows_of_points(series, first=task["first"])
 
-def _table(inputs: Inputs, done: Sequence[Json], work: Work) -> PlacesSeries:
-    """What tasks of the one layer found, for files with a row a point and time."""
-    times = _times(done[0], work)
-    layer = times.layer
-    named = Credits(attribution=layer.attribution, license=layer.license)
-
-    def load(number: int) -> Sequence[PlaceSeries]:
-        (part,) = _parts(inputs, done[number : number + 1], work)
-        return table_of_points(part, named).places
-
-    return PlacesSeries(
-        layer=layer.id,
-        units=layer.main_variable.encoding.units,
-        times=instants_of(layer, times.indexes),
-        places=StoredPlaces([task["last"] - task["first"] for task in done], load),
-        credits=named,
-        encoding=layer.main_variable.encoding,
+    return SeriesTable(
+        title=layer.id,
+        units=encoding.units,
+        times=instants,
+        columns=(value_column(encoding.units, encoding, instants),),
+        parts=parts,
+        credits=Credits(attribution=layer.attribution, license=layer.license),
     )
 
 

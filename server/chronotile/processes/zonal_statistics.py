@@ -1,18 +1,17 @@
 """Statistics of a layer in many areas along time."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
 from chronotile.encoders.credits import Credits
-from chronotile.encoders.series.csv_places import encode_places_csv
+from chronotile.encoders.series.csv import encode_places_csv
 from chronotile.encoders.series.geojson import encode_series_geojson
 from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.series.parquet import require_pyarrow, write_series_parquet
-from chronotile.encoders.series.table import PlaceSeries, PlacesSeries, table_of_areas
+from chronotile.encoders.series.table import Rows, SeriesTable, counted, reducer_columns
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.geometry.area import Area
@@ -20,8 +19,7 @@ from chronotile.model.geometry.geojson import areas_of
 from chronotile.model.job import Json, Result
 from chronotile.model.request import WEIGHTS, AreaSeriesRequest
 from chronotile.model.series.reducer import MAX_REDUCERS, Reducer, parse_reducers
-from chronotile.model.series.series import AreaSeries, AreasSeries
-from chronotile.model.time.instants import InstantArray, TimeSelection
+from chronotile.model.time.instants import TimeSelection
 from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.areas import cost_of_area_series, extract_area_series
@@ -37,13 +35,7 @@ from chronotile.processes.times_and_places import (
     times_from_json,
     without_limits,
 )
-from chronotile.processes.work.partial_results import (
-    PartialResult,
-    StoredPlaces,
-    read_partial_result,
-    write_partial_result,
-    writing,
-)
+from chronotile.processes.work.partial_results import PartialResult, read_partial_result, write_partial_result, writing
 
 PLACES_PER_TASK = 500
 TASK_VALUES = 1_000_000
@@ -110,24 +102,25 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     layer, reducers = times.layer, parse_reducers(inputs.get("reducers", ["mean"]))
     format_ = inputs.get("format", "csv")
     instants = instants_of(layer, times.indexes)
-    named = Credits(attribution=layer.attribution, license=layer.license)
 
-    def load(number: int) -> Sequence[PlaceSeries]:
-        task = done[number]
-        require_wanted(work.is_wanted)
-        read = read_partial_result(work, task["piece"])
-        own = slice(task["first"], task["last"])
-        outlines = _areas(inputs, own, layer, work.services) if format_ == "geojson" else None
-        return table_of_areas(_series(read, reducers, layer, instants, outlines=outlines), named).places
+    def parts() -> Iterator[Rows]:
+        for task in done:
+            require_wanted(work.is_wanted)
+            read = read_partial_result(work, task["piece"])
+            own = slice(task["first"], task["last"])
+            outlines = _areas(inputs, own, layer, work.services) if format_ == "geojson" else None
+            yield _rows(read, reducers, first=task["first"], outlines=outlines)
 
-    table = PlacesSeries(
-        layer=layer.id,
-        units=layer.main_variable.encoding.units,
+    units, edges = layer.main_variable.encoding.units, _edges(read_partial_result(work, done[0]["piece"]))
+    table = SeriesTable(
+        title=layer.id,
+        units=units,
         times=instants,
-        places=StoredPlaces([task["last"] - task["first"] for task in done], load),
-        edges=_edges(read_partial_result(work, done[0]["piece"])),
-        credits=named,
+        columns=reducer_columns([reducer.name for reducer in reducers], units, instants, edges),
+        parts=parts,
         has_areas=True,
+        edges=edges,
+        credits=Credits(attribution=layer.attribution, license=layer.license),
     )
     name = f"statistics.{format_}"
     with writing(work.results / name, work) as file:
@@ -189,35 +182,19 @@ def _areas(inputs: Inputs, own: slice, layer: Layer, services: Services) -> Sequ
     return areas_of(orjson.dumps(places | {"features": places["features"][own]}), rules)
 
 
-def _series(
-    read: PartialResult,
-    reducers: Sequence[Reducer],
-    layer: Layer,
-    times: InstantArray,
-    *,
-    outlines: Sequence[Area] | None,
-) -> AreasSeries:
+def _rows(read: PartialResult, reducers: Sequence[Reducer], *, first: int, outlines: Sequence[Area] | None) -> Rows:
     """What a task found; of areas without outlines where none are given."""
-    found = {reducer.name: read.arrays[f"reduced-{number}"] for number, reducer in enumerate(reducers)}
-    areas = (
-        Area(polygons=(), id=id_, note=note) if outlines is None else replace(outlines[row], note=note)
-        for row, (id_, note) in enumerate(read.told["places"])
-    )
-    return AreasSeries(
-        layer=layer.id,
-        units=layer.main_variable.encoding.units,
-        times=times,
-        areas=tuple(
-            AreaSeries(
-                area=area,
-                reduced={name: values[row] for name, values in found.items()},
-                valid=read.arrays["valid"][row],
-                total=int(read.arrays["total"][row]),
-                reasons={},
-            )
-            for row, area in enumerate(areas)
-        ),
-        edges=_edges(read),
+    ids, notes = zip(*read.told["places"], strict=True)
+    return Rows(
+        places=[Area(polygons=(), id=id_) for id_ in ids] if outlines is None else outlines,
+        values={
+            reducer.name: counted(reducer.name, read.arrays[f"reduced-{number}"])
+            for number, reducer in enumerate(reducers)
+        },
+        first=first,
+        valid=read.arrays["valid"],
+        total=read.arrays["total"],
+        notes=notes,
     )
 
 

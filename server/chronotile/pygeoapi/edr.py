@@ -9,13 +9,13 @@ import shapely
 from pygeoapi.provider.base_edr import BaseEDRProvider
 
 from chronotile.encoders.credits import Credits
-from chronotile.encoders.series.covjson_fields import encode_fields_covjson
+from chronotile.encoders.series.covjson import encode_series_covjson
 from chronotile.errors import InvalidParameter, UnknownCollection
 from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geometry.area import Area
 from chronotile.model.geometry.circle import circle_of
-from chronotile.model.series.fields import AreasRequest, PositionsRequest
+from chronotile.model.request import AreasRequest, PositionsRequest
 from chronotile.model.time.parsing import parse_time
 from chronotile.pipeline.coverage.deliver import deliver_coverage
 from chronotile.pipeline.series.fields import (
@@ -193,7 +193,7 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
         written = FieldsFormat(
             name=crs.name,
             media_type="application/prs.coverage+json",
-            encode=lambda series: encode_fields_covjson(series, crs=crs, credits=named),
+            encode=lambda table: encode_series_covjson(replace(table, credits=named), crs=crs, may_be_single=True),
         )
         document: Json = orjson.loads(whole(deliver_fields(target, written).body))
         return document

@@ -10,8 +10,6 @@ from chronotile.model.number_text import number_texts, numbers_json, statistics,
 from chronotile.model.series.analysis import (
     CONFIDENCE,
     Findings,
-    FloatArray,
-    IntArray,
     Normals,
     Seasons,
     Trends,
@@ -40,7 +38,7 @@ def methods_document(findings: Findings) -> dict[str, Any]:
 
 def findings_document(findings: Findings, row: int) -> dict[str, Any]:
     """Return what was found out about one of the series; `null` where nothing was, and then `reasons` say why."""
-    columns = _columns(findings, row)
+    columns = {name: each[row] for name, each in _columns(findings).items()}
     found = {
         "counts": columns.pop("count", None),
         **{name: numbers_json(text_values(column, None)) for name, column in columns.items()},
@@ -52,9 +50,9 @@ def findings_document(findings: Findings, row: int) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None and not (name == "reasons" and not value)}
 
 
-def findings_columns(findings: Findings, row: int) -> dict[str, FloatArray | IntArray]:
-    """Return what was found out about one of the series at each of its times (time,), by names that say what it is."""
-    columns = _columns(findings, row)
+def findings_columns(findings: Findings) -> dict[str, NDArray[Any]]:
+    """Return what was found out about each series at each time (series, time), by names that say what it is."""
+    columns = _columns(findings)
     kind = findings.analysis.anomaly
     return {f"{name}_{kind}" if name == "anomaly" and kind in UNITS else name: each for name, each in columns.items()}
 
@@ -64,7 +62,7 @@ def units_of_column(name: str, units: str) -> str:
     return "1" if name == "count" else UNITS.get(name.removeprefix("anomaly_"), units)
 
 
-def _columns(findings: Findings, row: int) -> dict[str, FloatArray | IntArray]:
+def _columns(findings: Findings) -> dict[str, NDArray[Any]]:
     columns = {
         "count": findings.counts,
         "smooth": findings.smoothed,
@@ -72,7 +70,7 @@ def _columns(findings: Findings, row: int) -> dict[str, FloatArray | IntArray]:
         "climatology": None if findings.normals is None else findings.normals.at_times,
         "anomaly": findings.anomalies,
     }
-    return {name: np.ascontiguousarray(column[row]) for name, column in columns.items() if column is not None}
+    return {name: np.ascontiguousarray(column) for name, column in columns.items() if column is not None}
 
 
 def _smoothing(findings: Findings) -> dict[str, Any] | None:

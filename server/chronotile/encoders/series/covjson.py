@@ -1,70 +1,115 @@
 """Series as CoverageJSON (OGC 21-069r2)."""
 
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import orjson
 
 from chronotile.encoders.covjson_parts import (
     ANY_LANGUAGE,
+    Json,
+    categories_of,
+    layer_parameter,
     parameter,
     polygons_axis,
     polygons_domain_type,
     referencing,
     values_along_time,
 )
-from chronotile.encoders.instants import format_instants
-from chronotile.encoders.series.table import VALUE, PlaceSeries, PlacesSeries, outline
-from chronotile.model.crs import CRS84
+from chronotile.encoders.document_parts import with_list
+from chronotile.encoders.instants import JSON_OPTIONS, json_instants
+from chronotile.encoders.series.outlines import outline
+from chronotile.encoders.series.table import VALUE, Column, Rows, SeriesTable
+from chronotile.model.crs import CRS84, Crs
+from chronotile.model.geometry.area import Area
+from chronotile.model.number_text import text_values
+from chronotile.model.request import Point
 
 
-def encode_series_covjson(series: PlacesSeries) -> bytes:
-    """Return a CoverageCollection of PointSeries, or of PolygonSeries (§9.11); without times, of points or polygons.
+def encode_series_covjson(table: SeriesTable, *, crs: Crs = CRS84, may_be_single: bool = False) -> Generator[bytes]:
+    """Yield a CoverageCollection in pieces, of a coverage for each place and for columns of the same times.
 
-    An area of several polygons is a MultiPolygonSeries whose polygons all have the values of the whole area.
+    A point is a PointSeries, an area a PolygonSeries, or a MultiPolygonSeries whose polygons all have the values of the
+    whole area (§9.11); without times they are a Point and so on. Of no time at all there is no coverage: an axis may
+    not be empty.
+
+    Args:
+        table: Whose points are in `crs`.
+        crs: Of the coordinates that are written.
+        may_be_single: Whether one coverage alone is written as such.
     """
-    document = {
-        "type": "CoverageCollection",
-        **series.credits.told,
-        "parameters": _parameters(series),
-        "referencing": referencing(CRS84, has_time=series.has_time),
-        "coverages": [_coverage(place, series) for place in series.places],
-    }
-    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    groups = _groups(table)
+    shared = {**table.credits.told, "parameters": _parameters(table)}
+    coverages = (coverage for rows in table.parts() for coverage in _coverages(table, rows, groups, crs))
+    if may_be_single and len(groups) == 1 and sum(len(rows.places) for rows in table.parts()) == 1:
+        (coverage,) = coverages
+        coverage["domain"]["referencing"] = referencing(crs, has_time=groups[0][0].has_time)
+        yield _dumps({**coverage, **shared})
+        return
+    head = {"type": "CoverageCollection", **shared, "referencing": referencing(crs, has_time=table.has_time)}
+    yield from with_list(_dumps(head), "coverages", map(_dumps, coverages))
 
 
-def _parameters(series: PlacesSeries) -> dict[str, Any]:
-    parameters = {
-        name: parameter({ANY_LANGUAGE: _label(name, series)}, series.units_of(name)) for name in series.columns
-    }
-    if series.has_areas:
-        parameters["valid"] = parameter({ANY_LANGUAGE: "cells with a value"}, "1")
-    return parameters
+def column_parameter(column: Column, table: SeriesTable) -> Json:
+    """Return the parameter of a column; of points of one layer the layer alone says what it is."""
+    if column.layer is not None:
+        return layer_parameter(column.layer, method=table.method)
+    label = table.title if column.name == VALUE else f"{table.title}, {column.name}"
+    return parameter({ANY_LANGUAGE: label}, column.units)
 
 
-def _label(name: str, series: PlacesSeries) -> str:
-    """The layer alone for the values of points, which are as it has them."""
-    return series.layer if name == VALUE else f"{series.layer}, {name}"
+def _parameters(table: SeriesTable) -> Json:
+    parameters = {column.name: column_parameter(column, table) for column in table.flat_columns}
+    return parameters | ({"valid": parameter({ANY_LANGUAGE: "cells with a value"}, "1")} if table.has_counts else {})
 
 
-def _coverage(place: PlaceSeries, series: PlacesSeries) -> dict[str, Any]:
-    identity = {} if place.id is None else {"id": str(place.id)}
-    polygons = 1 if place.area is None else len(place.area.polygons)
-    write = partial(values_along_time, has_time=series.has_time, polygons=polygons)
-    ranges = {name: write(series.texts(name, values).astype(np.float64)) for name, values in place.flat.items()}
-    if place.valid is not None:
-        ranges["valid"] = write(place.valid)
-    return {"type": "Coverage", **identity, "domain": _domain(place, series), "ranges": ranges}
+def _groups(table: SeriesTable) -> list[list[Column]]:
+    """Columns in groups of the same times, of which there are some."""
+    groups: dict[bytes, list[Column]] = {}
+    for column in table.flat_columns:
+        if column.times.size:
+            groups.setdefault(column.times.tobytes(), []).append(column)
+    return list(groups.values())
 
 
-def _domain(place: PlaceSeries, series: PlacesSeries) -> dict[str, Any]:
-    axes: dict[str, Any] = {"t": {"values": format_instants(series.times)}} if series.has_time else {}
-    if place.area is None:
-        longitude, latitude = place.point or (np.nan, np.nan)
-        axes |= {"x": {"values": [longitude]}, "y": {"values": [latitude]}}
-        return {"type": "Domain", "domainType": "PointSeries" if series.has_time else "Point", "axes": axes}
-    polygons = outline(place.area)
-    axes["composite"] = polygons_axis(polygons)
-    kind = polygons_domain_type(len(polygons), has_time=series.has_time)
-    return {"type": "Domain", "domainType": kind, "axes": axes}
+def _coverages(table: SeriesTable, rows: Rows, groups: Sequence[Sequence[Column]], crs: Crs) -> Iterator[Json]:
+    values = table.flat(rows)
+    is_whole = {column.name: _has_categories(column, table) for column in table.flat_columns}
+    for row, place in enumerate(rows.places):
+        identity = {} if place.id is None else {"id": str(place.id)}
+        for columns in groups:
+            domain = _domain(place, columns[0], crs)
+            polygons = len(domain["axes"]["composite"]["values"]) if table.has_areas else 1
+            write = partial(values_along_time, has_time="t" in domain["axes"], polygons=polygons)
+            ranges = {
+                column.name: write(
+                    text_values(values[column.name][row], column.encoding).astype(np.float64),
+                    is_whole=is_whole[column.name],
+                )
+                for column in columns
+            }
+            if table.has_counts:
+                ranges["valid"] = write(rows.valid[row])
+            yield {"type": "Coverage", **identity, "domain": domain, "ranges": ranges}
+
+
+def _has_categories(column: Column, table: SeriesTable) -> bool:
+    return not table.has_areas and column.layer is not None and bool(categories_of(column.layer))
+
+
+def _domain(place: Point | Area, column: Column, crs: Crs) -> Json:
+    has_time = column.has_time
+    axes: Json = {"t": {"values": json_instants(column.times)}} if has_time else {}
+    if isinstance(place, Point):
+        domain_type = "PointSeries" if has_time else "Point"
+        axes |= {"x": {"values": [place.x]}, "y": {"values": [place.y]}}
+    else:
+        polygons = outline(place, crs)
+        domain_type = polygons_domain_type(len(polygons), has_time=has_time)
+        axes["composite"] = polygons_axis(polygons)
+    return {"type": "Domain", "domainType": domain_type, "axes": axes}
+
+
+def _dumps(document: Json) -> bytes:
+    return orjson.dumps(document, option=JSON_OPTIONS)

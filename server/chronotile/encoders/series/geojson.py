@@ -1,66 +1,139 @@
-"""Series as GeoJSON: features that carry them, in one document or one a line."""
+"""Series as GeoJSON (RFC 7946): features that carry them, in one document or one a line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
-import numpy as np
 import orjson
 
-from chronotile.encoders.instants import format_instants
-from chronotile.encoders.series.counts import edges_json, whole_counts
-from chronotile.encoders.series.table import PlaceSeries, PlacesSeries, geometry_json
-from chronotile.model.number_text import numbers_json
+from chronotile.encoders.covjson_parts import ANY_LANGUAGE, Json
+from chronotile.encoders.document_parts import with_list
+from chronotile.encoders.instants import JSON_OPTIONS, json_instants
+from chronotile.encoders.series.covjson import column_parameter
+from chronotile.encoders.series.json import cells_json, edges_json
+from chronotile.encoders.series.outlines import geometry_json
+from chronotile.encoders.series.table import Column, Rows, SeriesTable
+from chronotile.model.geometry.area import Area
+from chronotile.model.grid import WHOLE_CIRCLE
+from chronotile.model.request import Point
+from chronotile.model.time.instants import InstantArray, format_instant
 
 PLACES_A_PIECE = 64
+UNBOUNDED = "../.."
+"""The time of what has none."""
 
 
-def encode_series_geojson(series: PlacesSeries) -> Iterator[bytes]:
-    """Yield a FeatureCollection (RFC 7946) in pieces; `times` and what else all share stand beside `features`."""
-    head = {"type": "FeatureCollection", **_shared(series)}
-    yield _dumps(head)[:-1] + b',"features":['
-    for start, places in _batches(series.places):
-        yield (b"," if start else b"") + b",".join(_dumps(_feature(place, series, {})) for place in places)
-    yield b"]}"
+def encode_series_geojson(table: SeriesTable) -> Iterator[bytes]:
+    """Yield a FeatureCollection in pieces; `times` and other shared members stand beside `features`."""
+    features = chain.from_iterable(_features(table, rows, {}) for rows in table.batches(PLACES_A_PIECE))
+    yield from with_list(_dumps({"type": "FeatureCollection", **_shared(table)}), "features", features)
 
 
-def encode_series_ndjson(series: PlacesSeries) -> Iterator[bytes]:
-    """Yield one feature a line, each whole: its properties have the times and what else all share."""
-    shared = _shared(series)
-    for _start, places in _batches(series.places):
-        yield b"".join(_dumps(_feature(place, series, shared)) + b"\n" for place in places)
+def encode_series_ndjson(table: SeriesTable) -> Iterator[bytes]:
+    """Yield one feature a line, each complete: its properties include the times and other shared members."""
+    shared = _shared(table)
+    for rows in table.batches(PLACES_A_PIECE):
+        yield b"".join(feature + b"\n" for feature in _features(table, rows, shared))
 
 
-def _batches(places: Sequence[PlaceSeries]) -> Iterator[tuple[int, Sequence[PlaceSeries]]]:
-    for start in range(0, len(places), PLACES_A_PIECE):
-        yield start, places[start : start + PLACES_A_PIECE]
+def encode_layers_geojson(table: SeriesTable, *, endpoint_of: Callable[[Point | Area], str]) -> Generator[bytes]:
+    """Yield a FeatureCollection of EDR (OGC 19-086r6 §8.2.3) with a feature a place, in pieces.
+
+    Its property `values` has a list for each layer with a value, or `null`, for each of `times`; without times there
+    are no features.
+
+    Args:
+        table: One column a layer.
+        endpoint_of: Gives the URL that answers for one of the places.
+    """
+    parameters = [_parameter(column, table) for column in table.columns]
+    head = {"type": "FeatureCollection", **table.credits.told, "parameters": parameters}
+    batches = table.batches(PLACES_A_PIECE) if table.times.size else ()
+    features = chain.from_iterable(_features_of_layers(table, rows, endpoint_of) for rows in batches)
+    yield from with_list(_dumps(head), "features", features)
 
 
-def _shared(series: PlacesSeries) -> dict[str, Any]:
-    shared: dict[str, Any] = {"layer": series.layer, "units": series.units, "times": format_instants(series.times)}
-    if series.edges:
-        shared["edges"] = edges_json(series.edges)
-    return shared | series.credits.told
+def interval_text(times: InstantArray) -> str:
+    """Return from when to when some instants reach, in the words of `datetime`."""
+    return f"{format_instant(times[0])}/{format_instant(times[-1])}" if times.size > 1 else format_instant(times[0])
 
 
-def _feature(place: PlaceSeries, series: PlacesSeries, shared: dict[str, Any]) -> dict[str, Any]:
-    """A feature; what the client said of it comes first, so that no name of its own hides a series."""
-    area = place.area
-    properties: dict[str, Any] = {**((area.properties if area else None) or {}), **shared}
-    properties["series"] = {
-        name: numbers_json(series.texts(name, whole_counts(name, values))) for name, values in place.columns.items()
-    }
-    if place.reasons is not None:
-        properties["reasons"] = place.reasons
-    if place.valid is not None:
-        total = (
-            place.total if place.total is None or isinstance(place.total, int) else np.ascontiguousarray(place.total)
-        )
-        properties |= {"valid": np.ascontiguousarray(place.valid), "total": total}
-    if place.note is not None:
-        properties["note"] = place.note
+def _shared(table: SeriesTable) -> Json:
+    shared: Json = {"layer": table.title, "units": table.units, "times": json_instants(table.times)}
+    if table.edges:
+        shared["edges"] = edges_json(table)
+    return shared | table.credits.told
+
+
+def _features(table: SeriesTable, rows: Rows, shared: Json) -> Iterable[bytes]:
+    """Properties that the client sent come first, so that none of them hides a series."""
+    reasons = None if rows.codes is None else rows.reasons(None)
+    for row, place in enumerate(rows.places):
+        properties: Json = {**((place.properties if isinstance(place, Area) else None) or {}), **shared}
+        properties["series"] = _values(table, rows.values, row)
+        if reasons is not None:
+            properties["reasons"] = reasons[row].tolist()
+        if table.has_counts:
+            properties |= cells_json(rows, row)
+            if rows.notes[row] is not None:
+                properties["note"] = rows.notes[row]
+        yield _feature(place, properties)
+
+
+def _features_of_layers(table: SeriesTable, rows: Rows, endpoint_of: Callable[[Point | Area], str]) -> Iterable[bytes]:
+    shared: Json = {"parameter-name": [column.name for column in table.columns]}
+    if table.has_time:
+        shared = {"datetime": interval_text(table.times), **shared, "times": json_instants(table.times)}
+    else:
+        shared = {"datetime": UNBOUNDED, **shared}
+    values = table.at_all_times(rows)
+    for row, place in enumerate(rows.places):
+        own = {"label": _label(place), "edrqueryendpoint": endpoint_of(place), "values": _values(table, values, row)}
+        yield _feature(_without_turns(place), shared | own)
+
+
+def _feature(place: Point | Area, properties: Json) -> bytes:
     identity = {} if place.id is None else {"id": place.id}
-    return {"type": "Feature", **identity, "geometry": geometry_json(place), "properties": properties}
+    return _dumps({"type": "Feature", **identity, "geometry": geometry_json(place), "properties": properties})
 
 
-def _dumps(document: dict[str, Any]) -> bytes:
-    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+def _values(table: SeriesTable, values: Mapping[str, Any], row: int) -> dict[str, orjson.Fragment]:
+    """Those of one place by column."""
+    return {column.name: column.json(values[column.name][row]) for column in table.columns}
+
+
+def _label(place: Point | Area) -> str:
+    if isinstance(place, Point):
+        return f"{place.x:.10g} {place.y:.10g}"
+    return str((place.properties or {}).get("label", place.id))
+
+
+def _without_turns(place: Point | Area) -> Point | Area:
+    """A point in CRS84 with its longitude from -180 to 180 (RFC 7946 §4)."""
+    if isinstance(place, Area):
+        return place
+    (longitude, latitude), half = place.degrees, WHOLE_CIRCLE / 2
+    turns = 0 if -half <= longitude <= half else (longitude + half) // WHOLE_CIRCLE
+    return Point(x=longitude - turns * WHOLE_CIRCLE, y=latitude)
+
+
+def _parameter(column: Column, table: SeriesTable) -> Json:
+    """A parameter of CoverageJSON with plain texts, as the descriptions of collections have them (§8.1.4)."""
+    parameter = {"id": column.name, **column_parameter(column, table)}
+    observed = parameter["observedProperty"]
+    parameter["observedProperty"] = {**observed, "label": _text(observed["label"])}
+    if "categories" in observed:
+        labelled = [{**each, "label": _text(each["label"])} for each in observed["categories"]]
+        parameter["observedProperty"]["categories"] = labelled
+    if "description" in parameter:
+        parameter["description"] = _text(parameter["description"])
+    return parameter
+
+
+def _text(texts: Mapping[str, str]) -> str:
+    """The text for any language, else the first."""
+    return texts.get(ANY_LANGUAGE) or next(iter(texts.values()))
+
+
+def _dumps(document: Json) -> bytes:
+    return orjson.dumps(document, option=JSON_OPTIONS)

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
-from chronotile.encoders.series.table import PlaceSeries, PlacesSeries, outline
-from chronotile.model.geometry.area import Polygon
+from chronotile.encoders.series.outlines import outline
+from chronotile.encoders.series.table import Rows, SeriesTable
+from chronotile.model.geometry.area import Area, Polygon
+from chronotile.model.request import Point
 from chronotile.model.time.instants import InstantArray
 
 if TYPE_CHECKING:
@@ -29,31 +32,32 @@ _NO_NAME = re.compile(r"\W")
 STATION, TIME = "station", "time"
 
 
-def encode_series_netcdf(series: PlacesSeries) -> bytes:
+def encode_series_netcdf(table: SeriesTable) -> bytes:
     """Return a NetCDF-4 file whose feature type is `timeSeries`, in the orthogonal form (CF-1.11 §9.3.1, H.2.1).
 
     Variables are (station, time); names have an underscore for what is no letter or digit: `p2.5` is `p2_5`; of two
     that are then the same the second ends in `_2`. Areas stand at a point inside and have their outlines in a geometry
-    container (§7.5).
+    container (§7.5). All places are held at once.
     """
     import h5netcdf  # noqa: PLC0415 -- 5 MB that a server without such answers needs not
 
     buffer = io.BytesIO()
+    (rows,) = table.parts()
     with h5netcdf.File(buffer, "w") as file:
         file.attrs.update(
             {
                 "Conventions": "CF-1.11",
                 "featureType": "timeSeries",
-                "title": f"Series of {series.layer}",
-                **series.credits.told,
+                "title": f"Series of {table.title}",
+                **table.credits.told,
             }
         )
-        file.dimensions = {STATION: len(series.places), TIME: len(series.times)}
-        _write_times(file, series.times if series.has_time else None)
-        _write_stations(file, series)
-        if series.has_areas and series.places:
-            _write_outlines(file, [outline(each.area) for each in series.places if each.area is not None])
-        _write_values(file, series)
+        file.dimensions = {STATION: len(rows.places), TIME: len(table.times)}
+        _write_times(file, table.times if table.has_time else None)
+        _write_stations(file, rows)
+        if table.has_areas and rows.places:
+            _write_outlines(file, [outline(each) for each in rows.places if isinstance(each, Area)])
+        _write_values(file, table, rows)
     return buffer.getvalue()
 
 
@@ -66,13 +70,13 @@ def _write_times(file: "h5netcdf.File", times: InstantArray | None) -> None:
     _write(file, TIME, (TIME,), numbers, attributes)
 
 
-def _write_stations(file: "h5netcdf.File", series: PlacesSeries) -> None:
+def _write_stations(file: "h5netcdf.File", rows: Rows) -> None:
     import h5py  # noqa: PLC0415 -- as above
 
-    names = np.array([str(name).replace("\0", "") for name in series.names], dtype=object)  # ends a text of HDF5
+    names = np.array([str(name).replace("\0", "") for name in rows.names], dtype=object)  # ends a text of HDF5
     _write(file, "id", (STATION,), names, {"cf_role": "timeseries_id"}, dtype=h5py.string_dtype())
-    inside = np.array([each.point or _inside(outline(each.area) if each.area else ()) for each in series.places])
-    degrees = inside.reshape(-1, 2)
+    places = [each.degrees if isinstance(each, Point) else _inside(outline(each)) for each in rows.places]
+    degrees = np.array(places).reshape(-1, 2)
     for name, column, units in (("longitude", 0, "degrees_east"), ("latitude", 1, "degrees_north")):
         _write(file, name, (STATION,), degrees[:, column], {"standard_name": name, "units": units})
 
@@ -115,70 +119,59 @@ def _write_outlines(file: "h5netcdf.File", areas: Sequence[tuple[Polygon, ...]])
     _write(file, "crs", (), np.int32(0), {"grid_mapping_name": "latitude_longitude", **ellipsoid})
 
 
-def _write_values(file: "h5netcdf.File", series: PlacesSeries) -> None:
-    places, shape = series.places, (STATION, TIME)
-    size = len(places), len(series.times)
+def _write_values(file: "h5netcdf.File", table: SeriesTable, rows: Rows) -> None:
+    shape = (STATION, TIME)
     shared = {
         "coordinates": "longitude latitude id",
-        **({"geometry": "outline"} if series.has_areas and places else {}),
+        **({"geometry": "outline"} if table.has_areas and rows.places else {}),
     }
-    flat = [each.flat for each in places]
-    for name, written in _written(series.columns).items():
-        attributes = {"long_name": f"{series.layer}, {name}", "units": series.units_of(name), **shared}
-        if name in CELL_METHODS:
-            attributes["cell_methods"] = CELL_METHODS[name]
-        values = np.array([each[name] for each in flat], dtype=np.float64).reshape(size)
-        _write(file, written, shape, values, attributes, fillvalue=np.nan)
-    if series.has_areas:
-        counts = np.array([each.valid for each in places], dtype=np.int64).reshape(size)
-        _write(file, "valid", shape, counts, {"long_name": "cells with a value", "units": "1", **shared})
-        _write_totals(file, places, shared)
-        if series.has_notes:
-            _write_notes(file, places)
-    elif any(each.reasons is not None for each in places):
-        _write_reasons(file, series, shared)
+    values, columns = table.at_all_times(rows), table.flat_columns
+    for column, written in zip(columns, _written([column.name for column in columns]), strict=True):
+        attributes = {"long_name": f"{table.title}, {column.name}", "units": column.units, **shared}
+        if column.name in CELL_METHODS:
+            attributes["cell_methods"] = CELL_METHODS[column.name]
+        _write(file, written, shape, values[column.name].astype(np.float64), attributes, fillvalue=np.nan)
+    if table.has_counts:
+        _write(file, "valid", shape, rows.valid, {"long_name": "cells with a value", "units": "1", **shared})
+        of_cells = {"long_name": "cells of the area", "units": "1", **shared}
+        _write(file, "total", shape[: rows.total.ndim], rows.total, of_cells)
+        if table.has_notes:
+            _write_notes(file, rows)
+    elif rows.codes is not None:
+        _write_reasons(file, rows, rows.codes, shared)
 
 
-def _write_totals(file: "h5netcdf.File", places: Sequence[PlaceSeries], shared: dict[str, str]) -> None:
-    """One a station; of periods one a station and period."""
-    of_periods = any(isinstance(each.total, np.ndarray) for each in places)
-    totals = np.array([each.total for each in places], dtype=np.int64)
-    dimensions = (STATION, TIME) if of_periods else (STATION,)
-    _write(file, "total", dimensions, totals, {"long_name": "cells of the area", "units": "1", **shared})
-
-
-def _write_notes(file: "h5netcdf.File", places: Sequence[PlaceSeries]) -> None:
+def _write_notes(file: "h5netcdf.File", rows: Rows) -> None:
     import h5py  # noqa: PLC0415 -- as above
 
-    notes = np.array([each.note or "" for each in places], dtype=object)
+    notes = np.array([note or "" for note in rows.notes], dtype=object)
     _write(file, "note", (STATION,), notes, {"long_name": "what was done to the area"}, dtype=h5py.string_dtype())
 
 
-def _written(columns: Sequence[str]) -> dict[str, str]:
-    """Names of variables, each once, by those of columns."""
-    written: dict[str, str] = {}
+def _written(columns: Sequence[str]) -> list[str]:
+    """Names of variables, each once, of columns."""
+    written: list[str] = []
     for column in columns:
         name = stem = _NO_NAME.sub("_", column)
-        taken, number = set(written.values()), 1
-        while name in taken:
+        number = 1
+        while name in written:
             number += 1
             name = f"{stem}_{number}"
-        written[column] = name
+        written.append(name)
     return written
 
 
-def _write_reasons(file: "h5netcdf.File", series: PlacesSeries, shared: dict[str, str]) -> None:
+def _write_reasons(file: "h5netcdf.File", rows: Rows, codes: NDArray[np.uint8], shared: dict[str, str]) -> None:
     """Why there is no value, as flags; 0 where there is one."""
-    found = sorted({reason for each in series.places for reason in each.reasons or () if reason is not None})
-    codes = {reason: code for code, reason in enumerate([None, *found])}
-    flags = np.array([[codes[reason] for reason in each.reasons or ()] for each in series.places], dtype=np.int16)
+    found = sorted({rows.labels[code - 1] for code in np.unique(codes).tolist() if code})
+    flags = np.array([0, *(found.index(label) + 1 if label in found else 0 for label in rows.labels)], dtype=np.int16)
     attributes = {
         "long_name": "why there is no value",
-        "flag_values": np.arange(len(codes), dtype=np.int16),
+        "flag_values": np.arange(len(found) + 1, dtype=np.int16),
         "flag_meanings": " ".join(["value", *(_NO_NAME.sub("_", reason) for reason in found)]),
         **shared,
     }
-    _write(file, "reason", (STATION, TIME), flags, attributes)
+    _write(file, "reason", (STATION, TIME), flags[codes], attributes)
 
 
 def _write(  # noqa: PLR0913, PLR0917 -- all that a variable is

@@ -1,31 +1,32 @@
 """Series as Parquet."""
 
 import io
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.encoders.series.table import PlacesSeries
+from chronotile.encoders.series.table import Rows, SeriesTable
 from chronotile.errors import UnsupportedFormat
+from chronotile.model.request import Point
 
 ROWS_A_GROUP = 262_144
 
 
-def encode_series_parquet(series: PlacesSeries) -> bytes:
+def encode_series_parquet(table: SeriesTable) -> bytes:
     """Return a long table, as `write_series_parquet` writes it.
 
     Raises:
         UnsupportedFormat: pyarrow, which writes it, is not installed.
     """
     buffer = io.BytesIO()
-    write_series_parquet(series, buffer)
+    write_series_parquet(table, buffer)
     return buffer.getvalue()
 
 
-def write_series_parquet(series: PlacesSeries, file: BinaryIO) -> None:
+def write_series_parquet(table: SeriesTable, file: BinaryIO) -> None:
     """Write a long table, one row a place and time: `id`, `time`, the reducers, `valid` and `total` of areas.
 
     Where an area has a note, there is a column `note`. Points have `longitude`, `latitude`, `value` and `reason`
@@ -37,23 +38,21 @@ def write_series_parquet(series: PlacesSeries, file: BinaryIO) -> None:
         UnsupportedFormat: pyarrow, which writes it, is not installed.
     """
     pa, parquet = require_pyarrow()
-    ids, has_notes = _ids(series), series.has_notes
+    ids = _ids(table)
     texts = {"note", "reason"} | ({"id"} if ids.dtype == object else set())
-    step = max(1, ROWS_A_GROUP // max(1, len(series.times)))
-    metadata = {"layer": series.layer, "units": series.units, **series.credits.told}
+    metadata = {"layer": table.title, "units": table.units, **table.credits.told}
     with ExitStack() as opened:
         writer = None
-        for start in range(0, max(1, len(ids)), step):
-            own = replace(series, places=series.places[start : start + step])
-            columns = {
+        for columns in _groups(table, ids):
+            arrays = {
                 name: pa.array(values, type=pa.string() if name in texts else None, from_pandas=True)
-                for name, values in _columns(own, ids[start : start + step], has_notes=has_notes).items()
+                for name, values in columns.items()
             }
-            columns["time"] = columns["time"].cast(pa.timestamp("ns", tz="UTC"))
-            table = pa.table(columns).replace_schema_metadata(metadata)
+            arrays["time"] = arrays["time"].cast(pa.timestamp("ns", tz="UTC"))
+            group = pa.table(arrays).replace_schema_metadata(metadata)
             if writer is None:
-                writer = opened.enter_context(parquet.ParquetWriter(file, table.schema, compression="zstd"))
-            writer.write_table(table, row_group_size=ROWS_A_GROUP)
+                writer = opened.enter_context(parquet.ParquetWriter(file, group.schema, compression="zstd"))
+            writer.write_table(group, row_group_size=ROWS_A_GROUP)
 
 
 def require_pyarrow() -> tuple[Any, Any]:
@@ -73,32 +72,42 @@ def require_pyarrow() -> tuple[Any, Any]:
     return pa, parquet
 
 
-def _columns(series: PlacesSeries, ids: NDArray[Any], *, has_notes: bool) -> dict[str, NDArray[Any]]:
+def _groups(table: SeriesTable, ids: NDArray[Any]) -> Iterator[dict[str, NDArray[Any]]]:
+    """Columns of each group of rows, which holds whole places; at least one."""
+    places, has_notes = max(1, ROWS_A_GROUP // max(1, len(table.times))), table.has_notes
+    most, held = places * len(table.times), dict[str, NDArray[Any]]()
+    for rows in table.batches(places):
+        own = _columns(table, rows, ids, has_notes=has_notes)
+        held = {name: np.concatenate([held[name], values]) for name, values in own.items()} if held else own
+        while 0 < most <= len(held["id"]):
+            yield {name: values[:most] for name, values in held.items()}
+            held = {name: values[most:] for name, values in held.items()}
+    if held and (len(held["id"]) or not most):
+        yield held
+    elif not ids.size:
+        yield from (_columns(table, rows, ids, has_notes=has_notes) for rows in table.parts())
+
+
+def _columns(table: SeriesTable, rows: Rows, ids: NDArray[Any], *, has_notes: bool) -> dict[str, NDArray[Any]]:
     """(place * time,) by name; NaN and `None` are no value."""
-    places, count = series.places, len(series.times)
-    columns: dict[str, NDArray[Any]] = {
-        "id": np.repeat(ids, count),
-        "time": np.tile(series.times, len(places)),
-    }
-    if places and not series.has_areas:
-        longitudes, latitudes = np.array([each.point for each in places]).T
-        columns |= {"longitude": np.repeat(longitudes, count), "latitude": np.repeat(latitudes, count)}
-    flat = [each.flat for each in places]
-    columns |= {name: np.concatenate([each[name] for each in flat]) if flat else np.empty(0) for name in series.columns}
-    if series.has_areas:
-        none = np.empty(0, dtype=np.int64)
-        columns["valid"] = np.concatenate([none, *(each.valid for each in places if each.valid is not None)])
-        columns["total"] = np.concatenate([none, *(each.totals for each in places)])
+    count, own = len(table.times), ids[rows.first : rows.first + len(rows.places)]
+    columns: dict[str, NDArray[Any]] = {"id": np.repeat(own, count), "time": np.tile(table.times, len(rows.places))}
+    if rows.places and not table.has_areas:
+        degrees = np.array([each.degrees for each in rows.places if isinstance(each, Point)])
+        columns |= {name: np.repeat(degrees[:, axis], count) for axis, name in enumerate(("longitude", "latitude"))}
+    columns |= {name: values.ravel() for name, values in table.at_all_times(rows).items()}
+    if table.has_counts:
+        columns |= {"valid": rows.valid.ravel(), "total": rows.totals.ravel()}
         if has_notes:
-            columns["note"] = np.repeat(np.array([each.note for each in places], dtype=object), count)
-    elif places:
-        columns["reason"] = np.array([reason for each in places for reason in each.reasons or ()], dtype=object)
+            columns["note"] = np.repeat(np.array(rows.notes, dtype=object), count)
+    elif rows.codes is not None:
+        columns["reason"] = rows.reasons(None).ravel()
     return columns
 
 
-def _ids(series: PlacesSeries) -> NDArray[Any]:
+def _ids(table: SeriesTable) -> NDArray[Any]:
     """Of one type: all numbers, or all text."""
-    names = series.names
+    names = [name for rows in table.parts() for name in rows.names]
     if any(isinstance(name, str) for name in names):
         return np.array([str(name) for name in names], dtype=object)
     return np.array(names)

@@ -8,12 +8,20 @@ from typing import TypeVar
 import numpy as np
 
 from chronotile.encoders.file_parts import Body, Whole, streamed
+from chronotile.encoders.series.table import SeriesTable, table_of_layers
 from chronotile.errors import InvalidParameter, TimeNotAvailable
 from chronotile.model.collection import Layer
 from chronotile.model.grid import Window
 from chronotile.model.payload import TimeUsed
-from chronotile.model.request import AreaSeriesRequest, NamedPoint, Point, PointsSeriesRequest, SeriesRequest
-from chronotile.model.series.fields import AreasRequest, FieldSeries, FieldsSeries, PositionsRequest
+from chronotile.model.request import (
+    AreaSeriesRequest,
+    AreasRequest,
+    NamedPoint,
+    Point,
+    PointsSeriesRequest,
+    PositionsRequest,
+    SeriesRequest,
+)
 from chronotile.model.series.reducer import MEAN
 from chronotile.model.series.series import AreasSeries, PointsSeries, Series
 from chronotile.model.time.instants import Instant, InstantArray, TimeSelection
@@ -40,7 +48,7 @@ class FieldsFormat:
     name: str
     """Part of the ETag."""
     media_type: str
-    encode: Callable[[FieldsSeries], Generator[bytes]]
+    encode: Callable[[SeriesTable], Generator[bytes]]
     """In parts, which may be made while they are sent."""
 
 
@@ -50,7 +58,7 @@ class FieldsTarget:
 
     etag: str
     time: TimeUsed
-    read: Callable[[], FieldsSeries]
+    read: Callable[[], SeriesTable]
     """Raises ChronotileError, such as SourceUnavailable."""
 
 
@@ -87,17 +95,17 @@ def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collect
     etag = fingerprint("fields", target.etag, format.name)
     if etag in known:
         return FieldsPayload(body=Whole(b""), media_type=format.media_type, etag=etag, time=target.time, unchanged=True)
-    series = target.read()
-    parts = format.encode(series)
-    is_short = sum(field.values.size for field in series.fields) <= SHORT
+    table = target.read()
+    parts = format.encode(table)
+    is_short = table.size <= SHORT
     with storing():
         body = Whole(b"".join(parts)) if is_short else streamed(parts)
     return FieldsPayload(
         body=body,
         media_type=format.media_type,
-        etag=etag_without(etag, series.unreadable),
+        etag=etag_without(etag, table.unreadable),
         time=target.time,
-        unreadable=series.unreadable,
+        unreadable=table.unreadable,
     )
 
 
@@ -150,13 +158,11 @@ def resolve_areas(request: AreasRequest, services: Services, *, is_wanted: IsWan
     )
 
 
-def _read_one(request: PositionsRequest, targets: Sequence[SeriesTarget], services: Services) -> FieldsSeries:
+def _read_one(request: PositionsRequest, targets: Sequence[SeriesTarget], services: Services) -> SeriesTable:
     read = [(target.layer, read_series(target, services)) for target in targets]
-    return FieldsSeries(
-        places=request.points,
-        fields=tuple(
-            FieldSeries(layer=layer, times=series.times, values=series.values[None]) for layer, series in read
-        ),
+    return table_of_layers(
+        request.points,
+        [(layer, series.times, series.values[None]) for layer, series in read],
         unreadable=_of_any(series for _layer, series in read),
     )
 
@@ -172,32 +178,27 @@ def _resolve_many(request: PositionsRequest, services: Services, is_wanted: IsWa
 
 def _read_many(
     request: PositionsRequest, layers: Sequence[Layer], services: Services, is_wanted: IsWanted
-) -> FieldsSeries:
+) -> SeriesTable:
     points = tuple(map(_named, request.points))
     asked = [PointsSeriesRequest(layer=layer.id, points=points, time=request.time) for layer in layers]
     read = extract_points_series(asked, services, is_wanted=is_wanted)
     _check_inside(read)
-    series = zip(layers, read, strict=True)
-    return FieldsSeries(
-        places=request.points,
-        fields=tuple(FieldSeries(layer=layer, times=each.times, values=each.values) for layer, each in series),
+    return table_of_layers(
+        request.points,
+        [(layer, each.times, each.values) for layer, each in zip(layers, read, strict=True)],
         unreadable=_of_any(read),
     )
 
 
-def _read_areas(
-    request: AreasRequest, layers: Sequence[Layer], services: Services, is_wanted: IsWanted
-) -> FieldsSeries:
+def _read_areas(request: AreasRequest, layers: Sequence[Layer], services: Services, is_wanted: IsWanted) -> SeriesTable:
     asked = partial(AreaSeriesRequest, areas=request.areas, time=request.time, reducers=(MEAN,), given_by="location")
     read = [extract_area_series(asked(layer=layer.id), services, is_wanted=is_wanted) for layer in layers]
-    return FieldsSeries(
-        places=request.areas,
-        fields=tuple(
-            FieldSeries(
-                layer=layer, times=each.times, values=np.array([area.reduced[MEAN.name] for area in each.areas])
-            )
+    return table_of_layers(
+        request.areas,
+        [
+            (layer, each.times, np.array([area.reduced[MEAN.name] for area in each.areas]))
             for layer, each in zip(layers, read, strict=True)
-        ),
+        ],
         unreadable=_of_any(read),
         method=MEAN.name,
     )

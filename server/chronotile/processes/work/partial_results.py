@@ -1,11 +1,11 @@
 """What tasks leave for the end of a job: arrays, in a file a task."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, overload
+from typing import Any, BinaryIO
 from uuid import uuid4
 
 import numpy as np
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from chronotile.durable_files import Disk
 from chronotile.encoders.file_parts import Body
 from chronotile.encoders.scratch import Room, Scratch
-from chronotile.encoders.series.table import PlaceSeries
 from chronotile.errors import ClientGone
 from chronotile.model.job import Json
 from chronotile.model.wanted import require_wanted
@@ -137,36 +136,3 @@ def keep(body: Body, path: Path, work: Work) -> None:
         for part in body.iter_bytes():
             require_wanted(work.is_wanted)
             file.write(part)
-
-
-class StoredPlaces(Sequence[PlaceSeries]):
-    """Series of places, of which those of one task are held at a time.
-
-    Args:
-        counts: Places of each task.
-        load: Gives those of a task, by its number.
-    """
-
-    def __init__(self, counts: Sequence[int], load: Callable[[int], Sequence[PlaceSeries]]) -> None:
-        self._ends = np.cumsum(counts)
-        self._load = load
-        self._held: tuple[int, Sequence[PlaceSeries]] = -1, ()
-
-    def __len__(self) -> int:
-        """The number of places of all tasks."""
-        return int(self._ends[-1]) if self._ends.size else 0
-
-    @overload
-    def __getitem__(self, place: int) -> PlaceSeries: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[PlaceSeries]: ...
-    def __getitem__(self, place: int | slice) -> PlaceSeries | Sequence[PlaceSeries]:
-        """Return one place, or some; to go through them in order reads each task once."""
-        if isinstance(place, slice):
-            return [self[number] for number in range(*place.indices(len(self)))]
-        number = range(len(self))[place]
-        task = int(np.searchsorted(self._ends, number, side="right"))
-        if self._held[0] != task:
-            self._held = task, self._load(task)
-        held = self._held[1]
-        return held[number - int(self._ends[task]) + len(held)]

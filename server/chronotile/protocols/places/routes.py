@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.encoders.series.csv_places import encode_place_values_csv
-from chronotile.encoders.series.json_places import encode_place_values_json, encode_places_geojson
+from chronotile.encoders.series.csv import encode_place_values_csv
+from chronotile.encoders.series.json import encode_place_values_json
+from chronotile.encoders.vector.geojson import encode_places_geojson
 from chronotile.model.crs import CRS84
 from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest

@@ -2,23 +2,19 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 
 from starlette.responses import Response, StreamingResponse
 
 from chronotile.encoders.credits import Credits
 from chronotile.encoders.series.covjson import encode_series_covjson
-from chronotile.encoders.series.csv_places import encode_places_csv
-from chronotile.encoders.series.csv_point import encode_series_csv
+from chronotile.encoders.series.csv import encode_places_csv, encode_series_csv
 from chronotile.encoders.series.geojson import encode_series_geojson, encode_series_ndjson
-from chronotile.encoders.series.json_areas import encode_area_series_json
-from chronotile.encoders.series.json_point import encode_series_json
-from chronotile.encoders.series.json_points import encode_points_series_json
+from chronotile.encoders.series.json import encode_areas_json, encode_points_json, encode_series_json
 from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.series.netcdf import encode_series_netcdf
 from chronotile.encoders.series.parquet import encode_series_parquet
-from chronotile.encoders.series.table import PlacesSeries, table_of_areas, table_of_point, table_of_points
+from chronotile.encoders.series.table import SeriesTable, table_of_areas, table_of_point, table_of_points
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.series.reducer import Reducer
@@ -35,21 +31,22 @@ from chronotile.protocols.common.responses.respond import caching
 class Format:
     """One way to write series."""
 
-    encode: Callable[[PlacesSeries], bytes | Iterable[bytes]]
+    encode: Callable[[SeriesTable], bytes | Iterable[bytes]]
     """Of points and areas; whole, or in pieces where it may be long."""
     extension: str | None = None
     """Of a file that a browser had better save than show."""
 
 
 FORMATS: Mapping[str, Format] = {
+    "json": Format(encode=lambda table: b"".join(encode_areas_json(table))),
     "csv": Format(encode=encode_places_csv),
     "geojson": Format(encode=encode_series_geojson),
-    "covjson": Format(encode=encode_series_covjson),
+    "covjson": Format(encode=lambda table: b"".join(encode_series_covjson(table))),
     "ndjson": Format(encode=encode_series_ndjson),
     "parquet": Format(encode=encode_series_parquet, extension="parquet"),
     "netcdf": Format(encode=encode_series_netcdf, extension="nc"),
 }
-"""Beside JSON, which has documents of its own, as has the CSV of a point."""
+"""Points have a JSON document of their own, and one point has a CSV too."""
 
 
 FORMAT = choice("format", "Otherwise `Accept` decides", SERIES_MEDIA_TYPES)
@@ -70,17 +67,19 @@ def negotiate_format(query: Kvp, accept: str) -> str:
 
 def point_format(name: str, layer: Layer) -> SeriesFormat:
     """Return how the series of a point is written."""
+
+    def encode(series: Series) -> bytes:
+        body = FORMATS[name].encode(table_of_point(series, credits_of(layer)))
+        return body if isinstance(body, bytes) else b"".join(body)
+
     own = {"json": encode_series_json, "csv": encode_series_csv}.get(name)
-    encode = own or partial(_encode_point, encode=FORMATS[name].encode, credits=credits_of(layer))
-    return SeriesFormat(name=name, media_type=SERIES_MEDIA_TYPES[name], encode=encode)
+    return SeriesFormat(name=name, media_type=SERIES_MEDIA_TYPES[name], encode=own or encode)
 
 
 def encode_areas(
     series: AreasSeries, name: str, layer: Layer, *, reducers: Sequence[Reducer]
 ) -> bytes | Iterable[bytes]:
     """Return series of areas in a format, whole or in pieces; `reducers` are those that were asked for."""
-    if name == "json":
-        return encode_area_series_json(series)
     return FORMATS[name].encode(table_of_areas(series, credits_of(layer), reducers=[each.name for each in reducers]))
 
 
@@ -90,16 +89,14 @@ def encode_points(results: Sequence[PointsSeries], name: str, layers: Sequence[L
     Raises:
         InvalidParameter: The format has room for one layer alone.
     """
-    if name == "json":
-        return encode_points_series_json(results)
-    if len(results) > 1 and name != "ndjson":
+    if len(results) > 1 and name not in {"json", "ndjson"}:
         raise InvalidParameter(
             f"format {name} takes one layer at a time; json and ndjson take several", locator="format"
         )
     tables = [table_of_points(each, credits_of(layer)) for each, layer in zip(results, layers, strict=True)]
-    if len(tables) == 1:
-        return FORMATS[name].encode(tables[0])
-    return chain.from_iterable(encode_series_ndjson(table) for table in tables)
+    if name == "json":
+        return b"".join(encode_points_json(tables))
+    return chain.from_iterable(map(encode_series_ndjson, tables)) if len(tables) > 1 else FORMATS[name].encode(*tables)
 
 
 def respond_in(
@@ -122,17 +119,10 @@ def respond_in(
 
 def file_headers(name: str, layer: Layer) -> dict[str, str]:
     """Return what makes a browser save a file under the layer's name."""
-    extension = FORMATS[name].extension if name in FORMATS else None
+    extension = FORMATS[name].extension
     return {} if extension is None else {"Content-Disposition": f'attachment; filename="{layer.id}.{extension}"'}
 
 
 def credits_of(layer: Layer) -> Credits:
     """Return whom files of a layer's values name."""
     return Credits(attribution=layer.attribution, license=layer.license)
-
-
-def _encode_point(
-    series: Series, *, encode: Callable[[PlacesSeries], bytes | Iterable[bytes]], credits: Credits
-) -> bytes:
-    body = encode(table_of_point(series, credits))
-    return body if isinstance(body, bytes) else b"".join(body)

@@ -10,7 +10,7 @@ import orjson
 
 from chronotile.catalog.offered import Offered
 from chronotile.catalog.resolve_times import matching_times
-from chronotile.encoders.series.geojson_fields import UNBOUNDED
+from chronotile.encoders.series.geojson import UNBOUNDED
 from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownPath
 from chronotile.model.collection import Clock, Layer
 from chronotile.model.time.instants import InstantArray, TimeSelection, format_instant

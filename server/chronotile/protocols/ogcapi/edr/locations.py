@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
 from chronotile.catalog.resolve_times import matching_times
-from chronotile.encoders.series.geojson_fields import UNBOUNDED, interval_text
+from chronotile.encoders.series.geojson import UNBOUNDED, interval_text
 from chronotile.errors import MAX_SHOWN, LimitExceeded, UnknownPath, UnknownPlace
 from chronotile.model.collection import Clock
 from chronotile.model.crs import CRS84

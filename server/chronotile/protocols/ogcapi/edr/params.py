@@ -9,8 +9,7 @@ from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownCollection
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geometry.area import Area
-from chronotile.model.request import Point, place_in_degrees
-from chronotile.model.series.fields import AreasRequest, PositionsRequest
+from chronotile.model.request import AreasRequest, Point, PositionsRequest, place_in_degrees
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, names_of
 from chronotile.protocols.ogcapi.crs import named_crs

@@ -1,26 +1,27 @@
 """How answers of data queries are written."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from urllib.parse import urlencode
 
 from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.offered import Offered
 from chronotile.encoders.coverage.attributes import told_of_layer
-from chronotile.encoders.coverage.fields import fields_of_cells
+from chronotile.encoders.coverage.cells import table_of_cells
 from chronotile.encoders.credits import Credits
 from chronotile.encoders.file_parts import Body, streamed
-from chronotile.encoders.series.covjson_fields import encode_fields_covjson
-from chronotile.encoders.series.csv_fields import encode_fields_csv
-from chronotile.encoders.series.geojson_fields import encode_fields_geojson
-from chronotile.encoders.series.netcdf_fields import encode_fields_netcdf
+from chronotile.encoders.series.covjson import encode_series_covjson
+from chronotile.encoders.series.csv import encode_layers_csv
+from chronotile.encoders.series.geojson import encode_layers_geojson
+from chronotile.encoders.series.netcdf import encode_series_netcdf
+from chronotile.encoders.series.table import SeriesTable
 from chronotile.errors import LimitExceeded
 from chronotile.model.collection import Layer
 from chronotile.model.coverage import Coverage
 from chronotile.model.crs import Crs
 from chronotile.model.geometry.area import Area
 from chronotile.model.request import Point
-from chronotile.model.series.fields import FieldsSeries
 from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageFormat, check_values
 from chronotile.pipeline.revision import fingerprint
@@ -45,13 +46,17 @@ def fields_format(name: str, asked: DataRequest, crs: Crs) -> FieldsFormat:
     named, media_type = credits_of(layers, asked.offered), asked.media_type(name)
     said = fingerprint(crs.name, asked.address, named, [told_of_layer(layer) for layer in layers])
     told = partial(endpoint_of, address=asked.address)
-    encoders: dict[str, Callable[[FieldsSeries], Generator[bytes]]] = {
-        COVERAGE_JSON: partial(encode_fields_covjson, crs=crs, credits=named),
-        GEOJSON: partial(encode_fields_geojson, endpoint_of=told, credits=named),
-        CSV: encode_fields_csv,
-        NETCDF: partial(encode_fields_netcdf, title=asked.offered.id, credits=named),
+    encoders: dict[str, Callable[[SeriesTable], Iterable[bytes]]] = {
+        COVERAGE_JSON: partial(encode_series_covjson, crs=crs, may_be_single=True),
+        GEOJSON: partial(encode_layers_geojson, endpoint_of=told),
+        CSV: encode_layers_csv,
+        NETCDF: lambda table: iter([encode_series_netcdf(table)]),
     }
-    return FieldsFormat(name=f"{name} {media_type} {said}", media_type=media_type, encode=encoders[name])
+
+    def encode(table: SeriesTable) -> Generator[bytes]:
+        yield from encoders[name](replace(table, title=asked.offered.id, credits=named))
+
+    return FieldsFormat(name=f"{name} {media_type} {said}", media_type=media_type, encode=encode)
 
 
 def cells_formats(asked: DataRequest) -> dict[str, CoverageFormat]:
@@ -60,12 +65,11 @@ def cells_formats(asked: DataRequest) -> dict[str, CoverageFormat]:
     def features(coverage: Coverage, is_wanted: IsWanted) -> Body:
         named = credits_of([field.layer for field in coverage.fields], asked.offered)
         told = partial(endpoint_of, address=asked.address)
-        return streamed(
-            encode_fields_geojson(fields_of_cells(coverage, is_wanted=is_wanted), endpoint_of=told, credits=named)
-        )
+        table = replace(table_of_cells(coverage, is_wanted=is_wanted), credits=named)
+        return streamed(encode_layers_geojson(table, endpoint_of=told))
 
     def lines(coverage: Coverage, is_wanted: IsWanted) -> Body:
-        return streamed(encode_fields_csv(fields_of_cells(coverage, is_wanted=is_wanted)))
+        return streamed(encode_layers_csv(table_of_cells(coverage, is_wanted=is_wanted)))
 
     return {
         COVERAGE_JSON: COVERAGE_FORMATS["json"]._replace(check=CHECK_VALUES),

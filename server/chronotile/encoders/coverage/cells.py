@@ -6,11 +6,11 @@ from typing import overload
 import numpy as np
 
 from chronotile.encoders.coverage.strips import coverage_values
+from chronotile.encoders.series.table import SeriesTable, table_of_layers
 from chronotile.model.coverage import Coverage
 from chronotile.model.crs import Crs
 from chronotile.model.grid import FloatArray
 from chronotile.model.request import Point
-from chronotile.model.series.fields import FieldSeries, FieldsSeries
 from chronotile.model.wanted import IsWanted, always_wanted
 
 
@@ -42,7 +42,7 @@ class Points(Sequence[Point]):
             yield Point(x=x, y=y, crs=self._crs)
 
 
-def fields_of_cells(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) -> FieldsSeries:
+def table_of_cells(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) -> SeriesTable:
     """Return the cells in which any field has a value at any time, from north to south and west to east.
 
     Each is at its centre in the CRS of the coverage, with values at all its times. All values are held at once.
@@ -55,10 +55,10 @@ def fields_of_cells(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) 
     values = [coverage_values(coverage, number, is_wanted=is_wanted) for number in range(len(coverage.fields))]
     rows, columns = np.nonzero(np.logical_or.reduce([np.isfinite(each).any(axis=0) for each in values]))
     instants = times if len(times) else np.array(["NaT"], dtype="datetime64[ns]")
-    return FieldsSeries(
-        places=Points(grid.x_of(columns + 0.5), grid.y_of(rows + 0.5), grid.crs),
-        fields=tuple(
-            FieldSeries(layer=field.layer, times=instants, values=np.ascontiguousarray(each[:, rows, columns].T))
+    return table_of_layers(
+        Points(grid.x_of(columns + 0.5), grid.y_of(rows + 0.5), grid.crs),
+        [
+            (field.layer, instants, np.ascontiguousarray(each[:, rows, columns].T))
             for field, each in zip(coverage.fields, values, strict=True)
-        ),
+        ],
     )
