@@ -161,21 +161,13 @@ class SeriesRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NamedPoint:
-    """A place in CRS84, with the name that the client gave it."""
-
-    longitude: float
-    latitude: float
-    id: str | int | float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PointsSeriesRequest:
     """What happened at these places."""
 
     layer: str
     """Id or alias."""
-    points: tuple[NamedPoint, ...]
+    points: tuple[Point, ...]
+    """In CRS84."""
     time: TimeSelection = ABSENT
 
 

@@ -1,6 +1,7 @@
 """The values of layers at many points along time."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -14,7 +15,7 @@ from chronotile.encoders.series.parquet import require_pyarrow, write_series_par
 from chronotile.encoders.series.table import Rows, SeriesTable, rows_of_points, value_column
 from chronotile.errors import InvalidParameter
 from chronotile.model.job import Json, Result
-from chronotile.model.request import NamedPoint, PointsSeriesRequest, place_in_degrees
+from chronotile.model.request import Point, PointsSeriesRequest, place_in_degrees
 from chronotile.model.series.series import PointsSeries
 from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.resolve_series import instants_of
@@ -145,7 +146,7 @@ def _layers(inputs: Inputs, services: Services) -> list[str]:
     return list(dict.fromkeys(services.catalogue.layer(name).id for name in names))
 
 
-def _points(inputs: Inputs, own: slice) -> tuple[NamedPoint, ...]:
+def _points(inputs: Inputs, own: slice) -> tuple[Point, ...]:
     """Some of the points, in their order."""
     given = inputs["points"]
     if isinstance(given, list):
@@ -159,12 +160,12 @@ def _points(inputs: Inputs, own: slice) -> tuple[NamedPoint, ...]:
     return tuple(_point(*each, path.format(number)) for number, each in enumerate(listed, own.start or 0))
 
 
-def _point(position: Sequence[float], id_: Any, path: str) -> NamedPoint:  # noqa: ANN401 -- as the schema has it
+def _point(position: Sequence[float], id_: Any, path: str) -> Point:  # noqa: ANN401 -- as the schema has it
     try:
         place = place_in_degrees(float(position[0]), float(position[1]))
     except InvalidParameter as error:
         raise InvalidParameter(f"inputs.{path}: {error.message}", locator=f"inputs.{path}") from error
-    return NamedPoint(longitude=place.x, latitude=place.y, id=id_)
+    return replace(place, id=id_)
 
 
 POSITION: Json = {"type": "array", "minItems": 2, "maxItems": 3, "items": {"type": "number"}}

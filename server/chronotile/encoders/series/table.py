@@ -244,7 +244,7 @@ def rows_of_points(series: PointsSeries, *, first: int = 0) -> Rows:
     counts = None if series.findings is None else series.findings.counts
     hints = zip(series.hints, series.is_outside.tolist(), strict=True)
     return Rows(
-        places=[Point(x=each.longitude, y=each.latitude, id=each.id) for each in series.points],
+        places=series.points,
         values={VALUE: series.values},
         first=first,
         codes=series.codes if series.points else None,
@@ -270,7 +270,7 @@ def table_of_areas(series: AreasSeries, credits: Credits, *, reducers: Iterable[
         notes=[each.area.note for each in areas],
         causes=[each.reasons for each in areas],
     )
-    return _table(series, columns, rows, credits, edges=series.edges)
+    return _table(series, columns, rows, credits)
 
 
 def table_of_layers(
@@ -338,14 +338,12 @@ def _table(
     columns: Sequence[Column],
     rows: Rows,
     credits: Credits,
-    *,
-    edges: Mapping[str, FloatArray] | None = None,
 ) -> SeriesTable:
     """Results of an analysis at each time are columns after all others; those of a reducer are named `mean.smooth`."""
     if isinstance(series, AreasSeries):
-        findings = series.findings
+        findings, edges = series.findings, series.edges
     else:
-        findings = {} if series.findings is None else {VALUE: series.findings}
+        findings, edges = {} if series.findings is None else {VALUE: series.findings}, {}
     found = {
         Column(
             name=name if of == VALUE else f"{of}.{name}",
@@ -365,7 +363,7 @@ def _table(
         columns=(*columns, *found),
         parts=lambda: (whole,),
         has_areas=isinstance(series, AreasSeries),
-        edges=edges or {},
+        edges=edges,
         findings=findings,
         unreadable=series.unreadable,
         credits=credits,

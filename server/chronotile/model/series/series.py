@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from chronotile.model.geometry.area import Area
 from chronotile.model.raster import Encoding
-from chronotile.model.request import NamedPoint
+from chronotile.model.request import Point
 from chronotile.model.series.analysis import Findings
 from chronotile.model.time.instants import Instant, InstantArray
 
@@ -80,7 +80,8 @@ class PointsSeries:
     units: str
     times: InstantArray
     """(time,); not a time (NaT) for the one value of a layer without time."""
-    points: tuple[NamedPoint, ...]
+    points: tuple[Point, ...]
+    """In CRS84."""
     is_outside: NDArray[np.bool_]
     """(point,): whether it lies outside the layer."""
     values: NDArray[np.float64]

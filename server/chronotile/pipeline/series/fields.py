@@ -16,7 +16,6 @@ from chronotile.model.payload import TimeUsed
 from chronotile.model.request import (
     AreaSeriesRequest,
     AreasRequest,
-    NamedPoint,
     Point,
     PointsSeriesRequest,
     PositionsRequest,
@@ -168,7 +167,7 @@ def _read_one(request: PositionsRequest, targets: Sequence[SeriesTarget], servic
 
 
 def _resolve_many(request: PositionsRequest, services: Services, is_wanted: IsWanted) -> FieldsTarget:
-    points = tuple(map(_named, request.points))
+    points = tuple(map(_in_degrees, request.points))
     layers, etag, time = _resolve_times(request.layers, request.time, len(points), services, points=points)
     told = [(point.crs.name, point.x, point.y) for point in request.points]
     return FieldsTarget(
@@ -179,7 +178,7 @@ def _resolve_many(request: PositionsRequest, services: Services, is_wanted: IsWa
 def _read_many(
     request: PositionsRequest, layers: Sequence[Layer], services: Services, is_wanted: IsWanted
 ) -> SeriesTable:
-    points = tuple(map(_named, request.points))
+    points = tuple(map(_in_degrees, request.points))
     asked = [PointsSeriesRequest(layer=layer.id, points=points, time=request.time) for layer in layers]
     read = extract_points_series(asked, services, is_wanted=is_wanted)
     _check_inside(read)
@@ -209,9 +208,9 @@ def _of_any(read: Iterable[Series | PointsSeries | AreasSeries]) -> tuple[Instan
     return tuple(sorted({instant for each in read for instant in each.unreadable}))
 
 
-def _named(point: Point) -> NamedPoint:
+def _in_degrees(point: Point) -> Point:
     longitude, latitude = point.degrees
-    return NamedPoint(longitude=longitude, latitude=latitude)
+    return Point(x=longitude, y=latitude)
 
 
 def _check_inside(read: Sequence[PointsSeries]) -> None:
@@ -229,7 +228,7 @@ def _check_inside(read: Sequence[PointsSeries]) -> None:
 
 
 def _resolve_times(
-    names: Sequence[str], time: TimeSelection, places: int, services: Services, *, points: tuple[NamedPoint, ...] = ()
+    names: Sequence[str], time: TimeSelection, places: int, services: Services, *, points: tuple[Point, ...] = ()
 ) -> tuple[list[Layer], str, TimeUsed]:
     """The layers that have times asked for, a name for the state of what they are at those, and which those are.
 
@@ -247,12 +246,12 @@ def _resolve_times(
     return layers, fingerprint(states), _used(times, is_open=time.is_open)
 
 
-def _state(layer: Layer, times: InstantArray, services: Services, points: tuple[NamedPoint, ...]) -> tuple[str, bytes]:
+def _state(layer: Layer, times: InstantArray, services: Services, points: tuple[Point, ...]) -> tuple[str, bytes]:
     window = _window_round(points, layer)
     return pixel_revision(layer, times if len(layer.times) else (), services, window), times.tobytes()
 
 
-def _window_round(points: tuple[NamedPoint, ...], layer: Layer) -> Window | None:
+def _window_round(points: tuple[Point, ...], layer: Layer) -> Window | None:
     """The smallest window of native cells that has all points but those outside; `None` where there are none."""
     cells = cells_of(points, layer.main_variable.grid)
     inside = cells[cells[:, 0] >= 0]

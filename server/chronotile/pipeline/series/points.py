@@ -11,7 +11,7 @@ from chronotile.errors import LimitExceeded
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.grid import NativeGrid
-from chronotile.model.request import NamedPoint, PointsSeriesRequest
+from chronotile.model.request import Point, PointsSeriesRequest
 from chronotile.model.series.series import PointsSeries
 from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
 from chronotile.pipeline.cells import reach_of, swapped_hints
@@ -31,7 +31,7 @@ OUTSIDE = "outside_extent"
 class PointsTarget:
     """A request resolved to what exists."""
 
-    points: tuple[NamedPoint, ...]
+    points: tuple[Point, ...]
     held: NDArray[np.intp]
     """Of the points, those inside the layer."""
     how: AreaReading
@@ -78,7 +78,7 @@ def _of_one_state(target: PointsTarget, services: Services, is_wanted: IsWanted)
     return read_of_one_state(read, target.how.layer, target.how.indexes, services)
 
 
-def _target(layer: Layer, points: tuple[NamedPoint, ...], indexes: tuple[int, ...], services: Services) -> PointsTarget:
+def _target(layer: Layer, points: tuple[Point, ...], indexes: tuple[int, ...], services: Services) -> PointsTarget:
     cells = cells_of(points, layer.main_variable.grid)
     held = np.flatnonzero(cells[:, 0] >= 0)
     how = cheapest_reading(_spans(cells[held]), held.size, layer=layer, indexes=indexes, services=services)
@@ -93,7 +93,7 @@ def _series(target: PointsTarget, services: Services, is_wanted: IsWanted) -> Po
     values[target.held], codes[target.held] = values_inside.T, codes_inside.T
     is_outside = np.ones(len(target.points), dtype=np.bool_)
     is_outside[target.held] = False
-    places = np.array([(point.longitude, point.latitude) for point in target.points]).reshape(-1, 2)
+    places = np.array([(point.x, point.y) for point in target.points]).reshape(-1, 2)
     return PointsSeries(
         layer=layer.id,
         units=layer.main_variable.encoding.units,
@@ -110,11 +110,11 @@ def _series(target: PointsTarget, services: Services, is_wanted: IsWanted) -> Po
     )
 
 
-def cells_of(points: tuple[NamedPoint, ...], grid: NativeGrid) -> NDArray[np.int64]:
+def cells_of(points: tuple[Point, ...], grid: NativeGrid) -> NDArray[np.int64]:
     """Return (point, 2) rows and columns of native cells, -1 outside."""
     if not points:
         return np.empty((0, 2), dtype=np.int64)
-    x, y = np.array([(point.longitude, point.latitude) for point in points]).T
+    x, y = np.array([(point.x, point.y) for point in points]).T
     if grid.crs != CRS84:
         x, y = transformer(CRS84, grid.crs).transform(x, y)
     found = (grid.cell_at(*place) for place in zip(x.tolist(), y.tolist(), strict=True))

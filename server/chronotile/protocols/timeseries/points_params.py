@@ -7,7 +7,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, MissingParameter, UnknownParameter
 from chronotile.model.geometry.geojson import document_of
 from chronotile.model.geometry.geojson_size import containers_in
-from chronotile.model.request import NamedPoint, PointsSeriesRequest, place_in_degrees
+from chronotile.model.request import Point, PointsSeriesRequest, place_in_degrees
 from chronotile.model.time.parsing import parse_time
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, names_of
@@ -96,7 +96,7 @@ def _layer_names(document: dict[str, Json]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _points(document: dict[str, Json], catalogue: Catalogue) -> tuple[NamedPoint, ...]:
+def _points(document: dict[str, Json], catalogue: Catalogue) -> tuple[Point, ...]:
     listed, allowed = _listed(document, "points"), catalogue.limits.max_features
     if len(listed) > allowed:
         raise LimitExceeded(
@@ -114,7 +114,7 @@ def _listed(document: dict[str, Json], name: str) -> list[Json]:
     return listed
 
 
-def _point(given: Json, number: int) -> NamedPoint:
+def _point(given: Json, number: int) -> Point:
     """`[lon, lat]`, or `{"id": …, "lon": …, "lat": …}`."""
     position, identity = given, None
     if isinstance(given, dict):
@@ -127,7 +127,7 @@ def _point(given: Json, number: int) -> NamedPoint:
         raise InvalidParameter(f"the id of point {number} must be text or a number", locator="points")
     names = f"lon of point {number}", f"lat of point {number}"
     place = place_in_degrees(float(position[0]), float(position[1]), names=names)
-    return NamedPoint(longitude=place.x, latitude=place.y, id=identity)
+    return replace(place, id=identity)
 
 
 def _is_number(value: Json) -> bool:
