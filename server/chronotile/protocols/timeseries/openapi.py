@@ -13,10 +13,7 @@ REFUSALS_OF_BODIES = ("BadRequest", "NotFound", "TooLarge", "Unavailable")
 def series_paths(examples: Examples) -> dict[str, Json]:
     """Return the paths of our own series."""
     layer = in_path("layer", "Id or alias of a layer that has values", example=examples.layer)
-    shared = {"datetime": examples.times or None, "reducers": "mean,p10,p90"}
-    point = {**shared, "lon": examples.longitude, "lat": examples.latitude}
-    place = {"place": _place(examples)} if examples.place else {"bbox": _box(examples)}
-    told = {"anyOf": [ref("AreaSeries"), ref("SeriesCost")]}
+    point = {**_shared(examples), "lon": examples.longitude, "lat": examples.latitude}
     points = {"layers": [examples.layer], "points": [[examples.longitude, examples.latitude]]}
     return {
         "/timeseries/{layer}/point": {
@@ -28,13 +25,37 @@ def series_paths(examples: Examples) -> dict[str, Json]:
                 answers=_in_all_formats(ref("PointSeries")),
             )
         },
+        **_area_paths(examples, layer),
+        "/timeseries/points": {
+            "post": operation(
+                "postPointsSeries",
+                "What happened at many places, in many layers",
+                tag=SERIES,
+                parameters=documents(points_params.OF_POINTS),
+                posted=body(ref("PointsRequest"), points),
+                answers=_in_all_formats(ref("PointsSeries")),
+                refusals=REFUSALS_OF_BODIES,
+            )
+        },
+    }
+
+
+def _shared(examples: Examples) -> dict[str, object]:
+    return {"datetime": examples.times or None, "reducers": "mean,p10,p90"}
+
+
+def _area_paths(examples: Examples, layer: Json) -> dict[str, Json]:
+    shared = _shared(examples)
+    place = {"place": _place(examples)} if examples.place else {"bbox": _box(examples)}
+    described = {"anyOf": [ref("AreaSeries"), ref("SeriesCost")]}
+    return {
         "/timeseries/{layer}/area": {
             "get": operation(
                 "getPlaceSeries",
                 "What happened in a named place or a box: the values of its cells, reduced to one an instant",
                 tag=SERIES,
                 parameters=[layer, *documents(area_params.OF_AREA, {**shared, **place})],
-                answers=_in_all_formats(told),
+                answers=_in_all_formats(described),
             ),
             "post": operation(
                 "postAreaSeries",
@@ -42,7 +63,7 @@ def series_paths(examples: Examples) -> dict[str, Json]:
                 tag=SERIES,
                 parameters=[layer, *documents(area_params.OF_AREA, shared)],
                 posted=body(ref("Geometry"), examples.polygon, required=False),
-                answers=_in_all_formats(told),
+                answers=_in_all_formats(described),
                 refusals=REFUSALS_OF_BODIES,
             ),
         },
@@ -53,18 +74,7 @@ def series_paths(examples: Examples) -> dict[str, Json]:
                 tag=SERIES,
                 parameters=[layer, *documents(area_params.OF_AREAS, shared)],
                 posted=body(ref("FeatureCollection"), examples.features),
-                answers=_in_all_formats(told),
-                refusals=REFUSALS_OF_BODIES,
-            )
-        },
-        "/timeseries/points": {
-            "post": operation(
-                "postPointsSeries",
-                "What happened at many places, in many layers",
-                tag=SERIES,
-                parameters=documents(points_params.OF_POINTS),
-                posted=body(ref("PointsRequest"), points),
-                answers=_in_all_formats(ref("PointsSeries")),
+                answers=_in_all_formats(described),
                 refusals=REFUSALS_OF_BODIES,
             )
         },
@@ -97,17 +107,7 @@ def _of_version(version: str, examples: Examples) -> dict[str, Json]:
     layer = in_path("layer", "Product: id or alias of a layer", example=examples.layer)
     days = {"startDate": f"{examples.times}-01-01", "endDate": f"{examples.times}-12-31"} if examples.times else {}
     degrees = {"lon": examples.longitude, "lat": examples.latitude}
-    collection = {"type": "GeometryCollection", "geometries": [examples.polygon]}
-    bodies = {
-        "geometry": (body(ref("Geometry"), examples.feature), "TerrascopeSeries", "the geometry of a body"),
-        "geometries": (body(ref("Geometry"), collection), "TerrascopeSeriesOfMany", "each geometry of a collection"),
-        "features": (
-            body(ref("FeatureCollection"), examples.features),
-            "TerrascopeSeriesOfMany",
-            "each feature of a collection",
-        ),
-    }
-    paths = {
+    return {
         base: {
             "get": operation(
                 f"getTerrascopeLayers_{suffix}",
@@ -129,11 +129,25 @@ def _of_version(version: str, examples: Examples) -> dict[str, Json]:
                 answers={"application/json": ref("TerrascopeSeries")},
             )
         },
+        **_terrascope_bodies(version, layer, examples, days),
     }
-    for name, (posted, schema, what) in bodies.items():
-        paths[f"{base}/{{layer}}/{name}"] = {
+
+
+def _terrascope_bodies(version: str, layer: Json, examples: Examples, days: dict[str, str]) -> dict[str, Json]:
+    collection = {"type": "GeometryCollection", "geometries": [examples.polygon]}
+    bodies = {
+        "geometry": (body(ref("Geometry"), examples.feature), "TerrascopeSeries", "the geometry of a body"),
+        "geometries": (body(ref("Geometry"), collection), "TerrascopeSeriesOfMany", "each geometry of a collection"),
+        "features": (
+            body(ref("FeatureCollection"), examples.features),
+            "TerrascopeSeriesOfMany",
+            "each feature of a collection",
+        ),
+    }
+    return {
+        f"/timeseries/{version}/ts/{{layer}}/{name}": {
             "post": operation(
-                f"postTerrascope{name.capitalize()}_{suffix}",
+                f"postTerrascope{name.capitalize()}_{version.replace('.', '_')}",
                 f"The series of {what}",
                 tag=TERRASCOPE,
                 parameters=[layer, *documents(terrascope_params.OF_SERIES, days)],
@@ -142,4 +156,5 @@ def _of_version(version: str, examples: Examples) -> dict[str, Json]:
                 refusals=REFUSALS_OF_BODIES,
             )
         }
-    return paths
+        for name, (posted, schema, what) in bodies.items()
+    }
