@@ -67,6 +67,13 @@ class Inputs:
         """Whether a block of some source may hold several dates."""
         return any(kind_of_spec(spec).has_times_in_blocks(spec) for spec in self.specs)
 
+    @property
+    def have_map_layout(self) -> bool:
+        """Whether the sources have a map layout already: small blocks of one date each, and overviews."""
+        if self.have_times_in_blocks or any(len(info.stored_levels) < 2 for info in self.variables.values()):
+            return False
+        return kind_of_spec(self.specs[0]).has_map_layout(self.specs[0])
+
     def in_order(self, names: Sequence[str]) -> "Inputs":
         """Return the same with the variables in another order."""
         columns = [list(self.variables).index(name) for name in names]

@@ -24,7 +24,6 @@ from chronotile.optimise.differences import differing
 from chronotile.optimise.existing import conversion_for, names_in_cube, require_layout, told_of_rounding
 from chronotile.optimise.inputs import Inputs, find_inputs
 from chronotile.optimise.journal import FOLDER, Journal, Written
-from chronotile.optimise.layouts import has_good_map
 from chronotile.optimise.memory import Budget, budget_of, region_for
 from chronotile.optimise.options import Options, Report
 from chronotile.optimise.plan import CubePlan, PlannedVariable, level_count, time_unit
@@ -132,7 +131,7 @@ def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, 
 
 
 def _new_shape(inputs: Inputs, options: Options, threads: int) -> Commit:
-    layout = options.layout or ("series" if has_good_map(inputs) else "both")
+    layout = options.layout or ("series" if inputs.have_map_layout else "both")
     encodings = [conversion_of_files(info.encoding, options.packing).target for info in inputs.variables.values()]
     itemsize = max(np.dtype(encoding.dtype).itemsize for encoding in encodings)
     return Commit(

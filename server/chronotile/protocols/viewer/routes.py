@@ -1,12 +1,15 @@
 """`/viewer/`: the viewer's files, sent as they are, and what the configuration has for it."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from chronotile.catalog.catalogue import BaseMap
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.query.accept import takes_gzip
@@ -16,7 +19,6 @@ from chronotile.protocols.common.responses.respond import IMMUTABLE, known_etags
 from chronotile.protocols.common.state import in_thread, services_of, state_of
 from chronotile.protocols.viewer.documents import viewer_document
 from chronotile.protocols.viewer.files import read_viewer_file
-from chronotile.protocols.viewer.policy import content_security_policy
 
 EMBEDDED = "embed"
 """The parameter of the page by which it is made to be shown in others."""
@@ -61,7 +63,7 @@ async def get_config(request: Request) -> Response:
 def _file(request: Request, folder: Path, path: str) -> Response:
     file = read_viewer_file(folder, path)
     base_maps = services_of(request).catalogue.service.viewer.base_maps
-    policy = content_security_policy(base_maps, is_embedded=request.query_params.get(EMBEDDED) == "1")
+    policy = _content_security_policy(base_maps, is_embedded=request.query_params.get(EMBEDDED) == "1")
     headers = {
         "ETag": f'"{file.etag}"',
         "Cache-Control": IMMUTABLE if file.is_immutable else "no-cache",
@@ -79,6 +81,30 @@ def _file(request: Request, folder: Path, path: str) -> Response:
 def _not_built() -> Response:
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'"}
     return Response(MISSING, status_code=404, media_type="text/html", headers=headers)
+
+
+def _content_security_policy(base_maps: Iterable[BaseMap], *, is_embedded: bool) -> str:
+    """The policy (CSP Level 3): files and answers of this server alone, and pictures of the hosts of base maps.
+
+    Neither scripts nor styles in the page, nor text made into scripts. Leaflet and uPlot set styles of elements
+    through the object model, which no policy forbids.
+
+    Args:
+        base_maps: Whose tiles are shown.
+        is_embedded: Whether pages elsewhere may show this one in a frame.
+    """
+    addresses = [urlsplit(each.href) for each in base_maps]
+    hosts = dict.fromkeys(f"{each.scheme}://{each.netloc}" for each in addresses if each.netloc)
+    directives = {
+        "default-src": "'self'",
+        "img-src": " ".join(["'self'", "data:", "blob:", *hosts]),
+        "media-src": "'self' blob:",
+        "object-src": "'none'",
+        "base-uri": "'none'",
+        "form-action": "'self'",
+        "frame-ancestors": "*" if is_embedded else "'self'",
+    }
+    return "; ".join(f"{name} {sources}" for name, sources in directives.items())
 
 
 routes = [
