@@ -9,9 +9,8 @@ from chronotile.model.geometry.geojson import area_of, areas_of
 from chronotile.model.grid import WHOLE_CIRCLE, BBox
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series.reducer import MEAN, Reducer, parse_reducers
-from chronotile.protocols.common.openapi import TEXT
 from chronotile.protocols.common.query.kvp import Kvp, numbers
-from chronotile.protocols.common.query.parameter import Parameter, names_of, text, truth
+from chronotile.protocols.common.query.parameter import Parameter, names_of, parsed, text, truth
 from chronotile.protocols.common.query.place import CRS, geometry_rules, requested_crs
 from chronotile.protocols.common.query.reduction import MIN_VALID, WEIGHTS
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS, analysis_of
@@ -26,12 +25,11 @@ def _reducers(given: str) -> tuple[Reducer, ...]:
 
 PLACE = text("place", "A named place, as `set/id`, in place of a geometry")
 BBOX = text("bbox", "West, south, east, north, in place of a geometry")
-REDUCERS: Parameter[tuple[Reducer, ...]] = Parameter(
-    name="reducers",
-    description="`mean`, `min`, `max`, `std`, `median`, `count`, `valid_share`, `sum`, `p10` and its like, "
+REDUCERS: Parameter[tuple[Reducer, ...]] = parsed(
+    "reducers",
+    "`mean`, `min`, `max`, `std`, `median`, `count`, `valid_share`, `sum`, `p10` and its like, "
     "`histogram:16`; several with commas; otherwise `mean`",
-    parse=_reducers,
-    schema=TEXT,
+    _reducers,
     default=(MEAN,),
 )
 DRY_RUN = truth("dry_run", "`true` tells what the answer would take")

@@ -24,10 +24,10 @@ from chronotile.model.request import PICTURE_REDUCERS, MapRequest, PictureFormat
 from chronotile.model.style import Colour
 from chronotile.model.time.instants import ABSENT, TimeSelection
 from chronotile.protocols.common.capabilities.update_sequence import sequence_order
-from chronotile.protocols.common.openapi import TEXT, enum_of
+from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.axis_order import as_xy
 from chronotile.protocols.common.query.kvp import Kvp, bbox, numbers
-from chronotile.protocols.common.query.parameter import Parameter, advertised, choice, text, times, whole
+from chronotile.protocols.common.query.parameter import Parameter, advertised, choice, parsed, text, times, whole
 from chronotile.protocols.wms.colouring import COLOURS, colour, colour_range, colouring, style_and_ramp, truth
 from chronotile.protocols.wms.frames import frame_times
 from chronotile.protocols.wms.groups import LAYER_LIMIT, LAYERS, STYLES, check_count, refuse_styled_groups, ungrouped
@@ -88,14 +88,11 @@ def _box(given: str) -> BBox:
 
 
 REQUEST = advertised("REQUEST", "The operation", {each: each for each in OPERATIONS}, error=OperationNotSupported)
-VERSION: Parameter[Version] = Parameter(
-    name="VERSION",
-    description="The version whose rules hold",
-    parse=_version,
-    schema=enum_of(list(EXCEPTION_FORMATS)),
+VERSION: Parameter[Version] = parsed(
+    "VERSION", "The version whose rules hold", _version, schema=enum_of(list(EXCEPTION_FORMATS))
 )
 CRS, SRS = (text(name, "The reference system of `BBOX`") for name in ("CRS", "SRS"))
-BOX = Parameter(name="BBOX", description="The extent; in 1.3.0 in the axis order of the CRS", parse=_box, schema=TEXT)
+BOX = parsed("BBOX", "The extent; in 1.3.0 in the axis order of the CRS", _box)
 WIDTH, HEIGHT = (whole(name, "Of the picture, in pixels", least=1) for name in ("WIDTH", "HEIGHT"))
 FORMAT = advertised(
     "FORMAT",
@@ -105,12 +102,8 @@ FORMAT = advertised(
     error=UnsupportedFormat,
 )
 IS_TRANSPARENT = truth("TRANSPARENT", "Whether nothing lies under the map")
-BACKGROUND = Parameter(
-    name="BGCOLOR",
-    description="What lies under the map: `0xRRGGBB`",
-    parse=partial(colour, locator="BGCOLOR"),
-    schema=TEXT,
-    default=Colour(255, 255, 255),
+BACKGROUND = parsed(
+    "BGCOLOR", "What lies under the map: `0xRRGGBB`", partial(colour, locator="BGCOLOR"), default=Colour(255, 255, 255)
 )
 EXCEPTIONS: Parameter[ExceptionFormat] = advertised(
     "EXCEPTIONS",

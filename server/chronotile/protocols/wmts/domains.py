@@ -20,10 +20,9 @@ from chronotile.model.time.parsing import parse_instant, parse_time
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.crs_names import wms_name
 from chronotile.protocols.common.capabilities.time_extent import time_text
-from chronotile.protocols.common.openapi import TEXT
 from chronotile.protocols.common.query import kvp
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, box, choice, text, truth, whole
+from chronotile.protocols.common.query.parameter import Parameter, box, choice, parsed, text, truth, whole
 from chronotile.protocols.common.responses.xml import render_xml
 from chronotile.protocols.wmts.params import TILE_MATRIX_SET, TIME
 
@@ -47,12 +46,8 @@ def _instant(given: str) -> Instant:
     return parse_instant(given).start
 
 
-DOMAINS: Parameter[tuple[str, ...]] = Parameter(
-    name="Domains",
-    description="Which domains are described",
-    parse=_domains,
-    schema=TEXT,
-    default=(SPACE, DIMENSION.lower()),
+DOMAINS: Parameter[tuple[str, ...]] = parsed(
+    "Domains", "Which domains are described", _domains, default=(SPACE, DIMENSION.lower())
 )
 LAYER = text("Layer", "Id or alias of a layer")
 DOMAIN = text("Domain", "The dimension whose values are listed")
@@ -62,7 +57,7 @@ LIMIT = whole("Limit", "Values of a page", least=1, most=MAX_LIMIT, default=DEFA
 SORTS: tuple[Sort, ...] = ("asc", "desc")
 SORT = choice("Sort", "The order of values", SORTS, default="asc")
 FROM_END = truth("FromEnd", "Whether the ends of times are compared with `FromValue`")
-FROM_VALUE = Parameter(name="FromValue", description="The page begins behind it", parse=_instant, schema=TEXT)
+FROM_VALUE = parsed("FromValue", "The page begins behind it", _instant)
 DOMAINS_TEMPLATE = "wmts/templates/domains.xml"
 VALUES_TEMPLATE = "wmts/templates/domain_values.xml"
 

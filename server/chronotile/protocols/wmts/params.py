@@ -21,10 +21,10 @@ from chronotile.model.time.parsing import parse_time
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.time_extent import stand_in_default
 from chronotile.protocols.common.capabilities.update_sequence import sequence_order
-from chronotile.protocols.common.openapi import TEXT, enum_of
+from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.accept import weighted
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, advertised, text, whole
+from chronotile.protocols.common.query.parameter import Parameter, advertised, parsed, text, whole
 from chronotile.protocols.common.query.picture import DIFFERENCE, REDUCER
 from chronotile.protocols.wmts.limits import check_told_limits, has_limits
 
@@ -70,19 +70,11 @@ def _sections(given: str) -> frozenset[Section]:
 
 
 REQUEST = advertised("request", "The operation", {each: each for each in OPERATIONS})
-VERSION_NAME = Parameter(
-    name="version", description="The version", parse=_version, schema=enum_of([VERSION]), default=VERSION
-)
-ACCEPTED_VERSIONS = Parameter(
-    name="AcceptVersions",
-    description="Versions that the client takes",
-    parse=_accepted_versions,
-    schema=TEXT,
-    default=VERSION,
-)
+VERSION_NAME = parsed("version", "The version", _version, schema=enum_of([VERSION]), default=VERSION)
+ACCEPTED_VERSIONS = parsed("AcceptVersions", "Versions that the client takes", _accepted_versions, default=VERSION)
 UPDATE_SEQUENCE = text("updateSequence", "That of the capabilities which the client holds")
-SECTION_NAMES: Parameter[frozenset[Section]] = Parameter(
-    name="sections", description="Parts of the capabilities", parse=_sections, schema=enum_of([*SECTIONS, "All"])
+SECTION_NAMES: Parameter[frozenset[Section]] = parsed(
+    "sections", "Parts of the capabilities", _sections, schema=enum_of([*SECTIONS, "All"])
 )
 LAYER = text("layer", "Id or alias of a layer")
 STYLE = text("style", "A style of the layer; empty for its first")

@@ -6,8 +6,7 @@ from urllib.parse import urlencode
 from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.time.instants import Instant, format_instant
 from chronotile.model.time.parsing import parse_instant
-from chronotile.protocols.common.openapi import TEXT
-from chronotile.protocols.common.query.parameter import Parameter
+from chronotile.protocols.common.query.parameter import parsed
 
 
 def _cursor(given: str) -> Instant:
@@ -19,9 +18,7 @@ def _cursor(given: str) -> Instant:
         ) from error
 
 
-CURSOR = Parameter(
-    name="cursor", description="Where the page begins, as the link `next` has it", parse=_cursor, schema=TEXT
-)
+CURSOR = parsed("cursor", "Where the page begins, as the link `next` has it", _cursor)
 """The first instant that may be in a page."""
 
 

@@ -97,7 +97,19 @@ def names_of(parameters: Iterable[Parameter[object]]) -> tuple[str, ...]:
 
 def text(name: str, description: str, *, schema: Json = TEXT) -> Parameter[str]:
     """Return a parameter whose text is parsed elsewhere, such as a name that the catalogue resolves."""
-    return Parameter(name=name, description=description, parse=str, schema=schema)
+    return parsed(name, description, str, schema=schema)
+
+
+def parsed(
+    name: str,
+    description: str,
+    parse: Callable[[str], Value],
+    *,
+    schema: Json = TEXT,
+    default: Value | None = None,
+) -> Parameter[Value]:
+    """Return a parameter with a form of its own, which `parse` reads; it raises `InvalidParameter` with the name."""
+    return Parameter(name=name, description=description, parse=parse, schema=schema, default=default)
 
 
 def whole(
@@ -111,7 +123,7 @@ def whole(
         _check_bounds(name, given, value, schema)
         return value
 
-    return Parameter(name=name, description=description, parse=parse, schema=schema, default=default)
+    return parsed(name, description, parse, schema=schema, default=default)
 
 
 def number(  # noqa: PLR0913 -- four bounds, as JSON Schema has them
@@ -197,7 +209,7 @@ def advertised(
             raise error(f"{name} {given[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(values)}", locator=name)
         return accepted[given.lower()]
 
-    return Parameter(name=name, description=description, parse=parse, schema=enum_of(list(values)), default=default)
+    return parsed(name, description, parse, schema=enum_of(list(values)), default=default)
 
 
 def listed(name: str, description: str, *, default: tuple[str, ...] | None = None) -> Parameter[tuple[str, ...]]:
@@ -206,7 +218,7 @@ def listed(name: str, description: str, *, default: tuple[str, ...] | None = Non
     def parse(given: str) -> tuple[str, ...]:
         return tuple(each.strip() for each in given.split(","))
 
-    return Parameter(name=name, description=description, parse=parse, schema=TEXT, default=default)
+    return parsed(name, description, parse, default=default)
 
 
 def truth(name: str, description: str) -> Parameter[bool]:
@@ -216,7 +228,7 @@ def truth(name: str, description: str) -> Parameter[bool]:
 
 def box(name: str, description: str) -> Parameter[BBox]:
     """Return a parameter that is four numbers: a box with something inside, x before y."""
-    return Parameter(name=name, description=description, parse=partial(kvp.bbox, locator=name), schema=TEXT)
+    return parsed(name, description, partial(kvp.bbox, locator=name))
 
 
 def times(name: str, description: str) -> Parameter[TimeSelection]:
@@ -228,7 +240,7 @@ def times(name: str, description: str) -> Parameter[TimeSelection]:
         except InvalidParameter as error:
             raise InvalidParameter(error.message, locator=name) from error
 
-    return Parameter(name=name, description=description, parse=parse, schema=TEXT, default=ABSENT)
+    return parsed(name, description, parse, default=ABSENT)
 
 
 def datetime(description: str) -> Parameter[TimeSelection]:

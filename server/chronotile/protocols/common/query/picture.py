@@ -11,9 +11,8 @@ from chronotile.model.request import PICTURE_REDUCERS, Colouring, LegendRequest,
 from chronotile.model.time.instants import TimeSelection
 from chronotile.pipeline.maps.expressions import shown_revision
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.openapi import TEXT
 from chronotile.protocols.common.query.kvp import Kvp, value_range
-from chronotile.protocols.common.query.parameter import Parameter, choice, text, times, truth
+from chronotile.protocols.common.query.parameter import Parameter, choice, parsed, text, times, truth
 
 Format = TypeVar("Format")
 
@@ -23,11 +22,10 @@ IS_HORIZONTAL = {"vertical": False, "horizontal": True}
 """How the colours of a legend lie, by the word for it."""
 
 STYLE = text("style", "A style of the layer; otherwise its first")
-RANGE = Parameter(
-    name="range",
-    description="`low,high`: the values at the ends of the ramp, in place of the style's own",
-    parse=partial(value_range, locator="range"),
-    schema=TEXT,
+RANGE = parsed(
+    "range",
+    "`low,high`: the values at the ends of the ramp, in place of the style's own",
+    partial(value_range, locator="range"),
 )
 RAMP = text("ramp", "Id of a style whose colours are stretched over the range, in place of the style's own")
 REVERSED = truth("reversed", "Whether the ramp's colours are the other way round")

@@ -9,9 +9,9 @@ from PIL import ImageColor
 from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.request import Backdrop
 from chronotile.model.style import Colour
-from chronotile.protocols.common.openapi import TEXT, TRUTH
+from chronotile.protocols.common.openapi import TRUTH
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, coded
+from chronotile.protocols.common.query.parameter import Parameter, coded, parsed
 
 WHITE = Colour(255, 255, 255)
 _HEX = re.compile(r"(?:0x|#)?(?P<alpha>[0-9a-f]{2})?(?P<rgb>[0-9a-f]{6})", re.IGNORECASE | re.ASCII)
@@ -32,7 +32,7 @@ def _colour(given: str, name: str) -> Colour:
 
 
 def _colour_parameter(name: str, description: str) -> Parameter[Colour]:
-    return Parameter(name=name, description=description, parse=partial(_colour, name=name), schema=TEXT)
+    return parsed(name, description, partial(_colour, name=name))
 
 
 def _truth(name: str, description: str) -> Parameter[bool]:

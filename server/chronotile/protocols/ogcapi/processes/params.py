@@ -11,7 +11,7 @@ from chronotile.model.job import STATUSES, Status
 from chronotile.model.time.instants import Instant
 from chronotile.protocols.common.openapi import COUNT, TEXT, enum_of, list_of
 from chronotile.protocols.common.query.kvp import Kvp, choice
-from chronotile.protocols.common.query.parameter import LANG, F, Parameter, datetime, names_of, number, whole
+from chronotile.protocols.common.query.parameter import LANG, F, Parameter, datetime, names_of, number, parsed, whole
 
 LISTED = frozenset({"type", "processid", "status"})
 """Parameters that may be given several times, or have commas."""
@@ -46,16 +46,12 @@ LIMIT = replace(
 )
 OFFSET = whole("offset", "How many come before the first", least=0, most=MAX_OFFSET, default=0)
 PAGING = (LIMIT, OFFSET)
-TYPES = Parameter(name="type", description="Of jobs; there is one", parse=_types, schema=list_of(enum_of([TYPE])))
-PROCESSES: Parameter[tuple[str, ...]] = Parameter(
-    name="processID", description="Only jobs of these processes", parse=_members, schema=list_of(TEXT), default=()
+TYPES = parsed("type", "Of jobs; there is one", _types, schema=list_of(enum_of([TYPE])))
+PROCESSES: Parameter[tuple[str, ...]] = parsed(
+    "processID", "Only jobs of these processes", _members, schema=list_of(TEXT), default=()
 )
-STATUS: Parameter[tuple[Status, ...]] = Parameter(
-    name="status",
-    description="Only jobs with one of these",
-    parse=_statuses,
-    schema=list_of(enum_of(STATUSES)),
-    default=(),
+STATUS: Parameter[tuple[Status, ...]] = parsed(
+    "status", "Only jobs with one of these", _statuses, schema=list_of(enum_of(STATUSES)), default=()
 )
 DATETIME = datetime("An instant or an interval, either end of which may be open (`..`): when they came")
 MIN_DURATION = number("minDuration", "Only jobs that ran, or run, for at least so many seconds", least=0)
