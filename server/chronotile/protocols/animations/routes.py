@@ -15,7 +15,7 @@ from chronotile.protocols.common.query.picture import REV, is_of_now
 from chronotile.protocols.common.responses.body_response import BodyResponse
 from chronotile.protocols.common.responses.problem import dated_problem
 from chronotile.protocols.common.responses.respond import caching, instants_text, known_etags
-from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
+from chronotile.protocols.common.state import for_client, make_for_client, services_of, state_of
 
 
 async def get_animation(request: Request) -> Response:
@@ -40,10 +40,7 @@ async def get_animation(request: Request) -> Response:
     found, is_immutable = await for_client(request, limiters.pictures, layer, find, services=services)
     if found is not None:
         return _answer(found, is_immutable=is_immutable, with_body=is_body_wanted)
-    async with while_wanted(request) as is_wanted:
-        delivery, is_immutable = await for_client(
-            request, limiters.animations, layer, lambda: make(is_wanted), services=services
-        )
+    delivery, is_immutable = await make_for_client(request, limiters.animations, layer, make, services=services)
     return _answer(delivery, is_immutable=is_immutable, with_body=True)
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import ParamSpec, TypeVar, cast
 
 from starlette.requests import HTTPConnection, Request
@@ -230,6 +231,24 @@ async def for_client(
     if result is None:
         raise ClientGone("the client left")
     return result
+
+
+async def make_for_client(
+    request: Request,
+    limiter: Limiter,
+    layer: str,
+    make: Callable[[IsWanted], Result],
+    *,
+    services: Services,
+    others: Iterable[str] = (),
+) -> Result:
+    """Run work as `for_client` does that may end as soon as the client leaves; the body must have been read.
+
+    Raises:
+        ChronotileError: As `for_client`.
+    """
+    async with while_wanted(request) as is_wanted:
+        return await for_client(request, limiter, layer, partial(make, is_wanted), services=services, others=others)
 
 
 async def read_in_thread(

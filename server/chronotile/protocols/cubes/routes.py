@@ -2,7 +2,6 @@
 
 import zlib
 from dataclasses import replace
-from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +16,7 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.picture import REV, is_of_now
 from chronotile.protocols.common.responses.problem import tile_problem
 from chronotile.protocols.common.responses.respond import known_etags, respond
-from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of, while_wanted
+from chronotile.protocols.common.state import for_client, in_thread, make_for_client, services_of, state_of
 from chronotile.protocols.cubes.params import cube_request
 
 GZIP_WRAPPER = 16 + zlib.MAX_WBITS
@@ -33,13 +32,15 @@ async def get_cube(request: Request) -> Response:
     def find() -> tuple[Payload | CubeTarget, bool]:
         return find_cube(asked, services, known=known), is_of_now(revision, asked.layer, services)
 
-    found, is_current = await for_client(request, limiters.pictures, asked.layer, find, services=services)
-    if isinstance(found, CubeTarget):
-        async with while_wanted(request) as is_wanted:
-            make = partial(make_cube, found, is_wanted=is_wanted)
-            # One time of a tile takes no longer than a picture of it.
-            limiter = limiters.pictures if len(found.times.indexes) == 1 else limiters.cubes
-            found = await for_client(request, limiter, asked.layer, make, services=services)
+    target, is_current = await for_client(request, limiters.pictures, asked.layer, find, services=services)
+    if isinstance(target, Payload):
+        found = target
+    else:
+        # One time of a tile takes no longer than a picture of it.
+        limiter = limiters.pictures if len(target.times.indexes) == 1 else limiters.cubes
+        found = await make_for_client(
+            request, limiter, asked.layer, lambda wanted: make_cube(target, is_wanted=wanted), services=services
+        )
     if not found.body and not found.unchanged:
         return _without_content(respond(found, is_immutable=is_current))
     if takes_gzip(request.headers.get("accept-encoding", "")) or found.unchanged:

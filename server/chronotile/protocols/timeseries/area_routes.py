@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from typing import NamedTuple
 
 import orjson
@@ -30,11 +29,10 @@ from chronotile.protocols.common.query.form import body_of, body_parsed
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.state import (
     USUAL_S,
-    for_client,
+    make_for_client,
     refuse_if_busy,
     services_of,
     state_of,
-    while_wanted,
 )
 from chronotile.protocols.timeseries.analysis_params import refuse_in_columns
 from chronotile.protocols.timeseries.area_params import DRY_RUN, area_request, areas_request
@@ -94,9 +92,7 @@ async def _answer(request: Request, parse: ParseAreas) -> Response:
     refuse_alike(request)
     if not body and not is_dry:
         request.scope[USUAL_S] = _rough_seconds(layer, query, services)
-    async with while_wanted(request) as is_wanted:
-        making = partial(work, is_wanted)
-        answer = await for_client(request, limiter, layer.id, making, services=services)
+    answer = await make_for_client(request, limiter, layer.id, work, services=services)
     response = respond_in(
         "json" if is_dry else name, answer.body, layer, unreadable=answer.unreadable, is_open=answer.is_open
     )

@@ -19,7 +19,7 @@ from chronotile.protocols.common.job_offer import offer_job
 from chronotile.protocols.common.query.form import body_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.respond import known_etags, respond
-from chronotile.protocols.common.state import for_client, in_thread, services_of, state_of, while_wanted
+from chronotile.protocols.common.state import for_client, in_thread, make_for_client, services_of, state_of
 from chronotile.protocols.timeseries.analysis_params import analysis_of, refuse_in_columns
 from chronotile.protocols.timeseries.area_routes import routes as area_routes
 from chronotile.protocols.timeseries.faults import point_fault, points_fault
@@ -78,9 +78,7 @@ async def post_points(request: Request) -> Response:
         return encode_points(found, name, layers), sorted({instant for each in found for instant in each.unreadable})
 
     others = [layer.id for layer in layers[1:]]
-    async with while_wanted(request) as is_wanted:
-        telling = partial(work, is_wanted)
-        body, unreadable = await for_client(request, limiter, layers[0].id, telling, services=services, others=others)
+    body, unreadable = await make_for_client(request, limiter, layers[0].id, work, services=services, others=others)
     is_open = any(has_open_times(layer, each.time, analysis) for layer, each in zip(layers, asked, strict=True))
     return respond_in(name, body, layers[0], unreadable=unreadable, is_open=is_open)
 

@@ -22,10 +22,10 @@ from chronotile.protocols.common.responses.respond import caching, known_etags, 
 from chronotile.protocols.common.state import (
     for_client,
     in_documents,
+    make_for_client,
     refuse_if_busy,
     services_of,
     state_of,
-    while_wanted,
 )
 from chronotile.protocols.timeseries.faults import terrascope_fault
 from chronotile.protocols.timeseries.terrascope_documents import (
@@ -97,9 +97,7 @@ async def _answer_body(
         found = extract_area_series(asked, services, is_wanted=is_wanted)
         return encode(found, layer.times, wanted), found.unreadable, is_open
 
-    async with while_wanted(request) as is_wanted:
-        making = partial(work, is_wanted)
-        document, unreadable, is_open = await for_client(request, limiter, layer.id, making, services=services)
+    document, unreadable, is_open = await make_for_client(request, limiter, layer.id, work, services=services)
     return Response(document, media_type=MEDIA_TYPE, headers=caching(unreadable, is_open=is_open))
 
 

@@ -16,7 +16,7 @@ from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.document_cache import respond_with_document
-from chronotile.protocols.common.state import for_client, services_of, state_of, while_wanted
+from chronotile.protocols.common.state import make_for_client, services_of, state_of
 from chronotile.protocols.ogcapi.coverages.documents import (
     domain_set_document,
     range_type_document,
@@ -54,8 +54,7 @@ async def get_coverage(request: Request) -> Response:
         )
 
     limiter, layer = state_of(request).limiters.coverages, asked.request.layers[0]
-    async with while_wanted(request) as is_wanted:
-        delivery = await for_client(request, limiter, layer, partial(work, is_wanted), services=services)
+    delivery = await make_for_client(request, limiter, layer, work, services=services)
     return respond_with_file(delivery)
 
 

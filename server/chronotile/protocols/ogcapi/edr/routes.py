@@ -18,7 +18,7 @@ from chronotile.protocols.common.job_offer import JobOffer, offer_job
 from chronotile.protocols.common.query.form import discard_body
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.respond import known_etags
-from chronotile.protocols.common.state import for_client, state_of, while_wanted
+from chronotile.protocols.common.state import make_for_client, state_of
 from chronotile.protocols.ogcapi.coverages.file_response import file_conditions, respond_with_file
 from chronotile.protocols.ogcapi.edr.cells import CellsRequest, area_request, cube_request, radius_request
 from chronotile.protocols.ogcapi.edr.data_request import DataRequest, data_response, parse_data_query
@@ -76,8 +76,7 @@ async def _series(
 
     limiter, layer = state_of(request).limiters.series, asked.offered.main_field
     await discard_body(request)
-    async with while_wanted(request) as is_wanted:
-        payload = await for_client(request, limiter, layer.id, partial(work, is_wanted), services=asked.services)
+    payload = await make_for_client(request, limiter, layer.id, work, services=asked.services)
     return data_response(payload, name, asked)
 
 
@@ -105,8 +104,7 @@ async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue]
 
     limiter, layer = state_of(request).limiters.coverages, asked.offered.main_field
     await discard_body(request)
-    async with while_wanted(request) as is_wanted:
-        delivery = await for_client(request, limiter, layer.id, partial(work, is_wanted), services=services)
+    delivery = await make_for_client(request, limiter, layer.id, work, services=services)
     return respond_with_file(replace(delivery, media_type=media_type))
 
 
