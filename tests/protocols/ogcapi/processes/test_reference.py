@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -47,12 +48,21 @@ def test_requests_of_the_page_are_answered(client, request_line):
 
 
 def test_the_execution_of_the_page_is_answered(client):
-    body, _metadata = map(json.loads, BODIES)
+    body, _metadata, _offer = map(json.loads, BODIES)
 
     document = client.post(ECHO, json=body).json()
 
     assert document["string"] == "Hello"
     assert client.get(document["object"]["href"]).json() == {"a": 1}
+
+
+def test_the_offer_of_the_page_names_a_process_and_its_inputs(client):
+    job = json.loads(BODIES[-1])["job"]
+
+    description = client.get(urlsplit(job["href"]).path.removesuffix("/execution")).json()
+
+    assert job["inputs"].keys() <= description["inputs"].keys()
+    assert "/execution" in {urlsplit(link["href"]).path[-10:] for link in description["links"]}
 
 
 @pytest.mark.client
@@ -81,4 +91,4 @@ def test_the_page_has_every_parameter_and_limit():
 
 
 def test_all_programs_of_the_page_are_run():
-    assert (len(PROGRAMS), len(BODIES), len(REQUESTS)) == (2, 2, 6)
+    assert (len(PROGRAMS), len(BODIES), len(REQUESTS)) == (2, 3, 6)
