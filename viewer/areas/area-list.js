@@ -9,10 +9,10 @@ import { placeNumber, places, removePlace, unlinkable } from "../base/state.js";
 import { text } from "../base/text.js";
 import { stop } from "../shell/sheet.js";
 import { computed, effect } from "../vendor/signals-core.js";
-import { beginChange } from "./drawing.js";
+import { beginChange } from "./draft-steps.js";
 import { SHAPES } from "./shapes/drafts.js";
 import { selfCrossing } from "./shapes/geometry.js";
-import { sizeText } from "./size-texts.js";
+import { sizeText } from "./size-labels.js";
 import {
 	areas,
 	changeArea,

@@ -3,7 +3,7 @@
  * and forth, and coordinates that are typed in place of a click.
  *
  * @typedef {import("./shapes/drafts.js").Measures} Measures
- * @typedef {import("./drawing.js").Draft} Draft
+ * @typedef {import("./draft-steps.js").Draft} Draft
  * @typedef {import("../base/text.js").TextKey} TextKey
  */
 import { make, makeIconButton, makeWordButton } from "../base/elements.js";
@@ -23,10 +23,10 @@ import {
 	redo,
 	setCorner,
 	undo,
-} from "./drawing.js";
+} from "./draft-steps.js";
 import { canFinish, measuresOf, measuresOfGeometry, radiusEnd } from "./shapes/drafts.js";
 import { closeRing, selfCrossing } from "./shapes/geometry.js";
-import { areaText, lengthText, placeText } from "./size-texts.js";
+import { areaText, lengthText, placeText } from "./size-labels.js";
 
 /** With more corners, whether the outline crosses itself is told when it is done. */
 const MAX_LOOKED_THROUGH = 1000;

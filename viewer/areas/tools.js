@@ -7,7 +7,7 @@ import { make, makeIconButton } from "../base/elements.js";
 import { mapTool } from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
-import { beginDraft, cancel } from "./drawing.js";
+import { beginDraft, cancel } from "./draft-steps.js";
 import { SHAPES } from "./shapes/drafts.js";
 
 /** @type {Record<Tool, string>} */

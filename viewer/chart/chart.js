@@ -15,7 +15,7 @@ import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { followAnalyses } from "./analysis.js";
-import { placeName } from "./line-texts.js";
+import { placeName } from "./line-labels.js";
 import { followPlaces, lines, reducer, sides } from "./lines.js";
 import { startList } from "./list.js";
 import { makeOptions } from "./options.js";

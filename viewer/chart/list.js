@@ -10,7 +10,7 @@ import { make, makeIconButton } from "../base/elements.js";
 import { changePlace, placeNumber, places, removePlace } from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
-import { placeName, valueText } from "./line-texts.js";
+import { placeName, valueText } from "./line-labels.js";
 import { askForLess, lines, pointOf, reducer, retryFailed } from "./lines.js";
 
 const MAX_NAME = 80;

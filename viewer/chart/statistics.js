@@ -18,7 +18,7 @@ import { cubesOf } from "../map/cubes.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { Answers } from "./answers.js";
 import { histogramBetween, histogramsOf } from "./area-histogram.js";
-import { lineName, placeName } from "./line-texts.js";
+import { lineName, placeName } from "./line-labels.js";
 import { classesOf, pointOf, reducer } from "./lines.js";
 import { formatNumber, summarise } from "./series.js";
 import { valuesOf } from "./tables.js";

@@ -2,7 +2,7 @@
 import { layer } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { analysisState } from "./analysis.js";
-import { placeName } from "./line-texts.js";
+import { placeName } from "./line-labels.js";
 import { classesOf, lines, reducer } from "./lines.js";
 import { formatNumber, summarise } from "./series.js";
 import { valuesOf } from "./tables.js";

@@ -6,7 +6,7 @@ import { chooseTime, instant, timeDomain } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { unitText } from "../base/units.js";
 import { effect, signal } from "../vendor/signals-core.js";
-import { lineName, valueText } from "./line-texts.js";
+import { lineName, valueText } from "./line-labels.js";
 import { lines, pointOf, reducer } from "./lines.js";
 import { joinTimes } from "./tables.js";
 

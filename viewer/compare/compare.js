@@ -8,10 +8,10 @@ import { locale, text } from "../base/text.js";
 import { renderLegend } from "../layers/legend.js";
 import { raiseSheet } from "../shell/sheet.js";
 import { batch, effect } from "../vendor/signals-core.js";
-import { compare, isHorizontal, joinLinks, MODES, split, stopComparing, swapSides } from "./comparing.js";
 import { makeDifferenceScale } from "./difference-scale.js";
 import { makeHandle, makeRail } from "./handle.js";
 import { addYears } from "./offset.js";
+import { compare, isHorizontal, joinLinks, MODES, split, stopComparing, swapSides } from "./second-side.js";
 
 /** @typedef {import("../base/permalink.js").CompareMode} CompareMode */
 /** @typedef {import("../base/state.js").Side} Side */

@@ -6,7 +6,7 @@ import { compareMode } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { numberText } from "../base/value-scale.js";
 import { effect } from "../vendor/signals-core.js";
-import { differenceRange, shownDifference } from "./comparing.js";
+import { differenceRange, shownDifference } from "./second-side.js";
 
 /** Colours of the strip, from the lower end to the upper one. */
 const STEPS = 16;

@@ -5,8 +5,8 @@ import { makeIcon } from "../base/icons.js";
 import { compareMode as mode } from "../base/state.js";
 import { text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
-import { isHorizontal, split } from "./comparing.js";
 import { clamp, movedBy } from "./handle-position.js";
+import { isHorizontal, split } from "./second-side.js";
 
 /** Puts the handle where the pointer is. @param {HTMLElement} frame @param {PointerEvent | MouseEvent} event */
 function moveTo(frame, { clientX, clientY }) {

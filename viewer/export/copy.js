@@ -5,7 +5,7 @@ import { text } from "../base/text.js";
 import { makeArea, makeField, makeInput } from "../shell/share.js";
 import { effect } from "../vendor/signals-core.js";
 import { copiesOf } from "./addresses.js";
-import { shownNow } from "./shown.js";
+import { currentView } from "./current-view.js";
 
 /**
  * @typedef {import("./addresses.js").CopyKind} CopyKind
@@ -28,7 +28,7 @@ export function makeCopyTab() {
 	const list = make("div", { class: "export-copies" });
 	const stop = effect(() => {
 		void [layer.value, instant.value, style.value, colouring.value, view.value];
-		const shown = shownNow();
+		const shown = currentView();
 		list.replaceChildren(...(shown ? copiesOf(shown).map(copyField) : []));
 	});
 	return {

@@ -18,13 +18,13 @@ import {
 	makePartField,
 	makeSelect,
 } from "./controls.js";
+import { currentView } from "./current-view.js";
 import { makeDates } from "./date-fields.js";
 import { makeFilm } from "./film-maker.js";
 import { startGif } from "./gif.js";
 import { filmBytes, sizeOf } from "./page/page-layout.js";
 import { makePreview } from "./preview.js";
 import { saveFile } from "./save.js";
-import { shownNow } from "./shown.js";
 
 /**
  * @typedef {import("./page/page-layout.js").Rect} Rect
@@ -214,7 +214,7 @@ class FilmTab {
 
 	/** The address at which the server makes a film of the layer alone. @param {readonly number[]} frames */
 	#describeServer(frames) {
-		const shown = shownNow();
+		const shown = currentView();
 		this.#server.hidden = !shown || frames.length < 2;
 		if (!shown || frames.length < 2) return;
 		const [first, last] = [frames[0], frames[frames.length - 1]].map((index) => this.#instants[index].text);

@@ -2,7 +2,7 @@
  * How often which values are on the map, kept up with it.
  *
  * @typedef {import("../base/state.js").Side} Side
- * @typedef {import("../map/cube-reading.js").Histogram} Histogram
+ * @typedef {import("../map/cube-reader.js").Histogram} Histogram
  * @typedef {{ counts: import("@preact/signals-core").ReadonlySignal<Histogram | null>, stop: () => void }} ScreenValues
  *   null where values are not in the browser, or there is none
  */

@@ -15,7 +15,7 @@ import { CubeLoader } from "../ctc1/loader.js";
 import { CubeSource } from "../ctc1/source.js";
 import { GridLayer } from "../vendor/leaflet.js";
 import { effect, signal } from "../vendor/signals-core.js";
-import { CubeReading } from "./cube-reading.js";
+import { CubeReader } from "./cube-reader.js";
 import { boxOfTile, covers } from "./extent.js";
 
 /** One for all layers, so that together they keep to its bounds. */
@@ -43,7 +43,7 @@ function failureText(failure, failed, total) {
 	return `${text("map.tilesFailed", { failed, count: total })} ${why}`.trim();
 }
 
-export class CubeDrawing extends CubeReading {
+export class CubeDrawing extends CubeReader {
 	/** Share of what the map shows that has a value, by date; null where it is not known. */
 	validShares = signal(/** @type {(number | null)[]} */ ([]));
 	/** @type {Set<() => void>} */

@@ -6,9 +6,9 @@
 import { chooseTime, intent, isMoving, joinLink, notify, sideA, sideB, timeDomain, timeIndex } from "../base/state.js";
 import { text } from "../base/text.js";
 import { batch, computed, effect, signal } from "../vendor/signals-core.js";
+import { pass, until } from "./delays.js";
 import { framesOf, nextFrame, rangeOf } from "./frames.js";
 import { hasCubes, shares } from "./shares.js";
-import { pass, until } from "./waiting.js";
 
 /** Faster, the flashes of clouds may harm who is sensitive to them (WCAG 2.2, 2.3.1). */
 export const SAFE_FPS = 6;

@@ -2,7 +2,7 @@
 import { fetchTimes } from "../base/api.js";
 import { isMoving, layer, loadedTimes, sideA, timeDomain } from "../base/state.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
-import { pass, until } from "./waiting.js";
+import { pass, until } from "./delays.js";
 
 /**
  * @typedef {import("../base/api.js").Layer} Layer

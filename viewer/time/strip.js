@@ -2,7 +2,7 @@
  * The strip: the slider of dates and what it shows. It draws at most once a frame, and asks for no layout while it does.
  *
  * @typedef {import("./strip/window.js").Window} Window
- * @typedef {import("./strip/strip-drawing.js").Colours} Colours
+ * @typedef {import("./strip/strip-painter.js").Colours} Colours
  */
 
 import { formatDate, nearestIndex } from "../base/dates.js";
@@ -11,7 +11,7 @@ import { locale, percent, text } from "../base/text.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { awaited, frames, isAllPlayed, isRangeWhole, playRange } from "./playback.js";
 import { hasCubes, shares, unreadable } from "./shares.js";
-import { drawStrip, SIDE_PX } from "./strip/strip-drawing.js";
+import { drawStrip, SIDE_PX } from "./strip/strip-painter.js";
 import { ticksOf } from "./strip/ticks.js";
 import {
 	fitWindow,
@@ -162,7 +162,7 @@ export class Strip {
 		return other ? nearestIndex(timeDomain.value.instants, other.ms) : -1;
 	}
 
-	/** All that is drawn; reads the signals that it depends on. @returns {import("./strip/strip-drawing.js").Scene} */
+	/** All that is drawn; reads the signals that it depends on. @returns {import("./strip/strip-painter.js").Scene} */
 	sceneNow() {
 		return {
 			...this.places.value,

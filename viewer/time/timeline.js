@@ -54,7 +54,7 @@ export function startTimeline(root) {
 	const stop = effect(() => {
 		if (timeDomain.value.instants.length < 2 || !isFirstViewOver.value) return;
 		queueMicrotask(() => stop());
-		void startPart("time", async () => (await import("./moving.js")).startMoving(parts));
+		void startPart("time", async () => (await import("./time-controls.js")).startTimeControls(parts));
 	});
 }
 

@@ -449,7 +449,7 @@ await runAsCalled([
 			const found = await page.evaluate(async () => {
 				const { src } = /** @type {HTMLScriptElement} */ (document.querySelector("script[src$='main.js']"));
 				const [{ compare, stopComparing }, { compareMode, sideB }] = await Promise.all(
-					["compare/comparing.js", "base/state.js"].map((path) => import(new URL(path, src).href)),
+					["compare/second-side.js", "base/state.js"].map((path) => import(new URL(path, src).href)),
 				);
 				stopComparing();
 				// A name that is not in the list is asked of the server.

@@ -25,7 +25,7 @@ const { dates } = FIXTURES.ndvi;
 const WHOLE = "view=3.77930,51.01375,12&style=numbers&overlay=false&bgLayer=None";
 /** Half the height of the bars, from the strip's upper edge. */
 const BARS_PX = 35;
-/** Left and right of the bars, as in strip-drawing.js. */
+/** Left and right of the bars, as in strip-painter.js. */
 const SIDE_PX = 8;
 
 /** @param {Page} page */

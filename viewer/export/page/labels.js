@@ -2,7 +2,7 @@
 
 import { BACKGROUNDS, background, compareMode, extras, overlay, sideA, sideB, view } from "../../base/state.js";
 import { locale, text } from "../../base/text.js";
-import { shownDifference } from "../../compare/comparing.js";
+import { shownDifference } from "../../compare/second-side.js";
 import { legendBlock, legendOf } from "./legend-block.js";
 import { metresPerPixel, scaleBar, wrapLines } from "./page-layout.js";
 

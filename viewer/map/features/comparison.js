@@ -7,7 +7,7 @@
  */
 
 import { compareMode as mode, pointer, sideA, sideB } from "../../base/state.js";
-import { isHorizontal, split } from "../../compare/comparing.js";
+import { isHorizontal, split } from "../../compare/second-side.js";
 import { effect } from "../../vendor/signals-core.js";
 import { DataPane } from "../data-pane.js";
 import { showGround } from "../ground.js";

@@ -8,7 +8,7 @@
  * @typedef {import("../../vendor/leaflet.js").Map} LeafletMap
  */
 
-import { change, isTooFine, nearestTurn, stepChange } from "../../areas/drawing.js";
+import { change, isTooFine, nearestTurn, stepChange } from "../../areas/draft-steps.js";
 import { addCorner, cornersOf, middlesOf, moveAll, moveCorner, removeCorner } from "../../areas/shapes/corners.js";
 import { boxOf, drawnRing, polygonsOf, positionsOf } from "../../areas/shapes/geometry.js";
 import { text } from "../../base/text.js";

@@ -1,7 +1,7 @@
 /**
  * Drawing on the map: the pointer and the keyboard set corners, and what they make is seen while it grows.
  *
- * @typedef {import("../../areas/drawing.js").Draft} Draft
+ * @typedef {import("../../areas/draft-steps.js").Draft} Draft
  * @typedef {import("../../areas/shapes/earth.js").Position} Position
  * @typedef {import("../../vendor/leaflet.js").Map} LeafletMap
  */
@@ -16,7 +16,7 @@ import {
 	redo,
 	setCorner,
 	undo,
-} from "../../areas/drawing.js";
+} from "../../areas/draft-steps.js";
 import { canFinish, outlineOf } from "../../areas/shapes/drafts.js";
 import { alongTheEarth } from "../../areas/shapes/earth.js";
 import { drawnRing } from "../../areas/shapes/geometry.js";

@@ -4,9 +4,9 @@
  * @typedef {import("../../base/permalink.js").Point} Point
  * @typedef {import("../../base/state.js").Side} Side
  * @typedef {import("../../vendor/leaflet.js").Map} LeafletMap
- * @typedef {import("../cube-reading.js").Reading} Reading
+ * @typedef {import("../cube-reader.js").Reading} Reading
  */
-import { placeText } from "../../areas/size-texts.js";
+import { placeText } from "../../areas/size-labels.js";
 import { colours, cssColour, paintedStyle } from "../../base/colours.js";
 import { formatDate } from "../../base/dates.js";
 import { PLACE_DIGITS } from "../../base/permalink.js";

@@ -13,7 +13,7 @@ const HALF_WORLD_M = 20_037_508.342_789_244;
 const MOST_ZOOM = 18;
 
 /** @returns {Shown | null} null while nothing is shown */
-export function shownNow() {
+export function currentView() {
 	const [of, now, map] = [layer.peek(), view.peek(), maps.peek()[0]];
 	if (!of || !now || !map) return null;
 	const { min, max } = map.getPixelBounds();

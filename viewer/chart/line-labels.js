@@ -1,5 +1,5 @@
 /** What the chart says of places and values. */
-import { placeText } from "../areas/size-texts.js";
+import { placeText } from "../areas/size-labels.js";
 import { placeNumber } from "../base/state.js";
 import { locale, text } from "../base/text.js";
 import { pointOf, sides } from "./lines.js";

@@ -32,7 +32,7 @@ const TILE_PX = 256;
 /** Whether values of a cube are not exactly the source's. @param {Header} header */
 const isApproximate = ({ mean, warped, quantised }) => mean === true || warped === true || quantised === true;
 
-export class CubeReading {
+export class CubeReader {
 	/** @param {LeafletMap} map @param {CubeLayer} layer @param {CubeSource} source @param {import("../base/permalink.js").BBox} bbox of the layer */
 	constructor(map, layer, source, bbox) {
 		this.bbox = bbox;

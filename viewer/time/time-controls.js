@@ -9,7 +9,7 @@ import { Strip } from "./strip.js";
 import { followMoves, followZoom } from "./strip-moves.js";
 
 /** @param {import("./timeline.js").Parts} parts */
-export async function startMoving({ strip: root, play, options, choices, note, zoom, previous, next }) {
+export async function startTimeControls({ strip: root, play, options, choices, note, zoom, previous, next }) {
 	await loadStyles("time/popovers.css");
 	const strip = new Strip(root);
 	strip.follow();
