@@ -26,7 +26,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.model.time.instants import TimeDomain, domain_of_instants, step_instants
-from chronotile.model.time.parsing import parse_period
+from chronotile.model.time.parser import parse_period
 from chronotile.pipeline.services import Services
 from tests.protocols import served
 

@@ -30,7 +30,7 @@ import numpy as np
 from benchmarks.optimise import FIRST_DAY, long_archive
 from chronotile.archive.open import open_archive
 from chronotile.model.request import MapRequest
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.maps.render import render_map
 from chronotile.pipeline.revision import layer_revision
 from chronotile.pipeline.services import Services, make_caches

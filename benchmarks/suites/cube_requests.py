@@ -25,7 +25,7 @@ from chronotile.archive.open import open_archive
 from chronotile.model.cube import CubeRequest, CubeTile, Res
 from chronotile.model.request import MapRequest
 from chronotile.model.time.instants import format_instant
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.cube_tiles.extract import extract_cube
 from chronotile.pipeline.maps.render import render_map
 from chronotile.pipeline.services import Services, make_caches

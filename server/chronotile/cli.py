@@ -91,7 +91,7 @@ OF_STORES = (
 """Options of `optimise` that are only for cube tiles, and only for stores."""
 
 
-def _say_version(asked: bool) -> None:
+def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(f"chronotile {__version__}")
         raise typer.Exit
@@ -100,7 +100,7 @@ def _say_version(asked: bool) -> None:
 @app.callback()
 def _prepare(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which version this is.")
     ] = False,
 ) -> None:
     # Before numpy is imported: with more threads than cores small products take 100 times longer.

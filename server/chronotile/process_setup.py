@@ -66,12 +66,12 @@ def _leave(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def only_remember_signals() -> None:
-    """Let Ctrl-C and SIGTERM interrupt nothing any more: whoever is to end then asks `leave_if_told` now and then."""
+    """Let Ctrl-C and SIGTERM interrupt nothing any more: whoever is to end then asks `exit_on_signal` now and then."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _frame: _told_by.append(number))
 
 
-def leave_if_told() -> None:
+def exit_on_signal() -> None:
     """End, if a signal has told so that interrupted nothing: Python lets no exception out while it collects garbage.
 
     Raises:
@@ -210,7 +210,7 @@ def take_hang_ups() -> None:
 
 
 @contextmanager
-def hang_ups_held() -> Iterator[None]:
+def without_hang_ups() -> Iterator[None]:
     """Hold them in the block, so that a child which is started there is born with them held."""
     hold_hang_ups()
     try:

@@ -8,7 +8,7 @@ from chronotile.model.collection import Alias, Composite
 from chronotile.model.grid import BBox
 from chronotile.model.source import Finding
 from chronotile.model.style import Colour, StyleClass
-from chronotile.model.time.parsing import parse_instant
+from chronotile.model.time.parser import parse_instant
 from chronotile.readers.kinds import kind_options
 
 

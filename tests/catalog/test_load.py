@@ -15,7 +15,7 @@ from chronotile.errors import ConfigurationError
 from chronotile.model.collection import TimeRules
 from chronotile.model.expression import parse_expression
 from chronotile.model.source import Mask
-from chronotile.model.time.parsing import parse_instant
+from chronotile.model.time.parser import parse_instant
 from chronotile.readers.kinds import kind_options
 
 SMALLEST = "collections: {c: {source: {kind: cog, href: a.tif}}}\n"

@@ -14,7 +14,7 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import DEKAD, NO_TIME, domain_of_instants, domain_of_periods
-from chronotile.model.time.parsing import parse_instant, parse_time
+from chronotile.model.time.parser import parse_instant, parse_time
 
 NOW = np.datetime64("2020-07-01T12:00", "ns")
 DAYS = np.timedelta64(86_400_000_000_000, "ns")

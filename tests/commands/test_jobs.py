@@ -64,7 +64,7 @@ def test_it_is_told_that_no_worker_is_there_where_one_is_needed(run, table, subm
     assert "waits for its turn; no worker of the archive mine is running\n" in run("show", job).output
 
     engine = open_engine(None, tmp_path / "jobs")  # by the clock of the command, not that of `table`
-    Heartbeat(engine, archive="mine").say_here("worker")
+    Heartbeat(engine, archive="mine").report_alive("worker")
     engine.dispose()
     assert told not in run("list").output
     assert "waits for its turn\n" in run("show", job).output

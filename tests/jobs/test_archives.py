@@ -85,7 +85,7 @@ def test_lists_and_quotas_are_each_archives(ours, theirs):
 
 def test_a_job_names_the_archive_whose_worker_it_waits_for(ours, theirs):
     job = submit(ours)
-    theirs.heartbeat.say_here("their worker")
+    theirs.heartbeat.report_alive("their worker")
 
     (told,) = ours.heartbeat.told([job])
 
@@ -134,7 +134,7 @@ def test_hosts_whose_clocks_are_apart_neither_steal_jobs_nor_leave_them(postgres
     assert claimed.id == waiting.id
     assert there.claim("there", lease_s=30) is None
     assert abs(claimed.started - running.created) < 120
-    there.heartbeat.say_here("there")
+    there.heartbeat.report_alive("there")
     monkeypatch.undo()
     assert here.heartbeat.is_anybody_here()
     assert here.renew(running.id, "here", lease_s=30)

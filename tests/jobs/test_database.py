@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from chronotile.errors import ConfigurationError, SourceUnavailable, StorageFull
 from chronotile.model.job import Execution
 from chronotile.queue import database as databases
-from chronotile.queue.database import FILE, hold, open_engine, reading, writing
+from chronotile.queue.database import FILE, hold, open_engine, read_transaction, write_transaction
 from chronotile.queue.schema import METADATA
 from chronotile.queue.table import JobTable
 from tests.postgresql import serving_postgresql
@@ -73,14 +73,14 @@ def test_a_table_that_others_keep_locked_is_said_to_be(tmp_path, monkeypatch):
 def test_a_table_without_room_says_so_and_goes_on_when_there_is_some(tmp_path):
     engine = open_engine(None, tmp_path)
     table = JobTable(engine, archive="a")
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         pages = connection.scalar(text("PRAGMA page_count"))
         connection.execute(text(f"PRAGMA max_page_count = {pages}"))
 
     with pytest.raises(StorageFull, match="no room left for the table of jobs"):
         table.submit(Execution(process="echo", inputs={"string": "a" * 100_000}), user=None, most_open=1)
 
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         connection.execute(text("PRAGMA max_page_count = 1000000"))
     assert table.submit(ECHO, user=None, most_open=1).status == "accepted"
     table.close()
@@ -162,7 +162,7 @@ def test_who_finds_the_table_of_postgresql_locked_waits_no_longer_than_for_a_fil
     monkeypatch.setattr(databases, "BUSY_S", 1)  # not for the engine to be let in
     table = JobTable(engine, archive="a")
 
-    with writing(engine) as other:
+    with write_transaction(engine) as other:
         other.execute(text("LOCK TABLE chronotile_archive_jobs"))
         with pytest.raises(SourceUnavailable, match="others have kept the table of jobs locked for 1 s"):
             table.submit(ECHO, user=None, most_open=1)
@@ -176,7 +176,7 @@ def test_a_statement_of_postgresql_that_takes_too_long_is_ended(postgresql, tmp_
     monkeypatch.setattr(databases, "STATEMENT_S", 1)
     engine = open_engine(postgresql.make_database(), tmp_path)
 
-    with pytest.raises(SourceUnavailable, match="out of reach"), reading(engine) as connection:
+    with pytest.raises(SourceUnavailable, match="out of reach"), read_transaction(engine) as connection:
         connection.execute(text("SELECT pg_sleep(600)"))
 
     engine.dispose()
@@ -193,7 +193,7 @@ def test_who_is_frozen_amid_a_transaction_holds_up_no_others(postgresql, tmp_pat
 
     with held:
         hold(held, 1)
-        with writing(other) as connection:
+        with write_transaction(other) as connection:
             hold(connection, 1)
         with pytest.raises(DBAPIError):
             held.execute(select(1))
@@ -216,7 +216,7 @@ def test_who_is_frozen_amid_a_transaction_holds_up_no_others(postgresql, tmp_pat
 def test_how_long_postgresql_waits_is_as_the_url_says_if_it_does(postgresql, tmp_path, query, name, told):
     engine = open_engine(postgresql.make_database() + query, tmp_path)
 
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         assert connection.scalar(text(f"SHOW {name}")) == told
 
     engine.dispose()
@@ -226,7 +226,7 @@ def test_how_long_postgresql_waits_is_as_the_url_says_if_it_does(postgresql, tmp
 def test_a_host_that_is_gone_is_found_out(postgresql, tmp_path):
     engine = open_engine(postgresql.make_database() + "&keepalives_idle=60", tmp_path)
 
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         told = connection.connection.driver_connection.info.get_parameters()
 
     names = ("connect_timeout", "tcp_user_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count")

@@ -17,24 +17,24 @@ def test_a_worker_is_there_for_all_who_use_the_table_until_it_ends(heartbeat, op
     other = open_table().heartbeat
     assert not other.is_anybody_here()
 
-    heartbeat.say_here("a")
-    heartbeat.say_here("b")
+    heartbeat.report_alive("a")
+    heartbeat.report_alive("b")
     assert other.is_anybody_here()
 
-    heartbeat.say_gone("a")
+    heartbeat.report_gone("a")
     assert other.is_anybody_here()
-    heartbeat.say_gone("b")
+    heartbeat.report_gone("b")
     assert not other.is_anybody_here()
 
 
 def test_a_worker_that_has_said_nothing_for_long_is_gone(heartbeat, clock):
-    heartbeat.say_here("a")
+    heartbeat.report_alive("a")
     clock.now += GONE_S
     assert heartbeat.is_anybody_here()
 
     clock.now += 0.1
     assert not heartbeat.is_anybody_here()
-    heartbeat.say_here("a")
+    heartbeat.report_alive("a")
     assert heartbeat.is_anybody_here()
 
 
@@ -49,5 +49,5 @@ def test_jobs_that_have_not_ended_tell_that_nobody_is_there(table, heartbeat):
         running: f"is being prepared; {nobody_here('a')}",
         accepted: f"waits for its turn; {nobody_here('a')}",
     }
-    heartbeat.say_here("a")
+    heartbeat.report_alive("a")
     assert heartbeat.told(jobs) == jobs

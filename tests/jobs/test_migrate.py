@@ -8,7 +8,7 @@ from sqlalchemy import inspect, text
 
 from chronotile.errors import SourceUnavailable
 from chronotile.model.job import Execution, Result
-from chronotile.queue.database import open_engine, reading, writing
+from chronotile.queue.database import open_engine, read_transaction, write_transaction
 from chronotile.queue.migrate import OPEN_BEFORE
 from chronotile.queue.outbox import Callbacks
 from chronotile.queue.schema import JOBS, SCHEMA, VERSION
@@ -95,14 +95,14 @@ def test_jobs_that_come_after_it_are_done(old):
     assert table.remember(job.id, "one", 0, {"sum": 1})
     assert table.succeed(job.id, "one", {"string": Result(value="new")})
     table.say(job.id, "is done")
-    table.heartbeat.say_here("one")
+    table.heartbeat.report_alive("one")
     assert table.job(job.id).results == {"string": Result(value="new")}
 
 
 def test_forgetting_one_forgets_its_log_too(stored_before, old):
     stored_before.forget([IDS["successful"]])
 
-    with reading(old) as connection:
+    with read_transaction(old) as connection:
         left = connection.scalar(text("SELECT count(*) FROM chronotile_log"))
     assert left == len(STATUSES) - 1
 
@@ -128,12 +128,15 @@ def test_who_subscribed_to_one_that_is_not_run_hears_that_it_failed(engine, vers
     ],
 )
 def test_an_older_process_that_still_runs_fails_at_its_next_statement(stored_before, old, statement):
-    with pytest.raises(SourceUnavailable, match="the tables of jobs are gone from their database"), writing(old) as one:
+    with (
+        pytest.raises(SourceUnavailable, match="the tables of jobs are gone from their database"),
+        write_transaction(old) as one,
+    ):
         one.execute(text(statement))
 
 
 def test_an_older_process_is_refused_when_it_starts_again(stored_before, old):
-    with reading(old) as connection:
+    with read_transaction(old) as connection:
         assert connection.scalar(text("SELECT version FROM chronotile_schema")) == VERSION
 
 

@@ -56,7 +56,7 @@ def test_whoever_asks_for_a_job_hears_whether_anybody_is_there_to_do_it(desk):
     job = desk.submit(ECHO, user="a")
     assert job.message == f"waits for its turn; {nobody_here('a')}"
 
-    desk.table.heartbeat.say_here("worker")
+    desk.table.heartbeat.report_alive("worker")
     assert desk.job(job.id, user="a").message == "waits for its turn"
     assert [each.message for each in desk.jobs(user="a")[0]] == ["waits for its turn"]
     assert desk.submit(ECHO, user="a").message == "waits for its turn"

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from chronotile.errors import ConfigurationError, ServerBusy, UnknownPath
 from chronotile.model.job import Execution, JobFault, Result
-from chronotile.queue.database import open_engine, reading, writing
+from chronotile.queue.database import open_engine, read_transaction, write_transaction
 from chronotile.queue.schema import CLIENTS, SCHEMA, VERSION
 from chronotile.queue.table import JobTable, new_id
 
@@ -110,10 +110,10 @@ def test_the_address_of_a_client_goes_with_its_job(table, url, tmp_path):
     job = submit(table, client="192.0.2.1")
     engine = open_engine(url, tmp_path)
 
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         assert connection.execute(select(CLIENTS)).all() == [(job.id, "192.0.2.1")]
     table.forget([job.id])
-    with reading(engine) as connection:
+    with read_transaction(engine) as connection:
         assert connection.execute(select(CLIENTS)).all() == []
     engine.dispose()
 
@@ -354,7 +354,7 @@ def test_jobs_are_still_there_when_the_table_is_opened_again(table, open_table):
 
 def test_a_table_of_a_newer_version_is_refused(table, url, tmp_path):
     engine = open_engine(url, tmp_path)
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         connection.execute(update(SCHEMA).values(version=VERSION + 1))
 
     with pytest.raises(ConfigurationError, match=f"version {VERSION + 1}, of a newer chronotile, and this one knows"):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chronotile.errors import SourceUnavailable
-from chronotile.jobs.tasks import DONE, READ_FILES, ReadFiles, keep_done, keep_plan, stored_plan
+from chronotile.jobs.tasks import DONE, READ_FILES, ReadFiles, store_plan, store_task_results, stored_plan
 from chronotile.processes.process import JobPlan
 from chronotile.queue.job_folder import PARTIAL_RESULTS, RESULTS, clear
 
@@ -72,16 +72,16 @@ def test_no_more_files_of_other_jobs_are_kept_than_are_soon_gone_through(files):
 
 
 def test_a_plan_is_kept_for_the_next_attempt(tmp_path):
-    kept = keep_plan(tmp_path / "job", {"layer": "NDVI"}, PLAN)
+    kept = store_plan(tmp_path / "job", {"layer": "NDVI"}, PLAN)
 
     assert stored_plan(tmp_path / "job") == kept
 
 
 def test_a_plan_that_is_made_anew_finds_no_pieces_of_another(tmp_path):
-    first = keep_plan(tmp_path / "job", {}, PLAN)
+    first = store_plan(tmp_path / "job", {}, PLAN)
     (tmp_path / "job" / PARTIAL_RESULTS / first.id / "0").write_text("a piece")
 
-    second = keep_plan(tmp_path / "job", {}, PLAN)
+    second = store_plan(tmp_path / "job", {}, PLAN)
 
     assert [*(tmp_path / "job" / PARTIAL_RESULTS).rglob("*")] == [tmp_path / "job" / PARTIAL_RESULTS / second.id]
     assert stored_plan(tmp_path / "job") == second
@@ -89,27 +89,27 @@ def test_a_plan_that_is_made_anew_finds_no_pieces_of_another(tmp_path):
 
 
 def test_two_attempts_at_once_leave_whole_files_and_nothing_else(tmp_path):
-    keep_plan(tmp_path, {}, PLAN)
+    store_plan(tmp_path, {}, PLAN)
     before = {file.name for file in tmp_path.iterdir()}
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _number: keep_done(tmp_path, PLAN.tasks), range(64)))
+        list(pool.map(lambda _number: store_task_results(tmp_path, PLAN.tasks), range(64)))
 
     assert json.loads((tmp_path / DONE).read_bytes()) == PLAN.tasks
     assert {file.name for file in tmp_path.iterdir()} - before == {DONE}
 
 
 def test_a_folder_that_is_gone_is_told(tmp_path):
-    keep_plan(tmp_path / "job", {}, PLAN)
+    store_plan(tmp_path / "job", {}, PLAN)
     shutil.rmtree(tmp_path / "job")
 
     with pytest.raises(SourceUnavailable, match="files of the job are gone"):
-        keep_done(tmp_path / "job", [])
+        store_task_results(tmp_path / "job", [])
 
 
 def test_of_a_job_that_is_done_only_results_are_left(tmp_path):
-    keep_plan(tmp_path, {}, PLAN)
-    keep_done(tmp_path, [])
+    store_plan(tmp_path, {}, PLAN)
+    store_task_results(tmp_path, [])
     (tmp_path / "done.json.0123.part").write_text("of an attempt that was killed")
 
     clear(tmp_path)

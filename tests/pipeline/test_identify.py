@@ -9,7 +9,7 @@ from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import IdentifyRequest, MapRequest, Point, SeriesRequest
 from chronotile.model.style import Colour, Style, StyleClass
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.identify import InfoFormat, deliver_identified
 from chronotile.pipeline.maps.render import render_map
 from chronotile.pipeline.series.point import extract_series

@@ -8,7 +8,7 @@ from lxml import etree
 
 from chronotile.model.collection import TimeRules
 from chronotile.model.time.instants import domain_of_instants, step_instants
-from chronotile.model.time.parsing import parse_period
+from chronotile.model.time.parser import parse_period
 from tests.protocols import served
 from tests.protocols.pictures import rgba_of
 from tests.protocols.wms.exceptions import fault_of

@@ -6,7 +6,7 @@ import tensorstore as ts
 from chronotile.errors import UnsupportedSource
 from chronotile.readers.open import open_source
 from chronotile.readers.remote.requests import Away
-from chronotile.readers.zarr.waits import settled
+from chronotile.readers.zarr.waits import result_within
 from tests.scenes import make_spec
 
 REMEDY = "is not supported; use s3:// with credentials of S3, or a server that needs none"
@@ -46,6 +46,6 @@ def test_reason_of_a_store_that_is_away_is_told(said, told):
     promise.set_exception(ValueError(f"ABORTED: All 1 retry attempts failed: {said}"))
 
     with pytest.raises(Away) as away:
-        settled(future)
+        result_within(future)
 
     assert str(away.value) == told

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chronotile.model.series.analysis import Analysis, Climatology, Curves, Phenology, SavitzkyGolay, Step, Whittaker
-from chronotile.model.time.parsing import parse_period
+from chronotile.model.time.parser import parse_period
 from chronotile.stats.analyse import analyse
 from chronotile.stats.climatology import find_normals
 from chronotile.stats.phenology import find_seasons

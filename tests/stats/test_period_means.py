@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.model.series.analysis import Curves
-from chronotile.model.time.parsing import parse_period
+from chronotile.model.time.parser import parse_period
 from chronotile.stats.period_means import period_means, period_starts, periods_of
 from tests.stats.curves import curves, uneven
 

@@ -34,7 +34,7 @@ from chronotile.model.style import Style
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
-from chronotile.readers.elsewhere.source import Found, Wanted, is_elsewhere
+from chronotile.readers.elsewhere.source import PendingSource, SourcesSnapshot, is_elsewhere
 from chronotile.readers.elsewhere.sources import OPENING_S, START_S, Elsewhere
 from chronotile.readers.kinds import kind_of_spec, kind_options
 from chronotile.readers.reader import Reader
@@ -276,7 +276,7 @@ def _opened_here(
     kept = {} if before is None else _unchanged(before, specs, state)
     opened = open_sources({name: spec for name, spec in specs.items() if name not in kept}, caches)
     failing = {} if before is None else _failing_cubes(before, specs, {*kept, *opened.readers})
-    return {**kept, **opened.readers, **failing}, _told_of(opened.findings, failing)
+    return {**kept, **opened.readers, **failing}, _source_findings(opened.findings, failing)
 
 
 def _nothing_served(findings: Iterable[Finding], configuration: Configuration) -> ConfigurationError:
@@ -287,7 +287,7 @@ def _nothing_served(findings: Iterable[Finding], configuration: Configuration) -
     )
 
 
-def _revision(state: ArchiveState, found: Found) -> str:
+def _revision(state: ArchiveState, found: SourcesSnapshot) -> str:
     return fingerprint(
         state.written.plain(),
         sorted(state.styles.items()),
@@ -297,10 +297,10 @@ def _revision(state: ArchiveState, found: Found) -> str:
     )
 
 
-def _wanted(configuration: Configuration, specs: Mapping[str, SourceSpec]) -> dict[str, Wanted]:
+def _wanted(configuration: Configuration, specs: Mapping[str, SourceSpec]) -> dict[str, PendingSource]:
     """The sources elsewhere that are to be opened."""
     return {
-        name: Wanted(spec=spec, styled=styled_variables(configuration.collections[name]))
+        name: PendingSource(spec=spec, styled=styled_variables(configuration.collections[name]))
         for name, spec in specs.items()
         if is_elsewhere(spec)
     }
@@ -355,7 +355,7 @@ def _failing_cubes(before: Archive, specs: Mapping[str, SourceSpec], opened: Col
     }
 
 
-def _told_of(findings: Iterable[Finding], failing: Collection[str]) -> list[Finding]:
+def _source_findings(findings: Iterable[Finding], failing: Collection[str]) -> list[Finding]:
     """The findings of sources that were opened; those that fail are not left out."""
     return [
         replace(each, message=f"its layers fail until it is repaired: {each.message.removeprefix(LEFT_OUT)}")

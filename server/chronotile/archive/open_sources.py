@@ -7,7 +7,7 @@ from functools import partial
 
 from chronotile.errors import ChronotileError
 from chronotile.model.source import LEFT_OUT, Finding, SourceSpec
-from chronotile.readers.elsewhere.source import Found, Opened, Wanted, open_wanted
+from chronotile.readers.elsewhere.source import Opened, PendingSource, SourcesSnapshot, open_pending
 from chronotile.readers.hrefs import shown_href
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.open import open_source
@@ -44,14 +44,14 @@ def open_sources(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> OpenS
     )
 
 
-def open_elsewhere(caches: ReaderCaches, wanted: Wanted) -> Opened:
+def open_elsewhere(caches: ReaderCaches, wanted: PendingSource) -> Opened:
     """Return a source elsewhere opened, with what is found of its bands; all that it is asked for its collection.
 
     Raises:
         UnsupportedSource: It cannot be served.
         SourceUnavailable: It opens, but its pixels cannot be read.
     """
-    opened = open_wanted(wanted, caches)
+    opened = open_pending(wanted, caches)
     return replace(opened, findings=(*kind_of_spec(wanted.spec).left_out(wanted.spec.stored), *_unmarked(wanted.spec)))
 
 
@@ -60,7 +60,7 @@ def _unmarked(spec: SourceSpec) -> Iterator[Finding]:
         yield Finding("warning", spec.collection, UNMARKED, path=shown_href(spec.href))
 
 
-def elsewhere_findings(found: Found, specs: Mapping[str, SourceSpec]) -> list[Finding]:
+def elsewhere_findings(found: SourcesSnapshot, specs: Mapping[str, SourceSpec]) -> list[Finding]:
     """Return a finding for each source elsewhere that is away or wrong, and what was found of those that opened."""
     away = [
         Finding("error", name, f"{_what_fails(name, found)}{reason}", path=shown_href(specs[name].href))
@@ -73,7 +73,7 @@ def elsewhere_findings(found: Found, specs: Mapping[str, SourceSpec]) -> list[Fi
     return [*away, *wrong, *(finding for each in found.opened.values() for finding in each.findings)]
 
 
-def _what_fails(collection: str, found: Found) -> str:
+def _what_fails(collection: str, found: SourcesSnapshot) -> str:
     return "its layers fail until it can be read again: " if collection in found.opened else LEFT_OUT
 
 

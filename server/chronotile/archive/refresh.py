@@ -42,7 +42,7 @@ def source_states(specs: Mapping[str, SourceSpec]) -> dict[str, str]:
     Readers see for themselves that the pixels of a file are new; but one that was left out, because it was half copied
     or had another grid, may fit by now, and one that fitted may not.
     """
-    return {collection: _told_state(spec.stored) for collection, spec in specs.items()}
+    return {collection: _state_of(spec.stored) for collection, spec in specs.items()}
 
 
 def document_states(specs: Mapping[str, SourceSpec]) -> dict[str, DocumentState]:
@@ -125,7 +125,7 @@ def _is_local(spec: SourceSpec) -> bool:
     )
 
 
-def _told_state(spec: SourceSpec) -> str:
+def _state_of(spec: SourceSpec) -> str:
     """A source that cannot be looked at has that as its state; opening it says why."""
     try:
         kind = kind_of_spec(spec)

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from chronotile.errors import InvalidParameter, UnsupportedCrs
 from chronotile.model.crs import crs_of
-from chronotile.model.time.parsing import parse_instant
+from chronotile.model.time.parser import parse_instant
 from chronotile.sections import Text
 
 LATER = "it comes with a later release; take it away until then"

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from chronotile.catalog.kinds import PLACEHOLDER, CrsName, TimeText
 from chronotile.errors import InvalidParameter
 from chronotile.model.time.instants import DAY, DISTANT_FUTURE, ONE_NS, TimeDomain, domain_of_bounds, domain_of_periods
-from chronotile.model.time.parsing import parse_instant, parse_period
+from chronotile.model.time.parser import parse_instant, parse_period
 from chronotile.sections import Section, Text
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")

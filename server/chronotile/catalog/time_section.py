@@ -9,7 +9,7 @@ from chronotile.catalog.kinds import as_time_text
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import DefaultRule, Match, TimeRules
 from chronotile.model.time.instants import days_to_timedelta
-from chronotile.model.time.parsing import parse_instant
+from chronotile.model.time.parser import parse_instant
 from chronotile.sections import Section
 
 

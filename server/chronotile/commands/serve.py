@@ -31,8 +31,8 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
     from chronotile.process_setup import (  # noqa: PLC0415
         allow_open_files,
         end_well_when_stopped,
+        exit_on_signal,
         hold_hang_ups,
-        leave_if_told,
         share_one_heap,
     )
 
@@ -52,7 +52,7 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
         if write_config is not None:
             _write_configuration(archive, write_config)
         lines = _lines(archive, settings, int(listener.getsockname()[1]))
-        leave_if_told()
+        exit_on_signal()
         if count == 1:
             _run_here(archive, settings, listener, lines)
             return
@@ -84,13 +84,13 @@ def _holding_port(settings: "Settings") -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with _telling_port_taken(settings.host, settings.port):
+        with _port_errors(settings.host, settings.port):
             listener.bind((settings.host, settings.port))
         yield listener
 
 
 @contextmanager
-def _telling_port_taken(host: str, port: int) -> Iterator[None]:
+def _port_errors(host: str, port: int) -> Iterator[None]:
     try:
         yield
     except (OSError, UnicodeError) as error:
@@ -144,7 +144,7 @@ def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket,
     finding_log.skip(archive.findings)  # they are printed
     application = serving(archive, settings, finding_log=finding_log)
     server = GracefulServer(uvicorn.Config(application, **server_options()))
-    with _telling_port_taken(settings.host, settings.port):
+    with _port_errors(settings.host, settings.port):
         listener.listen(BACKLOG)
     print_lines(lines)
     server.run(sockets=[listener])
@@ -168,6 +168,6 @@ def _run_workers(
         findings=findings,
         announce=lambda: print_lines(lines),
     )
-    with _telling_port_taken(settings.host, settings.port):
+    with _port_errors(settings.host, settings.port):
         listener.listen(BACKLOG)
     asyncio.run(supervisor.run())

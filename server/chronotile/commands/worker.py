@@ -129,13 +129,13 @@ def _prepare_process() -> None:
 
 def _run(runner: "Runner") -> None:
     """Do jobs in another thread; this one looks for signals."""
-    from chronotile.process_setup import end_within, leave_if_told  # noqa: PLC0415
+    from chronotile.process_setup import end_within, exit_on_signal  # noqa: PLC0415
 
     with ThreadPoolExecutor(1, thread_name_prefix="runner") as pool:
         try:
             running = pool.submit(runner.run)
             while not wait([running], SIGNAL_S).done:
-                leave_if_told()
+                exit_on_signal()
             running.result()
         finally:
             end_within(STOP_S)

@@ -16,7 +16,7 @@ from chronotile.errors import ConfigurationError, ServerBusy
 from chronotile.jobs import worker_setup as process_here
 from chronotile.jobs.tasks import TaskContext, do_task, finish
 from chronotile.model.job import Json, Result
-from chronotile.queue.faults import ClusterLost, Hindered, fault_of
+from chronotile.queue.faults import ClusterLost, TemporaryFault, fault_of
 from chronotile.queue.temporary import TemporaryFolders
 
 AHEAD = 2
@@ -123,11 +123,11 @@ class Cluster:
 
         Raises:
             ClusterLost: The cluster is gone.
-            Hindered: Some tasks cannot be done for now, or processes die of them.
+            TemporaryFault: Some tasks cannot be done for now, or processes die of them.
             Exception: What a task raised else; the others are not begun any more.
         """
         given = self._given()
-        waiting, numbers, aside = iter(tasks.items()), dict[Any, int](), list[Hindered]()
+        waiting, numbers, aside = iter(tasks.items()), dict[Any, int](), list[TemporaryFault]()
         try:
             while True:
                 for number, task in islice(waiting, max(0, given.room() - len(numbers))):
@@ -141,7 +141,7 @@ class Cluster:
                 number = numbers.pop(future)
                 try:
                     result = given.result(future, is_wanted)
-                except Hindered as error:
+                except TemporaryFault as error:
                     aside.append(error)
                     if len(aside) == MOST_ASIDE:
                         break
@@ -303,7 +303,7 @@ class _Given:
                     return found.result()
             raise error
         except KilledWorker as killed:
-            raise Hindered(fault_of(ServerBusy(DEADLY)), is_deadly=True) from killed
+            raise TemporaryFault(fault_of(ServerBusy(DEADLY)), is_deadly=True) from killed
 
     async def _gathered(self, future: Any) -> Any:  # noqa: ANN401 -- as above
         """What a future gave; if that is lost with the process that had it, it is made again by another."""

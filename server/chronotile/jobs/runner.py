@@ -12,14 +12,14 @@ from typing import TypeVar
 from chronotile.archive.live import LiveArchive
 from chronotile.errors import ChronotileError, ClientGone, LimitExceeded, ServerBusy, SourceUnavailable, UnknownPath
 from chronotile.jobs.cluster import Cluster
-from chronotile.jobs.tasks import StoredPlan, TaskContext, current, keep_done, keep_plan, stored_plan
+from chronotile.jobs.tasks import StoredPlan, TaskContext, current, store_plan, store_task_results, stored_plan
 from chronotile.model.job import ENDED, JobFault, Json, Result, Status
 from chronotile.pipeline.services import Services
-from chronotile.processes.execute import planned, wanted_results
+from chronotile.processes.execute import plan_execution, requested_results
 from chronotile.processes.registry import process_of
-from chronotile.queue.attempt import Again, Held, Left, LeftJobs, Outcome, begun_again, given_up, own_name
+from chronotile.queue.attempt import Again, JobNotTaken, LeftJobs, Outcome, OwnedJob, begun_again, given_up, own_name
 from chronotile.queue.bucket import Bucket
-from chronotile.queue.faults import UNKNOWN, ClusterLost, Hindered, JobFailed, NotKnown, fault_of, is_foreseen
+from chronotile.queue.faults import UNKNOWN, ClusterLost, JobFailed, NameUnknown, TemporaryFault, fault_of, is_foreseen
 from chronotile.queue.job_folder import RESULTS, clear, remove
 from chronotile.queue.result_files import ResultFiles
 from chronotile.queue.retention import forget_ended, remove_files
@@ -90,7 +90,7 @@ class Runner:
         self._kept = [(table, folder), *([] if before is None else [(before.table, before.folder)])]
         self._clock, self._wait, self._threads = runtime.clock, runtime.wait, runtime.threads
         self._left = LeftJobs(runtime.clock)
-        self._held: dict[str, Held] = {}
+        self._held: dict[str, OwnedJob] = {}
         """By their owners."""
         self._one_ended = Event()
         self._is_stopped = Event()
@@ -125,7 +125,7 @@ class Runner:
             if job is None:
                 return IDLE_S
             ran_s = job.updated - (job.started or job.updated)
-            held = Held(job=job, owner=owner, until=self._clock() + self._timeout_s - ran_s)
+            held = OwnedJob(job=job, owner=owner, until=self._clock() + self._timeout_s - ran_s)
             self._held[owner] = held
             pool.submit(self._do, held)
             is_begun = True
@@ -145,11 +145,11 @@ class Runner:
         worker, heartbeat = own_name(), self._table.heartbeat
         while True:
             with _going_on("nobody can be told that a worker is there"):
-                heartbeat.say_here(worker)
+                heartbeat.report_alive(worker)
             if self._wait(self._is_stopped, ATTEND_S):
                 break
         with _going_on("nobody can be told that a worker has ended"):
-            heartbeat.say_gone(worker)
+            heartbeat.report_gone(worker)
 
     def _beat(self) -> None:
         """Hold what we do until `stop`, after which it is given back long before its lease is over."""
@@ -179,7 +179,7 @@ class Runner:
             if self._wait(self._is_stopped, FORGET_S):
                 return
 
-    def _do(self, held: Held) -> None:
+    def _do(self, held: OwnedJob) -> None:
         """Do a job, as far as it goes. Where its end cannot be written, it is done again when its lease is over."""
         id_ = held.job.id
         log.info("job %s (%s) begins, attempt %d", id_, held.job.process, held.job.attempts)
@@ -193,16 +193,16 @@ class Runner:
             del self._held[held.owner]
             self._one_ended.set()
 
-    def _outcome(self, held: Held) -> Outcome:
+    def _outcome(self, held: OwnedJob) -> Outcome:
         try:
             if held.is_in_vain:
                 return given_up(held, fault_of(ServerBusy("whoever did it was killed")))
             results = self._results(held)
             return self._interrupted(held) if results is None else results
-        except (Hindered, ClusterLost, SourceUnavailable) as error:
+        except (TemporaryFault, ClusterLost, SourceUnavailable) as error:
             return begun_again(held, error)
-        except (NotKnown, *UNKNOWN) as error:
-            return Left(str(error))
+        except (NameUnknown, *UNKNOWN) as error:
+            return JobNotTaken(str(error))
         except JobFailed as failed:
             return failed.fault
         except Exception as error:
@@ -210,7 +210,7 @@ class Runner:
                 log.exception("job %s fails", held.job.id)
             return fault_of(error)
 
-    def _results(self, held: Held) -> Mapping[str, Result] | None:
+    def _results(self, held: OwnedJob) -> Mapping[str, Result] | None:
         """Do what is left of a job; `None` if it shall not go on."""
         job, folder, goes_on = held.job, self._folder / held.job.id, partial(self._goes_on, held)
         services = current(self._archive)
@@ -232,20 +232,20 @@ class Runner:
         self._do_tasks(held, context, left, done)
         if not goes_on():
             return None
-        keep_done(folder, [done[number] for number in range(len(plan.tasks))])
+        store_task_results(folder, [done[number] for number in range(len(plan.tasks))])
         results = self._cluster.finish(
             context, name=held.name, is_wanted=goes_on, tell=partial(self._tell, held, len(done), len(done))
         )
         if results is None:
             return None
-        wanted = wanted_results(process, outputs, results)
+        wanted = requested_results(process, outputs, results)
         try:
             ResultFiles(folder / RESULTS, self._bucket, job.id).store(wanted, is_wanted=goes_on)
         except ClientGone:
             return None
         return wanted
 
-    def _prepared(self, held: Held, services: Services) -> tuple[Mapping[str, Json] | None, StoredPlan | None]:
+    def _prepared(self, held: OwnedJob, services: Services) -> tuple[Mapping[str, Json] | None, StoredPlan | None]:
         """Return which outputs are wanted, and the plan; without one if the job is no more ours.
 
         Inputs are let go of here: those of a job may take hundreds of megabytes, and tasks read them from its folder.
@@ -255,14 +255,14 @@ class Runner:
         if plan is not None:  # for which the inputs have served
             return self._table.wanted(id_).outputs, plan
         execution = self._table.execution(id_)
-        made = planned(execution, services)
+        made = plan_execution(execution, services)
         # Before the plan is kept: what tasks of another gave is of no use, and its numbers may be among these.
         held.is_ours = self._table.plan_anew(id_, held.owner, revision=made.revision)
         if held.job.revision not in {None, made.revision}:
             self._table.say(id_, "what it reads has changed since it was asked for; it reads the present state")
-        return execution.outputs, keep_plan(folder, execution.inputs, made) if held.is_ours else None
+        return execution.outputs, store_plan(folder, execution.inputs, made) if held.is_ours else None
 
-    def _do_tasks(self, held: Held, context: TaskContext, left: Mapping[int, Json], done: dict[int, Json]) -> None:
+    def _do_tasks(self, held: OwnedJob, context: TaskContext, left: Mapping[int, Json], done: dict[int, Json]) -> None:
         """Do tasks and add what they gave to `done`, as long as the job shall go on."""
         id_, told, count = held.job.id, 0.0, len(left) + len(done)
         self._tell(held, len(done), count)
@@ -283,16 +283,16 @@ class Runner:
                     told = self._clock()
                     self._tell(held, len(done), count)
 
-    def _tell(self, held: Held, done: int, count: int, hindered: str = "") -> None:
+    def _tell(self, held: OwnedJob, done: int, count: int, hindered: str = "") -> None:
         """Say how many tasks are done, and what hinders the others; what comes after them counts as one more."""
         progress, message = 100 * done // (count + 1), f"{done} of {count} tasks"
         message = f"{message}; {hindered}" if hindered else message
         self._surely(partial(self._table.tell, held.job.id, held.owner, progress=progress, message=message))
 
-    def _goes_on(self, held: Held) -> bool:
+    def _goes_on(self, held: OwnedJob) -> bool:
         return held.is_ours and not self._is_stopped.is_set() and self._clock() < held.until
 
-    def _interrupted(self, held: Held) -> Outcome:
+    def _interrupted(self, held: OwnedJob) -> Outcome:
         """Why a job does not go on."""
         if not held.is_ours:
             return None
@@ -305,7 +305,7 @@ class Runner:
             status=LimitExceeded.status,
         )
 
-    def _end(self, held: Held, outcome: Outcome) -> None:
+    def _end(self, held: OwnedJob, outcome: Outcome) -> None:
         """Write down what came of an attempt, and remove what is not needed any more."""
         id_, owner, is_stored = held.job.id, held.owner, False
         match outcome:
@@ -314,7 +314,7 @@ class Runner:
             case Again(reason=reason):
                 said = f"is given back: {reason}"
                 is_ours = self._surely(partial(self._give_back, held, outcome))
-            case Left(reason=reason):
+            case JobNotTaken(reason=reason):
                 said, is_ours = self._leave(held, reason), True
             case JobFault(detail=detail):
                 said = f"failed: {detail}"
@@ -330,7 +330,7 @@ class Runner:
         elif not is_ours:
             log.info("job %s is left: it was dismissed, or another worker has it", id_)
 
-    def _give_back(self, held: Held, again: Again) -> bool:
+    def _give_back(self, held: OwnedJob, again: Again) -> bool:
         """Let another begin a job again; return whether it was still ours."""
         return self._table.release(
             held.job.id,
@@ -340,7 +340,7 @@ class Runner:
             is_attempt=again.is_attempt,
         )
 
-    def _leave(self, held: Held, reason: str) -> str:
+    def _leave(self, held: OwnedJob, reason: str) -> str:
         """Leave a job to others, and return what its log is told, once as long as the reason is the same."""
         id_, message = held.job.id, f"waits for a worker whose configuration knows what it asks for: {reason}"
         is_news = self._left.add(id_, reason)

@@ -15,12 +15,12 @@ from chronotile.durable_files import Disk
 from chronotile.errors import ClientGone, SourceUnavailable
 from chronotile.model.job import Json, Result
 from chronotile.pipeline.services import PublishedCubes, Services
-from chronotile.processes.execute import finished
+from chronotile.processes.execute import finish_results
 from chronotile.processes.process import Inputs, JobPlan, Work
 from chronotile.processes.registry import process_of
-from chronotile.processes.sources import sources_read, sources_written
+from chronotile.processes.sources import sources_from_json, sources_to_json
 from chronotile.processes.work.unreadable import run_task
-from chronotile.queue.faults import UNKNOWN, Hindered, JobFailed, NotKnown, fault_of, is_foreseen
+from chronotile.queue.faults import UNKNOWN, JobFailed, NameUnknown, TemporaryFault, fault_of, is_foreseen
 from chronotile.queue.job_folder import PARTIAL_RESULTS, RESULTS, make_folders, remove_partial_results
 from chronotile.queue.private_files import make_private_folder, open_private
 
@@ -35,7 +35,7 @@ READ_BYTES = 8 << 20
 """Of the text that a process keeps of several jobs."""
 READ_FILES = 100
 """That it keeps of several jobs, however small they are: all are gone through at each task."""
-_FORESEEN = re.compile(rf"\b({Hindered.__name__}|{JobFailed.__name__}|{NotKnown.__name__})\(")
+_FORESEEN = re.compile(rf"\b({TemporaryFault.__name__}|{JobFailed.__name__}|{NameUnknown.__name__})\(")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,24 +71,24 @@ def do_task(context: TaskContext, task: Json) -> Json:
     """Do a task and return what is to be remembered of it.
 
     Raises:
-        Hindered: A source cannot be read now.
+        TemporaryFault: A source cannot be read now.
         JobFailed: The verb met something else that was foreseen.
     """
-    with _telling_faults():
-        return run_task(process_of(context.process), _kept(context, INPUTS), task, _work(context))
+    with _as_job_faults():
+        return run_task(process_of(context.process), _read_file(context, INPUTS), task, _work(context))
 
 
 def finish(context: TaskContext) -> dict[str, Result]:
-    """Make the results of a job from what its tasks gave, which `keep_done` has written.
+    """Make the results of a job from what its tasks gave, which `store_task_results` has written.
 
     Raises:
-        Hindered: As `do_task`.
+        TemporaryFault: As `do_task`.
         JobFailed: As `do_task`.
     """
-    with _telling_faults():
-        done = _done(context)
+    with _as_job_faults():
+        done = _task_results(context)
         try:
-            return dict(finished(process_of(context.process), _kept(context, INPUTS), done, _work(context)))
+            return dict(finish_results(process_of(context.process), _read_file(context, INPUTS), done, _work(context)))
         except (
             ClientGone
         ):  # a partial result is gone, perhaps with another attempt's plan: these tasks lead to no end any more
@@ -96,7 +96,7 @@ def finish(context: TaskContext) -> dict[str, Result]:
             raise
 
 
-def keep_plan(folder: Path, inputs: Inputs, plan: JobPlan) -> StoredPlan:
+def store_plan(folder: Path, inputs: Inputs, plan: JobPlan) -> StoredPlan:
     """Lay down the inputs of a job and its plan, where all who do its tasks find them, then and if it is begun again.
 
     Partial results of other plans are removed.
@@ -112,7 +112,7 @@ def keep_plan(folder: Path, inputs: Inputs, plan: JobPlan) -> StoredPlan:
     except FileNotFoundError as error:
         raise SourceUnavailable(FILES_GONE) from error
     _keep(folder / INPUTS, inputs)
-    told = {"shared": plan.shared, "sources": sources_written(plan.sources)}
+    told = {"shared": plan.shared, "sources": sources_to_json(plan.sources)}
     _keep(folder / _shared(kept.id), told)
     _keep(folder / TASKS, {"plan": kept.id, "blocks": list(plan.tasks)})
     return kept
@@ -129,7 +129,7 @@ def stored_plan(folder: Path) -> StoredPlan | None:
     return kept if all(each.exists() for each in needed) else None
 
 
-def keep_done(folder: Path, done: Sequence[Json]) -> None:
+def store_task_results(folder: Path, done: Sequence[Json]) -> None:
     """Lay down what all tasks gave, in their order, for `finish`.
 
     Raises:
@@ -153,17 +153,17 @@ def _keep(file: Path, value: object) -> None:
 
 
 @contextmanager
-def _telling_faults() -> Iterator[None]:
+def _as_job_faults() -> Iterator[None]:
     """Errors of ours do not all come through a pickle; their words do."""
     logging.getLogger("distributed.worker").addFilter(_is_news)
     try:
         yield
     except SourceUnavailable as error:
-        raise Hindered(fault_of(error)) from None
+        raise TemporaryFault(fault_of(error)) from None
     except ClientGone:  # where the job was dismissed nobody hears it; else its partial results are gone, or seem so
-        raise Hindered(fault_of(SourceUnavailable(FILES_GONE))) from None
+        raise TemporaryFault(fault_of(SourceUnavailable(FILES_GONE))) from None
     except UNKNOWN as error:
-        raise NotKnown(error.message) from None
+        raise NameUnknown(error.message) from None
     except Exception as error:
         if not is_foreseen(error):
             raise
@@ -178,7 +178,7 @@ def _is_news(record: logging.LogRecord) -> bool:
     return not (str(record.msg).startswith("Compute Failed") and _FORESEEN.search(str(record.args)))
 
 
-def _kept(context: TaskContext, name: str) -> Json:
+def _read_file(context: TaskContext, name: str) -> Json:
     try:
         return _read_files.read(Path(context.folder) / name)
     except FileNotFoundError as error:
@@ -195,7 +195,7 @@ def _shared(plan: str) -> str:
     return f"shared-{plan}.json"
 
 
-def _done(context: TaskContext) -> list[Json]:
+def _task_results(context: TaskContext) -> list[Json]:
     try:
         written = (Path(context.folder) / DONE).read_bytes()
     except FileNotFoundError as error:
@@ -252,7 +252,7 @@ def _work(context: TaskContext) -> Work:
     folder = Path(context.folder)
     # Who dismisses a job, or plans it anew, takes its partial results away, on whatever host they are looked for.
     partial_results = _partial_results(folder, context.plan)
-    told = _kept(context, _shared(context.plan))
+    told = _read_file(context, _shared(context.plan))
     return Work(
         services=replace(
             current(_archives.at(Path(context.place)), context.revision), published_cubes=context.published_cubes
@@ -260,6 +260,6 @@ def _work(context: TaskContext) -> Work:
         folder=partial_results,
         results=folder / RESULTS,
         shared=told["shared"],
-        sources=sources_read(told["sources"]),
+        sources=sources_from_json(told["sources"]),
         is_wanted=partial_results.exists,
     )

@@ -40,7 +40,7 @@ def with_classes(
     return found
 
 
-def as_written(info: VariableInfo, level: JsonObject | None, *, is_told: bool) -> VariableInfo:
+def with_stored_overviews(info: VariableInfo, level: JsonObject | None, *, is_told: bool) -> VariableInfo:
     """Return a variable with overviews of the kind that a cube which is there has.
 
     Args:

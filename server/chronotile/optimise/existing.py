@@ -46,7 +46,7 @@ def conversion_for(info: VariableInfo, options: Options, node: JsonObject | None
     return found
 
 
-def told_of_rounding(plan: CubePlan) -> Iterator[str]:
+def rounding_findings(plan: CubePlan) -> Iterator[str]:
     """Yield what is written in other values than the sources have."""
     for name, variable in plan.variables.items():
         target = variable.conversion.target

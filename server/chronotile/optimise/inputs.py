@@ -12,7 +12,7 @@ import numpy as np
 from chronotile.archive.discovery.drafts import Draft, drafts_of
 from chronotile.archive.discovery.names import as_id
 from chronotile.archive.discovery.variables import holds_dated_bands, raster_variables, sole_series
-from chronotile.archive.discovery.walk import Found, walk
+from chronotile.archive.discovery.walk import WalkResult, walk
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import SourceInfo, SourceSpec, Step, VariableInfo, VariableSpec
@@ -130,7 +130,7 @@ def _chosen(variable: str | None, select: tuple[Step, ...]) -> Mapping[str, Vari
     return {} if variable is None else {variable: VariableSpec(id=variable, select=select)}
 
 
-def _specs(found: Found, variables: Mapping[str, VariableSpec], time_pattern: str | None) -> Iterator[SourceSpec]:
+def _specs(found: WalkResult, variables: Mapping[str, VariableSpec], time_pattern: str | None) -> Iterator[SourceSpec]:
     has_steps = any(each.select for each in variables.values())
     # Without a step all is opened, so that a name that is not there is answered with those that are.
     own = dict(variables) if has_steps else {}
@@ -171,7 +171,7 @@ def _stack_specs(
 
 def _drafts(kind: SourceKind, paths: Sequence[Path]) -> list[Draft]:
     root = Path(os.path.commonpath([path.parent for path in paths]))
-    return drafts_of(Found({kind.name: paths}), root, holds_times=holds_dated_bands)
+    return drafts_of(WalkResult({kind.name: paths}), root, holds_times=holds_dated_bands)
 
 
 def _dated(paths: Sequence[Path], time_pattern: str) -> list[Path]:
@@ -229,7 +229,7 @@ def _bounds(spans: Iterable[TimeSpan]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([span.start for span in spans]), np.array([span.end for span in spans])
 
 
-def _found(sources: Sequence[str], target: Path | None) -> Found:
+def _found(sources: Sequence[str], target: Path | None) -> WalkResult:
     """What is named, and what lies in folders that are; a named file may be a raster whatever it is called."""
     places: dict[str, list[Path]] = {}
     folders = []
@@ -245,7 +245,7 @@ def _found(sources: Sequence[str], target: Path | None) -> Found:
     found = {name: paths for name, paths in places.items() if paths}
     if not found:
         raise UnsupportedSource(f"{', '.join(sources[:3])}: there is no raster, NetCDF or Zarr in it")
-    return Found(found)
+    return WalkResult(found)
 
 
 def _paths(source: str) -> list[Path]:

@@ -18,10 +18,10 @@ from chronotile.model.time.cf import CLIMATOLOGY_BOUNDS, PERIOD_BOUNDS, TIME_KIN
 from chronotile.model.time.instants import DAY
 from chronotile.optimise.arrays import JsonObject
 from chronotile.optimise.changes import Changes, changes_of
-from chronotile.optimise.classes import as_written, with_classes
+from chronotile.optimise.classes import with_classes, with_stored_overviews
 from chronotile.optimise.conversion import conversion_of_files
 from chronotile.optimise.differences import differing
-from chronotile.optimise.existing import conversion_for, names_in_cube, require_layout, told_of_rounding
+from chronotile.optimise.existing import conversion_for, names_in_cube, require_layout, rounding_findings
 from chronotile.optimise.inputs import Inputs, find_inputs
 from chronotile.optimise.journal import FOLDER, Journal, Written
 from chronotile.optimise.memory import Budget, budget_of, region_for
@@ -126,7 +126,7 @@ def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, 
         history=history,
         runner=runner,
         budget=budget,
-        report=Report(notes=(*inputs.notes, *told_of_rounding(plan))),
+        report=Report(notes=(*inputs.notes, *rounding_findings(plan))),
     )
 
 
@@ -155,7 +155,7 @@ def _plan(
     nodes = {} if document is None else document["consolidated_metadata"]["metadata"]
     variables = {
         names[name]: PlannedVariable(
-            info=as_written(info, nodes.get(f"1/{names[name]}"), is_told=name in options.classes),
+            info=with_stored_overviews(info, nodes.get(f"1/{names[name]}"), is_told=name in options.classes),
             conversion=conversion_for(info, options, nodes.get(f"{'0' if shape.has_map else SERIES}/{names[name]}")),
         )
         for name, info in with_classes(inputs.variables, options.classes, options.packing).items()

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from chronotile.durable_files import Disk
-from chronotile.optimise.tasks import Done, Job, OpenSources, Task, run_task, task_name
+from chronotile.optimise.tasks import Job, OpenSources, Task, TaskResult, run_task, task_name
 
 RETRIES = 3
 """Times a task is begun again elsewhere whose worker failed."""
@@ -23,7 +23,7 @@ class Runner(AbstractContextManager["Runner"], Protocol):
     def threads(self) -> int:
         """Tasks that share the memory of one process."""
 
-    def run(self, job: Job, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, Done]]:
+    def run(self, job: Job, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, TaskResult]]:
         """Yield each task when it is done, in any order.
 
         Raises:
@@ -55,11 +55,11 @@ class LocalRunner(Runner):
         """Close the sources."""
         self._sources.close()
 
-    def run(self, job: Job, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, Done]]:
+    def run(self, job: Job, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, TaskResult]]:
         """Yield each task when it is done."""
         waiting, job = iter(tasks), replace(job, read=partial(self._sources.read, job))
         with ThreadPoolExecutor(threads, thread_name_prefix="optimise") as pool:
-            running: dict[Future[Done], Task] = {}
+            running: dict[Future[TaskResult], Task] = {}
             try:
                 while True:
                     for task in islice(waiting, threads - len(running)):
@@ -96,7 +96,7 @@ class DaskRunner(Runner):
         """Tasks that one worker does at once."""
         return max(self._client.nthreads().values(), default=1)
 
-    def run(self, job: Job, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, Done]]:
+    def run(self, job: Job, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, TaskResult]]:
         """Yield each task when it is done."""
         from distributed import as_completed
 

@@ -99,7 +99,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class TaskResult:
     """What a task wrote."""
 
     bytes: int
@@ -113,7 +113,7 @@ def task_name(task: Task, plan: CubePlan) -> str:
     return hashlib.blake2b(repr(how).encode(), digest_size=12).hexdigest()
 
 
-def run_task(job: Job, task: Task, disk: Disk) -> Done:
+def run_task(job: Job, task: Task, disk: Disk) -> TaskResult:
     """Do a task.
 
     Raises:
@@ -149,10 +149,10 @@ class _Writer:
         self._files.append(folder / spec.key(*place))
         self._bytes += len(data)
 
-    def finish(self) -> Done:
+    def finish(self) -> TaskResult:
         """Make what was written outlast a loss of power."""
         self._disk.settle(sorted(self._folders))
-        return Done(self._bytes, tuple(self._files))
+        return TaskResult(self._bytes, tuple(self._files))
 
 
 def _write_maps(job: Job, task: MapTask, writer: _Writer) -> None:

@@ -9,7 +9,7 @@ from chronotile.model.collection import Layer
 from chronotile.pipeline.failing_dates import failing_dates
 from chronotile.pipeline.revision import pixel_revision
 from chronotile.pipeline.services import Services
-from chronotile.readers.elsewhere.source import Found
+from chronotile.readers.elsewhere.source import SourcesSnapshot
 
 NOT_OPEN = "its source cannot be opened, or has nothing that can be served"
 NEWEST_GONE = "the data of its newest time are gone"
@@ -59,7 +59,7 @@ def check_readiness(services: Services) -> Readiness:
     return Readiness(is_ready=any(readable.values()), failing=tuple(failing), faults=faults)
 
 
-def _why_away(collection: str, found: Found) -> str:
+def _why_away(collection: str, found: SourcesSnapshot) -> str:
     """Why a source elsewhere is away; a refusal is more likely a mistake of the configuration than a failure."""
     cause = found.causes.get(collection)
     return AWAY if cause is None else f"{AWAY}: {cause}"

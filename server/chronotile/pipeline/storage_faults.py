@@ -8,7 +8,7 @@ from chronotile.errors import StorageFull
 
 
 @contextmanager
-def storing() -> Iterator[None]:
+def translate_storage_errors() -> Iterator[None]:
     """Say that a file could not be written; readers have words of their own for what cannot be read."""
     try:
         yield

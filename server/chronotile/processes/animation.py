@@ -16,7 +16,7 @@ from chronotile.model.request import PICTURE_REDUCERS, MapRequest
 from chronotile.model.square_pixels import LEAST_SIDE_PX, grid_of_picture
 from chronotile.model.time.calendar_step import requested_period
 from chronotile.model.time.instants import Period, TimeSelection
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.maps.animation import (
     EXTENSIONS,
@@ -29,7 +29,7 @@ from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
 from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work
 from chronotile.processes.sources import source_of
-from chronotile.processes.times_and_places import instants_to_json, located, times_from_json, without_limits
+from chronotile.processes.times_and_places import instants_to_json, locate_errors, times_from_json, without_limits
 from chronotile.processes.work.partial_results import (
     PartialResult,
     keep,
@@ -50,12 +50,12 @@ PACKING = 1
 """Level of deflate of frames that wait for the end."""
 
 
-UNREADABLE = PartialResult(arrays={}, told={})
+UNREADABLE = PartialResult(arrays={}, metadata={})
 """In place of a frame that cannot be read."""
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
-    with located({"time": "datetime"}):
+    with locate_errors({"time": "datetime"}):
         request = _request(inputs, services, parse_time(inputs.get("datetime")))
         found = find_animation(request, without_limits(services), with_body=False)
     assert found is not None  # noqa: S101 -- without a body there is nothing to make
@@ -83,7 +83,9 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
     own = range(task["first"], task["last"])
-    pictures = draw_frames(_told(inputs, work), without_limits(work.services), own, is_wanted=work.is_wanted)
+    pictures = draw_frames(
+        _request_at_times(inputs, work), without_limits(work.services), own, is_wanted=work.is_wanted
+    )
     for number, picture in zip(own, pictures, strict=True):
         write_partial_result(work, _name_of(number), UNREADABLE if picture is None else _packed(picture))
     return task
@@ -91,7 +93,7 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
     delivery = render_animation(
-        _told(inputs, work),
+        _request_at_times(inputs, work),
         without_limits(work.services),
         pictures=_pictures(done[-1]["last"], work),
         scratch=scratch_of(work),
@@ -118,16 +120,16 @@ def _packed(picture: Picture) -> PartialResult:
     pixels = picture.index if isinstance(picture, IndexPicture) else picture.pixels
     packed = np.frombuffer(deflate.compress(np.ascontiguousarray(pixels), PACKING), np.uint8)
     palette = {"palette": picture.palette} if isinstance(picture, IndexPicture) else {}
-    return PartialResult(arrays={"pixels": packed, **palette}, told={"shape": pixels.shape})
+    return PartialResult(arrays={"pixels": packed, **palette}, metadata={"shape": pixels.shape})
 
 
 def _unpacked(partial: PartialResult) -> Picture:
     unpacked = deflate.decompress(partial.arrays["pixels"])
-    pixels = np.frombuffer(unpacked, np.uint8).reshape(partial.told["shape"])
+    pixels = np.frombuffer(unpacked, np.uint8).reshape(partial.metadata["shape"])
     return IndexPicture(pixels, partial.arrays["palette"]) if "palette" in partial.arrays else RgbaPicture(pixels)
 
 
-def _told(inputs: Inputs, work: Work) -> AnimationRequest:
+def _request_at_times(inputs: Inputs, work: Work) -> AnimationRequest:
     """What is asked for at the times that were planned."""
     times = times_from_json(inputs["layer"], work.shared["times"], work.services)
     return _request(inputs, work.services, times.selection)

@@ -22,7 +22,7 @@ WAITING = "seconds of a request that waits"
 JOB_INSTEAD = "ask for a job with the header Prefer: respond-async"
 
 
-def planned(execution: Execution, services: Services) -> JobPlan:
+def plan_execution(execution: Execution, services: Services) -> JobPlan:
     """Return what is to be done; reads no pixels.
 
     Raises:
@@ -74,14 +74,14 @@ def execute(
         execution: What is asked for.
         services: What it is done with.
         folder: Of its files.
-        plan: What `planned` gave with these services, where it is known.
+        plan: What `plan_execution` gave with these services, where it is known.
         is_wanted: Asked between two steps: whether anybody waits for it.
 
     Raises:
         LimitExceeded: It would take longer than somebody waits; a job does it.
-        ChronotileError: As `planned`, and what the work itself meets.
+        ChronotileError: As `plan_execution`, and what the work itself meets.
     """
-    process, plan = process_of(execution.process), plan or planned(execution, services)
+    process, plan = process_of(execution.process), plan or plan_execution(execution, services)
     if plan.seconds > SYNC_S:
         raise LimitExceeded(
             WAITING,
@@ -100,10 +100,10 @@ def execute(
             is_wanted=is_wanted,
         )
         done = [run_task(process, execution.inputs, task, work) for task in plan.tasks]
-        return wanted_results(process, execution.outputs, finished(process, execution.inputs, done, work))
+        return requested_results(process, execution.outputs, finish_results(process, execution.inputs, done, work))
 
 
-def finished(process: Process, inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+def finish_results(process: Process, inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
     """Return the results of tasks that are all done, each with what it was made of and which dates it lacks.
 
     Args:
@@ -122,7 +122,7 @@ def finished(process: Process, inputs: Inputs, done: Sequence[Json], work: Work)
     return named({name: replace(result, metadata=metadata) for name, result in results.items()}, done)
 
 
-def wanted_results(
+def requested_results(
     process: Process, outputs: Mapping[str, Json] | None, results: Mapping[str, Result]
 ) -> Mapping[str, Result]:
     """Return those that were asked for, all if none was named, in the order of the process."""

@@ -9,14 +9,14 @@ from chronotile.model.coverage import Coverage, CoverageField, CoverageRequest
 from chronotile.model.crs import CRS84_URI
 from chronotile.model.job import Json, Result
 from chronotile.model.time.instants import TimeDomain
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import BBOX, DATETIME, LAYERS, layers_of, trims_of
 from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work
 from chronotile.processes.sources import sources_of
-from chronotile.processes.times_and_places import instants_from_json, instants_to_json, located, without_limits
+from chronotile.processes.times_and_places import instants_from_json, instants_to_json, locate_errors, without_limits
 from chronotile.processes.work.coverage_file import FILE_FORMATS, write_coverage
 from chronotile.processes.work.stored_coverage import StoredCoverage, coverage_tasks, store_partial_coverage
 
@@ -28,7 +28,7 @@ BYTES_A_SECOND = 30e6
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
     unlimited = without_limits(services)
-    with located({"time": "datetime", "f": "format"}):
+    with locate_errors({"time": "datetime", "f": "format"}):
         coverage = extract_coverage(_request(inputs, services), unlimited)
         COVERAGE_FORMATS[_format(inputs)].check(coverage, unlimited.catalogue.limits)
     if coverage.nbytes > MOST_BYTES:

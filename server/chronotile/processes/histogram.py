@@ -15,12 +15,12 @@ from chronotile.model.geometry.geojson import area_of
 from chronotile.model.job import Json, Result
 from chronotile.model.series.reducer import Reducer
 from chronotile.pipeline.cells import reach_of
-from chronotile.pipeline.series.area_reading import AreaCells, cheapest_reading
+from chronotile.pipeline.series.area_cells import AreaCells, cheapest_reading
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
 from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work, cuts, require_few_tasks
-from chronotile.processes.times_and_places import geometry_rules, located, requested_times, times_from_json
+from chronotile.processes.times_and_places import geometry_rules, locate_errors, requested_times, times_from_json
 from chronotile.stats.bins import even_edges
 from chronotile.stats.samples import reduce_samples
 from chronotile.zones.outlines import outlines_of
@@ -50,7 +50,7 @@ class _Counted:
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
-    with located(_names(inputs)):
+    with locate_errors(_names(inputs)):
         times = requested_times(inputs["layer"], inputs, services)
         _edges(inputs, times.layer)
         first, last = _rows(_spans(inputs, times.layer, services))
@@ -64,13 +64,13 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     return JobPlan(
         tasks=[{"rows": own, "dates": those} for those, own in product(along, down)],
         seconds=(last - first) * width * count * NUMBER_S,
-        shared={"times": times.told, "count": count},
+        shared={"times": times.as_json, "count": count},
         sources=[times.source],
     )
 
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
-    with located(_names(inputs)):
+    with locate_errors(_names(inputs)):
         times = times_from_json(inputs["layer"], work.shared["times"], work.services)
         spans = _spans(inputs, times.layer, work.services)
         first, last = task["rows"]

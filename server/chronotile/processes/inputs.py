@@ -6,7 +6,7 @@ from chronotile.model.grid import BBox
 from chronotile.model.series.analysis import SLOT_KINDS
 from chronotile.pipeline.services import Services
 from chronotile.processes.process import Input, Inputs
-from chronotile.processes.times_and_places import located
+from chronotile.processes.times_and_places import locate_errors
 
 LAYER = Input(title="Layer", description="Id or alias of the layer.", schema={"type": "string", "maxLength": 200})
 MOST_LAYERS = 100
@@ -72,7 +72,7 @@ def trims_of(inputs: Inputs, services: Services) -> tuple[Trim, ...]:
     """
     if "bbox" not in inputs:
         return ()
-    with located({"crs": "bbox.crs"}):
+    with locate_errors({"crs": "bbox.crs"}):
         crs = services.catalogue.offered_crs(inputs["bbox"].get("crs", CRS84_URI))
     box = BBox(*map(float, inputs["bbox"]["bbox"]))
     if is_north_first(crs):

@@ -91,7 +91,7 @@ def metadata_of(sources: Sequence[Source]) -> Json | None:
     return {"sources": [_told(collection, times, members) for (collection, times), members in alike.items()]}
 
 
-def sources_written(sources: Sequence[Source]) -> list[Json]:
+def sources_to_json(sources: Sequence[Source]) -> list[Json]:
     """Return sources as JSON."""
     return [
         {"collection": each.collection, "layer": each.layer, "times": list(each.times), "revision": each.revision}
@@ -99,8 +99,8 @@ def sources_written(sources: Sequence[Source]) -> list[Json]:
     ]
 
 
-def sources_read(written: Sequence[Mapping[str, Any]]) -> list[Source]:
-    """Return the sources that `sources_written` has written."""
+def sources_from_json(written: Sequence[Mapping[str, Any]]) -> list[Source]:
+    """Return the sources that `sources_to_json` has written."""
     return [Source(**each) for each in written]
 
 

@@ -27,12 +27,12 @@ from chronotile.processes.sources import Source
 from chronotile.processes.times_and_places import (
     MOST_FEATURES,
     RequestedTimes,
-    located,
+    locate_errors,
     requested_times,
     times_from_json,
     without_limits,
 )
-from chronotile.processes.work.partial_results import PartialResult, read_partial_result, write_partial_result, writing
+from chronotile.processes.work.partial_results import PartialResult, new_file, read_partial_result, write_partial_result
 
 POINTS_PER_TASK = 500
 TASK_VALUES = 2_000_000
@@ -48,7 +48,7 @@ NAMES = {"layer": "layers", "time": "datetime"}
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
     tasks, told, sources, seconds = list[Json](), dict[str, list[int]](), list[Source](), 0.0
-    with located(NAMES):
+    with locate_errors(NAMES):
         layers, points = _layers(inputs, services), _points(inputs, slice(None))
         if len(layers) > 1 and inputs.get("format", "csv") != "json":
             raise InvalidParameter("only json takes several layers", locator="format")
@@ -56,7 +56,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
             require_pyarrow()
         for layer in layers:
             times = requested_times(layer, inputs, services)
-            told[layer], count = times.told, len(times.indexes)
+            told[layer], count = times.as_json, len(times.indexes)
             sources.append(times.source)
             step = max(1, min(POINTS_PER_TASK, TASK_VALUES // max(1, count)))
             firsts = range(0, len(points), step)
@@ -67,7 +67,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
 
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
-    with located(NAMES):
+    with locate_errors(NAMES):
         times = _times(task, work)
         request = PointsSeriesRequest(
             layer=times.layer.id,
@@ -82,14 +82,14 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
     }
     told = {"reasons": series.reasons, "reach": series.reach, "hints": series.hints}
     partial = f"{task['layer']}-{task['first']}"
-    write_partial_result(work, partial, PartialResult(arrays=arrays, told=told))
+    write_partial_result(work, partial, PartialResult(arrays=arrays, metadata=told))
     return task | {"piece": partial}
 
 
 def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
     format_ = inputs.get("format", "csv")
     name = f"series.{format_}"
-    with writing(work.results / name, work) as file:
+    with new_file(work.results / name, work) as file:
         if format_ == "json":
             by_layer = groupby(done, key=lambda task: task["layer"])
             file.writelines(encode_points_json(_table(inputs, list(tasks), work) for _layer, tasks in by_layer))
@@ -118,9 +118,9 @@ def _table(inputs: Inputs, tasks: Sequence[Json], work: Work) -> SeriesTable:
                 is_outside=read.arrays["is_outside"],
                 values=read.arrays["values"],
                 codes=read.arrays["codes"],
-                reasons=tuple(read.told["reasons"]),
-                reach=read.told["reach"],
-                hints=read.told["hints"],
+                reasons=tuple(read.metadata["reasons"]),
+                reach=read.metadata["reach"],
+                hints=read.metadata["hints"],
                 encoding=encoding,
             )
             yield rows_of_points(series, first=task["first"])

@@ -11,7 +11,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs
 from chronotile.model.geometry.geojson import GeometryRules
 from chronotile.model.time.instants import ABSENT, ONE_NS, InstantArray, TimePart, TimeSelection, TimeSpan
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.resolve_series import layer_with_values, selection_of, series_indexes
 from chronotile.pipeline.services import Services
 from chronotile.processes.process import Inputs
@@ -36,8 +36,8 @@ class RequestedTimes:
     """Selects them."""
 
     @property
-    def told(self) -> list[int]:
-        """What tasks are told, so that all find the same times even where others have come."""
+    def as_json(self) -> list[int]:
+        """Nanoseconds since 1970 for all tasks, so that all find the same times even if new ones have come."""
         return instants_to_json(self._instants)
 
     @property
@@ -52,7 +52,7 @@ class RequestedTimes:
 
 
 @contextmanager
-def located(names: Mapping[str, str]) -> Iterator[None]:
+def locate_errors(names: Mapping[str, str]) -> Iterator[None]:
     """Say in errors which input is at fault.
 
     Args:

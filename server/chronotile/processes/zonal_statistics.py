@@ -30,12 +30,12 @@ from chronotile.processes.times_and_places import (
     MOST_FEATURES,
     RequestedTimes,
     geometry_rules,
-    located,
+    locate_errors,
     requested_times,
     times_from_json,
     without_limits,
 )
-from chronotile.processes.work.partial_results import PartialResult, read_partial_result, write_partial_result, writing
+from chronotile.processes.work.partial_results import PartialResult, new_file, read_partial_result, write_partial_result
 
 PLACES_PER_TASK = 500
 TASK_VALUES = 1_000_000
@@ -52,7 +52,7 @@ NAMES = {"geometry": "places", "place": "places", "crs": "places.crs", "time": "
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
-    with located(NAMES):
+    with locate_errors(NAMES):
         times = requested_times(inputs["layer"], inputs, services)
         reducers = parse_reducers(inputs.get("reducers", ["mean"]))
         if inputs.get("format") == "parquet":
@@ -73,17 +73,17 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
             _require_some_inside(inputs, times, services, firsts=firsts)
     seconds = sum(cost.seconds for cost in costs) * len(firsts) / len(some) + PLACE_S * count
     tasks = [{"first": first, "last": min(first + step, count)} for first in firsts]
-    return JobPlan(tasks=tasks, seconds=seconds, shared={"times": times.told}, sources=[times.source])
+    return JobPlan(tasks=tasks, seconds=seconds, shared={"times": times.as_json}, sources=[times.source])
 
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
-    with located(NAMES):
+    with locate_errors(NAMES):
         times = times_from_json(inputs["layer"], work.shared["times"], work.services)
         areas = _areas(inputs, slice(task["first"], task["last"]), times.layer, work.services)
         request = _request(inputs, times.layer, areas, times.selection)
         series = extract_area_series(request, without_limits(work.services), is_wanted=work.is_wanted)
     name = f"places-{task['first']}"
-    told = [[each.area.id, each.area.note] for each in series.areas]
+    places = [[each.area.id, each.area.note] for each in series.areas]
     arrays = {
         "total": np.array([each.total for each in series.areas], dtype=np.int64),
         "valid": np.stack([each.valid for each in series.areas]),
@@ -93,7 +93,9 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
         },
         **{f"edges-{number}": edges for number, edges in enumerate(series.edges.values())},
     }
-    write_partial_result(work, name, PartialResult(arrays=arrays, told={"places": told, "edges": list(series.edges)}))
+    write_partial_result(
+        work, name, PartialResult(arrays=arrays, metadata={"places": places, "edges": list(series.edges)})
+    )
     return {"piece": name, "first": task["first"], "last": task["last"]}
 
 
@@ -123,7 +125,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
         credits=Credits(attribution=layer.attribution, license=layer.license),
     )
     name = f"statistics.{format_}"
-    with writing(work.results / name, work) as file:
+    with new_file(work.results / name, work) as file:
         if format_ == "parquet":
             write_series_parquet(table, file)
         else:
@@ -184,7 +186,7 @@ def _areas(inputs: Inputs, own: slice, layer: Layer, services: Services) -> Sequ
 
 def _rows(read: PartialResult, reducers: Sequence[Reducer], *, first: int, outlines: Sequence[Area] | None) -> Rows:
     """What a task found; of areas without outlines where none are given."""
-    ids, notes = zip(*read.told["places"], strict=True)
+    ids, notes = zip(*read.metadata["places"], strict=True)
     return Rows(
         places=[Area(polygons=(), id=id_) for id_ in ids] if outlines is None else outlines,
         values={
@@ -199,7 +201,7 @@ def _rows(read: PartialResult, reducers: Sequence[Reducer], *, first: int, outli
 
 
 def _edges(read: PartialResult) -> Mapping[str, NDArray[np.float64]]:
-    return {name: read.arrays[f"edges-{number}"] for number, name in enumerate(read.told["edges"])}
+    return {name: read.arrays[f"edges-{number}"] for number, name in enumerate(read.metadata["edges"])}
 
 
 FEATURES: Json = {

@@ -16,7 +16,7 @@ from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geometry.area import Area
 from chronotile.model.geometry.circle import circle_of
 from chronotile.model.request import AreasRequest, PositionsRequest
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.coverage.deliver import deliver_coverage
 from chronotile.pipeline.series.fields import (
     FieldsFormat,

@@ -9,7 +9,7 @@ from chronotile.errors import InvalidParameter, UnsupportedFormat
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import MapRequest, PictureFormat
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.maps.render import render_map
 from chronotile.pygeoapi.archives import opened
 from chronotile.pygeoapi.described import Json, chosen, fields_of

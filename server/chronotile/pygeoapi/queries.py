@@ -18,7 +18,7 @@ from chronotile.model.geometry.lengths import LENGTHS_M, OTHER_LENGTHS
 from chronotile.model.grid import BBox, FloatArray
 from chronotile.model.request import Point
 from chronotile.model.time.instants import TimeSelection
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 
 MAX_SHOWN = 60
 TIME_AXIS = "time"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from chronotile.errors import ServerBusy, SourceUnavailable
 from chronotile.model.job import Job, JobFault, Result
-from chronotile.queue.faults import ClusterLost, Hindered, fault_of
+from chronotile.queue.faults import ClusterLost, TemporaryFault, fault_of
 
 MOST_FRUITLESS = 10
 """Attempts in a row in which no task was finished: what is away may be so for some minutes."""
@@ -25,7 +25,7 @@ AGAIN_S, MOST_AGAIN_S = 2.0, 60.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Held:
+class OwnedJob:
     """A job that we do."""
 
     job: Job
@@ -65,13 +65,13 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class JobNotTaken:
     """What of a job its owner does not know, so that it is left to others."""
 
     reason: str
 
 
-Outcome = Mapping[str, Result] | JobFault | Again | Left | None
+Outcome = Mapping[str, Result] | JobFault | Again | JobNotTaken | None
 """What comes of an attempt: results, or why it failed, is begun again or left; nothing if it is no more ours."""
 
 
@@ -105,7 +105,7 @@ def own_name() -> str:
     return f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def begun_again(held: Held, error: Hindered | ClusterLost | SourceUnavailable) -> Again | JobFault:
+def begun_again(held: OwnedJob, error: TemporaryFault | ClusterLost | SourceUnavailable) -> Again | JobFault:
     """Return what comes of an attempt that was hindered: another one, unless too many were in vain already."""
     hindered = _hindrance(error)
     if held.fruitless >= (MOST_DEADLY if hindered.is_deadly else MOST_FRUITLESS):
@@ -115,16 +115,16 @@ def begun_again(held: Held, error: Hindered | ClusterLost | SourceUnavailable) -
     return Again(reason=hindered.fault.detail, wait_s=random.uniform(wait_s / 2, wait_s))
 
 
-def given_up(held: Held, fault: JobFault) -> JobFault:
+def given_up(held: OwnedJob, fault: JobFault) -> JobFault:
     """Return why a job fails that is not begun again."""
     return replace(fault, detail=f"{fault.detail}; it was begun {held.job.attempts} times")
 
 
-def _hindrance(error: Hindered | ClusterLost | SourceUnavailable) -> Hindered:
+def _hindrance(error: TemporaryFault | ClusterLost | SourceUnavailable) -> TemporaryFault:
     match error:
-        case Hindered():
+        case TemporaryFault():
             return error
         case ClusterLost():
-            return Hindered(fault_of(ServerBusy(str(error))))
+            return TemporaryFault(fault_of(ServerBusy(str(error))))
         case SourceUnavailable():
-            return Hindered(fault_of(error))
+            return TemporaryFault(fault_of(error))

@@ -76,7 +76,7 @@ class Bucket:
         import obstore  # noqa: PLC0415 -- only where there is a bucket
 
         disposition = f'attachment; filename="{file.name}"'
-        with _opened(file) as opened, _telling_faults():
+        with _opened(file) as opened, _store_faults():
             size = os.fstat(opened.fileno()).st_size
             obstore.put(
                 self._store_of_parts,
@@ -95,7 +95,7 @@ class Bucket:
         """
         import obstore  # noqa: PLC0415
 
-        with _telling_faults(missing=RESULT_GONE):
+        with _store_faults(missing=RESULT_GONE):
             return obstore.head(self._store, key)["size"]
 
     def iter_bytes(self, key: str) -> Iterator[bytes]:
@@ -108,7 +108,7 @@ class Bucket:
 
         size = self.size(key)
         for start in range(0, size, PART_BYTES):
-            with _telling_faults(missing=RESULT_GONE):
+            with _store_faults(missing=RESULT_GONE):
                 part = memoryview(
                     obstore.get_range(self._store_of_parts, key, start=start, end=min(start + PART_BYTES, size))
                 )
@@ -123,7 +123,7 @@ class Bucket:
         """
         import obstore  # noqa: PLC0415
 
-        with _telling_faults():
+        with _store_faults():
             return obstore.sign(self._store, method, key, timedelta(seconds=SIGNED_S))
 
     def remove(self, folder: str) -> None:
@@ -134,7 +134,7 @@ class Bucket:
         """
         import obstore  # noqa: PLC0415
 
-        with _telling_faults():
+        with _store_faults():
             for some in obstore.list(self._store, folder):
                 obstore.delete(self._store, [each["path"] for each in some])
 
@@ -147,7 +147,7 @@ class Bucket:
         import obstore  # noqa: PLC0415
 
         folder = f"trial-{secrets.token_hex(8)}"
-        with _telling_faults():
+        with _store_faults():
             obstore.put(self._store, f"{folder}/nothing", b"")
         self.size(f"{folder}/nothing")
         self.remove(folder)
@@ -204,7 +204,7 @@ def _read(file: BinaryIO, is_wanted: Callable[[], bool]) -> Iterator[bytes]:
 
 
 @contextmanager
-def _telling_faults(*, missing: str = AWAY) -> Iterator[None]:
+def _store_faults(*, missing: str = AWAY) -> Iterator[None]:
     """What the store says names hosts and buckets: it is told in the log alone."""
     from obstore.exceptions import BaseError  # noqa: PLC0415
 

@@ -112,7 +112,7 @@ def _postgresql(url: str) -> Engine:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def write_transaction(engine: Engine) -> Iterator[Connection]:
     """Give a transaction that is on the disk once it has ended, or is as if it had not been.
 
     Raises:
@@ -127,7 +127,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def read_transaction(engine: Engine) -> Iterator[Connection]:
     """Give a connection that sees one state of the database, and waits for nobody who writes.
 
     Raises:

@@ -36,7 +36,7 @@ UNKNOWN = (
 """Of a job that a server has accepted: its configuration, or its version, has names that ours has not."""
 
 
-class NotKnown(Exception):
+class NameUnknown(Exception):
     """Who does a task does not know what the job names; made of the words alone."""
 
 
@@ -48,7 +48,7 @@ class JobFailed(Exception):
         self.fault = fault
 
 
-class Hindered(Exception):
+class TemporaryFault(Exception):
     """A task could not be done for a reason that may pass; made whole again from its arguments, as pickles do.
 
     Args:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy import Connection, Engine, delete, insert, or_, select
 
 from chronotile.model.job import ENDED, Job
-from chronotile.queue.database import database_time, reading, writing
+from chronotile.queue.database import database_time, read_transaction, write_transaction
 from chronotile.queue.schema import WORKERS
 
 GONE_S = 30.0
@@ -31,21 +31,21 @@ class Heartbeat:
         self._archive = archive
         self._clock = clock
 
-    def say_here(self, worker: str) -> None:
+    def report_alive(self, worker: str) -> None:
         """Say that a worker is there, again before `GONE_S` have passed; those that did not are forgotten."""
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             now = self._clock(connection)
             connection.execute(delete(WORKERS).where(or_(WORKERS.c.id == worker, WORKERS.c.seen < now - GONE_S)))
             connection.execute(insert(WORKERS).values(id=worker, archive=self._archive, seen=now))
 
-    def say_gone(self, worker: str) -> None:
+    def report_gone(self, worker: str) -> None:
         """Say that a worker ends."""
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             connection.execute(delete(WORKERS).where(WORKERS.c.id == worker))
 
     def is_anybody_here(self) -> bool:
         """Return whether there is a worker of the archive."""
-        with reading(self._engine) as connection:
+        with read_transaction(self._engine) as connection:
             is_here = WORKERS.c.archive == self._archive, WORKERS.c.seen >= self._clock(connection) - GONE_S
             return connection.scalar(select(WORKERS.c.id).where(*is_here).limit(1)) is not None
 

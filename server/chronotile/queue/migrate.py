@@ -6,7 +6,7 @@ import logging
 from sqlalchemy import Connection, Engine, delete, insert, select, text, update
 
 from chronotile.errors import ConfigurationError, SourceUnavailable
-from chronotile.queue.database import database_time, hold, writing
+from chronotile.queue.database import database_time, hold, write_transaction
 from chronotile.queue.faults import fault_of
 from chronotile.queue.outbox import call_back
 from chronotile.queue.rows import fault_text
@@ -32,7 +32,7 @@ def make_tables(engine: Engine) -> None:
     Raises:
         ConfigurationError: They are those of a newer chronotile.
     """
-    with writing(engine) as connection:
+    with write_transaction(engine) as connection:
         hold(connection, _MAKING)
         SCHEMA.create(connection, checkfirst=True)
         version = connection.scalar(select(SCHEMA.c.version))

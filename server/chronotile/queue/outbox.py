@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import ColumnElement, Connection, Engine, case, delete, insert, select, update
 
 from chronotile.model.job import ENDED, Callback, Status, Subscriber
-from chronotile.queue.database import database_time, reading, writing
+from chronotile.queue.database import database_time, read_transaction, write_transaction
 from chronotile.queue.schema import CALLBACKS, JOBS
 
 EVERY_S = 10.0
@@ -66,12 +66,12 @@ class Callbacks:
             lease_s: For how long.
             without: Hosts for which nothing is taken.
         """
-        with reading(self._engine) as connection:  # nobody who writes waits for those who find nothing
+        with read_transaction(self._engine) as connection:  # nobody who writes waits for those who find nothing
             now = self._clock(connection)
             is_due = CALLBACKS.c.due <= now, CALLBACKS.c.host.not_in(without), self._is_of_archive
             if connection.scalar(select(CALLBACKS.c.due).where(*is_due).limit(1)) is None:
                 return None
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             oldest = select(CALLBACKS).where(*is_due).order_by(CALLBACKS.c.due).limit(1)
             row = connection.execute(oldest.with_for_update(skip_locked=True)).one_or_none()
             if row is None:
@@ -93,7 +93,7 @@ class Callbacks:
         if callback.status in ENDED:
             self.leave(callback)
             return
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             later = self._clock(connection) + EVERY_S
             # Who tells progress waits for this row, or this waits for them: one of both sees what the other did.
             of_job = select(JOBS.c.status, JOBS.c.updated).where(JOBS.c.id == callback.job)
@@ -104,13 +104,13 @@ class Callbacks:
 
     def again(self, callback: Callback, *, wait_s: float) -> None:
         """Let it be told again, by anybody, after a while."""
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             due = self._clock(connection) + wait_s
             connection.execute(update(CALLBACKS).where(*_is(callback)).values(due=due))
 
     def leave(self, callback: Callback) -> None:
         """Never tell it again."""
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             connection.execute(delete(CALLBACKS).where(*_is(callback)))
 
 

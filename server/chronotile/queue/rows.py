@@ -34,10 +34,10 @@ def storable(text: str) -> str:
 
 def execution_of(row: Row[Any]) -> Execution:
     """Return what was asked for."""
-    return replace(wanted_of(row), inputs=json.loads(row.inputs))
+    return replace(execution_without_inputs(row), inputs=json.loads(row.inputs))
 
 
-def wanted_of(row: Row[Any]) -> Execution:
+def execution_without_inputs(row: Row[Any]) -> Execution:
     """Return what was asked for without its inputs, which the row may lack."""
     return Execution(process=row.process, inputs={}, **json.loads(row.wanted))
 

@@ -8,21 +8,21 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, del
 
 from chronotile.errors import ServerBusy
 from chronotile.model.job import ID, Excerpt, Execution, Job, Json, Result, Status, Subscriber
-from chronotile.queue.database import database_time, hold, reading, writing
+from chronotile.queue.database import database_time, hold, read_transaction, write_transaction
 from chronotile.queue.faults import no_job
 from chronotile.queue.heartbeat import Heartbeat
 from chronotile.queue.migrate import make_tables
 from chronotile.queue.outbox import subscribe
-from chronotile.queue.owned import BRIEF, OwnedJobs
+from chronotile.queue.owned_jobs import BRIEF, OwnedJobs
 from chronotile.queue.rows import (
     brief_of,
     excerpt_of,
     execution_of,
+    execution_without_inputs,
     job_of,
     results_text,
     row_of,
     storable,
-    wanted_of,
 )
 from chronotile.queue.schema import CLIENTS, JOBS, LOG
 
@@ -96,7 +96,7 @@ class JobTable(OwnedJobs):
         """
         values = {"status": "accepted", "message": "waits for its turn", "progress": 0, "attempts": 0, "fruitless": 0}
         row = row_of(execution, {"id": new_id(), "archive": self.archive, "revision": revision, "user": user, **values})
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             hold(connection, _SUBMITTING)
             is_theirs = self._is_of_archive, _is_of([user])
             count = select(func.count()).select_from(JOBS).where(OPEN, *is_theirs)
@@ -131,7 +131,7 @@ class JobTable(OwnedJobs):
         values = {"status": "successful", "message": "is done", "progress": 100, "attempts": 1, "fruitless": 0}
         told = {"id": id_, "archive": self.archive, "revision": revision, "user": user, **values}
         row = row_of(execution, {**told, "results": results_text(results)})
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             now = self._clock(connection)
             return _add(connection, {**row, "started": now, "finished": now}, now)
 
@@ -142,7 +142,7 @@ class JobTable(OwnedJobs):
             UnknownPath: There is none of that id.
         """
         if ID.fullmatch(id_):  # what is none may be text that a database does not take
-            with reading(self._engine) as connection:
+            with read_transaction(self._engine) as connection:
                 row = connection.execute(select(*TOLD).where(self._is_of_archive, JOBS.c.id == id_)).one_or_none()
             if row is not None:
                 return job_of(row)
@@ -162,7 +162,7 @@ class JobTable(OwnedJobs):
         Raises:
             UnknownPath: There is no job of that id; it is one of the table's.
         """
-        return wanted_of(self._asked(id_, JOBS.c.process, JOBS.c.wanted))
+        return execution_without_inputs(self._asked(id_, JOBS.c.process, JOBS.c.wanted))
 
     def inputs(self, id_: str, *, most: int) -> Excerpt:
         """Return the inputs of a job as JSON for people to read; of long ones no more is read than is shown.
@@ -217,7 +217,7 @@ class JobTable(OwnedJobs):
             *([JOBS.c.process.in_(map(storable, processes))] if processes else []),
             *([JOBS.c.status.in_(statuses)] if statuses else []),
         )
-        with reading(self._engine) as connection:
+        with read_transaction(self._engine) as connection:
             rows = connection.execute(
                 select(*BRIEF).where(is_wanted).order_by(JOBS.c.number.desc()).limit(limit).offset(offset)
             ).all()
@@ -232,13 +232,13 @@ class JobTable(OwnedJobs):
         """
         if ID.fullmatch(id_):
             values = {"status": "dismissed", "message": "was dismissed", "owner": None}
-            with writing(self._engine) as connection:
+            with write_transaction(self._engine) as connection:
                 self._end(connection, values, self._is_of_archive, JOBS.c.id == id_, OPEN)
         return self.job(id_)
 
     def log(self, id_: str) -> tuple[tuple[float, str], ...]:
         """Return the last lines of the log of a job, each with when it was said."""
-        with reading(self._engine) as connection:
+        with read_transaction(self._engine) as connection:
             rows = connection.execute(
                 select(LOG.c.at, LOG.c.text).where(LOG.c.job == id_).order_by(LOG.c.id.desc()).limit(LOG_LINES)
             ).all()
@@ -246,21 +246,21 @@ class JobTable(OwnedJobs):
 
     def ended_before(self, moment: float) -> tuple[str, ...]:
         """Return the ids of jobs that ended before a moment."""
-        with reading(self._engine) as connection:
+        with read_transaction(self._engine) as connection:
             return tuple(connection.scalars(select(JOBS.c.id).where(self._is_of_archive, JOBS.c.finished < moment)))
 
     def known(self, ids: Iterable[str]) -> frozenset[str]:
         """Return those of some ids that are of jobs, of any archive: they may share a folder too."""
-        with reading(self._engine) as connection:
+        with read_transaction(self._engine) as connection:
             return frozenset(connection.scalars(select(JOBS.c.id).where(JOBS.c.id.in_(list(ids)))))
 
     def forget(self, ids: Iterable[str]) -> None:
         """Remove jobs and all that is known of them; their files are removed before."""
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             connection.execute(delete(JOBS).where(JOBS.c.id.in_(list(ids))))
 
     def _asked(self, id_: str, *columns: ColumnElement[Any]) -> Row[*tuple[Any, ...]]:
-        with reading(self._engine) as connection:
+        with read_transaction(self._engine) as connection:
             row = connection.execute(select(*columns).where(self._is_of_archive, JOBS.c.id == id_)).one_or_none()
         if row is None:
             raise no_job(id_)

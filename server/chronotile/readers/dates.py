@@ -24,7 +24,7 @@ import numpy as np
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.time.instants import DAY, DEKAD, ONE_NS, TimeSpan, add_months
-from chronotile.model.time.parsing import parse_instant
+from chronotile.model.time.parser import parse_instant
 
 FIRST_YEAR, LAST_YEAR = 1850, 2100
 """Years believed of a run of digits in a name."""
@@ -57,7 +57,7 @@ _KINDS = (_DAYS, _DEKADS, _MONTHS)
 _BARE_YEAR = re.compile(r"(?<![0-9A-Za-z])(?P<year>\d{4})(?![0-9A-Za-z])")
 
 
-class FoundTime(NamedTuple):
+class TimeMatch(NamedTuple):
     """A time found in a text, and where: `text[start:stop]`."""
 
     span: TimeSpan
@@ -73,7 +73,7 @@ class FolderTime(NamedTuple):
     """Which folders, the last one included."""
     text: str
     """Their names, with slashes."""
-    found: FoundTime
+    found: TimeMatch
     """Where in that text."""
 
 
@@ -81,7 +81,7 @@ DATE_FOLDERS = 3
 """Folders that make a date at most: year, month, day."""
 
 
-def find_time(text: str) -> FoundTime | None:
+def find_time(text: str) -> TimeMatch | None:
     """Return the first and most precise time that a file's name holds, if any."""
     for patterns in _KINDS:
         found = [time for pattern in patterns for time in _matches(pattern, text)]
@@ -101,7 +101,7 @@ def find_folder_time(folders: Sequence[str]) -> FolderTime | None:
     return None
 
 
-def find_bare_year(text: str) -> FoundTime | None:
+def find_bare_year(text: str) -> TimeMatch | None:
     """Return the last year that stands alone in a file's name which tells no other time, if any.
 
     Only for files that tell more of their times themselves: four digits are often another number.
@@ -130,12 +130,12 @@ def time_of_text(text: str) -> TimeSpan | None:
     return _instant(span.start) if span.end - span.start < DAY else span
 
 
-def _matches(pattern: re.Pattern[str], text: str) -> list[FoundTime]:
+def _matches(pattern: re.Pattern[str], text: str) -> list[TimeMatch]:
     found = []
     for match in pattern.finditer(text):
         span = _span_of(match.groupdict())
         if span is not None:
-            found.append(FoundTime(span, *match.span()))
+            found.append(TimeMatch(span, *match.span()))
     return found
 
 

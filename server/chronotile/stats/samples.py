@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from chronotile.model.raster import Encoding, IndexArray, Numbers
 from chronotile.model.series.reducer import Reducer
 from chronotile.stats.bins import bins_of
-from chronotile.stats.counted import CountedPart, tabled
+from chronotile.stats.number_counts import NumberCounts, tabled
 from chronotile.stats.percentiles import Sortable, percentiles, percentiles_of_many
 
 FloatArray = NDArray[np.float64]
@@ -222,7 +222,7 @@ def _reduced(
 def _part(samples: Samples, place: Place, encoding: Encoding) -> _Part:
     first, last = int(samples.bounds[place.first]), int(samples.bounds[place.last])
     if place.is_counted:
-        return CountedPart(
+        return NumberCounts(
             samples.numbers[place.times, first:last],
             samples.codes[place.times, first:last],
             encoding,

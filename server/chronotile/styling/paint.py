@@ -77,7 +77,7 @@ def composite_picture(pixels: NDArray[np.uint8]) -> RgbaPicture:
     return RgbaPicture(pixels)
 
 
-def joined(pictures: Iterable[tuple[slice, Picture]], height: int) -> Picture:
+def stack_strips(pictures: Iterable[tuple[slice, Picture]], height: int) -> Picture:
     """Return the picture of `height` rows from its strips, which have one style and encoding, so one palette."""
     whole: Picture | None = None
     for rows, strip in pictures:

@@ -17,7 +17,7 @@ from pathlib import Path
 from chronotile.archive.finding_log import FindingLog
 from chronotile.errors import ChronotileError
 from chronotile.model.source import Finding
-from chronotile.process_setup import END_S, hang_ups_held, take_hang_ups
+from chronotile.process_setup import END_S, take_hang_ups, without_hang_ups
 from chronotile.protocols.ops.siblings import LOGGED_FINDINGS, folder_for_sockets
 from chronotile.readers.caches.records import RecordsInFolder
 from chronotile.readers.caches.shared_memory import shareable_memory
@@ -141,7 +141,7 @@ class Supervisor:
         arguments = (str(theirs.fileno()), self._folder.name, str(number), str(self._count), *map(str, self._shared))
         if self._loads is not None:
             self._loads.begin(number)
-        with hang_ups_held():  # one that comes before the worker can take it waits for it
+        with without_hang_ups():  # one that comes before the worker can take it waits for it
             process = subprocess.Popen(  # noqa: S603 -- nothing of it comes from outside
                 [sys.executable, "-P", "-m", "chronotile.workers.worker", *arguments],
                 pass_fds=[theirs.fileno(), *self._shared],

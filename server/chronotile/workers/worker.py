@@ -15,7 +15,7 @@ from chronotile.app import create_app_from_environment
 from chronotile.errors import ConfigurationError
 from chronotile.process_setup import (
     end_well_when_stopped,
-    leave_if_told,
+    exit_on_signal,
     run_process,
     server_options,
     share_one_heap,
@@ -159,7 +159,7 @@ def _serve() -> None:
         except ConfigurationError as error:
             log.error("%s", "; ".join(error.mistakes))  # noqa: TRY400 -- the mistakes say it all
             sys.exit(1)
-        leave_if_told()
+        exit_on_signal()
         Worker(uvicorn.Config(application, **server_options()), channel, int(number), loads).run()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from chronotile.model.job import Execution, Result
 from chronotile.pipeline.services import Services
-from chronotile.processes.execute import finished, planned
+from chronotile.processes.execute import finish_results, plan_execution
 from chronotile.processes.process import JobPlan, Work
 from chronotile.processes.registry import process_of
 from chronotile.processes.sources import Source
@@ -33,7 +33,7 @@ def do_oddly(name: str, inputs: Mapping[str, Any], services: Services, folder: P
     for number in [*reversed(range(len(plan.tasks))), *range(len(plan.tasks))]:
         block = json.loads(json.dumps(plan.tasks[number]))
         remembered[number] = json.loads(json.dumps(process.run(inputs, block, work)))
-    return finished(process, inputs, [remembered[number] for number in range(len(plan.tasks))], work)
+    return finish_results(process, inputs, [remembered[number] for number in range(len(plan.tasks))], work)
 
 
 def blocks_of(name: str, inputs: Mapping[str, Any], services: Services) -> Sequence[Any]:
@@ -62,4 +62,4 @@ def with_files_of_dates(services: Services) -> Services:
 
 def plan_of(name: str, inputs: Mapping[str, Any], services: Services) -> JobPlan:
     """Return what is planned."""
-    return planned(Execution(process=name, inputs=inputs), services)
+    return plan_execution(Execution(process=name, inputs=inputs), services)

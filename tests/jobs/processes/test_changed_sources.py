@@ -3,7 +3,7 @@
 import pytest
 
 from chronotile.errors import SourceUnavailable
-from chronotile.processes.execute import finished
+from chronotile.processes.execute import finish_results
 from chronotile.processes.registry import process_of, processes
 from tests.jobs.processes.doing import plan_of, with_times, work_in
 
@@ -44,7 +44,7 @@ def test_a_date_that_was_replaced_ends_the_job(begun, place):
     work.services.readers["s2"].replaced[place] = "another"
 
     with pytest.raises(SourceUnavailable, match="parts of two states"):
-        finished(process, inputs, done, work)
+        finish_results(process, inputs, done, work)
 
 
 def test_a_date_that_is_gone_ends_the_job(begun):
@@ -52,7 +52,7 @@ def test_a_date_that_is_gone_ends_the_job(begun):
     later = work_in(work.folder.parent, with_times(*DAYS[1:]), shared=work.shared, sources=work.sources)
 
     with pytest.raises(SourceUnavailable, match="gone since the job began"):
-        finished(process, inputs, done, later)
+        finish_results(process, inputs, done, later)
 
 
 def test_dates_that_came_meanwhile_are_left_out(begun):
@@ -60,7 +60,7 @@ def test_dates_that_came_meanwhile_are_left_out(begun):
     services = with_times("2018-05-01", *DAYS, "2020-06-01")
     later = work_in(work.folder.parent, services, shared=work.shared, sources=work.sources)
 
-    (result,) = finished(process, inputs, done, later).values()
+    (result,) = finish_results(process, inputs, done, later).values()
 
     assert result.metadata["sources"][0]["times"] == [f"{day}T00:00:00Z" for day in DAYS]
 
@@ -68,7 +68,7 @@ def test_dates_that_came_meanwhile_are_left_out(begun):
 def test_results_name_collection_revision_and_times(begun):
     process, inputs, done, work = begun
 
-    (result,) = finished(process, inputs, done, work).values()
+    (result,) = finish_results(process, inputs, done, work).values()
 
     (source,) = result.metadata["sources"]
     assert (source["collection"], source["layers"]) == ("s2", ["NDVI"])

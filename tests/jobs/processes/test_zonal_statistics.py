@@ -22,7 +22,7 @@ from chronotile.errors import (
     UnknownPlace,
     UnsupportedCrs,
 )
-from chronotile.jobs.tasks import TaskContext, do_task, finish, keep_done, keep_plan
+from chronotile.jobs.tasks import TaskContext, do_task, finish, store_plan, store_task_results
 from chronotile.model.job import Execution
 from chronotile.processes import process as process_module
 from chronotile.processes import zonal_statistics
@@ -246,13 +246,13 @@ def test_states_that_workers_do_are_those_of_the_series_endpoint(north_america, 
     inputs = {"layer": LAYER, "places": states, "reducers": REDUCERS}
     plan = plan_of("zonal-statistics", inputs, north_america)
     blocks = plan.tasks
-    kept = keep_plan(tmp_path, inputs, plan)
+    kept = store_plan(tmp_path, inputs, plan)
     context = TaskContext(
         place=str(NORTH_AMERICA), revision="", process="zonal-statistics", folder=str(tmp_path), plan=kept.id
     )
 
     done = [do_task(context, block) for block in reversed([*blocks, *blocks])]
-    keep_done(tmp_path, done[: len(blocks)][::-1])
+    store_task_results(tmp_path, done[: len(blocks)][::-1])
     finish(context)
 
     with TestClient(application(north_america)) as client:

@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, select, update
 
 from chronotile.jobs.cluster import AHEAD
 from chronotile.jobs.runner import AT_ONCE
-from chronotile.queue.database import open_engine, reading, writing
+from chronotile.queue.database import open_engine, read_transaction, write_transaction
 from chronotile.queue.schema import FINISHED_TASKS, JOBS
 from chronotile.queue.table import JobTable
 from tests.jobs.runs.deployment import begun, deployed
@@ -65,7 +65,7 @@ def remembered(engine, table):
     """`remembered(block)`: whether a block, by its job and number, is finished for good."""
 
     def is_remembered(block):
-        with reading(engine) as connection:
+        with read_transaction(engine) as connection:
             is_it = FINISHED_TASKS.c.job == block[0], FINISHED_TASKS.c.number == block[1]
             kept = connection.scalar(select(FINISHED_TASKS.c.number).where(*is_it)) is not None
         return kept or table.job(block[0]).status == "successful"
@@ -78,7 +78,7 @@ def kill_worker(engine, deployment):
     """`kill_worker()`: the first is killed amid four jobs; their leases pass at once instead of in half a minute."""
 
     def count(held):
-        with reading(engine) as connection:
+        with read_transaction(engine) as connection:
             return connection.scalar(select(func.count()).where(held))
 
     def kill():
@@ -86,7 +86,7 @@ def kill_worker(engine, deployment):
         held = and_(JOBS.c.owner.contains(f"-{worker.pid}-"), JOBS.c.status == "running")
         until(lambda: count(held) == AT_ONCE)
         worker.kill()
-        with writing(engine) as connection:
+        with write_transaction(engine) as connection:
             connection.execute(update(JOBS).where(held).values(leased_until=0))
         deployment.start_worker(worker)
 

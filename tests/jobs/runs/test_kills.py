@@ -263,7 +263,7 @@ def test_blocks_that_end_as_foreseen_are_not_logged_with_their_stacks(with_steps
     worker.kill()
 
     assert "ZeroDivisionError" in (tmp_path / "log").read_text()
-    assert "Hindered" not in (tmp_path / "log").read_text()
+    assert "TemporaryFault" not in (tmp_path / "log").read_text()
 
 
 def test_a_worker_without_a_scheduler_says_so(monkeypatch):

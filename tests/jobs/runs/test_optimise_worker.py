@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from chronotile.jobs.runner import LEASE_S
 from chronotile.model.job import Execution
-from chronotile.queue.database import open_engine, writing
+from chronotile.queue.database import open_engine, write_transaction
 from chronotile.queue.schema import FINISHED_TASKS
 from chronotile.queue.table import JobTable
 from tests.jobs.runs.deployment import Program, working
@@ -85,10 +85,10 @@ def two_blocks_alone(table):
 
     @contextmanager
     def fill():
-        with writing(table._engine) as connection:
+        with write_transaction(table._engine) as connection:
             connection.execute(text(FULL))
         yield
-        with writing(table._engine) as connection:
+        with write_transaction(table._engine) as connection:
             connection.execute(text("DROP TRIGGER full"))
 
     return fill

@@ -7,10 +7,10 @@ import signal
 import pytest
 
 from chronotile.jobs.cluster import AHEAD, MOST_ASIDE, Cluster
-from chronotile.jobs.tasks import TaskContext, keep_plan
+from chronotile.jobs.tasks import TaskContext, store_plan
 from chronotile.processes.process import JobPlan
 from chronotile.queue.database import open_engine
-from chronotile.queue.faults import Hindered
+from chronotile.queue.faults import TemporaryFault
 from chronotile.queue.table import JobTable
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 from tests.running import PATIENCE_S, until
@@ -164,7 +164,7 @@ def second_block(cluster, data, gates, tmp_path):
     def make(**inputs):
         inputs = {"count": 2, "open": 2, "gates": str(gates), **inputs}
         blocks = [{"number": number} for number in range(2)]
-        kept = keep_plan(tmp_path / "job", inputs, JobPlan(tasks=blocks, seconds=0, shared={"word": "none"}))
+        kept = store_plan(tmp_path / "job", inputs, JobPlan(tasks=blocks, seconds=0, shared={"word": "none"}))
         task = TaskContext(place=str(data), revision="", process="steps", folder=str(tmp_path / "job"), plan=kept.id)
         assert list(cluster.run(task, {0: blocks[0]}, name="first", is_wanted=lambda: True, tell=no_words)) == [
             (0, {"square": 0})
@@ -179,7 +179,7 @@ def test_a_block_of_a_plan_that_was_made_anew_leaves_nothing_among_the_pieces_of
 ):
     task, blocks = second_block()
     inputs = {"count": 2, "open": 2, "gates": str(gates)}
-    keep_plan(tmp_path / "job", inputs, JobPlan(tasks=list(blocks.values()), seconds=0, shared={"word": "anew"}))
+    store_plan(tmp_path / "job", inputs, JobPlan(tasks=list(blocks.values()), seconds=0, shared={"word": "anew"}))
 
     with pytest.raises(FileNotFoundError):
         list(cluster.run(task, blocks, name="old", is_wanted=lambda: True, tell=no_words))
@@ -198,7 +198,7 @@ def test_a_result_that_is_lost_with_who_had_it_may_be_deadly_to_make_again(clust
             os.kill(killed[0], signal.SIGKILL)
         return True
 
-    with pytest.raises(Hindered) as hindered:
+    with pytest.raises(TemporaryFault) as hindered:
         list(cluster.run(task, blocks, name="lost", is_wanted=is_wanted, tell=no_words))
 
     assert hindered.value.is_deadly

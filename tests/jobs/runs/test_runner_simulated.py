@@ -9,7 +9,7 @@ from chronotile.jobs.runner import ATTEND_S, BEAT_S, FORGET_S, HANG_S, IDLE_S, L
 from chronotile.model.job import Execution, Result
 from chronotile.queue.attempt import MOST_FRUITLESS
 from chronotile.queue.database import open_engine
-from chronotile.queue.faults import Hindered, fault_of
+from chronotile.queue.faults import TemporaryFault, fault_of
 from chronotile.queue.heartbeat import GONE_S
 from chronotile.queue.table import JobTable
 from tests.jobs.simulation import Simulation
@@ -57,7 +57,7 @@ class Lost:
     def __call__(self, number):
         if self.times and self.at in {None, number}:
             self.times -= 1
-            raise Hindered(fault_of(SourceUnavailable(self.words)))
+            raise TemporaryFault(fault_of(SourceUnavailable(self.words)))
 
 
 @pytest.fixture

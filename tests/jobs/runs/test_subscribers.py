@@ -6,7 +6,7 @@ from urllib.request import Request, urlopen
 import pytest
 from sqlalchemy import update
 
-from chronotile.queue.database import open_engine, writing
+from chronotile.queue.database import open_engine, write_transaction
 from chronotile.queue.schema import CALLBACKS
 from tests.jobs.runs.deployment import HOST, deployed
 from tests.listener import Answer, listener
@@ -44,7 +44,7 @@ def test_what_a_worker_was_telling_when_it_was_killed_is_told_by_the_next(deploy
     worker.kill()
     web.answers["/done"] = Answer(204)
     engine = open_engine(None, tmp_path / "jobs")
-    with writing(engine) as connection:  # as when its lease has passed
+    with write_transaction(engine) as connection:  # as when its lease has passed
         connection.execute(update(CALLBACKS).values(due=0))
     worker.start()
     until(lambda: web.paths().count("/done") == 2)

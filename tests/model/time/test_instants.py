@@ -22,7 +22,7 @@ from chronotile.model.time.instants import (
     format_instant,
     step_instants,
 )
-from chronotile.model.time.parsing import parse_instant, parse_period, parse_time
+from chronotile.model.time.parser import parse_instant, parse_period, parse_time
 
 
 def instant(text):

@@ -13,7 +13,7 @@ from chronotile.errors import InvalidParameter, OutsideData
 from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.grid import BBox, NativeGrid, Window
-from chronotile.pipeline.coverage.cells import column_runs, grid_of, joined, trimmed
+from chronotile.pipeline.coverage.cells import column_runs, grid_of, intersect_trims, trimmed
 from chronotile.pipeline.coverage.native import NativeCells
 
 UTM = crs_of("EPSG:32631")
@@ -157,20 +157,20 @@ def test_a_box_in_another_crs_is_the_box_of_its_outline():
     ],
 )
 def test_trims_of_one_crs_hold_at_once(trims, expected):
-    (trim,) = joined([box(*edges) for edges in trims])
+    (trim,) = intersect_trims([box(*edges) for edges in trims])
 
     assert trim.box == expected
 
 
 def test_longitudes_of_two_trims_are_taken_in_one_turn():
-    (trim,) = joined([box(170.0, -10.0, -170.0, 10.0, crs=CRS84), box(-178.0, 0.0, -160.0, 20.0, crs=CRS84)])
+    (trim,) = intersect_trims([box(170.0, -10.0, -170.0, 10.0, crs=CRS84), box(-178.0, 0.0, -160.0, 20.0, crs=CRS84)])
 
     assert trim.box == (182.0, 0.0, 190.0, 10.0)
 
 
 def test_boxes_that_only_meet_have_nothing_in_common():
     with pytest.raises(InvalidParameter, match="subset and bbox have no place in common"):
-        joined([box(3.0, 8.0, 4.0, 9.0), box(4.0, 8.0, 5.0, 9.0, locator="subset")])
+        intersect_trims([box(3.0, 8.0, 4.0, 9.0), box(4.0, 8.0, 5.0, 9.0, locator="subset")])
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 import rasterio
 import xarray as xr
 import zarr
+from chronotile.model.time.parsing import parse_time
 from PIL import Image
 
 from chronotile.catalog.catalogue import Limits
@@ -26,7 +27,6 @@ from chronotile.errors import (
 )
 from chronotile.model.coverage import CoverageRequest
 from chronotile.model.style import Colour, StyleClass
-from chronotile.model.time.parsing import parse_time
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, Conditions, deliver_coverage
 from tests.protocols import served
 

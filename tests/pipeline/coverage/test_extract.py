@@ -21,9 +21,9 @@ from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.time.instants import NO_TIME, TimeDomain
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.coverage.extract import extract_coverage
-from chronotile.pipeline.coverage.numbers import nodata_of, told_encoding
+from chronotile.pipeline.coverage.numbers import nodata_of, output_encoding
 from tests.protocols.served import (
     BELGIUM_31N,
     DEKADS,
@@ -274,7 +274,7 @@ def test_one_number_stands_for_all_that_is_no_value(encoding, dtype, nodata):
     [("int8", -32_768), ("int16", -(2**31)), ("uint32", 2**64 - 2048), ("int64", -(2**63)), ("uint64", 2**64 - 2048)],
 )
 def test_numbers_of_which_all_may_be_values_have_a_larger_type_as_long_as_there_is_one(dtype, nodata):
-    told = told_encoding(Encoding(dtype=dtype))
+    told = output_encoding(Encoding(dtype=dtype))
 
     assert nodata_of(told) == nodata
     assert np.full(1, nodata_of(told), dtype=told.dtype)[0] == nodata

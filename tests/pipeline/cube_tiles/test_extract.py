@@ -13,7 +13,7 @@ from chronotile.errors import ClientGone, LimitExceeded, SourceUnavailable, Unsu
 from chronotile.model.cube import CubeRequest, CubeTile
 from chronotile.model.grid import Grid
 from chronotile.model.source import Mask
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.cube_tiles.extract import extract_cube, find_cube
 from chronotile.pipeline.cube_tiles.read import MOST_READ
 from chronotile.pipeline.cube_tiles.target import CubeTarget

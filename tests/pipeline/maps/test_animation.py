@@ -11,7 +11,7 @@ from chronotile.model.animation import AnimationRequest
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import MapRequest
 from chronotile.model.time.instants import ABSENT, Period, domain_of_instants
-from chronotile.model.time.parsing import parse_period, parse_time
+from chronotile.model.time.parser import parse_period, parse_time
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.maps.animation import EXTENSIONS, draw_frames, render_animation

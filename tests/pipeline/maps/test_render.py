@@ -21,7 +21,7 @@ from chronotile.model.grid import BBox, Grid
 from chronotile.model.raster import Pixels
 from chronotile.model.request import Colouring, MapRequest
 from chronotile.model.style import Colour, Style, StyleClass
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.maps.render import render_map
 from chronotile.pipeline.revision import described
 from chronotile.pipeline.services import make_caches

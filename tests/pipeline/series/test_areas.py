@@ -9,8 +9,8 @@ from chronotile.model.crs import crs_of
 from chronotile.model.geometry.area import Area
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series.reducer import parse_reducers
-from chronotile.model.time.parsing import parse_time
-from chronotile.pipeline.series import area_reading
+from chronotile.model.time.parser import parse_time
+from chronotile.pipeline.series import area_cells
 from chronotile.pipeline.series import areas as extract_area_series_module
 from chronotile.pipeline.series.areas import cost_of_area_series, extract_area_series
 from tests.protocols import served
@@ -157,7 +157,7 @@ def test_cells_of_areas_that_overlap_count_as_often_as_they_are_reduced():
 def test_areas_that_overlap_are_held_one_after_the_other(monkeypatch):
     areas = [*(square(row=row) for row in range(10, 15)), square(row=-100), square(row=200, cells=2)]
     at_once = all_series(*areas, services=(whole := served.make_services()))
-    monkeypatch.setattr(area_reading, "RUN_CELLS", 2 * 8 * 8)
+    monkeypatch.setattr(area_cells, "RUN_CELLS", 2 * 8 * 8)
 
     services = served.make_services()
     in_runs = all_series(*areas, services=services)

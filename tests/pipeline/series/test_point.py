@@ -7,7 +7,7 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.model.crs import crs_of
 from chronotile.model.request import Point, SeriesRequest
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.series.point import extract_series
 from tests.protocols import served
 

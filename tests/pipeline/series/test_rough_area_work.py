@@ -7,7 +7,7 @@ from chronotile.errors import ChronotileError
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.geometry.area import Area, area_of_box
 from chronotile.model.grid import BBox
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.series.rough_area_work import CELL_S, MOST_S, rough_seconds
 from tests.protocols import served
 

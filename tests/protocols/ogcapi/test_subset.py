@@ -12,7 +12,7 @@ from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox
 from chronotile.model.time.instants import ABSENT, LATEST
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.protocols.ogcapi.subset import Subset, query_of, requested_subset
 from tests.protocols import served
 

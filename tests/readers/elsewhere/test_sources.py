@@ -17,7 +17,7 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo
 from chronotile.readers.elsewhere import sources as module
-from chronotile.readers.elsewhere.source import Opened, Wanted, revisions_of
+from chronotile.readers.elsewhere.source import Opened, PendingSource, revisions_of
 from chronotile.readers.elsewhere.sources import JITTER, LONGEST_RETRY_S, Elsewhere, delay_s
 from chronotile.readers.foreign import BeingWritten
 from chronotile.readers.remote.requests import Away, Refused, refusal
@@ -81,7 +81,7 @@ class Hosts:
 
 def wanted(*names, host="a.example", **rest):
     specs = {name: SourceSpec(collection=name, kind="zarr", href=f"https://{host}/{name}", **rest) for name in names}
-    return {name: Wanted(spec=spec) for name, spec in specs.items()}
+    return {name: PendingSource(spec=spec) for name, spec in specs.items()}
 
 
 @pytest.fixture(autouse=True)
@@ -358,7 +358,7 @@ def test_hosts_are_told_without_passwords(elsewhere):
         SourceSpec(collection="a", kind="zarr", href="https://me:secret@a.example:8443/x.zarr"),
         SourceSpec(collection="b", kind="cog", href="s3://bucket/x.tif"),
     ]
-    elsewhere.open({each.collection: Wanted(spec=each) for each in specs}, patience_s=PATIENCE_S)
+    elsewhere.open({each.collection: PendingSource(spec=each) for each in specs}, patience_s=PATIENCE_S)
 
     assert elsewhere.hosts(["a", "b", "here"]) == {"https://a.example:8443", "s3://bucket"}
 

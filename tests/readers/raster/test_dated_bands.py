@@ -11,7 +11,7 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
 from chronotile.model.time.instants import domain_of_periods, format_day, format_instant
-from chronotile.model.time.parsing import parse_period
+from chronotile.model.time.parser import parse_period
 from chronotile.readers.open import open_source
 from chronotile.readers.raster.dated_bands import band_times_of
 from tests.scenes import Scene, make_spec, write_tif

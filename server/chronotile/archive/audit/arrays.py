@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from chronotile.archive.audit.rasters import time_in
 from chronotile.archive.audit.sources import FloatArray, Meaning, Numbers, found_paths, meant
-from chronotile.archive.audit.times import SECOND, Told, slice_names, told_by_axis, told_by_parts_of_year
+from chronotile.archive.audit.times import SECOND, SliceTimes, slice_names, times_of_axis, times_of_year_parts
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import SourceSpec, VariableSpec
 from chronotile.readers.kinds import kind_of_spec
@@ -82,7 +82,7 @@ class Part:
         self._x, self._y = (_in_metres(array[name]) for name in (x, y))
         self.meaning = meant(_meaning(array), variable)
         self.is_standard = time not in array.coords or array[time].dtype != object
-        self.told = _told(dataset, array, time) or Told(_named(path, spec.time_pattern))
+        self.told = _told(dataset, array, time) or SliceTimes(_named(path, spec.time_pattern))
 
     def numbers(self, position: int, x: FloatArray, y: FloatArray) -> Numbers:
         """Return digital numbers (y, x) of a slice."""
@@ -101,12 +101,12 @@ def _kept(array: Any) -> set[Any]:  # noqa: ANN401 -- xarray has no types here
     return set(_axes(array).values())
 
 
-def _told(dataset: Any, array: Any, time: Any) -> Told | None:  # noqa: ANN401 -- as above
+def _told(dataset: Any, array: Any, time: Any) -> SliceTimes | None:  # noqa: ANN401 -- as above
     """What the times inside a file say; `None` where there are none."""
     if time is not None:
-        return told_by_parts_of_year(array, time) or told_by_axis(dataset, time)
+        return times_of_year_parts(array, time) or times_of_axis(dataset, time)
     is_single = "time" in dataset.variables and dataset["time"].size == 1
-    single = told_by_axis(dataset, "time") if is_single else None
+    single = times_of_axis(dataset, "time") if is_single else None
     return None if single is None or np.isnat(single.coordinates[0]) else single
 
 
@@ -145,7 +145,7 @@ def _axes(array: Any) -> dict[str, Any]:  # noqa: ANN401 -- as above
         elif words & {"t", "time"}:
             found["T"] = name
     if found["T"] is None:
-        found["T"] = next((name for name in array.dims if told_by_parts_of_year(array, name)), None)
+        found["T"] = next((name for name in array.dims if times_of_year_parts(array, name)), None)
     return found
 
 

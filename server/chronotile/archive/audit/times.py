@@ -16,7 +16,7 @@ PARTS_OF_YEAR = {"month": 12, "dayofyear": 366}
 """Dimensions of climatologies, and how many parts of a year there are."""
 
 
-class Told(NamedTuple):
+class SliceTimes(NamedTuple):
     """What a file says of its slices, in the standard calendar."""
 
     coordinates: Instants
@@ -27,7 +27,7 @@ class Told(NamedTuple):
     """Whether it says that its periods overlap."""
 
 
-def told_by_axis(dataset: Any, time: Any) -> Told:  # noqa: ANN401 -- xarray has no types here
+def times_of_axis(dataset: Any, time: Any) -> SliceTimes:  # noqa: ANN401 -- xarray has no types here
     """Return what a decoded coordinate and its bounds say; no date where xarray decodes none.
 
     Raises:
@@ -37,18 +37,18 @@ def told_by_axis(dataset: Any, time: Any) -> Told:  # noqa: ANN401 -- xarray has
     kind = str(coordinate.attrs.get("time_kind", ""))
     coordinates = _standard(np.atleast_1d(coordinate.values))
     if coordinates is None:
-        return Told(np.full(coordinate.size, np.datetime64("NaT", "ns")))
+        return SliceTimes(np.full(coordinate.size, np.datetime64("NaT", "ns")))
     name = coordinate.attrs.get("bounds", coordinate.encoding.get("bounds"))
     has_bounds = name in dataset.variables and dataset[name].shape == (*coordinate.shape, 2)
     if not has_bounds or coordinate.attrs.get("climatology") or kind == "climatology":
-        return Told(coordinates)
+        return SliceTimes(coordinates)
     starts, ends = (_standard(np.atleast_1d(dataset[name].values[..., end])) for end in (0, 1))
     if starts is None or ends is None:
         raise UnsupportedSource("xarray does not decode the bounds of its times")
-    return Told(coordinates, np.stack([starts, ends], axis=1), kind == "overlapping periods")
+    return SliceTimes(coordinates, np.stack([starts, ends], axis=1), kind == "overlapping periods")
 
 
-def told_by_parts_of_year(array: Any, dim: Any) -> Told | None:  # noqa: ANN401 -- as above
+def times_of_year_parts(array: Any, dim: Any) -> SliceTimes | None:  # noqa: ANN401 -- as above
     """Return the dates of 2000 of a dimension that numbers months or days of a year; `None` of another."""
     size = array.sizes[dim]
     if dim not in PARTS_OF_YEAR or size < 2:
@@ -60,13 +60,13 @@ def told_by_parts_of_year(array: Any, dim: Any) -> Told | None:  # noqa: ANN401 
         return None
     steps = numbers.astype(int) - 1
     if dim == "month":
-        return Told((np.datetime64("2000-01", "M") + steps).astype("datetime64[ns]"))
+        return SliceTimes((np.datetime64("2000-01", "M") + steps).astype("datetime64[ns]"))
     if size == numbers.max() == 365:  # of a year without 29 February
         steps = steps + (steps >= 59)
-    return Told((np.datetime64("2000-01-01", "D") + steps).astype("datetime64[ns]"))
+    return SliceTimes((np.datetime64("2000-01-01", "D") + steps).astype("datetime64[ns]"))
 
 
-def slice_names(told: Sequence[Told]) -> Instants:
+def slice_names(told: Sequence[SliceTimes]) -> Instants:
     """Return each slice's name: the start of its bounds if those of all follow one another, else its coordinate."""
     coordinates = np.concatenate([each.coordinates for each in told])
     listed = [np.column_stack([each.bounds, each.coordinates]) for each in told if each.bounds is not None]

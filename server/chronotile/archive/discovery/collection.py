@@ -37,7 +37,7 @@ Section = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundCollection:
+class DiscoveredCollection:
     """A collection as a configuration has it."""
 
     draft: Draft
@@ -54,7 +54,7 @@ class FoundCollection:
     """The grid of a single raster file without time, which may be one time of several."""
 
 
-def found_collection(draft: Draft, styles: Mapping[str, Style], caches: ReaderCaches) -> FoundCollection:
+def found_collection(draft: Draft, styles: Mapping[str, Style], caches: ReaderCaches) -> DiscoveredCollection:
     """Return what a draft's files hold; what is read of them is kept in `caches`.
 
     Raises:
@@ -106,7 +106,7 @@ def _described(
     variables: Sequence[VariableSpec],
     spans: Sequence[TimeSpan],
     styles: Mapping[str, Style],
-) -> FoundCollection:
+) -> DiscoveredCollection:
     findings: list[Finding] = []
     infos = _with_ranges(draft, reader, findings)
     sections = {
@@ -119,7 +119,7 @@ def _described(
         source = {"times": times_section(spans)}
     odd = (finding for info in infos.values() for finding in value_findings(info, styles))
     findings += [_placed(draft, each) for each in (*odd, *_nameless_bands(sections))]
-    return FoundCollection(
+    return DiscoveredCollection(
         draft=draft,
         source=source,
         title=None if reader.info.title else as_title(draft.text),

@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from chronotile.archive.discovery.collection import FoundCollection, Section, found_collection
+from chronotile.archive.discovery.collection import DiscoveredCollection, Section, found_collection
 from chronotile.archive.discovery.drafts import Draft, drafts_of
 from chronotile.archive.discovery.names import as_title
 from chronotile.archive.discovery.patterns import escaped
 from chronotile.archive.discovery.variables import holds_dated_bands
-from chronotile.archive.discovery.walk import Found, walk
+from chronotile.archive.discovery.walk import WalkResult, walk
 from chronotile.archive.open_sources import THREADS
 from chronotile.errors import ChronotileError, ConfigurationError, UnsupportedSource
 from chronotile.model.grid import NativeGrid
@@ -39,7 +39,7 @@ class Discovery:
     """The folder, file or store looked into."""
     root: Path
     """The folder from which its files are counted."""
-    collections: tuple[FoundCollection, ...]
+    collections: tuple[DiscoveredCollection, ...]
     findings: tuple[Finding, ...]
     """What was left out, and why."""
 
@@ -83,7 +83,7 @@ def discover(
     found, root = _found(place)
     drafts = drafts_of(found, root, holds_times=holds_dated_bands)
     looked = list(_look(drafts, partial(found_collection, styles=styles, caches=caches), progress or _say_nothing))
-    collections = tuple(each for each in looked if isinstance(each, FoundCollection))
+    collections = tuple(each for each in looked if isinstance(each, DiscoveredCollection))
     failures = [each for each in looked if isinstance(each, Finding)]
     if not collections:
         _refuse(place, failures, found)
@@ -95,17 +95,17 @@ def _say_nothing(_what: str, _share: float) -> None:
     pass
 
 
-def _found(place: Path) -> tuple[Found, Path]:
+def _found(place: Path) -> tuple[WalkResult, Path]:
     """What there is, and the folder it is in; a file that is named is looked into whatever it is called."""
     if place.is_dir() and kind_of_path(place) is None:
         return walk(place), place
-    return Found({kind_of_named(place).name: (place,)}), place.parent
+    return WalkResult({kind_of_named(place).name: (place,)}), place.parent
 
 
 def _look(
-    drafts: list[Draft], find: Callable[[Draft], FoundCollection], progress: Progress
-) -> Iterator[FoundCollection | Finding]:
-    def look(draft: Draft) -> FoundCollection | Finding:
+    drafts: list[Draft], find: Callable[[Draft], DiscoveredCollection], progress: Progress
+) -> Iterator[DiscoveredCollection | Finding]:
+    def look(draft: Draft) -> DiscoveredCollection | Finding:
         try:
             if draft.is_literal and re.search(r"[{}]", str(draft.first)):
                 raise UnsupportedSource("its name has { or }, which a configuration reads otherwise; rename it")
@@ -119,7 +119,7 @@ def _look(
             yield each
 
 
-def _undated_findings(collections: Iterable[FoundCollection]) -> Iterator[Finding]:
+def _undated_findings(collections: Iterable[DiscoveredCollection]) -> Iterator[Finding]:
     """A finding for each grid that several files without time have: most often they are the times of one variable."""
     groups: dict[NativeGrid, list[Draft]] = {}
     for each in collections:
@@ -142,7 +142,7 @@ def _place_of(draft: Draft) -> str:
     return str(draft.files[0]) if len(draft.files) == 1 else f"{draft.href} ({len(draft.files)} files)"
 
 
-def _refuse(place: Path, failures: list[Finding], found: Found) -> NoReturn:
+def _refuse(place: Path, failures: list[Finding], found: WalkResult) -> NoReturn:
     """Say why nothing can be served: of each source that does not open, or of what was skipped.
 
     Raises:
@@ -154,7 +154,7 @@ def _refuse(place: Path, failures: list[Finding], found: Found) -> NoReturn:
     raise ConfigurationError([f"{place.name} holds no GeoTIFF, JPEG 2000, VRT, NetCDF or Zarr; {HINT}", *skipped])
 
 
-def _section(found: FoundCollection, folder: Path) -> Section:
+def _section(found: DiscoveredCollection, folder: Path) -> Section:
     title: Section = {"title": found.title} if found.title else {}
     source = {"kind": found.draft.kind.name, "href": _href(found.draft, folder), **found.source}
     section: Section = {**title, "source": source, "variables": dict(found.variables)}

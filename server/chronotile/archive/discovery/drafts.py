@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chronotile.archive.discovery.names import NameGroup, group_names, group_times, slug, without_suffix
 from chronotile.archive.discovery.patterns import escaped, href_of, time_pattern_of
-from chronotile.archive.discovery.walk import Found
+from chronotile.archive.discovery.walk import WalkResult
 from chronotile.model.source import SourceSpec, VariableSpec
 from chronotile.model.time.instants import TimeDomain
 from chronotile.readers.kind import SourceKind
@@ -56,7 +56,7 @@ class Draft:
         )
 
 
-def drafts_of(found: Found, root: Path, *, holds_times: Callable[[Path], bool]) -> list[Draft]:
+def drafts_of(found: WalkResult, root: Path, *, holds_times: Callable[[Path], bool]) -> list[Draft]:
     """Return the collections that the files make, in order of their names, each with an id of its own.
 
     Args:

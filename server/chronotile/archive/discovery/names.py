@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chronotile.readers.dates import FoundTime, find_bare_year, find_folder_time, find_time
+from chronotile.readers.dates import TimeMatch, find_bare_year, find_folder_time, find_time
 
 TIME, ANY, VARIABLE = "\0", "\1", "\2"
 """Stand in the pattern of a name for its time, for other dates, and for its variable."""
@@ -161,7 +161,7 @@ def name_of(path: Path) -> Name:
     return Name(path, "/".join(parts) + suffix, told.text[told.found.start : told.found.stop])
 
 
-def _dated(text: str, found: FoundTime) -> str:
+def _dated(text: str, found: TimeMatch) -> str:
     """The text with `TIME` for the time; of a time in several folders, for the part in each."""
     times = "/".join(TIME for _part in text[found.start : found.stop].split("/"))
     return _undated(text[: found.start]) + times + _undated(text[found.stop :])

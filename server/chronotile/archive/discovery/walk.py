@@ -43,7 +43,7 @@ _LISTED_SKIPS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class WalkResult:
     """Files and stores that may be served, in order of their names, and findings on others."""
 
     places: Mapping[str, Sequence[Path]]
@@ -51,7 +51,7 @@ class Found:
     findings: tuple[Finding, ...] = ()
 
 
-def walk(root: Path) -> Found:
+def walk(root: Path) -> WalkResult:
     """Return what is under a folder, without hidden files, each folder once however links lead to it.
 
     Files of data that are hidden, or of formats that are not read, become findings.
@@ -70,7 +70,7 @@ def walk(root: Path) -> Found:
             skipped.setdefault(reason_against(path), []).append(path)
     skipped.pop("", None)
     findings += [each for reason, paths in skipped.items() for each in _skips(reason, paths, root)]
-    return Found(found, tuple(findings))
+    return WalkResult(found, tuple(findings))
 
 
 def reason_against(path: Path) -> str:

@@ -50,12 +50,12 @@ def about(coverage: Coverage) -> About:
     )
 
 
-def told_of_field(field: CoverageField) -> Hashable:
+def field_attributes(field: CoverageField) -> Hashable:
     """Return all that files may say of a field beside its encoding, which is part of the state of its numbers."""
-    return field.name, field.title, told_of_layer(field.layer)
+    return field.name, field.title, layer_attributes(field.layer)
 
 
-def told_of_layer(layer: Layer) -> Hashable:
+def layer_attributes(layer: Layer) -> Hashable:
     """Return all that answers may say of a layer beside its encoding and what they name once for all layers."""
     variable = layer.main_variable
     texts = tuple(tuple(each.items()) for each in (layer.title, layer.abstract))

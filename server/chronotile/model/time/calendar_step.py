@@ -2,7 +2,7 @@
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.time.instants import DAY, Period
-from chronotile.model.time.parsing import parse_period
+from chronotile.model.time.parser import parse_period
 
 MAX_SHOWN = 60
 """Characters of what was given that a message repeats."""

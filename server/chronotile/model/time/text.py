@@ -15,7 +15,7 @@ from chronotile.model.time.instants import (
     TimeSpan,
     format_instant,
 )
-from chronotile.model.time.parsing import parse_instant
+from chronotile.model.time.parser import parse_instant
 
 LENGTHS = (4, 7, 10, 13, 16, 19, *range(21, 30))
 """Of an instant without its zone, at each precision."""

@@ -19,7 +19,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.cube import CubeTile, Res
 from chronotile.model.tiles import TileMatrixSet
 from chronotile.model.time.instants import Instant, TimeSelection
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 
 MANIFEST = "cubes.json"
 FORMAT, VERSION = "chronotile-cubes", 2

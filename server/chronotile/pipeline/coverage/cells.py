@@ -57,7 +57,7 @@ def trimmed(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
     if len(trims) > 1:
         for trim in trims:
             _trimmed(grid, (trim,))
-    return _trimmed(grid, joined(trims))
+    return _trimmed(grid, intersect_trims(trims))
 
 
 def _near(edge: float) -> float:
@@ -65,7 +65,7 @@ def _near(edge: float) -> float:
     return edge if math.isinf(edge) else min(max(edge, -FARTHEST), FARTHEST)
 
 
-def joined(trims: Sequence[Trim]) -> tuple[Trim, ...]:
+def intersect_trims(trims: Sequence[Trim]) -> tuple[Trim, ...]:
     """Return what several trims say together: one in each CRS, none of them across the antimeridian.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.encoders.coverage.attributes import SOFTWARE, about, told_of_field
+from chronotile.encoders.coverage.attributes import SOFTWARE, about, field_attributes
 from chronotile.encoders.coverage.covjson import encode_coverage_covjson
 from chronotile.encoders.coverage.geotiff import check_coverage_geotiff, coverage_geotiff
 from chronotile.encoders.coverage.netcdf import coverage_netcdf
@@ -23,11 +23,11 @@ from chronotile.model.grid import Grid
 from chronotile.model.time.instants import Instant, TimeDomain, format_day
 from chronotile.model.wanted import IsWanted, always_wanted
 from chronotile.pipeline.coverage.extract import extract_coverage
-from chronotile.pipeline.coverage.reading import ReadCoverage
+from chronotile.pipeline.coverage.source_coverage import ReadCoverage
 from chronotile.pipeline.one_state import again_if_changed
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.storage_faults import storing
+from chronotile.pipeline.storage_faults import translate_storage_errors
 from chronotile.pipeline.unreadable_dates import etag_without
 
 Made = TypeVar("Made")
@@ -140,7 +140,7 @@ def _deliver(
     is_wanted: IsWanted,
 ) -> CoverageDelivery:
     coverage = extract_coverage(request, services)
-    described = (about(coverage), *map(told_of_field, coverage.fields))
+    described = (about(coverage), *map(field_attributes, coverage.fields))
     key = fingerprint(FILE_VERSION, SOFTWARE, format_name, coverage.etag, described)
     held = _held(key, conditions.known)
     written.check(coverage, services.catalogue.limits)
@@ -200,7 +200,7 @@ def _file(
 
     def make_and_keep() -> None:
         body = make()
-        own.append(_kept(key, body, services) if _can_be_kept(body, written, coverage, services) else body)
+        own.append(_cached(key, body, services) if _can_be_kept(body, written, coverage, services) else body)
 
     services.caches.making.get_or_make(key, make_and_keep, is_wanted=is_wanted)
     return own[0] if own else make()
@@ -212,14 +212,14 @@ def _found(key: str, services: Services) -> Body | None:
     return services.caches.files.find(key) if small is None else Whole(small)
 
 
-def _kept(key: str, body: Body, services: Services) -> Body:
+def _cached(key: str, body: Body, services: Services) -> Body:
     """The same file, kept in memory if it lies there and is small, else on the disk."""
     caches = services.caches
     if not isinstance(body, FileParts | Whole):
         return body  # another request kept it
     is_in_memory = isinstance(body, Whole) or body.is_in_memory
     if not (is_in_memory and caches.payloads.has_room_for(body.size)):
-        with storing():
+        with translate_storage_errors():
             return caches.files.keep(key, _on_disk(body, services))
     small = b"".join(body.iter_bytes())
     body.close()
@@ -234,7 +234,7 @@ def _on_disk(body: FileParts | Whole, services: Services) -> FileParts:
     """
 
     def move() -> FileParts:
-        with storing():
+        with translate_storage_errors():
             if isinstance(body, Whole):
                 return stored(body.iter_bytes())
             body.move_to_disk()
@@ -275,7 +275,7 @@ def _body(coverage: ReadCoverage, written: CoverageFormat, is_wanted: IsWanted) 
         DateUnreadable: No date can be read.
         SourceChanged: Files were written meanwhile.
     """
-    with storing():
+    with translate_storage_errors():
         body = written.encode(coverage, is_wanted)
     try:
         if body.size is None:  # the rest is read while it is sent, when nothing can be told any more
@@ -285,7 +285,7 @@ def _body(coverage: ReadCoverage, written: CoverageFormat, is_wanted: IsWanted) 
         if coverage.unreadable and all(len(each.instants) == len(coverage.times) for each in coverage.found):
             raise DateUnreadable(f"none of the dates of {coverage.collection.id} that are asked for can be read now")
         if isinstance(body, SizedBody) and not written.is_streamed:
-            with storing():
+            with translate_storage_errors():
                 body.checksum()
     except BaseException:
         body.close()

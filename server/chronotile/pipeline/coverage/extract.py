@@ -17,8 +17,8 @@ from chronotile.model.payload import PixelStates
 from chronotile.model.time.instants import NO_TIME, InstantArray, TimeDomain, TimeSelection, common_times
 from chronotile.pipeline.coverage.grid import Place, place_of
 from chronotile.pipeline.coverage.native import NativeCells
-from chronotile.pipeline.coverage.numbers import told_encoding
-from chronotile.pipeline.coverage.reading import ABSENT, CellSource, ReadCoverage, coverage_bytes
+from chronotile.pipeline.coverage.numbers import output_encoding
+from chronotile.pipeline.coverage.source_coverage import ABSENT, CellSource, ReadCoverage, coverage_bytes
 from chronotile.pipeline.coverage.warped import warped_cells
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values
 from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states
@@ -115,7 +115,7 @@ def _layers(names: Sequence[str], services: Services) -> tuple[Layer, ...]:
 def _field(layer: Layer) -> CoverageField:
     variable = layer.main_variable
     title = variable.title or layer.title.get("") or next(iter(layer.title.values()), layer.id)
-    return CoverageField(name=variable.name, title=title, layer=layer, encoding=told_encoding(variable.encoding))
+    return CoverageField(name=variable.name, title=title, layer=layer, encoding=output_encoding(variable.encoding))
 
 
 def _times(

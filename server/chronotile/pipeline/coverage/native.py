@@ -9,7 +9,7 @@ import numpy as np
 from chronotile.model.coverage import CoverageField, Numbers
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.pipeline.coverage.cells import CellRun, column_runs
-from chronotile.pipeline.coverage.numbers import nothing, told_numbers
+from chronotile.pipeline.coverage.numbers import nothing, output_numbers
 from chronotile.pipeline.coverage.read_runs import ReadRuns, cheapest_layout, read_cheaply, runs_of_blocks
 from chronotile.readers.reader import Reader
 
@@ -70,7 +70,7 @@ class NativeCells:
 
     def _read(self, reader: Reader, field: CoverageField, indexes: Sequence[int], window: Window) -> Numbers:
         pixels = read_cheaply(reader, field.name, indexes=indexes, window=window)
-        return told_numbers(pixels, field.layer.main_variable.encoding, field.encoding)
+        return output_numbers(pixels, field.layer.main_variable.encoding, field.encoding)
 
     def _windows(self, rows: range) -> list[Window]:
         """What is read for rows that are counted from the north."""

@@ -18,7 +18,7 @@ LARGER = {
 """Types that hold all numbers of another and more."""
 
 
-def told_encoding(encoding: Encoding) -> Encoding:
+def output_encoding(encoding: Encoding) -> Encoding:
     """Return how numbers of a source are told: scale and offset as they are, and one number for all that is no value.
 
     That is NaN of floats; else the source's nodata, or a number that is no value of it: the greatest of a type without
@@ -38,11 +38,11 @@ def told_encoding(encoding: Encoding) -> Encoding:
         if limits.min <= number <= limits.max and (number in own or number in flags or _is_outside(number, encoding)):
             return replace(encoding, nodata=float(number), flags=(), valid_range=None)
     if dtype.name in LARGER:
-        return told_encoding(replace(encoding, dtype=LARGER[dtype.name], valid_range=(limits.min, limits.max)))
+        return output_encoding(replace(encoding, dtype=LARGER[dtype.name], valid_range=(limits.min, limits.max)))
     return replace(encoding, nodata=float(last), flags=(), valid_range=None)
 
 
-def told_numbers(pixels: Pixels, source: Encoding, told: Encoding) -> Numbers:
+def output_numbers(pixels: Pixels, source: Encoding, told: Encoding) -> Numbers:
     """Return numbers as they are told, in the shape of the pixels; they may be the pixels' own."""
     numbers = pixels.numbers
     is_plain = not source.flags and source.valid_range is None and pixels.valid is None and pixels.codes is None
@@ -63,7 +63,7 @@ def nothing(shape: tuple[int, ...], told: Encoding) -> Numbers:
 
 def nodata_of(told: Encoding) -> float | int:
     """Return the number that is no value, as the type has it."""
-    assert told.nodata is not None  # noqa: S101 -- `told_encoding` says so
+    assert told.nodata is not None  # noqa: S101 -- `output_encoding` says so
     return told.nodata if np.dtype(told.dtype).kind == "f" else int(told.nodata)
 
 

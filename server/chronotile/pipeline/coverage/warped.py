@@ -13,7 +13,7 @@ from chronotile.model.grid import BBox, Grid, Window
 from chronotile.model.raster import Pixels
 from chronotile.model.source import VariableInfo
 from chronotile.pipeline.caches.byte_cache import ByteCache
-from chronotile.pipeline.coverage.numbers import nothing, told_numbers
+from chronotile.pipeline.coverage.numbers import nothing, output_numbers
 from chronotile.pipeline.coverage.read_runs import ReadRuns, read_cheaply, runs
 from chronotile.readers.reader import Reader
 from chronotile.warp.plan import WarpPlan, cells_per_pixel, level_for, plan_warp, side_by_side
@@ -72,7 +72,7 @@ class WarpedCells:
                 target = numbers[:, start - rows.start : stop - rows.start, left : left + grid.width]
                 for place, pixels in enumerate(_pixels(plan, reader, variable, indexes)):
                     raster = plan.warp(pixels, variable.encoding)
-                    told = told_numbers(Pixels(raster.numbers, raster.present), variable.encoding, field.encoding)
+                    told = output_numbers(Pixels(raster.numbers, raster.present), variable.encoding, field.encoding)
                     target[place] = told[start - top : stop - top]
         return numbers
 

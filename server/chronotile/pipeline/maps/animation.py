@@ -21,15 +21,15 @@ from chronotile.model.time.instants import Instant, format_day
 from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
 from chronotile.pipeline.maps.animation_times import FrameTimes, frame_times
 from chronotile.pipeline.maps.expressions import with_expression
-from chronotile.pipeline.maps.legend import layer_title, told_style
+from chronotile.pipeline.maps.legend import layer_title, style_details
 from chronotile.pipeline.maps.memory import drawing_bytes, film_bytes
 from chronotile.pipeline.maps.rasters import MapTarget
-from chronotile.pipeline.maps.render import drawn, requested_style, require_sides, resolve_map
+from chronotile.pipeline.maps.render import draw_picture, requested_style, require_sides, resolve_map
 from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.resolve_series import selection_of
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.storage_faults import storing
+from chronotile.pipeline.storage_faults import translate_storage_errors
 from chronotile.pipeline.unreadable_dates import etag_without, instants_of_all, time_without
 from chronotile.styling.cards import Lettering, lay_cards
 
@@ -141,14 +141,14 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
     if pictures is None:
         pictures = _drawn(shots, is_wanted)
         size += _drawing_bytes(shots)
-    with _memory(size, services, is_wanted), storing():
+    with _memory(size, services, is_wanted), translate_storage_errors():
         frames = _frames(pictures, resolved.lettering)
         body = encode_animation(frames, film, request.format, scratch=scratch, most_bytes=most_bytes)
     unreadable = instants_of_all(shot.target.found for shot in shots)
     if unreadable:
         etag, time = etag_without(delivery.etag, unreadable), time_without(delivery.time, unreadable)
         return replace(delivery, body=body, etag=etag, time=time, unreadable=unreadable)
-    return replace(delivery, body=_kept(body, delivery.etag, services))
+    return replace(delivery, body=_cached(body, delivery.etag, services))
 
 
 def draw_frames(
@@ -224,7 +224,7 @@ def _drawn(shots: Iterable[_Shot], is_wanted: IsWanted) -> Iterator[Picture | No
 
 def _drawn_frame(shot: _Shot) -> Picture:
     target = shot.target
-    draw = partial(drawn, shot.request, target)
+    draw = partial(draw_picture, shot.request, target)
     return read_of_one_state(draw, target.layer, target.times.indexes, target.services)
 
 
@@ -261,7 +261,7 @@ def _lettering(request: AnimationRequest, layer: Layer, style: Style, shots: tup
         height=grid.height,
         dates=tuple(map(_date_text, shots)) if "date" in labels else (),
         attribution=layer.attribution if "attribution" in labels else None,
-        legend=told_style(layer, style) if "legend" in labels and not layer.is_composite else None,
+        legend=style_details(layer, style) if "legend" in labels and not layer.is_composite else None,
         title=layer_title(layer),
         units=layer.main_variable.encoding.units,
     )
@@ -279,7 +279,7 @@ def _date_text(shot: _Shot) -> str:
     return f"{text} minus {first if first == last else f'{first} to {last}'}"
 
 
-def _kept(body: FileParts, etag: str, services: Services) -> Body:
+def _cached(body: FileParts, etag: str, services: Services) -> Body:
     """The file; a small one is kept like a picture, since it took long and pages show it again."""
     if body.size > IN_MEMORY_BYTES:
         return body

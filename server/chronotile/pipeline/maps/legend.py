@@ -81,7 +81,7 @@ def _resolved(
 ) -> tuple[Layer, Style, str]:
     """The layer, its style and the ETag of the legend."""
     layer = services.catalogue.layer(request.layer)
-    style = told_style(layer, requested_style(request, layer, services))
+    style = style_details(layer, requested_style(request, layer, services))
     etag = fingerprint("legend", layer.id, layer.title, layer.main_variable.encoding.units, style, extension, shape)
     return layer, style, etag
 
@@ -96,14 +96,14 @@ def _joined(extension: LegendFormat, bodies: Sequence[bytes], shape: LegendShape
 
 def legend_pixels(layer: Layer, style: Style) -> tuple[int, int]:
     """Return width and height of the PNG that `draw_legend` gives, for documents that name them."""
-    return _size(layer, told_style(layer, style), UPRIGHT)
+    return _size(layer, style_details(layer, style), UPRIGHT)
 
 
 def _size(layer: Layer, style: Style, shape: LegendShape) -> tuple[int, int]:
     return legend_size(style, title=layer_title(layer), units=layer.main_variable.encoding.units, shape=shape)
 
 
-def told_style(layer: Layer, style: Style) -> Style:
+def style_details(layer: Layer, style: Style) -> Style:
     """Return what there is to tell of a style on a layer: its flags; of a composite, which variable is which colour."""
     if layer.is_composite:
         names = [variable.title or variable.name for variable in layer.variables]

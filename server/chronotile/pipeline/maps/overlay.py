@@ -10,7 +10,7 @@ from chronotile.model.wanted import IsWanted, always_wanted
 from chronotile.pipeline.maps.memory import memory_for_map, overlay_bytes
 from chronotile.pipeline.maps.not_modified import held, without_body
 from chronotile.pipeline.maps.rasters import MapTarget, of_one_state
-from chronotile.pipeline.maps.render import drawn, encoded, render_map, resolve_map
+from chronotile.pipeline.maps.render import draw_picture, encoded, render_map, resolve_map
 from chronotile.pipeline.one_state import again_if_changed
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
@@ -118,7 +118,7 @@ def _encoded(requests: Sequence[MapRequest], targets: Sequence[MapTarget], is_wa
 def _drawn_over(
     requests: Sequence[MapRequest], targets: Sequence[MapTarget], format: PictureFormat | PlacedFormat
 ) -> bytes:
-    pictures = (drawn(request, target) for request, target in zip(requests, targets, strict=True))
+    pictures = (draw_picture(request, target) for request, target in zip(requests, targets, strict=True))
     return encoded(overlay(pictures), format, requests[0].grid, requests[0].background)
 
 

@@ -41,7 +41,7 @@ from chronotile.pipeline.services import Services
 from chronotile.pipeline.stopwatch import Stopwatch
 from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, etag_without, time_without
 from chronotile.styling.overlay import on_backdrop
-from chronotile.styling.paint import blank_pixels, composite_picture, joined, paint, paint_band
+from chronotile.styling.paint import blank_pixels, composite_picture, paint, paint_band, stack_strips
 from chronotile.styling.restyle import with_colouring, with_difference, with_ramp, with_range
 
 DIFFERENCE_STYLE = "difference"
@@ -251,7 +251,7 @@ def _encoded(request: MapRequest, target: MapTarget) -> bytes:
                 is_tiff = value_format == "image/tiff"
                 return encode_geotiff(values, request.grid, units=units) if is_tiff else encode_npy(values)
         case picture_format:
-            picture = drawn(request, target)
+            picture = draw_picture(request, target)
             with target.watch.step("encode"):
                 return encoded(picture, picture_format, request.grid, request.background)
 
@@ -271,7 +271,7 @@ def encoded(
     return encode_picture(picture, format, background=background)
 
 
-def drawn(request: MapRequest, target: MapTarget) -> Picture:
+def draw_picture(request: MapRequest, target: MapTarget) -> Picture:
     """Return the picture of a resolved request, transparent where the layer has no pixels."""
     if isinstance(target.layer.content, Composite):
         return _drawn_composite(request, target, target.layer.content)
@@ -285,7 +285,7 @@ def drawn(request: MapRequest, target: MapTarget) -> Picture:
         with target.watch.step("paint"):
             return paint(raster, style)
 
-    return joined(((rows, painted(rows)) for rows in values.strips), request.grid.height)
+    return stack_strips(((rows, painted(rows)) for rows in values.strips), request.grid.height)
 
 
 def painted_style(request: MapRequest, target: MapTarget) -> Style:

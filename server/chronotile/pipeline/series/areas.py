@@ -23,14 +23,14 @@ from chronotile.model.wanted import IsWanted, always_wanted
 from chronotile.pipeline.cells import reach_of, swapped_hints
 from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values, series_indexes
-from chronotile.pipeline.series.area_memory import BODY_BYTES, area_bytes
-from chronotile.pipeline.series.area_reading import (
+from chronotile.pipeline.series.area_cells import (
     THREADS,
     AreaCells,
     AreaReading,
     cheapest_readings,
     takes_several_reads,
 )
+from chronotile.pipeline.series.area_memory import BODY_BYTES, area_bytes
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.stats.bins import even_edges

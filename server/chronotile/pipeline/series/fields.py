@@ -31,7 +31,7 @@ from chronotile.pipeline.series.areas import extract_area_series
 from chronotile.pipeline.series.point import SeriesTarget, read_series, resolve_series
 from chronotile.pipeline.series.points import cells_of, extract_points_series
 from chronotile.pipeline.services import Services
-from chronotile.pipeline.storage_faults import storing
+from chronotile.pipeline.storage_faults import translate_storage_errors
 from chronotile.pipeline.unreadable_dates import etag_without
 
 Resolved = TypeVar("Resolved")
@@ -97,7 +97,7 @@ def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collect
     table = target.read()
     parts = format.encode(table)
     is_short = table.size <= SHORT
-    with storing():
+    with translate_storage_errors():
         body = Whole(b"".join(parts)) if is_short else streamed(parts)
     return FieldsPayload(
         body=body,

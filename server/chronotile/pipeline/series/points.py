@@ -17,7 +17,7 @@ from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
 from chronotile.pipeline.cells import reach_of, swapped_hints
 from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values, series_indexes
-from chronotile.pipeline.series.area_reading import AreaCells, AreaReading, cheapest_reading, takes_several_reads
+from chronotile.pipeline.series.area_cells import AreaCells, AreaReading, cheapest_reading, takes_several_reads
 from chronotile.pipeline.series.areas import bounded_cost
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates

@@ -11,7 +11,7 @@ from chronotile.model.coverage import Coverage
 from chronotile.model.job import Result
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, coverage_file_name
 from chronotile.processes.process import Work
-from chronotile.processes.work.partial_results import keep, scratch_of, storing_partial_results
+from chronotile.processes.work.partial_results import keep, scratch_of, translate_job_storage_errors
 
 _ENCODERS: Mapping[str, Callable[[Coverage, Work, Scratch], Body]] = {
     "GTiff": lambda coverage, work, scratch: coverage_geotiff(coverage, scratch=scratch, is_wanted=work.is_wanted),
@@ -37,7 +37,7 @@ def write_coverage(coverage: Coverage, format_name: str, work: Work, *, name: st
     """
     written = COVERAGE_FORMATS[format_name]
     file = coverage_file_name(coverage, written.extension) if name is None else f"{name}.{written.extension}"
-    with storing_partial_results():
+    with translate_job_storage_errors():
         body = _ENCODERS[format_name](coverage, work, scratch_of(work))
     keep(body, work.results / file, work)
     return Result(file=file, media_type=written.media_type)

@@ -32,7 +32,7 @@ from chronotile.optimise.tasks import Job, MapTask, ReadSource, SeriesTask, Task
 from chronotile.pipeline.coverage.grid import is_upright
 from chronotile.pipeline.revision import fingerprint
 from chronotile.processes.process import Inputs, Work
-from chronotile.processes.work.partial_results import storing_partial_results, writing, writing_unsettled
+from chronotile.processes.work.partial_results import new_file, new_file_unsynced, translate_job_storage_errors
 from chronotile.processes.work.published_cubes import is_put, put, put_result
 from chronotile.readers.zarr.commit import Commit
 
@@ -268,19 +268,19 @@ class _JobDisk(Disk):
     def make_folder(self, path: Path) -> None:
         """Make a folder below that of the job, which is gone when the job is."""
         below = [path, *path.parents]
-        with storing_partial_results():
+        with translate_job_storage_errors():
             for folder in reversed(below[: below.index(self._work.folder)]):
                 folder.mkdir(exist_ok=True)
 
     def put(self, path: Path, data: bytes) -> None:
         """Write a file under its name once it is whole."""
         require_wanted(self._work.is_wanted)
-        with writing_unsettled(path, self._work) as file:
+        with new_file_unsynced(path, self._work) as file:
             file.write(data)
 
     def settle(self, folders: Iterable[Path]) -> None:
         """Return when the names in these folders will outlast a loss of power."""
-        with storing_partial_results():
+        with translate_job_storage_errors():
             super().settle(folders)
 
 
@@ -288,7 +288,7 @@ def _zip(folder: Path, target: Path, work: Work) -> None:
     """Write all files of a store into one, its own document first; the same files give the same bytes."""
     root = folder / DOCUMENT
     files = [root, *sorted(file for file in folder.rglob("*") if file.is_file() and file != root)]
-    with writing(target, work) as opened, zipfile.ZipFile(opened, "w", zipfile.ZIP_STORED) as archive:
+    with new_file(target, work) as opened, zipfile.ZipFile(opened, "w", zipfile.ZIP_STORED) as archive:
         for file in files:
             require_wanted(work.is_wanted)
             member = zipfile.ZipInfo(file.relative_to(folder).as_posix(), FIRST_DAY)

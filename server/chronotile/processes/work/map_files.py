@@ -17,9 +17,9 @@ from chronotile.model.raster import Encoding
 from chronotile.model.time.instants import NO_TIME, TimeDomain, format_day
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 from chronotile.processes.process import Work
-from chronotile.processes.times_and_places import located
+from chronotile.processes.times_and_places import locate_errors
 from chronotile.processes.work.coverage_file import write_coverage
-from chronotile.processes.work.partial_results import locating_partial_results, writing
+from chronotile.processes.work.partial_results import new_file, translate_missing_files
 
 GEOTIFF_TYPE = COVERAGE_FORMATS["GTiff"].media_type
 GEOTIFF: Json = {"type": "string", "contentEncoding": "binary", "contentMediaType": GEOTIFF_TYPE}
@@ -32,7 +32,7 @@ def require_geotiff(coverage: Coverage) -> None:
     Raises:
         UnsupportedFormat: Their CRS is such.
     """
-    with located({"f": "layer"}):
+    with locate_errors({"f": "layer"}):
         geo_tags(coverage.grid)
 
 
@@ -43,7 +43,7 @@ def store_partial_maps(numbers: Numbers, task: Json, work: Work) -> Json:
         StorageFull: There is no room.
         ClientGone: The job was dismissed.
     """
-    with writing(work.folder / _partial_name(task), work) as file:
+    with new_file(work.folder / _partial_name(task), work) as file:
         np.save(file, numbers)
     return task
 
@@ -158,7 +158,7 @@ class _PartialMaps:
         return found
 
     def _partial(self, task: Json) -> Numbers:
-        with locating_partial_results():
+        with translate_missing_files():
             partial: Numbers = np.load(self.folder / _partial_name(task), mmap_mode="r")
         return partial
 

@@ -18,12 +18,12 @@ from chronotile.encoders.scratch import Room, Scratch
 from chronotile.errors import ClientGone
 from chronotile.model.job import Json
 from chronotile.model.wanted import require_wanted
-from chronotile.pipeline.storage_faults import storing
+from chronotile.pipeline.storage_faults import translate_storage_errors
 from chronotile.processes.process import Work
 from chronotile.processes.times_and_places import UNBOUNDED
 from chronotile.queue.private_files import open_private
 
-TOLD = "told"
+METADATA = "told"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,8 +31,8 @@ class PartialResult:
     """What one task found."""
 
     arrays: Mapping[str, NDArray[Any]]
-    told: Json
-    """What is no array."""
+    metadata: Json
+    """JSON beside the arrays."""
 
 
 def write_partial_result(work: Work, name: str, partial: PartialResult) -> None:
@@ -42,9 +42,9 @@ def write_partial_result(work: Work, name: str, partial: PartialResult) -> None:
         ClientGone: The job was dismissed.
         StorageFull: There is no room for it.
     """
-    told = np.frombuffer(orjson.dumps(partial.told), np.uint8)
-    with writing(work.folder / f"{name}.npz", work) as file:
-        np.savez(file, allow_pickle=False, **{TOLD: told}, **partial.arrays)
+    metadata = np.frombuffer(orjson.dumps(partial.metadata), np.uint8)
+    with new_file(work.folder / f"{name}.npz", work) as file:
+        np.savez(file, allow_pickle=False, **{METADATA: metadata}, **partial.arrays)
 
 
 def read_partial_result(work: Work, name: str) -> PartialResult:
@@ -53,35 +53,35 @@ def read_partial_result(work: Work, name: str) -> PartialResult:
     Raises:
         ClientGone: The job was dismissed.
     """
-    with locating_partial_results(), np.load(work.folder / f"{name}.npz", allow_pickle=False) as file:
+    with translate_missing_files(), np.load(work.folder / f"{name}.npz", allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
-    return PartialResult(told=orjson.loads(arrays.pop(TOLD).tobytes()), arrays=arrays)
+    return PartialResult(metadata=orjson.loads(arrays.pop(METADATA).tobytes()), arrays=arrays)
 
 
 @contextmanager
-def writing(path: Path, work: Work) -> Iterator[BinaryIO]:
+def new_file(path: Path, work: Work) -> Iterator[BinaryIO]:
     """Give a file of a job to write, which takes the place of another one when it is whole, and on the disk.
 
     Raises:
         ClientGone: The job was dismissed.
         StorageFull: There is no room for it.
     """
-    with writing_unsettled(path, work) as file:
+    with new_file_unsynced(path, work) as file:
         yield file
-    with storing_partial_results():
+    with translate_job_storage_errors():
         Disk().settle([path.parent])
 
 
 @contextmanager
-def writing_unsettled(path: Path, work: Work) -> Iterator[BinaryIO]:
-    """Give a file to write as `writing` does; its name is on the disk once its folder is settled.
+def new_file_unsynced(path: Path, work: Work) -> Iterator[BinaryIO]:
+    """Give a file to write as `new_file` does; its name is on the disk once its folder is settled.
 
     Raises:
         ClientGone: The job was dismissed.
         StorageFull: There is no room for it.
     """
     partial = work.folder / f"{uuid4().hex}.part"
-    with storing_partial_results():
+    with translate_job_storage_errors():
         try:
             with open(partial, "xb", opener=open_private) as file:
                 yield file
@@ -101,19 +101,19 @@ def scratch_of(work: Work) -> Scratch:
 
 
 @contextmanager
-def storing_partial_results() -> Iterator[None]:
+def translate_job_storage_errors() -> Iterator[None]:
     """Say why something cannot be done in the folder of a job.
 
     Raises:
         StorageFull: There is no room.
         ClientGone: The job was dismissed.
     """
-    with storing(), locating_partial_results():
+    with translate_storage_errors(), translate_missing_files():
         yield
 
 
 @contextmanager
-def locating_partial_results() -> Iterator[None]:
+def translate_missing_files() -> Iterator[None]:
     """Take what is not there any more for a job that is over.
 
     Raises:
@@ -132,7 +132,7 @@ def keep(body: Body, path: Path, work: Work) -> None:
         StorageFull: There is no room.
         ClientGone: The job was dismissed.
     """
-    with closing(body), writing(path, work) as file:
+    with closing(body), new_file(path, work) as file:
         for part in body.iter_bytes():
             require_wanted(work.is_wanted)
             file.write(part)

@@ -24,7 +24,7 @@ from chronotile.model.time.instants import TimeDomain
 from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.coverage.numbers import nothing
 from chronotile.processes.process import Work, require_few_tasks
-from chronotile.processes.work.partial_results import locating_partial_results, writing
+from chronotile.processes.work.partial_results import new_file, translate_missing_files
 
 LEVEL = 1
 PARTIAL_BYTES = 64 << 20
@@ -71,7 +71,7 @@ def store_partial_coverage(coverage: Coverage, task: Json, work: Work, *, lackin
     field, down = task["field"], _ranges(task["rows"])
     first = task["times"][0]
     index = np.zeros((len(down), times_of(coverage), 2), dtype=INDEX)
-    with writing(work.folder / _name_of(task), work) as file:
+    with new_file(work.folder / _name_of(task), work) as file:
         for row, rows in enumerate(down):
             for run in _ranges(task["times"]):
                 times = range(run.start - first, run.stop - first)
@@ -172,7 +172,7 @@ class StoredCoverage:
         count = along[-1] - along[0]
         place = (down.index(rows.start) * count + time - along[0]) * 2 * INDEX.itemsize
         path = self.work.folder / _name_of({"field": field, "rows": down, "times": along})
-        with locating_partial_results(), path.open("rb", buffering=0) as file:
+        with translate_missing_files(), path.open("rb", buffering=0) as file:
             file.seek(place - (len(down) - 1) * count * 2 * INDEX.itemsize, os.SEEK_END)
             start, length = np.frombuffer(file.read(2 * INDEX.itemsize), dtype=INDEX).tolist()
             file.seek(start)

@@ -14,14 +14,14 @@ from chronotile.model.coverage import Coverage, CoverageRequest, Numbers, Trim
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.job import Json
 from chronotile.model.series.analysis import Curves, FloatArray
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import layers_of, trims_of
 from chronotile.processes.process import Inputs, JobPlan, Work, cuts, require_few_tasks
 from chronotile.processes.sources import sources_of
-from chronotile.processes.times_and_places import instants_from_json, instants_to_json, located, without_limits
+from chronotile.processes.times_and_places import instants_from_json, instants_to_json, locate_errors, without_limits
 
 LARGEST_SIDE, LEAST_SIDE = 1024, 16
 """Cells along a side of a window. Sources have chunks of 512 as a rule: a smaller window decodes some of them again."""
@@ -41,7 +41,7 @@ def selected(inputs: Inputs, services: Services, name: str = "datetime") -> Cove
     Raises:
         ChronotileError: As `extract_coverage`, but for its limit, with the input at fault; or the layer has no times.
     """
-    with located({"time": name, "datetime": name}):
+    with locate_errors({"time": name, "datetime": name}):
         request = replace(_request(inputs, services), time=parse_time(inputs.get(name)))
         coverage = extract_coverage(request, without_limits(services))
         if not len(coverage.times):

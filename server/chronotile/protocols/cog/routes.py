@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from chronotile.errors import ServerBusy
 from chronotile.protocols.cog.bodies import answer_bounded
 from chronotile.protocols.common.endpoint import with_error_caching
-from chronotile.protocols.common.raw_headers import sending
+from chronotile.protocols.common.raw_headers import with_headers
 from chronotile.protocols.common.responses.problem import problem_response
 
 PATH = "/cog"
@@ -61,7 +61,7 @@ class _Rooted:
             scope = {**scope, "path": root.removesuffix(PATH) + scope["path"]}
         if scope["type"] == "http" and scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
-        send = sending(send, ((b"content-security-policy", POLICY),))
+        send = with_headers(send, ((b"content-security-policy", POLICY),))
         turns = self._elsewhere if _is_elsewhere(scope) else self._here
         if turns.statistics().tasks_waiting >= MOST_WAITING:
             fault = ServerBusy("too many requests wait for files already; try again in a few seconds")

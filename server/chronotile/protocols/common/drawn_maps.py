@@ -10,7 +10,7 @@ from chronotile.model.request import MapRequest
 from chronotile.pipeline.maps.large import is_large
 from chronotile.pipeline.maps.overlay import find_overlay, overlay_maps
 from chronotile.protocols.common.responses.respond import known_etags
-from chronotile.protocols.common.state import asking_whether_wanted, for_client, services_of, state_of
+from chronotile.protocols.common.state import disconnect_check, for_client, services_of, state_of
 
 Maps = Sequence[MapRequest]
 
@@ -29,7 +29,7 @@ async def draw_maps(request: Request, layers: Sequence[str], asked: Callable[[],
         ChronotileError: As `for_client` and `overlay_maps`.
     """
     services, limiters = services_of(request), state_of(request).limiters
-    known, is_wanted = known_etags(request), asking_whether_wanted(request)
+    known, is_wanted = known_etags(request), disconnect_check(request)
     first, *others = layers
 
     def draw_unless_large() -> tuple[Maps, LayeredPayload | None]:

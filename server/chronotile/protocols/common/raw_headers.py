@@ -36,7 +36,7 @@ def set_headers(start: Message, added: Collection[RawHeader]) -> None:
     start["headers"] = [*(header for header in start["headers"] if header[0] not in names), *added]
 
 
-def sending(send: Send, added: Collection[RawHeader]) -> Send:
+def with_headers(send: Send, added: Collection[RawHeader]) -> Send:
     """Return what sends an answer with some headers in place of its own of the same names."""
 
     async def send_with_headers(message: Message) -> None:

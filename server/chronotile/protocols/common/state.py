@@ -302,7 +302,7 @@ def _limiter_of(request: Request, limiter: Limiter, sources: Collection[str]) ->
     return state_of(request).elsewhere[limiter.name] if hosts else limiter, {*sources, *hosts}
 
 
-def asking_whether_wanted(request: Request) -> IsWanted:
+def disconnect_check(request: Request) -> IsWanted:
     """Return a function by which work in a thread checks, rarely, whether its client is still connected.
 
     Nothing watches for it meanwhile, as in `while_wanted`: each call asks the event loop. A client of which that does

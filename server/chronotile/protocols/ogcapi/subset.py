@@ -12,7 +12,7 @@ from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox
 from chronotile.model.time.instants import ABSENT, LATEST, TimeSelection
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.protocols.common.query.kvp import Kvp, number
 from chronotile.protocols.ogcapi.axes import GEOGRAPHIC, PROJECTED, Axis, Member, axis_names, by_axis, members_of
 from chronotile.protocols.ogcapi.crs import named_crs

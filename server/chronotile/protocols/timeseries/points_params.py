@@ -8,7 +8,7 @@ from chronotile.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, Missin
 from chronotile.model.geometry.geojson import document_of
 from chronotile.model.geometry.geojson_size import containers_in
 from chronotile.model.request import Point, PointsSeriesRequest, place_in_degrees
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, names_of
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS

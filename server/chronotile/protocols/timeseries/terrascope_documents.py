@@ -16,7 +16,7 @@ from chronotile.model.series.reducer import MEAN, STD
 from chronotile.model.series.series import AreaSeries, AreasSeries, Series
 from chronotile.model.time.instants import InstantArray, TimeDomain, format_day, format_instant
 from chronotile.protocols.common.extent import longitude_latitude_box
-from chronotile.protocols.timeseries.terrascope_params import Wanted
+from chronotile.protocols.timeseries.terrascope_params import EntryOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,7 +47,7 @@ def _listed(layer: Layer) -> Iterable[dict[str, Any]]:
         yield {"name": name, "dates": dates, "bounds": bounds}
 
 
-def encode_point_series(series: Series, domain: TimeDomain, wanted: Wanted) -> bytes:
+def encode_point_series(series: Series, domain: TimeDomain, wanted: EntryOptions) -> bytes:
     """Return one result a date, dates without a valid value included unless only others are wanted.
 
     Args:
@@ -62,12 +62,12 @@ def encode_point_series(series: Series, domain: TimeDomain, wanted: Wanted) -> b
     return b'{"results":' + _entries(cell, _dates(series.times, domain), wanted) + b"}"
 
 
-def encode_area_series(series: AreasSeries, domain: TimeDomain, wanted: Wanted) -> bytes:
+def encode_area_series(series: AreasSeries, domain: TimeDomain, wanted: EntryOptions) -> bytes:
     """Return the results of the one area, as of a point."""
     return b'{"results":' + _entries(_column(series.areas[0]), _dates(series.times, domain), wanted) + b"}"
 
 
-def encode_areas_series(series: AreasSeries, domain: TimeDomain, wanted: Wanted) -> bytes:
+def encode_areas_series(series: AreasSeries, domain: TimeDomain, wanted: EntryOptions) -> bytes:
     """Return a list of results for each area, in their order."""
     dates = _dates(series.times, domain)
     # Area by area, since an entry takes ten times as much memory as its text.
@@ -80,7 +80,7 @@ def _column(series: AreaSeries) -> Column:
     return Column(total=series.total, valid=series.valid, averages=texts[MEAN.name], deviations=texts.get(STD.name))
 
 
-def _entries(column: Column, dates: list[str], wanted: Wanted) -> bytes:
+def _entries(column: Column, dates: list[str], wanted: EntryOptions) -> bytes:
     """The JSON list of those that are wanted; empty without dates, as of a layer without time."""
     if not dates:
         return b"[]"
@@ -94,7 +94,7 @@ def _entries(column: Column, dates: list[str], wanted: Wanted) -> bytes:
     )
 
 
-def _result(column: Column, index: int, wanted: Wanted) -> dict[str, Any]:
+def _result(column: Column, index: int, wanted: EntryOptions) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if wanted.has_counts:
         result = {"totalCount": column.total, "validCount": int(column.valid[index])}

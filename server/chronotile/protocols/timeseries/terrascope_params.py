@@ -11,7 +11,7 @@ from chronotile.model.geometry.geojson import area_of, areas_of, point_of
 from chronotile.model.request import AreaSeriesRequest, SeriesRequest, place_in_degrees
 from chronotile.model.series.reducer import MEAN, STD
 from chronotile.model.time.instants import ABSENT, DISTANT_FUTURE, DISTANT_PAST, TimePart, TimeSelection, TimeSpan
-from chronotile.model.time.parsing import parse_instant
+from chronotile.model.time.parser import parse_instant
 from chronotile.protocols.common.openapi import TEXT
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, coded, names_of, whole
@@ -58,7 +58,7 @@ OF_POINT = (*OF_SERIES, LON, LAT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class EntryOptions:
     """Which entries of a series a client wants, and what of each."""
 
     max_valids: int | None = None
@@ -72,7 +72,7 @@ class Wanted:
         return f"terrascope-{self.max_valids}-{self.has_counts}-{self.has_deviation}"
 
 
-def wanted_entries(query: Kvp) -> Wanted:
+def entry_options(query: Kvp) -> EntryOptions:
     """Return what `maxValids`, `inclCount` and `inclStDev` say.
 
     Raises:
@@ -82,7 +82,7 @@ def wanted_entries(query: Kvp) -> Wanted:
     most = MAX_VALIDS.given(query)
     if most == 0:
         raise InvalidParameter("maxValids must be -1 (all that are valid) or at least 1, got 0", locator="maxValids")
-    return Wanted(
+    return EntryOptions(
         max_valids=most,
         has_counts=INCL_COUNT.of(query),
         has_deviation=INCL_ST_DEV.of(query),
@@ -138,5 +138,5 @@ def days_of(query: Kvp) -> TimeSelection:
 
 
 def _areas_request(layer: Layer, query: Kvp, areas: tuple[Area, ...]) -> AreaSeriesRequest:
-    reducers = (MEAN, STD) if wanted_entries(query).has_deviation else (MEAN,)
+    reducers = (MEAN, STD) if entry_options(query).has_deviation else (MEAN,)
     return AreaSeriesRequest(layer=layer.id, areas=areas, time=days_of(query), reducers=reducers)

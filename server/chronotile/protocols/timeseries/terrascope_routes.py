@@ -35,15 +35,15 @@ from chronotile.protocols.timeseries.terrascope_documents import (
     layer_list,
 )
 from chronotile.protocols.timeseries.terrascope_params import (
-    Wanted,
+    EntryOptions,
     collection_request,
+    entry_options,
     geometry_request,
     point_request,
-    wanted_entries,
 )
 
 MEDIA_TYPE = "application/json"
-EncodeAreas = Callable[[AreasSeries, TimeDomain, Wanted], bytes]
+EncodeAreas = Callable[[AreasSeries, TimeDomain, EntryOptions], bytes]
 
 
 async def get_layers(request: Request) -> Response:
@@ -58,7 +58,7 @@ async def get_point(request: Request) -> Response:
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
     query = Kvp(request.query_params.multi_items())
-    asked, wanted = point_request(layer, query), wanted_entries(query)
+    asked, wanted = point_request(layer, query), entry_options(query)
     encode = partial(encode_point_series, domain=layer.times, wanted=wanted)
     written = SeriesFormat(name=wanted.name, media_type=MEDIA_TYPE, encode=encode)
     limiter = state_of(request).limiters.series
@@ -88,7 +88,7 @@ async def _answer_body(
     has_parsed = body_parsed(request)
 
     def work(is_wanted: IsWanted) -> tuple[bytes, tuple[Instant, ...], bool]:
-        asked, wanted = read(layer, query, body, services.catalogue), wanted_entries(query)
+        asked, wanted = read(layer, query, body, services.catalogue), entry_options(query)
         has_parsed()
         is_open = has_open_times(layer, asked.time)
         if isinstance(asked, SeriesRequest):

@@ -21,10 +21,10 @@ from chronotile.protocols.common.capabilities.layer_entries import (
     CapabilitiesContext,
     CollectionEntry,
     LayerEntry,
+    advertised_layers,
     collection_entries,
-    told_layers,
 )
-from chronotile.protocols.common.capabilities.time_extent import TimeExtent, times_listed
+from chronotile.protocols.common.capabilities.time_extent import TimeExtent, most_listed_times
 from chronotile.protocols.common.capabilities.time_warnings import value_warning
 from chronotile.protocols.common.capabilities.update_sequence import update_sequence
 from chronotile.protocols.common.localised_text import text_in
@@ -63,9 +63,9 @@ def capabilities(telling: CapabilitiesContext, version: Version, *, path: str) -
     """Return the capabilities document; `path` is that of the service, under the base URL."""
     catalogue = telling.services.catalogue
     offered = tuple(offered_crs(catalogue, version))
-    listed = frozenset(name for name, _layer in told_layers(telling))
+    listed = frozenset(name for name, _layer in advertised_layers(telling))
     named = {each.id: each for each in named_groups(catalogue, listed)}
-    collections = collection_entries(telling, times=times_listed(len(listed) + len(named)))
+    collections = collection_entries(telling, times=most_listed_times(len(listed) + len(named)))
     boxes = {layer.name: tuple(_boxes(layer, offered, version)) for each in collections for layer in each.layers}
     time = telling.time_text
     return render_xml(

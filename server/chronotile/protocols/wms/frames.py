@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from chronotile.model.time.instants import DAY, Instant, TimeDomain, TimeSelection, TimeSpan
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 
 _CLOCK = re.compile(r"\d[Tt ]\d|^\d{12,13}$", re.ASCII)
 """A time of day, or milliseconds since 1970."""

@@ -14,10 +14,10 @@ from chronotile.protocols.common.capabilities.layer_entries import (
     CapabilitiesContext,
     CollectionEntry,
     LayerEntry,
+    advertised_layers,
     collection_entries,
-    told_layers,
 )
-from chronotile.protocols.common.capabilities.time_extent import LAYER_BYTES, times_listed
+from chronotile.protocols.common.capabilities.time_extent import LAYER_BYTES, most_listed_times
 from chronotile.protocols.common.capabilities.update_sequence import update_sequence
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.axis_order import in_axis_order
@@ -111,23 +111,23 @@ def capabilities(telling: CapabilitiesContext, sections: Collection[Section], *,
 
 def _templates(telling: CapabilitiesContext, formats: Mapping[TileFormat, str]) -> Mapping[TileFormat, str]:
     """Formats with the extension of their template, PNG first; of many layers the first alone."""
-    if len(told_layers(telling)) <= LIMITED_LAYERS:
+    if len(advertised_layers(telling)) <= LIMITED_LAYERS:
         return formats
     return dict(list(formats.items())[:1])
 
 
 def _info_formats(telling: CapabilitiesContext) -> Mapping[str, str | None]:
     """Media types with the extension of their template; of many layers only those that viewers ask for, without."""
-    if len(told_layers(telling)) <= LIMITED_LAYERS:
+    if len(advertised_layers(telling)) <= LIMITED_LAYERS:
         return ADVERTISED_INFO
     return dict.fromkeys(INFO_OF_VIEWERS)
 
 
 def _themes(telling: CapabilitiesContext, offered: tuple[TileMatrixSet, ...]) -> Iterator[Theme]:
-    count = len(told_layers(telling))
+    count = len(advertised_layers(telling))
     is_limited = count <= LIMITED_LAYERS
     limits_bytes = LIMIT_BYTES * sum(len(each.matrices) for each in offered) if is_limited else 0
-    times = times_listed(count, layer_bytes=LAYER_BYTES + limits_bytes)
+    times = most_listed_times(count, layer_bytes=LAYER_BYTES + limits_bytes)
     for collection in collection_entries(telling, times=times):
         layers = tuple(_tile_layer(entry, offered, is_limited=is_limited) for entry in collection.layers)
         with_tiles = tuple(layer for layer in layers if layer.links)

@@ -16,7 +16,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.grid import BBox
 from chronotile.model.time.instants import ONE_NS, Instant
-from chronotile.model.time.parsing import parse_instant, parse_time
+from chronotile.model.time.parser import parse_instant, parse_time
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.crs_names import wms_name
 from chronotile.protocols.common.capabilities.time_extent import time_text

@@ -17,7 +17,7 @@ from chronotile.errors import (
 from chronotile.model.collection import Layer
 from chronotile.model.request import MapRequest, TileFormat
 from chronotile.model.time.instants import ABSENT, Instant, TimeSelection, format_instant
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.time_extent import stand_in_default
 from chronotile.protocols.common.capabilities.update_sequence import sequence_order

@@ -15,14 +15,14 @@ from chronotile.readers.sample import observed_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class PendingSource:
     """A source elsewhere that is to be opened."""
 
     spec: SourceSpec
     styled: frozenset[str] = frozenset()
     """Variables for which the configuration names styles; for others a sample of values is read."""
 
-    def is_same(self, other: "Wanted") -> bool:
+    def is_same(self, other: "PendingSource") -> bool:
         """Return whether both are the same; time domains compare by identity, so their arrays are compared."""
         own, others = (each.spec.times for each in (self, other))
         if own is None or others is None:
@@ -65,7 +65,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class SourcesSnapshot:
     """What is known of all sources elsewhere at one moment."""
 
     opened: Mapping[str, Opened]
@@ -80,7 +80,7 @@ class Found:
     """How often any of this has changed."""
 
 
-def open_wanted(wanted: Wanted, caches: ReaderCaches | None = None) -> Opened:
+def open_pending(wanted: PendingSource, caches: ReaderCaches | None = None) -> Opened:
     """Return a source opened, with the values of variables that have no style looked at.
 
     Raises:

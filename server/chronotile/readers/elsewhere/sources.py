@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from time import monotonic
 
 from chronotile.errors import ChronotileError, SourceAway
-from chronotile.readers.elsewhere.source import Found, Opened, Wanted, away_of, is_mistake, open_wanted
+from chronotile.readers.elsewhere.source import (
+    Opened,
+    PendingSource,
+    SourcesSnapshot,
+    away_of,
+    is_mistake,
+    open_pending,
+)
 from chronotile.readers.foreign import BeingWritten, one_line, origin_of, without_frames
 from chronotile.readers.hrefs import host_of
 from chronotile.readers.remote.requests import Refused
@@ -40,7 +47,7 @@ MOST_AT_ONCE, MOST_IN_ALL = 8, 64
 
 @dataclass(slots=True, eq=False)
 class _Source:
-    wanted: Wanted
+    wanted: PendingSource
     host: str
     opened: Opened | None = None
     reason: str | None = None
@@ -66,7 +73,7 @@ class _Source:
         return self.opened is None and self.failure is not None and is_mistake(self.failure)
 
 
-Opener = Callable[[Wanted], Opened]
+Opener = Callable[[PendingSource], Opened]
 
 
 class Elsewhere:
@@ -78,7 +85,7 @@ class Elsewhere:
         open_: Opens one; may hang.
     """
 
-    def __init__(self, open_: Opener = open_wanted) -> None:
+    def __init__(self, open_: Opener = open_pending) -> None:
         self._open_source = open_
         self._sources: dict[str, _Source] = {}
         self._changed = threading.Condition()
@@ -90,7 +97,7 @@ class Elsewhere:
         self.on_change: Callable[[], None] = lambda: None
         """Called, in any thread, when a source went away, came back or was found to hold something else."""
 
-    def open(self, wanted: Mapping[str, Wanted], *, patience_s: float) -> Found:
+    def open(self, wanted: Mapping[str, PendingSource], *, patience_s: float) -> SourcesSnapshot:
         """Return what is known of these sources; others are forgotten.
 
         New sources are opened in parallel and waited for; for others the known state is returned at once.
@@ -104,10 +111,10 @@ class Elsewhere:
             return self.found
 
     @property
-    def found(self) -> Found:
+    def found(self) -> SourcesSnapshot:
         """What is known now."""
         with self._changed:
-            return Found(
+            return SourcesSnapshot(
                 opened={name: each.opened for name, each in self._sources.items() if each.opened is not None},
                 away={name: each.reason for name, each in self._sources.items() if each.reason and not each.is_wrong},
                 causes={
@@ -176,7 +183,7 @@ class Elsewhere:
             self._is_closed = True
             self._changed.notify_all()
 
-    def _want(self, wanted: Mapping[str, Wanted]) -> None:
+    def _want(self, wanted: Mapping[str, PendingSource]) -> None:
         known = self._sources
         self._sources = {
             name: known[name]

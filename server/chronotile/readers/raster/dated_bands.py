@@ -40,7 +40,7 @@ class BandTimes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _BandTime:
     """What one band tells."""
 
     number: int
@@ -53,11 +53,11 @@ class _Told:
 def band_times_of(dataset: Any) -> BandTimes:  # noqa: ANN401 -- rasterio has no types
     """Return the series that the bands of an open file make; none where they tell no times."""
     if dataset.driver == GRIB:
-        return _series([_told_by_message(dataset, number) for number in dataset.indexes], ())
+        return _series([_time_by_message(dataset, number) for number in dataset.indexes], ())
     if dataset.count < 2:
         return BandTimes()
     descriptions = dict(enumerate((text or "" for text in dataset.descriptions), start=1))
-    told = list(_told_by_descriptions(descriptions))
+    told = list(_times_by_descriptions(descriptions))
     if 2 * len(told) <= dataset.count or len({each.span.start for each in told}) < 2:
         return BandTimes()
     dated = {each.number for each in told}
@@ -69,17 +69,17 @@ def band_times_of(dataset: Any) -> BandTimes:  # noqa: ANN401 -- rasterio has no
     return _series(told, rest)
 
 
-def _told_by_descriptions(descriptions: Mapping[int, str]) -> Iterable[_Told]:
+def _times_by_descriptions(descriptions: Mapping[int, str]) -> Iterable[_BandTime]:
     """Each band with a date in its description: of one variable if all dates differ, else of what the rest names."""
     found = {number: time for number, text in descriptions.items() if (time := find_time(text)) is not None}
     are_distinct = len({time.span.start for time in found.values()}) == len(found)
     for number, time in found.items():
         text = descriptions[number]
         rest = (text[: time.start] + " " + text[time.stop :]).strip(" _-.:")
-        yield _Told(number, None if are_distinct or not rest else re.sub(r"\s+", "_", rest), time.span)
+        yield _BandTime(number, None if are_distinct or not rest else re.sub(r"\s+", "_", rest), time.span)
 
 
-def _told_by_message(dataset: Any, number: int) -> _Told | str:  # noqa: ANN401 -- rasterio has no types
+def _time_by_message(dataset: Any, number: int) -> _BandTime | str:  # noqa: ANN401 -- rasterio has no types
     """What the metadata of a GRIB message say; in words that it lacks a time."""
     tags = dataset.tags(number)
     seconds = re.match(r"\s*(-?\d+)", tags.get("GRIB_VALID_TIME", ""))
@@ -90,7 +90,7 @@ def _told_by_message(dataset: Any, number: int) -> _Told | str:  # noqa: ANN401 
     units = re.sub(r"^\[|\]$", "", tags.get("GRIB_UNIT", "").strip())
     comment = re.sub(r"\s*\[[^\[\]]*\]\s*$", "", tags.get("GRIB_COMMENT", ""))
     title = f"{comment}, {level}" if comment and level else comment
-    return _Told(
+    return _BandTime(
         number,
         "_".join(filter(None, (element, level))) or None,
         TimeSpan(start, start + np.timedelta64(1, "ns")),
@@ -99,12 +99,12 @@ def _told_by_message(dataset: Any, number: int) -> _Told | str:  # noqa: ANN401 
     )
 
 
-def _series(told: Sequence[_Told | str], rest: Sequence[str]) -> BandTimes:
+def _series(told: Sequence[_BandTime | str], rest: Sequence[str]) -> BandTimes:
     left_out = [*rest, *(each for each in told if isinstance(each, str))]
-    bands = sorted((each for each in told if isinstance(each, _Told)), key=lambda each: each.variable or "")
+    bands = sorted((each for each in told if isinstance(each, _BandTime)), key=lambda each: each.variable or "")
     series = []
     for variable, members in groupby(bands, key=lambda each: each.variable):
-        first: dict[Any, _Told] = {}
+        first: dict[Any, _BandTime] = {}
         for each in sorted(members, key=lambda each: (each.span.start, each.number)):
             kept = first.setdefault(each.span.start, each)
             if kept is not each:

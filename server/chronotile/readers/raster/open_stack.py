@@ -15,7 +15,7 @@ from chronotile.readers.raster.band_decoding import BandRule
 from chronotile.readers.raster.bands import Band
 from chronotile.readers.raster.dated_bands import BandSeries
 from chronotile.readers.raster.stack import RasterStack
-from chronotile.readers.raster.survey import Looked, Sample, survey
+from chronotile.readers.raster.survey import FileSurvey, Sample, survey
 from chronotile.readers.raster.variable import Plane, StackVariable, stack_variable
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
@@ -32,7 +32,7 @@ def open_raster_stack(spec: SourceSpec, caches: ReaderCaches | None = None) -> R
     """
     variables: dict[str, StackVariable] = {}
     findings: list[Finding] = []
-    looked: dict[str, Looked] = {}
+    looked: dict[str, FileSurvey] = {}
     for name, paths in sorted(find_files(spec).items(), key=lambda entry: entry[0] or ""):
         opened = _open_files(spec, name, paths)
         variables |= opened.variables
@@ -80,7 +80,7 @@ class _Opened:
 
     variables: Mapping[str, StackVariable]
     findings: tuple[Finding, ...]
-    looked: Mapping[str, Looked]
+    looked: Mapping[str, FileSurvey]
     """By path, of those that were looked at."""
 
 

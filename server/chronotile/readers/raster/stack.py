@@ -23,7 +23,7 @@ from chronotile.readers.raster.overviews.implied import Origin, cells_below, mad
 from chronotile.readers.raster.overviews.previews import LEAST_FACTOR
 from chronotile.readers.raster.pixels import every, one_above_another, read_pixels, strips_of
 from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool
-from chronotile.readers.raster.survey import Looked
+from chronotile.readers.raster.survey import FileSurvey
 from chronotile.readers.raster.variable import Plane, StackVariable
 from chronotile.readers.reader import Along, BlockShape, Piece, Reader, stacked
 from chronotile.readers.reader_caches import ReaderCaches
@@ -47,7 +47,7 @@ class RasterStack(Reader):
         collection: str,
         variables: Mapping[str, StackVariable],
         findings: tuple[Finding, ...],
-        looked: Mapping[str, Looked],
+        looked: Mapping[str, FileSurvey],
         *,
         caches: ReaderCaches | None = None,
     ) -> None:

@@ -24,7 +24,7 @@ MAX_FILES = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
+class FileSurvey:
     """What one file tells."""
 
     state: FileState | None
@@ -45,7 +45,7 @@ class Sample:
     bands: tuple[Band, ...]
     tags: Mapping[str, str]
     """Names in lower case."""
-    looked: Mapping[str, Looked]
+    looked: Mapping[str, FileSurvey]
     """By path, of the files that were looked at and fit the layout."""
 
 
@@ -85,15 +85,15 @@ def survey(files: DatedFiles, spec: SourceSpec) -> tuple[Sample, DatedFiles]:
     return sample, replace(kept, findings=(*kept.findings, *_overview_notes(files, overviews, factors)))
 
 
-def _usual_bands(looked: Iterable[Looked]) -> FileBands:
+def _usual_bands(looked: Iterable[FileSurvey]) -> FileBands:
     kinds = Counter(each.bands for each in looked)
     return max(kinds, key=lambda each: kinds[each])
 
 
-def _look(files: DatedFiles, most: int) -> tuple[dict[int, Looked], dict[int, Finding]]:
+def _look(files: DatedFiles, most: int) -> tuple[dict[int, FileSurvey], dict[int, Finding]]:
     """What the files looked at tell by position, and those that cannot be opened."""
     pool = HandlePool(max_idle=0)
-    looked: dict[int, Looked] = {}
+    looked: dict[int, FileSurvey] = {}
     failures: dict[int, Finding] = {}
     names = names_among(files.paths)
     count = len(files.paths)
@@ -106,9 +106,9 @@ def _look(files: DatedFiles, most: int) -> tuple[dict[int, Looked], dict[int, Fi
     return looked, failures
 
 
-def _looked(handle: Handle) -> Looked:
+def _looked(handle: Handle) -> FileSurvey:
     assert handle.bands is not None  # noqa: S101 -- it is opened at its native level
-    return Looked(
+    return FileSurvey(
         state=handle.state,
         layout=handle.layout,
         bands=handle.bands,
@@ -195,7 +195,7 @@ def _overview_notes(
 
 
 def _sample(
-    path: str, spec: SourceSpec, *, overviews: int | None = None, looked: Mapping[str, Looked] | None = None
+    path: str, spec: SourceSpec, *, overviews: int | None = None, looked: Mapping[str, FileSurvey] | None = None
 ) -> Sample:
     pool = HandlePool(max_idle=0)
     with opening(base_name(path) or host_of(path)), pool.lend(path) as handle:

@@ -22,7 +22,7 @@ from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import ObjectState
 from chronotile.readers.zarr.metadata import ArrayNode
 from chronotile.readers.zarr.remote import OpenArray, RemoteMetadata, RemoteReads, State, States, digest_of
-from chronotile.readers.zarr.waits import chunk_context, settled
+from chronotile.readers.zarr.waits import chunk_context, result_within
 
 MAX_SEEN = 4096
 """Folders of an array whose last state is remembered; past it, all that is cached of the array is checked anew."""
@@ -156,7 +156,7 @@ class TensorStoreArray:
 
     def _open(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
         opening = ts.open(self._spec, open=True, read=True, context=self._context)
-        array = opening.result() if self._remote is None else settled(opening)
+        array = opening.result() if self._remote is None else result_within(opening)
         if self._remote is not None and array.chunk_layout.read_chunk.shape != self._node.files:
             self._remote.require_parts()
         _require_same(self._node, self._growing, array.shape, array.dtype.numpy_dtype)

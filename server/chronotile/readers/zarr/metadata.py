@@ -18,7 +18,7 @@ import tensorstore as ts
 from chronotile.errors import UnsupportedSource
 from chronotile.readers.hrefs import base_name, kvstore, local_path
 from chronotile.readers.remote.requests import Refused
-from chronotile.readers.zarr.waits import request_limits, settled
+from chronotile.readers.zarr.waits import request_limits, result_within
 
 MAX_DEPTH = 2
 """Groups in groups that are looked into below the store's root."""
@@ -152,7 +152,7 @@ class _KeyValues:
         self._keys: set[str] = set()
 
     def list_keys(self) -> None:
-        self._keys = {key.decode() for key in settled(self._store.list())}
+        self._keys = {key.decode() for key in result_within(self._store.list())}
 
     def add_consolidated(self) -> None:
         """Take the metadata of all nodes from the document that holds them."""
@@ -172,7 +172,7 @@ class _KeyValues:
             return self._known[key]
         if self._keys and key not in self._keys:
             return None
-        found = settled(self._store.read(key))
+        found = result_within(self._store.read(key))
         return bytes(found.value) if found.state == "value" else None
 
     def children(self, path: str) -> list[str]:

@@ -14,7 +14,7 @@ from chronotile.readers.remote.files import looks
 from chronotile.readers.remote.requests import Away, ObjectState, Replaced, one_read
 from chronotile.readers.zarr.gaps import ChunkFile, gaps_of
 from chronotile.readers.zarr.metadata import ArrayNode
-from chronotile.readers.zarr.waits import NoChunk, answers_without_content, requests_so_far, settled
+from chronotile.readers.zarr.waits import NoChunk, answers_without_content, requests_so_far, result_within
 
 State = tuple[int, int, int] | ObjectState
 States = dict[str, State | None]
@@ -130,7 +130,7 @@ class RemoteReads:
         fetched = requests_so_far()
         with one_read():
             try:
-                numbers: Numbers = settled(self._handle.for_reading(selection).array[selection].read())
+                numbers: Numbers = result_within(self._handle.for_reading(selection).array[selection].read())
             except NoChunk:
                 numbers = self._read_around_gaps(selection)
         if requests_so_far() != fetched:
@@ -169,7 +169,7 @@ class RemoteReads:
         while begun:
             part, future = begun.popleft()  # its numbers are kept no longer than needed
             try:
-                numbers[part.target] = settled(future)
+                numbers[part.target] = result_within(future)
             except NoChunk:
                 lacking.add(self._file_of(part, is_sharded=chunk != self._node.files))
         return numbers, lacking

@@ -76,7 +76,7 @@ class NoChunk(Exception):
     """A chunk is not there, or an answer was taken for that."""
 
 
-def settled(future: Any) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
+def result_within(future: Any) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
     """Return the result of a read of what is elsewhere, within the time of this thread's read, else `READ_S` seconds.
 
     Raises:

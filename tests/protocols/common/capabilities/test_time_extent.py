@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from chronotile.catalog.resolve_times import resolve_picture_times
 from chronotile.model.collection import TimeRules
 from chronotile.model.time.instants import NO_TIME, domain_of_instants, step_instants
-from chronotile.model.time.parsing import parse_period, parse_time
+from chronotile.model.time.parser import parse_period, parse_time
 from chronotile.protocols.common.capabilities.time_extent import (
     LEAST_LISTED,
     LONGEST_RUN,
     MAX_LISTED,
+    most_listed_times,
     time_extent,
-    times_listed,
 )
 from tests.protocols import served
 
@@ -162,4 +162,4 @@ def test_dekads_are_three_series_of_months():
     ("layers", "listed"), [(1, MAX_LISTED), (20, MAX_LISTED), (100, 319), (500, 11), (600, LEAST_LISTED)]
 )
 def test_the_more_layers_the_fewer_times_each_lists(layers, listed):
-    assert times_listed(layers) == listed
+    assert most_listed_times(layers) == listed

@@ -11,7 +11,7 @@ from chronotile.errors import ChronotileError, InvalidParameter, UnknownParamete
 from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
 from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.grid import BBox
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.coverages.params import OF_COVERAGE, CoverageQuery, coverage_query, parse_coverage
 from chronotile.protocols.ogcapi.coverages.scaling import PartialSize, Resolution

@@ -9,7 +9,7 @@ import pytest
 from chronotile.catalog.offered import offered_collection
 from chronotile.protocols.ogcapi.block import DocumentContext
 from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
-from chronotile.protocols.ogcapi.documents.through_pygeoapi import said_collections
+from chronotile.protocols.ogcapi.documents.through_pygeoapi import pygeoapi_collections
 
 UNLOADED = """
 import sys
@@ -28,7 +28,7 @@ def said(tree_services):
     telling = CollectionContext(services=tree_services, told=told, has_viewer=False)
 
     def describe(name):
-        return next(said_collections(telling, [offered_collection(tree_services.catalogue, name)]))
+        return next(pygeoapi_collections(telling, [offered_collection(tree_services.catalogue, name)]))
 
     return describe
 

@@ -7,7 +7,7 @@ import pytest
 from pyproj import CRS
 
 from chronotile.model.time.instants import domain_of_periods
-from chronotile.model.time.parsing import parse_period
+from chronotile.model.time.parser import parse_period
 from tests.protocols import served
 
 checklist = pytest.mark.checklist

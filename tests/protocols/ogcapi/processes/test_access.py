@@ -138,7 +138,7 @@ BY_REFERENCE = {"outputs": {"statistics": {"transmissionMode": "reference"}}}
 def test_what_pages_of_other_origins_may_not_have_is_not_made(client, monkeypatch, asked, is_done):
     done = []
     monkeypatch.setattr(
-        execution_routes, "do", lambda *args, **kwargs: done.append(1) or synchronous.do(*args, **kwargs)
+        execution_routes, "run_now", lambda *args, **kwargs: done.append(1) or synchronous.run_now(*args, **kwargs)
     )
 
     answer = client.post(PLACES, json={**STATISTICS, **asked}, headers={"Origin": OTHER})

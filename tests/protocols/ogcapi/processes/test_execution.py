@@ -384,7 +384,7 @@ def test_results_that_are_not_there_yet_are_a_problem_of_its_type(client, submit
 
 def test_results_that_are_not_there_yet_are_told_of_with_how_far_the_job_is(client, submitted, desk):
     url = submitted({"inputs": {"string": "a"}})
-    desk.table.heartbeat.say_here("test")
+    desk.table.heartbeat.report_alive("test")
     desk.table.claim("test", lease_s=60)
     running = client.get(f"{url}/results").json()["detail"]
     id_ = url.rpartition("/")[2]

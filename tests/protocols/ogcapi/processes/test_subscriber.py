@@ -86,7 +86,7 @@ def test_a_subscriber_hears_that_a_job_runs_and_its_results(ask, subscriber, do_
 @pytest.mark.slow
 def test_a_subscriber_hears_how_far_a_job_is(ask, subscriber, desk, tell, web, client):
     url = ask({"inputs": {}, "subscriber": subscriber}, prefer="respond-async").headers["location"]
-    desk.table.heartbeat.say_here("test")
+    desk.table.heartbeat.report_alive("test")
     desk.table.claim("test", lease_s=60)
 
     assert tell() == 1

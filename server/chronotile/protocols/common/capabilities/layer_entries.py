@@ -13,7 +13,7 @@ from chronotile.model.collection import Collection, Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.time.instants import ABSENT, TimeSelection
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.model.time.text import selection_text
 from chronotile.pipeline.maps.legend import legend_pixels
 from chronotile.pipeline.services import Services
@@ -134,7 +134,7 @@ def listed_names(query: Kvp, catalogue: Catalogue) -> frozenset[str] | None:
     return names
 
 
-def told_layers(telling: CapabilitiesContext) -> tuple[tuple[str, Layer], ...]:
+def advertised_layers(telling: CapabilitiesContext) -> tuple[tuple[str, Layer], ...]:
     """Return the names that are told of, with their layers; advertised aliases are layers too."""
     offered = telling.services.catalogue.offered_layers
     return offered if telling.layers is None else tuple(each for each in offered if each[0] in telling.layers)
@@ -143,7 +143,7 @@ def told_layers(telling: CapabilitiesContext) -> tuple[tuple[str, Layer], ...]:
 def collection_entries(telling: CapabilitiesContext, *, times: int = MAX_LISTED) -> tuple[CollectionEntry, ...]:
     """Return the collections that have layers with a place on earth to tell of, each layer with about `times` times."""
     named: dict[str, list[LayerEntry]] = {}
-    for name, layer in told_layers(telling):
+    for name, layer in advertised_layers(telling):
         named.setdefault(layer.collection, []).extend(_layer_entry(name, layer, telling, times))
     collections = telling.services.catalogue.collections
     return tuple(

@@ -78,7 +78,7 @@ class TimeExtent:
     """Whether `values` are all of them, or only the last."""
 
 
-def times_listed(layer_count: int, *, layer_bytes: int = LAYER_BYTES) -> int:
+def most_listed_times(layer_count: int, *, layer_bytes: int = LAYER_BYTES) -> int:
     """Return how many values a layer may list in a document of that many layers, each `layer_bytes` without times."""
     share = (DOCUMENT_BYTES // max(1, layer_count) - layer_bytes) // VALUE_BYTES
     return min(MAX_LISTED, max(LEAST_LISTED, share))

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.time.instants import Instant, format_instant
-from chronotile.model.time.parsing import parse_instant
+from chronotile.model.time.parser import parse_instant
 from chronotile.protocols.common.query.parameter import parsed
 
 

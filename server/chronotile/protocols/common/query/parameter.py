@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from chronotile.errors import MAX_SHOWN, ChronotileError, InvalidParameter
 from chronotile.model.grid import BBox
 from chronotile.model.time.instants import ABSENT, TimeSelection
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from chronotile.protocols.common.openapi import NUMBER, TEXT, WHOLE, Json, enum_of, in_query
 from chronotile.protocols.common.query import kvp
 from chronotile.protocols.common.query.kvp import OTHER_NAMES_OF_TIMES, Kvp

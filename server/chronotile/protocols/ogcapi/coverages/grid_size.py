@@ -12,7 +12,7 @@ from chronotile.protocols.ogcapi.coverages.params import CoverageQuery
 from chronotile.protocols.ogcapi.coverages.scaling import PartialSize, Resolution
 
 
-def settled(asked: CoverageQuery, services: Services) -> CoverageRequest:
+def with_scale(asked: CoverageQuery, services: Services) -> CoverageRequest:
     """Return the request for numbers with its scale.
 
     What is asked of sizes counts along all that is asked for (OGC 19-087 /req/coverage-scaling/size D): where that

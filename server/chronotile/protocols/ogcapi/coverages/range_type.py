@@ -8,7 +8,7 @@ import numpy as np
 from chronotile.encoders.covjson_parts import categories_of, standard_name_uri
 from chronotile.model.collection import Layer
 from chronotile.model.raster import Encoding
-from chronotile.pipeline.coverage.numbers import told_encoding
+from chronotile.pipeline.coverage.numbers import output_encoding
 from chronotile.protocols.common.localised_text import text_in
 
 Json = Mapping[str, Any]
@@ -54,7 +54,7 @@ def field_schema(layers: Sequence[Layer], *, url: str, title: str, language: str
 
 def _field(layer: Layer, language: str) -> Json:
     variable = layer.main_variable
-    told = told_encoding(variable.encoding)
+    told = output_encoding(variable.encoding)
     data_type = DATA_TYPES.get(told.dtype, told.dtype)
     field: dict[str, Any] = {
         "type": "Quantity",

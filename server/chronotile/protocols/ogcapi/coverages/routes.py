@@ -25,7 +25,7 @@ from chronotile.protocols.ogcapi.coverages.documents import (
 from chronotile.protocols.ogcapi.coverages.faults import coverage_fault
 from chronotile.protocols.ogcapi.coverages.file_response import file_conditions, respond_with_file
 from chronotile.protocols.ogcapi.coverages.formats import ALIASES, FORMATS, JSON, JSON_SCHEMA
-from chronotile.protocols.ogcapi.coverages.grid_size import settled
+from chronotile.protocols.ogcapi.coverages.grid_size import with_scale
 from chronotile.protocols.ogcapi.coverages.params import coverage_query, parse_coverage
 from chronotile.protocols.ogcapi.export_offer import export_offer
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
@@ -41,12 +41,12 @@ async def get_coverage(request: Request) -> Response:
     name = negotiate_format(query, request.headers.get("accept", ""), FORMATS, aliases=ALIASES)
     offered = offered_collection(services.catalogue, request.path_params["collectionId"])
     asked = parse_coverage(query, offered, services.catalogue)
-    offer_job(request, lambda: export_offer(settled(asked, services), name, services.catalogue))
+    offer_job(request, lambda: export_offer(with_scale(asked, services), name, services.catalogue))
     conditions = file_conditions(request)
 
     def work(is_wanted: IsWanted) -> CoverageDelivery:
         return deliver_coverage(
-            settled(asked, services),
+            with_scale(asked, services),
             name,
             services,
             conditions=conditions,

@@ -6,7 +6,7 @@ from typing import Any
 
 from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.model.time.instants import TimeDomain
-from chronotile.protocols.common.capabilities.time_extent import times_listed
+from chronotile.protocols.common.capabilities.time_extent import most_listed_times
 from chronotile.protocols.common.climatology import climatology_member
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.ogcapi.block import Json, Link
@@ -27,11 +27,11 @@ TellTimes = Callable[[TimeDomain], Json | None]
 
 def collection_documents(telling: CollectionContext, offered: Sequence[Offered]) -> Iterator[Json]:
     """Yield the description of each collection; in `/collections` it is the same as at its own address."""
-    from chronotile.protocols.ogcapi.documents.through_pygeoapi import said_collections  # noqa: PLC0415 -- its 70 MB
+    from chronotile.protocols.ogcapi.documents.through_pygeoapi import pygeoapi_collections  # noqa: PLC0415 -- its 70 MB
 
-    limit = times_listed(len(offered_collections(telling.told.catalogue)))
+    limit = most_listed_times(len(offered_collections(telling.told.catalogue)))
     temporal = cache(partial(temporal_extent, limit=limit))  # of a collection as of its layers
-    for said, each in zip(said_collections(telling, offered), offered, strict=True):
+    for said, each in zip(pygeoapi_collections(telling, offered), offered, strict=True):
         yield _completed(said, each, telling, temporal)
 
 

@@ -20,9 +20,9 @@ KEPT_RELATIONS = ("self", "alternate", "service-desc", "service-doc", "conforman
 
 def landing_document(telling: CollectionContext) -> Json:
     """Return the landing page of the tree."""
-    from chronotile.protocols.ogcapi.documents.through_pygeoapi import said_landing  # noqa: PLC0415 -- its 70 MB
+    from chronotile.protocols.ogcapi.documents.through_pygeoapi import pygeoapi_landing  # noqa: PLC0415 -- its 70 MB
 
-    said, service = said_landing(telling), telling.told.catalogue.service
+    said, service = pygeoapi_landing(telling), telling.told.catalogue.service
     kept = [
         {name: member for name, member in link.items() if name != "hreflang"}  # which is not the language asked for
         for link in said["links"]

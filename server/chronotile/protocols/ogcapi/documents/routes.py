@@ -22,9 +22,9 @@ from chronotile.protocols.common.responses.respond import CURRENT, SHORT
 from chronotile.protocols.common.state import services_of, state_of
 from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
+from chronotile.protocols.ogcapi.documents.collection_list import list_collections, listing_document, listing_page
 from chronotile.protocols.ogcapi.documents.collections import collection_documents
 from chronotile.protocols.ogcapi.documents.landing import conformance_document, landing_document
-from chronotile.protocols.ogcapi.documents.listing import list_collections, listing_document, listing_page
 from chronotile.protocols.ogcapi.documents.openapi import MEDIA_TYPE as OPENAPI
 from chronotile.protocols.ogcapi.documents.openapi import openapi_document
 from chronotile.protocols.ogcapi.documents.pages import OPERATIONS, Page, page_of

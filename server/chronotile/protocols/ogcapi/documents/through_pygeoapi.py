@@ -37,13 +37,13 @@ class _JsonRequest:
     path_info = ""
 
 
-def said_landing(telling: CollectionContext) -> Json:
+def pygeoapi_landing(telling: CollectionContext) -> Json:
     """Return pygeoapi's landing page."""
     api = API(_configuration(telling), {})
-    return _said(api, landing_page)
+    return _pygeoapi_document(api, landing_page)
 
 
-def said_collections(telling: CollectionContext, offered: Sequence[Offered]) -> Iterator[Json]:
+def pygeoapi_collections(telling: CollectionContext, offered: Sequence[Offered]) -> Iterator[Json]:
     """Yield pygeoapi's description of each collection."""
     api = API(_configuration(telling), {})
     live = Live(telling.services)
@@ -52,10 +52,10 @@ def said_collections(telling: CollectionContext, offered: Sequence[Offered]) -> 
         api.config["resources"] = {
             each.id: _resource(each, telling.told, live) for each in offered[start : start + AT_ONCE]
         }
-        yield from _said(api, describe_collections)["collections"]
+        yield from _pygeoapi_document(api, describe_collections)["collections"]
 
 
-def _said(api: API, ask: Callable[[API, APIRequest], Any]) -> Json:
+def _pygeoapi_document(api: API, ask: Callable[[API, APIRequest], Any]) -> Json:
     _headers, _status, body = ask(api, APIRequest(_JsonRequest(), api.locales))
     document: Json = orjson.loads(body)
     return document

@@ -14,7 +14,7 @@ from chronotile.encoders.series.geojson import UNBOUNDED
 from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownPath
 from chronotile.model.collection import Clock, Layer
 from chronotile.model.time.instants import InstantArray, TimeSelection, format_instant
-from chronotile.model.time.parsing import parse_instant
+from chronotile.model.time.parser import parse_instant
 from chronotile.pipeline.series.places import meets_grid
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.localised_text import text_in

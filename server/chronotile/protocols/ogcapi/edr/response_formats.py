@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from chronotile.catalog.catalogue import Limits
 from chronotile.catalog.offered import Offered
-from chronotile.encoders.coverage.attributes import told_of_layer
+from chronotile.encoders.coverage.attributes import layer_attributes
 from chronotile.encoders.coverage.cells import table_of_cells
 from chronotile.encoders.credits import Credits
 from chronotile.encoders.file_parts import Body, streamed
@@ -44,7 +44,7 @@ def fields_format(name: str, asked: DataRequest, crs: Crs) -> FieldsFormat:
     """
     layers = tuple(asked.offered.fields.values())
     named, media_type = credits_of(layers, asked.offered), asked.media_type(name)
-    said = fingerprint(crs.name, asked.address, named, [told_of_layer(layer) for layer in layers])
+    said = fingerprint(crs.name, asked.address, named, [layer_attributes(layer) for layer in layers])
     told = partial(endpoint_of, address=asked.address)
     encoders: dict[str, Callable[[SeriesTable], Iterable[bytes]]] = {
         COVERAGE_JSON: partial(encode_series_covjson, crs=crs, may_be_single=True),

@@ -8,7 +8,7 @@ from chronotile.model.geometry.json_text import loaded
 from chronotile.processes.times_and_places import MOST_CONTAINERS
 
 
-def parsed(text: bytes, *, what: str, locator: str, most: int = MOST_CONTAINERS) -> object:
+def parse_json(text: bytes, *, what: str, locator: str, most: int = MOST_CONTAINERS) -> object:
     """Return what a text is as JSON.
 
     Args:

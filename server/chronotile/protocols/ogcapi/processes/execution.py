@@ -13,7 +13,7 @@ from chronotile.processes.process import Output, Process
 from chronotile.protocols.common.job_offer import JobOffer
 from chronotile.protocols.common.query.form import UNSUPPORTED
 from chronotile.protocols.common.query.kvp import Kvp, choice
-from chronotile.protocols.ogcapi.processes.bounded_json import parsed
+from chronotile.protocols.ogcapi.processes.bounded_json import parse_json
 from chronotile.protocols.ogcapi.processes.media_types import BASE64, JSON, TEXT, is_base64, media_types, output_types
 
 FORMAT = "format"
@@ -80,7 +80,7 @@ def execution_offer(process: Process) -> JobOffer:
 
 def _parsed(body: bytes, media_type: str) -> object:
     try:
-        return parsed(body, what=THE_BODY, locator="body")
+        return parse_json(body, what=THE_BODY, locator="body")
     except InvalidParameter as error:
         if _are_alike(media_type, JSON):
             raise

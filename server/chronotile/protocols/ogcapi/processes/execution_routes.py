@@ -11,7 +11,7 @@ from starlette.routing import Route
 from chronotile.errors import InvalidParameter
 from chronotile.model.job import Execution, Job, Subscriber
 from chronotile.model.wanted import IsWanted
-from chronotile.processes.execute import JOB_INSTEAD, SYNC_S, planned
+from chronotile.processes.execute import JOB_INSTEAD, SYNC_S, plan_execution
 from chronotile.processes.inputs import layer_names_in
 from chronotile.processes.process import JobPlan, Process
 from chronotile.processes.registry import process_of
@@ -29,7 +29,12 @@ from chronotile.protocols.ogcapi.processes.prefer import RESPOND_ASYNC, Preferen
 from chronotile.protocols.ogcapi.processes.references import Reference, fetch_all, hosts_of, references_of, with_values
 from chronotile.protocols.ogcapi.processes.results import wants_references, will_want_references
 from chronotile.protocols.ogcapi.processes.subscriber import subscriber_of
-from chronotile.protocols.ogcapi.processes.synchronous import Done, do, kept, sent
+from chronotile.protocols.ogcapi.processes.synchronous import (
+    SyncResults,
+    run_now,
+    stored_response,
+    synchronous_response,
+)
 from chronotile.queue.temporary import removed_if_it_fails
 from chronotile.web.fetch import Fetched
 
@@ -78,7 +83,7 @@ async def _planned(request: Request, execution: Execution) -> JobPlan:
 
     def plan() -> JobPlan:
         check_current(state, services, None)
-        return planned(execution, services)
+        return plan_execution(execution, services)
 
     collections = services.catalogue.collections_of(layer_names_in(execution.inputs))
     elsewhere = {each for each in collections if each in services.elsewhere}
@@ -90,18 +95,18 @@ async def _do_now(
 ) -> Response:
     state, services = state_of(request), services_of(request)
 
-    def work(is_wanted: IsWanted) -> Response | Done:
+    def work(is_wanted: IsWanted) -> Response | SyncResults:
         check_current(state, services, None)
-        done = do(execution, plan, services, state.jobs, is_wanted=is_wanted)
-        return done if wants_references(execution, done.results) else sent(execution, done)
+        done = run_now(execution, plan, services, state.jobs, is_wanted=is_wanted)
+        return done if wants_references(execution, done.results) else synchronous_response(execution, done)
 
     async with while_wanted(request) as is_wanted:
         elsewhere = {each.collection for each in plan.sources if each.collection in services.elsewhere}
         answer = await unless_gone(request, state.limiters.executions, partial(work, is_wanted), elsewhere=elsewhere)
-    if isinstance(answer, Done):  # to be stored, which others do not wait for who want to execute something
+    if isinstance(answer, SyncResults):  # to be stored, which others do not wait for who want to execute something
         with removed_if_it_fails(answer.folder):
             require_job_access(request)
-            response = await in_thread(state.limiters.results, kept, execution, answer, state.jobs, told)
+            response = await in_thread(state.limiters.results, stored_response, execution, answer, state.jobs, told)
     else:
         response = answer
     if preferred.wait_s is not None and preferred.is_async:

@@ -13,7 +13,7 @@ from chronotile.model.geometry.geojson_size import containers_in
 from chronotile.model.job import Json
 from chronotile.processes.process import Process
 from chronotile.processes.times_and_places import MOST_CONTAINERS
-from chronotile.protocols.ogcapi.processes.bounded_json import parsed
+from chronotile.protocols.ogcapi.processes.bounded_json import parse_json
 from chronotile.protocols.ogcapi.processes.media_types import BASE64, OCTETS, is_base64, media_types
 from chronotile.web.allowed_prefixes import WebPlaces
 from chronotile.web.fetch import Fetched, fetch
@@ -151,7 +151,7 @@ def _qualified(found: Fetched, reference: Reference, schema: Json, *, most: int)
         return {"value": value, "encoding": BASE64, **({} if is_any else told)}
     if not (reference.media_type or found.media_type).startswith("text/"):
         body, what = found.body.removeprefix(BOM_UTF8), f"what {reference.path} gives"
-        return {"value": parsed(body, what=what, locator=reference.path, most=most), **told}
+        return {"value": parse_json(body, what=what, locator=reference.path, most=most), **told}
     try:
         return {"value": found.body.decode("utf-8-sig"), **told}
     except UnicodeDecodeError as error:

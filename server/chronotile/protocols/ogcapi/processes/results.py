@@ -151,7 +151,7 @@ def _asks_for_bytes(header: bytes) -> bool:
 
 
 @contextmanager
-def _telling_what_is_gone() -> Iterator[None]:
+def _missing_result_errors() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
@@ -181,7 +181,7 @@ def wants_references(execution: Execution, values: Mapping[str, Result]) -> bool
     return any(_is_referenced(execution, name, result) for name, result in values.items())
 
 
-@_telling_what_is_gone()
+@_missing_result_errors()
 def results_response(results: Results, *, removed: Path | None = None) -> Response:
     """Return results as their execution wants them.
 
@@ -230,7 +230,7 @@ def part_of(results: Results, name: str) -> Part:
     return Part(base64.b64decode(result.value) if is_base64(schema) else result.value.encode(), media_type)
 
 
-@_telling_what_is_gone()
+@_missing_result_errors()
 def file_response(results: Results, name: str, *, is_head: bool = False) -> Response:
     """Return one result; of a file also a part of it (RFC 9110 §14), or where it is to be had for a while.
 

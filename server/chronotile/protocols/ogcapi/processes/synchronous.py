@@ -23,7 +23,7 @@ from chronotile.queue.temporary import removed_if_it_fails
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class SyncResults:
     """What was done while the client waited."""
 
     results: dict[str, Result]
@@ -33,7 +33,9 @@ class Done:
     """Of what was read."""
 
 
-def do(execution: Execution, plan: JobPlan, services: Services, desk: JobService, *, is_wanted: IsWanted) -> Done:
+def run_now(
+    execution: Execution, plan: JobPlan, services: Services, desk: JobService, *, is_wanted: IsWanted
+) -> SyncResults:
     """Do what is asked for.
 
     Raises:
@@ -43,17 +45,17 @@ def do(execution: Execution, plan: JobPlan, services: Services, desk: JobService
     folder = desk.make_folder()
     with removed_if_it_fails(folder), storing_results(FORBIDDEN):
         results = dict(execute(execution, services, folder, plan=plan, is_wanted=is_wanted))
-    return Done(results=results, folder=folder, revision=plan.revision)
+    return SyncResults(results=results, folder=folder, revision=plan.revision)
 
 
-def sent(execution: Execution, done: Done) -> Response:
+def synchronous_response(execution: Execution, done: SyncResults) -> Response:
     """Return the answer that has all results, of which none has to lie somewhere."""
     results = Results(execution=execution, values=done.results, files=ResultFiles(done.folder), address_of=None)
     with removed_if_it_fails(done.folder):
         return results_response(results, removed=done.folder)
 
 
-def kept(execution: Execution, done: Done, desk: JobService, told: DocumentContext) -> Response:
+def stored_response(execution: Execution, done: SyncResults, desk: JobService, told: DocumentContext) -> Response:
     """Return the answer that names where results lie, which are kept as those of a job.
 
     Raises:

@@ -13,7 +13,7 @@ from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series.reducer import parse_reducers
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
-from chronotile.pipeline.series import area_reading
+from chronotile.pipeline.series import area_cells
 from chronotile.pipeline.series.areas import extract_area_series
 from chronotile.readers.open import open_source
 from chronotile.readers.raster.stack import RasterStack
@@ -92,7 +92,7 @@ def test_a_serving_cube_has_the_same_series(cube):
 @pytest.mark.parametrize("held", [1, 1 << 12, 1 << 18], ids=["one date", "some", "more"])
 def test_however_little_is_held_the_series_are_the_same(cube, held, monkeypatch):
     for bound in ("HELD_BYTES", "WINDOW_BYTES", "BLOCK_BYTES", "READ_BYTES"):
-        monkeypatch.setattr(area_reading, bound, held)
+        monkeypatch.setattr(area_cells, bound, held)
 
     assert_as_expected(services_of(cube))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from sqlalchemy import ColumnElement, Connection, Engine, and_, case, delete, func, insert, literal, select, update
 
 from chronotile.model.job import Job, JobFault, Json, Result
-from chronotile.queue.database import database_time, reading, writing
+from chronotile.queue.database import database_time, read_transaction, write_transaction
 from chronotile.queue.outbox import call_back
 from chronotile.queue.rows import brief_of, fault_text, results_text, storable
 from chronotile.queue.schema import FINISHED_TASKS, JOBS, LOG
@@ -37,7 +37,7 @@ class OwnedJobs:
 
     def now(self) -> float:
         """Return seconds since 1970 by the clock of the database."""
-        with reading(self._engine) as connection:
+        with read_transaction(self._engine) as connection:
             return self._clock(connection)
 
     def claim(self, owner: str, *, lease_s: float, without: Collection[str] = ()) -> Job | None:
@@ -50,7 +50,7 @@ class OwnedJobs:
         """
         if self.archive is None:
             return None
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             now = self._clock(connection)
             is_left = JOBS.c.status == "running", JOBS.c.leased_until < now
             is_next = JOBS.c.status == "accepted", func.coalesce(JOBS.c.not_before, now) <= now
@@ -79,12 +79,12 @@ class OwnedJobs:
 
     def renew(self, id_: str, owner: str, *, lease_s: float) -> bool:
         """Own a job for longer; return whether it is still ours: it may have been dismissed, or taken over."""
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             return _write(connection, id_, owner, {"leased_until": self._clock(connection) + lease_s})
 
     def tell(self, id_: str, owner: str, *, progress: int, message: str) -> bool:
         """Say how far a job is; return whether it is still ours."""
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             now = self._clock(connection)
             values = {"progress": progress, "message": storable(message), "updated": now}
             is_ours = _write(connection, id_, owner, values)
@@ -104,7 +104,7 @@ class OwnedJobs:
         """
         values = {"status": "accepted", "message": storable(message), "owner": None, "leased_until": None}
         attempts = {} if is_attempt else {"attempts": JOBS.c.attempts - 1, "blocks": None}
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             now = self._clock(connection)
             return _write(connection, id_, owner, values | attempts | {"not_before": now + wait_s, "updated": now})
 
@@ -120,7 +120,7 @@ class OwnedJobs:
             "blocks": None,
             "started": case((is_first, None), else_=JOBS.c.started),
         }
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             return _write(connection, id_, owner, values | counts | {"updated": self._clock(connection)})
 
     def succeed(self, id_: str, owner: str, results: Mapping[str, Result]) -> bool:
@@ -135,7 +135,7 @@ class OwnedJobs:
 
     def remember(self, id_: str, owner: str, number: int, result: Json) -> bool:
         """Remember what a finished task gave; return whether the job is still ours."""
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             ours = select(JOBS.c.id).where(*_is_ours(id_, owner))
             if connection.scalar(ours.with_for_update(key_share=True)) is None:
                 return False
@@ -146,7 +146,7 @@ class OwnedJobs:
 
     def finished_tasks(self, id_: str) -> dict[int, Json]:
         """Return what each finished task gave, by its number."""
-        with reading(self._engine) as connection:
+        with read_transaction(self._engine) as connection:
             rows = connection.execute(
                 select(FINISHED_TASKS.c.number, FINISHED_TASKS.c.result).where(FINISHED_TASKS.c.job == id_)
             ).all()
@@ -160,7 +160,7 @@ class OwnedJobs:
             owner: Who has planned it.
             revision: Of what it reads by that plan.
         """
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             is_ours = _write(connection, id_, owner, {"blocks": 0, "revision": revision})
             if is_ours:
                 connection.execute(delete(FINISHED_TASKS).where(FINISHED_TASKS.c.job == id_))
@@ -168,7 +168,7 @@ class OwnedJobs:
 
     def say(self, id_: str, text: str) -> None:
         """Add a line to the log of a job, unless that was forgotten."""
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             now = literal(self._clock(connection))
             line = select(JOBS.c.id, now, literal(storable(text))).where(JOBS.c.id == id_)
             connection.execute(insert(LOG).from_select(["job", "at", "text"], line))
@@ -184,7 +184,7 @@ class OwnedJobs:
 
     def _end_ours(self, id_: str, owner: str, values: Json) -> bool:
         """The owner stays: one who lost the answer asks again, and hears the same."""
-        with writing(self._engine) as connection:
+        with write_transaction(self._engine) as connection:
             if self._end(connection, values, *_is_ours(id_, owner)):
                 return True
             by_us = JOBS.c.id == id_, JOBS.c.owner == owner, JOBS.c.status == values["status"]

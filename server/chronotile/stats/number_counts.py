@@ -22,7 +22,7 @@ def tabled(dtype: np.dtype[Any]) -> int | None:
     return 256**dtype.itemsize if dtype.kind in "iu" and dtype.itemsize <= 2 else None
 
 
-class CountedPart:
+class NumberCounts:
     """Some times of one area; results are (time, 1).
 
     Args:
