@@ -465,14 +465,14 @@ def test_a_mistake_in_a_collection(mistakes_of, text, mistake):
         ("kind: zarr, href: a, series: b.zarr", "source: series belongs to kind cog; a cube that optimise made of "
             "others is a source by itself"),
         (r"kind: zarr, href: a, time_pattern: '(?P<time>\d{8})'", "source: time_pattern belongs to kinds cog and "
-            "netcdf; a time that a store lacks is said with times: [2020-06-01]"),
+            "netcdf; a time that a store lacks is given with times: [2020-06-01]"),
         (r"kind: cog, href: a, times: [2001], time_pattern: '(?P<time>\d{8})'", "source: times and time_pattern "
             "exclude one another"),
         ("kind: cog, href: a, crs: EPSG:0", "source.crs: 'EPSG:0' is no known coordinate reference system; accepted "
             "are EPSG:32631, CRS:84, WKT or PROJ text"),
         ("kind: cog, href: a, times: []", "source.times: at least 1 are wanted"),
-        ("kind: cog, href: a, times: [2001-13-01]", "source.times[0]: '2001-13-01' is no time; accepted are 2020, "
-            "2020-06, 2020-06-01 and 2020-06-01T10:50:00Z"),
+        ("kind: cog, href: a, times: [2001-13-01]", "source.times[0]: '2001-13-01' is not a valid time; "
+            "accepted are 2020, 2020-06, 2020-06-01 and 2020-06-01T10:50:00Z"),
         ("kind: cog, href: a, times: [2001, 2001-01]", "source.times: times must ascend, but 2001-01 does not come "
             "after the one before it"),
         ("kind: cog, href: a, times: {start: 2001, step: dekad}", "source.times.count: the key is missing"),

@@ -165,11 +165,11 @@ def test_matrices_go_from_coarse_to_fine(from_file):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "is no JSON"),
-        (b"\xff", "is no JSON"),
+        (b"", "is not valid JSON"),
+        (b"\xff", "is not valid JSON"),
         (b"[]", "holds no JSON object"),
         (b"{}", "is no tile matrix set"),
-        (b"[" * 100_000, "is no JSON"),
+        (b"[" * 100_000, "is not valid JSON"),
         (b" " * (MAX_FILE_BYTES + 1), "is larger than"),
     ],
     ids=["empty", "bytes", "list", "object", "deep", "large"],

@@ -209,7 +209,7 @@ def test_a_table_that_is_away_is_waited_for(make_teller, start, caplog, done, we
     simulation.run(lambda: web.asked, within_s=1 + LOST_S)
 
     assert before == []
-    assert "subscribers cannot be told: the table is away" in caplog.messages
+    assert "subscribers cannot be notified: the table is away" in caplog.messages
 
 
 TELLER = """

@@ -139,9 +139,9 @@ def test_a_colour_is_read_as_it_is_written(channels):
         (BLACK_TO_WHITE + "classes: [{value: 1, colour: red}]", "a.yaml:1: a style has either a ramp or classes"),
         ("ramp: {0: black}", "a.yaml:1: ramp: a ramp has at least two stops at different values"),
         ("ramp: {0: black, 0.0: white, 1: red}", "a.yaml:1: ramp: two stops stand at one value"),
-        ("ramp:\n  0: black\n  x: white", "a.yaml:3: ramp.x: 'x' is no number; a stop is written as value: colour"),
-        ("ramp:\n  0: black\n  .inf: white\n  1: red", "a.yaml:3: ramp..inf: '.inf' is no number; a stop is written as "
-            "value: colour"),
+        ("ramp:\n  0: black\n  x: white", "a.yaml:3: ramp.x: 'x' is not a number; a stop is written as value: colour"),
+        ("ramp:\n  0: black\n  .inf: white\n  1: red", "a.yaml:3: ramp..inf: '.inf' is not a number; a stop "
+            "is written as value: colour"),
         ("ramp:\n  0: black\n  inf: white\n  1: red", "a.yaml:3: ramp.inf: a finite number is wanted, got inf"),
         ("ramp:\n  0: #8c5a2b\n  1: white", 'a.yaml:2: ramp.0: the colour is missing; one that begins with # needs '
             'quotes: "#8c5a2b"'),

@@ -100,8 +100,8 @@ def _future_findings(collection: Collection, now: Instant) -> Iterator[Finding]:
     beyond = times.instants[times.instants > now + DAY]
     if beyond.size:
         message = (
-            f"{beyond.size} times lie in the future, the first {format_instant(beyond[0])}; they are never shown "
-            "unasked: look at the names or the time axis of the files"
+            f"{beyond.size} times lie in the future, the first {format_instant(beyond[0])}; they are never the "
+            "default date: look at the names or the time axis of the files"
         )
         yield Finding("warning", collection.id, message)
 

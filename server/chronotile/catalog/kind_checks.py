@@ -39,7 +39,7 @@ def _source_mistakes(source: Node, path: KeyPath, kind: KindOptions, kinds: Kind
         yield Mistake(source.place, path, problem)
     if not kind.is_of_files and source.child("time_pattern").text:
         problem = (
-            f"time_pattern belongs to kinds {of_files}; a time that a store lacks is said with times: [2020-06-01]"
+            f"time_pattern belongs to kinds {of_files}; a time that a store lacks is given with times: [2020-06-01]"
         )
         yield Mistake(source.place, path, problem)
 

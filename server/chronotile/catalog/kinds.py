@@ -44,7 +44,7 @@ def _time(text: str) -> str:
         parse_instant(text)
     except InvalidParameter as error:
         raise ValueError(
-            f"{text[:40]!r} is no time; accepted are 2020, 2020-06, 2020-06-01 and 2020-06-01T10:50:00Z"
+            f"{text[:40]!r} is not a valid time; accepted are 2020, 2020-06, 2020-06-01 and 2020-06-01T10:50:00Z"
         ) from error
     return text
 

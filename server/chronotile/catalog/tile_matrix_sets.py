@@ -60,7 +60,7 @@ def _read(path: Path, name: str) -> morecantile.TileMatrixSet:
     except OSError as error:
         raise InvalidParameter(f"{name[:80]} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise InvalidParameter(f"{name[:80]} is no JSON: {error}") from error
+        raise InvalidParameter(f"{name[:80]} is not valid JSON: {error}") from error
     if not isinstance(document, dict):
         raise InvalidParameter(f"{name[:80]} holds no JSON object")
     try:

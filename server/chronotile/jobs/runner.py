@@ -44,7 +44,7 @@ LOST_S = 5.0
 FORGET_S = 3600.0
 HANG_S = 5.0
 """How long what is under way has to end once we are to stop, before it is given back by others than who does it."""
-STOPPED = Again(reason="whoever did it was stopped", wait_s=0.0, is_attempt=False)
+STOPPED = Again(reason="its worker was stopped", wait_s=0.0, is_attempt=False)
 TELL_S = 0.5
 """How often progress is written, at most."""
 
@@ -144,11 +144,11 @@ class Runner:
         """Say that we are there until `stop`, and then that we are not."""
         worker, heartbeat = own_name(), self._table.heartbeat
         while True:
-            with _going_on("nobody can be told that a worker is there"):
+            with _going_on("this worker cannot be registered"):
                 heartbeat.report_alive(worker)
             if self._wait(self._is_stopped, ATTEND_S):
                 break
-        with _going_on("nobody can be told that a worker has ended"):
+        with _going_on("the end of this worker cannot be recorded"):
             heartbeat.report_gone(worker)
 
     def _beat(self) -> None:
@@ -196,7 +196,7 @@ class Runner:
     def _outcome(self, held: OwnedJob) -> Outcome:
         try:
             if held.is_in_vain:
-                return given_up(held, fault_of(ServerBusy("whoever did it was killed")))
+                return given_up(held, fault_of(ServerBusy("its worker was killed")))
             results = self._results(held)
             return self._interrupted(held) if results is None else results
         except (TemporaryFault, ClusterLost, SourceUnavailable) as error:

@@ -38,7 +38,7 @@ class Trim:
     def __post_init__(self) -> None:
         xmin, ymin, xmax, ymax = self.box
         if any(map(math.isnan, self.box)) or math.inf in {xmin, ymin} or -math.inf in {xmax, ymax}:
-            raise InvalidParameter(f"{self.locator} has an edge that is no number", locator=self.locator)
+            raise InvalidParameter(f"{self.locator} has an edge that is not a number", locator=self.locator)
         if ymin > ymax or (xmin > xmax and not self.crs.is_geographic):
             raise InvalidParameter(f"{self.locator} has a lower edge above its upper one", locator=self.locator)
 

@@ -149,8 +149,8 @@ class Notifier:
             try:
                 wait_s = 0.0 if self.tell_next() else IDLE_S
             except ChronotileError as error:
-                log.warning("subscribers cannot be told: %s", error)
+                log.warning("subscribers cannot be notified: %s", error)
                 wait_s = LOST_S
             except Exception:
-                log.exception("subscribers cannot be told")
+                log.exception("subscribers cannot be notified")
                 wait_s = LOST_S

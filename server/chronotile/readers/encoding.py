@@ -68,7 +68,7 @@ def require_real(dtype: np.dtype[Any], name: str) -> None:
     if dtype.kind == "c":
         raise UnsupportedSource(f"{name} has complex numbers; store the amplitude or the real part as its own variable")
     if dtype.kind not in REAL_KINDS:
-        raise UnsupportedSource(f"{name} is of type {dtype}, which is no number")
+        raise UnsupportedSource(f"{name} is of type {dtype}, which is not a number")
 
 
 def is_scaled(encoding: Encoding) -> bool:

@@ -146,7 +146,11 @@ def _spans_of(paths: Sequence[str], spec: SourceSpec) -> tuple[dict[str, TimeSpa
         if span is not None:
             spans[path] = span
             continue
-        reason = f"found {text[:40]!r}, which is no time; accepted are {TIME_FORMS}" if text else "no time in its name"
+        reason = (
+            f"found {text[:40]!r}, which is not a valid time; accepted are {TIME_FORMS}"
+            if text
+            else "no time in its name"
+        )
         findings.append(Finding("warning", names[path], f"{LEFT_OUT}{reason}"))
     return spans, findings
 

@@ -36,7 +36,7 @@ def _physical(given: object) -> object:
     try:
         return float(given) if isinstance(given, str) else given
     except ValueError:
-        raise ValueError(f"{given!r} is no number; a stop is written as value: colour") from None
+        raise ValueError(f"{given!r} is not a number; a stop is written as value: colour") from None
 
 
 def _stops(stops: dict[float, Colour]) -> dict[float, Colour]:

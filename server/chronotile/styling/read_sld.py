@@ -206,7 +206,7 @@ def _number(text: str, name: str, *, may_be_infinite: bool = False) -> float:
     try:
         value = float(text)
     except ValueError as error:
-        raise _mistake(f"{name} is no number: {text[:40]!r}") from error
+        raise _mistake(f"{name} is not a number: {text[:40]!r}") from error
     if math.isnan(value) or (math.isinf(value) and not may_be_infinite):
         raise _mistake(f"{name} is not finite: {text[:40]!r}")
     return value

@@ -152,7 +152,7 @@ def test_a_worker_that_is_stopped_gives_back_its_jobs_and_leaves_no_process(work
         until(lambda: all(is_gone(pid) for pid in children))
 
     job = table.job(id_)
-    assert (job.status, job.message, job.attempts) == ("accepted", "waits: whoever did it was stopped", 0)
+    assert (job.status, job.message, job.attempts) == ("accepted", "waits: its worker was stopped", 0)
 
 
 def test_ctrl_c_in_a_terminal_which_interrupts_all_processes_leaves_no_traceback(worker, tmp_path):
@@ -249,7 +249,7 @@ def test_a_worker_that_hangs_gives_back_its_job_and_ends_when_it_is_stopped(
         until(lambda: all(is_gone(pid) for pid in children))
 
     job = table.job(id_)
-    assert (job.status, job.message, job.attempts) == ("accepted", "waits: whoever did it was stopped", 0)
+    assert (job.status, job.message, job.attempts) == ("accepted", "waits: its worker was stopped", 0)
 
 
 def test_blocks_that_end_as_foreseen_are_not_logged_with_their_stacks(with_steps, data, submit, ended, table, tmp_path):

@@ -230,7 +230,7 @@ def test_a_job_that_kills_whoever_begins_it_is_given_up(submit, start, ended, cl
     start("last")
     job = ended(id_)
 
-    assert (job.status, job.fault.detail) == ("failed", "whoever did it was killed; it was begun 11 times")
+    assert (job.status, job.fault.detail) == ("failed", "its worker was killed; it was begun 11 times")
 
 
 def test_whoever_is_stopped_gives_back_what_it_did(submit, start, ended, cluster, table, simulation):
@@ -259,7 +259,7 @@ def test_what_hangs_is_given_back_by_others_than_who_does_it(submit, start, clus
     runner.stop()
     simulation.run(lambda: table.job(id_).status == "accepted", within_s=2 * HANG_S)
 
-    assert table.job(id_).message == "waits: whoever did it was stopped"
+    assert table.job(id_).message == "waits: its worker was stopped"
 
 
 def test_what_ended_long_ago_is_forgotten(submit, start, ended, table, simulation, tmp_path):

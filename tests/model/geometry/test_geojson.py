@@ -272,7 +272,7 @@ def test_what_is_no_area_is_told(body, said):
         pytest.param(polygon(SQUARE, SQUARE), "covers no area", id="hole as large as the polygon"),
         pytest.param(polygon([[50.8, 94.5], [50.9, 94.5], [50.9, 94.6]]), "longitude first", id="beyond the poles"),
         pytest.param(polygon([[5e5, 5.6e6], [6e5, 5.6e6], [6e5, 5.7e6]]), "need crs=", id="metres"),
-        pytest.param(polygon([[1e400, 0], [1, 0], [1, 1]]), "no JSON|finite", id="beyond floating point"),
+        pytest.param(polygon([[1e400, 0], [1, 0], [1, 1]]), "not valid JSON|finite", id="beyond floating point"),
         pytest.param(feature(polygon(SQUARE), id=True), "the id of a feature", id="odd id"),
         pytest.param(feature(polygon(SQUARE), properties=[]), "the properties of a feature", id="odd properties"),
     ],

@@ -128,8 +128,8 @@ def test_whatever_is_sent_is_read_the_same_by_pieces(reader, kind, member, conte
     with pytest.MonkeyPatch.context() as patch:
         whole, by_pieces = both(patch, reader, body)
 
-    if isinstance(whole, str) and "no JSON" in whole:  # which tells line and column, or the character alone
-        assert "no JSON" in by_pieces
+    if isinstance(whole, str) and "not valid JSON" in whole:  # which tells line and column, or the character alone
+        assert "not valid JSON" in by_pieces
     else:
         assert by_pieces == whole
 
@@ -142,8 +142,8 @@ def test_what_is_no_json_is_refused_by_pieces_too(monkeypatch, ring):
     body = b'{"type": "Polygon", "coordinates": [%s]}' % ring.encode()
     whole, by_pieces = both(monkeypatch, area_of, body)
 
-    assert "the body is no JSON" in whole
-    assert "the body is no JSON" in by_pieces
+    assert "the body is not valid JSON" in whole
+    assert "the body is not valid JSON" in by_pieces
 
 
 @pytest.mark.parametrize("space", ["\f", "\v", "\xa0"])
@@ -156,8 +156,8 @@ def test_spaces_that_json_has_not_and_lists_as_names_are_refused_by_pieces_too(m
 
     for each in (body, named):
         whole, by_pieces = both(monkeypatch, area_of, each)
-        assert "the body is no JSON" in whole
-        assert "the body is no JSON" in by_pieces
+        assert "the body is not valid JSON" in whole
+        assert "the body is not valid JSON" in by_pieces
 
 
 def test_the_place_of_an_error_is_that_in_the_whole_body(by_pieces):

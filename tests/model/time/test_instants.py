@@ -83,7 +83,7 @@ def test_keywords(text, selection):
 
 @pytest.mark.parametrize("text", ["11/06/2023", "2023/06/11", "1/6/23", "01/06/2023/30/06/2023"])
 def test_a_date_with_slashes_is_told_what_times_look_like(text):
-    with pytest.raises(InvalidParameter, match=f"'{text}' is no time; accepted are an instant"):
+    with pytest.raises(InvalidParameter, match=f"'{text}' is not a valid time; accepted are an instant"):
         parse_time(text)
 
 

@@ -247,7 +247,7 @@ def test_only_an_address_with_the_revision_of_now_may_be_kept_for_ever(client):
         ("HEIGHT.gif", 400, "layer", "no times"),
         ("UNDATED.gif?datetime=default", 400, "datetime", "no default"),
         ("NDVI.gif?datetime=2019", 404, "datetime", "nearest is 2020-05-21"),
-        ("NDVI.gif?datetime=yesterday", 400, "datetime", "no time"),
+        ("NDVI.gif?datetime=yesterday", 400, "datetime", "not a valid time"),
         ("NDVI.gif?bbox=4,50,4,51", 400, "bbox", "empty"),
         ("NDVI.gif?bbox=1e300,0,1e301,1", 400, "bbox", "beyond"),
         ("NDVI.gif?crs=EPSG:31370", 400, "crs", "not offered"),

@@ -72,7 +72,7 @@ RING = [[4.5, 50.9], [4.6, 50.9], [4.6, 50.8], [4.5, 50.9]]
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        pytest.param(b"{", "no JSON", id="truncated"),
+        pytest.param(b"{", "not valid JSON", id="truncated"),
         pytest.param(json.dumps({"type": "Polygon", "coordinates": [RING[:2]]}), "ring 1", id="short ring"),
         pytest.param(
             json.dumps({"type": "Polygon", "coordinates": [[position[::-1] for position in RING]]}),

@@ -62,13 +62,15 @@ def test_what_time_pattern_finds_and_is_no_time_is_told(tmp_path):
 
     ((_severity, place, message),) = findings_of(reader)
     assert place == "ndvi_04-06-2019.tif"
-    assert message.startswith("left out: found '04-06-2019', which is no time; accepted are 20190604, 2019-06-04")
+    assert message.startswith(
+        "left out: found '04-06-2019', which is not a valid time; accepted are 20190604, 2019-06-04"
+    )
 
 
 def test_time_pattern_that_finds_no_time_at_all_says_what_it_found(tmp_path):
     write_tif(tmp_path / "ndvi_04-06-2019.tif", SCENE.numbers(0), SCENE)
 
-    with pytest.raises(UnsupportedSource, match="found '04-06-2019', which is no time; accepted are"):
+    with pytest.raises(UnsupportedSource, match="found '04-06-2019', which is not a valid time; accepted are"):
         open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern="_(?P<time>[-0-9]+)"))
 
 

@@ -73,7 +73,7 @@ class Part:
         array = array.isel({name: 0 for name in array.dims if array.sizes[name] == 1 and name not in _kept(array)})
         x, y, time = _axes(array).values()
         if x is None or y is None:
-            raise UnsupportedSource("no axes of x and y are told by their attributes or names")
+            raise UnsupportedSource("no x and y axes are identified by attributes or names")
         others = [name for name in array.dims if name not in {x, y, time}]
         if others:
             raise UnsupportedSource(f"it has a further dimension, {', '.join(map(str, others))}")

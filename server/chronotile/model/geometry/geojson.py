@@ -172,7 +172,7 @@ def document_of(body: bytes) -> dict[str, Json]:
     """Return the JSON object of a body.
 
     Raises:
-        InvalidParameter: It is no JSON, or no object.
+        InvalidParameter: It is not valid JSON, or no object.
         LimitExceeded: It would take more memory than there is for a body.
     """
     return _document(body, partial(loaded, locator=LOCATOR))
@@ -187,7 +187,7 @@ def _document(body: bytes, parse: Callable[[bytes], Json]) -> dict[str, Json]:
     try:
         document = parse(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
-        raise InvalidParameter(f"the body is no JSON: {_reason(body, error)}", locator=LOCATOR) from error
+        raise InvalidParameter(f"the body is not valid JSON: {_reason(body, error)}", locator=LOCATOR) from error
     if not isinstance(document, dict):
         raise InvalidParameter("the body must be a GeoJSON object such as a Polygon or MultiPolygon", locator=LOCATOR)
     return document

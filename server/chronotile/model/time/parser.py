@@ -205,4 +205,4 @@ def _end_of_value(start: Instant, found: re.Match[str]) -> Instant:
 
 
 def _unreadable(text: str) -> InvalidParameter:
-    return InvalidParameter(f"{text[:60]!r} is no time; {ACCEPTED}", locator="time")
+    return InvalidParameter(f"{text[:60]!r} is not a valid time; {ACCEPTED}", locator="time")

@@ -70,7 +70,7 @@ def shrunk(window: Window, spans: Spans, grid: NativeGrid, *, locator: str) -> W
         window = window._replace(column_start=start, column_stop=start + width)
     rows, starts, stops = _in_window(spans, window, grid)
     if not rows.size:
-        raise OutsideData(f"{locator} has no cell's centre in what else is asked for", locator=locator)
+        raise OutsideData(f"{locator} contains no cell centre in the rest of the request", locator=locator)
     return Window(int(rows.min()), int(rows.max()) + 1, int(starts.min()), int(stops.max()))
 
 

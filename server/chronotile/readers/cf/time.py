@@ -183,7 +183,7 @@ def _reference(text: str) -> np.datetime64 | None:
     try:
         reference = cftime.num2pydate(0, f"days since {padded}", calendar="proleptic_gregorian")
     except (ValueError, OverflowError) as error:
-        raise UnsupportedSource(f"its times count from {text!r}, which is no date") from error
+        raise UnsupportedSource(f"its times count from {text!r}, which is not a date") from error
     return np.datetime64(reference, "ns") if FIRST_YEAR <= reference.year <= LAST_YEAR else None
 
 

@@ -238,7 +238,7 @@ class RemoteFile:
             Replaced: The file is in another state.
         """
         if stop > self.size:
-            raise Away("a part is asked for that lies beyond its end: the file is damaged")
+            raise Away("a requested part lies beyond its end: the file is damaged")
         try:
             data, state = tried_again(lambda: ask_part(self._place, start, stop, self._state), deadline)
         except Replaced:

@@ -81,7 +81,7 @@ def test_false_is_a_value_not_its_absence():
 
 
 def test_times_are_named_after_their_parameter():
-    with pytest.raises(InvalidParameter, match="no time") as caught:
+    with pytest.raises(InvalidParameter, match="not a valid time") as caught:
         times("reference", "Times").of(query(reference="soon"))
 
     assert caught.value.locator == "reference"

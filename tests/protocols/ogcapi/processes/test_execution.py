@@ -390,12 +390,12 @@ def test_results_that_are_not_there_yet_are_told_of_with_how_far_the_job_is(clie
     id_ = url.rpartition("/")[2]
     desk.table.tell(id_, "test", progress=50, message="1 of 2 tasks")
     half = client.get(f"{url}/results").json()["detail"]
-    desk.table.release(id_, "test", message="waits: whoever did it was stopped")
+    desk.table.release(id_, "test", message="waits: its worker was stopped")
     waiting = client.get(f"{url}/results").json()["detail"]
 
     assert running == "the job has no results yet; it is running (is being prepared)"
     assert half == "the job has no results yet; it is running (1 of 2 tasks)"
-    assert waiting == "the job has no results yet; it is accepted (waits: whoever did it was stopped)"
+    assert waiting == "the job has no results yet; it is accepted (waits: its worker was stopped)"
 
 
 @checklist("processes", "job exception")

@@ -148,9 +148,9 @@ def test_nothing_is_asked_where_one_of_several_is_refused(ask, web):
     [
         ("/in/absent", {}, "inputs.number.href", "404 Not Found"),
         ("/in/elsewhere", {}, "inputs.number.href", "redirects are not followed"),
-        ("/in/text", {"type": "application/json"}, "inputs.number.href", "inputs.number.href gives is no JSON"),
+        ("/in/text", {"type": "application/json"}, "inputs.number.href", "inputs.number.href gives is not valid JSON"),
         ("/in/bytes", {"type": "text/plain"}, "inputs.number.href", "is no UTF-8 text"),
-        ("/in/bytes", {}, "inputs.number.href", "inputs.number.href gives is no JSON"),
+        ("/in/bytes", {}, "inputs.number.href", "inputs.number.href gives is not valid JSON"),
         ("/in/number.json", {"type": "image/png"}, "inputs.number.mediaType", "'image/png' is not accepted"),
         ("/in/object.json", {}, "inputs.number", "must be a number, got an object"),
         ("/in/long", {}, "inputs.number.href", "max_body_bytes is 10000, this request asks for 10001"),

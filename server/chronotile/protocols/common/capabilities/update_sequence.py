@@ -21,7 +21,7 @@ def sequence_order(held: str, current: str) -> int:
     """Return -1, 0 or 1: the sequence that a client holds is earlier than the current one, the same, or later.
 
     They compare as numbers, however they are written: OGC's suite of WMS writes one more as a double, `1.6E15`. What
-    is no number is earlier, such as the instants that earlier versions of the server had as sequences.
+    is not a number is earlier, such as the instants that earlier versions of the server had as sequences.
     """
     if _NUMBER.fullmatch(held.strip()) is None:
         return -1

@@ -33,7 +33,7 @@ def tile_address(catalogue: Catalogue, *, tile_matrix_set: str, matrix: str, row
 
     Raises:
         UnknownTileMatrixSet: The set is not offered, or has no such matrix.
-        UnknownPath: A row or column is no number.
+        UnknownPath: A row or column is not a number.
     """
     found = catalogue.tile_matrix_set(tile_matrix_set)
     return TileAddress(
@@ -50,14 +50,14 @@ def tile_grid_of(path: Mapping[str, str], catalogue: Catalogue) -> Grid:
     Raises:
         UnknownTileMatrixSet: The set is not offered, or has no such matrix.
         TileOutOfRange: The matrix has no such row or column.
-        UnknownPath: A row or column is no number.
+        UnknownPath: A row or column is not a number.
     """
     address = tile_address(catalogue, tile_matrix_set=path["tms"], matrix=path["z"], row=path["y"], column=path["x"])
     return address.grid()
 
 
 def _place(text: str, locator: str) -> int:
-    """A tile's row or column; text that is no number names no tile."""
+    """A tile's row or column; text that is not a number names no tile."""
     try:
         return integer(text, locator=locator)
     except InvalidParameter as error:

@@ -118,5 +118,5 @@ def _time(query: Kvp, subset: Subset, *, has_time: bool) -> TimeSelection:
     if subset.time is not None:
         raise InvalidParameter("datetime and subset=time(...) both select times; give one of them", locator="datetime")
     if not has_time:
-        raise InvalidParameter("no field that is asked for has times; leave datetime out", locator="datetime")
+        raise InvalidParameter("no requested field has times; leave datetime out", locator="datetime")
     return DATETIME.of(query)

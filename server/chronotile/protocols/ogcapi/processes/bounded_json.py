@@ -18,7 +18,7 @@ def parse_json(text: bytes, *, what: str, locator: str, most: int = MOST_CONTAIN
         most: Lists and objects in it.
 
     Raises:
-        InvalidParameter: It is no JSON, or too deep.
+        InvalidParameter: It is not valid JSON, or too deep.
         LimitExceeded: It has more lists and objects, or would take more memory than there is for a body.
     """
     containers = containers_in(text)
@@ -29,7 +29,7 @@ def parse_json(text: bytes, *, what: str, locator: str, most: int = MOST_CONTAIN
     try:
         value = loaded(text, locator=locator)
     except orjson.JSONDecodeError as error:
-        raise InvalidParameter(f"{what} is no JSON: {error}", locator=locator) from error
+        raise InvalidParameter(f"{what} is not valid JSON: {error}", locator=locator) from error
     try:
         orjson.dumps(value)
     except orjson.JSONEncodeError as error:  # which happens earlier than for what is read
