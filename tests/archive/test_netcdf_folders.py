@@ -14,7 +14,7 @@ from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.readers.netcdf import files as netcdf_files
 from chronotile.readers.open import open_source
-from tests.scenes import make_spec
+from tests.scenes import make_spec, write_once
 
 NOW = np.datetime64("2020-06-01T12:00:00", "ns")
 ROWS, COLUMNS = np.mgrid[:12, :20]
@@ -30,17 +30,22 @@ def ndvi(day: str) -> np.ndarray:
 
 def write_date(path, day, *, scale=0.004, offset=-0.08, variable="NDVI", shift=0.0, units="1"):
     """A file as the Global Land service writes: one date, bytes; another scale for each, as real archives have."""
-    coordinates = {
-        "time": np.array([day], dtype="datetime64[ns]"),
-        "lat": 51.125 - 0.25 * np.arange(12) + shift,
-        "lon": 0.125 + 0.25 * np.arange(20),
-    }
-    numbers = np.round((ndvi(day) - offset) / scale).astype("uint8")[np.newaxis]
-    attrs = {"scale_factor": scale, "add_offset": offset, "_FillValue": np.uint8(255), "units": units}
-    dataset = xarray.Dataset({variable: (("time", "lat", "lon"), numbers, attrs)}, coordinates)
-    partial = path.with_suffix(".part")
-    dataset.to_netcdf(partial, engine="h5netcdf")
-    return partial.replace(path)
+
+    def write(folder):
+        coordinates = {
+            "time": np.array([day], dtype="datetime64[ns]"),
+            "lat": 51.125 - 0.25 * np.arange(12) + shift,
+            "lon": 0.125 + 0.25 * np.arange(20),
+        }
+        numbers = np.round((ndvi(day) - offset) / scale).astype("uint8")[np.newaxis]
+        attrs = {"scale_factor": scale, "add_offset": offset, "_FillValue": np.uint8(255), "units": units}
+        dataset = xarray.Dataset({variable: (("time", "lat", "lon"), numbers, attrs)}, coordinates)
+        partial = (folder / path.name).with_suffix(".part")
+        dataset.to_netcdf(partial, engine="h5netcdf")
+        partial.replace(folder / path.name)
+
+    write_once(path.parent, ("one date", path.name, day, scale, offset, variable, shift, units), write)
+    return path
 
 
 @pytest.fixture

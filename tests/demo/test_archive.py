@@ -2,6 +2,7 @@ import json
 import shutil
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,14 @@ TINY = DemoPlan(size_px=16, dekads=1, levels=2, picture_days=("2024-06-26",))
 DAY = np.datetime64("2024-12-31", "ns")
 VARIABLES = ("NDVI", "FAPAR", "FCOVER", "LAI")
 STARTS = ("2020-01-01", "2020-01-11", "2020-01-21", "2020-02-01", "2020-02-11", "2020-02-21")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _landscape_once():
+    """The landscape of a plan is read once: that takes far longer than to write a small archive."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chronotile.demo.archive.open_scene", cache(open_scene))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +110,6 @@ def test_the_archive_is_served_with_its_places(demo):
 # The archive as a folder
 
 
-@pytest.mark.slow
 def test_the_same_archive_is_made_each_time(demo, tmp_path):
     again = make_demo(tmp_path, plan=PLAN).parent
 

@@ -226,7 +226,9 @@ def test_tiles_without_a_pixel_are_remembered(write, services, tmp_path):
     assert services.readers["s2"].windows_read == []
 
 
-@pytest.mark.parametrize("end", ["", "1", "14/1", "14/8413/54"])
+@pytest.mark.parametrize(
+    "end", [*(pytest.param(each, marks=pytest.mark.slow) for each in ("", "1", "14/1")), "14/8413/54"]
+)
 def test_a_list_of_tiles_without_a_pixel_that_breaks_off_is_gone_on_with(write, tmp_path, end):
     asked = {"layers": ("TILTED",), "zooms": (14, 14), "years": (2018, 2018)}
     first = write(**asked)

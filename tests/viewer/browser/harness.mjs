@@ -97,6 +97,8 @@ export async function runChecks(base, outDir, checks) {
 	for (const [name, check] of checks) {
 		/** @type {Opened[]} */
 		const all = [];
+		const began = performance.now();
+		const seconds = () => `${((performance.now() - began) / 1000).toFixed(1)} s`;
 		const open = async (/** @type {OpenOptions} */ options = {}) => {
 			const opened = await openViewer(browser, options.at ?? base, options);
 			all.push(opened);
@@ -106,11 +108,11 @@ export async function runChecks(base, outDir, checks) {
 			await check({ base, outDir, open });
 			const faults = all.flatMap((opened) => opened.faults);
 			if (faults.length > 0) throw new Error(`the browser complained: ${faults.join(" | ")}`);
-			console.log(`ok    ${name}`);
+			console.log(`ok    ${seconds()} ${name}`);
 		} catch (error) {
 			failed += 1;
 			const file = join(outDir, `failed-${failed}.png`);
-			console.log(`FAIL  ${name}: ${error instanceof Error ? error.message : error} (picture: ${file})`);
+			console.log(`FAIL  ${seconds()} ${name}: ${error instanceof Error ? error.message : error} (picture: ${file})`);
 			await all.at(-1)?.page.screenshot({ path: file });
 		}
 		for (const { page } of all) await page.context().close();
