@@ -47,7 +47,7 @@ def watched():
         listener = opened.enter_context(socket.socket())
         announced: list[bool] = []
         supervisor = Supervisor(
-            listener, count=2, environment={}, block_bytes=4096, findings=(), announce=lambda: announced.append(True)
+            listener, count=2, spawn=None, block_bytes=4096, findings=(), announce=lambda: announced.append(True)
         )
         opened.callback(supervisor._folder.cleanup)
         opened.callback(lambda: asyncio.get_running_loop().remove_reader(listener))

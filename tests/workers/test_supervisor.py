@@ -1,4 +1,4 @@
-"""Several workers behind one address: balance, reloads, deaths, the end."""
+"""Several workers behind one address: balance, reloads, deaths, the end; the rest in `test_supervisor_simulated.py`."""
 
 import itertools
 import os
@@ -128,55 +128,6 @@ def test_connections_that_a_worker_had_not_taken_go_to_another(configuration):
             connection.close()
 
 
-def test_workers_that_are_killed_as_they_start_are_started_again(configuration):
-    process = subprocess.Popen(
-        [PROGRAM, "serve", configuration, "--workers", "2", "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        for worker in until(lambda: pids if len(pids := workers_of(process)) == 2 else []):
-            os.kill(worker, signal.SIGKILL)
-
-        (address,) = [line.split()[1] for line in printed_by(process) if line.startswith("WMTS")]
-        assert answer_of(f"{address.removesuffix('/wmts')}/health/live") == 200
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
-        process.stdout.close()
-
-
-def test_a_frozen_worker_is_replaced_and_others_get_what_comes_meanwhile(configuration):
-    with serving("serve", configuration, "--workers", 2) as (process, address, _lines):
-        frozen, other = workers_of(process)
-        os.kill(frozen, signal.SIGSTOP)
-
-        assert [answer_of(f"{address}/health/live") for _ in range(4)] == [200] * 4
-        until(lambda: len(workers_of(process)) == 2 and frozen not in workers_of(process))
-        assert other in workers_of(process)
-
-
-def test_a_worker_that_was_frozen_for_a_moment_goes_on(configuration):
-    with serving("serve", configuration, "--workers", 2) as (process, address, _lines):
-        workers = workers_of(process)
-        os.kill(workers[0], signal.SIGSTOP)
-        assert [answer_of(f"{address}/health/live") for _ in range(4)] == [200] * 4
-        os.kill(workers[0], signal.SIGCONT)
-
-        assert [answer_of(f"{address}/health/live") for _ in range(4)] == [200] * 4
-        assert workers_of(process) == workers
-
-
-def test_worker_that_is_told_to_end_is_handed_nothing_more_and_replaced(configuration):
-    with serving("serve", configuration, "--workers", 2) as (process, address, _lines):
-        before = workers_of(process)
-        os.kill(before[0], signal.SIGTERM)
-
-        assert [answer_of(f"{address}/health/live") for _ in range(4)] == [200] * 4
-        until(lambda: len(workers_of(process)) == 2 and before[0] not in workers_of(process))
-
-
 def test_a_new_configuration_with_mistakes_leaves_all_workers_ready(configuration):
     with serving("serve", configuration, "--workers", 2, CHRONOTILE_WATCH_S="0") as (process, address, _lines):
         workers = workers_of(process)
@@ -275,21 +226,6 @@ def test_who_connects_to_workers_that_can_open_no_more_is_told_at_once(configura
                 connection.getresponse()
 
 
-def test_supervisor_that_could_open_no_more_goes_on_when_it_can(configuration):
-    with serving("serve", configuration, "--workers", 2) as (process, address, _lines):
-        before = resource.prlimit(
-            process.pid, resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-        )
-        with closing(HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE_S)) as connection:
-            connection.request("GET", "/health/live")
-            os.kill(workers_of(process)[0], signal.SIGKILL)
-            until(lambda: len(workers_of(process)) == 1)
-            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
-
-            assert connection.getresponse().status == 200
-        until(lambda: len(workers_of(process)) == 2)
-
-
 def test_workers_end_when_their_supervisor_is_killed(configuration):
     with serving("serve", configuration, "--workers", 2) as (process, _address, _lines):
         workers = workers_of(process)
@@ -297,16 +233,6 @@ def test_workers_end_when_their_supervisor_is_killed(configuration):
         process.wait()
 
         until(lambda: not any(_is_running(worker) for worker in workers))
-
-
-def printed_by(process: subprocess.Popen[str]) -> list[str]:
-    """What a server prints until its addresses are there; without them where it ends before."""
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if line.startswith("WMTS"):
-            break
-    return lines
 
 
 def metrics_of(address: str) -> list[Sample]:

@@ -6,6 +6,7 @@ import shlex
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -157,13 +158,14 @@ def _run_workers(
 ) -> None:
     """Serve in processes of their own, each of which opens the archive by itself."""
     import asyncio  # noqa: PLC0415
+    import subprocess  # noqa: PLC0415
 
     from chronotile.workers.supervisor import Supervisor  # noqa: PLC0415
 
     supervisor = Supervisor(
         listener,
         count=count,
-        environment=settings.as_environment(),
+        spawn=partial(subprocess.Popen, env=os.environ | settings.as_environment()),
         block_bytes=settings.cache_shares(this_machine()).pixels * count,
         findings=findings,
         announce=lambda: print_lines(lines),

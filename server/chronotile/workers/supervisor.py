@@ -2,17 +2,17 @@
 
 import asyncio
 import logging
-import os
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chronotile.archive.finding_log import FindingLog
 from chronotile.errors import ChronotileError
@@ -70,7 +70,7 @@ class Supervisor:
     Args:
         listener: Listens; who connects before all workers are ready waits.
         count: How many workers there are to be.
-        environment: The variables from which a worker knows what to serve.
+        spawn: Starts the process of a worker, which knows from its environment what to serve.
         block_bytes: Of the memory in which all workers keep decoded blocks.
         findings: What was found of the archive and is printed; workers log what they find besides.
         announce: Called once, when whoever connects is answered.
@@ -81,14 +81,14 @@ class Supervisor:
         listener: socket.socket,
         *,
         count: int,
-        environment: Mapping[str, str],
+        spawn: Callable[..., subprocess.Popen[Any]],
         block_bytes: int,
         findings: Sequence[Finding],
         announce: Callable[[], None],
     ) -> None:
         self._listener = listener
         self._count = count
-        self._environment = dict(environment)
+        self._spawn = spawn
         self._announce: Callable[[], None] | None = announce
         self._running = set[Running]()
         self._turns = deque[Running]()
@@ -141,12 +141,16 @@ class Supervisor:
         arguments = (str(theirs.fileno()), self._folder.name, str(number), str(self._count), *map(str, self._shared))
         if self._loads is not None:
             self._loads.begin(number)
-        with without_hang_ups():  # one that comes before the worker can take it waits for it
-            process = subprocess.Popen(  # noqa: S603 -- nothing of it comes from outside
-                [sys.executable, "-P", "-m", "chronotile.workers.worker", *arguments],
-                pass_fds=[theirs.fileno(), *self._shared],
-                env=os.environ | self._environment,
-            )
+        try:
+            with without_hang_ups():  # one that comes before the worker can take it waits for it
+                process = self._spawn(
+                    [sys.executable, "-P", "-m", "chronotile.workers.worker", *arguments],
+                    pass_fds=[theirs.fileno(), *self._shared],
+                )
+        except OSError:
+            ours.close()
+            theirs.close()
+            raise
         ours.setblocking(False)
         theirs.setblocking(False)
         worker = Running(number, process, ours, theirs)
@@ -308,7 +312,7 @@ def _accept_with_requests(listener: socket.socket) -> None:
 
     Browsers and load balancers open some in advance, and who was free at that time may be busy when they are used.
     """
-    if sys.platform == "linux":
+    if sys.platform == "linux" and listener.family != socket.AF_UNIX:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENT_S)
 
 

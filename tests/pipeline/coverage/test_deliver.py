@@ -12,7 +12,7 @@ import pytest
 import rasterio
 import xarray as xr
 import zarr
-from chronotile.model.time.parsing import parse_time
+from chronotile.model.time.parser import parse_time
 from PIL import Image
 
 from chronotile.catalog.catalogue import Limits
