@@ -96,13 +96,13 @@ def test_a_process_whose_threads_hang_ends_all_the_same_and_says_so():
 
 SWALLOWED = """
 import gc, signal
-from chronotile.process_setup import end_well_when_stopped, leave_if_told
+from chronotile.process_setup import end_well_when_stopped, exit_on_signal
 end_well_when_stopped()
-leave_if_told()
+exit_on_signal()
 gc.callbacks.append(lambda *_: (gc.callbacks.clear(), signal.raise_signal(signal.SIGTERM)))
 gc.collect()
 print("goes on", flush=True)
-leave_if_told()
+exit_on_signal()
 print("stays")
 """
 

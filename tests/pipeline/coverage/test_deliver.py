@@ -12,7 +12,6 @@ import pytest
 import rasterio
 import xarray as xr
 import zarr
-from chronotile.model.time.parser import parse_time
 from PIL import Image
 
 from chronotile.catalog.catalogue import Limits
@@ -27,6 +26,7 @@ from chronotile.errors import (
 )
 from chronotile.model.coverage import CoverageRequest
 from chronotile.model.style import Colour, StyleClass
+from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, Conditions, deliver_coverage
 from tests.protocols import served
 
