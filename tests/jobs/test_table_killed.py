@@ -14,7 +14,7 @@ OWNER = """
 import sys
 from pathlib import Path
 from sqlalchemy import update
-from chronotile.queue.database import open_engine, writing
+from chronotile.queue.database import open_engine, write_transaction
 from chronotile.queue.schema import JOBS
 from chronotile.queue.table import JobTable
 
@@ -23,7 +23,7 @@ engine = open_engine(url or None, Path(folder))
 table = JobTable(engine, archive="a")
 job = table.claim("killed", lease_s=0)
 table.remember(job.id, "killed", 0, {"sum": 1})
-with writing(engine) as connection:
+with write_transaction(engine) as connection:
     connection.execute(update(JOBS).values(status="successful"))
     print("in the midst", flush=True)
     sys.stdin.read()
