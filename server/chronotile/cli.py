@@ -116,8 +116,8 @@ def demo(
 ) -> None:
     """Make the demo archive if it is absent (synthetic, 5 years over Belgium) and serve it with the viewer."""
     with exiting_in_one_line():
-        from chronotile.demo.in_subprocess import make_demo_in_subprocess  # noqa: PLC0415
-        from chronotile.process_setup import end_well_when_stopped  # noqa: PLC0415
+        from chronotile.demo.in_subprocess import make_demo_in_subprocess
+        from chronotile.process_setup import end_well_when_stopped
 
         settings = settings_of(host=host, port=port)
         end_well_when_stopped()
@@ -148,8 +148,8 @@ def serve(
 def check(place: Place = None) -> None:
     """Say what is wrong with a configuration, its styles and its sources, one line a finding; 1 if any is an error."""
     with exiting_in_one_line():
-        from chronotile.archive.check import check_archive  # noqa: PLC0415
-        from chronotile.archive.describe import finding_lines, summary  # noqa: PLC0415
+        from chronotile.archive.check import check_archive
+        from chronotile.archive.describe import finding_lines, summary
 
         archive = open_archive(settings_of(config=place), "error")
         findings = [*archive.findings, *check_archive(archive)]
@@ -172,7 +172,7 @@ def audit(
 ) -> None:
     """Compare what is served with its sources as rasterio and xarray read them; exit 1 if any value differs."""
     with exiting_in_one_line():
-        from chronotile.archive.audit.audit import Audit, audit_archive  # noqa: PLC0415
+        from chronotile.archive.audit.audit import Audit, audit_archive
 
         archive = open_archive(settings_of(config=place), "error")
         found = Audit(seed=int.from_bytes(os.urandom(4)) if seed is None else seed)
@@ -188,7 +188,7 @@ def audit(
 def layers(place: Place = None) -> None:
     """List the layers with their times, extent and styles."""
     with exiting_in_one_line():
-        from chronotile.archive.describe import archive_lines, left_out_lines  # noqa: PLC0415
+        from chronotile.archive.describe import archive_lines, left_out_lines
 
         archive = open_archive(settings_of(config=place), "error")
         for line in archive_lines(archive.services.catalogue):
@@ -232,7 +232,7 @@ def optimise(
         _write_cubes(sources, target, layers=layer, spans=(zooms, years), tms=tile_matrix_set, threads=workers)
         return
     with exiting_in_one_line():
-        from chronotile.optimise.options import Options, parse_step  # noqa: PLC0415
+        from chronotile.optimise.options import Options, parse_step
 
         options = Options(
             layout=None if layout is None else layout.value,
@@ -259,7 +259,7 @@ def worker(
 ) -> None:
     """Do jobs until stopped, with processes of this machine or the Dask cluster at $CHRONOTILE_DASK_ADDRESS."""
     with exiting_in_one_line():
-        from chronotile.commands.worker import do_jobs  # noqa: PLC0415
+        from chronotile.commands.worker import do_jobs
 
         do_jobs(settings_of(config=place), processes=processes)
 
@@ -272,14 +272,14 @@ def _refuse(context: typer.Context, names: Iterable[str], why: str) -> None:
 
 
 def _packing(dtype: str | None, scale: float, offset: float) -> "Packing | None":
-    from chronotile.optimise.conversion import Packing  # noqa: PLC0415
+    from chronotile.optimise.conversion import Packing
 
     return None if dtype is None else Packing(dtype=dtype, scale=scale, offset=offset)
 
 
 def _memory_bytes(memory: str | None) -> int:
     """What was given, or what suits the machine; with notes about it."""
-    from chronotile.optimise.memory import default_memory, parse_bytes  # noqa: PLC0415
+    from chronotile.optimise.memory import default_memory, parse_bytes
 
     memory_bytes, notes = default_memory(this_machine()) if memory is None else (parse_bytes(memory), ())
     print_lines(notes)
@@ -288,8 +288,8 @@ def _memory_bytes(memory: str | None) -> int:
 
 def _write_store(sources: list[str], target: Path, options: "Options") -> None:
     """Write a serving cube."""
-    from chronotile.optimise.run import optimise as write_cube  # noqa: PLC0415
-    from chronotile.process_setup import keep_freed_memory  # noqa: PLC0415
+    from chronotile.optimise.run import optimise as write_cube
+    from chronotile.process_setup import keep_freed_memory
 
     keep_freed_memory()
     with progress_bar("writing") as progress:
@@ -310,8 +310,8 @@ def _write_cubes(
     if len(sources) != 1:
         raise typer.BadParameter("with --cubes there is one: a configuration, folder or file", param_hint="SOURCE")
     with exiting_in_one_line():
-        from chronotile.optimise.cube_tiles import CubeOptions, parse_span, write_cubes  # noqa: PLC0415
-        from chronotile.process_setup import keep_freed_memory  # noqa: PLC0415
+        from chronotile.optimise.cube_tiles import CubeOptions, parse_span, write_cubes
+        from chronotile.process_setup import keep_freed_memory
 
         keep_freed_memory()
         options = CubeOptions(
@@ -330,6 +330,6 @@ def _write_cubes(
 
 def main() -> None:
     """Run the command that the command line names, and end the process."""
-    from chronotile.process_setup import run_process  # noqa: PLC0415
+    from chronotile.process_setup import run_process
 
     run_process(app)

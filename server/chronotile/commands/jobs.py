@@ -52,8 +52,8 @@ def list_(
 ) -> None:
     """List the jobs of an archive, the newest first."""
     with exiting_in_one_line(), _stores(place) as stores:
-        from chronotile.model.job import ENDED, STATUSES  # noqa: PLC0415
-        from chronotile.queue.heartbeat import nobody_here  # noqa: PLC0415
+        from chronotile.model.job import ENDED, STATUSES
+        from chronotile.queue.heartbeat import nobody_here
 
         asked = _members(status)
         wrong = next((each for each in asked if each not in STATUSES), None)
@@ -72,8 +72,8 @@ def list_(
 def show(job_id: Id, place: Place = None) -> None:
     """Show a job: how far it is, its inputs, its log, its results."""
     with exiting_in_one_line(), _stores(place) as stores:
-        from chronotile.queue.job_folder import RESULTS  # noqa: PLC0415 -- as above
-        from chronotile.queue.result_files import ResultFiles  # noqa: PLC0415
+        from chronotile.queue.job_folder import RESULTS
+        from chronotile.queue.result_files import ResultFiles
 
         store, found = stores.find(job_id)
         [job] = stores.own.table.heartbeat.told([found])
@@ -93,7 +93,7 @@ def show(job_id: Id, place: Place = None) -> None:
 def cancel(job_id: Id, place: Place = None) -> None:
     """Cancel a job that has not ended: whoever does it stops, and its files are removed."""
     with exiting_in_one_line(), _stores(place) as stores:
-        from chronotile.queue.retention import cancel as cancel_job  # noqa: PLC0415
+        from chronotile.queue.retention import cancel as cancel_job
 
         store, _job = stores.find(job_id)
         job = cancel_job(store.table, store.folder, job_id, bucket=_bucket())
@@ -109,8 +109,8 @@ def _members(given: Iterable[str] | None) -> list[str]:
 
 def _bucket() -> "Bucket | None":
     """Return the bucket of results that the environment says, if there is one."""
-    from chronotile.queue.bucket import PATIENCE_S, open_bucket  # noqa: PLC0415
-    from chronotile.settings import load_settings  # noqa: PLC0415
+    from chronotile.queue.bucket import PATIENCE_S, open_bucket
+    from chronotile.settings import load_settings
 
     return open_bucket(load_settings().jobs_results_url, patience_s=PATIENCE_S)
 
@@ -118,9 +118,9 @@ def _bucket() -> "Bucket | None":
 @contextmanager
 def _stores(place: Path | None) -> Iterator["JobStores"]:
     """Give the jobs of an archive, where the environment says they are."""
-    from chronotile.archive.archive_id import archive_id_at  # noqa: PLC0415
-    from chronotile.queue.stores import open_stores  # noqa: PLC0415
-    from chronotile.settings import load_settings  # noqa: PLC0415
+    from chronotile.archive.archive_id import archive_id_at
+    from chronotile.queue.stores import open_stores
+    from chronotile.settings import load_settings
 
     settings = load_settings(config=place)
     archive = archive_id_at(settings.config, environment=os.environ)

@@ -18,15 +18,15 @@ def settings_of(**given: object) -> "Settings":
     Raises:
         ConfigurationError: A value is not accepted.
     """
-    from chronotile.settings import load_settings  # noqa: PLC0415
+    from chronotile.settings import load_settings
 
     return load_settings(**given)
 
 
 def open_archive(settings: "Settings", log_level: "LogLevel | None" = None, *, is_server: bool = False) -> "Archive":
     """Return the archive; a server does not wait for sources on other machines that do not answer at once."""
-    from chronotile.app import configure_logging, open_configured  # noqa: PLC0415
-    from chronotile.readers.elsewhere.sources import OPENING_S, START_S  # noqa: PLC0415
+    from chronotile.app import configure_logging, open_configured
+    from chronotile.readers.elsewhere.sources import OPENING_S, START_S
 
     configure_logging(log_level or settings.log_level)
     with progress_bar("looking into the data") as progress:
@@ -40,8 +40,8 @@ def progress_bar(what: str) -> Iterator[Callable[[str, float], None]]:
     if not sys.stderr.isatty():
         yield lambda _what, _share: None
         return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=1.0)

@@ -29,7 +29,7 @@ BACKLOG = 2048
 
 def run_server(settings: "Settings", write_config: Path | None = None, *, usual_workers: int | None = None) -> None:
     """Serve until stopped, with the configured number of workers, else `usual_workers`, else by cores and memory."""
-    from chronotile.process_setup import (  # noqa: PLC0415
+    from chronotile.process_setup import (
         allow_open_files,
         end_well_when_stopped,
         exit_on_signal,
@@ -64,7 +64,7 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
 
 
 def _log_size(settings: "Settings", told: "Settings", machine: Machine, origin: str) -> None:
-    from chronotile.settings import misspelt_variables  # noqa: PLC0415
+    from chronotile.settings import misspelt_variables
 
     for mistake in misspelt_variables(os.environ):
         log.warning("%s", mistake)
@@ -114,7 +114,7 @@ def _write_configuration(archive: "Archive", file: Path) -> None:
 
 def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
     """What was found, the addresses to open, and how to run jobs."""
-    from chronotile.archive.describe import archive_lines, finding_lines  # noqa: PLC0415
+    from chronotile.archive.describe import archive_lines, finding_lines
 
     host = settings.host
     shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 -- shown, not listened at
@@ -134,12 +134,12 @@ def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
 
 def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket, lines: list[str]) -> None:
     """Serve in this process; connections are accepted before the addresses are printed."""
-    import uvicorn  # noqa: PLC0415
+    import uvicorn
 
-    from chronotile.app import serving  # noqa: PLC0415
-    from chronotile.archive.finding_log import FindingLog  # noqa: PLC0415
-    from chronotile.process_setup import server_options  # noqa: PLC0415
-    from chronotile.workers.server import GracefulServer  # noqa: PLC0415
+    from chronotile.app import serving
+    from chronotile.archive.finding_log import FindingLog
+    from chronotile.process_setup import server_options
+    from chronotile.workers.server import GracefulServer
 
     finding_log = FindingLog()
     finding_log.skip(archive.findings)  # they are printed
@@ -157,10 +157,10 @@ def _run_workers(
     settings: "Settings", listener: socket.socket, lines: list[str], *, count: int, findings: Sequence["Finding"]
 ) -> None:
     """Serve in processes of their own, each of which opens the archive by itself."""
-    import asyncio  # noqa: PLC0415
-    import subprocess  # noqa: PLC0415
+    import asyncio
+    import subprocess
 
-    from chronotile.workers.supervisor import Supervisor  # noqa: PLC0415
+    from chronotile.workers.supervisor import Supervisor
 
     supervisor = Supervisor(
         listener,

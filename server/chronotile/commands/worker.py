@@ -41,13 +41,13 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
         ConfigurationError: What is to be served, or the table of jobs, is told wrongly; or Dask is not installed.
         SourceUnavailable: The table of jobs is out of reach, or the bucket of results does not take them.
     """
-    from chronotile.app import configure_logging, open_configured  # noqa: PLC0415
-    from chronotile.archive.archive_id import id_of_open  # noqa: PLC0415
-    from chronotile.archive.live import LiveArchive  # noqa: PLC0415
-    from chronotile.jobs.runner import Runner  # noqa: PLC0415
-    from chronotile.process_setup import only_remember_signals  # noqa: PLC0415
-    from chronotile.queue.faults import ClusterLost  # noqa: PLC0415
-    from chronotile.queue.stores import open_stores  # noqa: PLC0415
+    from chronotile.app import configure_logging, open_configured
+    from chronotile.archive.archive_id import id_of_open
+    from chronotile.archive.live import LiveArchive
+    from chronotile.jobs.runner import Runner
+    from chronotile.process_setup import only_remember_signals
+    from chronotile.queue.faults import ClusterLost
+    from chronotile.queue.stores import open_stores
 
     _prepare_process()
     configure_logging(settings.log_level)
@@ -84,7 +84,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
 
 def _cluster(settings: "Settings", processes: int | None) -> "tuple[Cluster, str]":
     """What does the tasks of jobs, and its name."""
-    from chronotile.jobs.cluster import Cluster  # noqa: PLC0415
+    from chronotile.jobs.cluster import Cluster
 
     machine, at = this_machine(), settings.dask_address
     count = processes or machine.cores
@@ -94,7 +94,7 @@ def _cluster(settings: "Settings", processes: int | None) -> "tuple[Cluster, str
 
 def _bucket(settings: "Settings") -> "Bucket | None":
     """The bucket of results, tried: a wrong name or right would otherwise be found by the first job that ends."""
-    from chronotile.queue.bucket import WORKERS_PATIENCE_S, open_bucket  # noqa: PLC0415
+    from chronotile.queue.bucket import WORKERS_PATIENCE_S, open_bucket
 
     bucket = open_bucket(settings.jobs_results_url, patience_s=WORKERS_PATIENCE_S)
     if bucket is not None:
@@ -105,9 +105,9 @@ def _bucket(settings: "Settings") -> "Bucket | None":
 @contextmanager
 def _notifying(stores: "JobStores", archive: "Archive", bucket: "Bucket | None") -> Iterator[None]:
     """Notify the subscribers of all jobs."""
-    from chronotile.protocols.ogcapi.processes.subscriber import message_of  # noqa: PLC0415
-    from chronotile.queue.notifier import Notifier  # noqa: PLC0415
-    from chronotile.queue.outbox import Callbacks  # noqa: PLC0415
+    from chronotile.protocols.ogcapi.processes.subscriber import message_of
+    from chronotile.queue.notifier import Notifier
+    from chronotile.queue.outbox import Callbacks
 
     with ExitStack() as notifiers:
         for store in stores:
@@ -119,8 +119,8 @@ def _notifying(stores: "JobStores", archive: "Archive", bucket: "Bucket | None")
 
 def _prepare_process() -> None:
     """What holds for this process, and is inherited by those that it starts."""
-    from chronotile.process_setup import allow_open_files, end_well_when_stopped  # noqa: PLC0415
-    from chronotile.queue.private_files import OTHERS  # noqa: PLC0415
+    from chronotile.process_setup import allow_open_files, end_well_when_stopped
+    from chronotile.queue.private_files import OTHERS
 
     os.umask(OTHERS)
     end_well_when_stopped()
@@ -129,7 +129,7 @@ def _prepare_process() -> None:
 
 def _run(runner: "Runner") -> None:
     """Do jobs in another thread; this one looks for signals."""
-    from chronotile.process_setup import end_within, exit_on_signal  # noqa: PLC0415
+    from chronotile.process_setup import end_within, exit_on_signal
 
     with ThreadPoolExecutor(1, thread_name_prefix="runner") as pool:
         try:

@@ -73,7 +73,7 @@ class Bucket:
             ClientGone: It is no more wanted.
             SourceUnavailable: The store does not take it, or the file is gone.
         """
-        import obstore  # noqa: PLC0415 -- only where there is a bucket
+        import obstore
 
         disposition = f'attachment; filename="{file.name}"'
         with _opened(file) as opened, _store_faults():
@@ -93,7 +93,7 @@ class Bucket:
         Raises:
             SourceUnavailable: It is gone, or the store out of reach.
         """
-        import obstore  # noqa: PLC0415
+        import obstore
 
         with _store_faults(missing=RESULT_GONE):
             return obstore.head(self._store, key)["size"]
@@ -104,7 +104,7 @@ class Bucket:
         Raises:
             SourceUnavailable: It is gone, or the store out of reach.
         """
-        import obstore  # noqa: PLC0415
+        import obstore
 
         size = self.size(key)
         for start in range(0, size, PART_BYTES):
@@ -121,7 +121,7 @@ class Bucket:
         Raises:
             SourceUnavailable: Nobody says who we are.
         """
-        import obstore  # noqa: PLC0415
+        import obstore
 
         with _store_faults():
             return obstore.sign(self._store, method, key, timedelta(seconds=SIGNED_S))
@@ -132,7 +132,7 @@ class Bucket:
         Raises:
             SourceUnavailable: The store is out of reach, or does not let us.
         """
-        import obstore  # noqa: PLC0415
+        import obstore
 
         with _store_faults():
             for some in obstore.list(self._store, folder):
@@ -144,7 +144,7 @@ class Bucket:
         Raises:
             SourceUnavailable: The store is out of reach, or does not let us.
         """
-        import obstore  # noqa: PLC0415
+        import obstore
 
         folder = f"trial-{secrets.token_hex(8)}"
         with _store_faults():
@@ -172,8 +172,8 @@ def _store(url: str, patience: timedelta, *, timeout: timedelta) -> "S3Store":
             ]
         )
     try:
-        from obstore.exceptions import BaseError  # noqa: PLC0415
-        from obstore.store import S3Store  # noqa: PLC0415
+        from obstore.exceptions import BaseError
+        from obstore.store import S3Store
     except ImportError as error:
         raise ConfigurationError(["results in S3 need obstore: pip install 'chronotile[s3]'"]) from error
     try:
@@ -206,7 +206,7 @@ def _read(file: BinaryIO, is_wanted: Callable[[], bool]) -> Iterator[bytes]:
 @contextmanager
 def _store_faults(*, missing: str = AWAY) -> Iterator[None]:
     """What the store says names hosts and buckets: it is told in the log alone."""
-    from obstore.exceptions import BaseError  # noqa: PLC0415
+    from obstore.exceptions import BaseError
 
     try:
         yield

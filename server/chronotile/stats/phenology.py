@@ -75,7 +75,7 @@ def daily_curves(days: FloatArray, values: FloatArray, daily: FloatArray) -> Flo
     (Hyman 1983; Dougherty, Edelman and Hyman 1989). So it cannot swing between times that are near each other, or
     beside gaps, and yet a peak may lie between two times, a little above both.
     """
-    from scipy.interpolate import CubicHermiteSpline, CubicSpline  # noqa: PLC0415 -- scipy takes 50 MB few servers need
+    from scipy.interpolate import CubicHermiteSpline, CubicSpline
 
     slopes = CubicSpline(days, values, axis=1)(days, 1)
     lines = np.diff(values, axis=1) / np.diff(days)
@@ -89,7 +89,7 @@ def daily_curves(days: FloatArray, values: FloatArray, daily: FloatArray) -> Flo
 
 def _seasons_of(curve: FloatArray, how: Phenology) -> list[_Season]:
     """Of one daily curve (day,)."""
-    from scipy.signal import find_peaks  # noqa: PLC0415 -- as above
+    from scipy.signal import find_peaks
 
     if curve.size < 3:
         return []

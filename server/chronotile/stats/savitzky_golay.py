@@ -24,7 +24,7 @@ def smooth_savitzky_golay(curves: Curves, how: SavitzkyGolay) -> FloatArray:
     those of the nearest whole window (`mode="interp"`). NaN before a series' first and after its last value, and
     throughout where it is shorter than the window or its times are too uneven.
     """
-    from scipy.signal import savgol_filter  # noqa: PLC0415 -- scipy takes 50 MB that few servers need
+    from scipy.signal import savgol_filter
 
     smoothed = np.full(curves.values.shape, np.nan)
     if curves.times.size < 2:

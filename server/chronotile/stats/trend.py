@@ -91,7 +91,7 @@ def _interval(ordered: FloatArray, variance: FloatArray) -> tuple[FloatArray, Fl
 
 def _probability(statistic: FloatArray, variance: FloatArray) -> FloatArray:
     """Two-sided; 1 where all values are equal and nothing varies."""
-    from scipy.special import ndtr  # noqa: PLC0415 -- scipy takes 19 MB that a server without trends needs not
+    from scipy.special import ndtr
 
     distance = np.maximum(np.abs(statistic) - 1, 0)
     deviation = np.sqrt(np.where(variance > 0, variance, 1.0))

@@ -66,7 +66,7 @@ def _smooth(values: FloatArray, penalty: FloatArray, how: Whittaker) -> FloatArr
 
 
 def _solve(targets: FloatArray, weights: FloatArray, penalty: FloatArray) -> FloatArray:
-    from scipy.linalg import LinAlgError, solveh_banded  # noqa: PLC0415 -- scipy takes 20 MB that few servers need
+    from scipy.linalg import LinAlgError, solveh_banded
 
     bands = penalty.copy()
     bands[2] += weights

@@ -42,7 +42,7 @@ def coverage_netcdf(
 
 
 def _write(coverage: Coverage, target: UnfailingFile, is_wanted: IsWanted) -> None:
-    import h5netcdf  # noqa: PLC0415 -- 5 MB that a server without such answers needs not
+    import h5netcdf
 
     dataset = cf_dataset(coverage)
     with h5netcdf.File(target, "w") as file:

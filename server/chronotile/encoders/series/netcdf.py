@@ -39,7 +39,7 @@ def encode_series_netcdf(table: SeriesTable) -> bytes:
     that are then the same the second ends in `_2`. Areas stand at a point inside and have their outlines in a geometry
     container (§7.5). All places are held at once.
     """
-    import h5netcdf  # noqa: PLC0415 -- 5 MB that a server without such answers needs not
+    import h5netcdf
 
     buffer = io.BytesIO()
     (rows,) = table.parts()
@@ -71,7 +71,7 @@ def _write_times(file: "h5netcdf.File", times: InstantArray | None) -> None:
 
 
 def _write_stations(file: "h5netcdf.File", rows: Rows) -> None:
-    import h5py  # noqa: PLC0415 -- as above
+    import h5py
 
     names = np.array([str(name).replace("\0", "") for name in rows.names], dtype=object)  # ends a text of HDF5
     _write(file, "id", (STATION,), names, {"cf_role": "timeseries_id"}, dtype=h5py.string_dtype())
@@ -142,7 +142,7 @@ def _write_values(file: "h5netcdf.File", table: SeriesTable, rows: Rows) -> None
 
 
 def _write_notes(file: "h5netcdf.File", rows: Rows) -> None:
-    import h5py  # noqa: PLC0415 -- as above
+    import h5py
 
     notes = np.array([note or "" for note in rows.notes], dtype=object)
     _write(file, "note", (STATION,), notes, {"long_name": "what was done to the area"}, dtype=h5py.string_dtype())

@@ -62,8 +62,8 @@ def require_pyarrow() -> tuple[Any, Any]:
         UnsupportedFormat: It is not installed.
     """
     try:
-        import pyarrow as pa  # noqa: PLC0415 -- an extra, and 170 MB
-        from pyarrow import parquet  # noqa: PLC0415 -- as above
+        import pyarrow as pa
+        from pyarrow import parquet
     except ImportError as error:
         raise UnsupportedFormat(
             "format parquet needs pyarrow, which is not installed on the server: pip install 'chronotile[parquet]'",

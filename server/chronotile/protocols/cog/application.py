@@ -57,7 +57,7 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
     allowed, redirects = AllowList(prefixes), RedirectCheck()
     try:
         with without_xarray():
-            from fastapi import Depends, FastAPI, Query  # noqa: PLC0415 -- only where /cog is on
+            from fastapi import Depends, FastAPI, Query
             from titiler.core.dependencies import PartFeatureParams
             from titiler.core.factory import TilerFactory
     except ImportError as error:
@@ -95,7 +95,7 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
 
 def _add_faults(app: "FastAPI") -> None:
     """Errors as all path APIs word them; what GDAL says of a file may name paths, and is not told."""
-    from fastapi import exceptions  # noqa: PLC0415 -- only where /cog is on
+    from fastapi import exceptions
     from titiler.core.errors import DEFAULT_STATUS_CODES
 
     for kind, status in DEFAULT_STATUS_CODES.items():

@@ -298,7 +298,7 @@ def _open(path: Path) -> "xarray.Dataset":
 
 
 def _groups(path: Path) -> list[Group]:
-    import h5py  # noqa: PLC0415 -- only files of version 4 need it
+    import h5py
 
     found: dict[str, list[str]] = {}
 

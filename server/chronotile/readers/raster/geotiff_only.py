@@ -26,7 +26,7 @@ def geotiff_reader() -> Any:  # noqa: ANN401 -- rio-tiler is imported only where
     GDAL_SKIP would take them from all readers of the process.
     """
     import rasterio  # noqa: PLC0415 -- with rio-tiler
-    from attrs import define  # noqa: PLC0415 -- with rio-tiler
+    from attrs import define
     from rio_tiler.io import Reader
 
     @define

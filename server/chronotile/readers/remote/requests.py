@@ -136,7 +136,7 @@ def ask_part(place: Place, start: int, stop: int, expected: ObjectState | None) 
         Replaced: It is not in the expected state.
         Away: It cannot be read.
     """
-    import obstore  # noqa: PLC0415 -- only where there are sources elsewhere
+    import obstore
 
     options: dict[str, Any] = {"range": (start, stop)}
     if expected is not None and expected.tag.startswith('"'):  # a weak ETag does not guarantee equal bytes
@@ -152,7 +152,7 @@ def ask_state(place: Place) -> ObjectState:
     Raises:
         Away: It cannot be read.
     """
-    import obstore  # noqa: PLC0415
+    import obstore
 
     with _in_our_words():
         return _state_of(obstore.head(place.store, place.key))
@@ -168,7 +168,7 @@ def ask_whether(place: Place, *, in_parts: bool) -> ObjectState | None:
     Raises:
         Away: Neither is known.
     """
-    import obstore  # noqa: PLC0415
+    import obstore
 
     try:
         if in_parts:
@@ -189,7 +189,7 @@ def _state_of(meta: "ObjectMeta") -> ObjectState:
 
 @contextmanager
 def _in_our_words() -> Iterator[None]:
-    from obstore import exceptions  # noqa: PLC0415
+    from obstore import exceptions
 
     begun = monotonic()
     try:
@@ -239,14 +239,14 @@ def place_of(href: str) -> Place:
 @lru_cache(maxsize=MOST_STORES)
 def _http_store(root: str) -> "ObjectStore":
     """The files of a server; with the query that a signed URL has."""
-    from obstore.store import HTTPStore  # noqa: PLC0415
+    from obstore.store import HTTPStore
 
     return HTTPStore.from_url(root, **_limits())
 
 
 @lru_cache(maxsize=MOST_STORES)
 def _s3_store(bucket: str, access: S3Access) -> "ObjectStore":
-    from obstore.store import S3Store  # noqa: PLC0415
+    from obstore.store import S3Store
 
     return S3Store(bucket, **access.obstore_config(), **_limits())
 
