@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from chronotile.errors import InvalidParameter, LimitExceeded, UnknownParameter
 from chronotile.model.job import Execution, Json, Result
@@ -130,7 +129,7 @@ def requested_results(
     return {name: results[name] for name in process.outputs if name in names and name in results}
 
 
-def _check(value: Any, schema: Json, name: str) -> None:  # noqa: ANN401 -- any JSON
+def _check(value: object, schema: Json, name: str) -> None:
     fault = fault_in(value, schema)
     if fault is not None:
         path = f"inputs.{name}{fault.place}"

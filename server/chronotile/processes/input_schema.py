@@ -31,7 +31,7 @@ class Fault:
         return "".join(f"[{part}]" if isinstance(part, int) else f".{part[:MAX_SHOWN]}" for part in self.path)
 
 
-def fault_in(value: Any, schema: Json) -> Fault | None:  # noqa: ANN401 -- any JSON
+def fault_in(value: object, schema: Json) -> Fault | None:
     """Return the first place where a value is not as a schema says; `None` where it is.
 
     Args:
@@ -50,7 +50,7 @@ def fault_in(value: Any, schema: Json) -> Fault | None:  # noqa: ANN401 -- any J
     return None
 
 
-def _members(value: Any, schema: Json) -> Iterator[tuple[str | int, Any, Json]]:  # noqa: ANN401 -- any JSON
+def _members(value: object, schema: Json) -> Iterator[tuple[str | int, Any, Json]]:
     """What a schema speaks of within a value."""
     if isinstance(value, list) and "items" in schema:
         for index, each in enumerate(value):
@@ -61,7 +61,7 @@ def _members(value: Any, schema: Json) -> Iterator[tuple[str | int, Any, Json]]:
                 yield name, value[name], told
 
 
-def _fault_in_forms(value: Any, forms: list[Json]) -> Fault | None:  # noqa: ANN401 -- any JSON
+def _fault_in_forms(value: object, forms: list[Json]) -> Fault | None:
     """The fault in what the value most likely was to be: the form of its kind of which most is right."""
     found = [(form, fault_in(value, form)) for form in forms]
     fits = [form for form, fault in found if fault is None]
@@ -73,15 +73,15 @@ def _fault_in_forms(value: Any, forms: list[Json]) -> Fault | None:  # noqa: ANN
     return max(alike, key=lambda fault: len(fault.path)) if alike else _of_no_kind(value, forms)
 
 
-def _is_of_kind(value: Any, form: Json) -> bool:  # noqa: ANN401 -- any JSON
+def _is_of_kind(value: object, form: Json) -> bool:
     """Whether it is of a form's type, and has its `type` where objects say theirs."""
     if not _is_of_type(value, form):
         return False
     named = _names_in(form)
-    return not named or value.get("type") in named
+    return not named or (isinstance(value, dict) and value.get("type") in named)
 
 
-def _is_of_type(value: Any, form: Json) -> bool:  # noqa: ANN401 -- any JSON
+def _is_of_type(value: object, form: Json) -> bool:
     return "type" not in form or _TYPES[form["type"]](value)
 
 
@@ -91,9 +91,9 @@ def _names_in(form: Json) -> list[str]:
     return names
 
 
-def _of_no_kind(value: Any, forms: list[Json]) -> Fault:  # noqa: ANN401 -- any JSON
+def _of_no_kind(value: object, forms: list[Json]) -> Fault:
     names = [name for form in forms if _is_of_type(value, form) for name in _names_in(form)]
-    if not names:
+    if not names or not isinstance(value, dict):
         kinds = dict.fromkeys(_KINDS[form["type"]] for form in forms)
         return Fault(path=(), words=f"must be {' or '.join(kinds)}, got {_shown(value)}")
     if "type" not in value:
@@ -101,7 +101,7 @@ def _of_no_kind(value: Any, forms: list[Json]) -> Fault:  # noqa: ANN401 -- any 
     return Fault(path=("type",), words=f"must be {_one_of(names)}, got {_shown(value['type'])}")
 
 
-def _is_number(value: Any) -> bool:  # noqa: ANN401 -- any JSON
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -121,7 +121,7 @@ _KINDS: Mapping[str, str] = {
 }
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401 -- any JSON
+def _shown(value: object) -> str:
     if isinstance(value, str):
         return repr(value) if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]!r} and more"
     if isinstance(value, list | dict):
@@ -129,7 +129,7 @@ def _shown(value: Any) -> str:  # noqa: ANN401 -- any JSON
     return json.dumps(value)
 
 
-def _type(value: Any, schema: Json) -> str | None:  # noqa: ANN401 -- any JSON
+def _type(value: object, schema: Json) -> str | None:
     wanted = schema["type"]
     if _TYPES[wanted](value):
         return None
@@ -137,63 +137,63 @@ def _type(value: Any, schema: Json) -> str | None:  # noqa: ANN401 -- any JSON
     return f"must be {_KINDS[wanted]}{like}, got {_shown(value)}"
 
 
-def _enum(value: Any, schema: Json) -> str | None:  # noqa: ANN401 -- any JSON
+def _enum(value: object, schema: Json) -> str | None:
     if isinstance(value, str) and value in schema["enum"]:
         return None
     return f"must be {_one_of(schema['enum'])}, got {_shown(value)}"
 
 
-def _minimum(value: Any, schema: Json) -> str | None:  # noqa: ANN401 -- any JSON
+def _minimum(value: object, schema: Json) -> str | None:
     least = schema["minimum"]
     return f"must be at least {least}, got {_shown(value)}" if _is_number(value) and value < least else None
 
 
-def _maximum(value: Any, schema: Json) -> str | None:  # noqa: ANN401 -- any JSON
+def _maximum(value: object, schema: Json) -> str | None:
     most = schema["maximum"]
     return f"must be at most {most}, got {_shown(value)}" if _is_number(value) and value > most else None
 
 
-def _max_length(value: Any, schema: Json) -> str | None:  # noqa: ANN401 -- any JSON
+def _max_length(value: object, schema: Json) -> str | None:
     most = schema["maxLength"]
     if not isinstance(value, str) or len(value) <= most:
         return None
     return f"must have at most {most} characters, got {len(value)}"
 
 
-def _pattern(value: Any, schema: Json) -> str | None:  # noqa: ANN401 -- any JSON
+def _pattern(value: object, schema: Json) -> str | None:
     end = r"\Z"  # `$` of JSON Schema is the end, Python's is before a last line feed too
     if not isinstance(value, str) or re.search(re.sub(r"\$$", lambda _end: end, schema["pattern"]), value):
         return None
     return f"must match {schema['pattern']}, got {_shown(value)}"
 
 
-def _min_items(value: Any, schema: Json) -> str | None:  # noqa: ANN401 -- any JSON
+def _min_items(value: object, schema: Json) -> str | None:
     least = schema["minItems"]
     if not isinstance(value, list) or len(value) >= least:
         return None
     return f"must have at least {_members_in_words(least)}, got {len(value)}"
 
 
-def _max_items(value: Any, schema: Json) -> str | None:  # noqa: ANN401 -- any JSON
+def _max_items(value: object, schema: Json) -> str | None:
     most = schema["maxItems"]
     if not isinstance(value, list) or len(value) <= most:
         return None
     return f"must have at most {_members_in_words(most)}, got {len(value)}"
 
 
-def _max_properties(value: Any, schema: Json) -> str | None:  # noqa: ANN401 -- any JSON
+def _max_properties(value: object, schema: Json) -> str | None:
     most = schema["maxProperties"]
     if not isinstance(value, dict) or len(value) <= most:
         return None
     return f"must have at most {_members_in_words(most)}, got {len(value)}"
 
 
-def _required(value: Any, schema: Json) -> str | None:  # noqa: ANN401 -- any JSON
+def _required(value: object, schema: Json) -> str | None:
     missing = [name for name in schema["required"] if isinstance(value, dict) and name not in value]
     return f"needs the member {missing[0]}" if missing else None
 
 
-def _no_others(value: Any, schema: Json) -> str | None:  # noqa: ANN401 -- any JSON
+def _no_others(value: object, schema: Json) -> str | None:
     known = schema["properties"]
     if not isinstance(value, dict) or schema["additionalProperties"]:
         return None

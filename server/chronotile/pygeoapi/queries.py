@@ -157,7 +157,7 @@ def _xy(coordinates: FloatArray, crs: Crs) -> FloatArray:
     return np.ascontiguousarray(coordinates[:, ::-1]) if is_north_first(crs) else coordinates
 
 
-def _edge(value: Any, open_edge: float, axis: str) -> float:  # noqa: ANN401 -- as pygeoapi parsed it
+def _edge(value: object, open_edge: float, axis: str) -> float:
     if value == "*":
         return open_edge
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

@@ -120,5 +120,5 @@ def _array(
     }
 
 
-def _plain(said: Any) -> Any:  # noqa: ANN401 -- what JSON has
+def _plain(said: object) -> object:
     return said.tolist() if isinstance(said, np.ndarray | np.generic) else said

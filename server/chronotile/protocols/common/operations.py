@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -72,7 +71,7 @@ def example_address(path: str, operation: Json) -> str:
     return f"{path}?{urlencode(query, safe='/,:')}" if query else path
 
 
-def _written(example: Any) -> str:  # noqa: ANN401 -- any JSON
+def _written(example: object) -> str:
     return ",".join(map(str, example)) if isinstance(example, list) else str(example)
 
 
@@ -129,5 +128,5 @@ def _accepted(schema: Json) -> str:
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
-def _command(address: str, example: Any) -> str:  # noqa: ANN401 -- any JSON
+def _command(address: str, example: object) -> str:
     return f"curl -d {shlex.quote(orjson.dumps(example).decode())} {shlex.quote(address)}"

@@ -1,7 +1,5 @@
 """The grid that coordinates describe."""
 
-from typing import Any
-
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
@@ -133,10 +131,10 @@ def _from_attributes(attributes: Attributes) -> Affine | None:
     return None
 
 
-def _six_numbers(value: Any) -> list[float] | None:  # noqa: ANN401 -- an attribute may be anything
+def _six_numbers(value: object) -> list[float] | None:
     parts = value.replace(",", " ").split() if isinstance(value, str) else value
     try:
-        numbers = [float(part) for part in np.ravel(parts)[:6]] if parts is not None else []
+        numbers = [float(part) for part in np.asarray(parts).ravel()[:6]] if parts is not None else []
     except (TypeError, ValueError):
         return None
     return numbers if len(numbers) == 6 else None

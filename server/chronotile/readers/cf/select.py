@@ -92,6 +92,6 @@ def _accepted(dim: str, size: int, values: NDArray[Any] | None) -> str:
     return f"accepted are {first}, ... {_text(values[-1])} ({size} values)"
 
 
-def _text(value: Any) -> str:  # noqa: ANN401 -- a number of any type, or text
+def _text(value: object) -> str:
     """A value in the fewest digits that its type needs."""
     return str(value).removesuffix(".0")
