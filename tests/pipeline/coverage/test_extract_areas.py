@@ -169,7 +169,7 @@ def test_an_area_that_cannot_be_followed_is_refused_by_name():
 
 
 def test_an_area_beside_a_trim_is_refused():
-    with pytest.raises(OutsideData, match="no cell's centre"):
+    with pytest.raises(OutsideData, match="no cell centre in the rest of the request"):
         ask(WITH_HOLE, trims=(Trim(box=BBox(630_000.0, 5_640_000.0, 631_000.0, 5_641_000.0), crs=UTM),))
 
 

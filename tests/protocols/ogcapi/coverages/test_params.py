@@ -271,7 +271,7 @@ def test_parameters_of_others_are_ignored():
 
 
 def test_time_is_refused_of_what_has_none():
-    with pytest.raises(InvalidParameter, match="no field that is asked for has times") as refused:
+    with pytest.raises(InvalidParameter, match="no requested field has times") as refused:
         request_of("HEIGHT", datetime="2020")
 
     assert refused.value.locator == "datetime"
