@@ -9,13 +9,14 @@ JSON_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UT
 """With which orjson writes arrays, and instants in them as `format_instant` does."""
 
 
-def json_instants(instants: InstantArray) -> InstantArray | list[str | None]:
-    """Return what orjson writes, with `JSON_OPTIONS`, as `format_instants` gives it.
+def json_instants(instants: InstantArray) -> orjson.Fragment:
+    """Return (time,) as JSON, as `format_instants` gives them; may be written into many documents at no cost.
 
-    Whole seconds it writes by itself, 30 times as fast.
+    Whole seconds orjson formats by itself, 30 times as fast.
     """
     is_whole = np.array_equal(instants.astype("datetime64[s]"), instants)  # never of a NaT
-    return np.ascontiguousarray(instants) if is_whole else format_instants(instants)
+    listed = np.ascontiguousarray(instants) if is_whole else format_instants(instants)
+    return orjson.Fragment(orjson.dumps(listed, option=JSON_OPTIONS))
 
 
 def format_instants(instants: InstantArray) -> list[str | None]:

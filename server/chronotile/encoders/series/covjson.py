@@ -76,10 +76,11 @@ def _groups(table: SeriesTable) -> list[list[Column]]:
 def _coverages(table: SeriesTable, rows: Rows, groups: Sequence[Sequence[Column]], crs: Crs) -> Iterator[Json]:
     values = table.flat(rows)
     is_whole = {column.name: _has_categories(column, table) for column in table.flat_columns}
+    times = [json_instants(columns[0].times) if columns[0].has_time else None for columns in groups]
     for row, place in enumerate(rows.places):
         identity = {} if place.id is None else {"id": str(place.id)}
-        for columns in groups:
-            domain = _domain(place, columns[0], crs)
+        for columns, own_times in zip(groups, times, strict=True):
+            domain = _domain(place, own_times, crs)
             polygons = len(domain["axes"]["composite"]["values"]) if table.has_areas else 1
             write = partial(values_along_time, has_time="t" in domain["axes"], polygons=polygons)
             ranges = {
@@ -98,9 +99,9 @@ def _has_categories(column: Column, table: SeriesTable) -> bool:
     return not table.has_areas and column.layer is not None and bool(categories_of(column.layer))
 
 
-def _domain(place: Point | Area, column: Column, crs: Crs) -> Json:
-    has_time = column.has_time
-    axes: Json = {"t": {"values": json_instants(column.times)}} if has_time else {}
+def _domain(place: Point | Area, times: orjson.Fragment | None, crs: Crs) -> Json:
+    has_time = times is not None
+    axes: Json = {"t": {"values": times}} if has_time else {}
     if isinstance(place, Point):
         domain_type = "PointSeries" if has_time else "Point"
         axes |= {"x": {"values": [place.x]}, "y": {"values": [place.y]}}
