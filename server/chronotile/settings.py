@@ -240,7 +240,7 @@ def load_settings(**given: object) -> Settings:
         ConfigurationError: With all variables whose values are not accepted.
     """
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # checked there
     except ValidationError as error:
         details = error.errors(include_url=False)
         raise ConfigurationError([_mistake(detail) for detail in details]) from error

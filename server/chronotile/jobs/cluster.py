@@ -249,7 +249,7 @@ class _Given:
             threads: dict[str, int] = self._client.nthreads(callback_timeout=ANSWER_S)
         return sum(threads.values())
 
-    def submit(self, function: Callable[..., Any], *arguments: object, key: str, behind: int) -> Any:  # noqa: ANN401
+    def submit(self, function: Callable[..., Any], *arguments: object, key: str, behind: int) -> Any:  # noqa: ANN401 -- as above
         """Give something to be done, behind so many of the same job: whoever has less waiting comes before.
 
         Without that, the one task of a small job would wait for all that large ones have given out ahead.

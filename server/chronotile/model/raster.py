@@ -143,7 +143,7 @@ def _code_table(encoding: Encoding, dtype: str) -> IndexArray | None:
     kind = np.dtype(dtype)
     if kind.kind not in "iu" or 256**kind.itemsize > MOST_TABLED:
         return None
-    return encoding._codes(np.arange(256**kind.itemsize, dtype=f"u{kind.itemsize}").view(kind))  # noqa: SLF001
+    return encoding._codes(np.arange(256**kind.itemsize, dtype=f"u{kind.itemsize}").view(kind))  # noqa: SLF001 -- of this module
 
 
 def _plain(number: float) -> float:

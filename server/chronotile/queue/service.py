@@ -258,7 +258,7 @@ def _needed(folder: Path | None) -> Path:
 def _opened(url: str | None, folder: Path, *, archive: str, before: Path | None) -> "JobStores":
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 -- only where there are jobs
 
-    from chronotile.queue.stores import open_stores  # noqa: PLC0415
+    from chronotile.queue.stores import open_stores  # noqa: PLC0415 -- as above
 
     try:
         make_private_folder(folder)

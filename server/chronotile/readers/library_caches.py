@@ -45,7 +45,7 @@ def _gdal_bytes() -> tuple[int, int]:
 @cache
 def _gdal() -> ctypes.CDLL:
     """The GDAL that rasterio's modules are linked with; rasterio itself offers no way to ask it."""
-    library = ctypes.CDLL(rasterio._env.__file__)  # noqa: SLF001
+    library = ctypes.CDLL(rasterio._env.__file__)  # noqa: SLF001 -- the library that rasterio loaded
     for function in (library.GDALGetCacheUsed64, library.GDALGetCacheMax64):
         function.argtypes = []
         function.restype = ctypes.c_int64

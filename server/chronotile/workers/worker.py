@@ -108,7 +108,7 @@ class Worker(GracefulServer):
             connection.close()
 
     def _protocol(self) -> asyncio.Protocol:
-        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]  # one of uvicorn's
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return made

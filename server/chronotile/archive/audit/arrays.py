@@ -198,7 +198,7 @@ def _flags(array: Any, said: dict[str, Any], *, is_packed: bool) -> tuple[int, .
     return tuple(int(each) for each in numbers if float(each).is_integer())
 
 
-def _range(array: Any, said: dict[str, Any], scale: float, offset: float) -> tuple[float, float]:  # noqa: ANN401
+def _range(array: Any, said: dict[str, Any], scale: float, offset: float) -> tuple[float, float]:  # noqa: ANN401 -- as above
     both = _all(said, "valid_range")
     low, high = both if len(both) == 2 else (_first(said, "valid_min"), _first(said, "valid_max"))
     attributes = [

@@ -99,7 +99,7 @@ class RasterTruth:
                 found.setdefault(time, path)
         return found
 
-    def _number(self, dataset: Any, instant: np.datetime64 | None, index: int) -> int:  # noqa: ANN401
+    def _number(self, dataset: Any, instant: np.datetime64 | None, index: int) -> int:  # noqa: ANN401 -- rasterio has no types
         """By the configuration, by its description in this very file, or the only one."""
         if self._spec.times is not None:
             return index + 1

@@ -96,7 +96,7 @@ def found_paths(href: str) -> list[str]:
     """Return the paths on this machine that an href names, in order."""
     pattern = href.removeprefix("file://")
     is_pattern = glob.has_magic(pattern) and not Path(pattern).is_file()
-    return sorted(glob.glob(pattern, recursive=True)) if is_pattern else [pattern]  # noqa: PTH207
+    return sorted(glob.glob(pattern, recursive=True)) if is_pattern else [pattern]  # noqa: PTH207 -- may be absolute
 
 
 def truth_of(spec: SourceSpec, variable: str) -> Truth:
@@ -117,7 +117,7 @@ def truth_of(spec: SourceSpec, variable: str) -> Truth:
 
 def _stored(spec: SourceSpec, variable: VariableSpec) -> Truth:
     from chronotile.archive.audit.arrays import ArrayTruth  # noqa: PLC0415 -- each takes from here
-    from chronotile.archive.audit.rasters import RasterTruth  # noqa: PLC0415
+    from chronotile.archive.audit.rasters import RasterTruth  # noqa: PLC0415 -- as above
 
     if variable.dtype is not None:
         raise UnsupportedSource("the configuration takes its numbers for those of another type")

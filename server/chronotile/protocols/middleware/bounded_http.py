@@ -141,7 +141,7 @@ class BoundedHttp(HttpToolsProtocol):
         )  # `None` before the first request, though uvicorn declares otherwise
         return not self._is_in_body and (cycle is None or cycle.response_complete)
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Wait for the first head, with the time limit of every head."""
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:

@@ -27,7 +27,7 @@ class Wire(BoundedHttp):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 -- as in `_answering`
         joined = Joined(cycle.transport, self.close_when_read)
-        cycle.transport = joined  # type: ignore[assignment]
+        cycle.transport = joined  # type: ignore[assignment]  # has what uvicorn calls
         super()._start_asgi_task(cycle, self._unless_gone(cycle, _answering(app, joined)))
 
     def _unless_gone(self, cycle: RequestResponseCycle, app: Any) -> Any:  # noqa: ANN401 -- as in `_answering`

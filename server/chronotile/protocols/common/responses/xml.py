@@ -18,7 +18,7 @@ _INDENTATION = re.compile(r"^ +", re.MULTILINE)
 class WithoutIndentation(Extension):
     """Takes away what makes templates legible: a fifth of the capabilities of many layers."""
 
-    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002 -- Jinja calls it
         """Return the template without blanks at the beginning of its lines; Jinja calls this before it parses."""
         return _INDENTATION.sub("", source)
 

@@ -33,7 +33,7 @@ class _JsonRequest:
     """What pygeoapi looks at of a request: we negotiate format and language ourselves."""
 
     args = {"f": "json"}  # noqa: RUF012 -- pygeoapi reads it alone
-    headers: dict[str, str] = {}  # noqa: RUF012
+    headers: dict[str, str] = {}  # noqa: RUF012 -- as above
     path_info = ""
 
 
