@@ -15,8 +15,13 @@ def with_list(document: bytes, name: str, members: Iterable[bytes], *, tail: byt
         members: Of the list, each as JSON.
         tail: An object, whose members follow the list.
     """
+    yield from in_pieces(_parts(document, name, members, tail))
+
+
+def in_pieces(parts: Iterable[bytes]) -> Generator[bytes]:
+    """Yield parts of a document, joined to pieces that are worth sending."""
     held, size = list[bytes](), 0
-    for part in _parts(document, name, members, tail):
+    for part in parts:
         held.append(part)
         size += len(part)
         if size >= LEAST_BYTES:

@@ -20,7 +20,7 @@ from chronotile.encoders.covjson_parts import (
 from chronotile.encoders.document_parts import with_list
 from chronotile.encoders.instants import JSON_OPTIONS, json_instants
 from chronotile.encoders.series.outlines import outline
-from chronotile.encoders.series.table import VALUE, Column, Rows, SeriesTable
+from chronotile.encoders.series.table import VALUE, Column, SeriesTable
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geometry.area import Area
 from chronotile.model.number_text import text_values
@@ -41,7 +41,7 @@ def encode_series_covjson(table: SeriesTable, *, crs: Crs = CRS84, may_be_single
     """
     groups = _groups(table)
     shared = {**table.credits.told, "parameters": _parameters(table)}
-    coverages = (coverage for rows in table.parts() for coverage in _coverages(table, rows, groups, crs))
+    coverages = _coverages(table, groups, crs)
     if may_be_single and len(groups) == 1 and sum(len(rows.places) for rows in table.parts()) == 1:
         (coverage,) = coverages
         coverage["domain"]["referencing"] = referencing(crs, has_time=groups[0][0].has_time)
@@ -73,26 +73,27 @@ def _groups(table: SeriesTable) -> list[list[Column]]:
     return list(groups.values())
 
 
-def _coverages(table: SeriesTable, rows: Rows, groups: Sequence[Sequence[Column]], crs: Crs) -> Iterator[Json]:
-    values = table.flat(rows)
+def _coverages(table: SeriesTable, groups: Sequence[Sequence[Column]], crs: Crs) -> Iterator[Json]:
     is_whole = {column.name: _has_categories(column, table) for column in table.flat_columns}
     times = [json_instants(columns[0].times) if columns[0].has_time else None for columns in groups]
-    for row, place in enumerate(rows.places):
-        identity = {} if place.id is None else {"id": str(place.id)}
-        for columns, own_times in zip(groups, times, strict=True):
-            domain = _domain(place, own_times, crs)
-            polygons = len(domain["axes"]["composite"]["values"]) if table.has_areas else 1
-            write = partial(values_along_time, has_time="t" in domain["axes"], polygons=polygons)
-            ranges = {
-                column.name: write(
-                    text_values(values[column.name][row], column.encoding).astype(np.float64),
-                    is_whole=is_whole[column.name],
-                )
-                for column in columns
-            }
-            if table.has_counts:
-                ranges["valid"] = write(rows.valid[row])
-            yield {"type": "Coverage", **identity, "domain": domain, "ranges": ranges}
+    for rows in table.batches():
+        flat = table.flat(rows)
+        values = {
+            column.name: text_values(flat[column.name], column.encoding).astype(np.float64)
+            for column in table.flat_columns
+        }
+        for row, place in enumerate(rows.places):
+            identity = {} if place.id is None else {"id": str(place.id)}
+            for columns, own_times in zip(groups, times, strict=True):
+                domain = _domain(place, own_times, crs)
+                polygons = len(domain["axes"]["composite"]["values"]) if table.has_areas else 1
+                write = partial(values_along_time, has_time="t" in domain["axes"], polygons=polygons)
+                ranges = {
+                    column.name: write(values[column.name][row], is_whole=is_whole[column.name]) for column in columns
+                }
+                if table.has_counts:
+                    ranges["valid"] = write(rows.valid[row])
+                yield {"type": "Coverage", **identity, "domain": domain, "ranges": ranges}
 
 
 def _has_categories(column: Column, table: SeriesTable) -> bool:

@@ -17,8 +17,6 @@ from chronotile.model.request import Point
 from chronotile.model.series.series import Series
 from chronotile.model.time.instants import InstantArray
 
-LINES_A_PIECE = 4096
-
 
 def encode_series_csv(series: Series) -> bytes:
     """Return one line a time of one point; where there is no value the field is empty and the reason says why.
@@ -42,7 +40,7 @@ def encode_places_csv(table: SeriesTable) -> Iterator[bytes]:
     has_notes, times = table.has_notes, _times(table.times)
     extra = ["valid", "total", *(["note"] if has_notes else [])] if table.has_counts else ["reason"]
     yield _text([_cells("id", "time", *(column.name for column in table.flat_columns), *extra)])
-    for rows in table.batches(_places_a_piece(times)):
+    for rows in table.batches():
         columns = _columns(table, rows) + _extra_columns(table, rows, has_notes=has_notes)
         yield _lines(map(_cells, rows.names), times, columns)
 
@@ -56,7 +54,7 @@ def encode_layers_csv(table: SeriesTable) -> Generator[bytes]:
     times = _times(table.times)
     place = ("location",) if table.has_areas else ("x", "y")
     yield _text([_cells("time", *place, *(column.name for column in table.flat_columns))])
-    for rows in table.batches(_places_a_piece(times)):
+    for rows in table.batches():
         places = (f"{each.x},{each.y}" if isinstance(each, Point) else _cells(each.id) for each in rows.places)
         yield _lines(places, times, _columns(table, rows), is_time_first=True)
 
@@ -98,10 +96,6 @@ def _text(lines: Iterable[str]) -> bytes:
 
 def _times(times: InstantArray) -> list[str]:
     return [time or "" for time in format_instants(times)]
-
-
-def _places_a_piece(times: Sequence[str]) -> int:
-    return max(1, LINES_A_PIECE // max(1, len(times)))
 
 
 def _cells(*cells: str | float | None) -> str:

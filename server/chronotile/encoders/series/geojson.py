@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any
 
 import orjson
 
 from chronotile.encoders.covjson_parts import ANY_LANGUAGE, Json
-from chronotile.encoders.document_parts import with_list
+from chronotile.encoders.document_parts import in_pieces, with_list
 from chronotile.encoders.instants import JSON_OPTIONS, json_instants
 from chronotile.encoders.series.covjson import column_parameter
 from chronotile.encoders.series.json import cells_json, edges_json
@@ -18,22 +17,21 @@ from chronotile.model.grid import WHOLE_CIRCLE
 from chronotile.model.request import Point
 from chronotile.model.time.instants import InstantArray, format_instant
 
-PLACES_A_PIECE = 64
 UNBOUNDED = "../.."
 """The time of what has none."""
 
 
 def encode_series_geojson(table: SeriesTable) -> Iterator[bytes]:
     """Yield a FeatureCollection in pieces; `times` and other shared members stand beside `features`."""
-    features = chain.from_iterable(_features(table, rows, {}) for rows in table.batches(PLACES_A_PIECE))
+    features = chain.from_iterable(_features(table, rows, {}) for rows in table.batches())
     yield from with_list(_dumps({"type": "FeatureCollection", **_shared(table)}), "features", features)
 
 
 def encode_series_ndjson(table: SeriesTable) -> Iterator[bytes]:
     """Yield one feature a line, each complete: its properties include the times and other shared members."""
     shared = _shared(table)
-    for rows in table.batches(PLACES_A_PIECE):
-        yield b"".join(feature + b"\n" for feature in _features(table, rows, shared))
+    lines = (feature + b"\n" for rows in table.batches() for feature in _features(table, rows, shared))
+    yield from in_pieces(lines)
 
 
 def encode_layers_geojson(table: SeriesTable, *, endpoint_of: Callable[[Point | Area], str]) -> Generator[bytes]:
@@ -48,8 +46,7 @@ def encode_layers_geojson(table: SeriesTable, *, endpoint_of: Callable[[Point | 
     """
     parameters = [_parameter(column, table) for column in table.columns]
     head = {"type": "FeatureCollection", **table.credits.told, "parameters": parameters}
-    batches = table.batches(PLACES_A_PIECE) if table.times.size else ()
-    features = chain.from_iterable(_features_of_layers(table, rows, endpoint_of) for rows in batches)
+    features = _features_of_layers(table, endpoint_of) if table.times.size else ()
     yield from with_list(_dumps(head), "features", features)
 
 
@@ -68,9 +65,10 @@ def _shared(table: SeriesTable) -> Json:
 def _features(table: SeriesTable, rows: Rows, shared: Json) -> Iterable[bytes]:
     """Properties that the client sent come first, so that none of them hides a series."""
     reasons = None if rows.codes is None else rows.reasons(None)
+    columns = {column.name: column.json(rows.values[column.name]) for column in table.columns}
     for row, place in enumerate(rows.places):
         properties: Json = {**((place.properties if isinstance(place, Area) else None) or {}), **shared}
-        properties["series"] = _values(table, rows.values, row)
+        properties["series"] = {name: each[row] for name, each in columns.items()}
         if reasons is not None:
             properties["reasons"] = reasons[row].tolist()
         if table.has_counts:
@@ -80,26 +78,24 @@ def _features(table: SeriesTable, rows: Rows, shared: Json) -> Iterable[bytes]:
         yield _feature(place, properties)
 
 
-def _features_of_layers(table: SeriesTable, rows: Rows, endpoint_of: Callable[[Point | Area], str]) -> Iterable[bytes]:
+def _features_of_layers(table: SeriesTable, endpoint_of: Callable[[Point | Area], str]) -> Iterable[bytes]:
     shared: Json = {"parameter-name": [column.name for column in table.columns]}
     if table.has_time:
         shared = {"datetime": interval_text(table.times), **shared, "times": json_instants(table.times)}
     else:
         shared = {"datetime": UNBOUNDED, **shared}
-    values = table.at_all_times(rows)
-    for row, place in enumerate(rows.places):
-        own = {"label": _label(place), "edrqueryendpoint": endpoint_of(place), "values": _values(table, values, row)}
-        yield _feature(_without_turns(place), shared | own)
+    for rows in table.batches():
+        values = table.at_all_times(rows)
+        columns = {column.name: column.json(values[column.name]) for column in table.columns}
+        for row, place in enumerate(rows.places):
+            own = {"label": _label(place), "edrqueryendpoint": endpoint_of(place)}
+            series = {name: each[row] for name, each in columns.items()}
+            yield _feature(_without_turns(place), {**shared, **own, "values": series})
 
 
 def _feature(place: Point | Area, properties: Json) -> bytes:
     identity = {} if place.id is None else {"id": place.id}
     return _dumps({"type": "Feature", **identity, "geometry": geometry_json(place), "properties": properties})
-
-
-def _values(table: SeriesTable, values: Mapping[str, Any], row: int) -> dict[str, orjson.Fragment]:
-    """Those of one place by column."""
-    return {column.name: column.json(values[column.name][row]) for column in table.columns}
 
 
 def _label(place: Point | Area) -> str:

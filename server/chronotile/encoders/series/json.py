@@ -49,7 +49,7 @@ def encode_areas_json(table: SeriesTable) -> Iterator[bytes]:
     tail: dict[str, Any] = {"edges": edges_json(table)} if table.edges else {}
     for findings in table.findings.values():  # all were found in one way
         tail["methods"] = methods_document(findings)
-    features = (_dumps(_feature(table, rows, row)) for rows in table.parts() for row in range(len(rows.places)))
+    features = (_dumps(feature) for rows in table.batches() for feature in _features(table, rows))
     yield from with_list(_dumps(head), "features", features, tail=_dumps(tail))
 
 
@@ -96,26 +96,25 @@ def cells_json(rows: Rows, row: int) -> dict[str, Any]:
     }
 
 
-def _feature(table: SeriesTable, rows: Rows, row: int) -> dict[str, Any]:
-    place = rows.places[row]
-    feature: dict[str, Any] = {
-        "id": place.id,
-        "series": {
-            _reducer(column.name): column.json(rows.values[column.name][row])
-            for column in table.columns
-            if not column.is_found
-        },
-        **cells_json(rows, row),
+def _features(table: SeriesTable, rows: Rows) -> Iterator[dict[str, Any]]:
+    columns = {
+        _reducer(column.name): column.json(rows.values[column.name]) for column in table.columns if not column.is_found
     }
-    optional = {
-        "properties": place.properties if isinstance(place, Area) else None,
-        "note": rows.notes[row],
-        "reasons": rows.cells_without(row),
-        "analysis": {
-            _reducer(name): findings_document(found, rows.first + row) for name, found in table.findings.items()
-        },
-    }
-    return feature | {name: each for name, each in optional.items() if each}
+    for row, place in enumerate(rows.places):
+        feature: dict[str, Any] = {
+            "id": place.id,
+            "series": {name: each[row] for name, each in columns.items()},
+            **cells_json(rows, row),
+        }
+        optional = {
+            "properties": place.properties if isinstance(place, Area) else None,
+            "note": rows.notes[row],
+            "reasons": rows.cells_without(row),
+            "analysis": {
+                _reducer(name): findings_document(found, rows.first + row) for name, found in table.findings.items()
+            },
+        }
+        yield feature | {name: each for name, each in optional.items() if each}
 
 
 def _reducer(column: str) -> str:

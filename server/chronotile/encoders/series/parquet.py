@@ -76,7 +76,7 @@ def _groups(table: SeriesTable, ids: NDArray[Any]) -> Iterator[dict[str, NDArray
     """Columns of each group of rows, which holds whole places; at least one."""
     places, has_notes = max(1, ROWS_A_GROUP // max(1, len(table.times))), table.has_notes
     most, held = places * len(table.times), dict[str, NDArray[Any]]()
-    for rows in table.batches(places):
+    for rows in table.batches(ROWS_A_GROUP):
         own = _columns(table, rows, ids, has_notes=has_notes)
         held = {name: np.concatenate([held[name], values]) for name, values in own.items()} if held else own
         while 0 < most <= len(held["id"]):

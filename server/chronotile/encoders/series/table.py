@@ -31,6 +31,8 @@ WITHOUT_UNITS = frozenset({"count", "valid_share", "histogram"})
 """Kinds of reducers that give numbers and shares of cells."""
 WHOLE_KINDS = frozenset({"count", "histogram"})
 """Kinds of reducers that give numbers of cells, the latter with weights of areas square metres."""
+VALUES_A_BATCH = 4096
+"""Of one column: enough that numpy pays, few enough for a cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,11 +68,12 @@ class Column:
         """Return the text of each of some values, row by row; empty where there is none."""
         return number_texts(text_values(values, self.encoding).ravel())
 
-    def json(self, values: Values) -> orjson.Fragment:
-        """Return the values of one place as JSON: numbers of cells as integers, where all are whole."""
-        is_count = self.name.partition(":")[0] in WHOLE_KINDS and self.layer is None
-        is_whole = is_count and bool((values == np.floor(values)).all())
-        return numbers_json(text_values(values.astype(np.int64) if is_whole else values, self.encoding))
+    def json(self, values: Values) -> list[orjson.Fragment]:
+        """Return the values of each place as JSON: numbers of cells as integers, where all of a place are whole."""
+        if values.dtype.kind == "f" and self.layer is None and self.name.partition(":")[0] in WHOLE_KINDS:
+            counts = (own.astype(np.int64) if (own == np.floor(own)).all() else own for own in values)
+            return [numbers_json(text_values(own, self.encoding)) for own in counts]
+        return [numbers_json(own) for own in text_values(values, self.encoding)]
 
 
 def _no_counts() -> IntArray:
@@ -188,8 +191,9 @@ class SeriesTable:
         """The columns, each bin of a histogram for itself."""
         return [each for column in self.columns for each in column.flat]
 
-    def batches(self, size: int) -> Iterator[Rows]:
-        """Yield all places in order, at most so many at a time."""
+    def batches(self, most: int = VALUES_A_BATCH) -> Iterator[Rows]:
+        """Yield all places in order, of each column at most so many values at a time, but one place at least."""
+        size = max(1, most // max(1, len(self.times)))
         for rows in self.parts():
             for start in range(0, len(rows.places), size):
                 yield rows.part(start, start + size)
