@@ -74,6 +74,24 @@ def complaints(lint_imports):
     return lint_imports(ALLOWED | FORBIDDEN).stdout
 
 
+EVERY_MODULE = """
+import importlib, pkgutil
+import chronotile
+
+for each in pkgutil.walk_packages(chronotile.__path__, "chronotile."):
+    if not each.name.endswith("__main__"):
+        importlib.import_module(each.name)
+        print(each.name)
+"""
+
+
+def test_every_module_can_be_imported():
+    found = subprocess.run([sys.executable, "-c", EVERY_MODULE], capture_output=True, text=True, check=False)
+
+    assert found.returncode == 0, found.stderr
+    assert {"chronotile.cli", "chronotile.commands.worker", "chronotile.jobs.cluster"} <= set(found.stdout.split())
+
+
 def test_contracts_let_every_layer_do_its_work(lint_imports):
     result = lint_imports(
         ALLOWED

@@ -146,6 +146,7 @@ CASES = {
 
 QUICK = {
     ("climatology", "netcdf"),
+    ("climatology", "zarr"),
     ("climatology", "joined cube"),
     ("running means", "cube"),
     ("running means", "joined"),
@@ -153,7 +154,7 @@ QUICK = {
     ("months", "netcdf"),
     ("months out of order", "cube"),
 }
-"""Each case, and each kind of source."""
+"""Each case but days of the year, and each kind of source."""
 SERVED = [
     *((name, "netcdf") for name in CASES),
     *((name, "cube") for name in CASES if name != "days of the year"),  # of whose 366 dates no cube is written

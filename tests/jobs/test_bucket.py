@@ -46,7 +46,7 @@ def test_what_is_put_comes_back(bucket, put, size):
     put("job/a.csv", content)
 
     assert bucket.size("job/a.csv") == size
-    assert b"".join(bucket.pieces("job/a.csv")) == content
+    assert b"".join(bucket.iter_bytes("job/a.csv")) == content
 
 
 def test_large_files_go_in_parts_and_small_ones_whole(bucket, put):
@@ -70,7 +70,7 @@ def test_what_is_put_again_replaces_what_was_there(bucket, put):
     put("job/a.csv", b"before")
     put("job/a.csv", b"after")
 
-    assert b"".join(bucket.pieces("job/a.csv")) == b"after"
+    assert b"".join(bucket.iter_bytes("job/a.csv")) == b"after"
 
 
 def test_what_is_no_more_wanted_does_not_become_an_object(bucket, put, s3_server):

@@ -1,6 +1,7 @@
 """`chronotile worker`: does jobs until it is stopped."""
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
@@ -12,8 +13,6 @@ from chronotile.commands.exit_codes import fail
 from chronotile.machine import this_machine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from chronotile.archive.open import Archive
     from chronotile.jobs.cluster import Cluster
     from chronotile.jobs.runner import Runner
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from chronotile.settings import Settings
 
 MEMORY_PART = 0.75
-"""What processes that do blocks may take, all together; the rest is for this one and the system."""
+"""The most memory that OS processes of tasks take together; the rest is for this one and the system."""
 DAY_S = 86_400
 SIGNAL_S = 0.5
 """So often it is looked whether a signal has come: one that is to interrupt a wait may come just before it, in vain."""
@@ -35,7 +34,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
 
     Args:
         settings: How this process runs.
-        processes: How many do blocks where there is no other cluster; one a core if not told.
+        processes: How many OS processes do tasks where there is no other cluster; default: one per core.
 
     Raises:
         ConfigurationError: What is to be served, or the table of jobs, is told wrongly; or Dask is not installed.

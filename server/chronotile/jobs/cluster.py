@@ -20,11 +20,11 @@ from chronotile.queue.faults import ClusterLost, TemporaryFault, fault_of
 from chronotile.queue.temporary import TemporaryFolders
 
 AHEAD = 2
-"""Blocks that are given out for each thread of the cluster, so that none waits for us."""
+"""Tasks submitted ahead for each thread of the cluster, so that none is idle."""
 RETRIES = 2
 """Times a task is begun again that failed: a store may have hung for a moment."""
 MOST_ASIDE = 3
-"""Blocks of a job that could not be done for now before the others are left too: what hinders these hinders all."""
+"""Tasks of a job with a temporary fault before the others are left too: the cause is the same for all."""
 LOOK_S = 0.5
 """So often it is looked whether a job is still wanted."""
 CONNECT_S = 10.0

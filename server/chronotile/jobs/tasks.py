@@ -1,4 +1,4 @@
-"""A task of a job, as it is done by whoever is asked: a process of a cluster that sees the same files."""
+"""A task of a job, run by an OS process of a cluster that sees the same files."""
 
 import json
 import logging
@@ -50,7 +50,7 @@ class TaskContext:
     folder: str
     """Of the job."""
     plan: str
-    """Id of the plan that the task is of: whoever has read another reads this one."""
+    """Id of the plan that the task is of; a process that has read another plan reads this one."""
     published_cubes: PublishedCubes | None = None
     """As who runs the job has it; who does a task elsewhere may have other settings."""
 

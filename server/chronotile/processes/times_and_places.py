@@ -59,7 +59,7 @@ def locate_errors(names: Mapping[str, str]) -> Iterator[None]:
         names: Of inputs, by what the verbs call them.
 
     Raises:
-        ChronotileError: The block did.
+        ChronotileError: The task did.
     """
     try:
         yield

@@ -15,7 +15,7 @@ RESULTS = "results"
 
 
 PARTIAL_RESULTS = "pieces"
-"""In it each plan has a folder of its own: a task of an older one may still be done, by whoever slept meanwhile."""
+"""In it each plan has a folder of its own: a process that was suspended may still do a task of an older plan."""
 
 
 ASIDE = "pieces.gone."

@@ -18,7 +18,7 @@ from tests.running import until
 pytestmark = pytest.mark.slow
 
 TOGETHER = 20
-COUNT, SUM, PARTIAL_RESULTS = 6, 55, "0 1 2 3 4 5"
+COUNT, SUM, CONTENT = 6, 55, "0 1 2 3 4 5"
 """Blocks of each job, the sum of their squares, and what they leave."""
 CLIENTS = 4
 PROCESSES, WORKERS = 2, 2
@@ -151,7 +151,7 @@ def test_jobs_end_once_each_whatever_is_killed_in_turn(
     assert {job.status for job in jobs} == {"successful"}
     assert {deployment.told(f"jobs/{id_}/results") for id_ in accepted} == {SUM}
     assert {[text for _at, text in table.log(job.id)].count("is done") for job in jobs} == {1}
-    assert {(tmp_path / "jobs" / job.id / "results" / "pieces.txt").read_text() for job in jobs} == {PARTIAL_RESULTS}
+    assert {(tmp_path / "jobs" / job.id / "results" / "pieces.txt").read_text() for job in jobs} == {CONTENT}
     assert begun_again >= 1
     assert again <= AHEAD * PROCESSES * begun_again + lost
     assert all(program.is_alive() for program in deployment.everything())

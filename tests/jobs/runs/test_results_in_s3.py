@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
-PARTIAL_RESULTS = b"0 1 2 3 4 5 6 7 8 9"
+CONTENT = b"0 1 2 3 4 5 6 7 8 9"
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_results_are_in_the_bucket_until_their_job_is_dismissed(
     with client_of(bucket) as client:
         answer = client.get(f"/ogcapi/jobs/{id_}/results/pieces")
         assert answer.status_code == 307
-        assert fetched(answer.headers["location"]) == PARTIAL_RESULTS
+        assert fetched(answer.headers["location"]) == CONTENT
         assert client.delete(f"/ogcapi/jobs/{id_}").status_code == 200
         assert client.get(f"/ogcapi/jobs/{id_}").status_code == 404
     assert keys() == []
@@ -101,7 +101,7 @@ def test_a_store_that_is_away_has_the_job_begun_again_once_it_is_back(
     finally:
         store.stop()
 
-    assert (job.status, content) == ("successful", PARTIAL_RESULTS)
+    assert (job.status, content) == ("successful", CONTENT)
     assert job.attempts > 1
     told = [text for _at, text in table.log(id_) if text.startswith("attempt")]
     assert told[1] == "attempt 2: 0 of 10 tasks to do"
@@ -200,7 +200,7 @@ def test_server_and_worker_keep_results_where_their_environment_says(
             job = answer.headers["location"]
         until(lambda: json.loads(fetched(job))["status"] == "successful")
 
-        assert fetched(f"{job}/results/pieces") == PARTIAL_RESULTS
+        assert fetched(f"{job}/results/pieces") == CONTENT
 
     assert keys() == [f"results/{job.rpartition('/')[2]}/pieces.txt"]
 

@@ -18,10 +18,10 @@ WRITER = """
 import itertools
 import sys
 from chronotile.readers.caches.shared_memory import SharedBlockMemory
-from tests.readers.caches.test_shared_memory import KEYS, SIZE, piece_of
+from tests.readers.caches.test_shared_memory import KEYS, SIZE, part_of
 memory = SharedBlockMemory(SIZE, int(sys.argv[1]))
 for number, key in enumerate(itertools.cycle(KEYS), 1):
-    memory.write(key, piece_of(key))
+    memory.write(key, part_of(key))
     if number == len(KEYS):
         print("full", flush=True)
 """
@@ -55,7 +55,7 @@ def test_what_is_written_is_read(size):
     assert memory.usage() == (1, size)
 
 
-def test_piece_of_another_length_is_not_there():
+def test_part_of_another_length_is_not_there():
     memory = SharedBlockMemory(ONE_SET)
     memory.write(KEYS[0], part_of(KEYS[0], 100))
 

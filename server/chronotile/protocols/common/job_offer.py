@@ -62,7 +62,7 @@ def offer_job(request: Request, make: Callable[[], JobOffer | None]) -> None:
 
 
 def job_document(error: LimitExceeded, request: Request) -> Json | None:
-    """Return the member `job` of a problem, the job that has not the limit; `None` if there is none."""
+    """Return the member `job` of a problem, the job to which the limit does not apply; `None` if there is none."""
     make = request.scope.get(OFFERED)
     try:
         job: JobOffer | None = None if make is None else make()

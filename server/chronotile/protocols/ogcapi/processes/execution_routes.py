@@ -11,7 +11,7 @@ from starlette.routing import Route
 from chronotile.errors import InvalidParameter
 from chronotile.model.job import Execution, Job, Subscriber
 from chronotile.model.wanted import IsWanted
-from chronotile.processes.execute import JOB_INSTEAD, SYNC_S, plan_execution
+from chronotile.processes.execute import ASK_FOR_A_JOB, SYNC_S, plan_execution
 from chronotile.processes.inputs import layer_names_in
 from chronotile.processes.process import JobPlan, Process
 from chronotile.processes.registry import process_of
@@ -47,7 +47,7 @@ async def post_execution(request: Request) -> Response:
         require_job_access(request)
     execution, subscriber = await _asked(request, process_of(request.path_params["processID"]), told)
     if subscriber is not None and not preferred.is_async:
-        raise InvalidParameter(f"subscribers hear of jobs alone; {JOB_INSTEAD}", locator="subscriber")
+        raise InvalidParameter(f"subscribers hear of jobs alone; {ASK_FOR_A_JOB}", locator="subscriber")
     if will_want_references(execution):
         require_job_access(request)  # before the work: results by reference are kept like those of a job
     plan = await _planned(request, execution)
