@@ -130,10 +130,10 @@ def lay_down(kind: str, folder: Path) -> tuple[str, Callable[[], list[Path]], Ca
     return "kind: zarr, href: made.zarr", lambda: [path for each in levels for path in each.glob(pattern)], scribble
 
 
-QUICK = ("cog", "netcdf", "zarr-v3")
+QUICK = ("cog", "netcdf", "zarr-v3", "cube")
 
 
-@pytest.fixture(params=[*QUICK, *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("gone", "zarr-v2", "cube"))])
+@pytest.fixture(params=[*QUICK, *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("gone", "zarr-v2"))])
 def archive(request, tmp_path) -> Archive:
     source, files, damage = lay_down(request.param, tmp_path)
     return serve(tmp_path, source, files, damage, request)

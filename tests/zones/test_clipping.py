@@ -32,7 +32,7 @@ GRIDS = {
     "sinusoidal world": grid_of(SINUSOIDAL, -19_990_000, 9_980_000, 1_110_000, width=36, height=18),
     "Mercator world": grid_of("EPSG:3857", -20_037_508, 20_037_508, 1_113_194, width=36, height=36),
 }
-QUICK = {"UTM", "UTM across the antimeridian"}
+QUICK = {"UTM", "UTM across the antimeridian", "round the north pole"}
 WORLD = [(-180, -90), (180, -90), (180, 90), (-180, 90)]
 PACIFIC = [(-179, -60), (-160, -60), (-160, -40), (-179, -40)]
 
