@@ -4,12 +4,11 @@ import json
 import math
 
 import numpy as np
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.encoders.instants import JSON_OPTIONS, format_instants, json_instants
+from chronotile.encoders.instants import dump_json, format_instants, json_instants
 from chronotile.encoders.series.csv import encode_series_csv
 from chronotile.encoders.series.json import encode_series_json
 from chronotile.model.raster import Encoding
@@ -89,6 +88,6 @@ def test_many_instants_are_worded_as_each_alone(instants):
 
 @given(any_instants | st.just(np.array(["NaT"], dtype="datetime64[ns]")))
 def test_json_words_instants_as_text_does(instants):
-    written = orjson.dumps(json_instants(instants), option=JSON_OPTIONS)
+    written = dump_json(json_instants(instants))
 
     assert json.loads(written) == format_instants(instants)

@@ -1,11 +1,11 @@
-"""Many instants as text at once."""
+"""Many instants as text at once, and documents with arrays of them."""
 
 import numpy as np
 import orjson
 
 from chronotile.model.time.instants import InstantArray, format_instant
 
-JSON_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+_OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 """With which orjson writes arrays, and instants in them as `format_instant` does."""
 
 
@@ -16,7 +16,12 @@ def json_instants(instants: InstantArray) -> orjson.Fragment:
     """
     is_whole = np.array_equal(instants.astype("datetime64[s]"), instants)  # never of a NaT
     listed = np.ascontiguousarray(instants) if is_whole else format_instants(instants)
-    return orjson.Fragment(orjson.dumps(listed, option=JSON_OPTIONS))
+    return orjson.Fragment(dump_json(listed))
+
+
+def dump_json(document: object) -> bytes:
+    """Return a document as JSON; arrays of numbers, and instants in them, may be part of it."""
+    return orjson.dumps(document, option=_OPTIONS)
 
 
 def format_instants(instants: InstantArray) -> list[str | None]:

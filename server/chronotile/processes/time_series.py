@@ -131,7 +131,7 @@ def _table(inputs: Inputs, tasks: Sequence[Json], work: Work) -> SeriesTable:
         times=instants,
         columns=(value_column(encoding.units, encoding, instants),),
         parts=parts,
-        credits=Credits(attribution=layer.attribution, license=layer.license),
+        credits=Credits.of([layer]),
     )
 
 

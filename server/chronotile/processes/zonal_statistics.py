@@ -122,7 +122,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
         parts=parts,
         has_areas=True,
         edges=edges,
-        credits=Credits(attribution=layer.attribution, license=layer.license),
+        credits=Credits.of([layer]),
     )
     name = f"statistics.{format_}"
     with new_file(work.results / name, work) as file:

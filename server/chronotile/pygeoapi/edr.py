@@ -189,7 +189,7 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
         return self._named_crs(others) or CRS84
 
     def _series(self, target: FieldsTarget, crs: Crs) -> Json:
-        named = Credits(attribution=self._offered.attribution, license=self._offered.license)
+        named = Credits.of([self._offered])
         written = FieldsFormat(
             name=crs.name,
             media_type="application/prs.coverage+json",

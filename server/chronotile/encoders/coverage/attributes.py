@@ -40,10 +40,7 @@ def about(coverage: Coverage) -> About:
     return About(
         title=f"{name}: {_titles(coverage.fields)}",
         collection=collection.id,
-        credits=Credits(
-            attribution=_joined([each.layer.attribution or collection.attribution for each in coverage.fields]),
-            license=_joined([each.layer.license or collection.license for each in coverage.fields]),
-        ),
+        credits=Credits.of([each.layer for each in coverage.fields], collection),
         first=format_instant(instants[0]) if len(instants) else None,
         last=format_instant(instants[-1]) if len(instants) else None,
         links=tuple(link.url for link in collection.metadata),
@@ -84,8 +81,3 @@ def _titles(fields: Sequence[CoverageField]) -> str:
         parts = zip(*(title.split(", ") for title in titles), strict=False)
         return ", ".join(each[0] for each in takewhile(lambda each: len(set(each)) == 1, parts))
     return ", ".join(titles)
-
-
-def _joined(texts: list[str | None]) -> str | None:
-    """Each text once."""
-    return "; ".join(dict.fromkeys(text for text in texts if text)) or None

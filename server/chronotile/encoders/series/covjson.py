@@ -18,7 +18,7 @@ from chronotile.encoders.covjson_parts import (
     values_along_time,
 )
 from chronotile.encoders.document_parts import with_list
-from chronotile.encoders.instants import JSON_OPTIONS, json_instants
+from chronotile.encoders.instants import dump_json, json_instants
 from chronotile.encoders.series.outlines import outline
 from chronotile.encoders.series.table import VALUE, Column, SeriesTable
 from chronotile.model.crs import CRS84, Crs
@@ -45,10 +45,10 @@ def encode_series_covjson(table: SeriesTable, *, crs: Crs = CRS84, may_be_single
     if may_be_single and len(groups) == 1 and sum(len(rows.places) for rows in table.parts()) == 1:
         (coverage,) = coverages
         coverage["domain"]["referencing"] = referencing(crs, has_time=groups[0][0].has_time)
-        yield _dumps({**coverage, **shared})
+        yield dump_json({**coverage, **shared})
         return
     head = {"type": "CoverageCollection", **shared, "referencing": referencing(crs, has_time=table.has_time)}
-    yield from with_list(_dumps(head), "coverages", map(_dumps, coverages))
+    yield from with_list(dump_json(head), "coverages", map(dump_json, coverages))
 
 
 def column_parameter(column: Column, table: SeriesTable) -> Json:
@@ -111,7 +111,3 @@ def _domain(place: Point | Area, times: orjson.Fragment | None, crs: Crs) -> Jso
         domain_type = polygons_domain_type(len(polygons), has_time=has_time)
         axes["composite"] = polygons_axis(polygons)
     return {"type": "Domain", "domainType": domain_type, "axes": axes}
-
-
-def _dumps(document: Json) -> bytes:
-    return orjson.dumps(document, option=JSON_OPTIONS)

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import chain
 
-import orjson
-
 from chronotile.encoders.covjson_parts import ANY_LANGUAGE, Json
 from chronotile.encoders.document_parts import joined_parts, with_list
-from chronotile.encoders.instants import JSON_OPTIONS, json_instants
+from chronotile.encoders.instants import dump_json, json_instants
 from chronotile.encoders.series.covjson import column_parameter
 from chronotile.encoders.series.json import cells_json, edges_json
 from chronotile.encoders.series.outlines import geometry_json
@@ -24,7 +22,7 @@ UNBOUNDED = "../.."
 def encode_series_geojson(table: SeriesTable) -> Iterator[bytes]:
     """Yield a FeatureCollection in pieces; `times` and other shared members stand beside `features`."""
     features = chain.from_iterable(_features(table, rows, {}) for rows in table.batches())
-    yield from with_list(_dumps({"type": "FeatureCollection", **_shared(table)}), "features", features)
+    yield from with_list(dump_json({"type": "FeatureCollection", **_shared(table)}), "features", features)
 
 
 def encode_series_ndjson(table: SeriesTable) -> Iterator[bytes]:
@@ -47,7 +45,7 @@ def encode_layers_geojson(table: SeriesTable, *, endpoint_of: Callable[[Point | 
     parameters = [_parameter(column, table) for column in table.columns]
     head = {"type": "FeatureCollection", **table.credits.told, "parameters": parameters}
     features = _features_of_layers(table, endpoint_of) if table.times.size else ()
-    yield from with_list(_dumps(head), "features", features)
+    yield from with_list(dump_json(head), "features", features)
 
 
 def interval_text(times: InstantArray) -> str:
@@ -95,7 +93,7 @@ def _features_of_layers(table: SeriesTable, endpoint_of: Callable[[Point | Area]
 
 def _feature(place: Point | Area, properties: Json) -> bytes:
     identity = {} if place.id is None else {"id": place.id}
-    return _dumps({"type": "Feature", **identity, "geometry": geometry_json(place), "properties": properties})
+    return dump_json({"type": "Feature", **identity, "geometry": geometry_json(place), "properties": properties})
 
 
 def _label(place: Point | Area) -> str:
@@ -129,7 +127,3 @@ def _parameter(column: Column, table: SeriesTable) -> Json:
 def _text(texts: Mapping[str, str]) -> str:
     """The text for any language, else the first."""
     return texts.get(ANY_LANGUAGE) or next(iter(texts.values()))
-
-
-def _dumps(document: Json) -> bytes:
-    return orjson.dumps(document, option=JSON_OPTIONS)

@@ -7,7 +7,7 @@ import numpy as np
 import orjson
 
 from chronotile.encoders.document_parts import with_list
-from chronotile.encoders.instants import JSON_OPTIONS, format_instants, json_instants
+from chronotile.encoders.instants import dump_json, format_instants, json_instants
 from chronotile.encoders.series.analysis import findings_document, methods_document
 from chronotile.encoders.series.table import VALUE, Rows, SeriesTable
 from chronotile.model.geometry.area import Area
@@ -33,7 +33,7 @@ def encode_series_json(series: Series) -> bytes:
     if series.findings is not None:
         document["analysis"] = findings_document(series.findings, 0)
         document["methods"] = methods_document(series.findings)
-    return _dumps(document)
+    return dump_json(document)
 
 
 def encode_areas_json(table: SeriesTable) -> Iterator[bytes]:
@@ -49,8 +49,8 @@ def encode_areas_json(table: SeriesTable) -> Iterator[bytes]:
     tail: dict[str, Any] = {"edges": edges_json(table)} if table.edges else {}
     for findings in table.findings.values():  # all were found in one way
         tail["methods"] = methods_document(findings)
-    features = (_dumps(feature) for rows in table.batches() for feature in _features(table, rows))
-    yield from with_list(_dumps(head), "features", features, tail=_dumps(tail))
+    features = (dump_json(feature) for rows in table.batches() for feature in _features(table, rows))
+    yield from with_list(dump_json(head), "features", features, tail=dump_json(tail))
 
 
 def encode_points_json(tables: Iterable[SeriesTable]) -> Iterator[bytes]:
@@ -65,7 +65,7 @@ def encode_points_json(tables: Iterable[SeriesTable]) -> Iterator[bytes]:
 def encode_place_values_json(found: PlaceValues) -> bytes:
     """Return the matrix: a row a place, a number an instant; `null` where there is none."""
     lacking = {"unreadable": format_instants(np.array(found.unreadable))} if found.unreadable else {}
-    return _dumps(
+    return dump_json(
         {
             "places": found.places,
             "revision": found.revision,
@@ -120,7 +120,3 @@ def _features(table: SeriesTable, rows: Rows) -> Iterator[dict[str, Any]]:
 def _reducer(column: str) -> str:
     """A point is an area of one cell, of which all values are the mean."""
     return MEAN.name if column == VALUE else column
-
-
-def _dumps(document: dict[str, Any]) -> bytes:
-    return orjson.dumps(document, option=JSON_OPTIONS)

@@ -69,7 +69,7 @@ def point_format(name: str, layer: Layer) -> SeriesFormat:
     """Return how the series of a point is written."""
 
     def encode(series: Series) -> bytes:
-        body = FORMATS[name].encode(table_of_point(series, credits_of(layer)))
+        body = FORMATS[name].encode(table_of_point(series, Credits.of([layer])))
         return body if isinstance(body, bytes) else b"".join(body)
 
     own = {"json": encode_series_json, "csv": encode_series_csv}.get(name)
@@ -80,7 +80,7 @@ def encode_areas(
     series: AreasSeries, name: str, layer: Layer, *, reducers: Sequence[Reducer]
 ) -> bytes | Iterable[bytes]:
     """Return series of areas in a format, whole or in pieces; `reducers` are those that were asked for."""
-    return FORMATS[name].encode(table_of_areas(series, credits_of(layer), reducers=[each.name for each in reducers]))
+    return FORMATS[name].encode(table_of_areas(series, Credits.of([layer]), reducers=[each.name for each in reducers]))
 
 
 def encode_points(results: Sequence[PointsSeries], name: str, layers: Sequence[Layer]) -> bytes | Iterable[bytes]:
@@ -93,7 +93,7 @@ def encode_points(results: Sequence[PointsSeries], name: str, layers: Sequence[L
         raise InvalidParameter(
             f"format {name} takes one layer at a time; json and ndjson take several", locator="format"
         )
-    tables = [table_of_points(each, credits_of(layer)) for each, layer in zip(results, layers, strict=True)]
+    tables = [table_of_points(each, Credits.of([layer])) for each, layer in zip(results, layers, strict=True)]
     if name == "json":
         return b"".join(encode_points_json(tables))
     return chain.from_iterable(map(encode_series_ndjson, tables)) if len(tables) > 1 else FORMATS[name].encode(*tables)
@@ -121,8 +121,3 @@ def file_headers(name: str, layer: Layer) -> dict[str, str]:
     """Return what makes a browser save a file under the layer's name."""
     extension = FORMATS[name].extension
     return {} if extension is None else {"Content-Disposition": f'attachment; filename="{layer.id}.{extension}"'}
-
-
-def credits_of(layer: Layer) -> Credits:
-    """Return whom files of a layer's values name."""
-    return Credits(attribution=layer.attribution, license=layer.license)

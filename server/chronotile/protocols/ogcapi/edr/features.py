@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-import orjson
-
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
-from chronotile.encoders.instants import JSON_OPTIONS
+from chronotile.encoders.instants import dump_json
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import WHOLE_CIRCLE, BBox
@@ -91,7 +89,7 @@ def features_document(
         "links": [link.document() for link in (*pages, *links)],
         "features": features,
     }
-    return orjson.dumps(document, option=JSON_OPTIONS)
+    return dump_json(document)
 
 
 def _page(rel: str, address: str, wanted: FeaturesQuery, *, offset: int) -> Link:

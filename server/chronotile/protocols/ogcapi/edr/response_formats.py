@@ -1,12 +1,11 @@
 """How answers of data queries are written."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 from functools import partial
 from urllib.parse import urlencode
 
 from chronotile.catalog.catalogue import Limits
-from chronotile.catalog.offered import Offered
 from chronotile.encoders.coverage.attributes import layer_attributes
 from chronotile.encoders.coverage.cells import table_of_cells
 from chronotile.encoders.credits import Credits
@@ -17,7 +16,6 @@ from chronotile.encoders.series.geojson import encode_layers_geojson
 from chronotile.encoders.series.netcdf import encode_series_netcdf
 from chronotile.encoders.series.table import SeriesTable
 from chronotile.errors import LimitExceeded
-from chronotile.model.collection import Layer
 from chronotile.model.coverage import Coverage
 from chronotile.model.crs import Crs
 from chronotile.model.geometry.area import Area
@@ -43,7 +41,7 @@ def fields_format(name: str, asked: DataRequest, crs: Crs) -> FieldsFormat:
         crs: Of the coordinates.
     """
     layers = tuple(asked.offered.fields.values())
-    named, media_type = credits_of(layers, asked.offered), asked.media_type(name)
+    named, media_type = Credits.of(layers, asked.offered), asked.media_type(name)
     said = fingerprint(crs.name, asked.address, named, [layer_attributes(layer) for layer in layers])
     told = partial(endpoint_of, address=asked.address)
     encoders: dict[str, Callable[[SeriesTable], Iterable[bytes]]] = {
@@ -63,7 +61,7 @@ def cells_formats(asked: DataRequest) -> dict[str, CoverageFormat]:
     """Return how cells are written, by the names that EDR has for formats; features have a point a cell."""
 
     def features(coverage: Coverage, is_wanted: IsWanted) -> Body:
-        named = credits_of([field.layer for field in coverage.fields], asked.offered)
+        named = Credits.of([field.layer for field in coverage.fields], asked.offered)
         told = partial(endpoint_of, address=asked.address)
         table = replace(table_of_cells(coverage, is_wanted=is_wanted), credits=named)
         return streamed(encode_layers_geojson(table, endpoint_of=told))
@@ -104,15 +102,3 @@ def endpoint_of(place: Point | Area, *, address: str) -> str:
         return location_address(address, str(place.id))
     longitude, latitude = place.degrees
     return f"{address}/position?{urlencode({'coords': f'POINT({longitude!r} {latitude!r})'})}"
-
-
-def credits_of(layers: Sequence[Layer], offered: Offered) -> Credits:
-    """Return whom answers of some layers of a collection name, each once."""
-    return Credits(
-        attribution=_joined(layer.attribution or offered.attribution for layer in layers),
-        license=_joined(layer.license or offered.license for layer in layers),
-    )
-
-
-def _joined(texts: Iterable[str | None]) -> str | None:
-    return "; ".join(dict.fromkeys(text for text in texts if text)) or None
