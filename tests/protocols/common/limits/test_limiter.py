@@ -184,17 +184,17 @@ def test_work_that_is_given_up_while_it_waits_for_its_turn_takes_none(monkeypatc
     async def main():
         limiter, door = Limiter("pictures", 4, quick_slots=1), Door()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(limiter.run, door.work)
+            tasks.start_soon(lambda: limiter.run(door.work, sources=["one"]))
             await until(lambda: limiter.running == 1)
             async with anyio.create_task_group() as given_up:
-                given_up.start_soon(limiter.run, door.work)
+                given_up.start_soon(lambda: limiter.run(door.work, sources=["other"]))
                 await until(lambda: limiter.waiting == 1)
                 given_up.cancel_scope.cancel()
             assert (limiter.running, limiter.waiting) == (1, 0)
             door.open.set()
-        return await limiter.run(lambda: "next")
+        return await free(limiter, "one"), await count_free(limiter._source("other").share)
 
-    assert anyio.run(main) == "next"
+    assert anyio.run(main) == ([4, 1, 1], 1)
 
 
 class Clock:
