@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import xarray as xr
+from covjson_pydantic.coverage import CoverageCollection
 
 MEDIA_TYPES = {
     "json": "application/json",
@@ -105,6 +106,14 @@ def test_all_formats_of_a_point_have_its_values(ask):
     assert feature["properties"]["series"]["value"] == values
     assert coverage["ranges"]["value"]["values"] == values
     assert line["properties"]["series"]["value"] == values
+
+
+@pytest.mark.parametrize("kind", ["point", "area"])
+def test_an_interval_without_times_has_no_coverages(ask, kind):
+    answer = ask(kind, "format=covjson&datetime=2019-01-01/2019-02-01")
+
+    document = CoverageCollection.model_validate(answer.json())
+    assert (answer.status_code, document.coverages) == (200, [])
 
 
 def test_formats_of_a_point_have_validators_of_their_own(ask):

@@ -70,6 +70,8 @@ def points_offer(query: Kvp, *, name: str) -> JobOffer | None:
     if _has_more(query):
         return None
     format_, notes = format_input(SERIES, name, otherwise="json")
+    if format_["format"] != "json":
+        notes = [*notes, f"{format_['format']} takes one layer: post one job for each"]
     notes = [*notes, "the members of the body are inputs, points as [lon, lat] or a FeatureCollection"]
     inputs = {**datetime_input(DATETIME.of(query)), **format_}
     return JobOffer(process=SERIES, inputs=inputs, limits=OF_SERIES, notes=notes)
