@@ -66,7 +66,7 @@ def _leave(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def only_remember_signals() -> None:
-    """Let Ctrl-C and SIGTERM interrupt nothing any more: whoever is to end then asks `exit_on_signal` now and then."""
+    """Let Ctrl-C and SIGTERM interrupt nothing; long work then calls `exit_on_signal` from time to time."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _frame: _told_by.append(number))
 
@@ -220,7 +220,7 @@ def without_hang_ups() -> Iterator[None]:
 
 
 class HangUps:
-    """Wakes whoever waits when SIGHUP comes."""
+    """Wakes waiting threads when SIGHUP comes."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()

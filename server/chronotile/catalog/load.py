@@ -115,7 +115,7 @@ def _checked(root: Node, mistakes: list[Mistake], styles: Collection[str] | None
 
 
 def _read_all(file: Path, environment: Mapping[str, str]) -> tuple[Node, list[Mistake]]:
-    """Return all files as one; each is read once, whoever includes it."""
+    """Return all files as one; each is read once, however many include it."""
     start = Place(str(file), 1)
     waiting: list[tuple[Path, Place, KeyPath]] = [(file, start, ())]
     seen: set[Path] = set()

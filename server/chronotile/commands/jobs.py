@@ -91,7 +91,7 @@ def show(job_id: Id, place: Place = None) -> None:
 
 @app.command()
 def cancel(job_id: Id, place: Place = None) -> None:
-    """Cancel a job that has not ended: whoever does it stops, and its files are removed."""
+    """Cancel a job that has not ended: its worker stops, and its files are removed."""
     with exiting_in_one_line(), _stores(place) as stores:
         from chronotile.queue.retention import cancel as cancel_job
 

@@ -149,7 +149,7 @@ class Whole:
 
 
 class Streamed:
-    """A body that is made while it is sent. The first part is made at once, so that what fails at once is told."""
+    """A body that is made while it is sent. The first part is made at once, so that early errors are reported."""
 
     size = None
 

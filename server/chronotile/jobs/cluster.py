@@ -250,7 +250,7 @@ class _Given:
         return sum(threads.values())
 
     def submit(self, function: Callable[..., Any], *arguments: object, key: str, behind: int) -> Any:  # noqa: ANN401 -- as above
-        """Give something to be done, behind so many of the same job: whoever has less waiting comes before.
+        """Submit a task that has `behind` tasks of the same job before it; jobs with fewer waiting tasks come first.
 
         Without that, the one task of a small job would wait for all that large ones have given out ahead.
         """

@@ -348,7 +348,7 @@ class Runner:
         return f"is left to another worker: {reason}" if is_news else ""
 
     def _tidy(self, id_: str, *, is_stored: bool) -> None:
-        """Remove what nobody needs of a job that has ended, whoever ended it."""
+        """Remove the files that an ended job does not need, even if another OS process ended it."""
         status = self._surely(partial(self._status, id_))
         if status == "successful" and is_stored:
             remove(self._folder / id_)

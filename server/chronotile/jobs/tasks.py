@@ -57,7 +57,7 @@ class TaskContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPlan:
-    """What is left of a plan with whoever runs its job."""
+    """The part of a plan that stays in the OS process that runs the job."""
 
     id: str
     tasks: Sequence[Json]

@@ -1,4 +1,4 @@
-"""Looks at stores, of which one may hang: whoever asks waits only so long, and is then told what was last known."""
+"""Checks of stores, any of which may hang: a caller waits for a limited time, then gets the last known value."""
 
 import logging
 import threading
@@ -49,7 +49,7 @@ class BoundedLooks:
 def _run(future: Future[None], look: Callable[[], None]) -> None:
     try:
         look()
-    except BaseException as error:  # noqa: BLE001 -- whoever waits is told
+    except BaseException as error:  # noqa: BLE001 -- raised again in each waiting caller
         future.set_exception(error)
     else:
         future.set_result(None)

@@ -1,4 +1,4 @@
-"""One native cell, found and read the same way for series, feature info and whoever else asks for a place."""
+"""One native cell, found and read the same way for series, feature info and every other request for a place."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ def cell_of(grid: NativeGrid, point: Point) -> tuple[int, int] | None:
 
 
 def reach_of(layer: Layer) -> str:
-    """Return in words, for whoever asked for a place outside, how far a layer reaches."""
+    """Return how far a layer reaches, in words, for the error of a place outside."""
     west, south, east, north = layer.main_variable.grid.bbox_in(CRS84)
     return f"reaches from {west:.6g} to {east:.6g} in longitude and from {south:.6g} to {north:.6g} in latitude"
 

@@ -1,4 +1,4 @@
-"""Shares of valid pixels of all times of layers, counted in the background and kept: whoever asks never waits."""
+"""Shares of valid pixels of all times of layers, counted in the background, so that no request waits."""
 
 import logging
 import os

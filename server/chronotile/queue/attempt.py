@@ -44,7 +44,7 @@ class OwnedJob:
 
     @property
     def is_in_vain(self) -> bool:
-        """Whether whoever did the job was killed so often that it is not worth another attempt."""
+        """Whether so many workers were killed while they did the job that it is not worth another attempt."""
         return self.job.fruitless >= MOST_FRUITLESS
 
     @property

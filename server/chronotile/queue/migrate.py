@@ -1,4 +1,4 @@
-"""Makes the tables of jobs, and migrates older ones in one transaction, whoever else starts at the same time."""
+"""Makes the tables of jobs, and migrates older ones in one transaction, also if several processes start at once."""
 
 import json
 import logging

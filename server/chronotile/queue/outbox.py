@@ -1,4 +1,4 @@
-"""Who is to be told how jobs go on: it is in the table with the jobs, so that it outlives whoever tells it."""
+"""Callbacks to subscribers of jobs: in the database with the jobs, so that they survive the process that sends them."""
 
 from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
@@ -38,8 +38,8 @@ def call_back(connection: Connection, id_: str, status: Status, now: float) -> N
 class Callbacks:
     """What there is to tell; any number of processes may take from it at once.
 
-    Who takes a callback has it for a time. If by then it was neither told nor given back, as when whoever took it was
-    killed, another takes it: it is told at least once.
+    A process takes a callback for a limited time. If it neither sends it nor gives it back by then, for example because
+    it was killed, another process takes it: each callback is sent at least once.
 
     Args:
         engine: Of the table of jobs, which was opened before.

@@ -40,7 +40,7 @@ def remove_files(folder: Path, id_: str, *, bucket: Bucket | None) -> None:
 def cancel(table: "JobTable", folder: Path, id_: str, *, bucket: Bucket | None = None) -> Job:
     """Cancel a job that has not ended, remove its files, and return it as it was left.
 
-    Whoever does it finds its partial results gone, and stops.
+    A worker that still does it finds its partial results gone, and stops.
 
     Args:
         table: That of the jobs.

@@ -220,7 +220,7 @@ class JobService:
             raise SourceUnavailable(f"files of the job cannot be removed now; {LOG_SAYS_WHY}")
 
     def make_folder(self) -> Path:
-        """Return a new folder for files of what is done at once; whoever asked for it removes it, or `keep` moves it.
+        """Return a new folder for files of a synchronous execution; the caller removes it, or `keep` moves it.
 
         Raises:
             StorageFull: There is no room for it.

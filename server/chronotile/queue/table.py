@@ -225,7 +225,7 @@ class JobTable(OwnedJobs):
         return tuple(map(brief_of, rows)), count
 
     def dismiss(self, id_: str) -> Job:
-        """Cancel a job that has not ended; whoever does it hears of it at its next word.
+        """Cancel a job that has not ended; its worker learns of it at its next write to the table.
 
         Raises:
             UnknownPath: There is none of that id.
@@ -268,7 +268,7 @@ class JobTable(OwnedJobs):
 
 
 def new_id() -> str:
-    """Return the id of a new job: whoever knows it may see the job, so that nobody may guess it."""
+    """Return the id of a new job, which nobody can guess: knowing the id gives access to the job."""
     return secrets.token_hex(16)
 
 

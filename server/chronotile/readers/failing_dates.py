@@ -49,7 +49,7 @@ class FailingDates:
         self._records = records or RecordsInMemory()
 
     def tell(self, date: FailingDate, *, details: str) -> None:
-        """List a date; it is logged once, whoever of the processes that share the list finds it first.
+        """List a date; it is logged once by all processes that share the list.
 
         Args:
             date: What could not be read.

@@ -77,7 +77,7 @@ def reading_dates(collection: str, variable: str, *, is_source_there: Callable[[
             raise unavailable(collection, variable, "are being written") from error
         message = error.message if isinstance(error, SourceUnavailable) else unavailable_text(collection, variable)
         if is_source_there():
-            raise DateUnreadable(message) from error  # whoever asked lists and logs the date
+            raise DateUnreadable(message) from error  # the caller lists and logs the date
         if not isinstance(error, SourceUnavailable) or error.__cause__ is not None:
             _log.warning("reading %s of %s failed: %s", variable, collection, with_causes(error))
         raise SourceUnavailable(message) from error

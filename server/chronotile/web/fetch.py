@@ -37,7 +37,7 @@ def fetch(url: str, *, max_bytes: int, locator: str, most_s: float = MOST_S) -> 
     """Return what an http or https URL gives, its body cut off after `max_bytes + 1` bytes.
 
     Raises:
-        InvalidParameter: There is no document: the answer is a redirect or an error of whoever asks.
+        InvalidParameter: There is no document: the answer is a redirect or a client error.
         SourceUnavailable: There is no answer within `most_s` seconds, or one that tells of an error of the server.
     """
     try:
@@ -127,7 +127,7 @@ class _Deadline:
             self.end()
 
     def end(self) -> None:
-        """End all; whoever reads from them finds that nothing comes any more."""
+        """End all connections; reading from them gives no more bytes."""
         self.is_over = True
         with self._lock:
             for each in self._watched:

@@ -73,7 +73,7 @@ class Supervisor:
         spawn: Starts the process of a worker, which knows from its environment what to serve.
         block_bytes: Of the memory in which all workers keep decoded blocks.
         findings: What was found of the archive and is printed; workers log what they find besides.
-        announce: Called once, when whoever connects is answered.
+        announce: Called once, when connections are answered.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ UNITS = {"z": "1", "percentile": "%"}
 
 
 def methods_document(findings: Findings) -> dict[str, Any]:
-    """Return how each thing was found that was asked for, defaults included."""
+    """Return the parameters of each requested analysis, defaults included."""
     analysis = findings.analysis
     methods = {
         "step": analysis.step and {"period": analysis.step.text, "reducer": "mean"},

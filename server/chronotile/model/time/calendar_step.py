@@ -13,7 +13,7 @@ def requested_period(text: str, *, also: str = "") -> Period:
 
     Args:
         text: Of the parameter.
-        also: What else it may be, in words, for whoever gave neither.
+        also: What else it may be, in words, for the error message.
 
     Raises:
         InvalidParameter: It is no period, one of months and days together, or more days than a year has.

@@ -36,7 +36,7 @@ async def get_animation(request: Request) -> Response:
         return render_animation(asked, services, known=known, is_wanted=is_wanted), is_current()
 
     limiters, layer = state_of(request).limiters, asked.shown.layer
-    # Mistakes and what is known are answered at once, whoever waits for a film meanwhile.
+    # Errors and unchanged answers are sent at once, also while other requests wait for a film.
     found, is_immutable = await for_client(request, limiters.pictures, layer, find, services=services)
     if found is not None:
         return _answer(found, is_immutable=is_immutable, with_body=is_body_wanted)

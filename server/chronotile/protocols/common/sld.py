@@ -1,4 +1,4 @@
-"""Styles written as SLD, for GetStyles and whoever else gives them back."""
+"""Styles written as SLD, for GetStyles and other protocols."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

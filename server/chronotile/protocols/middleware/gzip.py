@@ -39,7 +39,7 @@ class Gzipped:
 
 
 def _settled(headers: Iterable[RawHeader]) -> list[RawHeader]:
-    """The headers with one plain word as Accept-Encoding: whoever compresses looks for `gzip` in it."""
+    """The headers with one plain word as Accept-Encoding: Starlette's compression looks for `gzip` in it."""
     headers = list(headers)
     accepted = joined_value(headers, ACCEPT_ENCODING)
     word = b"gzip" if takes_gzip(accepted.decode("latin-1")) else b"identity"

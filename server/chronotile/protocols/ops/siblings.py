@@ -51,7 +51,7 @@ class Siblings:
         return self.folder / "failing-dates"
 
     async def tell(self, registry: CollectorRegistry) -> asyncio.Server:
-        """Tell whoever connects the metrics of this worker."""
+        """Send the metrics of this worker to a client that connects."""
 
         async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with suppress(ConnectionError):

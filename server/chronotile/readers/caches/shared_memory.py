@@ -97,7 +97,7 @@ class SharedBlockMemory:
         _HEADER.pack_into(self._memory, header_at, key, crc32(part, crc32(key)), part.size, monotonic_ns())
 
     def shrink(self, max_bytes: int) -> None:
-        """Take no more than that from now on, and give the system back what is beyond, whoever wrote it."""
+        """Take no more than that from now on, and give the memory beyond it back to the system."""
         ways = min(self._ways, max_bytes // max(1, self._sets * SLOT_BYTES))
         if ways >= self._ways or ways < 1:
             return

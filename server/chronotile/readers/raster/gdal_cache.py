@@ -1,6 +1,6 @@
 """The size of GDAL's cache of decoded blocks.
 
-GDAL has one for the whole process, whoever opens the files: this module alone sets its size, to the sum of what the
+GDAL has one for the whole process: this module alone sets its size, to the sum of what the
 pools of open files leave to it.
 """
 

@@ -104,7 +104,7 @@ class Kvp:
 
         Args:
             name: Of the parameter.
-            accepted: What it takes, in words, for whoever left it out.
+            accepted: What it takes, in words, for the error if it is missing.
 
         Raises:
             MissingParameter: It is not, or is.

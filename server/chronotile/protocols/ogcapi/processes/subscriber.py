@@ -87,7 +87,7 @@ def _results(job: Job, told: DocumentContext, files: ResultFiles) -> Results:
 
 
 def _check_members(told: Iterable[str]) -> None:
-    """Refuse what is no member: whoever waits to hear something there would wait in vain."""
+    """Refuse unknown members: a client would wait for messages that never come."""
     spelled = {name.lower(): name for name in ACCEPTED}
     for name in told:
         if name not in ACCEPTED:
