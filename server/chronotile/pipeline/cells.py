@@ -1,4 +1,4 @@
-"""One native cell, found and read the same way for series, feature info and every other request for a place."""
+"""One native cell, found and read the same way for the series of a point, feature info and EDR positions."""
 
 from collections.abc import Sequence
 
