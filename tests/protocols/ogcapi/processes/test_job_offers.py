@@ -11,6 +11,7 @@ from affine import Affine
 from chronotile.catalog.catalogue import Limits
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid
+from chronotile.protocols.common.job_offer import OF_SERIES
 from tests.places import make_places
 from tests.protocols import served
 
@@ -356,6 +357,17 @@ def test_the_body_of_a_request_is_not_repeated(make_client, path, body, inputs, 
     job = job_of(client, "POST", path, body)
 
     assert (job["inputs"], job["note"]) == (inputs, note)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("/timeseries/NDVI/areas", AREAS), ("/timeseries/points", {"layers": ["NDVI"], "points": PLAIN})]
+)
+def test_more_features_than_a_job_may_have_lead_to_no_job(make_client, monkeypatch, path, body):
+    client = make_client(services(max_features=1))
+    with_job = job_of(client, "POST", path, body)
+    monkeypatch.setitem(OF_SERIES, "max_features", 1)
+
+    assert (with_job is None, job_of(client, "POST", path, body)) == (False, None)
 
 
 def test_a_job_that_would_be_refused_itself_is_not_named(make_client):
