@@ -289,9 +289,10 @@ def _memory_bytes(memory: str | None) -> int:
 def _write_store(sources: list[str], target: Path, options: "Options") -> None:
     """Write a serving cube."""
     from chronotile.optimise.run import optimise as write_cube
-    from chronotile.process_setup import keep_freed_memory
+    from chronotile.process_setup import keep_freed_memory, share_one_heap
 
     keep_freed_memory()
+    share_one_heap()  # with a heap a thread, a run took up to twice the memory that it may have
     with progress_bar("writing") as progress:
         report = write_cube(sources, target, options, progress=progress)
     print_lines(report.lines())

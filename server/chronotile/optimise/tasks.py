@@ -5,10 +5,10 @@ Each writes whole files under their own names, so that doing one twice changes n
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,8 @@ SOURCE_WINDOW_PX = 512
 """Rows and columns read at once of a source that keeps many dates in a chunk."""
 
 
-ReadSource = Callable[[str, Origin, Window], Numbers]
-"""Gives (y, x) numbers of a variable's window at a date, as the cube has them."""
+ReadSource = Callable[[str, Sequence[Origin], Window], Numbers]
+"""Gives (time, y, x) numbers of a variable's window at some dates, as the cube has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,9 +266,21 @@ def _block_of_sources(job: Job, task: SeriesTask, window: Window) -> Numbers:
         numbers[[position - start for position in kept]] = (
             stored[kept, slice(*window[:2]), slice(*window[2:])].read().result()
         )
-    for position, date in new.items():
-        numbers[position - start] = source_window(job, task.variable, date.origin, window)
+    _fill_from_sources(job, task.variable, new, numbers, window=window, start=start)
     return numbers
+
+
+def _fill_from_sources(
+    job: Job, variable: str, dates: Mapping[int, TaskDate], numbers: Numbers, *, window: Window, start: int
+) -> None:
+    """Put dates, by their positions, into (time, y, x) numbers whose first position is `start`."""
+    if not job.reads_ahead:
+        for position, date in dates.items():
+            numbers[position - start] = source_block(job, variable, [date.origin], window)[0]
+        return
+    places, origins = [position - start for position in dates], [date.origin for date in dates.values()]
+    for part, rows, columns in _parts(window):
+        numbers[places, rows, columns] = source_block(job, variable, origins, part)
 
 
 def stored_array(job: Job, group: str, variable: str, *, in_overlay: bool = False) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
@@ -290,31 +302,32 @@ def stored_array(job: Job, group: str, variable: str, *, in_overlay: bool = Fals
 
 def _source_windows(job: Job, task: MapTask, window: Window) -> Iterator[Numbers]:
     """The numbers of a window at each of a task's dates, as the cube has them."""
-    if not job.reads_ahead or len(task.dates) == 1:
-        for date in task.dates:
-            yield source_window(job, task.variable, date.origin, window)
+    origins = [date.origin for date in task.dates]
+    if not job.reads_ahead:
+        for origin in origins:
+            yield source_block(job, task.variable, [origin], window)[0]
         return
     dtype = job.plan.variables[task.variable].encoding.dtype
-    numbers = np.empty((len(task.dates), window.height, window.width), dtype=dtype)
-    for part in _parts(window):
-        rows = slice(part.row_start - window.row_start, part.row_stop - window.row_start)
-        columns = slice(part.column_start - window.column_start, part.column_stop - window.column_start)
-        for number, date in enumerate(task.dates):
-            numbers[number, rows, columns] = source_window(job, task.variable, date.origin, part)
+    numbers = np.empty((len(origins), window.height, window.width), dtype=dtype)
+    for part, rows, columns in _parts(window):
+        numbers[:, rows, columns] = source_block(job, task.variable, origins, part)
     yield from numbers
 
 
-def _parts(window: Window) -> Iterator[Window]:
+def _parts(window: Window) -> Iterator[tuple[Window, slice, slice]]:
+    """What is read at once of sources with many dates in a chunk, with its rows and columns inside the window."""
     step = SOURCE_WINDOW_PX
-    for top in range(window.row_start, window.row_stop, step):
-        for left in range(window.column_start, window.column_stop, step):
-            yield Window(top, min(top + step, window.row_stop), left, min(left + step, window.column_stop))
+    for top, left in product(range(0, window.height, step), range(0, window.width, step)):
+        bottom, right = min(top + step, window.height), min(left + step, window.width)
+        first_row, first_column = window.row_start, window.column_start
+        part = Window(first_row + top, first_row + bottom, first_column + left, first_column + right)
+        yield part, slice(top, bottom), slice(left, right)
 
 
-def source_window(job: Job, variable: str, origin: Origin, window: Window) -> Numbers:
-    """Return the numbers of a window of a source, as the cube has them."""
+def source_block(job: Job, variable: str, origins: Sequence[Origin], window: Window) -> Numbers:
+    """Return (time, y, x) numbers of a window at some dates of the sources, as the cube has them."""
     read = job.read or partial(_of_worker.read, job)
-    return read(variable, origin, window)
+    return read(variable, origins, window)
 
 
 class OpenSources:
@@ -325,19 +338,29 @@ class OpenSources:
         self._run = ""
         self._readers: tuple[Reader, ...] = ()
 
-    def read(self, job: Job, variable: str, origin: Origin, window: Window) -> Numbers:
-        """Return the numbers of a window of a source, as the cube has them.
+    def read(self, job: Job, variable: str, origins: Sequence[Origin], window: Window) -> Numbers:
+        """Return (time, y, x) numbers of a window at some dates, as the cube has them.
+
+        Dates of one source are read together, so that a chunk which holds several of them is decoded once.
 
         Raises:
-            SourceUnavailable: It cannot be read, or its encoding changed since the cube was planned.
+            SourceUnavailable: A source cannot be read, or its encoding changed since the cube was planned.
         """
-        planned, reader = job.plan.variables[variable], self._of(job)[origin.source]
+        parts = [
+            self._read_one(job, variable, number, indexes=[origin.index for origin in run], window=window)
+            for number, run in groupby(origins, key=lambda origin: origin.source)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _read_one(self, job: Job, variable: str, number: int, *, indexes: Sequence[int], window: Window) -> Numbers:
+        """(time, y, x) numbers of dates of one source."""
+        planned, reader = job.plan.variables[variable], self._of(job)[number]
         recoding = recoding_of(reader.info.variables[planned.info.name].encoding, planned.info.encoding)
         if recoding is None:
             raise SourceUnavailable(
                 f"the numbers of {planned.info.name} are others than when the run began; run it again"
             )
-        pixels = reader.read_window(planned.info.name, index=origin.index, level=0, window=window)
+        pixels = reader.read_block(planned.info.name, indexes=indexes, window=window, along="space")
         return planned.conversion.numbers(recoding.pixels(pixels))
 
     def _of(self, job: Job) -> tuple[Reader, ...]:

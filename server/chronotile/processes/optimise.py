@@ -128,11 +128,12 @@ class _Windows:
         self._work = work
         self._held: tuple[Window, Coverage] | None = None
 
-    def read(self, variable: str, origin: Origin, window: Window) -> Numbers:
-        """Return (y, x) numbers of a variable at the time of an index."""
+    def read(self, variable: str, origins: Sequence[Origin], window: Window) -> Numbers:
+        """Return (time, y, x) numbers of a variable at the times of indexes."""
         if self._held is None or self._held[0] != window:
             self._held = window, window_of(self._inputs, self._task_of(window), self._work)
-        return self._held[1].read(self._fields[variable], time=origin.index, rows=range(window.height))
+        field, coverage = self._fields[variable], self._held[1]
+        return np.stack([coverage.read(field, time=origin.index, rows=range(window.height)) for origin in origins])
 
     def _task_of(self, window: Window) -> Json:
         rows, columns = window[:2], window[2:]
