@@ -1,4 +1,4 @@
-"""Pytest plugin: a test of the quick tier opens no network socket and starts no process.
+"""Pytest plugin: which cases are of the quick tier, whose tests open no network socket and start no process.
 
 A hook instead of an autouse fixture, so that module and session fixtures are covered as well.
 """
@@ -61,6 +61,15 @@ def _spawn_audited(path: str, arguments: list[str], descriptors: list[int]) -> i
 
 
 multiprocessing.util.spawnv_passfds = _spawn_audited
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to the later tiers the cases that `quick_cases` of their test does not name."""
+    for item in items:
+        marker = item.get_closest_marker("quick_cases")
+        if marker is not None and not any(words in item.name for words in marker.args):
+            item.add_marker("slow")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -72,3 +72,15 @@ def test_what_an_event_loop_needs_is_allowed(run_tests, code):
 @pytest.mark.parametrize("mark", ["slow", "client", "browser", "data"])
 def test_a_marked_test_may_do_so(run_tests, mark):
     assert run_tests(MARKED.format(mark=mark)).parseoutcomes() == {"passed": 1}
+
+
+def test_cases_that_are_not_named_are_of_a_later_tier(run_tests):
+    result = run_tests("""
+import pytest
+@pytest.mark.quick_cases("this")
+@pytest.mark.parametrize("case", ["this one", "another"])
+def test_it(case, request):
+    assert (request.node.get_closest_marker("slow") is None) == (case == "this one")
+""")
+
+    assert result.parseoutcomes()["passed"] == 2

@@ -69,6 +69,7 @@ def newest_at(address: str) -> str:
         return str(answer.headers["chronotile-time"])
 
 
+@pytest.mark.quick_cases("/timeseries", "/layers/NDVI/times", "wmts")
 @pytest.mark.parametrize(
     "path",
     [
@@ -270,6 +271,7 @@ def test_no_worker_serves_the_older_state_once_an_append_has_ended(configuration
         assert process.wait(timeout=PATIENCE_S) == 0
 
 
+@pytest.mark.quick_cases("truncated-")
 @pytest.mark.parametrize("path", [TILE, POINT, "/layers/NDVI", "/cubes/NDVI/WebMercatorQuad/14/8328/5484.ctc"])
 @pytest.mark.parametrize(
     "damage",

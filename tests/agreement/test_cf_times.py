@@ -222,6 +222,7 @@ def client(served, tmp_path_factory) -> Iterator[TestClient]:
     archive.close()
 
 
+@pytest.mark.quick_cases("climatology-netcdf", "running means-cube")
 def test_every_protocol_answers_a_time_with_its_own_slice(case, client, tmp_path):
     index = len(case.order) // 2
     name, value = sorted(case.names)[index], case.values[index]
@@ -231,6 +232,7 @@ def test_every_protocol_answers_a_time_with_its_own_slice(case, client, tmp_path
     assert answers == {ask.__name__: pytest.approx(value, abs=1e-4) for ask in ASKED}
 
 
+@pytest.mark.quick_cases("climatology-netcdf", "running means-cube", "out of order")
 def test_series_and_lists_have_all_times_in_order(case, client):
     series = client.get("/timeseries/V/point", params=PLACE).json()
     listed = client.get("/layers/V/times").json()["times"]
@@ -260,6 +262,7 @@ def test_documents_say_what_is_a_climatology(case, client):
     assert [years in each for each in capabilities] == [is_climatology] * 2
 
 
+@pytest.mark.quick_cases("climatology-netcdf", "running means-cube")
 def test_exported_netcdf_keeps_times_and_bounds(case, client, tmp_path):
     body = client.get("/ogcapi/collections/V/coverage?f=netcdf").content
 

@@ -219,6 +219,7 @@ def test_formulas_and_masks_over_the_date_are_null_too(archive, layer):
     assert answer.json()["values"][0] == pytest.approx(VALUES[0] * factor, abs=1e-6)
 
 
+@pytest.mark.quick_cases("cog-", "cube-NDVI")
 @pytest.mark.parametrize("layer", ["NDVI", "TWICE", "KEPT"])
 def test_areas_list_the_date(archive, layer):
     archive.damage()
@@ -294,6 +295,7 @@ def test_edr_position_has_null(archive):
     assert answer.json()["ranges"]["NDVI"]["values"] == LACKING
 
 
+@pytest.mark.quick_cases("cog-", "cube-")
 @pytest.mark.parametrize("path", ["cube", "area", "coverage"])
 def test_cells_of_several_dates_have_null(archive, path):
     archive.damage()
@@ -310,6 +312,7 @@ def test_cells_of_several_dates_have_null(archive, path):
     assert all(any(value is not None for value in frames[t].flat) for t in (0, 1, 3, 4))
 
 
+@pytest.mark.quick_cases("cog-", "cube-zarr")
 @pytest.mark.parametrize("format_", ["GTiff", "NetCDF", "zarr"])
 def test_files_of_several_dates_are_told_of(archive, format_):
     archive.damage()
@@ -421,6 +424,7 @@ def feature_info(archive: Archive, time: str):
     )
 
 
+@pytest.mark.quick_cases("cog-", "cube-")
 @pytest.mark.parametrize("path", ["tile", "cube", "coverage", "map", "animation"])
 def test_picture_and_coverage_of_the_date_alone_fail(archive, path):
     archive.damage()

@@ -151,6 +151,7 @@ def colours(answer):
     return np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGBA")).tolist()
 
 
+@pytest.mark.quick_cases("types and orders as files", "offset since 2022 as a serving cube")
 def test_series_of_points(client):
     for row, column in CELLS:
         lon, lat = place_of(row, column)
@@ -174,6 +175,7 @@ def test_series_of_an_area(client):
     assert feature["valid"] == [int((~np.isnan(each)).sum()) for each in inside]
 
 
+@pytest.mark.quick_cases("types and orders as files", "offset since 2022 as a serving cube")
 def test_feature_infos(client):
     query = (
         "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetFeatureInfo&LAYERS=NDVI&QUERY_LAYERS=NDVI&STYLES="
@@ -207,6 +209,7 @@ def test_pictures(client):
             np.testing.assert_allclose(picture[..., 0], greys, atol=1.01)  # of 250; 256 colours for all
 
 
+@pytest.mark.quick_cases("types and orders as files", "offset since 2022 as a serving cube")
 def test_coverages(client):
     for t, day in enumerate(DAYS):
         values = values_at(t)
@@ -224,6 +227,7 @@ def test_coverages(client):
         np.testing.assert_allclose(np.array(ranges["values"], dtype=float), values.ravel(), **EXACT)
 
 
+@pytest.mark.quick_cases("types and orders as files", "offset since 2022 as a serving cube")
 def test_tiles_and_cubes(client):
     """Pixels of tiles are those of cubes, and hold values of the formula only."""
     tilejson = got(client, "/tiles/NDVI/WebMercatorQuad/tilejson.json").json()

@@ -151,6 +151,7 @@ class Client:
         return self.client.get(path)
 
 
+@pytest.mark.quick_cases("cog-", "netcdf-point", "netcdf-tile")
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 def test_answer_is_that_of_the_file_as_it_is_then(serve, path):
     answer = ask(serve(1), path)
@@ -176,6 +177,7 @@ def test_composite_has_no_bands_of_two_states(serve):
     np.testing.assert_array_equal(shown[:, 0], shown[:, 2])
 
 
+@pytest.mark.quick_cases("/point", "/coverage", "cog-/cubes")
 @pytest.mark.parametrize("path", [path for name, path in PATHS.items() if "wms" not in path])
 def test_file_that_is_written_all_the_time_is_503(serve, path):
     answer = ask(serve(EVERY_TIME), path)

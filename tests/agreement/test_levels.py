@@ -84,6 +84,7 @@ def configuration(kind: str, href: str, variables: str = VARIABLES) -> str:
     return f"collections:\n  made:\n    source: {{kind: {kind}, href: {href}}}{variables}"
 
 
+@pytest.mark.quick_cases("time-depth-lat-lon-zarr", "lat-time-lon-depth-netcdf")
 @pytest.mark.parametrize("kind", ["netcdf", "zarr"])
 @pytest.mark.parametrize(
     "order",

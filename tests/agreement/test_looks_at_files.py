@@ -123,6 +123,7 @@ def changed(client: TestClient, before: dict[str, str]) -> set[str]:
 # Looks.
 
 
+@pytest.mark.quick_cases("a file a date", "chunks of seven dates-point")
 @pytest.mark.parametrize(
     ("store", "request_name"),
     [
@@ -149,6 +150,7 @@ def test_state_of_an_answer_is_found_by_one_look_at_each_file(serve, tmp_path, s
     assert set(looks.values()) == {1}
 
 
+@pytest.mark.quick_cases("chunks of seven dates")
 @pytest.mark.parametrize(
     ("store", "request_name"),
     [
@@ -260,6 +262,7 @@ def test_chunk_of_a_date_written_anew_changes_what_takes_the_date(serve, tmp_pat
     assert changed(client, before) == set(REQUESTS) - ({"map"} if store != "time last" else set())
 
 
+@pytest.mark.quick_cases("chunks of a date", "time last")
 @pytest.mark.parametrize("store", [store for store in ZARR if store != "all chunks in one folder"])
 def test_chunk_elsewhere_written_anew_leaves_the_point_as_it_was(serve, tmp_path, store):
     client = serve(store)

@@ -85,6 +85,7 @@ def assert_told(value: np.ndarray, beyond: np.ndarray, expected: np.ndarray, *, 
     assert np.all(np.abs(expected[~exact]) > 32)
 
 
+@pytest.mark.quick_cases("-0-png", "-3-tif", "-1-ctc")
 @pytest.mark.parametrize("ending", ["ctc", "png", "webp", "npy", "tif"])
 @pytest.mark.parametrize("back", [0, 1, 3])
 @pytest.mark.parametrize("query", ["", "?res=2"])

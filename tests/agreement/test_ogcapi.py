@@ -122,6 +122,7 @@ def infos_at(served: Served, places) -> list[float | None]:
     return [told(served.client.get(f"{INFO}&BBOX={box}&I={column}&J={row}")) for row, column, *_place in places]
 
 
+@pytest.mark.quick_cases("UTM-cog", "0 to 360-zarr-v3")
 @pytest.mark.parametrize(("scene", "kind"), EACH_SCENE_AND_KIND)
 def test_position_is_the_point_series_and_the_feature_info(serve, scene, kind):
     served = serve(scene, kind)
@@ -133,6 +134,7 @@ def test_position_is_the_point_series_and_the_feature_info(serve, scene, kind):
     assert values == values_at(served.client, places) == infos_at(served, places)
 
 
+@pytest.mark.quick_cases("UTM-GTiff", "0 to 360-NetCDF", "UTM, south up-zarr")
 @pytest.mark.parametrize(
     ("scene", "format_name"),
     [
@@ -176,6 +178,7 @@ def test_grey_of_a_coverage_as_png_is_the_number(serve, scene):
     assert np.array_equal(shown, numbers[::-1] if scene.transform.e > 0 else numbers)
 
 
+@pytest.mark.quick_cases("LAEA", "UTM, south up")
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 def test_map_and_tile_show_the_colour_of_the_value(serve, scene):
     served = serve(scene)
@@ -192,6 +195,7 @@ def test_map_and_tile_show_the_colour_of_the_value(serve, scene):
     assert shown == [colour(value) for value in positions_at(served.client, places)]
 
 
+@pytest.mark.quick_cases("LAEA", "UTM, south up")
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 def test_cells_of_an_area_are_those_of_the_area_series(serve, scene):
     served = serve(scene)

@@ -53,6 +53,7 @@ INFO = f"{WMS.replace('GetMap', 'GetFeatureInfo')}&QUERY_LAYERS=NDVI&INFO_FORMAT
 ASKED = {"XYZ": ask_xyz, "WMTS": ask_wmts, "WMTS REST": ask_wmts_rest, "WMS": ask_wms}
 
 
+@pytest.mark.quick_cases("UTM-cog", "UTM, south up")
 @pytest.mark.parametrize(("scene", "kind"), EACH_SCENE_AND_KIND)
 def test_colour_of_a_pixel_is_that_of_the_value_of_its_place(serve, scene, kind):
     served = serve(scene, kind)
@@ -81,6 +82,7 @@ def test_pictures_of_one_place_are_the_same_in_every_pixel(serve, scene):
     assert [np.array_equal(first, other) for other in others] == [True] * len(others)
 
 
+@pytest.mark.quick_cases("LAEA", "ascending latitude")
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 def test_series_has_the_exact_decimal_of_the_formula(serve, scene):
     served = serve(scene)
@@ -93,6 +95,7 @@ def test_series_has_the_exact_decimal_of_the_formula(serve, scene):
     assert values == [None if number == 255 else cell_value(number, scene.scale, scene.offset) for number in numbers]
 
 
+@pytest.mark.quick_cases("LAEA")
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 def test_terrascopes_point_has_the_same_values(serve, scene):
     served = serve(scene)
@@ -106,6 +109,7 @@ def test_terrascopes_point_has_the_same_values(serve, scene):
     assert [answer["results"][0]["result"]["average"] for answer in results] == values_at(served.client, places)
 
 
+@pytest.mark.quick_cases("UTM-cog", "UTM, south up")
 @pytest.mark.parametrize(("scene", "kind"), EACH_SCENE_AND_KIND)
 def test_feature_info_tells_the_value_of_the_series(serve, scene, kind):
     served = serve(scene, kind)

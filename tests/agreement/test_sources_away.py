@@ -44,6 +44,7 @@ def require_away(answer) -> None:
     assert answer.headers["retry-after"]
 
 
+@pytest.mark.quick_cases("-point", "-map")
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 def test_folder_that_is_gone_is_503(served, folder, path):
     shutil.rmtree(folder)
@@ -51,6 +52,7 @@ def test_folder_that_is_gone_is_503(served, folder, path):
     require_away(served.client.get(path))
 
 
+@pytest.mark.quick_cases("-point", "-map")
 @pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 def test_source_whose_every_date_is_damaged_is_503(served, folder, path):
     chunks = [*folder.glob("*.tif"), *folder.glob("made.zarr/*/NDVI/c/*/*/*")]

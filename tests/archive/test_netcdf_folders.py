@@ -342,6 +342,7 @@ def test_a_cube_is_not_grown_with_times_that_are_named_in_another_way(tmp_path):
         optimise([str(tmp_path / "data")], target, Options(layout="both", threads=1))
 
 
+@pytest.mark.quick_cases("odd")
 @pytest.mark.parametrize("scale", [0.0012345678, 0.002, 1 / 3000], ids=["odd", "even", "third"])
 def test_files_packed_each_in_its_own_way_are_verified(folder, tmp_path, scale):
     for number, path in enumerate(sorted(folder.glob("*.nc"))):

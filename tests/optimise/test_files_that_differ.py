@@ -65,6 +65,7 @@ def write_all(folder, stack):
     ]
 
 
+@pytest.mark.quick_cases("-in order")
 @pytest.mark.parametrize("turn", [1, -1], ids=["in order", "turned round"])
 @pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS.keys())
 def test_files_that_differ_become_one_encoding_in_which_every_value_is_exact(tmp_path, write, target, stack, turn):

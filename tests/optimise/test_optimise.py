@@ -28,12 +28,14 @@ def opened(target, group="0"):
     return xarray.open_zarr(target, group=group, mask_and_scale=False, decode_coords="all")
 
 
+@pytest.mark.quick_cases("cog", "zarr-v3")
 def test_numbers_are_those_of_the_source(source, write, target):
     write(source)
 
     np.testing.assert_array_equal(numbers_of(target), Scene().cube())
 
 
+@pytest.mark.quick_cases("cog-", "zarr-v3-")
 @pytest.mark.parametrize("group", ["0", "series"])
 def test_xarray_opens_each_layout_by_itself(source, write, target, group):
     write(source)

@@ -185,6 +185,7 @@ def test_a_map_that_takes_more_memory_than_a_worker_has_is_refused_before_it_is_
     assert services.memory.taken_bytes == 0
 
 
+@pytest.mark.quick_cases("image/png", "image/geotiff")
 @pytest.mark.parametrize("format", ENCODED_BYTES)
 def test_a_map_of_as_many_pixels_as_a_refusal_names_fits(format):
     allowed = 64 << 20

@@ -97,12 +97,14 @@ def caching_of(client, path, time):
     return kept
 
 
+@pytest.mark.quick_cases("-latest", "-2020-06-01/..")
 @pytest.mark.parametrize("time", OPEN)
 @pytest.mark.parametrize("path", [*PICTURES.values(), *ALONG_TIME.values()], ids=[*PICTURES, *ALONG_TIME])
 def test_what_was_resolved_from_an_open_selection_is_kept_a_minute(client, path, time):
     assert caching_of(client, path, time) == LATEST
 
 
+@pytest.mark.quick_cases("-2020-06-11")
 @pytest.mark.parametrize("time", CLOSED)
 @pytest.mark.parametrize("path", [*PICTURES.values(), *ALONG_TIME.values()], ids=[*PICTURES, *ALONG_TIME])
 def test_what_is_of_named_times_is_kept_five_minutes(client, path, time):

@@ -35,6 +35,7 @@ PLACES = {
 }
 
 
+@pytest.mark.quick_cases("-PT0S")
 @pytest.mark.parametrize("period", ["P0D", "PT0S", "-P10D", "P-10D"])
 @pytest.mark.parametrize("path", PLACES.values(), ids=PLACES)
 def test_period_without_length_is_refused(client, path, period):

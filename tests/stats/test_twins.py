@@ -123,6 +123,7 @@ def has_moved(before, after):
     return before.start.size != after.start.size or any((np.abs(old - new) > DAY).any() for old, new in days)
 
 
+@pytest.mark.quick_cases("minutes0")
 @pytest.mark.parametrize("smooth", SMOOTHINGS)
 @pytest.mark.parametrize("minutes", SPREADS)
 def test_seasons_of_some_random_curves_with_twins_keep_their_properties(smooth, minutes):

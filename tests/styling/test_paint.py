@@ -57,6 +57,7 @@ def test_the_index_of_an_eight_bit_picture_is_the_number_itself():
     assert np.array_equal(picture.index, numbers)
 
 
+@pytest.mark.quick_cases(">i2", "uint16")
 @pytest.mark.parametrize("dtype", ["uint16", "int16", ">u2", ">i2"])
 def test_every_number_of_sixteen_bits_is_within_half_a_step(dtype):
     encoding = Encoding(

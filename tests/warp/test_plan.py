@@ -115,6 +115,7 @@ def readers(name):
     return _READERS[name]
 
 
+@pytest.mark.quick_cases("polar-EPSG:4326", "laea-EPSG:3857", "circular-EPSG:3035")
 @pytest.mark.parametrize(
     "crs", ["EPSG:3857", "EPSG:4326", "OGC:CRS84", "EPSG:3035", "EPSG:32632", "EPSG:3031", "EPSG:2154"]
 )

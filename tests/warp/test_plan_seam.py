@@ -48,6 +48,7 @@ def expected(west, grid):
     )
 
 
+@pytest.mark.quick_cases("3857")
 @pytest.mark.parametrize("make", [plan_warp, plan_strips])
 @pytest.mark.parametrize(
     ("crs", "west", "seam"),

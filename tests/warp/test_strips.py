@@ -104,6 +104,7 @@ def few_rows(monkeypatch):
     monkeypatch.setattr(warp_strips, "STRIP_PIXELS", 700)
 
 
+@pytest.mark.quick_cases("utm-", "antimeridian-EPSG:3857", "polar-EPSG:3031", "circular-EPSG:3035")
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
 @pytest.mark.parametrize("crs", CRS)
 @pytest.mark.parametrize("name", SOURCES)
@@ -131,6 +132,7 @@ def test_strips_are_absent_where_the_whole_is(encoding, is_masked, resampling):
             )
 
 
+@pytest.mark.quick_cases("utm-", "rotated-bilinear")
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
 @pytest.mark.parametrize("name", ["utm", "geographic", "circular", "rotated"])
 def test_strips_of_a_window_that_is_thinned_have_the_pixels_of_the_whole(name, resampling, monkeypatch):
@@ -142,6 +144,7 @@ def test_strips_of_a_window_that_is_thinned_have_the_pixels_of_the_whole(name, r
             require_same(reader, grid, resampling)
 
 
+@pytest.mark.quick_cases("circular-EPSG:3857-bilinear")
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
 @pytest.mark.parametrize(("name", "crs"), [("utm", "EPSG:3857"), ("near", "EPSG:4326"), ("circular", "EPSG:3857")])
 def test_strips_of_a_large_picture_have_the_pixels_of_the_whole(name, crs, resampling, monkeypatch):

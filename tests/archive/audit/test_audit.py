@@ -96,6 +96,7 @@ def test_what_was_not_changed_has_no_mismatch(audited, pair):
     assert found.summary().startswith("0 mismatches: 2 variables, ")
 
 
+@pytest.mark.quick_cases("one_value", "shifted_date")
 @pytest.mark.parametrize("change", [one_value, another_scale, swapped_bands, shifted_date, other_nodata])
 def test_what_was_changed_in_a_serving_cube_is_found(audited, pair, change):
     place, cube = pair
@@ -166,6 +167,7 @@ def test_large_sources_are_sampled_and_the_share_is_told(audited, pair, monkeypa
     assert "%" in found.summary()
 
 
+@pytest.mark.quick_cases("zarr-v3", "cog")
 @pytest.mark.parametrize("kind", KINDS)
 def test_sources_of_all_kinds_agree_with_rasterio_and_xarray(audited, configured, tmp_path, kind):
     spec = write_scene(kind, tmp_path, SCENE)

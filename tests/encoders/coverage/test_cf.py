@@ -73,6 +73,7 @@ both = pytest.mark.parametrize("opened", FORMATS.values(), ids=FORMATS)
 both_written = pytest.mark.parametrize("written", [netcdf_file, zarr_file], ids=["netcdf", "zarr"])
 
 
+@pytest.mark.quick_cases("int16-")
 @both
 @pytest.mark.parametrize(("dtype", "nodata"), NODATA_OF_TYPES.items(), ids=NODATA_OF_TYPES)
 def test_digital_numbers_are_those_of_the_source(opened, dtype, nodata, tmp_path):
@@ -84,6 +85,7 @@ def test_digital_numbers_are_those_of_the_source(opened, dtype, nodata, tmp_path
     np.testing.assert_array_equal(found, expected_numbers(coverage))
 
 
+@pytest.mark.quick_cases("int16-")
 @both
 @pytest.mark.parametrize(("dtype", "nodata"), NODATA_OF_TYPES.items(), ids=NODATA_OF_TYPES)
 def test_scaled_numbers_are_the_values_of_the_source(opened, dtype, nodata, tmp_path):
@@ -178,6 +180,7 @@ MAPPINGS = {
 """Names of CF-1.11 Appendix F, which has none for Mollweide."""
 
 
+@pytest.mark.quick_cases("EPSG:4326", "EPSG:3035")
 @both
 @pytest.mark.parametrize(("name", "mapping_name"), MAPPINGS.items(), ids=MAPPINGS)
 def test_grid_mapping_is_the_crs(opened, name, mapping_name, tmp_path):

@@ -63,6 +63,7 @@ def longs(body, tag):
     return [where] if count == 1 else list(struct.unpack_from(f"<{count}I", body, where))
 
 
+@pytest.mark.quick_cases("one tile", "many tiles-int16")
 @pytest.mark.parametrize(("dtype", "nodata"), NODATA_OF_TYPES.items(), ids=NODATA_OF_TYPES)
 @pytest.mark.parametrize("grid", [UTM, LARGE], ids=["one tile", "many tiles"])
 def test_digital_numbers_are_those_of_the_source(dtype, nodata, grid):

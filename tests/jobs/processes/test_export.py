@@ -126,6 +126,7 @@ def scene(request, tmp_path_factory):
     reader.close()
 
 
+@pytest.mark.quick_cases("chunks along time-GTiff-warped", "a chunk a time-zarr-native", "a chunk a time-NetCDF-native")
 @pytest.mark.parametrize("crs", [None, "EPSG:3035"], ids=["native", "warped"])
 @pytest.mark.parametrize("format_", FILE_FORMATS)
 @pytest.mark.usefixtures("small_runs")

@@ -78,6 +78,7 @@ def unpacked(file):
     return folder
 
 
+@pytest.mark.quick_cases("cog", "zarr-v3")
 @pytest.mark.parametrize("kind", KINDS)
 def test_numbers_are_those_of_the_layer_in_maps_and_series(kind, tmp_path):
     reader = open_source(write_scene(kind, tmp_path, Scene()))

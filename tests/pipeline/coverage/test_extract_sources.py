@@ -69,6 +69,7 @@ def reader(request, tmp_path_factory):
     return open_source(replace(spec, series=cube.href))
 
 
+@pytest.mark.quick_cases("zarr-v3", "cog", "series")
 def test_a_part_is_that_of_the_source(reader):
     coverage = part_of(reader)
 

@@ -79,6 +79,7 @@ def test_exception_of_130_has_code_and_locator(client, get_map, validate_ogc, ch
     assert validate_ogc(answer.content) == []
 
 
+@pytest.mark.quick_cases("BBOX", "STYLES", "VERSION")
 @pytest.mark.parametrize(("changes", "code", "locator"), WRONG, ids=[name_of(each[0]) for each in WRONG])
 def test_exception_of_111_is_valid_too(client, get_map, validate_ogc, changes, code, locator):
     changed = {"SRS" if name == "CRS" else name: value for name, value in changes.items()}

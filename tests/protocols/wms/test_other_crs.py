@@ -39,6 +39,7 @@ def expected(box, code, *, is_north_first):
     return np.dstack([served.number_at(rows, columns, 2)] * 3)
 
 
+@pytest.mark.quick_cases("EPSG:31467", "EPSG:2154")
 @pytest.mark.parametrize("code", OTHERS)
 def test_a_map_in_130_has_the_pixels_and_the_axes_of_the_crs(client, get_map, code):
     box = box_in(code)

@@ -70,6 +70,7 @@ def save_scene(folder, scene, version, dims, dtype="int16"):
     return make_spec("netcdf", save_netcdf(dataset, folder / "made.nc", version=version))
 
 
+@pytest.mark.quick_cases("netcdf-4-wider-y-time-x", "classic-higher-time-y-x", "netcdf-4-fewer times-time-y-x")
 @pytest.mark.parametrize("dims", DIMS, ids="-".join)
 @pytest.mark.parametrize(
     "other", [Scene(width=60), Scene(height=45), Scene(days=SCENE.days[:4])], ids=["wider", "higher", "fewer times"]

@@ -250,6 +250,7 @@ def test_blocks_are_those_of_the_layout_that_is_asked_for(reader):
     assert shapes[1].times == 1
 
 
+@pytest.mark.quick_cases("some-")
 @pytest.mark.parametrize("along", ["time", "space"])
 @pytest.mark.parametrize("indexes", [[0, 1, 2, 3, 4], [4, 1], [2]], ids=["run", "some", "one"])
 def test_a_block_of_either_layout_has_the_same_numbers(reader, along, indexes):

@@ -72,6 +72,7 @@ def test_the_data_file_is_at_most_ten_megabytes():
     assert FILE.stat().st_size <= 10_000_000
 
 
+@pytest.mark.quick_cases("16")
 @pytest.mark.parametrize("dekad", [3, 16, 100])
 def test_the_data_file_has_the_green_of_the_formulas(dekad):
     """Of parcels in steps of 0.004; what varies inside of parcels has steps of its own."""

@@ -346,6 +346,7 @@ def test_head_of_a_streamed_file_makes_nothing(make_client):
     assert client.get(NDVI, params={"f": "zarr", **ONE_DAY}).headers["etag"] == told.headers["etag"]
 
 
+@pytest.mark.quick_cases("GTiff", "0-0-0-1")
 @pytest.mark.parametrize("f", SIZED)
 @pytest.mark.parametrize(
     ("asked", "start", "stop"), [("0-0", 0, 1), ("10-99", 10, 100), ("100-", 100, None), ("-7", -7, None)]

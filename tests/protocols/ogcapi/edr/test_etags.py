@@ -36,6 +36,7 @@ def test_the_same_has_the_same_validator(etag, path):
     assert etag(path) == etag(path)
 
 
+@pytest.mark.quick_cases("-title")
 @pytest.mark.parametrize(
     "members",
     [{"title": {"": "Greenness"}}, {"abstract": {"": "Of leaves"}}, {"attribution": "Others"}, {"license": "CC0-1.0"}],

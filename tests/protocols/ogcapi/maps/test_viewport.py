@@ -138,6 +138,7 @@ class TestWithABox:
         assert grid.bbox == BBox(610_000, 5_620_000, 640_000, 5_640_000)
 
 
+@pytest.mark.quick_cases("collection-")
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [

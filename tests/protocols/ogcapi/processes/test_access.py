@@ -72,6 +72,7 @@ USES = [
 ]
 
 
+@pytest.mark.quick_cases("-read")
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize(
     "origin",
@@ -91,6 +92,7 @@ def test_pages_of_other_origins_may_not(client, use, origin):
     assert answer.headers["vary"].split(", ") == ["Accept", "Origin"]
 
 
+@pytest.mark.quick_cases("-read")
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil", "a:99999"]
@@ -147,6 +149,7 @@ def test_what_pages_of_other_origins_may_not_have_is_not_made(client, monkeypatc
     assert client.post(PLACES, json={**STATISTICS, **asked}).status_code in {200, 204}
 
 
+@pytest.mark.quick_cases("-read")
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize(
     "headers",
@@ -200,6 +203,7 @@ def test_no_page_under_another_name_may_by_forwarding_one_of_the_servers(local, 
     assert "evil.example:8000" in answer.json()["detail"]
 
 
+@pytest.mark.quick_cases("-read")
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize(
     ("host", "forwarded"),
@@ -217,6 +221,7 @@ def test_no_page_becomes_the_servers_own_by_forwarding_its_host(local, use, host
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.quick_cases("-read")
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize(
     ("host", "forwarded"),

@@ -278,6 +278,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.quick_cases("-sync")
 @checklist("processes", "job creation")
 @pytest.mark.parametrize("prefer", [None, "respond-async"], ids=["sync", "async"])
 @pytest.mark.parametrize(("body", "parameter", "words"), REFUSED)
