@@ -77,7 +77,7 @@ def test_what_is_no_more_wanted_does_not_become_an_object(bucket, put, s3_server
     answers = iter([True] * 10 + [False])
 
     with pytest.raises(ClientGone):
-        put("job/a.csv", bytes(4 * PART_BYTES), is_wanted=lambda: next(answers))
+        put("job/a.csv", bytes(4 * PART_BYTES), is_active=lambda: next(answers))
 
     assert s3_server.keys(bucket.url.split("/")[2]) == []
 

@@ -44,12 +44,12 @@ def services(published_cubes):
 def job(services, tmp_path):
     """`job()`: the end of another job for the cube whose blocks are done, and what it is done with."""
 
-    def make(id_="a", of=services, *, name=INPUTS["name"], is_wanted=lambda: True):
+    def make(id_="a", of=services, *, name=INPUTS["name"], is_active=lambda: True):
         inputs = INPUTS | {"name": name}
         plan, process = plan_of("optimise", inputs, of), process_of("optimise")
         work = work_in(tmp_path / "jobs" / id_, of, shared=plan.shared)
         done = [process.run(inputs, block, work) for block in plan.tasks]
-        return lambda: process.finish(inputs, done, replace(work, is_wanted=is_wanted)), work
+        return lambda: process.finish(inputs, done, replace(work, is_active=is_active)), work
 
     return make
 
@@ -177,14 +177,14 @@ def halfway(published_cubes, act, *, file=5, beside=frozenset()):
     """Whether a job goes on, as it does, but for an act when it copies a file of its cube, beside others maybe."""
     asked = []
 
-    def is_wanted():
+    def is_active():
         if copies_in(published_cubes) - beside:
             asked.append(None)
             if len(asked) == file:
                 act()
         return True
 
-    return is_wanted
+    return is_active
 
 
 def test_another_disk_gets_a_copy(job, far):
@@ -206,13 +206,13 @@ def test_two_that_copy_to_one_name_do_not_touch_what_the_other_has(job, far):
             assert put.wait(PATIENCE_S)
 
         def let_the_second_begin():
-            is_wanted = halfway(far.published_cubes, wait_for_the_first, file=1, beside=copies_in(far.published_cubes))
-            second, _work = job("b", of=far, is_wanted=is_wanted)
+            is_active = halfway(far.published_cubes, wait_for_the_first, file=1, beside=copies_in(far.published_cubes))
+            second, _work = job("b", of=far, is_active=is_active)
             ends.append(pool.submit(second))
             assert begun.wait(PATIENCE_S)
 
         ends = []
-        first, _work = job(of=far, is_wanted=halfway(far.published_cubes, let_the_second_begin))
+        first, _work = job(of=far, is_active=halfway(far.published_cubes, let_the_second_begin))
         try:
             first()
             np.testing.assert_array_equal(numbers_of(far.published_cubes.folder / "ndvi-2020.zarr"), NUMBERS)
@@ -243,7 +243,7 @@ def test_a_copy_that_is_taken_for_left_is_not_put_by_halves(job, far):
         other, _work = job("b", of=far, name="other")
         other()
 
-    finish, _work = job(of=far, is_wanted=halfway(far.published_cubes, remove))
+    finish, _work = job(of=far, is_active=halfway(far.published_cubes, remove))
 
     with pytest.raises(SourceUnavailable, match="cannot be written now"):
         finish()
@@ -253,7 +253,7 @@ def test_a_copy_that_is_taken_for_left_is_not_put_by_halves(job, far):
 
 def test_a_copy_of_a_job_that_is_dismissed_meanwhile_is_not_put(job, far, tmp_path):
     finish, _work = job(
-        of=far, is_wanted=halfway(far.published_cubes, lambda: (tmp_path / "jobs" / "a").rename(tmp_path / "gone"))
+        of=far, is_active=halfway(far.published_cubes, lambda: (tmp_path / "jobs" / "a").rename(tmp_path / "gone"))
     )
 
     with pytest.raises(SourceUnavailable, match="cannot be written now"):

@@ -227,9 +227,9 @@ def test_a_map_is_made_for_who_still_waits_though_the_client_that_asked_first_le
 
     with ThreadPoolExecutor(2) as clients:
         with memory.taking(16 << 20, alternative=""):
-            first = clients.submit(render_map, request, services, is_wanted=lambda: payloads.state.misses < 2)
+            first = clients.submit(render_map, request, services, is_active=lambda: payloads.state.misses < 2)
             until(lambda: memory.waiting == 1)
-            second = clients.submit(render_map, request, services, is_wanted=lambda: True)
+            second = clients.submit(render_map, request, services, is_active=lambda: True)
             with pytest.raises(ClientGone):
                 first.result(PATIENCE_S)
         body = second.result(PATIENCE_S).body

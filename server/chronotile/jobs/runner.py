@@ -240,7 +240,7 @@ class Runner:
             return None
         wanted = requested_results(process, outputs, results)
         try:
-            ResultFiles(folder / RESULTS, self._bucket, job.id).store(wanted, is_wanted=goes_on)
+            ResultFiles(folder / RESULTS, self._bucket, job.id).store(wanted, is_active=goes_on)
         except ClientGone:
             return None
         return wanted

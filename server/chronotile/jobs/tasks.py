@@ -261,5 +261,5 @@ def _work(context: TaskContext) -> Work:
         results=folder / RESULTS,
         shared=told["shared"],
         sources=sources_from_json(told["sources"]),
-        is_wanted=partial_results.exists,
+        is_active=partial_results.exists,
     )

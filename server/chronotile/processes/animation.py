@@ -9,6 +9,7 @@ from chronotile.catalog.resolve_times import resolve_series_times
 from chronotile.encoders.deflated import deflate
 from chronotile.errors import LimitExceeded
 from chronotile.model.animation import ANIMATION_LABELS, DEFAULT_FPS, LEAST_FPS, MOST_FPS, AnimationRequest
+from chronotile.model.cancellation import require_active
 from chronotile.model.crs import CRS84
 from chronotile.model.job import Json, Result
 from chronotile.model.raster import IndexPicture, Picture, RgbaPicture
@@ -17,7 +18,6 @@ from chronotile.model.square_pixels import LEAST_SIDE_PX, grid_of_picture
 from chronotile.model.time.calendar_step import requested_period
 from chronotile.model.time.instants import Period, TimeSelection
 from chronotile.model.time.parser import parse_time
-from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.maps.animation import (
     EXTENSIONS,
     MAX_SIDE_PX,
@@ -84,7 +84,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
     own = range(task["first"], task["last"])
     pictures = draw_frames(
-        _request_at_times(inputs, work), without_limits(work.services), own, is_wanted=work.is_wanted
+        _request_at_times(inputs, work), without_limits(work.services), own, is_active=work.is_active
     )
     for number, picture in zip(own, pictures, strict=True):
         write_partial_result(work, _name_of(number), UNREADABLE if picture is None else _packed(picture))
@@ -98,7 +98,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
         pictures=_pictures(done[-1]["last"], work),
         scratch=scratch_of(work),
         most_bytes=MOST_BYTES,
-        is_wanted=work.is_wanted,
+        is_active=work.is_active,
     )
     keep(delivery.body, work.results / delivery.file_name, work)
     return {"animation": Result(file=delivery.file_name, media_type=delivery.media_type)}
@@ -107,7 +107,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
 def _pictures(count: int, work: Work) -> Iterator[Picture | None]:
     """Those that tasks left, from the first to the last; `None` of frames that could not be read."""
     for number in range(count):
-        require_wanted(work.is_wanted)
+        require_active(work.is_active)
         partial = read_partial_result(work, _name_of(number))
         yield _unpacked(partial) if partial.arrays else None
 

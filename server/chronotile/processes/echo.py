@@ -58,7 +58,7 @@ def _plan(inputs: Inputs, _services: Services) -> JobPlan:
 def _run(inputs: Inputs, _task: Json, work: Work) -> Json:
     until = time.monotonic() + float(inputs.get("pause", 0))
     while (left := until - time.monotonic()) > 0:
-        if not work.is_wanted():
+        if not work.is_active():
             raise ClientGone("nobody waits any more")
         time.sleep(min(left, STEP_S))
     return {}

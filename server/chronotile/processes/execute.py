@@ -65,7 +65,7 @@ def execute(
     folder: Path,
     *,
     plan: JobPlan | None = None,
-    is_wanted: Callable[[], bool] = lambda: True,
+    is_active: Callable[[], bool] = lambda: True,
 ) -> Mapping[str, Result]:
     """Return the results of little work, whose files lie in `folder` then.
 
@@ -74,7 +74,7 @@ def execute(
         services: What it is done with.
         folder: Of its files.
         plan: What `plan_execution` gave with these services, where it is known.
-        is_wanted: Asked between two steps: whether anybody waits for it.
+        is_active: Whether anybody waits for the results; called between two steps.
 
     Raises:
         LimitExceeded: It would take longer than somebody waits; a job does it.
@@ -96,7 +96,7 @@ def execute(
             results=folder,
             shared=plan.shared,
             sources=plan.sources,
-            is_wanted=is_wanted,
+            is_active=is_active,
         )
         done = [run_task(process, execution.inputs, task, work) for task in plan.tasks]
         return requested_results(process, execution.outputs, finish_results(process, execution.inputs, done, work))

@@ -104,9 +104,9 @@ def _counted(spans: Spans, layer: Layer, indexes: tuple[int, ...], *, edges: Flo
     counts, valid = np.zeros(edges.size - 1), 0
     if spans.cells:
         how = cheapest_reading(spans, 1, layer=layer, indexes=indexes, services=work.services)
-        cells = AreaCells(how, UnreadableDates(layer, work.services), work.is_wanted)
+        cells = AreaCells(how, UnreadableDates(layer, work.services), work.is_active)
         for slab in how.slabs():
-            cells.require_wanted()
+            cells.require_active()
             reduced = reduce_samples(
                 cells.samples(slab), layer.main_variable.encoding, (reducer,), {reducer.name: edges}
             )

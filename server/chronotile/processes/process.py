@@ -65,7 +65,7 @@ class Work:
     """Of the plan."""
     sources: Sequence[Source] = ()
     """Of the plan."""
-    is_wanted: Callable[[], bool] = field(default=lambda: True)
+    is_active: Callable[[], bool] = field(default=lambda: True)
     """Asked between two steps: whether the job shall go on."""
 
 

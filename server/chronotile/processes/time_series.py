@@ -14,10 +14,10 @@ from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.series.parquet import require_pyarrow, write_series_parquet
 from chronotile.encoders.series.table import Rows, SeriesTable, rows_of_points, value_column
 from chronotile.errors import InvalidParameter
+from chronotile.model.cancellation import require_active
 from chronotile.model.job import Json, Result
 from chronotile.model.request import Point, PointsSeriesRequest, place_in_degrees
 from chronotile.model.series.series import PointsSeries
-from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.points import extract_points_series
 from chronotile.pipeline.services import Services
@@ -74,7 +74,7 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
             points=_points(inputs, slice(task["first"], task["last"])),
             time=times.selection,
         )
-        (series,) = extract_points_series([request], without_limits(work.services), is_wanted=work.is_wanted)
+        (series,) = extract_points_series([request], without_limits(work.services), is_active=work.is_active)
     arrays: dict[str, NDArray[Any]] = {
         "values": series.values,
         "codes": series.codes,
@@ -108,7 +108,7 @@ def _table(inputs: Inputs, tasks: Sequence[Json], work: Work) -> SeriesTable:
 
     def parts() -> Iterator[Rows]:
         for task in tasks:
-            require_wanted(work.is_wanted)
+            require_active(work.is_active)
             read = read_partial_result(work, task["piece"])
             series = PointsSeries(
                 layer=layer.id,

@@ -13,6 +13,7 @@ from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.series.parquet import require_pyarrow, write_series_parquet
 from chronotile.encoders.series.table import Rows, SeriesTable, counted, reducer_columns
 from chronotile.errors import InvalidParameter
+from chronotile.model.cancellation import require_active
 from chronotile.model.collection import Layer
 from chronotile.model.geometry.area import Area
 from chronotile.model.geometry.geojson import areas_of
@@ -20,7 +21,6 @@ from chronotile.model.job import Json, Result
 from chronotile.model.request import WEIGHTS, AreaSeriesRequest
 from chronotile.model.series.reducer import MAX_REDUCERS, Reducer, parse_reducers
 from chronotile.model.time.instants import TimeSelection
-from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.areas import cost_of_area_series, extract_area_series
 from chronotile.pipeline.services import Services
@@ -81,7 +81,7 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
         times = times_from_json(inputs["layer"], work.shared["times"], work.services)
         areas = _areas(inputs, slice(task["first"], task["last"]), times.layer, work.services)
         request = _request(inputs, times.layer, areas, times.selection)
-        series = extract_area_series(request, without_limits(work.services), is_wanted=work.is_wanted)
+        series = extract_area_series(request, without_limits(work.services), is_active=work.is_active)
     name = f"places-{task['first']}"
     places = [[each.area.id, each.area.note] for each in series.areas]
     arrays = {
@@ -107,7 +107,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
 
     def parts() -> Iterator[Rows]:
         for task in done:
-            require_wanted(work.is_wanted)
+            require_active(work.is_active)
             read = read_partial_result(work, task["piece"])
             own = slice(task["first"], task["last"])
             outlines = _areas(inputs, own, layer, work.services) if format_ == "geojson" else None

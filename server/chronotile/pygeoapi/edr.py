@@ -71,7 +71,7 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
             request = PositionsRequest(
                 layers=self._layers(select_properties), points=points_of(wkt, crs), time=parse_time(datetime_)
             )
-            return self._series(resolve_positions(request, self._services, is_wanted=_always), crs)
+            return self._series(resolve_positions(request, self._services, is_active=_always), crs)
 
     def area(
         self,
@@ -158,7 +158,7 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
                 return places_document(catalogue, self._offered.main_field, box=box, limit=limit)
             area = replace(catalogue.place(location_id.replace(BETWEEN, "/", 1)), id=location_id)
             request = AreasRequest(layers=self._layers(select_properties), areas=(area,), time=parse_time(datetime_))
-            return self._series(resolve_areas(request, self._services, is_wanted=_always), CRS84)
+            return self._series(resolve_areas(request, self._services, is_active=_always), CRS84)
 
     def get_query_types(self) -> list[str]:
         """Return the names of the queries that there are: `locations` only where there are places."""

@@ -60,14 +60,14 @@ class Bucket:
         self._store = _store(url, patience, timeout=patience)
         self._store_of_parts = _store(url, patience, timeout=PART_TIMES * patience)
 
-    def put(self, key: str, file: Path, *, media_type: str, is_wanted: Callable[[], bool] = lambda: True) -> None:
+    def put(self, key: str, file: Path, *, media_type: str, is_active: Callable[[], bool] = lambda: True) -> None:
         """Make a file an object, whole or not at all; what was there before is replaced.
 
         Args:
             key: Below the prefix.
             file: Which is read a part at a time.
             media_type: Of the object; browsers are told to save it under the name of the file.
-            is_wanted: Asked again and again; if it says no, the rest is not sent.
+            is_active: Called again and again; once it returns `False`, the rest is not sent.
 
         Raises:
             ClientGone: It is no more wanted.
@@ -81,7 +81,7 @@ class Bucket:
             obstore.put(
                 self._store_of_parts,
                 key,
-                opened.read() if size <= PART_BYTES else _read(opened, is_wanted),
+                opened.read() if size <= PART_BYTES else _read(opened, is_active),
                 attributes={"Content-Type": media_type, "Content-Disposition": disposition},
                 chunk_size=max(PART_BYTES, -(-size // MOST_PARTS)),
                 max_concurrency=PARTS_AT_ONCE,
@@ -196,9 +196,9 @@ def _opened(file: Path) -> BinaryIO:
         raise SourceUnavailable("a file of results is gone before it was stored") from error
 
 
-def _read(file: BinaryIO, is_wanted: Callable[[], bool]) -> Iterator[bytes]:
+def _read(file: BinaryIO, is_active: Callable[[], bool]) -> Iterator[bytes]:
     while part := file.read(READ_BYTES):
-        if not is_wanted():
+        if not is_active():
             raise ClientGone("nobody waits any more")
         yield part
 

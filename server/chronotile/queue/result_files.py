@@ -68,7 +68,7 @@ class ResultFiles:
         path = self.folder / name
         return str(path) if self.bucket is None or path.exists() else f"{self.bucket.url}/{self.job}/{name}"
 
-    def store(self, results: Mapping[str, Result], *, is_wanted: Callable[[], bool] = lambda: True) -> None:
+    def store(self, results: Mapping[str, Result], *, is_active: Callable[[], bool] = lambda: True) -> None:
         """Put those of results into the bucket, if there is one; done again it does no harm.
 
         Raises:
@@ -79,4 +79,4 @@ class ResultFiles:
             for result in results.values():
                 if result.file is not None:
                     key = f"{self.job}/{result.file}"
-                    self.bucket.put(key, self.folder / result.file, media_type=result.media_type, is_wanted=is_wanted)
+                    self.bucket.put(key, self.folder / result.file, media_type=result.media_type, is_active=is_active)

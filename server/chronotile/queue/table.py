@@ -210,7 +210,7 @@ class JobTable(OwnedJobs):
             *([lasted >= seconds[0]] if seconds[0] is not None else []),
             *([lasted <= seconds[1]] if seconds[1] is not None else []),
         ]
-        is_wanted = and_(
+        is_listed = and_(
             self._is_of_archive,
             *bounds,
             *([_is_of(users)] if users else []),
@@ -219,9 +219,9 @@ class JobTable(OwnedJobs):
         )
         with read_transaction(self._engine) as connection:
             rows = connection.execute(
-                select(*BRIEF).where(is_wanted).order_by(JOBS.c.number.desc()).limit(limit).offset(offset)
+                select(*BRIEF).where(is_listed).order_by(JOBS.c.number.desc()).limit(limit).offset(offset)
             ).all()
-            count = connection.scalar(select(func.count()).select_from(JOBS).where(is_wanted)) or 0
+            count = connection.scalar(select(func.count()).select_from(JOBS).where(is_listed)) or 0
         return tuple(map(brief_of, rows)), count
 
     def dismiss(self, id_: str) -> Job:

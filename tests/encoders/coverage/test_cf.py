@@ -355,7 +355,7 @@ def test_work_ends_when_the_client_leaves(written):
     coverage = make_coverage(grid=LARGE, rows_at_once=100, times_at_once=1)
 
     with pytest.raises(ClientGone):
-        written(coverage, is_wanted=lambda: len(coverage.reads) < 4)
+        written(coverage, is_active=lambda: len(coverage.reads) < 4)
 
     assert len(coverage.reads) == 4
 

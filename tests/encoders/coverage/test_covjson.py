@@ -134,4 +134,4 @@ def test_work_ends_when_the_client_leaves():
     coverage = make_coverage(rows_at_once=10, times_at_once=1)
 
     with pytest.raises(ClientGone):
-        encode_coverage_covjson(coverage, is_wanted=lambda: len(coverage.reads) < 4)
+        encode_coverage_covjson(coverage, is_active=lambda: len(coverage.reads) < 4)

@@ -379,7 +379,7 @@ def test_work_ends_when_the_client_leaves():
     coverage = make_coverage(grid=LARGE, rows_at_once=100, times_at_once=1)
 
     with pytest.raises(ClientGone):
-        coverage_geotiff(coverage, is_wanted=lambda: len(coverage.reads) < 4)
+        coverage_geotiff(coverage, is_active=lambda: len(coverage.reads) < 4)
 
     assert len(coverage.reads) == 4
 

@@ -154,7 +154,7 @@ def test_a_job_that_was_dismissed_leaves_nothing(services, tmp_path):
     (block,), work = plan.tasks, work_in(tmp_path, services, shared=plan.shared)
     done = process.run(INPUTS, block, work)
 
-    for unwanted in (replace(work, is_wanted=lambda: False), replace(work, folder=tmp_path / "gone")):
+    for unwanted in (replace(work, is_active=lambda: False), replace(work, folder=tmp_path / "gone")):
         with pytest.raises(ClientGone):
             process.run(INPUTS, block, unwanted)
         with pytest.raises(ClientGone):

@@ -242,7 +242,7 @@ def test_a_layer_without_times_is_refused():
 
 def test_a_dismissed_job_ends_before_it_reads(services, tmp_path):
     plan = plan_of("composite", {"layer": "NDVI"}, services)
-    work = replace(work_in(tmp_path, services, shared=plan.shared), is_wanted=lambda: False)
+    work = replace(work_in(tmp_path, services, shared=plan.shared), is_active=lambda: False)
 
     with pytest.raises(ClientGone):
         process_of("composite").run({"layer": "NDVI"}, plan.tasks[0], work)

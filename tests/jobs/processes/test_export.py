@@ -254,7 +254,7 @@ def test_a_job_that_was_dismissed_leaves_nothing(services, tmp_path):
     done = process.run({"layer": "NDVI"}, block, work)
 
     with pytest.raises(ClientGone):
-        process.run({"layer": "NDVI"}, block, replace(work, is_wanted=lambda: False))
+        process.run({"layer": "NDVI"}, block, replace(work, is_active=lambda: False))
     shutil.rmtree(work.folder)
     with pytest.raises(ClientGone):
         process.run({"layer": "NDVI"}, block, work)

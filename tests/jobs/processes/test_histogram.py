@@ -162,7 +162,7 @@ def test_a_source_that_fails_and_a_job_that_is_dismissed_are_told(tmp_path):
     with pytest.raises(SourceUnavailable):
         process.run({"layer": "NDVI"}, block, work)
     with pytest.raises(ClientGone):
-        process.run({"layer": "NDVI"}, block, replace(work, is_wanted=lambda: False))
+        process.run({"layer": "NDVI"}, block, replace(work, is_active=lambda: False))
 
 
 def test_a_source_of_which_no_date_can_be_read_is_no_histogram_of_gaps(tmp_path):

@@ -338,7 +338,7 @@ def test_a_dismissed_job_stops_and_leaves_nothing(services, tmp_path):
     with pytest.raises(ClientGone):
         process_of("optimise").finish(INPUTS, done, work)
     with pytest.raises(ClientGone):
-        process_of("optimise").run(INPUTS, blocks[0], replace(work, is_wanted=lambda: False))
+        process_of("optimise").run(INPUTS, blocks[0], replace(work, is_active=lambda: False))
     assert not work.folder.exists()
     assert not list(work.results.iterdir())
 

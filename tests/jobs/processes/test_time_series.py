@@ -137,7 +137,7 @@ def test_a_job_that_is_dismissed_leaves_nothing(services, tmp_path):
     done = process.run(inputs, block, work)
 
     with pytest.raises(ClientGone):
-        process.finish(inputs, [done], replace(work, is_wanted=lambda: False))
+        process.finish(inputs, [done], replace(work, is_active=lambda: False))
 
     assert not list(work.results.iterdir())
 

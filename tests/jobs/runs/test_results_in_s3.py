@@ -150,11 +150,11 @@ def test_a_job_that_is_dismissed_while_it_is_sent_is_not_sent_to_its_end(
     id_, sent = submit(), []
 
     class Dismissed(Bucket):
-        def put(self, key, file, *, media_type, is_wanted):
+        def put(self, key, file, *, media_type, is_active):
             table.dismiss(id_)
-            until(lambda: not is_wanted())
+            until(lambda: not is_active())
             sent.append(key)
-            super().put(key, file, media_type=media_type, is_wanted=is_wanted)
+            super().put(key, file, media_type=media_type, is_active=is_active)
 
     with running(bucket=Dismissed(bucket.url, patience_s=PATIENCE_S)):
         until(lambda: sent and not (tmp_path / "jobs" / id_).exists())

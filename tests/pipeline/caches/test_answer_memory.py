@@ -176,6 +176,6 @@ def test_who_leaves_while_it_waits_is_taken_out_of_the_line(monkeypatch):
     answers = iter([True, True, False])
 
     with memory.taking(LARGE, alternative=""), pytest.raises(ClientGone):
-        memory.taking(LARGE, alternative="", is_wanted=lambda: next(answers)).__enter__()
+        memory.taking(LARGE, alternative="", is_active=lambda: next(answers)).__enter__()
 
     assert (memory.taken_bytes, memory.waiting, memory.refused) == (0, 0, 0)

@@ -29,7 +29,7 @@ def ask(cubes: CubeTileCache, etag: str, body: bytes, *, made: list[str] | None 
         (made if made is not None else []).append(etag)
         return body
 
-    return cubes.get_or_make(etag, make, is_wanted=lambda: True)
+    return cubes.get_or_make(etag, make, is_active=lambda: True)
 
 
 def test_a_large_cube_is_there_for_other_processes(make_cubes):
@@ -98,9 +98,9 @@ def test_who_waits_for_a_client_that_left_makes_the_cube_itself(make_cubes):
         return LARGE
 
     with ThreadPoolExecutor(2) as pool:
-        left = pool.submit(cubes.get_or_make, "a", leave, is_wanted=lambda: False)
+        left = pool.submit(cubes.get_or_make, "a", leave, is_active=lambda: False)
         started.wait(PATIENCE_S)
-        stays = pool.submit(cubes.get_or_make, "a", make, is_wanted=lambda: True)
+        stays = pool.submit(cubes.get_or_make, "a", make, is_active=lambda: True)
         may_end.set()
 
         assert isinstance(left.exception(PATIENCE_S), ClientGone)
@@ -115,7 +115,7 @@ def test_an_error_is_told_and_nothing_is_kept(make_cubes):
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"):
-        cubes.get_or_make("a", fail, is_wanted=lambda: True)
+        cubes.get_or_make("a", fail, is_active=lambda: True)
     assert ask(cubes, "a", LARGE) == LARGE
 
 

@@ -228,7 +228,7 @@ def test_body_that_is_let_go_makes_room_for_another(let_go, services, held_by_sl
 def test_body_that_cannot_be_begun_leaves_room_for_others(services):
     for _ in range(STREAMED_AT_ONCE):
         with pytest.raises(ClientGone):
-            deliver_coverage(ALL, "zarr", services, is_wanted=lambda: False)
+            deliver_coverage(ALL, "zarr", services, is_active=lambda: False)
 
     assert delivered(ALL, "zarr", services).body.size is None
 
@@ -286,7 +286,7 @@ def test_source_that_is_gone_is_told_before_anything_is_sent(name):
 @pytest.mark.parametrize("name", COVERAGE_FORMATS)
 def test_work_ends_when_the_client_leaves(name, services):
     with pytest.raises(ClientGone):
-        deliver_coverage(ONE_DAY, name, services, is_wanted=lambda: False)
+        deliver_coverage(ONE_DAY, name, services, is_active=lambda: False)
 
     assert services.readers["s2"].windows_read == []
 

@@ -246,7 +246,7 @@ def test_work_ends_between_two_dates_when_the_client_leaves():
     reader, answers = make_reader(), iter([True, True, False])
 
     with pytest.raises(ClientGone):
-        extract(reader, is_wanted=lambda: next(answers, False))
+        extract(reader, is_active=lambda: next(answers, False))
 
     assert len(reader.windows) == 3
 

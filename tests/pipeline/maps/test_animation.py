@@ -34,7 +34,7 @@ def test_making_stops_between_frames_when_nobody_waits():
     answers = iter([True, True, False])
 
     with pytest.raises(ClientGone):
-        render_animation(REQUEST, services, is_wanted=lambda: next(answers))
+        render_animation(REQUEST, services, is_active=lambda: next(answers))
 
     assert len(services.readers["s2"].windows_read) == 2
 
@@ -116,7 +116,7 @@ def test_memory_is_taken_once_for_all_frames(all_is_counted):
     services = replace(served.make_services(), memory=AnswerMemory(16 << 20))
     between = []
 
-    render_animation(REQUEST, services, is_wanted=lambda: between.append(services.memory.taken_bytes) or True)
+    render_animation(REQUEST, services, is_active=lambda: between.append(services.memory.taken_bytes) or True)
 
     assert len(between) == 4
     assert set(between) == {between[0]} != {0}

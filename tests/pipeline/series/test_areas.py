@@ -279,7 +279,7 @@ def test_nothing_is_reduced_when_nobody_waits_any_more():
         extract_area_series(
             AreaSeriesRequest(layer="NDVI", areas=(square(),)),
             served.make_services(),
-            is_wanted=lambda: next(answers, False),
+            is_active=lambda: next(answers, False),
         )
 
 
@@ -288,7 +288,7 @@ def test_work_stops_when_nobody_waits_any_more():
     request = AreaSeriesRequest(layer="NDVI", areas=(square(),))
 
     with pytest.raises(ClientGone):
-        extract_area_series(request, services, is_wanted=lambda: False)
+        extract_area_series(request, services, is_active=lambda: False)
 
     assert services.readers["s2"].windows_read == []
 

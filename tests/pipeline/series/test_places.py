@@ -46,7 +46,7 @@ def test_work_stops_when_nobody_waits(services):
     target = resolve_place_values(REQUEST, services)
 
     with pytest.raises(ClientGone):
-        extract_place_values(target, REQUEST, services, is_wanted=lambda: False)
+        extract_place_values(target, REQUEST, services, is_active=lambda: False)
 
 
 def test_nothing_is_read_to_know_whether_an_answer_is_current(services):

@@ -7,11 +7,11 @@ import numpy as np
 
 from chronotile.encoders.coverage.strips import coverage_values
 from chronotile.encoders.series.table import SeriesTable, table_of_layers
+from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.coverage import Coverage
 from chronotile.model.crs import Crs
 from chronotile.model.grid import FloatArray
 from chronotile.model.request import Point
-from chronotile.model.wanted import IsWanted, always_wanted
 
 
 class Points(Sequence[Point]):
@@ -42,7 +42,7 @@ class Points(Sequence[Point]):
             yield Point(x=x, y=y, crs=self._crs)
 
 
-def table_of_cells(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) -> SeriesTable:
+def table_of_cells(coverage: Coverage, *, is_active: IsActive = always_active) -> SeriesTable:
     """Return the cells in which any field has a value at any time, from north to south and west to east.
 
     Each is at its centre in the CRS of the coverage, with values at all its times. All values are held at once.
@@ -52,7 +52,7 @@ def table_of_cells(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) -
         ClientGone: Nobody waits any more.
     """
     grid, times = coverage.grid, coverage.times.instants
-    values = [coverage_values(coverage, number, is_wanted=is_wanted) for number in range(len(coverage.fields))]
+    values = [coverage_values(coverage, number, is_active=is_active) for number in range(len(coverage.fields))]
     rows, columns = np.nonzero(np.logical_or.reduce([np.isfinite(each).any(axis=0) for each in values]))
     instants = times if len(times) else np.array(["NaT"], dtype="datetime64[ns]")
     return table_of_layers(

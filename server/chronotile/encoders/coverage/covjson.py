@@ -10,12 +10,12 @@ from chronotile.encoders.coverage.attributes import about, is_scaled
 from chronotile.encoders.coverage.strips import coverage_values
 from chronotile.encoders.covjson_parts import layer_parameter, referencing
 from chronotile.encoders.instants import format_instants
+from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.coverage import Coverage, CoverageField
 from chronotile.model.number_text import numbers_json, text_values
-from chronotile.model.wanted import IsWanted, always_wanted
 
 
-def encode_coverage_covjson(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) -> bytes:
+def encode_coverage_covjson(coverage: Coverage, *, is_active: IsActive = always_active) -> bytes:
     """Return a Coverage whose domain is a Grid (§9.11.1), of values, `null` where there is none.
 
     Axes are centres of cells. All values are held at once.
@@ -23,7 +23,7 @@ def encode_coverage_covjson(coverage: Coverage, *, is_wanted: IsWanted = always_
 
     Raises:
         SourceUnavailable: The source is gone or damaged.
-        ClientGone: `is_wanted` says that nobody waits any more.
+        ClientGone: The client left.
     """
     said = about(coverage)
     document = {
@@ -33,7 +33,7 @@ def encode_coverage_covjson(coverage: Coverage, *, is_wanted: IsWanted = always_
         "domain": _domain(coverage),
         "parameters": {field.name: layer_parameter(field.layer) for field in coverage.fields},
         "ranges": {
-            field.name: _range(coverage, field, coverage_values(coverage, number, is_wanted=is_wanted))
+            field.name: _range(coverage, field, coverage_values(coverage, number, is_active=is_active))
             for number, field in enumerate(coverage.fields)
         },
     }

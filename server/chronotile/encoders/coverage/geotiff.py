@@ -22,8 +22,8 @@ from chronotile.encoders.file_parts import FileParts
 from chronotile.encoders.instants import format_instants
 from chronotile.encoders.scratch import TEMPORARY, Scratch
 from chronotile.errors import LimitExceeded
+from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.coverage import Coverage, CoverageField
-from chronotile.model.wanted import IsWanted, always_wanted
 
 SOFTWARE_TAG, METADATA_TAG = 305, 42112
 
@@ -49,7 +49,7 @@ def check_coverage_geotiff(coverage: Coverage) -> None:
 
 
 def coverage_geotiff(
-    coverage: Coverage, *, scratch: Scratch = TEMPORARY, is_wanted: IsWanted = always_wanted
+    coverage: Coverage, *, scratch: Scratch = TEMPORARY, is_active: IsActive = always_active
 ) -> FileParts:
     """Return a GeoTIFF of the digital numbers: all fields of the first time, then those of the next.
 
@@ -60,13 +60,13 @@ def coverage_geotiff(
     Raises:
         UnsupportedFormat: As `check_coverage_geotiff`.
         SourceUnavailable: The source is gone or damaged.
-        ClientGone: `is_wanted` says that nobody waits any more.
+        ClientGone: The client left.
     """
     form = common_type(coverage.fields)
     writer = CogWriter(_profile(coverage, form), scratch)
     try:
         for number in range(len(coverage.fields)):
-            _write_field(writer, coverage, number, form=form, is_wanted=is_wanted)
+            _write_field(writer, coverage, number, form=form, is_active=is_active)
         return writer.finish()
     finally:
         writer.close()
@@ -98,8 +98,8 @@ def _profile(coverage: Coverage, form: CommonType) -> CogProfile:
     )
 
 
-def _write_field(writer: CogWriter, coverage: Coverage, number: int, *, form: CommonType, is_wanted: IsWanted) -> None:
-    for strip in strips(coverage, number, is_wanted=is_wanted):
+def _write_field(writer: CogWriter, coverage: Coverage, number: int, *, form: CommonType, is_active: IsActive) -> None:
+    for strip in strips(coverage, number, is_active=is_active):
         _write_strip(writer, coverage, number, form=form, strip=strip)
         del strip  # before the next one is read
 

@@ -12,8 +12,8 @@ from chronotile.encoders.coverage.strips import ChunkShape, Strip, chunk_shape, 
 from chronotile.encoders.deflated import deflate
 from chronotile.encoders.file_parts import FileParts
 from chronotile.encoders.scratch import TEMPORARY, Scratch, UnfailingFile
+from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.coverage import Coverage
-from chronotile.model.wanted import IsWanted, always_wanted
 
 if TYPE_CHECKING:
     import h5netcdf
@@ -23,25 +23,25 @@ LEVEL = 1
 
 
 def coverage_netcdf(
-    coverage: Coverage, *, scratch: Scratch = TEMPORARY, is_wanted: IsWanted = always_wanted
+    coverage: Coverage, *, scratch: Scratch = TEMPORARY, is_active: IsActive = always_active
 ) -> FileParts:
     """Return a NetCDF-4 file of the digital numbers, chunked, shuffled and deflated.
 
     Raises:
         SourceUnavailable: The source is gone or damaged.
-        ClientGone: `is_wanted` says that nobody waits any more.
+        ClientGone: The client left.
         OSError: It cannot be written.
     """
     with ExitStack() as opened:
         file = opened.enter_context(scratch.file(coverage.nbytes))
         target = UnfailingFile(file)
-        _write(coverage, target, is_wanted)
+        _write(coverage, target, is_active)
         target.check()
         opened.pop_all()
         return FileParts([file])
 
 
-def _write(coverage: Coverage, target: UnfailingFile, is_wanted: IsWanted) -> None:
+def _write(coverage: Coverage, target: UnfailingFile, is_active: IsActive) -> None:
     import h5netcdf
 
     dataset = cf_dataset(coverage)
@@ -51,7 +51,7 @@ def _write(coverage: Coverage, target: UnfailingFile, is_wanted: IsWanted) -> No
             _write_variable(file, variable)
         for number, field in enumerate(dataset.fields):
             created = _create_field(file, field)
-            for strip in strips(coverage, number, shape=chunk_shape(coverage), is_wanted=is_wanted):
+            for strip in strips(coverage, number, shape=chunk_shape(coverage), is_active=is_active):
                 target.check()
                 _write_strip(created, strip, chunk_shape(coverage), field)
                 del strip  # before the next one is read

@@ -5,22 +5,22 @@ import numpy as np
 from chronotile.encoders.coverage.strips import strips, times_of
 from chronotile.encoders.picture.png import encode_grey_png
 from chronotile.errors import InvalidParameter, UnsupportedFormat
+from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.coverage import Coverage
-from chronotile.model.wanted import IsWanted, always_wanted
 
 
-def encode_coverage_png(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) -> bytes:
+def encode_coverage_png(coverage: Coverage, *, is_active: IsActive = always_active) -> bytes:
     """Return one field at one time, 8 or 16 bits deep as its numbers are; the number for no value is transparent.
 
     Raises:
         InvalidParameter: There are several fields, or times.
         UnsupportedFormat: The numbers are no greys: fractions, less than 0 or more than 65535.
         SourceUnavailable: The source is gone or damaged.
-        ClientGone: `is_wanted` says that nobody waits any more.
+        ClientGone: The client left.
     """
     check_coverage_png(coverage)
     encoding = coverage.fields[0].encoding
-    numbers = np.concatenate([strip.numbers[0] for strip in strips(coverage, 0, is_wanted=is_wanted)])
+    numbers = np.concatenate([strip.numbers[0] for strip in strips(coverage, 0, is_active=is_active)])
     return encode_grey_png(numbers, None if encoding.nodata is None else int(encoding.nodata))
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.encoders.scratch import ScratchFile
+from chronotile.model.cancellation import IsActive, always_active, require_active
 from chronotile.model.coverage import Coverage, Numbers
-from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
 
 CHUNK_SIDE = 512
 """Cells along a side of a chunk, or tile, of a grid that is larger."""
@@ -64,7 +64,7 @@ def chunk_shape(coverage: Coverage) -> ChunkShape:
 
 
 def strips(
-    coverage: Coverage, field: int, *, shape: ChunkShape = SINGLE, is_wanted: IsWanted = always_wanted
+    coverage: Coverage, field: int, *, shape: ChunkShape = SINGLE, is_active: IsActive = always_active
 ) -> Iterator[Strip]:
     """Read a field: whole pictures of as many times as fit, or each picture by itself from north to south.
 
@@ -75,25 +75,25 @@ def strips(
         coverage: What is read.
         field: Index into its fields.
         shape: Strips are whole chunks of this shape, but for the last ones of times and rows.
-        is_wanted: Whether somebody still waits.
+        is_active: Whether the client still waits.
 
     Raises:
         SourceUnavailable: The source is gone or damaged.
         ClientGone: Nobody waits any more.
     """
     if len(coverage.row_runs) == 1:
-        yield from _whole_pictures(coverage, field, shape.time, is_wanted)
+        yield from _whole_pictures(coverage, field, shape.time, is_active)
     elif all(len(times) == 1 for times in coverage.time_runs):
         for time in range(times_of(coverage)):
-            yield from _picture(time, _read_picture(coverage, field, time, is_wanted), shape.y)
+            yield from _picture(time, _read_picture(coverage, field, time, is_active), shape.y)
     else:
         with ScratchFile(_field_bytes(coverage, field)) as file:
-            _spread(coverage, field, file, is_wanted)
+            _spread(coverage, field, file, is_active)
             for time in range(times_of(coverage)):
                 yield from _picture(time, _spread_picture(coverage, field, time, file), shape.y)
 
 
-def coverage_values(coverage: Coverage, field: int, *, is_wanted: IsWanted = always_wanted) -> NDArray[np.float64]:
+def coverage_values(coverage: Coverage, field: int, *, is_active: IsActive = always_active) -> NDArray[np.float64]:
     """Return all values (time, y, x) of a field, NaN where there is none; for documents, whose size is bounded.
 
     Raises:
@@ -102,16 +102,16 @@ def coverage_values(coverage: Coverage, field: int, *, is_wanted: IsWanted = alw
     """
     encoding, grid = coverage.fields[field].encoding, coverage.grid
     values = np.empty((times_of(coverage), grid.height, grid.width))
-    for strip in strips(coverage, field, is_wanted=is_wanted):
+    for strip in strips(coverage, field, is_active=is_active):
         part = values[strip.times.start : strip.times.stop, strip.rows.start : strip.rows.stop]
         part[...] = np.where(encoding.valid(strip.numbers), encoding.values(strip.numbers), np.nan)
     return values
 
 
-def _whole_pictures(coverage: Coverage, field: int, step: int, is_wanted: IsWanted) -> Iterator[Strip]:
+def _whole_pictures(coverage: Coverage, field: int, step: int, is_active: IsActive) -> Iterator[Strip]:
     (rows,) = coverage.row_runs
     stop = 0
-    for numbers in _in_steps(_read_runs(coverage, field, rows, is_wanted), step):
+    for numbers in _in_steps(_read_runs(coverage, field, rows, is_active), step):
         start, stop = stop, stop + len(numbers)
         yield Strip(range(start, stop), rows, numbers)
         del numbers
@@ -142,25 +142,25 @@ def _in_steps(parts: Iterable[Numbers], step: int) -> Iterator[Numbers]:
         yield held
 
 
-def _read_runs(coverage: Coverage, field: int, rows: range, is_wanted: IsWanted) -> Iterator[Numbers]:
+def _read_runs(coverage: Coverage, field: int, rows: range, is_active: IsActive) -> Iterator[Numbers]:
     """(time, y, x): all times."""
     for times in coverage.time_runs:
-        require_wanted(is_wanted)
+        require_active(is_active)
         yield coverage.read_times(field, times=times, rows=rows)
 
 
-def _read_picture(coverage: Coverage, field: int, time: int, is_wanted: IsWanted) -> Iterator[Numbers]:
+def _read_picture(coverage: Coverage, field: int, time: int, is_active: IsActive) -> Iterator[Numbers]:
     """(y, x): all rows of one time."""
     for rows in coverage.row_runs:
-        require_wanted(is_wanted)
+        require_active(is_active)
         yield coverage.read(field, time=time, rows=rows)
 
 
-def _spread(coverage: Coverage, field: int, file: ScratchFile, is_wanted: IsWanted) -> None:
+def _spread(coverage: Coverage, field: int, file: ScratchFile, is_active: IsActive) -> None:
     """Write all numbers of a field into a file, time after time."""
     height = coverage.grid.height
     for rows in coverage.row_runs:
-        numbers = _read_runs(coverage, field, rows, is_wanted)
+        numbers = _read_runs(coverage, field, rows, is_active)
         for time, picture in enumerate(picture for run in numbers for picture in run):
             file.write(np.ascontiguousarray(picture).data, at=(time * height + rows.start) * picture[0].nbytes)
 

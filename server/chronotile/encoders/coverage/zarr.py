@@ -14,15 +14,15 @@ from chronotile.encoders.coverage.chunked import chunks_of
 from chronotile.encoders.coverage.strips import ChunkShape, Strip, chunk_shape, strips
 from chronotile.encoders.deflated import deflate
 from chronotile.encoders.file_parts import READ_BYTES
+from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.coverage import Coverage
-from chronotile.model.wanted import IsWanted, always_wanted
 
 LEVEL = 1
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)
 """The date of every member: the same coverage gives the same bytes."""
 
 
-def iter_coverage_zarr(coverage: Coverage, *, is_wanted: IsWanted = always_wanted) -> Generator[bytes]:
+def iter_coverage_zarr(coverage: Coverage, *, is_active: IsActive = always_active) -> Generator[bytes]:
     """Give the digital numbers as a ZIP of a Zarr store of version 2, at most a MiB at a time.
 
     Version 2 and zlib are read by GDAL from 3.4 on, version 3 only by newer ones; xarray and zarr-python read both.
@@ -32,11 +32,11 @@ def iter_coverage_zarr(coverage: Coverage, *, is_wanted: IsWanted = always_wante
 
     Raises:
         SourceUnavailable: The source is gone or damaged.
-        ClientGone: `is_wanted` says that nobody waits any more.
+        ClientGone: The client left.
     """
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
-        for name, body in _members(coverage, is_wanted):
+        for name, body in _members(coverage, is_active):
             archive.writestr(zipfile.ZipInfo(name, FIRST_DAY), body)
             yield from sink.taken(READ_BYTES)
     yield from sink.taken(0)
@@ -63,7 +63,7 @@ class _Sink(io.RawIOBase):
                 yield held[start : start + READ_BYTES]
 
 
-def _members(coverage: Coverage, is_wanted: IsWanted) -> Iterator[tuple[str, bytes]]:
+def _members(coverage: Coverage, is_active: IsActive) -> Iterator[tuple[str, bytes]]:
     """Names and bodies of the files of the store."""
     dataset = cf_dataset(coverage)
     metadata = _metadata(dataset)
@@ -75,7 +75,7 @@ def _members(coverage: Coverage, is_wanted: IsWanted) -> Iterator[tuple[str, byt
         yield f"{variable.name}/{only}", deflate.compress(np.ascontiguousarray(variable.numbers), LEVEL)
     shape = chunk_shape(coverage)
     for number, field in enumerate(dataset.fields):
-        for strip in strips(coverage, number, shape=shape, is_wanted=is_wanted):
+        for strip in strips(coverage, number, shape=shape, is_active=is_active):
             yield from _chunk_members(strip, shape, field)
             del strip  # before the next one is read
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 from chronotile.errors import LimitExceeded, ServerBusy
-from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
+from chronotile.model.cancellation import IsActive, always_active, require_active
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class AnswerMemory:
 
     @contextmanager
     def taking(
-        self, size: int, *, alternative: str, locator: str | None = None, is_wanted: IsWanted = always_wanted
+        self, size: int, *, alternative: str, locator: str | None = None, is_active: IsActive = always_active
     ) -> Iterator[None]:
         """Take so many bytes for the block, once there are as many; not to be called within itself.
 
@@ -85,19 +85,19 @@ class AnswerMemory:
             size: In bytes.
             alternative: What to ask for instead where it is more than there ever is.
             locator: The parameter at fault then.
-            is_wanted: Whether somebody still waits for the answer; asked every `LOOK_S` while it waits for memory.
+            is_active: Whether the client still waits; called every `LOOK_S` while it waits for memory.
 
         Raises:
             LimitExceeded: There never are so many.
             ServerBusy: Too many wait already, or this one has waited for too long.
-            ClientGone: Nobody wants it any more.
+            ClientGone: The client left.
         """
         if self.max_bytes is None or size <= SMALL_BYTES:
             yield
             return
         if size > self.max_bytes:
             raise LimitExceeded(LIMIT, allowed=self.max_bytes, asked=size, alternative=alternative, locator=locator)
-        self._take(size, self.max_bytes, is_wanted)
+        self._take(size, self.max_bytes, is_active)
         try:
             yield
         finally:
@@ -123,7 +123,7 @@ class AnswerMemory:
                 self._taken -= size
                 self._changed.notify_all()
 
-    def _take(self, size: int, max_bytes: int, is_wanted: IsWanted) -> None:
+    def _take(self, size: int, max_bytes: int, is_active: IsActive) -> None:
         ticket, end_s = object(), self._clock() + self._patience_s
         with self._changed:
             if len(self._waiting) >= MOST_WAITING:
@@ -133,7 +133,7 @@ class AnswerMemory:
             while not self._has_taken(size, max_bytes, ticket, min(LOOK_S, end_s - self._clock())):
                 if self._clock() >= end_s:
                     raise self._refusal("other large answers take all memory; try again in a few seconds")
-                require_wanted(is_wanted)  # without the lock: it may ask the event loop
+                require_active(is_active)  # without the lock: it may ask the event loop
         finally:
             with self._changed:
                 self._waiting.remove(ticket)

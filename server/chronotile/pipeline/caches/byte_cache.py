@@ -35,21 +35,21 @@ class ByteCache(Generic[Value]):
         self._lock = threading.Lock()
 
     def get_or_make(
-        self, key: Hashable, make: Callable[[], Value], *, is_wanted: Callable[[], bool] | None = None
+        self, key: Hashable, make: Callable[[], Value], *, is_active: Callable[[], bool] | None = None
     ) -> Value:
         """Return the value of `key`, made by `make` if it is not there.
 
         Args:
             key: By which it is known.
             make: An error of it goes to all who wait for it, and nothing is kept.
-            is_wanted: Where `make` raises `ClientGone` if nobody is there for it any more: whether the own client is.
+            is_active: Where `make` raises `ClientGone` if nobody is there for it any more: whether the own client is.
                 Then it is made for that one.
         """
         while True:
             try:
                 return self._kept_or_made(key, make)
             except ClientGone:
-                if is_wanted is None or not is_wanted():
+                if is_active is None or not is_active():
                     raise
 
     def _kept_or_made(self, key: Hashable, make: Callable[[], Value]) -> Value:

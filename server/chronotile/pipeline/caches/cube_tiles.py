@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from chronotile.model.wanted import IsWanted
+from chronotile.model.cancellation import IsActive
 from chronotile.pipeline.caches.byte_cache import ByteCache
 from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
 from chronotile.readers.caches.disk import DiskCache
@@ -43,16 +43,16 @@ class CubeTileCache:
             self._hits += body is not None
         return body
 
-    def get_or_make(self, etag: str, make: Callable[[], bytes], *, is_wanted: IsWanted) -> bytes:
+    def get_or_make(self, etag: str, make: Callable[[], bytes], *, is_active: IsActive) -> bytes:
         """Return a cube, made by `make` if it is not there.
 
         Args:
             etag: By which it is known.
             make: Raises `ClientGone` where nobody is there for it any more. An error goes to all who wait for it, but
                 for this one: whose own client is still there makes it.
-            is_wanted: Whether that is so.
+            is_active: Whether that is so.
         """
-        return self._making.get_or_make(etag, lambda: self._kept_or_made(etag, make), is_wanted=is_wanted)
+        return self._making.get_or_make(etag, lambda: self._kept_or_made(etag, make), is_active=is_active)
 
     @property
     def state(self) -> CacheState:

@@ -18,10 +18,10 @@ from chronotile.encoders.coverage.strips import times_of
 from chronotile.encoders.coverage.zarr import iter_coverage_zarr
 from chronotile.encoders.file_parts import Body, FileParts, SizedBody, Streamed, Whole, stored, streamed
 from chronotile.errors import DateUnreadable, LimitExceeded, StorageFull, UnsupportedFormat
+from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.coverage import RUN_BYTES, Coverage, CoverageRequest
 from chronotile.model.grid import Grid
 from chronotile.model.time.instants import Instant, TimeDomain, format_day
-from chronotile.model.wanted import IsWanted, always_wanted
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.coverage.source_coverage import ReadCoverage
 from chronotile.pipeline.one_state import again_if_changed
@@ -47,7 +47,7 @@ class CoverageFormat(NamedTuple):
 
     media_type: str
     extension: str
-    encode: Callable[[Coverage, IsWanted], Body]
+    encode: Callable[[Coverage, IsActive], Body]
     check: Callable[[Coverage, Limits], None] = _any_size
     """Raises ChronotileError, such as LimitExceeded, if there is no room for it."""
     is_streamed: bool = False
@@ -101,7 +101,7 @@ def deliver_coverage(
     *,
     formats: Mapping[str, CoverageFormat] | None = None,
     conditions: Conditions = WHOLE_FILE,
-    is_wanted: IsWanted = always_wanted,
+    is_active: IsActive = always_active,
 ) -> CoverageDelivery:
     """Return the coverage that `request` asks for as a file.
 
@@ -114,7 +114,7 @@ def deliver_coverage(
         services: What to read it with.
         formats: By the names that protocols give them; `COVERAGE_FORMATS` unless there are others.
         conditions: What of it is needed.
-        is_wanted: Whether somebody still waits.
+        is_active: Whether the client still waits.
 
     Raises:
         UnsupportedFormat: There is no such format, or it has no room for such numbers.
@@ -126,7 +126,7 @@ def deliver_coverage(
         ChronotileError: As `extract_coverage`.
     """
     written = _format_of(format_name, COVERAGE_FORMATS if formats is None else formats)
-    make = partial(_deliver, request, format_name, written, services, conditions=conditions, is_wanted=is_wanted)
+    make = partial(_deliver, request, format_name, written, services, conditions=conditions, is_active=is_active)
     return again_if_changed(make)
 
 
@@ -137,7 +137,7 @@ def _deliver(
     services: Services,
     *,
     conditions: Conditions,
-    is_wanted: IsWanted,
+    is_active: IsActive,
 ) -> CoverageDelivery:
     coverage = extract_coverage(request, services)
     described = (about(coverage), *map(field_attributes, coverage.fields))
@@ -146,7 +146,7 @@ def _deliver(
     written.check(coverage, services.catalogue.limits)
     body: Body = Streamed(nothing for nothing in tuple[bytes, ...]())
     if held is None and (conditions.with_body or not written.is_streamed):
-        body = _file(key, coverage, written, services, keep=conditions.keep, is_wanted=is_wanted)
+        body = _file(key, coverage, written, services, keep=conditions.keep, is_active=is_active)
     return CoverageDelivery(
         media_type=written.media_type,
         etag=held or _etag(key, body, written, coverage.unreadable),
@@ -187,12 +187,12 @@ def _can_be_kept(body: Body, written: CoverageFormat, coverage: ReadCoverage, se
 
 
 def _file(
-    key: str, coverage: ReadCoverage, written: CoverageFormat, services: Services, *, keep: bool, is_wanted: IsWanted
+    key: str, coverage: ReadCoverage, written: CoverageFormat, services: Services, *, keep: bool, is_active: IsActive
 ) -> Body:
     """The file: a new one, or for parts one that is kept or being made for another request."""
 
     def make() -> Body:
-        return _found(key, services) or _made(coverage, written, services, is_wanted=is_wanted)
+        return _found(key, services) or _made(coverage, written, services, is_active=is_active)
 
     if not keep or written.is_streamed:
         return make()
@@ -202,7 +202,7 @@ def _file(
         body = make()
         own.append(_cached(key, body, services) if _can_be_kept(body, written, coverage, services) else body)
 
-    services.caches.making.get_or_make(key, make_and_keep, is_wanted=is_wanted)
+    services.caches.making.get_or_make(key, make_and_keep, is_active=is_active)
     return own[0] if own else make()
 
 
@@ -261,14 +261,14 @@ def _with_room(make: Callable[[], Made], services: Services) -> Made:
     return make()
 
 
-def _made(coverage: ReadCoverage, written: CoverageFormat, services: Services, *, is_wanted: IsWanted) -> Body:
+def _made(coverage: ReadCoverage, written: CoverageFormat, services: Services, *, is_active: IsActive) -> Body:
     """The file, as soon as there is memory to write it."""
     size = _writing_bytes(coverage)
-    with services.memory.taking(size, alternative=SMALLER, locator="bbox", is_wanted=is_wanted):
-        return _with_room(lambda: _body(coverage, written, is_wanted), services)
+    with services.memory.taking(size, alternative=SMALLER, locator="bbox", is_active=is_active):
+        return _with_room(lambda: _body(coverage, written, is_active), services)
 
 
-def _body(coverage: ReadCoverage, written: CoverageFormat, is_wanted: IsWanted) -> Body:
+def _body(coverage: ReadCoverage, written: CoverageFormat, is_active: IsActive) -> Body:
     """The file.
 
     Raises:
@@ -276,7 +276,7 @@ def _body(coverage: ReadCoverage, written: CoverageFormat, is_wanted: IsWanted) 
         SourceChanged: Files were written meanwhile.
     """
     with translate_storage_errors():
-        body = written.encode(coverage, is_wanted)
+        body = written.encode(coverage, is_active)
     try:
         if body.size is None:  # the rest is read while it is sent, when nothing can be told any more
             coverage.close_dates()
@@ -340,28 +340,28 @@ COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
     "GTiff": CoverageFormat(
         "image/tiff; application=geotiff",
         "tif",
-        lambda coverage, wanted: coverage_geotiff(coverage, is_wanted=wanted),
+        lambda coverage, is_active: coverage_geotiff(coverage, is_active=is_active),
         lambda coverage, _limits: check_coverage_geotiff(coverage),
     ),
     "NetCDF": CoverageFormat(
-        "application/x-netcdf", "nc", lambda coverage, wanted: coverage_netcdf(coverage, is_wanted=wanted)
+        "application/x-netcdf", "nc", lambda coverage, is_active: coverage_netcdf(coverage, is_active=is_active)
     ),
     "zarr": CoverageFormat(
         "application/zip",
         "zarr.zip",
-        lambda coverage, wanted: streamed(iter_coverage_zarr(coverage, is_wanted=wanted)),
+        lambda coverage, is_active: streamed(iter_coverage_zarr(coverage, is_active=is_active)),
         is_streamed=True,
     ),
     "json": CoverageFormat(
         "application/prs.coverage+json",
         "covjson",
-        lambda coverage, wanted: Whole(encode_coverage_covjson(coverage, is_wanted=wanted)),
+        lambda coverage, is_active: Whole(encode_coverage_covjson(coverage, is_active=is_active)),
         check_values,
     ),
     "png": CoverageFormat(
         "image/png",
         "png",
-        lambda coverage, wanted: Whole(encode_coverage_png(coverage, is_wanted=wanted)),
+        lambda coverage, is_active: Whole(encode_coverage_png(coverage, is_active=is_active)),
         _check_picture,
     ),
 }

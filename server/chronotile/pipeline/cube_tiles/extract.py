@@ -4,9 +4,9 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from chronotile.errors import SourceChanged
+from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.cube import CUBE_TYPE, CubeRequest
 from chronotile.model.payload import Payload
-from chronotile.model.wanted import IsWanted, always_wanted
 from chronotile.pipeline.caches.prebuilt_cube_tiles import CubePath, whole_year
 from chronotile.pipeline.cube_tiles.read import read_cube
 from chronotile.pipeline.cube_tiles.target import SHORTER, CubeTarget, resolve_cube
@@ -23,7 +23,7 @@ def extract_cube(
     services: Services,
     *,
     known: Collection[str] = (),
-    is_wanted: IsWanted = always_wanted,
+    is_active: IsActive = always_active,
 ) -> Payload:
     """Return a tile's numbers at all times asked for as CTC1 under gzip (docs/ctc1.md).
 
@@ -31,7 +31,7 @@ def extract_cube(
         request: Which tile, and when.
         services: What to read it with.
         known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
-        is_wanted: Tells, between two times, whether anybody is still there for the answer.
+        is_active: Whether the client still waits; called between two times.
 
     Returns:
         The cube; without a body where no time has a pixel in the tile.
@@ -40,7 +40,7 @@ def extract_cube(
         ChronotileError: As `find_cube` and `make_cube`.
     """
     found = find_cube(request, services, known=known)
-    return make_cube(found, is_wanted=is_wanted) if isinstance(found, CubeTarget) else found
+    return make_cube(found, is_active=is_active) if isinstance(found, CubeTarget) else found
 
 
 def find_cube(request: CubeRequest, services: Services, *, known: Collection[str] = ()) -> Payload | CubeTarget:
@@ -69,30 +69,30 @@ def find_cube(request: CubeRequest, services: Services, *, known: Collection[str
     return target if body is None else _payload(target, body)
 
 
-def make_cube(target: CubeTarget, *, is_wanted: IsWanted = always_wanted) -> Payload:
+def make_cube(target: CubeTarget, *, is_active: IsActive = always_active) -> Payload:
     """Return the cube that was not there yet, from now on kept.
 
     Dates that are damaged while their source is there are left out, and among `unreadable`; such a cube is not kept.
 
     Args:
         target: Of `find_cube`.
-        is_wanted: Tells, between two times, whether anybody is still there for the answer.
+        is_active: Whether the client still waits; called between two times.
 
     Returns:
         The cube; without a body where no time has a pixel in the tile.
 
     Raises:
         LimitExceeded: Far more cells would have to be read than the cube has values.
-        ClientGone: Nobody wants it any more.
+        ClientGone: The client left.
         SourceUnavailable: The source is away, or no date can be read.
     """
     try:
-        return _made(target, is_wanted)
+        return _made(target, is_active)
     except SourceChanged:
-        return _made(resolve_cube(target.request, target.services), is_wanted)
+        return _made(resolve_cube(target.request, target.services), is_active)
 
 
-def _made(target: CubeTarget, is_wanted: IsWanted) -> Payload:
+def _made(target: CubeTarget, is_active: IsActive) -> Payload:
     """The cube.
 
     Raises:
@@ -102,13 +102,13 @@ def _made(target: CubeTarget, is_wanted: IsWanted) -> Payload:
     def make() -> bytes:
         try:
             size = _bytes_to_make(target)
-            with target.services.memory.taking(size, alternative=SHORTER, locator="time", is_wanted=is_wanted):
-                return read_cube(target, is_wanted)
+            with target.services.memory.taking(size, alternative=SHORTER, locator="time", is_active=is_active):
+                return read_cube(target, is_active)
         finally:  # what went wrong with a file that changed is no matter
             require_state(target.layer, target.time_used.instants, target.states, target.services)
 
     try:
-        body = target.services.caches.cubes.get_or_make(target.etag, make, is_wanted=is_wanted)
+        body = target.services.caches.cubes.get_or_make(target.etag, make, is_active=is_active)
     except IncompleteAnswer as answer:
         etag = etag_without(target.etag, answer.unreadable)
         time = time_without(target.time_used, answer.unreadable)

@@ -8,10 +8,10 @@ from chronotile.encoders.cube_tile.halved import halved
 from chronotile.encoders.cube_tile.numbering import Meaning, fits, is_flag, numbered, numbering_of, numbering_of_frames
 from chronotile.encoders.instants import format_instants
 from chronotile.errors import LimitExceeded
+from chronotile.model.cancellation import IsActive, require_active
 from chronotile.model.cube import BLOCK_DATES, CubeAbout, CubeBlock, CubeFrame, CubeNumbering
 from chronotile.model.grid import divides
 from chronotile.model.raster import Encoding, Raster
-from chronotile.model.wanted import IsWanted, require_wanted
 from chronotile.pipeline.cube_tiles.target import SHORTER, CubeTarget, check_count
 from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.revision import time_index
@@ -25,17 +25,17 @@ MOST_READ = 64
 """Cells decoded for each value that a cube may have, at most: of a source without overviews, far out."""
 
 
-def read_cube(target: CubeTarget, is_wanted: IsWanted) -> bytes:
+def read_cube(target: CubeTarget, is_active: IsActive) -> bytes:
     """Return the cube, encoded; one that does not fit the numbering that suits most cubes is read again for its own.
 
     Args:
         target: What to read.
-        is_wanted: Tells, between two times, whether anybody is still there for the answer.
+        is_active: Whether the client still waits; called between two times.
 
     Raises:
         IncompleteAnswer: In place of a cube that lacks dates.
         LimitExceeded: Far more cells would have to be read than the cube has values.
-        ClientGone: Nobody wants it any more.
+        ClientGone: The client left.
         SourceUnavailable: The source is away, or no time can be read.
     """
     plan = _plan(target)
@@ -56,7 +56,7 @@ def read_cube(target: CubeTarget, is_wanted: IsWanted) -> bytes:
         return complete(body, found)
 
     def frames() -> Iterator[CubeFrame]:
-        return _frames(target, plan, is_wanted, found=found, lacking=lacking)
+        return _frames(target, plan, is_active, found=found, lacking=lacking)
 
     with target.watch.step("read"):
         usual = numbering_of(meaning)
@@ -145,19 +145,19 @@ def _blocks(frames: Iterator[CubeFrame], numbering: CubeNumbering) -> Iterator[C
 
 
 def _frames(
-    target: CubeTarget, plan: WarpPlan | CellPlan, is_wanted: IsWanted, *, found: UnreadableDates, lacking: set[int]
+    target: CubeTarget, plan: WarpPlan | CellPlan, is_active: IsActive, *, found: UnreadableDates, lacking: set[int]
 ) -> Iterator[CubeFrame]:
     """The tile at each time that can be read, in order; `lacking` takes the places of the others among the times.
 
     Raises:
-        ClientGone: Nobody wants it any more.
+        ClientGone: The client left.
         SourceUnavailable: The source is away, or no time can be read.
     """
     variable, indexes = target.layer.main_variable, _indexes(target)
     reader, tell = target.services.reader(target.layer), found.teller(variable)
     with reading(target.layer):
         for place, pixels in enumerate(read_times(plan, reader, variable, indexes, tell=tell)):
-            require_wanted(is_wanted)
+            require_active(is_active)
             if pixels is None:
                 lacking.add(place)
                 if len(lacking) == len(indexes):

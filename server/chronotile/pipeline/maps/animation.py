@@ -12,13 +12,13 @@ from chronotile.encoders.picture.picture import WHITE, on_background
 from chronotile.encoders.scratch import IN_MEMORY_BYTES, TEMPORARY, Scratch
 from chronotile.errors import DateUnreadable, LimitExceeded
 from chronotile.model.animation import AnimationFormat, AnimationRequest, Film, Frame
+from chronotile.model.cancellation import IsActive, always_active, require_active
 from chronotile.model.collection import Layer
 from chronotile.model.payload import TimeUsed
 from chronotile.model.raster import Picture
 from chronotile.model.request import MapRequest
 from chronotile.model.style import Style
 from chronotile.model.time.instants import Instant, format_day
-from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
 from chronotile.pipeline.maps.animation_times import FrameTimes, frame_times
 from chronotile.pipeline.maps.expressions import with_expression
 from chronotile.pipeline.maps.legend import layer_title, style_details
@@ -108,7 +108,7 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
     pictures: Iterable[Picture | None] | None = None,
     scratch: Scratch = TEMPORARY,
     most_bytes: int | None = None,
-    is_wanted: IsWanted = always_wanted,
+    is_active: IsActive = always_active,
 ) -> AnimationDelivery:
     """Read, paint, letter and encode the frames that `request` asks for, one after the other, on white.
 
@@ -119,7 +119,7 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
         pictures: Of all frames, where `draw_frames` gave them before; else they are drawn. `None` is left out.
         scratch: Where the file is written.
         most_bytes: That it may have; what requests may unless told.
-        is_wanted: Whether somebody still waits; asked before each frame.
+        is_active: Whether the client still waits; called before each frame.
 
     Raises:
         LimitExceeded: The frames are too many or too large, their pixels together with the times they are made of are
@@ -139,9 +139,9 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
     film = Film(width=shown.grid.width, height=shown.grid.height, fps=request.fps, count=len(shots))
     size = film_bytes(request.format, shown)
     if pictures is None:
-        pictures = _drawn(shots, is_wanted)
+        pictures = _drawn(shots, is_active)
         size += _drawing_bytes(shots)
-    with _memory(size, services, is_wanted), translate_storage_errors():
+    with _memory(size, services, is_active), translate_storage_errors():
         frames = _frames(pictures, resolved.lettering)
         body = encode_animation(frames, film, request.format, scratch=scratch, most_bytes=most_bytes)
     unreadable = instants_of_all(shot.target.found for shot in shots)
@@ -152,7 +152,7 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
 
 
 def draw_frames(
-    request: AnimationRequest, services: Services, own: range, *, is_wanted: IsWanted = always_wanted
+    request: AnimationRequest, services: Services, own: range, *, is_active: IsActive = always_active
 ) -> Iterator[Picture | None]:
     """Give pictures of some of the frames, on white, with nothing written on them; `None` of what cannot be read.
 
@@ -162,7 +162,7 @@ def draw_frames(
         request: What to show.
         services: What to show it with.
         own: Which of all frames.
-        is_wanted: Whether somebody still waits; asked before each frame.
+        is_active: Whether the client still waits; called before each frame.
 
     Raises:
         ChronotileError: As `render_animation`.
@@ -172,8 +172,8 @@ def draw_frames(
     frames = frame_times(layer, shown.time, request.step, now=services.clock())
     shots = tuple(_shot(shown, layer, frames[number], services) for number in own)
     size = _drawing_bytes(shots)
-    with _memory(size, services, is_wanted):
-        yield from _drawn(shots, is_wanted)
+    with _memory(size, services, is_active):
+        yield from _drawn(shots, is_active)
 
 
 def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
@@ -213,9 +213,9 @@ def _shot(shown: MapRequest, layer: Layer, frame: FrameTimes, services: Services
     return _Shot(text=frame.text, request=request, target=resolve_map(request, services))
 
 
-def _drawn(shots: Iterable[_Shot], is_wanted: IsWanted) -> Iterator[Picture | None]:
+def _drawn(shots: Iterable[_Shot], is_active: IsActive) -> Iterator[Picture | None]:
     for shot in shots:
-        require_wanted(is_wanted)
+        require_active(is_active)
         try:
             yield on_background(_drawn_frame(shot), WHITE)
         except DateUnreadable:  # which its target tells of
@@ -228,8 +228,8 @@ def _drawn_frame(shot: _Shot) -> Picture:
     return read_of_one_state(draw, target.layer, target.times.indexes, target.services)
 
 
-def _memory(size: int, services: Services, is_wanted: IsWanted) -> AbstractContextManager[None]:
-    return services.memory.taking(size, alternative=SMALLER_FILM, locator="width", is_wanted=is_wanted)
+def _memory(size: int, services: Services, is_active: IsActive) -> AbstractContextManager[None]:
+    return services.memory.taking(size, alternative=SMALLER_FILM, locator="width", is_active=is_active)
 
 
 def _drawing_bytes(shots: Sequence[_Shot]) -> int:

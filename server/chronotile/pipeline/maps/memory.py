@@ -5,10 +5,10 @@ from contextlib import AbstractContextManager
 
 from chronotile.encoders.animation.mp4 import LARGE_PIXELS
 from chronotile.model.animation import AnimationFormat
+from chronotile.model.cancellation import IsActive
 from chronotile.model.collection import Composite
 from chronotile.model.grid import Grid
 from chronotile.model.request import Backdrop, MapRequest
-from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.maps.rasters import REDUCED_BYTES, MapTarget, map_plan
 from chronotile.warp.strips import StripPlan, window_bytes
@@ -52,14 +52,14 @@ def overlay_bytes(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) 
     return max(below + drawn, _encoding_bytes(first, RGBA_BYTES))
 
 
-def memory_for_map(grid: Grid, size: int, memory: AnswerMemory, is_wanted: IsWanted) -> AbstractContextManager[None]:
+def memory_for_map(grid: Grid, size: int, memory: AnswerMemory, is_active: IsActive) -> AbstractContextManager[None]:
     """Take the bytes that a map needs, as `AnswerMemory.taking` does; its error says how many pixels would fit.
 
     Args:
         grid: Of the map.
         size: The bytes.
         memory: From which they are taken.
-        is_wanted: Whether somebody still waits for the map.
+        is_active: Whether the client still waits for the map.
     """
     pixels = grid.width * grid.height
     fitting = pixels if memory.max_bytes is None else min(pixels, int(pixels * CERTAIN * memory.max_bytes / size))
@@ -67,7 +67,7 @@ def memory_for_map(grid: Grid, size: int, memory: AnswerMemory, is_wanted: IsWan
         f"ask for a smaller picture (of about {fitting} pixels), a smaller area, fewer times, tiles, or another format "
         "(image/png takes least)"
     )
-    return memory.taking(size, alternative=alternative, locator=larger_side(grid), is_wanted=is_wanted)
+    return memory.taking(size, alternative=alternative, locator=larger_side(grid), is_active=is_active)
 
 
 def larger_side(grid: Grid) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from chronotile.errors import LimitExceeded, UnsupportedFormat
+from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.payload import LayeredPayload, Payload, time_of_all
 from chronotile.model.request import MapRequest, PictureFormat, PlacedFormat
-from chronotile.model.wanted import IsWanted, always_wanted
 from chronotile.pipeline.maps.memory import memory_for_map, overlay_bytes
 from chronotile.pipeline.maps.not_modified import held, without_body
 from chronotile.pipeline.maps.rasters import MapTarget, of_one_state
@@ -23,7 +23,7 @@ def overlay_maps(
     services: Services,
     *,
     known: Collection[str] = (),
-    is_wanted: IsWanted = always_wanted,
+    is_active: IsActive = always_active,
 ) -> LayeredPayload:
     """Read, paint, lay over one another and encode the pictures that `requests` ask for, the first at the bottom.
 
@@ -31,16 +31,16 @@ def overlay_maps(
         requests: One or more, all of one grid, format and background.
         services: What to show them with.
         known: As for `render_map`.
-        is_wanted: As for `render_map`.
+        is_active: As for `render_map`.
 
     Raises:
         LimitExceeded: All layers and times together are more than `limits` allow.
         ChronotileError: As `render_map` does.
     """
     if len(requests) == 1:
-        payload = render_map(requests[0], services, known=known, is_wanted=is_wanted)
+        payload = render_map(requests[0], services, known=known, is_active=is_active)
         return LayeredPayload(payload=payload, times=(payload.time,))
-    return again_if_changed(lambda: _overlaid(requests, services, known, is_wanted))
+    return again_if_changed(lambda: _overlaid(requests, services, known, is_active))
 
 
 def find_overlay(
@@ -64,7 +64,7 @@ def find_overlay(
 
 
 def _overlaid(
-    requests: Sequence[MapRequest], services: Services, known: Collection[str], is_wanted: IsWanted
+    requests: Sequence[MapRequest], services: Services, known: Collection[str], is_active: IsActive
 ) -> LayeredPayload:
     """The picture of several layers.
 
@@ -79,8 +79,8 @@ def _overlaid(
     try:
         body = services.caches.payloads.get_or_make(
             payload.etag,
-            lambda: of_one_state(targets, lambda: _encoded(requests, targets, is_wanted)),
-            is_wanted=is_wanted,
+            lambda: of_one_state(targets, lambda: _encoded(requests, targets, is_active)),
+            is_active=is_active,
         )
     except IncompleteAnswer as answer:
         etag = etag_without(payload.etag, answer.unreadable)
@@ -104,14 +104,14 @@ def _held(overlaid: LayeredPayload, services: Services, known: Collection[str]) 
     return None if payload is None else replace(overlaid, payload=payload)
 
 
-def _encoded(requests: Sequence[MapRequest], targets: Sequence[MapTarget], is_wanted: IsWanted) -> bytes:
+def _encoded(requests: Sequence[MapRequest], targets: Sequence[MapTarget], is_active: IsActive) -> bytes:
     first = requests[0]
     match first.format:
         case "image/tiff" | "application/x-npy":
             raise UnsupportedFormat("several layers together have no values of their own", locator="format")
         case picture_format:
             size = overlay_bytes(requests, targets)
-            with memory_for_map(first.grid, size, targets[0].services.memory, is_wanted):
+            with memory_for_map(first.grid, size, targets[0].services.memory, is_active):
                 return _drawn_over(requests, targets, picture_format)
 
 

@@ -12,6 +12,7 @@ from chronotile.encoders.picture.geotiff import encode_geotiff, encode_picture_g
 from chronotile.encoders.picture.npy import encode_npy
 from chronotile.encoders.picture.picture import encode_picture
 from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, UnsupportedFormat
+from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.collection import Composite, Layer
 from chronotile.model.grid import Grid
 from chronotile.model.payload import Payload, TimeUsed
@@ -29,7 +30,6 @@ from chronotile.model.request import (
     PlacedFormat,
 )
 from chronotile.model.style import Style
-from chronotile.model.wanted import IsWanted, always_wanted
 from chronotile.pipeline.maps.expressions import with_expression
 from chronotile.pipeline.maps.memory import larger_side, map_bytes, memory_for_map
 from chronotile.pipeline.maps.not_modified import held, without_body
@@ -57,7 +57,7 @@ def render_map(
     services: Services,
     *,
     known: Collection[str] = (),
-    is_wanted: IsWanted = always_wanted,
+    is_active: IsActive = always_active,
 ) -> Payload:
     """Read, paint and encode the picture that `request` asks for.
 
@@ -65,7 +65,7 @@ def render_map(
         request: What to show.
         services: What to show it with.
         known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
-        is_wanted: Whether somebody still waits; asked while a large picture waits for memory.
+        is_active: Whether the client still waits; called while a large picture waits for memory.
 
     Returns:
         The picture; where the layer has no pixels, a transparent one. Of several times, one that is damaged while its
@@ -79,10 +79,10 @@ def render_map(
         SourceUnavailable: A source is away, or none of the times can be read.
         ChronotileError: A name, time or parameter is not accepted.
     """
-    return again_if_changed(lambda: _rendered(request, services, known, is_wanted))
+    return again_if_changed(lambda: _rendered(request, services, known, is_active))
 
 
-def _rendered(request: MapRequest, services: Services, known: Collection[str], is_wanted: IsWanted) -> Payload:
+def _rendered(request: MapRequest, services: Services, known: Collection[str], is_active: IsActive) -> Payload:
     """The picture.
 
     Raises:
@@ -96,8 +96,8 @@ def _rendered(request: MapRequest, services: Services, known: Collection[str], i
     try:
         body = services.caches.payloads.get_or_make(
             target.etag,
-            lambda: of_one_state([target], lambda: _within_memory(request, target, is_wanted)),
-            is_wanted=is_wanted,
+            lambda: of_one_state([target], lambda: _within_memory(request, target, is_active)),
+            is_active=is_active,
         )
     except IncompleteAnswer as answer:
         etag = etag_without(target.etag, answer.unreadable)
@@ -238,8 +238,8 @@ def _reducer(request: MapRequest, style: Style, times: int) -> PictureReducer:
     return request.reducer if times > 1 else "latest"
 
 
-def _within_memory(request: MapRequest, target: MapTarget, is_wanted: IsWanted) -> bytes:
-    with memory_for_map(request.grid, map_bytes(request, target), target.services.memory, is_wanted):
+def _within_memory(request: MapRequest, target: MapTarget, is_active: IsActive) -> bytes:
+    with memory_for_map(request.grid, map_bytes(request, target), target.services.memory, is_active):
         return _encoded(request, target)
 
 

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import InvalidParameter
+from chronotile.model.cancellation import IsActive, always_active, require_active
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series.analysis import Analysis, Curves, Findings
 from chronotile.model.series.reducer import Reducer
 from chronotile.model.series.series import AreaSeries, AreasSeries
 from chronotile.model.time.instants import Period
-from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
 from chronotile.pipeline.series.areas import extract_area_series
 from chronotile.pipeline.series.widened_times import WidenedTimes, widened_times
 from chronotile.pipeline.services import Services
@@ -35,7 +35,7 @@ class WidenedRequest:
 
 
 def analyse_area_series(
-    request: AreaSeriesRequest, services: Services, *, is_wanted: IsWanted = always_wanted
+    request: AreaSeriesRequest, services: Services, *, is_active: IsActive = always_active
 ) -> AreasSeries:
     """Return `extract_area_series` with what its analysis finds, if there is one.
 
@@ -44,16 +44,16 @@ def analyse_area_series(
     Raises:
         InvalidParameter: No reducer is one of values, or the layer has no times.
         LimitExceeded: There are too many times and areas for the analysis.
-        ClientGone: `is_wanted` says that nobody waits any more.
+        ClientGone: The client left.
         ChronotileError: As `extract_area_series`.
     """
     widened = widened_request(request, services)
-    read = extract_area_series(widened.request, services, is_wanted=is_wanted)
+    read = extract_area_series(widened.request, services, is_active=is_active)
     if request.analysis is None or widened.times is None:
         return read
     findings = {}
     for reducer in _analysed(request.reducers):
-        require_wanted(is_wanted)
+        require_active(is_active)
         findings[reducer.name] = _findings(read, reducer.name, widened.times, request.analysis)
     areas = tuple(_at(area, widened.times.indexes_of_answer(read.times)) for area in read.areas)
     series = replace(read, times=widened.times.asked, areas=areas, findings=findings)

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.model.cancellation import IsActive, always_active, require_active
 from chronotile.model.request import PointsSeriesRequest
 from chronotile.model.series.analysis import Analysis
 from chronotile.model.series.series import PointsSeries
-from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
 from chronotile.pipeline.series.points import extract_points_series
 from chronotile.pipeline.series.widened_times import WidenedTimes, widened_times
 from chronotile.pipeline.services import Services
@@ -22,27 +22,27 @@ def analyse_points_series(
     analysis: Analysis | None,
     services: Services,
     *,
-    is_wanted: IsWanted = always_wanted,
+    is_active: IsActive = always_active,
 ) -> list[PointsSeries]:
     """Return `extract_points_series` with what an analysis finds, if there is one; of periods, where it has a step.
 
     Raises:
         InvalidParameter: A layer has no times.
         LimitExceeded: There are too many times and points for the analysis.
-        ClientGone: `is_wanted` says that nobody waits any more.
+        ClientGone: The client left.
         ChronotileError: As `extract_points_series`.
     """
     if analysis is None:
-        return extract_points_series(requests, services, is_wanted=is_wanted)
+        return extract_points_series(requests, services, is_active=is_active)
     times = [
         widened_times(analysis, each.layer, each.time, series=len(each.points) * len(requests), services=services)
         for each in requests
     ]
     widened = [replace(each, time=wide.time) for each, wide in zip(requests, times, strict=True)]
-    read = extract_points_series(widened, services, is_wanted=is_wanted)
+    read = extract_points_series(widened, services, is_active=is_active)
     found = []
     for series, wide in zip(read, times, strict=True):
-        require_wanted(is_wanted)
+        require_active(is_active)
         found.append(_analysed(series, wide, analysis))
     return found
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import ClientGone
+from chronotile.model.cancellation import IsActive
 from chronotile.model.collection import Layer
 from chronotile.model.raster import Codes, Numbers, Pixels, pixel_codes
 from chronotile.model.series.series import SeriesCost
-from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.read_costs import CHUNK_S, VALUE_S
 from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
@@ -178,14 +178,14 @@ class AreaCells:
     Args:
         how: What to read.
         found: Takes the dates of which a cell cannot be read.
-        is_wanted: Asked before each window and each step of the work whether anybody still waits for the answer.
+        is_active: Whether the client still waits; called before each window and each step of the work.
     """
 
-    def __init__(self, how: AreaReading, found: UnreadableDates, is_wanted: IsWanted) -> None:
+    def __init__(self, how: AreaReading, found: UnreadableDates, is_active: IsActive) -> None:
         self._how = how
         self._found = found
         self._reader: Reader = found.services.reader(how.layer)
-        self._is_wanted = is_wanted
+        self._is_active = is_active
         self._windows: dict[int, AreaWindow] = {}
         self._is_kept = int(how.plan.bounds[-1]) <= KEPT_CELLS
         self.names: tuple[str, ...] = how.layer.main_variable.encoding.code_names
@@ -208,13 +208,13 @@ class AreaCells:
             first_row, _last_row, first_column, _last_column = self._how.plan.windows[0].tolist()
             self._found.require_source(self._how.layer.main_variable, self._how.indexes, (first_row, first_column))
 
-    def require_wanted(self) -> None:
+    def require_active(self) -> None:
         """Check that somebody still waits.
 
         Raises:
             ClientGone: Nobody does.
         """
-        if not self._is_wanted():
+        if not self._is_active():
             raise ClientGone("the client left")
 
     def samples(self, slab: tuple[int, ...]) -> Samples:
@@ -222,7 +222,7 @@ class AreaCells:
 
         Raises:
             SourceUnavailable: The source is away.
-            ClientGone: Nobody wants them any more.
+            ClientGone: The client left.
         """
         plan = self._how.plan
         shape = (len(slab), int(plan.bounds[-1]))
@@ -236,7 +236,7 @@ class AreaCells:
 
         def read(job: tuple[tuple[tuple[int, ...], slice], _Fetch]) -> None:
             (part, times), fetch = job
-            self.require_wanted()
+            self.require_active()
             with reading(self._how.layer):
                 cells, takes = fetch(part)
             told = pixel_codes(cells, self._how.layer.main_variable.encoding)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.collection import Layer
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import NativeGrid
@@ -19,7 +20,6 @@ from chronotile.model.raster import UNREADABLE_CODE
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series.reducer import Reducer
 from chronotile.model.series.series import AreaSeries, AreasSeries, SeriesCost
-from chronotile.model.wanted import IsWanted, always_wanted
 from chronotile.pipeline.cells import reach_of, swapped_hints
 from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values, series_indexes
@@ -69,7 +69,7 @@ class AreaTarget:
 
 
 def extract_area_series(
-    request: AreaSeriesRequest, services: Services, *, is_wanted: IsWanted = always_wanted
+    request: AreaSeriesRequest, services: Services, *, is_active: IsActive = always_active
 ) -> AreasSeries:
     """Return what the reducers make of the values in the native cells of each area.
 
@@ -85,22 +85,22 @@ def extract_area_series(
         LimitExceeded: The answer, or what is to be read for it, is too large.
         ServerBusy: Other answers take the memory that it needs.
         SourceUnavailable: The source is away.
-        ClientGone: `is_wanted` says that nobody waits any more.
+        ClientGone: The client left.
         ChronotileError: A name or time is not accepted.
     """
-    with _resolved(request, services, is_wanted) as target:
-        reading_all = partial(_read, target, request, services, is_wanted)
+    with _resolved(request, services, is_active) as target:
+        reading_all = partial(_read, target, request, services, is_active)
         if not any(takes_several_reads(how) for how in target.readings):
             return reading_all()
         return read_of_one_state(reading_all, target.layer, target.indexes, services)
 
 
-def _read(target: AreaTarget, request: AreaSeriesRequest, services: Services, is_wanted: IsWanted) -> AreasSeries:
+def _read(target: AreaTarget, request: AreaSeriesRequest, services: Services, is_active: IsActive) -> AreasSeries:
     areas, read = iter(target.areas), list[AreaSeries]()
     found = UnreadableDates(target.layer, services)
     for how in target.readings:
         totals = np.diff(how.plan.bounds).tolist()
-        cells = AreaCells(how, found, is_wanted)
+        cells = AreaCells(how, found, is_active)
         parts = _reduced(how, cells, request, target.edges)
         cells.require_source()
         read += _series(tuple(islice(areas, len(totals))), totals, parts, request, names=cells.names)
@@ -115,19 +115,19 @@ def _read(target: AreaTarget, request: AreaSeriesRequest, services: Services, is
 
 
 def cost_of_area_series(
-    request: AreaSeriesRequest, services: Services, *, is_wanted: IsWanted = always_wanted
+    request: AreaSeriesRequest, services: Services, *, is_active: IsActive = always_active
 ) -> SeriesCost:
     """Return what `extract_area_series` would take; reads no pixels.
 
     Raises:
         ChronotileError: It would refuse the request.
     """
-    with _resolved(request, services, is_wanted) as target:
+    with _resolved(request, services, is_active) as target:
         return target.cost
 
 
 @contextmanager
-def _resolved(request: AreaSeriesRequest, services: Services, is_wanted: IsWanted) -> Iterator[AreaTarget]:
+def _resolved(request: AreaSeriesRequest, services: Services, is_active: IsActive) -> Iterator[AreaTarget]:
     """Give the layer, cells and times a request means, and hold memory for them; refuse what is too much."""
     layer = layer_with_values(request.layer, services)
     edges = _edges(request.reducers, layer)
@@ -146,7 +146,7 @@ def _resolved(request: AreaSeriesRequest, services: Services, is_wanted: IsWante
     outlines = _outlines(request, layer)
     most = None if services.memory.max_bytes is None else services.memory.max_bytes - BODY_BYTES
     size = area_bytes(outlines, layer.main_variable, weights=request.weights, most=most)
-    with services.memory.taking(size, alternative=SMALLER, locator="geometry", is_wanted=is_wanted):
+    with services.memory.taking(size, alternative=SMALLER, locator="geometry", is_active=is_active):
         areas, readings = _readings(outlines, request, layer, indexes=indexes, services=services)
         cost = bounded_cost(readings, columns, services, alternative=SMALLER)
         yield AreaTarget(layer=layer, indexes=indexes, readings=readings, areas=areas, edges=edges, cost=cost)
@@ -269,11 +269,11 @@ def _reduced(
     with ThreadPoolExecutor(THREADS) as threads:
 
         def in_order(reduce_place: Callable[[Place], None], places: Iterable[Place]) -> Iterable[None]:
-            def reduce_wanted(place: Place) -> None:
-                cells.require_wanted()
+            def reduce_active(place: Place) -> None:
+                cells.require_active()
                 reduce_place(place)
 
-            return threads.map(reduce_wanted, places)
+            return threads.map(reduce_active, places)
 
         return [
             reduce_samples(cells.samples(slab), encoding, request.reducers, edges, in_order=in_order)

@@ -10,6 +10,7 @@ import numpy as np
 from chronotile.encoders.file_parts import Body, Whole, streamed
 from chronotile.encoders.series.table import SeriesTable, table_of_layers
 from chronotile.errors import InvalidParameter, TimeNotAvailable
+from chronotile.model.cancellation import IsActive
 from chronotile.model.collection import Layer
 from chronotile.model.grid import Window
 from chronotile.model.payload import TimeUsed
@@ -24,7 +25,6 @@ from chronotile.model.request import (
 from chronotile.model.series.reducer import MEAN
 from chronotile.model.series.series import AreasSeries, PointsSeries, Series
 from chronotile.model.time.instants import Instant, InstantArray, TimeSelection
-from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.resolve_series import check_length, instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.revision import fingerprint, pixel_revision
 from chronotile.pipeline.series.areas import extract_area_series
@@ -108,7 +108,7 @@ def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collect
     )
 
 
-def resolve_positions(request: PositionsRequest, services: Services, *, is_wanted: IsWanted) -> FieldsTarget:
+def resolve_positions(request: PositionsRequest, services: Services, *, is_active: IsActive) -> FieldsTarget:
     """Return what gives the values of the native cells that hold the points; reads no pixels.
 
     They are those of `extract_series`. A variable without the one time that is asked for is left out, where another has
@@ -121,7 +121,7 @@ def resolve_positions(request: PositionsRequest, services: Services, *, is_wante
         ChronotileError: A name or time is not accepted.
     """
     if len(request.points) > 1:
-        return _resolve_many(request, services, is_wanted)
+        return _resolve_many(request, services, is_active)
     asked = partial(SeriesRequest, point=request.points[0], time=request.time)
     targets = _with_times(request.layers, lambda name: resolve_series(asked(layer=name), services))
     check_length(sum(len(target.indexes) for target in targets), services, alternative=ALTERNATIVE)
@@ -135,7 +135,7 @@ def resolve_positions(request: PositionsRequest, services: Services, *, is_wante
     )
 
 
-def resolve_areas(request: AreasRequest, services: Services, *, is_wanted: IsWanted) -> FieldsTarget:
+def resolve_areas(request: AreasRequest, services: Services, *, is_active: IsActive) -> FieldsTarget:
     """Return what gives the means of the native cells in the areas; reads no pixels.
 
     They are those of `extract_area_series`. A variable without the one time that is asked for is left out, where
@@ -153,7 +153,7 @@ def resolve_areas(request: AreasRequest, services: Services, *, is_wanted: IsWan
         for area in request.areas
     ]
     return FieldsTarget(
-        etag=fingerprint(etag, told), time=time, read=partial(_read_areas, request, layers, services, is_wanted)
+        etag=fingerprint(etag, told), time=time, read=partial(_read_areas, request, layers, services, is_active)
     )
 
 
@@ -166,21 +166,21 @@ def _read_one(request: PositionsRequest, targets: Sequence[SeriesTarget], servic
     )
 
 
-def _resolve_many(request: PositionsRequest, services: Services, is_wanted: IsWanted) -> FieldsTarget:
+def _resolve_many(request: PositionsRequest, services: Services, is_active: IsActive) -> FieldsTarget:
     points = tuple(map(_in_degrees, request.points))
     layers, etag, time = _resolve_times(request.layers, request.time, len(points), services, points=points)
     told = [(point.crs.name, point.x, point.y) for point in request.points]
     return FieldsTarget(
-        etag=fingerprint(etag, told), time=time, read=partial(_read_many, request, layers, services, is_wanted)
+        etag=fingerprint(etag, told), time=time, read=partial(_read_many, request, layers, services, is_active)
     )
 
 
 def _read_many(
-    request: PositionsRequest, layers: Sequence[Layer], services: Services, is_wanted: IsWanted
+    request: PositionsRequest, layers: Sequence[Layer], services: Services, is_active: IsActive
 ) -> SeriesTable:
     points = tuple(map(_in_degrees, request.points))
     asked = [PointsSeriesRequest(layer=layer.id, points=points, time=request.time) for layer in layers]
-    read = extract_points_series(asked, services, is_wanted=is_wanted)
+    read = extract_points_series(asked, services, is_active=is_active)
     _check_inside(read)
     return table_of_layers(
         request.points,
@@ -189,9 +189,9 @@ def _read_many(
     )
 
 
-def _read_areas(request: AreasRequest, layers: Sequence[Layer], services: Services, is_wanted: IsWanted) -> SeriesTable:
+def _read_areas(request: AreasRequest, layers: Sequence[Layer], services: Services, is_active: IsActive) -> SeriesTable:
     asked = partial(AreaSeriesRequest, areas=request.areas, time=request.time, reducers=(MEAN,), given_by="location")
-    read = [extract_area_series(asked(layer=layer.id), services, is_wanted=is_wanted) for layer in layers]
+    read = [extract_area_series(asked(layer=layer.id), services, is_active=is_active) for layer in layers]
     return table_of_layers(
         request.areas,
         [

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import WHOLE_CIRCLE, NativeGrid
 from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.time.instants import Instant
-from chronotile.model.wanted import IsWanted, always_wanted
 from chronotile.pipeline.place_shapes import places_revision, shapes_in
 from chronotile.pipeline.resolve_series import has_open_times, instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.revision import fingerprint, pixel_revision
@@ -83,7 +83,7 @@ def extract_place_values(
     request: PlaceValuesRequest,
     services: Services,
     *,
-    is_wanted: IsWanted = always_wanted,
+    is_active: IsActive = always_active,
 ) -> PlaceValues:
     """Return what the reducer makes of the values in the native cells of each place.
 
@@ -106,7 +106,7 @@ def extract_place_values(
             min_valid=request.min_valid,
             may_be_outside=True,
         )
-        series = extract_area_series(asked, services, is_wanted=is_wanted)
+        series = extract_area_series(asked, services, is_active=is_active)
         values[near] = [each.reduced[request.reducer.name] for each in series.areas]
         unreadable = series.unreadable
     return PlaceValues(

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import LimitExceeded
+from chronotile.model.cancellation import IsActive, always_active, require_active
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.grid import NativeGrid
 from chronotile.model.request import Point, PointsSeriesRequest
 from chronotile.model.series.series import PointsSeries
-from chronotile.model.wanted import IsWanted, always_wanted, require_wanted
 from chronotile.pipeline.cells import reach_of, swapped_hints
 from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values, series_indexes
@@ -39,7 +39,7 @@ class PointsTarget:
 
 
 def extract_points_series(
-    requests: Sequence[PointsSeriesRequest], services: Services, *, is_wanted: IsWanted = always_wanted
+    requests: Sequence[PointsSeriesRequest], services: Services, *, is_active: IsActive = always_active
 ) -> list[PointsSeries]:
     """Return for each request the values of the native cells that hold the points, as `extract_series` does of one.
 
@@ -47,7 +47,7 @@ def extract_points_series(
         InvalidParameter: A layer is a composite.
         LimitExceeded: All answers together, or what is to be read for them, are too large.
         SourceUnavailable: A source is away.
-        ClientGone: `is_wanted` says that nobody waits any more.
+        ClientGone: The client left.
         ChronotileError: A name or time is not accepted.
     """
     layers = [layer_with_values(request.layer, services) for request in requests]
@@ -64,15 +64,15 @@ def extract_points_series(
         )
     targets = []
     for layer, each, own in zip(layers, requests, indexes, strict=True):
-        require_wanted(is_wanted)
+        require_active(is_active)
         targets.append(_target(layer, each.points, own, services))
     readings = [target.how for target in targets]
     bounded_cost(readings, 1, services, alternative="ask for a shorter interval, or for fewer points or layers at once")
-    return [_of_one_state(target, services, is_wanted) for target in targets]
+    return [_of_one_state(target, services, is_active) for target in targets]
 
 
-def _of_one_state(target: PointsTarget, services: Services, is_wanted: IsWanted) -> PointsSeries:
-    read = partial(_series, target, services, is_wanted)
+def _of_one_state(target: PointsTarget, services: Services, is_active: IsActive) -> PointsSeries:
+    read = partial(_series, target, services, is_active)
     if not takes_several_reads(target.how):
         return read()
     return read_of_one_state(read, target.how.layer, target.how.indexes, services)
@@ -85,10 +85,10 @@ def _target(layer: Layer, points: tuple[Point, ...], indexes: tuple[int, ...], s
     return PointsTarget(points=points, held=held, how=how)
 
 
-def _series(target: PointsTarget, services: Services, is_wanted: IsWanted) -> PointsSeries:
+def _series(target: PointsTarget, services: Services, is_active: IsActive) -> PointsSeries:
     layer, shape = target.how.layer, (len(target.points), len(target.how.indexes))
     found = UnreadableDates(layer, services)
-    values_inside, codes_inside, names = _read(target.how, found, is_wanted)
+    values_inside, codes_inside, names = _read(target.how, found, is_active)
     values, codes = np.full(shape, np.nan), np.full(shape, len(names) + 1, dtype=np.uint8)
     values[target.held], codes[target.held] = values_inside.T, codes_inside.T
     is_outside = np.ones(len(target.points), dtype=np.bool_)
@@ -128,10 +128,10 @@ def _spans(cells: NDArray[np.int64]) -> Spans:
 
 
 def _read(
-    how: AreaReading, found: UnreadableDates, is_wanted: IsWanted
+    how: AreaReading, found: UnreadableDates, is_active: IsActive
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8], tuple[str, ...]]:
     """(time, point) values and codes of those inside, and what codes stand for."""
-    reader = AreaCells(how, found, is_wanted)
+    reader = AreaCells(how, found, is_active)
     encoding = how.layer.main_variable.encoding
     samples = [reader.samples(slab) for slab in how.slabs()]
     reader.require_source()

@@ -14,9 +14,9 @@ from chronotile.processes.process import Work
 from chronotile.processes.work.partial_results import keep, scratch_of, translate_job_storage_errors
 
 _ENCODERS: Mapping[str, Callable[[Coverage, Work, Scratch], Body]] = {
-    "GTiff": lambda coverage, work, scratch: coverage_geotiff(coverage, scratch=scratch, is_wanted=work.is_wanted),
-    "NetCDF": lambda coverage, work, scratch: coverage_netcdf(coverage, scratch=scratch, is_wanted=work.is_wanted),
-    "zarr": lambda coverage, work, _scratch: Streamed(iter_coverage_zarr(coverage, is_wanted=work.is_wanted)),
+    "GTiff": lambda coverage, work, scratch: coverage_geotiff(coverage, scratch=scratch, is_active=work.is_active),
+    "NetCDF": lambda coverage, work, scratch: coverage_netcdf(coverage, scratch=scratch, is_active=work.is_active),
+    "zarr": lambda coverage, work, _scratch: Streamed(iter_coverage_zarr(coverage, is_active=work.is_active)),
 }
 FILE_FORMATS = tuple(_ENCODERS)
 """Those of `COVERAGE_FORMATS` that are written in bounded memory."""

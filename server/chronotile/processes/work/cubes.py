@@ -15,13 +15,13 @@ from affine import Affine
 from chronotile.durable_files import Disk
 from chronotile.encoders.coverage.zarr import FIRST_DAY
 from chronotile.errors import ChronotileError, InvalidParameter, LimitExceeded, UnsupportedSource
+from chronotile.model.cancellation import require_active
 from chronotile.model.coverage import Coverage, CoverageField
 from chronotile.model.grid import NativeGrid
 from chronotile.model.job import Json, Result
 from chronotile.model.source import VariableInfo
 from chronotile.model.time.cf import are_periods, bounds_form
 from chronotile.model.time.instants import TimeDomain
-from chronotile.model.wanted import require_wanted
 from chronotile.optimise.conversion import conversion_of
 from chronotile.optimise.inputs import Origin
 from chronotile.optimise.memory import BASE_BYTES, Budget, budget_of, region_for
@@ -274,7 +274,7 @@ class _JobDisk(Disk):
 
     def put(self, path: Path, data: bytes) -> None:
         """Write a file under its name once it is whole."""
-        require_wanted(self._work.is_wanted)
+        require_active(self._work.is_active)
         with new_file_unsynced(path, self._work) as file:
             file.write(data)
 
@@ -290,7 +290,7 @@ def _zip(folder: Path, target: Path, work: Work) -> None:
     files = [root, *sorted(file for file in folder.rglob("*") if file.is_file() and file != root)]
     with new_file(target, work) as opened, zipfile.ZipFile(opened, "w", zipfile.ZIP_STORED) as archive:
         for file in files:
-            require_wanted(work.is_wanted)
+            require_active(work.is_active)
             member = zipfile.ZipInfo(file.relative_to(folder).as_posix(), FIRST_DAY)
             member.file_size = file.stat().st_size
             with file.open("rb") as source, archive.open(member, "w") as written:

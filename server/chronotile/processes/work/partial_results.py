@@ -16,8 +16,8 @@ from chronotile.durable_files import Disk
 from chronotile.encoders.file_parts import Body
 from chronotile.encoders.scratch import Room, Scratch
 from chronotile.errors import ClientGone
+from chronotile.model.cancellation import require_active
 from chronotile.model.job import Json
-from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.storage_faults import translate_storage_errors
 from chronotile.processes.process import Work
 from chronotile.processes.times_and_places import UNBOUNDED
@@ -134,5 +134,5 @@ def keep(body: Body, path: Path, work: Work) -> None:
     """
     with closing(body), new_file(path, work) as file:
         for part in body.iter_bytes():
-            require_wanted(work.is_wanted)
+            require_active(work.is_active)
             file.write(part)

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from chronotile.durable_files import PARTIAL, Disk
 from chronotile.errors import InvalidParameter, LimitExceeded, UnsupportedSource
+from chronotile.model.cancellation import require_active
 from chronotile.model.job import Json, Result
-from chronotile.model.wanted import require_wanted
 from chronotile.optimise.store import CubeFolder
 from chronotile.pipeline.services import PublishedCubes, Services
 from chronotile.processes.process import Input, Inputs, Work
@@ -80,7 +80,7 @@ def put(store: Path, name: str, work: Work) -> None:
     with storing_results():
         published_cubes.folder.mkdir(parents=True, exist_ok=True)
         _require_room(published_cubes, store)
-        require_wanted(work.is_wanted)  # or else its partial results would be gone
+        require_active(work.is_active)  # or else its partial results would be gone
         try:
             _move(store, place, work)
         except OSError as error:
@@ -120,7 +120,7 @@ def _copy(store: Path, target: Path, work: Work) -> None:
     for parent, below, names in os.walk(store, onerror=_raised):
         into = target / Path(parent).relative_to(store)
         for name in names:
-            require_wanted(work.is_wanted)
+            require_active(work.is_active)
             shutil.copyfile(Path(parent, name), into / name)
             Disk().settle([into / name])
             os.utime(target)  # somebody is at it
@@ -128,7 +128,7 @@ def _copy(store: Path, target: Path, work: Work) -> None:
             (into / name).mkdir()
             folders.append(into / name)
     Disk().settle(folders)
-    require_wanted(work.is_wanted)
+    require_active(work.is_active)
 
 
 def _raised(error: OSError) -> NoReturn:

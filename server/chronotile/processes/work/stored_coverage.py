@@ -16,12 +16,12 @@ import numpy as np
 
 from chronotile.encoders.coverage.strips import times_of
 from chronotile.encoders.deflated import deflate
+from chronotile.model.cancellation import require_active
 from chronotile.model.collection import Collection
 from chronotile.model.coverage import Coverage, CoverageField, Numbers
 from chronotile.model.grid import Grid
 from chronotile.model.job import Json
 from chronotile.model.time.instants import TimeDomain
-from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.coverage.numbers import nothing
 from chronotile.processes.process import Work, require_few_tasks
 from chronotile.processes.work.partial_results import new_file, translate_missing_files
@@ -75,7 +75,7 @@ def store_partial_coverage(coverage: Coverage, task: Json, work: Work, *, lackin
         for row, rows in enumerate(down):
             for run in _ranges(task["times"]):
                 times = range(run.start - first, run.stop - first)
-                require_wanted(work.is_wanted)
+                require_active(work.is_active)
                 if all(time in lacking for time in times):
                     continue
                 for time, picture in zip(times, coverage.read_times(field, times=times, rows=rows), strict=True):

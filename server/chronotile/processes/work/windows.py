@@ -10,12 +10,12 @@ from itertools import product
 import numpy as np
 
 from chronotile.errors import InvalidParameter, SourceUnavailable
+from chronotile.model.cancellation import require_active
 from chronotile.model.coverage import Coverage, CoverageRequest, Numbers, Trim
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.job import Json
 from chronotile.model.series.analysis import Curves, FloatArray
 from chronotile.model.time.parser import parse_time
-from chronotile.model.wanted import require_wanted
 from chronotile.pipeline.coverage.extract import extract_coverage
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import layers_of, trims_of
@@ -120,7 +120,7 @@ def read_runs(coverage: Coverage, rows: range, work: Work, *, newest_first: bool
         ClientGone: The job was dismissed.
     """
     for times in reversed(coverage.time_runs) if newest_first else coverage.time_runs:
-        require_wanted(work.is_wanted)
+        require_active(work.is_active)
         yield coverage.read_times(0, times=times, rows=rows)
 
 
@@ -158,7 +158,7 @@ def found_by_cell(windows: Sequence[Coverage], bands: int, find: Callable[..., F
     found = np.empty((bands, grid.height, grid.width), dtype=np.float32)
     step = max(1, SLAB_VALUES // (grid.width * sum(map(len, sources))))
     for top in range(0, grid.height, step):
-        require_wanted(work.is_wanted)
+        require_active(work.is_active)
         rows = slice(top, min(top + step, grid.height))
         curves = (_curves(window, numbers[:, rows]) for window, numbers in zip(windows, sources, strict=True))
         with np.errstate(over="ignore"):  # larger ones are infinite, as in all files

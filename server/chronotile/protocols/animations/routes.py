@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.model.wanted import IsWanted
+from chronotile.model.cancellation import IsActive
 from chronotile.pipeline.maps.animation import AnimationDelivery, find_animation, render_animation
 from chronotile.protocols.animations.job_offers import animation_offer
 from chronotile.protocols.animations.params import animation_request
@@ -32,8 +32,8 @@ async def get_animation(request: Request) -> Response:
     def find() -> tuple[AnimationDelivery | None, bool]:
         return find_animation(asked, services, known=known, with_body=is_body_wanted), is_current()
 
-    def make(is_wanted: IsWanted) -> tuple[AnimationDelivery, bool]:
-        return render_animation(asked, services, known=known, is_wanted=is_wanted), is_current()
+    def make(is_active: IsActive) -> tuple[AnimationDelivery, bool]:
+        return render_animation(asked, services, known=known, is_active=is_active), is_current()
 
     limiters, layer = state_of(request).limiters, asked.shown.layer
     # Errors and unchanged answers are sent at once, also while other requests wait for a film.

@@ -29,19 +29,19 @@ async def draw_maps(request: Request, layers: Sequence[str], asked: Callable[[],
         ChronotileError: As `for_client` and `overlay_maps`.
     """
     services, limiters = services_of(request), state_of(request).limiters
-    known, is_wanted = known_etags(request), disconnect_check(request)
+    known, is_active = known_etags(request), disconnect_check(request)
     first, *others = layers
 
     def draw_unless_large() -> tuple[Maps, LayeredPayload | None]:
         maps = asked()
         if is_large(maps, services.catalogue):
             return maps, find_overlay(maps, services, known=known)
-        return maps, overlay_maps(maps, services, known=known, is_wanted=is_wanted)
+        return maps, overlay_maps(maps, services, known=known, is_active=is_active)
 
     maps, found = await for_client(
         request, limiters.pictures, first, draw_unless_large, services=services, others=others
     )
     if found is None:
-        draw = partial(overlay_maps, maps, services, known=known, is_wanted=is_wanted)
+        draw = partial(overlay_maps, maps, services, known=known, is_active=is_active)
         found = await for_client(request, limiters.large_pictures, first, draw, services=services, others=others)
     return maps, found

@@ -19,7 +19,7 @@ from chronotile.errors import (
     SourceChanged,
     SourceUnavailable,
 )
-from chronotile.model.wanted import IsWanted
+from chronotile.model.cancellation import IsActive
 from chronotile.pipeline.services import LiveServices, Services
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.protocols.common.limits.body_memory import BodyMemory
@@ -217,7 +217,7 @@ async def for_client(
     """
     state = state_of(request)
 
-    async def is_wanted() -> bool:
+    async def is_active() -> bool:
         return not await request.is_disconnected()
 
     sources = {services.catalogue.layer(each).collection for each in (layer, *others)}
@@ -227,7 +227,7 @@ async def for_client(
             check_current(state, services, each)
         return work()
 
-    result = await read_in_thread(request, limiter, with_current, sources=sources, is_wanted=is_wanted)
+    result = await read_in_thread(request, limiter, with_current, sources=sources, is_active=is_active)
     if result is None:
         raise ClientGone("the client left")
     return result
@@ -237,7 +237,7 @@ async def make_for_client(
     request: Request,
     limiter: Limiter,
     layer: str,
-    make: Callable[[IsWanted], Result],
+    make: Callable[[IsActive], Result],
     *,
     services: Services,
     others: Iterable[str] = (),
@@ -247,8 +247,8 @@ async def make_for_client(
     Raises:
         ChronotileError: As `for_client`.
     """
-    async with while_wanted(request) as is_wanted:
-        return await for_client(request, limiter, layer, partial(make, is_wanted), services=services, others=others)
+    async with watch_disconnect(request) as is_active:
+        return await for_client(request, limiter, layer, partial(make, is_active), services=services, others=others)
 
 
 async def read_in_thread(
@@ -257,7 +257,7 @@ async def read_in_thread(
     work: Callable[[], Result],
     *,
     sources: Collection[str],
-    is_wanted: Callable[[], Awaitable[bool]],
+    is_active: Callable[[], Awaitable[bool]],
 ) -> Result | None:
     """Run work that reads collections in a thread: one of the limiter's, or of those for sources on other machines.
 
@@ -266,7 +266,7 @@ async def read_in_thread(
         limiter: Through which work passes that reads sources on this machine alone.
         work: What to run.
         sources: Ids of the collections that it reads.
-        is_wanted: Asked after a wait whether anybody is still there for the answer.
+        is_active: Whether the client still waits; called after a wait.
 
     Returns:
         What the work gives; `None`, without running it, if nobody wants it any more.
@@ -278,7 +278,7 @@ async def read_in_thread(
     services = services_of(request)
     limiter, shared = _limiter_of(request, limiter, sources)
     try:
-        return await limiter.run(work, sources=shared, is_wanted=is_wanted, usual_s=request.scope.get(USUAL_S, 0.0))
+        return await limiter.run(work, sources=shared, is_active=is_active, usual_s=request.scope.get(USUAL_S, 0.0))
     except ServerBusy:
         request.scope[REFUSED_BY] = limiter, shared, services
         raise
@@ -302,15 +302,15 @@ def _limiter_of(request: Request, limiter: Limiter, sources: Collection[str]) ->
     return state_of(request).elsewhere[limiter.name] if hosts else limiter, {*sources, *hosts}
 
 
-def disconnect_check(request: Request) -> IsWanted:
+def disconnect_check(request: Request) -> IsActive:
     """Return a function by which work in a thread checks, rarely, whether its client is still connected.
 
-    Nothing watches for it meanwhile, as in `while_wanted`: each call asks the event loop. A client of which that does
-    not know within `ANSWER_S` counts as there.
+    Nothing watches in between, as `watch_disconnect` does: each call queries the event loop. Without a result within
+    `ANSWER_S`, the client counts as connected.
     """
     loop = asyncio.get_running_loop()
 
-    def is_wanted() -> bool:
+    def is_active() -> bool:
         asked = asyncio.run_coroutine_threadsafe(request.is_disconnected(), loop)
         try:
             return not asked.result(ANSWER_S)
@@ -318,14 +318,14 @@ def disconnect_check(request: Request) -> IsWanted:
             asked.cancel()
             return True
 
-    return is_wanted
+    return is_active
 
 
 @asynccontextmanager
-async def while_wanted(request: Request) -> AsyncIterator[IsWanted]:
-    """Give what tells work in a thread whether the client is still there; its body must have been read.
+async def watch_disconnect(request: Request) -> AsyncIterator[IsActive]:
+    """Give a check, for work in a thread, that the client is still connected; its body must have been read.
 
-    Of a server that has messages without end and never waits, the client counts as there after `MAX_MESSAGES` of them.
+    With a server that never runs out of messages and never waits, the client counts as connected after `MAX_MESSAGES`.
     """
     is_gone = threading.Event()
 

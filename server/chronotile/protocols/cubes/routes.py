@@ -39,7 +39,7 @@ async def get_cube(request: Request) -> Response:
         # One time of a tile takes no longer than a picture of it.
         limiter = limiters.pictures if len(target.times.indexes) == 1 else limiters.cubes
         found = await make_for_client(
-            request, limiter, asked.layer, lambda wanted: make_cube(target, is_wanted=wanted), services=services
+            request, limiter, asked.layer, lambda is_active: make_cube(target, is_active=is_active), services=services
         )
     if not found.body and not found.unchanged:
         return _without_content(respond(found, is_immutable=is_current))

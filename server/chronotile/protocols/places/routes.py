@@ -11,10 +11,10 @@ from starlette.routing import Route
 from chronotile.encoders.series.csv import encode_place_values_csv
 from chronotile.encoders.series.json import encode_place_values_json
 from chronotile.encoders.vector.geojson import encode_places_geojson
+from chronotile.model.cancellation import IsActive
 from chronotile.model.crs import CRS84
 from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
-from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.place_shapes import shapes_in
 from chronotile.pipeline.place_tiles.render import render_place_tile
 from chronotile.pipeline.revision import fingerprint
@@ -31,7 +31,14 @@ from chronotile.protocols.common.query.parameter import LANG
 from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.responses.ranges import in_parts
 from chronotile.protocols.common.responses.respond import SHORT, known_etags, respond, respond_with_content
-from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of, while_wanted
+from chronotile.protocols.common.state import (
+    for_client,
+    in_documents,
+    in_thread,
+    services_of,
+    state_of,
+    watch_disconnect,
+)
 from chronotile.protocols.places.documents import next_page, page_numbers, place_page, place_sets
 from chronotile.protocols.places.faults import place_fault
 from chronotile.protocols.places.params import (
@@ -88,8 +95,8 @@ async def get_values(request: Request) -> Response:
     asked, written = values_request(request.path_params, query, services.catalogue), FORMAT_OF_VALUES.of(query)
     limiter = state_of(request).limiters.series
     await discard_body(request)
-    async with while_wanted(request) as is_wanted:
-        work = partial(_values, asked, services, written=written, known=known_etags(request), is_wanted=is_wanted)
+    async with watch_disconnect(request) as is_active:
+        work = partial(_values, asked, services, written=written, known=known_etags(request), is_active=is_active)
         return in_parts(respond(await for_client(request, limiter, asked.layer, work, services=services)))
 
 
@@ -99,14 +106,14 @@ def _values(
     *,
     written: str,
     known: frozenset[str],
-    is_wanted: IsWanted,
+    is_active: IsActive,
 ) -> Payload:
     target = resolve_place_values(asked, services)
     media_type, encode = WRITTEN[written]
     etag, time = fingerprint(target.etag, written), TimeUsed(is_open=target.is_open)
     if etag in known:
         return Payload(body=b"", media_type=media_type, etag=etag, time=time, unchanged=True)
-    found = extract_place_values(target, asked, services, is_wanted=is_wanted)
+    found = extract_place_values(target, asked, services, is_active=is_active)
     return Payload(
         body=encode(found),
         media_type=media_type,

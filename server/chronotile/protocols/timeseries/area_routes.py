@@ -11,11 +11,11 @@ from starlette.routing import Route
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import ChronotileError
+from chronotile.model.cancellation import IsActive
 from chronotile.model.collection import Layer
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series.series import SeriesCost
 from chronotile.model.time.instants import Instant
-from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.resolve_series import has_open_times
 from chronotile.pipeline.series.analyse_areas import analyse_area_series, widened_request
 from chronotile.pipeline.series.areas import cost_of_area_series
@@ -76,16 +76,16 @@ async def _answer(request: Request, parse: ParseAreas) -> Response:
     offer_job(request, lambda: statistics_offer(layer, query, body, services.catalogue, name=name))
     has_parsed = body_parsed(request)
 
-    def work(is_wanted: IsWanted) -> _Answer:
+    def work(is_active: IsActive) -> _Answer:
         asked, following = _paged(parse(layer, query, body, services.catalogue), query, services)
         has_parsed()
         is_open = has_open_times(layer, asked.time, asked.analysis)
         if is_dry:
-            cost = cost_of_area_series(widened_request(asked, services).request, services, is_wanted=is_wanted)
+            cost = cost_of_area_series(widened_request(asked, services).request, services, is_active=is_active)
             return _Answer(_told(cost, layer), following, (), is_open)
         if name != "json":
             refuse_in_columns(asked.analysis)
-        series = analyse_area_series(asked, services, is_wanted=is_wanted)
+        series = analyse_area_series(asked, services, is_active=is_active)
         encoded = encode_areas(series, name, layer, reducers=asked.reducers)
         return _Answer(encoded, following, series.unreadable, is_open)
 

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chronotile.model.cancellation import IsActive
 from chronotile.model.time.instants import Instant
-from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.resolve_series import has_open_times
 from chronotile.pipeline.series.analyse_points import analyse_points_series
 from chronotile.pipeline.series.pages import page_times
@@ -73,8 +73,8 @@ async def post_points(request: Request) -> Response:
     asked = await in_thread(limiter, points_requests, query, sent, services.catalogue)
     layers = [services.catalogue.layer(each.layer) for each in asked]
 
-    def work(is_wanted: IsWanted) -> tuple[bytes | Iterable[bytes], list[Instant]]:
-        found = analyse_points_series(asked, analysis, services, is_wanted=is_wanted)
+    def work(is_active: IsActive) -> tuple[bytes | Iterable[bytes], list[Instant]]:
+        found = analyse_points_series(asked, analysis, services, is_active=is_active)
         return encode_points(found, name, layers), sorted({instant for each in found for instant in each.unreadable})
 
     others = [layer.id for layer in layers[1:]]

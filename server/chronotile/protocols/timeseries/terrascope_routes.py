@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chronotile.model.cancellation import IsActive
 from chronotile.model.request import AreaSeriesRequest, SeriesRequest
 from chronotile.model.series.series import AreasSeries
 from chronotile.model.time.instants import Instant, TimeDomain
-from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.resolve_series import has_open_times
 from chronotile.pipeline.series.areas import extract_area_series
 from chronotile.pipeline.series.point import SeriesFormat, deliver_series, extract_series
@@ -87,14 +87,14 @@ async def _answer_body(
     query = Kvp(request.query_params.multi_items())
     has_parsed = body_parsed(request)
 
-    def work(is_wanted: IsWanted) -> tuple[bytes, tuple[Instant, ...], bool]:
+    def work(is_active: IsActive) -> tuple[bytes, tuple[Instant, ...], bool]:
         asked, wanted = read(layer, query, body, services.catalogue), entry_options(query)
         has_parsed()
         is_open = has_open_times(layer, asked.time)
         if isinstance(asked, SeriesRequest):
             series = extract_series(asked, services)
             return encode_point_series(series, layer.times, wanted), series.unreadable, is_open
-        found = extract_area_series(asked, services, is_wanted=is_wanted)
+        found = extract_area_series(asked, services, is_active=is_active)
         return encode(found, layer.times, wanted), found.unreadable, is_open
 
     document, unreadable, is_open = await make_for_client(request, limiter, layer.id, work, services=services)

@@ -237,11 +237,11 @@ class Elsewhere:
         with self._changed:
             source.begun_s = None
             self._threads -= Counter([source.host])
-            is_wanted = self._sources.get(name) is source and not self._is_closed
+            is_current = self._sources.get(name) is source and not self._is_closed
             is_news = False
-            if is_wanted and opened is not None:
+            if is_current and opened is not None:
                 is_news = self._take(source, opened)
-            elif is_wanted and failure is not None:
+            elif is_current and failure is not None:
                 is_news = self._put_off(source, failure, reason)
             if is_news:
                 self._tell()

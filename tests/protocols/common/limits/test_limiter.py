@@ -107,7 +107,7 @@ async def is_unwanted():
 @pytest.mark.parametrize("has_to_wait", [False, True])
 @pytest.mark.parametrize(
     ("work", "more"),
-    [(lambda: "done", {}), (fail, {}), (lambda: "done", {"is_wanted": is_unwanted})],
+    [(lambda: "done", {}), (fail, {}), (lambda: "done", {"is_active": is_unwanted})],
     ids=["ends", "fails", "unwanted"],
 )
 def test_work_gives_back_its_thread_its_turn_and_its_share_however_it_ends(monkeypatch, has_to_wait, work, more):
@@ -582,7 +582,7 @@ def test_what_nobody_wants_after_a_wait_is_not_run():
         limiter, door, ran, results = Limiter("pictures", 1), Door(), [], []
 
         async def unwanted():
-            results.append(await limiter.run(lambda: ran.append(1), is_wanted=nobody))
+            results.append(await limiter.run(lambda: ran.append(1), is_active=nobody))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(limiter.run, door.work)

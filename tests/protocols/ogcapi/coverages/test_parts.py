@@ -168,11 +168,11 @@ class Watched(ByteCache):
         self.asked = 0
         self.asked_twice = threading.Event()
 
-    def get_or_make(self, key, make, *, is_wanted=None):
+    def get_or_make(self, key, make, *, is_active=None):
         self.asked += 1
         if self.asked == 2:
             self.asked_twice.set()
-        return super().get_or_make(key, make, is_wanted=is_wanted)
+        return super().get_or_make(key, make, is_active=is_active)
 
 
 @pytest.fixture
@@ -215,11 +215,11 @@ def test_parts_requested_at_once_wait_for_one_making(watched, monkeypatch, in_me
     monkeypatch.setattr(scratch, "IN_MEMORY_BYTES", scratch.IN_MEMORY_BYTES if in_memory else 0)
     begun = threading.Event()
 
-    def is_wanted():
+    def is_active():
         begun.set()
         return watched.caches.making.asked_twice.wait(60)
 
-    first = Delivering(watched, is_wanted=is_wanted)
+    first = Delivering(watched, is_active=is_active)
     assert begun.wait(60)
     second = Delivering(watched)
     joined(first, second)
@@ -233,12 +233,12 @@ def test_parts_requested_at_once_wait_for_one_making(watched, monkeypatch, in_me
 def test_who_waits_for_a_client_that_leaves_makes_the_file(watched):
     begun = threading.Event()
 
-    def is_wanted():
+    def is_active():
         begun.set()
         watched.caches.making.asked_twice.wait(60)
         return False
 
-    first = Delivering(watched, is_wanted=is_wanted)
+    first = Delivering(watched, is_active=is_active)
     assert begun.wait(60)
     second = Delivering(watched)
     joined(first, second)

@@ -127,7 +127,7 @@ class Limiter:
         work: Callable[[], Result],
         *,
         sources: Collection[str] = (),
-        is_wanted: Callable[[], Awaitable[bool]] | None = None,
+        is_active: Callable[[], Awaitable[bool]] | None = None,
         usual_s: float = 0.0,
     ) -> Result | None:
         """Run plain sync work in a thread.
@@ -135,7 +135,7 @@ class Limiter:
         Args:
             work: What to run.
             sources: Ids of the collections it reads; it counts as a thread of each.
-            is_wanted: Asked after a wait whether anybody is still there for the answer.
+            is_active: Whether the client still waits; called after a wait.
             usual_s: The assumed time of the work, if longer than that of the limiter.
 
         Returns:
@@ -148,7 +148,7 @@ class Limiter:
         for each in named:
             each.requests += 1
         try:
-            return await self._run_in_slot(work, named, is_wanted, usual_s)
+            return await self._run_in_slot(work, named, is_active, usual_s)
         finally:
             for each in named:
                 each.requests -= 1
@@ -166,7 +166,7 @@ class Limiter:
         self,
         work: Callable[[], Result],
         sources: Sequence[Source],
-        is_wanted: Callable[[], Awaitable[bool]] | None,
+        is_active: Callable[[], Awaitable[bool]] | None,
         usual_s: float,
     ) -> Result | None:
         must_wait = self._must_wait(sources)
@@ -179,7 +179,7 @@ class Limiter:
             self._let_in()
         turn = Slot(self._turns)
         try:
-            if must_wait and is_wanted is not None and not await is_wanted():
+            if must_wait and is_active is not None and not await is_active():
                 return None
             return await self._run(work)
         finally:

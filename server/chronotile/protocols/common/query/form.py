@@ -77,7 +77,7 @@ async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
 
 
 async def discard_body(request: Request) -> None:
-    """Read and drop the body of a request that does not use it, so that `while_wanted` notices when the client leaves.
+    """Read and drop the body of an unused request, so that `watch_disconnect` notices when the client leaves.
 
     Its memory is free again when this returns: an answer may need it.
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from chronotile.catalog.offered import Offered, offered_collection
-from chronotile.model.wanted import IsWanted
+from chronotile.model.cancellation import IsActive
 from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.job_offer import offer_job
@@ -44,13 +44,13 @@ async def get_coverage(request: Request) -> Response:
     offer_job(request, lambda: export_offer(with_scale(asked, services), name, services.catalogue))
     conditions = file_conditions(request)
 
-    def work(is_wanted: IsWanted) -> CoverageDelivery:
+    def work(is_active: IsActive) -> CoverageDelivery:
         return deliver_coverage(
             with_scale(asked, services),
             name,
             services,
             conditions=conditions,
-            is_wanted=is_wanted,
+            is_active=is_active,
         )
 
     limiter, layer = state_of(request).limiters.coverages, asked.request.layers[0]

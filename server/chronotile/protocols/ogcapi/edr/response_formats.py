@@ -16,11 +16,11 @@ from chronotile.encoders.series.geojson import encode_layers_geojson
 from chronotile.encoders.series.netcdf import encode_series_netcdf
 from chronotile.encoders.series.table import SeriesTable
 from chronotile.errors import LimitExceeded
+from chronotile.model.cancellation import IsActive
 from chronotile.model.coverage import Coverage
 from chronotile.model.crs import Crs
 from chronotile.model.geometry.area import Area
 from chronotile.model.request import Point
-from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS, CoverageFormat, check_values
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.series.fields import FieldsFormat
@@ -60,14 +60,14 @@ def fields_format(name: str, asked: DataRequest, crs: Crs) -> FieldsFormat:
 def cells_formats(asked: DataRequest) -> dict[str, CoverageFormat]:
     """Return how cells are written, by the names that EDR has for formats; features have a point a cell."""
 
-    def features(coverage: Coverage, is_wanted: IsWanted) -> Body:
+    def features(coverage: Coverage, is_active: IsActive) -> Body:
         named = Credits.of([field.layer for field in coverage.fields], asked.offered)
         told = partial(endpoint_of, address=asked.address)
-        table = replace(table_of_cells(coverage, is_wanted=is_wanted), credits=named)
+        table = replace(table_of_cells(coverage, is_active=is_active), credits=named)
         return streamed(encode_layers_geojson(table, endpoint_of=told))
 
-    def lines(coverage: Coverage, is_wanted: IsWanted) -> Body:
-        return streamed(encode_layers_csv(table_of_cells(coverage, is_wanted=is_wanted)))
+    def lines(coverage: Coverage, is_active: IsActive) -> Body:
+        return streamed(encode_layers_csv(table_of_cells(coverage, is_active=is_active)))
 
     return {
         COVERAGE_JSON: COVERAGE_FORMATS["json"]._replace(check=CHECK_VALUES),

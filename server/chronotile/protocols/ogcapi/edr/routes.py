@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered
-from chronotile.model.wanted import IsWanted
+from chronotile.model.cancellation import IsActive
 from chronotile.pipeline.coverage.deliver import CoverageDelivery, deliver_coverage
 from chronotile.pipeline.series.fields import FieldsPayload, deliver_fields
 from chronotile.protocols.common.endpoint import endpoint
@@ -63,15 +63,15 @@ async def get_radius(request: Request) -> Response:
 async def _series(
     request: Request,
     formats: tuple[str, ...],
-    resolve: Callable[[DataRequest, IsWanted], SeriesQuery],
+    resolve: Callable[[DataRequest, IsActive], SeriesQuery],
     offer: Callable[[DataRequest], JobOffer | None],
 ) -> Response:
     asked = parse_data_query(request)
     offer_job(request, partial(offer, asked))
     name, known = asked.format_among(formats), known_etags(request)
 
-    def work(is_wanted: IsWanted) -> FieldsPayload:
-        series = resolve(asked, is_wanted)
+    def work(is_active: IsActive) -> FieldsPayload:
+        series = resolve(asked, is_active)
         return deliver_fields(series.target, fields_format(name, asked, series.crs), known=known)
 
     limiter, layer = state_of(request).limiters.series, asked.offered.main_field
@@ -92,14 +92,14 @@ async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue]
 
     offer_job(request, lambda: cells_offer(cells(), name, asked))
 
-    def work(is_wanted: IsWanted) -> CoverageDelivery:
+    def work(is_active: IsActive) -> CoverageDelivery:
         return deliver_coverage(
             cells().settled(services),
             key,
             services,
             formats={key: written},
             conditions=conditions,
-            is_wanted=is_wanted,
+            is_active=is_active,
         )
 
     limiter, layer = state_of(request).limiters.coverages, asked.offered.main_field

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from chronotile.model.cancellation import IsActive
 from chronotile.model.crs import CRS84, Crs
-from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.series.fields import FieldsTarget, resolve_areas, resolve_positions
 from chronotile.protocols.ogcapi.edr.data_request import DataRequest
 from chronotile.protocols.ogcapi.edr.locations import areas_of_locations, require_sets
@@ -19,18 +19,18 @@ class SeriesQuery:
     """Of the coordinates in the answer."""
 
 
-def position_query(asked: DataRequest, is_wanted: IsWanted) -> SeriesQuery:
+def position_query(asked: DataRequest, is_active: IsActive) -> SeriesQuery:
     """Return the series of the points of `coords`.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
     request = position_request(asked.offered, asked.query, asked.services.catalogue)
-    target = resolve_positions(request, asked.services, is_wanted=is_wanted)
+    target = resolve_positions(request, asked.services, is_active=is_active)
     return SeriesQuery(target=target, crs=request.points[0].crs)
 
 
-def location_query(asked: DataRequest, is_wanted: IsWanted, *, names: str) -> SeriesQuery:
+def location_query(asked: DataRequest, is_active: IsActive, *, names: str) -> SeriesQuery:
     """Return the series of the places of the path.
 
     Raises:
@@ -40,4 +40,4 @@ def location_query(asked: DataRequest, is_wanted: IsWanted, *, names: str) -> Se
     require_sets(asked.offered, catalogue)
     request = areas_request(asked.offered, areas_of_locations(names, catalogue), asked.query)
     crs = crs_of_query(asked.query, asked.offered.main_field, catalogue) or CRS84
-    return SeriesQuery(target=resolve_areas(request, asked.services, is_wanted=is_wanted), crs=crs)
+    return SeriesQuery(target=resolve_areas(request, asked.services, is_active=is_active), crs=crs)

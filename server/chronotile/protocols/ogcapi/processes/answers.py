@@ -103,7 +103,7 @@ async def unless_gone(
     async def is_there() -> bool:
         return not await request.is_disconnected()
 
-    found = await read_in_thread(request, limiter, work, sources=elsewhere, is_wanted=is_there)
+    found = await read_in_thread(request, limiter, work, sources=elsewhere, is_active=is_there)
     if found is None:
         raise ClientGone("the client left")
     return found

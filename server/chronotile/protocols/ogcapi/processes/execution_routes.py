@@ -9,8 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.errors import InvalidParameter
+from chronotile.model.cancellation import IsActive
 from chronotile.model.job import Execution, Job, Subscriber
-from chronotile.model.wanted import IsWanted
 from chronotile.processes.execute import ASK_FOR_A_JOB, SYNC_S, plan_execution
 from chronotile.processes.inputs import layer_names_in
 from chronotile.processes.process import JobPlan, Process
@@ -18,7 +18,14 @@ from chronotile.processes.registry import process_of
 from chronotile.protocols.common.job_access import client_of, require_job_access
 from chronotile.protocols.common.job_offer import offer_job
 from chronotile.protocols.common.query.form import body_of
-from chronotile.protocols.common.state import check_current, in_fetches, in_thread, services_of, state_of, while_wanted
+from chronotile.protocols.common.state import (
+    check_current,
+    in_fetches,
+    in_thread,
+    services_of,
+    state_of,
+    watch_disconnect,
+)
 from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.document_context import context_for
 from chronotile.protocols.ogcapi.processes.answers import NOBODY, live, of_table, query_of, unless_gone
@@ -95,14 +102,14 @@ async def _do_now(
 ) -> Response:
     state, services = state_of(request), services_of(request)
 
-    def work(is_wanted: IsWanted) -> Response | SyncResults:
+    def work(is_active: IsActive) -> Response | SyncResults:
         check_current(state, services, None)
-        done = run_now(execution, plan, services, state.jobs, is_wanted=is_wanted)
+        done = run_now(execution, plan, services, state.jobs, is_active=is_active)
         return done if wants_references(execution, done.results) else synchronous_response(execution, done)
 
-    async with while_wanted(request) as is_wanted:
+    async with watch_disconnect(request) as is_active:
         elsewhere = {each.collection for each in plan.sources if each.collection in services.elsewhere}
-        answer = await unless_gone(request, state.limiters.executions, partial(work, is_wanted), elsewhere=elsewhere)
+        answer = await unless_gone(request, state.limiters.executions, partial(work, is_active), elsewhere=elsewhere)
     if isinstance(answer, SyncResults):  # to be stored, which others do not wait for who want to execute something
         with removed_if_it_fails(answer.folder):
             require_job_access(request)

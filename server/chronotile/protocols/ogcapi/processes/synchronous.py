@@ -6,8 +6,8 @@ from pathlib import Path
 
 from starlette.responses import Response
 
+from chronotile.model.cancellation import IsActive
 from chronotile.model.job import Execution, Result
-from chronotile.model.wanted import IsWanted
 from chronotile.pipeline.services import Services
 from chronotile.processes.execute import execute
 from chronotile.processes.process import JobPlan
@@ -34,7 +34,7 @@ class SyncResults:
 
 
 def run_now(
-    execution: Execution, plan: JobPlan, services: Services, desk: JobService, *, is_wanted: IsWanted
+    execution: Execution, plan: JobPlan, services: Services, desk: JobService, *, is_active: IsActive
 ) -> SyncResults:
     """Do what is asked for.
 
@@ -44,7 +44,7 @@ def run_now(
     """
     folder = desk.make_folder()
     with removed_if_it_fails(folder), storing_results(FORBIDDEN):
-        results = dict(execute(execution, services, folder, plan=plan, is_wanted=is_wanted))
+        results = dict(execute(execution, services, folder, plan=plan, is_active=is_active))
     return SyncResults(results=results, folder=folder, revision=plan.revision)
 
 

@@ -27,7 +27,7 @@ def _run(inputs, block, work):
     time.sleep(inputs.get("pause_s", 0))
     opened = gates / "open", gates / f"{job}-{number}"
     while number >= inputs["open"] and not any(gate.exists() for gate in opened):
-        if not work.is_wanted():
+        if not work.is_active():
             _note(gates, f"left {who}")
             raise ClientGone("nobody waits any more")
         time.sleep(STEP_S)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from chronotile.app import application
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
-from chronotile.protocols.common.state import while_wanted
+from chronotile.protocols.common.state import watch_disconnect
 from tests.protocols import served
 from tests.running import PATIENCE_S
 
@@ -18,13 +18,13 @@ from tests.running import PATIENCE_S
 def test_a_client_that_leaves_wants_nothing_any_more():
     async def leave() -> list[bool]:
         messages: asyncio.Queue[dict[str, object]] = asyncio.Queue()
-        async with while_wanted(Request({"type": "http"}, messages.get)) as is_wanted:
-            told = [is_wanted()]
+        async with watch_disconnect(Request({"type": "http"}, messages.get)) as is_active:
+            told = [is_active()]
             for kind in ("http.request", "http.disconnect"):
                 await messages.put({"type": kind})
             for _ in range(5):  # others have their turn
                 await asyncio.sleep(0)
-            return [*told, is_wanted()]
+            return [*told, is_active()]
 
     assert asyncio.run(leave()) == [True, False]
 
@@ -34,9 +34,9 @@ def test_messages_without_end_leave_others_their_turn():
         async def receive() -> dict[str, object]:
             return {"type": "http.request", "body": b"", "more_body": False}
 
-        async with while_wanted(Request({"type": "http"}, receive)) as is_wanted:
+        async with watch_disconnect(Request({"type": "http"}, receive)) as is_active:
             await asyncio.to_thread(lambda: None)
-            return is_wanted()
+            return is_active()
 
     assert asyncio.run(answer())
 
