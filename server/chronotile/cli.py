@@ -91,8 +91,8 @@ OF_STORES = (
 """Options of `optimise` that are only for cube tiles, and only for stores."""
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         typer.echo(f"chronotile {__version__}")
         raise typer.Exit
 

@@ -207,7 +207,7 @@ class LimitExceeded(ChronotileError):
     Args:
         limit: Name of the limit as in the configuration, e.g. `max_pixels`.
         allowed: Its value.
-        asked: What the request would take.
+        needed: What the request would take.
         alternative: The cheaper way to ask.
     """
 
@@ -216,11 +216,11 @@ class LimitExceeded(ChronotileError):
     problem_type = "limit-exceeded"
     problem_title: str = "Limit exceeded"
 
-    def __init__(self, limit: str, *, allowed: int, asked: int, alternative: str, locator: str | None = None) -> None:
-        super().__init__(f"{limit} is {allowed}, this request asks for {asked}; {alternative}", locator=locator)
+    def __init__(self, limit: str, *, allowed: int, needed: int, alternative: str, locator: str | None = None) -> None:
+        super().__init__(f"{limit} is {allowed}, this request asks for {needed}; {alternative}", locator=locator)
         self.limit = limit
         self.allowed = allowed
-        self.asked = asked
+        self.needed = needed
         self.alternative = alternative
 
 

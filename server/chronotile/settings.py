@@ -225,12 +225,12 @@ def _members(text: str | None) -> tuple[str, ...]:
 
 def _folder_of(variable: str, usual: str) -> Path:
     """What this user's programs may keep (XDG Base Directory 0.8): where the variable says, or in the user's home."""
-    told = Path(os.environ.get(variable, ""))
+    folder = Path(os.environ.get(variable, ""))
     try:
-        kept = told if told.is_absolute() else Path.home() / usual
+        folder_kept = folder if folder.is_absolute() else Path.home() / usual
     except RuntimeError:  # a user without a home, as in containers
-        kept = Path(gettempdir())
-    return kept / "chronotile"
+        folder_kept = Path(gettempdir())
+    return folder_kept / "chronotile"
 
 
 def load_settings(**given: object) -> Settings:

@@ -67,7 +67,7 @@ def test_a_job_names_its_archive_and_what_it_reads(ours):
     assert (ours.job(job.id).archive, ours.job(job.id).revision) == ("ours", "1f")
 
 
-@pytest.mark.parametrize("ask", ["job", "dismiss", "execution", "wanted"])
+@pytest.mark.parametrize("ask", ["job", "dismiss", "execution", "execution_without_inputs"])
 def test_a_job_of_another_archive_is_as_if_there_were_none(ours, theirs, ask):
     job = submit(theirs)
 
@@ -87,7 +87,7 @@ def test_a_job_names_the_archive_whose_worker_it_waits_for(ours, theirs):
     job = submit(ours)
     theirs.heartbeat.report_alive("their worker")
 
-    (told,) = ours.heartbeat.told([job])
+    (told,) = ours.heartbeat.mark_unattended([job])
 
     assert told.message == f"waits for its turn; {nobody_here('ours')}"
     assert "the archive ours" in told.message

@@ -54,7 +54,7 @@ def running(submit, table, take, callbacks):
     """A job that runs, of which that was told."""
     id_ = submit()
     table.claim("one", lease_s=1000)
-    callbacks.told(take())
+    callbacks.set_sent(take())
     return id_
 
 
@@ -94,12 +94,12 @@ def test_progress_that_comes_while_some_is_told_is_told_later(running, table, ta
     clock.now += 1
     table.tell(running, "one", progress=20, message="")
 
-    callbacks.told(told)
+    callbacks.set_sent(told)
 
     clock.now += EVERY_S - 1
     assert take() is None
     clock.now += 1
-    callbacks.told(take())
+    callbacks.set_sent(take())
     clock.now += 1e6
     assert take() is None
 
@@ -111,7 +111,7 @@ def test_a_job_that_waits_again_as_it_is_told_that_it_runs_is_not_told_of(submit
     clock.now += 1
     table.release(id_, "one", message="waits")
 
-    callbacks.told(told)
+    callbacks.set_sent(told)
 
     clock.now += 1e6
     assert take() is None
@@ -136,7 +136,7 @@ def test_the_end_of_a_job_is_told_once_and_nothing_else(running, table, take, ca
 
     told = take()
     assert (told.job, told.status, told.url) == (running, status, URLS[status])
-    callbacks.told(told)
+    callbacks.set_sent(told)
     clock.now += 1e6
     assert take() is None
 

@@ -30,7 +30,7 @@ def test_an_accepted_job_is_as_it_was_asked_for(table):
     assert (job.status, job.process, job.progress, job.attempts) == ("accepted", "echo", 0, 0)
     assert table.job(job.id) == job
     assert table.execution(job.id) == ECHO
-    assert table.wanted(job.id) == replace(ECHO, inputs={})
+    assert table.execution_without_inputs(job.id) == replace(ECHO, inputs={})
 
 
 def test_the_oldest_job_is_done_first_and_by_one(table):
@@ -203,7 +203,7 @@ def test_what_was_asked_for_is_unknown_once_the_job_was_forgotten(table):
     with pytest.raises(UnknownPath, match="or it was forgotten"):
         table.execution(new_id())
     with pytest.raises(UnknownPath, match="or it was forgotten"):
-        table.wanted(new_id())
+        table.execution_without_inputs(new_id())
     with pytest.raises(UnknownPath, match="or it was forgotten"):
         table.inputs(new_id(), most=1000)
 

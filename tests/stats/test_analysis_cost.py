@@ -42,7 +42,7 @@ def test_what_takes_minutes_is_refused_with_another_way(analysis, limit):
         check_cost(analysis, TWENTY_YEARS, TWENTY_YEARS, series=30_000, most_values=10**9)
 
     assert caught.value.limit == limit
-    assert caught.value.asked > caught.value.allowed
+    assert caught.value.needed > caught.value.allowed
 
 
 def test_what_is_told_beside_the_values_counts_as_they_do():
@@ -51,7 +51,7 @@ def test_what_is_told_beside_the_values_counts_as_they_do():
     with pytest.raises(LimitExceeded) as caught:
         check_cost(asked, TWENTY_YEARS, TWENTY_YEARS, series=10, most_values=5 * 7200 - 1)
 
-    assert (caught.value.limit, caught.value.asked) == ("max_series_values", 5 * 7200)
+    assert (caught.value.limit, caught.value.needed) == ("max_series_values", 5 * 7200)
 
 
 def test_what_is_told_of_each_slot_of_a_year_counts_too():
@@ -60,7 +60,7 @@ def test_what_is_told_of_each_slot_of_a_year_counts_too():
     with pytest.raises(LimitExceeded) as caught:
         check_cost(asked, TWENTY_YEARS, TWENTY_YEARS, series=10, most_values=10_000)
 
-    assert caught.value.asked == 10 * (2 * 720 + 2 * 365)
+    assert caught.value.needed == 10 * (2 * 720 + 2 * 365)
 
 
 def test_each_value_is_ranked_among_those_of_its_slot():

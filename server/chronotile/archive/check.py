@@ -119,8 +119,8 @@ def _pixel_findings(seen: VariableInfo, newest: Sequence[Pixels]) -> Iterator[Fi
     if seen.observed_range is None:
         yield Finding("warning", seen.name, "no value is valid in the times looked at; compare nodata with the files")
     encoding = seen.encoding
-    is_told = encoding.nodata is not None or encoding.valid_range or encoding.flags or newest[0].valid is not None
-    if not is_told and encoding.dtype[0] in "iu" and not seen.classes:
+    is_declared = encoding.nodata is not None or encoding.valid_range or encoding.flags or newest[0].valid is not None
+    if not is_declared and encoding.dtype[0] in "iu" and not seen.classes:
         message = "declares no nodata: every number is a value; say nodata: if one is not"
         yield Finding("note", seen.name, message)
 

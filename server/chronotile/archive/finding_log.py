@@ -44,5 +44,5 @@ class FindingLog:
 def _name(finding: Finding) -> str:
     """Not of the line that asks for it, which is another when the configuration is edited elsewhere, nor of counts."""
     message = _COUNTS.sub("", finding.message)
-    told = "\n".join((finding.severity, finding.place, message, finding.path))
-    return blake2b(told.encode(), digest_size=16).hexdigest()
+    text = "\n".join((finding.severity, finding.place, message, finding.path))
+    return blake2b(text.encode(), digest_size=16).hexdigest()

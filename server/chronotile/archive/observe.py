@@ -14,14 +14,14 @@ from chronotile.readers.sample import observed_range
 
 def observed_infos(sections: Mapping[str, CollectionSection], readers: Mapping[str, Reader]) -> dict[str, SourceInfo]:
     """Return what the sources hold, with the range of the values of each variable that is given no style."""
-    wanted = [
+    selected = [
         (collection, name)
         for collection, reader in readers.items()
         for name, info in reader.info.variables.items()
         if _needs_range(sections[collection], info)
     ]
     with ThreadPoolExecutor(THREADS, thread_name_prefix="observe") as pool:
-        ranges = dict(zip(wanted, pool.map(lambda each: _range(readers[each[0]], each[1]), wanted), strict=True))
+        ranges = dict(zip(selected, pool.map(lambda each: _range(readers[each[0]], each[1]), selected), strict=True))
     return {collection: _observed(collection, reader.info, ranges) for collection, reader in readers.items()}
 
 

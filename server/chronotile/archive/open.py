@@ -159,8 +159,8 @@ def refreshed(archive: Archive, place: Path, *, environment: Mapping[str, str], 
 def has_grown(archive: Archive, collection: str | None) -> bool:
     """Return whether a store was committed to since it was opened: that of a collection, or any."""
     documents = archive.documents
-    told = documents.values() if collection is None else (documents[collection],) if collection in documents else ()
-    return any(each.has_changed() for each in told)
+    given = documents.values() if collection is None else (documents[collection],) if collection in documents else ()
+    return any(each.has_changed() for each in given)
 
 
 def grown(archive: Archive, *, clock: Clock) -> Archive:

@@ -44,15 +44,15 @@ def open_sources(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> OpenS
     )
 
 
-def open_elsewhere(caches: ReaderCaches, wanted: PendingSource) -> Opened:
+def open_elsewhere(caches: ReaderCaches, source: PendingSource) -> Opened:
     """Return a source elsewhere opened, with what is found of its bands; all that it is asked for its collection.
 
     Raises:
         UnsupportedSource: It cannot be served.
         SourceUnavailable: It opens, but its pixels cannot be read.
     """
-    opened = open_pending(wanted, caches)
-    return replace(opened, findings=(*kind_of_spec(wanted.spec).left_out(wanted.spec.stored), *_unmarked(wanted.spec)))
+    opened = open_pending(source, caches)
+    return replace(opened, findings=(*kind_of_spec(source.spec).left_out(source.spec.stored), *_unmarked(source.spec)))
 
 
 def _unmarked(spec: SourceSpec) -> Iterator[Finding]:

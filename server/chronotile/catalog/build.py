@@ -252,10 +252,10 @@ class _Drawing:
 def _variable_layers(offer: _Offer, styles: Mapping[str, Style], findings: list[Finding]) -> Iterator[Layer]:
     """Yield the layers of the configured variables; where none are, of all that the source holds."""
     held = offer.info.variables
-    told = {finding.place for finding in offer.info.findings if finding.severity == "error"}
+    reported = {finding.place for finding in offer.info.findings if finding.severity == "error"}
     for name, section in (offer.section.variables or {name: VariableSection() for name in held}).items():
         layer_id = section.layer or default_id(offer.id, name)
-        if name not in held and name in told:
+        if name not in held and name in reported:
             continue  # a formula or a mask that cannot be; the reader says why
         if name not in held:
             message = f"left out: the source has no such variable{nearest(name, held)}; it has {listed(held)}"

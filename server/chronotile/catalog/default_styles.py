@@ -100,8 +100,8 @@ def stretched(style: Style, bounds: tuple[float, float]) -> Style:
 
 def named_style(variable: str, styles: Mapping[str, Style]) -> Style | None:
     """Return the style that suits a variable's name: a word of it is the style's id, or one known to go with it."""
-    wanted = [style for word in _words(variable) for style in _CANDIDATES.get(word, (word,))]
-    return next((styles[style] for style in wanted if style in styles), None)
+    candidates = [style for word in _words(variable) for style in _CANDIDATES.get(word, (word,))]
+    return next((styles[style] for style in candidates if style in styles), None)
 
 
 def _words(name: str) -> list[str]:

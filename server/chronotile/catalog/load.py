@@ -121,11 +121,11 @@ def _read_all(file: Path, environment: Mapping[str, str]) -> tuple[Node, list[Mi
     seen: set[Path] = set()
     merged, mistakes = Node(start, {}), list[Mistake]()
     while waiting:
-        path, asked_by, key = waiting.pop(0)
+        path, named_at, key = waiting.pop(0)
         if path.resolve() in seen:
             continue
         seen.add(path.resolve())
-        node, wrong = _read(path, asked_by, key, environment=environment)
+        node, wrong = _read(path, named_at, key, environment=environment)
         included, missing = _included(node, path)
         waiting += included
         merged, repeated = _merged(merged, node)
@@ -133,13 +133,13 @@ def _read_all(file: Path, environment: Mapping[str, str]) -> tuple[Node, list[Mi
     return merged, mistakes
 
 
-def _read(path: Path, asked_by: Place, key: KeyPath, *, environment: Mapping[str, str]) -> tuple[Node, list[Mistake]]:
+def _read(path: Path, named_at: Place, key: KeyPath, *, environment: Mapping[str, str]) -> tuple[Node, list[Mistake]]:
     empty = Node(Place(str(path), 1), {})
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        asked = asked_by if key else Place("", 0)  # the file that is named first is asked for in no file
-        return empty, [Mistake(asked, key, f"{path} cannot be read: {error.strerror}")]
+        origin = named_at if key else Place("", 0)  # the file that is named first is asked for in no file
+        return empty, [Mistake(origin, key, f"{path} cannot be read: {error.strerror}")]
     except UnicodeDecodeError as error:
         return empty, [
             Mistake(empty.place, (), f"the file is not UTF-8 text: byte {error.start} cannot be read; save it as UTF-8")

@@ -55,11 +55,11 @@ def list_(
         from chronotile.model.job import ENDED, STATUSES
         from chronotile.queue.heartbeat import nobody_here
 
-        asked = _members(status)
-        wrong = next((each for each in asked if each not in STATUSES), None)
+        given = _members(status)
+        wrong = next((each for each in given if each not in STATUSES), None)
         if wrong is not None:
             raise typer.BadParameter(f"{wrong[:LONGEST]!r} is none of {', '.join(STATUSES)}", param_hint="--status")
-        statuses = [each for each in STATUSES if each in asked]
+        statuses = [each for each in STATUSES if each in given]
         jobs, count = stores.jobs(statuses=statuses, processes=_members(process), limit=limit)
         _print(_columns([("id", "process", "status", "progress", "created"), *map(_row, jobs)]) if jobs else ())
         _print([f"{len(jobs)} of {count} jobs"])
@@ -76,7 +76,7 @@ def show(job_id: Id, place: Place = None) -> None:
         from chronotile.queue.result_files import ResultFiles
 
         store, found = stores.find(job_id)
-        [job] = stores.own.table.heartbeat.told([found])
+        [job] = stores.own.table.heartbeat.mark_unattended([found])
         _print(_columns(_facts(job)))
         _print(
             _section("inputs", [(name, _short(value)) for name, value in store.table.execution(job_id).inputs.items()])

@@ -46,10 +46,10 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
     machine = this_machine()
     count = settings.workers or usual_workers or settings.workers_on(machine)
     origin = "told" if settings.workers else "as usual" if usual_workers else "counted"
-    told, settings = settings, settings.model_copy(update={"workers": count})
+    configured, settings = settings, settings.model_copy(update={"workers": count})
     with _holding_port(settings) as listener:
         archive = open_archive(settings, is_server=True)
-        _log_size(settings, told, machine, origin)
+        _log_size(settings, configured, machine, origin)
         if write_config is not None:
             _write_configuration(archive, write_config)
         lines = _lines(archive, settings, int(listener.getsockname()[1]))
@@ -63,7 +63,7 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
         _run_workers(settings, listener, lines, count=count, findings=findings)
 
 
-def _log_size(settings: "Settings", told: "Settings", machine: Machine, origin: str) -> None:
+def _log_size(settings: "Settings", configured: "Settings", machine: Machine, origin: str) -> None:
     from chronotile.settings import misspelt_variables
 
     for mistake in misspelt_variables(os.environ):
@@ -73,7 +73,7 @@ def _log_size(settings: "Settings", told: "Settings", machine: Machine, origin: 
         settings.workers,
         origin,
         settings.cache_on(machine) >> 20,
-        "counted" if told.cache_bytes is None else "told",
+        "counted" if configured.cache_bytes is None else "told",
         machine.cores,
         machine.memory_bytes >> 20,
     )

@@ -58,8 +58,8 @@ def values_along_time(values: NDArray[Any], *, has_time: bool, polygons: int = 1
     names, shape = (["t"], [len(values)]) if has_time else ([], [])
     if polygons != 1:
         names, shape, values = [*names, "composite"], [*shape, polygons], np.repeat(values, polygons)
-    told = _whole_numbers(values) if is_whole else numbers_json(values)
-    return {"type": "NdArray", "dataType": kind, "axisNames": names, "shape": shape, "values": told}
+    listed = _whole_numbers(values) if is_whole else numbers_json(values)
+    return {"type": "NdArray", "dataType": kind, "axisNames": names, "shape": shape, "values": listed}
 
 
 def _whole_numbers(values: NDArray[Any]) -> list[int | None]:
@@ -70,10 +70,10 @@ def _whole_numbers(values: NDArray[Any]) -> list[int | None]:
 
 def parameter(label: Mapping[str, str], units: str) -> Json:
     """Return a parameter (§5.3) of numbers in some units; without a unit where there are none."""
-    told: Json = {"type": "Parameter", "observedProperty": {"label": label}}
+    document: Json = {"type": "Parameter", "observedProperty": {"label": label}}
     if units:
-        told["unit"] = {"symbol": {"value": units, "type": UCUM}}
-    return told
+        document["unit"] = {"symbol": {"value": units, "type": UCUM}}
+    return document
 
 
 def layer_parameter(layer: Layer, *, method: str | None = None) -> Json:
@@ -85,21 +85,21 @@ def layer_parameter(layer: Layer, *, method: str | None = None) -> Json:
     """
     variable = layer.main_variable
     label = i18n(layer.title) or {ANY_LANGUAGE: layer.id}
-    told = parameter(label, variable.encoding.units)
+    document = parameter(label, variable.encoding.units)
     if layer.abstract:
-        told["description"] = i18n(layer.abstract)
+        document["description"] = i18n(layer.abstract)
     if variable.standard_name:
-        told["observedProperty"]["id"] = standard_name_uri(variable.standard_name)
+        document["observedProperty"]["id"] = standard_name_uri(variable.standard_name)
     if method is not None:
-        return {**told, "measurementType": {"method": method}}
+        return {**document, "measurementType": {"method": method}}
     classes = categories_of(layer)
     if classes:
-        told.pop("unit", None)
-        told["observedProperty"]["categories"] = [
+        document.pop("unit", None)
+        document["observedProperty"]["categories"] = [
             {"id": category_id(each), "label": {ANY_LANGUAGE: each.label}} for each in classes
         ]
-        told["categoryEncoding"] = {category_id(each): int(each.value) for each in classes}
-    return told
+        document["categoryEncoding"] = {category_id(each): int(each.value) for each in classes}
+    return document
 
 
 def categories_of(layer: Layer) -> tuple[StyleClass, ...]:

@@ -35,7 +35,7 @@ class Credits:
         )
 
     @property
-    def told(self) -> dict[str, str]:
+    def texts(self) -> dict[str, str]:
         """What there is of them, by the name that files give it."""
         both = {"attribution": self.attribution, "license": self.license}
         return {name: text for name, text in both.items() if text}

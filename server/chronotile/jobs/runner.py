@@ -238,12 +238,12 @@ class Runner:
         )
         if results is None:
             return None
-        wanted = requested_results(process, outputs, results)
+        requested = requested_results(process, outputs, results)
         try:
-            ResultFiles(folder / RESULTS, self._bucket, job.id).store(wanted, is_active=goes_on)
+            ResultFiles(folder / RESULTS, self._bucket, job.id).store(requested, is_active=goes_on)
         except ClientGone:
             return None
-        return wanted
+        return requested
 
     def _prepared(self, held: OwnedJob, services: Services) -> tuple[Mapping[str, Json] | None, StoredPlan | None]:
         """Return which outputs are wanted, and the plan; without one if the job is no more ours.
@@ -253,7 +253,7 @@ class Runner:
         id_, folder = held.job.id, self._folder / held.job.id
         plan = stored_plan(folder)
         if plan is not None:  # for which the inputs have served
-            return self._table.wanted(id_).outputs, plan
+            return self._table.execution_without_inputs(id_).outputs, plan
         execution = self._table.execution(id_)
         made = plan_execution(execution, services)
         # Before the plan is kept: what tasks of another gave is of no use, and its numbers may be among these.
@@ -264,7 +264,7 @@ class Runner:
 
     def _do_tasks(self, held: OwnedJob, context: TaskContext, left: Mapping[int, Json], done: dict[int, Json]) -> None:
         """Do tasks and add what they gave to `done`, as long as the job shall go on."""
-        id_, told, count = held.job.id, 0.0, len(left) + len(done)
+        id_, reported, count = held.job.id, 0.0, len(left) + len(done)
         self._tell(held, len(done), count)
         tasks = self._cluster.run(
             context,
@@ -279,8 +279,8 @@ class Runner:
                 held.is_fruitful = True
                 if not self._surely(partial(self._table.remember, id_, held.owner, number, result)):
                     held.is_ours = False
-                elif self._clock() >= told + TELL_S:
-                    told = self._clock()
+                elif self._clock() >= reported + TELL_S:
+                    reported = self._clock()
                     self._tell(held, len(done), count)
 
     def _tell(self, held: OwnedJob, done: int, count: int, hindered: str = "") -> None:

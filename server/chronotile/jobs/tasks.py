@@ -112,8 +112,8 @@ def store_plan(folder: Path, inputs: Inputs, plan: JobPlan) -> StoredPlan:
     except FileNotFoundError as error:
         raise SourceUnavailable(FILES_GONE) from error
     _keep(folder / INPUTS, inputs)
-    told = {"shared": plan.shared, "sources": sources_to_json(plan.sources)}
-    _keep(folder / _shared(kept.id), told)
+    shared = {"shared": plan.shared, "sources": sources_to_json(plan.sources)}
+    _keep(folder / _shared(kept.id), shared)
     _keep(folder / TASKS, {"plan": kept.id, "blocks": list(plan.tasks)})
     return kept
 
@@ -224,14 +224,14 @@ class ReadFiles:
             FileNotFoundError: It is gone.
         """
         with self._lock:
-            told = self._kept.pop(file) if file in self._kept else _read(file)
-            self._kept[file] = told
+            content = self._kept.pop(file) if file in self._kept else _read(file)
+            self._kept[file] = content
             in_all = sum(size for _told, size in self._kept.values())
             for other in [other for other in self._kept if other.parent != file.parent]:
                 if in_all <= self._most_bytes and len(self._kept) <= READ_FILES:
                     break
                 in_all -= self._kept.pop(other)[1]
-            return told[0]
+            return content[0]
 
 
 def _read(file: Path) -> tuple[Json, int]:
@@ -252,14 +252,14 @@ def _work(context: TaskContext) -> Work:
     folder = Path(context.folder)
     # Who dismisses a job, or plans it anew, takes its partial results away, on whatever host they are looked for.
     partial_results = _partial_results(folder, context.plan)
-    told = _read_file(context, _shared(context.plan))
+    shared = _read_file(context, _shared(context.plan))
     return Work(
         services=replace(
             current(_archives.at(Path(context.place)), context.revision), published_cubes=context.published_cubes
         ),
         folder=partial_results,
         results=folder / RESULTS,
-        shared=told["shared"],
-        sources=sources_from_json(told["sources"]),
+        shared=shared["shared"],
+        sources=sources_from_json(shared["sources"]),
         is_active=partial_results.exists,
     )

@@ -292,8 +292,8 @@ class _Reader:
         if function is None or node.keywords:
             raise _refused(node)
         if not function.least <= len(node.args) <= function.most:
-            wanted = f"{function.least}" if function.least == function.most else f"at least {function.least}"
-            raise _refusal(f"{ast.unparse(node.func)} takes {wanted} arguments, got {len(node.args)}")
+            expected = f"{function.least}" if function.least == function.most else f"at least {function.least}"
+            raise _refusal(f"{ast.unparse(node.func)} takes {expected} arguments, got {len(node.args)}")
         steps = [self.step(each) for each in node.args]
         if function.takes_truth:
             _require_truth(steps[:1], node)

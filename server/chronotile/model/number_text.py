@@ -114,8 +114,8 @@ def number_texts(values: NDArray[Any]) -> list[str]:
 def _json(values: NDArray[Any]) -> bytes:
     if values.dtype.kind != "f":
         return orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
-    told = _shortest(values.astype(np.float64), values.dtype) if values.dtype == np.float16 else values
-    listed = orjson.dumps(np.ascontiguousarray(told) + 0.0, option=orjson.OPT_SERIALIZE_NUMPY)  # no -0
+    written = _shortest(values.astype(np.float64), values.dtype) if values.dtype == np.float16 else values
+    listed = orjson.dumps(np.ascontiguousarray(written) + 0.0, option=orjson.OPT_SERIALIZE_NUMPY)  # no -0
     return listed.replace(b".0,", b",").replace(b".0]", b"]")
 
 
@@ -174,8 +174,8 @@ def _shortest(values: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
         stored = values.astype(dtype)
     if dtype == np.float32:
         texts = orjson.dumps(np.ascontiguousarray(stored.ravel()), option=orjson.OPT_SERIALIZE_NUMPY)
-        told = np.array(orjson.loads(texts), dtype=np.float64)
+        shortest = np.array(orjson.loads(texts), dtype=np.float64)
     else:
-        told = np.array([float(str(each)) for each in stored.ravel()], dtype=np.float64)
-    found: FloatArray = np.where(np.isfinite(stored), told.reshape(values.shape), values)
+        shortest = np.array([float(str(each)) for each in stored.ravel()], dtype=np.float64)
+    found: FloatArray = np.where(np.isfinite(stored), shortest.reshape(values.shape), values)
     return found

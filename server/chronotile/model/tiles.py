@@ -57,9 +57,9 @@ class TileMatrixSet:
             UnknownTileMatrixSet: There is none.
         """
         prefix, colon, bare = name.rpartition(":")
-        wanted = bare if colon and prefix in (self.id, *self.aliases) else name
+        identifier = bare if colon and prefix in (self.id, *self.aliases) else name
         for matrix in self.matrices:
-            if matrix.id == wanted:
+            if matrix.id == identifier:
                 return matrix
         raise UnknownTileMatrixSet(
             f"tile matrix {name[:40]!r} is not in {self.id}; it has {self.matrices[0].id} to {self.matrices[-1].id}",

@@ -16,14 +16,14 @@ from chronotile.styling.load import load_styles, style_folders
 
 
 def with_classes(
-    variables: Mapping[str, VariableInfo], told: Collection[str], packing: Packing | None
+    variables: Mapping[str, VariableInfo], named: Collection[str], packing: Packing | None
 ) -> dict[str, VariableInfo]:
-    """Return the variables, those said to have classes that are in `told` or whose name's shipped style has them.
+    """Return the variables, those said to have classes that are in `named` or whose name's shipped style has them.
 
     Raises:
         UnsupportedSource: A name is none of theirs, its numbers cannot be classes, or `packing` would change classes.
     """
-    for name in told:
+    for name in named:
         if name not in variables:
             raise UnsupportedSource(f"--classes: there is no variable {name} in it; there are {', '.join(variables)}")
         if not _may_have_classes(variables[name].encoding):
@@ -33,20 +33,20 @@ def with_classes(
     for name, info in variables.items():
         style = named_style(name, styles)
         is_named_so = style is not None and style.is_categorical and _may_have_classes(info.encoding)
-        if name in told or is_named_so:
+        if name in named or is_named_so:
             found[name] = replace(info, is_categorical=True)
         if found[name].is_categorical and packing is not None and (packing.scale, packing.offset) != (1.0, 0.0):
             raise UnsupportedSource(f"{name} has classes, which --scale and --offset would change; leave them out")
     return found
 
 
-def with_stored_overviews(info: VariableInfo, level: JsonObject | None, *, is_told: bool) -> VariableInfo:
+def with_stored_overviews(info: VariableInfo, level: JsonObject | None, *, is_named: bool) -> VariableInfo:
     """Return a variable with overviews of the kind that a cube which is there has.
 
     Args:
         info: As its source and `with_classes` have it.
         level: The document of its first overview, if there is one.
-        is_told: Whether it was said to have classes.
+        is_named: Whether it was said to have classes.
 
     Raises:
         UnsupportedSource: It was, but the overviews that are there are means.
@@ -54,7 +54,7 @@ def with_stored_overviews(info: VariableInfo, level: JsonObject | None, *, is_to
     if info.classes or level is None:
         return info
     is_written = level["attributes"].get("cell_methods") == CLASS_OVERVIEWS
-    if is_told and not is_written:
+    if is_named and not is_written:
         raise UnsupportedSource(f"the cube that is there has means of {info.name}; name another cube for --classes")
     return replace(info, is_categorical=is_written)
 

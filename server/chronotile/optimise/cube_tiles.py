@@ -151,14 +151,14 @@ class CubeFolder:
 
     def begin_set(self, tile_matrix_set: TileMatrixSet) -> int:
         """Let files of a set be of its grid as it is now; return how many of another were removed."""
-        told, grid = read_manifest(self._path), grid_of(tile_matrix_set)
-        if told.grids.get(tile_matrix_set.id) == grid:
+        manifest, grid = read_manifest(self._path), grid_of(tile_matrix_set)
+        if manifest.grids.get(tile_matrix_set.id) == grid:
             return 0
-        told.grids.pop(tile_matrix_set.id, None)
-        self._tell(told)
+        manifest.grids.pop(tile_matrix_set.id, None)
+        self._tell(manifest)
         removed = self._remove(f"*/{tile_matrix_set.id}/*/*/*/*.ctc.gz", f"*/{tile_matrix_set.id}/*{EMPTY}")
-        told.grids[tile_matrix_set.id] = grid
-        self._tell(told)
+        manifest.grids[tile_matrix_set.id] = grid
+        self._tell(manifest)
         return removed
 
     def begin(self, layer: str, year: int, revision: str) -> int:
@@ -166,15 +166,15 @@ class CubeFolder:
 
         Nobody takes a file for what it is not meanwhile: the manifest does not tell of that year.
         """
-        told = read_manifest(self._path)
-        years = told.revisions.setdefault(layer, {})
+        manifest = read_manifest(self._path)
+        years = manifest.revisions.setdefault(layer, {})
         if years.get(year) == revision:
             return 0
         years.pop(year, None)
-        self._tell(told)
+        self._tell(manifest)
         removed = self._remove(f"{layer}/*/*/*/*/{year}-*.ctc.gz", f"{layer}/*/{year}{EMPTY}")
         years[year] = revision
-        self._tell(told)
+        self._tell(manifest)
         return removed
 
     def write(self, path: CubePath, make: Callable[[], bytes]) -> int | None:
@@ -209,9 +209,9 @@ class CubeFolder:
             self._disk.append(names, f"{name}\n")
             self._empty[names].add(name)
 
-    def _tell(self, told: Manifest) -> None:
+    def _tell(self, manifest: Manifest) -> None:
         self._disk.make_folder(self._path)
-        self._disk.put(self._path / MANIFEST, manifest_of(told))
+        self._disk.put(self._path / MANIFEST, manifest_of(manifest))
 
     def _remove(self, files: str, lists: str) -> int:
         """Remove files and lists of tiles without any; return how many files."""

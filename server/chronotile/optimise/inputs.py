@@ -300,16 +300,16 @@ def _about(info: SourceInfo) -> dict[str, str]:
     return {name: text for name, text in said.items() if text}
 
 
-def _variables(reader: Reader, wanted: str | None) -> dict[str, VariableInfo]:
+def _variables(reader: Reader, selected: str | None) -> dict[str, VariableInfo]:
     held = dict(reader.info.variables)
-    if wanted is not None:
-        if wanted not in held:
+    if selected is not None:
+        if selected not in held:
             left_out = next(
-                (f"{each.place}: {each.message}" for each in reader.info.findings if each.place == wanted), ""
+                (f"{each.place}: {each.message}" for each in reader.info.findings if each.place == selected), ""
             )
-            reason = left_out or f"there is no variable {wanted} in it; there are {', '.join(held)}"
+            reason = left_out or f"there is no variable {selected} in it; there are {', '.join(held)}"
             raise UnsupportedSource(reason)
-        held = {wanted: held[wanted]}
+        held = {selected: held[selected]}
     if any(as_id(name) != name for name in held):
         odd = next(name for name in held if as_id(name) != name)
         raise UnsupportedSource(f"the variable's name {odd!r} cannot be an id; rename it, or name another: --variable")

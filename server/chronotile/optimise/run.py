@@ -155,7 +155,7 @@ def _plan(
     nodes = {} if document is None else document["consolidated_metadata"]["metadata"]
     variables = {
         names[name]: PlannedVariable(
-            info=with_stored_overviews(info, nodes.get(f"1/{names[name]}"), is_told=name in options.classes),
+            info=with_stored_overviews(info, nodes.get(f"1/{names[name]}"), is_named=name in options.classes),
             conversion=conversion_for(info, options, nodes.get(f"{'0' if shape.has_map else SERIES}/{names[name]}")),
         )
         for name, info in with_classes(inputs.variables, options.classes, options.packing).items()

@@ -113,7 +113,7 @@ def resolve_identify(requests: Sequence[IdentifyRequest], services: Services) ->
         raise LimitExceeded(
             "values of a place",
             allowed=MAX_VALUES,
-            asked=count,
+            needed=count,
             alternative="ask for a shorter interval, or for the time series",
             locator="time",
         )

@@ -80,8 +80,8 @@ def _is_readable(layer: Layer, services: Services) -> bool:
 def _closed(services: Services) -> list[str]:
     """Collections of the configuration of which nothing is served."""
     served = {collection.id for collection in services.catalogue.collections}
-    told = dict.fromkeys(finding.collection for finding in services.findings if finding.is_left_out)
-    return [collection for collection in told if collection and collection not in served]
+    reported = dict.fromkeys(finding.collection for finding in services.findings if finding.is_left_out)
+    return [collection for collection in reported if collection and collection not in served]
 
 
 def _left_out(services: Services) -> Iterator[Fault]:

@@ -56,7 +56,7 @@ def check_length(count: int, services: Services, *, alternative: str = SHORTER) 
     """
     allowed = services.catalogue.limits.max_series_values
     if count > allowed:
-        raise LimitExceeded("max_series_values", allowed=allowed, asked=count, alternative=alternative, locator="time")
+        raise LimitExceeded("max_series_values", allowed=allowed, needed=count, alternative=alternative, locator="time")
 
 
 def instants_of(layer: Layer, indexes: tuple[int, ...]) -> InstantArray:

@@ -64,7 +64,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         raise LimitExceeded(
             "pixels of a film",
             allowed=MOST_PIXELS,
-            asked=grid.width * grid.height * count,
+            needed=grid.width * grid.height * count,
             alternative="ask for a smaller picture or fewer frames",
             locator="inputs.width",
         )

@@ -36,7 +36,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         raise LimitExceeded(
             "bands of a GeoTIFF",
             allowed=MOST_BANDS,
-            asked=count,
+            needed=count,
             alternative="ask for fewer times",
             locator="inputs.datetime",
         )
@@ -66,9 +66,9 @@ def _kind(inputs: Inputs) -> AnomalyKind:
     return kind
 
 
-def _anomalies(asked: Curves, reference: Curves, *, how: Climatology, kind: AnomalyKind) -> FloatArray:
+def _anomalies(series: Curves, reference: Curves, *, how: Climatology, kind: AnomalyKind) -> FloatArray:
     """(series, time)."""
-    return find_anomalies(asked, reference, find_normals(reference, asked.times, how), kind)
+    return find_anomalies(series, reference, find_normals(reference, series.times, how), kind)
 
 
 process = Process(

@@ -30,11 +30,11 @@ def plan_execution(execution: Execution, services: Services) -> JobPlan:
     """
     process = process_of(execution.process)
     require_known(process, execution.inputs, execution.outputs or ())
-    for name, told in process.inputs.items():
+    for name, spec in process.inputs.items():
         if name in execution.inputs:
-            _check(execution.inputs[name], told.accepted, name)
-        elif told.is_required:
-            raise InvalidParameter(f"{process.id} needs the input {name}: {told.description}", locator=f"inputs.{name}")
+            _check(execution.inputs[name], spec.accepted, name)
+        elif spec.is_required:
+            raise InvalidParameter(f"{process.id} needs the input {name}: {spec.description}", locator=f"inputs.{name}")
     plan = process.plan(execution.inputs, services)
     return replace(plan, sources=with_revisions(plan.sources, services))
 
@@ -85,7 +85,7 @@ def execute(
         raise LimitExceeded(
             WAITING,
             allowed=round(SYNC_S),
-            asked=round(plan.seconds),
+            needed=round(plan.seconds),
             alternative=ASK_FOR_A_JOB,
             locator="Prefer",
         )

@@ -35,7 +35,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         raise LimitExceeded(
             "bytes of an export",
             allowed=MOST_BYTES,
-            asked=coverage.nbytes,
+            needed=coverage.nbytes,
             alternative="ask for a smaller bbox or fewer times",
             locator="inputs.bbox",
         )

@@ -44,8 +44,8 @@ def fault_in(value: object, schema: Json) -> Fault | None:
             return Fault(path=(), words=words)
     if "oneOf" in schema and (found := _fault_in_forms(value, schema["oneOf"])) is not None:
         return found
-    for part, member, told in _members(value, schema):
-        if (found := fault_in(member, told)) is not None:
+    for part, member, subschema in _members(value, schema):
+        if (found := fault_in(member, subschema)) is not None:
             return Fault(path=(part, *found.path), words=found.words)
     return None
 
@@ -56,9 +56,9 @@ def _members(value: object, schema: Json) -> Iterator[tuple[str | int, Any, Json
         for index, each in enumerate(value):
             yield index, each, schema["items"]
     elif isinstance(value, dict):
-        for name, told in schema.get("properties", {}).items():
+        for name, subschema in schema.get("properties", {}).items():
             if name in value:
-                yield name, value[name], told
+                yield name, value[name], subschema
 
 
 def _fault_in_forms(value: object, forms: list[Json]) -> Fault | None:
@@ -130,11 +130,11 @@ def _shown(value: object) -> str:
 
 
 def _type(value: object, schema: Json) -> str | None:
-    wanted = schema["type"]
-    if _TYPES[wanted](value):
+    expected = schema["type"]
+    if _TYPES[expected](value):
         return None
     like = f" like {json.dumps(schema['examples'][0])}" if "examples" in schema else ""
-    return f"must be {_KINDS[wanted]}{like}, got {_shown(value)}"
+    return f"must be {_KINDS[expected]}{like}, got {_shown(value)}"
 
 
 def _enum(value: object, schema: Json) -> str | None:

@@ -99,7 +99,7 @@ def require_few_tasks(count: int, *, alternative: str) -> None:
         LimitExceeded: They are more than `MOST_TASKS`.
     """
     if count > MOST_TASKS:
-        raise LimitExceeded("blocks of a job", allowed=MOST_TASKS, asked=count, alternative=alternative)
+        raise LimitExceeded("blocks of a job", allowed=MOST_TASKS, needed=count, alternative=alternative)
 
 
 def cuts(first: int, last: int, length: int) -> list[list[int]]:

@@ -39,9 +39,9 @@ def source_of(layer: Layer, instants: InstantArray) -> Source:
 
 def sources_of(*coverages: Coverage) -> list[Source]:
     """Return the layers of coverages, each at all times that it has of any of them."""
-    wanted = np.concatenate([coverage.times.instants for coverage in coverages])
+    instants = np.concatenate([coverage.times.instants for coverage in coverages])
     layers = {field.layer.id: field.layer for coverage in coverages for field in coverage.fields}
-    return [source_of(layer, np.intersect1d(wanted, layer.times.instants)) for layer in layers.values()]
+    return [source_of(layer, np.intersect1d(instants, layer.times.instants)) for layer in layers.values()]
 
 
 def with_revisions(sources: Sequence[Source], services: Services) -> list[Source]:
@@ -73,8 +73,8 @@ def revision_of(sources: Sequence[Source]) -> str | None:
     """Return one short name for the revisions of all; `None` where nothing is read."""
     if len(sources) <= 1:
         return sources[0].revision if sources else None
-    told = "\n".join(f"{each.layer} {each.revision}" for each in sources)
-    return hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
+    text = "\n".join(f"{each.layer} {each.revision}" for each in sources)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def metadata_of(sources: Sequence[Source]) -> Json | None:
@@ -88,7 +88,7 @@ def metadata_of(sources: Sequence[Source]) -> Json | None:
     alike: dict[tuple[str, tuple[int, ...]], list[Source]] = {}
     for each in sources:
         alike.setdefault((each.collection, tuple(each.times)), []).append(each)
-    return {"sources": [_told(collection, times, members) for (collection, times), members in alike.items()]}
+    return {"sources": [_describe(collection, times, members) for (collection, times), members in alike.items()]}
 
 
 def sources_to_json(sources: Sequence[Source]) -> list[Json]:
@@ -112,7 +112,7 @@ def _revision_now(source: Source, services: Services) -> str:
     return pixel_revision(layer, instants, services)
 
 
-def _told(collection: str, times: Sequence[int], members: Sequence[Source]) -> Json:
+def _describe(collection: str, times: Sequence[int], members: Sequence[Source]) -> Json:
     instants = [format_instant(instant) for instant in np.array(times, dtype=np.int64).view("datetime64[ns]")]
     span = {"first": instants[0], "last": instants[-1]} if instants else {}
     return {

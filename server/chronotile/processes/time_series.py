@@ -47,7 +47,7 @@ NAMES = {"layer": "layers", "time": "datetime"}
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
-    tasks, told, sources, seconds = list[Json](), dict[str, list[int]](), list[Source](), 0.0
+    tasks, times_of_layers, sources, seconds = list[Json](), dict[str, list[int]](), list[Source](), 0.0
     with locate_errors(NAMES):
         layers, points = _layers(inputs, services), _points(inputs, slice(None))
         if len(layers) > 1 and inputs.get("format", "csv") != "json":
@@ -56,14 +56,14 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
             require_pyarrow()
         for layer in layers:
             times = requested_times(layer, inputs, services)
-            told[layer], count = times.as_json, len(times.indexes)
+            times_of_layers[layer], count = times.as_json, len(times.indexes)
             sources.append(times.source)
             step = max(1, min(POINTS_PER_TASK, TASK_VALUES // max(1, count)))
             firsts = range(0, len(points), step)
             require_few_tasks(len(tasks) + len(firsts), alternative="ask for fewer points, layers or times")
             tasks += [{"layer": layer, "first": first, "last": min(first + step, len(points))} for first in firsts]
             seconds += len(points) * (POINT_S + count * VALUE_S)
-    return JobPlan(tasks=tasks, seconds=seconds, shared={"times": told}, sources=sources)
+    return JobPlan(tasks=tasks, seconds=seconds, shared={"times": times_of_layers}, sources=sources)
 
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
@@ -80,9 +80,9 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
         "codes": series.codes,
         "is_outside": series.is_outside,
     }
-    told = {"reasons": series.reasons, "reach": series.reach, "hints": series.hints}
+    metadata = {"reasons": series.reasons, "reach": series.reach, "hints": series.hints}
     partial = f"{task['layer']}-{task['first']}"
-    write_partial_result(work, partial, PartialResult(arrays=arrays, metadata=told))
+    write_partial_result(work, partial, PartialResult(arrays=arrays, metadata=metadata))
     return task | {"piece": partial}
 
 

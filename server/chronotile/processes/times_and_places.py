@@ -82,7 +82,7 @@ def requested_times(name: str, inputs: Inputs, services: Services) -> RequestedT
     return RequestedTimes(layer=layer, indexes=indexes, selection=selection)
 
 
-def times_from_json(name: str, told: Sequence[int], services: Services) -> RequestedTimes:
+def times_from_json(name: str, nanoseconds: Sequence[int], services: Services) -> RequestedTimes:
     """Return the times of a layer that a task was told of.
 
     Raises:
@@ -92,7 +92,7 @@ def times_from_json(name: str, told: Sequence[int], services: Services) -> Reque
     layer = services.catalogue.layer(name)
     if not len(layer.times):
         return RequestedTimes(layer=layer, indexes=(0,), selection=ABSENT)
-    starts, instants = layer.times.starts, instants_from_json(told)
+    starts, instants = layer.times.starts, instants_from_json(nanoseconds)
     if not np.isin(instants, starts).all():
         raise SourceUnavailable(f"a time of layer {layer.id} is gone since the job began; ask for it anew")
     indexes = tuple(np.searchsorted(starts, instants).tolist())
@@ -102,13 +102,13 @@ def times_from_json(name: str, told: Sequence[int], services: Services) -> Reque
 
 def instants_to_json(instants: InstantArray) -> list[int]:
     """Return instants as JSON has them: nanoseconds since 1970."""
-    told: list[int] = instants.astype("datetime64[ns]").astype(np.int64).tolist()
-    return told
+    nanoseconds: list[int] = instants.astype("datetime64[ns]").astype(np.int64).tolist()
+    return nanoseconds
 
 
-def instants_from_json(told: Sequence[int]) -> InstantArray:
+def instants_from_json(nanoseconds: Sequence[int]) -> InstantArray:
     """Return the instants of which `instants_to_json` told."""
-    return np.array(told, dtype=np.int64).view("datetime64[ns]")
+    return np.array(nanoseconds, dtype=np.int64).view("datetime64[ns]")
 
 
 def without_limits(services: Services) -> Services:

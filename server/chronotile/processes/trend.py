@@ -44,7 +44,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         raise LimitExceeded(
             "pairs of times of a trend",
             allowed=MOST_PAIRS,
-            asked=pairs,
+            needed=pairs,
             alternative="ask for fewer times, or for a seasonal trend",
             locator="inputs.datetime",
         )
@@ -67,7 +67,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     a_year = "year-1" if units == "1" else f"{units} year-1"
     said = dict.fromkeys(BANDS[:3], a_year) | {"intercept": units, "p": "1", "count": "1"}
     span = dates(coverage.times)
-    bands = made_bands(coverage, [(f"trend {span}, {band}", told) for band, told in said.items()])
+    bands = made_bands(coverage, [(f"trend {span}, {band}", description) for band, description in said.items()])
     return {"trend": geotiff_of_partial_maps(coverage, bands, done, work, name="trend")}
 
 

@@ -151,8 +151,8 @@ def _require_some_inside(inputs: Inputs, times: RequestedTimes, services: Servic
             return
     if fault is not None:
         count = _count(inputs, services)
-        told = "" if len(firsts) == 1 else f"none of the {count} places lies in the layer: of the first "
-        raise InvalidParameter(f"{told}{fault.message}", locator=fault.locator) from fault
+        prefix = "" if len(firsts) == 1 else f"none of the {count} places lies in the layer: of the first "
+        raise InvalidParameter(f"{prefix}{fault.message}", locator=fault.locator) from fault
 
 
 def _request(

@@ -45,7 +45,7 @@ def axes_of(grid: NativeGrid, times: TimeDomain) -> list[str]:
 def coverage_properties(grid: NativeGrid, times: TimeDomain) -> Json:
     """Return what pygeoapi makes the extent of a coverage of."""
     x_step, y_step = grid.steps
-    told: Json = {
+    properties: Json = {
         "bbox": list(grid.bbox),
         "bbox_crs": grid.crs.uri,
         "width": grid.width,
@@ -54,7 +54,7 @@ def coverage_properties(grid: NativeGrid, times: TimeDomain) -> Json:
         "resy": y_step,
     }
     if len(times) == 0:
-        return told
-    told["time_range"] = [format_instant(times.instants[index]) for index in (0, -1)]
+        return properties
+    properties["time_range"] = [format_instant(times.instants[index]) for index in (0, -1)]
     step = step_of(times)
-    return told if step in {None, DEKAD} else {**told, "restime": step}
+    return properties if step in {None, DEKAD} else {**properties, "restime": step}

@@ -99,12 +99,12 @@ def is_foreseen(error: BaseException) -> bool:
 
 def fault_of(error: BaseException) -> JobFault:
     """Return why a job fails that met an error; what nobody foresaw is told in the log alone."""
-    told = _foreseen(error) or ChronotileError("something failed that nobody foresaw; the log has it")
+    fault = _foreseen(error) or ChronotileError("something failed that nobody foresaw; the log has it")
     return JobFault(
-        type=told.problem_type,
-        title=told.problem_title or HTTPStatus(told.status).phrase,
-        detail=told.message,
-        status=told.status,
+        type=fault.problem_type,
+        title=fault.problem_title or HTTPStatus(fault.status).phrase,
+        detail=fault.message,
+        status=fault.status,
     )
 
 

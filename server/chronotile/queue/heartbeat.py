@@ -49,13 +49,13 @@ class Heartbeat:
             is_here = WORKERS.c.archive == self._archive, WORKERS.c.seen >= self._clock(connection) - GONE_S
             return connection.scalar(select(WORKERS.c.id).where(*is_here).limit(1)) is not None
 
-    def told(self, jobs: Iterable[Job]) -> tuple[Job, ...]:
+    def mark_unattended(self, jobs: Iterable[Job]) -> tuple[Job, ...]:
         """Return jobs whose messages name the archive where they have not ended and no worker of it is there."""
-        told = tuple(jobs)
-        if all(job.status in ENDED for job in told) or self.is_anybody_here():
-            return told
+        listed = tuple(jobs)
+        if all(job.status in ENDED for job in listed) or self.is_anybody_here():
+            return listed
         nobody = nobody_here(self._archive)
-        return tuple(job if job.status in ENDED else replace(job, message=f"{job.message}; {nobody}") for job in told)
+        return tuple(job if job.status in ENDED else replace(job, message=f"{job.message}; {nobody}") for job in listed)
 
 
 def nobody_here(archive: str) -> str:

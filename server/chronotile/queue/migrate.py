@@ -85,8 +85,8 @@ def _part_inputs(connection: Connection) -> None:
     read = text(f"SELECT execution FROM {_BEFORE_4} WHERE number = :number")  # noqa: S608 -- as above
     for number in connection.scalars(text(f"SELECT number FROM {_BEFORE_4}")).all():  # noqa: S608 -- as above
         execution = json.loads(connection.scalars(read, {"number": number}).one())
-        wanted = {"outputs": execution["outputs"], "response": execution["response"]}
-        values = {"inputs": json.dumps(execution["inputs"]), "wanted": json.dumps(wanted), "number": number}
+        outputs = {"outputs": execution["outputs"], "response": execution["response"]}
+        values = {"inputs": json.dumps(execution["inputs"]), "wanted": json.dumps(outputs), "number": number}
         connection.execute(part, values)
     connection.execute(text(f"ALTER TABLE {_BEFORE_4} DROP COLUMN execution"))
 

@@ -126,7 +126,7 @@ class Notifier:
                 log.exception("the subscriber of job %s is not told", callback.job)
             self._failed(callback, fault_of(error).detail)
         else:
-            self._callbacks.told(callback)
+            self._callbacks.set_sent(callback)
 
     def _post(self, job: Job, callback: Callback) -> None:
         if job.status != callback.status:  # it went on meanwhile, which is told by itself

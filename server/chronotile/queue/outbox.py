@@ -15,8 +15,8 @@ EVERY_S = 10.0
 
 def subscribe(connection: Connection, id_: str, subscriber: Subscriber) -> None:
     """Keep whom a job is told to."""
-    told = {"job": id_, "base": subscriber.base, "not_before": 0.0, "tries": 0}
-    rows = [{**told, "status": status, "url": url, "host": host_of(url)} for status, url in subscriber.urls.items()]
+    shared = {"job": id_, "base": subscriber.base, "not_before": 0.0, "tries": 0}
+    rows = [{**shared, "status": status, "url": url, "host": host_of(url)} for status, url in subscriber.urls.items()]
     connection.execute(insert(CALLBACKS), rows)
 
 
@@ -88,7 +88,7 @@ class Callbacks:
             connection.execute(update(CALLBACKS).where(*_is(callback)).values(taken))
         return callback
 
-    def told(self, callback: Callback) -> None:
+    def set_sent(self, callback: Callback) -> None:
         """Tell it no more; of progress, until there is more, or was meanwhile, and some time has passed."""
         if callback.status in ENDED:
             self.leave(callback)

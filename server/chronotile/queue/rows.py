@@ -12,9 +12,9 @@ from chronotile.model.job import Excerpt, Execution, Job, JobFault, Json, Result
 
 def row_of(execution: Execution, values: Json) -> Json:
     """Return the row of a job that was just made; `values` are all that is not what was asked for."""
-    inputs, wanted = execution.inputs, {"outputs": execution.outputs, "response": execution.response}
-    asked = {"process": execution.process, "inputs": json.dumps(inputs), "wanted": json.dumps(wanted)}
-    return {**asked, **values}
+    inputs, outputs = execution.inputs, {"outputs": execution.outputs, "response": execution.response}
+    row = {"process": execution.process, "inputs": json.dumps(inputs), "wanted": json.dumps(outputs)}
+    return {**row, **values}
 
 
 def results_text(results: Mapping[str, Result]) -> str:

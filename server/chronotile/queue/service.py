@@ -88,7 +88,7 @@ class JobService:
         _store, job = self.stores.find(id_)
         if job.user != user:
             raise no_job(id_)
-        return self._told(job)
+        return self._marked(job)
 
     def jobs(self, *, user: str | None, **selection: Unpack[Selection]) -> tuple[tuple[Job, ...], int]:
         """Return jobs of a user, the newest first, and how many there are.
@@ -101,15 +101,15 @@ class JobService:
             SourceUnavailable: No jobs can be kept.
         """
         jobs, count = self.stores.jobs(users=[user], **selection)
-        return self.table.heartbeat.told(jobs), count
+        return self.table.heartbeat.mark_unattended(jobs), count
 
-    def wanted(self, job: Job) -> Execution:
-        """Return what was asked for, without its inputs.
+    def execution_without_inputs(self, job: Job) -> Execution:
+        """Return the execution that a job is for, without its inputs.
 
         Raises:
             UnknownPath: The job was forgotten.
         """
-        return self.stores.of(job).table.wanted(job.id)
+        return self.stores.of(job).table.execution_without_inputs(job.id)
 
     def details(self, job: Job, *, most: int) -> JobDetails:
         """Return what people want to see of a job, with so many characters of its inputs at most.
@@ -151,7 +151,7 @@ class JobService:
             client=client,
         )
         try:
-            return self._told(job)
+            return self._marked(job)
         except SourceUnavailable:  # the job is accepted, whatever has become of the database since
             return job
 
@@ -243,10 +243,10 @@ class JobService:
     def _files(self, folder: Path, id_: str) -> ResultFiles:
         return ResultFiles(folder / id_ / RESULTS, self._bucket, id_)
 
-    def _told(self, job: Job) -> Job:
+    def _marked(self, job: Job) -> Job:
         """A job whose message tells too if no worker is there."""
-        [told] = self.table.heartbeat.told([job])
-        return told
+        [marked] = self.table.heartbeat.mark_unattended([job])
+        return marked
 
 
 def _needed(folder: Path | None) -> Path:

@@ -129,8 +129,8 @@ class JobTable(OwnedJobs):
             revision: Of what it has read.
         """
         values = {"status": "successful", "message": "is done", "progress": 100, "attempts": 1, "fruitless": 0}
-        told = {"id": id_, "archive": self.archive, "revision": revision, "user": user, **values}
-        row = row_of(execution, {**told, "results": results_text(results)})
+        values_of_job = {"id": id_, "archive": self.archive, "revision": revision, "user": user, **values}
+        row = row_of(execution, {**values_of_job, "results": results_text(results)})
         with write_transaction(self._engine) as connection:
             now = self._clock(connection)
             return _add(connection, {**row, "started": now, "finished": now}, now)
@@ -154,15 +154,15 @@ class JobTable(OwnedJobs):
         Raises:
             UnknownPath: There is no job of that id; it is one of the table's.
         """
-        return execution_of(self._asked(id_, JOBS.c.process, JOBS.c.wanted, JOBS.c.inputs))
+        return execution_of(self._row_of(id_, JOBS.c.process, JOBS.c.wanted, JOBS.c.inputs))
 
-    def wanted(self, id_: str) -> Execution:
-        """Return what was asked for without its inputs, which take seconds to be taken apart for some.
+    def execution_without_inputs(self, id_: str) -> Execution:
+        """Return the execution without its inputs, which take seconds to parse for some jobs.
 
         Raises:
             UnknownPath: There is no job of that id; it is one of the table's.
         """
-        return execution_without_inputs(self._asked(id_, JOBS.c.process, JOBS.c.wanted))
+        return execution_without_inputs(self._row_of(id_, JOBS.c.process, JOBS.c.wanted))
 
     def inputs(self, id_: str, *, most: int) -> Excerpt:
         """Return the inputs of a job as JSON for people to read; of long ones no more is read than is shown.
@@ -175,7 +175,7 @@ class JobTable(OwnedJobs):
             UnknownPath: It was forgotten.
         """
         written = JOBS.c.inputs
-        beginning, count = self._asked(id_, func.substr(written, 1, most), func.length(written))
+        beginning, count = self._row_of(id_, func.substr(written, 1, most), func.length(written))
         return excerpt_of(beginning, count, most=most)
 
     def jobs(  # noqa: PLR0913 -- all that selects, each by its name
@@ -259,7 +259,7 @@ class JobTable(OwnedJobs):
         with write_transaction(self._engine) as connection:
             connection.execute(delete(JOBS).where(JOBS.c.id.in_(list(ids))))
 
-    def _asked(self, id_: str, *columns: ColumnElement[Any]) -> Row[*tuple[Any, ...]]:
+    def _row_of(self, id_: str, *columns: ColumnElement[Any]) -> Row[*tuple[Any, ...]]:
         with read_transaction(self._engine) as connection:
             row = connection.execute(select(*columns).where(self._is_of_archive, JOBS.c.id == id_)).one_or_none()
         if row is None:

@@ -59,8 +59,8 @@ def block_around_damage(
     codes = np.full(whole.numbers.shape, UNREADABLE_CODE, dtype=np.uint8)
     names = encoding.code_names
     for place, pixels in parts:
-        told = pixel_codes(pixels, encoding)
-        whole.numbers[place], codes[place], names = pixels.numbers, told.numbers, told.names
+        coded = pixel_codes(pixels, encoding)
+        whole.numbers[place], codes[place], names = pixels.numbers, coded.numbers, coded.names
     return replace(whole, codes=Codes(codes, names))
 
 

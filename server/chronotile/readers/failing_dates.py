@@ -95,11 +95,11 @@ class RecordedDates(FailingDates):
 
     def __init__(self, others: FailingDates) -> None:
         super().__init__(others._records)  # noqa: SLF001 -- the list itself is shared
-        self.told: list[FailingDate] = []
+        self.dates: list[FailingDate] = []
 
     def tell(self, date: FailingDate, *, details: str) -> None:
         """List a date, and keep it."""
-        self.told.append(date)
+        self.dates.append(date)
         super().tell(date, details=details)
 
 
@@ -128,12 +128,12 @@ def _text(date: FailingDate) -> str:
 def _date(text: str | None) -> FailingDate | None:
     if text is None:
         return None
-    told: Mapping[str, str | int | None] = orjson.loads(text)
-    instant = told["instant"]
+    document: Mapping[str, str | int | None] = orjson.loads(text)
+    instant = document["instant"]
     return FailingDate(
-        collection=str(told["collection"]),
-        variable=str(told["variable"]),
+        collection=str(document["collection"]),
+        variable=str(document["variable"]),
         instant=None if instant is None else np.datetime64(int(instant), "ns"),
-        reason=str(told["reason"]),
-        state=str(told["state"]),
+        reason=str(document["reason"]),
+        state=str(document["state"]),
     )

@@ -180,8 +180,8 @@ def _named_times(paths: Sequence[str]) -> Iterator[tuple[str, TimeSpan | None]]:
     """The times of the files' names; where none has one, of their folders, if those differ."""
     named = [time_of_name(base_name(path)) for path in paths]
     if not any(named):
-        told = [find_folder_time(without_query(path).split("/")[:-1]) for path in paths]
-        spans = [each.found.span if each else None for each in told]
+        found_times = [find_folder_time(without_query(path).split("/")[:-1]) for path in paths]
+        spans = [each.found.span if each else None for each in found_times]
         named = spans if len(set(spans) - {None}) > 1 else named
     return zip(paths, named, strict=True)
 

@@ -246,8 +246,8 @@ def _bbox(shapes: Shapes, crs: Crs) -> BBox:
 def _findings(ids: Sequence[str], found: _Found) -> Iterable[Finding]:
     """One for what was left out, one for what was repaired."""
     for is_kept, words in ((False, "left out"), (True, "repaired")):
-        told = [number for number in found.notes if (found.shapes[number] is not None) == is_kept]
-        if told:
-            named = "; ".join(f"{ids[number][:60]}: {found.notes[number]}" for number in told[:MAX_TOLD])
-            more = f"; and {len(told) - MAX_TOLD} more" if len(told) > MAX_TOLD else ""
-            yield Finding("warning", "places", f"{len(told)} {words}: {named}{more}")
+        numbers = [number for number in found.notes if (found.shapes[number] is not None) == is_kept]
+        if numbers:
+            named = "; ".join(f"{ids[number][:60]}: {found.notes[number]}" for number in numbers[:MAX_TOLD])
+            more = f"; and {len(numbers) - MAX_TOLD} more" if len(numbers) > MAX_TOLD else ""
+            yield Finding("warning", "places", f"{len(numbers)} {words}: {named}{more}")

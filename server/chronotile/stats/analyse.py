@@ -26,7 +26,7 @@ from chronotile.stats.twins import merge_twins, observations_of
 from chronotile.stats.whittaker import smooth_whittaker
 
 
-def analyse(asked: Curves, reference: Curves, analysis: Analysis) -> Findings:
+def analyse(series: Curves, reference: Curves, analysis: Analysis) -> Findings:
     """Return what is asked about each series.
 
     Everything is found from the values as they are, but seasons, which are those of the smoothed curve (Whittaker's,
@@ -34,21 +34,21 @@ def analyse(asked: Curves, reference: Curves, analysis: Analysis) -> Findings:
     observation (`observations_of`). Nothing is extrapolated.
 
     Args:
-        asked: The series, of which a step makes means of periods before all else.
+        series: The series, of which a step makes means of periods before all else.
         reference: The same series at the times of the reference.
         analysis: What is asked.
     """
     counts = None
     if analysis.step is not None:
-        asked, counts = period_means(asked, periods_of(asked.times, analysis.step.period))
+        series, counts = period_means(series, periods_of(series.times, analysis.step.period))
         reference, _ = period_means(reference, periods_of(reference.times, analysis.step.period))
-    observations = observations_of(asked.times)
-    observed = merge_twins(asked, observations)
+    observations = observations_of(series.times)
+    observed = merge_twins(series, observations)
     curve = None if analysis.smoothing is None else _smoothed(observed, analysis.smoothing)
-    normals = find_normals(reference, asked.times, analysis.climatology) if analysis.needs_normals else None
+    normals = find_normals(reference, series.times, analysis.climatology) if analysis.needs_normals else None
     anomalies = None
     if analysis.anomaly is not None and normals is not None:
-        anomalies = find_anomalies(asked, reference, normals, analysis.anomaly)
+        anomalies = find_anomalies(series, reference, normals, analysis.anomaly)
     trends = None
     if analysis.trend is not None:
         trends = find_trends(observed, groups_of(observed.times, analysis.trend, analysis.climatology.by))
@@ -57,10 +57,10 @@ def analyse(asked: Curves, reference: Curves, analysis: Analysis) -> Findings:
         seasons = find_seasons(Curves(times=observed.times, values=curve), analysis.phenology)
     return Findings(
         analysis=analysis,
-        curves=asked,
+        curves=series,
         counts=counts,
         smoothed=None if curve is None else curve[:, observations.of_time],
-        filled=_filled(asked, normals, analysis),
+        filled=_filled(series, normals, analysis),
         normals=normals,
         anomalies=anomalies,
         trends=trends,
@@ -81,10 +81,10 @@ def _smoothed(observed: Curves, how: Smoothing) -> FloatArray:
     return smooth_whittaker(observed, how) if isinstance(how, Whittaker) else smooth_savitzky_golay(observed, how)
 
 
-def _filled(asked: Curves, normals: Normals | None, analysis: Analysis) -> FloatArray | None:
+def _filled(series: Curves, normals: Normals | None, analysis: Analysis) -> FloatArray | None:
     if analysis.fill == "linear":
-        return fill_linear(asked)
-    return fill_from_normals(asked, normals) if analysis.fill == "climatology" and normals is not None else None
+        return fill_linear(series)
+    return fill_from_normals(series, normals) if analysis.fill == "climatology" and normals is not None else None
 
 
 def _has_values(found: FloatArray | None) -> list[bool]:

@@ -34,10 +34,10 @@ def check_cost(
     if analysis.step is not None:
         times, reference = (periods_of(each, analysis.step.period).starts for each in (times, reference))
     fewer = "ask for a coarser step, a shorter interval or fewer series"
-    told = (1 + analysis.columns) * times.size
+    numbers = (1 + analysis.columns) * times.size
     if analysis.has_climatology:
-        told += 2 * SLOT_COUNTS[slot_kind(times, analysis.climatology.by)]  # what is normal, and of how many values
-    _check("max_series_values", told * series, most_values, alternative=fewer, of="time")
+        numbers += 2 * SLOT_COUNTS[slot_kind(times, analysis.climatology.by)]  # what is normal, and of how many values
+    _check("max_series_values", numbers * series, most_values, alternative=fewer, of="time")
     if analysis.trend is not None:
         pairs = pair_count(groups_of(times, analysis.trend, analysis.climatology.by)) * series
         other = "ask for trend=seasonal, a coarser step such as P1Y, or fewer series"
@@ -50,6 +50,6 @@ def check_cost(
         _check("max_season_days", days, MAX_DAYS, alternative=fewer, of="phenology")
 
 
-def _check(limit: str, asked: int, allowed: int, *, alternative: str, of: str) -> None:
-    if asked > allowed:
-        raise LimitExceeded(limit, allowed=allowed, asked=asked, alternative=alternative, locator=of)
+def _check(limit: str, requested: int, allowed: int, *, alternative: str, of: str) -> None:
+    if requested > allowed:
+        raise LimitExceeded(limit, allowed=allowed, needed=requested, alternative=alternative, locator=of)

@@ -24,14 +24,14 @@ MONTHLY = np.timedelta64(28, "D")
 SlotNumbers = NDArray[np.int64]
 
 
-def slot_kind(times: InstantArray, asked: SlotKind | None) -> SlotKind:
+def slot_kind(times: InstantArray, requested: SlotKind | None) -> SlotKind:
     """Return what a year is cut into: as asked, else months where values are four weeks and more apart, else dekads.
 
     Dekads, because they hold ten times the values of a day, so that ten years are enough for a mean and a deviation,
     and yet follow a season.
     """
-    if asked is not None:
-        return asked
+    if requested is not None:
+        return requested
     observed = observations_of(times).times
     return "month" if observed.size > 1 and np.median(np.diff(observed)) >= MONTHLY else "dekad"
 

@@ -139,8 +139,8 @@ def _legends(lettering: Lettering) -> Iterator[CardPixels]:
     width = int(np.clip(lettering.width * LEGEND_PART, NARROWEST_LEGEND_PX, WIDEST_LEGEND_PX))
     named = f"{lettering.title} ({lettering.units})" if lettering.units not in NO_UNITS else lettering.title
     shape = LegendShape(is_horizontal=True, width=None if style.is_categorical else width)
-    for told in (style, replace(style, flags=(), nodata=TRANSPARENT)):
-        yield _framed(legend_picture(told, title=named, units="", shape=shape).pixels[..., :3].copy())
+    for shown in (style, replace(style, flags=(), nodata=TRANSPARENT)):
+        yield _framed(legend_picture(shown, title=named, units="", shape=shape).pixels[..., :3].copy())
 
 
 def _framed(pixels: CardPixels) -> CardPixels:

@@ -82,7 +82,7 @@ def check_pixels(width: int, height: int) -> None:
         raise LimitExceeded(
             "pixels of a legend",
             allowed=MOST_PIXELS,
-            asked=width * height,
+            needed=width * height,
             alternative="ask for smaller letters or swatches, fewer dots per inch, or image/svg+xml",
             locator="legend_options",
         )
@@ -263,11 +263,11 @@ class _Layout:
 def _lay_out(style: Style, title: str, units: str, shape: LegendShape) -> _Layout:
     """Of a size that is asked, the bar takes what the rest leaves."""
     length = BAR_HEIGHT_PX
-    asked = shape.width if shape.is_horizontal else shape.height
-    if asked is not None and not style.is_categorical:
+    requested = shape.width if shape.is_horizontal else shape.height
+    if requested is not None and not style.is_categorical:
         natural = _laid_out(style, title, units, shape)
         taken = 2 * MARGIN_PX if shape.is_horizontal else natural.height - length
-        length = max(SHORTEST_BAR_PX, round(asked / shape.scale) - taken)
+        length = max(SHORTEST_BAR_PX, round(requested / shape.scale) - taken)
     layout = _laid_out(style, title, units, shape, length=length)
     return layout if shape.scale == 1 else layout.scaled(shape.scale)
 

@@ -122,7 +122,7 @@ def _stepped(style: Style, count: int, *, is_logarithmic: bool) -> tuple[Stop, .
     return tuple(Stop(edge, Colour(*colour)) for start, end, colour in steps for edge in (start, end))
 
 
-def _outside(asked: Colour | Extend | None, own: Colour, end: Colour) -> Colour:
-    if asked is None:
+def _outside(requested: Colour | Extend | None, own: Colour, end: Colour) -> Colour:
+    if requested is None:
         return own
-    return end if asked == "extend" else asked
+    return end if requested == "extend" else requested

@@ -362,7 +362,7 @@ def test_more_bands_than_there_can_be_are_refused_unread():
     with pytest.raises(LimitExceeded, match="NetCDF or zarr") as refused:
         check_coverage_geotiff(coverage)
 
-    assert (refused.value.allowed, refused.value.asked) == (65_535, 65_536)
+    assert (refused.value.allowed, refused.value.needed) == (65_535, 65_536)
     assert coverage.reads == []
 
 

@@ -110,7 +110,7 @@ def test_an_answer_larger_than_the_budget_is_refused_with_what_to_ask_for():
         AnswerMemory(LARGE).taking(2 * LARGE, alternative="ask for tiles", locator="width").__enter__()
 
     told = refused.value
-    assert (told.allowed, told.asked, told.locator) == (LARGE, 2 * LARGE, "width")
+    assert (told.allowed, told.needed, told.locator) == (LARGE, 2 * LARGE, "width")
 
 
 def test_what_would_wait_behind_many_is_refused_at_once():

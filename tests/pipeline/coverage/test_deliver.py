@@ -264,7 +264,7 @@ def test_too_much_for_a_format_is_refused_unread(name, limits, limit, asked):
     with pytest.raises(LimitExceeded, match="GTiff, NetCDF or zarr") as refused:
         deliver_coverage(ONE_DAY, name, services)
 
-    assert (refused.value.limit, refused.value.asked, refused.value.locator) == (limit, asked, "f")
+    assert (refused.value.limit, refused.value.needed, refused.value.locator) == (limit, asked, "f")
     assert services.readers["s2"].windows_read == []
 
 

@@ -306,7 +306,7 @@ def test_too_much_is_refused_before_anything_is_read():
     with pytest.raises(LimitExceeded) as refused:
         ask(services)
 
-    assert (refused.value.limit, refused.value.asked) == ("max_coverage_bytes", 480_000)
+    assert (refused.value.limit, refused.value.needed) == ("max_coverage_bytes", 480_000)
     assert services.readers["s2"].windows_read == []
 
 

@@ -287,7 +287,7 @@ def test_more_cells_to_read_than_a_cube_may_take_are_refused_before_reading():
         extract_cube(CubeRequest(layer="NDVI", tile=small), services)
 
     between_outer_centres = 64 - 64 // 4 + 1
-    assert (refused.value.asked, refused.value.allowed) == (4 * between_outer_centres**2, 100 * MOST_READ)
+    assert (refused.value.needed, refused.value.allowed) == (4 * between_outer_centres**2, 100 * MOST_READ)
     assert reader.windows == []
 
 

@@ -234,7 +234,7 @@ def test_a_picture_past_the_limit_is_refused_before_reading():
     with pytest.raises(LimitExceeded) as caught:
         render_map(request(), services)
 
-    assert (caught.value.limit, caught.value.allowed, caught.value.asked) == ("max_pixels", 1000, 1024)
+    assert (caught.value.limit, caught.value.allowed, caught.value.needed) == ("max_pixels", 1000, 1024)
     assert services.readers["s2"].windows_read == []
 
 

@@ -150,7 +150,7 @@ def test_cells_of_areas_that_overlap_count_as_often_as_they_are_reduced():
     with pytest.raises(LimitExceeded, match="smaller areas") as caught:
         all_series(*[square(cells=100)] * 30, services=services, reducers=("mean",))
 
-    assert (caught.value.limit, caught.value.asked) == ("max_area_values", 30 * 100 * 100 * 4)
+    assert (caught.value.limit, caught.value.needed) == ("max_area_values", 30 * 100 * 100 * 4)
     assert services.readers["s2"].windows_read == []
 
 

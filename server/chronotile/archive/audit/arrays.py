@@ -33,8 +33,8 @@ class ArrayTruth:
                 self._failures.append(error)
         if not parts:
             raise next(iter(self._failures), UnsupportedSource("no file is found for it"))
-        self._names = slice_names([each.told for each in parts])
-        self._slices = [(each, position) for each in parts for position in range(each.told.coordinates.size)]
+        self._names = slice_names([each.times for each in parts])
+        self._slices = [(each, position) for each in parts for position in range(each.times.coordinates.size)]
         self._tolerance = SECOND if all(each.is_standard for each in parts) else TWO_DAYS
 
     def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
@@ -70,7 +70,9 @@ class Part:
 
     def __init__(self, spec: SourceSpec, variable: VariableSpec, path: Path) -> None:
         dataset, array = _opened(spec, path, variable.name or variable.id)
-        array = array.isel({name: 0 for name in array.dims if array.sizes[name] == 1 and name not in _kept(array)})
+        array = array.isel(
+            {name: 0 for name in array.dims if array.sizes[name] == 1 and name not in _remaining_axes(array)}
+        )
         x, y, time = _axes(array).values()
         if x is None or y is None:
             raise UnsupportedSource("no x and y axes are identified by attributes or names")
@@ -82,7 +84,7 @@ class Part:
         self._x, self._y = (_in_metres(array[name]) for name in (x, y))
         self.meaning = meant(_meaning(array), variable)
         self.is_standard = time not in array.coords or array[time].dtype != object
-        self.told = _told(dataset, array, time) or SliceTimes(_named(path, spec.time_pattern))
+        self.times = _times_inside(dataset, array, time) or SliceTimes(_named(path, spec.time_pattern))
 
     def numbers(self, position: int, x: FloatArray, y: FloatArray) -> Numbers:
         """Return digital numbers (y, x) of a slice."""
@@ -96,12 +98,12 @@ class Part:
         return read[rows - top, columns - left]
 
 
-def _kept(array: Any) -> set[Any]:  # noqa: ANN401 -- xarray has no types here
+def _remaining_axes(array: Any) -> set[Any]:  # noqa: ANN401 -- xarray has no types here
     """Dimensions that stay, though of one step."""
     return set(_axes(array).values())
 
 
-def _told(dataset: Any, array: Any, time: Any) -> SliceTimes | None:  # noqa: ANN401 -- as above
+def _times_inside(dataset: Any, array: Any, time: Any) -> SliceTimes | None:  # noqa: ANN401 -- as above
     """What the times inside a file say; `None` where there are none."""
     if time is not None:
         return times_of_year_parts(array, time) or times_of_axis(dataset, time)
@@ -133,10 +135,10 @@ def _axes(array: Any) -> dict[str, Any]:  # noqa: ANN401 -- as above
     for name in array.dims:
         if name not in array.coords or array[name].ndim != 1:
             continue
-        told = array[name]
-        words = {str(told.attrs.get(each, "")).lower() for each in ("axis", "standard_name", "units")}
+        coordinate = array[name]
+        words = {str(coordinate.attrs.get(each, "")).lower() for each in ("axis", "standard_name", "units")}
         words.add(str(name).lower())
-        if np.issubdtype(told.dtype, np.datetime64) or told.dtype == object:
+        if np.issubdtype(coordinate.dtype, np.datetime64) or coordinate.dtype == object:
             found["T"] = name
         elif words & {"x", "longitude", "lon", "degrees_east", "projection_x_coordinate", "easting", "grid_longitude"}:
             found["X"] = name

@@ -215,8 +215,8 @@ def _compared(target: Target, sample: Sample) -> tuple[list[str], int, int]:
         allowed = ROUNDING.get(target.variable.encoding.dtype, EXACT) * np.abs(source)
         is_same = (np.isnan(served) & np.isnan(source)) | (served == source) | (np.abs(served - source) <= allowed)
     wrong = np.argwhere(~is_same)
-    told = partial(_line, target, sample, served=served, source=source)
-    lines = [told(place) for place in wrong[:MOST_LINES]]
+    line_of = partial(_line, target, sample, served=served, source=source)
+    lines = [line_of(place) for place in wrong[:MOST_LINES]]
     if len(wrong) > MOST_LINES:
         lines.append(f"{target.layer}: {len(wrong) - MOST_LINES} more cells of this block")
     if not wrong.size and sample.along == "space":

@@ -145,10 +145,10 @@ def dated_bands(spec: SourceSpec, variable: VariableSpec, paths: Sequence[str]) 
         return found
     named = {each.name or each.id for each in spec.variables.values()}
     for path, descriptions in _descriptions(paths):
-        told = _described_dates(descriptions, variable.name or variable.id)
-        if not found and (not told or named & set(descriptions)):
+        described = _described_dates(descriptions, variable.name or variable.id)
+        if not found and (not described or named & set(descriptions)):
             return {}
-        for number, time in told.items():
+        for number, time in described.items():
             found.setdefault(time, (path, number))
     return found
 
@@ -185,10 +185,10 @@ def _listed_bands(times: NDArray[np.datetime64], paths: Sequence[str]) -> dict[n
         raise UnsupportedSource("the names of its files do not tell one year each")
     found: dict[np.datetime64, tuple[str, int]] = {}
     start = 0
-    for path, told in zip(paths, years, strict=True):
+    for path, year in zip(paths, years, strict=True):
         with reading(path) as dataset:
             count = dataset.count
-        is_own = times.astype("datetime64[Y]") == np.datetime64(told[0], "Y") if told else slice(start, start + count)
+        is_own = times.astype("datetime64[Y]") == np.datetime64(year[0], "Y") if year else slice(start, start + count)
         own = times[is_own]
         start += count
         if len(own) == count:

@@ -66,18 +66,18 @@ def times_of_year_parts(array: Any, dim: Any) -> SliceTimes | None:  # noqa: ANN
     return SliceTimes((np.datetime64("2000-01-01", "D") + steps).astype("datetime64[ns]"))
 
 
-def slice_names(told: Sequence[SliceTimes]) -> Instants:
+def slice_names(slices: Sequence[SliceTimes]) -> Instants:
     """Return each slice's name: the start of its bounds if those of all follow one another, else its coordinate."""
-    coordinates = np.concatenate([each.coordinates for each in told])
-    listed = [np.column_stack([each.bounds, each.coordinates]) for each in told if each.bounds is not None]
-    if not listed or any(each.overlaps for each in told):
+    coordinates = np.concatenate([each.coordinates for each in slices])
+    listed = [np.column_stack([each.bounds, each.coordinates]) for each in slices if each.bounds is not None]
+    if not listed or any(each.overlaps for each in slices):
         return coordinates
     periods = np.concatenate(listed)
     starts, ends, inside = np.unique(periods.astype(np.int64), axis=0).astype("datetime64[ns]").T
     are_periods = (ends - starts >= DAY) & (starts <= inside) & (inside <= ends)
     if not are_periods.all() or (starts[1:] < ends[:-1] - SECOND).any():
         return coordinates
-    return np.concatenate([each.coordinates if each.bounds is None else each.bounds[:, 0] for each in told])
+    return np.concatenate([each.coordinates if each.bounds is None else each.bounds[:, 0] for each in slices])
 
 
 def _standard(times: NDArray[Any]) -> Instants | None:

@@ -154,11 +154,11 @@ def name_of(path: Path) -> Name:
         folders = [ANY if _ALL_DIGITS.fullmatch(folder) else _undated(folder) for folder in folders]
         return Name(path, "/".join((*folders, _dated(stem, found) + suffix)), stem[found.start : found.stop])
     parts = [*folders, stem]
-    told = find_folder_time(parts if stem.isdigit() else folders)
-    if told is None:
+    dated = find_folder_time(parts if stem.isdigit() else folders)
+    if dated is None:
         return Name(path, "/".join(parts) + suffix, None)
-    parts[told.first : told.last + 1] = [_dated(told.text, told.found)]
-    return Name(path, "/".join(parts) + suffix, told.text[told.found.start : told.found.stop])
+    parts[dated.first : dated.last + 1] = [_dated(dated.text, dated.found)]
+    return Name(path, "/".join(parts) + suffix, dated.text[dated.found.start : dated.found.stop])
 
 
 def _dated(text: str, found: TimeMatch) -> str:

@@ -45,7 +45,7 @@ def raster_variables(draft: Draft) -> RasterVariables:
         return RasterVariables(tuple(VariableSpec(id=name) for name in draft.variables))
     first = _first(draft)
     bands, colours = first.bands, first.colours
-    if first.told.series:
+    if first.band_times.series:
         return _of_series(draft, first)
     if len(bands) == 1:
         return RasterVariables((VariableSpec(id=_name_of_one(draft, bands[0].title)),))
@@ -90,12 +90,12 @@ class _FirstFile:
 
     bands: tuple[Band, ...]
     colours: list[ColorInterp]
-    told: BandTimes
+    band_times: BandTimes
 
 
 def _of_series(draft: Draft, first: _FirstFile) -> RasterVariables:
     """The variables whose times are bands; the times of a single file with nothing else are told, to be looked over."""
-    series = first.told.series
+    series = first.band_times.series
     if len(series) > 1 or series[0].name is not None:
         ids = _distinct([as_id(each.name or "") or _name_of_one(draft, None) for each in series])
         return RasterVariables(

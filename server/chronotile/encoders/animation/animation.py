@@ -56,7 +56,7 @@ def _bounded(frames: Iterable[Frame], file: ScratchFile, most: int) -> Iterable[
             raise LimitExceeded(
                 "bytes of an animation",
                 allowed=most,
-                asked=file.size,
+                needed=file.size,
                 alternative="ask for a smaller picture, fewer frames, or mp4",
                 locator="width",
             )

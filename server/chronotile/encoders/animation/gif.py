@@ -97,13 +97,13 @@ def _fewer(table: ColourArray, most: int) -> ColourArray:
     return table
 
 
-def _with_most_missed(table: ColourArray, wanted: ColourArray, counts: NDArray[np.int64]) -> ColourArray:
+def _with_most_missed(table: ColourArray, colours: ColourArray, counts: NDArray[np.int64]) -> ColourArray:
     """The table with as many of the wanted colours as it has room for: those of many pixels, and unlike all in it."""
-    missed = _distances(wanted, table).min(axis=1) * counts
-    for _ in range(min(MAX_COLOURS - len(table), len(wanted))):
-        taken = wanted[[int(missed.argmax())]]
+    missed = _distances(colours, table).min(axis=1) * counts
+    for _ in range(min(MAX_COLOURS - len(table), len(colours))):
+        taken = colours[[int(missed.argmax())]]
         table = np.vstack([table, taken])
-        missed = np.minimum(missed, _distances(wanted, taken)[:, 0] * counts)
+        missed = np.minimum(missed, _distances(colours, taken)[:, 0] * counts)
     return table
 
 

@@ -101,7 +101,7 @@ def _global_attributes(coverage: Coverage) -> Attributes:
         "id": said.collection,
         "source": f"collection {said.collection}",
         "history": f"written by {SOFTWARE}",
-        **said.credits.told,
+        **said.credits.texts,
         "acknowledgement": said.credits.attribution,
         "references": " ".join(said.links),
         "time_coverage_start": said.first,
@@ -191,13 +191,13 @@ def _grid_mapping(coverage: Coverage) -> CfVariable:
     """CF-1.11 §5.6 and Appendix F, with `crs_wkt`; and what GDAL reads: where the grid begins, exactly."""
     grid = coverage.grid
     x_size, y_size = grid.resolution
-    told = definition_of(grid.crs).to_cf()
-    if told.get("grid_mapping_name") == "unknown":
-        del told["grid_mapping_name"]
+    mapping = definition_of(grid.crs).to_cf()
+    if mapping.get("grid_mapping_name") == "unknown":
+        del mapping["grid_mapping_name"]
     place = (grid.bbox.xmin, x_size, 0.0, grid.bbox.ymax, 0.0, -y_size)
     attributes = {
-        **told,
-        "spatial_ref": told["crs_wkt"],
+        **mapping,
+        "spatial_ref": mapping["crs_wkt"],
         "GeoTransform": " ".join(repr(float(number)) for number in place),
     }
     return CfVariable(name=GRID_MAPPING, dimensions=(), numbers=np.array(0, dtype=np.int32), attributes=attributes)

@@ -61,9 +61,9 @@ def _wider(dtype: np.dtype[Any]) -> Iterator[np.dtype[Any]]:
 def _candidates(encodings: Sequence[Encoding], dtype: np.dtype[Any]) -> list[float]:
     if dtype.kind == "f":
         return [np.nan]
-    told = [each.nodata for each in encodings if each.nodata is not None]
+    nodata = [each.nodata for each in encodings if each.nodata is not None]
     limits = np.iinfo(dtype)
-    return [*(number for number in told if limits.min <= number <= limits.max), float(limits.max), float(limits.min)]
+    return [*(number for number in nodata if limits.min <= number <= limits.max), float(limits.max), float(limits.min)]
 
 
 def _is_free(number: float, encoding: Encoding) -> bool:

@@ -29,7 +29,7 @@ def encode_coverage_covjson(coverage: Coverage, *, is_active: IsActive = always_
     document = {
         "type": "Coverage",
         "title": said.title,
-        **said.credits.told,
+        **said.credits.texts,
         "domain": _domain(coverage),
         "parameters": {field.name: layer_parameter(field.layer) for field in coverage.fields},
         "ranges": {

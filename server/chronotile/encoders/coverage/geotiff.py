@@ -40,7 +40,7 @@ def check_coverage_geotiff(coverage: Coverage) -> None:
         raise LimitExceeded(
             "bands of a GeoTIFF",
             allowed=MOST_BANDS,
-            asked=bands,
+            needed=bands,
             alternative="ask for fewer times, or for NetCDF or zarr",
             locator="f",
         )
@@ -126,7 +126,7 @@ def _metadata(coverage: Coverage) -> str:
     items = {
         "TITLE": said.title,
         "COLLECTION": said.collection,
-        **{name.upper(): text for name, text in said.credits.told.items()},
+        **{name.upper(): text for name, text in said.credits.texts.items()},
         "TIME_COVERAGE_START": said.first,
         "TIME_COVERAGE_END": said.last,
         "REFERENCES": " ".join(said.links),

@@ -99,8 +99,8 @@ def _metadata(dataset: CfDataset) -> dict[str, Any]:
 
 
 def _documents(variable: CfVariable | CfField, array: dict[str, Any]) -> dict[str, Any]:
-    told = {name: _plain(said) for name, said in variable.attributes.items()}
-    attributes = {"_ARRAY_DIMENSIONS": list(variable.dimensions), **told}
+    attributes_as_json = {name: _plain(said) for name, said in variable.attributes.items()}
+    attributes = {"_ARRAY_DIMENSIONS": list(variable.dimensions), **attributes_as_json}
     return {f"{variable.name}/.zarray": array, f"{variable.name}/.zattrs": attributes}
 
 

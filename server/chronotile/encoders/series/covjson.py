@@ -40,7 +40,7 @@ def encode_series_covjson(table: SeriesTable, *, crs: Crs = CRS84, may_be_single
         may_be_single: Whether one coverage alone is written as such.
     """
     groups = _groups(table)
-    shared = {**table.credits.told, "parameters": _parameters(table)}
+    shared = {**table.credits.texts, "parameters": _parameters(table)}
     coverages = _coverages(table, groups, crs)
     if may_be_single and len(groups) == 1 and sum(len(rows.places) for rows in table.parts()) == 1:
         (coverage,) = coverages

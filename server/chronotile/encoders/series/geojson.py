@@ -43,7 +43,7 @@ def encode_layers_geojson(table: SeriesTable, *, endpoint_of: Callable[[Point | 
         endpoint_of: Gives the URL that answers for one of the places.
     """
     parameters = [_parameter(column, table) for column in table.columns]
-    head = {"type": "FeatureCollection", **table.credits.told, "parameters": parameters}
+    head = {"type": "FeatureCollection", **table.credits.texts, "parameters": parameters}
     features = _features_of_layers(table, endpoint_of) if table.times.size else ()
     yield from with_list(dump_json(head), "features", features)
 
@@ -57,7 +57,7 @@ def _shared(table: SeriesTable) -> Json:
     shared: Json = {"layer": table.title, "units": table.units, "times": json_instants(table.times)}
     if table.edges:
         shared["edges"] = edges_json(table)
-    return shared | table.credits.told
+    return shared | table.credits.texts
 
 
 def _features(table: SeriesTable, rows: Rows, shared: Json) -> Iterable[bytes]:

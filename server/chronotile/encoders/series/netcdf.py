@@ -49,7 +49,7 @@ def encode_series_netcdf(table: SeriesTable) -> bytes:
                 "Conventions": "CF-1.11",
                 "featureType": "timeSeries",
                 "title": f"Series of {table.title}",
-                **table.credits.told,
+                **table.credits.texts,
             }
         )
         file.dimensions = {STATION: len(rows.places), TIME: len(table.times)}

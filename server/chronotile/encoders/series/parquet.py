@@ -40,7 +40,7 @@ def write_series_parquet(table: SeriesTable, file: BinaryIO) -> None:
     pa, parquet = require_pyarrow()
     ids = _ids(table)
     texts = {"note", "reason"} | ({"id"} if ids.dtype == object else set())
-    metadata = {"layer": table.title, "units": table.units, **table.credits.told}
+    metadata = {"layer": table.title, "units": table.units, **table.credits.texts}
     with ExitStack() as opened:
         writer = None
         for columns in _groups(table, ids):

@@ -145,13 +145,15 @@ def _require_few(body: bytes, rules: GeometryRules, *, features: int) -> None:
     """
     vertices = positions_in(body, more_than=rules.max_vertices)
     containers = 2 * rules.max_vertices + CONTAINERS_PER_FEATURE * (rules.max_features + 1)
-    for name, allowed, asked in (
+    for name, allowed, requested in (
         ("max_features", rules.max_features, features),
         ("max_vertices", rules.max_vertices, vertices),
         ("max_containers", containers, containers_in(body)),
     ):
-        if asked > allowed:
-            raise LimitExceeded(name, allowed=allowed, asked=asked, alternative="send fewer at once", locator=LOCATOR)
+        if requested > allowed:
+            raise LimitExceeded(
+                name, allowed=allowed, needed=requested, alternative="send fewer at once", locator=LOCATOR
+            )
 
 
 def point_of(body: bytes) -> tuple[float, float] | None:
@@ -320,9 +322,9 @@ def _areas(drafts: Sequence[Draft], document: Mapping[str, Json], rules: Geometr
 
 
 def _require_vertices(limit: str, polygons: Sequence[Polygon], allowed: int, *, alternative: str) -> None:
-    asked = sum(len(ring) for polygon in polygons for ring in polygon)
-    if asked > allowed:
-        raise LimitExceeded(limit, allowed=allowed, asked=asked, alternative=alternative, locator=LOCATOR)
+    requested = sum(len(ring) for polygon in polygons for ring in polygon)
+    if requested > allowed:
+        raise LimitExceeded(limit, allowed=allowed, needed=requested, alternative=alternative, locator=LOCATOR)
 
 
 def _area(draft: Draft, polygons: tuple[Polygon, ...], mended: Sequence[tuple[str, Repaired]], crs: Crs) -> Area:
@@ -343,14 +345,14 @@ def _check_reach(draft: Draft, crs: Crs) -> None:
     for number, polygon in enumerate(draft.polygons, 1):
         for place, ring in enumerate(polygon, 1):
             if (np.abs(ring) > farthest).any():
-                wanted = (
+                expected = (
                     "longitudes from -360 to 360 and latitudes from -90 to 90, longitude first; coordinates in metres "
                     "need crs="
                     if crs.is_geographic
                     else f"coordinates from {-FARTHEST:g} to {FARTHEST:g}"
                 )
                 raise InvalidParameter(
-                    f"ring {place} of polygon {number}{draft.name} must have {wanted}", locator=LOCATOR
+                    f"ring {place} of polygon {number}{draft.name} must have {expected}", locator=LOCATOR
                 )
 
 

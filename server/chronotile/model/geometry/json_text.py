@@ -44,7 +44,7 @@ def require_room(size: int, *, locator: str | None) -> None:
         raise LimitExceeded(
             "memory of one body in bytes",
             allowed=MAX_PARSED_BYTES,
-            asked=size,
+            needed=size,
             alternative="send fewer features, properties or positions at once",
             locator=locator,
         )

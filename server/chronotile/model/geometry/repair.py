@@ -79,7 +79,7 @@ def repaired(polygons: Sequence[Polygon], names: Sequence[str], *, locator: str)
     done = [Repaired((polygon,)) for polygon in polygons]
     pairs = edges = ring_pairs = 0
     for index in np.flatnonzero(~is_valid).tolist():
-        reason = f"{_where(polygons[index])}{_told(shapely.is_valid_reason(shapes[index]))}"
+        reason = f"{_where(polygons[index])}{_describe(shapely.is_valid_reason(shapes[index]))}"
         edges += sum(len(ring) - 1 for ring in polygons[index])
         pairs += _overlapping_pairs(polygons[index], at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
         if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
@@ -187,7 +187,7 @@ def _require_few_vertices(rings: Polygon, limit: str, allowed: int, *, locator: 
     vertices = sum(map(len, rings))
     if vertices > allowed:
         raise LimitExceeded(
-            limit, allowed=allowed, asked=vertices, alternative="simplify each feature", locator=locator
+            limit, allowed=allowed, needed=vertices, alternative="simplify each feature", locator=locator
         )
 
 
@@ -291,7 +291,7 @@ def _where(polygon: Polygon) -> str:
     return "" if alone.all() else f"ring {int(np.argmin(alone)) + 1}: "
 
 
-def _told(reason: str) -> str:
+def _describe(reason: str) -> str:
     """`Self-intersection[4.55 50.85]` in words."""
     found = _REASON.fullmatch(reason)
     if found is None:

@@ -113,8 +113,8 @@ class Analysis:
     @property
     def columns(self) -> int:
         """How many numbers are told at each time beside the value."""
-        told = (self.smoothing, self.fill, self.anomaly, self.needs_normals or None)
-        return sum(each is not None for each in told)
+        chosen = (self.smoothing, self.fill, self.anomaly, self.needs_normals or None)
+        return sum(each is not None for each in chosen)
 
     @property
     def needs_normals(self) -> bool:

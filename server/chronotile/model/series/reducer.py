@@ -84,7 +84,7 @@ def parse_reducers(texts: Iterable[str]) -> tuple[Reducer, ...]:
         raise LimitExceeded(
             "max_reducers",
             allowed=MAX_REDUCERS,
-            asked=len(reducers),
+            needed=len(reducers),
             alternative="ask for fewer at once",
             locator=LOCATOR,
         )

@@ -96,7 +96,7 @@ class AnswerMemory:
             yield
             return
         if size > self.max_bytes:
-            raise LimitExceeded(LIMIT, allowed=self.max_bytes, asked=size, alternative=alternative, locator=locator)
+            raise LimitExceeded(LIMIT, allowed=self.max_bytes, needed=size, alternative=alternative, locator=locator)
         self._take(size, self.max_bytes, is_active)
         try:
             yield
@@ -152,9 +152,9 @@ class AnswerMemory:
         with self._changed:
             self._refused += 1
             refused, waiting, now_s = self._refused, len(self._waiting), self._clock()
-            is_told = now_s - self._logged_s >= LOG_S
-            if is_told:
+            is_logged = now_s - self._logged_s >= LOG_S
+            if is_logged:
                 self._logged_s = now_s
-        if is_told:
+        if is_logged:
             log.warning("large answers: %d wait for memory, others are refused (%d so far)", waiting, refused)
         return ServerBusy(message)

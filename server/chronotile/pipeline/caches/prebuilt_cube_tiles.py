@@ -69,10 +69,10 @@ class PrebuiltCubeTiles:
 
     def read(self, path: CubePath, *, revision: str, tile_matrix_set: TileMatrixSet) -> bytes | None:
         """Return the gzip bytes of a cube of that revision, if it is there, of a tile of the set as it is now."""
-        told = self._known()
-        if told.revisions.get(path.layer, {}).get(path.year) != revision:
+        manifest = self._known()
+        if manifest.revisions.get(path.layer, {}).get(path.year) != revision:
             return None
-        if told.grids.get(tile_matrix_set.id) != grid_of(tile_matrix_set):
+        if manifest.grids.get(tile_matrix_set.id) != grid_of(tile_matrix_set):
             return None
         try:
             return path.below(self._folder).read_bytes()
@@ -107,12 +107,12 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest()
 
 
-def manifest_of(told: Manifest) -> bytes:
+def manifest_of(cubes: Manifest) -> bytes:
     """Return the manifest as it is written."""
     layers = {
-        layer: {str(year): revision for year, revision in years.items()} for layer, years in told.revisions.items()
+        layer: {str(year): revision for year, revision in years.items()} for layer, years in cubes.revisions.items()
     }
-    document: dict[str, Any] = {"format": FORMAT, "version": VERSION, "layers": layers, "tile_matrix_sets": told.grids}
+    document: dict[str, Any] = {"format": FORMAT, "version": VERSION, "layers": layers, "tile_matrix_sets": cubes.grids}
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
 
 

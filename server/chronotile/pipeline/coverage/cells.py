@@ -139,9 +139,9 @@ def _nothing_in_common(first: Trim, second: Trim) -> OutsideData:
     return OutsideData(f"{what} {'have' if ' and ' in what else 'has'} no place in common", locator=second.locator)
 
 
-def filled(asked: Interval, reach: Interval, circle: float | None) -> Interval:
+def filled(requested: Interval, reach: Interval, circle: float | None) -> Interval:
     """Return positions with open ends where the data end; of longitudes in the turn in which the other end is."""
-    low, high = asked
+    low, high = requested
     if math.isinf(low) and low < 0:
         low = reach.low if high > reach.low or circle is None else reach.low - circle
     if math.isinf(high) and high > 0:

@@ -306,12 +306,12 @@ def check_values(coverage: Coverage, limits: Limits, *, alternative: str = SMALL
     Raises:
         LimitExceeded: They are more than `max_series_values`.
     """
-    asked = len(coverage.fields) * times_of(coverage) * coverage.grid.width * coverage.grid.height
-    if asked > limits.max_series_values:
+    requested = len(coverage.fields) * times_of(coverage) * coverage.grid.width * coverage.grid.height
+    if requested > limits.max_series_values:
         raise LimitExceeded(
             "max_series_values",
             allowed=limits.max_series_values,
-            asked=asked,
+            needed=requested,
             alternative=alternative,
             locator="f",
         )
@@ -319,12 +319,12 @@ def check_values(coverage: Coverage, limits: Limits, *, alternative: str = SMALL
 
 def _check_picture(coverage: Coverage, limits: Limits) -> None:
     check_coverage_png(coverage)
-    asked = coverage.grid.width * coverage.grid.height
-    if asked > limits.max_pixels:
+    requested = coverage.grid.width * coverage.grid.height
+    if requested > limits.max_pixels:
         raise LimitExceeded(
             "max_pixels",
             allowed=limits.max_pixels,
-            asked=asked,
+            needed=requested,
             alternative=SMALLER,
             locator="f",
         )

@@ -56,8 +56,8 @@ def extract_coverage(
     domain, indexes = _times(layers, request.time if times is None else times, services)
     place = place_of(request, layers[0].main_variable.grid)
     fields = tuple(_field(layer) for layer in layers)
-    asked = coverage_bytes(fields, place.grid, times=indexes[0].size)
-    _check_size(asked, services, locator="bbox" if request.scale is None else request.scale.locator)
+    requested = coverage_bytes(fields, place.grid, times=indexes[0].size)
+    _check_size(requested, services, locator="bbox" if request.scale is None else request.scale.locator)
     cells, window = _cells(place, fields, request.resampling, services)
     states = tuple(_state(layer, own, services, window) for layer, own in zip(layers, indexes, strict=True))
     return ReadCoverage(
@@ -119,18 +119,20 @@ def _field(layer: Layer) -> CoverageField:
 
 
 def _times(
-    layers: Sequence[Layer], asked: TimeSelection | InstantArray, services: Services
+    layers: Sequence[Layer], requested: TimeSelection | InstantArray, services: Services
 ) -> tuple[TimeDomain, tuple[IntArray, ...]]:
     """All times that any layer has of what is asked for, and where each of its own is; one without time is at all."""
     dated = [layer for layer in layers if len(layer.times)]
     if not dated:
         return NO_TIME, tuple(np.zeros(1, dtype=np.int64) for _layer in layers)
-    starts = _selected(dated, asked, services) if isinstance(asked, TimeSelection) else asked
+    starts = _selected(dated, requested, services) if isinstance(requested, TimeSelection) else requested
     indexes = tuple(_indexes(layer, starts) for layer in layers)
     if not np.isin(starts, np.concatenate([layer.times.starts for layer in dated])).all():
         raise SourceUnavailable(f"layer {dated[0].id} has not all of the times any more")
-    told = [layer.times.at(own[own != ABSENT]) for layer, own in zip(layers, indexes, strict=True) if len(layer.times)]
-    return _all_times(starts, told), indexes
+    all_times = [
+        layer.times.at(own[own != ABSENT]) for layer, own in zip(layers, indexes, strict=True) if len(layer.times)
+    ]
+    return _all_times(starts, all_times), indexes
 
 
 def _all_times(starts: InstantArray, domains: Sequence[TimeDomain]) -> TimeDomain:
@@ -166,13 +168,13 @@ def _indexes(layer: Layer, starts: InstantArray) -> IntArray:
     return np.where(is_there, own, ABSENT)
 
 
-def _check_size(asked: int, services: Services, *, locator: str) -> None:
+def _check_size(requested: int, services: Services, *, locator: str) -> None:
     allowed = services.catalogue.limits.max_coverage_bytes
-    if asked > allowed:
+    if requested > allowed:
         raise LimitExceeded(
             "max_coverage_bytes",
             allowed=allowed,
-            asked=asked,
+            needed=requested,
             alternative="ask for a smaller bbox, fewer times or fields, or fewer and coarser cells; "
             "series of places are at /timeseries",
             locator=locator,

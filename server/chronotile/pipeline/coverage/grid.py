@@ -110,8 +110,8 @@ def _scaled(grid: Grid, scale: ScaleFactors | ScaleSize) -> Grid:
     if any(side is not None and side < 1 for side in (width, height)):
         raise InvalidParameter(f"{scale.locator} is a number of cells from 1 on", locator=scale.locator)
     if width is None:
-        width_wanted = grid.width if height is None else height * grid.width / grid.height
-        return _sized(grid, width_wanted, height or grid.height, scale.locator)
+        requested_width = grid.width if height is None else height * grid.width / grid.height
+        return _sized(grid, requested_width, height or grid.height, scale.locator)
     return _sized(grid, width, width * grid.height / grid.width if height is None else height, scale.locator)
 
 
@@ -120,7 +120,7 @@ def _sized(grid: Grid, width: float, height: float, locator: str) -> Grid:
         raise LimitExceeded(
             "cells of a side",
             allowed=MAX_SIDE,
-            asked=int(min(max(width, height), 1 << 62)),
+            needed=int(min(max(width, height), 1 << 62)),
             alternative="ask for a smaller bbox or coarser cells",
             locator=locator,
         )

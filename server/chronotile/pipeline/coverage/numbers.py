@@ -42,29 +42,29 @@ def output_encoding(encoding: Encoding) -> Encoding:
     return replace(encoding, nodata=float(last), flags=(), valid_range=None)
 
 
-def output_numbers(pixels: Pixels, source: Encoding, told: Encoding) -> Numbers:
+def output_numbers(pixels: Pixels, source: Encoding, output: Encoding) -> Numbers:
     """Return numbers as they are told, in the shape of the pixels; they may be the pixels' own."""
     numbers = pixels.numbers
     is_plain = not source.flags and source.valid_range is None and pixels.valid is None and pixels.codes is None
-    if is_plain and told.dtype == source.dtype and told.nodata == source.nodata:
+    if is_plain and output.dtype == source.dtype and output.nodata == source.nodata:
         return numbers
     valid = valid_pixels(pixels, source)
     if valid.all():
-        return numbers.astype(told.dtype, copy=False)
-    out = numbers.astype(told.dtype)
-    out[~valid] = nodata_of(told)
+        return numbers.astype(output.dtype, copy=False)
+    out = numbers.astype(output.dtype)
+    out[~valid] = nodata_of(output)
     return out
 
 
-def nothing(shape: tuple[int, ...], told: Encoding) -> Numbers:
+def nothing(shape: tuple[int, ...], encoding: Encoding) -> Numbers:
     """Return numbers that are no values."""
-    return np.full(shape, nodata_of(told), dtype=told.dtype)
+    return np.full(shape, nodata_of(encoding), dtype=encoding.dtype)
 
 
-def nodata_of(told: Encoding) -> float | int:
+def nodata_of(encoding: Encoding) -> float | int:
     """Return the number that is no value, as the type has it."""
-    assert told.nodata is not None  # noqa: S101 -- `output_encoding` says so
-    return told.nodata if np.dtype(told.dtype).kind == "f" else int(told.nodata)
+    assert encoding.nodata is not None  # noqa: S101 -- `output_encoding` says so
+    return encoding.nodata if np.dtype(encoding.dtype).kind == "f" else int(encoding.nodata)
 
 
 def _is_outside(number: int, encoding: Encoding) -> bool:

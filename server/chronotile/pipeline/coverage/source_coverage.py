@@ -96,36 +96,36 @@ class ReadCoverage:
         Raises:
             SourceUnavailable: The source is gone or damaged.
         """
-        told = self.fields[field]
+        whole = self.fields[field]
         indexes = self.indexes[field][times.start : times.stop]
         there = indexes != ABSENT
         shape = (indexes.size, len(rows), self.grid.width)
         if not there.any():
-            return nothing(shape, told.encoding)
-        with reading(told.layer):
+            return nothing(shape, whole.encoding)
+        with reading(whole.layer):
             found = self._read_dates(field, indexes[there].tolist(), rows)
         if not there.all():
-            numbers = nothing(shape, told.encoding)
+            numbers = nothing(shape, whole.encoding)
             numbers[there] = found
             found = numbers
-        return found if self.inside is None else self._in_area(found, rows, told)
+        return found if self.inside is None else self._in_area(found, rows, whole)
 
     def _read_dates(self, field: int, indexes: list[int], rows: range) -> Numbers:
         """(time, y, x) numbers of a field; dates that cannot be read have none where those may be lacking."""
-        told, lacking = self.fields[field], self.found[field]
+        whole, lacking = self.fields[field], self.found[field]
 
         def read(some: Sequence[int]) -> Pixels:
-            return Pixels(self.cells.read(self.services.reader(told.layer), told, indexes=some, rows=rows))
+            return Pixels(self.cells.read(self.services.reader(whole.layer), whole, indexes=some, rows=rows))
 
         if not self.is_lenient or lacking.is_closed:
             return read(indexes).numbers
-        variable = told.layer.main_variable
+        variable = whole.layer.main_variable
         parts = list(dates_around_damage(read, indexes, lacking.teller(variable)))
         if not parts:
             lacking.require_source(variable, indexes, (0, 0))
         if len(parts) == 1 and len(parts[0][1].numbers) == len(indexes):
             return parts[0][1].numbers
-        numbers = nothing((len(indexes), len(rows), self.grid.width), told.encoding)
+        numbers = nothing((len(indexes), len(rows), self.grid.width), whole.encoding)
         for place, pixels in parts:
             numbers[place] = pixels.numbers
         return numbers
@@ -141,19 +141,19 @@ class ReadCoverage:
         Raises:
             SourceChanged: They are not.
         """
-        for told, indexes, states in zip(self.fields, self.indexes, self.states, strict=True):
+        for each, indexes, states in zip(self.fields, self.indexes, self.states, strict=True):
             there = indexes[indexes != ABSENT].tolist()
-            instants = told.layer.times.instants[there] if len(told.layer.times) else ()
-            require_state(told.layer, tuple(instants), states, self.services)
+            instants = each.layer.times.instants[there] if len(each.layer.times) else ()
+            require_state(each.layer, tuple(instants), states, self.services)
 
     def close_dates(self) -> None:
         """Let reading fail from now on where a date cannot be read: what is told of the answer was told already."""
         for each in self.found:
             each.is_closed = True
 
-    def _in_area(self, numbers: Numbers, rows: range, told: CoverageField) -> Numbers:
+    def _in_area(self, numbers: Numbers, rows: range, whole: CoverageField) -> Numbers:
         assert self.inside is not None  # noqa: S101 -- asked just before
-        return np.where(self.inside.on(rows, self.grid.width), numbers, numbers.dtype.type(nodata_of(told.encoding)))
+        return np.where(self.inside.on(rows, self.grid.width), numbers, numbers.dtype.type(nodata_of(whole.encoding)))
 
     @cached_property
     def _read_runs(self) -> ReadRuns:

@@ -72,8 +72,8 @@ class WarpedCells:
                 target = numbers[:, start - rows.start : stop - rows.start, left : left + grid.width]
                 for place, pixels in enumerate(_pixels(plan, reader, variable, indexes)):
                     raster = plan.warp(pixels, variable.encoding)
-                    told = output_numbers(Pixels(raster.numbers, raster.present), variable.encoding, field.encoding)
-                    target[place] = told[start - top : stop - top]
+                    output = output_numbers(Pixels(raster.numbers, raster.present), variable.encoding, field.encoding)
+                    target[place] = output[start - top : stop - top]
         return numbers
 
     def _tile(self, top: int, left: int) -> Grid:

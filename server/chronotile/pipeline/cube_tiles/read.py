@@ -98,12 +98,12 @@ def _check_cells(plan: WarpPlan | CellPlan, target: CubeTarget) -> None:
     allowed = target.services.catalogue.limits.max_cube_values * MOST_READ
     reader, variable = target.services.reader(target.layer), target.layer.main_variable
     with reading(target.layer):
-        asked = cells_decoded(plan, reader, variable, len(target.times.indexes))
-    if asked > allowed:
+        requested = cells_decoded(plan, reader, variable, len(target.times.indexes))
+    if requested > allowed:
         raise LimitExceeded(
             f"cells read, {MOST_READ} times max_cube_values,",
             allowed=allowed,
-            asked=asked,
+            needed=requested,
             alternative=f"{SHORTER}, or for tiles of a finer tile matrix",
             locator="time",
         )

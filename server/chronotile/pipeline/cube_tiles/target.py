@@ -86,8 +86,8 @@ def _check_values(request: CubeRequest, times: int, services: Services) -> None:
     check_count(request.tile.grid.width * request.tile.grid.height * times, services)
 
 
-def check_count(asked: int, services: Services) -> None:
+def check_count(requested: int, services: Services) -> None:
     """Refuse more values than `max_cube_values`."""
     allowed = services.catalogue.limits.max_cube_values
-    if asked > allowed:
-        raise LimitExceeded("max_cube_values", allowed=allowed, asked=asked, alternative=SHORTER, locator="time")
+    if requested > allowed:
+        raise LimitExceeded("max_cube_values", allowed=allowed, needed=requested, alternative=SHORTER, locator="time")

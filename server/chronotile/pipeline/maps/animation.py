@@ -310,17 +310,17 @@ def _check_size(request: AnimationRequest, frames: tuple[FrameTimes, ...], servi
         raise LimitExceeded(
             "frames of an animation",
             allowed=MAX_FRAMES,
-            asked=len(frames),
+            needed=len(frames),
             alternative="ask for a shorter datetime, or for fewer of its times with step, such as step=2 or step=P1M",
             locator="step",
         )
     allowed = services.catalogue.limits.max_animation_pixels
-    asked = grid.width * grid.height * sum(len(frame.indexes) for frame in frames)
-    if asked > allowed:
+    requested = grid.width * grid.height * sum(len(frame.indexes) for frame in frames)
+    if requested > allowed:
         raise LimitExceeded(
             "max_animation_pixels",
             allowed=allowed,
-            asked=asked,
+            needed=requested,
             alternative="ask for a smaller picture, a shorter datetime, or fewer of its times, such as with step=2",
             locator="width",
         )

@@ -32,7 +32,10 @@ def draw_message(request: MessageRequest, services: Services) -> bytes:
     allowed = services.catalogue.limits.max_pixels
     if request.width * request.height > allowed:
         raise LimitExceeded(
-            "max_pixels", allowed=allowed, asked=request.width * request.height, alternative="ask for a smaller picture"
+            "max_pixels",
+            allowed=allowed,
+            needed=request.width * request.height,
+            alternative="ask for a smaller picture",
         )
     picture = message_picture(request.text, width=request.width, height=request.height)
     return encode_picture(picture, request.format, background=request.background)

@@ -130,7 +130,7 @@ def _check_size(requests: Sequence[MapRequest], targets: Sequence[MapTarget], se
         raise LimitExceeded(
             "max_cube_values",
             allowed=allowed,
-            asked=grid.width * grid.height * times,
+            needed=grid.width * grid.height * times,
             alternative="of maps it limits pixels times dates: ask for fewer layers or dates, or a smaller picture",
             locator="layer",
         )

@@ -371,10 +371,10 @@ def require_sides(grid: Grid, most: int, *, alternative: str) -> None:
     Raises:
         LimitExceeded: It is; `alternative` says what to ask for in its place.
     """
-    asked = max(grid.width, grid.height)
-    if asked > most:
+    requested = max(grid.width, grid.height)
+    if requested > most:
         raise LimitExceeded(
-            "pixels of a side", allowed=most, asked=asked, alternative=alternative, locator=larger_side(grid)
+            "pixels of a side", allowed=most, needed=requested, alternative=alternative, locator=larger_side(grid)
         )
 
 
@@ -386,7 +386,7 @@ def _check_size(grid: Grid, times: int, services: Services) -> None:
         raise LimitExceeded(
             "max_pixels",
             allowed=limits.max_pixels,
-            asked=pixels,
+            needed=pixels,
             alternative="ask for a smaller picture, or for tiles",
             locator=larger_side(grid),
         )
@@ -394,7 +394,7 @@ def _check_size(grid: Grid, times: int, services: Services) -> None:
         raise LimitExceeded(
             "max_cube_values",
             allowed=limits.max_cube_values,
-            asked=pixels * times,
+            needed=pixels * times,
             alternative="of maps it limits pixels times dates: ask for a shorter interval or a smaller picture",
             locator="time",
         )

@@ -56,7 +56,7 @@ def analyse_area_series(
         require_active(is_active)
         findings[reducer.name] = _findings(read, reducer.name, widened.times, request.analysis)
     areas = tuple(_at(area, widened.times.indexes_of_answer(read.times)) for area in read.areas)
-    series = replace(read, times=widened.times.asked, areas=areas, findings=findings)
+    series = replace(read, times=widened.times.requested, areas=areas, findings=findings)
     return series if request.analysis.step is None else _of_periods(series, request, request.analysis.step.period)
 
 

@@ -70,21 +70,21 @@ def check_analysis(
     check_cost(analysis, times, reference, series=series, most_values=services.catalogue.limits.max_series_values)
 
 
-def analysed_series(read: Series, analysis: Analysis, *, asked: Positions, reference: Positions) -> Series:
+def analysed_series(read: Series, analysis: Analysis, *, requested: Positions, reference: Positions) -> Series:
     """Return the series with what was found; of periods, where there is a step.
 
     Args:
         read: Values at all times that the analysis takes.
         analysis: What is asked.
-        asked: Which of them are the series.
+        requested: Which of them are the series.
         reference: Which of them it is held against.
     """
     curves, against = (
         Curves(times=read.times[positions], values=read.values[np.newaxis, positions])
-        for positions in (asked, reference)
+        for positions in (requested, reference)
     )
     findings = analyse(curves, against, analysis)
-    reasons = [read.reasons[position] for position in asked]
+    reasons = [read.reasons[position] for position in requested]
     if analysis.step is not None:
         reasons = _reasons_of_periods(reasons, periods_of(curves.times, analysis.step.period), findings.curves)
     return replace(

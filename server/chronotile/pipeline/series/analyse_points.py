@@ -51,8 +51,8 @@ def _analysed(read: PointsSeries, wide: WidenedTimes, analysis: Analysis) -> Poi
     findings = analyse(*wide.curves_of(read.times, read.values), analysis)
     codes, period_times = read.codes[:, wide.indexes_of_answer(read.times)], None
     if analysis.step is not None:
-        periods = periods_of(wide.asked, analysis.step.period)
-        period_times = period_counts(wide.asked, periods)
+        periods = periods_of(wide.requested, analysis.step.period)
+        period_times = period_counts(wide.requested, periods)
         codes = _codes_of_periods(codes, len(read.reasons), periods)
         codes[np.isfinite(findings.curves.values)] = 0
     return replace(

@@ -239,12 +239,12 @@ class AreaCells:
             self.require_active()
             with reading(self._how.layer):
                 cells, takes = fetch(part)
-            told = pixel_codes(cells, self._how.layer.main_variable.encoding)
-            self.names = max(self.names, told.names, key=len)  # of a formula more than of what cannot be read
+            pixels = pixel_codes(cells, self._how.layer.main_variable.encoding)
+            self.names = max(self.names, pixels.names, key=len)  # of a formula more than of what cannot be read
             for first, last, place in takes:
                 target = slice(place, place + last - first)
                 numbers[times, target] = cells.numbers[:, first:last]
-                codes[times, target] = told.numbers[:, first:last]
+                codes[times, target] = pixels.numbers[:, first:last]
 
         _in_threads(
             read,

@@ -139,7 +139,7 @@ def _resolved(request: AreaSeriesRequest, services: Services, is_active: IsActiv
         raise LimitExceeded(
             "max_series_values",
             allowed=limits.max_series_values,
-            asked=values,
+            needed=values,
             alternative="ask for a shorter interval, fewer areas or fewer reducers",
             locator="time",
         )
@@ -181,12 +181,12 @@ def _require_within_limits(values: int, largest: int, services: Services, *, alt
     Raises:
         LimitExceeded: They are too many.
     """
-    for limit, asked, allowed in (
+    for limit, requested, allowed in (
         ("max_area_values", values, services.catalogue.limits.max_area_values),
         ("max_area_cells", largest, MAX_AREA_CELLS),
     ):
-        if asked > allowed:
-            raise LimitExceeded(limit, allowed=allowed, asked=asked, alternative=alternative, locator="time")
+        if requested > allowed:
+            raise LimitExceeded(limit, allowed=allowed, needed=requested, alternative=alternative, locator="time")
 
 
 def _outlines(request: AreaSeriesRequest, layer: Layer) -> Outlines:

@@ -122,8 +122,8 @@ def resolve_positions(request: PositionsRequest, services: Services, *, is_activ
     """
     if len(request.points) > 1:
         return _resolve_many(request, services, is_active)
-    asked = partial(SeriesRequest, point=request.points[0], time=request.time)
-    targets = _with_times(request.layers, lambda name: resolve_series(asked(layer=name), services))
+    make = partial(SeriesRequest, point=request.points[0], time=request.time)
+    targets = _with_times(request.layers, lambda name: resolve_series(make(layer=name), services))
     check_length(sum(len(target.indexes) for target in targets), services, alternative=ALTERNATIVE)
     return FieldsTarget(
         etag=fingerprint([target.etag for target in targets]),
@@ -148,12 +148,12 @@ def resolve_areas(request: AreasRequest, services: Services, *, is_active: IsAct
         ChronotileError: A name or time is not accepted.
     """
     layers, etag, time = _resolve_times(request.layers, request.time, len(request.areas), services)
-    told = [
+    identity = [
         (area.id, area.properties, area.crs.name, [ring.tobytes() for each in area.polygons for ring in each])
         for area in request.areas
     ]
     return FieldsTarget(
-        etag=fingerprint(etag, told), time=time, read=partial(_read_areas, request, layers, services, is_active)
+        etag=fingerprint(etag, identity), time=time, read=partial(_read_areas, request, layers, services, is_active)
     )
 
 
@@ -169,9 +169,9 @@ def _read_one(request: PositionsRequest, targets: Sequence[SeriesTarget], servic
 def _resolve_many(request: PositionsRequest, services: Services, is_active: IsActive) -> FieldsTarget:
     points = tuple(map(_in_degrees, request.points))
     layers, etag, time = _resolve_times(request.layers, request.time, len(points), services, points=points)
-    told = [(point.crs.name, point.x, point.y) for point in request.points]
+    identity = [(point.crs.name, point.x, point.y) for point in request.points]
     return FieldsTarget(
-        etag=fingerprint(etag, told), time=time, read=partial(_read_many, request, layers, services, is_active)
+        etag=fingerprint(etag, identity), time=time, read=partial(_read_many, request, layers, services, is_active)
     )
 
 
@@ -179,8 +179,8 @@ def _read_many(
     request: PositionsRequest, layers: Sequence[Layer], services: Services, is_active: IsActive
 ) -> SeriesTable:
     points = tuple(map(_in_degrees, request.points))
-    asked = [PointsSeriesRequest(layer=layer.id, points=points, time=request.time) for layer in layers]
-    read = extract_points_series(asked, services, is_active=is_active)
+    series_requests = [PointsSeriesRequest(layer=layer.id, points=points, time=request.time) for layer in layers]
+    read = extract_points_series(series_requests, services, is_active=is_active)
     _check_inside(read)
     return table_of_layers(
         request.points,
@@ -190,8 +190,8 @@ def _read_many(
 
 
 def _read_areas(request: AreasRequest, layers: Sequence[Layer], services: Services, is_active: IsActive) -> SeriesTable:
-    asked = partial(AreaSeriesRequest, areas=request.areas, time=request.time, reducers=(MEAN,), given_by="location")
-    read = [extract_area_series(asked(layer=layer.id), services, is_active=is_active) for layer in layers]
+    make = partial(AreaSeriesRequest, areas=request.areas, time=request.time, reducers=(MEAN,), given_by="location")
+    read = [extract_area_series(make(layer=layer.id), services, is_active=is_active) for layer in layers]
     return table_of_layers(
         request.areas,
         [

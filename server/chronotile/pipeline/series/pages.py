@@ -40,8 +40,8 @@ def page_times(name: str, time: TimeSelection, page: Page, services: Services) -
         return time, None
     indexes = resolve_series_times(layer, time, now=services.clock()).indexes
     start = 0 if page.cursor is None else int(np.searchsorted(instants_of(layer, indexes), page.cursor))
-    asked, rest = indexes[start : start + page.limit], indexes[start + page.limit :]
-    if not asked:
+    listed, rest = indexes[start : start + page.limit], indexes[start + page.limit :]
+    if not listed:
         return replace(NO_TIMES, is_of_open=time.is_open), None
-    page_selection = selection_of(layer.times, asked, is_of_open=time.is_open)
+    page_selection = selection_of(layer.times, listed, is_of_open=time.is_open)
     return page_selection, instants_of(layer, rest[:1])[0] if rest else None

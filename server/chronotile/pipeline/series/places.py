@@ -50,12 +50,12 @@ def resolve_place_values(request: PlaceValuesRequest, services: Services) -> Pla
     indexes = series_indexes(layer, request.time, services)
     last = len(places) if request.limit is None else request.offset + request.limit
     numbers = range(len(places))[request.offset : last]
-    allowed, asked = services.catalogue.limits.max_series_values, len(numbers) * len(indexes)
-    if asked > allowed:
+    allowed, requested = services.catalogue.limits.max_series_values, len(numbers) * len(indexes)
+    if requested > allowed:
         raise LimitExceeded(
             "max_series_values",
             allowed=allowed,
-            asked=asked,
+            needed=requested,
             alternative="ask for a shorter interval, or page by page with limit",
             locator="time",
         )
@@ -97,7 +97,7 @@ def extract_place_values(
     near = near_layer(target.places, layer)[numbers]
     if near.any():
         areas = tuple(target.places.areas[number] for number in numbers[near].tolist())
-        asked = AreaSeriesRequest(
+        series_request = AreaSeriesRequest(
             layer=layer.id,
             areas=areas,
             time=request.time,
@@ -106,7 +106,7 @@ def extract_place_values(
             min_valid=request.min_valid,
             may_be_outside=True,
         )
-        series = extract_area_series(asked, services, is_active=is_active)
+        series = extract_area_series(series_request, services, is_active=is_active)
         values[near] = [each.reduced[request.reducer.name] for each in series.areas]
         unreadable = series.unreadable
     return PlaceValues(

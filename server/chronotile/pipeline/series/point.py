@@ -162,8 +162,8 @@ def read_series(target: SeriesTarget, services: Services) -> Series:
     )
     if target.analysis is None:
         return read
-    asked, reference = (np.searchsorted(target.read, indexes) for indexes in (target.indexes, target.reference))
-    return analysed_series(read, target.analysis, asked=asked, reference=reference)
+    requested, reference = (np.searchsorted(target.read, indexes) for indexes in (target.indexes, target.reference))
+    return analysed_series(read, target.analysis, requested=requested, reference=reference)
 
 
 def _cell(layer: Layer, point: Point) -> tuple[int, int]:

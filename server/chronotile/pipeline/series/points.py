@@ -52,13 +52,13 @@ def extract_points_series(
     """
     layers = [layer_with_values(request.layer, services) for request in requests]
     indexes = [series_indexes(layer, each.time, services) for layer, each in zip(layers, requests, strict=True)]
-    asked = sum(len(each.points) * len(own) for each, own in zip(requests, indexes, strict=True))
+    requested = sum(len(each.points) * len(own) for each, own in zip(requests, indexes, strict=True))
     allowed = services.catalogue.limits.max_series_values
-    if asked > allowed:
+    if requested > allowed:
         raise LimitExceeded(
             "max_series_values",
             allowed=allowed,
-            asked=asked,
+            needed=requested,
             alternative="ask for a shorter interval, or for fewer points or layers at once",
             locator="points",
         )

@@ -18,20 +18,20 @@ class WidenedTimes:
 
     time: TimeSelection
     """Selects all of them."""
-    asked: InstantArray
+    requested: InstantArray
     """(time,) of the answer."""
     reference: InstantArray
     """(time,) that it is held against; none where nothing is."""
 
     def indexes_of_answer(self, read: InstantArray) -> NDArray[np.intp]:
         """Return where in the times that were read those of the answer stand."""
-        return np.searchsorted(read, self.asked)
+        return np.searchsorted(read, self.requested)
 
     def curves_of(self, read: InstantArray, values: FloatArray) -> tuple[Curves, Curves]:
         """Return what is asked for and what it is held against, of the values (series, time) that were read."""
-        asked, reference = self.indexes_of_answer(read), np.searchsorted(read, self.reference)
+        requested, reference = self.indexes_of_answer(read), np.searchsorted(read, self.reference)
         return (
-            Curves(times=self.asked, values=values[:, asked]),
+            Curves(times=self.requested, values=values[:, requested]),
             Curves(times=self.reference, values=values[:, reference]),
         )
 
@@ -57,4 +57,4 @@ def widened_times(
     check_analysis(analysis, layer, (indexes, reference), series=series, services=services)
     if not set(reference) <= set(indexes):
         time = selection_of(layer.times, sorted({*indexes, *reference}), is_of_open=time.is_open)
-    return WidenedTimes(time=time, asked=instants_of(layer, indexes), reference=instants_of(layer, reference))
+    return WidenedTimes(time=time, requested=instants_of(layer, indexes), reference=instants_of(layer, reference))

@@ -204,12 +204,12 @@ def cube_of(
     return cube
 
 
-def _check_size(asked: int) -> None:
-    if asked > MOST_BYTES:
+def _check_size(requested: int) -> None:
+    if requested > MOST_BYTES:
         raise LimitExceeded(
             "bytes of a cube",
             allowed=MOST_BYTES,
-            asked=asked,
+            needed=requested,
             alternative="ask for a smaller bbox or fewer times",
             locator="inputs.bbox",
         )

@@ -152,12 +152,12 @@ def _remove(partial: Path) -> None:
 
 
 def _require_room(published_cubes: PublishedCubes, store: Path) -> None:
-    asked = _bytes_of(published_cubes.folder) + _bytes_of(store)
-    if asked > published_cubes.most_bytes:
+    requested = _bytes_of(published_cubes.folder) + _bytes_of(store)
+    if requested > published_cubes.most_bytes:
         raise LimitExceeded(
             "bytes of cubes that the server keeps by name",
             allowed=published_cubes.most_bytes,
-            asked=asked,
+            needed=requested,
             alternative="leave name out, and the cube comes as a ZIP file",
             locator="inputs.name",
         )

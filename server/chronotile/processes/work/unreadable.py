@@ -19,8 +19,8 @@ def run_task(process: Process, inputs: Inputs, task: Json, work: Work) -> Json:
     """
     dates = RecordedDates(work.services.failing_dates)
     done = process.run(inputs, task, replace(work, services=replace(work.services, failing_dates=dates)))
-    told = sorted({date.when for date in dates.told if date.when is not None})
-    return {**done, UNREADABLE: told} if told else done
+    unreadable = sorted({date.when for date in dates.dates if date.when is not None})
+    return {**done, UNREADABLE: unreadable} if unreadable else done
 
 
 def named(results: Mapping[str, Result], done: Iterable[Json]) -> Mapping[str, Result]:
@@ -33,5 +33,5 @@ def named(results: Mapping[str, Result], done: Iterable[Json]) -> Mapping[str, R
 
 def unreadable_of(done: Iterable[Json]) -> Json:
     """Return the dates that any of the tasks could not read, ascending, as a member of metadata; none without any."""
-    told = sorted({when for each in done for when in each.get(UNREADABLE, ())})
-    return {UNREADABLE: told} if told else {}
+    unreadable = sorted({when for each in done for when in each.get(UNREADABLE, ())})
+    return {UNREADABLE: unreadable} if unreadable else {}

@@ -14,28 +14,28 @@ from chronotile.protocols.common.query.kvp import Kvp
 LIMITS: Mapping[str, float] = {"max_animation_pixels": MOST_PIXELS, MEMORY: math.inf}
 
 
-def animation_offer(asked: AnimationRequest, query: Kvp, catalogue: Catalogue) -> JobOffer | None:
+def animation_offer(animation: AnimationRequest, query: Kvp, catalogue: Catalogue) -> JobOffer | None:
     """Return the job; `None` where colours are asked for that are no style's, or what is no layer's own.
 
     Raises:
         UnsupportedCrs: No process takes the CRS.
     """
-    shown, grid = asked.shown, asked.shown.grid
+    shown, grid = animation.shown, animation.shown.grid
     plain = MapRequest(
         layer=shown.layer, grid=grid, time=shown.time, style=shown.style, reducer=shown.reducer, format=shown.format
     )
     if shown != plain:
         return None
-    labels = [label for label in ANIMATION_LABELS if label in asked.labels]
+    labels = [label for label in ANIMATION_LABELS if label in animation.labels]
     inputs = {
         "layer": shown.layer,
         **datetime_input(shown.time),
         **bbox_input(grid.bbox, grid.crs, catalogue),
         "width": grid.width,
         "height": grid.height,
-        "format": asked.format,
-        "step": asked.step if isinstance(asked.step, int) else query.required("step"),
-        "fps": asked.fps,
+        "format": animation.format,
+        "step": animation.step if isinstance(animation.step, int) else query.required("step"),
+        "fps": animation.fps,
         "reducer": shown.reducer,
         **({"style": shown.style} if shown.style else {}),
         **({"labels": labels} if len(labels) < len(ANIMATION_LABELS) else {}),

@@ -22,24 +22,24 @@ async def get_animation(request: Request) -> Response:
     """Return a time-lapse of a layer; who leaves before it is made ends the making of it."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    asked = animation_request(request.path_params, query, services.catalogue)
-    offer_job(request, lambda: animation_offer(asked, query, services.catalogue))
-    known, is_body_wanted, revision = known_etags(request), request.method != "HEAD", REV.given(query)
+    animation = animation_request(request.path_params, query, services.catalogue)
+    offer_job(request, lambda: animation_offer(animation, query, services.catalogue))
+    known, with_body, revision = known_etags(request), request.method != "HEAD", REV.given(query)
 
     def is_current() -> bool:
-        return is_of_now(revision, asked.shown.layer, services, expression=asked.shown.expression)
+        return is_of_now(revision, animation.shown.layer, services, expression=animation.shown.expression)
 
     def find() -> tuple[AnimationDelivery | None, bool]:
-        return find_animation(asked, services, known=known, with_body=is_body_wanted), is_current()
+        return find_animation(animation, services, known=known, with_body=with_body), is_current()
 
     def make(is_active: IsActive) -> tuple[AnimationDelivery, bool]:
-        return render_animation(asked, services, known=known, is_active=is_active), is_current()
+        return render_animation(animation, services, known=known, is_active=is_active), is_current()
 
-    limiters, layer = state_of(request).limiters, asked.shown.layer
+    limiters, layer = state_of(request).limiters, animation.shown.layer
     # Errors and unchanged answers are sent at once, also while other requests wait for a film.
     found, is_immutable = await for_client(request, limiters.pictures, layer, find, services=services)
     if found is not None:
-        return _answer(found, is_immutable=is_immutable, with_body=is_body_wanted)
+        return _answer(found, is_immutable=is_immutable, with_body=with_body)
     delivery, is_immutable = await make_for_client(request, limiters.animations, layer, make, services=services)
     return _answer(delivery, is_immutable=is_immutable, with_body=True)
 

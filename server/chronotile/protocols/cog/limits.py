@@ -43,10 +43,10 @@ def check_cost(parameters: Iterable[tuple[str, str]], max_pixels: int) -> None:
 
 
 def _check_size(name: str, text: str, allowed: int, *, limit: str) -> None:
-    asked = number(text, locator=name) if name == "buffer" else integer(text, locator=name)
-    if asked > allowed:
+    requested = number(text, locator=name) if name == "buffer" else integer(text, locator=name)
+    if requested > allowed:
         raise LimitExceeded(
-            limit, allowed=allowed, asked=math.ceil(asked), alternative="ask for less at once", locator=name
+            limit, allowed=allowed, needed=math.ceil(requested), alternative="ask for less at once", locator=name
         )
 
 

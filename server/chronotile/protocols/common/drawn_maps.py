@@ -15,7 +15,9 @@ from chronotile.protocols.common.state import disconnect_check, for_client, serv
 Maps = Sequence[MapRequest]
 
 
-async def draw_maps(request: Request, layers: Sequence[str], asked: Callable[[], Maps]) -> tuple[Maps, LayeredPayload]:
+async def draw_maps(
+    request: Request, layers: Sequence[str], maps_of_layer: Callable[[], Maps]
+) -> tuple[Maps, LayeredPayload]:
     """Return maps laid over one another as one picture, and the requests for them.
 
     Errors, and large maps that the client or the cache has, do not wait for the large maps of other requests.
@@ -23,7 +25,7 @@ async def draw_maps(request: Request, layers: Sequence[str], asked: Callable[[],
     Args:
         request: For which they are drawn.
         layers: Names of the layers, the first at the bottom.
-        asked: Gives one request a layer; called in a thread.
+        maps_of_layer: Gives one request a layer; called in a thread.
 
     Raises:
         ChronotileError: As `for_client` and `overlay_maps`.
@@ -33,7 +35,7 @@ async def draw_maps(request: Request, layers: Sequence[str], asked: Callable[[],
     first, *others = layers
 
     def draw_unless_large() -> tuple[Maps, LayeredPayload | None]:
-        maps = asked()
+        maps = maps_of_layer()
         if is_large(maps, services.catalogue):
             return maps, find_overlay(maps, services, known=known)
         return maps, overlay_maps(maps, services, known=known, is_active=is_active)

@@ -68,7 +68,7 @@ def job_document(error: LimitExceeded, request: Request) -> Json | None:
         job: JobOffer | None = None if make is None else make()
     except ChronotileError:  # the limit was met before the rest was checked
         return None
-    if job is None or error.asked > job.limits.get(error.limit, 0):
+    if job is None or error.needed > job.limits.get(error.limit, 0):
         return None
     return {
         "href": f"{base_url(request)}/ogcapi/processes/{job.process}/execution",

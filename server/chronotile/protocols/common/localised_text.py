@@ -24,12 +24,12 @@ def language_of(request: Request, query: Kvp) -> str:
         InvalidParameter: `lang` is none of the service's languages.
     """
     offered = services_of(request).catalogue.service.languages
-    asked = query.optional("lang")
-    if asked is None:
+    requested = query.optional("lang")
+    if requested is None:
         return preferred_language(request.headers.get("accept-language", ""), offered)
-    found = offered_language(asked[:MAX_SHOWN], offered)
+    found = offered_language(requested[:MAX_SHOWN], offered)
     if found is None:
         raise InvalidParameter(
-            f"lang {asked[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(offered)}", locator="lang"
+            f"lang {requested[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(offered)}", locator="lang"
         )
     return found

@@ -311,11 +311,11 @@ def disconnect_check(request: Request) -> IsActive:
     loop = asyncio.get_running_loop()
 
     def is_active() -> bool:
-        asked = asyncio.run_coroutine_threadsafe(request.is_disconnected(), loop)
+        future = asyncio.run_coroutine_threadsafe(request.is_disconnected(), loop)
         try:
-            return not asked.result(ANSWER_S)
+            return not future.result(ANSWER_S)
         except (TimeoutError, CancelledError):
-            asked.cancel()
+            future.cancel()
             return True
 
     return is_active

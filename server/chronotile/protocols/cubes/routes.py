@@ -26,20 +26,20 @@ async def get_cube(request: Request) -> Response:
     """Return the numbers of one tile at many times; nothing where no time has a pixel there."""
     services, limiters = services_of(request), state_of(request).limiters
     query = Kvp(request.query_params.multi_items())
-    asked = cube_request(request.path_params, query, services.catalogue)
+    cube = cube_request(request.path_params, query, services.catalogue)
     known, revision = known_etags(request), REV.given(query)
 
     def find() -> tuple[Payload | CubeTarget, bool]:
-        return find_cube(asked, services, known=known), is_of_now(revision, asked.layer, services)
+        return find_cube(cube, services, known=known), is_of_now(revision, cube.layer, services)
 
-    target, is_current = await for_client(request, limiters.pictures, asked.layer, find, services=services)
+    target, is_current = await for_client(request, limiters.pictures, cube.layer, find, services=services)
     if isinstance(target, Payload):
         found = target
     else:
         # One time of a tile takes no longer than a picture of it.
         limiter = limiters.pictures if len(target.times.indexes) == 1 else limiters.cubes
         found = await make_for_client(
-            request, limiter, asked.layer, lambda is_active: make_cube(target, is_active=is_active), services=services
+            request, limiter, cube.layer, lambda is_active: make_cube(target, is_active=is_active), services=services
         )
     if not found.body and not found.unchanged:
         return _without_content(respond(found, is_immutable=is_current))

@@ -28,44 +28,44 @@ from chronotile.protocols.layers.layer_definition import MEDIA_TYPE as QLR_TYPE
 Document = dict[str, Any]
 
 
-def layer_list(telling: CapabilitiesContext) -> Document:
+def layer_list(context: CapabilitiesContext) -> Document:
     """Return all layers, each with the little that a choice among them needs; advertised aliases are listed too."""
-    catalogue = telling.services.catalogue
+    catalogue = context.services.catalogue
     offered = catalogue.offered_layers
     collections = [catalogue.collection(name) for name in dict.fromkeys(layer.collection for _name, layer in offered)]
     return {
-        "layers": [layer_summary(name, layer, telling) for name, layer in offered],
-        "collections": [{"id": each.id, "title": text_in(each.title, telling.language)} for each in collections],
+        "layers": [layer_summary(name, layer, context) for name, layer in offered],
+        "collections": [{"id": each.id, "title": text_in(each.title, context.language)} for each in collections],
     }
 
 
-def layer_summary(name: str, layer: Layer, telling: CapabilitiesContext) -> Document:
+def layer_summary(name: str, layer: Layer, context: CapabilitiesContext) -> Document:
     """Return a layer as the list has it, under one of its names; its revision is the last that was found."""
     return {
         "id": name,
-        "title": text_in(layer.title, telling.language),
+        "title": text_in(layer.title, context.language),
         "collection": layer.collection,
         "variable": None if layer.is_composite else layer.main_variable.name,
         "units": None if layer.is_composite else layer.main_variable.encoding.units,
         "bbox": list(crossing_box(layer.main_variable.grid) or longitude_latitude_box(layer)),
         "attribution": layer.attribution,
         "styles": [{"id": style.id, "title": style.title} for style in layer.styles],
-        "revision": last_layer_revision(layer, telling.services),
-        "times": _times_in_short(layer, telling.services.clock()),
+        "revision": last_layer_revision(layer, context.services),
+        "times": _times_in_short(layer, context.services.clock()),
         **climatology_member(layer.times.climatology_span, is_climatology=layer.times.is_climatology),
-        "links": _links(name, layer, telling),
+        "links": _links(name, layer, context),
     }
 
 
-def layer_whole(name: str, layer: Layer, telling: CapabilitiesContext) -> Document:
+def layer_whole(name: str, layer: Layer, context: CapabilitiesContext) -> Document:
     """Return all that is known of a layer."""
     grid = layer.main_variable.grid
-    collection = telling.services.catalogue.collection(layer.collection)
+    collection = context.services.catalogue.collection(layer.collection)
     return {
-        **layer_summary(name, layer, telling),
-        "styles": [_style(style, f"{telling.base}/tiles/{quote(name)}") for style in layer.styles],
-        "abstract": text_in(layer.abstract, telling.language) or None,
-        "collection_title": text_in(collection.title, telling.language),
+        **layer_summary(name, layer, context),
+        "styles": [_style(style, f"{context.base}/tiles/{quote(name)}") for style in layer.styles],
+        "abstract": text_in(layer.abstract, context.language) or None,
+        "collection_title": text_in(collection.title, context.language),
         "keywords": list(layer.keywords),
         "license": layer.license,
         "aliases": [alias.name for alias in layer.aliases],
@@ -135,9 +135,9 @@ def _resolution(grid: NativeGrid) -> list[float]:
     return [math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)]
 
 
-def _links(name: str, layer: Layer, telling: CapabilitiesContext) -> list[Document]:
-    base, path = telling.base, quote(name)
-    catalogue: Catalogue = telling.services.catalogue
+def _links(name: str, layer: Layer, context: CapabilitiesContext) -> list[Document]:
+    base, path = context.base, quote(name)
+    catalogue: Catalogue = context.services.catalogue
     links = [
         _link("self", f"{base}/layers/{path}", "application/json", "this layer"),
         _link("times", f"{base}/layers/{path}/times", "application/json", "times"),

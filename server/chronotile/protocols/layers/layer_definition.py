@@ -40,28 +40,28 @@ class Definition:
     """Of the times; `None` of a layer without."""
 
 
-def layer_definition(name: str, layer: Layer, telling: CapabilitiesContext) -> bytes:
+def layer_definition(name: str, layer: Layer, context: CapabilitiesContext) -> bytes:
     """Return the layer definition of a layer, under one of its names.
 
     Raises:
         UnknownPath: The service has no WMS, or maps in no reference system with a code.
     """
-    catalogue = telling.services.catalogue
+    catalogue = context.services.catalogue
     path, crs = next(iter(catalogue.service.wms_paths), None), _crs(catalogue)
     if path is None or crs is None:
         raise UnknownPath("there is no WMS that QGIS could show this layer by")
     parameters = {
-        **_times(layer, telling),
+        **_times(layer, context),
         "crs": crs,
         "dpiMode": str(NO_DPI),
         "format": "image/png",
         "layers": name,
         "styles": layer.styles[0].id,
-        "url": f"{telling.base}{path}",
+        "url": f"{context.base}{path}",
     }
     definition = Definition(
         id=f"{name}_chronotile",
-        title=text_in(layer.title, telling.language) or name,
+        title=text_in(layer.title, context.language) or name,
         crs=crs,
         srsid=SRSID,
         source="&".join(f"{key}={quote(value, safe='/:,')}" for key, value in parameters.items()),
@@ -76,8 +76,8 @@ def _crs(catalogue: Catalogue) -> str | None:
     return PREFERRED_CRS if PREFERRED_CRS in names else next(iter(names), None)
 
 
-def _times(layer: Layer, telling: CapabilitiesContext) -> dict[str, str]:
-    extent = time_extent(layer, telling.services.clock())
+def _times(layer: Layer, context: CapabilitiesContext) -> dict[str, str]:
+    extent = time_extent(layer, context.services.clock())
     if extent is None:
         return {}
     # QGIS takes a day without a time of day for midnight where it runs, so each has one, in UTC.

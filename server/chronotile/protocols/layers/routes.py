@@ -35,24 +35,24 @@ from chronotile.protocols.layers.params import TimesQuery, times_query
 
 async def get_layers(request: Request) -> Response:
     """Return all layers; their revisions are looked at each time, and the list is made anew where one is another."""
-    telling = _telling(request)
-    revisions = await in_documents(request, _revisions, telling.services)
-    key = ("layers", telling.base, telling.language, revisions)
-    make = partial(_list, telling)
-    response = await respond_with_document(request, telling.services, make, key=key, media_type="application/json")
-    response.headers.update({"Content-Language": telling.language, "Vary": "Accept-Encoding, Accept-Language"})
+    context = _telling(request)
+    revisions = await in_documents(request, _revisions, context.services)
+    key = ("layers", context.base, context.language, revisions)
+    make = partial(_list, context)
+    response = await respond_with_document(request, context.services, make, key=key, media_type="application/json")
+    response.headers.update({"Content-Language": context.language, "Vary": "Accept-Encoding, Accept-Language"})
     return response
 
 
 async def get_layer(request: Request) -> Response:
     """Return one layer: under the alias by which it was asked for if the list has it, else under its id."""
-    asked = request.path_params["layer"]
-    layer = services_of(request).catalogue.layer(asked)
-    name = asked if any(alias.name == asked and alias.advertise for alias in layer.aliases) else layer.id
-    telling = _telling(request)
-    body = await in_documents(request, _whole, name, layer, telling)
+    requested = request.path_params["layer"]
+    layer = services_of(request).catalogue.layer(requested)
+    name = requested if any(alias.name == requested and alias.advertise for alias in layer.aliases) else layer.id
+    context = _telling(request)
+    body = await in_documents(request, _whole, name, layer, context)
     response = respond_with_content(body, "application/json", request)
-    response.headers.update({"Content-Language": telling.language, "Vary": "Accept-Language"})
+    response.headers.update({"Content-Language": context.language, "Vary": "Accept-Language"})
     return response
 
 
@@ -71,26 +71,26 @@ async def get_times(request: Request) -> Response:
     """Return the times of a layer, page by page."""
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
-    asked = times_query(Kvp(request.query_params.multi_items()), services.catalogue)
-    body, is_whole = await in_documents(request, _times, request, layer, asked, now=services.clock())
+    selection = times_query(Kvp(request.query_params.multi_items()), services.catalogue)
+    body, is_whole = await in_documents(request, _times, request, layer, selection, now=services.clock())
     response = respond_with_content(body, "application/json", request)
     if not is_whole:
         response.headers["Cache-Control"] = "no-cache"  # in a second more is known
     return response
 
 
-def _times(request: Request, layer: Layer, asked: TimesQuery, *, now: Instant) -> tuple[bytes, bool]:
+def _times(request: Request, layer: Layer, selection: TimesQuery, *, now: Instant) -> tuple[bytes, bool]:
     """One page, and whether all shares of it are counted."""
-    instants = layer.times.instants[list(matching_times(layer, asked.time, now=now).indexes)]
+    instants = layer.times.instants[list(matching_times(layer, selection.time, now=now).indexes)]
     page, next_url = next_page(
         instants,
-        cursor=asked.cursor,
-        limit=asked.limit,
+        cursor=selection.cursor,
+        limit=selection.limit,
         path=f"{base_url(request)}/layers/{request.path_params['layer']}/times",
         query=request.query_params.multi_items(),
     )
     indexes = np.searchsorted(layer.times.instants, page).tolist()
-    shares = state_of(request).valid_shares.shares(layer, indexes, services_of(request), area=asked.area)
+    shares = state_of(request).valid_shares.shares(layer, indexes, services_of(request), area=selection.area)
     document = times_page(page, shares, total=len(instants), next_url=next_url)
     return orjson.dumps(document), shares.pending == 0
 
@@ -100,13 +100,13 @@ def _revisions(services: Services) -> tuple[str, ...]:
     return tuple(last_layer_revision(layer, services) for layer in services.catalogue.layers)
 
 
-def _whole(name: str, layer: Layer, telling: CapabilitiesContext) -> bytes:
-    layer_revision(layer, telling.services)
-    return orjson.dumps(layer_whole(name, layer, telling))
+def _whole(name: str, layer: Layer, context: CapabilitiesContext) -> bytes:
+    layer_revision(layer, context.services)
+    return orjson.dumps(layer_whole(name, layer, context))
 
 
-def _list(telling: CapabilitiesContext) -> bytes:
-    return orjson.dumps(layer_list(telling))
+def _list(context: CapabilitiesContext) -> bytes:
+    return orjson.dumps(layer_list(context))
 
 
 def _telling(request: Request) -> CapabilitiesContext:

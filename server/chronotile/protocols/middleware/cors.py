@@ -67,8 +67,8 @@ def _allowed_headers(scope: Scope) -> list[RawHeader]:
     A page could pose as a trusted proxy with them. `*` would allow them as well, and browsers remember it for requests
     with other headers than those that the preflight names.
     """
-    asked = joined_value(scope["headers"], b"access-control-request-headers").decode("latin-1")
-    names = [name for part in asked.split(",") if (name := part.strip()) and not _is_of_proxies(name.lower())]
+    requested = joined_value(scope["headers"], b"access-control-request-headers").decode("latin-1")
+    names = [name for part in requested.split(",") if (name := part.strip()) and not _is_of_proxies(name.lower())]
     return [(b"access-control-allow-headers", ", ".join(names).encode("latin-1"))] if names else []
 
 

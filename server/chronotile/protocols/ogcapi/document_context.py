@@ -21,7 +21,7 @@ def context_for(request: Request, query: Kvp) -> DocumentContext:
     )
 
 
-def in_language(response: Response, told: DocumentContext) -> Response:
+def in_language(response: Response, context: DocumentContext) -> Response:
     """Return the answer that carries a document, with the headers that say what of the request it hangs on."""
-    response.headers.update({"Content-Language": told.language, "Vary": "Accept, Accept-Language"})
+    response.headers.update({"Content-Language": context.language, "Vary": "Accept, Accept-Language"})
     return response

@@ -61,11 +61,11 @@ def negotiate_format(
 
 
 def _named(named: str, offered: Mapping[str, str], aliases: Mapping[str, str]) -> str:
-    wanted = named.lower()
+    spelling = named.lower()
     types = {media_type.lower(): name for name, media_type in reversed(tuple(offered.items()))}
     known: dict[str, str] = {**types, **aliases, **{name.lower(): name for name in offered}}
     # A plus sign in a query is a blank once decoded.
-    for spelled in (wanted, wanted.replace(" ", "+")):
+    for spelled in (spelling, spelling.replace(" ", "+")):
         if spelled in known:
             return known[spelled]
     raise InvalidParameter(f"f {named[:MAX_SHOWN]!r} is not accepted; use {', '.join(offered)}", locator="f")

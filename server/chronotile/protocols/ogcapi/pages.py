@@ -22,7 +22,7 @@ class Step:
 def document_page(
     title: str,
     document: Json,
-    told: DocumentContext,
+    context: DocumentContext,
     *,
     above: Sequence[Step] = (),
     template: str = "document",
@@ -33,13 +33,13 @@ def document_page(
     Args:
         title: The page's.
         document: As it is as JSON.
-        told: For whom.
+        context: For whom.
         above: The pages above it, below the landing page of the tree.
         template: That shows it better than member by member, if there is one.
         members: What that wants besides.
     """
-    trail = [Step(title="Start", href=f"{told.root}/"), Step(title="OGC API", href=f"{told.base}?f=html"), *above]
-    given: dict[str, object] = {"lead": "", "base": told.base, "language": told.language, **members}
+    trail = [Step(title="Start", href=f"{context.root}/"), Step(title="OGC API", href=f"{context.base}?f=html"), *above]
+    given: dict[str, object] = {"lead": "", "base": context.base, "language": context.language, **members}
     return render_page(TEMPLATES, template, styled="page", title=title, document=document, trail=trail, **given)
 
 

@@ -20,7 +20,7 @@ STALE = "the last reload failed; the previous state is still served; the log say
 
 async def get_live(request: Request) -> Response:  # noqa: ARG001 -- the answer is that there is one
     """Return that the process answers."""
-    return _told(200, {"status": "live"})
+    return _respond(200, {"status": "live"})
 
 
 async def get_ready(request: Request) -> Response:
@@ -33,14 +33,14 @@ async def get_ready(request: Request) -> Response:
         "failing": list(readiness.failing),
         "faults": [_members(fault) for fault in (*stale, *readiness.faults)],
     }
-    return _told(200 if readiness.is_ready else 503, document)
+    return _respond(200 if readiness.is_ready else 503, document)
 
 
 def _members(fault: Fault) -> dict[str, str]:
     return {name: value for name, value in asdict(fault).items() if value is not None}
 
 
-def _told(status: int, document: dict[str, object]) -> Response:
+def _respond(status: int, document: dict[str, object]) -> Response:
     headers = {"Cache-Control": "no-store"} | ({"Retry-After": RETRY_AFTER_S} if status == 503 else {})
     return Response(orjson.dumps(document), status_code=status, media_type="application/json", headers=headers)
 

@@ -13,58 +13,58 @@ from chronotile.protocols.places.params import PlacesQuery
 Document = dict[str, Any]
 
 
-def place_sets(telling: CapabilitiesContext) -> Document:
+def place_sets(context: CapabilitiesContext) -> Document:
     """Return all sets in short."""
-    return {"places": [place_set(places, telling) for places in telling.services.catalogue.places.values()]}
+    return {"places": [place_set(places, context) for places in context.services.catalogue.places.values()]}
 
 
-def place_set(places: PlaceSet, telling: CapabilitiesContext) -> Document:
+def place_set(places: PlaceSet, context: CapabilitiesContext) -> Document:
     """Return what a choice among sets needs."""
     return {
         "id": places.id,
-        "title": text_in(places.spec.title, telling.language),
+        "title": text_in(places.spec.title, context.language),
         "count": len(places),
         "bbox": [round(edge, 7) for edge in places.bbox],
         "attribution": places.spec.attribution,
         "fields": list(places.columns),
         "revision": places_revision(places),
-        "links": _links(places, telling),
+        "links": _links(places, context),
     }
 
 
-def place_page(places: PlaceSet, asked: PlacesQuery, telling: CapabilitiesContext) -> Document:
+def place_page(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> Document:
     """Return a set with one page of its places, each with its number in the vector tiles."""
     columns = places.columns
     return {
-        **place_set(places, telling),
+        **place_set(places, context),
         "places": [
             {"number": number, **{name: column[number] for name, column in columns.items()}}
-            for number in page_numbers(places, asked)
+            for number in page_numbers(places, selection)
         ],
-        "next": next_page(places, asked, telling),
+        "next": next_page(places, selection, context),
     }
 
 
-def page_numbers(places: PlaceSet, asked: PlacesQuery) -> range:
+def page_numbers(places: PlaceSet, selection: PlacesQuery) -> range:
     """Return the numbers of the places of a page."""
-    return range(len(places))[asked.offset : asked.offset + asked.limit]
+    return range(len(places))[selection.offset : selection.offset + selection.limit]
 
 
-def next_page(places: PlaceSet, asked: PlacesQuery, telling: CapabilitiesContext) -> str | None:
+def next_page(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> str | None:
     """Return the URL of the page after this one, if there is one."""
-    offset = asked.offset + asked.limit
+    offset = selection.offset + selection.limit
     if offset >= len(places):
         return None
-    query = urlencode({"format": asked.format, "limit": asked.limit, "offset": offset})
-    return f"{_path(places, telling)}?{query}"
+    query = urlencode({"format": selection.format, "limit": selection.limit, "offset": offset})
+    return f"{_path(places, context)}?{query}"
 
 
-def _path(places: PlaceSet, telling: CapabilitiesContext) -> str:
-    return f"{telling.base}/places/{quote(places.id)}"
+def _path(places: PlaceSet, context: CapabilitiesContext) -> str:
+    return f"{context.base}/places/{quote(places.id)}"
 
 
-def _links(places: PlaceSet, telling: CapabilitiesContext) -> list[Document]:
-    path, revision = _path(places, telling), places_revision(places)
+def _links(places: PlaceSet, context: CapabilitiesContext) -> list[Document]:
+    path, revision = _path(places, context), places_revision(places)
     tiles = [
         {
             **_link(
@@ -72,7 +72,7 @@ def _links(places: PlaceSet, telling: CapabilitiesContext) -> list[Document]:
             ),
             "templated": True,
         }
-        for each in telling.services.catalogue.tile_matrix_sets
+        for each in context.services.catalogue.tile_matrix_sets
     ]
     values = _link(
         "values",

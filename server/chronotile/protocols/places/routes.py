@@ -62,29 +62,29 @@ async def get_sets(request: Request) -> Response:
     """Return all sets of places."""
     query = Kvp(request.query_params.multi_items())
     query.check_spelling((LANG.name,))
-    telling = _telling(request, query)
-    body = await in_documents(request, lambda: orjson.dumps(place_sets(telling)))
-    return _told(respond_with_content(body, JSON, request, cache_control=SHORT), telling)
+    context = _context(request, query)
+    body = await in_documents(request, lambda: orjson.dumps(place_sets(context)))
+    return _with_language(respond_with_content(body, JSON, request, cache_control=SHORT), context)
 
 
 async def get_set(request: Request) -> Response:
     """Return one set, with a page of its places as JSON or GeoJSON."""
     query = Kvp(request.query_params.multi_items())
     places = services_of(request).catalogue.place_set(request.path_params["set"])
-    asked, telling = places_query(query), _telling(request, query)
-    write = _geojson if asked.format == "geojson" else _json
-    body = await in_documents(request, write, places, asked, telling)
-    media_type = GEOJSON if asked.format == "geojson" else JSON
-    return in_parts(_told(respond_with_content(body, media_type, request, cache_control=SHORT), telling))
+    selection, context = places_query(query), _context(request, query)
+    write = _geojson if selection.format == "geojson" else _json
+    body = await in_documents(request, write, places, selection, context)
+    media_type = GEOJSON if selection.format == "geojson" else JSON
+    return in_parts(_with_language(respond_with_content(body, media_type, request, cache_control=SHORT), context))
 
 
 async def get_tile(request: Request) -> Response:
     """Return one vector tile; for good, where its address carries the revision of now."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    asked = tile_request(request.path_params, query, services.catalogue)
+    tile = tile_request(request.path_params, query, services.catalogue)
     limiter = state_of(request).limiters.pictures
-    payload = await in_thread(limiter, render_place_tile, asked, services, known=known_etags(request))
+    payload = await in_thread(limiter, render_place_tile, tile, services, known=known_etags(request))
     return in_parts(respond(payload, is_immutable=REV.given(query) == payload.revision))
 
 
@@ -92,28 +92,30 @@ async def get_values(request: Request) -> Response:
     """Return the values of the places of a set, one number a place and instant."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    asked, written = values_request(request.path_params, query, services.catalogue), FORMAT_OF_VALUES.of(query)
+    series_request, written = values_request(request.path_params, query, services.catalogue), FORMAT_OF_VALUES.of(query)
     limiter = state_of(request).limiters.series
     await discard_body(request)
     async with watch_disconnect(request) as is_active:
-        work = partial(_values, asked, services, written=written, known=known_etags(request), is_active=is_active)
-        return in_parts(respond(await for_client(request, limiter, asked.layer, work, services=services)))
+        work = partial(
+            _values, series_request, services, written=written, known=known_etags(request), is_active=is_active
+        )
+        return in_parts(respond(await for_client(request, limiter, series_request.layer, work, services=services)))
 
 
 def _values(
-    asked: PlaceValuesRequest,
+    series_request: PlaceValuesRequest,
     services: Services,
     *,
     written: str,
     known: frozenset[str],
     is_active: IsActive,
 ) -> Payload:
-    target = resolve_place_values(asked, services)
+    target = resolve_place_values(series_request, services)
     media_type, encode = WRITTEN[written]
     etag, time = fingerprint(target.etag, written), TimeUsed(is_open=target.is_open)
     if etag in known:
         return Payload(body=b"", media_type=media_type, etag=etag, time=time, unchanged=True)
-    found = extract_place_values(target, asked, services, is_active=is_active)
+    found = extract_place_values(target, series_request, services, is_active=is_active)
     return Payload(
         body=encode(found),
         media_type=media_type,
@@ -123,30 +125,30 @@ def _values(
     )
 
 
-def _json(places: PlaceSet, asked: PlacesQuery, telling: CapabilitiesContext) -> bytes:
-    return orjson.dumps(place_page(places, asked, telling))
+def _json(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> bytes:
+    return orjson.dumps(place_page(places, selection, context))
 
 
-def _geojson(places: PlaceSet, asked: PlacesQuery, telling: CapabilitiesContext) -> bytes:
-    numbers = page_numbers(places, asked)
+def _geojson(places: PlaceSet, selection: PlacesQuery, context: CapabilitiesContext) -> bytes:
+    numbers = page_numbers(places, selection)
     members = {
         "numberMatched": len(places),
         "numberReturned": len(numbers),
         "links": [
-            {"rel": "next", "href": href, "type": GEOJSON} for href in [next_page(places, asked, telling)] if href
+            {"rel": "next", "href": href, "type": GEOJSON} for href in [next_page(places, selection, context)] if href
         ],
     }
     return encode_places_geojson(places, shapes_in(places, CRS84).shapes, numbers, members=members)
 
 
-def _telling(request: Request, query: Kvp) -> CapabilitiesContext:
+def _context(request: Request, query: Kvp) -> CapabilitiesContext:
     return CapabilitiesContext(
         services=services_of(request), base=base_url(request), language=language_of(request, query)
     )
 
 
-def _told(response: Response, telling: CapabilitiesContext) -> Response:
-    response.headers.update({"Content-Language": telling.language, "Vary": "Accept-Language"})
+def _with_language(response: Response, context: CapabilitiesContext) -> Response:
+    response.headers.update({"Content-Language": context.language, "Vary": "Accept-Language"})
     return response
 
 

@@ -36,20 +36,20 @@ async def get_tile(request: Request, *, scale: int = 1) -> Response:
     """Return one tile as a picture, or as values, with `scale` times the pixels of a side."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    asked = tile_request(request.path_params, query, services.catalogue, scale=scale)
+    tile = tile_request(request.path_params, query, services.catalogue, scale=scale)
     limiter = state_of(request).limiters.pictures
     revision = REV.given(query)
     known = known_etags(request)
 
     def draw() -> tuple[Payload, bool]:
-        payload = render_map(asked, services, known=known)
-        return payload, is_of_now(revision, asked.layer, services, expression=asked.expression)
+        payload = render_map(tile, services, known=known)
+        return payload, is_of_now(revision, tile.layer, services, expression=tile.expression)
 
-    payload, is_current = await for_client(request, limiter, asked.layer, draw, services=services)
-    if asked.expression is None and is_current == (revision is not None):
-        remember(request, payload, layer=asked.layer, layer_revision=revision)
+    payload, is_current = await for_client(request, limiter, tile.layer, draw, services=services)
+    if tile.expression is None and is_current == (revision is not None):
+        remember(request, payload, layer=tile.layer, layer_revision=revision)
     response = respond(payload, is_immutable=is_current)
-    return in_parts(response) if asked.format in VALUE_FORMATS else response
+    return in_parts(response) if tile.format in VALUE_FORMATS else response
 
 
 async def get_tilejson(request: Request) -> Response:
@@ -63,8 +63,8 @@ async def get_legend(request: Request) -> Response:
     """Return a layer's legend as picture or document."""
     services = services_of(request)
     extension = by_extension(request.path_params["extension"], {name: name for name in LEGEND_TYPES})
-    asked = style_request(request.path_params, Kvp(request.query_params.multi_items()))
-    return respond(await in_documents(request, draw_legend, asked, extension, services, known=known_etags(request)))
+    style = style_request(request.path_params, Kvp(request.query_params.multi_items()))
+    return respond(await in_documents(request, draw_legend, style, extension, services, known=known_etags(request)))
 
 
 async def get_ramps(request: Request) -> Response:

@@ -135,7 +135,7 @@ def _smoothing(query: Kvp) -> Smoothing | None:
     return None
 
 
-def _only_with(query: Kvp, parameters: tuple[Parameter[object], ...], is_asked: bool, method: str) -> None:
+def _only_with(query: Kvp, parameters: tuple[Parameter[object], ...], is_given: bool, method: str) -> None:
     for name in names_of(parameters):
-        if query.optional(name) is not None and not is_asked:
+        if query.optional(name) is not None and not is_given:
             raise InvalidParameter(f"{name} belongs to {method}", locator=name)

@@ -77,16 +77,16 @@ async def _answer(request: Request, parse: ParseAreas) -> Response:
     has_parsed = body_parsed(request)
 
     def work(is_active: IsActive) -> _Answer:
-        asked, following = _paged(parse(layer, query, body, services.catalogue), query, services)
+        series_request, following = _paged(parse(layer, query, body, services.catalogue), query, services)
         has_parsed()
-        is_open = has_open_times(layer, asked.time, asked.analysis)
+        is_open = has_open_times(layer, series_request.time, series_request.analysis)
         if is_dry:
-            cost = cost_of_area_series(widened_request(asked, services).request, services, is_active=is_active)
-            return _Answer(_told(cost, layer), following, (), is_open)
+            cost = cost_of_area_series(widened_request(series_request, services).request, services, is_active=is_active)
+            return _Answer(_encode_cost(cost, layer), following, (), is_open)
         if name != "json":
-            refuse_in_columns(asked.analysis)
-        series = analyse_area_series(asked, services, is_active=is_active)
-        encoded = encode_areas(series, name, layer, reducers=asked.reducers)
+            refuse_in_columns(series_request.analysis)
+        series = analyse_area_series(series_request, services, is_active=is_active)
+        encoded = encode_areas(series, name, layer, reducers=series_request.reducers)
         return _Answer(encoded, following, series.unreadable, is_open)
 
     refuse_alike(request)
@@ -110,22 +110,24 @@ def _rough_seconds(layer: Layer, query: Kvp, services: Services) -> float:
     if "crs" in query or "limit" in query:
         return 0.0
     try:
-        asked = area_request(layer, query, b"", services.catalogue)
-        return rough_seconds(asked.areas[0], asked.time, layer, services)
+        series_request = area_request(layer, query, b"", services.catalogue)
+        return rough_seconds(series_request.areas[0], series_request.time, layer, services)
     except ChronotileError:
         return 0.0
 
 
-def _paged(asked: AreaSeriesRequest, query: Kvp, services: Services) -> tuple[AreaSeriesRequest, Instant | None]:
+def _paged(
+    series_request: AreaSeriesRequest, query: Kvp, services: Services
+) -> tuple[AreaSeriesRequest, Instant | None]:
     """The request for one page of its times, and where the next begins."""
-    page = page_of(query, asked.analysis)
+    page = page_of(query, series_request.analysis)
     if page is None:
-        return asked, None
-    time, following = page_times(asked.layer, asked.time, page, services)
-    return replace(asked, time=time), following
+        return series_request, None
+    time, following = page_times(series_request.layer, series_request.time, page, services)
+    return replace(series_request, time=time), following
 
 
-def _told(cost: SeriesCost, layer: Layer) -> bytes:
+def _encode_cost(cost: SeriesCost, layer: Layer) -> bytes:
     return orjson.dumps(
         {
             "layer": layer.id,

@@ -61,8 +61,8 @@ def negotiate_format(query: Kvp, accept: str) -> str:
     named = FORMAT.given(query)
     if named is not None:
         return named
-    wanted = preferred_type(accept, tuple(SERIES_MEDIA_TYPES.values()))
-    return next(name for name, media_type in SERIES_MEDIA_TYPES.items() if media_type == wanted)
+    preferred = preferred_type(accept, tuple(SERIES_MEDIA_TYPES.values()))
+    return next(name for name, media_type in SERIES_MEDIA_TYPES.items() if media_type == preferred)
 
 
 def point_format(name: str, layer: Layer) -> SeriesFormat:

@@ -77,17 +77,17 @@ def points_offer(query: Kvp, *, name: str) -> JobOffer | None:
     return JobOffer(process=SERIES, inputs=inputs, limits=OF_SERIES, notes=notes)
 
 
-def point_offer(asked: SeriesRequest, query: Kvp, *, name: str) -> JobOffer | None:
+def point_offer(series_request: SeriesRequest, query: Kvp, *, name: str) -> JobOffer | None:
     """Return the job that does what the series of a point is too large for.
 
     There is none for an analysis, a page or another CRS: processes take longitudes and latitudes, and rounding may
     lead to the next cell.
     """
-    if _has_more(query) or asked.point.crs != CRS84:
+    if _has_more(query) or series_request.point.crs != CRS84:
         return None
     format_, notes = format_input(SERIES, name, otherwise="json")
-    points = [[asked.point.x, asked.point.y]]
-    inputs = {"layers": asked.layer, "points": points, **datetime_input(asked.time), **format_}
+    points = [[series_request.point.x, series_request.point.y]]
+    inputs = {"layers": series_request.layer, "points": points, **datetime_input(series_request.time), **format_}
     notes = [*notes, "the file is as /timeseries/points has it"]
     return JobOffer(process=SERIES, inputs=inputs, limits=OF_SERIES, notes=notes)
 

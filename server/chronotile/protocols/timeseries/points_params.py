@@ -56,7 +56,7 @@ def points_requests(query: Kvp, body: bytes, catalogue: Catalogue) -> tuple[Poin
     most, containers = 2 * (catalogue.limits.max_features + MAX_LAYERS), containers_in(body)
     if containers > most:  # before they are taken apart, which takes thirty times the memory of their text
         raise LimitExceeded(
-            "max_containers", allowed=most, asked=containers, alternative="send fewer at once", locator="points"
+            "max_containers", allowed=most, needed=containers, alternative="send fewer at once", locator="points"
         )
     document = document_of(body)
     for name in document:
@@ -100,7 +100,7 @@ def _points(document: dict[str, Json], catalogue: Catalogue) -> tuple[Point, ...
     listed, allowed = _listed(document, "points"), catalogue.limits.max_features
     if len(listed) > allowed:
         raise LimitExceeded(
-            "max_features", allowed=allowed, asked=len(listed), alternative="send fewer at once", locator="points"
+            "max_features", allowed=allowed, needed=len(listed), alternative="send fewer at once", locator="points"
         )
     return tuple(_point(each, number) for number, each in enumerate(listed, 1))
 

@@ -42,18 +42,18 @@ async def get_point(request: Request) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
     layer = services.catalogue.layer(request.path_params["layer"])
-    asked = point_request(layer, query, services.catalogue)
+    series_request = point_request(layer, query, services.catalogue)
     name = negotiate_format(query, request.headers.get("accept", ""))
     if name != "json":
-        refuse_in_columns(asked.analysis)
+        refuse_in_columns(series_request.analysis)
     written = point_format(name, layer)
-    offer_job(request, lambda: point_offer(asked, query, name=name))
+    offer_job(request, lambda: point_offer(series_request, query, name=name))
     limiter = state_of(request).limiters.series
-    page, following = page_of(query, asked.analysis), None
+    page, following = page_of(query, series_request.analysis), None
     if page is not None:
-        time, following = await in_thread(limiter, page_times, layer.id, asked.time, page, services)
-        asked = replace(asked, time=time)
-    work = partial(deliver_series, asked, written, services, known=known_etags(request))
+        time, following = await in_thread(limiter, page_times, layer.id, series_request.time, page, services)
+        series_request = replace(series_request, time=time)
+    work = partial(deliver_series, series_request, written, services, known=known_etags(request))
     response = respond(await for_client(request, limiter, layer.id, work, services=services))
     response.headers.update({"Vary": "Accept", **file_headers(name, layer), **link_to_next(request, following)})
     return response
@@ -70,16 +70,18 @@ async def post_points(request: Request) -> Response:
     limiter = state_of(request).limiters.series
     sent = await body_of(request)
     offer_job(request, lambda: points_offer(query, name=name))
-    asked = await in_thread(limiter, points_requests, query, sent, services.catalogue)
-    layers = [services.catalogue.layer(each.layer) for each in asked]
+    series_requests = await in_thread(limiter, points_requests, query, sent, services.catalogue)
+    layers = [services.catalogue.layer(each.layer) for each in series_requests]
 
     def work(is_active: IsActive) -> tuple[bytes | Iterable[bytes], list[Instant]]:
-        found = analyse_points_series(asked, analysis, services, is_active=is_active)
+        found = analyse_points_series(series_requests, analysis, services, is_active=is_active)
         return encode_points(found, name, layers), sorted({instant for each in found for instant in each.unreadable})
 
     others = [layer.id for layer in layers[1:]]
     body, unreadable = await make_for_client(request, limiter, layers[0].id, work, services=services, others=others)
-    is_open = any(has_open_times(layer, each.time, analysis) for layer, each in zip(layers, asked, strict=True))
+    is_open = any(
+        has_open_times(layer, each.time, analysis) for layer, each in zip(layers, series_requests, strict=True)
+    )
     return respond_in(name, body, layers[0], unreadable=unreadable, is_open=is_open)
 
 

@@ -47,31 +47,31 @@ def _listed(layer: Layer) -> Iterable[dict[str, Any]]:
         yield {"name": name, "dates": dates, "bounds": bounds}
 
 
-def encode_point_series(series: Series, domain: TimeDomain, wanted: EntryOptions) -> bytes:
+def encode_point_series(series: Series, domain: TimeDomain, options: EntryOptions) -> bytes:
     """Return one result a date, dates without a valid value included unless only others are wanted.
 
     Args:
         series: Of one native cell.
         domain: All times of the layer, which tell where a day alone does not name one.
-        wanted: Which entries, and what of each.
+        options: Which entries, and what of each.
     """
     has_value = np.isfinite(series.values)
     cell = Column(
         total=1, valid=has_value.astype(np.int64), averages=number_texts(text_values(series.values, series.encoding))
     )
-    return b'{"results":' + _entries(cell, _dates(series.times, domain), wanted) + b"}"
+    return b'{"results":' + _entries(cell, _dates(series.times, domain), options) + b"}"
 
 
-def encode_area_series(series: AreasSeries, domain: TimeDomain, wanted: EntryOptions) -> bytes:
+def encode_area_series(series: AreasSeries, domain: TimeDomain, options: EntryOptions) -> bytes:
     """Return the results of the one area, as of a point."""
-    return b'{"results":' + _entries(_column(series.areas[0]), _dates(series.times, domain), wanted) + b"}"
+    return b'{"results":' + _entries(_column(series.areas[0]), _dates(series.times, domain), options) + b"}"
 
 
-def encode_areas_series(series: AreasSeries, domain: TimeDomain, wanted: EntryOptions) -> bytes:
+def encode_areas_series(series: AreasSeries, domain: TimeDomain, options: EntryOptions) -> bytes:
     """Return a list of results for each area, in their order."""
     dates = _dates(series.times, domain)
     # Area by area, since an entry takes ten times as much memory as its text.
-    lists = b",".join(_entries(_column(each), dates, wanted) for each in series.areas)
+    lists = b",".join(_entries(_column(each), dates, options) for each in series.areas)
     return b'{"results":[' + lists + b"]}"
 
 
@@ -80,26 +80,26 @@ def _column(series: AreaSeries) -> Column:
     return Column(total=series.total, valid=series.valid, averages=texts[MEAN.name], deviations=texts.get(STD.name))
 
 
-def _entries(column: Column, dates: list[str], wanted: EntryOptions) -> bytes:
+def _entries(column: Column, dates: list[str], options: EntryOptions) -> bytes:
     """The JSON list of those that are wanted; empty without dates, as of a layer without time."""
     if not dates:
         return b"[]"
     indexes = np.arange(len(dates))
-    if wanted.max_valids is not None:
+    if options.max_valids is not None:
         indexes = np.flatnonzero(column.valid)
-        if wanted.max_valids > 0:
-            indexes = indexes[-wanted.max_valids :]
+        if options.max_valids > 0:
+            indexes = indexes[-options.max_valids :]
     return orjson.dumps(
-        [{"date": dates[index], "result": _result(column, index, wanted)} for index in indexes.tolist()]
+        [{"date": dates[index], "result": _result(column, index, options)} for index in indexes.tolist()]
     )
 
 
-def _result(column: Column, index: int, wanted: EntryOptions) -> dict[str, Any]:
+def _result(column: Column, index: int, options: EntryOptions) -> dict[str, Any]:
     result: dict[str, Any] = {}
-    if wanted.has_counts:
+    if options.has_counts:
         result = {"totalCount": column.total, "validCount": int(column.valid[index])}
     result["average"] = _number(column.averages[index])
-    if wanted.has_deviation and column.deviations is not None:
+    if options.has_deviation and column.deviations is not None:
         result["uncertainty"] = _number(column.deviations[index])
     return result
 

@@ -58,11 +58,11 @@ async def get_point(request: Request) -> Response:
     services = services_of(request)
     layer = services.catalogue.layer(request.path_params["layer"])
     query = Kvp(request.query_params.multi_items())
-    asked, wanted = point_request(layer, query), entry_options(query)
-    encode = partial(encode_point_series, domain=layer.times, wanted=wanted)
-    written = SeriesFormat(name=wanted.name, media_type=MEDIA_TYPE, encode=encode)
+    series_request, options = point_request(layer, query), entry_options(query)
+    encode = partial(encode_point_series, domain=layer.times, options=options)
+    written = SeriesFormat(name=options.name, media_type=MEDIA_TYPE, encode=encode)
     limiter = state_of(request).limiters.series
-    work = partial(deliver_series, asked, written, services, known=known_etags(request))
+    work = partial(deliver_series, series_request, written, services, known=known_etags(request))
     return respond(await for_client(request, limiter, layer.id, work, services=services))
 
 
@@ -88,14 +88,14 @@ async def _answer_body(
     has_parsed = body_parsed(request)
 
     def work(is_active: IsActive) -> tuple[bytes, tuple[Instant, ...], bool]:
-        asked, wanted = read(layer, query, body, services.catalogue), entry_options(query)
+        series_request, options = read(layer, query, body, services.catalogue), entry_options(query)
         has_parsed()
-        is_open = has_open_times(layer, asked.time)
-        if isinstance(asked, SeriesRequest):
-            series = extract_series(asked, services)
-            return encode_point_series(series, layer.times, wanted), series.unreadable, is_open
-        found = extract_area_series(asked, services, is_active=is_active)
-        return encode(found, layer.times, wanted), found.unreadable, is_open
+        is_open = has_open_times(layer, series_request.time)
+        if isinstance(series_request, SeriesRequest):
+            series = extract_series(series_request, services)
+            return encode_point_series(series, layer.times, options), series.unreadable, is_open
+        found = extract_area_series(series_request, services, is_active=is_active)
+        return encode(found, layer.times, options), found.unreadable, is_open
 
     document, unreadable, is_open = await make_for_client(request, limiter, layer.id, work, services=services)
     return Response(document, media_type=MEDIA_TYPE, headers=caching(unreadable, is_open=is_open))

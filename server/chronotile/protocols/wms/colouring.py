@@ -91,8 +91,8 @@ def colour_range(query: Kvp) -> tuple[float, float] | None:
     Raises:
         InvalidParameter: It is neither two numbers in order nor `auto` or `default`.
     """
-    asked = RANGE.given(query)
-    return asked if isinstance(asked, tuple) else None
+    requested = RANGE.given(query)
+    return requested if isinstance(requested, tuple) else None
 
 
 def colouring(query: Kvp) -> Colouring:

@@ -59,26 +59,26 @@ class Box:
     maxy: float
 
 
-def capabilities(telling: CapabilitiesContext, version: Version, *, path: str) -> bytes:
+def capabilities(context: CapabilitiesContext, version: Version, *, path: str) -> bytes:
     """Return the capabilities document; `path` is that of the service, under the base URL."""
-    catalogue = telling.services.catalogue
+    catalogue = context.services.catalogue
     offered = tuple(offered_crs(catalogue, version))
-    listed = frozenset(name for name, _layer in advertised_layers(telling))
+    listed = frozenset(name for name, _layer in advertised_layers(context))
     named = {each.id: each for each in named_groups(catalogue, listed)}
-    collections = collection_entries(telling, times=most_listed_times(len(listed) + len(named)))
+    collections = collection_entries(context, times=most_listed_times(len(listed) + len(named)))
     boxes = {layer.name: tuple(_boxes(layer, offered, version)) for each in collections for layer in each.layers}
-    time = telling.time_text
+    time = context.time_text
     return render_xml(
         TEMPLATES[version],
         service=catalogue.service,
-        title=text_in(catalogue.service.title, telling.language),
-        abstract=text_in(catalogue.service.abstract, telling.language),
-        base=telling.base,
-        update_sequence=update_sequence(telling.services),
-        inspire=_inspire(catalogue, telling.language),
+        title=text_in(catalogue.service.title, context.language),
+        abstract=text_in(catalogue.service.abstract, context.language),
+        base=context.base,
+        update_sequence=update_sequence(context.services),
+        inspire=_inspire(catalogue, context.language),
         metadata={collection.id: collection.metadata for collection in catalogue.collections},
         # With the time, so that it is the default indeed where a client names none.
-        url=f"{telling.base}{path}?{'' if time is None else urlencode({'TIME': time}) + '&'}",
+        url=f"{context.base}{path}?{'' if time is None else urlencode({'TIME': time}) + '&'}",
         formats=FORMAT.words,
         info_formats=tuple(INFO_FORMATS),
         legend_formats=LEGEND_FORMAT.words,
@@ -158,11 +158,11 @@ def offered_crs(catalogue: Catalogue, version: Version) -> Iterator[OfferedCrs]:
 
 
 def time_warnings(
-    asked: Sequence[MapRequest | IdentifyRequest], times: Sequence[TimeUsed], catalogue: Catalogue
+    requests: Sequence[MapRequest | IdentifyRequest], times: Sequence[TimeUsed], catalogue: Catalogue
 ) -> list[str]:
     """Return the Warning headers of an answer about several layers, each text once."""
     warnings: dict[str, None] = {}
-    for request, used in zip(asked, times, strict=True):
+    for request, used in zip(requests, times, strict=True):
         layer = catalogue.layer(request.layer)
         warning = _time_warning(request.time, used, layer)
         if warning is not None:

@@ -85,26 +85,26 @@ async def or_in_picture(
     except ClientGone:
         raise
     except ChronotileError as error:
-        asked = _picture_of(error, query) if error.status < 500 else None
-        if asked is None:
+        picture = _picture_of(error, query) if error.status < 500 else None
+        if picture is None:
             raise
         services = services_of(request)
         request.scope[FAULT_STATUS] = error.status
-        body = await in_thread(state_of(request).limiters.documents, draw_message, asked, services)
-        return Response(body, media_type=asked.format, headers={"Cache-Control": "no-store"})
+        body = await in_thread(state_of(request).limiters.documents, draw_message, picture, services)
+        return Response(body, media_type=picture.format, headers={"Cache-Control": "no-store"})
 
 
 def _picture_of(error: ChronotileError, query: Kvp) -> MessageRequest | None:
     """The picture that stands for an error (WMS 1.3.0 §7.3.3.11), where one is asked for and the request says how."""
     with contextlib.suppress(ChronotileError):
-        wanted, asked = EXCEPTIONS.of(query), FORMATS[FORMAT.of(query)]
-        if wanted in {"INIMAGE", "BLANK"} and asked in PICTURE_FORMATS:
+        exceptions, picture_format = EXCEPTIONS.of(query), FORMATS[FORMAT.of(query)]
+        if exceptions in {"INIMAGE", "BLANK"} and picture_format in PICTURE_FORMATS:
             return MessageRequest(
-                text=error.message if wanted == "INIMAGE" else "",
+                text=error.message if exceptions == "INIMAGE" else "",
                 width=WIDTH.of(query),
                 height=HEIGHT.of(query),
-                format=asked,
-                background=background(query, asked),
+                format=picture_format,
+                background=background(query, picture_format),
             )
     return None
 

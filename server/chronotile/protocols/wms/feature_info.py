@@ -54,15 +54,15 @@ def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
     )
 
 
-def answer_info(asked: InfoQuery, services: Services, *, known: Collection[str]) -> LayeredPayload:
+def answer_info(query: InfoQuery, services: Services, *, known: Collection[str]) -> LayeredPayload:
     """Return the document, with the times of each layer."""
-    return deliver_identified(asked.requests, asked.format, services, known=known)
+    return deliver_identified(query.requests, query.format, services, known=known)
 
 
 def _query_layers(query: Kvp, catalogue: Catalogue, shown: Collection[str]) -> Iterator[tuple[str, Layer]]:
-    asked = QUERY_LAYERS.of(query)
-    check_count(asked, "QUERY_LAYERS")
-    opened = [each for name in asked for each in _queryable(name, catalogue)]
+    requested = QUERY_LAYERS.of(query)
+    check_count(requested, "QUERY_LAYERS")
+    opened = [each for name in requested for each in _queryable(name, catalogue)]
     check_count(opened, "QUERY_LAYERS")
     for name in opened:
         layer = catalogue.layer(name)

@@ -90,11 +90,11 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
     )
 
 
-def answer_legend(asked: WmsLegend, services: Services, *, known: Collection[str]) -> Payload:
+def answer_legend(legend: WmsLegend, services: Services, *, known: Collection[str]) -> Payload:
     """Return the legend."""
-    if len(asked.requests) == 1:
-        return draw_legend(asked.requests[0], asked.format, services, shape=asked.shape, known=known)
-    return draw_legends(asked.requests, asked.format, services, shape=asked.shape, known=known)
+    if len(legend.requests) == 1:
+        return draw_legend(legend.requests[0], legend.format, services, shape=legend.shape, known=known)
+    return draw_legends(legend.requests, legend.format, services, shape=legend.shape, known=known)
 
 
 def _shape(query: Kvp) -> LegendShape:

@@ -181,15 +181,15 @@ def check_update_sequence(query: Kvp, current: str | None) -> None:
         CurrentUpdateSequence: As said.
         InvalidUpdateSequence: As said.
     """
-    asked = UPDATE_SEQUENCE.given(query)
-    if asked is None or current is None:
+    requested = UPDATE_SEQUENCE.given(query)
+    if requested is None or current is None:
         return
-    order = sequence_order(asked, current)
+    order = sequence_order(requested, current)
     if order == 0:
         raise CurrentUpdateSequence(f"UPDATESEQUENCE {current} is current", locator="UPDATESEQUENCE")
     if order > 0:
         raise InvalidUpdateSequence(
-            f"UPDATESEQUENCE {asked[:MAX_SHOWN]!r} is later than the current {current}", locator="UPDATESEQUENCE"
+            f"UPDATESEQUENCE {requested[:MAX_SHOWN]!r} is later than the current {current}", locator="UPDATESEQUENCE"
         )
 
 
@@ -296,10 +296,10 @@ def _styles(query: Kvp, layers: list[tuple[str, Layer]]) -> list[tuple[str, str 
 
 def _check_sides(grid: Grid, most: int) -> None:
     """MaxWidth and MaxHeight are the most that a client may ask for (WMS 1.3.0 §7.2.4.3)."""
-    for name, limit, asked in (("WIDTH", "MaxWidth", grid.width), ("HEIGHT", "MaxHeight", grid.height)):
-        if asked > most:
+    for name, limit, size in (("WIDTH", "MaxWidth", grid.width), ("HEIGHT", "MaxHeight", grid.height)):
+        if size > most:
             alternative = "ask for a smaller picture, or for tiles"
-            raise LimitExceeded(limit, allowed=most, asked=asked, alternative=alternative, locator=name)
+            raise LimitExceeded(limit, allowed=most, needed=size, alternative=alternative, locator=name)
 
 
 def _crs_name(query: Kvp, version: Version) -> str:

@@ -48,10 +48,10 @@ async def answer(request: Request, *, path: str, places: WebPlaces) -> Response:
     """Return what REQUEST asks for."""
     request.state.pairs = await pairs_of(request)
     query = last_of_each(request.state.pairs)
-    asked = operation(query)
-    if asked in WITH_OWN_STYLES:
+    requested = operation(query)
+    if requested in WITH_OWN_STYLES:
         query = await with_document(request, query, places)
-    match asked:
+    match requested:
         case "GetMap":
             return await or_in_picture(get_map, request, query)
         case "GetFeatureInfo":
@@ -71,39 +71,39 @@ async def get_capabilities(request: Request, query: Kvp, *, path: str) -> Respon
     version = negotiated_version(query)
     services = services_of(request)
     check_update_sequence(query, update_sequence(services))
-    telling = capabilities_context(request, query)
-    key = ("WMS", version, path, telling.base, telling.language, telling.layers, telling.time_text)
-    make = partial(capabilities, telling, version, path=path)
+    context = capabilities_context(request, query)
+    key = ("WMS", version, path, context.base, context.language, context.layers, context.time_text)
+    make = partial(capabilities, context, version, path=path)
     return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPES[version])
 
 
 async def get_map(request: Request, query: Kvp) -> Response:
     """Return a map, with a warning for each layer whose time the client did not name."""
     services = services_of(request)
-    asked = await _parsed(request, query, wms_map)
-    _maps, found = await draw_maps(request, [each.layer for each in asked.layers], lambda: asked.layers)
-    response = respond(replace(found.payload, media_type=asked.media_type))
-    return _with_warnings(response, asked.layers, found.times, services.catalogue)
+    maps = await _parsed(request, query, wms_map)
+    _maps, found = await draw_maps(request, [each.layer for each in maps.layers], lambda: maps.layers)
+    response = respond(replace(found.payload, media_type=maps.media_type))
+    return _with_warnings(response, maps.layers, found.times, services.catalogue)
 
 
 async def get_feature_info(request: Request, query: Kvp) -> Response:
     """Return what layers show at a pixel of a map, with the warnings of that map."""
     services = services_of(request)
-    asked = await _parsed(request, query, info_query)
-    first = asked.requests[0]
-    work = partial(answer_info, asked, services, known=known_etags(request))
-    limiter, others = state_of(request).limiters.series, [each.layer for each in asked.requests[1:]]
+    info = await _parsed(request, query, info_query)
+    first = info.requests[0]
+    work = partial(answer_info, info, services, known=known_etags(request))
+    limiter, others = state_of(request).limiters.series, [each.layer for each in info.requests[1:]]
     found = await for_client(request, limiter, first.layer, work, services=services, others=others)
-    return _with_warnings(respond(found.payload), asked.requests, found.times, services.catalogue)
+    return _with_warnings(respond(found.payload), info.requests, found.times, services.catalogue)
 
 
 def _with_warnings(
     response: Response,
-    asked: Sequence[MapRequest] | Sequence[IdentifyRequest],
+    requests: Sequence[MapRequest] | Sequence[IdentifyRequest],
     times: Sequence[TimeUsed],
     catalogue: Catalogue,
 ) -> Response:
-    for warning in time_warnings(asked, times, catalogue):
+    for warning in time_warnings(requests, times, catalogue):
         response.headers.append("Warning", warning)
     return response
 
@@ -111,8 +111,8 @@ def _with_warnings(
 async def get_legend_graphic(request: Request, query: Kvp) -> Response:
     """Return a layer's legend as picture or document."""
     services = services_of(request)
-    asked = await _parsed(request, query, legend_query)
-    return respond(await in_documents(request, answer_legend, asked, services, known=known_etags(request)))
+    legend = await _parsed(request, query, legend_query)
+    return respond(await in_documents(request, answer_legend, legend, services, known=known_etags(request)))
 
 
 async def _parsed(request: Request, query: Kvp, parse: Callable[[Kvp, Catalogue], Parsed]) -> Parsed:

@@ -78,30 +78,30 @@ class Theme:
     layers: tuple[TileLayer, ...]
 
 
-def capabilities(telling: CapabilitiesContext, sections: Collection[Section], *, path: str) -> bytes:
+def capabilities(context: CapabilitiesContext, sections: Collection[Section], *, path: str) -> bytes:
     """Return the capabilities document; `path` is that of the service, under the base URL."""
-    catalogue = telling.services.catalogue
+    catalogue = context.services.catalogue
     offered, formats = offered_sets(catalogue), offered_formats(catalogue)
     needs_layers = not {"Contents", "Themes"}.isdisjoint(sections)
-    asked = {"layers": telling.layers and ",".join(sorted(telling.layers)), "TIME": telling.time_text}
-    part = urlencode({name: value for name, value in asked.items() if value is not None})
+    query = {"layers": context.layers and ",".join(sorted(context.layers)), "TIME": context.time_text}
+    part = urlencode({name: value for name, value in query.items() if value is not None})
     return render_xml(
         TEMPLATE,
         service=catalogue.service,
-        title=text_in(catalogue.service.title, telling.language),
-        abstract=text_in(catalogue.service.abstract, telling.language),
-        base=telling.base,
-        url=f"{telling.base}{path}",
+        title=text_in(catalogue.service.title, context.language),
+        abstract=text_in(catalogue.service.abstract, context.language),
+        base=context.base,
+        url=f"{context.base}{path}",
         part=part and f"?{part}",
-        update_sequence=update_sequence(telling.services),
+        update_sequence=update_sequence(context.services),
         version=VERSION,
         formats=formats,
-        templates=_templates(telling, formats),
-        info_formats=_info_formats(telling),
+        templates=_templates(context, formats),
+        info_formats=_info_formats(context),
         all_sections=SECTIONS,
         sections=sections,
         is_whole=set(sections) == set(SECTIONS),
-        themes=tuple(_themes(telling, offered)) if needs_layers else (),
+        themes=tuple(_themes(context, offered)) if needs_layers else (),
         tile_matrix_sets=offered,
         urn=urn,
         scale_set=_scale_set,
@@ -109,26 +109,26 @@ def capabilities(telling: CapabilitiesContext, sections: Collection[Section], *,
     )
 
 
-def _templates(telling: CapabilitiesContext, formats: Mapping[TileFormat, str]) -> Mapping[TileFormat, str]:
+def _templates(context: CapabilitiesContext, formats: Mapping[TileFormat, str]) -> Mapping[TileFormat, str]:
     """Formats with the extension of their template, PNG first; of many layers the first alone."""
-    if len(advertised_layers(telling)) <= LIMITED_LAYERS:
+    if len(advertised_layers(context)) <= LIMITED_LAYERS:
         return formats
     return dict(list(formats.items())[:1])
 
 
-def _info_formats(telling: CapabilitiesContext) -> Mapping[str, str | None]:
+def _info_formats(context: CapabilitiesContext) -> Mapping[str, str | None]:
     """Media types with the extension of their template; of many layers only those that viewers ask for, without."""
-    if len(advertised_layers(telling)) <= LIMITED_LAYERS:
+    if len(advertised_layers(context)) <= LIMITED_LAYERS:
         return ADVERTISED_INFO
     return dict.fromkeys(INFO_OF_VIEWERS)
 
 
-def _themes(telling: CapabilitiesContext, offered: tuple[TileMatrixSet, ...]) -> Iterator[Theme]:
-    count = len(advertised_layers(telling))
+def _themes(context: CapabilitiesContext, offered: tuple[TileMatrixSet, ...]) -> Iterator[Theme]:
+    count = len(advertised_layers(context))
     is_limited = count <= LIMITED_LAYERS
     limits_bytes = LIMIT_BYTES * sum(len(each.matrices) for each in offered) if is_limited else 0
     times = most_listed_times(count, layer_bytes=LAYER_BYTES + limits_bytes)
-    for collection in collection_entries(telling, times=times):
+    for collection in collection_entries(context, times=times):
         layers = tuple(_tile_layer(entry, offered, is_limited=is_limited) for entry in collection.layers)
         with_tiles = tuple(layer for layer in layers if layer.links)
         if with_tiles:

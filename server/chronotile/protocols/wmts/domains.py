@@ -94,13 +94,13 @@ def describe_domains(query: Kvp, services: Services) -> bytes:
     """
     part = _part(query, services)
     TILE_MATRIX_SET.of(query)
-    asked, expanded = DOMAINS.of(query), EXPAND_LIMIT.of(query)
+    requested, expanded = DOMAINS.of(query), EXPAND_LIMIT.of(query)
     return render_xml(
         DOMAINS_TEMPLATE,
-        dimension=DIMENSION if DIMENSION.lower() in asked and len(part.layer.times) else None,
+        dimension=DIMENSION if DIMENSION.lower() in requested and len(part.layer.times) else None,
         domain=_domain(part, expanded),
         size=len(part.indexes),
-        has_space=SPACE in asked,
+        has_space=SPACE in requested,
         box=part.box,
         crs=wms_name(part.crs) or part.crs.name,
     )
@@ -133,8 +133,8 @@ def _part(query: Kvp, services: Services) -> Part:
     name = TILE_MATRIX_SET.given(query)
     crs = CRS84 if name is None else services.catalogue.tile_matrix_set(name).crs
     extent = layer.main_variable.grid.bbox_in(crs)
-    asked = BOX.given(query)
-    box = extent if asked is None else _shared(extent, asked)
+    given = BOX.given(query)
+    box = extent if given is None else _shared(extent, given)
     indexes = matching_times(layer, parse_time(TIME.given(query)), now=services.clock()).indexes
     return Part(layer=layer, indexes=indexes if box is not None else (), box=box, crs=crs)
 

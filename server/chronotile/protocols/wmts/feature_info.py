@@ -109,10 +109,10 @@ def answer_info(names: InfoNames, services: Services, *, known: Collection[str])
     layer = services.catalogue.layer(names.tile.layer)
     if not layer.queryable:
         raise OperationNotSupported(f"layer {layer.id} cannot be queried", locator="GetFeatureInfo")
-    asked = info_format(names.info_format, locator=INFO_FORMAT.name)
+    info = info_format(names.info_format, locator=INFO_FORMAT.name)
     tile = _tile(names, services)
     request = IdentifyRequest.of_picture(tile, _point(names, tile), layer=tile.layer)
-    return deliver_identified([request], asked, services, known=known).payload
+    return deliver_identified([request], info, services, known=known).payload
 
 
 def _tile(names: InfoNames, services: Services) -> MapRequest:

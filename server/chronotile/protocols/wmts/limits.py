@@ -30,7 +30,7 @@ def advertised_limits(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[
             yield matrix, limits
 
 
-def check_told_limits(
+def check_tile_limits(
     layer: Layer, tile_matrix_set: TileMatrixSet, matrix: TileMatrix, *, row: int, column: int
 ) -> None:
     """Refuse a tile outside the limits that the capabilities tell; where they tell none, no tile of a matrix.

@@ -26,7 +26,7 @@ from chronotile.protocols.common.query.accept import weighted
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, advertised, parsed, text, whole
 from chronotile.protocols.common.query.picture import DIFFERENCE, REDUCER
-from chronotile.protocols.wmts.limits import check_told_limits, has_limits
+from chronotile.protocols.wmts.limits import check_tile_limits, has_limits
 
 Operation = Literal["GetCapabilities", "GetTile", "GetFeatureInfo", "DescribeDomains", "GetDomainValues"]
 Section = Literal["ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes"]
@@ -224,7 +224,7 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
     matrix = tile_matrix_set.matrix(names.tile_matrix)
     row, column = ROW.parse(names.row), COLUMN.parse(names.column)
     if has_limits(services.catalogue):
-        check_told_limits(layer, tile_matrix_set, matrix, row=row, column=column)
+        check_tile_limits(layer, tile_matrix_set, matrix, row=row, column=column)
     return MapRequest(
         layer=names.layer,
         grid=tile_matrix_set.tile_grid(matrix, row=row, column=column),

@@ -119,11 +119,11 @@ def _draw(names: TileNames, services: Services, *, known: Collection[str]) -> Pa
     return render_map(map_request(names, services), services, known=known)
 
 
-async def _capabilities(request: Request, query: Kvp, asked: frozenset[Section], *, path: str) -> Response:
+async def _capabilities(request: Request, query: Kvp, sections: frozenset[Section], *, path: str) -> Response:
     services = services_of(request)
-    telling = capabilities_context(request, query)
-    key = ("WMTS", path, asked, telling.base, telling.language, telling.layers, telling.time_text)
-    make = partial(capabilities, telling, asked, path=path)
+    context = capabilities_context(request, query)
+    key = ("WMTS", path, sections, context.base, context.language, context.layers, context.time_text)
+    make = partial(capabilities, context, sections, path=path)
     return await respond_with_document(request, services, make, key=key, media_type=MEDIA_TYPE)
 
 

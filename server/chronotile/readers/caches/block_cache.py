@@ -50,16 +50,16 @@ class BlockCache:
         """Take no more than that of each process's memory from now on."""
         self._memory.shrink(max_bytes * self._sharers)
 
-    def read(self, key: bytes, size: int, wanted: slice, decode: Callable[[], tuple[BytesPart, bool]]) -> BytesPart:
+    def read(self, key: bytes, size: int, part: slice, decode: Callable[[], tuple[BytesPart, bool]]) -> BytesPart:
         """Return some bytes of a block.
 
         Args:
             key: Of the block.
             size: Bytes of the whole block.
-            wanted: Which of them.
+            part: Which of them.
             decode: Gives all of them, and whether they may be kept. An error of it goes to all who wait for the block.
         """
-        first, last = wanted.start // SLOT_BYTES, -(-wanted.stop // SLOT_BYTES)
+        first, last = part.start // SLOT_BYTES, -(-part.stop // SLOT_BYTES)
         start = first * SLOT_BYTES
         parts = np.empty(min(last * SLOT_BYTES, size) - start, dtype=np.uint8)
         is_kept = all(
@@ -67,10 +67,10 @@ class BlockCache:
             for number, at in enumerate(range(0, parts.size, SLOT_BYTES), first)
         )
         if not is_kept:
-            return self._decoded(key, decode)[wanted]
+            return self._decoded(key, decode)[part]
         with self._lock:
             self._hits += 1
-        return parts[wanted.start - start : wanted.stop - start]
+        return parts[part.start - start : part.stop - start]
 
     def _decoded(self, key: bytes, decode: Callable[[], tuple[BytesPart, bool]]) -> BytesPart:
         with self._lock:

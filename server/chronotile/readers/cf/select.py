@@ -76,11 +76,11 @@ def _is_value(values: NDArray[Any], value: float | str | None) -> NDArray[np.boo
     """(step,): where a coordinate has a value, as nearly as its type holds it."""
     if isinstance(value, str) or values.dtype.kind == "U":
         return np.asarray(values.astype(str) == str(value), dtype=bool)
-    wanted = np.float64(np.nan if value is None else value)
+    requested = np.float64(np.nan if value is None else value)
     if values.dtype.kind in "iu":
-        return np.asarray(values == wanted, dtype=bool)
-    step = 4 * np.finfo(values.dtype).eps * max(abs(wanted), float(np.finfo(values.dtype).tiny))
-    return np.asarray(np.abs(values.astype(np.float64) - wanted) <= step, dtype=bool)
+        return np.asarray(values == requested, dtype=bool)
+    step = 4 * np.finfo(values.dtype).eps * max(abs(requested), float(np.finfo(values.dtype).tiny))
+    return np.asarray(np.abs(values.astype(np.float64) - requested) <= step, dtype=bool)
 
 
 def _accepted(dim: str, size: int, values: NDArray[Any] | None) -> str:

@@ -133,8 +133,8 @@ def _together(domains: Sequence[TimeDomain]) -> tuple[InstantArray, InstantArray
         [each.periods for each in domains],
         stated,
     )
-    starts, ends, periods, told = (np.concatenate(each).astype("datetime64[ns]") for each in parts)
-    return starts, ends, periods, told
+    starts, ends, periods, names = (np.concatenate(each).astype("datetime64[ns]") for each in parts)
+    return starts, ends, periods, names
 
 
 def _common_naming(

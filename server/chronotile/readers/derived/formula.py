@@ -229,10 +229,10 @@ def _values(pixels: Pixels, encoding: Encoding, part: slice) -> NDArray[np.float
 
 def _codes(formula: Formula, operands: list[Pixels], numbers: Numbers) -> Codes:
     """As `_reasons`, of a block."""
-    told = [pixel_codes(pixels, each.info.encoding) for each, pixels in zip(formula.operands, operands, strict=True)]
-    names = tuple(dict.fromkeys(name for each in told for name in each.names))
+    coded = [pixel_codes(pixels, each.info.encoding) for each, pixels in zip(formula.operands, operands, strict=True)]
+    names = tuple(dict.fromkeys(name for each in coded for name in each.names))
     codes = np.where(np.isfinite(numbers), 0, NODATA_CODE).astype(np.uint8)
-    for each in reversed(told):
+    for each in reversed(coded):
         table = np.array([0, *(names.index(name) + 1 for name in each.names)], dtype=np.uint8)
         np.copyto(codes, table[each.numbers], where=(codes != 0) & (each.numbers != 0))
     return Codes(codes, names)

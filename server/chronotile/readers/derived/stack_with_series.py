@@ -78,14 +78,14 @@ class WithSeries(Wrapped):
             inside = np.array([self._is_fresh(variable, index, twin) for index in indexes], dtype=bool)
         if twin is None or not inside.any():
             return read_files(indexes)
-        asked = np.asarray(indexes, dtype=np.int64)
+        requested = np.asarray(indexes, dtype=np.int64)
         try:
-            cells = self._recodings[variable].pixels(read_cube(twin.indexes[asked[inside]].tolist()))
+            cells = self._recodings[variable].pixels(read_cube(twin.indexes[requested[inside]].tolist()))
         except SourceUnavailable:
             return read_files(indexes)
         if inside.all():
             return cells
-        return _merged(cells, read_files(asked[~inside].tolist()), inside)
+        return _merged(cells, read_files(requested[~inside].tolist()), inside)
 
     def block_shape(self, variable: str, along: Along) -> BlockShape:
         """Return the shape of blocks of the cube's series, or of the files."""
@@ -220,8 +220,8 @@ def _require_raw(files: Reader, name: str, said: VariableSpec, held: VariableInf
     Raises:
         UnsupportedSource: It may have others, made of files that differ, of which the configuration says nothing.
     """
-    told = (said.scale, said.offset, said.nodata, said.valid_range, said.dtype, said.flags or None)
-    if all(each is None for each in told):
+    encoding = (said.scale, said.offset, said.nodata, said.valid_range, said.dtype, said.flags or None)
+    if all(each is None for each in encoding):
         return
     cube = held.encoding
     for own in files.encodings_in_files(name):

@@ -80,17 +80,17 @@ class SourcesSnapshot:
     """How often any of this has changed."""
 
 
-def open_pending(wanted: PendingSource, caches: ReaderCaches | None = None) -> Opened:
+def open_pending(pending: PendingSource, caches: ReaderCaches | None = None) -> Opened:
     """Return a source opened, with the values of variables that have no style looked at.
 
     Raises:
         UnsupportedSource: It cannot be served.
         SourceUnavailable: It opens, but its pixels cannot be read.
     """
-    reader = open_source(wanted.spec, caches)
+    reader = open_source(pending.spec, caches)
     variables = {
         name: each
-        if each.classes or name in wanted.styled
+        if each.classes or name in pending.styled
         else replace(each, observed_range=observed_range(reader, name))
         for name, each in reader.info.variables.items()
     }

@@ -97,13 +97,13 @@ class Elsewhere:
         self.on_change: Callable[[], None] = lambda: None
         """Called, in any thread, when a source went away, came back or was found to hold something else."""
 
-    def open(self, wanted: Mapping[str, PendingSource], *, patience_s: float) -> SourcesSnapshot:
+    def open(self, pending: Mapping[str, PendingSource], *, patience_s: float) -> SourcesSnapshot:
         """Return what is known of these sources; others are forgotten.
 
         New sources are opened in parallel and waited for; for others the known state is returned at once.
         """
         with self._changed:
-            self._want(wanted)
+            self._want(pending)
             new = [each for each in self._sources.values() if each.opened is None and each.reason is None]
             self._changed.wait_for(lambda: not any(_is_unknown(each) for each in new) or self._is_closed, patience_s)
             for each in filter(_is_unknown, new):
@@ -183,13 +183,13 @@ class Elsewhere:
             self._is_closed = True
             self._changed.notify_all()
 
-    def _want(self, wanted: Mapping[str, PendingSource]) -> None:
+    def _want(self, pending: Mapping[str, PendingSource]) -> None:
         known = self._sources
         self._sources = {
             name: known[name]
             if name in known and known[name].wanted.is_same(each)
             else _Source(each, host_of(each.spec.href))
-            for name, each in wanted.items()
+            for name, each in pending.items()
         }
         if self._sources and self._scheduler is None:
             self._scheduler = threading.Thread(target=self._schedule, name="elsewhere", daemon=True)

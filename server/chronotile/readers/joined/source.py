@@ -278,7 +278,7 @@ def own_names(times: TimeDomain) -> tuple[OwnName, ...]:
 def _levels_of(joined: VariableInfo, own: VariableInfo) -> tuple[int, ...] | None:
     """The file's level for each of the joined variable's; nothing where it lacks one."""
     found = [
-        next((n for n, grid in enumerate(own.levels) if is_same_grid(grid, wanted)), None) for wanted in joined.levels
+        next((n for n, grid in enumerate(own.levels) if is_same_grid(grid, level)), None) for level in joined.levels
     ]
     levels = tuple(each for each in found if each is not None)
     return levels if len(levels) == len(found) else None

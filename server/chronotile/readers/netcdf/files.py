@@ -138,17 +138,17 @@ class KnownFiles:
             UnsupportedSource: It cannot be served.
             OSError: It is gone.
         """
-        state, asked = file_state(file.path), _what_matters(file.spec)
+        state, key = file_state(file.path), _what_matters(file.spec)
         with self._lock:
             known = self._infos.get(file.path)
-        if known is not None and known[:2] == (state, asked):
+        if known is not None and known[:2] == (state, key):
             return known[2]
         reader = file.open()
         reader.close()
         with self._lock:
             if len(self._infos) >= MAX_KNOWN:
                 self._infos.clear()
-            self._infos[file.path] = state, asked, reader.info
+            self._infos[file.path] = state, key, reader.info
         return reader.info
 
 

@@ -84,8 +84,8 @@ class FileBlocks:
         self._digest = blake2b(digest_size=KEY_BYTES)
         if kept is not None:
             beside = [_state_or_none(path + ending) for ending in BESIDE]
-            told = (path, level, state, beside, self._dtype.str, self._bands, self._unit)
-            self._digest.update(repr(told).encode())
+            identity = (path, level, state, beside, self._dtype.str, self._bands, self._unit)
+            self._digest.update(repr(identity).encode())
 
     @staticmethod
     def are_of(dataset: Any) -> bool:  # noqa: ANN401 -- rasterio has no types
@@ -120,12 +120,12 @@ class FileBlocks:
         key.update(_PLACE.pack(unit.row_start, unit.column_start, plane.band if bands == 1 else 0, plane.is_mask))
         before = (plane.band - 1) * unit.height if bands > 1 else 0
         row_bytes = unit.width * dtype.itemsize
-        wanted = slice(
+        requested = slice(
             (before + part.row_start - unit.row_start) * row_bytes,
             (before + part.row_stop - unit.row_start) * row_bytes,
         )
         size = bands * unit.height * row_bytes
-        lines = kept.read(key.digest(), size, wanted, lambda: self._decoded(plane, unit))
+        lines = kept.read(key.digest(), size, requested, lambda: self._decoded(plane, unit))
         return lines.view(dtype).reshape(part.height, unit.width)[:, _at(part, unit)[1]]
 
     def _decoded(self, plane: Plane, unit: Window) -> tuple[BytesPart, bool]:

@@ -57,16 +57,16 @@ def band_times_of(dataset: Any) -> BandTimes:  # noqa: ANN401 -- rasterio has no
     if dataset.count < 2:
         return BandTimes()
     descriptions = dict(enumerate((text or "" for text in dataset.descriptions), start=1))
-    told = list(_times_by_descriptions(descriptions))
-    if 2 * len(told) <= dataset.count or len({each.span.start for each in told}) < 2:
+    described = list(_times_by_descriptions(descriptions))
+    if 2 * len(described) <= dataset.count or len({each.span.start for each in described}) < 2:
         return BandTimes()
-    dated = {each.number for each in told}
+    dated = {each.number for each in described}
     rest = [
         f"band {number} ({text or 'without description'})"
         for number, text in descriptions.items()
         if number not in dated
     ]
-    return _series(told, rest)
+    return _series(described, rest)
 
 
 def _times_by_descriptions(descriptions: Mapping[int, str]) -> Iterable[_BandTime]:
@@ -99,9 +99,9 @@ def _time_by_message(dataset: Any, number: int) -> _BandTime | str:  # noqa: ANN
     )
 
 
-def _series(told: Sequence[_BandTime | str], rest: Sequence[str]) -> BandTimes:
-    left_out = [*rest, *(each for each in told if isinstance(each, str))]
-    bands = sorted((each for each in told if isinstance(each, _BandTime)), key=lambda each: each.variable or "")
+def _series(described: Sequence[_BandTime | str], rest: Sequence[str]) -> BandTimes:
+    left_out = [*rest, *(each for each in described if isinstance(each, str))]
+    bands = sorted((each for each in described if isinstance(each, _BandTime)), key=lambda each: each.variable or "")
     series = []
     for variable, members in groupby(bands, key=lambda each: each.variable):
         first: dict[Any, _BandTime] = {}

@@ -113,12 +113,12 @@ def left_out_bands(spec: SourceSpec) -> Iterator[Finding]:
 
 
 def _band_findings(spec: SourceSpec, word: str | None, bands: Sequence[Band]) -> Iterator[Finding]:
-    asked = [each for each in spec.variables.values() if word is None or (each.name or each.id) == word]
-    if not asked and word is None:
+    selected = [each for each in spec.variables.values() if word is None or (each.name or each.id) == word]
+    if not selected and word is None:
         return
     plain = [band for band in bands if not band.is_alpha]
-    served = {each.band for each in asked if each.band is not None}
-    names = {each.name or each.id for each in asked if each.band is None}
+    served = {each.band for each in selected if each.band is not None}
+    names = {each.name or each.id for each in selected if each.band is None}
     served |= {band.number for band in bands if band.name in names}
     if not served or (word is not None and names):
         served.add(bands[0].number)

@@ -98,7 +98,7 @@ def _open_files(spec: SourceSpec, name: str | None, paths: tuple[str, ...]) -> _
     times = files.times if len(files.times) else _time_in_tags(sample)
     variables: dict[str, StackVariable] = {}
     findings = list(files.findings)
-    for variable, band in _wanted(spec, name, sample.bands):
+    for variable, band in _select_bands(spec, name, sample.bands):
         planes = tuple(Plane(path, band.number) for path in files.paths)
         variables[variable.id], notes = stack_variable(variable, band, sample=sample, planes=planes, times=times)
         findings += notes
@@ -112,7 +112,7 @@ def _one_band_a_time(
     if len(sample.bands) != len(times):
         raise UnsupportedSource(f"times: names {len(times)} times for the {len(sample.bands)} bands of the file")
     band = replace(sample.bands[0], title=None)
-    variables = [variable for variable, _band in _wanted(spec, name, (band,))]
+    variables = [variable for variable, _band in _select_bands(spec, name, (band,))]
     if len(variables) != 1:
         raise UnsupportedSource("a file with a band a time holds one variable; name only one")
     planes = tuple(Plane(files.paths[0], each.number) for each in sample.bands)
@@ -120,7 +120,7 @@ def _one_band_a_time(
     return stack_variable(variables[0], band, sample=sample, planes=planes, times=times, rule=rule)
 
 
-def _wanted(spec: SourceSpec, name: str | None, bands: tuple[Band, ...]) -> list[tuple[VariableSpec, Band]]:
+def _select_bands(spec: SourceSpec, name: str | None, bands: tuple[Band, ...]) -> list[tuple[VariableSpec, Band]]:
     """The variables that are to be read, each with its band."""
     if spec.variables:
         variables = [each for each in spec.variables.values() if name is None or (each.name or each.id) == name]

@@ -77,11 +77,11 @@ def _looked(paths: Sequence[str], findings: list[Finding]) -> Iterator[tuple[str
     for path in paths:
         try:
             with opening("it"), pool.lend(path) as handle:
-                told, names_of_bands = band_times_of(handle.dataset), tuple(filter(None, handle.dataset.descriptions))
+                bands, names_of_bands = band_times_of(handle.dataset), tuple(filter(None, handle.dataset.descriptions))
         except UnsupportedSource as error:
             findings.append(Finding("error", names.get(path, base_name(path)), f"{LEFT_OUT}{error.message}"))
         else:  # only now is it known that nothing went wrong below GDAL
-            yield path, told, names_of_bands
+            yield path, bands, names_of_bands
 
 
 def _open_dated_bands(spec: SourceSpec, found: Found, caches: ReaderCaches) -> Reader:
@@ -90,23 +90,23 @@ def _open_dated_bands(spec: SourceSpec, found: Found, caches: ReaderCaches) -> R
     every = [path for paths in found.values() for path in paths]
     names = dict(zip(every, names_among(every) if len(every) > 1 else map(base_name, every), strict=True))
     for word, paths in sorted(found.items(), key=lambda entry: entry[0] or ""):
-        for path, told, _descriptions in _looked(paths, findings):
+        for path, dated, _descriptions in _looked(paths, findings):
             name = names[path]
-            if told.left_out:
+            if dated.left_out:
                 findings.append(
                     Finding(
-                        "warning", name, f"{LEFT_OUT}{listed(told.left_out, most=_SHOWN)}: the other bands are dates"
+                        "warning", name, f"{LEFT_OUT}{listed(dated.left_out, most=_SHOWN)}: the other bands are dates"
                     )
                 )
-            if not told.series:
+            if not dated.series:
                 findings.append(Finding("warning", name, f"{LEFT_OUT}its bands tell no times, those of other files do"))
                 continue
-            wanted, rest = _wanted(spec, word, told.series)
+            selected, rest = _select_bands(spec, word, dated.series)
             if rest and not spec.variables:
                 findings.append(
                     Finding("warning", name, f"{LEFT_OUT}bands of {listed(rest, most=_SHOWN)}: name them as variables")
                 )
-            surveyed += _surveyed(JoinedBands(path, tuple(wanted), spec, caches), name, findings)
+            surveyed += _surveyed(JoinedBands(path, tuple(selected), spec, caches), name, findings)
     if not surveyed:
         raise UnsupportedSource(
             findings[0].message.removeprefix(LEFT_OUT) if findings else "its bands tell no variable"
@@ -128,7 +128,7 @@ def _surveyed(file: JoinedBands, name: str, findings: list[Finding]) -> Iterator
     yield Surveyed(file=file, name=name, info=reader.info)
 
 
-def _wanted(
+def _select_bands(
     spec: SourceSpec, word: str | None, series: Sequence[BandSeries]
 ) -> tuple[list[tuple[VariableSpec, BandSeries]], list[str]]:
     """The variables that are to be read, each with its bands; and the series that are left out."""
@@ -136,22 +136,22 @@ def _wanted(
     if word is not None:
         variables = [each for each in spec.variables.values() if (each.name or each.id) == word]
         variables = variables or [VariableSpec(id=word)]
-        wanted = [(each, series[0]) for each in variables]
-        return wanted, [each.name or "further variables" for each in series[1:]]
+        selected = [(each, series[0]) for each in variables]
+        return selected, [each.name or "further variables" for each in series[1:]]
     if not spec.variables:
         return [(VariableSpec(id=each.name or "band1"), each) for each in series], []
     variables = list(spec.variables.values())
     if len(variables) == 1 and len(series) == 1:
         return [(variables[0], series[0])], []
-    wanted = [(each, named[each.name or each.id]) for each in variables if (each.name or each.id) in named]
+    selected = [(each, named[each.name or each.id]) for each in variables if (each.name or each.id) in named]
     missing = [each.id for each in variables if (each.name or each.id) not in named]
-    if missing and not wanted:
+    if missing and not selected:
         there = listed([each.name or "bands of dates" for each in series], most=_SHOWN)
         raise UnsupportedSource(
             f"no bands for {listed(missing, most=_SHOWN)}; there are {there}: say name: for the variable"
         )
-    taken = {each.name for _variable, each in wanted}
-    return wanted, [each.name or "dates" for each in series if each.name not in taken]
+    taken = {each.name for _variable, each in selected}
+    return selected, [each.name or "dates" for each in series if each.name not in taken]
 
 
 def _open_with_times(spec: SourceSpec, found: Found, caches: ReaderCaches) -> Reader:
@@ -222,9 +222,9 @@ def _spans_of_names(paths: Sequence[str]) -> dict[str, TimeSpan] | None:
     """The period that each file's name tells; nothing where some tell none, or two tell the same."""
     spans = {path: span for path, _text, span in times_in_names(paths, None)}
     years = {path: find_bare_year(base_name(path).rpartition(".")[0]) for path in paths}
-    told = {
+    span_of_file = {
         path: span or (year.span if year else None)
         for (path, span), year in zip(spans.items(), years.values(), strict=True)
     }
-    known = {path: span for path, span in told.items() if span is not None}
+    known = {path: span for path, span in span_of_file.items() if span is not None}
     return known if len(known) == len(paths) == len(set(known.values())) else None

@@ -291,8 +291,8 @@ class RasterStack(Reader):
         try:
             return self._variables[variable].decodings.of(bands, plane.band)
         except UnsupportedSource as error:
-            told = unavailable(self._collection, variable, "are not stored as those of other times")
-            raise told from OSError(f"{plane.path}: {error.message}")  # for the log, which is told of the date once
+            fault = unavailable(self._collection, variable, "are not stored as those of other times")
+            raise fault from OSError(f"{plane.path}: {error.message}")  # for the log, which is told of the date once
 
     def _bands_now(self, path: str) -> FileBands:
         """What a file says of its bands; of one that was looked at since it was written, it is not opened."""

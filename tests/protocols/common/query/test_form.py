@@ -55,7 +55,7 @@ def test_nothing_is_read_where_the_length_says_too_much(make_request):
 
     with pytest.raises(LimitExceeded) as caught:
         anyio.run(body_of, request)
-    assert (caught.value.status, caught.value.asked, read) == (413, 101, [])
+    assert (caught.value.status, caught.value.needed, read) == (413, 101, [])
 
 
 @pytest.mark.parametrize("encoding", [b"gzip", b"br, gzip"])

@@ -25,7 +25,7 @@ print([name for name in sys.modules if name.partition(".")[0] == "pygeoapi"])
 def said(tree_services):
     """`said("NDVI")`: pygeoapi's description of a collection."""
     told = DocumentContext(catalogue=tree_services.catalogue, root="http://testserver", language="en")
-    telling = CollectionContext(services=tree_services, told=told, has_viewer=False)
+    telling = CollectionContext(services=tree_services, document=told, has_viewer=False)
 
     def describe(name):
         return next(pygeoapi_collections(telling, [offered_collection(tree_services.catalogue, name)]))

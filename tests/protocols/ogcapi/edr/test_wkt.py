@@ -140,7 +140,7 @@ def test_too_many_are_refused():
     with pytest.raises(LimitExceeded):
         rings("POLYGON((4 50,5 50,5 51,4 50))", max_vertices=3)
 
-    assert (points_refused.value.limit, points_refused.value.asked) == ("max_features", 2)
+    assert (points_refused.value.limit, points_refused.value.needed) == ("max_features", 2)
 
 
 def test_nothing_is_missing():

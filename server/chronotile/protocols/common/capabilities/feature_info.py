@@ -112,8 +112,8 @@ def _columns(found: Identified) -> Iterator[tuple[str, list[Scalar]]]:
     yield "time", [*format_instants(found.times)]
     for cell, behind in _named(found):
         yield f"value{behind}", _numbers(text_values(cell.values, cell.encoding))
-        told = zip(_numbers(cell.numbers), cell.reasons, strict=True)
-        yield f"number{behind}", [None if reason == REASON_UNREADABLE else number for number, reason in told]
+        numbers = zip(_numbers(cell.numbers), cell.reasons, strict=True)
+        yield f"number{behind}", [None if reason == REASON_UNREADABLE else number for number, reason in numbers]
         if any(cell.labels):
             yield f"label{behind}", [*cell.labels]
         yield f"reason{behind}", [*cell.reasons]
@@ -174,9 +174,9 @@ def _lines(info: PlaceInfo) -> Iterator[str]:
     yield f"{info.layer}: {_one_line(info.title)}"
     if not info.properties:
         yield f"  {NOTHING}"
-    told = {name: value for name, value in info.properties.items() if name not in {"layer", "title"}}
-    place: Properties = {"longitude": info.longitude, "latitude": info.latitude} if told else {}
-    for name, value in {**told, **place}.items():
+    properties = {name: value for name, value in info.properties.items() if name not in {"layer", "title"}}
+    place: Properties = {"longitude": info.longitude, "latitude": info.latitude} if properties else {}
+    for name, value in {**properties, **place}.items():
         if value is not None:
             yield f"  {name} = {_one_line(str(value))}"
     if info.rows:

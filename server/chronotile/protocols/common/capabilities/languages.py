@@ -21,8 +21,8 @@ def requested_language(query: Kvp, offered: Sequence[str]) -> str:
     One that is not offered is no error (INSPIRE view services, technical guidance 3.11, §4.2.3.1.1.1.6).
     """
     text = query.optional("LANGUAGE") or query.optional("ACCEPTLANGUAGES") or ""
-    for asked in text.split(",")[:MAX_ASKED]:
-        language = asked.strip().lower()[:60]
+    for requested in text.split(",")[:MAX_ASKED]:
+        language = requested.strip().lower()[:60]
         found = offered_language(_TAGS.get(language, language), offered)
         if found is not None:
             return found

@@ -134,20 +134,20 @@ def listed_names(query: Kvp, catalogue: Catalogue) -> frozenset[str] | None:
     return names
 
 
-def advertised_layers(telling: CapabilitiesContext) -> tuple[tuple[str, Layer], ...]:
+def advertised_layers(context: CapabilitiesContext) -> tuple[tuple[str, Layer], ...]:
     """Return the names that are told of, with their layers; advertised aliases are layers too."""
-    offered = telling.services.catalogue.offered_layers
-    return offered if telling.layers is None else tuple(each for each in offered if each[0] in telling.layers)
+    offered = context.services.catalogue.offered_layers
+    return offered if context.layers is None else tuple(each for each in offered if each[0] in context.layers)
 
 
-def collection_entries(telling: CapabilitiesContext, *, times: int = MAX_LISTED) -> tuple[CollectionEntry, ...]:
+def collection_entries(context: CapabilitiesContext, *, times: int = MAX_LISTED) -> tuple[CollectionEntry, ...]:
     """Return the collections that have layers with a place on earth to tell of, each layer with about `times` times."""
     named: dict[str, list[LayerEntry]] = {}
-    for name, layer in advertised_layers(telling):
-        named.setdefault(layer.collection, []).extend(_layer_entry(name, layer, telling, times))
-    collections = telling.services.catalogue.collections
+    for name, layer in advertised_layers(context):
+        named.setdefault(layer.collection, []).extend(_layer_entry(name, layer, context, times))
+    collections = context.services.catalogue.collections
     return tuple(
-        _collection_entry(collection, tuple(layers), telling.language)
+        _collection_entry(collection, tuple(layers), context.language)
         for collection in collections
         if (layers := named.get(collection.id))
     )
@@ -164,21 +164,21 @@ def _collection_entry(collection: Collection, layers: tuple[LayerEntry, ...], la
     )
 
 
-def _layer_entry(name: str, layer: Layer, telling: CapabilitiesContext, times: int) -> Iterator[LayerEntry]:
+def _layer_entry(name: str, layer: Layer, context: CapabilitiesContext, times: int) -> Iterator[LayerEntry]:
     """One entry, or none for data whose grid has no longitudes and latitudes."""
     box = _geographic_box(layer.main_variable.grid)
     if box is not None:
         yield LayerEntry(
             layer=layer,
             name=name,
-            title=text_in(layer.title, telling.language) or name,
-            abstract=text_in(layer.abstract, telling.language),
+            title=text_in(layer.title, context.language) or name,
+            abstract=text_in(layer.abstract, context.language),
             keywords=layer.keywords,
             attribution=layer.attribution,
             box=box,
-            styles=tuple(_style_entries(name, layer, telling.base)),
-            time=time_extent(layer, telling.services.clock(), limit=times, requested=telling.time),
-            times_url=f"{telling.base}/layers/{quote(name)}/times",
+            styles=tuple(_style_entries(name, layer, context.base)),
+            time=time_extent(layer, context.services.clock(), limit=times, requested=context.time),
+            times_url=f"{context.base}/layers/{quote(name)}/times",
         )
 
 

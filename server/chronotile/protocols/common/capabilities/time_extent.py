@@ -183,8 +183,8 @@ def _whole(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) -> t
     most = max(limit, LEAST_RUNS)
     ways = [[stepped(each) for each in series] for series in _phases(domain.instants)]
     possible = [way for way in ways if sum(each.fewest for each in way) <= most]
-    told = [tuple(islice(chain.from_iterable(_runs(each, write) for each in way), most + 1)) for way in possible]
-    shortest = min(told, key=len, default=())
+    written = [tuple(islice(chain.from_iterable(_runs(each, write) for each in way), most + 1)) for way in possible]
+    shortest = min(written, key=len, default=())
     return shortest if 0 < len(shortest) <= most else None
 
 

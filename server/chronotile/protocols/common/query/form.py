@@ -138,6 +138,6 @@ def check_size(size: int, limit: str, allowed: int, *, alternative: str = "send 
         LimitExceeded: It has more.
     """
     if size > allowed:
-        error = LimitExceeded(limit, allowed=allowed, asked=size, alternative=alternative)
+        error = LimitExceeded(limit, allowed=allowed, needed=size, alternative=alternative)
         error.status = TOO_LARGE
         raise error

@@ -54,7 +54,7 @@ def problem_response(
         members |= {
             "limit": error.limit,
             "allowed": error.allowed,
-            "asked": error.asked,
+            "asked": error.needed,
             "alternative": error.alternative,
         }
         job = job_document(error, request)

@@ -12,7 +12,7 @@ from chronotile.protocols.ogcapi.coverages.params import CoverageQuery
 from chronotile.protocols.ogcapi.coverages.scaling import PartialSize, Resolution
 
 
-def with_scale(asked: CoverageQuery, services: Services) -> CoverageRequest:
+def with_scale(query: CoverageQuery, services: Services) -> CoverageRequest:
     """Return the request for numbers with its scale.
 
     What is asked of sizes counts along all that is asked for (OGC 19-087 /req/coverage-scaling/size D): where that
@@ -21,7 +21,7 @@ def with_scale(asked: CoverageQuery, services: Services) -> CoverageRequest:
     Raises:
         ChronotileError: The request is not accepted.
     """
-    request, scaling = asked.request, asked.scaling
+    request, scaling = query.request, query.scaling
     if scaling is None or isinstance(scaling, ScaleFactors):
         return replace(request, scale=scaling)
     native = place_of(request, services.catalogue.layer(request.layers[0]).main_variable.grid).grid

@@ -17,21 +17,21 @@ TITLES = {
 }
 
 
-def coverage_links(offered: Offered, told: DocumentContext) -> Sequence[Link]:
+def coverage_links(offered: Offered, context: DocumentContext) -> Sequence[Link]:
     """Return the links of a collection, one a format that can hold the whole; none of one that has colours alone.
 
     The newer draft tells of the fields by `schema`, the older ones by `coverage-rangetype` and `coverage-domainset`.
     """
     if not offered.has_values:
         return ()
-    base = f"{told.base}/collections/{quote(offered.id)}"
+    base = f"{context.base}/collections/{quote(offered.id)}"
     described = [
         ("coverage-domainset", "coverage/domainset", JSON, "Where and when there are values"),
         ("coverage-rangetype", "coverage/rangetype", JSON, "Of which kind the values are"),
         ("schema", "schema", JSON_SCHEMA, "The fields as a JSON Schema"),
     ]
     left_out = set[str]() if _is_one_picture(offered) else {"png"}
-    left_out |= {"json"} if _values(offered) > told.catalogue.limits.max_series_values else set()
+    left_out |= {"json"} if _values(offered) > context.catalogue.limits.max_series_values else set()
     names = [name for name in FORMATS if name not in left_out]
     return [
         *(

@@ -100,13 +100,13 @@ def parse_coverage(query: Kvp, offered: Offered, catalogue: Catalogue) -> Covera
 
 def _trims(query: Kvp, subset: Subset, layer: Layer, catalogue: Catalogue) -> tuple[Trim, ...]:
     """The one box of `bbox` or `subset`, in degrees that are such (clauses G and N)."""
-    asked = requested_bbox(query, layer, catalogue)
-    if asked is None:
+    bbox = requested_bbox(query, layer, catalogue)
+    if bbox is None:
         trims = () if subset.trim is None else (subset.trim,)
     else:
         if subset.trim is not None:
             raise InvalidParameter("bbox and subset both cut in space; give one of them", locator="subset")
-        trims = (Trim(box=asked[0], crs=asked[1]),)
+        trims = (Trim(box=bbox[0], crs=bbox[1]),)
     for trim in trims:
         check_degrees(trim.box, trim.crs, locator=trim.locator)
     return trims

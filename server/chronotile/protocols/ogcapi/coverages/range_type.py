@@ -54,50 +54,50 @@ def field_schema(layers: Sequence[Layer], *, url: str, title: str, language: str
 
 def _field(layer: Layer, language: str) -> Json:
     variable = layer.main_variable
-    told = output_encoding(variable.encoding)
-    data_type = DATA_TYPES.get(told.dtype, told.dtype)
+    encoding = output_encoding(variable.encoding)
+    data_type = DATA_TYPES.get(encoding.dtype, encoding.dtype)
     field: dict[str, Any] = {
         "type": "Quantity",
         "name": variable.name,
         "label": _title(layer, language),
         "definition": f"ogcType:{data_type}",
-        "uom": {"type": "UnitReference", "code": told.units or "1"},
+        "uom": {"type": "UnitReference", "code": encoding.units or "1"},
         "encodingInfo": {
             "dataType": f"http://www.opengis.net/def/dataType/OGC/0/{data_type}",
-            "scale": told.scale,
-            "offset": told.offset,
+            "scale": encoding.scale,
+            "offset": encoding.offset,
         },
-        "nilValues": [{"reason": MISSING, "value": _number(told)}],
+        "nilValues": [{"reason": MISSING, "value": _number(encoding)}],
     }
     description = text_in(layer.abstract, language)
     return {**field, "description": description} if description else field
 
 
-def _number(told: Encoding) -> str:
-    if told.nodata is None or np.isnan(told.nodata):
+def _number(encoding: Encoding) -> str:
+    if encoding.nodata is None or np.isnan(encoding.nodata):
         return "NaN"
-    return f"{told.nodata:.0f}" if float(told.nodata).is_integer() else repr(told.nodata)
+    return f"{encoding.nodata:.0f}" if float(encoding.nodata).is_integer() else repr(encoding.nodata)
 
 
 def _property(layer: Layer, number: int, language: str) -> Json:
     """The names of extensions are those of OGC 23-058r2, and of its drafts, which had hyphens."""
     variable = layer.main_variable
     classes = categories_of(layer)
-    told: dict[str, Any] = {"title": _title(layer, language), "type": "number"}
+    schema: dict[str, Any] = {"title": _title(layer, language), "type": "number"}
     description = text_in(layer.abstract, language)
     if description:
-        told["description"] = description
-    told["x-ogc-propertySeq"] = told["x-ogc-property-seq"] = number
-    told["x-ogc-variableType"] = "categoricalNominal" if variable.is_categorical else "continuous"
+        schema["description"] = description
+    schema["x-ogc-propertySeq"] = schema["x-ogc-property-seq"] = number
+    schema["x-ogc-variableType"] = "categoricalNominal" if variable.is_categorical else "continuous"
     if classes:
-        told["oneOf"] = [{"const": each.value, "title": each.label} for each in classes]
+        schema["oneOf"] = [{"const": each.value, "title": each.label} for each in classes]
     elif not variable.is_categorical:
-        told["x-ogc-unit"] = variable.encoding.units or "1"
+        schema["x-ogc-unit"] = variable.encoding.units or "1"
     if variable.standard_name:
-        told["x-ogc-definition"] = standard_name_uri(variable.standard_name)
+        schema["x-ogc-definition"] = standard_name_uri(variable.standard_name)
     if variable.encoding.valid_range is not None and not classes:
-        told["minimum"], told["maximum"] = _valid_values(variable.encoding, variable.encoding.valid_range)
-    return told
+        schema["minimum"], schema["maximum"] = _valid_values(variable.encoding, variable.encoding.valid_range)
+    return schema
 
 
 def _valid_values(encoding: Encoding, numbers: tuple[float, float]) -> tuple[float, float]:

@@ -40,20 +40,20 @@ async def get_coverage(request: Request) -> Response:
     query = coverage_query(request.query_params.multi_items())
     name = negotiate_format(query, request.headers.get("accept", ""), FORMATS, aliases=ALIASES)
     offered = offered_collection(services.catalogue, request.path_params["collectionId"])
-    asked = parse_coverage(query, offered, services.catalogue)
-    offer_job(request, lambda: export_offer(with_scale(asked, services), name, services.catalogue))
+    parsed_query = parse_coverage(query, offered, services.catalogue)
+    offer_job(request, lambda: export_offer(with_scale(parsed_query, services), name, services.catalogue))
     conditions = file_conditions(request)
 
     def work(is_active: IsActive) -> CoverageDelivery:
         return deliver_coverage(
-            with_scale(asked, services),
+            with_scale(parsed_query, services),
             name,
             services,
             conditions=conditions,
             is_active=is_active,
         )
 
-    limiter, layer = state_of(request).limiters.coverages, asked.request.layers[0]
+    limiter, layer = state_of(request).limiters.coverages, parsed_query.request.layers[0]
     delivery = await make_for_client(request, limiter, layer, work, services=services)
     return respond_with_file(delivery)
 

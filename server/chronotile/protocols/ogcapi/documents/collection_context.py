@@ -12,7 +12,7 @@ class CollectionContext:
     """What one document tells of, in one language."""
 
     services: Services
-    told: DocumentContext
+    document: DocumentContext
     has_viewer: bool
     """Whether there is a viewer to lead to."""
 

@@ -29,53 +29,55 @@ class Entry:
 class Listing:
     """One page of the collections that a query selects."""
 
-    asked: CollectionsQuery
+    query: CollectionsQuery
     matched: int
     listed: tuple[Offered, ...]
 
     @property
     def following(self) -> int | None:
         """The offset of the next page, if there is one."""
-        end = self.asked.offset + self.asked.limit
+        end = self.query.offset + self.query.limit
         return end if end < self.matched else None
 
 
-def list_collections(asked: CollectionsQuery, telling: CollectionContext) -> Listing:
+def list_collections(query: CollectionsQuery, context: CollectionContext) -> Listing:
     """Return which collections are asked for."""
-    matched = [each for each in offered_collections(telling.told.catalogue) if asked.takes(each)]
-    listed = tuple(matched[asked.offset : asked.offset + asked.limit])
-    return Listing(asked=asked, matched=len(matched), listed=listed)
+    matched = [each for each in offered_collections(context.document.catalogue) if query.takes(each)]
+    listed = tuple(matched[query.offset : query.offset + query.limit])
+    return Listing(query=query, matched=len(matched), listed=listed)
 
 
-def listing_document(listing: Listing, telling: CollectionContext) -> Json:
+def listing_document(listing: Listing, context: CollectionContext) -> Json:
     """Return the document; each collection is written as soon as it is described, which keeps little in memory."""
-    own = listing.asked.address(listing.asked.offset)
+    own = listing.query.address(listing.query.offset)
     links = [
-        _link("self", "This document", own, telling),
-        _link("alternate", "This document as HTML", own, telling, html=True),
+        _link("self", "This document", own, context),
+        _link("alternate", "This document as HTML", own, context, html=True),
     ]
     if listing.following is not None:
-        following = listing.asked.address(listing.following)
-        links.append(_link("next", "The collections that follow", following, telling))
+        following = listing.query.address(listing.following)
+        links.append(_link("next", "The collections that follow", following, context))
     return {
         "links": [link.document() for link in links],
         "numberMatched": listing.matched,
         "numberReturned": len(listing.listed),
-        "collections": [orjson.Fragment(orjson.dumps(each)) for each in collection_documents(telling, listing.listed)],
+        "collections": [orjson.Fragment(orjson.dumps(each)) for each in collection_documents(context, listing.listed)],
     }
 
 
-def listing_page(listing: Listing, telling: CollectionContext) -> bytes:
+def listing_page(listing: Listing, context: CollectionContext) -> bytes:
     """Return the same as HTML, which tells less of each."""
     following = listing.following
-    href = None if following is None else f"{telling.told.base}/collections?{listing.asked.address(following)}&f=html"
+    href = (
+        None if following is None else f"{context.document.base}/collections?{listing.query.address(following)}&f=html"
+    )
     return document_page(
         "Collections",
         {},
-        telling.told,
+        context.document,
         template="collections",
         matched=listing.matched,
-        entries=[_entry(each, telling.told.language) for each in listing.listed],
+        entries=[_entry(each, context.document.language) for each in listing.listed],
         following=href,
     )
 
@@ -92,7 +94,7 @@ def _entry(offered: Offered, language: str) -> Entry:
     )
 
 
-def _link(rel: str, title: str, query: str, telling: CollectionContext, *, html: bool = False) -> Link:
+def _link(rel: str, title: str, query: str, context: CollectionContext, *, html: bool = False) -> Link:
     form, media_type = ("html", "text/html") if html else ("json", "application/json")
-    href = f"{telling.told.base}/collections?{query}{'&' if query else ''}f={form}"
+    href = f"{context.document.base}/collections?{query}{'&' if query else ''}f={form}"
     return Link(rel=rel, href=href, type=media_type, title=title)

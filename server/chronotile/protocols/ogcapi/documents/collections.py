@@ -25,18 +25,18 @@ JSON_LD = "application/ld+json"
 TellTimes = Callable[[TimeDomain], Json | None]
 
 
-def collection_documents(telling: CollectionContext, offered: Sequence[Offered]) -> Iterator[Json]:
+def collection_documents(context: CollectionContext, offered: Sequence[Offered]) -> Iterator[Json]:
     """Yield the description of each collection; in `/collections` it is the same as at its own address."""
     from chronotile.protocols.ogcapi.documents.through_pygeoapi import pygeoapi_collections  # noqa: PLC0415 -- its 70 MB
 
-    limit = most_listed_times(len(offered_collections(telling.told.catalogue)))
+    limit = most_listed_times(len(offered_collections(context.document.catalogue)))
     temporal = cache(partial(temporal_extent, limit=limit))  # of a collection as of its layers
-    for said, each in zip(pygeoapi_collections(telling, offered), offered, strict=True):
-        yield _completed(said, each, telling, temporal)
+    for said, each in zip(pygeoapi_collections(context, offered), offered, strict=True):
+        yield _completed(said, each, context, temporal)
 
 
-def _completed(said: Json, offered: Offered, telling: CollectionContext, temporal: TellTimes) -> Json:
-    language = telling.told.language
+def _completed(said: Json, offered: Offered, context: CollectionContext, temporal: TellTimes) -> Json:
+    language = context.document.language
     return {
         "id": said["id"],
         "title": text_in(offered.title, language) or offered.id,  # pygeoapi 0.24 gives texts with entities of HTML
@@ -45,10 +45,10 @@ def _completed(said: Json, offered: Offered, telling: CollectionContext, tempora
         **_credits(offered),
         "extent": _extent(offered, temporal),
         **climatology_member(offered.climatology_span, is_climatology=offered.is_climatology),
-        **_systems(offered, telling),
+        **_systems(offered, context),
         "dataType": "coverage" if offered.has_values else "map",
-        **_members(offered, telling),
-        "links": [*_own_links(said), *(link.document() for link in _links(offered, telling))],
+        **_members(offered, context),
+        "links": [*_own_links(said), *(link.document() for link in _links(offered, context))],
     }
 
 
@@ -63,18 +63,18 @@ def _extent(offered: Offered, tell_times: TellTimes) -> Json:
     return spatial if temporal is None else {**spatial, "temporal": temporal}
 
 
-def _systems(offered: Offered, telling: CollectionContext) -> Json:
+def _systems(offered: Offered, context: CollectionContext) -> Json:
     """CRS by their URIs, CRS84 first; one without a code has none."""
     layer = offered.main_field if offered.has_values else offered.drawn
-    accepted = [crs.uri for crs in accepted_crs(layer, telling.told.catalogue)]
+    accepted = [crs.uri for crs in accepted_crs(layer, context.document.catalogue)]
     own = layer.main_variable.grid.crs.uri
     return {"crs": [uri for uri in accepted if uri], **({"storageCrs": own} if own else {})}
 
 
-def _members(offered: Offered, telling: CollectionContext) -> dict[str, Any]:
+def _members(offered: Offered, context: CollectionContext) -> dict[str, Any]:
     members: dict[str, Any] = dict(NO_QUERIES)
     for block in BLOCKS:
-        members |= block.collection_members(offered, telling.told)
+        members |= block.collection_members(offered, context.document)
     return members
 
 
@@ -82,6 +82,6 @@ def _own_links(said: Json) -> list[Json]:
     return [link for link in said["links"] if link["rel"] in OWN_RELATIONS and link["type"] != JSON_LD]
 
 
-def _links(offered: Offered, telling: CollectionContext) -> list[Link]:
-    blocks = [link for block in BLOCKS for link in block.collection_links(offered, telling.told)]
-    return [*blocks, *service_links(offered, telling)]
+def _links(offered: Offered, context: CollectionContext) -> list[Link]:
+    blocks = [link for block in BLOCKS for link in block.collection_links(offered, context.document)]
+    return [*blocks, *service_links(offered, context)]

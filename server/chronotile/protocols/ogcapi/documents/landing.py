@@ -18,23 +18,23 @@ KEPT_RELATIONS = ("self", "alternate", "service-desc", "service-doc", "conforman
 """Links of pygeoapi's landing page that hold here: it tells of processes and tile matrix sets that it does not know."""
 
 
-def landing_document(telling: CollectionContext) -> Json:
+def landing_document(context: CollectionContext) -> Json:
     """Return the landing page of the tree."""
     from chronotile.protocols.ogcapi.documents.through_pygeoapi import pygeoapi_landing  # noqa: PLC0415 -- its 70 MB
 
-    said, service = pygeoapi_landing(telling), telling.told.catalogue.service
+    said, service = pygeoapi_landing(context), context.document.catalogue.service
     kept = [
         {name: member for name, member in link.items() if name != "hreflang"}  # which is not the language asked for
         for link in said["links"]
         if link["rel"] in KEPT_RELATIONS and link["type"] != JSON_LD
     ]
-    blocks = [link.document() for block in BLOCKS for link in block.landing_links(telling.told)]
-    up = Link(rel="up", href=f"{telling.told.root}/", type="text/html", title="All that this server has")
+    blocks = [link.document() for block in BLOCKS for link in block.landing_links(context.document)]
+    up = Link(rel="up", href=f"{context.document.root}/", type="text/html", title="All that this server has")
     return {
-        "title": text_in(service.title, telling.told.language),
-        "description": text_in(service.abstract, telling.told.language),
+        "title": text_in(service.title, context.document.language),
+        "description": text_in(service.abstract, context.document.language),
         **_service_members(service),
-        **{name: member for block in BLOCKS for name, member in block.landing_members(telling.told).items()},
+        **{name: member for block in BLOCKS for name, member in block.landing_members(context.document).items()},
         "links": [*kept, *blocks, up.document()],
     }
 

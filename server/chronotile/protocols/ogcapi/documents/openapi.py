@@ -29,21 +29,21 @@ REFUSALS = {
 }
 
 
-def openapi_document(told: DocumentContext) -> Json:
+def openapi_document(context: DocumentContext) -> Json:
     """Return what the tree takes and gives; paths are below its own address."""
-    catalogue = told.catalogue
+    catalogue = context.catalogue
     service = catalogue.service
     contact = {"name": service.contact.name, "email": service.contact.email}
     paths = _paths(catalogue)
     return {
         "openapi": VERSION,
         "info": {
-            "title": text_in(service.title, told.language),
-            "description": text_in(service.abstract, told.language),
+            "title": text_in(service.title, context.language),
+            "description": text_in(service.abstract, context.language),
             "version": chronotile.__version__,
             "contact": {name: said for name, said in contact.items() if said},
         },
-        "servers": [{"url": told.base}],
+        "servers": [{"url": context.base}],
         "tags": [{"name": name} for name in dict.fromkeys(_tags(paths))],
         "paths": paths,
         "components": {

@@ -24,37 +24,41 @@ EXAMPLE_CELLS = 100
 """A side of the coverage that is an example has about as many."""
 
 
-def page_of(page: Page, document: Json, telling: CollectionContext) -> bytes:
+def page_of(page: Page, document: Json, context: CollectionContext) -> bytes:
     """Return a document as HTML."""
-    told = telling.told
+    document_context = context.document
     if page == "openapi":
         title, sections = f"{document['info']['title']}: OGC API", sections_of(document)
-        addresses = {"description": f"{told.base}/openapi?f=json", "version": "3.0", "home": f"{told.base}?f=html"}
+        addresses = {
+            "description": f"{document_context.base}/openapi?f=json",
+            "version": "3.0",
+            "home": f"{document_context.base}?f=html",
+        }
         return render_page(COMMON, OPERATIONS, styled=OPERATIONS, title=title, sections=sections, **addresses)
     if page == "landing":
         title = f"{document['title']}: OGC API"
-        return document_page(title, document, told, template=page, lead=document["description"])
+        return document_page(title, document, document_context, template=page, lead=document["description"])
     if page == "conformance":
-        return document_page("Conformance", document, told, template=page)
-    return _collection_page(document, telling)
+        return document_page("Conformance", document, document_context, template=page)
+    return _collection_page(document, context)
 
 
-def _collection_page(document: Json, telling: CollectionContext) -> bytes:
-    above = Step(title="Collections", href=f"{telling.told.base}/collections?f=html")
-    offered = offered_collection(telling.told.catalogue, document["id"])
-    picture = thumbnail(offered.drawn.id, offered.drawn, telling.services)
+def _collection_page(document: Json, context: CollectionContext) -> bytes:
+    above = Step(title="Collections", href=f"{context.document.base}/collections?f=html")
+    offered = offered_collection(context.document.catalogue, document["id"])
+    picture = thumbnail(offered.drawn.id, offered.drawn, context.services)
     return document_page(
         document["title"],
         document,
-        telling.told,
+        context.document,
         above=[above],
         template="collection",
         lead=document["description"],
         picture=picture and f"../../{picture}",
         grid=offered.main_field.main_variable.grid if "grid" in document["extent"]["spatial"] else None,
         times=_times(offered.times),
-        fields=list(_fields(offered, telling.told.language)),
-        examples=list(_examples(offered, document, telling)),
+        fields=list(_fields(offered, context.document.language)),
+        examples=list(_examples(offered, document, context)),
     )
 
 
@@ -76,9 +80,9 @@ def _fields(offered: Offered, language: str) -> Iterator[dict[str, str]]:
         yield {"name": name, "title": text_in(layer.title, language) or name, "units": units, "layer": layer.id}
 
 
-def _examples(offered: Offered, document: Json, telling: CollectionContext) -> Iterator[Step]:
+def _examples(offered: Offered, document: Json, context: CollectionContext) -> Iterator[Step]:
     """Addresses about the middle of the data, of what the building blocks say is there."""
-    base = f"{telling.told.base}/collections/{quote(offered.id)}"
+    base = f"{context.document.base}/collections/{quote(offered.id)}"
     relations = {link["rel"].rpartition("/")[2] for link in document["links"]}
     if "map" in relations:
         yield Step(title="Map", href=f"{base}/map?width=800&f=png")

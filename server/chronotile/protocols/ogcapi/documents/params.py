@@ -57,10 +57,10 @@ class CollectionsQuery:
         return self._takes_box(box_of_offered(offered)) and self._takes_times(offered)
 
     def _takes_box(self, box: BBox) -> bool:
-        asked = self.box
-        if asked is None:
+        own = self.box
+        if own is None:
             return True
-        return any(one.intersects(other) for one in _halves(asked) for other in _halves(box))
+        return any(one.intersects(other) for one in _halves(own) for other in _halves(box))
 
     def _takes_times(self, offered: Offered) -> bool:
         times = offered.times

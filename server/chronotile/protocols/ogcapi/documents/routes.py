@@ -78,7 +78,7 @@ async def get_collection(request: Request) -> Response:
 
 async def get_openapi(request: Request) -> Response:
     """Return the API definition."""
-    document = _document("openapi", lambda telling: openapi_document(telling.told))._replace(media_type=OPENAPI)
+    document = _document("openapi", lambda context: openapi_document(context.document))._replace(media_type=OPENAPI)
     response = await _answer(request, _query(request), document, aliases=OPENAPI_ALIASES)
     if response.headers.get("content-type", "").startswith(HTML):
         response.headers["Content-Security-Policy"] = content_security_policy(COMMON, styled=OPERATIONS)
@@ -94,21 +94,21 @@ def _query(request: Request) -> Kvp:
 def _document(page: Page, make: Callable[[CollectionContext], Json], *key: Hashable) -> Document:
     return Document(
         key=(page, *key),
-        as_json=lambda telling: orjson.dumps(make(telling)),
-        as_page=lambda telling: page_of(page, make(telling), telling),
+        as_json=lambda context: orjson.dumps(make(context)),
+        as_page=lambda context: page_of(page, make(context), context),
     )
 
 
-def _listing(asked: CollectionsQuery) -> Document:
+def _listing(query: CollectionsQuery) -> Document:
     return Document(
-        key=("collections", asked.written, asked.limit, asked.offset),
-        as_json=lambda telling: orjson.dumps(listing_document(list_collections(asked, telling), telling)),
-        as_page=lambda telling: listing_page(list_collections(asked, telling), telling),
+        key=("collections", query.written, query.limit, query.offset),
+        as_json=lambda context: orjson.dumps(listing_document(list_collections(query, context), context)),
+        as_page=lambda context: listing_page(list_collections(query, context), context),
     )
 
 
-def _collection(name: str, telling: CollectionContext) -> Json:
-    return next(collection_documents(telling, [offered_collection(telling.told.catalogue, name)]))
+def _collection(name: str, context: CollectionContext) -> Json:
+    return next(collection_documents(context, [offered_collection(context.document.catalogue, name)]))
 
 
 async def _answer(
@@ -121,11 +121,11 @@ async def _answer(
     formats = {"json": document.media_type, "html": HTML}
     form = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=aliases)
     language, services = language_of(request, query), services_of(request)
-    told = DocumentContext(catalogue=services.catalogue, root=base_url(request), language=language)
+    document_context = DocumentContext(catalogue=services.catalogue, root=base_url(request), language=language)
     has_viewer = state_of(request).viewer.is_complete
-    telling = CollectionContext(services=services, told=told, has_viewer=has_viewer)
-    write = partial(document.as_page if form == "html" else document.as_json, telling)
-    key = ("ogcapi", document.key, told.root, language, has_viewer)
+    context = CollectionContext(services=services, document=document_context, has_viewer=has_viewer)
+    write = partial(document.as_page if form == "html" else document.as_json, context)
+    key = ("ogcapi", document.key, document_context.root, language, has_viewer)
     response = await respond_with_document(
         request, services, write, key=key, media_type=formats[form], cache_control=document.cache_control
     )

@@ -15,24 +15,24 @@ JSON = "application/json"
 HTML = "text/html"
 
 
-def service_links(offered: Offered, telling: CollectionContext) -> Iterator[Link]:
+def service_links(offered: Offered, context: CollectionContext) -> Iterator[Link]:
     """Yield the links of one collection; of a layer those to it, of a configured collection those to its layers."""
-    told = telling.told
-    up = f"{told.base}/collections"
+    document_context = context.document
+    up = f"{document_context.base}/collections"
     yield Link(rel="collection", href=f"{up}/{quote(offered.id)}", type=JSON, title="This collection")
     # Not `data`: GDAL takes every document with such a link to JSON for a landing page.
     yield Link(rel="up", href=up, type=JSON, title="All collections")
-    yield from _services(offered, telling)
+    yield from _services(offered, context)
     for layer in offered.layers:
-        yield from _of_layer(layer, telling)
+        yield from _of_layer(layer, context)
     if offered.license and offered.license.startswith(("https://", "http://")):
         yield Link(rel="license", href=offered.license, type=HTML, title="Licence")
     for record in offered.collection.metadata:
         yield Link(rel="describedby", href=record.url, type=record.format, title="Metadata record")
 
 
-def _services(offered: Offered, telling: CollectionContext) -> Iterator[Link]:
-    service, root = telling.told.catalogue.service, telling.told.root
+def _services(offered: Offered, context: CollectionContext) -> Iterator[Link]:
+    service, root = context.document.catalogue.service, context.document.root
     names = ",".join(quote(layer.id) for layer in offered.layers)
     for kind, paths, media_type in (("WMS", service.wms_paths, WMS_XML), ("WMTS", service.wmts_paths, WMTS_XML)):
         for path in paths[:1]:
@@ -40,9 +40,9 @@ def _services(offered: Offered, telling: CollectionContext) -> Iterator[Link]:
             yield Link(rel=f"{SERVICE_TYPES}/{kind.lower()}", href=href, type=media_type, title=f"{kind} capabilities")
 
 
-def _of_layer(layer: Layer, telling: CollectionContext) -> Iterator[Link]:
-    root, name = telling.told.root, quote(layer.id)
-    for each in telling.told.catalogue.tile_matrix_sets[:1]:
+def _of_layer(layer: Layer, context: CollectionContext) -> Iterator[Link]:
+    root, name = context.document.root, quote(layer.id)
+    for each in context.document.catalogue.tile_matrix_sets[:1]:
         href = f"{root}/tiles/{name}/{quote(each.id)}/tilejson.json"
         yield Link(rel="tilejson", href=href, type=JSON, title=f"{layer.id}: TileJSON of XYZ tiles")
     if not layer.is_composite:
@@ -50,6 +50,6 @@ def _of_layer(layer: Layer, telling: CollectionContext) -> Iterator[Link]:
         yield Link(rel="series", href=href, type=JSON, title=f"{layer.id}: values of a place", is_template=True)
     if len(layer.times):
         yield Link(rel="times", href=f"{root}/layers/{name}/times", type=JSON, title=f"{layer.id}: all times")
-    if telling.has_viewer:
+    if context.has_viewer:
         href = f"{root}/viewer/?layer={name}"
         yield Link(rel="viewer", href=href, type=HTML, title=f"{layer.id}: viewer")

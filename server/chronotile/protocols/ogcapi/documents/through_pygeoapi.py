@@ -37,20 +37,20 @@ class _JsonRequest:
     path_info = ""
 
 
-def pygeoapi_landing(telling: CollectionContext) -> Json:
+def pygeoapi_landing(context: CollectionContext) -> Json:
     """Return pygeoapi's landing page."""
-    api = API(_configuration(telling), {})
+    api = API(_configuration(context), {})
     return _pygeoapi_document(api, landing_page)
 
 
-def pygeoapi_collections(telling: CollectionContext, offered: Sequence[Offered]) -> Iterator[Json]:
+def pygeoapi_collections(context: CollectionContext, offered: Sequence[Offered]) -> Iterator[Json]:
     """Yield pygeoapi's description of each collection."""
-    api = API(_configuration(telling), {})
-    live = Live(telling.services)
+    api = API(_configuration(context), {})
+    live = Live(context.services)
     for start in range(0, len(offered), AT_ONCE):
         # Not before the API is made, since that copies all that it is given, for pages that it does not make here.
         api.config["resources"] = {
-            each.id: _resource(each, telling.told, live) for each in offered[start : start + AT_ONCE]
+            each.id: _resource(each, context.document, live) for each in offered[start : start + AT_ONCE]
         }
         yield from _pygeoapi_document(api, describe_collections)["collections"]
 
@@ -61,32 +61,32 @@ def _pygeoapi_document(api: API, ask: Callable[[API, APIRequest], Any]) -> Json:
     return document
 
 
-def _configuration(telling: CollectionContext) -> Json:
+def _configuration(context: CollectionContext) -> Json:
     """Texts are in the language of the document already, so pygeoapi, which knows fewer, is told of one alone."""
-    told = telling.told
-    service = told.catalogue.service
+    document_context = context.document
+    service = document_context.catalogue.service
     identification = {
-        "title": text_in(service.title, told.language),
-        "description": text_in(service.abstract, told.language),
+        "title": text_in(service.title, document_context.language),
+        "description": text_in(service.abstract, document_context.language),
         "keywords": [],
-        "url": f"{told.root}/",
+        "url": f"{document_context.root}/",
     }
     return {
-        "server": {"url": told.base, "languages": ["en"], "encoding": "utf-8", "gzip": False},
+        "server": {"url": document_context.base, "languages": ["en"], "encoding": "utf-8", "gzip": False},
         "logging": {"level": "ERROR"},
         "metadata": {"identification": identification, "license": {}, "provider": {}, "contact": {}},
         "resources": {},
     }
 
 
-def _resource(offered: Offered, told: DocumentContext, live: Live) -> Json:
+def _resource(offered: Offered, context: DocumentContext, live: Live) -> Json:
     times = offered.times.instants
     spatial = {"bbox": list(box_of_offered(offered)), "crs": CRS84.uri}
     temporal = {"temporal": {"begin": _datetime(times[0]), "end": _datetime(times[-1])}} if len(times) else {}
     return {
         "type": "collection",
-        "title": text_in(offered.title, told.language) or offered.id,
-        "description": text_in(offered.abstract, told.language),
+        "title": text_in(offered.title, context.language) or offered.id,
+        "description": text_in(offered.abstract, context.language),
         "keywords": list(offered.keywords),
         "links": [],
         "extents": {"spatial": spatial, **temporal},

@@ -18,30 +18,30 @@ from chronotile.protocols.ogcapi.edr.formats import ALL, GEOJSON, MEDIA_TYPES
 from chronotile.protocols.ogcapi.edr.queries import CUBE, ITEMS, RADIUS, DataQuery, queries_of
 
 
-def collection_members(offered: Offered, told: DocumentContext) -> dict[str, Any]:
+def collection_members(offered: Offered, context: DocumentContext) -> dict[str, Any]:
     """Return `data_queries`, `parameter_names` and `output_formats`; nothing of what has colours alone."""
-    queries = queries_of(offered, told.catalogue)
+    queries = queries_of(offered, context.catalogue)
     if not queries:
         return {}
     details = _crs_details(offered.main_field.main_variable.grid.crs)
     return {
-        "data_queries": {query.name: {"link": _query_link(query, offered, told, details)} for query in queries},
-        "parameter_names": {name: parameter(layer, told.language) for name, layer in offered.fields.items()},
+        "data_queries": {query.name: {"link": _query_link(query, offered, context, details)} for query in queries},
+        "parameter_names": {name: parameter(layer, context.language) for name, layer in offered.fields.items()},
         "output_formats": list(ALL),
     }
 
 
-def collection_links(offered: Offered, told: DocumentContext) -> list[Link]:
+def collection_links(offered: Offered, context: DocumentContext) -> list[Link]:
     """Return links to the queries (§8.1.3): `data`, templates where parameters are needed, and `items` for times."""
     return [
         Link(
             rel="items" if query is ITEMS else "data",
-            href=f"{_address(query, offered, told)}{'' if query.is_list else _template(query)}",
+            href=f"{_address(query, offered, context)}{'' if query.is_list else _template(query)}",
             type=_media_type(query),
             title=query.title,
             is_template=not query.is_list,
         )
-        for query in queries_of(offered, told.catalogue)
+        for query in queries_of(offered, context.catalogue)
     ]
 
 
@@ -69,7 +69,7 @@ def parameter(layer: Layer, language: str) -> Json:
     }
 
 
-def _query_link(query: DataQuery, offered: Offered, told: DocumentContext, details: list[Json]) -> Json:
+def _query_link(query: DataQuery, offered: Offered, context: DocumentContext, details: list[Json]) -> Json:
     variables: Json = {"title": query.title, "description": query.description, "query_type": query.name}
     if query is not ITEMS:
         variables |= {
@@ -82,7 +82,7 @@ def _query_link(query: DataQuery, offered: Offered, told: DocumentContext, detai
     if query is CUBE:
         variables["height_units"] = []
     return {
-        "href": _address(query, offered, told),
+        "href": _address(query, offered, context),
         "rel": "data",
         "type": _media_type(query),
         "title": query.title,
@@ -90,8 +90,8 @@ def _query_link(query: DataQuery, offered: Offered, told: DocumentContext, detai
     }
 
 
-def _address(query: DataQuery, offered: Offered, told: DocumentContext) -> str:
-    return f"{told.base}/collections/{offered.id}/{query.name}"
+def _address(query: DataQuery, offered: Offered, context: DocumentContext) -> str:
+    return f"{context.base}/collections/{offered.id}/{query.name}"
 
 
 def _template(query: DataQuery) -> str:

@@ -68,13 +68,13 @@ def parse_data_query(request: Request) -> DataRequest:
     )
 
 
-def data_response(payload: FieldsPayload, name: str, asked: DataRequest) -> Response:
+def data_response(payload: FieldsPayload, name: str, data_request: DataRequest) -> Response:
     """Return the answer that carries series; 304 where the client holds it already.
 
     Args:
         payload: With its body, which is let go when it is sent.
         name: Of the format.
-        asked: What was asked for.
+        data_request: What was asked for.
     """
     kept = caching(payload.unreadable, is_open=payload.time.is_open)
     headers = {"ETag": f'"{payload.etag}"', "Vary": "Accept", **kept}
@@ -83,7 +83,7 @@ def data_response(payload: FieldsPayload, name: str, asked: DataRequest) -> Resp
     if payload.unchanged:
         return Response(status_code=304, headers=headers)
     if name in EXTENSIONS:
-        headers["Content-Disposition"] = f'attachment; filename="{asked.offered.id}.{EXTENSIONS[name]}"'
+        headers["Content-Disposition"] = f'attachment; filename="{data_request.offered.id}.{EXTENSIONS[name]}"'
     if isinstance(payload.body, Whole):
         return Response(b"".join(payload.body.iter_bytes()), media_type=payload.media_type, headers=headers)
     return BodyResponse(payload.body, media_type=payload.media_type, headers=headers)

@@ -67,21 +67,21 @@ def features_query(offered: Offered, query: Kvp, catalogue: Catalogue) -> Featur
 
 
 def features_document(
-    features: Sequence[Json], *, wanted: FeaturesQuery, matched: int, address: str, links: Sequence[Link] = ()
+    features: Sequence[Json], *, selection: FeaturesQuery, matched: int, address: str, links: Sequence[Link] = ()
 ) -> bytes:
     """Return a page of features.
 
     Args:
         features: Those of the page.
-        wanted: What was asked.
+        selection: What was asked.
         matched: How many there are on all pages.
         address: Public URL of the list.
         links: Beside those to the pages.
     """
-    following = wanted.offset + wanted.limit
-    pages = [_page("self", address, wanted, offset=wanted.offset)]
+    following = selection.offset + selection.limit
+    pages = [_page("self", address, selection, offset=selection.offset)]
     if following < matched:
-        pages.append(_page("next", address, wanted, offset=following))
+        pages.append(_page("next", address, selection, offset=following))
     document = {
         "type": "FeatureCollection",
         "numberMatched": matched,
@@ -92,9 +92,9 @@ def features_document(
     return dump_json(document)
 
 
-def _page(rel: str, address: str, wanted: FeaturesQuery, *, offset: int) -> Link:
-    paging = [("limit", str(wanted.limit)), *([("offset", str(offset))] if offset else [])]
-    href = f"{address}?{urlencode([*wanted.written, *paging], safe='/:,')}"
+def _page(rel: str, address: str, selection: FeaturesQuery, *, offset: int) -> Link:
+    paging = [("limit", str(selection.limit)), *([("offset", str(offset))] if offset else [])]
+    href = f"{address}?{urlencode([*selection.written, *paging], safe='/:,')}"
     return Link(rel=rel, href=href, type=MEDIA_TYPES[GEOJSON], title=f"Features from {offset} on")
 
 

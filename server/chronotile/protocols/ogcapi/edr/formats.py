@@ -58,5 +58,7 @@ def data_format(query: Kvp, accept: str, names: tuple[str, ...]) -> str:
 def media_type_of(name: str, accept: str) -> str:
     """Return the media type under which a format leaves: another name of it, where the client asks by that alone."""
     known = {MEDIA_TYPES[name], *(each for each, stands_for in OTHER_MEDIA_TYPES.items() if stands_for == name)}
-    asked = [each for each in (part.partition(";")[0].strip().lower() for part in accept.split(",")) if each in known]
-    return asked[0] if asked and MEDIA_TYPES[name] not in asked else MEDIA_TYPES[name]
+    accepted = [
+        each for each in (part.partition(";")[0].strip().lower() for part in accept.split(",")) if each in known
+    ]
+    return accepted[0] if accepted and MEDIA_TYPES[name] not in accepted else MEDIA_TYPES[name]

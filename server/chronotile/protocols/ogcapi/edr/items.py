@@ -104,20 +104,20 @@ class Items:
 _NONE = np.array([], dtype="datetime64[ns]")
 
 
-def items_document(items: Items, wanted: FeaturesQuery, clock: Clock) -> bytes:
+def items_document(items: Items, selection: FeaturesQuery, clock: Clock) -> bytes:
     """Return one page of items, the earliest first.
 
     Raises:
         MissingTime: The default time is asked for, and a parameter has none.
     """
-    is_met = wanted.box is None or meets_grid([wanted.box], items.offered.main_field.main_variable.grid)[0]
-    instants = items.matching(wanted.time, clock) if is_met else _NONE
+    is_met = selection.box is None or meets_grid([selection.box], items.offered.main_field.main_variable.grid)[0]
+    instants = items.matching(selection.time, clock) if is_met else _NONE
     before = int(is_met and items.has_timeless)
-    start, stop = (max(0, edge - before) for edge in (wanted.offset, wanted.offset + wanted.limit))
-    features = [items.timeless()] if wanted.offset < before else []
+    start, stop = (max(0, edge - before) for edge in (selection.offset, selection.offset + selection.limit))
+    features = [items.timeless()] if selection.offset < before else []
     return features_document(
         [*features, *items.features(instants[start:stop])],
-        wanted=wanted,
+        selection=selection,
         matched=before + len(instants),
         address=f"{items.address}/items",
     )

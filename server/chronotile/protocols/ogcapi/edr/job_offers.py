@@ -13,13 +13,13 @@ NAMES = {GEOTIFF: "GTiff"}
 """What processes call formats, where they have other names."""
 
 
-def position_offer(asked: DataRequest) -> JobOffer | None:
+def position_offer(data_request: DataRequest) -> JobOffer | None:
     """Return the job that does what a position query is too large for; `None` of points in another CRS than CRS84.
 
     Raises:
         ChronotileError: A parameter is not accepted.
     """
-    request = position_request(asked.offered, asked.query, asked.services.catalogue)
+    request = position_request(data_request.offered, data_request.query, data_request.services.catalogue)
     if any(point.crs != CRS84 for point in request.points):
         return None
     inputs = {
@@ -32,14 +32,14 @@ def position_offer(asked: DataRequest) -> JobOffer | None:
     return JobOffer(process="time-series", inputs=inputs, limits=OF_SERIES, notes=notes)
 
 
-def location_offer(asked: DataRequest, *, names: str) -> JobOffer | None:
+def location_offer(data_request: DataRequest, *, names: str) -> JobOffer | None:
     """Return the job that does what the data of locations are too large for; `None` of several parameters.
 
     Raises:
         ChronotileError: There is no such place, or a parameter is not accepted.
     """
-    catalogue = asked.services.catalogue
-    request = areas_request(asked.offered, areas_of_locations(names, catalogue), asked.query)
+    catalogue = data_request.services.catalogue
+    request = areas_request(data_request.offered, areas_of_locations(names, catalogue), data_request.query)
     places = places_input(request.areas, catalogue.layer(request.layers[0]), catalogue)
     if places is None or len(request.layers) > 1 or len({area.crs for area in request.areas}) > 1:
         return None
@@ -48,15 +48,15 @@ def location_offer(asked: DataRequest, *, names: str) -> JobOffer | None:
     return JobOffer(process="zonal-statistics", inputs=inputs, limits=OF_SERIES, notes=notes)
 
 
-def cells_offer(cells: CellsRequest, name: str, asked: DataRequest) -> JobOffer | None:
+def cells_offer(cells: CellsRequest, name: str, data_request: DataRequest) -> JobOffer | None:
     """Return the job that writes cells which are too many for an answer; `None` of those in an area, or of other sizes.
 
     Args:
         cells: What is asked for.
         name: Of the format.
-        asked: The request.
+        data_request: The request.
 
     Raises:
         ChronotileError: The request is not accepted.
     """
-    return export_offer(cells.settled(asked.services), NAMES.get(name, name), asked.services.catalogue)
+    return export_offer(cells.settled(data_request.services), NAMES.get(name, name), data_request.services.catalogue)

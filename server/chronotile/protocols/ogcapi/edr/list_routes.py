@@ -25,42 +25,42 @@ from chronotile.protocols.ogcapi.edr.params import check_query
 
 async def get_locations(request: Request) -> Response:
     """Return a page of the places that there are."""
-    asked = parse_data_query(request)
-    asked.format_among(OF_FEATURES)
-    catalogue = asked.services.catalogue
-    sets = require_sets(asked.offered, catalogue)
-    wanted = features_query(asked.offered, asked.query, catalogue)
+    data_request = parse_data_query(request)
+    data_request.format_among(OF_FEATURES)
+    catalogue = data_request.services.catalogue
+    sets = require_sets(data_request.offered, catalogue)
+    selection = features_query(data_request.offered, data_request.query, catalogue)
     locations = Locations(
-        offered=asked.offered,
+        offered=data_request.offered,
         sets=sets,
         root=base_url(request),
-        address=asked.address,
-        language=language_of(request, asked.query),
+        address=data_request.address,
+        language=language_of(request, data_request.query),
     )
-    return await _features(request, partial(locations.document, wanted, asked.services.clock))
+    return await _features(request, partial(locations.document, selection, data_request.services.clock))
 
 
 async def get_items(request: Request) -> Response:
     """Return a page of the times that there are."""
-    asked = parse_data_query(request)
-    asked.format_among(OF_FEATURES)
-    wanted = features_query(asked.offered, asked.query, asked.services.catalogue)
-    items = _items(request, asked, wanted.layers)
-    return await _features(request, partial(items_document, items, wanted, asked.services.clock))
+    data_request = parse_data_query(request)
+    data_request.format_among(OF_FEATURES)
+    selection = features_query(data_request.offered, data_request.query, data_request.services.catalogue)
+    items = _items(request, data_request, selection.layers)
+    return await _features(request, partial(items_document, items, selection, data_request.services.clock))
 
 
 async def get_item(request: Request) -> Response:
     """Return one of them."""
-    asked = parse_data_query(request)
-    asked.format_among(OF_FEATURES)
-    check_query(asked.query, (F, LANG))
-    items = _items(request, asked, tuple(asked.offered.fields.values()))
+    data_request = parse_data_query(request)
+    data_request.format_among(OF_FEATURES)
+    check_query(data_request.query, (F, LANG))
+    items = _items(request, data_request, tuple(data_request.offered.fields.values()))
     return await _features(request, partial(item_document, items, request.path_params["itemId"]))
 
 
-def _items(request: Request, asked: DataRequest, layers: tuple[Layer, ...]) -> Items:
-    language = language_of(request, asked.query)
-    return Items(offered=asked.offered, layers=layers, address=asked.address, language=language)
+def _items(request: Request, data_request: DataRequest, layers: tuple[Layer, ...]) -> Items:
+    language = language_of(request, data_request.query)
+    return Items(offered=data_request.offered, layers=layers, address=data_request.address, language=language)
 
 
 async def _features(request: Request, make: Callable[[], bytes]) -> Response:

@@ -43,7 +43,7 @@ class Locations:
     """Public URL of the collection."""
     language: str
 
-    def document(self, wanted: FeaturesQuery, clock: Clock) -> bytes:
+    def document(self, selection: FeaturesQuery, clock: Clock) -> bytes:
         """Return one page of locations, set by set; of a time that there is not, none.
 
         Each is a point inside its place, with the place's box; outlines are at `/places`.
@@ -51,37 +51,39 @@ class Locations:
         Raises:
             MissingTime: The default time is asked for, and a parameter has none.
         """
-        datetime = _datetime(wanted, clock)
-        found = [(places, _matching(places, self.offered, wanted)) for places in self.sets] if datetime else []
+        datetime = _datetime(selection, clock)
+        found = [(places, _matching(places, self.offered, selection)) for places in self.sets] if datetime else []
         matched = sum(len(numbers) for _places, numbers in found)
-        start, stop = wanted.offset, wanted.offset + wanted.limit
+        start, stop = selection.offset, selection.offset + selection.limit
         features: list[Json] = []
         for places, numbers in found:
             page = numbers[max(0, start) : max(0, stop)]
-            features += self._features(places, page, wanted, datetime)
+            features += self._features(places, page, selection, datetime)
             start, stop = start - len(numbers), stop - len(numbers)
         return features_document(
             features,
-            wanted=wanted,
+            selection=selection,
             matched=matched,
             address=f"{self.address}/locations",
             links=[self._outlines(places) for places in self.sets],
         )
 
-    def _features(self, places: PlaceSet, numbers: list[int], wanted: FeaturesQuery, datetime: str) -> Iterator[Json]:
+    def _features(
+        self, places: PlaceSet, numbers: list[int], selection: FeaturesQuery, datetime: str
+    ) -> Iterator[Json]:
         shapes = shapes_in(places, CRS84)
         inside = shapely.get_coordinates(shapely.point_on_surface(shapes.shapes[numbers])).tolist()
-        names = [layer.main_variable.name for layer in wanted.layers]
+        names = [layer.main_variable.name for layer in selection.layers]
         for number, point in zip(numbers, inside, strict=True):
             name = f"{places.id}{BETWEEN}{places.ids[number]}"
             own = {key: column[number] for key, column in places.fields.items()}
-            told = {"datetime": datetime, "parameter-name": names, "label": places.labels[number]}
+            properties = {"datetime": datetime, "parameter-name": names, "label": places.labels[number]}
             yield {
                 "type": "Feature",
                 "id": name,
                 "bbox": shapes.bounds[number],
                 "geometry": {"type": "Point", "coordinates": point},
-                "properties": {**own, **told, "edrqueryendpoint": location_address(self.address, name)},
+                "properties": {**own, **properties, "edrqueryendpoint": location_address(self.address, name)},
             }
 
     def _outlines(self, places: PlaceSet) -> Link:
@@ -125,7 +127,7 @@ def areas_of_locations(text: str, catalogue: Catalogue) -> tuple[Area, ...]:
     names, most = text.split(","), catalogue.limits.max_features
     if len(names) > most:
         raise LimitExceeded(
-            "max_features", allowed=most, asked=len(names), alternative="ask for fewer at once", locator="location"
+            "max_features", allowed=most, needed=len(names), alternative="ask for fewer at once", locator="location"
         )
     return tuple(_area(name.strip(), catalogue) for name in dict.fromkeys(names))
 
@@ -141,11 +143,11 @@ def _area(name: str, catalogue: Catalogue) -> Area:
     return replace(catalogue.place(f"{set_id}/{place_id}"), id=name)
 
 
-def _matching(places: PlaceSet, offered: Offered, wanted: FeaturesQuery) -> list[int]:
+def _matching(places: PlaceSet, offered: Offered, selection: FeaturesQuery) -> list[int]:
     """Numbers of the places that meet the collection, and the box that is asked for."""
     near = near_layer(places, offered.main_field)
-    if wanted.box is not None:
-        near &= _meets(shapes_in(places, CRS84).bounds, wanted.box)
+    if selection.box is not None:
+        near &= _meets(shapes_in(places, CRS84).bounds, selection.box)
     numbers: list[int] = np.flatnonzero(near).tolist()
     return numbers
 
@@ -158,11 +160,11 @@ def _meets(bounds: FloatArray, box: BBox) -> NDArray[np.bool_]:
     return meets
 
 
-def _datetime(wanted: FeaturesQuery, clock: Clock) -> str:
+def _datetime(selection: FeaturesQuery, clock: Clock) -> str:
     """From when to when the parameters have data of the time asked for; nothing where they have none."""
-    timed = [layer for layer in wanted.layers if len(layer.times)]
+    timed = [layer for layer in selection.layers if len(layer.times)]
     if not timed:
         return UNBOUNDED
-    found = [layer.times.instants[list(matching_times(layer, wanted.time, now=clock()).indexes)] for layer in timed]
+    found = [layer.times.instants[list(matching_times(layer, selection.time, now=clock()).indexes)] for layer in timed]
     instants = reduce(np.union1d, found)
     return interval_text(instants) if instants.size else ""

@@ -128,8 +128,8 @@ def _data(
     answers = {media_type: schemas.get(name, BINARY) for name, media_type in types.items()}
     others = {media_type: name for media_type, name in OTHER_MEDIA_TYPES.items() if name in types}
     answers |= {media_type: schemas.get(name, BINARY) for media_type, name in others.items()}
-    told = _query(query.parameters, query.formats, {**_examples(offered), **examples}, required=examples)
-    parameters = [_collection(offered), *segments, *told]
+    query_parameters = _query(query.parameters, query.formats, {**_examples(offered), **examples}, required=examples)
+    parameters = [_collection(offered), *segments, *query_parameters]
     return get(operation, query.description, tag=TAG, parameters=parameters, answers=answers)
 
 
@@ -163,5 +163,5 @@ def _query(
 ) -> list[Json]:
     """Parameters of the query, with all that OGC's suite looks for, which knows no defaults."""
     of_formats = replace(F, schema=enum_of(formats))
-    told = documents([of_formats if each is F else each for each in parameters], examples, required=required)
-    return [{"required": False, **each, "style": "form", "explode": False} for each in told]
+    documented = documents([of_formats if each is F else each for each in parameters], examples, required=required)
+    return [{"required": False, **each, "style": "form", "explode": False} for each in documented]

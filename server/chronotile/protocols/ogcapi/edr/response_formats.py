@@ -32,39 +32,39 @@ SMALLER = f"ask for a smaller area or fewer times, or for {NETCDF} or {GEOTIFF}"
 CHECK_VALUES = partial(check_values, alternative=SMALLER)
 
 
-def fields_format(name: str, asked: DataRequest, crs: Crs) -> FieldsFormat:
+def fields_format(name: str, data_request: DataRequest, crs: Crs) -> FieldsFormat:
     """Return how series of several variables are written.
 
     Args:
         name: Of the format, as EDR has it.
-        asked: The request, and the collection that they are of.
+        data_request: The request, and the collection that they are of.
         crs: Of the coordinates.
     """
-    layers = tuple(asked.offered.fields.values())
-    named, media_type = Credits.of(layers, asked.offered), asked.media_type(name)
-    said = fingerprint(crs.name, asked.address, named, [layer_attributes(layer) for layer in layers])
-    told = partial(endpoint_of, address=asked.address)
+    layers = tuple(data_request.offered.fields.values())
+    named, media_type = Credits.of(layers, data_request.offered), data_request.media_type(name)
+    said = fingerprint(crs.name, data_request.address, named, [layer_attributes(layer) for layer in layers])
+    endpoint = partial(endpoint_of, address=data_request.address)
     encoders: dict[str, Callable[[SeriesTable], Iterable[bytes]]] = {
         COVERAGE_JSON: partial(encode_series_covjson, crs=crs, may_be_single=True),
-        GEOJSON: partial(encode_layers_geojson, endpoint_of=told),
+        GEOJSON: partial(encode_layers_geojson, endpoint_of=endpoint),
         CSV: encode_layers_csv,
         NETCDF: lambda table: iter([encode_series_netcdf(table)]),
     }
 
     def encode(table: SeriesTable) -> Generator[bytes]:
-        yield from encoders[name](replace(table, title=asked.offered.id, credits=named))
+        yield from encoders[name](replace(table, title=data_request.offered.id, credits=named))
 
     return FieldsFormat(name=f"{name} {media_type} {said}", media_type=media_type, encode=encode)
 
 
-def cells_formats(asked: DataRequest) -> dict[str, CoverageFormat]:
+def cells_formats(data_request: DataRequest) -> dict[str, CoverageFormat]:
     """Return how cells are written, by the names that EDR has for formats; features have a point a cell."""
 
     def features(coverage: Coverage, is_active: IsActive) -> Body:
-        named = Credits.of([field.layer for field in coverage.fields], asked.offered)
-        told = partial(endpoint_of, address=asked.address)
+        named = Credits.of([field.layer for field in coverage.fields], data_request.offered)
+        endpoint = partial(endpoint_of, address=data_request.address)
         table = replace(table_of_cells(coverage, is_active=is_active), credits=named)
-        return streamed(encode_layers_geojson(table, endpoint_of=told))
+        return streamed(encode_layers_geojson(table, endpoint_of=endpoint))
 
     def lines(coverage: Coverage, is_active: IsActive) -> Body:
         return streamed(encode_layers_csv(table_of_cells(coverage, is_active=is_active)))
@@ -90,7 +90,7 @@ def _check_features(coverage: Coverage, limits: Limits) -> None:
         raise LimitExceeded(
             "max_features",
             allowed=limits.max_features,
-            asked=cells,
+            needed=cells,
             alternative=f"ask for a smaller area, or for {COVERAGE_JSON} or {CSV}",
             locator="f",
         )

@@ -41,8 +41,8 @@ async def get_position(request: Request) -> Response:
 async def get_location(request: Request) -> Response:
     """Return the means of the native cells in one place, or in each of several."""
     names = request.path_params["locationId"]
-    asked, offer = partial(location_query, names=names), partial(location_offer, names=names)
-    return await _series(request, LOCATIONS.formats, asked, offer)
+    resolve, offer = partial(location_query, names=names), partial(location_offer, names=names)
+    return await _series(request, LOCATIONS.formats, resolve, offer)
 
 
 async def get_area(request: Request) -> Response:
@@ -66,31 +66,31 @@ async def _series(
     resolve: Callable[[DataRequest, IsActive], SeriesQuery],
     offer: Callable[[DataRequest], JobOffer | None],
 ) -> Response:
-    asked = parse_data_query(request)
-    offer_job(request, partial(offer, asked))
-    name, known = asked.format_among(formats), known_etags(request)
+    data_request = parse_data_query(request)
+    offer_job(request, partial(offer, data_request))
+    name, known = data_request.format_among(formats), known_etags(request)
 
     def work(is_active: IsActive) -> FieldsPayload:
-        series = resolve(asked, is_active)
-        return deliver_fields(series.target, fields_format(name, asked, series.crs), known=known)
+        series = resolve(data_request, is_active)
+        return deliver_fields(series.target, fields_format(name, data_request, series.crs), known=known)
 
-    limiter, layer = state_of(request).limiters.series, asked.offered.main_field
+    limiter, layer = state_of(request).limiters.series, data_request.offered.main_field
     await discard_body(request)
-    payload = await make_for_client(request, limiter, layer.id, work, services=asked.services)
-    return data_response(payload, name, asked)
+    payload = await make_for_client(request, limiter, layer.id, work, services=data_request.services)
+    return data_response(payload, name, data_request)
 
 
 async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue], CellsRequest]) -> Response:
-    asked = parse_data_query(request)
-    name, services = asked.format_among(OF_CELLS), asked.services
-    written, media_type = cells_formats(asked)[name], asked.media_type(name)
-    key = f"{name} {media_type} {asked.address}"
+    data_request = parse_data_query(request)
+    name, services = data_request.format_among(OF_CELLS), data_request.services
+    written, media_type = cells_formats(data_request)[name], data_request.media_type(name)
+    key = f"{name} {media_type} {data_request.address}"
     conditions = file_conditions(request)
 
     def cells() -> CellsRequest:
-        return requested(asked.offered, asked.query, services.catalogue)
+        return requested(data_request.offered, data_request.query, services.catalogue)
 
-    offer_job(request, lambda: cells_offer(cells(), name, asked))
+    offer_job(request, lambda: cells_offer(cells(), name, data_request))
 
     def work(is_active: IsActive) -> CoverageDelivery:
         return deliver_coverage(
@@ -102,7 +102,7 @@ async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue]
             is_active=is_active,
         )
 
-    limiter, layer = state_of(request).limiters.coverages, asked.offered.main_field
+    limiter, layer = state_of(request).limiters.coverages, data_request.offered.main_field
     await discard_body(request)
     delivery = await make_for_client(request, limiter, layer.id, work, services=services)
     return respond_with_file(replace(delivery, media_type=media_type))

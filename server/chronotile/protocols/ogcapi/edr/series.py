@@ -19,25 +19,25 @@ class SeriesQuery:
     """Of the coordinates in the answer."""
 
 
-def position_query(asked: DataRequest, is_active: IsActive) -> SeriesQuery:
+def position_query(data_request: DataRequest, is_active: IsActive) -> SeriesQuery:
     """Return the series of the points of `coords`.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
     """
-    request = position_request(asked.offered, asked.query, asked.services.catalogue)
-    target = resolve_positions(request, asked.services, is_active=is_active)
+    request = position_request(data_request.offered, data_request.query, data_request.services.catalogue)
+    target = resolve_positions(request, data_request.services, is_active=is_active)
     return SeriesQuery(target=target, crs=request.points[0].crs)
 
 
-def location_query(asked: DataRequest, is_active: IsActive, *, names: str) -> SeriesQuery:
+def location_query(data_request: DataRequest, is_active: IsActive, *, names: str) -> SeriesQuery:
     """Return the series of the places of the path.
 
     Raises:
         ChronotileError: There is no such place, or a parameter is not accepted.
     """
-    catalogue = asked.services.catalogue
-    require_sets(asked.offered, catalogue)
-    request = areas_request(asked.offered, areas_of_locations(names, catalogue), asked.query)
-    crs = crs_of_query(asked.query, asked.offered.main_field, catalogue) or CRS84
-    return SeriesQuery(target=resolve_areas(request, asked.services, is_active=is_active), crs=crs)
+    catalogue = data_request.services.catalogue
+    require_sets(data_request.offered, catalogue)
+    request = areas_request(data_request.offered, areas_of_locations(names, catalogue), data_request.query)
+    crs = crs_of_query(data_request.query, data_request.offered.main_field, catalogue) or CRS84
+    return SeriesQuery(target=resolve_areas(request, data_request.services, is_active=is_active), crs=crs)

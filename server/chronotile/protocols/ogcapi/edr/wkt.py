@@ -42,7 +42,7 @@ def points_of(query: Kvp, crs: Crs, *, most: int) -> tuple[Position, ...]:
     members = body[1:-1].split(",")
     if len(members) > most:
         raise LimitExceeded(
-            "max_features", allowed=most, asked=len(members), alternative="ask for fewer at once", locator=LOCATOR
+            "max_features", allowed=most, needed=len(members), alternative="ask for fewer at once", locator=LOCATOR
         )
     return tuple(_member(each.strip(), body, crs) for each in members)
 

@@ -14,31 +14,31 @@ REL_MAP = "http://www.opengis.net/def/rel/ogc/1.0/map"
 PNG = "image/png"
 
 
-def landing_links(told: DocumentContext) -> Sequence[Link]:
+def landing_links(context: DocumentContext) -> Sequence[Link]:
     """Return the map of the dataset."""
-    return [Link(rel=REL_MAP, href=f"{told.base}/map", type=PNG, title="map of the dataset")]
+    return [Link(rel=REL_MAP, href=f"{context.base}/map", type=PNG, title="map of the dataset")]
 
 
-def landing_members(told: DocumentContext) -> Mapping[str, Any]:
+def landing_members(context: DocumentContext) -> Mapping[str, Any]:
     """Return how far the dataset reaches, and the CRS that its map is offered in (OGC 20-058 §20.3)."""
-    boxes = [collection.bbox for collection in told.catalogue.collections if collection.layers]
-    systems = [each.uri for each in dict.fromkeys((CRS84, *told.catalogue.crs))]
+    boxes = [collection.bbox for collection in context.catalogue.collections if collection.layers]
+    systems = [each.uri for each in dict.fromkeys((CRS84, *context.catalogue.crs))]
     extent = {"spatial": {"bbox": [list(box_of_all(boxes))], "crs": CRS84.uri}} if boxes else None
     return {**({} if extent is None else {"extent": extent}), "crs": [uri for uri in systems if uri is not None]}
 
 
-def collection_links(offered: Offered, told: DocumentContext) -> Sequence[Link]:
+def collection_links(offered: Offered, context: DocumentContext) -> Sequence[Link]:
     """Return the map of a collection, and in each of its styles, the default last: GDAL takes the last."""
-    return list(_maps(offered, told))
+    return list(_maps(offered, context))
 
 
-def styled_map(offered: Offered, style: Style, told: DocumentContext) -> Link:
+def styled_map(offered: Offered, style: Style, context: DocumentContext) -> Link:
     """Return the map of a collection in one of its styles."""
-    path = f"{told.base}/collections/{quote(offered.id)}/styles/{quote(style.id)}/map"
+    path = f"{context.base}/collections/{quote(offered.id)}/styles/{quote(style.id)}/map"
     return Link(rel=REL_MAP, href=path, type=PNG, title=f"map, {style.title}")
 
 
-def _maps(offered: Offered, told: DocumentContext) -> Iterator[Link]:
-    yield Link(rel=REL_MAP, href=f"{told.base}/collections/{quote(offered.id)}/map", type=PNG, title="map")
+def _maps(offered: Offered, context: DocumentContext) -> Iterator[Link]:
+    yield Link(rel=REL_MAP, href=f"{context.base}/collections/{quote(offered.id)}/map", type=PNG, title="map")
     for style in (*offered.drawn.styles[1:], *offered.drawn.styles[:1]):
-        yield styled_map(offered, style, told)
+        yield styled_map(offered, style, context)

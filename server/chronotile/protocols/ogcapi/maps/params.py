@@ -97,11 +97,11 @@ def default_crs(path: Mapping[str, str], drawing: Drawing) -> Crs:
 class _Reading:
     """The parameters that say where a map is and how large."""
 
-    def __init__(self, asked: MapQuery, catalogue: Catalogue) -> None:
-        self._kvp = asked.query
-        self._subset = asked.subset
-        self._drawing = asked.drawing
-        self._default_crs = asked.default_crs
+    def __init__(self, query: MapQuery, catalogue: Catalogue) -> None:
+        self._kvp = query.query
+        self._subset = query.subset
+        self._drawing = query.drawing
+        self._default_crs = query.default_crs
         self._catalogue = catalogue
 
     def viewport(self) -> Viewport:

@@ -20,10 +20,10 @@ async def get_map(request: Request) -> Response:
     """Return a map, whose headers tell where and of which time it is."""
     catalogue = services_of(request).catalogue
     query = query_of(request.query_params.multi_items())
-    asked = parse_map(request.path_params, query, request.headers.get("accept", ""), catalogue)
-    drawing = asked.drawing
+    map_query = parse_map(request.path_params, query, request.headers.get("accept", ""), catalogue)
+    drawing = map_query.drawing
     layers = [layer.id for layer in drawing.layers]
-    maps, found = await draw_maps(request, layers, lambda: drawing.requests(asked.grid(catalogue)))
+    maps, found = await draw_maps(request, layers, lambda: drawing.requests(map_query.grid(catalogue)))
     response = respond(replace(found.payload, media_type=drawing.media_type))
     response.headers.update({**grid_headers(maps[0].grid), **time_headers(found.payload.time), "Vary": "Accept"})
     return response

@@ -48,12 +48,14 @@ def form_of(request: Request) -> str:
     return negotiate_format(query, request.headers.get("accept", ""), FORMATS)
 
 
-async def document_in(request: Request, told: DocumentContext, document: Json, page: Callable[[], bytes]) -> Response:
+async def document_in(
+    request: Request, context: DocumentContext, document: Json, page: Callable[[], bytes]
+) -> Response:
     """Return the answer that has a document, or the page that `page` makes of it where people want to read it."""
     form = form_of(request)
     write = page if form == "html" else partial(orjson.dumps, document)
     body = await in_thread(state_of(request).limiters.documents, write)
-    response = in_language(respond_with_content(body, FORMATS[form], request), told)
+    response = in_language(respond_with_content(body, FORMATS[form], request), context)
     return with_policy(response) if form == "html" else response
 
 

@@ -24,7 +24,7 @@ def parse_json(text: bytes, *, what: str, locator: str, most: int = MOST_CONTAIN
     containers = containers_in(text)
     if containers > most:
         raise LimitExceeded(
-            "max_containers", allowed=most, asked=containers, alternative="send less at once", locator=locator
+            "max_containers", allowed=most, needed=containers, alternative="send less at once", locator=locator
         )
     try:
         value = loaded(text, locator=locator)

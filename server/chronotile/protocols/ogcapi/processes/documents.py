@@ -23,46 +23,48 @@ REL_RESULTS = f"{RELATIONS}/results"
 REL_EXCEPTIONS = f"{RELATIONS}/exceptions"
 
 
-def landing_links(told: DocumentContext) -> Sequence[Link]:
+def landing_links(context: DocumentContext) -> Sequence[Link]:
     """Return the processes and the jobs."""
     return [
-        Link(rel=REL_PROCESSES, href=f"{told.base}/processes?f=json", type=JSON, title="processes"),
-        Link(rel=REL_PROCESSES, href=f"{told.base}/processes?f=html", type=HTML, title="processes as HTML"),
-        Link(rel=REL_JOBS, href=f"{told.base}/jobs?f=json", type=JSON, title="jobs"),
-        Link(rel=REL_JOBS, href=f"{told.base}/jobs?f=html", type=HTML, title="jobs as HTML"),
+        Link(rel=REL_PROCESSES, href=f"{context.base}/processes?f=json", type=JSON, title="processes"),
+        Link(rel=REL_PROCESSES, href=f"{context.base}/processes?f=html", type=HTML, title="processes as HTML"),
+        Link(rel=REL_JOBS, href=f"{context.base}/jobs?f=json", type=JSON, title="jobs"),
+        Link(rel=REL_JOBS, href=f"{context.base}/jobs?f=html", type=HTML, title="jobs as HTML"),
     ]
 
 
-def process_list(found: Sequence[Process], paging: Paging, told: DocumentContext) -> Json:
+def process_list(found: Sequence[Process], paging: Paging, context: DocumentContext) -> Json:
     """Return a page of the list of processes."""
     listed = found[paging.offset : paging.offset + paging.limit]
     following = paging.following(len(found))
-    links = _both(f"{told.base}/processes", "processes", _query(paging, paging.offset))
+    links = _both(f"{context.base}/processes", "processes", _query(paging, paging.offset))
     if following is not None:
-        links.append(_json("next", f"{told.base}/processes?{_query(paging, following)}&f=json", "the next processes"))
-    return {"processes": [_summary(each, told) for each in listed], "links": _written(links)}
+        links.append(
+            _json("next", f"{context.base}/processes?{_query(paging, following)}&f=json", "the next processes")
+        )
+    return {"processes": [_summary(each, context) for each in listed], "links": _written(links)}
 
 
-def process_document(process: Process, told: DocumentContext) -> Json:
+def process_document(process: Process, context: DocumentContext) -> Json:
     """Return the description of a process."""
     return {
-        **_summary(process, told),
+        **_summary(process, context),
         "inputs": {name: _input(each) for name, each in process.inputs.items()},
         "outputs": {name: _output(each) for name, each in process.outputs.items()},
     }
 
 
-def job_list(jobs: Iterable[Job], asked: JobsQuery, matched: int, told: DocumentContext) -> Json:
+def job_list(jobs: Iterable[Job], query: JobsQuery, matched: int, context: DocumentContext) -> Json:
     """Return a page of the list of jobs, of which so many match."""
-    url, following = f"{told.base}/jobs", asked.paging.following(matched)
-    links = _both(url, "jobs", asked.address(asked.paging.offset))
+    url, following = f"{context.base}/jobs", query.paging.following(matched)
+    links = _both(url, "jobs", query.address(query.paging.offset))
     if following is not None:
-        links.append(_json("next", f"{url}?{asked.address(following)}&f=json", "the next jobs"))
-    listed = [status_document(job, told) for job in jobs]
+        links.append(_json("next", f"{url}?{query.address(following)}&f=json", "the next jobs"))
+    listed = [status_document(job, context) for job in jobs]
     return {"jobs": listed, "numberMatched": matched, "numberReturned": len(listed), "links": _written(links)}
 
 
-def status_document(job: Job, told: DocumentContext) -> Json:
+def status_document(job: Job, context: DocumentContext) -> Json:
     """Return how far a job is."""
     times = {"created": job.created, "started": job.started, "finished": job.finished, "updated": job.updated}
     return {
@@ -74,28 +76,28 @@ def status_document(job: Job, told: DocumentContext) -> Json:
         **{name: moment_text(moment) for name, moment in times.items() if moment is not None},
         "progress": job.progress,
         **_metadata(job),
-        "links": _written(_job_links(job, told)),
+        "links": _written(_job_links(job, context)),
     }
 
 
-def removed_document(job: Job, told: DocumentContext) -> Json:
+def removed_document(job: Job, context: DocumentContext) -> Json:
     """Return how a job was that had ended and is removed now: it is linked no more."""
     return {
-        **status_document(job, told),
+        **status_document(job, context),
         "status": "dismissed",
         "message": "was removed, with its results",
-        "links": _written(_links_beside(job, told)),
+        "links": _written(_links_beside(job, context)),
     }
 
 
-def job_address(job: Job, told: DocumentContext) -> str:
+def job_address(job: Job, context: DocumentContext) -> str:
     """Return where a job is told of."""
-    return f"{told.base}/jobs/{job.id}"
+    return f"{context.base}/jobs/{job.id}"
 
 
-def result_address(job: Job, output: str, told: DocumentContext) -> str:
+def result_address(job: Job, output: str, context: DocumentContext) -> str:
     """Return where one of its results is."""
-    return f"{job_address(job, told)}/results/{quote(output)}"
+    return f"{job_address(job, context)}/results/{quote(output)}"
 
 
 def moment_text(moment: float) -> str:
@@ -109,9 +111,9 @@ def _metadata(job: Job) -> Json:
     return {} if metadata is None else {"metadata": metadata}
 
 
-def _job_links(job: Job, told: DocumentContext) -> list[Link]:
-    url = job_address(job, told)
-    links = [*_both(url, "job"), *_links_beside(job, told)]
+def _job_links(job: Job, context: DocumentContext) -> list[Link]:
+    url = job_address(job, context)
+    links = [*_both(url, "job"), *_links_beside(job, context)]
     if job.status not in ENDED:
         links.append(_json("monitor", f"{url}?f=json", "how far the job is"))
     if job.status == "successful":
@@ -119,26 +121,26 @@ def _job_links(job: Job, told: DocumentContext) -> list[Link]:
         links.append(Link(rel=REL_RESULTS, href=f"{url}/results", type=None, title="results"))
         for name, result in job.results.items():
             media_type = media_type_of(result, output_schema(job.process, name))
-            links.append(Link(rel="item", href=result_address(job, name, told), type=media_type, title=name))
+            links.append(Link(rel="item", href=result_address(job, name, context), type=media_type, title=name))
     if job.status == "failed":
         links.append(Link(rel=REL_EXCEPTIONS, href=f"{url}/results", type=PROBLEM, title="why it failed"))
     return links
 
 
-def _links_beside(job: Job, told: DocumentContext) -> list[Link]:
-    links = [_json("up", f"{told.base}/jobs?f=json", "all jobs")]
+def _links_beside(job: Job, context: DocumentContext) -> list[Link]:
+    links = [_json("up", f"{context.base}/jobs?f=json", "all jobs")]
     if job.process in processes():  # or else an earlier version had it
-        links.append(_json("related", f"{told.base}/processes/{quote(job.process)}?f=json", "process"))
+        links.append(_json("related", f"{context.base}/processes/{quote(job.process)}?f=json", "process"))
     return links
 
 
-def _summary(process: Process, told: DocumentContext) -> Json:
-    url = f"{told.base}/processes/{quote(process.id)}"
+def _summary(process: Process, context: DocumentContext) -> Json:
+    url = f"{context.base}/processes/{quote(process.id)}"
     links = [
         *_both(url, process.title),
         _json(REL_EXECUTE, f"{url}/execution", "where it is asked for"),
-        _json(REL_JOBS, f"{told.base}/jobs?processID={quote(process.id)}&f=json", "its jobs"),
-        _json("up", f"{told.base}/processes?f=json", "all processes"),
+        _json(REL_JOBS, f"{context.base}/jobs?processID={quote(process.id)}&f=json", "its jobs"),
+        _json("up", f"{context.base}/processes?f=json", "all processes"),
     ]
     return {
         "id": process.id,
@@ -152,18 +154,18 @@ def _summary(process: Process, told: DocumentContext) -> Json:
     }
 
 
-def _input(told: Input) -> Json:
+def _input(declared: Input) -> Json:
     return {
-        "title": told.title,
-        "description": told.description,
-        "minOccurs": int(told.is_required),
-        "maxOccurs": told.most,
-        "schema": _schema(told.schema),
+        "title": declared.title,
+        "description": declared.description,
+        "minOccurs": int(declared.is_required),
+        "maxOccurs": declared.most,
+        "schema": _schema(declared.schema),
     }
 
 
-def _output(told: Output) -> Json:
-    return {"title": told.title, "description": told.description, "schema": _schema(told.schema)}
+def _output(declared: Output) -> Json:
+    return {"title": declared.title, "description": declared.description, "schema": _schema(declared.schema)}
 
 
 def _schema(part: Any) -> Any:  # noqa: ANN401 -- any part of a schema
@@ -172,10 +174,10 @@ def _schema(part: Any) -> Any:  # noqa: ANN401 -- any part of a schema
         return [_schema(each) for each in part]
     if not isinstance(part, dict):
         return part
-    told = {name: _schema(each) for name, each in part.items()}
-    if isinstance(told.get("examples"), list):  # otherwise it is a property of that name
-        told["example"] = told.pop("examples")[0]
-    return told
+    converted = {name: _schema(each) for name, each in part.items()}
+    if isinstance(converted.get("examples"), list):  # otherwise it is a property of that name
+        converted["example"] = converted.pop("examples")[0]
+    return converted
 
 
 def _both(url: str, title: str, query: str = "") -> list[Link]:

@@ -38,38 +38,38 @@ def members_of(process: Process, body: bytes, *, media_type: str = JSON) -> Json
     Raises:
         InvalidParameter: It is none; the locator is the path in the JSON.
     """
-    asked = _object(_parsed(body or b"{}", media_type), THE_BODY)
-    _check_members(asked, MEMBERS)
-    _check_any(asked, process)
-    inputs = _object(asked.get("inputs", {}), "inputs")
-    astray = next((name for name in asked if name in process.inputs and name not in MEMBERS), None)
+    members = _object(_parsed(body or b"{}", media_type), THE_BODY)
+    _check_members(members, MEMBERS)
+    _check_any(members, process)
+    inputs = _object(members.get("inputs", {}), "inputs")
+    astray = next((name for name in members if name in process.inputs and name not in MEMBERS), None)
     if astray is not None and astray not in inputs:
         raise UnknownParameter(
             f'{astray} is an input, which belongs into the member inputs: {{"inputs": {{"{astray}": …}}}}',
             locator=astray,
         )
-    return {**asked, "inputs": inputs}
+    return {**members, "inputs": inputs}
 
 
-def execution_of(process: Process, asked: Json) -> Execution:
+def execution_of(process: Process, members: Json) -> Execution:
     """Return what is asked of a process; inputs are not checked against their schemas yet.
 
     Args:
         process: What is to be done.
-        asked: Of `members_of`, with no inputs by reference.
+        members: Of `members_of`, with no inputs by reference.
 
     Raises:
         InvalidParameter: A member is not accepted; the locator is its path in the JSON.
     """
-    outputs = None if asked.get("outputs") is None else _object(asked["outputs"], "outputs")
-    require_known(process, asked["inputs"], outputs or ())  # before millions that are not are looked at
-    inputs = {name: _input(process, name, value) for name, value in asked["inputs"].items()}
-    wanted = {name: _output(process, name, told) for name, told in (outputs or {}).items()} or None
+    outputs = None if members.get("outputs") is None else _object(members["outputs"], "outputs")
+    require_known(process, members["inputs"], outputs or ())  # before millions that are not are looked at
+    inputs = {name: _input(process, name, value) for name, value in members["inputs"].items()}
+    selected = {name: _output(process, name, output) for name, output in (outputs or {}).items()} or None
     return Execution(
         process=process.id,
-        inputs={**inputs, **_format_of(process, wanted or {}, inputs)},
-        outputs=wanted,
-        response=_response(asked.get("response", "raw")),
+        inputs={**inputs, **_format_of(process, selected or {}, inputs)},
+        outputs=selected,
+        response=_response(members.get("response", "raw")),
     )
 
 
@@ -84,8 +84,8 @@ def _parsed(body: bytes, media_type: str) -> object:
     except InvalidParameter as error:
         if _are_alike(media_type, JSON):
             raise
-        told = f"{error.message}; its Content-Type is {media_type[:MAX_SHOWN]!r}, accepted is {JSON}"
-        other = InvalidParameter(told, locator="body")
+        message = f"{error.message}; its Content-Type is {media_type[:MAX_SHOWN]!r}, accepted is {JSON}"
+        other = InvalidParameter(message, locator="body")
         other.status = UNSUPPORTED
         raise other from error
 
@@ -100,10 +100,10 @@ def _check_members(given: Collection[str], known: tuple[str, ...], path: str = "
         raise UnknownParameter(f"{place} is no member here; use {spelled[wrong.lower()]}", locator=place)
 
 
-def _check_any(asked: Collection[str], process: Process) -> None:
+def _check_any(given: Collection[str], process: Process) -> None:
     """Refuse a body that has members, but none that an execution has."""
-    if asked and not any(name in MEMBERS or name in process.inputs for name in asked):
-        first = next(iter(asked))[:MAX_SHOWN]
+    if given and not any(name in MEMBERS or name in process.inputs for name in given):
+        first = next(iter(given))[:MAX_SHOWN]
         raise UnknownParameter(f"the body has none of the members {', '.join(MEMBERS)}", locator=first)
 
 
@@ -157,9 +157,9 @@ def _usual(value: object, schema: Json) -> tuple[str, ...]:
     return (TEXT, JSON) if isinstance(value, str) else (JSON, "application/geo+json")
 
 
-def _check_media_type(asked: object, accepted: tuple[str, ...], path: str) -> None:
+def _check_media_type(given: object, accepted: tuple[str, ...], path: str) -> None:
     place = f"{path}.mediaType"
-    text = _text(asked, place)
+    text = _text(given, place)
     if not any(_are_alike(text, each) for each in accepted):
         raise InvalidParameter(
             f"{path}: the media type {text[:MAX_SHOWN]!r} is not accepted; it is {' or '.join(accepted)}", locator=place
@@ -184,31 +184,31 @@ def _check_bytes(value: object, path: str) -> None:
 
 def _output(process: Process, name: str, value: object) -> Json:
     path = f"outputs.{name}"
-    told = dict(_object(value if value is not None else {}, path))
-    _check_members(told, OF_OUTPUTS, f"{path}.")
-    if "transmissionMode" in told:
+    output = dict(_object(value if value is not None else {}, path))
+    _check_members(output, OF_OUTPUTS, f"{path}.")
+    if "transmissionMode" in output:
         place = f"{path}.transmissionMode"
-        choice(_text(told["transmissionMode"], place), TRANSMISSIONS, locator=place)
-    kind = _object(told.get("format", {}), f"{path}.format")
+        choice(_text(output["transmissionMode"], place), TRANSMISSIONS, locator=place)
+    kind = _object(output.get("format", {}), f"{path}.format")
     _check_members(kind, OF_FORMATS, f"{path}.format.")
     if "mediaType" in kind:
         _check_media_type(kind["mediaType"], output_types(process.outputs[name].schema), f"{path}.format")
     if "encoding" in kind:
         choice(_text(kind["encoding"], f"{path}.format.encoding"), (BASE64,), locator=f"{path}.format.encoding")
-    return told
+    return output
 
 
-def _format_of(process: Process, wanted: Mapping[str, Json], inputs: Mapping[str, object]) -> Json:
+def _format_of(process: Process, selected: Mapping[str, Json], inputs: Mapping[str, object]) -> Json:
     """The input `format` that gives an output the media type that is asked for, where the process has a choice."""
-    for name, told in wanted.items():
-        asked = told.get("format", {}).get("mediaType")
-        if asked is None:
+    for name, output in selected.items():
+        media_type = output.get("format", {}).get("mediaType")
+        if media_type is None:
             continue
-        fitting = _formats_of(process.outputs[name], asked)
+        fitting = _formats_of(process.outputs[name], media_type)
         if fitting and inputs.get(FORMAT, fitting[0]) not in fitting:
             raise InvalidParameter(
-                f"outputs.{name}.format.mediaType is {asked[:MAX_SHOWN]!r}, but inputs.{FORMAT} says otherwise; give "
-                "one of them",
+                f"outputs.{name}.format.mediaType is {media_type[:MAX_SHOWN]!r}, but inputs.{FORMAT} says otherwise; "
+                "give one of them",
                 locator=f"outputs.{name}.format.mediaType",
             )
         if fitting:

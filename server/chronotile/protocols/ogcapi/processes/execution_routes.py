@@ -48,29 +48,31 @@ from chronotile.web.fetch import Fetched
 
 async def post_execution(request: Request) -> Response:
     """Do what is asked for while the client waits, or accept it as a job."""
-    told = context_for(request, query_of(request))
+    context = context_for(request, query_of(request))
     preferred = preferences_of(request.headers.getlist("prefer"))
     if preferred.is_async:
         require_job_access(request)
-    execution, subscriber = await _asked(request, process_of(request.path_params["processID"]), told)
+    execution, subscriber = await _read_execution(request, process_of(request.path_params["processID"]), context)
     if subscriber is not None and not preferred.is_async:
         raise InvalidParameter(f"subscribers hear of jobs alone; {ASK_FOR_A_JOB}", locator="subscriber")
     if will_want_references(execution):
         require_job_access(request)  # before the work: results by reference are kept like those of a job
     plan = await _planned(request, execution)
     if subscriber is not None or preferred.wants_job(plan.seconds, most_s=SYNC_S):
-        return await _accept(request, execution, told, subscriber, revision=plan.revision)
-    return await _do_now(request, execution, plan, told, preferred=preferred)
+        return await _accept(request, execution, context, subscriber, revision=plan.revision)
+    return await _do_now(request, execution, plan, context, preferred=preferred)
 
 
-async def _asked(request: Request, process: Process, told: DocumentContext) -> tuple[Execution, Subscriber | None]:
+async def _read_execution(
+    request: Request, process: Process, context: DocumentContext
+) -> tuple[Execution, Subscriber | None]:
     """What a request asks of a process, with what its inputs refer to, and who hears how it goes on."""
     state, body = state_of(request), await body_of(request)
     offer_job(request, lambda: execution_offer(process))
 
     def read() -> tuple[Json, Subscriber | None, Sequence[Reference]]:
         members = members_of(process, body, media_type=request.headers.get("content-type", JSON))
-        subscriber = subscriber_of(members, state.subscriber_places, base=told.root)
+        subscriber = subscriber_of(members, state.subscriber_places, base=context.root)
         return members, subscriber, references_of(process, members["inputs"], state.input_places)
 
     members, subscriber, references = await in_thread(state.limiters.jobs, read)
@@ -98,7 +100,7 @@ async def _planned(request: Request, execution: Execution) -> JobPlan:
 
 
 async def _do_now(
-    request: Request, execution: Execution, plan: JobPlan, told: DocumentContext, *, preferred: Preferences
+    request: Request, execution: Execution, plan: JobPlan, context: DocumentContext, *, preferred: Preferences
 ) -> Response:
     state, services = state_of(request), services_of(request)
 
@@ -113,7 +115,7 @@ async def _do_now(
     if isinstance(answer, SyncResults):  # to be stored, which others do not wait for who want to execute something
         with removed_if_it_fails(answer.folder):
             require_job_access(request)
-            response = await in_thread(state.limiters.results, stored_response, execution, answer, state.jobs, told)
+            response = await in_thread(state.limiters.results, stored_response, execution, answer, state.jobs, context)
     else:
         response = answer
     if preferred.wait_s is not None and preferred.is_async:
@@ -124,7 +126,7 @@ async def _do_now(
 async def _accept(
     request: Request,
     execution: Execution,
-    told: DocumentContext,
+    context: DocumentContext,
     subscriber: Subscriber | None,
     *,
     revision: str | None,
@@ -134,8 +136,8 @@ async def _accept(
         return desk.submit(execution, user=NOBODY, subscriber=subscriber, revision=revision, client=client)
 
     job = await of_table(request, submit)
-    headers = {"Location": job_address(job, told), "Preference-Applied": RESPOND_ASYNC}
-    return Response(orjson.dumps(status_document(job, told)), status_code=201, media_type=JSON, headers=headers)
+    headers = {"Location": job_address(job, context), "Preference-Applied": RESPOND_ASYNC}
+    return Response(orjson.dumps(status_document(job, context)), status_code=201, media_type=JSON, headers=headers)
 
 
 routes = [Route("/ogcapi/processes/{processID}/execution", live(post_execution), methods=["POST"])]

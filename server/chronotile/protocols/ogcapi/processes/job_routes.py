@@ -40,45 +40,47 @@ from chronotile.queue.service import JobService
 async def get_jobs(request: Request) -> Response:
     """Return a page of the list of jobs, the newest first."""
     query = Kvp(merged(request.query_params.multi_items()))
-    asked, told, desk = jobs_query(query), context_for(request, query), state_of(request).jobs
+    selection, context, desk = jobs_query(query), context_for(request, query), state_of(request).jobs
 
     def find() -> tuple[tuple[Job, ...], int]:
         return desk.jobs(
             user=NOBODY,
-            processes=asked.processes,
-            statuses=asked.statuses,
-            created=asked.created,
-            seconds=asked.seconds,
-            limit=asked.paging.limit,
-            offset=asked.paging.offset,
+            processes=selection.processes,
+            statuses=selection.statuses,
+            created=selection.created,
+            seconds=selection.seconds,
+            limit=selection.paging.limit,
+            offset=selection.paging.offset,
         )
 
     jobs, matched = await of_table(request, find)
-    document = job_list(jobs, asked, matched, told)
-    return await document_in(request, told, document, partial(jobs_page, document, told))
+    document = job_list(jobs, selection, matched, context)
+    return await document_in(request, context, document, partial(jobs_page, document, context))
 
 
 async def get_job(request: Request) -> Response:
     """Return how far a job is."""
     query, desk, id_ = query_of(request), state_of(request).jobs, request.path_params["jobID"]
-    told = context_for(request, query)
+    context = context_for(request, query)
     is_page = form_of(request) == "html"
 
     def find() -> tuple[Job, JobDetails, Sequence[Download]]:
         job = desk.job(id_, user=NOBODY)
         if not is_page:
             return job, JobDetails(), ()
-        return job, desk.details(job, most=MOST_SHOWN), downloads(job, desk.result_files(job), told)
+        return job, desk.details(job, most=MOST_SHOWN), downloads(job, desk.result_files(job), context)
 
     job, details, results = await of_table(request, find)
-    document = status_document(job, told)
-    return await document_in(request, told, document, partial(job_page, job, details, document, told, results=results))
+    document = status_document(job, context)
+    return await document_in(
+        request, context, document, partial(job_page, job, details, document, context, results=results)
+    )
 
 
 async def delete_job(request: Request) -> Response:
     """Cancel a job, or forget one that has ended, with its results."""
     desk, id_ = state_of(request).jobs, request.path_params["jobID"]
-    told = context_for(request, query_of(request))
+    context = context_for(request, query_of(request))
     job = await of_table(request, lambda: desk.job(id_, user=NOBODY))
     has_ended = job.status in ENDED
     if not has_ended:
@@ -86,7 +88,7 @@ async def delete_job(request: Request) -> Response:
     is_cancelled = not has_ended and job.status == "dismissed"  # or else it ended meanwhile
     await _of_files(request, job, partial(desk.remove_files if is_cancelled else desk.forget, job))
     write = status_document if job.status == "dismissed" else removed_document
-    return Response(orjson.dumps(write(job, told)), media_type=JSON)
+    return Response(orjson.dumps(write(job, context)), media_type=JSON)
 
 
 async def answer_of_job(request: Request) -> Response:
@@ -96,36 +98,38 @@ async def answer_of_job(request: Request) -> Response:
 
 async def get_results(request: Request) -> Response:
     """Return the results of a job that has ended, as it was asked to give them."""
-    job, desk, told = await _ended(request)
+    job, desk, context = await _ended(request)
     if job.fault is not None:
         fault = job.fault
         members = {"type": fault.type, "title": fault.title, "status": fault.status, "detail": fault.detail}
         body, headers = orjson.dumps(members), {"Vary": "Accept"}
         return Response(body, status_code=fault.status, media_type=problem_type(request), headers=headers)
-    execution = await of_table(request, partial(desk.wanted, job))
-    return await _of_files(request, job, lambda: results_response(_results(job, execution, desk, told)))
+    execution = await of_table(request, partial(desk.execution_without_inputs, job))
+    return await _of_files(request, job, lambda: results_response(_results(job, execution, desk, context)))
 
 
 async def get_result(request: Request) -> Response:
     """Return one result of a job, whole or in part."""
-    job, desk, told = await _ended(request)
+    job, desk, context = await _ended(request)
     name, is_head = request.path_params["outputID"], request.method == "HEAD"
     if name not in job.results:
         has = ", ".join(job.results) or "none"
         raise UnknownPath(f"the job has no result {name[:80]!r}; it has {has}", locator="outputID")
     alone = Execution(process=job.process, inputs={})  # one by itself comes as it is, whatever was asked for
-    return await _of_files(request, job, lambda: file_response(_results(job, alone, desk, told), name, is_head=is_head))
+    return await _of_files(
+        request, job, lambda: file_response(_results(job, alone, desk, context), name, is_head=is_head)
+    )
 
 
 async def _ended(request: Request) -> tuple[Job, JobService, DocumentContext]:
     desk, id_ = state_of(request).jobs, request.path_params["jobID"]
-    told = context_for(request, query_of(request))
+    context = context_for(request, query_of(request))
     job = await of_table(request, lambda: desk.job(id_, user=NOBODY))
     if job.status not in ENDED:
         raise UnknownPath(f"the job has no results yet; it is {job.status} ({job.message})", locator=NOT_READY)
     if job.status == "dismissed":
         raise UnknownPath("the job was dismissed, and has no results", locator=NOT_READY)
-    return job, desk, told
+    return job, desk, context
 
 
 async def _of_files(request: Request, job: Job, work: Callable[[], Found]) -> Found:
@@ -134,12 +138,12 @@ async def _of_files(request: Request, job: Job, work: Callable[[], Found]) -> Fo
     return await in_thread(limiters.jobs if job.started is None else limiters.results, work)
 
 
-def _results(job: Job, execution: Execution, desk: JobService, told: DocumentContext) -> Results:
+def _results(job: Job, execution: Execution, desk: JobService, context: DocumentContext) -> Results:
     return Results(
         execution=execution,
         values=job.results,
         files=desk.result_files(job),
-        address_of=partial(result_address, job, told=told),
+        address_of=partial(result_address, job, context=context),
     )
 
 

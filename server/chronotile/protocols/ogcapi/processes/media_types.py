@@ -20,9 +20,9 @@ def media_types(schema: Json) -> tuple[str, ...]:
 
 def output_types(schema: Json) -> tuple[str, ...]:
     """Return the media types in which results of a schema may come."""
-    told = media_types(schema)
-    if told:
-        return told
+    declared = media_types(schema)
+    if declared:
+        return declared
     kinds = {each["type"] for each in _alternatives(schema) if "type" in each}
     return tuple(name for name, is_there in ((TEXT, "string" in kinds), (JSON, kinds != {"string"})) if is_there)
 

@@ -184,7 +184,7 @@ def _execution(parameters: Sequence[Json]) -> Json:
 
 
 def _callbacks() -> Json:
-    told = {
+    messages = {
         "successUri": ("jobCompleted", "The results, files among them as links", "ProcessResults"),
         "inProgressUri": ("jobInProgress", "How far the job is", "Job"),
         "failedUri": ("jobFailed", "That the job failed, and why", "Job"),
@@ -199,7 +199,7 @@ def _callbacks() -> Json:
                 }
             }
         }
-        for member, (name, summary, schema) in told.items()
+        for member, (name, summary, schema) in messages.items()
     }
 
 

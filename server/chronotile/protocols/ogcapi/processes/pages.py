@@ -37,13 +37,13 @@ class Download:
     """Of a file in the folder of the job."""
 
 
-def downloads(job: Job, files: ResultFiles, told: DocumentContext) -> Sequence[Download]:
+def downloads(job: Job, files: ResultFiles, context: DocumentContext) -> Sequence[Download]:
     """Return the results of a job; `files` are its own."""
     process = processes().get(job.process)
     outputs = {} if process is None else process.outputs
     return [
         Download(
-            href=result_address(job, name, told),
+            href=result_address(job, name, context),
             name=result.file or name,
             title=outputs[name].title if name in outputs else "",
             media_type=media_type_of(result, output_schema(job.process, name)),
@@ -53,18 +53,18 @@ def downloads(job: Job, files: ResultFiles, told: DocumentContext) -> Sequence[D
     ]
 
 
-def processes_page(document: Json, told: DocumentContext) -> bytes:
+def processes_page(document: Json, context: DocumentContext) -> bytes:
     """Return the list of processes as HTML."""
-    return document_page("Processes", document, told, template="processes", further=_further(document))
+    return document_page("Processes", document, context, template="processes", further=_further(document))
 
 
-def process_page(document: Json, told: DocumentContext) -> bytes:
+def process_page(document: Json, context: DocumentContext) -> bytes:
     """Return the description of a process as HTML."""
     return document_page(
         document["title"],
         document,
-        told,
-        above=[Step(title="Processes", href=f"{told.base}/processes?f=html")],
+        context,
+        above=[Step(title="Processes", href=f"{context.base}/processes?f=html")],
         template="process",
         lead=document["description"],
         how_many=_how_many,
@@ -72,12 +72,12 @@ def process_page(document: Json, told: DocumentContext) -> bytes:
     )
 
 
-def jobs_page(document: Json, told: DocumentContext) -> bytes:
+def jobs_page(document: Json, context: DocumentContext) -> bytes:
     """Return the list of jobs as HTML."""
     return document_page(
         "Jobs",
         document,
-        told,
+        context,
         template="jobs",
         further=_further(document),
         short_id=_short_id,
@@ -86,16 +86,16 @@ def jobs_page(document: Json, told: DocumentContext) -> bytes:
 
 
 def job_page(
-    job: Job, details: JobDetails, document: Json, told: DocumentContext, *, results: Sequence[Download]
+    job: Job, details: JobDetails, document: Json, context: DocumentContext, *, results: Sequence[Download]
 ) -> bytes:
     """Return how far a job is as HTML, with its results, what was asked for and its log."""
     return document_page(
         f"Job {_short_id(job.id)}",
         document,
-        told,
-        above=[Step(title="Jobs", href=f"{told.base}/jobs?f=html")],
+        context,
+        above=[Step(title="Jobs", href=f"{context.base}/jobs?f=html")],
         template="job",
-        address=job_address(job, told),
+        address=job_address(job, context),
         is_known=job.process in processes(),
         refresh_s=None if job.status in ENDED else REFRESH_S,
         results=results,
@@ -140,9 +140,9 @@ def _seconds_text(moment: str) -> str:
     return f"{moment[:10]} {moment[11:19]}Z"
 
 
-def _how_many(told: Json) -> str:
+def _how_many(description: Json) -> str:
     """How often an input may be given."""
-    few, most = told["minOccurs"], told["maxOccurs"]
+    few, most = description["minOccurs"], description["maxOccurs"]
     if most == 1:
         return "required" if few else "optional"
     return f"{few} to {most}"

@@ -135,12 +135,12 @@ def jobs_query(query: Kvp) -> JobsQuery:
 
 
 def _created(query: Kvp) -> tuple[float | None, float | None]:
-    asked = DATETIME.of(query)
-    if asked.keyword == "absent":
+    requested = DATETIME.of(query)
+    if requested.keyword == "absent":
         return None, None
-    if len(asked.parts) != 1 or asked.parts[0].period is not None:
+    if len(requested.parts) != 1 or requested.parts[0].period is not None:
         raise InvalidParameter("datetime of jobs is one instant or one interval", locator="datetime")
-    span = asked.parts[0].span
+    span = requested.parts[0].span
     return _moment(span.start), _moment(span.end)
 
 

@@ -87,7 +87,7 @@ def fetch_all(references: Sequence[Reference], *, max_bytes: int) -> list[Fetche
             raise LimitExceeded(
                 "max_body_bytes",
                 allowed=max_bytes,
-                asked=max_bytes - left,
+                needed=max_bytes - left,
                 alternative="give addresses of smaller documents",
                 locator=reference.path,
             )
@@ -131,11 +131,13 @@ def _given(process: Process, inputs: Mapping[str, Any]) -> Iterator[tuple[str, i
 
 
 def _reference(name: str, index: int | None, given: Mapping[str, Any], places: WebPlaces) -> Reference:
-    path, told = _path(name, index), given.get("type")
+    path, media_type = _path(name, index), given.get("type")
     if not places:
         raise InvalidParameter(f"{path}: this server fetches no inputs; give the value itself", locator=path)
     url = places.allowed(given["href"], locator=path)
-    return Reference(name=name, index=index, url=url, media_type=told.lower() if isinstance(told, str) else None)
+    return Reference(
+        name=name, index=index, url=url, media_type=media_type.lower() if isinstance(media_type, str) else None
+    )
 
 
 def _path(name: str, index: int | None) -> str:
@@ -144,15 +146,15 @@ def _path(name: str, index: int | None) -> str:
 
 def _qualified(found: Fetched, reference: Reference, schema: Json, *, most: int) -> Json:
     """The value with its kind, as a client may give it too; `most` is of lists and objects."""
-    told = {} if reference.media_type is None else {"mediaType": reference.media_type}
+    qualifier = {} if reference.media_type is None else {"mediaType": reference.media_type}
     if is_base64(schema):
         value = base64.b64encode(found.body).decode()
         is_any = OCTETS in media_types(schema)
-        return {"value": value, "encoding": BASE64, **({} if is_any else told)}
+        return {"value": value, "encoding": BASE64, **({} if is_any else qualifier)}
     if not (reference.media_type or found.media_type).startswith("text/"):
         body, what = found.body.removeprefix(BOM_UTF8), f"what {reference.path} gives"
-        return {"value": parse_json(body, what=what, locator=reference.path, most=most), **told}
+        return {"value": parse_json(body, what=what, locator=reference.path, most=most), **qualifier}
     try:
-        return {"value": found.body.decode("utf-8-sig"), **told}
+        return {"value": found.body.decode("utf-8-sig"), **qualifier}
     except UnicodeDecodeError as error:
         raise InvalidParameter(f"what {reference.path} gives is no UTF-8 text", locator=reference.path) from error

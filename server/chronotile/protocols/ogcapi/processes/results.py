@@ -136,8 +136,8 @@ class OpenFile(FileResponse):
                 kept = {name: self.headers[name] for name in OF_UNCHANGED if name in self.headers}
                 await Response(status_code=304, headers=kept)(scope, receive, send)
                 return
-            asked = [each for each in scope["headers"] if each[0] != b"range" or _asks_for_bytes(each[1])]
-            await super().__call__({**scope, "headers": asked}, receive, send)
+            accepted = [each for each in scope["headers"] if each[0] != b"range" or _asks_for_bytes(each[1])]
+            await super().__call__({**scope, "headers": accepted}, receive, send)
 
 
 def _asks_for_bytes(header: bytes) -> bool:
@@ -165,9 +165,9 @@ def will_want_references(execution: Execution) -> bool:
     """
     outputs = process_of(execution.process).outputs
     return any(
-        (told := (execution.outputs or {}).get(name, {}).get("transmissionMode")) == "reference"
+        (mode := (execution.outputs or {}).get(name, {}).get("transmissionMode")) == "reference"
         or (
-            told is None
+            mode is None
             and execution.response == "document"
             and is_of_file(outputs[name].schema)
             and "name" not in execution.inputs
@@ -255,9 +255,9 @@ def file_response(results: Results, name: str, *, is_head: bool = False) -> Resp
 
 def _is_referenced(execution: Execution, name: str, result: Result) -> bool:
     """A file has no place in a document, unless that is asked for."""
-    asked = (execution.outputs or {}).get(name, {}).get("transmissionMode")
+    mode = (execution.outputs or {}).get(name, {}).get("transmissionMode")
     default = "reference" if execution.response == "document" and result.file is not None else "value"
-    return (asked or default) == "reference"
+    return (mode or default) == "reference"
 
 
 def _member(results: Results, name: str, result: Result) -> object:
@@ -270,7 +270,7 @@ def _member(results: Results, name: str, result: Result) -> object:
             raise LimitExceeded(
                 "bytes of a file in a document",
                 allowed=MOST_INLINE_BYTES,
-                asked=part.size,
+                needed=part.size,
                 alternative="ask for it by reference, or raw",
                 locator=f"outputs.{name}.transmissionMode",
             )

@@ -24,17 +24,17 @@ async def get_processes(request: Request) -> Response:
     """Return a page of the list of processes."""
     query = Kvp(request.query_params.multi_items())
     query.check_spelling(names_of(OF_LISTS))
-    paging, told = paging_of(query), context_for(request, query)
-    document = process_list(tuple(processes().values()), paging, told)
-    return await document_in(request, told, document, partial(processes_page, document, told))
+    paging, context = paging_of(query), context_for(request, query)
+    document = process_list(tuple(processes().values()), paging, context)
+    return await document_in(request, context, document, partial(processes_page, document, context))
 
 
 async def get_process(request: Request) -> Response:
     """Return the description of a process."""
     query = query_of(request)
-    told = context_for(request, query)
-    document = process_document(process_of(request.path_params["processID"]), told)
-    return await document_in(request, told, document, partial(process_page, document, told))
+    context = context_for(request, query)
+    document = process_document(process_of(request.path_params["processID"]), context)
+    return await document_in(request, context, document, partial(process_page, document, context))
 
 
 routes: list[BaseRoute] = [

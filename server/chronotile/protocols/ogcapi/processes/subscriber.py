@@ -24,32 +24,32 @@ ACCEPTED: Mapping[str, Status] = {"successUrl": "successful", **OF_MEMBERS}
 """The schema published with 1.0 has `successUri` among its members, and requires `successUrl`."""
 
 
-def subscriber_of(asked: Json, places: WebPlaces, *, base: str) -> Subscriber | None:
+def subscriber_of(members: Json, places: WebPlaces, *, base: str) -> Subscriber | None:
     """Return who is to be told, if anybody is.
 
     Args:
-        asked: Members of the body of an execution.
+        members: Members of the body of an execution.
         places: Below which they may be told.
         base: Public URL of this server.
 
     Raises:
         InvalidParameter: An address is not allowed, or a member is not known; the locator is its path in the JSON.
     """
-    told = asked.get(MEMBER)
-    if told is None:
+    given = members.get(MEMBER)
+    if given is None:
         return None
     if not places:
         raise InvalidParameter(
             "this server tells no subscribers how jobs go on; leave subscriber out and ask for the job's status",
             locator=MEMBER,
         )
-    if not isinstance(told, dict):
+    if not isinstance(given, dict):
         raise InvalidParameter(f"{MEMBER} must be a JSON object", locator=MEMBER)
-    _check_members(told)
+    _check_members(given)
     urls = {
-        status: _url(told[name], places, locator=f"{MEMBER}.{name}")
+        status: _url(given[name], places, locator=f"{MEMBER}.{name}")
         for name, status in ACCEPTED.items()
-        if told.get(name) is not None
+        if given.get(name) is not None
     }
     return Subscriber(urls=urls, base=base) if urls else None
 
@@ -69,27 +69,27 @@ def message_of(
     Raises:
         SourceUnavailable: A file of the results is gone.
     """
-    told = DocumentContext(catalogue=catalogue, root=callback.base, language=catalogue.service.languages[0])
-    link = f'<{job_address(job, told)}>; rel="monitor"; type="{JSON}"'
+    context = DocumentContext(catalogue=catalogue, root=callback.base, language=catalogue.service.languages[0])
+    link = f'<{job_address(job, context)}>; rel="monitor"; type="{JSON}"'
     is_done = callback.status == "successful"
     files = ResultFiles(folder / job.id / RESULTS, bucket, job.id)
-    body = results_document(_results(job, told, files)) if is_done else orjson.dumps(status_document(job, told))
+    body = results_document(_results(job, context, files)) if is_done else orjson.dumps(status_document(job, context))
     return Message(body=body, headers={"Content-Type": JSON, "Link": link})
 
 
-def _results(job: Job, told: DocumentContext, files: ResultFiles) -> Results:
+def _results(job: Job, context: DocumentContext, files: ResultFiles) -> Results:
     return Results(
         execution=Execution(process=job.process, inputs={}, response="document"),
         values=job.results,
         files=files,
-        address_of=lambda name: result_address(job, name, told),
+        address_of=lambda name: result_address(job, name, context),
     )
 
 
-def _check_members(told: Iterable[str]) -> None:
+def _check_members(members: Iterable[str]) -> None:
     """Refuse unknown members: a client would wait for messages that never come."""
     spelled = {name.lower(): name for name in ACCEPTED}
-    for name in told:
+    for name in members:
         if name not in ACCEPTED:
             shown = name[:MAX_SHOWN]
             near = difflib.get_close_matches(shown.lower(), spelled, n=1)

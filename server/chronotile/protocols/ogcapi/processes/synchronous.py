@@ -55,7 +55,7 @@ def synchronous_response(execution: Execution, done: SyncResults) -> Response:
         return results_response(results, removed=done.folder)
 
 
-def stored_response(execution: Execution, done: SyncResults, desk: JobService, told: DocumentContext) -> Response:
+def stored_response(execution: Execution, done: SyncResults, desk: JobService, context: DocumentContext) -> Response:
     """Return the answer that names where results lie, which are kept as those of a job.
 
     Raises:
@@ -63,8 +63,8 @@ def stored_response(execution: Execution, done: SyncResults, desk: JobService, t
         StorageFull: There is no room for them.
     """
     job, files = desk.keep(execution, done.results, done.folder, user=NOBODY, revision=done.revision)
-    address_of = partial(result_address, job, told=told)
+    address_of = partial(result_address, job, context=context)
     results = Results(execution=execution, values=done.results, files=files, address_of=address_of)
     response = results_response(results)
-    response.headers.append("Link", f'<{job_address(job, told)}>; rel="monitor"; type="{JSON}"')
+    response.headers.append("Link", f'<{job_address(job, context)}>; rel="monitor"; type="{JSON}"')
     return response

@@ -12,14 +12,14 @@ from chronotile.protocols.ogcapi.styles.routes import routes
 REL_STYLES = "http://www.opengis.net/def/rel/ogc/1.0/styles"
 
 
-def landing_links(told: DocumentContext) -> Sequence[Link]:
+def landing_links(context: DocumentContext) -> Sequence[Link]:
     """Return the list of all styles."""
-    return [Link(rel=REL_STYLES, href=f"{told.base}/styles", type=JSON, title="styles")]
+    return [Link(rel=REL_STYLES, href=f"{context.base}/styles", type=JSON, title="styles")]
 
 
-def collection_links(offered: Offered, told: DocumentContext) -> Sequence[Link]:
+def collection_links(offered: Offered, context: DocumentContext) -> Sequence[Link]:
     """Return the styles and the legend of a collection."""
-    base = f"{told.base}/collections/{quote(offered.id)}"
+    base = f"{context.base}/collections/{quote(offered.id)}"
     return [
         Link(rel=REL_STYLES, href=f"{base}/styles", type=JSON, title="styles"),
         Link(rel=REL_LEGEND, href=f"{base}/legend", type="image/png", title="legend"),

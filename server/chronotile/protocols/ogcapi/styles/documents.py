@@ -45,29 +45,29 @@ _WRITERS: Mapping[str, Callable[[KnownStyle], bytes]] = {
 }
 
 
-def style_list(path: Mapping[str, str], told: DocumentContext) -> Json:
+def style_list(path: Mapping[str, str], context: DocumentContext) -> Json:
     """Return the styles of a collection or of the dataset; of a collection with its default.
 
     Raises:
         UnknownCollection: There is no such collection.
     """
-    known = styles_of(path, told.catalogue)
+    known = styles_of(path, context.catalogue)
     default = {"default": known[0].style.id} if "collectionId" in path else {}
     return {
         **default,
-        "styles": [_item(path, each, told) for each in known],
-        "links": [Link(rel="self", href=_url(path, told), type=JSON, title="styles").document()],
+        "styles": [_item(path, each, context) for each in known],
+        "links": [Link(rel="self", href=_url(path, context), type=JSON, title="styles").document()],
     }
 
 
-def style_metadata(path: Mapping[str, str], told: DocumentContext) -> Json:
+def style_metadata(path: Mapping[str, str], context: DocumentContext) -> Json:
     """Return what is known of a style.
 
     Raises:
         ChronotileError: A name is unknown.
     """
-    known = style_of(path, told.catalogue)
-    style, url = known.style, f"{_url(path, told)}/{quote(known.style.id)}"
+    known = style_of(path, context.catalogue)
+    style, url = known.style, f"{_url(path, context)}/{quote(known.style.id)}"
     return {
         "id": style.id,
         "title": style.title,
@@ -99,8 +99,8 @@ def style_sheet(path: Mapping[str, str], name: str, catalogue: Catalogue) -> byt
     return _WRITERS[name](style_of(path, catalogue))
 
 
-def _item(path: Mapping[str, str], known: KnownStyle, told: DocumentContext) -> Json:
-    url = f"{_url(path, told)}/{quote(known.style.id)}"
+def _item(path: Mapping[str, str], known: KnownStyle, context: DocumentContext) -> Json:
+    url = f"{_url(path, context)}/{quote(known.style.id)}"
     title = known.style.title
     links = [
         *(_sheet_link(url, name) for name in SHEETS),
@@ -122,6 +122,6 @@ def _legends(url: str, title: str) -> list[Link]:
     ]
 
 
-def _url(path: Mapping[str, str], told: DocumentContext) -> str:
+def _url(path: Mapping[str, str], context: DocumentContext) -> str:
     collection = f"/collections/{quote(path['collectionId'])}" if "collectionId" in path else ""
-    return f"{told.base}{collection}/styles"
+    return f"{context.base}{collection}/styles"

@@ -49,10 +49,10 @@ async def get_legend(request: Request) -> Response:
     """Return the legend of a style as picture or document."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    asked = parse_legend(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
+    legend = parse_legend(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
     known = known_etags(request)
     payload = await in_documents(
-        request, draw_legend, asked.request, asked.format, services, shape=asked.shape, known=known
+        request, draw_legend, legend.request, legend.format, services, shape=legend.shape, known=known
     )
     response = respond(payload)
     response.headers["Vary"] = "Accept"
@@ -63,9 +63,9 @@ async def _document(request: Request, write: Write) -> Response:
     query = Kvp(request.query_params.multi_items())
     query.check_spelling(names_of(OF_DOCUMENTS))
     negotiate_format(query, request.headers.get("accept", ""), {"json": JSON})
-    told = context_for(request, query)
-    body = await in_documents(request, lambda: orjson.dumps(write(request.path_params, told)))
-    return in_language(respond_with_content(body, JSON, request, cache_control=SHORT), told)
+    context = context_for(request, query)
+    body = await in_documents(request, lambda: orjson.dumps(write(request.path_params, context)))
+    return in_language(respond_with_content(body, JSON, request, cache_control=SHORT), context)
 
 
 ORIGINS = ("", "/collections/{collectionId}")

@@ -21,19 +21,19 @@ TILE_MATRIX_SETS = (
 )
 
 
-def landing_links(told: DocumentContext) -> Sequence[Link]:
+def landing_links(context: DocumentContext) -> Sequence[Link]:
     """Return the tilesets of the dataset and the tile matrix sets."""
-    vector = Link(rel=REL_VECTOR, href=f"{told.base}/tiles?f=json", type=JSON, title="vector tiles of places")
+    vector = Link(rel=REL_VECTOR, href=f"{context.base}/tiles?f=json", type=JSON, title="vector tiles of places")
     return [
-        Link(rel=REL_MAP, href=f"{told.base}/map/tiles?f=json", type=JSON, title="map tiles of the dataset"),
-        *([vector] if told.catalogue.places else []),
-        Link(rel=REL_SCHEMES, href=schemes_url(told), type=JSON, title="tile matrix sets"),
+        Link(rel=REL_MAP, href=f"{context.base}/map/tiles?f=json", type=JSON, title="map tiles of the dataset"),
+        *([vector] if context.catalogue.places else []),
+        Link(rel=REL_SCHEMES, href=schemes_url(context), type=JSON, title="tile matrix sets"),
     ]
 
 
-def collection_links(offered: Offered, told: DocumentContext) -> Sequence[Link]:
+def collection_links(offered: Offered, context: DocumentContext) -> Sequence[Link]:
     """Return the tilesets of a collection, and in each of its styles, the default last: GDAL takes the last."""
-    base = f"{told.base}/collections/{quote(offered.id)}"
+    base = f"{context.base}/collections/{quote(offered.id)}"
     styled = [
         Link(
             rel=REL_MAP,

@@ -23,20 +23,20 @@ CARRIED = names_of((COLLECTIONS, DATETIME, SUBSET, *COLOURING, *BACKGROUND))
 """Parameters of metadata that their tiles have too."""
 
 
-def map_origin(path: Mapping[str, str], query: Kvp, layers: tuple[Layer, ...], told: DocumentContext) -> Origin:
+def map_origin(path: Mapping[str, str], query: Kvp, layers: tuple[Layer, ...], context: DocumentContext) -> Origin:
     """Return what the tiles of a path and query are of."""
     top = layers[-1]
     style = resolve_style(top, path.get("styleId", ""))
-    title = ", ".join(_title(layer, told) for layer in layers)
+    title = ", ".join(_title(layer, context) for layer in layers)
     licensed = {"attribution": top.attribution, "license": top.license}
-    style_url = f"{told.base}/collections/{quote(top.id)}/styles/{quote(style.id)}"
+    style_url = f"{context.base}/collections/{quote(top.id)}/styles/{quote(style.id)}"
     return Origin(
         title=title,
         path=tiles_path(path),
         data_type="map",
         formats=MEDIA_TYPES,
         query={name: value for name in CARRIED if (value := query.optional(name))},
-        layers=[_layer(layer, path.get("styleId", ""), told) for layer in layers],
+        layers=[_layer(layer, path.get("styleId", ""), context) for layer in layers],
         members={
             **{name: value for name, value in licensed.items() if value},
             "style": {
@@ -46,7 +46,7 @@ def map_origin(path: Mapping[str, str], query: Kvp, layers: tuple[Layer, ...], t
             },
         },
         links=[
-            Link(rel=REL_GEODATA, href=_collection_url(layer, told), type=JSON, title=_title(layer, told))
+            Link(rel=REL_GEODATA, href=_collection_url(layer, context), type=JSON, title=_title(layer, context))
             for layer in layers
         ],
     )
@@ -66,24 +66,26 @@ def layers_box(layers: tuple[Layer, ...], tile_matrix_set: TileMatrixSet) -> BBo
     return box_of_all(boxes) if boxes else None
 
 
-def _layer(layer: Layer, style: str, told: DocumentContext) -> Json:
+def _layer(layer: Layer, style: str, context: DocumentContext) -> Json:
     drawn = resolve_style(layer, style)
     licensed = {"attribution": layer.attribution, "license": layer.license}
     return {
         "id": layer.id,
-        "title": _title(layer, told),
+        "title": _title(layer, context),
         "dataType": "map",
         **{name: value for name, value in licensed.items() if value},
         "style": {"id": drawn.id, "title": drawn.title},
         "links": [
-            Link(rel=REL_GEODATA, href=_collection_url(layer, told), type=JSON, title=_title(layer, told)).document()
+            Link(
+                rel=REL_GEODATA, href=_collection_url(layer, context), type=JSON, title=_title(layer, context)
+            ).document()
         ],
     }
 
 
-def _collection_url(layer: Layer, told: DocumentContext) -> str:
-    return f"{told.base}/collections/{quote(layer.id)}"
+def _collection_url(layer: Layer, context: DocumentContext) -> str:
+    return f"{context.base}/collections/{quote(layer.id)}"
 
 
-def _title(layer: Layer, told: DocumentContext) -> str:
-    return text_in(layer.title, told.language) or layer.id
+def _title(layer: Layer, context: DocumentContext) -> str:
+    return text_in(layer.title, context.language) or layer.id

@@ -42,17 +42,17 @@ def requested_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
         raise InvalidParameter(error.message, locator="collections") from error
 
 
-def places_origin(places: tuple[PlaceSet, ...], query: Kvp, told: DocumentContext) -> Origin:
+def places_origin(places: tuple[PlaceSet, ...], query: Kvp, context: DocumentContext) -> Origin:
     """Return what the vector tiles are of."""
     named = COLLECTIONS_OF_PLACES.given(query)
     attribution = "; ".join(dict.fromkeys(each.spec.attribution for each in places if each.spec.attribution))
     return Origin(
-        title=", ".join(_title(each, told) for each in places),
+        title=", ".join(_title(each, context) for each in places),
         path=PATH,
         data_type="vector",
         formats=FORMATS,
         query={} if named is None else {"collections": named},
-        layers=[_layer(each, told) for each in places],
+        layers=[_layer(each, context) for each in places],
         members={"attribution": attribution} if attribution else {},
     )
 
@@ -69,12 +69,12 @@ def vector_layers(places: tuple[PlaceSet, ...]) -> list[Json]:
     ]
 
 
-def _layer(places: PlaceSet, told: DocumentContext) -> Json:
+def _layer(places: PlaceSet, context: DocumentContext) -> Json:
     properties = {name: {"title": name, "type": _type(column)} for name, column in places.columns.items()}
     attribution = {"attribution": places.spec.attribution} if places.spec.attribution else {}
     return {
         "id": places.id,
-        "title": _title(places, told),
+        "title": _title(places, context),
         "dataType": "vector",
         "geometryDimension": POLYGONS,
         **attribution,
@@ -92,5 +92,5 @@ def _type(column: Iterable[Property]) -> str:
     return "string"
 
 
-def _title(places: PlaceSet, told: DocumentContext) -> str:
-    return text_in(places.spec.title, told.language) or places.id
+def _title(places: PlaceSet, context: DocumentContext) -> str:
+    return text_in(places.spec.title, context.language) or places.id

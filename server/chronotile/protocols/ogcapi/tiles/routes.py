@@ -44,15 +44,20 @@ async def get_map_tile(request: Request) -> Response:
     """Return one tile of a map, the same as at `/tiles`."""
     services = services_of(request)
     query = query_of(request.query_params.multi_items())
-    asked = parse_tile(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
+    tile_query = parse_tile(request.path_params, query, request.headers.get("accept", ""), services.catalogue)
     limiter = state_of(request).limiters.pictures
-    work = partial(_map_tile, asked, services, known=known_etags(request))
-    first, *others = (layer.id for layer in asked.drawing.layers)
+    work = partial(_map_tile, tile_query, services, known=known_etags(request))
+    first, *others = (layer.id for layer in tile_query.drawing.layers)
     payload, is_current = await for_client(request, limiter, first, work, services=services, others=others)
-    if not others and "f" in query and asked.drawing.expression is None and is_current == (asked.revision is not None):
-        remember(request, payload, layer=first, layer_revision=asked.revision)
-    response = respond(replace(payload, media_type=asked.drawing.media_type), is_immutable=is_current)
-    response.headers.update({**grid_headers(asked.address.grid()), **time_headers(payload.time), "Vary": "Accept"})
+    if (
+        not others
+        and "f" in query
+        and tile_query.drawing.expression is None
+        and is_current == (tile_query.revision is not None)
+    ):
+        remember(request, payload, layer=first, layer_revision=tile_query.revision)
+    response = respond(replace(payload, media_type=tile_query.drawing.media_type), is_immutable=is_current)
+    response.headers.update({**grid_headers(tile_query.address.grid()), **time_headers(payload.time), "Vary": "Accept"})
     return response
 
 
@@ -68,14 +73,14 @@ async def get_place_tile(request: Request) -> Response:
 
 async def get_tiling_schemes(request: Request) -> Response:
     """Return all tile matrix sets."""
-    return await _document(request, lambda _path, _query, told: tiling_schemes(told), cache_control=SHORT)
+    return await _document(request, lambda _path, _query, context: tiling_schemes(context), cache_control=SHORT)
 
 
 async def get_tiling_scheme(request: Request) -> Response:
     """Return one tile matrix set."""
 
-    def write(path: Mapping[str, str], _query: Kvp, told: DocumentContext) -> Json:
-        return tiling_scheme(told.catalogue.tile_matrix_set(path["tileMatrixSetId"]), told)
+    def write(path: Mapping[str, str], _query: Kvp, context: DocumentContext) -> Json:
+        return tiling_scheme(context.catalogue.tile_matrix_set(path["tileMatrixSetId"]), context)
 
     return await _document(request, write, cache_control=SHORT)
 
@@ -100,41 +105,43 @@ async def get_place_tileset(request: Request) -> Response:
     return await _metadata(request, documents.place_tileset, documents.place_tilejson)
 
 
-def _map_tile(asked: TileQuery, services: Services, *, known: Collection[str]) -> tuple[Payload, bool]:
+def _map_tile(tile_query: TileQuery, services: Services, *, known: Collection[str]) -> tuple[Payload, bool]:
     """The tile, and whether its address carries the revision of now."""
-    payload = overlay_maps(asked.requests(), services, known=known).payload
-    if asked.revision is None or len(asked.drawing.layers) > 1:
+    payload = overlay_maps(tile_query.requests(), services, known=known).payload
+    if tile_query.revision is None or len(tile_query.drawing.layers) > 1:
         return payload, False
-    return payload, asked.revision == shown_revision(asked.drawing.layers[0], asked.drawing.expression, services)
+    return payload, tile_query.revision == shown_revision(
+        tile_query.drawing.layers[0], tile_query.drawing.expression, services
+    )
 
 
 def _place_tile(
     path: Mapping[str, str], query: Kvp, accept: str, services: Services, *, known: Collection[str]
 ) -> tuple[Payload, bool]:
-    asked: PlaceTileQuery = parse_place_tile(path, query, accept, services.catalogue)
-    payload = overlay_place_tiles(asked.requests, services, known=known)
-    return payload, asked.revision == payload.revision
+    tile_query: PlaceTileQuery = parse_place_tile(path, query, accept, services.catalogue)
+    payload = overlay_place_tiles(tile_query.requests, services, known=known)
+    return payload, tile_query.revision == payload.revision
 
 
 async def _document(request: Request, write: Write, *, cache_control: str = CURRENT) -> Response:
     query = query_of(request.query_params.multi_items())
     negotiate_format(query, request.headers.get("accept", ""), DOCUMENTS)
-    told = context_for(request, query)
-    body = await in_documents(request, lambda: orjson.dumps(write(request.path_params, query, told)))
+    context = context_for(request, query)
+    body = await in_documents(request, lambda: orjson.dumps(write(request.path_params, query, context)))
     response = respond_with_content(body, DOCUMENTS["json"], request, cache_control=cache_control)
-    return in_language(response, told)
+    return in_language(response, context)
 
 
 async def _metadata(request: Request, write: Write, write_tilejson: WriteTileJson) -> Response:
     query = query_of(request.query_params.multi_items())
     name = negotiate_format(query, request.headers.get("accept", ""), METADATA)
-    told, services, path = context_for(request, query), services_of(request), request.path_params
+    context, services, path = context_for(request, query), services_of(request), request.path_params
 
     def body() -> bytes:
-        document = write(path, query, told) if name == "json" else write_tilejson(path, query, told, services)
+        document = write(path, query, context) if name == "json" else write_tilejson(path, query, context, services)
         return orjson.dumps(document)
 
-    return in_language(respond_with_content(await in_documents(request, body), METADATA[name], request), told)
+    return in_language(respond_with_content(await in_documents(request, body), METADATA[name], request), context)
 
 
 MAPS = ("", "/styles/{styleId}", "/collections/{collectionId}", "/collections/{collectionId}/styles/{styleId}")

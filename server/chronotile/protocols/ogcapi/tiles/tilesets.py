@@ -39,79 +39,79 @@ class Origin:
     """To what it is of."""
 
 
-def tilesets(origin: Origin, told: DocumentContext, *, limits_in: Callable[[TileMatrixSet], Limits]) -> Json:
+def tilesets(origin: Origin, context: DocumentContext, *, limits_in: Callable[[TileMatrixSet], Limits]) -> Json:
     """Return the tilesets of an origin, one for each tile matrix set.
 
     Args:
         origin: What they are of.
-        told: For whom.
+        context: For whom.
         limits_in: Gives the tiles there are in a set.
     """
     return {
-        "tilesets": [_item(origin, each, told, limits_in(each)) for each in told.catalogue.tile_matrix_sets],
-        "links": [Link(rel="self", href=f"{told.base}{origin.path}", type=JSON, title=origin.title).document()],
+        "tilesets": [_item(origin, each, context, limits_in(each)) for each in context.catalogue.tile_matrix_sets],
+        "links": [Link(rel="self", href=f"{context.base}{origin.path}", type=JSON, title=origin.title).document()],
     }
 
 
 def tileset(
-    origin: Origin, tile_matrix_set: TileMatrixSet, told: DocumentContext, *, limits: Limits, box: BBox | None
+    origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext, *, limits: Limits, box: BBox | None
 ) -> Json:
     """Return the metadata of one.
 
     Args:
         origin: What it is of.
         tile_matrix_set: Of its tiles.
-        told: For whom.
+        context: For whom.
         limits: The tiles there are.
         box: In CRS84; `None` where the set does not reach.
     """
     return {
-        **_common(origin, tile_matrix_set, told, limits),
+        **_common(origin, tile_matrix_set, context, limits),
         **({} if box is None else _placed(box, limits, tile_matrix_set)),
         "layers": list(origin.layers),
         "mediaTypes": list(origin.formats.values()),
         **origin.members,
-        "links": [each.document() for each in (*_links(origin, tile_matrix_set, told), *origin.links)],
+        "links": [each.document() for each in (*_links(origin, tile_matrix_set, context), *origin.links)],
     }
 
 
 def template(
-    origin: Origin, tile_matrix_set: TileMatrixSet, told: DocumentContext, *, place: str, query: Mapping[str, str]
+    origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext, *, place: str, query: Mapping[str, str]
 ) -> str:
     """Return the address of a tile, `place` being the rest of the path as it is filled in."""
-    return f"{_url(origin, tile_matrix_set, told)}/{place}?{urlencode(query)}"
+    return f"{_url(origin, tile_matrix_set, context)}/{place}?{urlencode(query)}"
 
 
-def _common(origin: Origin, tile_matrix_set: TileMatrixSet, told: DocumentContext, limits: Limits) -> Json:
+def _common(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext, limits: Limits) -> Json:
     return {
         "title": f"{origin.title} ({tile_matrix_set.id})",
         "dataType": origin.data_type,
         "crs": crs_member(tile_matrix_set.crs),
-        "tileMatrixSetURI": scheme_uri(tile_matrix_set, told),
+        "tileMatrixSetURI": scheme_uri(tile_matrix_set, context),
         "tileMatrixSetId": tile_matrix_set.id,
         "tileMatrixSetLimits": limits_document(limits),
     }
 
 
-def _item(origin: Origin, tile_matrix_set: TileMatrixSet, told: DocumentContext, limits: Limits) -> Json:
+def _item(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext, limits: Limits) -> Json:
     """With the limits and the templates of tiles, so that clients need no more to ask for one."""
-    links = [link.document() for link in _links(origin, tile_matrix_set, told)]
-    return {**_common(origin, tile_matrix_set, told, limits), "links": links}
+    links = [link.document() for link in _links(origin, tile_matrix_set, context)]
+    return {**_common(origin, tile_matrix_set, context, limits), "links": links}
 
 
-def _links(origin: Origin, tile_matrix_set: TileMatrixSet, told: DocumentContext) -> Iterator[Link]:
-    href = f"{_url(origin, tile_matrix_set, told)}?{urlencode({'f': 'json', **origin.query})}"
+def _links(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Iterator[Link]:
+    href = f"{_url(origin, tile_matrix_set, context)}?{urlencode({'f': 'json', **origin.query})}"
     yield Link(rel="self", href=href, type=JSON, title=f"tileset in {tile_matrix_set.id}")
-    yield scheme_link(tile_matrix_set, told)
-    href = f"{_url(origin, tile_matrix_set, told)}?{urlencode({'f': 'tilejson', **origin.query})}"
+    yield scheme_link(tile_matrix_set, context)
+    href = f"{_url(origin, tile_matrix_set, context)}?{urlencode({'f': 'tilejson', **origin.query})}"
     yield Link(rel="alternate", href=href, type=TILEJSON, title="the same as TileJSON")
     for name, media_type in origin.formats.items():
-        tile = template(origin, tile_matrix_set, told, place=PLACE, query={"f": name, **origin.query})
+        tile = template(origin, tile_matrix_set, context, place=PLACE, query={"f": name, **origin.query})
         yield Link(rel="item", href=tile, type=media_type, title=f"tile as {name}", is_template=True)
 
 
-def _url(origin: Origin, tile_matrix_set: TileMatrixSet, told: DocumentContext) -> str:
-    return f"{told.base}{origin.path}/{quote(tile_matrix_set.id)}"
+def _url(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext) -> str:
+    return f"{context.base}{origin.path}/{quote(tile_matrix_set.id)}"
 
 
 def _placed(box: BBox, limits: Limits, tile_matrix_set: TileMatrixSet) -> dict[str, Any]:

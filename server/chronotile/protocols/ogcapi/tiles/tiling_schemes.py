@@ -19,15 +19,15 @@ SCALE_SETS: Mapping[str, str] = {
 """URIs of well-known scale sets by their URNs."""
 
 
-def tiling_schemes(told: DocumentContext) -> Json:
+def tiling_schemes(context: DocumentContext) -> Json:
     """Return all tile matrix sets in short."""
     return {
-        "tileMatrixSets": [_item(each, told) for each in told.catalogue.tile_matrix_sets],
-        "links": [_self(schemes_url(told), "tile matrix sets").document()],
+        "tileMatrixSets": [_item(each, context) for each in context.catalogue.tile_matrix_sets],
+        "links": [_self(schemes_url(context), "tile matrix sets").document()],
     }
 
 
-def tiling_scheme(tile_matrix_set: TileMatrixSet, told: DocumentContext) -> Json:
+def tiling_scheme(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Json:
     """Return one whole."""
     crs = tile_matrix_set.crs
     scale_set = SCALE_SETS.get(tile_matrix_set.well_known_scale_set or "")
@@ -39,29 +39,29 @@ def tiling_scheme(tile_matrix_set: TileMatrixSet, told: DocumentContext) -> Json
         "crs": crs_member(crs),
         **({} if scale_set is None else {"wellKnownScaleSet": scale_set}),
         "tileMatrices": [_matrix(each, crs) for each in tile_matrix_set.matrices],
-        "links": [_self(scheme_url(tile_matrix_set, told), tile_matrix_set.title).document()],
+        "links": [_self(scheme_url(tile_matrix_set, context), tile_matrix_set.title).document()],
     }
 
 
-def schemes_url(told: DocumentContext) -> str:
+def schemes_url(context: DocumentContext) -> str:
     """Return where all are."""
-    return f"{told.base}/tileMatrixSets"
+    return f"{context.base}/tileMatrixSets"
 
 
-def scheme_url(tile_matrix_set: TileMatrixSet, told: DocumentContext) -> str:
+def scheme_url(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> str:
     """Return where one is."""
-    return f"{schemes_url(told)}/{quote(tile_matrix_set.id)}"
+    return f"{schemes_url(context)}/{quote(tile_matrix_set.id)}"
 
 
-def scheme_link(tile_matrix_set: TileMatrixSet, told: DocumentContext) -> Link:
+def scheme_link(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Link:
     """Return the link of a tileset to its tile matrix set."""
-    href = scheme_url(tile_matrix_set, told)
+    href = scheme_url(tile_matrix_set, context)
     return Link(rel=REL_SCHEME, href=href, type=JSON, title=tile_matrix_set.title)
 
 
-def scheme_uri(tile_matrix_set: TileMatrixSet, told: DocumentContext) -> str:
+def scheme_uri(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> str:
     """Return what a set is known by: where it is registered, else where it is here."""
-    return tile_matrix_set.uri or scheme_url(tile_matrix_set, told)
+    return tile_matrix_set.uri or scheme_url(tile_matrix_set, context)
 
 
 def crs_member(crs: Crs) -> str | dict[str, Any]:
@@ -69,13 +69,13 @@ def crs_member(crs: Crs) -> str | dict[str, Any]:
     return crs.uri or {"wkt": crs.definition.to_json_dict()}
 
 
-def _item(tile_matrix_set: TileMatrixSet, told: DocumentContext) -> Json:
+def _item(tile_matrix_set: TileMatrixSet, context: DocumentContext) -> Json:
     return {
         "id": tile_matrix_set.id,
         "title": tile_matrix_set.title,
         **({} if tile_matrix_set.uri is None else {"uri": tile_matrix_set.uri}),
         "crs": crs_member(tile_matrix_set.crs),
-        "links": [_self(scheme_url(tile_matrix_set, told), tile_matrix_set.title).document()],
+        "links": [_self(scheme_url(tile_matrix_set, context), tile_matrix_set.title).document()],
     }
 
 
