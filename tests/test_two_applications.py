@@ -127,9 +127,9 @@ def test_nothing_that_one_keeps_is_of_the_other(large, small):
 
 
 def test_blocks_and_open_files_of_one_are_not_of_the_other(large, small):
-    before = [(each.caches.blocks.state, each.caches.files.kept) for each in (large, small)]
+    before = [(each.caches.blocks.state, each.caches.files.idle_count) for each in (large, small)]
     large.get(DATED)
-    after = [(each.caches.blocks.state, each.caches.files.kept) for each in (large, small)]
+    after = [(each.caches.blocks.state, each.caches.files.idle_count) for each in (large, small)]
 
     assert after[0][0].misses > before[0][0].misses
     assert after[0][1] > before[0][1]
@@ -194,11 +194,11 @@ def test_requests_are_counted_by_the_one_that_answers(large, small):
 
 def test_the_end_of_one_leaves_the_other_as_it_was(serve, small):
     before = small.get(TILE).content
-    files = small.caches.files.kept
+    files = small.caches.files.idle_count
     with ExitStack() as first:
         app = create_app(Settings(config=small.configuration, watch_s=0, preview_bytes=0))
         other = first.enter_context(TestClient(app))
         assert other.get(TILE).content == before
 
-    assert small.caches.files.kept == files
+    assert small.caches.files.idle_count == files
     assert small.get(TILE.replace("5484", "5485")).status_code == 200

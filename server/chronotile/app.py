@@ -129,7 +129,7 @@ THREADS: Mapping[str, int] = {
 }
 """By limiter."""
 KEPT_CUBE = ".cube"
-"""End of the names of cube tiles that are kept."""
+"""End of the names of cached cube tiles."""
 NO_CONFIGURATION = (
     "name a folder or file of data (chronotile serve FOLDER) or another configuration; "
     "without any of your own: chronotile demo"
@@ -167,7 +167,7 @@ class ServerOptions:
     siblings: Siblings | None = None
     """The other workers, where `/metrics` describes all."""
     shares: Path | None = None
-    """The folder in which shares of valid pixels are kept; otherwise they are in memory alone."""
+    """The folder in which shares of valid pixels are stored; otherwise they are in memory alone."""
     jobs: JobService = field(default_factory=lambda: JobService(None, archive=""))
     """Takes jobs, closed when the application shuts down; by default processes run only while a client waits."""
 
@@ -272,7 +272,7 @@ def create_app(settings: Settings, *, siblings: Siblings | None = None, memory: 
 
     Args:
         settings: How the process runs.
-        siblings: The other workers, where `/metrics` tells of all.
+        siblings: The other workers, where `/metrics` has those of all.
         memory: Descriptor of the memory in which all of them keep decoded blocks.
 
     Raises:
@@ -304,7 +304,7 @@ def open_configured(
 
     Args:
         settings: How the process runs.
-        progress: Told of the sources.
+        progress: Called with the progress of sources.
         memory: As `create_app` takes it.
         patience_s: How long sources on other machines are waited for.
         has_previews: Whether rasters without overviews are read through previews, as a server does.

@@ -39,7 +39,7 @@ class InvalidParameter(ChronotileError):
 
 
 class OutsideData(InvalidParameter):
-    """What is asked for holds none of the data."""
+    """The requested area or time holds none of the data."""
 
 
 class UnknownParameter(InvalidParameter):
@@ -117,14 +117,14 @@ class NotAcceptable(ChronotileError):
 
 
 class LayerNotQueryable(ChronotileError):
-    """The layer shows pictures, but tells no values of a place."""
+    """The layer shows pictures, but has no values at places."""
 
     status = 400
     code = "LayerNotQueryable"
 
 
 class InvalidPoint(ChronotileError):
-    """The point of a picture that is asked about lies outside it, or is none."""
+    """The queried point of a picture lies outside it, or is none."""
 
     status = 400
     code = "InvalidPoint"
@@ -138,7 +138,7 @@ class UnknownTileMatrixSet(ChronotileError):
 
 
 class PixelOutOfRange(ChronotileError):
-    """The pixel of a tile that is asked about lies outside it."""
+    """The queried pixel of a tile lies outside it."""
 
     status = 400
     code = "PointIJOutOfRange"
@@ -225,7 +225,7 @@ class LimitExceeded(ChronotileError):
 
 
 class RangeNotSatisfiable(ChronotileError):
-    """The answer does not have the bytes that are asked for (RFC 9110 §15.5.17).
+    """The answer does not have the requested bytes (RFC 9110 §15.5.17).
 
     Args:
         size: Of the whole answer, in bytes.
@@ -251,7 +251,7 @@ class SourceUnavailable(ChronotileError):
 
 
 class DateUnreadable(SourceUnavailable):
-    """At least one date of those asked for is damaged or gone, while its source is there; others may be read."""
+    """At least one date of those requested is damaged or gone, while its source is there; others may be read."""
 
 
 class SourceAway(SourceUnavailable):
@@ -281,7 +281,7 @@ class ServicesRenewed(Exception):
 
 
 class ClientGone(ChronotileError):
-    """Whoever asked has left; the status is only ever logged."""
+    """The client has left; the status is only ever logged."""
 
     status = 499
     problem_title = "Nobody waits"  # a status that HTTP has no words for

@@ -75,7 +75,7 @@ def group_limits(membership: Path, groups: Path) -> GroupLimits:
 def are_on_disks_here(paths: Iterable[Path], mounts: Path = MOUNTS) -> bool:
     """Return whether all paths, as written and as links lead on, lie on disks of this machine.
 
-    A look at such a file is over at once, where one on a mount of another machine may hang. Where that cannot be told,
+    A look at such a file is over at once, where one on a mount of another machine may hang. Where that is unknown,
     as on systems without `MOUNTS`, the answer is no.
     """
     try:
@@ -89,7 +89,7 @@ def are_on_disks_here(paths: Iterable[Path], mounts: Path = MOUNTS) -> bool:
 def network_file_system(path: Path, mounts: Path = MOUNTS) -> str | None:
     """Return the kind of file system of `path`, such as `nfs4`, if it is one of `NETWORK_FILE_SYSTEMS`.
 
-    What cannot be told, as on systems without `MOUNTS`, is taken for a disk of this machine.
+    What is unknown, as on systems without `MOUNTS`, is taken for a disk of this machine.
     """
     try:
         kind = _file_system_of(path.resolve(), _file_systems(mounts))

@@ -29,7 +29,7 @@ GRACE_S = 8.0
 END_S = 9.0
 """Time limit for a serving process to end, even if its threads wait."""
 IDLE_S = 10
-"""How long a connection is kept for its next request: longer than `Retry-After` says that a refused client waits, whose
+"""How long a connection waits for its next request: longer than `Retry-After` says that a refused client waits, whose
 next request would otherwise meet the end of its connection."""
 
 HANG_UP = {signal.SIGHUP} if hasattr(signal, "SIGHUP") else set[signal.Signals]()
@@ -57,7 +57,7 @@ def end_well_when_stopped() -> None:
 
 
 _told_by: list[int] = []
-"""Signals that have told this process to end."""
+"""Signals received that end this process."""
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:
@@ -72,7 +72,7 @@ def only_remember_signals() -> None:
 
 
 def exit_on_signal() -> None:
-    """End, if a signal has told so that interrupted nothing: Python lets no exception out while it collects garbage.
+    """End, if a signal was received that interrupted nothing: Python lets no exception out while it collects garbage.
 
     Raises:
         SystemExit: It was.
@@ -148,7 +148,7 @@ def share_one_heap() -> None:
 
 
 def give_back_freed_memory() -> None:
-    """Give all pages back to the system that lie free between what is in use, which only being asked for does.
+    """Give all pages back to the system that lie free between what is in use: it does so only on request.
 
     Takes some milliseconds, in which nobody allocates.
     """

@@ -62,7 +62,7 @@ def validate(model: type[AnySection], node: Node) -> tuple[AnySection | None, li
 
 
 def _follows(detail: dict[str, Any]) -> bool:
-    """Whether a list is short only because its members are wrong, which is told of each."""
+    """Whether a list is short only because its members are wrong, which each reports."""
     return bool(detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"])
 
 
@@ -83,22 +83,22 @@ def _mistake_of(model: type[BaseModel], root: Node, detail: dict[str, Any]) -> M
 
 _WORDS = {
     "missing": "too few values",
-    "string_type": "text is wanted",
-    "int_type": "a whole number is wanted",
-    "int_from_float": "a whole number is wanted",
-    "float_type": "a number is wanted",
-    "finite_number": "a finite number is wanted",
-    "bool_type": "true or false is wanted",
-    "tuple_type": "a list is wanted, such as [a, b]",
-    "dict_type": "a mapping is wanted (key: value)",
-    "model_type": "a mapping is wanted (key: value)",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list such as [a, b]",
+    "dict_type": "must be a mapping (key: value)",
+    "model_type": "must be a mapping (key: value)",
     "literal_error": "accepted are {expected}",
     "greater_than": "it must be greater than {gt:g}",
     "greater_than_equal": "it must be at least {ge:g}",
     "less_than_equal": "it must be at most {le:g}",
-    "string_too_short": "text is wanted",
-    "too_short": "at least {min_length} are wanted",
-    "too_long": "at most {max_length} are wanted",
+    "string_too_short": "must be text",
+    "too_short": "must have at least {min_length}",
+    "too_long": "must have at most {max_length}",
     "value_error": "{error}",
 }
 

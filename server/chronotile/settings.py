@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     """Port to listen at; 0 takes a free one."""
     workers: int | None = Field(default=None, ge=1, le=MOST_WORKERS)
-    """Processes that answer; where not told, `serve` counts them and anything else is one."""
+    """Processes that answer; by default, `serve` counts them and anything else is one."""
     log_level: LogLevel = "info"
     """Least severe messages that are logged; `info` has one line a request."""
     picture_threads: int = Field(default=8, ge=1, le=256)
@@ -83,11 +83,11 @@ class Settings(BaseSettings):
     preview_dir: Path | None = None
     """Folder of previews of rasters without overviews, which processes may share; otherwise among the user's caches."""
     preview_bytes: int = Field(default=2 << 30, ge=0, le=1 << 50)
-    """Previews that are kept, of all processes together; 0 makes none."""
+    """Disk cache of previews, of all processes together; 0 makes none."""
     cube_dir: Path | None = None
     """Folder of cube tiles, which processes may share; otherwise among the user's caches."""
     cube_bytes: int = Field(default=1 << 30, ge=0, le=1 << 50)
-    """Cube tiles that are kept, of all processes together; 0 keeps none but small ones."""
+    """Disk cache of cube tiles, of all processes together; 0 caches none but small ones."""
     cube_files: Path | None = None
     """Folder of cube tiles of closed years that `chronotile optimise --cubes` wrote."""
     watch_s: float = Field(default=10.0, ge=0, le=86_400)
@@ -102,11 +102,11 @@ class Settings(BaseSettings):
     input_prefixes: str | None = None
     """https:// URLs below which inputs of processes may lie, with commas; none leaves values as they are given."""
     subscriber_prefixes: str | None = None
-    """https:// URLs below which subscribers may be told how jobs go on, with commas; none leaves them to ask."""
+    """https:// URLs below which subscribers may be notified how jobs go on, with commas; none leaves them to ask."""
     jobs_dir: Path | None = None
     """Folder of jobs and their results, which all who do them share; otherwise one an archive in the user's state."""
     jobs_results_url: str | None = None
-    """s3://bucket/prefix below which files of results are kept; otherwise they stay in the folder of jobs."""
+    """s3://bucket/prefix below which files of results are stored; otherwise they stay in the folder of jobs."""
     database_url: str | None = None
     """postgresql:// URL of the table of jobs, which several hosts may share; otherwise SQLite in the folder of jobs."""
     dask_address: str | None = None
@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     job_timeout_s: float = Field(default=86_400.0, gt=0, le=31_536_000)
     """How long a job may run, in seconds, before it is ended as failed."""
     jobs_kept_days: float = Field(default=30.0, gt=0, le=36_500)
-    """How long a job that has ended is kept, with its results, in days."""
+    """How long a job that has ended is stored, with its results, in days."""
     most_open_jobs: int = Field(default=1000, ge=1, le=1_000_000)
     """Jobs from one address that have not ended, at most; all addresses together may have ten times as many."""
 
@@ -161,9 +161,9 @@ class Settings(BaseSettings):
     def cache_shares(self, machine: Machine) -> CacheShares:
         """Return what each cache of one worker gets of that."""
         workers = self.workers or 1
-        kept = self.cache_on(machine) // workers
-        pixels = kept * 13 // 16
-        half = (kept - pixels) // 2
+        cache_bytes = self.cache_on(machine) // workers
+        pixels = cache_bytes * 13 // 16
+        half = (cache_bytes - pixels) // 2
         payloads = half if self.payload_bytes is None else self.payload_bytes // workers
         return CacheShares(pixels=pixels, payloads=payloads, plans=half)
 
@@ -227,10 +227,10 @@ def _folder_of(variable: str, usual: str) -> Path:
     """What this user's programs may keep (XDG Base Directory 0.8): where the variable says, or in the user's home."""
     folder = Path(os.environ.get(variable, ""))
     try:
-        folder_kept = folder if folder.is_absolute() else Path.home() / usual
+        user_folder = folder if folder.is_absolute() else Path.home() / usual
     except RuntimeError:  # a user without a home, as in containers
-        folder_kept = Path(gettempdir())
-    return folder_kept / "chronotile"
+        user_folder = Path(gettempdir())
+    return user_folder / "chronotile"
 
 
 def load_settings(**given: object) -> Settings:

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 SETTLED_S = 2.0
 """By then what is loaded with the first requests is there."""
 TIDIED_EVERY_S = 20.0
-"""Often enough that holes stay small, and seldom enough that the pages asked for anew cost nothing."""
+"""Often enough that holes stay small, and seldom enough that pages requested anew cost nothing."""
 
 
 class Upkeep:

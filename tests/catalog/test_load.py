@@ -273,10 +273,10 @@ def test_a_byte_order_mark_is_passed_over(load):
     [
         ("collection: {}", "config.yaml:1: collection: unknown key; the nearest is collections; accepted are include, "
             "service, collections, places"),
-        ("places: [a]", "config.yaml:1: places: a mapping is wanted (key: value)"),
+        ("places: [a]", "config.yaml:1: places: must be a mapping (key: value)"),
         ("include: gone.yaml", "config.yaml:1: include: gone.yaml matches no file"),
-        ("include: [5]", "config.yaml:1: include[0]: text is wanted, got 5; put it in quotes"),
-        ("include: {a: 1}", "config.yaml:1: include: a list is wanted, such as [a, b]"),
+        ("include: [5]", "config.yaml:1: include[0]: must be text, got 5; put it in quotes"),
+        ("include: {a: 1}", "config.yaml:1: include: must be a list such as [a, b]"),
     ],
     ids=["unknown", "places", "gone", "number", "mapping"],
 )  # fmt: skip
@@ -288,10 +288,10 @@ def test_a_mistake_at_the_top(mistakes_of, text, mistake):
     ("text", "mistake"),
     [
         ("", "config.yaml:1: collections: the key is missing"),
-        ("collections: {}", "config.yaml:1: collections: at least 1 are wanted"),
-        ("collections: []", "config.yaml:1: collections: a mapping is wanted (key: value)"),
-        ("collections:\n", "config.yaml:1: collections: a mapping is wanted (key: value), got nothing"),
-        ("collections: {c: }", "config.yaml:1: collections.c: a mapping is wanted (key: value), got nothing"),
+        ("collections: {}", "config.yaml:1: collections: must have at least 1"),
+        ("collections: []", "config.yaml:1: collections: must be a mapping (key: value)"),
+        ("collections:\n", "config.yaml:1: collections: must be a mapping (key: value), got nothing"),
+        ("collections: {c: }", "config.yaml:1: collections.c: must be a mapping (key: value), got nothing"),
         ("collections: {c: {}}", "config.yaml:1: collections.c.source: the key is missing"),
     ],
 )
@@ -304,12 +304,12 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
     [
         ("titel: T", "service.titel: unknown key; the nearest is title; accepted are title, abstract, keywords, url, "
             "contact, hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, wmts, inspire, viewer"),
-        ("title: 5", "service.title: a mapping is wanted (key: value), got 5"),
-        ("title: {}", "service.title: at least 1 are wanted"),
+        ("title: 5", "service.title: must be a mapping (key: value), got 5"),
+        ("title: {}", "service.title: must have at least 1"),
         ("title: {de: D}", "service.title.de: language 'de' is not one of service.languages (en)"),
         ("title: {english: D}", "service.title.english: 'english' is no language; accepted are tags such as en, nl "
             "or pt-BR"),
-        ("title: {en: 2020}", "service.title.en: text is wanted, got 2020; put it in quotes"),
+        ("title: {en: 2020}", "service.title.en: must be text, got 2020; put it in quotes"),
         ("url: ftp://x", "service.url: 'ftp://x' is no base URL; accepted is http(s)://host/path without ? and #"),
         ("hosts: [https://a.example]", "service.hosts[0]: 'https://a.example' is not a host name; accepted is a name "
             "without port, such as maps.example.org"),
@@ -326,7 +326,7 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
         ("contact: {mail: a}", "service.contact.mail: unknown key; the nearest is email; accepted are name, email, "
             "telephone, address"),
         ("languages: [en, en]", "service.languages: en is listed twice"),
-        ("languages: []", "service.languages: at least 1 are wanted"),
+        ("languages: []", "service.languages: must have at least 1"),
         ("paths: {wms: [wms]}", "service.paths.wms[0]: 'wms' is no path; accepted are / and then letters, digits, _ . "
             "~ -, such as /wms/v2"),
         ("paths: {wms: [/tiles/x]}", "service.paths.wms[0]: /tiles/x begins as one of the server's own paths does"),
@@ -335,10 +335,10 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
             "EPSG:32631, CRS:84, WKT or PROJ text"),
         ("crs: [+proj=ortho]", "service.crs[0]: '+proj=ortho' has no code by which a client could ask for it; accepted "
             "are such as EPSG:3857"),
-        ("crs: EPSG:4326", "service.crs: a list is wanted, such as [a, b], got 'EPSG:4326'"),
+        ("crs: EPSG:4326", "service.crs: must be a list such as [a, b], got 'EPSG:4326'"),
         ("limits: {max_pixels: 0}", "service.limits.max_pixels: it must be greater than 0, got 0"),
-        ("limits: {max_pixels: 1.5}", "service.limits.max_pixels: a whole number is wanted, got 1.5"),
-        ("limits: {max_pixels: many}", "service.limits.max_pixels: a whole number is wanted, got 'many'"),
+        ("limits: {max_pixels: 1.5}", "service.limits.max_pixels: must be a whole number, got 1.5"),
+        ("limits: {max_pixels: many}", "service.limits.max_pixels: must be a whole number, got 'many'"),
         ("limits: {max_pixel: 1}", "service.limits.max_pixel: unknown key; the nearest is max_pixels; accepted are "
             "max_pixels, max_cube_values, max_animation_pixels, max_series_values, max_area_values, "
             "max_coverage_bytes, max_body_bytes, max_features, max_vertices"),
@@ -368,13 +368,13 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
         ("sources: {}", "sources: unknown key; the nearest is source; accepted are title, abstract, attribution, "
             "license, keywords, metadata, source, time, variables, composites"),
         ("attribution: '{yaer}'", "attribution: {yaer} is not understood; accepted is {year}"),
-        ("keywords: vegetation", "keywords: a list is wanted, such as [a, b], got 'vegetation'"),
+        ("keywords: vegetation", "keywords: must be a list such as [a, b], got 'vegetation'"),
         ("time: {default: newest}", "time.default: 'newest' is no default; accepted are latest, earliest, none, an "
             "instant such as 2020-06-01, and {latest: {min_valid: 0.3}}"),
         ("time: {default: {latest: {min_vaild: 1}}}", "time.default.latest.min_valid: the key is missing"),
         ("time: {default: {latest: {min_valid: 30}}}", "time.default.latest.min_valid: it must be at most 1, got 30"),
         ("time: {default: {earliest: 1}}", "time.default.latest: the key is missing"),
-        ("time: {default: null}", "time.default: text is wanted, got nothing"),
+        ("time: {default: null}", "time.default: must be text, got nothing"),
         ("time: {match: nearest}", "time: match nearest needs tolerance_days"),
         ("time: {tolerance_days: 1}", "time: tolerance_days belongs to match nearest and before"),
         ("time: {match: nearby}", "time.match: accepted are 'exact', 'nearest' or 'before', got 'nearby'"),
@@ -386,43 +386,43 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
         ("variables: {V: {select: {depth: {index: -1}}}}", "variables.V.select.depth.index: it must be at least 0, got "
             "-1"),
         ("variables: {V: {scale: 0}}", "variables.V.scale: scale must not be 0"),
-        ("variables: {V: {scale: .inf}}", "variables.V.scale: a finite number is wanted, got inf"),
-        ("variables: {V: {scale: '1'}}", "variables.V.scale: a number is wanted, got '1'"),
-        ("variables: {V: {offset: true}}", "variables.V.offset: a number is wanted, got True"),
-        ("variables: {V: {units: 1}}", "variables.V.units: text is wanted, got 1; put it in quotes"),
+        ("variables: {V: {scale: .inf}}", "variables.V.scale: must be a finite number, got inf"),
+        ("variables: {V: {scale: '1'}}", "variables.V.scale: must be a number, got '1'"),
+        ("variables: {V: {offset: true}}", "variables.V.offset: must be a number, got True"),
+        ("variables: {V: {units: 1}}", "variables.V.units: must be text, got 1; put it in quotes"),
         ("variables: {V: {band: 0}}", "variables.V.band: it must be at least 1, got 0"),
         ("variables: {V: {range: [1]}}", "variables.V.range: too few values"),
         ("variables: {V: {range: [1, 0]}}", "variables.V.range: the first number must be less than the second, got 1 "
             "and 0"),
-        ("variables: {V: {range: [1, 2, 3]}}", "variables.V.range: at most 2 are wanted"),
+        ("variables: {V: {range: [1, 2, 3]}}", "variables.V.range: must have at most 2"),
         ("variables: {V: {dtype: int12}}", "variables.V.dtype: accepted are 'int8', 'uint8', 'int16', 'uint16', "
             "'int32', 'uint32', 'int64', 'uint64', 'float32' or 'float64', got 'int12'"),
-        ("variables: {V: {flags: {snow: 3}}}", "variables.V.flags.snow: a whole number is wanted, got 'snow'"),
-        ("variables: {V: {flags: {3: 4}}}", "variables.V.flags.3: text is wanted, got 4; put it in quotes"),
-        ("variables: {V: {styles: []}}", "variables.V.styles: at least 1 are wanted"),
+        ("variables: {V: {flags: {snow: 3}}}", "variables.V.flags.snow: must be a whole number, got 'snow'"),
+        ("variables: {V: {flags: {3: 4}}}", "variables.V.flags.3: must be text, got 4; put it in quotes"),
+        ("variables: {V: {styles: []}}", "variables.V.styles: must have at least 1"),
         ("variables: {V: {styles: [a, a]}}", "variables.V.styles: a is listed twice"),
         ("variables: {V: {resampling: cubic}}", "variables.V.resampling: accepted are 'nearest' or 'bilinear', got "
             "'cubic'"),
         ("variables: {V: {aliases: ['a b']}}", "variables.V.aliases[0]: 'a b' is no id; accepted are letters, digits, "
             "_ . and -, a letter or digit first, at most 200"),
-        ("variables: {V: {aliases: [{name: a, advertise: yes}]}}", "variables.V.aliases[0].advertise: true or false "
-            "is wanted, got 'yes'"),
+        ("variables: {V: {aliases: [{name: a, advertise: yes}]}}", "variables.V.aliases[0].advertise: must be true "
+            "or false, got 'yes'"),
         ("variables: {V: {aliases: [{nam: a}]}}", "variables.V.aliases[0].name: the key is missing"),
         ("variables: {'-V': {}}", "variables.-V: '-V' is no id; accepted are letters, digits, _ . and -, a letter or "
             "digit first, at most 200"),
         ("variables: {V: {layer: é}}", "variables.V.layer: 'é' is no id; accepted are letters, digits, _ . and -, a "
             "letter or digit first, at most 200"),
         ("variables: {V: {mask: {variable: V2}}, V2: {}}", "variables.V.mask.keep: the key is missing"),
-        ("variables: {V: {mask: {variable: V2, keep: []}}, V2: {}}", "variables.V.mask.keep: at least 1 are wanted"),
-        ("variables: {V: {mask: {variable: V2, keep: [x]}}, V2: {}}", "variables.V.mask.keep[0]: a whole number is "
-            "wanted, got 'x'"),
+        ("variables: {V: {mask: {variable: V2, keep: []}}, V2: {}}", "variables.V.mask.keep: must have at least 1"),
+        ("variables: {V: {mask: {variable: V2, keep: [x]}}, V2: {}}", "variables.V.mask.keep[0]: must be a whole "
+            "number, got 'x'"),
         ("variables: {V: {mask: {variable: SCL, keep: [4]}}, SLC: {}}", "variables.V.mask.variable: variable 'SCL' is "
             "not one of the collection; the nearest is SLC; it has SLC"),
         ("variables: {V: {mask: {variable: V, keep: [4]}}}", "variables.V.mask.variable: a variable cannot mask "
             "itself; valid_range and flags say what is a value"),
         ("variables: {V: {mask: {variable: F, keep: [4]}}, F: {formula: V + 1}}", "variables.V.mask.variable: F is a "
             "formula; a mask is a variable with numbers in a file"),
-        ("variables: {V: {formula: 3}}", "variables.V.formula: text is wanted, got 3; put it in quotes"),
+        ("variables: {V: {formula: 3}}", "variables.V.formula: must be text, got 3; put it in quotes"),
         ("variables: {V: {formula: 1 + 1}}", "variables.V.formula: '1 + 1' names no variable"),
         ("variables: {V: {formula: NIR + RED}, NIRR: {}, RED: {}}", "variables.V.formula: variable 'NIR' is not one "
             "of the collection; the nearest is NIRR; it has NIRR, RED"),
@@ -470,7 +470,7 @@ def test_a_mistake_in_a_collection(mistakes_of, text, mistake):
             "exclude one another"),
         ("kind: cog, href: a, crs: EPSG:0", "source.crs: 'EPSG:0' is no known coordinate reference system; accepted "
             "are EPSG:32631, CRS:84, WKT or PROJ text"),
-        ("kind: cog, href: a, times: []", "source.times: at least 1 are wanted"),
+        ("kind: cog, href: a, times: []", "source.times: must have at least 1"),
         ("kind: cog, href: a, times: [2001-13-01]", "source.times[0]: '2001-13-01' is not a valid time; "
             "accepted are 2020, 2020-06, 2020-06-01 and 2020-06-01T10:50:00Z"),
         ("kind: cog, href: a, times: [2001, 2001-01]", "source.times: times must ascend, but 2001-01 does not come "

@@ -157,7 +157,7 @@ def jobs_done() -> Iterator[JobService]:
         write_cogs(data, Scene())
         desk = JobService(folder, archive="a")
         live = LiveArchive.open(data)
-        runner = Runner(desk.table, cluster, live, place=data, folder=folder, timeout_s=600, kept_s=1e6)
+        runner = Runner(desk.table, cluster, live, place=data, folder=folder, timeout_s=600, retention_s=1e6)
         thread = Thread(target=runner.run)
         thread.start()
         try:

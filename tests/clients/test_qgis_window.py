@@ -111,7 +111,7 @@ def test_the_panel_of_messages_has_the_text_of_an_exception(seen):
 
     assert told["valid"]
     assert (greys(told["picture"]) == BLANK).all()
-    assert "layer DEKADS has no data at the time asked for; the nearest is 2020-01-01T00:00:00Z" in told["message"]
+    assert "layer DEKADS has no data at the requested time; the nearest is 2020-01-01T00:00:00Z" in told["message"]
     assert "Bad Request" not in told["message"]
 
 

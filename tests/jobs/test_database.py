@@ -62,7 +62,7 @@ def test_a_table_that_others_keep_locked_is_said_to_be(tmp_path, monkeypatch):
     other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
-    with pytest.raises(SourceUnavailable, match="others have kept the table of jobs locked"):
+    with pytest.raises(SourceUnavailable, match="the table of jobs has been locked by others"):
         table.submit(ECHO, user=None, most_open=1)
 
     assert table.jobs() == ((), 0)  # who reads waits for nobody
@@ -164,7 +164,7 @@ def test_who_finds_the_table_of_postgresql_locked_waits_no_longer_than_for_a_fil
 
     with write_transaction(engine) as other:
         other.execute(text("LOCK TABLE chronotile_archive_jobs"))
-        with pytest.raises(SourceUnavailable, match="others have kept the table of jobs locked for 1 s"):
+        with pytest.raises(SourceUnavailable, match="the table of jobs has been locked by others for 1 s"):
             table.submit(ECHO, user=None, most_open=1)
 
     assert table.submit(ECHO, user=None, most_open=1).status == "accepted"

@@ -131,7 +131,8 @@ def test_a_subscriber_that_fails_is_told_again_and_given_up_in_the_log(make_tell
     assert len(web.asked) == len(WAITS_S) + 1
     (line,) = texts(table, id_)
     assert line == (
-        "its subscriber was not told that it is done: the answer was 500 Internal Server Error; it was tried 5 times"
+        "its subscriber was not notified that it is done: the answer was 500 Internal Server Error; it was tried 5 "
+        "times"
     )
 
 

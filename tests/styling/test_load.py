@@ -142,12 +142,12 @@ def test_a_colour_is_read_as_it_is_written(channels):
         ("ramp:\n  0: black\n  x: white", "a.yaml:3: ramp.x: 'x' is not a number; a stop is written as value: colour"),
         ("ramp:\n  0: black\n  .inf: white\n  1: red", "a.yaml:3: ramp..inf: '.inf' is not a number; a stop "
             "is written as value: colour"),
-        ("ramp:\n  0: black\n  inf: white\n  1: red", "a.yaml:3: ramp.inf: a finite number is wanted, got inf"),
+        ("ramp:\n  0: black\n  inf: white\n  1: red", "a.yaml:3: ramp.inf: must be a finite number, got inf"),
         ("ramp:\n  0: #8c5a2b\n  1: white", 'a.yaml:2: ramp.0: the colour is missing; one that begins with # needs '
             'quotes: "#8c5a2b"'),
         ("ramp: {0: black, 1: 5}", "a.yaml:1: ramp.1: 5 is no colour; accepted are #rgb, #rrggbb, "
             "#rrggbbaa, transparent, red …"),
-        ("ramp: [black, white]", "a.yaml:1: ramp: a mapping is wanted (key: value)"),
+        ("ramp: [black, white]", "a.yaml:1: ramp: must be a mapping (key: value)"),
         ("range: [1, 0]\n" + BLACK_TO_WHITE, "a.yaml:1: range: the first number must be less than the second, got 1 "
             "and 0"),
         ("range: [0, 0.5]\n" + BLACK_TO_WHITE, "a.yaml:2: ramp: the stop 1 lies outside the range"),
@@ -157,8 +157,8 @@ def test_a_colour_is_read_as_it_is_written(channels):
             "#rrggbbaa, transparent, red …"),
         ("flags: {cloud: [1, 2, 3]}\n" + BLACK_TO_WHITE, "a.yaml:1: flags.cloud: (1, 2, 3) is no colour; accepted are "
             "#rgb, #rrggbb, #rrggbbaa, transparent, red …"),
-        ("labels: [low]\n" + BLACK_TO_WHITE, "a.yaml:1: labels[0]: a number is wanted, got 'low'"),
-        ("classes: []", "a.yaml:1: classes: at least 1 are wanted"),
+        ("labels: [low]\n" + BLACK_TO_WHITE, "a.yaml:1: labels[0]: must be a number, got 'low'"),
+        ("classes: []", "a.yaml:1: classes: must have at least 1"),
         ("classes:\n  - value: 1\n    color: red", "a.yaml:2: classes[0].colour: the key is missing"),
         ("classes: [{value: 1, colour: red}, {value: 1.0, colour: red}]", "a.yaml:1: classes: value 1 has two classes"),
         ("classes: [{value: 1, colour: red}]\nbelow: red", "a.yaml:2: below: below belongs to a ramp; classes have "

@@ -21,8 +21,8 @@ def archive_id(place: Path, written: str | None) -> str:
     """Return the id of an archive.
 
     Without one of its own it is made of the absolute path, symbolic links followed, so that it stays when the
-    configuration is edited: the name of the file or folder, which people recognise, and a hash of the path, which tells
-    it from others and does not give the path away.
+    configuration is edited: the name of the file or folder, which people recognise, and a hash of the path, so that it
+    is unique and does not give the path away.
 
     Args:
         place: Of the configuration, or of the folder or file of data.
@@ -36,7 +36,7 @@ def archive_id(place: Path, written: str | None) -> str:
 
 
 def id_of_open(archive: Archive, place: Path, *, is_shared: bool) -> str:
-    """Return the id of an open archive; tells an operator where another may have the same.
+    """Return the id of an open archive; warns the operator where another may have the same.
 
     Args:
         archive: It.

@@ -81,7 +81,7 @@ def _variable_findings(collection: Collection, reader: Reader, archive: Archive)
             yield from _pixel_findings(seen, newest)
             if variable.name in styles:
                 yield from style_findings(seen, styles[variable.name])
-            if archive.discovery is None and variable.observed_range is None:  # else it was told at the opening
+            if archive.discovery is None and variable.observed_range is None:  # else it was reported at the opening
                 yield from value_findings(seen, archive.state.styles)
         yield from _overview_findings(variable)
 
@@ -115,7 +115,7 @@ def _newest_pixels(variable: VariableInfo, reader: Reader) -> list[Pixels]:
 
 
 def _pixel_findings(seen: VariableInfo, newest: Sequence[Pixels]) -> Iterator[Finding]:
-    """Whether any pixel is a value, and whether it is told which are none."""
+    """Whether any pixel is a value, and whether the encoding says which are none."""
     if seen.observed_range is None:
         yield Finding("warning", seen.name, "no value is valid in the times looked at; compare nodata with the files")
     encoding = seen.encoding

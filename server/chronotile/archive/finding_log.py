@@ -18,7 +18,7 @@ class FindingLog:
     """Logs what is found of an archive, at its start and whenever it is opened anew.
 
     Args:
-        records: Where it is kept what was logged; for one process in its memory.
+        records: Store what was logged; for one process in its memory.
     """
 
     def __init__(self, records: Records | None = None) -> None:

@@ -11,7 +11,7 @@ from chronotile.readers.kinds import kind_of_path, kind_of_spec
 from chronotile.yaml_source import listed
 
 _NAMED = 3
-"""Files that are named; of more only their number is told."""
+"""Files that are named; of more only the number is given."""
 
 
 def files_passed_over(specs: Mapping[str, SourceSpec]) -> Iterator[Finding]:
@@ -39,7 +39,7 @@ def files_passed_over(specs: Mapping[str, SourceSpec]) -> Iterator[Finding]:
 
 
 def _files(spec: SourceSpec) -> list[str]:
-    """The files of a source, those of another machine too; none where it cannot be opened, which its reader tells."""
+    """The files of a source, those of another machine too; none where it cannot be opened, which its reader reports."""
     try:
         return kind_of_spec(spec).files(spec)
     except (ChronotileError, OSError):

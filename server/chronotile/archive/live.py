@@ -1,4 +1,4 @@
-"""The archive as it is now: opened once, then kept current with its configuration, styles and sources."""
+"""The archive as it is now: opened once, then updated with its configuration, styles and sources."""
 
 import logging
 import os

@@ -35,7 +35,7 @@ def _needs_range(section: CollectionSection, info: VariableInfo) -> bool:
 
 
 def _range(reader: Reader, variable: str) -> tuple[float, float] | None:
-    """Nothing where the pixels cannot be read now: that is told when they are asked for."""
+    """Nothing where the pixels cannot be read now: requests report that."""
     try:
         return observed_range(reader, variable)
     except SourceUnavailable:

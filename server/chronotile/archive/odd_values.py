@@ -84,7 +84,7 @@ def _is_plain_integer(info: VariableInfo) -> bool:
 
 
 def _unscaled(info: VariableInfo, values: str) -> Finding:
-    """What to do about values that lack a scale: of a size that tells it, which."""
+    """What to do about values that lack a scale: which, where the size shows it."""
     high = (info.observed_range or (0.0, 0.0))[1]
     what = "are digital numbers without a scale" if _is_plain_integer(info) else "look unscaled"
     if 255 < high <= MOST_REFLECTANCE and not is_temperature(info):

@@ -104,8 +104,8 @@ def open_archive(
     Args:
         place: The configuration file, or the folder or file of data.
         environment: Variables that the configuration may name.
-        clock: Tells which times lie in the future.
-        progress: Told of the sources of a folder.
+        clock: Says which times lie in the future.
+        progress: Called with the progress of a folder's sources.
         patience_s: How long sources elsewhere are waited for; others are tried again in the background.
         caches: What its readers keep; `None`: new ones of the usual size.
 
@@ -202,7 +202,7 @@ def is_configuration(place: Path) -> bool:
 
 
 def _loaded(file: Path, environment: Mapping[str, str]) -> tuple[Configuration, dict[str, Style]]:
-    """The configuration and the styles; the mistakes of both are told together."""
+    """The configuration and the styles; the mistakes of both are reported together."""
     mistakes: list[str] = []
     styles: dict[str, Style] | None = None
     try:
@@ -234,7 +234,7 @@ def _opened(  # noqa: PLR0913 -- of which four are named
     documents = document_states(here)  # before they are opened: what comes between is seen as new
     elsewhere = Elsewhere(partial(open_elsewhere, caches)) if before is None else before.services.elsewhere
     state = _state_of(configuration, styles, specs, elsewhere=0)
-    places = open_places(places_specs(configuration), kept=_unchanged_places(before, state))
+    places = open_places(places_specs(configuration), unchanged=_unchanged_places(before, state))
     readers, of_readers = _opened_here(here, state, before=before, caches=caches)
     found = elsewhere.open(_wanted(configuration, specs), patience_s=patience_s)
     infos = observed_infos(configuration.collections, readers)
@@ -273,10 +273,10 @@ def _opened_here(
     specs: Mapping[str, SourceSpec], state: ArchiveState, *, before: Archive | None, caches: ReaderCaches
 ) -> tuple[dict[str, Reader], list[Finding]]:
     """The readers of sources of this machine: of those that did not change the ones of before."""
-    kept = {} if before is None else _unchanged(before, specs, state)
-    opened = open_sources({name: spec for name, spec in specs.items() if name not in kept}, caches)
-    failing = {} if before is None else _failing_cubes(before, specs, {*kept, *opened.readers})
-    return {**kept, **opened.readers, **failing}, _source_findings(opened.findings, failing)
+    unchanged = {} if before is None else _unchanged(before, specs, state)
+    opened = open_sources({name: spec for name, spec in specs.items() if name not in unchanged}, caches)
+    failing = {} if before is None else _failing_cubes(before, specs, {*unchanged, *opened.readers})
+    return {**unchanged, **opened.readers, **failing}, _source_findings(opened.findings, failing)
 
 
 def _nothing_served(findings: Iterable[Finding], configuration: Configuration) -> ConfigurationError:
@@ -310,7 +310,7 @@ def _left_out(specs: Mapping[str, SourceSpec], *, is_found: bool) -> Iterator[Fi
     stored = {name: spec.stored for name, spec in specs.items()}
     for spec in stored.values():
         yield from kind_of_spec(spec).left_out(spec)
-    if not is_found:  # a walk through the folder tells of files
+    if not is_found:  # a walk through the folder reports files
         yield from files_passed_over(stored)
 
 
@@ -324,7 +324,7 @@ def _odd_values(infos: Mapping[str, SourceInfo], styles: Mapping[str, Style]) ->
 def _state_of(
     configuration: Configuration, styles: Mapping[str, Style], specs: Mapping[str, SourceSpec], *, elsewhere: int
 ) -> ArchiveState:
-    """The state of now; nothing is asked of sources elsewhere, of whose changes `elsewhere` counts what was noticed."""
+    """The state of now; no source elsewhere is queried, of whose changes `elsewhere` counts what was noticed."""
     return ArchiveState(
         written=configuration.root,
         styles=styles,
@@ -343,9 +343,9 @@ def _unchanged_places(before: Archive | None, state: ArchiveState) -> dict[str, 
 
 
 def _failing_cubes(before: Archive, specs: Mapping[str, SourceSpec], opened: Collection[str]) -> dict[str, Reader]:
-    """The readers of serving cubes that are asked for as before and cannot be opened now.
+    """The readers of serving cubes that are requested as before and cannot be opened now.
 
-    They are served on: each request is told that the source fails, not that there is no such layer, until the cube is
+    They are served on: each request gets the fault of a failing source, not of an unknown layer, until the cube is
     repaired.
     """
     return {
@@ -366,7 +366,7 @@ def _source_findings(findings: Iterable[Finding], failing: Collection[str]) -> l
 
 
 def _unchanged(before: Archive, specs: Mapping[str, SourceSpec], state: ArchiveState) -> dict[str, Reader]:
-    """The open readers of sources that are asked for as before and hold the same times."""
+    """The open readers of sources that are requested as before and hold the same times."""
     return {
         name: reader
         for name, reader in before.services.readers.items()

@@ -17,17 +17,17 @@ class OpenPlaces:
     findings: tuple[Finding, ...]
 
 
-def open_places(specs: Mapping[str, PlacesSpec], *, kept: Mapping[str, PlaceSet]) -> OpenPlaces:
+def open_places(specs: Mapping[str, PlacesSpec], *, unchanged: Mapping[str, PlaceSet]) -> OpenPlaces:
     """Return the sets of `specs`; one that cannot be read is left out and becomes a finding.
 
     Args:
         specs: What to read, by id.
-        kept: Sets read before from files that did not change; those that are asked for as before are taken again.
+        unchanged: Sets read before from files that did not change; those that are requested as before are taken again.
     """
     sets, findings = dict[str, PlaceSet](), list[Finding]()
     for name, spec in specs.items():
         place = f"places.{name}"
-        known = kept.get(name)
+        known = unchanged.get(name)
         try:
             sets[name] = known if known is not None and known.spec == spec else read_places(spec)
         except ChronotileError as error:

@@ -45,7 +45,7 @@ def open_sources(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> OpenS
 
 
 def open_elsewhere(caches: ReaderCaches, source: PendingSource) -> Opened:
-    """Return a source elsewhere opened, with what is found of its bands; all that it is asked for its collection.
+    """Return a source elsewhere opened, with the findings of its bands and all that a collection needs.
 
     Raises:
         UnsupportedSource: It cannot be served.

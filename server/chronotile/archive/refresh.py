@@ -102,7 +102,7 @@ def _files_of(node: Node) -> set[str]:
 
 
 def _dated(spec: SourceSpec) -> Iterator[Path]:
-    """The files and folders whose age tells when a source gained or lost times; none of a source elsewhere."""
+    """The files and folders whose age shows when a source gained or lost times; none of a source elsewhere."""
     kind = kind_of_spec(spec)
     files = [path for path in map(local_path, kind.files(spec)) if path is not None]
     if kind.options.is_of_files:

@@ -349,11 +349,11 @@ def _without_repeated_names(collections: tuple[Collection, ...], findings: list[
     """Layers of variables that no configuration lists may have the id of something else."""
     taken = {collection.id for collection in collections}
     taken |= {alias.name for collection in collections for layer in collection.layers for alias in layer.aliases}
-    kept = list[Collection]()
+    unique = list[Collection]()
     for collection in collections:
         layers = [layer for layer in collection.layers if layer.id not in taken]
         message = "left out: something else has this name; give the layer another one with layer: its name"
         findings += [Finding("error", layer.id, message) for layer in collection.layers if layer.id in taken]
         taken |= {layer.id for layer in layers}
-        kept.append(replace(collection, layers=tuple(layers)))
-    return tuple(collection for collection in kept if collection.layers)
+        unique.append(replace(collection, layers=tuple(layers)))
+    return tuple(collection for collection in unique if collection.layers)

@@ -40,7 +40,7 @@ _FEWEST_SHARE = 0.05
 def default_style(variable: VariableInfo, styles: Mapping[str, Style], *, layer: str) -> Style:
     """Return the file's own classes, else the style that suits the variable's name, else greys over its values.
 
-    A style of classes that has all those of the file tells more than they do; a named ramp whose range the values do
+    A style of classes that has all those of the file has more in it than they; a named ramp whose range the values do
     not fit is stretched over the values. Units of temperature go before the name; kelvin have a range in kelvin.
     """
     named = temperature_style(variable, styles) or named_style(variable.name, styles)

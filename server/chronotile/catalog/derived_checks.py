@@ -22,7 +22,7 @@ def derived_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:
 
 
 def _names(variable: Node) -> tuple[str, ...]:
-    """The variables that a formula takes; none where it is no formula, which is told elsewhere."""
+    """The variables that a formula takes; none where it is no formula, which another check reports."""
     try:
         return parse_expression(variable.child("formula").text or "").names
     except InvalidParameter:

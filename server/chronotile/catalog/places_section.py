@@ -47,7 +47,7 @@ class PlacesSection(Section):
     fields: Annotated[tuple[Text, ...], Field(max_length=40), AfterValidator(unique), AfterValidator(_free)] = ()
     """Other fields that documents and tiles carry."""
     attribution: Text | None = None
-    """Who made them; told with them."""
+    """Who made them; published with them."""
 
     def spec(self, set_id: str, *, path: str, limits: Limits) -> PlacesSpec:
         """Return what is to be read."""

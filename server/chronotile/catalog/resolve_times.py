@@ -39,18 +39,18 @@ class ResolvedTimes:
 def resolve_picture_times(
     layer: Layer, selection: TimeSelection, *, now: Instant, fills_gaps: bool = False
 ) -> ResolvedTimes:
-    """Return the times one picture is made of; what a layer without time is asked is ignored.
+    """Return the times one picture is made of; for a layer without time, the selection is ignored.
 
     Args:
         layer: That is drawn.
-        selection: What is asked.
+        selection: The requested times.
         now: Beyond which no time is shown that was not named.
         fills_gaps: Whether a value between two of a layer's irregular times (`fills_gaps_on_maps`) is answered by the
             one before it, within `gap_tolerance`.
 
     Raises:
-        MissingTime: None is asked for and the layer has no default, or `current` and it has no newest time.
-        TimeNotAvailable: The layer has nothing at the time asked for and its rules allow no other.
+        MissingTime: None is requested and the layer has no default, or `current` and it has no newest time.
+        TimeNotAvailable: The layer has nothing at the requested time and its rules allow no other.
     """
     if len(layer.times) == 0:
         return ResolvedTimes((0,))
@@ -65,11 +65,11 @@ def resolve_picture_times(
 
 
 def resolve_series_times(layer: Layer, selection: TimeSelection, *, now: Instant) -> ResolvedTimes:
-    """Return the times of a series: all where none is asked; an interval without any gives an empty series.
+    """Return the times of a series: all where none is requested; an interval without any gives an empty series.
 
     Raises:
-        MissingTime: `default` or `current` is asked and the layer has none.
-        TimeNotAvailable: One instant is asked which the layer does not have and its rules allow no other.
+        MissingTime: `default` or `current` is requested and the layer has none.
+        TimeNotAvailable: One instant is requested that the layer does not have and its rules allow no other.
     """
     if len(layer.times) == 0:
         return ResolvedTimes((0,))
@@ -84,10 +84,10 @@ def resolve_series_times(layer: Layer, selection: TimeSelection, *, now: Instant
 
 
 def matching_times(layer: Layer, selection: TimeSelection, *, now: Instant) -> ResolvedTimes:
-    """Return the times that share an instant with what is asked, for lists of what is there; nothing is substituted.
+    """Return the times that share an instant with the selection, for lists of what is there; nothing is substituted.
 
     Raises:
-        MissingTime: `default` or `current` is asked and the layer has none.
+        MissingTime: `default` or `current` is requested and the layer has none.
     """
     if len(layer.times) == 0:
         return ResolvedTimes(())
@@ -99,7 +99,7 @@ def matching_times(layer: Layer, selection: TimeSelection, *, now: Instant) -> R
 
 
 def default_index(layer: Layer, now: Instant) -> int:
-    """Return the index of the time shown when none is asked for.
+    """Return the index of the time shown when none is requested.
 
     Raises:
         MissingTime: The layer has no default.
@@ -125,7 +125,7 @@ def time_not_available(layer: Layer, selection: TimeSelection) -> TimeNotAvailab
     indexes = [index for index in (before, after) if index is not None and index < len(layer.times)]
     nearest = [format_instant(layer.times.instants[index]) for index in indexes]
     named = f"the nearest {'is' if len(nearest) == 1 else 'are'} {' and '.join(nearest)}"
-    return TimeNotAvailable(f"layer {layer.id} has no data at the time asked for; {named}", nearest=nearest)
+    return TimeNotAvailable(f"layer {layer.id} has no data at the requested time; {named}", nearest=nearest)
 
 
 def _newest(layer: Layer, now: Instant) -> int:
@@ -143,7 +143,7 @@ def _example(layer: Layer) -> str:
 
 
 def fills_gaps_on_maps(layer: Layer) -> bool:
-    """Return whether maps may show the latest time before the one asked for though no `match` is configured."""
+    """Return whether maps may show the latest time before the requested one though no `match` is configured."""
     rules = layer.time_rules
     return rules.match == "exact" and not rules.is_always_exact and gap_tolerance(layer.times) is not None
 

@@ -58,7 +58,7 @@ DefaultTime = Annotated[
 
 
 class TimeSection(Section):
-    """Which time is shown when none is asked for, and what answers a time that is not there."""
+    """Which time is shown when none is requested, and what answers a time that is not there."""
 
     default: DefaultTime = "latest"
     """latest, earliest, none, an instant (of a period such as 2020-06 the newest), or {latest: {min_valid: 0.3}}; never
@@ -67,7 +67,7 @@ class TimeSection(Section):
     """nearest and before need tolerance_days. If it is absent, everything is exact except maps of WMS and WMTS: where
     times are irregular they show the latest one before, within 1.5 times the 95th percentile of the gaps."""
     tolerance_days: Annotated[float, Field(gt=0, le=36525)] | None = None
-    """How far the time that answers may lie from the one asked for."""
+    """How far the time that answers may lie from the requested one."""
 
     @model_validator(mode="after")
     def _fit(self) -> "TimeSection":

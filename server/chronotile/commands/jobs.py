@@ -1,4 +1,4 @@
-"""`chronotile jobs`: what there is of jobs, and an end to those that are no longer wanted."""
+"""`chronotile jobs`: what there is of jobs, and ways to cancel them."""
 
 import json
 import os

@@ -37,7 +37,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
         processes: How many OS processes do tasks where there is no other cluster; default: one per core.
 
     Raises:
-        ConfigurationError: What is to be served, or the table of jobs, is told wrongly; or Dask is not installed.
+        ConfigurationError: What is to be served, or the table of jobs, is configured wrongly; or Dask is not installed.
         SourceUnavailable: The table of jobs is out of reach, or the bucket of results does not take them.
     """
     from chronotile.app import configure_logging, open_configured
@@ -70,7 +70,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
                 place=place,
                 folder=own.folder,
                 timeout_s=settings.job_timeout_s,
-                kept_s=settings.jobs_kept_days * DAY_S,
+                retention_s=settings.jobs_kept_days * DAY_S,
                 bucket=bucket,
                 before=stores.before,
             )

@@ -28,7 +28,7 @@ MARKER: Final = "chronotile-demo.json"
 """Says that the folder is ours and, written last, what the whole archive in it holds, so that it is not made again."""
 
 Progress = Callable[[str, float], None]
-"""Told what is being made and the share of it that is done, 0 to 1."""
+"""Called with what is being made and the share of it that is done, 0 to 1."""
 
 CUBE_SHARE: Final = 0.9
 """Share of the time that the cube takes."""
@@ -42,7 +42,7 @@ def make_demo(folder: Path, *, progress: Progress | None = None, plan: DemoPlan 
 
     Args:
         folder: Made if absent.
-        progress: Told how far the work is.
+        progress: Called with how far the work is.
         plan: What the archive holds; less than the default is for tests.
 
     Raises:

@@ -58,7 +58,7 @@ def _follow(receiver: "Connection[None, _Message]", progress: Progress) -> Path:
 def _make(folder: Path, sender: "Connection[_Message, None]") -> None:
     """What the other process does; stopped, it leaves nothing half made behind."""
     is_stopped = threading.Event()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the one that waits tells this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the one that waits stops this one
     signal.signal(signal.SIGTERM, lambda _number, _frame: is_stopped.set())
 
     def report(what: str, share: float) -> None:

@@ -55,8 +55,8 @@ def _regions(grid: Grid) -> tuple[NDArray[np.object_], list[Mapping[str, Any]]]:
     cells = shapely.get_parts(shapely.voronoi_polygons(shapely.multipoints(towns), extend_to=box))
     order = [int(np.flatnonzero(shapely.contains(cells, town))[0]) for town in towns]
     regions = shapely.intersection(cells[order], box)
-    kept = np.flatnonzero(~shapely.is_empty(regions))
-    return regions[kept], [{"id": ids[number], "name": names[number]} for number in kept.tolist()]
+    inside = np.flatnonzero(~shapely.is_empty(regions))
+    return regions[inside], [{"id": ids[number], "name": names[number]} for number in inside.tolist()]
 
 
 def _fields(scene: Scene) -> tuple[NDArray[np.object_], list[Mapping[str, Any]]]:

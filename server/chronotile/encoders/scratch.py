@@ -151,7 +151,7 @@ TEMPORARY = Scratch()
 class UnfailingFile(io.RawIOBase):
     """A scratch file for libraries in C: a write that fails takes HDF5 down with the whole process.
 
-    What fails is kept for `check`. From then on what is written is held in memory, so that they read what they wrote.
+    What fails is recorded for `check`. From then on writes are held in memory, so that they can be read back.
     """
 
     def __init__(self, file: ScratchFile) -> None:

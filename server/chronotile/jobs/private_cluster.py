@@ -1,6 +1,6 @@
 """A Dask cluster of this machine that no other user of the machine can connect to.
 
-Its connections are encrypted, and each end must present a certificate that is made at the start and kept in memory:
+Its connections are encrypted, and each end must present a certificate that is made at the start and held in memory:
 any program that can connect to a scheduler or worker can run code as its user. The HTTP servers that Dask always
 starts, with or without a dashboard, would be open to everybody and are left out.
 """

@@ -1,4 +1,4 @@
-"""Does the jobs of the table, some at once, until it is told to stop."""
+"""Does the jobs of the table, some at once, until it is stopped."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -59,9 +59,9 @@ class Runner:
         place: Of the configuration or the data, as the cluster sees it.
         folder: Of all jobs, as the cluster sees it.
         timeout_s: How long a job may run from when it was first begun.
-        kept_s: How long a job that has ended is kept.
+        retention_s: How long a job that has ended is stored.
         bucket: Of the files of results; otherwise they stay in the folder.
-        before: Jobs that were stored before they had an archive, which are kept as long, and never run.
+        before: Jobs that were stored before they had an archive, which are stored as long, and never run.
         runtime: The clock, and how to wait and to start threads.
     """
 
@@ -74,7 +74,7 @@ class Runner:
         place: Path,
         folder: Path,
         timeout_s: float,
-        kept_s: float,
+        retention_s: float,
         bucket: Bucket | None = None,
         before: JobStore | None = None,
         runtime: Runtime = SYSTEM,
@@ -85,9 +85,9 @@ class Runner:
         self._place = str(place)
         self._folder = folder
         self._timeout_s = timeout_s
-        self._kept_s = kept_s
+        self._retention_s = retention_s
         self._bucket = bucket
-        self._kept = [(table, folder), *([] if before is None else [(before.table, before.folder)])]
+        self._stores = [(table, folder), *([] if before is None else [(before.table, before.folder)])]
         self._clock, self._wait, self._threads = runtime.clock, runtime.wait, runtime.threads
         self._left = LeftJobs(runtime.clock)
         self._held: dict[str, OwnedJob] = {}
@@ -173,8 +173,8 @@ class Runner:
         """Forget now and then what ended long ago."""
         while True:
             with _going_on("no jobs can be forgotten"):
-                before = self._table.now() - self._kept_s
-                for table, folder in self._kept:
+                before = self._table.now() - self._retention_s
+                for table, folder in self._stores:
                     forget_ended(table, folder, before=before, bucket=self._bucket)
             if self._wait(self._is_stopped, FORGET_S):
                 return
@@ -246,7 +246,7 @@ class Runner:
         return requested
 
     def _prepared(self, held: OwnedJob, services: Services) -> tuple[Mapping[str, Json] | None, StoredPlan | None]:
-        """Return which outputs are wanted, and the plan; without one if the job is no more ours.
+        """Return the requested outputs, and the plan; without one if the job is no more ours.
 
         Inputs are let go of here: those of a job may take hundreds of megabytes, and tasks read them from its folder.
         """
@@ -256,10 +256,10 @@ class Runner:
             return self._table.execution_without_inputs(id_).outputs, plan
         execution = self._table.execution(id_)
         made = plan_execution(execution, services)
-        # Before the plan is kept: what tasks of another gave is of no use, and its numbers may be among these.
+        # Before the plan is stored: what tasks of another gave is of no use, and its numbers may be among these.
         held.is_ours = self._table.plan_anew(id_, held.owner, revision=made.revision)
         if held.job.revision not in {None, made.revision}:
-            self._table.say(id_, "what it reads has changed since it was asked for; it reads the present state")
+            self._table.say(id_, "what it reads has changed since it was requested; it reads the present state")
         return execution.outputs, store_plan(folder, execution.inputs, made) if held.is_ours else None
 
     def _do_tasks(self, held: OwnedJob, context: TaskContext, left: Mapping[int, Json], done: dict[int, Json]) -> None:
@@ -341,7 +341,7 @@ class Runner:
         )
 
     def _leave(self, held: OwnedJob, reason: str) -> str:
-        """Leave a job to others, and return what its log is told, once as long as the reason is the same."""
+        """Leave a job to others, and return its log line, once as long as the reason is the same."""
         id_, message = held.job.id, f"waits for a worker whose configuration knows what it asks for: {reason}"
         is_news = self._left.add(id_, reason)
         self._surely(partial(self._table.leave, id_, held.owner, message=message))

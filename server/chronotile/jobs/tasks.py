@@ -104,18 +104,18 @@ def store_plan(folder: Path, inputs: Inputs, plan: JobPlan) -> StoredPlan:
     Raises:
         SourceUnavailable: The folder is removed at this moment.
     """
-    kept = StoredPlan(id=uuid4().hex, tasks=plan.tasks)
+    stored = StoredPlan(id=uuid4().hex, tasks=plan.tasks)
     remove_partial_results(folder)
     try:
-        make_private_folder(_partial_results(folder, kept.id))
+        make_private_folder(_partial_results(folder, stored.id))
         make_folders(folder)
     except FileNotFoundError as error:
         raise SourceUnavailable(FILES_GONE) from error
     _keep(folder / INPUTS, inputs)
     shared = {"shared": plan.shared, "sources": sources_to_json(plan.sources)}
-    _keep(folder / _shared(kept.id), shared)
-    _keep(folder / TASKS, {"plan": kept.id, "blocks": list(plan.tasks)})
-    return kept
+    _keep(folder / _shared(stored.id), shared)
+    _keep(folder / TASKS, {"plan": stored.id, "blocks": list(plan.tasks)})
+    return stored
 
 
 def stored_plan(folder: Path) -> StoredPlan | None:
@@ -124,9 +124,9 @@ def stored_plan(folder: Path) -> StoredPlan | None:
         written = json.loads((folder / TASKS).read_bytes())
     except FileNotFoundError:
         return None
-    kept = StoredPlan(id=written["plan"], tasks=written["blocks"])
-    needed = (_partial_results(folder, kept.id), *(folder / name for name in (RESULTS, INPUTS, _shared(kept.id))))
-    return kept if all(each.exists() for each in needed) else None
+    stored = StoredPlan(id=written["plan"], tasks=written["blocks"])
+    needed = (_partial_results(folder, stored.id), *(folder / name for name in (RESULTS, INPUTS, _shared(stored.id))))
+    return stored if all(each.exists() for each in needed) else None
 
 
 def store_task_results(folder: Path, done: Sequence[Json]) -> None:
@@ -173,7 +173,7 @@ def _as_job_faults() -> Iterator[None]:
 def _is_news(record: logging.LogRecord) -> bool:
     """Whether a line of Dask's log is about more than a task that ended as foreseen, one of a dismissed job perhaps.
 
-    Whoever runs the job tells of those in a line, or not at all; Dask would each of three times, with the stack.
+    The worker logs those in a line, or not at all; Dask would each of three times, with the stack.
     """
     return not (str(record.msg).startswith("Compute Failed") and _FORESEEN.search(str(record.args)))
 
@@ -191,7 +191,7 @@ def _partial_results(folder: Path, plan: str) -> Path:
 
 
 def _shared(plan: str) -> str:
-    """Name of the file of what all tasks of a plan are told: of its own, as processes keep what they have read."""
+    """Name of the file of the input that all tasks of a plan share: its own, as processes cache it."""
     return f"shared-{plan}.json"
 
 
@@ -205,17 +205,17 @@ def _task_results(context: TaskContext) -> list[Json]:
 
 
 class ReadFiles:
-    """What the files of jobs have that all their tasks are told, so that it is not read for each task anew.
+    """The input that all tasks of a job share, from the files of jobs, so that it is not read for each task anew.
 
     Args:
-        most_bytes: Of their text in all; that of one job is kept whatever it has. Read it takes ten times as much.
+        most_bytes: Of their text in all; that of one job is cached at any size. Read it takes ten times as much.
     """
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._lock = threading.Lock()
-        self._kept: dict[Path, tuple[Json, int]] = {}
-        """The file that was asked for last stands last."""
+        self._contents: dict[Path, tuple[Json, int]] = {}
+        """The file that was requested last stands last."""
 
     def read(self, file: Path) -> Json:
         """Return what a file has, or had when it was first read.
@@ -224,13 +224,13 @@ class ReadFiles:
             FileNotFoundError: It is gone.
         """
         with self._lock:
-            content = self._kept.pop(file) if file in self._kept else _read(file)
-            self._kept[file] = content
-            in_all = sum(size for _told, size in self._kept.values())
-            for other in [other for other in self._kept if other.parent != file.parent]:
-                if in_all <= self._most_bytes and len(self._kept) <= READ_FILES:
+            content = self._contents.pop(file) if file in self._contents else _read(file)
+            self._contents[file] = content
+            in_all = sum(size for _content, size in self._contents.values())
+            for other in [other for other in self._contents if other.parent != file.parent]:
+                if in_all <= self._most_bytes and len(self._contents) <= READ_FILES:
                     break
-                in_all -= self._kept.pop(other)[1]
+                in_all -= self._contents.pop(other)[1]
             return content[0]
 
 

@@ -1,4 +1,4 @@
-"""What is asked of a time-lapse, and the frames it is made of."""
+"""The request for a time-lapse, and the frames it is made of."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -26,7 +26,7 @@ class AnimationRequest:
     """Show this area at these times, one after the other."""
 
     shown: MapRequest
-    """Layer, area and colours; its `time` is all that is asked for, of which each frame shows a part, and its `format`
+    """Layer, area and colours; its `time` is all that is requested, of which each frame shows a part, and its `format`
     is of no account."""
     format: AnimationFormat
     step: int | Period = 1

@@ -27,7 +27,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeRules:
-    """How a layer answers a time it does not have, and which time it shows when none is asked."""
+    """How a layer answers a time it does not have, and which time it shows by default."""
 
     default: DefaultRule | TimeSpan = "latest"
     """Of a span the newest time within."""

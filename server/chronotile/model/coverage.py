@@ -1,4 +1,4 @@
-"""Give me these numbers: what is asked of a coverage, and what it is once resolved."""
+"""Requests for coverages, as given and as resolved."""
 
 import math
 from dataclasses import dataclass

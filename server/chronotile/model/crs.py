@@ -14,7 +14,7 @@ from chronotile.errors import UnsupportedCrs
 
 CRS84_URI = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 MAX_CRS_FOR_MAPS = 256
-"""Codes whose look-up is kept."""
+"""Codes whose look-up is cached."""
 
 POLAR_NORTHING_FIRST = {
     (("south", 180.0), ("south", 90.0)),  # EPSG:32661; EPSG:5041 has them the other way
@@ -142,7 +142,7 @@ def epsg_crs_for_maps(code: int) -> Crs | None:
     """Return the system of that code of EPSG, or `None` if there is none in which maps can be drawn.
 
     One has two axes, to the east and the north or from or to a pole, and PROJ transforms it. The first time takes
-    PROJ 30 ms, of a few systems 700 ms; the last `MAX_CRS_FOR_MAPS` are kept.
+    PROJ 30 ms, of a few systems 700 ms; the last `MAX_CRS_FOR_MAPS` are cached.
     """
     with contextlib.suppress(KeyError):
         return _crs_for_maps[code]

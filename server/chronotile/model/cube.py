@@ -60,7 +60,7 @@ class CubeRequest:
     time: TimeSelection = ABSENT
     res: Res = 1
     is_of_cells: bool = False
-    """Whether the native cells under the tile are wanted in place of its pixels, where the layer has its own there."""
+    """Whether the native cells under the tile replace its pixels, where the layer has its own there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ class CubeNumbering:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CubeAbout:
-    """What a cube tells of itself, besides its numbers."""
+    """The header of a cube."""
 
     layer: str
     revision: str

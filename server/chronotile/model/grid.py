@@ -1,4 +1,4 @@
-"""Where pixels are: north-up grids that are asked for, and the native grids of sources."""
+"""Where pixels are: north-up grids that are requested, and the native grids of sources."""
 
 import math
 from collections.abc import Sequence

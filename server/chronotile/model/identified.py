@@ -39,18 +39,18 @@ class Identified:
     """A layer at one place: of a composite its three variables."""
 
     layer: str
-    """The name by which it was asked for."""
+    """The name by which it was requested."""
     title: str
     style: str
     """Id of the style that gave the colours."""
     longitude: float
     latitude: float
-    """The place that was asked for, in CRS84."""
+    """The requested place, in CRS84."""
     time: TimeUsed
     times: InstantArray
     """(time,), ascending; not a time (NaT) for the one value of a layer without time."""
     is_series: bool
-    """Whether a list or an interval was asked for, however many times it has, or what was asked for has several."""
+    """Whether a list or an interval was requested, however many times it has, or what was requested has several."""
     cells: tuple[CellSeries, ...]
     """One a variable; none where the place lies outside the layer."""
     colours: tuple[Colour, ...]

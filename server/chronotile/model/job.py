@@ -1,4 +1,4 @@
-"""Jobs as values: what was asked for, how far it is, what came of it."""
+"""Jobs as values: what was requested, how far it is, what came of it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ class Execution:
     inputs: Mapping[str, Any]
     """As JSON, checked by the process's schemas."""
     outputs: Mapping[str, Json] | None = None
-    """How each one that is wanted shall come; all of them if `None`."""
+    """The form of each requested output; all outputs if `None`."""
     response: ResponseType = "raw"
 
 
@@ -65,23 +65,23 @@ class Subscriber:
     urls: Mapping[Status, str]
     """Which of them hears that the job runs, and how far it is, that it was successful, or that it failed."""
     base: str
-    """Public URL of the server that the job was asked for at, for the links in what is told."""
+    """Public URL of the server that the job was requested at, for the links in its messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """What is to be told to a subscriber."""
+    """What a subscriber is to be sent."""
 
     job: str
     """Its id."""
     status: Status
-    """Of which it is told."""
+    """The status to report."""
     url: str
     """To whom."""
     base: str
     """As the subscriber's."""
     tries: int
-    """With this one, since it was told the last time."""
+    """With this one, since the last message."""
     updated: float
     """When the job had last changed as this was taken."""
 
@@ -116,7 +116,7 @@ class Result:
     """Name of its file in the folder of the job's results."""
     media_type: str = "application/json"
     metadata: Json | None = None
-    """What it was made of, as `metadata_of` tells it; `None` where no layer was read."""
+    """What it was made of, as of `metadata_of`; `None` where no layer was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,7 @@ class Job:
     archive: str | None = None
     """Id of the archive it is of; `None` if it was stored before jobs had one."""
     revision: str | None = None
-    """Of what it reads; `None` if it reads no layer, or it was stored before that was kept."""
+    """Of what it reads; `None` if it reads no layer, or it was stored before that was a column."""
     attempts: int = 0
     """How often it was begun."""
     fruitless: int = 0

@@ -1,6 +1,6 @@
 """Numbers as text (docs/reference/layers-and-series.md, Numbers). One rule for all formats that people read.
 
-Each function gives back the doubles whose shortest text is the one wanted, so that any writer of JSON prints it.
+Each function gives back the doubles whose shortest text is the intended one, so that any writer of JSON prints it.
 """
 
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ FloatArray = NDArray[np.float64]
 MOST_DIGITS = 10
 """Of an exact result; one with more is rounded."""
 STEP_DECIMALS = 3
-"""A rounded result is told to a thousandth of one step of the digital number."""
+"""A rounded result is written to a thousandth of one step of the digital number."""
 DIGITS = 12
 """Significant ones of numbers that are no values: past these is only the noise of floating point."""
 MOST_COUNT = 2.0**50
-"""Of units of the last decimal, up to which a double tells each from the next though it was computed with an error."""
+"""Of units of the last decimal, up to which doubles differ though they were computed with an error."""
 MOST_POWER = 22
 """Of ten, that a double holds exactly."""
 NEAR = 1e-3
 """Of a unit: nearer than that to the middle of two, or to a result of few digits, the exact result decides."""
 SMALL = 1e-60
-"""Scales and offsets lie between that and its inverse; results of others are told as they are."""
+"""Scales and offsets lie between that and its inverse; results of others are written as they are."""
 ROUNDING = 1e-15
 """By which a double may miss the exact result, as a share of the larger of product and offset."""
 EXACT = Context(prec=400)

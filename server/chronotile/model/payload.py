@@ -8,7 +8,7 @@ from chronotile.model.time.instants import Instant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeUsed:
-    """The instants an answer shows, and how they came from what was asked."""
+    """The instants an answer shows, and how they came from the requested times."""
 
     instants: tuple[Instant, ...] = ()
     """Newest first; empty for a layer without time."""
@@ -49,7 +49,7 @@ class Payload:
     unchanged: bool = False
     """The client holds this answer already: the body is empty, nothing was read."""
     unreadable: tuple[Instant, ...] = ()
-    """Ascending: dates that the answer lacks, since they could not be read; it is kept for a short time alone."""
+    """Ascending: dates that the answer lacks, since they could not be read; clients may cache it briefly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ def time_of_all(times: Sequence[TimeUsed]) -> TimeUsed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A document that is kept between requests, as it is and compressed."""
+    """A cached document, as it is and compressed."""
 
     body: bytes
     gzipped: bytes

@@ -32,7 +32,7 @@ class PlacesSpec:
     title: LocalisedText
     attribution: str | None = None
     path: str
-    """Absolute; the suffix tells the format."""
+    """Absolute; the suffix gives the format."""
     table: str | None = None
     """The feature table of a GeoPackage, where it has several."""
     id_field: str | None = None
@@ -147,7 +147,7 @@ class PlaceValuesRequest:
     min_valid: float = 0.0
     """As of `AreaSeriesRequest`."""
     offset: int = 0
-    """The first place that is told of."""
+    """The first place of the document."""
     limit: int | None = None
     """The most places that are; `None` is all."""
 

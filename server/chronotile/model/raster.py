@@ -22,7 +22,7 @@ PLAIN_REASONS = (REASON_NODATA, REASON_OUTSIDE, REASON_MASKED, REASON_UNREADABLE
 NODATA_CODE, OUTSIDE_CODE, MASKED_CODE, UNREADABLE_CODE, FIRST_FLAG_CODE = 1, 2, 3, 4, 5
 """Codes of reasons; 0 is that of a value, and flags follow."""
 MOST_TABLED = 1 << 16
-"""Numbers of a type for which a table tells what each is."""
+"""Numbers of a type for which a table has the state of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +42,12 @@ class Encoding:
     text_step: float | None = None
     """Of values gathered from several encodings as floats: the finest step between two of one, 0 where none is known.
 
-    As text such a value is the shortest decimal of its float32, if it is one exactly; else it is told to a thousandth
+    As text such a value is the shortest decimal of its float32, if it is one exactly; else it has a thousandth
     of this step. `None`: the encoding is that of all files, and the numbers themselves tell.
     """
 
     def __post_init__(self) -> None:
-        """Make any NaN the one NaN: others are equal to nothing, and what is kept by encoding would never be found."""
+        """Make any NaN the one NaN: others are equal to nothing, and a cache by encoding would never find it."""
         if self.nodata is not None and np.isnan(self.nodata):
             object.__setattr__(self, "nodata", np.nan)
 

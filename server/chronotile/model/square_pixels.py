@@ -37,7 +37,7 @@ def _ratio(box: BBox, crs: Crs) -> float:
 
 
 def _other_side(pixels: float, given: str) -> int:
-    """The side that is not asked for."""
+    """The side that is not requested."""
     if not LEAST_SIDE_PX - 0.5 <= pixels <= MOST_SIDE_PX:
         raise InvalidParameter(
             f"the shape of bbox would make the other side {pixels:.5g} pixels; give both width and height",

@@ -28,7 +28,7 @@ class Packing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
-    """How one variable's numbers become the cube's: exactly, as float32 values, or packed as was asked for."""
+    """How one variable's numbers become the cube's: exactly, as float32 values, or packed as was requested."""
 
     source: Encoding
     target: Encoding

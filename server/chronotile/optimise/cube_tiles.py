@@ -2,7 +2,7 @@
 
 A run may be interrupted and begun again at any moment: each file is there whole or not at all, and before files of
 another revision are written those that are there are removed. A file is of the revision and the grid that the manifest
-tells. Tiles without a pixel have no file: lists below each layer and tile matrix set name them.
+has. Tiles without a pixel have no file: lists below each layer and tile matrix set name them.
 """
 
 import re
@@ -231,7 +231,7 @@ def write_cubes(
         services: What is served.
         target: The folder.
         options: Which.
-        progress: Told what is being done, and the share of it that is.
+        progress: Called with what is being done, and the share of it that is.
         disk: Writes.
 
     Raises:
@@ -243,7 +243,7 @@ def write_cubes(
     works = list(_works(services, options))
     total, done = sum(len(work) for work in works), 0
     if not works:
-        report.notes = ("there is no closed year among those asked for",)
+        report.notes = ("there is no closed year among those requested",)
     try:
         if works:
             report.removed = folder.begin_set(works[0].tile_matrix_set)
@@ -303,7 +303,7 @@ def _closed_years(layer: Layer, services: Services) -> list[int]:
 
 
 def _ranges(layer: Layer, tile_matrix_set: TileMatrixSet, zooms: Span | None) -> Iterator[tuple[TileMatrix, TileRange]]:
-    """The tile matrices asked for, with the tiles that a layer touches."""
+    """The requested tile matrices, with the tiles that a layer touches."""
     grid, count = layer.main_variable.grid, len(tile_matrix_set.matrices)
     first, last = (0, native_matrix(grid, tile_matrix_set)) if zooms is None else zooms
     if last >= count:

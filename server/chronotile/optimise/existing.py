@@ -17,7 +17,7 @@ from chronotile.readers.zarr.commit import Commit
 
 
 def require_layout(shape: Commit, options: Options) -> None:
-    """Check that a cube has the layouts that are asked for.
+    """Check that a cube has the requested layouts.
 
     Raises:
         UnsupportedSource: It has others.

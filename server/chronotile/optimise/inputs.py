@@ -55,7 +55,7 @@ class Inputs:
     """Of raster files, those of each date."""
     notes: tuple[str, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
-    """Title, attribution and license, where the first source tells them."""
+    """Title, attribution and license, where the first source has them."""
 
     @property
     def grid(self) -> NativeGrid:
@@ -146,7 +146,7 @@ def _specs(found: WalkResult, variables: Mapping[str, VariableSpec], time_patter
 
 
 def _array_specs(kind: SourceKind, paths: Sequence[Path], time_pattern: str | None) -> Iterator[SourceSpec]:
-    """One a file, whose time is told by its name where it is not inside and the names differ in it; one a store."""
+    """One a file, whose time is in its name where it is not inside and the names differ in it; one a store."""
     if not kind.options.is_of_files:
         yield from (SourceSpec(collection=COLLECTION, kind=kind.name, href=str(path)) for path in paths)
         return
@@ -281,7 +281,9 @@ def _notes(readers: Sequence[Reader], times: JoinedTimes) -> tuple[str, ...]:
     """What the sources tell, and which of their times are left out."""
     notes = [f"{finding.place}: {finding.message}" for reader in readers for finding in reader.info.findings]
     place = dict(zip(times.slices, times.domain.starts, strict=True))
-    notes += [f"{format_instant(place[kept])} is there twice; the first is taken" for _dropped, kept in times.repeated]
+    notes += [
+        f"{format_instant(place[first])} is there twice; the first is taken" for _dropped, first in times.repeated
+    ]
     if times.unlike is not None:
         notes.append(
             "the bounds of some times are shorter than a day or do not hold their coordinate; all times go by their "

@@ -49,7 +49,7 @@ def parse_bytes(text: str) -> int:
 
 
 def default_memory(machine: Machine) -> tuple[int, tuple[str, ...]]:
-    """Return how many bytes a run may hold that is not told, and what to say where they are fewer than usual."""
+    """Return how many bytes a run may hold by default, and what to say where they are fewer than usual."""
     if machine.memory_bytes >= MEMORY_BYTES:
         return MEMORY_BYTES, ()
     half = machine.memory_bytes // 2

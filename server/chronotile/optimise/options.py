@@ -1,4 +1,4 @@
-"""What a run is asked to do, and what it tells in the end."""
+"""The options of a run, and its report."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -148,7 +148,7 @@ class CubePlan:
         }
 
     def source_states(self) -> ArraySpec:
-        """Return the array (time, variable) that tells from which state of its source each date was made."""
+        """Return the array (time, variable) of the source state from which each date was made."""
         states = _along_time("uint64", {"variables": list(self.variables)})
         count = len(self.variables)
         return replace(states, dims=("time", "variable"), shape=(0, count), file=(TIME_CHUNK, count))
@@ -262,7 +262,7 @@ def _range_attributes(encoding: Encoding) -> Attributes:
 
 
 def written_encoding(node: Mapping[str, Any]) -> Encoding:
-    """Return the encoding that the document of an array of a cube tells."""
+    """Return the encoding that the document of an array of a cube has."""
     attributes = node["attributes"]
     low, high = attributes.get("valid_min"), attributes.get("valid_max")
     is_packed = "scale_factor" in attributes  # else flags are classes

@@ -258,13 +258,13 @@ def _block_of_sources(job: Job, task: SeriesTask, window: Window) -> Numbers:
     """A block (time, y, x): what is stored of it already, and the new dates from their sources."""
     start = task.block * job.plan.shape.block
     new = {date.position: date for date in task.dates}
-    kept = [position for position in range(start, start + task.count) if position not in new]
+    unchanged = [position for position in range(start, start + task.count) if position not in new]
     spec = job.plan.array(SERIES, task.variable)
     numbers: Numbers = np.empty((task.count, window.height, window.width), dtype=spec.dtype)
-    if kept:
+    if unchanged:
         stored = stored_array(job, SERIES, task.variable)
-        numbers[[position - start for position in kept]] = (
-            stored[kept, slice(*window[:2]), slice(*window[2:])].read().result()
+        numbers[[position - start for position in unchanged]] = (
+            stored[unchanged, slice(*window[:2]), slice(*window[2:])].read().result()
         )
     _fill_from_sources(job, task.variable, new, numbers, window=window, start=start)
     return numbers

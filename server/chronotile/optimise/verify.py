@@ -39,8 +39,8 @@ Values = NDArray[np.float64]
 SIDE_PX = 512
 MOST_SHOWN = 3
 MISSING = "missing"
-"""Name of the flag of a further missing value, which CF tells without a name."""
-"""Dates that differ of which a message tells where."""
+"""Name of the flag of a further missing value, which has no name in CF."""
+"""Differing dates of which a message names the place."""
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Cal
         job: The cube.
         inputs: What it is made of.
         dates: Those of the sources.
-        progress: Told how many strips of a date of a variable are done.
+        progress: Called with how many strips of a date of a variable are done.
 
     Raises:
         UnsupportedSource: Some differ, or a source cannot be read apart.
@@ -198,9 +198,9 @@ class _Source:
         for group, array in self._arrays.items():
             start = position // self._block * self._block if group == SERIES else position
             stop = start + self._block if group == SERIES else position + 1
-            kept = self._kept
-            if group == SERIES and kept is not None and kept[0] == (start, window):
-                numbers = kept[1]
+            stored_numbers = self._kept
+            if group == SERIES and stored_numbers is not None and stored_numbers[0] == (start, window):
+                numbers = stored_numbers[1]
             else:
                 numbers = array[start:stop, slice(*window[:2]), slice(*window[2:])].values
             if group == SERIES:

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def selected(array: "xarray.DataArray", steps: Sequence[Step]) -> "xarray.DataArray":
-    """Return an array at the steps of its further dimensions that were asked for.
+    """Return an array at the steps of its further dimensions that were requested.
 
     Raises:
-        UnsupportedSource: xarray does not tell which step has the value that was asked for.
+        UnsupportedSource: xarray does not tell which step has the requested value.
     """
     for step in steps:
         index = step.index
@@ -33,7 +33,7 @@ def selected(array: "xarray.DataArray", steps: Sequence[Step]) -> "xarray.DataAr
 
 
 def _positions(array: "xarray.DataArray", step: Step) -> list[int]:
-    """Where the coordinate of a dimension has the value that was asked for."""
+    """Where the coordinate of a dimension has the requested value."""
     if step.dimension not in array.coords:
         return []
     coordinate = array.coords[step.dimension]

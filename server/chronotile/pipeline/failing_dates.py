@@ -36,13 +36,13 @@ def tell_failing_date(collection: str, variable: str, index: int, *, error: Exce
 
 def failing_dates(services: Services) -> tuple[FailingDate, ...]:
     """Return the dates that could not be read; those whose file is another one by now are no longer listed."""
-    kept = []
+    failing = []
     for date in services.failing_dates.listed():
         if _is_as_told(date, services):
-            kept.append(date)
+            failing.append(date)
         else:
             services.failing_dates.forget(date)
-    return tuple(kept)
+    return tuple(failing)
 
 
 def _is_as_told(date: FailingDate, services: Services) -> bool:

@@ -36,7 +36,7 @@ from chronotile.styling.colours import class_indexes
 from chronotile.styling.paint import paint, paint_composite
 
 MAX_VALUES = 10_000
-"""Values that one answer tells, of all layers and variables: more is a series, which has documents of its own."""
+"""Values of one answer, of all layers and variables: more is a series, which has documents of its own."""
 
 Cell = tuple[int, int]
 

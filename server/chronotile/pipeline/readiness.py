@@ -18,7 +18,7 @@ AWAY = "its source, on another machine, cannot be read now"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One thing that is not served as it should be, told without paths and URLs."""
+    """One thing that is not served as it should be, without paths and URLs."""
 
     reason: str
     collection: str | None = None

@@ -104,9 +104,9 @@ def layer_revision(layer: Layer, services: Services) -> str:
     hangs it is the last known.
     """
     now_s = monotonic()
-    kept = services.layer_revisions.get(layer.id)
-    if kept is not None and now_s - kept.found_s < KEPT_S:
-        return kept.revision
+    known = services.layer_revisions.get(layer.id)
+    if known is not None and now_s - known.found_s < KEPT_S:
+        return known.revision
 
     def find() -> str:
         with one_look():
@@ -120,14 +120,14 @@ def layer_revision(layer: Layer, services: Services) -> str:
 
 def known_layer_revision(layer: Layer, services: Services) -> str | None:
     """Return what `layer_revision` would without looking at files; `None` where it would look."""
-    kept = services.layer_revisions.get(layer.id)
-    return None if kept is None or monotonic() - kept.found_s >= KEPT_S else kept.revision
+    known = services.layer_revisions.get(layer.id)
+    return None if known is None or monotonic() - known.found_s >= KEPT_S else known.revision
 
 
 def last_layer_revision(layer: Layer, services: Services) -> str:
     """Return the revision that `layer_revision` found last, or where it never did another than it will; no look."""
-    kept = services.layer_revisions.get(layer.id)
-    return _layer_revision(layer, [], services) if kept is None else kept.revision
+    known = services.layer_revisions.get(layer.id)
+    return _layer_revision(layer, [], services) if known is None else known.revision
 
 
 def look_at_layers(services: Services) -> None:
@@ -143,7 +143,7 @@ def look_at_layers(services: Services) -> None:
 def _layer_revision(layer: Layer, states: list[list[str]], services: Services) -> str:
     """What is shown unasked may change with the day alone, hence the newest time.
 
-    The version of cubes counts, since an address with this revision is kept for a year.
+    The version of cubes counts, since clients cache an address with this revision for a year.
     """
     times = layer.times
     newest = times.at_or_before(services.clock() + DAY) if len(times) else None

@@ -34,7 +34,7 @@ DOCUMENT_SHARE = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caches:
-    """What is kept between requests, each within its bound."""
+    """The caches, each within its bound."""
 
     payloads: ByteCache[bytes]
     """Encoded answers by ETag, which is made of the resolved target: a new revision is another key."""
@@ -120,7 +120,7 @@ class Services:
     documents: ByteCache[Document] = field(
         default_factory=lambda: ByteCache(DOCUMENT_BYTES, _document_bytes, largest_share=DOCUMENT_SHARE)
     )
-    """What tells of the catalogue: not in `caches`, since those outlive a reload."""
+    """Documents of the catalogue: not in `caches`, since those outlive a reload."""
     layer_revisions: dict[str, CachedRevision] = field(default_factory=dict)
     """By layer id; `pipeline.revision` keeps them here."""
     looks: BoundedLooks = field(default_factory=BoundedLooks)
@@ -128,16 +128,16 @@ class Services:
     findings: tuple[Finding, ...] = ()
     """What was found when the sources were opened; for operators alone."""
     failing_dates: FailingDates = field(default_factory=FailingDates)
-    """Those that could not be read; kept when what is served is replaced."""
+    """Those that could not be read; unchanged by a reload."""
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
-    """Sources that are not on this machine, and which of them are away; kept when what is served is replaced."""
+    """Sources that are not on this machine, and which of them are away; unchanged by a reload."""
     memory: AnswerMemory = field(default_factory=AnswerMemory)
-    """For large answers, all together; kept when what is served is replaced."""
+    """For large answers, all together; unchanged by a reload."""
     published_cubes: PublishedCubes | None = None
     """`None` where jobs put no cubes anywhere."""
 
     def close(self) -> None:
-        """Close the sources, and the files that are kept."""
+        """Close the sources, and the cached files."""
         for reader in self.readers.values():
             reader.close()
         self.caches.files.close()

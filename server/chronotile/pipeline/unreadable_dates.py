@@ -30,7 +30,7 @@ class UnreadableDates:
         self.layer = layer
         self.services = services
         self.is_closed = False
-        """Whether the answer is told of already, so that no more dates may be lacking."""
+        """Whether the headers of the answer are fixed, so that no more dates may be lacking."""
         self._errors: dict[tuple[str, int], DateUnreadable] = {}
         self._instants: set[Instant] = set()
 
@@ -66,11 +66,11 @@ class UnreadableDates:
                 raise error
 
     def require_source(self, variable: VariableInfo, indexes: Sequence[int], cell: tuple[int, int]) -> None:
-        """Check that the source is there if no date of those asked for could be read: another one can.
+        """Check that the source is there if no date of those requested could be read: another one can.
 
         Args:
             variable: That was read.
-            indexes: Of the dates asked for, ascending.
+            indexes: Of the requested dates, ascending.
             cell: Row and column of any cell.
 
         Raises:
@@ -134,6 +134,6 @@ def etag_without(etag: str, unreadable: Sequence[Instant]) -> str:
 
 
 def _others(indexes: Sequence[int], count: int) -> list[int]:
-    """A few times besides those asked for: the neighbours, the ends and the middle."""
+    """A few times besides those requested: the neighbours, the ends and the middle."""
     likely = (indexes[-1] + 1, indexes[0] - 1, count - 1, 0, count // 2)
     return [index for index in dict.fromkeys(likely) if 0 <= index < count and index not in indexes]

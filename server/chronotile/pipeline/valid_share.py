@@ -18,7 +18,7 @@ from chronotile.pipeline.revision import time_index
 from chronotile.readers.reader import Reader
 
 LEAST_CELLS = 4096
-"""Of an area: the coarsest level that has so many of them tells enough."""
+"""Of an area: the coarsest level that has so many of them is fine enough."""
 COUNTED_CELLS = 1 << 18
 """Of a window that is read whole; of a larger one only some rows and columns are counted."""
 READ_CELLS = 1 << 22

@@ -25,9 +25,9 @@ from chronotile.readers.file_state import one_look
 log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
-"""Of what is kept in files, and of how shares are counted."""
+"""Of the format of the files, and of how shares are counted."""
 MAX_TABLES = 128
-"""Layers and areas whose shares are kept in memory; those asked for longest ago are forgotten."""
+"""Layers and areas whose shares are cached in memory; those requested longest ago are forgotten."""
 END = ".shares"
 """Of the name of a file with the shares of a layer."""
 MAX_FILE_BYTES = 64 << 20
@@ -67,10 +67,10 @@ class _Table:
     """By instant and state of its pixels: what was counted before in whichever state of the layer."""
     shares: dict[int, float | None] = field(default_factory=dict)
     """By index of the layer's times; `None` where it cannot be counted."""
-    wanted: dict[int, None] = field(default_factory=dict)
+    queued: dict[int, None] = field(default_factory=dict)
     """Indexes that are to be counted, in that order."""
     asked_s: float = 0.0
-    """When somebody last asked, by the monotonic clock."""
+    """Time of the last request, by the monotonic clock."""
     failed_s: float | None = None
     """When one could last not be read, by the monotonic clock."""
     plans: tuple[SharePlan, ...] | None = None
@@ -84,7 +84,7 @@ class ValidShares:
     """The shares of valid pixels of one process.
 
     Args:
-        folder: Where those of whole layers are kept for other processes and times; `None` keeps them in memory alone.
+        folder: Stores those of whole layers for other processes and times; with `None` they are in memory alone.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -111,8 +111,8 @@ class ValidShares:
             table = self._table(layer, services, revision, area)
             lacking = [index for index in indexes if index not in table.shares]
             if lacking and not self._closing:
-                others = (index for index in table.wanted if index not in table.shares)
-                table.wanted = dict.fromkeys([*sorted(lacking, reverse=True), *others])
+                others = (index for index in table.queued if index not in table.shares)
+                table.queued = dict.fromkeys([*sorted(lacking, reverse=True), *others])
                 self._start()
             return Shares(tuple(table.shares.get(index) for index in indexes), len(lacking))
 
@@ -120,22 +120,22 @@ class ValidShares:
     def waiting(self) -> int:
         """How many shares are to be counted."""
         with self._changed:
-            return sum(len(table.wanted) for table in self._tables.values())
+            return sum(len(table.queued) for table in self._tables.values())
 
     def count_next(self) -> bool:
-        """Count one share of what was asked for last; return whether there was any to count."""
+        """Count one share of what was requested last; return whether there was any to count."""
         with self._counting:
             with self._changed:
                 self._abandon()
-                table = next((each for each in reversed(self._tables.values()) if each.wanted), None)
+                table = next((each for each in reversed(self._tables.values()) if each.queued), None)
                 if table is None or self._closing:
                     return False
-                index = next(iter(table.wanted))
+                index = next(iter(table.queued))
             share = self._share_if_any(table, index)
             with self._changed:
                 table.shares[index] = share
-                table.wanted.pop(index, None)
-                is_done = not table.wanted
+                table.queued.pop(index, None)
+                is_done = not table.queued
             if table.unsaved >= SAVED_EVERY or (is_done and table.unsaved):
                 self._save(table)
             return True
@@ -153,14 +153,14 @@ class ValidShares:
     def _table(self, layer: Layer, services: Services, revision: str, area: LayerArea | None) -> _Table:
         table = self._tables.pop((layer.id, area), None)
         if table is None or table.revision != revision:
-            kept = {} if table is None else table.of_states
-            table = _Table(layer, services, revision, area, kept)
+            of_states = {} if table is None else table.of_states
+            table = _Table(layer, services, revision, area, of_states)
         table.layer, table.services = layer, services  # readers of before are closed after a reload
         if table.failed_s is not None and monotonic() - table.failed_s > RETRY_S:
             table.shares = {index: share for index, share in table.shares.items() if share is not None}
             table.failed_s = None
         table.asked_s = monotonic()
-        self._tables[layer.id, area] = table  # asked for last
+        self._tables[layer.id, area] = table  # requested last
         while len(self._tables) > MAX_TABLES:
             self._tables.popitem(last=False)
         return table
@@ -169,7 +169,7 @@ class ValidShares:
         now_s = monotonic()
         for table in self._tables.values():
             if table.area is not None and now_s - table.asked_s > ABANDONED_S:
-                table.wanted.clear()
+                table.queued.clear()
 
     def _start(self) -> None:
         if self._counter is None:
@@ -183,7 +183,7 @@ class ValidShares:
         while not self._closing:
             if not self.count_next():
                 with self._changed:
-                    self._changed.wait_for(lambda: self._closing or any(each.wanted for each in self._tables.values()))
+                    self._changed.wait_for(lambda: self._closing or any(each.queued for each in self._tables.values()))
 
     def _share_if_any(self, table: _Table, index: int) -> float | None:
         try:
@@ -203,9 +203,9 @@ class ValidShares:
             table.of_states = {**self._saved(table), **table.of_states}
         if not table.plans:
             return None
-        kept = table.of_states.get(self._found_state(table, index))
-        if kept is not None:
-            return kept
+        stored = table.of_states.get(self._found_state(table, index))
+        if stored is not None:
+            return stored
         layer, instant = table.layer, table.layer.times.instants[index]
         state = _state(layer, instant, table.services)  # as it is now, just before it is read
         if state not in table.of_states:
@@ -218,24 +218,24 @@ class ValidShares:
         """The state of a time, found by one look together with those of the others that are to be counted."""
         if index not in table.states:
             with self._changed:
-                wanted = {index, *table.wanted}
+                queued = {index, *table.queued}
             instants = table.layer.times.instants
             with one_look():
-                table.states = {each: _state(table.layer, instants[each], table.services) for each in wanted}
+                table.states = {each: _state(table.layer, instants[each], table.services) for each in queued}
         return table.states.pop(index)
 
     def _saved(self, table: _Table) -> dict[str, float]:
-        """What this or another process kept of a layer; a file that cannot be read is as if it were not there."""
+        """The shares that this or another process stored; none if the file cannot be read."""
         if self._folder is None or table.area is not None:
             return {}
         try:
-            kept = orjson.loads(self._folder.read(_name(table.layer)) or b"")
+            stored = orjson.loads(self._folder.read(_name(table.layer)) or b"")
         except orjson.JSONDecodeError:
             return {}
-        return {str(state): float(share) for state, share in kept.items()} if _are_shares(kept) else {}
+        return {str(state): float(share) for state, share in stored.items()} if _are_shares(stored) else {}
 
     def _save(self, table: _Table) -> None:
-        """Keep what is known of a layer, beside what another process kept meanwhile; later, if that writes just now."""
+        """Store what is known of a layer, beside what another process stored meanwhile; later, if that is writing."""
         if self._folder is None or table.area is not None:
             table.unsaved = 0
             return
@@ -247,7 +247,7 @@ class ValidShares:
                     self._folder.put(_name(table.layer), orjson.dumps(dict(newest)))
                     table.unsaved = 0
         except OSError as error:
-            log.warning("shares of valid pixels are kept in memory alone: %s", error.strerror)
+            log.warning("shares of valid pixels are cached in memory alone: %s", error.strerror)
             self._folder = None
 
 
@@ -261,5 +261,5 @@ def _name(layer: Layer) -> str:
     return blake2b(repr((FORMAT_VERSION, layer.id, meaning)).encode(), digest_size=16).hexdigest()
 
 
-def _are_shares(kept: object) -> bool:
-    return isinstance(kept, dict) and all(isinstance(share, int | float) for share in kept.values())
+def _are_shares(stored: object) -> bool:
+    return isinstance(stored, dict) and all(isinstance(share, int | float) for share in stored.values())

@@ -130,7 +130,7 @@ def _unpacked(partial: PartialResult) -> Picture:
 
 
 def _request_at_times(inputs: Inputs, work: Work) -> AnimationRequest:
-    """What is asked for at the times that were planned."""
+    """The request, at the times that were planned."""
     times = times_from_json(inputs["layer"], work.shared["times"], work.services)
     return _request(inputs, work.services, times.selection)
 

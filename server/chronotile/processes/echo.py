@@ -71,7 +71,7 @@ def _finish(inputs: Inputs, _done: Sequence[Json], _work: Work) -> Mapping[str, 
 process = Process(
     id="echo",
     title="Echo",
-    description="Gives back what it is given, after a pause if that is asked for.",
+    description="Gives back what it is given, after a pause if that is requested.",
     keywords=("test",),
     inputs={
         **{

@@ -70,7 +70,7 @@ def execute(
     """Return the results of little work, whose files lie in `folder` then.
 
     Args:
-        execution: What is asked for.
+        execution: The process to run, with its inputs.
         services: What it is done with.
         folder: Of its files.
         plan: What `plan_execution` gave with these services, where it is known.
@@ -124,7 +124,7 @@ def finish_results(process: Process, inputs: Inputs, done: Sequence[Json], work:
 def requested_results(
     process: Process, outputs: Mapping[str, Json] | None, results: Mapping[str, Result]
 ) -> Mapping[str, Result]:
-    """Return those that were asked for, all if none was named, in the order of the process."""
+    """Return those that were requested, all if none was named, in the order of the process."""
     names = process.outputs if outputs is None else outputs
     return {name: results[name] for name in process.outputs if name in names and name in results}
 

@@ -1,7 +1,7 @@
 """Whether an input is as its schema says and, if not, the first place where it is not.
 
-Libraries of JSON Schema write what is at fault into their messages, and gather all faults where one of several forms is
-wanted: gigabytes for some bodies. Here the work ends at the first fault, and no message is longer than a few lines.
+Libraries of JSON Schema write what is at fault into their messages, and gather all faults where one of several forms
+may match: gigabytes for some bodies. Here the work ends at the first fault, and no message is longer than a few lines.
 """
 
 import json

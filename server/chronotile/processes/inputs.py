@@ -43,7 +43,7 @@ BBOX = Input(
 )
 BY = Input(
     title="Cut of the year",
-    description="What a year is cut into: days, dekads or months; where it is not told, months for times four weeks "
+    description="What a year is cut into: days, dekads or months; by default, months for times four weeks "
     "and more apart, else dekads.",
     schema={"type": "string", "enum": list(SLOT_KINDS)},
     is_required=False,

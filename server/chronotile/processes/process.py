@@ -66,7 +66,7 @@ class Work:
     sources: Sequence[Source] = ()
     """Of the plan."""
     is_active: Callable[[], bool] = field(default=lambda: True)
-    """Asked between two steps: whether the job shall go on."""
+    """Whether the job shall go on; called between two steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +74,11 @@ class JobPlan:
     """What is to be done, found without reading a pixel."""
 
     tasks: Sequence[Json]
-    """What each task is told, in an order that stays the same: their places are their names."""
+    """The input of each task, in an order that stays the same: their places are their names."""
     seconds: float
     """A rough expectation for all of them, one after the other."""
     shared: Json = field(default_factory=dict)
-    """What all tasks and the end are told alike, such as the times that were found: kept once, however many tasks."""
+    """The input that all tasks and the end share, such as the times that were found: stored once for all tasks."""
     sources: Sequence[Source] = ()
     """What all tasks together read; `planned` adds the revisions."""
 

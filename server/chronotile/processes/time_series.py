@@ -214,7 +214,7 @@ process = Process(
         "points": Input(
             title="Points",
             description="Longitudes and latitudes in CRS84: a list of positions, a GeoJSON MultiPoint, or a "
-            "FeatureCollection of points, whose ids are told.",
+            "FeatureCollection of points, whose ids are in the result.",
             schema={"oneOf": [POSITIONS, MULTI_POINT, POINT_FEATURES]},
         ),
         "datetime": DATETIME,

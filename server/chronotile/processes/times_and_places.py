@@ -1,4 +1,4 @@
-"""What jobs about places are asked with: times that their tasks agree on, geometries, and which input is at fault."""
+"""The inputs of jobs about places: times that their tasks agree on, geometries, and which input is at fault."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -83,7 +83,7 @@ def requested_times(name: str, inputs: Inputs, services: Services) -> RequestedT
 
 
 def times_from_json(name: str, nanoseconds: Sequence[int], services: Services) -> RequestedTimes:
-    """Return the times of a layer that a task was told of.
+    """Return the times of a layer from the input of a task.
 
     Raises:
         UnknownLayer: The layer is gone.
@@ -107,7 +107,7 @@ def instants_to_json(instants: InstantArray) -> list[int]:
 
 
 def instants_from_json(nanoseconds: Sequence[int]) -> InstantArray:
-    """Return the instants of which `instants_to_json` told."""
+    """Return the instants that `instants_to_json` wrote."""
     return np.array(nanoseconds, dtype=np.int64).view("datetime64[ns]")
 
 

@@ -179,7 +179,7 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
         return named_layers(self._offered, names, locator="parameter-name")
 
     def _named_crs(self, others: Mapping[str, object]) -> Crs | None:
-        """The CRS that is asked for, of coordinates and of cells; none are in CRS84 and in the data's own."""
+        """The requested CRS, of coordinates and of cells; none are in CRS84 and in the data's own."""
         name = getattr(others.get("crs_transform_spec"), "target_crs_uri", None)
         if name is None:
             return None

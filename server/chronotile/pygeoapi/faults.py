@@ -34,7 +34,7 @@ def worded() -> Iterator[None]:
 
 
 def _provider_error(error: ChronotileError) -> ProviderGenericError:
-    if isinstance(error, ConfigurationError):  # its words name files, which clients are not told
+    if isinstance(error, ConfigurationError):  # its words name files, which clients must not see
         return ProviderUnavailableError(error.message, user_msg="the data of this collection cannot be served now")
     if error.status == HTTPStatus.NOT_FOUND:
         return ProviderItemNotFoundError(user_msg=error.message)

@@ -19,7 +19,7 @@ MOST_DEADLY = 3
 LEFT_S = 30.0
 """How long a job that our configuration does not know is left to others before we look whether it knows it now."""
 FORGOTTEN_S = 3600.0
-"""How long after that the reason is known: a job that is left again for the same one is not told of twice."""
+"""How long after that the reason is known: a job that is left again for the same one is not reported twice."""
 AGAIN_S, MOST_AGAIN_S = 2.0, 60.0
 """How long a job waits before it is begun again; twice as long after each attempt in a row that was fruitless."""
 
@@ -101,7 +101,7 @@ class LeftJobs:
 
 
 def own_name() -> str:
-    """Return a new name that tells people which process it is of."""
+    """Return a new name that shows people which process it is of."""
     return f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 

@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 class Bucket:
     """Objects below a prefix; any thread may ask.
 
-    Where the store is and who asks is told by the variables of all programs that use S3: `AWS_ENDPOINT_URL_S3`,
+    The store's address and credentials are in the variables of all programs that use S3: `AWS_ENDPOINT_URL_S3`,
     `AWS_REGION`, `AWS_ACCESS_KEY_ID` and so on.
 
     Args:
@@ -66,11 +66,11 @@ class Bucket:
         Args:
             key: Below the prefix.
             file: Which is read a part at a time.
-            media_type: Of the object; browsers are told to save it under the name of the file.
+            media_type: Of the object; browsers save it under the name of the file.
             is_active: Called again and again; once it returns `False`, the rest is not sent.
 
         Raises:
-            ClientGone: It is no more wanted.
+            ClientGone: The client left.
             SourceUnavailable: The store does not take it, or the file is gone.
         """
         import obstore
@@ -205,7 +205,7 @@ def _read(file: BinaryIO, is_active: Callable[[], bool]) -> Iterator[bytes]:
 
 @contextmanager
 def _store_faults(*, missing: str = AWAY) -> Iterator[None]:
-    """What the store says names hosts and buckets: it is told in the log alone."""
+    """What the store says names hosts and buckets: it goes to the log alone."""
     from obstore.exceptions import BaseError
 
     try:

@@ -29,7 +29,7 @@ POSTGRESQL = "postgresql"
 LOCKED, UNDEFINED = "55P03", "42P01"
 """What PostgreSQL calls a lock that was not to be had in time, and a table that is not there."""
 OPENED = "opened"
-"""The status of the file that a connection was opened to, as the system tells it."""
+"""The status of the file that a connection was opened to, as the system gives it."""
 READING = "chronotile_reading"
 """Execution option of connections that only read."""
 
@@ -163,7 +163,7 @@ def _fault(error: DBAPIError) -> ChronotileError:
     log.error("the table of jobs: %s", error.orig)
     reason = str(getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None))
     if reason.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or reason == LOCKED:
-        return SourceUnavailable(f"others have kept the table of jobs locked for {BUSY_S} s; try later")
+        return SourceUnavailable(f"the table of jobs has been locked by others for {BUSY_S} s; try later")
     if reason in {"SQLITE_FULL", "53100"}:
         return StorageFull("there is no room left for the table of jobs")
     if reason == UNDEFINED or str(error.orig).startswith("no such table"):

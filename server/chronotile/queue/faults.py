@@ -76,7 +76,7 @@ def storing_results(errors: Collection[int] | None = None) -> Iterator[None]:
     """Say that files of results cannot be written.
 
     Args:
-        errors: Of the operating system, by number, that say so; all of them unless told.
+        errors: Numbers of the operating system that say so; all by default.
 
     Raises:
         StorageFull: There is no room for them.
@@ -98,7 +98,7 @@ def is_foreseen(error: BaseException) -> bool:
 
 
 def fault_of(error: BaseException) -> JobFault:
-    """Return why a job fails that met an error; what nobody foresaw is told in the log alone."""
+    """Return why a job fails that met an error; an unforeseen reason goes to the log alone."""
     fault = _foreseen(error) or ChronotileError("something failed that nobody foresaw; the log has it")
     return JobFault(
         type=fault.problem_type,

@@ -41,7 +41,7 @@ def clear(folder: Path) -> None:
 
 
 def remove(folder: Path) -> bool:
-    """Remove all of a job, results too; return whether all is gone. If not, an operator is told."""
+    """Remove all of a job, results too; return whether all is gone. If not, the operator gets a log line."""
     try:
         _put_aside(folder)
         shutil.rmtree(folder)

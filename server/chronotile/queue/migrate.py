@@ -78,7 +78,7 @@ def _count_attempts(connection: Connection) -> None:
 
 
 def _part_inputs(connection: Connection) -> None:
-    """Version 3: inputs, which may be long, apart from what else was asked for."""
+    """Version 3: inputs, which may be long, apart from what else was requested."""
     for name in ("inputs", "wanted"):
         connection.execute(text(f"ALTER TABLE {_BEFORE_4} ADD COLUMN {name} TEXT NOT NULL DEFAULT ''"))
     part = text(f"UPDATE {_BEFORE_4} SET inputs = :inputs, wanted = :wanted WHERE number = :number")  # noqa: S608 -- ours

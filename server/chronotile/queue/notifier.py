@@ -1,4 +1,4 @@
-"""Tells subscribers how their jobs go on, apart from the doing of jobs, which waits for none of them."""
+"""Notifies subscribers how their jobs go on, apart from the doing of jobs, which waits for none of them."""
 
 import logging
 import threading
@@ -18,14 +18,14 @@ from chronotile.web.fetch import post
 log = logging.getLogger(__name__)
 
 AT_ONCE = 4
-"""Subscribers that are told beside each other."""
+"""Subscribers that are notified in parallel."""
 OF_A_HOST = 2
 """Of these, so that a host that hangs does not hold up the others."""
 IDLE_S = 1.0
 LOST_S = 5.0
 """How long to wait before a table that is not there is tried again."""
 LEASE_S = 60.0
-"""Longer than anything is told."""
+"""Longer than any message takes."""
 WAITS_S = (5.0, 30.0, 180.0, 1080.0)
 """How long to wait after each try in vain; after one more it is given up."""
 WORDS = {"running": "that it runs", "successful": "that it is done", "failed": "that it failed"}
@@ -43,12 +43,12 @@ class Post(Protocol):
 
 
 class Notifier:
-    """Tells what there is to tell, some at once, from when it is entered until it is left.
+    """Sends the messages that are due, some at once, from when it is entered until it is left.
 
     Args:
         table: That of the jobs.
         callbacks: What there is to tell.
-        write: What is told of a job as it is now.
+        write: Makes the message on a job as it is now.
         send: How it is sent.
         runtime: How to wait and to start threads.
     """
@@ -69,7 +69,7 @@ class Notifier:
         self._wait = runtime.wait
         self._lock = threading.Lock()
         self._hosts = Counter[str]()
-        """How many are being told."""
+        """How many messages are being sent."""
         self._is_stopped = threading.Event()
         self._pool = runtime.threads(AT_ONCE, "notifier")
 
@@ -82,7 +82,7 @@ class Notifier:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Tell nothing more; what is just being told has some seconds to end."""
+        """Send no more; messages on their way have some seconds to end."""
         self._is_stopped.set()
         self._pool.shutdown()
 
@@ -123,19 +123,19 @@ class Notifier:
             self._post(job, callback)
         except Exception as error:
             if not is_foreseen(error):
-                log.exception("the subscriber of job %s is not told", callback.job)
+                log.exception("the subscriber of job %s got no message", callback.job)
             self._failed(callback, fault_of(error).detail)
         else:
             self._callbacks.set_sent(callback)
 
     def _post(self, job: Job, callback: Callback) -> None:
-        if job.status != callback.status:  # it went on meanwhile, which is told by itself
+        if job.status != callback.status:  # it went on meanwhile, which has a message of its own
             return
         message = self._write(job, callback)
         self._send(callback.url, message.body, headers=message.headers)
 
     def _failed(self, callback: Callback, reason: str) -> None:
-        said = f"its subscriber was not told {WORDS[callback.status]}: {reason}"
+        said = f"its subscriber was not notified {WORDS[callback.status]}: {reason}"
         log.info("job %s: %s", callback.job, said)
         if callback.tries <= len(WAITS_S):
             self._callbacks.again(callback, wait_s=WAITS_S[callback.tries - 1])

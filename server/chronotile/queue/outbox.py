@@ -10,23 +10,23 @@ from chronotile.queue.database import database_time, read_transaction, write_tra
 from chronotile.queue.schema import CALLBACKS, JOBS
 
 EVERY_S = 10.0
-"""How often progress is told, at most."""
+"""The shortest time between two messages on progress."""
 
 
 def subscribe(connection: Connection, id_: str, subscriber: Subscriber) -> None:
-    """Keep whom a job is told to."""
+    """Store the subscriber of a job."""
     shared = {"job": id_, "base": subscriber.base, "not_before": 0.0, "tries": 0}
     rows = [{**shared, "status": status, "url": url, "host": host_of(url)} for status, url in subscriber.urls.items()]
     connection.execute(insert(CALLBACKS), rows)
 
 
 def host_of(url: str) -> str:
-    """Return who is asked at a URL."""
+    """Return the host of a URL."""
     return urlsplit(url).netloc
 
 
 def call_back(connection: Connection, id_: str, status: Status, now: float) -> None:
-    """Let it be told that a job has a status; of one that has ended nothing else is told any more."""
+    """Queue a message that a job has a status; for one that has ended, all other messages are dropped."""
     is_of_job = CALLBACKS.c.job == id_
     if status in ENDED:
         connection.execute(delete(CALLBACKS).where(is_of_job, CALLBACKS.c.status != status))
@@ -89,13 +89,13 @@ class Callbacks:
         return callback
 
     def set_sent(self, callback: Callback) -> None:
-        """Tell it no more; of progress, until there is more, or was meanwhile, and some time has passed."""
+        """Drop a message that was sent; one on progress stays for when there is more, after some time."""
         if callback.status in ENDED:
             self.leave(callback)
             return
         with write_transaction(self._engine) as connection:
             later = self._clock(connection) + EVERY_S
-            # Who tells progress waits for this row, or this waits for them: one of both sees what the other did.
+            # Writers of progress wait for this row, or this waits for them: one of both sees what the other did.
             of_job = select(JOBS.c.status, JOBS.c.updated).where(JOBS.c.id == callback.job)
             job = connection.execute(of_job.with_for_update(key_share=True)).one_or_none()
             has_more = job is not None and job.status == callback.status and job.updated != callback.updated
@@ -103,7 +103,7 @@ class Callbacks:
             connection.execute(update(CALLBACKS).where(*_is(callback)).values(values))
 
     def again(self, callback: Callback, *, wait_s: float) -> None:
-        """Let it be told again, by anybody, after a while."""
+        """Let any notifier try again after a while."""
         with write_transaction(self._engine) as connection:
             due = self._clock(connection) + wait_s
             connection.execute(update(CALLBACKS).where(*_is(callback)).values(due=due))

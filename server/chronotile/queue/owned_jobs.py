@@ -12,7 +12,7 @@ from chronotile.queue.rows import brief_of, fault_text, results_text, storable
 from chronotile.queue.schema import FINISHED_TASKS, JOBS, LOG
 
 BRIEF = [column for column in JOBS.c if column.name not in {"inputs", "wanted", "results"}]
-"""What is told of each job of a list: what clients give and get may be long."""
+"""What a list gives of each job: what clients give and get may be long."""
 
 
 class OwnedJobs:

@@ -72,7 +72,7 @@ class ResultFiles:
         """Put those of results into the bucket, if there is one; done again it does no harm.
 
         Raises:
-            ClientGone: They are no more wanted.
+            ClientGone: The client left.
             SourceUnavailable: The bucket does not take them.
         """
         if self.bucket is not None:

@@ -62,7 +62,7 @@ def forget(table: "JobTable", folder: Path, ids: Sequence[str]) -> int:
     """Forget jobs that have ended, with their folders, and return how many.
 
     The files of a job go first, those in a bucket before this is called: what is interrupted is done the next time. A
-    job whose folder cannot be removed is kept, and an operator told.
+    job whose folder cannot be removed stays, and the operator gets a log line.
 
     Args:
         table: That of the jobs.
@@ -81,7 +81,7 @@ def forget_ended(table: "JobTable", folder: Path, *, before: float, bucket: Buck
     """Forget jobs that ended before a moment, and return how many; folders as old that are of no job go too.
 
     Such a folder is left where a server was killed between moving files there and saying so in the table. A job whose
-    files cannot be removed is kept, and an operator told.
+    files cannot be removed stays, and the operator gets a log line.
 
     Args:
         table: That of the jobs.
@@ -109,7 +109,7 @@ def _without_objects(bucket: Bucket, ids: Sequence[str]) -> list[str]:
             bucket.remove(id_)
         except SourceUnavailable as error:
             bucket.try_out()  # a store that is away is found out once, and not by waiting for each job
-            log.warning("the job %s is kept, as its files in the bucket cannot be removed: %s", id_, error)
+            log.warning("the job %s stays, as its files in the bucket cannot be removed: %s", id_, error)
         else:
             gone.append(id_)
     return gone

@@ -11,7 +11,7 @@ from chronotile.model.job import Excerpt, Execution, Job, JobFault, Json, Result
 
 
 def row_of(execution: Execution, values: Json) -> Json:
-    """Return the row of a job that was just made; `values` are all that is not what was asked for."""
+    """Return the row of a job that was just made; `values` are all that the request does not give."""
     inputs, outputs = execution.inputs, {"outputs": execution.outputs, "response": execution.response}
     row = {"process": execution.process, "inputs": json.dumps(inputs), "wanted": json.dumps(outputs)}
     return {**row, **values}
@@ -33,12 +33,12 @@ def storable(text: str) -> str:
 
 
 def execution_of(row: Row[Any]) -> Execution:
-    """Return what was asked for."""
+    """Return the request."""
     return replace(execution_without_inputs(row), inputs=json.loads(row.inputs))
 
 
 def execution_without_inputs(row: Row[Any]) -> Execution:
-    """Return what was asked for without its inputs, which the row may lack."""
+    """Return what was requested without its inputs, which the row may lack."""
     return Execution(process=row.process, inputs={}, **json.loads(row.wanted))
 
 

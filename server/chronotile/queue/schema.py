@@ -16,7 +16,7 @@ from sqlalchemy import (
 VERSION = 4
 """Of the tables below.
 
-Whoever changes them counts on, adds a step to `migrate`, and renames the table of jobs: a process of an older version
+Each change counts on, adds a step to `migrate`, and renames the table of jobs: a process of an older version
 that still runs then fails at its next statement, and neither misreads what this one writes nor the other way round.
 """
 
@@ -31,7 +31,7 @@ JOBS = Table(
     Column("revision", String(64)),  # of what it reads
     Column("process", String(80), nullable=False, index=True),
     Column("inputs", Text, nullable=False),
-    Column("wanted", Text, nullable=False),  # all else that was asked for
+    Column("wanted", Text, nullable=False),  # all else that was requested
     Column("user", String(200)),
     Column("status", String(10), nullable=False),
     Column("message", Text, nullable=False),
@@ -73,7 +73,7 @@ CALLBACKS = Table(
     "chronotile_callbacks",
     METADATA,
     Column("job", ForeignKey(JOBS.c.id, ondelete="CASCADE"), primary_key=True),
-    Column("status", String(10), primary_key=True),  # of which is told
+    Column("status", String(10), primary_key=True),  # which it reports
     Column("url", Text, nullable=False),
     Column("host", Text, nullable=False),  # of the URL
     Column("base", Text, nullable=False),

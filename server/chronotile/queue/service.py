@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 class JobService:
     """Jobs of one archive, of which each user sees their own alone; any thread may ask.
 
-    Jobs are found by `job` and `jobs`, which ask for whom; all else is asked about a job that was found. The user
+    Jobs are found by `job` and `jobs`, which ask for whom; all else takes a job that was found. The user
     `None` are all those who did not say who they are.
 
     Args:
-        folder: Of jobs; without one none are kept.
+        folder: Of jobs; without one none are stored.
         archive: Id of the archive that is served.
         before: Folder of jobs that were stored before they had an archive, as `open_stores` takes it.
         database_url: As `open_engine` takes it.
@@ -83,7 +83,7 @@ class JobService:
 
         Raises:
             UnknownPath: There is none of that id, or it is another's, or of another archive.
-            SourceUnavailable: No jobs can be kept.
+            SourceUnavailable: No jobs can be stored.
         """
         _store, job = self.stores.find(id_)
         if job.user != user:
@@ -98,7 +98,7 @@ class JobService:
             **selection: As `JobTable.jobs` takes it.
 
         Raises:
-            SourceUnavailable: No jobs can be kept.
+            SourceUnavailable: No jobs can be stored.
         """
         jobs, count = self.stores.jobs(users=[user], **selection)
         return self.table.heartbeat.mark_unattended(jobs), count
@@ -132,14 +132,14 @@ class JobService:
         """Accept a job.
 
         Args:
-            execution: What is asked for.
+            execution: The process to run, with its inputs.
             user: Whose it is.
             subscriber: Who hears how it goes on, if anybody.
             revision: Of what it reads, as it is now.
             client: The address that the request comes from.
 
         Raises:
-            SourceUnavailable: No jobs can be kept.
+            SourceUnavailable: No jobs can be stored.
             ServerBusy: This client has too many already, or all together have.
         """
         job = self.table.submit(
@@ -167,14 +167,14 @@ class JobService:
         """Keep what was done at once as a job, and return it with the files of its results.
 
         Args:
-            execution: What was asked for.
+            execution: The process to run, with its inputs.
             results: What came of it.
             made: The folder of their files, which is moved or removed.
             user: Whose it is.
             revision: Of what it has read.
 
         Raises:
-            SourceUnavailable: No jobs can be kept, or the bucket is out of reach.
+            SourceUnavailable: No jobs can be stored, or the bucket is out of reach.
             StorageFull: There is no room for them.
         """
         from chronotile.queue.table import new_id  # noqa: PLC0415 -- SQLAlchemy only where there are jobs
@@ -211,7 +211,7 @@ class JobService:
         """Forget a job that has ended, with its files.
 
         Raises:
-            SourceUnavailable: Its files cannot be removed, and it is kept.
+            SourceUnavailable: Its files cannot be removed, and it stays.
         """
         if self._bucket is not None and job.started is not None:
             self._bucket.remove(job.id)
@@ -244,7 +244,7 @@ class JobService:
         return ResultFiles(folder / id_ / RESULTS, self._bucket, id_)
 
     def _marked(self, job: Job) -> Job:
-        """A job whose message tells too if no worker is there."""
+        """A job whose message also says if no worker is there."""
         [marked] = self.table.heartbeat.mark_unattended([job])
         return marked
 
@@ -264,8 +264,8 @@ def _opened(url: str | None, folder: Path, *, archive: str, before: Path | None)
         make_private_folder(folder)
         return open_stores(url, folder, archive=archive, before=before)
     except OSError as error:
-        raise SourceUnavailable("no jobs can be kept now: their folder cannot be written") from error
+        raise SourceUnavailable("no jobs can be stored now: their folder cannot be written") from error
     except ConfigurationError as error:
-        raise SourceUnavailable("no jobs can be kept: their table is not configured as it must be") from error
+        raise SourceUnavailable("no jobs can be stored: their table is not configured as it must be") from error
     except (SQLAlchemyError, ChronotileError) as error:
-        raise SourceUnavailable("no jobs can be kept now: their table cannot be opened") from error
+        raise SourceUnavailable("no jobs can be stored now: their table cannot be opened") from error

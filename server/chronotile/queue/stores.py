@@ -86,7 +86,7 @@ def open_stores(url: str | None, folder: Path, *, archive: str, before: Path | N
         url: As `open_engine` takes it.
         folder: Of the jobs.
         archive: Its id.
-        before: Folder of the jobs that were stored before they had an archive; the same one unless told.
+        before: Folder of the jobs that were stored before they had an archive; the same one by default.
 
     Raises:
         ConfigurationError: As `open_engine`, or the table is of a newer chronotile.

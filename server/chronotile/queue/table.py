@@ -28,11 +28,11 @@ from chronotile.queue.schema import CLIENTS, JOBS, LOG
 
 MOST_LISTED = 1000
 LOG_LINES = 1000
-"""Of a job, that are told."""
+"""Columns of a job that documents show."""
 
 OPEN = JOBS.c.status.in_(["accepted", "running"])
 TOLD = [*BRIEF, JOBS.c.results]
-"""What is told of one job: the names and media types of its results too, but not its inputs."""
+"""What the document of one job gives: the names and media types of its results too, but not its inputs."""
 
 CLIENTS_AT_ONCE = 10
 """The limit of open jobs of all clients, as a multiple of that of one client."""
@@ -83,7 +83,7 @@ class JobTable(OwnedJobs):
         """Accept a job.
 
         Args:
-            execution: What is asked for.
+            execution: The process to run, with its inputs.
             user: Whose it is.
             most_open: Jobs that have not ended, at most: of this client, or of this user if the client is not known.
                 All clients of a user together may have `CLIENTS_AT_ONCE` times as many.
@@ -119,11 +119,11 @@ class JobTable(OwnedJobs):
         user: str | None,
         revision: str | None = None,
     ) -> Job:
-        """Add a job that was done while its client waited, so that its results can be asked for.
+        """Add a job that was done while its client waited, so that its results can be requested.
 
         Args:
             id_: Of `new_id`; its files lie in its folder already.
-            execution: What was asked for.
+            execution: The process to run, with its inputs.
             results: What came of it.
             user: Whose it is.
             revision: Of what it has read.
@@ -149,7 +149,7 @@ class JobTable(OwnedJobs):
         raise no_job(id_)
 
     def execution(self, id_: str) -> Execution:
-        """Return what was asked for: tens of megabytes, for some.
+        """Return the request: tens of megabytes, for some.
 
         Raises:
             UnknownPath: There is no job of that id; it is one of the table's.
@@ -276,7 +276,7 @@ def _require_room(connection: Connection, count: Select[int], most: int, whose: 
     """Refuse a job if `most` are open already."""
     waiting = connection.scalar(count) or 0
     if waiting >= most:
-        raise ServerBusy(f"{waiting} jobs{whose} have not ended yet, and no more may be asked for at once; try later")
+        raise ServerBusy(f"{waiting} jobs{whose} have not ended yet, and no more may be requested at once; try later")
 
 
 def _add(connection: Connection, row: Json, now: float) -> Job:

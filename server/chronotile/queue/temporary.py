@@ -35,7 +35,7 @@ class TemporaryFolders:
         self._own: _Folder | None = None
 
     def make(self) -> Path:
-        """Return a new folder; who asked for it removes it.
+        """Return a new folder; the caller removes it.
 
         Raises:
             StorageFull: There is no room for it.

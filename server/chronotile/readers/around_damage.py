@@ -88,7 +88,7 @@ def _readable(read: Read, indexes: Sequence[int], error: DateUnreadable, tell: T
 
 
 def _halves(place: slice, indexes: Sequence[int], error: DateUnreadable, tell: Tell) -> list[slice]:
-    """The two halves of what failed, the first last; a single date is told of."""
+    """The two halves of what failed, the first last; a single date is reported."""
     if place.stop - place.start == 1:
         tell(indexes[place.start], error)
         return []

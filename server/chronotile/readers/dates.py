@@ -91,7 +91,7 @@ def find_time(text: str) -> TimeMatch | None:
 
 
 def find_folder_time(folders: Sequence[str]) -> FolderTime | None:
-    """Return the time that the nearest folder tells, alone (`20190604`) or with those above it (`2019/06/04`)."""
+    """Return the time in the nearest folder's name, alone (`20190604`) or with those above it (`2019/06/04`)."""
     for last in reversed(range(len(folders))):
         for first in (last, max(0, last - DATE_FOLDERS + 1)):
             text = "/".join(folders[first : last + 1])
@@ -102,7 +102,7 @@ def find_folder_time(folders: Sequence[str]) -> FolderTime | None:
 
 
 def find_bare_year(text: str) -> TimeMatch | None:
-    """Return the last year that stands alone in a file's name which tells no other time, if any.
+    """Return the last year that stands alone in a file's name which has no other time, if any.
 
     Only for files that tell more of their times themselves: four digits are often another number.
     """

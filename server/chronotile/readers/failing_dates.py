@@ -28,7 +28,7 @@ class FailingDate:
     reason: str
     """For clients too: without a path and without a URL."""
     state: str
-    """What `Reader.revision` told of the date, and its encoding: another state is another file or reading of it."""
+    """What `Reader.revision` said of the date, and its encoding: another state is another file or reading of it."""
 
     @property
     def when(self) -> str | None:
@@ -42,7 +42,7 @@ class FailingDates:
     That a date was read does not make it well: another part of its file may be the damaged one.
 
     Args:
-        records: Where they are kept; those of one process in its memory.
+        records: Stores them; for one process in its memory.
     """
 
     def __init__(self, records: Records | None = None) -> None:
@@ -87,7 +87,7 @@ class FailingDates:
 
 
 class RecordedDates(FailingDates):
-    """Lists dates where others are listed, and keeps those that it was told of itself.
+    """Lists dates where others are listed, and also records those of this reader.
 
     Args:
         others: Where they are listed.

@@ -11,10 +11,10 @@ from chronotile.readers.hrefs import local_path
 from chronotile.readers.remote.files import looks
 
 MAX_REMEMBERED = 1 << 14
-"""States that one look remembers, about 5 MB; files past it are asked for each time."""
+"""States that one look remembers, about 5 MB; files past it are requested each time."""
 
 SETTLED_NS = 2_000_000_000
-"""What was written since may be written again without its time telling; what is read of it is not kept."""
+"""What was written since may be written again without its time telling; what is read of it is not cached."""
 
 _current = threading.local()
 
@@ -43,11 +43,11 @@ def file_state(path: str) -> FileState:
 
 
 class Look:
-    """The states of files and folders of this machine, each asked for once."""
+    """The states of files and folders of this machine, each requested once."""
 
     def __init__(self) -> None:
         self.count = 0
-        """How often the system was asked."""
+        """How many calls of the system were made."""
         self._seen: dict[str, FileState | None] = {}
 
     def state(self, path: str) -> FileState:
@@ -93,7 +93,7 @@ def one_look() -> Iterator[Look]:
 
 
 def _state_now(path: str) -> FileState:
-    status = os.stat(path)  # noqa: PTH116 -- half the time of Path.stat, and asked at each read
+    status = os.stat(path)  # noqa: PTH116 -- half the time of Path.stat, and done at each read
     return FileState(status.st_mtime_ns, status.st_size, status.st_ino)
 
 

@@ -78,8 +78,8 @@ def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
     by_start: dict[np.datetime64, tuple[str, TimeSpan]] = {}
     for path, span in spans.items():
         if span.start in by_start:
-            kept = names[by_start[span.start][0]]
-            findings.append(Finding("warning", names[path], f"left out: of the same time as {kept}"))
+            first = names[by_start[span.start][0]]
+            findings.append(Finding("warning", names[path], f"left out: of the same time as {first}"))
             continue
         by_start[span.start] = path, span
     starts = sorted(by_start)
@@ -156,7 +156,7 @@ def _spans_of(paths: Sequence[str], spec: SourceSpec) -> tuple[dict[str, TimeSpa
 
 
 def times_in_names(paths: Sequence[str], pattern: str | None) -> Iterator[tuple[str, str, TimeSpan | None]]:
-    """Yield each path with the text that `time_pattern` finds in it, and the time that it or else the name tells.
+    """Yield each path with the text that `time_pattern` finds in it, and the time in it or else in the name.
 
     Raises:
         UnsupportedSource: The pattern is none.

@@ -62,7 +62,7 @@ def reading_dates(collection: str, variable: str, *, is_source_there: Callable[[
     Args:
         collection: Its id.
         variable: The variable's id.
-        is_source_there: Whether the source can be reached; asked only after a failure.
+        is_source_there: Whether the source can be reached; called only after a failure.
 
     Raises:
         DateUnreadable: The dates failed although the source is there.
@@ -119,7 +119,7 @@ def one_line(error: BaseException) -> str:
 
 
 def without_frames(error: Exception) -> Exception:
-    """Return an error that is kept: its causes stay, but neither tracebacks, whose frames hold arrays, nor contexts."""
+    """Return an error for storing: its causes stay, but neither tracebacks, whose frames hold arrays, nor contexts."""
     cause: BaseException | None = error
     while cause is not None:
         cause.__traceback__ = cause.__context__ = None

@@ -78,7 +78,7 @@ def base_name(href: str) -> str:
 
 
 def common_folder(paths: Sequence[str]) -> str:
-    """Return the text up to the last slash that all places share; what follows tells them apart."""
+    """Return the text up to the last slash that all places share; what follows differs."""
     shared, slash, _rest = os.path.commonprefix(paths).rpartition("/")  # noqa: RUF071 -- of texts: cut at a slash here
     return shared + slash
 

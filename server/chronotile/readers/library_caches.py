@@ -14,13 +14,13 @@ _COUNTERS = "/tensorstore/cache/"
 
 
 def library_caches(caches: ReaderCaches) -> dict[str, CacheState]:
-    """Return the state of each: `files` kept open, `gdal`'s own blocks, and decoded `chunks` of Zarr arrays.
+    """Return the state of each: open `files`, `gdal`'s own blocks, and decoded `chunks` of Zarr arrays.
 
     tensorstore does not tell how many bytes it keeps: nothing is said until it has evicted a chunk, and from then on
     its bound, which it stays at. GDAL's cache and the counts of tensorstore are those of the whole process.
     """
-    kept = caches.files.kept
-    files = CacheState(kept * HANDLE_BYTES, MAX_IDLE_HANDLES * HANDLE_BYTES, kept)
+    idle = caches.files.idle_count
+    files = CacheState(idle * HANDLE_BYTES, MAX_IDLE_HANDLES * HANDLE_BYTES, idle)
     states = {"files": files, "gdal": CacheState(*_gdal_bytes())}
     if caches.sizes.has_arrays:
         states["chunks"] = _chunks(caches.sizes.array_bytes)

@@ -70,7 +70,7 @@ def _likely_codes(definition: CRS) -> Iterator[str]:
 
 def _parameters(definition: CRS) -> dict[str, object]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # PROJ text loses the datum's name, which is what is wanted here
+        warnings.simplefilter("ignore", UserWarning)  # PROJ text loses the datum's name, as intended here
         parameters = dict(definition.to_dict())
     ellipsoid = definition.ellipsoid
     parameters.pop("datum", None)

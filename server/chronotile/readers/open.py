@@ -14,7 +14,7 @@ from chronotile.readers.reader_caches import ReaderCaches
 def open_source(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
     """Return a reader of the source that `spec` names, with its masks and formulas.
 
-    What it reads is kept in `caches`, else in caches of its own.
+    It caches what it reads in `caches`, else in caches of its own.
 
     Raises:
         UnsupportedSource: It cannot be served; the message says why in one line and names no secret.

@@ -13,7 +13,7 @@ from chronotile.model.raster import BoolArray, Encoding, Numbers
 Plane = NDArray[Any]
 
 MAX_CLASSES = 256
-"""Numbers of a variable of classes that are told apart."""
+"""Numbers of a variable of classes that are distinguished."""
 
 STRIP_ROWS = 128
 """Rows counted at once, few enough to stay in the processor's caches; even, so that pairs stay together."""
@@ -60,7 +60,7 @@ class Summary:
     codes: Mapping[float, Plane]
     """How many cells have each number: the codes that are no values and, of classes, each class."""
     sample: Numbers
-    """The number of the cell in the corner, where nothing else tells why there is no value."""
+    """The number of the cell in the corner, where nothing else says why there is no value."""
 
     def halved(self) -> "Summary":
         """Return the summary of cells twice as large; past an odd edge there is nothing to add."""

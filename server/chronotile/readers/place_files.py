@@ -58,10 +58,10 @@ def read_places(spec: PlacesSpec) -> PlaceSet:
     _check_range(table)
     ids = _ids(table, spec)
     shapes, notes = _repaired(table.shapes)
-    kept = [number for number, shape in enumerate(shapes) if shape is not None]
-    if not kept:
+    readable = [number for number, shape in enumerate(shapes) if shape is not None]
+    if not readable:
         raise UnsupportedSource("it has no polygons")
-    return _place_set(spec, table, ids, _Found(shapes, notes, kept))
+    return _place_set(spec, table, ids, _Found(shapes, notes, readable))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,26 +70,26 @@ class _Found:
     """(feature,): valid polygons, `None` for what is none."""
     notes: Mapping[int, str]
     """By feature."""
-    kept: Sequence[int]
+    readable: Sequence[int]
     """The features that are polygons."""
 
 
 def _place_set(spec: PlacesSpec, table: _Table, ids: Sequence[str], found: _Found) -> PlaceSet:
-    shapes = np.array([found.shapes[number] for number in found.kept], dtype=object)
+    shapes = np.array([found.shapes[number] for number in found.readable], dtype=object)
     labels = ids if spec.label_field is None else [_label(each) for each in _column(table, spec.label_field)]
-    fields = {name: tuple(_picked(map(_property, _column(table, name)), found.kept)) for name in spec.fields}
-    kept_ids = tuple(_picked(ids, found.kept))
-    kept_labels = tuple(label or name for label, name in zip(_picked(labels, found.kept), kept_ids, strict=True))
-    parts = (table.crs.name, spec.id, kept_ids, kept_labels, sorted(fields.items()))
+    fields = {name: tuple(_picked(map(_property, _column(table, name)), found.readable)) for name in spec.fields}
+    ids_read = tuple(_picked(ids, found.readable))
+    labels_read = tuple(label or name for label, name in zip(_picked(labels, found.readable), ids_read, strict=True))
+    parts = (table.crs.name, spec.id, ids_read, labels_read, sorted(fields.items()))
     digest = blake2b(repr(parts).encode(), digest_size=12)
     digest.update(b"".join(shapely.to_wkb(shapes)))
-    places = {feature: number for number, feature in enumerate(found.kept)}
+    places = {feature: number for number, feature in enumerate(found.readable)}
     return PlaceSet(
         spec=spec,
         crs=table.crs,
         shapes=shapes,
-        ids=kept_ids,
-        labels=kept_labels,
+        ids=ids_read,
+        labels=labels_read,
         fields=fields,
         notes={places[feature]: note for feature, note in found.notes.items() if feature in places},
         bbox=_bbox(shapes, table.crs),
@@ -174,7 +174,7 @@ def _check_range(table: _Table) -> None:
 
 
 def _ids(table: _Table, spec: PlacesSpec) -> list[str]:
-    """(feature,): the text by which each is asked for."""
+    """(feature,): the text by which each is requested."""
     given = table.own_ids if spec.id_field is None else _column(table, spec.id_field)
     where = "of its own" if spec.id_field is None else f"in field {spec.id_field}"
     ids, first = [_id(each) for each in given], dict[str, int]()
@@ -245,8 +245,8 @@ def _bbox(shapes: Shapes, crs: Crs) -> BBox:
 
 def _findings(ids: Sequence[str], found: _Found) -> Iterable[Finding]:
     """One for what was left out, one for what was repaired."""
-    for is_kept, words in ((False, "left out"), (True, "repaired")):
-        numbers = [number for number in found.notes if (found.shapes[number] is not None) == is_kept]
+    for is_readable, words in ((False, "left out"), (True, "repaired")):
+        numbers = [number for number in found.notes if (found.shapes[number] is not None) == is_readable]
         if numbers:
             named = "; ".join(f"{ids[number][:60]}: {found.notes[number]}" for number in numbers[:MAX_TOLD])
             more = f"; and {len(numbers) - MAX_TOLD} more" if len(numbers) > MAX_TOLD else ""

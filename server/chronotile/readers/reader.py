@@ -40,7 +40,7 @@ class Reader(Protocol):
 
     `variable` is an id of `info.variables`; `index` counts that variable's times (0 for one without time). Windows
     lie inside the level and are never empty. A store that is away raises `SourceUnavailable`, whose message names
-    neither path nor URL; its subclass `DateUnreadable` says that the store is there, but a date of those asked for is
+    neither path nor URL; its subclass `DateUnreadable` says that the store is there, but a date of those requested is
     damaged or gone, which a caller finds by asking for fewer (`readers.around_damage`). A fill value is never given for
     data that should be there.
 

@@ -41,7 +41,7 @@ class ReaderCaches:
 
     @property
     def files(self) -> "HandlePool":
-        """Open raster files, whose blocks are kept in `blocks`."""
+        """Open raster files, whose blocks are cached in `blocks`."""
         with self._lock:
             if self._files is None:
                 from chronotile.readers.raster.pool import HandlePool  # noqa: PLC0415 -- loads GDAL

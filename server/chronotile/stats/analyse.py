@@ -1,4 +1,4 @@
-"""All that is asked about series, found out from their values; the order in which one thing builds on another."""
+"""All analyses of series, from their values; the order in which one thing builds on another."""
 
 import numpy as np
 
@@ -27,16 +27,16 @@ from chronotile.stats.whittaker import smooth_whittaker
 
 
 def analyse(series: Curves, reference: Curves, analysis: Analysis) -> Findings:
-    """Return what is asked about each series.
+    """Return the findings about each series.
 
     Everything is found from the values as they are, but seasons, which are those of the smoothed curve (Whittaker's,
-    where no other is asked for). Curves, seasons and trends take the acquisitions of a day as one
+    where no other is requested). Curves, seasons and trends take the acquisitions of a day as one
     observation (`observations_of`). Nothing is extrapolated.
 
     Args:
         series: The series, of which a step makes means of periods before all else.
         reference: The same series at the times of the reference.
-        analysis: What is asked.
+        analysis: What to compute.
     """
     counts = None
     if analysis.step is not None:
@@ -88,7 +88,7 @@ def _filled(series: Curves, normals: Normals | None, analysis: Analysis) -> Floa
 
 
 def _has_values(found: FloatArray | None) -> list[bool]:
-    """Whether each series has any; empty where it was not asked for."""
+    """Whether each series has any; empty where it was not requested."""
     return [] if found is None else [bool(np.isfinite(each).any()) for each in found]
 
 

@@ -21,7 +21,7 @@ def check_cost(
     """Refuse what would take too long, or be too much.
 
     Args:
-        analysis: What is asked.
+        analysis: What to compute.
         times: (time,) of the series.
         reference: (time,) of what they are held against.
         series: How many there are.

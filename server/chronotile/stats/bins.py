@@ -1,7 +1,7 @@
 """Bins of histograms: where their edges are, and which value falls into which.
 
 A value that is a decimal, such as 300 * 0.001, may be a few last bits of a float64 away from the edge that is the same
-decimal. Both count as equal, so that what a document tells of its edges is what was counted.
+decimal. Both count as equal, so that the edges in a document are those that were counted.
 """
 
 import numpy as np

@@ -25,7 +25,7 @@ SlotNumbers = NDArray[np.int64]
 
 
 def slot_kind(times: InstantArray, requested: SlotKind | None) -> SlotKind:
-    """Return what a year is cut into: as asked, else months where values are four weeks and more apart, else dekads.
+    """Return the slots of a year: as requested, else months where values are four weeks and more apart, else dekads.
 
     Dekads, because they hold ten times the values of a day, so that ten years are enough for a mean and a deviation,
     and yet follow a season.

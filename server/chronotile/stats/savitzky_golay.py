@@ -51,6 +51,6 @@ def _spacing(days: FloatArray) -> float:
 
 
 def window_points(how: SavitzkyGolay, spacing_days: float) -> int:
-    """Return the window in even times: odd, not less than the days asked for, and more than the polynomial's order."""
+    """Return the window in even times: odd, not less than the requested days, and more than the polynomial's order."""
     half = max(ceil((how.window_days / spacing_days - 1) / 2), how.order // 2 + 1)
     return 2 * half + 1

@@ -1,6 +1,6 @@
 """What is written on the frames of a time-lapse: date, legend and attribution, each on white and framed.
 
-They lie as far apart as they fit; what has no room is left out, since half a word tells nothing.
+They lie as far apart as they fit; what has no room is left out, since half a word is useless.
 """
 
 from collections.abc import Iterator, Sequence

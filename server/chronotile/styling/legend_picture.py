@@ -109,7 +109,7 @@ def legend_picture(style: Style, *, title: str, units: str, shape: LegendShape =
 
 
 def fitted(image: Image.Image, shape: LegendShape) -> Image.Image:
-    """Return the picture in the size that is asked, in the north-west of white, smaller where it does not fit."""
+    """Return the picture in the requested size, in the north-west of white, smaller where it does not fit."""
     width, height = shape.width or image.width, shape.height or image.height
     if (width, height) == image.size:
         return image
@@ -261,7 +261,7 @@ class _Layout:
 
 
 def _lay_out(style: Style, title: str, units: str, shape: LegendShape) -> _Layout:
-    """Of a size that is asked, the bar takes what the rest leaves."""
+    """Of a requested size, the bar takes what the rest leaves."""
     length = BAR_HEIGHT_PX
     requested = shape.width if shape.is_horizontal else shape.height
     if requested is not None and not style.is_categorical:

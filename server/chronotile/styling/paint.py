@@ -15,7 +15,7 @@ from chronotile.styling.colours import colours_of_numbers
 from chronotile.styling.quantise import NODATA, Quantiser, palette_of, quantiser_of
 
 TABLES = 256
-"""Tables of each kind that are kept, at most 128 kB each."""
+"""Tables of each kind that are cached, at most 128 kB each."""
 BLOCK_PIXELS = 262_144
 
 

@@ -36,10 +36,10 @@ EXACT_BELOW = 400
 """Pixels up to which transforming all is as cheap as approximating."""
 
 NEAR_CELLS = 1024
-"""Up to here from where it is counted a float32 tells a coordinate to 3e-5 of a cell."""
+"""Up to here from where it is counted a float32 resolves a coordinate to 3e-5 of a cell."""
 
 KEPT_PX = 1024
-"""Sides of which weights are kept: those of tiles recur, those of larger pictures may be any and take megabytes."""
+"""Sides of which weights are cached: those of tiles recur, those of larger pictures may be any and take megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +202,11 @@ def _nodes(count: int) -> FloatArray:
 
 def _interpolation(count: int, size: int, dtype: Precision) -> Weights:
     """(count, size) weights that take values at the nodes to the centres of `size` pixels."""
-    return _kept_interpolation(count, size, dtype) if size <= KEPT_PX else _to_centres(count, size, dtype)
+    return _cached_interpolation(count, size, dtype) if size <= KEPT_PX else _to_centres(count, size, dtype)
 
 
 @lru_cache(maxsize=64)
-def _kept_interpolation(count: int, size: int, dtype: Precision) -> Weights:
+def _cached_interpolation(count: int, size: int, dtype: Precision) -> Weights:
     return _to_centres(count, size, dtype)
 
 

@@ -65,7 +65,7 @@ class CellPlan:
 
 
 def plan_cells(native: NativeGrid, grid: Grid) -> CellPlan | None:
-    """Return the native cells under a tile; `None` where there are none, too many, or no polynomial tells where.
+    """Return the native cells under a tile; `None` where there are none, too many, or no polynomial fits.
 
     Args:
         native: The grid of the source.
@@ -178,7 +178,7 @@ def _pixels_in_cells(columns: FloatArray, rows: FloatArray, grid: Grid, *, shape
 def _terms(polynomial: FloatArray) -> tuple[tuple[float, ...], ...]:
     """The terms that count, to a thousandth of the error allowed: by degree down, then by degree across."""
     rounded = np.round(polynomial, 8)
-    kept = np.abs(rounded) > MAX_ERROR_CELLS / 1000
-    last_row = int(np.flatnonzero(kept.any(axis=1)).max(initial=0))
-    lasts = [int(np.flatnonzero(row).max(initial=-1)) for row in kept[: last_row + 1]]
+    significant = np.abs(rounded) > MAX_ERROR_CELLS / 1000
+    last_row = int(np.flatnonzero(significant.any(axis=1)).max(initial=0))
+    lasts = [int(np.flatnonzero(row).max(initial=-1)) for row in significant[: last_row + 1]]
     return tuple(tuple(rounded[row, : last + 1].tolist()) for row, last in enumerate(lasts))

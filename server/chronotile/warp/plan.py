@@ -112,7 +112,7 @@ def plan_warp(
 
     Args:
         levels: Of the source.
-        grid: What is asked for.
+        grid: As requested.
         resampling: How.
         level: Which to read; `None` is that of `level_for` this grid, of a part of a larger one it may be another.
     """
@@ -202,7 +202,7 @@ def level_for(levels: tuple[NativeGrid, ...], grid: Grid) -> int:
 
 
 def choose_level(levels: tuple[NativeGrid, ...], cells_per_pixel: float) -> int:
-    """Return the level whose cells are nearest in size to the pixels asked for, by ratio."""
+    """Return the level whose cells are nearest in size to the requested pixels, by ratio."""
     ratios = [cells_per_pixel * levels[0].resolution / level.resolution for level in levels]
     return min(range(len(levels)), key=lambda index: abs(math.log(ratios[index])))
 
@@ -251,7 +251,7 @@ def _box_of(native: NativeGrid, crs: Crs) -> BBox | None:
 
 
 def cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
-    """Return the native cells along one side of a pixel asked for, in the middle of the grid or nearest to it."""
+    """Return the native cells along one side of a requested pixel, in the middle of the grid or nearest to it."""
     for across, down in ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25)):
         columns = grid.width * across + np.array([-0.5, 0.5, -0.5])
         rows = grid.height * down + np.array([-0.5, -0.5, 0.5])

@@ -35,7 +35,7 @@ from chronotile.warp.plan import (
 from chronotile.warp.resampling import Bilinear, Cells, Nearest, bilinear, nearest
 
 WHOLE_PIXELS = 1 << 18
-"""A grid of no more is warped at once, and its plan is kept: that of a tile of 512² pixels."""
+"""A grid of no more is warped at once, and its plan is cached: that of a tile of 512² pixels."""
 STRIP_PIXELS = 1 << 17
 """Of a larger grid, warped at a time: about 10 MB of memory, most of which stays in the processor's cache."""
 

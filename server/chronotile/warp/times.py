@@ -18,7 +18,7 @@ from chronotile.warp.plan import side_by_side
 MOST_BYTES = 32 << 20
 """Read at once, however many times a chunk holds."""
 WASTED = 4
-"""A layout of series is read where at least this part of the times of a chunk is asked for."""
+"""A layout of series is read where at least this part of the times of a chunk is requested."""
 
 
 class ReadPlan(Protocol):
@@ -43,7 +43,7 @@ class ReadPlan(Protocol):
 def read_times(
     plan: ReadPlan, reader: Reader, variable: VariableInfo, indexes: Sequence[int], *, tell: Tell | None = None
 ) -> Iterator[Pixels | None]:
-    """Give what `plan.read` does at each of the times, in their order; `None` of one that is told to `tell`.
+    """Give what `plan.read` does at each of the times, in their order; `None` for one that `tell` reports.
 
     Where chunks hold several times those are read together, so that none is decoded once a time; of two layouts the
     one of series where it is worth while.
@@ -56,7 +56,7 @@ def read_times(
         tell: Takes dates that cannot be read; without it they are an error.
 
     Raises:
-        SourceUnavailable: The source is away; or a date cannot be read, and nobody is told.
+        SourceUnavailable: The source is away; or a date cannot be read, and there is no `tell`.
     """
     along, together, _held = _layout(plan, reader, variable, len(indexes))
     if together == 1:

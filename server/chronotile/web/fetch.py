@@ -30,7 +30,7 @@ class Fetched:
 
     body: bytes
     media_type: str
-    """In small letters, without parameters; empty if it is not told."""
+    """In small letters, without parameters; empty if missing."""
 
 
 def fetch(url: str, *, max_bytes: int, locator: str, most_s: float = MOST_S) -> Fetched:
@@ -38,7 +38,7 @@ def fetch(url: str, *, max_bytes: int, locator: str, most_s: float = MOST_S) -> 
 
     Raises:
         InvalidParameter: There is no document: the answer is a redirect or a client error.
-        SourceUnavailable: There is no answer within `most_s` seconds, or one that tells of an error of the server.
+        SourceUnavailable: There is no answer within `most_s` seconds, or one with an error of the server.
     """
     try:
         return _exchange(Request(url), read_bytes=max_bytes + 1, most_s=most_s)  # noqa: S310 -- of an allowed place

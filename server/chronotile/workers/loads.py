@@ -52,7 +52,7 @@ class Loads:
 
 
 class CountedTasks(set["asyncio.Task[None]"]):
-    """The requests that a worker answers, which tells of each change."""
+    """The requests that a worker answers, which reports each change."""
 
     def __init__(self, loads: Loads, worker: int) -> None:
         super().__init__()

@@ -171,13 +171,13 @@ def _half(
     after = next_in_ring(of_corner)
     heights = side * (corners[:, axis] - bound)
     following = heights[after]
-    is_kept = heights >= 0
-    is_cut = is_kept != (following >= 0)
+    is_inside = heights >= 0
+    is_cut = is_inside != (following >= 0)
     shares = heights / np.where(is_cut, heights - following, 1.0)
     cuts = corners + shares[:, None] * (corners[after] - corners)
     cuts[:, axis] = bound
     both = np.stack([corners, cuts], axis=1).reshape(-1, 2)
-    is_taken = np.column_stack([is_kept, is_cut]).ravel()
+    is_taken = np.column_stack([is_inside, is_cut]).ravel()
     return both[is_taken], np.repeat(of_corner, 2)[is_taken]
 
 

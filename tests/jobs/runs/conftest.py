@@ -102,7 +102,7 @@ def running(table, cluster, data, tmp_path):
     def run(*, on=cluster, of=table, place=data, timeout_s=600.0, kept_s=1e6, **more):
         folder = tmp_path / "jobs"
         runner = Runner(
-            of, on, LiveArchive.open(place), place=place, folder=folder, timeout_s=timeout_s, kept_s=kept_s, **more
+            of, on, LiveArchive.open(place), place=place, folder=folder, timeout_s=timeout_s, retention_s=kept_s, **more
         )
         thread = Thread(target=runner.run)
         thread.start()

@@ -78,7 +78,7 @@ def test_what_was_replaced_before_a_job_began_is_told_in_its_log(table, running,
     with running():
         job = ended(id_)
 
-    assert "what it reads has changed since it was asked for; it reads the present state" in texts(table, id_)
+    assert "what it reads has changed since it was requested; it reads the present state" in texts(table, id_)
     assert job.revision == job.results["composite"].metadata["sources"][0]["revision"] != "another"
 
 

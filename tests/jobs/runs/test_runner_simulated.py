@@ -91,7 +91,7 @@ def start(simulation, table, cluster, tmp_path, with_steps):
             place=tmp_path,
             folder=tmp_path / "jobs",
             timeout_s=timeout_s,
-            kept_s=kept_s,
+            retention_s=kept_s,
             runtime=simulation.runtime(process),
         )
         simulation.start(process, made.run)

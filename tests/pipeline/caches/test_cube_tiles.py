@@ -37,7 +37,7 @@ def test_a_large_cube_is_there_for_other_processes(make_cubes):
 
     ask(first, "a", LARGE)
 
-    assert second.kept("a") == LARGE
+    assert second.get("a") == LARGE
 
 
 def test_a_small_cube_stays_in_memory(make_cubes, tmp_path):
@@ -45,7 +45,7 @@ def test_a_small_cube_stays_in_memory(make_cubes, tmp_path):
 
     ask(first, "a", SMALL)
 
-    assert (first.kept("a"), second.kept("a")) == (SMALL, None)
+    assert (first.get("a"), second.get("a")) == (SMALL, None)
     assert not (tmp_path / "cubes").exists()
 
 
@@ -64,7 +64,7 @@ def test_what_takes_more_than_there_is_room_for_goes_by_last_use(make_cubes, tmp
         ask(cubes, etag, LARGE)
 
     assert len(list((tmp_path / "cubes").glob("*.cube"))) == 2
-    assert cubes.kept("c") == LARGE
+    assert cubes.get("c") == LARGE
 
 
 def test_without_a_folder_all_are_in_memory():
@@ -72,7 +72,7 @@ def test_without_a_folder_all_are_in_memory():
 
     ask(cubes, "a", LARGE)
 
-    assert cubes.kept("a") == LARGE
+    assert cubes.get("a") == LARGE
 
 
 def test_a_folder_that_cannot_be_written_keeps_nothing_and_hinders_nobody(tmp_path, caplog):
@@ -80,9 +80,9 @@ def test_a_folder_that_cannot_be_written_keeps_nothing_and_hinders_nobody(tmp_pa
     cubes = CubeTileCache(ByteCache(0, len), DiskCache(tmp_path / "cubes", 10**9, end=".cube"))
 
     assert ask(cubes, "a", LARGE) == LARGE
-    assert cubes.kept("a") is None
+    assert cubes.get("a") is None
     assert ask(cubes, "b", LARGE) == LARGE
-    assert caplog.text.count("no more cubes are kept") == 1
+    assert caplog.text.count("cubes are no longer cached") == 1
 
 
 def test_who_waits_for_a_client_that_left_makes_the_cube_itself(make_cubes):

@@ -383,7 +383,7 @@ def test_files_are_kept_open_a_few_times_more_than_once(tmp_path):
         for path in paths * MAX_SPARE_HANDLES:
             lent.enter_context(pool.lend(path))
 
-    assert pool.kept == len(paths) + MAX_SPARE_HANDLES
+    assert pool.idle_count == len(paths) + MAX_SPARE_HANDLES
     pool.close(paths)
 
 
@@ -399,7 +399,7 @@ def test_open_files_and_decoded_blocks_share_one_budget(tmp_path):
     caches = ReaderCaches()
     for path in paths:
         with caches.files.lend(path):
-            handles = caches.files.kept + 1
+            handles = caches.files.idle_count + 1
     left = gdal_cache._parts[caches.files] + caches.blocks.state.max_bytes
     caches.files.close(paths)
 

@@ -113,7 +113,7 @@ def _times_inside(dataset: Any, array: Any, time: Any) -> SliceTimes | None:  # 
 
 
 def _named(path: Path, pattern: str | None) -> NDArray[np.datetime64]:
-    """The one time that a path tells, or none."""
+    """The one time in a path, or none."""
     time = time_in(str(path), pattern)
     return np.array(["NaT" if time is None else time], dtype="datetime64[ns]")
 

@@ -130,7 +130,7 @@ def _targets(archive: Archive, audit: Audit) -> Iterator[Target]:
 
 
 def _added_dates(target: Target) -> dict[int, np.datetime64]:
-    """Dates that are served and that the source lacks, by their index; none where it tells none that is understood."""
+    """Dates that are served and that the source lacks, by their index; none where it has no readable ones."""
     times = target.variable.times
     if target.has_listed_times or not len(times):
         return {}

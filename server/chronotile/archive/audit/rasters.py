@@ -66,7 +66,7 @@ class RasterTruth:
             return _cells(dataset, band, x, y)[0]
 
     def has(self, instant: np.datetime64) -> bool:
-        """Return whether a file's name or the description of a band tells that date."""
+        """Return whether a file's name or the description of a band has that date."""
         return instant in (self._bands or self._dated)
 
     @contextmanager
@@ -74,7 +74,7 @@ class RasterTruth:
         """An open file and a band of it."""
         if self._bands and instant is not None:
             if instant not in self._bands:
-                raise UnsupportedSource(f"no band of a file that could be read tells the date {instant}")
+                raise UnsupportedSource(f"no band of a file that could be read has the date {instant}")
             path, number = self._bands[instant]
             with reading(path) as dataset:
                 yield dataset, number
@@ -88,7 +88,7 @@ class RasterTruth:
         try:
             return self._dated[instant]
         except KeyError:
-            raise UnsupportedSource(f"no name of a file tells the date {instant}") from None
+            raise UnsupportedSource(f"no file's name has the date {instant}") from None
 
     def _files_by_time(self) -> dict[np.datetime64, str]:
         """The first file of each date; names before folders, days before months."""
@@ -207,7 +207,7 @@ def reading(path: str) -> Iterator[Any]:
 
 
 def time_in(path: str, pattern: str | None) -> np.datetime64 | None:
-    """Return the time that a path tells: what `time_pattern` finds, else its name, else its folders."""
+    """Return the time in a path: what `time_pattern` finds, else its name, else its folders."""
     if pattern is not None:
         match = re.search(pattern, path)
         return _time(match["time"]) if match and match["time"] else None

@@ -80,8 +80,8 @@ class Masked(NamedTuple):
 
     def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
         """Return values, NaN where there is none or it is masked."""
-        kept = np.isin(self.quality.numbers(instant, index, x, y), self.keep)
-        return np.where(kept, self.variable.values(instant, index, x, y), np.nan)
+        is_valid = np.isin(self.quality.numbers(instant, index, x, y), self.keep)
+        return np.where(is_valid, self.variable.values(instant, index, x, y), np.nan)
 
     def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
         """Return the numbers beneath the mask."""
@@ -100,7 +100,7 @@ def found_paths(href: str) -> list[str]:
 
 
 def truth_of(spec: SourceSpec, variable: str) -> Truth:
-    """Return what tells the values of a variable.
+    """Return the source of a variable's values.
 
     Raises:
         UnsupportedSource: It cannot be read apart.

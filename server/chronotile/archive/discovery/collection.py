@@ -55,7 +55,7 @@ class DiscoveredCollection:
 
 
 def found_collection(draft: Draft, styles: Mapping[str, Style], caches: ReaderCaches) -> DiscoveredCollection:
-    """Return what a draft's files hold; what is read of them is kept in `caches`.
+    """Return what a draft's files hold; what is read of them is cached in `caches`.
 
     Raises:
         UnsupportedSource: They cannot be served; the message says why.
@@ -78,7 +78,7 @@ def _variables(
 ) -> tuple[tuple[VariableSpec, ...], Sequence[TimeSpan], tuple[Finding, ...]]:
     """The variables as they are to be configured, the times that the source does not tell, and what was found in it.
 
-    What of a source cannot be served is found only where all of it is asked for, not the variables that are configured.
+    What of a source cannot be served is found only where all of it is requested, not the variables that are configured.
     """
     if draft.kind.options.has_bands:
         found = raster_variables(draft)

@@ -28,7 +28,7 @@ HINT = "name a folder or file of data; without any of your own: chronotile demo"
 _NUMBER = re.compile(r"\d\d")
 
 Progress = Callable[[str, float], None]
-"""Told what is being looked at and the share of the work that is done, 0 to 1."""
+"""Called with what is being looked at and the share of the work that is done, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Discovery:
 def discover(
     place: Path, styles: Mapping[str, Style], caches: ReaderCaches, *, progress: Progress | None = None
 ) -> Discovery:
-    """Return what can be served of a folder, file or store; what is read of it is kept in `caches`.
+    """Return what can be served of a folder, file or store; what is read of it is cached in `caches`.
 
     Raises:
         ConfigurationError: There is nothing that can be; one line for each source says why.

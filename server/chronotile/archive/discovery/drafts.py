@@ -62,7 +62,7 @@ def drafts_of(found: WalkResult, root: Path, *, holds_times: Callable[[Path], bo
     Args:
         found: The files.
         root: From which they are counted.
-        holds_times: Says of a raster file whether its bands are times; asked of those only that differ in a bare year.
+        holds_times: Says of a raster file whether its bands are times; called where only a bare year differs.
     """
     places = {KINDS[name]: [path.relative_to(root) for path in paths] for name, paths in found.places.items()}
     everything = sorted(path.as_posix() for kind, paths in places.items() if kind.options.is_of_files for path in paths)

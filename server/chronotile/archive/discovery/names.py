@@ -94,7 +94,7 @@ def group_names(paths: Iterable[Path], *, holds_times: Callable[[Path], bool] | 
 
     Args:
         paths: From the folder looked into.
-        holds_times: Says of a file whether it tells times itself: the names of such may differ in a bare year.
+        holds_times: Says of a file whether it has times inside: the names of such may differ in a bare year.
     """
     names = [name_of(path) for path in paths]
     if holds_times is not None:
@@ -146,7 +146,7 @@ def _with_year(name: Name) -> Name:
 
 
 def name_of(path: Path) -> Name:
-    """Return what a path tells of its time: in the file's name, or else in the nearest folders'."""
+    """Return the time in a path: in the file's name, or else in the nearest folders'."""
     folders, stem = list(path.parts[:-1]), without_suffix(path.name)
     suffix = path.name[len(stem) :]
     found = find_time(stem)

@@ -86,7 +86,7 @@ def sole_series(path: Path) -> TimeDomain | None:
 
 @dataclass(frozen=True, slots=True)
 class _FirstFile:
-    """What the first file that opens tells of its bands."""
+    """The bands of the first file that opens."""
 
     bands: tuple[Band, ...]
     colours: list[ColorInterp]
@@ -94,7 +94,7 @@ class _FirstFile:
 
 
 def _of_series(draft: Draft, first: _FirstFile) -> RasterVariables:
-    """The variables whose times are bands; the times of a single file with nothing else are told, to be looked over."""
+    """The variables whose times are bands; those of a single file with nothing else are reported, for review."""
     series = first.band_times.series
     if len(series) > 1 or series[0].name is not None:
         ids = _distinct([as_id(each.name or "") or _name_of_one(draft, None) for each in series])

@@ -39,7 +39,7 @@ _HIDDEN = "its name begins with a dot; rename it if it is data"
 _MAY_BE_DATA = {_FOREIGN, _PACKED}
 """Reasons against files that most likely hold data: an operator must know of them."""
 _LISTED_SKIPS = 3
-"""Files skipped for one reason that are named; of more only their number is told."""
+"""The most files that are named of those skipped for one reason; of more only the number is given."""
 
 
 @dataclass(frozen=True, slots=True)

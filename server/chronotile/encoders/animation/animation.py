@@ -34,7 +34,7 @@ def encode_animation(
         film: Their size, number and pace.
         format: Media type.
         scratch: Where it is written.
-        most_bytes: That it may have; `MAX_BYTES` unless told.
+        most_bytes: The most that it may have.
 
     Raises:
         LimitExceeded: The file is larger.

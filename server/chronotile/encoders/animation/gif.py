@@ -98,7 +98,7 @@ def _fewer(table: ColourArray, most: int) -> ColourArray:
 
 
 def _with_most_missed(table: ColourArray, colours: ColourArray, counts: NDArray[np.int64]) -> ColourArray:
-    """The table with as many of the wanted colours as it has room for: those of many pixels, and unlike all in it."""
+    """The table with as many of the missing colours as it has room for: those of many pixels, and unlike all in it."""
     missed = _distances(colours, table).min(axis=1) * counts
     for _ in range(min(MAX_COLOURS - len(table), len(colours))):
         taken = colours[[int(missed.argmax())]]

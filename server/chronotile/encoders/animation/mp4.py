@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CODEC: Final = "libx264"
 OPTIONS = {"preset": "veryfast", "crf": "18"}
-"""Hardly to be told from what is shown, at a fifth of the bytes of GIF."""
+"""Hardly distinguishable from what is shown, at a fifth of the bytes of GIF."""
 LARGE_PIXELS = 1 << 20
 LARGE_OPTIONS = {"x264-params": "rc-lookahead=1:sync-lookahead=0:bframes=1"}
 """Of frames with more pixels: x264 looks one frame ahead in place of ten, and holds half of the bytes."""

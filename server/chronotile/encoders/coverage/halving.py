@@ -49,7 +49,7 @@ def _valid(part: Numbers, nodata: float | None) -> NDArray[np.bool_]:
 
 
 def _quotient(total: Numbers, count: NDArray[np.uint8], dtype: np.dtype[Any]) -> Numbers:
-    """NaN, or 0 of integers, where nothing is counted. Of 16 bits thirds and quarters are told apart by `float32`."""
+    """NaN, or 0 of integers, where nothing is counted. Of 16 bits `float32` separates thirds and quarters."""
     if dtype.kind == "f":
         with np.errstate(invalid="ignore"):
             mean: Numbers = (total / count).astype(dtype)

@@ -68,7 +68,7 @@ def encode_cube(about: CubeAbout, blocks: Iterable[CubeBlock], *, lacking: Colle
     """Return a cube as CTC1 under gzip, or nothing where it has neither a value nor a flag.
 
     Args:
-        about: What it tells of itself.
+        about: Its header.
         blocks: In order of time; each is taken as it is needed, and let go of.
         lacking: Which of the times no block has, as they cannot be read; looked at when all blocks were taken.
     """

@@ -22,7 +22,7 @@ SMALLEST_STEP = 1e-300
 LARGEST_COLOURS = 1e300
 """Farther from 0 colours are taken to end here, so that whatever is computed of them is finite."""
 PRECISION = 8
-"""Steps are at least so many times as large as what tells two numbers of their size apart."""
+"""Steps are at least so many times as large as the spacing of numbers of their size."""
 
 Floats = NDArray[np.float64]
 Ends = tuple[float, float]

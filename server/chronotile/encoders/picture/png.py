@@ -51,7 +51,7 @@ def encode_index_png(picture: IndexPicture) -> bytes:
 def encode_rgba_png(pixels: NDArray[np.uint8]) -> bytes:
     """Return a PNG of (y, x, 4); without its alpha where all is opaque, the shared one where all is transparent black.
 
-    Colours that are not seen are kept.
+    Colours that are not seen stay.
     """
     height, width, _bands = pixels.shape
     least_alpha, greatest_alpha = int(pixels[..., 3].min()), int(pixels[..., 3].max())

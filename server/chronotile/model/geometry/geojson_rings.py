@@ -60,7 +60,7 @@ def parsed_geojson(text: bytes, *, locator: str) -> Json:
         locator: The parameter it came in.
 
     Raises:
-        orjson.JSONDecodeError: It is no JSON; its message tells where in the text.
+        orjson.JSONDecodeError: It is no JSON; its message gives the place in the text.
         LimitExceeded: It would take more memory than there is for a body.
     """
     if len(text) <= WHOLE_BYTES:
@@ -143,7 +143,7 @@ def _positions_between(text: bytes, first: int, last: int) -> FloatArray | None:
 
 
 def _moved(error: orjson.JSONDecodeError, rings: list[_Ring], mark: str) -> orjson.JSONDecodeError:
-    """The error of a text without its rings, which tells its position in the whole text."""
+    """The error of a text without its rings, with its position in the whole text."""
     before = rings[: error.doc.count(mark, 0, error.pos)]
     place = error.pos + sum(ring.stop - ring.start - len(_marker(mark, number)) for number, ring in enumerate(before))
     moved = orjson.JSONDecodeError(error.msg, error.doc, error.pos)

@@ -47,7 +47,7 @@ class Step:
 
     period: Period
     text: str
-    """As it was asked for: `P1M`, `dekad`."""
+    """As it was requested: `P1M`, `dekad`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class Climatology:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phenology:
-    """How the seasons of a curve are told."""
+    """How the seasons of a curve are found."""
 
     method: PhenologyMethod = "threshold"
     threshold: float = 0.5
@@ -93,13 +93,13 @@ class Phenology:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """What is to be found out; `None` is not asked for."""
+    """What to compute; `None` for what is not requested."""
 
     step: Step | None = None
     smooth: Smoothing | None = None
     fill: FillMethod | None = None
     climatology: Climatology = Climatology()
-    """How; whether it is asked for is `has_climatology`."""
+    """How; whether it is requested is `has_climatology`."""
     has_climatology: bool = False
     anomaly: AnomalyKind | None = None
     trend: TrendMethod | None = None
@@ -107,12 +107,12 @@ class Analysis:
 
     @property
     def smoothing(self) -> Smoothing | None:
-        """How the curve is smoothed that is told, or in which seasons are looked for; `None` without either."""
+        """How the curve of the answer is smoothed, or in which seasons are looked for; `None` without either."""
         return Whittaker() if self.smooth is None and self.phenology is not None else self.smooth
 
     @property
     def columns(self) -> int:
-        """How many numbers are told at each time beside the value."""
+        """How many numbers there are at each time beside the value."""
         chosen = (self.smoothing, self.fill, self.anomaly, self.needs_normals or None)
         return sum(each is not None for each in chosen)
 
@@ -178,10 +178,10 @@ class Seasons:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What was found out about several series; `None` where it was not asked for."""
+    """What was found out about several series; `None` where it was not requested."""
 
     analysis: Analysis
-    """What was asked."""
+    """The analysis."""
     curves: Curves
     """What it was found from: the values, or with a step the means of the periods."""
     counts: IntArray | None = None
@@ -195,4 +195,4 @@ class Findings:
     seasons: tuple[Seasons, ...] | None = None
     """(series,)."""
     reasons: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
-    """(series,) by what was asked: why nothing could be found out; `None` where it could."""
+    """(series,) by name: why nothing could be found out; `None` where it could."""

@@ -10,7 +10,7 @@ from chronotile.errors import InvalidParameter, LimitExceeded
 
 ReducerKind = Literal["mean", "min", "max", "std", "median", "percentile", "count", "valid_share", "sum", "histogram"]
 PLAIN: tuple[ReducerKind, ...] = ("mean", "min", "max", "std", "median", "count", "valid_share", "sum")
-"""Those that are told by their names alone."""
+"""Those that have no parameters."""
 
 MAX_BINS = 1024
 MAX_REDUCERS = 32

@@ -21,7 +21,7 @@ class Series:
     units: str
     longitude: float
     latitude: float
-    """The place that was asked for, in CRS84."""
+    """The requested place, in CRS84."""
     times: InstantArray
     """(time,); not a time (NaT) for the one value of a layer without time."""
     values: NDArray[np.float64]
@@ -31,7 +31,7 @@ class Series:
     encoding: Encoding | None
     """Of the cell, whose text its values have; `None` of means of periods."""
     findings: Findings | None = None
-    """Of this one series, where an analysis was asked for."""
+    """Of this one series, where an analysis was requested."""
     unreadable: tuple[Instant, ...] = ()
     """Ascending, of all times that were read for it: those that could not be, while the source is there."""
 
@@ -67,7 +67,7 @@ class AreasSeries:
     encoding: Encoding | None = None
     """Of areas that are single cells, whose text their values have; `None` of statistics."""
     findings: Mapping[str, Findings] = field(default_factory=dict)
-    """Of the series of all areas, by the reducer's name, where an analysis was asked for."""
+    """Of the series of all areas, by the reducer's name, where an analysis was requested."""
     unreadable: tuple[Instant, ...] = ()
     """Ascending, of all times that were read: those at which an area has a cell that could not be."""
 
@@ -97,7 +97,7 @@ class PointsSeries:
     hints: Sequence[str]
     """(point,): what else to say of it if it lies outside, to follow `reach`, or nothing."""
     findings: Findings | None = None
-    """Of all points, where an analysis was asked for."""
+    """Of all points, where an analysis was requested."""
     period_times: NDArray[np.int64] | None = None
     """(period,): how many times each holds; `None` without a step."""
     unreadable: tuple[Instant, ...] = ()

@@ -28,7 +28,7 @@ def bounds_form(times: TimeDomain, *, are_periods: bool) -> BoundsForm:
 
     Args:
         times: Of what is written.
-        are_periods: Whether their spans are told as bounds, where they have no others.
+        are_periods: Whether their spans are given as bounds, where they have no others.
     """
     if times.is_climatology and times.bounds is not None:
         return BoundsForm(CLIMATOLOGY_BOUNDS, {"climatology": CLIMATOLOGY_BOUNDS})

@@ -22,7 +22,7 @@ LENGTHS = (4, 7, 10, 13, 16, 19, *range(21, 30))
 
 
 def selection_text(selection: TimeSelection) -> str | None:
-    """Return text that `parse_time` reads as the same selection; `None` where nothing is asked."""
+    """Return text that `parse_time` reads as the same selection; `None` for an empty one."""
     if selection.keyword == "absent":
         return None
     return ",".join(map(_part_text, selection.parts)) if selection.keyword == "parts" else selection.keyword

@@ -18,9 +18,9 @@ class ByteCache(Generic[Value]):
     """Keeps what was used last, up to `max_bytes`; may be used by several threads.
 
     Args:
-        max_bytes: The most that is kept; with 0 nothing is, but things asked for at once are still made once.
+        max_bytes: The size of the cache; with 0 nothing is cached, but things requested at once are still made once.
         size_of: Bytes that a value takes.
-        largest_share: What takes more than this part is not kept: it would push too much else out.
+        largest_share: What takes more than this part is not cached: it would push too much else out.
     """
 
     def __init__(self, max_bytes: int, size_of: Callable[[Value], int], *, largest_share: int = LARGEST_SHARE) -> None:
@@ -41,18 +41,18 @@ class ByteCache(Generic[Value]):
 
         Args:
             key: By which it is known.
-            make: An error of it goes to all who wait for it, and nothing is kept.
+            make: An error of it goes to all who wait for it, and nothing is cached.
             is_active: Where `make` raises `ClientGone` if nobody is there for it any more: whether the own client is.
                 Then it is made for that one.
         """
         while True:
             try:
-                return self._kept_or_made(key, make)
+                return self._get_or_make(key, make)
             except ClientGone:
                 if is_active is None or not is_active():
                     raise
 
-    def _kept_or_made(self, key: Hashable, make: Callable[[], Value]) -> Value:
+    def _get_or_make(self, key: Hashable, make: Callable[[], Value]) -> Value:
         with self._lock:
             if key in self._values:
                 return self._used(key)
@@ -75,17 +75,17 @@ class ByteCache(Generic[Value]):
         mine.set_result(value)
         return value
 
-    def kept(self, key: Hashable) -> Value | None:
+    def get(self, key: Hashable) -> Value | None:
         """Return the value of `key` if it is there."""
         with self._lock:
             return self._used(key) if key in self._values else None
 
     def has_room_for(self, size: int) -> bool:
-        """Return whether a value of so many bytes is kept."""
+        """Return whether a value of so many bytes is cached."""
         return size <= self._max_bytes // self._largest_share
 
     def clear(self) -> None:
-        """Forget all that is kept."""
+        """Empty the cache."""
         with self._lock:
             self._values.clear()
             self._bytes = 0

@@ -12,14 +12,14 @@ from chronotile.readers.caches.sizes import CacheState
 log = logging.getLogger(__name__)
 
 SMALL_BYTES = 64 << 10
-"""What takes no more is kept as a picture is: those of one date, of which there are many."""
+"""What takes no more is cached as a picture is: those of one date, of which there are many."""
 
 
 class CubeTileCache:
     """Keeps cubes, and makes each once however many ask for it at the same time.
 
     Args:
-        payloads: Where small ones are kept, and all where there is no folder.
+        payloads: The cache of small ones, and of all where there is no folder.
         files: Where the others are.
         written: Those of closed years that were made beforehand.
     """
@@ -35,9 +35,9 @@ class CubeTileCache:
         self._hits = 0
         self._misses = 0
 
-    def kept(self, etag: str) -> bytes | None:
+    def get(self, etag: str) -> bytes | None:
         """Return a cube if it is there."""
-        body = self._payloads.kept(etag)
+        body = self._payloads.get(etag)
         if body is None and self._files is not None:
             body = self._files.read(etag)
             self._hits += body is not None
@@ -52,7 +52,7 @@ class CubeTileCache:
                 for this one: whose own client is still there makes it.
             is_active: Whether that is so.
         """
-        return self._making.get_or_make(etag, lambda: self._kept_or_made(etag, make), is_active=is_active)
+        return self._making.get_or_make(etag, lambda: self._get_or_make(etag, make), is_active=is_active)
 
     @property
     def state(self) -> CacheState:
@@ -61,8 +61,8 @@ class CubeTileCache:
         most = 0 if self._files is None else self._files.max_bytes
         return CacheState(size, most, entries, self._hits, self._misses)
 
-    def _kept_or_made(self, etag: str, make: Callable[[], bytes]) -> bytes:
-        body = self.kept(etag)  # another process may have made it while this one waited
+    def _get_or_make(self, etag: str, make: Callable[[], bytes]) -> bytes:
+        body = self.get(etag)  # another process may have made it while this one waited
         if body is not None:
             return body
         self._misses += 1
@@ -79,5 +79,5 @@ class CubeTileCache:
                 if is_sole:
                     files.put(etag, body)
         except OSError as error:
-            log.warning("no more cubes are kept: their folder cannot be written (%s)", error.strerror)
+            log.warning("cubes are no longer cached: their folder cannot be written (%s)", error.strerror)
             self._is_off = True

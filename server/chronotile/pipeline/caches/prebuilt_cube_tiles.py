@@ -1,6 +1,6 @@
 """Cube tiles of closed years that lie in a folder, as `chronotile optimise --cubes` writes them.
 
-Files lie at `{layer}/{tms}/{z}/{x}/{y}/{year}-{res1|res2|cells}.ctc.gz`; `cubes.json` above them tells the revision of
+Files lie at `{layer}/{tms}/{z}/{x}/{y}/{year}-{res1|res2|cells}.ctc.gz`; `cubes.json` above them has the revision of
 those of each layer and year, and of which grid each tile matrix set was.
 """
 
@@ -93,7 +93,7 @@ class PrebuiltCubeTiles:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Return what a folder's manifest tells; nothing where there is no manifest that can be read."""
+    """Return a folder's manifest; an empty one where there is no manifest that can be read."""
     try:
         document = orjson.loads((folder / MANIFEST).read_bytes())
         if (document["format"], document["version"]) != (FORMAT, VERSION):

@@ -1,4 +1,4 @@
-"""Scratch files of answers, kept for clients that request an answer part by part."""
+"""Scratch files of answers, cached for clients that request an answer part by part."""
 
 import threading
 from collections import OrderedDict
@@ -53,12 +53,12 @@ class ScratchCache:
 
     @property
     def total_bytes(self) -> int:
-        """Of the files that are kept."""
+        """Of the cached files."""
         with self._lock:
             return self._total()
 
     def has_room_for(self, size: int) -> bool:
-        """Return whether a file of so many bytes is kept."""
+        """Return whether a file of so many bytes is cached."""
         return size <= self._most_bytes
 
     def find(self, key: str) -> SizedBody | None:
@@ -73,7 +73,7 @@ class ScratchCache:
     def keep(self, key: str, body: FileParts) -> SizedBody:
         """Keep a file, and return it to be read and closed.
 
-        One that is too large is not kept, but returned as it is. Where there is one of that key already, that one is
+        One that is too large is not cached, but returned as it is. Where there is one of that key already, that one is
         returned in place of it: clients may have read a part of it.
 
         Raises:

@@ -93,8 +93,8 @@ def _in_window(spans: Spans, window: Window, grid: NativeGrid) -> tuple[IntArray
     for shift in (0,) if turn is None else (-turn, 0, turn):
         starts = np.clip(spans.starts + shift, window.column_start, window.column_stop)
         stops = np.clip(spans.stops + shift, window.column_start, window.column_stop)
-        kept = (starts < stops) & (spans.rows >= window.row_start) & (spans.rows < window.row_stop)
-        parts.append((spans.rows[kept], starts[kept], stops[kept]))
+        is_inside = (starts < stops) & (spans.rows >= window.row_start) & (spans.rows < window.row_stop)
+        parts.append((spans.rows[is_inside], starts[is_inside], stops[is_inside]))
     rows, starts, stops = (np.concatenate(each) for each in zip(*parts, strict=True))
     return rows, starts, stops
 

@@ -48,7 +48,7 @@ def trimmed(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
     """Return the rows and columns of a grid, which is not rotated, that all trims leave.
 
     Half-open cells: one belongs if more than an edge of it lies in the box. Columns of degrees of longitude may go on
-    before the first or beyond the last one: `column_runs` tells which they are.
+    before the first or beyond the last one: `column_runs` says which they are.
 
     Raises:
         OutsideData: A trim leaves nothing, or two of them do.
@@ -71,13 +71,13 @@ def intersect_trims(trims: Sequence[Trim]) -> tuple[Trim, ...]:
     Raises:
         OutsideData: Two have nothing in common.
     """
-    kept: dict[Crs, Trim] = {}
+    trim_by_crs: dict[Crs, Trim] = {}
     for trim in trims:
         xmin, xmax = trim.box.xmin, trim.box.xmax
         own = trim if xmin <= xmax else replace(trim, box=trim.box._replace(xmax=xmax + WHOLE_CIRCLE))
-        key = next((crs for crs in kept if are_alike(crs, trim.crs)), trim.crs)
-        kept[key] = _both(kept[key], own) if key in kept else own
-    return tuple(kept.values())
+        key = next((crs for crs in trim_by_crs if are_alike(crs, trim.crs)), trim.crs)
+        trim_by_crs[key] = _both(trim_by_crs[key], own) if key in trim_by_crs else own
+    return tuple(trim_by_crs.values())
 
 
 def grid_of(grid: NativeGrid, window: Window, crs: Crs) -> Grid:
@@ -199,7 +199,7 @@ def _rows(grid: NativeGrid, y: Interval) -> tuple[int, int] | None:
 
 
 def _columns(grid: NativeGrid, x: Interval) -> tuple[int, int] | None:
-    """The columns; those of longitudes in the turn that is asked for, if any is there, else in one from 0 on."""
+    """The columns; those of longitudes in the requested turn, if any is there, else in one from 0 on."""
     inverse = ~grid.transform
     ends = sorted(inverse.a * each + inverse.c for each in x)
     tolerance, turn = _tolerance(grid.width, inverse.c), columns_in_turn(grid)

@@ -73,8 +73,8 @@ class CoverageDelivery:
     """The client holds this answer already: the body is empty, nothing was read."""
     unreadable: tuple[Instant, ...] = ()
     """Ascending: dates that have no values at some cells, since those could not be read."""
-    is_kept_for_parts: bool = False
-    """Whether the file is kept when a part of it is requested, so that it is not made anew for each."""
+    is_cached_for_parts: bool = False
+    """Whether the file is cached when a part of it is requested, so that it is not made anew for each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class Conditions:
     """Otherwise it is empty where the format is streamed, and nothing is read: of other formats the body is made for
     its size."""
     keep: bool = False
-    """Whether requests for parts of the same file are to be expected: then it is kept, unless it lacks dates or is too
+    """Whether requests for parts of the same file are expected: then it is cached, unless it lacks dates or is too
     large, and a request for the same file at the same time waits for it."""
 
 
@@ -121,7 +121,7 @@ def deliver_coverage(
         LimitExceeded: It is larger than `max_coverage_bytes`, or than the format may be: CoverageJSON has at most
             `max_series_values` values, PNG `max_pixels` cells, GeoTIFF 65535 bands.
         StorageFull: There is no room to write it.
-        SourceUnavailable: A source is away, or no date that is asked for can be read.
+        SourceUnavailable: A source is away, or none of the requested dates can be read.
         ClientGone: Nobody waits any more.
         ChronotileError: As `extract_coverage`.
     """
@@ -157,7 +157,7 @@ def _deliver(
         is_open=request.time.is_open and len(coverage.times) > 0,
         body=body,
         unchanged=held is not None,
-        is_kept_for_parts=_can_be_kept(body, written, coverage, services),
+        is_cached_for_parts=_is_cacheable(body, written, coverage, services),
     )
 
 
@@ -181,7 +181,7 @@ def _etag(key: str, body: Body, written: CoverageFormat, unreadable: Collection[
     return f"{etag}-{body.checksum()}"
 
 
-def _can_be_kept(body: Body, written: CoverageFormat, coverage: ReadCoverage, services: Services) -> bool:
+def _is_cacheable(body: Body, written: CoverageFormat, coverage: ReadCoverage, services: Services) -> bool:
     is_whole = not written.is_streamed and not coverage.unreadable
     return is_whole and body.size is not None and services.caches.files.has_room_for(body.size)
 
@@ -189,7 +189,7 @@ def _can_be_kept(body: Body, written: CoverageFormat, coverage: ReadCoverage, se
 def _file(
     key: str, coverage: ReadCoverage, written: CoverageFormat, services: Services, *, keep: bool, is_active: IsActive
 ) -> Body:
-    """The file: a new one, or for parts one that is kept or being made for another request."""
+    """The file: a new one, or for parts one that is cached or being made for another request."""
 
     def make() -> Body:
         return _found(key, services) or _made(coverage, written, services, is_active=is_active)
@@ -200,23 +200,23 @@ def _file(
 
     def make_and_keep() -> None:
         body = make()
-        own.append(_cached(key, body, services) if _can_be_kept(body, written, coverage, services) else body)
+        own.append(_cached(key, body, services) if _is_cacheable(body, written, coverage, services) else body)
 
     services.caches.making.get_or_make(key, make_and_keep, is_active=is_active)
     return own[0] if own else make()
 
 
 def _found(key: str, services: Services) -> Body | None:
-    """The file, where it was kept."""
-    small = services.caches.payloads.kept(key)
+    """The file, if cached."""
+    small = services.caches.payloads.get(key)
     return services.caches.files.find(key) if small is None else Whole(small)
 
 
 def _cached(key: str, body: Body, services: Services) -> Body:
-    """The same file, kept in memory if it lies there and is small, else on the disk."""
+    """The same file, cached in memory if it lies there and is small, else on the disk."""
     caches = services.caches
     if not isinstance(body, FileParts | Whole):
-        return body  # another request kept it
+        return body  # another request cached it
     is_in_memory = isinstance(body, Whole) or body.is_in_memory
     if not (is_in_memory and caches.payloads.has_room_for(body.size)):
         with translate_storage_errors():
@@ -248,7 +248,7 @@ def _on_disk(body: FileParts | Whole, services: Services) -> FileParts:
 
 
 def _with_room(make: Callable[[], Made], services: Services) -> Made:
-    """What is made; where there is no room for it, once more without the files that are kept and nobody reads.
+    """What is made; where there is no room for it, once more without the cached files that nobody reads.
 
     Raises:
         StorageFull: There is no room without them either.
@@ -278,12 +278,12 @@ def _body(coverage: ReadCoverage, written: CoverageFormat, is_active: IsActive) 
     with translate_storage_errors():
         body = written.encode(coverage, is_active)
     try:
-        if body.size is None:  # the rest is read while it is sent, when nothing can be told any more
+        if body.size is None:  # the rest is read while it is sent, when the status cannot change any more
             coverage.close_dates()
         else:
             coverage.require_states()
         if coverage.unreadable and all(len(each.instants) == len(coverage.times) for each in coverage.found):
-            raise DateUnreadable(f"none of the dates of {coverage.collection.id} that are asked for can be read now")
+            raise DateUnreadable(f"none of the requested dates of {coverage.collection.id} can be read now")
         if isinstance(body, SizedBody) and not written.is_streamed:
             with translate_storage_errors():
                 body.checksum()

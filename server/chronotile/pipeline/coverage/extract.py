@@ -47,7 +47,7 @@ def extract_coverage(
         OutsideData: A trim or the area leaves nothing.
         InvalidParameter: Layers lie on different grids or are of different collections, one is a composite, or a scale
             is none.
-        TimeNotAvailable: No layer has the time, or any in the interval, that is asked for.
+        TimeNotAvailable: No layer has the time, or any in the interval, that is requested.
         LimitExceeded: Its numbers take more than `max_coverage_bytes`.
         SourceUnavailable: A source is gone, or one of the `times`.
         ChronotileError: A name or time is not accepted.
@@ -121,7 +121,7 @@ def _field(layer: Layer) -> CoverageField:
 def _times(
     layers: Sequence[Layer], requested: TimeSelection | InstantArray, services: Services
 ) -> tuple[TimeDomain, tuple[IntArray, ...]]:
-    """All times that any layer has of what is asked for, and where each of its own is; one without time is at all."""
+    """All times that any layer has of what is requested, and where each of its own is; one without time is at all."""
     dated = [layer for layer in layers if len(layer.times)]
     if not dated:
         return NO_TIME, tuple(np.zeros(1, dtype=np.int64) for _layer in layers)
@@ -147,7 +147,7 @@ def _all_times(starts: InstantArray, domains: Sequence[TimeDomain]) -> TimeDomai
 
 
 def _selected(dated: Sequence[Layer], selection: TimeSelection, services: Services) -> InstantArray:
-    """Starts of all times that any layer has of what is asked for."""
+    """Starts of all times that any layer has of what is requested."""
     resolved, missing = list[tuple[Layer, tuple[int, ...]]](), list[TimeNotAvailable]()
     for layer in dated:
         try:

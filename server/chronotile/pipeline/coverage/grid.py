@@ -34,7 +34,7 @@ class Place:
     window: Window | None
     """Of the native grid; `None` where cells are no native ones."""
     inside: Inside | None
-    """Which lie in the area, where one is asked for."""
+    """Which lie in the area, where one is requested."""
 
 
 def place_of(request: CoverageRequest, native: NativeGrid) -> Place:
@@ -128,7 +128,7 @@ def _sized(grid: Grid, width: float, height: float, locator: str) -> Grid:
 
 
 def _frame_in(crs: Crs, native: NativeGrid, request: CoverageRequest) -> NativeGrid:
-    """A grid in another CRS over what is asked for of the native one, or more."""
+    """A grid in another CRS over what is requested of the native one, or more."""
     trims = request.trims if request.area is None else (*request.trims, _box_of(request.area, request.area_locator))
     part = _part(upright(native), trims)
     box, size = _box_in(crs, part), _cell_size(crs, part)

@@ -52,7 +52,7 @@ class NativeCells:
         return ReadRuns(row_runs=runs, time_runs=read_runs.time_runs)
 
     def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> Numbers:
-        """Return (time, y, x) numbers at some of the variable's times, as they are told.
+        """Return (time, y, x) numbers at some of the variable's times, as they are written.
 
         Raises:
             SourceUnavailable: The source is gone or damaged.

@@ -19,7 +19,7 @@ LARGER = {
 
 
 def output_encoding(encoding: Encoding) -> Encoding:
-    """Return how numbers of a source are told: scale and offset as they are, and one number for all that is no value.
+    """Return the encoding of a source's numbers in files: the same scale and offset, and one number for missing values.
 
     That is NaN of floats; else the source's nodata, or a number that is no value of it: the greatest of a type without
     sign, the least of one with, what a flag has. Where all may be values the type is the next larger one; there is none
@@ -43,7 +43,7 @@ def output_encoding(encoding: Encoding) -> Encoding:
 
 
 def output_numbers(pixels: Pixels, source: Encoding, output: Encoding) -> Numbers:
-    """Return numbers as they are told, in the shape of the pixels; they may be the pixels' own."""
+    """Return numbers as they are written, in the shape of the pixels; they may be the pixels' own."""
     numbers = pixels.numbers
     is_plain = not source.flags and source.valid_range is None and pixels.valid is None and pixels.codes is None
     if is_plain and output.dtype == source.dtype and output.nodata == source.nodata:

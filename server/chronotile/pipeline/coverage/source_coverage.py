@@ -36,7 +36,7 @@ class CellSource(Protocol):
         """Return in which runs a field is best read at its times of some indexes; reads no pixels."""
 
     def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> Numbers:
-        """Return (time, y, x) numbers of rows, as they are told, at the field's times of some indexes."""
+        """Return (time, y, x) numbers of rows, as they are written, at the field's times of some indexes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,7 +52,7 @@ class ReadCoverage:
     """By field, (time,): where it is among the times of its variable, or `ABSENT`; one without time has 0."""
     cells: CellSource
     inside: Inside | None
-    """`None` where no area is asked for."""
+    """`None` where no area is requested."""
     services: Services = field(repr=False)
     states: tuple[PixelStates, ...]
     """By field: of its pixels at those of the times that it has."""
@@ -147,12 +147,12 @@ class ReadCoverage:
             require_state(each.layer, tuple(instants), states, self.services)
 
     def close_dates(self) -> None:
-        """Let reading fail from now on where a date cannot be read: what is told of the answer was told already."""
+        """Let reading fail from now on where a date cannot be read: the headers of the answer are fixed already."""
         for each in self.found:
             each.is_closed = True
 
     def _in_area(self, numbers: Numbers, rows: range, whole: CoverageField) -> Numbers:
-        assert self.inside is not None  # noqa: S101 -- asked just before
+        assert self.inside is not None  # noqa: S101 -- checked just before
         return np.where(self.inside.on(rows, self.grid.width), numbers, numbers.dtype.type(nodata_of(whole.encoding)))
 
     @cached_property

@@ -51,7 +51,7 @@ class WarpedCells:
         return ReadRuns(row_runs=tuple(runs(height, rows)), time_runs=tuple(runs(len(indexes), times)))
 
     def read(self, reader: Reader, field: CoverageField, *, indexes: Sequence[int], rows: range) -> Numbers:
-        """Return (time, y, x) numbers at some of the variable's times, as they are told.
+        """Return (time, y, x) numbers at some of the variable's times, as they are written.
 
         Raises:
             SourceUnavailable: The source is gone or damaged.
@@ -97,7 +97,7 @@ def warped_cells(
     """Return how the cells of a grid are gathered from those of fields, which have one grid.
 
     Raises:
-        InvalidParameter: Means of classes are asked for.
+        InvalidParameter: Means of classes are requested.
     """
     variable = fields[0].layer.main_variable
     if are_alike(grid.crs, variable.grid.crs):

@@ -25,7 +25,7 @@ def extract_cube(
     known: Collection[str] = (),
     is_active: IsActive = always_active,
 ) -> Payload:
-    """Return a tile's numbers at all times asked for as CTC1 under gzip (docs/ctc1.md).
+    """Return a tile's numbers at all requested times as CTC1 under gzip (docs/ctc1.md).
 
     Args:
         request: Which tile, and when.
@@ -52,7 +52,7 @@ def find_cube(request: CubeRequest, services: Services, *, known: Collection[str
         known: ETags of answers that the client holds.
 
     Returns:
-        The answer, where the client holds it, it is kept, or no time is asked for that there is; else the target.
+        The answer, where the client holds it, it is cached, or none of the requested times exists; else the target.
 
     Raises:
         InvalidParameter: The layer is a composite.
@@ -65,14 +65,14 @@ def find_cube(request: CubeRequest, services: Services, *, known: Collection[str
         return replace(_payload(target, b""), unchanged=True)
     if not target.times.indexes:
         return _payload(target, b"")
-    body = _written(target) or services.caches.cubes.kept(target.etag)
+    body = _written(target) or services.caches.cubes.get(target.etag)
     return target if body is None else _payload(target, body)
 
 
 def make_cube(target: CubeTarget, *, is_active: IsActive = always_active) -> Payload:
-    """Return the cube that was not there yet, from now on kept.
+    """Return a new cube, and cache it.
 
-    Dates that are damaged while their source is there are left out, and among `unreadable`; such a cube is not kept.
+    Dates that are damaged while their source is there are left out, and among `unreadable`; such a cube is not cached.
 
     Args:
         target: Of `find_cube`.

@@ -72,7 +72,7 @@ def read_cube(target: CubeTarget, is_active: IsActive) -> bytes:
 def _plan(target: CubeTarget) -> WarpPlan | CellPlan | None:
     """The plan by which a picture of the tile is read too, so that both show the same cells; `None` where it has none.
 
-    Where native cells are asked for, the plan of those, if places of the tile can be led to them.
+    Where native cells are requested, the plan of those, if places of the tile can be led to them.
 
     Raises:
         LimitExceeded: It would take far more cells than the cube has values.

@@ -118,7 +118,7 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
         known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
         pictures: Of all frames, where `draw_frames` gave them before; else they are drawn. `None` is left out.
         scratch: Where the file is written.
-        most_bytes: That it may have; what requests may unless told.
+        most_bytes: The most that it may have; by default what requests may.
         is_active: Whether the client still waits; called before each frame.
 
     Raises:
@@ -204,8 +204,8 @@ def _found(
         return replace(delivery, unchanged=True)
     if not with_body:
         return delivery
-    kept = services.caches.payloads.kept(delivery.etag)
-    return None if kept is None else replace(delivery, body=Whole(kept))
+    cached = services.caches.payloads.get(delivery.etag)
+    return None if cached is None else replace(delivery, body=Whole(cached))
 
 
 def _shot(shown: MapRequest, layer: Layer, frame: FrameTimes, services: Services) -> _Shot:
@@ -218,7 +218,7 @@ def _drawn(shots: Iterable[_Shot], is_active: IsActive) -> Iterator[Picture | No
         require_active(is_active)
         try:
             yield on_background(_drawn_frame(shot), WHITE)
-        except DateUnreadable:  # which its target tells of
+        except DateUnreadable:  # which its target lists
             yield None
 
 
@@ -280,7 +280,7 @@ def _date_text(shot: _Shot) -> str:
 
 
 def _cached(body: FileParts, etag: str, services: Services) -> Body:
-    """The file; a small one is kept like a picture, since it took long and pages show it again."""
+    """The file; a small one is cached like a picture, since it took long and pages show it again."""
     if body.size > IN_MEMORY_BYTES:
         return body
     with closing(body):

@@ -33,14 +33,14 @@ def frame_times(layer: Layer, time: TimeSelection, step: int | Period, *, now: I
 
     Args:
         layer: Whose times.
-        time: What is asked for; all times where nothing is.
+        time: What is requested; all times where nothing is.
         step: Every so many times one is a frame, the first among them; or each such period is, of all times in it.
             Periods are those of the calendar (`stats.period_means.period_starts`); one without times is no frame.
         now: The time of day.
 
     Raises:
         InvalidParameter: The layer has no times.
-        TimeNotAvailable: It has none of those asked for.
+        TimeNotAvailable: It has none of those requested.
     """
     if len(layer.times) == 0:
         raise InvalidParameter(f"layer {layer.id} has no times; ask for a map of it", locator="layer")
@@ -63,7 +63,7 @@ def _of_periods(layer: Layer, indexes: tuple[int, ...], period: Period) -> tuple
 
 
 def _period_text(start: Instant, period: Period) -> str:
-    """As short as tells it; the last of a year that is cut short ends with the year."""
+    """As short as possible; the last of a year that is cut short ends with the year."""
     last = period.step(start, 1) + LAST
     if period.months:
         unit = "Y" if period.months % YEAR == 0 else "M"

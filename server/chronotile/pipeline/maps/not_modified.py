@@ -25,5 +25,5 @@ def held(payload: Payload, services: Services, known: Collection[str]) -> Payloa
     """Return a payload as unchanged, if its ETag is among `known`, or with its body from the cache; else `None`."""
     if payload.etag in known:
         return replace(payload, timing=(), unchanged=True)
-    body = services.caches.payloads.kept(payload.etag)
+    body = services.caches.payloads.get(payload.etag)
     return None if body is None else replace(payload, body=body)

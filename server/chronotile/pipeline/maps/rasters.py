@@ -51,7 +51,7 @@ class MapTarget:
     found: UnreadableDates
     """Dates of its intervals that are left out, as they cannot be read."""
     plans: dict[str, MapPlan | None] = field(default_factory=dict)
-    """Of its variables by name, kept here when they are first made."""
+    """Of its variables by name, stored here when they are first made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def of_all_variables(
     """Return what is made of variables over the same times: without one that any of them cannot be read at.
 
     Args:
-        grid: Which is asked for.
+        grid: Which is requested.
         target: The request.
         variables: Which.
         make: Takes one variable after the other, so that no more than one is held; it may be called again.
@@ -189,7 +189,7 @@ class _ReadTimes:
         """Give what can be read, in the order of the times.
 
         Raises:
-            DateUnreadable: Nothing can be, though all was asked for.
+            DateUnreadable: Nothing can be, though all was requested.
         """
         failure: DateUnreadable | None = None
         has_any = False

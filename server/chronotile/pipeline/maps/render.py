@@ -200,7 +200,7 @@ def _ramp(name: str, services: Services) -> Style:
 
 
 def base_times(request: MapRequest | IdentifyRequest, layer: Layer, services: Services) -> ResolvedTimes | None:
-    """Return the times whose values are taken away, or `None` where no difference is asked for.
+    """Return the times whose values are taken away, or `None` where no difference is requested.
 
     Raises:
         TimeNotAvailable: The layer has no such time.
@@ -229,7 +229,7 @@ def used_times(times: ResolvedTimes, base: ResolvedTimes | None, layer: Layer) -
 
 
 def _reducer(request: MapRequest, style: Style, times: int) -> PictureReducer:
-    """What is asked for; of one time all are alike."""
+    """The request; of one time all are alike."""
     if request.reducer in {"mean", "median"} and style.is_categorical:
         raise InvalidParameter(
             f"style {style.id} has classes, of which there is no {request.reducer}; use latest or earliest",
@@ -289,7 +289,7 @@ def draw_picture(request: MapRequest, target: MapTarget) -> Picture:
 
 
 def painted_style(request: MapRequest, target: MapTarget) -> Style:
-    """Return the style of a resolved request as its picture has it, stretched over its values where that is asked.
+    """Return the style of a resolved request as its picture has it, stretched over its values where requested.
 
     Raises:
         SourceUnavailable: The source is gone or damaged.

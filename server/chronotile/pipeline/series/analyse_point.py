@@ -29,7 +29,7 @@ def reference_indexes(analysis: Analysis | None, layer: Layer, *, now: Instant) 
     throughout.
 
     Args:
-        analysis: What is asked.
+        analysis: What to compute.
         layer: Of which layer.
         now: For a reference such as `latest`.
 
@@ -52,9 +52,9 @@ def check_analysis(
     """Refuse an analysis that has no meaning or takes too long; reads no pixels.
 
     Args:
-        analysis: What is asked.
+        analysis: What to compute.
         layer: Of which layer.
-        indexes: Of the times that are asked for, and of the reference.
+        indexes: Of the requested times, and of the reference.
         series: How many there are.
         services: Whose limits hold.
 
@@ -75,7 +75,7 @@ def analysed_series(read: Series, analysis: Analysis, *, requested: Positions, r
 
     Args:
         read: Values at all times that the analysis takes.
-        analysis: What is asked.
+        analysis: What to compute.
         requested: Which of them are the series.
         reference: Which of them it is held against.
     """

@@ -48,7 +48,7 @@ SCATTERED_VALUES = 1 << 20
 """Numbers of cells here and there that are read at once."""
 
 KEPT_CELLS = 2 << 20
-"""As long as there are no more, where each cell goes is kept between times."""
+"""As long as there are no more, where each cell goes is cached between times."""
 
 RUN_CELLS = 1 << 24
 """Of all areas that are held at once, if one has not more already; those that overlap have each cell of their own."""
@@ -187,7 +187,7 @@ class AreaCells:
         self._reader: Reader = found.services.reader(how.layer)
         self._is_active = is_active
         self._windows: dict[int, AreaWindow] = {}
-        self._is_kept = int(how.plan.bounds[-1]) <= KEPT_CELLS
+        self._is_cached = int(how.plan.bounds[-1]) <= KEPT_CELLS
         self.names: tuple[str, ...] = how.layer.main_variable.encoding.code_names
         """Of the reasons that codes stand for."""
 
@@ -292,7 +292,7 @@ class AreaCells:
         found = self._windows.get(number)
         if found is None:
             found = self._how.plan.window(number)
-            if self._is_kept:
+            if self._is_cached:
                 self._windows[number] = found
         return found
 

@@ -44,7 +44,7 @@ Flags = NDArray[np.bool_]
 
 MAX_AREA_CELLS = 1 << 28
 """Of one area, all of which are held at one time: a gigabyte, of numbers of two bytes that weigh the same."""
-SMALLER = "ask for a shorter interval, or for smaller areas; dry_run=true tells what they take"
+SMALLER = "ask for a shorter interval, or for smaller areas; dry_run=true gives their cost"
 
 KEPT_KINDS = frozenset({"count", "valid_share"})
 """Reducers that tell how many cells have a value, and so stand however few they are."""
@@ -289,7 +289,7 @@ def _series(
     *,
     names: Sequence[str],
 ) -> list[AreaSeries]:
-    """What is told of each area, without the values for which too few cells have one."""
+    """The values of each area, without the values for which too few cells have one."""
     share = _by_area([part.valid_share for part in parts])
     is_short = share < request.min_valid - ROUNDING
     is_unreadable = _by_area([part.causes.get(UNREADABLE_CODE, np.zeros_like(part.valid)) for part in parts]) > 0

@@ -78,7 +78,7 @@ class FieldsPayload:
 
 
 def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collection[str] = ()) -> FieldsPayload:
-    """Return what was asked, read and written.
+    """Return the series, read and written.
 
     Args:
         target: The request, resolved.
@@ -111,7 +111,7 @@ def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collect
 def resolve_positions(request: PositionsRequest, services: Services, *, is_active: IsActive) -> FieldsTarget:
     """Return what gives the values of the native cells that hold the points; reads no pixels.
 
-    They are those of `extract_series`. A variable without the one time that is asked for is left out, where another has
+    They are those of `extract_series`. A variable without the requested single time is left out, where another has
     it; of several points, one that lies outside has no values.
 
     Raises:
@@ -138,7 +138,7 @@ def resolve_positions(request: PositionsRequest, services: Services, *, is_activ
 def resolve_areas(request: AreasRequest, services: Services, *, is_active: IsActive) -> FieldsTarget:
     """Return what gives the means of the native cells in the areas; reads no pixels.
 
-    They are those of `extract_area_series`. A variable without the one time that is asked for is left out, where
+    They are those of `extract_area_series`. A variable without the requested single time is left out, where
     another has it.
 
     Raises:
@@ -230,7 +230,7 @@ def _check_inside(read: Sequence[PointsSeries]) -> None:
 def _resolve_times(
     names: Sequence[str], time: TimeSelection, places: int, services: Services, *, points: tuple[Point, ...] = ()
 ) -> tuple[list[Layer], str, TimeUsed]:
-    """The layers that have times asked for, a name for the state of what they are at those, and which those are.
+    """The layers that have requested times, a name for the state of what they are at those, and which those are.
 
     Of points the state is that of the cells round them.
     """

@@ -15,7 +15,7 @@ NO_TIMES = TimeSelection("parts", (TimePart(TimeSpan(DISTANT_PAST, DISTANT_PAST 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Which of the times that match are asked for."""
+    """Which of the times that match are requested."""
 
     limit: int
     """The most."""

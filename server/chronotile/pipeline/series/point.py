@@ -45,7 +45,7 @@ class SeriesTarget:
     analysis: Analysis | None
     etag: str
     is_open: bool
-    """Whether its times may be others soon: those asked for, or those of the reference (`TimeSelection.is_open`)."""
+    """Whether its times may be others soon: those requested, or those of the reference (`TimeSelection.is_open`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.zones.spans import Spans
 
 OUTSIDE = "outside_extent"
-"""The reason of a point outside the layer, told apart from cells inside that have no value."""
+"""The reason of a point outside the layer, unlike that of cells inside that have no value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,4 +1,4 @@
-"""The times that an analysis takes: those that are asked for, and those of its reference."""
+"""The times that an analysis takes: those that are requested, and those of its reference."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class WidenedTimes:
         return np.searchsorted(read, self.requested)
 
     def curves_of(self, read: InstantArray, values: FloatArray) -> tuple[Curves, Curves]:
-        """Return what is asked for and what it is held against, of the values (series, time) that were read."""
+        """Return the requested values and those of the reference, of the values (series, time) that were read."""
         requested, reference = self.indexes_of_answer(read), np.searchsorted(read, self.reference)
         return (
             Curves(times=self.requested, values=values[:, requested]),
@@ -42,9 +42,9 @@ def widened_times(
     """Return the times of a layer that an analysis takes; reads no pixels.
 
     Args:
-        analysis: What is asked.
+        analysis: What to compute.
         name: The layer's id or alias.
-        time: What is asked for.
+        time: As requested.
         series: How many there are.
         services: To resolve it with.
 

@@ -238,7 +238,7 @@ def variable_of(coverage: Coverage, field: CoverageField) -> VariableInfo:
 
 
 def _native_grid(coverage: Coverage) -> NativeGrid:
-    """The cells of a coverage, from the sizes that the source tells where it does: not to the last digit from a box."""
+    """The cells of a coverage, from the sizes in the source where it has them: not to the last digit from a box."""
     grid, native = coverage.grid, coverage.fields[0].layer.main_variable.grid
     width, height = (abs(native.transform.a), abs(native.transform.e)) if is_upright(native) else grid.resolution
     transform = Affine(width, 0, grid.bbox.xmin, 0, -height, grid.bbox.ymax)
@@ -260,7 +260,7 @@ def _dates(positions: range) -> tuple[TaskDate, ...]:
 
 
 class _JobDisk(Disk):
-    """Writes files that another may be writing at the same time, and nothing more once the job is not wanted."""
+    """Writes files that another may be writing at the same time, and nothing more once the job is cancelled."""
 
     def __init__(self, work: Work) -> None:
         self._work = work

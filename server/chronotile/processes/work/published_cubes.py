@@ -1,4 +1,4 @@
-"""Serving cubes that jobs put where an operator serves them, each under the name that was asked for."""
+"""Serving cubes that jobs put where an operator serves them, each under the requested name."""
 
 import errno
 import os

@@ -30,7 +30,7 @@ HELD_BYTES = 192 << 20
 SLAB_VALUES = 1 << 20
 """Of all times together that are computed with at once, as float64."""
 TASK_S = 15.0
-"""About how long a task may take: so much is lost with a worker, and so often it is told how far a job is."""
+"""About how long a task may take: so much is lost with a worker, and so often its progress is updated."""
 READ_S = 2e-9
 """What it takes to read and unpack a number."""
 

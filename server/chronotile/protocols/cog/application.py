@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PART_PX = 1024
-"""Longest side of a part whose size is not asked for; TiTiler would read it at full resolution."""
+"""Longest side of a part whose size is not requested; TiTiler would read it at full resolution."""
 
 MAX_REASON = 300
 """Characters of FastAPI's message about a parameter."""
@@ -94,7 +94,7 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
 
 
 def _add_faults(app: "FastAPI") -> None:
-    """Errors as all path APIs word them; what GDAL says of a file may name paths, and is not told."""
+    """Errors as all path APIs word them; what GDAL says of a file may name paths, and is left out."""
     from fastapi import exceptions
     from titiler.core.errors import DEFAULT_STATUS_CODES
 

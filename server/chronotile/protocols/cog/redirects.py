@@ -1,4 +1,4 @@
-"""Whether a URL is answered by its own server: GDAL follows redirects and cannot be told not to."""
+"""Whether a URL is answered by its own server: GDAL follows redirects and cannot be configured not to."""
 
 import threading
 import time

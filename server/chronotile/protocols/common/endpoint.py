@@ -27,7 +27,7 @@ Faults = Callable[[ChronotileError, Request], Response]
 
 
 def endpoint(handler: Handler, faults: Faults) -> Handler:
-    """Return `handler` with its errors worded by `faults`; an unforeseen one is logged and told without its trace."""
+    """Return `handler` with its errors worded by `faults`; an unforeseen one is logged, its trace not sent."""
 
     async def answer(request: Request) -> Response:
         try:
@@ -58,7 +58,7 @@ async def _answered(handler: Handler, request: Request) -> Response:
 
 
 def _cause(error: BaseException) -> str:
-    """What lies at the root of an error, for the operator: it may name files, which clients are not told."""
+    """What lies at the root of an error, for the operator: it may name files, which clients must not see."""
     root = error
     while root.__cause__ is not None:
         root = root.__cause__
@@ -66,7 +66,7 @@ def _cause(error: BaseException) -> str:
 
 
 def with_error_caching(response: Response) -> Response:
-    """Return the error with how long it may be kept: a missing thing a minute, a failing source not at all."""
+    """Return the error with how long it may be cached: a missing thing a minute, a failing source not at all."""
     if response.status_code == 404:
         response.headers["Cache-Control"] = "max-age=60"
     elif response.status_code >= 500:

@@ -32,7 +32,7 @@ class WrittenStyle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenLayer:
-    """A layer under the name by which it was asked for."""
+    """A layer under the name by which it was requested."""
 
     name: str
     styles: tuple[WrittenStyle, ...]

@@ -78,7 +78,7 @@ class Limiters:
     jobs: Limiter
     """The table of jobs, in a database that may be slow."""
     results: Limiter
-    """Files of jobs, on a disk that may be slow or in a store that may hang: the table is still told of then."""
+    """Files of jobs, on a disk that may be slow or in a store that may hang: the table still answers then."""
     documents: Limiter
     fetches: Limiter
     """What requests name by an address elsewhere, which may hang: each host holds its share of these threads."""
@@ -102,13 +102,13 @@ class ServerState:
     elsewhere: Mapping[str, Limiter] = field(default_factory=dict)
     """Limiters of work that reads a source on another machine, by the names of those that all other work passes."""
     previews: Previews | None = None
-    """Of rasters without overviews, where such are kept."""
+    """Of rasters without overviews, where such are made."""
     valid_shares: ValidShares = field(default_factory=lambda: ValidShares(None))
     jobs: JobService = field(default_factory=lambda: JobService(None, archive=""))
     input_places: WebPlaces = field(default_factory=WebPlaces)
     """Below which inputs of processes may lie."""
     subscriber_places: WebPlaces = field(default_factory=WebPlaces)
-    """Below which subscribers may be told how jobs go on."""
+    """Prefixes of URLs at which subscribers may be notified how jobs go on."""
     viewer: ViewerFolder = field(default_factory=ViewerFolder)
     """Pages link to the viewer if it can run."""
     bodies: BodyMemory = field(default_factory=BodyMemory)
@@ -167,7 +167,7 @@ async def in_fetches(
 async def in_documents(
     request: Request, work: Callable[Parameters, Result], /, *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
-    """Run plain sync work that tells of any layers in a thread, with what is served now.
+    """Run plain sync work that documents any layers in a thread, with what is served now.
 
     Raises:
         ServerBusy: Too much is waiting already.

@@ -97,7 +97,7 @@ def next_page(
         cursor: The first instant that may be in the page.
         limit: The most that it has.
         path: URL without a query.
-        query: What was asked, to be asked again.
+        query: The request's, for links to the same query.
     """
     start = 0 if cursor is None else int(np.searchsorted(instants, cursor))
     page, rest = instants[start : start + limit], instants[start + limit :]

@@ -19,7 +19,7 @@ PREFERRED_CRS = "EPSG:3857"
 SRSID = 3857
 """QGIS's own number of a CRS: it reads the authority's code only beside a number from 1 to 99,999, whatever that is."""
 NO_DPI = 0
-"""Pictures are asked for pixel by pixel, without parameters for the resolution of the screen."""
+"""Pictures are requested pixel by pixel, without parameters for the resolution of the screen."""
 MAX_LISTED = 10_000
 """Times that are listed one by one, 21 bytes each. QGIS takes listed times for what they are, but a month for 30 days,
 and of interleaved intervals the last."""
@@ -27,7 +27,7 @@ and of interleaved intervals the last."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """What QGIS is told."""
+    """The times as QGIS takes them."""
 
     id: str
     title: str

@@ -19,7 +19,7 @@ OF_TIMES = (DATETIME, BBOX, CRS, LIMIT, CURSOR)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimesQuery:
-    """Which times are asked for, and which page of them."""
+    """Which times are requested, and which page of them."""
 
     time: TimeSelection
     limit: int
@@ -30,7 +30,7 @@ class TimesQuery:
 
 
 def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
-    """Return what `/layers/{layer}/times` is asked.
+    """Return the query of `/layers/{layer}/times`.
 
     Raises:
         ChronotileError: A parameter is not accepted.

@@ -45,7 +45,7 @@ async def get_layers(request: Request) -> Response:
 
 
 async def get_layer(request: Request) -> Response:
-    """Return one layer: under the alias by which it was asked for if the list has it, else under its id."""
+    """Return one layer: under the alias by which it was requested if the list has it, else under its id."""
     requested = request.path_params["layer"]
     layer = services_of(request).catalogue.layer(requested)
     name = requested if any(alias.name == requested and alias.advertise for alias in layer.aliases) else layer.id

@@ -1,1 +1,1 @@
-"""ASGI middleware: limits, headers, compression, log, metrics, kept answers."""
+"""ASGI middleware: limits, headers, compression, log, metrics, cached answers."""

@@ -237,7 +237,7 @@ class BoundedHttp(HttpToolsProtocol):
         if is_whole and self._is_in_body and self.transport.can_write_eof() and not self.transport.is_closing():
             self._closes = True
             self.transport.write_eof()
-            if self.expect_100_continue and not self._received:  # the client was not told to send it
+            if self.expect_100_continue and not self._received:  # the client did not get the word to send it
                 self._stop_receiving()
                 self._receiving = self.loop.call_later(LINGER_S, self.transport.close)
         else:

@@ -62,7 +62,7 @@ def _job_headers(scope: Scope) -> list[RawHeader]:
 
 
 def _allowed_headers(scope: Scope) -> list[RawHeader]:
-    """The header that allows the request headers that are asked for, but those that only proxies may send.
+    """The header that allows the request headers that are requested, but those that only proxies may send.
 
     A page could pose as a trusted proxy with them. `*` would allow them as well, and browsers remember it for requests
     with other headers than those that the preflight names.

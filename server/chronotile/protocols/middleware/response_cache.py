@@ -1,4 +1,4 @@
-"""Answers given before, given again without drawing, resolving or parsing: what is asked is known by its text.
+"""Answers given before, given again without drawing, resolving or parsing: requests are known by their text.
 
 Texts lead to what they were resolved to, never to bytes: those are in the cache of payloads, by ETag, within its
 bound. A text is remembered only where its meaning hangs on nothing but the services, not on the clock, and forgotten
@@ -66,7 +66,7 @@ class ResponseCache:
         answer = self._answers.pop(text, None)
         if answer is not None:
             self._answers[text] = answer  # used last
-            body = b"" if answer.status == 304 else state.services.caches.payloads.kept(answer.etag)
+            body = b"" if answer.status == 304 else state.services.caches.payloads.get(answer.etag)
             if body is not None and _is_current(answer, state):
                 scope.update(answer.route)
                 await _send(answer, body, perf_counter() - start, send)
@@ -92,7 +92,7 @@ class ResponseCache:
 
 
 def _is_current(answer: _Answer, state: ServerState) -> bool:
-    """Whether the files, as they are after this was asked, still are what the answer was made of."""
+    """Whether the files, as they are after this call, still are what the answer was made of."""
     return not state.live.has_grown(answer.collection) and answer.pixels.are_unchanged(state.services)
 
 

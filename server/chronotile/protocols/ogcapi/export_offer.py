@@ -26,10 +26,10 @@ LIMITS: Mapping[str, float] = {"max_coverage_bytes": MOST_BYTES} | dict.fromkeys
 
 
 def export_offer(request: CoverageRequest, name: str, catalogue: Catalogue) -> JobOffer | None:
-    """Return the job; `None` where cells are asked for that are no native ones in size, or those in an area.
+    """Return the job; `None` where cells are requested that are no native ones in size, or those in an area.
 
     Args:
-        request: What is asked for, with its scale.
+        request: What is requested, with its scale.
         name: Of the format, as the process calls it.
         catalogue: All that is served.
 

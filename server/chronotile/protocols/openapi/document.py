@@ -31,7 +31,7 @@ def openapi_document(catalogue: Catalogue, *, base: str, served: Collection[str]
     Args:
         catalogue: What is served.
         base: Public URL without a slash at the end.
-        served: Paths that the application answers; others are not told of.
+        served: Paths that the application answers; others are left out.
     """
     examples = examples_of(catalogue)
     paths = {

@@ -21,7 +21,7 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 
 class StateCollector(Collector):
-    """Tells of limiters, caches, reloads and layers, as they are when asked."""
+    """Metrics of limiters, caches, reloads and layers, at the time of the call."""
 
     def __init__(self, state: ServerState) -> None:
         self._state = state
@@ -121,10 +121,10 @@ def _caches(states: Mapping[str, CacheState]) -> Iterable[Metric]:
 def _previews(state: PreviewsState) -> Iterable[Metric]:
     yield _gauge("chronotile_preview_bytes", "Bytes that previews take, of all processes", state.bytes)
     yield _gauge("chronotile_preview_max_bytes", "Bytes that previews may take", state.max_bytes)
-    yield _gauge("chronotile_previews", "Previews that are kept, of all processes", state.count)
+    yield _gauge("chronotile_previews", "Previews in the cache, of all processes", state.count)
     yield _gauge("chronotile_previews_waiting", "Previews that wait to be built", state.waiting)
     yield _counter("chronotile_previews_built", "Previews that were built", state.built)
-    yield _counter("chronotile_previews_failed", "Previews that could not be built or kept", state.failed)
+    yield _counter("chronotile_previews_failed", "Previews that could not be built or stored", state.failed)
 
 
 def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:

@@ -59,7 +59,7 @@ def metrics_routes(registry: CollectorRegistry, siblings: Siblings | None) -> li
         limiter = state_of(request).limiters.metrics
         body = await in_thread(limiter, generate_latest, registry)
         if siblings is not None:
-            # Not asked for at our own socket: where all workers are slow, no metrics at all would arrive in time.
+            # Not requested at our own socket: where all workers are slow, no metrics at all would arrive in time.
             texts = await siblings.ask() | {str(siblings.number): body.decode()}
             body = await in_thread(limiter, merged, texts)
         return Response(body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"})

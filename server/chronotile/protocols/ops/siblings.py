@@ -1,4 +1,4 @@
-"""The metrics of all workers of a server, whichever of them is asked."""
+"""The metrics of all workers of a server, from any of them."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ def folder_for_sockets(temporary: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Siblings:
-    """The workers of a server; each tells its metrics at a socket in a folder of theirs."""
+    """The workers of a server; each gives its metrics at a socket in a folder of theirs."""
 
     folder: Path
     number: int
@@ -73,7 +73,7 @@ class Siblings:
 
 
 async def _text(socket: Path) -> str:
-    """What is told there; nothing where nobody tells anything."""
+    """The metrics there; nothing where nobody answers."""
     try:
         async with asyncio.timeout(ANSWER_S):
             reader, writer = await asyncio.open_unix_connection(socket)
@@ -106,15 +106,15 @@ class _Merged(Collector):
             found = _families(text)
             up.add_metric([worker], bool(found))
             for family in found:
-                kept = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
-                kept.samples += [
+                family_of_all = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+                family_of_all.samples += [
                     sample._replace(labels={**sample.labels, "worker": worker}) for sample in family.samples
                 ]
         return (up, *families.values())
 
 
 def _families(text: str) -> list[Metric]:
-    """What a worker told; nothing where it ended midway."""
+    """The metrics of a worker; nothing where it ended midway."""
     try:
         return list(text_string_to_metric_families(text))
     except ValueError:

@@ -37,7 +37,7 @@ OF_VALUES: tuple[Parameter[object], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacesQuery:
-    """Which page of a set is asked for, and how it is written."""
+    """Which page of a set is requested, and how it is written."""
 
     format: str
     limit: int
@@ -45,7 +45,7 @@ class PlacesQuery:
 
 
 def places_query(query: Kvp) -> PlacesQuery:
-    """Return what `/places/{set}` is asked.
+    """Return the query of `/places/{set}`.
 
     Raises:
         InvalidParameter: A parameter is not accepted.

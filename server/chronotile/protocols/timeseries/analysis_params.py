@@ -66,10 +66,10 @@ ANALYSIS: tuple[Parameter[object], ...] = (
 
 
 def analysis_of(query: Kvp) -> Analysis | None:
-    """Return what is to be found out; `None` where nothing is asked.
+    """Return the analysis; `None` where none is requested.
 
     Raises:
-        InvalidParameter: A value is not accepted, or a parameter says how to do what is not asked for.
+        InvalidParameter: A value is not accepted, or a parameter says how to do what is not requested.
     """
     if not any(name in query for name in names_of(ANALYSIS)):
         return None
@@ -108,7 +108,7 @@ def refuse_in_columns(analysis: Analysis | None) -> None:
     """Refuse what has no place among columns of one row a time.
 
     Raises:
-        InvalidParameter: It is asked for.
+        InvalidParameter: It is requested.
     """
     for name in ("trend", "phenology"):
         if analysis is not None and getattr(analysis, name) is not None:

@@ -32,7 +32,7 @@ REDUCERS: Parameter[tuple[Reducer, ...]] = parsed(
     _reducers,
     default=(MEAN,),
 )
-DRY_RUN = truth("dry_run", "`true` tells what the answer would take")
+DRY_RUN = truth("dry_run", "`true` gives the cost of the answer alone")
 OF_AREAS: tuple[Parameter[object], ...] = (
     *(CRS, DATETIME, REDUCERS, WEIGHTS, MIN_VALID, DRY_RUN, FORMAT),
     *(*PAGING, *ANALYSIS),

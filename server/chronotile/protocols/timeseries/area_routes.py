@@ -103,7 +103,7 @@ async def _answer(request: Request, parse: ParseAreas) -> Response:
 
 
 def _rough_seconds(layer: Layer, query: Kvp, services: Services) -> float:
-    """The assumed time of what is asked for without a body; 0 where it is not found at once.
+    """The assumed time of what is requested without a body; 0 where it is not found at once.
 
     What is wrong with the request is said in its turn.
     """

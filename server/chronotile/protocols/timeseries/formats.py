@@ -79,7 +79,7 @@ def point_format(name: str, layer: Layer) -> SeriesFormat:
 def encode_areas(
     series: AreasSeries, name: str, layer: Layer, *, reducers: Sequence[Reducer]
 ) -> bytes | Iterable[bytes]:
-    """Return series of areas in a format, whole or in pieces; `reducers` are those that were asked for."""
+    """Return series of areas in a format, whole or in pieces; `reducers` are those that were requested."""
     return FORMATS[name].encode(table_of_areas(series, Credits.of([layer]), reducers=[each.name for each in reducers]))
 
 

@@ -18,10 +18,10 @@ PAGING = (LIMIT, CURSOR)
 
 
 def page_of(query: Kvp, analysis: Analysis | None) -> Page | None:
-    """Return the page of times that is asked for, `None` for all times at once.
+    """Return the requested page of times, `None` for all times at once.
 
     Raises:
-        InvalidParameter: A parameter is not accepted, or an analysis is asked for, which takes all times.
+        InvalidParameter: A parameter is not accepted, or an analysis is requested, which takes all times.
     """
     cursor, is_paged = CURSOR.given(query), query.optional(LIMIT.name) is not None
     if not is_paged:

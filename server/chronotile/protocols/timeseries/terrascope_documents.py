@@ -48,7 +48,7 @@ def _listed(layer: Layer) -> Iterable[dict[str, Any]]:
 
 
 def encode_point_series(series: Series, domain: TimeDomain, options: EntryOptions) -> bytes:
-    """Return one result a date, dates without a valid value included unless only others are wanted.
+    """Return one result a date, dates without a valid value included unless excluded by the query.
 
     Args:
         series: Of one native cell.
@@ -81,7 +81,7 @@ def _column(series: AreaSeries) -> Column:
 
 
 def _entries(column: Column, dates: list[str], options: EntryOptions) -> bytes:
-    """The JSON list of those that are wanted; empty without dates, as of a layer without time."""
+    """The JSON list of the requested ones; empty without dates, as of a layer without time."""
     if not dates:
         return b"[]"
     indexes = np.arange(len(dates))

@@ -68,7 +68,7 @@ class EntryOptions:
 
     @property
     def name(self) -> str:
-        """Text that tells one from the other, for ETags."""
+        """Text that differs between them, for ETags."""
         return f"terrascope-{self.max_valids}-{self.has_counts}-{self.has_deviation}"
 
 

@@ -1,4 +1,4 @@
-"""Where the viewer's files lie, and which of them may be asked for."""
+"""Where the viewer's files lie, and which of them may be requested."""
 
 import gzip
 import os
@@ -32,7 +32,7 @@ VERSIONED = "v"
 VERSION_LETTERS = 12
 MAX_DEPTH = 4
 MAX_FILES = 1024
-"""That are kept in memory; more than there are."""
+"""Files in memory; more than there are."""
 GZIP_LEVEL = 9
 """Once a file: 6 % fewer bytes than level 6."""
 FileState = tuple[str, int, int]
@@ -50,7 +50,7 @@ class ViewerFile:
     media_type: str
     etag: str
     is_immutable: bool = False
-    """Whether it is asked for by its version, under which there will never be another."""
+    """Whether it is requested by its version, under which there will never be another."""
 
     @property
     def gzipped(self) -> bytes | None:
@@ -62,7 +62,7 @@ def read_viewer_file(folder: Path, path: str) -> ViewerFile:
     """Return a file of the viewer.
 
     Nothing at the end of a path means its page, which refers to all else by version. A page of another version, opened
-    before the files became these, gets those of now, which are not to be kept under its name.
+    before the files became these, gets those of now, which must not be cached under its name.
 
     Raises:
         UnknownPath: There is none, or it is of a kind that pages do not load.
@@ -126,7 +126,7 @@ def _read_now(file: Path) -> ViewerFile:
 
 @lru_cache(maxsize=MAX_FILES)
 def _read(file: Path, _modified_ns: int, _size: int) -> ViewerFile:
-    """Kept until the file changes."""
+    """Cached until the file changes."""
     return _sent(file.read_bytes(), file.suffix)
 
 

@@ -96,7 +96,7 @@ def colour_range(query: Kvp) -> tuple[float, float] | None:
 
 
 def colouring(query: Kvp) -> Colouring:
-    """Return what else is asked of the colours.
+    """Return the other colour parameters.
 
     Raises:
         InvalidParameter: A number, a truth or a colour is none.

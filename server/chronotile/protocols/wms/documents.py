@@ -1,4 +1,4 @@
-"""What is served, as capabilities; and the warning that tells which time was used."""
+"""What is served, as capabilities; and the warning on the time that was used."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -96,7 +96,7 @@ def capabilities(context: CapabilitiesContext, version: Version, *, path: str) -
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupEntry:
-    """The attributes and elements of a collection that can be asked for as one."""
+    """The attributes and elements of a collection that can be requested as one."""
 
     queryable: bool
     """Whether one of its layers is."""
@@ -175,7 +175,7 @@ def time_warnings(
 def _time_warning(selection: TimeSelection, used: TimeUsed, layer: Layer) -> str | None:
     """The Warning header of a map that does not show exactly the times named (WMS 1.3.0 Annex C.4).
 
-    Of a list or an interval the times that the layer has are drawn; where some of it has none, that is told too.
+    Of a list or an interval the times that the layer has are drawn; where some of it has none, a warning says so.
     """
     if not used.instants:
         return None

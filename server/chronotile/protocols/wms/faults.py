@@ -1,4 +1,4 @@
-"""Errors as WMS words them: service exceptions of the version that was asked."""
+"""Errors as WMS words them: service exceptions of the requested version."""
 
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
@@ -78,7 +78,7 @@ async def or_in_picture(
 ) -> Response:
     """Return an answer or, where EXCEPTIONS asks for that and the client is at fault, a picture in its place.
 
-    What keeps the picture itself from being drawn is told in the usual way, and so is a source that fails.
+    What keeps the picture itself from being drawn is an exception as usual, and so is a source that fails.
     """
     try:
         return await handler(request, query)
@@ -95,7 +95,7 @@ async def or_in_picture(
 
 
 def _picture_of(error: ChronotileError, query: Kvp) -> MessageRequest | None:
-    """The picture that stands for an error (WMS 1.3.0 §7.3.3.11), where one is asked for and the request says how."""
+    """The picture that stands for an error (WMS 1.3.0 §7.3.3.11), where one is requested and the request says how."""
     with contextlib.suppress(ChronotileError):
         exceptions, picture_format = EXCEPTIONS.of(query), FORMATS[FORMAT.of(query)]
         if exceptions in {"INIMAGE", "BLANK"} and picture_format in PICTURE_FORMATS:

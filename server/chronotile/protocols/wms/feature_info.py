@@ -17,7 +17,7 @@ from chronotile.protocols.common.query.parameter import listed, text, whole
 from chronotile.protocols.wms.groups import check_count, layers_in
 from chronotile.protocols.wms.params import VERSION, Version, wms_map
 
-QUERY_LAYERS = listed("QUERY_LAYERS", "Of the map's layers, those that are asked about")
+QUERY_LAYERS = listed("QUERY_LAYERS", "Of the map's layers, those that are queried")
 INFO_FORMAT = text("INFO_FORMAT", "The media type of the answer", schema=enum_of(list(INFO_FORMATS)))
 FEATURE_COUNT = whole("FEATURE_COUNT", "The most features of a layer", least=1, default=1)
 

@@ -1,4 +1,4 @@
-"""Groups of layers that are asked for as one: collections."""
+"""Groups of layers that are requested as one: collections."""
 
 from collections.abc import Sequence
 

@@ -135,7 +135,7 @@ def crs_parameter(version: Version) -> str:
 
 
 def operation(query: Kvp) -> Operation:
-    """Return what is asked for.
+    """Return the request.
 
     The bare address, which people paste, gives the capabilities.
     SERVICE may be left out, also with GetCapabilities, where WMS 1.3.0 §7.2.3.3 has clients give it; both are taken in
@@ -156,7 +156,7 @@ def operation(query: Kvp) -> Operation:
 def negotiated_version(query: Kvp) -> Version:
     """Return the version in which the capabilities are given (WMS 1.3.0 §6.2.4).
 
-    None asked gives the highest; another than those spoken the next lower one, or the lowest.
+    Without one it is the highest; another than those supported gives the next lower one, or the lowest.
 
     Raises:
         InvalidParameter: The text is no version.
@@ -207,7 +207,7 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
     """Return the map that GetMap asks for (WMS 1.3.0 §7.3.3).
 
     STYLES may be absent, which stands for default styles. As in ncWMS a style may be `style/ramp`, and COLORSCALERANGE
-    is the range of values that the ramp fills; what is asked of colours is asked of all layers.
+    is the range of values that the ramp fills; the colour parameters apply to all layers.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
@@ -275,7 +275,7 @@ def requested_difference(query: Kvp, layer: Layer) -> TimeSelection | None:
 
 
 def _layers(query: Kvp, catalogue: Catalogue) -> list[tuple[str, Layer]]:
-    """Names and layers; of as many as one map shows one that is unknown is told before their number is."""
+    """Names and layers; of as many as one map shows an unknown one is reported before their number is."""
     names = LAYERS.of(query)
     layers = [(name, catalogue.layer(name)) for name in names[:LAYER_LIMIT]]
     check_count(names, "LAYERS")

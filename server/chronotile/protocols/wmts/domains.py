@@ -32,7 +32,7 @@ DIMENSION = TIME.name
 SPACE = "bbox"
 DEFAULT_LIMIT, MAX_LIMIT = 1000, 10_000
 DEFAULT_EXPANDED = 200
-"""Times that DescribeDomains lists; of more it tells the first and the last."""
+"""Times that DescribeDomains lists; of more it has the first and the last."""
 
 
 def _domains(given: str) -> tuple[str, ...]:
@@ -64,7 +64,7 @@ VALUES_TEMPLATE = "wmts/templates/domain_values.xml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What of a layer is asked about."""
+    """The queried part of a layer."""
 
     layer: Layer
     indexes: tuple[int, ...]
@@ -83,7 +83,7 @@ class Page:
     from_value: Instant | None
     """The page begins behind it."""
     from_end: bool
-    """Whether the ends of times are compared with it, and told."""
+    """Whether the ends of times are compared with it, and listed."""
 
 
 def describe_domains(query: Kvp, services: Services) -> bytes:

@@ -17,7 +17,7 @@ SPELLING = {
     "row": "TileRow",
     "column": "TileCol",
 }
-"""The core's words as WMTS spells them where a value is wrong; what is missing is told as the request spells it."""
+"""The core's words as WMTS spells them where a value is wrong; what is missing is named as in the request."""
 IN_QUERY = {"reducer", "difference"}
 """Parameters for which a path has no place."""
 OWS_CODES = {

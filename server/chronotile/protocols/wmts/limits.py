@@ -23,7 +23,7 @@ def offered_sets(catalogue: Catalogue) -> tuple[TileMatrixSet, ...]:
 
 
 def advertised_limits(layer: Layer, tile_matrix_set: TileMatrixSet) -> Iterator[tuple[TileMatrix, TileRange]]:
-    """Yield the matrices of a set in which a layer shows more than before, with its limits, if they can be told."""
+    """Yield the matrices of a set in which a layer shows more than before, with its limits, if they are known."""
     for matrix, held in shown_matrices(layer.main_variable.grid, tile_matrix_set):
         limits = _as_limits(held, matrix)
         if limits is not None:

@@ -105,7 +105,7 @@ class TileNames:
 
 
 def operation(query: Kvp) -> Operation:
-    """Return what is asked for; SERVICE and REQUEST are taken in upper or lower case.
+    """Return the request; SERVICE and REQUEST are taken in upper or lower case.
 
     The bare address, which people paste, gives the capabilities; so do capabilities of WMS, which QGIS asks it for.
 
@@ -123,7 +123,7 @@ def operation(query: Kvp) -> Operation:
 
 
 def sections(query: Kvp, *, sequence: str | None = None) -> frozenset[Section]:
-    """Return the sections of the capabilities that are asked for (OWS Common 1.1 §7.3.3), after the version.
+    """Return the requested sections of the capabilities (OWS Common 1.1 §7.3.3), after the version.
 
     Args:
         query: The request.
@@ -238,7 +238,7 @@ def map_request(names: TileNames, services: Services) -> MapRequest:
 
 
 def _time(time: str | None, layer: Layer, now: Instant) -> TimeSelection:
-    """Absence and `default` mean the Default that is advertised; a layer without time ignores what is asked."""
+    """Absence and `default` mean the Default that is advertised; a layer without time ignores the value."""
     if len(layer.times) == 0:
         return ABSENT
     selection = parse_time(time)

@@ -1,4 +1,4 @@
-"""Decoded blocks that are kept for all threads and workers, each decoded once however many ask for it at once."""
+"""Decoded blocks that are cached for all threads and workers, each decoded once however many ask for it at once."""
 
 import threading
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from chronotile.readers.caches.shared_memory import SLOT_BYTES, BytesPart, Share
 from chronotile.readers.caches.sizes import CacheState
 
 LARGEST_SHARE = 8
-"""A window whose blocks take more than this part of what is kept is read past it: it would push too much else out."""
+"""A window whose blocks take more than this part of the cache is read past it: it would push too much else out."""
 
 
 class BlockCache:
@@ -36,7 +36,7 @@ class BlockCache:
 
     @property
     def state(self) -> CacheState:
-        """What is kept now, of several processes the part of this one, and what this process did since it began."""
+        """The state of the cache, this process's part of a shared one, and what this process did since it began."""
         entries, size = self._memory.usage()
         return CacheState(
             size // self._sharers,
@@ -57,16 +57,16 @@ class BlockCache:
             key: Of the block.
             size: Bytes of the whole block.
             part: Which of them.
-            decode: Gives all of them, and whether they may be kept. An error of it goes to all who wait for the block.
+            decode: Gives all, and whether they may be cached. An error of it goes to all who wait for the block.
         """
         first, last = part.start // SLOT_BYTES, -(-part.stop // SLOT_BYTES)
         start = first * SLOT_BYTES
         parts = np.empty(min(last * SLOT_BYTES, size) - start, dtype=np.uint8)
-        is_kept = all(
+        is_cached = all(
             self._memory.read(part_key(key, number), parts[at : at + SLOT_BYTES])
             for number, at in enumerate(range(0, parts.size, SLOT_BYTES), first)
         )
-        if not is_kept:
+        if not is_cached:
             return self._decoded(key, decode)[part]
         with self._lock:
             self._hits += 1
@@ -81,8 +81,8 @@ class BlockCache:
         if decoding is not None:
             return decoding.result()
         try:
-            block, may_be_kept = decode()
-            if may_be_kept:
+            block, may_be_cached = decode()
+            if may_be_cached:
                 self._keep(key, block)
         except BaseException as error:
             mine.set_exception(error)

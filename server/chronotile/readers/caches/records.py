@@ -13,13 +13,13 @@ class Records(Protocol):
     """Texts by name. All methods may be called by several threads, and processes, at once."""
 
     def add(self, name: str, text: str) -> bool:
-        """Keep a text, unless there is one of that name; return whether it was kept."""
+        """Store a text, unless there is one of that name; return whether it was stored."""
 
     def remove(self, name: str) -> bool:
         """Forget a text; return whether there was one."""
 
     def names(self) -> Collection[str]:
-        """Return the names of all that are kept."""
+        """Return the names of all stored texts."""
 
     def read(self, name: str) -> str | None:
         """Return a text, if there is one of that name."""
@@ -30,10 +30,10 @@ class RecordsInMemory:
 
     def __init__(self) -> None:
         self._texts: dict[str, list[str]] = {}
-        """Each in a list of its own, which tells it from an equal text that was there before."""
+        """Each in a list of its own, which distinguishes it from an equal text that was there before."""
 
     def add(self, name: str, text: str) -> bool:
-        """Keep a text, unless there is one of that name; return whether it was kept."""
+        """Store a text, unless there is one of that name; return whether it was stored."""
         record = [text]
         return self._texts.setdefault(name, record) is record
 
@@ -42,7 +42,7 @@ class RecordsInMemory:
         return self._texts.pop(name, None) is not None
 
     def names(self) -> Collection[str]:
-        """Return the names of all that are kept."""
+        """Return the names of all stored texts."""
         return tuple(self._texts)
 
     def read(self, name: str) -> str | None:
@@ -55,14 +55,14 @@ class RecordsInFolder:
     """Records that several processes share, one small file each.
 
     They are for operators alone, so that nothing else fails where they cannot be written: a folder that was removed is
-    made again, and on a full disk a text counts as kept, which may be logged twice.
+    made again, and on a full disk a text counts as stored, which may be logged twice.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def add(self, name: str, text: str) -> bool:
-        """Keep a text, unless there is one of that name; return whether it was kept."""
+        """Store a text, unless there is one of that name; return whether it was stored."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             return self._write(name, text)
@@ -89,7 +89,7 @@ class RecordsInFolder:
         return True
 
     def names(self) -> Collection[str]:
-        """Return the names of all that are kept."""
+        """Return the names of all stored texts."""
         try:
             return [path.name for path in self._folder.iterdir() if not path.name.startswith(".")]
         except FileNotFoundError:

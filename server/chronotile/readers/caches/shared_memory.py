@@ -39,7 +39,7 @@ class SharedBlockMemory:
     process that died, or was replaced meanwhile is not there.
 
     Args:
-        max_bytes: Bytes of the memory; with too few for a part nothing is kept.
+        max_bytes: Bytes of the memory; with too few for a part nothing is cached.
         descriptor: A file of that many bytes which others map too; `None` for memory of this process.
     """
 
@@ -58,11 +58,11 @@ class SharedBlockMemory:
         return self._sets * self._ways * SLOT_BYTES
 
     def usage(self) -> tuple[int, int]:
-        """Return how many parts are kept, and how many bytes they take."""
+        """Return how many parts are cached, and how many bytes they take."""
         size = self._sets * WAYS * _HEADER.size
         fields = np.frombuffer(self._memory[:size], dtype=np.uint32).reshape(self._sets, WAYS, _HEADER.size // 4)
-        kept = fields[:, : self._ways, KEY_BYTES // 4 + 1]
-        return int(np.count_nonzero(kept)), int(kept.sum(dtype=np.int64))
+        sizes = fields[:, : self._ways, KEY_BYTES // 4 + 1]
+        return int(np.count_nonzero(sizes)), int(sizes.sum(dtype=np.int64))
 
     def read(self, key: bytes, part: BytesPart) -> bool:
         """Copy a part of just that many bytes into `part`; return whether it was there, else anything is in it."""

@@ -1,4 +1,4 @@
-"""How much the readers of an archive may keep, and what a cache tells of itself."""
+"""How much the readers of an archive may keep, and the state of a cache."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class CacheState:
 
 @dataclass(slots=True)
 class CacheSizes:
-    """What is kept of what was read: a quarter of Zarr arrays where there are any, the rest of rasters."""
+    """The budget of caches: a quarter of Zarr arrays where there are any, the rest of rasters."""
 
     bytes: int = USUAL_BYTES
     has_arrays: bool = False

@@ -14,7 +14,7 @@ _CLASS_COLOURS = tuple(
     Colour((rgb >> 16) & 255, (rgb >> 8) & 255, rgb & 255)
     for rgb in (0x4477AA, 0xEE6677, 0x228833, 0xCCBB44, 0x66CCEE, 0xAA3377, 0x994F00, 0x999933, 0x882255, 0x44AA99)
 )
-"""For classes without colours of their own: Tol's bright and muted sets, told apart in colour-vision deficiency."""
+"""For classes without colours of their own: Tol's bright and muted sets, distinct in colour-vision deficiency."""
 
 MISSING = "missing"
 """The reason of cells with a further number for no value."""
@@ -84,7 +84,7 @@ def _numbers(field: Field, attribute: str) -> list[float]:
 def _nodata(field: Field, dtype: np.dtype[Any]) -> tuple[float | None, list[int], tuple[Finding, ...]]:
     """The number that stands for no value, further ones (CF §2.5.1: all of them do), and a warning of what is not used.
 
-    A further number of floats that is not whole cannot be told apart from values.
+    A further number of floats that is not whole cannot be distinguished from values.
     """
     numbers = [number for name in ("_FillValue", "missing_value") for number in _numbers(field, name)]
     numbers = numbers or _numbers(field, "nodata")

@@ -47,7 +47,7 @@ class Times(NamedTuple):
 
 
 def times_of_field(time: Field | None, fields: FieldSet, count: int | None) -> Times:
-    """Return the times that a coordinate tells.
+    """Return the times of a coordinate.
 
     Args:
         time: The coordinate along time, or a single time without dimension; none where the file has none.
@@ -55,7 +55,7 @@ def times_of_field(time: Field | None, fields: FieldSet, count: int | None) -> T
         count: The length of the time dimension; none where the array has none.
 
     Raises:
-        UnsupportedSource: They cannot be told or lie outside the years served.
+        UnsupportedSource: They cannot be found or lie outside the years served.
     """
     if time is None:
         if count is None or count == 1:

@@ -110,8 +110,8 @@ def join_times(domains: Sequence[TimeDomain]) -> JoinedTimes:
     ends, periods = _instants_among_others(starts, ends, periods, is_free=~is_named_by_start)
     is_climatology = bool(domains) and domains[0].is_climatology
     domain = _domain(starts, ends, periods, is_climatology=is_climatology)
-    kept = tuple(slices[position] for position in firsts.tolist())
-    return JoinedTimes(domain, kept, tuple(repeated), None if unlike is None else slices[unlike].source)
+    chosen = tuple(slices[position] for position in firsts.tolist())
+    return JoinedTimes(domain, chosen, tuple(repeated), None if unlike is None else slices[unlike].source)
 
 
 def _are_periods(instants: InstantArray, bounds: InstantArray) -> BoolArray:

@@ -97,7 +97,7 @@ class Overlay:
     _columns: IntArray
 
     def take(self, pixels: BoolArray) -> BoolArray:
-        """Return (…, y, x) of the window that was asked for, out of what was read."""
+        """Return (…, y, x) of the requested window, out of what was read."""
         return pixels.take(self._rows, axis=-2).take(self._columns, axis=-1)
 
 

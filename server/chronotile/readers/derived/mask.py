@@ -35,12 +35,14 @@ class Masked:
     across: int
     """Cells side by side in one cell of the quality variable."""
 
-    def kept(self, pixels: Pixels) -> BoolArray:
+    def valid(self, pixels: Pixels) -> BoolArray:
         """Return where pixels of the quality variable leave values standing."""
-        kept: BoolArray = np.isin(pixels.numbers, self.keep)
+        is_valid: BoolArray = np.isin(pixels.numbers, self.keep)
         if pixels.codes is not None:  # of a mask of its own, which takes away values alone
-            return kept & (valid_pixels(pixels, self.quality.encoding) | ~self.quality.encoding.valid(pixels.numbers))
-        return kept if pixels.valid is None else kept & pixels.valid
+            return is_valid & (
+                valid_pixels(pixels, self.quality.encoding) | ~self.quality.encoding.valid(pixels.numbers)
+            )
+        return is_valid if pixels.valid is None else is_valid & pixels.valid
 
 
 def masked_by(variable: VariableInfo, mask: Mask, quality: VariableInfo) -> Masked:
@@ -86,7 +88,7 @@ class MaskReader(Wrapped):
         super().__init__(reader, replace(reader.info, variables=variables, findings=(*reader.info.findings, *left_out)))
 
     def revision(self, variable: str, index: int) -> str:
-        """Return the states of the variable and of its mask at that time, and what is kept."""
+        """Return the states of the variable and of its mask at that time, and where values are valid."""
         masked = self._masked.get(variable)
         if masked is None:
             return self._reader.revision(variable, index)
@@ -112,7 +114,7 @@ class MaskReader(Wrapped):
         own = self._reader.read_window(
             variable, index=masked.positions.at(index), level=level, window=window, step=step
         )
-        present = self._kept(masked, index, level=level, window=window, step=step)
+        present = self._valid(masked, index, level=level, window=window, step=step)
         present |= ~masked.info.encoding.valid(own.numbers)
         return Pixels(own.numbers, present if own.valid is None else present & own.valid)
 
@@ -130,12 +132,12 @@ class MaskReader(Wrapped):
             row=row // masked.across,
             column=column // masked.across,
         )
-        kept = masked.kept(quality)
+        valid = masked.valid(quality)
         reasons = cell_reasons(own, masked.info.encoding)
         return Pixels(
             own.numbers,
-            kept if own.valid is None else kept & own.valid,
-            tuple(reason or (None if keep else REASON_MASKED) for reason, keep in zip(reasons, kept, strict=True)),
+            valid if own.valid is None else valid & own.valid,
+            tuple(reason or (None if keep else REASON_MASKED) for reason, keep in zip(reasons, valid, strict=True)),
         )
 
     def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:
@@ -156,7 +158,7 @@ class MaskReader(Wrapped):
             window=under.window,
             along=along,
         )
-        return _masked(own, masked, under.take(masked.kept(quality)))
+        return _masked(own, masked, under.take(masked.valid(quality)))
 
     def reads_cells(self, variable: str) -> bool:
         """Return whether the variable and its mask are read so."""
@@ -178,9 +180,9 @@ class MaskReader(Wrapped):
             rows=rows // masked.across,
             columns=columns // masked.across,
         )
-        return _masked(own, masked, masked.kept(quality))
+        return _masked(own, masked, masked.valid(quality))
 
-    def _kept(self, masked: Masked, index: int, *, level: int, window: Window, step: int) -> BoolArray:
+    def _valid(self, masked: Masked, index: int, *, level: int, window: Window, step: int) -> BoolArray:
         """(y, x) of a window: where values stand, by the level of the quality variable that is nearest in size."""
         grid = masked.info.levels[level]
         levels = masked.quality.levels
@@ -193,11 +195,11 @@ class MaskReader(Wrapped):
             window=under.window,
             step=under.step,
         )
-        return under.take(masked.kept(quality))
+        return under.take(masked.valid(quality))
 
 
-def _masked(own: Pixels, masked: Masked, kept: BoolArray) -> Pixels:
+def _masked(own: Pixels, masked: Masked, valid: BoolArray) -> Pixels:
     """Pixels with the reason why each is no value; a mask takes away values alone."""
     codes = pixel_codes(own, masked.info.encoding)
-    codes.numbers[(codes.numbers == 0) & ~kept] = MASKED_CODE
+    codes.numbers[(codes.numbers == 0) & ~valid] = MASKED_CODE
     return Pixels(own.numbers, codes=codes)

@@ -26,7 +26,7 @@ class Wrapped(Reader):
         return self._reader.info if self._info is None else self._info
 
     def revision(self, variable: str, index: int) -> str:
-        """Return the state that the reader tells."""
+        """Return the reader's state."""
         return self._reader.revision(variable, index)
 
     def state_key(self, variable: str, index: int) -> Hashable:

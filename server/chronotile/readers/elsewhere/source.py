@@ -1,4 +1,4 @@
-"""A source on another machine: what is asked of it, what opened, and what is known of all of them."""
+"""A source on another machine: how to open it, what opened, and what is known of all of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -36,18 +36,18 @@ JITTER = 0.5
 """The share of that time by which it is shortened at random, so that many servers do not ask at the same moment."""
 QUIET_S = 5.0
 """How long failed reads do not open a source again that was opened again and is as it was: what failed is a part of it.
-They let it be asked for its state."""
+They query its state in this time."""
 BETWEEN_LOOKS_S = 1.0
 """The least time between two looks that failed reads start."""
 LOOK_EVERY_S = 30.0
-"""How often a source that is open is asked whether it is in the state in which it was opened."""
+"""How often an open source is checked for being in the state in which it was opened."""
 MOST_AT_ONCE, MOST_IN_ALL = 8, 64
 """Sources of one host, and of all, that are opened or looked at at the same time, in a thread each."""
 
 
 @dataclass(slots=True, eq=False)
 class _Source:
-    wanted: PendingSource
+    pending: PendingSource
     host: str
     opened: Opened | None = None
     reason: str | None = None
@@ -187,7 +187,7 @@ class Elsewhere:
         known = self._sources
         self._sources = {
             name: known[name]
-            if name in known and known[name].wanted.is_same(each)
+            if name in known and known[name].pending.is_same(each)
             else _Source(each, host_of(each.spec.href))
             for name, each in pending.items()
         }
@@ -228,7 +228,7 @@ class Elsewhere:
             if source.is_routine and source.opened is not None and source.opened.is_current():
                 opened = source.opened
             else:
-                opened = self._open_source(source.wanted)
+                opened = self._open_source(source.pending)
         except ChronotileError as error:
             failure, reason = without_frames(error), error.message
         except Exception as error:

@@ -30,7 +30,7 @@ class Surveyed:
     name: str
     """Of its file, for messages to the operator."""
     info: SourceInfo | None
-    """`None` of one that was not opened; it is taken to be like the others, and its name tells its only time."""
+    """`None` of one that was not opened; it is taken to be like the others, and its name has its only time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ def _dated(fitting: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Fou
             times = TimeDomain(np.array([span.start]), np.array([span.end]), is_climatology=_are_of_years(fitting))
             dated.append(_Dated(number, each.name, times, (None,)))
         else:
-            found.warn(each.name, f"{LEFT_OUT}it tells no time, neither inside nor in its name; say time_pattern:")
+            found.warn(each.name, f"{LEFT_OUT}it has no time, neither inside nor in its name; say time_pattern:")
     return dated
 
 
@@ -221,18 +221,18 @@ def _are_of_years(fitting: Sequence[_Holder]) -> bool:
 def _tell_of_times(times: JoinedTimes, dated: Sequence[_Dated], found: _Found) -> None:
     """Note the times that are left out, and that some bounds are not used."""
     repeated: dict[int, list[tuple[Slice, Slice]]] = {}
-    for dropped, kept in times.repeated:
-        repeated.setdefault(dropped.source, []).append((dropped, kept))
+    for dropped, chosen in times.repeated:
+        repeated.setdefault(dropped.source, []).append((dropped, chosen))
     for source, pairs in repeated.items():
-        (dropped, kept), count = pairs[0], len(dated[source].times)
-        kept_name = dated[kept.source].name
+        (dropped, chosen), count = pairs[0], len(dated[source].times)
+        chosen_name = dated[chosen.source].name
         if count == 1:
-            message = f"{LEFT_OUT}of the same time as {kept_name}"
+            message = f"{LEFT_OUT}of the same time as {chosen_name}"
         else:
             first = format_instant(dated[source].times.instants[dropped.position])
             message = (
-                f"{LEFT_OUT}{len(pairs)} of its {count} times, the first {first}: {kept_name} has them too, and comes "
-                "first"
+                f"{LEFT_OUT}{len(pairs)} of its {count} times, the first {first}: {chosen_name} has them too and "
+                "comes first"
             )
         found.warn(dated[source].name, message)
     if times.unlike is not None:
@@ -258,7 +258,7 @@ def _common_levels(infos: Sequence[VariableInfo]) -> tuple[tuple[NativeGrid, ...
 
 
 def _file_findings(surveyed: Sequence[Surveyed]) -> Iterator[Finding]:
-    """What opening the files told, the same of several once."""
+    """The findings of opening the files, the same of several once."""
     files: dict[Finding, list[str]] = {}
     for each in surveyed:
         for finding in each.info.findings if each.info is not None else ():

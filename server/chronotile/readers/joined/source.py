@@ -56,7 +56,7 @@ class JoinedVariable:
     slots: tuple[int, ...]
     """(time,): the number of the file that holds it."""
     names: tuple[OwnName | None, ...]
-    """(time,): what the file calls it; `None` where the file's name tells its only time."""
+    """(time,): what the file calls it; `None` where the file's name has its only time."""
 
 
 @dataclass(frozen=True, slots=True)

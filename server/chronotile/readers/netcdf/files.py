@@ -23,7 +23,7 @@ MAX_FILES = 500
 """Files opened when a source is (about 15 ms each), where their names tell the times; of more, this many over all."""
 
 MAX_KNOWN = 20_000
-"""Files of which is kept what they hold, so that a source that gained one is opened anew without opening all."""
+"""Files whose contents are cached, so that a source that gained one is opened anew without opening all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class JoinedNetcdf:
 
     path: str
     span: TimeSpan | None
-    """The time that its name tells."""
+    """The time in its name."""
     spec: SourceSpec
     """Of all files."""
 
@@ -101,7 +101,7 @@ def _infos(
 
 
 def _are_dated_by_names(files: Sequence[JoinedNetcdf], infos: Mapping[int, SourceInfo]) -> bool:
-    """Whether the name of each file tells its only time, as far as files were opened; periods that overlap do not."""
+    """Whether the name of each file has its only time, as far as files were opened; periods that overlap do not."""
     starts = np.sort(np.array([file.span.start for file in files if file.span], dtype="datetime64[ns]"))
     for number, info in infos.items():
         if not _is_dated_by_name(files[number], info):
@@ -116,7 +116,7 @@ def _are_dated_by_names(files: Sequence[JoinedNetcdf], infos: Mapping[int, Sourc
 
 
 def _is_dated_by_name(file: JoinedNetcdf, info: SourceInfo) -> bool:
-    """Whether the name tells the only time of each variable in the file."""
+    """Whether the name has the only time of each variable in the file."""
     return all(
         not len(each.times)
         or (len(each.times) == 1 and file.span is not None and each.times.starts[0] == file.span.start)

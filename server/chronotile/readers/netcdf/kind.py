@@ -30,11 +30,11 @@ class NetcdfKind(SourceKind):
         return open_netcdf_source(spec)
 
     def findings(self, spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
-        """Yield what opening those files of a pattern tells that were not opened when the source was."""
+        """Yield the findings of opening those files of a pattern that were not opened when the source was."""
         try:
             findings = open_netcdf_source(spec, most=MAX_FILES).info.findings
         except UnsupportedSource:
-            return  # of one file; opening the source told why
+            return  # of one file; opening the source reported why
         for finding in findings:
             place = f"{spec.collection}: {finding.place}"
             if place not in known:

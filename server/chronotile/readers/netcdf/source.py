@@ -81,7 +81,7 @@ class Layout(NamedTuple):
     dims: tuple[str, ...]
     shape: tuple[int, ...]
 
-    def is_kept_by(self, now: "Layout", growing: str | None) -> bool:
+    def is_same_in(self, now: "Layout", growing: str | None) -> bool:
         """Whether an array written since can be read in its place."""
         return (self.dtype, self.dims) == (now.dtype, now.dims) and all(
             after == before or (dim == growing and after > before)
@@ -93,7 +93,7 @@ class OpenFiles:
     """Knows which files are open, and closes those that were not used for longest.
 
     Args:
-        most: Files kept open; one that is being read is not closed, whatever their number.
+        most: Open files; one that is being read is not closed, whatever their number.
     """
 
     def __init__(self, most: int = MAX_OPEN_FILES) -> None:
@@ -171,7 +171,7 @@ class NetcdfFile:
 
     def _read(self, name: str, selection: Selection, growing: str | None) -> Numbers:
         variable = self._current().variables[name]
-        if not self._layouts[name].is_kept_by(_layout_of(variable), growing):
+        if not self._layouts[name].is_same_in(_layout_of(variable), growing):
             raise OSError("the array has another type or shape than when it was opened")
         return np.asarray(variable[selection].values)
 
@@ -184,7 +184,7 @@ class NetcdfFile:
         with self._lock:
             try:
                 self._current()
-            except Exception:  # noqa: BLE001 -- whatever the library says: it is only asked whether
+            except Exception:  # noqa: BLE001 -- whatever the library says: only whether it can counts
                 return False
             return True
 

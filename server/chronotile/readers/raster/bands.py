@@ -32,18 +32,18 @@ class Band:
     number: int
     """Counted from 1."""
     name: str
-    """Its description where that tells it from the others, else `band1`, `band2`, …"""
+    """Its description where that is unique, else `band1`, `band2`, …"""
     title: str | None
     encoding: Encoding
     classes: tuple[StyleClass, ...]
     has_mask: bool
-    """Whether validity is told beside the numbers: a mask or an alpha band."""
+    """Whether validity is stored beside the numbers: a mask or an alpha band."""
     is_alpha: bool
     """Whether it is the alpha band of the others; GDAL takes any fourth band of bytes for one."""
 
     @property
     def description(self) -> str | None:
-        """Its description, where that tells it from the others."""
+        """Its description, where that is unique."""
         return self.title if self.title and self.name == self.title else None
 
 
@@ -74,7 +74,7 @@ class FileBands:
 
 
 MOST_KINDS = 4096
-"""Kinds of files that are told apart; files with statistics of their own in their metadata are of one kind."""
+"""Kinds of files that are distinguished; files with statistics of their own in their metadata are of one kind."""
 
 _kinds: dict[tuple[object, ...], FileBands] = {}
 
@@ -151,7 +151,7 @@ def _is_alpha(dataset: Dataset, index: int) -> bool:
 
 
 def _has_mask(dataset: Dataset, index: int) -> bool:
-    """Whether a mask, or a band that is transparency, tells beside the numbers of a band which are present."""
+    """Whether a mask, or a band that is transparency, says beside the numbers of a band which are present."""
     flags = dataset.mask_flag_enums[index]
     if MaskFlags.alpha in flags:
         return any(_is_alpha(dataset, other) for other in range(dataset.count))

@@ -18,7 +18,7 @@ from chronotile.readers.file_state import SETTLED_NS, FileState, file_state
 from chronotile.readers.raster.overviews.preview_file import GDAL_TYPES
 
 DRIVERS = {"GTiff", "JP2OpenJPEG"}
-"""GDAL's formats of which blocks are kept."""
+"""GDAL's formats of which blocks are cached."""
 
 BESIDE = (".ovr", ".msk", ".msk.ovr", ".aux.xml")
 """Ends of the names of files with overviews, masks and nodata of another."""
@@ -52,17 +52,17 @@ class Plane(NamedTuple):
 
 
 class FileBlocks:
-    """The blocks of a file at a level, as units that are decoded and kept together.
+    """The blocks of a file at a level, as units that are decoded and cached together.
 
     A unit is a block of the file, or as many side by side as fill a slot; where the bands of a pixel lie together, of
-    all bands. GDAL decodes it, so that a number is the same whether it was kept or not.
+    all bands. GDAL decodes it, so that a number is the same whether cached or not.
 
     Args:
         dataset: The file, opened at the level; `are_of` it is true.
         path: Where it is.
         level: Which.
         state: Of the file when it was opened.
-        kept: Where blocks are kept; `None` for a file that is read once.
+        cache: Of blocks; `None` for a file that is read once.
     """
 
     def __init__(
@@ -72,24 +72,24 @@ class FileBlocks:
         *,
         level: int,
         state: FileState,
-        kept: BlockCache | None,
+        cache: BlockCache | None,
     ) -> None:
         self._path = path
         self._state = state
-        self._kept = kept
+        self._cache = cache
         self._extent = Window(0, dataset.height, 0, dataset.width)
         self._dtype = np.dtype(dataset.dtypes[0])
         self._bands = dataset.count if dataset.interleaving == Interleaving.pixel else 1
         self._unit = _unit_shape(dataset, self._dtype.itemsize * self._bands)
         self._digest = blake2b(digest_size=KEY_BYTES)
-        if kept is not None:
+        if cache is not None:
             beside = [_state_or_none(path + ending) for ending in BESIDE]
             identity = (path, level, state, beside, self._dtype.str, self._bands, self._unit)
             self._digest.update(repr(identity).encode())
 
     @staticmethod
     def are_of(dataset: Any) -> bool:  # noqa: ANN401 -- rasterio has no types
-        """Whether blocks can be kept: of a file that is alone but for known ones beside it, and of no odd types."""
+        """Whether blocks can be cached: of a file that is alone but for known ones beside it, and of no odd types."""
         dtypes = set(dataset.dtypes)
         return dataset.driver in DRIVERS and len(dtypes) == 1 and dtypes <= set(GDAL_TYPES)
 
@@ -97,25 +97,25 @@ class FileBlocks:
         """Return (y, x) numbers of a window of a level; what lies beyond its edges is left out."""
         window = _common(window, self._extent)
         units = list(self._units_of(window))
-        is_kept = self._is_kept(plane, len(units))
+        is_cached = self._is_cached(plane, len(units))
         numbers = np.empty((window.height, window.width), dtype=self._dtype_of(plane))
         for unit in units:
             part = _common(unit, window)
-            # What is not kept is read a unit at a time too: for a row of more than its cache can hold GDAL would decode
+            # Without a cache too, a unit is read at a time: for a row of more than its cache can hold GDAL would decode
             # all of them again for each line.
-            numbers[_at(part, window)] = self._part(plane, unit, part) if is_kept else plane.read(part)
+            numbers[_at(part, window)] = self._part(plane, unit, part) if is_cached else plane.read(part)
         return numbers
 
     def read_bands(self, planes: Sequence[Plane], window: Window) -> Numbers:
         """Return (band, y, x) numbers of a window of several bands."""
-        if self._bands > 1 and not self._is_kept(planes[0], len(list(self._units_of(window)))):
+        if self._bands > 1 and not self._is_cached(planes[0], len(list(self._units_of(window)))):
             return planes[0].read_bands([plane.band for plane in planes], window)  # at once, as each takes all
         return np.stack([self.read(plane, window) for plane in planes])
 
     def _part(self, plane: Plane, unit: Window, part: Window) -> Numbers:
-        """(y, x) numbers of a part of a unit: of the whole rows, what of them is asked for."""
-        kept, dtype, bands = self._kept, self._dtype_of(plane), self._bands_of(plane)
-        assert kept is not None  # noqa: S101 -- `_is_kept` says so
+        """(y, x) numbers of a part of a unit: of the whole rows, what of them is requested."""
+        cache, dtype, bands = self._cache, self._dtype_of(plane), self._bands_of(plane)
+        assert cache is not None  # noqa: S101 -- `_is_cached` says so
         key = self._digest.copy()
         key.update(_PLACE.pack(unit.row_start, unit.column_start, plane.band if bands == 1 else 0, plane.is_mask))
         before = (plane.band - 1) * unit.height if bands > 1 else 0
@@ -125,11 +125,11 @@ class FileBlocks:
             (before + part.row_stop - unit.row_start) * row_bytes,
         )
         size = bands * unit.height * row_bytes
-        lines = kept.read(key.digest(), size, requested, lambda: self._decoded(plane, unit))
+        lines = cache.read(key.digest(), size, requested, lambda: self._decoded(plane, unit))
         return lines.view(dtype).reshape(part.height, unit.width)[:, _at(part, unit)[1]]
 
     def _decoded(self, plane: Plane, unit: Window) -> tuple[BytesPart, bool]:
-        """The bytes of a unit, and whether the file is the one they were asked of, and stays it."""
+        """The bytes of a unit, and whether the file is the expected one, and stays it."""
         bands = self._bands_of(plane)
         numbers = plane.read(unit) if bands == 1 else plane.read_bands(range(1, bands + 1), unit)
         is_settled = abs(time.time_ns() - self._state.mtime_ns) > SETTLED_NS
@@ -142,12 +142,12 @@ class FileBlocks:
             for column in range(window.column_start // width * width, window.column_stop, width):
                 yield _common(Window(row, row + height, column, column + width), self._extent)
 
-    def _is_kept(self, plane: Plane, units: int) -> bool:
-        """Whether so many units are kept: not if they would push too much else out."""
-        if self._kept is None:
+    def _is_cached(self, plane: Plane, units: int) -> bool:
+        """Whether so many units are cached: not if they would push too much else out."""
+        if self._cache is None:
             return False
         unit_bytes = self._unit[0] * self._unit[1] * self._bands_of(plane) * self._dtype_of(plane).itemsize
-        return units * unit_bytes <= self._kept.largest_window_bytes
+        return units * unit_bytes <= self._cache.largest_window_bytes
 
     def _bands_of(self, plane: Plane) -> int:
         return 1 if plane.is_mask else self._bands

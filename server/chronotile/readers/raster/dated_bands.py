@@ -41,7 +41,7 @@ class BandTimes:
 
 @dataclass(frozen=True, slots=True)
 class _BandTime:
-    """What one band tells."""
+    """The time of one band."""
 
     number: int
     variable: str | None
@@ -84,7 +84,7 @@ def _time_by_message(dataset: Any, number: int) -> _BandTime | str:  # noqa: ANN
     tags = dataset.tags(number)
     seconds = re.match(r"\s*(-?\d+)", tags.get("GRIB_VALID_TIME", ""))
     if seconds is None:
-        return f"band {number}, which tells no valid time"
+        return f"band {number}, which has no valid time"
     start = np.datetime64(int(seconds[1]), "s").astype("datetime64[ns]")
     element, level = tags.get("GRIB_ELEMENT", "").strip(), tags.get("GRIB_SHORT_NAME", "").strip()
     units = re.sub(r"^\[|\]$", "", tags.get("GRIB_UNIT", "").strip())
@@ -106,10 +106,10 @@ def _series(described: Sequence[_BandTime | str], rest: Sequence[str]) -> BandTi
     for variable, members in groupby(bands, key=lambda each: each.variable):
         first: dict[Any, _BandTime] = {}
         for each in sorted(members, key=lambda each: (each.span.start, each.number)):
-            kept = first.setdefault(each.span.start, each)
-            if kept is not each:
+            earlier = first.setdefault(each.span.start, each)
+            if earlier is not each:
                 when = format_instant(each.span.start)
-                left_out.append(f"band {each.number}, which is of {when} as band {kept.number} is")
+                left_out.append(f"band {each.number}, which is of {when} as band {earlier.number} is")
         own = list(first.values())
         common = Counter(each.units for each in own).most_common(1)[0][0]
         left_out += [

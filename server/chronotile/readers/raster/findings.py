@@ -27,7 +27,7 @@ MAX_FILES = 2000
 """Files of a collection looked into (about 2 ms each): the last by name, which mostly are the newest."""
 
 _NAMED = 3
-"""Bands that are named; of more only their number is told."""
+"""Bands that are named; of more only the number is given."""
 
 
 def block_findings(spec: SourceSpec) -> Iterator[Finding]:
@@ -52,7 +52,7 @@ def damage_findings(spec: SourceSpec, known: Collection[str]) -> Iterator[Findin
 
     Args:
         spec: A source; one of a single file is looked into as a variable, by other windows.
-        known: Places of findings there are already, which are not told again.
+        known: Places of findings there are already, which are not reported again.
     """
     paths = sorted(path for group in find_files(spec).values() for path in group)
     if len(paths) < 2:
@@ -87,7 +87,7 @@ def unlike_findings(spec: SourceSpec) -> Iterator[Finding]:
     try:
         reader = open_rasters(spec)
     except UnsupportedSource:
-        return  # which opening it has told already
+        return  # which opening it has reported already
     if isinstance(reader, RasterStack):
         for finding in reader.unlike_files():
             yield replace(finding, place=f"{spec.collection}: {finding.place}")
@@ -100,15 +100,15 @@ def left_out_bands(spec: SourceSpec) -> Iterator[Finding]:
     try:
         found = find_files(spec)
     except (ChronotileError, OSError):
-        return  # which its reader tells
+        return  # which its reader reports
     for word, paths in found.items():
         try:
             with opening("it"), HandlePool(max_idle=0).lend(paths[0]) as handle:
                 if band_times_of(handle.dataset).series:
-                    continue  # whose reader tells what it leaves out
+                    continue  # whose reader reports what it leaves out
                 bands = bands_of(handle.dataset)
         except UnsupportedSource:
-            continue  # which its reader tells
+            continue  # which its reader reports
         yield from _band_findings(spec, word, bands)
 
 

@@ -1,4 +1,4 @@
-"""rio-tiler's reader, which TiTiler reads with, kept to GeoTIFF."""
+"""rio-tiler's reader, which TiTiler reads with, limited to GeoTIFF."""
 
 import sys
 from collections.abc import Iterator

@@ -21,7 +21,7 @@ from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 
 TIME_TAGS = ("time", "datetime", "date")
-"""Metadata of a single file that tells its time."""
+"""Metadata of a single file with its time."""
 
 
 def open_raster_stack(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
@@ -145,7 +145,7 @@ def _band_of(variable: VariableSpec, bands: tuple[Band, ...], *, in_name: bool) 
 
 
 def _time_in_tags(sample: Sample) -> TimeDomain:
-    """The time that a single file's own metadata tells."""
+    """The time in a single file's own metadata."""
     for tag in TIME_TAGS:
         span = time_of_text(sample.tags.get(tag, ""))
         if span is not None:

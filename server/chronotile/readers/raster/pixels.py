@@ -19,7 +19,7 @@ def read_pixels(handle: Handle, band: int, window: Window, *, has_mask: bool, st
         handle: An open file.
         band: Counted from 1.
         window: What to read.
-        has_mask: Whether the file tells beside the numbers which are present.
+        has_mask: Whether the file says beside the numbers which are present.
         step: 1 for all.
     """
     numbers = _thinned(handle, band, window, step=step)
@@ -54,7 +54,7 @@ def one_above_another(parts: Sequence[Pixels]) -> Pixels:
 
 
 def _thinned(handle: Handle, band: int, window: Window, *, step: int, is_mask: bool = False) -> Numbers:
-    """Every `step`-th row and column, exactly (GDAL's own thinning takes others); no strip is kept whole."""
+    """Every `step`-th row and column, exactly (GDAL's own thinning takes others); no strip is held whole."""
     if step == 1:
         return handle.read(band, window, is_mask=is_mask)
     strips = (handle.read(band, strip, is_mask=is_mask) for strip in strips_of(window, step))

@@ -1,4 +1,4 @@
-"""Open raster files, kept and lent to one thread at a time."""
+"""A pool of open raster files, each lent to one thread at a time."""
 
 import threading
 import warnings
@@ -28,16 +28,16 @@ from chronotile.readers.remote.gdal_plugin import gdal_files
 from chronotile.readers.remote.requests import CONNECT_S, REQUEST_S, ObjectState, Replaced, one_read
 
 MAX_IDLE_HANDLES = 400
-"""Files kept open that nobody reads at the moment, in a process: a year of days, and less than the usual 1024."""
+"""Open files that nobody reads at the moment, in a process: a year of days, and less than the usual 1024."""
 
 MAX_SPARE_HANDLES = 12
 """Of those, how many are of files that are open already, for threads that read the same one at once."""
 
 HANDLE_BYTES = 96 << 10
-"""Of a file kept open, about: GDAL's own 20 kB, and a buffer for a compressed block once it was read."""
+"""Of an open file, about: GDAL's own 20 kB, and a buffer for a compressed block once it was read."""
 
 LEAST_FOR_BLOCKS = 4
-"""This part of what is kept of raster files is for decoded blocks, however many files are open."""
+"""This part of the budget for raster files is for decoded blocks, however many files are open."""
 
 OWN_PART, MOST_OWN_BYTES = 8, 32 << 20
 """GDAL's own cache gets this part of what is left for blocks, at most so much: each block is read from it once, and we
@@ -56,7 +56,7 @@ _OPTIONS: dict[str, Any] = {
     "GDAL_NUM_THREADS": 1,
 }
 _LOCAL_OPTIONS = {
-    # Side files (.ovr, .msk, .tfw) are asked for by name; listing a folder of thousands at each opening is what costs.
+    # Side files (.ovr, .msk, .tfw) are requested by name; listing a folder of thousands at each opening is what costs.
     "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",
 }
 _REMOTE_OPTIONS = {
@@ -135,11 +135,11 @@ _Key = tuple[str, int]
 class HandlePool:
     """Lends open files by path and overview level, and opens them again when they change.
 
-    A file is opened as often as threads ask for it at once: blocks are kept beside the handles, for all of them.
+    A file is opened as often as threads ask for it at once: blocks are cached beside the handles, for all of them.
 
     Args:
-        max_idle: Files kept open that nobody reads; the longest unused are closed first.
-        blocks: Where decoded blocks are kept of files that allow for it; `None`: they are not.
+        max_idle: Open files that nobody reads; the longest unused are closed first.
+        blocks: Cache of decoded blocks, for files that allow for it; `None` for none.
         sizes: How much open files and blocks may take together.
     """
 
@@ -209,7 +209,7 @@ class HandlePool:
         self._give_back(key, handle)
 
     @property
-    def kept(self) -> int:
+    def idle_count(self) -> int:
         """How many files are open that nobody reads."""
         return self._count
 
@@ -223,7 +223,7 @@ class HandlePool:
         _close(handles)
 
     def _open(self, path: str, level: int, state: FileState) -> Handle:
-        handle = _open(path, level, state, kept=self._blocks)
+        handle = _open(path, level, state, cache=self._blocks)
         if self._blocks is not None:
             self._gdal_keeps |= handle.blocks is None
             # What there is for blocks beside open files is divided between GDAL and us.
@@ -234,16 +234,16 @@ class HandlePool:
         return handle
 
     def _take(self, key: _Key, state: FileState | None) -> Handle | None:
-        """A kept handle on the file as it is now; those on an older state are closed."""
+        """An idle handle on the file as it is now; those on an older state are closed."""
         with self._lock:
-            kept = self._idle.pop(key, [])
-            self._count -= len(kept)
-            current = [handle for handle in kept if handle.state == state]
+            idle = self._idle.pop(key, [])
+            self._count -= len(idle)
+            current = [handle for handle in idle if handle.state == state]
             handle = current.pop() if current else None
             if current:
                 self._idle[key] = current
                 self._count += len(current)
-        _close([old for old in kept if old.state != state])
+        _close([old for old in idle if old.state != state])
         return handle
 
     def _give_back(self, key: _Key, handle: Handle) -> None:
@@ -253,19 +253,19 @@ class HandlePool:
             self._idle.move_to_end(key)
             self._count += 1
             if self._count - len(self._idle) > MAX_SPARE_HANDLES:
-                surplus.append(next(kept.pop(0) for kept in self._idle.values() if len(kept) > 1))
+                surplus.append(next(idle.pop(0) for idle in self._idle.values() if len(idle) > 1))
                 self._count -= 1
             while self._count > self._max_idle:
-                oldest, kept = next(iter(self._idle.items()))
-                surplus.append(kept.pop(0))
+                oldest, idle = next(iter(self._idle.items()))
+                surplus.append(idle.pop(0))
                 self._count -= 1
-                if not kept:
+                if not idle:
                     del self._idle[oldest]
         _close(surplus)
 
 
 def block_bytes(handles: int, sizes: CacheSizes) -> int:
-    """Return how many bytes of decoded blocks may be kept beside so many open files, out of one budget."""
+    """Return how many bytes of decoded blocks may be cached beside so many open files, out of one budget."""
     total = sizes.raster_bytes
     return max(total - handles * HANDLE_BYTES, total // LEAST_FOR_BLOCKS)
 
@@ -276,7 +276,7 @@ def gdal_options(path: str) -> Any:  # noqa: ANN401 -- rasterio has no types
     return rasterio.Env(**_OPTIONS, **extra)
 
 
-def _open(path: str, level: int, state: FileState, *, kept: BlockCache | None) -> Handle:
+def _open(path: str, level: int, state: FileState, *, cache: BlockCache | None) -> Handle:
     local = local_path(path)
     if local is None:
         return _open_elsewhere(path, level, state)
@@ -285,7 +285,7 @@ def _open(path: str, level: int, state: FileState, *, kept: BlockCache | None) -
         dataset = _dataset(str(local), level)
         blocks = None
         if FileBlocks.are_of(dataset):
-            blocks = FileBlocks(dataset, path, level=level, state=state, kept=kept)
+            blocks = FileBlocks(dataset, path, level=level, state=state, cache=cache)
         bands = file_bands(dataset) if level == NATIVE_LEVEL else None
     return Handle(dataset, state, layout_of(dataset), blocks, bands)
 

@@ -214,12 +214,12 @@ def _parts(
         message = f"it has {counts[path]} bands, times: names {inside.sum()} times in the period of its name"
         findings.append(Finding("warning", names[path], f"{LEFT_OUT}{message}"))
     if not covered.all():
-        message = f"{(~covered).sum()} of {len(times)} times of times: are of a period that no file's name tells"
+        message = f"{(~covered).sum()} of {len(times)} times of times: are of a period that no file's name has"
         findings.append(Finding("warning", "times", message))
 
 
 def _spans_of_names(paths: Sequence[str]) -> dict[str, TimeSpan] | None:
-    """The period that each file's name tells; nothing where some tell none, or two tell the same."""
+    """The period in each file's name; nothing where some have none, or two have the same."""
     spans = {path: span for path, _text, span in times_in_names(paths, None)}
     years = {path: find_bare_year(base_name(path).rpartition(".")[0]) for path in paths}
     span_of_file = {

@@ -292,7 +292,7 @@ class RasterStack(Reader):
             return self._variables[variable].decodings.of(bands, plane.band)
         except UnsupportedSource as error:
             fault = unavailable(self._collection, variable, "are not stored as those of other times")
-            raise fault from OSError(f"{plane.path}: {error.message}")  # for the log, which is told of the date once
+            raise fault from OSError(f"{plane.path}: {error.message}")  # for the log, which has a line per date
 
     def _bands_now(self, path: str) -> FileBands:
         """What a file says of its bands; of one that was looked at since it was written, it is not opened."""
@@ -310,7 +310,7 @@ class RasterStack(Reader):
 
 
 def _bands_of(path: str) -> FileBands | None:
-    """What a file says of its bands; `None` of one that cannot be opened, which is told elsewhere."""
+    """What a file says of its bands; `None` of one that cannot be opened, which is reported elsewhere."""
     try:
         with opening("it"), HandlePool(max_idle=0).lend(path) as handle:
             return handle.bands

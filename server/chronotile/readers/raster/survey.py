@@ -25,7 +25,7 @@ MAX_FILES = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileSurvey:
-    """What one file tells."""
+    """The structure of one file."""
 
     state: FileState | None
     """When it was looked at."""
@@ -37,7 +37,7 @@ class FileSurvey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What most files of a stack have in common, told by one of them, and what each file tells of its bands."""
+    """What most files of a stack have in common, from one of them, and what each file states of its bands."""
 
     layouts: tuple[Layout, ...]
     """One a level."""
@@ -81,8 +81,8 @@ def survey(files: DatedFiles, spec: SourceSpec) -> tuple[Sample, DatedFiles]:
     like = next(position for position in alike if overviews[position][: len(factors)] == factors)
     known = {files.paths[position]: each for position, each in fitting.items()}
     sample = _sample(files.paths[like], spec, overviews=len(factors), looked=known)
-    kept = without(files, failures)
-    return sample, replace(kept, findings=(*kept.findings, *_overview_notes(files, overviews, factors)))
+    readable = without(files, failures)
+    return sample, replace(readable, findings=(*readable.findings, *_overview_notes(files, overviews, factors)))
 
 
 def _usual_bands(looked: Iterable[FileSurvey]) -> FileBands:
@@ -215,7 +215,7 @@ def without(files: DatedFiles, failures: Mapping[int, Finding]) -> DatedFiles:
     """The files but those at the positions of the findings."""
     if not failures:
         return files
-    kept = [position for position in range(len(files.paths)) if position not in failures]
-    times = files.times.at(kept) if len(files.times) else files.times
+    readable = [position for position in range(len(files.paths)) if position not in failures]
+    times = files.times.at(readable) if len(files.times) else files.times
     findings = (failures[position] for position in sorted(failures))
-    return DatedFiles(tuple(files.paths[position] for position in kept), times, (*files.findings, *findings))
+    return DatedFiles(tuple(files.paths[position] for position in readable), times, (*files.findings, *findings))

@@ -41,7 +41,7 @@ def require_whole_tags(path: str) -> None:
     Raises:
         OSError: It is gone, or was cut off.
     """
-    with open(path, "rb") as file:  # noqa: PTH123 -- asked at each opening, and half the time of Path.open
+    with open(path, "rb") as file:  # noqa: PTH123 -- done at each opening, and half the time of Path.open
         known = _FORMS.get(file.read(4))
         if known is not None and not _is_whole(file, *known):
             raise OSError(

@@ -105,10 +105,12 @@ def stack_variable(
     are_classes = is_categorical and not is_scaled(usual)
     served, reasons = _kinds(counts, variable, rule, are_classes=are_classes)
     encoding = common_encoding(kind.encoding for kind in served.values())
-    kept = [position for position in range(len(planes)) if keys.get(position) not in reasons]
+    readable = [position for position in range(len(planes)) if keys.get(position) not in reasons]
     found = StackVariable(
-        info=_info(variable, band, sample, encoding=encoding, is_categorical=is_categorical, times=_part(times, kept)),
-        planes=tuple(planes[position] for position in kept),
+        info=_info(
+            variable, band, sample, encoding=encoding, is_categorical=is_categorical, times=_part(times, readable)
+        ),
+        planes=tuple(planes[position] for position in readable),
         layouts=sample.layouts,
         origins=tuple(_levels(variable, sample, encoding, is_categorical=is_categorical)),
         decodings=BandDecodings(
@@ -135,8 +137,8 @@ def _keys(planes: Sequence[Plane], sample: Sample) -> dict[int, Key]:
     }
 
 
-def _part(times: TimeDomain, kept: Sequence[int]) -> TimeDomain:
-    return times.at(kept) if 0 < len(times) != len(kept) else times
+def _part(times: TimeDomain, positions: Sequence[int]) -> TimeDomain:
+    return times.at(positions) if 0 < len(times) != len(positions) else times
 
 
 def _kinds(

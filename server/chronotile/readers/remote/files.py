@@ -28,7 +28,7 @@ LOOK_S = 10.0
 PAGE_BYTES = 32 << 10
 """What is read at once of headers and indexes of files, which GDAL asks for in small parts."""
 PAGES_BYTES = 16 << 20
-"""Of pages kept in a process."""
+"""Of pages cached in a process."""
 PART_BYTES = 1 << 20
 """Most of a file that one request asks for: within `REQUEST_S` on a line of 130 kB/s."""
 GAP_BYTES = 16 << 10
@@ -41,7 +41,7 @@ class RemoteStates:
     """The states of files elsewhere, each requested at most every `LOOK_S` seconds while the file is used.
 
     Args:
-        clock: Tells seconds.
+        clock: Gives seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -129,7 +129,7 @@ class _Pages:
         self._lock = threading.Lock()
 
     def get(self, href: str, state: ObjectState, number: int) -> bytes | None:
-        """Return a page of a file in a state, if it is kept."""
+        """Return a page of a file in a state, if it is cached."""
         with self._lock:
             found = self._pages.get((href, state, number))
             if found is not None:
@@ -171,7 +171,7 @@ class RemoteFile:
         return self._state.size
 
     def read(self, offset: int, size: int) -> bytes:
-        """Return bytes from an offset, fewer at the end of the file or after a failure, which is kept."""
+        """Return bytes from an offset, fewer at the end of the file or after a failure, which is recorded."""
         size = max(0, min(size, self.size - offset))
         if not size:
             return b""
@@ -187,7 +187,7 @@ class RemoteFile:
             return b""
 
     def read_ranges(self, ranges: Sequence[tuple[int, int]]) -> list[bytes] | None:
-        """Return the bytes of several (offset, size), nothing after a failure, which is kept."""
+        """Return the bytes of several (offset, size), nothing after a failure, which is recorded."""
         try:
             parts = _parts(ranges)
             deadline = read_deadline()

@@ -110,7 +110,7 @@ class GdalFiles:
         names = ("open", "tell", "seek", "read", "read_multi_range", "eof", "close")
         for name, callback in zip(names, self._callbacks, strict=True):
             setattr(callbacks.contents, name, callback)
-        self._prefix = ctypes.create_string_buffer(PREFIX.encode())  # kept, as GDAL may hold on to it
+        self._prefix = ctypes.create_string_buffer(PREFIX.encode())  # as GDAL may hold on to it
         if gdal.VSIInstallPluginHandler(self._prefix, callbacks) != 0:
             raise OSError("GDAL takes no plug-in for files")
         gdal.VSIFreeFilesystemPluginCallbacksStruct(callbacks)

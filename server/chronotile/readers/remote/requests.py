@@ -28,13 +28,13 @@ REQUEST_S = 8.0
 READ_S = 20.0
 """How long all requests of one read may take; none is begun that could last longer."""
 ATTEMPTS = 2
-"""How often a part is asked for whose answer was cut off or an error; what took long is not asked for again."""
+"""How often a part is requested whose answer was cut off or an error; what took long is not requested again."""
 AGAIN_S, AGAIN_WITHIN_S = 0.2, 2.0
 """How long to wait before the second attempt, and how long the first may have taken."""
 MOST_STORES = 64
 
 IGNORES_RANGE = (
-    "its server sends whole files where parts are asked for (it ignores the header Range); serve it by one that "
+    "its server sends whole files where parts are requested (it ignores the header Range); serve it by one that "
     "answers 206, or copy it here"
 )
 

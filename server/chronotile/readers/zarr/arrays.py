@@ -39,7 +39,7 @@ class Gone(OSError):
 
 
 class Watched:
-    """An array, opened again when its metadata or the chunks asked for have changed.
+    """An array, opened again when its metadata or the requested chunks have changed.
 
     The metadata file, and the folders of the chunks, are looked at before each read: a few microseconds each.
 
@@ -56,8 +56,8 @@ class Watched:
         self._due = 0
         """How often something was found for which the array has to be opened again."""
         self._opened_for = 0
-        """What that was when it was opened that is kept."""
-        self._kept = self._open_now()
+        """What that was when the array in use was opened."""
+        self._opened = self._open_now()
 
     def for_reading(self, selection: Selection) -> OpenArray:
         """Return the array as it is now; threads that find it has to be opened again do not wait for one another.
@@ -79,11 +79,11 @@ class Watched:
                 self._seen = settled
             due = self._due
             if due == self._opened_for:
-                return self._kept
+                return self._opened
         opened = self._open_now()
         with self._lock:
             if due > self._opened_for:
-                self._kept, self._opened_for = opened, due
+                self._opened, self._opened_for = opened, due
         return opened
 
     def renew(self) -> None:
@@ -105,7 +105,7 @@ class TensorStoreArray:
         href: The store.
         node: The array as it is when the store is opened.
         growing: The dimension that may be longer when it is reopened; times are appended.
-        caches: Where decoded chunks are kept; `None`: they are not.
+        caches: Cache of decoded chunks; `None` for none.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Chunks that a Zarr store elsewhere lacks: their cells have the fill value only while its server answers 404.
 
 tensorstore also takes 204, 304 and 412 for an answer that there is no such chunk, and keeps what it found for as long
-as an array is open. So each file that it takes for missing is asked for once more here, and again while it is used.
+as an array is open. So each file that it takes for missing is requested once more here, and again while it is used.
 """
 
 import threading
@@ -26,12 +26,12 @@ from chronotile.readers.remote.requests import (
 )
 
 KEPT_S = 10.0
-"""How long a file is taken for missing before it is asked for again."""
+"""How long a file is taken for missing before it is requested again."""
 ASKED_AT_ONCE = 16
 LOOKED_AT_ONCE = 8
-"""Missing files of a store that are asked for every `KEPT_S`, though what was made of them may be in a cache."""
+"""Missing files of a store that are requested every `KEPT_S`, though what was made of them may be in a cache."""
 MOST_KNOWN = 8192
-"""Files of a store that are known to be missing; past it, those asked for longest ago are forgotten."""
+"""Files of a store that are known to be missing; past it, those requested longest ago are forgotten."""
 MOST_STORES = 1024
 HASH_BITS = 64
 
@@ -58,7 +58,7 @@ class Gaps:
         self.filled = 0
         """A sum over the files that were missing and were found there later, whatever their order and age; 0: none."""
         self._known: OrderedDict[ChunkFile, _Known] = OrderedDict()
-        """In the order in which they were asked for."""
+        """In the order in which they were requested."""
         self._looked_s = monotonic()
         self._lock = threading.Lock()
 
@@ -85,7 +85,7 @@ class Gaps:
         return False
 
     def look(self) -> None:
-        """Ask for a few of the files again, those first that were asked for longest ago; at most every `KEPT_S`."""
+        """Ask for a few of the files again, those first that were requested longest ago; at most every `KEPT_S`."""
         now_s = monotonic()
         with self._lock:
             if now_s - self._looked_s < KEPT_S:
@@ -97,7 +97,7 @@ class Gaps:
                 if now_s - each.asked_s >= KEPT_S and (file.is_shard or each.state is None)
             )
             files = list(islice(due, LOOKED_AT_ONCE))
-        with suppress(OSError):  # a read tells of it
+        with suppress(OSError):  # a read reports it
             self._ask(files, now_s + 2 * REQUEST_S)
 
     def _ask(self, files: Collection[ChunkFile], deadline: float | None) -> dict[ChunkFile, _Known]:

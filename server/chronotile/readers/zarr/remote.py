@@ -167,7 +167,7 @@ class RemoteReads:
         lacking = set[ChunkFile]()
         begun = deque((part, array[part.own].read()) for part in _parts(selection, chunk))
         while begun:
-            part, future = begun.popleft()  # its numbers are kept no longer than needed
+            part, future = begun.popleft()  # its numbers are held no longer than needed
             try:
                 numbers[part.target] = result_within(future)
             except NoChunk:

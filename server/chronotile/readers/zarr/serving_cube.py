@@ -265,7 +265,7 @@ class ServingCube(Reader):
             raise UnsupportedSource("it is no serving cube any more")
         group = root.groups["0" if commit.has_map else SERIES]
         found = understand(fields_of(group, root, self._spec.href), self._spec)
-        times, positions = _kept_in_order(next(iter(found.variables.values())), before)
+        times, positions = _in_order(next(iter(found.variables.values())), before)
         info = SourceInfo(
             variables={name: _info(variable, times, commit) for name, variable in found.variables.items()},
             title=text_of(root.attrs, "title"),
@@ -318,7 +318,7 @@ def _stored(folder: Path, array: str, commit: Commit, caches: ReaderCaches) -> S
     )
 
 
-def _kept_in_order(variable: CfVariable, before: State | None) -> tuple[TimeDomain, Positions]:
+def _in_order(variable: CfVariable, before: State | None) -> tuple[TimeDomain, Positions]:
     """The times with their positions; indexes that were given out keep their meaning."""
     times, positions = variable.info.times, np.array(variable.positions, dtype=np.int64)
     if before is None:
@@ -326,5 +326,5 @@ def _kept_in_order(variable: CfVariable, before: State | None) -> tuple[TimeDoma
     seen = next(iter(before.info.variables.values())).times
     known = np.isin(positions, before.positions)
     newer = times.starts > (seen.starts[-1] if len(seen) else times.starts[0])
-    kept = known | newer
-    return times.at(kept), positions[kept]
+    served = known | newer
+    return times.at(served), positions[served]

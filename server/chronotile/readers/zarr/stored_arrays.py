@@ -46,7 +46,7 @@ class StoredArray:
         return BlockShape(*self._array.chunk_layout.read_chunk.shape)
 
     def block(self, positions: Positions, rows: slice, columns: slice) -> Numbers:
-        """Return (time, y, x) numbers; where most of a run is asked for, all of it is read."""
+        """Return (time, y, x) numbers; where most of a run is requested, all of it is read."""
         first, last = int(positions.min()), int(positions.max())
         if last - first + 1 == positions.size and (np.diff(positions) == 1).all():
             numbers: Numbers = self._array[first : last + 1, rows, columns].read().result()
@@ -66,7 +66,7 @@ class StoredArray:
         return numbers if not is_run or (np.diff(positions) == 1).all() else numbers[positions - first]
 
     def cell(self, positions: Positions, row: int, column: int) -> Numbers:
-        """Return (time,) numbers; where most of a run is asked for, all of it is read."""
+        """Return (time,) numbers; where most of a run is requested, all of it is read."""
         first, last = int(positions.min()), int(positions.max())
         if last - first < 2 * positions.size:
             run: Numbers = self._array[first : last + 1, row, column].read().result()
@@ -88,7 +88,7 @@ class StoredVariable:
         return self.levels[0] if self.series is None else self.series
 
     def along(self, along: Along) -> StoredArray:
-        """Return the array of native cells in the layout that is there, if not in the one that is asked for."""
+        """Return the array of native cells in the layout that is there, if not in the requested one."""
         return self.cells if along == "time" else self.level(0)
 
     def level(self, number: int) -> StoredArray:

@@ -523,7 +523,7 @@ def test_where_no_jobs_can_be_kept_the_reason_is_told_without_a_path(without_job
     answer = without_jobs.post(ECHO, json=body, headers=headers)
 
     assert answer.status_code == without_jobs.get("/ogcapi/jobs").status_code == 503
-    assert answer.json()["detail"] == "no jobs can be kept now: their folder cannot be written"
+    assert answer.json()["detail"] == "no jobs can be stored now: their folder cannot be written"
     assert str(tmp_path) not in answer.text
 
 

@@ -47,15 +47,15 @@ class PlaceInfo:
     latitude: float
     """Of the cell's centre."""
     properties: Properties
-    """Of the newest time that has a value: what a map of all the times asked for shows."""
+    """Of the newest time that has a value: what a map of all the requested times shows."""
     columns: tuple[str, ...] = ()
-    """Names of what each row of `rows` tells."""
+    """Names of the columns of `rows`."""
     rows: tuple[tuple[Scalar, ...], ...] = ()
-    """One a time, where a list or an interval was asked for."""
+    """One a time, where a list or an interval was requested."""
 
 
 def place_info(found: Identified) -> PlaceInfo:
-    """Return what is told of a layer: the same names in every format."""
+    """Return the properties of a layer: the same names in every format."""
     if not found.cells:
         return PlaceInfo(found.layer, found.title, found.longitude, found.latitude, {})
     longitude, latitude = found.cells[0].centre

@@ -30,14 +30,14 @@ DECIMALS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilitiesContext:
-    """What is told, and to whom."""
+    """What documents list, and for whom."""
 
     services: Services
     base: str
     """Public URL without a slash at the end."""
     language: str
     layers: frozenset[str] | None = None
-    """Names, of those that documents list, that are told of; `None` tells of all."""
+    """Names that the document lists, of those that documents may list; `None` lists all."""
     time: TimeSelection = ABSENT
     """What becomes the default of layers that have it."""
 
@@ -48,7 +48,7 @@ class CapabilitiesContext:
 
 
 def capabilities_context(request: Request, query: Kvp) -> CapabilitiesContext:
-    """Return what capabilities are asked to tell, and to whom.
+    """Return what the capabilities shall list, and for whom.
 
     Raises:
         InvalidParameter: A layer that `layers` names is not listed, or TIME is not one time.
@@ -135,7 +135,7 @@ def listed_names(query: Kvp, catalogue: Catalogue) -> frozenset[str] | None:
 
 
 def advertised_layers(context: CapabilitiesContext) -> tuple[tuple[str, Layer], ...]:
-    """Return the names that are told of, with their layers; advertised aliases are layers too."""
+    """Return the names that the document lists, with their layers; advertised aliases are layers too."""
     offered = context.services.catalogue.offered_layers
     return offered if context.layers is None else tuple(each for each in offered if each[0] in context.layers)
 

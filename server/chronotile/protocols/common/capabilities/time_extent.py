@@ -42,14 +42,14 @@ LEAST_RUNS = 16
 """Intervals that a layer may have even where it may list fewer times: they are worth their room."""
 
 MAX_PHASES = 3
-"""Series that go on month by month and are told one after the other: dekads begin on days 1, 11 and 21."""
+"""Series that go on month by month and are listed one after the other: dekads begin on days 1, 11 and 21."""
 
 
 GAPS_SEEN = 14
 """Last times whose gaps say how often data come: more than a year of months."""
 
 MISSED_GAPS = 3
-"""Gaps as long as the longest of those that may pass until data are no longer kept current."""
+"""Gaps as long as the longest of those that may pass until data no longer count as updated."""
 
 LEAST_RECENT_NS = 31 * 86_400 * 10**9
 """What is no older, in nanoseconds, is recent, however often data come."""
@@ -67,7 +67,7 @@ class TimeExtent:
     newest: str | None
     """What `current` means; `None` where it is not accepted."""
     is_current: bool
-    """Whether data are kept current, which `current` says of them: the newest time is not long ago."""
+    """Whether data are still updated, so that `current` is advertised: the newest time is not long ago."""
     is_nearest: bool
     """Whether another time may stand in for one that the layer does not have."""
     first: str

@@ -336,7 +336,7 @@ def _give_way(niceness: int) -> None:
 
 
 async def _take(shares: Sequence[asyncio.Semaphore]) -> None:
-    """Take one of each, none while another is waited for: a source that hangs would hold up all it is asked with."""
+    """Take one of each, none while another is waited for: one that hangs would hold up all its requests."""
     awaited = next(iter(shares), None)
     while awaited is not None:
         await awaited.acquire()

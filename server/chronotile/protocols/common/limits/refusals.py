@@ -1,6 +1,6 @@
 """Refusals of a busy server, given again without routing or parsing, which would take processor time from the work.
 
-A refusal is kept with the limiter that refused and the sources that were to be read. It is given again only as long as
+A refusal has the limiter that refused and the sources that were to be read. It is given again only as long as
 that limiter refuses, which is found out for each request, and forgotten when what is served is replaced.
 """
 

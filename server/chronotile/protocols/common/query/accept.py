@@ -10,7 +10,7 @@ _WEIGHT = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
 
 
 def weighted(header: str) -> list[tuple[str, float]]:
-    """Return the members of a header in lower case with their weights, most wanted first; of equals as they came."""
+    """Return the members of a header in lower case with their weights, the highest first; of equals as they came."""
     members: list[tuple[str, float]] = []
     for member in header.split(",")[:MAX_MEMBERS]:
         value, *parameters = (part.strip() for part in member.split(";"))

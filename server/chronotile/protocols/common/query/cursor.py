@@ -30,5 +30,5 @@ def url_of_page(path: str, query: Sequence[tuple[str, str]], cursor: Instant) ->
         query: Of this page.
         cursor: The first instant of the page.
     """
-    kept = [(name, value) for name, value in query if name.lower() != "cursor"]
-    return f"{path}?{urlencode([*kept, ('cursor', format_instant(cursor))])}"
+    others = [(name, value) for name, value in query if name.lower() != "cursor"]
+    return f"{path}?{urlencode([*others, ('cursor', format_instant(cursor))])}"

@@ -17,7 +17,7 @@ from chronotile.protocols.common.state import services_of, state_of
 FORM = "application/x-www-form-urlencoded"
 MAX_PAIRS = 1000
 MAX_FORM_BYTES = 1_048_576
-"""A form is taken apart between other requests: the longest one wanted, a style sheet percent-encoded, has room."""
+"""A form is taken apart between other requests: the longest one in use, a style sheet percent-encoded, has room."""
 TOO_LARGE, UNSUPPORTED = 413, 415
 
 BODY = "chronotile.body"
@@ -61,9 +61,9 @@ async def body_of(request: Request, *, at_most: int | None = None) -> bytes:
         ClientGone: The client aborted the upload.
         ServerBusy: Other bodies take the memory that there is for them.
     """
-    kept: bytes | None = request.scope.get(BODY)
-    if kept is not None:
-        return kept
+    body: bytes | None = request.scope.get(BODY)
+    if body is not None:
+        return body
     _require_plain(request.headers.get("content-encoding", ""))
     limit, allowed = "max_body_bytes", services_of(request).catalogue.limits.max_body_bytes
     if at_most is not None and at_most < allowed:

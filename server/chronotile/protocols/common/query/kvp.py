@@ -51,7 +51,7 @@ class Kvp:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is asked for at all."""
+        """Whether nothing is requested at all."""
         return not self._values
 
     def __contains__(self, name: str) -> bool:

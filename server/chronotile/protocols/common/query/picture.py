@@ -33,7 +33,7 @@ LOGARITHMIC = truth("logarithmic", "Whether the ramp's colours follow the logari
 DIFFERENCE = times("difference", "A second time, whose values are taken away")
 REDUCER = choice("reducer", "What a pixel shows of several times", PICTURE_REDUCERS, default="latest", any_case=False)
 EXPRESSION = text("expression", "Arithmetic over the variables of the layer's collection, in place of its own values")
-REV = text("rev", "The `revision` of the layer, or of the places: while it holds, the answer may be kept for a year")
+REV = text("rev", "The `revision` of the layer, or of the places: while it holds, the answer may be cached for a year")
 COLOURS: tuple[Parameter[object], ...] = (STYLE, RANGE, RAMP, REVERSED, LOGARITHMIC, DIFFERENCE)
 """Those of legends, too."""
 

@@ -34,7 +34,7 @@ class BodyResponse(StreamingResponse):
             self.headers.update({"Content-Length": str(self._sized.size), **ACCEPT_RANGES})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it; where it cannot be made to its end the connection is broken off, which tells the client so.
+        """Send it; where it cannot be made to its end the connection is broken off, so that the client notices.
 
         Of `HEAD` it is not made at all.
         """
@@ -53,7 +53,7 @@ class BodyResponse(StreamingResponse):
         """Choose what is sent.
 
         Raises:
-            RangeNotSatisfiable: A part is asked for that is not there.
+            RangeNotSatisfiable: A part is requested that is not there.
         """
         if scope["method"] == "HEAD":
             if self._sized is not None and leaves_compressed(scope, self.headers.get("content-type", "")):

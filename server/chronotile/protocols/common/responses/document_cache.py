@@ -1,4 +1,4 @@
-"""Documents that tell of the catalogue: made once, in a thread, and kept until what is served is another."""
+"""Documents of the catalogue: made once, in a thread, and cached until a reload."""
 
 import gzip
 from collections.abc import Callable, Hashable
@@ -25,7 +25,7 @@ async def respond_with_document(
     media_type: str,
     cache_control: str = CURRENT,
 ) -> Response:
-    """Return what `make` gives, kept until the day ends, another time is the newest of a layer, or a reload.
+    """Return what `make` gives, cached until the day ends, another time is the newest of a layer, or a reload.
 
     Args:
         request: That asks for it.
@@ -39,12 +39,12 @@ async def respond_with_document(
         ServerBusy: Too much is waiting already.
     """
     whole_key = (key, media_type)
-    document = await in_documents(request, _kept, services, whole_key, lambda: _document(make(), media_type))
+    document = await in_documents(request, _cached, services, whole_key, lambda: _document(make(), media_type))
     return _response(document, request, cache_control)
 
 
-def _kept(services: Services, key: Hashable, make: Callable[[], Document]) -> Document:
-    today = services.clock().astype("datetime64[D]").item()  # by which documents say of what data are kept current
+def _cached(services: Services, key: Hashable, make: Callable[[], Document]) -> Document:
+    today = services.clock().astype("datetime64[D]").item()  # by which documents say which data are still updated
     return services.documents.get_or_make((key, today, _newest_of_moving(services)), make)
 
 

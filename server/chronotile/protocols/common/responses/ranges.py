@@ -38,7 +38,7 @@ class BytePart:
 
 
 def has_range(scope: Scope) -> bool:
-    """Return whether a part is asked for."""
+    """Return whether a part is requested."""
     return scope["method"] == "GET" and bool(header_value(scope["headers"], b"range"))
 
 
@@ -80,7 +80,7 @@ def requested_part(scope: Scope, *, size: int, etag: str) -> BytePart | None:
 
 
 def not_satisfiable(error: RangeNotSatisfiable, scope: Scope) -> Response:
-    """Return the answer to a range that an answer does not have, which tells its size."""
+    """Return the answer to a range beyond its end, with its size."""
     response = problem_response(error, Request(scope))
     response.headers.update({"Content-Range": f"bytes */{error.size}", "Cache-Control": "no-store"})
     return response
@@ -90,7 +90,7 @@ class RangedResponse(Response):
     """An answer that lies in memory, of which clients may request a part."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send all of it, or the part that is asked for."""
+        """Send all of it, or the requested part."""
         try:
             part = requested_part(scope, size=len(self.body), etag=self.headers.get("etag", ""))
         except RangeNotSatisfiable as error:

@@ -19,7 +19,7 @@ MAX_LOOKS = 64
 
 
 REMEMBERED = "chronotile.remembered"
-"""Where a request tells what its answer was made of."""
+"""Where a request records what its answer was made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Pixels:
     instants: tuple[Instant, ...]
     states: PixelStates
     layer_revision: str | None
-    """Of the layer as a whole, where the answer tells that its address carries it."""
+    """Of the layer as a whole, where the answer says that its address carries it."""
 
     def are_unchanged(self, services: Services) -> bool:
         """Look at the files; what is gone has changed, and what takes longer to find may have."""
@@ -50,7 +50,7 @@ def remember(request: Request, payload: Payload, *, layer: str, layer_revision: 
         request: Of a layer as it is configured, not of an expression.
         payload: With the states of its pixels.
         layer: Whose pixels they are.
-        layer_revision: Where the answer tells that its address carries that.
+        layer_revision: Where the answer says that its address carries that.
     """
     services = services_of(request)
     found = services.catalogue.layer(layer)

@@ -37,8 +37,8 @@ def known_etags(request: Request) -> frozenset[str]:
 
 def respond(payload: Payload, *, is_immutable: bool = False) -> Response:
     """Return the answer that carries a payload; 304 where the client holds it already."""
-    kept = caching(payload.unreadable, is_immutable=is_immutable, is_open=payload.time.is_open)
-    headers = {"ETag": f'"{payload.etag}"', **kept}
+    cache_headers = caching(payload.unreadable, is_immutable=is_immutable, is_open=payload.time.is_open)
+    headers = {"ETag": f'"{payload.etag}"', **cache_headers}
     if payload.time.instants:
         headers["Chronotile-Time"] = instants_text(payload.time)
     if payload.timing:
@@ -49,7 +49,7 @@ def respond(payload: Payload, *, is_immutable: bool = False) -> Response:
 
 
 def caching(unreadable: Sequence[Instant], *, is_immutable: bool = False, is_open: bool) -> dict[str, str]:
-    """Return how long an answer may be kept; of one that lacks dates also which, since they may be repaired soon.
+    """Return how long an answer may be cached; of one that lacks dates also which, since they may be repaired soon.
 
     Args:
         unreadable: The dates that it lacks.
@@ -77,7 +77,7 @@ def respond_with_content(body: bytes, media_type: str, request: Request, *, cach
         body: Of the document.
         media_type: Under which it leaves.
         request: That asks for it.
-        cache_control: How long it may be kept: `CURRENT` unless it depends neither on layers nor on times.
+        cache_control: How long it may be cached: `CURRENT` unless it depends neither on layers nor on times.
     """
     etag = fingerprint(body)
     payload = Payload(body=body, media_type=media_type, etag=etag, unchanged=etag in known_etags(request))

@@ -1,4 +1,4 @@
-"""What tells of a coverage, as the bytes of its documents."""
+"""The documents of a coverage, as bytes."""
 
 from urllib.parse import quote
 

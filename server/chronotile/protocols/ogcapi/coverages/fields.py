@@ -23,7 +23,7 @@ def layers_of(offered: Offered) -> tuple[Layer, ...]:
 
 
 def requested_layers(query: Kvp, offered: Offered) -> tuple[Layer, ...]:
-    """Return the layers of the fields that `properties` and `exclude-properties` leave, in the order asked for.
+    """Return the layers of the fields that `properties` and `exclude-properties` leave, in the requested order.
 
     Raises:
         InvalidParameter: One is not known, or none is left.

@@ -35,5 +35,5 @@ def respond_with_file(delivery: CoverageDelivery) -> Response:
         return Response(status_code=304, headers=headers)
     shown = "inline" if delivery.media_type in SHOWN else "attachment"
     headers["Content-Disposition"] = f'{shown}; filename="{delivery.file_name}"'
-    in_parts = delivery.is_kept_for_parts
+    in_parts = delivery.is_cached_for_parts
     return BodyResponse(delivery.body, media_type=delivery.media_type, headers=headers, in_parts=in_parts)

@@ -14,4 +14,4 @@ ALIASES: Mapping[str, str] = {
 }
 """Other names and media types that clients ask for."""
 JSON, JSON_SCHEMA = "application/json", "application/schema+json"
-"""In which coverages are told of."""
+"""The formats of coverage documents."""

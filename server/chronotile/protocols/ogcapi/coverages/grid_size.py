@@ -15,7 +15,7 @@ from chronotile.protocols.ogcapi.coverages.scaling import PartialSize, Resolutio
 def with_scale(query: CoverageQuery, services: Services) -> CoverageRequest:
     """Return the request for numbers with its scale.
 
-    What is asked of sizes counts along all that is asked for (OGC 19-087 /req/coverage-scaling/size D): where that
+    Requested sizes count along all that is requested (OGC 19-087 /req/coverage-scaling/size D): where that
     reaches beyond the data, the answer has as many of the cells as lie on them.
 
     Raises:
@@ -37,7 +37,7 @@ def with_scale(query: CoverageQuery, services: Services) -> CoverageRequest:
 
 
 def _shares(grid: Grid, trims: tuple[Trim, ...]) -> tuple[float, float]:
-    """How much of what is asked for along x and y a grid covers; all of it where that is in another CRS."""
+    """How much of what is requested along x and y a grid covers; all of it where that is in another CRS."""
     boxes = [trim.box for trim in trims if are_alike(trim.crs, grid.crs)]
     if not boxes:
         return 1.0, 1.0

@@ -1,4 +1,4 @@
-"""Links of a collection to its coverage, and to what tells of it."""
+"""Links of a collection to its coverage, and to its documents."""
 
 from collections.abc import Sequence
 from urllib.parse import quote
@@ -20,7 +20,7 @@ TITLES = {
 def coverage_links(offered: Offered, context: DocumentContext) -> Sequence[Link]:
     """Return the links of a collection, one a format that can hold the whole; none of one that has colours alone.
 
-    The newer draft tells of the fields by `schema`, the older ones by `coverage-rangetype` and `coverage-domainset`.
+    The newer draft lists the fields by `schema`, the older ones by `coverage-rangetype` and `coverage-domainset`.
     """
     if not offered.has_values:
         return ()

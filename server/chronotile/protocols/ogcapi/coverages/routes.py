@@ -1,4 +1,4 @@
-"""`/ogcapi/collections/{collectionId}/coverage`, and what tells of it."""
+"""`/ogcapi/collections/{collectionId}/coverage`, and its documents."""
 
 from collections.abc import Callable
 from functools import partial

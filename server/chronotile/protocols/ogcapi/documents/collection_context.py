@@ -9,7 +9,7 @@ from chronotile.protocols.ogcapi.block import DocumentContext
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionContext:
-    """What one document tells of, in one language."""
+    """The subject of one document, in one language."""
 
     services: Services
     document: DocumentContext

@@ -41,7 +41,7 @@ class Listing:
 
 
 def list_collections(query: CollectionsQuery, context: CollectionContext) -> Listing:
-    """Return which collections are asked for."""
+    """Return which collections are requested."""
     matched = [each for each in offered_collections(context.document.catalogue) if query.takes(each)]
     listed = tuple(matched[query.offset : query.offset + query.limit])
     return Listing(query=query, matched=len(matched), listed=listed)
@@ -66,7 +66,7 @@ def listing_document(listing: Listing, context: CollectionContext) -> Json:
 
 
 def listing_page(listing: Listing, context: CollectionContext) -> bytes:
-    """Return the same as HTML, which tells less of each."""
+    """Return the same as HTML, with less of each."""
     following = listing.following
     href = (
         None if following is None else f"{context.document.base}/collections?{listing.query.address(following)}&f=html"

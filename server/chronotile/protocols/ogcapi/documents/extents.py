@@ -31,8 +31,8 @@ def spatial_extent(offered: Offered) -> Json:
 def temporal_extent(times: TimeDomain, *, limit: int) -> Json | None:
     """Return from when to when there are data, and which times; `None` for data without time.
 
-    `grid` tells them as OGC 20-024 does: every so often, or one by one up to `limit`, with the bounds of periods where
-    there is room for them; a `step` of our own names dekads. `values` tells the same as OGC 19-086r6 does, where dekads
+    `grid` lists them as OGC 20-024 does: every so often, or one by one up to `limit`, with the bounds of periods where
+    there is room for them; a `step` of our own names dekads. `values` has the same as OGC 19-086r6 does, where dekads
     are three series of months.
     """
     if len(times) == 0:
@@ -57,7 +57,7 @@ def temporal_extent(times: TimeDomain, *, limit: int) -> Json | None:
 def _bounds(times: TimeDomain, *, room: int) -> Json:
     """First and last instant of each period, where times are longer than the day that they begin on.
 
-    The years of a climatology are told of all its times together: its bounds are no part of a time axis.
+    The years of a climatology are those of all its times together: its bounds are no part of a time axis.
     """
     periods = np.stack([times.starts, times.ends], axis=1) if times.is_climatology else times.periods
     if len(times) * 2 > room or not bool((periods[:, 1] - periods[:, 0] > DAY).any()):

@@ -15,7 +15,7 @@ CONFORMANCE = (
     *(f"{COMMON_2}/{name}" for name in ("collections", "simple-query")),
 )
 KEPT_RELATIONS = ("self", "alternate", "service-desc", "service-doc", "conformance", "data")
-"""Links of pygeoapi's landing page that hold here: it tells of processes and tile matrix sets that it does not know."""
+"""Links of pygeoapi's landing page that hold here; the others are of processes and tile matrix sets."""
 
 
 def landing_document(context: CollectionContext) -> Json:
@@ -23,8 +23,8 @@ def landing_document(context: CollectionContext) -> Json:
     from chronotile.protocols.ogcapi.documents.through_pygeoapi import pygeoapi_landing  # noqa: PLC0415 -- its 70 MB
 
     said, service = pygeoapi_landing(context), context.document.catalogue.service
-    kept = [
-        {name: member for name, member in link.items() if name != "hreflang"}  # which is not the language asked for
+    own = [
+        {name: member for name, member in link.items() if name != "hreflang"}  # which is not the requested language
         for link in said["links"]
         if link["rel"] in KEPT_RELATIONS and link["type"] != JSON_LD
     ]
@@ -35,7 +35,7 @@ def landing_document(context: CollectionContext) -> Json:
         "description": text_in(service.abstract, context.document.language),
         **_service_members(service),
         **{name: member for block in BLOCKS for name, member in block.landing_members(context.document).items()},
-        "links": [*kept, *blocks, up.document()],
+        "links": [*own, *blocks, up.document()],
     }
 
 

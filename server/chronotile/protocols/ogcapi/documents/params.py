@@ -53,7 +53,7 @@ class CollectionsQuery:
         return urlencode([*self.written, *paging, *([("offset", str(offset))] if offset else [])], safe="/:,")
 
     def takes(self, offered: Offered) -> bool:
-        """Whether the extent of a collection shares something with what is asked; one without time always does."""
+        """Whether the extent of a collection shares something with the query; one without time always does."""
         return self._takes_box(box_of_offered(offered)) and self._takes_times(offered)
 
     def _takes_box(self, box: BBox) -> bool:
@@ -71,7 +71,7 @@ class CollectionsQuery:
 
 
 def collections_query(query: Kvp) -> CollectionsQuery:
-    """Return what `/ogcapi/collections` is asked.
+    """Return the query of `/ogcapi/collections`.
 
     Raises:
         ChronotileError: A parameter is not accepted.

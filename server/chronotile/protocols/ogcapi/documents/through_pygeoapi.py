@@ -1,7 +1,7 @@
 """pygeoapi's own documents: its `API` made in memory from the catalogue, with our providers.
 
-It is made for each document that is not kept: that takes a millisecond, and what a reload changed is in it.
-Imported where it is used: a worker that never tells of collections does not pay its 70 MB.
+It is made for each document that is not cached: that takes a millisecond, and what a reload changed is in it.
+Imported where it is used: a worker that never documents collections does not pay its 70 MB.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -62,7 +62,7 @@ def _pygeoapi_document(api: API, ask: Callable[[API, APIRequest], Any]) -> Json:
 
 
 def _configuration(context: CollectionContext) -> Json:
-    """Texts are in the language of the document already, so pygeoapi, which knows fewer, is told of one alone."""
+    """Texts are in the language of the document already, so pygeoapi, which knows fewer, gets one alone."""
     document_context = context.document
     service = document_context.catalogue.service
     identification = {

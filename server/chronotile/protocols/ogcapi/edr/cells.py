@@ -33,7 +33,7 @@ CORNERS = "the lower and the upper corner, such as 4.4,51.0,4.5,51.1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellsRequest:
-    """Which cells are asked for."""
+    """Which cells are requested."""
 
     coverage: CoverageRequest
     """Of native cells."""
@@ -42,7 +42,7 @@ class CellsRequest:
     rows: int = 0
 
     def settled(self, services: Services) -> CoverageRequest:
-        """Return the request with the size that is asked for; native cells are counted where they stay along an axis.
+        """Return the request with the requested size; native cells are counted where they stay along an axis.
 
         Raises:
             ChronotileError: The request is not accepted.

@@ -1,4 +1,4 @@
-"""What EDR tells of a collection: its queries and parameters (OGC 19-086r6 §8.1.4)."""
+"""The members of a collection for EDR: its queries and parameters (OGC 19-086r6 §8.1.4)."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def collection_links(offered: Offered, context: DocumentContext) -> list[Link]:
 
 
 def parameter(layer: Layer, language: str) -> Json:
-    """Return what is told of a parameter beside the data (requirement /req/edr/rc-parameters)."""
+    """Return the description of a parameter beside the data (requirement /req/edr/rc-parameters)."""
     variable = layer.main_variable
     label = text_in(layer.title, language) or variable.name
     observed: Json = {"id": variable.name, "label": label}
@@ -106,7 +106,7 @@ def _media_type(query: DataQuery) -> str:
 def _crs_details(own: Crs) -> list[Json]:
     """Of the data's own CRS where it has no code: of the others the URIs say what they are, and `crs` lists them.
 
-    Each collection tells it five times, and there may be hundreds in one document.
+    Each collection has it five times, and there may be hundreds in one document.
     """
     return [] if own.uri else [{"crs": own.name, "wkt": str(own.definition.to_wkt())}]
 

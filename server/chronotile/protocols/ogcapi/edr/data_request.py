@@ -37,7 +37,7 @@ class DataRequest:
     """Public URL of the collection."""
 
     def format_among(self, names: tuple[str, ...]) -> str:
-        """Return the name of the format that is asked for.
+        """Return the name of the requested format.
 
         Raises:
             InvalidParameter: `f` is none of `names`.
@@ -51,7 +51,7 @@ class DataRequest:
 
 
 def parse_data_query(request: Request) -> DataRequest:
-    """Return what is asked, and of which collection.
+    """Return the query, and its collection.
 
     Raises:
         UnknownCollection: There is none of that name, or it has no values.
@@ -74,10 +74,10 @@ def data_response(payload: FieldsPayload, name: str, data_request: DataRequest) 
     Args:
         payload: With its body, which is let go when it is sent.
         name: Of the format.
-        data_request: What was asked for.
+        data_request: As requested.
     """
-    kept = caching(payload.unreadable, is_open=payload.time.is_open)
-    headers = {"ETag": f'"{payload.etag}"', "Vary": "Accept", **kept}
+    cache_headers = caching(payload.unreadable, is_open=payload.time.is_open)
+    headers = {"ETag": f'"{payload.etag}"', "Vary": "Accept", **cache_headers}
     if payload.time.instants:
         headers["Chronotile-Time"] = instants_text(payload.time)
     if payload.unchanged:

@@ -1,4 +1,4 @@
-"""Pages of GeoJSON features: what selects them, and what they are told in (OGC 17-069r4 §7.15, OGC 19-086r6 §8.2.9)."""
+"""Pages of GeoJSON features: what selects them, and their formats (OGC 17-069r4 §7.15, OGC 19-086r6 §8.2.9)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from chronotile.protocols.ogcapi.edr.queries import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeaturesQuery:
-    """Which features are asked for."""
+    """Which features are requested."""
 
     layers: tuple[Layer, ...]
     """Of `parameter-name`."""
@@ -45,7 +45,7 @@ class FeaturesQuery:
 
 
 def features_query(offered: Offered, query: Kvp, catalogue: Catalogue) -> FeaturesQuery:
-    """Return which features of a collection are asked for; `crs` is looked at, but GeoJSON is in CRS84.
+    """Return which features of a collection are requested; `crs` is looked at, but GeoJSON is in CRS84.
 
     Raises:
         ChronotileError: A parameter is not accepted.
@@ -73,7 +73,7 @@ def features_document(
 
     Args:
         features: Those of the page.
-        selection: What was asked.
+        selection: The features requested.
         matched: How many there are on all pages.
         address: Public URL of the list.
         links: Beside those to the pages.

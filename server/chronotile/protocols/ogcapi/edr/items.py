@@ -50,7 +50,7 @@ class Items:
         """Return the instants that share something with a selection (time,).
 
         Raises:
-            MissingTime: The default time is asked for, and a parameter has none.
+            MissingTime: The default time is requested, and a parameter has none.
         """
         if time.keyword == "absent":
             return self.instants
@@ -108,7 +108,7 @@ def items_document(items: Items, selection: FeaturesQuery, clock: Clock) -> byte
     """Return one page of items, the earliest first.
 
     Raises:
-        MissingTime: The default time is asked for, and a parameter has none.
+        MissingTime: The default time is requested, and a parameter has none.
     """
     is_met = selection.box is None or meets_grid([selection.box], items.offered.main_field.main_variable.grid)[0]
     instants = items.matching(selection.time, clock) if is_met else _NONE

@@ -52,7 +52,7 @@ def cells_offer(cells: CellsRequest, name: str, data_request: DataRequest) -> Jo
     """Return the job that writes cells which are too many for an answer; `None` of those in an area, or of other sizes.
 
     Args:
-        cells: What is asked for.
+        cells: As requested.
         name: Of the format.
         data_request: The request.
 

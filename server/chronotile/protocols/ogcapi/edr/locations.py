@@ -49,7 +49,7 @@ class Locations:
         Each is a point inside its place, with the place's box; outlines are at `/places`.
 
         Raises:
-            MissingTime: The default time is asked for, and a parameter has none.
+            MissingTime: The default time is requested, and a parameter has none.
         """
         datetime = _datetime(selection, clock)
         found = [(places, _matching(places, self.offered, selection)) for places in self.sets] if datetime else []
@@ -144,7 +144,7 @@ def _area(name: str, catalogue: Catalogue) -> Area:
 
 
 def _matching(places: PlaceSet, offered: Offered, selection: FeaturesQuery) -> list[int]:
-    """Numbers of the places that meet the collection, and the box that is asked for."""
+    """Numbers of the places that meet the collection, and the requested box."""
     near = near_layer(places, offered.main_field)
     if selection.box is not None:
         near &= _meets(shapes_in(places, CRS84).bounds, selection.box)
@@ -161,7 +161,7 @@ def _meets(bounds: FloatArray, box: BBox) -> NDArray[np.bool_]:
 
 
 def _datetime(selection: FeaturesQuery, clock: Clock) -> str:
-    """From when to when the parameters have data of the time asked for; nothing where they have none."""
+    """From when to when the parameters have data of the requested time; nothing where they have none."""
     timed = [layer for layer in selection.layers if len(layer.times)]
     if not timed:
         return UNBOUNDED

@@ -1,4 +1,4 @@
-"""The data queries that there are, and how they are told of."""
+"""The data queries that there are, and their documents."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -71,7 +71,7 @@ class DataQuery:
     title: str
     description: str
     formats: tuple[str, ...]
-    """Of the data; the first is what is given where none is asked for."""
+    """Of the data; the first is what is given where none is requested."""
     parameters: tuple[Parameter[object], ...]
     """Of its path."""
     is_list: bool = False
@@ -95,7 +95,7 @@ AREA = DataQuery(
 CUBE = DataQuery(
     name="cube",
     title="Cube query",
-    description="The native cells of a box at each time, or as many columns and rows as are asked for",
+    description="The native cells of a box at each time, or as many columns and rows as are requested",
     formats=OF_CELLS,
     parameters=(BBOX, COLUMNS, ROWS, *SHARED),
 )

@@ -86,7 +86,7 @@ class Drawing:
         return MEDIA_TYPES[self.format]
 
     def requests(self, grid: Grid) -> tuple[MapRequest, ...]:
-        """Return what is asked of the core, one request a layer."""
+        """Return the core's request, one request a layer."""
         return tuple(
             MapRequest(
                 layer=layer.id,

@@ -58,7 +58,7 @@ OF_MAP = (*PLACING, *OF_DRAWING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapQuery:
-    """A map as it is asked for; its grid takes PROJ some milliseconds, so that it is found in a thread."""
+    """A map as it is requested; its grid takes PROJ some milliseconds, so that it is found in a thread."""
 
     drawing: Drawing
     subset: Subset
@@ -86,7 +86,7 @@ def parse_map(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catal
 
 
 def default_crs(path: Mapping[str, str], drawing: Drawing) -> Crs:
-    """Return the CRS of a map for which none is asked (OGC 20-058 §7.2.2).
+    """Return the default CRS of a map (OGC 20-058 §7.2.2).
 
     Of a collection it is that of the data, if it has a URI; of the dataset, which is in many, CRS84.
     """

@@ -11,7 +11,7 @@ from chronotile.pipeline.tile_ranges import is_cylindrical
 from chronotile.protocols.ogcapi.maps.ground import metres_in_box, metres_per_unit, native_cell_m
 
 DEFAULT_SIDE_PX = 1024
-"""Of the longer side of a map for which no size is asked."""
+"""Of the longer side of a map without a requested size."""
 MOST_SIDE = 1e9
 """Pixels of a side past which nothing is reckoned: all limits are far below."""
 MERCATOR_LATITUDE = 85.0511287798066
@@ -35,8 +35,8 @@ class Viewport:
     def grid(self, natives: Sequence[NativeGrid]) -> Grid:
         """Return the pixels of the map.
 
-        A map without a box and a place in the world is of all the data, fitted into the size asked for; one round a
-        centre has the data's own resolution where no scale is asked for.
+        A map without a box and a place in the world is of all the data, fitted into the requested size; one round a
+        centre has the data's own resolution where no scale is requested.
 
         Args:
             natives: Grids of what is shown.
@@ -54,7 +54,7 @@ class Viewport:
         return self._round(self.centre or middle, pixel_m)
 
     def _over(self, box: BBox) -> Grid:
-        """The box, its pixels square on the ground unless both sides are asked for."""
+        """The box, its pixels square on the ground unless both sides are requested."""
         if self.width is not None and self.height is not None:
             return Grid(crs=self.crs, bbox=box, width=self.width, height=self.height)
         unit = metres_in_box(self.crs, box)
@@ -71,7 +71,7 @@ class Viewport:
         return Grid(crs=self.crs, bbox=box, width=width, height=self.height or _pixels(along, pixel_m, given))
 
     def _fitted(self, box: BBox) -> Grid:
-        """The size asked for, round a box that it holds whole."""
+        """The requested size, round a box that it holds whole."""
         width, height = self.width or DEFAULT_SIDE_PX, self.height or DEFAULT_SIDE_PX
         unit = metres_in_box(self.crs, box)
         pixel_m = max((box.xmax - box.xmin) * unit.x / width, (box.ymax - box.ymin) * unit.y / height)
@@ -84,7 +84,7 @@ class Viewport:
         )
 
     def _round(self, centre: tuple[float, float], pixel_m: float) -> Grid:
-        """The size asked for round a place; a side that is not asked for is like the other."""
+        """The requested size round a place; a side that is not requested is like the other."""
         width = self.width or self.height or DEFAULT_SIDE_PX
         height = self.height or self.width or DEFAULT_SIDE_PX
         unit = metres_per_unit(self.crs, *centre)

@@ -26,7 +26,7 @@ from chronotile.protocols.ogcapi.processes.params import OF_DOCUMENTS, merged
 
 FORMATS = {"json": JSON, "html": HTML}
 NOBODY = None
-"""Whose jobs are asked for: nobody says yet who they are, and all see those of all."""
+"""Whose jobs are requested: nobody says yet who they are, and all see those of all."""
 
 Found = TypeVar("Found")
 

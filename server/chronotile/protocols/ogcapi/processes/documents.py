@@ -91,7 +91,7 @@ def removed_document(job: Job, context: DocumentContext) -> Json:
 
 
 def job_address(job: Job, context: DocumentContext) -> str:
-    """Return where a job is told of."""
+    """Return the URL of a job."""
     return f"{context.base}/jobs/{job.id}"
 
 
@@ -138,7 +138,7 @@ def _summary(process: Process, context: DocumentContext) -> Json:
     url = f"{context.base}/processes/{quote(process.id)}"
     links = [
         *_both(url, process.title),
-        _json(REL_EXECUTE, f"{url}/execution", "where it is asked for"),
+        _json(REL_EXECUTE, f"{url}/execution", "where it is requested"),
         _json(REL_JOBS, f"{context.base}/jobs?processID={quote(process.id)}&f=json", "its jobs"),
         _json("up", f"{context.base}/processes?f=json", "all processes"),
     ]

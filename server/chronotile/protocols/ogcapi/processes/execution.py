@@ -33,7 +33,7 @@ def members_of(process: Process, body: bytes, *, media_type: str = JSON) -> Json
     Args:
         process: What is to be done.
         body: JSON, whatever its media type says: programs post it as forms that are none.
-        media_type: As the client tells it.
+        media_type: As the client gives it.
 
     Raises:
         InvalidParameter: It is none; the locator is the path in the JSON.
@@ -52,7 +52,7 @@ def members_of(process: Process, body: bytes, *, media_type: str = JSON) -> Json
 
 
 def execution_of(process: Process, members: Json) -> Execution:
-    """Return what is asked of a process; inputs are not checked against their schemas yet.
+    """Return the execution of a process; inputs are not checked against their schemas yet.
 
     Args:
         process: What is to be done.
@@ -199,7 +199,7 @@ def _output(process: Process, name: str, value: object) -> Json:
 
 
 def _format_of(process: Process, selected: Mapping[str, Json], inputs: Mapping[str, object]) -> Json:
-    """The input `format` that gives an output the media type that is asked for, where the process has a choice."""
+    """The input `format` that gives an output the requested media type, where the process has a choice."""
     for name, output in selected.items():
         media_type = output.get("format", {}).get("mediaType")
         if media_type is None:

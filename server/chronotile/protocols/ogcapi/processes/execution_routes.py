@@ -47,7 +47,7 @@ from chronotile.web.fetch import Fetched
 
 
 async def post_execution(request: Request) -> Response:
-    """Do what is asked for while the client waits, or accept it as a job."""
+    """Do what is requested while the client waits, or accept it as a job."""
     context = context_for(request, query_of(request))
     preferred = preferences_of(request.headers.getlist("prefer"))
     if preferred.is_async:
@@ -56,7 +56,7 @@ async def post_execution(request: Request) -> Response:
     if subscriber is not None and not preferred.is_async:
         raise InvalidParameter(f"subscribers hear of jobs alone; {ASK_FOR_A_JOB}", locator="subscriber")
     if will_want_references(execution):
-        require_job_access(request)  # before the work: results by reference are kept like those of a job
+        require_job_access(request)  # before the work: results by reference are stored like those of a job
     plan = await _planned(request, execution)
     if subscriber is not None or preferred.wants_job(plan.seconds, most_s=SYNC_S):
         return await _accept(request, execution, context, subscriber, revision=plan.revision)

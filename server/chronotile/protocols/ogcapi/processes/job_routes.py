@@ -1,4 +1,4 @@
-"""`/ogcapi/jobs`: what was asked for, how far it is, and what came of it (OGC 18-062r2 §7.12, §11)."""
+"""`/ogcapi/jobs`: what was requested, how far it is, and what came of it (OGC 18-062r2 §7.12, §11)."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -92,12 +92,12 @@ async def delete_job(request: Request) -> Response:
 
 
 async def answer_of_job(request: Request) -> Response:
-    """Do with a job what the method says; one route tells of both methods where a third is refused."""
+    """Do with a job what the method says; one route lists both methods where a third is refused."""
     return await (delete_job if request.method == "DELETE" else get_job)(request)
 
 
 async def get_results(request: Request) -> Response:
-    """Return the results of a job that has ended, as it was asked to give them."""
+    """Return the results of a job that has ended, in the requested form."""
     job, desk, context = await _ended(request)
     if job.fault is not None:
         fault = job.fault
@@ -115,7 +115,7 @@ async def get_result(request: Request) -> Response:
     if name not in job.results:
         has = ", ".join(job.results) or "none"
         raise UnknownPath(f"the job has no result {name[:80]!r}; it has {has}", locator="outputID")
-    alone = Execution(process=job.process, inputs={})  # one by itself comes as it is, whatever was asked for
+    alone = Execution(process=job.process, inputs={})  # one by itself comes as it is, whatever was requested
     return await _of_files(
         request, job, lambda: file_response(_results(job, alone, desk, context), name, is_head=is_head)
     )

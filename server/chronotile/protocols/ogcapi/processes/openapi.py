@@ -76,7 +76,7 @@ SCHEMAS: Mapping[str, Json] = {
             },
             "outputs": {
                 "type": "object",
-                "description": "Those that are wanted; all without it",
+                "description": "The outputs to return; all without it",
                 "additionalProperties": _all_optional(
                     {
                         "transmissionMode": enum_of(TRANSMISSIONS),
@@ -133,7 +133,7 @@ def process_paths(catalogue: Catalogue) -> Mapping[str, Json]:
     """Return the path items, below the tree's own address."""
     both = [format_of(["json", "html"]), language(catalogue.service.languages)]
     process = in_path("processID", "Id of a process", enum_of(tuple(processes())), example=EXAMPLE)
-    job = in_path("jobID", "Id of a job, as its acceptance tells it", TEXT, example="0" * 32)
+    job = in_path("jobID", "Id of a job, as in its acceptance", TEXT, example="0" * 32)
     output = in_path("outputID", "Name of one of the process's outputs", TEXT, example="string")
     lists = [*documents(PAGING), *both]
     chosen = documents(SELECTION, {"processID": [EXAMPLE], "status": ["running", "successful"]})
@@ -151,9 +151,7 @@ def process_paths(catalogue: Catalogue) -> Mapping[str, Json]:
             ),
         },
         "/jobs/{jobID}/results": {
-            "get": _results(
-                "getResult", "The results of a job, as it was asked to give them", [job], {"204": _only_links()}
-            )
+            "get": _results("getResult", "The results of a job, in the requested form", [job], {"204": _only_links()})
         },
         "/jobs/{jobID}/results/{outputID}": {
             "get": _results("getOneResult", "One result of a job", [job, output], {"307": _elsewhere()})
@@ -174,7 +172,7 @@ def _execution(parameters: Sequence[Json]) -> Json:
         "description": "`respond-async` for a job; with `wait=10` only where it is expected to take longer than 10 s",
         "schema": TEXT,
     }
-    location = {"description": "Where the job is told of", "schema": ADDRESS}
+    location = {"description": "Address of the job", "schema": ADDRESS}
     accepted = {**_answer("Job", JSON), "headers": {"Location": {**location, "required": True}}}
     answers = {"200": _any_results(), "201": accepted, "204": _only_links(), **_refusals("413", "415")}
     example = {"inputs": {"string": "Hello"}}

@@ -88,7 +88,7 @@ def jobs_page(document: Json, context: DocumentContext) -> bytes:
 def job_page(
     job: Job, details: JobDetails, document: Json, context: DocumentContext, *, results: Sequence[Download]
 ) -> bytes:
-    """Return how far a job is as HTML, with its results, what was asked for and its log."""
+    """Return how far a job is as HTML, with its results, what was requested and its log."""
     return document_page(
         f"Job {_short_id(job.id)}",
         document,
@@ -113,7 +113,7 @@ def _further(document: Json) -> str | None:
 
 
 def _size(result: Result, files: ResultFiles) -> int | None:
-    """Bytes of a file that is at hand; a bucket would have to be asked."""
+    """Bytes of a file that is at hand; a bucket would take a request."""
     if result.file is None:
         return None
     try:
@@ -122,12 +122,12 @@ def _size(result: Result, files: ResultFiles) -> int | None:
                 return path.stat().st_size
             case _:
                 return None
-    except (SourceUnavailable, FileNotFoundError):  # which the link tells better
+    except (SourceUnavailable, FileNotFoundError):  # which the link says better
         return None
 
 
 def _said(text: str, job: Job) -> str:
-    """A line of the log, without the reason that the page tells above."""
+    """A line of the log, without the reason, which the page has above."""
     return "failed" if job.fault is not None and text == f"failed: {job.fault.detail}" else text
 
 

@@ -97,7 +97,7 @@ class JobsQuery:
 
 
 def paging_of(query: Kvp) -> Paging:
-    """Return which page is asked for; `MAX_LIMIT` stands for all that is more.
+    """Return which page is requested; `MAX_LIMIT` stands for all that is more.
 
     Raises:
         InvalidParameter: `limit` or `offset` is not accepted.
@@ -117,7 +117,7 @@ def merged(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 def jobs_query(query: Kvp) -> JobsQuery:
-    """Return what `/ogcapi/jobs` is asked.
+    """Return the query of `/ogcapi/jobs`.
 
     Raises:
         InvalidParameter: A parameter is not accepted.

@@ -35,7 +35,7 @@ class Reference:
     url: str
     """Below a place that is allowed."""
     media_type: str | None
-    """As the client tells it."""
+    """As the client gives it."""
 
     @property
     def path(self) -> str:
@@ -62,7 +62,7 @@ def references_of(process: Process, inputs: Mapping[str, Any], places: WebPlaces
 
 
 def hosts_of(references: Sequence[Reference]) -> set[str]:
-    """Return the hosts that are asked."""
+    """Return the hosts of the URLs."""
     return {urlsplit(each.url).netloc for each in references}
 
 

@@ -133,8 +133,8 @@ class OpenFile(FileResponse):
         """Send it, or say that the client holds it already."""
         with self._file:
             if self.headers["etag"].strip('"') in known_etags(Request(scope)):
-                kept = {name: self.headers[name] for name in OF_UNCHANGED if name in self.headers}
-                await Response(status_code=304, headers=kept)(scope, receive, send)
+                unchanged = {name: self.headers[name] for name in OF_UNCHANGED if name in self.headers}
+                await Response(status_code=304, headers=unchanged)(scope, receive, send)
                 return
             accepted = [each for each in scope["headers"] if each[0] != b"range" or _asks_for_bytes(each[1])]
             await super().__call__({**scope, "headers": accepted}, receive, send)
@@ -161,7 +161,7 @@ def _missing_result_errors() -> Iterator[None]:
 def will_want_references(execution: Execution) -> bool:
     """Return whether some result of an execution that is not done yet will have to lie somewhere, as far as is known.
 
-    It is where that is asked for, or a result that is a file stands in a document. One that has a name is no file.
+    It is where that is requested, or a result that is a file stands in a document. One that has a name is no file.
     """
     outputs = process_of(execution.process).outputs
     return any(
@@ -237,7 +237,7 @@ def file_response(results: Results, name: str, *, is_head: bool = False) -> Resp
     Args:
         results: Among which it is.
         name: Of its output.
-        is_head: Whether nothing but its headers is asked for: what leads elsewhere is good for that alone.
+        is_head: Whether nothing but its headers is requested: what leads elsewhere is good for that alone.
 
     Raises:
         SourceUnavailable: Its file is gone.
@@ -254,7 +254,7 @@ def file_response(results: Results, name: str, *, is_head: bool = False) -> Resp
 
 
 def _is_referenced(execution: Execution, name: str, result: Result) -> bool:
-    """A file has no place in a document, unless that is asked for."""
+    """A file has no place in a document, unless that is requested."""
     mode = (execution.outputs or {}).get(name, {}).get("transmissionMode")
     default = "reference" if execution.response == "document" and result.file is not None else "value"
     return (mode or default) == "reference"
@@ -333,5 +333,5 @@ def _remove(folder: Path | None) -> None:
 
 def _address(results: Results, name: str) -> str:
     if results.address_of is None:
-        raise SourceUnavailable("no results can be kept now")
+        raise SourceUnavailable("no results can be stored now")
     return results.address_of(name)

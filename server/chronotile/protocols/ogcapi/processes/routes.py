@@ -1,4 +1,4 @@
-"""`/ogcapi/processes` and what goes with it: what can be done, and what was asked for (OGC 18-062r2)."""
+"""`/ogcapi/processes` and what goes with it: what can be done, and what was requested (OGC 18-062r2)."""
 
 from functools import partial
 

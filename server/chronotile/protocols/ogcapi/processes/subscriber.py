@@ -1,4 +1,4 @@
-"""Who is told how a job goes on, and what (OGC 18-062r2 §7.11.2.6, requirements class Callback)."""
+"""Which subscriber is notified how a job goes on, and of what (OGC 18-062r2 §7.11.2.6, requirements class Callback)."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -25,11 +25,11 @@ ACCEPTED: Mapping[str, Status] = {"successUrl": "successful", **OF_MEMBERS}
 
 
 def subscriber_of(members: Json, places: WebPlaces, *, base: str) -> Subscriber | None:
-    """Return who is to be told, if anybody is.
+    """Return the subscriber, if there is one.
 
     Args:
         members: Members of the body of an execution.
-        places: Below which they may be told.
+        places: Prefixes that their URLs may have.
         base: Public URL of this server.
 
     Raises:
@@ -40,7 +40,7 @@ def subscriber_of(members: Json, places: WebPlaces, *, base: str) -> Subscriber 
         return None
     if not places:
         raise InvalidParameter(
-            "this server tells no subscribers how jobs go on; leave subscriber out and ask for the job's status",
+            "this server notifies no subscribers; leave subscriber out and ask for the job's status",
             locator=MEMBER,
         )
     if not isinstance(given, dict):
@@ -57,11 +57,11 @@ def subscriber_of(members: Json, places: WebPlaces, *, base: str) -> Subscriber 
 def message_of(
     job: Job, callback: Callback, *, catalogue: Catalogue, folder: Path, bucket: Bucket | None = None
 ) -> Message:
-    """Return what a subscriber is told of a job: its results, files among them as links, or how far it is.
+    """Return the message to a subscriber on a job: its results, files among them as links, or how far it is.
 
     Args:
         job: As it is now.
-        callback: Who is told.
+        callback: Where the message goes.
         catalogue: Of any server that has the job.
         folder: Of all jobs.
         bucket: Of the files of results, if there is one.

@@ -28,7 +28,7 @@ class SyncResults:
 
     results: dict[str, Result]
     folder: Path
-    """Of their files, which is removed, or moved where the results are kept."""
+    """Of their files, which is removed, or moved to the folder of results."""
     revision: str | None
     """Of what was read."""
 
@@ -36,11 +36,11 @@ class SyncResults:
 def run_now(
     execution: Execution, plan: JobPlan, services: Services, desk: JobService, *, is_active: IsActive
 ) -> SyncResults:
-    """Do what is asked for.
+    """Do what is requested.
 
     Raises:
         ChronotileError: It cannot be done.
-        ClientGone: It is not wanted any more.
+        ClientGone: The client left.
     """
     folder = desk.make_folder()
     with removed_if_it_fails(folder), storing_results(FORBIDDEN):
@@ -56,10 +56,10 @@ def synchronous_response(execution: Execution, done: SyncResults) -> Response:
 
 
 def stored_response(execution: Execution, done: SyncResults, desk: JobService, context: DocumentContext) -> Response:
-    """Return the answer that names where results lie, which are kept as those of a job.
+    """Return the answer that names where results lie, which are stored as those of a job.
 
     Raises:
-        SourceUnavailable: They cannot be kept.
+        SourceUnavailable: They cannot be stored.
         StorageFull: There is no room for them.
     """
     job, files = desk.keep(execution, done.results, done.folder, user=NOBODY, revision=done.revision)

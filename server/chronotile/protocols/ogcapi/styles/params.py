@@ -25,7 +25,7 @@ OF_LEGEND: tuple[Parameter[object], ...] = (RANGE_OF_TWO, RAMP, DIFFERENCE, WIDT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegendQuery:
-    """A legend as it is asked for."""
+    """A legend as it is requested."""
 
     request: LegendRequest
     format: LegendFormat

@@ -51,7 +51,7 @@ def map_tilejson(path: Mapping[str, str], query: Kvp, context: DocumentContext, 
     """Return the TileJSON of one of them; the template of a single layer names the instant and the revision it is of.
 
     Raises:
-        ChronotileError: As `map_tileset`; or there is nothing at the time asked for.
+        ChronotileError: As `map_tileset`; or there is nothing at the requested time.
     """
     tile_matrix_set = context.catalogue.tile_matrix_set(path["tileMatrixSetId"])
     origin, layers, time = _map(path, query, context)
@@ -112,7 +112,7 @@ def place_tilejson(path: Mapping[str, str], query: Kvp, context: DocumentContext
 def _map(
     path: Mapping[str, str], query: Kvp, context: DocumentContext
 ) -> tuple[Origin, tuple[Layer, ...], TimeSelection]:
-    """All that a tile would be asked is read, so that a template is one that works."""
+    """All parameters of a tile are parsed, so that a template is one that works."""
     query.check_spelling(names_of(OF_TILE))
     drawing = tile_drawing(path, query.replacing("f", "png"), "", context.catalogue)
     return map_origin(path, query, drawing.layers, context), drawing.layers, drawing.time

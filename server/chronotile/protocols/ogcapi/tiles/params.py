@@ -29,7 +29,7 @@ METADATA: Mapping[str, str] = {"json": JSON, "tilejson": TILEJSON}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TileQuery:
-    """A tile of a map as it is asked for; its limits take PROJ some milliseconds, so they are looked at in a thread."""
+    """A tile of a map as it is requested; its limits take PROJ some milliseconds, so they are looked at in a thread."""
 
     drawing: Drawing
     address: TileAddress
@@ -37,7 +37,7 @@ class TileQuery:
     """Of the layer, in the address."""
 
     def requests(self) -> tuple[MapRequest, ...]:
-        """Return what is asked of the core.
+        """Return the core's request.
 
         Raises:
             TileOutOfRange: There is no such tile.
@@ -49,7 +49,7 @@ class TileQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceTileQuery:
-    """A vector tile as it is asked for."""
+    """A vector tile as it is requested."""
 
     requests: tuple[PlaceTileRequest, ...]
     revision: str | None

@@ -46,13 +46,13 @@ def preview_file(levels: Sequence[Pixels], transform: Affine) -> bytes:
         levels: (y, x) pixels, the finest first.
         transform: Of the finest level.
     """
-    with ExitStack() as kept:
+    with ExitStack() as stack:
         names = []
         for number, pixels in enumerate(levels):
-            memory = kept.enter_context(MemoryFile(ext=".tif"))
+            memory = stack.enter_context(MemoryFile(ext=".tif"))
             names.append(memory.name)
             _write_level(memory, pixels, transform @ Affine.scale(2**number))
-        target = kept.enter_context(MemoryFile(ext=".tif"))
+        target = stack.enter_context(MemoryFile(ext=".tif"))
         copy(_virtual(levels[0], names, transform), target.name, driver="COG", **_OPTIONS)
         return bytes(target.getbuffer())
 

@@ -1,4 +1,4 @@
-"""Previews of raster files without overviews: built in the background, kept in a folder, read in place of the files."""
+"""Previews of raster files without overviews: built in the background, stored on disk, read in place of the files."""
 
 import logging
 import os
@@ -38,7 +38,7 @@ LEAST_FACTOR = 8
 """Cells along a side that a previewed cell stands for at least: what is finer takes few reads, and much room."""
 
 MAX_WAITING = 256
-"""Previews that wait to be built; what is asked for beyond them waits for the next time it is asked for."""
+"""Previews that wait to be built; what is requested beyond them waits for the next time it is requested."""
 
 CLOSING_S = 2.0
 """That a building is waited for at the end: a store that hangs must not keep a process from ending."""
@@ -67,14 +67,14 @@ class Preview:
     has_mask: bool
 
     def name(self, state: FileState) -> str:
-        """Return the name under which it is kept, another for each state of the file."""
+        """Return the name under which it is stored, another for each state of the file."""
         parts = (FORMAT_VERSION, self.path, *state, self.band, self.stored, self.factors, self.counting, self.has_mask)
         return blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewsState:
-    """What is kept and was done, for metrics."""
+    """The state of the cache and what was done, for metrics."""
 
     bytes: int
     max_bytes: int
@@ -88,7 +88,7 @@ class Previews:
     """The previews of this machine, of which this process builds some.
 
     Args:
-        folder: Where they are kept.
+        folder: Of the files.
         max_bytes: The most that they take together.
     """
 
@@ -161,7 +161,7 @@ class Previews:
 
     @property
     def state(self) -> PreviewsState:
-        """What is kept now, by all processes, and what this one has done since it began."""
+        """The state of the cache now, of all processes, and what this one has done since it began."""
         count, size = self._folder.usage()
         with self._changed:
             return PreviewsState(
@@ -217,7 +217,7 @@ class Previews:
                 self._give_up(name)
             return
         if not self._folder.put(name, data):
-            _log.info("a preview was not kept: %d bytes are more than there is room for", len(data))
+            _log.info("a preview was not stored: %d bytes are more than there is room for", len(data))
             self._give_up(name)
             return
         with self._changed:
@@ -226,10 +226,10 @@ class Previews:
     def _made(self, preview: Preview, state: FileState) -> bytes:
         """The bytes of a preview of a file that is in this state, before and after."""
         layout = preview.layout
-        # Of its own, so that what is read here is kept open, and in GDAL's cache, no longer than it takes.
+        # Of its own, so that what is read here stays open, and in GDAL's cache, no longer than it takes.
         with HandlePool(max_idle=0).lend(preview.path, preview.stored + NATIVE_LEVEL) as handle:
             if handle.state != state or not handle.layout.matches(layout):
-                raise ChronotileError("the file is another than was asked for")
+                raise ChronotileError("the file is another than was requested")
             levels = made_pixels(
                 lambda region: self._stored(handle, preview, region),
                 Window(0, layout.height, 0, layout.width),
