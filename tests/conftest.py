@@ -91,12 +91,6 @@ def chromium() -> Path:
 
 
 @pytest.fixture(scope="session")
-def gdal_tools() -> None:
-    """GDAL's command line programs, on the path."""
-    require(strict.lack_of_programs(*strict.GDAL_TOOLS))
-
-
-@pytest.fixture(scope="session")
 def validate_ogc(shared: Path) -> Callable[..., list[str]]:
     """`validate_ogc(document, schema=None)`: what OGC's schemas find wrong with bytes, text or a path."""
     source = shared / "ogc" / "validate_offline.py"

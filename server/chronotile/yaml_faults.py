@@ -30,7 +30,6 @@ class Remedy(NamedTuple):
 
 _COLON_IN_VALUE = re.compile(r"""\s*(?:- +)?[^\s'"#{[][^:'"]*:\s+[^\s'"{[#|>].*?:(?:\s|$)""")
 _KEY_WITHOUT_SPACE = re.compile(r"""\s*(?:- +)?[\w.-]+:[^\s/]""")
-_KEY_WITH_VALUE = re.compile(r"""\s*(?:- +)?[^#\s][^#]*:\s+[^\s#]""")
 _ITEM_WITHOUT_SPACE = re.compile(r"\s*-[^\s-]")
 _AFTER_QUOTE = re.compile(r""".*?:\s+(?:"[^"]*"|'[^']*')\s*[^\s#,\]}]""")
 _BRACKET_FIRST = re.compile(r".*?:\s+[{[]")

@@ -49,10 +49,6 @@ class Pixel:
     lon: float
     lat: float
 
-    def of_parent(self, finer: int) -> Tile:
-        """The tile of the native zoom."""
-        return Tile(self.tile.z - finer, self.tile.x >> finer, self.tile.y >> finer)
-
 
 def random_pixels(served: Served, native: Tile, finer: int) -> list[Pixel]:
     """Pixels of a zoom anywhere on the native tile, at the edges of the scene and beside it too."""

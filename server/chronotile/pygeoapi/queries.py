@@ -22,7 +22,7 @@ from chronotile.model.time.parser import parse_time
 
 MAX_SHOWN = 60
 TIME_AXIS = "time"
-X_AXES, Y_AXES = ("Lon", "x"), ("Lat", "y")
+X_AXES = "Lon", "x"
 
 _NUMBER = re.compile(r"\d{1,12}(\.\d{0,20})?", re.ASCII)
 

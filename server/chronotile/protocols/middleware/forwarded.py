@@ -15,8 +15,6 @@ _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]{1,64}){1,8}/?", re.ASCII)
 _PORT = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](:\d{1,5})?|(?P<v4>[0-9.]+):\d{1,5}", re.ASCII)
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
 
 class Forwarded:
     """Believes X-Forwarded-Proto, -Host, -Prefix and -For of trusted proxies, and of nobody else.
