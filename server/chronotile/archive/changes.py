@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
+from chronotile.archive.describe import counted
 from chronotile.archive.open import Archive
 from chronotile.model.collection import Layer
 from chronotile.yaml_source import listed
@@ -46,9 +47,9 @@ def _date_changes(old: Layer, new: Layer) -> Iterator[str]:
     added = np.setdiff1d(new.times.instants, old.times.instants).size
     removed = np.setdiff1d(old.times.instants, new.times.instants).size
     if added:
-        yield f"{_counted(added, 'date')} added to"
+        yield f"{counted(added, 'date')} added to"
     if removed:
-        yield f"{_counted(removed, 'date')} removed from"
+        yield f"{counted(removed, 'date')} removed from"
 
 
 def _left_out(before: Archive, after: Archive) -> Iterator[str]:
@@ -84,7 +85,3 @@ def _other_findings(before: Archive, after: Archive) -> Iterator[str]:
 def _named(what: str, how: str, names: list[str]) -> Iterator[str]:
     if names:
         yield f"{what}{'s' if len(names) > 1 else ''} {listed(names, most=MOST_NAMES)} {how}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

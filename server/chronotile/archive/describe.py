@@ -21,7 +21,7 @@ def archive_lines(catalogue: Catalogue) -> Iterator[str]:
         width = max(len(layer.id) for layer in collection.layers)
         yield from (f"  {layer.id:{width}}  {_layer_text(layer)}" for layer in collection.layers)
     for places in catalogue.places.values():
-        count = _counted(len(places), "place")
+        count = counted(len(places), "place")
         yield f"places.{places.id}  {count}  {_box_text(places.bbox)}  {crs_text(places.crs)}"
 
 
@@ -41,12 +41,13 @@ def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
 
 def summary(catalogue: Catalogue, findings: Sequence[Finding]) -> str:
     """Return in one line how much there is, and how many findings of each severity."""
-    found = ", ".join(_counted(sum(each.severity == severity for each in findings), severity) for severity in _MARKS)
+    found = ", ".join(counted(sum(each.severity == severity for each in findings), severity) for severity in _MARKS)
     layers = sum(1 for _layer in catalogue.layers)
-    return f"{_counted(len(catalogue.collections), 'collection')}, {_counted(layers, 'layer')}: {found}"
+    return f"{counted(len(catalogue.collections), 'collection')}, {counted(layers, 'layer')}: {found}"
 
 
-def _counted(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
+    """Return a number with its noun, in the plural unless it is 1."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from chronotile.archive.describe import counted
 from chronotile.errors import ChronotileError
 from chronotile.model.source import Finding, SourceSpec
 from chronotile.readers.files import passed_over
@@ -27,7 +28,7 @@ def files_passed_over(specs: Mapping[str, SourceSpec]) -> Iterator[Finding]:
         if others:
             names = listed([each.name for each in others], most=_NAMED)
             message = (
-                f"{_counted(len(others), 'other file')} of data in the folder of its files, which no href of the "
+                f"{counted(len(others), 'other file')} of data in the folder of its files, which no href of the "
                 f"configuration matches: {names}; widen href, or make it a collection"
             )
             yield Finding("note", name, message)
@@ -56,7 +57,3 @@ def _data_in(folder: Path) -> list[Path]:
 def _is_of_files(path: Path) -> bool:
     kind = kind_of_path(path)
     return kind is not None and kind.options.is_of_files
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
