@@ -13,6 +13,7 @@ from chronotile.model.cube import CUBE_TYPE
 from chronotile.model.time.instants import TimeDomain, format_day, format_instant
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.public_url import link
 from chronotile.protocols.common.thumbnail import thumbnail
 
 NEWEST = 60
@@ -101,12 +102,12 @@ def landing(services: Services, *, base: str, language: str, has_viewer: bool) -
 
 def landing_document(page: Landing, base: str) -> dict[str, Any]:
     """Return the page as a document for programs."""
-    links = [_link("self", f"{base}/", "application/json", "this document")]
+    links = [link("self", f"{base}/", "application/json", "this document")]
     if page.has_viewer:
-        links.append(_link("viewer", f"{base}/viewer/", "text/html", "viewer"))
-    for place in page.places:
-        link = _link(place.rel, place.href, place.media_type, place.title)
-        links.append({**link, "templated": True} if place.is_template else link)
+        links.append(link("viewer", f"{base}/viewer/", "text/html", "viewer"))
+    links += [
+        link(each.rel, each.href, each.media_type, each.title, is_template=each.is_template) for each in page.places
+    ]
     return {
         "title": page.title,
         "description": page.abstract or None,
@@ -127,10 +128,6 @@ def _collection_document(collection: LandingCollection) -> dict[str, Any]:
         "license": collection.license,
         "layers": [layer.id for layer in collection.layers],
     }
-
-
-def _link(rel: str, href: str, media_type: str, title: str) -> dict[str, Any]:
-    return {"rel": rel, "href": href, "type": media_type, "title": title}
 
 
 def _collections(services: Services, language: str) -> Iterable[LandingCollection]:

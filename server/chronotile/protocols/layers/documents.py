@@ -22,6 +22,7 @@ from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesC
 from chronotile.protocols.common.climatology import climatology_member
 from chronotile.protocols.common.extent import crossing_box, longitude_latitude_box
 from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.public_url import link
 from chronotile.protocols.common.query.cursor import url_of_page
 from chronotile.protocols.layers.layer_definition import MEDIA_TYPE as QLR_TYPE
 
@@ -139,40 +140,36 @@ def _links(name: str, layer: Layer, context: CapabilitiesContext) -> list[Docume
     base, path = context.base, quote(name)
     catalogue: Catalogue = context.services.catalogue
     links = [
-        _link("self", f"{base}/layers/{path}", "application/json", "this layer"),
-        _link("times", f"{base}/layers/{path}/times", "application/json", "times"),
+        link("self", f"{base}/layers/{path}", "application/json", "this layer"),
+        link("times", f"{base}/layers/{path}/times", "application/json", "times"),
         *(
-            _link("tilejson", f"{base}/tiles/{path}/{each.id}/tilejson.json", "application/json", f"tiles in {each.id}")
+            link("tilejson", f"{base}/tiles/{path}/{each.id}/tilejson.json", "application/json", f"tiles in {each.id}")
             for each in catalogue.tile_matrix_sets
         ),
-        _link("legend", f"{base}/tiles/{path}/legend.png", "image/png", "legend"),
+        link("legend", f"{base}/tiles/{path}/legend.png", "image/png", "legend"),
         *(
-            _link("qgis", f"{base}/layers/{path}.qlr", QLR_TYPE, "layer definition for QGIS")
+            link("qgis", f"{base}/layers/{path}.qlr", QLR_TYPE, "layer definition for QGIS")
             for _path in catalogue.service.wms_paths[:1]
         ),
         *(_capabilities("wms", where, base, "text/xml") for where in catalogue.service.wms_paths[:1]),
         *(_capabilities("wmts", where, base, "application/xml") for where in catalogue.service.wmts_paths[:1]),
-        _link("viewer", f"{base}/viewer/?layer={path}", "text/html", "map in the viewer"),
+        link("viewer", f"{base}/viewer/?layer={path}", "text/html", "map in the viewer"),
     ]
     if len(layer.times):
         href = f"{base}/animations/{path}.{{extension}}{{?bbox,width,datetime,step,fps}}"
-        links.append({**_link("animation", href, "video/mp4", "time-lapse"), "templated": True})
+        links.append(link("animation", href, "video/mp4", "time-lapse", is_template=True))
     if not layer.is_composite:
         links.append(_cubes(f"{base}/cubes/{path}"))
         href = f"{base}/timeseries/{path}/point{{?lon,lat,datetime}}"
-        links.append({**_link("series", href, "application/json", "values of a point"), "templated": True})
+        links.append(link("series", href, "application/json", "values of a point", is_template=True))
     return links
 
 
 def _cubes(path: str) -> Document:
     href = f"{path}/{{tms}}/{{z}}/{{x}}/{{y}}.ctc"
-    return {**_link("cubes", href, CUBE_TYPE, "all dates of a tile as numbers"), "templated": True}
+    return link("cubes", href, CUBE_TYPE, "all dates of a tile as numbers", is_template=True)
 
 
 def _capabilities(service: str, where: str, base: str, media_type: str) -> Document:
     query = urlencode({"SERVICE": service.upper(), "REQUEST": "GetCapabilities"})
-    return _link(service, f"{base}{where}?{query}", media_type, f"capabilities of {service.upper()}")
-
-
-def _link(rel: str, href: str, media_type: str, title: str) -> Document:
-    return {"rel": rel, "href": href, "type": media_type, "title": title}
+    return link(service, f"{base}{where}?{query}", media_type, f"capabilities of {service.upper()}")

@@ -8,6 +8,7 @@ from chronotile.model.places import PlaceSet
 from chronotile.pipeline.place_shapes import places_revision
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
 from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.public_url import link
 from chronotile.protocols.places.params import PlacesQuery
 
 Document = dict[str, Any]
@@ -66,27 +67,25 @@ def _path(places: PlaceSet, context: CapabilitiesContext) -> str:
 def _links(places: PlaceSet, context: CapabilitiesContext) -> list[Document]:
     path, revision = _path(places, context), places_revision(places)
     tiles = [
-        {
-            **_link(
-                "tiles", f"{path}/tiles/{quote(each.id)}/{{z}}/{{x}}/{{y}}.mvt?rev={revision}", MEDIA_TYPE, each.id
-            ),
-            "templated": True,
-        }
+        link(
+            "tiles",
+            f"{path}/tiles/{quote(each.id)}/{{z}}/{{x}}/{{y}}.mvt?rev={revision}",
+            MEDIA_TYPE,
+            each.id,
+            is_template=True,
+        )
         for each in context.services.catalogue.tile_matrix_sets
     ]
-    values = _link(
+    values = link(
         "values",
         f"{path}/values{{?layer,datetime,reducer,weights,min_valid,limit,offset}}",
         "application/json",
         "values of all places",
+        is_template=True,
     )
     return [
-        _link("self", path, "application/json", "this set"),
-        _link("items", f"{path}?format=geojson", "application/geo+json", "its places as GeoJSON"),
+        link("self", path, "application/json", "this set"),
+        link("items", f"{path}?format=geojson", "application/geo+json", "its places as GeoJSON"),
         *tiles,
-        {**values, "templated": True},
+        values,
     ]
-
-
-def _link(rel: str, href: str, media_type: str, title: str) -> Document:
-    return {"rel": rel, "href": href, "type": media_type, "title": title}

@@ -1,22 +1,8 @@
 """Errors of `/places` in its own words."""
 
-from starlette.requests import Request
-from starlette.responses import Response
+from functools import partial
 
-from chronotile.errors import ChronotileError
-from chronotile.protocols.common.responses.problem import problem_response
+from chronotile.protocols.common.responses.problem import TILED, problem_response
 
-SPELLING = {
-    "place": "set",
-    "time": "datetime",
-    "reducers": "reducer",
-    "row": "y",
-    "column": "x",
-    "tile_matrix": "z",
-    "tile_matrix_set": "tms",
-}
-
-
-def place_fault(error: ChronotileError, request: Request) -> Response:
-    """Return the problem document of an error, its parameter named as the path and query do."""
-    return problem_response(error, request, spelling=SPELLING)
+place_fault = partial(problem_response, spelling={**TILED, "place": "set", "reducers": "reducer"})
+"""Problem documents whose parameters are named as the path and query do."""

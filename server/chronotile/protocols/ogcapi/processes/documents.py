@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import numpy as np
 
@@ -37,11 +37,10 @@ def process_list(found: Sequence[Process], paging: Paging, context: DocumentCont
     """Return a page of the list of processes."""
     listed = found[paging.offset : paging.offset + paging.limit]
     following = paging.following(len(found))
-    links = _both(f"{context.base}/processes", "processes", _query(paging, paging.offset))
+    links = _both(f"{context.base}/processes", "processes", urlencode(paging.address(paging.offset)))
     if following is not None:
-        links.append(
-            _json("next", f"{context.base}/processes?{_query(paging, following)}&f=json", "the next processes")
-        )
+        query = urlencode(paging.address(following))
+        links.append(_json("next", f"{context.base}/processes?{query}&f=json", "the next processes"))
     return {"processes": [_summary(each, context) for each in listed], "links": _written(links)}
 
 
@@ -190,10 +189,6 @@ def _both(url: str, title: str, query: str = "") -> list[Link]:
 
 def _json(rel: str, href: str, title: str) -> Link:
     return Link(rel=rel, href=href, type=JSON, title=title)
-
-
-def _query(paging: Paging, offset: int) -> str:
-    return "&".join(f"{name}={value}" for name, value in paging.address(offset).items())
 
 
 def _written(links: Iterable[Link]) -> list[Json]:
