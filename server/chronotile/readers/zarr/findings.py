@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from chronotile.model.source import Finding, SourceSpec
 from chronotile.readers.foreign import opening
 from chronotile.readers.zarr.arrays import open_array
-from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, read_group
+from chronotile.readers.zarr.metadata import read_group
 
 LARGE_BYTES = 16 << 20
 """What one picture should not have to decode for a single chunk."""
@@ -15,7 +15,7 @@ LARGE_BYTES = 16 << 20
 def chunk_findings(spec: SourceSpec) -> Iterator[Finding]:
     """Yield a warning for each array whose chunks are large, so that each tile decodes much."""
     with opening(spec.collection):
-        arrays = list(_arrays(read_group(spec.href)))
+        arrays = list(read_group(spec.href).all_arrays())
     for array in arrays:
         if array.dtype is None or len(array.shape) < 2:
             continue
@@ -29,9 +29,3 @@ def chunk_findings(spec: SourceSpec) -> Iterator[Finding]:
                 "write it with chunks of one time and 256 to 1024 pixels a side"
             )
             yield Finding("warning", f"{spec.collection}: {array.path}", message)
-
-
-def _arrays(group: GroupNode) -> Iterator[ArrayNode]:
-    yield from group.arrays.values()
-    for each in group.groups.values():
-        yield from _arrays(each)

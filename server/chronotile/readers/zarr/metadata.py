@@ -68,6 +68,12 @@ class GroupNode:
     arrays: Mapping[str, ArrayNode] = field(default_factory=dict)
     groups: Mapping[str, "GroupNode"] = field(default_factory=dict)
 
+    def all_arrays(self) -> Iterator[ArrayNode]:
+        """Yield its arrays and those of its groups, at any depth."""
+        yield from self.arrays.values()
+        for each in self.groups.values():
+            yield from each.all_arrays()
+
 
 class _Store(Protocol):
     def read(self, key: str) -> bytes | None:

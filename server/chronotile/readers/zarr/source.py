@@ -19,7 +19,7 @@ from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.arrays import open_array
 from chronotile.readers.zarr.commit import commit_of
 from chronotile.readers.zarr.fields import fields_of, text_of
-from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, read_group
+from chronotile.readers.zarr.metadata import GroupNode, read_group
 from chronotile.readers.zarr.remote import RemoteMetadata
 from chronotile.readers.zarr.serving_cube import open_serving_cube
 
@@ -54,19 +54,13 @@ def _cube_elsewhere(root: GroupNode, spec: SourceSpec, caches: ReaderCaches) -> 
     Raises:
         Replaced: It is being written.
     """
-    node = next(_arrays(root), None)
+    node = next(root.all_arrays(), None)
     if node is None:
         return _cube(root, spec, caches)  # which says what is wrong
     metadata = RemoteMetadata(spec.href, node, is_now=True)
     cube = _cube(read_group(spec.href), spec, caches)  # what was read before the look may be of another state
     metadata.look()
     return cube
-
-
-def _arrays(group: GroupNode) -> Iterator[ArrayNode]:
-    yield from group.arrays.values()
-    for each in group.groups.values():
-        yield from _arrays(each)
 
 
 def _cube(root: GroupNode, spec: SourceSpec, caches: ReaderCaches) -> Cube:
