@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chronotile.model.geometry.json_text import is_number
 from chronotile.model.job import Json
 
 MAX_SHOWN = 60
@@ -101,14 +102,10 @@ def _of_no_kind(value: object, forms: list[Json]) -> Fault:
     return Fault(path=("type",), words=f"must be {_one_of(names)}, got {_shown(value['type'])}")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 _TYPES: Mapping[str, Callable[[Any], bool]] = {
     "array": lambda value: isinstance(value, list),
-    "integer": lambda value: _is_number(value) and (isinstance(value, int) or value.is_integer()),
-    "number": _is_number,
+    "integer": lambda value: is_number(value) and (isinstance(value, int) or value.is_integer()),
+    "number": is_number,
     "object": lambda value: isinstance(value, dict),
     "string": lambda value: isinstance(value, str),
 }
@@ -145,12 +142,12 @@ def _enum(value: object, schema: Json) -> str | None:
 
 def _minimum(value: object, schema: Json) -> str | None:
     least = schema["minimum"]
-    return f"must be at least {least}, got {_shown(value)}" if _is_number(value) and value < least else None
+    return f"must be at least {least}, got {_shown(value)}" if is_number(value) and value < least else None
 
 
 def _maximum(value: object, schema: Json) -> str | None:
     most = schema["maximum"]
-    return f"must be at most {most}, got {_shown(value)}" if _is_number(value) and value > most else None
+    return f"must be at most {most}, got {_shown(value)}" if is_number(value) and value > most else None
 
 
 def _max_length(value: object, schema: Json) -> str | None:

@@ -14,6 +14,7 @@ from chronotile.errors import InvalidParameter, MissingParameter, UnsupportedCrs
 from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, Crs, is_north_first
 from chronotile.model.geometry.area import Area
+from chronotile.model.geometry.json_text import is_number
 from chronotile.model.geometry.lengths import LENGTHS_M, OTHER_LENGTHS
 from chronotile.model.grid import BBox, FloatArray
 from chronotile.model.request import Point
@@ -160,6 +161,6 @@ def _xy(coordinates: FloatArray, crs: Crs) -> FloatArray:
 def _edge(value: object, open_edge: float, axis: str) -> float:
     if value == "*":
         return open_edge
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if not (is_number(value) and math.isfinite(value)):
         raise InvalidParameter(f"subset of {axis} takes numbers, got {str(value)[:MAX_SHOWN]!r}", locator="subset")
     return float(value)

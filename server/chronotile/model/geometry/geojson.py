@@ -13,7 +13,7 @@ from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geometry.area import Area, Polygon
 from chronotile.model.geometry.geojson_rings import parsed_geojson, positions_of
 from chronotile.model.geometry.geojson_size import containers_in, features_in, positions_in
-from chronotile.model.geometry.json_text import loaded
+from chronotile.model.geometry.json_text import is_number, loaded
 from chronotile.model.geometry.repair import Repaired, repaired, united
 from chronotile.model.grid import FARTHEST, FloatArray
 
@@ -208,7 +208,7 @@ def _feature(document: Json, name: str) -> Draft:
     if _kind(document) != "Feature":
         raise InvalidParameter(f"member{name} must be a Feature, got {_shown(_kind(document))}", locator=LOCATOR)
     identity = document.get("id")
-    if identity is not None and (isinstance(identity, bool) or not isinstance(identity, str | int | float)):
+    if identity is not None and not (isinstance(identity, str) or is_number(identity)):
         raise InvalidParameter(f"the id{name or ' of a feature'} must be text or a number", locator=LOCATOR)
     properties = document.get("properties")
     if properties is not None and not isinstance(properties, dict):

@@ -1,7 +1,7 @@
 """JSON from clients, of millions of lists for some, parsed in bounded memory."""
 
 import gc
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
@@ -32,6 +32,11 @@ def loaded(text: bytes, *, locator: str | None = None) -> Any:  # noqa: ANN401 -
         return orjson.loads(text)
     finally:
         gc.enable()  # which another thread may have done already: that takes time alone
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Return whether a value of JSON is a number: `true` is none, though Python counts it among its integers."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def require_room(size: int, *, locator: str | None) -> None:

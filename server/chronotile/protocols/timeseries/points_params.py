@@ -7,6 +7,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import MAX_SHOWN, InvalidParameter, LimitExceeded, MissingParameter, UnknownParameter
 from chronotile.model.geometry.geojson import document_of
 from chronotile.model.geometry.geojson_size import containers_in
+from chronotile.model.geometry.json_text import is_number
 from chronotile.model.request import Point, PointsSeriesRequest, place_in_degrees
 from chronotile.model.time.parser import parse_time
 from chronotile.protocols.common.query.kvp import Kvp
@@ -119,16 +120,12 @@ def _point(given: Json, number: int) -> Point:
     position, identity = given, None
     if isinstance(given, dict):
         position, identity = [given.get("lon"), given.get("lat")], given.get("id")
-    if not (isinstance(position, list) and len(position) == 2 and all(map(_is_number, position))):
+    if not (isinstance(position, list) and len(position) == 2 and all(map(is_number, position))):
         raise InvalidParameter(
             f'point {number} must be [longitude, latitude] or {{"id": …, "lon": …, "lat": …}}', locator="points"
         )
-    if identity is not None and not (isinstance(identity, str) or _is_number(identity)):
+    if identity is not None and not (isinstance(identity, str) or is_number(identity)):
         raise InvalidParameter(f"the id of point {number} must be text or a number", locator="points")
     names = f"lon of point {number}", f"lat of point {number}"
     place = place_in_degrees(float(position[0]), float(position[1]), names=names)
     return replace(place, id=identity)
-
-
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
