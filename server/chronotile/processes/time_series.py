@@ -12,7 +12,7 @@ from chronotile.encoders.series.csv import encode_places_csv
 from chronotile.encoders.series.json import encode_points_json
 from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.series.parquet import require_pyarrow, write_series_parquet
-from chronotile.encoders.series.table import Rows, SeriesTable, rows_of_points, value_column
+from chronotile.encoders.series.table import Rows, SeriesTable, names_of, rows_of_points, value_column
 from chronotile.errors import InvalidParameter
 from chronotile.model.cancellation import require_active
 from chronotile.model.job import Json, Result
@@ -130,6 +130,7 @@ def _table(inputs: Inputs, tasks: Sequence[Json], work: Work) -> SeriesTable:
         units=encoding.units,
         times=instants,
         columns=(value_column(encoding.units, encoding, instants),),
+        names=names_of(id_ for _position, id_ in _positions(inputs, slice(None))[0]),
         parts=parts,
         credits=Credits.of([layer]),
     )
@@ -148,16 +149,19 @@ def _layers(inputs: Inputs, services: Services) -> list[str]:
 
 def _points(inputs: Inputs, own: slice) -> tuple[Point, ...]:
     """Some of the points, in their order."""
+    listed, path = _positions(inputs, own)
+    return tuple(_point(*each, path.format(number)) for number, each in enumerate(listed, own.start or 0))
+
+
+def _positions(inputs: Inputs, own: slice) -> tuple[list[tuple[Sequence[float], Any]], str]:
+    """Position and id of some of the points, and the path of each in the inputs."""
     given = inputs["points"]
     if isinstance(given, list):
-        listed, path = [(position, None) for position in given[own]], "points[{}]"
-    elif given["type"] == "MultiPoint":
-        listed, path = [(position, None) for position in given["coordinates"][own]], "points.coordinates[{}]"
-    else:
-        features = given["features"][own]
-        listed = [(feature["geometry"]["coordinates"], feature.get("id")) for feature in features]
-        path = "points.features[{}].geometry.coordinates"
-    return tuple(_point(*each, path.format(number)) for number, each in enumerate(listed, own.start or 0))
+        return [(position, None) for position in given[own]], "points[{}]"
+    if given["type"] == "MultiPoint":
+        return [(position, None) for position in given["coordinates"][own]], "points.coordinates[{}]"
+    listed = [(feature["geometry"]["coordinates"], feature.get("id")) for feature in given["features"][own]]
+    return listed, "points.features[{}].geometry.coordinates"
 
 
 def _point(position: Sequence[float], id_: Any, path: str) -> Point:  # noqa: ANN401 -- as the schema has it

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from chronotile.encoders.credits import Credits
 from chronotile.encoders.series.csv import encode_places_csv
 from chronotile.encoders.series.geojson import encode_series_geojson
 from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.series.parquet import require_pyarrow, write_series_parquet
-from chronotile.encoders.series.table import Rows, SeriesTable, counted, reducer_columns
+from chronotile.encoders.series.table import Rows, SeriesTable, counted, names_of, reducer_columns
 from chronotile.errors import InvalidParameter
 from chronotile.model.cancellation import require_active
 from chronotile.model.collection import Layer
@@ -35,7 +34,13 @@ from chronotile.processes.times_and_places import (
     times_from_json,
     without_limits,
 )
-from chronotile.processes.work.partial_results import PartialResult, new_file, read_partial_result, write_partial_result
+from chronotile.processes.work.partial_results import (
+    PartialResult,
+    new_file,
+    read_metadata,
+    read_partial_result,
+    write_partial_result,
+)
 
 PLACES_PER_TASK = 500
 TASK_VALUES = 1_000_000
@@ -91,11 +96,9 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
             f"reduced-{number}": np.stack([each.reduced[reducer.name] for each in series.areas])
             for number, reducer in enumerate(request.reducers)
         },
-        **{f"edges-{number}": edges for number, edges in enumerate(series.edges.values())},
     }
-    write_partial_result(
-        work, name, PartialResult(arrays=arrays, metadata={"places": places, "edges": list(series.edges)})
-    )
+    edges = {reducer: each.tolist() for reducer, each in series.edges.items()}
+    write_partial_result(work, name, PartialResult(arrays=arrays, metadata={"places": places, "edges": edges}))
     return {"piece": name, "first": task["first"], "last": task["last"]}
 
 
@@ -113,14 +116,19 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
             outlines = _areas(inputs, own, layer, work.services) if format_ == "geojson" else None
             yield _rows(read, reducers, first=task["first"], outlines=outlines)
 
-    units, edges = layer.main_variable.encoding.units, _edges(read_partial_result(work, done[0]["piece"]))
+    metadata = [read_metadata(work, task["piece"]) for task in done]
+    units = layer.main_variable.encoding.units
+    edges = {name: np.array(each) for name, each in metadata[0]["edges"].items()}
+    places = [place for each in metadata for place in each["places"]]
     table = SeriesTable(
         title=layer.id,
         units=units,
         times=instants,
         columns=reducer_columns([reducer.name for reducer in reducers], units, instants, edges),
+        names=names_of(id_ for id_, _note in places),
         parts=parts,
         has_areas=True,
+        has_notes=any(note is not None for _id, note in places),
         edges=edges,
         credits=Credits.of([layer]),
     )
@@ -198,10 +206,6 @@ def _rows(read: PartialResult, reducers: Sequence[Reducer], *, first: int, outli
         total=read.arrays["total"],
         notes=notes,
     )
-
-
-def _edges(read: PartialResult) -> Mapping[str, NDArray[np.float64]]:
-    return {name: read.arrays[f"edges-{number}"] for number, name in enumerate(read.metadata["edges"])}
 
 
 FEATURES: Json = {

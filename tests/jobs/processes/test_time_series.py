@@ -75,6 +75,18 @@ def test_files_are_those_of_the_series_of_points(services, small_blocks, tmp_pat
     assert written == answer_of(services, listed, same, format_)
 
 
+@pytest.mark.parametrize("format_", time_series.FORMATS)
+def test_each_partial_result_is_read_once(services, small_blocks, tmp_path, monkeypatch, format_):
+    names = []
+    read = time_series.read_partial_result
+    monkeypatch.setattr(time_series, "read_partial_result", lambda work, name: names.append(name) or read(work, name))
+
+    do_oddly("time-series", {"layers": "NDVI", "points": COLLECTION, "format": format_}, services, tmp_path)
+
+    assert len(names) > 1
+    assert len(set(names)) == len(names)
+
+
 def test_parquet_has_the_rows_of_the_series_of_points(services, small_blocks, tmp_path):
     do_oddly("time-series", {"layers": "NDVI", "points": COLLECTION, "format": "parquet"}, services, tmp_path)
 

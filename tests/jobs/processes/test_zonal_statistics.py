@@ -91,6 +91,20 @@ def test_files_are_those_of_the_series_of_areas_whatever_the_blocks(services, sm
     assert [path.name for path in (tmp_path / "results").iterdir()] == [f"statistics.{format_}"]
 
 
+@pytest.mark.parametrize("format_", zonal_statistics.FORMATS)
+def test_each_partial_result_is_read_once(services, small_blocks, tmp_path, monkeypatch, format_):
+    names = []
+    read = zonal_statistics.read_partial_result
+    monkeypatch.setattr(
+        zonal_statistics, "read_partial_result", lambda work, name: names.append(name) or read(work, name)
+    )
+
+    do_oddly("zonal-statistics", {"layer": "NDVI", "places": squares(10), "format": format_}, services, tmp_path)
+
+    assert len(names) > 1
+    assert len(set(names)) == len(names)
+
+
 def test_parquet_has_the_rows_of_the_series_of_areas(services, small_blocks, tmp_path):
     places = squares(10)
     inputs = {"layer": "NDVI", "places": places, "reducers": ["mean", "count"], "weights": "area", "format": "parquet"}

@@ -42,7 +42,7 @@ def encode_series_covjson(table: SeriesTable, *, crs: Crs = CRS84, may_be_single
     groups = _groups(table)
     shared = {**table.credits.texts, "parameters": _parameters(table)}
     coverages = _coverages(table, groups, crs)
-    if may_be_single and len(groups) == 1 and sum(len(rows.places) for rows in table.parts()) == 1:
+    if may_be_single and len(groups) == 1 and len(table.names) == 1:
         (coverage,) = coverages
         coverage["domain"]["referencing"] = referencing(crs, has_time=groups[0][0].has_time)
         yield dump_json({**coverage, **shared})

@@ -107,7 +107,6 @@ def _columns(table: SeriesTable, rows: Rows, ids: NDArray[Any], *, has_notes: bo
 
 def _ids(table: SeriesTable) -> NDArray[Any]:
     """Of one type: all numbers, or all text."""
-    names = [name for rows in table.parts() for name in rows.names]
-    if any(isinstance(name, str) for name in names):
-        return np.array([str(name) for name in names], dtype=object)
-    return np.array(names)
+    if any(isinstance(name, str) for name in table.names):
+        return np.array([str(name) for name in table.names], dtype=object)
+    return np.array(table.names)

@@ -25,6 +25,9 @@ IntArray = NDArray[np.int64]
 Values = NDArray[Any]
 """Numbers in 64 bits: integers, or floats with NaN where there is none."""
 
+Name = str | int | float
+"""What a client called a place, or the number of the place."""
+
 VALUE = "value"
 """The column of points of one layer."""
 WITHOUT_UNITS = frozenset({"count", "valid_share", "histogram"})
@@ -103,10 +106,14 @@ class Rows:
     """(place,): cells of an area without a value (time,) by the reason."""
 
     @property
-    def names(self) -> list[str | int | float]:
-        """(place,): what the client called each, or its number in the table, counted from 1."""
-        numbered = enumerate(self.places, self.first + 1)
-        return [number if place.id is None else place.id for number, place in numbered]
+    def names(self) -> list[Name]:
+        """(place,): what the client called each, or its number in the table."""
+        return names_of((place.id for place in self.places), first=self.first)
+
+    @property
+    def has_notes(self) -> bool:
+        """Whether there is a note to any place."""
+        return any(note is not None for note in self.notes)
 
     @property
     def totals(self) -> IntArray:
@@ -152,10 +159,14 @@ class SeriesTable:
     times: InstantArray
     """(time,): all that any column has, ascending; not a time (NaT) for the one value of layers without time."""
     columns: tuple[Column, ...]
+    names: Sequence[Name]
+    """(place,): of all places."""
     parts: Callable[[], Iterable[Rows]]
-    """Yields all places in order; may be called several times, and may read one file after another."""
+    """Yields all places in order; may read one file after another, so writers of files call it once."""
     has_areas: bool = False
     """Whether the places are areas, or would be if there were any."""
+    has_notes: bool = False
+    """Whether any area has a note."""
     edges: Mapping[str, FloatArray] = field(default_factory=dict)
     """(bin + 1,) by the name of each histogram."""
     findings: Mapping[str, Findings] = field(default_factory=dict)
@@ -175,11 +186,6 @@ class SeriesTable:
     def has_counts(self) -> bool:
         """Whether numbers of cells are written: for areas of one layer."""
         return self.has_areas and self.method is None
-
-    @property
-    def has_notes(self) -> bool:
-        """Whether there is a note to any area."""
-        return self.has_counts and any(note is not None for rows in self.parts() for note in rows.notes)
 
     @property
     def size(self) -> int:
@@ -305,11 +311,17 @@ def table_of_layers(
         title="",
         times=reduce(np.union1d, times.values()) if times else columns[0].times,
         columns=tuple(columns),
+        names=rows.names,
         parts=lambda: (rows,),
         has_areas=len(places) > 0 and isinstance(places[0], Area),
         method=method,
         unreadable=unreadable,
     )
+
+
+def names_of(ids: Iterable[Name | None], *, first: int = 0) -> list[Name]:
+    """Return the name of each place: its id, or its number in the table, counted from 1."""
+    return [number if id_ is None else id_ for number, id_ in enumerate(ids, first + 1)]
 
 
 def value_column(units: str, encoding: Encoding | None, times: InstantArray) -> Column:
@@ -365,8 +377,10 @@ def _table(
         units=series.units,
         times=series.times,
         columns=(*columns, *found),
+        names=rows.names,
         parts=lambda: (whole,),
         has_areas=isinstance(series, AreasSeries),
+        has_notes=isinstance(series, AreasSeries) and rows.has_notes,
         edges=edges,
         findings=findings,
         unreadable=series.unreadable,

@@ -58,6 +58,17 @@ def read_partial_result(work: Work, name: str) -> PartialResult:
     return PartialResult(metadata=orjson.loads(arrays.pop(METADATA).tobytes()), arrays=arrays)
 
 
+def read_metadata(work: Work, name: str) -> Json:
+    """Return the metadata alone of the partial result that was left under a name.
+
+    Raises:
+        ClientGone: The job was dismissed.
+    """
+    with translate_missing_files(), np.load(work.folder / f"{name}.npz", allow_pickle=False) as file:
+        metadata: Json = orjson.loads(file[METADATA].tobytes())
+    return metadata
+
+
 @contextmanager
 def new_file(path: Path, work: Work) -> Iterator[BinaryIO]:
     """Give a file of a job to write, which takes the place of another one when it is whole, and on the disk.
