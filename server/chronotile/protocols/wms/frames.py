@@ -12,7 +12,7 @@ _CLOCK = re.compile(r"\d[Tt ]\d|^\d{12,13}$", re.ASCII)
 """A time of day, or milliseconds since 1970."""
 
 
-def frame_times(text: str | None, domain: TimeDomain) -> TimeSelection:
+def parse_frame_time(text: str | None, domain: TimeDomain) -> TimeSelection:
     """Return what TIME selects of a layer's times, where an interval may be a frame of an animation.
 
     The frame of June is `2020-06-01T00:00:00Z/2020-07-01T00:00:00Z`, and that of July begins where it ends. So an

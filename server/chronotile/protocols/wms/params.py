@@ -26,10 +26,10 @@ from chronotile.model.time.instants import ABSENT, TimeSelection
 from chronotile.protocols.common.capabilities.update_sequence import sequence_order
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.axis_order import as_xy
-from chronotile.protocols.common.query.kvp import Kvp, bbox, numbers
+from chronotile.protocols.common.query.kvp import Kvp, bbox
 from chronotile.protocols.common.query.parameter import Parameter, advertised, choice, parsed, text, times, whole
 from chronotile.protocols.wms.colouring import COLOURS, colour, colour_range, colouring, style_and_ramp, truth
-from chronotile.protocols.wms.frames import frame_times
+from chronotile.protocols.wms.frames import parse_frame_time
 from chronotile.protocols.wms.groups import LAYER_LIMIT, LAYERS, STYLES, check_count, refuse_styled_groups, ungrouped
 from chronotile.protocols.wms.own_styles import sheets_of, styled, with_layers
 
@@ -81,10 +81,10 @@ def _version(given: str) -> Version:
 
 
 def _box(given: str) -> BBox:
-    edges = BBox(*numbers(given, 4, locator="BBOX"))
-    if max(abs(edge) for edge in edges) > FARTHEST:
+    box = bbox(given, locator="BBOX")
+    if max(map(abs, box)) > FARTHEST:
         raise InvalidParameter(f"BBOX {given[:MAX_SHOWN]} lies beyond all coordinates", locator="BBOX")
-    return bbox(given, locator="BBOX")
+    return box
 
 
 REQUEST = advertised("REQUEST", "The operation", {each: each for each in OPERATIONS}, error=OperationNotSupported)
@@ -271,7 +271,7 @@ def requested_difference(query: Kvp, layer: Layer) -> TimeSelection | None:
     """
     if DIFFERENCE.given(query) is None or len(layer.times) == 0:
         return None
-    return frame_times(query.optional(DIFFERENCE.name), layer.times)  # a frame of an animation, as TIME
+    return parse_frame_time(query.optional(DIFFERENCE.name), layer.times)  # a frame of an animation, as TIME
 
 
 def _layers(query: Kvp, catalogue: Catalogue) -> list[tuple[str, Layer]]:
@@ -322,4 +322,4 @@ def _bbox(query: Kvp, crs: Crs, version: Version) -> BBox:
 
 def _time(query: Kvp, layer: Layer) -> TimeSelection:
     """A layer without time ignores TIME, so that it can be drawn beside others (OGC 12-111r1)."""
-    return frame_times(TIME.given(query), layer.times) if len(layer.times) else ABSENT
+    return parse_frame_time(TIME.given(query), layer.times) if len(layer.times) else ABSENT
