@@ -14,9 +14,8 @@ PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
 ALLOWED = {
     "app.py": "import chronotile.settings, starlette.routing",
-    "access/keys.py": "import starlette.middleware",
     "catalog/load.py": "import pydantic, yaml, chronotile.model.grid",
-    "encoders/picture/geotiff.py": "import rasterio.io, xarray, zarr",
+    "encoders/picture/geotiff.py": "import rasterio.io",
     "encoders/vector/mvt.py": "import mapbox_vector_tile",
     "archive/discovery/discover.py": "import xarray, chronotile.readers.raster.stack, chronotile.pipeline.maps.render",
     "optimise/run.py": "import dask, chronotile.archive.discovery.discover",
