@@ -335,10 +335,10 @@ def _by_area(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
 
 def _outside(request: AreaSeriesRequest, layer: Layer) -> InvalidParameter:
     areas = request.areas
-    vertices = sum(area.vertices for area in areas)
-    what = "the geometry" if len(areas) == 1 else f"all {len(areas)} geometries"
+    of = f"of {sum(area.vertices for area in areas)} vertices"
+    what = f"the geometry {of} lies" if len(areas) == 1 else f"all {len(areas)} geometries {of} lie"
     return InvalidParameter(
-        f"{what} of {vertices} vertices lies outside layer {layer.id}, which {reach_of(layer)}; "
+        f"{what} outside layer {layer.id}, which {reach_of(layer)}; "
         f"coordinates are longitude first{_swapped_hints(areas[:1], layer)[0]}",
         locator=request.given_by,
     )
