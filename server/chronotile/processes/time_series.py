@@ -50,9 +50,10 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     tasks, times_of_layers, sources, seconds = list[Json](), dict[str, list[int]](), list[Source](), 0.0
     with locate_errors(NAMES):
         layers, points = _layers(inputs, services), _points(inputs, slice(None))
-        if len(layers) > 1 and inputs.get("format", "csv") != "json":
-            raise InvalidParameter("only json takes several layers", locator="format")
-        if inputs.get("format") == "parquet":
+        format_ = inputs.get("format", FORMATS[0])
+        if len(layers) > 1 and format_ != "json":
+            raise InvalidParameter(f"format {format_} takes one layer at a time; json takes several", locator="format")
+        if format_ == "parquet":
             require_pyarrow()
         for layer in layers:
             times = requested_times(layer, inputs, services)

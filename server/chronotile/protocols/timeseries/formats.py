@@ -15,7 +15,6 @@ from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.series.netcdf import encode_series_netcdf
 from chronotile.encoders.series.parquet import encode_series_parquet
 from chronotile.encoders.series.table import SeriesTable, table_of_areas, table_of_point, table_of_points
-from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.series.reducer import Reducer
 from chronotile.model.series.series import AreasSeries, PointsSeries, Series
@@ -49,6 +48,8 @@ FORMATS: Mapping[str, Format] = {
 """Points have a JSON document of their own, and one point has a CSV too."""
 
 
+OF_SEVERAL_LAYERS = ("json", "ndjson")
+"""All others have room for one layer alone."""
 FORMAT = choice("format", "Otherwise `Accept` decides", SERIES_MEDIA_TYPES)
 
 
@@ -84,15 +85,7 @@ def encode_areas(
 
 
 def encode_points(results: Sequence[PointsSeries], name: str, layers: Sequence[Layer]) -> bytes | Iterable[bytes]:
-    """Return series of points in a format, whole or in pieces; of several layers only as JSON or lines of it.
-
-    Raises:
-        InvalidParameter: The format has room for one layer alone.
-    """
-    if len(results) > 1 and name not in {"json", "ndjson"}:
-        raise InvalidParameter(
-            f"format {name} takes one layer at a time; json and ndjson take several", locator="format"
-        )
+    """Return series of points in a format, whole or part by part; of several layers only in `OF_SEVERAL_LAYERS`."""
     tables = [table_of_points(each, Credits.of([layer])) for each, layer in zip(results, layers, strict=True)]
     if name == "json":
         return b"".join(encode_points_json(tables))

@@ -13,7 +13,7 @@ from chronotile.model.time.parser import parse_time
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, names_of
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS
-from chronotile.protocols.timeseries.formats import FORMAT
+from chronotile.protocols.timeseries.formats import FORMAT, OF_SEVERAL_LAYERS
 from chronotile.protocols.timeseries.params import DATETIME, NOT_OF_POINTS
 
 MEMBERS = ("layers", "points", "datetime")
@@ -48,11 +48,12 @@ def check_points_query(query: Kvp) -> None:
     query.refuse(DATETIME.foreign, instead=DATETIME.name)
 
 
-def points_requests(query: Kvp, body: bytes, catalogue: Catalogue) -> tuple[PointsSeriesRequest, ...]:
+def points_requests(query: Kvp, body: bytes, catalogue: Catalogue, *, format_: str) -> tuple[PointsSeriesRequest, ...]:
     """Return one request a layer; `datetime` may stand in the query or in the body.
 
     Raises:
-        ChronotileError: A member of the body is missing or not accepted, or the query says otherwise.
+        ChronotileError: A member of the body is missing or not accepted, or the query says otherwise, or the format
+            has no room for so many layers.
     """
     most, containers = 2 * (catalogue.limits.max_features + MAX_LAYERS), containers_in(body)
     if containers > most:  # before they are taken apart, which takes thirty times the memory of their text
@@ -67,6 +68,9 @@ def points_requests(query: Kvp, body: bytes, catalogue: Catalogue) -> tuple[Poin
             )
     time = requested_datetime(document, query)
     layers = dict.fromkeys(catalogue.layer(name).id for name in _layer_names(document))
+    if len(layers) > 1 and format_ not in OF_SEVERAL_LAYERS:
+        several = " and ".join(OF_SEVERAL_LAYERS)
+        raise InvalidParameter(f"format {format_} takes one layer at a time; {several} take several", locator="format")
     selection, points = parse_time(time), _points(document, catalogue)
     return tuple(PointsSeriesRequest(layer=layer, points=points, time=selection) for layer in layers)
 

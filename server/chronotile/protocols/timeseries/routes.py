@@ -70,7 +70,8 @@ async def post_points(request: Request) -> Response:
     limiter = state_of(request).limiters.series
     sent = await body_of(request)
     offer_job(request, lambda: points_offer(query, name=name))
-    series_requests = await in_thread(limiter, points_requests, query, sent, services.catalogue)
+    parse = partial(points_requests, query, sent, services.catalogue, format_=name)
+    series_requests = await in_thread(limiter, parse)
     layers = [services.catalogue.layer(each.layer) for each in series_requests]
 
     def work(is_active: IsActive) -> tuple[bytes | Iterable[bytes], list[Instant]]:

@@ -328,6 +328,23 @@ def test_no_job_is_named_where_no_process_does_the_same(strict, method, path, bo
     assert job_of(strict, method, path, body) is None
 
 
+def test_several_layers_as_csv_are_refused_and_not_offered_as_a_job(make_client):
+    client = make_client(services(max_features=1, max_series_values=1))
+    body = {"layers": list(MANY), "points": PLAIN}
+
+    refused = client.post("/timeseries/points?format=csv", json=body)
+    job = job_of(client, "POST", "/timeseries/points?format=csv", body | {"layers": ["NDVI"]})
+    several = client.post(job["href"], json=execution_of(job, body)).json()["detail"]
+
+    assert (refused.status_code, refused.json().get("job")) == (400, None)
+    assert refused.json()["detail"] == "format csv takes one layer at a time; json and ndjson take several"
+    assert "format csv takes one layer at a time; json takes several" in several
+    for layer in MANY:
+        execution = execution_of(job, body | {"layers": layer})
+        accepted = client.post(job["href"], json=execution, headers={"Prefer": "respond-async"})
+        assert accepted.status_code == 201
+
+
 @pytest.mark.parametrize(
     ("path", "body", "inputs", "note"),
     [
