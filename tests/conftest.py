@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 
 from tests import durations, quick, strict
+from tests.postgresql import serving_postgresql
 
 pytest_plugins = ["pytester"]
 
@@ -88,6 +89,13 @@ def chromium() -> Path:
     """The browser that browser tests drive."""
     require(strict.lack_of_chromium())
     return strict.find_chromium()
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A server, for all tests of this process."""
+    with serving_postgresql() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

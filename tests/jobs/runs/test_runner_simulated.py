@@ -12,7 +12,7 @@ from chronotile.queue.database import open_engine
 from chronotile.queue.faults import TemporaryFault, fault_of
 from chronotile.queue.heartbeat import GONE_S
 from chronotile.queue.table import JobTable
-from tests.jobs.simulation import Simulation
+from tests.queue.simulation import Simulation
 
 ARCHIVE = SimpleNamespace(services=SimpleNamespace(revision="r", published_cubes=None), refresh=lambda **_: None)
 """An archive whose services no plan of `steps` looks at."""

@@ -12,7 +12,7 @@ from chronotile.queue.outbox import Callbacks
 from chronotile.queue.retention import forget_ended
 from chronotile.queue.service import JobService
 from chronotile.queue.table import JobTable
-from tests.jobs.old_tables import IDS, STATUSES, make_old_tables
+from tests.queue.old_tables import IDS, STATUSES, make_old_tables
 
 ECHO = Execution(process="echo", inputs={"string": "a"})
 SUBSCRIBER = Subscriber(urls={"successful": "https://example.test/done"}, base="https://example.test")

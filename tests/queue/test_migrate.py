@@ -14,7 +14,7 @@ from chronotile.queue.outbox import Callbacks
 from chronotile.queue.schema import JOBS, SCHEMA, VERSION
 from chronotile.queue.stores import open_stores
 from chronotile.queue.table import JobTable
-from tests.jobs.old_tables import CREATED, EXECUTION, IDS, STATUSES, URL, make_old_tables
+from tests.queue.old_tables import CREATED, EXECUTION, IDS, STATUSES, URL, make_old_tables
 
 ECHO = Execution(process="echo", inputs={"string": "new"})
 

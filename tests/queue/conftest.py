@@ -5,7 +5,6 @@ import pytest
 from chronotile.queue import database as databases
 from chronotile.queue.database import open_engine
 from chronotile.queue.table import JobTable
-from tests.postgresql import serving_postgresql
 from tests.running import PATIENCE_S
 
 
@@ -16,13 +15,6 @@ class Clock:
 
     def __call__(self, _connection=None) -> float:
         return self.now
-
-
-@pytest.fixture(scope="session")
-def postgresql():
-    """A server, for all tests of this process."""
-    with serving_postgresql() as server:
-        yield server
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from chronotile.queue.database import open_engine
 from chronotile.queue.notifier import LEASE_S, LOST_S, OF_A_HOST, WAITS_S, Notifier
 from chronotile.queue.outbox import Callbacks
 from chronotile.queue.table import JobTable
-from tests.jobs.simulation import Simulation
 from tests.listener import listener
+from tests.queue.simulation import Simulation
 
 
 class Web:
@@ -220,7 +220,7 @@ from chronotile.queue.outbox import Callbacks
 from chronotile.queue.database import open_engine
 from chronotile.queue.table import JobTable
 from chronotile.queue.notifier import Notifier
-from tests.jobs.test_notifier import write
+from tests.queue.test_notifier import write
 
 engine = open_engine(None, Path(sys.argv[1]))
 Notifier(JobTable(engine, archive="a"), Callbacks(engine, archive="a"), write=write).tell_next()

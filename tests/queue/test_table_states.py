@@ -11,7 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from chronotile.model.job import ENDED, Execution, JobFault
 from chronotile.queue.database import open_engine
 from chronotile.queue.table import JobTable
-from tests.jobs.conftest import Clock
+from tests.queue.conftest import Clock
 
 LEASE_S = 30
 owners = st.sampled_from(["one", "two"])
