@@ -55,7 +55,7 @@ def _findings_elsewhere(archive: Archive, collection: Collection, known: Abstrac
     """What is found in a source on another machine, where any library may fail in its own way."""
     try:
         return list(_collection_findings(archive, collection, known))
-    except Exception as error:
+    except Exception as error:  # the findings of all other collections are reported
         log.debug("a source cannot be looked into", exc_info=error)
         return [Finding("error", collection.id, f"it cannot be looked into: {one_line(origin_of(error))}")]
 

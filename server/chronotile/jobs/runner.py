@@ -184,11 +184,8 @@ class Runner:
         id_ = held.job.id
         log.info("job %s (%s) begins, attempt %d", id_, held.job.process, held.job.attempts)
         try:
-            self._end(held, self._outcome(held))
-        except ChronotileError as error:
-            log.warning("job %s is left until its lease is over: %s", id_, error)
-        except Exception:
-            log.exception("job %s is left until its lease is over", id_)
+            with _going_on(f"job {id_} is left until its lease is over"):
+                self._end(held, self._outcome(held))
         finally:
             del self._held[held.owner]
             self._one_ended.set()
@@ -205,7 +202,7 @@ class Runner:
             return JobNotTaken(str(error))
         except JobFailed as failed:
             return failed.fault
-        except Exception as error:
+        except Exception as error:  # a process may raise anything, and its job ends with that
             if not is_foreseen(error):
                 log.exception("job %s fails", held.job.id)
             return fault_of(error)
@@ -381,10 +378,10 @@ class Runner:
 
 @contextmanager
 def _going_on(hindered: str) -> Iterator[None]:
-    """Log that what is done in the block failed, and go on: the next time it may not."""
+    """Log that what is done inside failed, and go on: the next time it may not."""
     try:
         yield
     except ChronotileError as error:
         log.warning("%s: %s", hindered, error)
-    except Exception:
+    except Exception:  # else it would end the thread, and with it all jobs of this worker
         log.exception("%s", hindered)

@@ -164,7 +164,7 @@ def _as_job_faults() -> Iterator[None]:
         raise TemporaryFault(fault_of(SourceUnavailable(FILES_GONE))) from None
     except UNKNOWN as error:
         raise NameUnknown(error.message) from None
-    except Exception as error:
+    except Exception as error:  # those that are not foreseen are raised again, for the worker's log
         if not is_foreseen(error):
             raise
         raise JobFailed(fault_of(error)) from None

@@ -121,7 +121,7 @@ class Notifier:
             return
         try:
             self._post(job, callback)
-        except Exception as error:
+        except Exception as error:  # each counts as a try, or it would be tried again at once and for ever
             if not is_foreseen(error):
                 log.exception("the subscriber of job %s got no message", callback.job)
             self._failed(callback, fault_of(error).detail)
@@ -151,6 +151,6 @@ class Notifier:
             except ChronotileError as error:
                 log.warning("subscribers cannot be notified: %s", error)
                 wait_s = LOST_S
-            except Exception:
+            except Exception:  # else it would end the thread that notifies
                 log.exception("subscribers cannot be notified")
                 wait_s = LOST_S

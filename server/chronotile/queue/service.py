@@ -190,7 +190,7 @@ class JobService:
                 ResultFiles(made, self._bucket, id_).store(results)
                 shutil.rmtree(made, ignore_errors=True)
             return table.keep(id_, execution, results, user=user, revision=revision), files
-        except BaseException:
+        except BaseException:  # whatever it is: no row of the table leads to the files
             remove_files(_needed(self._folder), id_, bucket=self._bucket)
             raise
 

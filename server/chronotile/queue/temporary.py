@@ -63,10 +63,10 @@ class TemporaryFolders:
 
 @contextmanager
 def removed_if_it_fails(folder: Path) -> Iterator[None]:
-    """Remove a folder where what is done in the block fails."""
+    """Remove a folder where what is done inside fails."""
     try:
         yield
-    except BaseException:
+    except BaseException:  # also where the process is being stopped
         shutil.rmtree(folder, ignore_errors=True)
         raise
 

@@ -35,7 +35,7 @@ def opening(name: str) -> Iterator[None]:
         yield
     except ChronotileError:
         raise
-    except Exception as error:
+    except Exception as error:  # each library has errors of its own, some of them plain `Exception`
         raise UnsupportedSource(f"{name} cannot be opened: {one_line(error)}") from error
 
 
@@ -50,7 +50,7 @@ def reading(collection: str, variable: str) -> Iterator[None]:
         yield
     except ChronotileError:
         raise
-    except Exception as error:
+    except Exception as error:  # as above
         _log.warning("reading %s of %s failed: %s", variable, collection, with_causes(error))
         raise unavailable(collection, variable, "cannot be read") from error
 
@@ -70,7 +70,7 @@ def reading_dates(collection: str, variable: str, *, is_source_there: Callable[[
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # as above
         if isinstance(error, ChronotileError) and not isinstance(error, SourceUnavailable):
             raise
         if isinstance(origin_of(error), BeingWritten):

@@ -44,7 +44,7 @@ def encode_animation(
     file = scratch.file(film.width * film.height * film.count * BYTES_PER_PIXEL)
     try:
         WRITERS[format](file, _bounded(frames, file, most), film)
-    except BaseException:
+    except BaseException:  # whatever it is: an open file takes disk, and is a descriptor
         file.close()
         raise
     return FileParts([file])

@@ -64,7 +64,7 @@ class ByteCache(Generic[Value]):
             return making.result()
         try:
             value = make()
-        except BaseException as error:
+        except BaseException as error:  # raised in each waiting caller too
             with self._lock:
                 del self._making[key]
             mine.set_exception(error)

@@ -242,7 +242,7 @@ def _on_disk(body: FileParts | Whole, services: Services) -> FileParts:
 
     try:
         return _with_room(move, services)
-    except BaseException:
+    except BaseException:  # whatever it is: an open file takes disk, and is a descriptor
         body.close()
         raise
 
@@ -287,7 +287,7 @@ def _body(coverage: ReadCoverage, written: CoverageFormat, is_active: IsActive) 
         if isinstance(body, SizedBody) and not written.is_streamed:
             with translate_storage_errors():
                 body.checksum()
-    except BaseException:
+    except BaseException:  # whatever it is: an open file takes disk, and is a descriptor
         body.close()
         raise
     return body

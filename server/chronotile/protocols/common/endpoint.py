@@ -39,7 +39,7 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
             if error.status >= 500 and not isinstance(error, OperationNotSupported | ServerBusy | SourceAway):
                 log.warning("%s: %s%s", request.scope["path"], error.message, _cause(error))
             return with_error_caching(faults(error, request))
-        except Exception:
+        except Exception:  # the last place where an error becomes an answer
             log.exception("unforeseen error at %s", request.scope["path"])
             return with_error_caching(faults(ChronotileError("the server failed to answer this request"), request))
         finally:

@@ -84,7 +84,7 @@ class BlockCache:
             block, may_be_cached = decode()
             if may_be_cached:
                 self._keep(key, block)
-        except BaseException as error:
+        except BaseException as error:  # raised in each waiting caller too
             mine.set_exception(error)
             raise
         finally:

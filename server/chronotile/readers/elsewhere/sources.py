@@ -231,7 +231,7 @@ class Elsewhere:
                 opened = self._open_source(source.pending)
         except ChronotileError as error:
             failure, reason = without_frames(error), error.message
-        except Exception as error:
+        except Exception as error:  # any library may fail in its own way; the reason is a finding
             log.debug("a source elsewhere cannot be opened", exc_info=error)
             failure, reason = without_frames(error), f"it cannot be opened: {one_line(error)}"
         with self._changed:

@@ -191,7 +191,7 @@ class Joined(Reader):
         with reading_dates(self._collection, variable, is_source_there=self._is_there):
             try:
                 yield
-            except Exception as error:
+            except Exception as error:  # of any reader of a file
                 origin = origin_of(error)
                 if isinstance(origin, BeingWritten):
                     raise

@@ -158,7 +158,7 @@ class NetcdfFile:
         with self._lock:
             try:
                 numbers = self._read(name, selection, growing)
-            except Exception:
+            except Exception:  # HDF5 fails in many ways at a file that is being written
                 if self._is_unchanged():
                     raise
             else:

@@ -188,7 +188,7 @@ class HandlePool:
                     found = read(handle)
             except Replaced:
                 continue
-            except Exception:
+            except Exception:  # GDAL and codecs fail in many ways at a file that is being written
                 if opened is None or file_state(path) == opened:
                     raise
             else:
@@ -203,7 +203,7 @@ class HandlePool:
             # For a file of this machine GDAL took its options at opening; for one elsewhere it asks at each read.
             with nullcontext() if handle.remote is None else _reading_elsewhere(handle.remote, key[0]):
                 yield
-        except BaseException:
+        except BaseException:  # whatever it is: a handle that failed is not lent again
             handle.close()
             raise
         self._give_back(key, handle)
@@ -298,7 +298,7 @@ def _open_elsewhere(path: str, level: int, state: FileState) -> Handle:
         with _reading_elsewhere(remote, path):
             dataset = _dataset(name, level)
             layout, bands = layout_of(dataset), file_bands(dataset) if level == NATIVE_LEVEL else None
-    except BaseException:
+    except BaseException:  # whatever it is: GDAL would hold the name for ever
         gdal_files().remove(name)
         raise
     return Handle(dataset, state, layout, None, bands, remote)
@@ -318,7 +318,7 @@ def _reading_elsewhere(remote: RemoteFile, path: str) -> Iterator[None]:
     with one_read(), gdal_options(path):
         try:
             yield
-        except Exception:
+        except Exception:  # GDAL's own words for a failure of ours differ by format and operation
             if remote.failure is not None:
                 raise remote.failure from None
             raise

@@ -76,7 +76,7 @@ class RemoteStates:
                 lambda: ask_state(place) if is_whole else ask_part(place, 0, 1, None)[1], read_deadline()
             )
             self.note(href, state)
-        except BaseException as error:
+        except BaseException as error:  # raised in each waiting caller too
             mine.set_exception(error)
             raise
         finally:

@@ -140,7 +140,7 @@ class RemoteReads:
     def _read_around_gaps(self, selection: Selection) -> Numbers:
         try:
             return self._read_parts(selection)
-        except Exception:
+        except Exception:  # whatever it is: the array that failed is not used again
             self._handle.renew()
             raise
 

@@ -284,7 +284,7 @@ class Limiter:
             for line, token in tokens:
                 line.leave(token, is_served=False)
             raise self._refusal() from error
-        except BaseException:
+        except BaseException:  # a request that is cancelled leaves the line as well
             for line, token in tokens:
                 line.cancel(token)
             raise
