@@ -20,7 +20,7 @@ from chronotile.pipeline.services import PublishedCubes
 from chronotile.processes.execute import execute
 from chronotile.processes.registry import process_of
 from chronotile.settings import Settings
-from tests.jobs.processes.doing import blocks_of, plan_of, work_in
+from tests.jobs.processes.doing import plan_of, tasks_of, work_in
 from tests.optimise.conftest import numbers_of
 from tests.protocols import served
 from tests.running import PATIENCE_S
@@ -42,13 +42,13 @@ def services(published_cubes):
 
 @pytest.fixture
 def job(services, tmp_path):
-    """`job()`: the end of another job for the cube whose blocks are done, and what it is done with."""
+    """`job()`: the end of another job for the cube whose tasks are done, and what it is done with."""
 
     def make(id_="a", of=services, *, name=INPUTS["name"], is_active=lambda: True):
         inputs = INPUTS | {"name": name}
         plan, process = plan_of("optimise", inputs, of), process_of("optimise")
         work = work_in(tmp_path / "jobs" / id_, of, shared=plan.shared)
-        done = [process.run(inputs, block, work) for block in plan.tasks]
+        done = [process.run(inputs, task, work) for task in plan.tasks]
         return lambda: process.finish(inputs, done, replace(work, is_active=is_active)), work
 
     return make
@@ -91,7 +91,7 @@ def test_a_composite_may_have_a_name(services, published_cubes, tmp_path):
 )
 def test_what_is_no_name_is_refused(services, name, message):
     with pytest.raises(InvalidParameter, match=message) as refused:
-        blocks_of("optimise", INPUTS | {"name": name}, services)
+        tasks_of("optimise", INPUTS | {"name": name}, services)
 
     assert refused.value.locator == "inputs.name"
 
@@ -100,21 +100,21 @@ def test_a_name_that_is_taken_is_refused(services, published_cubes):
     (published_cubes.folder / "ndvi-2020.zarr").mkdir(parents=True)
 
     with pytest.raises(InvalidParameter, match="there is a cube ndvi-2020 already") as refused:
-        blocks_of("optimise", INPUTS, services)
+        tasks_of("optimise", INPUTS, services)
 
     assert refused.value.locator == "inputs.name"
 
 
 def test_a_server_that_keeps_no_cubes_refuses_names(services):
     with pytest.raises(InvalidParameter, match="keeps no cubes by name; leave name out") as refused:
-        blocks_of("optimise", INPUTS, replace(services, published_cubes=None))
+        tasks_of("optimise", INPUTS, replace(services, published_cubes=None))
 
     assert refused.value.locator == "inputs.name"
 
 
 def test_a_geotiff_has_no_name(services):
     with pytest.raises(InvalidParameter, match="cubes alone have names"):
-        blocks_of("composite", INPUTS, services)
+        tasks_of("composite", INPUTS, services)
 
 
 def test_the_end_of_a_job_may_be_made_once_more(job, published_cubes):

@@ -1,4 +1,4 @@
-"""What lies in the folder of a job: its plan is whole or made anew; what blocks are told is read once."""
+"""What lies in the folder of a job: its plan is whole or made anew; what tasks are told is read once."""
 
 import json
 import shutil

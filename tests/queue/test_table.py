@@ -41,7 +41,7 @@ def test_the_oldest_job_is_done_first_and_by_one(table):
     assert table.claim("three", lease_s=30) is None
 
 
-def test_a_job_whose_owner_is_not_heard_of_is_taken_over_with_its_finished_blocks(table, clock):
+def test_a_job_whose_owner_is_not_heard_of_is_taken_over_with_its_finished_tasks(table, clock):
     job = submit(table)
     table.claim("one", lease_s=30)
     assert table.remember(job.id, "one", 3, {"sum": 7})
@@ -230,7 +230,7 @@ def test_a_renewed_job_is_not_taken_over(table, clock):
     assert table.claim("two", lease_s=30) is None
 
 
-def test_a_released_job_is_begun_again_with_its_finished_blocks(table):
+def test_a_released_job_is_begun_again_with_its_finished_tasks(table):
     job = submit(table)
     table.claim("one", lease_s=30)
     table.remember(job.id, "one", 0, {"sum": 1})
@@ -255,7 +255,7 @@ def test_a_released_job_lets_others_before_while_it_waits(table, clock):
 
 
 def left_by_killed(table, clock, *numbers):
-    """The job once it is claimed again, by one who finishes these blocks and is killed."""
+    """The job once it is claimed again, by one who finishes these tasks and is killed."""
     job = table.claim("killed", lease_s=30)
     for number in numbers:
         table.remember(job.id, "killed", number, {})
@@ -263,7 +263,7 @@ def left_by_killed(table, clock, *numbers):
     return job
 
 
-def test_attempts_in_which_no_block_was_finished_are_counted_until_one_is(table, clock):
+def test_attempts_in_which_no_task_was_finished_are_counted_until_one_is(table, clock):
     submit(table)
 
     attempts = [left_by_killed(table, clock, *numbers) for numbers in [(), (), (0,), (1, 2), (), ()]]
@@ -282,7 +282,7 @@ def test_whoever_is_stopped_made_no_attempt(table):
     assert (job.attempts, job.fruitless) == (1, 0)
 
 
-def test_a_block_that_is_done_twice_is_remembered_once(table):
+def test_a_task_that_is_done_twice_is_remembered_once(table):
     job = submit(table)
     table.claim("one", lease_s=30)
 
@@ -292,7 +292,7 @@ def test_a_block_that_is_done_twice_is_remembered_once(table):
     assert table.finished_tasks(job.id) == {3: {"sum": 2}}
 
 
-def test_a_failed_job_says_why_and_keeps_no_blocks(table):
+def test_a_failed_job_says_why_and_keeps_no_tasks(table):
     job = submit(table)
     table.claim("one", lease_s=30)
     table.remember(job.id, "one", 0, {})
@@ -304,7 +304,7 @@ def test_a_failed_job_says_why_and_keeps_no_blocks(table):
     assert table.finished_tasks(job.id) == {}
 
 
-def test_a_dismissed_job_keeps_no_blocks_and_one_that_ended_stays_as_it_is(table):
+def test_a_dismissed_job_keeps_no_tasks_and_one_that_ended_stays_as_it_is(table):
     running, done = submit(table), submit(table)
     table.claim("one", lease_s=30)
     table.remember(running.id, "one", 0, {})

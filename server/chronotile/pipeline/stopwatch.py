@@ -13,7 +13,7 @@ class Stopwatch:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Count the time of the block for `name`."""
+        """Count the time of what is done inside for `name`."""
         start = perf_counter()
         try:
             yield

@@ -46,7 +46,7 @@ PLACES_PER_TASK = 500
 TASK_VALUES = 1_000_000
 """In the answer of one task, if one place has not more already."""
 COSTS = 16
-"""Blocks whose cost is found to guess that of all: to find the cells of all takes as long as to read some of them."""
+"""Tasks whose cost is found to estimate that of all: to find the cells of all takes as long as to read some of them."""
 PLACE_S = 1e-4
 """What it takes to write a place, beside its cells."""
 

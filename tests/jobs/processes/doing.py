@@ -1,4 +1,4 @@
-"""Blocks of a process done as workers do them: in any order, more than once, and ended when all are done."""
+"""Tasks of a process done as workers do them: in any order, more than once, and ended when all are done."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,25 +19,25 @@ from tests.protocols import served
 def work_in(
     folder: Path, services: Services, *, shared: Mapping[str, Any] | None = None, sources: Sequence[Source] = ()
 ) -> Work:
-    """Return what blocks are done with, in the folder of a job; what they share goes through JSON."""
+    """Return what tasks are done with, in the folder of a job; what they share goes through JSON."""
     make_folders(folder)
     told = json.loads(json.dumps(shared or {}))
     return Work(services=services, folder=folder / "pieces", results=folder / "results", shared=told, sources=sources)
 
 
 def do_oddly(name: str, inputs: Mapping[str, Any], services: Services, folder: Path) -> Mapping[str, Result]:
-    """Do every block twice, from the last to the first, what is told and remembered going through JSON."""
+    """Do every task twice, from the last to the first, what is told and remembered going through JSON."""
     plan, process = plan_of(name, inputs, services), process_of(name)
     work = work_in(folder, services, shared=plan.shared, sources=plan.sources)
     remembered: dict[int, Any] = {}
     for number in [*reversed(range(len(plan.tasks))), *range(len(plan.tasks))]:
-        block = json.loads(json.dumps(plan.tasks[number]))
-        remembered[number] = json.loads(json.dumps(process.run(inputs, block, work)))
+        task = json.loads(json.dumps(plan.tasks[number]))
+        remembered[number] = json.loads(json.dumps(process.run(inputs, task, work)))
     return finish_results(process, inputs, [remembered[number] for number in range(len(plan.tasks))], work)
 
 
-def blocks_of(name: str, inputs: Mapping[str, Any], services: Services) -> Sequence[Any]:
-    """Return the blocks that are planned."""
+def tasks_of(name: str, inputs: Mapping[str, Any], services: Services) -> Sequence[Any]:
+    """Return the tasks that are planned."""
     return plan_of(name, inputs, services).tasks
 
 

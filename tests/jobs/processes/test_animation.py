@@ -19,7 +19,7 @@ from chronotile.pipeline.maps.animation import render_animation
 from chronotile.processes import animation
 from chronotile.processes.execute import execute
 from chronotile.processes.registry import process_of
-from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, with_times, work_in
+from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, with_times, work_in
 from tests.protocols import served
 
 BOX = BBox(4.5, 50.75, 4.9, 50.95)
@@ -67,11 +67,11 @@ def test_a_file_may_be_larger_than_one_that_somebody_waits_for(services, tmp_pat
 
 def test_a_film_of_too_many_pixels_is_refused_before_anything_is_drawn(services, monkeypatch):
     monkeypatch.setattr(animation, "MOST_PIXELS", 80 * 60 * 4)
-    assert blocks_of("animation", INPUTS, services)
+    assert tasks_of("animation", INPUTS, services)
 
     monkeypatch.setattr(animation, "MOST_PIXELS", 80 * 60 * 4 - 1)
     with pytest.raises(LimitExceeded, match="pixels of a film"):
-        blocks_of("animation", INPUTS, services)
+        tasks_of("animation", INPUTS, services)
 
 
 def test_frames_are_pictures_of_their_times(services, tmp_path):
@@ -97,25 +97,25 @@ def test_pixels_are_square_on_the_ground(services, tmp_path):
 
 
 @pytest.fixture
-def small_blocks(monkeypatch):
-    """Blocks of one frame."""
+def small_tasks(monkeypatch):
+    """Tasks of one frame."""
     monkeypatch.setattr(animation, "TASK_S", 1e-9)
 
 
 @pytest.mark.parametrize("step", [1, 2, "P1M"])
 @pytest.mark.parametrize("format_", ["image/gif", "image/webp", "video/mp4"])
-@pytest.mark.usefixtures("small_blocks")
-def test_frames_of_many_blocks_make_the_film_of_one_request(services, tmp_path, format_, step):
+@pytest.mark.usefixtures("small_tasks")
+def test_frames_of_many_tasks_make_the_film_of_one_request(services, tmp_path, format_, step):
     results = do_oddly("animation", INPUTS | {"format": format_, "step": step}, services, tmp_path)
 
-    assert len(blocks_of("animation", INPUTS | {"step": step}, services)) == {1: 4, 2: 2, "P1M": 2}[step]
+    assert len(tasks_of("animation", INPUTS | {"step": step}, services)) == {1: 4, 2: 2, "P1M": 2}[step]
     period = requested_period(step, also="") if isinstance(step, str) else step
     shown = MapRequest(layer="NDVI", grid=Grid(crs=CRS84, bbox=BOX, width=80, height=60))
     delivery = render_animation(AnimationRequest(shown=shown, format=format_, step=period), served.make_services())
     assert (tmp_path / "results" / results["animation"].file).read_bytes() == b"".join(delivery.body.iter_bytes())
 
 
-@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.usefixtures("small_tasks")
 def test_composites_are_filmed_in_all_their_colours(tmp_path):
     layers = [*map(served.make_layer, ("RED", "GREEN", "BLUE")), served.make_composite()]
     job, asked = (served.make_services(served.make_collection(*layers)) for _ in range(2))
@@ -135,7 +135,7 @@ def test_a_film_has_the_times_that_were_planned_though_others_have_come(tmp_path
 
     more = with_times("2020-05-21", "2020-05-29", "2020-06-01", "2020-06-11", "2020-06-21", "2020-07-01")
     work = work_in(tmp_path, more, shared=plan.shared)
-    results = process.finish(inputs, [process.run(inputs, block, work) for block in plan.tasks], work)
+    results = process.finish(inputs, [process.run(inputs, task, work) for task in plan.tasks], work)
 
     assert results["animation"].file == "NDVI_2020-06-01_2020-06-21.gif"
 
@@ -151,12 +151,12 @@ def test_what_is_done_twice_is_there_once(services, tmp_path):
 
 def test_a_job_that_was_dismissed_leaves_nothing(services, tmp_path):
     process, plan = process_of("animation"), plan_of("animation", INPUTS, services)
-    (block,), work = plan.tasks, work_in(tmp_path, services, shared=plan.shared)
-    done = process.run(INPUTS, block, work)
+    (task,), work = plan.tasks, work_in(tmp_path, services, shared=plan.shared)
+    done = process.run(INPUTS, task, work)
 
     for unwanted in (replace(work, is_active=lambda: False), replace(work, folder=tmp_path / "gone")):
         with pytest.raises(ClientGone):
-            process.run(INPUTS, block, unwanted)
+            process.run(INPUTS, task, unwanted)
         with pytest.raises(ClientGone):
             process.finish(INPUTS, [done], unwanted)
     assert not list(work.results.iterdir())
@@ -176,4 +176,4 @@ def test_a_job_that_was_dismissed_leaves_nothing(services, tmp_path):
 )
 def test_what_makes_no_film_is_refused_before_anything_is_drawn(services, inputs, error):
     with pytest.raises(error):
-        blocks_of("animation", INPUTS | inputs, services)
+        tasks_of("animation", INPUTS | inputs, services)

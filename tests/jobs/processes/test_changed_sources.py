@@ -27,11 +27,11 @@ INPUTS = {
 
 @pytest.fixture(params=INPUTS)
 def begun(request, tmp_path):
-    """A job whose blocks are all done: its process, inputs, what they remember, and with what they were done."""
+    """A job whose tasks are all done: its process, inputs, what they remember, and with what they were done."""
     services, process, inputs = with_times(*DAYS), process_of(request.param), INPUTS[request.param]
     plan = plan_of(request.param, inputs, services)
     work = work_in(tmp_path, services, shared=plan.shared, sources=plan.sources)
-    return process, inputs, [process.run(inputs, block, work) for block in plan.tasks], work
+    return process, inputs, [process.run(inputs, task, work) for task in plan.tasks], work
 
 
 def test_no_process_that_reads_layers_is_left_out():

@@ -30,7 +30,7 @@ from chronotile.processes.execute import execute
 from chronotile.processes.registry import process_of
 from chronotile.processes.work import windows
 from chronotile.readers.open import open_source
-from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, with_times, work_in
+from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, with_times, work_in
 from tests.protocols import served
 from tests.real_data.truth import CONFIGURED, open_place, raster_truth
 from tests.scenes import NODATA, Scene, make_spec, write_scene
@@ -111,28 +111,28 @@ def test_only_times_that_are_asked_for_are_taken(services, tmp_path):
 
 @pytest.mark.parametrize("reducer", ["latest", "max", "mean", "median"])
 @pytest.mark.usefixtures("small_windows")
-def test_blocks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path, reducer):
+def test_tasks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path, reducer):
     inputs = {"layer": "NDVI", "reducer": reducer}
     (tmp_path / "once").mkdir()
     execute(Execution(process="composite", inputs=inputs), services, tmp_path / "once")
 
     do_oddly("composite", inputs, services, tmp_path / "job")
 
-    assert len(blocks_of("composite", inputs, services)) == 9
+    assert len(tasks_of("composite", inputs, services)) == 9
     once = (tmp_path / "once" / "composite.tif").read_bytes()
     assert (tmp_path / "job" / "results" / "composite.tif").read_bytes() == once
     assert not list((tmp_path / "job").rglob("*.part"))
 
 
 @pytest.mark.usefixtures("small_windows")
-def test_blocks_in_four_threads_at_once_give_the_same_bytes(services, tmp_path):
+def test_tasks_in_four_threads_at_once_give_the_same_bytes(services, tmp_path):
     inputs, process = {"layer": "NDVI", "reducer": "mean"}, process_of("composite")
     plan = plan_of("composite", inputs, services)
     jobs = [work_in(tmp_path / name, services, shared=plan.shared) for name in "ab"]
-    process.finish(inputs, [process.run(inputs, block, jobs[0]) for block in plan.tasks], jobs[0])
+    process.finish(inputs, [process.run(inputs, task, jobs[0]) for task in plan.tasks], jobs[0])
 
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(lambda block: process.run(inputs, block, jobs[1]), [*plan.tasks, *plan.tasks]))
+        done = list(pool.map(lambda task: process.run(inputs, task, jobs[1]), [*plan.tasks, *plan.tasks]))
     process.finish(inputs, done[: len(plan.tasks)], jobs[1])
 
     one, four = ((job.results / "composite.tif").read_bytes() for job in jobs)
@@ -183,7 +183,7 @@ def test_a_map_has_the_times_that_were_planned_though_others_have_come(tmp_path,
 
     more = with_times("2020-05-01", "2020-05-21", "2020-05-29", "2020-06-01", "2020-06-11", "2020-06-21", "2020-07-01")
     work = work_in(tmp_path, more, shared=plan.shared)
-    results = process.finish(inputs, [process.run(inputs, block, work) for block in plan.tasks], work)
+    results = process.finish(inputs, [process.run(inputs, task, work) for task in plan.tasks], work)
 
     with rasterio.open(work.results / results["composite"].file) as file:
         assert file.descriptions == (f"NDVI max {span}",)
@@ -197,20 +197,20 @@ def test_a_date_that_is_gone_ends_the_job(tmp_path):
         process_of("composite").run({"layer": "NDVI"}, plan.tasks[0], work)
 
 
-def test_blocks_do_not_repeat_what_was_asked(services):
+def test_tasks_do_not_repeat_what_was_asked(services):
     datetime = ",".join(["2020-01-01/.."] * 500)
 
-    (block,) = blocks_of("composite", {"layer": "NDVI", "datetime": datetime}, services)
+    (task,) = tasks_of("composite", {"layer": "NDVI", "datetime": datetime}, services)
 
-    assert block.keys() == {"rows", "columns", "box"}
+    assert task.keys() == {"rows", "columns", "box"}
 
 
-def test_too_many_blocks_are_refused(services, monkeypatch):
+def test_too_many_tasks_are_refused(services, monkeypatch):
     monkeypatch.setattr(process_module, "MOST_TASKS", 8)
     monkeypatch.setattr(windows, "LARGEST_SIDE", 64)
 
     with pytest.raises(LimitExceeded, match="asks for 9"):
-        blocks_of("composite", {"layer": "NDVI"}, services)
+        tasks_of("composite", {"layer": "NDVI"}, services)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_too_many_blocks_are_refused(services, monkeypatch):
 )
 def test_what_makes_no_map_is_refused_before_anything_is_read(services, inputs, error, locator):
     with pytest.raises(error) as refused:
-        blocks_of("composite", {"layer": "NDVI"} | inputs, services)
+        tasks_of("composite", {"layer": "NDVI"} | inputs, services)
 
     assert refused.value.locator == locator
 
@@ -237,7 +237,7 @@ def test_a_layer_without_times_is_refused():
     layer = served.make_layer(variable=served.make_variable(times=NO_TIME), times=NO_TIME)
 
     with pytest.raises(InvalidParameter, match="has no times"):
-        blocks_of("composite", {"layer": "NDVI"}, served.make_services(served.make_collection(layer)))
+        tasks_of("composite", {"layer": "NDVI"}, served.make_services(served.make_collection(layer)))
 
 
 def test_a_dismissed_job_ends_before_it_reads(services, tmp_path):
@@ -264,12 +264,12 @@ def test_real_data_are_reduced_as_numpy_does_it(tmp_path, shared_data, reducer, 
 
 def test_a_job_that_was_dismissed_leaves_nothing_for_its_end(services, tmp_path):
     plan = plan_of("composite", {"layer": "NDVI"}, services)
-    (block,), work = plan.tasks, work_in(tmp_path, services, shared=plan.shared)
-    done = process_of("composite").run({"layer": "NDVI"}, block, work)
+    (task,), work = plan.tasks, work_in(tmp_path, services, shared=plan.shared)
+    done = process_of("composite").run({"layer": "NDVI"}, task, work)
     shutil.rmtree(work.folder)
 
     with pytest.raises(ClientGone):
-        process_of("composite").run({"layer": "NDVI"}, block, work)
+        process_of("composite").run({"layer": "NDVI"}, task, work)
     with pytest.raises(ClientGone):
         process_of("composite").finish({"layer": "NDVI"}, [done], work)
     assert not list(work.results.iterdir())

@@ -46,7 +46,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def do(folder, tmp_path):
-    """`do(name)`: the results of a process, and what is remembered of its blocks, each through JSON."""
+    """`do(name)`: the results of a process, and what is remembered of its tasks, each through JSON."""
     services = make_services_of(open_source(make_spec("cog", folder / "NDVI_*.tif", time_pattern=r"_(?P<time>\d{8})")))
 
     def run(name, damage, inputs=None):
@@ -55,7 +55,7 @@ def do(folder, tmp_path):
         damage()
         plan = plan_of(name, inputs, services)
         work = work_in(tmp_path / "job", services, shared=plan.shared)
-        done = [json.loads(json.dumps(run_task(process, inputs, block, work))) for block in plan.tasks]
+        done = [json.loads(json.dumps(run_task(process, inputs, task, work))) for task in plan.tasks]
         return process.finish(inputs, done, work), done, work
 
     return run

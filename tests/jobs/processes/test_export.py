@@ -37,7 +37,7 @@ from chronotile.processes.registry import process_of
 from chronotile.processes.work import stored_coverage
 from chronotile.processes.work.coverage_file import FILE_FORMATS
 from chronotile.readers.open import open_source
-from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, with_files_of_dates, work_in
+from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, with_files_of_dates, work_in
 from tests.protocols import served
 from tests.real_data.truth import CONFIGURED, open_place, raster_truth
 from tests.scenes import Scene, write_zarr
@@ -130,12 +130,12 @@ def scene(request, tmp_path_factory):
 @pytest.mark.parametrize("crs", [None, "EPSG:3035"], ids=["native", "warped"])
 @pytest.mark.parametrize("format_", FILE_FORMATS)
 @pytest.mark.usefixtures("small_runs")
-def test_many_blocks_make_the_file_that_coverages_give(scene, tmp_path, format_, crs):
+def test_many_tasks_make_the_file_that_coverages_give(scene, tmp_path, format_, crs):
     inputs = {"layer": "NDVI", "format": format_} | ({} if crs is None else {"crs": crs})
 
     results = do_oddly("export", inputs, scene, tmp_path)
 
-    assert len(blocks_of("export", inputs, scene)) > 5
+    assert len(tasks_of("export", inputs, scene)) > 5
     request = CoverageRequest(layers=("NDVI",), crs=None if crs is None else crs_of(crs))
     with closing(deliver_coverage(request, format_, scene).body) as body:
         assert (tmp_path / "results" / results["export"].file).read_bytes() == b"".join(body.iter_bytes())
@@ -168,7 +168,7 @@ def test_where_a_layer_has_not_a_time_there_is_nothing_though_it_comes_meanwhile
 
     more = two_layers("2020-05-21", "2020-05-29", "2020-06-01", "2020-06-21", "2020-07-01")
     work = work_in(tmp_path, more, shared=plan.shared)
-    results = process.finish(inputs, [process.run(inputs, block, work) for block in plan.tasks], work)
+    results = process.finish(inputs, [process.run(inputs, task, work) for task in plan.tasks], work)
 
     with xarray.open_dataset(work.results / results["export"].file, engine="h5netcdf", mask_and_scale=False) as file:
         assert [f"{day:.10}" for day in file["time"].values.astype(str)] == [
@@ -228,7 +228,7 @@ def test_files_are_written_in_the_folder_of_the_job_without_the_bound_of_request
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     plan = plan_of("export", {"layer": "NDVI", "format": format_}, services)
     process, work = process_of("export"), work_in(tmp_path, services, shared=plan.shared)
-    done = [process.run({"layer": "NDVI"}, block, work) for block in plan.tasks]
+    done = [process.run({"layer": "NDVI"}, task, work) for task in plan.tasks]
 
     scratch.ROOM.take(scratch.ROOM_BYTES)
     try:
@@ -250,14 +250,14 @@ def test_what_is_done_twice_is_there_once(services, tmp_path):
 
 def test_a_job_that_was_dismissed_leaves_nothing(services, tmp_path):
     process, plan = process_of("export"), plan_of("export", {"layer": "NDVI"}, services)
-    (block,), work = plan.tasks, work_in(tmp_path, services, shared=plan.shared)
-    done = process.run({"layer": "NDVI"}, block, work)
+    (task,), work = plan.tasks, work_in(tmp_path, services, shared=plan.shared)
+    done = process.run({"layer": "NDVI"}, task, work)
 
     with pytest.raises(ClientGone):
-        process.run({"layer": "NDVI"}, block, replace(work, is_active=lambda: False))
+        process.run({"layer": "NDVI"}, task, replace(work, is_active=lambda: False))
     shutil.rmtree(work.folder)
     with pytest.raises(ClientGone):
-        process.run({"layer": "NDVI"}, block, work)
+        process.run({"layer": "NDVI"}, task, work)
     with pytest.raises(ClientGone):
         process.finish({"layer": "NDVI"}, [done], work)
     assert not list(work.results.iterdir())
@@ -284,14 +284,14 @@ def test_another_grid_ends_the_job(services, tmp_path):
 )
 def test_what_makes_no_file_is_refused_before_anything_is_read(services, inputs, error):
     with pytest.raises(error):
-        blocks_of("export", {"layer": "NDVI"} | inputs, services)
+        tasks_of("export", {"layer": "NDVI"} | inputs, services)
 
 
 def test_what_no_disk_holds_is_refused(services, monkeypatch):
     monkeypatch.setattr(export, "MOST_BYTES", 479_999)
 
     with pytest.raises(LimitExceeded, match="smaller bbox"):
-        blocks_of("export", {"layer": "NDVI"}, services)
+        tasks_of("export", {"layer": "NDVI"}, services)
 
 
 @pytest.mark.data

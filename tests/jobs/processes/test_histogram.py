@@ -22,7 +22,7 @@ from chronotile.processes import histogram
 from chronotile.processes import process as process_module
 from chronotile.processes.execute import execute
 from chronotile.processes.registry import process_of
-from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, work_in
+from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, work_in
 from tests.protocols import served
 from tests.real_data.truth import SHARED, open_place, xarray_truth
 from tests.scenes import Scene, write_cogs
@@ -40,8 +40,8 @@ def services():
 
 
 @pytest.fixture
-def small_blocks(monkeypatch):
-    """Blocks of 70 rows and one date."""
+def small_tasks(monkeypatch):
+    """Tasks of 70 rows and one date."""
     monkeypatch.setattr(histogram, "TASK_CELLS", 70 * GRID.width)
     monkeypatch.setattr(histogram, "TASK_NUMBERS", 1)
 
@@ -73,7 +73,7 @@ def inside(polygon):
     return shapely.contains_xy(shapely.geometry.shape(polygon), *to_degrees.transform(x, y))
 
 
-def test_counts_are_those_of_numpy_whatever_the_blocks(services, small_blocks, tmp_path):
+def test_counts_are_those_of_numpy_whatever_the_tasks(services, small_tasks, tmp_path):
     document = do_oddly("histogram", {"layer": "NDVI", "bins": 7, "range": [0.1, 0.8]}, services, tmp_path)[
         "histogram"
     ].value
@@ -81,13 +81,13 @@ def test_counts_are_those_of_numpy_whatever_the_blocks(services, small_blocks, t
     values, no_data = expected_values(services)
     edges = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
     counts, _ = histogram_of_steps(values, edges, 1000)
-    assert len(blocks_of("histogram", {"layer": "NDVI"}, services)) == 5 * 4
+    assert len(tasks_of("histogram", {"layer": "NDVI"}, services)) == 5 * 4
     assert (document["counts"], document["edges"]) == (counts.tolist(), edges.tolist())
     assert (document["no_data"], document["outside"]) == (no_data, values.size - counts.sum())
     assert document["times"] == 4
 
 
-def test_an_area_has_the_cells_whose_centres_lie_in_it(services, small_blocks, tmp_path):
+def test_an_area_has_the_cells_whose_centres_lie_in_it(services, small_tasks, tmp_path):
     inputs = {"layer": "NDVI", "area": TRIANGLE, "edges": [0, 0.1, 0.5, 0.52, 1]}
 
     document = counted(inputs, services, tmp_path)
@@ -150,19 +150,19 @@ def test_a_layer_without_time_is_counted_once(tmp_path):
 )
 def test_what_cannot_be_is_refused_before_anything_is_done(services, inputs, error, locator):
     with pytest.raises(error) as refused:
-        blocks_of("histogram", {"layer": "NDVI"} | inputs, services)
+        tasks_of("histogram", {"layer": "NDVI"} | inputs, services)
 
     assert refused.value.locator == locator
 
 
 def test_a_source_that_fails_and_a_job_that_is_dismissed_are_told(tmp_path):
     process, plan = process_of("histogram"), plan_of("histogram", {"layer": "NDVI"}, served.make_services())
-    block, work = plan.tasks[0], work_in(tmp_path, served.make_services(broken=["NDVI"]), shared=plan.shared)
+    task, work = plan.tasks[0], work_in(tmp_path, served.make_services(broken=["NDVI"]), shared=plan.shared)
 
     with pytest.raises(SourceUnavailable):
-        process.run({"layer": "NDVI"}, block, work)
+        process.run({"layer": "NDVI"}, task, work)
     with pytest.raises(ClientGone):
-        process.run({"layer": "NDVI"}, block, replace(work, is_active=lambda: False))
+        process.run({"layer": "NDVI"}, task, replace(work, is_active=lambda: False))
 
 
 def test_a_source_of_which_no_date_can_be_read_is_no_histogram_of_gaps(tmp_path):
@@ -200,10 +200,10 @@ def test_the_histogram_of_a_continent_is_that_of_numpy(monkeypatch, tmp_path):
     assert document["no_data"] == truth.numbers.size - values.size
 
 
-def test_too_many_blocks_are_refused_before_they_are_listed(services, monkeypatch):
+def test_too_many_tasks_are_refused_before_they_are_listed(services, monkeypatch):
     monkeypatch.setattr(histogram, "TASK_CELLS", 100)
     monkeypatch.setattr(histogram, "TASK_NUMBERS", 100)
     monkeypatch.setattr(process_module, "MOST_TASKS", 100)
 
     with pytest.raises(LimitExceeded, match="fewer times"):
-        blocks_of("histogram", {"layer": "NDVI"}, services)
+        tasks_of("histogram", {"layer": "NDVI"}, services)

@@ -15,7 +15,7 @@ from chronotile.model.time.instants import Period, domain_of_periods
 from chronotile.processes import trend
 from chronotile.processes.execute import execute
 from chronotile.processes.work import windows
-from tests.jobs.processes.doing import blocks_of, do_oddly
+from tests.jobs.processes.doing import do_oddly, tasks_of
 from tests.protocols import served
 from tests.real_data.truth import CONFIGURED, open_place, raster_truth
 
@@ -119,7 +119,7 @@ def test_a_map_of_many_bands_says_once_what_it_is(services, tmp_path, name, said
 
 
 @pytest.mark.parametrize(("name", "inputs"), [("climatology", {}), ("anomaly", {"datetime": "2020"}), ("trend", {})])
-def test_blocks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path, monkeypatch, name, inputs):
+def test_tasks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path, monkeypatch, name, inputs):
     inputs = {"layer": "NDVI", "bbox": BOX} | inputs
     (tmp_path / "once").mkdir()
     execute(Execution(process=name, inputs=inputs), services, tmp_path / "once")
@@ -128,7 +128,7 @@ def test_blocks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path
 
     do_oddly(name, inputs, services, tmp_path / "job")
 
-    assert len(blocks_of(name, inputs, services)) == 15
+    assert len(tasks_of(name, inputs, services)) == 15
     once = (tmp_path / "once" / f"{name}.tif").read_bytes()
     assert (tmp_path / "job" / "results" / f"{name}.tif").read_bytes() == once
 
@@ -136,7 +136,7 @@ def test_blocks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path
 def test_what_is_held_of_a_window_is_bounded(services, monkeypatch):
     monkeypatch.setattr(windows, "HELD_BYTES", 64 * 64 * (36 + 12 * 4))
 
-    (first, *_others) = blocks_of("climatology", {"layer": "NDVI"}, services)
+    (first, *_others) = tasks_of("climatology", {"layer": "NDVI"}, services)
 
     assert (first["rows"], first["columns"]) == ([0, 64], [0, 64])
 
@@ -149,7 +149,7 @@ def test_a_crs_that_no_geotiff_can_say_is_refused_before_anything_is_read(name):
     inputs = {"layer": "NDVI"} | ({"datetime": "2020"} if name == "anomaly" else {})
 
     with pytest.raises(UnsupportedFormat, match="GeoTIFF cannot say"):
-        blocks_of(name, inputs, served.make_services(served.make_collection(layer)))
+        tasks_of(name, inputs, served.make_services(served.make_collection(layer)))
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_crs_that_no_geotiff_can_say_is_refused_before_anything_is_read(name):
 )
 def test_what_makes_no_map_is_refused_before_anything_is_read(services, name, inputs, locator):
     with pytest.raises(InvalidParameter) as refused:
-        blocks_of(name, {"layer": "NDVI"} | inputs, services)
+        tasks_of(name, {"layer": "NDVI"} | inputs, services)
 
     assert refused.value.locator == locator
 
@@ -174,8 +174,8 @@ def test_too_many_pairs_are_refused(services, monkeypatch):
     monkeypatch.setattr(trend, "MOST_PAIRS", 629)
 
     with pytest.raises(LimitExceeded, match="seasonal"):
-        blocks_of("trend", {"layer": "NDVI"}, services)
-    assert blocks_of("trend", {"layer": "NDVI", "method": "seasonal"}, services)
+        tasks_of("trend", {"layer": "NDVI"}, services)
+    assert tasks_of("trend", {"layer": "NDVI", "method": "seasonal"}, services)
 
 
 @pytest.fixture

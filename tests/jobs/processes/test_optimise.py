@@ -33,7 +33,7 @@ from chronotile.processes.registry import process_of
 from chronotile.processes.work import cubes
 from chronotile.readers.open import open_source
 from chronotile.settings import Settings
-from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, work_in
+from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, work_in
 from tests.optimise.conftest import numbers_of
 from tests.protocols import served
 from tests.real_data.truth import CONFIGURED, open_place, raster_truth
@@ -51,8 +51,8 @@ def services(tmp_path_factory):
 
 
 @pytest.fixture
-def many_blocks(monkeypatch):
-    """Blocks of two dates of maps, and of three of series."""
+def many_tasks(monkeypatch):
+    """Tasks of two dates of maps, and of three of series."""
     monkeypatch.setattr(optimise, "TASK_S", 2.5 * SCENE.width * SCENE.height * optimise.NUMBER_S)
     monkeypatch.setattr(cubes, "BLOCK", 3)
 
@@ -65,7 +65,7 @@ def made(services, folder, **inputs):
 
 
 def planned_in(folder, services):
-    """The blocks of a job, and what they are done with in a folder."""
+    """The tasks of a job, and what they are done with in a folder."""
     plan = plan_of("optimise", INPUTS, services)
     return plan.tasks, work_in(folder, services, shared=plan.shared)
 
@@ -102,36 +102,36 @@ def test_xarray_opens_the_file_as_it_is(services, tmp_path, group):
     np.testing.assert_array_equal(values["time"], SCENE.times)
 
 
-@pytest.mark.usefixtures("many_blocks")
-def test_blocks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path):
+@pytest.mark.usefixtures("many_tasks")
+def test_tasks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path):
     once = made(services, tmp_path).read_bytes()
 
     do_oddly("optimise", INPUTS, services, tmp_path / "job")
 
-    blocks = blocks_of("optimise", INPUTS, services)
-    assert [block["maps"] for block in blocks if "maps" in block] == [[0, 2], [2, 4], [4, 6], [6, 7]]
-    assert len([block for block in blocks if "series" in block]) == 3 * 2
+    tasks = tasks_of("optimise", INPUTS, services)
+    assert [task["maps"] for task in tasks if "maps" in task] == [[0, 2], [2, 4], [4, 6], [6, 7]]
+    assert len([task for task in tasks if "series" in task]) == 3 * 2
     assert (tmp_path / "job" / "results" / "cube.zarr.zip").read_bytes() == once
     assert not list((tmp_path / "job").rglob("*.part"))
 
 
-@pytest.mark.usefixtures("many_blocks")
-def test_blocks_in_four_threads_twice_at_once_give_the_same_bytes(services, tmp_path):
+@pytest.mark.usefixtures("many_tasks")
+def test_tasks_in_four_threads_twice_at_once_give_the_same_bytes(services, tmp_path):
     once, process = made(services, tmp_path).read_bytes(), process_of("optimise")
-    blocks, work = planned_in(tmp_path / "job", services)
+    tasks, work = planned_in(tmp_path / "job", services)
 
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(lambda block: process.run(INPUTS, block, work), [*blocks, *blocks]))
-    results = process.finish(INPUTS, done[: len(blocks)], work)
+        done = list(pool.map(lambda task: process.run(INPUTS, task, work), [*tasks, *tasks]))
+    results = process.finish(INPUTS, done[: len(tasks)], work)
 
     assert (work.results / results["cube"].file).read_bytes() == once
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("many_blocks")
+@pytest.mark.usefixtures("many_tasks")
 def test_a_job_killed_at_any_write_goes_on_to_the_same_bytes(services, tmp_path, monkeypatch):
     once, process = made(services, tmp_path).read_bytes(), process_of("optimise")
-    blocks, work = planned_in(tmp_path / "job", services)
+    tasks, work = planned_in(tmp_path / "job", services)
     kept, replaced = os.fsync, Path.replace
     calls = {"left": 0, "made": 0}
 
@@ -146,7 +146,7 @@ def test_a_job_killed_at_any_write_goes_on_to_the_same_bytes(services, tmp_path,
 
     def attempt(left):
         calls.update(left=left, made=0)
-        done = [process.run(INPUTS, block, work) for block in blocks]
+        done = [process.run(INPUTS, task, work) for task in tasks]
         return process.finish(INPUTS, done, work)
 
     monkeypatch.setattr(os, "fsync", killing(kept))
@@ -284,8 +284,8 @@ def test_what_is_no_value_becomes_one_number(tmp_path):
 
 def test_a_source_that_was_replaced_meanwhile_ends_the_job(tmp_path):
     services = served.make_services()
-    blocks, work = planned_in(tmp_path, services)
-    done = [process_of("optimise").run(INPUTS, block, work) for block in blocks]
+    tasks, work = planned_in(tmp_path, services)
+    done = [process_of("optimise").run(INPUTS, task, work) for task in tasks]
     services.readers["s2"].replaced[1] = "r2"
 
     with pytest.raises(SourceUnavailable, match="has changed since the job began"):
@@ -305,7 +305,7 @@ def test_a_source_that_was_replaced_meanwhile_ends_the_job(tmp_path):
 )
 def test_what_makes_no_cube_is_refused_before_anything_is_read(services, inputs, error, locator):
     with pytest.raises(error) as refused:
-        blocks_of("optimise", INPUTS | inputs, services)
+        tasks_of("optimise", INPUTS | inputs, services)
 
     assert refused.value.locator == locator
 
@@ -314,7 +314,7 @@ def test_a_layer_without_times_is_refused():
     layer = served.make_layer(variable=served.make_variable(times=NO_TIME), times=NO_TIME)
 
     with pytest.raises(InvalidParameter, match="has no times"):
-        blocks_of("optimise", INPUTS, served.make_services(served.make_collection(layer)))
+        tasks_of("optimise", INPUTS, served.make_services(served.make_collection(layer)))
 
 
 def test_a_cube_has_a_limit_of_bytes_and_one_of_cells():
@@ -323,28 +323,28 @@ def test_a_cube_has_a_limit_of_bytes_and_one_of_cells():
         return served.make_services(served.make_collection(served.make_layer(variable=served.make_variable(grid=grid))))
 
     with pytest.raises(LimitExceeded, match="bytes of a cube is 274877906944, this request asks for 1000000000000"):
-        blocks_of("optimise", INPUTS, services_of(500_000))
+        tasks_of("optimise", INPUTS, services_of(500_000))
     with pytest.raises(InvalidParameter, match="overviews of 200000 x 200000 cells take more memory"):
-        blocks_of("optimise", INPUTS, services_of(200_000))
+        tasks_of("optimise", INPUTS, services_of(200_000))
 
 
 def test_a_dismissed_job_stops_and_leaves_nothing(services, tmp_path):
-    blocks, work = planned_in(tmp_path, services)
-    done = [process_of("optimise").run(INPUTS, block, work) for block in blocks]
+    tasks, work = planned_in(tmp_path, services)
+    done = [process_of("optimise").run(INPUTS, task, work) for task in tasks]
     shutil.rmtree(work.folder)
 
     with pytest.raises(ClientGone):
-        process_of("optimise").run(INPUTS, blocks[0], work)
+        process_of("optimise").run(INPUTS, tasks[0], work)
     with pytest.raises(ClientGone):
         process_of("optimise").finish(INPUTS, done, work)
     with pytest.raises(ClientGone):
-        process_of("optimise").run(INPUTS, blocks[0], replace(work, is_active=lambda: False))
+        process_of("optimise").run(INPUTS, tasks[0], replace(work, is_active=lambda: False))
     assert not work.folder.exists()
     assert not list(work.results.iterdir())
 
 
 def test_a_full_disk_is_told(services, tmp_path, monkeypatch):
-    (block, *_rest), work = planned_in(tmp_path, services)
+    (task, *_rest), work = planned_in(tmp_path, services)
 
     def full(_descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -352,7 +352,7 @@ def test_a_full_disk_is_told(services, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
 
     with pytest.raises(StorageFull, match="there is no room to write the file: No space left on device"):
-        process_of("optimise").run(INPUTS, block, work)
+        process_of("optimise").run(INPUTS, task, work)
 
 
 @pytest.mark.data

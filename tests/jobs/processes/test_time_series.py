@@ -16,7 +16,7 @@ from chronotile.processes import process as process_module
 from chronotile.processes import time_series
 from chronotile.processes.execute import execute
 from chronotile.processes.registry import process_of
-from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, work_in
+from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, work_in
 from tests.protocols import served
 from tests.real_data.truth import SHARED, open_place, xarray_truth
 
@@ -44,8 +44,8 @@ def services():
 
 
 @pytest.fixture
-def small_blocks(monkeypatch):
-    """Blocks of five points."""
+def small_tasks(monkeypatch):
+    """Tasks of five points."""
     monkeypatch.setattr(time_series, "POINTS_PER_TASK", 5)
 
 
@@ -65,7 +65,7 @@ def answer_of(services, layers, points, format_):
     ],
     ids=["positions as csv", "features as csv", "layers as json", "multipoint as json"],
 )
-def test_files_are_those_of_the_series_of_points(services, small_blocks, tmp_path, layers, points, same, format_):
+def test_files_are_those_of_the_series_of_points(services, small_tasks, tmp_path, layers, points, same, format_):
     inputs = {"layers": layers, "points": points, "format": format_}
 
     results = do_oddly("time-series", inputs, services, tmp_path)
@@ -76,7 +76,7 @@ def test_files_are_those_of_the_series_of_points(services, small_blocks, tmp_pat
 
 
 @pytest.mark.parametrize("format_", time_series.FORMATS)
-def test_each_partial_result_is_read_once(services, small_blocks, tmp_path, monkeypatch, format_):
+def test_each_partial_result_is_read_once(services, small_tasks, tmp_path, monkeypatch, format_):
     names = []
     read = time_series.read_partial_result
     monkeypatch.setattr(time_series, "read_partial_result", lambda work, name: names.append(name) or read(work, name))
@@ -87,7 +87,7 @@ def test_each_partial_result_is_read_once(services, small_blocks, tmp_path, monk
     assert len(set(names)) == len(names)
 
 
-def test_parquet_has_the_rows_of_the_series_of_points(services, small_blocks, tmp_path):
+def test_parquet_has_the_rows_of_the_series_of_points(services, small_tasks, tmp_path):
     do_oddly("time-series", {"layers": "NDVI", "points": COLLECTION, "format": "parquet"}, services, tmp_path)
 
     written = parquet.read_table(tmp_path / "results" / "series.parquet")
@@ -121,32 +121,32 @@ def test_parquet_has_the_rows_of_the_series_of_points(services, small_blocks, tm
 )
 def test_what_cannot_be_is_refused_before_anything_is_done(services, inputs, error, locator):
     with pytest.raises(error) as refused:
-        blocks_of("time-series", {"layers": "NDVI", "points": POSITIONS} | inputs, services)
+        tasks_of("time-series", {"layers": "NDVI", "points": POSITIONS} | inputs, services)
 
     assert refused.value.locator == locator
 
 
-def test_blocks_hold_few_values(services, monkeypatch):
+def test_tasks_hold_few_values(services, monkeypatch):
     monkeypatch.setattr(time_series, "TASK_VALUES", 5 * len(served.DEKADS))
 
-    blocks = blocks_of("time-series", {"layers": "NDVI", "points": POSITIONS}, services)
+    tasks = tasks_of("time-series", {"layers": "NDVI", "points": POSITIONS}, services)
 
-    assert [(block["first"], block["last"]) for block in blocks] == [(0, 5), (5, 10), (10, 12)]
+    assert [(task["first"], task["last"]) for task in tasks] == [(0, 5), (5, 10), (10, 12)]
 
 
-def test_too_many_blocks_are_refused(services, monkeypatch):
+def test_too_many_tasks_are_refused(services, monkeypatch):
     monkeypatch.setattr(time_series, "POINTS_PER_TASK", 2)
     monkeypatch.setattr(process_module, "MOST_TASKS", 4)
 
     with pytest.raises(LimitExceeded, match="ask for fewer p"):
-        blocks_of("time-series", {"layers": "NDVI", "points": POSITIONS}, services)
+        tasks_of("time-series", {"layers": "NDVI", "points": POSITIONS}, services)
 
 
 def test_a_job_that_is_dismissed_leaves_nothing(services, tmp_path):
     inputs = {"layers": "NDVI", "points": POSITIONS}
     process, plan = process_of("time-series"), plan_of("time-series", inputs, services)
-    (block,), work = plan.tasks, work_in(tmp_path, services, shared=plan.shared)
-    done = process.run(inputs, block, work)
+    (task,), work = plan.tasks, work_in(tmp_path, services, shared=plan.shared)
+    done = process.run(inputs, task, work)
 
     with pytest.raises(ClientGone):
         process.finish(inputs, [done], replace(work, is_active=lambda: False))
@@ -155,7 +155,7 @@ def test_a_job_that_is_dismissed_leaves_nothing(services, tmp_path):
 
 
 @pytest.mark.data
-def test_points_of_a_continent_have_the_numbers_of_the_file(small_blocks, tmp_path):
+def test_points_of_a_continent_have_the_numbers_of_the_file(small_tasks, tmp_path):
     truth = xarray_truth(NORTH_AMERICA / "ndvi_north_america_2001.nc", "ndvi")
     cells = truth.cells(60)
     archive = open_place(NORTH_AMERICA)

@@ -28,7 +28,7 @@ from chronotile.processes import process as process_module
 from chronotile.processes import zonal_statistics
 from chronotile.processes.execute import execute
 from chronotile.processes.registry import process_of
-from tests.jobs.processes.doing import blocks_of, do_oddly, plan_of, with_times, work_in
+from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, with_times, work_in
 from tests.places import make_places
 from tests.protocols import served
 from tests.real_data.truth import SHARED, open_place, xarray_truth
@@ -64,8 +64,8 @@ def services():
 
 
 @pytest.fixture
-def small_blocks(monkeypatch):
-    """Blocks of three places."""
+def small_tasks(monkeypatch):
+    """Tasks of three places."""
     monkeypatch.setattr(zonal_statistics, "PLACES_PER_TASK", 3)
 
 
@@ -76,7 +76,7 @@ def answer_of(services, body, query):
 
 
 @pytest.mark.parametrize("format_", ["csv", "geojson"])
-def test_files_are_those_of_the_series_of_areas_whatever_the_blocks(services, small_blocks, tmp_path, format_):
+def test_files_are_those_of_the_series_of_areas_whatever_the_tasks(services, small_tasks, tmp_path, format_):
     places = squares(10)
 
     results = do_oddly(
@@ -92,7 +92,7 @@ def test_files_are_those_of_the_series_of_areas_whatever_the_blocks(services, sm
 
 
 @pytest.mark.parametrize("format_", zonal_statistics.FORMATS)
-def test_each_partial_result_is_read_once(services, small_blocks, tmp_path, monkeypatch, format_):
+def test_each_partial_result_is_read_once(services, small_tasks, tmp_path, monkeypatch, format_):
     names = []
     read = zonal_statistics.read_partial_result
     monkeypatch.setattr(
@@ -105,7 +105,7 @@ def test_each_partial_result_is_read_once(services, small_blocks, tmp_path, monk
     assert len(set(names)) == len(names)
 
 
-def test_parquet_has_the_rows_of_the_series_of_areas(services, small_blocks, tmp_path):
+def test_parquet_has_the_rows_of_the_series_of_areas(services, small_tasks, tmp_path):
     places = squares(10)
     inputs = {"layer": "NDVI", "places": places, "reducers": ["mean", "count"], "weights": "area", "format": "parquet"}
 
@@ -148,7 +148,7 @@ def test_places_of_a_set_are_named_by_its_id(tmp_path):
 )
 def test_what_cannot_be_is_refused_before_anything_is_done(services, inputs, error, locator):
     with pytest.raises(error) as refused:
-        blocks_of("zonal-statistics", {"layer": "NDVI", "places": squares(2)} | inputs, services)
+        tasks_of("zonal-statistics", {"layer": "NDVI", "places": squares(2)} | inputs, services)
 
     assert refused.value.locator == locator
 
@@ -160,20 +160,20 @@ def elsewhere(count, *, but=()):
     return places | {"features": [inside[place] if place in but else outside for place in range(count)]}
 
 
-def test_places_of_many_blocks_are_refused_where_none_lies_in_the_layer(services, small_blocks):
+def test_places_of_many_tasks_are_refused_where_none_lies_in_the_layer(services, small_tasks):
     with pytest.raises(
         InvalidParameter, match="none of the 100 places lies in the layer: of the first all 3 "
     ) as refused:
-        blocks_of("zonal-statistics", {"layer": "NDVI", "places": elsewhere(100)}, services)
+        tasks_of("zonal-statistics", {"layer": "NDVI", "places": elsewhere(100)}, services)
 
     assert refused.value.locator == "inputs.places"
 
 
-def test_places_are_accepted_where_one_lies_in_the_layer(services, small_blocks):
-    assert len(blocks_of("zonal-statistics", {"layer": "NDVI", "places": elsewhere(100, but=[4])}, services)) == 34
+def test_places_are_accepted_where_one_lies_in_the_layer(services, small_tasks):
+    assert len(tasks_of("zonal-statistics", {"layer": "NDVI", "places": elsewhere(100, but=[4])}, services)) == 34
 
 
-def test_a_crs_beside_the_features_holds_in_every_block(services, small_blocks, tmp_path):
+def test_a_crs_beside_the_features_holds_in_every_task(services, small_tasks, tmp_path):
     crs = {"crs": {"type": "name", "properties": {"name": "EPSG:32631"}}}
     places = squares(10, **crs)
     for number, feature in enumerate(places["features"]):
@@ -185,47 +185,45 @@ def test_a_crs_beside_the_features_holds_in_every_block(services, small_blocks, 
     assert (tmp_path / "results" / "statistics.csv").read_bytes() == answer_of(services, places, "format=csv")
 
 
-def test_blocks_hold_few_values(services, monkeypatch):
+def test_tasks_hold_few_values(services, monkeypatch):
     monkeypatch.setattr(zonal_statistics, "TASK_VALUES", 4 * len(served.DEKADS))
 
-    blocks = blocks_of(
-        "zonal-statistics", {"layer": "NDVI", "places": squares(10), "reducers": ["min", "max"]}, services
-    )
+    tasks = tasks_of("zonal-statistics", {"layer": "NDVI", "places": squares(10), "reducers": ["min", "max"]}, services)
 
-    assert [(block["first"], block["last"]) for block in blocks] == [(0, 2), (2, 4), (4, 6), (6, 8), (8, 10)]
+    assert [(task["first"], task["last"]) for task in tasks] == [(0, 2), (2, 4), (4, 6), (6, 8), (8, 10)]
 
 
 def test_dates_that_come_are_left_out_and_one_that_goes_ends_the_job(tmp_path):
     inputs = {"layer": "NDVI", "places": squares(2), "datetime": "2020-05-25/.."}
     plan = plan_of("zonal-statistics", inputs, with_times("2020-05-21", "2020-06-01", "2020-06-11"))
-    process, (block,) = process_of("zonal-statistics"), plan.tasks
+    process, (task,) = process_of("zonal-statistics"), plan.tasks
 
     more = with_times("2020-05-21", "2020-05-29", "2020-06-01", "2020-06-11", "2020-06-21")
     work = work_in(tmp_path, more, shared=plan.shared)
-    process.finish(inputs, [process.run(inputs, block, work)], work)
+    process.finish(inputs, [process.run(inputs, task, work)], work)
 
     lines = (tmp_path / "results" / "statistics.csv").read_text().splitlines()[1:]
     assert {line.split(",")[1] for line in lines} == {"2020-06-01T00:00:00Z", "2020-06-11T00:00:00Z"}
     with pytest.raises(SourceUnavailable, match="is gone since the job began"):
-        process.run(inputs, block, replace(work, services=with_times("2020-05-21", "2020-06-11")))
+        process.run(inputs, task, replace(work, services=with_times("2020-05-21", "2020-06-11")))
 
 
-def test_too_many_blocks_are_refused(services, monkeypatch):
+def test_too_many_tasks_are_refused(services, monkeypatch):
     monkeypatch.setattr(zonal_statistics, "PLACES_PER_TASK", 2)
     monkeypatch.setattr(process_module, "MOST_TASKS", 4)
 
     with pytest.raises(LimitExceeded, match="ask for fewer p"):
-        blocks_of("zonal-statistics", {"layer": "NDVI", "places": squares(10)}, services)
+        tasks_of("zonal-statistics", {"layer": "NDVI", "places": squares(10)}, services)
 
 
 def test_a_job_that_is_dismissed_leaves_nothing(services, tmp_path):
     inputs = {"layer": "NDVI", "places": squares(5)}
     process, plan = process_of("zonal-statistics"), plan_of("zonal-statistics", inputs, services)
-    (block,), work = plan.tasks, work_in(tmp_path, services, shared=plan.shared)
-    done = process.run(inputs, block, work)
+    (task,), work = plan.tasks, work_in(tmp_path, services, shared=plan.shared)
+    done = process.run(inputs, task, work)
 
     with pytest.raises(ClientGone):
-        process.run(inputs, block, replace(work, is_active=lambda: False))
+        process.run(inputs, task, replace(work, is_active=lambda: False))
     with pytest.raises(ClientGone):
         process.finish(inputs, [done], replace(work, is_active=lambda: False))
 
@@ -256,17 +254,17 @@ def states():
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_states_that_workers_do_are_those_of_the_series_endpoint(north_america, states, small_blocks, tmp_path):
+def test_states_that_workers_do_are_those_of_the_series_endpoint(north_america, states, small_tasks, tmp_path):
     inputs = {"layer": LAYER, "places": states, "reducers": REDUCERS}
     plan = plan_of("zonal-statistics", inputs, north_america)
-    blocks = plan.tasks
+    tasks = plan.tasks
     kept = store_plan(tmp_path, inputs, plan)
     context = TaskContext(
         place=str(NORTH_AMERICA), revision="", process="zonal-statistics", folder=str(tmp_path), plan=kept.id
     )
 
-    done = [do_task(context, block) for block in reversed([*blocks, *blocks])]
-    store_task_results(tmp_path, done[: len(blocks)][::-1])
+    done = [do_task(context, task) for task in reversed([*tasks, *tasks])]
+    store_task_results(tmp_path, done[: len(tasks)][::-1])
     finish(context)
 
     with TestClient(application(north_america)) as client:

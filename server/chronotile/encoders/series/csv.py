@@ -32,7 +32,7 @@ def encode_series_csv(series: Series) -> bytes:
 
 
 def encode_places_csv(table: SeriesTable) -> Iterator[bytes]:
-    """Yield a long table in pieces: one line a place and time, with the reducers, `valid` and `total` in columns.
+    """Yield a long table part by part: one line a place and time, with the reducers, `valid` and `total` in columns.
 
     Where any area has a note, the last column has them. `id` is what the client called the place, or its number from
     1. Fields without a value are empty.

@@ -20,7 +20,7 @@ UNBOUNDED = "../.."
 
 
 def encode_series_geojson(table: SeriesTable) -> Iterator[bytes]:
-    """Yield a FeatureCollection in pieces; `times` and other shared members stand beside `features`."""
+    """Yield a FeatureCollection part by part; `times` and other shared members stand beside `features`."""
     features = chain.from_iterable(_features(table, rows, {}) for rows in table.batches())
     yield from with_list(dump_json({"type": "FeatureCollection", **_shared(table)}), "features", features)
 
@@ -33,7 +33,7 @@ def encode_series_ndjson(table: SeriesTable) -> Iterator[bytes]:
 
 
 def encode_layers_geojson(table: SeriesTable, *, endpoint_of: Callable[[Point | Area], str]) -> Generator[bytes]:
-    """Yield a FeatureCollection of EDR (OGC 19-086r6 §8.2.3) with a feature a place, in pieces.
+    """Yield a FeatureCollection of EDR (OGC 19-086r6 §8.2.3) with a feature a place, part by part.
 
     Its property `values` has a list for each layer with a value, or `null`, for each of `times`; without times there
     are no features.

@@ -37,7 +37,7 @@ def encode_series_json(series: Series) -> bytes:
 
 
 def encode_areas_json(table: SeriesTable) -> Iterator[bytes]:
-    """Yield the document of areas, or of points of one layer, each an area of one cell or none, in pieces.
+    """Yield the document of areas, or of points of one layer, each an area of one cell or none, part by part.
 
     Values are `null` where no cell, or too few, have one. `properties`, `note`, `reasons`, `edges` and `unreadable`
     (the times at which a cell of the area cannot be read) are omitted where empty. `total` is one number, or with a
@@ -54,7 +54,7 @@ def encode_areas_json(table: SeriesTable) -> Iterator[bytes]:
 
 
 def encode_points_json(tables: Iterable[SeriesTable]) -> Iterator[bytes]:
-    """Yield the document of points of several layers in pieces: that of areas per layer."""
+    """Yield the document of points of several layers part by part: that of areas per layer."""
     yield b'{"results":['
     for number, table in enumerate(tables):
         yield b"," if number else b""

@@ -79,7 +79,7 @@ class AnswerMemory:
     def taking(
         self, size: int, *, alternative: str, locator: str | None = None, is_active: IsActive = always_active
     ) -> Iterator[None]:
-        """Take so many bytes for the block, once there are as many; not to be called within itself.
+        """Take so many bytes while inside, once there are as many; not to be called within itself.
 
         Args:
             size: In bytes.

@@ -151,7 +151,7 @@ class _PartialMaps:
 
     @cached_property
     def _rows_of_tasks(self) -> Mapping[range, Sequence[Json]]:
-        """Blocks by their rows, from north to south."""
+        """Tasks by their rows, from north to south."""
         found = dict[range, list[Json]]()
         for task in self.tasks:
             found.setdefault(range(*task["rows"]), []).append(task)

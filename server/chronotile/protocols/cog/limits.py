@@ -11,7 +11,7 @@ from chronotile.protocols.common.query.kvp import integer, number
 SIDES = ("width", "height", "max_size")
 AT_MOST = {"tilesize": 2048, "buffer": 256, "padding": 256, "histogram_bins": 1024}
 MAX_BANDS = 32
-MAX_BLOCKS = 8
+MAX_PARTS = 8
 
 
 def check_cost(parameters: Iterable[tuple[str, str]], max_pixels: int) -> None:
@@ -58,11 +58,11 @@ def check_band_math(text: str) -> None:
     Raises:
         InvalidParameter: It is no arithmetic, or raises a number to a power.
     """
-    blocks = [block for block in text.split(";") if block.strip()]
-    if len(blocks) > MAX_BLOCKS:
-        raise InvalidParameter(f"expression has {len(blocks)} parts, at most {MAX_BLOCKS} are accepted")
-    for block in blocks:
-        for node in ast.walk(ast.parse(parse_expression(block).text, mode="eval")):
+    parts = [part for part in text.split(";") if part.strip()]
+    if len(parts) > MAX_PARTS:
+        raise InvalidParameter(f"expression has {len(parts)} parts, at most {MAX_PARTS} are accepted")
+    for part in parts:
+        for node in ast.walk(ast.parse(parse_expression(part).text, mode="eval")):
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and not _is_plain_power(node):
                 raise InvalidParameter(
                     "** takes a band or what is made of bands, and a plain number up to 16", locator="expression"

@@ -31,7 +31,7 @@ class Format:
     """One way to write series."""
 
     encode: Callable[[SeriesTable], bytes | Iterable[bytes]]
-    """Of points and areas; whole, or in pieces where it may be long."""
+    """Of points and areas; whole, or part by part where it may be long."""
     extension: str | None = None
     """Of a file that a browser had better save than show."""
 
@@ -80,7 +80,7 @@ def point_format(name: str, layer: Layer) -> SeriesFormat:
 def encode_areas(
     series: AreasSeries, name: str, layer: Layer, *, reducers: Sequence[Reducer]
 ) -> bytes | Iterable[bytes]:
-    """Return series of areas in a format, whole or in pieces; `reducers` are those that were requested."""
+    """Return series of areas in a format, whole or part by part; `reducers` are those that were requested."""
     return FORMATS[name].encode(table_of_areas(series, Credits.of([layer]), reducers=[each.name for each in reducers]))
 
 
@@ -95,11 +95,11 @@ def encode_points(results: Sequence[PointsSeries], name: str, layers: Sequence[L
 def respond_in(
     name: str, body: bytes | Iterable[bytes], layer: Layer, *, unreadable: Sequence[Instant] = (), is_open: bool
 ) -> Response:
-    """Return the answer that carries series; pieces are made while they are sent.
+    """Return the answer that carries series; parts are made while they are sent.
 
     Args:
         name: Of the format.
-        body: Whole or in pieces.
+        body: Whole or part by part.
         layer: The first that the series are of.
         unreadable: Dates that they lack.
         is_open: Whether their times may be others soon (`has_open_times`).
