@@ -126,3 +126,18 @@ def get(
 ) -> Json:
     """Return the path item of one GET operation of OGC API; arguments as of `operation`."""
     return {"get": operation(name, summary, tag=tag, parameters=parameters, answers=answers, refusals=refusals)}
+
+
+PROBLEM: Json = object_of(
+    {"type": TEXT, "title": TEXT, "status": WHOLE, "detail": TEXT},
+    {
+        "parameter": TEXT,
+        "nearest": list_of(TEXT),
+        "limit": TEXT,
+        "allowed": WHOLE,
+        "asked": WHOLE,
+        "alternative": TEXT,
+        "job": object_of({"href": TEXT, "inputs": OBJECT}, {"note": TEXT}),
+    },
+)
+"""The document of an error (`protocols.common.responses.problem`)."""

@@ -4,6 +4,7 @@ from chronotile.protocols.common.openapi import (
     NUMBER,
     OBJECT,
     PAIR,
+    PROBLEM,
     TEXT,
     TRUTH,
     WHOLE,
@@ -90,18 +91,7 @@ AREA_FEATURE: Json = object_of(
 )
 
 SCHEMAS: Json = {
-    "Problem": object_of(
-        {"type": TEXT, "title": TEXT, "status": WHOLE, "detail": TEXT},
-        {
-            "parameter": TEXT,
-            "nearest": list_of(TEXT),
-            "limit": TEXT,
-            "allowed": WHOLE,
-            "asked": WHOLE,
-            "alternative": TEXT,
-            "job": object_of({"href": TEXT, "inputs": OBJECT}, {"note": TEXT}),
-        },
-    ),
+    "Problem": PROBLEM,
     "Layer": LAYER,
     "Layers": object_of(
         {"layers": list_of(ref("Layer")), "collections": list_of(object_of({"id": TEXT, "title": TEXT}))}
