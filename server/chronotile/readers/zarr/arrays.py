@@ -96,7 +96,30 @@ class Watched:
         return OpenArray(self._open(), begun_s)
 
 
-class TensorStoreArray:
+class _WatchedArray:
+    """What both ways of reading an array share."""
+
+    _node: ArrayNode
+    _files: "LocalFiles | RemoteMetadata"
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """The shape of what lies in one file: a chunk, or a shard of many."""
+        return self._node.files
+
+    def revision(self, selection: Selection) -> str:
+        """Return a digest of the ages of the metadata and of the folders of the chunks."""
+        return self._files.digest(selection)
+
+    def is_there(self) -> bool:
+        """Return whether the store is on this machine and its metadata are there."""
+        return self._files.are_there()
+
+    def close(self) -> None:
+        """Do nothing: the libraries close what they do not use."""
+
+
+class TensorStoreArray(_WatchedArray):
     """One array, watched, since tensorstore gives the fill value for a chunk that is absent and keeps what it has read.
 
     Of a store elsewhere one state is read, that in which it was opened: its times and grids are those of that state.
@@ -138,22 +161,6 @@ class TensorStoreArray:
         """The shape of what is decoded at once: in a shard that of its parts."""
         return tuple(self._open().chunk_layout.read_chunk.shape)
 
-    @property
-    def files(self) -> tuple[int, ...]:
-        """The shape of what lies in one file: a chunk, or a shard of many."""
-        return self._node.files
-
-    def revision(self, selection: Selection) -> str:
-        """Return a digest of the ages of the metadata and of the folders of the chunks."""
-        return self._files.digest(selection)
-
-    def is_there(self) -> bool:
-        """Return whether the store is on this machine and its metadata are there."""
-        return self._files.are_there()
-
-    def close(self) -> None:
-        """Do nothing: tensorstore closes what it does not use."""
-
     def _open(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
         opening = ts.open(self._spec, open=True, read=True, context=self._context)
         array = opening.result() if self._remote is None else result_within(opening)
@@ -163,7 +170,7 @@ class TensorStoreArray:
         return array
 
 
-class ZarrPythonArray:
+class ZarrPythonArray(_WatchedArray):
     """One array whose codecs tensorstore lacks; with the same arguments, and watched for the same reasons."""
 
     def __init__(self, href: str, node: ArrayNode, growing: str | None = None) -> None:
@@ -181,22 +188,6 @@ class ZarrPythonArray:
     def chunks(self) -> tuple[int, ...]:
         """The shape of what is decoded at once: in a shard that of its parts."""
         return tuple(self._open().chunks)
-
-    @property
-    def files(self) -> tuple[int, ...]:
-        """The shape of what lies in one file: a chunk, or a shard of many."""
-        return self._node.files
-
-    def revision(self, selection: Selection) -> str:
-        """Return a digest of the ages of the metadata and of the folders of the chunks."""
-        return self._files.digest(selection)
-
-    def is_there(self) -> bool:
-        """Return whether the store is on this machine and its metadata are there."""
-        return self._files.are_there()
-
-    def close(self) -> None:
-        """Let go of the store."""
 
     def _open(self) -> Any:  # noqa: ANN401 -- zarr-python's arrays differ by version
         array = open_with_zarr(self._href, self._node)
