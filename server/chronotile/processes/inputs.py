@@ -1,11 +1,15 @@
-"""Inputs that several processes have, and what they mean."""
+"""Inputs and outputs that several processes have, and what they mean."""
 
+from collections.abc import Sequence
+
+from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
 from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84_URI, is_north_first
 from chronotile.model.grid import BBox
+from chronotile.model.job import Json
 from chronotile.model.series.analysis import SLOT_KINDS
 from chronotile.pipeline.services import Services
-from chronotile.processes.process import Input, Inputs
+from chronotile.processes.process import Input, Inputs, Output
 from chronotile.processes.times_and_places import locate_errors
 
 LAYER = Input(title="Layer", description="Id or alias of the layer.", schema={"type": "string", "maxLength": 200})
@@ -48,6 +52,20 @@ BY = Input(
     schema={"type": "string", "enum": list(SLOT_KINDS)},
     is_required=False,
 )
+
+
+def series_file(title: str, description: str, formats: Sequence[str]) -> Output:
+    """Return an output that is a file of series in one of some formats."""
+    kinds: dict[str, Json] = {
+        "csv": {"type": "string"},
+        "parquet": {"type": "string", "contentEncoding": "binary"},
+    }
+    media_types = {name: SERIES_MEDIA_TYPES[name] for name in formats}
+    schemas = [
+        {**kinds.get(name, {"type": "object"}), "contentMediaType": media_type}
+        for name, media_type in media_types.items()
+    ]
+    return Output(title=title, description=description, schema={"oneOf": schemas}, formats=media_types)
 
 
 def layers_of(inputs: Inputs) -> tuple[str, ...]:

@@ -21,8 +21,8 @@ from chronotile.model.series.series import PointsSeries
 from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.points import extract_points_series
 from chronotile.pipeline.services import Services
-from chronotile.processes.inputs import DATETIME, MOST_LAYERS
-from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work, require_few_tasks
+from chronotile.processes.inputs import DATETIME, MOST_LAYERS, series_file
+from chronotile.processes.process import Input, Inputs, JobPlan, Process, Work, require_few_tasks
 from chronotile.processes.sources import Source
 from chronotile.processes.times_and_places import (
     MOST_FEATURES,
@@ -230,20 +230,7 @@ process = Process(
             is_required=False,
         ),
     },
-    outputs={
-        "series": Output(
-            title="Series",
-            description="The file, as /timeseries/points would give it.",
-            schema={
-                "oneOf": [
-                    {"type": "string", "contentMediaType": "text/csv"},
-                    {"type": "object", "contentMediaType": "application/json"},
-                    {"type": "string", "contentEncoding": "binary", "contentMediaType": SERIES_MEDIA_TYPES["parquet"]},
-                ]
-            },
-            formats={name: SERIES_MEDIA_TYPES[name] for name in FORMATS},
-        )
-    },
+    outputs={"series": series_file("Series", "The file, as /timeseries/points would give it.", FORMATS)},
     plan=_plan,
     run=_run,
     finish=_finish,

@@ -23,8 +23,8 @@ from chronotile.model.time.instants import TimeSelection
 from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.areas import cost_of_area_series, extract_area_series
 from chronotile.pipeline.services import Services
-from chronotile.processes.inputs import DATETIME, LAYER
-from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work, require_few_tasks
+from chronotile.processes.inputs import DATETIME, LAYER, series_file
+from chronotile.processes.process import Input, Inputs, JobPlan, Process, Work, require_few_tasks
 from chronotile.processes.times_and_places import (
     MOST_FEATURES,
     RequestedTimes,
@@ -265,20 +265,7 @@ process = Process(
             is_required=False,
         ),
     },
-    outputs={
-        "statistics": Output(
-            title="Statistics",
-            description="The file, as /timeseries/{layer}/areas would give it.",
-            schema={
-                "oneOf": [
-                    {"type": "string", "contentMediaType": "text/csv"},
-                    {"type": "object", "contentMediaType": "application/geo+json"},
-                    {"type": "string", "contentEncoding": "binary", "contentMediaType": SERIES_MEDIA_TYPES["parquet"]},
-                ]
-            },
-            formats={name: SERIES_MEDIA_TYPES[name] for name in FORMATS},
-        )
-    },
+    outputs={"statistics": series_file("Statistics", "The file, as /timeseries/{layer}/areas would give it.", FORMATS)},
     plan=_plan,
     run=_run,
     finish=_finish,
