@@ -1,6 +1,6 @@
 """`python -m benchmarks.kills FOLDER`: kill all that accepts and does jobs, in turn and again and again, and count.
 
-Twenty jobs run at once, in five workers, on a Dask cluster of two processes. Whenever some blocks more were begun, one
+Twenty jobs run at once, in five workers, on a Dask cluster of two processes. Whenever some tasks more were begun, one
 of the programs is ended with `kill -9` and begun again: the server, a worker, the scheduler (with which its processes
 end), a process of the cluster, and PostgreSQL if the table is there. Nothing is told of it but what users have: a
 worker's jobs are taken over when their leases are over.
@@ -31,12 +31,12 @@ from tests.scenes import Scene, write_cogs
 
 TOGETHER, WORKERS, PROCESSES = 20, 5, 2
 COUNT = 40
-"""Blocks of each job."""
+"""Tasks of each job."""
 SUM = sum(number**2 for number in range(COUNT))
 PAUSE_S = 0.2
 """How long each takes."""
 BETWEEN = 40
-"""Blocks that are begun between two kills."""
+"""Tasks that are begun between two kills."""
 CLIENTS = 4
 LOOK_S = 0.1
 END_WITHIN_S = 900.0
@@ -49,10 +49,10 @@ class Run:
     deployment: Deployment
     table: JobTable
     gates: Path
-    """The folder of the notes that blocks leave."""
+    """The folder of the notes that tasks leave."""
     kills: Counter[str] = field(default_factory=Counter)
     in_flight: int = 0
-    """Blocks that were begun and not finished when something was killed, in all."""
+    """Tasks that were begun and not finished when something was killed, in all."""
 
     def submit(self) -> tuple[list[str], int]:
         """Ask for the jobs, the server being killed as they come; return their ids, and how many got no answer."""
@@ -70,12 +70,12 @@ class Run:
     def kill_in_turn(self, kills: dict[str, Callable[[], object]]) -> None:
         """Kill until all jobs have ended."""
         for name in cycle(kills):
-            self.wait_for_blocks(BETWEEN)
+            self.wait_for_tasks(BETWEEN)
             if self.has_ended():
                 return
             self.kill(name, kills[name])
 
-    def wait_for_blocks(self, count: int) -> None:
+    def wait_for_tasks(self, count: int) -> None:
         """Return when so many more were begun, or all jobs have ended."""
         enough = begun(self.gates).total() + count
         _wait_until(lambda: begun(self.gates).total() >= enough or self.has_ended())
@@ -94,7 +94,7 @@ class Run:
 
     def summary(self, accepted: list[str], unanswered: int) -> dict[str, Any]:
         """Return what came of it."""
-        jobs, told, blocks = self.table.jobs()[0], self.deployment.told, begun(self.gates)
+        jobs, told, tasks = self.table.jobs()[0], self.deployment.told, begun(self.gates)
         successful = [id_ for id_ in accepted if told(f"jobs/{id_}")["status"] == "successful"]
         return {
             "accepted": len(accepted),
@@ -105,9 +105,9 @@ class Run:
             "ends": Counter([text for _at, text in self.table.log(job.id)].count("is done") for job in jobs),
             "attempts": dict(sorted(Counter(job.attempts for job in jobs).items())),
             "kills": self.kills,
-            "blocks": len(blocks),
-            "blocks in flight at kills": self.in_flight,
-            "blocks begun again": blocks.total() - len(blocks),
+            "tasks": len(tasks),
+            "tasks in flight at kills": self.in_flight,
+            "tasks begun again": tasks.total() - len(tasks),
         }
 
 

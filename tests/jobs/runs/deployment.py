@@ -24,14 +24,14 @@ DOES_JOBS = "does jobs of"
 
 
 def noted(gates: Path, word: str) -> list[list[str]]:
-    """Return the number, process and job of each block of `steps` that has noted a word, in that order."""
+    """Return the number, process and job of each task of `steps` that has noted a word, in that order."""
     file = gates / "notes"
     lines = file.read_text().splitlines() if file.exists() else []
     return [line.split()[1:] for line in lines if line.startswith(word)]
 
 
 def begun(gates: Path, pid: int | None = None) -> Counter[tuple[str, int]]:
-    """Return how often each block was begun, by its job and number; only by one process if it is told."""
+    """Return how often each task was begun, by its job and number; only by one process if it is told."""
     return Counter((job, int(number)) for number, by, job in noted(gates, "began") if pid in {None, int(by)})
 
 
@@ -92,7 +92,7 @@ class Program:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """A server, workers, and the Dask cluster that they give blocks to."""
+    """A server, workers, and the Dask cluster that they give tasks to."""
 
     server: Program
     scheduler: Program

@@ -1,4 +1,4 @@
-"""A process of tests: blocks that wait to be let through, and do what they are told."""
+"""A process of tests: tasks that wait to be let through, and do what they are told."""
 
 import errno
 import os
@@ -19,8 +19,8 @@ def _plan(inputs, _services):
     return JobPlan(tasks=[{"number": number} for number in range(inputs["count"])], seconds=0, shared=shared)
 
 
-def _run(inputs, block, work):
-    number, gates, job = block["number"], Path(inputs["gates"]), work.results.parent.name
+def _run(inputs, task, work):
+    number, gates, job = task["number"], Path(inputs["gates"]), work.results.parent.name
     who = f"{number} {os.getpid()} {job}"
     _note(gates, f"began {who}")
     _note(gates, f"told {number} {work.shared['word']}")
@@ -33,7 +33,7 @@ def _run(inputs, block, work):
         time.sleep(STEP_S)
     if inputs.get("at") in [number, "all"]:
         _act(inputs["act"], gates)
-    (work.folder / str(number)).write_text("a piece")
+    (work.folder / str(number)).write_text("a partial result")
     return {"square": number * number}
 
 
