@@ -87,8 +87,8 @@ def areas():
     return table_of_areas(areas_series(FIELD, TWO, NAMELESS), CREDITS)
 
 
-def joined(pieces):
-    return b"".join(pieces)
+def joined(parts):
+    return b"".join(parts)
 
 
 def test_geojson_has_the_series_in_the_properties_of_features(areas):

@@ -77,7 +77,7 @@ def test_a_plan_is_kept_for_the_next_attempt(tmp_path):
     assert stored_plan(tmp_path / "job") == kept
 
 
-def test_a_plan_that_is_made_anew_finds_no_pieces_of_another(tmp_path):
+def test_a_plan_that_is_made_anew_finds_no_partial_results_of_another(tmp_path):
     first = store_plan(tmp_path / "job", {}, PLAN)
     (tmp_path / "job" / PARTIAL_RESULTS / first.id / "0").write_text("a partial result")
 

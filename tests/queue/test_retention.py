@@ -152,7 +152,7 @@ def test_a_folder_of_jobs_that_cannot_be_read_is_said_to_be(table, clock, tmp_pa
         forget_ended(table, tmp_path / "file", before=clock.now)
 
 
-def test_pieces_are_removed_though_some_were_left_before(tmp_path):
+def test_partial_results_are_removed_though_some_were_left_before(tmp_path):
     make_folders(tmp_path)
     (tmp_path / f"{ASIDE}1").mkdir()
     (tmp_path / f"{ASIDE}1" / "0.npz").touch()

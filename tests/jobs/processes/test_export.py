@@ -108,7 +108,7 @@ def test_several_layers_of_a_collection_come_together(tmp_path):
 
 @pytest.fixture
 def small_runs(monkeypatch):
-    """Runs of 5 kB, of which two are a piece."""
+    """Runs of 5 kB, of which two are a partial result."""
     for module in (coverage_runs, coverage_warped):
         monkeypatch.setattr(module, "RUN_BYTES", 5_000)
     monkeypatch.setattr(stored_coverage, "PARTIAL_BYTES", 10_000)

@@ -19,8 +19,8 @@ RULES = GeometryRules(max_vertices=1_000_000, max_features=20_000, crs_named=lam
 
 
 @pytest.fixture
-def by_pieces(monkeypatch):
-    """Even the smallest body is parsed by pieces."""
+def part_by_part(monkeypatch):
+    """Even the smallest body is parsed part by part."""
     monkeypatch.setattr(geojson_rings, "WHOLE_BYTES", -1)
     monkeypatch.setattr(geojson_rings, "PART_BYTES", 20)
     monkeypatch.setattr(geojson_rings, "SHORT_BYTES", 0)
@@ -53,7 +53,7 @@ def read(reader, body):
 
 
 def both(monkeypatch, reader, body):
-    """What becomes of a body that is parsed at once, and by pieces."""
+    """What becomes of a body that is parsed at once, and part by part."""
     whole = read(reader, body)
     with monkeypatch.context() as patch:
         patch.setattr(geojson_rings, "WHOLE_BYTES", -1)
@@ -92,13 +92,13 @@ DOCUMENTS = {
 @pytest.mark.parametrize("indent", [None, 1])
 @pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS.keys())
 @pytest.mark.parametrize("reader", [area_of, areas_of])
-def test_a_body_read_by_pieces_is_what_it_is_at_once(monkeypatch, reader, document, indent):
-    whole, by_pieces = both(monkeypatch, reader, json.dumps(document, indent=indent).encode())
+def test_a_body_read_part_by_part_is_what_it_is_at_once(monkeypatch, reader, document, indent):
+    whole, part_by_part = both(monkeypatch, reader, json.dumps(document, indent=indent).encode())
 
-    assert by_pieces == whole
+    assert part_by_part == whole
 
 
-def test_numbers_among_properties_stay_as_they_are_written(by_pieces):
+def test_numbers_among_properties_stay_as_they_are_written(part_by_part):
     body = json.dumps(feature(polygon(SQUARE), properties={"coordinates": [[[1, 2], [3.5, 4]]]})).encode()
 
     properties = area_of(body, RULES).properties
@@ -123,44 +123,44 @@ _json = st.recursive(
     member=st.sampled_from(["coordinates", "geometry", "geometries", "features"]),
     content=_json,
 )
-def test_whatever_is_sent_is_read_the_same_by_pieces(reader, kind, member, content):
+def test_whatever_is_sent_is_read_the_same_part_by_part(reader, kind, member, content):
     body = json.dumps({"type": kind, member: content}).encode()
     with pytest.MonkeyPatch.context() as patch:
-        whole, by_pieces = both(patch, reader, body)
+        whole, part_by_part = both(patch, reader, body)
 
     if isinstance(whole, str) and "not valid JSON" in whole:  # which tells line and column, or the character alone
-        assert "not valid JSON" in by_pieces
+        assert "not valid JSON" in part_by_part
     else:
-        assert by_pieces == whole
+        assert part_by_part == whole
 
 
 @pytest.mark.parametrize(
     "ring",
     ["[[1,2],[3,4],]", "[[1,2],,[3,4]]", "[[1,2] [3,4]]", "[,[1,2]]", "[[1,2][3,4]]", "[[01,2],[3,4]]", "[[1,2],[3,4]"],
 )
-def test_what_is_no_json_is_refused_by_pieces_too(monkeypatch, ring):
+def test_what_is_no_json_is_refused_part_by_part_too(monkeypatch, ring):
     body = b'{"type": "Polygon", "coordinates": [%s]}' % ring.encode()
-    whole, by_pieces = both(monkeypatch, area_of, body)
+    whole, part_by_part = both(monkeypatch, area_of, body)
 
     assert "the body is not valid JSON" in whole
-    assert "the body is not valid JSON" in by_pieces
+    assert "the body is not valid JSON" in part_by_part
 
 
 @pytest.mark.parametrize("space", ["\f", "\v", "\xa0"])
 @pytest.mark.parametrize(
     "ring", ["[[1,2]%s,[3,4]]", "[[1,2],[3,4]%s]", "[%s[1,2],[3,4]]", "[[1,2],[3,4]],[[1,2],[3,4]]:0%s"]
 )
-def test_spaces_that_json_has_not_and_lists_as_names_are_refused_by_pieces_too(monkeypatch, ring, space):
+def test_spaces_that_json_has_not_and_lists_as_names_are_refused_part_by_part_too(monkeypatch, ring, space):
     body = f'{{"type": "Polygon", "coordinates": [{ring % space}]}}'.encode("latin-1")
     named = f'{{"type": "Polygon", "coordinates": [[[1,2],[3,4]]], [[1,2],[3,4]]: 0, "s": "{space}"}}'.encode()
 
     for each in (body, named):
-        whole, by_pieces = both(monkeypatch, area_of, each)
+        whole, part_by_part = both(monkeypatch, area_of, each)
         assert "the body is not valid JSON" in whole
-        assert "the body is not valid JSON" in by_pieces
+        assert "the body is not valid JSON" in part_by_part
 
 
-def test_the_place_of_an_error_is_that_in_the_whole_body(by_pieces):
+def test_the_place_of_an_error_is_that_in_the_whole_body(part_by_part):
     body = json.dumps(feature(polygon(SQUARE, SQUARE), id=1)).encode()[:-1] + b", ?}"
 
     with pytest.raises(InvalidParameter, match=rf"\(char {body.index(b'?')}\)"):
@@ -208,7 +208,7 @@ def test_many_small_rings_make_no_list_for_each_position():
         pytest.param(b'{"type": "Feature", "geometry": null, "properties": ["' + b"x" * 3000 + b'"]}', id="text"),
     ],
 )
-def test_a_body_that_would_take_more_than_there_is_is_refused_before_it_is_parsed(monkeypatch, by_pieces, text):
+def test_a_body_that_would_take_more_than_there_is_is_refused_before_it_is_parsed(monkeypatch, part_by_part, text):
     for module in (json_text, geojson_size):
         monkeypatch.setattr(module, "MAX_PARSED_BYTES", 4_000)
 
@@ -218,7 +218,7 @@ def test_a_body_that_would_take_more_than_there_is_is_refused_before_it_is_parse
     assert caught.value.locator == "geometry"
 
 
-def test_positions_are_not_counted_as_lists(monkeypatch, by_pieces):
+def test_positions_are_not_counted_as_lists(monkeypatch, part_by_part):
     body = json.dumps(polygon(circle(100).tolist())).encode()
     monkeypatch.setattr(json_text, "MAX_PARSED_BYTES", 3 * len(body))
 

@@ -21,7 +21,7 @@ def test_features_are_counted(option):
 
 
 @pytest.mark.parametrize("option", [0, orjson.OPT_INDENT_2], ids=["dense", "indented"])
-def test_positions_are_counted_past_the_pieces_of_the_text(option):
+def test_positions_are_counted_past_the_parts_of_the_text(option):
     body = orjson.dumps(collection(400, 500), option=option)
 
     assert len(body) > 2 * BYTES_AT_ONCE

@@ -234,7 +234,7 @@ def test_body_that_cannot_be_begun_leaves_room_for_others(services):
 
 
 @pytest.mark.parametrize("name", COVERAGE_FORMATS)
-def test_pieces_are_small(name):
+def test_parts_are_small(name):
     services = served.make_services(limits=Limits(max_series_values=10**9))
 
     delivery = deliver_coverage(ONE_DAY, name, services)

@@ -223,7 +223,7 @@ def test_no_block_is_read_twice_in_one_pass(shapes, most, monkeypatch):
 
 
 @pytest.mark.parametrize("shapes", [SPACE, CHUNKS, BOTH], ids=["files", "chunks", "both"])
-def test_pieces_are_bounded(shapes):
+def test_parts_are_bounded(shapes):
     wide = replace(GRID, transform=Affine(1e-4, 0, 0.0, 0, -1e-4, 50.0), width=400_000, height=200)
 
     coverage = extract(blocked(shapes, grid=wide))
