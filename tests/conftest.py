@@ -1,5 +1,6 @@
 """What all tests share: strict mode, where outside things are, and how hypothesis searches."""
 
+import gc
 import importlib.util
 import os
 from collections.abc import Callable
@@ -43,6 +44,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if audits:
         config.hook.pytest_deselected(items=audits)
         items[:] = [item for item in items if item not in audits]
+
+
+def pytest_collection_finish() -> None:
+    """Set aside what 16,000 tests are made of: to look for garbage among it took a tenth of the processor time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 def require(lack: str | None) -> None:
