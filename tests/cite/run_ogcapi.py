@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from xml.sax.saxutils import quoteattr
@@ -27,6 +28,7 @@ from chronotile.app import ServerOptions, application
 from chronotile.archive.live import LiveArchive
 from chronotile.catalog.catalogue import Limits
 from chronotile.jobs.cluster import Cluster
+from chronotile.jobs.connection import connect
 from chronotile.jobs.runner import Runner
 from chronotile.pipeline.services import Services
 from chronotile.queue.service import JobService
@@ -151,7 +153,8 @@ def _landing_page(given: Sequence[str]) -> Iterator[str]:
 @contextmanager
 def jobs_done() -> Iterator[JobService]:
     """Give where jobs are asked for that one process does, about data of their own."""
-    with tempfile.TemporaryDirectory() as made, Cluster(None, processes=1, memory_bytes=1 << 30) as cluster:
+    own = partial(connect, None, processes=1, memory_bytes=1 << 30)
+    with tempfile.TemporaryDirectory() as made, Cluster(own) as cluster:
         data, folder = Path(made) / "data", Path(made) / "jobs"
         data.mkdir()
         write_cogs(data, Scene())

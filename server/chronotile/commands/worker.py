@@ -84,10 +84,12 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
 def _cluster(settings: "Settings", processes: int | None) -> "tuple[Cluster, str]":
     """What does the tasks of jobs, and its name."""
     from chronotile.jobs.cluster import Cluster
+    from chronotile.jobs.connection import connect
 
     machine, at = this_machine(), settings.dask_address
     count = processes or machine.cores
-    cluster = Cluster(at, processes=count, memory_bytes=int(machine.memory_bytes * MEMORY_PART / count))
+    memory_bytes = int(machine.memory_bytes * MEMORY_PART / count)
+    cluster = Cluster(partial(connect, at, processes=count, memory_bytes=memory_bytes))
     return cluster, f"{count} processes" if at is None else f"the Dask cluster at {at}"
 
 

@@ -10,6 +10,7 @@ import chronotile.processes as package
 from chronotile.archive.archive_id import archive_id
 from chronotile.archive.live import LiveArchive
 from chronotile.jobs.cluster import Cluster
+from chronotile.jobs.connection import connect
 from chronotile.jobs.runner import Runner
 from chronotile.model.job import Execution
 from chronotile.processes.registry import processes
@@ -43,9 +44,14 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster(with_steps):
-    """Two processes."""
+    """Two processes. Dask would remove one that dies before it starts again, unless it is told to wait."""
     pytest.importorskip("distributed", reason="the extra dask is not installed")
-    with Cluster(None, processes=2, memory_bytes=1 << 30) as cluster:
+    import dask
+
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}),
+        Cluster(partial(connect, None, processes=2, memory_bytes=1 << 30)) as cluster,
+    ):
         yield cluster
 
 
@@ -54,8 +60,8 @@ def both_there(cluster):
     """Both processes are there, whatever those before have died of: while none of them ends a block, nobody looks."""
 
     def are_there():
-        cluster._look()
-        return len(cluster._client.nthreads()) == 2
+        cluster._connection.replace_dead()
+        return len(cluster._connection.client.nthreads()) == 2
 
     until(are_there)
 

@@ -1,4 +1,4 @@
-"""Worker, scheduler and processes of the cluster are killed; no job is lost, and none ends twice."""
+"""A worker is killed, stopped, or hangs; no job is lost. The rest in `simulated/`, and in `test_all_killed.py`."""
 
 import os
 import signal
@@ -6,18 +6,19 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from chronotile.jobs.cluster import Cluster
+from chronotile.jobs.connection import connect
 from chronotile.jobs.runner import LEASE_S
 from chronotile.queue.database import open_engine
 from chronotile.queue.faults import ClusterLost
 from chronotile.queue.table import JobTable
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
-from tests.jobs.runs.deployment import Program
-from tests.running import ANY_HTTP_PORT, PROGRAM, reserved_port, until, workers_of
+from tests.running import ANY_HTTP_PORT, reserved_port, until, workers_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -122,51 +123,6 @@ def test_a_worker_that_is_killed_costs_the_blocks_in_flight(
     assert len(notes("began")) == began + 6
 
 
-def test_twenty_jobs_end_once_each_though_workers_are_killed(
-    worker, submit, table, table_later, running, ended, notes, gates
-):
-    ids = [submit(count=4, open=2) for _ in range(20)]
-    with worker() as (_line, process):
-        until(lambda: len(notes("began")) >= 4)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-
-    (gates / "open").touch()
-    with running(of=table_later):
-        jobs = [ended(id_) for id_ in ids]
-
-    assert {(job.status, job.results["sum"].value) for job in jobs} == {("successful", 14)}
-    assert all([text for _at, text in table.log(id_)].count("is done") == 1 for id_ in ids)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
-def test_a_worker_that_is_stopped_gives_back_its_jobs_and_leaves_no_process(worker, submit, table, notes, number):
-    id_ = submit(open=4)
-
-    with worker() as (line, process):
-        assert line.endswith("jobs with 2 processes")
-        until(lambda: len(table.finished_tasks(id_)) == 4)
-        children = workers_of(process)
-        process.send_signal(number)
-        assert process.wait(ENDING_S) == 0
-        until(lambda: all(is_gone(pid) for pid in children))
-
-    job = table.job(id_)
-    assert (job.status, job.message, job.attempts) == ("accepted", "waits: its worker was stopped", 0)
-
-
-def test_ctrl_c_in_a_terminal_which_interrupts_all_processes_leaves_no_traceback(worker, tmp_path):
-    path = tmp_path / "log"
-
-    with path.open("w") as log, worker(log=log) as (_line, process):
-        os.killpg(process.pid, signal.SIGINT)
-        status = process.wait(ENDING_S)
-
-    # Whoever watches a process of a busy machine tells that it is slow to end, which is no news of ours.
-    complaints = [line for line in path.read_text().splitlines() if "still alive after" not in line]
-    assert (status, complaints) == (0, [])
-
-
 UNWOKEN = f"""
 import signal
 from threading import Event, Thread
@@ -176,30 +132,51 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # in the main thread
 """
 
 
-def test_a_worker_hears_a_signal_that_does_not_wake_it(worker, table):
-    with worker(program=UNWOKEN) as (_line, process):
-        until(table.heartbeat.is_anybody_here)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(ENDING_S) == 0
+@pytest.fixture
+def stopped_worker(worker, submit, table, tmp_path):
+    """`stopped_worker(program, kill)`: the log of one that is stopped amid a job; no process is left of it."""
+
+    def stop(program, kill):
+        path = tmp_path / "log"
+        lost, broken = submit(at=0, act="lose"), submit(at=0, act="break")
+        with path.open("w") as log, worker(log=log, program=program) as (line, process):
+            assert line.endswith("jobs with 2 processes")
+            until(lambda: table.job(lost).message == "waits: the store is out of reach")
+            until(lambda: table.job(broken).status == "failed")
+            waiting = submit(open=4)
+            until(lambda: len(table.finished_tasks(waiting)) == 4)
+            children = workers_of(process)
+            kill(process.pid)
+            assert process.wait(ENDING_S) == 0
+            until(lambda: all(is_gone(pid) for pid in children))
+        return path.read_text()
+
+    return stop
 
 
-def test_a_scheduler_that_is_killed_costs_the_blocks_in_flight(with_steps, submit, running, ended, table, gates):
-    pytest.importorskip("distributed", reason="the extra dask is not installed")
-    id_ = submit(open=4)
-    with (
-        started([sys.executable, "-c", SCHEDULER, "0"]) as (address, process),
-        Cluster(address, processes=0, memory_bytes=0) as cluster,
-        running(on=cluster),
-    ):
+def test_a_worker_that_hears_a_signal_that_does_not_wake_it_gives_back_its_jobs_and_leaves_no_process(
+    stopped_worker, table
+):
+    log = stopped_worker(UNWOKEN, lambda pid: os.kill(pid, signal.SIGTERM))
+
+    given_back = {(job.message, job.attempts) for job in table.jobs(statuses=["accepted", "running"])[0]}
+    assert ("waits: its worker was stopped", 0) in given_back
+    assert "ZeroDivisionError" in log
+    assert "TemporaryFault" not in log  # which is foreseen, and worth no stack
+
+
+def test_ctrl_c_in_a_terminal_which_interrupts_all_processes_leaves_no_traceback(worker, submit, table, tmp_path):
+    path, id_ = tmp_path / "log", submit(open=4)
+
+    with path.open("w") as log, worker(log=log) as (_line, process):
         until(lambda: len(table.finished_tasks(id_)) == 4)
-        process.send_signal(signal.SIGKILL)
-        until(lambda: table.job(id_).message == "waits: the Dask cluster was lost")
-        (gates / "open").touch()
-        with started([sys.executable, "-c", SCHEDULER, address.rpartition(":")[2]]):
-            job = ended(id_)
+        os.killpg(process.pid, signal.SIGINT)
+        status = process.wait(ENDING_S)
 
-    assert (job.status, job.attempts, job.results["sum"].value) == ("successful", 2, SQUARES_OF_TEN)
-    assert "attempt 2: 6 of 10 tasks to do" in [text for _at, text in table.log(id_)]
+    # Whoever watches a process of a busy machine tells that it is slow to end, which is no news of ours.
+    complaints = [line for line in path.read_text().splitlines() if "still alive after" not in line]
+    assert (status, complaints) == (0, [])
+    assert table.job(id_).message == "waits: its worker was stopped"
 
 
 def test_no_job_is_begun_on_a_scheduler_that_is_frozen(with_steps, monkeypatch):
@@ -214,7 +191,7 @@ def test_no_job_is_begun_on_a_scheduler_that_is_frozen(with_steps, monkeypatch):
 
     with (
         started([sys.executable, "-c", SCHEDULER, "0"]) as (address, process),
-        Cluster(address, processes=0, memory_bytes=0) as cluster,
+        Cluster(partial(connect, address, processes=0, memory_bytes=0)) as cluster,
     ):
         process.send_signal(signal.SIGSTOP)
         until(lambda: Path(f"/proc/{process.pid}/stat").read_text().split()[2] == "T")
@@ -252,23 +229,9 @@ def test_a_worker_that_hangs_gives_back_its_job_and_ends_when_it_is_stopped(
     assert (job.status, job.message, job.attempts) == ("accepted", "waits: its worker was stopped", 0)
 
 
-def test_blocks_that_end_as_foreseen_are_not_logged_with_their_stacks(with_steps, data, submit, ended, table, tmp_path):
-    lost, broken = submit(at=0, act="lose"), submit(at=0, act="break")
-    settings = {"CHRONOTILE_JOBS_DIR": str(tmp_path / "jobs")}
-    worker = Program([PROGRAM, "worker", data, "--processes", 1], settings, tmp_path / "log")
-
-    worker.start()
-    until(lambda: table.job(lost).message == "waits: the store is out of reach")
-    ended(broken)
-    worker.kill()
-
-    assert "ZeroDivisionError" in (tmp_path / "log").read_text()
-    assert "TemporaryFault" not in (tmp_path / "log").read_text()
-
-
 def test_a_worker_without_a_scheduler_says_so(monkeypatch):
-    monkeypatch.setattr("chronotile.jobs.cluster.CONNECT_S", 0.5)
+    monkeypatch.setattr("chronotile.jobs.connection.CONNECT_S", 0.5)
     with reserved_port() as nobody:
         address = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
         with pytest.raises(ClusterLost, match=f"no Dask scheduler answers at {address}"):
-            Cluster(address, processes=0, memory_bytes=0).__enter__()
+            connect(address, processes=0, memory_bytes=0)

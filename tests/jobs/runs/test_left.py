@@ -1,8 +1,11 @@
 """Jobs that nobody can do for now wait and say why: a configuration lacks what they name, or a cluster is empty."""
 
+from functools import partial
+
 import pytest
 
 from chronotile.jobs.cluster import NO_PROCESSES, Cluster
+from chronotile.jobs.connection import connect
 from chronotile.model.job import Execution
 from chronotile.queue import attempt
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
@@ -87,7 +90,7 @@ def test_a_cluster_without_processes_is_told_until_one_joins(with_steps, submit,
     id_ = submit()
     with (
         distributed.LocalCluster(n_workers=0, threads_per_worker=1, scheduler_kwargs=ANY_HTTP_PORT) as empty,
-        Cluster(empty.scheduler_address, processes=1, memory_bytes=1 << 30) as cluster,
+        Cluster(partial(connect, empty.scheduler_address, processes=0, memory_bytes=0)) as cluster,
         running(on=cluster),
     ):
         until(lambda: table.job(id_).message == f"0 of 10 tasks; {NO_PROCESSES}")

@@ -4,11 +4,13 @@ import os
 import socket
 import ssl
 import stat
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from chronotile.jobs.cluster import Cluster
+from chronotile.jobs.connection import connect
 from chronotile.queue.database import FILE
 from tests.running import PATIENCE_S, until
 
@@ -62,8 +64,8 @@ def answer_without_certificate(address):
 def started():
     """A cluster with one process, and where it listens."""
     before = listening()
-    with Cluster(None, processes=1, memory_bytes=1 << 30) as cluster:
-        cluster._client.wait_for_workers(1, timeout=PATIENCE_S)
+    with Cluster(partial(connect, None, processes=1, memory_bytes=1 << 30)) as cluster:
+        cluster._connection.client.wait_for_workers(1, timeout=PATIENCE_S)
         yield cluster, listening() - before
 
 
@@ -81,23 +83,23 @@ def test_all_that_listens_asks_for_a_certificate(started):
 
 
 def test_a_client_without_the_certificate_cannot_connect(private):
-    address = private._processes.scheduler_address
+    address = private._connection.processes.scheduler_address
     assert address.startswith("tls://")
 
     other = distributed.Security.temporary()
-    other.tls_ca_file = private._client.security.tls_ca_file  # as every server shows it
+    other.tls_ca_file = private._connection.client.security.tls_ca_file  # as every server shows it
 
     with pytest.raises(OSError, match=REFUSED):
         distributed.Client(address, security=other, timeout=CONNECT_S, set_as_default=False)
     with pytest.raises(OSError, match=REFUSED):
         distributed.Client(address.replace("tls://", "tcp://"), timeout=CONNECT_S, set_as_default=False)
 
-    assert private._client.submit(abs, -1).result(timeout=PATIENCE_S) == 1
+    assert private._connection.client.submit(abs, -1).result(timeout=PATIENCE_S) == 1
 
 
 def test_the_certificate_is_another_in_each_run(private):
-    with Cluster(None, processes=1, memory_bytes=1 << 30) as other:
-        certificates = {each._client.security.tls_client_cert for each in (private, other)}
+    with Cluster(partial(connect, None, processes=0, memory_bytes=1 << 30)) as other:
+        certificates = {each._connection.client.security.tls_client_cert for each in (private, other)}
 
     assert len(certificates) == 2
 
@@ -118,7 +120,7 @@ def test_workers_keep_their_files_from_others(private):
         (Path(folder) / "spilled" / "values").write_bytes(b"1")
         return folder
 
-    folder = Path(private._client.submit(made, pure=False).result(timeout=PATIENCE_S))
+    folder = Path(private._connection.client.submit(made, pure=False).result(timeout=PATIENCE_S))
 
     assert modes(folder / "spilled") == ({0o700}, {0o600})
     assert stat.S_IMODE(folder.parent.parent.stat().st_mode) == 0o700

@@ -12,7 +12,6 @@ from chronotile.queue.database import open_engine
 from chronotile.queue.faults import TemporaryFault, fault_of
 from chronotile.queue.heartbeat import GONE_S
 from chronotile.queue.table import JobTable
-from tests.queue.simulation import Simulation
 
 ARCHIVE = SimpleNamespace(services=SimpleNamespace(revision="r", published_cubes=None), refresh=lambda **_: None)
 """An archive whose services no plan of `steps` looks at."""
@@ -61,20 +60,6 @@ class Lost:
 
 
 @pytest.fixture
-def simulation():
-    simulation = Simulation()
-    yield simulation
-    simulation.close()
-
-
-@pytest.fixture
-def table(simulation, tmp_path):
-    table = JobTable(open_engine(None, tmp_path / "jobs"), clock=simulation.clock, archive="a")
-    yield table
-    table.close()
-
-
-@pytest.fixture
 def cluster(simulation):
     return FakeCluster(simulation)
 
@@ -98,17 +83,6 @@ def start(simulation, table, cluster, tmp_path, with_steps):
         return made
 
     return start_runner
-
-
-@pytest.fixture
-def ended(table, simulation):
-    """`ended(id)`: the job, once it has ended."""
-
-    def wait(id_):
-        simulation.run(lambda: table.job(id_).finished is not None)
-        return table.job(id_)
-
-    return wait
 
 
 def test_a_job_that_takes_longer_than_a_lease_is_done_once_by_one_of_two(submit, start, cluster, ended):

@@ -1,0 +1,51 @@
+"""A table of jobs and a Dask cluster on one simulated clock."""
+
+import pytest
+
+from chronotile.jobs.cluster import Cluster
+from chronotile.queue.database import open_engine
+from chronotile.queue.table import JobTable
+from tests.queue.simulation import Simulation
+
+
+@pytest.fixture
+def simulation():
+    simulation = Simulation()
+    yield simulation
+    simulation.close()
+
+
+@pytest.fixture
+def table(simulation, tmp_path):
+    table = JobTable(open_engine(None, tmp_path / "jobs"), clock=simulation.clock, archive="a")
+    yield table
+    table.close()
+
+
+@pytest.fixture
+def ended(table, simulation):
+    """`ended(id)`: the job, once it has ended."""
+
+    def wait(id_):
+        simulation.run(lambda: table.job(id_).finished is not None)
+        return table.job(id_)
+
+    return wait
+
+
+@pytest.fixture
+def dask(simulation):
+    """A scheduler with two workers."""
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    from tests.jobs.runs.simulated.fake_dask import FakeScheduler
+
+    scheduler = FakeScheduler(simulation)
+    yield scheduler
+    scheduler.close()
+
+
+@pytest.fixture
+def dask_cluster(dask, simulation):
+    """What gives it tasks."""
+    with Cluster(dask.connect, runtime=simulation.runtime("one")) as cluster:
+        yield cluster
