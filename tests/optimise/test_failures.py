@@ -50,9 +50,10 @@ class FailingDisk(Disk):
         return self.count - 1 == self._at
 
 
-def every(count, most):
-    """Each of `count` operations, or as many spread over them."""
-    return sorted({round(each) for each in np.linspace(0, count - 1, min(count, most))})
+def every(count, failure):
+    """Each of `count` operations; or fewer, spread over them, at which the failures take turns."""
+    points = sorted({round(each) for each in np.linspace(0, count - 1, min(count, MOST))})
+    return points if count <= MOST else points[list(FAILURES.values()).index(failure) :: len(FAILURES)]
 
 
 def operations_of(work):
@@ -67,7 +68,7 @@ FAILURES = {
     "killed": Killed(),
 }
 MOST = int(os.environ.get("CHRONOTILE_FAILPOINTS", "25"))
-"""Operations that fail in turn; with more than there are, each."""
+"""Operations that fail in turn, each in one way; with more than there are, each in all ways."""
 
 
 @pytest.fixture(params=FAILURES, ids=str)
@@ -83,7 +84,7 @@ def fails(work, disk):
 @pytest.mark.slow
 def test_first_run_resumed_after_each_failure_has_all_numbers(failure, tifs, target, write, scene, tmp_path):
     count = operations_of(lambda disk: write(tifs[:6], disk=disk))
-    for at in every(count, MOST):
+    for at in every(count, failure):
         target.rename(tmp_path / f"before-{at}.zarr")
 
         fails(lambda disk: write(tifs[:6], disk=disk), FailingDisk(at, failure))
@@ -97,7 +98,7 @@ def test_append_that_failed_shows_the_old_state_or_the_new(failure, tifs, target
     write(tifs[:5])
     shutil.copytree(target, tmp_path / "five.zarr")
     count = operations_of(lambda disk: write(tifs[5:6], disk=disk))
-    for at in every(count, MOST):
+    for at in every(count, failure):
         shutil.rmtree(target)
         shutil.copytree(tmp_path / "five.zarr", target)
 
@@ -134,7 +135,7 @@ def test_replacement_that_failed_shows_the_old_numbers_or_the_new(
     old, new = scene.cube()[:6], scene.cube()[:6]
     new[2], new[5] = rewrite_date(tifs[2], scene, 2), rewrite_date(tifs[5], scene, 5)
     count = operations_of(lambda disk: write(tifs[:6], disk=disk))
-    for at in every(count, MOST):
+    for at in every(count, failure):
         shutil.rmtree(target)
         shutil.copytree(tmp_path / "before.zarr", target)
 

@@ -1,10 +1,5 @@
 """Subscribers are told by HTTP; what fails is tried again, and told in the log of the job in the end."""
 
-import os
-import subprocess
-import sys
-import time
-
 import pytest
 
 from chronotile.errors import SourceUnavailable
@@ -13,7 +8,6 @@ from chronotile.queue.database import open_engine
 from chronotile.queue.notifier import LEASE_S, LOST_S, OF_A_HOST, WAITS_S, Notifier
 from chronotile.queue.outbox import Callbacks
 from chronotile.queue.table import JobTable
-from tests.listener import listener
 from tests.queue.simulation import Simulation
 
 
@@ -213,34 +207,16 @@ def test_a_table_that_is_away_is_waited_for(make_teller, start, caplog, done, we
     assert "subscribers cannot be notified: the table is away" in caplog.messages
 
 
-TELLER = """
-import sys
-from pathlib import Path
-from chronotile.queue.outbox import Callbacks
-from chronotile.queue.database import open_engine
-from chronotile.queue.table import JobTable
-from chronotile.queue.notifier import Notifier
-from tests.queue.test_notifier import write
-
-engine = open_engine(None, Path(sys.argv[1]))
-Notifier(JobTable(engine, archive="a"), Callbacks(engine, archive="a"), write=write).tell_next()
-"""
-
-
-@pytest.mark.slow
-def test_what_whoever_is_killed_was_telling_is_told_by_another(make_teller, done, web, simulation, tmp_path):
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with listener() as hanging:
-        hanging.answers = {"/ok": hanging.hang}
-        done("/ok", url=hanging.url)
-        with subprocess.Popen([sys.executable, "-c", TELLER, tmp_path], env=environment) as killed:
-            hanging.wait_for(1)
-            killed.kill()
+def test_what_whoever_is_killed_was_telling_is_told_by_another(make_teller, start, done, web, simulation):
+    done("/hangs")
+    start(make_teller())
+    simulation.run(lambda: web.asked)
+    simulation.kill("notifier")
+    web.answers["/hangs"] = web.answers["/ok"]
     teller = make_teller()
-    simulation.now_s = time.time()
     assert not teller.tell_next()
 
     simulation.now_s += LEASE_S
 
     assert (teller.tell_next(), teller.tell_next()) == (True, False)
-    assert len(web.asked) == 1
+    assert len(web.asked) == 2
