@@ -4,9 +4,11 @@ import itertools
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -26,25 +28,53 @@ from tests.scenes import Scene, write_cogs
 from tests.workers.load import under_load
 
 SCENE = Scene()
-KILLS = int(os.environ.get("CHRONOTILE_KILLS", "4"))
+KILLS = int(os.environ.get("CHRONOTILE_KILLS", "2"))
 """Workers that are killed under load; docs/design/workers.md tells of 10."""
+RELOADS = 4
 
+Served = tuple[subprocess.Popen[str], str]
+"""The process of a server, and its address."""
 ASKING = b"POST /timeseries/points HTTP/1.1\r\nHost: chronotile\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
 """All of a request but its body."""
 
 pytestmark = [pytest.mark.client(str(PROGRAM)), pytest.mark.slow]
 
 
-@pytest.fixture
-def configuration(tmp_path) -> Path:
-    """A configuration of dated rasters."""
-    write_cogs(tmp_path, SCENE)
-    file = tmp_path / "chronotile.yaml"
-    file.write_text('collections: {made: {source: {kind: cog, href: "NDVI_*.tif"}, variables: {NDVI: {layer: NDVI}}}}')
+@pytest.fixture(scope="module")
+def configuration(tmp_path_factory) -> Path:
+    """A configuration of dated rasters, which have not changed for long; of LAI nobody reads any but one test."""
+    folder = tmp_path_factory.mktemp("served")
+    write_cogs(folder, SCENE)
+    for path in list(folder.glob("*.tif")):
+        os.utime(path, (0, 0))
+        shutil.copy2(path, path.with_name(path.name.replace("NDVI", "LAI")))
+    file = folder / "chronotile.yaml"
+    file.write_text(
+        'collections: {made: {source: {kind: cog, href: "NDVI_*.tif"}, variables: {NDVI: {layer: NDVI}}}, '
+        'other: {source: {kind: cog, href: "LAI_*.tif"}, variables: {LAI: {layer: LAI}}}}'
+    )
     return file
 
 
+@pytest.fixture(scope="module")
+def server(configuration, tmp_path_factory) -> Iterator[Served]:
+    """Two workers, which look for changes when they are told to, keep no pictures, and have a long path for files."""
+    folder = tmp_path_factory.mktemp("long") / ("long" * 30)
+    folder.mkdir()
+    settings = {"CHRONOTILE_WATCH_S": "0", "CHRONOTILE_PAYLOAD_BYTES": "0", "TMPDIR": str(folder)}
+    with serving("serve", configuration, "--workers", 2, **settings) as (process, address, _lines):
+        yield process, address
+
+
 @pytest.fixture
+def served(server) -> Served:
+    """The server, whose workers hold no connection any more."""
+    process, _address = server
+    until(lambda: not any(ports_served_by(worker) for worker in workers_of(process)))
+    return server
+
+
+@pytest.fixture(scope="module")
 def expected(configuration) -> dict[str, bytes]:
     """Tiles and series as one process answers them."""
     tile = "/tiles/NDVI/WebMercatorQuad/14/8328/5484"
@@ -54,8 +84,9 @@ def expected(configuration) -> dict[str, bytes]:
         return {path: client.get(path).raise_for_status().content for path in paths}
 
 
-def test_connections_whose_requests_are_under_way_are_shared_out_evenly(configuration):
-    with serving("serve", configuration, "--workers", 2) as (process, address, _lines), ExitStack() as opened:
+def test_connections_whose_requests_are_under_way_are_shared_out_evenly(served):
+    process, address = served
+    with ExitStack() as opened:
         clients = [opened.enter_context(connection_to(address)) for _ in range(8)]
         for client in clients:
             begin_to_ask(client)
@@ -67,12 +98,9 @@ def test_connections_whose_requests_are_under_way_are_shared_out_evenly(configur
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="TCP_DEFER_ACCEPT")
-def test_connections_go_to_a_worker_when_they_ask_for_something(configuration):
-    with (
-        serving("serve", configuration, "--workers", 2) as (process, address, _lines),
-        connection_to(address) as silent,
-        connection_to(address) as later,
-    ):
+def test_connections_go_to_a_worker_when_they_ask_for_something(served):
+    process, address = served
+    with connection_to(address) as silent, connection_to(address) as later:
         begin_to_ask(later)
         assert sorted(len(ports_served_by(worker)) for worker in workers_of(process)) == [0, 1]
 
@@ -80,17 +108,15 @@ def test_connections_go_to_a_worker_when_they_ask_for_something(configuration):
         assert sorted(len(ports_served_by(worker)) for worker in workers_of(process)) == [1, 1]
 
 
-def test_reloads_under_load_drop_and_spoil_no_request(configuration, expected):
+def test_reloads_under_load_drop_and_spoil_no_request(served, configuration, expected):
+    process, address = served
     text = configuration.read_text()
-    with (
-        serving("serve", configuration, "--workers", 2, CHRONOTILE_WATCH_S="0") as (process, address, _lines),
-        under_load(address, expected) as load,
-    ):
-        for number in range(10):
+    with under_load(address, expected) as load:
+        for number in range(RELOADS):
             configuration.write_text(f"service: {{title: Number {number}.}}\n{text}")
             process.send_signal(signal.SIGHUP)
             load.wait_for_answers(5)
-        until(lambda: is_shown(f"{address}/?f=json", b"Number 9."))
+        until(lambda: is_shown(f"{address}/?f=json", b"Number %d." % (RELOADS - 1)))
 
     assert (load.wrong, load.broken) == ([], [])
 
@@ -114,70 +140,54 @@ def test_workers_killed_under_load_lose_their_own_connections_alone(configuratio
     assert set(load.broken) <= killed
 
 
-def test_connections_that_a_worker_had_not_taken_go_to_another(configuration):
-    with serving("serve", configuration, "--workers", 2) as (process, address, _lines):
-        victim = workers_of(process)[0]
-        os.kill(victim, signal.SIGSTOP)
-        connections = [HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE_S) for _ in range(4)]
-        for connection in connections:
-            connection.request("GET", "/health/live")
-        os.kill(victim, signal.SIGKILL)
+def test_a_new_configuration_with_mistakes_leaves_all_workers_ready(served, configuration):
+    process, address = served
+    workers, text = workers_of(process), configuration.read_text()
+    configuration.write_text("services: {}")
+    process.send_signal(signal.SIGHUP)
 
-        assert [connection.getresponse().status for connection in connections] == [200] * 4
-        for connection in connections:
-            connection.close()
+    until(lambda: values_of("chronotile_failed_reloads_total", address) == {"0": 1.0, "1": 1.0})
+    configuration.write_text(text)
+    assert [answer_of(f"{address}/health/ready") for _ in range(4)] == [200] * 4
+    assert workers_of(process) == workers
 
 
-def test_a_new_configuration_with_mistakes_leaves_all_workers_ready(configuration):
-    with serving("serve", configuration, "--workers", 2, CHRONOTILE_WATCH_S="0") as (process, address, _lines):
-        workers = workers_of(process)
-        configuration.write_text("services: {}")
-        process.send_signal(signal.SIGHUP)
-
-        until(lambda: values_of("chronotile_failed_reloads_total", address) == {"0": 1.0, "1": 1.0})
-        assert [answer_of(f"{address}/health/ready") for _ in range(4)] == [200] * 4
-        assert workers_of(process) == workers
-
-
-def test_whichever_worker_is_asked_tells_the_metrics_of_all(configuration):
-    with serving("serve", configuration, "--workers", 2) as (_process, address, _lines):
-        told = {asked_before: metrics_of_both(address) for asked_before in range(8)}
+def test_whichever_worker_is_asked_tells_the_metrics_of_all(served):
+    _process, address = served
+    told = {asked_before: metrics_of_both(address) for asked_before in range(8)}
 
     whole = {asked_before: samples for asked_before, samples in told.items() if samples}
-    served = {
-        asked_before: sum(
+    asked_in_all = {
+        sum(
             each.value
             for each in samples
             if each.name.endswith("requests_total") and each.labels["route"] == "/metrics"
         )
+        - asked_before
         for asked_before, samples in whole.items()
     }
     revisions = [{each.labels.get("revision") for each in samples} - {None} for samples in whole.values()]
     assert len(whole) > 3
-    assert served == {asked_before: asked_before for asked_before in whole}
+    assert len(asked_in_all) == 1
     assert {len(each) for each in revisions} == {1}
 
 
-def test_workers_find_one_another_however_long_the_path_of_temporary_files_is(configuration, tmp_path):
-    folder = tmp_path / ("long" * 30)
-    folder.mkdir()
+def test_workers_find_one_another_however_long_the_path_of_temporary_files_is(served):
+    process, address = served
 
-    with serving("serve", configuration, "--workers", 2, TMPDIR=str(folder)) as (process, address, _lines):
-        assert len(workers_of(process)) == 2
-        until(lambda: is_shown(f"{address}/metrics", b'worker="1"'))
+    assert len(workers_of(process)) == 2
+    until(lambda: is_shown(f"{address}/metrics", b'worker="1"'))
 
 
-def test_what_one_worker_has_decoded_the_others_need_not(configuration):
+def test_what_one_worker_has_decoded_the_others_need_not(served):
     """Of each date; a machine that stands still may keep one worker from sharing what it decodes just then."""
-    for path in configuration.parent.glob("*.tif"):
-        os.utime(path, (0, 0))
-    tile = "/tiles/NDVI/WebMercatorQuad/14/8328/5484.tif?datetime="
+    _process, address = served
+    tile = "/tiles/LAI/WebMercatorQuad/14/8328/5484.tif?datetime="
 
-    with serving("serve", configuration, "--workers", 2, CHRONOTILE_PAYLOAD_BYTES="0") as (_process, address, _lines):
-        counted = [blocks_counted(address)]
-        for day in SCENE.days:
-            assert [answer_of(f"{address}{tile}{day}") for _ in range(6)] == [200] * 6
-            counted.append(blocks_counted(address))
+    counted = [blocks_counted(address)]
+    for day in SCENE.days:
+        assert [answer_of(f"{address}{tile}{day}") for _ in range(6)] == [200] * 6
+        counted.append(blocks_counted(address))
 
     seen = [
         [[now - then for now, then in zip(*each, strict=True)] for each in zip(after, before, strict=True)]
@@ -214,16 +224,25 @@ def test_workers_that_cannot_start_end_the_server_with_1(configuration):
     assert ended.stderr.splitlines()[-1] == "chronotile: no worker could start; the log says why"
 
 
-def test_who_connects_to_workers_that_can_open_no_more_is_told_at_once(configuration):
-    with serving("serve", configuration, "--workers", 2) as (process, address, _lines):
-        for worker in workers_of(process):
-            resource.prlimit(worker, resource.RLIMIT_NOFILE, (3, 3))
+@pytest.fixture
+def exhausted(served):
+    """The address of the server, whose workers can open no more files for now."""
+    process, address = served
+    before = {worker: resource.prlimit(worker, resource.RLIMIT_NOFILE) for worker in workers_of(process)}
+    for worker, (_soft, hard) in before.items():
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (3, hard))
+    yield address
+    for worker, limits in before.items():
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, limits)
 
-        connection = HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE_S)
-        with closing(connection):
-            connection.request("GET", "/health/live")
-            with pytest.raises(ConnectionError):
-                connection.getresponse()
+
+def test_who_connects_to_workers_that_can_open_no_more_is_told_at_once(exhausted):
+    connection = HTTPConnection(urlsplit(exhausted).netloc, timeout=PATIENCE_S)
+
+    with closing(connection):
+        connection.request("GET", "/health/live")
+        with pytest.raises(ConnectionError):
+            connection.getresponse()
 
 
 def test_workers_end_when_their_supervisor_is_killed(configuration):

@@ -1,4 +1,4 @@
-"""Whatever accepts and does jobs is killed in turn while twenty are under way: all end, each once."""
+"""Whatever accepts and does jobs is killed in turn while twelve are under way: all end, each once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -15,30 +15,27 @@ from tests.jobs.runs.deployment import begun, deployed
 from tests.postgresql import serving_postgresql
 from tests.running import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.client("initdb", "postgres")]
 
-TOGETHER = 20
+TOGETHER = 12
 COUNT, SUM, CONTENT = 6, 55, "0 1 2 3 4 5"
 """Blocks of each job, the sum of their squares, and what they leave."""
 CLIENTS = 4
-PROCESSES, WORKERS = 2, 2
+PROCESSES, WORKERS = 1, 2
 CRASH_SAFE = ["fsync=off"]
 """What was said to be written has to outlive the server, but not the machine."""
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))])
-def database(request):
-    """A PostgreSQL server of its own, which may crash; `None` of SQLite."""
-    if request.param == "sqlite":
-        yield None
-    else:
-        with serving_postgresql(CRASH_SAFE) as server:
-            yield server
+@pytest.fixture
+def database():
+    """A PostgreSQL server of its own, which crashes too."""
+    with serving_postgresql(CRASH_SAFE) as server:
+        yield server
 
 
 @pytest.fixture
 def url(database):
-    return None if database is None else database.make_database()
+    return database.make_database()
 
 
 @pytest.fixture
@@ -55,8 +52,8 @@ def table(engine, archive):
 @pytest.fixture
 def deployment(with_steps, table, url, data, tmp_path):
     pytest.importorskip("distributed", reason="the extra dask is not installed")
-    environment = {} if url is None else {"CHRONOTILE_DATABASE_URL": url}
-    with deployed(data, tmp_path / "jobs", workers=WORKERS, processes=PROCESSES, **environment) as one:
+    how = {"workers": WORKERS, "processes": PROCESSES, "CHRONOTILE_DATABASE_URL": url}
+    with deployed(data, tmp_path / "jobs", **how) as one:
         yield one
 
 
@@ -106,20 +103,8 @@ def kill_process(deployment, gates, remembered):
     return kill
 
 
-@pytest.fixture
-def crash_database(database):
-    """`crash_database()`: it ends with all connections to it, and is begun again, if it is a server."""
-
-    def crash():
-        if database is not None:
-            database.crash()
-            database.start()
-
-    return crash
-
-
 def submit_while_the_server_is_killed(deployment, inputs):
-    """Ask for twenty jobs by clients of which some get no answer; return the ids that were told."""
+    """Ask for as many jobs by clients of which some get no answer; return the ids that were told."""
     with ThreadPoolExecutor(CLIENTS) as clients:
         asked = [clients.submit(deployment.submit, inputs) for _ in range(TOGETHER)]
         until(lambda: sum(each.done() for each in asked) >= TOGETHER // 2)
@@ -128,7 +113,7 @@ def submit_while_the_server_is_killed(deployment, inputs):
 
 
 def test_jobs_end_once_each_whatever_is_killed_in_turn(
-    deployment, crash_database, table, kill_worker, kill_process, gates, tmp_path
+    deployment, database, table, kill_worker, kill_process, gates, tmp_path
 ):
     inputs = {"count": COUNT, "open": COUNT // 2, "gates": str(gates), "pause_s": 0.1}
 
@@ -143,7 +128,8 @@ def test_jobs_end_once_each_whatever_is_killed_in_turn(
     until(lambda: begun(gates).total() >= 3 * TOGETHER)
     lost = kill_process()
     until(lambda: begun(gates).total() >= 4 * TOGETHER)
-    crash_database()
+    database.crash()
+    database.start()
     until(lambda: table.jobs(statuses=["accepted", "running"])[1] == 0)
 
     jobs, again = table.jobs()[0], begun(gates).total() - len(begun(gates))

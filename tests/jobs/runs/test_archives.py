@@ -1,18 +1,19 @@
-"""Servers and workers of several archives, as users start them: each job is done on its own data, or waits."""
+"""Workers of several archives, as users start them: each job is done on its own data, or waits."""
 
 import json
 from contextlib import ExitStack
 from io import BytesIO
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
 import rasterio
+from starlette.testclient import TestClient
 
+from chronotile.app import create_app
 from chronotile.archive.archive_id import archive_id
+from chronotile.settings import Settings
 from tests.jobs.runs.deployment import Program
-from tests.running import PATIENCE_S, PROGRAM, serving, until
+from tests.running import PROGRAM, until
 from tests.scenes import Scene, write_cogs
 
 pytestmark = [
@@ -35,52 +36,47 @@ def places(tmp_path):
     return {name: tmp_path / name / "data" for name in SCENES}
 
 
-@pytest.fixture(params=["default", pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))])
-def environment(request, tmp_path):
-    """What all programs of one Unix user have: the default settings, or one database."""
+@pytest.fixture
+def environment(monkeypatch, tmp_path):
+    """What all programs of one Unix user have with the default settings; here too."""
     shared = {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    if request.param == "default":
-        return shared
-    return shared | {"CHRONOTILE_DATABASE_URL": request.getfixturevalue("postgresql").make_database()}
+    for name, value in shared.items():
+        monkeypatch.setenv(name, value)
+    return shared
 
 
-def answer_of(address, body=None):
-    headers = {} if body is None else {"Content-Type": "application/json", "Prefer": "respond-async"}
-    with urlopen(Request(address, body, headers), timeout=PATIENCE_S) as answer:
-        return answer.read()
+def submit(server):
+    """Ask for the greatest values of all dates, and return the path of the job."""
+    inputs, headers = {"layer": "ndvi.NDVI", "reducer": "max"}, {"Prefer": "respond-async"}
+    answer = server.post("/ogcapi/processes/composite/execution", json={"inputs": inputs}, headers=headers)
+    return f"/ogcapi/jobs/{answer.json()['jobID']}"
 
 
-def told(address):
-    return json.loads(answer_of(address))
-
-
-def submit(address):
-    """Ask for the greatest values of all dates, and return the address of the job."""
-    body = json.dumps({"inputs": {"layer": "ndvi.NDVI", "reducer": "max"}}).encode()
-    job = json.loads(answer_of(f"{address}/ogcapi/processes/composite/execution", body))
-    return f"{address}/ogcapi/jobs/{job['jobID']}"
-
-
-def numbers_of(job):
-    with rasterio.open(BytesIO(answer_of(f"{job}/results"))) as file:
+def numbers_of(server, job):
+    with rasterio.open(BytesIO(server.get(f"{job}/results").content)) as file:
         return file.read(1)
 
 
 def test_each_job_is_done_on_the_data_of_the_server_that_was_asked(places, environment, tmp_path):
     with ExitStack() as stack:
-        addresses, workers = {}, {}
+        servers, workers = {}, {}
         for name, place in places.items():
-            _process, addresses[name], _lines = stack.enter_context(serving("serve", place, **environment))
+            servers[name] = stack.enter_context(
+                TestClient(create_app(Settings(config=place)), base_url="http://localhost")
+            )
             command = [PROGRAM, "worker", place, "--processes", 1]
             workers[name] = Program(command, environment, tmp_path / f"worker-{name}.log")
-        first, second = submit(addresses["a"]), submit(addresses["b"])
+        first, second = submit(servers["a"]), submit(servers["b"])
+
+        def told(name, job):
+            return servers[name].get(job).json()
 
         stack.callback(workers["b"].kill)
         workers["b"].start()
-        until(lambda: told(second)["status"] == "successful")
-        last = submit(addresses["b"])
-        until(lambda: told(last)["status"] == "successful")
-        waiting = told(first)
+        until(lambda: told("b", second)["status"] == "successful")
+        last = submit(servers["b"])
+        until(lambda: told("b", last)["status"] == "successful")
+        waiting = told("a", first)
 
         assert waiting["status"] == "accepted"
         assert f"no worker of the archive {archive_id(places['a'], None)} is running" in waiting["message"]
@@ -88,13 +84,12 @@ def test_each_job_is_done_on_the_data_of_the_server_that_was_asked(places, envir
 
         stack.callback(workers["a"].kill)
         workers["a"].start()
-        until(lambda: told(first)["status"] == "successful")
+        until(lambda: told("a", first)["status"] == "successful")
 
         for name, job in {"a": first, "b": second}.items():
-            np.testing.assert_array_equal(numbers_of(job), SCENES[name].cube().max(axis=0))
-            (source,) = told(job)["metadata"]["sources"]
+            np.testing.assert_array_equal(numbers_of(servers[name], job), SCENES[name].cube().max(axis=0))
+            (source,) = told(name, job)["metadata"]["sources"]
             assert (source["collection"], source["layers"], source["count"]) == ("ndvi", ["ndvi.NDVI"], 5)
-        listed = {name: told(f"{address}/ogcapi/jobs")["numberMatched"] for name, address in addresses.items()}
+        listed = {name: told(name, "/ogcapi/jobs")["numberMatched"] for name in servers}
         assert listed == {"a": 1, "b": 2}
-        with pytest.raises(HTTPError, match="404"):
-            answer_of(first.replace(addresses["a"], addresses["b"]))
+        assert servers["b"].get(first).status_code == 404

@@ -30,8 +30,7 @@ SCHEDULER = f"""
 import sys
 from distributed import LocalCluster
 if __name__ == "__main__":
-    with LocalCluster(n_workers=1, threads_per_worker=2, host="127.0.0.1", scheduler_port=int(sys.argv[1]),
-                      scheduler_kwargs={ANY_HTTP_PORT}) as cluster:
+    with LocalCluster(n_workers=0, host="127.0.0.1", scheduler_kwargs={ANY_HTTP_PORT}) as cluster:
         print(cluster.scheduler_address, flush=True)
         sys.stdin.read()
 """
@@ -77,7 +76,7 @@ def worker(with_steps, data, tmp_path):
 
     def start(log=None, program=PATIENT, **environment):
         settings = {"CHRONOTILE_JOBS_DIR": str(tmp_path / "jobs")} | environment
-        return started([sys.executable, "-c", program, "worker", data, "--processes", 2], log, **settings)
+        return started([sys.executable, "-c", program, "worker", data, "--processes", 1], log, **settings)
 
     return start
 
@@ -119,7 +118,7 @@ def test_a_worker_that_is_killed_costs_the_blocks_in_flight(
         "attempt 2: 6 of 10 tasks to do",
         "is done",
     ]
-    assert began <= 6
+    assert began <= 5
     assert len(notes("began")) == began + 6
 
 
@@ -140,7 +139,7 @@ def stopped_worker(worker, submit, table, tmp_path):
         path = tmp_path / "log"
         lost, broken = submit(at=0, act="lose"), submit(at=0, act="break")
         with path.open("w") as log, worker(log=log, program=program) as (line, process):
-            assert line.endswith("jobs with 2 processes")
+            assert line.endswith("jobs with 1 processes")
             until(lambda: table.job(lost).message == "waits: the store is out of reach")
             until(lambda: table.job(broken).status == "failed")
             waiting = submit(open=4)
@@ -173,8 +172,9 @@ def test_ctrl_c_in_a_terminal_which_interrupts_all_processes_leaves_no_traceback
         os.killpg(process.pid, signal.SIGINT)
         status = process.wait(ENDING_S)
 
-    # Whoever watches a process of a busy machine tells that it is slow to end, which is no news of ours.
-    complaints = [line for line in path.read_text().splitlines() if "still alive after" not in line]
+    # What the worker says of its job, what Dask says of the task in flight, and, on a busy machine, of a slow end.
+    foreseen = (" INFO chronotile.jobs.runner: job ", "ended with CancelledError", "still alive after")
+    complaints = [line for line in path.read_text().splitlines() if not any(words in line for words in foreseen)]
     assert (status, complaints) == (0, [])
     assert table.job(id_).message == "waits: its worker was stopped"
 
@@ -190,7 +190,7 @@ def test_no_job_is_begun_on_a_scheduler_that_is_frozen(with_steps, monkeypatch):
         return False
 
     with (
-        started([sys.executable, "-c", SCHEDULER, "0"]) as (address, process),
+        started([sys.executable, "-c", SCHEDULER]) as (address, process),
         Cluster(partial(connect, address, processes=0, memory_bytes=0)) as cluster,
     ):
         process.send_signal(signal.SIGSTOP)

@@ -2,7 +2,9 @@
 
 import pytest
 
+from chronotile.archive.live import LiveArchive
 from chronotile.jobs.cluster import Cluster
+from chronotile.jobs.runner import Runner
 from chronotile.queue.database import open_engine
 from chronotile.queue.table import JobTable
 from tests.queue.simulation import Simulation
@@ -49,3 +51,22 @@ def dask_cluster(dask, simulation):
     """What gives it tasks."""
     with Cluster(dask.connect, runtime=simulation.runtime("one")) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def doing(simulation, dask_cluster, with_steps, table, data, tmp_path):
+    """`doing("one")`: a process does jobs of the table."""
+
+    def start(process="one"):
+        archive, folder = LiveArchive.open(data), tmp_path / "jobs"
+        made = Runner(
+            *(table, dask_cluster, archive),
+            place=data,
+            folder=folder,
+            timeout_s=1e6,
+            kept_s=1e6,
+            runtime=simulation.runtime(process),
+        )
+        simulation.start(process, made.run)
+
+    return start

@@ -4,10 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from chronotile.archive.live import LiveArchive
 from chronotile.jobs.cluster import AHEAD, ANSWER_S, COLLECT_S, LOOK_S, MOST_ASIDE, NO_PROCESSES, PROCESSES_S, RETRIES
 from chronotile.jobs.connection import Connection
-from chronotile.jobs.runner import Runner
 from chronotile.jobs.tasks import TaskContext, store_plan, store_task_results
 from chronotile.processes.process import JobPlan
 from chronotile.queue.attempt import MOST_DEADLY
@@ -68,25 +66,6 @@ def job(dask_cluster, simulation, with_steps, data, gates, tmp_path):
         return made[-1]
 
     return make
-
-
-@pytest.fixture
-def doing(simulation, dask_cluster, with_steps, table, data, tmp_path):
-    """`doing()`: jobs of the table are done."""
-
-    def start():
-        folder = tmp_path / "jobs"
-        made = Runner(
-            *(table, dask_cluster, LiveArchive.open(data)),
-            place=data,
-            folder=folder,
-            timeout_s=1e6,
-            kept_s=1e6,
-            runtime=simulation.runtime("one"),
-        )
-        simulation.start("one", made.run)
-
-    return start
 
 
 def texts(table, id_):
