@@ -92,6 +92,20 @@ class Worker:
             self.life.cancel()
 
 
+class FakeProcesses:
+    """Nannies in given states, as `distributed.SpecCluster` has them: `scale` starts those that are missing."""
+
+    def __init__(self, states, *, start):
+        self.workers = {name: SimpleNamespace(status=SimpleNamespace(name=state)) for name, state in enumerate(states)}
+        self._start = start
+
+    def scale(self, count):
+        for name in range(count):
+            if name not in self.workers:
+                self.workers[name] = SimpleNamespace(status=SimpleNamespace(name="running"))
+                self._start()
+
+
 class FakeScheduler:
     """A scheduler; all of it runs in one thread of the simulation.
 
@@ -116,6 +130,7 @@ class FakeScheduler:
         self._orders = itertools.count()
         self._is_news = asyncio.Event()
         simulation.start("dask", self._run)
+        self.processes = FakeProcesses(["running"] * workers, start=self.add_worker)
         for _ in range(workers):
             self.add_worker()
 
@@ -124,7 +139,7 @@ class FakeScheduler:
         if self.is_away:
             raise ClusterLost("no scheduler answers")
         client = FakeClient(self)
-        return Connection(client, count=0, close=client.close)
+        return Connection(client, self.processes, count=len(self.processes.workers), close=client.close)
 
     def add_worker(self):
         """Start a worker."""
@@ -134,12 +149,22 @@ class FakeScheduler:
 
     def kill(self, worker):
         """End a worker at once; its nanny starts another."""
+        self.end(worker)
+        self.loop.call_soon_threadsafe(self.loop.call_later, START_S, self._replace)
+
+    def end(self, worker):
+        """End a worker at once, and for good."""
         self.workers.remove(worker)
         worker.end()
         for task in list(self.tasks.values()):
             if task.worker is worker:
                 self._lose(task)
-        self.loop.call_soon_threadsafe(self.loop.call_later, START_S, self._replace)
+
+    def give_up(self, worker):
+        """End a worker whose nanny starts no other, as after many deaths."""
+        self.end(worker)
+        nanny = next(each for each in self.processes.workers.values() if each.status.name == "running")
+        nanny.status.name = "failed"
 
     def die(self):
         """End the scheduler at once, and its workers with it."""

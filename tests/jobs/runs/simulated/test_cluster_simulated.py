@@ -1,7 +1,5 @@
 """What becomes of tasks that a Dask cluster is given, which is a fake on a simulated clock; the tasks are real."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from chronotile.jobs.cluster import AHEAD, ANSWER_S, COLLECT_S, LOOK_S, MOST_ASIDE, NO_PROCESSES, PROCESSES_S, RETRIES
@@ -306,8 +304,7 @@ def test_a_scheduler_that_is_frozen_for_a_while_costs_nothing(job, dask, simulat
 
 def test_a_cluster_without_workers_is_told_until_one_joins(job, dask, simulation):
     for each in list(dask.workers):
-        dask.workers.remove(each)
-        each.end()
+        dask.end(each)
     run = job(10).start()
     simulation.pass_s(10 * PROCESSES_S)
     assert (run.told, dask.begun) == ([NO_PROCESSES], [])
@@ -345,15 +342,12 @@ def test_results_that_are_not_wanted_any_more_are_not_waited_for(job, dask, simu
     assert dask.tasks == {}
 
 
-class Processes:
-    """Nannies, as `distributed.SpecCluster` has them: `scale` starts those that are missing."""
+def test_a_job_goes_on_with_other_nannies_where_all_gave_up(job, dask, simulation):
+    for worker in list(dask.workers):
+        dask.give_up(worker)
 
-    def __init__(self, *states):
-        self.workers = {name: SimpleNamespace(status=SimpleNamespace(name=state)) for name, state in enumerate(states)}
-
-    def scale(self, count):
-        for name in range(count):
-            self.workers.setdefault(name, SimpleNamespace(status=SimpleNamespace(name="running")))
+    assert len(job(4).start().end()) == 4
+    assert len(dask.processes.workers) == WORKERS
 
 
 @pytest.mark.parametrize(
@@ -366,8 +360,10 @@ class Processes:
         (("init", "closing"), set()),
     ],
 )
-def test_nannies_that_gave_up_are_replaced(states, replaced):
-    processes = Processes(*states)
+def test_nannies_that_gave_up_are_replaced(dask, states, replaced):
+    from tests.jobs.runs.simulated.fake_dask import FakeProcesses
+
+    processes = FakeProcesses(states, start=lambda: None)
     before = dict(processes.workers)
 
     Connection(None, processes, count=2, close=lambda: None).replace_dead()
