@@ -318,12 +318,13 @@ class FakeClient:
         assert asynchronous
         while True:
             await future.task.changed.wait()
+            if self.status == "closed":
+                await asyncio.Event().wait()  # the loop of a closed client runs no more
             if future.task.error is not None:
                 raise future.task.error
-            while future.task.status == "finished":
-                if not future.task.worker.is_frozen:
-                    return pickle.loads(future.task.answer)
-                await asyncio.sleep(0.1)
+            if future.task.status == "finished" and not future.task.worker.is_frozen:
+                return pickle.loads(future.task.answer)
+            await asyncio.sleep(0.1)
 
     def cancel(self, futures, *, force):
         assert force
