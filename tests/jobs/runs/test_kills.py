@@ -169,14 +169,17 @@ def test_ctrl_c_in_a_terminal_which_interrupts_all_processes_leaves_no_traceback
 
     with path.open("w") as log, worker(log=log) as (_line, process):
         until(lambda: len(table.finished_tasks(id_)) == 4)
+        children = workers_of(process)
         os.killpg(process.pid, signal.SIGINT)
         status = process.wait(ENDING_S)
+        until(lambda: all(is_gone(pid) for pid in children))
 
     # What the worker says of its job, what Dask says of the task in flight, and, on a busy machine, of a slow end.
     foreseen = (" INFO chronotile.jobs.runner: job ", "ended with CancelledError", "still alive after")
     complaints = [line for line in path.read_text().splitlines() if not any(words in line for words in foreseen)]
     assert (status, complaints) == (0, [])
-    assert table.job(id_).message == "waits: its worker was stopped"
+    job = table.job(id_)
+    assert (job.status, job.message, job.attempts) == ("accepted", "waits: its worker was stopped", 0)
 
 
 def test_no_job_is_begun_on_a_scheduler_that_is_frozen(with_steps, monkeypatch):
