@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from chronotile.yaml_source import KeyPath, Mistake, Node, listed, nearest
+from chronotile.yaml_source import KeyPath, Mistake, Node, list_names, nearest
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 
@@ -76,7 +76,7 @@ def _mistake_of(model: type[BaseModel], root: Node, detail: dict[str, Any]) -> M
     if detail["type"] == "extra_forbidden":
         known = accepted_keys(model, path[:-1])
         return Mistake(
-            found[-1].place, path, f"unknown key{nearest(str(path[-1]), known)}; accepted are {listed(known)}"
+            found[-1].place, path, f"unknown key{nearest(str(path[-1]), known)}; accepted are {list_names(known)}"
         )
     return Mistake(found[-1].place, written, _worded(detail))
 

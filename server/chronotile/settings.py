@@ -1,4 +1,4 @@
-"""How a process runs, from `CHRONOTILE_*` variables; what is served is said by the configuration alone.
+"""How a process runs, from `CHRONOTILE_*` variables; the configuration alone says what is served.
 
 Read in `cli` and `app` only, and handed on as plain values.
 """

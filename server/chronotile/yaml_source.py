@@ -123,7 +123,7 @@ def _member(members: tuple[Node, ...], index: int) -> Node | None:
 
 
 def key_text(path: KeyPath) -> str:
-    """Return a path as it is said to people: `collections.s2.variables.NDVI.styles[0]`."""
+    """Return a path as messages have it: `collections.s2.variables.NDVI.styles[0]`."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return text.removeprefix(".")[:200]
 
@@ -135,7 +135,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; the nearest is {choices[close[0]]}" if close else ""
 
 
-def listed(known: Iterable[str], *, most: int = 40, separator: str = ", ") -> str:
+def list_names(known: Iterable[str], *, most: int = 40, separator: str = ", ") -> str:
     """Return names as one text: the first `most` of them, and how many more there are."""
     names = list(known)
     return separator.join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -16,7 +16,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.archive.open import open_archive, refreshed
+from chronotile.archive.open import open_archive, refresh_archive
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from tests.agreement.conftest import STYLE
@@ -276,7 +276,7 @@ def test_a_date_in_another_encoding_changes_the_revision_and_no_older_value(tmp_
         before, picture = client.get("/layers/NDVI").json()["revision"], client.get(tile)
 
     write(tmp_path, stack)
-    newer = refreshed(archive, file, environment={}, clock=lambda: NOW)
+    newer = refresh_archive(archive, file, environment={}, clock=lambda: NOW)
 
     with TestClient(application(newer.services)) as client:
         assert client.get("/layers/NDVI").json()["revision"] != before
@@ -298,7 +298,7 @@ def test_a_date_that_the_others_could_not_hold_is_no_fault_after_a_reload(tmp_pa
         assert client.get(path).json()["reasons"] == [None, "unreadable"]
         assert len(client.get("/health/ready").json()["faults"]) == 1
 
-    newer = refreshed(archive, file, environment={}, clock=lambda: NOW)
+    newer = refresh_archive(archive, file, environment={}, clock=lambda: NOW)
 
     with TestClient(application(newer.services)) as client:
         assert client.get(path).json()["reasons"] == [None, None]

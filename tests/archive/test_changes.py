@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chronotile.archive.changes import changes_line
-from chronotile.archive.open import refreshed
+from chronotile.archive.open import refresh_archive
 from tests.scenes import Scene, write_cogs
 
 SCENE = Scene()
@@ -23,7 +23,7 @@ def line_of(tmp_path, open_at):
         file.write_text(NDVI)
         before = open_at(file)
         file.write_text(written)
-        after = refreshed(before, file, environment={}, clock=lambda: np.datetime64("2020-03-01", "ns"))
+        after = refresh_archive(before, file, environment={}, clock=lambda: np.datetime64("2020-03-01", "ns"))
         return changes_line(before, after)
 
     write_cogs(tmp_path, SCENE)
@@ -50,7 +50,7 @@ def test_collection_that_was_left_out_and_is_removed_is_told_as_removed(tmp_path
     file.write_text(f"{NDVI}  gone: {{source: {{kind: zarr, href: no.zarr}}, variables: {{LAI: {{}}}}}}\n")
     before = open_at(file)
     file.write_text(NDVI)
-    after = refreshed(before, file, environment={}, clock=lambda: np.datetime64("2020-03-01", "ns"))
+    after = refresh_archive(before, file, environment={}, clock=lambda: np.datetime64("2020-03-01", "ns"))
 
     assert changes_line(before, after) == "reloaded: collection gone removed"
 
@@ -63,7 +63,7 @@ def test_dates_of_many_layers_are_told_together(tmp_path, open_at):
     before = open_at(file)
     write_cogs(tmp_path, replace(SCENE, days=(*SCENE.days[1:], "2020-02-21", "2020-03-01")))
     (tmp_path / "NDVI_20200101.tif").unlink()
-    after = refreshed(before, file, environment={}, clock=lambda: np.datetime64("2020-03-01", "ns"))
+    after = refresh_archive(before, file, environment={}, clock=lambda: np.datetime64("2020-03-01", "ns"))
 
     names = "made.V0, made.V1, made.V2, made.V3, made.V4, made.V5 and 2 more"
     assert changes_line(before, after) == (f"reloaded: 1 date removed from {names}, 2 dates added to {names}")

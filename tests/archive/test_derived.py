@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.archive.check import check_archive
-from chronotile.archive.open import open_archive, refreshed
+from chronotile.archive.open import open_archive, refresh_archive
 from chronotile.model.crs import CRS84, crs_of, transformer
 from tests.scenes import NODATA, Scene, make_dataset, save_zarr, write_tif
 
@@ -218,11 +218,11 @@ def test_a_new_date_of_the_operands_is_a_new_date_of_the_formula(tmp_path):
     file = tmp_path / "chronotile.yaml"
     file.write_text(f"collections:\n  c:\n    source: {source}{VARIABLES}", encoding="utf-8")
     archive = open_archive(file, environment={}, clock=lambda: NOW)
-    unchanged = refreshed(archive, file, environment={}, clock=lambda: NOW)
+    unchanged = refresh_archive(archive, file, environment={}, clock=lambda: NOW)
     for name, scene in (("RED", SCENE), ("NIR", SCENE), ("SCL", COARSE)):
         write_tif(tmp_path / f"{name}_20200221.tif", scene.numbers(9), scene, overviews=(2,))
 
-    grown = refreshed(archive, file, environment={}, clock=lambda: NOW)
+    grown = refresh_archive(archive, file, environment={}, clock=lambda: NOW)
 
     assert unchanged is archive
     assert [len(each.services.catalogue.layer("NDVI").times) for each in (archive, grown)] == [5, 6]

@@ -150,7 +150,7 @@ def test_unexpected_failure_is_survived_and_logged_with_its_stack(folder, clock,
     def fail(*_args, **_more):
         raise RuntimeError("nobody foresaw this")
 
-    monkeypatch.setattr(archive_live, "refreshed", fail)
+    monkeypatch.setattr(archive_live, "refresh_archive", fail)
 
     look(live)
 

@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import application
 from chronotile.archive.check import check_archive
-from chronotile.archive.open import open_archive, refreshed
+from chronotile.archive.open import open_archive, refresh_archive
 from chronotile.errors import UnsupportedSource
 from chronotile.model.time.instants import format_day, format_instant
 from chronotile.optimise.options import Options
@@ -151,7 +151,7 @@ def test_a_pattern_of_a_configuration_is_one_layer_in_all_protocols(open_at, con
 
 def test_files_that_come_change_and_go_are_noticed(configuration, folder):
     def again(archive):
-        return refreshed(archive, configuration, environment={}, clock=lambda: NOW)
+        return refresh_archive(archive, configuration, environment={}, clock=lambda: NOW)
 
     archive = open_archive(configuration, environment={}, clock=lambda: NOW)
     assert again(archive) is archive

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chronotile.archive.describe import archive_lines
-from chronotile.archive.open import refreshed
+from chronotile.archive.open import refresh_archive
 from tests.places import feature, write_places
 from tests.scenes import Scene, write_cogs
 
@@ -28,7 +28,7 @@ def file(tmp_path):
 
 
 def look_again(archive, file):
-    return refreshed(archive, file, environment={}, clock=lambda: NOW)
+    return refresh_archive(archive, file, environment={}, clock=lambda: NOW)
 
 
 def test_a_set_that_cannot_be_read_is_told_and_the_others_are_served(file, open_at):

@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 
-from chronotile.archive.open import open_archive, refreshed
+from chronotile.archive.open import open_archive, refresh_archive
 from chronotile.archive.refresh import last_change
 from chronotile.errors import ConfigurationError, SourceUnavailable
 from chronotile.model.source import SourceSpec
@@ -37,7 +37,7 @@ def place(tmp_path):
 
 
 def again(archive, place):
-    return refreshed(archive, place, environment={}, clock=lambda: NOW)
+    return refresh_archive(archive, place, environment={}, clock=lambda: NOW)
 
 
 def last_day(archive, layer):

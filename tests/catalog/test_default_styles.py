@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronotile.catalog.default_styles import composite_style, default_style, stretched
+from chronotile.catalog.default_styles import composite_style, default_style, stretch_style
 from chronotile.model.style import Colour, Style, StyleClass
 
 RED, BLUE = Colour(255, 0, 0), Colour(0, 0, 255)
@@ -96,7 +96,7 @@ def test_a_style_without_all_classes_of_the_file_is_not(make, styles):
 
 
 def test_classes_are_not_stretched():
-    assert stretched(SCENE, (5, 10)) is SCENE
+    assert stretch_style(SCENE, (5, 10)) is SCENE
 
 
 def test_a_composite_has_one_style_over_its_range():

@@ -13,7 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import create_app, open_configured
-from chronotile.archive.open import refreshed, system_clock
+from chronotile.archive.open import refresh_archive, system_clock
 from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable
 from chronotile.model.job import Execution
 from chronotile.pipeline.services import PublishedCubes
@@ -327,7 +327,7 @@ def test_a_server_that_looks_for_changes_still_keeps_cubes(settings, tmp_path):
     archive = open_configured(settings)
     write_cogs(tmp_path / "data", Scene(days=("2020-03-01",)))
 
-    newer = refreshed(archive, settings.config, environment=os.environ, clock=system_clock)
+    newer = refresh_archive(archive, settings.config, environment=os.environ, clock=system_clock)
 
     assert newer is not archive
     assert newer.services.published_cubes == PublishedCubes(folder=tmp_path / "data" / "cubes", most_bytes=100 << 30)

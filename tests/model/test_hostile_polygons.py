@@ -7,7 +7,7 @@ import pytest
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.geometry import repair
-from chronotile.model.geometry.repair import repaired, united
+from chronotile.model.geometry.repair import repair_polygons, unite_polygons
 
 SQUARE = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)])
 TOO_MANY_RINGS = "too complex: of too many rings one may lie in another, at most 1000000000 steps"
@@ -53,7 +53,7 @@ def diagonals(count):
 
 
 def checked(polygon):
-    return repaired([tuple(polygon)], ["polygon 1"], locator="geometry")
+    return repair_polygons([tuple(polygon)], ["polygon 1"], locator="geometry")
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_many_polygons_together_are_refused_that_would_pass_alone(nothing_is_che
     polygons = [(OUTER, *nested(100))] * 4
 
     with pytest.raises(InvalidParameter, match="polygon 3 is too complex"):
-        repaired(polygons, [f"polygon {number}" for number in range(1, 5)], locator="geometry")
+        repair_polygons(polygons, [f"polygon {number}" for number in range(1, 5)], locator="geometry")
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_many_polygons_together_are_refused_that_would_pass_alone(nothing_is_che
 )
 def test_polygons_of_one_area_are_refused_before_they_are_united(nothing_is_checked, rings):
     with pytest.raises(InvalidParameter, match=f"the polygons of feature 2 are {TOO_MANY_RINGS}"):
-        united([[], [(ring,) for ring in rings]], ["", " of feature 2"], locator="geometry")
+        unite_polygons([[], [(ring,) for ring in rings]], ["", " of feature 2"], locator="geometry")
 
 
 def test_rings_of_an_invalid_polygon_are_few_where_it_is_repaired(monkeypatch):

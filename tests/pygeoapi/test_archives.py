@@ -7,7 +7,7 @@ from chronotile.archive.live import LiveArchive
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.pygeoapi import CoverageProvider
-from chronotile.pygeoapi.archives import LOOK_S, current, opened
+from chronotile.pygeoapi.archives import LOOK_S, current, services_of
 from tests.scenes import Scene, write_cogs
 
 OPTIONS = Options(layout="both", block=4, threads=1)
@@ -68,4 +68,4 @@ def test_a_missing_archive_is_unavailable_and_its_path_is_not_told(tmp_path):
 def test_places_of_archives_may_be_relative_to_the_home_folder(folder, monkeypatch):
     monkeypatch.setenv("HOME", str(folder.parent))
 
-    assert opened(f"~/{folder.name}") is opened(str(folder))
+    assert services_of(f"~/{folder.name}") is services_of(str(folder))

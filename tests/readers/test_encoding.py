@@ -7,7 +7,7 @@ import pytest
 
 from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableSpec
-from chronotile.readers.encoding import configured
+from chronotile.readers.encoding import apply_configuration
 
 
 @pytest.mark.parametrize(
@@ -17,10 +17,10 @@ def test_nodata_of_floats_is_told_as_such_where_a_range_would_exclude_it_too(in_
     file = Encoding(dtype="float32", nodata=in_file, valid_range=(-1.0, 1.0))
     numbers = np.array([-9999.9, 0.5, 5.0], dtype="float32")
 
-    encoding = configured(file, VariableSpec(id="v", nodata=said))
+    encoding = apply_configuration(file, VariableSpec(id="v", nodata=said))
 
     assert encoding.reasons(numbers, encoding.valid(numbers)) == ["nodata", None, "outside_range"]
 
 
 def test_nodata_beyond_its_type_is_infinite():
-    assert configured(Encoding(dtype="float32", nodata=-1.7e308), VariableSpec(id="v")).nodata == -math.inf
+    assert apply_configuration(Encoding(dtype="float32", nodata=-1.7e308), VariableSpec(id="v")).nodata == -math.inf

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from chronotile.app import create_app
 from chronotile.archive.audit.audit import Audit, audit_archive
 from chronotile.archive.check import check_archive
-from chronotile.archive.open import open_archive, refreshed
+from chronotile.archive.open import open_archive, refresh_archive
 from chronotile.errors import ConfigurationError
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import NativeGrid, Window
@@ -165,9 +165,9 @@ def test_its_state_changes_with_its_files(source, tmp_path):
     file.write_text("collections: {h: {source: {kind: npy, href: data/heights}}}")
     archive = open_at(file)
 
-    same = refreshed(archive, file, environment={}, clock=archive.services.clock)
+    same = refresh_archive(archive, file, environment={}, clock=archive.services.clock)
     np.save(source / f"{DAYS[0]}.npy", numbers(3))
-    newer = refreshed(archive, file, environment={}, clock=archive.services.clock)
+    newer = refresh_archive(archive, file, environment={}, clock=archive.services.clock)
 
     assert same is archive
     assert newer.state.sources != archive.state.sources

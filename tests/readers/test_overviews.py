@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from chronotile.model.raster import Encoding
-from chronotile.readers.overviews import Counting, pasted, summary_of
+from chronotile.readers.overviews import Counting, paste_summaries, summary_of
 
 NDVI = Encoding(dtype="uint8", nodata=255, valid_range=(0, 250), flags=((251, "snow"), (252, "cloud")))
 
@@ -125,6 +125,6 @@ def test_parts_make_the_same_as_the_whole():
         for column in (0, 32, 64)
     }
 
-    whole = pasted(parts, (32, 40), numbers.dtype)
+    whole = paste_summaries(parts, (32, 40), numbers.dtype)
 
     np.testing.assert_array_equal(whole.numbers(), level_of(numbers, counting, 1))

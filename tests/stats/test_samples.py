@@ -100,7 +100,7 @@ def test_large_areas_are_reduced_as_small_ones(given_samples):
 @given(made())
 def test_numbers_that_are_counted_are_reduced_as_others(given_samples):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(samples_module, "tabled", lambda dtype: 5 if dtype.kind in "iu" else None)
+        patch.setattr(samples_module, "table_size", lambda dtype: 5 if dtype.kind in "iu" else None)
         patch.setattr(number_counts, "COUNTED_AT_ONCE", 11)
         assert_as_numpy(*given_samples)
 
@@ -110,7 +110,7 @@ def test_numbers_that_are_counted_are_reduced_as_others(given_samples):
 @pytest.mark.parametrize("weights", [(0.3, 0.1 + 0.2), (0.1 + 0.2, 0.3)], ids=["less first", "more first"])
 def test_rounding_of_weights_does_not_choose_the_percentile(weights, bins, small, monkeypatch):
     monkeypatch.setattr(samples_module, "PART_VALUES", small)
-    monkeypatch.setattr(samples_module, "tabled", lambda dtype: bins)
+    monkeypatch.setattr(samples_module, "table_size", lambda dtype: bins)
     numbers, encoding = np.array([[100, 200]], dtype="uint8"), ENCODINGS["uint8"]
     held = CellWeights(ends=np.arange(3), weights=np.array(weights))
     samples = Samples(numbers=numbers, codes=encoding.codes(numbers), bounds=np.array([0, 2]), weights=held)

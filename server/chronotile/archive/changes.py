@@ -7,7 +7,7 @@ import numpy as np
 from chronotile.archive.describe import counted
 from chronotile.archive.open import Archive
 from chronotile.model.collection import Layer
-from chronotile.yaml_source import listed
+from chronotile.yaml_source import list_names
 
 MOST_NAMES = 6
 """Layers, or files left out, that are named; of the others there is the number."""
@@ -40,7 +40,7 @@ def _layer_changes(before: Archive, after: Archive) -> Iterator[str]:
         for text in _date_changes(old[name], new[name]):
             layers.setdefault(text, []).append(name)
     for text in sorted(layers):
-        yield f"{text} {listed(sorted(layers[text]), most=MOST_NAMES)}"
+        yield f"{text} {list_names(sorted(layers[text]), most=MOST_NAMES)}"
 
 
 def _date_changes(old: Layer, new: Layer) -> Iterator[str]:
@@ -56,7 +56,7 @@ def _left_out(before: Archive, after: Archive) -> Iterator[str]:
     configured = after.configuration.collections
     removed = sorted(before.configuration.collections.keys() - configured.keys())
     layers = [name for name in removed if all(each.collection != name for each in before.services.catalogue.layers)]
-    yield from _named("collection", "removed", layers)  # of others, that their layers are is said already
+    yield from _named("collection", "removed", layers)  # of others, the removed layers are listed already
     new = {each.place for each in after.findings if each.is_left_out}
     old = {each.place for each in before.findings if each.is_left_out and each.collection not in removed}
     yield from _places("left out", new - old)
@@ -65,7 +65,7 @@ def _left_out(before: Archive, after: Archive) -> Iterator[str]:
 
 def _places(what: str, places: Collection[str]) -> Iterator[str]:
     if places:
-        yield f"{len(places)} {what} ({listed(sorted(places), most=MOST_NAMES, separator='; ')})"
+        yield f"{len(places)} {what} ({list_names(sorted(places), most=MOST_NAMES, separator='; ')})"
 
 
 def _source_changes(before: Archive, after: Archive) -> Iterator[str]:
@@ -84,4 +84,4 @@ def _other_findings(before: Archive, after: Archive) -> Iterator[str]:
 
 def _named(what: str, how: str, names: list[str]) -> Iterator[str]:
     if names:
-        yield f"{what}{'s' if len(names) > 1 else ''} {listed(names, most=MOST_NAMES)} {how}"
+        yield f"{what}{'s' if len(names) > 1 else ''} {list_names(names, most=MOST_NAMES)} {how}"

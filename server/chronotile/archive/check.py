@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
 
-from chronotile.archive.finding_places import placed
+from chronotile.archive.finding_places import with_places
 from chronotile.archive.odd_values import style_findings, value_findings
 from chronotile.archive.open import Archive
 from chronotile.errors import SourceUnavailable
@@ -21,7 +21,7 @@ from chronotile.readers.foreign import one_line, origin_of
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.reader import Reader
 from chronotile.readers.sample import observed_range
-from chronotile.yaml_source import listed
+from chronotile.yaml_source import list_names
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def check_archive(archive: Archive) -> Iterator[Finding]:
             if collection.id in services.elsewhere
             else _collection_findings(archive, collection, known)
         )
-        yield from placed(found, archive.configuration)
+        yield from with_places(found, archive.configuration)
 
 
 def _findings_elsewhere(archive: Archive, collection: Collection, known: AbstractSet[str]) -> list[Finding]:
@@ -92,7 +92,7 @@ def _merged(collection: str, findings: Iterable[Finding]) -> Iterator[Finding]:
     for finding in findings:
         places.setdefault(replace(finding, place=collection), []).append(finding.place)
     for finding, names in places.items():
-        yield replace(finding, place=f"{collection}: {listed(names, most=6)}")
+        yield replace(finding, place=f"{collection}: {list_names(names, most=6)}")
 
 
 def _future_findings(collection: Collection, now: Instant) -> Iterator[Finding]:

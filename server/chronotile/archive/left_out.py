@@ -6,10 +6,10 @@ from pathlib import Path
 from chronotile.archive.describe import counted
 from chronotile.errors import ChronotileError
 from chronotile.model.source import Finding, SourceSpec
-from chronotile.readers.files import passed_over
+from chronotile.readers.files import find_skipped
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.kinds import kind_of_path, kind_of_spec
-from chronotile.yaml_source import listed
+from chronotile.yaml_source import list_names
 
 _NAMED = 3
 """Files that are named; of more only the number is given."""
@@ -26,15 +26,15 @@ def files_passed_over(specs: Mapping[str, SourceSpec]) -> Iterator[Finding]:
         seen |= folders
         others = [each for folder in sorted(folders) for each in _data_in(folder) if str(each) not in taken]
         if others:
-            names = listed([each.name for each in others], most=_NAMED)
+            names = list_names([each.name for each in others], most=_NAMED)
             message = (
                 f"{counted(len(others), 'other file')} of data in the folder of its files, which no href of the "
                 f"configuration matches: {names}; widen href, or make it a collection"
             )
             yield Finding("note", name, message)
-        side = passed_over(of_files[name])
+        side = find_skipped(of_files[name])
         if side:
-            names = listed([base_name(each) for each in side], most=_NAMED)
+            names = list_names([base_name(each) for each in side], most=_NAMED)
             message = f"passed over: {names}: of a format that goes beside rasters"
             yield Finding("note", name, message)
 

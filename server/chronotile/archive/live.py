@@ -13,7 +13,7 @@ from typing import Self
 
 from chronotile.archive.changes import changes_line
 from chronotile.archive.finding_log import FindingLog
-from chronotile.archive.open import Archive, grown, has_grown, open_archive, refreshed, system_clock
+from chronotile.archive.open import Archive, grown, has_grown, open_archive, refresh_archive, system_clock
 from chronotile.errors import ChronotileError
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.failing_dates import failing_dates
@@ -123,7 +123,7 @@ class LiveArchive:
             is_done = False
             while not is_done:
                 before = self._archive
-                make = partial(refreshed, before, self._place, environment=os.environ, clock=system_clock)
+                make = partial(refresh_archive, before, self._place, environment=os.environ, clock=system_clock)
                 newer = self._made(before, make, looked_at=EVERYTHING)
                 with self._replacing:
                     is_done = self._replace(before, newer)

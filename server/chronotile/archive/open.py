@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from chronotile.archive.discovery.discover import Discovery, Progress, discover
-from chronotile.archive.finding_places import placed
+from chronotile.archive.finding_places import with_places
 from chronotile.archive.left_out import files_passed_over
 from chronotile.archive.observe import observed_infos, styled_variables
 from chronotile.archive.odd_values import value_findings
@@ -135,7 +135,7 @@ def _with_discovery(archive: Archive, discovery: Discovery, *, folder: str) -> A
     )
 
 
-def refreshed(archive: Archive, place: Path, *, environment: Mapping[str, str], clock: Clock) -> Archive:
+def refresh_archive(archive: Archive, place: Path, *, environment: Mapping[str, str], clock: Clock) -> Archive:
     """Return the archive opened anew if its configuration, styles or sources changed, else the same.
 
     Sources that did not change keep their open files, and answers made of them stay in the caches.
@@ -258,7 +258,7 @@ def _opened(  # noqa: PLR0913 -- of which four are named
             reader_caches=caches,
             is_local=local_sources(specs),
             changed=last_change(configuration.root, [configuration.folder_of() / "styles"], specs),
-            findings=placed(found_here, configuration),
+            findings=with_places(found_here, configuration),
             elsewhere=elsewhere,
             revision=_revision(state, found),
         ),
@@ -283,7 +283,10 @@ def _nothing_served(findings: Iterable[Finding], configuration: Configuration) -
     """The error of a configuration of which nothing can be served."""
     failures = [each for each in findings if each.severity == "error"]
     return ConfigurationError(
-        [replace(each, message=each.message.removeprefix(LEFT_OUT)).text for each in placed(failures, configuration)]
+        [
+            replace(each, message=each.message.removeprefix(LEFT_OUT)).text
+            for each in with_places(failures, configuration)
+        ]
     )
 
 

@@ -15,7 +15,7 @@ from chronotile.catalog.catalogue import Catalogue, Limits
 from chronotile.catalog.climatologies import with_climatology, with_keyword
 from chronotile.catalog.configuration import CollectionSection, CompositeSection, VariableSection
 from chronotile.catalog.cross_checks import default_id, style_mistakes
-from chronotile.catalog.default_styles import composite_style, default_style, named_style, stretched
+from chronotile.catalog.default_styles import composite_style, default_style, named_style, stretch_style
 from chronotile.catalog.load import Configuration
 from chronotile.errors import InvalidParameter, SourceUnavailable, UnknownLayer
 from chronotile.model.collection import Collection, Composite, Layer, Resampling
@@ -26,7 +26,7 @@ from chronotile.model.source import Finding, KindOptions, SourceInfo, SourceSpec
 from chronotile.model.style import Style
 from chronotile.model.time.instants import DISTANT_PAST, ONE_NS, Instant, TimeDomain, common_times, format_instant
 from chronotile.sections import ID
-from chronotile.yaml_source import listed, nearest, raise_mistakes
+from chronotile.yaml_source import list_names, nearest, raise_mistakes
 
 
 def source_specs(configuration: Configuration, styles: Mapping[str, Style]) -> dict[str, SourceSpec]:
@@ -258,7 +258,7 @@ def _variable_layers(offer: _Offer, styles: Mapping[str, Style], findings: list[
         if name not in held and name in reported:
             continue  # a formula or a mask that cannot be; the reader says why
         if name not in held:
-            message = f"left out: the source has no such variable{nearest(name, held)}; it has {listed(held)}"
+            message = f"left out: the source has no such variable{nearest(name, held)}; it has {list_names(held)}"
             findings.append(Finding("error", layer_id, message))
         elif not ID.fullmatch(layer_id):
             message = "left out: the name cannot be an id; configure the variable under another id, with name: its name"
@@ -279,7 +279,7 @@ def _styles(
     layer_id: str, section: VariableSection, variable: VariableInfo, *, styles: Mapping[str, Style]
 ) -> tuple[Style, ...]:
     chosen = [styles[style] for style in section.styles or ()] or [default_style(variable, styles, layer=layer_id)]
-    return tuple(style if section.range is None else stretched(style, section.range) for style in chosen)
+    return tuple(style if section.range is None else stretch_style(style, section.range) for style in chosen)
 
 
 def _composite_layers(offer: _Offer, findings: list[Finding]) -> Iterator[Layer]:
@@ -287,7 +287,7 @@ def _composite_layers(offer: _Offer, findings: list[Finding]) -> Iterator[Layer]
         layer_id = section.layer or default_id(offer.id, name)
         lacking = [variable for variable in section.variables if variable not in offer.info.variables]
         if lacking:
-            message = f"left out: the source has no variable {lacking[0]}; it has {listed(offer.info.variables)}"
+            message = f"left out: the source has no variable {lacking[0]}; it has {list_names(offer.info.variables)}"
             findings.append(Finding("error", layer_id, message))
             continue
         red, green, blue = (offer.info.variables[variable] for variable in section.variables)

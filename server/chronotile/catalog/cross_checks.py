@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 
 from chronotile.catalog.derived_checks import derived_mistakes
 from chronotile.catalog.kind_checks import Kinds, kind_mistakes
-from chronotile.yaml_source import KeyPath, Mistake, Node, listed, nearest
+from chronotile.yaml_source import KeyPath, Mistake, Node, list_names, nearest
 
 Named = tuple[str, KeyPath, Node]
 """A name, where it stands, and its place."""
@@ -94,7 +94,7 @@ def _composite_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:
             if node.text is not None and node.text not in known:
                 where = (*path, "composites", name, "variables", index)
                 problem = f"variable {node.text!r} is not one of the collection{nearest(node.text, known)}"
-                yield Mistake(node.place, where, f"{problem}; it has {listed(known)}")
+                yield Mistake(node.place, where, f"{problem}; it has {list_names(known)}")
 
 
 def _language_mistakes(root: Node) -> Iterator[Mistake]:
@@ -103,7 +103,7 @@ def _language_mistakes(root: Node) -> Iterator[Mistake]:
         for key in ("title", "abstract"):
             for tag, text in node.child(key).entries.items():
                 if tag not in offered:
-                    problem = f"language {tag!r} is not one of service.languages ({listed(offered)})"
+                    problem = f"language {tag!r} is not one of service.languages ({list_names(offered)})"
                     yield Mistake(text.place, (*path, key, tag), problem)
 
 

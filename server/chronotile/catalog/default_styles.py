@@ -51,7 +51,7 @@ def default_style(variable: VariableInfo, styles: Mapping[str, Style], *, layer:
     seen = variable.observed_range
     if named.is_categorical or seen is None or _fits(seen, named.range):
         return named
-    return stretched(named, seen)
+    return stretch_style(named, seen)
 
 
 def is_temperature(variable: VariableInfo) -> bool:
@@ -69,7 +69,7 @@ def temperature_style(variable: VariableInfo, styles: Mapping[str, Style]) -> St
         return None
     if variable.encoding.units.lower() not in _KELVIN or found.id != _TEMPERATURE[0]:
         return found
-    return stretched(found, (found.range[0] + ZERO_CELSIUS, found.range[1] + ZERO_CELSIUS))
+    return stretch_style(found, (found.range[0] + ZERO_CELSIUS, found.range[1] + ZERO_CELSIUS))
 
 
 def class_style(variable: VariableInfo, *, layer: str) -> Style:
@@ -85,10 +85,10 @@ def class_style(variable: VariableInfo, *, layer: str) -> Style:
 
 def composite_style(bounds: tuple[float, float]) -> Style:
     """Return the one style of a composite, which paints each of its three variables from nothing to full."""
-    return stretched(replace(_GREYS, id="rgb", title="Red, green and blue"), bounds)
+    return stretch_style(replace(_GREYS, id="rgb", title="Red, green and blue"), bounds)
 
 
-def stretched(style: Style, bounds: tuple[float, float]) -> Style:
+def stretch_style(style: Style, bounds: tuple[float, float]) -> Style:
     """Return a ramp's style over another range; one of classes as it is."""
     low, high = bounds
     if style.is_categorical or style.range == bounds:
@@ -122,7 +122,7 @@ def _fits(seen: tuple[float, float], bounds: tuple[float, float]) -> bool:
 
 def _greys(styles: Mapping[str, Style], bounds: tuple[float, float]) -> Style:
     greys = styles.get(GREYS, _GREYS)
-    return stretched(_GREYS if greys.is_categorical else greys, bounds)
+    return stretch_style(_GREYS if greys.is_categorical else greys, bounds)
 
 
 _BLACK, _WHITE = Colour(0, 0, 0), Colour(255, 255, 255)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.expression import can_be_named, parse_expression
-from chronotile.yaml_source import KeyPath, Mistake, Node, listed, nearest
+from chronotile.yaml_source import KeyPath, Mistake, Node, list_names, nearest
 
 OF_FILES = ("name", "band", "select", "scale", "offset", "nodata", "valid_range", "dtype", "flags")
 """Keys that tell how numbers are stored, which a formula is not."""
@@ -40,7 +40,7 @@ def _formula_mistakes(
         if each not in names:
             usable = [other for other in names if other != name and can_be_named(other)]
             problem = f"variable {each!r} is not one of the collection{nearest(each, usable)}"
-            yield Mistake(place, where, f"{problem}; it has {listed(usable)}")
+            yield Mistake(place, where, f"{problem}; it has {list_names(usable)}")
     circle = _circle(name, names)
     if circle:
         yield Mistake(place, where, f"the formula takes itself: {' takes '.join(circle)}")
@@ -69,6 +69,6 @@ def _mask_mistakes(name: str, quality: Node, path: KeyPath, variables: Mapping[s
     elif quality.text not in variables:
         known = [other for other in variables if other != name]
         problem = f"variable {quality.text!r} is not one of the collection{nearest(quality.text, known)}"
-        yield Mistake(quality.place, where, f"{problem}; it has {listed(known)}")
+        yield Mistake(quality.place, where, f"{problem}; it has {list_names(known)}")
     elif "formula" in variables[quality.text].entries:
         yield Mistake(quality.place, where, f"{quality.text} is a formula; a mask is a variable with numbers in a file")

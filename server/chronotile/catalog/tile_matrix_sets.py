@@ -14,7 +14,7 @@ from pyproj.exceptions import CRSError
 from chronotile.errors import InvalidParameter
 from chronotile.model.crs import Crs, crs_of, is_north_first
 from chronotile.model.tiles import PIXEL_SIZE_M, TileMatrix, TileMatrixSet
-from chronotile.yaml_source import listed, nearest
+from chronotile.yaml_source import list_names, nearest
 
 ALIASES = {"WebMercatorQuad": ("EPSG:3857", "EPSG:900913", "GoogleMapsCompatible")}
 """What other servers call a set."""
@@ -42,7 +42,7 @@ def load_tile_matrix_set(name: str, *, folder: Path) -> TileMatrixSet:
     if identifier not in known:
         raise InvalidParameter(
             f"tile matrix set {name[:60]!r} is not known{nearest(name, known)}; accepted are "
-            f"{listed([*known, *names])} and paths to JSON files"
+            f"{list_names([*known, *names])} and paths to JSON files"
         )
     return _known(identifier)
 

@@ -103,7 +103,7 @@ def cancel(job_id: Id, place: Place = None) -> None:
 
 
 def _members(given: Iterable[str] | None) -> list[str]:
-    """Return what is said several times, or with commas."""
+    """Return the values of an option given several times, or with commas."""
     return [each.strip() for text in given or () for each in text.split(",") if each.strip()]
 
 

@@ -15,10 +15,10 @@ def with_list(document: bytes, name: str, members: Iterable[bytes], *, tail: byt
         members: Of the list, each as JSON.
         tail: An object, whose members follow the list.
     """
-    yield from joined_parts(_parts(document, name, members, tail))
+    yield from join_parts(_parts(document, name, members, tail))
 
 
-def joined_parts(parts: Iterable[bytes]) -> Generator[bytes]:
+def join_parts(parts: Iterable[bytes]) -> Generator[bytes]:
     """Yield the bytes of parts of a document, joined until they are worth sending."""
     held, size = list[bytes](), 0
     for part in parts:

@@ -166,7 +166,7 @@ class Streamed:
         self._parts.close()
 
 
-def streamed(parts: Generator[bytes]) -> Body:
+def stream_parts(parts: Generator[bytes]) -> Body:
     """Return a body that is made while it is sent; while `STREAMED_AT_ONCE` others are, it is made now, into a file.
 
     So clients that are slow hold no more memory than that many bodies take, and nobody waits for them.
@@ -176,7 +176,7 @@ def streamed(parts: Generator[bytes]) -> Body:
     """
     if not _STREAMING.acquire(blocking=False):
         with closing(parts):
-            return stored(parts)
+            return store_parts(parts)
     return Streamed(_releasing(parts))
 
 
@@ -187,7 +187,7 @@ def _releasing(parts: Generator[bytes]) -> Generator[bytes]:
         _STREAMING.release()
 
 
-def stored(parts: Iterable[bytes]) -> FileParts:
+def store_parts(parts: Iterable[bytes]) -> FileParts:
     """Return a body of these parts that lies on the disk.
 
     Raises:

@@ -15,9 +15,18 @@ from chronotile.jobs.cluster import Cluster
 from chronotile.jobs.tasks import StoredPlan, TaskContext, current, store_plan, store_task_results, stored_plan
 from chronotile.model.job import ENDED, JobFault, Json, Result, Status
 from chronotile.pipeline.services import Services
-from chronotile.processes.execute import plan_execution, requested_results
+from chronotile.processes.execute import plan_execution, select_results
 from chronotile.processes.registry import process_of
-from chronotile.queue.attempt import Again, JobNotTaken, LeftJobs, Outcome, OwnedJob, begun_again, given_up, own_name
+from chronotile.queue.attempt import (
+    Again,
+    JobNotTaken,
+    LeftJobs,
+    Outcome,
+    OwnedJob,
+    final_fault,
+    next_attempt,
+    own_name,
+)
 from chronotile.queue.bucket import Bucket
 from chronotile.queue.faults import UNKNOWN, ClusterLost, JobFailed, NameUnknown, TemporaryFault, fault_of, is_foreseen
 from chronotile.queue.job_folder import RESULTS, clear, remove
@@ -35,7 +44,7 @@ AT_ONCE = 4
 """Jobs that share the cluster, so that a long one does not hold up all that come after it."""
 LEASE_S = 30.0
 ATTEND_S = 10.0
-"""How often it is said that we are there."""
+"""How often the heartbeat is written."""
 BEAT_S = 2.0
 """How often a job is held anew; by then it is known too whether it was dismissed."""
 IDLE_S = 0.5
@@ -193,11 +202,11 @@ class Runner:
     def _outcome(self, held: OwnedJob) -> Outcome:
         try:
             if held.is_in_vain:
-                return given_up(held, fault_of(ServerBusy("its worker was killed")))
+                return final_fault(held, fault_of(ServerBusy("its worker was killed")))
             results = self._results(held)
             return self._interrupted(held) if results is None else results
         except (TemporaryFault, ClusterLost, SourceUnavailable) as error:
-            return begun_again(held, error)
+            return next_attempt(held, error)
         except (NameUnknown, *UNKNOWN) as error:
             return JobNotTaken(str(error))
         except JobFailed as failed:
@@ -235,7 +244,7 @@ class Runner:
         )
         if results is None:
             return None
-        requested = requested_results(process, outputs, results)
+        requested = select_results(process, outputs, results)
         try:
             ResultFiles(folder / RESULTS, self._bucket, job.id).store(requested, is_active=goes_on)
         except ClientGone:

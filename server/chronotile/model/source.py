@@ -104,7 +104,7 @@ class Step:
     dimension: str
     value: float | str | None = None
     index: int | None = None
-    """Counted from 0; one of the two is said."""
+    """Counted from 0; one of the two is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

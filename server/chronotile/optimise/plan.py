@@ -1,4 +1,4 @@
-"""Which arrays a serving cube has, how they lie in files, and what is said of them."""
+"""Which arrays a serving cube has, how they lie in files, and their attributes."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -154,7 +154,7 @@ class CubePlan:
         return replace(states, dims=("time", "variable"), shape=(0, count), file=(TIME_CHUNK, count))
 
     def root_attributes(self) -> Attributes:
-        """Return what is said of the whole cube, but for the commit."""
+        """Return the attributes of the whole cube, but for the commit."""
         common: Attributes = {"Conventions": "CF-1.11", **self.about}
         if not self.shape.has_map:
             return common
@@ -162,7 +162,7 @@ class CubePlan:
         return common | multiscale_attributes(self.grid, self.shape.levels, resampling=resampling)
 
     def attributes_of(self, group: str) -> Attributes:
-        """Return what is said of a group."""
+        """Return the attributes of a group."""
         return {"Conventions": "CF-1.11", **self.about, **group_attributes(self.grid_of(group))}
 
     def file_px(self, level: int) -> int:

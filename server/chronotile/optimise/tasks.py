@@ -26,7 +26,7 @@ from chronotile.optimise.plan import CubePlan
 from chronotile.readers.hrefs import tensorstore_path
 from chronotile.readers.joined.recoding import recoding_of
 from chronotile.readers.open import open_source
-from chronotile.readers.overviews import Counting, Summary, pasted, summary_of
+from chronotile.readers.overviews import Counting, Summary, paste_summaries, summary_of
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import OVERLAY, SERIES
@@ -197,7 +197,7 @@ class _Drawer:
         first = next(level for level in range(1, self._plan.shape.levels) if not self._plan.is_regional(level))
         grid = self._plan.grid_of(str(first))
         dtype = np.dtype(self._counting.encoding.dtype)
-        summary = pasted(self._parts, (grid.height, grid.width), dtype)
+        summary = paste_summaries(self._parts, (grid.height, grid.width), dtype)
         for level in range(first, self._plan.shape.levels):
             summary = summary if level == first else summary.halved()
             self._put(level, (0, 0), summary.numbers())

@@ -26,7 +26,7 @@ from chronotile.model.grid import Window
 from chronotile.model.source import SourceSpec, VariableSpec
 from chronotile.optimise.inputs import Inputs
 from chronotile.optimise.tasks import Job, TaskDate
-from chronotile.optimise.verify_steps import selected
+from chronotile.optimise.verify_steps import select_steps
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.zarr.commit import SERIES
 
@@ -287,7 +287,7 @@ class _Source:
         name = said.name or self._info.name
         if source not in self._open:
             self._open[source] = _dataset(spec, name)
-        return selected(self._open[source][name], said.select)
+        return select_steps(self._open[source][name], said.select)
 
 
 def _usual_names(spec: SourceSpec) -> tuple[str | None, ...]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import xarray
 
 
-def selected(array: "xarray.DataArray", steps: Sequence[Step]) -> "xarray.DataArray":
+def select_steps(array: "xarray.DataArray", steps: Sequence[Step]) -> "xarray.DataArray":
     """Return an array at the steps of its further dimensions that were requested.
 
     Raises:

@@ -32,7 +32,7 @@ def fingerprint(*parts: object) -> str:
 
 
 @lru_cache(maxsize=1024)
-def described(part: Hashable) -> str:
+def describe_part(part: Hashable) -> str:
     """Return the text of a part of a fingerprint that is the same for request after request, such as a style."""
     return repr(part)
 
@@ -78,7 +78,7 @@ def pixel_states(
 
 def revision_of_states(layer: Layer, states: PixelStates) -> str:
     """Return a short name for the states of a layer's pixels and for what they mean."""
-    meaning = tuple(described((variable.encoding, variable.grid)) for variable in layer.variables)
+    meaning = tuple(describe_part((variable.encoding, variable.grid)) for variable in layer.variables)
     return _named(layer.id, meaning, states.texts)
 
 

@@ -16,7 +16,7 @@ import orjson
 from chronotile.errors import ChronotileError
 from chronotile.model.collection import Layer
 from chronotile.model.time.instants import Instant
-from chronotile.pipeline.revision import described, layer_revision, pixel_revision
+from chronotile.pipeline.revision import describe_part, layer_revision, pixel_revision
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_share import LayerArea, SharePlan, share_plans, valid_share
 from chronotile.readers.caches.disk import DiskCache
@@ -257,7 +257,7 @@ def _state(layer: Layer, instant: Instant, services: Services) -> str:
 
 def _name(layer: Layer) -> str:
     """Another for layers of one id whose cells or meaning differ."""
-    meaning = tuple(described((variable.encoding, variable.levels)) for variable in layer.variables)
+    meaning = tuple(describe_part((variable.encoding, variable.levels)) for variable in layer.variables)
     return blake2b(repr((FORMAT_VERSION, layer.id, meaning)).encode(), digest_size=16).hexdigest()
 
 

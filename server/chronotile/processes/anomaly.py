@@ -14,23 +14,23 @@ from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process
 from chronotile.processes.work.map_files import (
     GEOTIFF,
     geotiff_of_partial_maps,
-    made_bands,
+    make_bands,
     require_geotiff,
     store_partial_maps,
 )
-from chronotile.processes.work.windows import all_of, found_by_cell, itemsize, planned_windows, selected, window_of
+from chronotile.processes.work.windows import all_of, found_by_cell, itemsize, planned_windows, select_cells, window_of
 from chronotile.stats.climatology import find_anomalies, find_normals
 
 VALUE_S = 40e-9
 """What it takes to hold a number against others."""
 UNITS: Mapping[AnomalyKind, str] = {"z": "1", "percentile": "percent"}
-"""Those of the layer where nothing else is said."""
+"""Those of the layer by default."""
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
-    coverage = selected(inputs, services)
+    coverage = select_cells(inputs, services)
     require_geotiff(coverage)
-    reference = selected(inputs, services, "reference")
+    reference = select_cells(inputs, services, "reference")
     count = len(coverage.times)
     if count > MOST_BANDS:
         raise LimitExceeded(
@@ -58,7 +58,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     coverage, kind = all_of(inputs, work), _kind(inputs)
     units = UNITS.get(kind, coverage.fields[0].encoding.units)
     said = [(f"anomaly ({kind}) {format_instant(instant)}", units) for instant in coverage.times]
-    return {"anomaly": geotiff_of_partial_maps(coverage, made_bands(coverage, said), done, work, name="anomaly")}
+    return {"anomaly": geotiff_of_partial_maps(coverage, make_bands(coverage, said), done, work, name="anomaly")}
 
 
 def _kind(inputs: Inputs) -> AnomalyKind:

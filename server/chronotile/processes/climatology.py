@@ -14,11 +14,11 @@ from chronotile.processes.work.map_files import (
     GEOTIFF,
     dates,
     geotiff_of_partial_maps,
-    made_bands,
+    make_bands,
     require_geotiff,
     store_partial_maps,
 )
-from chronotile.processes.work.windows import all_of, found_by_cell, itemsize, planned_windows, selected, window_of
+from chronotile.processes.work.windows import all_of, found_by_cell, itemsize, planned_windows, select_cells, window_of
 from chronotile.stats.climatology import SLOT_COUNTS, find_normals, slot_kind, slot_names
 
 VALUE_S = 40e-9
@@ -26,7 +26,7 @@ VALUE_S = 40e-9
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
-    coverage = selected(inputs, services)
+    coverage = select_cells(inputs, services)
     require_geotiff(coverage)
     slots = SLOT_COUNTS[slot_kind(coverage.times.instants, inputs.get("by"))]
     return planned_windows(
@@ -49,7 +49,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     reducer = _how(inputs).reducer.name
     said = [(f"{slot}, {reducer} of {span}", units) for slot in _slots(inputs, coverage.times)]
     return {
-        "climatology": geotiff_of_partial_maps(coverage, made_bands(coverage, said), done, work, name="climatology")
+        "climatology": geotiff_of_partial_maps(coverage, make_bands(coverage, said), done, work, name="climatology")
     }
 
 

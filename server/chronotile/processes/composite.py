@@ -34,7 +34,7 @@ from chronotile.processes.work.windows import (
     planned_windows,
     read_all,
     read_runs,
-    selected,
+    select_cells,
     window_of,
 )
 from chronotile.readers.zarr.commit import state_number
@@ -43,14 +43,14 @@ from chronotile.stats.over_time import over_time
 COMPUTED: tuple[PictureReducer, ...] = ("mean", "median")
 """Of these values are written, of the others the layer's own numbers."""
 VALUE_S: Mapping[str, float] = {"mean": 4e-9, "median": 60e-9}
-"""What it takes to reduce a number; 2 ns where nothing else is said."""
+"""What it takes to reduce a number; 2 ns by default."""
 
 
 FORMATS = ("GTiff", "cube")
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
-    coverage = selected(inputs, services)
+    coverage = select_cells(inputs, services)
     reducer = _reducer(inputs)
     require_name(inputs, services)
     if _is_cube(inputs):

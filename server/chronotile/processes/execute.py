@@ -12,7 +12,7 @@ from chronotile.processes.input_schema import MAX_SHOWN, fault_in
 from chronotile.processes.process import Inputs, JobPlan, Process, Work
 from chronotile.processes.registry import process_of
 from chronotile.processes.sources import metadata_of, require_unchanged, with_revisions
-from chronotile.processes.work.unreadable import named, run_task
+from chronotile.processes.work.unreadable import run_task, with_unreadable
 
 SYNC_S = 20.0
 """Expected of what a request may wait for."""
@@ -99,7 +99,7 @@ def execute(
             is_active=is_active,
         )
         done = [run_task(process, execution.inputs, task, work) for task in plan.tasks]
-        return requested_results(process, execution.outputs, finish_results(process, execution.inputs, done, work))
+        return select_results(process, execution.outputs, finish_results(process, execution.inputs, done, work))
 
 
 def finish_results(process: Process, inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Result]:
@@ -118,10 +118,10 @@ def finish_results(process: Process, inputs: Inputs, done: Sequence[Json], work:
     require_unchanged(work.sources, work.services)
     metadata = metadata_of(work.sources)
     results = process.finish(inputs, done, work)
-    return named({name: replace(result, metadata=metadata) for name, result in results.items()}, done)
+    return with_unreadable({name: replace(result, metadata=metadata) for name, result in results.items()}, done)
 
 
-def requested_results(
+def select_results(
     process: Process, outputs: Mapping[str, Json] | None, results: Mapping[str, Result]
 ) -> Mapping[str, Result]:
     """Return those that were requested, all if none was named, in the order of the process."""

@@ -20,7 +20,7 @@ from chronotile.pipeline.services import Services, reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
 from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work, cuts, require_few_tasks
-from chronotile.processes.times_and_places import geometry_rules, locate_errors, requested_times, times_from_json
+from chronotile.processes.times_and_places import geometry_rules, locate_errors, resolve_input_times, times_from_json
 from chronotile.stats.bins import even_edges
 from chronotile.stats.samples import reduce_samples
 from chronotile.zones.outlines import outlines_of
@@ -51,7 +51,7 @@ class _Counted:
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
     with locate_errors(_names(inputs)):
-        times = requested_times(inputs["layer"], inputs, services)
+        times = resolve_input_times(inputs["layer"], inputs, services)
         _edges(inputs, times.layer)
         first, last = _rows(_spans(inputs, times.layer, services))
         with reading(times.layer):

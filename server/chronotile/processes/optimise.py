@@ -21,7 +21,7 @@ from chronotile.processes.sources import sources_of
 from chronotile.processes.times_and_places import instants_to_json
 from chronotile.processes.work.cubes import ZIP, Cube, Layout, cube_of, variable_of
 from chronotile.processes.work.published_cubes import NAME, NAMED, require_name
-from chronotile.processes.work.windows import all_of, selected, window_of
+from chronotile.processes.work.windows import all_of, select_cells, window_of
 from chronotile.readers.zarr.commit import state_number
 
 LAYOUTS: tuple[Layout, ...] = ("both", "map", "series")
@@ -33,7 +33,7 @@ TASK_S = 10.0
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
     require_name(inputs, services)
-    coverage = selected(inputs, services)
+    coverage = select_cells(inputs, services)
     cube = _cube_of(inputs, coverage, services)
     shape, cells = cube.plan.shape, coverage.grid.width * coverage.grid.height
     numbers = cells * len(cube.plan.variables)

@@ -28,7 +28,7 @@ from chronotile.processes.times_and_places import (
     MOST_FEATURES,
     RequestedTimes,
     locate_errors,
-    requested_times,
+    resolve_input_times,
     times_from_json,
     without_limits,
 )
@@ -56,7 +56,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         if format_ == "parquet":
             require_pyarrow()
         for layer in layers:
-            times = requested_times(layer, inputs, services)
+            times = resolve_input_times(layer, inputs, services)
             times_of_layers[layer], count = times.as_json, len(times.indexes)
             sources.append(times.source)
             step = max(1, min(POINTS_PER_TASK, TASK_VALUES // max(1, count)))

@@ -69,7 +69,7 @@ def locate_errors(names: Mapping[str, str]) -> Iterator[None]:
         raise
 
 
-def requested_times(name: str, inputs: Inputs, services: Services) -> RequestedTimes:
+def resolve_input_times(name: str, inputs: Inputs, services: Services) -> RequestedTimes:
     """Return the times of a layer that the input `datetime` names, however many.
 
     Raises:

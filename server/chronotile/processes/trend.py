@@ -16,11 +16,11 @@ from chronotile.processes.work.map_files import (
     GEOTIFF,
     dates,
     geotiff_of_partial_maps,
-    made_bands,
+    make_bands,
     require_geotiff,
     store_partial_maps,
 )
-from chronotile.processes.work.windows import all_of, found_by_cell, itemsize, planned_windows, selected, window_of
+from chronotile.processes.work.windows import all_of, found_by_cell, itemsize, planned_windows, select_cells, window_of
 from chronotile.stats.trend import Group, find_trends, groups_of, pair_count
 
 BANDS = ("slope", "low", "high", "intercept", "p", "count")
@@ -34,7 +34,7 @@ MOST_PAIRS = 1 << 24
 
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
-    coverage = selected(inputs, services)
+    coverage = select_cells(inputs, services)
     require_geotiff(coverage)
     count = len(coverage.times)
     if count < LEAST_VALUES:
@@ -67,7 +67,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     a_year = "year-1" if units == "1" else f"{units} year-1"
     said = dict.fromkeys(BANDS[:3], a_year) | {"intercept": units, "p": "1", "count": "1"}
     span = dates(coverage.times)
-    bands = made_bands(coverage, [(f"trend {span}, {band}", description) for band, description in said.items()])
+    bands = make_bands(coverage, [(f"trend {span}, {band}", description) for band, description in said.items()])
     return {"trend": geotiff_of_partial_maps(coverage, bands, done, work, name="trend")}
 
 

@@ -10,7 +10,7 @@ from chronotile.encoders.series.csv import encode_places_csv
 from chronotile.encoders.series.geojson import encode_series_geojson
 from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.series.parquet import require_pyarrow, write_series_parquet
-from chronotile.encoders.series.table import Rows, SeriesTable, counted, names_of, reducer_columns
+from chronotile.encoders.series.table import Rows, SeriesTable, names_of, reducer_columns, table_values
 from chronotile.errors import InvalidParameter
 from chronotile.model.cancellation import require_active
 from chronotile.model.collection import Layer
@@ -30,7 +30,7 @@ from chronotile.processes.times_and_places import (
     RequestedTimes,
     geometry_rules,
     locate_errors,
-    requested_times,
+    resolve_input_times,
     times_from_json,
     without_limits,
 )
@@ -58,7 +58,7 @@ NAMES = {"geometry": "places", "place": "places", "crs": "places.crs", "time": "
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
     with locate_errors(NAMES):
-        times = requested_times(inputs["layer"], inputs, services)
+        times = resolve_input_times(inputs["layer"], inputs, services)
         reducers = parse_reducers(inputs.get("reducers", ["mean"]))
         if inputs.get("format") == "parquet":
             require_pyarrow()
@@ -198,7 +198,7 @@ def _rows(read: PartialResult, reducers: Sequence[Reducer], *, first: int, outli
     return Rows(
         places=[Area(polygons=(), id=id_) for id_ in ids] if outlines is None else outlines,
         values={
-            reducer.name: counted(reducer.name, read.arrays[f"reduced-{number}"])
+            reducer.name: table_values(reducer.name, read.arrays[f"reduced-{number}"])
             for number, reducer in enumerate(reducers)
         },
         first=first,

@@ -24,7 +24,7 @@ class Live:
         return self
 
 
-def opened(data: object) -> Services:
+def services_of(data: object) -> Services:
     """Return the services of now of a provider's `data`: `Live` ones, or a configuration file, a file or a folder.
 
     Raises:

@@ -11,9 +11,9 @@ from chronotile.errors import UnknownCollection
 from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.crs import Crs
 from chronotile.pipeline.coverage.deliver import deliver_coverage
-from chronotile.pygeoapi.archives import opened
+from chronotile.pygeoapi.archives import services_of
 from chronotile.pygeoapi.described import Json, axes_of, chosen, coverage_properties, fields_of
-from chronotile.pygeoapi.faults import worded
+from chronotile.pygeoapi.faults import translate_errors
 from chronotile.pygeoapi.queries import Ends, box_of, named_crs, named_layers, time_of, trims_of
 
 COVERAGE_JSON = "json"
@@ -28,8 +28,8 @@ class CoverageProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi has no t
 
     def __init__(self, provider_def: dict[str, Any]) -> None:
         super().__init__(provider_def)
-        with worded():
-            self._services = opened(self.data)
+        with translate_errors():
+            self._services = services_of(self.data)
             self._offered = chosen(self._services, self.options)
             if not self._offered.has_values:
                 raise UnknownCollection(f"{self._offered.id} has colours but no values: it is no coverage")
@@ -68,7 +68,7 @@ class CoverageProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi has no t
         Raises:
             ProviderGenericError: Something of it is not accepted, is too large, or the source cannot be read.
         """
-        with worded():
+        with translate_errors():
             own = self._offered.main_field.main_variable.grid.crs
             request = CoverageRequest(
                 layers=named_layers(self._offered, properties, locator="properties"),

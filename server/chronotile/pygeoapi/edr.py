@@ -25,10 +25,10 @@ from chronotile.pipeline.series.fields import (
     resolve_areas,
     resolve_positions,
 )
-from chronotile.pygeoapi.archives import opened
+from chronotile.pygeoapi.archives import services_of
 from chronotile.pygeoapi.coverage import COVERAGE_JSON, whole
 from chronotile.pygeoapi.described import Json, chosen, fields_of
-from chronotile.pygeoapi.faults import worded
+from chronotile.pygeoapi.faults import translate_errors
 from chronotile.pygeoapi.places import BETWEEN, places_document
 from chronotile.pygeoapi.queries import area_of, box_of, metres_of, named_crs, named_layers, points_of
 
@@ -42,8 +42,8 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
 
     def __init__(self, provider_def: dict[str, Any]) -> None:
         super().__init__(provider_def)
-        with worded():
-            self._services = opened(self.data)
+        with translate_errors():
+            self._services = services_of(self.data)
             self._offered = chosen(self._services, self.options)
             if not self._offered.has_values:
                 raise UnknownCollection(f"{self._offered.id} has colours but no values: there is nothing to retrieve")
@@ -66,7 +66,7 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
         Raises:
             ProviderGenericError: Something of it is not accepted, or the source cannot be read.
         """
-        with worded():
+        with translate_errors():
             crs = self._crs(others)
             request = PositionsRequest(
                 layers=self._layers(select_properties), points=points_of(wkt, crs), time=parse_time(datetime_)
@@ -86,7 +86,7 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
         Raises:
             ProviderGenericError: Something of it is not accepted, is too large, or the source cannot be read.
         """
-        with worded():
+        with translate_errors():
             return self._cells_in(area_of(wkt, self._crs(others)), select_properties, datetime_, others)
 
     def radius(
@@ -104,7 +104,7 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
         Raises:
             ProviderGenericError: Something of it is not accepted, is too large, or the source cannot be read.
         """
-        with worded():
+        with translate_errors():
             points = points_of(wkt, self._crs(others))
             if len(points) != 1:
                 raise InvalidParameter(f"coords must be one POINT here, got {len(points)} points", locator="coords")
@@ -124,7 +124,7 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
         Raises:
             ProviderGenericError: Something of it is not accepted, is too large, or the source cannot be read.
         """
-        with worded():
+        with translate_errors():
             crs = self._crs(others)
             request = CoverageRequest(
                 layers=self._layers(select_properties),
@@ -152,7 +152,7 @@ class EDRProvider(BaseEDRProvider):  # type: ignore[misc]  # pygeoapi has no typ
             ProviderGenericError: There is no such place, or something else is not accepted.
         """
         catalogue = self._services.catalogue
-        with worded():
+        with translate_errors():
             if location_id is None:
                 box = box_of(bbox, CRS84) if bbox else None
                 return places_document(catalogue, self._offered.main_field, box=box, limit=limit)

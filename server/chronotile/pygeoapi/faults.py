@@ -21,7 +21,7 @@ class ProviderUnavailableError(ProviderConnectionError):  # type: ignore[misc]  
 
 
 @contextmanager
-def worded() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn our errors into pygeoapi's, with our words.
 
     Raises:

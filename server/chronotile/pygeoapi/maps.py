@@ -11,9 +11,9 @@ from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import MapRequest, PictureFormat
 from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.maps.render import render_map
-from chronotile.pygeoapi.archives import opened
+from chronotile.pygeoapi.archives import services_of
 from chronotile.pygeoapi.described import Json, chosen, fields_of
-from chronotile.pygeoapi.faults import worded
+from chronotile.pygeoapi.faults import translate_errors
 
 FORMATS: dict[str, PictureFormat] = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 WHITE = (255, 255, 255)
@@ -24,8 +24,8 @@ class MapProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi has no types
 
     def __init__(self, provider_def: dict[str, Any]) -> None:
         super().__init__(provider_def)
-        with worded():
-            self._services = opened(self.data)
+        with translate_errors():
+            self._services = services_of(self.data)
             self._offered = chosen(self._services, self.options)
         self._fields = self.get_fields()
 
@@ -61,7 +61,7 @@ class MapProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi has no types
         Raises:
             ProviderGenericError: Something of it is not accepted, or the source cannot be read.
         """
-        with worded():
+        with translate_errors():
             if format_ not in FORMATS:
                 raise UnsupportedFormat(f"f {format_[:60]!r} is not accepted; use {', '.join(FORMATS)}", locator="f")
             if width < 1 or height < 1:

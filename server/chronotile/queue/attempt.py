@@ -105,17 +105,17 @@ def own_name() -> str:
     return f"{platform.node()[:50]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def begun_again(held: OwnedJob, error: TemporaryFault | ClusterLost | SourceUnavailable) -> Again | JobFault:
+def next_attempt(held: OwnedJob, error: TemporaryFault | ClusterLost | SourceUnavailable) -> Again | JobFault:
     """Return what comes of an attempt that was hindered: another one, unless too many were in vain already."""
     hindered = _hindrance(error)
     if held.fruitless >= (MOST_DEADLY if hindered.is_deadly else MOST_FRUITLESS):
-        return given_up(held, hindered.fault)
+        return final_fault(held, hindered.fault)
     wait_s = min(MOST_AGAIN_S, AGAIN_S * 2 ** max(0, held.fruitless - 1))
     # Not all to the same moment: of tasks that were in the queue of one process when it died, only one has killed it.
     return Again(reason=hindered.fault.detail, wait_s=random.uniform(wait_s / 2, wait_s))
 
 
-def given_up(held: OwnedJob, fault: JobFault) -> JobFault:
+def final_fault(held: OwnedJob, fault: JobFault) -> JobFault:
     """Return why a job fails that is not begun again."""
     return replace(fault, detail=f"{fault.detail}; it was begun {held.job.attempts} times")
 

@@ -175,7 +175,7 @@ def _fault(error: DBAPIError) -> ChronotileError:
 
 
 def _prepare(file: Path, connection: Any, record: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's own
-    """What is written is on the disk when it is said to be; readers do not wait for writers."""
+    """Commits are on the disk when they return; readers do not wait for writers."""
     connection.isolation_level = None  # or else the driver begins transactions when it likes
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")

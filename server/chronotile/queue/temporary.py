@@ -62,7 +62,7 @@ class TemporaryFolders:
 
 
 @contextmanager
-def removed_if_it_fails(folder: Path) -> Iterator[None]:
+def remove_on_failure(folder: Path) -> Iterator[None]:
     """Remove a folder where what is done inside fails."""
     try:
         yield

@@ -12,7 +12,7 @@ from chronotile.model.source import VariableSpec
 REAL_KINDS = "iufb"
 
 
-def configured(encoding: Encoding, spec: VariableSpec) -> Encoding:
+def apply_configuration(encoding: Encoding, spec: VariableSpec) -> Encoding:
     """Return `encoding` with what the configuration says in place of what the file says."""
     said: dict[str, Any] = {
         name: getattr(spec, name)
@@ -23,7 +23,7 @@ def configured(encoding: Encoding, spec: VariableSpec) -> Encoding:
         said["flags"] = spec.flags
     if spec.dtype is not None and spec.dtype != encoding.dtype:
         said["dtype"] = np.dtype(spec.dtype).name
-        said.setdefault("nodata", reinterpreted(encoding.nodata, encoding.dtype, spec.dtype))
+        said.setdefault("nodata", reinterpret(encoding.nodata, encoding.dtype, spec.dtype))
     return _with_stored_nodata(replace(encoding, **said))
 
 
@@ -36,7 +36,7 @@ def _with_stored_nodata(encoding: Encoding) -> Encoding:
         return replace(encoding, nodata=float(dtype.type(encoding.nodata)))
 
 
-def reinterpreted(number: float | None, stored: str, meant: str) -> float | None:
+def reinterpret(number: float | None, stored: str, meant: str) -> float | None:
     """Return the number that the bits of `number` stand for in another type of the same size."""
     dtype, target = np.dtype(stored), np.dtype(meant)
     if dtype.itemsize != target.itemsize:

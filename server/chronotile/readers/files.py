@@ -109,7 +109,7 @@ def _globbed(pattern: Path) -> list[str]:
     return sorted(path for path in found if Path(path).is_file())
 
 
-def passed_over(spec: SourceSpec) -> list[str]:
+def find_skipped(spec: SourceSpec) -> list[str]:
     """Return the files that match a pattern but are no rasters by their names, nor belong to one that matches."""
     local = local_path(spec.href.replace(VARIABLE, "*"))
     if local is None or local.is_file() or not glob.has_magic(str(local)):

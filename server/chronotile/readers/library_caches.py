@@ -16,7 +16,7 @@ _COUNTERS = "/tensorstore/cache/"
 def library_caches(caches: ReaderCaches) -> dict[str, CacheState]:
     """Return the state of each: open `files`, `gdal`'s own blocks, and decoded `chunks` of Zarr arrays.
 
-    tensorstore does not tell how many bytes it keeps: nothing is said until it has evicted a chunk, and from then on
+    tensorstore does not report how many bytes it holds: no size until it has evicted a chunk, and from then on
     its bound, which it stays at. GDAL's cache and the counts of tensorstore are those of the whole process.
     """
     idle = caches.files.idle_count

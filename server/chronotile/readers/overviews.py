@@ -149,7 +149,7 @@ def summary_of(numbers: Numbers, counting: Counting, present: BoolArray | None =
     return _stacked(strips)
 
 
-def pasted(parts: Mapping[tuple[int, int], Summary], shape: tuple[int, int], dtype: np.dtype[Any]) -> Summary:
+def paste_summaries(parts: Mapping[tuple[int, int], Summary], shape: tuple[int, int], dtype: np.dtype[Any]) -> Summary:
     """Return one summary of parts by the row and column of their corners."""
     first = next(iter(parts.values()))
     numbers = sorted({number for part in parts.values() for number in part.codes})

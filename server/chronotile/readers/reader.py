@@ -115,7 +115,7 @@ class Reader(Protocol):
         Raises:
             SourceUnavailable: The source is gone or damaged.
         """
-        return stacked([self.read_window(variable, index=index, level=0, window=window) for index in indexes])
+        return stack_pixels([self.read_window(variable, index=index, level=0, window=window) for index in indexes])
 
     def reads_cells(self, variable: str) -> bool:
         """Return whether `read_cells` reads each chunk of scattered cells once, without the blocks around them."""
@@ -153,7 +153,7 @@ def _revision(reader: Reader, variable: str, index: int, window: Window | None) 
         return GONE
 
 
-def stacked(parts: Sequence[Pixels]) -> Pixels:
+def stack_pixels(parts: Sequence[Pixels]) -> Pixels:
     """Return (time, y, x) pixels of (y, x) ones, at least one."""
     numbers = np.stack([part.numbers for part in parts])
     valid = None

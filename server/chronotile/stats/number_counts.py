@@ -17,7 +17,7 @@ COUNTED_AT_ONCE = 1 << 18
 """Numbers; what numpy makes of them to count them takes eight times their size."""
 
 
-def tabled(dtype: np.dtype[Any]) -> int | None:
+def table_size(dtype: np.dtype[Any]) -> int | None:
     """Return how many numbers a type has, if it is one of integers whose numbers may be counted one by one."""
     return 256**dtype.itemsize if dtype.kind in "iu" and dtype.itemsize <= 2 else None
 
@@ -26,7 +26,7 @@ class NumberCounts:
     """Some times of one area; results are (time, 1).
 
     Args:
-        numbers: (time, cell) of a type that is `tabled`.
+        numbers: (time, cell) of a type that is `table_size`.
         codes: (time, cell): 0 where there is a value.
         encoding: What the numbers mean.
         weights: Gives (cell,) what cells from one to before another count for; `None` of all the same.

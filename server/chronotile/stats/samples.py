@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from chronotile.model.raster import Encoding, IndexArray, Numbers
 from chronotile.model.series.reducer import Reducer
 from chronotile.stats.bins import bins_of
-from chronotile.stats.number_counts import NumberCounts, tabled
+from chronotile.stats.number_counts import NumberCounts, table_size
 from chronotile.stats.percentiles import Sortable, percentiles, percentiles_of_many
 
 FloatArray = NDArray[np.float64]
@@ -143,7 +143,7 @@ def reduce_samples(
 def _places(samples: Samples) -> Iterator[Place]:
     """Times and areas that are worked on at once: areas of one kind that have cells, one after the other."""
     lengths = np.diff(samples.bounds)
-    bins = tabled(samples.numbers.dtype) or 0
+    bins = table_size(samples.numbers.dtype) or 0
     is_counted = lengths >= (bins or np.inf)
     filled = np.flatnonzero(lengths)
     breaks = np.flatnonzero((np.diff(filled) != 1) | np.diff(is_counted[filled])) + 1

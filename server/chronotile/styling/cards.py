@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from chronotile.model.animation import Card
 from chronotile.model.style import TRANSPARENT, Style
-from chronotile.styling.glyphs import drawable, font_of, text_width, wrapped
+from chronotile.styling.glyphs import drawable, font_of, text_width, wrap_text
 from chronotile.styling.legend_picture import NO_UNITS, LegendShape, legend_picture
 
 MARGIN_PX = 8
@@ -111,7 +111,7 @@ def _credit(lettering: Lettering, size: int) -> CardPixels | None:
     if not lettering.attribution:
         return None
     room = lettering.width - 2 * (MARGIN_PX + PADDING_PX)
-    return _written(wrapped(lettering.attribution, size, room), size)
+    return _written(wrap_text(lettering.attribution, size, room), size)
 
 
 def _written(lines: Sequence[str], size: int, *, width: int = 0) -> CardPixels:

@@ -96,7 +96,7 @@ def style_of(colour_map: ColourMap, *, id: str, title: str) -> Style:
     )
 
 
-def stepped(thresholds: Sequence[float], colours: Sequence[Colour]) -> tuple[Entry, ...]:
+def step_entries(thresholds: Sequence[float], colours: Sequence[Colour]) -> tuple[Entry, ...]:
     """Return the entries of a ramp that has one colour from each threshold to the next.
 
     Args:
@@ -113,7 +113,7 @@ def stepped(thresholds: Sequence[float], colours: Sequence[Colour]) -> tuple[Ent
 
 
 def as_steps(colour_map: ColourMap) -> Steps | None:
-    """Return the thresholds and colours by which `stepped` says the same, or `None` where colours change between.
+    """Return the thresholds and colours by which `step_entries` says the same, or `None` where colours change between.
 
     Of classes each is the narrow interval round its value, in which painting would find it.
     """
@@ -125,7 +125,7 @@ def as_steps(colour_map: ColourMap) -> Steps | None:
             thresholds.append(one.quantity)
             colours.append(other.colour)
     entries = tuple(replace(entry, label=None) for entry in colour_map.entries)
-    if not thresholds or entries != stepped(thresholds, colours):
+    if not thresholds or entries != step_entries(thresholds, colours):
         return None
     return tuple(thresholds), tuple(colours)
 

@@ -34,7 +34,7 @@ def text_width(text: str, size: int) -> int:
     return int(-(-font_of(size).getlength(drawable(text)) // 1))
 
 
-def wrapped(text: str, size: int, most: int) -> list[str]:
+def wrap_text(text: str, size: int, most: int) -> list[str]:
     """Return the words of a text in lines of `most` pixels at that size; a word that is longer has its own."""
     lines = list[str]()
     for word in text.split():

@@ -8,12 +8,12 @@ import numpy as np
 from PIL import Image
 
 from chronotile.model.raster import RgbaPicture
-from chronotile.styling.legend_picture import SVG, WHITE, LegendShape, fitted
+from chronotile.styling.legend_picture import SVG, WHITE, LegendShape, fit_picture
 
 _ID, _FILL = "id", "fill"
 
 
-def joined_picture(legends: Sequence[bytes], shape: LegendShape) -> RgbaPicture:
+def join_pictures(legends: Sequence[bytes], shape: LegendShape) -> RgbaPicture:
     """Return PNG pictures on white, the first above; what is too large for the shape's size is made smaller."""
     images = [Image.open(io.BytesIO(legend)) for legend in legends]  # decoded one by one below
     size = (max(image.width for image in images), sum(image.height for image in images))
@@ -23,13 +23,13 @@ def joined_picture(legends: Sequence[bytes], shape: LegendShape) -> RgbaPicture:
         canvas.paste(image.convert("RGB"), (0, top))
         top += image.height
         image.close()
-    canvas = fitted(canvas, shape)
+    canvas = fit_picture(canvas, shape)
     pixels = np.full((canvas.height, canvas.width, 4), 255, dtype=np.uint8)
     pixels[..., :3] = np.asarray(canvas)
     return RgbaPicture(pixels)
 
 
-def joined_svg(legends: Sequence[bytes], shape: LegendShape) -> bytes:
+def join_svg(legends: Sequence[bytes], shape: LegendShape) -> bytes:
     """Return SVG documents as one of the same size as the picture, the first above."""
     roots = [ET.fromstring(legend) for legend in legends]  # noqa: S314 -- `legend_svg` wrote them
     heights = [int(root.attrib["height"]) for root in roots]

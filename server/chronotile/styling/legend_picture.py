@@ -16,7 +16,7 @@ from chronotile.errors import LimitExceeded
 from chronotile.model.raster import RgbaPicture
 from chronotile.model.style import Colour, Style
 from chronotile.styling.colours import colours_of_values
-from chronotile.styling.glyphs import drawable, font_of, printable, text_width, wrapped
+from chronotile.styling.glyphs import drawable, font_of, printable, text_width, wrap_text
 from chronotile.styling.legend import number_text, tick_values
 
 MARGIN_PX = 8
@@ -102,13 +102,13 @@ def legend_picture(style: Style, *, title: str, units: str, shape: LegendShape =
         _draw_box(draw, box)
     for text in layout.texts:
         draw.text((text.x, text.y), drawable(text.text), font=font_of(text.size), fill=INK[:3], anchor="lm")
-    image = fitted(image, shape)
+    image = fit_picture(image, shape)
     pixels = np.full((image.height, image.width, 4), 255, dtype=np.uint8)
     pixels[..., :3] = np.asarray(image)
     return RgbaPicture(pixels)
 
 
-def fitted(image: Image.Image, shape: LegendShape) -> Image.Image:
+def fit_picture(image: Image.Image, shape: LegendShape) -> Image.Image:
     """Return the picture in the requested size, in the north-west of white, smaller where it does not fit."""
     width, height = shape.width or image.width, shape.height or image.height
     if (width, height) == image.size:
@@ -292,7 +292,7 @@ def _laid_out(style: Style, title: str, units: str, shape: LegendShape, *, lengt
 
 def _title_lines(title: str, most: int, size: int) -> list[str]:
     """Of a legend that is given its width no wider than that, unless a word is."""
-    return [line for each in textwrap.wrap(title, TITLE_LETTERS) for line in wrapped(each, size, most - MARGIN_PX)]
+    return [line for each in textwrap.wrap(title, TITLE_LETTERS) for line in wrap_text(each, size, most - MARGIN_PX)]
 
 
 def _swatches(style: Style) -> Iterator[tuple[Colour, str]]:

@@ -11,7 +11,7 @@ from lxml import etree
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.style import TRANSPARENT, Colour, Style
-from chronotile.styling.colour_map import ColourMap, Entry, stepped, style_of
+from chronotile.styling.colour_map import ColourMap, Entry, step_entries, style_of
 from chronotile.styling.colour_text import parse_colour
 
 MAX_BYTES = 262_144
@@ -180,7 +180,7 @@ def _of_steps(thresholds: list[float], colours: list[Colour], nodata: Colour) ->
     if not thresholds or len(colours) != len(thresholds) + 1:
         raise _mistake("its intervals need at least one threshold, and a colour on either side of each")
     _require_finite(thresholds)
-    return ColourMap(type="ramp", entries=stepped(thresholds, colours), nodata=nodata)
+    return ColourMap(type="ramp", entries=step_entries(thresholds, colours), nodata=nodata)
 
 
 def _fallback(element: etree._Element) -> Colour:

@@ -90,7 +90,7 @@ def centre_spans(outlines: Outlines, grid: NativeGrid) -> Spans:
     polygon = outlines.polygons[outlines.rings[edge]]
     order = np.lexsort((crossing, row, polygon))
     polygon, row, columns = polygon[order][::2], row[order][::2], columns[order]
-    return united(
+    return unite_spans(
         Spans(areas=outlines.areas[polygon], rows=row, starts=columns[::2], stops=columns[1::2]),
         grid,
     )
@@ -110,15 +110,15 @@ def require_few(crossings: int, most: int) -> None:
         )
 
 
-def united(spans: Spans, grid: NativeGrid) -> Spans:
+def unite_spans(spans: Spans, grid: NativeGrid) -> Spans:
     """Return spans of which no two of an area share a cell, within the grid's columns."""
     spans = _joined(spans.chosen(spans.starts < spans.stops))
     if not grid.is_circular or not spans.areas.size:
         return spans
-    return _joined(wrapped(spans, grid.width))
+    return _joined(wrap_spans(spans, grid.width))
 
 
-def wrapped(spans: Spans, width: int) -> Spans:
+def wrap_spans(spans: Spans, width: int) -> Spans:
     """Return spans of a circular grid taken back to its columns."""
     parts = []
     for turn in (-1, 0, 1):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from chronotile.errors import InvalidParameter
 from chronotile.model.grid import NativeGrid
 from chronotile.zones.outlines import FloatArray, IntArray, Outlines
-from chronotile.zones.spans import Reach, Spans, in_order, reach_in, require_few, wrapped
+from chronotile.zones.spans import Reach, Spans, in_order, reach_in, require_few, wrap_spans
 
 SEMI_MAJOR_M = 6_378_137.0
 FLATTENING = 1 / 298.257223563
@@ -32,7 +32,7 @@ def covered_spans(outlines: Outlines, grid: NativeGrid) -> Spans:
     """
     spans = _covered(outlines, grid, reach_in(grid))
     if grid.is_circular:
-        spans = _added(wrapped(spans, grid.width), grid.width)
+        spans = _added(wrap_spans(spans, grid.width), grid.width)
     assert spans.weights is not None  # noqa: S101 -- for the type checker
     return Spans(
         areas=spans.areas,

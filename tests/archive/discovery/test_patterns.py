@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chronotile.archive.discovery.names import group_names
-from chronotile.archive.discovery.patterns import escaped, href_of, time_pattern_of
+from chronotile.archive.discovery.patterns import escape_pattern, href_of, time_pattern_of
 from chronotile.model.source import SourceSpec
 from chronotile.readers.files import date_files, find_files
 
@@ -51,13 +51,13 @@ def test_escaped_name_matches_itself_alone(name, tmp_path):
     (tmp_path / name).touch()
     (tmp_path / "other.tif").touch()
 
-    assert [path.name for path in tmp_path.glob(escaped(name))] == [name]
+    assert [path.name for path in tmp_path.glob(escape_pattern(name))] == [name]
 
 
 def test_braces_match_though_a_configuration_reads_them_otherwise(tmp_path):
     (tmp_path / "a{b}.tif").touch()
 
-    assert [path.name for path in tmp_path.glob(escaped("a{b}.tif"))] == ["a{b}.tif"]
+    assert [path.name for path in tmp_path.glob(escape_pattern("a{b}.tif"))] == ["a{b}.tif"]
 
 
 @pytest.mark.parametrize(

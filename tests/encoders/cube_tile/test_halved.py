@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from chronotile.encoders.cube_tile.halved import halved
+from chronotile.encoders.cube_tile.halved import halve_frame
 from chronotile.model.cube import CubeFrame
 
 GAP, FLAG = 255, 252
@@ -54,7 +54,7 @@ numbers_of_frames = arrays.arrays(
 
 @given(numbers_of_frames)
 def test_means_are_of_values_alone(numbers):
-    half = halved(frame_of(numbers), is_categorical=False)
+    half = halve_frame(frame_of(numbers), is_categorical=False)
 
     assert np.array_equal(shown(half), expected(numbers, mean_of))
     assert np.array_equal(half.valid, ~np.isin(shown(half), [GAP, FLAG]))
@@ -62,7 +62,7 @@ def test_means_are_of_values_alone(numbers):
 
 @given(numbers_of_frames)
 def test_the_class_of_a_pixel_is_the_first_of_the_most_frequent(numbers):
-    half = halved(frame_of(numbers), is_categorical=True)
+    half = halve_frame(frame_of(numbers), is_categorical=True)
 
     assert np.array_equal(shown(half), expected(numbers, most_frequent_of))
 
@@ -83,7 +83,7 @@ def test_means_keep_to_the_type(numbers, dtype, expected):
     numbers = np.array(numbers, dtype=dtype)
     everywhere = np.ones(numbers.shape, dtype=bool)
 
-    half = halved(CubeFrame(numbers=numbers, valid=everywhere, gaps=~everywhere), is_categorical=False)
+    half = halve_frame(CubeFrame(numbers=numbers, valid=everywhere, gaps=~everywhere), is_categorical=False)
 
     assert (half.numbers.dtype, half.numbers.item()) == (np.dtype(dtype), expected)
 
@@ -92,6 +92,6 @@ def test_numbers_in_gaps_count_for_nothing():
     numbers = np.array([[np.nan, 0.5], [np.inf, 0.7]])
     valid = np.array([[False, True], [False, True]])
 
-    half = halved(CubeFrame(numbers=numbers, valid=valid, gaps=~valid), is_categorical=False)
+    half = halve_frame(CubeFrame(numbers=numbers, valid=valid, gaps=~valid), is_categorical=False)
 
     assert half.numbers.item() == pytest.approx(0.6)

@@ -13,7 +13,7 @@ from chronotile.encoders.cube_tile.numbering import (
     fits,
     is_flag,
     nice_step,
-    numbered,
+    number_frames,
     numbering_of,
     numbering_of_frames,
 )
@@ -39,7 +39,7 @@ def numbering(numbers, **told) -> tuple[CubeNumbering, list[int]]:
     usual = numbering_of(meaning)
     found = usual if usual is not None and fits(frame, usual) else numbering_of_frames([frame], meaning)
     assert fits(frame, found)
-    return found, numbered([frame], found).numbers.ravel().tolist()
+    return found, number_frames([frame], found).numbers.ravel().tolist()
 
 
 @pytest.mark.parametrize(

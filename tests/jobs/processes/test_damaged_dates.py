@@ -8,7 +8,7 @@ import rasterio
 
 from chronotile.errors import SourceUnavailable
 from chronotile.processes.registry import process_of
-from chronotile.processes.work.unreadable import named, run_task, unreadable_of
+from chronotile.processes.work.unreadable import run_task, unreadable_of, with_unreadable
 from chronotile.readers.open import open_source
 from tests.jobs.processes.doing import plan_of, work_in
 from tests.protocols.served import make_services_of
@@ -77,7 +77,7 @@ def damage(folder):
 def test_job_finishes_and_knows_the_date(do, damage, name):
     results, done, _work = do(name, damage)
 
-    assert {name: each.metadata for name, each in named(results, done).items()} == {
+    assert {name: each.metadata for name, each in with_unreadable(results, done).items()} == {
         name: {"unreadable": [INSTANT]} for name in results
     }
     assert results

@@ -180,7 +180,7 @@ def _traced(work):
 def test_a_large_ring_makes_no_list_for_each_position():
     body = json.dumps(polygon(circle(50_000).tolist())).encode()
 
-    document, peak = _traced(lambda: geojson_rings.parsed_geojson(body, locator="geometry"))
+    document, peak = _traced(lambda: geojson_rings.parse_geojson(body, locator="geometry"))
 
     (ring,) = document["coordinates"]
     assert np.array_equal(ring, circle(50_000))
@@ -190,7 +190,7 @@ def test_a_large_ring_makes_no_list_for_each_position():
 def test_many_small_rings_make_no_list_for_each_position():
     body = json.dumps({"type": "MultiPolygon", "coordinates": [[circle(100).tolist()]] * 500}).encode()
 
-    document, peak = _traced(lambda: geojson_rings.parsed_geojson(body, locator="geometry"))
+    document, peak = _traced(lambda: geojson_rings.parse_geojson(body, locator="geometry"))
 
     assert sum(len(ring) for (ring,) in document["coordinates"]) == 50_000
     assert peak < 5_000_000
@@ -222,7 +222,7 @@ def test_positions_are_not_counted_as_lists(monkeypatch, part_by_part):
     body = json.dumps(polygon(circle(100).tolist())).encode()
     monkeypatch.setattr(json_text, "MAX_PARSED_BYTES", 3 * len(body))
 
-    assert geojson_size.parsed_bytes(body) > 3 * len(body)
+    assert geojson_size.memory_of_json(body) > 3 * len(body)
     assert area_of(body, RULES).vertices == 100
 
 

@@ -5,7 +5,7 @@ import gc
 import orjson
 import pytest
 
-from chronotile.model.geometry.json_text import loaded
+from chronotile.model.geometry.json_text import load_json
 
 
 @pytest.fixture
@@ -24,12 +24,12 @@ def looks():
 def test_nobody_looks_for_garbage_among_lists_that_are_being_made(looks):
     text = orjson.dumps([[]] * 200_000)
 
-    assert len(loaded(text)) == 200_000
+    assert len(load_json(text)) == 200_000
     assert len(looks) < 10
 
 
 def test_garbage_is_looked_for_again_whatever_the_text_was():
     with pytest.raises(orjson.JSONDecodeError):
-        loaded(b"[[")
+        load_json(b"[[")
 
     assert gc.isenabled()

@@ -13,7 +13,7 @@ from chronotile.errors import InvalidParameter, OutsideData
 from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.grid import BBox, NativeGrid, Window
-from chronotile.pipeline.coverage.cells import column_runs, grid_of, intersect_trims, trimmed
+from chronotile.pipeline.coverage.cells import column_runs, grid_of, intersect_trims, trim_window
 from chronotile.pipeline.coverage.native import NativeCells
 
 UTM = crs_of("EPSG:32631")
@@ -55,7 +55,7 @@ def test_any_box_has_the_cells_whose_inside_it_touches(x, other_x, y, other_y):
     rows = touched(9.0 - ymax, 9.0 - ymin, 0.0, 1 / 16, 30)
     assume(columns and rows)
 
-    window = trimmed(SIXTEENTHS, [box(xmin, ymin, xmax, ymax)])
+    window = trim_window(SIXTEENTHS, [box(xmin, ymin, xmax, ymax)])
 
     assert window == Window(rows[0], rows[-1] + 1, columns[0], columns[-1] + 1)
 
@@ -65,12 +65,12 @@ def test_two_boxes_that_meet_at_cell_edges_share_no_cell_and_leave_none_out(colu
     x, y = (float(each) for each in THIRDS.points_at(np.array(column), np.array(row)))
 
     west, east = (
-        trimmed(THIRDS, [box(-INF, -INF, x, INF, crs=CRS84)]),
-        trimmed(THIRDS, [box(x, -INF, INF, INF, crs=CRS84)]),
+        trim_window(THIRDS, [box(-INF, -INF, x, INF, crs=CRS84)]),
+        trim_window(THIRDS, [box(x, -INF, INF, INF, crs=CRS84)]),
     )
     north, south = (
-        trimmed(THIRDS, [box(-INF, y, INF, INF, crs=CRS84)]),
-        trimmed(THIRDS, [box(-INF, -INF, INF, y, crs=CRS84)]),
+        trim_window(THIRDS, [box(-INF, y, INF, INF, crs=CRS84)]),
+        trim_window(THIRDS, [box(-INF, -INF, INF, y, crs=CRS84)]),
     )
 
     assert (west.column_start, west.column_stop, east.column_start, east.column_stop) == (0, column, column, 120_960)
@@ -79,7 +79,7 @@ def test_two_boxes_that_meet_at_cell_edges_share_no_cell_and_leave_none_out(colu
 
 @given(st.integers(-360, 719), st.integers(1, 359))
 def test_whole_degrees_of_longitude_are_whole_columns_in_any_turn(west, width):
-    window = trimmed(GLOBE, [box(float(west), 0.0, float(west + width), 1.0, crs=CRS84)])
+    window = trim_window(GLOBE, [box(float(west), 0.0, float(west + width), 1.0, crs=CRS84)])
 
     columns = [column for run in column_runs(GLOBE, window) for column in range(run.start, run.stop)]
     assert columns == [(west + 180 + column) % 360 for column in range(width)]
@@ -87,7 +87,7 @@ def test_whole_degrees_of_longitude_are_whole_columns_in_any_turn(west, width):
 
 @given(st.integers(-360, 719), st.integers(1, 359))
 def test_enclosing_window_has_all_columns_that_are_read_and_lies_in_the_source(west, width):
-    window = trimmed(GLOBE, [box(float(west), 0.0, float(west + width), 1.0, crs=CRS84)])
+    window = trim_window(GLOBE, [box(float(west), 0.0, float(west + width), 1.0, crs=CRS84)])
 
     enclosing = NativeCells(grid=GLOBE, window=window).enclosing
 
@@ -98,7 +98,7 @@ def test_enclosing_window_has_all_columns_that_are_read_and_lies_in_the_source(w
 
 @given(st.floats(-720.0, 720.0), st.floats(-90.0, 90.0))
 def test_a_slice_has_the_cell_that_a_series_at_the_point_has(longitude, latitude):
-    window = trimmed(THIRDS_OF_GLOBE, [box(longitude, latitude, longitude, latitude, crs=CRS84)])
+    window = trim_window(THIRDS_OF_GLOBE, [box(longitude, latitude, longitude, latitude, crs=CRS84)])
 
     assert (window.row_start, window.column_start) == THIRDS_OF_GLOBE.cell_at(longitude, latitude)
     assert (window.height, window.width) == (1, 1)
@@ -106,14 +106,14 @@ def test_a_slice_has_the_cell_that_a_series_at_the_point_has(longitude, latitude
 
 @pytest.mark.parametrize("grid", [SIXTEENTHS, GLOBE, THIRDS], ids=["sixteenths", "globe", "thirds"])
 def test_the_edges_of_the_extent_give_exactly_its_cells(grid):
-    assert trimmed(grid, [Trim(box=grid.bbox, crs=grid.crs)]) == Window(0, grid.height, 0, grid.width)
+    assert trim_window(grid, [Trim(box=grid.bbox, crs=grid.crs)]) == Window(0, grid.height, 0, grid.width)
 
 
 @given(st.integers(1, 100_000), st.integers(1, 100))
 def test_a_part_s_own_edges_give_the_part(column, width):
     part = grid_of(THIRDS, Window(100, 200, column, column + width), CRS84)
 
-    assert trimmed(THIRDS, [Trim(box=part.bbox, crs=CRS84)]) == Window(100, 200, column, column + width)
+    assert trim_window(THIRDS, [Trim(box=part.bbox, crs=CRS84)]) == Window(100, 200, column, column + width)
 
 
 @given(
@@ -133,7 +133,7 @@ def test_a_box_in_another_crs_has_all_cells_whose_centre_lies_in_it(crs, across,
     inside = (x > asked.xmin) & (x < asked.xmax) & (y > asked.ymin) & (y < asked.ymax)
     assume(inside.any())
 
-    window = trimmed(BELGIUM, [Trim(box=asked, crs=place)])
+    window = trim_window(BELGIUM, [Trim(box=asked, crs=place)])
 
     assert window.row_start <= rows[inside].min() <= rows[inside].max() < window.row_stop
     assert window.column_start <= columns[inside].min() <= columns[inside].max() < window.column_stop
@@ -143,7 +143,7 @@ def test_a_box_in_another_crs_is_the_box_of_its_outline():
     corners = transformer(CRS84, UTM).transform(np.linspace(2.0, 4.0, 100_001), np.full(100_001, 50.0))
     south = float(np.min(corners[1]))
 
-    window = trimmed(ZONE_31, [box(2.0, 50.0, 4.0, 50.5, crs=CRS84)])
+    window = trim_window(ZONE_31, [box(2.0, 50.0, 4.0, 50.5, crs=CRS84)])
 
     assert window.row_stop == np.ceil((ZONE_31.bbox.ymax - south) / 10)
 
@@ -198,20 +198,20 @@ def test_boxes_that_are_none_are_refused(edges):
     ],
 )
 def test_open_ends_are_those_of_the_data(grid, trim, columns):
-    window = trimmed(grid, [trim])
+    window = trim_window(grid, [trim])
 
     assert (window.column_start, window.column_stop) == columns
 
 
 def test_cells_of_a_mercator_world_go_on_across_the_antimeridian():
-    window = trimmed(MERCATOR, [box(179.0, 0.0, -179.0, 1.0, crs=CRS84)])
+    window = trim_window(MERCATOR, [box(179.0, 0.0, -179.0, 1.0, crs=CRS84)])
 
     columns = [column for run in column_runs(MERCATOR, window) for column in range(run.start, run.stop)]
     assert columns == [797, 798, 799, 0, 1, 2]
 
 
 def test_trims_of_two_crs_hold_at_once():
-    window = trimmed(
+    window = trim_window(
         BELGIUM,
         [box(510_000.0, 5_600_000.0, 520_000.0, 5_700_000.0), box(3.2, 51.0, 5.0, 51.1, crs=CRS84)],
     )
@@ -223,7 +223,7 @@ def test_trims_of_two_crs_hold_at_once():
 
 def test_trims_of_two_crs_without_a_common_cell_are_refused():
     with pytest.raises(OutsideData, match="subset and bbox have no place in common"):
-        trimmed(
+        trim_window(
             BELGIUM,
             [
                 box(510_000.0, 5_600_000.0, 520_000.0, 5_700_000.0),
@@ -233,7 +233,7 @@ def test_trims_of_two_crs_without_a_common_cell_are_refused():
 
 
 def test_longitudes_of_two_crs_are_cut_in_one_turn():
-    window = trimmed(
+    window = trim_window(
         GLOBE,
         [box(170.0, 0.0, -170.0, 1.0, crs=CRS84), box(-178.0, 0.0, -160.0, 1.0, crs=crs_of("EPSG:4258"))],
     )
@@ -252,17 +252,17 @@ def test_longitudes_of_two_crs_are_cut_in_one_turn():
 )
 def test_boxes_beside_a_part_of_the_circle_are_outside(trim):
     with pytest.raises(OutsideData):
-        trimmed(FIJI, [trim])
+        trim_window(FIJI, [trim])
 
 
 def test_open_ends_of_another_crs_are_those_of_the_data():
-    window = trimmed(FIJI, [box(19_500_000.0, -INF, INF, INF, crs=crs_of("EPSG:3857"))])
+    window = trim_window(FIJI, [box(19_500_000.0, -INF, INF, INF, crs=crs_of("EPSG:3857"))])
 
     assert (window.column_start, window.row_start, window.row_stop) == (5, 0, 10)
 
 
 def test_a_box_about_a_pole_has_all_longitudes():
-    window = trimmed(GLOBE, [box(-1e6, -1e6, 1e6, 1e6, crs=crs_of("EPSG:3413"))])
+    window = trim_window(GLOBE, [box(-1e6, -1e6, 1e6, 1e6, crs=crs_of("EPSG:3413"))])
 
     farthest = transformer(crs_of("EPSG:3413"), CRS84).transform(1e6, 1e6)[1]
     assert window == Window(0, int(np.ceil(90 - farthest)), 0, 360)
@@ -270,7 +270,7 @@ def test_a_box_about_a_pole_has_all_longitudes():
 
 def test_a_box_without_coordinates_is_refused_by_name():
     with pytest.raises(InvalidParameter) as refused:
-        trimmed(GLOBE, [box(1e30, 1e30, 2e30, 2e30, crs=crs_of("EPSG:3035"), locator="subset")])
+        trim_window(GLOBE, [box(1e30, 1e30, 2e30, 2e30, crs=crs_of("EPSG:3035"), locator="subset")])
 
     assert refused.value.locator == "subset"
 
@@ -279,7 +279,7 @@ def test_a_box_without_coordinates_is_refused_by_name():
     "edges", [(3.25, 3.25 + 1e-13), (3.25 - 1e-13, 3.25 + 1e-13)], ids=["behind an edge", "about it"]
 )
 def test_a_box_thinner_than_can_be_told_from_an_edge_has_one_cell(edges):
-    window = trimmed(SIXTEENTHS, [box(edges[0], 8.0, edges[1], 8.5)])
+    window = trim_window(SIXTEENTHS, [box(edges[0], 8.0, edges[1], 8.5)])
 
     assert window.width == 1
     assert window.column_start in {3, 4}

@@ -23,7 +23,7 @@ from chronotile.model.request import Colouring, MapRequest
 from chronotile.model.style import Colour, Style, StyleClass
 from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.maps.render import render_map
-from chronotile.pipeline.revision import described
+from chronotile.pipeline.revision import describe_part
 from chronotile.pipeline.services import make_caches
 from tests.protocols import served
 
@@ -302,12 +302,12 @@ def test_that_a_tile_lies_outside_is_kept_within_the_bound():
 def test_styles_that_come_with_requests_are_not_kept():
     services = served.make_services()
     render_map(request(), services)
-    kept = described.cache_info().currsize
+    kept = describe_part.cache_info().currsize
 
     etags = {render_map(request(own_style=replaced), services).etag for replaced in own_styles(20)}
 
     assert len(etags) == 20
-    assert described.cache_info().currsize == kept
+    assert describe_part.cache_info().currsize == kept
 
 
 def own_styles(count):

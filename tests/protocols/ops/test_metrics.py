@@ -17,7 +17,7 @@ from chronotile.model.source import Finding
 from chronotile.pipeline.caches.answer_memory import SMALL_BYTES, AnswerMemory
 from chronotile.pipeline.failing_dates import tell_failing_date
 from chronotile.protocols.common.state import Limiters
-from chronotile.protocols.ops.siblings import Siblings, folder_for_sockets, merged
+from chronotile.protocols.ops.siblings import Siblings, folder_for_sockets, merge_metrics
 from chronotile.readers.raster.overviews.previews import Previews
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.protocols import served
@@ -157,7 +157,7 @@ def test_application_without_previews_counts_none(client):
 def test_workers_are_told_apart():
     one = "# HELP chronotile_layers L\n# TYPE chronotile_layers gauge\nchronotile_layers{} %d\n"
 
-    lines = merged({"0": one % 3, "1": one % 4}).decode().splitlines()
+    lines = merge_metrics({"0": one % 3, "1": one % 4}).decode().splitlines()
 
     assert [line for line in lines if line.startswith("chronotile_layers")] == [
         'chronotile_layers{worker="0"} 3.0',
@@ -168,7 +168,7 @@ def test_workers_are_told_apart():
 def test_worker_that_ended_while_it_told_is_left_out():
     whole = "# HELP chronotile_layers L\n# TYPE chronotile_layers gauge\nchronotile_layers{} 3\n"
 
-    lines = merged({"0": whole, "1": whole[:-4]}).decode().splitlines()
+    lines = merge_metrics({"0": whole, "1": whole[:-4]}).decode().splitlines()
 
     assert [line for line in lines if not line.startswith("#")] == [
         'chronotile_worker_up{worker="0"} 1.0',

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chronotile.model.time.instants import TimeDomain, domain_of_instants
-from chronotile.readers.cf.time_names import join_times, named, naming_of
+from chronotile.readers.cf.time_names import join_times, name_slices, naming_of
 
 DAY = np.timedelta64(1, "D")
 START = np.datetime64("2020-01-01", "ns")
@@ -37,7 +37,7 @@ def hours_to_date(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def file_of(instants: np.ndarray, bounds: np.ndarray) -> TimeDomain:
-    return named(naming_of(instants, bounds), instants, bounds).domain
+    return name_slices(naming_of(instants, bounds), instants, bounds).domain
 
 
 @pytest.mark.parametrize("made", [months, means, sums_to_date, means_ahead, hours_to_date])

@@ -12,7 +12,7 @@ from typing import NoReturn
 from chronotile.archive.discovery.collection import DiscoveredCollection, Section, found_collection
 from chronotile.archive.discovery.drafts import Draft, drafts_of
 from chronotile.archive.discovery.names import as_title
-from chronotile.archive.discovery.patterns import escaped
+from chronotile.archive.discovery.patterns import escape_pattern
 from chronotile.archive.discovery.variables import holds_dated_bands
 from chronotile.archive.discovery.walk import WalkResult, walk
 from chronotile.archive.open_sources import THREADS
@@ -168,4 +168,4 @@ def _href(draft: Draft, folder: Path) -> str:
     except ValueError:
         start = str(draft.root)
     start = "" if start == "." else f"{Path(start).as_posix()}/"
-    return f"{start if draft.is_literal else escaped(start)}{draft.href}"
+    return f"{start if draft.is_literal else escape_pattern(start)}{draft.href}"

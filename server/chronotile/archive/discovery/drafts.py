@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chronotile.archive.discovery.names import NameGroup, group_names, group_times, slug, without_suffix
-from chronotile.archive.discovery.patterns import escaped, href_of, time_pattern_of
+from chronotile.archive.discovery.patterns import escape_pattern, href_of, time_pattern_of
 from chronotile.archive.discovery.walk import WalkResult
 from chronotile.model.source import SourceSpec, VariableSpec
 from chronotile.model.time.instants import TimeDomain
@@ -49,7 +49,7 @@ class Draft:
         return SourceSpec(
             collection=self.id,
             kind=self.kind.name,
-            href=f"{escaped(str(self.root))}/{self.href}" if len(self.files) > 1 else str(self.first),
+            href=f"{escape_pattern(str(self.root))}/{self.href}" if len(self.files) > 1 else str(self.first),
             time_pattern=self.time_pattern if times is None else None,
             times=times,
             variables={variable.id: variable for variable in variables},

@@ -24,7 +24,7 @@ def href_of(group: NameGroup, everything: Sequence[str]) -> str:
     """
     own = {name.path.as_posix() for name in group.names}
     if len(own) == 1:
-        return escaped(*own)
+        return escape_pattern(*own)
     start = re.split(f"[{TIME}{ANY}{VARIABLE}]", group.pattern)[0]
     others = [path for path in _beginning_with(start, everything) if path not in own]
     loose = _href(group.pattern, ["*"] * group.pattern.count(TIME))
@@ -44,10 +44,10 @@ def _href(pattern: str, times: Iterable[str]) -> str:
     """The pattern with each of `times` for the part of a time in one folder or name."""
     parts, rest = re.split(f"([{TIME}{ANY}{VARIABLE}])", pattern), iter(times)
     spelled = {ANY: "*", VARIABLE: "{variable}"}
-    return "".join(next(rest) if part == TIME else spelled.get(part, escaped(part)) for part in parts)
+    return "".join(next(rest) if part == TIME else spelled.get(part, escape_pattern(part)) for part in parts)
 
 
-def escaped(text: str) -> str:
+def escape_pattern(text: str) -> str:
     """Return a literal text as a glob has it; braces, which a configuration reads otherwise, match any character."""
     return re.sub(r"[{}$]", "?", glob.escape(text)) if re.search(r"[][*?{}$]", text) else text
 

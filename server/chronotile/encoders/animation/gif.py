@@ -9,7 +9,7 @@ from PIL import Image
 from PIL.GifImagePlugin import getdata
 
 from chronotile.encoders.picture.gif import END, gif_start
-from chronotile.encoders.picture.picture import indexed
+from chronotile.encoders.picture.picture import index_colours
 from chronotile.encoders.scratch import ScratchFile
 from chronotile.model.animation import Card, Film, Frame
 
@@ -51,7 +51,7 @@ def write_gif(file: ScratchFile, frames: Iterable[Frame], film: Film) -> None:
 
 def gif_image(frame: Frame) -> Image.Image:
     """Return a frame as a picture of at most 256 colours, whose table has those it shows."""
-    picture = indexed(frame.picture, MAX_COLOURS - CARD_COLOURS)
+    picture = index_colours(frame.picture, MAX_COLOURS - CARD_COLOURS)
     is_used = np.bincount(picture.index.ravel(), minlength=MAX_COLOURS) > 0
     own = picture.palette[:, :3]
     table = _distinct(own[is_used]).colours

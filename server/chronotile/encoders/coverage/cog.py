@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.encoders.coverage.halving import averaged, picked
+from chronotile.encoders.coverage.halving import average_cells, pick_cells
 from chronotile.encoders.coverage.strips import CHUNK_SIDE, chunk_rows
 from chronotile.encoders.deflated import deflate
 from chronotile.encoders.file_parts import FileParts
@@ -135,7 +135,7 @@ class CogWriter:
         for strip in strips:
             level.write(band, strip)
             if number + 1 < len(self._levels):
-                half = averaged(strip, self.profile.nodata) if has_means else picked(strip)
+                half = average_cells(strip, self.profile.nodata) if has_means else pick_cells(strip)
                 self._write(number + 1, band, half, is_last=is_last and strip is strips[-1], has_means=has_means)
 
     def finish(self) -> FileParts:

@@ -39,7 +39,7 @@ def geo_tags(grid: Grid) -> list[Tag]:
 
 @lru_cache(maxsize=64)
 def _file_in(crs: Crs) -> bytes:
-    """A file of one pixel: how a CRS is said in keys only GDAL knows."""
+    """A file of one pixel: GDAL alone knows how a CRS is written in keys."""
     with MemoryFile() as memory:
         definition = CRS.from_wkt(definition_of(crs).to_wkt())
         with memory.open(

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 Numbers = NDArray[Any]
 
 
-def picked(numbers: Numbers) -> Numbers:
+def pick_cells(numbers: Numbers) -> Numbers:
     """Return of (y, x) the north-western one of each four cells, for numbers of which there is no mean."""
     return numbers[::2, ::2]
 
 
-def averaged(numbers: Numbers, nodata: float | None) -> Numbers:
+def average_cells(numbers: Numbers, nodata: float | None) -> Numbers:
     """Return of (y, x) the means of those of each four cells that are values, `nodata` where none is.
 
     Integers are rounded half up; a mean that happens to be `nodata` becomes its neighbour. At an odd edge two cells, or

@@ -14,7 +14,7 @@ WIDE: dict[int, type[np.number[Any]]] = {1: np.int16, 2: np.int32, 4: np.int64}
 """What holds four whole numbers of so many bytes together."""
 
 
-def halved(frame: CubeFrame, *, is_categorical: bool) -> CubeFrame:
+def halve_frame(frame: CubeFrame, *, is_categorical: bool) -> CubeFrame:
     """Return (y, x) of half the height and width, rounded up.
 
     A pixel is the mean of the values of its four, rounded to a number of theirs where those are whole (halves upwards);

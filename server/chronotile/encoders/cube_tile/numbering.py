@@ -113,7 +113,7 @@ def fits(frame: CubeFrame, numbering: CubeNumbering) -> bool:
     return not some.size or bool(some.min() >= least and some.max() <= most)
 
 
-def numbered(frames: Sequence[CubeFrame], numbering: CubeNumbering) -> CubeBlock:
+def number_frames(frames: Sequence[CubeFrame], numbering: CubeNumbering) -> CubeBlock:
     """Return frames, all of which fit, in the numbers of a cube."""
     return CubeBlock(
         numbers=np.stack([_numbered(frame, numbering) for frame in frames]),

@@ -47,9 +47,9 @@ def encode_picture(picture: Picture, format: PictureFormat, background: Backgrou
     if format == "image/webp":
         return _encode_webp(picture)
     if format == "image/gif":
-        return encode_gif(indexed(picture))
+        return encode_gif(index_colours(picture))
     if format == "image/png; mode=8bit":
-        picture = indexed(picture)
+        picture = index_colours(picture)
     return encode_index_png(picture) if isinstance(picture, IndexPicture) else encode_rgba_png(picture.pixels)
 
 
@@ -89,7 +89,7 @@ def _blend(colours: NDArray[np.uint8], background: Background) -> NDArray[np.uin
     return blended
 
 
-def indexed(picture: Picture, colours: int = 256) -> IndexPicture:
+def index_colours(picture: Picture, colours: int = 256) -> IndexPicture:
     """Return a picture in at most 256 colours: its own where it has no more, else so many that are near to them."""
     if isinstance(picture, IndexPicture):
         return picture

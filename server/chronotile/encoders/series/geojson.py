@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import chain
 
 from chronotile.encoders.covjson_parts import ANY_LANGUAGE, Json
-from chronotile.encoders.document_parts import joined_parts, with_list
+from chronotile.encoders.document_parts import join_parts, with_list
 from chronotile.encoders.instants import dump_json, json_instants
 from chronotile.encoders.series.covjson import column_parameter
 from chronotile.encoders.series.json import cells_json, edges_json
@@ -29,7 +29,7 @@ def encode_series_ndjson(table: SeriesTable) -> Iterator[bytes]:
     """Yield one feature a line, each complete: its properties include the times and other shared members."""
     shared = _shared(table)
     lines = (feature + b"\n" for rows in table.batches() for feature in _features(table, rows, shared))
-    yield from joined_parts(lines)
+    yield from join_parts(lines)
 
 
 def encode_layers_geojson(table: SeriesTable, *, endpoint_of: Callable[[Point | Area], str]) -> Generator[bytes]:

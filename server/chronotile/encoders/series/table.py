@@ -272,7 +272,7 @@ def table_of_areas(series: AreasSeries, credits: Credits, *, reducers: Iterable[
     rows = Rows(
         places=[each.area for each in areas],
         values={
-            each.name: counted(each.name, _stacked([area.reduced[each.name] for area in areas], series, each.bins))
+            each.name: table_values(each.name, _stacked([area.reduced[each.name] for area in areas], series, each.bins))
             for each in columns
         },
         valid=_stacked([each.valid for each in areas], series).astype(np.int64),
@@ -344,7 +344,7 @@ def reducer_columns(
     )
 
 
-def counted(name: str, values: FloatArray) -> Values:
+def table_values(name: str, values: FloatArray) -> Values:
     """Return what a reducer made of values (place, time, …) as tables have it: numbers of cells as integers."""
     return values.astype(np.int64) if name == "count" and len(values) else values
 

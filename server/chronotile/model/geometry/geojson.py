@@ -11,10 +11,10 @@ import orjson
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.crs import CRS84, Crs
 from chronotile.model.geometry.area import Area, Polygon
-from chronotile.model.geometry.geojson_rings import parsed_geojson, positions_of
+from chronotile.model.geometry.geojson_rings import parse_geojson, positions_of
 from chronotile.model.geometry.geojson_size import containers_in, features_in, positions_in
-from chronotile.model.geometry.json_text import is_number, loaded
-from chronotile.model.geometry.repair import Repaired, repaired, united
+from chronotile.model.geometry.json_text import is_number, load_json
+from chronotile.model.geometry.repair import Repaired, repair_polygons, unite_polygons
 from chronotile.model.grid import FARTHEST, FloatArray
 
 LOCATOR = "geometry"
@@ -177,12 +177,12 @@ def document_of(body: bytes) -> dict[str, Json]:
         InvalidParameter: It is not valid JSON, or no object.
         LimitExceeded: It would take more memory than there is for a body.
     """
-    return _document(body, partial(loaded, locator=LOCATOR))
+    return _document(body, partial(load_json, locator=LOCATOR))
 
 
 def _geojson_of(body: bytes) -> dict[str, Json]:
     """The JSON object of a body, of a large one with arrays in place of lists of positions."""
-    return _document(body, partial(parsed_geojson, locator=LOCATOR))
+    return _document(body, partial(parse_geojson, locator=LOCATOR))
 
 
 def _document(body: bytes, parse: Callable[[bytes], Json]) -> dict[str, Json]:
@@ -308,10 +308,10 @@ def _areas(drafts: Sequence[Draft], document: Mapping[str, Json], rules: Geometr
     for draft in drafts:
         _check_reach(draft, crs)
     names = [f"polygon {place}{draft.name}" for draft in drafts for place in range(1, len(draft.polygons) + 1)]
-    each_mended = zip(names, repaired(polygons, names, locator=LOCATOR) if polygons else (), strict=True)
+    each_mended = zip(names, repair_polygons(polygons, names, locator=LOCATOR) if polygons else (), strict=True)
     mended = [[next(each_mended) for _ in draft.polygons] for draft in drafts]
     valid = [[polygon for _name, each in own for polygon in each.polygons] for own in mended]
-    whole = united(valid, [draft.name for draft in drafts], locator=LOCATOR)
+    whole = unite_polygons(valid, [draft.name for draft in drafts], locator=LOCATOR)
     _require_vertices(
         "max_repaired_vertices",
         [polygon for own in whole for polygon in own],

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from chronotile.model.geometry.geojson_size import parsed_bytes
-from chronotile.model.geometry.json_text import loaded, require_room
+from chronotile.model.geometry.geojson_size import memory_of_json
+from chronotile.model.geometry.json_text import load_json, require_room
 from chronotile.model.grid import FloatArray
 
 WHOLE_BYTES = 1 << 16
@@ -49,7 +49,7 @@ class _Ring:
     positions: FloatArray
 
 
-def parsed_geojson(text: bytes, *, locator: str) -> Json:
+def parse_geojson(text: bytes, *, locator: str) -> Json:
     """Return what a GeoJSON text is as JSON, with arrays (vertex, 2) in place of lists of positions.
 
     Lists of positions that are not well formed are left as they are, and so are those among properties, and those that
@@ -64,7 +64,7 @@ def parsed_geojson(text: bytes, *, locator: str) -> Json:
         LimitExceeded: It would take more memory than there is for a body.
     """
     if len(text) <= WHOLE_BYTES:
-        return loaded(text, locator=locator)
+        return load_json(text, locator=locator)
     mark, rings = secrets.token_hex(8), list[_Ring]()
     parts, end, taken = list[bytes](), 0, len(text)
     for ring in _rings(text):
@@ -76,16 +76,16 @@ def parsed_geojson(text: bytes, *, locator: str) -> Json:
     parts.append(text[end:])
     rest = b"".join(parts)
     parts.clear()
-    taken += parsed_bytes(rest)
+    taken += memory_of_json(rest)
     require_room(taken, locator=locator)
     try:
-        document = loaded(rest, locator=locator)
+        document = load_json(rest, locator=locator)
     except orjson.JSONDecodeError as error:
         raise _moved(error, rings, mark) from error
     for container, key, ring, is_property in _marked(document, rings, mark) if rings else ():
         if is_property:
             listed = text[ring.start : ring.stop]
-            taken += parsed_bytes(listed)
+            taken += memory_of_json(listed)
             require_room(taken, locator=locator)
             container[key] = orjson.loads(listed)
         elif isinstance(container, dict):  # no ring: it lacks a list round it, whatever else it has

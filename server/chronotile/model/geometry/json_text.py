@@ -6,13 +6,13 @@ from typing import Any, TypeGuard
 import orjson
 
 from chronotile.errors import LimitExceeded
-from chronotile.model.geometry.geojson_size import MAX_PARSED_BYTES, parsed_bytes
+from chronotile.model.geometry.geojson_size import MAX_PARSED_BYTES, memory_of_json
 
 UNCOUNTED_BYTES = 1 << 16
 """A text that has no more is parsed whatever it holds."""
 
 
-def loaded(text: bytes, *, locator: str | None = None) -> Any:  # noqa: ANN401 -- any JSON
+def load_json(text: bytes, *, locator: str | None = None) -> Any:  # noqa: ANN401 -- any JSON
     """Return what a text in UTF-8 is as JSON.
 
     Nobody looks for garbage meanwhile: there is none in lists within lists, and to look for it among millions that are
@@ -26,7 +26,7 @@ def loaded(text: bytes, *, locator: str | None = None) -> Any:  # noqa: ANN401 -
         orjson.JSONDecodeError: It is none.
         LimitExceeded: It would take more memory than there is for a body.
     """
-    require_room(len(text) if len(text) <= UNCOUNTED_BYTES else parsed_bytes(text), locator=locator)
+    require_room(len(text) if len(text) <= UNCOUNTED_BYTES else memory_of_json(text), locator=locator)
     gc.disable()
     try:
         return orjson.loads(text)

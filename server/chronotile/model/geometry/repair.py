@@ -59,7 +59,7 @@ class Repaired:
     """What was wrong with it; `None` where nothing was."""
 
 
-def repaired(polygons: Sequence[Polygon], names: Sequence[str], *, locator: str) -> list[Repaired]:
+def repair_polygons(polygons: Sequence[Polygon], names: Sequence[str], *, locator: str) -> list[Repaired]:
     """Return each polygon as it is where it is valid, else what it covers: all that its outer ring turns round.
 
     Args:
@@ -101,7 +101,9 @@ def repaired(polygons: Sequence[Polygon], names: Sequence[str], *, locator: str)
     return done
 
 
-def united(areas: Sequence[Sequence[Polygon]], names: Sequence[str], *, locator: str) -> list[tuple[Polygon, ...]]:
+def unite_polygons(
+    areas: Sequence[Sequence[Polygon]], names: Sequence[str], *, locator: str
+) -> list[tuple[Polygon, ...]]:
     """Return the polygons of each area, of which no two overlap: as they are, or what they cover together.
 
     Args:

@@ -42,7 +42,7 @@ class Stepped:
         return len(self.instants) - 3 * int(np.count_nonzero(self.steps[1:] == self.steps[:-1]))
 
 
-def stepped(instants: InstantArray) -> Stepped:
+def find_steps(instants: InstantArray) -> Stepped:
     """Return instants, at least one, with steps in months where every one stands at one place in its month."""
     places = of_month(instants)
     if bool((places == places[0]).all()) and places[0] < 28 * int(DAY.astype(np.int64)):
@@ -54,7 +54,7 @@ def step_of(domain: TimeDomain) -> str | None:
     """Return the ISO 8601 period from each time to the next, or `dekad`; `None` where they differ, or under 3 times."""
     if len(domain) < LEAST_STEPPED:
         return None
-    found = stepped(domain.instants)
+    found = find_steps(domain.instants)
     if found.is_regular:
         return period_text(int(found.steps[0]), is_monthly=found.is_monthly)
     return DEKAD if _are_dekads(domain.instants) else None
@@ -67,7 +67,7 @@ def gap_tolerance(domain: TimeDomain) -> Duration | None:
     `None` where times follow one another in one step, and under 3 times.
     """
     instants = domain.instants
-    if len(domain) < LEAST_STEPPED or stepped(instants).is_regular or _are_dekads(instants):
+    if len(domain) < LEAST_STEPPED or find_steps(instants).is_regular or _are_dekads(instants):
         return None
     return np.timedelta64(int(GAPS_BRIDGED * np.percentile(differences(instants), 95)), "ns")
 

@@ -44,7 +44,7 @@ class CellRun(NamedTuple):
     stop: int
 
 
-def trimmed(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
+def trim_window(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
     """Return the rows and columns of a grid, which is not rotated, that all trims leave.
 
     Half-open cells: one belongs if more than an edge of it lies in the box. Columns of degrees of longitude may go on
@@ -139,7 +139,7 @@ def _nothing_in_common(first: Trim, second: Trim) -> OutsideData:
     return OutsideData(f"{what} {'have' if ' and ' in what else 'has'} no place in common", locator=second.locator)
 
 
-def filled(requested: Interval, reach: Interval, circle: float | None) -> Interval:
+def fill_interval(requested: Interval, reach: Interval, circle: float | None) -> Interval:
     """Return positions with open ends where the data end; of longitudes in the turn in which the other end is."""
     low, high = requested
     if math.isinf(low) and low < 0:
@@ -205,7 +205,7 @@ def _columns(grid: NativeGrid, x: Interval) -> tuple[int, int] | None:
     tolerance, turn = _tolerance(grid.width, inverse.c), columns_in_turn(grid)
     if turn is None:
         return _cells(Interval(*ends), grid.width, tolerance)
-    low, high = filled(Interval(*ends), Interval(0.0, grid.width), turn)
+    low, high = fill_interval(Interval(*ends), Interval(0.0, grid.width), turn)
     period = _period(grid)
     if low == high and period is not None:
         position = low if 0 <= low <= grid.width else low % period
@@ -282,7 +282,7 @@ def _clipped(box: BBox, grid: NativeGrid, crs: Crs) -> BBox | None:
         y = Interval(max(-90.0, y.low), min(90.0, y.high))
         if x.high - x.low >= circle:
             x = Interval(-circle / 2, circle / 2)
-    across = filled(Interval(box.xmin, box.xmax), x, circle)
+    across = fill_interval(Interval(box.xmin, box.xmax), x, circle)
     is_all_round = circle is not None and x.high - x.low >= circle
     found = across if is_all_round else _common(x, across, circle)
     down = _common(y, Interval(box.ymin, box.ymax), None)

@@ -16,7 +16,7 @@ from chronotile.encoders.coverage.netcdf import coverage_netcdf
 from chronotile.encoders.coverage.png import check_coverage_png, encode_coverage_png
 from chronotile.encoders.coverage.strips import times_of
 from chronotile.encoders.coverage.zarr import iter_coverage_zarr
-from chronotile.encoders.file_parts import Body, FileParts, SizedBody, Streamed, Whole, stored, streamed
+from chronotile.encoders.file_parts import Body, FileParts, SizedBody, Streamed, Whole, store_parts, stream_parts
 from chronotile.errors import DateUnreadable, LimitExceeded, StorageFull, UnsupportedFormat
 from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.coverage import RUN_BYTES, Coverage, CoverageRequest
@@ -236,7 +236,7 @@ def _on_disk(body: FileParts | Whole, services: Services) -> FileParts:
     def move() -> FileParts:
         with translate_storage_errors():
             if isinstance(body, Whole):
-                return stored(body.iter_bytes())
+                return store_parts(body.iter_bytes())
             body.move_to_disk()
             return body
 
@@ -349,7 +349,7 @@ COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
     "zarr": CoverageFormat(
         "application/zip",
         "zarr.zip",
-        lambda coverage, is_active: streamed(iter_coverage_zarr(coverage, is_active=is_active)),
+        lambda coverage, is_active: stream_parts(iter_coverage_zarr(coverage, is_active=is_active)),
         is_streamed=True,
     ),
     "json": CoverageFormat(

@@ -13,7 +13,7 @@ from chronotile.model.crs import CRS84, Crs, are_alike, transformer
 from chronotile.model.geometry.area import Area
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
 from chronotile.pipeline.coverage.area import Inside, cells_inside, inside_of, shrunk
-from chronotile.pipeline.coverage.cells import POINTS_A_SIDE, circle_of, grid_of, outline_in, trimmed
+from chronotile.pipeline.coverage.cells import POINTS_A_SIDE, circle_of, grid_of, outline_in, trim_window
 from chronotile.warp.plan import HALF_WORLD
 
 MAX_SIDE = 1 << 20
@@ -55,7 +55,7 @@ def place_of(request: CoverageRequest, native: NativeGrid) -> Place:
         frame = native if is_native else upright(native)
     else:
         frame = _frame_in(crs, native, request)
-    window = trimmed(frame, request.trims)
+    window = trim_window(frame, request.trims)
     spans = None
     if request.area is not None:
         spans = cells_inside(request.area, frame, locator=request.area_locator)
@@ -154,7 +154,7 @@ def _box_of(area: Area, locator: str) -> Trim:
 
 def _part(grid: NativeGrid, trims: Sequence[Trim]) -> NativeGrid:
     """The cells of a grid that trims leave."""
-    window = trimmed(grid, trims)
+    window = trim_window(grid, trims)
     return NativeGrid(
         crs=grid.crs,
         transform=grid.transform @ Affine.translation(window.column_start, window.row_start),

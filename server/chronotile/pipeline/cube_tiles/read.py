@@ -4,8 +4,15 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 from chronotile.encoders.cube_tile.ctc1 import encode_cube
-from chronotile.encoders.cube_tile.halved import halved
-from chronotile.encoders.cube_tile.numbering import Meaning, fits, is_flag, numbered, numbering_of, numbering_of_frames
+from chronotile.encoders.cube_tile.halved import halve_frame
+from chronotile.encoders.cube_tile.numbering import (
+    Meaning,
+    fits,
+    is_flag,
+    number_frames,
+    numbering_of,
+    numbering_of_frames,
+)
 from chronotile.encoders.instants import format_instants
 from chronotile.errors import LimitExceeded
 from chronotile.model.cancellation import IsActive, require_active
@@ -141,7 +148,7 @@ def _blocks(frames: Iterator[CubeFrame], numbering: CubeNumbering) -> Iterator[C
     while some := list(itertools.islice(frames, BLOCK_DATES)):
         if not all(fits(frame, numbering) for frame in some):
             raise _Misfit
-        yield numbered(some, numbering)
+        yield number_frames(some, numbering)
 
 
 def _frames(
@@ -165,7 +172,7 @@ def _frames(
                 continue
             lacking.discard(place)  # of a reading before this one
             frame = _frame(plan.warp(pixels, variable.encoding), variable.encoding)
-            yield frame if target.request.res == 1 else halved(frame, is_categorical=variable.is_categorical)
+            yield frame if target.request.res == 1 else halve_frame(frame, is_categorical=variable.is_categorical)
 
 
 def _indexes(target: CubeTarget) -> Sequence[int]:

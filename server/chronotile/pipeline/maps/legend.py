@@ -14,7 +14,7 @@ from chronotile.model.style import Colour, Style, StyleClass
 from chronotile.pipeline.maps.render import requested_style
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
-from chronotile.styling.joined_legends import joined_picture, joined_svg
+from chronotile.styling.joined_legends import join_pictures, join_svg
 from chronotile.styling.legend import legend_document
 from chronotile.styling.legend_picture import (
     UPRIGHT,
@@ -90,8 +90,8 @@ def _joined(extension: LegendFormat, bodies: Sequence[bytes], shape: LegendShape
     if extension == "json":
         return orjson.dumps({"legends": [orjson.Fragment(body) for body in bodies]})
     if extension == "svg":
-        return joined_svg(bodies, shape)
-    return encode_picture(joined_picture(bodies, shape), "image/png")
+        return join_svg(bodies, shape)
+    return encode_picture(join_pictures(bodies, shape), "image/png")
 
 
 def legend_pixels(layer: Layer, style: Style) -> tuple[int, int]:

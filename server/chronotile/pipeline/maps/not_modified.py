@@ -21,7 +21,7 @@ def without_body(request: MapRequest, target: MapTarget) -> Payload:
     )
 
 
-def held(payload: Payload, services: Services, known: Collection[str]) -> Payload | None:
+def find_payload(payload: Payload, services: Services, known: Collection[str]) -> Payload | None:
     """Return a payload as unchanged, if its ETag is among `known`, or with its body from the cache; else `None`."""
     if payload.etag in known:
         return replace(payload, timing=(), unchanged=True)

@@ -8,9 +8,9 @@ from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.payload import LayeredPayload, Payload, time_of_all
 from chronotile.model.request import MapRequest, PictureFormat, PlacedFormat
 from chronotile.pipeline.maps.memory import memory_for_map, overlay_bytes
-from chronotile.pipeline.maps.not_modified import held, without_body
+from chronotile.pipeline.maps.not_modified import find_payload, without_body
 from chronotile.pipeline.maps.rasters import MapTarget, of_one_state
-from chronotile.pipeline.maps.render import draw_picture, encoded, render_map, resolve_map
+from chronotile.pipeline.maps.render import draw_picture, encode_on_background, render_map, resolve_map
 from chronotile.pipeline.one_state import again_if_changed
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
@@ -100,7 +100,7 @@ def _resolved(requests: Sequence[MapRequest], services: Services) -> tuple[list[
 
 
 def _held(overlaid: LayeredPayload, services: Services, known: Collection[str]) -> LayeredPayload | None:
-    payload = held(overlaid.payload, services, known)
+    payload = find_payload(overlaid.payload, services, known)
     return None if payload is None else replace(overlaid, payload=payload)
 
 
@@ -119,7 +119,7 @@ def _drawn_over(
     requests: Sequence[MapRequest], targets: Sequence[MapTarget], format: PictureFormat | PlacedFormat
 ) -> bytes:
     pictures = (draw_picture(request, target) for request, target in zip(requests, targets, strict=True))
-    return encoded(overlay(pictures), format, requests[0].grid, requests[0].background)
+    return encode_on_background(overlay(pictures), format, requests[0].grid, requests[0].background)
 
 
 def _check_size(requests: Sequence[MapRequest], targets: Sequence[MapTarget], services: Services) -> None:

@@ -32,11 +32,11 @@ from chronotile.model.request import (
 from chronotile.model.style import Style
 from chronotile.pipeline.maps.expressions import with_expression
 from chronotile.pipeline.maps.memory import larger_side, map_bytes, memory_for_map
-from chronotile.pipeline.maps.not_modified import held, without_body
+from chronotile.pipeline.maps.not_modified import find_payload, without_body
 from chronotile.pipeline.maps.rasters import MapTarget, MapValues, of_all_variables, of_one_state, shown_values
 from chronotile.pipeline.maps.void_area import void_area
 from chronotile.pipeline.one_state import again_if_changed
-from chronotile.pipeline.revision import described, fingerprint, pixel_states, revision_of_states
+from chronotile.pipeline.revision import describe_part, fingerprint, pixel_states, revision_of_states
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.stopwatch import Stopwatch
 from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, etag_without, time_without
@@ -90,7 +90,7 @@ def _rendered(request: MapRequest, services: Services, known: Collection[str], i
     """
     target = resolve_map(request, services)
     payload = without_body(request, target)
-    found = held(payload, services, known)
+    found = find_payload(payload, services, known)
     if found is not None:
         return found
     try:
@@ -130,7 +130,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
         revision_of_states(layer, states),
         (used.instants, used.base),
         # One that came with the request is seldom the same again, and as large as its sender likes.
-        (described(style) if request.own_style is None else repr(style), request.colouring),
+        (describe_part(style) if request.own_style is None else repr(style), request.colouring),
         (grid.crs.name, grid.bbox, grid.width, grid.height),
         (request.format, request.background, layer.resampling, reducer),
         (layer.content.range, layer.content.gamma, request.range) if isinstance(layer.content, Composite) else None,
@@ -253,10 +253,10 @@ def _encoded(request: MapRequest, target: MapTarget) -> bytes:
         case picture_format:
             picture = draw_picture(request, target)
             with target.watch.step("encode"):
-                return encoded(picture, picture_format, request.grid, request.background)
+                return encode_on_background(picture, picture_format, request.grid, request.background)
 
 
-def encoded(
+def encode_on_background(
     picture: Picture,
     format: PictureFormat | PlacedFormat,
     grid: Grid,

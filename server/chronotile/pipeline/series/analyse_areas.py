@@ -14,7 +14,7 @@ from chronotile.model.series.reducer import Reducer
 from chronotile.model.series.series import AreaSeries, AreasSeries
 from chronotile.model.time.instants import Period
 from chronotile.pipeline.series.areas import extract_area_series
-from chronotile.pipeline.series.widened_times import WidenedTimes, widened_times
+from chronotile.pipeline.series.widened_times import WidenedTimes, widen_times
 from chronotile.pipeline.services import Services
 from chronotile.stats.analyse import analyse
 from chronotile.stats.period_means import period_counts, period_means, period_sums, periods_of
@@ -47,7 +47,7 @@ def analyse_area_series(
         ClientGone: The client left.
         ChronotileError: As `extract_area_series`.
     """
-    widened = widened_request(request, services)
+    widened = widen_request(request, services)
     read = extract_area_series(widened.request, services, is_active=is_active)
     if request.analysis is None or widened.times is None:
         return read
@@ -60,7 +60,7 @@ def analyse_area_series(
     return series if request.analysis.step is None else _of_periods(series, request, request.analysis.step.period)
 
 
-def widened_request(request: AreaSeriesRequest, services: Services) -> WidenedRequest:
+def widen_request(request: AreaSeriesRequest, services: Services) -> WidenedRequest:
     """Return what is to be read for a request, the times of its analysis' reference included; reads no pixels.
 
     Raises:
@@ -76,7 +76,7 @@ def widened_request(request: AreaSeriesRequest, services: Services) -> WidenedRe
             locator="reducers",
         )
     count = len(request.areas) * len(analysed)
-    times = widened_times(analysis, request.layer, request.time, series=count, services=services)
+    times = widen_times(analysis, request.layer, request.time, series=count, services=services)
     return WidenedRequest(request=replace(request, time=times.time), times=times)
 
 

@@ -70,7 +70,7 @@ def check_analysis(
     check_cost(analysis, times, reference, series=series, most_values=services.catalogue.limits.max_series_values)
 
 
-def analysed_series(read: Series, analysis: Analysis, *, requested: Positions, reference: Positions) -> Series:
+def analyse_series(read: Series, analysis: Analysis, *, requested: Positions, reference: Positions) -> Series:
     """Return the series with what was found; of periods, where there is a step.
 
     Args:

@@ -11,7 +11,7 @@ from chronotile.model.request import PointsSeriesRequest
 from chronotile.model.series.analysis import Analysis
 from chronotile.model.series.series import PointsSeries
 from chronotile.pipeline.series.points import extract_points_series
-from chronotile.pipeline.series.widened_times import WidenedTimes, widened_times
+from chronotile.pipeline.series.widened_times import WidenedTimes, widen_times
 from chronotile.pipeline.services import Services
 from chronotile.stats.analyse import analyse
 from chronotile.stats.period_means import Periods, period_counts, period_sums, periods_of
@@ -35,7 +35,7 @@ def analyse_points_series(
     if analysis is None:
         return extract_points_series(requests, services, is_active=is_active)
     times = [
-        widened_times(analysis, each.layer, each.time, series=len(each.points) * len(requests), services=services)
+        widen_times(analysis, each.layer, each.time, series=len(each.points) * len(requests), services=services)
         for each in requests
     ]
     widened = [replace(each, time=wide.time) for each, wide in zip(requests, times, strict=True)]

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from chronotile.encoders.file_parts import Body, Whole, streamed
+from chronotile.encoders.file_parts import Body, Whole, stream_parts
 from chronotile.encoders.series.table import SeriesTable, table_of_layers
 from chronotile.errors import InvalidParameter, TimeNotAvailable
 from chronotile.model.cancellation import IsActive
@@ -98,7 +98,7 @@ def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collect
     parts = format.encode(table)
     is_short = table.size <= SHORT
     with translate_storage_errors():
-        body = Whole(b"".join(parts)) if is_short else streamed(parts)
+        body = Whole(b"".join(parts)) if is_short else stream_parts(parts)
     return FieldsPayload(
         body=body,
         media_type=format.media_type,

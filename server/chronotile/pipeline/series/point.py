@@ -23,7 +23,7 @@ from chronotile.pipeline.resolve_series import (
     series_indexes,
 )
 from chronotile.pipeline.revision import fingerprint, pixel_revision
-from chronotile.pipeline.series.analyse_point import analysed_series, check_analysis, reference_indexes
+from chronotile.pipeline.series.analyse_point import analyse_series, check_analysis, reference_indexes
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates, etag_without
 
@@ -163,7 +163,7 @@ def read_series(target: SeriesTarget, services: Services) -> Series:
     if target.analysis is None:
         return read
     requested, reference = (np.searchsorted(target.read, indexes) for indexes in (target.indexes, target.reference))
-    return analysed_series(read, target.analysis, requested=requested, reference=reference)
+    return analyse_series(read, target.analysis, requested=requested, reference=reference)
 
 
 def _cell(layer: Layer, point: Point) -> tuple[int, int]:

@@ -36,9 +36,7 @@ class WidenedTimes:
         )
 
 
-def widened_times(
-    analysis: Analysis, name: str, time: TimeSelection, *, series: int, services: Services
-) -> WidenedTimes:
+def widen_times(analysis: Analysis, name: str, time: TimeSelection, *, series: int, services: Services) -> WidenedTimes:
     """Return the times of a layer that an analysis takes; reads no pixels.
 
     Args:

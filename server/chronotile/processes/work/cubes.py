@@ -168,7 +168,7 @@ def cube_of(
     """Return a serving cube of the cells of a coverage.
 
     Args:
-        coverage: Its cells, and what is said of it; it is named after the state of its source.
+        coverage: Its cells and attributes; it is named after the state of its source.
         variables: What is written of it; all of one grid.
         times: Of the cube.
         layout: Maps with overviews, series, or both.

@@ -48,7 +48,7 @@ def store_partial_maps(numbers: Numbers, task: Json, work: Work) -> Json:
     return task
 
 
-def made_bands(coverage: Coverage, said: Sequence[tuple[str, str]]) -> list[CoverageField]:
+def make_bands(coverage: Coverage, said: Sequence[tuple[str, str]]) -> list[CoverageField]:
     """Return bands of computed values: what each is, after the name of the layer's variable, and its units."""
     (field,) = coverage.fields
     return [

@@ -23,7 +23,7 @@ def run_task(process: Process, inputs: Inputs, task: Json, work: Work) -> Json:
     return {**done, UNREADABLE: unreadable} if unreadable else done
 
 
-def named(results: Mapping[str, Result], done: Iterable[Json]) -> Mapping[str, Result]:
+def with_unreadable(results: Mapping[str, Result], done: Iterable[Json]) -> Mapping[str, Result]:
     """Return the results with the dates that any of the tasks could not read in their metadata."""
     unreadable = unreadable_of(done)
     if not unreadable:

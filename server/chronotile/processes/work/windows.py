@@ -35,7 +35,7 @@ READ_S = 2e-9
 """What it takes to read and unpack a number."""
 
 
-def selected(inputs: Inputs, services: Services, name: str = "datetime") -> Coverage:
+def select_cells(inputs: Inputs, services: Services, name: str = "datetime") -> Coverage:
     """Return the cells that `layer` and `bbox` name at the times of an input, however many; reads no pixels.
 
     Raises:
@@ -85,7 +85,7 @@ def all_of(inputs: Inputs, work: Work) -> Coverage:
     """Return all cells at the times of the first coverage that was planned with, whatever others there are now.
 
     Raises:
-        ChronotileError: As `selected`, or a time is gone.
+        ChronotileError: As `select_cells`, or a time is gone.
     """
     return _at_times(inputs, work, 0)
 
@@ -100,7 +100,7 @@ def window_of(inputs: Inputs, task: Json, work: Work, *, number: int = 0) -> Cov
     """Return the cells of a task at the times of a coverage that was planned with, by its number.
 
     Raises:
-        ChronotileError: As `selected`, or a time is gone, or the layer's grid is another than when that was.
+        ChronotileError: As `select_cells`, or a time is gone, or the layer's grid is another than when that was.
     """
     layer, *_others = (work.services.catalogue.layer(name) for name in layers_of(inputs))
     trim = Trim(box=BBox(*task["box"]), crs=layer.main_variable.grid.crs)

@@ -21,7 +21,7 @@ from chronotile.model.time.calendar_step import requested_period
 from chronotile.model.time.instants import Period
 from chronotile.protocols.common.extent import longitude_latitude_box
 from chronotile.protocols.common.query.kvp import Kvp, integer
-from chronotile.protocols.common.query.parameter import Parameter, box, datetime, names_of, number, parsed, text, whole
+from chronotile.protocols.common.query.parameter import Parameter, box, custom, datetime, names_of, number, text, whole
 from chronotile.protocols.common.query.picture import COLOURS, EXPRESSION, REDUCER, REV, by_extension, map_request
 from chronotile.protocols.common.query.place import requested_crs
 
@@ -50,11 +50,11 @@ CRS = text("crs", "Of `bbox` and the pictures; otherwise CRS84")
 WIDTH = whole("width", "In pixels; otherwise 640", least=LEAST_SIDE_PX)
 HEIGHT = whole("height", "In pixels; otherwise pixels are square on the ground", least=LEAST_SIDE_PX)
 DATETIME = datetime("An instant, interval or list; otherwise the whole time domain")
-STEP: Parameter[int | Period] = parsed(
+STEP: Parameter[int | Period] = custom(
     "step", "Every how many times one is a frame, or a period of which each is: `P1M`, `dekad`", _step, default=1
 )
 FPS = number("fps", "Frames a second; otherwise 4", least=LEAST_FPS, most=MOST_FPS, default=DEFAULT_FPS)
-LABELS = parsed(
+LABELS = custom(
     "labels",
     "`none`, or any of `date`, `legend`, `attribution`; otherwise all",
     _labels,

@@ -19,7 +19,7 @@ def longitude_latitude_box(layer: Layer) -> BBox:
 
 @lru_cache(maxsize=4096)
 def _box(grid: NativeGrid) -> BBox:
-    return rounded(grid.bbox_in(CRS84))
+    return round_box(grid.bbox_in(CRS84))
 
 
 @lru_cache(maxsize=4096)
@@ -33,12 +33,12 @@ def crossing_box(grid: NativeGrid) -> BBox | None:
     except InvalidParameter:
         return None
     if box.xmax <= HALF_CIRCLE + 1e-9:
-        return rounded(box)
+        return round_box(box)
     is_whole = box.xmax - box.xmin >= 2 * HALF_CIRCLE
     west, east = (-HALF_CIRCLE, HALF_CIRCLE) if is_whole else (box.xmin, box.xmax - 2 * HALF_CIRCLE)
-    return rounded(box._replace(xmin=west, xmax=east))
+    return round_box(box._replace(xmin=west, xmax=east))
 
 
-def rounded(box: BBox) -> BBox:
+def round_box(box: BBox) -> BBox:
     """Return a box as documents have it."""
     return BBox(*(round(edge, DECIMALS) for edge in box))

@@ -18,7 +18,7 @@ def header_value(headers: Iterable[RawHeader], name: bytes) -> bytes:
     return b""
 
 
-def joined_value(headers: Iterable[RawHeader], name: bytes) -> bytes:
+def join_values(headers: Iterable[RawHeader], name: bytes) -> bytes:
     """Return the values of all lines of a header as one list (RFC 9110 §5.3); empty where there is none."""
     return b", ".join(value for each, value in headers if each == name)
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.cube import CubeRequest, CubeTile, Res
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, coded, datetime, names_of
+from chronotile.protocols.common.query.parameter import Parameter, code, datetime, names_of
 from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.query.tile_address import tile_address
 
 DATETIME = datetime("An instant, interval or list; otherwise the whole time domain, within the limit")
-RES: Parameter[Res] = coded("res", "2 is half the resolution, for moving pictures", {"1": 1, "2": 2}, default="1")
-CELLS = coded(
+RES: Parameter[Res] = code("res", "2 is half the resolution, for moving pictures", {"1": 1, "2": 2}, default="1")
+CELLS = code(
     "cells",
     "1 for the layer's own cells under the tile, with their places, instead of the tile's pixels",
     {"0": False, "1": True},

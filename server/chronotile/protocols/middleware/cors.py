@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chronotile.protocols.common.job_access import is_of_jobs, is_path_of_jobs, job_sharing
-from chronotile.protocols.common.raw_headers import RawHeader, joined_value, set_headers
+from chronotile.protocols.common.raw_headers import RawHeader, join_values, set_headers
 
 EXPOSED = (
     "Accept-Ranges, ETag, Chronotile-Time, Content-Crs, Content-Bbox, Content-Datetime, Content-Disposition, "
@@ -67,7 +67,7 @@ def _allowed_headers(scope: Scope) -> list[RawHeader]:
     A page could pose as a trusted proxy with them. `*` would allow them as well, and browsers remember it for requests
     with other headers than those that the preflight names.
     """
-    requested = joined_value(scope["headers"], b"access-control-request-headers").decode("latin-1")
+    requested = join_values(scope["headers"], b"access-control-request-headers").decode("latin-1")
     names = [name for part in requested.split(",") if (name := part.strip()) and not _is_of_proxies(name.lower())]
     return [(b"access-control-allow-headers", ", ".join(names).encode("latin-1"))] if names else []
 

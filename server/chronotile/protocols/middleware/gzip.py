@@ -7,7 +7,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chronotile.protocols.common.query.accept import takes_gzip
-from chronotile.protocols.common.raw_headers import RawHeader, joined_value
+from chronotile.protocols.common.raw_headers import RawHeader, join_values
 from chronotile.protocols.common.responses.compression import ACCEPT_ENCODING, EXCLUDED
 from chronotile.protocols.common.responses.respond import GZIPPED
 
@@ -26,7 +26,7 @@ class Gzipped:
         """Handle one ASGI connection."""
         held = ""
         if scope["type"] == "http":
-            held = joined_value(scope["headers"], b"if-none-match").decode("latin-1")
+            held = join_values(scope["headers"], b"if-none-match").decode("latin-1")
             scope["headers"] = _settled(scope["headers"])
 
         async def send_validated(message: Message) -> None:
@@ -41,7 +41,7 @@ class Gzipped:
 def _settled(headers: Iterable[RawHeader]) -> list[RawHeader]:
     """The headers with one plain word as Accept-Encoding: Starlette's compression looks for `gzip` in it."""
     headers = list(headers)
-    accepted = joined_value(headers, ACCEPT_ENCODING)
+    accepted = join_values(headers, ACCEPT_ENCODING)
     word = b"gzip" if takes_gzip(accepted.decode("latin-1")) else b"identity"
     return [*(header for header in headers if header[0] != ACCEPT_ENCODING), (ACCEPT_ENCODING, word)]
 

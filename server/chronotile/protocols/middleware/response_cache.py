@@ -15,7 +15,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.raw_headers import RawHeader, joined_value
+from chronotile.protocols.common.raw_headers import RawHeader, join_values
 from chronotile.protocols.common.responses.ranges import has_range
 from chronotile.protocols.common.responses.remembered import REMEMBERED, Pixels
 from chronotile.protocols.common.state import ServerState
@@ -61,7 +61,7 @@ class ResponseCache:
             scope.get("root_path", ""),
             scope["path"],
             scope["query_string"],
-            joined_value(scope["headers"], b"if-none-match"),
+            join_values(scope["headers"], b"if-none-match"),
         )
         answer = self._answers.pop(text, None)
         if answer is not None:

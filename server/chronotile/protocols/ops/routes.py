@@ -13,7 +13,7 @@ from chronotile.pipeline.readiness import Fault, check_readiness
 from chronotile.protocols.common.endpoint import RETRY_AFTER_S, endpoint
 from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.state import in_thread, services_of, state_of
-from chronotile.protocols.ops.siblings import Siblings, merged
+from chronotile.protocols.ops.siblings import Siblings, merge_metrics
 
 STALE = "the last reload failed; the previous state is still served; the log says why"
 
@@ -61,7 +61,7 @@ def metrics_routes(registry: CollectorRegistry, siblings: Siblings | None) -> li
         if siblings is not None:
             # Not requested at our own socket: where all workers are slow, no metrics at all would arrive in time.
             texts = await siblings.ask() | {str(siblings.number): body.decode()}
-            body = await in_thread(limiter, merged, texts)
+            body = await in_thread(limiter, merge_metrics, texts)
         return Response(body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"})
 
     return [Route("/metrics", endpoint(get_metrics, problem_response))]

@@ -85,7 +85,7 @@ async def _text(socket: Path) -> str:
         return ""
 
 
-def merged(texts: Mapping[str, str]) -> bytes:
+def merge_metrics(texts: Mapping[str, str]) -> bytes:
     """Return the metrics of all workers as one text, in which each sample is labelled with its worker.
 
     `chronotile_worker_up` is 0 for a worker whose metrics are left out: its text is empty, or ended midway.

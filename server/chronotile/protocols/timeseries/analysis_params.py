@@ -19,7 +19,7 @@ from chronotile.model.series.analysis import (
 from chronotile.model.series.reducer import MEAN, Reducer, parse_reducer
 from chronotile.model.time.calendar_step import requested_period
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, choice, names_of, number, parsed, times, whole
+from chronotile.protocols.common.query.parameter import Parameter, choice, custom, names_of, number, times, whole
 
 KINDS_OF_NORMALS = {"mean", "median", "percentile"}
 
@@ -41,7 +41,7 @@ def _normal(given: str) -> Reducer:
     return reducer
 
 
-STEP = parsed("step", "`dekad`, or a period such as `P1M`: one value a period, before all else", _step)
+STEP = custom("step", "`dekad`, or a period such as `P1M`: one value a period, before all else", _step)
 SMOOTH = choice("smooth", "A smooth curve through the values", ("whittaker", "savgol"))
 # Beyond these bounds gaps, and curves, are lost to rounding.
 LAMBDA = number("lambda", "Of Whittaker: stiffness in cubic days", least=1e-3, most=1e9)
@@ -49,7 +49,7 @@ OUTLIER_RULE = choice("outliers", "Of Whittaker: what becomes of values far from
 WINDOW = number("window", "Of Savitzky-Golay: days", above=0, most=3660)
 ORDER = whole("order", "Of Savitzky-Golay: order of the polynomial", least=0, most=5)
 FILL = choice("fill", "The values with their gaps filled", FILL_METHODS)
-CLIMATOLOGY = parsed(
+CLIMATOLOGY = custom(
     "climatology", "What is normal for the time of the year: `mean`, `median`, or `p0` to `p100`", _normal, default=MEAN
 )
 CLIMATOLOGY_BY = choice("climatology_by", "What a year is cut into", SLOT_KINDS)

@@ -10,7 +10,7 @@ from chronotile.model.grid import WHOLE_CIRCLE, BBox
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series.reducer import MEAN, Reducer, parse_reducers
 from chronotile.protocols.common.query.kvp import Kvp, numbers
-from chronotile.protocols.common.query.parameter import Parameter, names_of, parsed, text, truth
+from chronotile.protocols.common.query.parameter import Parameter, custom, names_of, text, truth
 from chronotile.protocols.common.query.place import CRS, geometry_rules, requested_crs
 from chronotile.protocols.common.query.reduction import MIN_VALID, WEIGHTS
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS, analysis_of
@@ -25,7 +25,7 @@ def _reducers(given: str) -> tuple[Reducer, ...]:
 
 PLACE = text("place", "A named place, as `set/id`, in place of a geometry")
 BBOX = text("bbox", "West, south, east, north, in place of a geometry")
-REDUCERS: Parameter[tuple[Reducer, ...]] = parsed(
+REDUCERS: Parameter[tuple[Reducer, ...]] = custom(
     "reducers",
     "`mean`, `min`, `max`, `std`, `median`, `count`, `valid_share`, `sum`, `p10` and its like, "
     "`histogram:16`; several with commas; otherwise `mean`",

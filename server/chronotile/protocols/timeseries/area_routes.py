@@ -17,7 +17,7 @@ from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series.series import SeriesCost
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.resolve_series import has_open_times
-from chronotile.pipeline.series.analyse_areas import analyse_area_series, widened_request
+from chronotile.pipeline.series.analyse_areas import analyse_area_series, widen_request
 from chronotile.pipeline.series.areas import cost_of_area_series
 from chronotile.pipeline.series.pages import page_times
 from chronotile.pipeline.series.rough_area_work import rough_seconds
@@ -81,7 +81,7 @@ async def _answer(request: Request, parse: ParseAreas) -> Response:
         has_parsed()
         is_open = has_open_times(layer, series_request.time, series_request.analysis)
         if is_dry:
-            cost = cost_of_area_series(widened_request(series_request, services).request, services, is_active=is_active)
+            cost = cost_of_area_series(widen_request(series_request, services).request, services, is_active=is_active)
             return _Answer(_encode_cost(cost, layer), following, (), is_open)
         if name != "json":
             refuse_in_columns(series_request.analysis)
@@ -105,7 +105,7 @@ async def _answer(request: Request, parse: ParseAreas) -> Response:
 def _rough_seconds(layer: Layer, query: Kvp, services: Services) -> float:
     """The assumed time of what is requested without a body; 0 where it is not found at once.
 
-    What is wrong with the request is said in its turn.
+    Faults of the request are reported later, in order.
     """
     if "crs" in query or "limit" in query:
         return 0.0

@@ -14,7 +14,7 @@ from chronotile.model.time.instants import ABSENT, DISTANT_FUTURE, DISTANT_PAST,
 from chronotile.model.time.parser import parse_instant
 from chronotile.protocols.common.openapi import TEXT
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, coded, names_of, whole
+from chronotile.protocols.common.query.parameter import Parameter, code, names_of, whole
 from chronotile.protocols.common.query.place import LAT, LON, geometry_rules, longitude_latitude
 
 ONLY_VALID = -1
@@ -50,8 +50,8 @@ END = Parameter(
     name="endDate", description="The last day, included", parse=_end, schema=TEXT, foreign=("end", "to", "until")
 )
 MAX_VALIDS = whole("maxValids", "`-1`: only dates with a value; `n`: the latest n of those", least=ONLY_VALID)
-INCL_COUNT = coded("inclCount", "`0` leaves the counts out", SWITCH, default="1", described=("0", "1"))
-INCL_ST_DEV = coded("inclStDev", "`1` adds the standard deviation", SWITCH, default="0", described=("0", "1"))
+INCL_COUNT = code("inclCount", "`0` leaves the counts out", SWITCH, default="1", described=("0", "1"))
+INCL_ST_DEV = code("inclStDev", "`1` adds the standard deviation", SWITCH, default="0", described=("0", "1"))
 ZOOM = whole("zoom", "Without effect: counts are of native pixels")
 OF_SERIES: tuple[Parameter[object], ...] = (START, END, MAX_VALIDS, INCL_COUNT, INCL_ST_DEV, ZOOM)
 OF_POINT = (*OF_SERIES, LON, LAT)

@@ -9,7 +9,7 @@ from chronotile.model.request import Colouring, Extend
 from chronotile.model.style import TRANSPARENT, Colour
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp, value_range
-from chronotile.protocols.common.query.parameter import Parameter, parsed, whole
+from chronotile.protocols.common.query.parameter import Parameter, custom, whole
 
 STYLE_FAMILIES = frozenset({"boxfill", "default-scalar", "raster"})
 """What ncWMS and THREDDS write before a ramp, `boxfill/viridis`: a layer's first style."""
@@ -42,7 +42,7 @@ def truth(name: str, description: str) -> Parameter[bool]:
             raise InvalidParameter(f"{name} must be TRUE or FALSE, got {given[:MAX_SHOWN]!r}", locator=name)
         return _TRUTH[given.upper()]
 
-    return parsed(name, description, parse, schema=enum_of(["TRUE", "FALSE"]), default=False)
+    return custom(name, description, parse, schema=enum_of(["TRUE", "FALSE"]), default=False)
 
 
 def colour(text: str, *, locator: str, may_be_translucent: bool = False) -> Colour:
@@ -70,10 +70,10 @@ def _beyond(name: str, which: str) -> Parameter[Beyond]:
         return TRANSPARENT if given.lower() == "transparent" else colour(given, locator=name, may_be_translucent=True)
 
     description = f"Of values {which}: `0xRRGGBB`, `0xAARRGGBB`, `transparent`, or `extend` for the colour of that end"
-    return parsed(name, description, parse)
+    return custom(name, description, parse)
 
 
-RANGE: Parameter[tuple[float, float] | Literal["auto", "default"]] = parsed(
+RANGE: Parameter[tuple[float, float] | Literal["auto", "default"]] = custom(
     "COLORSCALERANGE",
     "`low,high`: the values at the ends of the ramp; `auto`: those of the picture; `default`: the style's",
     _range,

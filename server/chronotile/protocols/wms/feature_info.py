@@ -13,11 +13,11 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.feature_info import INFO_FORMATS, info_format, pixel_place, pixel_point
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import listed, text, whole
+from chronotile.protocols.common.query.parameter import name_list, text, whole
 from chronotile.protocols.wms.groups import check_count, layers_in
 from chronotile.protocols.wms.params import VERSION, Version, wms_map
 
-QUERY_LAYERS = listed("QUERY_LAYERS", "Of the map's layers, those that are queried")
+QUERY_LAYERS = name_list("QUERY_LAYERS", "Of the map's layers, those that are queried")
 INFO_FORMAT = text("INFO_FORMAT", "The media type of the answer", schema=enum_of(list(INFO_FORMATS)))
 FEATURE_COUNT = whole("FEATURE_COUNT", "The most features of a layer", least=1, default=1)
 

@@ -6,13 +6,13 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import MAX_SHOWN, InvalidParameter, UnknownStyle
 from chronotile.model.collection import Collection, Layer
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import listed
+from chronotile.protocols.common.query.parameter import name_list
 from chronotile.styling.read_sld import SheetLayer
 
 LAYER_LIMIT = 20
 """Layers that one map shows; their pixels together are bounded by `max_cube_values`."""
-LAYERS = listed("LAYERS", "Layers, the first at the bottom")
-STYLES = listed("STYLES", "One a layer, `style` or `style/ramp`; nothing for the default", default=("",))
+LAYERS = name_list("LAYERS", "Layers, the first at the bottom")
+STYLES = name_list("STYLES", "One a layer, `style` or `style/ramp`; nothing for the default", default=("",))
 
 
 def layers_in(name: str, catalogue: Catalogue) -> tuple[Layer, ...]:
@@ -82,7 +82,7 @@ def refuse_styled_groups(sheets: Sequence[SheetLayer], catalogue: Catalogue) -> 
             )
 
 
-def ungrouped(query: Kvp, catalogue: Catalogue) -> Kvp:
+def expand_groups(query: Kvp, catalogue: Catalogue) -> Kvp:
     """Return the parameters with the layers of each group in its place, all in their default styles.
 
     Raises:

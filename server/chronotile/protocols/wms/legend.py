@@ -12,15 +12,15 @@ from chronotile.pipeline.maps.legend import LegendFormat, draw_legend, draw_lege
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query import kvp
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, advertised, number, whole
+from chronotile.protocols.common.query.parameter import Parameter, keyword, number, whole
 from chronotile.protocols.common.query.picture import IS_HORIZONTAL, MAX_SIDE_PX
 from chronotile.protocols.wms.colouring import colour_range, colouring, style_and_ramp
 from chronotile.protocols.wms.groups import names_of, refuse_styled_groups
-from chronotile.protocols.wms.own_styles import sheets_of, styled
+from chronotile.protocols.wms.own_styles import resolve_styles, sheets_of
 from chronotile.protocols.wms.params import requested_difference
 from chronotile.styling.legend_picture import SWATCH_PX, TEXT_PX, LegendShape
 
-FORMAT: Parameter[LegendFormat] = advertised(
+FORMAT: Parameter[LegendFormat] = keyword(
     "FORMAT",
     "The media type of the legend",
     {"image/png": "png", "image/svg+xml": "svg", "application/json": "json"},
@@ -69,7 +69,7 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
     named = [
         style_and_ramp("" if names != (name,) else text, [each.id for each in layer.styles]) for _, layer in layers
     ]
-    drawn = styled([(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets)
+    drawn = resolve_styles([(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets)
     SCALE.of(query)
     requests = tuple(
         LegendRequest(

@@ -35,7 +35,7 @@ def with_layers(query: Kvp, sheets: Sequence[SheetLayer]) -> Kvp:
     return query.replacing("LAYERS", ",".join(sheet.name for sheet in sheets))
 
 
-def styled(layers: Sequence[tuple[Layer, str]], sheets: Sequence[SheetLayer]) -> list[Styled]:
+def resolve_styles(layers: Sequence[tuple[Layer, str]], sheets: Sequence[SheetLayer]) -> list[Styled]:
     """Return how layers are drawn, each with the name that STYLES gives it, which may be empty.
 
     A name that the document defines for the layer means that style; an empty one the document's default, else its

@@ -27,11 +27,18 @@ from chronotile.protocols.common.capabilities.update_sequence import sequence_or
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.axis_order import as_xy
 from chronotile.protocols.common.query.kvp import Kvp, bbox
-from chronotile.protocols.common.query.parameter import Parameter, advertised, choice, parsed, text, times, whole
+from chronotile.protocols.common.query.parameter import Parameter, choice, custom, keyword, text, times, whole
 from chronotile.protocols.wms.colouring import COLOURS, colour, colour_range, colouring, style_and_ramp, truth
 from chronotile.protocols.wms.frames import parse_frame_time
-from chronotile.protocols.wms.groups import LAYER_LIMIT, LAYERS, STYLES, check_count, refuse_styled_groups, ungrouped
-from chronotile.protocols.wms.own_styles import sheets_of, styled, with_layers
+from chronotile.protocols.wms.groups import (
+    LAYER_LIMIT,
+    LAYERS,
+    STYLES,
+    check_count,
+    expand_groups,
+    refuse_styled_groups,
+)
+from chronotile.protocols.wms.own_styles import resolve_styles, sheets_of, with_layers
 
 Version = Literal["1.1.1", "1.3.0"]
 Operation = Literal["GetCapabilities", "GetMap", "GetFeatureInfo", "GetLegendGraphic", "GetStyles", "DescribeLayer"]
@@ -87,14 +94,14 @@ def _box(given: str) -> BBox:
     return box
 
 
-REQUEST = advertised("REQUEST", "The operation", {each: each for each in OPERATIONS}, error=OperationNotSupported)
-VERSION: Parameter[Version] = parsed(
+REQUEST = keyword("REQUEST", "The operation", {each: each for each in OPERATIONS}, error=OperationNotSupported)
+VERSION: Parameter[Version] = custom(
     "VERSION", "The version whose rules hold", _version, schema=enum_of(list(EXCEPTION_FORMATS))
 )
 CRS, SRS = (text(name, "The reference system of `BBOX`") for name in ("CRS", "SRS"))
-BOX = parsed("BBOX", "The extent; in 1.3.0 in the axis order of the CRS", _box)
+BOX = custom("BBOX", "The extent; in 1.3.0 in the axis order of the CRS", _box)
 WIDTH, HEIGHT = (whole(name, "Of the picture, in pixels", least=1) for name in ("WIDTH", "HEIGHT"))
-FORMAT = advertised(
+FORMAT = keyword(
     "FORMAT",
     "The media type of the picture",
     {each: each for each in FORMATS},
@@ -102,10 +109,10 @@ FORMAT = advertised(
     error=UnsupportedFormat,
 )
 IS_TRANSPARENT = truth("TRANSPARENT", "Whether nothing lies under the map")
-BACKGROUND = parsed(
+BACKGROUND = custom(
     "BGCOLOR", "What lies under the map: `0xRRGGBB`", partial(colour, locator="BGCOLOR"), default=Colour(255, 255, 255)
 )
-EXCEPTIONS: Parameter[ExceptionFormat] = advertised(
+EXCEPTIONS: Parameter[ExceptionFormat] = keyword(
     "EXCEPTIONS",
     "How exceptions are written",
     EXCEPTION_FORMATS["1.3.0"],
@@ -216,7 +223,7 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
     EXCEPTIONS.of(query)
     sheets = sheets_of(query)
     refuse_styled_groups(sheets, catalogue)
-    query = ungrouped(with_layers(query, sheets), catalogue)
+    query = expand_groups(with_layers(query, sheets), catalogue)
     layers = _layers(query, catalogue)
     crs = catalogue.crs_for_map(_crs_name(query, version))
     grid = Grid(
@@ -229,7 +236,7 @@ def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
         _check_sides(grid, max_side(catalogue))
     media_type = FORMAT.of(query)
     named = _styles(query, layers)
-    drawn = styled([(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets)
+    drawn = resolve_styles([(layer, style) for (_, layer), (style, _) in zip(layers, named, strict=True)], sheets)
     maps = []
     for (name, layer), (_, ramp), each in zip(layers, named, drawn, strict=True):
         maps.append(

@@ -22,7 +22,7 @@ from chronotile.protocols.common.capabilities.crs_names import wms_name
 from chronotile.protocols.common.capabilities.time_extent import time_text
 from chronotile.protocols.common.query import kvp
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, box, choice, parsed, text, truth, whole
+from chronotile.protocols.common.query.parameter import Parameter, box, choice, custom, text, truth, whole
 from chronotile.protocols.common.responses.xml import render_xml
 from chronotile.protocols.wmts.params import TILE_MATRIX_SET, TIME
 
@@ -46,7 +46,7 @@ def _instant(given: str) -> Instant:
     return parse_instant(given).start
 
 
-DOMAINS: Parameter[tuple[str, ...]] = parsed(
+DOMAINS: Parameter[tuple[str, ...]] = custom(
     "Domains", "Which domains are described", _domains, default=(SPACE, DIMENSION.lower())
 )
 LAYER = text("Layer", "Id or alias of a layer")
@@ -57,7 +57,7 @@ LIMIT = whole("Limit", "Values of a page", least=1, most=MAX_LIMIT, default=DEFA
 SORTS: tuple[Sort, ...] = ("asc", "desc")
 SORT = choice("Sort", "The order of values", SORTS, default="asc")
 FROM_END = truth("FromEnd", "Whether the ends of times are compared with `FromValue`")
-FROM_VALUE = parsed("FromValue", "The page begins behind it", _instant)
+FROM_VALUE = custom("FromValue", "The page begins behind it", _instant)
 DOMAINS_TEMPLATE = "wmts/templates/domains.xml"
 VALUES_TEMPLATE = "wmts/templates/domain_values.xml"
 

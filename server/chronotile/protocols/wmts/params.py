@@ -22,9 +22,9 @@ from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.time_extent import stand_in_default
 from chronotile.protocols.common.capabilities.update_sequence import sequence_order
 from chronotile.protocols.common.openapi import enum_of
-from chronotile.protocols.common.query.accept import weighted
+from chronotile.protocols.common.query.accept import parse_weights
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, advertised, parsed, text, whole
+from chronotile.protocols.common.query.parameter import Parameter, custom, keyword, text, whole
 from chronotile.protocols.common.query.picture import DIFFERENCE, REDUCER
 from chronotile.protocols.wmts.limits import check_tile_limits, has_limits
 
@@ -69,11 +69,11 @@ def _sections(given: str) -> frozenset[Section]:
     return frozenset[Section]().union(*(known[name.lower()] for name in names))
 
 
-REQUEST = advertised("request", "The operation", {each: each for each in OPERATIONS})
-VERSION_NAME = parsed("version", "The version", _version, schema=enum_of([VERSION]), default=VERSION)
-ACCEPTED_VERSIONS = parsed("AcceptVersions", "Versions that the client takes", _accepted_versions, default=VERSION)
+REQUEST = keyword("request", "The operation", {each: each for each in OPERATIONS})
+VERSION_NAME = custom("version", "The version", _version, schema=enum_of([VERSION]), default=VERSION)
+ACCEPTED_VERSIONS = custom("AcceptVersions", "Versions that the client takes", _accepted_versions, default=VERSION)
 UPDATE_SEQUENCE = text("updateSequence", "That of the capabilities which the client holds")
-SECTION_NAMES: Parameter[frozenset[Section]] = parsed(
+SECTION_NAMES: Parameter[frozenset[Section]] = custom(
     "sections", "Parts of the capabilities", _sections, schema=enum_of([*SECTIONS, "All"])
 )
 LAYER = text("layer", "Id or alias of a layer")
@@ -148,7 +148,7 @@ def check_accepted(header: str) -> None:
         ChronotileError: With status 406.
     """
     offered = {MEDIA_TYPE, "text/xml", "application/*", "text/*", "*/*", "*"}
-    members = weighted(header)
+    members = parse_weights(header)
     if members and not any(media_type in offered and weight > 0 for media_type, weight in members):
         error = ChronotileError(f"the capabilities are {MEDIA_TYPE}, which the Accept header does not take")
         error.status = 406
@@ -247,7 +247,7 @@ def _time(time: str | None, layer: Layer, now: Instant) -> TimeSelection:
 
 
 def _format(offered: Mapping[TileFormat, str]) -> Parameter[TileFormat]:
-    return advertised("format", "Of the tile", {each: each for each in offered}, error=UnsupportedFormat)
+    return keyword("format", "Of the tile", {each: each for each in offered}, error=UnsupportedFormat)
 
 
 def _format_of_extension(given: str, offered: Mapping[TileFormat, str]) -> TileFormat:

@@ -38,7 +38,7 @@ def crs_of_field(field: Field, fields: FieldSet, axes: Axes) -> tuple[Crs, tuple
     """Return the system of an array's x and y, with a note where it was guessed (on the axis, once for all arrays).
 
     Raises:
-        UnsupportedSource: None is said, or one that is not understood or not of the Earth.
+        UnsupportedSource: There is none, or one that is not understood or not of the Earth.
     """
     for attributes in _places(field, fields):
         crs = _from_attributes(attributes)

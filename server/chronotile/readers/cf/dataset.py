@@ -14,7 +14,7 @@ from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.grid import grid_of_field, require_coordinates
 from chronotile.readers.cf.select import selected_steps
 from chronotile.readers.cf.time import Times, configured_times, times_of_field
-from chronotile.readers.encoding import configured, require_real
+from chronotile.readers.encoding import apply_configuration, require_real
 from chronotile.readers.native_crs import source_crs
 
 
@@ -103,7 +103,7 @@ def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: Variab
     meaning = meaning_of(array)
     info = VariableInfo(
         name=variable.id,
-        encoding=configured(meaning.encoding, variable),
+        encoding=apply_configuration(meaning.encoding, variable),
         levels=(grid,),
         times=times.domain,
         title=variable.title or array.text("long_name") or None,

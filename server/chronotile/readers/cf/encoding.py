@@ -8,7 +8,7 @@ from chronotile.model.raster import Encoding
 from chronotile.model.source import Finding
 from chronotile.model.style import TRANSPARENT, Colour, StyleClass
 from chronotile.readers.cf.fields import Field
-from chronotile.readers.encoding import fits, reinterpreted
+from chronotile.readers.encoding import fits, reinterpret
 
 _CLASS_COLOURS = tuple(
     Colour((rgb >> 16) & 255, (rgb >> 8) & 255, rgb & 255)
@@ -114,7 +114,7 @@ def _as_stored(field: Field, number: float, dtype: np.dtype[Any]) -> float:
     if dtype.kind == "f":
         return float(dtype.type(number))
     if {dtype.kind, field.dtype.kind} == {"i", "u"} and not fits(number, dtype):
-        turned = reinterpreted(number, field.dtype.newbyteorder("=").name, dtype.name)
+        turned = reinterpret(number, field.dtype.newbyteorder("=").name, dtype.name)
         return number if turned is None else turned
     return number
 

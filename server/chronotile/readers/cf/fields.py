@@ -37,7 +37,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class FieldSet:
-    """The arrays of one file or group, and what is said of all of them."""
+    """The arrays of one file or group, and their common attributes."""
 
     fields: Mapping[str, Field]
     attrs: Attributes

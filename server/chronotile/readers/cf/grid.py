@@ -37,10 +37,10 @@ def grid_of_field(field: Field, fields: FieldSet, axes: Axes, crs: Crs) -> Nativ
 
 
 def require_coordinates(field: Field, fields: FieldSet, axes: Axes) -> None:
-    """Check that it is said where an array's cells are.
+    """Check that an array has coordinates or a GeoTransform.
 
     Raises:
-        UnsupportedSource: It is not.
+        UnsupportedSource: It has neither.
     """
     if (axes.x_field is None or axes.y_field is None) and _written_transform(field, fields) is None:
         if is_curvilinear(field, fields):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chronotile.model.source import Finding
-from chronotile.yaml_source import listed
+from chronotile.yaml_source import list_names
 
 MOST_LISTED = 5
 """Variables of a group that are named."""
@@ -30,7 +30,7 @@ def group_findings(groups: Iterable[Group], remedy: str) -> tuple[Finding, ...]:
 
 
 def _finding(group: Group, remedy: str) -> Finding:
-    names = listed(group.arrays, most=MOST_LISTED)
+    names = list_names(group.arrays, most=MOST_LISTED)
     where = f"group {group.path}" if group.path else "the root group"
     message = f"{where} is not served, with its variables {names}; {remedy.format(path=group.path)}"
     return Finding("warning", group.path or "/", message)

@@ -27,7 +27,7 @@ def selected_steps(field: Field, fields: FieldSet, steps: Iterable[Step]) -> Map
 
 
 def unselected_dimension(dim: str, field: Field, fields: FieldSet) -> str:
-    """Return what is wrong with an array of which a step has to be selected, and how that is said."""
+    """Return what is wrong with an array of which a step has to be selected, and how to select it."""
     values = _values(dim, field, fields)
     size = field.sizes[dim]
     example = "{index: 0}" if values is None else _text(values[0])

@@ -20,7 +20,7 @@ from chronotile.model.time.instants import (
     format_instant,
 )
 from chronotile.readers.cf.fields import Field, FieldSet
-from chronotile.readers.cf.time_names import Named, named, named_by_instants, naming_of
+from chronotile.readers.cf.time_names import Named, name_slices, named_by_instants, naming_of
 
 STANDARD_CALENDARS = {"", "standard", "gregorian", "proleptic_gregorian"}
 
@@ -101,11 +101,11 @@ def _named(instants: InstantArray, bounds: InstantArray | None, kind: str) -> Na
     """The slices by their bounds, if they have any."""
     if bounds is None:
         return named_by_instants(instants, None)
-    return named("overlapping" if kind == OVERLAPPING else naming_of(instants, bounds), instants, bounds)
+    return name_slices("overlapping" if kind == OVERLAPPING else naming_of(instants, bounds), instants, bounds)
 
 
 def _repeated(time: Field, instants: InstantArray, positions: tuple[int, ...]) -> tuple[Finding, ...]:
-    """What is said of slices that another one before them leaves no name."""
+    """The message on slices whose name an earlier one has."""
     repeated = np.delete(instants, positions)
     if not repeated.size:
         return ()

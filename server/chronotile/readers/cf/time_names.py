@@ -41,7 +41,7 @@ def naming_of(instants: InstantArray, bounds: InstantArray) -> Naming:
     return "starts" if bool((starts[1:] >= ends[:-1] - ROUNDED).all()) else "overlapping"
 
 
-def named(naming: Naming, instants: InstantArray, bounds: InstantArray) -> Named:
+def name_slices(naming: Naming, instants: InstantArray, bounds: InstantArray) -> Named:
     """Return the times of slices with bounds; of two that have the same name, the first."""
     if naming == "starts":
         _unique, firsts = np.unique(_rows(instants, bounds), axis=0, return_index=True)
@@ -104,7 +104,7 @@ def join_times(domains: Sequence[TimeDomain]) -> JoinedTimes:
     starts, ends, periods, stated = starts[firsts], ends[firsts], periods[firsts], stated[firsts]
     has_bounds = has_bounds[firsts]
     if has_bounds.any():
-        own = named(naming, stated[has_bounds, 0], stated[has_bounds, 1:]).domain
+        own = name_slices(naming, stated[has_bounds, 0], stated[has_bounds, 1:]).domain
         ends[has_bounds], periods[has_bounds] = own.ends, own.periods
     is_named_by_start = has_bounds & (naming == "starts")
     ends, periods = _instants_among_others(starts, ends, periods, is_free=~is_named_by_start)

@@ -16,7 +16,7 @@ from chronotile.readers.encoding import encoding_text
 from chronotile.readers.files import APART
 from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.joined.source import Joined, JoinedFile, JoinedVariable, OwnName, is_same_grid, own_names
-from chronotile.yaml_source import listed
+from chronotile.yaml_source import list_names
 
 _NAMED_FILES = 3
 """Of many files of which the same is found, this many are named."""
@@ -268,7 +268,7 @@ def _file_findings(surveyed: Sequence[Surveyed]) -> Iterator[Finding]:
         if len(names) == opened:
             yield finding
         else:
-            yield replace(finding, place=f"{finding.place} in {listed(names, most=_NAMED_FILES)}")
+            yield replace(finding, place=f"{finding.place} in {list_names(names, most=_NAMED_FILES)}")
 
 
 def _lacking_findings(surveyed: Sequence[Surveyed], variables: Mapping[str, JoinedVariable]) -> Iterator[Finding]:
@@ -282,4 +282,4 @@ def _lacking_findings(surveyed: Sequence[Surveyed], variables: Mapping[str, Join
         if missing:
             lacking = list(dict.fromkeys(files[start] for start in sorted(missing)))
             message = f"{len(missing)} of {len(files)} times are missing, of which only other variables are in "
-            yield Finding("warning", name, message + listed(lacking, most=_NAMED_FILES))
+            yield Finding("warning", name, message + list_names(lacking, most=_NAMED_FILES))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from chronotile.errors import UnsupportedSource
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import VariableSpec
-from chronotile.readers.encoding import as_meant, configured, encoding_text, is_scaled
+from chronotile.readers.encoding import apply_configuration, as_meant, encoding_text, is_scaled
 from chronotile.readers.files import APART
 from chronotile.readers.joined.recoding import Recoding, recoding_of
 from chronotile.readers.overviews import Counting
@@ -138,7 +138,7 @@ def encoding_in(band: Band, variable: VariableSpec, *, are_classes: bool) -> Enc
     Raises:
         UnsupportedSource: Its numbers cannot be meant as the configured type, or they are scaled among classes.
     """
-    encoding = configured(band.encoding, variable)
+    encoding = apply_configuration(band.encoding, variable)
     if are_classes and is_scaled(encoding):
         raise UnsupportedSource(
             f"its numbers are {encoding_text(encoding)}, those of most files classes without a scale; {APART}"

@@ -15,7 +15,7 @@ from chronotile.readers.raster.dated_bands import band_times_of
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.raster.source import open_rasters
 from chronotile.readers.raster.stack import RasterStack
-from chronotile.yaml_source import listed
+from chronotile.yaml_source import list_names
 
 LARGE_BYTES = 16 << 20
 """What one picture should not have to decode for a single block."""
@@ -133,10 +133,10 @@ def _band_findings(spec: SourceSpec, word: str | None, bands: Sequence[Band]) ->
         yield Finding(
             "note",
             spec.collection,
-            f"bands {listed(rest, most=_NAMED)} are no variable: name them with band: to serve them",
+            f"bands {list_names(rest, most=_NAMED)} are no variable: name them with band: to serve them",
         )
     else:
         example = f"{word}_{rest[0].split()[0]}: {{name: {word}, band: {rest[0].split()[0]}}}"
-        shown = listed(rest, most=_NAMED)
+        shown = list_names(rest, most=_NAMED)
         message = f"of its {len(plain)} bands {shown} are not served; name them as variables, such as {example}"
         yield Finding("warning", f"{spec.collection}: {word}", message)

@@ -19,7 +19,7 @@ from chronotile.readers.raster.open_stack import open_band_stack, open_raster_st
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.yaml_source import listed
+from chronotile.yaml_source import list_names
 
 _SHOWN = 12
 """Names or bands that a message lists."""
@@ -95,7 +95,9 @@ def _open_dated_bands(spec: SourceSpec, found: Found, caches: ReaderCaches) -> R
             if dated.left_out:
                 findings.append(
                     Finding(
-                        "warning", name, f"{LEFT_OUT}{listed(dated.left_out, most=_SHOWN)}: the other bands are dates"
+                        "warning",
+                        name,
+                        f"{LEFT_OUT}{list_names(dated.left_out, most=_SHOWN)}: the other bands are dates",
                     )
                 )
             if not dated.series:
@@ -104,7 +106,9 @@ def _open_dated_bands(spec: SourceSpec, found: Found, caches: ReaderCaches) -> R
             selected, rest = _select_bands(spec, word, dated.series)
             if rest and not spec.variables:
                 findings.append(
-                    Finding("warning", name, f"{LEFT_OUT}bands of {listed(rest, most=_SHOWN)}: name them as variables")
+                    Finding(
+                        "warning", name, f"{LEFT_OUT}bands of {list_names(rest, most=_SHOWN)}: name them as variables"
+                    )
                 )
             surveyed += _surveyed(JoinedBands(path, tuple(selected), spec, caches), name, findings)
     if not surveyed:
@@ -146,9 +150,9 @@ def _select_bands(
     selected = [(each, named[each.name or each.id]) for each in variables if (each.name or each.id) in named]
     missing = [each.id for each in variables if (each.name or each.id) not in named]
     if missing and not selected:
-        there = listed([each.name or "bands of dates" for each in series], most=_SHOWN)
+        there = list_names([each.name or "bands of dates" for each in series], most=_SHOWN)
         raise UnsupportedSource(
-            f"no bands for {listed(missing, most=_SHOWN)}; there are {there}: say name: for the variable"
+            f"no bands for {list_names(missing, most=_SHOWN)}; there are {there}: say name: for the variable"
         )
     taken = {each.name for _variable, each in selected}
     return selected, [each.name or "dates" for each in series if each.name not in taken]

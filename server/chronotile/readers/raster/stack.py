@@ -19,13 +19,13 @@ from chronotile.readers.foreign import BeingWritten, opening, reading_dates, una
 from chronotile.readers.hrefs import names_among
 from chronotile.readers.raster.band_decoding import BandDecoding
 from chronotile.readers.raster.bands import FileBands
-from chronotile.readers.raster.overviews.implied import Origin, cells_below, made_pixels
+from chronotile.readers.raster.overviews.implied import Origin, cells_below, make_pixels
 from chronotile.readers.raster.overviews.previews import LEAST_FACTOR
 from chronotile.readers.raster.pixels import every, one_above_another, read_pixels, strips_of
 from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool
 from chronotile.readers.raster.survey import FileSurvey
 from chronotile.readers.raster.variable import Plane, StackVariable
-from chronotile.readers.reader import Along, BlockShape, Piece, Reader, stacked
+from chronotile.readers.reader import Along, BlockShape, Piece, Reader, stack_pixels
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import one_read
 
@@ -166,7 +166,7 @@ class RasterStack(Reader):
                 bands = [decoding.band for decoding in decodings]
                 valid = handle.read_bands(bands, window, is_mask=True) > 0 if decodings[0].has_mask else None
                 return decodings[0].pixels(Pixels(handle.read_bands(bands, window), valid))
-            return stacked([decoding.pixels(_read(handle, decoding, window)) for decoding in decodings])
+            return stack_pixels([decoding.pixels(_read(handle, decoding, window)) for decoding in decodings])
 
         with self._reading(variable, run[0].path):
             return self._pool.read(run[0].path, read)
@@ -258,7 +258,7 @@ class RasterStack(Reader):
 
         parts = []
         for strip in [window] if step == 1 else strips_of(window, step):
-            made = made_pixels(
+            made = make_pixels(
                 read,
                 cells_below(strip, origin.factor, height=layout.height, width=layout.width),
                 (origin.factor,),

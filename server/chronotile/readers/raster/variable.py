@@ -177,7 +177,7 @@ def _of_other_units(kinds: Mapping[Key, _Kind], counts: Mapping[Key, int]) -> di
 def _levels(
     variable: VariableSpec, sample: Sample, encoding: Encoding, *, is_categorical: bool
 ) -> Mapping[Origin, NativeGrid]:
-    # Whole numbers of which nothing is said may be classes, whose means would be others.
+    # Whole numbers without attributes may be classes, whose means would be others.
     is_float = encoding.dtype.startswith("float")
     if is_categorical or variable.has_classes is not None or is_scaled(encoding) or is_float:
         return with_made_levels(sample.levels, encoding, is_categorical=is_categorical)

@@ -19,7 +19,7 @@ from chronotile.readers.remote.requests import (
     ask_state,
     place_of,
     read_deadline,
-    tried_again,
+    retry,
 )
 
 LOOK_S = 10.0
@@ -72,9 +72,7 @@ class RemoteStates:
         try:
             place = place_of(href)
             # A signed URL may not allow HEAD; and only a range request shows whether the server supports ranges.
-            state = tried_again(
-                lambda: ask_state(place) if is_whole else ask_part(place, 0, 1, None)[1], read_deadline()
-            )
+            state = retry(lambda: ask_state(place) if is_whole else ask_part(place, 0, 1, None)[1], read_deadline())
             self.note(href, state)
         except BaseException as error:  # raised in each waiting caller too
             mine.set_exception(error)
@@ -240,7 +238,7 @@ class RemoteFile:
         if stop > self.size:
             raise Away("a requested part lies beyond its end: the file is damaged")
         try:
-            data, state = tried_again(lambda: ask_part(self._place, start, stop, self._state), deadline)
+            data, state = retry(lambda: ask_part(self._place, start, stop, self._state), deadline)
         except Replaced:
             looks.forget(self._href)
             raise

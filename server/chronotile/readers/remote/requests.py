@@ -106,7 +106,7 @@ def read_deadline() -> float | None:
     return found
 
 
-def tried_again(ask: Callable[[], Answer], deadline: float | None) -> Answer:
+def retry(ask: Callable[[], Answer], deadline: float | None) -> Answer:
     """Return the result of `ask`, which is called again after a broken connection or an early error.
 
     Raises:

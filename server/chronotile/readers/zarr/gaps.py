@@ -22,7 +22,7 @@ from chronotile.readers.remote.requests import (
     ask_whether,
     place_of,
     read_deadline,
-    tried_again,
+    retry,
 )
 
 KEPT_S = 10.0
@@ -111,7 +111,7 @@ class Gaps:
 
         def ask(file: ChunkFile) -> _Known:
             place = place_of(file.href)
-            return self._note(file, tried_again(lambda: ask_whether(place, in_parts=file.is_shard), deadline))
+            return self._note(file, retry(lambda: ask_whether(place, in_parts=file.is_shard), deadline))
 
         with ThreadPoolExecutor(min(ASKED_AT_ONCE, len(files))) as threads:
             return dict(zip(files, threads.map(ask, files), strict=True))

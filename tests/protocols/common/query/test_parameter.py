@@ -7,7 +7,7 @@ from chronotile.model.time.instants import ABSENT
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import (
     choice,
-    coded,
+    code,
     datetime,
     documents,
     names_of,
@@ -33,7 +33,7 @@ def query(**values):
         (SHARE, "1", 1.0),
         (LIMIT, "10", 10),
         (WORD, "MAX", "max"),
-        (coded("res", "Half", {"1": 1, "2": 2}), "2", 2),
+        (code("res", "Half", {"1": 1, "2": 2}), "2", 2),
         (truth("dry", "Or not"), "True", True),
         (text("layer", "Id"), " ndvi ", "ndvi"),
     ],

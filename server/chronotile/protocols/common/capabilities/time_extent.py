@@ -21,7 +21,7 @@ from chronotile.model.time.instants import (
     format_day,
     format_instant,
 )
-from chronotile.model.time.steps import Stepped, differences, of_month, period_text, stepped
+from chronotile.model.time.steps import Stepped, differences, find_steps, of_month, period_text
 
 MAX_LISTED = 1000
 """Times up to which each stands for itself, which every client understands."""
@@ -87,7 +87,7 @@ def most_listed_times(layer_count: int, *, layer_bytes: int = LAYER_BYTES) -> in
 def time_extent(
     layer: Layer, now: Instant, *, limit: int = MAX_LISTED, requested: TimeSelection = ABSENT
 ) -> TimeExtent | None:
-    """Return what is said of a layer's times in about `limit` values, or `None` for a layer without time.
+    """Return the extent of a layer's times in about `limit` values, or `None` for a layer without time.
 
     More times than that become intervals with a period where they are regular; else only the last ones are listed.
     The default is the newest time that a map has for `requested`; where it has none, the layer's own.
@@ -181,7 +181,7 @@ def _whole(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) -> t
     if len(domain) <= limit:
         return _texts(domain.instants, write)
     most = max(limit, LEAST_RUNS)
-    ways = [[stepped(each) for each in series] for series in _phases(domain.instants)]
+    ways = [[find_steps(each) for each in series] for series in _phases(domain.instants)]
     possible = [way for way in ways if sum(each.fewest for each in way) <= most]
     written = [tuple(islice(chain.from_iterable(_runs(each, write) for each in way), most + 1)) for way in possible]
     shortest = min(written, key=len, default=())
@@ -192,7 +192,7 @@ def _regular(domain: TimeDomain, limit: int, write: Callable[[Instant], str]) ->
     """All times as intervals with period; nothing where they are not regular, or take more than `limit` values."""
     if len(domain) < LEAST_REGULAR:
         return ()
-    found = stepped(domain.instants)
+    found = find_steps(domain.instants)
     if np.any(found.steps != found.steps[0]):
         return ()
     runs = tuple(islice(_runs(found, write, shortest=LEAST_REGULAR), limit + 1))

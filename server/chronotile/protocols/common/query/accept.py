@@ -9,7 +9,7 @@ MAX_SUBTAGS = 8
 _WEIGHT = re.compile(r"q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
 
 
-def weighted(header: str) -> list[tuple[str, float]]:
+def parse_weights(header: str) -> list[tuple[str, float]]:
     """Return the members of a header in lower case with their weights, the highest first; of equals as they came."""
     members: list[tuple[str, float]] = []
     for member in header.split(",")[:MAX_MEMBERS]:
@@ -22,7 +22,7 @@ def weighted(header: str) -> list[tuple[str, float]]:
 
 def preferred_type(header: str, offered: Sequence[str]) -> str:
     """Return the media type a client likes best; the first one offered where it likes several equally, or none."""
-    members = dict(reversed(weighted(header)))
+    members = dict(reversed(parse_weights(header)))
 
     def weight(media_type: str) -> float:
         family = media_type.partition("/")[0]
@@ -39,7 +39,7 @@ def takes_gzip(header: str) -> bool:
 
     `x-gzip` is another name of it (§8.4.1.3). Where nothing is acceptable that could be sent, `identity` is sent.
     """
-    weights = dict(reversed(weighted(header)))
+    weights = dict(reversed(parse_weights(header)))
     others = weights.get("*", 0.0)
     gzip = max((weights[name] for name in ("gzip", "x-gzip") if name in weights), default=others)
     return gzip > 0 and gzip >= weights.get("identity", 0.0)
@@ -47,7 +47,7 @@ def takes_gzip(header: str) -> bool:
 
 def preferred_language(header: str, offered: Sequence[str]) -> str:
     """Return the language a client likes best (RFC 4647 §3.4 lookup), the first one offered where it likes none."""
-    for language_range, weight in weighted(header):
+    for language_range, weight in parse_weights(header):
         found = offered_language(language_range, offered) if weight > 0 else None
         if found is not None:
             return found

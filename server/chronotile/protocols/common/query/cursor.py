@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.time.instants import Instant, format_instant
 from chronotile.model.time.parser import parse_instant
-from chronotile.protocols.common.query.parameter import parsed
+from chronotile.protocols.common.query.parameter import custom
 
 
 def _cursor(given: str) -> Instant:
@@ -18,7 +18,7 @@ def _cursor(given: str) -> Instant:
         ) from error
 
 
-CURSOR = parsed("cursor", "Where the page begins, as the link `next` has it", _cursor)
+CURSOR = custom("cursor", "Where the page begins, as the link `next` has it", _cursor)
 """The first instant that may be in a page."""
 
 

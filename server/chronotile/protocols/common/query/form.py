@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Scope
 
 from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded
-from chronotile.model.geometry.geojson_size import parsed_bytes
+from chronotile.model.geometry.geojson_size import memory_of_json
 from chronotile.protocols.common.limits.body_memory import SMALL_BYTES, BodyRoom
 from chronotile.protocols.common.raw_headers import declared_bytes
 from chronotile.protocols.common.state import services_of, state_of
@@ -115,7 +115,7 @@ async def _received(request: Request, room: BodyRoom, limit: str, allowed: int) 
             check_size(len(body) + len(part), limit, allowed)
             room.require(len(body) + len(part))  # of a body that does not declare its length
             body += part
-            parsed += parsed_bytes(part)
+            parsed += memory_of_json(part)
     except ClientDisconnect as error:
         raise ClientGone("the client aborted the upload") from error
     if len(body) > SMALL_BYTES:

@@ -97,10 +97,10 @@ def names_of(parameters: Iterable[Parameter[object]]) -> tuple[str, ...]:
 
 def text(name: str, description: str, *, schema: Json = TEXT) -> Parameter[str]:
     """Return a parameter whose text is parsed elsewhere, such as a name that the catalogue resolves."""
-    return parsed(name, description, str, schema=schema)
+    return custom(name, description, str, schema=schema)
 
 
-def parsed(
+def custom(
     name: str,
     description: str,
     parse: Callable[[str], Value],
@@ -123,7 +123,7 @@ def whole(
         _check_bounds(name, given, value, schema)
         return value
 
-    return parsed(name, description, parse, schema=schema, default=default)
+    return custom(name, description, parse, schema=schema, default=default)
 
 
 def number(  # noqa: PLR0913 -- four bounds, as JSON Schema has them
@@ -152,10 +152,10 @@ def choice(
     name: str, description: str, words: Iterable[Word], *, default: Word | None = None, any_case: bool = True
 ) -> Parameter[Word]:
     """Return a parameter that is one of some words."""
-    return coded(name, description, {str(word): word for word in words}, default=default, any_case=any_case)
+    return code(name, description, {str(word): word for word in words}, default=default, any_case=any_case)
 
 
-def coded(
+def code(
     name: str,
     description: str,
     values: Mapping[str, Value],
@@ -183,7 +183,7 @@ def coded(
     return Parameter(name=name, description=description, parse=parse, schema=schema, default=value)
 
 
-def advertised(
+def keyword(
     name: str,
     description: str,
     values: Mapping[str, Value],
@@ -209,26 +209,26 @@ def advertised(
             raise error(f"{name} {given[:MAX_SHOWN]!r} is not offered; accepted are {', '.join(values)}", locator=name)
         return accepted[given.lower()]
 
-    return parsed(name, description, parse, schema=enum_of(list(values)), default=default)
+    return custom(name, description, parse, schema=enum_of(list(values)), default=default)
 
 
-def listed(name: str, description: str, *, default: tuple[str, ...] | None = None) -> Parameter[tuple[str, ...]]:
+def name_list(name: str, description: str, *, default: tuple[str, ...] | None = None) -> Parameter[tuple[str, ...]]:
     """Return a parameter that is names separated by commas, which may be empty."""
 
     def parse(given: str) -> tuple[str, ...]:
         return tuple(each.strip() for each in given.split(","))
 
-    return parsed(name, description, parse, default=default)
+    return custom(name, description, parse, default=default)
 
 
 def truth(name: str, description: str) -> Parameter[bool]:
     """Return a parameter that is `true` or `false`, which is the default."""
-    return coded(name, description, {"true": True, "false": False}, default="false")
+    return code(name, description, {"true": True, "false": False}, default="false")
 
 
 def box(name: str, description: str) -> Parameter[BBox]:
     """Return a parameter that is four numbers: a box with something inside, x before y."""
-    return parsed(name, description, partial(kvp.bbox, locator=name))
+    return custom(name, description, partial(kvp.bbox, locator=name))
 
 
 def times(name: str, description: str) -> Parameter[TimeSelection]:
@@ -240,7 +240,7 @@ def times(name: str, description: str) -> Parameter[TimeSelection]:
         except InvalidParameter as error:
             raise InvalidParameter(error.message, locator=name) from error
 
-    return parsed(name, description, parse, default=ABSENT)
+    return custom(name, description, parse, default=ABSENT)
 
 
 def datetime(description: str) -> Parameter[TimeSelection]:

@@ -12,7 +12,7 @@ from chronotile.model.time.instants import TimeSelection
 from chronotile.pipeline.maps.expressions import shown_revision
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.query.kvp import Kvp, value_range
-from chronotile.protocols.common.query.parameter import Parameter, choice, parsed, text, times, truth
+from chronotile.protocols.common.query.parameter import Parameter, choice, custom, text, times, truth
 
 Format = TypeVar("Format")
 
@@ -22,7 +22,7 @@ IS_HORIZONTAL = {"vertical": False, "horizontal": True}
 """How the colours of a legend lie, by the word for it."""
 
 STYLE = text("style", "A style of the layer; otherwise its first")
-RANGE = parsed(
+RANGE = custom(
     "range",
     "`low,high`: the values at the ends of the ramp, in place of the style's own",
     partial(value_range, locator="range"),

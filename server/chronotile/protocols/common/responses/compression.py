@@ -3,7 +3,7 @@
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 from starlette.types import Scope
 
-from chronotile.protocols.common.raw_headers import joined_value
+from chronotile.protocols.common.raw_headers import join_values
 
 ACCEPT_ENCODING = b"accept-encoding"
 
@@ -32,4 +32,4 @@ def is_compressible(content_type: str) -> bool:
 
 def leaves_compressed(scope: Scope, content_type: str) -> bool:
     """Return whether an answer of many bytes and that type leaves compressed; `scope` is that within `Gzipped`."""
-    return joined_value(scope["headers"], ACCEPT_ENCODING) == b"gzip" and is_compressible(content_type)
+    return join_values(scope["headers"], ACCEPT_ENCODING) == b"gzip" and is_compressible(content_type)

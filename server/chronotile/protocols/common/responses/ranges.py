@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from chronotile.errors import RangeNotSatisfiable
-from chronotile.protocols.common.raw_headers import header_value, joined_value
+from chronotile.protocols.common.raw_headers import header_value, join_values
 from chronotile.protocols.common.responses.compression import is_compressible
 from chronotile.protocols.common.responses.problem import problem_response
 
@@ -63,8 +63,8 @@ def requested_part(scope: Scope, *, size: int, etag: str) -> BytePart | None:
     Raises:
         RangeNotSatisfiable: The answer has no such bytes.
     """
-    found = _RANGE.fullmatch(joined_value(scope["headers"], b"range")) if has_range(scope) else None
-    condition = joined_value(scope["headers"], b"if-range").decode("latin-1")
+    found = _RANGE.fullmatch(join_values(scope["headers"], b"range")) if has_range(scope) else None
+    condition = join_values(scope["headers"], b"if-range").decode("latin-1")
     if found is None or found.group(1) == found.group(2) == b"" or (condition and condition != etag):
         return None
     first, last = (int(text) if text else None for text in found.groups())

@@ -11,7 +11,7 @@ from chronotile.model.coverage import CoverageRequest, Trim
 from chronotile.model.time.instants import ABSENT, TimeSelection
 from chronotile.protocols.common.openapi import enum_of
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import F, Parameter, datetime, names_of, parsed, text
+from chronotile.protocols.common.query.parameter import F, Parameter, custom, datetime, names_of, text
 from chronotile.protocols.ogcapi.coverages.fields import EXCLUDE_PROPERTIES, PROPERTIES, requested_layers
 from chronotile.protocols.ogcapi.coverages.scaling import SCALING, Scaling, requested_scaling
 from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, check_degrees, named_crs, requested_bbox
@@ -46,7 +46,7 @@ SUBSET = text(
 SUBSET_CRS = text("subset-crs", "Of `subset`; otherwise CRS84 for Lat and Lon, the native one for x and y")
 DATETIME = datetime("An instant or an interval, either end of which may be open (`..`); otherwise all")
 CRS = text("crs", "Of the answer; otherwise the native one")
-INTERPOLATION = parsed(
+INTERPOLATION = custom(
     "interpolation", "How cells that are not native ones are made", _resampling, schema=enum_of(("nearest", "bilinear"))
 )
 OF_COVERAGE: tuple[Parameter[object], ...] = (

@@ -8,7 +8,7 @@ from chronotile.model.crs import CRS84, is_north_first
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.time.instants import DAY, TimeDomain, format_instant
 from chronotile.model.time.steps import DEKAD, DEKAD_DAYS, step_of
-from chronotile.protocols.common.extent import crossing_box, rounded
+from chronotile.protocols.common.extent import crossing_box, round_box
 from chronotile.protocols.common.query.axis_order import in_axis_order
 from chronotile.protocols.ogcapi.block import Json
 
@@ -19,7 +19,7 @@ def box_of_offered(offered: Offered) -> BBox:
     """Return west, south, east, north in CRS84; west is more than east across the antimeridian."""
     grids = {layer.main_variable.grid for layer in offered.layers}
     box = crossing_box(grids.pop()) if len(grids) == 1 else None
-    return box or rounded(offered.collection.bbox)
+    return box or round_box(offered.collection.bbox)
 
 
 def spatial_extent(offered: Offered) -> Json:

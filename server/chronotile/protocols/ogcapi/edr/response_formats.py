@@ -9,7 +9,7 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.encoders.coverage.attributes import layer_attributes
 from chronotile.encoders.coverage.cells import table_of_cells
 from chronotile.encoders.credits import Credits
-from chronotile.encoders.file_parts import Body, streamed
+from chronotile.encoders.file_parts import Body, stream_parts
 from chronotile.encoders.series.covjson import encode_series_covjson
 from chronotile.encoders.series.csv import encode_layers_csv
 from chronotile.encoders.series.geojson import encode_layers_geojson
@@ -64,10 +64,10 @@ def cells_formats(data_request: DataRequest) -> dict[str, CoverageFormat]:
         named = Credits.of([field.layer for field in coverage.fields], data_request.offered)
         endpoint = partial(endpoint_of, address=data_request.address)
         table = replace(table_of_cells(coverage, is_active=is_active), credits=named)
-        return streamed(encode_layers_geojson(table, endpoint_of=endpoint))
+        return stream_parts(encode_layers_geojson(table, endpoint_of=endpoint))
 
     def lines(coverage: Coverage, is_active: IsActive) -> Body:
-        return streamed(encode_layers_csv(table_of_cells(coverage, is_active=is_active)))
+        return stream_parts(encode_layers_csv(table_of_cells(coverage, is_active=is_active)))
 
     return {
         COVERAGE_JSON: COVERAGE_FORMATS["json"]._replace(check=CHECK_VALUES),

@@ -11,7 +11,7 @@ from chronotile.model.request import Backdrop
 from chronotile.model.style import Colour
 from chronotile.protocols.common.openapi import TRUTH
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, coded, parsed
+from chronotile.protocols.common.query.parameter import Parameter, code, custom
 
 WHITE = Colour(255, 255, 255)
 _HEX = re.compile(r"(?:0x|#)?(?P<alpha>[0-9a-f]{2})?(?P<rgb>[0-9a-f]{6})", re.IGNORECASE | re.ASCII)
@@ -32,11 +32,11 @@ def _colour(given: str, name: str) -> Colour:
 
 
 def _colour_parameter(name: str, description: str) -> Parameter[Colour]:
-    return parsed(name, description, partial(_colour, name=name))
+    return custom(name, description, partial(_colour, name=name))
 
 
 def _truth(name: str, description: str) -> Parameter[bool]:
-    return replace(coded(name, description, {"true": True, "false": False}), schema=TRUTH)
+    return replace(code(name, description, {"true": True, "false": False}), schema=TRUTH)
 
 
 BGCOLOR = _colour_parameter(

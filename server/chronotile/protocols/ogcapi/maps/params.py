@@ -11,7 +11,7 @@ from chronotile.model.grid import BBox, Grid, NativeGrid
 from chronotile.protocols.common.openapi import NUMBER, PAIR, Json
 from chronotile.protocols.common.query.axis_order import as_xy
 from chronotile.protocols.common.query.kvp import Kvp, numbers
-from chronotile.protocols.common.query.parameter import Parameter, names_of, number, parsed, text, whole
+from chronotile.protocols.common.query.parameter import Parameter, custom, names_of, number, text, whole
 from chronotile.protocols.ogcapi.crs import BBOX, BBOX_CRS, box_of, named_crs
 from chronotile.protocols.ogcapi.maps.drawing import OF_DRAWING, Drawing, drawing_of
 from chronotile.protocols.ogcapi.maps.viewport import WHOLE_CIRCLE, Viewport, box_to, data_box
@@ -32,7 +32,7 @@ def _centre(given: str) -> tuple[float, float]:
 CRS = text("crs", "Of the map; otherwise that of the data, of a map of the dataset CRS84")
 WIDTH = whole("width", "Columns; otherwise what makes pixels square on the ground", least=1)
 HEIGHT = whole("height", "Rows; otherwise what makes pixels square on the ground", least=1)
-CENTER = parsed(
+CENTER = custom(
     "center", "The middle of the map, in place of `bbox`, in the axis order of `center-crs`", _centre, schema=PAIR
 )
 CENTER_CRS = text("center-crs", "Of `center`; otherwise CRS84")

@@ -22,7 +22,7 @@ from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.pages import with_policy
 from chronotile.protocols.ogcapi.processes.faults import process_fault
 from chronotile.protocols.ogcapi.processes.media_types import HTML, JSON
-from chronotile.protocols.ogcapi.processes.params import OF_DOCUMENTS, merged
+from chronotile.protocols.ogcapi.processes.params import OF_DOCUMENTS, merge_lists
 
 FORMATS = {"json": JSON, "html": HTML}
 NOBODY = None
@@ -44,7 +44,7 @@ def query_of(request: Request) -> Kvp:
 
 def form_of(request: Request) -> str:
     """Return which of `FORMATS` a request wants."""
-    query = Kvp(merged(request.query_params.multi_items()))
+    query = Kvp(merge_lists(request.query_params.multi_items()))
     return negotiate_format(query, request.headers.get("accept", ""), FORMATS)
 
 

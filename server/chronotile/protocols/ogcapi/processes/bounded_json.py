@@ -4,7 +4,7 @@ import orjson
 
 from chronotile.errors import InvalidParameter, LimitExceeded
 from chronotile.model.geometry.geojson_size import containers_in
-from chronotile.model.geometry.json_text import loaded
+from chronotile.model.geometry.json_text import load_json
 from chronotile.processes.times_and_places import MOST_CONTAINERS
 
 
@@ -27,7 +27,7 @@ def parse_json(text: bytes, *, what: str, locator: str, most: int = MOST_CONTAIN
             "max_containers", allowed=most, needed=containers, alternative="send less at once", locator=locator
         )
     try:
-        value = loaded(text, locator=locator)
+        value = load_json(text, locator=locator)
     except orjson.JSONDecodeError as error:
         raise InvalidParameter(f"{what} is not valid JSON: {error}", locator=locator) from error
     try:

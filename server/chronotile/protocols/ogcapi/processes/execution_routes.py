@@ -42,7 +42,7 @@ from chronotile.protocols.ogcapi.processes.synchronous import (
     stored_response,
     synchronous_response,
 )
-from chronotile.queue.temporary import removed_if_it_fails
+from chronotile.queue.temporary import remove_on_failure
 from chronotile.web.fetch import Fetched
 
 
@@ -113,7 +113,7 @@ async def _do_now(
         elsewhere = {each.collection for each in plan.sources if each.collection in services.elsewhere}
         answer = await unless_gone(request, state.limiters.executions, partial(work, is_active), elsewhere=elsewhere)
     if isinstance(answer, SyncResults):  # to be stored, which others do not wait for who want to execute something
-        with removed_if_it_fails(answer.folder):
+        with remove_on_failure(answer.folder):
             require_job_access(request)
             response = await in_thread(state.limiters.results, stored_response, execution, answer, state.jobs, context)
     else:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.errors import ChronotileError, UnknownPath
-from chronotile.protocols.common.query.accept import weighted
+from chronotile.protocols.common.query.accept import parse_weights
 from chronotile.protocols.common.responses.problem import MEDIA_TYPE, problem_response
 from chronotile.protocols.ogcapi.processes.media_types import JSON
 
@@ -34,5 +34,5 @@ def problem_type(request: Request) -> str:
 
     The standard's own OpenAPI knows no other (OGC 18-062r2 Table 10), and OGC's suite reads the type.
     """
-    accepted = {name for name, weight in weighted(request.headers.get("accept", "")) if weight > 0}
+    accepted = {name for name, weight in parse_weights(request.headers.get("accept", "")) if weight > 0}
     return JSON if JSON in accepted and MEDIA_TYPE not in accepted else MEDIA_TYPE

@@ -32,14 +32,14 @@ from chronotile.protocols.ogcapi.processes.documents import (
 from chronotile.protocols.ogcapi.processes.faults import NOT_READY, problem_type
 from chronotile.protocols.ogcapi.processes.media_types import JSON
 from chronotile.protocols.ogcapi.processes.pages import MOST_SHOWN, Download, downloads, job_page, jobs_page
-from chronotile.protocols.ogcapi.processes.params import jobs_query, merged
+from chronotile.protocols.ogcapi.processes.params import jobs_query, merge_lists
 from chronotile.protocols.ogcapi.processes.results import Results, file_response, results_response
 from chronotile.queue.service import JobService
 
 
 async def get_jobs(request: Request) -> Response:
     """Return a page of the list of jobs, the newest first."""
-    query = Kvp(merged(request.query_params.multi_items()))
+    query = Kvp(merge_lists(request.query_params.multi_items()))
     selection, context, desk = jobs_query(query), context_for(request, query), state_of(request).jobs
 
     def find() -> tuple[tuple[Job, ...], int]:

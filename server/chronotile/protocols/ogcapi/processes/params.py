@@ -11,7 +11,7 @@ from chronotile.model.job import STATUSES, Status
 from chronotile.model.time.instants import Instant
 from chronotile.protocols.common.openapi import COUNT, TEXT, enum_of, list_of
 from chronotile.protocols.common.query.kvp import Kvp, choice
-from chronotile.protocols.common.query.parameter import LANG, F, Parameter, datetime, names_of, number, parsed, whole
+from chronotile.protocols.common.query.parameter import LANG, F, Parameter, custom, datetime, names_of, number, whole
 
 LISTED = frozenset({"type", "processid", "status"})
 """Parameters that may be given several times, or have commas."""
@@ -46,11 +46,11 @@ LIMIT = replace(
 )
 OFFSET = whole("offset", "How many come before the first", least=0, most=MAX_OFFSET, default=0)
 PAGING = (LIMIT, OFFSET)
-TYPES = parsed("type", "Of jobs; there is one", _types, schema=list_of(enum_of([TYPE])))
-PROCESSES: Parameter[tuple[str, ...]] = parsed(
+TYPES = custom("type", "Of jobs; there is one", _types, schema=list_of(enum_of([TYPE])))
+PROCESSES: Parameter[tuple[str, ...]] = custom(
     "processID", "Only jobs of these processes", _members, schema=list_of(TEXT), default=()
 )
-STATUS: Parameter[tuple[Status, ...]] = parsed(
+STATUS: Parameter[tuple[Status, ...]] = custom(
     "status", "Only jobs with one of these", _statuses, schema=list_of(enum_of(STATUSES)), default=()
 )
 DATETIME = datetime("An instant or an interval, either end of which may be open (`..`): when they came")
@@ -105,7 +105,7 @@ def paging_of(query: Kvp) -> Paging:
     return Paging(limit=min(LIMIT.of(query), MAX_LIMIT), offset=OFFSET.of(query))
 
 
-def merged(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def merge_lists(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """Yield the pairs of a query, all values of a parameter that is a list in one."""
     lists: dict[str, list[str]] = {}
     for name, value in pairs:

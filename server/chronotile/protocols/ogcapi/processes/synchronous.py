@@ -19,7 +19,7 @@ from chronotile.protocols.ogcapi.processes.results import Results, results_respo
 from chronotile.queue.faults import FORBIDDEN, storing_results
 from chronotile.queue.result_files import ResultFiles
 from chronotile.queue.service import JobService
-from chronotile.queue.temporary import removed_if_it_fails
+from chronotile.queue.temporary import remove_on_failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ def run_now(
         ClientGone: The client left.
     """
     folder = desk.make_folder()
-    with removed_if_it_fails(folder), storing_results(FORBIDDEN):
+    with remove_on_failure(folder), storing_results(FORBIDDEN):
         results = dict(execute(execution, services, folder, plan=plan, is_active=is_active))
     return SyncResults(results=results, folder=folder, revision=plan.revision)
 
@@ -51,7 +51,7 @@ def run_now(
 def synchronous_response(execution: Execution, done: SyncResults) -> Response:
     """Return the answer that has all results, of which none has to lie somewhere."""
     results = Results(execution=execution, values=done.results, files=ResultFiles(done.folder), address_of=None)
-    with removed_if_it_fails(done.folder):
+    with remove_on_failure(done.folder):
         return results_response(results, removed=done.folder)
 
 

@@ -8,7 +8,7 @@ from chronotile.catalog.offered import offered_collection
 from chronotile.model.request import LegendRequest
 from chronotile.pipeline.maps.legend import LEGEND_TYPES, LegendFormat
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import LANG, F, Parameter, coded, names_of, whole
+from chronotile.protocols.common.query.parameter import LANG, F, Parameter, code, names_of, whole
 from chronotile.protocols.common.query.picture import DIFFERENCE, IS_HORIZONTAL, MAX_SIDE_PX, RAMP
 from chronotile.protocols.ogcapi.maps.drawing import RANGE_OF_TWO
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
@@ -18,7 +18,7 @@ from chronotile.styling.legend_picture import LegendShape
 OF_DOCUMENTS = (F, LANG)
 WIDTH = whole("width", "Of the picture, in pixels", least=1, most=MAX_SIDE_PX)
 HEIGHT = whole("height", "Of the picture, in pixels", least=1, most=MAX_SIDE_PX)
-ORIENTATION = coded("orientation", "How the colours lie", IS_HORIZONTAL, default="vertical")
+ORIENTATION = code("orientation", "How the colours lie", IS_HORIZONTAL, default="vertical")
 OF_LEGEND: tuple[Parameter[object], ...] = (RANGE_OF_TWO, RAMP, DIFFERENCE, WIDTH, HEIGHT, ORIENTATION)
 """Beside `f`, and `lang` and `datetime`, which change nothing."""
 

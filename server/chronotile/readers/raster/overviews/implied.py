@@ -59,7 +59,7 @@ def _factors(grid: NativeGrid, coarser: NativeGrid | None) -> Iterator[int]:
     return takewhile(lambda factor: max(grid.width, grid.height) * 2 > SMALLEST_SIDE_PX * factor, factors)
 
 
-def made_pixels(
+def make_pixels(
     read: Read, window: Window, factors: Sequence[int], counting: Counting, *, block_width: int
 ) -> dict[int, Pixels]:
     """Return the cells of a window at each factor; each is made of all stored cells that it covers, and of no others.

@@ -21,7 +21,7 @@ from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.foreign import one_line, opening
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.overviews import Counting
-from chronotile.readers.raster.overviews.implied import made_pixels
+from chronotile.readers.raster.overviews.implied import make_pixels
 from chronotile.readers.raster.overviews.preview_file import preview_file
 from chronotile.readers.raster.pixels import read_pixels
 from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool, Layout
@@ -230,7 +230,7 @@ class Previews:
         with HandlePool(max_idle=0).lend(preview.path, preview.stored + NATIVE_LEVEL) as handle:
             if handle.state != state or not handle.layout.matches(layout):
                 raise ChronotileError("the file is another than was requested")
-            levels = made_pixels(
+            levels = make_pixels(
                 lambda region: self._stored(handle, preview, region),
                 Window(0, layout.height, 0, layout.width),
                 preview.factors,
