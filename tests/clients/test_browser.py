@@ -11,6 +11,7 @@ import pytest
 from tests.places import make_places
 from tests.protocols import served
 from tests.protocols.pictures import share_differing
+from tests.running import PATIENCE_S
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.client("node")]
 
@@ -27,16 +28,28 @@ def grid_of(name):
     return tile_matrix_set.tile_grid(tile_matrix_set.matrix(matrix), row=row, column=column)
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """A process that draws pages in one Chromium, each in a context of its own."""
+    with subprocess.Popen(["node", DRAW], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+            process.stdin.close()
+            process.wait(PATIENCE_S)
+        finally:
+            process.kill()
+
+
 @pytest.fixture
-def draw(make_url):
+def draw(make_url, browser):
     """`draw("openlayers.js", time="2020-06-11", …)`: what the page gives, with its picture as bytes."""
 
     def ask(page, *, places=(), **asked):
         base = make_url(served.make_services(places=places))
-        command = ["node", DRAW, page, json.dumps({"base": base, "size": 256, **asked})]
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
-        assert ran.returncode == 0, ran.stderr
-        told = json.loads(ran.stdout)
+        print(json.dumps({"page": page, "base": base, "size": 256, **asked}), file=browser.stdin, flush=True)
+        line = browser.stdout.readline()
+        assert line, "the process that draws has ended"
+        told = json.loads(line)
         assert told["faults"] == []
         return {**told, "picture": base64.b64decode(told["picture"].partition(",")[2])}
 
