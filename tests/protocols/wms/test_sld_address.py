@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -9,7 +10,9 @@ from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application
 from chronotile.errors import ConfigurationError
+from chronotile.protocols.wms import sld_address
 from chronotile.styling.read_sld import MAX_BYTES
+from chronotile.web.fetch import fetch
 from tests.protocols import served
 from tests.protocols.wms.exceptions import fault_of
 from tests.protocols.wms.test_styled_layers import BLUES
@@ -142,8 +145,10 @@ def test_what_gives_no_document_is_told(allowing, documents, base, get_map, name
     assert documents.asked == [f"/styles/{name}.sld"]
 
 
-@pytest.mark.slow  # it takes the 15 seconds that a document may take
-def test_what_comes_too_slowly_is_given_up(allowing, base, get_map):
+@pytest.mark.slow
+def test_what_comes_too_slowly_is_given_up(allowing, base, get_map, monkeypatch):
+    monkeypatch.setattr(sld_address, "fetch", partial(fetch, most_s=0.5))
+
     answer = get_map(allowing, SLD=f"{base}/styles/slow.sld")
 
     assert (answer.status_code, answer.headers["Cache-Control"]) == (503, "no-store")
