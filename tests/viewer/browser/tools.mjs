@@ -176,6 +176,7 @@ export async function brokenRules(page) {
 		const { axe: checker } = window;
 		const { violations } = await checker.run({
 			runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+			resultTypes: ["violations"],
 		});
 		return violations.map(
 			(/** @type {any} */ { id, nodes }) => `${id}: ${nodes.map((/** @type {any} */ node) => node.html).join(" | ")}`,
