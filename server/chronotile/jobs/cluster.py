@@ -24,14 +24,14 @@ RETRIES = 2
 MOST_ASIDE = 3
 """Tasks of a job with a temporary fault before the others are left too: the cause is the same for all."""
 LOOK_S = 0.5
-"""So often it is looked whether a job is still wanted."""
+"""How often to check whether a job is still active."""
 ANSWER_S = 10.0
 """How long a scheduler may take to answer; one that is frozen never does, and no connection to it breaks."""
 PROCESSES_S = 2.0
 """So often the number of worker processes is read while no task is done."""
 NO_PROCESSES = "the Dask cluster has no processes; the job goes on when one joins it"
 COLLECT_S = 5.0
-"""How long to wait for the result of a task that is done before it is looked whether the job is still wanted."""
+"""How long to wait for the result of a task that is done before checking whether the job is still active."""
 LOST = "the Dask cluster was lost"
 DEADLY = "the processes of the cluster die of what they are asked to do"
 
@@ -83,19 +83,19 @@ class Cluster:
         tasks: Mapping[int, Json],
         *,
         name: str,
-        is_wanted: Callable[[], bool],
+        is_active: Callable[[], bool],
         tell: Callable[[str], None],
     ) -> Generator[tuple[int, Json], None, None]:
         """Yield the number of each task when it is done, and its result, in any order.
 
-        Ends before all are done once they are not wanted any more; those that are under way are told to stop. A task
+        Ends early when the job is no longer active; the tasks under way are told to stop. A task
         that cannot be done for now is put aside until the others are done.
 
         Args:
             context: What they all are of.
             tasks: By their numbers.
             name: Of this attempt at the job, that no other has.
-            is_wanted: Called every half a second.
+            is_active: Called every half a second.
             tell: Called with what hinders all tasks, and with nothing once they go on.
 
         Raises:
@@ -111,7 +111,7 @@ class Cluster:
                 if not submitted.numbers:
                     break
                 try:
-                    done = submitted.next(is_wanted, tell)
+                    done = submitted.next(is_active, tell)
                 except TemporaryFault as error:
                     aside.append(error)
                     continue
@@ -124,9 +124,9 @@ class Cluster:
             submitted.cancel()
 
     def finish(
-        self, context: TaskContext, *, name: str, is_wanted: Callable[[], bool], tell: Callable[[str], None]
+        self, context: TaskContext, *, name: str, is_active: Callable[[], bool], tell: Callable[[str], None]
     ) -> dict[str, Result] | None:
-        """Return the results of a job whose tasks are all done; `None` once they are not wanted any more.
+        """Return the results of a job whose tasks are all done; `None` once the job is no longer active.
 
         Raises:
             ClusterLost: As `run`.
@@ -134,7 +134,7 @@ class Cluster:
         """
         submitted = self._submitted()
         submitted.add(0, f"{name}-end", finish, context)
-        done = submitted.next(is_wanted, tell)
+        done = submitted.next(is_active, tell)
         submitted.cancel()
         return None if done is None else done[1]
 
@@ -187,20 +187,20 @@ class _Submitted:
         self._ended.put(future)
         self._has_ended.set()
 
-    def next(self, is_wanted: Callable[[], bool], tell: Callable[[str], None]) -> tuple[int, Any] | None:
-        """Return the number and the result of the next task that ends; `None` once none is wanted any more.
+    def next(self, is_active: Callable[[], bool], tell: Callable[[str], None]) -> tuple[int, Any] | None:
+        """Return the number and the result of the next task that ends; `None` once the job is no longer active.
 
         Args:
-            is_wanted: Whether any still is.
+            is_active: Whether any still is.
             tell: Called when there are no processes, and with nothing once there are.
         """
         read_s, is_told = self._clock(), False
-        while is_wanted():
+        while is_active():
             self._has_ended.clear()
             with suppress(Empty):
                 future = self._ended.get_nowait()
                 number = self.numbers.pop(future)
-                found = self._gathered(future, is_wanted)
+                found = self._gathered(future, is_active)
                 return None if found is None else (number, self._result(future, found))
             if self._wait(self._has_ended, LOOK_S):
                 continue
@@ -216,7 +216,7 @@ class _Submitted:
                 read_s = self._clock()
         return None
 
-    def _gathered(self, future: Any, is_wanted: Callable[[], bool]) -> Future[Any] | None:  # noqa: ANN401 -- as above
+    def _gathered(self, future: Any, is_active: Callable[[], bool]) -> Future[Any] | None:  # noqa: ANN401 -- as above
         """Wait for the result of a task that has ended, which another process makes again if its own is gone.
 
         Not by `Future.result(timeout=…)`: what it gives up before it was begun, Dask has all later calls wait for.
@@ -232,7 +232,7 @@ class _Submitted:
         while not self._wait(is_found, COLLECT_S):  # the process that holds it may be frozen
             if not self._connection.is_running:
                 raise ClusterLost(LOST)
-            if not is_wanted():
+            if not is_active():
                 found.cancel()
                 return None
         return found
@@ -250,7 +250,7 @@ class _Submitted:
             raise TemporaryFault(fault_of(ServerBusy(DEADLY)), is_deadly=True) from killed
 
     def cancel(self) -> None:
-        """Cancel what has not ended; of tasks that are begun, each sees for itself that it is not wanted."""
+        """Cancel what has not ended; a task that has begun finds out by itself that its job is no longer active."""
         if self.numbers and self._connection.is_running:
             with suppress(ClusterLost), self._answering():
                 self._client.cancel(list(self.numbers), force=True)

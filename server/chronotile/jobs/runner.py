@@ -240,7 +240,7 @@ class Runner:
             return None
         store_task_results(folder, [done[number] for number in range(len(plan.tasks))])
         results = self._cluster.finish(
-            context, name=held.name, is_wanted=goes_on, tell=partial(self._tell, held, len(done), len(done))
+            context, name=held.name, is_active=goes_on, tell=partial(self._tell, held, len(done), len(done))
         )
         if results is None:
             return None
@@ -276,7 +276,7 @@ class Runner:
             context,
             left,
             name=held.name,
-            is_wanted=partial(self._goes_on, held),
+            is_active=partial(self._goes_on, held),
             tell=lambda hindered: self._tell(held, len(done), count, hindered),
         )
         with closing(tasks):

@@ -64,7 +64,7 @@ def doing(simulation, dask_cluster, with_steps, table, data, tmp_path):
             place=data,
             folder=folder,
             timeout_s=1e6,
-            kept_s=1e6,
+            retention_s=1e6,
             runtime=simulation.runtime(process),
         )
         simulation.start(process, made.run)

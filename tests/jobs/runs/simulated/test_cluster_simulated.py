@@ -20,12 +20,12 @@ class Run:
     def __init__(self, simulation, cluster, context, count):
         self.tasks = {number: {"number": number} for number in range(count)}
         self.context = context
-        self.is_wanted = True
+        self.is_active = True
         self.told = []
         self.results = []
         self._simulation = simulation
         self._cluster = cluster
-        self._how = {"name": context.folder, "is_wanted": lambda: self.is_wanted, "tell": self.told.append}
+        self._how = {"name": context.folder, "is_active": lambda: self.is_active, "tell": self.told.append}
         self.future = None
 
     def start(self):
@@ -104,7 +104,7 @@ def test_tasks_that_are_not_wanted_any_more_are_cancelled(job, dask, simulation)
     run = job(10).start()
     simulation.run(lambda: len(run.results) == 2)
 
-    run.is_wanted = False
+    run.is_active = False
     run.end()
     simulation.pass_s(10)
 
@@ -229,7 +229,7 @@ def test_what_is_not_wanted_any_more_does_not_wait_for_a_worker_that_is_frozen(l
     run, _worker = lost_result
     unwanted_s = simulation.now_s
 
-    run.is_wanted = False
+    run.is_active = False
 
     assert run.end() == {}
     assert simulation.now_s - unwanted_s <= COLLECT_S
@@ -346,7 +346,7 @@ def test_results_that_are_not_wanted_any_more_are_not_waited_for(job, dask, simu
     run.finish()
     simulation.run(lambda: dask.begun)
 
-    run.is_wanted = False
+    run.is_active = False
     simulation.run(run.future.done)
 
     assert run.results == [None]

@@ -31,19 +31,19 @@ class FakeCluster:
     def renew(self):
         """It is always there."""
 
-    def run(self, task, blocks, *, name, is_wanted, tell):
+    def run(self, task, blocks, *, name, is_active, tell):
         self.names.append(name)
         for number in blocks:
             self.begun.append(number)
             end = self.simulation.now_s + self.block_s
             while self.simulation.now_s < end:
-                if not is_wanted():
+                if not is_active():
                     return
                 self.simulation.sleep(min(STEP_S, self.block_s))
             self.fail(number)
             yield number, {"square": number * number}
 
-    def finish(self, task, *, name, is_wanted, tell):
+    def finish(self, task, *, name, is_active, tell):
         return {"sum": Result(value=1), "pieces": Result(value="")}
 
 
