@@ -37,6 +37,7 @@ from chronotile.processes.registry import process_of
 from chronotile.processes.work import stored_coverage
 from chronotile.processes.work.coverage_file import FILE_FORMATS
 from chronotile.readers.open import open_source
+from tests.full_disk import full_disk
 from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, with_files_of_dates, work_in
 from tests.protocols import served
 from tests.real_data.truth import CONFIGURED, open_place, raster_truth
@@ -230,11 +231,8 @@ def test_files_are_written_in_the_folder_of_the_job_without_the_bound_of_request
     process, work = process_of("export"), work_in(tmp_path, services, shared=plan.shared)
     done = [process.run({"layer": "NDVI"}, task, work) for task in plan.tasks]
 
-    scratch.ROOM.take(scratch.ROOM_BYTES)
-    try:
+    with full_disk():
         results = process.finish({"layer": "NDVI", "format": format_}, done, work)
-    finally:
-        scratch.ROOM.give_back(scratch.ROOM_BYTES)
 
     assert (work.results / results["export"].file).stat().st_size > 0
 

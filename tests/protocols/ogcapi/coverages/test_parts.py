@@ -14,6 +14,7 @@ from chronotile.pipeline.caches.byte_cache import ByteCache
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
 from chronotile.pipeline.coverage.deliver import Conditions, deliver_coverage
 from chronotile.pipeline.services import make_caches
+from tests.full_disk import full_disk
 from tests.protocols import served
 
 NDVI = "/ogcapi/collections/NDVI/coverage"
@@ -140,8 +141,8 @@ def test_files_that_nobody_reads_make_room_for_a_new_one(make_client, services, 
     services = replace(services, caches=make_caches(payload_bytes=0))
     client = make_client(services)
     kept = client.head(NDVI, params={"f": "json", "datetime": "2020-06-01/2020-06-11"}, headers=IDENTITY)
-    monkeypatch.setattr(scratch.ROOM, "_left", 0)
-    answer = part(client, 0, f=name)
+    with full_disk():
+        answer = part(client, 0, f=name)
 
     assert int(kept.headers["content-length"]) > 0
     assert (answer.status_code, len(answer.content)) == (206, 100)
@@ -153,8 +154,8 @@ def test_a_disk_that_is_full_of_other_things_is_told(make_client, services, monk
     monkeypatch.setattr(scratch, "IN_MEMORY_BYTES", 0)
     client = make_client(services)
     client.head(NDVI)
-    monkeypatch.setattr(scratch.ROOM, "_left", -(1 << 40))
-    answer = part(client, 0)
+    with full_disk(beyond=1 << 40):
+        answer = part(client, 0)
 
     assert (answer.status_code, services.caches.files.total_bytes) == (503, 0)
     assert "there is no room to write the file" in answer.json()["detail"]
