@@ -101,15 +101,13 @@ def stack_variable(
         rule = band_rule(variable, band, bands=sample.bands, looked=[bands for bands, _number in keys.values()])
     usual = encoding_in(band, variable, are_classes=False)
     is_categorical = bool(variable.has_classes) or (bool(band.classes) and not is_scaled(usual))
-    counts = Counter(keys.values())
     are_classes = is_categorical and not is_scaled(usual)
-    served, reasons = _kinds(counts, variable, rule, are_classes=are_classes)
+    served, reasons = _kinds(Counter(keys.values()), variable, rule, are_classes=are_classes)
     encoding = common_encoding(kind.encoding for kind in served.values())
     readable = [position for position in range(len(planes)) if keys.get(position) not in reasons]
+    own = _part(times, readable)
     found = StackVariable(
-        info=_info(
-            variable, band, sample, encoding=encoding, is_categorical=is_categorical, times=_part(times, readable)
-        ),
+        info=_info(variable, band, sample, encoding=encoding, is_categorical=is_categorical, times=own),
         planes=tuple(planes[position] for position in readable),
         layouts=sample.layouts,
         origins=tuple(_levels(variable, sample, encoding, is_categorical=is_categorical)),
