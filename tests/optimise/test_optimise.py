@@ -1,5 +1,6 @@
 """Cubes against their sources, as we read them and as xarray does."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -97,6 +98,24 @@ def test_classes_stay_classes(tmp_path, write, target):
 
     assert ours.is_categorical
     assert ours.classes == theirs.classes
+
+
+@pytest.fixture
+def peak_bytes():
+    """`peak_bytes()`: the most that Python and NumPy held at once."""
+    tracemalloc.start()
+    yield lambda: tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+
+def test_dates_of_a_chunk_are_packed_one_by_one(tmp_path, write, peak_bytes):
+    days = tuple(np.datetime_as_string(np.datetime64("2020-01-01") + np.arange(64)).tolist())
+    scene = Scene(width=256, height=256, days=days)
+    store = save_zarr(make_dataset(scene), tmp_path / "long.zarr", NDVI={"chunks": (64, 256, 256)})
+
+    write(store, layout="series", block=64, packing=Packing(dtype=np.dtype("int16"), scale=0.003, offset=0.0))
+
+    assert peak_bytes() < scene.cube().astype("float64").nbytes
 
 
 def test_periods_stay_periods(tmp_path, write, target):

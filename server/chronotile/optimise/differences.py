@@ -8,7 +8,7 @@ import numpy as np
 from chronotile.model.grid import Window
 from chronotile.model.raster import Numbers
 from chronotile.optimise.plan import SERIES_FILE_PX
-from chronotile.optimise.tasks import Job, TaskDate, source_block, stored_array
+from chronotile.optimise.tasks import Job, TaskDate, source_numbers, stored_array
 from chronotile.readers.zarr.commit import SERIES
 
 
@@ -38,7 +38,7 @@ def _differences(job: Job, variable: str, dates: Sequence[TaskDate], window: Win
     stored = [stored_array(job, group, variable)[positions][there].read().result() for group in groups]
     counts = []
     for number, date in enumerate(dates):
-        (source,) = source_block(job, variable, [date.origin], window)
+        (source,) = source_numbers(job, variable, [date.origin], window)
         same = np.ones(source.shape, dtype=bool)
         for numbers in stored:
             same &= _equal(numbers[number], source)

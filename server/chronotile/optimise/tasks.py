@@ -5,7 +5,7 @@ Each writes whole files under their own names, so that doing one twice changes n
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, product
@@ -18,7 +18,7 @@ import tensorstore as ts
 from chronotile.durable_files import Disk
 from chronotile.errors import SourceUnavailable
 from chronotile.model.grid import Window
-from chronotile.model.raster import Numbers
+from chronotile.model.raster import Numbers, Pixels
 from chronotile.model.source import SourceSpec
 from chronotile.optimise.arrays import ArraySpec
 from chronotile.optimise.inputs import Origin
@@ -35,8 +35,8 @@ SOURCE_WINDOW_PX = 512
 """Rows and columns read at once of a source that keeps many dates in a chunk."""
 
 
-ReadSource = Callable[[str, Sequence[Origin], Window], Numbers]
-"""Gives (time, y, x) numbers of a variable's window at some dates, as the cube has them."""
+ReadSource = Callable[[str, Sequence[Origin], Window], Iterable[Numbers]]
+"""Gives the (y, x) numbers of a variable's window at each of some dates, as the cube has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,11 +276,12 @@ def _fill_from_sources(
     """Put dates, by their positions, into (time, y, x) numbers whose first position is `start`."""
     if not job.reads_ahead:
         for position, date in dates.items():
-            numbers[position - start] = source_block(job, variable, [date.origin], window)[0]
+            (numbers[position - start],) = source_numbers(job, variable, [date.origin], window)
         return
-    places, origins = [position - start for position in dates], [date.origin for date in dates.values()]
+    origins = [date.origin for date in dates.values()]
     for part, rows, columns in _parts(window):
-        numbers[places, rows, columns] = source_block(job, variable, origins, part)
+        for position, found in zip(dates, source_numbers(job, variable, origins, part), strict=True):
+            numbers[position - start, rows, columns] = found
 
 
 def stored_array(job: Job, group: str, variable: str, *, in_overlay: bool = False) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
@@ -305,12 +306,13 @@ def _source_windows(job: Job, task: MapTask, window: Window) -> Iterator[Numbers
     origins = [date.origin for date in task.dates]
     if not job.reads_ahead:
         for origin in origins:
-            yield source_block(job, task.variable, [origin], window)[0]
+            yield from source_numbers(job, task.variable, [origin], window)
         return
     dtype = job.plan.variables[task.variable].encoding.dtype
     numbers = np.empty((len(origins), window.height, window.width), dtype=dtype)
     for part, rows, columns in _parts(window):
-        numbers[:, rows, columns] = source_block(job, task.variable, origins, part)
+        for number, found in enumerate(source_numbers(job, task.variable, origins, part)):
+            numbers[number, rows, columns] = found
     yield from numbers
 
 
@@ -324,8 +326,8 @@ def _parts(window: Window) -> Iterator[tuple[Window, slice, slice]]:
         yield part, slice(top, bottom), slice(left, right)
 
 
-def source_block(job: Job, variable: str, origins: Sequence[Origin], window: Window) -> Numbers:
-    """Return (time, y, x) numbers of a window at some dates of the sources, as the cube has them."""
+def source_numbers(job: Job, variable: str, origins: Sequence[Origin], window: Window) -> Iterable[Numbers]:
+    """Return the (y, x) numbers of a window at each of some dates of the sources, as the cube has them."""
     read = job.read or partial(_of_worker.read, job)
     return read(variable, origins, window)
 
@@ -338,30 +340,28 @@ class OpenSources:
         self._run = ""
         self._readers: tuple[Reader, ...] = ()
 
-    def read(self, job: Job, variable: str, origins: Sequence[Origin], window: Window) -> Numbers:
-        """Return (time, y, x) numbers of a window at some dates, as the cube has them.
+    def read(self, job: Job, variable: str, origins: Sequence[Origin], window: Window) -> Iterator[Numbers]:
+        """Yield the (y, x) numbers of a window at each of some dates, as the cube has them.
 
-        Dates of one source are read together, so that a chunk which holds several of them is decoded once.
+        Dates of one source are read together, so that a chunk which holds several of them is decoded once. They are
+        converted one by one, as that takes several float64 arrays of the same shape.
 
         Raises:
             SourceUnavailable: A source cannot be read, or its encoding changed since the cube was planned.
         """
-        parts = [
-            self._read_one(job, variable, number, indexes=[origin.index for origin in run], window=window)
-            for number, run in groupby(origins, key=lambda origin: origin.source)
-        ]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-    def _read_one(self, job: Job, variable: str, number: int, *, indexes: Sequence[int], window: Window) -> Numbers:
-        """(time, y, x) numbers of dates of one source."""
-        planned, reader = job.plan.variables[variable], self._of(job)[number]
-        recoding = recoding_of(reader.info.variables[planned.info.name].encoding, planned.info.encoding)
-        if recoding is None:
-            raise SourceUnavailable(
-                f"the numbers of {planned.info.name} are others than when the run began; run it again"
-            )
-        pixels = reader.read_block(planned.info.name, indexes=indexes, window=window, along="space")
-        return planned.conversion.numbers(recoding.pixels(pixels))
+        planned = job.plan.variables[variable]
+        for number, run in groupby(origins, key=lambda origin: origin.source):
+            reader = self._of(job)[number]
+            recoding = recoding_of(reader.info.variables[planned.info.name].encoding, planned.info.encoding)
+            if recoding is None:
+                raise SourceUnavailable(
+                    f"the numbers of {planned.info.name} are others than when the run began; run it again"
+                )
+            indexes = [origin.index for origin in run]
+            pixels = reader.read_block(planned.info.name, indexes=indexes, window=window, along="space")
+            for date, numbers in enumerate(pixels.numbers):
+                valid = None if pixels.valid is None else pixels.valid[date]
+                yield planned.conversion.numbers(recoding.pixels(Pixels(numbers, valid)))
 
     def _of(self, job: Job) -> tuple[Reader, ...]:
         """The readers of a job's sources."""

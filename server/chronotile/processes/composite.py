@@ -74,7 +74,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     if not _is_cube(inputs):
         return {"composite": geotiff_of_partial_maps(coverage, bands, done, work, name="composite")}
     cube, maps = _cube(coverage, reducer), coverage_of_partial_maps(coverage, bands, done, work)
-    cube.write(cube.map_tasks(range(1)), lambda _variable, _origins, window: _window_of(maps, window)[np.newaxis], work)
+    cube.write(cube.map_tasks(range(1)), lambda _variable, _origins, window: [_window_of(maps, window)], work)
     return {"composite": cube.given([[state_number(coverage.etag)]], inputs, file="composite", work=work)}
 
 

@@ -1,6 +1,6 @@
 """Layers as a serving cube: what `chronotile optimise` makes of files."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -128,12 +128,13 @@ class _Windows:
         self._work = work
         self._held: tuple[Window, Coverage] | None = None
 
-    def read(self, variable: str, origins: Sequence[Origin], window: Window) -> Numbers:
-        """Return (time, y, x) numbers of a variable at the times of indexes."""
+    def read(self, variable: str, origins: Sequence[Origin], window: Window) -> Iterator[Numbers]:
+        """Yield the (y, x) numbers of a variable at the time of each index."""
         if self._held is None or self._held[0] != window:
             self._held = window, window_of(self._inputs, self._task_of(window), self._work)
         field, coverage = self._fields[variable], self._held[1]
-        return np.stack([coverage.read(field, time=origin.index, rows=range(window.height)) for origin in origins])
+        for origin in origins:
+            yield coverage.read(field, time=origin.index, rows=range(window.height))
 
     def _task_of(self, window: Window) -> Json:
         rows, columns = window[:2], window[2:]
