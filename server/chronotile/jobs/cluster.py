@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from itertools import islice
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Event
 from types import TracebackType
 from typing import Any, Self
@@ -197,8 +197,8 @@ class _Submitted:
         read_s, is_told = self._clock(), False
         while is_active():
             self._has_ended.clear()
-            with suppress(Empty):
-                future = self._ended.get_nowait()
+            if not self._ended.empty():  # nobody else takes from it
+                future = self._ended.get()
                 number = self.numbers.pop(future)
                 found = self._gathered(future, is_active)
                 return None if found is None else (number, self._result(future, found))

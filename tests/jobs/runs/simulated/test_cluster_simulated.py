@@ -141,7 +141,9 @@ def test_a_store_that_is_away_is_not_tried_for_each_task(job, dask):
     assert len(set(dask.begun)) < 10
 
 
-@pytest.mark.parametrize(("act", "error"), [("break", "ZeroDivisionError"), ("fill", "JobFailed")])
+@pytest.mark.parametrize(
+    ("act", "error"), [("break", "ZeroDivisionError"), ("break empty", "Empty"), ("fill", "JobFailed")]
+)
 def test_an_error_of_a_task_ends_the_others(job, dask, simulation, act, error):
     run = job(20, at=3, act=act).start()
 

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from queue import Empty
 
 from chronotile.errors import ClientGone, SourceUnavailable
 from chronotile.model.job import Result
@@ -54,6 +55,8 @@ def _act(act, gates):
             raise SourceUnavailable("the store is out of reach")
         case "break":
             raise ZeroDivisionError("secret of the house")
+        case "break empty":
+            raise Empty("secret of the house")
 
 
 def _note(gates, text):
