@@ -96,9 +96,9 @@ _WORDS = {
     "greater_than": "it must be greater than {gt:g}",
     "greater_than_equal": "it must be at least {ge:g}",
     "less_than_equal": "it must be at most {le:g}",
-    "string_too_short": "must be text",
-    "too_short": "must have at least {min_length}",
-    "too_long": "must have at most {max_length}",
+    "string_too_short": "must not be empty",
+    "too_short": "must have {min_length} or more entries",
+    "too_long": "must have {max_length} or fewer entries",
     "value_error": "{error}",
 }
 

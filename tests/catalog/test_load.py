@@ -288,7 +288,7 @@ def test_a_mistake_at_the_top(mistakes_of, text, mistake):
     ("text", "mistake"),
     [
         ("", "config.yaml:1: collections: the key is missing"),
-        ("collections: {}", "config.yaml:1: collections: must have at least 1"),
+        ("collections: {}", "config.yaml:1: collections: must have 1 or more entries"),
         ("collections: []", "config.yaml:1: collections: must be a mapping (key: value)"),
         ("collections:\n", "config.yaml:1: collections: must be a mapping (key: value), got nothing"),
         ("collections: {c: }", "config.yaml:1: collections.c: must be a mapping (key: value), got nothing"),
@@ -305,7 +305,7 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
         ("titel: T", "service.titel: unknown key; the nearest is title; accepted are title, abstract, keywords, url, "
             "contact, hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, wmts, inspire, viewer"),
         ("title: 5", "service.title: must be a mapping (key: value), got 5"),
-        ("title: {}", "service.title: must have at least 1"),
+        ("title: {}", "service.title: must have 1 or more entries"),
         ("title: {de: D}", "service.title.de: language 'de' is not one of service.languages (en)"),
         ("title: {english: D}", "service.title.english: 'english' is no language; accepted are tags such as en, nl "
             "or pt-BR"),
@@ -326,7 +326,7 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
         ("contact: {mail: a}", "service.contact.mail: unknown key; the nearest is email; accepted are name, email, "
             "telephone, address"),
         ("languages: [en, en]", "service.languages: en is listed twice"),
-        ("languages: []", "service.languages: must have at least 1"),
+        ("languages: []", "service.languages: must have 1 or more entries"),
         ("paths: {wms: [wms]}", "service.paths.wms[0]: 'wms' is no path; accepted are / and then letters, digits, _ . "
             "~ -, such as /wms/v2"),
         ("paths: {wms: [/tiles/x]}", "service.paths.wms[0]: /tiles/x begins as one of the server's own paths does"),
@@ -394,12 +394,12 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
         ("variables: {V: {range: [1]}}", "variables.V.range: too few values"),
         ("variables: {V: {range: [1, 0]}}", "variables.V.range: the first number must be less than the second, got 1 "
             "and 0"),
-        ("variables: {V: {range: [1, 2, 3]}}", "variables.V.range: must have at most 2"),
+        ("variables: {V: {range: [1, 2, 3]}}", "variables.V.range: must have 2 or fewer entries"),
         ("variables: {V: {dtype: int12}}", "variables.V.dtype: accepted are 'int8', 'uint8', 'int16', 'uint16', "
             "'int32', 'uint32', 'int64', 'uint64', 'float32' or 'float64', got 'int12'"),
         ("variables: {V: {flags: {snow: 3}}}", "variables.V.flags.snow: must be a whole number, got 'snow'"),
         ("variables: {V: {flags: {3: 4}}}", "variables.V.flags.3: must be text, got 4; put it in quotes"),
-        ("variables: {V: {styles: []}}", "variables.V.styles: must have at least 1"),
+        ("variables: {V: {styles: []}}", "variables.V.styles: must have 1 or more entries"),
         ("variables: {V: {styles: [a, a]}}", "variables.V.styles: a is listed twice"),
         ("variables: {V: {resampling: cubic}}", "variables.V.resampling: accepted are 'nearest' or 'bilinear', got "
             "'cubic'"),
@@ -413,7 +413,8 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
         ("variables: {V: {layer: é}}", "variables.V.layer: 'é' is no id; accepted are letters, digits, _ . and -, a "
             "letter or digit first, at most 200"),
         ("variables: {V: {mask: {variable: V2}}, V2: {}}", "variables.V.mask.keep: the key is missing"),
-        ("variables: {V: {mask: {variable: V2, keep: []}}, V2: {}}", "variables.V.mask.keep: must have at least 1"),
+        ("variables: {V: {mask: {variable: V2, keep: []}}, V2: {}}", "variables.V.mask.keep: must have 1 or more "
+            "entries"),
         ("variables: {V: {mask: {variable: V2, keep: [x]}}, V2: {}}", "variables.V.mask.keep[0]: must be a whole "
             "number, got 'x'"),
         ("variables: {V: {mask: {variable: SCL, keep: [4]}}, SLC: {}}", "variables.V.mask.variable: variable 'SCL' is "
@@ -470,7 +471,7 @@ def test_a_mistake_in_a_collection(mistakes_of, text, mistake):
             "exclude one another"),
         ("kind: cog, href: a, crs: EPSG:0", "source.crs: 'EPSG:0' is no known coordinate reference system; accepted "
             "are EPSG:32631, CRS:84, WKT or PROJ text"),
-        ("kind: cog, href: a, times: []", "source.times: must have at least 1"),
+        ("kind: cog, href: a, times: []", "source.times: must have 1 or more entries"),
         ("kind: cog, href: a, times: [2001-13-01]", "source.times[0]: '2001-13-01' is not a valid time; "
             "accepted are 2020, 2020-06, 2020-06-01 and 2020-06-01T10:50:00Z"),
         ("kind: cog, href: a, times: [2001, 2001-01]", "source.times: times must ascend, but 2001-01 does not come "

@@ -158,7 +158,7 @@ def test_a_colour_is_read_as_it_is_written(channels):
         ("flags: {cloud: [1, 2, 3]}\n" + BLACK_TO_WHITE, "a.yaml:1: flags.cloud: (1, 2, 3) is no colour; accepted are "
             "#rgb, #rrggbb, #rrggbbaa, transparent, red …"),
         ("labels: [low]\n" + BLACK_TO_WHITE, "a.yaml:1: labels[0]: must be a number, got 'low'"),
-        ("classes: []", "a.yaml:1: classes: must have at least 1"),
+        ("classes: []", "a.yaml:1: classes: must have 1 or more entries"),
         ("classes:\n  - value: 1\n    color: red", "a.yaml:2: classes[0].colour: the key is missing"),
         ("classes: [{value: 1, colour: red}, {value: 1.0, colour: red}]", "a.yaml:1: classes: value 1 has two classes"),
         ("classes: [{value: 1, colour: red}]\nbelow: red", "a.yaml:2: below: below belongs to a ramp; classes have "
