@@ -346,7 +346,7 @@ def _unchanged_places(before: Archive | None, state: ArchiveState) -> dict[str, 
 
 
 def _failing_cubes(before: Archive, specs: Mapping[str, SourceSpec], opened: Collection[str]) -> dict[str, Reader]:
-    """The readers of serving cubes that are requested as before and cannot be opened now.
+    """The readers of serving cubes that are configured as before and cannot be opened now.
 
     They are served on: each request gets the fault of a failing source, not of an unknown layer, until the cube is
     repaired.
@@ -369,7 +369,7 @@ def _source_findings(findings: Iterable[Finding], failing: Collection[str]) -> l
 
 
 def _unchanged(before: Archive, specs: Mapping[str, SourceSpec], state: ArchiveState) -> dict[str, Reader]:
-    """The open readers of sources that are requested as before and hold the same times."""
+    """The open readers of sources that are configured as before and hold the same times."""
     return {
         name: reader
         for name, reader in before.services.readers.items()

@@ -22,7 +22,7 @@ def open_places(specs: Mapping[str, PlacesSpec], *, unchanged: Mapping[str, Plac
 
     Args:
         specs: What to read, by id.
-        unchanged: Sets read before from files that did not change; those that are requested as before are taken again.
+        unchanged: Sets read before from files that did not change; those that are configured as before are taken again.
     """
     sets, findings = dict[str, PlaceSet](), list[Finding]()
     for name, spec in specs.items():

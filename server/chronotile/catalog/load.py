@@ -138,7 +138,7 @@ def _read(path: Path, named_at: Place, key: KeyPath, *, environment: Mapping[str
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        origin = named_at if key else Place("", 0)  # the file that is named first is requested in no file
+        origin = named_at if key else Place("", 0)  # no file names the first one
         return empty, [Mistake(origin, key, f"{path} cannot be read: {error.strerror}")]
     except UnicodeDecodeError as error:
         return empty, [

@@ -70,7 +70,7 @@ class Runner:
         timeout_s: How long a job may run from when it was first begun.
         retention_s: How long a job that has ended is stored.
         bucket: Of the files of results; otherwise they stay in the folder.
-        before: Jobs that were stored before they had an archive, which are stored as long, and never run.
+        before: Jobs of before jobs had an archive: they are removed after the same time, and never run.
         runtime: The clock, and how to wait and to start threads.
     """
 

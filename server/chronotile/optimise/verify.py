@@ -38,9 +38,9 @@ Values = NDArray[np.float64]
 
 SIDE_PX = 512
 MOST_SHOWN = 3
+"""Differing dates of which a message names the place."""
 MISSING = "missing"
 """Name of the flag of a further missing value, which has no name in CF."""
-"""Differing dates of which a message names the place."""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from chronotile.readers.hrefs import local_path
 from chronotile.readers.remote.files import looks
 
 MAX_REMEMBERED = 1 << 14
-"""States that one look remembers, about 5 MB; files past it are requested each time."""
+"""States that one look remembers, about 5 MB; those of more files are read from the system each time."""
 
 SETTLED_NS = 2_000_000_000
 """What was written since may be written again without its time telling; what is read of it is not cached."""
@@ -43,7 +43,7 @@ def file_state(path: str) -> FileState:
 
 
 class Look:
-    """The states of files and folders of this machine, each requested once."""
+    """The states of files and folders of this machine, each read from the system once."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -78,7 +78,7 @@ def _variables(
 ) -> tuple[tuple[VariableSpec, ...], Sequence[TimeSpan], tuple[Finding, ...]]:
     """The variables as they are to be configured, the times that the source does not tell, and what was found in it.
 
-    What of a source cannot be served is found only where all of it is requested, not the variables that are configured.
+    A source that is opened without configured variables also has findings on what of it cannot be served.
     """
     if draft.kind.options.has_bands:
         found = raster_variables(draft)

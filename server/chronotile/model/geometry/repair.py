@@ -219,7 +219,7 @@ def _nesting_steps(rings: Polygon, *, at_most: int) -> int:
 
 
 def _boxes_overlap(shapes: NDArray[np.object_]) -> bool:
-    """Whether any two boxes do; some are requested at once, each of which may overlap all."""
+    """Whether any two boxes overlap; the tree is queried for some at once, each of which may overlap all."""
     tree = shapely.STRtree(shapes)
     some = (shapes[start : start + 16] for start in range(0, len(shapes), 16))
     return any(tree.query(each).shape[1] > len(each) for each in some)

@@ -56,7 +56,7 @@ _OPTIONS: dict[str, Any] = {
     "GDAL_NUM_THREADS": 1,
 }
 _LOCAL_OPTIONS = {
-    # Side files (.ovr, .msk, .tfw) are requested by name; listing a folder of thousands at each opening is what costs.
+    # Side files (.ovr, .msk, .tfw) are looked up by name; listing a folder of thousands at each opening is what costs.
     "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",
 }
 _REMOTE_OPTIONS = {
