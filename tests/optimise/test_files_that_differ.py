@@ -125,6 +125,25 @@ def test_netcdf_of_each_month_packed_by_itself_keeps_its_values(tmp_path, write,
     np.testing.assert_allclose(values_of(target, "0", "t2m"), temperatures, atol=0.00021)
 
 
+def test_flags_of_one_netcdf_file_are_numbers_of_a_cube_of_floats(tmp_path, write, target):
+    for month in (1, 2):
+        coords = {
+            "time": np.array([f"2020-0{month}-01"], dtype="datetime64[ns]"),
+            "lat": 50 - np.arange(SIDE) * 0.1,
+            "lon": 4 + np.arange(SIDE) * 0.1,
+        }
+        flags = {"scale_factor": 0.5, "flag_values": np.array([55], dtype="uint8"), "flag_meanings": "cloud"}
+        numbers, attributes = (np.uint8(55), flags) if month == 2 else (np.float32(0.1), {})
+        values = np.full((1, SIDE, SIDE), numbers)
+        dataset = xarray.Dataset({"t2m": (("time", "lat", "lon"), values, attributes)}, coords=coords)
+        dataset.to_netcdf(tmp_path / f"t2m_20200{month}01.nc")
+
+    write(tmp_path, verify=True)
+
+    cube = xarray.open_zarr(target, group="0", mask_and_scale=False)["t2m"]
+    assert cube.values[1, 0, 0] == cube.attrs["flag_values"][0]
+
+
 # A cube that is there.
 
 

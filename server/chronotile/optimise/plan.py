@@ -235,7 +235,8 @@ def _variable_attributes(variable: PlannedVariable) -> Attributes:
     attributes |= {"scale_factor": encoding.scale, "add_offset": encoding.offset}
     attributes |= _range_attributes(encoding)
     if encoding.flags:
-        attributes["flag_values"] = [number for number, _name in encoding.flags]
+        is_float = np.dtype(encoding.dtype).kind == "f"  # flags of joined files may lie beyond all integers of JSON
+        attributes["flag_values"] = [float(number) if is_float else number for number, _name in encoding.flags]
         attributes["flag_meanings"] = " ".join(name for _number, name in encoding.flags)
     return attributes
 
