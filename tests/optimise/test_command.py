@@ -2,8 +2,10 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from typer.testing import CliRunner
 from chronotile.cli import app
 from chronotile.errors import ChronotileError
 from chronotile.machine import Machine
+from chronotile.optimise.conversion import Packing
 from chronotile.optimise.memory import default_memory, parse_bytes
 from tests.optimise.conftest import numbers_of
 
@@ -107,28 +110,60 @@ def test_what_is_no_size_is_refused(text):
         parse_bytes(text)
 
 
-@pytest.fixture
-def large(tmp_path):
-    """More floats than the memory that is allowed, in chunks of all dates."""
-    root = zarr.open_group(tmp_path / "large.zarr", mode="w", zarr_format=3)
+def write_floats(path, side, dates):
+    """A store of floats in chunks of all dates."""
+    root = zarr.open_group(path, mode="w", zarr_format=3)
     values = root.create_array(
         "v",
-        shape=(DATES, SIDE, SIDE),
-        chunks=(DATES, 512, 512),
+        shape=(dates, side, side),
+        chunks=(dates, 512, 512),
         dtype="float32",
         fill_value=float("nan"),
         dimension_names=("time", "y", "x"),
         attributes={"grid_mapping": "spatial_ref"},
     )
-    row = np.arange(SIDE, dtype="float32")
-    for start in range(0, SIDE, 512):
-        rows = np.arange(start, min(start + 512, SIDE), dtype="float32")
-        values[:, start : start + 512] = np.arange(DATES)[:, None, None] + rows[:, None] + row
+    row = np.arange(side, dtype="float32")
+    for start in range(0, side, 512):
+        rows = np.arange(start, min(start + 512, side), dtype="float32")
+        values[:, start : start + 512] = np.arange(dates)[:, None, None] + rows[:, None] + row
     root.create_array("spatial_ref", shape=(), dtype="int32", attributes={"crs_wkt": CRS.from_epsg(32631).to_wkt()})
-    axes = {"time": ("days since 2020-01-01", np.arange(DATES)), "x": ("m", row * 10), "y": ("m", -row * 10)}
+    axes = {"time": ("days since 2020-01-01", np.arange(dates)), "x": ("m", row * 10), "y": ("m", -row * 10)}
     for name, (units, numbers) in axes.items():
         root.create_array(name, data=numbers, dimension_names=(name,), attributes={"units": units})
-    return tmp_path / "large.zarr"
+    return path
+
+
+def test_a_store_that_xarray_cannot_open_is_no_failure_of_verify_without_a_reason(tmp_path, target):
+    source = write_floats(tmp_path / "floats.zarr", side=8, dates=2)
+    zarr.open_array(source / "v").attrs["_FillValue"] = -1.0  # as several writers have it; xarray takes base64 alone
+
+    result = run(source, target, "--verify")
+
+    assert result.exit_code == 1
+    assert "--verify cannot open floats.zarr with xarray; leave --verify out" in result.output
+
+
+@pytest.fixture
+def large(tmp_path):
+    """More floats than the memory that is allowed, in chunks of all dates."""
+    return write_floats(tmp_path / "large.zarr", SIDE, DATES)
+
+
+@pytest.mark.parametrize("layout", ["map", "series"])
+def test_values_of_many_dates_are_packed_in_the_memory_of_the_packed_numbers(layout, tmp_path, write, target):
+    side, dates = 256, 64
+    source = write_floats(tmp_path / "floats.zarr", side, dates)
+    write(source, layout=layout, block=dates, packing=Packing(dtype="uint8", scale=10.0, offset=0.0))
+    shutil.rmtree(target)
+    tracemalloc.start()
+
+    try:
+        write(source, layout=layout, block=dates, packing=Packing(dtype="uint8", scale=10.0, offset=0.0))
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 4 * dates * side**2  # the floats alone are as many; together with what packing takes it was 30
 
 
 @pytest.mark.slow

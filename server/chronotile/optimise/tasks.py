@@ -22,7 +22,7 @@ from chronotile.model.raster import Numbers, Pixels
 from chronotile.model.source import SourceSpec
 from chronotile.optimise.arrays import ArraySpec
 from chronotile.optimise.inputs import Origin
-from chronotile.optimise.plan import CubePlan
+from chronotile.optimise.plan import CubePlan, PlannedVariable
 from chronotile.readers.hrefs import tensorstore_path
 from chronotile.readers.joined.recoding import recoding_of
 from chronotile.readers.open import open_source
@@ -279,7 +279,7 @@ def _fill_from_sources(
             (numbers[position - start],) = source_numbers(job, variable, [date.origin], window)
         return
     origins = [date.origin for date in dates.values()]
-    for part, rows, columns in _parts(window):
+    for part, rows, columns in _parts(window, job.plan.variables[variable]):
         for position, found in zip(dates, source_numbers(job, variable, origins, part), strict=True):
             numbers[position - start, rows, columns] = found
 
@@ -308,19 +308,23 @@ def _source_windows(job: Job, task: MapTask, window: Window) -> Iterator[Numbers
         for origin in origins:
             yield from source_numbers(job, task.variable, [origin], window)
         return
-    dtype = job.plan.variables[task.variable].encoding.dtype
-    numbers = np.empty((len(origins), window.height, window.width), dtype=dtype)
-    for part, rows, columns in _parts(window):
+    planned = job.plan.variables[task.variable]
+    numbers = np.empty((len(origins), window.height, window.width), dtype=planned.encoding.dtype)
+    for part, rows, columns in _parts(window, planned):
         for number, found in enumerate(source_numbers(job, task.variable, origins, part)):
             numbers[number, rows, columns] = found
     yield from numbers
 
 
-def _parts(window: Window) -> Iterator[tuple[Window, slice, slice]]:
-    """What is read at once of sources with many dates in a chunk, with its rows and columns inside the window."""
-    step = SOURCE_WINDOW_PX
-    for top, left in product(range(0, window.height, step), range(0, window.width, step)):
-        bottom, right = min(top + step, window.height), min(left + step, window.width)
+def _parts(window: Window, planned: PlannedVariable) -> Iterator[tuple[Window, slice, slice]]:
+    """What is read at once of sources with many dates in a chunk, with its rows and columns inside the window.
+
+    Numbers that are larger than the cube's are read in fewer rows: the memory of a run is counted in the cube's.
+    """
+    sizes = [np.dtype(each.dtype).itemsize for each in (planned.encoding, planned.info.encoding)]
+    height, width = max(1, SOURCE_WINDOW_PX * sizes[0] // max(sizes)), SOURCE_WINDOW_PX
+    for top, left in product(range(0, window.height, height), range(0, window.width, width)):
+        bottom, right = min(top + height, window.height), min(left + width, window.width)
         first_row, first_column = window.row_start, window.column_start
         part = Window(first_row + top, first_row + bottom, first_column + left, first_column + right)
         yield part, slice(top, bottom), slice(left, right)

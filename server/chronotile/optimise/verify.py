@@ -306,9 +306,12 @@ def _has_bands(spec: SourceSpec) -> bool:
 def _dataset(spec: SourceSpec, name: str) -> "xarray.Dataset":
     """The group of a file or store that holds an array."""
     path = Path(spec.href)
-    for dataset in kind_of_spec(spec).datasets(path, decode_times=False):
-        if name in dataset:
-            return dataset
+    try:
+        for dataset in kind_of_spec(spec).datasets(path, decode_times=False):
+            if name in dataset:
+                return dataset
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnsupportedSource(f"--verify cannot open {path.name} with xarray; leave --verify out") from error
     raise UnsupportedSource(f"--verify does not find {name} in {path.name} with xarray; leave --verify out")
 
 

@@ -124,7 +124,7 @@ def _opened(spec: SourceSpec, path: Path, name: str) -> tuple[Any, Any]:
         for dataset in kind_of_spec(spec).datasets(path, decode_times=True):
             if name in dataset.data_vars:
                 return dataset, dataset[name]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnsupportedSource("xarray cannot open it") from error
     raise UnsupportedSource("xarray finds no such array where it was looked for")
 
