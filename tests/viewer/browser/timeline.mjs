@@ -11,6 +11,7 @@ import {
 	linkValue,
 	until,
 	whenAtRest,
+	whenCounted,
 	whenLinkSays,
 	whenNoNotices,
 	whenNotice,
@@ -159,7 +160,8 @@ const CELLS = Array.from({ length: 12 }, (_, index) => ({ row: 20 + 40 * index, 
 await runAsCalled([
 	[
 		"5 drag over 73 dates asks nothing, and shows every one",
-		async ({ open, outDir }) => {
+		async ({ base, open, outDir }) => {
+			await whenCounted(base, "ndvi");
 			const { page, requests } = await open({ search: `?layer=ndvi&date=${dates[0]}&${WHOLE}` });
 			await whenShown(page);
 			await loadAll(page, 73);
@@ -412,7 +414,8 @@ await runAsCalled([
 	],
 	[
 		"8 playing without a loop ends at the end, and asks nothing on its way",
-		async ({ open }) => {
+		async ({ base, open }) => {
+			await whenCounted(base, "ndvi");
 			// Without names of towns, which are asked for whenever the map has been at rest for a second.
 			const { page, requests } = await open({
 				search: `?layer=ndvi&date=${dates[60]}&fps=20&loop=0&overlay=false`,

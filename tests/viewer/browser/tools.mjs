@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { connect, createServer } from "node:net";
+import { setTimeout as passed } from "node:timers/promises";
 
 /** A further address of the server at `base`; there it can be stopped, and started again. @param {string} base */
 export async function stoppable(base) {
@@ -132,6 +133,20 @@ export async function until(page, holds, toldAs = () => String(holds)) {
 	for (const late = performance.now() + LIMIT_MS; !(await holds()); ) {
 		if (performance.now() > late) throw new Error(`it never came to be: ${toldAs()}`);
 		await nextFrame(page);
+	}
+}
+
+/**
+ * Until the server has counted the valid cells of all dates of a layer. A page that is opened before asks for them again
+ * after a while, also when its clock is set forward.
+ * @param {string} base @param {string} layer
+ */
+export async function whenCounted(base, layer) {
+	const [LIMIT_MS, BETWEEN_MS] = [60_000, 100];
+	for (const late = performance.now() + LIMIT_MS; ; await passed(BETWEEN_MS)) {
+		const { valid_shares_pending: pending } = await (await fetch(new URL(`layers/${layer}/times`, base))).json();
+		if (pending === 0) return;
+		if (performance.now() > late) throw new Error(`${pending} dates of ${layer} are never counted`);
 	}
 }
 
