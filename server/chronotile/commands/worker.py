@@ -66,7 +66,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
             runner = Runner(
                 own.table,
                 cluster,
-                LiveArchive(archive, place),
+                LiveArchive(archive, settings.config),  # as it was opened: another spelling would be another archive
                 place=place,
                 folder=own.folder,
                 timeout_s=settings.job_timeout_s,

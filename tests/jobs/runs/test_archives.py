@@ -1,6 +1,7 @@
 """Workers of several archives, as users start them: each job is done on its own data, or waits."""
 
 import json
+import os
 from contextlib import ExitStack
 from io import BytesIO
 
@@ -64,7 +65,7 @@ def test_each_job_is_done_on_the_data_of_the_server_that_was_asked(places, envir
             servers[name] = stack.enter_context(
                 TestClient(create_app(Settings(config=place)), base_url="http://localhost")
             )
-            command = [PROGRAM, "worker", place, "--processes", 1]
+            command = [PROGRAM, "worker", os.path.relpath(place), "--processes", 1]
             workers[name] = Program(command, environment, tmp_path / f"worker-{name}.log")
         first, second = submit(servers["a"]), submit(servers["b"])
 
@@ -93,3 +94,5 @@ def test_each_job_is_done_on_the_data_of_the_server_that_was_asked(places, envir
         listed = {name: told(name, "/ogcapi/jobs")["numberMatched"] for name in servers}
         assert listed == {"a": 1, "b": 2}
         assert servers["b"].get(first).status_code == 404
+        logs = "".join((tmp_path / f"worker-{name}.log").read_text() for name in places)
+        assert "reloaded" not in logs  # nothing changed, however the place is spelled
