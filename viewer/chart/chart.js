@@ -18,7 +18,7 @@ import { followAnalyses } from "./analysis.js";
 import { placeName } from "./line-labels.js";
 import { followPlaces, lines, reducer, sides } from "./lines.js";
 import { startList } from "./list.js";
-import { makeOptions } from "./options.js";
+import { hasDecimalComma, makeOptions } from "./options.js";
 import { Plot } from "./plot.js";
 import { describePicture } from "./plot-content.js";
 import { startHandle } from "./resize.js";
@@ -192,7 +192,8 @@ function makeHead(tabs) {
 }
 
 function saveCsv() {
-	const csv = seriesCsv(drawn.peek(), reducer.peek(), ({ place }) => placeName(place));
+	const dialect = hasDecimalComma.peek() ? "semicolon" : "comma";
+	const csv = seriesCsv(drawn.peek(), reducer.peek(), ({ place }) => placeName(place), dialect);
 	const url = URL.createObjectURL(new Blob([csv], { type: "text/csv" }));
 	make("a", { href: url, download: `${layer.peek()?.id ?? "series"}.csv` }).click();
 	setTimeout(() => URL.revokeObjectURL(url), 10_000);

@@ -3,13 +3,15 @@
 import { make, makeWordButton } from "../base/elements.js";
 import { layer, places } from "../base/state.js";
 import { text } from "../base/text.js";
-import { effect } from "../vendor/signals-core.js";
+import { effect, signal } from "../vendor/signals-core.js";
 import { CURVES, curve, hasNormal } from "./analysis.js";
 import { classesOf, pointOf, reducer, sides } from "./lines.js";
 import { LINE_REDUCERS } from "./tables.js";
 
 /** @typedef {import("./scales.js").Range} Range */
 
+/** Whether a downloaded CSV has decimal commas, and semicolons between its cells. */
+export const hasDecimalComma = signal(false);
 const DAY_S = 86_400;
 /** Of fewer days there is only one value for each time of the year. */
 const LEAST_NORMAL_DAYS = 400;
@@ -30,11 +32,14 @@ export function makeOptions(period) {
 		normal.box.checked = hasNormal.value;
 		normal.field.hidden = daysOf() < LEAST_NORMAL_DAYS || isOfClasses();
 	});
+	const comma = makeTick(text("chart.decimalComma"), (isOn) => {
+		hasDecimalComma.value = isOn;
+	});
 	const more = make(
 		"details",
 		{ class: "chart-more" },
 		make("summary", {}, text("chart.options")),
-		make("div", { class: "chart-more-body" }, makeCurves(), normal.field, makePeriod(period)),
+		make("div", { class: "chart-more-body" }, makeCurves(), normal.field, makePeriod(period), comma.field),
 	);
 	closeWhenLeft(more);
 	return [makeReducers(), more, reset];

@@ -1,4 +1,4 @@
-/** The series of the chart as a file that stands alone: one row a place and date, each with the place's geometry. */
+/** The series of the chart as a file that stands alone: one row per place and date, each with the place's geometry. */
 import { formatCsv } from "../areas/formats/csv.js";
 import { formatWkt } from "../areas/formats/wkt.js";
 import { valuesOf } from "./tables.js";
@@ -11,8 +11,9 @@ const HEAD = ["id", "name", "geometry", "date", "value", "count", "unit", "layer
  * Numbers are written in full, without a value there is none; `count` are the cells with a value. What areas/ reads back
  * are id, name and geometry.
  * @param {Line[]} lines with their tables @param {string} reducer what the values of areas are @param {(line: Line) => string} nameOf
+ * @param {"comma" | "semicolon"} dialect
  */
-export function seriesCsv(lines, reducer, nameOf) {
+export function seriesCsv(lines, reducer, nameOf, dialect = "comma") {
 	const rows = lines.flatMap((line) => {
 		const { place, layer, table } = line;
 		if (!table) return [];
@@ -23,5 +24,5 @@ export function seriesCsv(lines, reducer, nameOf) {
 			...[table.units, layer.id, statistic],
 		]);
 	});
-	return formatCsv([HEAD, ...rows]);
+	return formatCsv([HEAD, ...rows], dialect);
 }

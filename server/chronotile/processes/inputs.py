@@ -1,8 +1,11 @@
 """Inputs and outputs that several processes have, and what they mean."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from chronotile.encoders.series.csv import DIALECTS, CsvOptions, require_days_apart
 from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
+from chronotile.errors import InvalidParameter
+from chronotile.model.collection import Layer
 from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84_URI, is_north_first
 from chronotile.model.grid import BBox
@@ -52,6 +55,48 @@ BY = Input(
     schema={"type": "string", "enum": list(SLOT_KINDS)},
     is_required=False,
 )
+
+
+CSV_INPUTS: Mapping[str, Input] = {
+    "dialect": Input(
+        title="Dialect of CSV",
+        description="semicolon writes ; between fields and a decimal comma.",
+        schema={"type": "string", "enum": list(DIALECTS), "default": "comma"},
+        is_required=False,
+    ),
+    "date": Input(
+        title="Dates of CSV",
+        description="day writes times as YYYY-MM-DD, of layers with at most one time per day.",
+        schema={"type": "string", "enum": ["instant", "day"], "default": "instant"},
+        is_required=False,
+    ),
+    "columns": Input(
+        title="Columns of CSV",
+        description="all adds the columns layer, units and attribution.",
+        schema={"type": "string", "enum": ["all"]},
+        is_required=False,
+    ),
+}
+
+
+def check_csv_inputs(inputs: Inputs, layers: Iterable[Layer]) -> None:
+    """Refuse inputs that a CSV of these layers, or a file that is no CSV, cannot have.
+
+    Raises:
+        InvalidParameter: There is one.
+    """
+    given = [name for name in CSV_INPUTS if name in inputs]
+    if given and inputs.get("format", "csv") != "csv":
+        raise InvalidParameter(f"{given[0]} is accepted for format csv alone; leave it out", locator=given[0])
+    if csv_options_of(inputs).has_days:
+        require_days_apart(layers)
+
+
+def csv_options_of(inputs: Inputs) -> CsvOptions:
+    """Return how the CSV of a job is written."""
+    return CsvOptions(
+        dialect=inputs.get("dialect", "comma"), has_days=inputs.get("date") == "day", has_source="columns" in inputs
+    )
 
 
 def series_file(title: str, description: str, formats: Sequence[str]) -> Output:

@@ -21,7 +21,7 @@ from chronotile.model.series.series import PointsSeries
 from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.points import extract_points_series
 from chronotile.pipeline.services import Services
-from chronotile.processes.inputs import DATETIME, MOST_LAYERS, series_file
+from chronotile.processes.inputs import CSV_INPUTS, DATETIME, MOST_LAYERS, check_csv_inputs, csv_options_of, series_file
 from chronotile.processes.process import Input, Inputs, JobPlan, Process, Work, require_few_tasks
 from chronotile.processes.sources import Source
 from chronotile.processes.times_and_places import (
@@ -55,6 +55,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
             raise InvalidParameter(f"format {format_} takes one layer at a time; json takes several", locator="format")
         if format_ == "parquet":
             require_pyarrow()
+        check_csv_inputs(inputs, map(services.catalogue.layer, layers))
         for layer in layers:
             times = resolve_input_times(layer, inputs, services)
             times_of_layers[layer], count = times.as_json, len(times.indexes)
@@ -95,7 +96,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
             by_layer = groupby(done, key=lambda task: task["layer"])
             file.writelines(encode_points_json(_table(inputs, list(tasks), work) for _layer, tasks in by_layer))
         elif format_ == "csv":
-            file.writelines(encode_places_csv(_table(inputs, done, work)))
+            file.writelines(encode_places_csv(_table(inputs, done, work), csv_options_of(inputs)))
         else:
             write_series_parquet(_table(inputs, done, work), file)
     return {"series": Result(file=name, media_type=SERIES_MEDIA_TYPES[format_])}
@@ -229,6 +230,7 @@ process = Process(
             schema={"type": "string", "enum": list(FORMATS), "default": "csv"},
             is_required=False,
         ),
+        **CSV_INPUTS,
     },
     outputs={"series": series_file("Series", "The file, as /timeseries/points would give it.", FORMATS)},
     plan=_plan,

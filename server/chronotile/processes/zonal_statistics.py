@@ -23,7 +23,7 @@ from chronotile.model.time.instants import TimeSelection
 from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.series.areas import cost_of_area_series, extract_area_series
 from chronotile.pipeline.services import Services
-from chronotile.processes.inputs import DATETIME, LAYER, series_file
+from chronotile.processes.inputs import CSV_INPUTS, DATETIME, LAYER, check_csv_inputs, csv_options_of, series_file
 from chronotile.processes.process import Input, Inputs, JobPlan, Process, Work, require_few_tasks
 from chronotile.processes.times_and_places import (
     MOST_FEATURES,
@@ -62,6 +62,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         reducers = parse_reducers(inputs.get("reducers", ["mean"]))
         if inputs.get("format") == "parquet":
             require_pyarrow()
+        check_csv_inputs(inputs, [times.layer])
         columns = sum(reducer.bins or 1 for reducer in reducers)
         step = max(1, min(PLACES_PER_TASK, TASK_VALUES // max(1, columns * len(times.indexes))))
         count = _count(inputs, services)
@@ -137,7 +138,10 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
         if format_ == "parquet":
             write_series_parquet(table, file)
         else:
-            file.writelines((encode_places_csv if format_ == "csv" else encode_series_geojson)(table))
+            is_csv = format_ == "csv"
+            file.writelines(
+                encode_places_csv(table, csv_options_of(inputs)) if is_csv else encode_series_geojson(table)
+            )
     return {"statistics": Result(file=name, media_type=SERIES_MEDIA_TYPES[format_])}
 
 
@@ -264,6 +268,7 @@ process = Process(
             schema={"type": "string", "enum": list(FORMATS), "default": "csv"},
             is_required=False,
         ),
+        **CSV_INPUTS,
     },
     outputs={"statistics": series_file("Statistics", "The file, as /timeseries/{layer}/areas would give it.", FORMATS)},
     plan=_plan,

@@ -132,3 +132,16 @@ def test_too_many_values_are_refused_with_the_cheaper_way(limited):
     assert (document["type"], document["limit"], document["allowed"]) == ("limit-exceeded", "max_series_values", 11)
     assert "page by page with limit" in document["alternative"]
     assert limited(max_series_values=11).get("/places/squares/values?layer=NDVI&limit=1").status_code == 200
+
+
+def test_csv_follows_the_dialect_and_has_a_file_name(client):
+    path = f"{VALUES}&format=csv&reducer=std"
+
+    usual = list(csv.reader(io.StringIO(client.get(path).text)))
+    written = client.get(f"{path}&dialect=semicolon&date=day")
+
+    rows = [[name, time[:10], value.replace(".", ",")] for name, time, value in usual[1:]]
+    assert list(csv.reader(io.StringIO(written.text), delimiter=";"))[1:] == rows
+    assert any("." in value for _name, _time, value in usual[1:])
+    assert written.headers["content-disposition"] == 'attachment; filename="squares-NDVI.csv"'
+    assert client.get(path).headers["etag"] != written.headers["etag"]

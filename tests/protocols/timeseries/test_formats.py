@@ -68,7 +68,7 @@ def test_an_unknown_format_names_those_there_are(ask, kind):
 
 
 @pytest.mark.parametrize("kind", ["point", "area"])
-@pytest.mark.parametrize(("name", "file"), [("parquet", "NDVI.parquet"), ("netcdf", "NDVI.nc")])
+@pytest.mark.parametrize(("name", "file"), [("csv", "NDVI.csv"), ("parquet", "NDVI.parquet"), ("netcdf", "NDVI.nc")])
 def test_files_are_saved_under_the_name_of_the_layer(ask, kind, name, file):
     assert ask(kind, f"format={name}").headers["content-disposition"] == f'attachment; filename="{file}"'
 

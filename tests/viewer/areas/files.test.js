@@ -264,6 +264,16 @@ test("a name that a spreadsheet would compute is written so that it does not", (
 	assert.equal(formatCsv([["=1+1", "-5", "@x", "a"]]), "'=1+1,-5,'@x,a\r\n");
 });
 
+test("semicolons come with decimal commas, of numbers alone", () => {
+	const rows = [["a", "b", "c", "d"], [0.25, "1.5; 2.5", null, -3]];
+
+	assert.equal(formatCsv(rows, "semicolon"), 'a;b;c;d\r\n0,25;"1.5; 2.5";;-3\r\n');
+	assert.deepEqual(
+		parseCsv(formatCsv(rows, "semicolon")).map(({ cells }) => cells),
+		[rows[0], ["0,25", "1.5; 2.5", "", "-3"]],
+	);
+});
+
 test("a file that is too large, or no text, is refused before it is read", async () => {
 	const tooLarge = new File([new Uint8Array(LIMITS.bytes + 1)], "a.geojson");
 	const noText = new File([new Uint8Array([0x47, 0xff, 0xfe])], "a.txt");

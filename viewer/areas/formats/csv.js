@@ -5,15 +5,23 @@ import { AreaFault } from "./faults.js";
 const FORMULA = /^[=+\-@\t\r]/;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
-/** @param {string | number | null | undefined} value */
-function formatCell(value) {
-	const words = value === null || value === undefined ? "" : String(value);
-	const safe = FORMULA.test(words) && !NUMBER.test(words) ? `'${words}` : words;
-	return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
+/** @typedef {string | number | null | undefined} Cell */
 
-/** @param {(string | number | null | undefined)[][]} rows the first one with the names of the columns */
-export const formatCsv = (rows) => rows.map((row) => `${row.map(formatCell).join(",")}\r\n`).join("");
+/**
+ * The dialects of the server's CSV (`dialect=`): `semicolon` has a decimal comma.
+ * @param {Cell[][]} rows the first one with the names of the columns @param {"comma" | "semicolon"} dialect
+ */
+export function formatCsv(rows, dialect = "comma") {
+	const [separator, sign] = dialect === "semicolon" ? [";", ","] : [",", "."];
+	const special = new RegExp(`["\r\n${separator}]`);
+	const format = (/** @type {Cell} */ value) => {
+		if (typeof value === "number") return String(value).replace(".", sign);
+		const words = value ?? "";
+		const safe = FORMULA.test(words) && !NUMBER.test(words) ? `'${words}` : words;
+		return special.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+	};
+	return rows.map((row) => `${row.map(format).join(separator)}\r\n`).join("");
+}
 
 /**
  * The rows of a table, each with the line it begins in, counted from 1; empty lines are left out.

@@ -51,6 +51,11 @@ class Period:
     fixed: Duration = np.timedelta64(0, "ns")
     is_dekad: bool = False
 
+    @property
+    def is_of_days(self) -> bool:
+        """Whether it is as long as a day or longer."""
+        return self.is_dekad or self.months > 0 or bool(self.fixed >= DAY)
+
     def step(self, start: Instant, count: int) -> Instant:
         """Return the instant `count` periods after `start`, within the years served.
 
@@ -230,6 +235,12 @@ class TimeDomain:
     def has_day_precision(self) -> bool:
         """Whether every time starts at midnight."""
         return not bool((self.starts.astype(np.int64) % int(DAY.astype(np.int64))).any())
+
+    @property
+    def has_shared_days(self) -> bool:
+        """Whether a day has several times."""
+        days = self.starts.astype("datetime64[D]")
+        return bool(np.any(days[1:] == days[:-1]))
 
     def within(self, span: TimeSpan) -> range:
         """Return the indexes of the times that share an instant with `span`, by binary search."""

@@ -7,6 +7,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.places import PlaceTileRequest, PlaceValuesRequest
 from chronotile.model.series.reducer import MEAN, parse_reducer
 from chronotile.protocols.common.openapi import TEXT
+from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, Parameter, choice, datetime, names_of, text, whole
 from chronotile.protocols.common.query.picture import REV
@@ -19,7 +20,9 @@ OFFSET = whole("offset", "How many places come before the first one", least=0, d
 OF_SET: tuple[Parameter[object], ...] = (FORMAT, LIMIT, OFFSET)
 """Beside `lang`."""
 LAYER = text("layer", "Id or alias")
-DATETIME = datetime("An instant, interval or list; otherwise the whole time domain")
+DATETIME = datetime(
+    "An instant, interval or list; otherwise the whole time domain", beside=names_of(csv_options.OF_LAYERS)
+)
 REDUCER = Parameter(
     name="reducer",
     description="One of those of `/timeseries`, but for histograms; otherwise `mean`",
@@ -32,6 +35,7 @@ FORMAT_OF_VALUES = choice("format", "How the matrix is written; otherwise JSON",
 LIMIT_OF_VALUES = whole("limit", "At most so many places; otherwise all", least=1)
 OF_VALUES: tuple[Parameter[object], ...] = (
     *(LAYER, DATETIME, REDUCER, WEIGHTS, MIN_VALID, FORMAT_OF_VALUES, LIMIT_OF_VALUES, OFFSET),
+    *csv_options.OF_LAYERS,
 )
 
 

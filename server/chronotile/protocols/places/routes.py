@@ -1,6 +1,7 @@
 """`/places`: sets of named geometries, their vector tiles, and their values."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import orjson
@@ -12,6 +13,7 @@ from chronotile.encoders.series.csv import encode_place_values_csv
 from chronotile.encoders.series.json import encode_place_values_json
 from chronotile.encoders.vector.geojson import encode_places_geojson
 from chronotile.model.cancellation import IsActive
+from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.payload import Payload, TimeUsed
 from chronotile.model.places import PlaceSet, PlaceValues, PlaceValuesRequest
@@ -25,6 +27,7 @@ from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesC
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.query.csv_options import csv_options
 from chronotile.protocols.common.query.form import discard_body
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG
@@ -51,11 +54,6 @@ from chronotile.protocols.places.params import (
 
 JSON = "application/json"
 GEOJSON = "application/geo+json"
-WRITTEN: Mapping[str, tuple[str, Callable[[PlaceValues], bytes]]] = {
-    "json": (JSON, encode_place_values_json),
-    "csv": ("text/csv", encode_place_values_csv),
-}
-"""Media type and encoder of a matrix of values, by its format."""
 
 
 async def get_sets(request: Request) -> Response:
@@ -92,33 +90,60 @@ async def get_values(request: Request) -> Response:
     """Return the values of the places of a set, one number a place and instant."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    series_request, written = values_request(request.path_params, query, services.catalogue), FORMAT_OF_VALUES.of(query)
+    series_request = values_request(request.path_params, query, services.catalogue)
+    written = _matrix_format(query, services.catalogue.layer(series_request.layer))
     limiter = state_of(request).limiters.series
     await discard_body(request)
     async with watch_disconnect(request) as is_active:
         work = partial(
             _values, series_request, services, written=written, known=known_etags(request), is_active=is_active
         )
-        return in_parts(respond(await for_client(request, limiter, series_request.layer, work, services=services)))
+        response = respond(await for_client(request, limiter, series_request.layer, work, services=services))
+        response.headers.update(written.headers(series_request))
+        return in_parts(response)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MatrixFormat:
+    """How a matrix of values is written."""
+
+    name: str
+    """Part of the ETag."""
+    media_type: str
+    encode: Callable[[PlaceValues], bytes]
+    is_file: bool = False
+    """Whether a browser saves it."""
+
+    def headers(self, series_request: PlaceValuesRequest) -> dict[str, str]:
+        name = f"{series_request.places}-{series_request.layer}.csv"
+        return {"Content-Disposition": f'attachment; filename="{name}"'} if self.is_file else {}
+
+
+def _matrix_format(query: Kvp, layer: Layer) -> _MatrixFormat:
+    is_csv = FORMAT_OF_VALUES.of(query) == "csv"
+    options = csv_options(query, [layer], is_csv=is_csv)
+    if not is_csv:
+        return _MatrixFormat(name="json", media_type=JSON, encode=encode_place_values_json)
+    encode = partial(encode_place_values_csv, options=options)
+    return _MatrixFormat(name=f"csv {options}", media_type="text/csv", encode=encode, is_file=True)
 
 
 def _values(
     series_request: PlaceValuesRequest,
     services: Services,
     *,
-    written: str,
+    written: _MatrixFormat,
     known: frozenset[str],
     is_active: IsActive,
 ) -> Payload:
     target = resolve_place_values(series_request, services)
-    media_type, encode = WRITTEN[written]
-    etag, time = fingerprint(target.etag, written), TimeUsed(is_open=target.is_open)
+    etag, time = fingerprint(target.etag, written.name), TimeUsed(is_open=target.is_open)
     if etag in known:
-        return Payload(body=b"", media_type=media_type, etag=etag, time=time, unchanged=True)
+        return Payload(body=b"", media_type=written.media_type, etag=etag, time=time, unchanged=True)
     found = extract_place_values(target, series_request, services, is_active=is_active)
     return Payload(
-        body=encode(found),
-        media_type=media_type,
+        body=written.encode(found),
+        media_type=written.media_type,
         etag=etag_without(etag, found.unreadable),
         time=time,
         unreadable=found.unreadable,

@@ -9,6 +9,7 @@ from chronotile.model.geometry.geojson import area_of, areas_of
 from chronotile.model.grid import WHOLE_CIRCLE, BBox
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series.reducer import MEAN, Reducer, parse_reducers
+from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.kvp import Kvp, numbers
 from chronotile.protocols.common.query.parameter import Parameter, custom, names_of, text, truth
 from chronotile.protocols.common.query.place import CRS, geometry_rules, requested_crs
@@ -35,7 +36,7 @@ REDUCERS: Parameter[tuple[Reducer, ...]] = custom(
 DRY_RUN = truth("dry_run", "`true` gives the cost of the answer alone")
 OF_AREAS: tuple[Parameter[object], ...] = (
     *(CRS, DATETIME, REDUCERS, WEIGHTS, MIN_VALID, DRY_RUN, FORMAT),
-    *(*PAGING, *ANALYSIS),
+    *(*csv_options.OF_SERIES, *PAGING, *ANALYSIS),
 )
 OF_AREA = (*OF_AREAS, PLACE, BBOX)
 

@@ -37,7 +37,7 @@ from chronotile.protocols.common.state import (
 from chronotile.protocols.timeseries.analysis_params import refuse_in_columns
 from chronotile.protocols.timeseries.area_params import DRY_RUN, area_request, areas_request
 from chronotile.protocols.timeseries.faults import area_fault
-from chronotile.protocols.timeseries.formats import encode_areas, negotiate_format, respond_in
+from chronotile.protocols.timeseries.formats import encode_areas, negotiate_format, respond_in, series_csv_options
 from chronotile.protocols.timeseries.job_offers import statistics_offer
 from chronotile.protocols.timeseries.pages import link_to_next, page_of
 
@@ -78,6 +78,7 @@ async def _answer(request: Request, parse: ParseAreas) -> Response:
 
     def work(is_active: IsActive) -> _Answer:
         series_request, following = _paged(parse(layer, query, body, services.catalogue), query, services)
+        options = series_csv_options(query, [layer], name, series_request.analysis)
         has_parsed()
         is_open = has_open_times(layer, series_request.time, series_request.analysis)
         if is_dry:
@@ -86,7 +87,7 @@ async def _answer(request: Request, parse: ParseAreas) -> Response:
         if name != "json":
             refuse_in_columns(series_request.analysis)
         series = analyse_area_series(series_request, services, is_active=is_active)
-        encoded = encode_areas(series, name, layer, reducers=series_request.reducers)
+        encoded = encode_areas(series, name, layer, reducers=series_request.reducers, options=options)
         return _Answer(encoded, following, series.unreadable, is_open)
 
     refuse_alike(request)

@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from chronotile.encoders.credits import Credits
 from chronotile.encoders.series.covjson import encode_series_covjson
-from chronotile.encoders.series.csv import encode_places_csv, encode_series_csv
+from chronotile.encoders.series.csv import CsvOptions, encode_places_csv, encode_series_csv
 from chronotile.encoders.series.geojson import encode_series_geojson, encode_series_ndjson
 from chronotile.encoders.series.json import encode_areas_json, encode_points_json, encode_series_json
 from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
@@ -16,11 +16,13 @@ from chronotile.encoders.series.netcdf import encode_series_netcdf
 from chronotile.encoders.series.parquet import encode_series_parquet
 from chronotile.encoders.series.table import SeriesTable, table_of_areas, table_of_point, table_of_points
 from chronotile.model.collection import Layer
+from chronotile.model.series.analysis import Analysis
 from chronotile.model.series.reducer import Reducer
 from chronotile.model.series.series import AreasSeries, PointsSeries, Series
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.series.point import SeriesFormat
 from chronotile.protocols.common.query.accept import preferred_type
+from chronotile.protocols.common.query.csv_options import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import choice
 from chronotile.protocols.common.responses.respond import caching
@@ -30,20 +32,20 @@ from chronotile.protocols.common.responses.respond import caching
 class Format:
     """One way to write series."""
 
-    encode: Callable[[SeriesTable], bytes | Iterable[bytes]]
-    """Of points and areas; whole, or part by part where it may be long."""
+    encode: Callable[[SeriesTable, CsvOptions], bytes | Iterable[bytes]]
+    """Of points and areas; whole, or part by part where it may be long. Formats but CSV have no options."""
     extension: str | None = None
     """Of a file that a browser had better save than show."""
 
 
 FORMATS: Mapping[str, Format] = {
-    "json": Format(encode=lambda table: b"".join(encode_areas_json(table))),
-    "csv": Format(encode=encode_places_csv),
-    "geojson": Format(encode=encode_series_geojson),
-    "covjson": Format(encode=lambda table: b"".join(encode_series_covjson(table))),
-    "ndjson": Format(encode=encode_series_ndjson),
-    "parquet": Format(encode=encode_series_parquet, extension="parquet"),
-    "netcdf": Format(encode=encode_series_netcdf, extension="nc"),
+    "json": Format(encode=lambda table, _: b"".join(encode_areas_json(table))),
+    "csv": Format(encode=encode_places_csv, extension="csv"),
+    "geojson": Format(encode=lambda table, _: encode_series_geojson(table)),
+    "covjson": Format(encode=lambda table, _: b"".join(encode_series_covjson(table))),
+    "ndjson": Format(encode=lambda table, _: encode_series_ndjson(table)),
+    "parquet": Format(encode=lambda table, _: encode_series_parquet(table), extension="parquet"),
+    "netcdf": Format(encode=lambda table, _: encode_series_netcdf(table), extension="nc"),
 }
 """Points have a JSON document of their own, and one point has a CSV too."""
 
@@ -66,30 +68,48 @@ def negotiate_format(query: Kvp, accept: str) -> str:
     return next(name for name, media_type in SERIES_MEDIA_TYPES.items() if media_type == preferred)
 
 
-def point_format(name: str, layer: Layer) -> SeriesFormat:
+def series_csv_options(query: Kvp, layers: Sequence[Layer], name: str, analysis: Analysis | None) -> CsvOptions:
+    """Return how series are written as CSV; `name` is that of their format.
+
+    Raises:
+        InvalidParameter: As `csv_options`.
+    """
+    step = None if analysis is None else analysis.step
+    return csv_options(query, layers, is_csv=name == "csv", has_steps=step is not None and step.period.is_of_days)
+
+
+def point_format(name: str, layer: Layer, options: CsvOptions) -> SeriesFormat:
     """Return how the series of a point is written."""
+    named = Credits.of([layer])
 
     def encode(series: Series) -> bytes:
-        body = FORMATS[name].encode(table_of_point(series, Credits.of([layer])))
+        if name == "csv":
+            return encode_series_csv(series, options=options, credits=named)
+        body = FORMATS[name].encode(table_of_point(series, named), options)
         return body if isinstance(body, bytes) else b"".join(body)
 
-    own = {"json": encode_series_json, "csv": encode_series_csv}.get(name)
-    return SeriesFormat(name=name, media_type=SERIES_MEDIA_TYPES[name], encode=own or encode)
+    written = encode_series_json if name == "json" else encode
+    return SeriesFormat(name=f"{name} {options}", media_type=SERIES_MEDIA_TYPES[name], encode=written)
 
 
 def encode_areas(
-    series: AreasSeries, name: str, layer: Layer, *, reducers: Sequence[Reducer]
+    series: AreasSeries, name: str, layer: Layer, *, reducers: Sequence[Reducer], options: CsvOptions
 ) -> bytes | Iterable[bytes]:
     """Return series of areas in a format, whole or part by part; `reducers` are those that were requested."""
-    return FORMATS[name].encode(table_of_areas(series, Credits.of([layer]), reducers=[each.name for each in reducers]))
+    table = table_of_areas(series, Credits.of([layer]), reducers=[each.name for each in reducers])
+    return FORMATS[name].encode(table, options)
 
 
-def encode_points(results: Sequence[PointsSeries], name: str, layers: Sequence[Layer]) -> bytes | Iterable[bytes]:
+def encode_points(
+    results: Sequence[PointsSeries], name: str, layers: Sequence[Layer], options: CsvOptions
+) -> bytes | Iterable[bytes]:
     """Return series of points in a format, whole or part by part; of several layers only in `OF_SEVERAL_LAYERS`."""
     tables = [table_of_points(each, Credits.of([layer])) for each, layer in zip(results, layers, strict=True)]
     if name == "json":
         return b"".join(encode_points_json(tables))
-    return chain.from_iterable(map(encode_series_ndjson, tables)) if len(tables) > 1 else FORMATS[name].encode(*tables)
+    if len(tables) > 1:
+        return chain.from_iterable(map(encode_series_ndjson, tables))
+    return FORMATS[name].encode(tables[0], options)
 
 
 def respond_in(

@@ -8,10 +8,12 @@ from chronotile.model.request import SeriesRequest
 from chronotile.protocols.common.job_offer import (
     OF_SERIES,
     JobOffer,
+    Json,
     datetime_input,
     format_input,
     places_input,
 )
+from chronotile.protocols.common.query.csv_options import OF_SERIES as OF_SERIES_CSV
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.common.query.reduction import MIN_VALID
@@ -42,7 +44,7 @@ def statistics_offer(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue
     if _has_more(query):
         return None
     reducers, weights, crs = (query.optional(each) for each in ("reducers", "weights", "crs"))
-    least, (format_, notes) = MIN_VALID.of(query), format_input(STATISTICS, name, otherwise="csv")
+    least, (format_, notes) = MIN_VALID.of(query), _format_inputs(STATISTICS, query, name, otherwise="csv")
     inputs = {
         "layer": layer.id,
         **datetime_input(DATETIME.of(query)),
@@ -69,7 +71,7 @@ def points_offer(query: Kvp, *, name: str) -> JobOffer | None:
     """
     if _has_more(query):
         return None
-    format_, notes = format_input(SERIES, name, otherwise="json")
+    format_, notes = _format_inputs(SERIES, query, name, otherwise="json")
     if format_["format"] != "json":
         notes = [*notes, f"{format_['format']} takes one layer: post one job for each"]
     notes = [*notes, "the members of the body are inputs, points as [lon, lat] or a FeatureCollection"]
@@ -85,11 +87,18 @@ def point_offer(series_request: SeriesRequest, query: Kvp, *, name: str) -> JobO
     """
     if _has_more(query) or series_request.point.crs != CRS84:
         return None
-    format_, notes = format_input(SERIES, name, otherwise="json")
+    format_, notes = _format_inputs(SERIES, query, name, otherwise="json")
     points = [[series_request.point.x, series_request.point.y]]
     inputs = {"layers": series_request.layer, "points": points, **datetime_input(series_request.time), **format_}
     notes = [*notes, "the file is as /timeseries/points has it"]
     return JobOffer(process=SERIES, inputs=inputs, limits=OF_SERIES, notes=notes)
+
+
+def _format_inputs(process: str, query: Kvp, name: str, *, otherwise: str) -> tuple[Json, list[str]]:
+    """The inputs of the file, with those of CSV if that was requested, and notes."""
+    inputs, notes = format_input(process, name, otherwise=otherwise)
+    given = {each: query.optional(each) for each in names_of(OF_SERIES_CSV)} if name == "csv" else {}
+    return inputs | {each: text for each, text in given.items() if text is not None}, notes
 
 
 def _has_more(query: Kvp) -> bool:

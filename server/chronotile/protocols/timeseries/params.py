@@ -3,6 +3,7 @@
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.collection import Layer
 from chronotile.model.request import SeriesRequest
+from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, datetime, names_of
 from chronotile.protocols.common.query.place import CRS, LAT, LON, X, Y, requested_point
@@ -10,8 +11,22 @@ from chronotile.protocols.timeseries.analysis_params import ANALYSIS, analysis_o
 from chronotile.protocols.timeseries.formats import FORMAT
 from chronotile.protocols.timeseries.pages import PAGING
 
-DATETIME = datetime("An instant, interval, interval with period, or list; otherwise the whole time domain")
-OF_POINT: tuple[Parameter[object], ...] = (LON, LAT, X, Y, CRS, DATETIME, FORMAT, *PAGING, *ANALYSIS)
+DATETIME = datetime(
+    "An instant, interval, interval with period, or list; otherwise the whole time domain",
+    beside=names_of(csv_options.OF_SERIES),
+)
+OF_POINT: tuple[Parameter[object], ...] = (
+    LON,
+    LAT,
+    X,
+    Y,
+    CRS,
+    DATETIME,
+    FORMAT,
+    *csv_options.OF_SERIES,
+    *PAGING,
+    *ANALYSIS,
+)
 NOT_OF_POINTS = ("reducers", "reducer", "weights", "min_valid", "bbox", "place", "dry_run")
 """Parameters of areas, which series of points refuse."""
 

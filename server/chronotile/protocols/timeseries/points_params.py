@@ -10,6 +10,7 @@ from chronotile.model.geometry.geojson_size import containers_in
 from chronotile.model.geometry.json_text import is_number
 from chronotile.model.request import Point, PointsSeriesRequest, place_in_degrees
 from chronotile.model.time.parser import parse_time
+from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, names_of
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS
@@ -20,6 +21,7 @@ MEMBERS = ("layers", "points", "datetime")
 OF_POINTS: tuple[Parameter[object], ...] = (
     replace(DATETIME, description=f"{DATETIME.description}; here or in the body"),
     FORMAT,
+    *csv_options.OF_SERIES,
     *ANALYSIS,
 )
 """Parameters of the query."""

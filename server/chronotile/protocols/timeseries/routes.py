@@ -29,6 +29,7 @@ from chronotile.protocols.timeseries.formats import (
     negotiate_format,
     point_format,
     respond_in,
+    series_csv_options,
 )
 from chronotile.protocols.timeseries.job_offers import point_offer, points_offer
 from chronotile.protocols.timeseries.pages import link_to_next, page_of
@@ -46,7 +47,8 @@ async def get_point(request: Request) -> Response:
     name = negotiate_format(query, request.headers.get("accept", ""))
     if name != "json":
         refuse_in_columns(series_request.analysis)
-    written = point_format(name, layer)
+    options = series_csv_options(query, [layer], name, series_request.analysis)
+    written = point_format(name, layer, options)
     offer_job(request, lambda: point_offer(series_request, query, name=name))
     limiter = state_of(request).limiters.series
     page, following = page_of(query, series_request.analysis), None
@@ -73,10 +75,13 @@ async def post_points(request: Request) -> Response:
     parse = partial(points_requests, query, sent, services.catalogue, format_=name)
     series_requests = await in_thread(limiter, parse)
     layers = [services.catalogue.layer(each.layer) for each in series_requests]
+    options = series_csv_options(query, layers, name, analysis)
 
     def work(is_active: IsActive) -> tuple[bytes | Iterable[bytes], list[Instant]]:
         found = analyse_points_series(series_requests, analysis, services, is_active=is_active)
-        return encode_points(found, name, layers), sorted({instant for each in found for instant in each.unreadable})
+        return encode_points(found, name, layers, options), sorted(
+            {instant for each in found for instant in each.unreadable}
+        )
 
     others = [layer.id for layer in layers[1:]]
     body, unreadable = await make_for_client(request, limiter, layers[0].id, work, services=services, others=others)

@@ -167,7 +167,7 @@ def test_collections_link_to_their_queries(tree, described):
     assert [link["href"].partition("{")[0].rpartition("/")[2] for link in data] == QUERIES[:-1]
     assert [link.get("templated", False) for link in data] == [True, True, True, True, False]
     assert [tree.get(link["href"]).status_code for link in links if link["rel"] == "items"] == [200]
-    assert data[0]["href"].endswith("/position{?coords,datetime,parameter-name,crs,z,f}")
+    assert data[0]["href"].endswith("/position{?coords,datetime,parameter-name,crs,z,f,dialect,date}")
 
 
 @checklist("edr", "AT 6/7", "AT 18-23")

@@ -7,13 +7,14 @@ from tests.protocols import served
 checklist = pytest.mark.checklist
 COLLECTION = "/collections/{collectionId}"
 SHARED = {"datetime", "parameter-name", "crs", "z", "f"}
+OF_DATA = SHARED | {"dialect", "date"}
 OPERATIONS = {
-    "position": ("GetDataForPoint", {"coords"}, SHARED),
-    "area": ("GetDataForArea", {"coords"}, SHARED),
-    "cube": ("GetDataForCube", {"bbox"}, SHARED | {"resolution-x", "resolution-y"}),
-    "radius": ("GetDataForRadius", {"coords", "within", "within-units"}, SHARED),
+    "position": ("GetDataForPoint", {"coords"}, OF_DATA),
+    "area": ("GetDataForArea", {"coords"}, OF_DATA),
+    "cube": ("GetDataForCube", {"bbox"}, OF_DATA | {"resolution-x", "resolution-y"}),
+    "radius": ("GetDataForRadius", {"coords", "within", "within-units"}, OF_DATA),
     "locations": ("ListCollectionDataLocations", set(), SHARED | {"bbox", "limit", "offset"}),
-    "locations/{locationId}": ("GetCollectionDataForLocation", set(), SHARED),
+    "locations/{locationId}": ("GetCollectionDataForLocation", set(), OF_DATA),
     "items": ("ListDataItems", set(), SHARED | {"bbox", "limit", "offset"}),
     "items/{itemId}": ("GetDataForItem", set(), {"f"}),
 }

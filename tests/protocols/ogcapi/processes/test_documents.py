@@ -442,4 +442,7 @@ def test_page_of_a_process_tells_which_inputs_it_needs_and_how_many(client):
         ("points", "required"),
         ("datetime", "optional"),
         ("format", "optional"),
+        ("dialect", "optional"),
+        ("date", "optional"),
+        ("columns", "optional"),
     ]

@@ -101,6 +101,12 @@ SAME = {
         {"type": "GeometryCollection", "geometries": [AREA, AREA]},
         places(collection(feature({"type": "GeometryCollection", "geometries": [AREA, AREA]}))),
     ),
+    "areas as CSV for a spreadsheet": (
+        "POST",
+        "/timeseries/NDVI/areas?format=csv&dialect=semicolon&date=day&columns=all",
+        AREAS,
+        places(AREAS),
+    ),
     "a box": ("GET", "/timeseries/NDVI/area?format=csv&bbox=4.6,50.8,4.62,50.82", None, {}),
     "a box in metres": (
         "GET",
@@ -119,6 +125,12 @@ SAME = {
     "points as CSV": (
         "POST",
         "/timeseries/points?format=csv&datetime=2020-06",
+        {"layers": ["NDVI"], "points": NAMED},
+        {"layers": ["NDVI"], "points": NAMED_FEATURES},
+    ),
+    "points as CSV for a spreadsheet": (
+        "POST",
+        "/timeseries/points?format=csv&dialect=semicolon&date=day&columns=all",
         {"layers": ["NDVI"], "points": NAMED},
         {"layers": ["NDVI"], "points": NAMED_FEATURES},
     ),

@@ -243,9 +243,13 @@ def times(name: str, description: str) -> Parameter[TimeSelection]:
     return custom(name, description, parse, default=ABSENT)
 
 
-def datetime(description: str) -> Parameter[TimeSelection]:
-    """Return the parameter `datetime`; other services' names for it are refused."""
-    return replace(times("datetime", description), foreign=OTHER_NAMES_OF_TIMES)
+def datetime(description: str, *, beside: Collection[str] = ()) -> Parameter[TimeSelection]:
+    """Return the parameter `datetime`; other services' names for it are refused, but for those in `beside`.
+
+    Those are parameters of the same request that mean something else.
+    """
+    foreign = tuple(name for name in OTHER_NAMES_OF_TIMES if name not in beside)
+    return replace(times("datetime", description), foreign=foreign)
 
 
 F = text("f", "The format, in place of what the Accept header asks for")

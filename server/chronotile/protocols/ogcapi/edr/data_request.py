@@ -9,15 +9,17 @@ from starlette.responses import Response
 
 from chronotile.catalog.offered import Offered
 from chronotile.encoders.file_parts import Whole
+from chronotile.encoders.series.csv import CsvOptions
 from chronotile.pipeline.series.fields import FieldsPayload
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.public_url import base_url
+from chronotile.protocols.common.query.csv_options import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.body_response import BodyResponse
 from chronotile.protocols.common.responses.respond import caching, instants_text
 from chronotile.protocols.common.state import services_of
-from chronotile.protocols.ogcapi.edr.formats import EXTENSIONS, data_format, media_type_of
-from chronotile.protocols.ogcapi.edr.params import valued_collection
+from chronotile.protocols.ogcapi.edr.formats import CSV, EXTENSIONS, data_format, media_type_of
+from chronotile.protocols.ogcapi.edr.params import requested_layers, valued_collection
 
 OTHER_NAMES: Mapping[str, str] = dict.fromkeys(
     ("parameter_name", "parameter_names", "parameter-names", "parametername"), "parameter-name"
@@ -44,6 +46,15 @@ class DataRequest:
             NotAcceptable: The header Accept takes none of them.
         """
         return data_format(self.query, self.accept, names)
+
+    def csv_options(self, name: str) -> CsvOptions:
+        """Return how the requested layers are written as CSV; `name` is that of the format.
+
+        Raises:
+            InvalidParameter: As `csv_options`, or a layer is not of the collection.
+        """
+        layers = requested_layers(self.offered, self.query)
+        return csv_options(self.query, layers, is_csv=name == CSV)
 
     def media_type(self, name: str) -> str:
         """Return the media type under which a format leaves."""

@@ -11,6 +11,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import WHOLE_CIRCLE, BBox
 from chronotile.model.time.instants import TimeSelection
+from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.block import Json, Link
@@ -51,6 +52,7 @@ def features_query(offered: Offered, query: Kvp, catalogue: Catalogue) -> Featur
         ChronotileError: A parameter is not accepted.
     """
     query.refuse(("bbox-crs",), instead="bbox in CRS84")
+    query.refuse((csv_options.DATE.name,), instead=DATETIME.name)
     check_query(query, OF_LISTS)
     layers = requested_layers(offered, query)
     crs_of_query(query, layers[0], catalogue)

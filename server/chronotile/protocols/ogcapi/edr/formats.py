@@ -27,7 +27,7 @@ OTHER_NAMES: Mapping[str, str] = {
     "nc": NETCDF,
     "gtiff": GEOTIFF,
 }
-EXTENSIONS: Mapping[str, str] = {NETCDF: "nc", GEOTIFF: "tif"}
+EXTENSIONS: Mapping[str, str] = {CSV: "csv", NETCDF: "nc", GEOTIFF: "tif"}
 """Of files that a browser had better save than show."""
 
 OF_POSITION = (COVERAGE_JSON, GEOJSON, CSV, NETCDF)

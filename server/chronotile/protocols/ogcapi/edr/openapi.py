@@ -34,9 +34,9 @@ from chronotile.protocols.ogcapi.edr.queries import (
     CUBE,
     ITEMS,
     LOCATIONS,
+    OF_DATA,
     POSITION,
     RADIUS,
-    SHARED,
     DataQuery,
     sets_of,
 )
@@ -74,7 +74,7 @@ def _location_paths(placed: Sequence[Offered], catalogue: Catalogue) -> dict[str
     return {
         f"{COLLECTION}/locations": _features(LOCATIONS, "ListCollectionDataLocations", placed),
         f"{COLLECTION}/locations/{{locationId}}": _data(
-            replace(LOCATIONS, parameters=SHARED), "GetCollectionDataForLocation", placed, segments=[location]
+            replace(LOCATIONS, parameters=OF_DATA), "GetCollectionDataForLocation", placed, segments=[location]
         ),
     }
 

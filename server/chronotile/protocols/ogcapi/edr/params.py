@@ -13,7 +13,7 @@ from chronotile.model.request import AreasRequest, Point, PositionsRequest, plac
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import Parameter, names_of
 from chronotile.protocols.ogcapi.crs import named_crs
-from chronotile.protocols.ogcapi.edr.queries import CRS, DATETIME, PARAMETER_NAME, POSITION, SHARED, Z
+from chronotile.protocols.ogcapi.edr.queries import CRS, DATETIME, OF_DATA, PARAMETER_NAME, POSITION, Z
 from chronotile.protocols.ogcapi.edr.wkt import LOCATOR, points_of
 from chronotile.protocols.ogcapi.requested_fields import named_fields
 
@@ -56,7 +56,7 @@ def areas_request(offered: Offered, areas: tuple[Area, ...], query: Kvp) -> Area
     Raises:
         ChronotileError: A parameter is not accepted.
     """
-    check_query(query, SHARED)
+    check_query(query, OF_DATA)
     layers = tuple(layer.id for layer in requested_layers(offered, query))
     return AreasRequest(layers=layers, areas=areas, time=DATETIME.of(query))
 

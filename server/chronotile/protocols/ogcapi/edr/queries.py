@@ -10,7 +10,8 @@ from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.places import PlaceSet
 from chronotile.pipeline.series.places import meets_grid
 from chronotile.protocols.common.openapi import BOX, INDEX, Json, enum_of
-from chronotile.protocols.common.query.parameter import F, Parameter, datetime, number, text, whole
+from chronotile.protocols.common.query import csv_options
+from chronotile.protocols.common.query.parameter import F, Parameter, datetime, names_of, number, text, whole
 from chronotile.protocols.ogcapi.edr.formats import OF_CELLS, OF_FEATURES, OF_LOCATION, OF_POSITION
 
 DEFAULT_LIMIT = 100
@@ -20,7 +21,8 @@ MAX_OFFSET = 10**9
 _SIZE: Json = {**INDEX, "maximum": 1 << 20, "default": 0}
 
 DATETIME = datetime(
-    "An instant or an interval, either end of which may be open (`..`), or several with commas; otherwise all"
+    "An instant or an interval, either end of which may be open (`..`), or several with commas; otherwise all",
+    beside=names_of(csv_options.OF_LAYERS),
 )
 PARAMETER_NAME = replace(
     text("parameter-name", "Several with commas; otherwise all"), foreign=("parameter", "parameters", "properties")
@@ -32,6 +34,8 @@ CRS = text(
 )
 Z = text("z", "Levels; none of the data has any, and so any are accepted")
 SHARED: tuple[Parameter[object], ...] = (DATETIME, PARAMETER_NAME, CRS, Z, F)
+OF_DATA: tuple[Parameter[object], ...] = (*SHARED, *csv_options.OF_LAYERS)
+"""Of queries that may be answered as CSV."""
 
 COORDS = text("coords", "Well-known text, in `crs`")
 BBOX = text("bbox", "Lower and upper corner, in `crs`; heights are left out", schema=BOX)
@@ -83,28 +87,28 @@ POSITION = DataQuery(
     title="Position query",
     description="The values of the native cell that holds a point, or of each of several points, along time",
     formats=OF_POSITION,
-    parameters=(coords_of("POINT, or MULTIPOINT for several places"), *SHARED),
+    parameters=(coords_of("POINT, or MULTIPOINT for several places"), *OF_DATA),
 )
 AREA = DataQuery(
     name="area",
     title="Area query",
     description="The native cells whose centres lie in a polygon, at each time",
     formats=OF_CELLS,
-    parameters=(coords_of("POLYGON or MULTIPOLYGON"), *SHARED),
+    parameters=(coords_of("POLYGON or MULTIPOLYGON"), *OF_DATA),
 )
 CUBE = DataQuery(
     name="cube",
     title="Cube query",
     description="The native cells of a box at each time, or as many columns and rows as are requested",
     formats=OF_CELLS,
-    parameters=(BBOX, COLUMNS, ROWS, *SHARED),
+    parameters=(BBOX, COLUMNS, ROWS, *OF_DATA),
 )
 RADIUS = DataQuery(
     name="radius",
     title="Radius query",
     description="The native cells whose centres lie within a distance of a point, at each time",
     formats=OF_CELLS,
-    parameters=(coords_of("POINT"), WITHIN, WITHIN_UNITS, *SHARED),
+    parameters=(coords_of("POINT"), WITHIN, WITHIN_UNITS, *OF_DATA),
 )
 LOCATIONS = DataQuery(
     name="locations",

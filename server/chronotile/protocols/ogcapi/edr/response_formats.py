@@ -11,7 +11,7 @@ from chronotile.encoders.coverage.cells import table_of_cells
 from chronotile.encoders.credits import Credits
 from chronotile.encoders.file_parts import Body, stream_parts
 from chronotile.encoders.series.covjson import encode_series_covjson
-from chronotile.encoders.series.csv import encode_layers_csv
+from chronotile.encoders.series.csv import CsvOptions, encode_layers_csv
 from chronotile.encoders.series.geojson import encode_layers_geojson
 from chronotile.encoders.series.netcdf import encode_series_netcdf
 from chronotile.encoders.series.table import SeriesTable
@@ -43,22 +43,22 @@ def fields_format(name: str, data_request: DataRequest, crs: Crs) -> FieldsForma
     layers = tuple(data_request.offered.fields.values())
     named, media_type = Credits.of(layers, data_request.offered), data_request.media_type(name)
     said = fingerprint(crs.name, data_request.address, named, [layer_attributes(layer) for layer in layers])
-    endpoint = partial(endpoint_of, address=data_request.address)
+    endpoint, options = partial(endpoint_of, address=data_request.address), data_request.csv_options(name)
     encoders: dict[str, Callable[[SeriesTable], Iterable[bytes]]] = {
         COVERAGE_JSON: partial(encode_series_covjson, crs=crs, may_be_single=True),
         GEOJSON: partial(encode_layers_geojson, endpoint_of=endpoint),
-        CSV: encode_layers_csv,
+        CSV: partial(encode_layers_csv, options=options),
         NETCDF: lambda table: iter([encode_series_netcdf(table)]),
     }
 
     def encode(table: SeriesTable) -> Generator[bytes]:
         yield from encoders[name](replace(table, title=data_request.offered.id, credits=named))
 
-    return FieldsFormat(name=f"{name} {media_type} {said}", media_type=media_type, encode=encode)
+    return FieldsFormat(name=f"{name} {media_type} {said} {options}", media_type=media_type, encode=encode)
 
 
-def cells_formats(data_request: DataRequest) -> dict[str, CoverageFormat]:
-    """Return how cells are written, by the names that EDR has for formats; features have a point a cell."""
+def cells_formats(data_request: DataRequest, options: CsvOptions) -> dict[str, CoverageFormat]:
+    """Return how cells are written, by the names that EDR has for formats; features have a point per cell."""
 
     def features(coverage: Coverage, is_active: IsActive) -> Body:
         named = Credits.of([field.layer for field in coverage.fields], data_request.offered)
@@ -67,7 +67,7 @@ def cells_formats(data_request: DataRequest) -> dict[str, CoverageFormat]:
         return stream_parts(encode_layers_geojson(table, endpoint_of=endpoint))
 
     def lines(coverage: Coverage, is_active: IsActive) -> Body:
-        return stream_parts(encode_layers_csv(table_of_cells(coverage, is_active=is_active)))
+        return stream_parts(encode_layers_csv(table_of_cells(coverage, is_active=is_active), options))
 
     return {
         COVERAGE_JSON: COVERAGE_FORMATS["json"]._replace(check=CHECK_VALUES),

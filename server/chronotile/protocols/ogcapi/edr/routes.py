@@ -83,8 +83,8 @@ async def _series(
 async def _cells(request: Request, requested: Callable[[Offered, Kvp, Catalogue], CellsRequest]) -> Response:
     data_request = parse_data_query(request)
     name, services = data_request.format_among(OF_CELLS), data_request.services
-    written, media_type = cells_formats(data_request)[name], data_request.media_type(name)
-    key = f"{name} {media_type} {data_request.address}"
+    options, media_type = data_request.csv_options(name), data_request.media_type(name)
+    written, key = cells_formats(data_request, options)[name], f"{name} {media_type} {data_request.address} {options}"
     conditions = file_conditions(request)
 
     def cells() -> CellsRequest:
