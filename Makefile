@@ -31,7 +31,7 @@ DEMO   := server/chronotile/demo/landscape.npz.xz
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-all test-quick test-rest test-server test-viewer coverage check viewer bench bench-full bench-peers bench-browser demo-data dist lock clean
+.PHONY: help install demo test test-all test-quick test-rest test-server test-viewer coverage check docs viewer bench bench-full bench-peers bench-browser demo-data dist lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -78,6 +78,10 @@ check: $(SERVER) $(VIEWER) ## format, lint, types, import layers; the same for t
 	npm run lint
 	npm run types
 
+docs: $(SERVER) ## build the documentation into site/, with broken links as errors
+	$(BIN)/zensical build --clean --strict
+	@echo "To read it: $(BIN)/python -m http.server --directory site --bind 127.0.0.1 8001"
+
 ifdef NPM
 viewer: $(VIEWER) ## build the viewer's libraries into viewer/vendor and viewer/data
 else
@@ -111,7 +115,7 @@ lock: $(SERVER) ## resolve requirements.lock again for all Python versions and p
 		--output-file tests/moto/requirements.lock tests/moto/requirements.in
 
 clean: ## remove what the other targets made, but no data
-	rm -rf .venv .venv313 node_modules viewer/vendor viewer/data $(DEMO) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* .test-durations*.tsv htmlcov dist
+	rm -rf .venv .venv313 node_modules viewer/vendor viewer/data $(DEMO) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* .test-durations*.tsv htmlcov dist site .cache
 
 $(SERVER): pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found; name one: make PYTHON=/path/to/python3"; exit 1; }

@@ -58,9 +58,9 @@ HEADINGS = {
     "WmtsSection": "service.wmts",
     "InspireSection": "service.inspire",
     "ViewerSection": "service.viewer",
-    "BaseMapSection": "service.viewer.base_maps[ ]",
+    "BaseMapSection": "service.viewer.base_maps, each",
     "CollectionSection": "collections.(id)",
-    "MetadataSection": "collections.(id).metadata[ ]",
+    "MetadataSection": "collections.(id).metadata, each",
     "SourceSection": "collections.(id).source",
     "RegularTimes": "collections.(id).source.times, as steps",
     "TimeSection": "collections.(id).time",
@@ -69,11 +69,11 @@ HEADINGS = {
     "VariableSection": "collections.(id).variables.(id)",
     "MaskSection": "collections.(id).variables.(id).mask",
     "StepSection": "collections.(id).variables.(id).select.(dimension), by position",
-    "AliasSection": "collections.(id).variables.(id).aliases[ ]",
+    "AliasSection": "collections.(id).variables.(id).aliases, each",
     "CompositeSection": "collections.(id).composites.(id)",
     "PlacesSection": "places.(id)",
     "StyleSection": "Style file",
-    "ClassSection": "classes[ ]",
+    "ClassSection": "classes, each",
 }
 """Where each section stands, in the order of the page."""
 
@@ -136,7 +136,7 @@ _WORDS = {"string": "text", "integer": "whole number", "number": "number", "bool
 
 def _link(reference: str) -> str:
     heading = HEADINGS[reference.rpartition("/")[2]]
-    anchor = re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+    anchor = re.sub(r"[^a-z0-9_ -]", "", heading.lower()).replace(" ", "-")
     return f"[{heading}](#{anchor})"
 
 

@@ -122,7 +122,7 @@ class VariableSection(Section):
     resampling: Resampling = "nearest"
     """How pictures are resampled."""
     mask: MaskSection | None = None
-    """Leaves only the values that a quality variable lets stand: {variable: SCL, keep: [4, 5, 6]}."""
+    """Leaves only the values that a quality variable lets stand: `{variable: SCL, keep: [4, 5, 6]}`."""
     formula: Annotated[Text, AfterValidator(_formula)] | None = None
     """Arithmetic over other variables of the collection on one grid, in place of files: (NIR - RED) / (NIR + RED)."""
 

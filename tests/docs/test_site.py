@@ -1,0 +1,85 @@
+"""The documentation site: every page is in its navigation, no link is broken, and it loads nothing from elsewhere."""
+
+import re
+import shutil
+import subprocess
+from collections import Counter
+
+import pytest
+
+from tests.docs.site import DOCS, ROOT, configuration, pages_of
+from tests.strict import find_program
+
+LINK = re.compile(r"\]\(([^):#\s]+)(?:#[^)]*)?\)")
+
+
+def test_every_page_is_in_the_navigation_once():
+    pages = [path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")]
+
+    assert Counter(pages_of(configuration()["nav"])) == Counter(pages)
+
+
+def test_links_of_pages_stay_in_the_documentation():
+    links = [(page, link) for page in DOCS.rglob("*.md") for link in LINK.findall(page.read_text(encoding="utf-8"))]
+
+    assert [
+        (page.name, link) for page, link in links if not (page.parent / link).resolve().is_relative_to(DOCS.resolve())
+    ] == []
+
+
+def test_ci_builds_the_site():
+    assert "make docs" in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert "zensical build --clean --strict" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def build(project):
+    """Build a copy of the documentation in a folder, strictly."""
+    return subprocess.run(
+        [find_program("zensical"), "build", "--strict"], cwd=project, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of the documentation, which has been built."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copy(ROOT / "mkdocs.yml", folder)
+    shutil.copytree(DOCS, folder / "docs")
+    built = build(folder)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.client("zensical")
+def test_the_site_is_built_without_warnings_and_has_every_page(project):
+    pages = {path.relative_to(project / "site").as_posix() for path in (project / "site").rglob("*.html")}
+    expected = {page.removesuffix(".md") + ".html" for page in pages_of(configuration()["nav"])}
+
+    assert {"index.html" if page == "README.html" else page for page in expected} <= pages
+
+
+@pytest.mark.slow
+@pytest.mark.client("zensical")
+def test_pages_of_the_site_load_nothing_from_other_hosts(project):
+    loaded = re.compile(
+        r"""<(?:script|img|iframe|source)[^>]+src="?(?:https?:)?//[^\s">]+|<link[^>]+href="?(?:https?:)?//[^\s">]+"""
+    )
+    pages = (project / "site").rglob("*.html")
+
+    assert [found for page in pages for found in loaded.findall(page.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.slow
+@pytest.mark.client("zensical")
+@pytest.mark.parametrize("link", ["absent.md", "glossary.md#no-such-heading"])
+def test_a_broken_link_fails_the_build(project, tmp_path, link):
+    shutil.copytree(project / "docs", tmp_path / "docs")
+    shutil.copy(project / "mkdocs.yml", tmp_path)
+    with (tmp_path / "docs" / "glossary.md").open("a", encoding="utf-8") as page:
+        page.write(f"\n[broken]({link})\n")
+
+    built = build(tmp_path)
+
+    assert built.returncode != 0
+    assert "does not exist" in built.stdout + built.stderr
