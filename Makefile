@@ -70,11 +70,12 @@ coverage: $(SERVER) $(MOTO) $(DEMO) viewer ## run all tests of the server and fa
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
-check: $(SERVER) $(VIEWER) ## format, lint, types, import layers; the same for the viewer
+check: $(SERVER) $(VIEWER) ## format, lint, types, import layers, prose; the same for the viewer
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tools.prose
 	npm run lint
 	npm run types
 
