@@ -60,6 +60,22 @@ def test_version_is_said(run):
     assert run("--version").output == f"chronotile {__version__}\n"
 
 
+def test_address_of_a_service_in_place_of_the_port_stops_no_command(run, configuration, monkeypatch):
+    monkeypatch.setenv("CHRONOTILE_PORT", "tcp://10.96.0.17:8000")
+
+    assert run("layers", configuration).exit_code == 0
+
+
+@pytest.mark.slow
+def test_server_logs_once_that_it_ignores_the_address_of_a_service(configuration, tmp_path):
+    link = "tcp://10.96.0.17:8000"
+
+    with (tmp_path / "log").open("w") as log, serving("serve", configuration, log=log, CHRONOTILE_PORT=link):
+        pass
+
+    assert (tmp_path / "log").read_text().count(f"CHRONOTILE_PORT={link!r} is not a port and is ignored") == 1
+
+
 def test_help_names_the_commands(run):
     assert all(name in run("--help").output for name in ("demo", "serve", "check", "layers"))
 

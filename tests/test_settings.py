@@ -6,7 +6,7 @@ import pytest
 
 from chronotile.errors import ConfigurationError
 from chronotile.machine import Machine
-from chronotile.settings import PREFIX, SUPERVISOR_BYTES, WORKER_BYTES, Settings, load_settings, misspelt_variables
+from chronotile.settings import PREFIX, SUPERVISOR_BYTES, WORKER_BYTES, Settings, ignored_variables, load_settings
 
 
 @pytest.fixture
@@ -87,12 +87,39 @@ def test_variable_that_is_no_whole_number_is_told_with_an_example(environment):
 
 def test_misspelt_variables_are_told():
     names = ("CACHE_BYTE", "CACHE_BYTES", "WORKER_ARGS", "FAILPOINTS", "TEST_STRICT", "WATCHS")
-    told = misspelt_variables({f"{PREFIX}{name}": "1" for name in names} | {"CACHE_BYTE": "1"})
+    told = ignored_variables({f"{PREFIX}{name}": "1" for name in names} | {"CACHE_BYTE": "1"})
 
     assert told == [
         "CHRONOTILE_CACHE_BYTE is not known, and has no effect; CHRONOTILE_CACHE_BYTES is",
         "CHRONOTILE_WATCHS is not known, and has no effect; CHRONOTILE_WATCH_S is",
     ]
+
+
+def test_address_that_kubernetes_sets_for_a_service_is_no_port(environment):
+    environment(PORT="tcp://10.96.0.17:8000")
+
+    assert load_settings().port == 8000
+    assert load_settings(port=9000).port == 9000
+    assert ignored_variables({"CHRONOTILE_PORT": "tcp://10.96.0.17:8000"}) == [
+        "CHRONOTILE_PORT='tcp://10.96.0.17:8000' is not a port and is ignored: Kubernetes sets it for a Service named "
+        "chronotile; enableServiceLinks: false in the pod prevents it"
+    ]
+
+
+def test_other_variables_that_kubernetes_sets_for_a_service_are_passed_over(environment):
+    links = {
+        "CHRONOTILE_SERVICE_HOST": "10.96.0.17",
+        "CHRONOTILE_SERVICE_PORT": "8000",
+        "CHRONOTILE_SERVICE_PORT_HTTP": "8000",
+        "CHRONOTILE_PORT_8000_TCP": "tcp://10.96.0.17:8000",
+        "CHRONOTILE_PORT_8000_TCP_PROTO": "tcp",
+        "CHRONOTILE_PORT_8000_TCP_PORT": "8000",
+        "CHRONOTILE_PORT_8000_TCP_ADDR": "10.96.0.17",
+    }
+    environment(**{name.removeprefix(PREFIX): value for name, value in links.items()})
+
+    assert load_settings().port == 8000
+    assert ignored_variables(links) == []
 
 
 def test_settings_reach_another_process_by_its_environment(environment, monkeypatch):

@@ -4,6 +4,7 @@ Read in `cli` and `app` only, and handed on as plain values.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from ipaddress import ip_network
@@ -36,6 +37,8 @@ MOST_CACHE_BYTES = 2 << 30
 
 MISSPELT = 0.85
 """From how alike two names are on one is taken for the other misspelt; 1 is the same."""
+
+_SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://.+:\d+", re.IGNORECASE)
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -121,6 +124,11 @@ class Settings(BaseSettings):
     """How long a job that has ended is stored, with its results, in days."""
     most_open_jobs: int = Field(default=1000, ge=1, le=1_000_000)
     """Jobs from one address that have not ended, at most; all addresses together may have ten times as many."""
+
+    @field_validator("port", mode="before")
+    @classmethod
+    def _pass_over_service_links(cls, value: object) -> object:
+        return cls.model_fields["port"].default if is_service_link(value) else value
 
     @field_validator("forwarded_allow_ips")
     @classmethod
@@ -233,6 +241,14 @@ def _folder_of(variable: str, usual: str) -> Path:
     return user_folder / "chronotile"
 
 
+def is_service_link(value: object) -> bool:
+    """Return whether a value is what Kubernetes and Docker's links give as `NAME_PORT` of a service called `NAME`.
+
+    A service called `chronotile` makes `CHRONOTILE_PORT=tcp://10.0.0.7:8000` in all containers beside it.
+    """
+    return isinstance(value, str) and _SERVICE_LINK.fullmatch(value) is not None
+
+
 def load_settings(**given: object) -> Settings:
     """Return the settings of the environment, with what is given in their place; `None` gives nothing.
 
@@ -254,8 +270,19 @@ def _mistake(detail: ErrorDetails) -> str:
     return f"{name}: {said}, got {detail['input']!r}"
 
 
-def misspelt_variables(environment: Mapping[str, str]) -> list[str]:
-    """Return what to say of variables that no setting has and whose names are nearly those of one."""
+def ignored_variables(environment: Mapping[str, str]) -> list[str]:
+    """Return one sentence per variable without effect: a misspelt name, or a service's address in place of a port."""
+    link = environment.get(f"{PREFIX}PORT", "")
+    return [*_misspelt(environment), *([_SERVICE_NAMED_AS_WE_ARE.format(link)] if is_service_link(link) else [])]
+
+
+_SERVICE_NAMED_AS_WE_ARE = (
+    "CHRONOTILE_PORT={!r} is not a port and is ignored: Kubernetes sets it for a Service named chronotile; "
+    "enableServiceLinks: false in the pod prevents it"
+)
+
+
+def _misspelt(environment: Mapping[str, str]) -> list[str]:
     known = [name.upper() for name in Settings.model_fields]
     others = sorted(name.removeprefix(PREFIX) for name in environment if name.startswith(PREFIX))
     meant = {name: get_close_matches(name, known, n=1, cutoff=MISSPELT) for name in others if name not in known}

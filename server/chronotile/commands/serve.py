@@ -64,10 +64,10 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
 
 
 def _log_size(settings: "Settings", configured: "Settings", machine: Machine, origin: str) -> None:
-    from chronotile.settings import misspelt_variables
+    from chronotile.settings import ignored_variables
 
-    for mistake in misspelt_variables(os.environ):
-        log.warning("%s", mistake)
+    for sentence in ignored_variables(os.environ):
+        log.warning("%s", sentence)
     log.info(
         "workers: %d (%s), caches of all together: %d MiB (%s); there are %d cores and %d MiB of memory",
         settings.workers,
