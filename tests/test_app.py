@@ -79,7 +79,7 @@ def test_importing_the_application_loads_no_heavy_library():
 def test_what_gdal_signals_is_told_by_us_alone(tmp_path):
     code = """
         import logging, sys
-        from chronotile.app import configure_logging
+        from chronotile.logs import configure_logging
         from chronotile.errors import DateUnreadable
         from chronotile.readers.foreign import with_causes
         from chronotile.readers.open import open_source

@@ -23,6 +23,7 @@ from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.live import LiveArchive
 from chronotile.archive.open import Archive, open_archive, system_clock
 from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
+from chronotile.logs import configure_logging
 from chronotile.machine import this_machine
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
@@ -76,7 +77,7 @@ from chronotile.readers.elsewhere.sources import OPENING_S, START_S
 from chronotile.readers.failing_dates import FailingDates
 from chronotile.readers.raster.overviews.previews import Previews
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, LogLevel, Settings, load_settings
+from chronotile.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, Settings, load_settings
 from chronotile.upkeep import Upkeep
 from chronotile.web.allowed_prefixes import WebPlaces
 
@@ -389,15 +390,8 @@ def serving(
 def create_app_from_environment(*, siblings: Siblings | None = None, memory: int | None = None) -> Starlette:
     """Return the application that `CHRONOTILE_*` variables describe, for a worker process."""
     settings = load_settings()
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     return create_app(settings, siblings=siblings, memory=memory)
-
-
-def configure_logging(level: LogLevel) -> None:
-    """Log to standard error, one line a message."""
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # what GDAL signals is in a line of our own
 
 
 async def _http_fault(request: Request, error: Exception) -> Response:

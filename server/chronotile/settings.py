@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chronotile.errors import ConfigurationError
+from chronotile.logs import LogFormat
 from chronotile.machine import Machine
 
 PREFIX = "CHRONOTILE_"
@@ -69,6 +70,8 @@ class Settings(BaseSettings):
     """Processes that answer; by default, `serve` counts them and anything else is one."""
     log_level: LogLevel = "info"
     """Least severe messages that are logged; `info` has one line a request."""
+    log_format: LogFormat = "text"
+    """How messages are written: lines of text, or one JSON object per line."""
     picture_threads: int = Field(default=8, ge=1, le=256)
     """Pictures drawn at once, in each process."""
     series_threads: int = Field(default=8, ge=1, le=256)

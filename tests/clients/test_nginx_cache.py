@@ -467,3 +467,11 @@ def test_the_file_names_every_header_that_is_tried():
     assert {claim.lower() for claim in CLAIMS} <= named
     own = Path(forwarded.__file__).read_text()
     assert {word for word in own.split('"') if word.startswith("x-") and " " not in word} <= named
+
+
+def test_each_answer_has_an_id_of_its_own_those_of_the_cache_too(cached):
+    ids = [cached.ask(f"{TILE}?datetime=2020-06-11", X_Request_Id="of-the-client").headers for _ in range(2)]
+
+    assert ids[1]["x-cache-status"] == "HIT"
+    assert all(re.fullmatch(r"[0-9a-f]{32}", each["x-request-id"]) for each in ids)
+    assert ids[0]["x-request-id"] != ids[1]["x-request-id"]

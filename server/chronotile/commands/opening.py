@@ -25,10 +25,11 @@ def settings_of(**given: object) -> "Settings":
 
 def open_archive(settings: "Settings", log_level: "LogLevel | None" = None, *, is_server: bool = False) -> "Archive":
     """Return the archive; a server does not wait for sources on other machines that do not answer at once."""
-    from chronotile.app import configure_logging, open_configured
+    from chronotile.app import open_configured
+    from chronotile.logs import configure_logging
     from chronotile.readers.elsewhere.sources import OPENING_S, START_S
 
-    configure_logging(log_level or settings.log_level)
+    configure_logging(log_level or settings.log_level, settings.log_format)
     with progress_bar("looking into the data") as progress:
         patience_s = START_S if is_server else OPENING_S
         return open_configured(settings, progress=progress, patience_s=patience_s, has_previews=is_server)

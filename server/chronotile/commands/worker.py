@@ -40,16 +40,17 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
         ConfigurationError: What is to be served, or the table of jobs, is configured wrongly; or Dask is not installed.
         SourceUnavailable: The table of jobs is out of reach, or the bucket of results does not take them.
     """
-    from chronotile.app import configure_logging, open_configured
+    from chronotile.app import open_configured
     from chronotile.archive.archive_id import id_of_open
     from chronotile.archive.live import LiveArchive
     from chronotile.jobs.runner import Runner
+    from chronotile.logs import configure_logging
     from chronotile.process_setup import only_remember_signals
     from chronotile.queue.faults import ClusterLost
     from chronotile.queue.stores import open_stores
 
     _prepare_process()
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     cluster, whom = _cluster(settings, processes)
     bucket, place = _bucket(settings), settings.config.absolute()
     archive = open_configured(settings)

@@ -5,7 +5,11 @@ import re
 
 import pytest
 
+from chronotile.logs import REQUEST_ID
+from chronotile.pipeline.readiness import Readiness
+
 LOGGER = "chronotile.protocols.middleware.request_log"
+READY = Readiness(is_ready=True, failing=(), faults=())
 
 
 @pytest.fixture
@@ -26,7 +30,7 @@ def test_line_has_route_layer_instant_status_time_and_size(logged):
     assert len(lines) == 1
     assert re.fullmatch(
         r"GET /tiles/\{layer\}/\{tms\}/\{z\}/\{x\}/\{y\}\.\{extension\} layer=NDVI time=2020-06-11T00:00:00Z "
-        r"status=200 ms=\d+\.\d bytes=\d+",
+        r"status=200 ms=\d+\.\d bytes=\d+ id=[0-9a-f]{32}",
         lines[0],
     )
 
@@ -64,3 +68,43 @@ def test_nothing_is_noted_where_nobody_reads_it(client, caplog):
         client.get("/nothing")
 
     assert not caplog.records
+
+
+def test_id_of_a_request_is_in_its_line_and_its_answer(client, logged):
+    path, headers = "/layers", {"X-Request-Id": "edge-7.42"}
+
+    assert logged(path, headers=headers)[0].endswith(" id=edge-7.42")
+    assert client.get(path, headers=headers).headers["X-Request-Id"] == "edge-7.42"
+    assert "X-Request-Id" not in client.get(path).headers
+
+
+def test_answer_that_is_held_has_the_id_of_each_request(client):
+    path = "/tiles/NDVI/WebMercatorQuad/11/1052/687.png?datetime=2020-06-11"
+
+    ids = [client.get(path, headers={"X-Request-Id": name}).headers["X-Request-Id"] for name in ("a", "b")]
+
+    assert ids == ["a", "b"]
+
+
+def test_errors_have_the_id_too(client):
+    assert client.get("/nothing", headers={"X-Request-Id": "a"}).headers["X-Request-Id"] == "a"
+
+
+@pytest.mark.parametrize("sent", ["a b", "", "a" * 129, "-a", 'a"', "a\x01", "é"], ids=repr)
+def test_id_that_cannot_stand_in_a_log_is_replaced(client, logged, sent):
+    headers = [(b"x-request-id", sent.encode())]
+
+    assert re.search(r" id=[0-9a-f]{32}$", logged("/layers", headers=headers)[0])
+    assert "X-Request-Id" not in client.get("/layers", headers=headers).headers
+
+
+def test_id_reaches_the_threads_that_work_for_the_request(client, monkeypatch):
+    """The thread that looks whether all can be read: its warnings have the id."""
+    seen = []
+    monkeypatch.setattr(
+        "chronotile.protocols.ops.routes.check_readiness", lambda _: seen.append(REQUEST_ID.get()) or READY
+    )
+
+    client.get("/health/ready", headers={"X-Request-Id": "a-1"})
+
+    assert seen == ["a-1"]

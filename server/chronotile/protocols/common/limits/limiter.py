@@ -9,6 +9,7 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
@@ -190,7 +191,7 @@ class Limiter:
     async def _run(self, work: Callable[[], Result]) -> Result:
         self.running += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, work)
         finally:
             self.running -= 1
 

@@ -1,0 +1,46 @@
+"""The log of a process on standard error: one line per message, as text or as JSON (docs/operations.md)."""
+
+import logging
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Literal
+
+import orjson
+
+LogFormat = Literal["text", "json"]
+
+TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the request that is being answered, in the event loop and in the threads that work for it."""
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes a message as one JSON object: a message with named arguments has these as members, too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a message; a value that JSON does not have is written as text."""
+        members: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if isinstance(record.args, dict):
+            members |= {str(name): value for name, value in record.args.items()}
+        elif (request_id := REQUEST_ID.get()) is not None:
+            members["id"] = request_id
+        if record.exc_info:
+            members["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(members, default=str).decode()
+
+
+def configure_logging(level: str, log_format: LogFormat = "text") -> None:
+    """Log to standard error, one line a message."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter() if log_format == "json" else logging.Formatter(TEXT))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # what GDAL signals is in a line of our own
