@@ -1,10 +1,12 @@
 # Everything a developer runs. `make` alone lists the targets.
-# Variables: PORT (demo), PYTHON (any Python >= 3.11), VENV, TESTS (options of pytest), BENCH (data and peers of the
+# Variables: PORT (demo), PYTHON (any Python >= 3.11), VENV, TESTS and REST (options of pytest), BENCH (data and peers of the
 # benchmarks; a folder outside of the repository), SUITES (which of them).
 
 PORT  ?= 8000
 VENV  ?= .venv
 TESTS ?= -n 2 --dist worksteal
+# Added for the tests beyond the quick ones: they wait for browsers and servers half of the time.
+REST  ?= -n 3
 BENCH ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-bench
 BIN   := $(VENV)/bin
 
@@ -50,7 +52,7 @@ test-quick: $(SERVER) $(DEMO) viewer ## run the server's quick tests alone
 	$(BIN)/python -m pytest $(TESTS) -m "not ($(BEYOND_QUICK))"
 
 test-rest: $(SERVER) $(MOTO) $(DEMO) viewer ## run the server's tests that are not quick
-	$(BIN)/python -m pytest $(TESTS) -m "$(BEYOND_QUICK)"
+	$(BIN)/python -m pytest $(TESTS) $(REST) -m "$(BEYOND_QUICK)"
 
 test-server: $(SERVER) $(MOTO) $(DEMO) viewer ## run the server's tests as TESTS says (TESTS="-k wms")
 	$(BIN)/python -m pytest $(TESTS)

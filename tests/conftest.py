@@ -37,7 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave audits out unless they are asked for by name: `pytest -m audit`."""
+    """Begin with browser tests, and leave audits out unless they are named: `pytest -m audit`."""
+    # They take longest, and mostly wait. The last of them would otherwise end the run alone.
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
     if "audit" in config.option.markexpr:
         return
     audits = [item for item in items if item.get_closest_marker("audit")]
