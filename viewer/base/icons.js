@@ -1,7 +1,7 @@
 /** The icons of icons.svg, for parts that make their controls themselves. */
 
 const SVG = "http://www.w3.org/2000/svg";
-const SPRITE = new URL("../icons.svg", import.meta.url).href;
+const spriteUrl = () => new URL("../icons.svg", import.meta.url).href;
 
 /** An icon that says nothing to those who do not see it: the control beside it has its label. @param {string} name as in icons.svg */
 export function makeIcon(name) {
@@ -9,10 +9,11 @@ export function makeIcon(name) {
 	picture.classList.add("picture");
 	picture.setAttribute("aria-hidden", "true");
 	const use = document.createElementNS(SVG, "use");
-	use.setAttribute("href", `${SPRITE}#${name}`);
+	use.setAttribute("href", `${spriteUrl()}#${name}`);
 	picture.append(use);
 	return picture;
 }
 
 /** Shows another icon. @param {Element} control that has one @param {string} name */
-export const changeIcon = (control, name) => control.querySelector("use")?.setAttribute("href", `${SPRITE}#${name}`);
+export const changeIcon = (control, name) =>
+	control.querySelector("use")?.setAttribute("href", `${spriteUrl()}#${name}`);

@@ -8,7 +8,7 @@
  */
 
 import { make, makeIconButton } from "../base/elements.js";
-import { chooseTime, joinLink, layer, places, sideA, sideB, timeDomain } from "../base/state.js";
+import { chooseTime, isDark, joinLink, layer, places, sideA, sideB, timeDomain } from "../base/state.js";
 import { loadStyles } from "../base/styles.js";
 import { makeTabs } from "../base/tabs.js";
 import { locale, text } from "../base/text.js";
@@ -213,6 +213,10 @@ function showPlot(element) {
 		onSelect: (chosen) => {
 			period.value = chosen;
 		},
+	});
+	effect(() => {
+		isDark.value;
+		plot.redraw();
 	});
 	effect(() => {
 		if (view.value === "plot" && !isFolded.value) plot.show(picture.value);

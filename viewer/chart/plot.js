@@ -12,9 +12,7 @@
  *   writeValue: (value: number) => string }} Picture `classes` are named on the axis in place of values; `period` in seconds since 1970; null for all
  * @typedef {{ onHover: (second: number | null) => void, onPick: (second: number) => void, onSelect: (period: Range | null) => void }} Listeners
  */
-import { isDark } from "../base/state.js";
 import { locale } from "../base/text.js";
-import { effect } from "../vendor/signals-core.js";
 import uPlot from "../vendor/uplot.js";
 import { aloneIn, axisDate, nearestSecond, rangeOf, stackLabels, wholePeriod } from "./scales.js";
 
@@ -47,12 +45,12 @@ export class Plot {
 		/** @type {number[]} */
 		this.marked = [];
 		new ResizeObserver(() => this.resize()).observe(root);
-		const redraw = () => this.picture && this.show(this.picture);
-		window.matchMedia("(forced-colors: active)").addEventListener("change", redraw);
-		effect(() => {
-			isDark.value;
-			redraw();
-		});
+		window.matchMedia("(forced-colors: active)").addEventListener("change", () => this.redraw());
+	}
+
+	/** Draws the same once more: the colours of the style sheet are others. */
+	redraw() {
+		if (this.picture) this.show(this.picture);
 	}
 
 	/** @param {Picture | null} picture */
@@ -74,7 +72,7 @@ export class Plot {
 		const { clientWidth: width, clientHeight: height } = this.root;
 		if (!this.plot || width === 0 || height === 0 || (this.plot.width === width && this.plot.height === height)) return;
 		// The room for labels depends on the width.
-		if (this.picture) this.show(this.picture);
+		this.redraw();
 	}
 
 	/** Marks the date of side A with a line, that of B with a broken one, and the values of each side's lines there with dots. @param {number[]} seconds */

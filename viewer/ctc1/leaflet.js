@@ -5,7 +5,11 @@
  * @typedef {import("./loader.js").Tile} Tile
  * @typedef {import("./source.js").Place} Place
  * @typedef {import("./source.js").Sample} Sample
- * @typedef {ReturnType<typeof makeCubeLayer>} CubeLayer
+ * @typedef {(place: Place, index: number) => Sample | null} Sampling
+ * @typedef {import("leaflet").GridLayer & {
+ *   painter: CubePainter, source: import("./source.js").CubeSource, askForTiles: () => void, tileZoom: () => number,
+ *   sample: Sampling, sampleWindow: Sampling, sampleBefore: Sampling,
+ * }} CubeLayer
  * @typedef {{
  *   source: import("./source.js").CubeSource, tableOf: import("./painter.js").TableOf, covers?: (tile: Tile) => boolean,
  *   onProgress?: (progress: import("./painter.js").Progress) => void, onPaint?: () => void, onLoad?: () => void,
@@ -29,6 +33,7 @@ export function closeSeams(tile, size) {
 /**
  * @param {{ GridLayer: typeof import("leaflet").GridLayer }} L
  * @param {CubeOptions & import("leaflet").GridLayerOptions} options
+ * @returns {CubeLayer}
  */
 export function makeCubeLayer(
 	L,

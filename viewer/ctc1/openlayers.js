@@ -3,7 +3,6 @@
  * tells the values of places. `ol/layer/Layer` is handed over by who uses it.
  *
  * @typedef {import("./loader.js").Tile} Tile
- * @typedef {import("./painter.js").Cell} Cell
  * @typedef {import("./source.js").Place} Place
  * @typedef {{ column: number, row: number, tile: Tile }} Seat where a tile is drawn; columns go on beyond the ends of the world
  * @typedef {{
@@ -12,11 +11,12 @@
  * }} FrameState what OpenLayers tells of a picture that it draws
  * @typedef {{
  *   source: import("./source.js").CubeSource, tableOf: import("./painter.js").TableOf,
- *   minZoom?: number, maxNativeZoom?: number, covers?: (tile: Tile) => boolean,
+ *   minZoom?: number, maxNativeZoom?: number, covers?: (tile: Tile) => boolean, attribution?: string | null,
  *   onProgress?: (progress: import("./painter.js").Progress) => void, onLoad?: () => void,
  * }} CubeOptions `maxNativeZoom` is the last at which there are tiles, beyond which their cells are drawn larger; `covers`
- *   tells whether the layer reaches into a tile
+ *   tells whether the layer reaches into a tile; `attribution` is shown by the map's attribution control
  */
+import { LaidTiles } from "./laid-tiles.js";
 import { CubePainter } from "./painter.js";
 
 const HALF_WORLD_M = 20_037_508.342789244;
@@ -41,20 +41,15 @@ function seatsIn([west, south, east, north], zoom) {
 	return seats;
 }
 
-/** @param {Tile} tile */
-const keyOf = ({ z, x, y }) => `${z}/${x}/${y}`;
-
 /** The tiles of a map, put together on one canvas. */
 class Board {
-	/** @type {Map<string, Cell>} */
-	#cells = new Map();
 	/** @type {Seat[]} */
 	#seats = [];
 	zoom = 0;
 
 	/** @param {CubePainter} painter @param {Required<Pick<CubeOptions, "minZoom" | "covers">>} where */
 	constructor(painter, where) {
-		this.painter = painter;
+		this.tiles = new LaidTiles(painter);
 		this.where = where;
 		this.canvas = document.createElement("canvas");
 		this.canvas.style.position = "absolute";
@@ -66,19 +61,12 @@ class Board {
 		this.zoom = Math.round(Math.log2(widthOf(0) / TILE_PX / resolution));
 		this.#seats = this.zoom < minZoom ? [] : seatsIn(extent, this.zoom).filter(({ tile }) => covers(tile));
 		const across = widthOf(this.zoom);
-		const left = new Map(this.#cells);
-		for (const { column, row, tile } of this.#seats) {
-			left.delete(keyOf(tile));
-			const cell = this.#cells.get(keyOf(tile)) ?? this.painter.cellOf(this.painter.add(tile));
-			this.#cells.set(keyOf(tile), cell);
-			const [east, north] = [(column + 0.5) * across - HALF_WORLD_M, HALF_WORLD_M - (row + 0.5) * across];
-			cell.order = Math.hypot(east - center[0], north - center[1]);
-		}
-		for (const [key, cell] of left) {
-			this.painter.remove(cell.canvas);
-			this.#cells.delete(key);
-		}
-		this.painter.ask();
+		this.tiles.lay(
+			this.#seats.map(({ column, row, tile }) => {
+				const [east, north] = [(column + 0.5) * across - HALF_WORLD_M, HALF_WORLD_M - (row + 0.5) * across];
+				return { tile, order: Math.hypot(east - center[0], north - center[1]) };
+			}),
+		);
 	}
 
 	/** @param {FrameState} frame */
@@ -98,7 +86,7 @@ class Board {
 		// Whole pixels, so that no seam shows between two tiles.
 		const place = (/** @type {number} */ metres) => Math.round((metres * pixelRatio) / resolution);
 		for (const { column, row, tile } of this.#seats) {
-			const cell = this.#cells.get(keyOf(tile));
+			const cell = this.tiles.cellOf(tile);
 			if (!cell?.isShown) continue;
 			const [left, right] = [column, column + 1].map((edge) => place(edge * across - HALF_WORLD_M - center[0]));
 			const [top, bottom] = [row, row + 1].map((edge) => place(edge * across - HALF_WORLD_M + center[1]));
@@ -113,7 +101,8 @@ class Board {
  * @returns {any} the layer, with `painter` and `sample(place, index)`
  */
 export function makeCubeLayer(Layer, options) {
-	const { source, tableOf, onProgress, onLoad, minZoom = 0, maxNativeZoom, covers = () => true, ...more } = options;
+	const { source, tableOf, onProgress, onLoad, minZoom = 0, maxNativeZoom, covers = () => true, ...others } = options;
+	const { attribution, ...more } = others;
 	const painter = new CubePainter({ source, tableOf, onProgress, onLoad, onPaint: () => layer.changed() });
 	if (maxNativeZoom !== undefined) source.maxZoom = maxNativeZoom;
 	const board = new Board(painter, { minZoom, covers });
@@ -125,6 +114,8 @@ export function makeCubeLayer(Layer, options) {
 	const layer = new Layer({ ...more, render });
 	return Object.assign(layer, {
 		painter,
+		/** @param {any} view */
+		getAttributions: (view) => (attribution && layer.isVisible(view) ? [attribution] : []),
 		/** What is here of a place at a date; null when it is not loaded. @param {Place} place @param {number} index */
 		sample: (place, index) => source.sample(place, board.zoom, index),
 	});

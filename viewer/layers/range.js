@@ -10,14 +10,15 @@
  * @typedef {{ painted: ReadonlySignal<PaintedStyle | null>, scale: ReadonlySignal<Scale | null>, isHeld: Signal<boolean> }} Shown
  */
 
-import { colours, pack, paintedStyle } from "../base/colours.js";
+import { paintedStyle } from "../base/colours.js";
 import { make, makeIconButton } from "../base/elements.js";
 import { isDark } from "../base/state.js";
 import { locale, text } from "../base/text.js";
-import { numberText, parseNumber, roundOn, roundValues, shareOf, valueAt, withRoom } from "../base/value-scale.js";
+import { numberText, parseNumber, roundOn, shareOf, valueAt } from "../base/value-scale.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
 import { fitRange, isChanged, rangeFault, resetColouring, setRange } from "./colouring.js";
 import { outline } from "./histogram.js";
+import { drawRamp, writeTicks } from "./ramp-scale.js";
 
 /** Steps of the handles: no finer than a hand can set. */
 const STEPS = 400;
@@ -26,9 +27,6 @@ const MARGIN = 0.04;
 /** How far beyond the range, in its lengths, values on the map widen the scale: a few that lie far off do not. */
 const FARTHEST = 1;
 const PLOT_HEIGHT_PX = 44;
-/** A tick's label takes so much room on the scale. */
-const LABEL_PX = 44;
-const MOST_TICKS = 6;
 
 /** @typedef {"low" | "high"} End */
 /** @template T @typedef {import("@preact/signals-core").Signal<T>} Signal */
@@ -147,17 +145,6 @@ function makeHandle(side, end, { painted, scale, isHeld }) {
 	return { element, stop: effect(show) };
 }
 
-/** The colour of each value of the scale, a pixel high; the style sheet stretches it. @param {HTMLCanvasElement} canvas @param {PaintedStyle} style @param {Scale} scale @param {number} width */
-function drawRamp(canvas, style, scale, width) {
-	canvas.width = Math.round(width * window.devicePixelRatio);
-	const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-	const picture = context.createImageData(canvas.width, 1);
-	const pixels = new Uint32Array(picture.data.buffer);
-	const colourOf = colours(style);
-	for (let x = 0; x < pixels.length; x++) pixels[x] = pack(colourOf(valueAt(scale, (x + 0.5) / pixels.length)));
-	context.putImageData(picture, 0, 0);
-}
-
 /**
  * How many values there are, as an area over the ramp; what is beside the range is paler.
  * @param {HTMLCanvasElement} canvas
@@ -196,19 +183,6 @@ function drawPlot(canvas, { style, scale, counts, width }) {
 		context.stroke();
 		context.restore();
 	}
-}
-
-/** @param {HTMLElement} element @param {PaintedStyle} style @param {Scale} scale @param {number} width */
-function writeTicks(element, style, scale, width) {
-	const fitting = Math.max(2, Math.floor(width / LABEL_PX));
-	const found = style.labels.length > 0 ? style.labels : roundValues(scale, Math.min(MOST_TICKS, fitting));
-	const within = found.filter((value) => value >= scale.low && value <= scale.high);
-	const marks = withRoom(within, (value) => width * shareOf(scale, value), LABEL_PX / 2).map((value) => {
-		const mark = make("span", {}, numberText(value, locale()));
-		mark.style.left = `${100 * shareOf(scale, value)}%`;
-		return mark;
-	});
-	element.replaceChildren(...marks);
 }
 
 /**
