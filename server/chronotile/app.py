@@ -26,6 +26,7 @@ from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
 from chronotile.logs import configure_logging
 from chronotile.machine import this_machine
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
+from chronotile.pipeline.caches.given_axes import GivenAxes
 from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
 from chronotile.pipeline.services import FixedServices, PublishedCubes, Services, make_caches
 from chronotile.pipeline.valid_shares import ValidShares
@@ -67,6 +68,7 @@ from chronotile.protocols.timeseries.routes import routes as series_routes
 from chronotile.protocols.viewer.routes import routes as viewer_routes
 from chronotile.protocols.wms.routes import routes as wms_routes
 from chronotile.protocols.wmts.routes import routes as wmts_routes
+from chronotile.protocols.zarr.routes import routes as zarr_routes
 from chronotile.queue.bucket import PATIENCE_S, open_bucket
 from chronotile.queue.service import JobService
 from chronotile.readers.caches.block_cache import BlockCache
@@ -99,13 +101,18 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     # A client that submits a job waits only for the job's address.
     "plans": {"niceness": 10, "patience_s": 30.0, "usual_s": 0.5},
     "executions": {"niceness": 10, "patience_s": 30.0, "usual_s": 5.0},
+    # Programs request many at once, and fail where one is refused; tiles have priority.
+    "chunks": {"niceness": 10, "patience_s": 30.0, "usual_s": 0.01},
     # Capabilities of many layers take a second, once.
     "documents": {"patience_s": 10.0},
     # A page asks for dozens at once and breaks where one is refused; each takes a thousandth of a second.
     "files": {"patience_s": 30.0, "usual_s": 0.001},
 }
 """How kinds of work differ from quick ones: niceness, and what `Limiter` takes of waiting."""
-READING = ("pictures", "large_pictures", "series", "areas", "coverages", "cubes", "animations", "plans", "executions")
+READING = (
+    *("pictures", "large_pictures", "series", "areas", "coverages", "chunks", "cubes", "animations"),
+    *("plans", "executions"),
+)
 """Limiters of work that reads sources. Work that reads one on another machine passes a second limiter of the same kind,
 with threads of its own: those that hang there take none from what is read here."""
 ELSEWHERE = 2
@@ -116,6 +123,7 @@ THREADS: Mapping[str, int] = {
     "series": 8,
     "areas": 8,
     "coverages": 2,
+    "chunks": 8,
     "cubes": 1,
     "animations": 1,
     "plans": 2,
@@ -225,7 +233,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
 
     return Starlette(
         routes=[
-            *(*tile_routes, *cube_routes, *animation_routes, *series_routes),
+            *(*tile_routes, *cube_routes, *zarr_routes, *animation_routes, *series_routes),
             *wms_routes(service.wms_paths, sld_prefixes=options.sld_prefixes),
             *wmts_routes(service.wmts_paths),
             *(*layer_routes, *place_routes, *ogcapi_routes, *landing_routes, *openapi_routes, *viewer_routes),
@@ -289,7 +297,8 @@ def create_app(settings: Settings, *, siblings: Siblings | None = None, memory: 
         finding_log.tell(archive.findings)
     if siblings is not None:
         shared = FailingDates(RecordsInFolder(siblings.failing_dates))
-        archive = replace(archive, services=replace(archive.services, failing_dates=shared))
+        axes = GivenAxes(RecordsInFolder(siblings.given_axes))
+        archive = replace(archive, services=replace(archive.services, failing_dates=shared, given_axes=axes))
     return serving(archive, settings, siblings=siblings, finding_log=finding_log)
 
 

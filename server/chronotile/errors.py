@@ -60,6 +60,13 @@ class UnknownPath(ChronotileError):
     code = "NotFound"
 
 
+class StateGone(ChronotileError):
+    """What is named belongs to a state that is no longer served; clients of Zarr stores take 404 for missing values."""
+
+    status = 410
+    code = "NotFound"
+
+
 class UnknownLayer(ChronotileError):
     """No layer or alias has this name."""
 

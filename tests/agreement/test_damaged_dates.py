@@ -473,3 +473,16 @@ def test_etag_of_an_answer_that_lacks_the_date_is_never_taken_for_the_whole_one(
 
     require_told(while_damaged)
     assert repaired.json()["values"] == pytest.approx(VALUES)
+
+
+def test_a_chunk_of_a_zarr_store_is_never_blank(archive):
+    group = archive.get("/zarr/NDVI/zarr.json").json()
+    chunks = group["consolidated_metadata"]["metadata"]["NDVI"]["chunk_grid"]["configuration"]["chunk_shape"]
+    path = f"/zarr/NDVI/NDVI/c/{DAMAGED // chunks[0]}/0/0"
+    archive.damage()
+
+    answer = archive.get(path)
+
+    assert (answer.status_code, answer.headers["cache-control"]) == (503, "no-store")
+    archive.repair()
+    assert archive.get(path).status_code == 200

@@ -22,6 +22,7 @@ from chronotile.optimise.run import optimise
 from tests.agreement.conftest import STYLE
 from tests.ctc1 import decode_cube
 from tests.scenes import write_once
+from tests.zarr_stores import open_store
 
 HEIGHT, WIDTH = 40, 50
 TRANSFORM = Affine(0.001, 0, 4.4, 0, -0.001, 51.0)
@@ -303,3 +304,9 @@ def test_a_date_that_the_others_could_not_hold_is_no_fault_after_a_reload(tmp_pa
     with TestClient(application(newer.services)) as client:
         assert client.get(path).json()["reasons"] == [None, None]
         assert client.get("/health/ready").json()["faults"] == []
+
+
+def test_a_zarr_store_has_the_values_of_each_file(client):
+    values = open_store(client, "/zarr/NDVI")["NDVI"].values
+
+    np.testing.assert_allclose(values, np.stack([values_at(t) for t in range(len(DAYS))]), **EXACT)

@@ -13,6 +13,7 @@ from chronotile.archive.audit.audit import Audit, audit_archive
 from chronotile.archive.open import open_archive
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
+from tests.zarr_stores import open_store
 
 ROWS, COLUMNS = 4, 5
 MISSING = (-32768, 12, 21)
@@ -56,6 +57,7 @@ def test_no_missing_value_is_served(archive):
             np.testing.assert_equal(np.nan if value is None else value, VALUES[row, column])
         json = client.get("/ogcapi/collections/LAI/coverage", params={"f": "json"}).json()
         tif = client.get("/ogcapi/collections/LAI/coverage", params={"f": "GTiff"}).content
+        np.testing.assert_equal(open_store(client, "/zarr/LAI")["LAI"].values[0], VALUES)
     (ranges,) = json["ranges"].values()
     np.testing.assert_equal(np.array(ranges["values"], dtype=float), VALUES.ravel())
     with rasterio.open(io.BytesIO(tif)) as file:

@@ -21,7 +21,7 @@ _ORIGIN = re.compile(r"https?://[a-z0-9._-]{1,253}(:[0-9]{1,5})?", re.ASCII)
 _PORTS = {"http": 80, "https": 443}
 _FIRST_SEGMENTS = (
     *("viewer", "tiles", "cubes", "layers", "timeseries", "places", "animations", "ogcapi", "cog", "health", "metrics"),
-    *("wcs", "catalogue", "stac"),
+    *("wcs", "catalogue", "stac", "zarr"),
 )
 """What the server's own paths begin with."""
 

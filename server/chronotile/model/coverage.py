@@ -96,8 +96,8 @@ class CoverageField:
     the valid range, outside the area or the source), and scale and offset are the source's own."""
 
 
-class Coverage(Protocol):
-    """A request resolved to what exists, whose numbers are read run by run. Methods may be called by any thread."""
+class CoverageShape(Protocol):
+    """What a coverage is of, where and when, without its numbers."""
 
     @property
     def collection(self) -> Collection:
@@ -114,6 +114,10 @@ class Coverage(Protocol):
     @property
     def times(self) -> TimeDomain:
         """Ascending, with the ends of periods where times are such; empty for a coverage without time."""
+
+
+class Coverage(CoverageShape, Protocol):
+    """A request resolved to what exists, whose numbers are read run by run. Methods may be called by any thread."""
 
     @property
     def etag(self) -> str:

@@ -1,8 +1,6 @@
 """Arrays of Zarr v3 as documents and as bytes, so that each file is written by one rename of ours."""
 
-import base64
 import json
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +8,8 @@ from typing import Any
 import numpy as np
 import tensorstore as ts
 
+from chronotile.encoders.coverage.zarr3 import BYTES, JsonObject, compressor
 from chronotile.model.raster import Numbers
-
-JsonObject = dict[str, Any]
 
 SEPARATOR = "."
 """Between the numbers in a file's name: all files of an array lie in one folder, which one fsync settles."""
@@ -79,33 +76,16 @@ class ArraySpec:
         return "NaN" if np.isnan(self.fill) else float(self.fill)
 
     def _codecs(self) -> list[JsonObject]:
-        codecs = [_BYTES, _compressor(np.dtype(self.dtype))]
+        codecs = [BYTES, compressor(np.dtype(self.dtype))]
         if self.chunk is None:
             return codecs
         configuration = {
             "chunk_shape": list(self.chunk),
             "codecs": codecs,
-            "index_codecs": [_BYTES, {"name": "crc32c"}],
+            "index_codecs": [BYTES, {"name": "crc32c"}],
             "index_location": "end",
         }
         return [{"name": "sharding_indexed", "configuration": configuration}]
-
-
-_BYTES: JsonObject = {"name": "bytes", "configuration": {"endian": "little"}}
-
-
-def _compressor(dtype: np.dtype[Any]) -> JsonObject:
-    """zstd; the bytes of longer numbers are shuffled first."""
-    if dtype.itemsize == 1:
-        return {"name": "zstd", "configuration": {"level": 1, "checksum": False}}
-    configuration = {
-        "cname": "zstd",
-        "clevel": 1,
-        "shuffle": "shuffle",
-        "typesize": dtype.itemsize,
-        "blocksize": 0,
-    }
-    return {"name": "blosc", "configuration": configuration}
 
 
 def group_document(attributes: Mapping[str, Any], nodes: Mapping[str, JsonObject]) -> JsonObject:
@@ -122,10 +102,3 @@ def group_document(attributes: Mapping[str, Any], nodes: Mapping[str, JsonObject
 def as_json(document: Mapping[str, Any]) -> bytes:
     """Return a document as bytes."""
     return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
-
-
-def fill_attribute(number: float, dtype: str) -> float | int | str:
-    """Return a number as xarray has `_FillValue` among the attributes of Zarr v3: floats in base64."""
-    if np.dtype(dtype).kind != "f":
-        return int(number)
-    return base64.standard_b64encode(struct.pack("<d", number)).decode()

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from chronotile.catalog.default_styles import named_style
+from chronotile.encoders.coverage.zarr3 import JsonObject
 from chronotile.errors import UnsupportedSource
 from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableInfo
-from chronotile.optimise.arrays import JsonObject
 from chronotile.optimise.conversion import Packing
 from chronotile.optimise.plan import CLASS_OVERVIEWS
 from chronotile.styling.load import load_styles, style_folders

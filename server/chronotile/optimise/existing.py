@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from chronotile.encoders.coverage.zarr3 import JsonObject
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import VariableInfo
-from chronotile.optimise.arrays import JsonObject
 from chronotile.optimise.conversion import Conversion, conversion_into, conversion_of_files
 from chronotile.optimise.inputs import Inputs
 from chronotile.optimise.options import Options

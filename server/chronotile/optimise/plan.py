@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from chronotile.encoders.coverage.zarr3 import fill_attribute
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableInfo
 from chronotile.model.time.cf import BoundsForm
 from chronotile.model.time.instants import TimeDomain
-from chronotile.optimise.arrays import ArraySpec, fill_attribute
+from chronotile.optimise.arrays import ArraySpec
 from chronotile.optimise.conversion import Conversion
 from chronotile.optimise.geozarr import (
     Attributes,

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from chronotile.durable_files import Disk, forget, sole_writer
+from chronotile.encoders.coverage.zarr3 import JsonObject
 from chronotile.errors import UnsupportedSource, WriteFailed
 from chronotile.machine import this_machine
 from chronotile.model.time.cf import CLIMATOLOGY_BOUNDS, PERIOD_BOUNDS, TIME_KIND, are_periods, bounds_form
 from chronotile.model.time.instants import DAY
-from chronotile.optimise.arrays import JsonObject
 from chronotile.optimise.changes import Changes, changes_of
 from chronotile.optimise.classes import with_classes, with_stored_overviews
 from chronotile.optimise.conversion import conversion_of_files

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.durable_files import PARTIAL, Disk
+from chronotile.encoders.coverage.zarr3 import JsonObject
 from chronotile.errors import UnsupportedSource
 from chronotile.model.time.instants import InstantArray
-from chronotile.optimise.arrays import SEPARATOR, ArraySpec, JsonObject, as_json, group_document
+from chronotile.optimise.arrays import SEPARATOR, ArraySpec, as_json, group_document
 from chronotile.optimise.plan import TIME_CHUNK, CubePlan
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.zarr.arrays import load_array

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.encoders.coverage.store_shape import StoreShape
 from chronotile.errors import DateUnreadable, SourceUnavailable
 from chronotile.model.collection import Clock, Layer
 from chronotile.model.payload import Document
@@ -16,6 +17,7 @@ from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.caches.byte_cache import ByteCache
 from chronotile.pipeline.caches.cube_tiles import CubeTileCache
+from chronotile.pipeline.caches.given_axes import GivenAxes
 from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
 from chronotile.readers.caches.disk import DiskCache
@@ -28,6 +30,7 @@ from chronotile.warp.plan import OVERHEAD_BYTES, WarpPlan
 DEFAULT_PAYLOAD_BYTES = 64 << 20
 DEFAULT_PLAN_BYTES = 32 << 20
 DOCUMENT_BYTES = 64 << 20
+STORE_BYTES = 16 << 20
 DOCUMENT_SHARE = 2
 """The description of 2,000 collections of OGC API takes half, and half a second to make."""
 
@@ -82,6 +85,10 @@ def _document_bytes(document: Document) -> int:
     return document.nbytes
 
 
+def _shape_bytes(shape: StoreShape) -> int:
+    return shape.nbytes
+
+
 @dataclass(frozen=True, slots=True)
 class CachedRevision:
     """The state of a layer as it was found not long ago."""
@@ -121,6 +128,12 @@ class Services:
         default_factory=lambda: ByteCache(DOCUMENT_BYTES, _document_bytes, largest_share=DOCUMENT_SHARE)
     )
     """Documents of the catalogue: not in `caches`, since those outlive a reload."""
+    store_shapes: ByteCache[StoreShape] = field(
+        default_factory=lambda: ByteCache(STORE_BYTES, _shape_bytes, largest_share=DOCUMENT_SHARE)
+    )
+    """By layer id and number of times: layers as Zarr stores."""
+    given_axes: GivenAxes = field(default_factory=GivenAxes)
+    """Time axes that clients of such stores hold; unchanged by a reload."""
     layer_revisions: dict[str, CachedRevision] = field(default_factory=dict)
     """By layer id; `pipeline.revision` keeps them here."""
     looks: BoundedLooks = field(default_factory=BoundedLooks)

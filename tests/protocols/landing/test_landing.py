@@ -86,6 +86,7 @@ def test_document_has_title_links_and_collections(client):
         "tilejson",
         "animation",
         "cubes",
+        "zarr",
         "series",
         "timeseries",
     ]

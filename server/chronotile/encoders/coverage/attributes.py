@@ -10,7 +10,7 @@ from chronotile import __version__
 from chronotile.encoders.covjson_parts import categories_of
 from chronotile.encoders.credits import Credits
 from chronotile.model.collection import Layer, LocalisedText
-from chronotile.model.coverage import Coverage, CoverageField
+from chronotile.model.coverage import CoverageField, CoverageShape
 from chronotile.model.crs import CRS84, Crs, crs_of
 from chronotile.model.time.instants import format_instant
 
@@ -33,7 +33,7 @@ class About:
     """Of metadata."""
 
 
-def about(coverage: Coverage) -> About:
+def about(coverage: CoverageShape) -> About:
     """Return what a file of a coverage says of the whole of it."""
     collection, instants = coverage.collection, coverage.times.instants
     name = plain_text(collection.title) or collection.id

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.encoders.coverage.attributes import SOFTWARE, about, definition_of, is_scaled
-from chronotile.encoders.coverage.strips import ChunkShape, chunk_shape
+from chronotile.encoders.coverage.strips import ChunkShape
 from chronotile.encoders.covjson_parts import categories_of
-from chronotile.model.coverage import Coverage, CoverageField
+from chronotile.model.coverage import CoverageField, CoverageShape
 from chronotile.model.grid import Grid
 from chronotile.model.time.cf import bounds_form
 from chronotile.model.time.instants import ONE_NS, InstantArray, TimeDomain
@@ -58,24 +58,31 @@ class CfDataset:
     """As those of the coverage."""
 
 
-def cf_dataset(coverage: Coverage) -> CfDataset:
+def cf_dataset(coverage: CoverageShape, chunks: ChunkShape) -> CfDataset:
     """Return a coverage as variables over time, y and x (time, lat and lon of a geographic grid); centres of cells.
 
     What is no value has the number that `_FillValue` names; values are `number * scale_factor + add_offset` in float64
     (CF-1.11 §8.1).
+
+    Args:
+        coverage: What the file is of.
+        chunks: The shape of the chunks of its fields.
     """
-    y, x = ("lat", "lon") if coverage.grid.crs.is_geographic else ("y", "x")
+    y, x = _axes(coverage.grid)
     coordinates = [*_time_variables(coverage.times), *_place_variables(coverage.grid, y, x), _grid_mapping(coverage)]
-    dimensions = ((TIME,) if len(coverage.times) else ()) + (y, x)
     taken = {*(each.name for each in coordinates), BOUNDS}
     return CfDataset(
         attributes=_global_attributes(coverage),
         variables=tuple(coordinates),
         fields=tuple(
-            _field(each, name, dimensions, coverage)
+            _field(each, name, coverage, chunks)
             for each, name in zip(coverage.fields, _names(coverage.fields, taken), strict=True)
         ),
     )
+
+
+def _axes(grid: Grid) -> tuple[str, str]:
+    return ("lat", "lon") if grid.crs.is_geographic else ("y", "x")
 
 
 def _names(fields: Sequence[CoverageField], taken: set[str]) -> list[str]:
@@ -92,7 +99,7 @@ def _names(fields: Sequence[CoverageField], taken: set[str]) -> list[str]:
     return names
 
 
-def _global_attributes(coverage: Coverage) -> Attributes:
+def _global_attributes(coverage: CoverageShape) -> Attributes:
     """CF-1.11 §2.6, and of ACDD 1.3 what there is."""
     said = about(coverage)
     attributes = {
@@ -110,7 +117,7 @@ def _global_attributes(coverage: Coverage) -> Attributes:
     return {name: text for name, text in attributes.items() if text}
 
 
-def _field(each: CoverageField, name: str, dimensions: tuple[str, ...], coverage: Coverage) -> CfField:
+def _field(each: CoverageField, name: str, coverage: CoverageShape, chunks: ChunkShape) -> CfField:
     encoding, variable = each.encoding, each.layer.main_variable
     dtype = _written_type(each)
     fill = None if encoding.nodata is None else dtype.type(encoding.nodata).item()
@@ -122,10 +129,10 @@ def _field(each: CoverageField, name: str, dimensions: tuple[str, ...], coverage
         attributes |= {"scale_factor": float(encoding.scale), "add_offset": float(encoding.offset)}
     attributes |= _flags(each, dtype)
     grid, has_time = coverage.grid, len(coverage.times) > 0
-    shape, chunks = ChunkShape(len(coverage.times), grid.height, grid.width), chunk_shape(coverage)
+    shape = ChunkShape(len(coverage.times), grid.height, grid.width)
     return CfField(
         name=name,
-        dimensions=dimensions,
+        dimensions=((TIME,) if has_time else ()) + _axes(grid),
         shape=shape if has_time else shape[1:],
         chunks=chunks if has_time else chunks[1:],
         dtype=dtype,
@@ -187,7 +194,7 @@ def _place_variables(grid: Grid, y: str, x: str) -> list[CfVariable]:
     ]
 
 
-def _grid_mapping(coverage: Coverage) -> CfVariable:
+def _grid_mapping(coverage: CoverageShape) -> CfVariable:
     """CF-1.11 §5.6 and Appendix F, with `crs_wkt`; and what GDAL reads: where the grid begins, exactly."""
     grid = coverage.grid
     x_size, y_size = grid.resolution

@@ -44,7 +44,7 @@ def coverage_netcdf(
 def _write(coverage: Coverage, target: UnfailingFile, is_active: IsActive) -> None:
     import h5netcdf
 
-    dataset = cf_dataset(coverage)
+    dataset = cf_dataset(coverage, chunk_shape(coverage))
     with h5netcdf.File(target, "w") as file:
         file.attrs.update(dataset.attributes)
         for variable in dataset.variables:

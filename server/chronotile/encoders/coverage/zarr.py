@@ -65,7 +65,7 @@ class _Sink(io.RawIOBase):
 
 def _members(coverage: Coverage, is_active: IsActive) -> Iterator[tuple[str, bytes]]:
     """Names and bodies of the files of the store."""
-    dataset = cf_dataset(coverage)
+    dataset = cf_dataset(coverage, chunk_shape(coverage))
     metadata = _metadata(dataset)
     yield ".zmetadata", orjson.dumps({"zarr_consolidated_format": 1, "metadata": metadata})
     for name, document in metadata.items():

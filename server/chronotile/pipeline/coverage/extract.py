@@ -55,7 +55,7 @@ def extract_coverage(
     layers = _layers(request.layers, services)
     domain, indexes = _times(layers, request.time if times is None else times, services)
     place = place_of(request, layers[0].main_variable.grid)
-    fields = tuple(_field(layer) for layer in layers)
+    fields = tuple(coverage_field(layer) for layer in layers)
     requested = coverage_bytes(fields, place.grid, times=indexes[0].size)
     _check_size(requested, services, locator="bbox" if request.scale is None else request.scale.locator)
     cells, window = _cells(place, fields, request.resampling, services)
@@ -112,7 +112,8 @@ def _layers(names: Sequence[str], services: Services) -> tuple[Layer, ...]:
     return layers
 
 
-def _field(layer: Layer) -> CoverageField:
+def coverage_field(layer: Layer) -> CoverageField:
+    """Return the variable of a layer as coverages have it."""
     variable = layer.main_variable
     title = variable.title or layer.title.get("") or next(iter(layer.title.values()), layer.id)
     return CoverageField(name=variable.name, title=title, layer=layer, encoding=output_encoding(variable.encoding))

@@ -67,6 +67,8 @@ class Limiters:
     """Series of areas: one takes as long as hundreds of points, which do not wait for it, and has a pace of its own."""
     coverages: Limiter
     """Files of many numbers, each of which keeps a thread for seconds."""
+    chunks: Limiter
+    """Of layers as Zarr stores, which programs request by the dozen; they give way to all else."""
     cubes: Limiter
     """Cube tiles, which give way to all else."""
     animations: Limiter

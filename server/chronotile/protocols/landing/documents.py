@@ -182,6 +182,12 @@ def _places(services: Services, base: str) -> Iterable[Place]:
     yield from (_animation(layer, base) for layer in [each for each in layers if len(each.times)][:1])
     for layer in [each for each in layers if not each.is_composite][:1]:
         yield from _cubes(layer, services, base)
+        yield Place(
+            rel="zarr",
+            title="Zarr",
+            purpose=f"xarray.open_zarr, for lazy analysis; of layer {layer.id}",
+            href=f"{base}/zarr/{quote(layer.id)}",
+        )
         yield _series(layer, base)
     yield Place(
         rel="timeseries",

@@ -160,6 +160,7 @@ def _links(name: str, layer: Layer, context: CapabilitiesContext) -> list[Docume
         links.append(link("animation", href, "video/mp4", "time-lapse", is_template=True))
     if not layer.is_composite:
         links.append(_cubes(f"{base}/cubes/{path}"))
+        links.append(link("zarr", f"{base}/zarr/{path}", "application/json", "Zarr store for xarray"))
         href = f"{base}/timeseries/{path}/point{{?lon,lat,datetime}}"
         links.append(link("series", href, "application/json", "values of a point", is_template=True))
     return links

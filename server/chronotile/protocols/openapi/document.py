@@ -15,6 +15,7 @@ from chronotile.protocols.openapi.schemas import SCHEMAS
 from chronotile.protocols.places.openapi import place_paths
 from chronotile.protocols.tiles.openapi import tile_paths
 from chronotile.protocols.timeseries.openapi import series_paths, terrascope_paths
+from chronotile.protocols.zarr.openapi import zarr_paths
 
 VERSION = "3.1.1"
 REFUSALS = {
@@ -39,6 +40,7 @@ def openapi_document(catalogue: Catalogue, *, base: str, served: Collection[str]
         **tile_paths(examples),
         **animation_paths(examples),
         **cube_paths(examples),
+        **zarr_paths(examples),
         **series_paths(examples),
         **terrascope_paths(examples),
         **place_paths(examples),

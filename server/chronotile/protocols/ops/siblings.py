@@ -50,6 +50,11 @@ class Siblings:
         """The folder of dates that any of the workers could not read."""
         return self.folder / "failing-dates"
 
+    @property
+    def given_axes(self) -> Path:
+        """The folder of time axes that any of the workers gave to clients of Zarr stores."""
+        return self.folder / "given-axes"
+
     async def tell(self, registry: CollectorRegistry) -> asyncio.Server:
         """Send the metrics of this worker to a client that connects."""
 

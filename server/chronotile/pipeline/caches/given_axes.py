@@ -1,0 +1,142 @@
+"""Which time axes clients of a live Zarr store hold, so that no index silently means another date.
+
+A request for a chunk names an index, and no state. A store is described with one of a few encodings of chunk keys. All
+axes that were given out with one encoding agree, as far as they reach; an axis that does not agree is given out with
+another one (docs/design/zarr.md).
+"""
+
+import base64
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from time import time
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from chronotile.readers.caches.records import Records, RecordsInMemory
+
+MOST = 2000
+"""Axes that are remembered; past that, those that were given out the longest time ago are forgotten."""
+KEPT_S = 86_400.0
+"""How long, at least, an axis is remembered where a new one takes its encoding."""
+HOUR_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimeAxis:
+    """The dates that the indexes of a store mean, and all else that its metadata say."""
+
+    layout: str
+    starts: NDArray[np.int64]
+    """(time,), in nanoseconds."""
+
+    def agrees(self, other: "TimeAxis") -> bool:
+        """Whether all indexes that both have mean the same."""
+        shorter = min(self.starts.size, other.starts.size)
+        return self.layout == other.layout and bool(np.array_equal(self.starts[:shorter], other.starts[:shorter]))
+
+    def agrees_at(self, other: "TimeAxis", indexes: range) -> bool:
+        """Whether each of some indexes that this axis has means the same in another."""
+        own, its = (each.starts[indexes.start : indexes.stop] for each in (self, other))
+        return self.layout == other.layout and bool(np.array_equal(own, its[: own.size]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Given:
+    """An axis that was given out."""
+
+    name: str
+    layer: str
+    encoding: int
+    hour: int
+    """When it was given out last, about: hours since 1970."""
+    axis: TimeAxis
+
+
+class GivenAxes:
+    """The axes that were given out since the server began, of one process or of all its workers.
+
+    Args:
+        records: Stores them; for one process in its memory.
+        encodings: How many encodings of chunk keys there are.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self, records: Records | None = None, *, encodings: int = 3, clock: Callable[[], float] = time
+    ) -> None:
+        self._records = records or RecordsInMemory()
+        self._encodings = encodings
+        self._clock = clock
+        self._known: dict[str, _Given] = {}
+
+    def give(self, layer: str, axis: TimeAxis) -> int | None:
+        """Return the encoding under which an axis is given out, and remember that it is.
+
+        Returns:
+            The number of an encoding; `None` where each is held by clients of axes that do not agree.
+        """
+        given = self._given(layer)
+        for encoding in range(self._encodings):
+            of_it = [each for each in given if each.encoding == encoding]
+            if all(each.axis.agrees(axis) for each in of_it):
+                self._remember(layer, encoding, axis, of_it)
+                return encoding
+        last_hours = [max(each.hour for each in given if each.encoding == number) for number in range(self._encodings)]
+        oldest = int(np.argmin(last_hours))
+        if self._clock() - (last_hours[oldest] + 1) * HOUR_S < KEPT_S:
+            return None
+        self._remember(layer, oldest, axis, [])
+        self._forget(each for each in given if each.encoding == oldest)
+        return oldest
+
+    def means_the_same(self, layer: str, encoding: int, axis: TimeAxis, indexes: range) -> bool:
+        """Return whether indexes mean in `axis` what they mean in all axes that were given out under an encoding."""
+        given = [each for each in self._given(layer) if each.encoding == encoding]
+        return all(each.axis.agrees_at(axis, indexes) for each in given)
+
+    def _remember(self, layer: str, encoding: int, axis: TimeAxis, given: Sequence[_Given]) -> None:
+        hour = int(self._clock() // HOUR_S)
+        digest = blake2b(axis.layout.encode() + axis.starts.tobytes(), digest_size=12).hexdigest()
+        name = f"{_digest(layer)}-{encoding}-{digest}-{hour}"
+        if any(each.name == name for each in given):
+            return
+        starts = base64.b64encode(axis.starts.tobytes()).decode()
+        document = {"layer": layer, "encoding": encoding, "hour": hour, "layout": axis.layout, "starts": starts}
+        self._records.add(name, orjson.dumps(document).decode())
+        # Those that this one goes on: what they say it says too.
+        self._forget(each for each in given if each.axis.starts.size <= axis.starts.size)
+        names = self._records.names()
+        if len(names) > MOST:
+            by_hour = sorted(names, key=lambda each: int(each.rsplit("-", 1)[1]))
+            for old in by_hour[: len(names) - MOST]:
+                self._records.remove(old)
+
+    def _forget(self, given: Iterable[_Given]) -> None:
+        for each in given:
+            self._records.remove(each.name)
+
+    def _given(self, layer: str) -> list[_Given]:
+        names = list(self._records.names())
+        start = f"{_digest(layer)}-"
+        found = [self._known.get(name) or self._read(name) for name in names if name.startswith(start)]
+        own = [each for each in found if each is not None]
+        if len(self._known) > 2 * MOST:
+            self._known.clear()
+        self._known.update({each.name: each for each in own})
+        return own
+
+    def _read(self, name: str) -> _Given | None:
+        text = self._records.read(name)
+        if text is None:  # another process forgot it meanwhile
+            return None
+        document = orjson.loads(text)
+        starts = np.frombuffer(base64.b64decode(document["starts"]), dtype=np.int64)
+        axis = TimeAxis(document["layout"], starts)
+        return _Given(name, document["layer"], document["encoding"], document["hour"], axis)
+
+
+def _digest(layer: str) -> str:
+    return blake2b(layer.encode(), digest_size=12).hexdigest()

@@ -1,0 +1,258 @@
+"""Give me this layer as a Zarr store: its metadata, and single chunks of its native grid."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import orjson
+
+from chronotile.encoders.coverage.attributes import field_attributes
+from chronotile.encoders.coverage.cf import TIME, CfField, CfVariable
+from chronotile.encoders.coverage.store_shape import StoreShape
+from chronotile.encoders.coverage.strips import ChunkShape
+from chronotile.encoders.coverage.zarr3 import (
+    ENCODER_VERSION,
+    KEY_ENCODINGS,
+    JsonObject,
+    array_documents,
+    chunks_of,
+    encode_field_chunk,
+    encode_variable_chunk,
+    group_document,
+    shape_of,
+)
+from chronotile.errors import InvalidParameter, StateGone, UnknownPath
+from chronotile.model.cancellation import IsActive, always_active
+from chronotile.model.collection import Layer
+from chronotile.model.grid import Grid, Window
+from chronotile.model.layer_store import ChunkRequest, StoreRequest
+from chronotile.model.payload import Payload, PixelStates, TimeUsed
+from chronotile.pipeline.caches.given_axes import TimeAxis
+from chronotile.pipeline.coverage.cells import grid_of
+from chronotile.pipeline.coverage.extract import coverage_field
+from chronotile.pipeline.coverage.grid import is_upright
+from chronotile.pipeline.coverage.store_chunks import StoreChunk, chunk_shape_of, read_chunk
+from chronotile.pipeline.one_state import again_if_changed, require_state
+from chronotile.pipeline.resolve_series import layer_with_values
+from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states
+from chronotile.pipeline.services import Services, reading
+
+CHUNK_TYPE = "application/octet-stream"
+DOCUMENT_TYPE = "application/json"
+NOTHING_TO_SPARE = "open another layer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreDescription:
+    """The documents of a store."""
+
+    group: JsonObject
+    arrays: Mapping[str, JsonObject]
+    """By name."""
+    revision: str
+    """Of the state that it describes."""
+
+
+def describe_store(request: StoreRequest, services: Services) -> StoreDescription:
+    """Return the metadata of a layer as a Zarr 3 store; reads no pixels.
+
+    Raises:
+        InvalidParameter: The layer is a composite, or has no upright native grid.
+        StateGone: The revision is not, or no more, one of the layer's; or too many of its states are in use.
+        SourceUnavailable: The source is gone.
+        UnknownLayer: There is no such layer.
+    """
+    shape = _shape(request, services)
+    number = 0
+    if request.revision is None:
+        given = services.given_axes.give(shape.layer.id, _axis(shape))
+        if given is None:
+            raise StateGone(
+                f"the dates of layer {shape.layer.id} changed too often since its store was opened by others; open "
+                f"{shape.layer.id}@{shape.revision}, which names this state of it"
+            )
+        number = given
+    arrays = array_documents(shape.dataset, KEY_ENCODINGS[number])
+    attributes = {**shape.dataset.attributes, "layer": shape.layer.id, "revision": shape.revision}
+    return StoreDescription(group=group_document(attributes, arrays), arrays=arrays, revision=shape.revision)
+
+
+def encode_document(document: JsonObject, description: StoreDescription, *, known: Collection[str] = ()) -> Payload:
+    """Return a document of a store as it is sent; without a body where the client holds it."""
+    body = orjson.dumps(document)
+    etag = fingerprint("zarr", body)
+    is_held = etag in known
+    return Payload(
+        body=b"" if is_held else body,
+        media_type=DOCUMENT_TYPE,
+        etag=etag,
+        revision=description.revision,
+        unchanged=is_held,
+    )
+
+
+def deliver_chunk(
+    request: ChunkRequest,
+    services: Services,
+    *,
+    known: Collection[str] = (),
+    is_active: IsActive = always_active,
+) -> Payload:
+    """Return a chunk of a store, compressed.
+
+    Args:
+        request: Which.
+        services: What to read it with.
+        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        is_active: Whether the client still waits.
+
+    Raises:
+        UnknownPath: There is no such array.
+        StateGone: The chunk may mean another date to the client than to this server, or is none of the array's.
+        SourceUnavailable: The source is gone, or one of the chunk's dates cannot be read: it is never blank then.
+        ClientGone: The client left.
+        ChronotileError: As `describe_store`.
+    """
+    shape = _shape(request.store, services)
+    node = shape.arrays.get(request.array)
+    if node is None:
+        names = ", ".join(shape.arrays)
+        raise UnknownPath(f"the store of layer {shape.layer.id} has no array {request.array[:60]!r}, but {names}")
+    numbers = _numbers(request, node, shape)
+    if request.store.revision is None:  # a revision names all dates
+        _require_meaning(request, shape, services, indexes=_times_of(node, numbers))
+    if isinstance(node, CfVariable):
+        return _coordinate(node, numbers, shape, known=known)
+    place = (0,) * (3 - len(numbers)) + numbers
+    chunk = StoreChunk(shape=shape, field=node, place=ChunkShape(*place))
+    return again_if_changed(lambda: _delivered(chunk, services, known=known, is_active=is_active))
+
+
+def _delivered(chunk: StoreChunk, services: Services, *, known: Collection[str], is_active: IsActive) -> Payload:
+    shape, layer = chunk.shape, chunk.shape.layer
+    instants = tuple(shape.times.instants[chunk.times.start : chunk.times.stop]) if len(shape.times) else ()
+    states = pixel_states(layer, instants, services, chunk.cells.enclosing)
+    described = (shape.layout, field_attributes(shape.fields[0]))
+    which = (*chunk.place, shape.starts[chunk.times.start : chunk.times.stop].tolist())
+    etag = fingerprint("chunk", ENCODER_VERSION, revision_of_states(layer, states), described, which)
+    if etag in known:
+        return _payload(b"", etag, states, unchanged=True)
+
+    def make() -> bytes:
+        size = 3 * chunk.nbytes
+        try:
+            with services.memory.taking(size, alternative=NOTHING_TO_SPARE, locator="chunk", is_active=is_active):
+                return encode_field_chunk(read_chunk(chunk, services), shape.chunks, chunk.field)
+        finally:  # what went wrong with a file that changed is no matter
+            require_state(layer, instants, states, services)
+
+    body = services.caches.payloads.get_or_make(etag, make, is_active=is_active)
+    return replace(_payload(body, etag, states), time=TimeUsed(instants=instants[::-1]))
+
+
+def _payload(body: bytes, etag: str, states: PixelStates, *, unchanged: bool = False) -> Payload:
+    return Payload(body=body, media_type=CHUNK_TYPE, etag=etag, states=states, unchanged=unchanged)
+
+
+def _coordinate(node: CfVariable, numbers: tuple[int, ...], shape: StoreShape, *, known: Collection[str]) -> Payload:
+    etag = fingerprint("zarr", ENCODER_VERSION, shape.revision, node.name, numbers)
+    is_held = etag in known
+    body = b"" if is_held else encode_variable_chunk(node, numbers[0] if numbers else 0)
+    return _payload(body, etag, PixelStates(), unchanged=is_held)
+
+
+def _shape(request: StoreRequest, services: Services) -> StoreShape:
+    layer = layer_with_values(request.layer, services)
+    count = len(layer.times) if request.revision is None else _count(request.revision, layer)
+    shape = services.store_shapes.get_or_make((layer.id, count), lambda: _resolved(layer, count, services))
+    if request.revision not in {None, shape.revision}:
+        raise _gone(str(request.revision), layer)
+    return shape
+
+
+def _count(revision: str, layer: Layer) -> int:
+    """How many times the layer has in a state.
+
+    Raises:
+        StateGone: It has fewer now.
+    """
+    written = revision.partition("-")[0]
+    count = int(written) if written.isascii() and written.isdecimal() and len(written) < 9 else -1
+    if not 0 <= count <= len(layer.times):
+        raise _gone(revision, layer)
+    return count
+
+
+def _gone(revision: str, layer: Layer) -> StateGone:
+    return StateGone(
+        f"state {revision[:40]!r} of layer {layer.id} is no longer served: dates were inserted or removed, or the grid "
+        f"or encoding changed; open {layer.id} without @"
+    )
+
+
+def _resolved(layer: Layer, count: int, services: Services) -> StoreShape:
+    native = layer.main_variable.grid
+    if not is_upright(native):
+        raise InvalidParameter(
+            f"the cells of layer {layer.id} are rotated, and a store has one coordinate a row and a column; take a "
+            f"coverage, which is resampled",
+            locator="layer",
+        )
+    field = coverage_field(layer)
+    with reading(layer):
+        block = services.reader(layer).block_shape(layer.main_variable.name, "space")
+    grid: Grid = grid_of(native, Window(0, native.height, 0, native.width), native.crs)
+    return StoreShape(
+        layer=layer,
+        collection=services.catalogue.collection(layer.collection),
+        fields=(field,),
+        grid=grid,
+        times=layer.times.at(range(count)),
+        chunks=chunk_shape_of(block, grid, itemsize=np.dtype(field.encoding.dtype).itemsize, has_time=count > 0),
+    )
+
+
+def _axis(shape: StoreShape) -> TimeAxis:
+    return TimeAxis(shape.layout, shape.starts)
+
+
+def _numbers(request: ChunkRequest, node: CfVariable | CfField, shape: StoreShape) -> tuple[int, ...]:
+    """The numbers of the chunk, which the array has.
+
+    Raises:
+        StateGone: It has not. That is never 404, which clients take for cells without values.
+    """
+    lengths, chunks = shape_of(node), chunks_of(node)
+    is_scalar = not lengths and request.numbers in {(), (0,)}
+    numbers = () if is_scalar else request.numbers
+    counts = [max(1, -(-length // size)) for length, size in zip(lengths, chunks, strict=True)]
+    is_there = len(numbers) == len(counts) and all(a < b for a, b in zip(numbers, counts, strict=True))
+    if not is_there:
+        raise StateGone(
+            f"array {node.name} of layer {shape.layer.id} has {' x '.join(map(str, counts)) or 'one'} chunks, and not "
+            f"{'/'.join(map(str, request.numbers))}; if it had when the store was opened, open it anew",
+            locator="chunk",
+        )
+    return numbers
+
+
+def _times_of(node: CfVariable | CfField, numbers: tuple[int, ...]) -> range:
+    """The indexes of the times that a chunk has, or would have if there were as many."""
+    if node.dimensions[:1] != (TIME,):
+        return range(0)
+    length = chunks_of(node)[0]
+    return range(numbers[0] * length, (numbers[0] + 1) * length)
+
+
+def _require_meaning(request: ChunkRequest, shape: StoreShape, services: Services, *, indexes: range) -> None:
+    """Check that the dates of a chunk are to all clients that may request it what they are now.
+
+    Raises:
+        StateGone: They are not.
+    """
+    if not services.given_axes.means_the_same(shape.layer.id, request.encoding, _axis(shape), indexes):
+        raise StateGone(
+            f"the dates of layer {shape.layer.id} changed after this store was opened; open it again, or open "
+            f"{shape.layer.id}@{shape.revision}, which names this state",
+            locator="chunk",
+        )

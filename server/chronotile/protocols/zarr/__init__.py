@@ -1,0 +1,1 @@
+"""Layers as Zarr stores, which programs open lazily."""

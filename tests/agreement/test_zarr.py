@@ -1,0 +1,102 @@
+"""`/zarr` over files of every kind: each cell of the store is that of the source, and that of a point series."""
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from chronotile.app import application
+from chronotile.archive.open import open_archive
+from chronotile.model.crs import CRS84, crs_of, transformer
+from chronotile.optimise.options import Options
+from chronotile.optimise.run import optimise
+from tests.agreement.conftest import STYLE
+from tests.agreement.scenes_served import EACH_SCENE_AND_KIND, SCENES
+from tests.scenes import NODATA, Scene, write_cogs
+from tests.zarr_stores import open_store
+
+MASKED = """
+collections:
+  made:
+    source: {kind: cog, href: 'NDVI_*.tif', time_pattern: '_(?P<time>\\d{8})'}
+    variables:
+      NDVI: {layer: NDVI, flags: {10: cloud, 20: water}, styles: [numbers]}
+      CLEAR: {layer: CLEAR, formula: "NDVI + 0", mask: {variable: NDVI, keep: [KEPT]}, styles: [numbers]}
+"""
+
+
+def north_up(array, scene: Scene):
+    """(…, y, x) of the scene as a store has it."""
+    return array[..., ::-1, :] if scene.transform.e > 0 else array
+
+
+@pytest.mark.parametrize(("scene", "kind"), EACH_SCENE_AND_KIND)
+def test_every_cell_is_that_of_the_source(serve, scene, kind):
+    served = serve(SCENES[scene] if isinstance(scene, str) else scene, kind)
+
+    dataset = open_store(served.client, "/zarr/NDVI")
+
+    numbers = served.scene.cube()
+    values = np.where(numbers == NODATA, np.nan, numbers * served.scene.scale + served.scene.offset)
+    np.testing.assert_allclose(dataset["NDVI"].values, north_up(values, served.scene), rtol=0, atol=1e-12)
+    assert np.array_equal(dataset["time"], served.scene.times)
+    x, y = served.scene.coordinates()
+    np.testing.assert_allclose(dataset[dataset["NDVI"].dims[2]], x, rtol=1e-12)
+    np.testing.assert_allclose(dataset[dataset["NDVI"].dims[1]], np.sort(y)[::-1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["cog", "zarr-v3"])
+def test_cells_are_those_of_point_series(serve, kind):
+    served = serve(SCENES["UTM"], kind)
+    ndvi = open_store(served.client, "/zarr/NDVI")["NDVI"]
+
+    for row, column in [(0, 0), (3, 14), (10, 12), (29, 39), (16, 1)]:
+        x, y = float(ndvi["x"][column]), float(ndvi["y"][row])
+        lon, lat = transformer(crs_of(served.scene.crs), CRS84).transform(x, y)
+        asked = served.client.get("/timeseries/NDVI/point", params={"lon": lon, "lat": lat}).json()["values"]
+        series = np.array(asked, dtype=float)
+        np.testing.assert_allclose(ndvi.values[:, row, column], series, rtol=0, atol=1e-9)
+
+
+@pytest.fixture
+def masked(tmp_path):
+    """A client of NDVI with flags, and of CLEAR, which has a mask as well."""
+    write_cogs(tmp_path, Scene())
+    (tmp_path / "styles").mkdir()
+    (tmp_path / "styles" / "numbers.yaml").write_text(STYLE)
+    file = tmp_path / "chronotile.yaml"
+    file.write_text(MASKED.replace("KEPT", ", ".join(map(str, range(100)))))
+    archive = open_archive(file, environment={}, clock=lambda: np.datetime64("2021-01-01", "ns"))
+    with TestClient(application(archive.services)) as client:
+        yield client
+
+
+def test_flags_have_no_value(masked):
+    values = open_store(masked, "/zarr/NDVI")["NDVI"].values
+
+    numbers = Scene().cube()
+    lacking = np.isin(numbers, [10, 20, NODATA])
+    np.testing.assert_allclose(values, np.where(lacking, np.nan, numbers * 0.004 - 0.08), rtol=0, atol=1e-12)
+
+
+def test_masked_cells_have_no_value(masked):
+    values = open_store(masked, "/zarr/CLEAR")["CLEAR"].values
+
+    numbers = Scene().cube()
+    lacking = np.isin(numbers, [10, 20]) | (numbers >= 100)
+    np.testing.assert_allclose(values, np.where(lacking, np.nan, numbers * 0.004 - 0.08), rtol=0, atol=1e-6)
+
+
+def test_a_serving_cube_has_chunks_of_its_map_layout(tmp_path):
+    scene = Scene(width=700, height=600, gap=500)
+    (tmp_path / "tifs").mkdir()
+    write_cogs(tmp_path / "tifs", scene, overviews=())
+    files = sorted(str(path) for path in (tmp_path / "tifs").glob("*.tif"))
+    optimise(files, tmp_path / "made.zarr", Options(threads=1, block=4))
+    archive = open_archive(tmp_path / "made.zarr", environment={}, clock=lambda: np.datetime64("2021-01-01", "ns"))
+
+    with TestClient(application(archive.services)) as client:
+        (layer,) = archive.services.catalogue.layers
+        dataset = open_store(client, f"/zarr/{layer.id}", mask_and_scale=False)
+
+    assert dataset["NDVI"].encoding["chunks"] == (1, 512, 512)
+    assert np.array_equal(dataset["NDVI"].values, scene.cube())
