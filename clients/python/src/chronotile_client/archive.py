@@ -1,0 +1,272 @@
+"""A server of chronotile, its layers and its jobs, with calls that block."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import httpx2
+
+from chronotile_client import executions
+from chronotile_client.coverages import Picture, fetch_cube, fetch_map
+from chronotile_client.exchange import Exchange, Retries
+from chronotile_client.executions import JobState, Progress, ResultInfo
+from chronotile_client.layers import LayerInfo, Layers, fetch_description, fetch_layers, fetch_times
+from chronotile_client.progress import show_progress
+from chronotile_client.queries import map_params, series_query
+from chronotile_client.results import fetch_result, only
+from chronotile_client.series import fetch_series
+from chronotile_client.times import time_text
+from chronotile_client.transport import Transport, settings_of
+from chronotile_client.user_warnings import warn_user
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Result = TypeVar("Result")
+
+
+class Archive:
+    """A server of chronotile.
+
+    Args:
+        url: Its address, with the prefix if it has one.
+        timeout_s: How long to wait for data of an answer.
+        retries: How often and how long failed requests are repeated.
+        headers: Sent with all requests.
+        transport: What requests are sent by, for tests and proxies; by default connections over HTTP.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float = 120.0,
+        retries: Retries | None = None,
+        headers: Mapping[str, str] | None = None,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        client = httpx2.Client(**settings_of(self.url, timeout_s, headers), transport=transport)
+        self._transport = Transport(client, retries or Retries())
+        self._layers: Layers[Layer] | None = None
+
+    @property
+    def layers(self) -> "Layers[Layer]":
+        """The layers by id, requested once; `reload()` forgets them."""
+        if self._layers is None:
+            documents = self.run(fetch_layers())
+            found = [Layer.from_document(document, archive=self) for document in documents]
+            self._layers = Layers({layer.id: layer for layer in found})
+        return self._layers
+
+    def layer(self, name: str) -> "Layer":
+        """Return a layer by its id or an alias.
+
+        Raises:
+            NotFound: There is none of this name.
+        """
+        return Layer.from_document(self.run(fetch_description(name)), archive=self)
+
+    def reload(self) -> None:
+        """Have the layers, and with them their times, requested again."""
+        self._layers = None
+
+    def process(self, process: str, *, at_once_s: int = 10, **inputs: Any) -> "Job":  # noqa: ANN401 -- inputs are JSON
+        """Start a process and return its job.
+
+        Args:
+            process: Its id, such as `trend`.
+            at_once_s: What is expected to take up to so many seconds, 20 at most, is done before this returns; 0 for
+                a job in any case.
+            inputs: By name. `layer` may be a Layer, `time` is as of series, `bbox` four numbers, and geometries are
+                shapely's, geopandas' or GeoJSON.
+        """
+        state, results = self.run(executions.execute(process, inputs, at_once_s=at_once_s))
+        return Job(self, state, results)
+
+    def job(self, job: str) -> "Job":
+        """Return a job by its id.
+
+        Raises:
+            NotFound: The server does not have it, or not any more.
+        """
+        return Job(self, self.run(executions.fetch_job(job)))
+
+    def run(self, exchange: Exchange[Result]) -> Result:
+        """Return what an exchange ends with, and warn of what the server left out or substituted."""
+        warned: list[str] = []
+        found = self._transport.run(exchange, warned)
+        warn_user(warned)
+        return found
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Archive({self.url!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer(LayerInfo):
+    """A layer of an archive."""
+
+    archive: Archive = field(repr=False, compare=False)
+
+    def describe(self) -> dict[str, Any]:
+        """Return all that the server says of it, such as `crs`, `resolution` and `license`."""
+        return self.archive.run(fetch_description(self.id))
+
+    def times(self, time: Any = None) -> "pd.DatetimeIndex":  # noqa: ANN401 -- the forms of time_text
+        """Return its times, those that overlap `time` if it is given."""
+        return self.archive.run(fetch_times(self.id, time_text(time)))
+
+    def series(
+        self,
+        where: Any,  # noqa: ANN401 -- the forms of location_of
+        *,
+        time: Any = None,  # noqa: ANN401 -- the forms of time_text
+        reducers: str | Sequence[str] | None = None,
+        **options: Any,  # noqa: ANN401 -- parameters of the server
+    ) -> "pd.DataFrame":
+        """Return values along time as a table with the index `time` (UTC).
+
+        Args:
+            where: `(lon, lat)`, `(west, south, east, north)`, `"set/id"` of a place of the server, a list, array or
+                mapping of points, a shapely geometry, a GeoSeries or GeoDataFrame in any CRS, or GeoJSON.
+            time: `"2023"`, `"2023-06/2023-08"`, a date, `slice(first, last)` or a list of dates; all without it.
+            reducers: Of areas: `mean` (default), `min`, `max`, `std`, `sum`, `median`, `p10`, `count` and so on.
+            options: Further parameters of the server: `weights`, `min_valid`, `step`, `smooth`, `anomaly`, `trend`.
+
+        Returns:
+            Of points `value` and `reason` (why there is none); of areas one column per reducer, `valid` and `total`
+            cells, and the commonest `reason` of the others. Several points or areas are below one another, with their
+            `id`: the index of a GeoDataFrame, the name or the position. `attrs` has units and attribution.
+
+        Raises:
+            InvalidRequest: A parameter is not accepted, or the only point lies outside the layer.
+            LimitExceeded: One point or area alone is too much for one request.
+        """
+        query = series_query(self, where, {"time": time, "reducers": reducers, **options})
+        return self.archive.run(fetch_series(query))
+
+    def cube(self, bbox: Any = None, time: Any = None, **options: Any) -> "xr.DataArray":  # noqa: ANN401 -- as series
+        """Return values in a box as an array of xarray in memory, in the cells and the CRS of the layer.
+
+        Args:
+            bbox: West, south, east, north in degrees; all of the layer without it.
+            time: As of `series`.
+            options: Further parameters of coverages: `scale_factor`, `crs`, `resolution`, `interpolation`.
+
+        Raises:
+            LimitExceeded: The array is too large for one request; its `job` names the process that exports it.
+        """
+        return self.archive.run(fetch_cube(self, map_params(bbox, {"time": time, **options})))
+
+    def map(
+        self,
+        bbox: Any = None,  # noqa: ANN401 -- four numbers
+        time: Any = None,  # noqa: ANN401 -- as series
+        *,
+        style: str | None = None,
+        **options: Any,  # noqa: ANN401 -- parameters of the server
+    ) -> Picture:
+        """Return a picture.
+
+        Args:
+            bbox: West, south, east, north in degrees; all of the layer without it.
+            time: As of `series`; the layer's default without it.
+            style: One of `styles`; the first without it.
+            options: Further parameters of maps: `width`, `height`, `crs`, `format`, `range`, `ramp`, `reducer`.
+        """
+        return self.archive.run(fetch_map(self, map_params(bbox, {"time": time, **options}), style))
+
+
+class Job:
+    """An execution of a process, under way or ended."""
+
+    def __init__(self, archive: Archive, state: JobState, results: tuple[ResultInfo, ...] | None = None) -> None:
+        self._archive = archive
+        self._results = results
+        self.state = state
+        """As it was when it was last looked at."""
+
+    @property
+    def id(self) -> str | None:
+        """Its id; None where the server answered at once and stored nothing."""
+        return self.state.id
+
+    @property
+    def status(self) -> str:
+        """Its status, requested anew until it has ended."""
+        if not self.state.is_over and self.id:
+            self.state = self._archive.run(executions.fetch_job(self.id))
+        return self.state.status
+
+    def wait(self, *, timeout_s: float | None = None, progress: Progress | None = show_progress) -> Self:
+        """Wait until it has ended well, and return it.
+
+        Args:
+            timeout_s: How long at most; without it as long as it takes.
+            progress: Called with each state; by default a line of text in a terminal or a notebook, None for nothing.
+
+        Raises:
+            JobFailed: It failed, or was cancelled.
+            TimeoutError: It has not ended in time; it goes on.
+        """
+        self.state = self._archive.run(executions.wait_for(self.state, timeout_s=timeout_s, progress=progress))
+        return self
+
+    def cancel(self) -> None:
+        """Cancel it; of one that has ended remove the results."""
+        if self.id:
+            self.state = self._archive.run(executions.cancel(self.state))
+            self._results = None
+
+    def results(self) -> dict[str, ResultInfo]:
+        """Return its outputs by name: values, and where files are.
+
+        Raises:
+            JobFailed: It failed, or was cancelled.
+            NotFound: It has not ended.
+        """
+        if self._results is None:
+            self._results = self._archive.run(executions.fetch_results(self.state))
+        return {result.name: result for result in self._results}
+
+    def open(self, output: str | None = None, *, to: str | Path | None = None) -> Any:  # noqa: ANN401 -- by media type
+        """Open an output as what it is: a Dataset of xarray, a DataFrame, or the value.
+
+        Args:
+            output: Its name; not needed where there is one alone.
+            to: A file to save it in and read it from, for what is too large for the memory.
+
+        Raises:
+            KeyError: There is no such output, or there are several and none is named.
+        """
+        result = only(self.results(), output)
+        return self._archive.run(fetch_result(result, to=to, is_opened=True))
+
+    def save(self, to: str | Path, output: str | None = None) -> Path:
+        """Save an output and return the path; a folder gets a file with the name of the output.
+
+        Raises:
+            KeyError: As of `open`.
+        """
+        result = only(self.results(), output)
+        return Path(self._archive.run(fetch_result(result, to=to, is_opened=False)))
+
+    def __repr__(self) -> str:
+        state = self.state
+        return f"<Job {state.id or 'done at once'}: {state.process}, {state.status}, {state.progress} %>"

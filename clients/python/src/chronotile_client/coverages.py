@@ -1,0 +1,87 @@
+"""The values of a layer in a box as xarray, and pictures of it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from chronotile_client.exchange import Exchange, Notice, Request, fetch
+from chronotile_client.layers import LayerInfo
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from PIL.Image import Image
+
+INSTANT = re.compile(r"[0-9T:.Z-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A map of a layer; notebooks show it."""
+
+    content: bytes = field(repr=False)
+    media_type: str
+    times: tuple[str, ...]
+    """The instants that it shows, newest first."""
+    crs: str | None
+    bbox: tuple[float, ...]
+    """Its edges, in the axis order of `crs`."""
+
+    def image(self) -> "Image":
+        """Return it as an image of Pillow."""
+        from PIL import Image
+
+        return Image.open(BytesIO(self.content))
+
+    def save(self, to: str | Path) -> Path:
+        """Write it to a file and return the path."""
+        path = Path(to)
+        path.write_bytes(self.content)
+        return path
+
+    def _repr_mimebundle_(self, **_options: object) -> dict[str, bytes]:
+        return {self.media_type: self.content}
+
+
+def fetch_cube(layer: LayerInfo, params: Mapping[str, str]) -> "Exchange[xr.DataArray]":
+    """Return the values of a layer as an array, see `Layer.cube`."""
+    request = Request(path=f"ogcapi/collections/{_quoted(layer.id)}/coverage", params={**params, "f": "NetCDF"})
+    answer = yield from fetch(request)
+    return _array_of(answer.body, layer)
+
+
+def fetch_map(layer: LayerInfo, params: Mapping[str, str], style: str | None) -> Exchange[Picture]:
+    """Return a picture of a layer, see `Layer.map`."""
+    styled = f"styles/{_quoted(style)}/" if style else ""
+    answer = yield from fetch(Request(path=f"ogcapi/collections/{_quoted(layer.id)}/{styled}map", params=params))
+    stated = answer.headers
+    times = tuple(stated["chronotile-time"].split(",")) if "chronotile-time" in stated else ()
+    requested = params.get("datetime", "")
+    # An instant alone begins with its year; intervals, lists and names of times are resolved by the server.
+    if INSTANT.fullmatch(requested) and len(times) == 1 and not times[0].startswith(requested):
+        yield Notice(f"the picture shows {times[0]}, which layer {layer.id} has for {requested}")
+    edges = stated.get("content-bbox", "")
+    return Picture(
+        content=answer.body,
+        media_type=stated["content-type"],
+        times=times,
+        crs=stated.get("content-crs"),
+        bbox=tuple(map(float, edges.split(","))) if edges else (),
+    )
+
+
+def _array_of(netcdf: bytes, layer: LayerInfo) -> "xr.DataArray":
+    """The one variable of a NetCDF file that has rows and columns, with its coordinates and CRS."""
+    import xarray as xr
+
+    dataset = xr.load_dataset(BytesIO(netcdf), engine="h5netcdf", decode_coords="all")
+    array = next(array for array in dataset.data_vars.values() if array.ndim >= 2)
+    attributes: dict[str, Any] = {"layer": layer.id, "attribution": layer.attribution}
+    return array.assign_attrs(attributes)
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")

@@ -1,0 +1,178 @@
+"""Requests and answers as values, and what is done when an answer does not come.
+
+An exchange is a generator that yields requests and pauses and receives answers; it opens no connection. The two
+transports (`transport.py`) run the same exchanges, one blocking and one with `await`.
+"""
+
+import random
+import re
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from chronotile_client.errors import GATEWAY_STATUSES, ArchiveError, Unavailable, error_from
+
+Result = TypeVar("Result")
+
+QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+"""The texts of a header `Warning`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request, below the address of the server."""
+
+    path: str
+    method: str = "GET"
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    is_repeatable: bool = True
+    """Whether it may be sent again although the server may have received it."""
+    to: Path | None = None
+    """The file that the body of the answer is written into, in place of memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By their names in small letters."""
+    body: bytes
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the server says about the answer in `Warning`."""
+        return [text.replace('\\"', '"') for text in QUOTED.findall(self.headers.get("warning", ""))]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No answer, or a part of one."""
+
+    reason: str
+    was_sent: bool
+    """Whether the server may have received the request."""
+    is_final: bool = False
+    """Whether there is no use in another attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A wait between two requests."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the user is warned of."""
+
+    text: str
+
+
+Exchange: TypeAlias = Generator[Request | Pause | Notice, Response | None, Result]
+"""Yields requests, pauses and notices; receives the answer of 200 to 299 to each request, None to all else."""
+Steps: TypeAlias = Generator[Request | Pause, Response | Failure | None, Result]
+"""The same with what may go wrong, as transports run it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """How often and how long a request is repeated."""
+
+    count: int = 4
+    """Repetitions at most."""
+    first_pause_s: float = 0.5
+    """The first pause; each further one is twice as long."""
+    most_wait_s: float = 60.0
+    """All pauses of one request together; a server that says to wait longer is not waited for."""
+
+    def pause_s(self, attempt: int, answer: Response | Failure) -> float:
+        """Return how long to wait after an attempt, counted from 0: as the server says, or twice as long each time."""
+        if isinstance(answer, Response) and (stated := retry_after_s(answer.headers.get("retry-after"))) is not None:
+            return stated
+        return float(self.first_pause_s * 2**attempt * random.uniform(0.75, 1.25))
+
+
+def fetch(request: Request) -> Exchange[Response]:
+    """Return the answer to one request."""
+    answer = yield request
+    if answer is None:
+        raise TypeError("a request has an answer")
+    return answer
+
+
+def with_retries(exchange: Exchange[Result], retries: Retries, warned: list[str]) -> Steps[Result]:
+    """Run an exchange, repeating what fails for now; put the server's warnings into `warned`.
+
+    Raises:
+        ArchiveError: A request was refused, or all its attempts failed, and the exchange does not handle it.
+    """
+    try:
+        step = next(exchange)
+        while True:
+            if isinstance(step, Notice):
+                warned.append(step.text)
+                step = exchange.send(None)
+            elif isinstance(step, Pause):
+                yield step
+                step = exchange.send(None)
+            else:
+                try:
+                    answer = yield from _answer(step, retries)
+                except ArchiveError as error:
+                    step = exchange.throw(error)
+                else:
+                    warned.extend(answer.warnings)
+                    step = exchange.send(answer)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]  # StopIteration has no type for what it carries
+
+
+def _answer(request: Request, retries: Retries) -> Steps[Response]:
+    waited_s, attempt = 0.0, 0
+    while True:
+        answer = yield request
+        if isinstance(answer, Response) and answer.status < 300:
+            return answer
+        if answer is None:
+            raise TypeError("a request has an answer")
+        pause_s = retries.pause_s(attempt, answer)
+        is_over = attempt >= retries.count or waited_s + pause_s > retries.most_wait_s
+        if is_over or not _may_repeat(request, answer):
+            raise _error(answer, attempts=attempt + 1)
+        yield Pause(pause_s)
+        waited_s, attempt = waited_s + pause_s, attempt + 1
+
+
+def _may_repeat(request: Request, answer: Response | Failure) -> bool:
+    if isinstance(answer, Failure):
+        return not answer.is_final and (request.is_repeatable or not answer.was_sent)
+    # What refuses a request as too many has not executed it; behind a gateway it may have been.
+    return answer.status in ({429, 503} if not request.is_repeatable else GATEWAY_STATUSES)
+
+
+def _error(answer: Response | Failure, *, attempts: int) -> ArchiveError:
+    if isinstance(answer, Response):
+        return error_from(answer.status, answer.body)
+    times = f" ({attempts} attempts)" if attempts > 1 else ""
+    return Unavailable(f"{answer.reason}{times}")
+
+
+def retry_after_s(text: str | None) -> float | None:
+    """Return the seconds of a header `Retry-After`, in either of its forms; None without one that can be read."""
+    if text is None:
+        return None
+    if text.strip().isdecimal():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

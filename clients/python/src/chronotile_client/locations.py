@@ -1,0 +1,155 @@
+"""Where series are requested: points, areas or a place, from the forms in which users have them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, TypeAlias
+
+JsonObject: TypeAlias = Mapping[str, Any]
+
+POINTS, AREAS = "Point", ("Polygon", "MultiPolygon", "GeometryCollection")
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Points in longitude and latitude."""
+
+    ids: Sequence[object]
+    positions: Sequence[tuple[float, float]]
+    is_single: bool = False
+    """Whether it is one point, whose series needs no id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Areas:
+    """Polygons as GeoJSON geometries in longitude and latitude."""
+
+    ids: Sequence[object]
+    geometries: Sequence[JsonObject | None]
+    is_single: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """West, south, east, north in longitude and latitude."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place of the server, as `set/id`."""
+
+    id: str
+
+
+Location: TypeAlias = Points | Areas | Box | Place
+
+
+def location_of(where: Any) -> Location:  # noqa: ANN401 -- all forms of points and areas
+    """Return where a series is requested.
+
+    Args:
+        where: `(lon, lat)`; `(west, south, east, north)`; `"set/id"` of a place; a list, array or mapping of points by
+            name; a shapely geometry, GeoSeries or GeoDataFrame; GeoJSON as a mapping. What has a CRS is reprojected.
+
+    Raises:
+        ValueError: It is none of these, empty, or has points and areas together.
+    """
+    if isinstance(where, str):
+        return Place(where)
+    labels = _labels(where)
+    where = geojson_of(where)
+    if isinstance(where, Mapping) and "type" in where:
+        return _of_geojson(where, labels)
+    if isinstance(where, Mapping):
+        return Points(list(where), [_position(each) for each in where.values()])
+    numbers = _numbers(where)
+    if numbers and len(numbers) == 2:
+        return Points([0], [(numbers[0], numbers[1])], is_single=True)
+    if numbers and len(numbers) == 4:
+        return Box(box_text(numbers))
+    if isinstance(where, Iterable) and numbers is None:
+        positions = [_position(each) for each in where]
+        return Points(_some(range(len(positions))), positions)
+    raise ValueError(
+        "a place is (lon, lat), (west, south, east, north), 'set/id', a list of points, GeoJSON, or what geopandas and "
+        f"shapely have; got {str(where)[:80]!r}"
+    )
+
+
+def geojson_of(value: Any) -> Any:  # noqa: ANN401 -- anything goes in, and what has no geometry comes out as it is
+    """Return what has geometries (shapely, geopandas) as GeoJSON in longitude and latitude, all else as it is."""
+    if getattr(value, "crs", None) is not None and hasattr(value, "to_crs"):
+        value = value.to_crs("OGC:CRS84")
+    if hasattr(value, "__geo_interface__"):
+        # Tuples become lists, and columns that GeoJSON has no form for become text.
+        return json.loads(json.dumps(value.__geo_interface__, default=str))
+    return value
+
+
+def box_text(bbox: Any) -> str:  # noqa: ANN401 -- a tuple, list or array
+    """Return a box as the value of `bbox`.
+
+    Raises:
+        ValueError: It is not four numbers.
+    """
+    numbers = _numbers(bbox)
+    if not numbers or len(numbers) != 4:
+        raise ValueError(f"bbox is west, south, east, north in degrees, got {bbox!r}")
+    return ",".join(map(repr, numbers))
+
+
+def _labels(where: Any) -> Sequence[object] | None:  # noqa: ANN401 -- as in location_of
+    """The index of a GeoDataFrame or GeoSeries, which GeoJSON has as text."""
+    return list(where.index) if hasattr(where, "to_crs") and hasattr(where, "index") else None
+
+
+def _of_geojson(document: JsonObject, labels: Sequence[object] | None) -> Location:
+    if document["type"] == "FeatureCollection":
+        features = document["features"]
+        geometries = [feature["geometry"] for feature in features]
+        ids = labels or [feature.get("id", number) for number, feature in enumerate(features)]
+        return _of_geometries(geometries, ids, is_single=False)
+    if document["type"] == "Feature":
+        document = document["geometry"]
+    if document["type"] == "MultiPoint":
+        positions = [_position(each) for each in document["coordinates"]]
+        return Points(_some(range(len(positions))), positions)
+    return _of_geometries([document], [0], is_single=True)
+
+
+def _of_geometries(geometries: Sequence[JsonObject | None], ids: Sequence[object], *, is_single: bool) -> Location:
+    kinds = {geometry["type"] for geometry in geometries if geometry}
+    _some(ids)
+    if kinds == {POINTS}:
+        if None in geometries:
+            raise ValueError(f"point {ids[geometries.index(None)]!r} has no position: leave it out")
+        return Points(ids, [_position(point["coordinates"]) for point in geometries if point], is_single)
+    if POINTS in kinds:
+        raise ValueError("points and areas have different series: request them apart")
+    if unknown := kinds - set(AREAS):
+        raise ValueError(f"a series is of points or polygons, got {', '.join(sorted(unknown))}")
+    return Areas(ids, geometries, is_single)
+
+
+def _position(point: Any) -> tuple[float, float]:  # noqa: ANN401 -- a tuple, list or array
+    numbers = _numbers(point)
+    if not numbers or len(numbers) not in {2, 3}:
+        raise ValueError(f"a point is (lon, lat) in degrees, got {str(point)[:80]!r}")
+    return numbers[0], numbers[1]
+
+
+def _numbers(value: Any) -> list[float] | None:  # noqa: ANN401 -- anything
+    """The items of a sequence, if all of them are numbers."""
+    if not isinstance(value, Iterable) or isinstance(value, (str, bytes, Mapping)):
+        return None
+    items = list(value)
+    return [float(item) for item in items] if items and all(isinstance(item, Real) for item in items) else None
+
+
+def _some(ids: Sequence[object]) -> Sequence[object]:
+    if not ids:
+        raise ValueError("there is no point or area")
+    return ids

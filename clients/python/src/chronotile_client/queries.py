@@ -1,0 +1,50 @@
+"""The arguments of calls as parameters of requests."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from chronotile_client.layers import LayerInfo
+from chronotile_client.locations import box_text, location_of
+from chronotile_client.series import SeriesQuery
+from chronotile_client.times import time_text
+
+TIMES: Final = frozenset({"time", "reference"})
+NAMES: Final = {"time": "datetime", "format": "f", "lambda_": "lambda"}
+"""Parameters that are spelled otherwise in Python."""
+HYPHENATED: Final = frozenset({"scale_factor", "scale_axes", "scale_size", "scale_denominator", "mm_per_pixel"})
+
+
+def params_of(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Return arguments as parameters; those that are None are left out.
+
+    Numbers are written so that they read back as they are, lists with commas.
+    """
+    return {_name(name): _text(name, value) for name, value in arguments.items() if value is not None}
+
+
+def series_query(layer: LayerInfo, where: Any, arguments: Mapping[str, Any]) -> SeriesQuery:  # noqa: ANN401 -- as location_of
+    """Return the query of a series.
+
+    Raises:
+        ValueError: `where` is no point, area or place.
+    """
+    return SeriesQuery(layer, location_of(where), params_of(arguments))
+
+
+def map_params(bbox: Any, arguments: Mapping[str, Any]) -> dict[str, str]:  # noqa: ANN401 -- as box_text
+    """Return the parameters of a picture or a cube in a box, or in all of the layer."""
+    return ({} if bbox is None else {"bbox": box_text(bbox)}) | params_of(arguments)
+
+
+def _name(name: str) -> str:
+    return name.replace("_", "-") if name in HYPHENATED else NAMES.get(name, name)
+
+
+def _text(name: str, value: Any) -> str:  # noqa: ANN401 -- what a user gives
+    if name in TIMES:
+        return time_text(value) or ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return ",".join(map(str, value))
+    return str(value)

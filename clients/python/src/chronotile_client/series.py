@@ -1,0 +1,238 @@
+"""Series of points and areas as tables."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import quote
+
+import numpy as np
+
+from chronotile_client.errors import LimitExceeded
+from chronotile_client.exchange import Exchange, Notice, Request, fetch
+from chronotile_client.layers import LayerInfo
+from chronotile_client.locations import Areas, Box, Place, Points
+from chronotile_client.times import time_index
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Member = TypeVar("Member")
+Document = Mapping[str, Any]
+
+FIRST_BATCH: Final = 20_000
+"""Points or areas of the first request: `max_features` of a server that does not configure it."""
+OUTSIDE: Final = "outside_extent"
+"""The reason of points outside the layer, as tables of the server have it."""
+JSON: Final = {"Content-Type": "application/json", "Accept": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesQuery:
+    """A series of a layer."""
+
+    layer: LayerInfo
+    where: Points | Areas | Box | Place
+    params: Mapping[str, str]
+    """Of the query, `datetime` and what is computed."""
+
+    @property
+    def path(self) -> str:
+        """The path that the ways to request a series of this layer begin with."""
+        return f"timeseries/{quote(self.layer.id, safe='')}"
+
+
+def fetch_series(query: SeriesQuery) -> "Exchange[pd.DataFrame]":
+    """Return the table of a series, see `Layer.series`."""
+    where = query.where
+    if isinstance(where, Points) and where.is_single:
+        (lon, lat), *_ = where.positions
+        params = {"lon": repr(lon), "lat": repr(lat), **query.params}
+        answer = yield from fetch(Request(path=f"{query.path}/point", params=params))
+        return _table_of_point(json.loads(answer.body), query.layer)
+    if isinstance(where, (Box, Place)):
+        named = {"bbox": where.text} if isinstance(where, Box) else {"place": where.id}
+        answer = yield from fetch(Request(path=f"{query.path}/area", params={**named, **query.params}))
+        document = json.loads(answer.body)
+        yield from _notices([document])
+        return _table_of_features([document], query, ids=None)
+    if isinstance(where, Points):
+        documents = yield from _in_batches(where.positions, lambda batch: _points_request(query, batch))
+    else:
+        documents = yield from _in_batches(where.geometries, lambda batch: _areas_request(query, batch))
+    yield from _notices(documents)
+    return _table_of_features(documents, query, ids=None if where.is_single else where.ids)
+
+
+def _points_request(query: SeriesQuery, positions: Sequence[Any]) -> Request:
+    body = {"layers": [query.layer.id], "points": positions}
+    return _post("timeseries/points", body, query.params)
+
+
+def _areas_request(query: SeriesQuery, geometries: Sequence[Any]) -> Request:
+    features = [{"type": "Feature", "properties": {}, "geometry": geometry} for geometry in geometries]
+    return _post(f"{query.path}/areas", {"type": "FeatureCollection", "features": features}, query.params)
+
+
+def _post(path: str, body: object, params: Mapping[str, str]) -> Request:
+    return Request(path=path, method="POST", params=params, body=json.dumps(body).encode(), headers=JSON)
+
+
+def _in_batches(
+    members: Sequence[Member], request: Callable[[Sequence[Member]], Request]
+) -> Exchange[Sequence[Document]]:
+    """Request members together, fewer at once where the server says that they are too many.
+
+    Raises:
+        LimitExceeded: One member alone is too much.
+    """
+    found, start, size = [], 0, FIRST_BATCH
+    while start < len(members):
+        batch = members[start : start + size]
+        try:
+            answer = yield from fetch(request(batch))
+        except LimitExceeded as error:
+            if len(batch) == 1:
+                raise
+            size = _smaller(len(batch), error)
+            continue
+        document = json.loads(answer.body)
+        found.append(document["results"][0] if "results" in document else document)
+        start += len(batch)
+    return found
+
+
+def _smaller(size: int, error: LimitExceeded) -> int:
+    """How many members the limit allows, at most half of what was too much if it does not say."""
+    if error.allowed and error.asked and error.asked > error.allowed:
+        return max(1, min(size - 1, int(size * error.allowed / error.asked)))
+    return max(1, size // 2)
+
+
+def _table_of_point(document: Document, layer: LayerInfo) -> "pd.DataFrame":
+    import pandas as pd
+
+    columns: dict[str, Any] = {
+        "value": np.array(document["values"], dtype=float),
+        "reason": document["reasons"],
+    }
+    analysis = dict(document.get("analysis", {}))
+    columns |= _columns_of_times(analysis, len(columns["value"]))
+    table = pd.DataFrame(columns, index=time_index(document["times"]))
+    table.attrs = _attributes(document, layer) | ({"analysis": analysis} if analysis else {})
+    return table
+
+
+def _table_of_features(
+    documents: Sequence[Document], query: SeriesQuery, *, ids: Sequence[object] | None
+) -> "pd.DataFrame":
+    """The series of all features below one another; `ids` are those of the features, None for a single one."""
+    features = [(feature, document) for document in documents for feature in document["features"]]
+    is_of_points = isinstance(query.where, Points)
+    parts, analyses = [], []
+    for number, (feature, document) in enumerate(features):
+        columns, analysis = (_point_columns if is_of_points else _area_columns)(feature, len(document["times"]))
+        if isinstance(query.where, Points):
+            lon, lat = query.where.positions[number]
+            columns = {"longitude": lon, "latitude": lat, **columns}
+        if ids is not None:
+            columns = {"id": ids[number], **columns}
+        parts.append(columns)
+        analyses.append(analysis)
+    table = _stacked(parts, [document["times"] for _, document in features])
+    table.attrs = _attributes(documents[0], query.layer)
+    if any(analyses):
+        table.attrs["analysis"] = analyses[0] if ids is None else dict(zip(ids, analyses, strict=True))
+    return table
+
+
+def _stacked(parts: Sequence[Mapping[str, Any]], times: Sequence[Sequence[str | None]]) -> "pd.DataFrame":
+    """One table of columns that parts have, whose scalars hold for all of their times."""
+    import pandas as pd
+
+    lengths = [len(each) for each in times]
+    names = list(dict.fromkeys(name for part in parts for name in part))
+    columns = {}
+    for name in names:
+        pieces = [part.get(name) for part in parts]
+        if any(isinstance(piece, np.ndarray) for piece in pieces):
+            filled = [np.full(n, None) if piece is None else piece for piece, n in zip(pieces, lengths, strict=True)]
+            columns[name] = np.concatenate(filled)
+        else:
+            columns[name] = pd.Series(pieces).repeat(lengths).to_numpy()
+    index = time_index([time for each in times for time in each])
+    return pd.DataFrame(columns, index=index)
+
+
+def _point_columns(feature: Document, count: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    analysis = dict(feature.get("analysis", {}).get("mean", {}))
+    is_inside = feature["total"] != 0
+    reasons = _commonest_reasons(feature, count) if is_inside else np.full(count, OUTSIDE, dtype=object)
+    columns = {"value": _numbers(feature["series"]["mean"]), "reason": reasons}
+    return columns | _columns_of_times(analysis, count), analysis
+
+
+def _area_columns(feature: Document, count: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    columns: dict[str, Any] = {}
+    for reducer, values in feature["series"].items():
+        columns |= dict(_reducer_columns(reducer, values))
+    analysis = {reducer: dict(found) for reducer, found in feature.get("analysis", {}).items()}
+    for reducer, found in analysis.items():
+        columns |= {f"{reducer}.{name}": values for name, values in _columns_of_times(found, count).items()}
+    total = feature["total"]
+    columns["valid"] = np.array(feature["valid"], dtype=np.int64)
+    columns["total"] = np.broadcast_to(np.array(total, dtype=np.int64), (count,))
+    columns["reason"] = _commonest_reasons(feature, count)
+    return columns, analysis
+
+
+def _reducer_columns(reducer: str, values: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    """A reducer's column, or a histogram's columns, one per bin, numbered from 0 as in CSV."""
+    if not reducer.startswith("histogram:"):
+        yield reducer, _numbers(values)
+        return
+    bins = int(reducer.split(":")[1])
+    table = np.array([[None] * bins if each is None else each for each in values], dtype=float).reshape(-1, bins)
+    for number in range(bins):
+        yield f"{reducer}.{number}", table[:, number]
+
+
+def _columns_of_times(analysis: dict[str, Any], count: int) -> dict[str, Any]:
+    """Take what has one value a time out of an analysis, as columns; `counts` of periods is `count`, as in CSV."""
+    names = {"counts": "count", "smooth": "smooth", "fill": "fill", "climatology": "climatology", "anomaly": "anomaly"}
+    found = {name for name in names if isinstance(analysis.get(name), list) and len(analysis[name]) == count}
+    return {names[name]: _numbers(analysis.pop(name)) for name in names if name in found}
+
+
+def _commonest_reasons(feature: Document, count: int) -> Any:  # noqa: ANN401 -- an array of texts and None
+    """For each time the reason that most of the cells without a value have, None where all cells have one."""
+    reasons = feature.get("reasons", {})
+    if not reasons:
+        return np.full(count, None)
+    names = np.array([*reasons, None], dtype=object)
+    counts = np.array(list(reasons.values()))
+    return names[np.where(counts.any(axis=0), counts.argmax(axis=0), len(reasons))]
+
+
+def _numbers(values: Sequence[Any]) -> Any:  # noqa: ANN401 -- an array of floats
+    return np.array(values, dtype=float)
+
+
+def _attributes(document: Document, layer: LayerInfo) -> dict[str, Any]:
+    kept = {name: document[name] for name in ("methods", "edges") if name in document}
+    return {
+        "layer": document["layer"],
+        "title": layer.title,
+        "units": document["units"],
+        "attribution": layer.attribution,
+        **kept,
+    }
+
+
+def _notices(documents: Sequence[Document]) -> Iterator[Notice]:
+    """What the server remarks on features: that they lie outside, or were repaired."""
+    notes = [feature.get("note") for document in documents for feature in document["features"]]
+    found = [note for note in notes if note]
+    if found:
+        which = f"{len(found)} of {len(notes)} points or areas: " if len(notes) > 1 else ""
+        yield Notice(f"{which}{found[0]}")

@@ -1,0 +1,116 @@
+"""What tests of the Python client share: archives over the formula and over a demo, in this process and on a socket."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pytest
+import xarray
+from starlette.testclient import TestClient
+
+from chronotile.app import ServerOptions, application, create_app
+from chronotile.catalog.catalogue import Limits
+from chronotile.demo import DemoPlan, make_demo
+from chronotile.model.collection import TimeRules
+from chronotile.queue.service import JobService
+from chronotile.settings import Settings
+from chronotile_client import Archive, AsyncArchive, Layer, Retries
+from tests.protocols import served
+
+PLAN = DemoPlan(size_px=200, first_day="2023-01-01", dekads=36, levels=2, picture_days=("2024-06-01",))
+
+
+class Recorded:
+    """An application of a server, with all requests that came."""
+
+    def __init__(self, app, client: TestClient) -> None:
+        self.app = app
+        self.client = client
+        self.requests: list[httpx2.Request] = []
+        transport = client._transport
+        send = transport.handle_request
+
+        def handle_request(request: httpx2.Request) -> httpx2.Response:
+            self.requests.append(request)
+            return send(request)
+
+        transport.handle_request = handle_request
+        self.archive = Archive("http://testserver", transport=transport, retries=Retries(count=0))
+
+    def paths(self) -> list[str]:
+        """The paths that were requested, in their order."""
+        return [request.url.path for request in self.requests]
+
+    def document(self, path: str, body: object = None, **params: str):
+        """What the server answers to a request that the client library does not make."""
+        content = None if body is None else json.dumps(body).encode()
+        answer = self.client.request("GET" if body is None else "POST", path, content=content, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def async_archive(self) -> AsyncArchive:
+        """The same archive, with `await`."""
+        return AsyncArchive("http://localhost", transport=httpx2.ASGITransport(app=self.app))
+
+
+@pytest.fixture
+def make_recorded(tmp_path) -> Iterator[Callable[..., Recorded]]:
+    """`make_recorded(**limits)`: an archive of the layer NDVI over the formula, and others of each kind."""
+    with ExitStack() as clients:
+
+        def make(**limits: int) -> Recorded:
+            services = served.make_services(*served.varied_collections(), limits=Limits(**limits), broken=["GONE"])
+            app = application(services, ServerOptions(jobs=JobService(tmp_path / "jobs", archive="a")))
+            return Recorded(app, clients.enter_context(TestClient(app, raise_server_exceptions=False)))
+
+        yield make
+
+
+@pytest.fixture
+def recorded(make_recorded) -> Recorded:
+    """An archive over the formula."""
+    return make_recorded()
+
+
+@pytest.fixture
+def archive(recorded) -> Archive:
+    """An archive over the formula."""
+    return recorded.archive
+
+
+@pytest.fixture
+def substituting(tmp_path) -> Iterator[Layer]:
+    """A layer that answers with the nearest time where it does not have the requested one."""
+    rules = TimeRules(match="nearest", tolerance=np.timedelta64(5, "D"))
+    services = served.make_services(served.make_collection(served.make_layer(time_rules=rules)))
+    app = application(services, ServerOptions(jobs=JobService(tmp_path / "jobs", archive="a")))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield Recorded(app, client).archive.layers["NDVI"]
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory) -> Path:
+    """The folder of a small demo archive."""
+    folder = tmp_path_factory.mktemp("client") / "demo"
+    make_demo(folder, plan=PLAN)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo(demo_folder, tmp_path_factory) -> Iterator[Recorded]:
+    """A small demo archive, in this process."""
+    app = create_app(Settings(config=demo_folder / "demo.yaml", jobs_dir=tmp_path_factory.mktemp("jobs")))
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+        recorded = Recorded(app, client)
+        recorded.archive = Archive("http://localhost", transport=client._transport)
+        yield recorded
+
+
+@pytest.fixture(scope="session")
+def ndvi_of_files(demo_folder) -> xarray.DataArray:
+    """The NDVI of the demo as xarray reads its files, without the codes above 0.92, which are clouds and snow."""
+    store = xarray.open_zarr(demo_folder / "biopar.zarr", group="0", decode_coords="all", chunks=None)
+    return store.NDVI.where(store.NDVI < 0.921).load()

@@ -1,0 +1,221 @@
+"""Executions and jobs: at once, by a worker, cancelled and failed; their results held against scipy and the API."""
+
+import asyncio
+import os
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray
+from scipy.stats import theilslopes
+from shapely.geometry import box
+
+from chronotile_client import Archive, InvalidRequest, JobFailed, NotFound
+from tests.running import PATIENCE_S, PROGRAM, serving
+
+BOX = (4.4, 50.97, 4.43, 51.0)
+
+
+def test_values_are_there_at_once(archive):
+    job = archive.process("echo", string="Hello", number=3)
+
+    assert job.status == "successful"
+    assert job.wait().open("string") == "Hello"
+    assert {name: result.value for name, result in job.results().items()} == {"string": "Hello", "number": 3}
+
+
+def test_output_is_named_where_there_are_several(archive):
+    job = archive.process("echo", string="Hello", number=3)
+
+    with pytest.raises(KeyError, match="name one of the outputs string, number"):
+        job.open()
+
+
+def test_input_that_is_refused_is_named(archive):
+    with pytest.raises(NotFound, match=r"parameter: inputs\.layer"):
+        archive.process("trend", layer="NDVJ")
+    with pytest.raises(InvalidRequest, match=r"parameter: inputs\.bbox"):
+        archive.process("trend", layer="NDVI", bbox=(1, 2, 3))
+    with pytest.raises(NotFound, match="bake"):
+        archive.process("bake", layer="NDVI")
+
+
+def test_histogram_at_once_is_that_of_the_api(recorded):
+    layer = recorded.archive.layers["NDVI"]
+
+    found = recorded.archive.process("histogram", layer=layer, time=["2020-06-01", "2020-06-11"], bins=5).open()
+
+    body = {"inputs": {"layer": "NDVI", "datetime": "2020-06-01,2020-06-11", "bins": 5}}
+    assert found == recorded.document("/ogcapi/processes/histogram/execution", body)
+    assert sum(found["counts"]) > 100_000
+
+
+def test_area_of_a_process_may_be_a_geometry(archive):
+    area = box(4.6, 50.8, 4.61, 50.81)
+
+    found = archive.process("histogram", layer="NDVI", area=area, bins=np.int64(5)).open()
+
+    assert 0 < sum(found["counts"]) < 5000
+
+
+def test_job_waits_for_a_worker_and_can_be_cancelled(archive):
+    job = archive.process("echo", at_once_s=0, string="Hello")
+    states = []
+
+    with pytest.raises(TimeoutError, match="has not ended within 0 s: accepted, waits for its turn"):
+        job.wait(timeout_s=0, progress=states.append)
+    with pytest.raises(NotFound, match="no results yet"):
+        job.results()
+    again = archive.job(job.id)
+    job.cancel()
+
+    assert [state.status for state in states] == ["accepted"]
+    assert again.status == "dismissed"
+    with pytest.raises(JobFailed, match="was cancelled"):
+        job.wait(progress=None)
+    with pytest.raises(JobFailed, match="was cancelled"):
+        job.results()
+
+
+def test_job_that_is_forgotten_counts_as_dismissed(archive):
+    job = archive.process("echo", at_once_s=0, string="Hello")
+    archive.job(job.id).cancel()
+    archive.job(job.id).cancel()
+
+    job.cancel()
+
+    assert job.status == "dismissed"
+    with pytest.raises(NotFound, match="there is no job"):
+        archive.job(job.id)
+
+
+@pytest.mark.slow
+def test_trend_is_that_of_scipy(demo, ndvi_of_files):
+    found = demo.archive.process("trend", layer=demo.archive.layers["NDVI"], bbox=BOX).wait().open()
+
+    series = ndvi_of_files.sel(x=found.x, y=found.y)
+    years = (series.time.values - series.time.values[0]) / np.timedelta64(1, "D") / 365.25
+    for row, column in [(0, 0), (5, 7), (20, 11)]:
+        values = series.values[:, row, column]
+        expected = theilslopes(values[np.isfinite(values)], years[np.isfinite(values)])
+        assert float(found.slope[row, column]) == pytest.approx(expected.slope, abs=1e-6)
+        assert float(found["count"][row, column]) == np.isfinite(values).sum()
+    assert found.attrs["attribution"] == demo.archive.layers["NDVI"].attribution
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["GTiff", "NetCDF", "zarr"])
+def test_export_is_the_cube_in_every_format(demo, form, tmp_path):
+    cube = demo.archive.layers["NDVI"].cube(BOX, "2023-06")
+
+    job = demo.archive.process("export", layer=["NDVI", "LAI"], time="2023-06", bbox=BOX, format=form)
+    opened = [job.open(), job.open(to=tmp_path)]
+
+    for found in opened:
+        assert {"NDVI", "LAI"} <= set(found.data_vars)
+        np.testing.assert_allclose(found.NDVI.values, cube.values, atol=1e-6)
+        assert found.NDVI.dims == cube.dims
+        for name in ("time", "y", "x"):
+            np.testing.assert_array_equal(found[name].values, cube[name].values)
+        found.close()
+    assert [path.stem.split(".")[0] for path in tmp_path.iterdir()] == ["export"]
+
+
+@pytest.mark.slow
+def test_anomaly_has_times_and_composite_is_one_map(demo, ndvi_of_files):
+    anomaly = demo.archive.process("anomaly", layer="NDVI", time="2023-06", bbox=BOX).open()
+    composite = demo.archive.process("composite", layer="NDVI", reducer="max", bbox=BOX).open()
+
+    assert list(anomaly.NDVI.time.values) == list(demo.archive.layers["NDVI"].times("2023-06"))
+    assert composite.NDVI.dims == ("y", "x")
+    expected = ndvi_of_files.sel(x=composite.x, y=composite.y).max("time")
+    np.testing.assert_allclose(composite.NDVI, expected, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_statistics_of_areas_are_a_table(demo, form):
+    found = demo.archive.process("zonal-statistics", layer="NDVI", places="regions", time="2023-06", format=form).open()
+
+    series = demo.archive.layers["NDVI"].series("regions/mechelen", time="2023-06")
+    own = found[found["id"] == "mechelen"]
+    assert own["mean"].tolist() == pytest.approx(series["mean"].tolist(), abs=1e-6)
+
+
+@pytest.mark.slow
+def test_file_of_another_kind_is_saved(demo, tmp_path):
+    job = demo.archive.process("animation", layer="NDVI", time="2023-06", width=64, format="image/gif")
+
+    saved = job.save(tmp_path)
+
+    assert saved == tmp_path / "animation.gif"
+    assert saved.read_bytes() == job.open()
+    assert saved.read_bytes()[:6] == b"GIF89a"
+
+
+@pytest.fixture(scope="module")
+def with_worker(demo_folder, tmp_path_factory):
+    """The address of the demo, served by a process of its own beside a worker."""
+    environment = {"CHRONOTILE_JOBS_DIR": str(tmp_path_factory.mktemp("jobs"))}
+    with serving("serve", demo_folder / "demo.yaml", "--workers", "1", **environment) as (_, url, _lines):
+        worker = subprocess.Popen(
+            [PROGRAM, "worker", demo_folder / "demo.yaml", "--processes", "1"],
+            env=os.environ | environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield url
+        finally:
+            worker.terminate()
+            worker.wait(PATIENCE_S)
+
+
+@pytest.mark.slow
+def test_job_is_done_by_a_worker(with_worker, tmp_path):
+    states = []
+
+    with Archive(with_worker) as archive:
+        job = archive.process("composite", at_once_s=0, layer="NDVI", time="2023-06", reducer="max", bbox=BOX)
+        found = job.wait(progress=states.append).open(to=tmp_path / "composite.tif")
+        expected = archive.layers["NDVI"].cube(BOX, "2023-06").max("time")
+        job.cancel()
+
+    assert states[0].status == "accepted"
+    assert (states[-1].status, states[-1].progress) == ("successful", 100)
+    np.testing.assert_allclose(found.NDVI, expected, atol=1e-6)
+    assert (tmp_path / "composite.tif").stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_async_archive_gives_the_same(demo):
+    archive = demo.archive
+    layer = archive.layers["NDVI"]
+    area = box(4.4, 50.97, 4.43, 51.0)
+
+    async def request():
+        async with demo.async_archive() as other:
+            found = (await other.layers())["NDVI"]
+            job = await other.process("trend", layer=found, bbox=BOX)
+            return (
+                found,
+                await asyncio.gather(
+                    found.series((4.42, 50.98)),
+                    found.series(area, reducers=["mean", "p10"]),
+                    found.cube(BOX, "2023-06"),
+                    found.times("2023"),
+                    found.map(BOX, width=32),
+                    (await job.wait()).open(),
+                ),
+            )
+
+    other, (point, areas, cube, times, picture, trend) = asyncio.run(request())
+
+    assert other.id == layer.id
+    pd.testing.assert_frame_equal(point, layer.series((4.42, 50.98)))
+    pd.testing.assert_frame_equal(areas, layer.series(area, reducers=["mean", "p10"]))
+    xarray.testing.assert_identical(cube, layer.cube(BOX, "2023-06"))
+    assert list(times) == list(layer.times("2023"))
+    assert picture == layer.map(BOX, width=32)
+    xarray.testing.assert_identical(trend, archive.process("trend", layer=layer, bbox=BOX).open())
