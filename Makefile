@@ -33,7 +33,7 @@ DEMO   := server/chronotile/demo/landscape.npz.xz
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-all test-quick test-rest test-server test-viewer coverage check docs viewer bench bench-full bench-peers bench-browser demo-data dist lock clean
+.PHONY: help install demo test test-all test-quick test-rest test-server test-viewer coverage check docs viewer bench bench-full bench-peers bench-browser demo-data client-js dist lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -105,6 +105,9 @@ bench-browser: $(SERVER) $(DEMO) $(VIEWER) ## measure the viewer in Chromium aga
 	$(BIN)/python -m benchmarks.browser $(BENCH)
 
 demo-data: $(DEMO) ## make the landscape that `chronotile demo` shows
+
+client-js: node_modules/.installed ## build the npm package into clients/js/dist (npm pack ./clients/js makes its archive)
+	node clients/js/build.mjs
 
 dist: $(SERVER) $(DEMO) viewer ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

@@ -1,21 +1,21 @@
 /** That the pages of docs/reference/cube-tiles-in-your-page.md do what they say: `node own-page.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { FIXTURES, valueAt } from "./formula.mjs";
 import { runAsCalled } from "./harness.mjs";
+import { drawnAt, withOwnPage } from "./own-origin.mjs";
 import { until } from "./tools.mjs";
 
-/** @typedef {import("./harness.mjs").Bench} Bench */
 /** @typedef {import("./harness.mjs").Page} Page */
 
 const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 const LEAFLET = dirname(createRequire(import.meta.url).resolve("leaflet"));
-const MEDIA_TYPES = { html: "text/html", js: "text/javascript", css: "text/css" };
+/** What stands beside the page: its own folder of modules, and Leaflet. @param {string} path */
+const besidePage = (path) => join(path.startsWith("ctc1/") ? join(REPOSITORY, "viewer") : LEAFLET, path);
 /** Of the pages' colours. @type {[number, number[]][]} */
 const STOPS = [
 	[-0.08, [0xf7, 0xf2, 0xdf]],
@@ -50,57 +50,6 @@ async function bundle(example) {
 	return outputFiles[0].text;
 }
 
-/**
- * Serves a page, its files beside it, on a port of its own: another origin than the server's.
- * @param {Record<string, string>} own its files
- */
-async function serve(own) {
-	const server = createServer(async ({ url = "/" }, response) => {
-		const path = new URL(url, "http://localhost").pathname.slice(1) || "index.html";
-		const folder = path.startsWith("ctc1/") ? join(REPOSITORY, "viewer") : LEAFLET;
-		const body = own[path] ?? (await readFile(join(folder, path), "utf8").catch(() => null));
-		const kind = /** @type {"html" | "js" | "css"} */ (path.split(".").at(-1));
-		response
-			.writeHead(body === null ? 404 : 200, { "content-type": MEDIA_TYPES[kind] ?? "text/plain" })
-			.end(body ?? "");
-	});
-	await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(null)));
-	const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-	return { url: `http://127.0.0.1:${port}/`, close: () => server.close() };
-}
-
-/** Opens such a page, and looks at it. @param {Bench} bench @param {Record<string, string>} own @param {(page: Page) => Promise<void>} look */
-async function withOwn({ open }, own, look) {
-	const { page: viewer, faults } = await open();
-	const page = await viewer.context().newPage();
-	page.on("pageerror", (error) => faults.push(String(error)));
-	page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
-	const { url, close } = await serve({ "favicon.ico": "", ...own });
-	try {
-		await page.goto(url);
-		await look(page);
-	} finally {
-		await page.close();
-		close();
-	}
-}
-
-/** What the page draws at some places, as red, green and blue. @param {Page} page @param {{ x: number, y: number }[]} places */
-async function drawnAt(page, places) {
-	const picture = (await page.screenshot()).toString("base64");
-	return page.evaluate(
-		async ([source, wanted]) => {
-			const image = new Image();
-			image.src = `data:image/png;base64,${source}`;
-			await image.decode();
-			const context = /** @type {any} */ (new OffscreenCanvas(image.width, image.height).getContext("2d"));
-			context.drawImage(image, 0, 0);
-			return wanted.map(({ x, y }) => [...context.getImageData(x, y, 1, 1).data.slice(0, 3)]);
-		},
-		/** @type {const} */ ([picture, places]),
-	);
-}
-
 /** @param {number | null} value */
 function colourOf(value) {
 	if (value === null) return null;
@@ -133,7 +82,8 @@ await runAsCalled([
 	[
 		"the page with Leaflet goes through dates, and tells values",
 		async (bench) => {
-			await withOwn(bench, { "index.html": await readExample(bench.base, "html") }, async (page) => {
+			const own = { "index.html": await readExample(bench.base, "html") };
+			await withOwnPage(bench, { own, beside: besidePage }, async (page) => {
 				await page.locator("#when").getByText("2019-12-27").waitFor();
 				const map = await page.locator("#map").boundingBox();
 				assert.ok(map);
@@ -160,7 +110,7 @@ await runAsCalled([
 					<input id="date" type="range" min="0"><script type="module" src="page.js"></script>`,
 				"page.js": await bundle(await readExample(bench.base, "js")),
 			};
-			await withOwn(bench, own, (page) =>
+			await withOwnPage(bench, { own, beside: besidePage }, (page) =>
 				checkDates(
 					page,
 					CELLS.map(({ row, column }) => ({ x: column, y: row })),

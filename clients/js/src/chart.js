@@ -1,0 +1,181 @@
+/**
+ * `<chronotile-chart server layer lon lat [datetime] [date]>`: the values of a place over time. `date` marks a date; a
+ * click on the chart fires `chronotile-date` with `detail.date` (RFC 3339) and `detail.value`, and a drag zooms in time
+ * (a double click shows all again). `series` is what the server answered.
+ *
+ * Colours: `--chronotile-line`, `--chronotile-text`, `--chronotile-text-soft`, `--chronotile-grid` and
+ * `--chronotile-page`. Its height is 12 rem unless the page says otherwise.
+ *
+ * @typedef {import("./layer.js").Series} Series
+ * @typedef {import("./layer.js").Legend} Legend
+ */
+
+import plotCss from "uplot/dist/uPlot.min.css";
+import { make } from "../../../viewer/base/elements.js";
+import { locale, pickLanguage, useTexts } from "../../../viewer/base/text.js";
+import { unitText } from "../../../viewer/base/units.js";
+import { Plot } from "../../../viewer/chart/plot.js";
+import { nearestSecond } from "../../../viewer/chart/scales.js";
+import css from "./chart.css";
+import { define, LiveElement } from "./element.js";
+import { fetchJson, urlOf } from "./request.js";
+
+/** Attributes that a request depends on. */
+const REQUESTED = ["server", "layer", "lon", "lat", "datetime"];
+
+/** @param {string | null} time */
+const secondOf = (time) => Date.parse(time ?? "") / 1000;
+
+/** @param {string} server @param {string} layer */
+const legendUrl = (server, layer) => urlOf(server, `tiles/${encodeURIComponent(layer)}/legend.json`);
+
+export class ChronotileChart extends LiveElement {
+	static observedAttributes = [...REQUESTED, "date"];
+	/** What the server answered; null before. @type {Series | null} */
+	series = null;
+	/** @type {Legend | null} */
+	#legend = null;
+	#legendUrl = "";
+	#seriesUrl = "";
+	/** @type {[number, number] | null} */
+	#period = null;
+	#title = make("div", { part: "title" });
+	#words = make("p", { role: "status" });
+	#place = make("div", { part: "plot", class: "chart-plot", role: "img" });
+	#plot;
+
+	constructor() {
+		super(plotCss + css);
+		this.root.append(this.#title, this.#place, this.#words);
+		useTexts(pickLanguage([document.documentElement.lang, navigator.language]), {});
+		this.#plot = new Plot(this.#place, {
+			onHover: (second) => this.#name(second),
+			onPick: (second) => this.#pick(second),
+			onSelect: (period) => {
+				this.#period = period;
+				this.#draw();
+			},
+		});
+	}
+
+	/** The layer that `openLayer` gave; in place of `server` and `layer`. @param {import("./layer.js").Layer} layer */
+	set source({ server, id, legend }) {
+		this.#legend = legend;
+		this.#legendUrl = legendUrl(server, id).href;
+		this.setAttribute("server", server);
+		this.setAttribute("layer", id);
+	}
+
+	/** Shows another place. @param {{ lon: number, lat: number }} place in degrees */
+	show({ lon, lat }) {
+		this.setAttribute("lon", String(lon));
+		this.setAttribute("lat", String(lat));
+	}
+
+	/** @param {string} name */
+	attributeChangedCallback(name) {
+		// Dates change quickly, and need no request.
+		if (name === "date") this.#mark();
+		else this.changed();
+	}
+
+	/** @param {AbortSignal} signal */
+	async update(signal) {
+		const [server, layer, lon, lat, datetime] = REQUESTED.map((name) => this.attribute(name));
+		if (!layer || !lon || !lat) return this.#say("Click on the map to see the values of a place.");
+		const series = urlOf(server, `timeseries/${encodeURIComponent(layer)}/point`, { lon, lat, datetime });
+		const legend = legendUrl(server, layer);
+		if (this.#seriesUrl === series.href) return;
+		this.#say("Loading…");
+		try {
+			const known = this.#legendUrl === legend.href ? this.#legend : fetchJson(legend, signal);
+			const answers = await Promise.all([fetchJson(series, signal), known]);
+			if (signal.aborted) return;
+			[this.series, this.#legend] = answers;
+			[this.#seriesUrl, this.#legendUrl] = [series.href, legend.href];
+			this.#draw();
+			this.dispatchEvent(new CustomEvent("chronotile-series", { detail: this.series, bubbles: true, composed: true }));
+		} catch (error) {
+			if (!signal.aborted) this.#say(/** @type {Error} */ (error).message);
+		}
+	}
+
+	/** @param {string} words "" shows the chart */
+	#say(words) {
+		this.#words.textContent = words;
+		this.#words.hidden = words === "";
+		this.#place.hidden = words !== "";
+		if (words === "") return;
+		this.#title.textContent = "";
+		this.#seriesUrl = "";
+	}
+
+	#draw() {
+		const { series } = this;
+		if (!series) return;
+		const [lon, lat] = series.point;
+		const valid = series.values.filter((value) => value !== null).length;
+		if (series.times[0] === null) return this.#say(`${this.#legend?.title}: ${series.values[0] ?? "no value"}`);
+		if (valid === 0) return this.#say("No values at this place.");
+		this.#say("");
+		this.#place.setAttribute("aria-label", `${this.#legend?.title} at ${lon}, ${lat}: ${valid} values`);
+		const classes = this.#legend?.type === "classes" ? (this.#legend.classes ?? []) : [];
+		const line = {
+			label: "",
+			colour: "--line-colour",
+			isDashed: false,
+			isStepped: classes.length > 0,
+			isRight: false,
+			values: series.values,
+			smooth: null,
+			band: null,
+			normal: null,
+		};
+		this.#plot.show({
+			seconds: series.times.map(secondOf),
+			lines: [line],
+			period: this.#period,
+			classes,
+			writeValue: (value) => value.toLocaleString(locale(), { maximumFractionDigits: 6, useGrouping: false }),
+		});
+		this.#mark();
+	}
+
+	#mark() {
+		const second = secondOf(this.attribute("date"));
+		this.#plot.mark(Number.isNaN(second) ? [] : [second]);
+		this.#name(null);
+	}
+
+	/** Writes a date and its value above the chart; those of the marked date while the pointer is elsewhere. @param {number | null} second */
+	#name(second) {
+		const at = this.#indexOf(second ?? secondOf(this.attribute("date")));
+		const { series } = this;
+		if (!series || this.#place.hidden) return;
+		const units = unitText(series.units);
+		const title = `${this.#legend?.title ?? series.layer}${units ? ` (${units})` : ""}`;
+		if (at < 0) this.#title.textContent = title;
+		else this.#title.textContent = `${title}, ${series.times[at]?.slice(0, 10)}: ${this.#valueText(at)}`;
+	}
+
+	/** @param {number} at */
+	#valueText(at) {
+		const { values = [], reasons = [] } = this.series ?? {};
+		return values[at]?.toLocaleString(locale(), { maximumSignificantDigits: 9 }) ?? reasons[at] ?? "no value";
+	}
+
+	/** @param {number} second */
+	#indexOf(second) {
+		return Number.isNaN(second) ? -1 : nearestSecond((this.series?.times ?? []).map(secondOf), second);
+	}
+
+	/** @param {number} second */
+	#pick(second) {
+		const at = this.#indexOf(second);
+		if (!this.series || at < 0) return;
+		const detail = { date: this.series.times[at], value: this.series.values[at] };
+		this.dispatchEvent(new CustomEvent("chronotile-date", { detail, bubbles: true, composed: true }));
+	}
+}
+
+define("chronotile-chart", ChronotileChart);

@@ -1,0 +1,40 @@
+/**
+ * A slider over the dates of a layer, which the cube layer on a map follows.
+ *
+ * @typedef {import("./layer.js").Layer} Layer
+ * @typedef {{ painter: import("../../../viewer/ctc1/painter.js").CubePainter }} CubeLayer
+ */
+
+/**
+ * Joins `<input type="range">` with the cube layer of a map: cubes of the dates around load once the slider is touched,
+ * and time moves without requests.
+ * @param {HTMLInputElement} slider @param {Layer} layer @param {CubeLayer} cubes
+ * @param {(date: string, index: number) => void} [onDate] called with each date, the first one included
+ * @returns {{ show: (date: string | number) => void, stop: () => void }} `show` goes to a date or an index
+ */
+export function joinSlider(slider, layer, cubes, onDate = () => {}) {
+	const stopping = new AbortController();
+	const on = (/** @type {string} */ type, /** @type {() => void} */ run) =>
+		slider.addEventListener(type, run, { signal: stopping.signal });
+	const set = (/** @type {boolean} */ isMoving) => {
+		const index = Number(slider.value);
+		cubes.painter.set({ index, isMoving });
+		slider.setAttribute("aria-valuetext", layer.times[index] ?? "");
+		onDate(layer.times[index] ?? "", index);
+	};
+	const show = (/** @type {string | number} */ date) => {
+		const index = typeof date === "number" ? date : layer.indexOf(date);
+		if (!(index >= 0 && index < layer.times.length)) return;
+		slider.value = String(index);
+		set(false);
+	};
+	Object.assign(slider, { min: "0", max: String(Math.max(0, layer.times.length - 1)), step: "1" });
+	for (const type of ["pointerdown", "keydown"]) on(type, () => cubes.painter.set({ isEngaged: true }));
+	on("pointerdown", () => cubes.painter.set({ isDragged: true }));
+	for (const type of ["pointerup", "pointercancel"]) on(type, () => cubes.painter.set({ isDragged: false }));
+	on("input", () => set(true));
+	on("change", () => set(false));
+	slider.value = String(layer.defaultIndex);
+	set(false);
+	return { show, stop: () => stopping.abort() };
+}

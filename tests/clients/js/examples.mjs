@@ -1,0 +1,141 @@
+/** That the example pages of clients/js do what they show: `node examples.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { cellAt, FIXTURES, numberAt, valueAt } from "../../viewer/browser/formula.mjs";
+import { runAsCalled } from "../../viewer/browser/harness.mjs";
+import { drawnAt, withOwnPage } from "../../viewer/browser/own-origin.mjs";
+import { until } from "../../viewer/browser/tools.mjs";
+
+/** @typedef {import("../../viewer/browser/harness.mjs").Page} Page */
+/** @typedef {import("../../viewer/browser/harness.mjs").Check} Check */
+
+const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
+/** As built; by default that of the working tree. */
+const PACKAGE = process.env.CHRONOTILE_JS_PACKAGE ?? join(REPOSITORY, "clients/js");
+const { dates: DATES } = FIXTURES.ndvi;
+const LAST = DATES.length - 1;
+/** Valid at the dates that are looked at. */
+const CELLS = [
+	{ row: 100, column: 90 },
+	{ row: 300, column: 410 },
+	{ row: 440, column: 200 },
+];
+const CLICKED = CELLS[1];
+
+/** As npm would have installed them. @param {string} path */
+const installed = (path) =>
+	path.startsWith("node_modules/chronotile/")
+		? join(PACKAGE, path.slice("node_modules/chronotile/".length))
+		: join(REPOSITORY, path);
+
+/** The example with this server and its layer, whose style paints number n as the grey n; `window.cubes` is its cube layer. @param {string} base @param {string} name */
+async function readExample(base, name) {
+	const page = await readFile(join(REPOSITORY, "clients/js/examples", `${name}.html`), "utf8");
+	assert.ok(page.split("\n").length <= 60, "an example has less than 60 lines");
+	return page
+		.replace("http://127.0.0.1:8000", base.replace(/\/$/, ""))
+		.replace('openLayer(server, "NDVI")', 'openLayer(server, "ndvi", { style: "numbers" })')
+		.replace("const cubes =", "const cubes = window.cubes =");
+}
+
+/** Whether all dates are decoded and nothing is on its way; runs in the page. @param {number} count */
+function isYearLoaded(count) {
+	const { source, dataTiles, shown } = /** @type {any} */ (window).cubes.painter;
+	const loaded = [...source.loaded(dataTiles, shown).values()];
+	return loaded.length === count && loaded.every((how) => how === "full") && source.loader.pending === 0;
+}
+
+/** The layer has four tiles, and the map is as high as they are; its middle is theirs. @param {Page} page */
+async function placesOf(page) {
+	const map = await page.locator("#map").boundingBox();
+	assert.ok(map);
+	const [left, top] = [Math.round(map.x + map.width / 2) - 256, Math.round(map.y + map.height / 2) - 256];
+	return CELLS.map(({ row, column }) => ({ x: left + column, y: top + row }));
+}
+
+/** @param {Page} page @param {{ x: number, y: number }[]} places @param {number} date index */
+async function whenDrawn(page, places, date) {
+	const expected = CELLS.map((cell) => numberAt("ndvi", date, cell)).map((number) => number ?? 255);
+	/** @type {number[][]} */
+	let drawn = [];
+	const isRight = async () => {
+		drawn = await drawnAt(page, places);
+		return drawn.every((bands, index) => bands.every((band) => band === expected[index]));
+	};
+	await until(page, isRight, () => `date ${date} is drawn: ${JSON.stringify({ expected, drawn })}`);
+}
+
+/** @param {Page} page */
+const chartOf = (page) =>
+	page.locator("chronotile-chart").evaluate((element) => {
+		const { series, shadowRoot } = /** @type {any} */ (element);
+		const title = shadowRoot.querySelector("[part=title]").textContent;
+		return { series, title, canvases: shadowRoot.querySelectorAll("canvas").length };
+	});
+
+/** @param {Page} page */
+const legendOf = (page) =>
+	page.locator("chronotile-legend").evaluate((element) => {
+		const root = /** @type {ShadowRoot} */ (element.shadowRoot);
+		const bar = /** @type {HTMLCanvasElement} */ (root.querySelector("canvas"));
+		const { data } = /** @type {CanvasRenderingContext2D} */ (bar.getContext("2d")).getImageData(0, 0, bar.width, 1);
+		const ticks = [...root.querySelectorAll("[part=ticks] span")].map((tick) => tick.textContent);
+		return { title: root.querySelector("[part=title]")?.textContent, ends: [data[0], data.at(-4)], ticks };
+	});
+
+/** @param {string} name @returns {[name: string, check: Check]} */
+const example = (name) => [
+	`the example of ${name} has dates, legend, attribution and a chart`,
+	async (bench) => {
+		const own = { "index.html": await readExample(bench.base, name) };
+		await withOwnPage(bench, { own, beside: installed }, async (page) => {
+			/** @type {string[]} */
+			const requested = [];
+			page.on("request", (request) => requested.push(request.url()));
+			const slider = page.locator("#date");
+			await page.locator("#when").getByText(DATES[LAST]).waitFor();
+			const places = await placesOf(page);
+			await whenDrawn(page, places, LAST);
+			await page.getByText("Formulas, made for tests").waitFor();
+
+			await slider.dispatchEvent("pointerdown");
+			await slider.fill("40");
+			await slider.dispatchEvent("pointerup");
+			await whenDrawn(page, places, 40);
+			await page.waitForFunction(isYearLoaded, DATES.length);
+			const before = requested.length;
+			for (const date of [0, 24, 72, 56]) {
+				await slider.fill(String(date));
+				await whenDrawn(page, places, date);
+			}
+			assert.deepEqual(requested.slice(before), [], "time moves without requests");
+
+			await page.mouse.click(places[1].x, places[1].y);
+			await until(
+				page,
+				async () => (await chartOf(page)).series !== null,
+				() => "the chart has a series",
+			);
+			const { series, title, canvases } = await chartOf(page);
+			// The corner of the pixel, which lies between four cells.
+			const cell = cellAt({ lon: series.point[0], lat: series.point[1] });
+			assert.ok(Math.max(Math.abs(cell.row - CLICKED.row), Math.abs(cell.column - CLICKED.column)) <= 1);
+			const expected = DATES.map((_, date) => valueAt("ndvi", date, cell));
+			assert.deepEqual(series.values, expected);
+			assert.equal(title, `NDVI of 2019, ${DATES[56]}: ${expected[56] ?? "nodata"}`);
+			assert.equal(canvases, 1);
+			const legend = await legendOf(page);
+			assert.equal(legend.title, "NDVI of 2019");
+			assert.deepEqual(legend.ends, [0, 250]);
+			assert.ok(legend.ticks.includes("0.4"), `ticks ${legend.ticks}`);
+
+			await page.locator("chronotile-chart .u-over").click({ position: { x: 2, y: 40 } });
+			await page.locator("#when").getByText(DATES[0]).waitFor();
+			await whenDrawn(page, await placesOf(page), 0);
+		});
+	},
+];
+
+await runAsCalled(["leaflet", "openlayers", "maplibre"].map(example));

@@ -1,0 +1,43 @@
+"""The example pages of the npm package and the notebook widget, in Chromium over the archive of `served.py`."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from chronotile.app import create_app
+from chronotile.settings import Settings
+from tests.protocols.listening import listening
+from tests.viewer.browser.served import write_archive
+
+FOLDER = Path(__file__).parent
+REPOSITORY = FOLDER.parents[2]
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("package")
+    subprocess.run(["node", REPOSITORY / "clients/js/build.mjs", folder], check=True, timeout=600)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base_url(tmp_path_factory):
+    app = create_app(Settings(config=write_archive(tmp_path_factory.mktemp("examples"))))
+    with listening(app) as url:
+        yield f"{url}/"
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.client("node")
+@pytest.mark.parametrize("part", ["examples"])
+def test_pages_of_the_npm_package_do_what_they_show(base_url, package, part, tmp_path):
+    ran = subprocess.run(
+        ["node", FOLDER / f"{part}.mjs", base_url, tmp_path / "pictures"],
+        env=os.environ | {"CHRONOTILE_JS_PACKAGE": str(package)},
+        capture_output=True, text=True, timeout=1800, check=False,
+    )  # fmt: skip
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
