@@ -1,0 +1,191 @@
+"""The manifests of deploy/kubernetes are what Kubernetes takes and what the image needs."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import yaml
+from starlette.routing import Route
+
+from chronotile.catalog.load import load_configuration
+from chronotile.protocols.ops.routes import routes as health_routes
+from chronotile.readers.kinds import kind_options
+from tests.running import PATIENCE_S, until
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "deploy" / "kubernetes"
+MANIFESTS = {path.stem: list(yaml.safe_load_all(path.read_text(encoding="utf-8"))) for path in FOLDER.glob("*.yaml")}
+DOCUMENTS = {
+    f"{file}-{each['kind']}-{each['metadata']['name']}": each for file in MANIFESTS for each in MANIFESTS[file]
+}
+DEPLOYMENTS = {name: each for name, each in DOCUMENTS.items() if each["kind"] == "Deployment"}
+CLAIMS = {"chronotile-data", "chronotile-state"}
+ANYWHERE = {"00000000", "00000000000000000000000000000000"}
+"""0.0.0.0 and ::, as the kernel writes them."""
+
+
+def pod_of(deployment):
+    return deployment["spec"]["template"]["spec"]
+
+
+def container_of(deployment):
+    (container,) = pod_of(deployment)["containers"]
+    return container
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_kubernetes_knows_every_member(document):
+    validator = pytest.importorskip("kubernetes_validate")
+
+    validator.validate(document, "1.31", strict=True)
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
+def test_deployment_selects_its_pods(deployment):
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+
+    assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+@pytest.mark.parametrize("name", [name for name, each in DOCUMENTS.items() if each["kind"] == "Service"])
+def test_service_selects_pods_of_its_file_and_a_port_that_they_name(name):
+    service, file = DOCUMENTS[name]["spec"], name.partition("-")[0]
+    pods = [each["spec"]["template"] for each in MANIFESTS[file] if each["kind"] == "Deployment"]
+
+    (pod,) = [pod for pod in pods if service["selector"].items() <= pod["metadata"]["labels"].items()]
+    (port,) = service["ports"]
+    opened = pod["spec"]["containers"][0]["ports"]
+    target = port.get("targetPort", port["port"])
+    assert target in {each[key] for each in opened for key in ("name", "containerPort")}
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
+def test_pod_runs_as_the_user_of_the_image_with_no_rights(deployment):
+    (user, group) = re.findall(r"^USER (\d+):(\d+)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)[
+        0
+    ]
+    security, own = pod_of(deployment)["securityContext"], container_of(deployment)["securityContext"]
+
+    assert (security["runAsUser"], security["runAsGroup"], security["runAsNonRoot"]) == (int(user), int(group), True)
+    assert own == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert pod_of(deployment)["enableServiceLinks"] is False
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
+def test_what_a_pod_mounts_is_there_and_can_be_written(deployment):
+    pod, container = pod_of(deployment), container_of(deployment)
+    volumes = {each["name"]: each for each in pod["volumes"]}
+    claims = {
+        each["persistentVolumeClaim"]["claimName"] for each in volumes.values() if "persistentVolumeClaim" in each
+    }
+
+    assert {each["name"] for each in container["volumeMounts"]} == volumes.keys()
+    assert claims <= CLAIMS
+    assert not claims or pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
+
+
+def test_claims_and_configuration_are_made_by_the_server():
+    made = {(each["kind"], each["metadata"]["name"]) for each in MANIFESTS["server"]}
+
+    assert {("PersistentVolumeClaim", name) for name in CLAIMS} | {("ConfigMap", "chronotile")} <= made
+
+
+def test_probes_of_the_server_ask_routes_that_exist():
+    container = container_of(DEPLOYMENTS["server-Deployment-chronotile"])
+    probes = [container[name]["httpGet"] for name in ("startupProbe", "readinessProbe", "livenessProbe")]
+    paths = {route.path for route in health_routes if isinstance(route, Route)}
+
+    assert {probe["path"] for probe in probes} <= paths
+    assert {probe["port"] for probe in probes} <= {each["name"] for each in container["ports"]}
+    assert container["startupProbe"]["periodSeconds"] * container["startupProbe"]["failureThreshold"] >= 600
+
+
+def test_configuration_of_the_manifest_is_accepted(tmp_path):
+    (data,) = (each["data"] for each in MANIFESTS["server"] if each["kind"] == "ConfigMap")
+    (tmp_path / "chronotile.yaml").write_text(data["chronotile.yaml"], encoding="utf-8")
+
+    loaded = load_configuration(tmp_path / "chronotile.yaml", kinds=kind_options(), environment={})
+
+    assert list(loaded.collections) == ["ndvi"]
+
+
+@pytest.mark.parametrize("file", ["worker", "dask"])
+def test_worker_has_the_table_the_folder_and_the_data_of_the_server(file):
+    server, worker = DEPLOYMENTS["server-Deployment-chronotile"], DEPLOYMENTS[f"{file}-Deployment-chronotile-worker"]
+    shared = ("CHRONOTILE_JOBS_DIR", "CHRONOTILE_DATABASE_URL")
+
+    assert environment_of(worker, shared) == environment_of(server, shared)
+    assert container_of(worker)["volumeMounts"] == container_of(server)["volumeMounts"]
+    assert pod_of(worker)["volumes"] == pod_of(server)["volumes"]
+
+
+def environment_of(deployment, names):
+    return {each["name"]: each for each in container_of(deployment)["env"] if each["name"] in names}
+
+
+@pytest.mark.slow
+def test_dask_has_no_http_server_for_others(tmp_path):
+    """The commands of the manifest at an address of this machine: whatever else listens, listens there too."""
+    arguments = {
+        name: container_of(DEPLOYMENTS[f"dask-Deployment-{name}"])["args"]
+        for name in ("dask-scheduler", "dask-workers")
+    }
+    scheduler = _with(arguments["dask-scheduler"], ("8786", "0"))
+    with running([*scheduler, "--host", "127.0.0.1"], tmp_path / "scheduler.log", r"Scheduler at:\s+(tcp://\S+)") as (
+        first,
+        at,
+    ):
+        worker = _with(arguments["dask-workers"], ("tcp://dask-scheduler:8786", at), ("/tmp", str(tmp_path)))
+        with running([*worker, "--host", "127.0.0.1"], tmp_path / "worker.log", "(Registered to)") as (second, _):
+            opened = [address for pid in (*tree(first), *tree(second)) for address in listened(pid)]
+
+    assert opened
+    assert not ANYWHERE & set(opened)
+
+
+def _with(arguments, *replaced):
+    for old, new in replaced:
+        arguments = [new if each == old else each for each in arguments]
+    return arguments
+
+
+@contextmanager
+def running(command, log, sign) -> Iterator[tuple[int, str]]:
+    """A process that has written a sign into its log: its id and what the sign says."""
+    with log.open("w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        yield process.pid, until(lambda: re.search(sign, log.read_text()))[1]
+    finally:
+        process.terminate()
+        process.wait(timeout=PATIENCE_S)
+
+
+def tree(pid) -> Iterator[int]:
+    """A process and those that it has started."""
+    yield pid
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        for child in (thread / "children").read_text().split():
+            yield from tree(int(child))
+
+
+def listened(pid) -> set[str]:
+    """The addresses at which a process listens, in the hexadecimal numbers of the kernel."""
+    held = set[str]()
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            held.add(str(each.readlink()))
+    rows = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]
+    ]
+    return {row[1].partition(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in held}
