@@ -97,6 +97,14 @@ const LIBRARIES = [
 		licence: "LICENSE.txt",
 		within: ["@mapbox/point-geometry/LICENSE"],
 	},
+	{
+		name: "swagger-ui",
+		package: "swagger-ui-dist",
+		module: "swagger-ui-dist/swagger-ui-es-bundle.js",
+		exports: ["default"],
+		css: "swagger-ui-dist/swagger-ui.css",
+		within: ["swagger-ui-dist/NOTICE", "swagger-ui-dist/swagger-ui-es-bundle.js.LICENSE.txt"],
+	},
 ];
 
 /** @param {Library} library */

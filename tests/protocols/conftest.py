@@ -40,6 +40,17 @@ def make_client(tmp_path) -> Iterator[Callable[..., TestClient]]:
 
 
 @pytest.fixture
+def viewer_client(tmp_path) -> Iterator[TestClient]:
+    """A client of `client`'s layers, whose server has the files that its pages look for to find the viewer built."""
+    viewer = tmp_path / "viewer"
+    (viewer / "vendor").mkdir(parents=True)
+    (viewer / "index.html").write_text("<!doctype html>", encoding="utf-8")
+    services = served.make_services(*served.varied_collections(), broken=["GONE"])
+    with TestClient(application(services, ServerOptions(viewer=viewer)), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
 def client(make_client) -> TestClient:
     """A client of one layer of each kind (`served.varied_collections`); the source of GONE is gone."""
     return make_client(served.make_services(*served.varied_collections(), broken=["GONE"]))

@@ -11,7 +11,7 @@ const ROWS = [
 	["ctc1"],
 	["base"],
 	["map"],
-	["areas/shapes", "layers", "search", "time/strip"],
+	["areas/shapes", "layers", "pages", "search", "time/strip"],
 	["areas/formats", "shell", "time"],
 	["areas", "compare"],
 	["chart", "export/page"],

@@ -1,9 +1,14 @@
 """The OpenAPI document is valid, leaves nothing out, and tells parameters as they are read."""
 
 import re
+from io import BytesIO
+from urllib.parse import urljoin
 
+import numpy as np
 import pytest
+from lxml import html
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from PIL import Image
 from starlette.routing import Route
 
 from chronotile.protocols.animations import params as animations
@@ -90,6 +95,43 @@ def test_the_page_tells_all_operations_and_runs_nothing(client, document):
     assert "<script" not in answer.text
     assert re.search(r'(src|href)="https?://(?!testserver)', answer.text) is None
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("path", "viewer", "description", "server"),
+    [
+        ("/docs", "viewer", "openapi.json", "http://testserver/"),
+        ("/ogcapi/openapi?f=html", "../viewer", "?f=json", "http://testserver/ogcapi"),
+    ],
+)
+def test_with_the_viewer_the_page_loads_forms_that_ask_this_server(viewer_client, path, viewer, description, server):
+    answer = viewer_client.get(path)
+
+    page = html.document_fromstring(answer.text)
+    assert page.xpath("//script/@src") == [f"{viewer}/pages/reference.js"]
+    assert page.xpath("//link[@rel='stylesheet']/@href") == [f"{viewer}/vendor/swagger-ui.css"]
+    assert page.xpath("//link[@rel='service-desc']/@href") == [description]
+    assert urljoin(str(answer.url), page.xpath("//link[@rel='start']/@href")[0]) == server
+    assert page.xpath("//main//details")
+
+
+@pytest.mark.parametrize("path", ["/docs", "/ogcapi/openapi?f=html"])
+def test_the_policy_of_the_page_lets_nothing_leave_this_server(viewer_client, path):
+    policy = viewer_client.get(path).headers["content-security-policy"]
+
+    sources = dict(directive.split(" ", 1) for directive in policy.split("; "))
+    assert (sources["default-src"], sources["script-src"], sources["connect-src"]) == ("'none'", "'self'", "'self'")
+    assert re.fullmatch(r"'sha256-[^']+' 'self'", sources["style-src"])
+    assert sources["img-src"] == "'self' data: blob:"
+
+
+def test_the_tile_that_is_tried_shows_the_layer(client, document):
+    parameters = document["paths"]["/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}"]["get"]["parameters"]
+    path = {each["name"]: each["example"] for each in parameters if each["in"] == "path"}
+
+    tile = client.get("/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}".format(**path))
+
+    assert np.asarray(Image.open(BytesIO(tile.content)).convert("RGBA"))[..., 3].any()
 
 
 def test_the_landing_page_leads_there(client):

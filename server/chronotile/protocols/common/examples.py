@@ -49,12 +49,12 @@ class Examples:
         return {"type": "FeatureCollection", "features": [self.feature]}
 
 
-def tile_in_path(tile_matrix_set: str, tile: tuple[str | int, int, int] = (0, 0, 0)) -> list[Json]:
+def tile_in_path(tile_matrix_set: str, tile: tuple[str, int, int]) -> list[Json]:
     """Return the segments `{tms}/{z}/{x}/{y}` of a path, with an example: matrix, column and row."""
     matrix, column, row = tile
     return [
         in_path("tms", "Tile matrix set", example=tile_matrix_set),
-        in_path("z", "Tile matrix", {"type": ["integer", "string"]}, example=matrix),
+        in_path("z", "Tile matrix", example=matrix),
         in_path("x", "Column", INDEX, example=column),
         in_path("y", "Row, from the top", INDEX, example=row),
     ]

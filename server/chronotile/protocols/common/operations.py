@@ -1,4 +1,4 @@
-"""An OpenAPI document as a page for people: what to ask, with addresses that work here."""
+"""The operations of an OpenAPI document for a page: parameters, and addresses that work here."""
 
 import shlex
 from collections.abc import Iterator

@@ -229,8 +229,8 @@ def _descriptions(base: str) -> Iterable[Place]:
     """The documentation, and the list of layers."""
     yield Place(
         rel="service-doc",
-        title="What to ask",
-        purpose="all of the following with parameters and examples",
+        title="API reference",
+        purpose="all operations with their parameters, to be tried",
         href=f"{base}/docs",
         media_type="text/html",
     )

@@ -10,17 +10,20 @@ from starlette.routing import Route
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.openapi import Json
-from chronotile.protocols.common.operations import sections_of
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.responses.document_cache import respond_with_document
-from chronotile.protocols.common.responses.html_page import COMMON, content_security_policy, render_page
+from chronotile.protocols.common.responses.operations_page import (
+    OperationsPage,
+    PageLink,
+    operations_page,
+    with_operations_policy,
+)
 from chronotile.protocols.common.responses.problem import problem_response
-from chronotile.protocols.common.state import services_of
+from chronotile.protocols.common.state import services_of, state_of
 from chronotile.protocols.openapi.document import openapi_document
 
 MEDIA_TYPE = "application/vnd.oai.openapi+json;version=3.1"
-PAGE = "operations"
-"""Template and style sheet."""
+DOCUMENT = "openapi.json"
 
 
 async def get_document(request: Request) -> Response:
@@ -32,12 +35,11 @@ async def get_document(request: Request) -> Response:
 
 async def get_page(request: Request) -> Response:
     """Return the document as a page."""
-    services, base = services_of(request), base_url(request)
-    make = partial(_render, services, base, _served(request))
-    response = await respond_with_document(request, services, make, key=("docs", base), media_type="text/html")
-    response.headers["Content-Security-Policy"] = content_security_policy(COMMON, styled=PAGE)
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+    services, base, has_viewer = services_of(request), base_url(request), state_of(request).viewer.is_complete
+    make = partial(_render, services, base, _served(request), has_viewer=has_viewer)
+    key = ("docs", base, has_viewer)
+    response = await respond_with_document(request, services, make, key=key, media_type="text/html")
+    return with_operations_policy(response, has_forms=has_viewer)
 
 
 def _served(request: Request) -> frozenset[str]:
@@ -49,11 +51,21 @@ def _encode(services: Services, base: str, served: frozenset[str]) -> bytes:
     return orjson.dumps(_document(services, base, served))
 
 
-def _render(services: Services, base: str, served: frozenset[str]) -> bytes:
+def _render(services: Services, base: str, served: frozenset[str], *, has_viewer: bool) -> bytes:
     document = _document(services, base, served)
-    title, sections = document["info"]["title"], sections_of(document)
-    addresses = {"description": "openapi.json", "version": "3.1", "home": "./", "ogcapi": "ogcapi/openapi?f=html"}
-    return render_page(COMMON, PAGE, styled=PAGE, title=title, sections=sections, **addresses)
+    page = OperationsPage(
+        title=document["info"]["title"],
+        version="3.1",
+        description=DOCUMENT,
+        server="./",
+        viewer="viewer" if has_viewer else None,
+        related=(
+            PageLink(title="Start", href="./"),
+            PageLink(title="The same as OpenAPI 3.1", href=DOCUMENT),
+            PageLink(title="API reference of OGC API", href="ogcapi/openapi?f=html"),
+        ),
+    )
+    return operations_page(document, page)
 
 
 def _document(services: Services, base: str, served: frozenset[str]) -> Json:
@@ -61,6 +73,6 @@ def _document(services: Services, base: str, served: frozenset[str]) -> Json:
 
 
 routes = [
-    Route("/openapi.json", endpoint(get_document, problem_response)),
+    Route(f"/{DOCUMENT}", endpoint(get_document, problem_response)),
     Route("/docs", endpoint(get_page, problem_response)),
 ]

@@ -49,7 +49,7 @@ def place_paths(examples: Examples) -> dict[str, Json]:
                 "getPlaceTile",
                 "The outlines of a set as a vector tile",
                 tag=TAG,
-                parameters=[places, *tile_in_path(examples.tile_matrix_set), *documents([REV])],
+                parameters=[places, *tile_in_path(examples.tile_matrix_set, examples.tile), *documents([REV])],
                 answers={"application/vnd.mapbox-vector-tile": FILE},
             )
         },

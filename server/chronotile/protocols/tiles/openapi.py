@@ -15,7 +15,7 @@ TAG = "Tiles"
 def tile_paths(examples: Examples) -> dict[str, Json]:
     """Return the paths of tiles."""
     layer = in_path("layer", "Id or alias", example=examples.layer)
-    address = tile_in_path(examples.tile_matrix_set)
+    address = tile_in_path(examples.tile_matrix_set, examples.tile)
     tile = partial(
         operation,
         tag=TAG,

@@ -1,4 +1,4 @@
-"""Pages for people, which run no script: templates and style sheets, and the policy they work under."""
+"""Pages for people: templates and style sheets, and the policy they work under."""
 
 import base64
 import hashlib
@@ -34,18 +34,29 @@ def render_page(folder: str, template: str = "page", *, styled: str = "page", **
     return _environment(folder).get_template(f"{template}.html").render(sheet=sheet, **members).encode()
 
 
-def content_security_policy(folder: str, *, styled: str = "page", images: str = "'none'") -> str:
+def content_security_policy(
+    folder: str, *, styled: str = "page", images: str = "'none'", has_scripts: bool = False, has_forms: bool = False
+) -> str:
     """Return the policy under which the page, and nothing else, works.
 
     Args:
         folder: Of its templates.
         styled: Its style sheet, without `.css`.
         images: Where it may load pictures from.
+        has_scripts: Whether scripts and style sheets of the viewer's folder are loaded, which send requests here.
+        has_forms: Whether forms are sent to this server.
     """
-    return (
-        f"default-src 'none'; img-src {images}; style-src {style_sheet(folder, styled).source}; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
-    )
+    own = "'self'"
+    directives = {
+        "default-src": "'none'",
+        "img-src": images,
+        "style-src": style_sheet(folder, styled).source + (f" {own}" if has_scripts else ""),
+        **({"script-src": own, "connect-src": own} if has_scripts else {}),
+        "base-uri": "'none'",
+        "form-action": own if has_forms else "'none'",
+        "frame-ancestors": own,
+    }
+    return "; ".join(f"{name} {sources}" for name, sources in directives.items())
 
 
 @lru_cache(maxsize=8)

@@ -9,8 +9,7 @@ from chronotile.model.crs import CRS84, transformer
 from chronotile.model.time.instants import TimeDomain, format_day, format_instant
 from chronotile.model.time.steps import DEKAD, step_of
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.operations import sections_of
-from chronotile.protocols.common.responses.html_page import COMMON, render_page
+from chronotile.protocols.common.responses.operations_page import OperationsPage, PageLink, operations_page
 from chronotile.protocols.common.thumbnail import thumbnail
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
@@ -18,8 +17,6 @@ from chronotile.protocols.ogcapi.pages import Step, document_page
 
 Page = Literal["landing", "conformance", "collection", "openapi"]
 
-OPERATIONS = "operations"
-"""Template and style sheet of what to ask."""
 EXAMPLE_CELLS = 100
 """A side of the coverage that is an example has about as many."""
 
@@ -28,19 +25,30 @@ def page_of(page: Page, document: Json, context: CollectionContext) -> bytes:
     """Return a document as HTML."""
     document_context = context.document
     if page == "openapi":
-        title, sections = f"{document['info']['title']}: OGC API", sections_of(document)
-        addresses = {
-            "description": f"{document_context.base}/openapi?f=json",
-            "version": "3.0",
-            "home": f"{document_context.base}?f=html",
-        }
-        return render_page(COMMON, OPERATIONS, styled=OPERATIONS, title=title, sections=sections, **addresses)
+        return _openapi_page(document, has_viewer=context.has_viewer)
     if page == "landing":
         title = f"{document['title']}: OGC API"
         return document_page(title, document, document_context, template=page, lead=document["description"])
     if page == "conformance":
         return document_page("Conformance", document, document_context, template=page)
     return _collection_page(document, context)
+
+
+def _openapi_page(document: Json, *, has_viewer: bool) -> bytes:
+    page = OperationsPage(
+        title=f"{document['info']['title']}, OGC API",
+        version="3.0",
+        description="?f=json",
+        server="../ogcapi",
+        viewer="../viewer" if has_viewer else None,
+        related=(
+            PageLink(title="Start", href="../"),
+            PageLink(title="OGC API", href="../ogcapi?f=html"),
+            PageLink(title="The same as OpenAPI 3.0", href="?f=json"),
+            PageLink(title="API reference of the other services", href="../docs"),
+        ),
+    )
+    return operations_page(document, page)
 
 
 def _collection_page(document: Json, context: CollectionContext) -> bytes:

@@ -16,7 +16,7 @@ from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.common.responses.document_cache import respond_with_document
-from chronotile.protocols.common.responses.html_page import COMMON, content_security_policy
+from chronotile.protocols.common.responses.operations_page import with_operations_policy
 from chronotile.protocols.common.responses.problem import dated_problem
 from chronotile.protocols.common.responses.respond import CURRENT, SHORT
 from chronotile.protocols.common.state import services_of, state_of
@@ -27,7 +27,7 @@ from chronotile.protocols.ogcapi.documents.collections import collection_documen
 from chronotile.protocols.ogcapi.documents.landing import conformance_document, landing_document
 from chronotile.protocols.ogcapi.documents.openapi import MEDIA_TYPE as OPENAPI
 from chronotile.protocols.ogcapi.documents.openapi import openapi_document
-from chronotile.protocols.ogcapi.documents.pages import OPERATIONS, Page, page_of
+from chronotile.protocols.ogcapi.documents.pages import Page, page_of
 from chronotile.protocols.ogcapi.documents.params import OF_DOCUMENTS, CollectionsQuery, collections_query
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.pages import with_policy
@@ -81,7 +81,7 @@ async def get_openapi(request: Request) -> Response:
     document = _document("openapi", lambda context: openapi_document(context.document))._replace(media_type=OPENAPI)
     response = await _answer(request, _query(request), document, aliases=OPENAPI_ALIASES)
     if response.headers.get("content-type", "").startswith(HTML):
-        response.headers["Content-Security-Policy"] = content_security_policy(COMMON, styled=OPERATIONS)
+        return with_operations_policy(response, has_forms=state_of(request).viewer.is_complete)
     return response
 
 
