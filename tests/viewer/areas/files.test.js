@@ -265,7 +265,10 @@ test("a name that a spreadsheet would compute is written so that it does not", (
 });
 
 test("semicolons come with decimal commas, of numbers alone", () => {
-	const rows = [["a", "b", "c", "d"], [0.25, "1.5; 2.5", null, -3]];
+	const rows = [
+		["a", "b", "c", "d"],
+		[0.25, "1.5; 2.5", null, -3],
+	];
 
 	assert.equal(formatCsv(rows, "semicolon"), 'a;b;c;d\r\n0,25;"1.5; 2.5";;-3\r\n');
 	assert.deepEqual(

@@ -11,7 +11,15 @@ from tests.protocols.listening import listening
 from tests.viewer.browser.served import write_archive
 
 FOLDER = Path(__file__).parent
-NOT_SCENARIOS = {"cells.mjs", "export.mjs", "first_viewer.mjs", "formula.mjs", "harness.mjs", "own-origin.mjs", "tools.mjs"}
+NOT_SCENARIOS = {
+    "cells.mjs",
+    "export.mjs",
+    "first_viewer.mjs",
+    "formula.mjs",
+    "harness.mjs",
+    "own-origin.mjs",
+    "tools.mjs",
+}
 """`export.mjs` is run by `test_export.py`, which opens its files too; `cells.mjs` by `test_cells.py`."""
 SCENARIOS = sorted(path.stem for path in FOLDER.glob("*.mjs") if path.name not in NOT_SCENARIOS)
 
