@@ -208,6 +208,10 @@ class OperationNotSupported(ChronotileError):
     code = "OperationNotSupported"
 
 
+class MissingExtra(OperationNotSupported):
+    """The server lacks an optional library that the request needs; the message names the extra that brings it."""
+
+
 class LimitExceeded(ChronotileError):
     """The answer would be larger than a configured limit.
 

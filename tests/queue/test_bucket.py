@@ -232,7 +232,7 @@ def test_what_is_no_place_in_a_bucket_is_refused(url):
 
 
 def test_without_obstore_it_is_said_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    monkeypatch.setitem(sys.modules, "obstore", None)
 
     with pytest.raises(ConfigurationError, match=r"pip install 'chronotile\[s3\]'"):
         Bucket("s3://bucket", patience_s=5)

@@ -4,6 +4,8 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +16,10 @@ from chronotile.demo.places import write_places
 from chronotile.demo.plan import DemoPlan
 from chronotile.demo.scene import open_scene
 from chronotile.errors import InvalidParameter
+from chronotile.machine import this_machine
 
 FORMAT: Final = "chronotile-demo"
-FORMAT_VERSION: Final = 4
+FORMAT_VERSION: Final = 5
 """Raised with every change of what is written; archives of another version are made again."""
 
 CUBE: Final = "biopar.zarr"
@@ -30,7 +33,7 @@ MARKER: Final = "chronotile-demo.json"
 Progress = Callable[[str, float], None]
 """Called with what is being made and the share of it that is done, 0 to 1."""
 
-CUBE_SHARE: Final = 0.9
+CUBE_SHARE: Final = 0.8
 """Share of the time that the cube takes."""
 
 
@@ -93,9 +96,10 @@ def _write_archive(folder: Path, plan: DemoPlan, progress: Progress) -> None:
     for share in create_cube(folder / CUBE, plan).write_years(scene):
         progress("cube", share * CUBE_SHARE)
     (folder / PICTURES).mkdir()
-    for number, day in enumerate(plan.picture_days, start=1):
-        write_pictures(folder / PICTURES, scene, day, overviews=plan.levels - 1)
-        progress("pictures", CUBE_SHARE + (1 - CUBE_SHARE) * number / len(plan.picture_days))
+    write = partial(write_pictures, folder / PICTURES, scene, overviews=plan.levels - 1)
+    with ThreadPoolExecutor(this_machine().cores, thread_name_prefix="demo") as pool:
+        for number, _ in enumerate(pool.map(write, plan.picture_days), start=1):
+            progress("pictures", CUBE_SHARE + (1 - CUBE_SHARE) * number / len(plan.picture_days))
     (folder / PLACES).mkdir()
     write_places(folder / PLACES, scene)
     (folder / CONFIGURATION).write_text(CONFIGURATION_TEXT, "utf-8")

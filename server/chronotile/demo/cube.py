@@ -1,10 +1,10 @@
 """The demo's Zarr cube: the map layout, with overviews."""
 
-import warnings
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,19 +22,19 @@ from chronotile.demo.overviews import overviews_of
 from chronotile.demo.plan import DemoPlan, level_grid, pixel_centres
 from chronotile.demo.scene import Scene
 from chronotile.demo.variables import NODATA, VARIABLES, NumberArray, Variable
+from chronotile.machine import this_machine
 from chronotile.model.grid import Grid
 from chronotile.model.time.instants import TimeDomain
+from chronotile.optimise.arrays import ArraySpec, JsonObject, as_json, group_document
 from chronotile.optimise.geozarr import Attributes
-
-if TYPE_CHECKING:
-    import zarr
 
 CHUNK_PX: Final = 512
 SHARD_DEKADS: Final = 36
 """A year a file."""
+DOCUMENT: Final = "zarr.json"
 
-YearNumbers = dict[str, list[NumberArray]]
-"""For each variable its levels, each (time, y, x)."""
+DekadNumbers = dict[str, list[NumberArray]]
+"""For each variable its levels, each (y, x)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,107 +43,103 @@ class CubeWriter:
 
     path: Path
     plan: DemoPlan
-    root: "zarr.Group"
 
     def write_years(self, scene: Scene) -> Iterator[float]:
-        """Write all dekads, some at a time to bound memory; give the share that is done."""
-        starts = self.plan.time_domain.starts
-        for first in range(0, starts.size, SHARD_DEKADS):
-            days = starts[first : first + SHARD_DEKADS].astype("datetime64[D]")
-            numbers: YearNumbers = {
-                variable.id: [_no_numbers(level_grid(self.plan.grid, level), days.size) for level in self._levels]
-                for variable in VARIABLES
-            }
-            for index, day in enumerate(days):
-                self._fill(numbers, index, scene.dekad_numbers(day))
-                yield (first + index + 1) / starts.size
-            self._write(numbers, first)
-        _consolidate(self.path, self.plan.levels)
+        """Write all dekads, some at a time to bound memory; give the share that is done.
 
-    @property
-    def _levels(self) -> range:
-        return range(self.plan.levels)
+        Dekads do not depend on one another, and numpy computes without Python's lock: a thread a core.
+        """
+        starts = self.plan.time_domain.starts.astype("datetime64[D]")
+        with ThreadPoolExecutor(this_machine().cores, thread_name_prefix="demo") as pool:
+            for first in range(0, starts.size, SHARD_DEKADS):
+                year = list[DekadNumbers]()
+                for dekad in pool.map(lambda day: self._levels_of(scene, day), starts[first : first + SHARD_DEKADS]):
+                    year.append(dekad)
+                    yield (first + len(year)) / starts.size
+                self._write(year, first // SHARD_DEKADS, pool)
 
-    def _fill(self, numbers: YearNumbers, index: int, dekad: dict[str, NumberArray]) -> None:
-        for name, native in dekad.items():
-            numbers[name][0][index] = native
-            for level, overview in enumerate(overviews_of(native, self.plan.levels - 1), start=1):
-                numbers[name][level][index] = overview
+    def _levels_of(self, scene: Scene, day: np.datetime64) -> DekadNumbers:
+        return {
+            name: [native, *overviews_of(native, self.plan.levels - 1)]
+            for name, native in scene.dekad_numbers(day).items()
+        }
 
-    def _write(self, numbers: YearNumbers, first: int) -> None:
-        for name, levels in numbers.items():
-            for level, block in enumerate(levels):
-                array = self.root[f"{level}/{name}"]
-                array[first : first + block.shape[0]] = block  # type: ignore[index]  # a Group has no data
+    def _write(self, year: list[DekadNumbers], number: int, pool: Executor) -> None:
+        """Write a file a variable and level."""
 
+        def write(name: str, level: int) -> None:
+            numbers = np.stack([dekad[name][level] for dekad in year])
+            spec = _values_spec(name, level_grid(self.plan.grid, level), self.plan.dekads)
+            (self.path / str(level) / name / spec.key(number, 0, 0)).write_bytes(spec.encode(numbers))
 
-def _no_numbers(grid: Grid, count: int) -> NumberArray:
-    return np.full((count, grid.height, grid.width), NODATA, dtype=np.uint8)
+        tasks = [(each.id, level) for each in VARIABLES for level in range(self.plan.levels)]
+        for _ in pool.map(write, *zip(*tasks, strict=True)):
+            pass
 
 
 def create_cube(path: Path, plan: DemoPlan) -> CubeWriter:
-    """Create the groups, coordinates and empty arrays of the cube at `path`."""
-    import zarr
+    """Create the groups, coordinates and empty arrays of the cube at `path`.
 
-    root = zarr.create_group(path, zarr_format=3, attributes=root_attributes(plan.grid, plan.levels))
+    All metadata are gathered in the root, and a level's in its group, so that each opens with one read.
+    """
+    nodes = dict[str, JsonObject]()
     for level in range(plan.levels):
         grid = level_grid(plan.grid, level)
-        group = root.create_group(str(level), attributes=level_attributes(grid))
-        _create_coordinates(group, grid, plan.time_domain)
+        folder = path / str(level)
+        arrays = _create_coordinates(folder, grid, plan.time_domain)
         for variable in VARIABLES:
-            _create_empty(group, variable, grid, plan.dekads)
-    return CubeWriter(path, plan, root)
+            spec = _values_spec(variable.id, grid, plan.dekads)
+            arrays[variable.id] = _put_document(folder / variable.id, spec.document(plan.dekads))
+        attributes = level_attributes(grid)
+        _put_document(folder, group_document(attributes, arrays))
+        nodes[str(level)] = group_document(attributes, {})
+        nodes |= {f"{level}/{name}": document for name, document in arrays.items()}
+    _put_document(path, group_document(root_attributes(plan.grid, plan.levels), nodes))
+    return CubeWriter(path, plan)
 
 
-def _create_coordinates(group: "zarr.Group", grid: Grid, domain: TimeDomain) -> None:
+def _create_coordinates(group: Path, grid: Grid, domain: TimeDomain) -> dict[str, JsonObject]:
+    """Write the coordinates of a level; return their documents."""
     x, y = pixel_centres(grid)
     bounds = np.stack([days_of(domain.starts), days_of(domain.ends)], axis=1)
-    _create_whole(group, "time", bounds[:, 0].copy(), dimensions=("time",), attributes=TIME_ATTRIBUTES)
-    _create_whole(group, "time_bnds", bounds, dimensions=("time", "bnds"), attributes={})
-    _create_whole(group, "y", y, dimensions=("y",), attributes=axis_attributes("y"))
-    _create_whole(group, "x", x, dimensions=("x",), attributes=axis_attributes("x"))
-    origin = np.zeros((), dtype=np.int64)
-    _create_whole(group, "spatial_ref", origin, dimensions=(), attributes=mapping_attributes(grid))
+    mapping = np.zeros((), dtype=np.int64)
+    return {
+        "time": _create_whole(group / "time", bounds[:, 0], ("time",), TIME_ATTRIBUTES),
+        "time_bnds": _create_whole(group / "time_bnds", bounds, ("time", "bnds"), {}),
+        "y": _create_whole(group / "y", y, ("y",), axis_attributes("y")),
+        "x": _create_whole(group / "x", x, ("x",), axis_attributes("x")),
+        "spatial_ref": _create_whole(group / "spatial_ref", mapping, (), mapping_attributes(grid)),
+    }
 
 
-def _create_whole(
-    group: "zarr.Group",
-    name: str,
-    data: NDArray[Any],
-    *,
-    dimensions: tuple[str, ...],
-    attributes: Attributes,
-) -> None:
-    """Create an array of one chunk."""
-    group.create_array(name, data=data, chunks=data.shape, dimension_names=dimensions, attributes=attributes)
+def _create_whole(folder: Path, data: NDArray[Any], dims: tuple[str, ...], attributes: Attributes) -> JsonObject:
+    """Write an array of one chunk; return its document."""
+    spec = ArraySpec(dims=dims, shape=data.shape, dtype=data.dtype.name, file=data.shape, fill=0, attributes=attributes)
+    document = _put_document(folder, spec.document(len(data) if "time" in dims else 0))
+    (folder / spec.key(*(0 for _ in data.shape))).write_bytes(spec.encode(data))
+    return document
 
 
-def _create_empty(group: "zarr.Group", variable: Variable, grid: Grid, dekads: int) -> None:
-    """Create the array of a variable: a chunk a dekad, a shard a year."""
-    from zarr.codecs import ZstdCodec
-
+def _values_spec(name: str, grid: Grid, dekads: int) -> ArraySpec:
+    """Return the array of a variable at a level: a chunk a dekad, a shard a year."""
+    variable = _BY_ID[name]
     chunk = (min(CHUNK_PX, grid.height), min(CHUNK_PX, grid.width))
     shard = (-(-grid.height // chunk[0]) * chunk[0], -(-grid.width // chunk[1]) * chunk[1])
-    group.create_array(
-        variable.id,
+    return ArraySpec(
+        dims=("time", "y", "x"),
         shape=(dekads, grid.height, grid.width),
         dtype="uint8",
-        chunks=(1, *chunk),
-        shards=(min(SHARD_DEKADS, dekads), *shard),
-        compressors=[ZstdCodec(level=3)],
-        fill_value=NODATA,
-        dimension_names=("time", "y", "x"),
+        file=(min(SHARD_DEKADS, dekads), *shard),
+        chunk=(1, *chunk),
+        fill=NODATA,
         attributes=variable_attributes(variable),
     )
 
 
-def _consolidate(path: Path, levels: int) -> None:
-    """Gather all metadata in the root, and a level's in its group, so that each opens with one read."""
-    import zarr
+def _put_document(folder: Path, document: JsonObject) -> JsonObject:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / DOCUMENT).write_bytes(as_json(document))
+    return document
 
-    with warnings.catch_warnings():
-        # Zarr 3 has not adopted consolidated metadata yet; xarray and GDAL read it.
-        warnings.filterwarnings("ignore", message="Consolidated metadata", category=UserWarning)
-        for level in range(levels):
-            zarr.consolidate_metadata(path, path=str(level))
-        zarr.consolidate_metadata(path)
+
+_BY_ID: Final[dict[str, Variable]] = {each.id: each for each in VARIABLES}

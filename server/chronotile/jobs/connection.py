@@ -7,6 +7,7 @@ from threading import Lock
 from typing import Any
 
 from chronotile.errors import ConfigurationError
+from chronotile.extras import missing_extra
 from chronotile.jobs import worker_setup
 from chronotile.queue.faults import ClusterLost
 from chronotile.queue.temporary import TemporaryFolders
@@ -82,6 +83,9 @@ def connect(address: str | None, *, processes: int, memory_bytes: int) -> Connec
         ConfigurationError: Dask is not installed.
         ClusterLost: There is no scheduler at the address.
     """
+    absent = missing_extra("dask", "a worker")
+    if absent is not None:
+        raise ConfigurationError([absent])
     try:
         from distributed import Client
 
@@ -95,17 +99,12 @@ def connect(address: str | None, *, processes: int, memory_bytes: int) -> Connec
             client = Client(address if own is None else own, set_as_default=False, timeout=CONNECT_S)
             stack.callback(client.close)
             return Connection(client, own, count=processes, close=stack.pop_all().close)
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            [f"jobs need Dask, and {error.name} is not installed: pip install 'chronotile[dask]'"]
-        ) from error
     except (OSError, ValueError, RuntimeError) as error:
         where = f"at {address}" if address else "on this machine"
         raise ClusterLost(f"no Dask scheduler answers {where}") from error
 
 
 def _start(processes: int, memory_bytes: int, temporary: TemporaryFolders) -> Any:  # noqa: ANN401 -- distributed has no types
-    import cryptography  # noqa: F401, PLC0415 -- otherwise Dask reports it missing only when it makes certificates
     import dask
 
     from chronotile.jobs.private_cluster import start_private_cluster  # noqa: PLC0415 -- imports Dask

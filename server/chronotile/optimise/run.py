@@ -14,6 +14,7 @@ import numpy as np
 from chronotile.durable_files import Disk, forget, sole_writer
 from chronotile.encoders.coverage.zarr3 import JsonObject
 from chronotile.errors import UnsupportedSource, WriteFailed
+from chronotile.extras import require_extra
 from chronotile.machine import this_machine
 from chronotile.model.time.cf import CLIMATOLOGY_BOUNDS, PERIOD_BOUNDS, TIME_KIND, are_periods, bounds_form
 from chronotile.model.time.instants import DAY
@@ -50,7 +51,12 @@ def optimise(
         UnsupportedSource: The sources cannot be made one cube, or not the one that is there.
         SourceUnavailable: A source cannot be read.
         WriteFailed: The disk is full or fails; what was visible before still is.
+        MissingExtra: An option needs a library that is not installed.
     """
+    if options.verify:
+        require_extra("zarr", "--verify")
+    if options.dask is not None:
+        require_extra("dask", "--dask")
     disk = disk or Disk()
     inputs = find_inputs(
         sources,

@@ -24,6 +24,7 @@ from chronotile.pipeline.maps.animation import (
     draw_frames,
     find_animation,
     render_animation,
+    usual_format,
 )
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import BBOX, DATETIME, LAYER, trims_of
@@ -46,6 +47,7 @@ MOST_PIXELS = 1 << 32
 """Of all frames together."""
 MOST_BYTES = (1 << 32) - 1
 """Of the file: more does not go into a WebP."""
+DEFAULT_FORMAT = usual_format()
 PACKING = 1
 """Level of deflate of frames that wait for the end."""
 
@@ -147,7 +149,7 @@ def _request(inputs: Inputs, services: Services, time: TimeSelection) -> Animati
             style=inputs.get("style", ""),
             reducer=inputs.get("reducer", "latest"),
         ),
-        format=inputs.get("format", "video/mp4"),
+        format=inputs.get("format", DEFAULT_FORMAT),
         step=_step(inputs.get("step", 1)),
         fps=inputs.get("fps", DEFAULT_FPS),
         labels=frozenset(inputs.get("labels", ANIMATION_LABELS)),
@@ -191,7 +193,7 @@ process = Process(
         "format": Input(
             title="Format",
             description="Media type of the film.",
-            schema={"type": "string", "enum": list(EXTENSIONS), "default": "video/mp4"},
+            schema={"type": "string", "enum": list(EXTENSIONS), "default": DEFAULT_FORMAT},
             is_required=False,
         ),
         "step": Input(

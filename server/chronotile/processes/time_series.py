@@ -11,9 +11,10 @@ from chronotile.encoders.credits import Credits
 from chronotile.encoders.series.csv import encode_places_csv
 from chronotile.encoders.series.json import encode_points_json
 from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
-from chronotile.encoders.series.parquet import require_pyarrow, write_series_parquet
+from chronotile.encoders.series.parquet import write_series_parquet
 from chronotile.encoders.series.table import Rows, SeriesTable, names_of, rows_of_points, value_column
 from chronotile.errors import InvalidParameter
+from chronotile.extras import require_extra
 from chronotile.model.cancellation import require_active
 from chronotile.model.job import Json, Result
 from chronotile.model.request import Point, PointsSeriesRequest, place_in_degrees
@@ -54,7 +55,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         if len(layers) > 1 and format_ != "json":
             raise InvalidParameter(f"format {format_} takes one layer at a time; json takes several", locator="format")
         if format_ == "parquet":
-            require_pyarrow()
+            require_extra("parquet", "format parquet", locator="format")
         check_csv_inputs(inputs, map(services.catalogue.layer, layers))
         for layer in layers:
             times = resolve_input_times(layer, inputs, services)

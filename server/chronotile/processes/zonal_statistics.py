@@ -9,9 +9,10 @@ from chronotile.encoders.credits import Credits
 from chronotile.encoders.series.csv import encode_places_csv
 from chronotile.encoders.series.geojson import encode_series_geojson
 from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
-from chronotile.encoders.series.parquet import require_pyarrow, write_series_parquet
+from chronotile.encoders.series.parquet import write_series_parquet
 from chronotile.encoders.series.table import Rows, SeriesTable, names_of, reducer_columns, table_values
 from chronotile.errors import InvalidParameter
+from chronotile.extras import require_extra
 from chronotile.model.cancellation import require_active
 from chronotile.model.collection import Layer
 from chronotile.model.geometry.area import Area
@@ -61,7 +62,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         times = resolve_input_times(inputs["layer"], inputs, services)
         reducers = parse_reducers(inputs.get("reducers", ["mean"]))
         if inputs.get("format") == "parquet":
-            require_pyarrow()
+            require_extra("parquet", "format parquet", locator="format")
         check_csv_inputs(inputs, [times.layer])
         columns = sum(reducer.bins or 1 for reducer in reducers)
         step = max(1, min(PLACES_PER_TASK, TASK_VALUES // max(1, columns * len(times.indexes))))

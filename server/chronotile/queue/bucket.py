@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from chronotile.errors import ClientGone, ConfigurationError, SourceUnavailable
+from chronotile.extras import missing_extra
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -171,11 +172,12 @@ def _store(url: str, patience: timedelta, *, timeout: timedelta) -> "S3Store":
                 "lowercase letters, digits, dots and hyphens, a prefix letters, digits and _ . = - between slashes"
             ]
         )
-    try:
-        from obstore.exceptions import BaseError
-        from obstore.store import S3Store
-    except ImportError as error:
-        raise ConfigurationError(["results in S3 need obstore: pip install 'chronotile[s3]'"]) from error
+    absent = missing_extra("s3", "CHRONOTILE_JOBS_RESULTS_URL")
+    if absent is not None:
+        raise ConfigurationError([absent])
+    from obstore.exceptions import BaseError
+    from obstore.store import S3Store
+
     try:
         return S3Store(
             found["bucket"],

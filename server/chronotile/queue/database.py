@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuch
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from chronotile.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError, SourceUnavailable, StorageFull
+from chronotile.extras import missing_extra
 from chronotile.machine import MOUNTS, network_file_system
 from chronotile.queue.private_files import make_private, make_private_file, make_private_folder
 
@@ -105,7 +106,8 @@ def _postgresql(url: str) -> Engine:
             parsed.set(drivername=f"{POSTGRESQL}+psycopg"), connect_args=unsaid, pool_pre_ping=True, max_overflow=-1
         )
     except (NoSuchModuleError, ImportError) as error:
-        raise ConfigurationError(["PostgreSQL needs psycopg: pip install 'chronotile[postgresql]'"]) from error
+        absent = missing_extra("postgresql", "CHRONOTILE_DATABASE_URL")
+        raise ConfigurationError([absent or f"CHRONOTILE_DATABASE_URL: psycopg cannot be loaded: {error}"]) from error
     if "options" not in parsed.query:
         event.listen(engine, "connect", _limit_waits)
     return engine

@@ -12,6 +12,7 @@ import orjson
 import shapely
 
 from chronotile.errors import ChronotileError, UnsupportedSource
+from chronotile.extras import missing_extra
 from chronotile.model.crs import CRS84, Crs, crs_of, transformer
 from chronotile.model.grid import BBox
 from chronotile.model.places import PlaceSet, PlacesSpec, Property, Shapes
@@ -137,11 +138,11 @@ def _crs(name: str) -> Crs:
 
 
 def _read_with_gdal(path: Path, spec: PlacesSpec) -> _Table:
-    try:
-        from pyogrio import list_layers, raw  # an extra, and 40 MB that most servers never need
-    except ImportError as error:
-        kinds = "GeoPackage and FlatGeobuf need pyogrio, which is not installed"
-        raise UnsupportedSource(f"{kinds}: pip install 'chronotile[places]', or convert it to GeoJSON") from error
+    absent = missing_extra("places", f"a {path.suffix[1:]} file of places")
+    if absent is not None:
+        raise UnsupportedSource(f"{absent}, or convert it to GeoJSON")
+    from pyogrio import list_layers, raw
+
     with opening(path.name):
         tables = [str(name) for name, kind in list_layers(path) if kind is not None]
         table = spec.table or _only(tables)

@@ -74,13 +74,24 @@ def test_files_are_saved_under_the_name_of_the_layer(ask, kind, name, file):
 
 
 @pytest.mark.parametrize("kind", ["point", "area"])
-def test_without_its_library_parquet_says_what_to_install(ask, monkeypatch, kind):
+@pytest.mark.parametrize(("name", "library"), [("parquet", "pyarrow"), ("netcdf", "h5netcdf")])
+def test_without_its_library_a_format_says_what_to_install(ask, monkeypatch, kind, name, library):
+    monkeypatch.setitem(sys.modules, library, None)
+
+    answer = ask(kind, f"format={name}")
+
+    assert (answer.status_code, answer.json()["parameter"]) == (501, "format")
+    assert answer.json()["detail"] == (
+        f"format {name} needs {library}, which is not installed: pip install 'chronotile[{name}]'"
+    )
+
+
+def test_without_its_library_a_format_is_not_chosen_by_accept(ask, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
 
-    answer = ask(kind, "format=parquet")
+    answer = ask("point", "", headers={"Accept": "application/vnd.apache.parquet, text/csv;q=0.5"})
 
-    assert (answer.status_code, answer.json()["parameter"]) == (400, "format")
-    assert "pip install 'chronotile[parquet]'" in answer.json()["detail"]
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/csv; charset=utf-8")
 
 
 def test_a_csv_of_an_area_is_a_long_table(ask):

@@ -9,18 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.encoders.series.table import Rows, SeriesTable
-from chronotile.errors import UnsupportedFormat
 from chronotile.model.request import Point
 
 ROWS_A_GROUP = 262_144
 
 
 def encode_series_parquet(table: SeriesTable) -> bytes:
-    """Return a long table, as `write_series_parquet` writes it.
-
-    Raises:
-        UnsupportedFormat: pyarrow, which writes it, is not installed.
-    """
+    """Return a long table, as `write_series_parquet` writes it."""
     buffer = io.BytesIO()
     write_series_parquet(table, buffer)
     return buffer.getvalue()
@@ -33,11 +28,10 @@ def write_series_parquet(table: SeriesTable, file: BinaryIO) -> None:
     instead. `id` is what the client called the place, or its number from 1; all are text where one is. Instants are
     UTC, in nanoseconds. Layer, units, attribution and licence stand in the metadata of the schema. Places are taken
     in order, those of one group of rows at a time.
-
-    Raises:
-        UnsupportedFormat: pyarrow, which writes it, is not installed.
     """
-    pa, parquet = require_pyarrow()
+    import pyarrow as pa
+    from pyarrow import parquet
+
     ids = _ids(table)
     texts = {"note", "reason"} | ({"id"} if ids.dtype == object else set())
     metadata = {"layer": table.title, "units": table.units, **table.credits.texts}
@@ -53,23 +47,6 @@ def write_series_parquet(table: SeriesTable, file: BinaryIO) -> None:
             if writer is None:
                 writer = opened.enter_context(parquet.ParquetWriter(file, group.schema, compression="zstd"))
             writer.write_table(group, row_group_size=ROWS_A_GROUP)
-
-
-def require_pyarrow() -> tuple[Any, Any]:
-    """Return pyarrow and its module for Parquet.
-
-    Raises:
-        UnsupportedFormat: It is not installed.
-    """
-    try:
-        import pyarrow as pa
-        from pyarrow import parquet
-    except ImportError as error:
-        raise UnsupportedFormat(
-            "format parquet needs pyarrow, which is not installed on the server: pip install 'chronotile[parquet]'",
-            locator="format",
-        ) from error
-    return pa, parquet
 
 
 def _groups(table: SeriesTable, ids: NDArray[Any]) -> Iterator[dict[str, NDArray[Any]]]:

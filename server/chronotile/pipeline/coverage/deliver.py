@@ -18,6 +18,7 @@ from chronotile.encoders.coverage.strips import times_of
 from chronotile.encoders.coverage.zarr import iter_coverage_zarr
 from chronotile.encoders.file_parts import Body, FileParts, SizedBody, Streamed, Whole, store_parts, stream_parts
 from chronotile.errors import DateUnreadable, LimitExceeded, StorageFull, UnsupportedFormat
+from chronotile.extras import require_extra
 from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.coverage import RUN_BYTES, Coverage, CoverageRequest
 from chronotile.model.grid import Grid
@@ -344,7 +345,10 @@ COVERAGE_FORMATS: Mapping[str, CoverageFormat] = {
         lambda coverage, _limits: check_coverage_geotiff(coverage),
     ),
     "NetCDF": CoverageFormat(
-        "application/x-netcdf", "nc", lambda coverage, is_active: coverage_netcdf(coverage, is_active=is_active)
+        "application/x-netcdf",
+        "nc",
+        lambda coverage, is_active: coverage_netcdf(coverage, is_active=is_active),
+        lambda _coverage, _limits: require_extra("netcdf", "format NetCDF", locator="f"),
     ),
     "zarr": CoverageFormat(
         "application/zip",

@@ -11,6 +11,7 @@ from chronotile.encoders.file_parts import Body, FileParts, Whole
 from chronotile.encoders.picture.picture import WHITE, on_background
 from chronotile.encoders.scratch import IN_MEMORY_BYTES, TEMPORARY, Scratch
 from chronotile.errors import DateUnreadable, LimitExceeded
+from chronotile.extras import has_extra, require_extra
 from chronotile.model.animation import AnimationFormat, AnimationRequest, Film, Frame
 from chronotile.model.cancellation import IsActive, always_active, require_active
 from chronotile.model.collection import Layer
@@ -81,6 +82,11 @@ class _Resolved:
     lettering: Lettering
     delivery: AnimationDelivery
     """Without its body."""
+
+
+def usual_format() -> AnimationFormat:
+    """Return the format that links lead to: MP4, which has the fewest bytes, where its library is installed."""
+    return "video/mp4" if has_extra("video") else "image/gif"
 
 
 def find_animation(
@@ -177,6 +183,8 @@ def draw_frames(
 
 
 def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
+    if request.format == "video/mp4":
+        require_extra("video", "MP4", locator="format")
     shown = request.shown
     layer, reading = with_expression(services.catalogue.layer(shown.layer), shown.expression, services)
     style = requested_style(shown, layer, reading)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from chronotile.catalog.resolve_times import matching_times
 from chronotile.errors import InvalidParameter
+from chronotile.extras import require_extra
 from chronotile.model.collection import Layer
 from chronotile.model.series.analysis import Analysis, Curves
 from chronotile.model.series.series import Series
@@ -60,12 +61,16 @@ def check_analysis(
 
     Raises:
         InvalidParameter: The layer has no times.
+        MissingExtra: It needs a library that is not installed.
         LimitExceeded: There are too many times and series for it.
     """
     if analysis is None:
         return
     if len(layer.times) == 0:
         raise InvalidParameter(f"layer {layer.id} has no times along which it could be analysed", locator="layer")
+    if analysis.smoothing is not None:
+        name = "phenology" if analysis.smooth is None else "smooth"
+        require_extra("analysis", name, locator=name)
     times, reference = (layer.times.instants[list(each)] for each in indexes)
     check_cost(analysis, times, reference, series=series, most_values=services.catalogue.limits.max_series_values)
 

@@ -16,6 +16,7 @@ from chronotile.errors import (
     SourceUnavailable,
     UnknownPath,
 )
+from chronotile.extras import missing_extra
 from chronotile.protocols.cog.allowed import EXTENSIONS, AllowList
 from chronotile.protocols.cog.limits import check_cost
 from chronotile.protocols.cog.redirects import RedirectCheck
@@ -55,15 +56,13 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
         ConfigurationError: A prefix is none, or TiTiler is not installed.
     """
     allowed, redirects = AllowList(prefixes), RedirectCheck()
-    try:
-        with without_xarray():
-            from fastapi import Depends, FastAPI, Query
-            from titiler.core.dependencies import PartFeatureParams
-            from titiler.core.factory import TilerFactory
-    except ImportError as error:
-        raise ConfigurationError(
-            ["CHRONOTILE_COG_PREFIXES: /cog needs TiTiler; install it with: pip install 'chronotile[cog]'"]
-        ) from error
+    absent = missing_extra("cog", "CHRONOTILE_COG_PREFIXES")
+    if absent is not None:
+        raise ConfigurationError([absent])
+    with without_xarray():
+        from fastapi import Depends, FastAPI, Query
+        from titiler.core.dependencies import PartFeatureParams
+        from titiler.core.factory import TilerFactory
 
     def file_to_open(url: Annotated[str, Query(description="A GeoTIFF below an allowed place")]) -> str:
         place = allowed.resolve(url)

@@ -11,6 +11,7 @@ from chronotile.model.collection import Collection, Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.cube import CUBE_TYPE
 from chronotile.model.time.instants import TimeDomain, format_day, format_instant
+from chronotile.pipeline.maps.animation import EXTENSIONS, usual_format
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.public_url import link
@@ -258,13 +259,13 @@ def _tiles(layer: Layer, services: Services, base: str) -> Iterable[Place]:
 def _animation(layer: Layer, base: str) -> Place:
     """The newest times of a layer, as many as are shown in a quarter of a minute."""
     first = format_instant(layer.times.instants[-min(len(layer.times), NEWEST)])
-    query = urlencode({"datetime": f"{first}/.."}, safe="/:")
+    query, media_type = urlencode({"datetime": f"{first}/.."}, safe="/:"), usual_format()
     return Place(
         rel="animation",
         title="Time-lapse",
         purpose=f"slides, reports; of layer {layer.id}",
-        href=f"{base}/animations/{quote(layer.id)}.mp4?{query}",
-        media_type="video/mp4",
+        href=f"{base}/animations/{quote(layer.id)}.{EXTENSIONS[media_type]}?{query}",
+        media_type=media_type,
     )
 
 

@@ -16,6 +16,7 @@ from chronotile.model.cube import CUBE_TYPE
 from chronotile.model.grid import NativeGrid
 from chronotile.model.style import Style
 from chronotile.model.time.instants import Instant, InstantArray, format_instant
+from chronotile.pipeline.maps.animation import usual_format
 from chronotile.pipeline.revision import last_layer_revision
 from chronotile.pipeline.valid_shares import Shares
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
@@ -157,7 +158,7 @@ def _links(name: str, layer: Layer, context: CapabilitiesContext) -> list[Docume
     ]
     if len(layer.times):
         href = f"{base}/animations/{path}.{{extension}}{{?bbox,width,datetime,step,fps}}"
-        links.append(link("animation", href, "video/mp4", "time-lapse", is_template=True))
+        links.append(link("animation", href, usual_format(), "time-lapse", is_template=True))
     if not layer.is_composite:
         links.append(_cubes(f"{base}/cubes/{path}"))
         links.append(link("zarr", f"{base}/zarr/{path}", "application/json", "Zarr store for xarray"))

@@ -15,6 +15,7 @@ from chronotile.encoders.series.media_types import SERIES_MEDIA_TYPES
 from chronotile.encoders.series.netcdf import encode_series_netcdf
 from chronotile.encoders.series.parquet import encode_series_parquet
 from chronotile.encoders.series.table import SeriesTable, table_of_areas, table_of_point, table_of_points
+from chronotile.extras import has_extra, require_extra
 from chronotile.model.collection import Layer
 from chronotile.model.series.analysis import Analysis
 from chronotile.model.series.reducer import Reducer
@@ -36,6 +37,8 @@ class Format:
     """Of points and areas; whole, or part by part where it may be long. Formats but CSV have no options."""
     extension: str | None = None
     """Of a file that a browser had better save than show."""
+    extra: str | None = None
+    """What must be installed for it."""
 
 
 FORMATS: Mapping[str, Format] = {
@@ -44,8 +47,8 @@ FORMATS: Mapping[str, Format] = {
     "geojson": Format(encode=lambda table, _: encode_series_geojson(table)),
     "covjson": Format(encode=lambda table, _: b"".join(encode_series_covjson(table))),
     "ndjson": Format(encode=lambda table, _: encode_series_ndjson(table)),
-    "parquet": Format(encode=lambda table, _: encode_series_parquet(table), extension="parquet"),
-    "netcdf": Format(encode=lambda table, _: encode_series_netcdf(table), extension="nc"),
+    "parquet": Format(encode=lambda table, _: encode_series_parquet(table), extension="parquet", extra="parquet"),
+    "netcdf": Format(encode=lambda table, _: encode_series_netcdf(table), extension="nc", extra="netcdf"),
 }
 """Points have a JSON document of their own, and one point has a CSV too."""
 
@@ -60,12 +63,18 @@ def negotiate_format(query: Kvp, accept: str) -> str:
 
     Raises:
         InvalidParameter: `format` is none of them.
+        MissingExtra: Its library is not installed.
     """
     named = FORMAT.given(query)
     if named is not None:
+        extra = FORMATS[named].extra
+        if extra is not None:
+            require_extra(extra, f"format {named}", locator="format")
         return named
-    preferred = preferred_type(accept, tuple(SERIES_MEDIA_TYPES.values()))
-    return next(name for name, media_type in SERIES_MEDIA_TYPES.items() if media_type == preferred)
+    offered = {
+        SERIES_MEDIA_TYPES[name]: name for name, each in FORMATS.items() if not each.extra or has_extra(each.extra)
+    }
+    return offered[preferred_type(accept, tuple(offered))]
 
 
 def series_csv_options(query: Kvp, layers: Sequence[Layer], name: str, analysis: Analysis | None) -> CsvOptions:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import UnsupportedSource
+from chronotile.extras import require_extra
 from chronotile.model.source import Finding
 from chronotile.model.time.cf import CLIMATOLOGY, OVERLAPPING, TIME_KIND
 from chronotile.model.time.instants import (
@@ -214,6 +215,7 @@ def _converted(time: Field, numbers: NDArray[Any], calendar: str) -> InstantArra
 
 
 def _by_place_in_year(dates: NDArray[Any], calendar: str) -> InstantArray:
+    require_extra("netcdf", f"its calendar {calendar}", error=UnsupportedSource)
     import xarray
 
     converted = xarray.Dataset(coords={"time": ("time", dates)}).convert_calendar(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chronotile.errors import UnsupportedSource
+from chronotile.extras import require_extra
 from chronotile.model.source import Finding, KindOptions, SourceSpec
 from chronotile.readers.kind import SourceKind
 from chronotile.readers.netcdf.files import open_netcdf_source
@@ -27,6 +28,7 @@ class NetcdfKind(SourceKind):
 
     def open(self, spec: SourceSpec, caches: ReaderCaches) -> Reader:
         """Return a reader of the file, or of all files of the pattern."""
+        _require_libraries()
         return open_netcdf_source(spec)
 
     def findings(self, spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
@@ -42,8 +44,13 @@ class NetcdfKind(SourceKind):
 
     def datasets(self, path: Path, *, decode_times: bool) -> "Iterator[xarray.Dataset]":
         """Yield the root group."""
+        _require_libraries()
         import xarray
 
         yield xarray.open_dataset(
             path, mask_and_scale=False, decode_coords=False, decode_timedelta=False, decode_times=decode_times
         )
+
+
+def _require_libraries() -> None:
+    require_extra("netcdf", "NetCDF", error=UnsupportedSource)

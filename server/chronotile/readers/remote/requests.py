@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from chronotile.errors import UnsupportedSource
+from chronotile.extras import require_extra
 from chronotile.readers.foreign import BeingWritten
 from chronotile.readers.remote.s3_environment import S3Access, s3_access
 
@@ -229,6 +230,8 @@ def place_of(href: str) -> Place:
     """
     parts = urlsplit(href)
     key = unquote(parts.path).lstrip("/")
+    if parts.scheme in {"s3", "http", "https"}:
+        require_extra("s3", f"a source at {parts.scheme}://", error=UnsupportedSource)
     if parts.scheme == "s3":
         return Place(_s3_store(parts.netloc, s3_access()), key)
     if parts.scheme in {"http", "https"}:

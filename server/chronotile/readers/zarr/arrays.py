@@ -13,6 +13,7 @@ import numpy as np
 import tensorstore as ts
 
 from chronotile.errors import UnsupportedSource
+from chronotile.extras import require_extra
 from chronotile.model.raster import Numbers
 from chronotile.readers.cf.array_source import ArraySource, Selection
 from chronotile.readers.file_state import SETTLED_NS, file_state
@@ -216,6 +217,9 @@ def open_array(
             raise UnsupportedSource(
                 f"{node.name} is stored in a way that is read on this machine alone ({one_line(error)}); copy it here"
             ) from error
+        require_extra(
+            "zarr", f"{node.name}, which tensorstore cannot read ({one_line(error)}),", error=UnsupportedSource
+        )
         return ZarrPythonArray(href, node, growing)
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from zipfile import ZipFile
 
 from chronotile.errors import UnsupportedSource
+from chronotile.extras import require_extra
 from chronotile.model.source import Finding, KindOptions, SourceSpec
 from chronotile.readers.hrefs import CREDENTIALS_REMEDY, local_path
 from chronotile.readers.kind import SourceKind
@@ -63,6 +64,7 @@ class ZarrKind(SourceKind):
 
     def datasets(self, path: Path, *, decode_times: bool) -> "Iterator[xarray.Dataset]":
         """Yield the groups in which an array may lie; in a zip file also those of the one folder that holds all."""
+        require_extra("zarr", "reading a Zarr store apart", error=UnsupportedSource)
         import xarray
         from zarr.storage import ZipStore
 

@@ -14,7 +14,7 @@ from chronotile.model.time.steps import period_text
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
-from chronotile.protocols.ogcapi.edr.formats import ALL, GEOJSON, MEDIA_TYPES
+from chronotile.protocols.ogcapi.edr.formats import ALL, GEOJSON, MEDIA_TYPES, installed
 from chronotile.protocols.ogcapi.edr.queries import CUBE, ITEMS, RADIUS, DataQuery, queries_of
 
 
@@ -27,7 +27,7 @@ def collection_members(offered: Offered, context: DocumentContext) -> dict[str, 
     return {
         "data_queries": {query.name: {"link": _query_link(query, offered, context, details)} for query in queries},
         "parameter_names": {name: parameter(layer, context.language) for name, layer in offered.fields.items()},
-        "output_formats": list(ALL),
+        "output_formats": installed(ALL),
     }
 
 
@@ -73,7 +73,7 @@ def _query_link(query: DataQuery, offered: Offered, context: DocumentContext, de
     variables: Json = {"title": query.title, "description": query.description, "query_type": query.name}
     if query is not ITEMS:
         variables |= {
-            "output_formats": list(query.formats),
+            "output_formats": installed(query.formats),
             "default_output_format": query.formats[0],
             "crs_details": details,
         }

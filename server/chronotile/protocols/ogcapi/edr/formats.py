@@ -1,7 +1,8 @@
 """The formats of answers to data queries, by the names that EDR has for them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from chronotile.extras import has_extra, require_extra
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 
@@ -45,14 +46,23 @@ def data_format(query: Kvp, accept: str, names: tuple[str, ...]) -> str:
     Raises:
         InvalidParameter: `f` is none of `names`.
         NotAcceptable: The header Accept takes none of them.
+        MissingExtra: The library of the format is not installed.
     """
     offered = {name: MEDIA_TYPES[name] for name in names}
     others = {**OTHER_MEDIA_TYPES, **OTHER_NAMES}
     if names == OF_FEATURES:
         others = {"json": GEOJSON, "application/json": GEOJSON}
-    return negotiate_format(
+    name = negotiate_format(
         query, accept, offered, aliases={key: name for key, name in others.items() if name in names}
     )
+    if name == NETCDF:
+        require_extra("netcdf", f"format {NETCDF}", locator="f")
+    return name
+
+
+def installed(names: Sequence[str]) -> list[str]:
+    """Return those of some formats whose libraries are installed."""
+    return [name for name in names if name != NETCDF or has_extra("netcdf")]
 
 
 def media_type_of(name: str, accept: str) -> str:
