@@ -33,7 +33,7 @@ DEMO   := server/chronotile/demo/landscape.npz.xz
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-all test-quick test-rest test-server test-viewer coverage check docs viewer bench bench-full bench-peers bench-browser demo-data client-js dist lock clean
+.PHONY: help install demo test test-all test-quick test-rest test-server test-viewer coverage check docs viewer bench bench-full bench-peers bench-browser demo-data client-js client-widget dist lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -108,6 +108,9 @@ demo-data: $(DEMO) ## make the landscape that `chronotile demo` shows
 
 client-js: node_modules/.installed ## build the npm package into clients/js/dist (npm pack ./clients/js makes its archive)
 	node clients/js/build.mjs
+
+client-widget: node_modules/.installed ## build the JavaScript of the Python client's map, which its wheel takes in
+	node clients/python/build.mjs
 
 dist: $(SERVER) $(DEMO) viewer ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

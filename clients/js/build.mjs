@@ -10,48 +10,13 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { build } from "esbuild";
+import { COMMON, REPOSITORY, WORKER } from "./bundling.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const REPOSITORY = join(HERE, "../..");
 const PACKAGES = join(REPOSITORY, "node_modules");
 const FOLDER = resolve(process.argv[2] ?? HERE);
 const DIST = join(FOLDER, "dist");
 const ENTRIES = ["index", "leaflet", "openlayers", "maplibre", "chart", "legend"];
-const WORKER = join(REPOSITORY, "viewer/ctc1/worker.js");
-
-/** @type {import("esbuild").BuildOptions} */
-const COMMON = {
-	bundle: true,
-	format: "esm",
-	legalComments: "inline",
-	loader: { ".css": "text" },
-	logLevel: "warning",
-	minify: true,
-	target: "es2022",
-};
-
-/** The worker with all that it imports, as text; and libraries from npm where the viewer has its own files of them. @type {import("esbuild").Plugin} */
-export const fromViewer = {
-	name: "from-viewer",
-	setup(of) {
-		of.onResolve({ filter: /^text:worker$/ }, () => ({ path: WORKER, namespace: "text" }));
-		of.onLoad({ filter: /.*/, namespace: "text" }, async () => {
-			const { outputFiles } = await build({ ...COMMON, entryPoints: [WORKER], write: false });
-			return { contents: outputFiles[0].text, loader: "text", watchFiles: [WORKER] };
-		});
-		of.onResolve({ filter: /\/vendor\/(uplot|leaflet|signals-core)\.js$/ }, ({ path }) =>
-			of.resolve(
-				{ uplot: "uplot", leaflet: "leaflet/dist/leaflet-src.esm.js", "signals-core": "@preact/signals-core" }[
-					/([a-z-]+)\.js$/.exec(path)?.[1] ?? ""
-				] ?? "",
-				{
-					kind: "import-statement",
-					resolveDir: REPOSITORY,
-				},
-			),
-		);
-	},
-};
 
 async function buildModules() {
 	await build({
@@ -59,7 +24,6 @@ async function buildModules() {
 		entryPoints: ENTRIES.map((name) => join(HERE, "src", `${name}.js`)),
 		chunkNames: "shared-[hash]",
 		outdir: DIST,
-		plugins: [fromViewer],
 		splitting: true,
 	});
 	await build({ ...COMMON, entryPoints: [WORKER], outdir: DIST });

@@ -94,7 +94,8 @@ export class Layer {
 	/** Index of the date nearest to a text such as `2024-06` or `2024-06-01T10:00:00Z`; -1 if it is no date. @param {string} date */
 	indexOf(date) {
 		const exact = this.times.findIndex((time) => time === date || time.slice(0, 10) === date);
-		const wanted = Date.parse(date);
+		const hasZone = !date.includes("T") || /(Z|[+-]\d\d:\d\d)$/.test(date);
+		const wanted = Date.parse(hasZone ? date : `${date}Z`);
 		if (exact >= 0 || Number.isNaN(wanted)) return exact;
 		const distances = this.times.map((time) => Math.abs(Date.parse(time) - wanted));
 		return distances.indexOf(Math.min(...distances));

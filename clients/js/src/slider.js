@@ -10,9 +10,10 @@
  * and time moves without requests.
  * @param {HTMLInputElement} slider @param {Layer} layer @param {CubeLayer} cubes
  * @param {(date: string, index: number) => void} [onDate] called with each date, the first one included
+ * @param {string} [first] the date to begin with; by default, and if the layer has no date, that of the layer
  * @returns {{ show: (date: string | number) => void, stop: () => void }} `show` goes to a date or an index
  */
-export function joinSlider(slider, layer, cubes, onDate = () => {}) {
+export function joinSlider(slider, layer, cubes, onDate = () => {}, first = "") {
 	const stopping = new AbortController();
 	const on = (/** @type {string} */ type, /** @type {() => void} */ run) =>
 		slider.addEventListener(type, run, { signal: stopping.signal });
@@ -34,7 +35,8 @@ export function joinSlider(slider, layer, cubes, onDate = () => {}) {
 	for (const type of ["pointerup", "pointercancel"]) on(type, () => cubes.painter.set({ isDragged: false }));
 	on("input", () => set(true));
 	on("change", () => set(false));
-	slider.value = String(layer.defaultIndex);
+	const wanted = layer.indexOf(first);
+	slider.value = String(wanted >= 0 ? wanted : layer.defaultIndex);
 	set(false);
 	return { show, stop: () => stopping.abort() };
 }

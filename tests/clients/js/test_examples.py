@@ -16,10 +16,11 @@ REPOSITORY = FOLDER.parents[2]
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("package")
-    subprocess.run(["node", REPOSITORY / "clients/js/build.mjs", folder], check=True, timeout=600)
-    return folder
+def packages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("packages")
+    subprocess.run(["node", REPOSITORY / "clients/js/build.mjs", folder / "js"], check=True, timeout=600)
+    subprocess.run(["node", REPOSITORY / "clients/python/build.mjs", folder / "widget"], check=True, timeout=600)
+    return {"CHRONOTILE_JS_PACKAGE": str(folder / "js"), "CHRONOTILE_WIDGET": str(folder / "widget")}
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +33,11 @@ def base_url(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.client("node")
-@pytest.mark.parametrize("part", ["examples"])
-def test_pages_of_the_npm_package_do_what_they_show(base_url, package, part, tmp_path):
+@pytest.mark.parametrize("part", ["examples", "widget"])
+def test_pages_do_what_they_show(base_url, packages, part, tmp_path):
     ran = subprocess.run(
         ["node", FOLDER / f"{part}.mjs", base_url, tmp_path / "pictures"],
-        env=os.environ | {"CHRONOTILE_JS_PACKAGE": str(package)},
+        env=os.environ | packages,
         capture_output=True, text=True, timeout=1800, check=False,
     )  # fmt: skip
 

@@ -3,7 +3,8 @@
  *
  * @typedef {import("./harness.mjs").Bench} Bench
  * @typedef {import("./harness.mjs").Page} Page
- * @typedef {{ own: Record<string, string>, beside: (path: string) => string }} Site texts of its own files, and where each other file is
+ * @typedef {{ own: Record<string, string>, beside: (path: string) => string, allowed?: RegExp }} Site texts of its own files,
+ *   where each other file is, and console errors that the check provokes
  */
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -26,11 +27,13 @@ async function serve({ own, beside }) {
 }
 
 /** Opens such a page, and looks at it. @param {Bench} bench @param {Site} site @param {(page: Page) => Promise<void>} look */
-export async function withOwnPage({ open }, { own, beside }, look) {
+export async function withOwnPage({ open }, { own, beside, allowed }, look) {
 	const { page: viewer, faults } = await open();
 	const page = await viewer.context().newPage();
 	page.on("pageerror", (error) => faults.push(String(error)));
-	page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+	page.on("console", (message) => {
+		if (message.type() === "error" && !allowed?.test(message.text())) faults.push(message.text());
+	});
 	const { url, close } = await serve({ own: { "favicon.ico": "", ...own }, beside });
 	try {
 		await page.goto(url);

@@ -1,5 +1,7 @@
 """Client of chronotile servers: series as pandas, cubes as xarray, pictures, and jobs."""
 
+from typing import TYPE_CHECKING
+
 from chronotile_client.archive import Archive, Job, Layer
 from chronotile_client.async_archive import AsyncArchive, AsyncJob, AsyncLayer
 from chronotile_client.coverages import Picture
@@ -14,6 +16,9 @@ from chronotile_client.errors import (
 )
 from chronotile_client.exchange import Retries
 from chronotile_client.executions import JobState
+
+if TYPE_CHECKING:
+    from chronotile_client.map import Map as Map
 
 __version__ = "0.1.0"
 
@@ -35,3 +40,12 @@ __all__ = [
     "Retries",
     "Unavailable",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import `Map` when it is used: it needs anywidget."""
+    if name == "Map":
+        from chronotile_client.map import Map
+
+        return Map
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

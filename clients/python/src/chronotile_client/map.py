@@ -1,0 +1,138 @@
+"""A layer on a map in a notebook, with a slider over its dates (`pip install 'chronotile-client[jupyter]'`)."""
+
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from chronotile_client.times import time_text
+
+try:
+    import anywidget
+    import traitlets
+except ModuleNotFoundError as error:
+    message = f"Map needs {error.name}: pip install 'chronotile-client[jupyter]'"
+    raise ModuleNotFoundError(message, name=error.name) from error
+
+BUNDLE: Final = Path(__file__).with_name("widget")
+"""JavaScript and style sheet, made by `node clients/python/build.mjs` and packed into the wheel."""
+
+WORLD: Final = (180.0, 90.0)
+"""The greatest longitude and latitude."""
+
+
+_SETTABLE: Final = ("bounds", "height", "layer_style", "point")
+
+
+class HasUrl(Protocol):
+    """An archive."""
+
+    url: str
+
+
+class HasId(Protocol):
+    """A layer."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+
+class _Date(traitlets.Unicode[str, Any]):
+    """A date as text, from all that series take too."""
+
+    def validate(self, obj: Any, value: Any) -> str:  # noqa: ANN401 -- as traitlets has it
+        """Return the text; a wrong type is the trait's own error."""
+        try:
+            text = time_text(value)
+        except ValueError:
+            self.error(obj, value)
+        return super().validate(obj, text or "")
+
+
+class Map(anywidget.AnyWidget):
+    """A layer of a server on a map whose dates are moved through without requests.
+
+    The browser requests cube tiles from the server itself, so the server's address must be one that the browser can
+    reach. All traits but `dates`, `value` and `error` can also be set from Python; the map follows.
+
+    Args:
+        archive: An archive or the address of a server.
+        layer: A layer or its id.
+        date: The date to begin with; the layer's nearest one is shown. By default that of the layer.
+        center: Longitude and latitude; by default the map shows all of the layer.
+        zoom: Web Mercator's, 0 for the whole world in 256 pixels.
+        traits: Further traits, such as `height` in pixels, or `layer_style`, one of the layer's styles.
+
+    Raises:
+        TypeError: There is no such trait.
+        RuntimeError: The package was installed without the map's JavaScript.
+    """
+
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
+    server = traitlets.Unicode(help="Address of the server.").tag(sync=True)
+    layer = traitlets.Unicode(help="Id of the layer.").tag(sync=True)
+    layer_style = traitlets.Unicode(help="Name of a style; empty for the layer's first.").tag(sync=True)
+    height = traitlets.Int(480, min=64, help="Of the map, in pixels.").tag(sync=True)
+    date = _Date(help="The date that is shown, RFC 3339.").tag(sync=True)
+    dates = traitlets.List(traitlets.Unicode(), help="All dates of the layer.").tag(sync=True)
+    center = traitlets.List(traitlets.Float(), None, allow_none=True, help="Longitude, latitude.").tag(sync=True)
+    zoom = traitlets.Float(None, allow_none=True, help="Of Web Mercator.").tag(sync=True)
+    bounds = traitlets.List(traitlets.Float(), None, allow_none=True, help="West, south, east, north.").tag(sync=True)
+    point = traitlets.List(traitlets.Float(), None, allow_none=True, help="Place clicked: longitude, latitude.").tag(
+        sync=True
+    )
+    value = traitlets.Float(None, allow_none=True, help="Of the place clicked at the date; None without one.").tag(
+        sync=True
+    )
+    error = traitlets.Unicode(help="Why the layer is not shown; empty if it is.").tag(sync=True)
+
+    def __init__(
+        self,
+        archive: str | HasUrl,
+        layer: str | HasId,
+        date: Any = None,  # noqa: ANN401 -- the forms of time_text
+        *,
+        center: tuple[float, float] | None = None,
+        zoom: float | None = None,
+        **traits: Any,  # noqa: ANN401 -- each trait checks its own
+    ) -> None:
+        if unknown := [name for name in traits if not self.has_trait(name)]:
+            message = f"Map has no trait {unknown[0]!r}; its own are {', '.join(sorted(_SETTABLE))}"
+            raise TypeError(message)
+        super().__init__(
+            _esm=_bundled("map.js"),
+            _css=_bundled("map.css"),
+            server=archive if isinstance(archive, str) else archive.url,
+            layer=layer if isinstance(layer, str) else layer.id,
+            date=date,
+            center=center,
+            zoom=zoom,
+            **traits,
+        )
+
+    @traitlets.validate("center", "point")
+    def _check_place(self, proposal: traitlets.Bunch) -> list[float] | None:
+        place: list[float] | None = proposal["value"]
+        if place is None:
+            return None
+        if len(place) != len(WORLD) or any(abs(at) > most for at, most in zip(place, WORLD, strict=True)):
+            message = f"{proposal['trait'].name} is {place}; longitude and latitude in degrees are accepted"
+            raise traitlets.TraitError(message)
+        return place
+
+    @traitlets.validate("bounds")
+    def _check_bounds(self, proposal: traitlets.Bunch) -> list[float] | None:
+        bounds: list[float] | None = proposal["value"]
+        if bounds is not None and (len(bounds) != 4 or bounds[1] >= bounds[3]):
+            message = f"bounds is {bounds}; west, south, east and north in degrees are accepted"
+            raise traitlets.TraitError(message)
+        return bounds
+
+
+def _bundled(name: str) -> str:
+    """Return the text of a file of the bundle."""
+    try:
+        return (BUNDLE / name).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        message = f"{name} of the map was not built: run `make client-widget`, or install the wheel"
+        raise RuntimeError(message) from error

@@ -1,0 +1,192 @@
+/**
+ * The map of notebooks (chronotile_client.Map): a layer on a Leaflet map with a slider over its dates, in the form of
+ * anywidget. Its model is what Python sees; all but `server`, `layer`, `layer_style` and `height` changes on either side.
+ *
+ * @typedef {{
+ *   server: string, layer: string, layer_style: string, height: number, date: string, dates: string[],
+ *   center: number[] | null, zoom: number | null, bounds: number[] | null, point: number[] | null,
+ *   value: number | null, error: string,
+ * }} State `center`, `bounds` and `point` are in degrees, x first
+ * @typedef {{
+ *   get: <Name extends keyof State>(name: Name) => State[Name],
+ *   set: <Name extends keyof State>(name: Name, value: State[Name]) => void,
+ *   save_changes: () => void, on: (event: string, run: () => void) => void, off: (event: string, run: () => void) => void,
+ * }} Model
+ */
+import { CircleMarker, Control, GridLayer, Map as LeafletMap } from "../../../viewer/vendor/leaflet.js";
+import { joinSlider, openLayer, sampleValue } from "../../js/src/index.js";
+import { makeCubeLayer } from "../../js/src/leaflet.js";
+import "../../js/src/legend.js";
+
+/** What may be lost of a coordinate on its way. */
+const SAME_DEGREES = 1e-9;
+
+/** @param {number[] | null} one @param {number[] | null} other */
+const isSame = (one, other) =>
+	one?.length === other?.length && (one ?? []).every((each, at) => Math.abs(each - (other ?? [])[at]) < SAME_DEGREES);
+
+/** Listens to names of the model until it is stopped. @param {Model} model @param {AbortSignal} stopped @param {string[]} names @param {() => void} run */
+function follow(model, stopped, names, run) {
+	const events = names.map((name) => `change:${name}`);
+	for (const event of events) model.on(event, run);
+	stopped.addEventListener("abort", () => {
+		for (const event of events) model.off(event, run);
+	});
+}
+
+/** @param {Model} model @param {Partial<State>} changed */
+function write(model, changed) {
+	for (const [name, value] of Object.entries(changed)) model.set(/** @type {any} */ (name), /** @type {any} */ (value));
+	model.save_changes();
+}
+
+/** Joins where the map is with `center`, `zoom` and `bounds`. @param {LeafletMap} map @param {Model} model @param {AbortSignal} stopped */
+function followView(map, model, stopped) {
+	const centre = () => [map.getCenter().lng, map.getCenter().lat];
+	const bounds = () => {
+		const box = map.getBounds();
+		return [box.getWest(), box.getSouth(), box.getEast(), box.getNorth()];
+	};
+	const tell = () => write(model, { center: centre(), zoom: map.getZoom(), bounds: bounds() });
+	map.on("moveend", tell);
+	follow(model, stopped, ["center", "zoom"], () => {
+		const [lon, lat] = model.get("center") ?? centre();
+		const zoom = model.get("zoom") ?? map.getZoom();
+		if (zoom === map.getZoom() && isSame([lon, lat], centre())) return;
+		map.setView([lat, lon], zoom, { animate: false });
+	});
+	follow(model, stopped, ["bounds"], () => {
+		const wanted = model.get("bounds");
+		if (wanted && !isSame(wanted, bounds())) fitBox(map, wanted);
+	});
+	tell();
+}
+
+/** @param {LeafletMap} map @param {number[]} box west, south, east, north */
+function fitBox(map, [west, south, east, north]) {
+	map.fitBounds(
+		[
+			[south, west],
+			[north, east],
+		],
+		{ animate: false },
+	);
+}
+
+/** Joins the place that was clicked with `point`, and its value with `value`. @param {LeafletMap} map @param {Model} model @param {AbortSignal} stopped @param {(place: { lon: number, lat: number }) => number | null} valueAt */
+function followPoint(map, model, stopped, valueAt) {
+	const marker = new CircleMarker([0, 0], {
+		radius: 5,
+		color: "#18231f",
+		weight: 2,
+		fillColor: "#ffffff",
+		fillOpacity: 1,
+	});
+	const tell = () => {
+		const point = model.get("point");
+		const value = point && valueAt({ lon: point[0], lat: point[1] });
+		if (value !== model.get("value")) write(model, { value });
+	};
+	const show = () => {
+		const point = model.get("point");
+		if (point) marker.setLatLng([point[1], point[0]]).addTo(map);
+		else marker.remove();
+		tell();
+	};
+	map.on("click", ({ latlng }) => write(model, { point: [latlng.lng, latlng.lat] }));
+	follow(model, stopped, ["point"], show);
+	show();
+	return tell;
+}
+
+/** @param {Model} model @param {HTMLElement} el @param {AbortSignal} stopped */
+async function start(model, el, stopped) {
+	const layer = await openLayer(model.get("server"), model.get("layer"), {
+		style: model.get("layer_style"),
+		signal: stopped,
+	});
+	const frame = document.createElement("div");
+	frame.style.height = `${model.get("height")}px`;
+	const [label, when, slider] = [
+		document.createElement("label"),
+		document.createElement("output"),
+		document.createElement("input"),
+	];
+	slider.type = "range";
+	slider.setAttribute("aria-label", "Date");
+	label.append(when, slider);
+	label.hidden = layer.times.length < 2;
+	el.replaceChildren(frame, label);
+
+	const map = new LeafletMap(frame);
+	const [center, zoom] = [model.get("center"), model.get("zoom")];
+	if (center) map.setView([center[1], center[0]], zoom ?? layer.minZoom);
+	else fitBox(map, model.get("bounds") ?? layer.bbox);
+	if (zoom !== null && !center) map.setZoom(zoom, { animate: false });
+	let tellValue = () => {};
+	const cubes = makeCubeLayer({ GridLayer }, { ...layer.cubes, onPaint: () => tellValue() }).addTo(map);
+	addLegend(map, layer);
+	const onDate = (/** @type {string} */ date) => {
+		when.textContent = date.slice(0, 10);
+		if (date !== model.get("date")) write(model, { date });
+		tellValue();
+	};
+	const dates = joinSlider(slider, layer, cubes, onDate, model.get("date"));
+	const showDate = () => {
+		if (layer.times[Number(slider.value)] === model.get("date")) return;
+		dates.show(model.get("date"));
+		// Text that is no date changes nothing here, and goes back as it was.
+		const shown = layer.times[Number(slider.value)] ?? "";
+		if (shown !== model.get("date")) write(model, { date: shown });
+	};
+	follow(model, stopped, ["date"], showDate);
+	followView(map, model, stopped);
+	tellValue = followPoint(map, model, stopped, (place) => sampleValue(cubes.sample(place, Number(slider.value))));
+	write(model, { dates: layer.times, error: "" });
+	const watch = new ResizeObserver(() => map.invalidateSize({ animate: false }));
+	watch.observe(frame);
+	stopped.addEventListener("abort", () => {
+		watch.disconnect();
+		dates.stop();
+		cubes.painter.close();
+		map.remove();
+	});
+}
+
+/** @param {LeafletMap} map @param {import("../../js/src/layer.js").Layer} layer */
+function addLegend(map, layer) {
+	const control = new Control({ position: "topright" });
+	control.onAdd = () => {
+		const legend = /** @type {import("../../js/src/legend.js").ChronotileLegend} */ (
+			document.createElement("chronotile-legend")
+		);
+		legend.source = layer;
+		return legend;
+	};
+	control.addTo(map);
+}
+
+/** @param {{ model: Model, el: HTMLElement }} view @returns {() => void} ends it */
+function render({ model, el }) {
+	el.classList.add("chronotile-map");
+	let stopping = new AbortController();
+	const restart = () => {
+		stopping.abort();
+		stopping = new AbortController();
+		const { signal } = stopping;
+		start(model, el, signal).catch((error) => {
+			if (signal.aborted) return;
+			el.textContent = error.message;
+			write(model, { error: error.message });
+		});
+	};
+	const all = new AbortController();
+	follow(model, all.signal, ["server", "layer", "layer_style", "height"], restart);
+	restart();
+	return () => {
+		all.abort();
+		stopping.abort();
+	};
+}
+
+export default { render };
