@@ -1,6 +1,6 @@
 """`python -m benchmarks.memory FOLDER`: whether a server lives within a control group, here of 1 GiB, under heavy load.
 
-First 12 clients ask for maps of 4096² at once, then 16 of all kinds for five minutes. Nothing may be killed, no
+First 12 clients request maps of 4096² at once, then 16 of all kinds for five minutes. Nothing may be killed, no
 connection be broken, and whoever is refused must be told when to come again. Needs control groups that it may make.
 """
 

@@ -135,7 +135,7 @@ def test_collections_that_are_left_out_are_told_after_the_layers(run, configurat
 
     assert result.exit_code == 0
     assert "NDVI  5 times" in result.output
-    assert "gone: left out; chronotile check says why" in result.output.splitlines()
+    assert "gone: left out; run chronotile check for the reason" in result.output.splitlines()
 
 
 def test_layers_of_a_folder_are_listed(run, data):
@@ -164,7 +164,7 @@ def test_check_of_good_data_ends_with_0(run, data):
 
     assert result.exit_code == 0
     assert result.output.splitlines() == [
-        "note     notes.csv: skipped: a table, no raster",
+        "note     notes.csv: skipped: a table, not a raster",
         "1 collection, 1 layer: 0 errors, 0 warnings, 1 note",
     ]
 
@@ -197,7 +197,7 @@ def test_port_in_use_is_one_line(run, configuration):
         result = run("serve", configuration, "--port", taken.getsockname()[1])
 
     assert result.exit_code == 1
-    assert re.fullmatch(r"chronotile: cannot listen at 127.0.0.1 port \d+: .*\n", result.output)
+    assert re.fullmatch(r"chronotile: cannot listen on 127.0.0.1 port \d+: .*\n", result.output)
 
 
 def test_wrong_variable_of_the_environment_is_one_line(run, configuration, monkeypatch):
@@ -246,8 +246,8 @@ def test_a_server_has_as_many_workers_as_the_machine_carries_and_says_so(configu
 
     (line,) = [line for line in (tmp_path / "log").read_text().splitlines() if " workers: " in line]
     assert line.partition(" workers: ")[2] == (
-        f"{count} (counted), caches of all together: {Settings().cache_on(machine) >> 20} MiB (counted); "
-        f"there are {machine.cores} cores and {machine.memory_bytes >> 20} MiB of memory"
+        f"{count} (counted), cache: {Settings().cache_on(machine) >> 20} MiB (counted), "
+        f"cores: {machine.cores}, memory: {machine.memory_bytes >> 20} MiB"
     )
 
 
@@ -361,16 +361,16 @@ def test_cube_tiles_of_closed_years_are_written(run, configuration, tmp_path):
     files = [path.relative_to(tmp_path / "cubes") for path in (tmp_path / "cubes").rglob("2020-res1.ctc.gz")]
     assert {path.parts[:3] for path in files} == {("NDVI", "WebMercatorQuad", zoom) for zoom in ("12", "13")}
     assert f"{2 * len(files)} files written" in written.output
-    assert f"{2 * len(files)} files were there" in again.output
+    assert f"{2 * len(files)} files existed" in again.output
 
 
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--cubes", "--layout", "map"], "not for --cubes"),
-        (["--cubes", "--verify"], "not for --cubes"),
+        (["--cubes", "--layout", "map"], "cannot be used with --cubes"),
+        (["--cubes", "--verify"], "cannot be used with --cubes"),
         (["--zooms", "3"], "needs --cubes"),
-        (["more", "--cubes"], "with --cubes there is one"),
+        (["more", "--cubes"], "--cubes takes one SOURCE"),
     ],
     ids=str,
 )

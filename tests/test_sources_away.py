@@ -264,7 +264,9 @@ def test_requests_for_a_source_that_is_away_are_not_logged_as_warnings(source, c
 
 
 @pytest.mark.parametrize("kind", ["cog", "zarr"])
-@pytest.mark.parametrize(("fault", "words"), [(None, "404 Not Found: is its address right?"), (Fault.FORBIDDEN, "403")])
+@pytest.mark.parametrize(
+    ("fault", "words"), [(None, "404 Not Found: is its address correct?"), (Fault.FORBIDDEN, "403")]
+)
 def test_mistake_in_an_address_is_told_from_a_server_that_is_away(source, configure, serve, caplog, kind, fault, words):
     caplog.set_level("INFO", logger="chronotile")
     source.switch(fault, "b.tif")

@@ -2,7 +2,7 @@
 
 Two servers have the same local layers; one of them also has ten sources elsewhere, each of a host of its own, each of
 which fails in another way. Measured, alternating between the two: how long a start takes; how long SIGTERM takes; the
-latency of local tiles under load while clients ask for the layers elsewhere. Every picture is compared with that of
+latency of local tiles under load while clients request the layers elsewhere. Every picture is compared with that of
 the same file read locally. At the end the sources are mended, their files replaced, and each must come back by itself.
 """
 

@@ -46,7 +46,7 @@ class Storm:
 
 @contextmanager
 def storm(port: int, paths: Sequence[str], *, clients: int, heed_refusals: bool = False) -> Iterator[Storm]:
-    """Let clients ask for paths at random, over a kept connection each, until the block ends.
+    """Let clients request paths at random, over a kept connection each, until the block ends.
 
     Args:
         port: Of the server, on this machine.

@@ -105,7 +105,7 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "chunks": {"niceness": 10, "patience_s": 30.0, "usual_s": 0.01},
     # Capabilities of many layers take a second, once.
     "documents": {"patience_s": 10.0},
-    # A page asks for dozens at once and breaks where one is refused; each takes a thousandth of a second.
+    # A page requests dozens at once and breaks where one is refused; each takes a thousandth of a second.
     "files": {"patience_s": 30.0, "usual_s": 0.001},
 }
 """How kinds of work differ from quick ones: niceness, and what `Limiter` takes of waiting."""
@@ -144,9 +144,9 @@ NO_CONFIGURATION = (
     "without any of your own: chronotile demo"
 )
 HINTS = (
-    ("/timeseries", "what there is below /timeseries stands at /docs"),
-    ("/ogcapi", "what there is below /ogcapi stands at /ogcapi/openapi?f=html"),
-    ("/wcs", "there is no WCS; numbers are at /ogcapi/collections/{collection}/coverage"),
+    ("/timeseries", "see /docs for the paths below /timeseries"),
+    ("/ogcapi", "see /ogcapi/openapi?f=html for the paths below /ogcapi"),
+    ("/wcs", "WCS is not offered; values are at /ogcapi/collections/{collection}/coverage"),
 )
 """By the beginning of a path: where else to ask."""
 

@@ -35,15 +35,18 @@ Place = Annotated[
     str | None,
     typer.Argument(
         metavar="CONFIG|FOLDER|FILE",
-        help="Configuration (YAML), or folder or file of data; otherwise $CHRONOTILE_CONFIG or config/chronotile.yaml.",
+        help="Configuration (YAML), data folder or data file; default: $CHRONOTILE_CONFIG or config/chronotile.yaml.",
         show_default=False,
     ),
 ]
-Host = Annotated[str | None, typer.Option(help="Address to listen at: 127.0.0.1, or $CHRONOTILE_HOST.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on; default: $CHRONOTILE_HOST or 127.0.0.1.")]
 Port = Annotated[
-    int | None, typer.Option(min=0, max=65535, help="Port to listen at: 8000, or $CHRONOTILE_PORT; 0 takes a free one.")
+    int | None,
+    typer.Option(min=0, max=65535, help="Port to listen on; default: $CHRONOTILE_PORT or 8000; 0 takes a free one."),
 ]
-Workers = Annotated[int | None, typer.Option(min=1, help="Processes that answer: one a core, or $CHRONOTILE_WORKERS.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Server processes; default: $CHRONOTILE_WORKERS or one per core.")
+]
 
 
 class Layout(StrEnum):
@@ -59,31 +62,31 @@ Sources = Annotated[
 ]
 LayoutOption = Annotated[
     Layout | None,
-    typer.Option(help="Default: both; over tiled rasters with overviews series; of a cube that is there its own."),
+    typer.Option(help="Default: both; series for tiled rasters with overviews; an existing cube keeps its own."),
 ]
 Select = Annotated[
     list[str] | None,
-    typer.Option(metavar="DIM=VALUE", help="Of --variable, a step of a further dimension: depth=10, depth=index:0."),
+    typer.Option(metavar="DIM=VALUE", help="Step of another dimension of --variable: depth=10, depth=index:0."),
 ]
 TimePattern = Annotated[
     str | None, typer.Option(metavar="RE", help="Regular expression over paths with a group (?P<time>...).")
 ]
 Classes = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME", help="A variable whose numbers are classes: overviews have the commonest, no mean."),
+    typer.Option(metavar="NAME", help="Variable with classes: overviews take the most common class, not the mean."),
 ]
 Memory = Annotated[
     str | None,
-    typer.Option(help="The most that is held at once, such as 512MiB: 2GiB, or half of what a smaller machine has."),
+    typer.Option(help="Memory limit, such as 512MiB; default: 2GiB, or half of a smaller machine's memory."),
 ]
 Cubes = Annotated[
     bool,
-    typer.Option("--cubes", help="Write cube tiles of closed years below DEST instead; SOURCE is what `serve` takes."),
+    typer.Option("--cubes", help="Write cube tiles of closed years below DEST instead; SOURCE as for `serve`."),
 ]
 CubeLayers = Annotated[
-    list[str] | None, typer.Option(metavar="ID", help="With --cubes: a layer; otherwise all with values and times.")
+    list[str] | None, typer.Option(metavar="ID", help="With --cubes: a layer; default: all with values and times.")
 ]
-Zooms = Annotated[str | None, typer.Option(metavar="A-B", help="With --cubes: zooms; otherwise up to the native one.")]
+Zooms = Annotated[str | None, typer.Option(metavar="A-B", help="With --cubes: zooms; default: up to the native one.")]
 OF_CUBES = ("layer", "zooms", "years", "tile_matrix_set")
 OF_STORES = (
     *("layout", "variable", "select", "time_pattern", "classes", "dtype", "memory", "dask", "resume", "verify"),
@@ -100,7 +103,7 @@ def _print_version(is_requested: bool) -> None:
 @app.callback()
 def _prepare(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which version this is.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     # Before numpy is imported: with more threads than cores small products take 100 times longer.
@@ -111,7 +114,7 @@ def _prepare(
 @app.command()
 def demo(
     port: Port = None,
-    folder: Annotated[Path, typer.Option("--dir", help="Where the archive is made.")] = Path("data/demo"),
+    folder: Annotated[Path, typer.Option("--dir", help="Folder of the archive.")] = Path("data/demo"),
     host: Host = None,
 ) -> None:
     """Make the demo archive if it is absent (synthetic, 5 years over Belgium) and serve it with the viewer."""
@@ -134,9 +137,7 @@ def serve(
     workers: Workers = None,
     write_config: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Write what was found in a folder or file of data as a configuration, then serve it."
-        ),
+        typer.Option(metavar="FILE", help="Write a configuration of the data found to this file, then serve it."),
     ] = None,
 ) -> None:
     """Serve what a configuration says, or a folder or file of data."""
@@ -164,7 +165,7 @@ def check(place: Place = None) -> None:
 def audit(
     place: Place = None,
     samples: Annotated[
-        int, typer.Option(min=1, help="Random blocks of cells to compare, where there are too many to compare all.")
+        int, typer.Option(min=1, help="Random blocks of cells to compare if there are too many to compare all.")
     ] = 1000,
     seed: Annotated[
         int | None, typer.Option(help="Seed of the random blocks, to repeat an audit; default: random.")
@@ -202,9 +203,9 @@ def layers(place: Place = None) -> None:
 def optimise(
     context: typer.Context,
     sources: Sources,
-    target: Annotated[Path, typer.Argument(metavar="DEST.zarr", help="The cube: made, or brought up to date.")],
+    target: Annotated[Path, typer.Argument(metavar="DEST.zarr", help="The cube to create or update.")],
     layout: LayoutOption = None,
-    variable: Annotated[str | None, typer.Option(help="The only variable that is taken.")] = None,
+    variable: Annotated[str | None, typer.Option(help="Convert this variable only.")] = None,
     select: Select = None,
     time_pattern: TimePattern = None,
     classes: Classes = None,
@@ -212,22 +213,22 @@ def optimise(
     scale: Annotated[float, typer.Option(help="With --dtype: value = number * scale + offset.")] = 1.0,
     offset: Annotated[float, typer.Option(help="With --dtype: value = number * scale + offset.")] = 0.0,
     memory: Memory = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Tasks done at once: as many as cores.")] = None,
-    dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Scheduler of a Dask cluster.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
-    verify: Annotated[bool, typer.Option("--verify", help="Compare every number with the source.")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Tasks run in parallel; default: one per core.")] = None,
+    dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address of a Dask scheduler.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Compare all values with the source.")] = False,
     cubes: Cubes = False,
     layer: CubeLayers = None,
     zooms: Zooms = None,
     years: Annotated[
-        str | None, typer.Option(metavar="A-B", help="With --cubes: years; otherwise all that are closed.")
+        str | None, typer.Option(metavar="A-B", help="With --cubes: years; default: all that are closed.")
     ] = None,
     tile_matrix_set: Annotated[
-        str | None, typer.Option(metavar="ID", help="With --cubes: otherwise the first that is served.")
+        str | None, typer.Option(metavar="ID", help="With --cubes; default: the first that is served.")
     ] = None,
 ) -> None:
     """Write a serving cube: maps, overviews and series of rasters, NetCDF or Zarr; or add what is new."""
-    _refuse(context, *((OF_STORES, "is not for --cubes") if cubes else (OF_CUBES, "needs --cubes")))
+    _refuse(context, *((OF_STORES, "cannot be used with --cubes") if cubes else (OF_CUBES, "needs --cubes")))
     if cubes:
         _write_cubes(sources, target, layers=layer, spans=(zooms, years), tms=tile_matrix_set, threads=workers)
         return
@@ -254,7 +255,10 @@ def optimise(
 def worker(
     place: Place = None,
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Processes that do jobs: one a core; not of $CHRONOTILE_DASK_ADDRESS.")
+        int | None,
+        typer.Option(
+            min=1, help="Processes that run jobs; default: one per core; unused with $CHRONOTILE_DASK_ADDRESS."
+        ),
     ] = None,
 ) -> None:
     """Do jobs until stopped, with processes of this machine or the Dask cluster at $CHRONOTILE_DASK_ADDRESS."""
@@ -309,7 +313,7 @@ def _write_cubes(
 ) -> None:
     """Write cube tiles of closed years as files."""
     if len(sources) != 1:
-        raise typer.BadParameter("with --cubes there is one: a configuration, folder or file", param_hint="SOURCE")
+        raise typer.BadParameter("--cubes takes one SOURCE: a configuration, folder or file", param_hint="SOURCE")
     with exiting_in_one_line():
         from chronotile.optimise.cube_tiles import CubeOptions, parse_span, write_cubes
         from chronotile.process_setup import keep_freed_memory

@@ -228,7 +228,7 @@ class LimitExceeded(ChronotileError):
     problem_title: str = "Limit exceeded"
 
     def __init__(self, limit: str, *, allowed: int, needed: int, alternative: str, locator: str | None = None) -> None:
-        super().__init__(f"{limit} is {allowed}, this request asks for {needed}; {alternative}", locator=locator)
+        super().__init__(f"{limit}: at most {allowed}, {needed} requested; {alternative}", locator=locator)
         self.limit = limit
         self.allowed = allowed
         self.needed = needed
@@ -250,7 +250,7 @@ class RangeNotSatisfiable(ChronotileError):
         self.size = size
 
 
-LOG_SAYS_WHY = "the log of the server says why"
+LOG_SAYS_WHY = "see the server's log"
 """Where errors say no more, as what they would say is of this machine."""
 
 

@@ -89,7 +89,7 @@ def end_within(seconds: float, *, status: int = 1) -> None:
 
 
 def _end_at_once(seconds: float, status: int) -> None:
-    log.warning("running work did not end within %g s and is abandoned: something that it waits for hangs", seconds)
+    log.warning("running work did not end within %g s and was abandoned: an operation that it waits for hangs", seconds)
     os._exit(status)
 
 

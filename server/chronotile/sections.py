@@ -24,7 +24,8 @@ AnySection = TypeVar("AnySection", bound=Section)
 def _id(text: str) -> str:
     if not ID.fullmatch(text):
         raise ValueError(
-            f"{text[:40]!r} is no id; accepted are letters, digits, _ . and -, a letter or digit first, at most 200"
+            f"{text[:40]!r} is not a valid id; accepted are letters, digits, _ . and -, a letter or digit first, at "
+            "most 200"
         )
     return text
 

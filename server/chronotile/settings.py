@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     subscriber_prefixes: str | None = None
     """https:// URLs below which subscribers may be notified how jobs go on, with commas; none leaves them to ask."""
     jobs_dir: Path | None = None
-    """Folder of jobs and their results, which all who do them share; otherwise one an archive in the user's state."""
+    """Folder of jobs and their results, which all who do them share; default: one an archive in the user's state."""
     jobs_results_url: str | None = None
     """s3://bucket/prefix below which files of results are stored; otherwise they stay in the folder of jobs."""
     database_url: str | None = None

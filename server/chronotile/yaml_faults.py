@@ -107,7 +107,7 @@ def _of_missing_colon(fault: Fault) -> Remedy:
 def _of_key(fault: Fault) -> Remedy:
     text = fault.text
     if text.lstrip().startswith("- "):
-        words = "a list item stands among keys; indent it below the key of its list"
+        words = "a list item is among keys; indent it below the key of its list"
     elif fault.column == _depth(text):
         words = "its indentation matches no line above; indent it like the keys it belongs to"
     elif _AFTER_QUOTE.match(text):
@@ -120,7 +120,7 @@ def _of_key(fault: Fault) -> Remedy:
 
 
 def _of_item(fault: Fault) -> Remedy:
-    return Remedy(fault.line, "a key stands among list items; indent it like the key of that list")
+    return Remedy(fault.line, "a key is among list items; indent it like the key of that list")
 
 
 def _of_name(fault: Fault) -> Remedy:

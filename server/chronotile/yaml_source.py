@@ -193,7 +193,7 @@ def node_of(values: object, file: str) -> Node:
         return Node(place, tuple(node_of(value, file) for value in values))
     if values is None or isinstance(values, str | int | float):
         return Node(place, values)
-    raise TypeError(f"{type(values).__name__} has no form in YAML")
+    raise TypeError(f"{type(values).__name__} cannot be written in YAML")
 
 
 def write_yaml(values: object) -> str:
@@ -268,7 +268,7 @@ class _Composer:
     def _content(self, event: yaml.Event, path: KeyPath) -> Node:
         place = self._place(event)
         if getattr(event, "tag", None):
-            self.mistakes.append(Mistake(place, path, "tags (! and !!) are not read; take it away"))
+            self.mistakes.append(Mistake(place, path, "tags (! and !!) are not supported; remove it"))
         if isinstance(event, yaml.MappingStartEvent):
             children = self._mapping(path)
             return _branch(place, children, children.values())
@@ -312,7 +312,7 @@ class _Composer:
     def _alias(self, event: yaml.AliasEvent) -> Node:
         node = self._anchors.get(event.anchor or "")
         if node is None:
-            _refuse(f"*{event.anchor} names nothing that was written before it", event)
+            _refuse(f"*{event.anchor} refers to nothing before it", event)
         return replace(node, place=self._place(event))
 
     def _scalar(self, event: yaml.ScalarEvent, path: KeyPath) -> Scalar:
@@ -329,7 +329,7 @@ class _Composer:
             problem = (
                 f"the environment has no variable {name}"
                 if _NAME.fullmatch(name)
-                else f"{found[0][:60]} is not understood; accepted is ${{NAME}}, a variable of the environment"
+                else f"{found[0][:60]} is not valid; accepted is ${{NAME}}, a variable of the environment"
             )
             self.mistakes.append(Mistake(place, path, problem))
             return found[0]

@@ -219,7 +219,7 @@ def test_groups_of_one_size_are_no_overviews_of_one_another(opened, tmp_path):
 
     with TestClient(application(archive.services)) as client:
         assert series_of(client, "T") == [value_at(0, t) for t in range(3)]
-    assert [line for line in told(archive) if "no coarser copy of the native level" in line]
+    assert [line for line in told(archive) if "not a coarser copy of the native level" in line]
     assert len(archive.services.catalogue.layer("T").main_variable.stored_levels) == 1
 
 

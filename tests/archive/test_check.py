@@ -102,7 +102,7 @@ def test_files_that_are_not_looked_into_are_counted(check, tmp_path, monkeypatch
     write_cogs(tmp_path, SCENE)
 
     assert check(tmp_path) == [
-        ("note", f"of {len(SCENE.days)} files the first {len(SCENE.days) - 2} by name were not looked into")
+        ("note", f"of {len(SCENE.days)} files the first {len(SCENE.days) - 2} by name were not inspected")
     ]
 
 

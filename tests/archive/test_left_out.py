@@ -70,7 +70,7 @@ def test_bands_that_no_variable_names_are_noted(write, configure, open_at):
     write("a_20200101.tif", "NDVI", "QA")
 
     assert found(open_at(configure("kind: cog, href: 'a_*.tif'"))) == [
-        ("note", "made", "bands 2 (QA) are no variable: name them with band: to serve them")
+        ("note", "made", "bands 2 (QA) are not variables: name them with band: to serve them")
     ]
 
 
@@ -123,7 +123,7 @@ def test_a_folder_tells_of_formats_that_it_does_not_serve_at_the_start(write, tm
     with caplog.at_level(logging.WARNING):
         create_app(Settings(config=tmp_path))
 
-    assert "MOD13.hdf: skipped: of a format that is not looked for; convert it" in caplog.text
+    assert "MOD13.hdf: skipped: its format is not supported; convert it" in caplog.text
 
 
 def test_a_quality_band_that_gdal_takes_for_alpha_masks_nothing_and_is_told(configure, open_at, tmp_path):
@@ -139,7 +139,7 @@ def test_a_quality_band_that_gdal_takes_for_alpha_masks_nothing_and_is_told(conf
     in_folder = open_at(tmp_path / "a_20200101.tif")
 
     assert [message for _severity, _place, message in found(in_configuration)] == [
-        "bands 4 (QA) are no variable: name them with band: to serve them"
+        "bands 4 (QA) are not variables: name them with band: to serve them"
     ]
     assert "QA" in {layer.main_variable.name for layer in in_folder.services.catalogue.layers}
     pixels = in_configuration.services.readers["made"].read_cell("RED", indexes=[0], row=3, column=4)

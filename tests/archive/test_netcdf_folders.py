@@ -338,7 +338,7 @@ def test_a_cube_is_not_grown_with_times_that_are_named_in_another_way(tmp_path):
     optimise([str(tmp_path / "data")], target, Options(layout="both", threads=1))
     write_mean(tmp_path / "data" / "mean_20200105.nc", np.datetime64("2020-01-05"), length)
 
-    with pytest.raises(UnsupportedSource, match="named in another way"):
+    with pytest.raises(UnsupportedSource, match="labelled differently"):
         optimise([str(tmp_path / "data")], target, Options(layout="both", threads=1))
 
 

@@ -73,7 +73,7 @@ def test_kelvin_without_units_are_noted(write, open_at, tmp_path):
     archive = open_at(tmp_path)
 
     assert layer_of(archive).styles[0].id == "temperature"
-    assert ["look like kelvin, and the file names no units; say units: K" in each for each in notes(archive)] == [True]
+    assert ["look like kelvin, but the file has no units; set units: K" in each for each in notes(archive)] == [True]
 
 
 @pytest.mark.parametrize("is_configured", [False, True], ids=["folder", "configuration"])
@@ -83,14 +83,14 @@ def test_reflectances_without_a_scale_are_noted_and_stretched(write, open_at, co
     archive = open_at(configure("{B08: {}}") if is_configured else tmp_path)
 
     (note,) = notes(archive)
-    assert note.endswith("are digital numbers without a scale; if they are times 10,000, say scale: 0.0001")
+    assert note.endswith("are digital numbers without a scale; if they are multiplied by 10,000, set scale: 0.0001")
     assert layer_of(archive).styles[0].range[1] > 3000
 
 
 def test_an_index_times_ten_thousand_is_noted(write, open_at, tmp_path):
     write("NDVI_20200101.tif", REFLECTANCE)
 
-    assert ["say scale: 0.0001" in each for each in notes(open_at(tmp_path))] == [True]
+    assert ["set scale: 0.0001" in each for each in notes(open_at(tmp_path))] == [True]
 
 
 def test_heights_are_not_noted(write, open_at, tmp_path):
@@ -112,4 +112,4 @@ def test_check_tells_of_digital_numbers_whatever_the_style(write, open_at, confi
     write("B08_20200101.tif", REFLECTANCE)
     archive = open_at(configure("{B08: {styles: [greys], range: [0, 4000]}}"))
 
-    assert any("say scale: 0.0001" in each.message for each in check_archive(archive))
+    assert any("set scale: 0.0001" in each.message for each in check_archive(archive))

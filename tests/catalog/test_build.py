@@ -264,8 +264,8 @@ def test_a_default_that_the_layer_does_not_have_is_told(build, ndvi):
     _, findings = build(in_collection("time: {default: 2020-01-05}"), c=ndvi)
 
     message = (
-        "time.default means 2020-01-05T00:00:00Z to 2020-01-06T00:00:00Z, where the layer has no time; "
-        "it so has no default"
+        "time.default means 2020-01-05T00:00:00Z to 2020-01-06T00:00:00Z, in which the layer has no time; the "
+        "layer has no default"
     )
     assert findings == (Finding("warning", "c.NDVI", message),)
 
@@ -336,6 +336,6 @@ def test_the_viewer_begins_with_a_layer_that_is_there_or_check_says_so(build, nd
         Finding(
             "warning",
             "service.viewer.default_layer",
-            "layer 'c.NVDI' is not known; the nearest is c.NDVI; the viewer begins with the first",
+            "layer 'c.NVDI' is not known; the nearest is c.NDVI; the viewer starts with the first layer",
         ),
     )

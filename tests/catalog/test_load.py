@@ -307,10 +307,10 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
         ("title: 5", "service.title: must be a mapping (key: value), got 5"),
         ("title: {}", "service.title: must have 1 or more entries"),
         ("title: {de: D}", "service.title.de: language 'de' is not one of service.languages (en)"),
-        ("title: {english: D}", "service.title.english: 'english' is no language; accepted are tags such as en, nl "
+        ("title: {english: D}", "service.title.english: 'english' is not a language; accepted are tags such as en, nl "
             "or pt-BR"),
         ("title: {en: 2020}", "service.title.en: must be text, got 2020; put it in quotes"),
-        ("url: ftp://x", "service.url: 'ftp://x' is no base URL; accepted is http(s)://host/path without ? and #"),
+        ("url: ftp://x", "service.url: 'ftp://x' is not a base URL; accepted is http(s)://host/path without ? and #"),
         ("hosts: [https://a.example]", "service.hosts[0]: 'https://a.example' is not a host name; accepted is a name "
             "without port, such as maps.example.org"),
         ("hosts: [a.example:80]", "service.hosts[0]: 'a.example:80' is not a host name; accepted is a name without "
@@ -327,14 +327,15 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
             "telephone, address"),
         ("languages: [en, en]", "service.languages: en is listed twice"),
         ("languages: []", "service.languages: must have 1 or more entries"),
-        ("paths: {wms: [wms]}", "service.paths.wms[0]: 'wms' is no path; accepted are / and then letters, digits, _ . "
+        ("paths: {wms: [wms]}", "service.paths.wms[0]: 'wms' is not a valid path; accepted are / and then letters, "
+            "digits, _ . "
             "~ -, such as /wms/v2"),
-        ("paths: {wms: [/tiles/x]}", "service.paths.wms[0]: /tiles/x begins as one of the server's own paths does"),
+        ("paths: {wms: [/tiles/x]}", "service.paths.wms[0]: /tiles/x starts like one of the server's own paths"),
         ("paths: {wms: [/wmts]}", "service.paths: /wmts cannot be a path of both wms and wmts"),
-        ("crs: [EPSG:99999]", "service.crs[0]: 'EPSG:99999' is no known coordinate reference system; accepted are "
+        ("crs: [EPSG:99999]", "service.crs[0]: 'EPSG:99999' is not a known coordinate reference system; accepted are "
             "EPSG:32631, CRS:84, WKT or PROJ text"),
-        ("crs: [+proj=ortho]", "service.crs[0]: '+proj=ortho' has no code by which a client could ask for it; accepted "
-            "are such as EPSG:3857"),
+        ("crs: [+proj=ortho]", "service.crs[0]: '+proj=ortho' has no code that clients could use; accepted are "
+            "CRS such as EPSG:3857"),
         ("crs: EPSG:4326", "service.crs: must be a list such as [a, b], got 'EPSG:4326'"),
         ("limits: {max_pixels: 0}", "service.limits.max_pixels: it must be greater than 0, got 0"),
         ("limits: {max_pixels: 1.5}", "service.limits.max_pixels: must be a whole number, got 1.5"),
@@ -367,9 +368,10 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
     [
         ("sources: {}", "sources: unknown key; the nearest is source; accepted are title, abstract, attribution, "
             "license, keywords, metadata, source, time, variables, composites"),
-        ("attribution: '{yaer}'", "attribution: {yaer} is not understood; accepted is {year}"),
+        ("attribution: '{yaer}'", "attribution: {yaer} is not valid; accepted is {year}"),
         ("keywords: vegetation", "keywords: must be a list such as [a, b], got 'vegetation'"),
-        ("time: {default: newest}", "time.default: 'newest' is no default; accepted are latest, earliest, none, an "
+        ("time: {default: newest}", "time.default: 'newest' is not a valid default; accepted are latest, earliest, "
+            "none, an "
             "instant such as 2020-06-01, and {latest: {min_valid: 0.3}}"),
         ("time: {default: {latest: {min_vaild: 1}}}", "time.default.latest.min_valid: the key is missing"),
         ("time: {default: {latest: {min_valid: 30}}}", "time.default.latest.min_valid: it must be at most 1, got 30"),
@@ -403,14 +405,17 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
         ("variables: {V: {styles: [a, a]}}", "variables.V.styles: a is listed twice"),
         ("variables: {V: {resampling: cubic}}", "variables.V.resampling: accepted are 'nearest' or 'bilinear', got "
             "'cubic'"),
-        ("variables: {V: {aliases: ['a b']}}", "variables.V.aliases[0]: 'a b' is no id; accepted are letters, digits, "
+        ("variables: {V: {aliases: ['a b']}}", "variables.V.aliases[0]: 'a b' is not a valid id; accepted are "
+            "letters, digits, "
             "_ . and -, a letter or digit first, at most 200"),
         ("variables: {V: {aliases: [{name: a, advertise: yes}]}}", "variables.V.aliases[0].advertise: must be true "
             "or false, got 'yes'"),
         ("variables: {V: {aliases: [{nam: a}]}}", "variables.V.aliases[0].name: the key is missing"),
-        ("variables: {'-V': {}}", "variables.-V: '-V' is no id; accepted are letters, digits, _ . and -, a letter or "
+        ("variables: {'-V': {}}", "variables.-V: '-V' is not a valid id; accepted are letters, digits, _ . and -, a "
+            "letter or "
             "digit first, at most 200"),
-        ("variables: {V: {layer: é}}", "variables.V.layer: 'é' is no id; accepted are letters, digits, _ . and -, a "
+        ("variables: {V: {layer: é}}", "variables.V.layer: 'é' is not a valid id; accepted are letters, digits, _ . "
+            "and -, a "
             "letter or digit first, at most 200"),
         ("variables: {V: {mask: {variable: V2}}, V2: {}}", "variables.V.mask.keep: the key is missing"),
         ("variables: {V: {mask: {variable: V2, keep: []}}, V2: {}}", "variables.V.mask.keep: must have 1 or more "
@@ -420,9 +425,10 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
         ("variables: {V: {mask: {variable: SCL, keep: [4]}}, SLC: {}}", "variables.V.mask.variable: variable 'SCL' is "
             "not one of the collection; the nearest is SLC; it has SLC"),
         ("variables: {V: {mask: {variable: V, keep: [4]}}}", "variables.V.mask.variable: a variable cannot mask "
-            "itself; valid_range and flags say what is a value"),
-        ("variables: {V: {mask: {variable: F, keep: [4]}}, F: {formula: V + 1}}", "variables.V.mask.variable: F is a "
-            "formula; a mask is a variable with numbers in a file"),
+            "itself; use valid_range and flags"),
+        ("variables: {V: {mask: {variable: F, keep: [4]}}, F: {formula: V + 1}}", "variables.V.mask.variable: F "
+            "is a formula; a mask must be a "
+            "variable stored in a file"),
         ("variables: {V: {formula: 3}}", "variables.V.formula: must be text, got 3; put it in quotes"),
         ("variables: {V: {formula: 1 + 1}}", "variables.V.formula: '1 + 1' names no variable"),
         ("variables: {V: {formula: NIR + RED}, NIRR: {}, RED: {}}", "variables.V.formula: variable 'NIR' is not one "
@@ -430,8 +436,8 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
         ("variables: {V: {formula: V + A}, A: {}}", "variables.V.formula: the formula takes itself: V takes V"),
         ("variables: {V: {formula: A + X}, A: {formula: 2 * B}, B: {formula: V}, X: {}}", "variables.V.formula: the "
             "formula takes itself: V takes A takes B takes V"),
-        *((f"variables: {{V: {{formula: A, {key}}}, A: {{}}}}", f"variables.V.{key.partition(':')[0]}: a formula has "
-            "no numbers in a file; take it away")
+        *((f"variables: {{V: {{formula: A, {key}}}, A: {{}}}}", f"variables.V.{key.partition(':')[0]}: a formula "
+            "is not stored in a file; remove it")
           for key in ("scale: 2", "offset: 1", "nodata: 0", "valid_range: [0, 1]", "dtype: int8", "flags: {1: a}",
             "name: b", "band: 2")),
         ("variables: {V: {title: {nl: X}}}", "variables.V.title.nl: language 'nl' is not one of service.languages "
@@ -451,38 +457,41 @@ def test_a_mistake_in_a_collection(mistakes_of, text, mistake):
     [
         ("kind: cog", "source.href: the key is missing"),
         ("kind: gdal, href: a", "source.kind: accepted are 'zarr', 'cog', 'netcdf' or 'stac', got 'gdal'"),
-        ("kind: stac, href: a", "source.kind: kind stac: it comes with a later release; take it away until then; "
+        ("kind: stac, href: a", "source.kind: kind stac: it is not supported yet; remove it; "
             "accepted are zarr, cog and netcdf"),
         ("kind: cog, href: gs://a", "source.href: gs:// cannot be read; accepted are a path, file://, s3://, http:// "
             "and https://"),
         ("kind: cog, href: file://a/b.tif", "source.href: a file URL has three slashes: file:///path"),
         ("kind: cog, href: http:/a.example/b.tif", "source.href: http:/ has one slash; write http:// with two"),
-        ("kind: cog, href: '{band}.tif'", "source.href: {band} is not understood; accepted is {variable}"),
+        ("kind: cog, href: '{band}.tif'", "source.href: {band} is not valid; accepted is {variable}"),
         ("kind: zarr, href: '{variable}.zarr'", "source: {variable} in href belongs to kind cog"),
         (r"kind: cog, href: a, time_pattern: '\d{8}'", "source.time_pattern: a group named time is missing, such as "
             r"(?P<time>\d{8})"),
-        ("kind: cog, href: a, time_pattern: '(?P<time'", "source.time_pattern: no regular expression: missing >, "
+        ("kind: cog, href: a, time_pattern: '(?P<time'", "source.time_pattern: not a valid regular expression: "
+            "missing >, "
             "unterminated name at position 4"),
-        ("kind: zarr, href: a, series: b.zarr", "source: series belongs to kind cog; a cube that optimise made of "
-            "others is a source by itself"),
+        ("kind: zarr, href: a, series: b.zarr", "source: series belongs to kind cog; serve a cube made by "
+                                                "optimise as its own source"),
         (r"kind: zarr, href: a, time_pattern: '(?P<time>\d{8})'", "source: time_pattern belongs to kinds cog and "
-            "netcdf; a time that a store lacks is given with times: [2020-06-01]"),
+            "netcdf; for a store without times use times: [2020-06-01]"),
         (r"kind: cog, href: a, times: [2001], time_pattern: '(?P<time>\d{8})'", "source: times and time_pattern "
             "exclude one another"),
-        ("kind: cog, href: a, crs: EPSG:0", "source.crs: 'EPSG:0' is no known coordinate reference system; accepted "
+        ("kind: cog, href: a, crs: EPSG:0", "source.crs: 'EPSG:0' is not a known coordinate reference system; accepted "
             "are EPSG:32631, CRS:84, WKT or PROJ text"),
         ("kind: cog, href: a, times: []", "source.times: must have 1 or more entries"),
         ("kind: cog, href: a, times: [2001-13-01]", "source.times[0]: '2001-13-01' is not a valid time; "
             "accepted are 2020, 2020-06, 2020-06-01 and 2020-06-01T10:50:00Z"),
-        ("kind: cog, href: a, times: [2001, 2001-01]", "source.times: times must ascend, but 2001-01 does not come "
-            "after the one before it"),
+        ("kind: cog, href: a, times: [2001, 2001-01]", "source.times: times must be in ascending order, but "
+            "2001-01 is not after the time before it"),
         ("kind: cog, href: a, times: {start: 2001, step: dekad}", "source.times.count: the key is missing"),
         ("kind: cog, href: a, times: {start: 2001, step: dekad, count: 1, end: 2}", "source.times.end: unknown key; "
             "accepted are start, step, count"),
-        ("kind: cog, href: a, times: {start: 2001, step: weekly, count: 1}", "source.times.step: 'weekly' is no step; "
+        ("kind: cog, href: a, times: {start: 2001, step: weekly, count: 1}", "source.times.step: 'weekly' is not a "
+            "valid step; "
             "accepted are dekad, or a period such as P1D, P1M or PT1H"),
-        ("kind: cog, href: a, times: {start: 2001-01-05, step: dekad, count: 1}", "source.times: start 2001-01-05 is "
-            "no first day of a dekad (1, 11 or 21 of a month)"),
+        ("kind: cog, href: a, times: {start: 2001-01-05, step: dekad, count: 1}", "source.times: start 2001-01-05 "
+            "is not the first day of a "
+            "dekad (1, 11 or 21 of a month)"),
         ("kind: cog, href: a, times: {start: 2001, step: P9999Y, count: 9}", "source.times: the times reach beyond the "
             "year 2261"),
         ("kind: cog, href: a, times: {start: 2001, step: dekad, count: 100000}", "source.times: the times reach beyond "
@@ -693,7 +702,9 @@ def test_regular_times_are_refused_or_ascend(start, step, count):
 def test_a_formula_that_is_none_says_what_is_accepted(mistakes_of):
     (mistake,) = mistakes_of(in_collection("variables: {V: {formula: A.b}, A: {}}"))
 
-    assert mistake.startswith("config.yaml:4: collections.c.variables.V.formula: '.b' cannot stand in an expression; ")
+    assert mistake.startswith(
+        "config.yaml:4: collections.c.variables.V.formula: '.b' is not allowed in an expression; "
+    )
     assert "sqrt()" in mistake
 
 

@@ -41,15 +41,15 @@ def test_a_set_of_places_as_it_is_written(load, tmp_path):
 @pytest.mark.parametrize(
     ("text", "mistake"),
     [
-        ("p: {href: a.shp}", "places.p.href: 'a.shp' is of no known format; accepted are .geojson, .json, .gpkg, .fgb"),
-        ("p: {href: 's3://b/a.gpkg'}", "places.p.href: places are read from a file of this machine; "
+        ("p: {href: a.shp}", "places.p.href: 'a.shp' has an unknown format; accepted are .geojson, .json, .gpkg, .fgb"),
+        ("p: {href: 's3://b/a.gpkg'}", "places.p.href: places must be in a local file; "
             "accepted are a path and file:///path"),
         ("p: {id: A}", "places.p.href: the key is missing"),
         ("p: {href: a.fgb, labell: A}", "places.p.labell: unknown key; the nearest is label; accepted are title, href, "
             "table, id, label, fields, attribution"),
         ("p: {href: a.fgb, fields: [A, id]}", "places.p.fields: every place has a field id already; "
             "name the file's with id: FIELD"),
-        ("'a b': {href: a.fgb}", "places.a b: 'a b' is no id; accepted are letters, digits, _ . and -, "
+        ("'a b': {href: a.fgb}", "places.a b: 'a b' is not a valid id; accepted are letters, digits, _ . and -, "
             "a letter or digit first, at most 200"),
         ("p: {href: a.fgb, title: {nl: A}}", "places.p.title.nl: language 'nl' is not one of service.languages (en)"),
     ],

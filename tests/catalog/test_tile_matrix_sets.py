@@ -124,10 +124,10 @@ def test_corners_written_x_first_are_read_so(from_file):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"tileMatrices": None}, "set.json is no tile matrix set: tileMatrices: Field required"),
+        ({"tileMatrices": None}, "set.json is not a tile matrix set: tileMatrices: Field required"),
         ({"tileMatrices": []}, "EuropeanETRS89_LAEAQuad has no tile matrix"),
-        ({"supportedCRS": "x"}, "set.json is no tile matrix set: Tile Matrix Set must be version 2.0"),
-        ({"crs": "EPSG:0"}, "set.json is no tile matrix set"),
+        ({"supportedCRS": "x"}, "set.json is not a tile matrix set: Tile Matrix Set must be version 2.0"),
+        ({"crs": "EPSG:0"}, "set.json is not a tile matrix set"),
     ],
 )
 def test_a_file_that_holds_no_set_is_refused(from_file, changes, reason):
@@ -167,8 +167,8 @@ def test_matrices_go_from_coarse_to_fine(from_file):
     [
         (b"", "is not valid JSON"),
         (b"\xff", "is not valid JSON"),
-        (b"[]", "holds no JSON object"),
-        (b"{}", "is no tile matrix set"),
+        (b"[]", "does not contain a JSON object"),
+        (b"{}", "is not a tile matrix set"),
         (b"[" * 100_000, "is not valid JSON"),
         (b" " * (MAX_FILE_BYTES + 1), "is larger than"),
     ],

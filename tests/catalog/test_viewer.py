@@ -54,12 +54,12 @@ def test_tiles_are_named_by_xyz_or_as_wmts_does(load, href, template):
 @pytest.mark.parametrize(
     ("href", "said"),
     [
-        ("ftp://t.example/{z}/{x}/{y}", "is no address of tiles"),
-        ("//t.example/{z}/{x}/{y}", "is no address of tiles"),
-        ("tiles/{z}/{x}/{y}", "is no address of tiles"),
-        ("https://me:secret@t.example/{z}/{x}/{y}", "is no address of tiles"),
-        ("https://t.example; script-src *//{z}/{x}/{y}", "is no address of tiles"),
-        ("https://{s}.t.example/{z}/{x}/{y}", "is no address of tiles"),
+        ("ftp://t.example/{z}/{x}/{y}", "is not a URL of tiles"),
+        ("//t.example/{z}/{x}/{y}", "is not a URL of tiles"),
+        ("tiles/{z}/{x}/{y}", "is not a URL of tiles"),
+        ("https://me:secret@t.example/{z}/{x}/{y}", "is not a URL of tiles"),
+        ("https://t.example; script-src *//{z}/{x}/{y}", "is not a URL of tiles"),
+        ("https://{s}.t.example/{z}/{x}/{y}", "is not a URL of tiles"),
         ("https://t.example/{z}/{x}.png", "must have each of"),
         ("https://t.example/{z}/{x}/{y}{r}.png", "must have each of"),
         ("https://t.example/{z}/{x}/{x}/{y}.png", "must have each of"),

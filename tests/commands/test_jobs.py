@@ -61,13 +61,13 @@ def test_it_is_told_that_no_worker_is_there_where_one_is_needed(run, table, subm
 
     job = submit()
     assert told in run("list").output
-    assert "waits for its turn; no worker of the archive mine is running\n" in run("show", job).output
+    assert "queued; no worker of the archive mine is running\n" in run("show", job).output
 
     engine = open_engine(None, tmp_path / "jobs")  # by the clock of the command, not that of `table`
     Heartbeat(engine, archive="mine").report_alive("worker")
     engine.dispose()
     assert told not in run("list").output
-    assert "waits for its turn\n" in run("show", job).output
+    assert "queued\n" in run("show", job).output
 
 
 def test_a_table_that_is_damaged_is_told_of_below_why(run, tmp_path):
@@ -77,7 +77,7 @@ def test_a_table_that_is_damaged_is_told_of_below_why(run, tmp_path):
     ended = run("list")
 
     assert ended.exit_code == 1
-    assert ended.output == "chronotile: the table of jobs is out of reach or damaged; what stands above says why\n"
+    assert ended.output == "chronotile: the job table is unreachable or damaged; see the messages above\n"
 
 
 def test_no_jobs_are_listed_as_none(run):
@@ -88,7 +88,7 @@ def test_a_status_that_is_none_is_refused_with_those_that_are(run):
     ended = run("list", "--status", "running,done")
 
     assert ended.exit_code == 2
-    assert "'done' is none of accepted, running, successful, failed, dismissed" in ended.output
+    assert "'done' is not one of accepted, running, successful, failed, dismissed" in ended.output
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_job_that_has_ended_is_not_cancelled(run, table, submit):
 
     assert (refused.exit_code, refused.stderr) == (
         1,
-        f"chronotile: the job {job} has ended already and is successful\n",
+        f"chronotile: the job {job} has already ended: successful\n",
     )
 
 
@@ -220,7 +220,7 @@ def test_a_job_that_has_ended_is_not_cancelled(run, table, submit):
 def test_an_unknown_job_is_said_to_be(run, command):
     failed = run(command, "nonsense")
 
-    assert (failed.exit_code, failed.stderr) == (1, "chronotile: there is no job 'nonsense', or it was forgotten\n")
+    assert (failed.exit_code, failed.stderr) == (1, "chronotile: there is no job 'nonsense', or it has expired\n")
 
 
 def test_a_table_that_cannot_be_opened_is_told_of_in_one_line(run, monkeypatch):
@@ -240,7 +240,7 @@ def test_jobs_of_another_archive_are_not_seen(run, table, submit, tmp_path):
     assert run("list", tmp_path / "other.yaml").output == "0 of 0 jobs\n"
     for command in ("show", "cancel"):
         ended = run(command, job, tmp_path / "other.yaml")
-        assert (ended.exit_code, ended.output) == (1, f"chronotile: there is no job '{job}', or it was forgotten\n")
+        assert (ended.exit_code, ended.output) == (1, f"chronotile: there is no job '{job}', or it has expired\n")
     assert table.job(job).status == "accepted"
     assert run("list", tmp_path / "archive.yaml").output.splitlines()[-2] == "1 of 1 jobs"
 

@@ -157,7 +157,7 @@ def test_an_archive_of_another_version_is_made_again(tiny):
 def test_files_of_others_under_our_names_are_not_replaced(tmp_path, name):
     (tmp_path / name).mkdir()
 
-    with pytest.raises(InvalidParameter, match=f"{name} that is no demo archive"):
+    with pytest.raises(InvalidParameter, match=f"{name} that is not a demo archive"):
         make_demo(tmp_path, plan=TINY)
 
     assert [path.name for path in tmp_path.iterdir()] == [name]

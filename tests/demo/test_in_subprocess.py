@@ -11,7 +11,7 @@ from chronotile.errors import InvalidParameter
 def test_folder_of_others_is_refused_as_by_make_demo(tmp_path):
     (tmp_path / "demo.yaml").touch()
 
-    with pytest.raises(InvalidParameter, match="no demo archive"):
+    with pytest.raises(InvalidParameter, match="not a demo archive"):
         make_demo_in_subprocess(tmp_path, progress=lambda *_: None)
 
 

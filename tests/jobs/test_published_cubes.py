@@ -85,7 +85,7 @@ def test_a_composite_may_have_a_name(services, published_cubes, tmp_path):
         ("", "inputs.name must match"),
         ("a" * 65, "inputs.name must match"),
         ("ndvi\n", "must match"),
-        (7, "inputs.name must be a text"),
+        (7, "inputs.name must be text"),
     ],
     ids=repr,
 )
@@ -106,14 +106,14 @@ def test_a_name_that_is_taken_is_refused(services, published_cubes):
 
 
 def test_a_server_that_keeps_no_cubes_refuses_names(services):
-    with pytest.raises(InvalidParameter, match="keeps no cubes by name; leave name out") as refused:
+    with pytest.raises(InvalidParameter, match="does not store cubes by name; leave name out") as refused:
         tasks_of("optimise", INPUTS, replace(services, published_cubes=None))
 
     assert refused.value.locator == "inputs.name"
 
 
 def test_a_geotiff_has_no_name(services):
-    with pytest.raises(InvalidParameter, match="cubes alone have names"):
+    with pytest.raises(InvalidParameter, match="only cubes have names"):
         tasks_of("composite", INPUTS, services)
 
 
@@ -267,7 +267,7 @@ def test_all_cubes_together_have_a_limit(job, services, published_cubes):
     (published_cubes.folder / "others").write_bytes(bytes(900))
     finish, _work = job(of=replace(services, published_cubes=replace(published_cubes, most_bytes=1000)))
 
-    with pytest.raises(LimitExceeded, match=r"keeps by name is 1000, .* leave name out"):
+    with pytest.raises(LimitExceeded, match=r"stored by name: at most 1000, .* leave name out"):
         finish()
 
     assert names_in(published_cubes.folder) == ["others"]

@@ -176,7 +176,7 @@ def test_nothing_but_arithmetic_is_read(text):
 
 
 def test_a_misspelt_variable_is_told_with_the_nearest():
-    with pytest.raises(InvalidParameter, match="'NIRR' is no variable of the collection; did you mean NIR"):
+    with pytest.raises(InvalidParameter, match="'NIRR' is not a variable of the collection; did you mean NIR"):
         parse_expression("NIRR + RED", NAMES)
 
 

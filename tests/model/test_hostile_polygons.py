@@ -10,7 +10,7 @@ from chronotile.model.geometry import repair
 from chronotile.model.geometry.repair import repair_polygons, unite_polygons
 
 SQUARE = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)])
-TOO_MANY_RINGS = "too complex: of too many rings one may lie in another, at most 1000000000 steps"
+TOO_MANY_RINGS = "too complex: too many rings may contain one another, at most 1000000000 comparisons"
 TOO_MANY_EDGES = "too complex: too many edges may cross one another, at most"
 
 

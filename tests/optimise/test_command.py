@@ -55,7 +55,7 @@ def test_too_little_memory_is_refused_before_anything_is_begun(tifs, target):
     begun = run(*tifs, target)
 
     assert (refused.exit_code, begun.exit_code) == (1, 0), begun.output
-    assert "--memory is too little" in refused.output
+    assert "--memory is too small" in refused.output
 
 
 def test_command_packs_values(tifs, target):
@@ -74,7 +74,7 @@ def test_a_machine_of_little_memory_is_left_half_of_it_and_that_is_said():
     held, (note,) = default_memory(Machine(cores=2, memory_bytes=(2 << 30) - 2))
 
     assert held == (1 << 30) - 1
-    assert note == "holding at most 1023MiB, half of the memory there is; --memory says otherwise"
+    assert note == "holding at most 1023MiB, half of this machine's memory; --memory changes it"
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_a_machine_of_little_memory_is_left_half_of_it_and_that_is_said():
     [
         (["absent.tif", "a.zarr"], 1, "absent.tif does not exist"),
         (["a.zarr"], 2, "Missing argument"),
-        (["a.tif", "b.zarr", "--memory", "much"], 1, "no size"),
-        (["a.tif", "b.zarr", "--dtype", "float32"], 1, "no integer type"),
+        (["a.tif", "b.zarr", "--memory", "much"], 1, "not a size"),
+        (["a.tif", "b.zarr", "--dtype", "float32"], 1, "not an integer type"),
         (["a.tif", "b.zarr", "--layout", "diagonal"], 2, "diagonal"),
     ],
     ids=["absent", "no source", "memory", "dtype", "layout"],

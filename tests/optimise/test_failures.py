@@ -150,7 +150,7 @@ def test_replacement_that_failed_shows_the_old_numbers_or_the_new(
 def test_interrupted_run_wants_to_be_resumed(tifs, target, write):
     fails(lambda disk: write(tifs, disk=disk), FailingDisk(30, FAILURES["full"]))
 
-    with pytest.raises(UnsupportedSource, match="say --resume"):
+    with pytest.raises(UnsupportedSource, match="use --resume"):
         write(tifs)
 
 

@@ -183,7 +183,7 @@ def test_packing_that_rounds_is_told_and_verified_to_its_step(tmp_path, write, t
 
     report = write(tmp_path, packing=Packing(dtype="uint8", scale=0.004, offset=-0.08), verify=True)
 
-    assert "NDVI: values are rounded to steps of 0.004, as --dtype asks" in report.notes
+    assert "NDVI: values are rounded to steps of 0.004, as set by --dtype" in report.notes
     np.testing.assert_allclose(values_of(target, "0"), [values_in(path) for path in paths], atol=0.002001)
 
 

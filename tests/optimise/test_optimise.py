@@ -333,7 +333,7 @@ def test_cube_in_the_folder_of_its_sources_is_no_source(tifs, target, write, sce
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"layout": "map"}, "the cube that is there has --layout both"),
+        ({"layout": "map"}, "the existing cube has --layout both"),
         ({"packing": Packing(dtype="int16", scale=0.1, offset=0.0)}, "another NDVI than the source"),
     ],
     ids=["layout", "type"],
@@ -372,7 +372,7 @@ def test_folder_of_other_things_is_not_written_into(tifs, write, target):
     target.mkdir()
     (target / "thesis.txt").write_text("mine")
 
-    with pytest.raises(UnsupportedSource, match="other things in it"):
+    with pytest.raises(UnsupportedSource, match="other files in it"):
         write(tifs)
 
 
@@ -393,7 +393,7 @@ def test_second_writer_is_refused(tifs, write, target):
 
 
 def test_too_little_memory_is_told_beforehand(tifs, write):
-    with pytest.raises(UnsupportedSource, match=r"--memory is too little.*at least \d+MiB"):
+    with pytest.raises(UnsupportedSource, match=r"--memory is too small.*at least \d+MiB"):
         write(tifs, memory_bytes=560 << 20)
 
 
@@ -412,5 +412,5 @@ def test_variables_that_the_cube_lacks_are_refused(tifs, write, target, tmp_path
     dataset = make_dataset(Scene(width=70, height=50, days=("2020-03-01",)))
     dataset["LAI"] = dataset["NDVI"] * 1
 
-    with pytest.raises(UnsupportedSource, match="the cube that is there has NDVI, the source LAI, NDVI"):
+    with pytest.raises(UnsupportedSource, match="the existing cube has NDVI, the source LAI, NDVI"):
         write(save_zarr(dataset, tmp_path / "two.zarr"))

@@ -176,7 +176,7 @@ def test_a_map_that_takes_more_memory_than_a_worker_has_is_refused_before_it_is_
     services.readers["s2"].windows_read.clear()
     grid = dataclasses.replace(GRIDS["warped"], width=1200, height=1200)
 
-    with pytest.raises(LimitExceeded, match="ask for a smaller picture") as refused:
+    with pytest.raises(LimitExceeded, match="request a smaller picture") as refused:
         render_map(MapRequest(layer="NDVI", grid=grid, time=parse_time("2020-06-11")), services)
 
     assert refused.value.locator == "width"

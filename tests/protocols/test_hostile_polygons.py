@@ -37,4 +37,4 @@ def test_they_are_refused(make_client, path, body_of, geometry):
     answer = make_client(served.make_services()).post(path, json=body_of(geometry))
 
     assert answer.status_code == 400, answer.text
-    assert "too complex: of too many rings one may lie in another, at most 1000000000 steps" in answer.text
+    assert "too complex: too many rings may contain one another, at most 1000000000 comparisons" in answer.text

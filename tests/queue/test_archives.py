@@ -89,7 +89,7 @@ def test_a_job_names_the_archive_whose_worker_it_waits_for(ours, theirs):
 
     (told,) = ours.heartbeat.mark_unattended([job])
 
-    assert told.message == f"waits for its turn; {nobody_here('ours')}"
+    assert told.message == f"queued; {nobody_here('ours')}"
     assert "the archive ours" in told.message
     assert theirs.heartbeat.is_anybody_here()
 

@@ -83,7 +83,7 @@ def test_what_is_no_more_wanted_does_not_become_an_object(bucket, put, s3_server
 
 
 def test_a_file_that_is_gone_before_it_is_sent_is_said_to_be(bucket, tmp_path, caplog):
-    with pytest.raises(SourceUnavailable, match="a file of results is gone before it was stored"):
+    with pytest.raises(SourceUnavailable, match="a result file disappeared before it was stored"):
         bucket.put("job/a.csv", tmp_path / "a.csv", media_type="text/csv")
 
     assert "No such file" in caplog.text
@@ -128,7 +128,7 @@ def test_a_part_of_a_file_may_take_longer_than_a_store_that_says_nothing(slow_st
     with ThreadPoolExecutor(1) as pool:
         sent = pool.submit(bucket.put, "job/a.csv", file, media_type="text/csv")
         assert slow_store.has_file.wait(PATIENCE_S)
-        with pytest.raises(SourceUnavailable, match="out of reach"):
+        with pytest.raises(SourceUnavailable, match="unreachable"):
             bucket.size("job/a.csv")
         slow_store.is_given_up.set()
 
@@ -195,7 +195,7 @@ def test_a_trial_leaves_nothing(bucket, s3_server):
 
 
 def test_a_bucket_that_is_not_there_is_found_out_by_a_trial(bucket, caplog):
-    with pytest.raises(SourceUnavailable, match="the store of results is out of reach"):
+    with pytest.raises(SourceUnavailable, match="the result store is unreachable"):
         Bucket("s3://no-such-bucket", patience_s=PATIENCE_S).try_out()
 
     assert "NoSuchBucket" in caplog.text
@@ -241,7 +241,7 @@ def test_without_obstore_it_is_said_how_to_get_it(monkeypatch):
 def test_variables_that_are_no_values_of_theirs_are_said_to_be(monkeypatch):
     monkeypatch.setenv("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "perhaps")
 
-    with pytest.raises(ConfigurationError, match=r"the store of results: .*perhaps"):
+    with pytest.raises(ConfigurationError, match=r"the result store: .*perhaps"):
         Bucket("s3://bucket", patience_s=5)
 
 

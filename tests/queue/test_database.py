@@ -23,10 +23,10 @@ ECHO = Execution(process="echo", inputs={"string": "a"})
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("nonsense", "is no URL, such as postgresql://"),
-        ("postgresql://host:port/name", "is no URL, such as postgresql://"),
-        ("mysql://host/name", "begins with mysql://, and only postgresql:// is known"),
-        ("sqlite:///jobs.sqlite", "begins with sqlite://, and only postgresql:// is known"),
+        ("nonsense", "is not a URL such as postgresql://"),
+        ("postgresql://host:port/name", "is not a URL such as postgresql://"),
+        ("mysql://host/name", "begins with mysql://, only postgresql:// is supported"),
+        ("sqlite:///jobs.sqlite", "begins with sqlite://, only postgresql:// is supported"),
     ],
 )
 def test_other_databases_are_refused(tmp_path, url, reason):
@@ -62,7 +62,7 @@ def test_a_table_that_others_keep_locked_is_said_to_be(tmp_path, monkeypatch):
     other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
-    with pytest.raises(SourceUnavailable, match="the table of jobs has been locked by others"):
+    with pytest.raises(SourceUnavailable, match="the job table has been locked by others"):
         table.submit(ECHO, user=None, most_open=1)
 
     assert table.jobs() == ((), 0)  # who reads waits for nobody
@@ -77,7 +77,7 @@ def test_a_table_without_room_says_so_and_goes_on_when_there_is_some(tmp_path):
         pages = connection.scalar(text("PRAGMA page_count"))
         connection.execute(text(f"PRAGMA max_page_count = {pages}"))
 
-    with pytest.raises(StorageFull, match="no room left for the table of jobs"):
+    with pytest.raises(StorageFull, match="no disk space left for the job table"):
         table.submit(Execution(process="echo", inputs={"string": "a" * 100_000}), user=None, most_open=1)
 
     with write_transaction(engine) as connection:
@@ -89,14 +89,14 @@ def test_a_table_without_room_says_so_and_goes_on_when_there_is_some(tmp_path):
 def test_a_damaged_table_is_told_of_without_its_place(tmp_path, caplog):
     (tmp_path / FILE).write_bytes(b"no database" * 1000)
 
-    with pytest.raises(SourceUnavailable, match="out of reach or damaged; the log of the server says why"):
+    with pytest.raises(SourceUnavailable, match="unreachable or damaged; see the server's log"):
         JobTable(open_engine(None, tmp_path), archive="a")
 
     assert "file is not a database" in caplog.text
 
 
 def test_a_database_that_is_nowhere_is_told_of(tmp_path, caplog):
-    with pytest.raises(SourceUnavailable, match="out of reach"):
+    with pytest.raises(SourceUnavailable, match="unreachable"):
         JobTable(open_engine(f"postgresql://nobody@/jobs?host={tmp_path}", tmp_path), archive="a")
 
     assert "connection" in caplog.text
@@ -107,7 +107,7 @@ def test_no_job_is_accepted_into_a_file_that_was_removed(tmp_path):
     table.submit(ECHO, user=None, most_open=10)
 
     (tmp_path / "jobs").rename(tmp_path / "away")
-    with pytest.raises(SourceUnavailable, match="out of reach"):
+    with pytest.raises(SourceUnavailable, match="unreachable"):
         table.submit(ECHO, user=None, most_open=10)
     (tmp_path / "away").rename(tmp_path / "jobs")
 
@@ -134,7 +134,7 @@ def test_a_file_that_was_removed_is_made_anew_by_who_starts(tmp_path):
     for file in tmp_path.iterdir():
         file.unlink()
 
-    with pytest.raises(SourceUnavailable, match=r"tables of jobs are gone .* restart the servers and the workers"):
+    with pytest.raises(SourceUnavailable, match=r"job tables are missing .* restart the servers and workers"):
         table.submit(ECHO, user=None, most_open=10)
     started = JobTable(open_engine(None, tmp_path), archive="a")
 
@@ -149,7 +149,7 @@ def test_tables_that_are_gone_from_postgresql_are_said_to_be(postgresql, tmp_pat
     table = JobTable(engine, archive="a")
     METADATA.drop_all(engine)
 
-    with pytest.raises(SourceUnavailable, match="tables of jobs are gone from their database"):
+    with pytest.raises(SourceUnavailable, match="job tables are missing from their database"):
         table.jobs()
 
     table.close()
@@ -164,7 +164,7 @@ def test_who_finds_the_table_of_postgresql_locked_waits_no_longer_than_for_a_fil
 
     with write_transaction(engine) as other:
         other.execute(text("LOCK TABLE chronotile_archive_jobs"))
-        with pytest.raises(SourceUnavailable, match="the table of jobs has been locked by others for 1 s"):
+        with pytest.raises(SourceUnavailable, match="the job table has been locked by others for 1 s"):
             table.submit(ECHO, user=None, most_open=1)
 
     assert table.submit(ECHO, user=None, most_open=1).status == "accepted"
@@ -176,7 +176,7 @@ def test_a_statement_of_postgresql_that_takes_too_long_is_ended(postgresql, tmp_
     monkeypatch.setattr(databases, "STATEMENT_S", 1)
     engine = open_engine(postgresql.make_database(), tmp_path)
 
-    with pytest.raises(SourceUnavailable, match="out of reach"), read_transaction(engine) as connection:
+    with pytest.raises(SourceUnavailable, match="unreachable"), read_transaction(engine) as connection:
         connection.execute(text("SELECT pg_sleep(600)"))
 
     engine.dispose()
@@ -242,7 +242,7 @@ def test_jobs_are_there_again_when_the_server_of_the_database_is(tmp_path):
         job = table.submit(ECHO, user=None, most_open=1)
 
         server.stop()
-        with pytest.raises(SourceUnavailable, match="out of reach"):
+        with pytest.raises(SourceUnavailable, match="unreachable"):
             table.job(job.id)
         server.start()
 

@@ -18,8 +18,8 @@ def test_a_job_that_nobody_waits_for_has_words_for_it_though_http_has_none():
 @pytest.mark.parametrize(
     ("number", "kind", "words"),
     [
-        (errno.ENOSPC, StorageFull, "there is no room for the results"),
-        (errno.EDQUOT, StorageFull, "there is no room for the results"),
+        (errno.ENOSPC, StorageFull, "no disk space for the results"),
+        (errno.EDQUOT, StorageFull, "no disk space for the results"),
         (errno.EACCES, SourceUnavailable, "files of results cannot be written now"),
         (errno.EROFS, SourceUnavailable, "files of results cannot be written now"),
         (errno.ENOENT, FileNotFoundError, "No such file"),

@@ -47,7 +47,7 @@ def test_jobs_that_have_not_ended_tell_that_nobody_is_there(table, heartbeat):
     assert {job.id: job.message for job in heartbeat.mark_unattended(jobs)} == {
         ended: "was dismissed",
         running: f"is being prepared; {nobody_here('a')}",
-        accepted: f"waits for its turn; {nobody_here('a')}",
+        accepted: f"queued; {nobody_here('a')}",
     }
     heartbeat.report_alive("a")
     assert heartbeat.mark_unattended(jobs) == jobs

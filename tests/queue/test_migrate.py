@@ -129,7 +129,7 @@ def test_who_subscribed_to_one_that_is_not_run_hears_that_it_failed(engine, vers
 )
 def test_an_older_process_that_still_runs_fails_at_its_next_statement(stored_before, old, statement):
     with (
-        pytest.raises(SourceUnavailable, match="the tables of jobs are gone from their database"),
+        pytest.raises(SourceUnavailable, match="the job tables are missing from their database"),
         write_transaction(old) as one,
     ):
         one.execute(text(statement))

@@ -38,7 +38,7 @@ def test_jobs_that_ended_long_ago_go_with_their_files(table, clock, make_job, tm
 
     assert forget_ended(table, tmp_path, before=clock.now - DAY_S) == 1
 
-    with pytest.raises(UnknownPath, match="or it was forgotten"):
+    with pytest.raises(UnknownPath, match="or it has expired"):
         table.job(old.id)
     assert {job.id for job in table.jobs()[0]} == {new.id, waiting.id}
     assert [(tmp_path / job.id).exists() for job in (old, new, waiting)] == [False, True, True]
@@ -52,7 +52,7 @@ def test_jobs_whose_results_in_the_bucket_are_out_of_reach_are_kept(
     table.dismiss(job.id)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", Server().address)
 
-    with pytest.raises(SourceUnavailable, match="the store of results is out of reach"):
+    with pytest.raises(SourceUnavailable, match="the result store is unreachable"):
         forget_ended(table, tmp_path, before=clock.now + 1, bucket=Bucket(bucket.url, patience_s=0.1))
 
     assert table.job(job.id).status == "dismissed"
@@ -72,7 +72,7 @@ def test_a_job_whose_results_the_bucket_does_not_let_go_keeps_no_other(
 
         def remove(self, folder):
             if folder == held.id:
-                raise SourceUnavailable("the store of results is out of reach")
+                raise SourceUnavailable("the result store is unreachable")
             super().remove(folder)
 
     holding = HoldingBucket(bucket.url, patience_s=PATIENCE_S)
@@ -114,7 +114,7 @@ def test_a_job_whose_files_stay_is_kept_and_told_of(table, clock, make_job, tmp_
     assert forget_ended(table, tmp_path, before=clock.now + 1) == 0
 
     assert table.job(job.id).status == "dismissed"
-    assert f"the files of the job {job.id} cannot be removed" in caplog.text
+    assert f"the files of the job {job.id} cannot be deleted" in caplog.text
     assert (tmp_path / "elsewhere" / RESULTS / "mean.tif").exists()
 
 

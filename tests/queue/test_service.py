@@ -54,12 +54,12 @@ def test_users_see_their_own_jobs(desk):
 
 def test_whoever_asks_for_a_job_hears_whether_anybody_is_there_to_do_it(desk):
     job = desk.submit(ECHO, user="a")
-    assert job.message == f"waits for its turn; {nobody_here('a')}"
+    assert job.message == f"queued; {nobody_here('a')}"
 
     desk.table.heartbeat.report_alive("worker")
-    assert desk.job(job.id, user="a").message == "waits for its turn"
-    assert [each.message for each in desk.jobs(user="a")[0]] == ["waits for its turn"]
-    assert desk.submit(ECHO, user="a").message == "waits for its turn"
+    assert desk.job(job.id, user="a").message == "queued"
+    assert [each.message for each in desk.jobs(user="a")[0]] == ["queued"]
+    assert desk.submit(ECHO, user="a").message == "queued"
 
 
 def test_a_job_that_is_accepted_is_told_of_though_it_cannot_be_told_who_does_it(desk, tmp_path):
@@ -118,11 +118,11 @@ def test_a_job_whose_files_stay_is_not_forgotten(desk, made, tmp_path, caplog):
     folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(tmp_path / "elsewhere")  # which is not followed, lest the files of others go
 
-    with pytest.raises(SourceUnavailable, match="files of the job cannot be removed now"):
+    with pytest.raises(SourceUnavailable, match="files of the job cannot be deleted now"):
         desk.forget(job)
 
     assert desk.job(job.id, user=None) == job
-    assert f"the files of the job {job.id} cannot be removed" in caplog.text
+    assert f"the files of the job {job.id} cannot be deleted" in caplog.text
 
 
 def test_files_of_a_job_that_is_cancelled_go_at_once(desk, tmp_path):

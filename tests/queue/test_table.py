@@ -200,11 +200,11 @@ def test_inputs_are_told_for_people_to_read_the_beginning_of_long_ones(table):
 
 
 def test_what_was_asked_for_is_unknown_once_the_job_was_forgotten(table):
-    with pytest.raises(UnknownPath, match="or it was forgotten"):
+    with pytest.raises(UnknownPath, match="or it has expired"):
         table.execution(new_id())
-    with pytest.raises(UnknownPath, match="or it was forgotten"):
+    with pytest.raises(UnknownPath, match="or it has expired"):
         table.execution_without_inputs(new_id())
-    with pytest.raises(UnknownPath, match="or it was forgotten"):
+    with pytest.raises(UnknownPath, match="or it has expired"):
         table.inputs(new_id(), most=1000)
 
 

@@ -90,4 +90,4 @@ def test_list_is_bounded_and_the_log_says_so(caplog):
         dates.tell(replace(DATE, instant=np.datetime64(number, "ns")), details="")
 
     assert (len(dates.listed()), len(caplog.messages)) == (MOST, MOST + 1)
-    assert caplog.messages[-1] == f"{MOST} dates cannot be read; further ones are neither listed nor logged"
+    assert caplog.messages[-1] == f"{MOST} dates cannot be read; more are neither listed nor logged"

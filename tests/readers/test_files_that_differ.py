@@ -226,8 +226,7 @@ def test_that_files_differ_is_told_and_how_they_are_served(tmp_path):
     assert finding.message == (
         "the numbers of NDVI are uint16 * 0.0001, nodata 0, those of most files uint16 * 0.0001 - 0.1, nodata 0 "
         "(1 of 3 differ); each file is read by its own encoding, and all are served as int32 * 0.0001, nodata "
-        "-2147483648; if what a file says is wrong, say scale:, offset: or nodata: for the variable, which then holds "
-        "for all files"
+        "-2147483648; if a file is wrong, set scale:, offset: or nodata: for the variable, for all files"
     )
 
 
@@ -265,7 +264,7 @@ def test_a_file_in_other_units_is_left_out_unless_units_are_configured(tmp_path)
     assert [(each.place, each.message) for each in reader.info.findings] == [
         (
             "a_20200102.tif",
-            "left out: its units are degC, those of most files K; if they are the same, say units: K for the variable",
+            "left out: its units are degC, those of most files K; if they are the same, set units: K for the variable",
         )
     ]
     assert len(told.info.variables["NDVI"].times) == 3

@@ -32,8 +32,8 @@ def test_query_in_the_url_of_a_zarr_store_is_refused_without_naming_it(scheme):
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ("CURL error Timeout was reached: too slow. [curl_code='28']", "its server does not answer in time"),
-        ("CURL error Could not resolve hostname [curl_code='6']", "its host name is not known: is its address right?"),
+        ("CURL error Timeout was reached: too slow. [curl_code='28']", "its server did not respond in time"),
+        ("CURL error Could not resolve hostname [curl_code='6']", "its host name is unknown: is its address correct?"),
         (
             "CURL error Could not connect to server [curl_code='7']",
             "its server cannot be reached, or answers with an error",

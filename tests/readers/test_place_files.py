@@ -96,7 +96,7 @@ def test_the_feature_table_is_named_where_there_are_several(convert):
 def test_a_file_without_crs_is_refused(convert):
     with (
         pytest.warns(UserWarning, match="crs"),
-        pytest.raises(UnsupportedSource, match="does not say its CRS"),
+        pytest.raises(UnsupportedSource, match="has no CRS"),
     ):
         read_places(spec_of(convert("nowhere.gpkg", crs=None)))
 
@@ -146,7 +146,11 @@ def test_what_cannot_be_served_is_said(read, features, options, words):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("{", "cannot be opened"), ("[]", "no FeatureCollection"), ('{"type": "Feature"}', "no FeatureCollection")],
+    [
+        ("{", "cannot be opened"),
+        ("[]", "not a GeoJSON FeatureCollection"),
+        ('{"type": "Feature"}', "not a GeoJSON FeatureCollection"),
+    ],
 )
 def test_what_is_no_geojson_is_said(tmp_path, text, words):
     path = tmp_path / "squares.geojson"

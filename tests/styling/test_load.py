@@ -121,7 +121,7 @@ def test_colours_are_read(text, colour):
 
 @pytest.mark.parametrize("text", ["", "#", "#12", "#12345", "#1234567", "#gggggg", "blau", "rgb(1,2,3)", "#0af\n"])
 def test_other_text_is_no_colour(text):
-    with pytest.raises(ValueError, match="is no colour; accepted are #rgb"):
+    with pytest.raises(ValueError, match="is not a colour; accepted are #rgb"):
         parse_colour(text)
 
 
@@ -138,24 +138,25 @@ def test_a_colour_is_read_as_it_is_written(channels):
         ("title: x", "a.yaml:1: a style has either a ramp or classes"),
         (BLACK_TO_WHITE + "classes: [{value: 1, colour: red}]", "a.yaml:1: a style has either a ramp or classes"),
         ("ramp: {0: black}", "a.yaml:1: ramp: a ramp has at least two stops at different values"),
-        ("ramp: {0: black, 0.0: white, 1: red}", "a.yaml:1: ramp: two stops stand at one value"),
+        ("ramp: {0: black, 0.0: white, 1: red}", "a.yaml:1: ramp: two stops have one value"),
         ("ramp:\n  0: black\n  x: white", "a.yaml:3: ramp.x: 'x' is not a number; a stop is written as value: colour"),
         ("ramp:\n  0: black\n  .inf: white\n  1: red", "a.yaml:3: ramp..inf: '.inf' is not a number; a stop "
             "is written as value: colour"),
         ("ramp:\n  0: black\n  inf: white\n  1: red", "a.yaml:3: ramp.inf: must be a finite number, got inf"),
         ("ramp:\n  0: #8c5a2b\n  1: white", 'a.yaml:2: ramp.0: the colour is missing; one that begins with # needs '
             'quotes: "#8c5a2b"'),
-        ("ramp: {0: black, 1: 5}", "a.yaml:1: ramp.1: 5 is no colour; accepted are #rgb, #rrggbb, "
+        ("ramp: {0: black, 1: 5}", "a.yaml:1: ramp.1: 5 is not a colour; accepted are #rgb, #rrggbb, "
             "#rrggbbaa, transparent, red …"),
         ("ramp: [black, white]", "a.yaml:1: ramp: must be a mapping (key: value)"),
         ("range: [1, 0]\n" + BLACK_TO_WHITE, "a.yaml:1: range: the first number must be less than the second, got 1 "
             "and 0"),
         ("range: [0, 0.5]\n" + BLACK_TO_WHITE, "a.yaml:2: ramp: the stop 1 lies outside the range"),
         ("ramp: viridis\nrange: [0, 1]", "a.yaml:1: ramp: there is no style 'viridis' with a ramp"),
-        ("ramp: a\nrange: [0, 1]", "a.yaml:1: ramp: the ramp's name leads back to a"),
-        ("\nnodata: blau\n" + BLACK_TO_WHITE, "a.yaml:2: nodata: 'blau' is no colour; accepted are #rgb, #rrggbb, "
+        ("ramp: a\nrange: [0, 1]", "a.yaml:1: ramp: the ramp refers back to a"),
+        ("\nnodata: blau\n" + BLACK_TO_WHITE, "a.yaml:2: nodata: 'blau' is not a colour; accepted are #rgb, #rrggbb, "
             "#rrggbbaa, transparent, red …"),
-        ("flags: {cloud: [1, 2, 3]}\n" + BLACK_TO_WHITE, "a.yaml:1: flags.cloud: (1, 2, 3) is no colour; accepted are "
+        ("flags: {cloud: [1, 2, 3]}\n" + BLACK_TO_WHITE, "a.yaml:1: flags.cloud: (1, 2, 3) is not a colour; accepted "
+            "are "
             "#rgb, #rrggbb, #rrggbbaa, transparent, red …"),
         ("labels: [low]\n" + BLACK_TO_WHITE, "a.yaml:1: labels[0]: must be a number, got 'low'"),
         ("classes: []", "a.yaml:1: classes: must have 1 or more entries"),

@@ -153,8 +153,8 @@ def with_prologue(prologue, title="My colours"):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (b"", "no well-formed XML"),
-        (b"<a", "no well-formed XML"),
+        (b"", "not well-formed XML"),
+        (b"<a", "not well-formed XML"),
         (b"<a/>", "StyledLayerDescriptor"),
         (b"<StyledLayerDescriptor/>", "no NamedLayer"),
         (with_prologue(BOMB, "&b;"), "document type"),
@@ -171,7 +171,7 @@ def with_prologue(prologue, title="My colours"):
         (document("<sld:ColorMap/>"), "no entries"),
         (document(""), "no RasterSymbolizer with a ColorMap"),
         (of_type("other"), "type other"),
-        (document(RAMP.replace("#008000", "grün")), "no colour"),
+        (document(RAMP.replace("#008000", "grün")), "not a colour"),
         (document(RAMP.replace('quantity="2"', "")), "quantity"),
         (document(RAMP.replace('quantity="2"', 'quantity="nan"')), "not finite"),
         (document(RAMP.replace('quantity="2"', 'quantity="9"')), "ascend"),

@@ -69,7 +69,7 @@ def test_no_more_is_read_than_tells_that_it_is_too_much(web):
 @pytest.mark.parametrize(
     ("path", "fault", "words"),
     [
-        ("/absent", InvalidParameter, "gives no document: the answer was 404 Not Found"),
+        ("/absent", InvalidParameter, "returned no document: the answer was 404 Not Found"),
         ("/elsewhere", InvalidParameter, "the answer was 302 Found, and redirects are not followed"),
         ("/broken", SourceUnavailable, "the answer was 500 Internal Server Error"),
         ("/odd", SourceUnavailable, "the answer was 599"),
@@ -98,7 +98,7 @@ def test_a_server_that_hangs_is_given_up(text):
 def test_a_server_that_is_not_there_or_speaks_otherwise_is_told():
     with reserved_port() as nobody, pytest.raises(SourceUnavailable, match="cannot be reached"):
         fetch(f"http://127.0.0.1:{nobody.getsockname()[1]}/", max_bytes=100, locator="a")
-    with saying(b"220 mail\r\n") as url, pytest.raises(SourceUnavailable, match="does not speak HTTP"):
+    with saying(b"220 mail\r\n") as url, pytest.raises(SourceUnavailable, match="is not an HTTP server"):
         fetch(url, max_bytes=100, locator="a")
 
 

@@ -221,7 +221,7 @@ def test_workers_that_cannot_start_end_the_server_with_1(configuration):
     )
 
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.splitlines()[-1] == "chronotile: no worker could start; the log says why"
+    assert ended.stderr.splitlines()[-1] == "chronotile: no worker could start; see the log"
 
 
 @pytest.fixture

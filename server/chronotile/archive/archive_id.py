@@ -46,8 +46,9 @@ def id_of_open(archive: Archive, place: Path, *, is_shared: bool) -> str:
     written = archive.configuration.service.id
     if written is None and is_shared:
         log.warning(
-            "jobs are in a shared database (CHRONOTILE_DATABASE_URL) and the configuration has no service.id: another "
-            "archive at the same path of another host or container is taken for this one; set service.id"
+            "jobs are in a shared database (CHRONOTILE_DATABASE_URL) and the configuration has no service.id: an "
+            "archive at the same path on another host or in another container would be taken for this one; set "
+            "service.id"
         )
     return archive_id(place, written)
 

@@ -56,8 +56,8 @@ def _findings_elsewhere(archive: Archive, collection: Collection, known: Abstrac
     try:
         return list(_collection_findings(archive, collection, known))
     except Exception as error:  # the findings of all other collections are reported
-        log.debug("a source cannot be looked into", exc_info=error)
-        return [Finding("error", collection.id, f"it cannot be looked into: {one_line(origin_of(error))}")]
+        log.debug("a source cannot be inspected", exc_info=error)
+        return [Finding("error", collection.id, f"it cannot be inspected: {one_line(origin_of(error))}")]
 
 
 def _collection_findings(archive: Archive, collection: Collection, known: AbstractSet[str]) -> Iterator[Finding]:
@@ -75,7 +75,7 @@ def _variable_findings(collection: Collection, reader: Reader, archive: Archive)
             seen = replace(variable, observed_range=observed_range(reader, variable.name))
             newest = _newest_pixels(variable, reader)
         except SourceUnavailable as error:
-            message = f"its pixels cannot be read: {one_line(origin_of(error))}; make the file anew"
+            message = f"its pixels cannot be read: {one_line(origin_of(error))}; recreate the file"
             yield Finding("error", variable.name, message)
         else:
             yield from _pixel_findings(seen, newest)
@@ -100,8 +100,8 @@ def _future_findings(collection: Collection, now: Instant) -> Iterator[Finding]:
     beyond = times.instants[times.instants > now + DAY]
     if beyond.size:
         message = (
-            f"{beyond.size} times lie in the future, the first {format_instant(beyond[0])}; they are never the "
-            "default date: look at the names or the time axis of the files"
+            f"{beyond.size} times are in the future, the first {format_instant(beyond[0])}; they are never the "
+            "default date; check the file names or the time axis"
         )
         yield Finding("warning", collection.id, message)
 
@@ -117,11 +117,11 @@ def _newest_pixels(variable: VariableInfo, reader: Reader) -> list[Pixels]:
 def _pixel_findings(seen: VariableInfo, newest: Sequence[Pixels]) -> Iterator[Finding]:
     """Whether any pixel is a value, and whether the encoding says which are none."""
     if seen.observed_range is None:
-        yield Finding("warning", seen.name, "no value is valid in the times looked at; compare nodata with the files")
+        yield Finding("warning", seen.name, "no value is valid in the sampled times; compare nodata with the files")
     encoding = seen.encoding
     is_declared = encoding.nodata is not None or encoding.valid_range or encoding.flags or newest[0].valid is not None
     if not is_declared and encoding.dtype[0] in "iu" and not seen.classes:
-        message = "declares no nodata: every number is a value; say nodata: if one is not"
+        message = "declares no nodata, so every number is a value; set nodata: if one is not"
         yield Finding("note", seen.name, message)
 
 
@@ -140,9 +140,9 @@ def _overview_findings(variable: VariableInfo) -> Iterator[Finding]:
     coarsest = stored[max(stored)]
     if coarsest.width * coarsest.height > LARGE_PX:
         what = "has no overviews" if len(stored) == 1 else "has too few overviews"
-        until = ", each date until there is a preview of it" if variable.made_levels else ""
+        until = " until a preview of the date exists" if variable.made_levels else ""
         message = (
-            f"{what}: a picture of all of it reads {coarsest.width} x {coarsest.height} pixels{until}; "
-            "add some (gdaladdo -r average FILE 2 4 8 16, or coarser groups that multiscales lists)"
+            f"{what}: a map of its whole extent reads {coarsest.width} x {coarsest.height} pixels{until}; "
+            "add overviews (gdaladdo -r average FILE 2 4 8 16, or coarser groups that multiscales lists)"
         )
         yield Finding("warning", variable.name, message)

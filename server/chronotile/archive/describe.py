@@ -29,7 +29,7 @@ def left_out_lines(catalogue: Catalogue, findings: Iterable[Finding]) -> Iterato
     """Yield a line for each collection of the configuration of which nothing is served."""
     served = {collection.id for collection in catalogue.collections}
     left_out = (each.collection for each in findings if each.is_left_out and each.collection not in served)
-    yield from (f"{name}: left out; chronotile check says why" for name in dict.fromkeys(left_out) if name)
+    yield from (f"{name}: left out; run chronotile check for the reason" for name in dict.fromkeys(left_out) if name)
 
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:

@@ -42,7 +42,7 @@ class FindingLog:
 
 
 def _name(finding: Finding) -> str:
-    """Not of the line that asks for it, which is another when the configuration is edited elsewhere, nor of counts."""
+    """Not of the line that requests it, which is another when the configuration is edited elsewhere, nor of counts."""
     message = _COUNTS.sub("", finding.message)
     text = "\n".join((finding.severity, finding.place, message, finding.path))
     return blake2b(text.encode(), digest_size=16).hexdigest()

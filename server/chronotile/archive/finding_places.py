@@ -1,4 +1,4 @@
-"""Which collection a finding is about, and which line of the configuration asks for it."""
+"""Which collection a finding is about, and which line of the configuration requests it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace

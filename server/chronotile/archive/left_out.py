@@ -35,7 +35,7 @@ def files_passed_over(specs: Mapping[str, SourceSpec]) -> Iterator[Finding]:
         side = find_skipped(of_files[name])
         if side:
             names = list_names([base_name(each) for each in side], most=_NAMED)
-            message = f"passed over: {names}: of a format that goes beside rasters"
+            message = f"passed over: {names}: a format that accompanies rasters"
             yield Finding("note", name, message)
 
 

@@ -36,9 +36,7 @@ def value_findings(info: VariableInfo, styles: Mapping[str, Style]) -> Iterator[
         return
     if is_temperature(info):
         if info.encoding.units == "1" and KELVINS[0] <= seen[0] <= seen[1] <= KELVINS[1]:
-            message = (
-                f"{values} look like kelvin, and the file names no units; say units: K, or offset: and units: degC"
-            )
+            message = f"{values} look like kelvin, but the file has no units; set units: K, or offset: and units: degC"
             yield Finding("note", info.name, message)
         elif info.encoding.units == "1" and seen[0] > KELVINS[1]:
             yield _unscaled(info, values)
@@ -55,8 +53,8 @@ def style_findings(info: VariableInfo, style: Style) -> Iterator[Finding]:
         return
     values = f"values from {seen[0]:g} to {seen[1]:g} {_units_text(info)}".rstrip()
     message = (
-        f"{values} lie beyond the range of its style {style.id}, {style.range[0]:g} to {style.range[1]:g}, so that all "
-        "have one colour; say range: for the variable, or scale: and offset: if they are digital numbers"
+        f"{values} are outside the range of its style {style.id}, {style.range[0]:g} to {style.range[1]:g}, so "
+        "that all have one colour; set range: for the variable, or scale: and offset: if they are digital numbers"
     )
     yield Finding("warning", info.name, message)
 
@@ -88,5 +86,5 @@ def _unscaled(info: VariableInfo, values: str) -> Finding:
     high = (info.observed_range or (0.0, 0.0))[1]
     what = "are digital numbers without a scale" if _is_plain_integer(info) else "look unscaled"
     if 255 < high <= MOST_REFLECTANCE and not is_temperature(info):
-        return Finding("note", info.name, f"{values} {what}; if they are times 10,000, say scale: 0.0001")
-    return Finding("note", info.name, f"{values} {what}; if so, say scale: and offset: in a configuration")
+        return Finding("note", info.name, f"{values} {what}; if they are multiplied by 10,000, set scale: 0.0001")
+    return Finding("note", info.name, f"{values} {what}; if so, set scale: and offset: in a configuration")

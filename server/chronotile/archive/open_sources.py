@@ -19,8 +19,8 @@ THREADS = 8
 """Sources opened at once: most of the time is spent waiting."""
 
 UNMARKED = (
-    "its server sends neither ETag nor Last-Modified: a file that is replaced by another of the same size is not seen; "
-    "let it send an ETag"
+    "its server sends neither ETag nor Last-Modified: a file replaced by another of the same size is not "
+    "detected; configure the server to send an ETag"
 )
 WRONG = "no failure of its server, but of its content or the configuration: it does not pass by itself"
 

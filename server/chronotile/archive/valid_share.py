@@ -16,13 +16,13 @@ from chronotile.readers.reader import Reader
 
 MAX_TIMES = 50
 """Times looked at, newest first."""
-TOO_LATE = "its source did not answer in time, so that valid pixels were not counted; the newest time is the default"
+TOO_LATE = "its source did not respond in time, so valid pixels were not counted; the newest time is the default"
 
 
 def with_valid_defaults(
     catalogue: Catalogue, readers: Mapping[str, Reader], now: Instant, *, elsewhere: Elsewhere
 ) -> tuple[Catalogue, tuple[Finding, ...]]:
-    """Return the catalogue with the instant of each default that asks for a share of valid pixels.
+    """Return the catalogue with the instant of each default that requests a share of valid pixels.
 
     Sources on other machines have a time limit.
     """
@@ -71,6 +71,6 @@ def _settled(layer: Layer, reader: Reader, now: Instant, findings: list[Finding]
         if share >= least:
             break
     else:
-        message = f"none of its newest {MAX_TIMES} times has {least:.0%} valid pixels; the fullest is the default"
+        message = f"none of its newest {MAX_TIMES} times has {least:.0%} valid pixels; the fullest time is the default"
         findings.append(Finding("warning", layer.id, message))
     return replace(layer, time_rules=replace(layer.time_rules, default=TimeSpan(best, best + ONE_NS)))

@@ -136,7 +136,9 @@ def _viewer_findings(catalogue: Catalogue) -> Iterator[Finding]:
     except SourceUnavailable:
         return  # a finding of its collection
     except UnknownLayer as error:
-        yield Finding("warning", "service.viewer.default_layer", f"{error.message}; the viewer begins with the first")
+        yield Finding(
+            "warning", "service.viewer.default_layer", f"{error.message}; the viewer starts with the first layer"
+        )
 
 
 def _limits(configuration: Configuration) -> Limits:
@@ -330,7 +332,7 @@ def _default_findings(layer: Layer) -> list[Finding]:
     if isinstance(default, str) or not len(layer.times) or layer.times.within(default):
         return []
     start, end = (format_instant(instant) for instant in default)
-    message = f"time.default means {start} to {end}, where the layer has no time; it so has no default"
+    message = f"time.default means {start} to {end}, in which the layer has no time; the layer has no default"
     return [Finding("warning", layer.id, message)]
 
 
@@ -352,7 +354,7 @@ def _without_repeated_names(collections: tuple[Collection, ...], findings: list[
     unique = list[Collection]()
     for collection in collections:
         layers = [layer for layer in collection.layers if layer.id not in taken]
-        message = "left out: something else has this name; give the layer another one with layer: its name"
+        message = "left out: this name is in use already; set another one with layer: NAME"
         findings += [Finding("error", layer.id, message) for layer in collection.layers if layer.id in taken]
         taken |= {layer.id for layer in layers}
         unique.append(replace(collection, layers=tuple(layers)))

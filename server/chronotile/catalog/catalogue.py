@@ -45,7 +45,7 @@ _EPSG_CODE = re.compile(r"EPSG:(\d{4,5})", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The most that one request may ask for."""
+    """The most that one request may cover."""
 
     max_pixels: int = 16_777_216
     max_cube_values: int = 33_554_432
@@ -250,7 +250,7 @@ class Catalogue:
         """Return the style whose colours a request wants stretched over another range.
 
         Raises:
-            UnknownStyle: There is none of that name, or it has classes instead of a ramp.
+            UnknownStyle: There is not one of that name, or it has classes instead of a ramp.
         """
         style = self.styles.get(name)
         if style is None or style.is_categorical:

@@ -94,7 +94,7 @@ class VariableSection(Section):
     layer: Id | None = None
     """Id of the layer; otherwise collection.variable."""
     title: Localised | None = None
-    """Title of the layer; otherwise the file's own, or the id."""
+    """Title of the layer; default: the file's own, or the id."""
     abstract: Localised = Field(default_factory=dict)
     """A paragraph about the layer."""
     units: Text | None = None
@@ -114,7 +114,7 @@ class VariableSection(Section):
     range: Range | None = None
     """Physical values over which ramps are stretched, in place of the styles' own."""
     styles: Annotated[tuple[Id, ...], Field(min_length=1), AfterValidator(unique)] | None = None
-    """Ids of styles, the first is the default; otherwise one is chosen by the variable's name and values."""
+    """Ids of styles, the first is the default; without any, one is chosen by the variable's name and values."""
     aliases: Aliases = ()
     """Other names that every protocol answers to; {name: …, advertise: true} is also listed."""
     queryable: bool = True
@@ -158,7 +158,7 @@ class CompositeSection(Section):
     layer: Id | None = None
     """Id of the layer; otherwise collection.composite."""
     title: Localised | None = None
-    """Title of the layer; otherwise the id."""
+    """Title of the layer; default: the id."""
     abstract: Localised = Field(default_factory=dict)
     """A paragraph about the layer."""
     aliases: Aliases = ()
@@ -170,7 +170,7 @@ class CompositeSection(Section):
 def _attribution(text: str) -> str:
     unknown = [found for found in PLACEHOLDER.findall(text) if found != "{year}"]
     if unknown:
-        raise ValueError(f"{unknown[0][:40]} is not understood; accepted is {{year}}")
+        raise ValueError(f"{unknown[0][:40]} is not valid; accepted is {{year}}")
     return text
 
 
@@ -193,7 +193,7 @@ class CollectionSection(Section):
     """One published product."""
 
     title: Localised | None = None
-    """Title; otherwise the source's own, or the id."""
+    """Title; default: the source's own, or the id."""
     abstract: Localised = Field(default_factory=dict)
     """A paragraph about it."""
     attribution: Annotated[Text, AfterValidator(_attribution)] | None = None

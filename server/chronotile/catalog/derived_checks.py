@@ -34,7 +34,7 @@ def _formula_mistakes(
 ) -> Iterator[Mistake]:
     for key in OF_FILES:
         if key in variable.entries:
-            yield Mistake(variable.entries[key].place, (*path, key), "a formula has no numbers in a file; take it away")
+            yield Mistake(variable.entries[key].place, (*path, key), "a formula is not stored in a file; remove it")
     place, where = variable.entries["formula"].place, (*path, "formula")
     for each in names[name]:
         if each not in names:
@@ -65,10 +65,10 @@ def _mask_mistakes(name: str, quality: Node, path: KeyPath, variables: Mapping[s
     if quality.text is None:
         return
     if quality.text == name:
-        yield Mistake(quality.place, where, "a variable cannot mask itself; valid_range and flags say what is a value")
+        yield Mistake(quality.place, where, "a variable cannot mask itself; use valid_range and flags")
     elif quality.text not in variables:
         known = [other for other in variables if other != name]
         problem = f"variable {quality.text!r} is not one of the collection{nearest(quality.text, known)}"
         yield Mistake(quality.place, where, f"{problem}; it has {list_names(known)}")
     elif "formula" in variables[quality.text].entries:
-        yield Mistake(quality.place, where, f"{quality.text} is a formula; a mask is a variable with numbers in a file")
+        yield Mistake(quality.place, where, f"{quality.text} is a formula; a mask must be a variable stored in a file")

@@ -35,12 +35,10 @@ def _source_mistakes(source: Node, path: KeyPath, kind: KindOptions, kinds: Kind
     if not kind.has_bands and "{variable}" in (source.child("href").text or ""):
         yield Mistake(source.place, path, f"{{variable}} in href belongs to kind {of_bands}")
     if not kind.has_bands and source.child("series").text:
-        problem = f"series belongs to kind {of_bands}; a cube that optimise made of others is a source by itself"
+        problem = f"series belongs to kind {of_bands}; serve a cube made by optimise as its own source"
         yield Mistake(source.place, path, problem)
     if not kind.is_of_files and source.child("time_pattern").text:
-        problem = (
-            f"time_pattern belongs to kinds {of_files}; a time that a store lacks is given with times: [2020-06-01]"
-        )
+        problem = f"time_pattern belongs to kinds {of_files}; for a store without times use times: [2020-06-01]"
         yield Mistake(source.place, path, problem)
 
 

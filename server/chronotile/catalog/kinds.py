@@ -10,7 +10,7 @@ from chronotile.model.crs import crs_of
 from chronotile.model.time.parser import parse_instant
 from chronotile.sections import Text
 
-LATER = "it comes with a later release; take it away until then"
+LATER = "it is not supported yet; remove it"
 PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
@@ -22,7 +22,7 @@ def _localised(given: object) -> object:
 def language(tag: str) -> str:
     """Return a language tag, or the empty one that stands for any language."""
     if tag and not _LANGUAGE.fullmatch(tag):
-        raise ValueError(f"{tag[:20]!r} is no language; accepted are tags such as en, nl or pt-BR")
+        raise ValueError(f"{tag[:20]!r} is not a language; accepted are tags such as en, nl or pt-BR")
     return tag
 
 

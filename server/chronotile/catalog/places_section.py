@@ -18,9 +18,9 @@ OWN_FIELDS = ("id", "label")
 
 def _href(href: str) -> str:
     if "://" in href and urlsplit(href).scheme != "file":
-        raise ValueError("places are read from a file of this machine; accepted are a path and file:///path")
+        raise ValueError("places must be in a local file; accepted are a path and file:///path")
     if PurePath(href).suffix.lower() not in FORMATS:
-        raise ValueError(f"{href[-40:]!r} is of no known format; accepted are {', '.join(FORMATS)}")
+        raise ValueError(f"{href[-40:]!r} has an unknown format; accepted are {', '.join(FORMATS)}")
     return href
 
 
@@ -35,7 +35,7 @@ class PlacesSection(Section):
     """Named polygons, such as provinces or fields: their series by name, their vector tiles."""
 
     title: Localised | None = None
-    """Title; otherwise the id."""
+    """Title; default: the id."""
     href: Annotated[Text, AfterValidator(_href)]
     """A GeoJSON, GeoPackage or FlatGeobuf file, from the folder of this file; the last two need the extra places."""
     table: Text | None = None
@@ -43,7 +43,7 @@ class PlacesSection(Section):
     id: Text | None = None
     """The field whose values name the places, each once; otherwise GeoJSON's own ids."""
     label: Text | None = None
-    """The field with the names for people; otherwise the ids."""
+    """The field with the names for people; default: the ids."""
     fields: Annotated[tuple[Text, ...], Field(max_length=40), AfterValidator(unique), AfterValidator(_free)] = ()
     """Other fields that documents and tiles carry."""
     attribution: Text | None = None

@@ -66,9 +66,11 @@ class ContactSection(Section):
 
 def _url_path(path: str) -> str:
     if not _URL_PATH.fullmatch(path):
-        raise ValueError(f"{path[:60]!r} is no path; accepted are / and then letters, digits, _ . ~ -, such as /wms/v2")
+        raise ValueError(
+            f"{path[:60]!r} is not a valid path; accepted are / and then letters, digits, _ . ~ -, such as /wms/v2"
+        )
     if path.split("/")[1] in _FIRST_SEGMENTS:
-        raise ValueError(f"{path[:60]} begins as one of the server's own paths does")
+        raise ValueError(f"{path[:60]} starts like one of the server's own paths")
     return path
 
 
@@ -94,7 +96,7 @@ class PathsSection(Section):
 def _link(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isprintable():
-        raise ValueError(f"{url[:80]!r} is no http(s) URL")
+        raise ValueError(f"{url[:80]!r} is not an http(s) URL")
     return url
 
 
@@ -131,9 +133,7 @@ class WmtsSection(Section):
 
 def _has_code(name: str) -> str:
     if not _CODE.fullmatch(crs_of(name).name):
-        raise ValueError(
-            f"{name[:40]!r} has no code by which a client could ask for it; accepted are such as EPSG:3857"
-        )
+        raise ValueError(f"{name[:40]!r} has no code that clients could use; accepted are CRS such as EPSG:3857")
     return name
 
 
@@ -141,7 +141,7 @@ _LIMITS = Limits()
 
 
 class LimitsSection(Section):
-    """The most that one request may ask for; the capabilities say so."""
+    """The most that one request may cover; the capabilities say so."""
 
     max_pixels: Positive = _LIMITS.max_pixels
     """Pixels of a picture."""
@@ -166,7 +166,7 @@ class LimitsSection(Section):
 def _base_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"{url[:80]!r} is no base URL; accepted is http(s)://host/path without ? and #")
+        raise ValueError(f"{url[:80]!r} is not a base URL; accepted is http(s)://host/path without ? and #")
     return url.rstrip("/")
 
 
@@ -222,7 +222,7 @@ class ServiceSection(Section):
     """morecantile's names, or paths to JSON files (OGC 17-083r4); EPSG:3857, EPSG:900913 and
     GoogleMapsCompatible are other names for WebMercatorQuad."""
     limits: LimitsSection = LimitsSection()
-    """The most that one request may ask for."""
+    """The most that one request may cover."""
     wms: WmsSection = WmsSection()
     """How WMS behaves."""
     wmts: WmtsSection = WmtsSection()

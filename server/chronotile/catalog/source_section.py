@@ -24,7 +24,7 @@ def _period(text: str) -> str:
         parse_period(text)
     except InvalidParameter as error:
         raise ValueError(
-            f"{text[:40]!r} is no step; accepted are dekad, or a period such as P1D, P1M or PT1H"
+            f"{text[:40]!r} is not a valid step; accepted are dekad, or a period such as P1D, P1M or PT1H"
         ) from error
     return text
 
@@ -43,7 +43,7 @@ class RegularTimes(Section):
     def _fit(self) -> "RegularTimes":
         start, period = parse_instant(self.start).start, parse_period(self.step)
         if period.is_dekad and period.step(start, 0) != start:
-            raise ValueError(f"start {self.start} is no first day of a dekad (1, 11 or 21 of a month)")
+            raise ValueError(f"start {self.start} is not the first day of a dekad (1, 11 or 21 of a month)")
         months = self.count // 3 + 1 if period.is_dekad else self.count * period.months
         length_ns = self.count * int(period.fixed.astype(int)) + months * _LONGEST_MONTH_NS
         if int(start.astype(int)) + length_ns > int(DISTANT_FUTURE.astype(int)):
@@ -59,7 +59,7 @@ def _ascending(texts: tuple[str, ...]) -> tuple[str, ...]:
     starts = [parse_instant(text).start for text in texts]
     for earlier, later, text in zip(starts, starts[1:], texts[1:], strict=False):
         if later <= earlier:
-            raise ValueError(f"times must ascend, but {text} does not come after the one before it")
+            raise ValueError(f"times must be in ascending order, but {text} is not after the time before it")
     return texts
 
 
@@ -94,7 +94,7 @@ def _href(href: str) -> str:
         raise ValueError("a file URL has three slashes: file:///path")
     unknown = [found for found in PLACEHOLDER.findall(href) if found != "{variable}"]
     if unknown:
-        raise ValueError(f"{unknown[0][:40]} is not understood; accepted is {{variable}}")
+        raise ValueError(f"{unknown[0][:40]} is not valid; accepted is {{variable}}")
     return href
 
 
@@ -102,7 +102,7 @@ def _time_pattern(pattern: str) -> str:
     try:
         groups = re.compile(pattern).groupindex
     except re.error as error:
-        raise ValueError(f"no regular expression: {error}") from error
+        raise ValueError(f"not a valid regular expression: {error}") from error
     if "time" not in groups:
         raise ValueError(r"a group named time is missing, such as (?P<time>\d{8})")
     return pattern

@@ -62,15 +62,15 @@ def _read(path: Path, name: str) -> morecantile.TileMatrixSet:
     except (ValueError, RecursionError) as error:
         raise InvalidParameter(f"{name[:80]} is not valid JSON: {error}") from error
     if not isinstance(document, dict):
-        raise InvalidParameter(f"{name[:80]} holds no JSON object")
+        raise InvalidParameter(f"{name[:80]} does not contain a JSON object")
     try:
         return morecantile.TileMatrixSet.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(step) for step in first["loc"])
-        raise InvalidParameter(f"{name[:80]} is no tile matrix set: {where}: {first['msg']}") from error
+        raise InvalidParameter(f"{name[:80]} is not a tile matrix set: {where}: {first['msg']}") from error
     except (CRSError, MorecantileError, NotImplementedError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InvalidParameter(f"{name[:80]} is no tile matrix set: {error}") from error
+        raise InvalidParameter(f"{name[:80]} is not a tile matrix set: {error}") from error
 
 
 def _converted(source: morecantile.TileMatrixSet) -> TileMatrixSet:

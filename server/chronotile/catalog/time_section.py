@@ -37,7 +37,8 @@ def _default_time(text: str) -> str:
         parse_instant(text)
     except InvalidParameter as error:
         raise ValueError(
-            f"{text[:40]!r} is no default; accepted are latest, earliest, none, an instant such as 2020-06-01, "
+            f"{text[:40]!r} is not a valid default; accepted are latest, earliest, none, an instant such as "
+            "2020-06-01, "
             "and {latest: {min_valid: 0.3}}"
         ) from error
     return text

@@ -25,13 +25,13 @@ def _template(href: str) -> str:
     is_elsewhere = parts.scheme in {"http", "https"} and _HOST.fullmatch(parts.netloc) is not None
     if not (is_here or is_elsewhere) or not template.isprintable() or " " in template:
         raise ValueError(
-            f"{href[:80]!r} is no address of tiles; accepted is such as https://host/{{z}}/{{x}}/{{y}}.png"
+            f"{href[:80]!r} is not a URL of tiles; accepted are URLs such as https://host/{{z}}/{{x}}/{{y}}.png"
         )
     found = sorted(_PLACEHOLDER.findall(template))
     if found != ["{x}", "{y}", "{z}"]:
         raise ValueError(
             f"{href[:80]!r} must have each of {{z}}, {{x}} and {{y}} once, or of {{TileMatrix}}, {{TileCol}} and "
-            "{TileRow} as WMTS has them, and no other"
+            "{TileRow} (WMTS), and no other"
         )
     return template
 
@@ -61,7 +61,7 @@ class ViewerSection(Section):
     """What the viewer shows beside the layers."""
 
     default_layer: Text | None = None
-    """Id or alias of the layer that it begins with; otherwise the first."""
+    """Id or alias of the layer that it begins with; default: the first."""
     base_maps: tuple[BaseMapSection, ...] = ()
     """Backgrounds beside its own; browsers then load tiles of those hosts."""
 

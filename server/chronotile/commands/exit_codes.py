@@ -18,7 +18,7 @@ def exiting_in_one_line() -> Iterator[None]:
         fail(*error.mistakes)
     except ChronotileError as error:
         # A command logs to standard error, where these lines go too.
-        fail(error.message.replace(LOG_SAYS_WHY, "what stands above says why"))
+        fail(error.message.replace(LOG_SAYS_WHY, "see the messages above"))
 
 
 def fail(*reasons: str) -> NoReturn:

@@ -23,12 +23,12 @@ LONGEST = 200
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, show and cancel jobs of an archive.")
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="Of the job, as it is listed.", show_default=False)]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the job, as listed.", show_default=False)]
 Place = Annotated[
     Path | None,
     typer.Argument(
         metavar="CONFIG|FOLDER|FILE",
-        help="The archive, as serve takes it; otherwise $CHRONOTILE_CONFIG or config/chronotile.yaml.",
+        help="The archive, as for serve; default: $CHRONOTILE_CONFIG or config/chronotile.yaml.",
         show_default=False,
     ),
 ]
@@ -41,14 +41,14 @@ def list_(
         list[str] | None,
         typer.Option(
             metavar="[accepted|running|successful|failed|dismissed]",
-            help="Only such jobs; several with commas, or said several times.",
+            help="Only jobs with this status; several with commas or by repeating the option.",
         ),
     ] = None,
     process: Annotated[
         list[str] | None,
-        typer.Option(metavar="ID", help="Only jobs of this process; several with commas, or said several times."),
+        typer.Option(metavar="ID", help="Only jobs of this process; several with commas or by repeating the option."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of jobs.")] = 50,
 ) -> None:
     """List the jobs of an archive, the newest first."""
     with exiting_in_one_line(), _stores(place) as stores:
@@ -58,7 +58,7 @@ def list_(
         given = _members(status)
         wrong = next((each for each in given if each not in STATUSES), None)
         if wrong is not None:
-            raise typer.BadParameter(f"{wrong[:LONGEST]!r} is none of {', '.join(STATUSES)}", param_hint="--status")
+            raise typer.BadParameter(f"{wrong[:LONGEST]!r} is not one of {', '.join(STATUSES)}", param_hint="--status")
         statuses = [each for each in STATUSES if each in given]
         jobs, count = stores.jobs(statuses=statuses, processes=_members(process), limit=limit)
         _print(_columns([("id", "process", "status", "progress", "created"), *map(_row, jobs)]) if jobs else ())
@@ -98,7 +98,7 @@ def cancel(job_id: Id, place: Place = None) -> None:
         store, _job = stores.find(job_id)
         job = cancel_job(store.table, store.folder, job_id, bucket=_bucket())
         if job.status != "dismissed":
-            fail(f"the job {job_id} has ended already and is {job.status}")
+            fail(f"the job {job_id} has already ended: {job.status}")
         _print([f"the job {job_id} was dismissed"])
 
 

@@ -30,7 +30,7 @@ def open_archive(settings: "Settings", log_level: "LogLevel | None" = None, *, i
     from chronotile.readers.elsewhere.sources import OPENING_S, START_S
 
     configure_logging(log_level or settings.log_level, settings.log_format)
-    with progress_bar("looking into the data") as progress:
+    with progress_bar("inspecting the data") as progress:
         patience_s = START_S if is_server else OPENING_S
         return open_configured(settings, progress=progress, patience_s=patience_s, has_previews=is_server)
 

@@ -69,7 +69,7 @@ def _log_size(settings: "Settings", configured: "Settings", machine: Machine, or
     for sentence in ignored_variables(os.environ):
         log.warning("%s", sentence)
     log.info(
-        "workers: %d (%s), caches of all together: %d MiB (%s); there are %d cores and %d MiB of memory",
+        "workers: %d (%s), cache: %d MiB (%s), cores: %d, memory: %d MiB",
         settings.workers,
         origin,
         settings.cache_on(machine) >> 20,
@@ -96,20 +96,20 @@ def _port_errors(host: str, port: int) -> Iterator[None]:
         yield
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        fail(f"cannot listen at {host} port {port}: {reason}; choose another with --host or --port")
+        fail(f"cannot listen on {host} port {port}: {reason}; choose another with --host or --port")
 
 
 def _write_configuration(archive: "Archive", file: Path) -> None:
     if archive.discovery is None:
         raise typer.BadParameter(
-            "it is for a folder or file of data, not for a configuration", param_hint="--write-config"
+            "it works with a folder or file of data, not with a configuration", param_hint="--write-config"
         )
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(archive.discovery.text(file.parent.absolute()), encoding="utf-8")
     except OSError as error:
         fail(f"{file} cannot be written: {error.strerror}")
-    typer.echo(f"wrote {file}; change what was guessed wrong, then: chronotile serve {file}")
+    typer.echo(f"wrote {file}; correct wrong guesses, then: chronotile serve {file}")
 
 
 def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
@@ -128,7 +128,7 @@ def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
         f"WMS           {address}{service.wms_paths[0]}",
         f"WMTS          {address}{service.wmts_paths[0]}",
         f"OGC API       {address}/ogcapi",
-        f"jobs          are done by: chronotile worker {shlex.quote(str(settings.config))}",
+        f"jobs          run with: chronotile worker {shlex.quote(str(settings.config))}",
     ]
 
 
@@ -150,7 +150,7 @@ def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket,
     print_lines(lines)
     server.run(sockets=[listener])
     if not server.started:
-        fail("the server could not start; the log says why")
+        fail("the server could not start; see the log")
 
 
 def _run_workers(

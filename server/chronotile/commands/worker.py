@@ -76,7 +76,7 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
                 before=stores.before,
             )
             only_remember_signals()
-            typer.echo(f"does jobs of the archive {id_} in {own.folder} with {whom}")
+            typer.echo(f"running jobs of the archive {id_} in {own.folder} with {whom}")
             _run(runner)
     except ClusterLost as error:
         fail(str(error))

@@ -86,7 +86,8 @@ def _refuse_foreign(folder: Path) -> None:
     foreign = [name for name in PARTS if (folder / name).exists()]
     if foreign and not (folder / MARKER).is_file():
         raise InvalidParameter(
-            f"the folder {folder.name!r} has a {foreign[0]} that is no demo archive; name another folder", locator="dir"
+            f"the folder {folder.name!r} has a {foreign[0]} that is not a demo archive; name another folder",
+            locator="dir",
         )
 
 

@@ -45,7 +45,7 @@ def _follow(receiver: "Connection[None, _Message]", progress: Progress) -> Path:
         try:
             kind, text, share = receiver.recv()
         except EOFError as error:
-            raise ChronotileError("the demo archive could not be made; what went wrong stands above") from error
+            raise ChronotileError("the demo archive could not be made; see the messages above") from error
         if kind == "made":
             return Path(text)
         if kind == "refused":

@@ -53,7 +53,7 @@ class DemoPlan:
 
     def __post_init__(self) -> None:
         if not 1 <= self.size_px <= 600:
-            raise InvalidParameter(f"the demo has 1 to 600 pixels a side, got {self.size_px}", locator="size_px")
+            raise InvalidParameter(f"the demo has 1 to 600 pixels per side, got {self.size_px}", locator="size_px")
         if self.dekads < 1 or self.levels < 1:
             raise InvalidParameter("the demo needs at least one dekad and one level", locator="dekads")
 

@@ -199,7 +199,7 @@ class UnfailingFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to a place."""
-        self._at = offset + (self._end if whence == io.SEEK_END else 0)  # nobody asks for another
+        self._at = offset + (self._end if whence == io.SEEK_END else 0)  # nothing else is requested
         return self._at
 
     def tell(self) -> int:

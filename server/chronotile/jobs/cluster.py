@@ -28,12 +28,12 @@ LOOK_S = 0.5
 ANSWER_S = 10.0
 """How long a scheduler may take to answer; one that is frozen never does, and no connection to it breaks."""
 PROCESSES_S = 2.0
-"""So often the number of worker processes is read while no task is done."""
-NO_PROCESSES = "the Dask cluster has no processes; the job goes on when one joins it"
+"""Interval at which the number of worker processes is read while no task is done."""
+NO_PROCESSES = "the Dask cluster has no workers; the job continues when one joins"
 COLLECT_S = 5.0
 """How long to wait for the result of a task that is done before checking whether the job is still active."""
 LOST = "the Dask cluster was lost"
-DEADLY = "the processes of the cluster die of what they are asked to do"
+DEADLY = "the worker processes of the cluster die while they run the job's tasks"
 
 
 class Cluster:
@@ -88,7 +88,7 @@ class Cluster:
     ) -> Generator[tuple[int, Json], None, None]:
         """Yield the number of each task when it is done, and its result, in any order.
 
-        Ends early when the job is no longer active; the tasks under way are told to stop. A task
+        Ends early when the job is no longer active; the running tasks are signalled to stop. A task
         that cannot be done for now is put aside until the others are done.
 
         Args:

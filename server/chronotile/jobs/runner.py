@@ -139,10 +139,10 @@ class Runner:
             pool.submit(self._do, held)
             is_begun = True
         except (ClusterLost, ChronotileError) as error:
-            log.warning("no job can be begun: %s", error)
+            log.warning("no job can be started: %s", error)
             return LOST_S
         except Exception:  # such as what Dask says when it lets go of a cluster: others may go on
-            log.exception("no job can be begun")
+            log.exception("no job can be started")
             return LOST_S
         finally:
             if not is_begun:
@@ -164,7 +164,7 @@ class Runner:
         """Hold what we do until `stop`, after which it is given back long before its lease is over."""
         while not self._wait(self._is_stopped, BEAT_S):
             for held in list(self._held.values()):
-                with _going_on(f"job {held.job.id} cannot be held"):
+                with _going_on(f"the lease of job {held.job.id} cannot be extended"):
                     held.is_ours = held.is_ours and self._table.renew(held.job.id, held.owner, lease_s=LEASE_S)
         self._give_back_what_hangs()
 
@@ -175,13 +175,13 @@ class Runner:
             self._one_ended.clear()
             self._wait(self._one_ended, IDLE_S)
         for held in list(self._held.values()):
-            with _going_on(f"job {held.job.id} cannot be given back"):
+            with _going_on(f"job {held.job.id} cannot be returned to the queue"):
                 self._give_back(held, STOPPED)
 
     def _forget(self) -> None:
         """Forget now and then what ended long ago."""
         while True:
-            with _going_on("no jobs can be forgotten"):
+            with _going_on("expired jobs cannot be deleted"):
                 before = self._table.now() - self._retention_s
                 for table, folder in self._stores:
                     forget_ended(table, folder, before=before, bucket=self._bucket)
@@ -191,9 +191,9 @@ class Runner:
     def _do(self, held: OwnedJob) -> None:
         """Do a job, as far as it goes. Where its end cannot be written, it is done again when its lease is over."""
         id_ = held.job.id
-        log.info("job %s (%s) begins, attempt %d", id_, held.job.process, held.job.attempts)
+        log.info("job %s (%s) starts, attempt %d", id_, held.job.process, held.job.attempts)
         try:
-            with _going_on(f"job {id_} is left until its lease is over"):
+            with _going_on(f"job {id_} stays leased until its lease expires"):
                 self._end(held, self._outcome(held))
         finally:
             del self._held[held.owner]
@@ -265,7 +265,7 @@ class Runner:
         # Before the plan is stored: what tasks of another gave is of no use, and its numbers may be among these.
         held.is_ours = self._table.plan_anew(id_, held.owner, revision=made.revision)
         if held.job.revision not in {None, made.revision}:
-            self._table.say(id_, "what it reads has changed since it was requested; it reads the present state")
+            self._table.say(id_, "its data changed after it was submitted; it uses the current state")
         return execution.outputs, store_plan(folder, execution.inputs, made) if held.is_ours else None
 
     def _do_tasks(self, held: OwnedJob, context: TaskContext, left: Mapping[int, Json], done: dict[int, Json]) -> None:
@@ -307,7 +307,7 @@ class Runner:
         return JobFault(
             type=LimitExceeded.problem_type,
             title=LimitExceeded.problem_title,
-            detail=f"it ran for longer than {self._timeout_s:g} s, which is how long a job may; ask for less",
+            detail=f"it exceeded the time limit of {self._timeout_s:g} s (CHRONOTILE_JOB_TIMEOUT_S); request less",
             status=LimitExceeded.status,
         )
 
@@ -318,7 +318,7 @@ class Runner:
             case None:
                 is_ours, said = False, ""
             case Again(reason=reason):
-                said = f"is given back: {reason}"
+                said = f"is returned to the queue: {reason}"
                 is_ours = self._surely(partial(self._give_back, held, outcome))
             case JobNotTaken(reason=reason):
                 said, is_ours = self._leave(held, reason), True
@@ -334,7 +334,7 @@ class Runner:
             self._surely(partial(self._table.say, id_, said))
             log.info("job %s %s", id_, said)
         elif not is_ours:
-            log.info("job %s is left: it was dismissed, or another worker has it", id_)
+            log.info("job %s is abandoned: it was dismissed, or another worker has it", id_)
 
     def _give_back(self, held: OwnedJob, again: Again) -> bool:
         """Let another begin a job again; return whether it was still ours."""
@@ -348,7 +348,7 @@ class Runner:
 
     def _leave(self, held: OwnedJob, reason: str) -> str:
         """Leave a job to others, and return its log line, once as long as the reason is the same."""
-        id_, message = held.job.id, f"waits for a worker whose configuration knows what it asks for: {reason}"
+        id_, message = held.job.id, f"waits for a worker whose configuration has its layers: {reason}"
         is_news = self._left.add(id_, reason)
         self._surely(partial(self._table.leave, id_, held.owner, message=message))
         return f"is left to another worker: {reason}" if is_news else ""

@@ -182,7 +182,9 @@ def _read_file(context: TaskContext, name: str) -> Json:
     try:
         return _read_files.read(Path(context.folder) / name)
     except FileNotFoundError as error:
-        raise SourceUnavailable("the job is gone, or its folder is not seen where the task is done") from error
+        raise SourceUnavailable(
+            "the job was deleted, or the process that runs the task cannot see its folder"
+        ) from error
 
 
 def _partial_results(folder: Path, plan: str) -> Path:

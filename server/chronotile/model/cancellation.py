@@ -20,4 +20,4 @@ def require_active(is_active: IsActive) -> None:
         ClientGone: Nobody does.
     """
     if not is_active():
-        raise ClientGone("the client left")
+        raise ClientGone("the client disconnected")

@@ -40,7 +40,7 @@ class Trim:
         if any(map(math.isnan, self.box)) or math.inf in {xmin, ymin} or -math.inf in {xmax, ymax}:
             raise InvalidParameter(f"{self.locator} has an edge that is not a number", locator=self.locator)
         if ymin > ymax or (xmin > xmax and not self.crs.is_geographic):
-            raise InvalidParameter(f"{self.locator} has a lower edge above its upper one", locator=self.locator)
+            raise InvalidParameter(f"{self.locator} has a lower edge above its upper edge", locator=self.locator)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

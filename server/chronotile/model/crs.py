@@ -77,7 +77,7 @@ def crs_of(text: str) -> Crs:
     try:
         definition = CRS.from_user_input(spelled)
     except CRSError as error:
-        raise UnsupportedCrs(f"{text[:80]!r} is no known coordinate reference system", locator="crs") from error
+        raise UnsupportedCrs(f"{text[:80]!r} is not a known coordinate reference system", locator="crs") from error
     return Crs(_canonical_name(spelled, definition), definition)
 
 

@@ -175,8 +175,12 @@ def parse_expression(text: str, names: Collection[str] | None = None) -> Express
     try:
         tree = ast.parse(plain, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        reason = f"{error.msg} (in a URL a + is written %2B)" if isinstance(error, SyntaxError) else "it is too deep"
-        raise _refusal(f"{plain[:MAX_SHOWN]!r} is no expression: {reason}; {ACCEPTED}") from error
+        reason = (
+            f"{error.msg} (in a URL a + is written %2B)"
+            if isinstance(error, SyntaxError)
+            else "it is nested too deeply"
+        )
+        raise _refusal(f"{plain[:MAX_SHOWN]!r} is not a valid expression: {reason}; {ACCEPTED}") from error
     _check_size(tree)
     reader = _Reader(names)
     root = reader.step(tree)
@@ -202,7 +206,7 @@ def _check_characters(text: str) -> None:
     while position < len(text):
         found = _TOKEN.match(text, position)
         if found is None:
-            raise _refusal(f"{text[position : position + 20]!r} cannot stand in an expression; {ACCEPTED}")
+            raise _refusal(f"{text[position : position + 20]!r} is not allowed in an expression; {ACCEPTED}")
         position = found.end()
 
 
@@ -255,7 +259,7 @@ class _Reader:
             near = difflib.get_close_matches(name[:MAX_SHOWN], self._names, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             usable = ", ".join(sorted(filter(can_be_named, self._names))[:20])
-            raise _refusal(f"{name[:MAX_SHOWN]!r} is no variable of the collection{hint}; it has {usable}")
+            raise _refusal(f"{name[:MAX_SHOWN]!r} is not a variable of the collection{hint}; it has {usable}")
         self.found[name] = None
         return _Step(lambda values: values[name])
 
@@ -320,7 +324,7 @@ def _require_truth(steps: list[_Step], node: ast.expr) -> None:
 
 
 def _refused(node: ast.AST) -> InvalidParameter:
-    return _refusal(f"{ast.unparse(node)[:MAX_SHOWN]!r} cannot stand in an expression; {ACCEPTED}")
+    return _refusal(f"{ast.unparse(node)[:MAX_SHOWN]!r} is not allowed in an expression; {ACCEPTED}")
 
 
 def _calling(compute: Compute, steps: list[_Step]) -> Callable[[Mapping[str, Values]], Part]:

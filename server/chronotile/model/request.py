@@ -83,17 +83,17 @@ class MapRequest:
     style: str = ""
     """Id, or nothing or `default` for the layer's first style."""
     difference: TimeSelection | None = None
-    """A second time, whose values are taken away: the picture shows the change since then in diverging colours."""
+    """A second time, whose values are subtracted: the picture shows the change since then in diverging colours."""
     own_style: Style | None = None
     """A style that the request brings along, in place of the layer's."""
     format: PictureFormat | PlacedFormat | ValueFormat = "image/png"
     range: tuple[float, float] | None = None
-    """Physical values at the ends of the ramp, in place of the style's own."""
+    """Physical values at the ends of the ramp, instead of the style's own."""
     ramp: str | None = None
-    """Id of a style whose colours are stretched over the range, in place of the style's own."""
+    """Id of a style whose colours are stretched over the range, instead of the style's own."""
     colouring: Colouring = AS_STYLED
     reducer: PictureReducer = "latest"
-    """What a pixel shows of several times."""
+    """Reducer of several times to one pixel."""
     expression: str | None = None
     """Arithmetic over the variables of the layer's collection, shown in place of the layer's own values."""
     background: tuple[int, int, int] | Backdrop | None = None
@@ -223,7 +223,7 @@ class IdentifyRequest:
 
     @classmethod
     def of_picture(cls, shown: MapRequest, point: Point, *, layer: str) -> "IdentifyRequest":
-        """Return what asks for the values that a picture shows at a point, under the name `layer` goes by there."""
+        """Return the request for the values that a picture shows at a point, under the name `layer` goes by there."""
         return cls(
             layer=layer,
             point=point,

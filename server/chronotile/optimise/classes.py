@@ -21,13 +21,13 @@ def with_classes(
     """Return the variables, those said to have classes that are in `named` or whose name's shipped style has them.
 
     Raises:
-        UnsupportedSource: A name is none of theirs, its numbers cannot be classes, or `packing` would change classes.
+        UnsupportedSource: A name is unknown, its numbers cannot be classes, or `packing` would change classes.
     """
     for name in named:
         if name not in variables:
             raise UnsupportedSource(f"--classes: there is no variable {name} in it; there are {', '.join(variables)}")
         if not _may_have_classes(variables[name].encoding):
-            raise UnsupportedSource(f"--classes: {name} is scaled or not of whole numbers, which are no classes")
+            raise UnsupportedSource(f"--classes: {name} is scaled or has no whole numbers, so it cannot be classes")
     styles = load_styles(style_folders(None))
     found = dict(variables)
     for name, info in variables.items():
@@ -55,7 +55,7 @@ def with_stored_overviews(info: VariableInfo, level: JsonObject | None, *, is_na
         return info
     is_written = level["attributes"].get("cell_methods") == CLASS_OVERVIEWS
     if is_named and not is_written:
-        raise UnsupportedSource(f"the cube that is there has means of {info.name}; name another cube for --classes")
+        raise UnsupportedSource(f"the existing cube has means of {info.name}; name another cube for --classes")
     return replace(info, is_categorical=is_written)
 
 

@@ -21,7 +21,7 @@ class Packing:
 
     def __post_init__(self) -> None:
         if np.dtype(self.dtype).kind not in "iu":
-            raise UnsupportedSource(f"--dtype {self.dtype} is no integer type; say uint8, int16 or uint16")
+            raise UnsupportedSource(f"--dtype {self.dtype} is not an integer type; use uint8, int16 or uint16")
         if self.scale == 0:
             raise UnsupportedSource("--scale must not be 0")
 

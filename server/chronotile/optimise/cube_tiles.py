@@ -52,7 +52,7 @@ class CubeOptions:
     """Which cubes are written."""
 
     layers: tuple[str, ...] = ()
-    """Ids or aliases; otherwise all that have values and times."""
+    """Ids or aliases; default: all that have values and times."""
     tile_matrix_set: str | None = None
     """Otherwise the first that is served."""
     zooms: Span | None = None
@@ -81,9 +81,9 @@ class CubeReport:
         """Yield what an operator wants to know."""
         yield from self.notes
         if self.removed:
-            yield f"{self.removed} files removed whose dates or grid were made anew"
+            yield f"{self.removed} files removed because their dates or grid changed"
         yield f"{self.written} files written, {self.written_bytes / 1e6:.1f} MB"
-        yield f"{self.there} files were there, {self.empty} cubes have no pixel and no file"
+        yield f"{self.there} files existed, {self.empty} cubes have no pixel and no file"
 
     def count(self, size: int | None) -> None:
         """Count a cube: its bytes, 0 of one without a pixel, nothing of one that was there."""
@@ -102,7 +102,7 @@ class Work:
     tile_matrix_set: TileMatrixSet
     ranges: tuple[tuple[TileMatrix, TileRange], ...]
     native: str
-    """The tile matrix at which viewers ask for the layer's own cells too."""
+    """The tile matrix at which viewers request the layer's own cells too."""
 
     def __len__(self) -> int:
         """Return how many cubes there are."""
@@ -111,7 +111,7 @@ class Work:
         )
 
     def requests(self) -> Iterator[CubeRequest]:
-        """Yield what asks for each."""
+        """Yield a request for each."""
         for matrix, held in self.ranges:
             for column in _columns(held):
                 for row in _rows(held):
@@ -257,7 +257,7 @@ def write_cubes(
                         done += 1
                         progress(f"{work.layer.id} {work.year}", done / total)
     except OSError as error:
-        raise WriteFailed(f"{target} cannot be written: {error.strerror}; run again to go on") from error
+        raise WriteFailed(f"{target} cannot be written: {error.strerror}; run again to continue") from error
     return report
 
 

@@ -24,7 +24,7 @@ def require_layout(shape: Commit, options: Options) -> None:
     """
     there = {(True, True): "both", (True, False): "map", (False, True): "series"}[shape.has_map, shape.has_series]
     if options.layout is not None and options.layout != there:
-        raise UnsupportedSource(f"the cube that is there has --layout {there}; name another cube for {options.layout}")
+        raise UnsupportedSource(f"the existing cube has --layout {there}; name another cube for {options.layout}")
 
 
 def conversion_for(info: VariableInfo, options: Options, node: JsonObject | None) -> Conversion:
@@ -40,7 +40,7 @@ def conversion_for(info: VariableInfo, options: Options, node: JsonObject | None
     found = None if options.packing is not None else conversion_into(info.encoding, there)
     if found is None:
         raise UnsupportedSource(
-            f"the cube that is there has another {info.name} than the source: {encoding_text(there)}, which cannot "
+            f"the existing cube has another {info.name} than the source: {encoding_text(there)}, which cannot "
             f"hold all values of {encoding_text(planned.target)}; write another cube, of all files"
         )
     return found
@@ -55,7 +55,7 @@ def rounding_findings(plan: CubePlan) -> Iterator[str]:
         if np.dtype(target.dtype).kind == "f":
             yield f"{name}: no whole numbers hold the values of all files, which differ; written as float32 values"
         else:
-            yield f"{name}: values are rounded to steps of {target.scale:g}, as --dtype asks"
+            yield f"{name}: values are rounded to steps of {target.scale:g}, as set by --dtype"
 
 
 def names_in_cube(inputs: Inputs, document: JsonObject | None) -> dict[str, str]:
@@ -72,7 +72,7 @@ def names_in_cube(inputs: Inputs, document: JsonObject | None) -> dict[str, str]
         return dict(zip(names, there, strict=True))
     if set(names) != set(there):
         raise UnsupportedSource(
-            f"the cube that is there has {', '.join(there)}, the source {', '.join(names)}; say --variable, or name "
+            f"the existing cube has {', '.join(there)}, the source {', '.join(names)}; use --variable, or name "
             "another cube"
         )
     return {name: name for name in there}

@@ -126,7 +126,7 @@ def _chosen(variable: str | None, select: tuple[Step, ...]) -> Mapping[str, Vari
         UnsupportedSource: There are steps, but no variable is named.
     """
     if select and variable is None:
-        raise UnsupportedSource("--select needs --variable: the variable whose step is taken")
+        raise UnsupportedSource("--select needs --variable: the variable whose step is used")
     return {} if variable is None else {variable: VariableSpec(id=variable, select=select)}
 
 
@@ -165,7 +165,7 @@ def _stack_specs(
     drafts = _drafts(kind, paths)
     if len(drafts) > 1:
         names = ", ".join(f"{draft.text} ({len(draft.files)} files)" for draft in drafts[:5])
-        raise UnsupportedSource(f"the names of the files make {len(drafts)} stacks: {names}; name the files of one")
+        raise UnsupportedSource(f"the file names form {len(drafts)} stacks: {names}; name the files of one")
     yield from _draft_specs(drafts[0])
 
 
@@ -179,7 +179,7 @@ def _dated(paths: Sequence[Path], time_pattern: str) -> list[Path]:
     try:
         dated = [path for path in paths if re.search(time_pattern, str(path))]
     except re.error as error:
-        raise UnsupportedSource(f"--time-pattern is no regular expression: {error}") from error
+        raise UnsupportedSource(f"--time-pattern is not a valid regular expression: {error}") from error
     if not dated:
         raise UnsupportedSource(f"--time-pattern finds nothing in any of {len(paths)} files, such as {paths[0].name}")
     return dated
@@ -281,9 +281,7 @@ def _notes(readers: Sequence[Reader], times: JoinedTimes) -> tuple[str, ...]:
     """What the sources tell, and which of their times are left out."""
     notes = [f"{finding.place}: {finding.message}" for reader in readers for finding in reader.info.findings]
     place = dict(zip(times.slices, times.domain.starts, strict=True))
-    notes += [
-        f"{format_instant(place[first])} is there twice; the first is taken" for _dropped, first in times.repeated
-    ]
+    notes += [f"{format_instant(place[first])} occurs twice; the first is used" for _dropped, first in times.repeated]
     if times.unlike is not None:
         notes.append(
             "the bounds of some times are shorter than a day or do not hold their coordinate; all times go by their "
@@ -349,7 +347,7 @@ def _times(reader: Reader, variables: Mapping[str, VariableInfo]) -> TimeDomain:
             raise UnsupportedSource(f"the sources differ in the grid of {name}, or one has none")
     times = reader.info.variables[next(iter(variables))].times
     if not len(times):
-        raise UnsupportedSource("its files tell no times; say --time-pattern with a group (?P<time>…)")
+        raise UnsupportedSource("its file names contain no times; use --time-pattern with a group (?P<time>…)")
     return times
 
 

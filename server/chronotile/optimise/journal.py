@@ -43,7 +43,7 @@ class Journal:
             return shape
         begun = commit_of(json.loads(self._shape.read_bytes()))
         if begun is None:
-            raise UnsupportedSource("what an interrupted run left is damaged; remove the cube and begin anew")
+            raise UnsupportedSource("the files of an interrupted run are damaged; delete the cube and start again")
         return begun
 
     def begin(self, shape: Commit) -> None:

@@ -44,7 +44,9 @@ def parse_bytes(text: str) -> int:
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMG]I?B)?\s*", text.upper())
     if found is None:
-        raise InvalidParameter(f"{text[:40]!r} is no size; accepted are such as 512MiB and 2GiB", locator="memory")
+        raise InvalidParameter(
+            f"{text[:40]!r} is not a size; accepted are sizes such as 512MiB and 2GiB", locator="memory"
+        )
     return int(float(found[1]) * _UNITS[found[2] or ""])
 
 
@@ -53,7 +55,7 @@ def default_memory(machine: Machine) -> tuple[int, tuple[str, ...]]:
     if machine.memory_bytes >= MEMORY_BYTES:
         return MEMORY_BYTES, ()
     half = machine.memory_bytes // 2
-    return half, (f"holding at most {half >> 20}MiB, half of the memory there is; --memory says otherwise",)
+    return half, (f"holding at most {half >> 20}MiB, half of this machine's memory; --memory changes it",)
 
 
 def region_for(grid: NativeGrid, itemsize: int, memory: int, threads: int) -> int:
@@ -78,7 +80,7 @@ def budget_of(plan: CubePlan, memory: int, threads: int) -> Budget:
     least = max(a_map, a_file)
     if least > available:
         need = (BASE_BYTES + int(least) >> 20) + 1
-        raise UnsupportedSource(f"--memory is too little for this grid; it takes at least {need}MiB")
+        raise UnsupportedSource(f"--memory is too small for this grid; it needs at least {need}MiB")
     threads = max(1, min(threads, int(available / least)))
     share = available / threads
     a_date = _cells(plan.grid, region) * itemsize * COPIES + _coarse_bytes(plan.grid, region)

@@ -48,7 +48,7 @@ def parse_step(text: str) -> Step:
     name, _equals, value = text.partition("=")
     index = value.removeprefix("index:")
     if not name or not value or (index != value and not index.isdecimal()):
-        raise InvalidParameter(f"--select {text[:40]!r} is not understood; accepted are depth=10 and depth=index:0")
+        raise InvalidParameter(f"--select {text[:40]!r} is not valid; accepted are depth=10 and depth=index:0")
     if index != value:
         return Step(dimension=name, index=int(index))
     try:

@@ -85,15 +85,15 @@ def _saying_what_failed(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise WriteFailed(
-            f"{target.name} could not be written: {error.strerror or error}; what was visible before still is, "
-            "and --resume goes on from here"
+            f"{target.name} could not be written: {error.strerror or error}; the previous state stays visible, and "
+            "--resume continues from here"
         ) from error
 
 
 def _require_free(target: Path) -> None:
     if target.is_dir() and not (target / "zarr.json").exists() and not (target / FOLDER).exists():
         if any(target.iterdir()):
-            raise UnsupportedSource(f"{target.name} is a folder with other things in it; name a new one")
+            raise UnsupportedSource(f"{target.name} is a folder with other files in it; name a new one")
     elif target.exists() and not target.is_dir():
         raise UnsupportedSource(f"{target.name} is a file; name a folder that ends in .zarr")
 
@@ -107,7 +107,7 @@ def _runner(options: Options, disk: Disk) -> Runner:
 def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, disk: Disk) -> "_Run":
     folder, journal = CubeFolder(target, disk), Journal(target / FOLDER, disk)
     if journal.is_there and not options.resume:
-        raise UnsupportedSource(f"an earlier run on {target.name} was interrupted; say --resume to go on with it")
+        raise UnsupportedSource(f"an earlier run on {target.name} was interrupted; use --resume to continue it")
     document = folder.root_document()
     commit = None if document is None else commit_of(document["attributes"])
     shape = journal.begun(_new_shape(inputs, options, runner.threads) if commit is None else commit)
@@ -176,8 +176,8 @@ def _plan(
     along_time = nodes[f"{group}/time"]["attributes"] if nodes else {}
     if document is not None and along_time.get(TIME_KIND) != bounds.attributes.get(TIME_KIND):
         raise UnsupportedSource(
-            "the times of the cube that is there are named in another way than those of the source: periods that "
-            "overlap go by their coordinates, others by their starts; name all files, or write another cube"
+            "the times of the existing cube are labelled differently from those of the source (overlapping "
+            "periods by their coordinates, others by their starts); name all files, or write another cube"
         )
     unit = along_time["units"].split()[0] if nodes else time_unit(inputs.times)
     return CubePlan(

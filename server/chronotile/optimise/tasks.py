@@ -358,9 +358,7 @@ class OpenSources:
             reader = self._of(job)[number]
             recoding = recoding_of(reader.info.variables[planned.info.name].encoding, planned.info.encoding)
             if recoding is None:
-                raise SourceUnavailable(
-                    f"the numbers of {planned.info.name} are others than when the run began; run it again"
-                )
+                raise SourceUnavailable(f"the numbers of {planned.info.name} changed during the run; run it again")
             indexes = [origin.index for origin in run]
             pixels = reader.read_block(planned.info.name, indexes=indexes, window=window, along="space")
             for date, numbers in enumerate(pixels.numbers):

@@ -78,7 +78,7 @@ def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Cal
     if wrong:
         shown = "; ".join(count.examples[position] for position in sorted(wrong)[:MOST_SHOWN])
         raise UnsupportedSource(
-            f"{len(wrong)} dates differ from the source, in {sum(wrong.values())} cells; {shown}; write the cube anew"
+            f"{len(wrong)} dates differ from the source, in {sum(wrong.values())} cells; {shown}; write the cube again"
         )
     return _text(job, inputs, dates, count)
 
@@ -92,7 +92,7 @@ def require_apart(inputs: Inputs) -> None:
     joined = any(not _has_bands(spec) and not Path(spec.href).exists() for spec in inputs.specs)
     of_rasters = [origin for origin in inputs.origins if _has_bands(inputs.specs[origin.source])]
     if joined or not all(inputs.files.get(origin) for origin in of_rasters):
-        raise UnsupportedSource("--verify cannot tell the files of joined times apart; leave it out, or name one file")
+        raise UnsupportedSource("--verify cannot distinguish the files of joined times; leave it out, or name one file")
 
 
 def _text(job: Job, inputs: Inputs, dates: Sequence[TaskDate], count: Count) -> str:
@@ -243,7 +243,9 @@ class _Source:
     def _path(self, date: TaskDate) -> Path:
         files = self._inputs.files[date.origin]
         if not files:
-            raise UnsupportedSource("--verify cannot tell the bands of files with many times each; leave --verify out")
+            raise UnsupportedSource(
+                "--verify cannot identify the bands of files with many times each; leave --verify out"
+            )
         return files[self._column]
 
     def _of_raster(self, date: TaskDate, window: Window) -> _Cells:
@@ -321,7 +323,9 @@ def _part(array: "xarray.DataArray", index: int, window: Window, shape: tuple[in
     rest = [dim for dim in array.dims if dim not in {y, x}]
     long = [dim for dim in rest if array.sizes[dim] > 1]
     if (array.sizes[y], array.sizes[x]) != shape or len(long) > 1:
-        raise UnsupportedSource(f"--verify cannot tell the dimensions {array.dims} of {array.name}; leave --verify out")
+        raise UnsupportedSource(
+            f"--verify cannot identify the dimensions {array.dims} of {array.name}; leave --verify out"
+        )
     at = dict.fromkeys(rest, 0)
     if long:
         times = array.coords[long[0]].values if long[0] in array.coords else np.arange(array.sizes[long[0]])

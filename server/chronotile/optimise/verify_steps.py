@@ -24,7 +24,7 @@ def select_steps(array: "xarray.DataArray", steps: Sequence[Step]) -> "xarray.Da
             found = _positions(array, step)
             if len(found) != 1:
                 raise UnsupportedSource(
-                    f"--verify cannot tell which step of {step.dimension} was taken; select it by position, "
+                    f"--verify cannot identify which step of {step.dimension} was used; select it by position, "
                     f"{step.dimension}=index:0, or leave --verify out"
                 )
             index = found[0]

@@ -40,7 +40,7 @@ class BoundedLooks:
         threading.Thread(target=_run, args=(future, lambda: found.append(look())), name="look", daemon=True).start()
         if not any(wait([future], self._patience_s / TURNS).done for _turn in range(TURNS)):
             self._late[what] = future
-            log.warning("a store does not answer; its last known state is used until it does")
+            log.warning("a store does not respond; its last known state is used until it does")
             return known
         future.result()
         return found[0]

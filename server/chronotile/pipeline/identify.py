@@ -114,7 +114,7 @@ def resolve_identify(requests: Sequence[IdentifyRequest], services: Services) ->
             "values of a place",
             allowed=MAX_VALUES,
             needed=count,
-            alternative="ask for a shorter interval, or for the time series",
+            alternative="request a shorter interval, or use the time series",
             locator="time",
         )
     return targets

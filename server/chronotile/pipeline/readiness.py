@@ -11,7 +11,7 @@ from chronotile.pipeline.revision import pixel_revision
 from chronotile.pipeline.services import Services
 from chronotile.readers.elsewhere.source import SourcesSnapshot
 
-NOT_OPEN = "its source cannot be opened, or has nothing that can be served"
+NOT_OPEN = "its source cannot be opened, or contains nothing that can be served"
 NEWEST_GONE = "the data of its newest time are gone"
 AWAY = "its source, on another machine, cannot be read now"
 
@@ -94,7 +94,7 @@ def _left_out(services: Services) -> Iterator[Fault]:
     )
     for collection, count in counts.items():
         what = "1 file or part of it is" if count == 1 else f"{count} files or parts of it are"
-        yield Fault(reason=f"{what} left out; the log says which", collection=collection or None)
+        yield Fault(reason=f"{what} left out; see the log", collection=collection or None)
 
 
 def _failing_dates(services: Services) -> Iterator[Fault]:

@@ -11,7 +11,7 @@ from chronotile.model.series.analysis import Analysis
 from chronotile.model.time.instants import ONE_NS, InstantArray, TimeDomain, TimePart, TimeSelection, TimeSpan
 from chronotile.pipeline.services import Services
 
-SHORTER = "ask for a shorter interval, or page by page with limit="
+SHORTER = "request a shorter interval, or page by page with limit="
 
 
 def layer_with_values(name: str, services: Services) -> Layer:

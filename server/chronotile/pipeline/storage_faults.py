@@ -13,5 +13,5 @@ def translate_storage_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = strerror(error.errno) if error.errno else "the disk fails"
-        raise StorageFull(f"there is no room to write the file: {reason}; ask for less, or later") from error
+        reason = strerror(error.errno) if error.errno else "the disk failed"
+        raise StorageFull(f"no disk space to write the file: {reason}; request less, or try later") from error

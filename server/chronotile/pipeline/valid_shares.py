@@ -38,7 +38,7 @@ DIGITS = 4
 RETRY_S = 60.0
 """After which what could not be read is read again, if somebody asks."""
 ABANDONED_S = 300.0
-"""After which areas that nobody asks for any more are not counted further: each move of a map makes another."""
+"""After which areas that no client requests any more are not counted further: each move of a map makes another."""
 CLOSING_S = 2.0
 """That a share being counted is waited for at the end: a store that hangs must not keep a process from ending."""
 NICENESS = 10
@@ -148,7 +148,7 @@ class ValidShares:
         if self._counter is not None:
             self._counter.join(CLOSING_S)
             if self._counter.is_alive():
-                log.warning("a share of valid pixels is still being read; it is not waited for")
+                log.warning("a share of valid pixels is still being read; continuing without it")
 
     def _table(self, layer: Layer, services: Services, revision: str, area: LayerArea | None) -> _Table:
         table = self._tables.pop((layer.id, area), None)

@@ -1,4 +1,4 @@
-"""A time-lapse, of more or larger frames than a request may ask for."""
+"""A time-lapse, of more or larger frames than a request may have."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -67,7 +67,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
             "pixels of a film",
             allowed=MOST_PIXELS,
             needed=grid.width * grid.height * count,
-            alternative="ask for a smaller picture or fewer frames",
+            alternative="request a smaller picture or fewer frames",
             locator="inputs.width",
         )
     seconds = len(found.time.instants) * grid.width * grid.height * PIXEL_S
@@ -162,14 +162,14 @@ def _pixels(inputs: Inputs, name: str) -> int | None:
 
 def _step(given: float | str) -> int | Period:
     if isinstance(given, str):
-        return requested_period(given, also="every how many times one is a frame, ")
+        return requested_period(given, also="one frame every N times, ")
     return int(given)
 
 
 def _side(title: str) -> Input:
     return Input(
         title=title,
-        description="In pixels. They are square on the ground where one side is not given; 640 wide where none is.",
+        description="In pixels; default: 640 wide, with square pixels on the ground.",
         schema={"type": "integer", "minimum": LEAST_SIDE_PX, "maximum": MAX_SIDE_PX},
         is_required=False,
     )
@@ -178,15 +178,15 @@ def _side(title: str) -> Input:
 process = Process(
     id="animation",
     title="Animation",
-    description="A film of a layer: a frame a time, or a period, with the date, the legend and the attribution on it.",
+    description="A film of a layer: one frame per time or period, with date, legend and attribution.",
     keywords=("picture", "time"),
     inputs={
         "layer": LAYER,
         "datetime": DATETIME,
         "bbox": replace(
             BBOX,
-            description="What the frames show, in its CRS; the whole layer where none is named. Coordinates are in the "
-            "order of the CRS, which is CRS84 unless another is named; the west is less than the east.",
+            description="Area of the frames; default: the whole layer. Coordinates are in the axis order of its "
+            "CRS (default: CRS84); the west is less than the east.",
         ),
         "width": _side("Width"),
         "height": _side("Height"),
@@ -198,31 +198,31 @@ process = Process(
         ),
         "step": Input(
             title="Step",
-            description="Every how many times one is a frame; or a period (P1M, dekad), all times of which are one.",
+            description="One frame every N times; or one per period (P1M, dekad), with all of its times.",
             schema={"oneOf": [{"type": "integer", "minimum": 1}, {"type": "string", "maxLength": 40}], "default": 1},
             is_required=False,
         ),
         "fps": Input(
             title="Frames a second",
-            description="How fast it runs.",
+            description="Frames per second.",
             schema={"type": "number", "minimum": LEAST_FPS, "maximum": MOST_FPS, "default": DEFAULT_FPS},
             is_required=False,
         ),
         "labels": Input(
             title="Labels",
-            description="What is written on the frames; all of it where none are named.",
+            description="Labels on the frames; default: all.",
             schema={"type": "array", "items": {"type": "string", "enum": list(ANIMATION_LABELS)}},
             is_required=False,
         ),
         "style": Input(
             title="Style",
-            description="Id of a style of the layer; its first where none is named.",
+            description="Id of a style of the layer; default: its first.",
             schema={"type": "string", "maxLength": 200},
             is_required=False,
         ),
         "reducer": Input(
             title="Reducer",
-            description="What a pixel shows of several times.",
+            description="Reducer of several times to one pixel.",
             schema={"type": "string", "enum": list(PICTURE_REDUCERS), "default": "latest"},
             is_required=False,
         ),

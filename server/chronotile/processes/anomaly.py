@@ -37,7 +37,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
             "bands of a GeoTIFF",
             allowed=MOST_BANDS,
             needed=count,
-            alternative="ask for fewer times",
+            alternative="request fewer times",
             locator="inputs.datetime",
         )
     return planned_windows(
@@ -74,25 +74,25 @@ def _anomalies(series: Curves, reference: Curves, *, how: Climatology, kind: Ano
 process = Process(
     id="anomaly",
     title="Anomaly",
-    description="How the values of each cell lie to those of the same time of the year in a reference.",
+    description="The anomaly of each cell: its values compared with a reference for the same time of the year.",
     keywords=("map", "time"),
     inputs={
         "layer": LAYER,
         "datetime": Input(
             title="Times",
-            description="Those that are held against the reference: an instant, an interval, or a list of either.",
+            description="Times to compare with the reference: an instant, an interval, or a list of either.",
             schema=DATETIME.schema,
         ),
         "reference": Input(
             title="Reference",
-            description="Times that they are held against; all of the layer where none are named.",
+            description="Times of the reference; default: all of the layer.",
             schema=DATETIME.schema,
             is_required=False,
         ),
         "kind": Input(
             title="Kind",
-            description="abs is the difference from the mean, z that over the standard deviation, percentile the share "
-            "of the reference's values that are less.",
+            description="abs: the difference from the mean; z: the difference divided by the standard deviation; "
+            "percentile: the share of reference values that are less.",
             schema={"type": "string", "enum": list(ANOMALY_KINDS), "default": ANOMALY_KINDS[0]},
             is_required=False,
         ),
@@ -102,7 +102,7 @@ process = Process(
     outputs={
         "anomaly": Output(
             title="Anomaly",
-            description="A cloud optimised GeoTIFF with a band for each time, NaN where nothing can be said.",
+            description="A cloud optimised GeoTIFF with a band for each time, NaN where there is no result.",
             schema=GEOTIFF,
         )
     },

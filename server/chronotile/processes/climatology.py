@@ -69,8 +69,8 @@ def _normals(curves: Curves, *, how: Climatology) -> FloatArray:
 process = Process(
     id="climatology",
     title="Climatology",
-    description="Of each cell what is normal for each time of the year: the mean, or a percentile, of the values of "
-    "all years; of a day, those of the eleven days around it.",
+    description="The climatology of each cell: for each time of the year the mean, or a percentile, of the values "
+    "of all years; for a day, of the eleven days around it.",
     keywords=("map", "time"),
     inputs={
         "layer": LAYER,

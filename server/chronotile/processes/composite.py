@@ -56,7 +56,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     if _is_cube(inputs):
         _cube(coverage, reducer)  # which is refused where it is too large
     elif "name" in inputs:
-        raise InvalidParameter("cubes alone have names; say format cube, or leave name out", locator="inputs.name")
+        raise InvalidParameter("only cubes have names; use format cube, or leave name out", locator="inputs.name")
     else:
         require_geotiff(coverage)
     held_bytes = len(coverage.times) * itemsize(coverage) if reducer == "median" else 0
@@ -143,15 +143,15 @@ def _band(coverage: Coverage, reducer: PictureReducer) -> CoverageField:
 process = Process(
     id="composite",
     title="Composite",
-    description="One map of a layer's values at many times: of each cell the latest, earliest, greatest, least, mean "
-    "or median value there is. Means and medians are written as values, all others as the numbers of the layer.",
+    description="One map of many times of a layer: for each cell the latest, earliest, greatest, least, mean or "
+    "median value. Means and medians are written as values, all others as the numbers of the layer.",
     keywords=("map", "time"),
     inputs={
         "layer": LAYER,
         "datetime": DATETIME,
         "reducer": Input(
             title="Reducer",
-            description="Which of a cell's values, or what of them.",
+            description="Reducer of the values of a cell.",
             schema={"type": "string", "enum": list(PICTURE_REDUCERS), "default": "latest"},
             is_required=False,
         ),
@@ -159,7 +159,7 @@ process = Process(
         "format": Input(
             title="Format",
             description="A cloud optimised GeoTIFF, or a serving cube: a ZIP file of a Zarr store of maps with "
-            "overviews, as optimise gives.",
+            "overviews, as optimise writes.",
             schema={"type": "string", "enum": list(FORMATS), "default": FORMATS[0]},
             is_required=False,
         ),
@@ -168,7 +168,7 @@ process = Process(
     outputs={
         "composite": Output(
             title="Composite",
-            description="Native cells, in one band or at one time; or the name of the cube that has them.",
+            description="Native cells in one band or at one time, or the name of the cube.",
             schema={"oneOf": [GEOTIFF, ZIP, NAMED]},
             formats={"GTiff": GEOTIFF_TYPE, "cube": ZIP_TYPE},
         )

@@ -59,7 +59,7 @@ def _run(inputs: Inputs, _task: Json, work: Work) -> Json:
     until = time.monotonic() + float(inputs.get("pause", 0))
     while (left := until - time.monotonic()) > 0:
         if not work.is_active():
-            raise ClientGone("nobody waits any more")
+            raise ClientGone("no client is waiting any more")
         time.sleep(min(left, STEP_S))
     return {}
 
@@ -71,11 +71,11 @@ def _finish(inputs: Inputs, _done: Sequence[Json], _work: Work) -> Mapping[str, 
 process = Process(
     id="echo",
     title="Echo",
-    description="Gives back what it is given, after a pause if that is requested.",
+    description="Returns its inputs, after a pause if one is requested.",
     keywords=("test",),
     inputs={
         **{
-            name: Input(title=title, description=f"{title}, which is given back.", schema=schema, is_required=False)
+            name: Input(title=title, description=f"{title}, which is returned.", schema=schema, is_required=False)
             for name, (title, schema) in KINDS.items()
         },
         "pause": Input(
@@ -86,8 +86,7 @@ process = Process(
         ),
     },
     outputs={
-        name: Output(title=title, description="What was given.", schema=schema)
-        for name, (title, schema) in KINDS.items()
+        name: Output(title=title, description="The input.", schema=schema) for name, (title, schema) in KINDS.items()
     },
     plan=_plan,
     run=_run,

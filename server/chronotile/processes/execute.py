@@ -18,7 +18,7 @@ SYNC_S = 20.0
 """Expected of what a request may wait for."""
 WAITING = "seconds of a request that waits"
 """The limit that they are."""
-ASK_FOR_A_JOB = "ask for a job with the header Prefer: respond-async"
+ASK_FOR_A_JOB = "request a job with the header Prefer: respond-async"
 
 
 def plan_execution(execution: Execution, services: Services) -> JobPlan:

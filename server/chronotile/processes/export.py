@@ -36,7 +36,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
             "bytes of an export",
             allowed=MOST_BYTES,
             needed=coverage.nbytes,
-            alternative="ask for a smaller bbox or fewer times",
+            alternative="request a smaller bbox or fewer times",
             locator="inputs.bbox",
         )
     times = coverage.times
@@ -72,7 +72,7 @@ def _coverage(inputs: Inputs, work: Work, own: slice) -> Coverage:
     services = without_limits(work.services)
     coverage = extract_coverage(_request(inputs, work.services), services, times=times, is_part=is_part)
     if _shape(coverage) != work.shared["shape"]:
-        raise SourceUnavailable("the grid of the layers has changed since the job began; ask for it anew")
+        raise SourceUnavailable("the grid of the layers has changed since the job began; submit it again")
     return coverage
 
 
@@ -104,8 +104,8 @@ def _format(inputs: Inputs) -> str:
 process = Process(
     id="export",
     title="Export",
-    description="The numbers of layers of one collection as a file: a part of them in space and time, as they are or "
-    "in another CRS. What coverages give to a request, without its limit of size.",
+    description="The numbers of layers of one collection as a file: any part in space and time, native or in "
+    "another CRS. The same as a coverage request, without its size limit.",
     keywords=("coverage", "file"),
     inputs={
         "layer": LAYERS,
@@ -113,14 +113,14 @@ process = Process(
         "bbox": BBOX,
         "crs": Input(
             title="CRS",
-            description="URI or code of the CRS of the file, one that maps are offered in; the layers' own where none "
-            "is named.",
+            description="URI or code of the CRS of the file, one of those offered for maps; default: that of the "
+            "layers.",
             schema={"type": "string", "maxLength": 200, "examples": [CRS84_URI]},
             is_required=False,
         ),
         "format": Input(
             title="Format",
-            description="A cloud optimised GeoTIFF with a band a layer and time, a NetCDF file, or a zip file of a "
+            description="A cloud optimised GeoTIFF with one band per layer and time, a NetCDF file, or a zip file of a "
             "Zarr store.",
             schema={"type": "string", "enum": list(FILE_FORMATS), "default": FILE_FORMATS[0]},
             is_required=False,

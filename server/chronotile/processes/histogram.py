@@ -60,7 +60,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     rows = _length(TASK_CELLS // width, shape.height)
     dates = _length(TASK_NUMBERS // (rows * width), shape.times)
     along, down = cuts(0, count, dates), cuts(first, last, rows)
-    require_few_tasks(len(along) * len(down), alternative="ask for a smaller bbox or fewer times")
+    require_few_tasks(len(along) * len(down), alternative="request a smaller bbox or fewer times")
     return JobPlan(
         tasks=[{"rows": own, "dates": those} for those, own in product(along, down)],
         seconds=(last - first) * width * count * NUMBER_S,
@@ -151,7 +151,7 @@ def _spans(inputs: Inputs, layer: Layer, services: Services) -> Spans:
     spans = centre_spans(outlines_of((area,), grid), grid)
     if not spans.cells:
         raise OutsideData(
-            f"no centre of a cell of layer {layer.id}, which {reach_of(layer)}, lies there; longitude comes first",
+            f"no cell centre of layer {layer.id}, which {reach_of(layer)}, is in it; longitude comes first",
             locator="area" if "area" in inputs else "bbox",
         )
     return spans
@@ -186,8 +186,8 @@ def _length(most: int, unit: int) -> int:
 process = Process(
     id="histogram",
     title="Histogram",
-    description="How often a layer has which values in an area, at all of some times together; each tile is counted "
-    "by itself, and the counts are summed.",
+    description="Histogram of the values of a layer in an area over all requested times; tiles are counted "
+    "separately and summed.",
     keywords=("statistics", "histogram"),
     inputs={
         "layer": LAYER,
@@ -195,25 +195,25 @@ process = Process(
         "bbox": BBOX,
         "area": Input(
             title="Area",
-            description="A GeoJSON polygon, or a feature of one: cells whose centres lie in it count.",
+            description="A GeoJSON polygon, or a feature with one: cells with their centre in it count.",
             schema={"type": "object", "required": ["type"], "format": "geojson-geometry"},
             is_required=False,
         ),
         "bins": Input(
             title="Bins",
-            description="How many of equal width.",
+            description="Number of bins of equal width.",
             schema={"type": "integer", "minimum": 1, "maximum": MOST_BINS, "default": DEFAULT_BINS},
             is_required=False,
         ),
         "range": Input(
             title="Range",
-            description="Values at both ends of the bins; without it that of the layer's first style.",
+            description="Values at both ends of the bins; default: the range of the layer's first style.",
             schema={"type": "array", "minItems": 2, "maxItems": 2, "items": {"type": "number"}},
             is_required=False,
         ),
         "edges": Input(
             title="Edges",
-            description="Of the bins, ascending, in place of their number and range.",
+            description="Edges of the bins, ascending, instead of their number and range.",
             schema={"type": "array", "minItems": 2, "maxItems": MOST_BINS + 1, "items": {"type": "number"}},
             is_required=False,
         ),
@@ -221,7 +221,8 @@ process = Process(
     outputs={
         "histogram": Output(
             title="Histogram",
-            description="Counts of cells at all times by bin. A bin has its lower edge, the last one both. `outside` "
+            description="Counts of cells at all times per bin. A bin includes its lower edge, the last one both. "
+            "`outside` "
             "counts values beyond the edges, `no_data` cells without a value.",
             schema={
                 "type": "object",

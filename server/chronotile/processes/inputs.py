@@ -25,16 +25,14 @@ LAYERS = Input(
 )
 DATETIME = Input(
     title="Times",
-    description="An instant, an interval, or a list of either, as everywhere; all times of the layer where none is "
-    "named.",
+    description="An instant, an interval, or a list of either; default: all times of the layer.",
     schema={"type": "string", "maxLength": 10_000},
     is_required=False,
 )
 BBOX = Input(
     title="Bounding box",
-    description="Cells that lie outside it are left out; the whole layer where none is named. Coordinates are in the "
-    "order of their CRS, which is CRS84 unless another is named. Where the west is greater than the east it goes "
-    "across the antimeridian.",
+    description="Cells outside are left out; default: the whole layer. Coordinates are in the axis order of their "
+    "CRS (default: CRS84). A west greater than the east crosses the antimeridian.",
     schema={
         "type": "object",
         "examples": [{"bbox": [4, 50, 5, 51]}],
@@ -49,8 +47,8 @@ BBOX = Input(
     is_required=False,
 )
 BY = Input(
-    title="Cut of the year",
-    description="What a year is cut into: days, dekads or months; by default, months for times four weeks "
+    title="Division of the year",
+    description="Parts of a year: days, dekads or months; by default, months for times four weeks "
     "and more apart, else dekads.",
     schema={"type": "string", "enum": list(SLOT_KINDS)},
     is_required=False,

@@ -41,7 +41,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     map_steps = range(0, len(cube.times) if shape.has_map else 0, dates)
     require_few_tasks(
         len(map_steps) + (cube.series_count if shape.has_series else 0),
-        alternative="ask for a smaller bbox or fewer times",
+        alternative="request a smaller bbox or fewer times",
     )
     tasks: list[Json] = [{"maps": [start, min(start + dates, len(cube.times))]} for start in map_steps]
     if shape.has_series:
@@ -82,8 +82,8 @@ def _cube(inputs: Inputs, coverage: Coverage, work: Work) -> Cube:
     """
     if coverage.etag != work.shared["state"]:  # at each task: to write the others would be in vain
         raise SourceUnavailable(
-            f"collection {coverage.collection.id} has changed since the job began, so that the cube would have parts "
-            "of two states; ask for it anew"
+            f"collection {coverage.collection.id} has changed since the job began, so the cube would mix two "
+            "states; submit the job again"
         )
     return _cube_of(inputs, coverage, work.services)
 
@@ -145,8 +145,9 @@ class _Windows:
 process = Process(
     id="optimise",
     title="Serving cube",
-    description="Layers, or a part of them in space and time, as a Zarr store that is quick to read as maps and along "
-    "time: chunks for maps, overviews, and chunks for series. What chronotile optimise writes.",
+    description="Layers, or a part of them in space and time, as a Zarr store that is quick to read as maps and "
+    "as series: chunks for maps, overviews, and chunks for series. The same as chronotile optimise "
+    "writes.",
     keywords=("Zarr", "file"),
     inputs={
         "layer": LAYERS,
@@ -163,7 +164,7 @@ process = Process(
     outputs={
         "cube": Output(
             title="Serving cube",
-            description="A ZIP file of the store, or the name that it has.",
+            description="A ZIP file of the store, or the name of the store.",
             schema={"oneOf": [ZIP, NAMED]},
         )
     },

@@ -93,7 +93,7 @@ def require_few_tasks(count: int, *, alternative: str) -> None:
 
     Args:
         count: Of tasks.
-        alternative: What to ask for instead.
+        alternative: What to request instead.
 
     Raises:
         LimitExceeded: They are more than `MOST_TASKS`.

@@ -27,7 +27,7 @@ def process_of(id_: str) -> Process:
     """
     process = processes().get(id_)
     if process is None:
-        raise UnknownPath(f"there is no process {id_[:80]!r}; there are {', '.join(processes())}", locator="processID")
+        raise UnknownPath(f"unknown process {id_[:80]!r}; there are {', '.join(processes())}", locator="processID")
     return process
 
 

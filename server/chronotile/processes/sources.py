@@ -64,8 +64,8 @@ def require_unchanged(sources: Sequence[Source], services: Services) -> None:
     for planned, now in zip(sources, with_revisions(sources, services), strict=True):
         if now.revision != planned.revision:
             raise SourceUnavailable(
-                f"collection {planned.collection} has changed since the job began, so that its result would have "
-                f"parts of two states of layer {planned.layer}; submit it again"
+                f"collection {planned.collection} has changed since the job began, so its result would mix two "
+                f"states of layer {planned.layer}; submit it again"
             )
 
 

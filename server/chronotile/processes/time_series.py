@@ -63,7 +63,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
             sources.append(times.source)
             step = max(1, min(POINTS_PER_TASK, TASK_VALUES // max(1, count)))
             firsts = range(0, len(points), step)
-            require_few_tasks(len(tasks) + len(firsts), alternative="ask for fewer points, layers or times")
+            require_few_tasks(len(tasks) + len(firsts), alternative="request fewer points, layers or times")
             tasks += [{"layer": layer, "first": first, "last": min(first + step, len(points))} for first in firsts]
             seconds += len(points) * (POINT_S + count * VALUE_S)
     return JobPlan(tasks=tasks, seconds=seconds, shared={"times": times_of_layers}, sources=sources)
@@ -208,13 +208,13 @@ POINT_FEATURES: Json = {
 process = Process(
     id="time-series",
     title="Time series",
-    description="The values of layers at each of many points along time: what /timeseries/points gives, of up to "
+    description="Time series of layers at many points: the same as /timeseries/points, for up to "
     f"{MOST_FEATURES:,} points.",
     keywords=("time series", "points"),
     inputs={
         "layers": Input(
             title="Layers",
-            description="Ids or aliases; several only as json.",
+            description="Ids or aliases; several only with json.",
             schema={"type": "string", "maxLength": 200},
             most=MOST_LAYERS,
         ),
@@ -227,13 +227,13 @@ process = Process(
         "datetime": DATETIME,
         "format": Input(
             title="Format",
-            description="Of the file: csv and parquet are long tables, one row a point and time.",
+            description="Format of the file: csv and parquet are long tables, one row per point and time.",
             schema={"type": "string", "enum": list(FORMATS), "default": "csv"},
             is_required=False,
         ),
         **CSV_INPUTS,
     },
-    outputs={"series": series_file("Series", "The file, as /timeseries/points would give it.", FORMATS)},
+    outputs={"series": series_file("Series", "The file, as from /timeseries/points.", FORMATS)},
     plan=_plan,
     run=_run,
     finish=_finish,

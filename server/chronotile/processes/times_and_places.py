@@ -94,7 +94,7 @@ def times_from_json(name: str, nanoseconds: Sequence[int], services: Services) -
         return RequestedTimes(layer=layer, indexes=(0,), selection=ABSENT)
     starts, instants = layer.times.starts, instants_from_json(nanoseconds)
     if not np.isin(instants, starts).all():
-        raise SourceUnavailable(f"a time of layer {layer.id} is gone since the job began; ask for it anew")
+        raise SourceUnavailable(f"a time of layer {layer.id} is gone since the job began; submit it again")
     indexes = tuple(np.searchsorted(starts, instants).tolist())
     selection = selection_of(layer.times, indexes) if indexes else _nothing_before(starts)
     return RequestedTimes(layer=layer, indexes=indexes, selection=selection)

@@ -45,7 +45,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
             "pairs of times of a trend",
             allowed=MOST_PAIRS,
             needed=pairs,
-            alternative="ask for fewer times, or for a seasonal trend",
+            alternative="request fewer times, or use a seasonal trend",
             locator="inputs.datetime",
         )
     return planned_windows(
@@ -89,16 +89,15 @@ def _trends(curves: Curves, *, groups: Sequence[Group]) -> FloatArray:
 process = Process(
     id="trend",
     title="Trend",
-    description="Of each cell the straight line through its values along time that outliers do not bend (Theil and "
-    "Sen), and the probability that there is no trend (Mann and Kendall), as series of places have them.",
+    description="The trend of each cell: a straight line that is robust to outliers (Theil and Sen), and the "
+    "probability that there is no trend (Mann and Kendall), as for series of places.",
     keywords=("map", "time"),
     inputs={
         "layer": LAYER,
         "datetime": DATETIME,
         "method": Input(
             title="Method",
-            description="theil_sen compares all values with one another, seasonal only those of the same time of the "
-            "year.",
+            description="theil_sen compares all pairs of values, seasonal only pairs of the same time of the year.",
             schema={"type": "string", "enum": list(TREND_METHODS), "default": TREND_METHODS[0]},
             is_required=False,
         ),

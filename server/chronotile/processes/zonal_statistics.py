@@ -68,7 +68,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
         step = max(1, min(PLACES_PER_TASK, TASK_VALUES // max(1, columns * len(times.indexes))))
         count = _count(inputs, services)
         firsts = range(0, count, step)
-        require_few_tasks(len(firsts), alternative="ask for fewer places or times")
+        require_few_tasks(len(firsts), alternative="request fewer places or times")
         some = firsts[:: max(1, len(firsts) // COSTS)]
         costs = []
         for first in firsts:  # all are looked at, to refuse what is wrong, but held task by task
@@ -226,8 +226,8 @@ FEATURES: Json = {
 process = Process(
     id="zonal-statistics",
     title="Zonal statistics",
-    description="Statistics of a layer in each of many areas along time, such as the mean of every field at every "
-    f"date: what /timeseries/{{layer}}/areas gives, of up to {MOST_FEATURES:,} areas.",
+    description="Statistics of a layer in many areas over time, such as the mean of each field at each date: the "
+    f"same as /timeseries/{{layer}}/areas, for up to {MOST_FEATURES:,} areas.",
     keywords=("statistics", "time series", "polygons"),
     inputs={
         "layer": LAYER,
@@ -239,7 +239,7 @@ process = Process(
         "datetime": DATETIME,
         "reducers": Input(
             title="Reducers",
-            description="What becomes of the values of an area at one time: mean, min, max, std, median, count, "
+            description="Reducers of the values of an area at one time: mean, min, max, std, median, count, "
             "valid_share, sum, percentiles such as p10, histogram:BINS:LOW:HIGH.",
             schema={
                 "type": "array",
@@ -252,26 +252,26 @@ process = Process(
         ),
         "weights": Input(
             title="Weights",
-            description="pixel: cells whose centre lies in the area, each as much; area: all that it touches, by the "
-            "part inside.",
+            description="pixel: cells with their centre in the area, with equal weight; area: all cells that it "
+            "touches, weighted by the part inside.",
             schema={"type": "string", "enum": list(WEIGHTS), "default": "pixel"},
             is_required=False,
         ),
         "min_valid": Input(
             title="Least valid share",
-            description="The least share of cells with a value for which there is a statistic.",
+            description="Minimum share of cells with a value; below it there is no statistic.",
             schema={"type": "number", "minimum": 0, "maximum": 1, "default": 0},
             is_required=False,
         ),
         "format": Input(
             title="Format",
-            description="Of the file: csv and parquet are long tables, one row an area and time.",
+            description="Format of the file: csv and parquet are long tables, one row per area and time.",
             schema={"type": "string", "enum": list(FORMATS), "default": "csv"},
             is_required=False,
         ),
         **CSV_INPUTS,
     },
-    outputs={"statistics": series_file("Statistics", "The file, as /timeseries/{layer}/areas would give it.", FORMATS)},
+    outputs={"statistics": series_file("Statistics", "The file, as from /timeseries/{layer}/areas.", FORMATS)},
     plan=_plan,
     run=_run,
     finish=_finish,

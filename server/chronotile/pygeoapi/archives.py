@@ -10,7 +10,7 @@ MAX_ARCHIVES = 16
 """Open at once; one that was evicted is closed once nobody reads it any more."""
 
 LOOK_S = 10.0
-"""How often configuration, styles and files are looked at; whether a serving cube grew is seen at once."""
+"""How often configuration, styles and files are inspected; whether a serving cube grew is seen at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

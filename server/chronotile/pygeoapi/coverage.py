@@ -32,7 +32,7 @@ class CoverageProvider(BaseProvider):  # type: ignore[misc]  # pygeoapi has no t
             self._services = services_of(self.data)
             self._offered = chosen(self._services, self.options)
             if not self._offered.has_values:
-                raise UnknownCollection(f"{self._offered.id} has colours but no values: it is no coverage")
+                raise UnknownCollection(f"{self._offered.id} has colours but no values: it is not a coverage")
         grid, times = self._offered.main_field.main_variable.grid, self._offered.times
         self.axes = axes_of(grid, times)
         self.crs = grid.crs.uri

@@ -16,7 +16,7 @@ def chosen(services: Services, options: Mapping[str, Any] | None) -> Offered:
     """Return the collection that a provider's `options` name, or else the first one.
 
     Raises:
-        UnknownCollection: There is none of that name.
+        UnknownCollection: There is not one of that name.
     """
     name = (options or {}).get("collection")
     if name is None:

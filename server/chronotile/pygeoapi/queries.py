@@ -146,7 +146,7 @@ def area_of(geometry: shapely.Geometry, crs: Crs) -> Area:
         )
     if not geometry.is_valid:
         reason = shapely.is_valid_reason(geometry)
-        raise InvalidParameter(f"coords is no area: {reason}", locator="coords")
+        raise InvalidParameter(f"coords is not an area: {reason}", locator="coords")
     polygons = tuple(
         tuple(_xy(shapely.get_coordinates(ring), crs) for ring in (polygon.exterior, *polygon.interiors))
         for polygon in shapely.get_parts(geometry)

@@ -31,7 +31,7 @@ WORKERS_PATIENCE_S = 60
 """Of who has a job begun again then."""
 PART_TIMES = 10
 """As much longer a request may take that carries a part of a file: a slow line is no store that is away."""
-AWAY = "the store of results is out of reach"
+AWAY = "the result store is unreachable"
 RESULT_GONE = "the file of this result is gone"
 
 _URL = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?P<prefix>(?:/\w[\w.=-]*)*)/?", re.ASCII)
@@ -51,7 +51,7 @@ class Bucket:
             that fails is tried again.
 
     Raises:
-        ConfigurationError: The URL is none of that form, one of those variables has no such value, or obstore is not
+        ConfigurationError: The URL is not one of that form, one of those variables has no such value, or obstore is not
             installed.
     """
 
@@ -187,21 +187,21 @@ def _store(url: str, patience: timedelta, *, timeout: timedelta) -> "S3Store":
             retry_config={"retry_timeout": patience},
         )
     except BaseError as error:
-        raise ConfigurationError([f"the store of results: {_words(error)}"]) from error
+        raise ConfigurationError([f"the result store: {_words(error)}"]) from error
 
 
 def _opened(file: Path) -> BinaryIO:
     try:
         return file.open("rb")
     except OSError as error:
-        log.error("a file of results: %s", error)  # noqa: TRY400 -- its words say it all
-        raise SourceUnavailable("a file of results is gone before it was stored") from error
+        log.error("a result file: %s", error)  # noqa: TRY400 -- its words say it all
+        raise SourceUnavailable("a result file disappeared before it was stored") from error
 
 
 def _read(file: BinaryIO, is_active: Callable[[], bool]) -> Iterator[bytes]:
     while part := file.read(READ_BYTES):
         if not is_active():
-            raise ClientGone("nobody waits any more")
+            raise ClientGone("no client is waiting any more")
         yield part
 
 
@@ -213,7 +213,7 @@ def _store_faults(*, missing: str = AWAY) -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
-        log.error("the store of results: %s", _words(error))  # noqa: TRY400 -- its words say it all
+        log.error("the result store: %s", _words(error))  # noqa: TRY400 -- its words say it all
         raise SourceUnavailable(missing if isinstance(error, FileNotFoundError) else AWAY) from error
 
 

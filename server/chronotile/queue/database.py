@@ -57,13 +57,13 @@ def _sqlite(folder: Path, mounts: Path) -> Engine:
         make_private_folder(folder)
     except OSError as error:
         raise ConfigurationError(
-            [f"the folder of jobs {folder} cannot be made: {error.strerror}; set CHRONOTILE_JOBS_DIR to another"]
+            [f"the jobs folder {folder} cannot be made: {error.strerror}; set CHRONOTILE_JOBS_DIR to another"]
         ) from error
     kind = network_file_system(folder, mounts)
     if kind is not None:
         raise ConfigurationError(
             [
-                f"the folder of jobs {folder} is on a disk of another machine ({kind}), where SQLite would damage the "
+                f"the jobs folder {folder} is on a network disk ({kind}), where SQLite would damage the "
                 "table of jobs; set CHRONOTILE_DATABASE_URL to a PostgreSQL database, or CHRONOTILE_JOBS_DIR to a "
                 "folder of this machine"
             ]
@@ -87,10 +87,12 @@ def _postgresql(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
-        raise ConfigurationError(["CHRONOTILE_DATABASE_URL is no URL, such as postgresql://user@host/name"]) from error
+        raise ConfigurationError(
+            ["CHRONOTILE_DATABASE_URL is not a URL such as postgresql://user@host/name"]
+        ) from error
     if parsed.get_backend_name() != POSTGRESQL:
         raise ConfigurationError(
-            [f"CHRONOTILE_DATABASE_URL begins with {parsed.drivername}://, and only postgresql:// is known"]
+            [f"CHRONOTILE_DATABASE_URL begins with {parsed.drivername}://, only postgresql:// is supported"]
         )
     # A host that is gone says nothing: without these the system asks it again for a quarter of an hour, or for ever.
     waits = {
@@ -162,18 +164,18 @@ def database_time(connection: Connection) -> float:
 
 
 def _fault(error: DBAPIError) -> ChronotileError:
-    log.error("the table of jobs: %s", error.orig)
+    log.error("the job table: %s", error.orig)
     reason = str(getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None))
     if reason.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or reason == LOCKED:
-        return SourceUnavailable(f"the table of jobs has been locked by others for {BUSY_S} s; try later")
+        return SourceUnavailable(f"the job table has been locked by others for {BUSY_S} s; try later")
     if reason in {"SQLITE_FULL", "53100"}:
-        return StorageFull("there is no room left for the table of jobs")
+        return StorageFull("no disk space left for the job table")
     if reason == UNDEFINED or str(error.orig).startswith("no such table"):
         return SourceUnavailable(
-            "the tables of jobs are gone from their database: bring them back, or restart the servers and the workers, "
-            "which make them anew"
+            "the job tables are missing from their database; restore them, or restart the servers and workers, "
+            "which create them"
         )
-    return SourceUnavailable(f"the table of jobs is out of reach or damaged; {LOG_SAYS_WHY}")
+    return SourceUnavailable(f"the job table is unreachable or damaged; {LOG_SAYS_WHY}")
 
 
 def _prepare(file: Path, connection: Any, record: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's own
@@ -199,7 +201,7 @@ def _check_place(file: Path, _connection: object, record: ConnectionPoolEntry, _
     except FileNotFoundError:
         is_there = False
     if not is_there:
-        raise DisconnectionError("the file of the table of jobs is another now, or gone")
+        raise DisconnectionError("the file of the job table was replaced or deleted")
 
 
 def _begin(connection: Connection) -> None:

@@ -25,9 +25,11 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 FULL_IN_WORDS = tuple(map(os.strerror, sorted(FULL)))
 """Libraries that write files by themselves hand these on as text."""
-NO_ROOM = StorageFull("there is no room to write what the job makes; ask for less, or later")
+NO_ROOM = StorageFull("there is no room to write what the job makes; request less, or try later")
 
-NO_LEAVE = SourceUnavailable("files of the job cannot be written: who does it may not, or their disk is read-only")
+NO_LEAVE = SourceUnavailable(
+    "files of the job cannot be written: the worker lacks permission, or the disk is read-only"
+)
 
 UNKNOWN = (
     *(UnknownCollection, UnknownLayer, UnknownParameter, UnknownPath, UnknownPlace, UnknownStyle),
@@ -68,7 +70,7 @@ class ClusterLost(Exception):
 
 def no_job(id_: str) -> UnknownPath:
     """Return the error about a job that is not there, or is for others alone to see."""
-    return UnknownPath(f"there is no job {id_[:80]!r}, or it was forgotten", locator="jobID")
+    return UnknownPath(f"there is no job {id_[:80]!r}, or it has expired", locator="jobID")
 
 
 @contextmanager
@@ -86,7 +88,7 @@ def storing_results(errors: Collection[int] | None = None) -> Iterator[None]:
         yield
     except OSError as error:
         if _is_full(error):
-            raise StorageFull("there is no room for the results; try again later") from error
+            raise StorageFull("no disk space for the results; try again later") from error
         if errors is not None and error.errno not in errors:
             raise
         raise SourceUnavailable(f"files of results cannot be written now; {LOG_SAYS_WHY}") from error
@@ -99,7 +101,7 @@ def is_foreseen(error: BaseException) -> bool:
 
 def fault_of(error: BaseException) -> JobFault:
     """Return why a job fails that met an error; an unforeseen reason goes to the log alone."""
-    fault = _foreseen(error) or ChronotileError("something failed that nobody foresaw; the log has it")
+    fault = _foreseen(error) or ChronotileError("unexpected error; see the log")
     return JobFault(
         type=fault.problem_type,
         title=fault.problem_title or HTTPStatus(fault.status).phrase,

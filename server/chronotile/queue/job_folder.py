@@ -37,7 +37,7 @@ def clear(folder: Path) -> None:
             if each.is_file():
                 each.unlink(missing_ok=True)
     except OSError as error:
-        log.warning("of the job %s what is not needed any more cannot be removed: %s", folder.name, error)
+        log.warning("obsolete files of the job %s cannot be deleted: %s", folder.name, error)
 
 
 def remove(folder: Path) -> bool:
@@ -48,7 +48,7 @@ def remove(folder: Path) -> bool:
     except FileNotFoundError:  # it had none, or another removes it now
         return not folder.exists()
     except OSError as error:
-        log.warning("the files of the job %s cannot be removed: %s", folder.name, error)
+        log.warning("the files of the job %s cannot be deleted: %s", folder.name, error)
         return False
     return True
 

@@ -13,7 +13,7 @@ from chronotile.queue.rows import fault_text
 from chronotile.queue.schema import CLIENTS, FINISHED_TASKS, JOBS, METADATA, SCHEMA, VERSION
 
 OPEN_BEFORE = SourceUnavailable(
-    "the job was submitted before jobs were bound to an archive, and is not run because its archive is not known; "
+    "the job was submitted before jobs were bound to an archive, and is not run because its archive is unknown; "
     "submit it again"
 )
 """Why a job fails that had not ended when its table was migrated to version 4."""
@@ -42,7 +42,7 @@ def make_tables(engine: Engine) -> None:
         if version is not None and version > VERSION:
             raise ConfigurationError(
                 [
-                    f"the table of jobs has version {version}, of a newer chronotile, and this one knows version "
+                    f"the job table has version {version}, of a newer chronotile, and this one knows version "
                     f"{VERSION}: update it, or give it another CHRONOTILE_DATABASE_URL or CHRONOTILE_JOBS_DIR"
                 ]
             )
@@ -63,8 +63,8 @@ def _migrate(connection: Connection, version: int) -> None:
     ended = _end_open_jobs(connection)
     connection.execute(update(SCHEMA).values(version=VERSION))
     log.warning(
-        "the table of jobs was migrated from version %d to %d; %d jobs had not ended, and are not run: it is not known "
-        "of which archive they are",
+        "the table of jobs was migrated from version %d to %d; %d unfinished jobs are not run because their "
+        "archive is unknown",
         version,
         VERSION,
         ended,

@@ -123,7 +123,7 @@ class Notifier:
             self._post(job, callback)
         except Exception as error:  # each counts as a try, or it would be tried again at once and for ever
             if not is_foreseen(error):
-                log.exception("the subscriber of job %s got no message", callback.job)
+                log.exception("the subscriber of job %s was not notified", callback.job)
             self._failed(callback, fault_of(error).detail)
         else:
             self._callbacks.set_sent(callback)

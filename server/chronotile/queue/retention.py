@@ -34,7 +34,7 @@ def remove_files(folder: Path, id_: str, *, bucket: Bucket | None) -> None:
         try:
             bucket.remove(id_)
         except SourceUnavailable as error:
-            log.warning("the files of the job %s in the bucket are left for now: %s", id_, error)
+            log.warning("the files of the job %s in the bucket are kept for now: %s", id_, error)
 
 
 def cancel(table: "JobTable", folder: Path, id_: str, *, bucket: Bucket | None = None) -> Job:
@@ -49,7 +49,7 @@ def cancel(table: "JobTable", folder: Path, id_: str, *, bucket: Bucket | None =
         bucket: Of the files of results, if there is one.
 
     Raises:
-        UnknownPath: There is none of that id.
+        UnknownPath: There is not one of that id.
         SourceUnavailable: The table is out of reach.
     """
     job = table.dismiss(id_)
@@ -109,7 +109,7 @@ def _without_objects(bucket: Bucket, ids: Sequence[str]) -> list[str]:
             bucket.remove(id_)
         except SourceUnavailable as error:
             bucket.try_out()  # a store that is away is found out once, and not by waiting for each job
-            log.warning("the job %s stays, as its files in the bucket cannot be removed: %s", id_, error)
+            log.warning("the job %s is kept, as its files in the bucket cannot be deleted: %s", id_, error)
         else:
             gone.append(id_)
     return gone
@@ -123,7 +123,7 @@ def _folders(folder: Path, before: float) -> list[str]:
     except FileNotFoundError:  # there was no job yet
         return []
     except OSError as error:
-        raise SourceUnavailable("the folder of jobs cannot be read") from error
+        raise SourceUnavailable("the jobs folder cannot be read") from error
 
 
 def _changed(entry: "os.DirEntry[str]") -> float:

@@ -1,4 +1,4 @@
-"""Where a server asks for jobs: the table of them, opened when it is first needed, and the folders of their files."""
+"""Where a server requests jobs: the table of them, opened when it is first needed, and the folders of their files."""
 
 import shutil
 import threading
@@ -82,7 +82,7 @@ class JobService:
         """Return a job.
 
         Raises:
-            UnknownPath: There is none of that id, or it is another's, or of another archive.
+            UnknownPath: There is not one of that id, or it is another's, or of another archive.
             SourceUnavailable: No jobs can be stored.
         """
         _store, job = self.stores.find(id_)
@@ -217,7 +217,7 @@ class JobService:
             self._bucket.remove(job.id)
         store = self.stores.of(job)
         if not forget(store.table, store.folder, [job.id]):
-            raise SourceUnavailable(f"files of the job cannot be removed now; {LOG_SAYS_WHY}")
+            raise SourceUnavailable(f"files of the job cannot be deleted now; {LOG_SAYS_WHY}")
 
     def make_folder(self) -> Path:
         """Return a new folder for files of a synchronous execution; the caller removes it, or `keep` moves it.
@@ -251,7 +251,7 @@ class JobService:
 
 def _needed(folder: Path | None) -> Path:
     if folder is None:
-        raise SourceUnavailable("this server keeps no jobs; leave respond-async out to wait for what takes little")
+        raise SourceUnavailable("this server does not run jobs; leave respond-async out to wait for small results")
     return folder
 
 
@@ -266,6 +266,6 @@ def _opened(url: str | None, folder: Path, *, archive: str, before: Path | None)
     except OSError as error:
         raise SourceUnavailable("no jobs can be stored now: their folder cannot be written") from error
     except ConfigurationError as error:
-        raise SourceUnavailable("no jobs can be stored: their table is not configured as it must be") from error
+        raise SourceUnavailable("no jobs can be stored: their table is not configured correctly") from error
     except (SQLAlchemyError, ChronotileError) as error:
         raise SourceUnavailable("no jobs can be stored now: their table cannot be opened") from error

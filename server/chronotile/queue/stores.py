@@ -45,7 +45,7 @@ class JobStores:
         """Return a job, and where it is.
 
         Raises:
-            UnknownPath: There is none of that id, or it is of another archive.
+            UnknownPath: There is not one of that id, or it is of another archive.
         """
         for store in self:
             try:

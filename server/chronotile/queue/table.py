@@ -94,7 +94,7 @@ class JobTable(OwnedJobs):
         Raises:
             ServerBusy: There are that many jobs already that have not ended.
         """
-        values = {"status": "accepted", "message": "waits for its turn", "progress": 0, "attempts": 0, "fruitless": 0}
+        values = {"status": "accepted", "message": "queued", "progress": 0, "attempts": 0, "fruitless": 0}
         row = row_of(execution, {"id": new_id(), "archive": self.archive, "revision": revision, "user": user, **values})
         with write_transaction(self._engine) as connection:
             hold(connection, _SUBMITTING)
@@ -139,7 +139,7 @@ class JobTable(OwnedJobs):
         """Return a job.
 
         Raises:
-            UnknownPath: There is none of that id.
+            UnknownPath: There is not one of that id.
         """
         if ID.fullmatch(id_):  # what is none may be text that a database does not take
             with read_transaction(self._engine) as connection:
@@ -200,7 +200,7 @@ class JobTable(OwnedJobs):
             created: Only those accepted from the first moment on and before the second, each if there is one.
             seconds: Only those that ran for so long, from the least to the most, each if there is one; until now if
                 they still run.
-            limit: So many at most.
+            limit: Maximum number of jobs.
             offset: So many are left out before.
         """
         lasted = func.coalesce(JOBS.c.finished, self.now()) - JOBS.c.started
@@ -228,7 +228,7 @@ class JobTable(OwnedJobs):
         """Cancel a job that has not ended; its worker learns of it at its next write to the table.
 
         Raises:
-            UnknownPath: There is none of that id.
+            UnknownPath: There is not one of that id.
         """
         if ID.fullmatch(id_):
             values = {"status": "dismissed", "message": "was dismissed", "owner": None}

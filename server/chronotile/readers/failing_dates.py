@@ -67,7 +67,7 @@ class FailingDates:
         if self._records.add(name, _text(date)):
             log.warning("%s %s: %s", _title(date), date.reason, details)
             if count + 1 == MOST:
-                log.warning("%d dates cannot be read; further ones are neither listed nor logged", MOST)
+                log.warning("%d dates cannot be read; more are neither listed nor logged", MOST)
 
     def clear(self) -> None:
         """Forget all dates; those that still fail are listed and logged again."""

@@ -97,7 +97,7 @@ def _matching(pattern: str) -> tuple[str, ...]:
     if local.is_file():
         return (str(local),)
     if local.is_dir():
-        raise UnsupportedSource(f"{local.name} is a folder; say which files of it, such as {local.name}/*.tif")
+        raise UnsupportedSource(f"{local.name} is a folder; name files in it, such as {local.name}/*.tif")
     paths = tuple(path for path in _globbed(local) if not path.endswith(SIDE_FILES))
     if not paths:
         raise UnsupportedSource(f"no file matches {local.name}")
@@ -167,7 +167,7 @@ def times_in_names(paths: Sequence[str], pattern: str | None) -> Iterator[tuple[
     try:
         expression = re.compile(pattern)
     except re.error as error:
-        raise UnsupportedSource(f"time_pattern is no regular expression: {error}") from error
+        raise UnsupportedSource(f"time_pattern is not a valid regular expression: {error}") from error
     if "time" not in expression.groupindex:
         raise UnsupportedSource("time_pattern has no group (?P<time>…)")
     for path in paths:
@@ -188,6 +188,6 @@ def _named_times(paths: Sequence[str]) -> Iterator[tuple[str, TimeSpan | None]]:
 
 def _undated(paths: Sequence[str], pattern: str | None, first: Finding) -> str:
     if pattern is None:
-        return f"{len(paths)} files match and their names tell no times; say time_pattern: with a group (?P<time>…)"
+        return f"{len(paths)} files match and their names contain no times; set time_pattern: with a group (?P<time>…)"
     reason = first.message.removeprefix(LEFT_OUT)
     return f"time_pattern finds no time in any of {len(paths)} files, such as {first.place}: {reason}"

@@ -110,9 +110,9 @@ def _read_geojson(path: Path) -> _Table:
         document = orjson.loads(path.read_bytes())
     features = document.get("features") if isinstance(document, dict) else None
     if not isinstance(features, list) or document.get("type") != "FeatureCollection":
-        raise UnsupportedSource(f"{path.name} is no FeatureCollection of GeoJSON")
+        raise UnsupportedSource(f"{path.name} is not a GeoJSON FeatureCollection")
     if not all(isinstance(feature, dict) for feature in features):
-        raise UnsupportedSource(f"{path.name} has features that are no objects")
+        raise UnsupportedSource(f"{path.name} has features that are not objects")
     texts = np.array([orjson.dumps(feature.get("geometry")).decode() for feature in features], dtype=object)
     properties = [each if isinstance(each := feature.get("properties"), dict) else {} for feature in features]
     names = dict.fromkeys(name for each in properties for name in each)
@@ -134,7 +134,7 @@ def _crs(name: str) -> Crs:
     try:
         return crs_of(name)
     except ChronotileError as error:
-        raise UnsupportedSource(f"its CRS is not known: {error.message}") from error
+        raise UnsupportedSource(f"its CRS is unknown: {error.message}") from error
 
 
 def _read_with_gdal(path: Path, spec: PlacesSpec) -> _Table:
@@ -150,7 +150,7 @@ def _read_with_gdal(path: Path, spec: PlacesSpec) -> _Table:
             raise UnsupportedSource(f"it has no feature table {table!r}; it has {', '.join(tables)}")
         meta, _fids, wkb, columns = raw.read(path, layer=table, force_2d=True)
     if meta["crs"] is None:
-        raise UnsupportedSource(f"{path.name} does not say its CRS")
+        raise UnsupportedSource(f"{path.name} has no CRS")
     return _Table(
         crs=_crs(str(meta["crs"])),
         shapes=shapely.from_wkb(wkb, on_invalid="ignore"),
@@ -168,7 +168,7 @@ def _only(tables: Sequence[str]) -> str:
 def _check_range(table: _Table) -> None:
     vertices = shapely.get_coordinates(table.shapes)
     if not np.isfinite(vertices).all():
-        raise UnsupportedSource("it has coordinates that are no numbers")
+        raise UnsupportedSource("it has coordinates that are not numbers")
     if table.crs.is_geographic and (np.abs(vertices) > _FURTHEST).any():
         hint = "GeoJSON without a member crs is in longitude and latitude, longitude first (RFC 7946)"
         raise UnsupportedSource(f"it has longitudes beyond 360 or latitudes beyond 90 degrees; {hint}")
@@ -231,7 +231,7 @@ def _repaired(shapes: Shapes) -> tuple[list[Any], dict[int, str]]:
         else:
             whole = shapely.make_valid(shape, method="structure", keep_collapsed=False)
             made[number] = None if whole.is_empty else whole
-            notes[number] = f"it was no valid polygon ({shapely.is_valid_reason(shape)})"
+            notes[number] = f"it was not a valid polygon ({shapely.is_valid_reason(shape)})"
     return made, notes
 
 

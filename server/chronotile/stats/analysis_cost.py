@@ -33,14 +33,14 @@ def check_cost(
     """
     if analysis.step is not None:
         times, reference = (periods_of(each, analysis.step.period).starts for each in (times, reference))
-    fewer = "ask for a coarser step, a shorter interval or fewer series"
+    fewer = "request a coarser step, a shorter interval or fewer series"
     numbers = (1 + analysis.columns) * times.size
     if analysis.has_climatology:
         numbers += 2 * SLOT_COUNTS[slot_kind(times, analysis.climatology.by)]  # what is normal, and of how many values
     _check("max_series_values", numbers * series, most_values, alternative=fewer, of="time")
     if analysis.trend is not None:
         pairs = pair_count(groups_of(times, analysis.trend, analysis.climatology.by)) * series
-        other = "ask for trend=seasonal, a coarser step such as P1Y, or fewer series"
+        other = "request trend=seasonal, a coarser step such as P1Y, or fewer series"
         _check("max_trend_pairs", pairs, MAX_PAIRS, alternative=other, of="trend")
     if analysis.anomaly == "percentile":
         ranks = rank_count(times, reference, slot_kind(times, analysis.climatology.by)) * series

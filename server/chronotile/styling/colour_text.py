@@ -32,11 +32,11 @@ def parse_colour(text: str) -> Colour:
     """Return the colour that `#rgb`, `#rrggbb`, `#rrggbbaa`, `transparent` or a basic CSS name means.
 
     Raises:
-        ValueError: It is none of these.
+        ValueError: It is not one of these.
     """
     if text.lower() in _NAMED:
         return _NAMED[text.lower()]
     if not _HEX.fullmatch(text):
-        raise ValueError(f"{text[:40]!r} is no colour; accepted are #rgb, #rrggbb, #rrggbbaa, transparent, red …")
+        raise ValueError(f"{text[:40]!r} is not a colour; accepted are #rgb, #rrggbb, #rrggbbaa, transparent, red …")
     digits = text[1:] if len(text) > 4 else "".join(digit * 2 for digit in text[1:])
     return Colour(*bytes.fromhex(digits))

@@ -83,7 +83,7 @@ def check_pixels(width: int, height: int) -> None:
             "pixels of a legend",
             allowed=MOST_PIXELS,
             needed=width * height,
-            alternative="ask for smaller letters or swatches, fewer dots per inch, or image/svg+xml",
+            alternative="use smaller letters or swatches, fewer dots per inch, or image/svg+xml",
             locator="legend_options",
         )
 

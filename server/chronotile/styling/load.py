@@ -27,7 +27,9 @@ def _colour(given: object) -> Colour:
     if given is None:
         raise ValueError('the colour is missing; one that begins with # needs quotes: "#8c5a2b"')
     if not isinstance(given, str):
-        raise ValueError(f"{str(given)[:40]} is no colour; accepted are #rgb, #rrggbb, #rrggbbaa, transparent, red …")  # noqa: TRY004 -- pydantic collects these
+        raise ValueError(  # noqa: TRY004 -- pydantic collects these
+            f"{str(given)[:40]} is not a colour; accepted are #rgb, #rrggbb, #rrggbbaa, transparent, red …"
+        )
     return parse_colour(given)
 
 
@@ -81,13 +83,13 @@ class StyleSection(Section):
     classes: Annotated[tuple[ClassSection, ...], Field(min_length=1)] | None = None
     """Colours and labels of single values."""
     below: ColourText | None = None
-    """Colour of values less than the range; otherwise that of its lower end."""
+    """Colour of values less than the range; default: that of its lower end."""
     above: ColourText | None = None
-    """Colour of values greater than the range; otherwise that of its upper end."""
+    """Colour of values greater than the range; default: that of its upper end."""
     nodata: ColourText = TRANSPARENT
     """Colour where there is no value; otherwise transparent."""
     flags: dict[Text, ColourText] = Field(default_factory=dict)
-    """Colours of flags by name; otherwise as nodata."""
+    """Colours of flags by name; default: as nodata."""
     labels: tuple[Number, ...] = ()
     """Physical values written beside the legend; otherwise chosen by itself."""
 
@@ -210,7 +212,7 @@ def _ramp_mistakes(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> list[tuple[st
         problem = _chain_problem(sheet, sheets)
         return wrong + ([("ramp", problem)] if problem else [])
     if len(section.ramp or ()) < len(sheet.node.child("ramp").entries):
-        return [("ramp", "two stops stand at one value")]
+        return [("ramp", "two stops have one value")]
     outside = [value for value in section.ramp or () if section.range and not _within(value, section.range)]
     return [("ramp", f"the stop {value:g} lies outside the range") for value in outside[:1]]
 
@@ -226,7 +228,7 @@ def _chain_problem(sheet: _Sheet, sheets: Mapping[str, _Sheet]) -> str | None:
     while isinstance(ramp, str):
         following = sheets.get(ramp)
         if ramp in passed:
-            return f"the ramp's name leads back to {ramp}"
+            return f"the ramp refers back to {ramp}"
         if following is None or following.section.ramp is None:
             ramps = [each.id for each in sheets.values() if each.section.ramp is not None]
             return f"there is no style {ramp[:40]!r} with a ramp{nearest(ramp, ramps)}"

@@ -74,9 +74,9 @@ def _parsed(document: bytes) -> etree._Element:
     try:
         root = etree.fromstring(document, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise _mistake("it is no well-formed XML") from error
+        raise _mistake("it is not well-formed XML") from error
     if root.getroottree().docinfo.internalDTD is not None:
-        raise _mistake("it has a document type, which is not read")
+        raise _mistake("it has a document type, which is not supported")
     elements = sum(1 for _element in root.iter())
     if elements > MAX_ELEMENTS:
         raise _mistake(f"it has {elements} elements; at most {MAX_ELEMENTS} are read")

@@ -1,4 +1,4 @@
-"""The native pixels of one window at many times, read as few times as the source's layouts ask for."""
+"""The native pixels of one window at many times, read as few times as the source's layouts allow."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence

@@ -29,7 +29,8 @@ class WebPlaces:
                 self._places.append(_web_place(prefix.rstrip("/")))
             except ValueError as error:
                 mistakes.append(
-                    f"{setting}: {prefix[:80]!r} is no prefix ({error}); accepted are https:// and http:// URLs"
+                    f"{setting}: {prefix[:80]!r} is not a valid prefix ({error}); accepted are https:// and http:// "
+                    "URLs"
                 )
         if mistakes:
             raise ConfigurationError(mistakes)
@@ -48,11 +49,11 @@ class WebPlaces:
             place = _web_place(address.removesuffix("/"))
         except ValueError as error:
             raise InvalidParameter(
-                f"{locator} {address[:MAX_SHOWN]!r} is no plain URL: {error}", locator=locator
+                f"{locator} {address[:MAX_SHOWN]!r} is not a plain URL: {error}", locator=locator
             ) from error
         if not any(each.holds(place) for each in self._places):
             raise InvalidParameter(
-                f"{locator} {address[:MAX_SHOWN]!r} lies below none of the places that the operator allows",
+                f"{locator} {address[:MAX_SHOWN]!r} is not below a prefix that the operator allows",
                 locator=locator,
             )
         return f"{place.url}/" if address.endswith("/") and place.segments else place.url
@@ -63,5 +64,5 @@ def _web_place(text: str) -> RemotePlace:
         raise ValueError(f"it has more than {MAX_TEXT} characters")
     place = remote_place(text)
     if place.scheme not in SCHEMES:
-        raise ValueError("it is no http or https URL")
+        raise ValueError("it is not an http or https URL")
     return place

@@ -46,7 +46,7 @@ def fetch(url: str, *, max_bytes: int, locator: str, most_s: float = MOST_S) -> 
         with error:
             raise _no_document(error.code, locator) from error
     except (OSError, HTTPException) as error:
-        raise SourceUnavailable(f"{locator} gives no document: {_reason(error)}", locator=locator) from error
+        raise SourceUnavailable(f"{locator} returned no document: {_reason(error)}", locator=locator) from error
 
 
 def post(url: str, body: bytes, *, headers: Mapping[str, str] = NO_HEADERS, most_s: float = MOST_S) -> None:
@@ -66,7 +66,7 @@ def post(url: str, body: bytes, *, headers: Mapping[str, str] = NO_HEADERS, most
 
 
 def _no_document(status: int, locator: str) -> ChronotileError:
-    said = f"{locator} gives no document: the answer was {_status(status)}"
+    said = f"{locator} returned no document: the answer was {_status(status)}"
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return SourceUnavailable(said, locator=locator)
     is_redirect = status < HTTPStatus.BAD_REQUEST
@@ -77,7 +77,7 @@ def _reason(error: OSError | HTTPException) -> str:
     is_late = isinstance(getattr(error, "reason", error), TimeoutError)
     if is_late or isinstance(error, IncompleteRead):
         return "there was no answer in time" if is_late else "the answer was broken off"
-    return "its server cannot be reached, or does not speak HTTP"
+    return "its server cannot be reached, or is not an HTTP server"
 
 
 def _status(code: int) -> str:

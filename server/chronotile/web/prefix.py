@@ -43,10 +43,10 @@ def remote_place(text: str) -> RemotePlace:
     parts = urlsplit(text)
     scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
     if scheme not in _PORTS or not _HOST.fullmatch(host) or "@" in parts.netloc or ".." in host:
-        raise ValueError("it is no URL of an accepted scheme and a plain host")
+        raise ValueError("it is not a URL with an accepted scheme and a plain host")
     written = parts.path.removeprefix("/").split("/") if parts.path.strip("/") else []
     segments = tuple(written if scheme == "s3" else (unquote(each, errors="strict") for each in written))
     for segment in segments:
         if not _SEGMENT.fullmatch(segment) or segment in {".", ".."}:
-            raise ValueError(f"{segment[:20]!r} cannot stand in its path")
+            raise ValueError(f"{segment[:20]!r} is not allowed in its path")
     return RemotePlace(scheme, host, parts.port or _PORTS[scheme], segments)

@@ -131,7 +131,7 @@ class Supervisor:
         await self._end()
         self._folder.cleanup()
         if self._failed:
-            raise ChronotileError("no worker could start; the log says why")
+            raise ChronotileError("no worker could start; see the log")
 
     def _start(self, number: int) -> None:
         """Start a process anew, never by fork, which tensorstore does not survive."""
@@ -267,14 +267,12 @@ class Supervisor:
                 self._all_gone.set()
             return
         if worker.is_ready:
-            log.warning("worker %d ended with %d; another takes its place", worker.number, status)
+            log.warning("worker %d exited with %d; starting another", worker.number, status)
             self._start_anew(worker.number)
         elif status < 0 or (self._announce is None and self._running):  # killed, or others serve
             self._failures[worker.number] += 1
             wait_s = min(RETRY_S * 2 ** (self._failures[worker.number] - 1), LONGEST_RETRY_S)
-            log.warning(
-                "worker %d ended with %d as it started; it is tried again in %g s", worker.number, status, wait_s
-            )
+            log.warning("worker %d exited with %d at start; trying again in %g s", worker.number, status, wait_s)
             asyncio.get_running_loop().call_later(wait_s, self._start_anew, worker.number)
         else:
             self._failed = True
@@ -284,7 +282,7 @@ class Supervisor:
         try:
             self._start(number)
         except OSError as error:  # no descriptor, or no memory, is left
-            log.warning("worker %d could not be started and is tried again in %.0f s: %s", number, RETRY_S, error)
+            log.warning("worker %d could not be started; trying again in %.0f s: %s", number, RETRY_S, error)
             asyncio.get_running_loop().call_later(RETRY_S, self._start_anew, number)
 
     def _hang_up(self) -> None:

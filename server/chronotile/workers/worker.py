@@ -104,7 +104,7 @@ class Worker(GracefulServer):
         try:
             await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
         except OSError as error:
-            log.debug("a client left at once: %s", error)
+            log.debug("a client disconnected at once: %s", error)
             connection.close()
 
     def _protocol(self) -> asyncio.Protocol:

@@ -122,7 +122,7 @@ def _in_cells(
     if not usable.all():
         area = areas[int(area_of_point[np.argmin(usable)])]
         raise InvalidParameter(
-            f"the geometry{_called(area)} reaches where the data's projection has no coordinates", locator="geometry"
+            f"the geometry{_called(area)} extends to where the data's projection has no coordinates", locator="geometry"
         )
     return columns, rows
 

@@ -105,7 +105,7 @@ def require_few(crossings: int, most: int) -> None:
     if crossings > most:
         raise InvalidParameter(
             f"the outlines cross rows and columns of cells {crossings} times; at most {most} are accepted; "
-            "simplify them, or ask for fewer areas at once (places: limit and offset)",
+            "simplify them, or request fewer areas at once (places: limit and offset)",
             locator="geometry",
         )
 

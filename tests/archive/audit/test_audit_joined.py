@@ -100,7 +100,7 @@ def test_netcdf_files_with_bounds_go_by_the_rule_of_time_names(audited, tmp_path
     assert is_all_right(audited("netcdf", tmp_path / "ndvi_*.nc"))
 
 
-REFUSED = "made.NDVI: not served, though its source is read: "
+REFUSED = "made.NDVI: not served, although its source is readable: "
 """Served is an error, and no wrong number."""
 
 

@@ -265,7 +265,7 @@ def test_files_of_one_grid_without_times_are_told_once(write, open_at, tmp_path,
     (finding,) = open_at(tmp_path).findings
 
     assert finding.severity == severity
-    assert finding.message.startswith(f"2 files of one grid whose names tell no times, such as {names[0]}")
+    assert finding.message.startswith(f"2 files on one grid without times in their names, such as {names[0]}")
 
 
 def test_values_that_lack_a_scale_are_noted(tmp_path, open_at):

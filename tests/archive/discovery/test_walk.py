@@ -69,7 +69,7 @@ def test_grib_is_a_raster(tmp_path):
         ("a.csv", "a table"),
         ("a.geojson", "features"),
         ("a.shp", "shapefile"),
-        ("a.png", "does not say where it lies"),
+        ("a.png", "is not georeferenced"),
         ("a.hdf", "convert it to GeoTIFF"),
         ("a.tar.gz", "unpack it"),
         ("a.yaml", "a configuration"),
@@ -102,7 +102,7 @@ def test_folders_too_deep_are_told(tmp_path):
     found = walk(touch(tmp_path, f"{deep}/a.tif"))
 
     assert found.places == {}
-    assert "not looked into" in found.findings[0].message
+    assert "are skipped" in found.findings[0].message
 
 
 def test_files_beyond_the_bound_are_told(tmp_path, monkeypatch):

@@ -119,7 +119,7 @@ def test_a_full_disk_ends_the_writing(format):
 def test_what_frames_raise_ends_the_writing(format):
     def frames():
         yield Frame(index_picture(10), ())
-        raise ClientGone("the client left")
+        raise ClientGone("the client disconnected")
 
     with pytest.raises(ClientGone):
         encode_animation(frames(), Film(width=64, height=48, fps=4.0, count=2), format)

@@ -100,7 +100,7 @@ def test_webp_over_a_background_is_opaque(make_picture):
 def test_a_picture_past_what_a_format_holds_is_refused_with_the_one_that_can(format, side):
     assert check_format(format, side, 1) is None
 
-    with pytest.raises(UnsupportedFormat, match=f"at most {side} pixels a side, not 1 x {side + 1}; image/png"):
+    with pytest.raises(UnsupportedFormat, match=f"at most {side} pixels per side, not 1 x {side + 1}; image/png"):
         encode_picture(
             IndexPicture(np.zeros((side + 1, 1), dtype=np.uint8), np.zeros((256, 4), dtype=np.uint8)), format
         )

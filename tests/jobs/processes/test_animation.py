@@ -1,4 +1,4 @@
-"""Films that are made as jobs: the same bytes as of a request, and more than one may ask for."""
+"""Films that are made as jobs: the same bytes as of a request, and more than one may request."""
 
 import io
 from dataclasses import replace

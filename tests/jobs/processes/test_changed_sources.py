@@ -43,7 +43,7 @@ def test_a_date_that_was_replaced_ends_the_job(begun, place):
     process, inputs, done, work = begun
     work.services.readers["s2"].replaced[place] = "another"
 
-    with pytest.raises(SourceUnavailable, match="parts of two states"):
+    with pytest.raises(SourceUnavailable, match="mix two states"):
         finish_results(process, inputs, done, work)
 
 

@@ -193,7 +193,7 @@ def test_a_date_that_is_gone_ends_the_job(tmp_path):
     plan = plan_of("composite", {"layer": "NDVI"}, with_times("2020-05-21", "2020-06-01"))
     work = work_in(tmp_path, with_times("2020-05-21", "2020-06-11"), shared=plan.shared)
 
-    with pytest.raises(SourceUnavailable, match="has not all of the times any more"):
+    with pytest.raises(SourceUnavailable, match="no longer has all of the times"):
         process_of("composite").run({"layer": "NDVI"}, plan.tasks[0], work)
 
 

@@ -148,7 +148,7 @@ def test_a_crs_that_no_geotiff_can_say_is_refused_before_anything_is_read(name):
     layer = served.make_layer(variable=served.make_variable(grid=grid))
     inputs = {"layer": "NDVI"} | ({"datetime": "2020"} if name == "anomaly" else {})
 
-    with pytest.raises(UnsupportedFormat, match="GeoTIFF cannot say"):
+    with pytest.raises(UnsupportedFormat, match="GeoTIFF cannot store"):
         tasks_of(name, inputs, served.make_services(served.make_collection(layer)))
 
 

@@ -322,7 +322,7 @@ def test_a_cube_has_a_limit_of_bytes_and_one_of_cells():
         grid = replace(served.BELGIUM_31N, width=side, height=side)
         return served.make_services(served.make_collection(served.make_layer(variable=served.make_variable(grid=grid))))
 
-    with pytest.raises(LimitExceeded, match="bytes of a cube is 274877906944, this request asks for 1000000000000"):
+    with pytest.raises(LimitExceeded, match="bytes of a cube: at most 274877906944, 1000000000000 requested"):
         tasks_of("optimise", INPUTS, services_of(500_000))
     with pytest.raises(InvalidParameter, match="overviews of 200000 x 200000 cells take more memory"):
         tasks_of("optimise", INPUTS, services_of(200_000))
@@ -351,7 +351,7 @@ def test_a_full_disk_is_told(services, tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
 
-    with pytest.raises(StorageFull, match="there is no room to write the file: No space left on device"):
+    with pytest.raises(StorageFull, match="no disk space to write the file: No space left on device"):
         process_of("optimise").run(INPUTS, task, work)
 
 

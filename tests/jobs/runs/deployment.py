@@ -19,7 +19,7 @@ from tests.running import PATIENCE_S, PROGRAM, reserved_port, until
 SITE = Path(__file__).parent / "site"
 """Where the process `steps` is."""
 HOST = "127.0.0.1"
-DOES_JOBS = "does jobs of"
+DOES_JOBS = "running jobs of the archive"
 """What a worker says when it has found all that it needs."""
 
 

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
-WAITS = "waits for a worker whose configuration knows what it asks for: "
+WAITS = "waits for a worker whose configuration has its layers: "
 
 
 def ask(table, process, **inputs):
@@ -81,7 +81,7 @@ def test_what_was_replaced_before_a_job_began_is_told_in_its_log(table, running,
     with running():
         job = ended(id_)
 
-    assert "what it reads has changed since it was requested; it reads the present state" in texts(table, id_)
+    assert "its data changed after it was submitted; it uses the current state" in texts(table, id_)
     assert job.revision == job.results["composite"].metadata["sources"][0]["revision"] != "another"
 
 

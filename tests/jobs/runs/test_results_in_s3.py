@@ -92,7 +92,7 @@ def test_a_store_that_is_away_has_the_job_begun_again_once_it_is_back(
 
     try:
         with running(bucket=bucket):
-            until(lambda: table.job(id_).message == "waits: the store of results is out of reach")
+            until(lambda: table.job(id_).message == "waits: the result store is unreachable")
             store.start()
             store.make_bucket("results")
             job = ended(id_)
@@ -118,7 +118,7 @@ def test_a_store_that_stays_away_fails_the_job(submit, running, ended, monkeypat
         job = ended(id_)
 
     assert (job.status, job.attempts, job.fault.status) == ("failed", 3, 503)
-    assert job.fault.detail == "the store of results is out of reach; it was begun 3 times"
+    assert job.fault.detail == "the result store is unreachable; it was begun 3 times"
 
 
 def test_a_job_that_fails_leaves_nothing_in_the_bucket(bucket, submit, running, ended, keys, tmp_path):
@@ -208,7 +208,7 @@ def test_server_and_worker_keep_results_where_their_environment_says(
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        pytest.param("s3://no-such-bucket", "the store of results is out of reach", id="no bucket"),
+        pytest.param("s3://no-such-bucket", "the result store is unreachable", id="no bucket"),
         pytest.param(
             "s3://Bucket!",
             "CHRONOTILE_JOBS_RESULTS_URL must be like s3://bucket/prefix, got 's3://Bucket!': a bucket has 3 to 63 "

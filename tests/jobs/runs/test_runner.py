@@ -83,7 +83,7 @@ def test_a_job_that_is_dismissed_stops_its_blocks_and_leaves_nothing(
 
     assert table.job(id_).status == "dismissed"
     assert not table.finished_tasks(id_)
-    assert f"job {id_} is left: it was dismissed, or another worker has it" in caplog.messages
+    assert f"job {id_} is abandoned: it was dismissed, or another worker has it" in caplog.messages
 
 
 def test_a_process_of_the_cluster_that_is_killed_costs_the_block_it_did(

@@ -239,7 +239,7 @@ def test_positions_are_not_counted_as_lists(monkeypatch, part_by_part):
         pytest.param(
             {"MOST_REPAIRED_VERTICES": 9},
             {"type": "MultiPolygon", "coordinates": [[SQUARE], [[[x + 0.05, y] for x, y in SQUARE]]]},
-            "max_united_vertices is 9, this request asks for 10",
+            "max_united_vertices: at most 9, 10 requested",
             id="overlapping",
         ),
     ],

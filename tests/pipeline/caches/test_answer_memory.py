@@ -27,7 +27,7 @@ class Answers:
 
         def make():
             try:
-                with self.memory.taking(size, alternative="ask for less"):
+                with self.memory.taking(size, alternative="request less"):
                     self._note(self.begun, name)
                     end.wait(GENEROUS_S)
             except ServerBusy:

@@ -169,7 +169,7 @@ def test_longitudes_of_two_trims_are_taken_in_one_turn():
 
 
 def test_boxes_that_only_meet_have_nothing_in_common():
-    with pytest.raises(InvalidParameter, match="subset and bbox have no place in common"):
+    with pytest.raises(InvalidParameter, match="subset and bbox have no overlap"):
         intersect_trims([box(3.0, 8.0, 4.0, 9.0), box(4.0, 8.0, 5.0, 9.0, locator="subset")])
 
 
@@ -222,7 +222,7 @@ def test_trims_of_two_crs_hold_at_once():
 
 
 def test_trims_of_two_crs_without_a_common_cell_are_refused():
-    with pytest.raises(OutsideData, match="subset and bbox have no place in common"):
+    with pytest.raises(OutsideData, match="subset and bbox have no overlap"):
         trim_window(
             BELGIUM,
             [

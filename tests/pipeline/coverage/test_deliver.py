@@ -323,7 +323,7 @@ def test_full_disk_is_told_and_nothing_is_left_behind(name, room, tmp_path):
     )
 
     assert (told.returncode, told.stderr) == (0, "")
-    assert told.stdout == "there is no room to write the file: File too large; ask for less, or later\n"
+    assert told.stdout == "no disk space to write the file: File too large; request less, or try later\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -215,7 +215,7 @@ def test_a_time_that_was_resolved_before_and_is_gone_is_told():
     services = make_services(make_collection(heights, make_layer()))
     times = np.array([DEKADS.starts[0], DEKADS.starts[0] + np.timedelta64(1, "D")])
 
-    with pytest.raises(SourceUnavailable, match="NDVI has not all of the times any more"):
+    with pytest.raises(SourceUnavailable, match="NDVI no longer has all of the times"):
         extract_coverage(CoverageRequest(layers=("H", "NDVI")), services, times=times)
 
 

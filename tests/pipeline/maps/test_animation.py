@@ -137,7 +137,7 @@ def test_a_film_for_which_there_is_no_memory_is_refused_before_frames_are_read(a
     services = replace(served.make_services(), memory=AnswerMemory(100_000, patience_s=0))
     services.readers["s2"].windows_read.clear()
 
-    with pytest.raises(LimitExceeded, match="ask for a smaller picture") as refused:
+    with pytest.raises(LimitExceeded, match="request a smaller picture") as refused:
         render_animation(replace(REQUEST, format=format), services)
     small = replace(REQUEST.shown, grid=replace(GRID, width=16, height=16))
     with services.memory.taking(100_000, alternative=""), pytest.raises(ServerBusy):

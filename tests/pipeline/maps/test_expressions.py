@@ -90,7 +90,7 @@ def test_classes_have_no_mean(reducer):
     classes = Style(id="classes", title="", range=(1, 2), classes=(StyleClass(1, Colour(1, 2, 3), "one"),))
     services = served.make_services(served.make_collection(served.make_layer(styles=(classes,))))
 
-    with pytest.raises(InvalidParameter, match=f"of which there is no {reducer}") as caught:
+    with pytest.raises(InvalidParameter, match=f"classes, which have no {reducer}") as caught:
         render_map(request(time=INTERVAL, reducer=reducer), services)
 
     assert caught.value.locator == "reducer"
@@ -176,7 +176,7 @@ def test_variables_of_another_collection_are_not_those_of_the_layer():
     other = served.make_collection(served.make_layer("BLUE", collection="other"))
     services = served.make_services(served.make_collection(served.make_layer("RED")), other)
 
-    with pytest.raises(InvalidParameter, match="'BLUE' is no variable of the collection"):
+    with pytest.raises(InvalidParameter, match="'BLUE' is not a variable of the collection"):
         render_map(request("RED", expression="RED + BLUE"), services)
 
 

@@ -242,7 +242,7 @@ def test_a_picture_past_the_limit_is_refused_before_reading():
 def test_a_picture_of_a_long_side_is_refused_before_reading(width, height):
     services = served.make_services()
 
-    with pytest.raises(LimitExceeded, match="pixels of a side"):
+    with pytest.raises(LimitExceeded, match="pixels per side"):
         render_map(request(grid=dataclasses.replace(AREA, width=width, height=height)), services)
 
     assert services.readers["s2"].windows_read == []

@@ -255,7 +255,7 @@ def test_only_an_address_with_the_revision_of_now_may_be_kept_for_ever(client):
         ("NDVI.gif?width=64&bbox=4,50,5,50.001", 400, "width", "give both"),
         ("NDVI.gif?height=64.5", 400, "height", "whole number"),
         ("NDVI.gif?step=0", 400, "step", "at least 1"),
-        ("NDVI.gif?step=weekly", 400, "step", "every how many times"),
+        ("NDVI.gif?step=weekly", 400, "step", "one frame every N times"),
         ("NDVI.gif?step=P1M1D", 400, "step", "either"),
         ("NDVI.gif?fps=31", 400, "fps", "0.1 to 30"),
         ("NDVI.gif?fps=fast", 400, "fps", "finite"),

@@ -76,9 +76,9 @@ def test_405_says_which_method_is_taken(client):
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
-        ("/timeseries/NDVI/polygon", "below /timeseries stands at /docs"),
-        ("/ogcapi/collections/NDVI/corridor", "below /ogcapi stands at /ogcapi/openapi?f=html"),
-        ("/wcs?SERVICE=WCS&REQUEST=GetCapabilities", "numbers are at /ogcapi/collections/{collection}/coverage"),
+        ("/timeseries/NDVI/polygon", "see /docs for the paths below /timeseries"),
+        ("/ogcapi/collections/NDVI/corridor", "see /ogcapi/openapi?f=html for the paths below /ogcapi"),
+        ("/wcs?SERVICE=WCS&REQUEST=GetCapabilities", "values are at /ogcapi/collections/{collection}/coverage"),
     ],
 )
 def test_unknown_path_names_where_all_paths_are_told(client, path, hint):

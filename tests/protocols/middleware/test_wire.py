@@ -32,7 +32,7 @@ def answer_to(message):
 @pytest.mark.parametrize(
     ("message", "status", "detail"),
     [
-        (b"what?\r\n\r\n", 400, "no HTTP request"),
+        (b"what?\r\n\r\n", 400, "not an HTTP request"),
         (b"GET /wms?LAYERS=" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414, "64000 bytes"),
     ],
     ids=["no-http", "100-kB"],

@@ -131,7 +131,7 @@ def test_nothing_is_asked_for():
         ("Lat(1:2", "list of up to 16 axes"),
         ("(1:2)", "list of up to 16 axes"),
         ("Lat(1:2),", "list of up to 16 axes"),
-        ("Lat(1:2);Lon(1:2)", "where a comma or the end is due"),
+        ("Lat(1:2);Lon(1:2)", "where a comma or the end is expected"),
         ("Lat(1:2)Lon(1:2)", "list of up to 16 axes|comma"),
         ("Lat()", "subset of Lat takes a number"),
         ("Lat(*)", "subset of Lat takes a number"),

@@ -67,7 +67,7 @@ def test_what_is_left_out_is_told_by_collection_without_paths(make_client, make_
         Finding("error", "far", "left out: no file matches x.tif", collection="far", path="/data/secret/x.tif"),
         Finding("warning", "s2: a/b.tif", "left out: its corner is elsewhere", collection="s2", written="c.yaml:3"),
         Finding("error", "s2: a/c.tif", "left out: it cannot be opened", collection="s2"),
-        Finding("warning", "s2: time", "2 times are given twice", collection="s2"),
+        Finding("warning", "s2: time", "2 times occur twice", collection="s2"),
         Finding("error", "places.fields", "left out: no such file"),
     )
 
@@ -77,9 +77,9 @@ def test_what_is_left_out_is_told_by_collection_without_paths(make_client, make_
         "status": "ready",
         "failing": ["far"],
         "faults": [
-            {"reason": "its source cannot be opened, or has nothing that can be served", "collection": "far"},
-            {"reason": "2 files or parts of it are left out; the log says which", "collection": "s2"},
-            {"reason": "1 file or part of it is left out; the log says which"},
+            {"reason": "its source cannot be opened, or contains nothing that can be served", "collection": "far"},
+            {"reason": "2 files or parts of it are left out; see the log", "collection": "s2"},
+            {"reason": "1 file or part of it is left out; see the log"},
         ],
     }
 

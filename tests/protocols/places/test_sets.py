@@ -93,7 +93,7 @@ def test_without_places_the_list_is_empty(make_client):
         ("/places/squares?limit=0", 400, "limit must be from 1 to 10000"),
         ("/places/squares?limit=99999", 400, "limit must be from 1 to 10000"),
         ("/places/squares?offset=-1", 400, "offset must be at least 0"),
-        ("/places/squares?limits=4", 400, "limits is no parameter here; use limit"),
+        ("/places/squares?limits=4", 400, "limits is not a parameter here; use limit"),
         ("/places?lang=fr", 400, "accepted are en, nl"),
     ],
 )

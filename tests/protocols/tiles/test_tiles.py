@@ -169,7 +169,9 @@ def test_parameters_that_clients_add_are_ignored(client, name):
 
 
 def test_a_misspelt_parameter_is_told_with_the_right_name(client):
-    assert client.get(f"{TILE}.png?date_time=2020").json()["detail"] == "date_time is no parameter here; use datetime"
+    assert (
+        client.get(f"{TILE}.png?date_time=2020").json()["detail"] == "date_time is not a parameter here; use datetime"
+    )
 
 
 def test_a_missing_thing_is_kept_a_minute_and_a_failing_source_not_at_all(client):
@@ -348,7 +350,7 @@ def test_an_unforeseen_error_is_told_without_its_trace(make_client):
     response = make_client(broken).get(f"{TILE}.png")
 
     assert response.status_code == 500
-    assert response.json()["detail"] == "the server failed to answer this request"
+    assert response.json()["detail"] == "internal server error"
     assert "Traceback" not in response.text
 
 

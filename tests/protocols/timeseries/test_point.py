@@ -235,7 +235,7 @@ def test_series_longer_than_the_limit_is_refused_before_reading(make_client, mak
         "allowed": 3,
         "asked": 4,
         "job": "",
-        "alternative": "ask for a shorter interval, or page by page with limit=",
+        "alternative": "request a shorter interval, or page by page with limit=",
     }
     assert services.readers["s2"].cells_read == []
 

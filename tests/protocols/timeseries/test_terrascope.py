@@ -232,7 +232,7 @@ def test_misspelt_and_foreign_names_are_refused(client, place, name, instead):
     answer = client.get(f"{BASES[0]}/NDVI/point?{place}&{name}=2020-06-01")
 
     assert answer.status_code == 400
-    assert answer.json()["detail"] == f"{name} is no parameter here; use {instead}"
+    assert answer.json()["detail"] == f"{name} is not a parameter here; use {instead}"
 
 
 def test_names_of_other_programs_are_let_be(client, place):

@@ -121,7 +121,7 @@ def test_map_of_130_beyond_what_its_capabilities_tell_is_refused(make_client, ge
 
     assert get_map(client, **small | {side: "100"}).headers["Content-Type"] == "image/png"
     assert fault_of(answer) == (200, None, side)
-    assert f"{limit} is 100, this request asks for 101" in answer.text
+    assert f"{limit}: at most 100, 101 requested" in answer.text
 
 
 def test_map_of_111_may_be_wider_than_high_as_its_capabilities_tell_no_limit(make_client, get_map):

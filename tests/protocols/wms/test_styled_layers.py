@@ -215,7 +215,7 @@ def sizes_of(svg, *, fill=""):
     ids=str,
 )
 def test_a_size_too_small_for_a_legend_is_that_of_a_swatch(classed, layout, asked, swatch):
-    """GeoServer's clients ask for 20 x 20, the size of one colour there."""
+    """GeoServer's clients request 20 x 20, the size of one colour there."""
     options = {"LEGEND_OPTIONS": f"layout:{layout}", **asked}
 
     svg, shown = drawn_as_svg(classed, **options), picture(legend(classed, **options))

@@ -52,7 +52,7 @@ class Hosts:
     def __init__(self):
         self.doors: dict[str, threading.Event] = {}
         self.failures: dict[str, str] = {}
-        self.cause: Exception | None = Away("its server does not answer")
+        self.cause: Exception | None = Away("its server did not respond")
         self.begun = Counter()
         self.readers: list[Reader] = []
         self.changed = threading.Condition()
@@ -203,7 +203,7 @@ def test_failure_that_is_known_keeps_nothing_of_the_attempt_in_memory(hosts):
             try:
                 fail(ValueError("no chunk"))
             except ValueError:
-                fail(Away("its server does not answer"))
+                fail(Away("its server did not respond"))
         except Away as error:
             raise UnsupportedSource("503") from error
 
@@ -213,7 +213,7 @@ def test_failure_that_is_known_keeps_nothing_of_the_attempt_in_memory(hosts):
         hosts.wait_for("bad", 1)  # with the next attempt the thread of the first has ended, or let go of it
         gc.collect()
 
-        assert found.causes == {"bad": "its server does not answer"}
+        assert found.causes == {"bad": "its server did not respond"}
         assert [each() for each in held] == [None, None]
     finally:
         one.close()
@@ -241,7 +241,7 @@ def test_one_that_is_wrong_is_not_away_and_tried_again(elsewhere, hosts):
     assert elsewhere.found.away == {}
     assert not elsewhere.is_away("bad")
     assert elsewhere.found.changes == before.changes
-    hosts.cause = Away("its server does not answer")
+    hosts.cause = Away("its server did not respond")
     until(lambda: set(elsewhere.found.away) == {"bad", "off"})
     hosts.failures = {}
     until(lambda: set(elsewhere.found.opened) == {"bad", "off"})

@@ -161,5 +161,5 @@ def test_file_elsewhere_is_refused_with_the_remedy():
 def test_file_that_starts_like_none_is_refused(tmp_path):
     (tmp_path / "made.nc").write_bytes(b"GRIB....")
 
-    with pytest.raises(UnsupportedSource, match=r"made\.nc is no NetCDF file"):
+    with pytest.raises(UnsupportedSource, match=r"made\.nc is not a NetCDF file"):
         open_netcdf(make_spec("netcdf", tmp_path / "made.nc"))

@@ -137,7 +137,7 @@ def test_configured_band_is_found(tmp_path, variable, band):
 def test_unknown_band_is_refused_with_those_there_are(tmp_path):
     path = write_tif(tmp_path / "a.tif", np.stack([SCENE.numbers(0)] * 2), SCENE)
 
-    with pytest.raises(UnsupportedSource, match=r"no band for NDVI; say band: one of 1 \(band1\), 2 \(band2\)"):
+    with pytest.raises(UnsupportedSource, match=r"no band for NDVI; set band: to one of 1 \(band1\), 2 \(band2\)"):
         open_raster_stack(make_spec("cog", path))
 
 
@@ -175,7 +175,7 @@ def test_files_without_times_are_refused_with_the_remedy(tmp_path):
     for name in ("spring.tif", "summer.tif"):
         write_tif(tmp_path / name, SCENE.numbers(0), SCENE)
 
-    with pytest.raises(UnsupportedSource, match=r"2 files match .* say time_pattern"):
+    with pytest.raises(UnsupportedSource, match=r"2 files match .* set time_pattern"):
         open_raster_stack(make_spec("cog", tmp_path / "*.tif"))
 
 
@@ -220,7 +220,7 @@ def test_file_without_time_is_left_out_and_told(tmp_path):
 @pytest.mark.parametrize(
     ("pattern", "reason"),
     [
-        ("(", "no regular expression"),
+        ("(", "not a valid regular expression"),
         (r"\d{8}", r"no group \(\?P<time>"),
         (r"(?P<time>x+)", "finds no time in any of 5"),
     ],
@@ -250,7 +250,7 @@ def test_pattern_of_times_must_make_sense(tmp_path, pattern, reason):
         (replace(SCENE, crs="EPSG:32632"), "its CRS is EPSG:32632, that of most files EPSG:32631"),
         (
             replace(SCENE, crs=None),
-            "it names no CRS, most files EPSG:32631; if that is its own too, write it in (gdal_edit -a_srs)",
+            "it names no CRS, most files EPSG:32631; if that is its CRS, write it (gdal_edit -a_srs)",
         ),
     ],
     ids=["size", "place", "resolution", "system", "no system"],
@@ -326,7 +326,7 @@ def test_other_dates_go_on_when_one_is_gone(tmp_path):
 def test_folder_is_refused_with_the_remedy(tmp_path):
     write_cogs(tmp_path, SCENE)
 
-    with pytest.raises(UnsupportedSource, match=r"is a folder; say which files of it, such as .*/\*\.tif"):
+    with pytest.raises(UnsupportedSource, match=r"is a folder; name files in it, such as .*/\*\.tif"):
         open_raster_stack(make_spec("cog", tmp_path))
 
 
@@ -612,7 +612,7 @@ PLACED = {"transform": Affine(10, 0, 0, 0, -10, 0)}
 @pytest.mark.parametrize(
     ("profile", "reason"),
     [
-        (PLACED, "names no coordinate reference system; say crs:"),
+        (PLACED, "names no coordinate reference system; set crs:"),
         (PLACED | {"crs": "EPSG:3857", "dtype": "complex64"}, "complex numbers"),
         (PLACED | {"crs": "+proj=eqc +R=3396190 +units=m"}, "radius 3396 km"),
         (PLACED | {"crs": 'LOCAL_CS["factory floor",UNIT["metre",1]]'}, "not tied to the Earth"),

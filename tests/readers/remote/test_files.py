@@ -451,7 +451,7 @@ def test_store_opens_in_one_state(kind, source, later, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(zarr_cube, "fields_of", understand_meanwhile)
-        with pytest.raises(UnsupportedSource, match="was written since"):
+        with pytest.raises(UnsupportedSource, match="changed since"):
             open_source(spec)
 
     assert np.array_equal(numbers_of(open_source(spec)), OTHER.numbers(0))

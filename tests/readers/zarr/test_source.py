@@ -370,7 +370,7 @@ def test_damaged_chunk_is_unavailable(tmp_path, version):
     [
         (lambda store: zarr.create_array(store, shape=(3,), dtype="u1"), "is a single Zarr array; name the group"),
         (zarr.create_group, "no variable over x and y"),
-        (lambda store: store.mkdir(), "no Zarr group: it has neither"),
+        (lambda store: store.mkdir(), "not a Zarr group: it has neither"),
         (lambda store: (store.mkdir(), (store / "zarr.json").write_text("{"))[0], "cannot be opened"),
         (lambda store: (store.mkdir(), (store / "zarr.json").write_text("[]"))[0], "damaged"),
         (lambda store: store.with_suffix(".zip").write_bytes(b"PK"), "does not exist"),

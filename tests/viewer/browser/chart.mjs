@@ -103,7 +103,7 @@ const datesOf = (layer) =>
 const limitedTo = (limit, allowed, isTooMuch) => (/** @type {import("./harness.mjs").Route} */ route) => {
 	const request = route.request();
 	if (!isTooMuch(new URL(request.url()), request.postData() ?? "")) return route.fallback();
-	const detail = `${limit} is ${allowed}, this request asks for more; ask for less`;
+	const detail = `${limit}: at most ${allowed}, more requested; request less`;
 	return route.fulfill({
 		status: 400,
 		contentType: "application/problem+json",

@@ -183,7 +183,7 @@ async function tooMuchData(bench) {
 		type: "limit-exceeded",
 		title: "Limit exceeded",
 		status: 400,
-		detail: "max_coverage_bytes is 1, this request asks for 2; ask for less",
+		detail: "max_coverage_bytes is 1, this request asks for 2; request less",
 	};
 	const { page } = await openMap(bench, `?layer=ndvi&date=${DATE}&${PLAIN}`, {
 		allowed: FAILED_REQUEST,
@@ -195,7 +195,7 @@ async function tooMuchData(bench) {
 	await openExport(page, "Data");
 	await dialogOf(page).getByRole("button", { name: "Download" }).click();
 
-	await page.getByRole("alert").filter({ hasText: "ask for less" }).waitFor();
+	await page.getByRole("alert").filter({ hasText: "request less" }).waitFor();
 }
 
 /** A field without its north-eastern corner. */

@@ -61,7 +61,7 @@ class ArrayTruth:
         if (apart <= self._tolerance).any():
             return self._slices[int(np.nanargmin(apart))]
         if self._failures:
-            raise UnsupportedSource(f"{len(self._failures)} files are left aside: {self._failures[0].message}")
+            raise UnsupportedSource(f"{len(self._failures)} files are ignored: {self._failures[0].message}")
         raise UnsupportedSource(f"its time axis has no {instant} by itself")
 
 
@@ -126,7 +126,7 @@ def _opened(spec: SourceSpec, path: Path, name: str) -> tuple[Any, Any]:
                 return dataset, dataset[name]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnsupportedSource("xarray cannot open it") from error
-    raise UnsupportedSource("xarray finds no such array where it was looked for")
+    raise UnsupportedSource("xarray does not find the array")
 
 
 def _axes(array: Any) -> dict[str, Any]:  # noqa: ANN401 -- as above
@@ -169,7 +169,7 @@ def _nearest(axis: FloatArray, points: FloatArray) -> NDArray[np.intp]:
             places = places - (points + turn - before < after - points - turn)
         if (np.abs(ascending[places] - points - turn) <= 0.51 * step).all():
             return np.asarray(np.argsort(axis, kind="stable")[places])
-    raise UnsupportedSource("its coordinates are not where the cells served are")
+    raise UnsupportedSource("its coordinates differ from those of the served cells")
 
 
 def _meaning(array: Any) -> Meaning:  # noqa: ANN401 -- as above

@@ -184,11 +184,15 @@ def _audited(target: Target, audit: Audit, samples: Sequence[Sample]) -> Iterato
             return
         except SourceUnavailable as error:
             if not _has_truth(target, sample):
-                line = f"not audited: {target.layer}, {target.variable.name}: its source is damaged, and so not served"
+                line = f"not audited: {target.layer}, {target.variable.name}: its source is damaged and not served"
                 audit.not_audited.append(line)
                 yield line
                 return
-            lines, compared, mismatches = [f"{target.layer}: not served, though its source is read: {error}"], 0, 1
+            lines, compared, mismatches = (
+                [f"{target.layer}: not served, although its source is readable: {error}"],
+                0,
+                1,
+            )
         audit.samples += 1
         audit.compared += compared
         audit.mismatches += mismatches

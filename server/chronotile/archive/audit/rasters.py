@@ -116,7 +116,7 @@ class RasterTruth:
         is_certain = instant is None or len(self._paths) > 1 or instant in self._dated
         if is_certain and numbered and 1 <= int(numbered[1]) <= dataset.count:
             return int(numbered[1])
-        raise UnsupportedSource("no description of a band names it")
+        raise UnsupportedSource("no band description names it")
 
     def _described_as_most(self, dataset: Any, number: int) -> int:  # noqa: ANN401 -- as above
         """The band of a file that has the description which the band of that number has in most files."""
@@ -173,7 +173,7 @@ def _described_dates(descriptions: Sequence[str], variable: str) -> dict[int, np
         if re.fullmatch(rf"(.*[\W_])?{re.escape(variable)}([\W_].*)?", descriptions[number - 1])
     }
     if len(set(own.values())) != len(own) or not own:
-        raise UnsupportedSource("descriptions of bands tell a date twice, and not by the name of the variable")
+        raise UnsupportedSource("band descriptions repeat a date without naming the variable")
     return own
 
 
@@ -182,7 +182,7 @@ def _listed_bands(times: NDArray[np.datetime64], paths: Sequence[str]) -> dict[n
     years = [tuple(YEAR.findall(Path(path).stem)) for path in paths]
     have_years = len(set(years)) == len(paths) and all(len(each) == 1 for each in years)
     if any(_time(Path(path).name) is not None for path in paths) or (any(years) and not have_years):
-        raise UnsupportedSource("the names of its files do not tell one year each")
+        raise UnsupportedSource("its file names do not each contain one year")
     found: dict[np.datetime64, tuple[str, int]] = {}
     start = 0
     for path, year in zip(paths, years, strict=True):
@@ -261,7 +261,7 @@ def _cells(
     rows = np.floor(inverse.d * x + inverse.e * y + inverse.f).astype(int)
     inside = (columns >= 0) & (columns < dataset.width) & (rows >= 0) & (rows < dataset.height)
     if not inside.any():
-        raise UnsupportedSource("its pixels are not where those served are")
+        raise UnsupportedSource("its pixels are not at the positions of the served pixels")
     top, left = rows[inside].min(), columns[inside].min()
     window = Window(left, top, columns[inside].max() - left + 1, rows[inside].max() - top + 1)
     read = dataset.read_masks(band, window=window) if is_mask else dataset.read(band, window=window)

@@ -107,7 +107,7 @@ def truth_of(spec: SourceSpec, variable: str) -> Truth:
     """
     own = spec.variables.get(variable, VariableSpec(id=variable))
     if own.formula is not None:
-        raise UnsupportedSource("computed by a formula; what it is computed from is audited where it is served")
+        raise UnsupportedSource("computed by a formula; its inputs are audited where they are served")
     truth = _stored(spec, own)
     if own.mask is None:
         return truth
@@ -120,7 +120,7 @@ def _stored(spec: SourceSpec, variable: VariableSpec) -> Truth:
     from chronotile.archive.audit.rasters import RasterTruth  # noqa: PLC0415 -- as above
 
     if variable.dtype is not None:
-        raise UnsupportedSource("the configuration takes its numbers for those of another type")
+        raise UnsupportedSource("the configuration overrides the type of its numbers")
     if "://" in spec.href and not spec.href.startswith("file://"):
         raise UnsupportedSource("its source is not on this machine")
     return RasterTruth(spec, variable) if kind_of_spec(spec).options.has_bands else ArrayTruth(spec, variable)

@@ -207,7 +207,7 @@ def _nameless_bands(sections: Mapping[str, Section]) -> Iterable[Finding]:
     nameless = [name for name in sections if re.fullmatch(r"band\d+", name)]
     if len(nameless) > MAX_SAMPLED:
         yield Finding(
-            "note", f"{len(nameless)} bands", "they have no names; if they are times, say times: in a configuration"
+            "note", f"{len(nameless)} bands", "they have no names; if they are times, set times: in a configuration"
         )
 
 

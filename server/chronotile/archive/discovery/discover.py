@@ -108,7 +108,9 @@ def _look(
     def look(draft: Draft) -> DiscoveredCollection | Finding:
         try:
             if draft.is_literal and re.search(r"[{}]", str(draft.first)):
-                raise UnsupportedSource("its name has { or }, which a configuration reads otherwise; rename it")
+                raise UnsupportedSource(
+                    "its name has { or }, which have a special meaning in a configuration; rename it"
+                )
             return find(draft)
         except ChronotileError as error:
             return Finding("error", _place_of(draft), f"{LEFT_OUT}{error.message}")
@@ -131,9 +133,9 @@ def _undated_findings(collections: Iterable[DiscoveredCollection]) -> Iterator[F
             # Without any number they are rather different things: dem.tif, slope.tif.
             severity: Severity = "warning" if any(map(_NUMBER.search, names)) else "note"
             message = (
-                f"{len(names)} files of one grid whose names tell no times, such as {names[0]}: each is a layer of its "
-                "own; if they are times of one variable, say time_pattern: in a configuration, or rename them with "
-                "dates such as 2019-06-04"
+                f"{len(names)} files on one grid without times in their names, such as {names[0]}: each is a "
+                "separate layer; if they are times of one variable, set time_pattern: in a configuration, or "
+                "rename them with dates such as 2019-06-04"
             )
             yield Finding(severity, drafts[0].root.name, message)
 

@@ -15,17 +15,17 @@ MAX_FILES = 200_000
 
 _SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".shp.xml")
 
-_FOREIGN = "of a format that is not looked for; convert it to GeoTIFF, NetCDF or Zarr"
+_FOREIGN = "its format is not supported; convert it to GeoTIFF, NetCDF or Zarr"
 _PACKED = "an archive; unpack it"
 _REASONS = {
-    **dict.fromkeys((".csv", ".tsv", ".xlsx", ".xls", ".parquet"), "a table, no raster"),
+    **dict.fromkeys((".csv", ".tsv", ".xlsx", ".xls", ".parquet"), "a table, not a raster"),
     **dict.fromkeys(
-        (".json", ".geojson", ".gpkg", ".kml", ".kmz", ".gml", ".fgb"), "features or a document, no raster"
+        (".json", ".geojson", ".gpkg", ".kml", ".kmz", ".gml", ".fgb"), "features or a document, not a raster"
     ),
-    **dict.fromkeys(_SHAPEFILE_PARTS, "part of a shapefile, which holds features and no raster"),
+    **dict.fromkeys(_SHAPEFILE_PARTS, "part of a shapefile, which holds features and not a raster"),
     **dict.fromkeys(
         (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"),
-        "a picture that does not say where it lies; place it first (gdal_translate -a_srs … -a_ullr …)",
+        "a picture that is not georeferenced; georeference it first (gdal_translate -a_srs … -a_ullr …)",
     ),
     **dict.fromkeys(
         (".hdf", ".h4", ".h5", ".hdf5", ".he5", ".img", ".asc", ".bil"),
@@ -95,7 +95,7 @@ def _entries(root: Path, findings: list[Finding]) -> Iterator[Path]:
         for entry in _listing(folder, findings):
             count += 1
             if count > MAX_FILES:
-                findings.append(Finding("warning", root.name, f"only its first {MAX_FILES} files are looked at"))
+                findings.append(Finding("warning", root.name, f"only its first {MAX_FILES} files are inspected"))
                 return
             path = Path(entry.path)
             if entry.is_dir() and kind_of_path(path) is None:
@@ -103,9 +103,7 @@ def _entries(root: Path, findings: list[Finding]) -> Iterator[Path]:
             else:
                 yield path
         if below and depth == MAX_DEPTH:
-            findings.append(
-                Finding("warning", _name(folder, root), f"folders deeper than {MAX_DEPTH} are not looked into")
-            )
+            findings.append(Finding("warning", _name(folder, root), f"folders deeper than {MAX_DEPTH} are skipped"))
         else:
             waiting += below
 

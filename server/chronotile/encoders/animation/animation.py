@@ -57,7 +57,7 @@ def _bounded(frames: Iterable[Frame], file: ScratchFile, most: int) -> Iterable[
                 "bytes of an animation",
                 allowed=most,
                 needed=file.size,
-                alternative="ask for a smaller picture, fewer frames, or mp4",
+                alternative="request a smaller picture, fewer frames, or mp4",
                 locator="width",
             )
         yield frame

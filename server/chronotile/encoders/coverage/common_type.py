@@ -83,6 +83,6 @@ def _are_same(first: float | None, second: float | None) -> bool:
 def _apart(fields: Sequence[CoverageField]) -> UnsupportedFormat:
     types = ", ".join(f"{field.name} {field.encoding.dtype}" for field in fields)
     return UnsupportedFormat(
-        f"no type of GeoTIFF holds all of {types}; ask for them one by one with properties, or as NetCDF or zarr",
+        f"no type of GeoTIFF holds all of {types}; request them one by one with properties, or as NetCDF or zarr",
         locator="f",
     )

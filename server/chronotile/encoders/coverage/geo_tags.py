@@ -47,9 +47,9 @@ def _file_in(crs: Crs) -> bytes:
         ):
             pass
         body = bytes(memory.read())
-    with MemoryFile(body) as alone, alone.open() as read:  # what GeoTIFF cannot say GDAL writes into a file beside it
+    with MemoryFile(body) as alone, alone.open() as read:  # what GeoTIFF cannot store GDAL writes into a file beside it
         if not read.crs:
-            raise UnsupportedFormat(f"GeoTIFF cannot say {crs.name[:40]}; NetCDF and zarr can", locator="f")
+            raise UnsupportedFormat(f"GeoTIFF cannot store {crs.name[:40]}; NetCDF and zarr can", locator="f")
     return body
 
 

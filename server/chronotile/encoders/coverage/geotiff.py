@@ -41,7 +41,7 @@ def check_coverage_geotiff(coverage: Coverage) -> None:
             "bands of a GeoTIFF",
             allowed=MOST_BANDS,
             needed=bands,
-            alternative="ask for fewer times, or for NetCDF or zarr",
+            alternative="request fewer times, or for NetCDF or zarr",
             locator="f",
         )
     common_type(coverage.fields)

@@ -258,7 +258,7 @@ def _colours(meaning: Meaning) -> Ends:
 
 
 def _colour_step(meaning: Meaning) -> Step:
-    """The step that the layer's colours ask for, though none that numbers so large cannot tell apart."""
+    """The step that the layer's colours need, though none that numbers so large cannot tell apart."""
     low, high = _colours(meaning)
     finest = SMALLEST_STEP if np.dtype(meaning.encoding.dtype).kind == "f" else 1.0
     return nice_step(max((high - low) / LEVELS[meaning.res], _precision(low, high), finest))

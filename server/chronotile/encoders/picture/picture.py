@@ -64,7 +64,7 @@ def check_format(format: PictureFormat, width: int, height: int) -> None:
     allowed = MAX_SIDE_PX.get(format)
     if allowed is not None and max(width, height) > allowed:
         raise UnsupportedFormat(
-            f"{format} holds at most {allowed} pixels a side, not {width} x {height}; image/png holds this picture",
+            f"{format} holds at most {allowed} pixels per side, not {width} x {height}; image/png holds this picture",
             locator="format",
         )
 

@@ -31,7 +31,7 @@ def encode_series_covjson(table: SeriesTable, *, crs: Crs = CRS84, may_be_single
     """Yield a CoverageCollection part by part, of a coverage for each place and for columns of the same times.
 
     A point is a PointSeries, an area a PolygonSeries, or a MultiPolygonSeries whose polygons all have the values of the
-    whole area (§9.11); without times they are a Point and so on. Of no time at all there is no coverage: an axis may
+    whole area (§9.11); without times they are a Point and so on. Of no time at all there is not a coverage: an axis may
     not be empty.
 
     Args:

@@ -36,7 +36,7 @@ MAX_DEPTH = 8
 """Of geometry collections within one another."""
 
 MAX_PROPERTY_DEPTH = 128
-"""Of lists and objects within one another in properties, which answers repeat; orjson writes no more than 254."""
+"""Of nested lists and objects in properties, which answers repeat; orjson writes no more than 254."""
 
 Json = Any
 """What a client sent."""
@@ -200,7 +200,7 @@ def _reason(body: bytes, error: orjson.JSONDecodeError) -> str:
         return "it is empty"
     rest = error.doc[error.pos :].lstrip("-")[:8]
     if rest == "Infinity" or rest.startswith("NaN"):
-        return f"{error}; NaN and Infinity are no numbers there, leave such positions out"
+        return f"{error}; NaN and Infinity are not valid JSON, leave such positions out"
     return str(error)
 
 
@@ -277,7 +277,7 @@ def _polygon(rings: Json, name: str, closed: list[str]) -> Polygon:
 def _ring(listed: Json, name: str, closed: list[str]) -> FloatArray:
     positions = _positions(listed, name)
     if not np.isfinite(positions).all():
-        raise InvalidParameter(f"{name} has a coordinate that is no finite number", locator=LOCATOR)
+        raise InvalidParameter(f"{name} has a coordinate that is not a finite number", locator=LOCATOR)
     is_closed = len(positions) > 1 and bool((positions[0] == positions[-1]).all())
     if len(positions) - is_closed < LEAST_POSITIONS:
         raise InvalidParameter(

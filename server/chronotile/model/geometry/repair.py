@@ -83,7 +83,7 @@ def repair_polygons(polygons: Sequence[Polygon], names: Sequence[str], *, locato
         edges += sum(len(ring) - 1 for ring in polygons[index])
         pairs += _overlapping_pairs(polygons[index], at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
         if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
-            raise InvalidParameter(f"{names[index]} is too tangled to be repaired: {reason}", locator=locator)
+            raise InvalidParameter(f"{names[index]} is too complex to be repaired: {reason}", locator=locator)
         _require_repairable(polygons[index], names[index], reason, locator=locator)
         ring_pairs += len(polygons[index]) ** 2
         if ring_pairs > MOST_REPAIRED:
@@ -131,14 +131,14 @@ def unite_polygons(
         pairs += _overlapping_pairs(rings, at_most=PAIRS_PER_EDGE * edges + FREE_PAIRS - pairs)
         if pairs > PAIRS_PER_EDGE * edges + FREE_PAIRS:
             raise InvalidParameter(
-                f"the polygons{names[index]} are too tangled with one another; send what they cover together",
+                f"the polygons{names[index]} overlap in too complex a way; send their union",
                 locator=locator,
             )
         try:
             done[index] = _polygons(shapely.union_all(shapes))
         except shapely.GEOSException as error:
             raise InvalidParameter(
-                f"the polygons{names[index]} overlap and cannot be united; send what they cover together",
+                f"the polygons{names[index]} overlap and cannot be united; send their union",
                 locator=locator,
             ) from error
     return done
@@ -170,8 +170,8 @@ class _Checks:
         self._steps += _nesting_steps(nested, at_most=MOST_STEPS - self._steps)
         if self._steps > MOST_STEPS:
             raise InvalidParameter(
-                f"{which} too complex: of too many rings one may lie in another, at most {MOST_STEPS} steps are made "
-                "to find out; simplify them, or send fewer rings or features at once",
+                f"{which} too complex: too many rings may contain one another, at most {MOST_STEPS} comparisons "
+                "are made; simplify them, or send fewer rings or features at once",
                 locator=locator,
             )
         self._edges += edges

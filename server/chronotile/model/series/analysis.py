@@ -77,7 +77,7 @@ class Climatology:
     reducer: Reducer = MEAN
     """A mean, median or percentile."""
     by: SlotKind | None = None
-    """What a year is cut into; `None` is months for values four weeks and more apart, else dekads."""
+    """Parts of a year; `None` is months for values four weeks and more apart, else dekads."""
     reference: TimeSelection = ABSENT
     """Of which times; all of the layer where none are named."""
 

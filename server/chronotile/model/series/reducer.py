@@ -85,7 +85,7 @@ def parse_reducers(texts: Iterable[str]) -> tuple[Reducer, ...]:
             "max_reducers",
             allowed=MAX_REDUCERS,
             needed=len(reducers),
-            alternative="ask for fewer at once",
+            alternative="request fewer at once",
             locator=LOCATOR,
         )
     return reducers
@@ -98,6 +98,6 @@ def _histogram(bins: int, low: str | None, high: str | None) -> Reducer:
         return Reducer(name=f"histogram:{bins}", kind="histogram", bins=bins)
     ends = float(low), float(high)
     if not (ends[0] < ends[1] and math.isfinite(ends[1] - ends[0])):
-        raise InvalidParameter(f"a histogram goes from less to more, got {low} to {high}", locator=LOCATOR)
+        raise InvalidParameter(f"the range of a histogram must ascend, got {low} to {high}", locator=LOCATOR)
     name = ":".join(("histogram", str(bins), *(repr(end).removesuffix(".0") for end in ends)))
     return Reducer(name=name, kind="histogram", bins=bins, range=ends)

@@ -1,4 +1,4 @@
-"""Periods of the calendar, as text asks for them."""
+"""Periods of the calendar, as text requests them."""
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.time.instants import DAY, Period
@@ -29,5 +29,5 @@ def requested_period(text: str, *, also: str = "") -> Period:
     if period.months and int(period.fixed.astype(int)):
         raise InvalidParameter("step is either of years and months, or of weeks, days and shorter", locator="step")
     if period.fixed > 366 * DAY:
-        raise InvalidParameter("a step of days begins anew each year and is at most P366D; use P2Y", locator="step")
+        raise InvalidParameter("a step of days restarts each year and is at most P366D; use P2Y", locator="step")
     return period

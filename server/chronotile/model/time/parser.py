@@ -62,7 +62,7 @@ def parse_time(text: str | None) -> TimeSelection:
     """Return what `text` selects; `None` and blank text select nothing (`absent`).
 
     Raises:
-        InvalidParameter: The text is none of the accepted forms, or an interval ends before it starts.
+        InvalidParameter: The text is not one of the accepted forms, or an interval ends before it starts.
     """
     if text is None or not text.strip():
         return ABSENT
@@ -125,7 +125,7 @@ def parse_period(text: str) -> Period:
         return DEKAD
     found = _PERIOD.fullmatch(text)
     if found is None:
-        raise InvalidParameter(f"{text[:40]!r} is no ISO 8601 period such as P10D, P1M or PT15M", locator="time")
+        raise InvalidParameter(f"{text[:40]!r} is not an ISO 8601 period such as P10D, P1M or PT15M", locator="time")
     amounts = {name: int(value or 0) for name, value in found.groupdict().items() if name != "fraction"}
     months = amounts["years"] * 12 + amounts["months"]
     seconds = (((amounts["weeks"] * 7 + amounts["days"]) * 24 + amounts["hours"]) * 60 + amounts["minutes"]) * 60
@@ -140,7 +140,7 @@ def parse_period(text: str) -> Period:
 def _parse_part(text: str) -> TimePart:
     if "/" not in text:
         if text.lower() in _LATEST:
-            raise InvalidParameter(f"{text} cannot stand in a list of times", locator="time")
+            raise InvalidParameter(f"{text} is not allowed in a list of times", locator="time")
         return TimePart(_requested_instant(text))
     bounds = text.split("/")
     if len(bounds) > 3 or _SLASHED_DATE.fullmatch(text):

@@ -27,7 +27,7 @@ LOOK_S = 1.0
 LOG_S = 10.0
 """Refusals are logged no more often than this."""
 
-LIMIT = "memory of one answer in bytes"
+LIMIT = "memory of one response in bytes"
 
 
 class AnswerMemory:
@@ -83,7 +83,7 @@ class AnswerMemory:
 
         Args:
             size: In bytes.
-            alternative: What to ask for instead where it is more than there ever is.
+            alternative: What to request instead where it is more than there ever is.
             locator: The parameter at fault then.
             is_active: Whether the client still waits; called every `LOOK_S` while it waits for memory.
 
@@ -127,12 +127,12 @@ class AnswerMemory:
         ticket, end_s = object(), self._clock() + self._patience_s
         with self._changed:
             if len(self._waiting) >= MOST_WAITING:
-                raise self._refusal("too many large answers wait for memory already; try again in a few seconds")
+                raise self._refusal("too many large responses are waiting for memory; try again in a few seconds")
             self._waiting.append(ticket)
         try:
             while not self._has_taken(size, max_bytes, ticket, min(LOOK_S, end_s - self._clock())):
                 if self._clock() >= end_s:
-                    raise self._refusal("other large answers take all memory; try again in a few seconds")
+                    raise self._refusal("other large responses use all memory; try again in a few seconds")
                 require_active(is_active)  # without the lock: it may ask the event loop
         finally:
             with self._changed:
@@ -156,5 +156,5 @@ class AnswerMemory:
             if is_logged:
                 self._logged_s = now_s
         if is_logged:
-            log.warning("large answers: %d wait for memory, others are refused (%d so far)", waiting, refused)
+            log.warning("large responses: %d waiting for memory, others rejected (%d so far)", waiting, refused)
         return ServerBusy(message)

@@ -1,4 +1,4 @@
-"""A cache bounded in bytes that makes each thing once, however many ask for it at the same time."""
+"""A cache bounded in bytes that makes each thing once, however many request it at the same time."""
 
 import threading
 from collections import OrderedDict

@@ -16,7 +16,7 @@ SMALL_BYTES = 64 << 10
 
 
 class CubeTileCache:
-    """Keeps cubes, and makes each once however many ask for it at the same time.
+    """Keeps cubes, and makes each once however many request it at the same time.
 
     Args:
         payloads: The cache of small ones, and of all where there is no folder.

@@ -123,7 +123,7 @@ def grid_of(tile_matrix_set: TileMatrixSet) -> str:
 
 
 def times_of_year(year: int) -> TimeSelection:
-    """Return what asks for a calendar year."""
+    """Return the request for a calendar year."""
     return parse_time(f"{year:04}")
 
 

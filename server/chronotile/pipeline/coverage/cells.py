@@ -136,7 +136,7 @@ def _both(first: Trim, second: Trim) -> Trim:
 
 def _nothing_in_common(first: Trim, second: Trim) -> OutsideData:
     what = f"{second.locator} and {first.locator}" if first.locator != second.locator else f"what {second.locator} says"
-    return OutsideData(f"{what} {'have' if ' and ' in what else 'has'} no place in common", locator=second.locator)
+    return OutsideData(f"{what} {'have' if ' and ' in what else 'has'} no overlap", locator=second.locator)
 
 
 def fill_interval(requested: Interval, reach: Interval, circle: float | None) -> Interval:

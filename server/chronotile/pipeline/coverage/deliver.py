@@ -35,7 +35,7 @@ Made = TypeVar("Made")
 
 FILE_VERSION = "2"
 """Part of every file's ETag: raise it when the same coverage gives other numbers or another form of file."""
-SMALLER = "ask for a smaller bbox, fewer times or coarser cells, or for GTiff, NetCDF or zarr"
+SMALLER = "request a smaller bbox, fewer times or coarser cells, or use GTiff, NetCDF or zarr"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -104,7 +104,7 @@ def deliver_coverage(
     conditions: Conditions = WHOLE_FILE,
     is_active: IsActive = always_active,
 ) -> CoverageDelivery:
-    """Return the coverage that `request` asks for as a file.
+    """Return the coverage that `request` describes as a file.
 
     All but Zarr is written before this returns, into a file without a name that is gone with its body; of Zarr the
     first MiB is, and the rest is made while it is sent, unless too many others are made so already.

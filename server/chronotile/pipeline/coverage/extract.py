@@ -99,7 +99,7 @@ def _layers(names: Sequence[str], services: Services) -> tuple[Layer, ...]:
     for layer in layers:
         if layer.collection != first.collection:
             raise InvalidParameter(
-                f"layers {first.id} and {layer.id} are of different collections; ask for each by itself",
+                f"layers {first.id} and {layer.id} are of different collections; request each separately",
                 locator="layer",
             )
     alike = [layer for layer in layers if are_same_cells(layer.main_variable.grid, first.main_variable.grid)]
@@ -107,7 +107,7 @@ def _layers(names: Sequence[str], services: Services) -> tuple[Layer, ...]:
         other = next(layer for layer in layers if layer not in alike)
         names_alike = ", ".join(layer.main_variable.name for layer in alike)
         raise InvalidParameter(
-            f"{other.main_variable.name} has another grid than {names_alike}; ask for it by itself", locator="layer"
+            f"{other.main_variable.name} has another grid than {names_alike}; request it separately", locator="layer"
         )
     return layers
 
@@ -129,7 +129,7 @@ def _times(
     starts = _selected(dated, requested, services) if isinstance(requested, TimeSelection) else requested
     indexes = tuple(_indexes(layer, starts) for layer in layers)
     if not np.isin(starts, np.concatenate([layer.times.starts for layer in dated])).all():
-        raise SourceUnavailable(f"layer {dated[0].id} has not all of the times any more")
+        raise SourceUnavailable(f"layer {dated[0].id} no longer has all of the times")
     all_times = [
         layer.times.at(own[own != ABSENT]) for layer, own in zip(layers, indexes, strict=True) if len(layer.times)
     ]
@@ -176,7 +176,7 @@ def _check_size(requested: int, services: Services, *, locator: str) -> None:
             "max_coverage_bytes",
             allowed=allowed,
             needed=requested,
-            alternative="ask for a smaller bbox, fewer times or fields, or fewer and coarser cells; "
+            alternative="request a smaller bbox, fewer times or fields, or fewer and coarser cells; "
             "series of places are at /timeseries",
             locator=locator,
         )

@@ -118,10 +118,10 @@ def _scaled(grid: Grid, scale: ScaleFactors | ScaleSize) -> Grid:
 def _sized(grid: Grid, width: float, height: float, locator: str) -> Grid:
     if max(width, height) > MAX_SIDE:
         raise LimitExceeded(
-            "cells of a side",
+            "cells per side",
             allowed=MAX_SIDE,
             needed=int(min(max(width, height), 1 << 62)),
-            alternative="ask for a smaller bbox or coarser cells",
+            alternative="request a smaller bbox or coarser cells",
             locator=locator,
         )
     return replace(grid, width=max(1, math.floor(width + 0.5)), height=max(1, math.floor(height + 0.5)))

@@ -104,9 +104,7 @@ def warped_cells(
         grid = replace(grid, crs=variable.grid.crs)
     for each in fields:
         if resampling == "bilinear" and each.layer.main_variable.is_categorical:
-            raise InvalidParameter(
-                f"{each.name} has classes, of which there is no mean; use nearest", locator="interpolation"
-            )
+            raise InvalidParameter(f"{each.name} has classes, which have no mean; use nearest", locator="interpolation")
     row_bytes = grid.width * max(np.dtype(each.encoding.dtype).itemsize for each in fields)
     level = variable.levels[level_for(variable.levels, grid)]
     width = max(LEAST_SIDE, min(TILE_SIDE, int(NATIVE_SIDE / cells_per_pixel(grid, level))))

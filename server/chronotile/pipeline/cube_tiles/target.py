@@ -14,7 +14,7 @@ from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.stopwatch import Stopwatch
 
-SHORTER = "ask for a shorter interval"
+SHORTER = "request a shorter interval"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ FILE_VERSION = "1"
 MAX_FRAMES = 1000
 MAX_SIDE_PX = 4096
 """What decoders of H.264 in devices take."""
-SMALLER_FILM = "ask for a smaller picture, or for GIF, which takes least"
+SMALLER_FILM = "request a smaller picture, or use GIF, which takes least"
 EXTENSIONS: dict[AnimationFormat, str] = {"image/gif": "gif", "image/webp": "webp", "video/mp4": "mp4"}
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -116,7 +116,7 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
     most_bytes: int | None = None,
     is_active: IsActive = always_active,
 ) -> AnimationDelivery:
-    """Read, paint, letter and encode the frames that `request` asks for, one after the other, on white.
+    """Read, paint, letter and encode the frames that `request` describes, one after the other, on white.
 
     Args:
         request: What to show.
@@ -313,13 +313,13 @@ def _file_name(layer: Layer, shots: tuple[_Shot, ...], format: AnimationFormat) 
 
 def _check_size(request: AnimationRequest, frames: tuple[FrameTimes, ...], services: Services) -> None:
     grid = request.shown.grid
-    require_sides(grid, MAX_SIDE_PX, alternative="ask for a smaller picture")
+    require_sides(grid, MAX_SIDE_PX, alternative="request a smaller picture")
     if len(frames) > MAX_FRAMES:
         raise LimitExceeded(
             "frames of an animation",
             allowed=MAX_FRAMES,
             needed=len(frames),
-            alternative="ask for a shorter datetime, or for fewer of its times with step, such as step=2 or step=P1M",
+            alternative="request a shorter datetime, or use fewer of its times with step, such as step=2 or step=P1M",
             locator="step",
         )
     allowed = services.catalogue.limits.max_animation_pixels
@@ -329,6 +329,6 @@ def _check_size(request: AnimationRequest, frames: tuple[FrameTimes, ...], servi
             "max_animation_pixels",
             allowed=allowed,
             needed=requested,
-            alternative="ask for a smaller picture, a shorter datetime, or fewer of its times, such as with step=2",
+            alternative="request a smaller picture, a shorter datetime, or fewer of its times, such as with step=2",
             locator="width",
         )

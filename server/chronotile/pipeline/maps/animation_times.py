@@ -43,7 +43,7 @@ def frame_times(layer: Layer, time: TimeSelection, step: int | Period, *, now: I
         TimeNotAvailable: It has none of those requested.
     """
     if len(layer.times) == 0:
-        raise InvalidParameter(f"layer {layer.id} has no times; ask for a map of it", locator="layer")
+        raise InvalidParameter(f"layer {layer.id} has no times; request a map of it", locator="layer")
     indexes = resolve_series_times(layer, time, now=now).indexes
     if not indexes:
         raise time_not_available(layer, time)

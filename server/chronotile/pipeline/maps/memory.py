@@ -64,7 +64,7 @@ def memory_for_map(grid: Grid, size: int, memory: AnswerMemory, is_active: IsAct
     pixels = grid.width * grid.height
     fitting = pixels if memory.max_bytes is None else min(pixels, int(pixels * CERTAIN * memory.max_bytes / size))
     alternative = (
-        f"ask for a smaller picture (of about {fitting} pixels), a smaller area, fewer times, tiles, or another format "
+        f"request a smaller picture (of about {fitting} pixels), a smaller area, fewer times, tiles, or another format "
         "(image/png takes least)"
     )
     return memory.taking(size, alternative=alternative, locator=larger_side(grid), is_active=is_active)

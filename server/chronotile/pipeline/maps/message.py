@@ -35,7 +35,7 @@ def draw_message(request: MessageRequest, services: Services) -> bytes:
             "max_pixels",
             allowed=allowed,
             needed=request.width * request.height,
-            alternative="ask for a smaller picture",
+            alternative="request a smaller picture",
         )
     picture = message_picture(request.text, width=request.width, height=request.height)
     return encode_picture(picture, request.format, background=request.background)

@@ -25,7 +25,7 @@ def overlay_maps(
     known: Collection[str] = (),
     is_active: IsActive = always_active,
 ) -> LayeredPayload:
-    """Read, paint, lay over one another and encode the pictures that `requests` ask for, the first at the bottom.
+    """Read, paint, lay over one another and encode the pictures that `requests` describe, the first at the bottom.
 
     Args:
         requests: One or more, all of one grid, format and background.
@@ -108,7 +108,7 @@ def _encoded(requests: Sequence[MapRequest], targets: Sequence[MapTarget], is_ac
     first = requests[0]
     match first.format:
         case "image/tiff" | "application/x-npy":
-            raise UnsupportedFormat("several layers together have no values of their own", locator="format")
+            raise UnsupportedFormat("several layers together have no values", locator="format")
         case picture_format:
             size = overlay_bytes(requests, targets)
             with memory_for_map(first.grid, size, targets[0].services.memory, is_active):
@@ -131,6 +131,6 @@ def _check_size(requests: Sequence[MapRequest], targets: Sequence[MapTarget], se
             "max_cube_values",
             allowed=allowed,
             needed=grid.width * grid.height * times,
-            alternative="of maps it limits pixels times dates: ask for fewer layers or dates, or a smaller picture",
+            alternative="of maps it limits pixels times dates: request fewer layers or dates, or a smaller picture",
             locator="layer",
         )

@@ -59,7 +59,7 @@ def render_map(
     known: Collection[str] = (),
     is_active: IsActive = always_active,
 ) -> Payload:
-    """Read, paint and encode the picture that `request` asks for.
+    """Read, paint and encode the picture that `request` describes.
 
     Args:
         request: What to show.
@@ -232,7 +232,7 @@ def _reducer(request: MapRequest, style: Style, times: int) -> PictureReducer:
     """The request; of one time all are alike."""
     if request.reducer in {"mean", "median"} and style.is_categorical:
         raise InvalidParameter(
-            f"style {style.id} has classes, of which there is no {request.reducer}; use latest or earliest",
+            f"style {style.id} has classes, which have no {request.reducer}; use latest or earliest",
             locator="reducer",
         )
     return request.reducer if times > 1 else "latest"
@@ -369,25 +369,25 @@ def require_sides(grid: Grid, most: int, *, alternative: str) -> None:
     """Refuse a picture that is wider or higher than `most` pixels.
 
     Raises:
-        LimitExceeded: It is; `alternative` says what to ask for in its place.
+        LimitExceeded: It is; `alternative` says what to request instead.
     """
     requested = max(grid.width, grid.height)
     if requested > most:
         raise LimitExceeded(
-            "pixels of a side", allowed=most, needed=requested, alternative=alternative, locator=larger_side(grid)
+            "pixels per side", allowed=most, needed=requested, alternative=alternative, locator=larger_side(grid)
         )
 
 
 def _check_size(grid: Grid, times: int, services: Services) -> None:
     limits = services.catalogue.limits
-    require_sides(grid, MAX_SIDE_PX, alternative="ask for a smaller picture, or for tiles")
+    require_sides(grid, MAX_SIDE_PX, alternative="request a smaller picture, or use tiles")
     pixels = grid.width * grid.height
     if pixels > limits.max_pixels:
         raise LimitExceeded(
             "max_pixels",
             allowed=limits.max_pixels,
             needed=pixels,
-            alternative="ask for a smaller picture, or for tiles",
+            alternative="request a smaller picture, or use tiles",
             locator=larger_side(grid),
         )
     if times > 1 and pixels * times > limits.max_cube_values:
@@ -395,6 +395,6 @@ def _check_size(grid: Grid, times: int, services: Services) -> None:
             "max_cube_values",
             allowed=limits.max_cube_values,
             needed=pixels * times,
-            alternative="of maps it limits pixels times dates: ask for a shorter interval or a smaller picture",
+            alternative="of maps it limits pixels times dates: request a shorter interval or a smaller picture",
             locator="time",
         )

@@ -215,7 +215,7 @@ class AreaCells:
             ClientGone: Nobody does.
         """
         if not self._is_active():
-            raise ClientGone("the client left")
+            raise ClientGone("the client disconnected")
 
     def samples(self, slab: tuple[int, ...]) -> Samples:
         """Return the numbers of all cells at the times of a slab; of those that cannot be read, that code alone.

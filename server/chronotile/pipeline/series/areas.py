@@ -44,7 +44,7 @@ Flags = NDArray[np.bool_]
 
 MAX_AREA_CELLS = 1 << 28
 """Of one area, all of which are held at one time: a gigabyte, of numbers of two bytes that weigh the same."""
-SMALLER = "ask for a shorter interval, or for smaller areas; dry_run=true gives their cost"
+SMALLER = "request a shorter interval, or use smaller areas; dry_run=true gives their cost"
 
 KEPT_KINDS = frozenset({"count", "valid_share"})
 """Reducers that tell how many cells have a value, and so stand however few they are."""
@@ -140,7 +140,7 @@ def _resolved(request: AreaSeriesRequest, services: Services, is_active: IsActiv
             "max_series_values",
             allowed=limits.max_series_values,
             needed=values,
-            alternative="ask for a shorter interval, fewer areas or fewer reducers",
+            alternative="request a shorter interval, fewer areas or fewer reducers",
             locator="time",
         )
     outlines = _outlines(request, layer)

@@ -37,7 +37,7 @@ from chronotile.pipeline.unreadable_dates import etag_without
 Resolved = TypeVar("Resolved")
 SHORT = 1 << 16
 """Values that are written at once, rather than while they are sent."""
-ALTERNATIVE = "ask for a shorter interval, fewer places or fewer parameters"
+ALTERNATIVE = "request a shorter interval, fewer places or fewer parameters"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

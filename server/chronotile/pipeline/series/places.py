@@ -46,7 +46,7 @@ def resolve_place_values(request: PlaceValuesRequest, services: Services) -> Pla
     places = services.catalogue.place_set(request.places)
     layer = layer_with_values(request.layer, services)
     if request.reducer.kind == "histogram":
-        raise InvalidParameter("a histogram is many numbers a place; ask /timeseries for it", locator="reducer")
+        raise InvalidParameter("a histogram has many numbers per place; use /timeseries", locator="reducer")
     indexes = series_indexes(layer, request.time, services)
     last = len(places) if request.limit is None else request.offset + request.limit
     numbers = range(len(places))[request.offset : last]
@@ -56,7 +56,7 @@ def resolve_place_values(request: PlaceValuesRequest, services: Services) -> Pla
             "max_series_values",
             allowed=allowed,
             needed=requested,
-            alternative="ask for a shorter interval, or page by page with limit",
+            alternative="request a shorter interval, or page by page with limit",
             locator="time",
         )
     times = instants_of(layer, indexes)

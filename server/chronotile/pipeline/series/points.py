@@ -59,7 +59,7 @@ def extract_points_series(
             "max_series_values",
             allowed=allowed,
             needed=requested,
-            alternative="ask for a shorter interval, or for fewer points or layers at once",
+            alternative="request a shorter interval, or use fewer points or layers at once",
             locator="points",
         )
     targets = []
@@ -67,7 +67,7 @@ def extract_points_series(
         require_active(is_active)
         targets.append(_target(layer, each.points, own, services))
     readings = [target.how for target in targets]
-    bounded_cost(readings, 1, services, alternative="ask for a shorter interval, or for fewer points or layers at once")
+    bounded_cost(readings, 1, services, alternative="request a shorter interval, or use fewer points or layers at once")
     return [_of_one_state(target, services, is_active) for target in targets]
 
 

@@ -210,7 +210,7 @@ def _check_size(requested: int) -> None:
             "bytes of a cube",
             allowed=MOST_BYTES,
             needed=requested,
-            alternative="ask for a smaller bbox or fewer times",
+            alternative="request a smaller bbox or fewer times",
             locator="inputs.bbox",
         )
 
@@ -221,7 +221,7 @@ def _check_memory(cube: Cube) -> None:
     except UnsupportedSource as error:
         raise InvalidParameter(
             f"overviews of {cube.plan.grid.width} x {cube.plan.grid.height} cells take more memory than a task may; "
-            "ask for a smaller bbox, or for series alone",
+            "request a smaller bbox, or use series alone",
             locator="inputs.bbox",
         ) from error
 

@@ -133,7 +133,7 @@ def translate_missing_files() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise ClientGone("nobody waits any more") from error
+        raise ClientGone("no client is waiting any more") from error
 
 
 def keep(body: Body, path: Path, work: Work) -> None:

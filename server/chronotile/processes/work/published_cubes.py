@@ -22,8 +22,8 @@ from chronotile.queue.faults import storing_results
 NAME_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"
 NAME = Input(
     title="Name",
-    description="Put the cube among those that the server keeps by name, as NAME.zarr, and give no file: where its "
-    "operator has made room for such cubes. Small letters, digits, _ and -; refused where there is one of that name.",
+    description="Store the cube on the server as NAME.zarr instead of returning a file, if the operator allows "
+    "it. Lowercase letters, digits, _ and -; an existing name is rejected.",
     schema={"type": "string", "pattern": NAME_PATTERN},
     is_required=False,
 )
@@ -46,11 +46,11 @@ def require_name(inputs: Inputs, services: Services) -> None:
         return
     if services.published_cubes is None:
         raise InvalidParameter(
-            "this server keeps no cubes by name; leave name out, and the cube comes as a ZIP file",
+            "this server does not store cubes by name; leave name out to get a ZIP file",
             locator="inputs.name",
         )
     if re.fullmatch(NAME_PATTERN.strip("^$"), inputs["name"]) is None:
-        raise InvalidParameter("a name has up to 64 small letters, digits, _ and -", locator="inputs.name")
+        raise InvalidParameter("a name has up to 64 lowercase letters, digits, _ and -", locator="inputs.name")
     if _place(services.published_cubes, inputs["name"]).exists():
         raise _taken(inputs["name"])
 
@@ -155,10 +155,10 @@ def _require_room(published_cubes: PublishedCubes, store: Path) -> None:
     requested = _bytes_of(published_cubes.folder) + _bytes_of(store)
     if requested > published_cubes.most_bytes:
         raise LimitExceeded(
-            "bytes of cubes that the server keeps by name",
+            "bytes of cubes stored by name",
             allowed=published_cubes.most_bytes,
             needed=requested,
-            alternative="leave name out, and the cube comes as a ZIP file",
+            alternative="leave name out to get a ZIP file",
             locator="inputs.name",
         )
 
@@ -180,9 +180,9 @@ def _place(published_cubes: PublishedCubes, name: str) -> Path:
 
 def _published_cubes(services: Services) -> PublishedCubes:
     if services.published_cubes is None:
-        raise InvalidParameter("this server keeps no cubes by name any more", locator="inputs.name")
+        raise InvalidParameter("this server no longer stores cubes by name", locator="inputs.name")
     return services.published_cubes
 
 
 def _taken(name: str) -> InvalidParameter:
-    return InvalidParameter(f"there is a cube {name} already; ask for another name", locator="inputs.name")
+    return InvalidParameter(f"there is a cube {name} already; choose another name", locator="inputs.name")

@@ -46,7 +46,7 @@ def coverage_tasks(coverage: Coverage) -> list[Json]:
     rows = _grouped(down, most)
     times = _grouped(along, max(1, most // len(down)))
     require_few_tasks(
-        len(coverage.fields) * len(rows) * len(times), alternative="ask for a smaller bbox, or fewer times or layers"
+        len(coverage.fields) * len(rows) * len(times), alternative="request a smaller bbox, or fewer times or layers"
     )
     return [
         {"field": field, "rows": own_rows, "times": own_times}

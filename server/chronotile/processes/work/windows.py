@@ -69,7 +69,7 @@ def planned_windows(coverage: Coverage, *others: Coverage, value_s: float, held_
     native = coverage.fields[0].layer.main_variable.grid
     column, row = native.pixels_at(np.array(grid.bbox.xmin), np.array(grid.bbox.ymax))
     down, across = _cuts_from(float(row), grid.height, side), _cuts_from(float(column), grid.width, side)
-    require_few_tasks(len(down) * len(across), alternative="ask for a smaller bbox")
+    require_few_tasks(len(down) * len(across), alternative="request a smaller bbox")
     return JobPlan(
         tasks=[
             {"rows": rows, "columns": columns, "box": box_of(grid, rows, columns)}
@@ -108,7 +108,7 @@ def window_of(inputs: Inputs, task: Json, work: Work, *, number: int = 0) -> Cov
     times = instants_from_json(work.shared["times"][number])
     coverage = extract_coverage(request, without_limits(work.services), times=times)
     if (coverage.grid.height, coverage.grid.width) != (_length(task["rows"]), _length(task["columns"])):
-        raise SourceUnavailable(f"the grid of layer {layer.id} has changed since the job began; ask for it anew")
+        raise SourceUnavailable(f"the grid of layer {layer.id} has changed since the job began; submit it again")
     return coverage
 
 

@@ -31,7 +31,7 @@ FORMATS: Mapping[str, AnimationFormat] = {"gif": "image/gif", "webp": "image/web
 def _step(given: str) -> int | Period:
     if given.isdecimal() and given.isascii():
         return integer(given, locator="step", least=1)
-    return requested_period(given, also="every how many times one is a frame, ")
+    return requested_period(given, also="one frame every N times, ")
 
 
 def _labels(given: str) -> frozenset[AnimationLabel]:
@@ -45,18 +45,18 @@ def _labels(given: str) -> frozenset[AnimationLabel]:
     return frozenset(label for label in ANIMATION_LABELS if label in names)
 
 
-BBOX = box("bbox", "West, south, east, north; otherwise the layer's extent")
-CRS = text("crs", "Of `bbox` and the pictures; otherwise CRS84")
-WIDTH = whole("width", "In pixels; otherwise 640", least=LEAST_SIDE_PX)
-HEIGHT = whole("height", "In pixels; otherwise pixels are square on the ground", least=LEAST_SIDE_PX)
-DATETIME = datetime("An instant, interval or list; otherwise the whole time domain")
+BBOX = box("bbox", "West, south, east, north; default: the layer's extent")
+CRS = text("crs", "CRS of `bbox` and the pictures; default: CRS84")
+WIDTH = whole("width", "In pixels; default: 640", least=LEAST_SIDE_PX)
+HEIGHT = whole("height", "In pixels; default: square pixels on the ground", least=LEAST_SIDE_PX)
+DATETIME = datetime("An instant, interval or list; default: the whole time domain")
 STEP: Parameter[int | Period] = custom(
-    "step", "Every how many times one is a frame, or a period of which each is: `P1M`, `dekad`", _step, default=1
+    "step", "Frames: one every N times, or one per period: `P1M`, `dekad`", _step, default=1
 )
-FPS = number("fps", "Frames a second; otherwise 4", least=LEAST_FPS, most=MOST_FPS, default=DEFAULT_FPS)
+FPS = number("fps", "Frames per second; default: 4", least=LEAST_FPS, most=MOST_FPS, default=DEFAULT_FPS)
 LABELS = custom(
     "labels",
-    "`none`, or any of `date`, `legend`, `attribution`; otherwise all",
+    "`none`, or any of `date`, `legend`, `attribution`; default: all",
     _labels,
     default=frozenset(ANIMATION_LABELS),
 )
@@ -66,7 +66,7 @@ OF_ANIMATION: tuple[Parameter[object], ...] = (
 
 
 def animation_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> AnimationRequest:
-    """Return the time-lapse that `/animations/{layer}.{extension}` asks for.
+    """Return the time-lapse that `/animations/{layer}.{extension}` requests.
 
     Raises:
         ChronotileError: A name is unknown, or a parameter is not accepted.

@@ -45,12 +45,12 @@ class AllowList:
         """
         try:
             if len(text) > MAX_TEXT or _CONTROL.search(text) or not text.lower().endswith(EXTENSIONS):
-                raise ValueError("it is too long, or no GeoTIFF")
+                raise ValueError("it is too long, or not a GeoTIFF")
             return self._local(_path_of(text)) if _is_local(text) else self._remote(text)
         except (ValueError, OSError) as error:
             raise UnknownPath(
-                "url names no GeoTIFF that may be opened here; accepted are files below the places that the operator "
-                "allows, spelt plainly",
+                "url is not a GeoTIFF that may be opened here; accepted are files below the prefixes that the "
+                "operator allows, without escapes",
                 locator="url",
             ) from error
 
@@ -76,7 +76,8 @@ class AllowList:
                 self._remotes.append(remote_place(prefix.rstrip("/")))
         except ValueError as error:
             return (
-                f"CHRONOTILE_COG_PREFIXES: {prefix[:80]!r} is no prefix ({error}); accepted are absolute paths, and "
+                f"CHRONOTILE_COG_PREFIXES: {prefix[:80]!r} is not a valid prefix ({error}); accepted are absolute "
+                "paths, and "
                 "https://, http:// and s3:// URLs"
             )
         return None
@@ -93,8 +94,8 @@ def _path_of(text: str) -> str:
     if _SCHEME.match(text):
         parts = urlsplit(text)
         if parts.netloc not in {"", "localhost"} or parts.query or parts.fragment:
-            raise ValueError("a file URL has three slashes and nothing behind its path")
+            raise ValueError("a file URL has three slashes and nothing after its path")
         path = unquote(parts.path, errors="strict")
     if not path.startswith("/") or path.lower().startswith("/vsi") or _CONTROL.search(path):
-        raise ValueError("it is no absolute path")
+        raise ValueError("it is not an absolute path")
     return path

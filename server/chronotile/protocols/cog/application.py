@@ -114,7 +114,7 @@ def _foreign_fault(kind: type[Exception], status: int) -> Any:  # noqa: ANN401 -
         if library == "rasterio":
             fault: ChronotileError = SourceUnavailable("the file cannot be read; try again later", locator="url")
         elif library == "builtins":
-            fault = ChronotileError("the server failed to answer this request")
+            fault = ChronotileError("internal server error")
         else:
             fault = ChronotileError(str(error))
             fault.status = min(status, 400) if status >= 500 else status

@@ -15,7 +15,7 @@ MAX_PARTS = 8
 
 
 def check_cost(parameters: Iterable[tuple[str, str]], max_pixels: int) -> None:
-    """Check the sizes, bands and expressions that a request asks for, wherever it does.
+    """Check the sizes, bands and expressions of a request, wherever it does.
 
     Args:
         parameters: Of path and query.
@@ -46,7 +46,7 @@ def _check_size(name: str, text: str, allowed: int, *, limit: str) -> None:
     requested = number(text, locator=name) if name == "buffer" else integer(text, locator=name)
     if requested > allowed:
         raise LimitExceeded(
-            limit, allowed=allowed, needed=math.ceil(requested), alternative="ask for less at once", locator=name
+            limit, allowed=allowed, needed=math.ceil(requested), alternative="request less at once", locator=name
         )
 
 
@@ -65,7 +65,7 @@ def check_band_math(text: str) -> None:
         for node in ast.walk(ast.parse(parse_expression(part).text, mode="eval")):
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and not _is_plain_power(node):
                 raise InvalidParameter(
-                    "** takes a band or what is made of bands, and a plain number up to 16", locator="expression"
+                    "** takes a band or an expression of bands, and a plain number up to 16", locator="expression"
                 )
 
 

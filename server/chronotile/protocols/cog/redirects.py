@@ -54,8 +54,8 @@ class RedirectCheck:
         except urllib.error.HTTPError as error:
             error.close()
             if error.code >= 500:
-                raise SourceUnavailable("the server of url fails; try again later", locator="url") from error
-            what = "leads elsewhere, which is not followed" if error.code < 400 else "is not there"
+                raise SourceUnavailable("the server of url failed; try again later", locator="url") from error
+            what = "redirects, which is not followed" if error.code < 400 else "is not there"
             raise UnknownPath(f"url {what} (its server answers {error.code})", locator="url") from error
         except OSError as error:
-            raise SourceUnavailable("the server of url does not answer; try again later", locator="url") from error
+            raise SourceUnavailable("the server of url did not respond; try again later", locator="url") from error

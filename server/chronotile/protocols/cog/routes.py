@@ -64,7 +64,7 @@ class _Rooted:
         send = with_headers(send, ((b"content-security-policy", POLICY),))
         turns = self._elsewhere if _is_elsewhere(scope) else self._here
         if turns.statistics().tasks_waiting >= MOST_WAITING:
-            fault = ServerBusy("too many requests wait for files already; try again in a few seconds")
+            fault = ServerBusy("too many requests are waiting for files; try again in a few seconds")
             await with_error_caching(problem_response(fault, Request(scope)))(scope, receive, send)
             return
         async with turns:

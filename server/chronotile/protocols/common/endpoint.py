@@ -40,8 +40,8 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
                 log.warning("%s: %s%s", request.scope["path"], error.message, _cause(error))
             return with_error_caching(faults(error, request))
         except Exception:  # the last place where an error becomes an answer
-            log.exception("unforeseen error at %s", request.scope["path"])
-            return with_error_caching(faults(ChronotileError("the server failed to answer this request"), request))
+            log.exception("unexpected error at %s", request.scope["path"])
+            return with_error_caching(faults(ChronotileError("internal server error"), request))
         finally:
             forget_body(request.scope)
 

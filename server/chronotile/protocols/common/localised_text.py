@@ -21,7 +21,7 @@ def language_of(request: Request, query: Kvp) -> str:
     """Return the language to answer in: `lang`, else the best of Accept-Language, else the service's first.
 
     Raises:
-        InvalidParameter: `lang` is none of the service's languages.
+        InvalidParameter: `lang` is not one of the service's languages.
     """
     offered = services_of(request).catalogue.service.languages
     requested = query.optional("lang")

@@ -45,7 +45,7 @@ FAULT_STATUS = "chronotile.fault_status"
 """Where a request whose fault is answered with another status keeps its own, for the log and the metrics."""
 
 MAX_MESSAGES = 100
-"""After the body, among which a server's word that the client left is looked for."""
+"""After the body, among which a server's word that the client disconnected is looked for."""
 
 ANSWER_S = 5.0
 """How long work in a thread waits for the event loop to say whether its client is still there."""
@@ -85,7 +85,7 @@ class Limiters:
     fetches: Limiter
     """What requests name by an address elsewhere, which may hang: each host holds its share of these threads."""
     files: Limiter
-    """Of the viewer: a page asks for dozens at the same moment, and breaks where one of them is refused."""
+    """Of the viewer: a page requests dozens at the same moment, and breaks where one of them is refused."""
     readiness: Limiter
     metrics: Limiter
     """Apart from `documents`, which look at all stores, of which one may hang: an operator wants to know just then."""
@@ -208,7 +208,7 @@ async def for_client(
     services: Services,
     others: Iterable[str] = (),
 ) -> Result:
-    """Run work that reads a layer, and maybe others, in a thread, unless the client left while it waited.
+    """Run work that reads a layer, and maybe others, in a thread, unless the client disconnected while it waited.
 
     Raises:
         ServerBusy: Too much is waiting already.
@@ -231,7 +231,7 @@ async def for_client(
 
     result = await read_in_thread(request, limiter, with_current, sources=sources, is_active=is_active)
     if result is None:
-        raise ClientGone("the client left")
+        raise ClientGone("the client disconnected")
     return result
 
 

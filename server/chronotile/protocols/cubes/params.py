@@ -9,7 +9,7 @@ from chronotile.protocols.common.query.parameter import Parameter, code, datetim
 from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.query.tile_address import tile_address
 
-DATETIME = datetime("An instant, interval or list; otherwise the whole time domain, within the limit")
+DATETIME = datetime("An instant, interval or list; default: the whole time domain, within the limit")
 RES: Parameter[Res] = code("res", "2 is half the resolution, for moving pictures", {"1": 1, "2": 2}, default="1")
 CELLS = code(
     "cells",
@@ -21,7 +21,7 @@ OF_CUBE: tuple[Parameter[object], ...] = (DATETIME, RES, CELLS, REV)
 
 
 def cube_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> CubeRequest:
-    """Return the cube that `/cubes/{layer}/{tms}/{z}/{x}/{y}.ctc` asks for.
+    """Return the cube that `/cubes/{layer}/{tms}/{z}/{x}/{y}.ctc` requests.
 
     Raises:
         ChronotileError: A name is unknown, the tile is out of range, or a parameter is not accepted.

@@ -221,7 +221,7 @@ def _standards(services: Services, base: str) -> Iterable[Place]:
     yield Place(
         rel="jobs",
         title="Jobs",
-        purpose="work that takes long: what was requested, how far it is, its results",
+        purpose="background work: inputs, progress, results",
         href=f"{base}/ogcapi/jobs",
     )
 

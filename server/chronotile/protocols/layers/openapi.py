@@ -26,7 +26,7 @@ def layer_paths(examples: Examples) -> dict[str, Json]:
         "/layers/{layer}": {
             "get": operation(
                 "getLayer",
-                "All that is known of a layer",
+                "Description of a layer",
                 tag=TAG,
                 parameters=[layer, lang],
                 answers={"application/json": ref("Layer")},

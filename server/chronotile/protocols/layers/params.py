@@ -10,10 +10,10 @@ from chronotile.protocols.common.query.cursor import CURSOR
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import box, datetime, names_of, text, whole
 
-DATETIME = datetime("An instant, interval or list: the times that overlap it; otherwise all")
-BBOX = box("bbox", "West, south, east, north: where shares are counted; otherwise everywhere")
-CRS = text("crs", "Of `bbox`; otherwise CRS84")
-LIMIT = whole("limit", "At most so many times a page", least=1, most=1000, default=1000)
+DATETIME = datetime("An instant, interval or list: the times that overlap it; default: all")
+BBOX = box("bbox", "West, south, east, north: where shares are counted; default: everywhere")
+CRS = text("crs", "CRS of `bbox`; default: CRS84")
+LIMIT = whole("limit", "Maximum number of times per page", least=1, most=1000, default=1000)
 OF_TIMES = (DATETIME, BBOX, CRS, LIMIT, CURSOR)
 
 

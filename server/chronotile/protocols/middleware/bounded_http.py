@@ -76,7 +76,7 @@ class Refusal:
         return head.encode("ascii") + body
 
 
-NO_REQUEST = Refusal(HTTPStatus.BAD_REQUEST, "this is no HTTP request")
+NO_REQUEST = Refusal(HTTPStatus.BAD_REQUEST, "this is not an HTTP request")
 NO_HOST = Refusal(HTTPStatus.BAD_REQUEST, "the request has no Host header, or more than one (RFC 9112, section 3.2)")
 LONG_URL = Refusal(
     HTTPStatus.REQUEST_URI_TOO_LONG, f"the URL is longer than the {MAX_URL_BYTES} bytes that are accepted"
@@ -94,7 +94,7 @@ LARGE_FRAMING = Refusal(
 )
 SLOW_HEAD = Refusal(HTTPStatus.REQUEST_TIMEOUT, f"the head of the request did not arrive within {HEAD_S:.0f} s")
 FULL = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections are open; try again in a few seconds")
-ENDING = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the server is being stopped; try again in a few seconds")
+ENDING = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "the server is stopping; try again in a few seconds")
 
 
 def slow_body(rate: int) -> Refusal:

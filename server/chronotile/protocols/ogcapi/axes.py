@@ -54,7 +54,7 @@ def members_of(text: str, *, locator: str) -> tuple[Member, ...]:
             return tuple(members)
         if text[position] != ",":
             raise InvalidParameter(
-                f"{locator} has {text[position : position + MAX_SHOWN]!r} where a comma or the end is due",
+                f"{locator} has {text[position : position + MAX_SHOWN]!r} where a comma or the end is expected",
                 locator=locator,
             )
         position += 1
@@ -84,6 +84,6 @@ def by_axis(
             )
         if axis in listed:
             twice = " and ".join(dict.fromkeys((listed[axis].name, member.name)))
-            raise InvalidParameter(f"{locator} gives an axis twice: {twice}", locator=locator)
+            raise InvalidParameter(f"{locator} repeats an axis: {twice}", locator=locator)
         listed[axis] = member
     return listed

@@ -26,7 +26,7 @@ BBOX = text(
     "the antimeridian the first longitude is greater than the second",
     schema=BOX,
 )
-BBOX_CRS = text("bbox-crs", "Of `bbox`, as a URI or a safe CURIE; otherwise CRS84")
+BBOX_CRS = text("bbox-crs", "CRS of `bbox`, as a URI or a safe CURIE; default: CRS84")
 
 
 def accepted_crs(layer: Layer, catalogue: Catalogue) -> tuple[Crs, ...]:
@@ -72,7 +72,8 @@ def box_of(given: str, crs: Crs, *, locator: str = "bbox") -> BBox:
     is_low_above = box.ymin > box.ymax or (box.xmin > box.xmax and not crs.is_geographic)
     if is_low_above or (half == 3 and edges[2] > edges[5]):
         raise InvalidParameter(
-            f"{locator} {given[:MAX_SHOWN]} has a lower edge above its upper one; its numbers are in the axis order of "
+            f"{locator} {given[:MAX_SHOWN]} has a lower edge above its upper edge; its numbers are in the axis order "
+            "of "
             f"{crs.name[:MAX_SHOWN]}",
             locator=locator,
         )

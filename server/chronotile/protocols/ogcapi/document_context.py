@@ -14,7 +14,7 @@ def context_for(request: Request, query: Kvp) -> DocumentContext:
     """Return what documents for a request are made of.
 
     Raises:
-        InvalidParameter: `lang` is none of the service's languages.
+        InvalidParameter: `lang` is not one of the service's languages.
     """
     return DocumentContext(
         catalogue=services_of(request).catalogue, root=base_url(request), language=language_of(request, query)

@@ -32,7 +32,7 @@ class MediaType(NamedTuple):
 def negotiate_format(
     query: Kvp, accept: str, offered: Mapping[str, str], *, aliases: Mapping[str, str] = NO_ALIASES
 ) -> str:
-    """Return the name of the format that a request asks for; the first one where it does not say.
+    """Return the name of the format of a request; the first one where it does not say.
 
     Args:
         query: Whose `f`, in any case, goes before the header.
@@ -41,7 +41,7 @@ def negotiate_format(
         aliases: Names of formats by other names or media types that stand for them, in lower case.
 
     Raises:
-        InvalidParameter: `f` is none of them.
+        InvalidParameter: `f` is not one of them.
         NotAcceptable: The header takes none of them.
     """
     named = query.optional("f")
@@ -56,7 +56,7 @@ def negotiate_format(
     best, name = max(rated, key=lambda each: each[0])
     if best[0] <= 0:
         listed = ", ".join(dict.fromkeys(offered.values()))
-        raise NotAcceptable(f"none of what Accept takes is offered here; offered are {listed}, also by f=")
+        raise NotAcceptable(f"no media type of Accept is offered here; offered are {listed}, also with f=")
     return name
 
 

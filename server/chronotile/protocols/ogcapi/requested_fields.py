@@ -29,7 +29,7 @@ def named_fields(query: Kvp, parameter: Parameter[str], offered: Offered) -> tup
     layers: dict[str, Layer] = {}
     for field in (part.strip() for part in given.split(",")):
         if field not in known:
-            hint = f"; its grid is another one: ask collection {elsewhere[field].id}" if field in elsewhere else ""
+            hint = f"; its grid is different: use collection {elsewhere[field].id}" if field in elsewhere else ""
             others = " and others" if len(offered.fields) > MAX_LISTED else ""
             listed = ", ".join(islice(offered.fields, MAX_LISTED)) + others
             raise InvalidParameter(

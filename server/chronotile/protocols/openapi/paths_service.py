@@ -12,7 +12,7 @@ def service_paths() -> dict[str, Json]:
         "/": {
             "get": operation(
                 "getLanding",
-                "What is here: JSON for programs, a page for people",
+                "Overview of the service, as JSON or as a page",
                 tag=TAG,
                 parameters=[format_of(("json", "html"))],
                 answers={"application/json": ref("Landing"), "text/html": TEXT},
@@ -33,7 +33,7 @@ def service_paths() -> dict[str, Json]:
                 "getDocs", "The same as a page", tag=TAG, answers={"text/html": TEXT}, refusals=("Unavailable",)
             )
         },
-        "/health/live": {"get": _health("getLive", "That the process answers")},
+        "/health/live": {"get": _health("getLive", "Whether the server process responds")},
         "/health/ready": {"get": _health("getReady", "Whether at least one layer can be read")},
         "/metrics": {
             "get": operation("getMetrics", "Metrics for Prometheus", tag=TAG, answers={"text/plain": TEXT}, refusals=())

@@ -20,7 +20,7 @@ ID: Json = {"type": ["string", "number", "null"]}
 VALUE: Json = {"type": ["number", "null"]}
 TIMES: Json = list_of(or_null({"type": "string", "format": "date-time"}))
 LINKS: Json = list_of(object_of({"rel": TEXT, "href": TEXT, "type": TEXT}, {"title": TEXT, "templated": TRUTH}))
-FOUND: Json = {"type": "object", "description": "What was found out about the series"}
+FOUND: Json = {"type": "object", "description": "Results of the analysis"}
 
 FAULT: Json = object_of({"reason": TEXT}, {"collection": TEXT, "layer": TEXT, "variable": TEXT, "time": TEXT})
 

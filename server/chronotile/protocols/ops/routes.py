@@ -15,7 +15,7 @@ from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.state import in_thread, services_of, state_of
 from chronotile.protocols.ops.siblings import Siblings, merge_metrics
 
-STALE = "the last reload failed; the previous state is still served; the log says why"
+STALE = "the last reload failed; still serving the previous state; see the log"
 
 
 async def get_live(request: Request) -> Response:  # noqa: ARG001 -- the answer is that there is one

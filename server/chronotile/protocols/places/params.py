@@ -14,25 +14,25 @@ from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.query.reduction import MIN_VALID, WEIGHTS
 from chronotile.protocols.common.query.tile_address import tile_grid_of
 
-FORMAT = choice("format", "How the page is written; otherwise JSON", ("json", "geojson"), default="json")
-LIMIT = whole("limit", "At most so many places", least=1, most=10_000, default=1000)
+FORMAT = choice("format", "How the page is written; default: JSON", ("json", "geojson"), default="json")
+LIMIT = whole("limit", "Maximum number of places", least=1, most=10_000, default=1000)
 OFFSET = whole("offset", "How many places come before the first one", least=0, default=0)
 OF_SET: tuple[Parameter[object], ...] = (FORMAT, LIMIT, OFFSET)
 """Beside `lang`."""
 LAYER = text("layer", "Id or alias")
 DATETIME = datetime(
-    "An instant, interval or list; otherwise the whole time domain", beside=names_of(csv_options.OF_LAYERS)
+    "An instant, interval or list; default: the whole time domain", beside=names_of(csv_options.OF_LAYERS)
 )
 REDUCER = Parameter(
     name="reducer",
-    description="One of those of `/timeseries`, but for histograms; otherwise `mean`",
+    description="One of those of `/timeseries` except histograms; default: `mean`",
     parse=parse_reducer,
     schema=TEXT,
     default=MEAN,
     foreign=("reducers",),
 )
-FORMAT_OF_VALUES = choice("format", "How the matrix is written; otherwise JSON", ("json", "csv"), default="json")
-LIMIT_OF_VALUES = whole("limit", "At most so many places; otherwise all", least=1)
+FORMAT_OF_VALUES = choice("format", "How the matrix is written; default: JSON", ("json", "csv"), default="json")
+LIMIT_OF_VALUES = whole("limit", "Maximum number of places; default: all", least=1)
 OF_VALUES: tuple[Parameter[object], ...] = (
     *(LAYER, DATETIME, REDUCER, WEIGHTS, MIN_VALID, FORMAT_OF_VALUES, LIMIT_OF_VALUES, OFFSET),
     *csv_options.OF_LAYERS,
@@ -59,7 +59,7 @@ def places_query(query: Kvp) -> PlacesQuery:
 
 
 def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> PlaceTileRequest:
-    """Return the tile that `/places/{set}/tiles/{tms}/{z}/{x}/{y}.mvt` asks for.
+    """Return the tile that `/places/{set}/tiles/{tms}/{z}/{x}/{y}.mvt` requests.
 
     Raises:
         ChronotileError: A name is unknown, the tile is out of range, or a parameter is not accepted.
@@ -69,7 +69,7 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> P
 
 
 def values_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> PlaceValuesRequest:
-    """Return the matrix that `/places/{set}/values` asks for.
+    """Return the matrix that `/places/{set}/values` requests.
 
     Raises:
         ChronotileError: A name is unknown, or a parameter is missing or not accepted.

@@ -30,7 +30,7 @@ FORMATS: Mapping[str, PictureFormat | ValueFormat] = {
     "tif": "image/tiff",
     "npy": "application/x-npy",
 }
-DATETIME = datetime("An instant, interval or list; otherwise the layer's default")
+DATETIME = datetime("An instant, interval or list; default: the layer's default")
 OF_TEMPLATE = (STYLE, RANGE, RAMP, REVERSED, LOGARITHMIC, REDUCER, EXPRESSION, DIFFERENCE)
 """Those of a TileJSON that its tiles have, too, in the order of their address."""
 OF_TILEJSON = (DATETIME, *OF_TEMPLATE)
@@ -39,7 +39,7 @@ OF_TILE = (*OF_TILEJSON, REV)
 
 
 def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue, *, scale: int = 1) -> MapRequest:
-    """Return the map that `/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}` asks for.
+    """Return the map that `/tiles/{layer}/{tms}/{z}/{x}/{y}.{extension}` requests.
 
     Args:
         path: Its parts.
@@ -60,7 +60,7 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue, *, s
 
 
 def style_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
-    """Return the colours of the path's layer that a query asks for.
+    """Return the colours of the path's layer that a query requests.
 
     Raises:
         InvalidParameter: A parameter is not accepted, or a name is misspelt.

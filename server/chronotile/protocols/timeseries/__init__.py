@@ -1,1 +1,1 @@
-"""Values of a place along time: as Terrascope's service gives them, and as our own documents."""
+"""Time series of a place: as Terrascope's service gives them, and as our own documents."""

@@ -41,21 +41,21 @@ def _normal(given: str) -> Reducer:
     return reducer
 
 
-STEP = custom("step", "`dekad`, or a period such as `P1M`: one value a period, before all else", _step)
+STEP = custom("step", "`dekad`, or a period such as `P1M`: reduces the series to one value per period first", _step)
 SMOOTH = choice("smooth", "A smooth curve through the values", ("whittaker", "savgol"))
 # Beyond these bounds gaps, and curves, are lost to rounding.
 LAMBDA = number("lambda", "Of Whittaker: stiffness in cubic days", least=1e-3, most=1e9)
-OUTLIER_RULE = choice("outliers", "Of Whittaker: what becomes of values far from the curve", OUTLIERS)
+OUTLIER_RULE = choice("outliers", "Of Whittaker: treatment of outliers", OUTLIERS)
 WINDOW = number("window", "Of Savitzky-Golay: days", above=0, most=3660)
 ORDER = whole("order", "Of Savitzky-Golay: order of the polynomial", least=0, most=5)
 FILL = choice("fill", "The values with their gaps filled", FILL_METHODS)
 CLIMATOLOGY = custom(
-    "climatology", "What is normal for the time of the year: `mean`, `median`, or `p0` to `p100`", _normal, default=MEAN
+    "climatology", "Normal value for the time of the year: `mean`, `median`, or `p0` to `p100`", _normal, default=MEAN
 )
-CLIMATOLOGY_BY = choice("climatology_by", "What a year is cut into", SLOT_KINDS)
-REFERENCE = times("reference", "The times that normals are taken from, in any form of `datetime`; otherwise all")
-ANOMALY = choice("anomaly", "How each value lies to what is normal", ANOMALY_KINDS)
-TREND = choice("trend", "Slope a year and its significance", TREND_METHODS)
+CLIMATOLOGY_BY = choice("climatology_by", "Parts of a year", SLOT_KINDS)
+REFERENCE = times("reference", "Reference times of the normals, in any form of `datetime`; default: all")
+ANOMALY = choice("anomaly", "Anomaly of each value", ANOMALY_KINDS)
+TREND = choice("trend", "Slope per year and its significance", TREND_METHODS)
 PHENOLOGY = choice("phenology", "Start, peak and end of each season", PHENOLOGY_METHODS)
 # Below the least share the day after a trough is lost to rounding.
 THRESHOLD = number("threshold", "Of `phenology=threshold`: share of the rise and of the fall", least=0.01, below=1)
@@ -89,9 +89,7 @@ def analysis_of(query: Kvp) -> Analysis | None:
     )
     threshold = THRESHOLD.given(query) or Phenology().threshold
     if anomaly == "z" and climatology.reducer != MEAN:
-        raise InvalidParameter(
-            "anomaly=z is the distance from the mean; use climatology=mean with it", locator="anomaly"
-        )
+        raise InvalidParameter("anomaly=z is relative to the mean; use climatology=mean with it", locator="anomaly")
     return Analysis(
         step=STEP.given(query),
         smooth=_smoothing(query),
@@ -112,7 +110,7 @@ def refuse_in_columns(analysis: Analysis | None) -> None:
     """
     for name in ("trend", "phenology"):
         if analysis is not None and getattr(analysis, name) is not None:
-            raise InvalidParameter(f"{name} is not one value a time; use format=json with it", locator=name)
+            raise InvalidParameter(f"{name} has more than one value per time; use format=json with it", locator=name)
 
 
 def _smoothing(query: Kvp) -> Smoothing | None:

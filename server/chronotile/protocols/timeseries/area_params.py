@@ -24,16 +24,16 @@ def _reducers(given: str) -> tuple[Reducer, ...]:
     return parse_reducers(given.split(","))
 
 
-PLACE = text("place", "A named place, as `set/id`, in place of a geometry")
-BBOX = text("bbox", "West, south, east, north, in place of a geometry")
+PLACE = text("place", "A named place, as `set/id`, instead of a geometry")
+BBOX = text("bbox", "West, south, east, north, instead of a geometry")
 REDUCERS: Parameter[tuple[Reducer, ...]] = custom(
     "reducers",
     "`mean`, `min`, `max`, `std`, `median`, `count`, `valid_share`, `sum`, `p10` and its like, "
-    "`histogram:16`; several with commas; otherwise `mean`",
+    "`histogram:16`; several with commas; default: `mean`",
     _reducers,
     default=(MEAN,),
 )
-DRY_RUN = truth("dry_run", "`true` gives the cost of the answer alone")
+DRY_RUN = truth("dry_run", "`true` returns only the cost of the request")
 OF_AREAS: tuple[Parameter[object], ...] = (
     *(CRS, DATETIME, REDUCERS, WEIGHTS, MIN_VALID, DRY_RUN, FORMAT),
     *(*csv_options.OF_SERIES, *PAGING, *ANALYSIS),
@@ -42,7 +42,7 @@ OF_AREA = (*OF_AREAS, PLACE, BBOX)
 
 
 def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest:
-    """Return the series that `/timeseries/{layer}/area` asks for, of the geometry in the body, of `bbox` or of a place.
+    """Return the series that `/timeseries/{layer}/area` requests, of the geometry in the body, of `bbox` or of a place.
 
     Raises:
         ChronotileError: A parameter or the geometry is not accepted.
@@ -53,7 +53,7 @@ def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) ->
 
 
 def areas_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest:
-    """Return the series that `/timeseries/{layer}/areas` asks for: one for each feature of the body.
+    """Return the series that `/timeseries/{layer}/areas` requests: one for each feature of the body.
 
     Raises:
         ChronotileError: A parameter or the body is not accepted.

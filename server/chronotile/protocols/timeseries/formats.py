@@ -55,14 +55,14 @@ FORMATS: Mapping[str, Format] = {
 
 OF_SEVERAL_LAYERS = ("json", "ndjson")
 """All others have room for one layer alone."""
-FORMAT = choice("format", "Otherwise `Accept` decides", SERIES_MEDIA_TYPES)
+FORMAT = choice("format", "Media type of the response; default: as `Accept` says", SERIES_MEDIA_TYPES)
 
 
 def negotiate_format(query: Kvp, accept: str) -> str:
     """Return the name of a format: as `format` says, else as the header Accept does, else `json`.
 
     Raises:
-        InvalidParameter: `format` is none of them.
+        InvalidParameter: `format` is not one of them.
         MissingExtra: Its library is not installed.
     """
     named = FORMAT.given(query)

@@ -19,7 +19,7 @@ def series_paths(examples: Examples) -> dict[str, Json]:
         "/timeseries/{layer}/point": {
             "get": operation(
                 "getPointSeries",
-                "What happened at a place: the values of its native cell, and why there is none where there is none",
+                "Time series of a place: the values of its native cell, with a reason for each missing value",
                 tag=SERIES,
                 parameters=[layer, *documents(params.OF_POINT, point)],
                 answers=_in_all_formats(ref("PointSeries")),
@@ -29,7 +29,7 @@ def series_paths(examples: Examples) -> dict[str, Json]:
         "/timeseries/points": {
             "post": operation(
                 "postPointsSeries",
-                "What happened at many places, in many layers",
+                "Time series of many places and layers",
                 tag=SERIES,
                 parameters=documents(points_params.OF_POINTS),
                 posted=body(ref("PointsRequest"), points),
@@ -52,14 +52,14 @@ def _area_paths(examples: Examples, layer: Json) -> dict[str, Json]:
         "/timeseries/{layer}/area": {
             "get": operation(
                 "getPlaceSeries",
-                "What happened in a named place or a box: the values of its cells, reduced to one an instant",
+                "Time series of a named place or a box: the values of its cells, reduced to one per instant",
                 tag=SERIES,
                 parameters=[layer, *documents(area_params.OF_AREA, {**shared, **place})],
                 answers=_in_all_formats(described),
             ),
             "post": operation(
                 "postAreaSeries",
-                "What happened in an area: the values of its cells, reduced to one an instant",
+                "Time series of an area: the values of its cells, reduced to one per instant",
                 tag=SERIES,
                 parameters=[layer, *documents(area_params.OF_AREA, shared)],
                 posted=body(ref("Geometry"), examples.polygon, required=False),
@@ -70,7 +70,7 @@ def _area_paths(examples: Examples, layer: Json) -> dict[str, Json]:
         "/timeseries/{layer}/areas": {
             "post": operation(
                 "postAreasSeries",
-                "What happened in many areas, read in one pass",
+                "Time series of many areas, read in one pass",
                 tag=SERIES,
                 parameters=[layer, *documents(area_params.OF_AREAS, shared)],
                 posted=body(ref("FeatureCollection"), examples.features),

@@ -13,7 +13,7 @@ from chronotile.protocols.common.query.cursor import CURSOR, url_of_page
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import whole
 
-LIMIT = whole("limit", "At most so many times; the header `Link` names the next page", least=1)
+LIMIT = whole("limit", "Maximum number of times per page; the header `Link` has the next page", least=1)
 PAGING = (LIMIT, CURSOR)
 
 

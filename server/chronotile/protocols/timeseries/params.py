@@ -12,7 +12,7 @@ from chronotile.protocols.timeseries.formats import FORMAT
 from chronotile.protocols.timeseries.pages import PAGING
 
 DATETIME = datetime(
-    "An instant, interval, interval with period, or list; otherwise the whole time domain",
+    "An instant, interval, interval with period, or list; default: the whole time domain",
     beside=names_of(csv_options.OF_SERIES),
 )
 OF_POINT: tuple[Parameter[object], ...] = (
@@ -32,7 +32,7 @@ NOT_OF_POINTS = ("reducers", "reducer", "weights", "min_valid", "bbox", "place",
 
 
 def point_request(layer: Layer, query: Kvp, catalogue: Catalogue) -> SeriesRequest:
-    """Return the series that `/timeseries/{layer}/point` asks for.
+    """Return the series that `/timeseries/{layer}/point` requests.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.

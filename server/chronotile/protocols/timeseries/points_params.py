@@ -66,7 +66,7 @@ def points_requests(query: Kvp, body: bytes, catalogue: Catalogue, *, format_: s
     for name in document:
         if name not in MEMBERS:
             raise UnknownParameter(
-                f"{name[:MAX_SHOWN]} is no member here; use {', '.join(MEMBERS)}", locator=name[:MAX_SHOWN]
+                f"{name[:MAX_SHOWN]} is not a member here; use {', '.join(MEMBERS)}", locator=name[:MAX_SHOWN]
             )
     time = requested_datetime(document, query)
     layers = dict.fromkeys(catalogue.layer(name).id for name in _layer_names(document))

@@ -1,4 +1,4 @@
-"""What Terrascope's clients ask for, turned into series requests."""
+"""What Terrascope's clients request, turned into series requests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ def entry_options(query: Kvp) -> EntryOptions:
 
 
 def point_request(layer: Layer, query: Kvp) -> SeriesRequest:
-    """Return the series that `{productId}/point` asks for.
+    """Return the series that `{productId}/point` requests.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
@@ -99,7 +99,7 @@ def point_request(layer: Layer, query: Kvp) -> SeriesRequest:
 
 
 def geometry_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest | SeriesRequest:
-    """Return the series that `{productId}/geometry` asks for: of a polygon, or of the one cell under a point.
+    """Return the series that `{productId}/geometry` requests: of a polygon, or of the one cell under a point.
 
     Raises:
         ChronotileError: A parameter or the geometry is not accepted.

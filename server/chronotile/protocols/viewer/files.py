@@ -83,7 +83,7 @@ def viewer_version(folder: Path) -> str:
 
 
 def _states(folder: Path) -> Iterator[FileState]:
-    """By which it is known whether files changed; each page asks for dozens of files, so paths are text."""
+    """By which it is known whether files changed; each page requests dozens of files, so paths are text."""
     for parent, _folders, names in os.walk(folder, followlinks=True):
         for name in names:
             if os.path.splitext(name)[1] in MEDIA_TYPES:  # noqa: PTH122 -- as above

@@ -24,7 +24,7 @@ FEATURE_COUNT = whole("FEATURE_COUNT", "The most features of a layer", least=1, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfoQuery:
-    """What GetFeatureInfo asks for."""
+    """What GetFeatureInfo requests."""
 
     requests: tuple[IdentifyRequest, ...]
     """One a query layer, in the order they are named."""
@@ -32,7 +32,7 @@ class InfoQuery:
 
 
 def info_query(query: Kvp, catalogue: Catalogue) -> InfoQuery:
-    """Return what GetFeatureInfo asks for; times, styles and places are read as those of the map.
+    """Return what GetFeatureInfo requests; times, styles and places are read as those of the map.
 
     The map's FORMAT has no say. FEATURE_COUNT is the most features of a layer, of which there is never more than one.
 
@@ -68,7 +68,7 @@ def _query_layers(query: Kvp, catalogue: Catalogue, shown: Collection[str]) -> I
         layer = catalogue.layer(name)
         if layer.id not in shown:
             raise UnknownLayer(
-                f"QUERY_LAYERS names {name[:MAX_SHOWN]!r}, which is none of LAYERS", locator="QUERY_LAYERS"
+                f"QUERY_LAYERS names {name[:MAX_SHOWN]!r}, which is not one of LAYERS", locator="QUERY_LAYERS"
             )
         if not layer.queryable:
             raise LayerNotQueryable(f"layer {layer.id} cannot be queried", locator="QUERY_LAYERS")

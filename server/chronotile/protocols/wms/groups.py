@@ -12,7 +12,7 @@ from chronotile.styling.read_sld import SheetLayer
 LAYER_LIMIT = 20
 """Layers that one map shows; their pixels together are bounded by `max_cube_values`."""
 LAYERS = name_list("LAYERS", "Layers, the first at the bottom")
-STYLES = name_list("STYLES", "One a layer, `style` or `style/ramp`; nothing for the default", default=("",))
+STYLES = name_list("STYLES", "One per layer, `style` or `style/ramp`; empty for the default", default=("",))
 
 
 def layers_in(name: str, catalogue: Catalogue) -> tuple[Layer, ...]:
@@ -86,7 +86,7 @@ def expand_groups(query: Kvp, catalogue: Catalogue) -> Kvp:
     """Return the parameters with the layers of each group in its place, all in their default styles.
 
     Raises:
-        UnknownLayer: There is none of a name among the first `LAYER_LIMIT`.
+        UnknownLayer: There is not one of a name among the first `LAYER_LIMIT`.
         UnknownStyle: A group is given another style.
         InvalidParameter: There are more styles than names of layers, or too many names, or layers of a collection.
     """

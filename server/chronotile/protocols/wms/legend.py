@@ -28,7 +28,9 @@ FORMAT: Parameter[LegendFormat] = keyword(
     error=UnsupportedFormat,
 )
 SCALE = number("SCALE", "Of the map; colours are the same at every scale", default=1.0)
-WIDTH, HEIGHT = (whole(name, "Of the picture, in pixels", least=1, most=MAX_SIDE_PX) for name in ("WIDTH", "HEIGHT"))
+WIDTH, HEIGHT = (
+    whole(name, "Size of the picture, in pixels", least=1, most=MAX_SIDE_PX) for name in ("WIDTH", "HEIGHT")
+)
 LEAST_PICTURE_PX = 64
 """A picture that is smaller both ways holds no legend that can be read."""
 STANDARD_DPI = 25.4 / 0.28
@@ -40,7 +42,7 @@ FONT_SIZES = (6, 72)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WmsLegend:
-    """What GetLegendGraphic asks for."""
+    """What GetLegendGraphic requests."""
 
     requests: tuple[LegendRequest, ...]
     """The uppermost layer first; several of a group."""
@@ -49,7 +51,7 @@ class WmsLegend:
 
 
 def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
-    """Return what GetLegendGraphic asks for; LAYERS and STYLES are taken for LAYER and STYLE, as clients write them.
+    """Return what GetLegendGraphic requests; LAYERS and STYLES are taken for LAYER and STYLE, as clients write them.
 
     The legend of a group is that of its layers.
 

@@ -83,7 +83,7 @@ FARTHEST = 1e15
 
 def _version(given: str) -> Version:
     if given not in VERSIONS:
-        raise InvalidParameter(f"VERSION {given[:MAX_SHOWN]!r} is not spoken; use 1.3.0 or 1.1.1", locator="VERSION")
+        raise InvalidParameter(f"VERSION {given[:MAX_SHOWN]!r} is not supported; use 1.3.0 or 1.1.1", locator="VERSION")
     return VERSIONS[given]
 
 
@@ -100,7 +100,7 @@ VERSION: Parameter[Version] = custom(
 )
 CRS, SRS = (text(name, "The reference system of `BBOX`") for name in ("CRS", "SRS"))
 BOX = custom("BBOX", "The extent; in 1.3.0 in the axis order of the CRS", _box)
-WIDTH, HEIGHT = (whole(name, "Of the picture, in pixels", least=1) for name in ("WIDTH", "HEIGHT"))
+WIDTH, HEIGHT = (whole(name, "Size of the picture, in pixels", least=1) for name in ("WIDTH", "HEIGHT"))
 FORMAT = keyword(
     "FORMAT",
     "The media type of the picture",
@@ -122,7 +122,7 @@ EXCEPTIONS: Parameter[ExceptionFormat] = keyword(
 TIME = text("TIME", "An instant, a list or an interval")
 UPDATE_SEQUENCE = text("UPDATESEQUENCE", "That of the capabilities which the client holds")
 REDUCER = choice("REDUCER", "Of several times", PICTURE_REDUCERS, default="latest", any_case=False)
-DIFFERENCE = times("DIFFERENCE", "A second time, whose values are taken away")
+DIFFERENCE = times("DIFFERENCE", "A second time, whose values are subtracted")
 OF_MAP: tuple[Parameter[object], ...] = (
     *(VERSION, LAYERS, STYLES, CRS, SRS, BOX, WIDTH, HEIGHT, FORMAT, IS_TRANSPARENT, BACKGROUND, TIME),
     *(REDUCER, DIFFERENCE, *COLOURS, EXCEPTIONS),
@@ -202,7 +202,7 @@ def check_update_sequence(query: Kvp, current: str | None) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WmsMap:
-    """A map as WMS asks for it."""
+    """A map as WMS requests it."""
 
     layers: tuple[MapRequest, ...]
     """The first at the bottom (WMS 1.3.0 §7.3.3.3); all of one grid, format and background."""
@@ -211,7 +211,7 @@ class WmsMap:
 
 
 def wms_map(query: Kvp, catalogue: Catalogue) -> WmsMap:
-    """Return the map that GetMap asks for (WMS 1.3.0 §7.3.3).
+    """Return the map that GetMap requests (WMS 1.3.0 §7.3.3).
 
     STYLES may be absent, which stands for default styles. As in ncWMS a style may be `style/ramp`, and COLORSCALERANGE
     is the range of values that the ramp fills; the colour parameters apply to all layers.
@@ -302,10 +302,10 @@ def _styles(query: Kvp, layers: list[tuple[str, Layer]]) -> list[tuple[str, str 
 
 
 def _check_sides(grid: Grid, most: int) -> None:
-    """MaxWidth and MaxHeight are the most that a client may ask for (WMS 1.3.0 §7.2.4.3)."""
+    """MaxWidth and MaxHeight are the most that a client may request (WMS 1.3.0 §7.2.4.3)."""
     for name, limit, size in (("WIDTH", "MaxWidth", grid.width), ("HEIGHT", "MaxHeight", grid.height)):
         if size > most:
-            alternative = "ask for a smaller picture, or for tiles"
+            alternative = "request a smaller picture, or use tiles"
             raise LimitExceeded(limit, allowed=most, needed=size, alternative=alternative, locator=name)
 
 

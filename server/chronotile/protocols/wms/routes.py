@@ -45,7 +45,7 @@ WITH_OWN_STYLES: tuple[Operation, ...] = ("GetMap", "GetFeatureInfo", "GetLegend
 
 
 async def answer(request: Request, *, path: str, places: WebPlaces) -> Response:
-    """Return what REQUEST asks for."""
+    """Return what REQUEST requests."""
     request.state.pairs = await pairs_of(request)
     query = last_of_each(request.state.pairs)
     requested = operation(query)
@@ -116,7 +116,7 @@ async def get_legend_graphic(request: Request, query: Kvp) -> Response:
 
 
 async def _parsed(request: Request, query: Kvp, parse: Callable[[Kvp, Catalogue], Parsed]) -> Parsed:
-    """What a query asks for; in a thread where reading it takes milliseconds."""
+    """What a query requests; in a thread where reading it takes milliseconds."""
     catalogue = services_of(request).catalogue
     if is_quickly_read(query, catalogue):
         return parse(query, catalogue)

@@ -30,8 +30,8 @@ async def with_document(request: Request, query: Kvp, places: WebPlaces) -> Kvp:
     url = places.allowed(address, locator="SLD")
     found = await in_fetches(request, {urlsplit(url).netloc}, fetch, url, max_bytes=MAX_BYTES, locator="SLD")
     if len(found.body) > MAX_BYTES:
-        raise InvalidParameter(f"SLD gives more than the {MAX_BYTES} bytes that are read", locator="SLD")
+        raise InvalidParameter(f"SLD has more than the {MAX_BYTES} bytes that are read", locator="SLD")
     try:
         return query.replacing("SLD_BODY", found.body.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise InvalidParameter("SLD gives no UTF-8 text", locator="SLD") from error
+        raise InvalidParameter("SLD is not UTF-8 text", locator="SLD") from error

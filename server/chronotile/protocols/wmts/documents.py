@@ -117,7 +117,7 @@ def _templates(context: CapabilitiesContext, formats: Mapping[TileFormat, str]) 
 
 
 def _info_formats(context: CapabilitiesContext) -> Mapping[str, str | None]:
-    """Media types with the extension of their template; of many layers only those that viewers ask for, without."""
+    """Media types with the extension of their template; of many layers only those that viewers request, without."""
     if len(advertised_layers(context)) <= LIMITED_LAYERS:
         return ADVERTISED_INFO
     return dict.fromkeys(INFO_OF_VIEWERS)

@@ -40,7 +40,9 @@ ADVERTISED_INFO: Mapping[str, str] = {
 `INFO_FORMATS`."""
 INFO_OF_VIEWERS = ("text/html", "application/json")
 """What they list, without templates, where they have many layers."""
-PIXEL_COLUMN, PIXEL_ROW = (whole(name, "Of the tile, in pixels from its upper left corner") for name in ("I", "J"))
+PIXEL_COLUMN, PIXEL_ROW = (
+    whole(name, "Position in the tile, in pixels from its upper left corner") for name in ("I", "J")
+)
 INFO_FORMAT = text("InfoFormat", "The media type of the answer", schema=enum_of(list(INFO_FORMATS)))
 SEGMENTS = 6
 """Of a path behind the time: tile matrix set, tile matrix, row, column, J, I."""
@@ -130,7 +132,7 @@ def _point(names: InfoNames, tile: MapRequest) -> Point:
 
 
 def _pixel(parameter: Parameter[int], given: str, size: int) -> int:
-    """As `pixel_place`; a number that is none of the tile's pixels has a code of its own (OGC 07-057r7 Table 30)."""
+    """As `pixel_place`; a number that is not one of the tile's pixels has a code of its own (OGC 07-057r7 Table 30)."""
     parameter.parse(given)
     try:
         return pixel_place(given, size, locator=parameter.name)

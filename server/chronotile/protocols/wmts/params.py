@@ -46,7 +46,7 @@ MEDIA_TYPE = "application/xml"
 
 def _version(given: str) -> str:
     if given != VERSION:
-        raise InvalidParameter(f"version {given[:MAX_SHOWN]!r} is not spoken; use {VERSION}", locator="version")
+        raise InvalidParameter(f"version {given[:MAX_SHOWN]!r} is not supported; use {VERSION}", locator="version")
     return given
 
 

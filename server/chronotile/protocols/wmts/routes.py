@@ -47,7 +47,7 @@ from chronotile.protocols.wmts.params import (
 
 
 async def answer(request: Request, *, path: str) -> Response:
-    """Return what REQUEST asks for.
+    """Return what REQUEST requests.
 
     Raises:
         OperationNotSupported: It comes by POST, which the standard has for XML in SOAP alone (WMTS 1.0.0 §9).

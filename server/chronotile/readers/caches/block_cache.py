@@ -1,4 +1,4 @@
-"""Decoded blocks that are cached for all threads and workers, each decoded once however many ask for it at once."""
+"""Decoded blocks that are cached for all threads and workers, each decoded once however many request it at once."""
 
 import threading
 from collections.abc import Callable

@@ -38,7 +38,7 @@ _LONGITUDE_UNITS = re.compile(r"degrees?_?(east|e)", re.IGNORECASE)
 _LATITUDE_UNITS = re.compile(r"degrees?_?(north|n)", re.IGNORECASE)
 _SINCE = re.compile(r"\bsince\b", re.IGNORECASE)
 
-CURVILINEAR = "its cells are placed by a latitude and a longitude each; regrid it to regular x and y first"
+CURVILINEAR = "each of its cells has its own latitude and longitude; regrid it to regular x and y first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,4 +193,4 @@ def is_curvilinear(field: Field, fields: FieldSet) -> bool:
 def _lack_of_grid(field: Field, fields: FieldSet) -> str:
     if is_curvilinear(field, fields):
         return CURVILINEAR
-    return f"its dimensions ({', '.join(field.dims)}) are no grid: there is no x and y among them"
+    return f"its dimensions ({', '.join(field.dims)}) are not a grid: x and y are missing"

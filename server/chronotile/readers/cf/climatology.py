@@ -51,7 +51,7 @@ def times_of_year(dim: str, numbers: NDArray[np.int64]) -> Times:
         "note",
         dim,
         f"its {numbers.size} steps are served as a climatology, with the dates of 2000{days}; if they are of one year, "
-        "or the climatology has dates of its own, say times: for the source",
+        "or the climatology has dates of its own, set times: for the source",
     )
     return Times(domain, tuple(int(position) for position in order), (note,))
 

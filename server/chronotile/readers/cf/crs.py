@@ -45,9 +45,9 @@ def crs_of_field(field: Field, fields: FieldSet, axes: Axes) -> tuple[Crs, tuple
         if crs is not None:
             return crs, ()
     if _is_geographic(axes):
-        note = "no coordinate reference system is named; latitudes and longitudes are taken as EPSG:4326"
+        note = "it names no coordinate reference system; latitudes and longitudes are read as EPSG:4326"
         return crs_of("EPSG:4326"), (Finding("note", axes.y, note),)
-    raise UnsupportedSource("it names no coordinate reference system; say crs: for the source")
+    raise UnsupportedSource("it names no coordinate reference system; set crs: for the source")
 
 
 def _places(field: Field, fields: FieldSet) -> Iterator[Attributes]:

@@ -101,7 +101,7 @@ def _nodata(field: Field, dtype: np.dtype[Any]) -> tuple[float | None, list[int]
     ignored = [f"{number:g}" for number in others if not _is_whole(number)]
     if not ignored or dtype.kind != "f":
         return first, whole, ()
-    note = f"has several numbers for missing values; {', '.join(ignored)} is served as a value: say nodata: for it"
+    note = f"has several numbers for missing values; {', '.join(ignored)} is served as a value; set nodata: for it"
     return first, whole, (Finding("warning", field.name, note),)
 
 
@@ -137,7 +137,7 @@ def _valid_range(
         low, high = (None if end is None else _as_stored(field, end, dtype) for end in (low, high))
     both = (-np.inf if low is None else low, np.inf if high is None else high)
     if both[0] > both[1]:
-        note = f"its valid range, {both[0]:g} to {both[1]:g}, is empty and is not used; say valid_range: for it"
+        note = f"its valid range, {both[0]:g} to {both[1]:g}, is empty and not used; set valid_range: for it"
         return None, (Finding("warning", field.name, note),)
     return both, ()
 

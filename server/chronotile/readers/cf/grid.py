@@ -91,7 +91,7 @@ def _width_of_single(axis: Field, fields: FieldSet) -> float:
         low, high = bounds.load().ravel().astype(np.float64)
         if high != low:
             return float(high - low)
-    raise UnsupportedSource(f"it has a single cell along {axis.name} and no bounds that tell its width")
+    raise UnsupportedSource(f"it has a single cell along {axis.name} and no bounds, so its width is unknown")
 
 
 def _factor(axis: Field, crs: Crs) -> float:

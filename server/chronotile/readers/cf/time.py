@@ -61,7 +61,7 @@ def times_of_field(time: Field | None, fields: FieldSet, count: int | None) -> T
     if time is None:
         if count is None or count == 1:
             return Times(NO_TIME, (0,))
-        raise UnsupportedSource(f"its {count} times have no coordinate; say times: for the source")
+        raise UnsupportedSource(f"its {count} times have no coordinate; set times: for the source")
     instants, findings = _instants(time, time.load())
     kind = time.text(TIME_KIND)
     is_climatology = bool(time.text("climatology")) or kind == CLIMATOLOGY
@@ -111,8 +111,8 @@ def _repeated(time: Field, instants: InstantArray, positions: tuple[int, ...]) -
     if not repeated.size:
         return ()
     message = (
-        f"{repeated.size} times are given twice, the first {format_instant(repeated.min())}; the first slice of each "
-        "is served, the others are left out: give them times of their own, or say times: for the source"
+        f"{repeated.size} times occur twice, the first {format_instant(repeated.min())}; the first slice of each "
+        "is served, the others are left out: give them times of their own, or set times: for the source"
     )
     return (Finding("warning", time.name, message),)
 
@@ -140,7 +140,7 @@ def _climatology_bounds(time: Field, fields: FieldSet) -> tuple[InstantArray | N
     if bounds is not None and bool((bounds[:, 0] < bounds[:, 1]).all()):
         return bounds, ()
     name = time.text("climatology")
-    note = Finding("note", time.name, f"a climatology of years that are not known: its bounds {name} do not tell them")
+    note = Finding("note", time.name, f"a climatology of unknown years: its bounds {name} do not contain them")
     return None, (note,)
 
 
@@ -162,7 +162,7 @@ def _standard(time: Field, numbers: NDArray[Any]) -> InstantArray:
     found = _UNITS.fullmatch(time.text("units"))
     unit = _NANOSECONDS.get(found["unit"].lower()) if found else None
     if found is None or unit is None:
-        raise UnsupportedSource(f"its times are in {time.text('units') or 'no units'!r}, which is no known unit")
+        raise UnsupportedSource(f"its times are in {time.text('units') or 'no units'!r}, which is not a known unit")
     reference = _reference(found["reference"])
     if reference is None:
         return _by_cftime(time, numbers)

@@ -228,8 +228,8 @@ def _require_raw(files: Reader, name: str, said: VariableSpec, held: VariableInf
         same_nodata = own.nodata == cube.nodata or (own.nodata is None) or (cube.nodata is None)
         if (own.dtype, own.scale, own.offset) != (cube.dtype, cube.scale, cube.offset) or not same_nodata:
             raise UnsupportedSource(
-                f"it was made of files that differ, and the configuration says what the numbers of {name} in the files "
-                "mean; leave scale:, offset: and nodata: out of it, or series: out of the source"
+                f"it was made of files that differ, but the configuration sets the encoding of {name} in the "
+                "files; leave scale:, offset: and nodata: out of it, or series: out of the source"
             )
 
 

@@ -45,7 +45,7 @@ def common_encoding(encodings: Iterable[Encoding]) -> Encoding:
         return distinct[0]
     units = sorted({each.units for each in distinct})
     if len(units) > 1:
-        raise UnsupportedSource(f"its files differ in units: {', '.join(units)}; say units: for the variable")
+        raise UnsupportedSource(f"its files differ in units: {', '.join(units)}; set units: for the variable")
     for each in distinct:
         if all(_is_held(other, each) for other in distinct):
             return each

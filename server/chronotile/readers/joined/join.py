@@ -155,7 +155,7 @@ def _of_common_meaning(holders: Sequence[_Holder], found: _Found) -> list[_Holde
         own = each.info
         if own.encoding.units != units:
             message = (
-                f"{own.name} is in {own.encoding.units}, in most files in {units}; say units: for the variable if "
+                f"{own.name} is in {own.encoding.units}, in most files in {units}; set units: for the variable if "
                 f"the numbers mean the same, else {APART}"
             )
         elif own.is_categorical != is_categorical:
@@ -210,7 +210,7 @@ def _dated(fitting: Sequence[_Holder], surveyed: Sequence[Surveyed], found: _Fou
             times = TimeDomain(np.array([span.start]), np.array([span.end]), is_climatology=_are_of_years(fitting))
             dated.append(_Dated(number, each.name, times, (None,)))
         else:
-            found.warn(each.name, f"{LEFT_OUT}it has no time, neither inside nor in its name; say time_pattern:")
+            found.warn(each.name, f"{LEFT_OUT}it has no time, neither inside nor in its name; set time_pattern:")
     return dated
 
 

@@ -45,7 +45,9 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
     """
     path = local_path(spec.href)
     if path is None:
-        raise UnsupportedSource("a NetCDF file elsewhere is not read in place; copy it here or convert it to Zarr")
+        raise UnsupportedSource(
+            "a NetCDF file on another machine is not read in place; copy it here or convert it to Zarr"
+        )
     if not path.is_file():
         raise UnsupportedSource(f"{path.name} does not exist")
     with opening(base_name(spec.href)):
@@ -323,7 +325,7 @@ def _is_hdf5(path: Path) -> bool:
         return False
     if start == b"\x89HDF\r\n\x1a\n":
         return True
-    raise UnsupportedSource(f"{path.name} is no NetCDF file: it starts like neither version 3 nor version 4")
+    raise UnsupportedSource(f"{path.name} is not a NetCDF file: it starts like neither version 3 nor version 4")
 
 
 def _state(path: Path) -> State:

@@ -190,5 +190,5 @@ def _crs_of(dataset: Dataset, configured: str | None) -> Crs:
     if configured is not None:
         return source_crs(configured)
     if not dataset.crs:
-        raise UnsupportedSource("it names no coordinate reference system; say crs: for the source")
+        raise UnsupportedSource("it names no coordinate reference system; set crs: for the source")
     return source_crs(dataset.crs.to_wkt())

@@ -62,9 +62,9 @@ def damage_findings(spec: SourceSpec, known: Collection[str]) -> Iterator[Findin
         place = f"{spec.collection}: {path.removeprefix(folder)}"
         reason = _damage(path)
         if reason is not None and place not in known:
-            yield Finding("error", place, f"the file is damaged: {reason}; make it anew")
+            yield Finding("error", place, f"the file is damaged: {reason}; recreate it")
     if len(paths) > MAX_FILES:
-        message = f"of {len(paths)} files the first {len(paths) - MAX_FILES} by name were not looked into"
+        message = f"of {len(paths)} files the first {len(paths) - MAX_FILES} by name were not inspected"
         yield Finding("note", spec.collection, message)
 
 
@@ -133,7 +133,7 @@ def _band_findings(spec: SourceSpec, word: str | None, bands: Sequence[Band]) ->
         yield Finding(
             "note",
             spec.collection,
-            f"bands {list_names(rest, most=_NAMED)} are no variable: name them with band: to serve them",
+            f"bands {list_names(rest, most=_NAMED)} are not variables: name them with band: to serve them",
         )
     else:
         example = f"{word}_{rest[0].split()[0]}: {{name: {word}, band: {rest[0].split()[0]}}}"

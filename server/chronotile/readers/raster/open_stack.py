@@ -88,8 +88,8 @@ def _open_files(spec: SourceSpec, name: str | None, paths: tuple[str, ...]) -> _
     """The variables of one set of files: of all, or of those whose href has `name` for `{variable}`."""
     if spec.times is not None and len(paths) != 1:
         raise UnsupportedSource(
-            f"times: is for the bands of one file, and {len(paths)} files match; leave it out, and say "
-            "time_pattern: if the files' names tell no times that are found by themselves"
+            f"times: is for the bands of one file, and {len(paths)} files match; leave it out, and set "
+            "time_pattern: if the times in the file names are not found automatically"
         )
     sample, files = survey(date_files(paths, spec), spec)
     if spec.times is not None:
@@ -114,7 +114,7 @@ def _one_band_a_time(
     band = replace(sample.bands[0], title=None)
     variables = [variable for variable, _band in _select_bands(spec, name, (band,))]
     if len(variables) != 1:
-        raise UnsupportedSource("a file with a band a time holds one variable; name only one")
+        raise UnsupportedSource("a file with one band per time holds one variable; name only one")
     planes = tuple(Plane(files.paths[0], each.number) for each in sample.bands)
     rule = BandRule(number=None, count=len(planes))
     return stack_variable(variables[0], band, sample=sample, planes=planes, times=times, rule=rule)
@@ -141,7 +141,7 @@ def _band_of(variable: VariableSpec, bands: tuple[Band, ...], *, in_name: bool) 
     if variable.band is None and (in_name or sum(not band.is_alpha for band in bands) == 1):
         return bands[0]
     names = ", ".join(f"{band.number} ({band.name})" for band in bands[:12])
-    raise UnsupportedSource(f"no band for {variable.id}; say band: one of {names}")
+    raise UnsupportedSource(f"no band for {variable.id}; set band: to one of {names}")
 
 
 def _time_in_tags(sample: Sample) -> TimeDomain:

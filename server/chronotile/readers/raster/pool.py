@@ -135,7 +135,7 @@ _Key = tuple[str, int]
 class HandlePool:
     """Lends open files by path and overview level, and opens them again when they change.
 
-    A file is opened as often as threads ask for it at once: blocks are cached beside the handles, for all of them.
+    A file is opened as often as threads request it at once: blocks are cached beside the handles, for all of them.
 
     Args:
         max_idle: Open files that nobody reads; the longest unused are closed first.

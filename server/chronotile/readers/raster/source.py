@@ -101,7 +101,9 @@ def _open_dated_bands(spec: SourceSpec, found: Found, caches: ReaderCaches) -> R
                     )
                 )
             if not dated.series:
-                findings.append(Finding("warning", name, f"{LEFT_OUT}its bands tell no times, those of other files do"))
+                findings.append(
+                    Finding("warning", name, f"{LEFT_OUT}its bands have no times, those of other files have")
+                )
                 continue
             selected, rest = _select_bands(spec, word, dated.series)
             if rest and not spec.variables:
@@ -113,7 +115,7 @@ def _open_dated_bands(spec: SourceSpec, found: Found, caches: ReaderCaches) -> R
             surveyed += _surveyed(JoinedBands(path, tuple(selected), spec, caches), name, findings)
     if not surveyed:
         raise UnsupportedSource(
-            findings[0].message.removeprefix(LEFT_OUT) if findings else "its bands tell no variable"
+            findings[0].message.removeprefix(LEFT_OUT) if findings else "its bands name no variable"
         )
     return join(spec.collection, surveyed, findings)
 
@@ -152,7 +154,7 @@ def _select_bands(
     if missing and not selected:
         there = list_names([each.name or "bands of dates" for each in series], most=_SHOWN)
         raise UnsupportedSource(
-            f"no bands for {list_names(missing, most=_SHOWN)}; there are {there}: say name: for the variable"
+            f"no bands for {list_names(missing, most=_SHOWN)}; there are {there}: set name: for the variable"
         )
     taken = {each.name for _variable, each in selected}
     return selected, [each.name or "dates" for each in series if each.name not in taken]
@@ -168,7 +170,7 @@ def _open_with_times(spec: SourceSpec, found: Found, caches: ReaderCaches) -> Re
         variables = [each for each in spec.variables.values() if word is None or (each.name or each.id) == word]
         variables = variables or [VariableSpec(id=word or "band1")]
         if len(variables) != 1:
-            raise UnsupportedSource("files with a band a time hold one variable; name only one")
+            raise UnsupportedSource("files with one band per time hold one variable; name only one")
         counts = _band_counts(paths, findings)
         for path, part in _parts(spec.times, counts, names, findings):
             bands = tuple(range(1, len(part) + 1))

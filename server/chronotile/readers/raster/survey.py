@@ -132,7 +132,7 @@ def _difference(own: Layout, common: Layout) -> str:
     """In what a layout differs from that of most files, and what can be done about it."""
     if not own.crs and common.crs:
         name = _crs_name(common.crs)
-        return f"it names no CRS, most files {name}; if that is its own too, write it in (gdal_edit -a_srs)"
+        return f"it names no CRS, most files {name}; if that is its CRS, write it (gdal_edit -a_srs)"
     if own.crs != common.crs:
         what = f"its CRS is {_crs_name(own.crs)}, that of most files {_crs_name(common.crs)}"
     elif _steps(own) != _steps(common):

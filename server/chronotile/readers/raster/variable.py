@@ -165,7 +165,7 @@ def _of_other_units(kinds: Mapping[Key, _Kind], counts: Mapping[Key, int]) -> di
         units[kind.encoding.units] += counts[key]
     usual = max(units, key=lambda each: units[each], default="1")
     return {
-        key: f"its units are {kind.encoding.units}, those of most files {usual}; if they are the same, say units: "
+        key: f"its units are {kind.encoding.units}, those of most files {usual}; if they are the same, set units: "
         f"{usual} for the variable"
         for key, kind in kinds.items()
         if kind.encoding.units != usual
@@ -223,9 +223,9 @@ def _differences(variable: VariableSpec, kinds: Mapping[str, _Kind], found: Stac
     is_of_values = any((each.scale, each.offset) != (usual.scale, usual.offset) for each in counts)
     message = (
         f"the numbers of {variable.id} are {encoding_text(odd)}, those of most files {encoding_text(usual)} "
-        f"({len(kinds) - counts[usual]} of {len(kinds)} differ); each file is read by its own encoding, and all are "
-        f"served as {encoding_text(found.info.encoding)}; if what a file says is wrong, say scale:, offset: or nodata: "
-        "for the variable, which then holds for all files"
+        f"({len(kinds) - counts[usual]} of {len(kinds)} differ); each file is read by its own encoding, and all "
+        f"are served as {encoding_text(found.info.encoding)}; if a file is wrong, set scale:, offset: or nodata: "
+        "for the variable, for all files"
     )
     yield Finding("warning" if is_of_values else "note", place, message)
 
@@ -236,7 +236,7 @@ def _moved(variable: VariableSpec, band: Band, bands: Mapping[str, Band]) -> Ite
     if not moved or band.description is None or len({each.number for each in bands.values()}) < 2:
         return
     place, own = next(iter(moved.items()))
-    said = f"; say name: {band.description} in place of band: {variable.band}" if variable.band is not None else ""
+    said = f"; set name: {band.description} instead of band: {variable.band}" if variable.band is not None else ""
     message = (
         f"{band.description} is its band {own.number}, in most files {band.number} ({len(moved)} of {len(bands)} "
         f"differ); bands are found by their descriptions{said}"

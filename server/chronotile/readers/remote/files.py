@@ -26,13 +26,13 @@ LOOK_S = 10.0
 """How long a known state of a file is used before it is requested again; each part that is read updates it."""
 
 PAGE_BYTES = 32 << 10
-"""What is read at once of headers and indexes of files, which GDAL asks for in small parts."""
+"""What is read at once of headers and indexes of files, which GDAL requests in small parts."""
 PAGES_BYTES = 16 << 20
 """Of pages cached in a process."""
 PART_BYTES = 1 << 20
-"""Most of a file that one request asks for: within `REQUEST_S` on a line of 130 kB/s."""
+"""Most of a file that one request fetches: within `REQUEST_S` on a line of 130 kB/s."""
 GAP_BYTES = 16 << 10
-"""Between two ranges that one request asks for together."""
+"""Between two ranges that one request fetches together."""
 PARTS_AT_ONCE = 4
 MOST_LOOKS = 20_000
 
@@ -236,7 +236,7 @@ class RemoteFile:
             Replaced: The file is in another state.
         """
         if stop > self.size:
-            raise Away("a requested part lies beyond its end: the file is damaged")
+            raise Away("a requested part is beyond its end: the file is damaged")
         try:
             data, state = retry(lambda: ask_part(self._place, start, stop, self._state), deadline)
         except Replaced:
@@ -246,12 +246,12 @@ class RemoteFile:
             looks.note(self._href, state)
             raise Replaced("it was replaced")
         if len(data) != stop - start:
-            raise Away("its server sends fewer bytes than it says")
+            raise Away("its server sends fewer bytes than it announces")
         return data
 
 
 def _parts(ranges: Sequence[tuple[int, int]]) -> list[range]:
-    """What to ask for: ranges that lie near together as one, and in parts of `PART_BYTES`."""
+    """Services for: ranges that lie near together as one, and in parts of `PART_BYTES`."""
     spans: list[range] = []
     for offset, size in sorted(ranges):
         if spans and offset - spans[-1].stop <= GAP_BYTES:

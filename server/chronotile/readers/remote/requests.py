@@ -61,7 +61,7 @@ class Refused(Away):
 def refusal(status: int) -> str:
     """Return what a response with this status means for a source."""
     if status == HTTPStatus.NOT_FOUND:
-        return "its server answers 404 Not Found: is its address right?"
+        return "its server answers 404 Not Found: is its address correct?"
     return f"its server answers {status} {HTTPStatus(status).phrase}: are credentials missing, or is its address wrong?"
 
 
@@ -216,9 +216,9 @@ def _reason(error: Exception, took_s: float) -> str:
     if status is not None:
         return f"its server answers {status[1].strip()}"
     if "MissingContentLength" in said:
-        return "its server answers without content, or does not say how much it sends"
+        return "its server responds without content or without its length"
     if "kind: Timeout" in said or "TimedOut" in said or took_s >= REQUEST_S:
-        return "its server does not answer in time"
+        return "its server did not respond in time"
     return "its server cannot be reached, or breaks off its answer, or its host name is wrong"
 
 

@@ -61,7 +61,7 @@ class Watched:
         self._opened = self._open_now()
 
     def for_reading(self, selection: Selection) -> OpenArray:
-        """Return the array as it is now; threads that find it has to be opened again do not wait for one another.
+        """Return the array as it is now; threads that find it has to be reopened do not wait for one another.
 
         Raises:
             Gone: It is not there any more, or chunks of the selection.
@@ -215,7 +215,7 @@ def open_array(
     except ValueError as error:
         if local_path(href) is None:
             raise UnsupportedSource(
-                f"{node.name} is stored in a way that is read on this machine alone ({one_line(error)}); copy it here"
+                f"{node.name} is stored in a way that can only be read locally ({one_line(error)}); copy it here"
             ) from error
         require_extra(
             "zarr", f"{node.name}, which tensorstore cannot read ({one_line(error)}),", error=UnsupportedSource

@@ -26,6 +26,6 @@ def chunk_findings(spec: SourceSpec) -> Iterator[Finding]:
             shape = " x ".join(map(str, chunks))
             message = (
                 f"its chunks of {shape} are {size >> 20} MiB: each tile decodes at least one; "
-                "write it with chunks of one time and 256 to 1024 pixels a side"
+                "write it with chunks of one time and 256 to 1024 pixels per side"
             )
             yield Finding("warning", f"{spec.collection}: {array.path}", message)

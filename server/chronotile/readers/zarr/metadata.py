@@ -101,7 +101,7 @@ def read_group(href: str) -> GroupNode:
     if node is None and local_path(href) is None and not href.endswith(".zip"):
         raise Refused(HTTPStatus.NOT_FOUND)  # for each document that may say what there is
     if node is None:
-        raise UnsupportedSource(f"{base_name(href)} is no Zarr group: it has neither zarr.json nor .zgroup")
+        raise UnsupportedSource(f"{base_name(href)} is not a Zarr group: it has neither zarr.json nor .zgroup")
     return node
 
 
@@ -115,7 +115,7 @@ def group_of_document(document: bytes) -> GroupNode:
     store.add_documents(_consolidated(None, document))
     node = _read_node(store, "", MAX_DEPTH)
     if not isinstance(node, GroupNode):
-        raise UnsupportedSource("its zarr.json is no group's")
+        raise UnsupportedSource("its zarr.json is not that of a group")
     return node
 
 

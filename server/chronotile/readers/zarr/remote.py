@@ -68,7 +68,7 @@ class RemoteMetadata:
             Replaced: It is not the state in which it was at first.
         """
         if self._state() != self._opened:
-            raise Replaced("the store was written since it was opened, and has to be opened again")
+            raise Replaced("the store changed since it was opened and has to be reopened")
         return {self._document: self._opened}
 
     def states(self, _selection: Selection) -> States:
@@ -156,7 +156,7 @@ class RemoteReads:
             if not was_filled and not is_uncertain:
                 return numbers
             self._handle.renew()
-        raise Away("its server answers sometimes with a chunk and sometimes without")
+        raise Away("its server sometimes sends a chunk and sometimes not")
 
     def _found(self, array: Any, selection: Selection) -> tuple[Numbers, set[ChunkFile]]:  # noqa: ANN401 -- see above
         """The numbers of all chunks that are found, else the fill value, and the files in which none was."""

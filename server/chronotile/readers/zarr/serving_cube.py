@@ -262,7 +262,7 @@ class ServingCube(Reader):
         root, identity = _root(self._document)
         commit = commit_of(root.attrs)
         if commit is None:
-            raise UnsupportedSource("it is no serving cube any more")
+            raise UnsupportedSource("it is not a serving cube any more")
         group = root.groups["0" if commit.has_map else SERIES]
         found = understand(fields_of(group, root, self._spec.href), self._spec)
         times, positions = _in_order(next(iter(found.variables.values())), before)

@@ -181,7 +181,7 @@ def _fits(level: CfVariable, native: CfVariable) -> bool:
 def _unlike(level: CfVariable, native: CfVariable) -> str:
     if not _has_same_values(level, native):
         return "other times or another type than the native level"
-    return f"it is no coarser copy of the native level; {REMEDY.format(path='its path')}"
+    return f"it is not a coarser copy of the native level; {REMEDY.format(path='its path')}"
 
 
 def _has_same_values(level: CfVariable, native: CfVariable) -> bool:

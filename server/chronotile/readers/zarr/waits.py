@@ -32,7 +32,7 @@ _REFUSALS = {
 }
 """Which answer each error of tensorstore stands for."""
 
-_CURL_ERRORS = {6: "its host name is not known: is its address right?", 28: "its server does not answer in time"}
+_CURL_ERRORS = {6: "its host name is unknown: is its address correct?", 28: "its server did not respond in time"}
 """What some of curl's codes mean, which are at the end of tensorstore's messages."""
 
 _NO_CHUNK = re.compile(r"NOT_FOUND: chunk \{.*\} stored at .* is missing")

@@ -55,7 +55,7 @@ def dask_cluster(dask, simulation):
 
 @pytest.fixture
 def doing(simulation, dask_cluster, with_steps, table, data, tmp_path):
-    """`doing("one")`: a process does jobs of the table."""
+    """`doing("one")`: a process running jobs of the archive the table."""
 
     def start(process="one"):
         archive, folder = LiveArchive.open(data), tmp_path / "jobs"

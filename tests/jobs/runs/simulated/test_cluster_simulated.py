@@ -11,7 +11,7 @@ from chronotile.queue.faults import ClusterLost, TemporaryFault
 from tests.jobs.runs.conftest import SQUARES_OF_TEN
 
 WORKERS = 2
-DEADLY = "the processes of the cluster die of what they are asked to do"
+DEADLY = "the worker processes of the cluster die while they run the job's tasks"
 
 
 class Run:
@@ -433,14 +433,14 @@ def test_a_job_that_workers_die_of_fails_and_no_other(submit, doing, ended, dask
     assert "attempt 2: 1 of 4 tasks to do" in texts(table, id_)
 
 
-FULL = "there is no room to write what the job makes; ask for less, or later"
+FULL = "there is no room to write what the job makes; request less, or try later"
 
 
 @pytest.mark.parametrize(
     ("act", "status", "detail"),
     [
         pytest.param("fill", 503, FULL, id="disk full"),
-        pytest.param("break", 500, "something failed that nobody foresaw; the log has it", id="unforeseen"),
+        pytest.param("break", 500, "unexpected error; see the log", id="unforeseen"),
     ],
 )
 def test_a_task_that_fails_ends_its_job_and_no_other(submit, doing, ended, act, status, detail):

@@ -156,7 +156,7 @@ def test_a_job_that_runs_for_too_long_is_ended(submit, start, ended, cluster, tm
     job = ended(id_)
 
     assert (job.status, job.fault.type, job.fault.status) == ("failed", "limit-exceeded", 400)
-    assert job.fault.detail == "it ran for longer than 10.5 s, which is how long a job may; ask for less"
+    assert job.fault.detail == "it exceeded the time limit of 10.5 s (CHRONOTILE_JOB_TIMEOUT_S); request less"
     assert not (tmp_path / "jobs" / id_).exists()
 
 
@@ -296,7 +296,7 @@ def failing_table(simulation, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("method", "says"), [("claim", "no job can be begun"), ("ended_before", "no jobs can be forgotten")]
+    ("method", "says"), [("claim", "no job can be started"), ("ended_before", "expired jobs cannot be deleted")]
 )
 def test_whoever_does_jobs_goes_on_after_errors_that_nobody_foresaw(
     submit, start, ended, failing_table, table, simulation, caplog, method, says
@@ -325,7 +325,7 @@ def test_an_end_that_cannot_be_written_is_told_in_a_line(submit, start, table, f
     id_ = submit()
 
     start("one", of=failing_table("succeed", StorageFull("there is no room left")))
-    simulation.run(lambda: f"job {id_} is left until its lease is over: there is no room left" in caplog.messages)
+    simulation.run(lambda: f"job {id_} stays leased until its lease expires: there is no room left" in caplog.messages)
     simulation.run(lambda: table.job(id_).status == "successful")  # by the next attempt
 
     assert [record for record in caplog.records if record.exc_info] == []

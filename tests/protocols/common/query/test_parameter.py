@@ -89,7 +89,7 @@ def test_times_are_named_after_their_parameter():
 
 
 def test_another_name_of_a_parameter_is_refused_although_it_is_optional():
-    with pytest.raises(InvalidParameter, match="start is no parameter here; use datetime"):
+    with pytest.raises(InvalidParameter, match="start is not a parameter here; use datetime"):
         datetime("Times").of(query(start="2020"))
 
 

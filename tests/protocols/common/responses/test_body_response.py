@@ -53,7 +53,7 @@ def test_body_that_nobody_takes_any_more_is_let_go():
 
     async def send(message):
         if message.get("body") == b"two":
-            raise OSError("the client left")
+            raise OSError("the client disconnected")
 
     with pytest.raises(ClientDisconnect):
         asyncio.run(answer_of(body)({"type": "http", "method": "GET", "asgi": {"spec_version": "2.4"}}, receive, send))

@@ -87,7 +87,7 @@ def test_other_fields_are_refused_naming_the_parameter(name, text, message):
 
 
 def test_colours_are_no_coverage():
-    with pytest.raises(UnknownPath, match="TRUE_COLOUR is no coverage") as refused:
+    with pytest.raises(UnknownPath, match="TRUE_COLOUR is not a coverage") as refused:
         request_of("TRUE_COLOUR", properties="RED")
 
     assert refused.value.locator == "collectionId"

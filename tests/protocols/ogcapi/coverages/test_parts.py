@@ -158,7 +158,7 @@ def test_a_disk_that_is_full_of_other_things_is_told(make_client, services, monk
         answer = part(client, 0)
 
     assert (answer.status_code, services.caches.files.total_bytes) == (503, 0)
-    assert "there is no room to write the file" in answer.json()["detail"]
+    assert "no disk space to write the file" in answer.json()["detail"]
 
 
 class Watched(ByteCache):

@@ -1,4 +1,4 @@
-"""The list of collections is cut down by place, time and number, and refuses what is none of them."""
+"""The list of collections is cut down by place, time and number, and refuses what is not one of them."""
 
 import pytest
 from hypothesis import given

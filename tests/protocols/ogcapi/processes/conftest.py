@@ -30,7 +30,7 @@ def desk(tmp_path) -> JobService:
 
 @pytest.fixture
 def client(desk):
-    """A client of one layer, which may ask for jobs."""
+    """A client of one layer, which may request jobs."""
     with TestClient(
         application(served.make_services(), ServerOptions(jobs=desk)), raise_server_exceptions=False
     ) as one:

@@ -212,7 +212,7 @@ def test_where_nothing_can_be_written_executions_are_told_so(ask, tmp_path, monk
     answer = ask({"inputs": {"string": "a"}})
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert answer.json()["detail"] == "files of results cannot be written now; the log of the server says why"
+    assert answer.json()["detail"] == "files of results cannot be written now; see the server's log"
 
 
 REFUSED = [
@@ -222,8 +222,8 @@ REFUSED = [
     ({"inputs": {"bbox": {"bbox": [1, 2, 3]}}}, "inputs.bbox.bbox", ""),
     ({"inputs": {"strin": "a"}}, "inputs.strin", "echo has no input 'strin'"),
     ({"inputs": {"binary": "no base64!"}}, "inputs.binary", "base64"),
-    ({"inputs": {"string": {"href": "http://example.org/a.txt"}}}, "inputs.string.href", "fetches no inputs"),
-    ({"inputs": {"array": [1, {"href": "http://example.org/a"}]}}, "inputs.array[1].href", "fetches no inputs"),
+    ({"inputs": {"string": {"href": "http://example.org/a.txt"}}}, "inputs.string.href", "does not fetch inputs"),
+    ({"inputs": {"array": [1, {"href": "http://example.org/a"}]}}, "inputs.array[1].href", "does not fetch inputs"),
     ({"inputs": {"string": {"value": "a", "mediaType": "image/png"}}}, "inputs.string.mediaType", "text/plain"),
     ({"inputs": {"string": {"value": "a", "encoding": "base64"}}}, "inputs.string.encoding", "base64"),
     ({"inputs": []}, "inputs", "JSON object"),
@@ -243,7 +243,7 @@ REFUSED = [
     (
         {"inputs": {}, "outputs": {"string": {"format": {"mediaType": ["text/plain"]}}}},
         "outputs.string.format.mediaType",
-        "must be a text",
+        "must be text",
     ),
     (
         {"inputs": {}, "outputs": {"string": {"format": {"encoding": "utf-8"}}}},
@@ -259,22 +259,22 @@ REFUSED = [
     (
         {"inputs": {}, "outputs": {"string": {"transmissionMode": 1}}},
         "outputs.string.transmissionMode",
-        "must be a text",
+        "must be text",
     ),
     ({"inputs": {}, "outputs": ["string"]}, "outputs", "JSON object"),
     ({"inputs": {}, "outputs": []}, "outputs", "JSON object"),
     ({"inputs": {}, "outputs": ""}, "outputs", "JSON object"),
     ({"inputs": None}, "inputs", "JSON object"),
     ({"inputs": {}, "response": "xml"}, "response", "raw, document"),
-    ({"inputs": {}, "response": ["raw"]}, "response", "must be a text"),
-    ({"inputs": {}, "response": None}, "response", "must be a text"),
+    ({"inputs": {}, "response": ["raw"]}, "response", "must be text"),
+    ({"inputs": {}, "response": None}, "response", "must be text"),
     ({"Inputs": {"string": "a"}}, "Inputs", "use inputs"),
     ({"inputs": {}, "OUTPUTS": {}}, "OUTPUTS", "use outputs"),
     ({"inputs": {"String": "a"}}, "inputs.String", "it has string"),
-    ({"inputs": {}, "subscriber": {"successUri": "https://example.org/"}}, "subscriber", "no subscribers"),
+    ({"inputs": {}, "subscriber": {"successUri": "https://example.org/"}}, "subscriber", "does not notify subscribers"),
     ({"input": {}}, "input", "use inputs"),
-    ({"string": "a"}, "string", 'belongs into the member inputs: {"inputs": {"string": …}}'),
-    ({"inputs": {"number": 3}, "string": "a"}, "string", "belongs into the member inputs"),
+    ({"string": "a"}, "string", 'belongs in the member inputs: {"inputs": {"string": …}}'),
+    ({"inputs": {"number": 3}, "string": "a"}, "string", "belongs in the member inputs"),
 ]
 
 
@@ -571,7 +571,7 @@ def test_a_server_without_a_folder_keeps_no_jobs():
     with TestClient(application(served.make_services())) as client:
         answer = client.get("/ogcapi/jobs")
 
-    assert (answer.status_code, answer.json()["detail"].partition(";")[0]) == (503, "this server keeps no jobs")
+    assert (answer.status_code, answer.json()["detail"].partition(";")[0]) == (503, "this server does not run jobs")
 
 
 def test_folders_of_jobs_are_made_when_a_job_is_asked_for(tmp_path):

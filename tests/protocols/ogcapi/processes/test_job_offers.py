@@ -458,7 +458,7 @@ def test_what_is_too_deep_to_be_given_back_leads_to_no_job(make_client, path, se
     answer = client.post(f"/timeseries/NDVI/{path}?format=csv", content=body)
 
     assert answer.status_code == 400
-    assert "more than 128 lists and objects within one another" in answer.json()["detail"]
+    assert "more than 128 nested lists and objects" in answer.json()["detail"]
     assert "job" not in answer.json()
 
 

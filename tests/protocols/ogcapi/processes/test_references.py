@@ -149,11 +149,11 @@ def test_nothing_is_asked_where_one_of_several_is_refused(ask, web):
         ("/in/absent", {}, "inputs.number.href", "404 Not Found"),
         ("/in/elsewhere", {}, "inputs.number.href", "redirects are not followed"),
         ("/in/text", {"type": "application/json"}, "inputs.number.href", "inputs.number.href gives is not valid JSON"),
-        ("/in/bytes", {"type": "text/plain"}, "inputs.number.href", "is no UTF-8 text"),
+        ("/in/bytes", {"type": "text/plain"}, "inputs.number.href", "is not UTF-8 text"),
         ("/in/bytes", {}, "inputs.number.href", "inputs.number.href gives is not valid JSON"),
         ("/in/number.json", {"type": "image/png"}, "inputs.number.mediaType", "'image/png' is not accepted"),
         ("/in/object.json", {}, "inputs.number", "must be a number, got an object"),
-        ("/in/long", {}, "inputs.number.href", "max_body_bytes is 10000, this request asks for 10001"),
+        ("/in/long", {}, "inputs.number.href", "max_body_bytes: at most 10000, 10001 requested"),
     ],
 )
 def test_what_gives_no_such_value_is_refused(by_reference, web, path, members, parameter, words):
@@ -188,7 +188,7 @@ def test_what_they_hold_is_bounded_together(monkeypatch):
 def test_what_is_too_deep_is_refused(by_reference, web):
     web.answers["/in/deep"] = Answer(body=b"[" * 1000 + b"]" * 1000, headers=JSON)
 
-    assert "within one another" in problem_of(by_reference("object", "/in/deep"), "inputs.object.href")
+    assert "nested lists and objects" in problem_of(by_reference("object", "/in/deep"), "inputs.object.href")
 
 
 @pytest.mark.slow

@@ -184,7 +184,7 @@ def test_nothing_is_kept_where_the_store_is_away(client, away, desk, tmp_path, m
     answer = execute_statistics(client, response="document")
 
     assert answer.status_code == 503
-    assert answer.json()["detail"] == "the store of results is out of reach"
+    assert answer.json()["detail"] == "the result store is unreachable"
     assert answer.headers["retry-after"]
     assert desk.table.jobs() == ((), 0)
     assert [path.name for path in (tmp_path / "jobs").iterdir() if path.is_dir()] == []
@@ -213,7 +213,7 @@ def test_for_a_job_that_was_never_begun_the_store_is_not_asked(client, submitted
     assert [client.delete(url).status_code for _ in range(2)] == [200, 200]
 
     assert client.get(url).status_code == 404
-    assert "the store of results" not in caplog.text
+    assert "the result store" not in caplog.text
 
 
 @pytest.fixture

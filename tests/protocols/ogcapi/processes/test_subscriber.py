@@ -256,7 +256,7 @@ def test_what_is_no_subscriber_is_refused(ask, subscriber):
 def test_members_that_nobody_would_be_told_by_are_refused(ask, client, subscriber, name, use):
     answer = ask({"inputs": {}, "subscriber": {name: subscriber["successUri"]}}, prefer="respond-async")
 
-    assert problem_of(answer, f"subscriber.{name[:60]}").endswith(f"is no member here; use {use}")
+    assert problem_of(answer, f"subscriber.{name[:60]}").endswith(f"is not a member here; use {use}")
     assert client.get("/ogcapi/jobs").json()["numberMatched"] == 0
 
 
@@ -267,6 +267,6 @@ def test_the_class_is_claimed_where_subscribers_are_told(client):
 
 @pytest.mark.parametrize("prefix", ["nowhere", "127.0.0.1:80", "s3://bucket/a", "ftp://example.org/", "https://a b/"])
 def test_a_prefix_that_is_none_is_a_mistake(prefix):
-    words = "^CHRONOTILE_SUBSCRIBER_PREFIXES: .* is no prefix .*; accepted are https:// and http:// URLs$"
+    words = "^CHRONOTILE_SUBSCRIBER_PREFIXES: .* is not a valid prefix .*; accepted are https:// and http:// URLs$"
     with pytest.raises(ConfigurationError, match=words):
         application(served.make_services(), ServerOptions(subscriber_prefixes=[prefix]))

@@ -28,7 +28,7 @@ Writer = Callable[[Sequence[Identified]], bytes]
 
 GML_3_1_1, GML_3_2 = "http://www.opengis.net/gml", "http://www.opengis.net/gml/3.2"
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]")
-NOTHING = "nothing: the place lies outside the layer"
+NOTHING = "nothing: the place is outside the layer"
 
 
 class NumberText(str):

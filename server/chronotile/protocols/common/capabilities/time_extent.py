@@ -122,7 +122,7 @@ def time_text(instant: Instant, domain: TimeDomain) -> str:
 
 
 def stand_in_default(layer: Layer, now: Instant) -> Instant | None:
-    """Return the Default that WMTS asks for where the layer has none: its newest time, or else its first.
+    """Return the Default that WMTS requests where the layer has none: its newest time, or else its first.
 
     `None` where the layer has one.
     """

@@ -70,7 +70,7 @@ class BodyRoom:
         if more <= 0:
             return
         if self._held.total + more > max_bytes or not self._held.adds_now(more):
-            raise ServerBusy("other requests take all memory for bodies; try again in a few seconds")
+            raise ServerBusy("other requests use all memory for bodies; try again in a few seconds")
         self._taken += more
 
     def shrink(self, size: int) -> None:

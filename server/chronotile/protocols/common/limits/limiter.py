@@ -50,7 +50,7 @@ MOST_NICE = 19
 LOG_S = 10.0
 """Least time between two log lines of a limiter that refuses requests."""
 
-TOO_LONG = "the server is busy, and this request would wait too long; try again in a few seconds"
+TOO_LONG = "the server is busy and this request would wait too long; try again in a few seconds"
 
 
 class Source:
@@ -236,7 +236,7 @@ class Limiter:
         now_s = self._clock()
         if now_s - self._logged_s >= LOG_S:
             self._logged_s = now_s
-            log.warning("%s: %d requests wait, others are refused (%d so far)", self.name, self.waiting, self.refused)
+            log.warning("%s: %d requests waiting, others rejected (%d so far)", self.name, self.waiting, self.refused)
         return ServerBusy(TOO_LONG)
 
     async def _wait(self, sources: Sequence[Source], *, is_new: bool, usual_s: float) -> None:

@@ -14,11 +14,11 @@ def _cursor(given: str) -> Instant:
         return parse_instant(given).start
     except InvalidParameter as error:
         raise InvalidParameter(
-            f"cursor must be as `next` gives it, got {given[:MAX_SHOWN]!r}", locator="cursor"
+            f"cursor must be taken from the link `next`, got {given[:MAX_SHOWN]!r}", locator="cursor"
         ) from error
 
 
-CURSOR = custom("cursor", "Where the page begins, as the link `next` has it", _cursor)
+CURSOR = custom("cursor", "Start of the page, from the link `next`", _cursor)
 """The first instant that may be in a page."""
 
 

@@ -44,7 +44,7 @@ async def pairs_of(request: Request) -> list[tuple[str, str]]:
         return [*pairs, *parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_PAIRS)]
     except ValueError as error:
         raise InvalidParameter(
-            f"the body is no form of at most {MAX_PAIRS} parameters in UTF-8", locator="REQUEST"
+            f"the body is not a form of at most {MAX_PAIRS} parameters in UTF-8", locator="REQUEST"
         ) from error
 
 
@@ -126,7 +126,7 @@ async def _received(request: Request, room: BodyRoom, limit: str, allowed: int) 
 def _require_plain(encoding: str) -> None:
     """Without it a few bytes could stand for far more than `max_body_bytes`."""
     if encoding.strip().lower() not in {"", "identity"}:
-        error = InvalidParameter(f"a body with Content-Encoding {encoding[:40]!r} is not read; send it as it is")
+        error = InvalidParameter(f"a body with Content-Encoding {encoding[:40]!r} is not supported; send it without")
         error.status = UNSUPPORTED
         raise error
 

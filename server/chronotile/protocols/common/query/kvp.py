@@ -46,7 +46,7 @@ class Kvp:
             known = self._values.setdefault(name.lower(), value)
             if known != value:
                 raise InvalidParameter(
-                    f"{name[:MAX_SHOWN]} is given twice, with different values", locator=name[:MAX_SHOWN]
+                    f"{name[:MAX_SHOWN]} is repeated with different values", locator=name[:MAX_SHOWN]
                 )
 
     @property
@@ -97,7 +97,7 @@ class Kvp:
 
     def _refuse(self, name: str, instead: str) -> NoReturn:
         written = self._written[name.lower()][:MAX_SHOWN]
-        raise UnknownParameter(f"{written} is no parameter here; use {instead}", locator=written)
+        raise UnknownParameter(f"{written} is not a parameter here; use {instead}", locator=written)
 
     def required(self, name: str, *, accepted: str = "") -> str:
         """Return a parameter that must be there and must not be empty.
@@ -182,7 +182,7 @@ def value_range(text: str, *, locator: str) -> tuple[float, float]:
     """
     low, high = numbers(text, 2, locator=locator)
     if low >= high or not math.isfinite(high - low):
-        raise InvalidParameter(f"{locator} must go from less to more, got {text[:MAX_SHOWN]!r}", locator=locator)
+        raise InvalidParameter(f"{locator} must be in ascending order, got {text[:MAX_SHOWN]!r}", locator=locator)
     return low, high
 
 

@@ -252,8 +252,8 @@ def datetime(description: str, *, beside: Collection[str] = ()) -> Parameter[Tim
     return replace(times("datetime", description), foreign=foreign)
 
 
-F = text("f", "The format, in place of what the Accept header asks for")
-LANG = text("lang", "The language of titles, in place of what Accept-Language asks for")
+F = text("f", "The format, instead of the Accept header")
+LANG = text("lang", "The language of titles, instead of Accept-Language")
 
 
 def format_of(names: Sequence[str]) -> Json:

@@ -21,19 +21,21 @@ MAX_SIDE_PX = 4096
 IS_HORIZONTAL = {"vertical": False, "horizontal": True}
 """How the colours of a legend lie, by the word for it."""
 
-STYLE = text("style", "A style of the layer; otherwise its first")
+STYLE = text("style", "A style of the layer; default: its first")
 RANGE = custom(
     "range",
-    "`low,high`: the values at the ends of the ramp, in place of the style's own",
+    "`low,high`: the values at the ends of the ramp, instead of the style's own",
     partial(value_range, locator="range"),
 )
-RAMP = text("ramp", "Id of a style whose colours are stretched over the range, in place of the style's own")
-REVERSED = truth("reversed", "Whether the ramp's colours are the other way round")
+RAMP = text("ramp", "Id of a style whose colours are stretched over the range, instead of the style's own")
+REVERSED = truth("reversed", "Whether the ramp is reversed")
 LOGARITHMIC = truth("logarithmic", "Whether the ramp's colours follow the logarithm of values")
-DIFFERENCE = times("difference", "A second time, whose values are taken away")
-REDUCER = choice("reducer", "What a pixel shows of several times", PICTURE_REDUCERS, default="latest", any_case=False)
-EXPRESSION = text("expression", "Arithmetic over the variables of the layer's collection, in place of its own values")
-REV = text("rev", "The `revision` of the layer, or of the places: while it holds, the answer may be cached for a year")
+DIFFERENCE = times("difference", "A second time, whose values are subtracted")
+REDUCER = choice("reducer", "Reducer of several times to one pixel", PICTURE_REDUCERS, default="latest", any_case=False)
+EXPRESSION = text("expression", "Arithmetic over the variables of the layer's collection, instead of its own values")
+REV = text(
+    "rev", "The `revision` of the layer, or of the places: while it is current, the response may be cached for a year"
+)
 COLOURS: tuple[Parameter[object], ...] = (STYLE, RANGE, RAMP, REVERSED, LOGARITHMIC, DIFFERENCE)
 """Those of legends, too."""
 
@@ -70,7 +72,7 @@ def map_request(layer: Layer, grid: Grid, query: Kvp, *, time: TimeSelection) ->
 
 
 def legend_request(layer: str, query: Kvp) -> LegendRequest:
-    """Return the colours of a layer, by its id or alias, that a query asks for.
+    """Return the colours of a layer, by its id or alias, that a query requests.
 
     Raises:
         InvalidParameter: A parameter is not accepted.
@@ -89,7 +91,7 @@ def by_extension(extension: str, formats: Mapping[str, Format]) -> Format:
     """Return the format of an extension in a path.
 
     Raises:
-        UnknownPath: It is none of those offered.
+        UnknownPath: It is not one of those offered.
     """
     if extension not in formats:
         raise UnknownPath(

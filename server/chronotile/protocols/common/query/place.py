@@ -11,9 +11,9 @@ from chronotile.protocols.common.query.parameter import number, text
 
 LON = number("lon", "Longitude in degrees")
 LAT = number("lat", "Latitude in degrees")
-X = number("x", "In place of `lon`, in `crs`")
-Y = number("y", "In place of `lat`, in `crs`")
-CRS = text("crs", "Of the coordinates, x before y: one the service offers, or the layer's own; otherwise CRS84")
+X = number("x", "Instead of `lon`, in `crs`")
+Y = number("y", "Instead of `lat`, in `crs`")
+CRS = text("crs", "CRS of the coordinates, x before y: one the service offers, or the layer's own; default: CRS84")
 
 
 def requested_point(layer: Layer, query: Kvp, catalogue: Catalogue) -> Point:

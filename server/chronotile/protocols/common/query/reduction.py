@@ -5,14 +5,14 @@ from chronotile.protocols.common.query.parameter import choice, number
 
 WEIGHTS = choice(
     "weights",
-    "Which cells an area has and what each counts for; otherwise `pixel`",
+    "Which cells belong to an area and their weights; default: `pixel`",
     WORDS,
     default="pixel",
     any_case=False,
 )
 MIN_VALID = number(
     "min_valid",
-    "The least share of cells with a value for which there is a reduced one",
+    "Minimum share of cells with a value; below it there is no result",
     least=0,
     most=1,
     default=0.0,

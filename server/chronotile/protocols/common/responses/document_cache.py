@@ -28,7 +28,7 @@ async def respond_with_document(
     """Return what `make` gives, cached until the day ends, another time is the newest of a layer, or a reload.
 
     Args:
-        request: That asks for it.
+        request: The request.
         services: What it describes.
         make: Makes it.
         key: All that it depends on but the catalogue and the time of day.

@@ -1,4 +1,4 @@
-"""Parts of answers, as `Range` asks for them (RFC 9110 §14): one part of bytes, of the answer as it is uncompressed.
+"""Parts of answers, as `Range` requests them (RFC 9110 §14): one part of bytes, of the answer as it is uncompressed.
 
 Several parts in one request are not offered: such a request gets the whole, as the RFC allows.
 """
@@ -45,7 +45,7 @@ def has_range(scope: Scope) -> bool:
 def is_made_for_parts(request: Request) -> bool:
     """Return whether further requests for parts of the same answer are to be expected.
 
-    A client that reads a file by parts first asks for its size, by HEAD, or for its first part.
+    A client that reads a file by parts first requests its size, by HEAD, or for its first part.
     """
     return request.method == "HEAD" or has_range(request.scope)
 

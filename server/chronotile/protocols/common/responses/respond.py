@@ -76,7 +76,7 @@ def respond_with_content(body: bytes, media_type: str, request: Request, *, cach
     Args:
         body: Of the document.
         media_type: Under which it leaves.
-        request: That asks for it.
+        request: The request.
         cache_control: How long it may be cached: `CURRENT` unless it depends neither on layers nor on times.
     """
     etag = fingerprint(body)

@@ -7,7 +7,7 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import text
 from chronotile.protocols.ogcapi.requested_fields import named_fields
 
-PROPERTIES = text("properties", "Fields, separated by commas, in order; otherwise all")
+PROPERTIES = text("properties", "Fields, separated by commas, in order; default: all")
 EXCLUDE_PROPERTIES = text("exclude-properties", "Fields that are left out")
 
 
@@ -18,7 +18,9 @@ def layers_of(offered: Offered) -> tuple[Layer, ...]:
         UnknownPath: The collection has no values.
     """
     if not offered.has_values:
-        raise UnknownPath(f"collection {offered.id} is no coverage: it has colours, not values", locator="collectionId")
+        raise UnknownPath(
+            f"collection {offered.id} is not a coverage: it has colours, not values", locator="collectionId"
+        )
     return tuple(offered.fields.values())
 
 

@@ -12,6 +12,6 @@ ALIASES: Mapping[str, str] = {
     **dict.fromkeys(("geozarr", "application/x-zarr", "application/zarr+zip", "application/vnd.zarr"), "zarr"),
     **dict.fromkeys(("covjson", "coveragejson", "application/vnd.cov+json", "application/json"), "json"),
 }
-"""Other names and media types that clients ask for."""
+"""Other names and media types that clients request."""
 JSON, JSON_SCHEMA = "application/json", "application/schema+json"
 """The formats of coverage documents."""

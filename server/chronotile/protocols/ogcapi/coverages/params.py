@@ -43,9 +43,9 @@ SUBSET = text(
     "Parts along axes: `Lat(50.8:50.9)`, open ends `*`, one position `Lat(50.8)`, "
     '`time("2020-06-01":"2020-06-30")`; `x` and `y` in a projected CRS; may be repeated',
 )
-SUBSET_CRS = text("subset-crs", "Of `subset`; otherwise CRS84 for Lat and Lon, the native one for x and y")
-DATETIME = datetime("An instant or an interval, either end of which may be open (`..`); otherwise all")
-CRS = text("crs", "Of the answer; otherwise the native one")
+SUBSET_CRS = text("subset-crs", "CRS of `subset`; default: CRS84 for Lat and Lon, the native one for x and y")
+DATETIME = datetime("An instant or an interval, either end of which may be open (`..`); default: all")
+CRS = text("crs", "CRS of the response; default: the native one")
 INTERPOLATION = custom(
     "interpolation", "How cells that are not native ones are made", _resampling, schema=enum_of(("nearest", "bilinear"))
 )
@@ -57,7 +57,7 @@ OF_COVERAGE: tuple[Parameter[object], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageQuery:
-    """What a request asks for."""
+    """The contents of a request."""
 
     request: CoverageRequest
     """Without its scale."""
@@ -79,7 +79,7 @@ def coverage_query(pairs: Iterable[tuple[str, str]]) -> Kvp:
 
 
 def parse_coverage(query: Kvp, offered: Offered, catalogue: Catalogue) -> CoverageQuery:
-    """Return the numbers that a request asks for.
+    """Return the numbers of a request.
 
     Raises:
         ChronotileError: A parameter is not accepted, or two contradict one another.

@@ -59,7 +59,7 @@ def requested_scaling(query: Kvp) -> Scaling | None:
     kinds = [kind for kind, each in KINDS.items() if any(query.optional(name) is not None for name in names_of(each))]
     if len(kinds) > 1:
         raise InvalidParameter(
-            f"{' and '.join(kinds)} each say how many cells there are; give one of them", locator=_locator(query)
+            f"{' and '.join(kinds)} each set the number of cells; give one of them", locator=_locator(query)
         )
     return _READERS[kinds[0]](query) if kinds else None
 
@@ -112,7 +112,7 @@ def _axes(query: Kvp, name: str) -> dict[Axis, str]:
     time = axes.pop("time", None)
     if time is not None and time.content != AS_OBSERVED.get(name):
         raise InvalidParameter(
-            f"{name} does not scale time: instants are given back as they were observed; select them with datetime, "
+            f"{name} does not scale time: instants are returned as observed; select them with datetime, "
             "or reduce them with the time series API",
             locator=name,
         )

@@ -29,7 +29,7 @@ def landing_document(context: CollectionContext) -> Json:
         if link["rel"] in KEPT_RELATIONS and link["type"] != JSON_LD
     ]
     blocks = [link.document() for block in BLOCKS for link in block.landing_links(context.document)]
-    up = Link(rel="up", href=f"{context.document.root}/", type="text/html", title="All that this server has")
+    up = Link(rel="up", href=f"{context.document.root}/", type="text/html", title="Overview of this server")
     return {
         "title": text_in(service.title, context.document.language),
         "description": text_in(service.abstract, context.document.language),

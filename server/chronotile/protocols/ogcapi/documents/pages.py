@@ -99,7 +99,7 @@ def _examples(offered: Offered, document: Json, context: CollectionContext) -> I
     grid = offered.main_field.main_variable.grid
     x, y = transformer(grid.crs, CRS84).transform(*grid.centre_of(grid.height // 2, grid.width // 2))
     if "position" in document.get("data_queries", {}):
-        yield Step(title="Values of a place along time", href=f"{base}/position?coords=POINT({x:.5f}%20{y:.5f})")
+        yield Step(title="Time series of a place", href=f"{base}/position?coords=POINT({x:.5f}%20{y:.5f})")
     if "coverage" in relations:
         share = min(1.0, EXAMPLE_CELLS / max(grid.width, grid.height)) / 2
         west, south, east, north = document["extent"]["spatial"]["bbox"][0]

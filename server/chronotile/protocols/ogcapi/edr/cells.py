@@ -57,7 +57,7 @@ class CellsRequest:
 
 
 def area_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsRequest:
-    """Return what an area query asks for.
+    """Return what an area query requests.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
@@ -69,7 +69,7 @@ def area_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsReq
 
 
 def radius_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsRequest:
-    """Return what a radius query asks for: the cells in a geodesic circle.
+    """Return what a radius query requests: the cells in a geodesic circle.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.
@@ -85,7 +85,7 @@ def radius_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsR
 
 
 def cube_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> CellsRequest:
-    """Return what a cube query asks for; `bbox` is in `crs`, in its axis order.
+    """Return what a cube query requests; `bbox` is in `crs`, in its axis order.
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.

@@ -42,7 +42,7 @@ class DataRequest:
         """Return the name of the requested format.
 
         Raises:
-            InvalidParameter: `f` is none of `names`.
+            InvalidParameter: `f` is not one of `names`.
             NotAcceptable: The header Accept takes none of them.
         """
         return data_format(self.query, self.accept, names)
@@ -65,8 +65,8 @@ def parse_data_query(request: Request) -> DataRequest:
     """Return the query, and its collection.
 
     Raises:
-        UnknownCollection: There is none of that name, or it has no values.
-        InvalidParameter: A parameter is given twice, with different values.
+        UnknownCollection: There is not one of that name, or it has no values.
+        InvalidParameter: A parameter is repeated with different values.
     """
     services = services_of(request)
     offered = valued_collection(services.catalogue, request.path_params["collectionId"])

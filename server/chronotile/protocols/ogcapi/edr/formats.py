@@ -20,7 +20,7 @@ OTHER_MEDIA_TYPES: Mapping[str, str] = {
     "application/json": COVERAGE_JSON,
     "application/x-netcdf": NETCDF,
 }
-"""By which clients ask for the same: the first is the name that CoverageJSON was registered under."""
+"""By which clients request the same: the first is the name that CoverageJSON was registered under."""
 OTHER_NAMES: Mapping[str, str] = {
     "json": COVERAGE_JSON,
     "covjson": COVERAGE_JSON,
@@ -44,7 +44,7 @@ def data_format(query: Kvp, accept: str, names: tuple[str, ...]) -> str:
     """Return the name of the format that a data query is answered in.
 
     Raises:
-        InvalidParameter: `f` is none of `names`.
+        InvalidParameter: `f` is not one of `names`.
         NotAcceptable: The header Accept takes none of them.
         MissingExtra: The library of the format is not installed.
     """

@@ -127,7 +127,7 @@ def areas_of_locations(text: str, catalogue: Catalogue) -> tuple[Area, ...]:
     names, most = text.split(","), catalogue.limits.max_features
     if len(names) > most:
         raise LimitExceeded(
-            "max_features", allowed=most, needed=len(names), alternative="ask for fewer at once", locator="location"
+            "max_features", allowed=most, needed=len(names), alternative="request fewer at once", locator="location"
         )
     return tuple(_area(name.strip(), catalogue) for name in dict.fromkeys(names))
 

@@ -36,7 +36,7 @@ def valued_collection(catalogue: Catalogue, name: str) -> Offered:
 
 
 def position_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> PositionsRequest:
-    """Return what a position query asks for (§8.2.1).
+    """Return what a position query requests (§8.2.1).
 
     Raises:
         ChronotileError: A parameter is missing or not accepted.

@@ -21,16 +21,16 @@ MAX_OFFSET = 10**9
 _SIZE: Json = {**INDEX, "maximum": 1 << 20, "default": 0}
 
 DATETIME = datetime(
-    "An instant or an interval, either end of which may be open (`..`), or several with commas; otherwise all",
+    "An instant or an interval, either end of which may be open (`..`), or several with commas; default: all",
     beside=names_of(csv_options.OF_LAYERS),
 )
 PARAMETER_NAME = replace(
-    text("parameter-name", "Several with commas; otherwise all"), foreign=("parameter", "parameters", "properties")
+    text("parameter-name", "Several, separated by commas; default: all"),
+    foreign=("parameter", "parameters", "properties"),
 )
 CRS = text(
     "crs",
-    "Of `coords` or `bbox`, in its axis order, and of the answer; otherwise places are in CRS84 and cells are native "
-    "ones",
+    "CRS of `coords` or `bbox`, in its axis order, and of the response; default: places in CRS84 and native ones",
 )
 Z = text("z", "Levels; none of the data has any, and so any are accepted")
 SHARED: tuple[Parameter[object], ...] = (DATETIME, PARAMETER_NAME, CRS, Z, F)
@@ -40,10 +40,10 @@ OF_DATA: tuple[Parameter[object], ...] = (*SHARED, *csv_options.OF_LAYERS)
 COORDS = text("coords", "Well-known text, in `crs`")
 BBOX = text("bbox", "Lower and upper corner, in `crs`; heights are left out", schema=BOX)
 COLUMNS = replace(
-    whole("resolution-x", "How many columns; otherwise, and for 0, the native ones", least=0, default=0), schema=_SIZE
+    whole("resolution-x", "Number of columns; default, and for 0: native cells", least=0, default=0), schema=_SIZE
 )
 ROWS = replace(
-    whole("resolution-y", "How many rows; otherwise, and for 0, the native ones", least=0, default=0), schema=_SIZE
+    whole("resolution-y", "Number of rows; default, and for 0: native cells", least=0, default=0), schema=_SIZE
 )
 WITHIN = number("within", "How far from the point, along the ground")
 WITHIN_UNITS = text("within-units", "Of `within`", schema=enum_of(tuple(LENGTHS_M)))

@@ -28,7 +28,7 @@ from chronotile.protocols.ogcapi.edr.data_request import DataRequest
 from chronotile.protocols.ogcapi.edr.formats import COVERAGE_JSON, CSV, GEOJSON, GEOTIFF, MEDIA_TYPES, NETCDF
 from chronotile.protocols.ogcapi.edr.locations import location_address
 
-SMALLER = f"ask for a smaller area or fewer times, or for {NETCDF} or {GEOTIFF}"
+SMALLER = f"request a smaller area or fewer times, or use {NETCDF} or {GEOTIFF}"
 CHECK_VALUES = partial(check_values, alternative=SMALLER)
 
 
@@ -91,7 +91,7 @@ def _check_features(coverage: Coverage, limits: Limits) -> None:
             "max_features",
             allowed=limits.max_features,
             needed=cells,
-            alternative=f"ask for a smaller area, or for {COVERAGE_JSON} or {CSV}",
+            alternative=f"request a smaller area, or use {COVERAGE_JSON} or {CSV}",
             locator="f",
         )
 

@@ -42,7 +42,7 @@ def points_of(query: Kvp, crs: Crs, *, most: int) -> tuple[Position, ...]:
     members = body[1:-1].split(",")
     if len(members) > most:
         raise LimitExceeded(
-            "max_features", allowed=most, needed=len(members), alternative="ask for fewer at once", locator=LOCATOR
+            "max_features", allowed=most, needed=len(members), alternative="request fewer at once", locator=LOCATOR
         )
     return tuple(_member(each.strip(), body, crs) for each in members)
 
@@ -105,7 +105,7 @@ def _coordinates(body: str, crs: Crs) -> Any:  # noqa: ANN401 -- lists within li
 def _finite(written: str) -> float:
     value = float(written)
     if not math.isfinite(value):
-        raise InvalidParameter(f"{LOCATOR} has a coordinate that is no finite number", locator=LOCATOR)
+        raise InvalidParameter(f"{LOCATOR} has a coordinate that is not a finite number", locator=LOCATOR)
     return value
 
 

@@ -44,9 +44,9 @@ BGCOLOR = _colour_parameter(
     "Colour where there are no data, as `RRGGBB` in hexadecimal, `0x` or `#` before it or not, or the name of a web "
     "colour in any case",
 )
-TRANSPARENT = _truth("transparent", "Whether nothing lies there; otherwise so unless there is a `bgcolor`")
-VOID_COLOR = _colour_parameter("void-color", "Colour where the CRS has no place on earth; otherwise as `bgcolor`")
-VOID_TRANSPARENT = _truth("void-transparent", "Whether nothing lies there; otherwise as `transparent`")
+TRANSPARENT = _truth("transparent", "Whether nothing lies there; default: so unless there is a `bgcolor`")
+VOID_COLOR = _colour_parameter("void-color", "Colour where the CRS has no place on earth; default: as `bgcolor`")
+VOID_TRANSPARENT = _truth("void-transparent", "Whether nothing lies there; default: as `transparent`")
 BACKGROUND: tuple[Parameter[object], ...] = (BGCOLOR, TRANSPARENT, VOID_COLOR, VOID_TRANSPARENT)
 
 

@@ -39,19 +39,19 @@ FORMATS: Mapping[str, PictureFormat | PlacedFormat] = {
 """What the core calls them."""
 COLLECTIONS = text(
     "collections",
-    f"What is shown, the last on top; at most {LAYER_LIMIT}. Otherwise the first collection, or layer with the style",
+    f"What is shown, the last on top; at most {LAYER_LIMIT}; default: the first collection, or layer with the style",
     schema={**list_of(TEXT), "minItems": 1, "maxItems": LAYER_LIMIT},
 )
 DATETIME = datetime(
-    "An instant, a period such as a month, or an interval, of which `reducer` makes one picture; otherwise the layer's "
+    "An instant, a period such as a month, or an interval, of which `reducer` makes one picture; default: the layer's "
     "default"
 )
 SUBSET = text(
     "subset",
-    'Parts along axes, in place of `bbox` and `datetime`: `Lat(50.8:50.9),Lon(4.5:4.7),time("2020-06-01")`; open ends '
+    'Parts along axes, instead of `bbox` and `datetime`: `Lat(50.8:50.9),Lon(4.5:4.7),time("2020-06-01")`; open ends '
     "are `*`; may be repeated",
 )
-SUBSET_CRS = text("subset-crs", "Of the axes in `subset`; otherwise CRS84 for `Lat` and `Lon`")
+SUBSET_CRS = text("subset-crs", "CRS of the axes in `subset`; default: CRS84 for `Lat` and `Lon`")
 RANGE_OF_TWO = replace(RANGE, schema=PAIR)
 COLOURING: tuple[Parameter[object], ...] = (RANGE_OF_TWO, RAMP, REDUCER, EXPRESSION, DIFFERENCE)
 """Parameters that tiles at `/tiles` have too."""

@@ -29,13 +29,13 @@ def _centre(given: str) -> tuple[float, float]:
     return first, second
 
 
-CRS = text("crs", "Of the map; otherwise that of the data, of a map of the dataset CRS84")
-WIDTH = whole("width", "Columns; otherwise what makes pixels square on the ground", least=1)
-HEIGHT = whole("height", "Rows; otherwise what makes pixels square on the ground", least=1)
+CRS = text("crs", "CRS of the map; default: that of the data, or CRS84 for a map of the dataset")
+WIDTH = whole("width", "Columns; default: square pixels on the ground", least=1)
+HEIGHT = whole("height", "Rows; default: square pixels on the ground", least=1)
 CENTER = custom(
-    "center", "The middle of the map, in place of `bbox`, in the axis order of `center-crs`", _centre, schema=PAIR
+    "center", "The middle of the map, instead of `bbox`, in the axis order of `center-crs`", _centre, schema=PAIR
 )
-CENTER_CRS = text("center-crs", "Of `center`; otherwise CRS84")
+CENTER_CRS = text("center-crs", "CRS of `center`; default: CRS84")
 SCALE_DENOMINATOR = replace(
     number(
         "scale-denominator",
@@ -143,7 +143,7 @@ class _Reading:
             x, y = transformer(centre_crs, crs).transform(x, y)
         if not (abs(x) <= FARTHEST and abs(y) <= FARTHEST):
             raise InvalidParameter(
-                f"center {centre[0]:g},{centre[1]:g} is no place in {crs.name[:MAX_SHOWN]}", locator="center"
+                f"center {centre[0]:g},{centre[1]:g} is not a place in {crs.name[:MAX_SHOWN]}", locator="center"
             )
         return float(x), float(y)
 
@@ -175,9 +175,7 @@ def _solid(box: BBox, crs: Crs, locator: str) -> BBox:
     if box.xmin > box.xmax:
         box = box._replace(xmax=box.xmax + WHOLE_CIRCLE)
     if box.xmin >= box.xmax or box.ymin >= box.ymax:
-        raise InvalidParameter(
-            f"{locator} is empty: a map takes an interval of each axis, from less to more", locator=locator
-        )
+        raise InvalidParameter(f"{locator} is empty: a map needs an ascending interval of each axis", locator=locator)
     if max(abs(edge) for edge in box) > FARTHEST:
         raise InvalidParameter(f"{locator} lies beyond all coordinates of {crs.name[:MAX_SHOWN]}", locator=locator)
     return box

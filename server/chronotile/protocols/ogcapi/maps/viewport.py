@@ -133,7 +133,7 @@ def _data_box(native: NativeGrid, crs: Crs) -> BBox:
 def _pixels(length_m: float, pixel_m: float, locator: str) -> int:
     count = length_m / pixel_m
     if not (math.isfinite(count) and count <= MOST_SIDE):
-        raise InvalidParameter(f"the map would have more than {MOST_SIDE:g} pixels a side", locator=locator)
+        raise InvalidParameter(f"the map would have more than {MOST_SIDE:g} pixels per side", locator=locator)
     return max(1, round(count))
 
 

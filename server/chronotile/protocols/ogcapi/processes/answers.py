@@ -89,7 +89,7 @@ def live_job(handler: Handler) -> Handler:
 async def unless_gone(
     request: Request, limiter: Limiter, work: Callable[[], Found], *, elsewhere: Collection[str] = ()
 ) -> Found:
-    """Return what comes of work, which is not begun if the client left while it waited.
+    """Return what comes of work, which is not begun if the client disconnected while it waited.
 
     Args:
         request: For which it is.
@@ -107,5 +107,5 @@ async def unless_gone(
 
     found = await read_in_thread(request, limiter, work, sources=elsewhere, is_active=is_there)
     if found is None:
-        raise ClientGone("the client left")
+        raise ClientGone("the client disconnected")
     return found

@@ -33,5 +33,5 @@ def parse_json(text: bytes, *, what: str, locator: str, most: int = MOST_CONTAIN
     try:
         orjson.dumps(value)
     except orjson.JSONEncodeError as error:  # which happens earlier than for what is read
-        raise InvalidParameter(f"{what} has too many lists and objects within one another", locator=locator) from error
+        raise InvalidParameter(f"{what} has too many nested lists and objects", locator=locator) from error
     return value

@@ -45,7 +45,7 @@ def members_of(process: Process, body: bytes, *, media_type: str = JSON) -> Json
     astray = next((name for name in members if name in process.inputs and name not in MEMBERS), None)
     if astray is not None and astray not in inputs:
         raise UnknownParameter(
-            f'{astray} is an input, which belongs into the member inputs: {{"inputs": {{"{astray}": …}}}}',
+            f'{astray} is an input and belongs in the member inputs: {{"inputs": {{"{astray}": …}}}}',
             locator=astray,
         )
     return {**members, "inputs": inputs}
@@ -97,7 +97,7 @@ def _check_members(given: Collection[str], known: tuple[str, ...], path: str = "
     wrong = next((name for name in given if name not in known and name.lower() in spelled), None)
     if wrong is not None:
         place = f"{path}{wrong}"
-        raise UnknownParameter(f"{place} is no member here; use {spelled[wrong.lower()]}", locator=place)
+        raise UnknownParameter(f"{place} is not a member here; use {spelled[wrong.lower()]}", locator=place)
 
 
 def _check_any(given: Collection[str], process: Process) -> None:
@@ -119,7 +119,7 @@ def _response(value: object) -> ResponseType:
 
 def _text(value: object, path: str) -> str:
     if not isinstance(value, str):
-        raise InvalidParameter(f"{path} must be a text", locator=path)
+        raise InvalidParameter(f"{path} must be text", locator=path)
     return value
 
 
@@ -146,7 +146,7 @@ def _value(value: Mapping[str, Any], schema: Json, path: str) -> object:
     if "mediaType" in kind:
         _check_media_type(kind["mediaType"], (*media_types(schema), *_usual(value["value"], schema)), path)
     if kind.get("encoding", BASE64) != BASE64 or ("encoding" in kind and not is_base64(schema)):
-        raise InvalidParameter(f"{path}.encoding: only what is bytes has one, {BASE64}", locator=f"{path}.encoding")
+        raise InvalidParameter(f"{path}.encoding: only bytes have one, {BASE64}", locator=f"{path}.encoding")
     return value["value"]
 
 
@@ -207,8 +207,8 @@ def _format_of(process: Process, selected: Mapping[str, Json], inputs: Mapping[s
         fitting = _formats_of(process.outputs[name], media_type)
         if fitting and inputs.get(FORMAT, fitting[0]) not in fitting:
             raise InvalidParameter(
-                f"outputs.{name}.format.mediaType is {media_type[:MAX_SHOWN]!r}, but inputs.{FORMAT} says otherwise; "
-                "give one of them",
+                f"outputs.{name}.format.mediaType is {media_type[:MAX_SHOWN]!r}, but inputs.{FORMAT} differs; give "
+                "one of them",
                 locator=f"outputs.{name}.format.mediaType",
             )
         if fitting:

@@ -54,7 +54,7 @@ async def post_execution(request: Request) -> Response:
         require_job_access(request)
     execution, subscriber = await _read_execution(request, process_of(request.path_params["processID"]), context)
     if subscriber is not None and not preferred.is_async:
-        raise InvalidParameter(f"subscribers hear of jobs alone; {ASK_FOR_A_JOB}", locator="subscriber")
+        raise InvalidParameter(f"only jobs notify subscribers; {ASK_FOR_A_JOB}", locator="subscriber")
     if will_want_references(execution):
         require_job_access(request)  # before the work: results by reference are stored like those of a job
     plan = await _planned(request, execution)

@@ -55,7 +55,7 @@ def references_of(process: Process, inputs: Mapping[str, Any], places: WebPlaces
             found.append(_reference(name, index, given, places))
             if len(found) > MOST:
                 raise InvalidParameter(
-                    f"an execution has at most {MOST} inputs by reference; give others as they are",
+                    f"an execution has at most {MOST} inputs by reference; give the other values inline",
                     locator=found[-1].path,
                 )
     return tuple(found)
@@ -133,7 +133,7 @@ def _given(process: Process, inputs: Mapping[str, Any]) -> Iterator[tuple[str, i
 def _reference(name: str, index: int | None, given: Mapping[str, Any], places: WebPlaces) -> Reference:
     path, media_type = _path(name, index), given.get("type")
     if not places:
-        raise InvalidParameter(f"{path}: this server fetches no inputs; give the value itself", locator=path)
+        raise InvalidParameter(f"{path}: this server does not fetch inputs; give the value itself", locator=path)
     url = places.allowed(given["href"], locator=path)
     return Reference(
         name=name, index=index, url=url, media_type=media_type.lower() if isinstance(media_type, str) else None
@@ -157,4 +157,4 @@ def _qualified(found: Fetched, reference: Reference, schema: Json, *, most: int)
     try:
         return {"value": found.body.decode("utf-8-sig"), **qualifier}
     except UnicodeDecodeError as error:
-        raise InvalidParameter(f"what {reference.path} gives is no UTF-8 text", locator=reference.path) from error
+        raise InvalidParameter(f"what {reference.path} returned is not UTF-8 text", locator=reference.path) from error

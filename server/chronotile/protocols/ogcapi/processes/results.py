@@ -271,7 +271,7 @@ def _member(results: Results, name: str, result: Result) -> object:
                 "bytes of a file in a document",
                 allowed=MOST_INLINE_BYTES,
                 needed=part.size,
-                alternative="ask for it by reference, or raw",
+                alternative="request it by reference, or raw",
                 locator=f"outputs.{name}.transmissionMode",
             )
         content = part.content.read_bytes()

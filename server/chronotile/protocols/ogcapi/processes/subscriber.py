@@ -40,7 +40,7 @@ def subscriber_of(members: Json, places: WebPlaces, *, base: str) -> Subscriber 
         return None
     if not places:
         raise InvalidParameter(
-            "this server notifies no subscribers; leave subscriber out and ask for the job's status",
+            "this server does not notify subscribers; leave subscriber out and poll the status of the job",
             locator=MEMBER,
         )
     if not isinstance(given, dict):
@@ -95,7 +95,7 @@ def _check_members(members: Iterable[str]) -> None:
             near = difflib.get_close_matches(shown.lower(), spelled, n=1)
             use = spelled[near[0]] if near else ", ".join(OF_MEMBERS)
             place = f"{MEMBER}.{shown}"
-            raise UnknownParameter(f"{place} is no member here; use {use}", locator=place)
+            raise UnknownParameter(f"{place} is not a member here; use {use}", locator=place)
 
 
 def _url(value: object, places: WebPlaces, *, locator: str) -> str:

@@ -111,7 +111,7 @@ def _of_origin(origin: str, catalogue: Catalogue, shown: Offered) -> Mapping[str
         ),
         f"{path}/metadata": get(
             f"styles.{name}.getStyleMetadata",
-            "What is known of a style",
+            "Description of a style",
             tag=TAG,
             parameters=[*origin_parameters(path, shown), *both],
             answers={JSON: ref("StyleMetadata")},
@@ -123,7 +123,7 @@ def _of_origin(origin: str, catalogue: Catalogue, shown: Offered) -> Mapping[str
 def _legend(operation: str, path: str, shown: Offered) -> Json:
     return get(
         operation,
-        "What colours mean",
+        "The legend of a style",
         tag=TAG,
         parameters=[
             *origin_parameters(path, shown),

@@ -16,9 +16,9 @@ from chronotile.protocols.ogcapi.styles.known_styles import style_of
 from chronotile.styling.legend_picture import LegendShape
 
 OF_DOCUMENTS = (F, LANG)
-WIDTH = whole("width", "Of the picture, in pixels", least=1, most=MAX_SIDE_PX)
-HEIGHT = whole("height", "Of the picture, in pixels", least=1, most=MAX_SIDE_PX)
-ORIENTATION = code("orientation", "How the colours lie", IS_HORIZONTAL, default="vertical")
+WIDTH = whole("width", "Size of the picture, in pixels", least=1, most=MAX_SIDE_PX)
+HEIGHT = whole("height", "Size of the picture, in pixels", least=1, most=MAX_SIDE_PX)
+ORIENTATION = code("orientation", "Orientation of the colours", IS_HORIZONTAL, default="vertical")
 OF_LEGEND: tuple[Parameter[object], ...] = (RANGE_OF_TWO, RAMP, DIFFERENCE, WIDTH, HEIGHT, ORIENTATION)
 """Beside `f`, and `lang` and `datetime`, which change nothing."""
 

@@ -178,7 +178,7 @@ def _paths(path: str, name: str, catalogue: Catalogue, *, metadata: Sequence[Jso
     return {
         path: get(
             f"tiles.{name}.getTileSetsList",
-            "Tilesets, one a tile matrix set",
+            "Tilesets, one per tile matrix set",
             tag=TAG,
             parameters=[*metadata, format_of(["json"]), lang],
             answers={JSON: ref("TileSetList")},

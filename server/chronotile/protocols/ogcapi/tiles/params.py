@@ -56,7 +56,7 @@ class PlaceTileQuery:
 
 
 def parse_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> TileQuery:
-    """Return the tile that `…/map/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}` asks for.
+    """Return the tile that `…/map/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}` requests.
 
     Raises:
         ChronotileError: A name is unknown or a parameter is not accepted.
@@ -81,7 +81,7 @@ def tile_drawing(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Ca
 
 
 def parse_place_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> PlaceTileQuery:
-    """Return the tile that `/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}` asks for.
+    """Return the tile that `/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}` requests.
 
     Raises:
         ChronotileError: A name is unknown, there is no such tile, or a parameter is not accepted.

@@ -16,7 +16,7 @@ from chronotile.protocols.ogcapi.tiles.tilesets import Origin
 FORMATS = {"mvt": MEDIA_TYPE}
 ALIASES = {"pbf": "mvt", "application/x-protobuf": "mvt", "application/vnd.mapbox-vector-tile": "mvt"}
 PATH = "/tiles"
-COLLECTIONS_OF_PLACES = text("collections", "Sets of places, each a layer of the tile; otherwise all")
+COLLECTIONS_OF_PLACES = text("collections", "Sets of places, each a layer of the tile; default: all")
 POLYGONS = 2
 
 
@@ -31,11 +31,11 @@ def requested_places(query: Kvp, catalogue: Catalogue) -> tuple[PlaceSet, ...]:
     if named is None:
         found = tuple(catalogue.places.values())
         if not found:
-            raise UnknownPlace("there are no places, and so no vector tiles; the configuration has none")
+            raise UnknownPlace("no places are configured, so there are no vector tiles")
         return found
     names = [name.strip() for name in named.split(",")]
     if len(set(names)) < len(names):
-        raise InvalidParameter("collections names a set of places twice", locator="collections")
+        raise InvalidParameter("collections repeats a set of places", locator="collections")
     try:
         return tuple(catalogue.place_set(name) for name in names)
     except UnknownPlace as error:

@@ -131,7 +131,7 @@ class Previews:
         try:
             pixels = self._read(name, preview, factor, window, step=step, files=files)
         except (RasterioError, _Misfit) as error:
-            _log.warning("a preview is damaged and will be made anew: %s", one_line(error))
+            _log.warning("a preview is damaged and will be recreated: %s", one_line(error))
             self._folder.remove(name)
             pixels = None
         except OSError:
@@ -229,7 +229,7 @@ class Previews:
         # Of its own, so that what is read here stays open, and in GDAL's cache, no longer than it takes.
         with HandlePool(max_idle=0).lend(preview.path, preview.stored + NATIVE_LEVEL) as handle:
             if handle.state != state or not handle.layout.matches(layout):
-                raise ChronotileError("the file is another than was requested")
+                raise ChronotileError("the file was replaced")
             levels = make_pixels(
                 lambda region: self._stored(handle, preview, region),
                 Window(0, layout.height, 0, layout.width),
@@ -238,7 +238,7 @@ class Previews:
                 block_width=handle.dataset.block_shapes[preview.band - 1][1],
             )
         if file_state(preview.path) != state:
-            raise ChronotileError("the file was written anew in the meantime")
+            raise ChronotileError("the file was rewritten in the meantime")
         finest = layout.transform @ Affine.scale(preview.factors[0])
         return preview_file([levels[factor] for factor in preview.factors], finest)
 

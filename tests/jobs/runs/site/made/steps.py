@@ -30,7 +30,7 @@ def _run(inputs, task, work):
     while number >= inputs["open"] and not any(gate.exists() for gate in opened):
         if not work.is_active():
             _note(gates, f"left {who}")
-            raise ClientGone("nobody waits any more")
+            raise ClientGone("no client is waiting any more")
         time.sleep(STEP_S)
     if inputs.get("at") in [number, "all"]:
         _act(inputs["act"], gates)
@@ -70,7 +70,7 @@ def _note(gates, text):
 def _finish(_inputs, done, work):
     pieces = [path.name for path in work.folder.iterdir()]
     if len(pieces) < len(done):
-        raise ClientGone("nobody waits any more")
+        raise ClientGone("no client is waiting any more")
     (work.results / "pieces.txt").write_text(" ".join(sorted(pieces, key=int)))
     return {
         "sum": Result(value=sum(each["square"] for each in done)),
