@@ -27,6 +27,9 @@ unexport PYTHONDONTWRITEBYTECODE
 BEYOND_QUICK := slow or client or browser or data
 
 SERVER := $(VENV)/.installed
+# What serving needs, without the tools of development.
+BASE   := $(VENV)/.base
+DIST   := $(VENV)/dist/.installed
 MOTO   := $(VENV)/moto/.installed
 VIEWER := node_modules/.vendored
 DEMO   := server/chronotile/demo/landscape.npz.xz
@@ -40,7 +43,7 @@ help: ## list the targets
 
 install: $(SERVER) $(DEMO) viewer ## make .venv with the server and all tools, and the viewer's libraries
 
-demo: $(SERVER) $(DEMO) viewer ## make the demo archive if absent and serve it with the viewer (PORT=8000)
+demo: $(BASE) $(DEMO) viewer ## make the demo archive if absent and serve it with the viewer (PORT=8000)
 	$(BIN)/chronotile demo --port $(PORT)
 
 # The viewer's tests come first, so that the run ends with pytest's closing line.
@@ -112,8 +115,8 @@ client-js: node_modules/.installed ## build the npm package into clients/js/dist
 client-widget: node_modules/.installed ## build the JavaScript of the Python client's map, which its wheel takes in
 	node clients/python/build.mjs
 
-dist: $(SERVER) $(DEMO) viewer ## build the wheel into dist/
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+dist: $(SERVER) $(DIST) $(DEMO) $(VIEWER) ## build wheel, source archive, bills of materials and checksums into dist/, twice, and compare
+	$(BIN)/python -m tools.release dist --build-python $(VENV)/dist/bin/python
 
 lock: $(SERVER) ## resolve requirements.lock again for all Python versions and platforms
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \
@@ -122,25 +125,45 @@ lock: $(SERVER) ## resolve requirements.lock again for all Python versions and p
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 		--output-file tests/moto/requirements.lock tests/moto/requirements.in
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+		--output-file tools/release/requirements.lock tools/release/requirements.in
 
 clean: ## remove what the other targets made, but no data
 	rm -rf .venv .venv313 node_modules viewer/vendor viewer/data $(DEMO) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* .test-durations*.tsv htmlcov dist site .cache
 
-$(SERVER): pyproject.toml requirements.lock
+# $(1): what of the package is installed
+define install_server
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found; name one: make PYTHON=/path/to/python3"; exit 1; }
+	@echo "Installing $(1) into $(VENV); this takes a minute or two."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	@echo "Installing the server and its tools into $(VENV); this takes about two minutes."
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	$(BIN)/python -m pip install --constraint requirements.lock --editable $(1)
+endef
+
+# analysis: the viewer's chart smooths curves.
+$(BASE): pyproject.toml requirements.lock
+	$(call install_server,'.[analysis]')
 	@touch $@
 
-$(DEMO): $(wildcard tools/demo/*.py) server/chronotile/demo/plan.py server/chronotile/demo/scene.py | $(SERVER)
+$(SERVER): pyproject.toml requirements.lock
+	$(call install_server,'.[dev]')
+	@touch $(BASE) $@
+
+$(DEMO): $(wildcard tools/demo/*.py) server/chronotile/demo/plan.py server/chronotile/demo/scene.py | $(BASE)
+	@echo "Making the landscape of the demo; this takes about 20 s."
 	$(BIN)/python -m tools.demo $@
 
 # The S3 server of tests, apart: its library wants older versions of what the server's own libraries want.
 $(MOTO): tests/moto/requirements.lock | $(SERVER)
 	$(BIN)/python -m venv $(VENV)/moto
 	$(VENV)/moto/bin/python -m pip install --quiet --requirement tests/moto/requirements.lock
+	@touch $@
+
+# What builds and describes a release, apart from what it describes.
+$(DIST): tools/release/requirements.lock | $(SERVER)
+	$(BIN)/python -m venv $(VENV)/dist
+	$(VENV)/dist/bin/python -m pip install --quiet --requirement tools/release/requirements.lock
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json

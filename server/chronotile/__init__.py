@@ -1,3 +1,3 @@
 """A server of raster time series: one pipeline behind every protocol."""
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"

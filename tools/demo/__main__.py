@@ -30,6 +30,9 @@ from tools.demo.sky import cloud_field, cloud_threshold, day_number, dekad_cloud
 MIDDLE_DAYS = 5
 """From the first day of a dekad to the one whose green it has."""
 
+PACKING = [{"id": lzma.FILTER_LZMA2, "mode": lzma.MODE_NORMAL, "mf": lzma.MF_HC3, "nice_len": 32, "dict_size": 1 << 20}]
+"""9.4 MB in 10 s of a processor; preset 4 takes 16 s for 8.6 MB."""
+
 Arrays = dict[str, NDArray[np.generic]]
 
 
@@ -53,7 +56,7 @@ def write(path: Path, arrays: Arrays) -> int:
     """Write arrays as `.npz` under xz, whole or not at all; return the bytes of the file."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
-    body = lzma.compress(buffer.getvalue(), preset=4)
+    body = lzma.compress(buffer.getvalue(), filters=PACKING)
     Disk().put(path, body)
     return len(body)
 

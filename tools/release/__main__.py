@@ -1,0 +1,167 @@
+"""Build what a release consists of, twice, and compare: `python -m tools.release FOLDER --build-python PYTHON`."""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[2]
+SUMS = "SHA256SUMS"
+CHANGING = ("serialNumber", "timestamp")
+"""Members of a bill of materials that differ from run to run."""
+
+Json = dict[str, Any]
+
+
+def build(source: Path, target: Path, *, build_python: Path, epoch: str) -> list[Path]:
+    """Build wheel and source archive with the time stamp `epoch`; return their files.
+
+    Raises:
+        CalledProcessError: They cannot be built.
+    """
+    command = [str(build_python), "-m", "hatchling", "build", "-d", str(target), "-t", "sdist", "-t", "wheel"]
+    subprocess.run(  # noqa: S603 -- a program of ours
+        command, cwd=source, env={**os.environ, "SOURCE_DATE_EPOCH": epoch}, check=True, stdout=subprocess.DEVNULL
+    )
+    return sorted(target.iterdir())
+
+
+def release(target: Path, *, build_python: Path, epoch: str) -> None:
+    """Write all files of a release into `target`, which is emptied.
+
+    Wheel and source archive are built from the clone, and again from the source archive: both have the same bytes.
+
+    Raises:
+        SystemExit: They have not.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    built = build(ROOT, target.absolute(), build_python=build_python, epoch=epoch)
+    with tempfile.TemporaryDirectory() as temporary:
+        archive = next(each for each in built if each.name.endswith(".tar.gz"))
+        with tarfile.open(archive) as opened:
+            opened.extractall(temporary, filter="data")
+        unpacked = next(Path(temporary).iterdir())
+        for again in build(unpacked, Path(temporary, "again"), build_python=build_python, epoch=epoch):
+            if _digest(again) != _digest(target / again.name):
+                sys.exit(f"{again.name} is not reproducible: built again from {archive.name}, its bytes differ")
+    name = archive.name.removesuffix(".tar.gz")
+    _write(target / f"{name}.python.cdx.json", python_bill(build_python, epoch))
+    _write(target / f"{name}.viewer.cdx.json", viewer_bill())
+    sums = [f"{_digest(each)}  {each.name}\n" for each in sorted(target.iterdir())]
+    (target / SUMS).write_text("".join(sums), "utf-8")
+
+
+def python_bill(build_python: Path, epoch: str) -> Json:
+    """Return the CycloneDX document of the base and all extras, as installed here, without the tools of development."""
+    command = [build_python, "-m", "cyclonedx_py", "environment", "--output-reproducible", "--output-format", "JSON"]
+    bill = _json_of(
+        [*command, "--pyproject", ROOT / "pyproject.toml", sys.executable], {**os.environ, "SOURCE_DATE_EPOCH": epoch}
+    )
+    distributions = needed_distributions("chronotile", ("all",))
+    return _kept(bill, {each["bom-ref"] for each in bill["components"] if _name(each["name"]) in distributions})
+
+
+def viewer_bill() -> Json:
+    """Return the CycloneDX document of the libraries that are built into the viewer, of `package-lock.json`."""
+    npm = shutil.which("npm") or sys.exit("npm is missing: install Node 20 with npm")
+    bill = _json_of([npm, "sbom", "--sbom-format", "cyclonedx", "--package-lock-only"], dict(os.environ))
+    package = json.loads((ROOT / "package.json").read_text("utf-8"))
+    edges = {each["ref"]: each.get("dependsOn", []) for each in bill["dependencies"]}
+    waiting, needed = [f"{name}@{version}" for name, version in package["dependencies"].items()], set[str]()
+    while waiting:
+        ref = waiting.pop()
+        if ref not in needed:
+            needed.add(ref)
+            waiting += edges[ref]
+    bill["metadata"]["component"]["name"] = package["name"]
+    return _kept(bill, needed)
+
+
+def needed_distributions(name: str, extras: tuple[str, ...]) -> set[str]:
+    """Return the names of what a distribution with some extras needs as installed here, of all depths."""
+    waiting, seen = [(name, extras)], set[tuple[str, tuple[str, ...]]]()
+    while waiting:
+        each = waiting.pop()
+        if each not in seen:
+            seen.add(each)
+            for text in metadata.requires(each[0]) or ():
+                wanted = Requirement(text)
+                if wanted.marker is None or any(wanted.marker.evaluate({"extra": extra}) for extra in ("", *each[1])):
+                    waiting.append((_name(wanted.name), tuple(sorted(wanted.extras))))
+    return {_name(each) for each, _ in seen} - {name}
+
+
+def _kept(bill: Json, needed: set[str]) -> Json:
+    """The document with some of its components, and without what differs from run to run."""
+    root = bill["metadata"]["component"]["bom-ref"]
+    bill["components"] = [each for each in bill["components"] if each["bom-ref"] in needed]
+    bill["dependencies"] = [
+        {**each, "dependsOn": sorted(needed.intersection(each.get("dependsOn", ())))}
+        for each in bill["dependencies"]
+        if each["ref"] in {*needed, root}
+    ]
+    for name in CHANGING:
+        bill.pop(name, None)
+        bill["metadata"].pop(name, None)
+    return bill
+
+
+def _name(text: str) -> str:
+    return re.sub(r"[-_.]+", "-", text).lower()
+
+
+def _json_of(command: Iterable[object], environment: dict[str, str]) -> Json:
+    done = subprocess.run(  # noqa: S603 -- programs that the Makefile installs
+        [str(each) for each in command], cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE
+    )
+    return dict(json.loads(done.stdout))
+
+
+def _write(path: Path, document: Json) -> None:
+    path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", "utf-8")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _epoch() -> str:
+    """The time of the commit, unless SOURCE_DATE_EPOCH says another."""
+    git = shutil.which("git") or sys.exit(
+        "git is missing: set SOURCE_DATE_EPOCH to the seconds that files are dated by"
+    )
+    return (
+        os.environ.get("SOURCE_DATE_EPOCH")
+        or subprocess.run(  # noqa: S603 -- the same
+            [git, "log", "-1", "--format=%ct"], cwd=ROOT, check=True, capture_output=True, text=True
+        ).stdout.strip()
+    )
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--build-python", type=Path, required=True, help="has hatchling and cyclonedx-bom")
+    arguments = parser.parse_args()
+    release(arguments.folder, build_python=arguments.build_python.absolute(), epoch=_epoch())
+    for each in sorted(arguments.folder.iterdir()):
+        print(f"{each}  {each.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
