@@ -8,6 +8,7 @@ import pytest
 from chronotile.protocols.animations.params import OF_ANIMATION
 from chronotile.protocols.cubes.params import OF_CUBE
 from chronotile.protocols.layers.params import OF_TIMES
+from chronotile.protocols.layers.params import WIDTH as PREVIEW_WIDTH
 from chronotile.protocols.places.params import OF_SET, OF_VALUES
 from chronotile.protocols.tiles.params import OF_TILE
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS
@@ -19,10 +20,11 @@ from chronotile.protocols.wms.params import EXCEPTION_FORMATS, OF_MAP
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 TABLES = [
-    ("layers-and-series.md", 1, OF_TIMES),
-    ("layers-and-series.md", 2, OF_POINT),
-    ("layers-and-series.md", 3, OF_AREA),
-    ("layers-and-series.md", 4, OF_SERIES),
+    ("layers-and-series.md", 1, [PREVIEW_WIDTH]),
+    ("layers-and-series.md", 2, OF_TIMES),
+    ("layers-and-series.md", 3, OF_POINT),
+    ("layers-and-series.md", 4, OF_AREA),
+    ("layers-and-series.md", 5, OF_SERIES),
     ("series-analysis.md", 0, ANALYSIS),
     ("tiles.md", 0, OF_TILE),
     ("animations.md", 0, OF_ANIMATION),

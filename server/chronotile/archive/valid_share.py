@@ -5,12 +5,11 @@ from dataclasses import replace
 from functools import partial
 
 from chronotile.catalog.catalogue import Catalogue
-from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Layer
 from chronotile.model.source import Finding
 from chronotile.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_instant
 from chronotile.pipeline.bounded_wait import BoundedLooks
-from chronotile.pipeline.valid_share import share_plans, valid_share
+from chronotile.pipeline.valid_share import newest_filled, share_plans
 from chronotile.readers.elsewhere.sources import START_S, Elsewhere
 from chronotile.readers.reader import Reader
 
@@ -57,20 +56,12 @@ def _settled(layer: Layer, reader: Reader, now: Instant, findings: list[Finding]
     newest = layer.times.at_or_before(now + DAY)
     if least is None or newest is None:
         return layer
-    best, best_share = layer.times.instants[newest], -1.0
-    plans = share_plans(layer)
-    for index in range(newest, max(-1, newest - MAX_TIMES), -1):
-        instant = layer.times.instants[index]
-        try:
-            share = valid_share(reader, plans, instant)
-        except SourceUnavailable as error:
-            findings.append(Finding("error", layer.id, f"{format_instant(instant)}: {error.message}"))
-            continue
-        if share > best_share:
-            best, best_share = instant, share
-        if share >= least:
-            break
-    else:
+    looked_at = layer.times.instants[max(0, newest + 1 - MAX_TIMES) : newest + 1][::-1]
+    filled = newest_filled(reader, share_plans(layer), looked_at, least=least)
+    for instant, error in filled.unreadable:
+        findings.append(Finding("error", layer.id, f"{format_instant(instant)}: {error.message}"))
+    if filled.share < least:
         message = f"none of its newest {MAX_TIMES} times has {least:.0%} valid pixels; the fullest time is the default"
         findings.append(Finding("warning", layer.id, message))
+    best = filled.instant
     return replace(layer, time_rules=replace(layer.time_rules, default=TimeSpan(best, best + ONE_NS)))

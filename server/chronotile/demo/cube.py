@@ -22,10 +22,11 @@ from chronotile.demo.overviews import overviews_of
 from chronotile.demo.plan import DemoPlan, level_grid, pixel_centres
 from chronotile.demo.scene import Scene
 from chronotile.demo.variables import NODATA, VARIABLES, NumberArray, Variable
+from chronotile.encoders.coverage.zarr3 import JsonObject
 from chronotile.machine import this_machine
 from chronotile.model.grid import Grid
 from chronotile.model.time.instants import TimeDomain
-from chronotile.optimise.arrays import ArraySpec, JsonObject, as_json, group_document
+from chronotile.optimise.arrays import ArraySpec, as_json, group_document
 from chronotile.optimise.geozarr import Attributes
 
 CHUNK_PX: Final = 512

@@ -136,6 +136,8 @@ class Services:
     """Time axes that clients of such stores hold; unchanged by a reload."""
     layer_revisions: dict[str, CachedRevision] = field(default_factory=dict)
     """By layer id; `pipeline.revision` keeps them here."""
+    clear_times: dict[str, tuple[tuple[str, int], Instant]] = field(default_factory=dict)
+    """By layer id, for a revision and the index of the newest time; `pipeline.clear_time` keeps them here."""
     looks: BoundedLooks = field(default_factory=BoundedLooks)
     """At the states of layers."""
     findings: tuple[Finding, ...] = ()

@@ -8,12 +8,13 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs, transformer
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, NativeGrid, Window
 from chronotile.model.raster import BoolArray, valid_pixels
 from chronotile.model.source import VariableInfo
-from chronotile.model.time.instants import Instant
+from chronotile.model.time.instants import Instant, InstantArray
 from chronotile.pipeline.revision import time_index
 from chronotile.readers.reader import Reader
 
@@ -96,6 +97,40 @@ def valid_share(reader: Reader, plans: Sequence[SharePlan], instant: Instant) ->
     if len({valid.shape for valid in valids}) > 1:
         return min(float(valid.mean()) for valid in valids)
     return float(reduce(np.logical_and, valids).mean())
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A time and the share of cells that have values at it; -1 where none could be read."""
+
+    instant: Instant
+    share: float
+    unreadable: tuple[tuple[Instant, SourceUnavailable], ...]
+    """Times that were looked at before it and could not be read."""
+
+
+def newest_filled(reader: Reader, plans: Sequence[SharePlan], instants: InstantArray, *, least: float) -> Filled:
+    """Return the newest of some times at which `least` of the cells have values; the fullest if there is none.
+
+    Args:
+        reader: Of the source.
+        plans: Of the layer.
+        instants: (time,), at least one, the newest first; each is read until one has enough.
+        least: Share of cells.
+    """
+    best, best_share = instants[0], -1.0
+    unreadable: list[tuple[Instant, SourceUnavailable]] = []
+    for instant in instants:
+        try:
+            share = valid_share(reader, plans, instant)
+        except SourceUnavailable as error:
+            unreadable.append((instant, error))
+            continue
+        if share > best_share:
+            best, best_share = instant, share
+        if share >= least:
+            break
+    return Filled(best, best_share, tuple(unreadable))
 
 
 def _plan(variable: VariableInfo, area: LayerArea | None) -> SharePlan:

@@ -7,15 +7,15 @@ from urllib.parse import quote, urlencode
 
 from chronotile import __version__
 from chronotile.catalog.catalogue import Contact
-from chronotile.model.collection import Collection, Layer
+from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.cube import CUBE_TYPE
-from chronotile.model.time.instants import TimeDomain, format_day, format_instant
+from chronotile.model.time.instants import format_instant
 from chronotile.pipeline.maps.animation import EXTENSIONS, usual_format
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.public_url import link
-from chronotile.protocols.common.thumbnail import thumbnail
+from chronotile.protocols.landing.cards import attribution_of
 
 NEWEST = 60
 """Times of the time-lapse that the page links to."""
@@ -35,35 +35,6 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LandingLayer:
-    """A layer as the page shows it; `thumbnail` is relative to the page."""
-
-    id: str
-    title: str
-    units: str | None
-    times: str
-    thumbnail: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LandingCollection:
-    """A collection as the page shows it."""
-
-    id: str
-    title: str
-    abstract: str
-    attribution: str | None
-    license: str | None
-    layers: tuple[LandingLayer, ...]
-
-    @property
-    def license_url(self) -> str | None:
-        """The licence, if it is an address on the web."""
-        is_url = self.license is not None and self.license.startswith(("https://", "http://"))
-        return self.license if is_url else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Landing:
     """All that the page shows."""
 
@@ -73,16 +44,10 @@ class Landing:
     keywords: tuple[str, ...]
     contact: Contact
     places: tuple[Place, ...]
-    collections: tuple[LandingCollection, ...]
     place_sets: tuple[str, ...]
     """Ids of the sets of named geometries."""
     has_viewer: bool
     version: str = __version__
-
-    @property
-    def layer_count(self) -> int:
-        """How many names layers are listed under."""
-        return sum(len(collection.layers) for collection in self.collections)
 
 
 def landing(services: Services, *, base: str, language: str, has_viewer: bool) -> Landing:
@@ -95,14 +60,13 @@ def landing(services: Services, *, base: str, language: str, has_viewer: bool) -
         keywords=service.keywords,
         contact=service.contact,
         places=tuple(_places(services, base)),
-        collections=tuple(_collections(services, language)),
         place_sets=tuple(services.catalogue.places),
         has_viewer=has_viewer,
     )
 
 
-def landing_document(page: Landing, base: str) -> dict[str, Any]:
-    """Return the page as a document for programs."""
+def landing_document(page: Landing, services: Services, *, base: str) -> dict[str, Any]:
+    """Return what is here as a document for programs."""
     links = [link("self", f"{base}/", "application/json", "this document")]
     if page.has_viewer:
         links.append(link("viewer", f"{base}/viewer/", "text/html", "viewer"))
@@ -115,60 +79,24 @@ def landing_document(page: Landing, base: str) -> dict[str, Any]:
         "version": page.version,
         "keywords": list(page.keywords),
         "contact": asdict(page.contact),
-        "collections": [_collection_document(collection) for collection in page.collections],
+        "collections": list(_collection_documents(services, page.language)),
         "places": list(page.place_sets),
         "links": links,
     }
 
 
-def _collection_document(collection: LandingCollection) -> dict[str, Any]:
-    return {
-        "id": collection.id,
-        "title": collection.title,
-        "attribution": collection.attribution,
-        "license": collection.license,
-        "layers": [layer.id for layer in collection.layers],
-    }
-
-
-def _collections(services: Services, language: str) -> Iterable[LandingCollection]:
-    named: dict[str, list[LandingLayer]] = {}
+def _collection_documents(services: Services, language: str) -> Iterable[dict[str, Any]]:
+    named: dict[str, list[str]] = {}
     for name, layer in services.catalogue.offered_layers:
-        named.setdefault(layer.collection, []).append(_layer(name, layer, services, language))
+        named.setdefault(layer.collection, []).append(name)
     for collection in services.catalogue.collections:
-        yield _collection(collection, tuple(named.get(collection.id, ())), language)
-
-
-def _collection(collection: Collection, layers: tuple[LandingLayer, ...], language: str) -> LandingCollection:
-    return LandingCollection(
-        id=collection.id,
-        title=text_in(collection.title, language) or collection.id,
-        abstract=text_in(collection.abstract, language),
-        attribution=collection.attribution
-        or next((layer.attribution for layer in collection.layers if layer.attribution), None),
-        license=collection.license,
-        layers=layers,
-    )
-
-
-def _layer(name: str, layer: Layer, services: Services, language: str) -> LandingLayer:
-    units = None if layer.is_composite else layer.main_variable.encoding.units
-    return LandingLayer(
-        id=name,
-        title=text_in(layer.title, language) or name,
-        units=None if units == "1" else units,
-        times=_times(layer.times),
-        thumbnail=thumbnail(name, layer, services),
-    )
-
-
-def _times(domain: TimeDomain) -> str:
-    if len(domain) == 0:
-        return "no dates"
-    first, last = (format_day(domain.instants[index]) for index in (0, -1))
-    if len(domain) == 1:
-        return first
-    return f"{first} to {last}, {len(domain):,} dates"
+        yield {
+            "id": collection.id,
+            "title": text_in(collection.title, language) or collection.id,
+            "attribution": attribution_of(collection),
+            "license": collection.license,
+            "layers": named.get(collection.id, []),
+        }
 
 
 def _places(services: Services, base: str) -> Iterable[Place]:

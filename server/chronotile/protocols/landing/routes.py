@@ -17,6 +17,7 @@ from chronotile.protocols.common.responses.document_cache import respond_with_do
 from chronotile.protocols.common.responses.html_page import content_security_policy, render_page
 from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.state import services_of, state_of
+from chronotile.protocols.landing.cards import CardQuery, card_query, cards
 from chronotile.protocols.landing.documents import landing, landing_document
 
 TEMPLATES = "protocols/landing/templates"
@@ -30,12 +31,15 @@ async def get_landing(request: Request) -> Response:
     media_type = _media_type(query, request)
     language = language_of(request, query)
     services, base, is_there = services_of(request), base_url(request), state_of(request).viewer.is_complete
-    make = partial(_render, services, base, media_type, language, has_viewer=is_there)
-    key = ("landing", base, language, is_there)
+    shown = card_query(query) if media_type == MEDIA_TYPES["html"] else None
+    make = partial(_render, services, base, shown, language, has_viewer=is_there)
+    key = ("landing", base, language, is_there, shown)
     response = await respond_with_document(request, services, make, key=key, media_type=media_type)
     response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": language})
     if media_type == MEDIA_TYPES["html"]:
-        response.headers["Content-Security-Policy"] = content_security_policy(TEMPLATES, images="'self'")
+        response.headers["Content-Security-Policy"] = content_security_policy(
+            TEMPLATES, images="'self'", has_scripts=is_there, has_forms=True
+        )
         response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
@@ -47,11 +51,11 @@ def _media_type(query: Kvp, request: Request) -> str:
     return preferred_type(request.headers.get("accept", ""), tuple(MEDIA_TYPES.values()))
 
 
-def _render(services: Services, base: str, media_type: str, language: str, *, has_viewer: bool) -> bytes:
+def _render(services: Services, base: str, shown: CardQuery | None, language: str, *, has_viewer: bool) -> bytes:
     page = landing(services, base=base, language=language, has_viewer=has_viewer)
-    if media_type == MEDIA_TYPES["html"]:
-        return render_page(TEMPLATES, page=page)
-    return orjson.dumps(landing_document(page, base))
+    if shown is None:
+        return orjson.dumps(landing_document(page, services, base=base))
+    return render_page(TEMPLATES, page=page, cards=cards(shown, services, base=base, language=language))
 
 
 routes = [Route("/", endpoint(get_landing, problem_response))]

@@ -3,7 +3,7 @@
 from chronotile.protocols.common.examples import Examples
 from chronotile.protocols.common.openapi import FILE, Json, in_path, operation, ref
 from chronotile.protocols.common.query.parameter import documents, language
-from chronotile.protocols.layers.params import OF_TIMES
+from chronotile.protocols.layers.params import OF_TIMES, WIDTH
 
 TAG = "Layers"
 
@@ -39,6 +39,15 @@ def layer_paths(examples: Examples) -> dict[str, Json]:
                 tag=TAG,
                 parameters=[layer, lang],
                 answers={"application/x-qgis-layer-definition": FILE},
+            )
+        },
+        "/layers/{layer}/preview.png": {
+            "get": operation(
+                "getPreview",
+                "A small picture of all of a layer in its own CRS, at its newest time with at least half of the pixels",
+                tag=TAG,
+                parameters=[layer, *documents([WIDTH])],
+                answers={"image/png": FILE},
             )
         },
         "/layers/{layer}/times": {

@@ -3,9 +3,14 @@
 from dataclasses import dataclass
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
+from chronotile.model.request import MapRequest
 from chronotile.model.time.instants import Instant, TimeSelection
+from chronotile.pipeline.clear_time import clear_selection
+from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_share import LayerArea
+from chronotile.protocols.common.preview import DEFAULT_WIDTH, preview_grid
 from chronotile.protocols.common.query.cursor import CURSOR
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import box, datetime, names_of, text, whole
@@ -14,6 +19,7 @@ DATETIME = datetime("An instant, interval or list: the times that overlap it; de
 BBOX = box("bbox", "West, south, east, north: where shares are counted; default: everywhere")
 CRS = text("crs", "CRS of `bbox`; default: CRS84")
 LIMIT = whole("limit", "Maximum number of times per page", least=1, most=1000, default=1000)
+WIDTH = whole("width", "Pixels; a high picture is narrower", least=32, most=1024, default=DEFAULT_WIDTH)
 OF_TIMES = (DATETIME, BBOX, CRS, LIMIT, CURSOR)
 
 
@@ -41,3 +47,12 @@ def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
     bbox = BBOX.given(query)
     area = None if bbox is None else LayerArea(bbox, crs)
     return TimesQuery(time=DATETIME.of(query), limit=LIMIT.of(query), cursor=CURSOR.given(query), area=area)
+
+
+def preview_request(layer: Layer, width: int, services: Services) -> MapRequest:
+    """Return the map of all of a layer at its newest clear time; reads a few of its pixels where that is not known.
+
+    Raises:
+        SourceUnavailable: They cannot be read.
+    """
+    return MapRequest(layer=layer.id, grid=preview_grid(layer, width), time=clear_selection(layer, services))

@@ -10,7 +10,9 @@ from starlette.routing import Route
 
 from chronotile.catalog.resolve_times import matching_times
 from chronotile.model.collection import Layer
+from chronotile.model.payload import Payload
 from chronotile.model.time.instants import Instant
+from chronotile.pipeline.maps.render import render_map
 from chronotile.pipeline.revision import last_layer_revision, layer_revision, look_at_layers
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesContext
@@ -21,8 +23,8 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG
 from chronotile.protocols.common.responses.document_cache import respond_with_document
 from chronotile.protocols.common.responses.problem import dated_problem
-from chronotile.protocols.common.responses.respond import respond_with_content
-from chronotile.protocols.common.state import in_documents, services_of, state_of
+from chronotile.protocols.common.responses.respond import known_etags, respond, respond_with_content
+from chronotile.protocols.common.state import for_client, in_documents, services_of, state_of
 from chronotile.protocols.layers.documents import (
     layer_list,
     layer_whole,
@@ -30,7 +32,7 @@ from chronotile.protocols.layers.documents import (
     times_page,
 )
 from chronotile.protocols.layers.layer_definition import MEDIA_TYPE, layer_definition
-from chronotile.protocols.layers.params import TimesQuery, times_query
+from chronotile.protocols.layers.params import WIDTH, TimesQuery, preview_request, times_query
 
 
 async def get_layers(request: Request) -> Response:
@@ -65,6 +67,20 @@ async def get_layer_definition(request: Request) -> Response:
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.qlr"'
     response.headers.update({"Content-Language": _telling(request).language, "Vary": "Accept-Language"})
     return response
+
+
+async def get_preview(request: Request) -> Response:
+    """Return a small picture of all of a layer at its newest clear time."""
+    services = services_of(request)
+    query = Kvp(request.query_params.multi_items())
+    query.check_spelling((WIDTH.name,))
+    layer, width = services.catalogue.layer(request.path_params["layer"]), WIDTH.of(query)
+    known = known_etags(request)
+
+    def draw() -> Payload:
+        return render_map(preview_request(layer, width, services), services, known=known)
+
+    return respond(await for_client(request, state_of(request).limiters.pictures, layer.id, draw, services=services))
 
 
 async def get_times(request: Request) -> Response:
@@ -120,5 +136,6 @@ routes = [
     Route("/layers", endpoint(get_layers, dated_problem)),
     Route("/layers/{layer}.qlr", endpoint(get_layer_definition, dated_problem)),
     Route("/layers/{layer}", endpoint(get_layer, dated_problem)),
+    Route("/layers/{layer}/preview.png", endpoint(get_preview, dated_problem)),
     Route("/layers/{layer}/times", endpoint(get_times, dated_problem)),
 ]

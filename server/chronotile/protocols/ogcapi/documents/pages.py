@@ -9,8 +9,8 @@ from chronotile.model.crs import CRS84, transformer
 from chronotile.model.time.instants import TimeDomain, format_day, format_instant
 from chronotile.model.time.steps import DEKAD, step_of
 from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.preview import preview_href
 from chronotile.protocols.common.responses.operations_page import OperationsPage, PageLink, operations_page
-from chronotile.protocols.common.thumbnail import thumbnail
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
 from chronotile.protocols.ogcapi.pages import Step, document_page
@@ -54,7 +54,7 @@ def _openapi_page(document: Json, *, has_viewer: bool) -> bytes:
 def _collection_page(document: Json, context: CollectionContext) -> bytes:
     above = Step(title="Collections", href=f"{context.document.base}/collections?f=html")
     offered = offered_collection(context.document.catalogue, document["id"])
-    picture = thumbnail(offered.drawn.id, offered.drawn, context.services)
+    picture = preview_href(offered.drawn.id, 720)
     return document_page(
         document["title"],
         document,
@@ -62,7 +62,7 @@ def _collection_page(document: Json, context: CollectionContext) -> bytes:
         above=[above],
         template="collection",
         lead=document["description"],
-        picture=picture and f"../../{picture}",
+        picture=f"../../{picture}",
         grid=offered.main_field.main_variable.grid if "grid" in document["extent"]["spatial"] else None,
         times=_times(offered.times),
         fields=list(_fields(offered, context.document.language)),
