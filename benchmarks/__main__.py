@@ -34,6 +34,7 @@ from benchmarks.suites import (
     polygon,
     vector_tiles,
     wms_maps,
+    zarr_stores,
 )
 from benchmarks.suites.options import Options
 
@@ -56,6 +57,7 @@ SUITES: dict[str, Callable[[Ground, Options], Findings]] = {
     "fixed-rate": fixed_rate.run,
     "ogcapi": ogcapi.run,
     "jobs": jobs.run,
+    "zarr-stores": zarr_stores.run,
 }
 NEED_WRK = set(SUITES) - {
     "in-process",
@@ -66,6 +68,7 @@ NEED_WRK = set(SUITES) - {
     "areas",
     "vector-tiles",
     "ogcapi",
+    "zarr-stores",
 }
 LEFT_OUT_WHEN_QUICK = {"cog-tiles-real", "wms-cube"}
 

@@ -51,6 +51,15 @@ collections:
     source: {{kind: zarr, href: "{folder}/dekads_series.zarr"}}
     variables: {{NDVI: {{layer: PLAIN_DEKADS, styles: [bench]}}}}
 """
+STORES = """
+collections:
+  serving:
+    source: {{kind: zarr, href: "{folder}/cube_serving.zarr"}}
+    variables: {{NDVI: {{layer: SERVING, styles: [bench]}}}}
+  plain:
+    source: {{kind: zarr, href: "{folder}/cube_map.zarr"}}
+    variables: {{NDVI: {{layer: PLAIN, styles: [bench]}}}}
+"""
 REAL = """  real:
     source: {{kind: cog, href: "{folder}/real_20240601.tif", time_pattern: '_(?P<time>\\d{{8}})'}}
     variables: {{NDVI: {{layer: REAL, styles: [bench]}}}}
@@ -111,6 +120,20 @@ def points(ground: Ground, layer: str, name: str, *, workers: int = 1) -> Conten
 def series(ground: Ground, ask: Callable[[Any], Ask]) -> Contender[Any]:
     """Return series of any kind from one worker, each read anew."""
     return _uncached(ground, ask, workers=1)
+
+
+def stores(ground: Ground, layer: str) -> Contender[str]:
+    """Return a cube as a Zarr store from one worker, each chunk made anew; it is asked for paths below the store."""
+    (ground.scratch / "styles").mkdir(exist_ok=True)
+    ground.write("styles/bench.yaml", STYLE)
+    config = ground.write("stores.yaml", STORES.format(folder=ground.archive.folder))
+    return _contender_of(
+        config,
+        _name_of_cube(layer),
+        lambda path: Ask(path=f"/zarr/{layer}{path}"),
+        settings="no answers kept (CHRONOTILE_PAYLOAD_BYTES=0), 1 worker",
+        environment={"CHRONOTILE_PAYLOAD_BYTES": "0", "CHRONOTILE_WORKERS": "1"},
+    )
 
 
 def kept(ground: Ground, ask: Callable[[Any], Ask]) -> Contender[Any]:

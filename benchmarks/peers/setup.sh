@@ -18,7 +18,7 @@ environment() {
 }
 
 environment titiler titiler.application titiler.xarray xarray zarr 'uvicorn[standard]'
-environment xpub xpublish xpublish-tiles xarray zarr rioxarray dask 'uvicorn[standard]'
+environment xpub xpublish xpublish-tiles xpublish-zarr xarray zarr rioxarray dask 'uvicorn[standard]'
 environment terra terracotta gunicorn
 environment pyga pygeoapi xarray zarr fsspec gunicorn
 

@@ -1,4 +1,4 @@
-"""xpublish-tiles: tiles and WMS maps of a cube, under uvicorn."""
+"""xpublish: a cube as a Zarr store; and xpublish-tiles: tiles and WMS maps of it; under uvicorn."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +19,15 @@ from xpublish_tiles.xpublish.wms.plugin import WMSPlugin
 
 dataset = xarray.open_zarr(os.environ["BENCH_CUBE"], chunks=None, decode_coords="all")
 app = xpublish.Rest({"cube": dataset}, plugins={"tiles": TilesPlugin(), "wms": WMSPlugin()}).app
+"""
+
+STORE = """
+import os
+import xarray
+import xpublish
+
+dataset = xarray.open_zarr(os.environ["BENCH_CUBE"])
+app = xpublish.Rest({"cube": dataset}).app
 """
 
 TUNED = {"XPUBLISH_TILES_NUM_THREADS": "2"}
@@ -75,4 +84,25 @@ def _contender(
             environment={"BENCH_CUBE": str(cube), "PYTHONPATH": str(ground.scratch), **environment},
         ),
         ask=ask,
+    )
+
+
+def stores(ground: Ground, cube: Path) -> "Contender[str] | Absent":
+    """Return a cube as a Zarr store, with xpublish's own defaults; it is asked for paths below the store."""
+    uvicorn = ground.program("xpub", "uvicorn")
+    if uvicorn is None:
+        return Absent("xpublish-zarr", "not installed: sh benchmarks/peers/setup.sh")
+    ground.write("xpublish_store.py", STORE)
+    return Contender(
+        name="xpublish-zarr",
+        software=ground.version("xpub", "xpublish-zarr"),
+        settings="defaults; xarray with dask, chunks as the store has them; uvicorn, 1 worker",
+        server=Server(
+            commands=lambda port: [
+                [uvicorn, "xpublish_store:app", "--port", str(port), "--no-access-log", "--log-level", "warning"]
+            ],
+            probe="/datasets",
+            environment={"BENCH_CUBE": str(cube), "PYTHONPATH": str(ground.scratch)},
+        ),
+        ask=lambda path: Ask(path=f"/datasets/cube/zarr{path}"),
     )
