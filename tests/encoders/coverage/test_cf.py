@@ -73,6 +73,15 @@ both = pytest.mark.parametrize("opened", FORMATS.values(), ids=FORMATS)
 both_written = pytest.mark.parametrize("written", [netcdf_file, zarr_file], ids=["netcdf", "zarr"])
 
 
+def test_xarray_opens_the_zip_by_one_address(tmp_path):
+    coverage = make_coverage()
+    (tmp_path / "made.zarr.zip").write_bytes(zarr_file(coverage))
+
+    dataset = xr.open_zarr(f"zip::{tmp_path}/made.zarr.zip")
+
+    np.testing.assert_array_equal(dataset["NDVI"].values, open_zarr(coverage, tmp_path)["NDVI"].values)
+
+
 @pytest.mark.quick_cases("int16-")
 @both
 @pytest.mark.parametrize(("dtype", "nodata"), NODATA_OF_TYPES.items(), ids=NODATA_OF_TYPES)

@@ -102,6 +102,18 @@ def test_xarray_opens_the_file_as_it_is(services, tmp_path, group):
     np.testing.assert_array_equal(values["time"], SCENE.times)
 
 
+@pytest.mark.parametrize("address", ["zip://0::{}", "zip://series::{}", "{}/0", "{}/series"])
+def test_xarray_opens_a_layout_by_one_address(services, tmp_path, address):
+    file = made(services, tmp_path)
+    place = file if address.startswith("zip") else unpacked(file)
+
+    values = xarray.open_zarr(address.format(place))["NDVI"].values
+
+    cube = SCENE.cube()
+    expected = np.where(cube == NODATA, np.nan, cube * SCENE.scale + SCENE.offset)
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
+
+
 @pytest.mark.usefixtures("many_tasks")
 def test_tasks_in_an_odd_order_and_twice_give_the_same_bytes(services, tmp_path):
     once = made(services, tmp_path).read_bytes()
