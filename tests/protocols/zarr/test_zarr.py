@@ -19,7 +19,7 @@ LATE = served.days_of("2020-05-21", "2020-05-25", "2020-06-01", "2020-06-11", "2
 
 
 def services_at(times, before=None, **encoding):
-    """Services of one layer with these times, in the place of others."""
+    """Services of one layer with these times, in the place of those of `before`."""
     variable = served.make_variable(times=times, **encoding)
     services = served.make_services(served.make_collection(served.make_layer(variable=variable)))
     return services if before is None else replace(services, given_axes=before.given_axes)
@@ -55,6 +55,18 @@ def test_scaled_numbers_are_values_in_float64(make_client):
 
     assert ndvi.dtype == np.float64
     assert np.array_equal(ndvi.values[:, 1:], (NUMBERS * 0.004 + -0.08)[:, 1:])
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint32", "float32", "float64"])
+def test_longer_numbers_are_whole(make_client, dtype):
+    client = make_client(services_at(served.DEKADS, dtype=dtype))
+
+    stored = open_store(client, "/zarr/NDVI", mask_and_scale=False)["NDVI"]
+    values = open_store(client, "/zarr/NDVI")["NDVI"].values
+
+    assert stored.dtype == np.dtype(dtype)
+    assert np.array_equal(np.isnan(values), NUMBERS == served.NODATA)
+    assert np.array_equal(values[:, 1:], NUMBERS[:, 1:])
 
 
 def test_flags_and_numbers_outside_the_range_are_missing(make_client):

@@ -1,0 +1,122 @@
+"""Which axes clients hold: an index never silently means another date."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chronotile.pipeline.caches.given_axes import HOUR_S, KEPT_S, GivenAxes, TimeAxis
+from chronotile.readers.caches.records import RecordsInFolder
+
+
+def axis(*days: int, layout: str = "a") -> TimeAxis:
+    return TimeAxis(layout, np.array(days, dtype=np.int64))
+
+
+class Clock:
+    """Seconds that a test sets."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_an_axis_that_grows_keeps_its_encoding():
+    axes = GivenAxes()
+
+    assert [axes.give("NDVI", axis(*range(count))) for count in (3, 4, 9)] == [0, 0, 0]
+
+
+def test_an_axis_with_a_late_date_has_another_encoding():
+    axes = GivenAxes()
+    axes.give("NDVI", axis(1, 3))
+
+    assert axes.give("NDVI", axis(1, 2, 3)) == 1
+
+
+def test_another_layout_has_another_encoding():
+    axes = GivenAxes()
+    axes.give("NDVI", axis(1, 2))
+
+    assert axes.give("NDVI", axis(1, 2, layout="b")) == 1
+
+
+def test_layers_do_not_meet():
+    axes = GivenAxes()
+    axes.give("NDVI", axis(1, 3))
+
+    assert axes.give("FAPAR", axis(1, 2)) == 0
+    assert axes.means_the_same("FAPAR", 0, axis(1, 2), range(2))
+
+
+def test_indexes_before_a_late_date_still_mean_the_same():
+    axes, later = GivenAxes(), axis(1, 2, 3)
+    axes.give("NDVI", axis(1, 3))
+
+    assert axes.means_the_same("NDVI", 0, later, range(1))
+    assert not axes.means_the_same("NDVI", 0, later, range(1, 2))
+    assert axes.means_the_same("NDVI", 0, later, range(2, 3))
+
+
+def test_a_date_that_is_no_more_means_nothing():
+    axes = GivenAxes()
+    axes.give("NDVI", axis(1, 2, 3))
+
+    assert not axes.means_the_same("NDVI", 0, axis(1, 2), range(2, 3))
+
+
+def test_a_longer_axis_of_before_is_remembered_beside_a_shorter_one():
+    axes = GivenAxes()
+    axes.give("NDVI", axis(1, 2, 3))
+    axes.give("NDVI", axis(1, 2))
+
+    assert axes.give("NDVI", axis(1, 2, 4)) == 1
+
+
+def test_workers_share_what_they_gave(tmp_path):
+    first, second = (GivenAxes(RecordsInFolder(tmp_path / "axes")) for _ in range(2))
+    first.give("NDVI", axis(1, 3))
+
+    assert second.give("NDVI", axis(1, 2, 3)) == 1
+    assert not second.means_the_same("NDVI", 0, axis(1, 2, 3), range(1, 2))
+
+
+def test_an_encoding_that_nobody_was_given_for_a_day_is_used_again():
+    clock = Clock()
+    axes = GivenAxes(clock=clock)
+    given_out = [axes.give("NDVI", axis(1, number)) for number in (2, 3, 4, 5)]
+    clock.now_s = KEPT_S + 2 * HOUR_S
+
+    assert given_out == [0, 1, 2, None]
+    assert axes.give("NDVI", axis(1, 5)) == 0
+    assert axes.means_the_same("NDVI", 0, axis(1, 5), range(2))
+
+
+def test_an_encoding_in_use_is_remembered():
+    clock = Clock()
+    axes = GivenAxes(clock=clock)
+    for number in (2, 3, 4):
+        axes.give("NDVI", axis(1, number))
+    clock.now_s = KEPT_S + 2 * HOUR_S
+    axes.give("NDVI", axis(1, 2))
+
+    assert axes.give("NDVI", axis(1, 5)) == 1
+
+
+@given(st.lists(st.sets(st.integers(0, 8), min_size=1), min_size=1, max_size=8))
+def test_no_client_gets_another_date(states):
+    axes, held = GivenAxes(), []
+    for days in states:
+        current = axis(*sorted(days))
+        held += [(encoding, current)] if (encoding := axes.give("NDVI", current)) is not None else []
+        for encoding, own in held:
+            for index in range(len(own.starts)):
+                if axes.means_the_same("NDVI", encoding, current, range(index, index + 1)):
+                    assert current.starts[index] == own.starts[index]
+
+
+@pytest.mark.parametrize("encoding", [0, 1, 2])
+def test_what_was_never_given_out_is_not_doubted(encoding):
+    assert GivenAxes().means_the_same("NDVI", encoding, axis(1, 2), range(2))
