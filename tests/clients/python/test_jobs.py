@@ -178,7 +178,7 @@ def test_job_is_done_by_a_worker(with_worker, tmp_path):
 
     with Archive(with_worker) as archive:
         job = archive.process("composite", at_once_s=0, layer="NDVI", time="2023-06", reducer="max", bbox=BOX)
-        found = job.wait(progress=states.append).open(to=tmp_path / "composite.tif")
+        found = job.wait(timeout_s=PATIENCE_S, progress=states.append).open(to=tmp_path / "composite.tif")
         expected = archive.layers["NDVI"].cube(BOX, "2023-06").max("time")
         job.cancel()
 

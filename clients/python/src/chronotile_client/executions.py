@@ -98,16 +98,16 @@ def wait_for(state: JobState, *, timeout_s: float | None, progress: Progress | N
     """
     end_s = None if timeout_s is None else monotonic() + timeout_s
     pause_s = FIRST_PAUSE_S
-    while True:
+    while not state.is_over and state.id is not None:
         if progress:
             progress(state)
-        if state.is_over or state.id is None:
-            break
         if end_s is not None and monotonic() + pause_s > end_s:
             raise TimeoutError(f"job {state.id} has not ended within {timeout_s:g} s: {state.status}, {state.message}")
         yield Pause(pause_s)
         pause_s = min(pause_s * 1.5, LAST_PAUSE_S)
         state = yield from fetch_job(state.id)
+        if progress and state.is_over:
+            progress(state)
     if state.status != "successful":
         raise _failure(state)
     return state

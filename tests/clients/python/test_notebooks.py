@@ -1,0 +1,128 @@
+"""The notebooks of docs/notebooks, executed against a demo archive, and what they show."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from chronotile.demo import DemoPlan, make_demo
+from tests.running import serving
+
+NOTEBOOKS = Path(__file__).parents[3] / "docs" / "notebooks"
+CLIENT = Path(__file__).parents[3] / "clients" / "python" / "src"
+PLAN = DemoPlan(size_px=200, first_day="2020-01-01", dekads=180, levels=2, picture_days=("2024-06-01",))
+PATIENCE_S = 600
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """The environment of a notebook: the address of a demo, and a folder whose COGs its server reads."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    cogs = folder / "cogs"
+    cogs.mkdir()
+    make_demo(folder / "demo", plan=PLAN)
+    settings = {"CHRONOTILE_COG_PREFIXES": str(cogs), "CHRONOTILE_JOBS_DIR": str(folder / "jobs")}
+    with serving("serve", folder / "demo" / "demo.yaml", "--workers", "1", **settings) as (_, url, _lines):
+        yield {"CHRONOTILE_URL": url, "CHRONOTILE_COG_FOLDER": str(cogs)}
+
+
+@pytest.fixture
+def run(served, tmp_path, monkeypatch):
+    """`run(name)`: the outputs of each cell of code, after all were executed; `run.widgets` what its widgets hold."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    for name, value in served.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(CLIENT), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "matplotlib"))
+
+    def run(name):
+        notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
+        nbformat.validate(notebook)
+        client = NotebookClient(notebook, timeout=PATIENCE_S, resources={"metadata": {"path": str(tmp_path)}})
+        client.execute()
+        if folder := os.environ.get("CHRONOTILE_NOTEBOOKS_DIR"):
+            nbformat.write(notebook, Path(folder) / name)
+        run.widgets = json.dumps(notebook.metadata.get("widgets", {}))
+        return [Outputs(cell["outputs"]) for cell in notebook.cells if cell["cell_type"] == "code"]
+
+    return run
+
+
+class Outputs:
+    """What a cell shows."""
+
+    def __init__(self, outputs: list) -> None:
+        self.streams = "".join(output["text"] for output in outputs if output["output_type"] == "stream")
+        data = [output["data"] for output in outputs if "data" in output]
+        self.text = "\n".join(each.get("text/plain", "") for each in data)
+        self.has_picture = any("image/png" in each for each in data)
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_notebook_is_stored_without_outputs(path):
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert code
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+
+
+def test_all_notebooks_are_executed():
+    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {
+        "anomalies", "explorer", "histogram", "own-cog", "seasons"
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_histogram(run):
+    cells = run("histogram.ipynb")
+
+    assert cells[1].text.startswith("(36,")
+    assert int(cells[3].text.removeprefix("np.int64(").removesuffix(")")) > 1_000_000
+    assert cells[4].has_picture
+    assert "'times': 36, 'outside': 0" in cells[5].text
+
+
+@pytest.mark.slow
+def test_anomalies(run):
+    cells = run("anomalies.ipynb")
+
+    assert cells[1].has_picture
+    assert "mean.anomaly" in cells[2].text
+    assert cells[3].has_picture
+    assert all(year in cells[4].text for year in ("2020", "2021", "2022", "2023", "2024"))
+    assert "slope" in cells[5].text
+    assert cells[6].has_picture
+    assert "of the cells have a trend" in cells[7].streams
+
+
+@pytest.mark.slow
+def test_seasons(run):
+    cells = run("seasons.ipynb")
+
+    assert "mean.smooth" in cells[2].text
+    assert "peak_value" in cells[3].text
+    assert cells[4].has_picture
+    assert cells[5].has_picture
+    assert "2022" in cells[6].text
+
+
+@pytest.mark.slow
+def test_explorer(run):
+    cells = run("explorer.ipynb")
+
+    assert '"image/png"' in run.widgets  # the series of the click, in the widget below the map
+    assert "datetime=2022-07-01T00:00:00Z" in cells[-1].text
+
+
+@pytest.mark.slow
+def test_own_cog(run):
+    cells = run("own-cog.ipynb")
+
+    assert "'width': 200" in cells[3].text
+    assert cells[6].has_picture
+    assert "/cog/tiles/WebMercatorQuad/{z}/{x}/{y}" in cells[7].text
