@@ -9,7 +9,7 @@
  */
 
 /** Codes of the languages that i18n/ has, and the locale in which each writes numbers and dates. The first is the default. */
-export const LOCALES = { en: "en-GB", nl: "nl-BE", fr: "fr-BE" };
+export const LOCALES = { en: "en-GB", nl: "nl-BE", fr: "fr-BE", de: "de-DE", es: "es-ES", pt: "pt-BR" };
 
 /** @typedef {keyof typeof LOCALES} Language */
 

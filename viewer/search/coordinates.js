@@ -6,11 +6,14 @@
  * @typedef {"lat" | "lon"} Axis
  */
 
-/** What the letters say. O is east in Dutch and west in French. @type {Record<string, Record<string, [Axis, 1 | -1]>>} */
+/** Axis and sign of each letter. O is east in Dutch and German, and west in Romance languages. @type {Record<string, Record<string, [Axis, 1 | -1]>>} */
 const LETTERS = {
 	"": { N: ["lat", 1], S: ["lat", -1], Z: ["lat", -1], E: ["lon", 1], W: ["lon", -1] },
 	nl: { O: ["lon", 1] },
 	fr: { O: ["lon", -1] },
+	de: { O: ["lon", 1] },
+	es: { O: ["lon", -1] },
+	pt: { O: ["lon", -1], L: ["lon", 1] },
 };
 
 const LIMITS = { lat: 90, lon: 180 };

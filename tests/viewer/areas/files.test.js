@@ -102,7 +102,7 @@ test("well-known text with heights, EMPTY, a collection and PostGIS' prefix is r
 
 /** @type {[string, string, RegExp][]} */
 const BAD_WKT = [
-	["POLYGON((4 51, 5 51", "areas.fault.wktEnd", /breaks off/],
+	["POLYGON((4 51, 5 51", "areas.fault.wktEnd", /is incomplete/],
 	["POLYGON((4 51, five 51))", "areas.fault.wkt", /five 51/],
 	["POINT(4)", "areas.fault.wkt", /\)/],
 	["POINT(4 51) ?", "areas.fault.wkt", /\?/],
@@ -116,7 +116,7 @@ const BAD_JSON = [
 	['{"type": "Feature",\n"geometry": nul}', "areas.fault.json", /Line 2/],
 	["[]", "areas.fault.geometry", /geometry/],
 	["{}", "areas.fault.geometry", /geometry/],
-	[collection([]), "areas.fault.none", /no point and no polygon/],
+	[collection([]), "areas.fault.none", /no points and no polygons/],
 	[
 		collection([
 			feature({
@@ -163,7 +163,7 @@ const BAD_TABLES = [
 	["id,name\n1,a", "areas.fault.unknown", /GeoJSON/],
 	['id,geometry\n1,"POINT(4 51)"\n2,POINT(4', "areas.fault.inLine", /[Ll]ine 3/],
 	['id,geometry\n1,"POINT(4 51)\n', "areas.fault.csvQuote", /[Ll]ine 2/],
-	["id,geometry\n", "areas.fault.none", /no point and no polygon/],
+	["id,geometry\n", "areas.fault.none", /no points and no polygons/],
 ];
 
 for (const [source, key, words] of [...BAD_WKT, ...BAD_JSON, ...BAD_TABLES]) {

@@ -10,23 +10,26 @@ const read = (/** @type {string} */ path) => readFile(new URL(`../../../viewer/$
 /** @param {string} language @returns {Promise<Texts>} */
 const readTexts = async (language) => JSON.parse(await read(`i18n/${language}.json`));
 
-const [en, nl, fr] = await Promise.all(["en", "nl", "fr"].map(readTexts));
+const LANGUAGES = ["en", "nl", "fr", "de", "es", "pt"];
+const [en, ...others] = await Promise.all(LANGUAGES.map(readTexts));
 
 /** What is filled in, in all forms of a text. @param {string | Record<string, string>} entry */
 const namesIn = (entry) => [...new Set(JSON.stringify(entry).match(/\{\w+\}/g))].sort();
 
 test("the languages that the viewer knows are those that have texts", () => {
-	assert.deepEqual(Object.keys(LOCALES), ["en", "nl", "fr"]);
+	assert.deepEqual(Object.keys(LOCALES), LANGUAGES);
 });
 
-for (const [language, texts] of Object.entries({ nl, fr })) {
+for (const [index, texts] of others.entries()) {
+	const language = LANGUAGES[index + 1];
 	test(`${language} has the same texts as English, and fills in the same`, () => {
 		assert.deepEqual(Object.keys(texts).sort(), Object.keys(en).sort());
 		for (const [key, entry] of Object.entries(en)) assert.deepEqual(namesIn(texts[key]), namesIn(entry), key);
 	});
 }
 
-for (const [language, texts] of Object.entries({ en, nl, fr })) {
+for (const [index, texts] of [en, ...others].entries()) {
+	const language = LANGUAGES[index];
 	test(`the texts of ${language} are in order, none is empty, and plurals have the forms of the language`, () => {
 		assert.deepEqual(Object.keys(texts), Object.keys(texts).sort());
 		const { pluralCategories } = new Intl.PluralRules(language).resolvedOptions();

@@ -457,7 +457,7 @@ await runAsCalled([
 		"what the map shows is told in words, and its numbers when it rests",
 		async ({ open }) => {
 			const { page } = await open({ search: `?layer=ndvi&date=2019-01-01&view=${HERE},13` });
-			const told = page.locator("#spoken").getByText(/^The mean on the map is 0\.\d+; \d+% is without data\.$/);
+			const told = page.locator("#spoken").getByText(/^The mean on the map is 0\.\d+; \d+% of the map has no data\.$/);
 			await told.waitFor();
 			// What was told may be of the map before the page took its form.
 			await whenShown(page);

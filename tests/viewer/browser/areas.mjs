@@ -548,17 +548,17 @@ await runAsCalled([
 				[
 					"lambert.json",
 					JSON.stringify({ ...FEATURE, geometry: { type: "Point", coordinates: [104000, 193000] } }),
-					/104000, 193000 is no longitude/,
+					/104000, 193000 is not a longitude/,
 				],
-				["lines.wkt", "LINESTRING (3 51, 4 51)", /no point and no polygon/],
+				["lines.wkt", "LINESTRING (3 51, 4 51)", /no points and no polygons/],
 				["bad.kml", "<kml>\n<Placemark></kml>", /Line 2 is not valid XML/],
 				["gpx.xml", "<gpx></gpx>", /not KML/],
-				["words.txt", "Nothing here", /none of GeoJSON/],
-				["rows.csv", 'id,geometry\n1,"POINT (3 51)"\n2,POINT (3', /Line 3: The WKT breaks off/],
+				["words.txt", "Nothing here", /Use GeoJSON/],
+				["rows.csv", 'id,geometry\n1,"POINT (3 51)"\n2,POINT (3', /Line 3: The WKT is incomplete/],
 				[
 					"many.json",
 					JSON.stringify({ type: "FeatureCollection", features: Array.from({ length: 201 }, () => FEATURE) }),
-					/has 201 points and polygons; at most 200/,
+					/has 201 points and polygons; the limit is 200/,
 				],
 				["huge.json", " ".repeat(10_000_001), /larger than 10 MB/],
 			];
@@ -671,7 +671,7 @@ await runAsCalled([
 			await other.waitForFunction(() => document.querySelectorAll(".areas-row").length === 2);
 			assert.deepEqual(await storedAreas(other), []);
 			assert.deepEqual(await other.locator(".areas-name").allInnerTexts(), ["Area 1", "Été; ~1 & <b>"]);
-			await other.getByText("From the link; not kept in this browser.").first().waitFor();
+			await other.getByText("From the link; not saved in this browser.").first().waitFor();
 			await rowAction(other, "Keep");
 			assert.deepEqual((await storedAreas(other))[0].geometry, before[0].geometry);
 		},
@@ -716,7 +716,7 @@ await runAsCalled([
 		"21 a damaged link and a damaged storage cost only what is damaged",
 		async ({ open }) => {
 			const { page } = await openAreas(open, { search: `${SEARCH}&aoi=A~_p~iF` });
-			await whenNotice(page, /^An area of the link could not be read/);
+			await whenNotice(page, /^An area in the link could not be read/);
 			await upload(page, "a.wkt", SQUARE_WKT);
 			await whenAreas(page, 1);
 			await page.evaluate(() => {
@@ -765,7 +765,7 @@ await runAsCalled([
 				}
 			});
 			await upload(page, "b.wkt", SQUARE_WKT);
-			await whenNotice(page, /^The browser has no room for these areas/);
+			await whenNotice(page, /^The browser’s storage is full/);
 
 			assert.deepEqual(await whenAreas(page, 2), before);
 		},

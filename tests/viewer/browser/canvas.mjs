@@ -400,9 +400,9 @@ await runAsCalled([
 			assert.deepEqual(cubesOf(requests.slice(before)), []);
 
 			await goTo(page, 10);
-			await page.getByText(/Dates that are loaded can still be looked at/).waitFor();
+			await page.getByText(/Dates already loaded can still be viewed/).waitFor();
 			await server.start();
-			await page.getByText(/Dates that are loaded can still be looked at/).waitFor({ state: "detached" });
+			await page.getByText(/Dates already loaded can still be viewed/).waitFor({ state: "detached" });
 			await whenShown(page);
 			await whenPainted(page);
 			const clear = CELLS.find((cell) => numberAt("ndvi_years", 10, cell) !== null) ?? CELLS[0];

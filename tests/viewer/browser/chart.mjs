@@ -196,7 +196,7 @@ await runAsCalled([
 			assert.equal(await rows.nth(1).getByRole("button", { name: /^2 / }).getAttribute("aria-pressed"), "false");
 			await rows
 				.nth(2)
-				.getByRole("button", { name: /out of the chart$/ })
+				.getByRole("button", { name: /from the chart$/ })
 				.click();
 			assert.deepEqual(await rows.locator(".place-badge").allTextContents(), ["1", "2", "4"]);
 			await page.getByRole("tab", { name: "Table" }).click();
@@ -437,7 +437,7 @@ await runAsCalled([
 				() => asked().length >= 6,
 				() => `six questions, not ${asked()}`,
 			);
-			await page.locator(".chart-message").getByText("Finding that out").waitFor({ state: "hidden" });
+			await page.locator(".chart-message").getByText("Calculating").waitFor({ state: "hidden" });
 			assert.deepEqual(asked().sort(), ["p10", "p10", "p90", "p90", "whittaker", "whittaker"]);
 			assert.equal(await page.getByRole("combobox", { name: "Areas" }).inputValue(), "p25");
 			assert.equal(linkValue(page, "agg"), "p25");
@@ -452,7 +452,7 @@ await runAsCalled([
 			await whenShown(page);
 			await page.locator("#chart h2").waitFor();
 			assert.ok(await page.locator(".chart-body").isHidden());
-			await page.getByRole("button", { name: "Fold the chart" }).click();
+			await page.getByRole("button", { name: "Collapse the chart" }).click();
 			await whenExact(page, 3);
 			await whenLinkSays(page, "chart", null);
 			await page.getByRole("button", { name: /^Close the chart/ }).click();
@@ -625,7 +625,7 @@ await runAsCalled([
 			});
 			await whenShown(tooFine.page);
 			await tooFine.page.getByRole("button", { name: "Simplify the outline" }).click();
-			await tooFine.page.getByText("with a simpler outline").waitFor();
+			await tooFine.page.getByText("with a simplified outline").waitFor();
 			const [[, mean]] = await readTable(tooFine.page);
 			assert.ok(Math.abs(Number(mean.replace("≈ ", "")) - meanOf(valuesIn("ndvi", 0, 20, 20, 40))) < 1e-4);
 			assert.match(mean, /^≈ /);

@@ -338,7 +338,7 @@ await runAsCalled([
 			};
 			await until(page, areApart, () => "more and less have other colours");
 
-			await page.getByRole("spinbutton", { name: /difference reach/ }).fill("0.01");
+			await page.getByRole("spinbutton", { name: /difference colours/ }).fill("0.01");
 			await page.keyboard.press("Enter");
 			const legend = await (
 				await fetch(new URL("tiles/ndvi/legend.json?ramp=difference", page.url().split("viewer/")[0]))
@@ -354,7 +354,7 @@ await runAsCalled([
 			const { page } = await open({ search: search("opacity", "&split=1") });
 			await whenBothShown(page);
 			await whenDatesAre(page, () => B);
-			await page.getByRole("slider", { name: "How much of B is seen" }).press("Home");
+			await page.getByRole("slider", { name: "Opacity of B" }).press("Home");
 			await whenDatesAre(page, () => A);
 
 			await page.locator(".modes [data-mode=spy]").click();

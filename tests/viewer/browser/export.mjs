@@ -239,7 +239,7 @@ async function areaOnly(bench) {
 /** @param {Page} page @param {string} kind */
 async function setUpFilm(page, kind) {
 	await openExport(page, "Film");
-	await dialogOf(page).getByLabel("Every how many dates", { exact: true }).fill(String(FILM_STEP));
+	await dialogOf(page).getByLabel("Step, in dates", { exact: true }).fill(String(FILM_STEP));
 	await dialogOf(page).getByLabel("Format", { exact: true }).selectOption(kind);
 	await page.getByText(/^9 frames, 2.3 s/).waitFor();
 }

@@ -191,7 +191,7 @@ await runAsCalled([
 
 			assert.deepEqual(colourRequests(requests).slice(before), [], "the viewer asked for data or a legend");
 			await assertPainted(page, `range=-0.08,${dragged}`);
-			await page.getByRole("button", { name: "Colours as they were" }).click();
+			await page.getByRole("button", { name: "Reset the colours" }).click();
 			await assertPainted(page, "");
 			assert.equal(await numberInput(page, "high").inputValue(), "0.92");
 			await whenLinkSays(page, "max", null);
@@ -225,7 +225,7 @@ await runAsCalled([
 			await whenShown(page);
 			await numberInput(page, "low").fill("0.95");
 			await numberInput(page, "low").press("Enter");
-			await page.getByText("The first number must be less than the second one.").waitFor();
+			await page.getByText("The first number must be less than the second.").waitFor();
 			assert.equal(await numberInput(page, "low").getAttribute("aria-invalid"), "true");
 			await assertPainted(page, "");
 			await numberInput(page, "low").fill("low");
@@ -315,7 +315,7 @@ await runAsCalled([
 			await whenShown(other.page);
 			await assertPainted(other.page, "");
 			await whenNotice(other.page, /ignored\. The first number must be less/);
-			await whenNotice(other.page, /begins above 0/);
+			await whenNotice(other.page, /starts above 0/);
 		},
 	],
 	[
@@ -507,7 +507,7 @@ await runAsCalled([
 			await until(page, areThere, () => panes.join(" | "));
 			await page.getByRole("button", { name: "Hide FAPAR of floats" }).click();
 			await whenLinkSays(page, "layers", "ndvi:1,lai16:0.3");
-			await page.getByRole("button", { name: "Take LAI of 16 bits away" }).click();
+			await page.getByRole("button", { name: "Remove LAI of 16 bits" }).click();
 			await whenLinkSays(page, "layers", null);
 			await until(page, async () => (await page.locator("[class*=leaflet-extra]").count()) === 1);
 			await page.getByRole("button", { name: "Hide FAPAR of floats" }).click();
@@ -602,7 +602,7 @@ await runAsCalled([
 		async ({ open }) => {
 			const search = `?layer=ndvi&date=2019-01-01&view=${VIEW}&ramp=nope`;
 			const { page } = await open({ search, allowed: FAILED_REQUEST });
-			await page.locator("#notices").getByText("There are no colours nope here").waitFor();
+			await page.locator("#notices").getByText("Colours nope do not exist").waitFor();
 			await whenShown(page);
 			await assertPainted(page, "");
 			await whenLinkSays(page, "ramp", null);

@@ -229,6 +229,9 @@ await runAsCalled([
 	...[
 		{ language: "nl", name: "Nederlands", date: "2 maart 2019", number: /\d,\d/ },
 		{ language: "fr", name: "français", date: "2 mars 2019", number: /\d,\d/ },
+		{ language: "de", name: "Deutsch", date: "2. März 2019", number: /\d,\d/ },
+		{ language: "es", name: "español", date: "2 de marzo de 2019", number: /\d,\d/ },
+		{ language: "pt", name: "português", date: "2 de março de 2019", number: /\d,\d/ },
 		{ language: "en", name: "English", date: "2 March 2019", number: /\d\.\d/ },
 	].map(
 		({ language, name, date, number }) =>
@@ -262,7 +265,7 @@ await runAsCalled([
 			await page.emulateMedia({ colorScheme: "light" });
 			await whenPageIsWhite(page, true);
 			const button = page.locator("#theme-button");
-			assert.equal(await button.getAttribute("aria-label"), "Colours: as the system");
+			assert.equal(await button.getAttribute("aria-label"), "Colours: as in the system");
 			await button.click();
 			await button.click();
 			await whenLinkSays(page, "theme", "dark");
@@ -466,7 +469,7 @@ await runAsCalled([
 	[
 		"29 how fine the cells are is said whole in every language, in three lines at most",
 		async ({ open, outDir }) => {
-			for (const language of ["en", "nl", "fr"]) {
+			for (const language of ["en", "nl", "fr", "de", "es", "pt"]) {
 				const { page } = await open({
 					search: `?layer=ndvi_years&date=2019-03-02&view=${HERE},9&gaps=last&language=${language}`,
 				});
@@ -545,7 +548,7 @@ await runAsCalled([
 	[
 		"the unit of a layer and dates with their time of day are written whole, on phones too",
 		async ({ open, outDir }) => {
-			for (const language of ["en", "nl", "fr"]) {
+			for (const language of ["en", "nl", "fr", "de", "es", "pt"]) {
 				const { page } = await open({
 					search: `?layer=hours&language=${language}&pt=3.73,51.055`,
 					width: 360,
@@ -689,7 +692,7 @@ await runAsCalled([
 				allowed: FAILED_REQUEST,
 				routes: { "vendor/borders\\.json": (route) => (isAway ? route.abort() : route.fallback()) },
 			});
-			await page.getByText("Land and borders could not be loaded").waitFor();
+			await page.getByText("Coasts and borders could not be loaded").waitFor();
 			await whenGroundIs(page, LAND);
 			assert.equal(await page.locator(".leaflet-outlines-pane canvas").count(), 0);
 			isAway = false;

@@ -336,7 +336,7 @@ await runAsCalled([
 			const field = page.getByRole("textbox", { name: "Date" });
 			await field.fill("the fourth of June");
 			await field.press("Enter");
-			await page.getByText("That is no date.").waitFor();
+			await page.getByText("That is not a date.").waitFor();
 			assert.equal(await field.getAttribute("aria-invalid"), "true");
 
 			await field.fill("8/6/2019");
@@ -445,7 +445,7 @@ await runAsCalled([
 			await loadAll(page, 73);
 			const clear = dates.map((_, t) => t).filter((t) => t >= 8 && t <= 40 && shareOf(t) >= 0.7);
 			const played = clear.filter((_, place) => place % 2 === 0);
-			await page.getByRole("button", { name: "Options of playing" }).click();
+			await page.getByRole("button", { name: "Playback options" }).click();
 			await page.getByText(`${played.length} of 73 dates are played.`).waitFor();
 			await page.keyboard.press("Escape");
 
@@ -461,8 +461,8 @@ await runAsCalled([
 		async ({ open, outDir }) => {
 			const { page } = await open({ search: `?layer=ndvi&date=${dates[8]}` });
 			await whenShown(page);
-			await page.getByRole("button", { name: "Options of playing" }).click();
-			const options = page.getByRole("dialog", { name: "Options of playing" });
+			await page.getByRole("button", { name: "Playback options" }).click();
+			const options = page.getByRole("dialog", { name: "Playback options" });
 			await options.getByRole("textbox", { name: "From" }).fill("2019-03-01");
 			await options.getByRole("textbox", { name: "To" }).fill("30/6/2019");
 			await options.getByRole("textbox", { name: "To" }).press("Tab");
@@ -484,7 +484,7 @@ await runAsCalled([
 			await whenLinkSays(page, "maxcloud", "40");
 			await page.getByRole("combobox", { name: "Speed" }).selectOption("12 fps");
 			await whenLinkSays(page, "fps", "12");
-			await page.getByRole("button", { name: "Options of playing" }).click();
+			await page.getByRole("button", { name: "Playback options" }).click();
 			await options.getByText(/may flash/).waitFor();
 		},
 	],
@@ -494,7 +494,7 @@ await runAsCalled([
 			const { page } = await open({ search: `?layer=ndvi&date=${dates[20]}&fps=12` });
 			await whenShown(page);
 			await loadAll(page, 73);
-			await page.getByRole("button", { name: "Options of playing" }).click();
+			await page.getByRole("button", { name: "Playback options" }).click();
 			await page.getByRole("checkbox", { name: "Backwards" }).check();
 			await page.keyboard.press("Escape");
 			const seen = collectDates(page);
@@ -527,7 +527,7 @@ await runAsCalled([
 			await buttons(moving.page).pause.waitFor();
 
 			const calm = await open({ search, reducedMotion: "reduce" });
-			await calm.page.getByText(/asks for less motion/).waitFor();
+			await calm.page.getByText(/set to reduce motion/).waitFor();
 			await whenShown(calm.page);
 			assert.ok(await buttons(calm.page).play.isVisible());
 			assert.equal(await dateNow(calm.page), short(0));
@@ -645,7 +645,7 @@ await runAsCalled([
 			assert.equal(await indexNow(page), 999);
 
 			for (let step = 0; step < 4; step += 1) {
-				await page.getByRole("button", { name: "Zoom the strip out" }).click({ force: true });
+				await page.getByRole("button", { name: "Zoom out on the timeline" }).click({ force: true });
 			}
 			assert.equal(await strip.getAttribute("data-is-zoomed"), "false");
 			await click(left);
@@ -736,8 +736,8 @@ await runAsCalled([
 				await page.getByRole("dialog", { name: "Calendar" }).waitFor();
 				assert.deepEqual(await brokenRules(page), []);
 				await page.keyboard.press("Escape");
-				await page.getByRole("button", { name: "Options of playing" }).click();
-				await page.getByRole("dialog", { name: "Options of playing" }).waitFor();
+				await page.getByRole("button", { name: "Playback options" }).click();
+				await page.getByRole("dialog", { name: "Playback options" }).waitFor();
 				assert.deepEqual(await brokenRules(page), []);
 				await page.keyboard.press("Escape");
 				await slider(page).press("y");
@@ -765,7 +765,7 @@ await runAsCalled([
 				const { page } = await open({ search: `?layer=ndvi&date=${dates[8]}`, width: 360, height: 640, scheme });
 				await whenShown(page);
 				await page.screenshot({ path: join(outDir, `phone-${scheme}.png`) });
-				await page.getByRole("button", { name: "Options of playing" }).click();
+				await page.getByRole("button", { name: "Playback options" }).click();
 				await page.getByRole("checkbox", { name: "Fill gaps" }).check();
 				await page.screenshot({ path: join(outDir, `phone-options-${scheme}.png`) });
 				await page.keyboard.press("Escape");

@@ -56,7 +56,11 @@ for (const [text, lat, lon] of /** @type {[string, number, number][]} */ ([
 	});
 }
 
-test("O is east in Dutch, west in French, and no letter in English", () => {
+test("O is east in Dutch and German, west in Romance languages, and no letter in English; L is east in Portuguese", () => {
+	assert.deepEqual(parsePlace("51N 4O", "de"), { lat: 51, lon: 4 });
+	assert.deepEqual(parsePlace("51N 4O", "es"), { lat: 51, lon: -4 });
+	assert.deepEqual(parsePlace("51N 4O", "pt"), { lat: 51, lon: -4 });
+	assert.deepEqual(parsePlace("51N 4L", "pt"), { lat: 51, lon: 4 });
 	assert.deepEqual(parsePlace("51Z 4O", "nl"), { lat: -51, lon: 4 });
 	assert.deepEqual(parsePlace("51N 4O", "fr"), { lat: 51, lon: -4 });
 	assert.equal(parsePlace("51N 4O", "en"), null);
