@@ -105,7 +105,7 @@ def test_check_tells_of_values_beyond_the_range_of_the_chosen_style(write, open_
     found = list(check_archive(open_at(configure("{T: {styles: [temperature]}}"))))
 
     (warning,) = [each for each in found if each.severity == "warning"]
-    assert "lie beyond the range of its style temperature, -10 to 40" in warning.message
+    assert "are outside the range of its style temperature, -10 to 40" in warning.message
 
 
 def test_check_tells_of_digital_numbers_whatever_the_style(write, open_at, configure):

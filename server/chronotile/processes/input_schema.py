@@ -114,7 +114,7 @@ _KINDS: Mapping[str, str] = {
     "integer": "an integer",
     "number": "a number",
     "object": "an object",
-    "string": "a text",
+    "string": "text",
 }
 
 

@@ -209,7 +209,7 @@ def test_too_many_tasks_are_refused(services, monkeypatch):
     monkeypatch.setattr(process_module, "MOST_TASKS", 8)
     monkeypatch.setattr(windows, "LARGEST_SIDE", 64)
 
-    with pytest.raises(LimitExceeded, match="asks for 9"):
+    with pytest.raises(LimitExceeded, match="9 requested"):
         tasks_of("composite", {"layer": "NDVI"}, services)
 
 
