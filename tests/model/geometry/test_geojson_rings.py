@@ -212,7 +212,7 @@ def test_a_body_that_would_take_more_than_there_is_is_refused_before_it_is_parse
     for module in (json_text, geojson_size):
         monkeypatch.setattr(module, "MAX_PARSED_BYTES", 4_000)
 
-    with pytest.raises(LimitExceeded, match="memory of one body in bytes is 4000") as caught:
+    with pytest.raises(LimitExceeded, match="memory of one body in bytes: at most 4000") as caught:
         area_of(text, RULES)
 
     assert caught.value.locator == "geometry"

@@ -42,7 +42,7 @@ def test_making_stops_between_frames_when_nobody_waits():
 def test_a_disk_without_room_is_told(monkeypatch):
     monkeypatch.setattr("chronotile.encoders.scratch.IN_MEMORY_BYTES", 0)
 
-    with pytest.raises(StorageFull, match="no room"):
+    with pytest.raises(StorageFull, match="no disk space"):
         render_animation(REQUEST, served.make_services(), scratch=Scratch(room=Room(1000)))
 
 

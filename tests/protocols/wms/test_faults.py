@@ -109,7 +109,7 @@ def test_map_beyond_the_limit_names_it(make_client, get_map):
     client = make_client(served.make_services(limits=Limits(max_pixels=10_000)))
 
     assert get_map(client).headers["Content-Type"] == "image/png"
-    assert "max_pixels is 10000" in get_map(client, VERSION="1.1.1", WIDTH="101").text
+    assert "max_pixels: at most 10000" in get_map(client, VERSION="1.1.1", WIDTH="101").text
 
 
 @pytest.mark.parametrize(("side", "limit"), [("WIDTH", "MaxWidth"), ("HEIGHT", "MaxHeight")])

@@ -280,7 +280,7 @@ def test_legends_of_too_many_pixels_are_refused(grouped):
     refused, drawn = (grouped.get(f"{address}{options}") for options in ("dpi:600;fontSize:72", "dpi:180"))
 
     assert 'locator="LEGEND_OPTIONS"' in refused.text
-    assert "pixels of a legend is 4194304" in refused.text
+    assert "pixels of a legend: at most 4194304" in refused.text
     assert drawn.headers["Content-Type"] == "image/png"
 
 
@@ -292,7 +292,7 @@ def test_legends_of_a_group_are_refused_by_their_pixels_together(make_client):
     )
 
     assert alone.headers["Content-Type"] == "image/png"
-    assert "pixels of a legend is 4194304" in together.text
+    assert "pixels of a legend: at most 4194304" in together.text
 
 
 def test_the_legend_of_a_group_as_json_lists_those_of_its_layers(grouped):

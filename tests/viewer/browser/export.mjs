@@ -183,7 +183,7 @@ async function tooMuchData(bench) {
 		type: "limit-exceeded",
 		title: "Limit exceeded",
 		status: 400,
-		detail: "max_coverage_bytes is 1, this request asks for 2; request less",
+		detail: "max_coverage_bytes: at most 1, 2 requested; request less",
 	};
 	const { page } = await openMap(bench, `?layer=ndvi&date=${DATE}&${PLAIN}`, {
 		allowed: FAILED_REQUEST,
