@@ -7,8 +7,7 @@ import pytest
 
 from chronotile.protocols.animations.params import OF_ANIMATION
 from chronotile.protocols.cubes.params import OF_CUBE
-from chronotile.protocols.layers.params import OF_TIMES
-from chronotile.protocols.layers.params import WIDTH as PREVIEW_WIDTH
+from chronotile.protocols.layers.params import OF_PREVIEW, OF_TIMES
 from chronotile.protocols.places.params import OF_SET, OF_VALUES
 from chronotile.protocols.tiles.params import OF_TILE
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS
@@ -20,7 +19,7 @@ from chronotile.protocols.wms.params import EXCEPTION_FORMATS, OF_MAP
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 TABLES = [
-    ("layers-and-series.md", 1, [PREVIEW_WIDTH]),
+    ("layers-and-series.md", 1, OF_PREVIEW),
     ("layers-and-series.md", 2, OF_TIMES),
     ("layers-and-series.md", 3, OF_POINT),
     ("layers-and-series.md", 4, OF_AREA),

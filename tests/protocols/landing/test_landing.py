@@ -200,7 +200,7 @@ def test_each_address_has_a_button_that_copies_it(client):
 
 
 def test_code_for_python_reads_the_series_of_the_place_in_the_middle(client, monkeypatch):
-    code = page_of(client).xpath("string(//li[1]//details//code)")
+    code = page_of(client).xpath("string((//li[1]//details//code)[1])")
     monkeypatch.setattr(pd, "read_csv", partial(read_through, client, pd.read_csv))
     names: dict[str, Any] = {}
 
@@ -209,6 +209,13 @@ def test_code_for_python_reads_the_series_of_the_place_in_the_middle(client, mon
     series = names["series"]
     assert series["value"].tolist() == [served.number_at(150, 200, time) for time in range(4)]
     assert str(series.index[-1]) == "2020-06-21 00:00:00+00:00"
+
+
+def test_code_for_python_opens_a_store_that_is_there(client):
+    code = page_of(client).xpath("string((//li[1]//details//code)[2])")
+    address = re.search(r'open_zarr\("(.*)"\)', code)[1]
+
+    assert client.get(f"{address}/zarr.json").json()["node_type"] == "group"
 
 
 def test_a_composite_has_no_code_for_values(client):

@@ -88,6 +88,15 @@ def test_another_default_than_the_latest_is_shown_as_it_is(make_cloudy, default,
     assert day_of(client) == day
 
 
+def test_a_time_that_is_named_is_shown_whatever_its_clouds(make_cloudy):
+    client, _reader = make_cloudy({29: 0.9})
+
+    answer = client.get("/layers/NDVI/preview.png?datetime=2020-06-30")
+
+    assert answer.headers["chronotile-time"] == "2020-06-30T00:00:00Z"
+    assert answer.headers["cache-control"].startswith("public, max-age=300")
+
+
 def test_a_changed_file_is_looked_at_again(make_cloudy, monkeypatch):
     client, reader = make_cloudy({29: 0.9})
     assert day_of(client) == "2020-06-29"

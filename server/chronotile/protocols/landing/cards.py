@@ -164,7 +164,7 @@ def _card(name: str, layer: Layer, base: str, language: str) -> Card:
         units=None if units == "1" else units,
         times=times_text(layer.times),
         picture=preview_href(name),
-        snippets=() if layer.is_composite else (_series_snippet(name, layer, base),),
+        snippets=() if layer.is_composite else (_series_snippet(name, layer, base), _array_snippet(name, base)),
     )
 
 
@@ -187,3 +187,9 @@ def _series_snippet(name: str, layer: Layer, base: str) -> Snippet:
     options = ', index_col="time", parse_dates=["time"]' if len(layer.times) else ""
     code = f"import pandas as pd\n\nurl = {json.dumps(url)}\nseries = pd.read_csv(url{options})\nseries"
     return Snippet(title="Values of the place in the middle", code=code)
+
+
+def _array_snippet(name: str, base: str) -> Snippet:
+    url = json.dumps(f"{base}/zarr/{quote(name)}")
+    code = f"import xarray as xr\n\narray = xr.open_zarr({url})\narray"
+    return Snippet(title="All values, read when they are used (xarray, zarr, aiohttp)", code=code)

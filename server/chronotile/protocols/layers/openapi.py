@@ -3,7 +3,7 @@
 from chronotile.protocols.common.examples import Examples
 from chronotile.protocols.common.openapi import FILE, Json, in_path, operation, ref
 from chronotile.protocols.common.query.parameter import documents, language
-from chronotile.protocols.layers.params import OF_TIMES, WIDTH
+from chronotile.protocols.layers.params import OF_PREVIEW, OF_TIMES
 
 TAG = "Layers"
 
@@ -44,9 +44,9 @@ def layer_paths(examples: Examples) -> dict[str, Json]:
         "/layers/{layer}/preview.png": {
             "get": operation(
                 "getPreview",
-                "A small picture of all of a layer in its own CRS, at its newest time with at least half of the pixels",
+                "A small picture of all of a layer in its own CRS",
                 tag=TAG,
-                parameters=[layer, *documents([WIDTH])],
+                parameters=[layer, *documents(OF_PREVIEW)],
                 answers={"image/png": FILE},
             )
         },

@@ -6,7 +6,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.request import MapRequest
-from chronotile.model.time.instants import Instant, TimeSelection
+from chronotile.model.time.instants import ABSENT, Instant, TimeSelection
 from chronotile.pipeline.clear_time import clear_selection
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.valid_share import LayerArea
@@ -20,6 +20,8 @@ BBOX = box("bbox", "West, south, east, north: where shares are counted; default:
 CRS = text("crs", "CRS of `bbox`; default: CRS84")
 LIMIT = whole("limit", "Maximum number of times per page", least=1, most=1000, default=1000)
 WIDTH = whole("width", "Pixels; a high picture is narrower", least=32, most=1024, default=DEFAULT_WIDTH)
+PREVIEW_TIME = datetime("An instant, interval or list; otherwise the newest time with at least half of the pixels")
+OF_PREVIEW = (PREVIEW_TIME, WIDTH)
 OF_TIMES = (DATETIME, BBOX, CRS, LIMIT, CURSOR)
 
 
@@ -49,10 +51,13 @@ def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
     return TimesQuery(time=DATETIME.of(query), limit=LIMIT.of(query), cursor=CURSOR.given(query), area=area)
 
 
-def preview_request(layer: Layer, width: int, services: Services) -> MapRequest:
-    """Return the map of all of a layer at its newest clear time; reads a few of its pixels where that is not known.
+def preview_request(layer: Layer, query: Kvp, services: Services) -> MapRequest:
+    """Return the map of all of a layer; reads a few of its pixels where its newest clear time is not known.
 
     Raises:
         SourceUnavailable: They cannot be read.
+        InvalidParameter: A parameter is not accepted.
     """
-    return MapRequest(layer=layer.id, grid=preview_grid(layer, width), time=clear_selection(layer, services))
+    query.check_spelling(names_of(OF_PREVIEW))
+    grid, time = preview_grid(layer, WIDTH.of(query)), PREVIEW_TIME.of(query)
+    return MapRequest(layer=layer.id, grid=grid, time=clear_selection(layer, services) if time == ABSENT else time)

@@ -32,7 +32,7 @@ from chronotile.protocols.layers.documents import (
     times_page,
 )
 from chronotile.protocols.layers.layer_definition import MEDIA_TYPE, layer_definition
-from chronotile.protocols.layers.params import WIDTH, TimesQuery, preview_request, times_query
+from chronotile.protocols.layers.params import TimesQuery, preview_request, times_query
 
 
 async def get_layers(request: Request) -> Response:
@@ -70,15 +70,13 @@ async def get_layer_definition(request: Request) -> Response:
 
 
 async def get_preview(request: Request) -> Response:
-    """Return a small picture of all of a layer at its newest clear time."""
+    """Return a small picture of all of a layer, at its newest clear time unless another is requested."""
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling((WIDTH.name,))
-    layer, width = services.catalogue.layer(request.path_params["layer"]), WIDTH.of(query)
-    known = known_etags(request)
+    layer, known = services.catalogue.layer(request.path_params["layer"]), known_etags(request)
 
     def draw() -> Payload:
-        return render_map(preview_request(layer, width, services), services, known=known)
+        return render_map(preview_request(layer, query, services), services, known=known)
 
     return respond(await for_client(request, state_of(request).limiters.pictures, layer.id, draw, services=services))
 

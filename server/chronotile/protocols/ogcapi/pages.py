@@ -43,8 +43,9 @@ def document_page(
     return render_page(TEMPLATES, template, styled="page", title=title, document=document, trail=trail, **given)
 
 
-def with_policy(response: Response) -> Response:
+def with_policy(response: Response, *, has_scripts: bool = False) -> Response:
     """Return the answer that is such a page with the policy under which it works."""
-    response.headers["Content-Security-Policy"] = content_security_policy(TEMPLATES, images="'self'")
+    policy = content_security_policy(TEMPLATES, images="'self'", has_scripts=has_scripts)
+    response.headers["Content-Security-Policy"] = policy
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

@@ -2,8 +2,10 @@
 
 import re
 from html import unescape
+from urllib.parse import urljoin
 
 import pytest
+from lxml import html
 
 from chronotile.model.time.instants import DEKAD, Period, domain_of_periods
 from tests.protocols import served
@@ -34,13 +36,56 @@ def test_a_collection_shows_its_fields_extent_and_credits(tree):
     assert all(word in text for word in ("LAI", "m2 m-2", "Copernicus &amp; co", "CC-BY-4.0"))
 
 
-def test_picture_of_a_collection_is_of_this_server_and_there(tree):
-    (source,) = re.findall(r'<img class="preview" src="([^"]+)"', page(tree, "/ogcapi/collections/NDVI"))
+@pytest.mark.parametrize("name", ["s2", "NDVI", "HEIGHT", "TRUE_COLOUR", "CROP"])
+def test_pictures_and_links_of_a_collection_are_answered(tree, name):
+    address = f"/ogcapi/collections/{name}"
+    shown = html.document_fromstring(page(tree, address)).xpath("//section[@class='explore']")[0]
 
-    answer = tree.get(unescape(source.removeprefix("../../")))
+    links = [urljoin(address, link) for link in shown.xpath(".//a/@href | .//img/@src")]
+    assert urljoin(address, shown.get("data-root")) == "/"
+    assert {link: tree.get(link).status_code for link in links} == dict.fromkeys(links, 200)
 
-    assert source.startswith("../../")
-    assert answer.headers["content-type"] == "image/png"
+
+@pytest.fixture
+def viewer_tree(viewer_client):
+    """The page of a collection of a server with the viewer's files, as a tree."""
+
+    def read(name):
+        answer = viewer_client.get(f"/ogcapi/collections/{name}", params={"f": "html"})
+        return html.document_fromstring(answer.text), answer.headers["content-security-policy"]
+
+    return read
+
+
+def test_with_the_viewer_a_collection_has_a_chart_of_each_of_its_layers(viewer_tree):
+    tree, policy = viewer_tree("s2")
+
+    options = {option.get("value"): option.get("data-values") for option in tree.xpath("//select/option")}
+    assert options == {"NDVI": "yes", "TIMED": "yes", "RECENT": "yes", "UNDATED": "yes", "FUTURE": "yes"}
+    assert tree.xpath("//script/@src") == ["../../viewer/pages/collection-page.js"]
+    assert "script-src 'self'; connect-src 'self'" in policy
+
+
+def test_a_click_on_the_picture_is_a_place_in_the_layers_own_crs(viewer_tree):
+    tree, _policy = viewer_tree("NDVI")
+
+    (option,) = tree.xpath("//select/option")
+    west, south, east, north = map(float, option.get("data-bbox").split(","))
+    assert (west, south, east, north) == tuple(served.BELGIUM_31N.bbox)
+    assert (option.get("data-crs"), option.get("data-width"), option.get("data-height")) == ("EPSG:32631", "640", "480")
+
+
+def test_a_composite_has_a_map_and_no_chart(viewer_tree):
+    tree, _policy = viewer_tree("TRUE_COLOUR")
+
+    assert tree.xpath("//img/@src") == ["../../layers/TRUE_COLOUR/preview.png?width=720"]
+    assert (tree.xpath("//form"), tree.xpath("//script")) == ([], [])
+
+
+def test_a_collection_whose_source_is_gone_has_a_page(viewer_tree):
+    tree, _policy = viewer_tree("GONE")
+
+    assert tree.xpath("//img/@alt") == ["Map of GONE"]
 
 
 def test_every_link_of_the_document_is_on_the_page(tree):

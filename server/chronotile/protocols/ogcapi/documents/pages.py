@@ -9,10 +9,10 @@ from chronotile.model.crs import CRS84, transformer
 from chronotile.model.time.instants import TimeDomain, format_day, format_instant
 from chronotile.model.time.steps import DEKAD, step_of
 from chronotile.protocols.common.localised_text import text_in
-from chronotile.protocols.common.preview import preview_href
 from chronotile.protocols.common.responses.operations_page import OperationsPage, PageLink, operations_page
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
+from chronotile.protocols.ogcapi.documents.explore import explored_layers
 from chronotile.protocols.ogcapi.pages import Step, document_page
 
 Page = Literal["landing", "conformance", "collection", "openapi"]
@@ -54,7 +54,7 @@ def _openapi_page(document: Json, *, has_viewer: bool) -> bytes:
 def _collection_page(document: Json, context: CollectionContext) -> bytes:
     above = Step(title="Collections", href=f"{context.document.base}/collections?f=html")
     offered = offered_collection(context.document.catalogue, document["id"])
-    picture = preview_href(offered.drawn.id, 720)
+    explored = list(explored_layers(offered, context.document.language))
     return document_page(
         document["title"],
         document,
@@ -62,7 +62,11 @@ def _collection_page(document: Json, context: CollectionContext) -> bytes:
         above=[above],
         template="collection",
         lead=document["description"],
-        picture=f"../../{picture}",
+        explored=explored,
+        example=next((each for each in explored if each.has_values), None),
+        has_values=offered.has_values,
+        root="../../",
+        has_viewer=context.has_viewer,
         grid=offered.main_field.main_variable.grid if "grid" in document["extent"]["spatial"] else None,
         times=_times(offered.times),
         fields=list(_fields(offered, context.document.language)),

@@ -48,6 +48,8 @@ class Document(NamedTuple):
     media_type: str = "application/json"
     """Of the JSON."""
     cache_control: str = CURRENT
+    has_scripts: bool = False
+    """Whether the page runs scripts of the viewer's folder."""
 
 
 async def get_landing(request: Request) -> Response:
@@ -72,7 +74,7 @@ async def get_collection(request: Request) -> Response:
     """Return a collection."""
     name = request.path_params["collectionId"]
     offered_collection(services_of(request).catalogue, name)  # before a key is made of its name
-    document = _document("collection", partial(_collection, name), name)
+    document = _document("collection", partial(_collection, name), name)._replace(has_scripts=True)
     return await _answer(request, _query(request), document)
 
 
@@ -130,7 +132,7 @@ async def _answer(
         request, services, write, key=key, media_type=formats[form], cache_control=document.cache_control
     )
     response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": language})
-    return with_policy(response) if form == "html" else response
+    return with_policy(response, has_scripts=document.has_scripts and has_viewer) if form == "html" else response
 
 
 routes = [
