@@ -23,7 +23,7 @@ from chronotile.readers.remote.requests import place_of
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-TOOLS = {"all", "bench", "test", "dev"}
+TOOLS = {"all", "bench", "dev", "docs", "notebooks", "test"}
 """Extras that no request needs."""
 COLLECTION = "collections:\n  made:\n    source: {{{}, crs: 'EPSG:4326'}}\n    variables: {{NDVI: {{}}}}\n"
 

@@ -63,7 +63,7 @@ def test_job_waits_for_a_worker_and_can_be_cancelled(archive):
     job = archive.process("echo", at_once_s=0, string="Hello")
     states = []
 
-    with pytest.raises(TimeoutError, match="has not ended within 0 s: accepted, waits for its turn"):
+    with pytest.raises(TimeoutError, match="has not ended within 0 s: accepted, queued; no worker"):
         job.wait(timeout_s=0, progress=states.append)
     with pytest.raises(NotFound, match="no results yet"):
         job.results()

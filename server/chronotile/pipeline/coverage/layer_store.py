@@ -230,7 +230,7 @@ def _numbers(request: ChunkRequest, node: CfVariable | CfField, shape: StoreShap
     if not is_there:
         raise StateGone(
             f"array {node.name} of layer {shape.layer.id} has {' x '.join(map(str, counts)) or 'one'} chunks, and not "
-            f"{'/'.join(map(str, request.numbers))}; if it had when the store was opened, open it anew",
+            f"{'/'.join(map(str, request.numbers))}; if it had when the store was opened, open it again",
             locator="chunk",
         )
     return numbers

@@ -39,4 +39,4 @@ def chunk_request(path: Mapping[str, str]) -> ChunkRequest:
         if found is not None:
             numbers = tuple(int(each) for each in re.findall(r"\d+", found[1] or ""))
             return ChunkRequest(store=store_request(path), array=path["array"], encoding=encoding, numbers=numbers)
-    raise UnknownPath(f"{key[:MAX_SHOWN]!r} is no name of a chunk, such as c/0/0/0, and no document")
+    raise UnknownPath(f"{key[:MAX_SHOWN]!r} is neither the name of a chunk, such as c/0/0/0, nor a document")
