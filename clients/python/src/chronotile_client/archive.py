@@ -17,6 +17,7 @@ from chronotile_client.progress import show_progress
 from chronotile_client.queries import map_params, series_query
 from chronotile_client.results import fetch_result, only
 from chronotile_client.series import fetch_series
+from chronotile_client.stores import fetch_store_path, open_store
 from chronotile_client.times import time_text
 from chronotile_client.transport import Transport, settings_of
 from chronotile_client.user_warnings import warn_user
@@ -49,6 +50,7 @@ class Archive:
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
+        self.headers = dict(headers or {})
         client = httpx2.Client(**settings_of(self.url, timeout_s, headers), transport=transport)
         self._transport = Transport(client, retries or Retries())
         self._layers: Layers[Layer] | None = None
@@ -173,6 +175,21 @@ class Layer(LayerInfo):
             LimitExceeded: The array is too large for one request; its `job` names the process that exports it.
         """
         return self.archive.run(fetch_cube(self, map_params(bbox, {"time": time, **options})))
+
+    def open(self, **options: Any) -> "xr.DataArray":  # noqa: ANN401 -- parameters of xarray
+        """Return all of the layer as a lazy array of xarray: numbers are read when they are needed.
+
+        The array is one state of the layer: dates that are added later are not in it, and once one of its dates is
+        removed, reading fails.
+
+        Args:
+            options: Of `xarray.open_zarr`, such as `chunks`.
+
+        Raises:
+            InvalidRequest: The layer is a composite, or its cells are rotated.
+        """
+        url = f"{self.archive.url}/{self.archive.run(fetch_store_path(self))}"
+        return open_store(url, self, headers=self.archive.headers, options=options)
 
     def map(
         self,

@@ -1,5 +1,6 @@
 """The same as `archive`, with `await`."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from chronotile_client.progress import show_progress
 from chronotile_client.queries import map_params, series_query
 from chronotile_client.results import fetch_result, only
 from chronotile_client.series import fetch_series
+from chronotile_client.stores import fetch_store_path, open_store
 from chronotile_client.times import time_text
 from chronotile_client.transport import AsyncTransport, settings_of
 from chronotile_client.user_warnings import warn_user
@@ -41,6 +43,7 @@ class AsyncArchive:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
+        self.headers = dict(headers or {})
         client = httpx2.AsyncClient(**settings_of(self.url, timeout_s, headers), transport=transport)
         self._transport = AsyncTransport(client, retries or Retries())
 
@@ -115,6 +118,11 @@ class AsyncLayer(LayerInfo):
     async def cube(self, bbox: Any = None, time: Any = None, **options: Any) -> "xr.DataArray":  # noqa: ANN401 -- as Layer
         """Return values in a box as an array, as `Layer.cube`."""
         return await self.archive.run(fetch_cube(self, map_params(bbox, {"time": time, **options})))
+
+    async def open(self, **options: Any) -> "xr.DataArray":  # noqa: ANN401 -- parameters of xarray
+        """Return all of the layer as a lazy array, as `Layer.open`; the array reads numbers without `await`."""
+        url = f"{self.archive.url}/{await self.archive.run(fetch_store_path(self))}"
+        return await asyncio.to_thread(open_store, url, self, headers=self.archive.headers, options=options)
 
     async def map(
         self,

@@ -1,0 +1,29 @@
+"""Layers as lazy arrays of xarray, from the virtual Zarr store of the server."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from chronotile_client.exchange import Exchange, Request, fetch
+from chronotile_client.layers import LayerInfo
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def fetch_store_path(layer: LayerInfo) -> Exchange[str]:
+    """Return the path of the store's current state, whose dates stay the same when others are added."""
+    path = f"zarr/{quote(layer.id, safe='')}"
+    answer = yield from fetch(Request(path=path))
+    return f"{path}@{json.loads(answer.body)['attributes']['revision']}"
+
+
+def open_store(url: str, layer: LayerInfo, *, headers: Mapping[str, str], options: Mapping[str, Any]) -> "xr.DataArray":
+    """Open the store at an address; numbers are read when they are needed."""
+    import xarray as xr
+
+    storage = {"headers": dict(headers)} if headers else None
+    dataset = xr.open_zarr(url, decode_coords="all", storage_options=storage, **options)
+    array: xr.DataArray = next(array for array in dataset.data_vars.values() if array.ndim >= 2)
+    return array.assign_attrs(layer=layer.id, attribution=layer.attribution)
