@@ -1,4 +1,4 @@
-"""The programs of docs/clients.md run as they stand, beside a small demo archive on a socket."""
+"""The programs of docs/how-to/pandas.md and docs/clients.md run as they are, beside a small demo on a socket."""
 
 import re
 import subprocess
@@ -12,8 +12,9 @@ from chronotile.demo import DemoPlan, make_demo
 from chronotile.settings import Settings
 from tests.protocols.listening import listening
 
-PAGE = (Path(__file__).parents[1] / "docs" / "clients.md").read_text(encoding="utf-8")
-PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = [(DOCS / name).read_text(encoding="utf-8") for name in ("how-to/pandas.md", "clients.md")]
+PROGRAMS = [program for page in PAGES for program in re.findall(r"```python\n(.*?)```", page, re.DOTALL)]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,161 @@
+"""Runs the commands of `sh` blocks: requests of curl to a server of the test, chronotile, targets of make."""
+
+import importlib.util
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from chronotile.cli import app
+from tests.docs.site import ROOT
+
+SERVER = "http://127.0.0.1:8000"
+ENDLESS = {"demo", "serve", "worker"}
+"""Commands of chronotile that run until they are stopped."""
+PLACEHOLDER = re.compile(r"[A-Z]{3,}|…")
+"""`FOLDER`: what a reader fills in."""
+
+
+class Shell:
+    """A folder in which commands run, and a client of the server that they address as `SERVER`.
+
+    Args:
+        client: Of the test's server; it has `request(method, path, content=, headers=)`.
+        folder: Where files are read and written.
+        start: Starts an endless command of chronotile. Without it command lines of chronotile are checked and not run.
+        environment: Of commands; that of the test by default.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        folder: Path,
+        *,
+        start: Callable[[list[str]], None] | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self.client = client
+        self.folder = folder
+        self._start = start
+        self._environment = environment
+        self.printed = ""
+        """What the commands of the last block printed."""
+
+    def run(self, text: str) -> None:
+        """Run the commands of a block in order; what fails fails the test."""
+        self.printed = ""
+        for line in text.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:1] == ["export"]:
+                continue
+            while words and re.fullmatch(r"[A-Z_0-9]+=.*", words[0]):
+                words = words[1:]
+            if words:
+                self._command(words)
+
+    def _command(self, words: list[str]) -> None:
+        name = Path(words[0]).name
+        if name == "curl":
+            self._curl(words[1:])
+        elif name == "chronotile":
+            self._chronotile(words[1:])
+        elif name == "make":
+            _check_make(words[1:])
+        elif words[:2] == ["npm", "install"]:
+            _check_npm(words[2:])
+        elif name == "pip":
+            _check_pip(words[1:])
+        elif name.startswith("python") and words[1:3] == ["-m", "pip"]:
+            _check_pip(words[3:])
+        elif name.startswith("python") and words[1:2] == ["-m"]:
+            assert importlib.util.find_spec(words[2]), f"no module {words[2]}"
+        elif name.startswith("python"):
+            self._call([sys.executable, *words[1:]])
+        else:
+            raise AssertionError(f"cannot run {words[0]}; say why with <!-- not run: … -->")
+
+    def _curl(self, words: list[str]) -> None:
+        url, data, saved, headers = "", None, None, {}
+        rest = iter(words)
+        for word in rest:
+            match word:
+                case "-o" | "--output":
+                    saved = next(rest)
+                case "-d" | "--data" | "--data-binary":
+                    data = next(rest)
+                case "-H" | "--header":
+                    header, _, value = next(rest).partition(":")
+                    headers[header] = value.strip()
+                case "--compressed" | "--silent":
+                    pass
+                case "-OJ":
+                    saved = "named by the server"
+                case _:
+                    assert not word.startswith("-"), f"the option {word} of curl is not known here"
+                    url = word
+        assert url.startswith(SERVER), url
+        content = (self.folder / data[1:]).read_bytes() if data and data.startswith("@") else data
+        answer = self.client.request(
+            "GET" if data is None else "POST", url.removeprefix(SERVER), content=content, headers=headers
+        )
+        assert answer.status_code < 300, f"{url}: {answer.status_code} {answer.text[:500]}"
+        if saved:
+            (self.folder / saved).write_bytes(answer.content)
+        self.printed += "" if saved else answer.text
+
+    def _chronotile(self, words: list[str]) -> None:
+        check_command_line(words)
+        if any(map(PLACEHOLDER.fullmatch, words)) or (words[0] in ENDLESS and self._start is None):
+            return
+        if words[0] in ENDLESS:
+            self._start(words)
+            return
+        if self._start is None:
+            return
+        self._call([sys.executable, "-c", "from chronotile.cli import main; main()", *words])
+
+    def _call(self, command: list[str]) -> None:
+        ran = subprocess.run(
+            command, cwd=self.folder, env=self._environment, capture_output=True, text=True, check=False
+        )
+        self.printed += ran.stdout
+        assert ran.returncode == 0, f"{command}: {ran.stdout}{ran.stderr}"
+
+
+def check_command_line(words: list[str]) -> None:
+    """Fail unless chronotile has this command with these options."""
+    group = typer.main.get_command(app)
+    group.make_context("chronotile", [], resilient_parsing=True)
+    if words[0].startswith("-"):
+        assert words[0] in {option for each in group.params for option in each.opts} | {"--help"}, words[0]
+        return
+    command = group.commands[words[0]]
+    while hasattr(command, "commands"):
+        words = words[1:]
+        command = command.commands[words[0]]
+    command.make_context(words[0], [word for word in words[1:] if word != "&"])
+
+
+def _check_make(words: list[str]) -> None:
+    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {word for word in words if "=" not in word}
+    assert named <= targets, named - targets
+
+
+def _check_npm(words: list[str]) -> None:
+    package = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
+    assert set(words) <= package["dependencies"].keys() | package["devDependencies"].keys()
+
+
+def _check_pip(words: list[str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = {extra for word in words for found in re.findall(r"\[(.+?)\]", word) for extra in found.split(",")}
+    assert words[0] == "install"
+    assert extras <= project["optional-dependencies"].keys()

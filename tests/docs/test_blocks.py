@@ -1,0 +1,126 @@
+"""Every code block of the README and the documentation runs, or says why it does not."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chronotile.catalog.load import load_configuration
+from chronotile.readers.kinds import kind_options
+from chronotile.styling.load import StyleSection, load_styles, style_folders
+from tests.docs.blocks import BLOCKS, CODE, in_language
+from tests.docs.shell import SERVER, Shell
+from tests.docs.site import ROOT
+
+RUN_HERE = {"http", "json", "python", "sh", "yaml"}
+TUTORIALS = "docs/tutorials/"
+"""Followed as a whole by test_tutorials.py."""
+RUN_ELSEWHERE = {
+    "html": "tests/docs/test_pages.py",
+    "js": "tests/docs/test_pages.py",
+    "hex": "tests/encoders/cube_tile/test_ctc1.py",
+    "nginx": "tests/clients/test_nginx.py",
+    "r": "tests/docs/test_r.py",
+}
+MOST_NOT_RUN = 12
+
+
+def test_every_language_has_a_runner():
+    assert {block.language for block in CODE} <= RUN_HERE | RUN_ELSEWHERE.keys()
+
+
+def test_few_blocks_are_not_run_and_each_says_why():
+    not_run = [block for block in BLOCKS if block.reason]
+
+    assert len(not_run) <= MOST_NOT_RUN
+    assert [str(block) for block in not_run if len(block.reason.split()) < 3] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", in_language("sh", but=TUTORIALS), ids=str)
+def test_commands_run(client, tmp_path, block):
+    Shell(client, tmp_path).run(block.text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", in_language("http"), ids=str)
+def test_requests_are_answered(client, block):
+    for line in filter(None, block.text.splitlines()):
+        method, path = line.split(" ", 1)
+        answer = client.request(method, path)
+        assert answer.status_code == 200, f"{line}: {answer.text[:500]}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", in_language("python", but=TUTORIALS), ids=str)
+def test_programs_run(server, tmp_path, block):
+    """In processes of their own: GDAL waits for the server in calls that hold the lock of the interpreter."""
+    command = [sys.executable, "-W", "error", "-c", block.text.replace(SERVER, server)]
+
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("block", in_language("json"), ids=str)
+def test_json_is_json(block):
+    assert json.loads(block.text)
+
+
+def _configuration(document: object, folder: Path) -> None:
+    """Load it as the server does; a part of one is put in its place first."""
+    assert isinstance(document, dict)
+    if "source" in document:
+        document = {"collections": {"example": document}}
+    whole = {"collections": {"example": {"source": {"kind": "cog", "href": "*.tif"}}}} | document
+    (folder / "chronotile.yaml").write_text(yaml.safe_dump(whole, allow_unicode=True), encoding="utf-8")
+    load_configuration(
+        folder / "chronotile.yaml", kinds=kind_options(), environment={}, styles=load_styles(style_folders(None))
+    )
+
+
+def _style(document: object, folder: Path) -> None:
+    StyleSection.model_validate(document)
+
+
+def _manifest(document: object, folder: Path) -> None:
+    assert {"apiVersion", "kind", "metadata"} <= document.keys()
+
+
+def _pygeoapi(document: object, folder: Path) -> None:
+    assert all(
+        provider["name"].startswith("chronotile.pygeoapi.")
+        for each in document["resources"].values()
+        for provider in each["providers"]
+    )
+
+
+KINDS: dict[str, Callable[[object, Path], None]] = {
+    "collections": _configuration,
+    "places": _configuration,
+    "service": _configuration,
+    "source": _configuration,
+    "ramp": _style,
+    "classes": _style,
+    "apiVersion": _manifest,
+    "resources": _pygeoapi,
+}
+
+
+@pytest.mark.parametrize("block", in_language("yaml"), ids=str)
+def test_yaml_is_what_its_reader_accepts(tmp_path, block):
+    for document in yaml.safe_load_all(block.text):
+        kind = next(key for key in KINDS if key in document)
+        KINDS[kind](document, tmp_path)
+
+
+def test_commands_of_the_readme_name_how_to_start_and_how_to_test():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert re.search(r"^make demo\b", readme, re.MULTILINE)
+    assert "make test" in readme
