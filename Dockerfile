@@ -24,7 +24,7 @@ RUN python -m venv /opt/chronotile \
     && /opt/chronotile/bin/pip uninstall --yes chronotile \
     && pip wheel --no-cache-dir --no-deps --wheel-dir dist . \
     && wheel=$(ls dist/*.whl) \
-    && /opt/chronotile/bin/pip install --no-cache-dir --compile --constraint requirements.lock "${wheel}[dask,postgresql,s3]"
+    && /opt/chronotile/bin/pip install --no-cache-dir --compile --constraint requirements.lock "${wheel}[analysis,dask,netcdf,postgresql,s3,video,zarr]"
 
 FROM python:3.13-slim
 # rasterio's wheels take libexpat from the system. Its version is the base image's business, not ours.

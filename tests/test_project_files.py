@@ -1,0 +1,52 @@
+"""Files about the project name versions, pages and people that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chronotile import __version__
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md")
+TEMPLATES = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+
+
+def test_the_citation_is_of_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+
+    assert citation["version"] == __version__
+    assert {"cff-version", "message", "title", "authors", "license"} <= set(citation)
+
+
+def test_the_changelog_has_a_section_of_this_version_after_what_is_not_released():
+    headings = re.findall(r"^## \[(.+?)\](.*)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+
+    released = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))["date-released"]
+    assert headings[:2] == [("Unreleased", ""), (__version__, f" - {released}")]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_to_files_that_are_there(name):
+    links = re.findall(r"\]\(([^):#]+)(?:#[^)]*)?\)", (ROOT / name).read_text("utf-8"))
+
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "CITATION.cff", *TEMPLATES, *(ROOT / name for name in PAGES)], ids=lambda path: path.name
+)
+def test_no_address_is_invented(path):
+    assert not re.search(r"https?://|\w@\w", path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("path", [each for each in TEMPLATES if each.name != "config.yml"], ids=lambda path: path.name)
+def test_an_issue_form_has_what_its_schema_requires(path):
+    form = yaml.safe_load(path.read_text("utf-8"))
+
+    assert form["name"]
+    assert form["description"]
+    fields = [each for each in form["body"] if each["type"] != "markdown"]
+    assert all(each["attributes"]["label"] for each in fields)
+    assert len({each["id"] for each in fields}) == len(fields) > 0
