@@ -22,6 +22,7 @@ from benchmarks.suites import (
     areas,
     cached,
     cog_tiles,
+    commands,
     cube_requests,
     cube_tiles,
     fixed_rate,
@@ -58,8 +59,10 @@ SUITES: dict[str, Callable[[Ground, Options], Findings]] = {
     "ogcapi": ogcapi.run,
     "jobs": jobs.run,
     "zarr-stores": zarr_stores.run,
+    "commands": commands.run,
 }
 NEED_WRK = set(SUITES) - {
+    "commands",
     "in-process",
     "jobs",
     "point-series",
