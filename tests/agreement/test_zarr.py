@@ -5,7 +5,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.archive.open import open_archive
+from chronotile.archive.open import open_archive, refresh_archive
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
@@ -100,3 +100,28 @@ def test_a_serving_cube_has_chunks_of_its_map_layout(tmp_path):
 
     assert dataset["NDVI"].encoding["chunks"] == (1, 512, 512)
     assert np.array_equal(dataset["NDVI"].values, scene.cube())
+
+
+def test_a_file_that_arrives_late_gives_no_open_store_another_date(tmp_path):
+    (tmp_path / "all").mkdir()
+    write_cogs(tmp_path / "all", Scene())
+    files = sorted((tmp_path / "all").glob("*.tif"))
+    for file in (*files[:1], *files[2:]):
+        file.rename(tmp_path / file.name)
+    configuration = tmp_path / "chronotile.yaml"
+    configuration.write_text(MASKED.replace("KEPT", "1").replace(", styles: [numbers]", ""))
+    clock = {"environment": {}, "clock": lambda: np.datetime64("2021-01-01", "ns")}
+    archive = open_archive(configuration, **clock)
+    with TestClient(application(archive.services)) as client:
+        revision = client.get("/zarr/NDVI/zarr.json").json()["attributes"]["revision"]
+        assert client.get("/zarr/NDVI/NDVI/c/0/0/0").status_code == 200
+
+    files[1].rename(tmp_path / files[1].name)
+    newer = refresh_archive(archive, configuration, **clock)
+
+    with TestClient(application(newer.services)) as client:
+        assert client.get("/zarr/NDVI/NDVI/c/0/0/0").status_code == 410
+        assert client.get("/zarr/NDVI/time/c/0").status_code == 410
+        assert client.get("/zarr/NDVI/x/c/0").status_code == 200
+        assert client.get(f"/zarr/NDVI@{revision}/zarr.json").status_code == 410
+        assert np.array_equal(open_store(client, "/zarr/NDVI")["time"], Scene().times)
