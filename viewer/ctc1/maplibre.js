@@ -122,11 +122,6 @@ class Drawing {
 		gl.bindVertexArray(null);
 	}
 
-	/** Whether the graphics card still has it. */
-	get isAlive() {
-		return this.gl.isVertexArray(this.mesh);
-	}
-
 	/** Prepares for tiles. @param {RenderInput["shaderData"]} shaderData @param {number} opacity */
 	start(shaderData, opacity) {
 		const { gl } = this;
@@ -223,15 +218,14 @@ export function makeCubeLayer(options) {
 		renderingMode: /** @type {const} */ ("2d"),
 		painter,
 
-		/** @param {MapLibreMap} onto */
+		/** Also after the graphics context was lost, when MapLibre forgets its custom layers. @param {MapLibreMap} onto */
 		onAdd(onto) {
-			map = onto;
+			[map, drawing] = [onto, null];
 		},
 
 		onRemove() {
 			tiles.lay([]);
 			drawing?.close();
-			painter.close();
 			[map, drawing] = [null, null];
 		},
 
@@ -242,7 +236,7 @@ export function makeCubeLayer(options) {
 			const seats = map.coveringTiles(cover).filter(({ canonical }) => covers(canonical));
 			const { lng: lon, lat } = map.getCenter();
 			tiles.lay(seats.map(({ canonical: tile }) => ({ tile, order: distance(tile, { lon, lat }) })));
-			if (!drawing?.isAlive || drawing.gl !== gl) drawing = new Drawing(gl);
+			drawing ??= new Drawing(gl);
 			const program = drawing.start(shaderData, opacity);
 			for (const tileID of seats) {
 				const cell = tiles.cellOf(tileID.canonical);

@@ -33,7 +33,7 @@ def base_url(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.client("node")
-@pytest.mark.parametrize("part", ["examples", "widget"])
+@pytest.mark.parametrize("part", ["examples", "maplibre", "widget"])
 def test_pages_do_what_they_show(base_url, packages, part, tmp_path):
     ran = subprocess.run(
         ["node", FOLDER / f"{part}.mjs", base_url, tmp_path / "pictures"],
