@@ -138,4 +138,50 @@ const example = (name) => [
 	},
 ];
 
-await runAsCalled(["leaflet", "openlayers", "maplibre"].map(example));
+const INLINED = /openLayer\("http:\/\/127\.0\.0\.1:8000", "NDVI"\)/;
+const OWN_WORKER = `new CubeLoader({ makeWorker: () =>
+	new Worker("./node_modules/chronotile/dist/worker.js", { type: "module" }) })`;
+
+/** The first example of the README on a page whose policy allows no workers from blobs. @param {string} base */
+async function readReadme(base) {
+	const readme = await readFile(join(REPOSITORY, "clients/js/README.md"), "utf8");
+	const [, script = ""] = readme.match(/```js\n(.*?)\n```/s) ?? [];
+	assert.match(script, INLINED);
+	const server = base.replace(/\/$/, "");
+	const imports = {
+		leaflet: "./node_modules/leaflet/dist/leaflet-src.esm.js",
+		chronotile: "./node_modules/chronotile/dist/index.js",
+		...Object.fromEntries(
+			["leaflet", "chart", "legend"].map((name) => [`chronotile/${name}`, `./node_modules/chronotile/dist/${name}.js`]),
+		),
+	};
+	const opened = `openLayer("${server}", "ndvi", { style: "numbers", loader: ${OWN_WORKER} })`;
+	return `<!doctype html><html lang="en"><meta charset="utf-8"><title>README</title>
+		<meta http-equiv="Content-Security-Policy" content="default-src 'self' 'unsafe-inline' data:; connect-src ${server}; worker-src 'self'">
+		<link rel="stylesheet" href="./node_modules/leaflet/dist/leaflet.css">
+		<script type="importmap">${JSON.stringify({ imports })}</script>
+		<div id="map" style="height: 512px"></div><input type="range"><chronotile-legend></chronotile-legend>
+		<chronotile-chart></chronotile-chart><script type="module">import { CubeLoader } from "chronotile";
+		${script.replace(INLINED, opened)}</script></html>`;
+}
+
+await runAsCalled([
+	...["leaflet", "openlayers", "maplibre"].map(example),
+	[
+		"the page of the README works with a worker of the page's own",
+		async (bench) => {
+			const own = { "index.html": await readReadme(bench.base) };
+			await withOwnPage(bench, { own, beside: installed }, async (page) => {
+				await page.getByText("Formulas, made for tests").waitFor();
+				const places = await placesOf(page);
+				await whenDrawn(page, places, LAST);
+				await page.locator("input").fill("40");
+				await whenDrawn(page, places, 40);
+				await page.mouse.click(places[0].x, places[0].y);
+				const hasSeries = async () => (await chartOf(page)).series !== null;
+				await until(page, hasSeries, () => "the chart has a series");
+				assert.match((await chartOf(page)).title, new RegExp(DATES[40]));
+			});
+		},
+	],
+]);
