@@ -67,7 +67,7 @@ WRONG = [
     ("echo.bbox", {}, "", "needs the member bbox"),
     ("echo.bbox", {"bbox": [1, 2, 3]}, ".bbox", "must have at least 4 members, got 3"),
     ("echo.bbox", {"bbox": [1, 2, 3, "4"]}, ".bbox[3]", "must be a number, got '4'"),
-    ("echo.mixed", [], "", "must be a number or a text, got an array"),
+    ("echo.mixed", [], "", "must be a number or text, got an array"),
     ("echo.mixed", "x" * 101, "", "must have at most 100 characters, got 101"),
     ("export.bbox", {"bbox": [1, 2, 3, 4], "crss": 1}, "", "has no member 'crss'; it has bbox, crs"),
     ("export.layer", ["NDVI", 3], "[1]", "must be text, got 3"),

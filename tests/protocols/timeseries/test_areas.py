@@ -174,4 +174,4 @@ def test_properties_deeper_than_answers_repeat_are_refused(client, feature, form
     answer = client.post(f"{PATH}?format={format_}", json=body)
 
     assert (answer.status_code, answer.json()["parameter"]) == (400, "geometry")
-    assert "the properties of feature 2 have more than 128 lists and objects" in answer.json()["detail"]
+    assert "the properties of feature 2 have more than 128 nested lists and objects" in answer.json()["detail"]

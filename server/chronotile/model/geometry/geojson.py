@@ -215,8 +215,7 @@ def _feature(document: Json, name: str) -> Draft:
         raise InvalidParameter(f"the properties{name or ' of a feature'} must be an object", locator=LOCATOR)
     if properties is not None and _is_deep(properties):
         raise InvalidParameter(
-            f"the properties{name or ' of a feature'} have more than {MAX_PROPERTY_DEPTH} lists and objects within one "
-            "another",
+            f"the properties{name or ' of a feature'} have more than {MAX_PROPERTY_DEPTH} nested lists and objects",
             locator=LOCATOR,
         )
     if "geometry" in document and document["geometry"] is None:
@@ -225,7 +224,7 @@ def _feature(document: Json, name: str) -> Draft:
 
 
 def _is_deep(properties: dict[str, Json]) -> bool:
-    """Whether lists and objects lie too deep within one another."""
+    """Whether lists and objects are nested too deeply."""
     level: list[Json] = [properties]
     for _ in range(MAX_PROPERTY_DEPTH):
         members = (member for each in level for member in (each.values() if isinstance(each, dict) else each))
