@@ -1,6 +1,7 @@
 """The kinds of source that can be served."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from chronotile.model.source import KindOptions, SourceSpec
@@ -21,11 +22,15 @@ def kind_of_spec(spec: SourceSpec) -> SourceKind:
 def kind_of_path(path: Path) -> SourceKind | None:
     """Return what a file or folder seems to be, by its name and, of a folder, by what lies in it."""
     if path.is_dir():
-        return next(
-            (each for each in KINDS.values() if any((path / name).is_file() for name in each.folder_marks)), None
-        )
+        return next((each for each in KINDS.values() if any(_has_file(path, name) for name in each.folder_marks)), None)
     name = path.name.lower()
     return next((each for each in KINDS.values() if name.endswith(each.file_ends)), None)
+
+
+def _has_file(folder: Path, name: str) -> bool:
+    with suppress(PermissionError):  # a folder that this user may not look into is no store; its walk says why
+        return (folder / name).is_file()
+    return False
 
 
 def kind_of_named(path: Path) -> SourceKind:
