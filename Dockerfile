@@ -1,16 +1,22 @@
 # The server in an image of its own: docker build --tag chronotile .
 # Serves config/chronotile.yaml under /srv/chronotile, as a user without rights, and does jobs with `chronotile worker`;
-# see docker-compose.yml for the rest.
+# see docker-compose.yml for the rest. Other bases: --build-arg PYTHON_IMAGE=… --build-arg NODE_IMAGE=…, with `python` (3.11
+# or newer, with venv) and apt-get, and with Node 20 or newer.
+ARG PYTHON_IMAGE=python:3.13-slim
+ARG NODE_IMAGE=node:20-slim
 
-FROM node:20-slim AS viewer
+FROM ${NODE_IMAGE} AS viewer
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --no-audit --no-fund
+RUN --mount=type=cache,target=/root/.npm \
+    npm ci --no-audit --no-fund
 COPY viewer viewer
 RUN npm run vendor
 
-FROM python:3.13-slim AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1
+FROM ${PYTHON_IMAGE} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PATH=/opt/chronotile/bin:$PATH
+RUN python -m venv /opt/chronotile
 WORKDIR /build
 COPY pyproject.toml requirements.lock README.md CHANGELOG.md LICENSE ./
 COPY server server
@@ -18,33 +24,40 @@ COPY styles styles
 COPY tools tools
 COPY --from=viewer /build/viewer viewer
 # The landscape of the demo is made by the package itself, which is then built again with it.
-RUN python -m venv /opt/chronotile \
-    && /opt/chronotile/bin/pip install --no-cache-dir --constraint requirements.lock . \
-    && /opt/chronotile/bin/python -m tools.demo server/chronotile/demo/landscape.npz.xz \
-    && /opt/chronotile/bin/pip uninstall --yes chronotile \
-    && pip wheel --no-cache-dir --no-deps --wheel-dir dist . \
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --constraint requirements.lock . \
+    && python -m tools.demo server/chronotile/demo/landscape.npz.xz \
+    && pip uninstall --yes chronotile \
+    && pip wheel --no-deps --wheel-dir dist . \
     && wheel=$(ls dist/*.whl) \
-    && /opt/chronotile/bin/pip install --no-cache-dir --compile --constraint requirements.lock "${wheel}[analysis,dask,netcdf,postgresql,s3,video,zarr]"
+    && pip install --compile --constraint requirements.lock "${wheel}[analysis,dask,netcdf,postgresql,s3,video,zarr]"
 
-FROM python:3.13-slim
+FROM ${PYTHON_IMAGE}
 # rasterio's wheels take libexpat from the system. Its version is the base image's business, not ours.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libexpat1 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /srv/chronotile --shell /usr/sbin/nologin chronotile \
+    && groupadd --gid 10001 chronotile \
+    && useradd --uid 10001 --gid 10001 --no-log-init --no-create-home --home-dir /srv/chronotile --shell /usr/sbin/nologin chronotile \
     && install --directory --owner chronotile --group chronotile /srv/chronotile /var/lib/chronotile
 COPY --from=build /opt/chronotile /opt/chronotile
-# One thread a product: numpy's own threads only get in the way of the server's.
+# The root may be read-only: caches, jobs and whatever else is stored go to /var/lib/chronotile; /tmp must be writable.
+# One thread per product: numpy's own threads slow the server down.
 ENV PATH=/opt/chronotile/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    XDG_CACHE_HOME=/var/lib/chronotile/cache \
+    XDG_STATE_HOME=/var/lib/chronotile/state \
     OPENBLAS_NUM_THREADS=1 \
     OMP_NUM_THREADS=1 \
     GDAL_NUM_THREADS=1
 WORKDIR /srv/chronotile
-USER 10001
+USER 10001:10001
+VOLUME /var/lib/chronotile
 EXPOSE 8000
-HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/ready', timeout=4)"]
+# Failures of the first ten minutes do not count: a first start may make the demo archive, or open 10,000 files.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10m --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ.get(\"CHRONOTILE_PORT\") or 8000}/health/ready', timeout=4)"]
 # As many workers as the container's limits of cores and memory allow (docker run --cpus 4 --memory 2g).
 CMD ["chronotile", "serve", "--host", "0.0.0.0"]

@@ -1,6 +1,6 @@
 # Everything a developer runs. `make` alone lists the targets.
 # Variables: PORT (demo), PYTHON (any Python >= 3.11), VENV, TESTS and REST (options of pytest), BENCH (data and peers of the
-# benchmarks; a folder outside of the repository), SUITES (which of them).
+# benchmarks; a folder outside of the repository), SUITES (which of them), IMAGES (bases of the image, made once).
 
 PORT  ?= 8000
 VENV  ?= .venv
@@ -8,6 +8,7 @@ TESTS ?= -n 2 --dist worksteal
 # Added for the tests beyond the quick ones: they wait for browsers and servers half of the time.
 REST  ?= -n 3
 BENCH ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-bench
+IMAGES ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-image
 BIN   := $(VENV)/bin
 
 # The first interpreter of this list that is new enough; what a pyenv shim merely promises is tried, not believed.
@@ -36,7 +37,7 @@ DEMO   := server/chronotile/demo/landscape.npz.xz
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-all test-quick test-rest test-server test-viewer coverage check docs viewer bench bench-full bench-peers bench-browser demo-data client-js client-widget dist lock clean
+.PHONY: help install demo test test-all test-quick test-rest test-server test-viewer coverage check image-test docs viewer bench bench-full bench-peers bench-browser demo-data client-js client-widget dist lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -68,6 +69,9 @@ test-viewer:
 	@echo "npm is missing: the viewer's tests are not run. Install Node 20 with npm to run them."
 	@test -z "$(CHRONOTILE_TEST_STRICT)"
 endif
+
+image-test: $(SERVER) ## build the image with buildah and run it, as root on Debian (debootstrap, buildah; IMAGES: their folder)
+	CHRONOTILE_TEST_IMAGE=$(IMAGES) $(BIN)/python -m pytest -m slow tests/image
 
 coverage: $(SERVER) $(MOTO) $(DEMO) viewer ## run all tests of the server and fail if they cover less than 95 % of lines and branches
 	$(BIN)/python -m coverage erase

@@ -48,6 +48,7 @@ def group_of(memory_bytes: int) -> Iterator[Group]:
     """
     is_v1 = (V1 / "memory.limit_in_bytes").exists()
     folder = Path(mkdtemp(prefix="chronotile-", dir=V1 if is_v1 else V2))
+    folder.chmod(0o755)  # programs of other users read their own limits there
     try:
         (folder / ("memory.limit_in_bytes" if is_v1 else "memory.max")).write_text(str(memory_bytes))
         with suppress(OSError):  # without swap there is no such file
