@@ -8,9 +8,9 @@
  * @typedef {import("playwright-core").Route} Route
  * @typedef {{ base: string, outDir: string, open: (options?: OpenOptions) => Promise<Opened> }} Bench
  * @typedef {{
- *   search?: string, width?: number, height?: number, scheme?: "light" | "dark", allowed?: RegExp,
+ *   path?: string, search?: string, width?: number, height?: number, scheme?: "light" | "dark", allowed?: RegExp,
  *   routes?: Record<string, (route: Route) => unknown>, reducedMotion?: "reduce", at?: string,
- * }} OpenOptions `at` is another address of the server; `routes` answers in its place; `allowed` are console errors that the check provokes
+ * }} OpenOptions `path` is that of another page than the viewer; `at` is another address of the server; `routes` answers in its place; `allowed` are console errors that the check provokes
  * @typedef {{ page: Page, faults: string[], requests: string[], violations: string[], end: () => Promise<void> }} Opened
  *   `violations` of the content security policy are faults as well; `end` closes the page
  * @typedef {(bench: Bench) => Promise<void>} Check
@@ -98,7 +98,7 @@ function contextPool(browser) {
 async function openViewer(
 	contexts,
 	base,
-	{ search = "", width = 1280, height = 800, scheme = "light", allowed, routes = {}, reducedMotion },
+	{ path = "viewer/", search = "", width = 1280, height = 800, scheme = "light", allowed, routes = {}, reducedMotion },
 ) {
 	const context = await contexts.take();
 	context.setDefaultTimeout(TIMEOUT_MS);
@@ -145,7 +145,7 @@ async function openViewer(
 	for (const [pattern, answer] of Object.entries(routes)) {
 		await page.route((url) => new RegExp(pattern).test(url.pathname + url.search), answer);
 	}
-	await page.goto(new URL(`viewer/${search}`, base).href);
+	await page.goto(new URL(`${path}${search}`, base).href);
 	return opened;
 }
 
