@@ -94,7 +94,14 @@ def test_composite_has_no_units_and_no_series(layers):
     entry = layers["TRUE_COLOUR"]
 
     assert (entry["variable"], entry["units"]) == (None, None)
-    assert "series" not in {link["rel"] for link in entry["links"]}
+    assert not {"series", "cubes", "zarr"} & {link["rel"] for link in entry["links"]}
+
+
+def test_a_layer_links_to_its_store(client, layers):
+    (href,) = (link["href"] for link in layers["S2_NDVI"]["links"] if link["rel"] == "zarr")
+
+    assert href == "http://testserver/zarr/S2_NDVI"
+    assert client.get(href).json()["attributes"]["layer"] == "NDVI"
 
 
 @pytest.mark.parametrize("rel", ["self", "times", "tilejson", "legend"])

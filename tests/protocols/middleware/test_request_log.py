@@ -45,6 +45,10 @@ def test_layer_may_stand_in_the_query(logged):
     assert "layer=A,B " in logged("/nothing?LAYERS=A,B")[0]
 
 
+def test_a_layer_is_named_with_its_state(logged):
+    assert "layer=NDVI@4-00 " in logged("/zarr/NDVI@4-00/zarr.json")[0]
+
+
 @pytest.mark.parametrize("path", ["/timeseries/a%0Ab%20status=200/point", "/nothing?layer=a%0Ab", "/%0Anothing"])
 def test_what_is_no_name_does_not_reach_the_log(logged, path):
     lines = logged(path)

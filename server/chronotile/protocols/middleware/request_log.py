@@ -15,7 +15,7 @@ from chronotile.protocols.common.state import FAULT_STATUS
 
 log = logging.getLogger(__name__)
 
-_NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,-]{0,199}")
+_NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,@-]{0,199}")
 _IDS = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_.:/+=@-]{0,127}")
 HEADER = b"x-request-id"
 LAYER_PARAMETERS = {"layer", "layers"}
