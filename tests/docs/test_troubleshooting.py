@@ -41,4 +41,4 @@ def test_the_page_quotes_messages():
 
 @pytest.mark.parametrize("message", MESSAGES)
 def test_a_quoted_message_is_in_the_code(message):
-    assert message.strip("… ") in literals()
+    assert message.strip("… ") in literals(), f"{message}: the code has no such message; change the page"
