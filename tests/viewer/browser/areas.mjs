@@ -306,7 +306,7 @@ await runAsCalled([
 				await page.keyboard.press("Enter");
 			};
 			await type("512", "3.72");
-			await page.getByText("Latitude goes from −90 to 90").waitFor();
+			await page.getByText("Latitude must be from −90 to 90").waitFor();
 			await type("51,04", "3.72");
 			await type("51.05", "3.73");
 
