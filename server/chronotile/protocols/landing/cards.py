@@ -46,6 +46,8 @@ class Card:
     units: str | None
     times: str
     picture: str
+    has_chart: bool
+    """Whether it has values at several times."""
     snippets: tuple[Snippet, ...]
     """None of a composite, which has no values."""
 
@@ -164,6 +166,7 @@ def _card(name: str, layer: Layer, base: str, language: str) -> Card:
         units=None if units == "1" else units,
         times=times_text(layer.times),
         picture=preview_href(name),
+        has_chart=not layer.is_composite and len(layer.times) > 1,
         snippets=() if layer.is_composite else (_series_snippet(name, layer, base), _array_snippet(name, base)),
     )
 

@@ -5,8 +5,11 @@ from html import unescape
 from urllib.parse import urljoin
 
 import pytest
+from affine import Affine
 from lxml import html
 
+from chronotile.model.crs import crs_of
+from chronotile.model.grid import NativeGrid
 from chronotile.model.time.instants import DEKAD, Period, domain_of_periods
 from tests.protocols import served
 from tests.protocols.served import days_of
@@ -28,6 +31,17 @@ def test_addresses_to_paste_are_answered(tree, name):
 
     assert addresses
     assert {address: tree.get(address).status_code for address in addresses} == dict.fromkeys(addresses, 200)
+
+
+def test_addresses_to_paste_about_a_pole_are_answered(make_client):
+    transform = Affine(20_000, 0, -3_000_000, 0, -20_000, 3_000_000)
+    grid = NativeGrid(crs=crs_of("EPSG:3413"), transform=transform, width=300, height=300)
+    layer = served.make_layer(variable=served.make_variable(grid=grid))
+    client = make_client(served.make_services(served.make_collection(layer)))
+
+    addresses = pasted(page(client, "/ogcapi/collections/NDVI"))
+
+    assert [client.get(address).status_code for address in addresses] == [200, 200, 200]
 
 
 def test_a_collection_shows_its_fields_extent_and_credits(tree):
@@ -80,6 +94,13 @@ def test_a_composite_has_a_map_and_no_chart(viewer_tree):
 
     assert tree.xpath("//img/@src") == ["../../layers/TRUE_COLOUR/preview.png?width=720"]
     assert (tree.xpath("//form"), tree.xpath("//script")) == ([], [])
+
+
+def test_a_collection_without_dates_names_none(viewer_tree):
+    tree, _policy = viewer_tree("HEIGHT")
+
+    assert tree.xpath("string(//h2[@id='explore-title'])") == "Map and values"
+    assert "hidden" in tree.xpath("//figcaption")[0].keys()  # noqa: SIM118
 
 
 def test_a_collection_whose_source_is_gone_has_a_page(viewer_tree):

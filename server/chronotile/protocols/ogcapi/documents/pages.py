@@ -65,6 +65,8 @@ def _collection_page(document: Json, context: CollectionContext) -> bytes:
         explored=explored,
         example=next((each for each in explored if each.has_values), None),
         has_values=offered.has_values,
+        is_dated=len(offered.times) > 0,
+        has_chart=any(len(layer.times) > 1 for layer in offered.fields.values()),
         root="../../",
         has_viewer=context.has_viewer,
         grid=offered.main_field.main_variable.grid if "grid" in document["extent"]["spatial"] else None,
@@ -108,7 +110,12 @@ def _examples(offered: Offered, document: Json, context: CollectionContext) -> I
         share = min(1.0, EXAMPLE_CELLS / max(grid.width, grid.height)) / 2
         west, south, east, north = document["extent"]["spatial"]["bbox"][0]
         half_width, half_height = (east - west) * share, (north - south) * share
-        edges = (x - half_width, y - half_height, x + half_width, y + half_height)
+        edges = (
+            max(west, x - half_width),
+            max(south, y - half_height),
+            min(east, x + half_width),
+            min(north, y + half_height),
+        )
         box = ",".join(f"{edge:.5f}" for edge in edges)
         temporal = document["extent"].get("temporal")
         time = f"&datetime={temporal['interval'][0][1]}" if temporal else ""
