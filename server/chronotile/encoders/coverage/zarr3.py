@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numcodecs.blosc import Blosc
-from numcodecs.zstd import Zstd
 from numpy.typing import NDArray
 
 from chronotile.encoders.coverage.cf import GRID_MAPPING, TIME, CfDataset, CfField, CfVariable
 from chronotile.encoders.coverage.strips import ChunkShape
+from chronotile.encoders.deflated import deflate
 
 JsonObject = dict[str, Any]
 ENCODER_VERSION = "1"
@@ -21,6 +20,10 @@ LEVEL = 1
 LINE_CHUNK = 16_384
 """Positions in a chunk of a coordinate along time: one that grows has the same chunks as before, and a few more."""
 BYTES: JsonObject = {"name": "bytes", "configuration": {"endian": "little"}}
+GZIP: JsonObject = {"name": "gzip", "configuration": {"level": LEVEL}}
+"""Of the chunks that are served: every client reads it, and it needs no further library here."""
+GZIP_BITS = 31
+"""The window of 32 KiB with the header of gzip (zlib.h, deflateInit2)."""
 Scheme = Literal["default", "v2"]
 
 
@@ -124,7 +127,7 @@ def _document(node: CfVariable | CfField, fill: float | str, keys: KeyEncoding) 
         "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(chunks_of(node))}},
         "chunk_key_encoding": keys.document,
         "fill_value": fill,
-        "codecs": [BYTES, compressor(dtype)],
+        "codecs": [BYTES, GZIP],
         "dimension_names": list(node.dimensions),
         "attributes": {name: _plain(said) for name, said in node.attributes.items()},
         "storage_transformers": [],
@@ -141,9 +144,7 @@ def _whole_chunk(numbers: NDArray[Any], shape: tuple[int, ...], fill: float) -> 
 
 
 def _compressed(numbers: NDArray[Any]) -> bytes:
-    """The bytes as `compressor` says."""
-    codec = Zstd(level=LEVEL) if numbers.dtype.itemsize == 1 else Blosc("zstd", LEVEL, Blosc.SHUFFLE)
-    return bytes(codec.encode(np.ascontiguousarray(numbers)))
+    return deflate.compress(np.ascontiguousarray(numbers), LEVEL, GZIP_BITS)
 
 
 def _plain(said: object) -> object:
