@@ -23,15 +23,15 @@ ANY_HTTP_PORT = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 
 @contextmanager
 def serving(
-    *arguments: object, log: IO[str] | None = None, **environment: str
+    *arguments: object, log: IO[str] | None = None, program: Path = PROGRAM, **environment: str
 ) -> Iterator[tuple[subprocess.Popen[str], str, list[str]]]:
     """A server in a process of its own: the process, its address, what it printed; ended at the end.
 
-    It logs to `log`, if there is one.
+    It logs to `log`, if there is one. `program` may be that of another environment.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CHRONOTILE_")}
     process = subprocess.Popen(
-        [PROGRAM, *map(str, arguments), "--port", "0"],
+        [program, *map(str, arguments), "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=log or subprocess.DEVNULL,
         text=True,
