@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -96,6 +97,14 @@ def demo_folder(tmp_path_factory) -> Path:
     """The folder of a small demo archive."""
     folder = tmp_path_factory.mktemp("client") / "demo"
     make_demo(folder, plan=PLAN)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def five_years(tmp_path_factory) -> Path:
+    """The folder of a demo archive with all of its times, in a smaller area."""
+    folder = tmp_path_factory.mktemp("client") / "demo"
+    make_demo(folder, plan=replace(PLAN, first_day="2020-01-01", dekads=180))
     return folder
 
 

@@ -6,24 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from chronotile.demo import DemoPlan, make_demo
 from tests.running import serving
 
 NOTEBOOKS = Path(__file__).parents[3] / "docs" / "notebooks"
 CLIENT = Path(__file__).parents[3] / "clients" / "python" / "src"
-PLAN = DemoPlan(size_px=200, first_day="2020-01-01", dekads=180, levels=2, picture_days=("2024-06-01",))
 PATIENCE_S = 600
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def served(five_years, tmp_path_factory):
     """The environment of a notebook: the address of a demo, and a folder whose COGs its server reads."""
     folder = tmp_path_factory.mktemp("notebooks")
     cogs = folder / "cogs"
     cogs.mkdir()
-    make_demo(folder / "demo", plan=PLAN)
     settings = {"CHRONOTILE_COG_PREFIXES": str(cogs), "CHRONOTILE_JOBS_DIR": str(folder / "jobs")}
-    with serving("serve", folder / "demo" / "demo.yaml", "--workers", "1", **settings) as (_, url, _lines):
+    with serving("serve", five_years / "demo.yaml", "--workers", "1", **settings) as (_, url, _lines):
         yield {"CHRONOTILE_URL": url, "CHRONOTILE_COG_FOLDER": str(cogs)}
 
 

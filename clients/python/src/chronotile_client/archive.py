@@ -1,5 +1,6 @@
 """A server of chronotile, its layers and its jobs, with calls that block."""
 
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +54,7 @@ class Archive:
         self.headers = dict(headers or {})
         client = httpx2.Client(**settings_of(self.url, timeout_s, headers), transport=transport)
         self._transport = Transport(client, retries or Retries())
+        weakref.finalize(self, client.close)  # notebooks close nothing
         self._layers: Layers[Layer] | None = None
 
     @property

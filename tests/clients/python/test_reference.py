@@ -1,0 +1,76 @@
+"""The programs of the client's pages run as they stand, and print what the pages show."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chronotile.app import create_app
+from chronotile.settings import Settings
+from tests.protocols.listening import listening
+from tests.running import PATIENCE_S
+
+ROOT = Path(__file__).parents[3]
+REFERENCE = (ROOT / "docs" / "reference" / "python-client.md").read_text(encoding="utf-8")
+CLIENT = ROOT / "clients" / "python" / "src"
+README = (ROOT / "clients" / "python" / "README.md").read_text(encoding="utf-8")
+PROGRAMS = re.findall(r"```python\n(.*?)```(?:\n\n```\n(.*?)```)?", REFERENCE, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def url(five_years, tmp_path_factory):
+    """The address of a demo."""
+    folder = tmp_path_factory.mktemp("jobs")
+    with listening(create_app(Settings(config=five_years / "demo.yaml", jobs_dir=folder))) as url:
+        yield url
+
+
+def printed_by(program, url, folder):
+    """What a program prints, in a process of its own, where a warning is an error."""
+    path = os.pathsep.join([str(CLIENT), os.environ.get("PYTHONPATH", "")])
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program.replace("http://127.0.0.1:8000", url)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("program", "shown"), PROGRAMS, ids=range(len(PROGRAMS)))
+def test_program_of_the_reference(url, tmp_path, program, shown):
+    printed = printed_by(program, url, tmp_path)
+
+    assert printed
+    assert not shown or printed == shown
+
+
+@pytest.mark.slow
+def test_programs_of_the_readme(url, tmp_path):
+    programs = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+    printed = printed_by("\n".join([*programs, "print(ndvi.id, explorer.date)"]), url, tmp_path)
+
+    assert printed.startswith("NDVI 2023-08")
+
+
+def test_all_calls_are_in_the_reference():
+    import chronotile_client
+
+    public = {
+        name
+        for kind in (chronotile_client.Archive, chronotile_client.Layer, chronotile_client.Job)
+        for name in vars(kind)
+        if not name.startswith("_") and callable(getattr(kind, name)) and name not in {"run", "close", "from_document"}
+    }
+
+    assert {name for name in public if f"{name}(" not in REFERENCE} == set()
+    assert {name for name in chronotile_client.__all__ if name.endswith("Error") and name not in REFERENCE} == set()
