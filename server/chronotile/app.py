@@ -202,7 +202,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
     """Return the application that serves `services`, which are closed when it shuts down.
 
     Raises:
-        ConfigurationError: One of `cog_places` or of the prefixes is no place, or TiTiler is not installed.
+        ConfigurationError: One of `cog_places` or of the prefixes is not a place, or TiTiler is not installed.
     """
     options = options or ServerOptions()
     service, registry = services.catalogue.service, CollectorRegistry()

@@ -147,7 +147,7 @@ def serve(
 
 @app.command()
 def check(place: Place = None) -> None:
-    """Say what is wrong with a configuration, its styles and its sources, one line a finding; 1 if any is an error."""
+    """Check a configuration, its styles and its sources; print one line per finding; 1 if any is an error."""
     with exiting_in_one_line():
         from chronotile.archive.check import check_archive
         from chronotile.archive.describe import finding_lines, summary
@@ -227,7 +227,7 @@ def optimise(
         str | None, typer.Option(metavar="ID", help="With --cubes; default: the first that is served.")
     ] = None,
 ) -> None:
-    """Write a serving cube: maps, overviews and series of rasters, NetCDF or Zarr; or add what is new."""
+    """Write a serving cube: maps, overviews and series of rasters, NetCDF or Zarr; or add new dates."""
     _refuse(context, *((OF_STORES, "cannot be used with --cubes") if cubes else (OF_CUBES, "needs --cubes")))
     if cubes:
         _write_cubes(sources, target, layers=layer, spans=(zooms, years), tms=tile_matrix_set, threads=workers)

@@ -288,7 +288,7 @@ class StorageFull(ChronotileError):
 
 
 class ServicesRenewed(Exception):
-    """What is served was replaced since the request began: it is answered anew, so no protocol has words for it."""
+    """What is served was replaced since the request began: it is answered again, so no protocol has words for it."""
 
 
 class ClientGone(ChronotileError):
@@ -299,7 +299,7 @@ class ClientGone(ChronotileError):
 
 
 class UnsupportedSource(ChronotileError):
-    """A file or store cannot be served; the message says why in one line."""
+    """A file or store cannot be served; the message gives the reason in one line."""
 
     status = 500
 

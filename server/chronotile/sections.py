@@ -46,7 +46,7 @@ def unique(members: tuple[str, ...]) -> tuple[str, ...]:
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 Id = Annotated[str, AfterValidator(_id)]
-"""What may stand in URLs and documents."""
+"""What may be used in URLs and documents."""
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Range = Annotated[tuple[Number, Number], AfterValidator(_range)]
 """Two numbers, the smaller first."""

@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     cache_bytes: int | None = Field(default=None, ge=0, le=1 << 40)
     """What all workers together keep between requests: decoded pixels, encoded answers, warp plans."""
     payload_bytes: int | None = Field(default=None, ge=0, le=1 << 40)
-    """Encoded answers that all together keep, where not their part of `cache_bytes`; 0 makes each anew."""
+    """Encoded answers that all together keep, where not their part of `cache_bytes`; 0 makes each again."""
     preview_dir: Path | None = None
     """Folder of previews of rasters without overviews, which processes may share; otherwise among the user's caches."""
     preview_bytes: int = Field(default=2 << 30, ge=0, le=1 << 50)
@@ -160,7 +160,7 @@ class Settings(BaseSettings):
         return self.workers or max(1, min(machine.cores, fitting, MOST_WORKERS))
 
     def quick_slots_on(self, machine: Machine) -> int:
-        """Return how many quick calls run at once in each process: one a core, and one that reads."""
+        """Return how many quick calls run at once in each process: one per core, and one that reads."""
         return machine.cores // (self.workers or 1) + 1
 
     def cache_on(self, machine: Machine) -> int:

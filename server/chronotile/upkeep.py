@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 SETTLED_S = 2.0
 """By then what is loaded with the first requests is there."""
 TIDIED_EVERY_S = 20.0
-"""Often enough that holes stay small, and seldom enough that pages requested anew cost nothing."""
+"""Often enough that holes stay small, and seldom enough that pages requested again cost nothing."""
 
 
 class Upkeep:
@@ -60,7 +60,7 @@ class Upkeep:
             await anyio.to_thread.run_sync(self.live.refresh, limiter=alone, abandon_on_cancel=True)
 
     async def tidy(self) -> None:
-        """Set aside what stays until the next reload, drop files that nobody requests, give back freed memory."""
+        """Set aside what stays until the next reload, drop files that no client requests, give back freed memory."""
         alone = anyio.CapacityLimiter(1)
         reloads = None
         await anyio.sleep(SETTLED_S)

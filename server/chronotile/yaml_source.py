@@ -104,12 +104,12 @@ class Node:
 
     @property
     def entries(self) -> "Mapping[str, Node]":
-        """The values by key; none where this is no mapping."""
+        """The values by key; none where this is not a mapping."""
         return self.content if isinstance(self.content, dict) else {}
 
     @property
     def items(self) -> "tuple[Node, ...]":
-        """The members of a list; none where this is no list."""
+        """The members of a list; none where this is not a list."""
         return self.content if isinstance(self.content, tuple) else ()
 
     @property

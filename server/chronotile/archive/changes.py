@@ -1,4 +1,4 @@
-"""What became other when an archive was opened anew, in one line for the log."""
+"""What changed when an archive was reopened, in one line for the log."""
 
 from collections.abc import Collection, Iterator
 
@@ -69,7 +69,7 @@ def _places(what: str, places: Collection[str]) -> Iterator[str]:
 
 
 def _source_changes(before: Archive, after: Archive) -> Iterator[str]:
-    """Collections whose files were written anew, with the same dates."""
+    """Collections whose files were rewritten, with the same dates."""
     old = before.services.readers
     changed = [name for name, reader in after.services.readers.items() if name in old and old[name] is not reader]
     yield from _named("files of collection", "replaced", changed)

@@ -15,7 +15,7 @@ _COUNTS = re.compile(r"\d+ of \d+")
 
 
 class FindingLog:
-    """Logs what is found of an archive, at its start and whenever it is opened anew.
+    """Logs what is found of an archive, at its start and whenever it is reopened.
 
     Args:
         records: Store what was logged; for one process in its memory.

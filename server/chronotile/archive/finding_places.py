@@ -17,7 +17,7 @@ class _Subject(NamedTuple):
 
 
 def with_places(findings: Iterable[Finding], configuration: Configuration) -> tuple[Finding, ...]:
-    """Return the findings with the collections they are about, and the file and line that ask for those."""
+    """Return the findings with the collections they are about, and the file and line that request those."""
     subjects = dict(_subjects(configuration))
     return tuple(_placed(finding, subjects.get(finding.place.partition(": ")[0])) for finding in findings)
 

@@ -45,7 +45,7 @@ from chronotile.yaml_source import Node
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveState:
-    """What an archive was opened from; it is opened anew where any of it differs."""
+    """What an archive was opened from; it is reopened where any of it differs."""
 
     written: Node
     """The configuration as it is written."""
@@ -136,7 +136,7 @@ def _with_discovery(archive: Archive, discovery: Discovery, *, folder: str) -> A
 
 
 def refresh_archive(archive: Archive, place: Path, *, environment: Mapping[str, str], clock: Clock) -> Archive:
-    """Return the archive opened anew if its configuration, styles or sources changed, else the same.
+    """Return the archive reopened if its configuration, styles or sources changed, else the same.
 
     Sources that did not change keep their open files, and answers made of them stay in the caches.
 

@@ -37,7 +37,7 @@ class DocumentState:
 
 
 def source_states(specs: Mapping[str, SourceSpec]) -> dict[str, str]:
-    """Return a digest for each source that changes when a file comes, goes or is written anew.
+    """Return a digest for each source that changes when a file comes, goes or is rewritten.
 
     Readers see for themselves that the pixels of a file are new; but one that was left out, because it was half copied
     or had another grid, may fit by now, and one that fitted may not.

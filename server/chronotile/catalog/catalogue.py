@@ -93,7 +93,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseMap:
-    """A map of somebody else, on which the viewer lays layers."""
+    """A map of another provider, on which the viewer lays layers."""
 
     id: str
     title: LocalisedText

@@ -1,4 +1,4 @@
-"""A requested time, resolved to the times a layer has; decided here alone (docs/design/time.md)."""
+"""A requested time, resolved to the times that a layer has; decided here alone (docs/design/time.md)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

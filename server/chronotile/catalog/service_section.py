@@ -141,7 +141,7 @@ _LIMITS = Limits()
 
 
 class LimitsSection(Section):
-    """The most that one request may cover; the capabilities say so."""
+    """The most that one request may cover; the capabilities state it."""
 
     max_pixels: Positive = _LIMITS.max_pixels
     """Pixels of a picture."""

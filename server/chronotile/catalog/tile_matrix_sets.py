@@ -32,7 +32,7 @@ def load_tile_matrix_set(name: str, *, folder: Path) -> TileMatrixSet:
     """Return the set of a name, or of the JSON file at a path from `folder`.
 
     Raises:
-        InvalidParameter: There is none, or it cannot be served; the message says why in one line.
+        InvalidParameter: There is none, or it cannot be served; the message gives the reason in one line.
     """
     if "/" in name or name.lower().endswith(".json"):
         return _converted(_read(folder / name, name))

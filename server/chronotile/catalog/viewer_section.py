@@ -37,7 +37,7 @@ def _template(href: str) -> str:
 
 
 class BaseMapSection(Section):
-    """A map of somebody else, on which layers are laid."""
+    """A map of another provider, on which layers are laid."""
 
     id: Id
     """By which links of the viewer name it (`bgLayer`)."""

@@ -48,7 +48,7 @@ class CubeWriter:
     def write_years(self, scene: Scene) -> Iterator[float]:
         """Write all dekads, some at a time to bound memory; give the share that is done.
 
-        Dekads do not depend on one another, and numpy computes without Python's lock: a thread a core.
+        Dekads do not depend on one another, and numpy computes without Python's lock: one thread per core.
         """
         starts = self.plan.time_domain.starts.astype("datetime64[D]")
         with ThreadPoolExecutor(this_machine().cores, thread_name_prefix="demo") as pool:

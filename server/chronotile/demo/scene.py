@@ -17,7 +17,7 @@ from chronotile.model.grid import Grid
 
 FILE: Final = Path(__file__).with_name("landscape.npz.xz")
 COARSE_PX: Final = 200
-"""Pixels a side of clouds, shadows and depths of snow, over the whole landscape."""
+"""Pixels per side of clouds, shadows and depths of snow, over the whole landscape."""
 NDVI_OFFSET: Final = -0.08
 NDVI_STEP: Final = 0.004
 TEXTURE_STEPS: Final = 24
@@ -35,7 +35,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 _SEED: Final = 9600
 _LEAFINESS: Final = np.array([0, 0.9, 0.8, 1.3, 1.45, 0.9, 1.1, 1.0, 0.95, 0.95], dtype=np.float32)
-"""Leaf area of each kind of parcel beside what its green alone would give."""
+"""Leaf area of each kind of parcel in addition to what its green alone would give."""
 _SNOW_COLOUR: Final = np.array([0.620, 0.640, 0.660], dtype=np.float32)
 
 

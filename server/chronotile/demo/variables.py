@@ -75,7 +75,7 @@ def numbers_of(
 
     Args:
         ndvi: (height, width).
-        leafy: (height, width): leaf area beside what NDVI alone would give.
+        leafy: (height, width): leaf area in addition to what NDVI alone would give.
         flags: (height, width): the codes of pixels without a value, 0 elsewhere.
         random: Draws the noise.
     """

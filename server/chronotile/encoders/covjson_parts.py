@@ -44,7 +44,7 @@ def polygons_domain_type(count: int, *, has_time: bool) -> str:
 
 
 def values_along_time(values: NDArray[Any], *, has_time: bool, polygons: int = 1, is_whole: bool = False) -> Json:
-    """Return (time,) values as an array; of several polygons, which share them, one a time and polygon.
+    """Return (time,) values as an array; of several polygons, which share them, one per time and polygon.
 
     The standard has no domain in which one value belongs to several polygons together.
 
@@ -105,7 +105,7 @@ def layer_parameter(layer: Layer, *, method: str | None = None) -> Json:
 def categories_of(layer: Layer) -> tuple[StyleClass, ...]:
     """Return the classes of categories, those of the file or of the first style that has some; none of quantities.
 
-    Nor are there any where one is no whole number, which an encoding of categories has no room for (§5.3.1).
+    Nor are there any where one is not a whole number, which an encoding of categories has no room for (§5.3.1).
     """
     variable = layer.main_variable
     if not variable.is_categorical:

@@ -1,4 +1,4 @@
-"""Files without a name, which are gone when closed, whatever becomes of the process."""
+"""Files without a name, which are gone when closed, whatever happens to the process."""
 
 import errno
 import io
@@ -161,7 +161,7 @@ class UnfailingFile(io.RawIOBase):
         self._at = self._end = 0
 
     def check(self) -> None:
-        """Say what failed.
+        """Report what failed.
 
         Raises:
             OSError: Anything did.

@@ -46,7 +46,7 @@ LEASE_S = 30.0
 ATTEND_S = 10.0
 """How often the heartbeat is written."""
 BEAT_S = 2.0
-"""How often a job is held anew; by then it is known too whether it was dismissed."""
+"""How often a job is held again; by then it is known too whether it was dismissed."""
 IDLE_S = 0.5
 LOST_S = 5.0
 """How long to wait before a cluster or a table that is not there is tried again."""
@@ -371,7 +371,7 @@ class Runner:
             return "dismissed"
 
     def _surely(self, ask: Callable[[], Answer]) -> Answer:
-        """What the table answers, once it does: a database that is begun anew costs no tasks.
+        """What the table answers, once it does: a database that is begun again costs no tasks.
 
         Raises:
             SourceUnavailable: It was away for as long as a lease, or we are to stop.

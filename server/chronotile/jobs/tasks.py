@@ -207,7 +207,7 @@ def _task_results(context: TaskContext) -> list[Json]:
 
 
 class ReadFiles:
-    """The input that all tasks of a job share, from the files of jobs, so that it is not read for each task anew.
+    """The input that all tasks of a job share, from the files of jobs, so that it is not read for each task again.
 
     Args:
         most_bytes: Of their text in all; that of one job is cached at any size. Read it takes ten times as much.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from chronotile.errors import ClientGone
 
 IsActive = Callable[[], bool]
-"""Whether somebody still waits for the answer."""
+"""Whether the client still waits for the answer."""
 
 
 def always_active() -> bool:
@@ -14,10 +14,10 @@ def always_active() -> bool:
 
 
 def require_active(is_active: IsActive) -> None:
-    """Check that somebody still waits for the answer.
+    """Check that the client still waits for the answer.
 
     Raises:
-        ClientGone: Nobody does.
+        ClientGone: The client disconnected.
     """
     if not is_active():
         raise ClientGone("the client disconnected")

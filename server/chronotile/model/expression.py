@@ -166,7 +166,7 @@ def parse_expression(text: str, names: Collection[str] | None = None) -> Express
         names: The variables there are; `None` takes any.
 
     Raises:
-        InvalidParameter: It is none; the message says what is wrong and what is accepted.
+        InvalidParameter: It is none; the message describes the fault and what is accepted.
     """
     plain = " ".join(text[: MAX_TEXT + 1].split())
     if len(text) > MAX_TEXT:

@@ -31,7 +31,7 @@ class CellSeries:
     reasons: tuple[str | None, ...]
     """(time,): why there is no value; `None` where there is one."""
     labels: tuple[str | None, ...]
-    """(time,): the class of the value, or the flag in its place."""
+    """(time,): the class of the value, or its flag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,7 @@ class JobDetails:
     inputs: Excerpt = Excerpt(text="", count=0)
     """As JSON."""
     log: Sequence[tuple[float, str]] = ()
-    """Its last lines, each with when it was said."""
+    """Its last lines, each with its time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ class Result:
     """One output of a process."""
 
     value: Any = None
-    """As JSON, where it is no file."""
+    """As JSON, where it is not a file."""
     file: str | None = None
     """Name of its file in the folder of the job's results."""
     media_type: str = "application/json"

@@ -102,12 +102,12 @@ def text_values(values: NDArray[Any], encoding: Encoding | None) -> NDArray[Any]
 
 
 def numbers_json(values: NDArray[Any]) -> orjson.Fragment:
-    """Return an array of any shape as JSON: no zeros behind the point, `null` for what is no number."""
+    """Return an array of any shape as JSON: no zeros behind the point, `null` for what is not a number."""
     return orjson.Fragment(_json(values))
 
 
 def number_texts(values: NDArray[Any]) -> list[str]:
-    """Return the text of each of (n,) numbers, as JSON has it; empty for what is no number."""
+    """Return the text of each of (n,) numbers, as JSON has it; empty for what is not a number."""
     return _json(values)[1:-1].replace(b"null", b"").decode().split(",") if values.size else []
 
 

@@ -212,7 +212,7 @@ class Raster:
     """(y, x), row 0 in the north; meaningless where `present` is false."""
     encoding: Encoding
     present: BoolArray | None = None
-    """(y, x), false outside the source and where its own mask says so; `None` where all are present."""
+    """(y, x), false outside the source and where its own mask marks it; `None` where all are present."""
 
     @property
     def valid(self) -> BoolArray:

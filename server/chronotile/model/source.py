@@ -27,7 +27,7 @@ class Finding:
     path: str = ""
     """What was looked for, as a path or URL; for operators alone."""
     written: str = ""
-    """File and line of the configuration that ask for it; for operators alone."""
+    """File and line of the configuration that request it; for operators alone."""
 
     @property
     def is_left_out(self) -> bool:

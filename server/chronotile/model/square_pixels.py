@@ -19,7 +19,7 @@ def grid_of_picture(crs: Crs, box: BBox, *, width: int | None, height: int | Non
     """Return the grid over a box, its pixels square on the ground unless both sides are given.
 
     Raises:
-        InvalidParameter: The box is no place, or so narrow that the side which is not given would be none.
+        InvalidParameter: The box is not a place, or so narrow that the side which is not given would be none.
     """
     require_place(box, crs)
     ratio = _ratio(box, crs)

@@ -46,7 +46,7 @@ def with_stored_overviews(info: VariableInfo, level: JsonObject | None, *, is_na
     Args:
         info: As its source and `with_classes` have it.
         level: The document of its first overview, if there is one.
-        is_named: Whether it was said to have classes.
+        is_named: Whether the caller named it as having classes.
 
     Raises:
         UnsupportedSource: It was, but the overviews that are there are means.

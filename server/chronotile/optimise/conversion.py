@@ -1,4 +1,4 @@
-"""From a source's numbers to those of the cube: the same ones, or values packed anew."""
+"""From a source's numbers to those of the cube: the same ones, or values repacked."""
 
 from dataclasses import dataclass, replace
 from typing import Any

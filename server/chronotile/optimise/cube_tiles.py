@@ -74,7 +74,7 @@ class CubeReport:
     empty: int = 0
     """Cubes of tiles without a pixel, which have no file."""
     removed: int = 0
-    """Files of dates that were made anew, or of another grid."""
+    """Files of dates that were made again, or of another grid."""
     notes: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
@@ -296,7 +296,7 @@ def _works(services: Services, options: CubeOptions) -> Iterator[Work]:
 
 
 def _closed_years(layer: Layer, services: Services) -> list[int]:
-    """Years in which there are times and to which none is added any more, but by making them anew."""
+    """Years in which there are times and to which none is added any more, but by making them again."""
     now = int(str(services.clock().astype("datetime64[Y]")))
     years = {int(str(instant)) for instant in layer.times.instants.astype("datetime64[Y]")}
     return sorted(year for year in years if year < now)

@@ -103,10 +103,10 @@ def find_inputs(
         variable: The only one that is taken.
         select: Of that one, the steps of its further dimensions.
         time_pattern: Regular expression with a group `time`, over the paths of raster files.
-        target: A cube that is no source though it may lie in one of the folders.
+        target: A cube that is not a source though it may lie in one of the folders.
 
     Raises:
-        UnsupportedSource: They are no sources of one grid with times; the message says why.
+        UnsupportedSource: They are not sources of one grid with times; the message gives the reason.
     """
     found = _found(sources, target)
     specs = tuple(_specs(found, _chosen(variable, select), time_pattern))

@@ -27,7 +27,7 @@ class Options:
     """Of the variable, the steps of its further dimensions."""
     time_pattern: str | None = None
     classes: tuple[str, ...] = ()
-    """Variables whose numbers are classes, though no file says so."""
+    """Variables whose numbers are classes, though no file states it."""
     packing: Packing | None = None
     memory_bytes: int = MEMORY_BYTES
     threads: int | None = None

@@ -1,4 +1,4 @@
-"""Which arrays a serving cube has, how they lie in files, and their attributes."""
+"""Which arrays a serving cube has, their positions in files, and their attributes."""
 
 import math
 from collections.abc import Iterator, Mapping

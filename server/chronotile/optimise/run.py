@@ -45,7 +45,7 @@ def optimise(
     disk: Disk | None = None,
     progress: Progress = lambda _what, _share: None,
 ) -> Report:
-    """Bring a serving cube up to what its sources have: write it, or add what is new and replaced.
+    """Bring a serving cube up to what its sources have: write it, or add new and replaced dates.
 
     Raises:
         UnsupportedSource: The sources cannot be made one cube, or not the one that is there.

@@ -74,7 +74,7 @@ class CubeFolder:
         """Return the root's document, or `None` where nothing was committed yet.
 
         Raises:
-            UnsupportedSource: What is there is no serving cube.
+            UnsupportedSource: What is there is not a serving cube.
         """
         file = self.path / DOCUMENT
         if not file.exists():

@@ -185,7 +185,7 @@ class _Source:
 
     @property
     def drops_flags(self) -> bool:
-        """Whether flags were to become nodata, as packing anew makes them."""
+        """Whether flags were to become nodata, as repacking makes them."""
         return not self._conversion.target.flags
 
     def close(self) -> None:

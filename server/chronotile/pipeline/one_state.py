@@ -32,7 +32,7 @@ def require_state(layer: Layer, instants: Sequence[Instant], states: PixelStates
 
 
 def again_if_changed(answer: Callable[[], Answer]) -> Answer:
-    """Return an answer; if files changed while it was made, one that is made anew.
+    """Return an answer; if files changed while it was made, one that is made again.
 
     Raises:
         SourceChanged: They changed again.

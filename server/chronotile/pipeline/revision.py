@@ -20,7 +20,7 @@ from chronotile.readers.file_state import one_look
 from chronotile.readers.reader import GONE
 
 KEPT_S = 60.0
-"""How long the state of a layer is taken as found: there may be a file a date, and many tiles a second."""
+"""How long the state of a layer is taken as found: there may be one file per date, and many tiles a second."""
 
 
 def fingerprint(*parts: object) -> str:
@@ -100,7 +100,7 @@ def _time_indexes(variable: VariableInfo, instants: tuple[Instant, ...] | Instan
 def layer_revision(layer: Layer, services: Services) -> str:
     """Return the state of a layer as a whole: the pixels of all its times, its styles, and which time is its newest.
 
-    A date of years ago may be made anew, so every one counts; all are looked at again after `KEPT_S`. Of a source that
+    A date of years ago may be made again, so every one counts; all are looked at again after `KEPT_S`. Of a source that
     hangs it is the last known.
     """
     now_s = monotonic()
@@ -152,7 +152,7 @@ def _layer_revision(layer: Layer, states: list[list[str]], services: Services) -
 
 
 def _states(layer: Layer, variable: VariableInfo, services: Services) -> list[str]:
-    """The state of each time of a variable; one that is gone does not hide what becomes of the others."""
+    """The state of each time of a variable; one that is gone does not hide what happens to the others."""
     indexes = range(len(variable.times) or 1)
     try:
         return [services.reader(layer).revision_of_times(variable.name, indexes)]

@@ -129,7 +129,7 @@ def time_without(time: TimeUsed, unreadable: Sequence[Instant]) -> TimeUsed:
 
 
 def etag_without(etag: str, unreadable: Sequence[Instant]) -> str:
-    """Return the ETag of an answer that lacks dates: another than that of the whole one, which is thus made anew."""
+    """Return the ETag of an answer that lacks dates: another than that of the whole one, which is thus made again."""
     return fingerprint(etag, "unreadable", tuple(unreadable)) if unreadable else etag
 
 

@@ -235,7 +235,7 @@ class ValidShares:
         return {str(state): float(share) for state, share in stored.items()} if _are_shares(stored) else {}
 
     def _save(self, table: _Table) -> None:
-        """Store what is known of a layer, beside what another process stored meanwhile; later, if that is writing."""
+        """Store what is known of a layer beside the entries of other processes; later, if one is writing."""
         if self._folder is None or table.area is not None:
             table.unsaved = 0
             return

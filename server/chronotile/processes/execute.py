@@ -74,10 +74,10 @@ def execute(
         services: What it is done with.
         folder: Of its files.
         plan: What `plan_execution` gave with these services, where it is known.
-        is_active: Whether anybody waits for the results; called between two steps.
+        is_active: Whether the client waits for the results; called between two steps.
 
     Raises:
-        LimitExceeded: It would take longer than somebody waits; a job does it.
+        LimitExceeded: It would take longer than a client waits; a job does it.
         ChronotileError: As `plan_execution`, and what the work itself meets.
     """
     process, plan = process_of(execution.process), plan or plan_execution(execution, services)

@@ -78,7 +78,7 @@ CSV_INPUTS: Mapping[str, Input] = {
 
 
 def check_csv_inputs(inputs: Inputs, layers: Iterable[Layer]) -> None:
-    """Refuse inputs that a CSV of these layers, or a file that is no CSV, cannot have.
+    """Refuse inputs that a CSV of these layers, or a file that is not CSV, cannot have.
 
     Raises:
         InvalidParameter: There is one.
@@ -129,7 +129,7 @@ def trims_of(inputs: Inputs, services: Services) -> tuple[Trim, ...]:
 
     Raises:
         UnsupportedCrs: Its CRS is not offered.
-        InvalidParameter: It is no box.
+        InvalidParameter: It is not a box.
     """
     if "bbox" not in inputs:
         return ()

@@ -1,4 +1,4 @@
-"""What a job reads: of which collections, at which times and in which state, so that a result can say so."""
+"""What a job reads: of which collections, at which times and in which state, so that a result can state it."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

@@ -35,7 +35,7 @@ def named_layers(offered: Offered, names: Iterable[str], *, locator: str) -> tup
     """Return the ids of the layers of fields, all of the collection without names.
 
     Raises:
-        InvalidParameter: One is no field.
+        InvalidParameter: One is not a field.
     """
     fields = offered.fields
     known = {layer.id: layer for layer in fields.values()} | fields
@@ -77,7 +77,7 @@ def trims_of(subsets: Mapping[str, Ends], crs: Crs) -> tuple[Trim, ...]:
     """Return what subsets of the axes of the data, but time, cut off.
 
     Raises:
-        InvalidParameter: An end is no number.
+        InvalidParameter: An end is not a number.
     """
     trims = []
     for axis, ends in subsets.items():
@@ -93,7 +93,7 @@ def time_of(datetime: str | None, subsets: Mapping[str, Ends]) -> TimeSelection:
     """Return what `datetime`, or a subset of the axis of time, selects.
 
     Raises:
-        InvalidParameter: It is no time, or there are both.
+        InvalidParameter: It is not a time, or there are both.
     """
     if TIME_AXIS not in subsets:
         return parse_time(datetime)
@@ -127,7 +127,7 @@ def points_of(geometry: shapely.Geometry, crs: Crs) -> tuple[Point, ...]:
     """Return the points of a geometry, whose coordinates are in the axis order of the CRS.
 
     Raises:
-        InvalidParameter: It is no point, or has none.
+        InvalidParameter: It is not a point, or has none.
     """
     if geometry.geom_type not in {"Point", "MultiPoint"} or geometry.is_empty:
         raise InvalidParameter(f"coords must be a POINT or MULTIPOINT, got a {geometry.geom_type}", locator="coords")
@@ -138,7 +138,7 @@ def area_of(geometry: shapely.Geometry, crs: Crs) -> Area:
     """Return what a polygon covers, whose coordinates are in the axis order of the CRS.
 
     Raises:
-        InvalidParameter: It is no polygon, or its rings cross.
+        InvalidParameter: It is not a polygon, or its rings cross.
     """
     if geometry.geom_type not in {"Polygon", "MultiPolygon"} or geometry.is_empty:
         raise InvalidParameter(

@@ -59,7 +59,7 @@ class Again:
 
     reason: str
     wait_s: float
-    """How long nobody shall begin it."""
+    """How long no worker shall begin it."""
     is_attempt: bool = True
     """Whether it counts as one."""
 

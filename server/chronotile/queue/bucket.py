@@ -26,7 +26,7 @@ MOST_PARTS = 10_000
 READ_BYTES = 1 << 20
 CONNECT_S = 5
 PATIENCE_S = 10
-"""With a store, where somebody waits for the answer."""
+"""With a store, where a client waits for the answer."""
 WORKERS_PATIENCE_S = 60
 """Of who has a job begun again then."""
 PART_TIMES = 10

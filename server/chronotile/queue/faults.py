@@ -78,7 +78,7 @@ def storing_results(errors: Collection[int] | None = None) -> Iterator[None]:
     """Say that files of results cannot be written.
 
     Args:
-        errors: Numbers of the operating system that say so; all by default.
+        errors: Numbers of the operating system that state it; all by default.
 
     Raises:
         StorageFull: There is no room for them.

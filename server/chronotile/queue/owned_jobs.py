@@ -41,7 +41,7 @@ class OwnedJobs:
             return self._clock(connection)
 
     def claim(self, owner: str, *, lease_s: float, without: Collection[str] = ()) -> Job | None:
-        """Take over the oldest job whose owner let its lease pass, else the oldest that waits for nothing but this.
+        """Take over the oldest job whose owner let its lease pass, else the oldest that waits only for this.
 
         Args:
             owner: Who takes it.
@@ -99,7 +99,7 @@ class OwnedJobs:
             id_: Of the job.
             owner: Who gives it back.
             message: Why.
-            wait_s: How long nobody shall begin it.
+            wait_s: How long no worker shall begin it.
             is_attempt: Whether it counts as one; not where it could well have gone on.
         """
         values = {"status": "accepted", "message": storable(message), "owner": None, "leased_until": None}

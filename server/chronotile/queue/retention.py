@@ -1,4 +1,4 @@
-"""What is removed of jobs: those that nobody wants any more, and those that ended long ago, with their files."""
+"""What is removed of jobs: those that no client wants any more, and those that ended long ago, with their files."""
 
 import logging
 import math

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class JobService:
     """Jobs of one archive, of which each user sees their own alone; any thread may ask.
 
-    Jobs are found by `job` and `jobs`, which ask for whom; all else takes a job that was found. The user
+    Jobs are found by `job` and `jobs`, which filter by owner; all else takes a job that was found. The user
     `None` are all those who did not say who they are.
 
     Args:
@@ -61,7 +61,7 @@ class JobService:
         """Where jobs are.
 
         Raises:
-            SourceUnavailable: Their table cannot be opened; the next one who asks tries again.
+            SourceUnavailable: Their table cannot be opened; the next request tries again.
         """
         with self._lock:
             if self._stores is None:
@@ -74,7 +74,7 @@ class JobService:
         """The table of the archive's own jobs.
 
         Raises:
-            SourceUnavailable: It cannot be opened; the next one who asks tries again.
+            SourceUnavailable: It cannot be opened; the next request tries again.
         """
         return self.stores.own.table
 

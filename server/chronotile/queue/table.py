@@ -237,7 +237,7 @@ class JobTable(OwnedJobs):
         return self.job(id_)
 
     def log(self, id_: str) -> tuple[tuple[float, str], ...]:
-        """Return the last lines of the log of a job, each with when it was said."""
+        """Return the last lines of the log of a job, each with its time."""
         with read_transaction(self._engine) as connection:
             rows = connection.execute(
                 select(LOG.c.at, LOG.c.text).where(LOG.c.job == id_).order_by(LOG.c.id.desc()).limit(LOG_LINES)

@@ -1,4 +1,4 @@
-"""Folders for what is done while somebody waits, which do not pile up where servers are killed."""
+"""Folders for what is done while a client waits, which do not pile up where servers are killed."""
 
 import fcntl
 import os
@@ -27,7 +27,7 @@ class TemporaryFolders:
     """Folders within one of this process, where temporary files are.
 
     The process holds that one by a lock, which the system takes back when the process ends, however it does; who
-    begins removes those that nobody holds.
+    begins removes those that no process holds.
     """
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ def _hold(path: Path) -> int:
     Raises:
         BlockingIOError: Another holds it.
         FileNotFoundError: It was removed.
-        OSError: It is no folder of ours, or there are no locks.
+        OSError: It is not a folder of ours, or there are no locks.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:

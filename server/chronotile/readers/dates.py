@@ -1,6 +1,6 @@
 """Dates as file names spell them.
 
-The forms, each bounded by something that is no digit:
+The forms, each bounded by something that is not a digit:
 
 | form | example | names |
 | --- | --- | --- |

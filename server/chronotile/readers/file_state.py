@@ -20,7 +20,7 @@ _current = threading.local()
 
 
 class FileState(NamedTuple):
-    """What changes when a file is written anew."""
+    """What changes when a file is rewritten."""
 
     mtime_ns: int
     size: int

@@ -32,7 +32,7 @@ TIME_FORMS = "20190604, 2019-06-04, 2019/06/04, 20190604T105031, 2019155, 2019-0
 
 @dataclass(frozen=True, slots=True)
 class DatedFiles:
-    """Files in the order of their times; a single file without time, or one a time."""
+    """Files in the order of their times; a single file without time, or one per time."""
 
     paths: tuple[str, ...]
     times: TimeDomain
@@ -110,7 +110,7 @@ def _globbed(pattern: Path) -> list[str]:
 
 
 def find_skipped(spec: SourceSpec) -> list[str]:
-    """Return the files that match a pattern but are no rasters by their names, nor belong to one that matches."""
+    """Return the files that match a pattern but are not rasters by their names, nor belong to one that matches."""
     local = local_path(spec.href.replace(VARIABLE, "*"))
     if local is None or local.is_file() or not glob.has_magic(str(local)):
         return []

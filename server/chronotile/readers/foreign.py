@@ -21,7 +21,7 @@ _QUERY = re.compile(r"(://[^\s?\"']*)\?[^\s\"']*")
 
 
 class BeingWritten(OSError):
-    """A file was written while it was read, and again while it was read anew."""
+    """A file was written while it was read, twice in a row."""
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class SourceKind(ABC):
         """Return a reader of what is stored, which keeps in `caches` what it reads.
 
         Raises:
-            UnsupportedSource: It cannot be served; the message says why in one line.
+            UnsupportedSource: It cannot be served; the message gives the reason in one line.
         """
 
     def side_reason(self, path: Path) -> str | None:

@@ -17,7 +17,7 @@ def open_source(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
     It caches what it reads in `caches`, else in caches of its own.
 
     Raises:
-        UnsupportedSource: It cannot be served; the message says why in one line and names no secret.
+        UnsupportedSource: It cannot be served; the message gives the reason in one line and names no secret.
     """
     if local_path(spec.href) is None and "@" in urlsplit(spec.href).netloc:
         raise UnsupportedSource(f"user and password in a URL are not supported; {CREDENTIALS_REMEDY}")

@@ -42,7 +42,7 @@ class _Table:
 
 
 def read_places(spec: PlacesSpec) -> PlaceSet:
-    """Return the places of a file: what is no polygon is left out, what is invalid is repaired, both are found.
+    """Return the places of a file: what is not a polygon is left out, what is invalid is repaired, both are found.
 
     Raises:
         UnsupportedSource: The file cannot be read, has too much, or its ids do not name each place once.

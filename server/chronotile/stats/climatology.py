@@ -113,7 +113,7 @@ def fill_from_normals(curves: Curves, normals: Normals) -> FloatArray:
 
 
 def _each_slot(reference: Curves, by: SlotKind, reduced: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """What becomes of each slot's values (series, n), (series, slot); NaN without any."""
+    """How to reduce each slot's values (series, n), (series, slot); NaN without any."""
     found = np.full((len(reference.values), SLOT_COUNTS[by]), np.nan)
     for slot, members in _members(reference.times, by):
         found[:, slot] = reduced(reference.values[:, members])

@@ -101,7 +101,7 @@ def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _strips(raster: Raster) -> Iterator[slice]:
-    """Rows that are worked on in the processor's own cache: of all at once, memory would be written and read anew."""
+    """Rows that are worked on in the processor's own cache: of all at once, memory would be written and read again."""
     height, width = raster.numbers.shape
     step = max(1, STRIP_VALUES // width)
     return (slice(top, top + step) for top in range(0, height, step))

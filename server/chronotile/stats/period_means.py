@@ -53,7 +53,7 @@ def period_starts(times: InstantArray, period: Period) -> InstantArray:
     """Return the start of the period that holds each of the times (time,).
 
     Months and years are counted from the beginning of the calendar, so `P3M` are quarters and `P10Y` decades; dekads
-    begin on days 1, 11 and 21; all others on 1 January of each year anew, the last of a year being cut short, as in
+    begin on days 1, 11 and 21; all others on 1 January of each year again, the last of a year being cut short, as in
     composites of 8 and 16 days.
     """
     if period.is_dekad:

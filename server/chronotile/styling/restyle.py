@@ -16,7 +16,7 @@ MAX_BANDS = 253
 
 
 def with_range(style: Style, span: tuple[float, float]) -> Style:
-    """Return the style with its stops stretched over other physical values; its labels are chosen anew.
+    """Return the style with its stops stretched over other physical values; its labels are chosen again.
 
     Raises:
         InvalidParameter: The style has classes, or `span` is not two finite numbers in ascending order.

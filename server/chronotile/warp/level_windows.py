@@ -15,7 +15,7 @@ MAX_WINDOW_PIXELS = 16_777_216
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelWindows:
-    """The windows of a level that are read, and how they lie among its cells."""
+    """The windows of a level that are read, and their positions among its cells."""
 
     windows: tuple[Window, ...]
     """Side by side from west to east; several where they cross the seam of a level that is a whole circle."""

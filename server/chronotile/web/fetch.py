@@ -53,7 +53,7 @@ def post(url: str, body: bytes, *, headers: Mapping[str, str] = NO_HEADERS, most
     """Send a document to an http or https URL, and wait until it was taken.
 
     Raises:
-        SourceUnavailable: It was not, within `most_s` seconds; the message says why.
+        SourceUnavailable: It was not, within `most_s` seconds; the message gives the reason.
     """
     request = Request(url, body, dict(headers), method="POST")  # noqa: S310 -- of an allowed place
     try:
@@ -112,7 +112,7 @@ class _NoRedirects(HTTPRedirectHandler):
 
 
 class _Deadline:
-    """Ends connections when the time is over: a timeout of a socket begins anew with each byte."""
+    """Ends connections when the time is over: a timeout of a socket begins again with each byte."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -47,7 +47,7 @@ class Loads:
         self._counts[COUNTS * worker] += 1
 
     def answer(self, worker: int, requests: int) -> None:
-        """Tell how many requests a worker answers now."""
+        """Return the number of requests that a worker answers now."""
         self._counts[COUNTS * worker + 1] = requests
 
 

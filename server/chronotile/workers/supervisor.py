@@ -134,7 +134,7 @@ class Supervisor:
             raise ChronotileError("no worker could start; see the log")
 
     def _start(self, number: int) -> None:
-        """Start a process anew, never by fork, which tensorstore does not survive."""
+        """Start a fresh process, never by fork, which tensorstore does not survive."""
         if self._is_stopping:
             return
         ours, theirs = socket.socketpair()
@@ -306,7 +306,7 @@ class Supervisor:
 
 
 def _accept_with_requests(listener: socket.socket) -> None:
-    """Let the system keep connections back until they ask for something: who is the least busy then gets them.
+    """Let the system keep connections back until they request something: who is the least busy then gets them.
 
     Browsers and load balancers open some in advance, and who was free at that time may be busy when they are used.
     """

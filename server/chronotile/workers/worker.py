@@ -47,7 +47,7 @@ class Worker(GracefulServer):
         self._opening = set[asyncio.Task[object]]()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 -- it has none
-        """Start to answer, and say so."""
+        """Start to answer, and report it."""
         await super().startup(sockets=[])
         self._channel.setblocking(False)
         asyncio.get_running_loop().add_reader(self._channel, self._take)

@@ -190,7 +190,7 @@ def _summed_where_shared(spans: Spans, width: int) -> Spans:
 
 
 def _cumulated(each: FloatArray, areas: IntArray) -> FloatArray:
-    """Cumulative sums that begin anew at each area, in order: another area's rounding must not change a weight."""
+    """Cumulative sums that begin again at each area, in order: another area's rounding must not change a weight."""
     sums = np.empty_like(each)
     ends = [*np.flatnonzero(np.diff(areas, prepend=-1)).tolist(), each.size]
     for first, last in pairwise(ends):

@@ -1,4 +1,4 @@
-"""What is served, cell by cell, beside what its source says when it is read apart (`chronotile audit`)."""
+"""What is served, cell by cell, in addition to what its source says when it is read apart (`chronotile audit`)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -51,7 +51,7 @@ class Target:
     variable: VariableInfo
     truth: Truth
     has_listed_times: bool
-    """Whether the configuration says which times there are, and not the source."""
+    """Whether the times are set by the configuration and not by the source."""
 
     @property
     def times(self) -> int:
@@ -200,7 +200,7 @@ def _audited(target: Target, audit: Audit, samples: Sequence[Sample]) -> Iterato
 
 
 def _has_truth(target: Target, sample: Sample) -> bool:
-    """Whether the source at least can be read; a damaged one is not served, and `check` says so."""
+    """Whether the source can be read at all; a damaged one is not served, and `check` reports it."""
     x, y = _centres(target.variable.grid, sample.window)
     try:
         for index in sample.indexes:

@@ -42,7 +42,7 @@ class Truth(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """What numbers mean: by their own file, or by the configuration where it says so."""
+    """The encoding of numbers: that of their own file, or of the configuration where it sets one."""
 
     scale: float
     offset: float

@@ -58,7 +58,7 @@ def found_collection(draft: Draft, styles: Mapping[str, Style], caches: ReaderCa
     """Return what a draft's files hold; what is read of them is cached in `caches`.
 
     Raises:
-        UnsupportedSource: They cannot be served; the message says why.
+        UnsupportedSource: They cannot be served; the message gives the reason.
     """
     if draft.kind.options.has_bands and draft.time_pattern is not None and holds_dated_bands(draft.first):
         draft = replace(draft, time_pattern=None)

@@ -10,7 +10,7 @@ from pathlib import Path
 from chronotile.readers.dates import TimeMatch, find_bare_year, find_folder_time, find_time
 
 TIME, ANY, VARIABLE = "\0", "\1", "\2"
-"""Stand in the pattern of a name for its time, for other dates, and for its variable."""
+"""Placeholders in the pattern of a name for its time, for other dates, and for its variable."""
 
 KNOWN_VARIABLES = frozenset(
     (
@@ -27,7 +27,7 @@ KNOWN_VARIABLES = frozenset(
 _BAND = re.compile(r"b\d{1,2}", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9]+")
 _LONG_NUMBER = re.compile(r"\d{10,}")
-"""Production times and the like, which differ from file to file."""
+"""Production times and similar, which differ from file to file."""
 _ALL_DIGITS = re.compile(r"\d{1,4}")
 _PLACEHOLDERS = re.compile(f"[{TIME}{ANY}{VARIABLE}]")
 
@@ -84,7 +84,7 @@ class NameGroup:
 
 
 def without_suffix(name: str) -> str:
-    """Return a file's name without `.tif`, `.zarr.zip` and the like."""
+    """Return a file's name without `.tif`, `.zarr.zip` and similar."""
     stem = name.removesuffix(".zip") if name.lower().endswith(".zarr.zip") else name
     return Path(stem).stem if Path(stem).suffix else stem
 

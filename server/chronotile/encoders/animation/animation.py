@@ -11,7 +11,7 @@ from chronotile.errors import LimitExceeded
 from chronotile.model.animation import AnimationFormat, Film, Frame
 
 MAX_BYTES = 512 << 20
-"""Of a file that somebody waits for, past which it is given up."""
+"""Of a file that a client waits for, past which it is given up."""
 BYTES_PER_PIXEL = 2
 """More than frames take, whatever they show: only what is small for sure lies in memory."""
 

@@ -49,7 +49,7 @@ def table_of_cells(coverage: Coverage, *, is_active: IsActive = always_active) -
 
     Raises:
         SourceUnavailable: The source is gone or damaged.
-        ClientGone: Nobody waits any more.
+        ClientGone: The client disconnected.
     """
     grid, times = coverage.grid, coverage.times.instants
     values = [coverage_values(coverage, number, is_active=is_active) for number in range(len(coverage.fields))]

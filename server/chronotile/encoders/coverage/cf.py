@@ -86,7 +86,7 @@ def _axes(grid: Grid) -> tuple[str, str]:
 
 
 def _names(fields: Sequence[CoverageField], taken: set[str]) -> list[str]:
-    """An underscore for what is no letter or digit; of two that are then the same the second ends in `_2`."""
+    """An underscore for what is not a letter or digit; of two that are then the same the second ends in `_2`."""
     names: list[str] = []
     for each in fields:
         name = stem = _NO_NAME.sub("_", each.name)

@@ -51,7 +51,7 @@ def _least(dtypes: Sequence[np.dtype[Any]]) -> np.dtype[Any]:
 
 
 def _wider(dtype: np.dtype[Any]) -> Iterator[np.dtype[Any]]:
-    """The type, and those of the same kind with more bytes; of nothing but numbers."""
+    """The type, and those of the same kind with more bytes; numbers only."""
     if dtype.kind in "iuf":
         for size in (1, 2, 4, 8):
             if size >= dtype.itemsize:

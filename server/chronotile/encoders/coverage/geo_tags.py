@@ -25,7 +25,7 @@ _SIZES = {2: 1, 3: 2, 12: 8}
 
 
 def geo_tags(grid: Grid) -> list[Tag]:
-    """Return the tags that say where a grid lies.
+    """Return the tags with the position of a grid.
 
     Raises:
         UnsupportedFormat: GeoTIFF has no words for its CRS.

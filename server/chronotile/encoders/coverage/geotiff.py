@@ -1,4 +1,4 @@
-"""Coverages as a cloud optimised GeoTIFF (OGC 21-026), a band a field and time."""
+"""Coverages as a cloud optimised GeoTIFF (OGC 21-026), one band per field and time."""
 
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape

@@ -14,7 +14,7 @@ def encode_coverage_png(coverage: Coverage, *, is_active: IsActive = always_acti
 
     Raises:
         InvalidParameter: There are several fields, or times.
-        UnsupportedFormat: The numbers are no greys: fractions, less than 0 or more than 65535.
+        UnsupportedFormat: The numbers are not greys: fractions, less than 0 or more than 65535.
         SourceUnavailable: The source is gone or damaged.
         ClientGone: The client left.
     """
@@ -29,7 +29,7 @@ def check_coverage_png(coverage: Coverage) -> None:
 
     Raises:
         InvalidParameter: There are several fields, or times.
-        UnsupportedFormat: The numbers are no greys.
+        UnsupportedFormat: The numbers are not greys.
     """
     if len(coverage.fields) > 1:
         names = ", ".join(field.name for field in coverage.fields[:10])

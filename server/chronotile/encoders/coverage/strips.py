@@ -79,7 +79,7 @@ def strips(
 
     Raises:
         SourceUnavailable: The source is gone or damaged.
-        ClientGone: Nobody waits any more.
+        ClientGone: The client disconnected.
     """
     if len(coverage.row_runs) == 1:
         yield from _whole_pictures(coverage, field, shape.time, is_active)
@@ -98,7 +98,7 @@ def coverage_values(coverage: Coverage, field: int, *, is_active: IsActive = alw
 
     Raises:
         SourceUnavailable: The source is gone or damaged.
-        ClientGone: Nobody waits any more.
+        ClientGone: The client disconnected.
     """
     encoding, grid = coverage.fields[field].encoding, coverage.grid
     values = np.empty((times_of(coverage), grid.height, grid.width))
@@ -126,7 +126,7 @@ def _picture(time: int, parts: Iterable[Numbers], step: int) -> Iterator[Strip]:
 
 
 def _in_steps(parts: Iterable[Numbers], step: int) -> Iterator[Numbers]:
-    """Cut what follows one another along the first axis anew: each but the last has a multiple of `step`.
+    """Cut what follows one another along the first axis again: each but the last has a multiple of `step`.
 
     Nothing of a part that was given is held while the next one is read: each takes as much memory as may be taken.
     """

@@ -1,4 +1,4 @@
-"""Series as GeoJSON (RFC 7946): features that carry them, in one document or one a line."""
+"""Series as GeoJSON (RFC 7946): features that carry them, in one document or one per line."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import chain
@@ -36,7 +36,7 @@ def encode_layers_geojson(table: SeriesTable, *, endpoint_of: Callable[[Point | 
     """Yield a FeatureCollection of EDR (OGC 19-086r6 §8.2.3) with a feature a place, part by part.
 
     Its property `values` has a list for each layer with a value, or `null`, for each of `times`; without times there
-    are no features.
+    are not features.
 
     Args:
         table: One column a layer.

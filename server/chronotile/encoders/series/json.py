@@ -63,7 +63,7 @@ def encode_points_json(tables: Iterable[SeriesTable]) -> Iterator[bytes]:
 
 
 def encode_place_values_json(found: PlaceValues) -> bytes:
-    """Return the matrix: a row a place, a number an instant; `null` where there is none."""
+    """Return the matrix: one row per place, one number per instant; `null` where there is none."""
     lacking = {"unreadable": format_instants(np.array(found.unreadable))} if found.unreadable else {}
     return dump_json(
         {

@@ -35,7 +35,7 @@ STATION, TIME = "station", "time"
 def encode_series_netcdf(table: SeriesTable) -> bytes:
     """Return a NetCDF-4 file whose feature type is `timeSeries`, in the orthogonal form (CF-1.11 §9.3.1, H.2.1).
 
-    Variables are (station, time); names have an underscore for what is no letter or digit: `p2.5` is `p2_5`; of two
+    Variables are (station, time); names have an underscore for what is not a letter or digit: `p2.5` is `p2_5`; of two
     that are then the same the second ends in `_2`. Areas stand at a point inside and have their outlines in a geometry
     container (§7.5). All places are held at once.
     """

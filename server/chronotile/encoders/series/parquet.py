@@ -26,7 +26,7 @@ def write_series_parquet(table: SeriesTable, file: BinaryIO) -> None:
 
     Where an area has a note, there is a column `note`. Points have `longitude`, `latitude`, `value` and `reason`
     instead. `id` is what the client called the place, or its number from 1; all are text where one is. Instants are
-    UTC, in nanoseconds. Layer, units, attribution and licence stand in the metadata of the schema. Places are taken
+    UTC, in nanoseconds. Layer, units, attribution and licence are in the metadata of the schema. Places are taken
     in order, those of one group of rows at a time.
     """
     import pyarrow as pa

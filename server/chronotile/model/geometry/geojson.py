@@ -79,7 +79,7 @@ class Draft:
 def area_of(body: bytes, rules: GeometryRules) -> Area:
     """Return the polygons of a Feature or a bare geometry; a third coordinate is left out.
 
-    Polygons that cross themselves are repaired and rings left open are closed; the area's note says so.
+    Polygons that cross themselves are repaired and rings left open are closed; the area's note reports it.
 
     Raises:
         InvalidParameter: It is no such thing; the message names the ring.
@@ -102,7 +102,7 @@ def area_of(body: bytes, rules: GeometryRules) -> Area:
 def areas_of(body: bytes, rules: GeometryRules) -> tuple[Area, ...]:
     """Return one area for each member of a FeatureCollection or GeometryCollection, in their order.
 
-    A feature whose geometry is null (RFC 7946 §3.2) is an area without polygons, and its note says so.
+    A feature whose geometry is null (RFC 7946 §3.2) is an area without polygons, and its note reports it.
 
     Raises:
         InvalidParameter: It is no such thing; the message names the member and ring.
@@ -129,7 +129,7 @@ def listed_members(document: Mapping[str, Json], key: str) -> list[Json]:
     """Return the features or geometries of a collection.
 
     Raises:
-        InvalidParameter: They are no list.
+        InvalidParameter: They are not a list.
     """
     members = document.get(key)
     if not isinstance(members, list):
@@ -160,7 +160,7 @@ def point_of(body: bytes) -> tuple[float, float] | None:
     """Return the longitude and latitude of a Point, or of a Feature of one; `None` where the body is something else.
 
     Raises:
-        InvalidParameter: It is no JSON object, or the point has no position.
+        InvalidParameter: It is not a JSON object, or the point has no position.
     """
     document = _geojson_of(body)
     geometry: Json = document.get("geometry") if _kind(document) == "Feature" else document

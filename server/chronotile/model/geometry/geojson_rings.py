@@ -24,7 +24,7 @@ PART_BYTES = 1 << 16
 """Of a ring, parsed at once."""
 
 RING_BYTES = 700
-"""Of a ring, beside its positions: its array, and the mark in its place."""
+"""Of a ring, beside its positions: its array, and the mark that replaces it."""
 
 SHORT_BYTES = 100
 """A list of positions with a shorter text stays in the rest: as lists it takes less."""
@@ -60,7 +60,7 @@ def parse_geojson(text: bytes, *, locator: str) -> Json:
         locator: The parameter it came in.
 
     Raises:
-        orjson.JSONDecodeError: It is no JSON; its message gives the place in the text.
+        orjson.JSONDecodeError: It is not JSON; its message gives the place in the text.
         LimitExceeded: It would take more memory than there is for a body.
     """
     if len(text) <= WHOLE_BYTES:

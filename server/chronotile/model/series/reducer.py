@@ -25,10 +25,10 @@ _HISTOGRAM = re.compile(rf"histogram:(\d{{1,4}})(?::({_NUMBER}):({_NUMBER}))?", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reducer:
-    """What becomes of the values at one time."""
+    """How to reduce the values at one time."""
 
     name: str
-    """As it stands in documents: `mean`, `p10`, `p2.5`, `histogram:16`, `histogram:16:0:1`."""
+    """As written in documents: `mean`, `p10`, `p2.5`, `histogram:16`, `histogram:16:0:1`."""
     kind: ReducerKind
     percent: float | None = None
     """0 to 100, of a percentile; 50 of the median."""

@@ -38,7 +38,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AreaSeries:
-    """Reduced values an instant of the cells of one area."""
+    """Reduced values per instant of the cells of one area."""
 
     area: Area
     reduced: Mapping[str, NDArray[np.float64]]

@@ -16,7 +16,7 @@ def requested_period(text: str, *, also: str = "") -> Period:
         also: What else it may be, in words, for the error message.
 
     Raises:
-        InvalidParameter: It is no period, one of months and days together, or more days than a year has.
+        InvalidParameter: It is not a period, one of months and days together, or more days than a year has.
     """
     try:
         period = parse_period("dekad" if text.lower() == "dekad" else text.upper())

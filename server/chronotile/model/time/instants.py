@@ -128,7 +128,7 @@ class TimeSelection:
 
     @property
     def is_open(self) -> bool:
-        """Whether the times it selects may be others soon: it is no list of instants and closed intervals."""
+        """Whether the times it selects may be others soon: it is not a list of instants and closed intervals."""
         return self.keyword != "parts" or self.is_of_open or any(part.is_open for part in self.parts)
 
 
@@ -178,7 +178,7 @@ def _add_dekads(start: Instant, count: int) -> Instant:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TimeDomain:
-    """The ordered times a layer has, each a span `[start, end)`; an exact instant spans one nanosecond.
+    """The ordered times that a layer has, each a span `[start, end)`; an exact instant spans one nanosecond.
 
     A day without a time of day spans that day, a period (dekad, month) its whole length.
     """
@@ -192,7 +192,7 @@ class TimeDomain:
     is_climatology: bool = False
     """Whether each time stands for a time of the year, of many years (CF §7.4)."""
     stated: InstantArray | None = None
-    """(time, 3): the coordinate and its bounds as a file states them, where it has bounds and is no climatology."""
+    """(time, 3): the coordinate and its bounds as a file states them, where it has bounds and is not a climatology."""
 
     def __post_init__(self) -> None:
         if self.starts.shape != self.ends.shape or self.starts.ndim != 1:

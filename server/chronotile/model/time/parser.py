@@ -119,7 +119,7 @@ def parse_period(text: str) -> Period:
     """Return the ISO 8601 duration, or `dekad`, that `text` names.
 
     Raises:
-        InvalidParameter: The text is no duration, or one of no length.
+        InvalidParameter: The text is not a duration, or one of no length.
     """
     if text == "dekad":
         return DEKAD

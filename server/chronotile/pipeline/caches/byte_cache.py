@@ -42,7 +42,7 @@ class ByteCache(Generic[Value]):
         Args:
             key: By which it is known.
             make: An error of it goes to all who wait for it, and nothing is cached.
-            is_active: Where `make` raises `ClientGone` if nobody is there for it any more: whether the own client is.
+            is_active: Where `make` raises `ClientGone` if no client waits for it any more: whether the own client is.
                 Then it is made for that one.
         """
         while True:

@@ -48,7 +48,7 @@ class CubeTileCache:
 
         Args:
             etag: By which it is known.
-            make: Raises `ClientGone` where nobody is there for it any more. An error goes to all who wait for it, but
+            make: Raises `ClientGone` where no client waits for it any more. An error goes to all who wait for it, but
                 for this one: whose own client is still there makes it.
             is_active: Whether that is so.
         """

@@ -33,7 +33,7 @@ class ScratchCache:
     Args:
         most_bytes: Of all files.
         most_files: Each holds one or a few descriptors.
-        unused_s: `tidy` drops files that nobody has requested for so long.
+        unused_s: `tidy` drops files that no client has requested for so long.
         clock: Seconds of a clock that never goes back.
     """
 
@@ -99,7 +99,7 @@ class ScratchCache:
             return reader
 
     def drop_idle(self) -> bool:
-        """Drop all files that nobody reads now, and return whether there were any."""
+        """Drop all files that nothing reads now, and return whether there were any."""
         with self._lock:
             idle = [key for key, entry in self._entries.items() if not entry.readers]
             for key in idle:
@@ -107,7 +107,7 @@ class ScratchCache:
             return bool(idle)
 
     def tidy(self) -> None:
-        """Drop files that nobody has requested for a long time."""
+        """Drop files that no client has requested for a long time."""
         with self._lock:
             oldest_s = self._clock() - self._unused_s
             unused = [key for key, entry in self._entries.items() if entry.used_s < oldest_s]

@@ -16,7 +16,7 @@ from chronotile.pipeline.cells import swapped_hint
 from chronotile.warp.plan import HALF_WORLD
 
 EDGE_CELLS = 1e-9
-"""A cell of which less than this is in a box only touches it; beside what numbers of that size are rounded by."""
+"""A cell of which less than this is in a box only touches it; rounding of numbers of that size is added."""
 
 ROUNDINGS = 4
 """Units in the last place by which a position may be off: it is the sum of two products."""
@@ -48,7 +48,7 @@ def trim_window(grid: NativeGrid, trims: Sequence[Trim]) -> Window:
     """Return the rows and columns of a grid, which is not rotated, that all trims leave.
 
     Half-open cells: one belongs if more than an edge of it lies in the box. Columns of degrees of longitude may go on
-    before the first or beyond the last one: `column_runs` says which they are.
+    before the first or beyond the last one: `column_runs` identifies them.
 
     Raises:
         OutsideData: A trim leaves nothing, or two of them do.

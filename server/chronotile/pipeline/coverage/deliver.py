@@ -75,12 +75,12 @@ class CoverageDelivery:
     unreadable: tuple[Instant, ...] = ()
     """Ascending: dates that have no values at some cells, since those could not be read."""
     is_cached_for_parts: bool = False
-    """Whether the file is cached when a part of it is requested, so that it is not made anew for each."""
+    """Whether the file is cached when a part of it is requested, so that it is not made again for each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What of a file a client needs."""
+    """The part of a file that a client needs."""
 
     known: Collection[str] = ()
     """ETags of answers that the client holds; one that still holds is answered without reading pixels."""
@@ -123,7 +123,7 @@ def deliver_coverage(
             `max_series_values` values, PNG `max_pixels` cells, GeoTIFF 65535 bands.
         StorageFull: There is no room to write it.
         SourceUnavailable: A source is away, or none of the requested dates can be read.
-        ClientGone: Nobody waits any more.
+        ClientGone: The client disconnected.
         ChronotileError: As `extract_coverage`.
     """
     written = _format_of(format_name, COVERAGE_FORMATS if formats is None else formats)
@@ -249,7 +249,7 @@ def _on_disk(body: FileParts | Whole, services: Services) -> FileParts:
 
 
 def _with_room(make: Callable[[], Made], services: Services) -> Made:
-    """What is made; where there is no room for it, once more without the cached files that nobody reads.
+    """What is made; where there is no room for it, once more without the cached files that nothing reads.
 
     Raises:
         StorageFull: There is no room without them either.

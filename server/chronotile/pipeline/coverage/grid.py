@@ -32,7 +32,7 @@ class Place:
 
     grid: Grid
     window: Window | None
-    """Of the native grid; `None` where cells are no native ones."""
+    """Of the native grid; `None` where cells are not native ones."""
     inside: Inside | None
     """Which lie in the area, where one is requested."""
 
@@ -87,7 +87,7 @@ def upright(grid: NativeGrid) -> NativeGrid:
 
 
 def _inside(request: CoverageRequest, grid: Grid) -> Inside | None:
-    """Which cells of a grid, that are no native ones, have their centre in the area."""
+    """Which cells of a grid, that are not native ones, have their centre in the area."""
     if request.area is None:
         return None
     size_x, size_y = grid.resolution
@@ -186,7 +186,7 @@ def _box_in(crs: Crs, grid: NativeGrid) -> BBox:
 
 
 def _reach_of(grid: NativeGrid, crs: Crs) -> BBox:
-    """A box that holds a grid in another CRS, by its outline, or what it holds where that is no place on earth."""
+    """A box that holds a grid in another CRS, by its outline, or what it holds where that is not a place on earth."""
     try:
         return outline_in(grid.bbox, grid.crs, crs)
     except InvalidParameter:

@@ -1,4 +1,4 @@
-"""Coverages whose cells are no native ones: of another size, CRS or orientation."""
+"""Coverages whose cells are not native ones: of another size, CRS or orientation."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

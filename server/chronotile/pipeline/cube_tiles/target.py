@@ -34,7 +34,7 @@ class CubeTarget:
 
 
 def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
-    """Return the layer and times a request means, and refuse what is too large; reads no pixels.
+    """Return the layer and times that a request means, and refuse what is too large; reads no pixels.
 
     Raises:
         InvalidParameter: The layer is a composite.

@@ -134,7 +134,7 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
         ServerBusy: Other large answers take the memory.
         StorageFull: There is no room to write it.
         SourceUnavailable: A source is away, or no frame can be read.
-        ClientGone: Nobody waits any more.
+        ClientGone: The client disconnected.
         ChronotileError: A name, time or parameter is not accepted, or the layer has no times.
     """
     resolved = _resolved(request, services)

@@ -35,7 +35,7 @@ def frame_times(layer: Layer, time: TimeSelection, step: int | Period, *, now: I
         layer: Whose times.
         time: What is requested; all times where nothing is.
         step: Every so many times one is a frame, the first among them; or each such period is, of all times in it.
-            Periods are those of the calendar (`stats.period_means.period_starts`); one without times is no frame.
+            Periods are those of the calendar (`stats.period_means.period_starts`); one without times is not a frame.
         now: The time of day.
 
     Raises:

@@ -17,7 +17,7 @@ def with_expression(layer: Layer, text: str | None, services: Services) -> tuple
     """Return the layer with an expression for its content, and services that can read it; both as they are without.
 
     Raises:
-        InvalidParameter: It is no expression over variables of the layer's collection, or they do not fit together.
+        InvalidParameter: It is not an expression over variables of the layer's collection, or they do not fit together.
         SourceUnavailable: The source is not open.
     """
     if text is None:
@@ -35,7 +35,7 @@ def shown_revision(layer: Layer, text: str | None, services: Services) -> str:
     """Return the state of a layer as a whole, or of an expression and of the layers of all that it takes.
 
     Raises:
-        InvalidParameter: It is no expression over variables of the layer's collection.
+        InvalidParameter: It is not an expression over variables of the layer's collection.
     """
     if text is None:
         return layer_revision(layer, services)

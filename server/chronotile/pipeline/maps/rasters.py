@@ -80,7 +80,7 @@ def of_one_state(targets: Sequence[MapTarget], make: Callable[[], bytes]) -> byt
 
 
 def shown_values(grid: Grid, target: MapTarget) -> MapValues | None:
-    """Return the values a layer shows, or their difference; `None` where it shares no pixel with the grid.
+    """Return the values that a layer shows, or their difference; `None` where it shares no pixel with the grid.
 
     Raises:
         DateUnreadable: None of the times can be read.

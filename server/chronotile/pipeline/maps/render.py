@@ -75,7 +75,7 @@ def render_map(
         LimitExceeded: The picture, or the times it is made of, are more than `limits` allow, or take more memory than
             there is for one answer.
         ServerBusy: Other large answers take the memory.
-        ClientGone: Nobody waits any more.
+        ClientGone: The client disconnected.
         SourceUnavailable: A source is away, or none of the times can be read.
         ChronotileError: A name, time or parameter is not accepted.
     """
@@ -108,7 +108,7 @@ def _rendered(request: MapRequest, services: Services, known: Collection[str], i
 
 
 def resolve_map(request: MapRequest, services: Services) -> MapTarget:
-    """Return the layer, style and times a request means, and refuse what is too large; reads no pixels."""
+    """Return the layer, style and times that a request means, and refuse what is too large; reads no pixels."""
     watch = Stopwatch()
     with watch.step("resolve"):
         return _resolved(request, services, watch)

@@ -13,7 +13,7 @@ MOST_LATITUDE = 90.0
 
 
 def void_area(grid: Grid) -> BoolArray:
-    """Return (y, x): where the middle of a pixel is no place on earth, or one whose coordinates are others.
+    """Return (y, x): where the middle of a pixel is not a place on earth, or one whose coordinates are others.
 
     Longitudes go round, so that in a geographic CRS only what lies beyond the poles is void.
     """

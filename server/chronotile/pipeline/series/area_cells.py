@@ -209,10 +209,10 @@ class AreaCells:
             self._found.require_source(self._how.layer.main_variable, self._how.indexes, (first_row, first_column))
 
     def require_active(self) -> None:
-        """Check that somebody still waits.
+        """Check that the client still waits.
 
         Raises:
-            ClientGone: Nobody does.
+            ClientGone: The client disconnected.
         """
         if not self._is_active():
             raise ClientGone("the client disconnected")

@@ -1,4 +1,4 @@
-"""What happened in these areas: the values of their native cells, reduced to one an instant."""
+"""What happened in these areas: the values of their native cells, reduced to one per instant."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -76,7 +76,7 @@ def extract_area_series(
     With `weights` of pixels an area has the cells whose centres lie in it, else all that it touches. One that has no
     cell has no values, a `total` of 0, and a note that says why; so has one of which a part lies outside the layer.
     At a date that is damaged while its source is there, an area of which a cell cannot be read has no values.
-    Each chunk is read once for all areas, and what is held at once is bounded however large they are; areas with many
+    Each chunk is read once for all areas, and memory is bounded however large they are; areas with many
     crossings or cells wait for memory.
 
     Raises:
@@ -128,7 +128,7 @@ def cost_of_area_series(
 
 @contextmanager
 def _resolved(request: AreaSeriesRequest, services: Services, is_active: IsActive) -> Iterator[AreaTarget]:
-    """Give the layer, cells and times a request means, and hold memory for them; refuse what is too much."""
+    """Give the layer, cells and times that a request means, and hold memory for them; refuse what is too much."""
     layer = layer_with_values(request.layer, services)
     edges = _edges(request.reducers, layer)
     columns = sum(reducer.bins or 1 for reducer in request.reducers)
@@ -264,7 +264,7 @@ def _edges(reducers: Sequence[Reducer], layer: Layer) -> Mapping[str, FloatArray
 def _reduced(
     how: AreaReading, cells: AreaCells, request: AreaSeriesRequest, edges: Mapping[str, FloatArray]
 ) -> list[Reduced]:
-    """What becomes of areas that are read at once, for runs of times."""
+    """The results of areas that are read at once, for runs of times."""
     encoding = how.layer.main_variable.encoding
     with ThreadPoolExecutor(THREADS) as threads:
 

@@ -89,7 +89,7 @@ def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collect
         SourceUnavailable: The source is gone or damaged.
         LimitExceeded: What is to be read is too large.
         StorageFull: There is no room to write what is long while many others are sent.
-        ClientGone: Nobody waits any more.
+        ClientGone: The client disconnected.
     """
     etag = fingerprint("fields", target.etag, format.name)
     if etag in known:
@@ -262,7 +262,7 @@ def _window_round(points: tuple[Point, ...], layer: Layer) -> Window | None:
 
 
 def _used(times: Sequence[InstantArray], *, is_open: bool) -> TimeUsed:
-    """All instants that any variable has, without what is no time."""
+    """All instants that any variable has, without what is not a time."""
     known = [each for each in times if not np.isnat(each).any()]
     return TimeUsed(instants=tuple(reduce(np.union1d, known)[::-1]), is_open=is_open) if known else TimeUsed()
 

@@ -36,7 +36,7 @@ class PlaceValuesTarget:
 
 
 def resolve_place_values(request: PlaceValuesRequest, services: Services) -> PlaceValuesTarget:
-    """Return the places, layer and times a request means; reads no pixels.
+    """Return the places, layer and times that a request means; reads no pixels.
 
     Raises:
         LimitExceeded: The answer would have more than `max_series_values`.
@@ -90,7 +90,7 @@ def extract_place_values(
     Raises:
         LimitExceeded: The places have too many cells.
         SourceUnavailable: The source is gone or damaged.
-        ClientGone: Nobody wants the answer any more.
+        ClientGone: The client disconnected.
     """
     layer, numbers = target.layer, np.array(target.numbers, dtype=np.int64)
     values, unreadable = np.full((len(numbers), len(target.indexes)), np.nan), tuple[Instant, ...]()

@@ -101,7 +101,7 @@ def deliver_series(
 
 
 def resolve_series(request: SeriesRequest, services: Services) -> SeriesTarget:
-    """Return the layer, cell and times a request means, and refuse what is too long; reads no pixels."""
+    """Return the layer, cell and times that a request means, and refuse what is too long; reads no pixels."""
     layer = layer_with_values(request.layer, services)
     cell = _cell(layer, request.point)
     indexes = series_indexes(layer, request.time, services)

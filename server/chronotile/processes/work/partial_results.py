@@ -1,4 +1,4 @@
-"""What tasks leave for the end of a job: arrays, in a file a task."""
+"""What tasks leave for the end of a job: arrays, in one file per task."""
 
 import os
 from collections.abc import Iterator, Mapping

@@ -28,7 +28,7 @@ NAME = Input(
     is_required=False,
 )
 NAMED: Json = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
-"""Schema of a result that is no file."""
+"""Schema of a result that is not a file."""
 LEFT = f".*{PARTIAL}"
 """Names of copies that are being made, or were when who made them was killed."""
 LEFT_S = 3600.0
@@ -40,7 +40,7 @@ def require_name(inputs: Inputs, services: Services) -> None:
     """Check the name of a cube, where it has one.
 
     Raises:
-        InvalidParameter: The server keeps no cubes, it is no name, or there is a cube of that name.
+        InvalidParameter: The server keeps no cubes, it is not a name, or there is a cube of that name.
     """
     if "name" not in inputs:
         return
@@ -115,7 +115,7 @@ def _move(store: Path, place: Path, work: Work) -> None:
 
 
 def _copy(store: Path, target: Path, work: Work) -> None:
-    """Copy a store into a folder; fails where either is taken away meanwhile, and makes no folder of it anew."""
+    """Copy a store into a folder; fails where either is taken away meanwhile, and makes no folder of it again."""
     folders = [target]
     for parent, below, names in os.walk(store, onerror=_raised):
         into = target / Path(parent).relative_to(store)

@@ -1,7 +1,7 @@
 """Which files `/cog` may open: those below configured folders and URLs, however they are spelt.
 
 A text that could mean two things is refused, and what is opened is not the text but what was made of it: a real path
-without links, or a URL put together anew. So nothing reaches GDAL that it could read as one of its own spellings
+without links, or a URL put together again. So nothing reaches GDAL that it could read as one of its own spellings
 (`/vsi…`, `NAME:…`, inline XML, archives).
 """
 

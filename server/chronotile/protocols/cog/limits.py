@@ -56,7 +56,7 @@ def check_band_math(text: str) -> None:
     numexpr, which TiTiler computes with, raises numbers to powers before it begins: `9**9**9` would take for ever.
 
     Raises:
-        InvalidParameter: It is no arithmetic, or raises a number to a power.
+        InvalidParameter: It is not arithmetic, or raises a number to a power.
     """
     parts = [part for part in text.split(";") if part.strip()]
     if len(parts) > MAX_PARTS:

@@ -17,7 +17,7 @@ MARGIN_CELLS = 2.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examples:
-    """What stands in the place of parameters."""
+    """Values that replace parameters."""
 
     layer: str
     times: str

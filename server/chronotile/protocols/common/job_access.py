@@ -144,7 +144,7 @@ def _is_origin(origin: str, scope: Scope, service: ServiceInfo) -> bool:
 
 
 def _own_host(scope: Scope, service: ServiceInfo) -> str:
-    """The host of the server's own pages; empty where nothing but a forwarded header names it.
+    """The host of the server's own pages; empty where only a forwarded header names it.
 
     A proxy passes `Host` on, perhaps without the port, or forwards a name of the configuration.
     """

@@ -76,7 +76,7 @@ class Limiters:
     plans: Limiter
     """What executions would do, found before they are begun or accepted: of many polygons in seconds."""
     executions: Limiter
-    """Processes that somebody waits for, each of which may keep a thread for many seconds."""
+    """Processes that a client waits for, each of which may keep a thread for many seconds."""
     jobs: Limiter
     """The table of jobs, in a database that may be slow."""
     results: Limiter
@@ -173,7 +173,7 @@ async def in_documents(
 
     Raises:
         ServerBusy: Too much is waiting already.
-        ServicesRenewed: The request is to be begun anew.
+        ServicesRenewed: The request is to be begun again.
     """
     state, services = state_of(request), services_of(request)
 
@@ -212,10 +212,10 @@ async def for_client(
 
     Raises:
         ServerBusy: Too much is waiting already.
-        ClientGone: Nobody is there for the answer.
+        ClientGone: The client disconnected.
         UnknownLayer: There is no such layer.
         SourceUnavailable: A source cannot be read now.
-        ServicesRenewed: The request is to be begun anew.
+        ServicesRenewed: The request is to be begun again.
     """
     state = state_of(request)
 
@@ -271,7 +271,7 @@ async def read_in_thread(
         is_active: Whether the client still waits; called after a wait.
 
     Returns:
-        What the work gives; `None`, without running it, if nobody wants it any more.
+        What the work gives; `None`, without running it, if no client wants it any more.
 
     Raises:
         ServerBusy: Too much is waiting already.

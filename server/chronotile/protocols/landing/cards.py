@@ -100,7 +100,7 @@ class Cards:
 
 
 def card_query(query: Kvp) -> CardQuery:
-    """Return which layers `q` and `page` ask for.
+    """Return which layers `q` and `page` request.
 
     Raises:
         InvalidParameter: One is not accepted.

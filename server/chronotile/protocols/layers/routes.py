@@ -36,7 +36,7 @@ from chronotile.protocols.layers.params import TimesQuery, preview_request, time
 
 
 async def get_layers(request: Request) -> Response:
-    """Return all layers; their revisions are looked at each time, and the list is made anew where one is another."""
+    """Return all layers; their revisions are looked at each time, and the list is made again where one is another."""
     context = _telling(request)
     revisions = await in_documents(request, _revisions, context.services)
     key = ("layers", context.base, context.language, revisions)

@@ -91,7 +91,7 @@ def route_pattern(scope: Scope) -> str:
 
 
 def _layer(scope: Scope) -> str:
-    """The layer of the path or query, or the collection of OGC API; what is no name cannot stand in a log."""
+    """The layer of the path or query, or the collection of OGC API; what is not a name cannot stand in a log."""
     in_path = scope.get("path_params", {})
     named = in_path.get("layer") or in_path.get("collectionId")
     if named is None:

@@ -1,7 +1,7 @@
 """Answers given before, given again without drawing, resolving or parsing: requests are known by their text.
 
 Texts lead to what they were resolved to, never to bytes: those are in the cache of payloads, by ETag, within its
-bound. A text is remembered only where its meaning hangs on nothing but the services, not on the clock, and forgotten
+bound. A text is remembered only where its meaning hangs on only the services, not on the clock, and forgotten
 with them. Before each answer the files it was made of are looked at. That is done at once, so only answers made of
 few files on disks of this machine are remembered: where looks take long, or may hang, they are left to the ordinary way
 and its threads.

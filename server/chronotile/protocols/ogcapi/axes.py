@@ -20,7 +20,7 @@ _MEMBER = re.compile(r"\s*(?P<name>[A-Za-z][\w.\-]{0,59})\s*\((?P<content>[^()]*
 
 
 class Member(NamedTuple):
-    """What stands in a list for one axis: `Lat(40:50)`."""
+    """The entry of a list for one axis: `Lat(40:50)`."""
 
     name: str
     """As it was written."""

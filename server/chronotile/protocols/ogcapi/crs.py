@@ -58,7 +58,7 @@ def box_of(given: str, crs: Crs, *, locator: str = "bbox") -> BBox:
     Edges may be equal, and in a geographic CRS `xmin` may be greater than `xmax`: across the antimeridian.
 
     Raises:
-        InvalidParameter: They are no finite numbers, too many or too few, or a lower edge is above its upper one.
+        InvalidParameter: They are not finite numbers, too many or too few, or a lower edge is above its upper one.
     """
     parts = [part.strip() for part in given.split(",", 6)]
     if len(parts) not in (4, 6):

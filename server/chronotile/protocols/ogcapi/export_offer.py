@@ -26,7 +26,7 @@ LIMITS: Mapping[str, float] = {"max_coverage_bytes": MOST_BYTES} | dict.fromkeys
 
 
 def export_offer(request: CoverageRequest, name: str, catalogue: Catalogue) -> JobOffer | None:
-    """Return the job; `None` where cells are requested that are no native ones in size, or those in an area.
+    """Return the job; `None` where cells are requested that are not native ones in size, or those in an area.
 
     Args:
         request: What is requested, with its scale.

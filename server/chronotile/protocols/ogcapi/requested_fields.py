@@ -19,7 +19,7 @@ def named_fields(query: Kvp, parameter: Parameter[str], offered: Offered) -> tup
         offered: The collection.
 
     Raises:
-        InvalidParameter: One is no field; the message names those that are.
+        InvalidParameter: One is not a field; the message names those that are.
     """
     name, given = parameter.name, parameter.given(query)
     if given is None:

@@ -1,4 +1,4 @@
-"""Errors in the words of each way to ask for a series."""
+"""Errors in the words of each way to request a series."""
 
 from functools import partial
 

@@ -51,7 +51,7 @@ def check_points_query(query: Kvp) -> None:
 
 
 def points_requests(query: Kvp, body: bytes, catalogue: Catalogue, *, format_: str) -> tuple[PointsSeriesRequest, ...]:
-    """Return one request a layer; `datetime` may stand in the query or in the body.
+    """Return one request per layer; `datetime` may be in the query or in the body.
 
     Raises:
         ChronotileError: A member of the body is missing or not accepted, or the query says otherwise, or the format
@@ -81,7 +81,7 @@ def requested_datetime(document: dict[str, Json], query: Kvp) -> str | None:
     """Return `datetime` of the body or of the query, if either has one.
 
     Raises:
-        InvalidParameter: It is no text, or the two differ.
+        InvalidParameter: It is not text, or the two differ.
     """
     inside, beside = document.get("datetime"), query.optional("datetime")
     if inside is not None and not isinstance(inside, str):

@@ -112,7 +112,7 @@ def geometry_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue
 
 
 def collection_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -> AreaSeriesRequest:
-    """Return the series that `{productId}/geometries` and `{productId}/features` ask for.
+    """Return the series that `{productId}/geometries` and `{productId}/features` request.
 
     Raises:
         ChronotileError: A parameter or a geometry is not accepted.
@@ -125,7 +125,7 @@ def days_of(query: Kvp) -> TimeSelection:
     """Return the times from `startDate` to `endDate`, both included; either may be absent.
 
     Raises:
-        InvalidParameter: One is no date, the end is before the start, or other names for them are there.
+        InvalidParameter: One is not a date, the end is before the start, or other names for them are there.
     """
     query.refuse(("datetime", "time", "times", "date", "dates"), instead="startDate and endDate")
     start, end = START.given(query), END.given(query)

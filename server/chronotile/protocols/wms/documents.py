@@ -175,7 +175,7 @@ def time_warnings(
 def _time_warning(selection: TimeSelection, used: TimeUsed, layer: Layer) -> str | None:
     """The Warning header of a map that does not show exactly the times named (WMS 1.3.0 Annex C.4).
 
-    Of a list or an interval the times that the layer has are drawn; where some of it has none, a warning says so.
+    Of a list or an interval the times that the layer has are drawn; where some of it has none, a warning reports it.
     """
     if not used.instants:
         return None

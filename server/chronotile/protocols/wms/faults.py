@@ -76,7 +76,7 @@ def fault(error: ChronotileError, request: Request) -> Response:
 async def or_in_picture(
     handler: Callable[[Request, Kvp], Awaitable[Response]], request: Request, query: Kvp
 ) -> Response:
-    """Return an answer or, where EXCEPTIONS requests that and the client is at fault, a picture in its place.
+    """Return an answer or, where EXCEPTIONS requests that and the client is at fault, a picture instead.
 
     What keeps the picture itself from being drawn is an exception as usual, and so is a source that fails.
     """

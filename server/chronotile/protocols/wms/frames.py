@@ -21,7 +21,7 @@ def parse_frame_time(text: str | None, domain: TimeDomain) -> TimeSelection:
     (WMS 1.3.0 Annex D), and so do lists.
 
     Raises:
-        InvalidParameter: It is no time.
+        InvalidParameter: It is not a time.
     """
     selection = parse_time(text)
     ends = [] if text is None else [end.strip() for end in text.split("/")]

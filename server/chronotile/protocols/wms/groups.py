@@ -16,7 +16,7 @@ STYLES = name_list("STYLES", "One per layer, `style` or `style/ramp`; empty for 
 
 
 def layers_in(name: str, catalogue: Catalogue) -> tuple[Layer, ...]:
-    """Return the layers of a group, the first at the bottom; none if it is no collection.
+    """Return the layers of a group, the first at the bottom; none if it is not a collection.
 
     Raises:
         InvalidParameter: The collection has more layers than a map may show.
@@ -35,7 +35,7 @@ def layers_in(name: str, catalogue: Catalogue) -> tuple[Layer, ...]:
 def named_groups(catalogue: Catalogue, listed: frozenset[str]) -> tuple[Collection, ...]:
     """Return the collections that capabilities name: those of 2 to 20 layers, all of them among the names listed.
 
-    One layer alone is no group: it would be listed twice.
+    One layer alone is not a group: it would be listed twice.
     """
     return tuple(
         each
@@ -83,7 +83,7 @@ def refuse_styled_groups(sheets: Sequence[SheetLayer], catalogue: Catalogue) -> 
 
 
 def expand_groups(query: Kvp, catalogue: Catalogue) -> Kvp:
-    """Return the parameters with the layers of each group in its place, all in their default styles.
+    """Return the parameters with each group replaced by its layers, all in their default styles.
 
     Raises:
         UnknownLayer: There is not one of a name among the first `LAYER_LIMIT`.

@@ -100,7 +100,7 @@ def answer_legend(legend: WmsLegend, services: Services, *, known: Collection[st
 
 
 def _shape(query: Kvp) -> LegendShape:
-    """What WIDTH, HEIGHT and LEGEND_OPTIONS ask for; options that are not known are for other servers."""
+    """What WIDTH, HEIGHT and LEGEND_OPTIONS request; options that are not known are for other servers."""
     pairs = (option.partition(":") for option in (query.optional("LEGEND_OPTIONS") or "").lower().split(";"))
     options = {name.strip(): value.strip() for name, _colon, value in pairs}
     width, height = (side.given(query) for side in (WIDTH, HEIGHT))

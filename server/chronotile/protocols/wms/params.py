@@ -166,7 +166,7 @@ def negotiated_version(query: Kvp) -> Version:
     Without one it is the highest; another than those supported gives the next lower one, or the lowest.
 
     Raises:
-        InvalidParameter: The text is no version.
+        InvalidParameter: The text is not a version.
     """
     text = query.optional("VERSION")
     if text is None:
@@ -263,7 +263,7 @@ def background(query: Kvp, media_type: str) -> tuple[int, int, int] | None:
     """Return what lies under a map: nothing with TRANSPARENT=TRUE (WMS 1.3.0 §7.3.3.9), but under JPEG always a colour.
 
     Raises:
-        InvalidParameter: TRANSPARENT is no truth or BGCOLOR no colour.
+        InvalidParameter: TRANSPARENT is neither TRUE nor FALSE, or BGCOLOR is not a colour.
     """
     is_transparent = IS_TRANSPARENT.of(query)
     red, green, blue, _alpha = BACKGROUND.of(query)
@@ -274,7 +274,7 @@ def requested_difference(query: Kvp, layer: Layer) -> TimeSelection | None:
     """Return the time that DIFFERENCE names, as TIME does; a layer without time ignores both.
 
     Raises:
-        InvalidParameter: It is no time.
+        InvalidParameter: It is not a time.
     """
     if DIFFERENCE.given(query) is None or len(layer.times) == 0:
         return None

@@ -1,6 +1,6 @@
 """Errors of Zarr stores.
 
-Clients take 404 for cells without values, so that nothing but an unknown name is answered with it: a source that fails
+Clients take 404 for cells without values, so that only an unknown name is answered with it: a source that fails
 is 503, and what belongs to a state that is served no more is 410.
 """
 

@@ -31,7 +31,7 @@ def chunk_request(path: Mapping[str, str]) -> ChunkRequest:
     """Return the chunk that `/zarr/{layer}/{array}/{chunk}` names.
 
     Raises:
-        UnknownPath: It is no name of a chunk.
+        UnknownPath: It is not a name of a chunk.
     """
     key = path["chunk"]
     for encoding, pattern in enumerate(_KEYS):

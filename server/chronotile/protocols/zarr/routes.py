@@ -67,7 +67,7 @@ async def get_chunk(request: Request) -> Response:
 
 
 def _response(payload: Payload, store: StoreRequest) -> Response:
-    """What is of now may be another answer soon; what names its state is the same until dates are processed anew."""
+    """What is of now may be another answer soon; what names its state is the same until dates are processed again."""
     return respond(replace(payload, time=replace(payload.time, is_open=store.revision is None)))
 
 

@@ -34,7 +34,7 @@ BytesPart = NDArray[np.uint8]
 class SharedBlockMemory:
     """Parts of blocks of at most `SLOT_BYTES` under keys of `KEY_BYTES`; new ones replace those not used for long.
 
-    Any number of threads and processes read and write at once, without locks. Who reads copies a part out and takes it
+    Any number of threads and processes read and write at once, without locks. A reader copies a part out and takes it
     only if its checksum is that of what was copied, under that key: one that is being written, was half written by a
     process that died, or was replaced meanwhile is not there.
 

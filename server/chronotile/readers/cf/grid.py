@@ -11,7 +11,7 @@ from chronotile.readers.cf.axes import CURVILINEAR, Axes, is_curvilinear
 from chronotile.readers.cf.fields import Attributes, Field, FieldSet
 
 REGULARITY_PX = 0.05
-"""Coordinates may stray this far, in cells, from evenly spaced ones, beside what their type rounds off."""
+"""Coordinates may stray this far, in cells, from evenly spaced ones, in addition to what their type rounds off."""
 
 _METRES = {
     **dict.fromkeys(("m", "metre", "metres", "meter", "meters"), 1.0),

@@ -28,7 +28,7 @@ def naming_of(instants: InstantArray, bounds: InstantArray) -> Naming:
     """Return how slices are named.
 
     Bounds of a day and more that hold their coordinate are periods named by their start; a scan of minutes is named by
-    its coordinate. Where periods overlap, as those of running means and of sums to date do, the start is no name.
+    its coordinate. Where periods overlap, as those of running means and of sums to date do, the start is not a name.
 
     Args:
         instants: (time,), the coordinate.
@@ -81,7 +81,7 @@ class JoinedTimes:
     repeated: tuple[tuple[Slice, Slice], ...]
     """Slices that are left out, each with the one before it that has the same name."""
     unlike: int | None = None
-    """The first source whose bounds are no periods, if those of others are: all go by their coordinates then."""
+    """The first source whose bounds are not periods, if those of others are: all go by their coordinates then."""
 
 
 def join_times(domains: Sequence[TimeDomain]) -> JoinedTimes:
@@ -140,7 +140,7 @@ def _together(domains: Sequence[TimeDomain]) -> tuple[InstantArray, InstantArray
 def _common_naming(
     domains: Sequence[TimeDomain], stated: InstantArray, has_bounds: BoolArray
 ) -> tuple[Naming, int | None]:
-    """How the slices with bounds are named, and the first whose bounds are no periods if those of others are."""
+    """How the slices with bounds are named, and the first whose bounds are not periods if those of others are."""
     if any(each.stated is not None and each.bounds is not None for each in domains):
         return "overlapping", None
     instants, bounds = stated[has_bounds, 0], stated[has_bounds, 1:]

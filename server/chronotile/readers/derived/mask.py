@@ -1,4 +1,4 @@
-"""Variables whose values stand only where a quality variable of the same source says so."""
+"""Variables whose values are valid only where a quality variable of the same source marks them."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Numbers of one encoding written in another one, so that every value and every reason for none stays the same.
 
 Files of one variable may differ in scale, offset, nodata, type and flags. A reader hands out all of them in one common
-encoding (`common_encoding`); a `Recoding` takes the numbers of one file there. `docs/design/encodings.md` says why.
+encoding (`common_encoding`); a `Recoding` takes the numbers of one file there. `docs/design/encodings.md` explains why.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""NetCDF files that a pattern names, read as one source: one a date, a month, a year."""
+"""NetCDF files that a pattern names, read as one source: one per date, month or year."""
 
 import re
 import threading
@@ -23,7 +23,7 @@ MAX_FILES = 500
 """Files opened when a source is (about 15 ms each), where their names tell the times; of more, this many over all."""
 
 MAX_KNOWN = 20_000
-"""Files whose contents are cached, so that a source that gained one is opened anew without opening all."""
+"""Files whose contents are cached, so that a source that gained one is reopened without opening all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def open_netcdf_source(spec: SourceSpec, *, most: int | None = None) -> Reader:
         most: Files that are opened if their names tell the times; otherwise `MAX_FILES`.
 
     Raises:
-        UnsupportedSource: They cannot be served; the message says why.
+        UnsupportedSource: They cannot be served; the message gives the reason.
     """
     path = local_path(spec.href)
     is_pattern = re.search(r"[*?]", spec.href) is not None and not (path is not None and path.is_file())

@@ -21,7 +21,7 @@ MAX_FILES = 2000
 
 
 class NetcdfKind(SourceKind):
-    """NetCDF files: one with all times, or one a date, a month, a year."""
+    """NetCDF files: one with all times, or one per date, month or year."""
 
     options = KindOptions(name="netcdf", is_of_files=True)
     file_ends = (".nc", ".nc4", ".cdf")

@@ -41,7 +41,7 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
         may_lack: Whether the file may lack some of the variables, as one of several may.
 
     Raises:
-        UnsupportedSource: It cannot be served; the message says why.
+        UnsupportedSource: It cannot be served; the message gives the reason.
     """
     path = local_path(spec.href)
     if path is None:
@@ -84,7 +84,7 @@ class Layout(NamedTuple):
     shape: tuple[int, ...]
 
     def is_same_in(self, now: "Layout", growing: str | None) -> bool:
-        """Whether an array written since can be read in its place."""
+        """Whether an array written since can be read instead."""
         return (self.dtype, self.dims) == (now.dtype, now.dims) and all(
             after == before or (dim == growing and after > before)
             for dim, before, after in zip(self.dims, self.shape, now.shape, strict=True)

@@ -1,6 +1,6 @@
 """How each file's numbers of a variable are read: which band of it, in which encoding, and how they become common ones.
 
-`docs/design/encodings.md` says why the encoding is the file's and not the variable's.
+`docs/design/encodings.md` explains why the encoding is the file's and not the variable's.
 """
 
 from collections import Counter
@@ -34,11 +34,11 @@ class BandDecoding:
     """How the file's cells are counted where a level is made of them."""
 
     def pixels(self, pixels: Pixels) -> Pixels:
-        """Return pixels as they lie in the file in the variable's encoding."""
+        """Return pixels as stored in the file in the variable's encoding."""
         return self.recoded(self.meant(pixels))
 
     def meant(self, pixels: Pixels) -> Pixels:
-        """Return pixels as they lie in the file in its own encoding."""
+        """Return pixels as stored in the file in its own encoding."""
         if self.is_as_meant:
             return pixels
         return replace(pixels, numbers=as_meant(pixels.numbers, self.encoding.dtype))
@@ -59,7 +59,7 @@ class BandRule:
     """Which band of each file holds a variable."""
 
     number: int | None
-    """In most files; `None` of a file with a band a time, where each time has its own."""
+    """In most files; `None` of a file with one band per time, where each time has its own."""
     count: int
     """How many bands most files have."""
     description: str | None = None

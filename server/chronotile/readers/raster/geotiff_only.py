@@ -20,7 +20,7 @@ def without_xarray() -> Iterator[None]:
 
 
 def geotiff_reader() -> Any:  # noqa: ANN401 -- rio-tiler is imported only where it is needed
-    """Return the class of a rio-tiler reader that opens nothing but GeoTIFF.
+    """Return the class of a rio-tiler reader that opens only GeoTIFF.
 
     Formats that lead to other files, such as VRT, or are written inside the name, are so no way out of an allow-list.
     GDAL_SKIP would take them from all readers of the process.

@@ -23,7 +23,7 @@ MAX_BLOCK_PX = 1024
 
 
 class RasterKind(SourceKind):
-    """Raster files: one a date, or with many dates each in their bands."""
+    """Raster files: one per date, or with many dates each in their bands."""
 
     options = KindOptions(name="cog", is_of_files=True, has_bands=True)
     file_ends = FILE_ENDS

@@ -1,4 +1,4 @@
-"""Raster files, one a date or one band a date, opened as a stack: which variables they hold, in which bands."""
+"""Raster files, one per date or one band per date, opened as a stack: which variables they hold, in which bands."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ def open_raster_stack(spec: SourceSpec, caches: ReaderCaches | None = None) -> R
     """Return a reader of the raster files that `spec` names.
 
     Raises:
-        UnsupportedSource: They cannot be served; the message says why.
+        UnsupportedSource: They cannot be served; the message gives the reason.
     """
     variables: dict[str, StackVariable] = {}
     findings: list[Finding] = []
@@ -51,7 +51,7 @@ def open_band_stack(
     """Return a reader of bands of one file that are times of variables.
 
     Raises:
-        UnsupportedSource: They cannot be served; the message says why.
+        UnsupportedSource: They cannot be served; the message gives the reason.
     """
     sample, files = survey(DatedFiles((path,), NO_TIME), spec)
     by_number = {band.number: band for band in sample.bands}

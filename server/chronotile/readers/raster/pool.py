@@ -28,7 +28,7 @@ from chronotile.readers.remote.gdal_plugin import gdal_files
 from chronotile.readers.remote.requests import CONNECT_S, REQUEST_S, ObjectState, Replaced, one_read
 
 MAX_IDLE_HANDLES = 400
-"""Open files that nobody reads at the moment, in a process: a year of days, and less than the usual 1024."""
+"""Open files that nothing reads at the moment, in a process: a year of days, and less than the usual 1024."""
 
 MAX_SPARE_HANDLES = 12
 """Of those, how many are of files that are open already, for threads that read the same one at once."""
@@ -138,7 +138,7 @@ class HandlePool:
     A file is opened as often as threads request it at once: blocks are cached beside the handles, for all of them.
 
     Args:
-        max_idle: Open files that nobody reads; the longest unused are closed first.
+        max_idle: Open files that nothing reads; the longest unused are closed first.
         blocks: Cache of decoded blocks, for files that allow for it; `None` for none.
         sizes: How much open files and blocks may take together.
     """
@@ -210,7 +210,7 @@ class HandlePool:
 
     @property
     def idle_count(self) -> int:
-        """How many files are open that nobody reads."""
+        """How many files are open that nothing reads."""
         return self._count
 
     def close(self, paths: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""Raster files as one source: one a date, or with many dates each in their bands."""
+"""Raster files as one source: one per date, or with many dates each in their bands."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def open_rasters(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader
     """Return a reader of the raster files that `spec` names, whose bands may be times.
 
     Raises:
-        UnsupportedSource: They cannot be served; the message says why.
+        UnsupportedSource: They cannot be served; the message gives the reason.
     """
     caches = caches or ReaderCaches()
     found = find_files(spec)
@@ -60,7 +60,7 @@ def open_rasters(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader
 
 
 def _names_bands(spec: SourceSpec, paths: Sequence[str]) -> bool:
-    """Whether the bands are variables: the configuration says so, or those of the first file tell no times."""
+    """Whether the bands are variables: the configuration states it, or those of the first file tell no times."""
     if any(each.band is not None for each in spec.variables.values()):
         return True
     looked = next(_looked(paths, []), None)

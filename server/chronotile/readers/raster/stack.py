@@ -1,4 +1,4 @@
-"""Raster files, one a date or one band a date, read as one source."""
+"""Raster files, one per date or one band per date, read as one source."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -177,7 +177,7 @@ class RasterStack(Reader):
         return Pixels(pixels.numbers[:, 0, 0], None if pixels.valid is None else pixels.valid[:, 0, 0])
 
     def close(self) -> None:
-        """Close the files that nobody reads."""
+        """Close the files that nothing reads."""
         self._pool.close({plane.path for variable in self._variables.values() for plane in variable.planes})
 
     @contextmanager
@@ -319,7 +319,7 @@ def _bands_of(path: str) -> FileBands | None:
 
 
 def _read(handle: Handle, decoding: BandDecoding, window: Window, *, step: int = 1) -> Pixels:
-    """(y, x) pixels as they lie in the file."""
+    """(y, x) pixels as stored in the file."""
     return read_pixels(handle, decoding.band, window, has_mask=decoding.has_mask, step=step)
 
 

@@ -89,7 +89,7 @@ def stack_variable(
         variable: What the configuration says of it.
         band: That of most files.
         sample: What was found by looking at some of the files.
-        planes: One a time.
+        planes: One per time.
         times: Of the planes.
         rule: By what the band of each file is found; `None` to find that out.
 

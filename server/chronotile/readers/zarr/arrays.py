@@ -26,7 +26,7 @@ from chronotile.readers.zarr.remote import OpenArray, RemoteMetadata, RemoteRead
 from chronotile.readers.zarr.waits import chunk_context, result_within
 
 MAX_SEEN = 4096
-"""Folders of an array whose last state is remembered; past it, all that is cached of the array is checked anew."""
+"""Folders of an array whose last state is remembered; past it, all that is cached of the array is checked again."""
 
 UNSETTLED = -1, -1, -1
 """In place of a state, which no file has."""
@@ -297,7 +297,7 @@ class LocalFiles:
                 raise Gone("chunks of the array are gone")
 
     def _folders(self, selection: Selection) -> Iterator[str]:
-        """The folders of chunks; a file written anew is renamed into its folder, which so gets another age."""
+        """The folders of chunks; a file rewritten is renamed into its folder, which so gets another age."""
         if self._folder is None:
             return
         if self._node.separator != "/":

@@ -1,7 +1,7 @@
 """The commit of a serving cube: the one document that says what of it is there.
 
 It is the attribute `chronotile` of the root's `zarr.json`, which is written last and by one rename, so that a reader
-sees the state before it or after it. `docs/design/serving-cube.md` says why it is no more than this.
+sees the state before it or after it. `docs/design/serving-cube.md` explains why it is no more than this.
 """
 
 import hashlib
@@ -72,7 +72,7 @@ class Commit:
 
 
 def commit_of(attributes: Mapping[str, Any]) -> Commit | None:
-    """Return the commit that a root's attributes hold, or `None` of a store that is no serving cube.
+    """Return the commit that a root's attributes hold, or `None` of a store that is not a serving cube.
 
     Raises:
         UnsupportedSource: It is of a format that this release does not read.

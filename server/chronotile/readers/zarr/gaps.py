@@ -85,7 +85,7 @@ class Gaps:
         return False
 
     def look(self) -> None:
-        """Ask for a few of the files again, those first that were requested longest ago; at most every `KEPT_S`."""
+        """Request a few of the files again, those first that were requested longest ago; at most every `KEPT_S`."""
         now_s = monotonic()
         with self._lock:
             if now_s - self._looked_s < KEPT_S:

@@ -88,7 +88,7 @@ def read_group(href: str) -> GroupNode:
 
     Raises:
         UnsupportedSource: There is none.
-        Refused: The server says so of one elsewhere.
+        Refused: The server of one elsewhere refuses access.
     """
     store, root = _open_store(href)
     node = _read_node(store, root, MAX_DEPTH)
@@ -109,7 +109,7 @@ def group_of_document(document: bytes) -> GroupNode:
     """Return the group whose `zarr.json` holds the metadata of all that is in it.
 
     Raises:
-        UnsupportedSource: It is no group.
+        UnsupportedSource: It is not a group.
     """
     store = _KeyValues(None)
     store.add_documents(_consolidated(None, document))

@@ -48,7 +48,7 @@ class RemoteMetadata:
     Args:
         href: The store.
         node: Any array of it.
-        is_now: Whether to ask for its state, though one may be known that is some seconds old.
+        is_now: Whether to request its state, though one may be known that is some seconds old.
     """
 
     def __init__(self, href: str, node: ArrayNode, *, is_now: bool = False) -> None:
@@ -76,7 +76,7 @@ class RemoteMetadata:
         return self.metadata_states()
 
     def look(self) -> States:
-        """Return the same, requested anew."""
+        """Return the same, requested again."""
         looks.forget(self._document)
         return self.metadata_states()
 
@@ -121,7 +121,7 @@ class RemoteReads:
         self._handle = handle
 
     def read(self, selection: Selection) -> Numbers:
-        """Return the selected numbers; the state of the store is looked at anew if any was fetched.
+        """Return the selected numbers; the state of the store is looked at again if any was fetched.
 
         Raises:
             Away: They cannot be read.
@@ -185,7 +185,7 @@ class _Part(NamedTuple):
     """What a selection takes of one chunk."""
 
     target: tuple[slice, ...]
-    """Where it stands in what is selected."""
+    """Its position in the selection."""
     own: Selection
     first: tuple[int, ...]
     """The first of its indexes along each dimension."""

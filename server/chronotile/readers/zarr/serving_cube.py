@@ -1,7 +1,7 @@
 """Serving cubes (docs/design/serving-cube.md): maps from one layout, series from the other, and always one whole state.
 
 Every call looks at the root's document (one `stat`); another document is another state, which is then loaded. What is
-visible is never written over before a new document says so, therefore pixels read between two looks that see the same
+visible is never written over before a new document states it, therefore pixels read between two looks that see the same
 document are of that one state.
 """
 
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 DOCUMENT = "zarr.json"
 
 ATTEMPTS = 10
-"""Times a read is begun anew because the state changed meanwhile."""
+"""Times a read is begun again because the state changed meanwhile."""
 
 Identity = tuple[int, int, int]
 
@@ -124,7 +124,7 @@ class ServingCube(Reader):
     """Reads a serving cube, as it grows.
 
     Dates that are newer than all others join `info` as they are committed, and replaced pixels are read as soon as
-    they are. A late date would change what the indexes of later ones mean, so it joins when the cube is opened anew.
+    they are. A late date would change what the indexes of later ones mean, so it joins when the cube is reopened.
     """
 
     def __init__(self, spec: SourceSpec, folder: Path, caches: ReaderCaches) -> None:
@@ -288,7 +288,7 @@ def open_serving_cube(spec: SourceSpec, caches: ReaderCaches) -> ServingCube:
     """Return a reader of the serving cube in a folder of this machine.
 
     Raises:
-        UnsupportedSource: It cannot be served; the message says why.
+        UnsupportedSource: It cannot be served; the message gives the reason.
     """
     folder = local_path(spec.href)
     if folder is None:

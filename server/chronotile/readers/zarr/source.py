@@ -38,7 +38,7 @@ def open_zarr(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
     Groups that `multiscales` lists, or that have numbers for names, are overviews of one another.
 
     Raises:
-        UnsupportedSource: It cannot be served; the message says why.
+        UnsupportedSource: It cannot be served; the message gives the reason.
     """
     caches = caches or ReaderCaches()
     with opening(base_name(spec.href) or host_of(spec.href)):

@@ -51,7 +51,7 @@ class PlaceInfo:
     columns: tuple[str, ...] = ()
     """Names of the columns of `rows`."""
     rows: tuple[tuple[Scalar, ...], ...] = ()
-    """One a time, where a list or an interval was requested."""
+    """One per time, where a list or an interval was requested."""
 
 
 def place_info(found: Identified) -> PlaceInfo:
@@ -87,7 +87,7 @@ def pixel_place(text: str, size: int, *, locator: str) -> int:
     """Return the column or row that a text names, of `size` of them.
 
     Raises:
-        InvalidParameter: It is no number, or none of theirs.
+        InvalidParameter: It is not a number, or none of theirs.
     """
     place = integer(text, locator=locator)
     if not 0 <= place < size:

@@ -18,7 +18,7 @@ MAX_ASKED = 50
 def requested_language(query: Kvp, offered: Sequence[str]) -> str:
     """Return the first language offered that LANGUAGE (INSPIRE) or AcceptLanguages (OWS Common) names, else the first.
 
-    One that is not offered is no error (INSPIRE view services, technical guidance 3.11, §4.2.3.1.1.1.6).
+    One that is not offered is not an error (INSPIRE view services, technical guidance 3.11, §4.2.3.1.1.1.6).
     """
     text = query.optional("LANGUAGE") or query.optional("ACCEPTLANGUAGES") or ""
     for requested in text.split(",")[:MAX_ASKED]:

@@ -69,7 +69,7 @@ class TimeExtent:
     is_current: bool
     """Whether data are still updated, so that `current` is advertised: the newest time is not long ago."""
     is_nearest: bool
-    """Whether another time may stand in for one that the layer does not have."""
+    """Whether another time may replace one that the layer does not have."""
     first: str
     last: str
     count: int
@@ -79,7 +79,7 @@ class TimeExtent:
 
 
 def most_listed_times(layer_count: int, *, layer_bytes: int = LAYER_BYTES) -> int:
-    """Return how many values a layer may list in a document of that many layers, each `layer_bytes` without times."""
+    """Return how many values each layer may list in a document of that many layers of `layer_bytes` without times."""
     share = (DOCUMENT_BYTES // max(1, layer_count) - layer_bytes) // VALUE_BYTES
     return min(MAX_LISTED, max(LEAST_LISTED, share))
 

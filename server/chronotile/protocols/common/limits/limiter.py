@@ -140,7 +140,7 @@ class Limiter:
             usual_s: The assumed time of the work, if longer than that of the limiter.
 
         Returns:
-            What the work gives; `None`, without running it, if nobody wants it any more.
+            What the work gives; `None`, without running it, if no client wants it any more.
 
         Raises:
             ServerBusy: It would wait too long, or has.
@@ -269,7 +269,7 @@ class Limiter:
         is_new: bool,
         usual_s: float,
     ) -> AsyncIterator[bool]:
-        """Stand in line for semaphores, until they are acquired or it takes too long; give whether one is not free."""
+        """Wait in line for semaphores, until they are acquired or it takes too long; give whether one is not free."""
         if not any(each.locked() for each in awaited):
             yield False
             return

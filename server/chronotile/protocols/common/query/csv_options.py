@@ -53,7 +53,7 @@ def csv_options(query: Kvp, layers: Iterable[Layer], *, is_csv: bool, has_steps:
         has_steps: Whether times are periods of a day or more, whatever times the layers have.
 
     Raises:
-        InvalidParameter: A value is not accepted, or the answer is no CSV, or days would not tell times apart.
+        InvalidParameter: A value is not accepted, or the answer is not CSV, or days would not tell times apart.
     """
     if not is_csv:
         _refuse_all(query)

@@ -21,7 +21,7 @@ MAX_FORM_BYTES = 1_048_576
 TOO_LARGE, UNSUPPORTED = 413, 415
 
 BODY = "chronotile.body"
-"""Where a request keeps its body, which comes once though the request may be begun anew."""
+"""Where a request keeps its body, which comes once though the request may be begun again."""
 ROOM = "chronotile.body_room"
 """Where it keeps what the body takes of the memory for bodies."""
 

@@ -164,7 +164,7 @@ def bbox(text: str, *, locator: str) -> BBox:
     """Return four numbers as a box with something inside.
 
     Raises:
-        InvalidParameter: They are no numbers, or a minimum is not less than its maximum.
+        InvalidParameter: They are not numbers, or a minimum is not less than its maximum.
     """
     box = BBox(*numbers(text, 4, locator=locator))
     if box.xmin >= box.xmax or box.ymin >= box.ymax:
@@ -178,7 +178,7 @@ def value_range(text: str, *, locator: str) -> tuple[float, float]:
     """Return `a,b` as the ends of a range.
 
     Raises:
-        InvalidParameter: They are no two numbers, not in order, or farther apart than a number can say.
+        InvalidParameter: They are not two numbers, not in order, or farther apart than a number can say.
     """
     low, high = numbers(text, 2, locator=locator)
     if low >= high or not math.isfinite(high - low):

@@ -18,7 +18,7 @@ BINARY = (
     "image/tiff",
     "image/vnd.microsoft.icon",
 )
-"""Of what is served, beside what Starlette leaves alone: it is packed already, or must be fast."""
+"""Of what is served, in addition to what Starlette leaves alone: it is packed already, or must be fast."""
 
 
 EXCLUDED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *BINARY)

@@ -14,7 +14,7 @@ COMMON = "protocols/common/templates"
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A page's style sheet, which stands in it."""
+    """A page's style sheet, which is part of it."""
 
     text: Markup
     source: str

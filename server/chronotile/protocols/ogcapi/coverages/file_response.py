@@ -19,7 +19,7 @@ SHOWN = {
 
 
 def file_conditions(request: Request) -> Conditions:
-    """Return what of a file a request needs."""
+    """Return the part of a file that a request needs."""
     return Conditions(known=known_etags(request), with_body=request.method != "HEAD", keep=is_made_for_parts(request))
 
 

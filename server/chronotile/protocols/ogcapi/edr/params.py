@@ -51,7 +51,7 @@ def position_request(offered: Offered, query: Kvp, catalogue: Catalogue) -> Posi
 
 
 def areas_request(offered: Offered, areas: tuple[Area, ...], query: Kvp) -> AreasRequest:
-    """Return what the data of named places ask for (§8.2.7).
+    """Return what the data of named places request (§8.2.7).
 
     Raises:
         ChronotileError: A parameter is not accepted.
@@ -62,7 +62,7 @@ def areas_request(offered: Offered, areas: tuple[Area, ...], query: Kvp) -> Area
 
 
 def check_query(query: Kvp, known: tuple[Parameter[object], ...]) -> None:
-    """Refuse misspelt parameters, and a `z` that is no level.
+    """Refuse misspelt parameters, and a `z` that is not a level.
 
     No collection has heights, so any level is accepted and changes nothing, as `datetime` does without times (§A.13).
 
@@ -103,7 +103,7 @@ def requested_points(query: Kvp, layer: Layer, catalogue: Catalogue) -> tuple[Po
     """Return the points of `coords`.
 
     Raises:
-        ChronotileError: They are no points, or `crs` is not accepted.
+        ChronotileError: They are not points, or `crs` is not accepted.
     """
     crs = crs_of_query(query, layer, catalogue) or CRS84
     positions = points_of(query, crs, most=catalogue.limits.max_features)

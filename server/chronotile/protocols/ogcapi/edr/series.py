@@ -12,7 +12,7 @@ from chronotile.protocols.ogcapi.edr.params import areas_request, crs_of_query, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesQuery:
-    """What is requested, and how it is written."""
+    """The request, and how it is written."""
 
     target: FieldsTarget
     crs: Crs

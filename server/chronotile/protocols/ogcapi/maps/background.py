@@ -61,7 +61,7 @@ def background_of(query: Kvp, *, is_opaque: bool) -> tuple[int, int, int] | Back
         is_opaque: Whether the format has no transparency.
 
     Raises:
-        InvalidParameter: A parameter is no colour or no truth.
+        InvalidParameter: A parameter is not a colour, or neither true nor false.
     """
     named, named_void = BGCOLOR.given(query), VOID_COLOR.given(query)
     given, given_void = TRANSPARENT.given(query), VOID_TRANSPARENT.given(query)

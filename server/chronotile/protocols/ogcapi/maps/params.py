@@ -75,7 +75,7 @@ class MapQuery:
 
 
 def parse_map(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> MapQuery:
-    """Return the map that a path and a query ask for.
+    """Return the map that a path and a query request.
 
     Raises:
         ChronotileError: A name is unknown or a parameter is not accepted.

@@ -47,7 +47,7 @@ from chronotile.web.fetch import Fetched
 
 
 async def post_execution(request: Request) -> Response:
-    """Do what is requested while the client waits, or accept it as a job."""
+    """Execute the request while the client waits, or accept it as a job."""
     context = context_for(request, query_of(request))
     preferred = preferences_of(request.headers.getlist("prefer"))
     if preferred.is_async:

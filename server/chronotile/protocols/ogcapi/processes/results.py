@@ -29,7 +29,7 @@ from chronotile.queue.bucket import RESULT_GONE
 from chronotile.queue.result_files import ResultFiles, StoredFile
 
 MOST_INLINE_BYTES = 32 << 20
-"""Of a file that stands in a JSON document."""
+"""Of a file that is part of a JSON document."""
 NO_HEADERS: Mapping[str, str] = {}
 OF_UNCHANGED = ("etag", "last-modified", "cache-control")
 """Headers that an answer without its body has too (RFC 9110 §15.4.5)."""
@@ -161,7 +161,7 @@ def _missing_result_errors() -> Iterator[None]:
 def will_want_references(execution: Execution) -> bool:
     """Return whether some result of an execution that is not done yet will have to lie somewhere, as far as is known.
 
-    It is where that is requested, or a result that is a file stands in a document. One that has a name is no file.
+    It is where that is requested, or a result that is a file is part of a document. One that has a name is not a file.
     """
     outputs = process_of(execution.process).outputs
     return any(
@@ -190,7 +190,7 @@ def results_response(results: Results, *, removed: Path | None = None) -> Respon
         removed: A folder that is removed when they were sent, if there is one.
 
     Raises:
-        LimitExceeded: A file that shall stand in a document is too large for that.
+        LimitExceeded: A file that shall be part of a document is too large for that.
         SourceUnavailable: A file is gone.
     """
     if results.execution.response == "document":
@@ -209,7 +209,7 @@ def results_document(results: Results) -> bytes:
     """Return results as JSON, with links to those that lie somewhere.
 
     Raises:
-        LimitExceeded: A file that shall stand in it is too large for that.
+        LimitExceeded: A file that shall be part of it is too large for that.
         SourceUnavailable: A file is gone.
     """
     return orjson.dumps({name: _member(results, name, result) for name, result in results.values.items()})
@@ -237,7 +237,7 @@ def file_response(results: Results, name: str, *, is_head: bool = False) -> Resp
     Args:
         results: Among which it is.
         name: Of its output.
-        is_head: Whether nothing but its headers is requested: what leads elsewhere is good for that alone.
+        is_head: Whether only its headers are requested: what leads elsewhere is good for that alone.
 
     Raises:
         SourceUnavailable: Its file is gone.

@@ -36,7 +36,7 @@ class SyncResults:
 def run_now(
     execution: Execution, plan: JobPlan, services: Services, desk: JobService, *, is_active: IsActive
 ) -> SyncResults:
-    """Do what is requested.
+    """Execute the request.
 
     Raises:
         ChronotileError: It cannot be done.

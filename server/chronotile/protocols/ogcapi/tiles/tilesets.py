@@ -34,7 +34,7 @@ class Origin:
     layers: Sequence[Json]
     """As tileset metadata list them."""
     members: Json
-    """Style, attribution and the like of the whole."""
+    """Style, attribution and similar of the whole."""
     links: Sequence[Link] = ()
     """To what it is of."""
 
@@ -94,7 +94,7 @@ def _common(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentCon
 
 
 def _item(origin: Origin, tile_matrix_set: TileMatrixSet, context: DocumentContext, limits: Limits) -> Json:
-    """With the limits and the templates of tiles, so that clients need no more to ask for one."""
+    """With the limits and the templates of tiles, so that clients need no more to request one."""
     links = [link.document() for link in _links(origin, tile_matrix_set, context)]
     return {**_common(origin, tile_matrix_set, context, limits), "links": links}
 

@@ -15,7 +15,7 @@ SMALLEST_SIDE_PX = 512
 """Levels are made until one has no side longer than this."""
 
 REGION_SIDE_PX = 2048
-"""Stored cells along each side of what is held at once; of files with longer blocks as many in whole rows."""
+"""Stored cells along each side of what is in memory at once; of files with longer blocks as many in whole rows."""
 
 GAP = 1.5
 """A level is made before a stored one that is at least so much coarser."""
