@@ -104,4 +104,7 @@ def test_owslib_reads_all_layers(large):
 
 def test_landing_page_and_list_have_all_layers(large):
     assert len(large.get("/layers").json()["layers"]) == LAYERS
-    assert large.get("/", headers={"Accept": "text/html"}).text.count("LAYER_499") >= 1
+    html = {"Accept": "text/html"}
+    first, found = large.get("/", headers=html).text, large.get("/?q=LAYER_499", headers=html).text
+    last = large.get(f"/?page={-(-LAYERS // 48)}", headers=html).text
+    assert [page.count("LAYER_499") >= 1 for page in (first, found, last)] == [False, True, True]
