@@ -560,7 +560,7 @@ await runAsCalled([
 					JSON.stringify({ type: "FeatureCollection", features: Array.from({ length: 201 }, () => FEATURE) }),
 					/has 201 points and polygons; the limit is 200/,
 				],
-				["huge.json", " ".repeat(10_000_001), /larger than 10 MB/],
+				["huge.json", " ".repeat(10_000_001), /larger than the limit of 10 MB/],
 			];
 			for (const [name, content, reason] of files) {
 				await upload(page, name, content);

@@ -603,7 +603,7 @@ await runAsCalled([
 				routes: { "/area\\?": limitedTo("max_area_values", 1000, (url) => !url.searchParams.has("datetime")) },
 			});
 			await whenShown(tooLong.page);
-			await tooLong.page.getByText(/^No values: The server says: max_area_values is 1000/).waitFor();
+			await tooLong.page.getByText(/^No values: The server says: max_area_values: at most 1000/).waitFor();
 			await tooLong.page.getByRole("button", { name: "Only 2019" }).click();
 			await tooLong.page.getByText("exact, 2019 only").waitFor();
 			const rows = await readTable(tooLong.page);
@@ -669,7 +669,7 @@ await runAsCalled([
 		"14 a layer of colours without values says so, asks for none, and keeps the place",
 		async ({ open }) => {
 			const { page, requests } = await open({ search: `?layer=rgb&pt=${PT}` });
-			await page.getByText(/^Three colours has colours and no values/).waitFor();
+			await page.getByText(/^Three colours has colours but no values/).waitFor();
 			assert.ok(!requests.some((url) => url.includes("/timeseries/")));
 
 			await chooseLayer(page, "ndvi");

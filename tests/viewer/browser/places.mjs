@@ -194,7 +194,7 @@ await runAsCalled([
 		async ({ open }) => {
 			for (const layer of ["classes", "rgb"]) {
 				const { page } = await openPlaces(open, layer);
-				await page.getByText(/has no values with a mean: the places are outlined only/).waitFor();
+				await page.getByText(/has no values to average: only the outlines of the places are shown/).waitFor();
 				await whenColoured(page, 0, null);
 			}
 		},
