@@ -80,7 +80,7 @@ def test_a_job_whose_results_the_bucket_does_not_let_go_keeps_no_other(
 
     assert [job.id for job in table.jobs()[0]] == [held.id]
     assert [(tmp_path / job.id).exists() for job in (held, other)] == [True, False]
-    assert f"the job {held.id} stays" in caplog.text
+    assert f"the job {held.id} is kept" in caplog.text
 
 
 def test_what_is_known_of_a_forgotten_job_goes_with_it(table, clock, make_job, tmp_path):
