@@ -17,6 +17,8 @@ Seen = TypeVar("Seen")
 PROGRAM = Path(sysconfig.get_path("scripts")) / "chronotile"
 PATIENCE_S = 180
 """How long a test waits for what is to come at once: machines of tests may stand still for seconds."""
+CLIENT = Path(__file__).parents[1] / "clients" / "python" / "src"
+"""Where programs of users find the Python client, which tests do not install."""
 ANY_HTTP_PORT = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 """Options of a Dask scheduler, whose HTTP server would otherwise listen on port 8787, even without a dashboard."""
 
@@ -48,6 +50,12 @@ def serving(
         process.terminate()  # a server that is killed leaves the folder of its workers
         process.wait(timeout=PATIENCE_S)
         process.stdout.close()
+
+
+def with_client() -> dict[str, str]:
+    """The environment of a process that imports the Python client."""
+    path = os.pathsep.join(filter(None, [str(CLIENT), os.environ.get("PYTHONPATH")]))
+    return os.environ | {"PYTHONPATH": path}
 
 
 def answer_of(url: str) -> int:

@@ -16,6 +16,7 @@ from chronotile.styling.load import StyleSection, load_styles, style_folders
 from tests.docs.blocks import BLOCKS, CODE, in_language
 from tests.docs.shell import SERVER, Shell
 from tests.docs.site import ROOT
+from tests.running import with_client
 
 RUN_HERE = {"http", "json", "python", "sh", "yaml"}
 TUTORIALS = "docs/tutorials/"
@@ -62,7 +63,7 @@ def test_programs_run(server, tmp_path, block):
     """In processes of their own: GDAL waits for the server in calls that hold the lock of the interpreter."""
     command = [sys.executable, "-W", "error", "-c", block.text.replace(SERVER, server)]
 
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    ran = subprocess.run(command, cwd=tmp_path, env=with_client(), capture_output=True, text=True, check=False)
 
     assert ran.returncode == 0, ran.stderr
 

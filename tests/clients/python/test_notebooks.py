@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import serving
+from tests.running import serving, with_client
 
 NOTEBOOKS = Path(__file__).parents[3] / "docs" / "notebooks"
-CLIENT = Path(__file__).parents[3] / "clients" / "python" / "src"
 PATIENCE_S = 600
 
 
@@ -32,7 +31,7 @@ def run(served, tmp_path, monkeypatch):
 
     for name, value in served.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(CLIENT), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("PYTHONPATH", with_client()["PYTHONPATH"])
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "matplotlib"))
 

@@ -1,6 +1,5 @@
 """The programs of the client's pages run as they stand, and print what the pages show."""
 
-import os
 import re
 import subprocess
 import sys
@@ -11,11 +10,10 @@ import pytest
 from chronotile.app import create_app
 from chronotile.settings import Settings
 from tests.protocols.listening import listening
-from tests.running import PATIENCE_S
+from tests.running import PATIENCE_S, with_client
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = (ROOT / "docs" / "reference" / "python-client.md").read_text(encoding="utf-8")
-CLIENT = ROOT / "clients" / "python" / "src"
 README = (ROOT / "clients" / "python" / "README.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```(?:\n\n```\n(.*?)```)?", REFERENCE, re.DOTALL)
 
@@ -30,11 +28,10 @@ def url(five_years, tmp_path_factory):
 
 def printed_by(program, url, folder):
     """What a program prints, in a process of its own, where a warning is an error."""
-    path = os.pathsep.join([str(CLIENT), os.environ.get("PYTHONPATH", "")])
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", program.replace("http://127.0.0.1:8000", url)],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": path},
+        env=with_client(),
         capture_output=True,
         text=True,
         check=False,
@@ -54,10 +51,13 @@ def test_program_of_the_reference(url, tmp_path, program, shown):
 
 
 @pytest.mark.slow
+@pytest.mark.client("node")
 def test_programs_of_the_readme(url, tmp_path):
+    subprocess.run(["node", ROOT / "clients/python/build.mjs", tmp_path / "widget"], check=True, timeout=PATIENCE_S)
+    built = f"import pathlib, chronotile_client.map as own; own.BUNDLE = pathlib.Path({str(tmp_path / 'widget')!r})"
     programs = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
-    printed = printed_by("\n".join([*programs, "print(ndvi.id, explorer.date)"]), url, tmp_path)
+    printed = printed_by("\n".join([built, *programs, "print(ndvi.id, explorer.date)"]), url, tmp_path)
 
     assert printed.startswith("NDVI 2023-08")
 
