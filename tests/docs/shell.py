@@ -70,6 +70,8 @@ class Shell:
             _check_make(words[1:])
         elif words[:2] == ["npm", "install"]:
             _check_npm(words[2:])
+        elif words[:2] == ["jupyter", "lab"]:
+            assert (ROOT / words[2]).is_dir(), words[2]
         elif name == "pip":
             _check_pip(words[1:])
         elif name.startswith("python") and words[1:3] == ["-m", "pip"]:
@@ -155,7 +157,10 @@ def _check_npm(words: list[str]) -> None:
 
 
 def _check_pip(words: list[str]) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = {extra for word in words for found in re.findall(r"\[(.+?)\]", word) for extra in found.split(",")}
+    """Fail unless the packages of this repository that are installed have the extras that are named."""
     assert words[0] == "install"
-    assert extras <= project["optional-dependencies"].keys()
+    for word in words[1:]:
+        folder = ROOT / "clients" / "python" if "client" in word else ROOT
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        extras = {extra for found in re.findall(r"\[(.+?)\]", word) for extra in found.split(",")}
+        assert extras <= project["optional-dependencies"].keys(), word
