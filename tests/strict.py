@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import sysconfig
 from collections.abc import Generator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ SHARED_ABSENT = "the folder ../shared is absent"
 GDAL_TOOLS = ("gdalinfo", "gdal_translate", "gdalwarp")
 POSTGRESQL = Path("/usr/lib/postgresql")
 """Where Debian has its programs, by version and off the path."""
+SCRIPTS = sysconfig.get_path("scripts")
+"""Where this environment has its programs, which need not be on the path."""
 MOTO = Path(sys.prefix) / "moto" / "bin"
 """Where `make` has the S3 server, apart from what it would be at odds with."""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -38,8 +41,8 @@ def lack_of_chromium() -> str | None:
 
 
 def find_program(name: str) -> Path | None:
-    """A program on the path, of the newest PostgreSQL that Debian has, or of moto."""
-    found = shutil.which(name) or shutil.which(name, path=MOTO)
+    """A program of this environment, on the path, of moto, or of the newest PostgreSQL that Debian has."""
+    found = shutil.which(name, path=SCRIPTS) or shutil.which(name) or shutil.which(name, path=MOTO)
     return Path(found) if found else max(POSTGRESQL.glob(f"*/bin/{name}"), default=None)
 
 

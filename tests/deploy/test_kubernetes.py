@@ -14,6 +14,7 @@ from chronotile.catalog.load import load_configuration
 from chronotile.protocols.ops.routes import routes as health_routes
 from chronotile.readers.kinds import kind_options
 from tests.running import PATIENCE_S, until
+from tests.strict import find_program
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -161,7 +162,7 @@ def _with(arguments, *replaced):
 def running(command, log, sign) -> Iterator[tuple[int, str]]:
     """A process that has written a sign into its log: its id and what the sign says."""
     with log.open("w") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([find_program(command[0]), *command[1:]], stdout=file, stderr=subprocess.STDOUT)
     try:
         yield process.pid, until(lambda: re.search(sign, log.read_text()))[1]
     finally:

@@ -34,7 +34,7 @@ REFUSED = {
     "pyramid.zarr": "no coordinate reference system; set crs:",
     "rotated.tif": "no coordinate reference system; set crs:",
     "test_rpcs.tif": "sensor model",
-    "test_stageiv_xyt_borked.nc": "a its own latitude and longitude",
+    "test_stageiv_xyt_borked.nc": "its own latitude and longitude",
     "timeseries.nc": r"dimensions \(station, time\) are not a grid",
 }
 CONFIGURED = {

@@ -22,7 +22,7 @@ def zarr_paths(examples: Examples) -> dict[str, Json]:
         "/zarr/{layer}/{array}/zarr.json": {
             "get": document("getStoreArray", "The metadata of one array", parameters=[layer, array])
         },
-        "/zarr/{layer}/{array}/{chunk:path}": {
+        "/zarr/{layer}/{array}/{chunk}": {
             "get": operation(
                 "getStoreChunk",
                 "A chunk of an array on the native grid",
