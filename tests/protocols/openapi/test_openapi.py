@@ -45,7 +45,9 @@ def test_without_a_layer_and_a_place_the_document_is_valid_too(make_client, make
 
 def test_every_endpoint_of_our_own_is_told_with_its_methods(client, document):
     routes = [route for route in client.app.routes if isinstance(route, Route) and not TOLD_ELSEWHERE.match(route.path)]
-    answered = {(route.path_format.rstrip("/") or "/", method) for route in routes for method in route.methods - {"HEAD"}}
+    answered = {
+        (route.path_format.rstrip("/") or "/", method) for route in routes for method in route.methods - {"HEAD"}
+    }
 
     told = {(path, method.upper()) for path, entry in document["paths"].items() for method in entry}
 

@@ -44,7 +44,7 @@ async def get_page(request: Request) -> Response:
 
 def _served(request: Request) -> frozenset[str]:
     """The paths that the application answers, as its routes write them."""
-    return frozenset(route.path for route in request.app.routes if isinstance(route, Route))
+    return frozenset(route.path_format for route in request.app.routes if isinstance(route, Route))
 
 
 def _encode(services: Services, base: str, served: frozenset[str]) -> bytes:
