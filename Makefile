@@ -119,7 +119,7 @@ client-js: node_modules/.installed ## build the npm package into clients/js/dist
 client-widget: node_modules/.installed ## build the JavaScript of the Python client's map, which its wheel takes in
 	node clients/python/build.mjs
 
-dist: $(SERVER) $(DIST) $(DEMO) $(VIEWER) ## build wheel, source archive, bills of materials and checksums into dist/, twice, and compare
+dist: $(SERVER) $(DIST) $(DEMO) $(VIEWER) client-widget ## build the packages, bills of materials and checksums into dist/, twice, and compare
 	$(BIN)/python -m tools.release dist --build-python $(VENV)/dist/bin/python
 
 lock: $(SERVER) ## resolve requirements.lock again for all Python versions and platforms

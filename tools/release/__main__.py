@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 
 def build(source: Path, target: Path, *, build_python: Path, epoch: str) -> list[Path]:
-    """Build wheel and source archive with the time stamp `epoch`; return their files.
+    """Build wheel and source archive of a project with the time stamp `epoch`; return their files.
 
     Raises:
         CalledProcessError: They cannot be built.
@@ -38,26 +38,62 @@ def build(source: Path, target: Path, *, build_python: Path, epoch: str) -> list
     return sorted(target.iterdir())
 
 
-def release(target: Path, *, build_python: Path, epoch: str) -> None:
-    """Write all files of a release into `target`, which is emptied.
+def build_reproducibly(project: Path, target: Path, *, build_python: Path, epoch: str) -> str:
+    """Write wheel and source archive of a project into `target`; return the name of both, with the version.
 
-    Wheel and source archive are built from the clone, and again from the source archive: both have the same bytes.
+    They are built from the clone, and again from the source archive: both have the same bytes.
 
     Raises:
         SystemExit: They have not.
     """
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    built = build(ROOT, target.absolute(), build_python=build_python, epoch=epoch)
     with tempfile.TemporaryDirectory() as temporary:
+        built = build(project, Path(temporary, "built"), build_python=build_python, epoch=epoch)
         archive = next(each for each in built if each.name.endswith(".tar.gz"))
         with tarfile.open(archive) as opened:
             opened.extractall(temporary, filter="data")
-        unpacked = next(Path(temporary).iterdir())
-        for again in build(unpacked, Path(temporary, "again"), build_python=build_python, epoch=epoch):
-            if _digest(again) != _digest(target / again.name):
-                sys.exit(f"{again.name} is not reproducible: built again from {archive.name}, its bytes differ")
-    name = archive.name.removesuffix(".tar.gz")
+        name = archive.name.removesuffix(".tar.gz")
+        again = build(Path(temporary, name), Path(temporary, "again"), build_python=build_python, epoch=epoch)
+        _compare(built, again)
+        for each in built:
+            shutil.copy(each, target)
+    return name
+
+
+def pack_reproducibly(package: Path, target: Path) -> None:
+    """Build an npm package, by its `build.mjs`, and write its archive into `target`.
+
+    Raises:
+        SystemExit: Built again, it has other bytes.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        folders = [Path(temporary, name) for name in ("built", "again")]
+        for folder in folders:
+            folder.mkdir()
+            _printed([_program("node"), package / "build.mjs"])
+            # Where npm runs no scripts, `prepack` would not have built it.
+            _printed([_program("npm"), "pack", package, "--ignore-scripts", "--pack-destination", folder])
+        _compare(*(sorted(folder.iterdir()) for folder in folders))
+        for each in folders[0].iterdir():
+            shutil.copy(each, target)
+
+
+def _compare(built: Iterable[Path], again: Iterable[Path]) -> None:
+    for first, second in zip(built, again, strict=True):
+        if (first.name, _digest(first)) != (second.name, _digest(second)):
+            sys.exit(f"{first.name} is not reproducible: built again, its bytes differ")
+
+
+def release(target: Path, *, build_python: Path, epoch: str) -> None:
+    """Write all files of a release into `target`, which is emptied.
+
+    Raises:
+        SystemExit: A second build of one has other bytes.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    name = build_reproducibly(ROOT, target, build_python=build_python, epoch=epoch)
+    build_reproducibly(ROOT / "clients" / "python", target, build_python=build_python, epoch=epoch)
+    pack_reproducibly(ROOT / "clients" / "js", target)
     _write(target / f"{name}.python.cdx.json", python_bill(build_python, epoch))
     _write(target / f"{name}.viewer.cdx.json", viewer_bill())
     sums = [f"{_digest(each)}  {each.name}\n" for each in sorted(target.iterdir())]
@@ -67,8 +103,8 @@ def release(target: Path, *, build_python: Path, epoch: str) -> None:
 def python_bill(build_python: Path, epoch: str) -> Json:
     """Return the CycloneDX document of the base and all extras, as installed here, without the tools of development."""
     command = [build_python, "-m", "cyclonedx_py", "environment", "--output-reproducible", "--output-format", "JSON"]
-    bill = _json_of(
-        [*command, "--pyproject", ROOT / "pyproject.toml", sys.executable], {**os.environ, "SOURCE_DATE_EPOCH": epoch}
+    bill = json.loads(
+        _printed([*command, "--pyproject", ROOT / "pyproject.toml", sys.executable], SOURCE_DATE_EPOCH=epoch)
     )
     distributions = needed_distributions("chronotile", ("all",))
     return _kept(bill, {each["bom-ref"] for each in bill["components"] if _name(each["name"]) in distributions})
@@ -76,8 +112,7 @@ def python_bill(build_python: Path, epoch: str) -> Json:
 
 def viewer_bill() -> Json:
     """Return the CycloneDX document of the libraries that are built into the viewer, of `package-lock.json`."""
-    npm = shutil.which("npm") or sys.exit("npm is missing: install Node 20 with npm")
-    bill = _json_of([npm, "sbom", "--sbom-format", "cyclonedx", "--package-lock-only"], dict(os.environ))
+    bill = json.loads(_printed([_program("npm"), "sbom", "--sbom-format", "cyclonedx", "--package-lock-only"]))
     package = json.loads((ROOT / "package.json").read_text("utf-8"))
     edges = {each["ref"]: each.get("dependsOn", []) for each in bill["dependencies"]}
     waiting, needed = [f"{name}@{version}" for name, version in package["dependencies"].items()], set[str]()
@@ -123,11 +158,15 @@ def _name(text: str) -> str:
     return re.sub(r"[-_.]+", "-", text).lower()
 
 
-def _json_of(command: Iterable[object], environment: dict[str, str]) -> Json:
+def _program(name: str) -> str:
+    return shutil.which(name) or sys.exit(f"{name} is missing: install Node 20 with npm")
+
+
+def _printed(command: Iterable[object], **environment: str) -> bytes:
     done = subprocess.run(  # noqa: S603 -- programs that the Makefile installs
-        [str(each) for each in command], cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE
+        [str(each) for each in command], cwd=ROOT, env=os.environ | environment, check=True, stdout=subprocess.PIPE
     )
-    return dict(json.loads(done.stdout))
+    return done.stdout
 
 
 def _write(path: Path, document: Json) -> None:
