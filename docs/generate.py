@@ -40,8 +40,8 @@ together, those of styles among themselves. A *title* or *abstract* is a text, o
 STYLES = """\
 # Styles
 
-A style is a file `styles/<id>.yaml` beside the configuration; those that come with chronotile are used where there is
-none of that id. `default` is another name for a layer's first style. Colours are `"#rgb"`, `"#rrggbb"`, `"#rrggbbaa"`
+A style is a file `styles/<id>.yaml` beside the configuration. It replaces the style of that id that comes with
+chronotile. `default` is another name for a layer's first style. Colours are `"#rgb"`, `"#rrggbb"`, `"#rrggbbaa"`
 (in quotes), `transparent` or a basic name such as `white`. A file `styles/<id>.sld` is a style too: the default
 colour map of the first layer in it.
 """

@@ -82,7 +82,7 @@ def test_the_page_has_every_parameter_and_limit():
     assert [name for name in names_of(OF_JOBS) if f"`{name}`" not in PAGE and name != "lang"] == []
     assert f"{SYNC_S:.0f} s" in PAGE
     assert f"{MOST_INLINE_BYTES >> 20} MiB" in PAGE
-    assert f"at most {MOST}, which" in PAGE
+    assert f"at most {MOST} references, which" in PAGE
     assert f"take no longer than {MOST_S:.0f} s" in PAGE
     assert f"every {EVERY_S:.0f} s at most" in PAGE
     assert f"within {MOST_POST_S:.0f} s" in PAGE
