@@ -485,7 +485,7 @@ await runAsCalled([
 			const whenNamed = (/** @type {string[]} */ ...wanted) =>
 				until(page, async () => isDeepStrictEqual(await page.locator(".extra .extra-name").allTextContents(), wanted));
 			await whenNamed("NDVI of 2019", "FAPAR of floats");
-			await page.locator(".extra").getByText("Shown at 25 February 2019, the last date before").waitFor();
+			await page.locator(".extra").getByText("Shown for 25 February 2019, the latest earlier date").waitFor();
 			await page.locator("#layer").click();
 			await page.getByRole("button", { name: "Show LAI of 16 bits with the others" }).click();
 			await whenLinkSays(page, "layers", "fapar_float:0.5,ndvi:1,lai16:1");
