@@ -526,7 +526,7 @@ await runAsCalled([
 		async ({ open, outDir }) => {
 			const { page } = await open({ search: "?layer=ndvi&date=2019-03-02&view=0,20,2" });
 			await whenShown(page);
-			await page.getByText("NDVI of 2019 is too small to be seen at this zoom.").waitFor();
+			await page.getByText("NDVI of 2019 is too small to see at this zoom.").waitFor();
 			await page.screenshot({ path: join(outDir, "too-small.png") });
 			assert.equal((await noticeTexts(page)).length, 1);
 			await page.locator("#notices").getByRole("button", { name: "Zoom to the layer" }).click();
@@ -572,7 +572,7 @@ await runAsCalled([
 			const { page } = await open({ search: "?layer=NO_SUCH_LAYER", allowed: FAILED_REQUEST });
 			await whenShown(page);
 
-			await whenNotice(page, /no layer NO_SUCH_LAYER/);
+			await whenNotice(page, /Layer NO_SUCH_LAYER does not exist; .* is shown instead/);
 			assert.match(await page.title(), new RegExp((await page.locator("#status").textContent()) ?? "?"));
 		},
 	],
@@ -582,7 +582,7 @@ await runAsCalled([
 			const { page } = await open({ search: "?layer=ndvi&date=1955-05-05" });
 			await whenShown(page);
 
-			await whenNotice(page, /no data of 5 May 1955.*1 January 2019/);
+			await whenNotice(page, /no data for 5 May 1955.*1 January 2019/);
 			assert.equal(linkValue(page, "date"), "2019-01-01");
 		},
 	],

@@ -342,7 +342,7 @@ await runAsCalled([
 			await field.fill("8/6/2019");
 			await field.press("Enter");
 			await whenLinkSays(page, "date", "2019-06-10");
-			await whenNotice(page, /no data of 8 June 2019; the nearest date is 10 June 2019/);
+			await whenNotice(page, /no data for 8 June 2019; the nearest date is 10 June 2019/);
 
 			await page.getByRole("button", { name: "10 Jun 2019" }).click();
 			await field.fill("2019-06-05");
