@@ -51,8 +51,8 @@ const pageOf = (base, state) => `<!doctype html>
 	Object.assign(window, { model, state, saved, end });
 </script></body></html>`;
 
-/** @param {Page} page @returns {Promise<any>} what Python sees */
-const stateOf = (page) => page.evaluate(() => ({ .../** @type {any} */ (window).state }));
+/** What Python sees, once the module of the page has run. @param {Page} page @returns {Promise<any>} */
+const stateOf = async (page) => (await page.waitForFunction(() => /** @type {any} */ (window).state)).jsonValue();
 
 /** As Python does. @param {Page} page @param {string} name @param {unknown} value */
 const setTrait = (page, name, value) =>
