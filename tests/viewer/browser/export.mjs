@@ -226,7 +226,7 @@ async function areaOnly(bench) {
 	const { page } = await openMap(bench, `?layer=ndvi&date=${DATE}&${PLAIN}`);
 	await addArea(page);
 	await openExport(page, "Data");
-	await dialogOf(page).getByLabel("What", { exact: true }).selectOption({ label: "Field" });
+	await dialogOf(page).getByLabel("Extent", { exact: true }).selectOption({ label: "Field" });
 	await download(page, "Download", bench.outDir, "area.tif");
 	await page.getByRole("tab", { name: "Picture" }).click();
 	await page.locator(".export-preview canvas").waitFor();
