@@ -35,9 +35,10 @@ export function sizeText(geometry) {
 	return placeText([lon, lat]);
 }
 
-/** "51.2194° N, 4.4025° E". @param {number[]} position @param {number} [digits] */
+/** "51.2194° N, 4.4025° E", in German "51,2194° N, 4,4025° O". @param {number[]} position @param {number} [digits] */
 export function placeText([lon, lat], digits = 4) {
-	const degrees = (/** @type {number} */ value) => `${Math.abs(value).toFixed(digits)}°`;
+	const { format } = new Intl.NumberFormat(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits });
+	const degrees = (/** @type {number} */ value) => `${format(Math.abs(value))}°`;
 	const east = ((((lon + 180) % 360) + 360) % 360) - 180;
 	return `${degrees(lat)} ${text(lat < 0 ? "areas.south" : "areas.north")}, ${degrees(east)} ${text(east < 0 ? "areas.west" : "areas.east")}`;
 }

@@ -1,9 +1,9 @@
 /** The tab that gives numbers as files, on their own cells: the server makes them. */
 import { fetchRefusal, rootUrl } from "../base/api.js";
-import { dateOf } from "../base/dates.js";
+import { formatDate } from "../base/dates.js";
 import { make, makeWordButton } from "../base/elements.js";
 import { instant, layer, timeDomain, timeIndex, view } from "../base/state.js";
-import { text } from "../base/text.js";
+import { locale, text } from "../base/text.js";
 import { rangeOf } from "../time/frames.js";
 import { playRange } from "../time/playback.js";
 import { effect } from "../vendor/signals-core.js";
@@ -50,7 +50,7 @@ class DataTab {
 
 	/** This date or several. */
 	#whenField() {
-		const shown = dateOf(this.#instants, Math.max(0, timeIndex.peek()));
+		const shown = formatDate(this.#instants[Math.max(0, timeIndex.peek())].ms, locale());
 		const options = [
 			{ value: "one", words: text("export.thisDate", { date: shown }) },
 			{ value: "several", words: text("export.severalDates") },

@@ -253,6 +253,9 @@ await runAsCalled([
 					await page.locator("#chart").getByText(number).first().waitFor();
 					await page.screenshot({ path: join(outDir, `language-${language}.png`) });
 					await checkWords(page, language);
+					await page.locator("#export-button").click();
+					await page.locator("dialog[open]").getByRole("tab").nth(2).click();
+					await page.locator("dialog[open] option").filter({ hasText: date }).waitFor({ state: "attached" });
 				},
 			]),
 	),
