@@ -13,7 +13,7 @@ PARTIAL = ".part"
 
 
 class Disk:
-    """The file operations of a run; tests let each of them fail in turn."""
+    """The file operations of a run; tests let each of them fail once."""
 
     def write(self, descriptor: int, data: bytes) -> None:
         """Write all of `data`."""

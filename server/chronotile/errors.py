@@ -12,7 +12,7 @@ class ChronotileError(Exception):
     `problem_type` and `problem_title` are those of its problem document (RFC 9457); without a title it is the status's.
 
     Args:
-        message: One line that says what was wrong, what was given and what would be right.
+        message: One line: what was wrong, the given value, and what is accepted.
         locator: The parameter at fault, in the core's words (`layer`, `time`, `bbox`) or as the protocol spells it.
     """
 

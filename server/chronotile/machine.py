@@ -40,7 +40,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupLimits:
-    """What control groups leave to a process; `None` where they say nothing."""
+    """The limits that control groups set for a process; `None`: no limit."""
 
     cores: int | None
     """A part of one counts as one."""

@@ -148,9 +148,9 @@ def share_one_heap() -> None:
 
 
 def give_back_freed_memory() -> None:
-    """Give all pages back to the system that lie free between what is in use: it does so only on request.
+    """Return free pages between used ones to the system; the allocator does so only on request.
 
-    Takes some milliseconds, in which nobody allocates.
+    Takes some milliseconds, during which no thread can allocate memory.
     """
     _tell_allocator("malloc_trim", 0)
 
@@ -200,7 +200,7 @@ def _tell_allocator(function: str, *numbers: int) -> None:
 
 
 def hold_hang_ups() -> None:
-    """Let a SIGHUP that comes before anybody can take it wait, instead of ending the process; children inherit that."""
+    """Hold a SIGHUP until there is a handler, so that it does not end the process; children inherit that."""
     signal.pthread_sigmask(signal.SIG_BLOCK, HANG_UP)
 
 
@@ -226,7 +226,7 @@ class HangUps:
         self._event = asyncio.Event()
 
     def tell(self) -> None:
-        """Wake who waits."""
+        """Wake the waiting thread."""
         self._event.set()
 
     async def wait(self) -> None:

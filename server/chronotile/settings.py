@@ -1,6 +1,6 @@
-"""How a process runs, from `CHRONOTILE_*` variables; the configuration alone says what is served.
+"""Settings of a process, from `CHRONOTILE_*` variables; only the configuration determines what is served.
 
-Read in `cli` and `app` only, and handed on as plain values.
+Read in `cli` and `app` only, and passed on as plain values.
 """
 
 import os
@@ -253,7 +253,7 @@ def is_service_link(value: object) -> bool:
 
 
 def load_settings(**given: object) -> Settings:
-    """Return the settings of the environment, with what is given in their place; `None` gives nothing.
+    """Return the settings of the environment; arguments other than `None` override them.
 
     Raises:
         ConfigurationError: With all variables whose values are not accepted.

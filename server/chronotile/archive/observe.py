@@ -1,4 +1,4 @@
-"""Values seen in sources whose configuration says nothing of styles, so that one can be stretched over them."""
+"""The range of values in sources whose configuration names no styles, over which a style can be stretched."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor

@@ -11,7 +11,7 @@ from chronotile.model.source import Finding, VariableInfo
 from chronotile.model.style import Style
 
 PLAIN_STYLES = (GREYS, "viridis")
-"""Styles that say nothing of what values may be."""
+"""Styles that do not imply a range of values."""
 
 KELVINS = (180.0, 350.0)
 """Between these lie temperatures on the Earth, in kelvin."""

@@ -99,18 +99,18 @@ def open_archive(
     patience_s: float = OPENING_S,
     caches: ReaderCaches | None = None,
 ) -> Archive:
-    """Return what a configuration file says, or a folder or file of data holds, opened.
+    """Return the opened archive of a configuration file, or of a folder or file of data.
 
     Args:
         place: The configuration file, or the folder or file of data.
         environment: Variables that the configuration may name.
-        clock: Says which times lie in the future.
+        clock: The current time; later times lie in the future.
         progress: Called with the progress of a folder's sources.
-        patience_s: How long sources elsewhere are waited for; others are tried again in the background.
-        caches: What its readers keep; `None`: new ones of the usual size.
+        patience_s: How long to wait for sources on other machines; later ones are retried in the background.
+        caches: The caches of its readers; `None`: new ones of the default size.
 
     Raises:
-        ConfigurationError: With all mistakes of the configuration and the styles; or nothing there can be served.
+        ConfigurationError: With all mistakes of the configuration and the styles; or none of the data can be served.
     """
     caches = caches or ReaderCaches()
     if is_configuration(place):

@@ -37,10 +37,10 @@ class DocumentState:
 
 
 def source_states(specs: Mapping[str, SourceSpec]) -> dict[str, str]:
-    """Return a digest for each source that changes when a file comes, goes or is rewritten.
+    """Return a digest for each source that changes when a file is added, removed or rewritten.
 
-    Readers see for themselves that the pixels of a file are new; but one that was left out, because it was half copied
-    or had another grid, may fit by now, and one that fitted may not.
+    Readers detect new pixels of a file themselves. The digest is for files that were left out, because they were half
+    copied or had another grid, and may fit now, and for files that no longer fit.
     """
     return {collection: _state_of(spec.stored) for collection, spec in specs.items()}
 

@@ -7,7 +7,7 @@ from chronotile.model.expression import can_be_named, parse_expression
 from chronotile.yaml_source import KeyPath, Mistake, Node, list_names, nearest
 
 OF_FILES = ("name", "band", "select", "scale", "offset", "nodata", "valid_range", "dtype", "flags")
-"""Keys that tell how numbers are stored, which a formula is not."""
+"""Keys that describe stored numbers; a formula has none."""
 
 
 def derived_mistakes(collection: Node, path: KeyPath) -> Iterator[Mistake]:

@@ -7,7 +7,7 @@ from chronotile.model.source import KindOptions
 from chronotile.yaml_source import KeyPath, Mistake, Node
 
 Kinds = Mapping[str, KindOptions]
-"""What may be said of sources of each kind, by its name."""
+"""The options of each kind of source, by its name."""
 
 PLANNED = "stac"
 """A kind that a later release reads."""

@@ -1,4 +1,4 @@
-"""Bodies of answers that are too large to be held: in files that nobody else sees, or made while they are sent."""
+"""Bodies of answers that are too large for memory: in private files, or made while they are sent."""
 
 import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ class Body(Protocol):
 
     @property
     def size(self) -> int | None:
-        """In bytes; `None` where nobody knows before the end."""
+        """In bytes; `None` if it is unknown before the end."""
 
     def iter_bytes(self) -> Iterator[bytes]:
         """Give all, at most a MiB at a time."""
@@ -167,9 +167,9 @@ class Streamed:
 
 
 def stream_parts(parts: Generator[bytes]) -> Body:
-    """Return a body that is made while it is sent; while `STREAMED_AT_ONCE` others are, it is made now, into a file.
+    """Return a body that is made while it is sent, or, while `STREAMED_AT_ONCE` others are, a file made at once.
 
-    So clients that are slow hold no more memory than that many bodies take, and nobody waits for them.
+    This limits the memory of slow clients to that many bodies, and no other client waits for them.
 
     Raises:
         OSError: There is no room for the file.

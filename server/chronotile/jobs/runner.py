@@ -52,7 +52,7 @@ LOST_S = 5.0
 """How long to wait before a cluster or a table that is not there is tried again."""
 FORGET_S = 3600.0
 HANG_S = 5.0
-"""How long what is under way has to end once we are to stop, before it is given back by others than who does it."""
+"""How long running jobs have to end after a stop is requested, before other threads return them to the queue."""
 STOPPED = Again(reason="its worker was stopped", wait_s=0.0, is_attempt=False)
 TELL_S = 0.5
 """How often progress is written, at most."""

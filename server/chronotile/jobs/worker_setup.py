@@ -10,7 +10,7 @@ _NO_SCHEDULER = "Failed to communicate with scheduler"
 
 
 def dask_setup(_worker: object) -> None:
-    """Leave it to us to end the process, and to tell why; Dask calls this by its name."""
+    """Ignore Ctrl-C and hide what Dask logs then, as the parent ends the process; Dask calls this by its name."""
     os.umask(OTHERS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal interrupts it as well as us
     logging.getLogger("distributed.worker").addFilter(_is_news)

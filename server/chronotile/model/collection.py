@@ -19,7 +19,7 @@ LocalisedText = dict[str, str]
 
 
 class Clock(Protocol):
-    """Says what time it is."""
+    """Returns the current time."""
 
     def __call__(self) -> Instant:
         """Return now as `datetime64[ns]`, UTC."""

@@ -255,7 +255,7 @@ class AreaSeriesRequest:
     analysis: Analysis | None = None
     """Of each reducer but counts of cells."""
     given_by: str = "geometry"
-    """The parameter that says which areas, for what is refused."""
+    """The parameter that selects the areas, for error messages."""
     may_be_outside: bool = False
     """Whether areas that all lie outside the layer have no cells, as one beside others has, rather than be refused."""
 

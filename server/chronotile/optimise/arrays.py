@@ -17,7 +17,7 @@ SEPARATOR = "."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArraySpec:
-    """One array of the store, but for its length along time."""
+    """One array of the store, without its length along time."""
 
     dims: tuple[str, ...]
     shape: tuple[int, ...]

@@ -162,9 +162,9 @@ class CubeFolder:
         return removed
 
     def begin(self, layer: str, year: int, revision: str) -> int:
-        """Let files of a layer and year be of a revision; return how many of another were removed.
+        """Set the revision of the files of a layer and year; return how many files of another were removed.
 
-        Nobody takes a file for what it is not meanwhile: the manifest does not tell of that year.
+        Servers do not use outdated files meanwhile: the manifest does not list that year.
         """
         manifest = read_manifest(self._path)
         years = manifest.revisions.setdefault(layer, {})

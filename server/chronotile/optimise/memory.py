@@ -51,7 +51,7 @@ def parse_bytes(text: str) -> int:
 
 
 def default_memory(machine: Machine) -> tuple[int, tuple[str, ...]]:
-    """Return how many bytes a run may hold by default, and what to say where they are fewer than usual."""
+    """Return the default memory limit of a run in bytes, and messages if it is below the usual one."""
     if machine.memory_bytes >= MEMORY_BYTES:
         return MEMORY_BYTES, ()
     half = machine.memory_bytes // 2

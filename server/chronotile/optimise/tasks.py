@@ -107,7 +107,7 @@ class TaskResult:
 
 
 def task_name(task: Task, plan: CubePlan) -> str:
-    """Return a name that no other work has, in this run or another, be it the same with other numbers or overviews."""
+    """Return a name that is unique among all runs, including runs that differ only in numbers or overviews."""
     planned = plan.variables[task.variable]
     how = (task, planned.conversion, planned.info.is_categorical)
     return hashlib.blake2b(repr(how).encode(), digest_size=12).hexdigest()

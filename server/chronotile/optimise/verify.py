@@ -1,8 +1,8 @@
 """A cube compared with its sources, each file read again by itself.
 
-Nothing of the readers and of the conversion is used here, so that their faults are found: files are read with rasterio,
-NetCDF and Zarr with xarray, and each is decoded by its own metadata; the cube is read with xarray, and decoded by its
-own. What is taken over is only which file, or which position along time, a date comes from.
+To find faults of the readers and of the conversion, neither is used here. Files are read with rasterio, NetCDF and Zarr
+with xarray, and each is decoded by its own metadata; the cube is read with xarray and decoded by its own. Only the file
+of each date, or its position along time, comes from the conversion.
 """
 
 import glob

@@ -16,7 +16,7 @@ def select_steps(array: "xarray.DataArray", steps: Sequence[Step]) -> "xarray.Da
     """Return an array at the steps of its further dimensions that were requested.
 
     Raises:
-        UnsupportedSource: xarray does not tell which step has the requested value.
+        UnsupportedSource: xarray cannot identify the step with the requested value.
     """
     for step in steps:
         index = step.index

@@ -58,7 +58,7 @@ class IdentifyTarget:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What is taken away of a cell's values."""
+    """The values that are subtracted from those of a cell."""
 
     raster: Raster
     """One pixel."""

@@ -36,7 +36,7 @@ SAVED_EVERY = 200
 """Shares, so that little is counted again after a process was killed."""
 DIGITS = 4
 RETRY_S = 60.0
-"""After which what could not be read is read again, if somebody asks."""
+"""Time after which a failed read is repeated at the next request."""
 ABANDONED_S = 300.0
 """After which areas that no client requests any more are not counted further: each move of a map makes another."""
 CLOSING_S = 2.0

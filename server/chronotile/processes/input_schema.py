@@ -33,11 +33,11 @@ class Fault:
 
 
 def fault_in(value: object, schema: Json) -> Fault | None:
-    """Return the first place where a value is not as a schema says; `None` where it is.
+    """Return the first place where a value violates a schema; `None` if the value is valid.
 
     Args:
         value: Any JSON.
-        schema: JSON Schema (draft 2020-12) of the words in `WORDS`; others say nothing of values.
+        schema: JSON Schema (draft 2020-12) with the keywords in `WORDS`; others are ignored.
     """
     for word in schema:
         words = CHECKS[word](value, schema) if word in CHECKS else None

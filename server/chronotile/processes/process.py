@@ -31,7 +31,7 @@ class Input:
 
     @property
     def accepted(self) -> Json:
-        """The schema of what is given: one value or, where several are taken, an array of them."""
+        """The schema of the input: one value or, if it takes several, an array of them."""
         if self.most == 1:
             return self.schema
         several = {"type": "array", "items": self.schema, "minItems": 1, "maxItems": self.most}

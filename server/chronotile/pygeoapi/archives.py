@@ -7,7 +7,7 @@ from chronotile.archive.live import LiveArchive, LiveArchives
 from chronotile.pipeline.services import Services
 
 MAX_ARCHIVES = 16
-"""Open at once; one that was evicted is closed once nobody reads it any more."""
+"""Archives open at once; an evicted one is closed when its last read has ended."""
 
 LOOK_S = 10.0
 """How often configuration, styles and files are inspected; whether a serving cube grew is seen at once."""

@@ -30,7 +30,7 @@ PATIENCE_S = 10
 WORKERS_PATIENCE_S = 60
 """Of who has a job begun again then."""
 PART_TIMES = 10
-"""As much longer a request may take that carries a part of a file: a slow line is no store that is away."""
+"""Factor by which the time limit is longer for requests with a part of a file: a slow line is not a failing store."""
 AWAY = "the result store is unreachable"
 RESULT_GONE = "the file of this result is gone"
 
@@ -62,17 +62,17 @@ class Bucket:
         self._store_of_parts = _store(url, patience, timeout=PART_TIMES * patience)
 
     def put(self, key: str, file: Path, *, media_type: str, is_active: Callable[[], bool] = lambda: True) -> None:
-        """Make a file an object, whole or not at all; what was there before is replaced.
+        """Store a file as an object, whole or not at all; an object with that key is replaced.
 
         Args:
             key: Below the prefix.
-            file: Which is read a part at a time.
+            file: Is read in parts.
             media_type: Of the object; browsers save it under the name of the file.
-            is_active: Called again and again; once it returns `False`, the rest is not sent.
+            is_active: Called repeatedly; once it returns `False`, the rest is not sent.
 
         Raises:
             ClientGone: The client left.
-            SourceUnavailable: The store does not take it, or the file is gone.
+            SourceUnavailable: The store does not accept it, or the file is gone.
         """
         import obstore
 
@@ -117,10 +117,10 @@ class Bucket:
                 yield bytes(part[at : at + READ_BYTES])
 
     def signed(self, key: str, method: Literal["GET", "HEAD"]) -> str:
-        """Return a URL by which anybody may do this with this object, for `SIGNED_S`.
+        """Return a signed URL that allows any client this method on this object, for `SIGNED_S`.
 
         Raises:
-            SourceUnavailable: Nobody says who we are.
+            SourceUnavailable: There are no credentials.
         """
         import obstore
 

@@ -20,11 +20,11 @@ from chronotile.machine import MOUNTS, network_file_system
 from chronotile.queue.private_files import make_private, make_private_file, make_private_folder
 
 BUSY_S = 10
-"""How long anybody waits for others who write, and for PostgreSQL to let them in or a host to say that it is there."""
+"""How long to wait for a lock, for a connection to PostgreSQL, and for a sign of life of a host."""
 STATEMENT_S = 60
-"""How long PostgreSQL may take for a statement, the waiting for others too."""
+"""How long a statement may take in PostgreSQL, with its waiting for locks."""
 SILENT_S = 5
-"""How long PostgreSQL keeps others waiting for one who says nothing amid a transaction: a host may be frozen there."""
+"""How long a session of PostgreSQL may be idle in a transaction, which others wait for: its host may be frozen."""
 FILE = "jobs.sqlite"
 POSTGRESQL = "postgresql"
 LOCKED, UNDEFINED = "55P03", "42P01"
@@ -132,10 +132,10 @@ def write_transaction(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def read_transaction(engine: Engine) -> Iterator[Connection]:
-    """Give a connection that sees one state of the database, and waits for nobody who writes.
+    """Yield a connection that sees one state of the database and does not wait for writers.
 
     Raises:
-        SourceUnavailable: The database is away or damaged.
+        SourceUnavailable: The database does not answer or is damaged.
     """
     try:
         with engine.connect() as connection:

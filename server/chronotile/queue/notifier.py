@@ -87,11 +87,11 @@ class Notifier:
         self._pool.shutdown()
 
     def tell_next(self) -> bool:
-        """Tell what has been due for longest, if anything is; return whether there was something.
+        """Send the message that has been due for longest; return whether one was due.
 
         Raises:
-            SourceUnavailable: The table is out of reach.
-            StorageFull: There is no room left in it.
+            SourceUnavailable: The table cannot be reached.
+            StorageFull: The disk of the table is full.
         """
         callback = self._take()
         if callback is None:

@@ -16,15 +16,15 @@ BRIEF = [column for column in JOBS.c if column.name not in {"inputs", "wanted", 
 
 
 class OwnedJobs:
-    """Jobs of one archive, for those who do them.
+    """Jobs of one archive, for the workers that run them.
 
-    What an owner writes counts only as long as it is still the owner: of two that do the same job, one of them cut off
-    for a while, only one ends it. Leases run on the clock of the database: those of the hosts may differ.
+    Writes of a worker count only while it owns the job: if two run the same job, because one was cut off for a while,
+    only one ends it. Leases use the clock of the database, as the clocks of the hosts may differ.
 
     Args:
         engine: Of `open_engine`.
-        archive: Its id; `None` are the jobs that were stored before jobs had one, which nobody does.
-        clock: Seconds since 1970, UTC, as the database has them.
+        archive: Its id; `None`: jobs that were stored before jobs had an archive, which no worker runs.
+        clock: Seconds since 1970, UTC, of the database.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class OwnedJobs:
             return _write(connection, id_, owner, {"leased_until": self._clock(connection) + lease_s})
 
     def tell(self, id_: str, owner: str, *, progress: int, message: str) -> bool:
-        """Say how far a job is; return whether it is still ours."""
+        """Write the progress of a job; return whether `owner` still owns it."""
         with write_transaction(self._engine) as connection:
             now = self._clock(connection)
             values = {"progress": progress, "message": storable(message), "updated": now}

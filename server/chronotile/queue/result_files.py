@@ -16,7 +16,7 @@ SAFE_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 
 @dataclass(frozen=True)
 class StoredFile:
-    """An object of a bucket; nobody has looked yet whether it is there."""
+    """An object of a bucket, whose existence is not checked."""
 
     bucket: Bucket
     key: str

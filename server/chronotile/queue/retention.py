@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chronotile.queue.table import JobTable  # SQLAlchemy only where there are jobs
 
 AT_ONCE = 500
-"""Jobs forgotten in one transaction, so that nobody waits for it for long."""
+"""Jobs deleted in one transaction, so that other writers do not wait long."""
 
 log = logging.getLogger(__name__)
 
@@ -78,19 +78,19 @@ def forget(table: "JobTable", folder: Path, ids: Sequence[str]) -> int:
 
 
 def forget_ended(table: "JobTable", folder: Path, *, before: float, bucket: Bucket | None = None) -> int:
-    """Forget jobs that ended before a moment, and return how many; folders as old that are of no job go too.
+    """Delete jobs that ended before a time, and orphaned folders as old; return the number of jobs.
 
-    Such a folder is left where a server was killed between moving files there and saying so in the table. A job whose
-    files cannot be removed stays, and the operator gets a log line.
+    A folder is orphaned if a server was killed after it moved files there and before it wrote the job into the table.
+    A job whose files cannot be removed stays, and a line is logged.
 
     Args:
-        table: That of the jobs.
+        table: Of the jobs.
         folder: As `remove_files` takes it.
         before: Seconds since 1970, UTC.
         bucket: Of the files of results, if there is one.
 
     Raises:
-        SourceUnavailable: The table is out of reach, or the folder, or the bucket.
+        SourceUnavailable: The table, the folder or the bucket cannot be reached.
     """
     count = 0
     for ids in _some_at_once(table.ended_before(before)):

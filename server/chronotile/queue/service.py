@@ -134,8 +134,8 @@ class JobService:
         Args:
             execution: The process to run, with its inputs.
             user: Whose it is.
-            subscriber: Who hears how it goes on, if anybody.
-            revision: Of what it reads, as it is now.
+            subscriber: Addresses to notify of its progress, if any.
+            revision: The current revision of the data that it reads.
             client: The address that the request comes from.
 
         Raises:

@@ -87,8 +87,8 @@ class JobTable(OwnedJobs):
             user: Whose it is.
             most_open: Jobs that have not ended, at most: of this client, or of this user if the client is not known.
                 All clients of a user together may have `CLIENTS_AT_ONCE` times as many.
-            subscriber: Who hears how it goes on, if anybody.
-            revision: Of what it reads, as it is now.
+            subscriber: Addresses to notify of its progress, if any.
+            revision: The current revision of the data that it reads.
             client: The address that the request comes from.
 
         Raises:
@@ -268,7 +268,7 @@ class JobTable(OwnedJobs):
 
 
 def new_id() -> str:
-    """Return the id of a new job, which nobody can guess: knowing the id gives access to the job."""
+    """Return the id of a new job, which cannot be guessed: knowing the id gives access to the job."""
     return secrets.token_hex(16)
 
 

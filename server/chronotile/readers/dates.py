@@ -12,8 +12,8 @@ The forms, each bounded by something that is not a digit:
 | month | `201906`, `2019-06`, `2019_06`, `2019.06`, `2019/06` | the month |
 | year | `2019` | the year; only where it is the whole text |
 
-Where a name holds several dates the first one counts (observed, then processed, by the custom of the field), but one
-that names a day goes before one that names a dekad, and that before a month: short runs of digits are often numbers.
+If a name holds several dates, the first one counts: by convention the date of observation comes before that of
+processing. A day precedes a dekad, and a dekad a month, wherever they are: short runs of digits are often numbers.
 """
 
 import re

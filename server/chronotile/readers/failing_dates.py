@@ -28,7 +28,7 @@ class FailingDate:
     reason: str
     """For clients too: without a path and without a URL."""
     state: str
-    """What `Reader.revision` said of the date, and its encoding: another state is another file or reading of it."""
+    """`Reader.revision` of the date, and its encoding: both change if the file or its interpretation changes."""
 
     @property
     def when(self) -> str | None:
@@ -52,8 +52,8 @@ class FailingDates:
         """List a date; it is logged once by all processes that share the list.
 
         Args:
-            date: What could not be read.
-            details: For the log alone: the file, and what the library said of it.
+            date: The unreadable date.
+            details: For the log alone: the file, and the error of the library.
         """
         name = _name(date.collection, date.variable, date.instant)
         known = _date(self._records.read(name))

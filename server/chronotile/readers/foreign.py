@@ -94,7 +94,7 @@ def with_causes(error: BaseException) -> str:
 
 
 def unavailable(collection: str, variable: str, what: str) -> SourceUnavailable:
-    """Return the error that says what is the matter with a variable's data."""
+    """Return the error about a variable's data, with its reason."""
     return SourceUnavailable(unavailable_text(collection, variable, what))
 
 

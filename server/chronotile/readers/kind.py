@@ -45,10 +45,10 @@ class SourceKind(ABC):
         """Return why a file that goes beside those of this kind is skipped; `""`: no message; `None`: it is no such."""
 
     def files(self, spec: SourceSpec) -> list[str]:
-        """Return the files whose states tell whether a source on this machine is as it was.
+        """Return the files whose states show whether a source on this machine has changed.
 
         Raises:
-            UnsupportedSource: There are none.
+            UnsupportedSource: There are no files.
         """
         return [path for paths in find_files(spec).values() for path in paths]
 

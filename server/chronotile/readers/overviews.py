@@ -27,7 +27,7 @@ class Counting:
     is_categorical: bool
 
     def codes(self) -> tuple[float, ...]:
-        """Return the numbers that say why there is no value; of equally frequent ones the first is taken."""
+        """Return the numbers that are reasons of missing values; of equally frequent ones the first is taken."""
         nodata, flags = self.encoding.nodata, self.encoding.flags
         counted = [] if nodata is None or np.isnan(nodata) or not flags else [nodata]
         return (*(number for number, _name in flags), *counted)
@@ -60,7 +60,7 @@ class Summary:
     codes: Mapping[float, Plane]
     """How many cells have each number: the codes that are no values and, of classes, each class."""
     sample: Numbers
-    """The number of the cell in the corner, where nothing else says why there is no value."""
+    """The number of the cell in the corner, used if no other number gives the reason of a missing value."""
 
     def halved(self) -> "Summary":
         """Return the summary of cells twice as large; past an odd edge there is nothing to add."""
@@ -73,7 +73,7 @@ class Summary:
         )
 
     def counted(self) -> BoolArray:
-        """Return where any cell is valid or says why it is not; one that is masked, or out of range, does neither."""
+        """Return where any cell is valid or has a reason as its number; masked and out-of-range cells have neither."""
         counted: BoolArray = self.valid > 0
         for plane in self.codes.values():
             counted |= plane > 0

@@ -39,13 +39,13 @@ class Reader(Protocol):
     """Reads one source. Methods may be called by several threads at once.
 
     `variable` is an id of `info.variables`; `index` counts that variable's times (0 for one without time). Windows
-    lie inside the level and are never empty. A store that is away raises `SourceUnavailable`, whose message names
-    neither path nor URL; its subclass `DateUnreadable` says that the store is there, but a date of those requested is
-    damaged or gone, which a caller finds by asking for fewer (`readers.around_damage`). A fill value is never given for
-    data that should be there.
+    lie inside the level and are never empty. If the store cannot be reached, methods raise `SourceUnavailable`, whose
+    message has neither path nor URL. Its subclass `DateUnreadable` means that the store can be reached, and one of the
+    requested dates is damaged or gone; the caller finds it by requesting fewer dates (`readers.around_damage`). Data
+    that cannot be read are never replaced by a fill value.
 
-    Readers inherit from this class. What has a body here is right for any source, and is overridden where the source
-    can do it faster.
+    Readers inherit from this class. Methods with a body here work for any source, and are overridden where a source
+    can be faster.
     """
 
     @property

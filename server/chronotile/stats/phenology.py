@@ -21,9 +21,9 @@ from chronotile.stats.gaps import days_of, reaches
 LEAST_PROMINENCE = 0.25
 """Of a peak, as a share of how far the curve reaches: what rises less above both troughs is part of another season."""
 LEAST_LENGTH_DAYS = 20
-"""Of a season from start to end: what is shorter is part of another season, or of none."""
+"""Minimum length of a season from start to end."""
 BASE_SHARE = 0.05
-"""Of a rise or fall: a curve that is no farther above its lowest value than that lies at its base."""
+"""Share of a rise or fall: a curve lies at its base if it is at most that far above its lowest value."""
 BASE_DAYS = 30
 """How long a curve lies at its base at an end of the series, for a season to be whole there without a turn."""
 BLOCK_DAYS = 1 << 21

@@ -30,7 +30,7 @@ def printable(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: int) -> int:
-    """Return how many pixels a text takes as it is drawn, rounded up; capabilities ask it of the same labels again."""
+    """Return the width of a drawn text in pixels, rounded up; cached, as capabilities measure the same labels again."""
     return int(-(-font_of(size).getlength(drawable(text)) // 1))
 
 

@@ -47,10 +47,10 @@ def read_sld(document: bytes, *, id: str = "sld") -> tuple[SheetLayer, ...]:
 
     Args:
         document: XML; entities, document types and references to elsewhere are not followed.
-        id: That the styles have.
+        id: Of the styles.
 
     Raises:
-        InvalidParameter: It is too large, has too many parts, is no XML, no SLD, or its colour map is not understood.
+        InvalidParameter: It is too large, has too many parts, is not XML or SLD, or its colour map is not supported.
     """
     root = _parsed(document)
     if _name(root) != "StyledLayerDescriptor":

@@ -42,7 +42,7 @@ FULL_S = 0.02
 """How long nothing is accepted after no worker had room for a connection, or none was there."""
 
 SILENT_S = 10
-"""How long a connection may say nothing before it is handed over nevertheless."""
+"""Time after which a connection that has sent no data is passed on nevertheless."""
 
 KILL_S = END_S + 0.5
 """How long a worker may take to end before it is killed; one that is not frozen ends earlier by itself."""

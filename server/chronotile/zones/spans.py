@@ -97,10 +97,10 @@ def centre_spans(outlines: Outlines, grid: NativeGrid) -> Spans:
 
 
 def require_few(crossings: int, most: int) -> None:
-    """Check that outlines are not too long in cells, so that what is held of them is bounded.
+    """Check that outlines are not too long in cells, so that their memory is bounded.
 
     Raises:
-        InvalidParameter: They are.
+        InvalidParameter: They are too long.
     """
     if crossings > most:
         raise InvalidParameter(

@@ -1,4 +1,4 @@
-"""What is served, cell by cell, in addition to what its source says when it is read apart (`chronotile audit`)."""
+"""Served values, compared cell by cell with independent reads of their sources (`chronotile audit`)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -48,7 +48,7 @@ class DiscoveredCollection:
     variables: Mapping[str, Section]
     composites: Mapping[str, Section]
     comments: tuple[str, ...]
-    """What was found in it, for the one who reads the configuration."""
+    """Notes about its files, for readers of the configuration."""
     findings: tuple[Finding, ...]
     undated_grid: NativeGrid | None = None
     """The grid of a single raster file without time, which may be one time of several."""

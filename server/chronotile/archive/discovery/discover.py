@@ -72,10 +72,10 @@ class Discovery:
 def discover(
     place: Path, styles: Mapping[str, Style], caches: ReaderCaches, *, progress: Progress | None = None
 ) -> Discovery:
-    """Return what can be served of a folder, file or store; what is read of it is cached in `caches`.
+    """Return the sources of a folder, file or store that can be served; data read from them is cached in `caches`.
 
     Raises:
-        ConfigurationError: There is nothing that can be; one line for each source says why.
+        ConfigurationError: None can be served; the message has the reason for each source.
     """
     if not place.exists():
         raise ConfigurationError([f"{place} does not exist; {HINT}"])

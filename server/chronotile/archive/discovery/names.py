@@ -22,7 +22,7 @@ KNOWN_VARIABLES = frozenset(
         *("scl", "qa", "quality", "cloud", "clouds", "mask"),
     )
 )
-"""Words that in a file's name say which variable it holds."""
+"""Words in a file's name that identify its variable."""
 
 _BAND = re.compile(r"b\d{1,2}", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9]+")

@@ -20,7 +20,7 @@ from chronotile.readers.raster.pool import HandlePool
 
 _COLOURS = {ColorInterp.red: "RED", ColorInterp.green: "GREEN", ColorInterp.blue: "BLUE"}
 _MEANINGLESS = re.compile(r"(band|layer|lyr|b)?[-_. ]?\d*", re.IGNORECASE)
-"""Descriptions that tell nothing."""
+"""Descriptions without information, such as `Band 1`."""
 
 RGB_NAMES = (("red", "green", "blue"), ("b04", "b03", "b02"), ("b4", "b3", "b2"))
 """Variables that make a true-colour picture."""

@@ -60,7 +60,7 @@ def layer_attributes(layer: Layer) -> Hashable:
 
 
 def plain_text(texts: LocalisedText) -> str:
-    """Return the text for any language, else the first there is, else nothing: a file has but one."""
+    """Return the text for any language, else the first one, else an empty text: a file has only one."""
     return texts.get("") or next(iter(texts.values()), "")
 
 

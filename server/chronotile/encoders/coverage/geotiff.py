@@ -29,11 +29,11 @@ SOFTWARE_TAG, METADATA_TAG = 305, 42112
 
 
 def check_coverage_geotiff(coverage: Coverage) -> None:
-    """Refuse what no GeoTIFF can hold, before any of it is read.
+    """Refuse a coverage that does not fit into a GeoTIFF, before it is read.
 
     Raises:
         LimitExceeded: There are more bands than such a file can have.
-        UnsupportedFormat: No type holds all fields, or the CRS cannot be said.
+        UnsupportedFormat: No type holds all fields, or GeoTIFF cannot express the CRS.
     """
     bands = _bands_of(coverage)
     if bands > MOST_BANDS:
@@ -53,9 +53,9 @@ def coverage_geotiff(
 ) -> FileParts:
     """Return a GeoTIFF of the digital numbers: all fields of the first time, then those of the next.
 
-    Bands are named `NDVI 2020-06-01T00:00:00Z` and have scale, offset and units. A file has but one type and one number
-    for no value: fields that differ become what holds them all. Of continuous fields overviews are means of values, of
-    categorical ones single cells.
+    Bands are named `NDVI 2020-06-01T00:00:00Z` and have scale, offset and units. A file has one type and one nodata
+    number: fields that differ are converted to a type that holds them all. Overviews of continuous fields are means,
+    those of categorical fields single cells.
 
     Raises:
         UnsupportedFormat: As `check_coverage_geotiff`.

@@ -24,7 +24,7 @@ FILTER_SUB = 1
 
 
 def encode_index_png(picture: IndexPicture) -> bytes:
-    """Return a palette PNG of 8 bits; the shared one where there is but one index and it is transparent.
+    """Return a palette PNG of 8 bits; the shared one if the only index is transparent.
 
     The palette ends at the greatest index used.
     """

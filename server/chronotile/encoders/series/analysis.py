@@ -37,7 +37,7 @@ def methods_document(findings: Findings) -> dict[str, Any]:
 
 
 def findings_document(findings: Findings, row: int) -> dict[str, Any]:
-    """Return what was found out about one of the series; `null` where nothing was, and then `reasons` say why."""
+    """Return the results of one of the series; a missing result is `null`, and `reasons` has the reason."""
     columns = {name: each[row] for name, each in _columns(findings).items()}
     found = {
         "counts": columns.pop("count", None),
@@ -51,7 +51,7 @@ def findings_document(findings: Findings, row: int) -> dict[str, Any]:
 
 
 def findings_columns(findings: Findings) -> dict[str, NDArray[Any]]:
-    """Return what was found out about each series at each time (series, time), by names that say what it is."""
+    """Return the results of each series at each time (series, time), by their names."""
     columns = _columns(findings)
     kind = findings.analysis.anomaly
     return {f"{name}_{kind}" if name == "anomaly" and kind in UNITS else name: each for name, each in columns.items()}

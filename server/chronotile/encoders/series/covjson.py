@@ -52,7 +52,7 @@ def encode_series_covjson(table: SeriesTable, *, crs: Crs = CRS84, may_be_single
 
 
 def column_parameter(column: Column, table: SeriesTable) -> Json:
-    """Return the parameter of a column; of points of one layer the layer alone says what it is."""
+    """Return the parameter of a column; for points of one layer it is described by the layer alone."""
     if column.layer is not None:
         return layer_parameter(column.layer, method=table.method)
     label = table.title if column.name == VALUE else f"{table.title}, {column.name}"

@@ -88,7 +88,7 @@ def require_days_apart(layers: Iterable[Layer], *, locator: str = "date") -> Non
 
 
 def encode_series_csv(series: Series, *, options: CsvOptions = USUAL, credits: Credits | None = None) -> bytes:
-    """Return one line per time of one point; where there is no value the field is empty and the reason says why.
+    """Return one line per time of one point; a missing value is an empty field with a reason.
 
     Results of an analysis at each time follow in columns of their own; `credits` are those of the layer.
     """

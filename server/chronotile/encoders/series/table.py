@@ -198,7 +198,7 @@ class SeriesTable:
         return [each for column in self.columns for each in column.flat]
 
     def batches(self, most: int = VALUES_A_BATCH) -> Iterator[Rows]:
-        """Yield all places in order, of each column at most so many values at a time, but one place at least."""
+        """Yield all places in order, in batches of at most `most` values per column and at least one place."""
         size = max(1, most // max(1, len(self.times)))
         for rows in self.parts():
             for start in range(0, len(rows.places), size):

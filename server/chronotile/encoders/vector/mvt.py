@@ -80,7 +80,7 @@ class _Vocabulary:
         self.values: list[bytes] = []
 
     def tags(self, feature: int) -> bytes:
-        """Return the numbers of the keys and values of a feature in turn."""
+        """Return the numbers of the keys and values of a feature, alternating."""
         return b"".join(
             key + self._number(value) for key, column in self._columns if (value := column[feature]) is not None
         )

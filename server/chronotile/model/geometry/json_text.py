@@ -13,18 +13,18 @@ UNCOUNTED_BYTES = 1 << 16
 
 
 def load_json(text: bytes, *, locator: str | None = None) -> Any:  # noqa: ANN401 -- any JSON
-    """Return what a text in UTF-8 is as JSON.
+    """Parse a text in UTF-8 as JSON.
 
-    Nobody looks for garbage meanwhile: there is none in lists within lists, and to look for it among millions that are
-    being made takes six times as long as to make them, in one step of the interpreter, for which all else waits.
+    Garbage collection is off meanwhile. Nested lists hold no garbage, and searching millions of new ones takes six
+    times as long as making them, in one step of the interpreter during which all other threads wait.
 
     Args:
-        text: Which is counted before it is parsed.
+        text: Its memory is counted before it is parsed.
         locator: The parameter it came in.
 
     Raises:
-        orjson.JSONDecodeError: It is none.
-        LimitExceeded: It would take more memory than there is for a body.
+        orjson.JSONDecodeError: It is not valid JSON.
+        LimitExceeded: It would take more memory than is available for a body.
     """
     require_room(len(text) if len(text) <= UNCOUNTED_BYTES else memory_of_json(text), locator=locator)
     gc.disable()

@@ -1,4 +1,4 @@
-"""How files that we write tell what their times are, in the words of CF (§7.1, §7.4) and one of our own."""
+"""The metadata of times in files that we write: attributes of CF (§7.1, §7.4) and one of our own."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from chronotile.model.time.instants import DAY, TimeDomain
 PERIOD_BOUNDS, CLIMATOLOGY_BOUNDS = "time_bnds", "climatology_bnds"
 
 TIME_KIND = "time_kind"
-"""An attribute of the coordinate along time where its bounds alone do not tell what it is."""
+"""An attribute of the time coordinate if its bounds alone do not show the kind of times."""
 CLIMATOLOGY, OVERLAPPING = "climatology", "overlapping periods"
 """Times of the year, of many years that the data do not tell; periods named by their times, not by their starts."""
 

@@ -1,1 +1,1 @@
-"""What is held between requests, each within a bound in bytes."""
+"""Caches that persist between requests, each with a bound in bytes."""

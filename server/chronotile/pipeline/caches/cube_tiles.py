@@ -44,13 +44,13 @@ class CubeTileCache:
         return body
 
     def get_or_make(self, etag: str, make: Callable[[], bytes], *, is_active: IsActive) -> bytes:
-        """Return a cube, made by `make` if it is not there.
+        """Return a cube, made by `make` if it is not cached.
 
         Args:
-            etag: By which it is known.
-            make: Raises `ClientGone` where no client waits for it any more. An error goes to all who wait for it, but
-                for this one: whose own client is still there makes it.
-            is_active: Whether that is so.
+            etag: The key of the cube.
+            make: Raises `ClientGone` if its client has left; the next request whose client still waits then makes the
+                cube. Other errors are raised in all requests that wait for it.
+            is_active: Whether the client still waits.
         """
         return self._making.get_or_make(etag, lambda: self._get_or_make(etag, make), is_active=is_active)
 

@@ -66,10 +66,10 @@ def _near(edge: float) -> float:
 
 
 def intersect_trims(trims: Sequence[Trim]) -> tuple[Trim, ...]:
-    """Return what several trims say together: one in each CRS, none of them across the antimeridian.
+    """Return the intersection of several trims: one per CRS, none of them across the antimeridian.
 
     Raises:
-        OutsideData: Two have nothing in common.
+        OutsideData: Two trims do not overlap.
     """
     trim_by_crs: dict[Crs, Trim] = {}
     for trim in trims:

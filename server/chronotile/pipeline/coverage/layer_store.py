@@ -101,15 +101,15 @@ def deliver_chunk(
     """Return a chunk of a store, compressed.
 
     Args:
-        request: Which.
+        request: The store, the array and the chunk.
         services: What to read it with.
-        known: ETags of answers that the client holds; one that still holds is answered without reading pixels.
+        known: ETags of answers that the client holds; one that is still current is answered without reading pixels.
         is_active: Whether the client still waits.
 
     Raises:
         UnknownPath: There is no such array.
-        StateGone: The chunk may mean another date to the client than to this server, or is none of the array's.
-        SourceUnavailable: The source is gone, or one of the chunk's dates cannot be read: it is never blank then.
+        StateGone: The chunk may have another date for the client than for this server, or the array has no such chunk.
+        SourceUnavailable: The source is gone, or one of the chunk's dates cannot be read; no blank chunk is sent.
         ClientGone: The client left.
         ChronotileError: As `describe_store`.
     """

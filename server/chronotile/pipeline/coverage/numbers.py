@@ -21,10 +21,10 @@ LARGER = {
 def output_encoding(encoding: Encoding) -> Encoding:
     """Return the encoding of a source's numbers in files: the same scale and offset, and one number for missing values.
 
-    That is NaN of floats; else the source's nodata, or a number that is no value of it: the greatest of a type without
-    sign, the least of one with, what a flag has. Where all may be values the type is the next larger one; there is none
-    of 64 bits, whose last number is taken to be no value: the last that a float64 holds as it is, since encodings and
-    GDAL have it as such.
+    The number is NaN for floats; else the source's nodata, or a number that its values do not use: the greatest of an
+    unsigned type, the least of a signed one, or that of a flag. If all numbers may be values, the type is the next
+    larger one. For 64 bits there is no larger type: the last number that a float64 holds exactly then means no value,
+    since encodings and GDAL store it as a float64.
     """
     dtype = np.dtype(encoding.dtype)
     if dtype.kind == "f":

@@ -29,14 +29,14 @@ class FrameTimes:
 
 
 def frame_times(layer: Layer, time: TimeSelection, step: int | Period, *, now: Instant) -> tuple[FrameTimes, ...]:
-    """Return the times of each frame, one at least.
+    """Return the times of each frame, at least one frame.
 
     Args:
-        layer: Whose times.
-        time: What is requested; all times where nothing is.
-        step: Every so many times one is a frame, the first among them; or each such period is, of all times in it.
+        layer: The layer of the times.
+        time: The requested times; default: all.
+        step: A number N: every Nth time is a frame, beginning with the first. A period: all times in one are a frame.
             Periods are those of the calendar (`stats.period_means.period_starts`); one without times is not a frame.
-        now: The time of day.
+        now: The current time.
 
     Raises:
         InvalidParameter: The layer has no times.

@@ -53,12 +53,12 @@ def overlay_bytes(requests: Sequence[MapRequest], targets: Sequence[MapTarget]) 
 
 
 def memory_for_map(grid: Grid, size: int, memory: AnswerMemory, is_active: IsActive) -> AbstractContextManager[None]:
-    """Take the bytes that a map needs, as `AnswerMemory.taking` does; its error says how many pixels would fit.
+    """Take the bytes that a map needs, as `AnswerMemory.taking` does; its error has the number of pixels that fit.
 
     Args:
         grid: Of the map.
-        size: The bytes.
-        memory: From which they are taken.
+        size: In bytes.
+        memory: The memory to take them from.
         is_active: Whether the client still waits for the map.
     """
     pixels = grid.width * grid.height

@@ -215,7 +215,7 @@ def base_times(request: MapRequest | IdentifyRequest, layer: Layer, services: Se
 
 
 def used_times(times: ResolvedTimes, base: ResolvedTimes | None, layer: Layer) -> TimeUsed:
-    """Return the instants that are shown, and those of `base` as what is taken away."""
+    """Return the shown instants, and those of `base`, whose values are subtracted."""
     used = times.used(layer.times)
     if base is None:
         return used
@@ -369,7 +369,7 @@ def require_sides(grid: Grid, most: int, *, alternative: str) -> None:
     """Refuse a picture that is wider or higher than `most` pixels.
 
     Raises:
-        LimitExceeded: It is; `alternative` says what to request instead.
+        LimitExceeded: It is wider or higher; `alternative` describes the request to send instead.
     """
     requested = max(grid.width, grid.height)
     if requested > most:

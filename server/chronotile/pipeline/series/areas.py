@@ -47,7 +47,7 @@ MAX_AREA_CELLS = 1 << 28
 SMALLER = "request a shorter interval, or use smaller areas; dry_run=true gives their cost"
 
 KEPT_KINDS = frozenset({"count", "valid_share"})
-"""Reducers that tell how many cells have a value, and so stand however few they are."""
+"""Reducers that count the cells with a value, and so are valid however few these are."""
 
 ROUNDING = 1e-9
 """Of shares, which are quotients of sums of weights."""
@@ -71,11 +71,11 @@ class AreaTarget:
 def extract_area_series(
     request: AreaSeriesRequest, services: Services, *, is_active: IsActive = always_active
 ) -> AreasSeries:
-    """Return what the reducers make of the values in the native cells of each area.
+    """Return the statistics of the values in the native cells of each area.
 
-    With `weights` of pixels an area has the cells whose centres lie in it, else all that it touches. One that has no
-    cell has no values, a `total` of 0, and a note that says why; so has one of which a part lies outside the layer.
-    At a date that is damaged while its source is there, an area of which a cell cannot be read has no values.
+    With `weights` of pixels an area has the cells whose centres lie in it, else all that it touches. An area without a
+    cell has no values, a `total` of 0, and a note with the reason; so has one that lies partly outside the layer.
+    If a date is damaged but its source can be read, areas with an unreadable cell have no values at that date.
     Each chunk is read once for all areas, and memory is bounded however large they are; areas with many
     crossings or cells wait for memory.
 

@@ -113,10 +113,10 @@ def scratch_of(work: Work) -> Scratch:
 
 @contextmanager
 def translate_job_storage_errors() -> Iterator[None]:
-    """Say why something cannot be done in the folder of a job.
+    """Translate errors of files in the folder of a job into errors with a reason.
 
     Raises:
-        StorageFull: There is no room.
+        StorageFull: The disk is full.
         ClientGone: The job was dismissed.
     """
     with translate_storage_errors(), translate_missing_files():

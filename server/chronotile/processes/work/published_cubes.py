@@ -30,9 +30,9 @@ NAME = Input(
 NAMED: Json = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
 """Schema of a result that is not a file."""
 LEFT = f".*{PARTIAL}"
-"""Names of copies that are being made, or were when who made them was killed."""
+"""Names of unfinished copies, those of killed processes included."""
 LEFT_S = 3600.0
-"""How long nobody has gone on with a copy that nobody is at: it is touched at each file."""
+"""Age after which an unfinished copy counts as abandoned: a process that copies touches it with each file."""
 TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR})
 
 

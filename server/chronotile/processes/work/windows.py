@@ -36,10 +36,10 @@ READ_S = 2e-9
 
 
 def select_cells(inputs: Inputs, services: Services, name: str = "datetime") -> Coverage:
-    """Return the cells that `layer` and `bbox` name at the times of an input, however many; reads no pixels.
+    """Return the cells of `layer` in `bbox` at the times of an input, however many; reads no pixels.
 
     Raises:
-        ChronotileError: As `extract_coverage`, but for its limit, with the input at fault; or the layer has no times.
+        ChronotileError: As `extract_coverage`, except its limit, with the input at fault; or the layer has no times.
     """
     with locate_errors({"time": name, "datetime": name}):
         request = replace(_request(inputs, services), time=parse_time(inputs.get(name)))

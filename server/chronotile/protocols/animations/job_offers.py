@@ -15,7 +15,7 @@ LIMITS: Mapping[str, float] = {"max_animation_pixels": MOST_PIXELS, MEMORY: math
 
 
 def animation_offer(animation: AnimationRequest, query: Kvp, catalogue: Catalogue) -> JobOffer | None:
-    """Return the job; `None` where colours are requested that are no style's, or what is no layer's own.
+    """Return the job; `None` if the request has colours that belong to no style, or numbers that belong to no layer.
 
     Raises:
         UnsupportedCrs: No process takes the CRS.

@@ -1,8 +1,8 @@
 """Which files `/cog` may open: those below configured folders and URLs, however they are spelt.
 
-A text that could mean two things is refused, and what is opened is not the text but what was made of it: a real path
-without links, or a URL put together again. So nothing reaches GDAL that it could read as one of its own spellings
-(`/vsi…`, `NAME:…`, inline XML, archives).
+An ambiguous text is refused. The text itself is never opened: it becomes a real path without links, or a URL that is
+composed again of its parts. So GDAL gets no name that has a meaning of its own to it (`/vsi…`, `NAME:…`, inline XML,
+archives).
 """
 
 import os

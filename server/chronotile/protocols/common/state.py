@@ -48,7 +48,7 @@ MAX_MESSAGES = 100
 """After the body, among which a server's word that the client disconnected is looked for."""
 
 ANSWER_S = 5.0
-"""How long work in a thread waits for the event loop to say whether its client is still there."""
+"""How long work in a thread waits for the event loop's answer whether its client is still connected."""
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

@@ -39,7 +39,7 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One layer; addresses are relative to the page but for those in the code."""
+    """One layer; addresses are relative to the page, except those in the code."""
 
     id: str
     title: str

@@ -21,8 +21,8 @@ SRSID = 3857
 NO_DPI = 0
 """Pictures are requested pixel by pixel, without parameters for the resolution of the screen."""
 MAX_LISTED = 10_000
-"""Times that are listed one by one, 21 bytes each. QGIS takes listed times for what they are, but a month for 30 days,
-and of interleaved intervals the last."""
+"""Times that are listed one by one, 21 bytes each. QGIS reads listed times correctly, but counts a month as 30 days,
+and uses only the last of interleaved intervals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,11 +17,11 @@ _PORT = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](:\d{1,5})?|(?P<v4>[0-9.]+):\d{1,
 
 
 class Forwarded:
-    """Believes X-Forwarded-Proto, -Host, -Prefix and -For of trusted proxies, and of nobody else.
+    """Uses X-Forwarded-Proto, -Host, -Prefix and -For of trusted proxies only.
 
     Args:
-        app: What answers.
-        trusted: Addresses and networks of proxies; `*` trusts everybody.
+        app: The application that answers.
+        trusted: Addresses and networks of proxies; `*` trusts all clients.
     """
 
     def __init__(self, app: ASGIApp, *, trusted: Collection[str]) -> None:

@@ -59,7 +59,7 @@ class Joined:
         self._held = []
 
     def let_go(self) -> None:
-        """Write what waits, if anybody is still there, and at once what comes from now on."""
+        """Write the held data if the client is still connected, and later data at once."""
         held, self._held = self._held, None
         if held and not self._transport.is_closing():
             self._transport.writelines(held)

@@ -22,6 +22,6 @@ def context_for(request: Request, query: Kvp) -> DocumentContext:
 
 
 def in_language(response: Response, context: DocumentContext) -> Response:
-    """Return the answer that carries a document, with the headers that say what of the request it hangs on."""
+    """Return the answer with a document, with its language and the request headers that it depends on."""
     response.headers.update({"Content-Language": context.language, "Vary": "Accept, Accept-Language"})
     return response

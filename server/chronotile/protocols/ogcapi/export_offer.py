@@ -26,15 +26,15 @@ LIMITS: Mapping[str, float] = {"max_coverage_bytes": MOST_BYTES} | dict.fromkeys
 
 
 def export_offer(request: CoverageRequest, name: str, catalogue: Catalogue) -> JobOffer | None:
-    """Return the job; `None` where cells are requested that are not native ones in size, or those in an area.
+    """Return the job; `None` if the request is for cells of another size than the native one, or for cells in an area.
 
     Args:
-        request: What is requested, with its scale.
-        name: Of the format, as the process calls it.
-        catalogue: All that is served.
+        request: The coverage request, with its scale.
+        name: The process's name of the format.
+        catalogue: Of all served layers.
 
     Raises:
-        UnsupportedCrs: No process takes a CRS of it.
+        UnsupportedCrs: No process accepts a CRS of the request.
     """
     is_resampled = request.crs is not None and request.resampling is not None
     if request.scale is not None or request.area is not None or is_resampled or len(request.trims) > 1:

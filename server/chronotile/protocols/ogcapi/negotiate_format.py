@@ -17,9 +17,9 @@ class MediaType(NamedTuple):
     parameters: Mapping[str, str]
 
     def takes(self, offered: "MediaType") -> int:
-        """Return how narrowly this range takes a type, 0 where it does not.
+        """Return how specifically this range matches a type, 0 if it does not.
 
-        A parameter that the type has not is let be, such as a character set; one of another value is not.
+        A parameter that the type lacks, such as a character set, is ignored; one with another value does not match.
         """
         family = offered.name.partition("/")[0]
         rank = {offered.name: 3, f"{family}/*": 2, "*/*": 1}.get(self.name, 0)

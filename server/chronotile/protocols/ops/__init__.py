@@ -1,1 +1,1 @@
-"""What those who run the service ask it."""
+"""Health and metrics, for operators."""

@@ -33,7 +33,7 @@ class Siblings:
 
     folder: Path
     number: int
-    """Of the worker that this process is; it stays the same when another takes its place."""
+    """Of this worker; a process that replaces it has the same number."""
 
     @property
     def logs_findings(self) -> bool:
@@ -78,7 +78,7 @@ class Siblings:
 
 
 async def _text(socket: Path) -> str:
-    """The metrics there; nothing where nobody answers."""
+    """The metrics of the worker at a socket; empty if it does not answer."""
     try:
         async with asyncio.timeout(ANSWER_S):
             reader, writer = await asyncio.open_unix_connection(socket)

@@ -69,7 +69,7 @@ def analysis_of(query: Kvp) -> Analysis | None:
     """Return the analysis; `None` where none is requested.
 
     Raises:
-        InvalidParameter: A value is not accepted, or a parameter says how to do what is not requested.
+        InvalidParameter: A value is not accepted, or a parameter is an option of an analysis that is not requested.
     """
     if not any(name in query for name in names_of(ANALYSIS)):
         return None

@@ -54,8 +54,8 @@ def points_requests(query: Kvp, body: bytes, catalogue: Catalogue, *, format_: s
     """Return one request per layer; `datetime` may be in the query or in the body.
 
     Raises:
-        ChronotileError: A member of the body is missing or not accepted, or the query says otherwise, or the format
-            has no room for so many layers.
+        ChronotileError: A member of the body is missing or not accepted, or contradicts the query, or the format
+            cannot hold so many layers.
     """
     most, containers = 2 * (catalogue.limits.max_features + MAX_LAYERS), containers_in(body)
     if containers > most:  # before they are taken apart, which takes thirty times the memory of their text

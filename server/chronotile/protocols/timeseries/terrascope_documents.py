@@ -48,12 +48,12 @@ def _listed(layer: Layer) -> Iterable[dict[str, Any]]:
 
 
 def encode_point_series(series: Series, domain: TimeDomain, options: EntryOptions) -> bytes:
-    """Return one result a date, dates without a valid value included unless excluded by the query.
+    """Return one result per date, dates without a valid value included unless excluded by the query.
 
     Args:
         series: Of one native cell.
-        domain: All times of the layer, which tell where a day alone does not name one.
-        options: Which entries, and what of each.
+        domain: All times of the layer, which show whether a day identifies one of them.
+        options: Which entries, and which members of each.
     """
     has_value = np.isfinite(series.values)
     cell = Column(

@@ -39,7 +39,7 @@ FileState = tuple[str, int, int]
 """A path, when it was written, in nanoseconds, and its size."""
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _REFERENCE = re.compile(rb'(\s(?:href|src)=")([A-Za-z0-9_][A-Za-z0-9_./-]*\.(?:css|js|svg)(?:#[\w-]+)?")')
-"""To a file of the viewer, in its page: the attribute, and what is given to it."""
+"""A reference to a file of the viewer, in its page: the attribute and its value."""
 
 
 @dataclass(frozen=True, slots=True)

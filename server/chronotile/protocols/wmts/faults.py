@@ -33,9 +33,9 @@ def fault(error: ChronotileError, _request: Request) -> Response:
 
 
 def path_fault(error: ChronotileError, _request: Request) -> Response:
-    """Return the exception report of a REST path: what it names is there or not, so 404 for what it names wrongly.
+    """Return the exception report of a REST path: 404 for a wrong name in the path, as the resource does not exist.
 
-    What its query says wrongly is 400, but a time that is not there is not there either way.
+    A mistake in the query is 400, except a time that does not exist, which is 404 there too.
     """
     is_of_query = error.locator in IN_QUERY and error.status == 400
     is_about_path = error.status in {400, 404} and not isinstance(error, LimitExceeded) and not is_of_query

@@ -75,8 +75,8 @@ def info_names_in_query(query: Kvp, offered: Mapping[TileFormat, str]) -> InfoNa
 def info_names_in_path(path: Mapping[str, str], query: Kvp) -> InfoNames:
     """Return the names in the path of a feature info, and in its query those of `names_in_path`.
 
-    A time may be an interval, which has a slash, so that the path of a tile takes this one for its own, with what is
-    said of the tile at the end of the time.
+    A time may be an interval, which has a slash. Such a path also matches that of a tile, with the segments of the
+    tile at the end of the time.
 
     Raises:
         UnknownPath: It is too short.

@@ -107,10 +107,11 @@ class TileNames:
 def operation(query: Kvp) -> Operation:
     """Return the request; SERVICE and REQUEST are taken in upper or lower case.
 
-    The bare address, which people paste, gives the capabilities; so do capabilities of WMS, which QGIS asks it for.
+    The plain address, which users paste, gives the capabilities. So do requests for capabilities of WMS, which QGIS
+    sends.
 
     Raises:
-        ChronotileError: Either is missing or not offered.
+        ChronotileError: One is missing or not offered.
     """
     if query.is_empty:
         return "GetCapabilities"

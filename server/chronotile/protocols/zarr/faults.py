@@ -12,7 +12,7 @@ from chronotile.protocols.common.responses.problem import problem_response
 
 
 def store_fault(error: ChronotileError, request: Request) -> Response:
-    """Return the problem document; how long a state is gone is not known, so that nobody caches that it is."""
+    """Return the problem document; a missing state may come back at any time, so the answer is not cached."""
     response = problem_response(error, request)
     if isinstance(error, StateGone):
         response.headers["Cache-Control"] = "no-store"

@@ -77,7 +77,7 @@ class DiskCache:
 
     @contextmanager
     def sole_builder(self) -> Iterator[bool]:
-        """Hold the folder against builders of other processes; gives whether nobody else holds it.
+        """Lock the folder against builders of other processes; yields whether the lock was free.
 
         Raises:
             OSError: The folder cannot be made or written.

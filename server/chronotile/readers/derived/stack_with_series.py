@@ -161,7 +161,7 @@ class WithSeries(Wrapped):
 
 
 def open_with_series(spec: SourceSpec, files: Reader, caches: ReaderCaches) -> Reader:
-    """Return a reader of raster files that takes series from the cube of `spec`; if it cannot, a finding says why."""
+    """Return a reader of raster files that takes series from the cube of `spec`, or has a finding with the reason."""
     try:
         return _joined(spec, files, caches)
     except UnsupportedSource as error:

@@ -57,7 +57,7 @@ class Opened:
         )
 
     def is_current(self) -> bool:
-        """Return whether the source is in the state in which it was opened; asks it."""
+        """Request the state of the source; return whether it is the one in which it was opened."""
         try:
             return revisions_of(self.reader) == self.revisions
         except SourceUnavailable:

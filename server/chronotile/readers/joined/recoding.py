@@ -196,7 +196,7 @@ def has_nodata(encoding: Encoding) -> bool:
 
 
 def outside_number(encoding: Encoding) -> float | None:
-    """Return a number that lies outside the valid range and says nothing else; `None` where there is none."""
+    """Return a number outside the valid range without another meaning; `None` if there is none."""
     if encoding.valid_range is None:
         return None
     lacking = {float(number) for number, _name in encoding.flags} | {encoding.nodata}

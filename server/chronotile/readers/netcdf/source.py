@@ -101,7 +101,7 @@ class OpenFiles:
     def __init__(self, most: int = MAX_OPEN_FILES) -> None:
         self._most = most
         self._files: WeakKeyDictionary[NetcdfFile, None] = WeakKeyDictionary()
-        """From the longest unused to the latest used; what nobody reads from any more is closed with its reader."""
+        """From the longest unused to the latest used; a file without readers is closed."""
         self._lock = threading.Lock()
 
     def use(self, file: "NetcdfFile") -> None:

@@ -148,7 +148,7 @@ def encoding_in(band: Band, variable: VariableSpec, *, are_classes: bool) -> Enc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandDecodings:
-    """The decodings of all files of a variable, of those too that nobody has looked at yet."""
+    """The decodings of all files of a variable, including files that have not been opened yet."""
 
     variable: VariableSpec
     rule: BandRule

@@ -19,7 +19,7 @@ from chronotile.readers.encoding import require_real
 from chronotile.readers.native_crs import source_crs
 
 _SAYS_ALPHA = re.compile(r"(band|layer)?[-_. ]?\d*|alpha.*|opacity|transparency|(data)?mask", re.IGNORECASE)
-"""Descriptions of a band that is transparency, or that tell nothing."""
+"""Descriptions of a transparency band, or without information."""
 
 Dataset = Any
 """An open rasterio dataset; rasterio has no types."""
@@ -52,10 +52,10 @@ def native_grid(dataset: Dataset, crs: str | None) -> NativeGrid:
 
     Args:
         dataset: An open rasterio dataset.
-        crs: What the configuration says, which goes before the file's own.
+        crs: That of the configuration, which overrides the file's own.
 
     Raises:
-        UnsupportedSource: The file does not say where its pixels are, or in a way that is not served.
+        UnsupportedSource: The file has no georeference, or one that is not supported.
     """
     _require_transform(dataset)
     return NativeGrid(

@@ -89,7 +89,7 @@ class FileBlocks:
 
     @staticmethod
     def are_of(dataset: Any) -> bool:  # noqa: ANN401 -- rasterio has no types
-        """Whether blocks can be cached: of a file that is alone but for known ones beside it, and of no odd types."""
+        """Whether blocks can be cached: the driver is in `DRIVERS`, and all bands have one type of `GDAL_TYPES`."""
         dtypes = set(dataset.dtypes)
         return dataset.driver in DRIVERS and len(dtypes) == 1 and dtypes <= set(GDAL_TYPES)
 

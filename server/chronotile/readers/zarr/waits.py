@@ -77,12 +77,12 @@ class NoChunk(Exception):
 
 
 def result_within(future: Any) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
-    """Return the result of a read of what is elsewhere, within the time of this thread's read, else `READ_S` seconds.
+    """Return the result of a remote read, within the time limit of this thread's read, else `READ_S` seconds.
 
     Raises:
-        Away: It cannot be read, or not in time.
-        NoChunk: It needs a chunk that is not there.
-        ValueError: What was read is not what it should be.
+        Away: The read fails or takes too long.
+        NoChunk: It needs a chunk that does not exist.
+        ValueError: The data are not valid.
     """
     deadline = read_deadline()
     try:

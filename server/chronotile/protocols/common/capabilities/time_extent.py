@@ -46,13 +46,13 @@ MAX_PHASES = 3
 
 
 GAPS_SEEN = 14
-"""Last times whose gaps say how often data come: more than a year of months."""
+"""Number of last times whose gaps give the interval between dates: more than a year of months."""
 
 MISSED_GAPS = 3
 """Gaps as long as the longest of those that may pass until data no longer count as updated."""
 
 LEAST_RECENT_NS = 31 * 86_400 * 10**9
-"""What is no older, in nanoseconds, is recent, however often data come."""
+"""Age in nanoseconds up to which data are recent, whatever the interval between dates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

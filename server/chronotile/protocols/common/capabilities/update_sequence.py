@@ -1,4 +1,4 @@
-"""The sequence of capabilities, by which clients tell whether what they hold is old (OWS Common 1.1 §7.3.4)."""
+"""The `updateSequence` of capabilities, by which clients detect outdated copies (OWS Common 1.1 §7.3.4)."""
 
 import re
 from decimal import Decimal

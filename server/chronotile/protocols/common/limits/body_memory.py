@@ -19,10 +19,10 @@ FREE_BYTES = 16 << 20
 class BodyMemory:
     """A budget of bytes for bodies, from before they are read until their requests are answered.
 
-    Belongs to one event loop: nobody waits here, and what finds no room is refused at once.
+    Belongs to one event loop: no request waits here; a body that does not fit is refused at once.
 
     Args:
-        memory: Of large answers; what bodies take of it large answers wait for.
+        memory: Of large answers, which wait while bodies take a part of it.
     """
 
     def __init__(self, memory: AnswerMemory | None = None) -> None:

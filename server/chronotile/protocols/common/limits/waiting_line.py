@@ -28,14 +28,14 @@ class Place(NamedTuple):
 
 
 class WaitingLine:
-    """First come, first served: who waits, since when, and at which pace they leave to be served.
+    """A queue of requests, first in, first out, with their waiting times and the rate at which they leave.
 
-    The assumed times of work say what each request takes in comparison with others; how long that is, is measured.
+    The assumed times of requests only compare them with each other; the actual rate is measured.
 
     Args:
         usual_s: The assumed time between two requests that leave, until it is measured; that of some may be longer.
-        clock: Seconds of a clock that never goes back.
-        threads: How many of the calls that are waited for run at once.
+        clock: Seconds of a monotonic clock.
+        threads: How many of the queued calls run at once.
     """
 
     def __init__(self, usual_s: float, clock: Callable[[], float], *, threads: int = 1) -> None:

@@ -30,8 +30,8 @@ async def pairs_of(request: Request) -> list[tuple[str, str]]:
     """Return the pairs of the query, and of a POST those of its form too.
 
     Raises:
-        InvalidParameter: The body is no form.
-        LimitExceeded: It is larger than `max_body_bytes`, or than a form may be.
+        InvalidParameter: The body is not a valid form.
+        LimitExceeded: It is larger than `max_body_bytes`, or than the limit for forms.
     """
     pairs = request.query_params.multi_items()
     if request.method != "POST":

@@ -59,7 +59,7 @@ class Kvp:
         return name.lower() in self._values
 
     def replacing(self, name: str, value: str) -> "Kvp":
-        """Return the same parameters, but one of them with another value."""
+        """Return the same parameters with another value of one of them."""
         return Kvp({**self._values, name.lower(): value}.items())
 
     def optional(self, name: str) -> str | None:

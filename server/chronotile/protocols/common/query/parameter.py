@@ -244,9 +244,9 @@ def times(name: str, description: str) -> Parameter[TimeSelection]:
 
 
 def datetime(description: str, *, beside: Collection[str] = ()) -> Parameter[TimeSelection]:
-    """Return the parameter `datetime`; other services' names for it are refused, but for those in `beside`.
+    """Return the parameter `datetime`; its names in other services are refused, except those in `beside`.
 
-    Those are parameters of the same request that mean something else.
+    These are parameters of the same request with another meaning.
     """
     foreign = tuple(name for name in OTHER_NAMES_OF_TIMES if name not in beside)
     return replace(times("datetime", description), foreign=foreign)

@@ -17,11 +17,11 @@ log = logging.getLogger(__name__)
 
 
 class BodyResponse(StreamingResponse):
-    """An answer whose body is let go when it was sent, or nobody takes it any more.
+    """An answer whose body is released when it was sent, or when the client has left.
 
     Args:
-        body: To be sent, once.
-        media_type: Under which it leaves.
+        body: Is sent once.
+        media_type: Of the body.
         headers: Further ones.
         in_parts: Whether clients may request a part of it, if its size is known.
     """

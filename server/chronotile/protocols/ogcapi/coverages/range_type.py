@@ -32,9 +32,9 @@ JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
 
 def range_type(layers: Sequence[Layer], language: str) -> Json:
-    """Return the range type (CIS 1.1 §7.3, a SWE Common data record): one field a layer, in order.
+    """Return the range type (CIS 1.1 §7.3, a SWE Common data record): one field per layer, in order.
 
-    Numbers are the source's own, which `encodingInfo` says how to make values of; values are in the unit.
+    Numbers are the source's own; `encodingInfo` describes how they become values, which are in the unit.
     """
     return {"type": "DataRecord", "field": [_field(layer, language) for layer in layers]}
 

@@ -24,7 +24,7 @@ KINDS: Mapping[str, tuple[Parameter[object], ...]] = {
     "width and height": (WIDTH, HEIGHT),
     "resolution": (RESOLUTION,),
 }
-"""Kinds of scaling with their parameters: of several, each would say how many cells there are."""
+"""Kinds of scaling with their parameters; only one kind may be used, as each sets the number of cells."""
 SCALING = tuple(each for parameters in KINDS.values() for each in parameters)
 AS_OBSERVED: Mapping[str, str] = {"scale-axes": "1", "resolution": ""}
 """What leaves time as it is."""

@@ -124,10 +124,10 @@ def items_document(items: Items, selection: FeaturesQuery, clock: Clock) -> byte
 
 
 def item_document(items: Items, name: str) -> bytes:
-    """Return the item of an id: an instant as `items_document` writes it, or in another precision that names but one.
+    """Return the item of an id: an instant as `items_document` writes it, or in another precision that is unambiguous.
 
     Raises:
-        UnknownPath: There is none.
+        UnknownPath: There is no such item.
     """
     if name == TIMELESS and items.has_timeless:
         return orjson.dumps(items.timeless())

@@ -75,7 +75,7 @@ class DataQuery:
     title: str
     description: str
     formats: tuple[str, ...]
-    """Of the data; the first is what is given where none is requested."""
+    """Of the data; the first is the default."""
     parameters: tuple[Parameter[object], ...]
     """Of its path."""
     is_list: bool = False

@@ -48,13 +48,13 @@ def points_of(query: Kvp, crs: Crs, *, most: int) -> tuple[Position, ...]:
 
 
 def area_of_text(query: Kvp, crs: Crs, *, max_vertices: int) -> Area:
-    """Return what a POLYGON or MULTIPOLYGON covers, with what was repaired in its note.
+    """Return the area of a POLYGON or MULTIPOLYGON, with a note of the repairs.
 
-    Rings that cross themselves or one another are repaired, and such as are left open closed, as in bodies of areas.
+    Rings that cross themselves or one another are repaired, and open rings are closed, as in bodies of areas.
 
     Raises:
         MissingParameter: There is no `coords`.
-        InvalidParameter: It is something else, or covers nothing.
+        InvalidParameter: It is not a polygon, or its area is empty.
         LimitExceeded: It has more than `max_vertices`.
     """
     kind, body = _tagged(query, tuple(POLYGONS))

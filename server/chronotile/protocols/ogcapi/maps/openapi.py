@@ -53,7 +53,7 @@ def first_offered(catalogue: Catalogue) -> Offered | None:
 
 
 def origin_parameters(origin: str, shown: Offered) -> list[Json]:
-    """Return the segments of a path that say what is shown."""
+    """Return the segments of a path that select the map's content."""
     segments = {
         "collectionId": in_path(
             "collectionId", "Id of a collection, or id or alias of a layer", TEXT, example=shown.id

@@ -17,7 +17,7 @@ from chronotile.protocols.ogcapi.subset import query_of
 
 
 async def get_map(request: Request) -> Response:
-    """Return a map, whose headers tell where and of which time it is."""
+    """Return a map; its headers have its place and time."""
     catalogue = services_of(request).catalogue
     query = query_of(request.query_params.multi_items())
     map_query = parse_map(request.path_params, query, request.headers.get("accept", ""), catalogue)

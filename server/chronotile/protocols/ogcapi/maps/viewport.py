@@ -1,4 +1,4 @@
-"""What a map shows and how large it is, where a request says neither or but one (OGC 20-058 §6.5, Table 9)."""
+"""The area and size of a map if the request has only one of them, or neither (OGC 20-058 §6.5, Table 9)."""
 
 import math
 from collections.abc import Sequence

@@ -26,7 +26,7 @@ from chronotile.protocols.ogcapi.processes.params import OF_DOCUMENTS, merge_lis
 
 FORMATS = {"json": JSON, "html": HTML}
 NOBODY = None
-"""Whose jobs are requested: nobody says yet who they are, and all see those of all."""
+"""The user whose jobs are requested: there are no users yet, and each client sees the jobs of all."""
 
 Found = TypeVar("Found")
 
@@ -65,7 +65,7 @@ async def of_table(request: Request, work: Callable[[], Found]) -> Found:
 
 
 def live(handler: Handler) -> Handler:
-    """Return a handler whose answers and errors nobody keeps: they may be others a moment later."""
+    """Return a handler whose answers and errors are not cached: they may change at any time."""
     answer_now = endpoint(handler, process_fault)
 
     async def answer(request: Request) -> Response:

@@ -38,7 +38,7 @@ LEAST_FACTOR = 8
 """Cells along a side that a previewed cell stands for at least: what is finer takes few reads, and much room."""
 
 MAX_WAITING = 256
-"""Previews that wait to be built; what is requested beyond them waits for the next time it is requested."""
+"""Previews that wait to be built; others are queued when they are requested again."""
 
 CLOSING_S = 2.0
 """That a building is waited for at the end: a store that hangs must not keep a process from ending."""
