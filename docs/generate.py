@@ -27,13 +27,13 @@ INTRODUCTION = """\
 
 <!-- Written by docs/generate.py out of server/chronotile/catalog/ and styling/load.py: change it there. -->
 
-`chronotile serve config/chronotile.yaml` serves what a configuration says; `chronotile check` reports all mistakes at
-once, each with file, line and key. `config/chronotile.yaml` is an example to start from.
+`chronotile serve config/chronotile.yaml` serves the collections of a configuration. `chronotile check` reports all its
+mistakes at once, each with file, line and key. `config/chronotile.yaml` is an example to start from.
 
 Unknown keys are mistakes. Scalars are those of YAML 1.2: `2001-01-01`, `NO` and `on` are text, `1e-4` is a number;
-numbers that are meant as text need quotes. `${NAME}` in a value is replaced by a variable of the environment. Ids hold
-letters, digits, `_`, `.` and `-`, and begin with a letter or digit; those of collections, layers and aliases are unique
-together, those of styles among themselves. A *title* or *abstract* is a text, or one for each of `service.languages`:
+numbers that are meant as text need quotes. `${NAME}` in a value is replaced by an environment variable. Ids consist of
+letters, digits, `_`, `.` and `-`, and begin with a letter or digit. No two collections, layers or aliases may have the
+same id, nor two styles. A *title* or *abstract* is a text, or a text for each of `service.languages`:
 `{en: Vegetation, nl: Vegetatie}`.
 """
 

@@ -45,7 +45,7 @@ _EPSG_CODE = re.compile(r"EPSG:(\d{4,5})", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The most that one request may cover."""
+    """Limits of one request."""
 
     max_pixels: int = 16_777_216
     max_cube_values: int = 33_554_432
@@ -105,7 +105,7 @@ class BaseMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewerInfo:
-    """What the viewer shows beside the layers."""
+    """Settings of the viewer."""
 
     default_layer: str | None = None
     """Id or alias; `None` for the first."""

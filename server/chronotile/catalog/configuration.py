@@ -30,12 +30,12 @@ def _alias(given: object) -> object:
 
 
 class AliasSection(Section):
-    """Another name that every protocol answers to."""
+    """Another name of a layer in every protocol."""
 
     name: Id
     """The name."""
     advertise: bool = False
-    """Also listed, as a layer of its own."""
+    """Whether it is also listed, as a separate layer."""
 
     def alias(self) -> Alias:
         """Return the alias."""
@@ -71,60 +71,60 @@ def _formula(text: str) -> str:
 
 
 class MaskSection(Section):
-    """Which values of a variable stand: those where a quality variable has one of some numbers."""
+    """The valid cells of a variable: those where a quality variable has one of some numbers."""
 
     variable: Id
     """The quality variable of the same collection, on the same grid or with cells a whole number of times as large."""
     keep: Annotated[tuple[int, ...], Field(min_length=1)]
-    """The digital numbers of the quality variable at which a value stands."""
+    """The digital numbers of the quality variable at which a value is valid."""
 
 
 class VariableSection(Section):
     """A variable and its layer.
 
-    `units`, `scale`, `offset`, `nodata`, `valid_range` and `dtype` only where the file lacks them or has them wrong.
+    Set `units`, `scale`, `offset`, `nodata`, `valid_range` and `dtype` only if they are missing or wrong in the file.
     """
 
     name: Text | None = None
-    """The array's name in the file, or what stands for {variable} in href, if not the id."""
+    """The array's name in the file, or the text for {variable} in href; default: the id."""
     band: Annotated[int, Field(ge=1)] | None = None
     """Band of a raster file, counted from 1."""
     select: Select = Field(default_factory=dict)
     """Of kind zarr and netcdf: one step of each further dimension, by value ({depth: 10}) or {depth: {index: 0}}."""
     layer: Id | None = None
-    """Id of the layer; otherwise collection.variable."""
+    """Id of the layer; default: collection.variable."""
     title: Localised | None = None
     """Title of the layer; default: the file's own, or the id."""
     abstract: Localised = Field(default_factory=dict)
     """A paragraph about the layer."""
     units: Text | None = None
-    """Units of the values, in quotes where they look like a number: "1"."""
+    """Units of the values, in quotes if they look like a number: "1"."""
     scale: Annotated[Number, AfterValidator(_nonzero)] | None = None
     """Value = number * scale + offset."""
     offset: Number | None = None
     """See scale."""
     nodata: Annotated[float, BeforeValidator(_nodata, json_schema_input_type=float | Literal["nan"])] | None = None
-    """The number that stands for no value, or nan."""
+    """The number of missing values, or nan."""
     valid_range: Range | None = None
-    """Digital numbers that are values, both ends included."""
+    """Range of valid digital numbers, both ends included."""
     dtype: Dtype | None = None
-    """What the numbers are meant as, where the file declares another type of the same size."""
+    """The actual type of the numbers, if the file declares another one of the same size."""
     flags: dict[Annotated[int, BeforeValidator(_flag_number)], Text] = Field(default_factory=dict)
-    """Digital numbers that are no values, with their names: {252: cloud}."""
+    """Digital numbers that are reasons of missing values, with their names: {252: cloud}."""
     range: Range | None = None
-    """Physical values over which ramps are stretched, in place of the styles' own."""
+    """Physical values over which ramps are stretched; default: those of the styles."""
     styles: Annotated[tuple[Id, ...], Field(min_length=1), AfterValidator(unique)] | None = None
-    """Ids of styles, the first is the default; without any, one is chosen by the variable's name and values."""
+    """Ids of styles, the first is the default; if absent, one is chosen by the variable's name and values."""
     aliases: Aliases = ()
-    """Other names that every protocol answers to; {name: …, advertise: true} is also listed."""
+    """Other names of the layer in every protocol; {name: …, advertise: true} is also listed."""
     queryable: bool = True
-    """Whether WMS and WMTS tell values of places with GetFeatureInfo."""
+    """Whether GetFeatureInfo of WMS and WMTS returns values of places."""
     resampling: Resampling = "nearest"
     """How pictures are resampled."""
     mask: MaskSection | None = None
-    """Leaves only the values that a quality variable lets stand: `{variable: SCL, keep: [4, 5, 6]}`."""
+    """Removes values by a quality variable: `{variable: SCL, keep: [4, 5, 6]}`."""
     formula: Annotated[Text, AfterValidator(_formula)] | None = None
-    """Arithmetic over other variables of the collection on one grid, in place of files: (NIR - RED) / (NIR + RED)."""
+    """Arithmetic on other variables of the collection on one grid, instead of files: (NIR - RED) / (NIR + RED)."""
 
     def spec(self, variable: str) -> VariableSpec:
         """Return what a reader must know of the variable of that id."""
@@ -152,11 +152,11 @@ class CompositeSection(Section):
     variables: tuple[Id, Id, Id]
     """Three variables of the collection: red, green, blue."""
     range: Range
-    """Physical values shown black and white."""
+    """Physical values of black and white."""
     gamma: Annotated[float, Field(gt=0, le=10)] = 1.0
     """Above 1 brightens the middle."""
     layer: Id | None = None
-    """Id of the layer; otherwise collection.composite."""
+    """Id of the layer; default: collection.composite."""
     title: Localised | None = None
     """Title of the layer; default: the id."""
     abstract: Localised = Field(default_factory=dict)
@@ -182,7 +182,7 @@ class MetadataSection(Section):
     format: Text = "application/vnd.iso.19139+xml"
     """Its media type."""
     standard: Literal["ISO19115:2003", "FGDC:1998"] = "ISO19115:2003"
-    """What it keeps to."""
+    """Standard of the record."""
 
     def link(self) -> MetadataLink:
         """Return the link."""
@@ -197,19 +197,19 @@ class CollectionSection(Section):
     abstract: Localised = Field(default_factory=dict)
     """A paragraph about it."""
     attribution: Annotated[Text, AfterValidator(_attribution)] | None = None
-    """Carried into every document and export; {year} becomes the year of the layer's last time."""
+    """Included in every document and export; {year} becomes the year of the layer's last time."""
     license: Text | None = None
     """SPDX identifier or URL."""
     keywords: tuple[Text, ...] = ()
-    """Words to find it by."""
+    """Keywords for searches."""
     metadata: tuple[MetadataSection, ...] = ()
-    """Metadata records elsewhere, which WMS names."""
+    """External metadata records, which WMS links to."""
     source: SourceSection
     """Its files."""
     time: TimeSection = TimeSection()
-    """How its layers answer times."""
+    """How times of requests are resolved."""
     variables: dict[Id, Annotated[VariableSection, BeforeValidator(_nothing_as_empty)]] = Field(default_factory=dict)
-    """Variables by id; none means all that the source holds."""
+    """Variables by id; default: all of the source."""
     composites: dict[Id, CompositeSection] = Field(default_factory=dict)
     """Composites by id."""
 
@@ -226,7 +226,7 @@ class RootSection(Section):
     ] = ()
     """Other files with the same top-level keys, as patterns from the folder of this file."""
     service: ServiceSection = ServiceSection()
-    """What holds for all that is served."""
+    """Settings of the whole service."""
     collections: Annotated[dict[Id, CollectionSection], Field(min_length=1)]
     """Collections by id."""
     places: dict[Id, PlacesSection] = Field(default_factory=dict)

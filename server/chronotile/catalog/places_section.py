@@ -41,13 +41,13 @@ class PlacesSection(Section):
     table: Text | None = None
     """The feature table, of a GeoPackage that has several."""
     id: Text | None = None
-    """The field whose values name the places, each once; otherwise GeoJSON's own ids."""
+    """The field with a unique id of each place; default: the ids of the GeoJSON features."""
     label: Text | None = None
     """The field with the names for people; default: the ids."""
     fields: Annotated[tuple[Text, ...], Field(max_length=40), AfterValidator(unique), AfterValidator(_free)] = ()
     """Other fields that documents and tiles carry."""
     attribution: Text | None = None
-    """Who made them; published with them."""
+    """Creator of the data, published with them."""
 
     def spec(self, set_id: str, *, path: str, limits: Limits) -> PlacesSpec:
         """Return what is to be read."""

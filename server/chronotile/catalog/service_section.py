@@ -42,7 +42,7 @@ class AddressSection(Section):
 
 
 class ContactSection(Section):
-    """Whom users may write to or call."""
+    """Contact for users."""
 
     name: Text | None = None
     """Person or department."""
@@ -78,7 +78,7 @@ UrlPaths = Annotated[tuple[Annotated[str, AfterValidator(_url_path)], ...], Fiel
 
 
 class PathsSection(Section):
-    """Where services answer, e.g. also at the URLs of a server that is replaced."""
+    """Paths of the services, for example those of a server that chronotile replaces."""
 
     wms: UrlPaths = ("/wms",)
     """Paths of WMS."""
@@ -105,7 +105,7 @@ Link = Annotated[Text, AfterValidator(_link)]
 
 
 class InspireSection(Section):
-    """What makes WMS an INSPIRE view service."""
+    """Options of WMS as an INSPIRE view service."""
 
     metadata_url: Link
     """The service's own metadata record."""
@@ -118,17 +118,17 @@ class InspireSection(Section):
 
 
 class WmsSection(Section):
-    """How WMS behaves."""
+    """Options of WMS."""
 
     exception_status: Literal[200, 400] = 200
-    """HTTP status of exceptions: QGIS shows the text of those with 200, other clients may want 400."""
+    """HTTP status of exceptions: QGIS shows their text only with 200; other clients may need 400."""
 
 
 class WmtsSection(Section):
-    """How WMTS behaves."""
+    """Options of WMTS."""
 
     formats: Annotated[tuple[TileFormat, ...], Field(min_length=1), AfterValidator(unique)] = TILE_FORMATS
-    """Formats of tiles. QGIS lists a layer once for each, and for each tile matrix set."""
+    """Formats of tiles. QGIS lists a layer once per format and tile matrix set."""
 
 
 def _has_code(name: str) -> str:
@@ -141,20 +141,20 @@ _LIMITS = Limits()
 
 
 class LimitsSection(Section):
-    """The most that one request may cover; the capabilities state it."""
+    """Limits of one request, which the capabilities state."""
 
     max_pixels: Positive = _LIMITS.max_pixels
     """Pixels of a picture."""
     max_cube_values: Positive = _LIMITS.max_cube_values
     """Values of a cube tile, and pixels times dates of a map (not of one date and layer, which `max_pixels` limits)."""
     max_animation_pixels: Positive = _LIMITS.max_animation_pixels
-    """Pixels of all frames of a time-lapse, each by the times that it is made of."""
+    """Pixels of all frames of a time-lapse, times the dates of each frame."""
     max_series_values: Positive = _LIMITS.max_series_values
-    """Values in series: of points, or of areas by reducer."""
+    """Values in series: of points, or of areas and reducers."""
     max_area_values: Positive = _LIMITS.max_area_values
-    """Numbers read for series of areas: of all chunks that hold a cell of one; also cells of all areas and times."""
+    """Numbers read for series of areas, those of whole chunks; also cells of all areas and times."""
     max_coverage_bytes: Positive = _LIMITS.max_coverage_bytes
-    """Bytes of a coverage's numbers, uncompressed; as text, as many values as `max_series_values`."""
+    """Uncompressed bytes of a coverage's numbers; as text, at most `max_series_values` values."""
     max_body_bytes: Positive = _LIMITS.max_body_bytes
     """Bytes of a request's body."""
     max_features: Positive = _LIMITS.max_features
@@ -188,49 +188,49 @@ def _origin(text: str) -> str:
 
 
 class ServiceSection(Section):
-    """What holds for all that is served."""
+    """Settings of the whole service."""
 
     title: Localised = Field(default_factory=lambda: {"": "chronotile"})
-    """Title of the service; otherwise chronotile."""
+    """Title of the service; default: chronotile."""
     abstract: Localised = Field(default_factory=dict)
     """A paragraph about it."""
     keywords: Annotated[tuple[Text, ...], AfterValidator(unique)] = ()
-    """Keywords of the service as a whole; INSPIRE wants infoMapAccessService of a view service."""
+    """Keywords of the service as a whole; INSPIRE requires infoMapAccessService for a view service."""
     url: Annotated[Text, AfterValidator(_base_url)] | None = None
-    """Public base URL; null takes it from the request."""
+    """Public base URL; default: that of the request."""
     contact: ContactSection = ContactSection()
-    """Whom users may write to or call."""
+    """Contact for users."""
     hosts: Annotated[tuple[Annotated[Text, AfterValidator(_host)], ...], AfterValidator(unique)] = ()
     """Further host names under which jobs may be used; the host of `url`, localhost and IP addresses always may."""
     origins: Annotated[tuple[Annotated[Text, AfterValidator(_origin)], ...], AfterValidator(unique)] = ()
     """Further web origins whose pages may use jobs, such as https://maps.example.org; the server's own always may."""
     id: Id | None = None
-    """Name of this archive, to which its jobs are bound; null makes one of the absolute path of the configuration."""
+    """Id of this archive, to which its jobs are bound; default: made of the absolute path of the configuration."""
     languages: Annotated[
         tuple[Annotated[Text, AfterValidator(language)], ...], Field(min_length=1), AfterValidator(unique)
     ] = ("en",)
     """Languages of titles and abstracts, the first is the default."""
     paths: PathsSection = PathsSection()
-    """Where services answer."""
+    """Paths of the services."""
     crs: Annotated[
         tuple[Annotated[CrsName, AfterValidator(_has_code)], ...], Field(min_length=1), AfterValidator(unique)
     ] = (*("EPSG:4326", "CRS:84", "EPSG:3857", "EPSG:32631", "EPSG:3035"),)
-    """Coordinate reference systems that maps are offered in."""
+    """Coordinate reference systems of maps."""
     tile_matrix_sets: Annotated[tuple[Text, ...], Field(min_length=1), AfterValidator(unique)] = (
         *("WebMercatorQuad", "WorldCRS84Quad"),
     )
     """morecantile's names, or paths to JSON files (OGC 17-083r4); EPSG:3857, EPSG:900913 and
     GoogleMapsCompatible are other names for WebMercatorQuad."""
     limits: LimitsSection = LimitsSection()
-    """The most that one request may cover."""
+    """Limits of one request."""
     wms: WmsSection = WmsSection()
-    """How WMS behaves."""
+    """Options of WMS."""
     wmts: WmtsSection = WmtsSection()
-    """How WMTS behaves."""
+    """Options of WMTS."""
     inspire: InspireSection | None = None
     """Adds INSPIRE's extended capabilities to WMS 1.3.0."""
     viewer: ViewerSection = ViewerSection()
-    """What the viewer shows beside the layers."""
+    """Settings of the viewer."""
 
     def info(self) -> ServiceInfo:
         """Return what the service says of itself."""

@@ -30,14 +30,14 @@ def _period(text: str) -> str:
 
 
 class RegularTimes(Section):
-    """Periods that follow one another."""
+    """Consecutive periods."""
 
     start: TimeText
     """First instant."""
     step: Annotated[str, AfterValidator(_period)]
     """dekad, or an ISO 8601 period such as P16D or P1M."""
     count: Annotated[int, Field(ge=1, le=1_000_000)]
-    """How many."""
+    """Number of periods."""
 
     @model_validator(mode="after")
     def _fit(self) -> "RegularTimes":
@@ -118,11 +118,11 @@ class SourceSection(Section):
     cog with {variable} too."""
     time_pattern: Annotated[Text, AfterValidator(_time_pattern)] | None = None
     r"""Of kind cog and netcdf: regular expression that finds the time in a file's path, in a group `time`:
-    `_(?P<time>\d{8})`; the times that a NetCDF file holds go before it."""
+    `_(?P<time>\d{8})`; the times inside a NetCDF file override it."""
     crs: CrsName | None = None
-    """CRS, where the files lack it or have it wrong."""
+    """CRS, if it is missing or wrong in the files."""
     times: Times | None = None
-    """Times of the bands or of the time axis, in order, where the files lack them; of the bands of all files."""
+    """Times of the bands (of all files) or of the time axis, in order, if the files lack them."""
 
     series: Text | None = None
     """Of kind cog: path of the cube that `chronotile optimise --layout series` made of these files."""

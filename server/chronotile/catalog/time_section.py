@@ -59,16 +59,16 @@ DefaultTime = Annotated[
 
 
 class TimeSection(Section):
-    """Which time is shown when none is requested, and what answers a time that is not there."""
+    """The time of requests without one, and the substitute of a time that does not exist."""
 
     default: DefaultTime = "latest"
-    """latest, earliest, none, an instant (of a period such as 2020-06 the newest), or {latest: {min_valid: 0.3}}; never
-    later than tomorrow."""
+    """latest, earliest, none, an instant (of a period such as 2020-06 its newest time), or {latest: {min_valid: 0.3}};
+    never later than tomorrow."""
     match: Match = "exact"
-    """nearest and before need tolerance_days. If it is absent, everything is exact except maps of WMS and WMTS: where
-    times are irregular they show the latest one before, within 1.5 times the 95th percentile of the gaps."""
+    """nearest and before need tolerance_days. If match is absent, all answers are exact, except maps of WMS and WMTS of
+    layers with irregular times: they show the latest time before, within 1.5 times the 95th percentile of the gaps."""
     tolerance_days: Annotated[float, Field(gt=0, le=36525)] | None = None
-    """How far the time that answers may lie from the requested one."""
+    """Maximum distance between the substitute and the requested time."""
 
     @model_validator(mode="after")
     def _fit(self) -> "TimeSection":

@@ -37,18 +37,18 @@ def _template(href: str) -> str:
 
 
 class BaseMapSection(Section):
-    """A map of another provider, on which layers are laid."""
+    """A map of another provider, as background of the layers."""
 
     id: Id
-    """By which links of the viewer name it (`bgLayer`)."""
+    """Id in links of the viewer (`bgLayer`)."""
     title: Localised
-    """In the list of backgrounds."""
+    """Title in the list of backgrounds."""
     href: Annotated[Text, AfterValidator(_template)]
     """Tiles in Web Mercator, with `{z}`, `{x}`, `{y}`, or WMTS's `{TileMatrix}`, `{TileCol}`, `{TileRow}`."""
     attribution: Text
-    """Text that is always seen beside it."""
+    """Text that is always shown with it."""
     max_zoom: Annotated[int, Field(ge=0, le=MOST_ZOOM)] = 19
-    """The finest zoom that it has; beyond, its tiles are enlarged."""
+    """Its finest zoom; at finer ones its tiles are enlarged."""
 
     def base_map(self) -> BaseMap:
         """Return the value."""
@@ -58,12 +58,12 @@ class BaseMapSection(Section):
 
 
 class ViewerSection(Section):
-    """What the viewer shows beside the layers."""
+    """Settings of the viewer."""
 
     default_layer: Text | None = None
-    """Id or alias of the layer that it begins with; default: the first."""
+    """Id or alias of the layer shown first; default: the first of the configuration."""
     base_maps: tuple[BaseMapSection, ...] = ()
-    """Backgrounds beside its own; browsers then load tiles of those hosts."""
+    """Additional backgrounds; browsers load their tiles from those hosts."""
 
     @model_validator(mode="after")
     def _differ(self) -> "ViewerSection":

@@ -68,16 +68,16 @@ class ClassSection(Section):
     colour: ColourText
     """Its colour."""
     label: Text | None = None
-    """Otherwise the value."""
+    """Label; default: the value."""
 
 
 class StyleSection(Section):
     """How values become colours: a ramp or classes. A style's id is the name of its file without `.yaml`."""
 
     title: Text | None = None
-    """Otherwise the id."""
+    """Title; default: the id."""
     range: Range | None = None
-    """Physical values at the ends of the ramp; needed with a ramp's name, otherwise from the first to the last stop."""
+    """Physical values of the ends of the ramp; required with the id of a ramp; default: the first and the last stop."""
     ramp: Ramp | None = None
     """Colours by physical value, or the id of the style whose ramp is stretched over this range."""
     classes: Annotated[tuple[ClassSection, ...], Field(min_length=1)] | None = None
@@ -87,11 +87,11 @@ class StyleSection(Section):
     above: ColourText | None = None
     """Colour of values greater than the range; default: that of its upper end."""
     nodata: ColourText = TRANSPARENT
-    """Colour where there is no value; otherwise transparent."""
+    """Colour of missing values; default: transparent."""
     flags: dict[Text, ColourText] = Field(default_factory=dict)
     """Colours of flags by name; default: as nodata."""
     labels: tuple[Number, ...] = ()
-    """Physical values written beside the legend; otherwise chosen by itself."""
+    """Physical values written beside the legend; default: chosen automatically."""
 
 
 @dataclass(frozen=True, slots=True)
