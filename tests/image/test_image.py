@@ -169,7 +169,7 @@ def test_server_stays_within_the_memory_of_its_container(server):
         pytest.skip(lack_of_groups())
     server.get(f"/cubes/NDVI/WebMercatorQuad/9/{_tile(server, 9)}.ctc?datetime=2022")
 
-    assert " and 1024 MiB of memory" in server.log.read_text()
+    assert ", memory: 1024 MiB" in server.log.read_text()
     assert (server.group.kills, server.group.peak_bytes <= MEMORY_BYTES) == (0, True)
 
 
