@@ -4,16 +4,16 @@ import ast
 import json
 import re
 import sys
-import tomllib
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-FILES = ("*.md", "docs/**/*.md", "clients/**/*.md", "notebooks/**/*.ipynb", "server/**/*.py", "viewer/i18n/en.json")
+FILES = (
+    *("*.md", "docs/**/*.md", "docs/**/*.ipynb", "clients/**/*.md", "examples/**/*.md", "deploy/**/*.md"),
+    *("server/**/*.py", "clients/python/src/**/*.py", "examples/**/*.py", "viewer/i18n/en.json"),
+)
 MAX_WORDS = 40
-DOCSTRINGS = "docstrings of "
 NEW_PIECE = re.compile(r"\s*(?:[-*#|>]|\d+\.)\s|\s*$")
 
 
@@ -29,7 +29,6 @@ class Piece(NamedTuple):
 
     line: int
     text: str
-    is_docstring: bool = False
 
 
 def read_rules(text: str) -> list[Rule]:
@@ -67,11 +66,9 @@ def json_pieces(text: str) -> Iterator[Piece]:
 
 def python_pieces(text: str) -> Iterator[Piece]:
     """Yield texts of three words or more: messages, descriptions, docstrings (not those of private names)."""
-    skipped, docstrings = set[int](), set[int]()
+    skipped = set[int]()
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Expr):
-            docstrings.add(id(node.value))
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name.startswith("_"):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name.startswith("_"):
             skipped.add(id(getattr(node.body[0], "value", None)))
         elif isinstance(node, ast.JoinedStr):
             skipped |= {id(part) for part in ast.walk(node) if part is not node}
@@ -79,37 +76,31 @@ def python_pieces(text: str) -> Iterator[Piece]:
             parts = node.values if isinstance(node, ast.JoinedStr) else [node]
             words = "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in parts)
             if len(re.findall(r"[a-z]{2,}", words)) >= 3:
-                yield Piece(node.lineno, re.sub(r"`[^`]*`", "`x`", words), id(node) in docstrings)
+                yield Piece(node.lineno, re.sub(r"`[^`]*`", "`x`", words))
 
 
 READERS = {".md": markdown_pieces, ".ipynb": notebook_pieces, ".py": python_pieces, ".json": json_pieces}
 
 
-def find(path: Path, name: str, rules: Iterable[Rule]) -> Iterator[tuple[str, str]]:
-    """Yield the place of each finding, as `tool.prose.pending` names it, and the finding in words."""
-    for line, text, is_docstring in READERS[path.suffix](path.read_text(encoding="utf-8")):
-        place = DOCSTRINGS + name if is_docstring else name
+def find(path: Path, name: str, rules: Iterable[Rule]) -> Iterator[str]:
+    """Yield each finding in a file, with its line and what to write."""
+    for line, text in READERS[path.suffix](path.read_text(encoding="utf-8")):
         for rule in rules:
             for found in rule.pattern.finditer(text):
                 at = f"{name}:{line + text.count(chr(10), 0, found.start())}"
-                yield place, f"{at}: “{' '.join(found[0].split())}”: {rule.remedy}"
+                yield f"{at}: “{' '.join(found[0].split())}”: {rule.remedy}"
         for sentence in re.split(r"[.!?:;]\s|\|", text) if path.suffix == ".md" else ():
             if (count := len(re.findall(r"[^\W_][^\s/]*", sentence))) > MAX_WORDS:
-                yield place, f"{name}:{line}: a sentence of {count} words: write shorter ones"
+                yield f"{name}:{line}: a sentence of {count} words: write shorter ones"
 
 
 def main(root: Path = ROOT) -> int:
-    """Print the findings in places that are not pending (`--count`: how many each has); return 1 if there are any."""
+    """Print all findings; return 1 if there are any."""
     rules = read_rules(Path(__file__).with_name("prose_words.txt").read_text(encoding="utf-8"))
-    pending = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["prose"]["pending"]
     paths = sorted({path for pattern in FILES for path in root.glob(pattern) if "node_modules" not in path.parts})
     found = [each for path in paths for each in find(path, path.relative_to(root).as_posix(), rules)]
-    left = [words for place, words in found if not place.startswith(tuple(pending))]
-    done = [each for each in pending if not any(place.startswith(each) for place, _ in found)]
-    left += [f"pyproject.toml: nothing is found in {each}: remove it from tool.prose.pending" for each in done]
-    counts = Counter(place for place, _ in found).most_common()
-    print("\n".join(f"{count:5} {place}" for place, count in counts) if "--count" in sys.argv else "\n".join(left))
-    return 1 if left else 0
+    print("".join(f"{each}\n" for each in found), end="")
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ class Archive:
         """Return a layer by its id or an alias.
 
         Raises:
-            NotFound: There is none of this name.
+            NotFound: No layer or process has this name.
         """
         return Layer.from_document(self.run(fetch_description(name)), archive=self)
 
@@ -228,7 +228,7 @@ class Job:
 
     @property
     def status(self) -> str:
-        """Its status, requested anew until it has ended."""
+        """Its status, requested again until it has ended."""
         if not self.state.is_over and self.id:
             self.state = self._archive.run(executions.fetch_job(self.id))
         return self.state.status

@@ -150,7 +150,7 @@ class AsyncJob:
         return self.state.id
 
     async def status(self) -> str:
-        """Return its status, requested anew until it has ended."""
+        """Return its status, requested again until it has ended."""
         if not self.state.is_over and self.id:
             self.state = await self._archive.run(executions.fetch_job(self.id))
         return self.state.status

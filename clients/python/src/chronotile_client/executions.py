@@ -190,4 +190,4 @@ def _input(name: str, value: Any) -> Any:  # noqa: ANN401 -- JSON, layers and ge
 def _plain(value: Any) -> Any:  # noqa: ANN401 -- arrays and numbers of numpy
     if hasattr(value, "tolist"):
         return value.tolist()
-    raise TypeError(f"{value!r} is no input of a process")
+    raise TypeError(f"{value!r} cannot be an input of a process")

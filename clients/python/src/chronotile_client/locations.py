@@ -55,7 +55,7 @@ def location_of(where: Any) -> Location:  # noqa: ANN401 -- all forms of points 
             name; a shapely geometry, GeoSeries or GeoDataFrame; GeoJSON as a mapping. What has a CRS is reprojected.
 
     Raises:
-        ValueError: It is none of these, empty, or has points and areas together.
+        ValueError: It is of another kind, empty, or has points and areas together.
     """
     if isinstance(where, str):
         return Place(where)

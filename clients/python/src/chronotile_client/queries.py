@@ -26,7 +26,7 @@ def series_query(layer: LayerInfo, where: Any, arguments: Mapping[str, Any]) -> 
     """Return the query of a series.
 
     Raises:
-        ValueError: `where` is no point, area or place.
+        ValueError: `where` is not a point, an area or a place.
     """
     return SeriesQuery(layer, location_of(where), params_of(arguments))
 

@@ -19,7 +19,7 @@ def time_text(time: Any) -> str | None:  # noqa: ANN401 -- the types that users 
             None for the default of the request.
 
     Raises:
-        ValueError: It is none of these, or a slice with a step.
+        ValueError: It is of another kind, or a slice with a step.
     """
     if time is None or isinstance(time, str):
         return time
