@@ -70,7 +70,7 @@ class Archive:
         """Return a layer by its id or an alias.
 
         Raises:
-            NotFound: No layer or process has this name.
+            NotFound: No layer has this name.
         """
         return Layer.from_document(self.run(fetch_description(name)), archive=self)
 
