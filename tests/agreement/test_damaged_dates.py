@@ -122,7 +122,7 @@ def lay_down(kind: str, folder: Path) -> tuple[str, Callable[[], list[Path]], Ca
         return "kind: netcdf, href: made.nc", lambda: [path], scribble_over_a_chunk
     if kind == "cube":
         write_once(folder, "serving cube of maps", write_cube)
-        files = sorted((folder / "made.zarr" / "0" / "NDVI").glob(f"c.{DAMAGED}.*"))
+        files = sorted((folder / "made.zarr" / "NDVI").glob(f"c.{DAMAGED}.*"))
         return "kind: zarr, href: made.zarr", lambda: files, scribble
     write_scene(kind, folder, SCENE)
     pattern = f"{DAMAGED}.*" if kind == "zarr-v2" else f"c/{DAMAGED}/*/*"

@@ -56,11 +56,11 @@ def tiny(tiny_demo, tmp_path):
 
 @pytest.fixture(scope="module")
 def numbers(demo):
-    return {name: zarr.open_group(demo / "biopar.zarr", mode="r")[f"0/{name}"][:] for name in VARIABLES}
+    return {name: zarr.open_group(demo / "biopar.zarr", mode="r")[name][:] for name in VARIABLES}
 
 
 def open_level(demo, level, **options):
-    return xr.open_zarr(demo / "biopar.zarr", group=str(level), **options)
+    return xr.open_zarr(demo / "biopar.zarr" / (str(level) if level else ""), **options)
 
 
 def files_in(folder):
@@ -258,7 +258,7 @@ def test_values_are_numbers_times_scale_plus_offset(demo, numbers, name, scale, 
 
 @pytest.mark.parametrize("name", VARIABLES)
 def test_cf_attributes_tell_what_the_numbers_are(demo, name):
-    array = zarr.open_group(demo / "biopar.zarr", mode="r")[f"0/{name}"]
+    array = zarr.open_group(demo / "biopar.zarr", mode="r")[name]
 
     assert array.dtype == np.uint8
     assert array.fill_value == array.attrs["_FillValue"] == 255
@@ -290,7 +290,7 @@ def test_multiscales_name_the_levels_and_where_they_lie(demo):
     attributes = zarr.open_group(demo / "biopar.zarr", mode="r").attrs
 
     layout = attributes["multiscales"]["layout"]
-    assert [level["asset"] for level in layout] == ["0", "1", "2"]
+    assert [level["asset"] for level in layout] == [".", "1", "2"]
     assert layout[2]["derived_from"] == "1"
     assert layout[2]["spatial:transform"] == [400.0, 0.0, 3_926_800.0, 0.0, -400.0, 3_115_200.0]
     assert layout[2]["spatial:shape"] == [16, 16]
@@ -302,16 +302,16 @@ def test_multiscales_name_the_levels_and_where_they_lie(demo):
 def test_metadata_are_consolidated(demo):
     root = json.loads((demo / "biopar.zarr" / "zarr.json").read_text())
 
-    assert "0/NDVI" in root["consolidated_metadata"]["metadata"]
+    assert "NDVI" in root["consolidated_metadata"]["metadata"]
     assert open_level(demo, 0, consolidated=True).NDVI.shape == (6, 64, 64)
 
 
 def test_a_variable_takes_one_file_a_year(demo):
-    array = zarr.open_group(demo / "biopar.zarr", mode="r")["0/NDVI"]
+    array = zarr.open_group(demo / "biopar.zarr", mode="r")["NDVI"]
 
     assert array.chunks == (1, 64, 64)
     assert array.shards == (6, 64, 64)
-    assert len(list((demo / "biopar.zarr" / "0" / "NDVI").glob("c.*"))) == 1
+    assert len(list((demo / "biopar.zarr" / "NDVI").glob("c.*"))) == 1
 
 
 # Overviews
@@ -320,7 +320,7 @@ def test_a_variable_takes_one_file_a_year(demo):
 @pytest.mark.parametrize("level", [1, 2])
 @pytest.mark.parametrize("name", VARIABLES)
 def test_an_overview_is_the_mean_of_the_valid_cells_below(demo, numbers, name, level):
-    overview = zarr.open_group(demo / "biopar.zarr", mode="r")[f"{level}/{name}"][:]
+    overview = zarr.open_array(demo / "biopar.zarr" / str(level) / name, mode="r")[:]
 
     factor = 2**level
     below = numbers[name].reshape(6, 64 // factor, factor, 64 // factor, factor).swapaxes(2, 3)

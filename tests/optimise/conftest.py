@@ -14,6 +14,8 @@ from tests.scenes import Scene, make_spec, write_cogs, write_tif
 
 SCENE = Scene(width=70, height=50, days=tuple(f"2020-01-{day:02}" for day in range(1, 8)))
 OPTIONS = Options(layout="both", block=4, threads=1)
+COORDINATES = {"time", "time_bnds", "y", "x", "spatial_ref"}
+"""Arrays of a cube of periods beside its variables."""
 
 
 @pytest.fixture(scope="session")

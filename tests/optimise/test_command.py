@@ -61,7 +61,7 @@ def test_too_little_memory_is_refused_before_anything_is_begun(tifs, target):
 def test_command_packs_values(tifs, target):
     run(*tifs, target, "--layout", "map", "--dtype", "int16", "--scale", 0.0001)
 
-    stored = xarray.open_zarr(target, group="0", mask_and_scale=False)["NDVI"]
+    stored = xarray.open_zarr(target, mask_and_scale=False)["NDVI"]
     assert (stored.dtype, stored.attrs["scale_factor"]) == ("int16", 0.0001)
 
 

@@ -10,7 +10,7 @@ import pytest
 from chronotile.durable_files import Disk
 from chronotile.errors import UnsupportedSource, WriteFailed
 from chronotile.optimise.conversion import Packing
-from tests.optimise.conftest import numbers_of
+from tests.optimise.conftest import COORDINATES, numbers_of
 
 
 class Killed(BaseException):
@@ -216,4 +216,4 @@ def test_resumed_run_keeps_the_layout_that_was_begun(tifs, target, write):
 
     write(tifs, layout=None, resume=True)
 
-    assert {path.name for path in target.iterdir() if path.is_dir()} == {"0", "sources"}
+    assert {path.name for path in target.iterdir() if path.is_dir()} == {"NDVI", "sources", *COORDINATES}

@@ -40,9 +40,9 @@ def values_in(path, name="NDVI"):
     return values if nodata is None else np.where(numbers == nodata, np.nan, values)
 
 
-def values_of(target, group, name="NDVI"):
+def values_of(target, group="", name="NDVI"):
     """The values (time, y, x) of a cube as xarray decodes them."""
-    return xarray.open_zarr(target, group=group)[name].values.astype(np.float64)
+    return xarray.open_zarr(target / group)[name].values.astype(np.float64)
 
 
 OLD = {"scale": 0.0001, "nodata": 0}
@@ -73,9 +73,9 @@ def test_files_that_differ_become_one_encoding_in_which_every_value_is_exact(tmp
 
     report = write(tmp_path, verify=True)
 
-    for group in ("0", "series"):
+    for group in ("", "series"):
         np.testing.assert_allclose(values_of(target, group), [values_in(path) for path in paths], rtol=1e-6, atol=1e-9)
-        numbers = xarray.open_zarr(target, group=group, mask_and_scale=False)["NDVI"]
+        numbers = xarray.open_zarr(target / group, mask_and_scale=False)["NDVI"]
         assert np.dtype(numbers.dtype).kind in "iu"
     assert "differ); each file is read by its own encoding" in "\n".join(report.notes)
     assert f"{len(stack)} dates of NDVI compared with {len(stack)} files" in report.verified
@@ -87,9 +87,9 @@ def test_files_without_a_common_step_are_written_as_float32_values_and_that_is_t
 
     report = write(tmp_path, verify=True)
 
-    assert xarray.open_zarr(target, group="0", mask_and_scale=False)["NDVI"].dtype == np.float32
+    assert xarray.open_zarr(target, mask_and_scale=False)["NDVI"].dtype == np.float32
     expected = np.array([values_in(path) for path in paths]).astype(np.float32)
-    np.testing.assert_allclose(values_of(target, "0"), expected, rtol=1e-6)
+    np.testing.assert_allclose(values_of(target), expected, rtol=1e-6)
     assert (
         "NDVI: no whole numbers hold the values of all files, which differ; written as float32 values" in report.notes
     )
@@ -103,7 +103,7 @@ def test_bands_in_another_order_are_found_by_their_descriptions(tmp_path, write,
     write(tmp_path, verify=True, time_pattern=pattern)
 
     for name in ("RED", "NIR"):
-        np.testing.assert_allclose(values_of(target, "0", name), [values_in(path, name) for path in paths], rtol=1e-6)
+        np.testing.assert_allclose(values_of(target, name=name), [values_in(path, name) for path in paths], rtol=1e-6)
 
 
 def test_netcdf_of_each_month_packed_by_itself_keeps_its_values(tmp_path, write, target):
@@ -122,7 +122,7 @@ def test_netcdf_of_each_month_packed_by_itself_keeps_its_values(tmp_path, write,
 
     write([tmp_path / "t2m_0.nc", tmp_path / "t2m_1.nc"], verify=True)
 
-    np.testing.assert_allclose(values_of(target, "0", "t2m"), temperatures, atol=0.00021)
+    np.testing.assert_allclose(values_of(target, name="t2m"), temperatures, atol=0.00021)
 
 
 def test_flags_of_one_netcdf_file_are_numbers_of_a_cube_of_floats(tmp_path, write, target):
@@ -140,7 +140,7 @@ def test_flags_of_one_netcdf_file_are_numbers_of_a_cube_of_floats(tmp_path, writ
 
     write(tmp_path, verify=True)
 
-    cube = xarray.open_zarr(target, group="0", mask_and_scale=False)["t2m"]
+    cube = xarray.open_zarr(target, mask_and_scale=False)["t2m"]
     assert cube.values[1, 0, 0] == cube.attrs["flag_values"][0]
 
 
@@ -152,7 +152,7 @@ def test_a_date_in_another_encoding_is_added_to_a_cube_that_holds_its_values(tmp
     write(paths[:2])
     assert write([paths[2]], verify=True).added == 1
 
-    np.testing.assert_allclose(values_of(target, "0"), [values_in(path) for path in paths], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(values_of(target), [values_in(path) for path in paths], rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -161,14 +161,14 @@ def test_a_date_in_another_encoding_is_added_to_a_cube_that_holds_its_values(tmp
 def test_a_date_whose_values_a_cube_cannot_hold_is_refused(tmp_path, write, target, late):
     paths = write_all(tmp_path, [OLD, OLD, late])
     write(paths[:2])
-    before = values_of(target, "0")
+    before = values_of(target)
 
     with pytest.raises(
         UnsupportedSource, match=r"another NDVI than the source: uint16 \* 0\.0001, nodata 0, which cannot"
     ):
         write(paths)
 
-    np.testing.assert_array_equal(values_of(target, "0"), before)
+    np.testing.assert_array_equal(values_of(target), before)
 
 
 def test_a_value_that_packing_cannot_hold_is_refused(tmp_path, write):
@@ -184,7 +184,7 @@ def test_packing_that_rounds_is_told_and_verified_to_its_step(tmp_path, write, t
     report = write(tmp_path, packing=Packing(dtype="uint8", scale=0.004, offset=-0.08), verify=True)
 
     assert "NDVI: values are rounded to steps of 0.004, as set by --dtype" in report.notes
-    np.testing.assert_allclose(values_of(target, "0"), [values_in(path) for path in paths], atol=0.002001)
+    np.testing.assert_allclose(values_of(target), [values_in(path) for path in paths], atol=0.002001)
 
 
 # What `--verify` must find.
@@ -210,7 +210,7 @@ def change_one_value(numbers):
     numbers[1, 33, 44] += 1
 
 
-@pytest.mark.parametrize("group", ["0", "series"])
+@pytest.mark.parametrize("group", ["", "series"], ids=["maps", "series"])
 @pytest.mark.parametrize("fault", [bake_the_first_files_offset, take_another_nodata, change_one_value])
 def test_verify_finds_numbers_that_are_not_those_of_their_own_file(tmp_path, write, target, group, fault):
     paths = write_all(tmp_path, [OLD, NEW])
@@ -227,7 +227,7 @@ def test_verify_finds_numbers_that_are_not_those_of_their_own_file(tmp_path, wri
 def test_verify_finds_bands_that_were_swapped(tmp_path, write, target):
     paths = write_all(tmp_path, [{**OLD, "names": ("RED", "NIR")}, {**OLD, "names": ("NIR", "RED")}])
     write(paths, verify=True)
-    red, nir = (zarr.open_array(target / "0" / name, mode="r+") for name in ("RED", "NIR"))
+    red, nir = (zarr.open_array(target / name, mode="r+") for name in ("RED", "NIR"))
     red[1], nir[1] = nir[1], red[1]
 
     with pytest.raises(UnsupportedSource, match=r"1 dates differ .* band 2 \(RED\) of NDVI_20200102\.tif has"):
@@ -257,5 +257,5 @@ def test_netcdf_files_of_one_date_each_are_verified_file_by_file(tmp_path, write
 
     report = write(tmp_path, verify=True)
 
-    assert zarr.open_array(target / "0" / "t2m", mode="r")[:, 0, 0].tolist() == [1, 2]
+    assert zarr.open_array(target / "t2m", mode="r")[:, 0, 0].tolist() == [1, 2]
     assert report.added == 2

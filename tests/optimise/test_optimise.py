@@ -12,7 +12,7 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.source import VariableSpec
 from chronotile.optimise.conversion import Packing
 from chronotile.readers.open import open_source
-from tests.optimise.conftest import numbers_of
+from tests.optimise.conftest import COORDINATES, numbers_of
 from tests.scenes import KINDS, NODATA, Scene, make_dataset, make_spec, save_netcdf, save_zarr, write_scene, write_tif
 
 
@@ -25,8 +25,8 @@ def source(request, tmp_path):
     return folder if request.param == "cog" else spec.href
 
 
-def opened(target, group="0"):
-    return xarray.open_zarr(target, group=group, mask_and_scale=False, decode_coords="all")
+def opened(target, group=""):
+    return xarray.open_zarr(target / group, mask_and_scale=False, decode_coords="all")
 
 
 @pytest.mark.quick_cases("cog", "zarr-v3")
@@ -37,7 +37,7 @@ def test_numbers_are_those_of_the_source(source, write, target):
 
 
 @pytest.mark.quick_cases("cog-", "zarr-v3-")
-@pytest.mark.parametrize("group", ["0", "series"])
+@pytest.mark.parametrize("group", ["", "series"], ids=["maps", "series"])
 def test_xarray_opens_each_layout_by_itself(source, write, target, group):
     write(source)
 
@@ -54,7 +54,7 @@ def test_xarray_opens_each_layout_by_itself(source, write, target, group):
 def test_xarray_decodes_values(tifs, write, target, scene):
     write(tifs)
 
-    values = xarray.open_zarr(target, group="0")["NDVI"].values
+    values = xarray.open_zarr(target)["NDVI"].values
 
     numbers = scene.cube()
     expected = np.where(numbers == NODATA, np.nan, numbers * scene.scale + scene.offset)
@@ -131,7 +131,7 @@ def test_periods_stay_periods(tmp_path, write, target):
         "2020-02-01",
         "2020-02-11",
     ]
-    assert "time_bnds" in xarray.open_zarr(target, group="0")
+    assert "time_bnds" in xarray.open_zarr(target)
 
 
 @pytest.mark.parametrize("times", ["2020-06-01T10:50:31", "2020-06-01T10:50:31.024"])
@@ -158,7 +158,7 @@ def test_floats_keep_every_bit(tmp_path, write, target):
     write(save_zarr(dataset, tmp_path / "floats.zarr"), verify=True)
 
     np.testing.assert_array_equal(numbers_of(target), numbers)
-    np.testing.assert_array_equal(xarray.open_zarr(target, group="0")["NDVI"].values, numbers)
+    np.testing.assert_array_equal(xarray.open_zarr(target)["NDVI"].values, numbers)
 
 
 def test_values_are_packed_anew(tmp_path, write, target):
@@ -226,19 +226,17 @@ def test_one_layout_alone_answers_both_questions(tifs, write, target, scene, lay
     write(tifs[5:], layout=layout, verify=True)
 
     np.testing.assert_array_equal(numbers_of(target), scene.cube())
-    assert sorted(path.name for path in target.iterdir() if path.is_dir()) == sorted(
-        ["sources", *(["0"] if layout == "map" else ["series"])]
-    )
+    assert {path.name for path in target.iterdir() if path.is_dir()} == {"NDVI", "sources"} | COORDINATES
 
 
-@pytest.mark.parametrize(("overviews", "layouts"), [((2,), {"series"}), ((), {"0", "series"})], ids=["cogs", "plain"])
+@pytest.mark.parametrize(("overviews", "layouts"), [((2,), {"NDVI"}), ((), {"NDVI", "series"})], ids=["cogs", "plain"])
 def test_tiled_files_with_overviews_are_given_series_alone(tmp_path, write, target, overviews, layouts):
     for t, day in enumerate(("20200101", "20200111")):
         write_tif(tmp_path / f"NDVI_{day}.tif", Scene().numbers(t), Scene(), overviews=overviews)
 
     write(tmp_path, layout=None)
 
-    assert {path.name for path in target.iterdir() if path.is_dir()} - {"sources"} == layouts
+    assert {path.name for path in target.iterdir() if path.is_dir()} - {"sources"} - COORDINATES == layouts
 
 
 def test_time_pattern_finds_what_names_do_not_tell(tmp_path, write, target):
@@ -277,7 +275,7 @@ def test_append_writes_only_new_files_and_the_newest_block(tifs, write, target):
     write(tifs[6:])
 
     kept = {path.relative_to(target).as_posix() for path, inode in before.items() if path.stat().st_ino == inode}
-    assert {f"0/NDVI/c.{t}.0.0" for t in range(6)} | {"series/NDVI/c.0.0.0"} <= kept
+    assert {f"NDVI/c.{t}.0.0" for t in range(6)} | {"series/NDVI/c.0.0.0"} <= kept
     assert "series/NDVI/c.1.0.0" not in kept
 
 
@@ -312,8 +310,8 @@ def test_touched_files_replace_nothing(tifs, write, target):
 
 def test_damage_is_found_by_verify(tifs, write, target, scene):
     write(tifs)
-    other = target / "0/NDVI/c.3.0.0"
-    other.write_bytes((target / "0/NDVI/c.4.0.0").read_bytes())
+    other = target / "NDVI/c.3.0.0"
+    other.write_bytes((target / "NDVI/c.4.0.0").read_bytes())
 
     with pytest.raises(UnsupportedSource, match="1 dates differ from the source"):
         write(tifs, verify=True)

@@ -19,7 +19,7 @@ from chronotile.errors import InvalidParameter
 from chronotile.machine import this_machine
 
 FORMAT: Final = "chronotile-demo"
-FORMAT_VERSION: Final = 5
+FORMAT_VERSION: Final = 6
 """Raised with every change of what is written; archives of another version are made again."""
 
 CUBE: Final = "biopar.zarr"

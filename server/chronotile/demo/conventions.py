@@ -21,8 +21,9 @@ _DESCRIPTION: Final = (
 
 
 def root_attributes(grid: Grid, levels: int) -> Attributes:
-    """Return the attributes of the root group: what the cube is, and its levels (multiscales, spatial, proj)."""
-    return {**_about(), **multiscale_attributes(_native(grid), levels, resampling="average")}
+    """Return the attributes of the root: what the cube is, and its levels (multiscales, spatial, proj)."""
+    paths = [".", *map(str, range(1, levels))]
+    return {**_about(), **multiscale_attributes(_native(grid), paths, resampling="average")}
 
 
 def level_attributes(grid: Grid) -> Attributes:

@@ -26,7 +26,7 @@ from chronotile.encoders.coverage.zarr3 import JsonObject
 from chronotile.machine import this_machine
 from chronotile.model.grid import Grid
 from chronotile.model.time.instants import TimeDomain
-from chronotile.optimise.arrays import ArraySpec, as_json, group_document
+from chronotile.optimise.arrays import ArraySpec, as_json, group_document, root_document
 from chronotile.optimise.geozarr import Attributes
 
 CHUNK_PX: Final = 512
@@ -71,7 +71,7 @@ class CubeWriter:
         def write(name: str, level: int) -> None:
             numbers = np.stack([dekad[name][level] for dekad in year])
             spec = _values_spec(name, level_grid(self.plan.grid, level), self.plan.dekads)
-            (self.path / str(level) / name / spec.key(number, 0, 0)).write_bytes(spec.encode(numbers))
+            (self.path / _path_of(level, name) / spec.key(number, 0, 0)).write_bytes(spec.encode(numbers))
 
         tasks = [(each.id, level) for each in VARIABLES for level in range(self.plan.levels)]
         for _ in pool.map(write, *zip(*tasks, strict=True)):
@@ -81,22 +81,27 @@ class CubeWriter:
 def create_cube(path: Path, plan: DemoPlan) -> CubeWriter:
     """Create the groups, coordinates and empty arrays of the cube at `path`.
 
-    All metadata are gathered in the root, and a level's in its group, so that each opens with one read.
+    The root holds the native level, and a group each coarser one; each opens with one read.
     """
     nodes = dict[str, JsonObject]()
     for level in range(plan.levels):
         grid = level_grid(plan.grid, level)
-        folder = path / str(level)
+        folder = path / _path_of(level)
         arrays = _create_coordinates(folder, grid, plan.time_domain)
         for variable in VARIABLES:
             spec = _values_spec(variable.id, grid, plan.dekads)
             arrays[variable.id] = _put_document(folder / variable.id, spec.document(plan.dekads))
-        attributes = level_attributes(grid)
-        _put_document(folder, group_document(attributes, arrays))
-        nodes[str(level)] = group_document(attributes, {})
-        nodes |= {f"{level}/{name}": document for name, document in arrays.items()}
-    _put_document(path, group_document(root_attributes(plan.grid, plan.levels), nodes))
+        if level:
+            _put_document(folder, group_document(level_attributes(grid), arrays))
+            nodes[_path_of(level)] = group_document(level_attributes(grid), {})
+        nodes |= {_path_of(level, name): document for name, document in arrays.items()}
+    _put_document(path, root_document(root_attributes(plan.grid, plan.levels), nodes))
     return CubeWriter(path, plan)
+
+
+def _path_of(level: int, *names: str) -> str:
+    """Return the path of a level, or of an array in it; the native level is the root."""
+    return "/".join((str(level), *names) if level else names)
 
 
 def _create_coordinates(group: Path, grid: Grid, domain: TimeDomain) -> dict[str, JsonObject]:

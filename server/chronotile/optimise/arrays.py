@@ -10,6 +10,7 @@ import tensorstore as ts
 
 from chronotile.encoders.coverage.zarr3 import BYTES, JsonObject, compressor
 from chronotile.model.raster import Numbers
+from chronotile.readers.zarr.commit import ATTRIBUTE, NODES
 
 SEPARATOR = "."
 """Between the numbers in a file's name: all files of an array lie in one folder, which one fsync settles."""
@@ -97,6 +98,19 @@ def group_document(attributes: Mapping[str, Any], nodes: Mapping[str, JsonObject
         "attributes": dict(attributes),
         "consolidated_metadata": consolidated,
     }
+
+
+def root_document(attributes: Mapping[str, Any], nodes: Mapping[str, JsonObject]) -> JsonObject:
+    """Return the root's `zarr.json` with the metadata of all nodes, by path.
+
+    Where the root holds arrays, it lists these alone: to xarray's trees a coarser group below it is an error. The
+    others are in an attribute that our readers look at, so that one document still has one state of them all.
+    """
+    own = {path: node for path, node in nodes.items() if "/" not in path and node["node_type"] == "array"}
+    if not own:
+        return group_document(attributes, nodes)
+    others = {path: node for path, node in nodes.items() if path not in own}
+    return group_document({**attributes, ATTRIBUTE: {**attributes.get(ATTRIBUTE, {}), NODES: others}}, own)
 
 
 def as_json(document: Mapping[str, Any]) -> bytes:

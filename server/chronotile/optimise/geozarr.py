@@ -1,5 +1,6 @@
 """Attributes by which others know where the pixels of a Zarr store are: CF for arrays, GeoZarr for groups."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from chronotile.model.crs import Crs
@@ -15,18 +16,18 @@ _CONVENTIONS: Final = {
 """Zarr conventions that GeoZarr is made of: their ids and what they say of themselves at version 0.1."""
 
 
-def multiscale_attributes(grid: NativeGrid, levels: int, *, resampling: str) -> Attributes:
-    """Return what the root of a store says of its levels, groups called `0`, `1` and so on.
+def multiscale_attributes(grid: NativeGrid, paths: Sequence[str], *, resampling: str) -> Attributes:
+    """Return what the root of a store says of its levels.
 
     Args:
         grid: The native grid.
-        levels: How many there are, the native one included.
+        paths: Of their groups, the native one first; `.` is the root itself.
         resampling: How a level is made of the one before, in GDAL's word.
     """
     return {
         "zarr_conventions": [_convention(name) for name in ("multiscales", "proj", "spatial")],
         "multiscales": {
-            "layout": [_level_layout(grid, level) for level in range(levels)],
+            "layout": [_level_layout(grid, paths, level) for level in range(len(paths))],
             "resampling_method": resampling,
         },
         **_placed(grid),
@@ -69,11 +70,11 @@ def _convention(name: str) -> Attributes:
     }
 
 
-def _level_layout(grid: NativeGrid, level: int) -> Attributes:
-    layout: Attributes = {"asset": str(level), **_placement(grid.coarser(2**level))}
+def _level_layout(grid: NativeGrid, paths: Sequence[str], level: int) -> Attributes:
+    layout: Attributes = {"asset": paths[level], **_placement(grid.coarser(2**level))}
     scale = 1.0
     if level:
-        layout["derived_from"] = str(level - 1)
+        layout["derived_from"] = paths[level - 1]
         scale = 2.0
     layout["transform"] = {"scale": [scale, scale], "translation": [0.0, 0.0]}
     return layout

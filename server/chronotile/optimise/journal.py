@@ -9,7 +9,7 @@ from typing import NamedTuple
 from chronotile.durable_files import Disk
 from chronotile.errors import UnsupportedSource
 from chronotile.optimise.arrays import as_json
-from chronotile.readers.zarr.commit import ATTRIBUTE, Commit, commit_of
+from chronotile.readers.zarr.commit import Commit, commit_of
 
 FOLDER = ".optimise"
 """In the cube while a run is under way."""
@@ -51,7 +51,7 @@ class Journal:
         if self._has_begun(shape):
             return
         self.disk.make_folder(self.folder)
-        self.disk.put(self._shape, as_json({ATTRIBUTE: shape.attribute()}))
+        self.disk.put(self._shape, as_json(shape.attributes()))
         self.disk.settle([self.folder])
 
     def done(self) -> dict[str, Written]:

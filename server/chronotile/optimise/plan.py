@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chronotile.encoders.coverage.zarr3 import fill_attribute
+from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableInfo
@@ -21,7 +22,7 @@ from chronotile.optimise.geozarr import (
     group_attributes,
     multiscale_attributes,
 )
-from chronotile.readers.zarr.commit import SERIES, Commit
+from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit
 
 CHUNK_PX = 512
 SERIES_CHUNK_PX = 16
@@ -74,11 +75,20 @@ class CubePlan:
     about: Mapping[str, str] = field(default_factory=dict)
     """Title, attribution and licence."""
 
+    def __post_init__(self) -> None:
+        taken = {"time", "y", "x", GRID_MAPPING, self.bounds.name or ""}
+        if not self.shape.path_of(self.groups[0]):
+            taken |= {*self.groups[1:], SERIES, SOURCES, OVERLAY}
+        if refused := sorted(taken & self.variables.keys()):
+            raise UnsupportedSource(
+                f"a variable of a cube cannot be called {refused[0]}, the name of one of its coordinates or groups; "
+                "rename it in the source"
+            )
+
     @property
     def groups(self) -> tuple[str, ...]:
-        """The groups that hold the variables, the native level of the map layout first."""
-        levels = tuple(map(str, range(self.shape.levels))) if self.shape.has_map else ()
-        return (*levels, SERIES) if self.shape.has_series else levels
+        """The groups that hold the variables, that of the native cells first."""
+        return self.shape.groups
 
     @property
     def series_files(self) -> tuple[int, int]:
@@ -158,9 +168,10 @@ class CubePlan:
         """Return the attributes of the whole cube, but for the commit."""
         common: Attributes = {"Conventions": "CF-1.11", **self.about}
         if not self.shape.has_map:
-            return common
+            return common if self.shape.path_of(SERIES) else self.attributes_of(SERIES)
+        paths = [self.shape.path_of(str(level)) or "." for level in range(self.shape.levels)]
         resampling = "mode" if all(each.info.is_categorical for each in self.variables.values()) else "average"
-        return common | multiscale_attributes(self.grid, self.shape.levels, resampling=resampling)
+        return common | multiscale_attributes(self.grid, paths, resampling=resampling)
 
     def attributes_of(self, group: str) -> Attributes:
         """Return the attributes of a group."""

@@ -32,7 +32,7 @@ from chronotile.optimise.runners import DaskRunner, LocalRunner, Runner
 from chronotile.optimise.store import CubeFolder, History, no_history, require_same
 from chronotile.optimise.tasks import Job, MapTask, SeriesTask, Task, TaskDate, task_name
 from chronotile.optimise.verify import require_apart, verify
-from chronotile.readers.zarr.commit import SERIES, Commit, commit_of
+from chronotile.readers.zarr.commit import Commit, commit_of, nodes_of
 
 Progress = Callable[[str, float], None]
 
@@ -158,22 +158,24 @@ def _plan(
     *,
     names: Mapping[str, str],
 ) -> CubePlan:
-    nodes = {} if document is None else document["consolidated_metadata"]["metadata"]
+    nodes = {} if document is None else nodes_of(document)
+    group = shape.groups[0]
     variables = {
         names[name]: PlannedVariable(
-            info=with_stored_overviews(info, nodes.get(f"1/{names[name]}"), is_named=name in options.classes),
-            conversion=conversion_for(info, options, nodes.get(f"{'0' if shape.has_map else SERIES}/{names[name]}")),
+            info=with_stored_overviews(
+                info, nodes.get(shape.path_of("1", names[name])), is_named=name in options.classes
+            ),
+            conversion=conversion_for(info, options, nodes.get(shape.path_of(group, names[name]))),
         )
         for name, info in with_classes(inputs.variables, options.classes, options.packing).items()
     }
-    group = "0" if shape.has_map else SERIES
     bounds = bounds_form(inputs.times, are_periods=are_periods(inputs.times))
-    there = next((name for name in (PERIOD_BOUNDS, CLIMATOLOGY_BOUNDS) if f"{group}/{name}" in nodes), None)
+    there = next((name for name in (PERIOD_BOUNDS, CLIMATOLOGY_BOUNDS) if shape.path_of(group, name) in nodes), None)
     if document is not None and bounds.name != there:
         raise UnsupportedSource(
             "periods, exact instants and climatologies cannot be in one cube; the one that is there has another"
         )
-    along_time = nodes[f"{group}/time"]["attributes"] if nodes else {}
+    along_time = nodes[shape.path_of(group, "time")]["attributes"] if nodes else {}
     if document is not None and along_time.get(TIME_KIND) != bounds.attributes.get(TIME_KIND):
         raise UnsupportedSource(
             "the times of the existing cube are labelled differently from those of the source (overlapping "

@@ -14,11 +14,11 @@ from chronotile.durable_files import PARTIAL, Disk
 from chronotile.encoders.coverage.zarr3 import JsonObject
 from chronotile.errors import UnsupportedSource
 from chronotile.model.time.instants import InstantArray
-from chronotile.optimise.arrays import SEPARATOR, ArraySpec, as_json, group_document
+from chronotile.optimise.arrays import SEPARATOR, ArraySpec, as_json, group_document, root_document
 from chronotile.optimise.plan import TIME_CHUNK, CubePlan
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.zarr.arrays import load_array
-from chronotile.readers.zarr.commit import ATTRIBUTE, OVERLAY, SERIES, SOURCES, Commit, commit_of
+from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit, commit_of, nodes_of
 from chronotile.readers.zarr.metadata import read_group
 
 DOCUMENT = "zarr.json"
@@ -91,9 +91,8 @@ class CubeFolder:
 
     def history(self, plan: CubePlan, commit: Commit) -> History:
         """Return what is known of the committed positions."""
-        group = plan.groups[0]
         root = read_group(str(self.path))
-        nodes = root.groups[group].arrays
+        nodes = root.at(commit.path_of(commit.groups[0])).arrays
         starts = load_array(str(self.path), nodes["time"])[: commit.times]
         name = plan.bounds.name
         bounds = None if name is None else load_array(str(self.path), nodes[name])[: commit.times]
@@ -109,7 +108,7 @@ class CubeFolder:
         """Write what does not change; nothing is visible yet."""
         for group in plan.groups:
             for name, spec, numbers in plan.coordinates(group):
-                folder = self.path / group / name
+                folder = self.path / plan.shape.path_of(group, name)
                 self.disk.make_folder(folder)
                 self.disk.put(folder / spec.key(*(0 for _ in spec.file)), spec.encode(numbers))
                 self.disk.put(folder / DOCUMENT, as_json(spec.document(0)))
@@ -127,24 +126,23 @@ class CubeFolder:
         nodes: dict[str, JsonObject] = {}
         for group in plan.groups:
             self._put_times(plan, group, history, since)
-            arrays = _arrays(plan, group)
-            documents = {name: spec.document(commit.times) for name, spec in arrays.items()}
+            documents = {name: spec.document(commit.times) for name, spec in _arrays(plan, group).items()}
             for name, document in documents.items():
-                self._put_document(self.path / group / name, document)
-            attributes = plan.attributes_of(group)
-            self._put_document(self.path / group, group_document(attributes, documents))
-            nodes[group] = group_document(attributes, {})
-            nodes |= {f"{group}/{name}": document for name, document in documents.items()}
+                self._put_document(self.path / commit.path_of(group, name), document)
+            if path := commit.path_of(group):
+                attributes = plan.attributes_of(group)
+                self._put_document(self.path / path, group_document(attributes, documents))
+                nodes[path] = group_document(attributes, {})
+            nodes |= {commit.path_of(group, name): document for name, document in documents.items()}
         nodes |= self._put_states(plan, history, since)
-        attributes = {**plan.root_attributes(), ATTRIBUTE: commit.attribute()}
-        self._put_document(self.path, group_document(attributes, nodes))
+        self._put_document(self.path, root_document({**plan.root_attributes(), **commit.attributes()}, nodes))
 
     def describe_overlay(self, plan: CubePlan, times: int) -> None:
         """Make arrays of what was written into the overlay."""
         for group in plan.groups:
             for variable in plan.variables:
                 document = plan.array(group, variable).document(times)
-                self._put_document(self.path / OVERLAY / group / variable, document)
+                self._put_document(self.path / OVERLAY / plan.shape.path_of(group, variable), document)
 
     def take_overlay(self, commit: Commit) -> None:
         """Put the files of the overlay in the places of those they replace; they stay in the overlay as well."""
@@ -169,16 +167,18 @@ class CubeFolder:
 
     def _overlay_files(self, commit: Commit) -> Iterator[Path]:
         """Those that the commit names; an interrupted run may have left others."""
-        for group in (self.path / OVERLAY).iterdir():
-            named = commit.overlay_blocks if group.name == SERIES else commit.overlay
-            for file in sorted(group.glob(f"*/c{SEPARATOR}*")):
-                if not file.name.endswith(PARTIAL) and int(file.name.split(SEPARATOR)[1]) in named:
-                    yield file
+        for group in commit.groups:
+            named = commit.overlay_blocks if group == SERIES else commit.overlay
+            for variable in sorted((self.path / OVERLAY / commit.path_of(group)).iterdir()):
+                for file in sorted(variable.glob(f"c{SEPARATOR}*")):
+                    is_whole = file.is_file() and not file.name.endswith(PARTIAL)  # a variable may be called `c.1`
+                    if is_whole and int(file.name.split(SEPARATOR)[1]) in named:
+                        yield file
 
     def _put_times(self, plan: CubePlan, group: str, history: History, since: int) -> None:
         for name, spec in plan.time_arrays().items():
             numbers = _in_units(history.starts if name == "time" else history.bounds, plan.time_unit)
-            self._put_line(self.path / group / name, spec, numbers, since)
+            self._put_line(self.path / plan.shape.path_of(group, name), spec, numbers, since)
 
     def _put_states(self, plan: CubePlan, history: History, since: int) -> dict[str, JsonObject]:
         spec = plan.source_states()
@@ -220,7 +220,7 @@ def _in_units(instants: InstantArray, unit: str) -> NDArray[np.int64]:
 
 def variables_of(document: JsonObject) -> list[str]:
     """Return the names of a cube's variables, in their order."""
-    return list(document["consolidated_metadata"]["metadata"][f"{SOURCES}/state"]["attributes"]["variables"])
+    return list(nodes_of(document)[f"{SOURCES}/state"]["attributes"]["variables"])
 
 
 def require_same(document: JsonObject, plan: CubePlan, name: str) -> None:
@@ -229,10 +229,10 @@ def require_same(document: JsonObject, plan: CubePlan, name: str) -> None:
     Raises:
         UnsupportedSource: It has others.
     """
-    nodes = document["consolidated_metadata"]["metadata"]
+    nodes = nodes_of(document)
     for group in plan.groups:
         for variable, spec in _arrays(plan, group).items():
-            there, planned = nodes.get(f"{group}/{variable}"), spec.document(0)
+            there, planned = nodes.get(plan.shape.path_of(group, variable)), spec.document(0)
             if there is None or any(_without_time(there, key) != _without_time(planned, key) for key in _COMPARED):
                 what = variable if variable in plan.variables else "grid or times"
                 raise UnsupportedSource(f"{base_name(name)} has another {what} than the source; name another cube")

@@ -133,6 +133,7 @@ class _Writer:
 
     def __init__(self, job: Job, disk: Disk, *, in_overlay: bool) -> None:
         self._root = job.folder / OVERLAY if in_overlay else job.folder
+        self._shape = job.plan.shape
         self._disk = disk
         self._folders: set[Path] = set()
         self._files: list[Path] = []
@@ -140,7 +141,7 @@ class _Writer:
 
     def put(self, group: str, variable: str, spec: ArraySpec, *, place: tuple[int, ...], numbers: Numbers) -> None:
         """Write the file at a place along each dimension."""
-        folder = self._root / group / variable
+        folder = self._root / self._shape.path_of(group, variable)
         if folder not in self._folders:
             self._disk.make_folder(folder)
         data = spec.encode(numbers)
@@ -292,7 +293,10 @@ def stored_array(job: Job, group: str, variable: str, *, in_overlay: bool = Fals
     return ts.open(
         {
             "driver": "zarr3",
-            "kvstore": {"driver": "file", "path": f"{tensorstore_path(folder / group / variable)}/"},
+            "kvstore": {
+                "driver": "file",
+                "path": f"{tensorstore_path(folder / job.plan.shape.path_of(group, variable))}/",
+            },
             "metadata": {key: value for key, value in document.items() if key != "storage_transformers"},
             "assume_metadata": True,
             "fill_missing_data_reads": False,

@@ -173,7 +173,11 @@ class _Source:
         self._block = job.plan.shape.block
         self._cubes = {
             group: xarray.open_zarr(
-                job.folder, group=group, consolidated=False, chunks=None, mask_and_scale=False, decode_times=False
+                job.folder / job.plan.shape.path_of(group),
+                consolidated=True,  # without it the folder of the run would be taken for a broken group
+                chunks=None,
+                mask_and_scale=False,
+                decode_times=False,
             )
             for group in ("0", SERIES)
             if group in job.plan.groups

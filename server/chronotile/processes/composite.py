@@ -16,7 +16,7 @@ from chronotile.pipeline.coverage.numbers import nodata_of
 from chronotile.pipeline.services import Services
 from chronotile.processes.inputs import BBOX, DATETIME, LAYER
 from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work
-from chronotile.processes.work.cubes import ZIP, ZIP_TYPE, Cube, cube_of, variable_of
+from chronotile.processes.work.cubes import FORMAT, ZIP, ZIP_TYPE, Cube, cube_of, format_of, variable_of
 from chronotile.processes.work.map_files import (
     GEOTIFF,
     GEOTIFF_TYPE,
@@ -37,7 +37,7 @@ from chronotile.processes.work.windows import (
     select_cells,
     window_of,
 )
-from chronotile.readers.zarr.commit import state_number
+from chronotile.readers.zarr.commit import FORMAT_VERSION, state_number
 from chronotile.stats.over_time import over_time
 
 COMPUTED: tuple[PictureReducer, ...] = ("mean", "median")
@@ -54,13 +54,14 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     reducer = _reducer(inputs)
     require_name(inputs, services)
     if _is_cube(inputs):
-        _cube(coverage, reducer)  # which is refused where it is too large
+        _cube(coverage, reducer, FORMAT_VERSION)  # which is refused where it is too large
     elif "name" in inputs:
         raise InvalidParameter("only cubes have names; use format cube, or leave name out", locator="inputs.name")
     else:
         require_geotiff(coverage)
     held_bytes = len(coverage.times) * itemsize(coverage) if reducer == "median" else 0
-    return planned_windows(coverage, value_s=VALUE_S.get(reducer, 2e-9), held_bytes=held_bytes)
+    plan = planned_windows(coverage, value_s=VALUE_S.get(reducer, 2e-9), held_bytes=held_bytes)
+    return replace(plan, shared={**plan.shared, FORMAT: FORMAT_VERSION}) if _is_cube(inputs) else plan
 
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
@@ -73,7 +74,7 @@ def _finish(inputs: Inputs, done: Sequence[Json], work: Work) -> Mapping[str, Re
     bands = [_band(coverage, reducer)]
     if not _is_cube(inputs):
         return {"composite": geotiff_of_partial_maps(coverage, bands, done, work, name="composite")}
-    cube, maps = _cube(coverage, reducer), coverage_of_partial_maps(coverage, bands, done, work)
+    cube, maps = _cube(coverage, reducer, format_of(work)), coverage_of_partial_maps(coverage, bands, done, work)
     cube.write(cube.map_tasks(range(1)), lambda _variable, _origins, window: [_window_of(maps, window)], work)
     return {"composite": cube.given([[state_number(coverage.etag)]], inputs, file="composite", work=work)}
 
@@ -87,13 +88,13 @@ def _is_cube(inputs: Inputs) -> bool:
     return bool(inputs.get("format", FORMATS[0]) == "cube")
 
 
-def _cube(coverage: Coverage, reducer: PictureReducer) -> Cube:
+def _cube(coverage: Coverage, reducer: PictureReducer, number: int) -> Cube:
     """Of one time, which is all times that it is made of."""
     variable, times = variable_of(coverage, _band(coverage, reducer)), coverage.times
     if reducer in COMPUTED:
         variable = replace(variable, is_categorical=False, classes=())
     period = TimeDomain(times.starts[:1], times.ends.max(keepdims=True))
-    return cube_of(coverage, [variable], times=period, layout="map")
+    return cube_of(coverage, [variable], times=period, layout="map", format_number=number)
 
 
 def _window_of(maps: Coverage, window: Window) -> Numbers:

@@ -19,10 +19,10 @@ from chronotile.processes.inputs import BBOX, DATETIME, LAYERS
 from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process, Work, require_few_tasks
 from chronotile.processes.sources import sources_of
 from chronotile.processes.times_and_places import instants_to_json
-from chronotile.processes.work.cubes import ZIP, Cube, Layout, cube_of, variable_of
+from chronotile.processes.work.cubes import FORMAT, ZIP, Cube, Layout, cube_of, format_of, variable_of
 from chronotile.processes.work.published_cubes import NAME, NAMED, require_name
 from chronotile.processes.work.windows import all_of, select_cells, window_of
-from chronotile.readers.zarr.commit import state_number
+from chronotile.readers.zarr.commit import FORMAT_VERSION, state_number
 
 LAYOUTS: tuple[Layout, ...] = ("both", "map", "series")
 NUMBER_S = 30e-9
@@ -34,7 +34,7 @@ TASK_S = 10.0
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
     require_name(inputs, services)
     coverage = select_cells(inputs, services)
-    cube = _cube_of(inputs, coverage, services)
+    cube = _cube_of(inputs, coverage, services, FORMAT_VERSION)
     shape, cells = cube.plan.shape, coverage.grid.width * coverage.grid.height
     numbers = cells * len(cube.plan.variables)
     dates = max(1, int(TASK_S / (numbers * NUMBER_S)))
@@ -52,7 +52,11 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
     return JobPlan(
         tasks=tasks,
         seconds=numbers * len(cube.times) * (int(shape.has_map) + int(shape.has_series)) * NUMBER_S,
-        shared={"times": [instants_to_json(cube.times.instants)], "state": coverage.etag},
+        shared={
+            "times": [instants_to_json(cube.times.instants)],
+            "state": coverage.etag,
+            FORMAT: shape.format,
+        },
         sources=sources_of(coverage),
     )
 
@@ -85,14 +89,16 @@ def _cube(inputs: Inputs, coverage: Coverage, work: Work) -> Cube:
             f"collection {coverage.collection.id} has changed since the job began, so the cube would mix two "
             "states; submit the job again"
         )
-    return _cube_of(inputs, coverage, work.services)
+    return _cube_of(inputs, coverage, work.services, format_of(work))
 
 
-def _cube_of(inputs: Inputs, coverage: Coverage, services: Services) -> Cube:
+def _cube_of(inputs: Inputs, coverage: Coverage, services: Services, number: int) -> Cube:
     variables = [variable_of(coverage, field) for field in coverage.fields]
     layout: Layout = inputs.get("layout", LAYOUTS[0])
     reads_ahead = any(_keeps_dates_together(field.layer, services) for field in coverage.fields)
-    return cube_of(coverage, variables, times=coverage.times, layout=layout, reads_ahead=reads_ahead)
+    return cube_of(
+        coverage, variables, times=coverage.times, layout=layout, reads_ahead=reads_ahead, format_number=number
+    )
 
 
 def _keeps_dates_together(layer: Layer, services: Services) -> bool:

@@ -14,6 +14,7 @@ from chronotile.archive.open import open_archive, system_clock
 from chronotile.cli import app
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
+from tests.older_cubes import optimise_in_format_1
 from tests.scenes import KINDS, Scene, write_cogs, write_scene, write_tif
 
 SCENE = Scene(days=tuple(f"2020-01-{day:02}" for day in range(1, 8)))
@@ -100,7 +101,7 @@ def test_what_was_not_changed_has_no_mismatch(audited, pair):
 @pytest.mark.parametrize("change", [one_value, another_scale, swapped_bands, shifted_date, other_nodata])
 def test_what_was_changed_in_a_serving_cube_is_found(audited, pair, change):
     place, cube = pair
-    change(zarr.open_group(cube / "series", mode="a"))
+    change(zarr.open_group(cube, mode="a"))
 
     lines, found = audited(place)
 
@@ -108,11 +109,15 @@ def test_what_was_changed_in_a_serving_cube_is_found(audited, pair, change):
     assert "series has" in lines[0]
 
 
-@pytest.mark.parametrize("layout", ["0", "series"])
-def test_layouts_of_a_cube_alone_are_compared_with_one_another(audited, configured, tmp_path, layout):
+@pytest.mark.parametrize(
+    ("write", "layout"),
+    [(optimise, ""), (optimise, "series"), (optimise_in_format_1, "0"), (optimise_in_format_1, "series")],
+    ids=["maps", "series", "maps of format 1", "series of format 1"],
+)
+def test_layouts_of_a_cube_alone_are_compared_with_one_another(audited, configured, tmp_path, write, layout):
     source = write_cogs(tmp_path, SCENE)
     cube = tmp_path / "cube.zarr"
-    optimise([source.href], cube, Options(layout="both", block=4, threads=1))
+    write([source.href], cube, Options(layout="both", block=4, threads=1))
     place = configured("zarr", cube)
     before, _found = audited(place)
     zarr.open_group(cube / layout, mode="a")["NDVI"][3, 7, 11] += 1
@@ -143,7 +148,7 @@ def test_a_served_date_that_the_source_lacks_is_found(audited, configured, tmp_p
 
 def test_a_line_names_layer_date_cell_and_both_values(audited, pair):
     place, cube = pair
-    one_value(zarr.open_group(cube / "series", mode="a"))
+    one_value(zarr.open_group(cube, mode="a"))
 
     lines, found = audited(place)
 
@@ -213,7 +218,7 @@ def test_formulas_are_named_as_not_audited_and_masks_are_audited(audited, config
 def test_the_command_exits_with_1_at_a_mismatch(pair):
     place, cube = pair
     good = CliRunner().invoke(app, ["audit", str(place), "--seed", "3"])
-    one_value(zarr.open_group(cube / "series", mode="a"))
+    one_value(zarr.open_group(cube, mode="a"))
 
     bad = CliRunner().invoke(app, ["audit", str(place), "--samples", "10"])
 

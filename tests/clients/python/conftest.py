@@ -121,5 +121,5 @@ def demo(demo_folder, tmp_path_factory) -> Iterator[Recorded]:
 @pytest.fixture(scope="session")
 def ndvi_of_files(demo_folder) -> xarray.DataArray:
     """The NDVI of the demo as xarray reads its files, without the codes above 0.92, which are clouds and snow."""
-    store = xarray.open_zarr(demo_folder / "biopar.zarr", group="0", decode_coords="all", chunks=None)
+    store = xarray.open_zarr(demo_folder / "biopar.zarr", decode_coords="all", chunks=None)
     return store.NDVI.where(store.NDVI < 0.921).load()

@@ -284,7 +284,7 @@ def test_a_serving_cube_has_the_numbers_of_the_geotiff(services, tmp_path, reduc
     do_oddly("composite", {"layer": "NDVI", "reducer": reducer, "format": "cube"}, services, tmp_path / "job")
 
     with zarr.storage.ZipStore(tmp_path / "job" / "results" / "composite.zarr.zip", mode="r") as store:
-        cube = xarray.open_zarr(store, group="0", mask_and_scale=False)
+        cube = xarray.open_zarr(store, mask_and_scale=False)
         np.testing.assert_array_equal(cube["NDVI"].values, expected[np.newaxis])
         assert cube["time"].values.astype(str).tolist() == ["2020-01-01T00:00:00.000000000"]
         assert cube["NDVI"].attrs["long_name"] == f"NDVI, {reducer} 2020-01-01/2020-02-11"

@@ -34,7 +34,7 @@ from chronotile.processes.work import cubes
 from chronotile.readers.open import open_source
 from chronotile.settings import Settings
 from tests.jobs.processes.doing import do_oddly, plan_of, tasks_of, work_in
-from tests.optimise.conftest import numbers_of
+from tests.optimise.conftest import COORDINATES, numbers_of
 from tests.protocols import served
 from tests.real_data.truth import CONFIGURED, open_place, raster_truth
 from tests.scenes import KINDS, NODATA, Scene, write_scene
@@ -89,12 +89,12 @@ def test_numbers_are_those_of_the_layer_in_maps_and_series(kind, tmp_path):
     np.testing.assert_array_equal(numbers_of(store), Scene().cube())
 
 
-@pytest.mark.parametrize("group", ["0", "series"])
-def test_xarray_opens_the_file_as_it_is(services, tmp_path, group):
+@pytest.mark.parametrize("options", [{}, {"group": "series", "consolidated": False}], ids=["maps", "series"])
+def test_xarray_opens_the_file_as_it_is(services, tmp_path, options):
     file = made(services, tmp_path)
 
     with zarr.storage.ZipStore(file, mode="r") as store:
-        values = xarray.open_zarr(store, group=group)["NDVI"].load()
+        values = xarray.open_zarr(store, **options)["NDVI"].load()
 
     cube = SCENE.cube()
     expected = np.where(cube == NODATA, np.nan, cube * SCENE.scale + SCENE.offset)
@@ -102,7 +102,7 @@ def test_xarray_opens_the_file_as_it_is(services, tmp_path, group):
     np.testing.assert_array_equal(values["time"], SCENE.times)
 
 
-@pytest.mark.parametrize("address", ["zip://0::{}", "zip://series::{}", "{}/0", "{}/series"])
+@pytest.mark.parametrize("address", ["zip::{}", "zip://series::{}", "{}", "{}/series"])
 def test_xarray_opens_a_layout_by_one_address(services, tmp_path, address):
     file = made(services, tmp_path)
     place = file if address.startswith("zip") else unpacked(file)
@@ -137,6 +137,30 @@ def test_tasks_in_four_threads_twice_at_once_give_the_same_bytes(services, tmp_p
     results = process.finish(INPUTS, done[: len(tasks)], work)
 
     assert (work.results / results["cube"].file).read_bytes() == once
+
+
+@pytest.mark.usefixtures("many_tasks")
+def test_a_job_that_the_release_before_began_goes_on_in_its_format(services, tmp_path):
+    plan, process = plan_of("optimise", INPUTS, services), process_of("optimise")
+    work = work_in(tmp_path / "job", services, shared={name: plan.shared[name] for name in ("times", "state")})
+
+    results = process.finish(INPUTS, [process.run(INPUTS, task, work) for task in plan.tasks], work)
+
+    store = unpacked(work.results / results["cube"].file)
+    assert plan.shared["format"] == 2
+    assert {each.name for each in store.iterdir() if each.is_dir()} == {"0", "1", "2", "series", "sources"}
+    np.testing.assert_array_equal(numbers_of(store), SCENE.cube())
+
+
+@pytest.mark.parametrize("name", ["series", "1", "time"])
+def test_a_variable_that_a_cube_cannot_name_is_refused_before_the_job(tmp_path, name):
+    variable = served.make_variable(name)
+    services = served.make_services(served.make_collection(served.make_layer(name, variable=variable)))
+
+    with pytest.raises(InvalidParameter, match=f"cannot be called {name}, the name of") as refused:
+        plan_of("optimise", {"layer": name}, services)
+
+    assert refused.value.locator == "inputs.layer"
 
 
 @pytest.mark.slow
@@ -217,20 +241,20 @@ def test_a_file_that_is_named_itself_is_read_as_it_is(services, tmp_path):
 
 @pytest.mark.parametrize(
     ("layout", "groups"),
-    [("map", {"0", "1", "2", "sources"}), ("series", {"series", "sources"})],
+    [("map", {"NDVI", "1", "2", "sources"}), ("series", {"NDVI", "sources"})],
     ids=["map", "series"],
 )
 def test_one_layout_alone_has_all_numbers(services, tmp_path, layout, groups):
     store = unpacked(made(services, tmp_path, layout=layout))
 
     np.testing.assert_array_equal(numbers_of(store), SCENE.cube())
-    assert {each.name for each in store.iterdir() if each.is_dir()} == groups
+    assert {each.name for each in store.iterdir() if each.is_dir()} == groups | COORDINATES
 
 
 def test_overviews_are_means_of_native_cells(services, tmp_path):
     store = unpacked(made(services, tmp_path, layout="map", datetime="2020-01-04"))
 
-    numbers, coarse = SCENE.numbers(3), xarray.open_zarr(store, group="1", mask_and_scale=False)["NDVI"].values[0]
+    numbers, coarse = SCENE.numbers(3), xarray.open_zarr(store / "1", mask_and_scale=False)["NDVI"].values[0]
 
     values = np.where(numbers == NODATA, np.nan, numbers).astype(float).reshape(265, 2, 300, 2)
     np.testing.assert_array_equal(coarse, np.rint(np.nanmean(values, axis=(1, 3))))
@@ -242,7 +266,7 @@ def test_a_box_and_times_are_cut_out(services, tmp_path):
     store = unpacked(made(services, tmp_path, bbox=box, datetime="2020-01-02/2020-01-03,2020-01-06"))
 
     np.testing.assert_array_equal(numbers_of(store), SCENE.cube()[[1, 2, 5], 17:101, 33:520])
-    dataset = xarray.open_zarr(store, group="0")
+    dataset = xarray.open_zarr(store)
     assert (dataset["x"].values[0], dataset["y"].values[0]) == (500_335, 5_649_825)
     assert dataset["time"].values.astype("datetime64[D]").astype(str).tolist() == [
         "2020-01-02",
@@ -258,8 +282,8 @@ def test_cells_from_both_sides_of_the_antimeridian_lie_together(tmp_path):
     store = unpacked(made(services, tmp_path, bbox={"bbox": [170, 0, -170, 10]}))
 
     rows, columns = np.meshgrid(np.arange(80, 90), np.arange(350, 370) % 360, indexing="ij")
-    for group in ("0", "series"):
-        numbers = xarray.open_zarr(store, group=group, mask_and_scale=False)["NDVI"].values
+    for group in ("", "series"):
+        numbers = xarray.open_zarr(store / group, mask_and_scale=False)["NDVI"].values
         np.testing.assert_array_equal(numbers[2], served.number_at(rows, columns, 2))
 
 
@@ -274,13 +298,13 @@ def test_layers_of_a_collection_lie_in_one_cube(tmp_path):
     results = do_oddly("optimise", inputs, services, tmp_path / "job")
 
     with zarr.storage.ZipStore(tmp_path / "job" / "results" / results["cube"].file, mode="r") as store:
-        for group in ("0", "series"):
-            cube = xarray.open_zarr(store, group=group, mask_and_scale=False)
+        for group in (None, "series"):
+            cube = xarray.open_zarr(store, group=group, mask_and_scale=False, consolidated=False)
             places = np.indices((300, 400))
             np.testing.assert_array_equal(cube["NDVI"][2], served.number_at(*places, 2))
             np.testing.assert_array_equal(cube["LAI"][3], served.number_at(*places, 1))
             assert np.isnan(cube["LAI"][[0, 2]]).all()
-        states = xarray.open_zarr(store, group="sources")["state"]
+        states = xarray.open_zarr(store, group="sources", consolidated=False)["state"]
         assert (states.values == 0).tolist() == [[True, False], [False, False], [True, False], [False, False]]
 
 
@@ -377,6 +401,6 @@ def test_real_data_are_in_the_cube_number_by_number(tmp_path, shared_data):
 
     archive.close()
     with zarr.storage.ZipStore(file, mode="r") as store:
-        for group in ("0", "series"):
-            numbers = xarray.open_zarr(store, group=group, mask_and_scale=False)["NDVI"].values
-            np.testing.assert_array_equal(numbers, truth.numbers)
+        for group in (None, "series"):
+            cube = xarray.open_zarr(store, group=group, mask_and_scale=False, consolidated=False)
+            np.testing.assert_array_equal(cube["NDVI"].values, truth.numbers)

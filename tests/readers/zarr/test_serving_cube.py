@@ -16,6 +16,7 @@ from chronotile.optimise.run import optimise
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import BlockShape
 from chronotile.readers.zarr.serving_cube import ServingCube
+from tests.older_cubes import optimise_in_format_1
 from tests.scenes import Scene, make_spec, write_cogs, write_tif
 
 SCENE = Scene(width=70, height=50, days=tuple(f"2020-01-{day:02}" for day in range(1, 12)))
@@ -121,7 +122,7 @@ def test_cells_are_in_the_order_asked_across_blocks(cube, tifs, indexes):
 
 
 def test_absent_file_is_unavailable_and_no_fill_value(reader, cube):
-    (cube / "0/NDVI/c.3.0.0").unlink()
+    (cube / "NDVI/c.3.0.0").unlink()
 
     with pytest.raises(SourceUnavailable):
         reader.read_window("NDVI", index=3, level=0, window=ALL)
@@ -137,22 +138,32 @@ def test_cube_that_is_gone_is_unavailable(reader, cube):
     assert len(times_of(reader)) == 5
 
 
-@pytest.mark.parametrize("version", [2, 99, -1, "x"])
+@pytest.mark.parametrize("version", [0, 3, 99, -1, "x", [2]])
 def test_format_of_another_release_is_refused(cube, version):
     document = json.loads((cube / "zarr.json").read_text())
     document["attributes"]["chronotile"]["format"] = version
     (cube / "zarr.json").write_text(json.dumps(document))
 
-    with pytest.raises(UnsupportedSource, match="this release reads 1 and the one before"):
+    with pytest.raises(UnsupportedSource, match="this release reads 2 and the one before"):
         open_source(make_spec("zarr", cube))
 
 
-def test_format_of_the_release_before_is_read(cube):
+def test_format_of_the_release_before_is_read(tmp_path, tifs):
+    optimise_in_format_1(tifs[:5], tmp_path / "old.zarr", OPTIONS)
+
+    reader = open_source(make_spec("zarr", tmp_path / "old.zarr"))
+
+    np.testing.assert_array_equal(cell_of(reader, range(5)), SCENE.cube()[:5, 7, 11])
+    np.testing.assert_array_equal(reader.read_window("NDVI", index=4, level=0, window=ALL).numbers, SCENE.numbers(4))
+
+
+def test_damaged_commit_is_refused(cube):
     document = json.loads((cube / "zarr.json").read_text())
-    document["attributes"]["chronotile"]["format"] = 0
+    del document["attributes"]["_nc_chronotile"]["levels"]
     (cube / "zarr.json").write_text(json.dumps(document))
 
-    np.testing.assert_array_equal(cell_of(open_source(make_spec("zarr", cube)), range(5)), SCENE.cube()[:5, 7, 11])
+    with pytest.raises(UnsupportedSource, match="its commit document is damaged"):
+        open_source(make_spec("zarr", cube))
 
 
 class Watching(Disk):

@@ -34,12 +34,14 @@ from chronotile.pipeline.revision import fingerprint
 from chronotile.processes.process import Inputs, Work
 from chronotile.processes.work.partial_results import new_file, new_file_unsynced, translate_job_storage_errors
 from chronotile.processes.work.published_cubes import is_put, put, put_result
-from chronotile.readers.zarr.commit import Commit
+from chronotile.readers.zarr.commit import FORMAT_VERSION, Commit
 
 Layout = Literal["both", "map", "series"]
 
 FOLDER = "cube.zarr"
 """Among the partial results of a job."""
+FORMAT = "format"
+"""The format of its cube, among what all tasks of a job share: another release may do some of them."""
 ZIP_TYPE = "application/zip"
 ZIP: Json = {"type": "string", "contentEncoding": "binary", "contentMediaType": ZIP_TYPE}
 """Schema of a result."""
@@ -164,6 +166,7 @@ def cube_of(
     times: TimeDomain,
     layout: Layout,
     reads_ahead: bool = False,
+    format_number: int = FORMAT_VERSION,
 ) -> Cube:
     """Return a serving cube of the cells of a coverage.
 
@@ -173,9 +176,10 @@ def cube_of(
         times: Of the cube.
         layout: Maps with overviews, series, or both.
         reads_ahead: As `Cube` has it.
+        format_number: Of the store; `format_of` a job that has begun.
 
     Raises:
-        InvalidParameter: The grid is too large.
+        InvalidParameter: The grid is too large, or a variable has a name that a cube needs for something else.
         LimitExceeded: There is too much of it.
     """
     grid, itemsizes = variables[0].grid, [np.dtype(each.encoding.dtype).itemsize for each in variables]
@@ -188,20 +192,34 @@ def cube_of(
         has_map=layout != "series",
         has_series=layout != "map",
         levels=0 if layout == "series" else level_count(grid),
+        format=format_number,
     )
-    plan = CubePlan(
-        grid=grid,
-        variables={
-            each.name: PlannedVariable(info=each, conversion=conversion_of(each.encoding, None)) for each in variables
-        },
-        shape=shape,
-        time_unit=time_unit(times),
-        bounds=bounds_form(times, are_periods=are_periods(times)),
-        about=_about(coverage),
-    )
-    cube = Cube(plan=plan, times=times, reads_ahead=reads_ahead)
+    cube = Cube(plan=_plan(coverage, variables, times, shape), times=times, reads_ahead=reads_ahead)
     _check_memory(cube)
     return cube
+
+
+def format_of(work: Work) -> int:
+    """Return the format of the cube that a job has begun; one that an earlier release began does not name it."""
+    number: int = work.shared.get(FORMAT, 1)
+    return number
+
+
+def _plan(coverage: Coverage, variables: Sequence[VariableInfo], times: TimeDomain, shape: Commit) -> CubePlan:
+    planned = {
+        each.name: PlannedVariable(info=each, conversion=conversion_of(each.encoding, None)) for each in variables
+    }
+    try:
+        return CubePlan(
+            grid=variables[0].grid,
+            variables=planned,
+            shape=shape,
+            time_unit=time_unit(times),
+            bounds=bounds_form(times, are_periods=are_periods(times)),
+            about=_about(coverage),
+        )
+    except UnsupportedSource as error:
+        raise InvalidParameter(error.message, locator="inputs.layer") from error
 
 
 def _check_size(requested: int) -> None:

@@ -1,7 +1,7 @@
 """The commit of a serving cube: the one document that lists its complete parts.
 
-It is the attribute `chronotile` of the root's `zarr.json`, which is written last and by one rename, so that a reader
-sees the state before it or after it. `docs/design/serving-cube.md` gives the reasons.
+It is an attribute of the root's `zarr.json`, which is written last and by one rename, so that a reader sees the state
+before it or after it. `docs/design/serving-cube.md` gives the reasons.
 """
 
 import hashlib
@@ -11,14 +11,22 @@ from typing import Any
 
 from chronotile.errors import UnsupportedSource
 
-ATTRIBUTE = "chronotile"
-FORMAT_VERSION = 1
-"""Of the store. A release reads its own version and the one before."""
+MARK = "chronotile"
+"""The attribute of the root that has the format, and before `NATIVE_AT_ROOT` the commit as well."""
+ATTRIBUTE = "_nc_chronotile"
+"""The attribute of the root that has the commit, and the metadata of all nodes that the root does not list itself.
+
+xarray leaves out attributes whose names begin with `_nc`, so a copy that it writes is not taken for a serving cube."""
+NODES = "nodes"
+FORMAT_VERSION = 2
+"""Of a new store. A release reads its own version and the one before, and appends to a store in the store's version."""
+NATIVE_AT_ROOT = 2
+"""The format since which the root holds the native cells: before it was the group `0`, or `series` without maps."""
 
 OVERLAY = "overlay"
 """The folder of the pixels that replace others, until they have taken their place."""
 SERIES = "series"
-"""The group of the series layout; those of the map layout are called `0`, `1` and so on."""
+"""The group of the series layout; those of the map layout are called `0`, `1` and so on (`Commit.path_of`)."""
 SOURCES = "sources"
 """The group of what each time was made from."""
 
@@ -49,16 +57,34 @@ class Commit:
     """For each position whose pixels were replaced, the revision that did it last."""
     overlay: tuple[int, ...] = ()
     """Positions whose pixels, and whose blocks of series, are read from `OVERLAY`."""
+    format: int = FORMAT_VERSION
+    """Of the store; an append does not change it."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups of the variables, that of the native cells first: levels from fine to coarse, then the series."""
+        levels = tuple(map(str, range(self.levels))) if self.has_map else ()
+        return (*levels, SERIES) if self.has_series else levels
+
+    def path_of(self, group: str, *names: str) -> str:
+        """Return the path of a group, or of what has these `names` in it; the root is an empty path."""
+        is_root = self.format >= NATIVE_AT_ROOT and group == self.groups[0]
+        return "/".join(names if is_root else (group, *names))
 
     @property
     def overlay_blocks(self) -> frozenset[int]:
         """Blocks of the series layout that are read from the overlay."""
         return frozenset(position // self.block for position in self.overlay)
 
-    def attribute(self) -> dict[str, Any]:
-        """Return the commit as JSON members."""
+    def attributes(self) -> dict[str, Any]:
+        """Return the attributes of the root that hold the commit."""
+        if self.format < NATIVE_AT_ROOT:
+            return {MARK: self._members()}
+        return {MARK: {"format": self.format}, ATTRIBUTE: self._members()}
+
+    def _members(self) -> dict[str, Any]:
         return {
-            "format": FORMAT_VERSION,
+            "format": self.format,
             "id": self.id,
             "revision": self.revision,
             "times": self.times,
@@ -77,15 +103,18 @@ def commit_of(attributes: Mapping[str, Any]) -> Commit | None:
     Raises:
         UnsupportedSource: It is of a format that this release does not read.
     """
-    said = attributes.get(ATTRIBUTE)
-    if not isinstance(said, dict) or "format" not in said:
+    mark = attributes.get(MARK)
+    if not isinstance(mark, dict) or "format" not in mark:
         return None
-    version = said["format"]
-    if version not in {FORMAT_VERSION, FORMAT_VERSION - 1}:
+    version = mark["format"]
+    if version not in (FORMAT_VERSION, FORMAT_VERSION - 1):
         raise UnsupportedSource(
             f"its format is version {version}, this release reads {FORMAT_VERSION} and the one before; "
             "upgrade chronotile, or write it again with chronotile optimise"
         )
+    said = mark if version < NATIVE_AT_ROOT else attributes.get(ATTRIBUTE)
+    if said is None:  # a copy that xarray made of what it shows
+        return None
     try:
         return Commit(
             id=str(said["id"]),
@@ -98,6 +127,14 @@ def commit_of(attributes: Mapping[str, Any]) -> Commit | None:
             levels=int(said["levels"]),
             changed={int(position): int(revision) for position, revision in said["changed"]},
             overlay=tuple(int(position) for position in said["overlay"]),
+            format=version,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UnsupportedSource("its commit document is damaged; write it again with chronotile optimise") from error
+
+
+def nodes_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata of all nodes of a store by path, as far as its root's `zarr.json` has them."""
+    shown = (document.get("consolidated_metadata") or {}).get("metadata") or {}
+    ours = (document.get("attributes") or {}).get(ATTRIBUTE)
+    return {**shown, **(ours.get(NODES, {}) if isinstance(ours, dict) else {})}

@@ -18,6 +18,7 @@ import tensorstore as ts
 from chronotile.errors import UnsupportedSource
 from chronotile.readers.hrefs import base_name, kvstore, local_path
 from chronotile.readers.remote.requests import Refused
+from chronotile.readers.zarr.commit import nodes_of
 from chronotile.readers.zarr.waits import request_limits, result_within
 
 MAX_DEPTH = 2
@@ -67,6 +68,10 @@ class GroupNode:
     attrs: Document
     arrays: Mapping[str, ArrayNode] = field(default_factory=dict)
     groups: Mapping[str, "GroupNode"] = field(default_factory=dict)
+
+    def at(self, path: str) -> "GroupNode":
+        """Return the group of that name in this one; an empty path is this one."""
+        return self.groups[path] if path else self
 
     def all_arrays(self) -> Iterator[ArrayNode]:
         """Yield its arrays and those of its groups, at any depth."""
@@ -194,7 +199,7 @@ def _consolidated(version2: bytes | None, version3: bytes | None) -> Iterator[tu
     if version3 is not None:
         root = json.loads(version3)
         yield "zarr.json", version3
-        for path, document in ((root.get("consolidated_metadata") or {}).get("metadata") or {}).items():
+        for path, document in nodes_of(root).items():
             yield f"{path}/zarr.json", json.dumps(document).encode()
 
 

@@ -263,7 +263,7 @@ class ServingCube(Reader):
         commit = commit_of(root.attrs)
         if commit is None:
             raise UnsupportedSource("it is not a serving cube any more")
-        group = root.groups["0" if commit.has_map else SERIES]
+        group = root.at(commit.path_of(commit.groups[0]))
         found = understand(fields_of(group, root, self._spec.href), self._spec)
         times, positions = _in_order(next(iter(found.variables.values())), before)
         info = SourceInfo(
@@ -313,8 +313,8 @@ def _info(variable: CfVariable, times: TimeDomain, commit: Commit) -> VariableIn
 
 def _stored(folder: Path, array: str, commit: Commit, caches: ReaderCaches) -> StoredVariable:
     return StoredVariable(
-        levels=tuple(StoredArray(folder / str(level) / array, caches) for level in range(commit.levels)),
-        series=StoredArray(folder / SERIES / array, caches) if commit.has_series else None,
+        levels=tuple(StoredArray(folder / commit.path_of(str(level), array), caches) for level in range(commit.levels)),
+        series=StoredArray(folder / commit.path_of(SERIES, array), caches) if commit.has_series else None,
     )
 
 

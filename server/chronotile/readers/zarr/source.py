@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -43,9 +42,10 @@ def open_zarr(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
     caches = caches or ReaderCaches()
     with opening(base_name(spec.href) or host_of(spec.href)):
         root = read_group(spec.href)
-        if commit_of(root.attrs) is not None and (local_path(spec.href) or Path()).is_dir():
+        place = local_path(spec.href)
+        if commit_of(root.attrs) is not None and place is not None and place.is_dir():
             return open_serving_cube(spec, caches)
-        return (_cube if local_path(spec.href) is not None else _cube_elsewhere)(root, spec, caches)
+        return (_cube if place is not None else _cube_elsewhere)(root, spec, caches)
 
 
 def _cube_elsewhere(root: GroupNode, spec: SourceSpec, caches: ReaderCaches) -> Cube:
@@ -83,7 +83,8 @@ def _cube(root: GroupNode, spec: SourceSpec, caches: ReaderCaches) -> Cube:
 
 def _level_groups(root: GroupNode) -> list[GroupNode]:
     """The groups that are one another's overviews, in the store's order."""
-    listed = [root.groups[name] for name in _multiscale_paths(root.attrs.get("multiscales")) if name in root.groups]
+    paths = _multiscale_paths(root.attrs.get("multiscales"))
+    listed = [root if path == "." else root.groups[path] for path in paths if path == "." or path in root.groups]
     numbered = [root.groups[name] for name in sorted(root.groups, key=lambda name: (len(name), name)) if name.isdigit()]
     groups = listed or numbered
     return [root, *groups] if root.arrays and not groups else groups or [root]
