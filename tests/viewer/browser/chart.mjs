@@ -564,6 +564,32 @@ await runAsCalled([
 		},
 	],
 	[
+		"14 with decimal commas the file has the same values, between semicolons",
+		async ({ open }) => {
+			const { page } = await open({ search: `?language=de&layer=ndvi&pt=${PT}` });
+			await whenShown(page);
+			await whenExact(page, 3);
+			const save = async () => {
+				const [download] = await Promise.all([
+					page.waitForEvent("download"),
+					page.getByRole("button", { name: "Werte als CSV herunterladen" }).click(),
+				]);
+				return readFile(await download.path(), "utf8");
+			};
+			const plain = parseCsv(await save()).map(({ cells }) => cells);
+			await page.getByText("Optionen", { exact: true }).click();
+			await page.getByRole("checkbox", { name: "CSV mit Dezimalkomma und Semikolon" }).check();
+			const text = await save();
+
+			assert.match(text, /^id;name;geometry;date;value;count;unit;layer;statistic\r\n/);
+			const written = parseCsv(text).map(({ cells }) => cells);
+			const withPoints = written.map((cells) => cells.map((cell, at) => (at === 4 ? cell.replace(",", ".") : cell)));
+			assert.deepEqual(withPoints, plain);
+			assert.ok(written.slice(1).every(([, , , , value]) => /^(-?\d+(,\d+)?)?$/.test(value)));
+			assert.ok(written.some(([, , , , value]) => value.includes(",")));
+		},
+	],
+	[
 		"14 the file, read again, gives the same places",
 		async ({ open, outDir }) => {
 			const { page } = await open({ search: `?layer=ndvi&pt=${PT}${FIELD_0}` });
