@@ -146,7 +146,7 @@ import urllib.request
 
 import rasterio
 
-# ${layer.title}${instant ? `, ${instant}` : ""}: numbers on their own cells
+# ${layer.title}${instant ? `, ${instant}` : ""}: numbers on the native grid
 url = ${JSON.stringify(coverage)}
 with urllib.request.urlopen(url) as answer, rasterio.open(io.BytesIO(answer.read())) as file:
     numbers = file.read(1, masked=True)
