@@ -10,7 +10,7 @@ from affine import Affine
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.model.raster import cell_reasons, pixel_codes, valid_pixels
-from chronotile.model.source import VariableSpec
+from chronotile.model.source import Finding, VariableSpec
 from chronotile.readers.foreign import with_causes
 from chronotile.readers.raster import survey as raster_survey
 from chronotile.readers.raster.open_stack import open_raster_stack
@@ -225,8 +225,8 @@ def test_that_files_differ_is_told_and_how_they_are_served(tmp_path):
     assert (finding.severity, finding.place) == ("warning", "a_20200101.tif")
     assert finding.message == (
         "the numbers of NDVI are uint16 * 0.0001, nodata 0, those of most files uint16 * 0.0001 - 0.1, nodata 0 "
-        "(1 of 3 differ); each file is read by its own encoding, and all are served as int32 * 0.0001, nodata "
-        "-2147483648; if a file is wrong, set scale:, offset: or nodata: for the variable, for all files"
+        "(1 of 3 differ); each file is read by its own, and all are served as int32 * 0.0001, nodata -2147483648; "
+        "if a file is wrong, set scale:, offset: or nodata: for the variable, which replace those of all files"
     )
 
 
@@ -248,6 +248,57 @@ def test_what_the_configuration_says_holds_for_all_files(tmp_path):
             numbers = file.read(1)
         pixels = reader.read_window("NDVI", index=index, level=0, window=ALL)
         np.testing.assert_array_equal(values_of(pixels, info), np.where(numbers == 7, np.nan, numbers * 0.5 + 1))
+
+
+SCALED = VariableSpec(id="NDVI", scale=0.004, offset=-0.08)
+PLAIN = File(dtype="uint8", nodata=255)
+
+
+@pytest.mark.parametrize(
+    ("files", "variable", "severity", "message"),
+    [
+        (
+            [PLAIN, PLAIN, File(dtype="int16", scale=0.0001, nodata=-32768)],
+            SCALED,
+            "warning",
+            "it states int16 * 0.0001, nodata -32768, but is read as int16 * 0.004 - 0.08, nodata -32768: scale: and "
+            "offset: of the configuration replace what files state (1 of 3); if a file is right, remove these keys and "
+            "write them into the files that lack them (gdal_edit.py)",
+        ),
+        (
+            [PLAIN, PLAIN, File(dtype="uint8", nodata=0)],
+            VariableSpec(id="NDVI", nodata=255),
+            "warning",
+            "it states uint8, nodata 0, but is read as uint8, nodata 255: nodata: of the configuration replaces what "
+            "files state (1 of 3); if a file is right, remove these keys and write them into the files that lack them "
+            "(gdal_edit.py)",
+        ),
+        (
+            [File(scale=0.0001)] * 2,
+            VariableSpec(id="NDVI", scale=0.001),
+            "note",
+            "it states uint16 * 0.0001, no nodata, but is read as uint16 * 0.001, no nodata: scale: of the "
+            "configuration replaces what files state (2 of 2)",
+        ),
+    ],
+)
+def test_that_the_configuration_replaces_what_files_state_is_found(tmp_path, files, variable, severity, message):
+    paths = write_all(tmp_path, files)
+
+    found = open_raster_stack(
+        make_spec("cog", tmp_path / "*.tif", time_pattern=PATTERN, variables={"NDVI": variable})
+    ).info.findings
+
+    place = paths[2].name if len(paths) == 3 else paths[0].name
+    assert Finding(severity, place, message) in found
+
+
+def test_a_configuration_that_replaces_nothing_is_no_finding(tmp_path):
+    write_all(tmp_path, [PLAIN, PLAIN])
+
+    reader = open_raster_stack(make_spec("cog", tmp_path / "*.tif", time_pattern=PATTERN, variables={"NDVI": SCALED}))
+
+    assert reader.info.findings == ()
 
 
 def test_a_file_in_other_units_is_left_out_unless_units_are_configured(tmp_path):

@@ -52,6 +52,8 @@ class VariableInfo:
     """Level 0 is the native grid, then overviews from fine to coarse."""
     made_levels: frozenset[int] = frozenset()
     """Levels that the source does not hold: to read them may be to read all native cells that they cover."""
+    stated: Encoding | None = None
+    """What the source itself states, if known; in `encoding`, keys of the configuration replace parts of it."""
     times: TimeDomain = NO_TIME
     title: str | None = None
     standard_name: str | None = None

@@ -104,6 +104,7 @@ def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: Variab
     info = VariableInfo(
         name=variable.id,
         encoding=apply_configuration(meaning.encoding, variable),
+        stated=meaning.encoding,
         levels=(grid,),
         times=times.domain,
         title=variable.title or array.text("long_name") or None,

@@ -15,6 +15,7 @@ from chronotile.readers.cf.time_names import JoinedTimes, Slice, join_times
 from chronotile.readers.encoding import encoding_text
 from chronotile.readers.files import APART
 from chronotile.readers.joined.common_encoding import common_encoding
+from chronotile.readers.joined.replaced_encodings import FileEncoding, replaced_findings
 from chronotile.readers.joined.source import Joined, JoinedFile, JoinedVariable, OwnName, is_same_grid, own_names
 from chronotile.yaml_source import list_names
 
@@ -170,7 +171,10 @@ def _of_common_meaning(holders: Sequence[_Holder], found: _Found) -> list[_Holde
 
 
 def _encoding_findings(fitting: Sequence[_Holder], served: Encoding) -> Iterator[Finding]:
-    """That files differ in encoding, and how they are served."""
+    """That files differ in encoding, how they are served, and which encodings the configuration replaces."""
+    yield from replaced_findings(
+        {each.name: FileEncoding(each.info.stated or each.info.encoding, each.info.encoding) for each in fitting}
+    )
     counts = Counter(each.info.encoding for each in fitting)
     usual, count = counts.most_common(1)[0]
     if len(counts) == 1:
@@ -178,8 +182,8 @@ def _encoding_findings(fitting: Sequence[_Holder], served: Encoding) -> Iterator
     odd = next(each for each in fitting if each.info.encoding != usual)
     message = (
         f"the numbers of {odd.info.name} are {encoding_text(odd.info.encoding)}, those of most files "
-        f"{encoding_text(usual)} ({len(fitting) - count} of {len(fitting)} differ); each file is read by its own "
-        f"encoding, and all are served as {encoding_text(served)}"
+        f"{encoding_text(usual)} ({len(fitting) - count} of {len(fitting)} differ); each file is read by its own, "
+        f"and all are served as {encoding_text(served)}"
     )
     yield Finding("note", odd.name, message)
 

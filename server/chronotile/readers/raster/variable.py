@@ -12,6 +12,7 @@ from chronotile.model.time.instants import TimeDomain
 from chronotile.readers.encoding import encoding_text, is_scaled
 from chronotile.readers.hrefs import names_among
 from chronotile.readers.joined.common_encoding import common_encoding
+from chronotile.readers.joined.replaced_encodings import FileEncoding, replaced_findings
 from chronotile.readers.raster.band_decoding import (
     BandDecoding,
     BandDecodings,
@@ -214,7 +215,10 @@ def _places(planes: Sequence[Plane]) -> list[str]:
 
 
 def _differences(variable: VariableSpec, kinds: Mapping[str, _Kind], found: StackVariable) -> Iterator[Finding]:
-    """That planes differ in encoding, and how they are served."""
+    """That planes differ in encoding, how they are served, and which encodings the configuration replaces."""
+    yield from replaced_findings(
+        {place: FileEncoding(stated=kind.band.encoding, used=kind.encoding) for place, kind in kinds.items()}
+    )
     counts = Counter(kind.encoding for kind in kinds.values())
     if len(counts) < 2:
         return
@@ -223,9 +227,9 @@ def _differences(variable: VariableSpec, kinds: Mapping[str, _Kind], found: Stac
     is_of_values = any((each.scale, each.offset) != (usual.scale, usual.offset) for each in counts)
     message = (
         f"the numbers of {variable.id} are {encoding_text(odd)}, those of most files {encoding_text(usual)} "
-        f"({len(kinds) - counts[usual]} of {len(kinds)} differ); each file is read by its own encoding, and all "
-        f"are served as {encoding_text(found.info.encoding)}; if a file is wrong, set scale:, offset: or nodata: "
-        "for the variable, for all files"
+        f"({len(kinds) - counts[usual]} of {len(kinds)} differ); each file is read by its own, and all are "
+        f"served as {encoding_text(found.info.encoding)}; if a file is wrong, set scale:, offset: or nodata: for the "
+        "variable, which replace those of all files"
     )
     yield Finding("warning" if is_of_values else "note", place, message)
 
