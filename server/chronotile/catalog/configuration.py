@@ -82,7 +82,8 @@ class MaskSection(Section):
 class VariableSection(Section):
     """A variable and its layer.
 
-    Set `units`, `scale`, `offset`, `nodata`, `valid_range` and `dtype` only if they are missing or wrong in the file.
+    Set `units`, `scale`, `offset`, `nodata`, `valid_range` and `dtype` only if they are missing or wrong in all files:
+    they replace what each file states.
     """
 
     name: Text | None = None
