@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { makeRandom } from "../random.js";
 import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { nextFrame, until, whenAtRest } from "./tools.mjs";
+import { nextFrame, until, whenAtRest, whenCounted } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./harness.mjs").Check} Check */
@@ -219,7 +219,8 @@ await runAsCalled([
 	],
 	[
 		"dragging a loaded year beyond the native zoom asks nothing, and the year beside it waits until the pointer rests",
-		async ({ open }) => {
+		async ({ base, open }) => {
+			await whenCounted(base, "years");
 			const search = `?layer=years&date=2019-07-05&view=${CENTRE},${NATIVE_ZOOM + 3}&style=numbers&overlay=false&bgLayer=None`;
 			const { page, requests } = await open({ search });
 			await whenShown(page);
