@@ -202,9 +202,17 @@ def test_what_the_configuration_says_counts_for_all_files(write, open_all):
         write(f"era5_{day[:7]}.nc", day)
     spec = VariableSpec(id="t", name="t2m", scale=0.01, offset=0.0, units="K")
 
-    encoding = open_all(variables={"t": spec}).info.variables["t"].encoding
+    reader = open_all(variables={"t": spec})
 
+    encoding = reader.info.variables["t"].encoding
     assert (encoding.scale, encoding.offset, encoding.units) == (0.01, 0.0, "K")
+    assert (
+        "warning",
+        "era5_2020-01.nc",
+        "it states int16 * 0.002 + 286, nodata -32767, units K, but is read as int16 * 0.01, nodata -32767, units K: "
+        "scale: and offset: of the configuration replace what files state (2 of 2); if a file is right, remove these "
+        "keys and write them into the files that lack them (gdal_edit.py)",
+    ) in told(reader)
 
 
 def test_a_file_rewritten_with_another_scale_is_read_with_it_or_not_at_all(write, open_all):

@@ -15,7 +15,7 @@ class FileEncoding(NamedTuple):
     stated: Encoding
     """As the file itself states it."""
     used: Encoding
-    """With the keys of the configuration in its place."""
+    """As the configuration corrects it."""
 
 
 def replaced_keys(encoding: FileEncoding) -> tuple[str, ...]:
