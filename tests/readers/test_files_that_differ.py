@@ -263,15 +263,14 @@ PLAIN = File(dtype="uint8", nodata=255)
             "warning",
             "it states int16 * 0.0001, nodata -32768, but is read as int16 * 0.004 - 0.08, nodata -32768: scale: and "
             "offset: of the configuration replace what files state (1 of 3); if a file is right, remove these keys and "
-            "write them into the files that lack them (gdal_edit.py)",
+            "write them into the files that lack them",
         ),
         (
             [PLAIN, PLAIN, File(dtype="uint8", nodata=0)],
             VariableSpec(id="NDVI", nodata=255),
             "warning",
             "it states uint8, nodata 0, but is read as uint8, nodata 255: nodata: of the configuration replaces what "
-            "files state (1 of 3); if a file is right, remove these keys and write them into the files that lack them "
-            "(gdal_edit.py)",
+            "files state (1 of 3); if a file is right, remove these keys and write them into the files that lack them",
         ),
         (
             [File(scale=0.0001)] * 2,

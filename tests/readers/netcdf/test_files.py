@@ -211,7 +211,7 @@ def test_what_the_configuration_says_counts_for_all_files(write, open_all):
         "era5_2020-01.nc",
         "it states int16 * 0.002 + 286, nodata -32767, units K, but is read as int16 * 0.01, nodata -32767, units K: "
         "scale: and offset: of the configuration replace what files state (2 of 2); if a file is right, remove these "
-        "keys and write them into the files that lack them (gdal_edit.py)",
+        "keys and write them into the files that lack them",
     ) in told(reader)
 
 

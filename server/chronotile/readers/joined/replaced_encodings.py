@@ -48,7 +48,7 @@ def replaced_findings(encodings: Mapping[str, FileEncoding]) -> Iterator[Finding
     if len({(each.stated.scale, each.stated.offset, str(each.stated.nodata)) for each in encodings.values()}) == 1:
         yield Finding("note", name, message)
     else:
-        remedy = "if a file is right, remove these keys and write them into the files that lack them (gdal_edit.py)"
+        remedy = "if a file is right, remove these keys and write them into the files that lack them"
         yield Finding("warning", name, f"{message}; {remedy}")
 
 
