@@ -55,8 +55,9 @@ def blocks_of(places: list[Place]) -> set[tuple[int, int]]:
 def bytes_of_blocks(source: Path, blocks: set[tuple[int, int]]) -> int:
     """Return the size of blocks in a COG, each its own; in a cube, whose shards do not tell, the mean of all."""
     if source.is_dir():
-        array = zarr.open_array(source / "0" / "ndvi", mode="r")
-        stored = sum(path.stat().st_size for path in (source / "0" / "ndvi").rglob("*") if path.is_file())
+        folder = next(each for each in (source / "ndvi", source / "0" / "ndvi") if each.exists())  # format 2, format 1
+        array = zarr.open_array(folder, mode="r")
+        stored = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         across = -(-np.array(array.shape[1:]) // BLOCK)
         return int(stored / across.prod() * len(blocks))
     with rasterio.open(source) as dataset:
