@@ -55,3 +55,21 @@ def test_without_its_library_netcdf_is_offered_nowhere(client, monkeypatch):
     }
     assert "NetCDF" not in formats
     assert not any("netcdf" in link.get("type", "") for link in collection["links"])
+
+
+@pytest.mark.parametrize("path", ["coverage?bbox=4.6,50.8,4.62,50.82", "cube?bbox=4.6,50.8,4.62,50.82"])
+@pytest.mark.parametrize("media_type", ["application/netcdf", "application/x-netcdf"])
+def test_without_its_library_accept_does_not_choose_netcdf(client, monkeypatch, path, media_type):
+    url, other = f"/ogcapi/collections/NDVI/{path}", "application/prs.coverage+json"
+    assert client.get(url, headers={"accept": media_type}).headers["content-type"] in {
+        media_type,
+        "application/x-netcdf",
+    }
+    monkeypatch.setitem(sys.modules, "h5netcdf", None)
+
+    second = client.get(url, headers={"accept": f"{media_type}, {other};q=0.5"})
+    alone = client.get(url, headers={"accept": media_type})
+
+    assert (second.status_code, second.headers["content-type"]) == (200, other)
+    assert alone.status_code == 406
+    assert "netcdf" not in alone.text

@@ -84,20 +84,25 @@ def _compare(built: Iterable[Path], again: Iterable[Path]) -> None:
 
 
 def release(target: Path, *, build_python: Path, epoch: str) -> None:
-    """Write all files of a release into `target`, which is emptied.
+    """Write all files of a release into `target`, in place of those of an earlier one, once all are made.
 
     Raises:
-        SystemExit: A second build of one has other bytes.
+        SystemExit: A second build of one has other bytes, or `target` holds something else.
     """
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    name = build_reproducibly(ROOT, target, build_python=build_python, epoch=epoch)
-    build_reproducibly(ROOT / "clients" / "python", target, build_python=build_python, epoch=epoch)
-    pack_reproducibly(ROOT / "clients" / "js", target)
-    _write(target / f"{name}.python.cdx.json", python_bill(build_python, epoch))
-    _write(target / f"{name}.viewer.cdx.json", viewer_bill())
-    sums = [f"{_digest(each)}  {each.name}\n" for each in sorted(target.iterdir())]
-    (target / SUMS).write_text("".join(sums), "utf-8")
+    if target.exists() and any(target.iterdir()) and not (target / SUMS).is_file():
+        sys.exit(f"{target} has files of something else; name an empty folder")
+    with tempfile.TemporaryDirectory() as temporary:
+        made = Path(temporary, "release")
+        made.mkdir()
+        name = build_reproducibly(ROOT, made, build_python=build_python, epoch=epoch)
+        build_reproducibly(ROOT / "clients" / "python", made, build_python=build_python, epoch=epoch)
+        pack_reproducibly(ROOT / "clients" / "js", made)
+        _write(made / f"{name}.python.cdx.json", python_bill(build_python, epoch))
+        _write(made / f"{name}.viewer.cdx.json", viewer_bill())
+        sums = [f"{_digest(each)}  {each.name}\n" for each in sorted(made.iterdir())]
+        (made / SUMS).write_text("".join(sums), "utf-8")
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.move(made, target)
 
 
 def python_bill(build_python: Path, epoch: str) -> Json:
@@ -179,16 +184,14 @@ def _digest(path: Path) -> str:
 
 
 def _epoch() -> str:
-    """The time of the commit, unless SOURCE_DATE_EPOCH says another."""
+    """SOURCE_DATE_EPOCH, else the time of the commit."""
+    given = os.environ.get("SOURCE_DATE_EPOCH")
+    if given:
+        return given
     git = shutil.which("git") or sys.exit(
         "git is missing: set SOURCE_DATE_EPOCH to the seconds that files are dated by"
     )
-    return (
-        os.environ.get("SOURCE_DATE_EPOCH")
-        or subprocess.run(  # noqa: S603 -- the same
-            [git, "log", "-1", "--format=%ct"], cwd=ROOT, check=True, capture_output=True, text=True
-        ).stdout.strip()
-    )
+    return _printed([git, "log", "-1", "--format=%ct"]).decode().strip()
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import io
 import pytest
 from shapely.geometry import Polygon, mapping
 
+from chronotile.encoders.series.csv import CsvOptions
 from tests.protocols import served
 
 ROW, COLUMN = 30, 40
@@ -93,6 +94,25 @@ def test_days_are_refused_where_a_day_has_several_times(make_spreadsheet_client,
     assert "date=instant" in answer.text
 
 
+def test_days_are_refused_where_layers_of_one_table_have_different_times_on_one_day(
+    make_client, make_services, longitude_latitude
+):
+    longitude, latitude = longitude_latitude(ROW, COLUMN)
+    layers = [
+        served.make_layer(name, variable=served.make_variable(name, times=served.days_of(time, "2020-06-25T10:00:00")))
+        for name, time in (("A", "2020-06-20T10:00:00"), ("B", "2020-06-20T11:00:00"))
+    ]
+    client = make_client(make_services(served.make_collection(*layers, collection_id="s2")))
+    url = f"/ogcapi/collections/s2/position?coords=POINT({longitude} {latitude})&f=CSV&parameter-name="
+
+    both = client.get(f"{url}A,B&date=day")
+    alone = rows_of(client.get(f"{url}B&date=day"))
+
+    assert both.status_code == 400
+    assert "layers A, B have different times on one day, which date=day cannot tell apart" in both.text
+    assert [row[0] for row in alone[1:]] == ["2020-06-20", "2020-06-25"]
+
+
 def test_steps_of_days_are_written_as_days_whatever_times_the_layer_has(make_spreadsheet_client, requests):
     client = make_spreadsheet_client(
         times=served.days_of("2020-06-20T10:50:31", "2020-06-20T11:02:00", "2020-06-25T10:50:29"), flags=()
@@ -115,6 +135,21 @@ def test_all_columns_name_the_layer_its_units_and_its_attribution(make_spreadshe
 
     assert written[0] == [*usual[0], "layer", "units", "attribution"]
     assert written[1:] == [[*row, "NDVI", UNITS, ATTRIBUTION] for row in usual[1:]]
+
+
+def test_columns_of_one_layer_are_refused_where_each_layer_has_a_column(make_spreadsheet_client, requests):
+    answer = requests["position"](make_spreadsheet_client(), "columns=all")
+
+    assert answer.status_code == 400
+    assert "columns is not accepted here; of a CSV use dialect, date" in answer.text
+
+
+@pytest.mark.parametrize("text", ["a\rb", "a\nb", "a\r\nb", ' "', "a;b,c", "", "=1+1"])
+def test_every_text_is_one_field_again(text):
+    line = CsvOptions().cells("first", text)
+
+    assert list(csv.reader(io.StringIO(f"{line}\n", newline=""), strict=True)) == [["first", text]]
+    assert line.endswith('"') or not set(text) & set('\r\n",')
 
 
 def test_columns_of_an_analysis_follow_the_dialect(make_spreadsheet_client, requests):

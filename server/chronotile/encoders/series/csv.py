@@ -51,8 +51,9 @@ class CsvOptions:
         """Return fields, quoted where necessary."""
         buffer = io.StringIO(newline="")
         # The module csv quotes an empty field that is alone in a line: hence one more.
-        csv.writer(buffer, delimiter=self.separator, lineterminator="\n").writerow((*cells, None))
-        return buffer.getvalue()[:-2]
+        # It quotes the characters that end lines, and a carriage return alone ends one for some readers.
+        csv.writer(buffer, delimiter=self.separator, lineterminator="\r\n").writerow((*cells, None))
+        return buffer.getvalue()[:-3]
 
     def numbers(self, texts: Sequence[str]) -> Sequence[str]:
         """Return numbers with the dialect's decimal sign."""
@@ -74,17 +75,21 @@ USUAL = CsvOptions()
 
 
 def require_days_apart(layers: Iterable[Layer], *, locator: str = "date") -> None:
-    """Refuse layers whose times a day does not tell apart.
+    """Refuse layers, in one table, whose times a day does not tell apart.
 
     Raises:
-        InvalidParameter: One has several times on one day; `locator` names the parameter.
+        InvalidParameter: One has several times on one day, or two have different ones; `locator` names the parameter.
     """
+    remedy = "on one day, which date=day cannot tell apart; use date=instant"
+    layers = tuple(layers)
     for layer in layers:
         if layer.times.has_shared_days:
-            raise InvalidParameter(
-                f"layer {layer.id} has several times on one day, which date=day cannot tell apart; use date=instant",
-                locator=locator,
-            )
+            raise InvalidParameter(f"layer {layer.id} has several times {remedy}", locator=locator)
+    if layers:
+        days = np.unique(np.concatenate([each.times.starts for each in layers])).astype("datetime64[D]")
+        if (days[1:] == days[:-1]).any():
+            names = ", ".join(each.id for each in layers)
+            raise InvalidParameter(f"layers {names} have different times {remedy}", locator=locator)
 
 
 def encode_series_csv(series: Series, *, options: CsvOptions = USUAL, credits: Credits | None = None) -> bytes:

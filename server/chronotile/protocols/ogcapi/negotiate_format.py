@@ -1,6 +1,6 @@
 """The format of an answer: as `f` names it, else as the client's Accept header would have it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter, NotAcceptable
@@ -30,7 +30,12 @@ class MediaType(NamedTuple):
 
 
 def negotiate_format(
-    query: Kvp, accept: str, offered: Mapping[str, str], *, aliases: Mapping[str, str] = NO_ALIASES
+    query: Kvp,
+    accept: str,
+    offered: Mapping[str, str],
+    *,
+    aliases: Mapping[str, str] = NO_ALIASES,
+    lacking: Collection[str] = (),
 ) -> str:
     """Return the name of the format of a request; the first one where it does not say.
 
@@ -39,6 +44,7 @@ def negotiate_format(
         accept: The header; empty takes all.
         offered: Media types by the names of formats, the one that is preferred first.
         aliases: Names of formats by other names or media types that stand for them, in lower case.
+        lacking: Names of formats whose library is not installed: `f` may name them, the header does not choose them.
 
     Raises:
         InvalidParameter: `f` is not one of them.
@@ -52,10 +58,11 @@ def negotiate_format(
     ranges = list(_ranges(accept))
     types = [*((media_type, name) for name, media_type in offered.items())]
     types += [(alias, name) for alias, name in aliases.items() if "/" in alias]
+    types = [(media_type, name) for media_type, name in types if name not in lacking]
     rated = [(_wish(_media_type(media_type), ranges), name) for media_type, name in types]
     best, name = max(rated, key=lambda each: each[0])
     if best[0] <= 0:
-        listed = ", ".join(dict.fromkeys(offered.values()))
+        listed = ", ".join(dict.fromkeys(offered[name] for _media_type, name in types))
         raise NotAcceptable(f"no media type of Accept is offered here; offered are {listed}, also with f=")
     return name
 

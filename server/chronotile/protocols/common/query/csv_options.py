@@ -1,6 +1,6 @@
 """Query parameters of how a CSV is written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from chronotile.encoders.series.csv import DIALECTS, USUAL, CsvOptions, require_days_apart
 from chronotile.errors import MAX_SHOWN, InvalidParameter
@@ -43,7 +43,14 @@ OF_SERIES: tuple[Parameter[object], ...] = (*OF_LAYERS, COLUMNS)
 """Of tables of one layer."""
 
 
-def csv_options(query: Kvp, layers: Iterable[Layer], *, is_csv: bool, has_steps: bool = False) -> CsvOptions:
+def csv_options(
+    query: Kvp,
+    layers: Iterable[Layer],
+    *,
+    is_csv: bool,
+    has_steps: bool = False,
+    parameters: Sequence[Parameter[object]] = OF_SERIES,
+) -> CsvOptions:
     """Return how a CSV is written.
 
     Args:
@@ -51,10 +58,16 @@ def csv_options(query: Kvp, layers: Iterable[Layer], *, is_csv: bool, has_steps:
         layers: That it is about.
         is_csv: Whether the answer is a CSV.
         has_steps: Whether times are periods of a day or more, whatever times the layers have.
+        parameters: Those of `OF_SERIES` that the operation has.
 
     Raises:
-        InvalidParameter: A value is not accepted, or the answer is not CSV, or days would not tell times apart.
+        InvalidParameter: A value is not accepted, the operation lacks the parameter, the answer is not CSV, or days
+            would not tell times apart.
     """
+    for each in OF_SERIES:
+        if each not in parameters and each.given(query) is not None:
+            accepted = ", ".join(each.name for each in parameters)
+            raise InvalidParameter(f"{each.name} is not accepted here; of a CSV use {accepted}", locator=each.name)
     if not is_csv:
         _refuse_all(query)
         return USUAL

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from chronotile.extras import has_extra
 from chronotile.pipeline.coverage.deliver import COVERAGE_FORMATS
 
 FORMATS: Mapping[str, str] = {name: each.media_type for name, each in COVERAGE_FORMATS.items()}
@@ -15,3 +16,8 @@ ALIASES: Mapping[str, str] = {
 """Other names and media types that clients request."""
 JSON, JSON_SCHEMA = "application/json", "application/schema+json"
 """The formats of coverage documents."""
+
+
+def lacking_formats() -> tuple[str, ...]:
+    """Return the names of formats whose library is not installed."""
+    return () if has_extra("netcdf") else ("NetCDF",)

@@ -24,7 +24,7 @@ from chronotile.protocols.ogcapi.coverages.documents import (
 )
 from chronotile.protocols.ogcapi.coverages.faults import coverage_fault
 from chronotile.protocols.ogcapi.coverages.file_response import file_conditions, respond_with_file
-from chronotile.protocols.ogcapi.coverages.formats import ALIASES, FORMATS, JSON, JSON_SCHEMA
+from chronotile.protocols.ogcapi.coverages.formats import ALIASES, FORMATS, JSON, JSON_SCHEMA, lacking_formats
 from chronotile.protocols.ogcapi.coverages.grid_size import with_scale
 from chronotile.protocols.ogcapi.coverages.params import coverage_query, parse_coverage
 from chronotile.protocols.ogcapi.export_offer import export_offer
@@ -38,7 +38,9 @@ async def get_coverage(request: Request) -> Response:
     """Return numbers of a collection as a file."""
     services = services_of(request)
     query = coverage_query(request.query_params.multi_items())
-    name = negotiate_format(query, request.headers.get("accept", ""), FORMATS, aliases=ALIASES)
+    name = negotiate_format(
+        query, request.headers.get("accept", ""), FORMATS, aliases=ALIASES, lacking=lacking_formats()
+    )
     offered = offered_collection(services.catalogue, request.path_params["collectionId"])
     parsed_query = parse_coverage(query, offered, services.catalogue)
     offer_job(request, lambda: export_offer(with_scale(parsed_query, services), name, services.catalogue))

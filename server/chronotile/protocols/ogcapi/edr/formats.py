@@ -53,7 +53,11 @@ def data_format(query: Kvp, accept: str, names: tuple[str, ...]) -> str:
     if names == OF_FEATURES:
         others = {"json": GEOJSON, "application/json": GEOJSON}
     name = negotiate_format(
-        query, accept, offered, aliases={key: name for key, name in others.items() if name in names}
+        query,
+        accept,
+        offered,
+        aliases={key: name for key, name in others.items() if name in names},
+        lacking=set(names).difference(installed(names)),
     )
     if name == NETCDF:
         require_extra("netcdf", f"format {NETCDF}", locator="f")
