@@ -66,7 +66,49 @@ def test_damaged_pixels_are_an_error(check, tmp_path):
     ((severity, message),) = check(configuration)
 
     assert severity == "error"
-    assert "cannot be read" in message
+    assert message.startswith("its pixels cannot be read: a.tif: ")
+
+
+@pytest.fixture
+def newest_damaged(tmp_path):
+    """The scene's files, with zeros in place of the first compressed pixels of the newest; and its name."""
+    write_cogs(tmp_path, SCENE)
+    path = max(tmp_path.glob("*.tif"))
+    content = path.read_bytes()
+    path.write_bytes(content[:8] + bytes(1600) + content[1608:])
+    return path.name
+
+
+@pytest.mark.parametrize(("bounds", "warnings"), [("[0, 1]", 0), ("[100, 200]", 1)])
+def test_damaged_newest_file_is_named_and_the_values_of_others_are_checked(
+    check, tmp_path, newest_damaged, bounds, warnings
+):
+    configuration = tmp_path / "chronotile.yaml"
+    configuration.write_text(
+        f"collections: {{a: {{source: {{kind: cog, href: '*.tif', time_pattern: '{TIME_PATTERN}'}}, "
+        f"variables: {{NDVI: {{styles: [viridis], range: {bounds}}}}}}}}}"
+    )
+
+    found = check(configuration)
+
+    (damage,) = [message for severity, message in found if message.startswith("its pixels cannot be read: ")]
+    assert damage.startswith(f"its pixels cannot be read: {newest_damaged}: ")
+    assert damage.endswith("; replace the file")
+    assert [severity for severity, message in found if "outside the range of its style" in message] == [
+        "warning"
+    ] * warnings
+
+
+def test_damaged_overview_of_the_only_file_is_an_error(check, tmp_path):
+    numbers = np.random.default_rng(1).integers(0, 250, (2048, 2048), "uint8")
+    path = write_tif(tmp_path / "a.tif", numbers, SCENE, overviews=(2,), blockxsize=256, blockysize=256)
+    with path.open("r+b") as file:  # overviews come last
+        file.seek(-400_000, 2)
+        file.write(bytes(200_000))
+    configuration = tmp_path / "chronotile.yaml"
+    configuration.write_text("collections: {a: {source: {kind: cog, href: a.tif}}}")
+
+    assert [severity for severity, message in check(configuration) if "a.tif: " in message] == ["error"]
 
 
 @pytest.mark.parametrize("source", ["folder", "configuration"])

@@ -1,7 +1,7 @@
 """What an archive could have better: pixels, overviews, blocks, nodata, times (`chronotile check`)."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
@@ -18,6 +18,7 @@ from chronotile.model.time.instants import DAY, Instant, format_instant
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.readers.elsewhere.sources import OPENING_S
 from chronotile.readers.foreign import one_line, origin_of
+from chronotile.readers.hrefs import base_name
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.reader import Reader
 from chronotile.readers.sample import observed_range
@@ -71,19 +72,32 @@ def _variable_findings(collection: Collection, reader: Reader, archive: Archive)
     variables = {variable.name: variable for layer in collection.layers for variable in layer.variables}
     styles = {each.content.name: each.styles[0] for each in collection.layers if isinstance(each.content, VariableInfo)}
     for variable in variables.values():
+        newest = max(0, len(variable.times) - 1)
+        probe, failure = None, None
         try:
-            seen = replace(variable, observed_range=observed_range(reader, variable.name))
-            newest = _newest_pixels(variable, reader)
+            probe = _probed(variable, reader, newest)
         except SourceUnavailable as error:
-            message = f"its pixels cannot be read: {one_line(origin_of(error))}; recreate the file"
-            yield Finding("error", variable.name, message)
+            failure = error
+        try:  # of other times, if the newest is damaged
+            seen = replace(variable, observed_range=observed_range(reader, variable.name))
+        except SourceUnavailable as error:
+            failure = failure or error
         else:
-            yield from _pixel_findings(seen, newest)
+            yield from _pixel_findings(seen, probe)
             if variable.name in styles:
                 yield from style_findings(seen, styles[variable.name])
             if archive.discovery is None and variable.observed_range is None:  # else it was reported at the opening
                 yield from value_findings(seen, archive.state.styles)
+        if failure is not None:
+            yield Finding("error", variable.name, _damaged(failure, reader, variable.name, newest))
         yield from _overview_findings(variable)
+
+
+def _damaged(error: SourceUnavailable, reader: Reader, variable: str, index: int) -> str:
+    """What cannot be read, with its file where all of the time is in one; messages of joined files name it."""
+    paths = {piece.path for piece in reader.pieces(variable, index)} - {None}
+    name = f"{base_name(paths.pop() or '')}: " if len(paths) == 1 else ""
+    return f"its pixels cannot be read: {name}{one_line(origin_of(error))}; replace the file"
 
 
 def _merged(collection: str, findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -106,20 +120,21 @@ def _future_findings(collection: Collection, now: Instant) -> Iterator[Finding]:
         yield Finding("warning", collection.id, message)
 
 
-def _newest_pixels(variable: VariableInfo, reader: Reader) -> list[Pixels]:
-    """Pixels of the newest time, read to see whether they can be."""
-    newest = max(0, len(variable.times) - 1)
-    return [
-        reader.read_window(variable.name, index=newest, level=0, window=window) for window in _probes(variable.grid)
-    ]
+def _probed(variable: VariableInfo, reader: Reader, index: int) -> Pixels:
+    """The first of some windows of a time, all of which are read to see whether they can be."""
+    first, *_others = (
+        reader.read_window(variable.name, index=index, level=0, window=each) for each in _probes(variable.grid)
+    )
+    return first
 
 
-def _pixel_findings(seen: VariableInfo, newest: Sequence[Pixels]) -> Iterator[Finding]:
-    """Whether any pixel is a value, and whether the encoding says which are none."""
+def _pixel_findings(seen: VariableInfo, probe: Pixels | None) -> Iterator[Finding]:
+    """Whether any pixel is a value, and whether the encoding, or the mask of a probe, says which are none."""
     if seen.observed_range is None:
         yield Finding("warning", seen.name, "no value is valid in the sampled times; compare nodata with the files")
     encoding = seen.encoding
-    is_declared = encoding.nodata is not None or encoding.valid_range or encoding.flags or newest[0].valid is not None
+    is_masked = probe is None or probe.valid is not None
+    is_declared = encoding.nodata is not None or encoding.valid_range or encoding.flags or is_masked
     if not is_declared and encoding.dtype[0] in "iu" and not seen.classes:
         message = "declares no nodata, so every number is a value; set nodata: if one is not"
         yield Finding("note", seen.name, message)
