@@ -272,6 +272,45 @@ def test_date_whose_pixels_are_damaged_is_told_once_and_the_others_are_right(ser
     assert served.days() == list(SCENE.days[:5])
 
 
+MAP = (
+    "/wms?SERVICE=WMS&VERSION=1.3.0&REQUEST=GetMap&LAYERS=ndvi.NDVI&STYLES=&CRS=EPSG:32631&FORMAT=image/png"
+    "&WIDTH=40&HEIGHT=30&BBOX=500000,5649700,500400,5650000"
+)
+
+
+def test_damaged_newest_date_makes_its_collection_fail_and_the_operator_is_named(served, put, whole):
+    """Others can be drawn, by this server as by all others of the archive: it stays ready."""
+    put("2020-01-05", damaged(whole["2020-01-05"]))
+    served.look()
+
+    newest, older = served.client.get(MAP), served.client.get(f"{MAP}&TIME=2020-01-04")
+    ready = served.client.get("/health/ready")
+
+    assert (newest.status_code, older.status_code, ready.status_code) == (503, 200, 200)
+    assert newest.headers["retry-after"]
+    assert "layer ndvi.NDVI cannot be read at a requested time" in newest.text
+    assert "the operator of this server has to replace the files that its log names" in newest.text
+    assert "try again" not in newest.text
+    assert file_of("2020-01-05") not in newest.text
+    assert (ready.json()["status"], ready.json()["failing"]) == ("ready", ["ndvi"])
+
+    put("2020-01-05", whole["2020-01-05"])
+    served.look()
+
+    assert served.client.get("/health/ready").json() == {"status": "ready", "failing": [], "faults": []}
+    assert served.client.get(MAP).status_code == 200
+
+
+def test_damaged_older_date_makes_no_collection_fail(served, put, whole):
+    put("2020-01-03", damaged(whole["2020-01-03"]))
+    served.look()
+    served.client.get(POINT)
+
+    document = served.client.get("/health/ready").json()
+
+    assert (document["failing"], len(document["faults"])) == ([], 1)
+
+
 def test_date_whose_numbers_the_others_cannot_hold_is_told_once_with_its_file(folder, caplog, monkeypatch):
     monkeypatch.setattr("chronotile.readers.raster.survey.MAX_FILES", 2)
     write_tif(folder / file_of("2020-01-03"), SCENE.numbers(2).astype("float32"), SCENE)

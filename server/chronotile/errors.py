@@ -254,6 +254,10 @@ LOG_SAYS_WHY = "see the server's log"
 """Where errors say no more, as what they would say is of this machine."""
 
 
+REPLACE_FILES = "the operator of this server has to replace the files that its log names"
+"""In errors about damaged or missing files, which do not heal."""
+
+
 class SourceUnavailable(ChronotileError):
     """A source that should be readable is not: gone, damaged, or out of reach."""
 

@@ -339,7 +339,9 @@ def _tasks(work: Work, folder: CubeFolder, services: Services) -> Iterator[Calla
 def _body(request: CubeRequest, services: Services) -> bytes:
     made = extract_cube(request, services)
     if made.unreadable:
-        raise SourceUnavailable(f"layer {request.layer} has dates that cannot be read now; cube tiles must have all")
+        raise SourceUnavailable(
+            f"layer {request.layer} has dates that cannot be read, and cube tiles must have all; replace their files"
+        )
     return made.body
 
 

@@ -1,7 +1,7 @@
 """Whether there is anything to answer with, and what fails."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chronotile.errors import SourceUnavailable
@@ -10,6 +10,7 @@ from chronotile.pipeline.failing_dates import failing_dates
 from chronotile.pipeline.revision import pixel_revision
 from chronotile.pipeline.services import Services
 from chronotile.readers.elsewhere.source import SourcesSnapshot
+from chronotile.readers.failing_dates import FailingDate
 
 NOT_OPEN = "its source cannot be opened, or contains nothing that can be served"
 NEWEST_GONE = "the data of its newest time are gone"
@@ -34,9 +35,10 @@ class Readiness:
     """What can be read now."""
 
     is_ready: bool
-    """Whether at least one layer can be drawn."""
+    """Whether the newest data of at least one layer are there. A date that is known to be damaged does not count: it
+    is damaged for all servers of the archive, and the others of its layer can be drawn."""
     failing: tuple[str, ...]
-    """Ids of collections that did not open, or of which a layer cannot be drawn at its newest time."""
+    """Ids of collections that did not open, or in which the newest time of a layer is gone, or was found damaged."""
     faults: tuple[Fault, ...]
     """All that is not served as it should be."""
 
@@ -48,13 +50,15 @@ def check_readiness(services: Services) -> Readiness:
     away = found.away
     gone = [layer for layer, is_readable in readable.items() if not is_readable and layer.collection not in away]
     closed = [collection for collection in _closed(services) if collection not in away]
-    failing = dict.fromkeys((*closed, *away, *(layer.collection for layer in gone)))
+    dates = failing_dates(services)
+    damaged = (layer.collection for layer in services.catalogue.layers if _is_newest_among(dates, layer))
+    failing = dict.fromkeys((*closed, *away, *(layer.collection for layer in gone), *damaged))
     faults = (
         *(Fault(reason=NOT_OPEN, collection=collection) for collection in closed),
         *(Fault(reason=_why_away(collection, found), collection=collection) for collection in away),
         *(Fault(reason=NEWEST_GONE, collection=layer.collection, layer=layer.id) for layer in gone),
         *_left_out(services),
-        *_failing_dates(services),
+        *map(_fault_of_date, dates),
     )
     return Readiness(is_ready=any(readable.values()), failing=tuple(failing), faults=faults)
 
@@ -97,6 +101,14 @@ def _left_out(services: Services) -> Iterator[Fault]:
         yield Fault(reason=f"{what} left out; see the log", collection=collection or None)
 
 
-def _failing_dates(services: Services) -> Iterator[Fault]:
-    for date in failing_dates(services):
-        yield Fault(reason=date.reason, collection=date.collection, variable=date.variable, time=date.when)
+def _is_newest_among(dates: Sequence[FailingDate], layer: Layer) -> bool:
+    """Whether the newest time of a layer, or its only data, could not be read in any of its variables."""
+    newest = layer.times.instants[-1] if len(layer.times) else None
+    names = {variable.name for variable in layer.variables}
+    return any(
+        date.collection == layer.collection and date.variable in names and date.instant == newest for date in dates
+    )
+
+
+def _fault_of_date(date: FailingDate) -> Fault:
+    return Fault(reason=date.reason, collection=date.collection, variable=date.variable, time=date.when)

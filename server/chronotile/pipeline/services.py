@@ -76,9 +76,11 @@ def reading(layer: Layer) -> Iterator[None]:
     """
     try:
         yield
+    except DateUnreadable as error:
+        when = " at a requested time" if len(layer.times) else ""
+        raise DateUnreadable(f"layer {layer.id} cannot be read{when}: {error.message}") from error
     except SourceUnavailable as error:
-        kind = DateUnreadable if isinstance(error, DateUnreadable) else SourceUnavailable
-        raise kind(f"layer {layer.id} cannot be read now: {error.message}") from error
+        raise SourceUnavailable(f"layer {layer.id} cannot be read now: {error.message}") from error
 
 
 def _document_bytes(document: Document) -> int:

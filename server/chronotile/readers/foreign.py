@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from chronotile.errors import ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.errors import REPLACE_FILES, ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
 
 _log = logging.getLogger(__name__)
 
@@ -75,12 +75,13 @@ def reading_dates(collection: str, variable: str, *, is_source_there: Callable[[
             raise
         if isinstance(origin_of(error), BeingWritten):
             raise unavailable(collection, variable, "are being written") from error
-        message = error.message if isinstance(error, SourceUnavailable) else unavailable_text(collection, variable)
+        known = error.message if isinstance(error, SourceUnavailable) else None
         if is_source_there():
-            raise DateUnreadable(message) from error  # the caller lists and logs the date
+            damaged = f"files of {variable} in collection {collection} are damaged or missing; {REPLACE_FILES}"
+            raise DateUnreadable(known or damaged) from error  # the caller lists and logs the date
         if not isinstance(error, SourceUnavailable) or error.__cause__ is not None:
             _log.warning("reading %s of %s failed: %s", variable, collection, with_causes(error))
-        raise SourceUnavailable(message) from error
+        raise SourceUnavailable(known or unavailable_text(collection, variable)) from error
 
 
 def with_causes(error: BaseException) -> str:

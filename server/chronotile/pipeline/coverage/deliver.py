@@ -17,7 +17,7 @@ from chronotile.encoders.coverage.png import check_coverage_png, encode_coverage
 from chronotile.encoders.coverage.strips import times_of
 from chronotile.encoders.coverage.zarr import iter_coverage_zarr
 from chronotile.encoders.file_parts import Body, FileParts, SizedBody, Streamed, Whole, store_parts, stream_parts
-from chronotile.errors import DateUnreadable, LimitExceeded, StorageFull, UnsupportedFormat
+from chronotile.errors import REPLACE_FILES, DateUnreadable, LimitExceeded, StorageFull, UnsupportedFormat
 from chronotile.extras import require_extra
 from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.coverage import RUN_BYTES, Coverage, CoverageRequest
@@ -284,7 +284,9 @@ def _body(coverage: ReadCoverage, written: CoverageFormat, is_active: IsActive) 
         else:
             coverage.require_states()
         if coverage.unreadable and all(len(each.instants) == len(coverage.times) for each in coverage.found):
-            raise DateUnreadable(f"none of the requested dates of {coverage.collection.id} can be read now")
+            raise DateUnreadable(
+                f"none of the requested dates of {coverage.collection.id} can be read; {REPLACE_FILES}"
+            )
         if isinstance(body, SizedBody) and not written.is_streamed:
             with translate_storage_errors():
                 body.checksum()

@@ -10,7 +10,7 @@ from chronotile.encoders.animation.animation import encode_animation
 from chronotile.encoders.file_parts import Body, FileParts, Whole
 from chronotile.encoders.picture.picture import WHITE, on_background
 from chronotile.encoders.scratch import IN_MEMORY_BYTES, TEMPORARY, Scratch
-from chronotile.errors import DateUnreadable, LimitExceeded
+from chronotile.errors import REPLACE_FILES, DateUnreadable, LimitExceeded
 from chronotile.extras import has_extra, require_extra
 from chronotile.model.animation import AnimationFormat, AnimationRequest, Film, Frame
 from chronotile.model.cancellation import IsActive, always_active, require_active
@@ -259,7 +259,7 @@ def _frames(pictures: Iterable[Picture | None], lettering: Lettering) -> Iterato
             has_any = True
             yield Frame(picture, (*fixed, *dates[number : number + 1]))
     if not has_any:
-        raise DateUnreadable("none of the dates of the animation can be read now; try again later")
+        raise DateUnreadable(f"none of the dates of the animation can be read; {REPLACE_FILES}")
 
 
 def _lettering(request: AnimationRequest, layer: Layer, style: Style, shots: tuple[_Shot, ...]) -> Lettering:

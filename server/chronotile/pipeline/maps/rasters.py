@@ -6,7 +6,7 @@ from functools import partial
 from typing import TypeVar
 
 from chronotile.catalog.resolve_times import ResolvedTimes
-from chronotile.errors import DateUnreadable
+from chronotile.errors import REPLACE_FILES, DateUnreadable
 from chronotile.model.collection import Layer
 from chronotile.model.grid import Grid
 from chronotile.model.payload import PixelStates, TimeUsed
@@ -120,7 +120,9 @@ def of_all_variables(
         lacking = target.found.instants
         instants = tuple(each for each in target.time_used.instants if each not in lacking)
         if lacking and not instants:
-            raise DateUnreadable(f"none of the times of layer {target.layer.id} can be read in all variables now")
+            raise DateUnreadable(
+                f"none of the times of layer {target.layer.id} can be read in all variables; {REPLACE_FILES}"
+            )
         values = (_values(grid, target, variable, instants) for variable in variables)
         made = make(each for each in values if each is not None)  # which none is
         if target.found.instants == lacking:

@@ -16,7 +16,7 @@ from chronotile.model.raster import Pixels
 from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.model.time.instants import TimeDomain, TimeSpan
 from chronotile.readers.file_state import FileState, file_state, is_any_there
-from chronotile.readers.foreign import BeingWritten, one_line, origin_of, reading_dates, unavailable, unavailable_text
+from chronotile.readers.foreign import BeingWritten, one_line, origin_of, reading_dates, unavailable
 from chronotile.readers.joined.recoding import Recoding, recoding_of
 from chronotile.readers.reader import Along, BlockShape, Reader
 
@@ -195,12 +195,12 @@ class Joined(Reader):
                 origin = origin_of(error)
                 if isinstance(origin, BeingWritten):
                     raise
-                message = unavailable_text(self._collection, variable)
-                if isinstance(error, SourceUnavailable):
-                    message = error.message
-                elif isinstance(error, ChronotileError):
+                if isinstance(error, ChronotileError) and not isinstance(error, SourceUnavailable):
                     raise
-                raise SourceUnavailable(message) from OSError(f"{self._files[number].path}: {one_line(origin)}")
+                named = OSError(f"{self._files[number].path}: {one_line(origin)}")
+                if isinstance(error, SourceUnavailable):
+                    raise SourceUnavailable(error.message) from named
+                raise named from None
 
     def _is_there(self) -> bool:
         return is_any_there(file.path for file in self._files)
