@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chronotile.model.time.instants import DEKAD, domain_of_periods
 from tests.protocols import served
 
 DEKADS = ["2020-05-21T00:00:00Z", "2020-06-01T00:00:00Z", "2020-06-11T00:00:00Z", "2020-06-21T00:00:00Z"]
@@ -14,7 +15,7 @@ HOURS = served.domain_of_instants(np.datetime64("2020-01-01T00:30", "ns") + np.a
 def test_all_times_where_nothing_is_asked(client):
     answer = client.get("/layers/NDVI/times")
 
-    assert list(answer.json()) == ["times", "valid_shares", "valid_shares_pending", "total", "next"]
+    assert list(answer.json()) == ["times", "ends", "valid_shares", "valid_shares_pending", "total", "next"]
     assert {name: answer.json()[name] for name in ("times", "total", "next")} == {
         "times": DEKADS,
         "total": 4,
@@ -55,10 +56,33 @@ def test_nothing_stands_in_for_a_time_that_is_not_there(client):
     assert client.get("/layers/RECENT/times?datetime=2020-06-12").json()["times"] == []
 
 
+def test_days_end_with_the_next_midnight(client):
+    page = client.get("/layers/NDVI/times").json()
+
+    assert page["ends"] == [
+        "2020-05-22T00:00:00Z",
+        "2020-06-02T00:00:00Z",
+        "2020-06-12T00:00:00Z",
+        "2020-06-22T00:00:00Z",
+    ]
+
+
+def test_dekads_end_where_the_next_begins(make_client, make_services):
+    dekads = domain_of_periods(np.datetime64("2020-02-11", "ns"), DEKAD, 3)
+    layer = served.make_layer(variable=served.make_variable(times=dekads))
+    client = make_client(make_services(served.make_collection(layer)))
+
+    page = client.get("/layers/NDVI/times?datetime=2020-02-29&limit=1").json()
+
+    assert page["times"] == ["2020-02-21T00:00:00Z"]
+    assert page["ends"] == ["2020-03-01T00:00:00Z"]
+    assert client.get("/layers/NDVI/times").json()["ends"][-1] == "2020-03-11T00:00:00Z"
+
+
 def test_layer_without_time_has_none(client):
     page = client.get("/layers/HEIGHT/times").json()
 
-    assert page == {"times": [], "valid_shares": [], "valid_shares_pending": 0, "total": 0, "next": None}
+    assert page == {"times": [], "ends": [], "valid_shares": [], "valid_shares_pending": 0, "total": 0, "next": None}
 
 
 @pytest.fixture
@@ -66,6 +90,10 @@ def hourly(make_client, make_services):
     """A client of 2,500 hours."""
     layer = served.make_layer(variable=served.make_variable(times=HOURS))
     return make_client(make_services(served.make_collection(layer)))
+
+
+def test_exact_instants_have_no_ends(hourly):
+    assert hourly.get("/layers/NDVI/times?limit=2").json()["ends"] == [None, None]
 
 
 def follow(client, url: str) -> list[dict]:
@@ -93,7 +121,7 @@ def test_pages_together_are_the_whole(hourly, limit):
     together = [time for page in pages for time in page["times"]]
     assert together == hourly.get(f"/layers/NDVI/times?{query}").json()["times"]
     assert len(together) == 96
-    assert all(len(page["times"]) == len(page["valid_shares"]) <= limit for page in pages)
+    assert all(len(page["times"]) == len(page["ends"]) == len(page["valid_shares"]) <= limit for page in pages)
 
 
 def test_next_is_a_whole_url_that_asks_the_same(hourly):

@@ -15,7 +15,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.cube import CUBE_TYPE
 from chronotile.model.grid import NativeGrid
 from chronotile.model.style import Style
-from chronotile.model.time.instants import Instant, InstantArray, format_instant
+from chronotile.model.time.instants import ONE_NS, Instant, InstantArray, TimeDomain, format_instant
 from chronotile.pipeline.maps.animation import usual_format
 from chronotile.pipeline.revision import last_layer_revision
 from chronotile.pipeline.valid_shares import Shares
@@ -78,10 +78,15 @@ def layer_whole(name: str, layer: Layer, context: CapabilitiesContext) -> Docume
     }
 
 
-def times_page(page: InstantArray, shares: Shares, *, total: int, next_url: str | None) -> Document:
-    """Return one page of a layer's times, with the shares of valid pixels as far as they are known."""
+def times_page(page: TimeDomain, shares: Shares, *, total: int, next_url: str | None) -> Document:
+    """Return one page of a layer's times, with the shares of valid pixels as far as they are known.
+
+    The end of a day or period is the first instant after it; exact instants have none.
+    """
+    ends = np.where(page.ends - page.starts > ONE_NS, page.ends, np.datetime64("NaT", "ns"))
     return {
-        "times": format_instants(page),
+        "times": format_instants(page.instants),
+        "ends": format_instants(ends),
         "valid_shares": shares.values,
         "valid_shares_pending": shares.pending,
         "total": total,

@@ -105,7 +105,7 @@ def _times(request: Request, layer: Layer, selection: TimesQuery, *, now: Instan
     )
     indexes = np.searchsorted(layer.times.instants, page).tolist()
     shares = state_of(request).valid_shares.shares(layer, indexes, services_of(request), area=selection.area)
-    document = times_page(page, shares, total=len(instants), next_url=next_url)
+    document = times_page(layer.times.at(indexes), shares, total=len(instants), next_url=next_url)
     return orjson.dumps(document), shares.pending == 0
 
 

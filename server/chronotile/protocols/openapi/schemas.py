@@ -99,6 +99,7 @@ SCHEMAS: Json = {
     "Times": object_of(
         {
             "times": TIMES,
+            "ends": list_of(or_null(TEXT)),
             "valid_shares": list_of(VALUE),
             "valid_shares_pending": WHOLE,
             "total": WHOLE,
