@@ -57,7 +57,8 @@ async function showSeries(place) {
 		const body = await answer.json();
 		if (!answer.ok) throw new Error(body.detail ?? `The server answered ${answer.status}.`);
 		series = body;
-		const [lon, lat] = body.point.map((/** @type {number} */ degrees) => degrees.toFixed(5));
+		// A centimetre: the form and the CSV are of the same cell.
+		const [lon, lat] = body.point.map((/** @type {number} */ degrees) => degrees.toFixed(7));
 		longitude.value = lon;
 		latitude.value = lat;
 		csv.href = addressOf(path, { lon, lat, format: "csv" }).href;
