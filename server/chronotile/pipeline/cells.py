@@ -1,6 +1,7 @@
 """One native cell, found and read the same way for the series of a point, feature info and EDR positions."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.around_damage import cell_around_damage
 
 SWAPPED = "; longitude and latitude seem to be swapped"
+UNFILLED = "; the area is not a rectangle in longitude and latitude and does not fill this box"
 MAX_NAME = 40
 """Characters of the name of a CRS that a message has; a definition can be long."""
 
@@ -34,8 +36,11 @@ def reach_of(layer: Layer) -> str:
     return f"reaches from {west:.6g} to {east:.6g} in longitude and from {south:.6g} to {north:.6g} in latitude"
 
 
-def swapped_hint(point: Point, grid: NativeGrid) -> str:
-    """Return what to say of a place that lies in the grid if its coordinates are swapped; else nothing."""
+def outside_hint(point: Point, grid: NativeGrid) -> str:
+    """Return what to say of a place outside a grid, after how far that reaches: why it may be outside; else nothing."""
+    x, y = transformer(point.crs, CRS84).transform(point.x, point.y)
+    if is_in_unfilled_box(np.array([[x, y]]), grid)[0]:
+        return UNFILLED
     if cell_of(grid, Point(x=point.y, y=point.x, crs=point.crs)) is None:
         return ""
     if point.crs.is_geographic:
@@ -43,12 +48,24 @@ def swapped_hint(point: Point, grid: NativeGrid) -> str:
     return f"; its numbers seem to be swapped, they are in the axis order of {point.crs.name[:MAX_NAME]}"
 
 
-def swapped_hints(places: NDArray[np.float64], layer: Layer) -> list[str]:
+def outside_hints(places: NDArray[np.float64], layer: Layer) -> list[str]:
     """Return the same of each of (place, 2) longitudes and latitudes, by the box of a layer."""
-    west, south, east, north = layer.main_variable.grid.bbox_in(CRS84)
+    grid = layer.main_variable.grid
+    west, south, east, north = grid.bbox_in(CRS84)
     x, y = places.T
     is_swapped = (south <= x) & (x <= north) & (west <= y) & (y <= east)
-    return [SWAPPED if each else "" for each in is_swapped.tolist()]
+    hints = np.where(is_in_unfilled_box(places, grid), UNFILLED, np.where(is_swapped, SWAPPED, ""))
+    return [str(each) for each in hints]
+
+
+def is_in_unfilled_box(places: NDArray[np.floating[Any]], grid: NativeGrid) -> NDArray[np.bool_]:
+    """(place,): whether longitudes and latitudes (place, 2) lie in the box of a grid that is not that box itself."""
+    if grid.wrap_columns is not None:
+        return np.zeros(len(places), dtype=np.bool_)
+    west, south, east, north = grid.bbox_in(CRS84)
+    x, y = places.T
+    is_inside: NDArray[np.bool_] = (west <= x) & (x <= east) & (south <= y) & (y <= north)
+    return is_inside
 
 
 def read_cell(

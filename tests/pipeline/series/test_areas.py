@@ -5,7 +5,7 @@ import pytest
 
 from chronotile.catalog.catalogue import Limits
 from chronotile.errors import ClientGone, InvalidParameter, LimitExceeded, SourceUnavailable
-from chronotile.model.crs import crs_of
+from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.geometry.area import Area
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series.reducer import parse_reducers
@@ -221,6 +221,30 @@ def test_an_area_outside_with_latitude_first_is_told_as_such():
 
     assert swapped.area.note.endswith("; longitude and latitude seem to be swapped")
     assert "swapped" not in elsewhere.area.note
+
+
+def test_an_area_in_the_box_of_a_tilted_grid_but_outside_of_it_says_why():
+    west, _south, _east, north = served.BELGIUM_31N.bbox_in(CRS84)
+    corner = np.array([(west, north), (west + 0.002, north), (west + 0.002, north - 0.002), (west, north)])
+    across, beyond = corner * 1, corner * 1
+    across[2] = (west + 0.05, north - 0.05)
+    beyond[0], beyond[3] = (west - 1, north), (west - 1, north)
+
+    notes = [
+        each.area.note
+        for each in all_series(square(), *(Area(polygons=((ring,),)) for ring in (corner, across, beyond))).areas
+    ]
+
+    assert notes[0] is None
+    assert [note.partition(", which")[0] for note in notes[1:]] == [
+        "it lies outside the layer",
+        "a part of it lies outside the layer",
+        "it lies outside the layer",
+    ]
+    assert [
+        note.endswith("; the area is not a rectangle in longitude and latitude and does not fill this box")
+        for note in notes[1:]
+    ] == [True, True, False]
 
 
 def test_areas_that_may_all_be_outside_have_no_cells():

@@ -5,9 +5,10 @@ import pytest
 
 from chronotile.catalog.catalogue import Limits
 from chronotile.errors import InvalidParameter, LimitExceeded, SourceUnavailable
-from chronotile.model.crs import crs_of
+from chronotile.model.crs import CRS84, crs_of
 from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.time.parser import parse_time
+from chronotile.pipeline.cells import SWAPPED, outside_hints
 from chronotile.pipeline.series.point import extract_series
 from tests.protocols import served
 
@@ -64,6 +65,25 @@ def test_a_point_outside_says_how_far_the_layer_reaches():
         series(point=Point(x=10.0, y=10.0))
 
     assert caught.value.locator == "point"
+
+
+def test_a_point_in_the_box_of_a_tilted_grid_but_outside_of_it_says_why():
+    west, _south, _east, north = served.BELGIUM_31N.bbox_in(CRS84)
+    message = (
+        "the point lies outside layer NDVI, which reaches from 4.41673 to 4.99459 in longitude and from 50.7149 to "
+        "50.9929 in latitude; the area is not a rectangle in longitude and latitude and does not fill this box"
+    )
+
+    with pytest.raises(InvalidParameter, match=f"^{message}$"):
+        series(point=Point(x=west + 0.001, y=north - 0.001))
+    with pytest.raises(InvalidParameter, match=r"in latitude$"):
+        series(point=Point(x=west - 0.001, y=north - 0.001))
+
+
+def test_the_area_of_a_geographic_grid_is_its_box():
+    layer = served.make_layer(variable=served.make_variable(grid=served.FLANDERS_4326))
+
+    assert outside_hints(np.array([(10.0, 10.0), (50.9, 4.5)]), layer) == ["", SWAPPED]
 
 
 def test_latitude_given_as_longitude_is_hinted_at():

@@ -112,6 +112,14 @@ def test_a_point_outside_with_latitude_first_is_told_as_such(client, points):
     assert "swapped" not in elsewhere
 
 
+def test_a_point_between_the_box_and_the_grid_is_told_as_such(client, points):
+    (result,) = client.post(PATH, json={"layers": ["NDVI"], "points": [points[0], [4.418, 50.99]]}).json()["results"]
+
+    assert result["features"][1]["note"].endswith(
+        "; the area is not a rectangle in longitude and latitude and does not fill this box"
+    )
+
+
 def test_points_of_one_block_are_read_once(make_client, make_services, longitude_latitude):
     services = make_services()
     reader = services.readers["s2"]

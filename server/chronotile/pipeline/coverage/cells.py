@@ -12,7 +12,7 @@ from chronotile.model.coverage import Trim
 from chronotile.model.crs import CRS84, Crs, are_alike, transformer
 from chronotile.model.grid import FARTHEST, WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
 from chronotile.model.request import Point
-from chronotile.pipeline.cells import swapped_hint
+from chronotile.pipeline.cells import outside_hint
 from chronotile.warp.plan import HALF_WORLD
 
 EDGE_CELLS = 1e-9
@@ -324,7 +324,7 @@ def _holds_pole(box: BBox, crs: Crs, latitude: float) -> bool:
 def outside(grid: NativeGrid, middle: Point, *, locator: str) -> OutsideData:
     """Return what to say of an area about `middle` that lies outside a grid: how far that reaches."""
     reach = _reach_in_words(grid, middle.crs)
-    return OutsideData(f"{locator} lies outside the data, which {reach}{swapped_hint(middle, grid)}", locator=locator)
+    return OutsideData(f"{locator} lies outside the data, which {reach}{outside_hint(middle, grid)}", locator=locator)
 
 
 def _reach_in_words(grid: NativeGrid, crs: Crs) -> str:

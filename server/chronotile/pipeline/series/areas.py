@@ -20,7 +20,7 @@ from chronotile.model.raster import UNREADABLE_CODE
 from chronotile.model.request import AreaSeriesRequest
 from chronotile.model.series.reducer import Reducer
 from chronotile.model.series.series import AreaSeries, AreasSeries, SeriesCost
-from chronotile.pipeline.cells import reach_of, swapped_hints
+from chronotile.pipeline.cells import UNFILLED, is_in_unfilled_box, outside_hints, reach_of
 from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.series.area_cells import (
@@ -231,24 +231,33 @@ def _noted(
     noted = list(areas)
     numbers = np.flatnonzero(is_outside | is_empty | is_beyond).tolist()
     reach = reach_of(layer) if numbers else ""
-    hints = _swapped_hints([areas[number] for number in numbers], layer)
+    hints = _hints([areas[number] for number in numbers], layer)
     for number, hint in zip(numbers, hints, strict=True):
         if is_outside[number]:
             note = f"it lies outside the layer, which {reach}{hint}"
         elif is_empty[number]:
             note = "no cell's centre lies in it; weights=area counts parts of cells"
         else:
-            note = f"a part of it lies outside the layer, which {reach}"
+            note = f"a part of it lies outside the layer, which {reach}{hint if hint == UNFILLED else ''}"
         before = areas[number].note
         noted[number] = replace(areas[number], note=note if before is None else f"{before}; {note}")
     return tuple(noted)
 
 
-def _swapped_hints(areas: Sequence[Area], layer: Layer) -> list[str]:
+def _hints(areas: Sequence[Area], layer: Layer) -> list[str]:
     if not areas:
         return []
-    hints = swapped_hints(np.array([area.polygons[0][0].mean(axis=0) for area in areas]), layer)
-    return [hint if area.crs.is_geographic else "" for area, hint in zip(areas, hints, strict=True)]
+    hints = outside_hints(np.array([area.polygons[0][0].mean(axis=0) for area in areas]), layer)
+    return [_checked_hint(area, hint, layer) for area, hint in zip(areas, hints, strict=True)]
+
+
+def _checked_hint(area: Area, hint: str, layer: Layer) -> str:
+    """What to say of the middle of an area, if it holds for its whole first ring."""
+    if not area.crs.is_geographic:
+        return ""
+    if hint == UNFILLED and not is_in_unfilled_box(area.polygons[0][0], layer.main_variable.grid).all():
+        return ""
+    return hint
 
 
 def _edges(reducers: Sequence[Reducer], layer: Layer) -> Mapping[str, FloatArray]:
@@ -339,6 +348,6 @@ def _outside(request: AreaSeriesRequest, layer: Layer) -> InvalidParameter:
     what = f"the geometry {of} lies" if len(areas) == 1 else f"all {len(areas)} geometries {of} lie"
     return InvalidParameter(
         f"{what} outside layer {layer.id}, which {reach_of(layer)}; "
-        f"coordinates are longitude first{_swapped_hints(areas[:1], layer)[0]}",
+        f"coordinates are longitude first{_hints(areas[:1], layer)[0]}",
         locator=request.given_by,
     )

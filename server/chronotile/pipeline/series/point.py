@@ -13,7 +13,7 @@ from chronotile.model.raster import Pixels, cell_reasons
 from chronotile.model.request import Point, SeriesRequest
 from chronotile.model.series.analysis import Analysis
 from chronotile.model.series.series import Series
-from chronotile.pipeline.cells import cell_of, cell_values, reach_of, read_cell, swapped_hint
+from chronotile.pipeline.cells import cell_of, cell_values, outside_hint, reach_of, read_cell
 from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.resolve_series import (
     check_length,
@@ -171,7 +171,7 @@ def _cell(layer: Layer, point: Point) -> tuple[int, int]:
     cell = cell_of(grid, point)
     if cell is None:
         raise InvalidParameter(
-            f"the point lies outside layer {layer.id}, which {reach_of(layer)}{swapped_hint(point, grid)}",
+            f"the point lies outside layer {layer.id}, which {reach_of(layer)}{outside_hint(point, grid)}",
             locator="point",
         )
     return cell

@@ -14,7 +14,7 @@ from chronotile.model.crs import CRS84, transformer
 from chronotile.model.grid import NativeGrid
 from chronotile.model.request import Point, PointsSeriesRequest
 from chronotile.model.series.series import PointsSeries
-from chronotile.pipeline.cells import reach_of, swapped_hints
+from chronotile.pipeline.cells import outside_hints, reach_of
 from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values, series_indexes
 from chronotile.pipeline.series.area_cells import AreaCells, AreaReading, cheapest_reading, takes_several_reads
@@ -105,7 +105,7 @@ def _series(target: PointsTarget, services: Services, is_active: IsActive) -> Po
         reasons=(*names, OUTSIDE),
         encoding=layer.main_variable.encoding,
         reach=reach_of(layer),
-        hints=swapped_hints(places, layer),
+        hints=outside_hints(places, layer),
         unreadable=found.instants,
     )
 
