@@ -204,7 +204,29 @@ def test_xarray_never_shows_a_date_without_its_pixels(tifs, write, target, scene
     assert set(seen) == {5, 7}
 
 
-# Copies, and names that are taken.
+# Copies, metadata of others, and names that are taken.
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+def test_a_cube_whose_metadata_zarr_python_consolidates_is_still_one(tifs, write, target, scene):
+    write(tifs[:5])
+    zarr.consolidate_metadata(target)
+
+    write(tifs[5:], verify=True)
+
+    assert isinstance(open_source(make_spec("zarr", target)), ServingCube)
+    np.testing.assert_array_equal(numbers_of(target), scene.cube())
+    assert list(xarray.open_datatree(target, engine="zarr").children) == []
+
+
+def test_a_cube_of_a_later_format_is_not_appended_to(tifs, write, target):
+    write(tifs[:5])
+    document = json.loads((target / "zarr.json").read_bytes())
+    document["attributes"]["chronotile"]["format"] = 3
+    (target / "zarr.json").write_text(json.dumps(document))
+
+    with pytest.raises(UnsupportedSource, match=r"cube\.zarr: its format is version 3, this release reads 2"):
+        write(tifs[5:])
 
 
 @pytest.mark.filterwarnings("ignore:Consolidated metadata")

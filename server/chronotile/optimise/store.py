@@ -80,7 +80,11 @@ class CubeFolder:
         if not file.exists():
             return None
         document = json.loads(file.read_bytes())
-        if commit_of(document.get("attributes") or {}) is None:
+        try:
+            commit = commit_of(document.get("attributes") or {})
+        except UnsupportedSource as error:
+            raise UnsupportedSource(f"{self.path.name}: {error.message}") from error
+        if commit is None:
             raise UnsupportedSource(f"{self.path.name} is a Zarr store that optimise did not write; name another")
         return dict(document)
 

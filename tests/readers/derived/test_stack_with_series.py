@@ -16,6 +16,7 @@ from chronotile.readers.derived.stack_with_series import WithSeries
 from chronotile.readers.open import open_source
 from chronotile.readers.raster.stack import RasterStack
 from tests.looked_at import looked_at
+from tests.older_cubes import optimise_in_format_1
 from tests.scenes import Scene, write_cogs, write_tif
 
 SCENE = Scene(days=tuple(f"2020-01-{day:02}" for day in range(1, 8)))
@@ -36,10 +37,10 @@ def paths_of(spec):
     return sorted(map(str, Path(spec.href).parent.glob("*.tif")))
 
 
-@pytest.fixture
-def reader(files, cube):
+@pytest.fixture(params=[optimise, optimise_in_format_1], ids=["format 2", "format 1"])
+def reader(request, files, cube):
     """All dates but the last are in the cube."""
-    optimise(paths_of(files)[:6], cube, OPTIONS)
+    request.param(paths_of(files)[:6], cube, OPTIONS)
     return open_source(replace(files, series=str(cube)))
 
 
