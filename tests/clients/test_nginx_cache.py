@@ -385,6 +385,16 @@ def test_the_viewer_and_jobs_bypass_the_cache_under_a_path_too(under_a_path):
     assert under_a_path.heads() == []
 
 
+@pytest.mark.parametrize("query", ["", "?layer=NDVI"])
+def test_the_viewer_without_a_slash_is_redirected_below_the_path(under_a_path, query):
+    with urllib.request.urlopen(f"{under_a_path.address}/maps/viewer{query}", timeout=PATIENCE_S) as answer:
+        assert (answer.status, answer.url) == (200, f"{under_a_path.address}/maps/viewer/{query}")
+
+
+def test_health_without_a_slash_is_no_page(under_a_path):
+    assert under_a_path.ask("/maps/health").status == 404
+
+
 def test_tiles_and_versions_of_files_are_kept_under_a_path_too(under_a_path):
     (file,) = re.findall('src="(v/[^"]+)"', under_a_path.ask("/maps/viewer/").body.decode())
 
