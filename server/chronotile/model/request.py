@@ -269,6 +269,8 @@ class LegendRequest:
     own_style: Style | None = None
     is_difference: bool = False
     """In the diverging colours that changes between two times have."""
+    reducer: PictureReducer = "latest"
+    """Of pictures of several times; only `latest` leaves flags in them."""
     range: tuple[float, float] | None = None
     ramp: str | None = None
     colouring: Colouring = AS_STYLED

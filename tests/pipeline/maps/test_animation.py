@@ -10,12 +10,15 @@ from chronotile.errors import ClientGone, LimitExceeded, ServerBusy, StorageFull
 from chronotile.model.animation import AnimationRequest
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.request import MapRequest
+from chronotile.model.style import Colour
 from chronotile.model.time.instants import ABSENT, Period, domain_of_instants
 from chronotile.model.time.parser import parse_period, parse_time
 from chronotile.pipeline.caches import answer_memory
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
+from chronotile.pipeline.maps import animation
 from chronotile.pipeline.maps.animation import EXTENSIONS, draw_frames, render_animation
 from chronotile.pipeline.maps.animation_times import frame_times
+from chronotile.styling.cards import lay_cards
 from tests.protocols import served
 
 GRID = Grid(crs=served.BELGIUM_31N.crs, bbox=BBox(604_000, 5_622_000, 620_000, 5_634_000), width=80, height=60)
@@ -27,6 +30,23 @@ def texts(step: int | Period, times=served.DEKADS, datetime: str | None = None) 
     layer = served.make_layer(variable=served.make_variable(times=times))
     asked = parse_time(datetime) if datetime else ABSENT
     return [frame.text for frame in frame_times(layer, asked, step, now=served.NOW)]
+
+
+@pytest.mark.parametrize(
+    ("step", "reducer", "names"), [(1, "max", ["cloud"]), ("P2M", "max", []), ("P2M", "latest", ["cloud"])]
+)
+def test_the_legend_of_a_film_has_the_flags_that_its_frames_can_have(monkeypatch, step, reducer, names):
+    lettered = []
+    monkeypatch.setattr(animation, "lay_cards", lambda lettering: lettered.append(lettering) or lay_cards(lettering))
+    style = replace(served.STEPS, flags=(("cloud", Colour(255, 255, 255)),))
+    layer = served.make_layer(variable=served.make_variable(flags=((254, "cloud"),)), styles=(style,))
+    request = replace(
+        REQUEST, shown=replace(REQUEST.shown, reducer=reducer), step=step if step == 1 else parse_period(step)
+    )
+
+    render_animation(request, served.make_services(served.make_collection(layer)))
+
+    assert [name for name, _colour in lettered[0].legend.flags] == names
 
 
 def test_making_stops_between_frames_when_nobody_waits():

@@ -7,9 +7,12 @@ import orjson
 import pytest
 from PIL import Image
 
-from chronotile.model.request import LegendRequest
+from chronotile.model.grid import BBox, Grid
+from chronotile.model.request import PICTURE_REDUCERS, LegendRequest, MapRequest
 from chronotile.model.style import Colour
+from chronotile.model.time.parser import parse_time
 from chronotile.pipeline.maps.legend import draw_legend, legend_pixels
+from chronotile.pipeline.maps.render import render_map
 from tests.protocols import served
 
 WITH_FLAGS = dataclasses.replace(served.STEPS, flags=(("cloud", Colour(255, 255, 255)), ("water", Colour(0, 0, 255))))
@@ -25,6 +28,22 @@ def test_only_flags_that_the_variable_has_are_told():
     layer = served.make_layer(variable=variable, styles=(WITH_FLAGS,))
 
     assert [flag["name"] for flag in orjson.loads(legend(layer))["flags"]] == ["water"]
+
+
+@pytest.mark.parametrize("reducer", PICTURE_REDUCERS)
+def test_flags_are_told_where_pictures_of_several_times_have_them(reducer):
+    """Cells of row 1: numbers 3 to 253 at column 0 … 5, and 40 more at each time; both dates are clouds at column 0."""
+    variable = served.make_variable(flags=((3, "cloud"), (43, "cloud")))
+    services = served.make_services(served.make_collection(served.make_layer(variable=variable, styles=(WITH_FLAGS,))))
+    cell = Grid(crs=served.BELGIUM_31N.crs, bbox=BBox(600_000, 5_649_800, 600_100, 5_649_900), width=1, height=1)
+    request = MapRequest(layer="NDVI", grid=cell, time=parse_time("2020-05-21/2020-06-01"), reducer=reducer)
+
+    picture = Image.open(io.BytesIO(render_map(request, services).body)).convert("RGBA")
+    flags = orjson.loads(draw_legend(LegendRequest(layer="NDVI", reducer=reducer), "json", services).body)["flags"]
+
+    is_painted = picture.getpixel((0, 0)) == (255, 255, 255, 255)
+    assert is_painted == (reducer == "latest")
+    assert [flag["name"] for flag in flags] == (["cloud"] if is_painted else [])
 
 
 def test_a_composite_tells_which_variable_is_which_colour():

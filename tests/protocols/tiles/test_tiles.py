@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from chronotile.catalog.catalogue import Limits, ServiceInfo
+from chronotile.model.style import Colour
 from tests.protocols import served
 
 TILE = "/tiles/NDVI/WebMercatorQuad/10/525/343"
@@ -268,6 +269,27 @@ def test_the_legend_of_a_difference_has_its_colours_and_range(client, path):
         (0, "#fafafa"),
         (125, "#fa0000"),
     ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tiles/NDVI/legend.json?reducer={}",
+        "/wms?REQUEST=GetLegendGraphic&LAYER=NDVI&FORMAT=application/json&REDUCER={}",
+        "/ogcapi/collections/NDVI/legend?f=json&reducer={}",
+    ],
+    ids=["tiles", "WMS", "OGC API"],
+)
+def test_the_legend_of_a_reducer_has_the_flags_that_it_leaves(make_client, path):
+    steps = dataclasses.replace(served.STEPS, flags=(("cloud", Colour(255, 255, 255)),))
+    variable = served.make_variable(flags=((254, "cloud"),))
+    layer = served.make_layer(variable=variable, styles=(steps,))
+    client = make_client(served.make_services(served.make_collection(layer)))
+
+    flags = {name: client.get(path.format(name)).json()["flags"] for name in ("latest", "max")}
+
+    assert flags == {"latest": [{"name": "cloud", "color": "#ffffff"}], "max": []}
+    assert "use latest, earliest, max" in client.get(path.format("no")).text
 
 
 def test_ramps_are_told_with_their_colours(client):

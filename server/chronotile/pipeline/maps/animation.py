@@ -264,12 +264,15 @@ def _frames(pictures: Iterable[Picture | None], lettering: Lettering) -> Iterato
 
 def _lettering(request: AnimationRequest, layer: Layer, style: Style, shots: tuple[_Shot, ...]) -> Lettering:
     grid, labels = request.shown.grid, request.labels
+    has_flags = any(shot.target.reducer == "latest" for shot in shots)
     return Lettering(
         width=grid.width,
         height=grid.height,
         dates=tuple(map(_date_text, shots)) if "date" in labels else (),
         attribution=layer.attribution if "attribution" in labels else None,
-        legend=style_details(layer, style) if "legend" in labels and not layer.is_composite else None,
+        legend=style_details(layer, style, has_flags=has_flags)
+        if "legend" in labels and not layer.is_composite
+        else None,
         title=layer_title(layer),
         units=layer.main_variable.encoding.units,
     )

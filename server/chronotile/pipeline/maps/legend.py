@@ -81,7 +81,7 @@ def _resolved(
 ) -> tuple[Layer, Style, str]:
     """The layer, its style and the ETag of the legend."""
     layer = services.catalogue.layer(request.layer)
-    style = style_details(layer, requested_style(request, layer, services))
+    style = style_details(layer, requested_style(request, layer, services), has_flags=request.reducer == "latest")
     etag = fingerprint("legend", layer.id, layer.title, layer.main_variable.encoding.units, style, extension, shape)
     return layer, style, etag
 
@@ -103,8 +103,11 @@ def _size(layer: Layer, style: Style, shape: LegendShape) -> tuple[int, int]:
     return legend_size(style, title=layer_title(layer), units=layer.main_variable.encoding.units, shape=shape)
 
 
-def style_details(layer: Layer, style: Style) -> Style:
-    """Return what there is to tell of a style on a layer: its flags; of a composite, which variable is which colour."""
+def style_details(layer: Layer, style: Style, *, has_flags: bool = True) -> Style:
+    """Return what there is to tell of a style on a layer: its flags; of a composite, which variable is which colour.
+
+    Pictures of several times have no flags unless the reducer is `latest`.
+    """
     if layer.is_composite:
         names = [variable.title or variable.name for variable in layer.variables]
         return Style(
@@ -113,7 +116,7 @@ def style_details(layer: Layer, style: Style) -> Style:
             range=(1, 3),
             classes=tuple(StyleClass(*each) for each in zip((1.0, 2.0, 3.0), PRIMARIES, names, strict=True)),
         )
-    known = {name for _, name in layer.main_variable.encoding.flags}
+    known = {name for _, name in layer.main_variable.encoding.flags if has_flags}
     return replace(style, flags=tuple(flag for flag in style.flags if flag[0] in known))
 
 

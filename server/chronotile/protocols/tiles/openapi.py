@@ -6,7 +6,7 @@ from chronotile.pipeline.maps.legend import LEGEND_TYPES
 from chronotile.protocols.common.examples import Examples, extension_in_path, tile_in_path
 from chronotile.protocols.common.openapi import FILE, Json, in_path, operation, ref
 from chronotile.protocols.common.query.parameter import documents
-from chronotile.protocols.common.query.picture import COLOURS
+from chronotile.protocols.common.query.picture import COLOURS, REDUCER
 from chronotile.protocols.tiles.params import FORMATS, OF_TILE, OF_TILEJSON
 
 TAG = "Tiles"
@@ -40,7 +40,7 @@ def tile_paths(examples: Examples) -> dict[str, Json]:
                 "getLegend",
                 "The legend of a layer",
                 tag=TAG,
-                parameters=[layer, extension_in_path(LEGEND_TYPES), *documents(COLOURS)],
+                parameters=[layer, extension_in_path(LEGEND_TYPES), *documents((*COLOURS, REDUCER))],
                 answers=dict.fromkeys(LEGEND_TYPES.values(), FILE),
             )
         },

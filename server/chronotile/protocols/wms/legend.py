@@ -17,7 +17,7 @@ from chronotile.protocols.common.query.picture import IS_HORIZONTAL, MAX_SIDE_PX
 from chronotile.protocols.wms.colouring import colour_range, colouring, style_and_ramp
 from chronotile.protocols.wms.groups import names_of, refuse_styled_groups
 from chronotile.protocols.wms.own_styles import resolve_styles, sheets_of
-from chronotile.protocols.wms.params import requested_difference
+from chronotile.protocols.wms.params import REDUCER, requested_difference
 from chronotile.styling.legend_picture import SWATCH_PX, TEXT_PX, LegendShape
 
 FORMAT: Parameter[LegendFormat] = keyword(
@@ -79,6 +79,7 @@ def legend_query(query: Kvp, catalogue: Catalogue) -> WmsLegend:
             style=shown.style,
             own_style=shown.own_style,
             is_difference=requested_difference(query, layer) is not None,
+            reducer=REDUCER.of(query),
             ramp=ramp,
             range=colour_range(query),
             colouring=colouring(query),

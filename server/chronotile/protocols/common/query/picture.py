@@ -81,6 +81,7 @@ def legend_request(layer: str, query: Kvp) -> LegendRequest:
         layer=layer,
         style=STYLE.given(query) or "",
         is_difference=DIFFERENCE.given(query) is not None,
+        reducer=REDUCER.of(query),
         range=RANGE.given(query),
         ramp=RAMP.given(query),
         colouring=_colouring(query),

@@ -9,7 +9,7 @@ from chronotile.model.request import LegendRequest
 from chronotile.pipeline.maps.legend import LEGEND_TYPES, LegendFormat
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, Parameter, code, names_of, whole
-from chronotile.protocols.common.query.picture import DIFFERENCE, IS_HORIZONTAL, MAX_SIDE_PX, RAMP
+from chronotile.protocols.common.query.picture import DIFFERENCE, IS_HORIZONTAL, MAX_SIDE_PX, RAMP, REDUCER
 from chronotile.protocols.ogcapi.maps.drawing import RANGE_OF_TWO
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
 from chronotile.protocols.ogcapi.styles.known_styles import style_of
@@ -19,7 +19,7 @@ OF_DOCUMENTS = (F, LANG)
 WIDTH = whole("width", "Size of the picture, in pixels", least=1, most=MAX_SIDE_PX)
 HEIGHT = whole("height", "Size of the picture, in pixels", least=1, most=MAX_SIDE_PX)
 ORIENTATION = code("orientation", "Orientation of the colours", IS_HORIZONTAL, default="vertical")
-OF_LEGEND: tuple[Parameter[object], ...] = (RANGE_OF_TWO, RAMP, DIFFERENCE, WIDTH, HEIGHT, ORIENTATION)
+OF_LEGEND: tuple[Parameter[object], ...] = (RANGE_OF_TWO, RAMP, DIFFERENCE, REDUCER, WIDTH, HEIGHT, ORIENTATION)
 """Beside `f`, and `lang` and `datetime`, which change nothing."""
 
 
@@ -50,6 +50,7 @@ def parse_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Ca
             layer=layer.id,
             style=style,
             is_difference=DIFFERENCE.given(query) is not None,
+            reducer=REDUCER.of(query),
             range=RANGE_OF_TWO.given(query),
             ramp=RAMP.given(query),
         ),
