@@ -13,9 +13,11 @@ from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application
 from chronotile.archive.open import open_archive
+from chronotile.errors import DateUnreadable
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
+from chronotile.pipeline.services import Services
 from chronotile.queue.service import JobService
 from tests.scenes import Scene, make_dataset, save_netcdf, write_cogs, write_once, write_scene
 
@@ -46,8 +48,10 @@ collections:
 class Archive:
     """A served archive of which one date can be damaged and repaired."""
 
-    def __init__(self, client: TestClient, files: Callable[[], list[Path]], damage: Callable[[Path], None]) -> None:
-        self.client = client
+    def __init__(
+        self, services: Services, client: TestClient, files: Callable[[], list[Path]], damage: Callable[[Path], None]
+    ) -> None:
+        self.services, self.client = services, client
         self._files, self._damage = files, damage
         self._whole: dict[Path, bytes] = {}
 
@@ -94,9 +98,9 @@ def scribble_over_a_chunk(path: Path) -> None:
         file.write(b"\xff" * min(64, chunk.size))
 
 
-def write_chunks(path: Path) -> None:
+def write_chunks(path: Path, *, times: int = 1) -> None:
     dataset = make_dataset(SCENE)
-    dataset["NDVI"].encoding = {"chunksizes": (1, SCENE.height, SCENE.width), "zlib": True}
+    dataset["NDVI"].encoding = {"chunksizes": (times, SCENE.height, SCENE.width), "zlib": True}
     save_netcdf(dataset, path)
 
 
@@ -140,7 +144,7 @@ def archive(request, tmp_path) -> Archive:
 
 
 def serve(tmp_path, source, files, damage, request) -> Archive:
-    (tmp_path / "styles").mkdir()
+    (tmp_path / "styles").mkdir(exist_ok=True)
     (tmp_path / "styles" / "grey.yaml").write_text(STYLE)
     configuration = tmp_path / "chronotile.yaml"
     kept = ", ".join(map(str, range(250)))
@@ -151,7 +155,7 @@ def serve(tmp_path, source, files, damage, request) -> Archive:
         raise_server_exceptions=False,
     )
     request.addfinalizer(lambda: client.__exit__(None, None, None))
-    return Archive(client.__enter__(), files, damage)
+    return Archive(archive.services, client.__enter__(), files, damage)
 
 
 def require_told(answer) -> None:
@@ -486,3 +490,49 @@ def test_a_chunk_of_a_zarr_store_is_never_blank(archive):
     assert (answer.status_code, answer.headers["cache-control"]) == (503, "no-store")
     archive.repair()
     assert archive.get(path).status_code == 200
+
+
+def fail_once(archive: Archive, monkeypatch) -> list[list[int]]:
+    """Let the first read of several dates fail, as by an error of a disk that passes; return the dates of that read."""
+    reader = type(archive.services.readers["made"])
+    failed: list[list[int]] = []
+
+    def failing_once(read):
+        def wrapper(self, variable, *, indexes, **options):
+            if not failed and len(indexes) > 1:
+                failed.append(list(indexes))
+                raise DateUnreadable("the files of layer made.NDVI cannot be read")
+            return read(self, variable, indexes=indexes, **options)
+
+        return wrapper
+
+    monkeypatch.setattr(reader, "read_block", failing_once(reader.read_block))
+    monkeypatch.setattr(reader, "read_cell", failing_once(reader.read_cell))
+    return failed
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/zarr/NDVI/NDVI/c/0/0/0",
+        "/ogcapi/collections/NDVI/coverage?f=CoverageJSON",
+        "/ogcapi/collections/NDVI/coverage?f=GTiff",
+        "/cubes/NDVI/TILE.ctc",
+        "/timeseries/NDVI/area?bbox=BOX",
+        "/timeseries/NDVI/point?lon=LONGITUDE&lat=LATITUDE",
+    ],
+)
+def test_a_fault_that_passes_changes_no_number(tmp_path, request, monkeypatch, path):
+    write_chunks(tmp_path / "made.nc", times=len(SCENE.days))
+    archive = serve(tmp_path, "kind: netcdf, href: made.nc", list, truncate, request)
+    for name, value in {"BOX": BOX, "LONGITUDE": LONGITUDE, "LATITUDE": LATITUDE, "TILE": tile_of(archive)}.items():
+        path = path.replace(name, str(value))
+    failed = fail_once(archive, monkeypatch)
+
+    answer = archive.client.get(path)
+
+    assert failed == [list(range(len(SCENE.days)))]
+    assert (answer.status_code, answer.headers.get("warning")) == (200, None)
+    monkeypatch.undo()
+    without_fault = serve(tmp_path, "kind: netcdf, href: made.nc", list, truncate, request).client.get(path)
+    assert answer.content == without_fault.content
