@@ -1,6 +1,7 @@
 """Series as tables, held against the formula, the server's documents and the files."""
 
 import warnings
+from io import StringIO
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from shapely.geometry import box, mapping
 
 from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile_client import ArchiveWarning, InvalidRequest, LimitExceeded
+from chronotile_client.notes import notices_of_notes
 from tests.protocols.served import BELGIUM_31N, DEKADS, number_at
 
 TO_DEGREES = transformer(BELGIUM_31N.crs, CRS84)
@@ -86,12 +88,12 @@ def test_points_are_below_one_another_with_their_names(recorded):
 
 
 def test_points_outside_are_warned_of_and_have_a_reason(archive):
-    with pytest.warns(ArchiveWarning, match="1 of 2 points or areas: it lies outside the layer") as warned:
+    with pytest.warns(ArchiveWarning, match=r"1 of 2 points \(id 2\): it lies outside the layer") as warned:
         table = archive.layers["NDVI"].series([position_of(12, 34), (0.0, 0.0)])
 
     assert warned[0].filename == __file__
-    assert set(table.loc[table["id"] == 1, "reason"]) == {"outside_extent"}
-    assert table.loc[table["id"] == 0, "value"].tolist() == numbers_of(12, 34)
+    assert set(table.loc[table["id"] == 2, "reason"]) == {"outside_extent"}
+    assert table.loc[table["id"] == 1, "value"].tolist() == numbers_of(12, 34)
 
 
 @pytest.mark.parametrize(
@@ -150,10 +152,85 @@ def test_areas_have_the_statistics_of_their_cells(archive):
 
 
 def test_reason_of_an_area_is_the_commonest(archive):
-    table = archive.layers["NDVI"].series(area_of((0, 40), (3, 51)))
+    layer = archive.layers["NDVI"]
 
-    assert set(table["reason"]) == {"nodata"}
-    assert set(table["total"] - table["valid"]) == {12}
+    without = layer.series(area_of((0, 40), (0, 51)))
+    with_values = layer.series(area_of((0, 40), (3, 51)))
+    too_few = layer.series(area_of((0, 40), (3, 51)), min_valid=0.8)
+
+    assert set(without["reason"]) == set(too_few["reason"]) == {"nodata"}
+    assert with_values["mean"].notna().all()
+    assert with_values["reason"].isna().all()
+    assert set(with_values["total"] - with_values["valid"]) == set(too_few["total"] - too_few["valid"]) == {12}
+
+
+def four_areas():
+    """One inside, one outside, one too small for the centre of a cell, and one half outside."""
+    (x, y), (left, _) = BELGIUM_31N.centre_of(20, 40), BELGIUM_31N.centre_of(20, 0)
+    outlines = {
+        "inside": box(x - 250, y - 250, x + 250, y + 250),
+        "outside": box(left - 9_000, y, left - 8_000, y + 1_000),
+        "small": box(x + 20, y + 20, x + 30, y + 30),
+        "half": box(left - 1_000, y - 500, left + 950, y + 450),
+    }
+    features = [
+        {"type": "Feature", "id": name, "properties": {}, "geometry": mapping(degrees_of(outline, TO_DEGREES))}
+        for name, outline in outlines.items()
+    ]
+    return {"type": "FeatureCollection", "features": features}
+
+
+def test_areas_without_values_have_the_notes_of_the_server_and_a_reason(recorded):
+    areas = four_areas()
+    (document,) = [recorded.document("/timeseries/NDVI/areas", areas)]
+    notes = {feature["id"]: feature.get("note") for feature in document["features"]}
+    assert len(set(notes.values())) == 4
+
+    with pytest.warns(ArchiveWarning) as warned:
+        table = recorded.archive.layers["NDVI"].series(areas)
+
+    by_area = table.groupby("id").first()
+    assert by_area["note"].dropna().to_dict() == {name: note for name, note in notes.items() if note}
+    assert by_area["reason"].dropna().to_dict() == {"outside": "outside_extent", "small": "no_cells"}
+    assert by_area["mean"].isna().to_dict() == {"half": False, "inside": False, "outside": True, "small": True}
+    assert [str(each.message) for each in warned] == [
+        f"1 of 4 areas (id {name!r}): {notes[name]}" for name in ("outside", "small", "half")
+    ]
+    assert "weights=area" in str(warned[1].message)
+
+
+def test_area_with_parts_of_cells_has_a_value_with_weights_of_areas(archive):
+    areas = four_areas()
+    areas["features"] = areas["features"][::2]
+
+    table = archive.layers["NDVI"].series(areas, weights="area")
+
+    assert table["mean"].notna().all()
+    assert "note" not in table
+
+
+def test_warnings_of_many_areas_are_few():
+    features = [{"note": "outside"}] * 7 + [{}] + [{"note": f"repaired at {number}"} for number in range(20)]
+
+    texts = [notice.text for notice in notices_of_notes(features, range(1, 29), "areas")]
+
+    assert texts[:2] == ["7 of 28 areas (id 1, 2, 3, 4, 5 and 2 more): outside", "1 of 28 areas (id 9): repaired at 0"]
+    assert texts[5:] == ["16 further areas have other notes, not listed here"]
+
+
+def test_ids_of_unnamed_places_are_those_of_the_servers_tables(recorded):
+    areas = four_areas()
+    areas["features"] = [{**feature, "id": None} for feature in areas["features"][::2]]
+    answer = recorded.client.post("/timeseries/NDVI/areas?format=csv", json=areas)
+    of_server = pd.read_csv(StringIO(answer.text))
+
+    with pytest.warns(ArchiveWarning, match="id 2"):
+        of_client = recorded.archive.layers["NDVI"].series(areas)
+
+    assert of_client["id"].tolist() == of_server["id"].tolist()
+    np.testing.assert_allclose(of_client["mean"], of_server["mean"])
+    points = recorded.archive.layers["NDVI"].series([position_of(1, 2), position_of(3, 4)])
+    assert set(points["id"]) == {1, 2}
 
 
 def test_box_and_histogram(archive):
@@ -173,9 +250,38 @@ def test_analysis_is_in_columns_and_attributes(recorded):
     table = recorded.archive.layers["NDVI"].series((lon, lat), anomaly="z", trend="theil_sen")
 
     assert table["climatology"].tolist() == pytest.approx(document["analysis"]["climatology"], nan_ok=True)
-    assert table["anomaly"].isna().tolist() == [value is None for value in document["analysis"]["anomaly"]]
+    assert table["anomaly_z"].isna().tolist() == [value is None for value in document["analysis"]["anomaly"]]
     assert table.attrs["analysis"]["trend"] == document["analysis"]["trend"]
     assert table.attrs["methods"] == document["methods"]
+
+
+@pytest.mark.parametrize("kind", ["abs", "z", "percentile"])
+def test_columns_of_an_analysis_are_called_as_in_csv(recorded, kind):
+    (west, north), (east, south) = position_of(20, 40), position_of(30, 51)
+    box_of = {"bbox": f"{west!r},{south!r},{east!r},{north!r}", "anomaly": kind, "smooth": "whittaker"}
+    answer = recorded.client.get("/timeseries/NDVI/area", params={**box_of, "format": "csv"})
+    header = answer.text.partition("\n")[0].split(",")
+
+    table = recorded.archive.layers["NDVI"].series((west, south, east, north), anomaly=kind, smooth="whittaker")
+
+    assert {name for name in header if name.startswith("mean")} == {
+        name for name in table.columns if name.startswith("mean")
+    }
+
+
+def test_series_without_a_season_are_warned_of(archive):
+    layer = archive.layers["NDVI"]
+    remedy = "no whole season was found in the requested time: .* request some months before and after"
+
+    with pytest.warns(ArchiveWarning, match=rf"^{remedy}"):
+        layer.series(position_of(12, 34), time="2020", phenology="threshold")
+    with pytest.warns(ArchiveWarning, match=rf"2 of 2 points \(id 'A', 'B'\): {remedy}"):
+        layer.series({"A": position_of(12, 34), "B": position_of(20, 34)}, time="2020", phenology="threshold")
+    with pytest.warns(ArchiveWarning) as warned:
+        table = layer.series(area_of((20, 40), (30, 51)), reducers=["mean", "max"], phenology="threshold")
+
+    assert [str(each.message) for each in warned] == ["no whole season was found in all times"]
+    assert table.attrs["analysis"]["mean"]["phenology"]["start"] == []
 
 
 def test_analysis_of_areas_is_by_reducer(archive):

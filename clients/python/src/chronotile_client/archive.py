@@ -155,8 +155,9 @@ class Layer(LayerInfo):
 
         Returns:
             Of points `value` and `reason` (why there is none); of areas one column per reducer, `valid` and `total`
-            cells, and the commonest `reason` of the others. Several points or areas are below one another, with their
-            `id`: the index of a GeoDataFrame, the name or the position. `attrs` has units and attribution.
+            cells, `reason` where there is no value, and `note` if the server has remarks. Several points or areas are
+            below one another, with their `id`: the index of a GeoDataFrame, the name, or the number from 1. `attrs`
+            has units and attribution.
 
         Raises:
             InvalidRequest: A parameter is not accepted, or the only point lies outside the layer.

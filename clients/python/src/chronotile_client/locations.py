@@ -67,12 +67,12 @@ def location_of(where: Any) -> Location:  # noqa: ANN401 -- all forms of points 
         return Points(list(where), [_position(each) for each in where.values()])
     numbers = _numbers(where)
     if numbers and len(numbers) == 2:
-        return Points([0], [(numbers[0], numbers[1])], is_single=True)
+        return Points([1], [(numbers[0], numbers[1])], is_single=True)
     if numbers and len(numbers) == 4:
         return Box(box_text(numbers))
     if isinstance(where, Iterable) and numbers is None:
         positions = [_position(each) for each in where]
-        return Points(_some(range(len(positions))), positions)
+        return Points(_numbered(len(positions)), positions)
     raise ValueError(
         "a place is (lon, lat), (west, south, east, north), 'set/id', a list of points, GeoJSON, or what geopandas and "
         f"shapely have; got {str(where)[:80]!r}"
@@ -110,14 +110,15 @@ def _of_geojson(document: JsonObject, labels: Sequence[object] | None) -> Locati
     if document["type"] == "FeatureCollection":
         features = document["features"]
         geometries = [feature["geometry"] for feature in features]
-        ids = labels or [feature.get("id", number) for number, feature in enumerate(features)]
+        own = [feature.get("id") for feature in features]
+        ids = labels or [number if id_ is None else id_ for number, id_ in enumerate(own, 1)]
         return _of_geometries(geometries, ids, is_single=False)
     if document["type"] == "Feature":
         document = document["geometry"]
     if document["type"] == "MultiPoint":
         positions = [_position(each) for each in document["coordinates"]]
-        return Points(_some(range(len(positions))), positions)
-    return _of_geometries([document], [0], is_single=True)
+        return Points(_numbered(len(positions)), positions)
+    return _of_geometries([document], [1], is_single=True)
 
 
 def _of_geometries(geometries: Sequence[JsonObject | None], ids: Sequence[object], *, is_single: bool) -> Location:
@@ -153,3 +154,8 @@ def _some(ids: Sequence[object]) -> Sequence[object]:
     if not ids:
         raise ValueError("there is no point or area")
     return ids
+
+
+def _numbered(count: int) -> Sequence[object]:
+    """Ids of what has none: numbers from 1, as the server has them in CSV and Parquet."""
+    return _some(range(1, count + 1))

@@ -9,9 +9,10 @@ from urllib.parse import quote
 import numpy as np
 
 from chronotile_client.errors import LimitExceeded
-from chronotile_client.exchange import Exchange, Notice, Request, fetch
+from chronotile_client.exchange import Exchange, Request, fetch
 from chronotile_client.layers import LayerInfo
 from chronotile_client.locations import Areas, Box, Place, Points
+from chronotile_client.notes import OUTSIDE, notices_of_notes, notices_of_seasons, reason_without_cells
 from chronotile_client.times import time_index
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ Document = Mapping[str, Any]
 
 FIRST_BATCH: Final = 20_000
 """Points or areas of the first request: `max_features` of a server that does not configure it."""
-OUTSIDE: Final = "outside_extent"
-"""The reason of points outside the layer, as tables of the server have it."""
+UNITS_OF_ANOMALIES: Final = frozenset({"z", "percentile"})
+"""Kinds of anomalies that are in the names of their columns, as in CSV: `anomaly_z`."""
 JSON: Final = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
@@ -49,19 +50,24 @@ def fetch_series(query: SeriesQuery) -> "Exchange[pd.DataFrame]":
         (lon, lat), *_ = where.positions
         params = {"lon": repr(lon), "lat": repr(lat), **query.params}
         answer = yield from fetch(Request(path=f"{query.path}/point", params=params))
-        return _table_of_point(json.loads(answer.body), query.layer)
+        document = json.loads(answer.body)
+        feature = {"total": 1, "analysis": {"value": document.get("analysis", {})}}
+        yield from notices_of_seasons([feature], None, "points", has_time="datetime" in query.params)
+        return _table_of_point(document, query.layer)
     if isinstance(where, (Box, Place)):
         named = {"bbox": where.text} if isinstance(where, Box) else {"place": where.id}
         answer = yield from fetch(Request(path=f"{query.path}/area", params={**named, **query.params}))
-        document = json.loads(answer.body)
-        yield from _notices([document])
-        return _table_of_features([document], query, ids=None)
-    if isinstance(where, Points):
+        documents: Sequence[Document] = [json.loads(answer.body)]
+    elif isinstance(where, Points):
         documents = yield from _in_batches(where.positions, lambda batch: _points_request(query, batch))
     else:
         documents = yield from _in_batches(where.geometries, lambda batch: _areas_request(query, batch))
-    yield from _notices(documents)
-    return _table_of_features(documents, query, ids=None if where.is_single else where.ids)
+    ids = None if isinstance(where, (Box, Place)) or where.is_single else where.ids
+    kind = "points" if isinstance(where, Points) else "areas"
+    features = [feature for document in documents for feature in document["features"]]
+    yield from notices_of_notes(features, ids, kind)
+    yield from notices_of_seasons(features, ids, kind, has_time="datetime" in query.params)
+    return _table_of_features(documents, query, ids=ids)
 
 
 def _points_request(query: SeriesQuery, positions: Sequence[Any]) -> Request:
@@ -117,7 +123,7 @@ def _table_of_point(document: Document, layer: LayerInfo) -> "pd.DataFrame":
         "reason": document["reasons"],
     }
     analysis = dict(document.get("analysis", {}))
-    columns |= _columns_of_times(analysis, len(columns["value"]))
+    columns |= _columns_of_times(analysis, len(columns["value"]), kind=_anomaly_of(document))
     table = pd.DataFrame(columns, index=time_index(document["times"]))
     table.attrs = _attributes(document, layer) | ({"analysis": analysis} if analysis else {})
     return table
@@ -131,7 +137,7 @@ def _table_of_features(
     is_of_points = isinstance(query.where, Points)
     parts, analyses = [], []
     for number, (feature, document) in enumerate(features):
-        columns, analysis = (_point_columns if is_of_points else _area_columns)(feature, len(document["times"]))
+        columns, analysis = (_point_columns if is_of_points else _area_columns)(feature, document)
         if isinstance(query.where, Points):
             lon, lat = query.where.positions[number]
             columns = {"longitude": lon, "latitude": lat, **columns}
@@ -164,25 +170,32 @@ def _stacked(parts: Sequence[Mapping[str, Any]], times: Sequence[Sequence[str | 
     return pd.DataFrame(columns, index=index)
 
 
-def _point_columns(feature: Document, count: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _point_columns(feature: Document, document: Document) -> tuple[dict[str, Any], dict[str, Any]]:
+    count = len(document["times"])
     analysis = dict(feature.get("analysis", {}).get("mean", {}))
-    is_inside = feature["total"] != 0
-    reasons = _commonest_reasons(feature, count) if is_inside else np.full(count, OUTSIDE, dtype=object)
+    reasons = _commonest_reasons(feature, count) if np.any(feature["total"]) else np.full(count, OUTSIDE, dtype=object)
     columns = {"value": _numbers(feature["series"]["mean"]), "reason": reasons}
-    return columns | _columns_of_times(analysis, count), analysis
+    return columns | _columns_of_times(analysis, count, kind=_anomaly_of(document)), analysis
 
 
-def _area_columns(feature: Document, count: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _area_columns(feature: Document, document: Document) -> tuple[dict[str, Any], dict[str, Any]]:
+    count, kind = len(document["times"]), _anomaly_of(document)
     columns: dict[str, Any] = {}
     for reducer, values in feature["series"].items():
         columns |= dict(_reducer_columns(reducer, values))
+    valid = np.array(feature["valid"], dtype=np.int64)
+    is_missing = np.logical_or.reduce([valid == 0, *map(np.isnan, columns.values())])
     analysis = {reducer: dict(found) for reducer, found in feature.get("analysis", {}).items()}
     for reducer, found in analysis.items():
-        columns |= {f"{reducer}.{name}": values for name, values in _columns_of_times(found, count).items()}
-    total = feature["total"]
-    columns["valid"] = np.array(feature["valid"], dtype=np.int64)
-    columns["total"] = np.broadcast_to(np.array(total, dtype=np.int64), (count,))
-    columns["reason"] = _commonest_reasons(feature, count)
+        columns |= {f"{reducer}.{name}": each for name, each in _columns_of_times(found, count, kind=kind).items()}
+    total = np.broadcast_to(np.array(feature["total"], dtype=np.int64), (count,))
+    reasons = _commonest_reasons(feature, count)
+    if not total.any():
+        reasons[:] = reason_without_cells(feature)
+    reasons[~is_missing] = None
+    columns |= {"valid": valid, "total": total, "reason": reasons}
+    if note := feature.get("note"):
+        columns["note"] = note
     return columns, analysis
 
 
@@ -197,15 +210,22 @@ def _reducer_columns(reducer: str, values: Sequence[Any]) -> Iterator[tuple[str,
         yield f"{reducer}.{number}", table[:, number]
 
 
-def _columns_of_times(analysis: dict[str, Any], count: int) -> dict[str, Any]:
-    """Take what has one value a time out of an analysis, as columns; `counts` of periods is `count`, as in CSV."""
-    names = {"counts": "count", "smooth": "smooth", "fill": "fill", "climatology": "climatology", "anomaly": "anomaly"}
+def _columns_of_times(analysis: dict[str, Any], count: int, *, kind: str | None) -> dict[str, Any]:
+    """Take what has one value a time out of an analysis, as columns named as in CSV; `kind` is that of anomalies."""
+    anomaly = f"anomaly_{kind}" if kind in UNITS_OF_ANOMALIES else "anomaly"
+    names = {"counts": "count", "smooth": "smooth", "fill": "fill", "climatology": "climatology", "anomaly": anomaly}
     found = {name for name in names if isinstance(analysis.get(name), list) and len(analysis[name]) == count}
     return {names[name]: _numbers(analysis.pop(name)) for name in names if name in found}
 
 
+def _anomaly_of(document: Document) -> str | None:
+    """The kind of anomalies in a document, None without them."""
+    kind: str | None = document.get("methods", {}).get("anomaly")
+    return kind
+
+
 def _commonest_reasons(feature: Document, count: int) -> Any:  # noqa: ANN401 -- an array of texts and None
-    """For each time the reason that most of the cells without a value have, None where all cells have one."""
+    """(time,): the reason that most of the cells without a value have, None where all cells have one."""
     reasons = feature.get("reasons", {})
     if not reasons:
         return np.full(count, None)
@@ -227,12 +247,3 @@ def _attributes(document: Document, layer: LayerInfo) -> dict[str, Any]:
         "attribution": layer.attribution,
         **kept,
     }
-
-
-def _notices(documents: Sequence[Document]) -> Iterator[Notice]:
-    """What the server remarks on features: that they lie outside, or were repaired."""
-    notes = [feature.get("note") for document in documents for feature in document["features"]]
-    found = [note for note in notes if note]
-    if found:
-        which = f"{len(found)} of {len(notes)} points or areas: " if len(notes) > 1 else ""
-        yield Notice(f"{which}{found[0]}")
