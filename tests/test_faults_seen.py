@@ -227,6 +227,29 @@ def test_findings_of_other_sources_stay_when_one_is_opened_anew(folder, put, who
     assert [fault["collection"] for fault in faults] == ["ndvi"]
 
 
+def test_file_that_no_href_matches_is_told_once_and_what_is_served_stays(folder, whole, caplog):
+    caplog.set_level(logging.INFO, logger="chronotile")
+    file = folder.parent / "chronotile.yaml"
+    file.write_text(CONFIGURATION)
+    one = Served(file, caplog)
+    with one.client:
+        (folder / "S2_20200106.tif").write_bytes(whole["2020-01-06"])
+        (folder / ".NDVI_20200107.tif").write_bytes(whole["2020-01-07"])
+        first, second = one.look(), one.look()
+        (folder / "S2_20200106.tif").rename(folder / file_of("2020-01-06"))
+        third = one.look()
+        again = one.look()
+        days = one.days()
+
+    assert first[0] == "reloaded: findings changed"
+    assert len(first) == 2
+    assert "note  ndvi: 1 other file of data in the folder of its files, which no href " in first[1]
+    assert ": S2_20200106.tif; " in first[1]
+    assert (second, again) == ([], [])
+    assert third == ["reloaded: 1 date added to ndvi.NDVI"]
+    assert days == list(SCENE.days[:6])
+
+
 def test_removed_date_is_told(served, folder):
     (folder / file_of("2020-01-02")).unlink()
 

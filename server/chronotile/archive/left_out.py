@@ -1,6 +1,6 @@
 """Files beside those of a configuration that no collection reads."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 from chronotile.archive.describe import counted
@@ -24,7 +24,7 @@ def files_passed_over(specs: Mapping[str, SourceSpec]) -> Iterator[Finding]:
     for name, paths in files.items():
         folders = {Path(path).parent for path in paths if local_path(path) is not None} - seen
         seen |= folders
-        others = [each for folder in sorted(folders) for each in _data_in(folder) if str(each) not in taken]
+        others = [each for folder in sorted(folders) for each in _data_in(folder, taken)]
         if others:
             names = list_names([each.name for each in others], most=_NAMED)
             message = (
@@ -47,13 +47,17 @@ def _files(spec: SourceSpec) -> list[str]:
         return []
 
 
-def _data_in(folder: Path) -> list[Path]:
+def _data_in(folder: Path, taken: Container[str]) -> list[Path]:
+    """The files of data of a folder that are not taken; each of these costs a look at it, the names do not."""
     try:
-        return sorted(path for path in folder.iterdir() if path.is_file() and _is_of_files(path))
+        return sorted(
+            path for path in folder.iterdir() if str(path) not in taken and _is_of_files(path) and path.is_file()
+        )
     except OSError:
         return []
 
 
 def _is_of_files(path: Path) -> bool:
-    kind = kind_of_path(path)
+    """Whether it is data by its name; hidden files are being written, mostly."""
+    kind = None if path.name.startswith(".") else kind_of_path(path)
     return kind is not None and kind.options.is_of_files

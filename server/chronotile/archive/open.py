@@ -54,6 +54,8 @@ class ArchiveState:
     """Digests by collection."""
     places: Mapping[str, str]
     """Digests by set of places."""
+    passed_over: tuple[Finding, ...]
+    """About files beside those of a configuration that no collection reads."""
     elsewhere: int
     """Changes found so far of sources on other machines, which the digests above do not cover."""
 
@@ -151,9 +153,19 @@ def refresh_archive(archive: Archive, place: Path, *, environment: Mapping[str, 
     configuration, styles = _loaded(place, environment)
     specs = source_specs(configuration, styles)
     changes = archive.services.elsewhere.found.changes
-    if _state_of(configuration, styles, specs, elsewhere=changes) == archive.state:
+    state = _state_of(configuration, styles, specs, elsewhere=changes)
+    if state == archive.state:
         return archive
+    if replace(state, passed_over=archive.state.passed_over) == archive.state:
+        return _with_passed_over(archive, state)
     return _with_caches_of(archive, _opened(configuration, styles, clock, before=archive, caches=caches))
+
+
+def _with_passed_over(archive: Archive, state: ArchiveState) -> Archive:
+    """The archive with other findings about files that no collection reads; nothing is opened again."""
+    before, now = (with_places(each.passed_over, archive.configuration) for each in (archive.state, state))
+    findings = (*(each for each in archive.findings if each not in before), *now)
+    return replace(archive, services=replace(archive.services, findings=findings), state=state)
 
 
 def has_grown(archive: Archive, collection: str | None) -> bool:
@@ -249,7 +261,8 @@ def _opened(  # noqa: PLR0913 -- of which four are named
     if not catalogue.collections and not (found.away or found.wrong):
         raise _nothing_served((*of_sources, *findings), configuration)
     odd = () if is_found else _odd_values(infos, styles)
-    found_here = (*of_sources, *_left_out(here, is_found=is_found), *odd, *places.findings, *findings, *notes)
+    passed_over = () if is_found else state.passed_over  # a walk through the folder reports files
+    found_here = (*of_sources, *_left_out(here), *passed_over, *odd, *places.findings, *findings, *notes)
     return Archive(
         configuration=configuration,
         services=Services(
@@ -310,12 +323,9 @@ def _wanted(configuration: Configuration, specs: Mapping[str, SourceSpec]) -> di
     }
 
 
-def _left_out(specs: Mapping[str, SourceSpec], *, is_found: bool) -> Iterator[Finding]:
-    stored = {name: spec.stored for name, spec in specs.items()}
-    for spec in stored.values():
-        yield from kind_of_spec(spec).left_out(spec)
-    if not is_found:  # a walk through the folder reports files
-        yield from files_passed_over(stored)
+def _left_out(specs: Mapping[str, SourceSpec]) -> Iterator[Finding]:
+    for spec in specs.values():
+        yield from kind_of_spec(spec.stored).left_out(spec.stored)
 
 
 def _odd_values(infos: Mapping[str, SourceInfo], styles: Mapping[str, Style]) -> Iterator[Finding]:
@@ -329,10 +339,12 @@ def _state_of(
     configuration: Configuration, styles: Mapping[str, Style], specs: Mapping[str, SourceSpec], *, elsewhere: int
 ) -> ArchiveState:
     """The state of now; no source elsewhere is queried, of whose changes `elsewhere` counts what was noticed."""
+    here = {name: spec for name, spec in specs.items() if not is_elsewhere(spec)}
     return ArchiveState(
         written=configuration.root,
         styles=styles,
-        sources=source_states({name: spec for name, spec in specs.items() if not is_elsewhere(spec)}),
+        sources=source_states(here),
+        passed_over=tuple(files_passed_over({name: spec.stored for name, spec in here.items()})),
         places={name: state_of_file(Path(spec.path)) for name, spec in places_specs(configuration).items()},
         elsewhere=elsewhere,
     )
