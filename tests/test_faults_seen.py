@@ -25,6 +25,8 @@ NUMBER = 6
 """Where a worker's number stands: python -P -m chronotile.workers.worker CHANNEL FOLDER NUMBER."""
 X, Y = (axis[index] for axis, index in zip(SCENE.coordinates(), (COLUMN, ROW), strict=True))
 POINT = f"/timeseries/ndvi.NDVI/point?x={X}&y={Y}&crs=EPSG:32631"
+IRREGULAR = "maps of WMS and WMTS now show the latest date before a time between the dates of ndvi.NDVI"
+"""Told once a day of the daily dates is missing."""
 CONFIGURATION = """
 collections:
   ndvi:
@@ -194,7 +196,7 @@ def test_date_of_another_grid_is_told_once_with_what_differs(served, put, whole,
 
     assert len(first) == 2
     assert first[1].startswith(f"warning  ndvi: {file_of('2020-01-06')}: left out: it is 33 x 30 pixels")
-    assert second == ["reloaded: 1 date added to ndvi.NDVI"]
+    assert second == [f"reloaded: 1 date added to ndvi.NDVI, {IRREGULAR}"]
     assert served.days() == [*SCENE.days[:5], "2020-01-07"]
 
 
@@ -205,7 +207,10 @@ def test_finding_that_comes_again_is_logged_again(served, put, whole, of_another
         logged.append(served.look())
 
     assert [sum("left out: it is 33 x 30" in line for line in lines) for lines in logged] == [1, 0, 1]
-    assert logged[2][0] == f"reloaded: 1 date removed from ndvi.NDVI, 1 left out (ndvi: {file_of('2020-01-03')})"
+    assert (
+        logged[2][0]
+        == f"reloaded: 1 date removed from ndvi.NDVI, {IRREGULAR}, 1 left out (ndvi: {file_of('2020-01-03')})"
+    )
 
 
 def test_findings_of_other_sources_stay_when_one_is_opened_anew(folder, put, whole, of_another_grid, caplog):
@@ -223,7 +228,7 @@ def test_findings_of_other_sources_stay_when_one_is_opened_anew(folder, put, who
         second, faults = one.look(), one.ready()
 
     assert first == ["reloaded: 1 date added to other.NDVI"]
-    assert second == ["reloaded: 1 date added to ndvi.NDVI"]
+    assert second == [f"reloaded: 1 date added to ndvi.NDVI, {IRREGULAR}"]
     assert [fault["collection"] for fault in faults] == ["ndvi"]
 
 
@@ -253,7 +258,7 @@ def test_file_that_no_href_matches_is_told_once_and_what_is_served_stays(folder,
 def test_removed_date_is_told(served, folder):
     (folder / file_of("2020-01-02")).unlink()
 
-    assert served.look() == ["reloaded: 1 date removed from ndvi.NDVI"]
+    assert served.look() == [f"reloaded: 1 date removed from ndvi.NDVI, {IRREGULAR}"]
     assert served.days() == [SCENE.days[0], *SCENE.days[2:5]]
 
 

@@ -67,3 +67,27 @@ def test_dates_of_many_layers_are_told_together(tmp_path, open_at):
 
     names = "made.V0, made.V1, made.V2, made.V3, made.V4, made.V5 and 2 more"
     assert changes_line(before, after) == (f"reloaded: 1 date removed from {names}, 2 dates added to {names}")
+
+
+@pytest.mark.parametrize(
+    ("rules", "ends"),
+    [("", True), ("time: {match: exact}, ", False), ("time: {match: before, tolerance_days: 9}, ", False)],
+)
+def test_date_that_breaks_a_regular_step_changes_how_maps_match_times(tmp_path, open_at, rules, ends):
+    """Without `match` maps of WMS and WMTS fill the gaps of irregular times alone."""
+    file = tmp_path / "chronotile.yaml"
+    file.write_text(NDVI.replace(f"{{{SOURCE}, ", f"{{{SOURCE}, {rules}"))
+    write_cogs(tmp_path, replace(SCENE, days=("2020-01-01", "2020-01-09", "2020-01-17", "2020-01-25")))
+    regular = open_at(file)
+    write_cogs(tmp_path, replace(SCENE, days=("2020-01-30",)))
+    irregular = refresh_archive(regular, file, environment={}, clock=lambda: np.datetime64("2020-03-01", "ns"))
+    (tmp_path / "NDVI_20200130.tif").unlink()
+    again = refresh_archive(irregular, file, environment={}, clock=lambda: np.datetime64("2020-03-01", "ns"))
+
+    what = "show the latest date before a time between the dates of made.NDVI"
+    assert changes_line(regular, irregular) == (
+        f"reloaded: 1 date added to made.NDVI{f', maps of WMS and WMTS now {what}' * ends}"
+    )
+    assert changes_line(irregular, again) == (
+        f"reloaded: 1 date removed from made.NDVI{f', maps of WMS and WMTS no longer {what}' * ends}"
+    )

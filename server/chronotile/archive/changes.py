@@ -6,6 +6,7 @@ import numpy as np
 
 from chronotile.archive.describe import counted
 from chronotile.archive.open import Archive
+from chronotile.catalog.resolve_times import fills_gaps_on_maps
 from chronotile.model.collection import Layer
 from chronotile.yaml_source import list_names
 
@@ -50,6 +51,9 @@ def _date_changes(old: Layer, new: Layer) -> Iterator[str]:
         yield f"{counted(added, 'date')} added to"
     if removed:
         yield f"{counted(removed, 'date')} removed from"
+    if old.time_rules == new.time_rules and fills_gaps_on_maps(old) != fills_gaps_on_maps(new):
+        how = "now" if fills_gaps_on_maps(new) else "no longer"
+        yield f"maps of WMS and WMTS {how} show the latest date before a time between the dates of"
 
 
 def _left_out(before: Archive, after: Archive) -> Iterator[str]:

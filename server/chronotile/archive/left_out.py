@@ -1,5 +1,6 @@
 """Files beside those of a configuration that no collection reads."""
 
+import os
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from chronotile.archive.describe import counted
 from chronotile.errors import ChronotileError
 from chronotile.model.source import Finding, SourceSpec
 from chronotile.readers.files import find_skipped
-from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.hrefs import base_name
 from chronotile.readers.kinds import kind_of_path, kind_of_spec
 from chronotile.yaml_source import list_names
 
@@ -22,7 +23,7 @@ def files_passed_over(specs: Mapping[str, SourceSpec]) -> Iterator[Finding]:
     taken = {path for paths in files.values() for path in paths}
     seen: set[Path] = set()
     for name, paths in files.items():
-        folders = {Path(path).parent for path in paths if local_path(path) is not None} - seen
+        folders = {Path(folder) for folder in {os.path.dirname(path) for path in paths} if "://" not in folder} - seen  # noqa: PTH120 -- of each of very many files
         seen |= folders
         others = [each for folder in sorted(folders) for each in _data_in(folder, taken)]
         if others:
@@ -50,9 +51,9 @@ def _files(spec: SourceSpec) -> list[str]:
 def _data_in(folder: Path, taken: Container[str]) -> list[Path]:
     """The files of data of a folder that are not taken; each of these costs a look at it, the names do not."""
     try:
-        return sorted(
-            path for path in folder.iterdir() if str(path) not in taken and _is_of_files(path) and path.is_file()
-        )
+        with os.scandir(folder) as entries:
+            others = [each for each in entries if os.path.join(folder, each.name) not in taken]  # noqa: PTH118 -- as above
+            return sorted(path for each in others if _is_of_files(path := folder / each.name) and each.is_file())
     except OSError:
         return []
 

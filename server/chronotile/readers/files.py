@@ -1,6 +1,7 @@
 """Which files make a source, of which variable and time each is."""
 
 import glob
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -106,7 +107,7 @@ def _matching(pattern: str) -> tuple[str, ...]:
 
 def _globbed(pattern: Path) -> list[str]:
     found = glob.iglob(str(pattern), recursive=True)  # noqa: PTH207 -- pathlib cannot glob from an absolute pattern
-    return sorted(path for path in found if Path(path).is_file())
+    return sorted(path for path in found if os.path.isfile(path))  # noqa: PTH113 -- a Path of each of many takes twice as long
 
 
 def find_skipped(spec: SourceSpec) -> list[str]:
