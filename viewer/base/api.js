@@ -24,7 +24,7 @@
  *   id: string, title: string, range: [number, number], stops: { value: number, color: string }[], below: string, above: string,
  * }} Ramp
  * @typedef {{
- *   times: string[], valid_shares: (number | null)[], valid_shares_pending: number, total: number, next: string | null,
+ *   times: string[], ends: (string | null)[], valid_shares: (number | null)[], valid_shares_pending: number, total: number, next: string | null,
  * }} TimesPage
  * @typedef {{ minzoom: number, maxzoom: number }} TileJson
  * @typedef {{
@@ -125,19 +125,21 @@ export const fetchConfig = (signal) => askJson(urlOf("viewer/config.json"), sign
 export const fetchLayer = (id, signal) => askJson(urlOf(`layers/${encodeURIComponent(id)}`), signal);
 
 /**
- * All dates of a layer and the share of each that has data, in all of it or in a box, page by page. The server counts
+ * All dates of a layer, the ends of their days and periods, and the share of each that has data, in all of it or in a box, page by page. The server counts
  * shares after they are first asked for: `pending` says how many are still to come.
  * @param {Layer} layer @param {AbortSignal} signal @param {BBox} [bbox]
- * @returns {Promise<{ times: string[], validShares: (number | null)[], pending: number }>}
+ * @returns {Promise<{ times: string[], ends: (string | null)[], validShares: (number | null)[], pending: number }>}
  */
 export async function fetchTimes(layer, signal, bbox) {
-	const all = { times: /** @type {string[]} */ ([]), validShares: /** @type {(number | null)[]} */ ([]), pending: 0 };
+	/** @type {Awaited<ReturnType<typeof fetchTimes>>} */
+	const all = { times: [], ends: [], validShares: [], pending: 0 };
 	const asked = { limit: 1000, bbox: bbox?.join(",") ?? null };
 	const url = urlOf(`layers/${encodeURIComponent(layer.id)}/times`, asked);
 	while (true) {
 		/** @type {TimesPage} */
 		const page = await askJson(url, signal);
 		all.times.push(...page.times);
+		all.ends.push(...page.ends);
 		all.validShares.push(...page.valid_shares);
 		all.pending += page.valid_shares_pending ?? 0;
 		if (page.next === null || page.times.length === 0) return all;

@@ -1,25 +1,40 @@
 /**
- * Dates of a layer: parsing, the nearest one that exists, stepping, and how they are written for people.
+ * Dates of a layer: parsing, the one that a text stands for, stepping, and how they are written for people.
  *
- * An instant is the server's RFC 3339 text (sent back as it came) with its milliseconds since 1970, UTC.
+ * An instant is the server's RFC 3339 text (sent back as it came) with its milliseconds since 1970, UTC, and those of the
+ * first instant after it: the end of its day or period, which is excluded.
  *
- * @typedef {{ text: string, ms: number }} Instant
+ * @typedef {{ text: string, ms: number, end: number }} Instant
+ * @typedef {{ start: number, end: number }} TimeSpan milliseconds since 1970, the end excluded
  */
 
-const DAY = /^(\d{4})-(\d{2})-(\d{2})$/;
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z$/;
+const DATE = /^(\d{4})(?:-(\d{2})(?:-(\d{2})(T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?)?)?$/;
 const DAY_MS = 86_400_000;
 
-/** Milliseconds of a day (`2020-06-11`, its midnight) or an instant; null for any other text. @param {string} text */
-export function parseDate(text) {
-	if (!DAY.test(text) && !INSTANT.test(text)) return null;
-	const ms = Date.parse(text);
+/**
+ * What a year, a month, a day or an instant (in UTC, unless it has an offset) spans, as the server reads them; null for any
+ * other text.
+ * @param {string} text @returns {TimeSpan | null}
+ */
+export function parseSpan(text) {
+	const [, year, month, day, time, zone] = DATE.exec(text) ?? [];
+	if (year === undefined) return null;
+	const start = Date.parse(`${year}-${month ?? "01"}-${day ?? "01"}`);
 	// Date.parse turns 31 February into 2 March.
-	return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== text.slice(0, 10) ? null : ms;
+	if (Number.isNaN(start) || new Date(start).getUTCDate() !== Number(day ?? 1)) return null;
+	if (time !== undefined) {
+		const ms = Date.parse(zone === undefined ? `${text}Z` : text);
+		return Number.isNaN(ms) ? null : { start: ms, end: ms + 1 };
+	}
+	if (day !== undefined) return { start, end: start + DAY_MS };
+	return { start, end: month === undefined ? Date.UTC(Number(year) + 1, 0) : Date.UTC(Number(year), Number(month)) };
 }
 
-/** @param {string} text RFC 3339 @returns {Instant} */
-export const toInstant = (text) => ({ text, ms: Date.parse(text) });
+/** @param {string} text RFC 3339 @param {string | null} [end] of its day or period; none of an exact instant @returns {Instant} */
+export function toInstant(text, end = null) {
+	const ms = Date.parse(text);
+	return { text, ms, end: end === null ? ms + 1 : Date.parse(end) };
+}
 
 /** Index of the instant nearest to `ms`, the earlier of two as near; -1 of none. @param {Instant[]} instants @param {number} ms */
 export function nearestIndex(instants, ms) {
@@ -30,23 +45,49 @@ export function nearestIndex(instants, ms) {
 	return best;
 }
 
+/** Whether a day or period contains a moment. @param {Instant} instant @param {number} ms */
+export const isWithin = (instant, ms) => instant.ms <= ms && ms < instant.end;
+
+/** Index of the instant whose day or period contains `ms`, else of the nearest one; -1 of none. @param {Instant[]} instants @param {number} ms */
+export function indexOfMoment(instants, ms) {
+	const found = instants.findIndex((each) => isWithin(each, ms));
+	return found >= 0 ? found : nearestIndex(instants, ms);
+}
+
 /**
- * Index that a date in a link stands for, and whether the layer has data then: a day means its first instant.
+ * Index that a date in a link stands for, and whether the layer has data then: the first instant in the year, month or day,
+ * else the one whose period contains it, else the nearest one. -1 of a text that is no date.
  * @param {Instant[]} instants @param {string} date
  */
 export function resolveDate(instants, date) {
-	const exact = instants.findIndex(({ text }) => (DAY.test(date) ? text.slice(0, 10) === date : text === date));
-	if (exact >= 0) return { index: exact, exact: true };
-	const ms = parseDate(date);
-	return { index: ms === null ? -1 : nearestIndex(instants, ms), exact: false };
+	const same = instants.findIndex(({ text }) => text === date);
+	if (same >= 0) return { index: same, exact: true };
+	const span = parseSpan(date);
+	if (!span) return { index: -1, exact: false };
+	const first = instants.findIndex(({ ms }) => ms >= span.start && ms < span.end);
+	const index = first >= 0 ? first : indexOfMoment(instants, span.start);
+	return { index, exact: first >= 0 || (index >= 0 && isWithin(instants[index], span.start)) };
+}
+
+/**
+ * First and last index of the instants that share a moment with the time from one date to the end of another, both
+ * included as the server includes them; null where there are none.
+ * @param {Instant[]} instants @param {string | undefined} from @param {string | undefined} to
+ */
+export function indexesBetween(instants, from, to) {
+	const start = (from === undefined ? null : parseSpan(from))?.start ?? Number.NEGATIVE_INFINITY;
+	const end = (to === undefined ? null : parseSpan(to))?.end ?? Number.POSITIVE_INFINITY;
+	const first = instants.findIndex((each) => each.end > start);
+	const last = instants.findLastIndex(({ ms }) => ms < end);
+	return first < 0 || last < first ? null : { first, last };
 }
 
 /** Shortest text that names the instant among the others: its day, or all of it. @param {Instant[]} instants @param {number} index */
 export function dateOf(instants, index) {
 	const { text } = instants[index];
 	const day = text.slice(0, 10);
-	const shared = (/** @type {Instant | undefined} */ other) => other?.text.slice(0, 10) === day;
-	return shared(instants[index - 1]) || shared(instants[index + 1]) ? text : day;
+	const isShared = instants[index - 1]?.end > Date.parse(day) || instants[index + 1]?.text.slice(0, 10) === day;
+	return isShared ? text : day;
 }
 
 /**
@@ -89,6 +130,14 @@ export const formatShortDate = (ms, locale) => format(ms, locale, { day: "numeri
 
 /** "11 June": as `formatDate` without the year. @param {number} ms @param {string} locale */
 export const formatDayOfYear = (ms, locale) => format(ms, locale, { day: "numeric", month: "long" });
+
+/** A date as it was named, "11 June 2020", "June 2020" or "2020"; null of a text that is no date. @param {string} date @param {string} locale */
+export function formatNamed(date, locale) {
+	const span = parseSpan(date);
+	if (!span) return null;
+	if (date.length > 7) return formatDate(span.start, locale);
+	return format(span.start, locale, { month: date.length > 4 ? "long" : undefined, year: "numeric" });
+}
 
 /** @param {number} ms @param {string} locale @param {Intl.DateTimeFormatOptions} day */
 function format(ms, locale, day) {

@@ -22,7 +22,7 @@
  * @typedef {{ key: TextKey, values?: Record<string, string | number> }} Expected what would have been right, as a text of i18n/
  * @typedef {{ key: string, value: string, expected: Expected }} Fault
  */
-import { parseDate } from "./dates.js";
+import { parseSpan } from "./dates.js";
 
 const MAX_POINTS = 8;
 const MAX_LAYERS = 8;
@@ -132,7 +132,7 @@ const FLAG = {
 
 /** @type {Key<string>} */
 const DATE = {
-	parse: (text) => (parseDate(text) === null ? null : text),
+	parse: (text) => (parseSpan(text) === null ? null : text),
 	format: (value) => value,
 	expected: { key: "link.expected.date" },
 };

@@ -34,7 +34,7 @@
 
 import { batch, computed, signal } from "../vendor/signals-core.js";
 import { fetchLayer, fetchLayers, fetchTimes, Problem } from "./api.js";
-import { dateOf, formatDate, nearestIndex, parseDate, resolveDate, toInstant } from "./dates.js";
+import { dateOf, formatDate, formatNamed, nearestIndex, resolveDate, toInstant } from "./dates.js";
 import { language, locale, text } from "./text.js";
 
 /** @typedef {{ id: string, title: string, baseMap?: import("./api.js").BaseMap }} Background */
@@ -260,10 +260,10 @@ export async function openLayer(next, wish, side = sideA) {
 		side.timeIndex.value = -1;
 	});
 	try {
-		const { times, validShares } =
-			next.times.count > 0 ? await fetchTimes(next, stopped) : { times: [], validShares: [] };
+		const { times, ends, validShares } =
+			next.times.count > 0 ? await fetchTimes(next, stopped) : { times: [], ends: [], validShares: [] };
 		if (stopped.aborted) return;
-		const instants = times.map(toInstant);
+		const instants = times.map((time, index) => toInstant(time, ends[index]));
 		batch(() => {
 			side.timeDomain.value = { phase: "ready", why: "", instants, validShares };
 			side.timeIndex.value = indexFor(next, instants, wish.date);
@@ -273,7 +273,7 @@ export async function openLayer(next, wish, side = sideA) {
 	}
 }
 
-/** Index of the date asked for, the nearest there is, or the layer's default. @param {Layer} of @param {Instant[]} instants @param {string | undefined} date */
+/** Index of the date asked for or of the period that contains it, the nearest there is, or the layer's default. @param {Layer} of @param {Instant[]} instants @param {string | undefined} date */
 function indexFor(of, instants, date) {
 	if (instants.length === 0) return -1;
 	if (date === undefined) {
@@ -281,7 +281,7 @@ function indexFor(of, instants, date) {
 	}
 	const { index, exact } = resolveDate(instants, date);
 	if (!exact) {
-		const asked = formatDate(/** @type {number} */ (parseDate(date)), locale());
+		const asked = formatNamed(date, locale()) ?? date;
 		notify(
 			"date",
 			text("link.noDataThen", { asked, layer: of.title, nearest: formatDate(instants[index].ms, locale()) }),

@@ -7,7 +7,7 @@
  * @typedef {import("../base/state.js").Wish} Wish
  */
 
-import { dateOf, nearestIndex } from "../base/dates.js";
+import { dateOf, indexOfMoment, isWithin, nearestIndex } from "../base/dates.js";
 import {
 	AS_STYLED,
 	chooseTime,
@@ -78,21 +78,26 @@ export function stopComparing() {
 	});
 }
 
+/** Dates as far apart as a day and the period that contains it. */
+const TOGETHER = { years: 0, ms: 0 };
+
 /** Moves B with A through time, as far apart as they are when B is moved alone. @param {Side} side @returns {() => void} stops it */
 function keepInStep(side) {
-	let apart = { years: 0, ms: 0 };
+	let apart = TOGETHER;
 	let isFollowing = false;
 	const learn = effect(() => {
 		const to = side.instant.value;
 		const from = sideA.instant.peek();
-		if (to && from && !isFollowing) apart = apartOf(from.ms, to.ms);
+		if (to && from && !isFollowing) apart = isWithin(to, from.ms) ? TOGETHER : apartOf(from.ms, to.ms);
 	});
 	const follow = effect(() => {
 		const from = sideA.instant.value;
 		const { instants } = side.timeDomain.peek();
 		if (!from || instants.length === 0) return;
 		isFollowing = true;
-		chooseTime(nearestIndex(instants, after(from.ms, apart)), side);
+		// Periods of other years begin up to a day off: of those the nearest is meant.
+		const find = apart === TOGETHER ? indexOfMoment : nearestIndex;
+		chooseTime(find(instants, after(from.ms, apart)), side);
 		isFollowing = false;
 	});
 	return () => {

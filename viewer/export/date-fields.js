@@ -10,8 +10,10 @@ import { makeField } from "./controls.js";
  */
 export function makeDates(instants, range, changed) {
 	const days = instants.map((each) => each.text.slice(0, 10));
+	const last = instants.at(-1);
+	const lastDay = last ? new Date(last.end - 1).toISOString().slice(0, 10) : "";
 	const makeDay = (/** @type {number} */ index) => {
-		const field = make("input", { type: "date", min: days[0] ?? "", max: days.at(-1) ?? "" });
+		const field = make("input", { type: "date", min: days[0] ?? "", max: lastDay });
 		field.value = days[index] ?? "";
 		field.addEventListener("change", changed);
 		return field;

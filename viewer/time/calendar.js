@@ -6,7 +6,7 @@
  * @typedef {import("./popover.js").Popover} Popover
  */
 
-import { formatDate, nearestIndex, yearsOf } from "../base/dates.js";
+import { formatDate, formatNamed, resolveDate, yearsOf } from "../base/dates.js";
 import { instant, layer, notify, timeDomain, timeIndex } from "../base/state.js";
 import { loadStyles } from "../base/styles.js";
 import { locale, percent, text } from "../base/text.js";
@@ -86,7 +86,7 @@ class Calendar {
 		return { form, field, fault };
 	}
 
-	/** Goes to the date nearest to what was typed, and says so when it is another one. @param {string} typed */
+	/** Goes to the date that was typed or the period that contains it, else to the nearest, and says so. @param {string} typed */
 	goToTyped(typed) {
 		const { field, fault } = this.typed;
 		const asked = parseTyped(typed);
@@ -94,12 +94,12 @@ class Calendar {
 		fault.textContent = asked === null ? text("calendar.notADate") : "";
 		if (asked === null) return;
 		const { instants } = timeDomain.peek();
-		const found = this.days.get(asked)?.index ?? nearestIndex(instants, asked);
+		const { index, exact } = resolveDate(instants, asked);
 		this.popover.close();
-		goTo(found);
-		if (dayOf(instants[found].ms) === asked) return;
-		const [nearest, title] = [formatDate(instants[found].ms, locale()), layer.peek()?.title ?? ""];
-		notify("date", text("link.noDataThen", { asked: formatDate(asked, locale()), layer: title, nearest }));
+		goTo(index);
+		if (exact) return;
+		const [nearest, title] = [formatDate(instants[index].ms, locale()), layer.peek()?.title ?? ""];
+		notify("date", text("link.noDataThen", { asked: formatNamed(asked, locale()) ?? asked, layer: title, nearest }));
 	}
 
 	/** The month and the year, and the buttons that go to the months around. */

@@ -6,24 +6,15 @@
  * @typedef {{ range: Range, step: number, maxCloud: number, shares: readonly (number | null)[] }} Choice
  *   every `step`th of the dates within the range that have at most `maxCloud` percent without data
  */
-import { parseDate } from "../base/dates.js";
-
-const DAY_MS = 86_400_000;
+import { indexesBetween } from "../base/dates.js";
 
 /**
- * The dates between two that a link or a person names, both included; all of them where there are none between.
+ * The dates between two that a link or a person names, both included with all of their day, month or year; all of them where there are none between.
  * @param {Instant[]} instants @param {string | undefined} from @param {string | undefined} to
  * @returns {Range}
  */
 export function rangeOf(instants, from, to) {
-	const whole = { first: 0, last: instants.length - 1 };
-	const start = from === undefined ? null : parseDate(from);
-	const end = to === undefined ? null : parseDate(to);
-	// A day that is named as the end is in the range with all of its hours.
-	const endMs = end === null ? Number.POSITIVE_INFINITY : to?.length === 10 ? end + DAY_MS - 1 : end;
-	const first = instants.findIndex(({ ms }) => ms >= (start ?? Number.NEGATIVE_INFINITY));
-	const last = instants.findLastIndex(({ ms }) => ms <= endMs);
-	return first < 0 || last < first ? whole : { first, last };
+	return indexesBetween(instants, from, to) ?? { first: 0, last: instants.length - 1 };
 }
 
 /** Indexes of the dates that are played, in their order. Dates of which the share is not known are played. @param {Choice} choice */

@@ -1,11 +1,12 @@
 /**
  * The controls of playing: play and pause, speed, filled gaps, skipped clouds, and the panel of all other choices.
  */
+import { indexesBetween, parseSpan } from "../base/dates.js";
 import { intent, isGapFilled, timeDomain } from "../base/state.js";
 import { percent, text } from "../base/text.js";
 import { effect } from "../vendor/signals-core.js";
 import { makeElement, makeLabelled } from "./fields.js";
-import { dayOf, parseTyped } from "./month.js";
+import { parseTyped } from "./month.js";
 import {
 	CLOUDY_PERCENT,
 	chooseRange,
@@ -171,11 +172,13 @@ function makeRange() {
 		const [start, end] = [from, to].map(({ field }) => parseTyped(field.value));
 		from.field.ariaInvalid = String(start === null);
 		to.field.ariaInvalid = String(end === null);
-		const isBackward = start !== null && end !== null && end < start;
-		fault.textContent = isBackward ? text("play.endBeforeStart") : "";
 		if (start === null || end === null) fault.textContent = text("calendar.notADate");
-		else if (!isBackward && !hasDates(start, end)) fault.textContent = text("play.noneBetween");
-		else if (!isBackward) chooseRange(isoDay(start), isoDay(end));
+		else if (isBackward(start, end)) fault.textContent = text("play.endBeforeStart");
+		else if (!indexesBetween(timeDomain.peek().instants, start, end)) fault.textContent = text("play.noneBetween");
+		else {
+			fault.textContent = "";
+			chooseRange(start, end);
+		}
 	};
 	for (const { field } of [from, to]) {
 		field.setAttribute("aria-describedby", fault.id);
@@ -194,8 +197,8 @@ function makeRange() {
 	return row;
 }
 
-/** Whether the layer has dates between two days, both included. @param {number} start @param {number} end */
-const hasDates = (start, end) => timeDomain.peek().instants.some(({ ms }) => ms >= start && dayOf(ms) <= end);
+/** Whether a date ends before another begins. @param {string} start @param {string} end */
+const isBackward = (start, end) => (parseSpan(end)?.end ?? 0) <= (parseSpan(start)?.start ?? 0);
 
 /** @param {string} words */
 const makeDate = (words) =>

@@ -5,7 +5,7 @@
  * @typedef {import("./strip/strip-painter.js").Colours} Colours
  */
 
-import { formatDate, nearestIndex } from "../base/dates.js";
+import { formatDate, indexOfMoment } from "../base/dates.js";
 import { isDark, isMoving, loadedTimes, shownDate, sideB, timeDomain, timeIndex } from "../base/state.js";
 import { locale, percent, text } from "../base/text.js";
 import { computed, effect, signal } from "../vendor/signals-core.js";
@@ -159,7 +159,7 @@ export class Strip {
 	/** Index of side B's date among those of the strip; -1 of none. */
 	otherIndex() {
 		const other = sideB.value?.instant.value;
-		return other ? nearestIndex(timeDomain.value.instants, other.ms) : -1;
+		return other ? indexOfMoment(timeDomain.value.instants, other.ms) : -1;
 	}
 
 	/** All that is drawn; reads the signals that it depends on. @returns {import("./strip/strip-painter.js").Scene} */

@@ -3,8 +3,11 @@ import { test } from "node:test";
 import {
 	dateOf,
 	formatDate,
+	formatNamed,
+	indexesBetween,
+	indexOfMoment,
 	nearestIndex,
-	parseDate,
+	parseSpan,
 	resolveDate,
 	stepMonths,
 	toInstant,
@@ -16,9 +19,26 @@ const instants = (...texts) => texts.map((text) => toInstant(text.includes("T") 
 
 const DEKADS = instants("2019-12-21", "2020-01-01", "2020-01-11", "2020-01-21", "2020-02-01", "2020-02-11");
 
-test("a day is its midnight in UTC", () => {
-	assert.equal(parseDate("2020-06-11"), Date.UTC(2020, 5, 11));
-});
+/** As the server gives the dekads of June 2023: each ends where the next begins. */
+const JUNE = [
+	["2023-06-01", "2023-06-11"],
+	["2023-06-11", "2023-06-21"],
+	["2023-06-21", "2023-07-01"],
+].map(([start, end]) => toInstant(`${start}T00:00:00Z`, `${end}T00:00:00Z`));
+
+for (const [text, start, end] of [
+	["2020", "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"],
+	["2020-02", "2020-02-01T00:00:00Z", "2020-03-01T00:00:00Z"],
+	["2020-12", "2020-12-01T00:00:00Z", "2021-01-01T00:00:00Z"],
+	["2020-06-11", "2020-06-11T00:00:00Z", "2020-06-12T00:00:00Z"],
+	["2020-06-11T10:50Z", "2020-06-11T10:50:00.000Z", "2020-06-11T10:50:00.001Z"],
+	["2020-06-11T10:50:00", "2020-06-11T10:50:00.000Z", "2020-06-11T10:50:00.001Z"],
+	["2020-06-11T00:50:00+02:00", "2020-06-10T22:50:00.000Z", "2020-06-10T22:50:00.001Z"],
+]) {
+	test(`"${text}" is from ${start} until ${end}`, () => {
+		assert.deepEqual(parseSpan(text), { start: Date.parse(start), end: Date.parse(end) });
+	});
+}
 
 for (const text of [
 	"2020-02-30",
@@ -27,10 +47,13 @@ for (const text of [
 	"2020-06-11 ",
 	"11-06-2020",
 	"",
-	"2020-06-11T10:00:00",
+	"2020-13",
+	"2020-6",
+	"20200611",
+	"nonsense",
 ]) {
 	test(`"${text}" is no date`, () => {
-		assert.equal(parseDate(text), null);
+		assert.equal(parseSpan(text), null);
 	});
 }
 
@@ -43,6 +66,63 @@ test("a date that does not exist becomes the nearest one", () => {
 	assert.deepEqual(resolveDate(DEKADS, "2020-01-14"), { index: 2, exact: false });
 	assert.deepEqual(resolveDate(DEKADS, "1990-01-01"), { index: 0, exact: false });
 	assert.deepEqual(resolveDate(DEKADS, "2090-01-01"), { index: 5, exact: false });
+});
+
+for (const [date, index] of /** @type {[string, number][]} */ ([
+	["2023-06-30", 2],
+	["2023-06-20", 1],
+	["2023-06-20T23:59:59.999Z", 1],
+	["2023-07-01T00:30:00+02:00", 2],
+	["2023-06-05", 0],
+	["2023-06", 0],
+	["2023", 0],
+])) {
+	test(`${date} is in the dekad of ${JUNE[index].text}, of which the layer has data`, () => {
+		assert.deepEqual(resolveDate(JUNE, date), { index, exact: true });
+	});
+}
+
+test("beside all periods the nearest is taken, and it is said", () => {
+	assert.deepEqual(resolveDate(JUNE, "2023-05-31"), { index: 0, exact: false });
+	assert.deepEqual(resolveDate(JUNE, "2023-07-01"), { index: 2, exact: false });
+	assert.deepEqual(resolveDate(JUNE, "2024"), { index: 2, exact: false });
+	assert.deepEqual(resolveDate(JUNE, "nonsense"), { index: -1, exact: false });
+	assert.deepEqual(resolveDate([], "2024"), { index: -1, exact: false });
+});
+
+test("between two periods with a gap the nearest is taken", () => {
+	const [first, , last] = JUNE;
+	assert.deepEqual(resolveDate([first, last], "2023-06-13"), { index: 1, exact: false });
+	assert.equal(indexOfMoment([first, last], Date.parse("2023-06-20")), 1);
+	assert.equal(indexOfMoment([first, last], Date.parse("2023-06-10")), 0);
+});
+
+test("periods that share a day are named in full, and their names lead back", () => {
+	const halves = [
+		toInstant("2023-06-01T12:00:00Z", "2023-06-09T12:00:00Z"),
+		toInstant("2023-06-09T12:00:00Z", "2023-06-17T12:00:00Z"),
+	];
+	assert.deepEqual(
+		halves.map((_, index) => dateOf(halves, index)),
+		["2023-06-01", "2023-06-09T12:00:00Z"],
+	);
+	for (const index of halves.keys()) assert.equal(resolveDate(halves, dateOf(halves, index)).index, index);
+});
+
+test("an interval has all periods that it overlaps", () => {
+	assert.deepEqual(indexesBetween(JUNE, "2023-06-05", "2023-06-11"), { first: 0, last: 1 });
+	assert.deepEqual(indexesBetween(JUNE, "2023-06-30", undefined), { first: 2, last: 2 });
+	assert.deepEqual(indexesBetween(JUNE, "2023-06", "2023"), { first: 0, last: 2 });
+	assert.equal(indexesBetween(JUNE, "2023-07-01", undefined), null);
+	assert.equal(indexesBetween(JUNE, undefined, "2023-05"), null);
+	assert.equal(indexesBetween([], undefined, undefined), null);
+});
+
+test("a date is written as precisely as it was named", () => {
+	assert.equal(formatNamed("2023-06-30", "en-GB"), "30 June 2023");
+	assert.equal(formatNamed("2023-06", "en-GB"), "June 2023");
+	assert.equal(formatNamed("2023", "en-GB"), "2023");
+	assert.equal(formatNamed("nonsense", "en-GB"), null);
 });
 
 test("of two dates as near the earlier one is taken", () => {

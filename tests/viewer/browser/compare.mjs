@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { FIXTURES, isCloud, numberAt, valueAt } from "./formula.mjs";
 import { FAILED_REQUEST, runAsCalled } from "./harness.mjs";
-import { brokenRules, linkValue, until, whenAtRest, whenFocused, whenLinkSays } from "./tools.mjs";
+import { brokenRules, linkValue, until, whenAtRest, whenFocused, whenLinkSays, whenNoNotices } from "./tools.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./formula.mjs").Cell} Cell */
@@ -158,6 +158,15 @@ const whenRead = (page, side, value) =>
 	);
 
 await runAsCalled([
+	[
+		"days within periods are those periods on both sides",
+		async ({ open }) => {
+			const { page } = await open({ search: "?layer=dekads&date=2023-06-30&date2=2023-05-20&compare=swipe" });
+			await whenBothShown(page);
+			assert.deepEqual([linkValue(page, "date"), linkValue(page, "date2")], ["2023-06-21", "2023-05-11"]);
+			await whenNoNotices(page);
+		},
+	],
 	[
 		"17 left of the handle is A and right of it B, wherever pointer, keys and clicks put it",
 		async ({ open, outDir }) => {

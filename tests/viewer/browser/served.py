@@ -88,6 +88,8 @@ class Store:
     nodata: float | None = 255
     scale: tuple[float, float] | None = (0.004, -0.08)
     """Scale and offset."""
+    ends: np.ndarray | None = None
+    """Of the periods that the times begin; without, each time is a day or an instant."""
 
     def numbers(self, formula: Formula) -> np.ndarray:
         """(time, y, x), or (y, x) without time."""
@@ -110,6 +112,10 @@ class Store:
         }
         if self.times is not None:
             coordinates["time"] = ("time", self.times.astype("datetime64[ns]"), {})
+        if self.times is not None and self.ends is not None:
+            coordinates["time"] = (*coordinates["time"][:2], {"bounds": "time_bnds"})
+            bounds = np.stack([self.times, self.ends], axis=1).astype("datetime64[ns]")
+            coordinates["time_bnds"] = (("time", "nv"), bounds, {})
         mapping = {"crs_wkt": CRS.from_user_input(self.crs).to_wkt()}
         variables = {name: (dims, self.numbers(formula), attrs) for name, formula in self.formulas.items()}
         whole = xarray.Dataset({**variables, "spatial_ref": ((), 0, mapping)}, coordinates)
@@ -125,6 +131,7 @@ class Store:
             save_zarr(thinned, folder / f"{self.name}.zarr", group=str(level), version=3, **encodings)
 
 
+DEKADS = np.array([f"2023-{month:02}-{day}" for month in range(3, 9) for day in ("01", "11", "21")], "datetime64[D]")
 NDVI_TIMES = every(5, "2019-01-01", 73)
 YEARS = np.concatenate([every(5, f"{year}-01-01", 73) for year in (2018, 2019, 2020)])
 STORES = (
@@ -156,6 +163,12 @@ STORES = (
         name="hours",
         formulas={"value": ramp_of},
         times=np.datetime64("2019-09-28T10", "h") + np.timedelta64(12, "h") * np.arange(3),
+    ),
+    Store(
+        name="dekads",
+        formulas={"value": ramp_of},
+        times=DEKADS,
+        ends=np.append(DEKADS[1:], np.datetime64("2023-09-01")),
     ),
     Store(name="long", formulas={"value": cloudy}, times=every(4, "2010-01-01", 1000), size=64),
     Store(name="polar", formulas={"value": ramp_of}, crs="EPSG:3035", transform=NORTH_CAPE_3035, size=400),
@@ -207,6 +220,9 @@ collections:
     source: {kind: zarr, href: hours.zarr}
     variables:
       value: {layer: hours, title: Twice a day, units: mg m^-3, range: [-0.08, 0.92], styles: [numbers]}
+  dekads_data:
+    source: {kind: zarr, href: dekads.zarr}
+    variables: {value: {layer: dekads, title: Dekads of 2023, range: [-0.08, 0.92], styles: [numbers]}}
   long_data:
     source: {kind: zarr, href: long.zarr}
     variables: {value: {layer: long, title: A thousand dates, range: [-0.08, 0.92], styles: [ndvi, numbers]}}

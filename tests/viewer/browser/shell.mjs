@@ -590,6 +590,24 @@ await runAsCalled([
 		},
 	],
 	[
+		"a day within a period shows the period, as tiles of that day do",
+		async ({ base, open }) => {
+			for (const [date, start] of [
+				["2023-06-30", "2023-06-21"],
+				["2023-06-20", "2023-06-11"],
+				["2023-06", "2023-06-01"],
+			]) {
+				const { page } = await open({ search: `?layer=dekads&date=${date}` });
+				await whenShown(page);
+
+				await whenNoNotices(page);
+				assert.equal(linkValue(page, "date"), start);
+			}
+			const tile = await fetch(new URL("tiles/dekads/WebMercatorQuad/12/2090/1370.png?datetime=2023-06-30", base));
+			assert.equal(tile.headers.get("Chronotile-Time"), "2023-06-21T00:00:00Z");
+		},
+	],
+	[
 		"layers that do not load give the reason, and Try again works",
 		async ({ open }) => {
 			let isAway = true;

@@ -352,6 +352,33 @@ await runAsCalled([
 		},
 	],
 	[
+		"what is played may begin and end with a month, a year or a day within a period",
+		async ({ open }) => {
+			for (const [from, to, first, last] of [
+				["2023-04", "2023-07", "2023-04-01", "2023-07-21"],
+				["2023-06-05", "2023", "2023-06-01", "2023-08-21"],
+				["2023-06-05", "2023-06-30", "2023-06-01", "2023-06-21"],
+			]) {
+				const { page } = await open({ search: `?layer=dekads&from=${from}&to=${to}` });
+				await whenShown(page);
+				await whenNoNotices(page);
+				await page.getByRole("button", { name: "Playback options" }).click();
+				const shown = ["From", "To"].map((name) => page.getByRole("textbox", { name, exact: true }).inputValue());
+				assert.deepEqual(await Promise.all(shown), [first, last]);
+				await whenLinkSays(page, "from", from);
+				await whenLinkSays(page, "to", to);
+			}
+			const { page } = await open({ search: "?layer=dekads" });
+			await whenShown(page);
+			await page.getByRole("button", { name: "Playback options" }).click();
+			await page.getByRole("textbox", { name: "From", exact: true }).fill("2023-05");
+			await page.getByRole("textbox", { name: "To", exact: true }).fill("2023-06-29");
+			await page.getByRole("textbox", { name: "To", exact: true }).press("Tab");
+			await whenLinkSays(page, "to", "2023-06-29");
+			await whenLinkSays(page, "from", "2023-05-01");
+		},
+	],
+	[
 		"5 one finger drags through time, two zoom the strip, a finger held asks for other years",
 		async ({ open }) => {
 			const { page } = await open({ search: "?layer=ndvi_years&date=2018-01-01", width: 360, height: 640 });

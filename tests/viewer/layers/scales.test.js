@@ -120,7 +120,7 @@ for (const [filter, isFound] of /** @type {[string, boolean][]} */ ([
 }
 
 test("a layer beside another is shown at the last date that is not after its", () => {
-	const instants = [10, 20, 30].map((ms) => ({ ms, text: String(ms) }));
+	const instants = [10, 20, 30].map((ms) => ({ ms, end: ms + 1, text: String(ms) }));
 
 	assert.deepEqual(
 		[5, 10, 29, 30, 99].map((ms) => indexAtOrBefore(instants, ms)),

@@ -16,6 +16,12 @@ test("a range has both of the days that name it", () => {
 	assert.deepEqual(rangeOf(DEKADS, undefined, undefined), ALL);
 });
 
+test("a range of months and years has all of their dates", () => {
+	assert.deepEqual(rangeOf(DEKADS, "2020-02", "2020-02"), { first: 3, last: 5 });
+	assert.deepEqual(rangeOf(DEKADS, "2020-01-11", "2020-01"), { first: 1, last: 2 });
+	assert.deepEqual(rangeOf(DEKADS, "2020", "2020"), ALL);
+});
+
 test("a range without dates is all of them", () => {
 	assert.deepEqual(rangeOf(DEKADS, "2020-01-12", "2020-01-20"), ALL);
 	assert.deepEqual(rangeOf(DEKADS, "2031-01-01", undefined), ALL);
