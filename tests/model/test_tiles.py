@@ -43,6 +43,19 @@ def test_tiles_over_a_box_outside_are_none(west):
     assert quad.tiles_over(quad.matrices[3], BBox(west, 0, west + 1e5, 1e6)) is None
 
 
+@pytest.mark.parametrize("name", SETS)
+@given(tiles, st.integers(1, 8))
+def test_the_fitting_matrix_shows_more_than_half_of_the_pixels_and_no_more_than_all(name, place, pixels):
+    """A tile, 256 pixels of its own matrix, has 256 * 2^n pixels n matrices further on."""
+    z, row, column = place
+
+    fitting = SETS[name].fitting_matrix(BBox(*morecantile.tms.get(name).xy_bounds(column, row, z)), 128 * pixels)
+
+    side = 256 * 2.0 ** (fitting - z)
+    assert fitting == 0 or side <= 128 * pixels
+    assert fitting == len(SETS[name].matrices) - 1 or side > 64 * pixels
+
+
 @pytest.mark.parametrize("name", ["5", "WebMercatorQuad:5", "EPSG:3857:5"])
 def test_a_matrix_answers_to_its_id_with_or_without_the_set(name):
     assert SETS["WebMercatorQuad"].matrix(name).id == "5"

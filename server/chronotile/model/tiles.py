@@ -66,6 +66,15 @@ class TileMatrixSet:
             locator="tile_matrix",
         )
 
+    def fitting_matrix(self, box: BBox, pixels: int) -> int:
+        """Return the index of the finest matrix where no side of a box in CRS units has more pixels; the first if none.
+
+        A box of a whole number of pixels counts as such, though its edges are rounded.
+        """
+        side = max(box.xmax - box.xmin, box.ymax - box.ymin)
+        cells = [matrix.cell_size for matrix in self.matrices]
+        return max(0, sum(side / cell <= pixels * (1 + 1e-6) for cell in cells) - 1)
+
     def tile_grid(self, matrix: TileMatrix, *, row: int, column: int) -> Grid:
         """Return the pixels of one tile.
 

@@ -218,6 +218,9 @@ def test_tilejson_names_the_instant_the_revision_and_where_the_data_are(client):
     assert 50.6 < south < north < 51.1
     assert (document["minzoom"], document["maxzoom"]) == (0, 10)  # 100 m; zoom 10 has 96 m at 51 degrees north
     assert document["attribution"] == "Copernicus & co"
+    longitude, latitude, zoom = document["center"]
+    assert (longitude, latitude) == pytest.approx(((west + east) / 2, (south + north) / 2), abs=1e-6)
+    assert 256 < (east - west) / 360 * 256 * 2**zoom <= 512  # wider than high in Mercator, at 51 degrees north too
 
 
 def test_the_template_of_tilejson_gives_tiles(client):

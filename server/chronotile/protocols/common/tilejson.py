@@ -10,6 +10,10 @@ from chronotile.model.tiles import TileMatrixSet
 from chronotile.pipeline.tile_ranges import box_in_set, native_matrix
 from chronotile.protocols.common.localised_text import text_in
 
+SHOWN_PX = 512
+"""A side of the box at the zoom of `center` at most: more than half of it, since zooms double, so that clients that
+count zooms of 512-pixel tiles show 512 to 1,024 pixels."""
+
 
 def layer_tilejson(layer: Layer, tile_matrix_set: TileMatrixSet, *, tiles: str, language: str) -> dict[str, Any]:
     """Return the TileJSON of a layer's pictures; `tiles` is their template with `{z}`, `{x}` and `{y}`."""
@@ -17,18 +21,22 @@ def layer_tilejson(layer: Layer, tile_matrix_set: TileMatrixSet, *, tiles: str, 
     return tilejson(
         name=text_in(layer.title, language),
         tiles=tiles,
+        tile_matrix_set=tile_matrix_set,
         finest=native_matrix(layer.main_variable.grid, tile_matrix_set),
         attribution=layer.attribution or "",
         box=None if box is None else box_in(box, tile_matrix_set.crs, CRS84),
     )
 
 
-def tilejson(*, name: str, tiles: str, finest: int, attribution: str, box: BBox | None) -> dict[str, Any]:
+def tilejson(
+    *, name: str, tiles: str, tile_matrix_set: TileMatrixSet, finest: int, attribution: str, box: BBox | None
+) -> dict[str, Any]:
     """Return a TileJSON.
 
     Args:
         name: For people.
         tiles: Template with `{z}`, `{x}` and `{y}`.
+        tile_matrix_set: Of the tiles.
         finest: Number of the last matrix that shows more than those before.
         attribution: May be empty.
         box: In CRS84; `None` where the set does not reach.
@@ -46,5 +54,6 @@ def tilejson(*, name: str, tiles: str, finest: int, attribution: str, box: BBox 
         bounds = [round(edge, 6) for edge in box]
         document["bounds"] = bounds
         centre = ((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2)
-        document["center"] = [*map(without_noise, centre), 0]
+        fitting = tile_matrix_set.fitting_matrix(box_in(box, CRS84, tile_matrix_set.crs), SHOWN_PX)
+        document["center"] = [*map(without_noise, centre), min(fitting, finest)]
     return document

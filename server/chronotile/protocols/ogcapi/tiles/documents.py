@@ -61,6 +61,7 @@ def map_tilejson(path: Mapping[str, str], query: Kvp, context: DocumentContext, 
     return tilejson(
         name=origin.title,
         tiles=template(origin, tile_matrix_set, context, place=XYZ, query={"f": "png", **carried}),
+        tile_matrix_set=tile_matrix_set,
         finest=max(native_matrix(layer.main_variable.grid, tile_matrix_set) for layer in layers),
         attribution="; ".join(dict.fromkeys(layer.attribution for layer in layers if layer.attribution)),
         box=layers_box(layers, tile_matrix_set),
@@ -102,6 +103,7 @@ def place_tilejson(path: Mapping[str, str], query: Kvp, context: DocumentContext
     document = tilejson(
         name=origin.title,
         tiles=template(origin, tile_matrix_set, context, place=XYZ, query={"f": "mvt", **origin.query}),
+        tile_matrix_set=tile_matrix_set,
         finest=len(tile_matrix_set.matrices) - 1,
         attribution=origin.members.get("attribution", ""),
         box=box,
