@@ -124,8 +124,9 @@ def demo(
 
         settings = settings_of(host=host, port=port)
         end_well_when_stopped()
-        with progress_bar("making the demo archive") as progress:
+        with progress_bar("making the demo archive", has_lines=True) as progress:
             place = make_demo_in_subprocess(folder, progress=progress)
+        print_lines([f"opening {place}"])
         run_server(settings.model_copy(update={"config": place}), usual_workers=DEMO_WORKERS)
 
 

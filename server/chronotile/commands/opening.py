@@ -36,10 +36,13 @@ def open_archive(settings: "Settings", log_level: "LogLevel | None" = None, *, i
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[str, float], None]]:
-    """Give a function that takes the current step and the share that is done; it draws a bar if there is a terminal."""
+def progress_bar(what: str, *, has_lines: bool = False) -> Iterator[Callable[[str, float], None]]:
+    """Give a function that takes the current step and the share that is done; it draws a bar if there is a terminal.
+
+    Without one it prints lines if it `has_lines`, else nothing.
+    """
     if not sys.stderr.isatty():
-        yield lambda _what, _share: None
+        yield _step_lines(what) if has_lines else lambda _step, _share: None
         return
     from rich.console import Console
     from rich.progress import Progress
@@ -47,6 +50,19 @@ def progress_bar(what: str) -> Iterator[Callable[[str, float], None]]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=1.0)
         yield lambda step, share: bar.update(task, completed=share, description=f"{what}: {step}")
+
+
+def _step_lines(what: str) -> Callable[[str, float], None]:
+    """Return what prints a line for each step, and for each further fifth of the work."""
+    printed = set[tuple[str, int]]()
+
+    def report(step: str, share: float) -> None:
+        done = step, int(share * 5 + 1e-9)
+        if done not in printed:
+            printed.add(done)
+            print_lines([f"{what}: {step}, {share:.0%}"])
+
+    return report
 
 
 def print_lines(lines: Iterable[str]) -> None:

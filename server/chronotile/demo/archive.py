@@ -33,6 +33,7 @@ MARKER: Final = "chronotile-demo.json"
 Progress = Callable[[str, float], None]
 """Called with what is being made and the share of it that is done, 0 to 1."""
 
+FIRST_STEP: Final = "landscape"
 CUBE_SHARE: Final = 0.8
 """Share of the time that the cube takes."""
 
@@ -92,7 +93,7 @@ def _refuse_foreign(folder: Path) -> None:
 
 
 def _write_archive(folder: Path, plan: DemoPlan, progress: Progress) -> None:
-    progress("landscape", 0.0)
+    progress(FIRST_STEP, 0.0)
     scene = open_scene(plan.grid)
     for share in create_cube(folder / CUBE, plan).write_years(scene):
         progress("cube", share * CUBE_SHARE)

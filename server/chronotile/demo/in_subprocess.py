@@ -6,7 +6,7 @@ import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from chronotile.demo.archive import Progress, demo_at, make_demo
+from chronotile.demo.archive import FIRST_STEP, Progress, demo_at, make_demo
 from chronotile.errors import ChronotileError, ConfigurationError, InvalidParameter
 
 PATIENCE_S = 10
@@ -27,6 +27,7 @@ def make_demo_in_subprocess(folder: Path, *, progress: Progress) -> Path:
     made = demo_at(folder)
     if made is not None:
         return made
+    progress(FIRST_STEP, 0.0)  # at once: a busy machine takes seconds to start the process
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_make, args=(folder, sender), name="chronotile-demo")
