@@ -67,12 +67,28 @@ def test_a_date_that_is_no_more_means_nothing():
     assert not axes.means_the_same("NDVI", 0, axis(1, 2), range(2, 3))
 
 
+def test_an_axis_without_the_newest_date_has_another_encoding_and_is_whole():
+    axes = GivenAxes()
+    axes.give("NDVI", axis(1, 2, 3))
+
+    assert axes.give("NDVI", axis(1, 2)) == 1
+    assert axes.means_the_same("NDVI", 1, axis(1, 2), range(16_384))
+    assert not axes.means_the_same("NDVI", 0, axis(1, 2), range(16_384))
+
+
+def test_a_date_that_comes_and_goes_takes_two_encodings():
+    axes = GivenAxes()
+
+    assert [axes.give("NDVI", axis(*range(count))) for count in (3, 2, 3, 2, 4)] == [0, 1, 0, 1, 0]
+
+
 def test_a_longer_axis_of_before_is_remembered_beside_a_shorter_one():
     axes = GivenAxes()
     axes.give("NDVI", axis(1, 2, 3))
     axes.give("NDVI", axis(1, 2))
 
     assert axes.give("NDVI", axis(1, 2, 4)) == 1
+    assert not axes.means_the_same("NDVI", 0, axis(1, 2, 4), range(2, 3))
 
 
 def test_workers_share_what_they_gave(tmp_path):
@@ -110,7 +126,9 @@ def test_no_client_gets_another_date(states):
     axes, held = GivenAxes(), []
     for days in states:
         current = axis(*sorted(days))
-        held += [(encoding, current)] if (encoding := axes.give("NDVI", current)) is not None else []
+        if (given_out := axes.give("NDVI", current)) is not None:
+            assert axes.means_the_same("NDVI", given_out, current, range(len(days) + 3))
+            held.append((given_out, current))
         for encoding, own in held:
             for index in range(len(own.starts)):
                 if axes.means_the_same("NDVI", encoding, current, range(index, index + 1)):

@@ -319,6 +319,31 @@ def test_chunks_before_a_late_date_still_are_what_they_were(make_client):
     assert client.get("/zarr/NDVI/NDVI/c/1/0/0").status_code == 410
 
 
+def test_after_the_newest_date_is_removed_a_store_that_is_opened_anew_is_whole(make_client):
+    before = services_at(served.DEKADS)
+    group_of(make_client(before))
+    client = make_client(services_at(served.DEKADS.at(range(3)), before))
+
+    dataset = open_store(client, "/zarr/NDVI", mask_and_scale=False)
+
+    assert np.array_equal(dataset["time"], served.DEKADS.starts[:3])
+    assert np.array_equal(dataset["NDVI"].values, NUMBERS[:3])
+    assert [client.get(f"/zarr/NDVI/NDVI/c/{number}/0/0").status_code for number in (0, 1)] == [200, 410]
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_a_store_opened_after_dates_came_and_went_is_whole(make_client, count):
+    services = None
+    for times in (served.DEKADS, served.DEKADS.at(range(3)), LATER, served.DEKADS.at(range(count))):
+        services = services_at(times, services)
+        client = make_client(services)
+        group_of(client)
+
+    dataset = open_store(client, "/zarr/NDVI", mask_and_scale=False)
+
+    assert np.array_equal(dataset["NDVI"].values, NUMBERS[:count] if count else NUMBERS[0])
+
+
 def test_a_store_of_too_many_states_is_refused_with_the_address_of_this_one(make_client):
     services = None
     for step in range(4):

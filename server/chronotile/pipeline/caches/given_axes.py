@@ -1,8 +1,8 @@
 """Which time axes clients of a live Zarr store hold, so that no index silently means another date.
 
-A request for a chunk names an index, and no state. A store is described with one of a few encodings of chunk keys. All
-axes that were given out with one encoding agree, as far as they reach; an axis that does not agree is given out with
-another one (docs/design/zarr.md).
+A request for a chunk names an index, and no state. A store is described with one of a few encodings of chunk keys. Each
+axis that is given out with an encoding continues those that were given out with it before; an axis that does not, as
+one that lacks their last date, is given out with another encoding (docs/design/zarr.md).
 """
 
 import base64
@@ -32,10 +32,9 @@ class TimeAxis:
     starts: NDArray[np.int64]
     """(time,), in nanoseconds."""
 
-    def agrees(self, other: "TimeAxis") -> bool:
-        """Whether all indexes that both have mean the same."""
-        shorter = min(self.starts.size, other.starts.size)
-        return self.layout == other.layout and bool(np.array_equal(self.starts[:shorter], other.starts[:shorter]))
+    def continues(self, other: "TimeAxis") -> bool:
+        """Whether this axis has all dates of another at the same indexes, and perhaps dates after them."""
+        return self.layout == other.layout and bool(np.array_equal(self.starts[: other.starts.size], other.starts))
 
     def agrees_at(self, other: "TimeAxis", indexes: range) -> bool:
         """Whether each of some indexes that this axis has means the same in another."""
@@ -76,12 +75,13 @@ class GivenAxes:
         """Return the encoding under which an axis is given out, and remember that it is.
 
         Returns:
-            The number of an encoding; `None` where each is held by clients of axes that do not agree.
+            The number of an encoding; `None` where each is held by clients of axes that this one does not continue.
         """
         given = self._given(layer)
         for encoding in range(self._encodings):
             of_it = [each for each in given if each.encoding == encoding]
-            if all(each.axis.agrees(axis) for each in of_it):
+            # A shorter axis could not be read: in its last chunk, clients of the longer one expect another date.
+            if all(axis.continues(each.axis) for each in of_it):
                 self._remember(layer, encoding, axis, of_it)
                 return encoding
         last_hours = [max(each.hour for each in given if each.encoding == number) for number in range(self._encodings)]
@@ -106,8 +106,7 @@ class GivenAxes:
         starts = base64.b64encode(axis.starts.tobytes()).decode()
         document = {"layer": layer, "encoding": encoding, "hour": hour, "layout": axis.layout, "starts": starts}
         self._records.add(name, orjson.dumps(document).decode())
-        # Those that this one goes on: what they say it says too.
-        self._forget(each for each in given if each.axis.starts.size <= axis.starts.size)
+        self._forget(given)  # the new axis continues them
         names = self._records.names()
         if len(names) > MOST:
             by_hour = sorted(names, key=lambda each: int(each.rsplit("-", 1)[1]))
