@@ -7,7 +7,17 @@ from email.utils import formatdate
 
 import pytest
 
-from chronotile_client import Archive, ArchiveWarning, AsyncArchive, InvalidRequest, Retries, Unavailable
+from chronotile_client import (
+    Archive,
+    ArchiveError,
+    ArchiveWarning,
+    AsyncArchive,
+    InvalidRequest,
+    LimitExceeded,
+    NotFound,
+    Retries,
+    Unavailable,
+)
 from chronotile_client.exchange import Failure, retry_after_s
 from tests.faulty_source import Fault, faulty_source
 from tests.listener import Answer, listener
@@ -179,6 +189,77 @@ def test_page_of_a_proxy_is_a_readable_error(server):
 
     with Archive(server.url) as archive, pytest.raises(InvalidRequest, match="answered 400: <html> <h1>Bad gateway"):
         _ = archive.layers
+
+
+FOREIGN = {
+    "page": (
+        Answer(200, b"<html>\n<h1>Log in</h1>" + b"x" * 99, {"Content-Type": "text/html; charset=utf-8"}),
+        r"200 with text/html, .*: <html> <h1>Log in</h1>x{58}$",
+    ),
+    "text": (Answer(200, b"OK", {"Content-Type": "text/plain"}), r"200 with text/plain, .*: OK$"),
+    "list": (Answer(200, b"[1]", {"Content-Type": "application/json"}), r"200 with application/json, .*: \[1\]$"),
+    "nothing": (Answer(200), r"200 with no media type, .*: an empty body$"),
+    "no-content": (Answer(204), r"204 with no media type, .*: an empty body$"),
+    "gzip": (
+        Answer(200, b"{}", {"Content-Encoding": "gzip"}),
+        "200 with no media type, compressed with gzip, which cannot",
+    ),
+    "loop": (
+        Answer(302, headers={"Location": "/layers", "Content-Length": "0"}),
+        "redirects again and again, .*/layers",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FOREIGN)
+def test_answer_of_something_else_than_the_server_is_an_error_that_shows_it(server, name):
+    server.answers["/layers"], message = FOREIGN[name]
+
+    async def request():
+        async with AsyncArchive(server.url, retries=AT_ONCE) as archive:
+            await archive.layers()
+
+    with Archive(server.url, retries=AT_ONCE) as archive, pytest.raises(ArchiveError, match=message):
+        _ = archive.layers
+    with pytest.raises(ArchiveError, match=message):
+        asyncio.run(request())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["page", "nothing", "gzip"])
+def test_answer_of_something_else_is_not_saved(server, name, tmp_path):
+    answer, message = FOREIGN[name]
+    links = {"map": {"href": f"{server.url}/ogcapi/jobs/1/results/map", "type": "image/gif"}}
+    server.answers["/ogcapi/jobs/1"] = Answer(body=b'{"processID": "p", "jobID": "1", "status": "successful"}')
+    server.answers["/ogcapi/jobs/1/results"] = Answer(body=json.dumps(links).encode())
+    server.answers["/ogcapi/jobs/1/results/map"] = answer
+    saved = tmp_path / "map.gif"
+    saved.write_bytes(b"GIF of yesterday")
+
+    with Archive(server.url, retries=AT_ONCE) as archive, pytest.raises(ArchiveError, match=message):
+        archive.job("1").save(saved)
+
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"map.gif": b"GIF of yesterday"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("status", "problem", "kind", "name"),
+    [
+        (404, {"detail": "gone", "nearest": None}, NotFound, "nearest"),
+        (413, {"detail": "big", "alternative": 5, "job": "x", "allowed": "7"}, LimitExceeded, "alternative"),
+        (400, {"detail": {"a": 1}, "parameter": ["x"]}, InvalidRequest, "parameter"),
+    ],
+)
+def test_problem_whose_members_are_of_other_kinds_is_an_error_without_them(server, status, problem, kind, name):
+    server.answers["/layers"] = Answer(status, json.dumps(problem).encode())
+
+    with Archive(server.url) as archive, pytest.raises(kind, match=str(problem["detail"])) as caught:
+        _ = archive.layers
+
+    assert not getattr(caught.value, name)
+    assert caught.value.problem == problem
 
 
 @pytest.mark.slow

@@ -66,7 +66,7 @@ def fetch_map(layer: LayerInfo, params: Mapping[str, str], style: str | None) ->
     edges = stated.get("content-bbox", "")
     return Picture(
         content=answer.body,
-        media_type=stated["content-type"],
+        media_type=answer.media_type,
         times=times,
         crs=stated.get("content-crs"),
         bbox=tuple(map(float, edges.split(","))) if edges else (),

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 GATEWAY_STATUSES: Final = frozenset({429, 502, 503, 504})
 """The server is busy, or what it needs is away for now."""
+MAX_SHOWN: Final = 80
+"""Characters that a message repeats of an answer of another kind than requested."""
 
 
 class ArchiveError(Exception):
@@ -21,7 +23,7 @@ class ArchiveError(Exception):
         super().__init__(message)
         self.status = status
         self.problem: Mapping[str, Any] = problem or {}
-        self.parameter: str | None = self.problem.get("parameter")
+        self.parameter: str | None = _member(self.problem, "parameter", str)
 
 
 class InvalidRequest(ArchiveError):
@@ -37,7 +39,7 @@ class NotFound(ArchiveError):
 
     def __init__(self, message: str, *, status: int | None = None, problem: Mapping[str, Any] | None = None) -> None:
         super().__init__(message, status=status, problem=problem)
-        self.nearest: list[str] = list(self.problem.get("nearest", []))
+        self.nearest: list[str] = _member(self.problem, "nearest", list) or []
 
 
 class LimitExceeded(ArchiveError):
@@ -51,11 +53,11 @@ class LimitExceeded(ArchiveError):
 
     def __init__(self, message: str, *, status: int | None = None, problem: Mapping[str, Any] | None = None) -> None:
         super().__init__(message, status=status, problem=problem)
-        self.limit: str | None = self.problem.get("limit")
-        self.allowed: float | None = self.problem.get("allowed")
-        self.asked: float | None = self.problem.get("asked")
-        self.alternative: str | None = self.problem.get("alternative")
-        self.job: Mapping[str, Any] | None = self.problem.get("job")
+        self.limit: str | None = _member(self.problem, "limit", str)
+        self.allowed: float | None = _member(self.problem, "allowed", int, float)
+        self.asked: float | None = _member(self.problem, "asked", int, float)
+        self.alternative: str | None = _member(self.problem, "alternative", str)
+        self.job: Mapping[str, Any] | None = _member(self.problem, "job", dict)
 
 
 class Unavailable(ArchiveError):
@@ -84,6 +86,19 @@ def error_from(status: int, body: bytes) -> ArchiveError:
     return kind(message, status=status, problem=problem)
 
 
+def unreadable(status: int, media_type: str, body: bytes) -> ArchiveError:
+    """Return the exception for an answer below 300 that is not what a server of chronotile answers."""
+    text = " ".join(body[: 4 * MAX_SHOWN].decode(errors="replace").split())[:MAX_SHOWN]
+    what = f"the server answered {status} with {media_type or 'no media type'}"
+    return ArchiveError(f"{what}, which is not the requested data: {text or 'an empty body'}", status=status)
+
+
+def _member(problem: Mapping[str, Any], name: str, *kinds: type) -> Any:  # noqa: ANN401 -- one of `kinds`
+    """A member of a problem document; None if it is of another kind, as that of another server may be."""
+    value = problem.get(name)
+    return value if isinstance(value, kinds) else None
+
+
 def _problem(body: bytes) -> Mapping[str, Any]:
     try:
         document = json.loads(body)
@@ -101,9 +116,9 @@ def _message(status: int, body: bytes, problem: Mapping[str, Any]) -> str:
     parts = [str(detail)]
     if parameter := problem.get("parameter"):
         parts.append(f"parameter: {parameter}")
-    if (alternative := problem.get("alternative")) and alternative not in detail:
-        parts.append(str(alternative))
-    if job := problem.get("job"):
+    if (alternative := _member(problem, "alternative", str)) and alternative not in parts[0]:
+        parts.append(alternative)
+    if job := _member(problem, "job", dict):
         process = str(job.get("href", "")).removesuffix("/execution").rpartition("/")[2]
         parts.append(f"or run the process {process!r} as a job")
     return "; ".join(parts)

@@ -4,6 +4,7 @@ An exchange is a generator that yields requests and pauses and receives answers;
 transports (`transport.py`) run the same exchanges, one blocking and one with `await`.
 """
 
+import json
 import random
 import re
 from collections.abc import Generator, Mapping
@@ -11,14 +12,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
-from chronotile_client.errors import GATEWAY_STATUSES, ArchiveError, Unavailable, error_from
+from chronotile_client.errors import GATEWAY_STATUSES, ArchiveError, Unavailable, error_from, unreadable
 
 Result = TypeVar("Result")
 
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 """The texts of a header `Warning`."""
+PAGE = "text/html"
+"""What proxies and login pages answer."""
+
+
+def media_type_of(headers: Mapping[str, str]) -> str:
+    """Return the media type that an answer states, without parameters; empty where it states none."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +52,27 @@ class Response:
     headers: Mapping[str, str]
     """By their names in small letters."""
     body: bytes
+    is_saved: bool = False
+    """Whether the body is in the file of the request, in place of `body`."""
+
+    @property
+    def media_type(self) -> str:
+        """Its media type, without parameters."""
+        return media_type_of(self.headers)
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON object that is the body.
+
+        Raises:
+            ArchiveError: It is something else.
+        """
+        try:
+            found = json.loads(self.body)
+        except ValueError as error:
+            raise unreadable(self.status, self.media_type, self.body) from error
+        if not isinstance(found, dict):
+            raise unreadable(self.status, self.media_type, self.body)
+        return found
 
     @property
     def warnings(self) -> list[str]:
@@ -101,10 +130,16 @@ class Retries:
 
 
 def fetch(request: Request) -> Exchange[Response]:
-    """Return the answer to one request."""
+    """Return the answer to one request.
+
+    Raises:
+        ArchiveError: It is a web page or empty: no part of the server's interface that is used here answers so.
+    """
     answer = yield request
     if answer is None:
         raise TypeError("a request has an answer")
+    if answer.media_type == PAGE or not (answer.body or answer.is_saved):
+        raise unreadable(answer.status, answer.media_type, answer.body)
     return answer
 
 

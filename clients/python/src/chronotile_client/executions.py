@@ -77,8 +77,8 @@ def execute(
     )
     answer = yield from fetch(request)
     if answer.status == 201:
-        return _state(json.loads(answer.body)), None
-    results = _results(json.loads(answer.body))
+        return _state(answer.document()), None
+    results = _results(answer.document())
     job = next((result.path.split("/")[2] for result in results if result.path), None)
     return JobState(process=process, id=job, status="successful", progress=100), results
 
@@ -86,7 +86,7 @@ def execute(
 def fetch_job(job: str) -> Exchange[JobState]:
     """Return the state of a job."""
     answer = yield from fetch(Request(path=_job_path(job)))
-    return _state(json.loads(answer.body))
+    return _state(answer.document())
 
 
 def wait_for(state: JobState, *, timeout_s: float | None, progress: Progress | None) -> Exchange[JobState]:
@@ -119,7 +119,7 @@ def cancel(state: JobState) -> Exchange[JobState]:
         answer = yield from fetch(Request(path=_job_path(state.id or ""), method="DELETE"))
     except NotFound:  # forgotten, or cancelled by a request whose answer was lost
         return replace(state, status="dismissed")
-    return _state(json.loads(answer.body))
+    return _state(answer.document())
 
 
 def fetch_results(state: JobState) -> Exchange[tuple[ResultInfo, ...]]:
@@ -131,7 +131,7 @@ def fetch_results(state: JobState) -> Exchange[tuple[ResultInfo, ...]]:
     if state.is_over and state.status != "successful":
         raise _failure(state)
     answer = yield from fetch(Request(path=f"{_job_path(state.id or '')}/results"))
-    return _results(json.loads(answer.body))
+    return _results(answer.document())
 
 
 def _failure(state: JobState) -> JobFailed:

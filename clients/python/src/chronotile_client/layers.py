@@ -1,6 +1,5 @@
 """Layers: what the server says of them, and their times."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -112,13 +111,13 @@ class Layers(Mapping[str, AnyLayer], Generic[AnyLayer]):
 def fetch_layers() -> Exchange[list[Mapping[str, Any]]]:
     """Return the documents of all layers."""
     answer = yield from fetch(Request(path="layers"))
-    return list(json.loads(answer.body)["layers"])
+    return list(answer.document()["layers"])
 
 
 def fetch_description(layer: str) -> Exchange[dict[str, Any]]:
     """Return the whole document of one layer, by its id or an alias."""
     answer = yield from fetch(Request(path=_path(layer)))
-    return dict(json.loads(answer.body))
+    return answer.document()
 
 
 def fetch_times(layer: str, datetime: str | None) -> "Exchange[pd.DatetimeIndex]":
@@ -127,7 +126,7 @@ def fetch_times(layer: str, datetime: str | None) -> "Exchange[pd.DatetimeIndex]
     times: list[str] = []
     while True:
         answer = yield from fetch(Request(path=f"{_path(layer)}/times", params=params))
-        page = json.loads(answer.body)
+        page = answer.document()
         times += page["times"]
         if not page["next"]:
             return time_index(times)

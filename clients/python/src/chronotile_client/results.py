@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from chronotile_client.errors import unreadable
 from chronotile_client.exchange import Exchange, Request, fetch
 from chronotile_client.executions import ResultInfo
 from chronotile_client.opening import open_content, suffix_of
@@ -36,4 +37,7 @@ def fetch_result(result: ResultInfo, *, to: str | Path | None, is_opened: bool) 
     if not is_opened:
         return path
     # The link's type, without which a redirect to a store of objects has none.
-    return open_content(path or answer.body, result.media_type or answer.headers.get("content-type", ""))
+    try:
+        return open_content(path or answer.body, result.media_type or answer.media_type)
+    except json.JSONDecodeError as error:
+        raise unreadable(answer.status, answer.media_type, path.read_bytes() if path else answer.body) from error

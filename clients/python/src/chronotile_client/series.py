@@ -50,14 +50,14 @@ def fetch_series(query: SeriesQuery) -> "Exchange[pd.DataFrame]":
         (lon, lat), *_ = where.positions
         params = {"lon": repr(lon), "lat": repr(lat), **query.params}
         answer = yield from fetch(Request(path=f"{query.path}/point", params=params))
-        document = json.loads(answer.body)
+        document = answer.document()
         feature = {"total": 1, "analysis": {"value": document.get("analysis", {})}}
         yield from notices_of_seasons([feature], None, "points", has_time="datetime" in query.params)
         return _table_of_point(document, query.layer)
     if isinstance(where, (Box, Place)):
         named = {"bbox": where.text} if isinstance(where, Box) else {"place": where.id}
         answer = yield from fetch(Request(path=f"{query.path}/area", params={**named, **query.params}))
-        documents: Sequence[Document] = [json.loads(answer.body)]
+        documents: Sequence[Document] = [answer.document()]
     elif isinstance(where, Points):
         documents = yield from _in_batches(where.positions, lambda batch: _points_request(query, batch))
     else:
@@ -102,7 +102,7 @@ def _in_batches(
                 raise
             size = _smaller(len(batch), error)
             continue
-        document = json.loads(answer.body)
+        document = answer.document()
         found.append(document["results"][0] if "results" in document else document)
         start += len(batch)
     return found

@@ -1,6 +1,5 @@
 """Layers as lazy arrays of xarray, from the virtual Zarr store of the server."""
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,7 +15,7 @@ def fetch_store_path(layer: LayerInfo) -> Exchange[str]:
     """Return the path of the store's current state, whose dates stay the same when others are added."""
     path = f"zarr/{quote(layer.id, safe='')}"
     answer = yield from fetch(Request(path=path))
-    return f"{path}@{json.loads(answer.body)['attributes']['revision']}"
+    return f"{path}@{answer.document()['attributes']['revision']}"
 
 
 def open_store(url: str, layer: LayerInfo, *, headers: Mapping[str, str], options: Mapping[str, Any]) -> "xr.DataArray":

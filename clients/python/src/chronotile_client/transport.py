@@ -10,7 +10,18 @@ from typing import Any, BinaryIO, Final, Self, TypeVar
 import httpx2
 
 from chronotile_client.errors import ArchiveError
-from chronotile_client.exchange import Exchange, Failure, Pause, Request, Response, Retries, Steps, with_retries
+from chronotile_client.exchange import (
+    PAGE,
+    Exchange,
+    Failure,
+    Pause,
+    Request,
+    Response,
+    Retries,
+    Steps,
+    media_type_of,
+    with_retries,
+)
 
 Result = TypeVar("Result")
 
@@ -51,7 +62,7 @@ class Transport:
                 for part in answer.iter_bytes():
                     sink.write(part)
                 return sink.finish()
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             return _failure(error)
 
 
@@ -87,7 +98,7 @@ class AsyncTransport:
                     async for part in answer.aiter_bytes():
                         sink.write(part)
                     return sink.finish()
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             return _failure(error)
 
 
@@ -96,7 +107,9 @@ class _Sink:
 
     def __init__(self, request: Request, answer: httpx2.Response) -> None:
         self._answer = answer
-        self._to = request.to if answer.status_code < 300 else None
+        self._media_type = media_type_of(answer.headers)
+        # The page of a proxy goes into memory: it does not replace the file, and the error shows how it begins.
+        self._to = request.to if answer.status_code < 300 and self._media_type != PAGE else None
         self._part = self._to.with_name(f"{self._to.name}.part") if self._to else None
         self._file: BinaryIO = self._part.open("wb") if self._part else BytesIO()
         self._size = 0
@@ -110,6 +123,13 @@ class _Sink:
         self._file.close()
         if self._part:
             self._part.unlink(missing_ok=True)
+        if isinstance(error, httpx2.DecodingError):
+            what = f"the server answered {self._answer.status_code} with {self._media_type or 'no media type'}"
+            coding = self._answer.headers.get("content-encoding")
+            raise ArchiveError(
+                f"{what}, compressed with {coding}, which cannot be decompressed: {error}",
+                status=self._answer.status_code,
+            ) from error
 
     def write(self, part: bytes) -> None:
         """Take a part of the body.
@@ -131,9 +151,10 @@ class _Sink:
         if isinstance(self._file, BytesIO):
             body = self._file.getvalue()
         self._file.close()
-        if self._part and self._to:
-            self._part.replace(self._to)
         headers = {name.lower(): value for name, value in self._answer.headers.items()}
+        if self._part and self._to and self._size:
+            self._part.replace(self._to)
+            return Response(self._answer.status_code, headers, body, is_saved=True)
         return Response(self._answer.status_code, headers, body)
 
 
@@ -163,8 +184,14 @@ def _arguments(request: Request) -> dict[str, Any]:
     }
 
 
-def _failure(error: httpx2.TransportError) -> Failure:
-    """Say what failed; a server that was too slow is not asked again, since it may still be at work."""
+def _failure(error: httpx2.RequestError) -> Failure:
+    """Say what failed; a server that was too slow is not asked again, since it may still be at work.
+
+    Raises:
+        ArchiveError: The server redirects again and again.
+    """
+    if isinstance(error, httpx2.TooManyRedirects):
+        raise ArchiveError(f"the server redirects again and again, the last time from {error.request.url}") from error
     if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)):
         return Failure(f"cannot connect to the server: {error}", was_sent=False)
     if isinstance(error, httpx2.TimeoutException):
