@@ -68,6 +68,9 @@ def test_an_absent_library_is_named_with_its_extra(monkeypatch):
     with pytest.raises(MissingExtra) as caught:
         require_extra("netcdf", "format NetCDF", locator="f")
     assert (caught.value.status, caught.value.locator) == (501, "f")
+    assert str(caught.value) == (
+        "format NetCDF needs h5py, which the server lacks: in its environment, pip install 'chronotile[netcdf]'"
+    )
 
 
 def test_where_all_are_installed_nothing_is_missing():

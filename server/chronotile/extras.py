@@ -31,19 +31,19 @@ def missing_extra(extra: str, what: str) -> str | None:
         extra: A name of `LIBRARIES`.
         what: The subject of the message: a format, a source, an option.
     """
-    absent = next((name for name in LIBRARIES[extra] if not _is_installed(name)), None)
+    absent = _absent(extra)
     return None if absent is None else f"{what} needs {absent}, which is not installed: {install(extra)}"
 
 
 def has_extra(extra: str) -> bool:
     """Return whether all libraries of an extra are installed."""
-    return all(map(_is_installed, LIBRARIES[extra]))
+    return _absent(extra) is None
 
 
 def require_extra(
     extra: str, what: str, *, locator: str | None = None, error: type[ChronotileError] = MissingExtra
 ) -> None:
-    """Check that all libraries of an extra are installed.
+    """Check that all libraries of an extra are installed; the message to a client names the server's environment.
 
     Args:
         extra: A name of `LIBRARIES`.
@@ -55,13 +55,21 @@ def require_extra(
         MissingExtra: A library is absent.
     """
     message = missing_extra(extra, what)
-    if message is not None:
-        raise error(message, locator=locator)
+    if message is None:
+        return
+    if issubclass(error, MissingExtra):
+        message = f"{what} needs {_absent(extra)}, which the server lacks: in its environment, {install(extra)}"
+    raise error(message, locator=locator)
 
 
 def install(extra: str) -> str:
     """Return the command that installs an extra."""
     return f"pip install 'chronotile[{extra}]'"
+
+
+def _absent(extra: str) -> str | None:
+    """The first library of an extra that is not installed."""
+    return next((name for name in LIBRARIES[extra] if not _is_installed(name)), None)
 
 
 def _is_installed(name: str) -> bool:

@@ -23,9 +23,9 @@ def test_a_request_that_needs_an_extra_names_it(client, monkeypatch, library, ur
     answer = client.get(f"{url}&" if "?" in url else f"{url}?datetime=2020-06-11/..")
 
     assert answer.status_code == 501, answer.text
-    assert (
-        answer.json()["detail"]
-        == f"{what} needs {library}, which is not installed: pip install 'chronotile[{EXTRAS[library]}]'"
+    assert answer.json()["detail"] == (
+        f"{what} needs {library}, which the server lacks: "
+        f"in its environment, pip install 'chronotile[{EXTRAS[library]}]'"
     )
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from chronotile.durable_files import Disk, forget, sole_writer
 from chronotile.encoders.coverage.zarr3 import JsonObject
-from chronotile.errors import UnsupportedSource, WriteFailed
-from chronotile.extras import require_extra
+from chronotile.errors import MissingExtra, UnsupportedSource, WriteFailed
+from chronotile.extras import missing_extra
 from chronotile.machine import this_machine
 from chronotile.model.time.cf import CLIMATOLOGY_BOUNDS, PERIOD_BOUNDS, TIME_KIND, are_periods, bounds_form
 from chronotile.model.time.instants import DAY
@@ -53,10 +53,9 @@ def optimise(
         WriteFailed: The disk is full or fails; what was visible before still is.
         MissingExtra: An option needs a library that is not installed.
     """
-    if options.verify:
-        require_extra("zarr", "--verify")
-    if options.dask is not None:
-        require_extra("dask", "--dask")
+    for extra, option, is_used in (("zarr", "--verify", options.verify), ("dask", "--dask", options.dask is not None)):
+        if is_used and (message := missing_extra(extra, option)):
+            raise MissingExtra(message)
     disk = disk or Disk()
     inputs = find_inputs(
         sources,

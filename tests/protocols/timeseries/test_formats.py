@@ -82,7 +82,7 @@ def test_without_its_library_a_format_says_what_to_install(ask, monkeypatch, kin
 
     assert (answer.status_code, answer.json()["parameter"]) == (501, "format")
     assert answer.json()["detail"] == (
-        f"format {name} needs {library}, which is not installed: pip install 'chronotile[{name}]'"
+        f"format {name} needs {library}, which the server lacks: in its environment, pip install 'chronotile[{name}]'"
     )
 
 

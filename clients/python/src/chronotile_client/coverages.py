@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from chronotile_client.exchange import Exchange, Notice, Request, fetch
 from chronotile_client.layers import LayerInfo
+from chronotile_client.opening import ZARR, open_content
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,9 +49,10 @@ class Picture:
 
 def fetch_cube(layer: LayerInfo, params: Mapping[str, str]) -> "Exchange[xr.DataArray]":
     """Return the values of a layer as an array, see `Layer.cube`."""
-    request = Request(path=f"ogcapi/collections/{_quoted(layer.id)}/coverage", params={**params, "f": "NetCDF"})
+    # Zarr: servers write it without an extra, which NetCDF needs.
+    request = Request(path=f"ogcapi/collections/{_quoted(layer.id)}/coverage", params={**params, "f": "zarr"})
     answer = yield from fetch(request)
-    return _array_of(answer.body, layer)
+    return _array_of(open_content(answer.body, ZARR), layer)
 
 
 def fetch_map(layer: LayerInfo, params: Mapping[str, str], style: str | None) -> Exchange[Picture]:
@@ -73,14 +75,11 @@ def fetch_map(layer: LayerInfo, params: Mapping[str, str], style: str | None) ->
     )
 
 
-def _array_of(netcdf: bytes, layer: LayerInfo) -> "xr.DataArray":
-    """The one variable of a NetCDF file that has rows and columns, with its coordinates and CRS."""
-    import xarray as xr
-
-    dataset = xr.load_dataset(BytesIO(netcdf), engine="h5netcdf", decode_coords="all")
+def _array_of(dataset: "xr.Dataset", layer: LayerInfo) -> "xr.DataArray":
+    """The one variable that has rows and columns, in memory, with its coordinates and CRS."""
     array = next(array for array in dataset.data_vars.values() if array.ndim >= 2)
     attributes: dict[str, Any] = {"layer": layer.id, "attribution": layer.attribution}
-    return array.assign_attrs(attributes)
+    return array.load().assign_attrs(attributes)
 
 
 def _quoted(name: str) -> str:

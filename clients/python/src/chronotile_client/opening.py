@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 TIME_AT_END = re.compile(r"(\S+).* (\d{4}-\d\d-\d\dT[\d:.]+Z)$")
 NAME_AT_END = re.compile(r"(.+), ([a-z_]+)$")
+ZARR = "application/zip"
 SUFFIXES = {
     "image/tiff": ".tif",
     "application/x-netcdf": ".nc",
-    "application/zip": ".zarr.zip",
+    ZARR: ".zarr.zip",
     "text/csv": ".csv",
     "application/vnd.apache.parquet": ".parquet",
     "application/json": ".json",
@@ -65,7 +66,7 @@ def open_content(content: bytes | Path, media_type: str) -> Any:  # noqa: ANN401
         return _netcdf(content)
     if kind == "image/tiff":
         return _geotiff(content)
-    return _zarr(content) if kind == "application/zip" else content
+    return _zarr(content) if kind == ZARR else content
 
 
 def _table(content: bytes | Path) -> "pd.DataFrame":
