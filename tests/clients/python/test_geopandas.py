@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from shapely.geometry import Point, box
 
+from chronotile_client import ArchiveWarning
 from tests.protocols.served import BELGIUM_31N, number_at
 
 geopandas = pytest.importorskip("geopandas")
@@ -35,6 +36,18 @@ def test_fields_in_any_crs_have_the_mean_of_their_cells(archive, fields, crs):
         own = table[table["id"] == name]
         assert own["mean"].tolist() == pytest.approx(expected, rel=1e-6)
         assert set(own["total"]) == {12}
+
+
+def test_fields_without_a_crs_are_warned_of(archive, fields):
+    without = fields.to_crs(4326).set_crs(None, allow_override=True)
+
+    with pytest.warns(
+        ArchiveWarning, match="the GeoDataFrame has no CRS: longitude and latitude are assumed"
+    ) as warned:
+        table = archive.layers["NDVI"].series(without)
+
+    assert warned[0].filename == __file__
+    assert table["mean"].tolist() == archive.layers["NDVI"].series(fields)["mean"].tolist()
 
 
 def test_series_joins_with_the_columns_of_its_fields(archive, fields):

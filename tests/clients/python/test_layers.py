@@ -29,9 +29,18 @@ def test_layers_are_requested_once_and_again_after_reload(recorded):
     assert recorded.paths() == ["/layers", "/layers"]
 
 
-def test_unknown_layer_names_the_nearest(archive):
-    with pytest.raises(KeyError, match="no layer 'NDVJ'; the nearest are NDVI"):
-        archive.layers["NDVJ"]
+@pytest.mark.parametrize("error", [NotFound, KeyError])
+@pytest.mark.parametrize("name", ["NDVJ", "ndvi"])
+def test_unknown_layer_names_the_nearest(archive, error, name):
+    with pytest.raises(error, match=f"^there is no layer '{name}'; the nearest are NDVI"):
+        archive.layers[name]
+
+
+def test_layer_that_is_like_none_does_not_list_all(archive):
+    with pytest.raises(NotFound, match=f"no layer 'xyz'; archive.layers has {len(archive.layers)}$"):
+        archive.layers["xyz"]
+    assert "xyz" not in archive.layers
+    assert archive.layers.get("xyz") is None
 
 
 def test_layer_is_found_by_its_id_or_refused(archive):

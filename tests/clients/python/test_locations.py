@@ -1,5 +1,7 @@
 """Points, areas and places in the forms in which users have them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from shapely.geometry import MultiPoint, Point, box
@@ -55,6 +57,10 @@ def test_polygon_of_shapely_is_geojson_with_lists():
     ("where", "message"),
     [
         ((4.4,), "a place is"),
+        ("fields.geojson", r"'fields.geojson' is a file: read it first, geopandas.read_file\('fields.geojson'\)"),
+        ("data/my.fields.GPKG", "is a file"),
+        (Path("data") / "fields", "'data/fields' is a file"),
+        ("POLYGON ((0 0, 1 0, 1 1, 0 0))", "a text is the 'set/id' of a place of the server, got 'POLYGON"),
         (7, "a place is"),
         ([], "there is no point or area"),
         ([(4.4, 51.0, 1.0, 2.0, 3.0)], "a point is"),

@@ -81,6 +81,22 @@ def test_keywords(text, selection):
     assert parse_time(text) == selection
 
 
+@pytest.mark.parametrize(
+    ("text", "lack"),
+    [
+        ("2023-02-30", "2023-02 has no day 30"), ("2023-02-29", "2023-02 has no day 29"),
+        ("2024-06-31T10:00Z", "2024-06 has no day 31"), ("2020-06-00", "2020-06 has no day 0"),
+        ("2020-13-01", "there is no month 13"), ("2020-00", "there is no month 0"),
+        ("2020-01-01/2020-02-30", "2020-02 has no day 30"),
+    ],
+)  # fmt: skip
+def test_a_day_that_does_not_exist_is_named(text, lack):
+    with pytest.raises(InvalidParameter, match=f"' is not a valid time: {lack}$") as caught:
+        parse_time(text)
+
+    assert caught.value.locator == "time"
+
+
 @pytest.mark.parametrize("text", ["11/06/2023", "2023/06/11", "1/6/23", "01/06/2023/30/06/2023"])
 def test_a_date_with_slashes_is_told_what_times_look_like(text):
     with pytest.raises(InvalidParameter, match=f"'{text}' is not a valid time; accepted are an instant"):

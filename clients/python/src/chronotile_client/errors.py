@@ -42,6 +42,13 @@ class NotFound(ArchiveError):
         self.nearest: list[str] = _member(self.problem, "nearest", list) or []
 
 
+class UnknownLayer(NotFound, KeyError):
+    """A mapping of layers has none of this id."""
+
+    def __str__(self) -> str:  # a KeyError shows its message in quotes
+        return str(self.args[0])
+
+
 class LimitExceeded(ArchiveError):
     """The answer would exceed a limit of the server.
 

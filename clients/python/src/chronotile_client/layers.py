@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
 
+from chronotile_client.errors import UnknownLayer
 from chronotile_client.exchange import Exchange, Request, fetch
 from chronotile_client.times import time_index
 
@@ -74,9 +75,14 @@ class Layers(Mapping[str, AnyLayer], Generic[AnyLayer]):
 
     def __getitem__(self, name: str) -> AnyLayer:
         if name not in self._layers:
-            near = get_close_matches(name, self._layers, n=3) or list(self._layers)[:10]
-            raise KeyError(f"there is no layer {name!r}; the nearest are {', '.join(near)}")
+            raise UnknownLayer(f"there is no layer {name!r}; {self._alternative(name)}")
         return self._layers[name]
+
+    def _alternative(self, name: str) -> str:
+        """The nearest layers, whatever their case, or where to find all."""
+        by_small = {layer.casefold(): layer for layer in self._layers}
+        near = [by_small[each] for each in get_close_matches(str(name).casefold(), by_small, n=3)]
+        return f"the nearest are {', '.join(near)}" if near else f"archive.layers has {len(self._layers)}"
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._layers)

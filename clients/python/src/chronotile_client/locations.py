@@ -4,10 +4,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from pathlib import PurePath
 from typing import Any, TypeAlias
+
+from chronotile_client.user_warnings import warn_user
 
 JsonObject: TypeAlias = Mapping[str, Any]
 
+FILES = frozenset({".csv", ".fgb", ".geojson", ".gpkg", ".json", ".kml", ".parquet", ".shp", ".zip"})
+"""Endings of files with geometries, whose paths are not places of the server."""
 POINTS, AREAS = "Point", ("Polygon", "MultiPolygon", "GeometryCollection")
 
 
@@ -57,6 +62,10 @@ def location_of(where: Any) -> Location:  # noqa: ANN401 -- all forms of points 
     Raises:
         ValueError: It is of another kind, empty, or has points and areas together.
     """
+    if isinstance(where, PurePath) or (isinstance(where, str) and _is_file(where)):
+        raise ValueError(f"{str(where)!r} is a file: read it first, geopandas.read_file({str(where)!r})")
+    if isinstance(where, str) and "/" not in where:
+        raise ValueError(f"a text is the 'set/id' of a place of the server, got {where[:80]!r}")
     if isinstance(where, str):
         return Place(where)
     labels = _labels(where)
@@ -81,8 +90,11 @@ def location_of(where: Any) -> Location:  # noqa: ANN401 -- all forms of points 
 
 def geojson_of(value: Any) -> Any:  # noqa: ANN401 -- anything goes in, and what has no geometry comes out as it is
     """Return what has geometries (shapely, geopandas) as GeoJSON in longitude and latitude, all else as it is."""
-    if getattr(value, "crs", None) is not None and hasattr(value, "to_crs"):
+    if hasattr(value, "to_crs") and getattr(value, "crs", None) is not None:
         value = value.to_crs("OGC:CRS84")
+    elif hasattr(value, "to_crs"):
+        kind = type(value).__name__
+        warn_user([f"the {kind} has no CRS: longitude and latitude are assumed; name another with set_crs"])
     if hasattr(value, "__geo_interface__"):
         # Tuples become lists, and columns that GeoJSON has no form for become text.
         return json.loads(json.dumps(value.__geo_interface__, default=str))
@@ -154,6 +166,10 @@ def _some(ids: Sequence[object]) -> Sequence[object]:
     if not ids:
         raise ValueError("there is no point or area")
     return ids
+
+
+def _is_file(text: str) -> bool:
+    return PurePath(text).suffix.lower() in FILES
 
 
 def _numbered(count: int) -> Sequence[object]:

@@ -1,4 +1,4 @@
-"""A layer on a map in a notebook, with a slider over its dates (`pip install 'chronotile-client[jupyter]'`)."""
+"""A layer on a map in a notebook, with a slider over its dates; needs the extra `jupyter`."""
 
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -9,7 +9,7 @@ try:
     import anywidget
     import traitlets
 except ModuleNotFoundError as error:
-    message = f"Map needs {error.name}: pip install 'chronotile-client[jupyter]'"
+    message = f"Map needs {error.name}, which is not installed: install chronotile-client with its extra jupyter"
     raise ModuleNotFoundError(message, name=error.name) from error
 
 BUNDLE: Final = Path(__file__).with_name("widget")

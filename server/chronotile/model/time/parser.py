@@ -97,7 +97,8 @@ def parse_instant(text: str) -> TimeSpan:
     try:
         day_start = np.datetime64(date(year, month, day), "ns")
     except ValueError as error:
-        raise _unreadable(text) from error
+        lack = f"{year:04}-{month:02} has no day {day}" if 1 <= month <= 12 else f"there is no month {month}"
+        raise InvalidParameter(f"{text[:60]!r} is not a valid time: {lack}", locator="time") from error
     fraction = int((found["fraction"] or "").ljust(9, "0") or 0)
     of_day = np.timedelta64(((hour * 60 + minute) * 60 + second) * 1_000_000_000 + fraction, "ns")
     start = day_start + of_day - _zone_offset(found["zone"])
