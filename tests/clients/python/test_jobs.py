@@ -1,8 +1,10 @@
 """Executions and jobs: at once, by a worker, cancelled and failed; their results held against scipy and the API."""
 
 import asyncio
+import logging
 import os
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from scipy.stats import theilslopes
 from shapely.geometry import box
 
 from chronotile_client import Archive, InvalidRequest, JobFailed, NotFound
+from chronotile_client.progress import show_progress
 from tests.running import PATIENCE_S, PROGRAM, serving
 
 BOX = (4.4, 50.97, 4.43, 51.0)
@@ -76,6 +79,21 @@ def test_job_waits_for_a_worker_and_can_be_cancelled(archive):
         job.wait(progress=None)
     with pytest.raises(JobFailed, match="was cancelled"):
         job.results()
+
+
+def test_wait_in_a_script_logs_each_step_once(archive, caplog):
+    caplog.set_level(logging.INFO, logger="chronotile_client")
+    job = archive.process("echo", at_once_s=0, string="Hello")
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            job.wait(timeout_s=0)
+
+    for percent in range(101):
+        show_progress(replace(job.state, status="running", progress=percent))
+
+    first, *others = caplog.messages
+    assert first.startswith(f"job {job.id}: echo: accepted, 0 % queued; no worker")
+    assert [int(each.split()[4]) for each in others] == list(range(0, 101, 10))
 
 
 def test_job_that_is_forgotten_counts_as_dismissed(archive):

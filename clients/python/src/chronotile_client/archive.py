@@ -239,7 +239,8 @@ class Job:
 
         Args:
             timeout_s: How long at most; without it as long as it takes.
-            progress: Called with each state; by default a line of text in a terminal or a notebook, None for nothing.
+            progress: Called with each state; by default a line of text in a terminal or a notebook, elsewhere messages
+                at INFO; None for nothing.
 
         Raises:
             JobFailed: It failed, or was cancelled.
