@@ -9,7 +9,7 @@ FROM ${NODE_IMAGE} AS viewer
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=cache,target=/root/.npm \
-    npm ci --no-audit --no-fund
+    npm ci --omit=dev --no-audit --no-fund
 COPY viewer viewer
 RUN npm run vendor
 

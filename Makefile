@@ -15,6 +15,8 @@ BIN   := $(VENV)/bin
 PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
 NPM    := $(shell command -v npm 2>/dev/null)
+# Linters, types and browsers' drivers, besides what the viewer is built with.
+TOOLS  := $(if $(NPM),node_modules/.installed)
 
 # Many small arrays: one thread each is 100 times quicker than a pool of them (OpenBLAS), and the two cores are the tests'.
 export OPENBLAS_NUM_THREADS ?= 1
@@ -42,7 +44,7 @@ DEMO   := server/chronotile/demo/landscape.npz.xz
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
-install: $(SERVER) $(DEMO) viewer ## make .venv with the server and all tools, and the viewer's libraries
+install: $(SERVER) $(DEMO) $(TOOLS) viewer ## make .venv with the server and all tools, and the viewer's libraries
 
 demo: $(BASE) $(DEMO) viewer ## make the demo archive if absent and serve it with the viewer (PORT=8000)
 	$(BIN)/chronotile demo --port $(PORT)
@@ -55,14 +57,14 @@ test-all: test test-rest ## run all tests: processes, databases, foreign clients
 test-quick: $(SERVER) $(DEMO) viewer ## run the server's quick tests alone
 	$(BIN)/python -m pytest $(TESTS) -m "not ($(BEYOND_QUICK))"
 
-test-rest: $(SERVER) $(MOTO) $(DEMO) viewer ## run the server's tests that are not quick
+test-rest: $(SERVER) $(MOTO) $(DEMO) $(TOOLS) viewer ## run the server's tests that are not quick
 	$(BIN)/python -m pytest $(TESTS) $(REST) -m "$(BEYOND_QUICK)"
 
-test-server: $(SERVER) $(MOTO) $(DEMO) viewer ## run the server's tests as TESTS says (TESTS="-k wms")
+test-server: $(SERVER) $(MOTO) $(DEMO) $(TOOLS) viewer ## run the server's tests as TESTS says (TESTS="-k wms")
 	$(BIN)/python -m pytest $(TESTS)
 
 ifdef NPM
-test-viewer: $(VIEWER) ## run the viewer's tests alone
+test-viewer: $(TOOLS) $(VIEWER) ## run the viewer's tests alone
 	npm test
 else
 test-viewer:
@@ -73,13 +75,13 @@ endif
 image-test: $(SERVER) ## build the image with buildah and run it, as root on Debian (debootstrap, buildah; IMAGES: their folder)
 	CHRONOTILE_TEST_IMAGE=$(IMAGES) $(BIN)/python -m pytest -m slow tests/image
 
-coverage: $(SERVER) $(MOTO) $(DEMO) viewer ## run all tests of the server and fail if they cover less than 95 % of lines and branches
+coverage: $(SERVER) $(MOTO) $(DEMO) $(TOOLS) viewer ## run all tests of the server and fail if they cover less than 95 % of lines and branches
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest $(TESTS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
-check: $(SERVER) $(VIEWER) ## format, lint, types, import layers, prose; the same for the viewer
+check: $(SERVER) $(TOOLS) $(VIEWER) ## format, lint, types, import layers, prose; the same for the viewer
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
@@ -108,7 +110,7 @@ bench: $(SERVER) ## measure for 10 minutes, beside the peers that are installed 
 bench-full: $(SERVER) ## measure for two hours: all data, all settings, ten minutes at a fixed rate
 	$(BIN)/python -m benchmarks $(BENCH) $(SUITES) --rounds 7 --seconds 4 --open-loop-s 600
 
-bench-browser: $(SERVER) $(DEMO) $(VIEWER) ## measure the viewer in Chromium against its goals, for eight minutes
+bench-browser: $(SERVER) $(DEMO) $(TOOLS) $(VIEWER) ## measure the viewer in Chromium against its goals, for eight minutes
 	$(BIN)/python -m benchmarks.browser $(BENCH)
 
 demo-data: $(DEMO) ## make the landscape that `chronotile demo` shows
@@ -134,7 +136,7 @@ lock: $(SERVER) ## resolve requirements.lock again for all Python versions and p
 		--output-file tools/release/requirements.lock tools/release/requirements.in
 
 clean: ## remove what the other targets made, but no data
-	rm -rf .venv .venv313 node_modules viewer/vendor viewer/data $(DEMO) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* .test-durations*.tsv htmlcov dist site .cache
+	rm -rf .venv .venv313 node_modules viewer/vendor viewer/data $(DEMO) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* .test-durations*.tsv htmlcov dist site .cache clients/js/dist clients/js/LICENSE clients/python/src/chronotile_client/widget
 
 # $(1): what of the package is installed
 define install_server
@@ -170,11 +172,20 @@ $(DIST): tools/release/requirements.lock | $(SERVER)
 	$(VENV)/dist/bin/python -m pip install --quiet --requirement tools/release/requirements.lock
 	@touch $@
 
-node_modules/.installed: package.json package-lock.json
+# $(1): options of npm
+define install_npm
 	@test -n "$(NPM)" || { echo "npm is missing: install Node 20 with npm"; exit 1; }
-	npm ci --no-audit --no-fund
+	npm ci --no-audit --no-fund $(1)
+endef
+
+node_modules/.base: package.json package-lock.json
+	$(call install_npm,--omit=dev)
 	@touch $@
 
-$(VIEWER): node_modules/.installed viewer/build.mjs
+node_modules/.installed: package.json package-lock.json
+	$(call install_npm)
+	@touch node_modules/.base $@
+
+$(VIEWER): node_modules/.base viewer/build.mjs
 	npm run vendor
 	@touch $@

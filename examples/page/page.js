@@ -2,10 +2,9 @@
 /* global L */
 "use strict";
 
-// index.html?server=https://maps.example.org&layer=NDVI
-const query = new URLSearchParams(location.search);
-const SERVER = (query.get("server") ?? "http://localhost:8000").replace(/\/$/, "");
-const LAYER = query.get("layer") ?? "NDVI";
+// Your server. The page shows its texts, such as the attribution, as HTML: name one that you trust.
+const SERVER = "http://localhost:8000";
+const LAYER = new URLSearchParams(location.search).get("layer") ?? "NDVI";
 
 const element = (id) => document.getElementById(id);
 

@@ -1,8 +1,10 @@
 /** That examples/page does what its README says, opened from disk: `node example-page.mjs BASE_URL OUT_DIR [PART_OF_A_NAME]`. */
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { cellAt, FIXTURES, valueAt } from "./formula.mjs";
 import { runAsCalled } from "./harness.mjs";
 import { until } from "./tools.mjs";
@@ -10,10 +12,21 @@ import { until } from "./tools.mjs";
 /** @typedef {import("./harness.mjs").Bench} Bench */
 /** @typedef {import("./harness.mjs").Page} Page */
 
-const PAGE = new URL("../../../examples/page/index.html", import.meta.url);
+const EXAMPLE = new URL("../../../examples/page/", import.meta.url);
+const SERVER = '"http://localhost:8000"';
 const LEAFLET = dirname(createRequire(import.meta.url).resolve("leaflet"));
 const CDN = "https://unpkg.com/leaflet@1.9.4/dist/";
 const DATES = FIXTURES.ndvi.dates;
+
+/** A copy of the example whose server is another, as its README says: the address of the page. @param {string} base */
+async function copyFor(base) {
+	const folder = await mkdtemp(join(tmpdir(), "example-"));
+	const script = await readFile(new URL("page.js", EXAMPLE), "utf8");
+	assert.equal(script.split(SERVER).length, 2);
+	await writeFile(join(folder, "page.js"), script.replace(SERVER, JSON.stringify(base.replace(/\/$/, ""))));
+	await copyFile(new URL("index.html", EXAMPLE), join(folder, "index.html"));
+	return folder;
+}
 
 /** Opens the page from disk, with Leaflet of the CDN from node_modules. @param {Bench} bench @param {string} layer @param {(page: Page, faults: string[]) => Promise<void>} look */
 async function withPage({ base, open }, layer, look) {
@@ -26,11 +39,13 @@ async function withPage({ base, open }, layer, look) {
 		const contentType = name.endsWith(".css") ? "text/css" : "text/javascript";
 		await route.fulfill({ body, contentType, headers: { "access-control-allow-origin": "*" } });
 	});
+	const folder = await copyFor(base);
 	try {
-		await page.goto(`${PAGE}?${new URLSearchParams({ server: base, layer })}`);
+		await page.goto(`${pathToFileURL(join(folder, "index.html"))}?${new URLSearchParams({ layer })}`);
 		await look(page, faults);
 	} finally {
 		await page.close();
+		await rm(folder, { recursive: true });
 	}
 }
 
