@@ -39,7 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with browser tests, and leave audits out unless they are named: `pytest -m audit`."""
     # They take longest, and mostly wait. The last of them would otherwise end the run alone.
-    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+    # Those of the wheel share its environment with others of their module.
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None or item.path.name == "test_wheel.py")
     if "audit" in config.option.markexpr:
         return
     audits = [item for item in items if item.get_closest_marker("audit")]

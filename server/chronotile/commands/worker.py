@@ -55,12 +55,8 @@ def do_jobs(settings: "Settings", *, processes: int | None) -> None:
     bucket, place = _bucket(settings), settings.config.absolute()
     archive = open_configured(settings)
     id_ = id_of_open(archive, settings.config, is_shared=settings.database_url is not None)
-    stores = open_stores(
-        settings.database_url,
-        settings.jobs_folder(id_).absolute(),
-        archive=id_,
-        before=settings.jobs_folder_before.absolute(),
-    )
+    folder, before = settings.jobs_folder(id_).absolute(), settings.jobs_folder_before.absolute()
+    stores = open_stores(settings.database_url, folder, archive=id_, before=before)
     own = stores.own
     try:
         with closing(stores), cluster, _notifying(stores, archive, bucket):

@@ -1,5 +1,7 @@
 """`/layers` in OpenAPI."""
 
+from functools import partial
+
 from chronotile.protocols.common.examples import Examples
 from chronotile.protocols.common.openapi import FILE, Json, in_path, operation, ref
 from chronotile.protocols.common.query.parameter import documents, language
@@ -12,49 +14,45 @@ def layer_paths(examples: Examples) -> dict[str, Json]:
     """Return the paths of layers."""
     layer = in_path("layer", "Id or alias", example=examples.layer)
     lang = language(examples.languages)
+    describe = partial(operation, tag=TAG)
     return {
         "/layers": {
-            "get": operation(
+            "get": describe(
                 "getLayers",
                 "All layers",
-                tag=TAG,
                 parameters=[lang],
                 answers={"application/json": ref("Layers")},
                 refusals=("BadRequest", "Unavailable"),
             )
         },
         "/layers/{layer}": {
-            "get": operation(
+            "get": describe(
                 "getLayer",
                 "Description of a layer",
-                tag=TAG,
                 parameters=[layer, lang],
                 answers={"application/json": ref("Layer")},
             )
         },
         "/layers/{layer}.qlr": {
-            "get": operation(
+            "get": describe(
                 "getLayerDefinition",
                 "A layer definition for QGIS, with its times",
-                tag=TAG,
                 parameters=[layer, lang],
                 answers={"application/x-qgis-layer-definition": FILE},
             )
         },
         "/layers/{layer}/preview.png": {
-            "get": operation(
+            "get": describe(
                 "getPreview",
                 "A small picture of all of a layer in its own CRS",
-                tag=TAG,
                 parameters=[layer, *documents(OF_PREVIEW)],
                 answers={"image/png": FILE},
             )
         },
         "/layers/{layer}/times": {
-            "get": operation(
+            "get": describe(
                 "getTimes",
                 "The times of a layer, in pages",
-                tag=TAG,
                 parameters=[layer, *documents(OF_TIMES, {"datetime": examples.times or None})],
                 answers={"application/json": ref("Times")},
             )
