@@ -40,7 +40,7 @@ def read_rules(text: str) -> list[Rule]:
 
 def markdown_pieces(text: str) -> Iterator[Piece]:
     """Yield paragraphs, list items and table rows without code and addresses; of a changelog what is unreleased."""
-    text = re.split(r"^## \[?\d", text, maxsplit=1, flags=re.MULTILINE)[0]
+    text = re.split(r"^## \[\d", text, maxsplit=1, flags=re.MULTILINE)[0]
     text = re.sub(r"(?ms)^ *```.*?^ *```|<!--.*?-->", lambda found: "\n" * found[0].count("\n"), text)
     text = re.sub(r"`[^`]*`", lambda found: "`x`" + "\n" * found[0].count("\n"), re.sub(r"\]\([^)\n]*\)", "]", text))
     begin, piece = 1, ""

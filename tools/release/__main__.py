@@ -22,6 +22,9 @@ SUMS = "SHA256SUMS"
 CHANGING = ("serialNumber", "timestamp")
 """Members of a bill of materials that differ from run to run."""
 
+BUILD_TOOLS = ("esbuild", "topojson-client")
+"""Packages that build the viewer and are no part of it."""
+
 Json = dict[str, Any]
 
 
@@ -119,8 +122,9 @@ def viewer_bill() -> Json:
     """Return the CycloneDX document of the libraries that are built into the viewer, of `package-lock.json`."""
     bill = json.loads(_printed([_program("npm"), "sbom", "--sbom-format", "cyclonedx", "--package-lock-only"]))
     package = json.loads((ROOT / "package.json").read_text("utf-8"))
+    built_in = {name: version for name, version in package["dependencies"].items() if name not in BUILD_TOOLS}
     edges = {each["ref"]: each.get("dependsOn", []) for each in bill["dependencies"]}
-    waiting, needed = [f"{name}@{version}" for name, version in package["dependencies"].items()], set[str]()
+    waiting, needed = [f"{name}@{version}" for name, version in built_in.items()], set[str]()
     while waiting:
         ref = waiting.pop()
         if ref not in needed:
