@@ -220,7 +220,7 @@ def test_workers_that_cannot_start_end_the_server_with_1(configuration):
         check=False,
     )
 
-    assert (ended.returncode, ended.stdout) == (1, "")
+    assert (ended.returncode, ended.stdout) == (1, f"opening {configuration}\n")
     assert ended.stderr.splitlines()[-1] == "chronotile: no worker could start; see the log"
 
 

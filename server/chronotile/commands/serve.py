@@ -48,6 +48,7 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
     origin = "configured" if settings.workers else "as usual" if usual_workers else "counted"
     configured, settings = settings, settings.model_copy(update={"workers": count})
     with _holding_port(settings) as listener:
+        _announce(settings)
         archive = open_archive(settings, is_server=True)
         _log_size(settings, configured, machine, origin)
         if write_config is not None:
@@ -61,6 +62,12 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
         archive.close()
         del archive
         _run_workers(settings, listener, lines, count=count, findings=findings)
+
+
+def _announce(settings: "Settings") -> None:
+    """Print what is opened before the libraries are imported that open it, which takes seconds on a slow machine."""
+    if settings.log_format == "text" and settings.config.exists():
+        print_lines([f"opening {settings.config}"])
 
 
 def _log_size(settings: "Settings", configured: "Settings", machine: Machine, origin: str) -> None:
