@@ -15,6 +15,7 @@ from shapely.geometry import box
 
 from chronotile_client import Archive, InvalidRequest, JobFailed, NotFound
 from chronotile_client.progress import show_progress
+from chronotile_client.opening import open_content
 from tests.running import PATIENCE_S, PROGRAM, serving
 
 BOX = (4.4, 50.97, 4.43, 51.0)
@@ -159,6 +160,48 @@ def test_statistics_of_areas_are_a_table(demo, form):
     series = demo.archive.layers["NDVI"].series("regions/mechelen", time="2023-06")
     own = found[found["id"] == "mechelen"]
     assert own["mean"].tolist() == pytest.approx(series["mean"].tolist(), abs=1e-6)
+
+
+IDS = ["007", "NA", "1e3", ""]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"dialect": "semicolon"}, {"date": "day", "columns": "all"}, {"dialect": "semicolon", "columns": "all"}],
+    ids=["comma", "semicolon", "days", "all"],
+)
+def test_csv_is_the_table_that_parquet_is(archive, options, tmp_path):
+    square = {"type": "Polygon", "coordinates": box(4.6, 50.8, 4.61, 50.81).__geo_interface__["coordinates"]}
+    features = [{"type": "Feature", "id": id_, "properties": {}, "geometry": square} for id_ in IDS]
+    inputs = {
+        "layer": "NDVI",
+        "places": {"type": "FeatureCollection", "features": features},
+        "reducers": ["mean", "std"],
+    }
+
+    job = archive.process("zonal-statistics", at_once_s=20, format="csv", **options, **inputs)
+    expected = archive.process("zonal-statistics", at_once_s=20, format="parquet", **inputs).open()
+
+    assert expected["id"].tolist() == [id_ for id_ in IDS for _ in range(4)]
+    assert expected["std"].between(1, 100).all()
+    assert (expected.index.tz, expected.index.name) == (None, "time")
+    for found in (job.open(), job.open(to=tmp_path / "table.csv")):
+        pd.testing.assert_frame_equal(found[expected.columns], expected)
+
+
+def test_csv_without_a_value_or_a_time():
+    text = b'id;time;value;reason\n1e3;;;cloud\n"a;b,c";2020-01-01T00:00:00.5Z;-1,5;NA\n;2020-01-01;1e-05;\n'
+
+    found = open_content(text, "text/csv; charset=utf-8")
+
+    assert found["id"].tolist() == ["1e3", "a;b,c", ""]
+    assert found["value"].tolist() == pytest.approx([np.nan, -1.5, 1e-5], nan_ok=True)
+    assert found["reason"].tolist()[:2] == ["cloud", "NA"]
+    assert pd.isna(found["reason"].iloc[2])
+    assert [pd.NaT if pd.isna(time) else time for time in found.index] == [
+        pd.NaT, pd.Timestamp("2020-01-01T00:00:00.5"), pd.Timestamp("2020-01-01"),
+    ]  # fmt: skip
 
 
 @pytest.mark.slow

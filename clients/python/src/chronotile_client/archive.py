@@ -269,6 +269,8 @@ class Job:
     def open(self, output: str | None = None, *, to: str | Path | None = None) -> Any:  # noqa: ANN401 -- by media type
         """Open an output as what it is: a Dataset of xarray, a DataFrame, or the value.
 
+        Tables have the index `time` (UTC); in those of CSV, in either dialect, `id` is text.
+
         Args:
             output: Its name; not needed where there is one alone.
             to: A file to save it in and read it from, for what is too large for the memory.

@@ -1,5 +1,6 @@
 """Results of processes as the objects that their media types are made for."""
 
+import csv
 import json
 import re
 import zipfile
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     import xarray as xr
 
 TIME_AT_END = re.compile(r"(\S+).* (\d{4}-\d\d-\d\dT[\d:.]+Z)$")
+SEPARATOR = re.compile("[,;]")
+DECIMAL_SIGN = {",": ".", ";": ","}
+"""By the separator, which is the first of these in the header, as servers write CSV."""
+TEXTS = ("id", "location", "layer", "units", "attribution")
+TEXTS_OR_NONE = ("time", "reason", "note")
+"""Columns of CSV that are text, whatever it looks like; in the second group, an empty field is none."""
 NAME_AT_END = re.compile(r"(.+), ([a-z_]+)$")
 ZARR = "application/zip"
 SUFFIXES = {
@@ -59,9 +66,7 @@ def open_content(content: bytes | Path, media_type: str) -> Any:  # noqa: ANN401
     if kind == "text/csv":
         return _table(content)
     if kind == "application/vnd.apache.parquet":
-        import pandas as pd
-
-        return pd.read_parquet(BytesIO(content) if isinstance(content, bytes) else content)
+        return _parquet(content)
     if kind == "application/x-netcdf":
         return _netcdf(content)
     if kind == "image/tiff":
@@ -72,9 +77,32 @@ def open_content(content: bytes | Path, media_type: str) -> Any:  # noqa: ANN401
 def _table(content: bytes | Path) -> "pd.DataFrame":
     import pandas as pd
 
-    table = pd.read_csv(BytesIO(content) if isinstance(content, bytes) else content)
+    with BytesIO(content) if isinstance(content, bytes) else content.open("rb") as file:
+        header = file.readline().decode()
+        found = SEPARATOR.search(header)
+        separator = found[0] if found else ","
+        names = next(csv.reader([header], delimiter=separator), [])
+        file.seek(0)
+        table = pd.read_csv(
+            file,
+            sep=separator,
+            decimal=DECIMAL_SIGN[separator],
+            dtype={name: str for name in names if name in TEXTS + TEXTS_OR_NONE},
+            keep_default_na=False,
+            na_values={name: [""] for name in names if name not in TEXTS},
+        )
     if "time" in table:
-        table.index = time_index(list(table.pop("time")))
+        times = table.pop("time")
+        table.index = time_index([None if pd.isna(time) else time for time in times])
+    return table
+
+
+def _parquet(content: bytes | Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    table = pd.read_parquet(BytesIO(content) if isinstance(content, bytes) else content)
+    if "time" in table:
+        table.index = pd.DatetimeIndex(table.pop("time"), name="time").tz_localize(None).as_unit("ns")
     return table
 
 
