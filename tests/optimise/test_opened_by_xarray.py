@@ -18,6 +18,7 @@ from chronotile.optimise.options import Options
 from chronotile.optimise.run import optimise
 from chronotile.readers.open import open_source
 from chronotile.readers.zarr.serving_cube import ServingCube
+from tests.optimise.conftest import numbers_of
 from tests.scenes import NODATA, Scene, make_dataset, make_spec, save_zarr, write_cogs, write_tif
 
 WIDE = Scene(width=270, height=140, days=("2020-01-01", "2020-01-11", "2020-01-21"))

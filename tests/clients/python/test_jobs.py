@@ -14,8 +14,8 @@ from scipy.stats import theilslopes
 from shapely.geometry import box
 
 from chronotile_client import Archive, InvalidRequest, JobFailed, NotFound
-from chronotile_client.progress import show_progress
 from chronotile_client.opening import open_content
+from chronotile_client.progress import show_progress
 from tests.running import PATIENCE_S, PROGRAM, serving
 
 BOX = (4.4, 50.97, 4.43, 51.0)
