@@ -127,6 +127,62 @@ def test_areas_beyond_a_limit_are_requested_in_batches(make_recorded):
     assert list(dict.fromkeys(table["id"])) == [f"f{number}" for number in range(12)]
 
 
+def features_of(*geometries):
+    features = [{"type": "Feature", "properties": {}, "geometry": geometry} for geometry in geometries]
+    return {"type": "FeatureCollection", "features": features}
+
+
+AWAY = mapping(box(20, 20, 20.1, 20.1))
+
+
+@pytest.mark.filterwarnings("ignore::chronotile_client.ArchiveWarning")
+@pytest.mark.parametrize(
+    "order", ["iioo", "ooii", "oiooi", "oooni"], ids=["behind", "in-front", "between", "without-geometry"]
+)
+@pytest.mark.parametrize("most", [2, 3])
+def test_areas_outside_are_the_same_in_batches_of_their_own(make_recorded, order, most):
+    kinds = {"i": area_of((20, 40), (30, 51)), "o": AWAY, "n": None}
+    areas = features_of(*(kinds[kind] for kind in order))
+    options = {"reducers": ["mean", "count", "histogram:2"], "step": "P1M", "trend": "theil_sen"}
+
+    table = make_recorded(max_features=most).archive.layers["NDVI"].series(areas, **options)
+
+    expected = make_recorded().archive.layers["NDVI"].series(areas, **options)
+    pd.testing.assert_frame_equal(table, expected)
+    assert table.attrs == expected.attrs
+    outside = table["id"].map(lambda number: order[number - 1]) == "o"
+    assert set(table.loc[outside, "reason"]) == {"outside_extent"}
+    assert table.loc[outside, "mean"].isna().all()
+    assert table.loc[table["id"] == order.index("i") + 1, "total"].min() >= 11 * 12
+
+
+def test_areas_that_all_lie_outside_are_an_error_in_batches_too(make_recorded):
+    layer = make_recorded(max_features=2).archive.layers["NDVI"]
+
+    with pytest.raises(InvalidRequest, match=r"all 2 geometries .* lie outside layer NDVI"):
+        layer.series(features_of(AWAY, AWAY, None, None, AWAY))
+
+
+def test_area_that_is_not_accepted_is_an_error_beside_others(make_recorded):
+    layer = make_recorded(max_features=2).archive.layers["NDVI"]
+    good, broken = area_of((20, 40), (30, 51)), {"type": "Polygon", "coordinates": []}
+
+    with pytest.raises(InvalidRequest, match="feature 1 has no coordinates"):
+        layer.series(features_of(good, good, broken, AWAY, good))
+
+
+@pytest.mark.parametrize("ids", [["a", "b", "a"], [["a"], "b", "c"]], ids=["repeated", "lists"])
+def test_analyses_whose_ids_are_no_keys_are_in_the_order_of_the_points(archive, ids):
+    points = [{"type": "Point", "coordinates": position_of(row, 34)} for row in (12, 20, 28)]
+    features = [{"type": "Feature", "id": id_, "geometry": point} for id_, point in zip(ids, points, strict=True)]
+
+    table = archive.layers["NDVI"].series({"type": "FeatureCollection", "features": features}, trend="theil_sen")
+
+    alone = [archive.layers["NDVI"].series(point, trend="theil_sen").attrs["analysis"] for point in points]
+    assert table.attrs["analysis"] == alone
+    assert table["id"].tolist() == [id_ for id_ in ids for _ in range(4)]
+
+
 def test_one_point_beyond_a_limit_is_an_error_with_its_job(make_recorded):
     layer = make_recorded(max_series_values=3).archive.layers["NDVI"]
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from chronotile_client.errors import LimitExceeded
+from chronotile_client.errors import InvalidRequest, LimitExceeded
 from chronotile_client.exchange import Exchange, Request, fetch
 from chronotile_client.layers import LayerInfo
 from chronotile_client.locations import Areas, Box, Place, Points
@@ -25,6 +25,8 @@ FIRST_BATCH: Final = 20_000
 """Points or areas of the first request: `max_features` of a server that does not configure it."""
 UNITS_OF_ANOMALIES: Final = frozenset({"z", "percentile"})
 """Kinds of anomalies that are in the names of their columns, as in CSV: `anomaly_z`."""
+GEOMETRY: Final = "geometry"
+"""The parameter of errors about areas."""
 JSON: Final = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
@@ -90,9 +92,12 @@ def _in_batches(
     """Request members together, fewer at once where the server says that they are too many.
 
     Raises:
+        InvalidRequest: All members lie outside the layer, or one is not accepted.
         LimitExceeded: One member alone is too much.
     """
-    found, start, size = [], 0, FIRST_BATCH
+    found: dict[int, Document] = {}
+    refused: dict[int, tuple[Sequence[Member], InvalidRequest]] = {}
+    start, size = 0, FIRST_BATCH
     while start < len(members):
         batch = members[start : start + size]
         try:
@@ -102,10 +107,59 @@ def _in_batches(
                 raise
             size = _smaller(len(batch), error)
             continue
-        document = answer.document()
-        found.append(document["results"][0] if "results" in document else document)
+        except InvalidRequest as error:
+            if error.parameter != GEOMETRY or len(batch) == len(members):
+                raise
+            refused[start] = batch, error
+        else:
+            document = answer.document()
+            found[start] = document["results"][0] if "results" in document else document
         start += len(batch)
-    return found
+    if not refused:
+        return list(found.values())
+    inside = _inside(members, found)
+    for first, (batch, refusal) in refused.items():
+        found[first] = yield from _with_one_inside(batch, inside, request, refusal)
+    return [document for _, document in sorted(found.items())]
+
+
+def _inside(members: Sequence[Member], found: Mapping[int, Document]) -> Member | None:
+    """The member with the fewest cells, of those that have any."""
+    cells = {
+        start + number: int(np.max(feature["total"], initial=0))
+        for start, document in found.items()
+        for number, feature in enumerate(document["features"])
+    }
+    smallest = min((number for number, count in cells.items() if count), key=cells.__getitem__, default=None)
+    return None if smallest is None else members[smallest]
+
+
+def _with_one_inside(
+    batch: Sequence[Member],
+    inside: Member | None,
+    request: Callable[[Sequence[Member]], Request],
+    refusal: InvalidRequest,
+) -> Exchange[Document]:
+    """Request a refused batch again, together with a member inside the layer, and return what there is without that.
+
+    The server refuses areas outside only where all of a request are. Any other fault is raised here.
+    """
+    if inside is None:
+        raise refusal
+    documents, start, size = list[Document](), 0, len(batch)
+    while start < len(batch):
+        part = batch[start : start + size]
+        try:
+            answer = yield from fetch(request([*part, inside]))
+        except LimitExceeded as error:
+            if len(part) == 1:
+                raise refusal from error
+            size = _smaller(len(part), error)
+            continue
+        document = answer.document()
+        documents.append({**document, "features": document["features"][:-1]})
+        start += len(part)
+    return {**documents[0], "features": [feature for each in documents for feature in each["features"]]}
 
 
 def _smaller(size: int, error: LimitExceeded) -> int:
@@ -148,8 +202,17 @@ def _table_of_features(
     table = _stacked(parts, [document["times"] for _, document in features])
     table.attrs = _attributes(documents[0], query.layer)
     if any(analyses):
-        table.attrs["analysis"] = analyses[0] if ids is None else dict(zip(ids, analyses, strict=True))
+        table.attrs["analysis"] = analyses[0] if ids is None else _by_id(ids, analyses)
     return table
+
+
+def _by_id(ids: Sequence[object], analyses: Sequence[Document]) -> Mapping[object, Document] | Sequence[Document]:
+    """Analyses by id; in their order where ids repeat, or cannot be keys as lists of GeoJSON cannot."""
+    try:
+        found = dict(zip(ids, analyses, strict=True))
+    except TypeError:
+        return analyses
+    return found if len(found) == len(ids) else analyses
 
 
 def _stacked(parts: Sequence[Mapping[str, Any]], times: Sequence[Sequence[str | None]]) -> "pd.DataFrame":
