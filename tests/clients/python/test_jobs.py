@@ -142,6 +142,19 @@ def test_export_is_the_cube_in_every_format(demo, form, tmp_path):
 
 
 @pytest.mark.slow
+def test_serving_cube_opens_as_the_layer(demo, ndvi_of_files, tmp_path):
+    job = demo.archive.process("optimise", layer="NDVI", time="2023-06", bbox=BOX)
+    opened = [job.open(), job.open(to=tmp_path)]
+
+    for dataset in opened:
+        assert dataset.NDVI.dims == ("time", "y", "x")
+        expected = ndvi_of_files.sel(x=dataset.x, y=dataset.y, time=dataset.time)
+        assert dataset.NDVI.size > 1000
+        np.testing.assert_allclose(dataset.NDVI.where(dataset.NDVI < 0.921), expected, rtol=1e-6)
+        dataset.close()
+
+
+@pytest.mark.slow
 def test_anomaly_has_times_and_composite_is_one_map(demo, ndvi_of_files):
     anomaly = demo.archive.process("anomaly", layer="NDVI", time="2023-06", bbox=BOX).open()
     composite = demo.archive.process("composite", layer="NDVI", reducer="max", bbox=BOX).open()
