@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 
+from chronotile.archive.check import check_archive
 from chronotile.catalog.load import load_configuration
 from chronotile.errors import ConfigurationError
 from chronotile.model.time.instants import format_day
@@ -384,6 +385,32 @@ def test_written_configuration_tells_what_was_found_and_skipped(varied, open_at)
 
     assert "# notes.csv: skipped: a table" in text
     assert "# 2 times 2019-06-04 to 2019-06-14, 40 x 30 px in EPSG:32631, uint8" in text
+
+
+def test_written_configuration_says_what_to_do_with_ranges_of_unscaled_numbers(tmp_path, open_at):
+    scene = Scene(scale=1.0, offset=0.0)
+    write_tif(tmp_path / "NDVI_20190604.tif", 40 + scene.numbers(0) % 50, scene)
+    file = tmp_path / "chronotile.yaml"
+    text = open_at(tmp_path).discovery.text(tmp_path)
+    lines = [line.strip() for line in text.splitlines()]
+
+    (bounds,) = [line for line in lines if line.startswith("range:")]
+    assert "# range: from a sample of the newest times; widen it if values of other seasons lie beyond" in lines
+    assert any(line.startswith("# NDVI: if you set scale: and offset:, remove range: or ") for line in lines)
+
+    for kept, count in (f"{bounds}\n        ", 1), ("", 0):
+        file.write_text(text.replace(bounds, f"{kept}scale: 0.004\n        offset: -0.08"))
+        messages = [finding.message for finding in check_archive(open_at(file))]
+        assert sum("all have one colour" in message for message in messages) == count
+
+
+def test_written_ranges_of_styles_have_no_comment(write, open_at, tmp_path):
+    write("NDVI_20190604.tif")
+
+    text = open_at(tmp_path).discovery.text(tmp_path)
+
+    assert "range: [-0.08, 0.92]" in text
+    assert "# range:" not in text
 
 
 def test_written_configuration_is_without_mistakes(varied, open_at):

@@ -24,6 +24,7 @@ from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.sample import observed_range
+from chronotile.yaml_source import list_names
 
 TRUE_COLOUR = "TRUE_COLOUR"
 FURTHER_STYLES = ("greys", "viridis")
@@ -117,7 +118,7 @@ def _described(
     source: Section = {"time_pattern": draft.time_pattern} if draft.time_pattern else {}
     if spans:
         source = {"times": times_section(spans)}
-    odd = (finding for info in infos.values() for finding in value_findings(info, styles))
+    odd = [finding for info in infos.values() for finding in value_findings(info, styles)]
     findings += [_placed(draft, each) for each in (*odd, *_nameless_bands(sections))]
     return DiscoveredCollection(
         draft=draft,
@@ -125,7 +126,7 @@ def _described(
         title=None if reader.info.title else as_title(draft.text),
         variables=sections,
         composites=_composites(infos),
-        comments=tuple(dict.fromkeys(_comment(info) for info in infos.values())),
+        comments=(*dict.fromkeys(map(_comment, infos.values())), *_range_comments(sections, styles, odd)),
         findings=tuple(findings),
         undated_grid=_undated_grid(draft, infos),
     )
@@ -213,6 +214,26 @@ def _nameless_bands(sections: Mapping[str, Section]) -> Iterable[Finding]:
 
 def _comment(info: VariableInfo) -> str:
     return f"{times_text(info.times)}, {grid_text(info.grid)}, {info.encoding.dtype}"
+
+
+def _range_comments(
+    sections: Mapping[str, Section], styles: Mapping[str, Style], odd: Sequence[Finding]
+) -> Iterable[str]:
+    """Where ranges come from that are of no style, and what makes them wrong."""
+    sampled = [name for name, each in sections.items() if "range" in each and not _is_of_style(each, styles)]
+    if sampled:
+        yield "range: from a sample of the newest times; widen it if values of other seasons lie beyond"
+    unscaled = [name for name in sampled if any(finding.place == name for finding in odd)]
+    if unscaled:
+        yield (
+            f"{list_names(unscaled, most=MAX_SAMPLED)}: if you set scale: and offset:, remove range: or write it in "
+            "scaled values; as it is, it has the numbers of the files"
+        )
+
+
+def _is_of_style(section: Section, styles: Mapping[str, Style]) -> bool:
+    names, bounds = section["styles"], section["range"]
+    return isinstance(names, list) and bounds == list(styles[names[0]].range)
 
 
 def _placed(draft: Draft, finding: Finding) -> Finding:
