@@ -40,15 +40,57 @@ async function picture(page, before = Buffer.alloc(0)) {
 	return now;
 }
 
+/** @param {string} url @param {RequestInit} [init] */
+const getJson = async (url, init) => (await fetch(url, init)).json();
+
+/** @param {Page} page @param {string[]} ids */
+const texts = (page, ids) => Promise.all(ids.map((id) => page.locator(`#${id}`).textContent()));
+
+/** The path of a part of the chart. @param {Page} page @param {string} id */
+const drawn = (page, id) => page.locator(`#${id}`).getAttribute("d");
+
+/** That the chart has the values of the place that it names, and marks a date. @param {Page} page @param {string} base @param {string} day */
+async function checkChart(page, base, day) {
+	const [about] = await texts(page, ["about"]);
+	const [, lon, lat, value] = about?.match(/^longitude (\S+), latitude (\S+): (.+) on /) ?? [];
+	const { times, values } = await getJson(`${base}timeseries/NDVI/point?lon=${lon}&lat=${lat}`);
+	const known = values.filter((/** @type {number | null} */ each) => each !== null);
+	const index = times.findIndex((/** @type {string} */ time) => time.startsWith(day));
+	assert.equal(value, String(values[index] ?? "no value"));
+	assert.match(about ?? "", new RegExp(` on ${day}; ${known.length} of 72 dates have a value$`));
+	const labels = [Math.min(...known), Math.max(...known), "2022-01-01", "2023-12-21"].map(String);
+	assert.deepEqual(await texts(page, ["low", "high", "first", "last"]), labels);
+	const [begin, end, when] = [times[0], times.at(-1), times[index]].map(Date.parse);
+	assert.equal(await drawn(page, "mark"), `M ${(70 + (920 * (when - begin)) / (end - begin)).toFixed(1)} 10 V 210`);
+	assert.equal((await drawn(page, "line"))?.match(/[ML]/g)?.length, known.length);
+}
+
+/** A place of the layer that never has a value. @param {string} base */
+async function waterPlace(base) {
+	const [west, south, east, north] = (await getJson(`${base}layers/NDVI`)).bbox;
+	const shares = Array.from({ length: 40 }, (_, index) => (index + 0.5) / 40);
+	const points = shares.flatMap((x) => shares.map((y) => [west + x * (east - west), south + y * (north - south)]));
+	const body = JSON.stringify({ layers: ["NDVI"], points });
+	const headers = { "content-type": "application/json" };
+	const { results } = await getJson(`${base}timeseries/points`, { method: "POST", headers, body });
+	const index = results[0].features.findIndex(
+		(/** @type {any} */ { note, series }) => !note && series.mean.every((/** @type {unknown} */ each) => each === null),
+	);
+	assert.ok(index >= 0, "a place of water");
+	const [lon, lat] = /** @type {[number, number]} */ (points[index]);
+	return { lon, lat };
+}
+
 /** @param {string} name @returns {[name: string, check: Check]} */
 const map = (name) => [
 	`the page on ${name} has dates, a legend, the attribution and a chart`,
 	async (bench) => {
-		await withOwnPage(bench, await siteOf(bench.base, name), async (page) => {
+		const site = { ...(await siteOf(bench.base, name)), allowed: /status of 400/ };
+		await withOwnPage(bench, site, async (page) => {
 			/** @type {string[]} */
-			const drawn = [];
+			const tiles = [];
 			page.on("requestfinished", (request) => {
-				if (request.url().includes("/tiles/NDVI/WebMercatorQuad/")) drawn.push(request.url());
+				if (request.url().includes("/tiles/NDVI/WebMercatorQuad/")) tiles.push(request.url());
 			});
 			await page.locator("#when").getByText("2023-12-21").waitFor();
 			await page.getByText("Synthetic data made by chronotile").first().waitFor();
@@ -57,7 +99,7 @@ const map = (name) => [
 			);
 			await until(
 				page,
-				async () => drawn.some((url) => url.includes("2023-12-21")),
+				async () => tiles.some((url) => url.includes("2023-12-21")),
 				() => "tiles of the newest date",
 			);
 			const newest = await picture(page);
@@ -66,15 +108,36 @@ const map = (name) => [
 			await page.locator("#when").getByText("2022-06-01").waitFor();
 			await until(
 				page,
-				async () => drawn.some((url) => url.includes("2022-06-01")),
+				async () => tiles.some((url) => url.includes("2022-06-01")),
 				() => "tiles of a June",
 			);
 			await picture(page, newest);
 
 			await page.locator("#map").click();
-			await page.getByText(/\d+ of 72 dates have a value/).waitFor();
+			await page.getByText(/on 2022-06-01; \d+ of 72 dates have a value$/).waitFor();
 			await page.screenshot({ path: join(bench.outDir, `${name}.png`) });
-			assert.match((await page.locator("#line").getAttribute("d")) ?? "", /^M [\d.]+ [\d.]+ h 0 .*L /);
+			await checkChart(page, bench.base, "2022-06-01");
+			await page.locator("#date").fill("71");
+			await checkChart(page, bench.base, "2023-12-21");
+
+			// The server's answers of other places than the clicked one.
+			const [west, , , north] = (await getJson(`${bench.base}layers/NDVI`)).bbox;
+			for (const [place, words] of /** @type {const} */ ([
+				[await waterPlace(bench.base), /no value on 2023-12-21; 0 of 72 dates have a value$/],
+				[
+					{ lon: west + 0.001, lat: north - 0.001 },
+					/not a rectangle in longitude and latitude and does not fill this box$/,
+				],
+				[{ lon: west - 1, lat: north }, /the point lies outside layer NDVI, which reaches from .* in latitude$/],
+			])) {
+				await page.route("**/timeseries/**", (route) =>
+					route.continue({ url: `${bench.base}timeseries/NDVI/point?lon=${place.lon}&lat=${place.lat}` }),
+				);
+				await page.locator("#map").click();
+				await page.locator("#about").getByText(words).waitFor();
+				assert.deepEqual([await drawn(page, "line"), await texts(page, ["low", "high"])], ["", ["", ""]]);
+				await page.unroute("**/timeseries/**");
+			}
 		});
 	},
 ];
