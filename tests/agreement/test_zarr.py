@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import rasterio
 from starlette.testclient import TestClient
 
 from chronotile.app import application
@@ -125,3 +126,32 @@ def test_a_file_that_arrives_late_gives_no_open_store_another_date(tmp_path):
         assert client.get("/zarr/NDVI/x/c/0").status_code == 200
         assert client.get(f"/zarr/NDVI@{revision}/zarr.json").status_code == 410
         assert np.array_equal(open_store(client, "/zarr/NDVI")["time"], Scene().times)
+
+
+def test_a_file_that_cannot_be_read_meanwhile_changes_no_chunk_shape(tmp_path):
+    scene = Scene(width=700, height=600)
+    write_cogs(tmp_path, scene, overviews=())
+    files = sorted(tmp_path.glob("*.tif"))
+    with rasterio.open(files[0]) as source:
+        numbers, profile = source.read(), {**source.profile, "tiled": False, "blockxsize": None, "blockysize": 7}
+    with rasterio.open(files[0], "w", **profile) as other:  # rows, and tiles in the others
+        other.write(numbers)
+    configuration = tmp_path / "chronotile.yaml"
+    configuration.write_text(MASKED.replace("KEPT", "1").replace(", styles: [numbers]", ""))
+    archives = [
+        open_archive(configuration, environment={}, clock=lambda: np.datetime64("2021-01-01", "ns")) for _ in range(2)
+    ]
+
+    with TestClient(application(archives[0].services)) as one_worker:
+        before = one_worker.get("/zarr/NDVI/zarr.json").json()
+    whole = files[0].read_bytes()
+    files[0].write_bytes(whole[:200])
+    with TestClient(application(archives[1].services)) as another_worker:
+        meanwhile = another_worker.get("/zarr/NDVI/zarr.json").json()
+        files[0].write_bytes(whole)
+        revision = before["attributes"]["revision"]
+
+        assert meanwhile == before
+        arrays = before["consolidated_metadata"]["metadata"]
+        assert arrays["NDVI"]["chunk_grid"]["configuration"]["chunk_shape"][2] == scene.width
+        assert another_worker.get(f"/zarr/NDVI@{revision}/NDVI/c/0/0/0").status_code == 200

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
 
 import numpy as np
-from rasterio.enums import Interleaving
 
-from chronotile.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import Finding, SourceInfo
@@ -25,7 +24,7 @@ from chronotile.readers.raster.pixels import every, one_above_another, read_pixe
 from chronotile.readers.raster.pool import NATIVE_LEVEL, Handle, HandlePool
 from chronotile.readers.raster.survey import FileSurvey
 from chronotile.readers.raster.variable import Plane, StackVariable
-from chronotile.readers.reader import Along, BlockShape, Piece, Reader, stack_pixels
+from chronotile.readers.reader import PLAIN_BLOCK, Along, BlockShape, Piece, Reader, stack_pixels
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import one_read
 
@@ -60,6 +59,12 @@ class RasterStack(Reader):
         )
         self._bands: dict[str, tuple[FileState | None, FileBands]] = {
             path: (each.state, each.bands) for path, each in looked.items()
+        }
+        # Not those of a file as it is now: which one can be read may differ from process to process, and stores of
+        # layers have chunks of this shape.
+        self._blocks = {
+            name: next((looked[plane.path].block for plane in each.planes if plane.path in looked), PLAIN_BLOCK)
+            for name, each in variables.items()
         }
 
     @property
@@ -128,21 +133,8 @@ class RasterStack(Reader):
         return one_above_another(_mapped(lambda run: self._cells_of_file(variable, run, cell=cell), runs))
 
     def block_shape(self, variable: str, along: Along) -> BlockShape:  # noqa: ARG002 -- there is one layout
-        """Return the shape of the blocks of the first file that opens; of bands stored by pixel, of all of them."""
-        first, *others = self._variables[variable].planes
-        try:
-            return self._block_shape(variable, first)
-        except DateUnreadable:
-            for plane in {other.path: other for other in others}.values():
-                with suppress(DateUnreadable):
-                    return self._block_shape(variable, plane)
-            raise
-
-    def _block_shape(self, variable: str, plane: Plane) -> BlockShape:
-        with self._reading(variable, plane.path), self._pool.lend(plane.path) as handle:
-            height, width = handle.dataset.block_shapes[0]
-            is_by_pixel = handle.dataset.interleaving == Interleaving.pixel
-            return BlockShape(handle.dataset.count if is_by_pixel else 1, height, width)
+        """Return the shape of the blocks of the first file that was looked at, as it was then."""
+        return self._blocks[variable]
 
     def read_block(
         self,

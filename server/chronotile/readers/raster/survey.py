@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from rasterio.enums import Interleaving
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
@@ -18,6 +19,7 @@ from chronotile.readers.hrefs import base_name, host_of, names_among
 from chronotile.readers.raster.band_decoding import other_count
 from chronotile.readers.raster.bands import Band, FileBands, bands_of, native_grid, palettes_of
 from chronotile.readers.raster.pool import Handle, HandlePool, Layout
+from chronotile.readers.reader import BlockShape
 
 MAX_FILES = 500
 """Files looked at when a stack is opened (about 1 ms each); of more, this many spread over all."""
@@ -31,6 +33,8 @@ class FileSurvey:
     """When it was looked at."""
     layout: Layout
     bands: FileBands
+    block: BlockShape
+    """Of its bands; of bands stored by pixel, of all of them."""
     palettes: tuple[tuple[StyleClass, ...], ...] | None
     """The colours of each band; `None` where none has any."""
 
@@ -108,10 +112,13 @@ def _look(files: DatedFiles, most: int) -> tuple[dict[int, FileSurvey], dict[int
 
 def _looked(handle: Handle) -> FileSurvey:
     assert handle.bands is not None  # noqa: S101 -- it is opened at its native level
+    height, width = handle.dataset.block_shapes[0]
+    is_by_pixel = handle.dataset.interleaving == Interleaving.pixel
     return FileSurvey(
         state=handle.state,
         layout=handle.layout,
         bands=handle.bands,
+        block=BlockShape(handle.dataset.count if is_by_pixel else 1, height, width),
         palettes=palettes_of(handle.dataset) if handle.bands.has_palette else None,
     )
 
