@@ -1,4 +1,4 @@
-"""How far a job is, as one line of text, or in the log where nobody looks at lines."""
+"""How far a job is, as one line of text, or in the log where there is no terminal."""
 
 import logging
 import sys
