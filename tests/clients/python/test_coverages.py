@@ -1,6 +1,8 @@
 """Cubes and pictures, held against the formula, the files and the server's own answers."""
 
 import sys
+import warnings
+from datetime import datetime
 from io import BytesIO
 
 import numpy as np
@@ -89,6 +91,48 @@ def test_map_of_another_time_than_requested_is_warned_of(substituting):
         substituting.map(BOX, "2020-06-12", width=16)
 
     assert warned[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        np.datetime64("2020-06-01T00:00:00", "ns"), np.datetime64("2020-06-01T00", "h"), datetime(2020, 6, 1, 0, 0),
+        "2020-06-01T00:00", "2020-06-01", np.datetime64("2020-05"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_map_of_the_requested_time_is_not_warned_of(archive, time):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+
+        picture = archive.layers["NDVI"].map(BOX, time, width=16)
+
+    assert len(picture.times) == 1
+
+
+@pytest.mark.parametrize("time", [np.datetime64("2020-06-12T00:00", "ns"), np.datetime64("2020-06-11T00:00:01", "s")])
+def test_map_of_another_instant_is_warned_of(substituting, time):
+    with pytest.warns(ArchiveWarning, match="shows 2020-06-11T00:00:00Z, which layer NDVI has for 2020-06-1"):
+        substituting.map(BOX, time, width=16)
+
+
+def test_slice_without_ends_is_all_times(archive):
+    layer, every = archive.layers["NDVI"], slice(None, None)
+
+    assert list(layer.times(every)) == list(layer.times()) == list(DEKADS.instants)
+    assert list(layer.series((4.6, 50.8), time=every).index) == list(DEKADS.instants)
+    assert list(layer.cube(BOX, every).time.values) == list(DEKADS.instants)
+    assert len(layer.map(BOX, every, width=16).times) == len(DEKADS.instants)
+
+
+def test_time_and_datetime_together_are_refused(archive):
+    layer = archive.layers["NDVI"]
+
+    with pytest.raises(ValueError, match="time and datetime are the same parameter"):
+        layer.cube(BOX, "2020-05", datetime="2020-06")
+    with pytest.raises(ValueError, match="time and datetime are the same input"):
+        archive.process("histogram", layer=layer, time="2020-05", datetime="2020-06")
+    assert layer.series((4.6, 50.8), datetime="2020-06").shape[0] == 3
 
 
 def test_unknown_style_is_refused(archive):

@@ -37,10 +37,14 @@ def collection_of(*features):
         (feature_of(SQUARE), Areas([1], [SQUARE], is_single=True)),
         (collection_of(feature_of(SQUARE, id="a"), feature_of(None)), Areas(["a", 2], [SQUARE, None])),
         (collection_of(feature_of(DOT, id="a")), Points(["a"], [(4.4, 51.0)])),
+        (zip([4.4, 4.5], [51.0, 51.1], strict=True), Points(range(1, 3), [(4.4, 51.0), (4.5, 51.1)])),
+        (iter((4.4, 51.0)), Points([1], [(4.4, 51.0)], is_single=True)),
+        ({"type": (4.4, 51.0), "B": (4.5, 51.1)}, Points(["type", "B"], [(4.4, 51.0), (4.5, 51.1)])),
+        (collection_of(feature_of(SQUARE), {"type": "Feature"}), Areas([1, 2], [SQUARE, None])),
     ],
     ids=[
         "pair", "array", "shapely", "geojson-point", "box", "place", "list", "rows", "names", "multipoint", "polygon",
-        "feature", "collection", "points",
+        "feature", "collection", "points", "zip", "iterator", "name-type", "without-geometry",
     ],
 )  # fmt: skip
 def test_location(where, expected):
@@ -63,6 +67,11 @@ def test_polygon_of_shapely_is_geojson_with_lists():
         ("POLYGON ((0 0, 1 0, 1 1, 0 0))", "a text is the 'set/id' of a place of the server, got 'POLYGON"),
         (7, "a place is"),
         ([], "there is no point or area"),
+        ({}, "there is no point or area"),
+        (iter(()), "there is no point or area"),
+        ({"type": "FeatureCollection"}, "there is no point or area"),
+        (feature_of(None), "the feature has no geometry"),
+        ({"type": "Feature"}, "the feature has no geometry"),
         ([(4.4, 51.0, 1.0, 2.0, 3.0)], "a point is"),
         ({"A": "x"}, "a point is"),
         (collection_of(), "there is no point or area"),

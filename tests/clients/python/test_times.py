@@ -24,6 +24,7 @@ from chronotile_client.times import time_index, time_text
         (np.datetime64("2023-06-01T10:50"), "2023-06-01T10:50Z"),
         (slice("2023", date(2024, 2, 1)), "2023/2024-02-01"),
         (slice(None, "2024"), "../2024"),
+        (slice(None, None), "1678/.."),
         (["2023-06-01", date(2023, 6, 11)], "2023-06-01,2023-06-11"),
         (pd.DatetimeIndex(["2023-06-01", "2023-06-11"]), "2023-06-01T00:00:00Z,2023-06-11T00:00:00Z"),
     ],
@@ -32,7 +33,7 @@ def test_text_of_a_time(time, text):
     assert time_text(time) == text
 
 
-@pytest.mark.parametrize("time", [7, slice("2023", "2024", 2), [7]])
+@pytest.mark.parametrize("time", [7, slice("2023", "2024", 2), [7], [], np.array([], "M8[ns]"), pd.DatetimeIndex([])])
 def test_what_is_no_time_is_refused(time):
     with pytest.raises(ValueError, match=r"time|instant"):
         time_text(time)

@@ -157,10 +157,10 @@ class Layer(LayerInfo):
             Of points `value` and `reason` (why there is none); of areas one column per reducer, `valid` and `total`
             cells, `reason` where there is no value, and `note` if the server has remarks. Several points or areas are
             below one another, with their `id`: the index of a GeoDataFrame, the name, or the number from 1. `attrs`
-            has units and attribution.
+            has units and attribution, and `analysis`: by `id`, or a list in their order where ids repeat.
 
         Raises:
-            InvalidRequest: A parameter is not accepted, or the only point lies outside the layer.
+            InvalidRequest: A parameter is not accepted, or the only point or all areas lie outside the layer.
             LimitExceeded: One point or area alone is too much for one request.
         """
         query = series_query(self, where, {"time": time, "reducers": reducers, **options})

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import numpy as np
+
 from chronotile_client.exchange import Exchange, Notice, Request, fetch
 from chronotile_client.layers import LayerInfo
 from chronotile_client.opening import ZARR, open_content
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from PIL.Image import Image
 
-INSTANT = re.compile(r"[0-9T:.Z-]+")
+INSTANT = re.compile(r"(\d{4}(?:-\d\d(?:-\d\d(?:T\d\d(?::\d\d(?::\d\d(?:\.\d{1,9})?)?)?)?)?)?)Z?")
+"""An instant alone, or a year, month or day; intervals, lists and names of times are resolved by the server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +65,7 @@ def fetch_map(layer: LayerInfo, params: Mapping[str, str], style: str | None) ->
     stated = answer.headers
     times = tuple(stated["chronotile-time"].split(",")) if "chronotile-time" in stated else ()
     requested = params.get("datetime", "")
-    # An instant alone begins with its year; intervals, lists and names of times are resolved by the server.
-    if INSTANT.fullmatch(requested) and len(times) == 1 and not times[0].startswith(requested):
+    if len(times) == 1 and not _is_within(times[0], requested):
         yield Notice(f"the picture shows {times[0]}, which layer {layer.id} has for {requested}")
     edges = stated.get("content-bbox", "")
     return Picture(
@@ -73,6 +75,15 @@ def fetch_map(layer: LayerInfo, params: Mapping[str, str], style: str | None) ->
         crs=stated.get("content-crs"),
         bbox=tuple(map(float, edges.split(","))) if edges else (),
     )
+
+
+def _is_within(time: str, requested: str) -> bool:
+    """Whether an instant is the requested one, or in the requested year, month or day; true of all but one instant."""
+    shown, wanted = INSTANT.fullmatch(time), INSTANT.fullmatch(requested)
+    if shown is None or wanted is None:
+        return True
+    period = np.datetime64(wanted[1])
+    return bool(np.datetime64(shown[1]).astype(period.dtype) == period)
 
 
 def _array_of(dataset: "xr.Dataset", layer: LayerInfo) -> "xr.DataArray":

@@ -173,6 +173,8 @@ def _inputs(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Inputs as the server takes them: `time` is `datetime`, a box of four numbers an object, geometries GeoJSON."""
     found = {name: _input(name, value) for name, value in inputs.items() if value is not None}
     if "time" in found:
+        if "datetime" in found:
+            raise ValueError("time and datetime are the same input: give one of them")
         found["datetime"] = time_text(found.pop("time"))
     return found
 

@@ -1,7 +1,7 @@
 """Where series are requested: points, areas or a place, from the forms in which users have them."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import PurePath
@@ -68,12 +68,14 @@ def location_of(where: Any) -> Location:  # noqa: ANN401 -- all forms of points 
         raise ValueError(f"a text is the 'set/id' of a place of the server, got {where[:80]!r}")
     if isinstance(where, str):
         return Place(where)
+    if isinstance(where, Iterator):
+        where = list(where)
     labels = _labels(where)
     where = geojson_of(where)
-    if isinstance(where, Mapping) and "type" in where:
+    if isinstance(where, Mapping) and isinstance(where.get("type"), str):
         return _of_geojson(where, labels)
     if isinstance(where, Mapping):
-        return Points(list(where), [_position(each) for each in where.values()])
+        return Points(_some(list(where)), [_position(each) for each in where.values()])
     numbers = _numbers(where)
     if numbers and len(numbers) == 2:
         return Points([1], [(numbers[0], numbers[1])], is_single=True)
@@ -120,12 +122,15 @@ def _labels(where: Any) -> Sequence[object] | None:  # noqa: ANN401 -- as in loc
 
 def _of_geojson(document: JsonObject, labels: Sequence[object] | None) -> Location:
     if document["type"] == "FeatureCollection":
-        features = document["features"]
+        # What has no geometry is written without the member too, though RFC 7946 has null.
+        features = [{"geometry": None, **feature} for feature in document.get("features") or ()]
         geometries = [feature["geometry"] for feature in features]
         own = [feature.get("id") for feature in features]
         ids = labels or [number if id_ is None else id_ for number, id_ in enumerate(own, 1)]
         return _of_geometries(geometries, ids, is_single=False)
     if document["type"] == "Feature":
+        if document.get("geometry") is None:
+            raise ValueError("the feature has no geometry")
         document = document["geometry"]
     if document["type"] == "MultiPoint":
         positions = [_position(each) for each in document["coordinates"]]

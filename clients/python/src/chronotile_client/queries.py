@@ -18,8 +18,19 @@ def params_of(arguments: Mapping[str, Any]) -> dict[str, str]:
     """Return arguments as parameters; those that are None are left out.
 
     Numbers are written so that they read back as they are, lists with commas.
+
+    Raises:
+        ValueError: Two of them are one parameter, as `time` and `datetime` are.
     """
-    return {_name(name): _text(name, value) for name, value in arguments.items() if value is not None}
+    params: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for name, value in arguments.items():
+        if value is not None:
+            before = names.setdefault(_name(name), name)
+            if before != name:
+                raise ValueError(f"{before} and {name} are the same parameter: give one of them")
+            params[_name(name)] = _text(name, value)
+    return params
 
 
 def series_query(layer: LayerInfo, where: Any, arguments: Mapping[str, Any]) -> SeriesQuery:  # noqa: ANN401 -- as location_of

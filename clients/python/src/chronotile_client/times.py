@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -10,27 +10,34 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+ALL: Final = "1678/.."
+"""All times: the first whole year of instants in nanoseconds, since servers do not accept an interval without ends."""
+
+
 def time_text(time: Any) -> str | None:  # noqa: ANN401 -- the types that users have times in
     """Return the value of `datetime` for a time.
 
     Args:
         time: Text, passed on as it is (`"2023"`, `"2023-06/2023-08"`, `"latest"`); a date, datetime, Timestamp or
-            datetime64; a slice from first to last, either of which may be None; or a sequence of instants.
+            datetime64; a slice from first to last, either or both of which may be None; or a sequence of instants.
             None for the default of the request.
 
     Raises:
-        ValueError: It is of another kind, or a slice with a step.
+        ValueError: It is of another kind, an empty sequence, or a slice with a step.
     """
     if time is None or isinstance(time, str):
         return time
     if isinstance(time, slice):
         if time.step is not None:
             raise ValueError("a slice of times has no step")
-        return f"{_end(time.start)}/{_end(time.stop)}"
+        return ALL if time.start is None and time.stop is None else f"{_end(time.start)}/{_end(time.stop)}"
     if isinstance(time, (date, np.datetime64)):
         return _instant(time)
     if isinstance(time, Iterable):
-        return ",".join(_instant(each) for each in time)
+        instants = [_instant(each) for each in time]
+        if not instants:
+            raise ValueError("there is no time in the sequence of times; None is the default of the request")
+        return ",".join(instants)
     raise ValueError(f"a time is a text, a date, a slice or a sequence of dates, got {type(time).__name__}")
 
 
