@@ -115,7 +115,8 @@ bench-browser: $(SERVER) $(DEMO) $(TOOLS) $(VIEWER) ## measure the viewer in Chr
 
 demo-data: $(DEMO) ## make the landscape that `chronotile demo` shows
 
-client-js: node_modules/.installed ## build the npm package into clients/js/dist (npm pack ./clients/js makes its archive)
+# The types of the package are checked with those of the viewer's libraries.
+client-js: $(VIEWER) ## build the modules of the npm package into clients/js/dist (make dist packs them)
 	node clients/js/build.mjs
 
 client-widget: node_modules/.installed ## build the JavaScript of the Python client's map, which its wheel takes in

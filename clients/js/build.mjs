@@ -4,7 +4,7 @@
  * FOLDER, clients/js/dist.
  */
 import { execFile } from "node:child_process";
-import { access, cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { access, appendFile, cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,22 +16,25 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const PACKAGES = join(REPOSITORY, "node_modules");
 const FOLDER = resolve(process.argv[2] ?? HERE);
 const DIST = join(FOLDER, "dist");
+/** Elements by their modules, which `document.querySelector` then gives as what they are. */
+const ELEMENTS = { chart: "ChronotileChart", legend: "ChronotileLegend" };
 const ENTRIES = ["index", "leaflet", "openlayers", "maplibre", "chart", "legend"];
 
-async function buildModules() {
+/** @param {string} folder */
+async function buildModules(folder) {
 	await build({
 		...COMMON,
 		entryPoints: ENTRIES.map((name) => join(HERE, "src", `${name}.js`)),
 		chunkNames: "shared-[hash]",
-		outdir: DIST,
+		outdir: folder,
 		splitting: true,
 	});
-	await build({ ...COMMON, entryPoints: [WORKER], outdir: DIST });
+	await build({ ...COMMON, entryPoints: [WORKER], outdir: folder });
 }
 
-/** Types of all modules that take part, then without those that no entry mentions. */
-async function buildTypes() {
-	const types = join(DIST, "types");
+/** Types of all modules that take part, then without those that no entry mentions. @param {string} folder */
+async function buildTypes(folder) {
+	const types = join(folder, "types");
 	const compiler = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
 	const options = [
 		"--noEmit",
@@ -59,11 +62,24 @@ async function buildTypes() {
 		const path = join(entry.parentPath, entry.name);
 		if (entry.isFile() && !needed.has(path)) await rm(path);
 	}
+	for (const [name, element] of Object.entries(ELEMENTS)) {
+		const tag = `\t\t"chronotile-${name}": ${element};\n`;
+		const text = `declare global {\n\tinterface HTMLElementTagNameMap {\n${tag}\t}\n}\n`;
+		await appendFile(join(types, "clients/js/src", `${name}.d.ts`), text);
+	}
 }
 
 await rm(DIST, { recursive: true, force: true });
-await mkdir(DIST, { recursive: true });
-await Promise.all([buildModules(), buildTypes()]);
-await cp(join(REPOSITORY, "LICENSE"), join(FOLDER, "LICENSE"));
-const uplot = await readFile(join(PACKAGES, "uplot/LICENSE"), "utf8");
-await writeFile(join(DIST, "LICENSES.txt"), `chart.js contains uPlot:\n\n${uplot}`);
+// Built elsewhere first: a build that fails leaves no dist/, and so no package that lacks a part.
+const building = join(FOLDER, ".building");
+await mkdir(building, { recursive: true });
+try {
+	const parts = await Promise.allSettled([buildModules(building), buildTypes(building)]);
+	for (const part of parts) if (part.status === "rejected") throw part.reason;
+	await cp(join(REPOSITORY, "LICENSE"), join(FOLDER, "LICENSE"));
+	const uplot = await readFile(join(PACKAGES, "uplot/LICENSE"), "utf8");
+	await writeFile(join(building, "LICENSES.txt"), `chart.js contains uPlot:\n\n${uplot}`);
+	await rename(building, DIST);
+} finally {
+	await rm(building, { recursive: true, force: true });
+}

@@ -73,7 +73,6 @@ def pack_reproducibly(package: Path, target: Path) -> None:
         for folder in folders:
             folder.mkdir()
             _printed([_program("node"), package / "build.mjs"])
-            # Where npm runs no scripts, `prepack` would not have built it.
             _printed([_program("npm"), "pack", package, "--ignore-scripts", "--pack-destination", folder])
         _compare(*(sorted(folder.iterdir()) for folder in folders))
         for each in folders[0].iterdir():

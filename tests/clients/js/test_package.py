@@ -64,6 +64,7 @@ def test_package_has_its_entries_types_examples_and_licences_alone(packed):
     top = {name for name in files if "/" not in name}
     modules = {Path(name).stem for name in files if re.fullmatch(r"dist/[^/]+\.js", name)}
 
+    assert "scripts" not in json.loads((package / "package.json").read_text())
     assert top == {"package.json", "README.md", "LICENSE"}
     assert {name for name in modules if not name.startswith("shared-")} == ENTRIES
     assert {name for name in files if name.startswith("examples/")} == {
@@ -71,6 +72,24 @@ def test_package_has_its_entries_types_examples_and_licences_alone(packed):
     }  # fmt: skip
     assert not [name for name in files if name.startswith("dist/types/") and not name.endswith(".d.ts")]
     assert "MIT" in (package / "dist/LICENSES.txt").read_text()
+
+
+def test_build_that_fails_leaves_no_modules(tmp_path):
+    (tmp_path / "LICENSE").mkdir()
+
+    ran = subprocess.run(
+        ["node", REPOSITORY / "clients/js/build.mjs", tmp_path],
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+
+    assert ran.returncode != 0
+    assert [path.name for path in tmp_path.iterdir()] == ["LICENSE"]
+
+
+def test_make_builds_the_libraries_of_the_viewer_before_the_package():
+    commands = run("make", "--dry-run", "--always-make", "client-js", "NPM=npm", cwd=REPOSITORY).splitlines()
+
+    assert commands.index("npm run vendor") < commands.index("node clients/js/build.mjs")
 
 
 def test_package_is_publishable_and_every_export_is_there(packed):
