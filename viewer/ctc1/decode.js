@@ -63,6 +63,12 @@ export class Cube {
 		return this.#frames.get(time) ?? -1;
 	}
 
+	/** Whether its values are not exactly those of the source's cells: means, rounded, or of cells beside. */
+	get isApproximate() {
+		const { mean, warped, quantised } = this.header;
+		return mean === true || warped === true || quantised === true;
+	}
+
 	/** Bytes that it holds. */
 	get bytes() {
 		return this.numbers.byteLength * (this.#filled ? 2 : 1);

@@ -29,9 +29,6 @@ import { insideRings } from "./rings.js";
 const BINS = 64;
 const TILE_PX = 256;
 
-/** Whether values of a cube are not exactly the source's. @param {Header} header */
-const isApproximate = ({ mean, warped, quantised }) => mean === true || warped === true || quantised === true;
-
 export class CubeReader {
 	/** @param {LeafletMap} map @param {CubeLayer} layer @param {CubeSource} source @param {import("../base/permalink.js").BBox} bbox of the layer */
 	constructor(map, layer, source, bbox) {
@@ -73,7 +70,7 @@ export class CubeReader {
 		const number = cube.numbersAt(frame)[cell];
 		const value = cube.exactValueOf(number);
 		const flag = cube.flags.get(number) ?? null;
-		const how = { number, flag, beyond: cube.beyond(number), isApproximate: isApproximate(cube.header) };
+		const how = { number, flag, beyond: cube.beyond(number), isApproximate: cube.isApproximate };
 		if (value !== null || !isGapFilled.peek()) return { ...nothing, ...how, value };
 		const last = this.#lastValue(point, index);
 		return last ? { ...nothing, ...how, ...last, isFilled: true } : { ...nothing, ...how };
@@ -108,7 +105,7 @@ export class CubeReader {
 			const sample = this.layer.sampleWindow(point, first);
 			if (!sample) continue;
 			const { cube, cell } = sample;
-			isNear ||= isApproximate(cube.header);
+			isNear ||= cube.isApproximate;
 			for (let index = first; index < first + count; index++) {
 				const frame = cell < 0 ? -1 : cube.frameOf(this.source.times[index]);
 				const number = frame < 0 ? -1 : cube.numbersAt(frame)[cell];

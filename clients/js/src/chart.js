@@ -1,6 +1,6 @@
 /**
- * `<chronotile-chart server layer lon lat [datetime] [date]>`: the values of a place over time. `date` marks a date; a
- * click on the chart fires `chronotile-date` with `detail.date` (RFC 3339) and `detail.value`, and a drag zooms in time
+ * `<chronotile-chart server layer lon lat [datetime] [date]>`: the values of a place over time. `date` marks a date, found
+ * as `Layer.indexOf` finds it; a click on the chart fires `chronotile-date` with `detail.date` (RFC 3339) and `detail.value`, and a drag zooms in time
  * (a double click shows all again). `series` is what the server answered.
  *
  * Colours: `--chronotile-line`, `--chronotile-text`, `--chronotile-text-soft`, `--chronotile-grid` and
@@ -11,6 +11,7 @@
  */
 
 import plotCss from "uplot/dist/uPlot.min.css";
+import { resolveDate } from "../../../viewer/base/dates.js";
 import { make } from "../../../viewer/base/elements.js";
 import { locale, pickLanguage, useTexts } from "../../../viewer/base/text.js";
 import { unitText } from "../../../viewer/base/units.js";
@@ -19,6 +20,7 @@ import { nearestSecond } from "../../../viewer/chart/scales.js";
 import css from "./chart.css";
 import { define, LiveElement } from "./element.js";
 import { fetchJson, urlOf } from "./request.js";
+import { fetchTimes, instantsOf } from "./times.js";
 
 /** Attributes that a request depends on. */
 const REQUESTED = ["server", "layer", "lon", "lat", "datetime"];
@@ -37,6 +39,10 @@ export class ChronotileChart extends LiveElement {
 	#legend = null;
 	#legendUrl = "";
 	#seriesUrl = "";
+	/** Those of the layer at the address. @type {{ url: string, dates: Promise<import("./times.js").Times> } | null} */
+	#dates = null;
+	/** Index of the marked date in the series; -1 without. */
+	#marked = -1;
 	/** @type {[number, number] | null} */
 	#period = null;
 	#title = make("div", { part: "title" });
@@ -59,8 +65,9 @@ export class ChronotileChart extends LiveElement {
 	}
 
 	/** The layer that `openLayer` gave; in place of `server` and `layer`. @param {import("./layer.js").Layer} layer */
-	set source({ server, id, legend }) {
+	set source({ server, id, legend, times, ends }) {
 		this.#legend = legend;
+		this.#dates = { url: legendUrl(server, id).href, dates: Promise.resolve({ times, ends }) };
 		this.#legendUrl = legendUrl(server, id).href;
 		this.setAttribute("server", server);
 		this.setAttribute("layer", id);
@@ -75,7 +82,7 @@ export class ChronotileChart extends LiveElement {
 	/** @param {string} name */
 	attributeChangedCallback(name) {
 		// Dates change quickly, and need no request.
-		if (name === "date") this.#mark();
+		if (name === "date") void this.#mark();
 		else this.changed();
 	}
 
@@ -138,18 +145,39 @@ export class ChronotileChart extends LiveElement {
 			classes,
 			writeValue: (value) => value.toLocaleString(locale(), { maximumFractionDigits: 6, useGrouping: false }),
 		});
-		this.#mark();
+		void this.#mark();
 	}
 
-	#mark() {
-		const second = secondOf(this.attribute("date"));
-		this.#plot.mark(Number.isNaN(second) ? [] : [second]);
+	/** Marks the date of the attribute; one that is not written as a date of the series needs to know their periods. */
+	async #mark() {
+		const [date, { series }] = [this.attribute("date"), this];
+		const times = /** @type {string[]} */ (series?.times[0] === null ? [] : (series?.times ?? []));
+		let index = times.indexOf(date);
+		if (index < 0 && date !== "" && times.length > 0) {
+			const ends = await this.#endsOf(times);
+			if (date !== this.attribute("date") || series !== this.series) return;
+			index = resolveDate(instantsOf({ times, ends }), date).index;
+		}
+		this.#marked = index;
+		this.#plot.mark(index < 0 ? [] : [secondOf(times[index])]);
 		this.#name(null);
+	}
+
+	/** Ends of the days and periods of dates; null where they are not known. @param {string[]} times @returns {Promise<(string | null)[]>} */
+	async #endsOf(times) {
+		const [server, layer] = [this.attribute("server"), this.attribute("layer")];
+		const url = legendUrl(server, layer).href;
+		if (this.#dates?.url !== url) this.#dates = { url, dates: fetchTimes(server, layer) };
+		const { dates } = this.#dates;
+		const known = await dates.catch(() => null);
+		if (!known && this.#dates?.dates === dates) this.#dates = null;
+		const ends = new Map(known?.times.map((time, index) => [time, known.ends[index]]));
+		return times.map((time) => ends.get(time) ?? null);
 	}
 
 	/** Writes a date and its value above the chart; those of the marked date while the pointer is elsewhere. @param {number | null} second */
 	#name(second) {
-		const at = this.#indexOf(second ?? secondOf(this.attribute("date")));
+		const at = second === null ? this.#marked : this.#indexOf(second);
 		const { series } = this;
 		if (!series || this.#place.hidden) return;
 		const units = unitText(series.units);
@@ -166,7 +194,7 @@ export class ChronotileChart extends LiveElement {
 
 	/** @param {number} second */
 	#indexOf(second) {
-		return Number.isNaN(second) ? -1 : nearestSecond((this.series?.times ?? []).map(secondOf), second);
+		return nearestSecond((this.series?.times ?? []).map(secondOf), second);
 	}
 
 	/** @param {number} second */

@@ -3,6 +3,7 @@
  *
  * @typedef {import("./layer.js").Legend} Legend
  * @typedef {import("./layer.js").Place} Place
+ * @typedef {import("./layer.js").Reading} Reading
  * @typedef {import("./layer.js").Series} Series
  * @typedef {import("../../../viewer/ctc1/decode.js").Header} Header
  * @typedef {import("../../../viewer/ctc1/source.js").Sample} Sample

@@ -14,6 +14,8 @@
  *   nodata?: string, stops?: { value: number, color: string }[], labels?: { value: number, text: string }[],
  *   classes?: { value: number, color: string, label: string }[], flags?: { name: string, color: string }[],
  * }} Legend as `legend.json` has it
+ * @typedef {{ value: number | null, isApproximate: boolean }} Reading `value` is null where there is none; `isApproximate` is
+ *   whether it is not exactly the cell's, such as a mean of several cells below native zoom
  * @typedef {{ style?: string, loader?: CubeLoader, signal?: AbortSignal }} OpenOptions `style` is one of the layer's styles
  * @typedef {{
  *   id: string, title: string, units: string | null, bbox: [number, number, number, number],
@@ -21,15 +23,16 @@
  * }} Metadata
  */
 import { makeTable } from "../../../viewer/base/colours.js";
+import { resolveDate } from "../../../viewer/base/dates.js";
 import { CubeSource } from "../../../viewer/ctc1/source.js";
 import { boxOfTile, covers } from "../../../viewer/map/extent.js";
 import { CubeLoader } from "./cube-loader.js";
 import { fetchJson, urlOf } from "./request.js";
+import { fetchTimes, instantsOf } from "./times.js";
 
 export { RequestError } from "./request.js";
 
 const MATRIX_SET = "WebMercatorQuad";
-const MOST_TIMES = 1000;
 const AS_STYLED = { range: null, ramp: null, isReversed: false, isLog: false };
 
 /** @type {CubeLoader | null} */
@@ -49,9 +52,11 @@ const escapeHtml = (text) =>
 export class Layer {
 	/**
 	 * @param {string} server @param {Metadata} metadata
-	 * @param {{ times: string[], legend: Legend, zooms: { minzoom: number, maxzoom: number }, loader: CubeLoader }} found
+	 * @param {{ dates: import("./times.js").Times, legend: Legend, zooms: { minzoom: number, maxzoom: number }, loader: CubeLoader }} found
 	 */
-	constructor(server, metadata, { times, legend, zooms, loader }) {
+	constructor(server, metadata, { dates, legend, zooms, loader }) {
+		const { times, ends } = dates;
+		/** Address of the server. */
 		this.server = server;
 		this.id = metadata.id;
 		this.title = metadata.title;
@@ -60,8 +65,10 @@ export class Layer {
 		this.bbox = metadata.bbox;
 		/** As HTML. @type {string} */
 		this.attribution = escapeHtml(metadata.attribution ?? "");
-		/** All dates, RFC 3339. */
+		/** All dates, RFC 3339: the starts of their days and periods. */
 		this.times = times;
+		/** For each date the first instant after its day or period; null of an exact instant. */
+		this.ends = ends;
 		const found = times.indexOf(metadata.times.default ?? "");
 		/** Index of the date to begin with: the layer's default, else the last one; 0 of a layer without time. */
 		this.defaultIndex = Math.max(0, found >= 0 ? found : times.length - 1);
@@ -91,14 +98,14 @@ export class Layer {
 		};
 	}
 
-	/** Index of the date nearest to a text such as `2024-06` or `2024-06-01T10:00:00Z`; -1 if it is no date. @param {string} date */
+	/**
+	 * Index of the date that a year, month, day or instant (`2024`, `2024-06`, `2024-06-01`, `2024-06-01T10:00:00Z`) stands
+	 * for: the first that begins in it, else the one whose day or period contains it, else the nearest, which is the first
+	 * or the last date for what is before or after all. -1 of a text that is no date, and of a layer without time.
+	 * @param {string} date
+	 */
 	indexOf(date) {
-		const exact = this.times.findIndex((time) => time === date || time.slice(0, 10) === date);
-		const hasZone = !date.includes("T") || /(Z|[+-]\d\d:\d\d)$/.test(date);
-		const wanted = Date.parse(hasZone ? date : `${date}Z`);
-		if (exact >= 0 || Number.isNaN(wanted)) return exact;
-		const distances = this.times.map((time) => Math.abs(Date.parse(time) - wanted));
-		return distances.indexOf(Math.min(...distances));
+		return resolveDate(instantsOf(this), date).index;
 	}
 
 	/** The values of a place over time. @param {Place} place @param {{ datetime?: string, signal?: AbortSignal }} [options] @returns {Promise<Series>} */
@@ -110,24 +117,17 @@ export class Layer {
 	}
 }
 
-/** The value of what `sample` of a cube layer found, as the server writes it; null without one. @param {Sample | null} sample */
+/**
+ * What the map shows at a place: the value of what `sample` of a cube layer found, as the server writes it; null while it is
+ * not loaded. The cell's own value is in `series`.
+ * @param {Sample | null} sample @returns {Reading | null}
+ */
 export function sampleValue(sample) {
-	if (!sample || sample.isPreview || sample.frame < 0) return null;
-	return sample.cube.exactValueOf(sample.cube.numbersAt(sample.frame)[sample.cell]);
-}
-
-/** All dates of a layer, page by page. @param {string} server @param {string} id @param {AbortSignal} [signal] @returns {Promise<string[]>} */
-async function fetchTimes(server, id, signal) {
-	const url = urlOf(server, `layers/${encodeURIComponent(id)}/times`, { limit: MOST_TIMES });
-	/** @type {string[]} */
-	const times = [];
-	while (true) {
-		const page = await fetchJson(url, signal);
-		times.push(...page.times);
-		if (page.next === null || page.times.length === 0) return times;
-		// Behind a proxy the host of the link may be one that the page cannot reach.
-		url.search = new URL(page.next, url).search;
-	}
+	if (!sample || sample.isPreview) return null;
+	const { cube, frame, cell } = sample;
+	if (frame < 0) return { value: null, isApproximate: false };
+	const number = cube.numbersAt(frame)[cell];
+	return { value: cube.exactValueOf(number), isApproximate: cube.isApproximate || cube.beyond(number) !== 0 };
 }
 
 /**
@@ -138,11 +138,11 @@ async function fetchTimes(server, id, signal) {
  */
 export async function openLayer(server, id, { style = "", loader = sharedLoader(), signal } = {}) {
 	const path = encodeURIComponent(id);
-	const [metadata, times, legend, zooms] = await Promise.all([
+	const [metadata, dates, legend, zooms] = await Promise.all([
 		fetchJson(urlOf(server, `layers/${path}`), signal),
 		fetchTimes(server, id, signal),
 		fetchJson(urlOf(server, `tiles/${path}/legend.json`, { style }), signal),
 		fetchJson(urlOf(server, `tiles/${path}/${MATRIX_SET}/tilejson.json`, { style }), signal),
 	]);
-	return new Layer(server, metadata, { times, legend, zooms, loader });
+	return new Layer(server, metadata, { dates, legend, zooms, loader });
 }

@@ -99,6 +99,33 @@ function followPoint(map, model, stopped, valueAt) {
 	return tell;
 }
 
+/**
+ * Values of cells that the map does not have, as it shows means of several: the server's, one at a time; null until it is
+ * there, and `arrived` is called.
+ * @param {import("../../js/src/layer.js").Layer} layer @param {AbortSignal} stopped @param {() => void} arrived
+ * @returns {(place: { lon: number, lat: number }, index: number) => number | null}
+ */
+function makeCellValues(layer, stopped, arrived) {
+	let [key, value, asking] = ["", /** @type {number | null} */ (null), new AbortController()];
+	return (place, index) => {
+		const wanted = [place.lon, place.lat, index].join();
+		if (wanted === key) return value;
+		[key, value] = [wanted, null];
+		asking.abort();
+		asking = new AbortController();
+		const signal = AbortSignal.any([stopped, asking.signal]);
+		layer.series(place, { datetime: layer.times[index] ?? "", signal }).then(
+			({ values }) => {
+				if (wanted !== key) return;
+				[value] = values;
+				arrived();
+			},
+			() => {},
+		);
+		return null;
+	};
+}
+
 /** @param {Model} model @param {HTMLElement} el @param {AbortSignal} stopped */
 async function start(model, el, stopped) {
 	const layer = await openLayer(model.get("server"), model.get("layer"), {
@@ -141,7 +168,12 @@ async function start(model, el, stopped) {
 	};
 	follow(model, stopped, ["date"], showDate);
 	followView(map, model, stopped);
-	tellValue = followPoint(map, model, stopped, (place) => sampleValue(cubes.sample(place, Number(slider.value))));
+	const cellValue = makeCellValues(layer, stopped, () => tellValue());
+	tellValue = followPoint(map, model, stopped, (place) => {
+		const index = Number(slider.value);
+		const shown = sampleValue(cubes.sample(place, index));
+		return shown?.isApproximate ? cellValue(place, index) : (shown?.value ?? null);
+	});
 	write(model, { dates: layer.times, error: "" });
 	const watch = new ResizeObserver(() => map.invalidateSize({ animate: false }));
 	watch.observe(frame);

@@ -142,27 +142,42 @@ const INLINED = /openLayer\("http:\/\/127\.0\.0\.1:8000", "NDVI"\)/;
 const OWN_WORKER = `new CubeLoader({ makeWorker: () =>
 	new Worker("./node_modules/chronotile/dist/worker.js", { type: "module" }) })`;
 
-/** The first example of the README on a page whose policy allows no workers from blobs. @param {string} base */
-async function readReadme(base) {
+/** The page and the scripts of the README: of Leaflet, and what OpenLayers and MapLibre have in place of its map. */
+async function readReadme() {
 	const readme = await readFile(join(REPOSITORY, "clients/js/README.md"), "utf8");
-	const [, script = ""] = readme.match(/```js\n(.*?)\n```/s) ?? [];
-	assert.match(script, INLINED);
+	const [, page = ""] = readme.match(/```html\n(.*?)\n```/s) ?? [];
+	const [leaflet, openlayers, maplibre] = [...readme.matchAll(/```js\n(.*?)\n```/gs)].map(([, script]) => script);
+	assert.match(leaflet, INLINED);
+	return { page, scripts: { leaflet, openlayers, maplibre } };
+}
+
+/** The first example of the README on a page whose policy allows no workers from blobs. @param {string} base */
+async function readFirst(base) {
+	const { page, scripts } = await readReadme();
 	const server = base.replace(/\/$/, "");
-	const imports = {
-		leaflet: "./node_modules/leaflet/dist/leaflet-src.esm.js",
-		chronotile: "./node_modules/chronotile/dist/index.js",
-		...Object.fromEntries(
-			["leaflet", "chart", "legend"].map((name) => [`chronotile/${name}`, `./node_modules/chronotile/dist/${name}.js`]),
+	const opened = `openLayer("${server}", "ndvi", { style: "numbers", loader: ${OWN_WORKER} })`;
+	const script = `import { CubeLoader } from "chronotile";\n${scripts.leaflet.replace(INLINED, opened)}`;
+	const index = `<!doctype html><html lang="en"><meta charset="utf-8"><title>README</title>
+		<meta http-equiv="Content-Security-Policy" content="default-src 'self' 'unsafe-inline' data:; connect-src ${server}; worker-src 'self'">
+		${page}</html>`;
+	return { "index.html": index, "page.js": script };
+}
+
+/** The first example of the README with the map of another library, under the import map of its example page. @param {string} base @param {"openlayers" | "maplibre"} name */
+async function readOther(base, name) {
+	const { scripts } = await readReadme();
+	const opened = `openLayer("${base.replace(/\/$/, "")}", "ndvi", { style: "numbers" })`;
+	const parts = scripts.leaflet.replace(INLINED, opened).split("\n\n");
+	const others = parts.map((part) => (part.includes("makeCubeLayer(") ? scripts[name] : part));
+	const script = others.join("\n\n").replace(/import .* from ".*\/?leaflet";\n/g, "");
+	assert.ok(!script.includes("atlng"), `nothing of Leaflet is left:\n${script}`);
+	const page = await readExample(base, name);
+	return {
+		"index.html": page.replace(
+			/(<script type="module">).*(<\/script>)/s,
+			() => `<script type="module">${script}</script>`,
 		),
 	};
-	const opened = `openLayer("${server}", "ndvi", { style: "numbers", loader: ${OWN_WORKER} })`;
-	return `<!doctype html><html lang="en"><meta charset="utf-8"><title>README</title>
-		<meta http-equiv="Content-Security-Policy" content="default-src 'self' 'unsafe-inline' data:; connect-src ${server}; worker-src 'self'">
-		<link rel="stylesheet" href="./node_modules/leaflet/dist/leaflet.css">
-		<script type="importmap">${JSON.stringify({ imports })}</script>
-		<div id="map" style="height: 512px"></div><input type="range"><chronotile-legend></chronotile-legend>
-		<chronotile-chart></chronotile-chart><script type="module">import { CubeLoader } from "chronotile";
-		${script.replace(INLINED, opened)}</script></html>`;
 }
 
 await runAsCalled([
@@ -170,7 +185,7 @@ await runAsCalled([
 	[
 		"the page of the README works with a worker of the page's own",
 		async (bench) => {
-			const own = { "index.html": await readReadme(bench.base) };
+			const own = await readFirst(bench.base);
 			await withOwnPage(bench, { own, beside: installed }, async (page) => {
 				await page.getByText("Formulas, made for tests").waitFor();
 				const places = await placesOf(page);
@@ -181,6 +196,62 @@ await runAsCalled([
 				const hasSeries = async () => (await chartOf(page)).series !== null;
 				await until(page, hasSeries, () => "the chart has a series");
 				assert.match((await chartOf(page)).title, new RegExp(DATES[40]));
+			});
+		},
+	],
+	.../** @type {const} */ (["openlayers", "maplibre"]).map(
+		(name) =>
+			/** @type {[string, Check]} */ ([
+				`the map of ${name} in the README shows the layer, its attribution and a chart`,
+				async (bench) => {
+					await withOwnPage(bench, { own: await readOther(bench.base, name), beside: installed }, async (page) => {
+						const places = await placesOf(page);
+						await whenDrawn(page, places, LAST);
+						await page.getByText("Formulas, made for tests").waitFor({ state: "attached" });
+						await page.locator("#date").fill("40");
+						await whenDrawn(page, places, 40);
+						await page.mouse.click(places[0].x, places[0].y);
+						const hasSeries = async () => (await chartOf(page)).series !== null;
+						await until(page, hasSeries, () => "the chart has a series");
+					});
+				},
+			]),
+	),
+	[
+		"a chart marks the period that contains its date, with and without a layer that is open",
+		async (bench) => {
+			const server = bench.base.replace(/\/$/, "");
+			const script = `import "chronotile/chart"; import { openLayer } from "chronotile";
+				const layer = await openLayer("${server}", "dekads");
+				document.querySelectorAll("chronotile-chart")[1].source = layer;`;
+			const page = (await readReadme()).page.replace("<chronotile-legend></chronotile-legend>", "").replace(
+				"<chronotile-chart>",
+				`<chronotile-chart server="${server}" layer="dekads" lon="3.73" lat="51.055" date="2023-06-30"></chronotile-chart>
+					<chronotile-chart lon="3.73" lat="51.055" date="2023-06-30">`,
+			);
+			const own = { "index.html": `<!doctype html><html lang="en"><title>Charts</title>${page}`, "page.js": script };
+			await withOwnPage(bench, { own, beside: installed }, async (opened) => {
+				const charts = opened.locator("chronotile-chart");
+				for (const at of [0, 1]) {
+					for (const [date, start] of [
+						["2023-06-30", "2023-06-21"],
+						["2023-06-20", "2023-06-11"],
+						["2023-06-11T00:00:00Z", "2023-06-11"],
+						["2031", "2023-08-21"],
+					]) {
+						await charts.nth(at).evaluate((chart, text) => chart.setAttribute("date", text), date);
+						await charts
+							.nth(at)
+							.locator("[part=title]", { hasText: `Dekads of 2023, ${start}: ` })
+							.waitFor();
+					}
+					if (at === 0) await charts.first().screenshot({ path: join(bench.outDir, "chart.png") });
+					await charts.nth(at).evaluate((chart) => chart.setAttribute("date", "nonsense"));
+					await charts
+						.nth(at)
+						.locator("[part=title]", { hasText: /^Dekads of 2023$/ })
+						.waitFor();
+				}
 			});
 		},
 	],

@@ -126,14 +126,29 @@ await runAsCalled([
 			withOwnPage(bench, siteOf(bench.base), async (page) => {
 				await whenDrawn(page, CELL);
 				const place = centreOf(CELL);
-				const value = await page.evaluate(
+				const shown = await page.evaluate(
 					([at, index]) => {
 						const { cubes, sampleValue } = /** @type {any} */ (window);
 						return sampleValue(cubes.sample(at, index));
 					},
 					/** @type {const} */ ([place, LAST]),
 				);
-				assert.equal(value, valueAt("ndvi", LAST, cellAt(place)));
+				const value = valueAt("ndvi", LAST, cellAt(place));
+				assert.deepEqual(shown, { value, isApproximate: false });
+
+				// Three levels up a pixel is the mean of 64 cells, and the series still that of one.
+				const [mean, series] = await page.evaluate(
+					async ([at, index]) => {
+						const { map, cubes, layer, sampleValue } = /** @type {any} */ (window);
+						map.jumpTo({ zoom: map.getZoom() - 3 });
+						while (!sampleValue(cubes.sample(at, index))) await map.once("render");
+						const { values } = await layer.series(at, { datetime: layer.times[index] });
+						return [sampleValue(cubes.sample(at, index)), values];
+					},
+					/** @type {const} */ ([place, LAST]),
+				);
+				assert.equal(mean.isApproximate, true);
+				assert.deepEqual(series, [value]);
 			}),
 	],
 ]);

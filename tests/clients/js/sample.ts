@@ -6,12 +6,13 @@ import {
 	joinSlider,
 	type Layer,
 	openLayer,
+	type Reading,
 	RequestError,
 	rampTable,
 	type Series,
 	sampleValue,
 } from "chronotile";
-import type { ChronotileChart } from "chronotile/chart";
+import "chronotile/chart";
 import { makeCubeLayer as makeLeafletLayer } from "chronotile/leaflet";
 import { ChronotileLegend } from "chronotile/legend";
 import { makeCubeLayer as makeMapLibreLayer } from "chronotile/maplibre";
@@ -30,7 +31,9 @@ const values: (number | null)[] = series.values;
 
 const leaflet = new LeafletMap("map");
 const cubes = makeLeafletLayer({ GridLayer }, { ...layer.cubes, opacity: 0.5 }).addTo(leaflet);
-const value: number | null = sampleValue(cubes.sample({ lon: west, lat: north }, 0));
+const shown: Reading | null = sampleValue(cubes.sample({ lon: west, lat: north }, 0));
+const value: string | undefined = shown?.isApproximate ? `≈ ${shown.value}` : shown?.value?.toString();
+const ends: (string | null)[] = layer.ends;
 const { show } = joinSlider(document.createElement("input"), layer, cubes, (date: string, index: number) => [
 	date,
 	index,
@@ -41,9 +44,11 @@ const maplibre = new MapLibreMap({ container: "map", style: { version: 8, source
 maplibre.addLayer(makeMapLibreLayer({ id: "ndvi", ...layer.cubes }));
 new OpenLayersMap({ layers: [makeOpenLayersLayer(OpenLayersLayer, layer.cubes)] });
 
-const chart = document.querySelector("chronotile-chart") as ChronotileChart;
+const chart = document.createElement("chronotile-chart");
 chart.source = layer;
 chart.show({ lon: west, lat: north });
+const legend: ChronotileLegend | null = document.querySelector("chronotile-legend");
+if (legend) legend.source = layer;
 document.body.append(new ChronotileLegend());
 const cube = decodeCube(new Uint8Array(await (await fetch("a.ctc")).arrayBuffer()));
 const colours: Uint32Array = rampTable([
@@ -51,7 +56,7 @@ const colours: Uint32Array = rampTable([
 	[1, "#ffffff"],
 ])(cube.header);
 
-export { colours, RequestError, title, value, values };
+export { colours, ends, RequestError, title, value, values };
 
 // @ts-expect-error a place has two coordinates
 chart.show({ lon: west });

@@ -181,6 +181,21 @@ await runAsCalled([
 			}),
 	],
 	[
+		"below the layer's zoom the value stays that of the cell",
+		(bench) =>
+			withOwnPage(bench, siteOf(bench.base), async (page) => {
+				await whenDrawn(page, LAST);
+				await setTrait(page, "zoom", 9);
+				const { lon, lat } = centreOf(CELLS[1]);
+				await setTrait(page, "point", [lon, lat]);
+				const value = valueAt("ndvi", LAST, CELLS[1]);
+				await whenState(page, (state) => state.value === value, `the value is ${value}`);
+				await setTrait(page, "date", DATES[0]);
+				const first = valueAt("ndvi", 0, CELLS[1]);
+				await whenState(page, (state) => state.value === first, `the value is ${first}`);
+			}),
+	],
+	[
 		"what is wrong is written in place of the map, and a right layer mends it",
 		(bench) =>
 			withOwnPage(bench, { ...siteOf(bench.base, { layer: "nothing" }), allowed: FAILED_REQUEST }, async (page) => {

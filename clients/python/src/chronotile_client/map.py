@@ -57,7 +57,8 @@ class Map(anywidget.AnyWidget):
     Args:
         archive: An archive or the address of a server.
         layer: A layer or its id.
-        date: The date to begin with; the layer's nearest one is shown. By default that of the layer.
+        date: The date to begin with: the first in it, the period that contains it or else the nearest one is shown. By
+            default that of the layer.
         center: Longitude and latitude; by default the map shows all of the layer.
         zoom: Web Mercator's, 0 for the whole world in 256 pixels.
         traits: Further traits, such as `height` in pixels, or `layer_style`, one of the layer's styles.
@@ -81,7 +82,7 @@ class Map(anywidget.AnyWidget):
     point = traitlets.List(traitlets.Float(), None, allow_none=True, help="Place clicked: longitude, latitude.").tag(
         sync=True
     )
-    value = traitlets.Float(None, allow_none=True, help="Of the place clicked at the date; None without one.").tag(
+    value = traitlets.Float(None, allow_none=True, help="Of the cell clicked at the date; None without one.").tag(
         sync=True
     )
     error = traitlets.Unicode(help="Why the layer is not shown; empty if it is.").tag(sync=True)
