@@ -138,3 +138,49 @@ def test_no_client_gets_another_date(states):
 @pytest.mark.parametrize("encoding", [0, 1, 2])
 def test_what_was_never_given_out_is_not_doubted(encoding):
     assert GivenAxes().means_the_same("NDVI", encoding, axis(1, 2), range(2))
+
+
+class Full:
+    """Records on a disk that is full, as `RecordsInFolder` answers there."""
+
+    def __init__(self) -> None:
+        self.is_full = False
+        self._texts: dict[str, str] = {}
+
+    def add(self, name: str, text: str) -> bool:
+        if not self.is_full:
+            self._texts[name] = text
+        return True
+
+    def remove(self, name: str) -> bool:
+        return self._texts.pop(name, None) is not None
+
+    def names(self) -> list[str]:
+        return list(self._texts)
+
+    def read(self, name: str) -> str | None:
+        return self._texts.get(name)
+
+
+def test_an_axis_that_cannot_be_stored_is_not_given_out():
+    records = Full()
+    axes = GivenAxes(records)
+    axes.give("NDVI", axis(1, 2, 4))
+    records.is_full = True
+
+    assert axes.give("NDVI", axis(1, 2, 3, 4)) is None
+    assert axes.give("NDVI", axis(1, 2, 4)) == 0
+    records.is_full = False
+    assert axes.give("NDVI", axis(1, 2, 3, 4)) == 1
+
+
+def test_what_is_forgotten_takes_no_memory():
+    clock = Clock()
+    axes = GivenAxes(clock=clock)
+    for hour in range(50):
+        clock.now_s = hour * HOUR_S
+        axes.give("NDVI", axis(1, 2))
+
+    axes.give("NDVI", axis(1, 2))
+
+    assert len(axes._known) <= 2

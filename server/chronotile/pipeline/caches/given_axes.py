@@ -75,20 +75,21 @@ class GivenAxes:
         """Return the encoding under which an axis is given out, and remember that it is.
 
         Returns:
-            The number of an encoding; `None` where each is held by clients of axes that this one does not continue.
+            The number of an encoding; `None` where each is held by clients of axes that this one does not continue, or
+            the axis cannot be stored: another one would not be told from it.
         """
         given = self._given(layer)
         for encoding in range(self._encodings):
             of_it = [each for each in given if each.encoding == encoding]
             # A shorter axis could not be read: in its last chunk, clients of the longer one expect another date.
             if all(axis.continues(each.axis) for each in of_it):
-                self._remember(layer, encoding, axis, of_it)
-                return encoding
+                return encoding if self._remember(layer, encoding, axis, of_it) else None
         last_hours = [max(each.hour for each in given if each.encoding == number) for number in range(self._encodings)]
         oldest = int(np.argmin(last_hours))
         if self._clock() - (last_hours[oldest] + 1) * HOUR_S < KEPT_S:
             return None
-        self._remember(layer, oldest, axis, [])
+        if not self._remember(layer, oldest, axis, []):
+            return None
         self._forget(each for each in given if each.encoding == oldest)
         return oldest
 
@@ -97,21 +98,26 @@ class GivenAxes:
         given = [each for each in self._given(layer) if each.encoding == encoding]
         return all(each.axis.agrees_at(axis, indexes) for each in given)
 
-    def _remember(self, layer: str, encoding: int, axis: TimeAxis, given: Sequence[_Given]) -> None:
+    def _remember(self, layer: str, encoding: int, axis: TimeAxis, given: Sequence[_Given]) -> bool:
+        """Store an axis; return whether it is stored, which a full or read-only disk prevents."""
         hour = int(self._clock() // HOUR_S)
         digest = blake2b(axis.layout.encode() + axis.starts.tobytes(), digest_size=12).hexdigest()
         name = f"{_digest(layer)}-{encoding}-{digest}-{hour}"
         if any(each.name == name for each in given):
-            return
+            return True
         starts = base64.b64encode(axis.starts.tobytes()).decode()
         document = {"layer": layer, "encoding": encoding, "hour": hour, "layout": axis.layout, "starts": starts}
-        self._records.add(name, orjson.dumps(document).decode())
+        text = orjson.dumps(document).decode()
+        self._records.add(name, text)
+        if self._records.read(name) != text:
+            return False
         self._forget(given)  # the new axis continues them
         names = self._records.names()
         if len(names) > MOST:
             by_hour = sorted(names, key=lambda each: int(each.rsplit("-", 1)[1]))
             for old in by_hour[: len(names) - MOST]:
                 self._records.remove(old)
+        return True
 
     def _forget(self, given: Iterable[_Given]) -> None:
         for each in given:
@@ -122,9 +128,9 @@ class GivenAxes:
         start = f"{_digest(layer)}-"
         found = [self._known.get(name) or self._read(name) for name in names if name.startswith(start)]
         own = [each for each in found if each is not None]
-        if len(self._known) > 2 * MOST:
-            self._known.clear()
-        self._known.update({each.name: each for each in own})
+        stored = set(names)
+        known = {name: each for name, each in self._known.items() if name in stored}
+        self._known = known | {each.name: each for each in own}  # never changed in place: several threads are here
         return own
 
     def _read(self, name: str) -> _Given | None:

@@ -68,8 +68,8 @@ def describe_store(request: StoreRequest, services: Services) -> StoreDescriptio
         given = services.given_axes.give(shape.layer.id, _axis(shape))
         if given is None:
             raise StateGone(
-                f"the dates of layer {shape.layer.id} changed too often since its store was opened by others; open "
-                f"{shape.layer.id}@{shape.revision}, which names this state of it"
+                f"the dates of layer {shape.layer.id} changed too often since its store was opened by others, or the "
+                f"server has no room to record them; open {shape.layer.id}@{shape.revision}, which names this state"
             )
         number = given
     arrays = array_documents(shape.dataset, KEY_ENCODINGS[number])
