@@ -85,7 +85,7 @@ async function waterPlace(base) {
 const map = (name) => [
 	`the page on ${name} has dates, a legend, the attribution and a chart`,
 	async (bench) => {
-		const site = { ...(await siteOf(bench.base, name)), allowed: /status of 400/ };
+		const site = { ...(await siteOf(bench.base, name)), allowed: /\b40[04]\b/ };
 		await withOwnPage(bench, site, async (page) => {
 			/** @type {string[]} */
 			const tiles = [];
@@ -115,10 +115,20 @@ const map = (name) => [
 
 			await page.locator("#map").click();
 			await page.getByText(/on 2022-06-01; \d+ of 72 dates have a value$/).waitFor();
-			await page.screenshot({ path: join(bench.outDir, `${name}.png`) });
+			await page.screenshot({ path: join(bench.outDir, `${name}.png`), fullPage: true });
 			await checkChart(page, bench.base, "2022-06-01");
 			await page.locator("#date").fill("71");
 			await checkChart(page, bench.base, "2023-12-21");
+
+			// Tiles of a date that the layer does not have.
+			const told = page.waitForEvent("console", (message) => message.text().includes("404"));
+			await page.route("**/tiles/NDVI/WebMercatorQuad/*/**", (route) =>
+				route.continue({ url: route.request().url().replace("2022-03-01", "2019-03-01") }),
+			);
+			await page.locator("#date").fill("6");
+			await told;
+			await page.unroute("**/tiles/NDVI/WebMercatorQuad/*/**");
+			await page.locator("#date").fill("71");
 
 			// The server's answers of other places than the clicked one.
 			const [west, , , north] = (await getJson(`${bench.base}layers/NDVI`)).bbox;
