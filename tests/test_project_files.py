@@ -1,6 +1,8 @@
 """Files about the project name versions, pages and people that exist."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,20 @@ def test_an_issue_form_has_what_its_schema_requires(path):
     fields = [each for each in form["body"] if each["type"] != "markdown"]
     assert all(each["attributes"]["label"] for each in fields)
     assert len({each["id"] for each in fields}) == len(fields) > 0
+
+
+@pytest.mark.slow
+def test_the_example_page_can_take_leaflet_from_beside_it(tmp_path):
+    page = ROOT / "examples" / "page"
+    shutil.copy(page / "index.html", tmp_path)
+    (command,) = re.findall(r"^sed .+$", (page / "README.md").read_text("utf-8"), re.MULTILINE)
+
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+
+    changed = (tmp_path / "index.html").read_text("utf-8")
+    assert re.findall(r'(?:src|href)="([^"]+)"', changed) == [
+        "node_modules/leaflet/dist/leaflet.css",
+        "node_modules/leaflet/dist/leaflet.js",
+        "page.js",
+    ]
+    assert not re.search(r"https:|integrity|crossorigin", changed)
