@@ -1,4 +1,4 @@
-"""How far a job is, as one line of text, or in the log where there is no terminal."""
+"""How far a job is, as one line of text in a terminal or a notebook, elsewhere in the log."""
 
 import logging
 import sys
