@@ -33,13 +33,13 @@ class Reader:
         self._shell = Shell(None, folder, start=self._serve, environment=self.environment)
 
     def follow(self, tutorial: Path) -> None:
-        """Run all blocks of a page."""
+        """Run all blocks of a page but those that say why they are not run."""
         text = tutorial.read_text(encoding="utf-8")
         for block in blocks_of(tutorial):
             before = "".join(text.splitlines(keepends=True)[: block.line - 1])
             if name := SAVED.search(before):
                 (self.folder / name[1]).write_text(block.text, encoding="utf-8")
-            else:
+            elif block.reason is None:
                 self._run(block)
 
     def _run(self, block: Block) -> None:
