@@ -42,6 +42,7 @@ from chronotile.protocols.common.limits.body_memory import BodyMemory
 from chronotile.protocols.common.limits.limiter import Limiter
 from chronotile.protocols.common.limits.refusals import RefusalCache
 from chronotile.protocols.common.responses.problem import problem_response
+from chronotile.protocols.common.slashes import SlashRedirects
 from chronotile.protocols.common.state import Limiters, ServerState
 from chronotile.protocols.common.viewer_folder import ViewerFolder, find_viewer
 from chronotile.protocols.cubes.routes import routes as cube_routes
@@ -231,7 +232,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
         async with _running(state, options, registry):
             yield {UNSENT: UnsentAnswers(services.memory)}
 
-    return Starlette(
+    app = Starlette(
         routes=[
             *(*tile_routes, *cube_routes, *zarr_routes, *animation_routes, *series_routes),
             *wms_routes(service.wms_paths, sld_prefixes=options.sld_prefixes),
@@ -248,6 +249,8 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
         ],
         exception_handlers={HTTPException: _http_fault},
     )
+    app.router.redirect_slashes, app.router.default = False, SlashRedirects(app.router)
+    return app
 
 
 @asynccontextmanager

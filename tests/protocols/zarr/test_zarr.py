@@ -169,10 +169,19 @@ def test_a_composite_is_refused(client):
 
 @pytest.mark.parametrize(
     "path",
-    ["NOTHING/zarr.json", "NDVI/nothing/zarr.json", "NDVI/nothing/c/0", "NDVI/NDVI/.zarray", "NDVI/NDVI/c/0/0/0/0"],
+    [
+        *(
+            "NOTHING/zarr.json",
+            "NDVI/nothing/zarr.json",
+            "NDVI/nothing/c/0",
+            "NDVI/NDVI/.zarray",
+            "NDVI/NDVI/c/0/0/0/0",
+        ),
+        *("NDVI/.zgroup", "NDVI/.zmetadata", "NDVI/NDVI"),
+    ],
 )
 def test_what_has_no_name_is_not_found(client, path):
-    answer = client.get(f"/zarr/{path}")
+    answer = client.get(f"/zarr/{path}", follow_redirects=False)
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
