@@ -488,6 +488,7 @@ def test_a_chunk_of_a_zarr_store_is_never_blank(archive):
     answer = archive.get(path)
 
     assert (answer.status_code, answer.headers["cache-control"]) == (503, "no-store")
+    assert [each["time"] for each in archive.get("/health/ready").json()["faults"]] == [INSTANT]
     archive.repair()
     assert archive.get(path).status_code == 200
 
