@@ -76,7 +76,7 @@ class GivenAxes:
 
         Returns:
             The number of an encoding; `None` where each is held by clients of axes that this one does not continue, or
-            the axis cannot be stored: another one would not be told from it.
+            the axis cannot be stored, so that another one could not be distinguished from it.
         """
         given = self._given(layer)
         for encoding in range(self._encodings):
