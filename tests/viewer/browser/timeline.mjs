@@ -698,7 +698,8 @@ await runAsCalled([
 						const start = Number(new URL(route.request().url()).searchParams.get("start") ?? 0);
 						const times = days.slice(start, start + 1000);
 						const next = start + 1000 < days.length ? `https://elsewhere.example/times?start=${start + 1000}` : null;
-						const body = { times, valid_shares: times.map(() => 0.5), total: 3000, next };
+						const ends = times.map(() => null);
+						const body = { times, ends, valid_shares: times.map(() => 0.5), total: 3000, next };
 						return route.fulfill({ contentType: "application/json", body: JSON.stringify(body) });
 					},
 					"/(cubes|tiles)/.*(ctc|png)": (route) => route.abort(),
