@@ -2,14 +2,17 @@
 
 import json
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.running import serving, with_client
+from tests.running import CLIENT, PATIENCE_S, serving
 
 NOTEBOOKS = Path(__file__).parents[3] / "docs" / "notebooks"
-PATIENCE_S = 600
+EXECUTION_S = 600
+BUILD = Path(__file__).parents[3] / "clients" / "python" / "build.mjs"
 
 
 @pytest.fixture(scope="module")
@@ -23,23 +26,32 @@ def served(five_years, tmp_path_factory):
         yield {"CHRONOTILE_URL": url, "CHRONOTILE_COG_FOLDER": str(cogs)}
 
 
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    """The folder of the client with the map's JavaScript, as its wheel has it."""
+    folder = tmp_path_factory.mktemp("client")
+    package = shutil.copytree(CLIENT / "chronotile_client", folder / "chronotile_client")
+    subprocess.run(["node", BUILD, package / "widget"], check=True, timeout=PATIENCE_S)
+    return folder
+
+
 @pytest.fixture
-def run(served, tmp_path, monkeypatch):
+def run(served, client, tmp_path, monkeypatch):
     """`run(name)`: the outputs of each cell of code, after all were executed; `run.widgets` what its widgets hold."""
     import nbformat
     from nbclient import NotebookClient
 
     for name, value in served.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PYTHONPATH", with_client()["PYTHONPATH"])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(client), os.environ.get("PYTHONPATH")])))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "matplotlib"))
 
     def run(name):
         notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
         nbformat.validate(notebook)
-        client = NotebookClient(notebook, timeout=PATIENCE_S, resources={"metadata": {"path": str(tmp_path)}})
-        client.execute()
+        executor = NotebookClient(notebook, timeout=EXECUTION_S, resources={"metadata": {"path": str(tmp_path)}})
+        executor.execute()
         if folder := os.environ.get("CHRONOTILE_NOTEBOOKS_DIR"):
             nbformat.write(notebook, Path(folder) / name)
         run.widgets = json.dumps(notebook.metadata.get("widgets", {}))
@@ -74,6 +86,7 @@ def test_all_notebooks_are_executed():
 
 
 @pytest.mark.slow
+@pytest.mark.client("node")
 def test_histogram(run):
     cells = run("histogram.ipynb")
 
@@ -84,6 +97,7 @@ def test_histogram(run):
 
 
 @pytest.mark.slow
+@pytest.mark.client("node")
 def test_anomalies(run):
     cells = run("anomalies.ipynb")
 
@@ -97,6 +111,7 @@ def test_anomalies(run):
 
 
 @pytest.mark.slow
+@pytest.mark.client("node")
 def test_seasons(run):
     cells = run("seasons.ipynb")
 
@@ -108,14 +123,17 @@ def test_seasons(run):
 
 
 @pytest.mark.slow
+@pytest.mark.client("node")
 def test_explorer(run):
     cells = run("explorer.ipynb")
 
     assert '"image/png"' in run.widgets  # the series of the click, in the widget below the map
-    assert "datetime=2022-07-01T00:00:00Z" in cells[-1].text
+    assert "datetime=2022-07-01T00:00:00Z" in cells[-2].text
+    assert '"date": "2022-06-21' in run.widgets  # of the map with all dates
 
 
 @pytest.mark.slow
+@pytest.mark.client("node")
 def test_own_cog(run):
     cells = run("own-cog.ipynb")
 
