@@ -293,7 +293,7 @@ export class CubeLoader {
 		this.#end(url);
 		if ("failure" in answer) this.#fail(url, answer.failure);
 		else if (answer.header && !isOf(answer.header, wanted)) {
-			this.#fail(url, { message: "not the cube tile that was asked for", status: 200, isCube: true });
+			this.#fail(url, { message: "not the requested cube tile", status: 200, isCube: true });
 		} else {
 			const { header, numbers } = answer;
 			const cube = header && numbers ? new Cube(header, numbers) : NOTHING;
