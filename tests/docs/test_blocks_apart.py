@@ -1,0 +1,137 @@
+"""Code blocks that need more than a server of the demo: a worker, or files that do not state their scale."""
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import rasterio
+import yaml
+from rasterio.transform import Affine
+from starlette.testclient import TestClient
+
+from chronotile.app import create_app
+from chronotile.demo import DemoPlan, make_demo
+from chronotile.settings import Settings
+from chronotile_client import Archive
+from tests.docs.blocks import BLOCKS
+from tests.docs.shell import SERVER
+from tests.running import PATIENCE_S, PROGRAM, serving, with_client
+
+pytestmark = pytest.mark.slow
+
+APART = {str(block): block for block in BLOCKS if block.reason and "test_blocks_apart.py" in block.reason}
+NUMBERS = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+
+
+def block_of(page, language):
+    """The block of a page in a language that is run here."""
+    (block,) = (each for each in APART.values() if each.page == f"docs/{page}" and each.language == language)
+    return block
+
+
+def run_program(text, folder):
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", text],
+        cwd=folder,
+        env=with_client(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_no_other_block_is_said_to_be_run_here():
+    assert {(each.page, each.language) for each in APART.values()} == {
+        ("docs/how-to/processes.md", "python"),
+        ("docs/reference/processes.md", "python"),
+        ("docs/tutorials/my-own-folder.md", "yaml"),
+        ("docs/tutorials/my-own-folder.md", "sh"),
+    }
+
+
+PLAN = DemoPlan(size_px=200, first_day="2020-01-01", dekads=180, levels=2, picture_days=("2024-06-01",))
+
+
+@pytest.fixture(scope="module")
+def with_worker(tmp_path_factory):
+    """The address of a demo of five years beside a worker."""
+    configuration = make_demo(tmp_path_factory.mktemp("demo"), plan=PLAN)
+    environment = {"CHRONOTILE_JOBS_DIR": str(tmp_path_factory.mktemp("jobs"))}
+    with serving("serve", configuration, "--workers", "1", **environment) as (_, url, _lines):
+        worker = subprocess.Popen(
+            [PROGRAM, "worker", configuration, "--processes", "1"],
+            env=os.environ | environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield url
+        finally:
+            worker.terminate()
+            worker.wait(PATIENCE_S)
+
+
+def test_the_program_waits_for_its_job(with_worker, tmp_path):
+    run_program(block_of("how-to/processes.md", "python").text.replace(SERVER, with_worker), tmp_path)
+
+    with rasterio.open(tmp_path / "anomaly.tif") as file:
+        anomaly = file.read(1, masked=True)
+    assert 0.1 < np.abs(anomaly).mean() < 3
+
+
+def test_the_result_of_optimise_opens_in_one_line(with_worker, tmp_path):
+    box = (4.4, 50.97, 4.43, 51.0)
+    with Archive(with_worker) as archive:
+        job = archive.process("optimise", at_once_s=0, layer="NDVI", time="2023-06", bbox=box)
+        job.wait(timeout_s=PATIENCE_S).save(tmp_path / "cube.zarr.zip")
+
+    printed = run_program(f"{block_of('reference/processes.md', 'python').text}\nprint(maps['NDVI'].sizes)", tmp_path)
+
+    assert "'time': 3" in printed
+
+
+@pytest.fixture
+def plain_files(tmp_path):
+    """Files with digital numbers and without a scale."""
+    folder = tmp_path / "my-data"
+    folder.mkdir()
+    for day in ("20230601", "20230701"):
+        options = {"driver": "GTiff", "width": 4, "height": 3, "count": 1, "dtype": "uint8", "nodata": 255}
+        grid = {"crs": "EPSG:32631", "transform": Affine(20, 0, 600_000, 0, -20, 5_650_000)}
+        with rasterio.open(folder / f"ndvi_{day}.tif", "w", **options, **grid) as file:
+            file.write(NUMBERS, 1)
+    return folder
+
+
+def test_a_scale_of_the_configuration_is_that_of_all_files(plain_files):
+    variables = yaml.safe_load(block_of("tutorials/my-own-folder.md", "yaml").text)
+    source = {"kind": "cog", "href": "my-data/ndvi_*.tif", "time_pattern": r"_(?P<time>\d{8})"}
+    configuration = plain_files.parent / "my-data.yaml"
+    configuration.write_text(yaml.safe_dump({"collections": {"ndvi": {"source": source} | variables}}))
+
+    with TestClient(create_app(Settings(config=configuration, jobs_dir=plain_files.parent / "jobs"))) as client:
+        answer = client.get("/ogcapi/collections/NDVI/coverage?f=GTiff&datetime=2023-06-01")
+
+    with rasterio.MemoryFile(answer.content) as memory, memory.open() as file:
+        found = file.read(1) * file.scales[0] + file.offsets[0]
+    np.testing.assert_allclose(found, NUMBERS * 0.004 - 0.08, atol=1e-9)
+
+
+@pytest.mark.client("gdal_edit.py", "gdal_translate")
+def test_gdal_writes_the_scale_into_files(plain_files):
+    (plain_files / "scaled").mkdir()
+    edit, translate = block_of("tutorials/my-own-folder.md", "sh").text.splitlines()
+
+    for command in (translate, edit):  # the first changes what the second reads
+        subprocess.run(command.split(), cwd=plain_files, check=True, timeout=PATIENCE_S, capture_output=True)
+
+    for name in ("ndvi_20230601.tif", "scaled/ndvi_20230601.tif"):
+        with rasterio.open(plain_files / name) as file:
+            assert (file.scales, file.offsets) == ((0.004,), (-0.08,)), name
+            np.testing.assert_array_equal(file.read(1), NUMBERS)
+    assert not re.search(r"[|&;]", edit + translate)
