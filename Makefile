@@ -116,13 +116,13 @@ bench-browser: $(SERVER) $(DEMO) $(TOOLS) $(VIEWER) ## measure the viewer in Chr
 demo-data: $(DEMO) ## make the landscape that `chronotile demo` shows
 
 # The types of the package are checked with those of the viewer's libraries.
-client-js: $(VIEWER) ## build the modules of the npm package into clients/js/dist (make dist packs them)
+client-js: node_modules/.installed $(VIEWER) ## build the modules of the npm package into clients/js/dist (make dist packs them)
 	node clients/js/build.mjs
 
 client-widget: node_modules/.installed ## build the JavaScript of the Python client's map, which its wheel takes in
 	node clients/python/build.mjs
 
-dist: $(SERVER) $(DIST) $(DEMO) $(VIEWER) client-widget ## build the packages, bills of materials and checksums into dist/, twice, and compare
+dist: $(SERVER) $(DIST) $(DEMO) node_modules/.installed $(VIEWER) client-widget ## build the packages, bills of materials and checksums into dist/, twice, and compare
 	$(BIN)/python -m tools.release dist --build-python $(VENV)/dist/bin/python
 
 lock: $(SERVER) ## resolve requirements.lock again for all Python versions and platforms
@@ -179,8 +179,11 @@ define install_npm
 	npm ci --no-audit --no-fund $(1)
 endef
 
+# All of the tools, if they are there and no older than what names them, have this too.
 node_modules/.base: package.json package-lock.json
+ifeq ($(shell test node_modules/.installed -nt package.json && test node_modules/.installed -nt package-lock.json && echo newer),)
 	$(call install_npm,--omit=dev)
+endif
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json

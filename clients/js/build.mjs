@@ -72,6 +72,7 @@ async function buildTypes(folder) {
 await rm(DIST, { recursive: true, force: true });
 // Built elsewhere first: a build that fails leaves no dist/, and so no package that lacks a part.
 const building = join(FOLDER, ".building");
+await rm(building, { recursive: true, force: true }); // of a build that was killed
 await mkdir(building, { recursive: true });
 try {
 	const parts = await Promise.allSettled([buildModules(building), buildTypes(building)]);

@@ -154,6 +154,8 @@ export class ChronotileChart extends LiveElement {
 		const times = /** @type {string[]} */ (series?.times[0] === null ? [] : (series?.times ?? []));
 		let index = times.indexOf(date);
 		if (index < 0 && date !== "" && times.length > 0) {
+			this.#marked = -1; // the index before was one of other dates
+			this.#plot.mark([]);
 			const ends = await this.#endsOf(times);
 			if (date !== this.attribute("date") || series !== this.series) return;
 			index = resolveDate(instantsOf({ times, ends }), date).index;

@@ -62,7 +62,7 @@ def test_polygon_of_shapely_is_geojson_with_lists():
     [
         ((4.4,), "a place is"),
         ("fields.geojson", r"'fields.geojson' is a file: read it first, geopandas.read_file\('fields.geojson'\)"),
-        ("data/my.fields.GPKG", "is a file"),
+        ("more/data/my.fields.GPKG", "is a file"),
         (Path("data") / "fields", "'data/fields' is a file"),
         ("POLYGON ((0 0, 1 0, 1 1, 0 0))", "a text is the 'set/id' of a place of the server, got 'POLYGON"),
         (7, "a place is"),

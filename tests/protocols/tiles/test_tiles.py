@@ -5,11 +5,14 @@ import io
 
 import numpy as np
 import pytest
+from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from chronotile.catalog.catalogue import Limits, ServiceInfo
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import NativeGrid
 from chronotile.model.style import Colour
 from tests.protocols import served
 
@@ -221,6 +224,17 @@ def test_tilejson_names_the_instant_the_revision_and_where_the_data_are(client):
     longitude, latitude, zoom = document["center"]
     assert (longitude, latitude) == pytest.approx(((west + east) / 2, (south + north) / 2), abs=1e-6)
     assert 256 < (east - west) / 360 * 256 * 2**zoom <= 512  # wider than high in Mercator, at 51 degrees north too
+
+
+def test_tilejson_of_a_layer_across_the_antimeridian_opens_with_the_whole_earth(make_client):
+    grid = NativeGrid(crs=CRS84, transform=Affine(0.01, 0.0, 178.0, 0.0, -0.01, 10.0), width=320, height=320)
+    layer = served.make_layer(variable=served.make_variable(grid=grid))
+    client = make_client(served.make_services(served.make_collection(layer)))
+
+    document = client.get("/tiles/NDVI/WebMercatorQuad/tilejson.json").json()
+
+    assert (document["bounds"][0], document["bounds"][2]) == (-180, 180)
+    assert document["center"][2] == 0
 
 
 def test_the_template_of_tilejson_gives_tiles(client):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, TypeAlias
 
 from chronotile_client.user_warnings import warn_user
@@ -174,7 +174,9 @@ def _some(ids: Sequence[object]) -> Sequence[object]:
 
 
 def _is_file(text: str) -> bool:
-    return PurePath(text).suffix.lower() in FILES
+    """Whether a text is the path of a file; a place `set/id` may end as one does."""
+    is_place = text.count("/") == 1 and not Path(text).exists()
+    return PurePath(text).suffix.lower() in FILES and not is_place
 
 
 def _numbered(count: int) -> Sequence[object]:

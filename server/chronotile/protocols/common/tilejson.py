@@ -28,6 +28,9 @@ def layer_tilejson(layer: Layer, tile_matrix_set: TileMatrixSet, *, tiles: str, 
     )
 
 
+FULL_CIRCLE = 360.0
+
+
 def tilejson(
     *, name: str, tiles: str, tile_matrix_set: TileMatrixSet, finest: int, attribution: str, box: BBox | None
 ) -> dict[str, Any]:
@@ -54,6 +57,8 @@ def tilejson(
         bounds = [round(edge, 6) for edge in box]
         document["bounds"] = bounds
         centre = ((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2)
-        fitting = tile_matrix_set.fitting_matrix(box_in(box, CRS84, tile_matrix_set.crs), SHOWN_PX)
+        # All round the Earth is also how a box across the antimeridian is written, whose middle may be elsewhere.
+        is_round = bounds[2] - bounds[0] >= FULL_CIRCLE
+        fitting = 0 if is_round else tile_matrix_set.fitting_matrix(box_in(box, CRS84, tile_matrix_set.crs), SHOWN_PX)
         document["center"] = [*map(without_noise, centre), min(fitting, finest)]
     return document
