@@ -50,7 +50,9 @@ def packed(tmp_path_factory):
     modules = project / "node_modules"
     modules.mkdir()
     with tarfile.open(archive) as tar:
-        tar.extractall(modules, filter="data")
+        # Python 3.11.3 and before have no filters.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(modules)
     (modules / "package").rename(modules / "chronotile")
     for name in filter(lambda name: (REPOSITORY / "node_modules" / name).exists(), LIBRARIES):
         (modules / name).symlink_to((REPOSITORY / "node_modules" / name).resolve())
