@@ -20,6 +20,7 @@ from chronotile.optimise.run import optimise
 from chronotile.readers.open import open_source
 from chronotile.readers.zarr.serving_cube import ServingCube
 from tests.scenes import NODATA, Scene, make_dataset, make_spec, save_zarr, write_cogs, write_tif
+from tests.zipped import open_zipped
 
 WIDE = Scene(width=270, height=140, days=("2020-01-01", "2020-01-11", "2020-01-21"))
 """With an overview of 135 x 70 cells."""
@@ -114,7 +115,7 @@ def test_a_zip_file_shows_the_same_and_is_read_with_its_overviews(tmp_path, writ
     write(str(write_cogs(tmp_path, WIDE).href), layout=layout)
     file = shutil.make_archive(str(tmp_path / "cube.zarr"), "zip", target)
 
-    shown = xarray.open_zarr(f"zip::{file}", mask_and_scale=False)["NDVI"].values
+    shown = open_zipped(file, mask_and_scale=False)["NDVI"].values
     with zarr.storage.ZipStore(file, mode="r") as store:
         in_store = xarray.open_zarr(store, mask_and_scale=False)["NDVI"].values
 

@@ -38,6 +38,7 @@ from tests.optimise.conftest import COORDINATES, numbers_of
 from tests.protocols import served
 from tests.real_data.truth import CONFIGURED, open_place, raster_truth
 from tests.scenes import KINDS, NODATA, Scene, write_scene
+from tests.zipped import open_zipped
 
 SCENE = Scene(width=600, height=530, days=tuple(f"2020-01-{day:02}" for day in range(1, 8)))
 INPUTS = {"layer": "NDVI"}
@@ -102,12 +103,13 @@ def test_xarray_opens_the_file_as_it_is(services, tmp_path, options):
     np.testing.assert_array_equal(values["time"], SCENE.times)
 
 
-@pytest.mark.parametrize("address", ["zip::{}", "zip://series::{}", "{}", "{}/series"])
-def test_xarray_opens_a_layout_by_one_address(services, tmp_path, address):
+@pytest.mark.parametrize("group", ["", "series"])
+@pytest.mark.parametrize("is_zipped", [True, False])
+def test_xarray_opens_a_layout_by_one_address(services, tmp_path, is_zipped, group):
     file = made(services, tmp_path)
-    place = file if address.startswith("zip") else unpacked(file)
 
-    values = xarray.open_zarr(address.format(place))["NDVI"].values
+    opened = open_zipped(file, group) if is_zipped else xarray.open_zarr(unpacked(file) / group)
+    values = opened["NDVI"].values
 
     cube = SCENE.cube()
     expected = np.where(cube == NODATA, np.nan, cube * SCENE.scale + SCENE.offset)
