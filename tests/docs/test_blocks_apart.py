@@ -1,6 +1,5 @@
 """Code blocks that need more than a server of the demo: a worker, or files that do not state their scale."""
 
-import os
 import re
 import subprocess
 import sys
@@ -18,7 +17,8 @@ from chronotile.settings import Settings
 from chronotile_client import Archive
 from tests.docs.blocks import BLOCKS
 from tests.docs.shell import SERVER
-from tests.running import PATIENCE_S, PROGRAM, serving, with_client
+from tests.jobs.runs.deployment import working
+from tests.running import PATIENCE_S, serving, with_client
 
 pytestmark = pytest.mark.slow
 
@@ -62,18 +62,11 @@ def with_worker(tmp_path_factory):
     """The address of a demo of five years beside a worker."""
     configuration = make_demo(tmp_path_factory.mktemp("demo"), plan=PLAN)
     environment = {"CHRONOTILE_JOBS_DIR": str(tmp_path_factory.mktemp("jobs"))}
-    with serving("serve", configuration, "--workers", "1", **environment) as (_, url, _lines):
-        worker = subprocess.Popen(
-            [PROGRAM, "worker", configuration, "--processes", "1"],
-            env=os.environ | environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            yield url
-        finally:
-            worker.terminate()
-            worker.wait(PATIENCE_S)
+    with (
+        serving("serve", configuration, "--workers", "1", **environment) as (_, url, _lines),
+        working(configuration, **environment),
+    ):
+        yield url
 
 
 def test_the_program_waits_for_its_job(with_worker, tmp_path):

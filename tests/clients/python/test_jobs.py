@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import os
-import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +14,8 @@ from shapely.geometry import box
 from chronotile_client import Archive, InvalidRequest, JobFailed, NotFound
 from chronotile_client.opening import open_content
 from chronotile_client.progress import show_progress
-from tests.running import PATIENCE_S, PROGRAM, serving
+from tests.jobs.runs.deployment import working
+from tests.running import PATIENCE_S, serving
 
 BOX = (4.4, 50.97, 4.43, 51.0)
 
@@ -232,18 +231,11 @@ def test_file_of_another_kind_is_saved(demo, tmp_path):
 def with_worker(demo_folder, tmp_path_factory):
     """The address of the demo, served by a process of its own beside a worker."""
     environment = {"CHRONOTILE_JOBS_DIR": str(tmp_path_factory.mktemp("jobs"))}
-    with serving("serve", demo_folder / "demo.yaml", "--workers", "1", **environment) as (_, url, _lines):
-        worker = subprocess.Popen(
-            [PROGRAM, "worker", demo_folder / "demo.yaml", "--processes", "1"],
-            env=os.environ | environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            yield url
-        finally:
-            worker.terminate()
-            worker.wait(PATIENCE_S)
+    with (
+        serving("serve", demo_folder / "demo.yaml", "--workers", "1", **environment) as (_, url, _lines),
+        working(demo_folder / "demo.yaml", **environment),
+    ):
+        yield url
 
 
 @pytest.mark.slow
