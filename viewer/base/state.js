@@ -273,7 +273,7 @@ export async function openLayer(next, wish, side = sideA) {
 	}
 }
 
-/** Index of the date asked for or of the period that contains it, the nearest there is, or the layer's default. @param {Layer} of @param {Instant[]} instants @param {string | undefined} date */
+/** Index of the requested date, or of the period that contains it, the nearest there is, or the layer's default. @param {Layer} of @param {Instant[]} instants @param {string | undefined} date */
 function indexFor(of, instants, date) {
 	if (instants.length === 0) return -1;
 	if (date === undefined) {

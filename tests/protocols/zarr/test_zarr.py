@@ -328,7 +328,7 @@ def test_chunks_before_a_late_date_still_are_what_they_were(make_client):
     assert client.get("/zarr/NDVI/NDVI/c/1/0/0").status_code == 410
 
 
-def test_after_the_newest_date_is_removed_a_store_that_is_opened_anew_is_whole(make_client):
+def test_after_the_newest_date_is_removed_a_store_that_is_opened_again_is_whole(make_client):
     before = services_at(served.DEKADS)
     group_of(make_client(before))
     client = make_client(services_at(served.DEKADS.at(range(3)), before))

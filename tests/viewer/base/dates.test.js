@@ -82,7 +82,7 @@ for (const [date, index] of /** @type {[string, number][]} */ ([
 	});
 }
 
-test("beside all periods the nearest is taken, and it is said", () => {
+test("outside of all periods the nearest date is taken and reported", () => {
 	assert.deepEqual(resolveDate(JUNE, "2023-05-31"), { index: 0, exact: false });
 	assert.deepEqual(resolveDate(JUNE, "2023-07-01"), { index: 2, exact: false });
 	assert.deepEqual(resolveDate(JUNE, "2024"), { index: 2, exact: false });

@@ -185,7 +185,7 @@ def _arguments(request: Request) -> dict[str, Any]:
 
 
 def _failure(error: httpx2.RequestError) -> Failure:
-    """Say what failed; a server that was too slow is not asked again, since it may still be at work.
+    """Say what failed; a server that was too slow gets no further request, since it may still be at work.
 
     Raises:
         ArchiveError: The server redirects again and again.

@@ -4,7 +4,7 @@ from typing import Any
 
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
-from chronotile.model.grid import BBox, box_in
+from chronotile.model.grid import WHOLE_CIRCLE, BBox, box_in
 from chronotile.model.number_text import without_noise
 from chronotile.model.tiles import TileMatrixSet
 from chronotile.pipeline.tile_ranges import box_in_set, native_matrix
@@ -26,9 +26,6 @@ def layer_tilejson(layer: Layer, tile_matrix_set: TileMatrixSet, *, tiles: str, 
         attribution=layer.attribution or "",
         box=None if box is None else box_in(box, tile_matrix_set.crs, CRS84),
     )
-
-
-FULL_CIRCLE = 360.0
 
 
 def tilejson(
@@ -58,7 +55,7 @@ def tilejson(
         document["bounds"] = bounds
         centre = ((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2)
         # All round the Earth is also how a box across the antimeridian is written, whose middle may be elsewhere.
-        is_round = bounds[2] - bounds[0] >= FULL_CIRCLE
+        is_round = bounds[2] - bounds[0] >= WHOLE_CIRCLE
         fitting = 0 if is_round else tile_matrix_set.fitting_matrix(box_in(box, CRS84, tile_matrix_set.crs), SHOWN_PX)
         document["center"] = [*map(without_noise, centre), min(fitting, finest)]
     return document

@@ -18,6 +18,6 @@ JSON, JSON_SCHEMA = "application/json", "application/schema+json"
 """The formats of coverage documents."""
 
 
-def lacking_formats() -> tuple[str, ...]:
+def lacking_formats() -> frozenset[str]:
     """Return the names of formats whose library is not installed."""
-    return () if has_extra("netcdf") else ("NetCDF",)
+    return frozenset[str]() if has_extra("netcdf") else frozenset({"NetCDF"})

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered
-from chronotile.extras import has_extra
 from chronotile.protocols.ogcapi.block import DocumentContext, Link
-from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA
+from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA, lacking_formats
 
 RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0"
 TITLES = {
@@ -33,7 +32,7 @@ def coverage_links(offered: Offered, context: DocumentContext) -> Sequence[Link]
     ]
     left_out = set[str]() if _is_one_picture(offered) else {"png"}
     left_out |= {"json"} if _values(offered) > context.catalogue.limits.max_series_values else set()
-    left_out |= set() if has_extra("netcdf") else {"NetCDF"}
+    left_out |= lacking_formats()
     names = [name for name in FORMATS if name not in left_out]
     return [
         *(
