@@ -8,13 +8,14 @@ ARG NODE_IMAGE=node:20-slim
 FROM ${NODE_IMAGE} AS viewer
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
-RUN --mount=type=cache,target=/root/.npm \
-    npm ci --omit=dev --no-audit --no-fund
+RUN --mount=type=cache,target=/var/cache/npm \
+    npm ci --omit=dev --no-audit --no-fund --cache /var/cache/npm
 COPY viewer viewer
 RUN npm run vendor
 
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_CACHE_DIR=/var/cache/pip \
     PATH=/opt/chronotile/bin:$PATH
 RUN python -m venv /opt/chronotile
 WORKDIR /build
@@ -24,7 +25,7 @@ COPY styles styles
 COPY tools tools
 COPY --from=viewer /build/viewer viewer
 # The landscape of the demo is made by the package itself, which is then built again with it.
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/var/cache/pip \
     pip install --constraint requirements.lock . \
     && python -m tools.demo server/chronotile/demo/landscape.npz.xz \
     && pip uninstall --yes chronotile \

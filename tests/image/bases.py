@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -108,8 +109,9 @@ def build_volumes(folder: Path) -> list[str]:
     mounted = {"/etc/ssl/certs/ca-certificates.crt": Path("/etc/ssl/certs/ca-certificates.crt")}
     mounted["/etc/pip.conf"] = folder / "pip.conf"
     mounted["/etc/pip.conf"].write_text(f"[global]\n{_pip_settings()}", encoding="utf-8")
-    mounted["/root/.npmrc"] = folder / "npmrc"
-    mounted["/root/.npmrc"].write_text(_npm_settings(), encoding="utf-8")
+    of_root = f"{pwd.getpwuid(0).pw_dir}/.npmrc"
+    mounted[of_root] = folder / "npmrc"
+    mounted[of_root].write_text(_npm_settings(), encoding="utf-8")
     for path in mounted.values():
         path.chmod(0o600 if path.parent == folder else path.stat().st_mode & 0o777)
     return [f"--volume={here}:{there}:ro" for there, here in mounted.items() if here.exists()]
