@@ -255,7 +255,7 @@ def test_values_without_a_file_are_checked_alike(tmp_path):
     assert caught.value.mistakes == (
         "data/found: collections.c.source.href: the key is missing",
         "data/found: collections.c.source.hreff: unknown key; the nearest is href; accepted are kind, href, "
-        "time_pattern, crs, times, series",
+        "tiles, filter, mode, time_pattern, crs, times, series",
     )
 
 
@@ -367,7 +367,7 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
     ("text", "mistake"),
     [
         ("sources: {}", "sources: unknown key; the nearest is source; accepted are title, abstract, attribution, "
-            "license, keywords, metadata, source, time, variables, composites"),
+            "license, keywords, metadata, source, time, mosaic, grid, variables, composites"),
         ("attribution: '{yaer}'", "attribution: {yaer} is not valid; accepted is {year}"),
         ("keywords: vegetation", "keywords: must be a list such as [a, b], got 'vegetation'"),
         ("time: {default: newest}", "time.default: 'newest' is not a valid default; accepted are latest, earliest, "
@@ -381,8 +381,8 @@ def test_an_unknown_tile_matrix_set_names_the_nearest(mistakes_of):
         ("time: {tolerance_days: 1}", "time: tolerance_days belongs to match nearest and before"),
         ("time: {match: nearby}", "time.match: accepted are 'exact', 'nearest' or 'before', got 'nearby'"),
         ("variables: {V: {scael: 1}}", "variables.V.scael: unknown key; the nearest is scale; accepted are name, band, "
-            "select, layer, title, abstract, units, scale, offset, nodata, valid_range, dtype, flags, range, styles, "
-            "aliases, queryable, resampling, mask, formula"),
+            "asset, select, layer, title, abstract, units, scale, offset, nodata, valid_range, dtype, flags, range, "
+            "styles, aliases, queryable, resampling, mask, formula"),
         ("variables: {V: {select: {depth: 10}}}", "variables.V.select: select belongs to sources of kind zarr or "
             "netcdf; in kind cog choose a band"),
         ("variables: {V: {select: {depth: {index: -1}}}}", "variables.V.select.depth.index: it must be at least 0, got "
@@ -457,8 +457,6 @@ def test_a_mistake_in_a_collection(mistakes_of, text, mistake):
     [
         ("kind: cog", "source.href: the key is missing"),
         ("kind: gdal, href: a", "source.kind: accepted are 'zarr', 'cog', 'netcdf' or 'stac', got 'gdal'"),
-        ("kind: stac, href: a", "source.kind: kind stac: it is not supported yet; remove it; "
-            "accepted are zarr, cog and netcdf"),
         ("kind: cog, href: gs://a", "source.href: gs:// cannot be read; accepted are a path, file://, s3://, http:// "
             "and https://"),
         ("kind: cog, href: file://a/b.tif", "source.href: a file URL has three slashes: file:///path"),
@@ -550,8 +548,8 @@ def test_only_rasters_have_bands(mistakes_of):
     text = "collections:\n  c:\n    source: {kind: zarr, href: a}\n    variables:\n      V: {band: 1}"
 
     assert mistakes_of(text) == [
-        "config.yaml:5: collections.c.variables.V.band: band belongs to sources of kind cog; in kind zarr name the "
-        "array with name"
+        "config.yaml:5: collections.c.variables.V.band: band belongs to sources of kind cog or stac; in kind zarr "
+        "name the array with name"
     ]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.errors import InvalidParameter
-from chronotile.model.crs import CRS84, crs_of
+from chronotile.model.crs import CRS84, crs_of, transformer
 from chronotile.model.grid import BBox, Grid, NativeGrid, box_in, divides
 
 WEB_MERCATOR = crs_of("EPSG:3857")
@@ -63,6 +63,25 @@ def test_pixels_and_points_are_inverse(column, row, angle):
 
     assert columns[0] == pytest.approx(column, abs=1e-8)
     assert rows[0] == pytest.approx(row, abs=1e-8)
+
+
+@given(st.floats(2, 4), st.floats(50, 51), st.floats(0.001, 0.5), st.floats(0.001, 0.5))
+def test_the_window_of_a_box_holds_the_cells_of_its_places(west, south, across, up):
+    zone = NativeGrid(
+        crs=crs_of("EPSG:32631"), transform=Affine(900, 0, 450_000, 0, -900, 5_660_000), width=90, height=70
+    )
+    box = BBox(west, south, west + across, south + up)
+    x, y = np.meshgrid(np.linspace(box.xmin, box.xmax, 9), np.linspace(box.ymin, box.ymax, 9))
+    places = zip(*(each.ravel() for each in transformer(CRS84, zone.crs).transform(x, y)), strict=True)
+    cells = [cell for place in places if (cell := zone.cell_at(*place)) is not None]
+    window = zone.window_of(box, CRS84)
+    assert not cells or window is not None
+    for row, column in cells:
+        assert window.row_start <= row < window.row_stop
+        assert window.column_start <= column < window.column_stop
+    if window is not None:
+        assert 0 <= window.row_start < window.row_stop <= zone.height
+        assert 0 <= window.column_start < window.column_stop <= zone.width
 
 
 def test_the_far_edges_belong_to_the_last_cells():
@@ -162,3 +181,40 @@ def test_pixels_that_lie_within_cells_are_told_from_others(native, expected):
     grid = Grid(crs=WEB_MERCATOR, bbox=BBox(-2560, -2560, 2560, 2560), width=512, height=512)
 
     assert divides(grid, native) is expected
+
+
+@pytest.mark.parametrize(
+    ("west", "east", "columns"),
+    [
+        (179.2, 179.4, (19, 41)),
+        (-179.9, -179.8, (109, 121)),
+        (539.2, 539.4, (19, 41)),
+        (-180.0, 180.0, (0, 200)),
+        (10.0, 11.0, None),
+    ],
+)
+def test_boxes_meet_a_grid_beyond_the_antimeridian_in_its_turn(west, east, columns):
+    grid = NativeGrid(crs=CRS84, transform=Affine(0.01, 0, 179.0, 0, -0.01, 1.0), width=200, height=100)
+
+    window = grid.window_of(BBox(west, 0.5, east, 1.0), CRS84)
+
+    found = window and (window.column_start, window.column_stop)
+    assert found == columns or found == pytest.approx(columns, abs=1)
+
+
+def test_box_across_the_antimeridian_goes_on_beyond_180():
+    assert BBox(170, -10, -170, 10).unwound() == BBox(170, -10, 190, 10)
+    assert BBox(-10, -10, 10, 10).unwound() == BBox(-10, -10, 10, 10)
+
+
+@pytest.mark.parametrize("grid", [POLAR, UTM_60])
+def test_edges_follow_one_another_around_all_pixels(grid):
+    edges = grid.edges_in(grid.crs)
+
+    width, height = grid.width * grid.transform.a, grid.height * -grid.transform.e
+    lengths = [float(np.abs(np.diff(edge, axis=0)).sum()) for edge in edges]
+    np.testing.assert_allclose(lengths, [width, height, width, height])
+    for edge, following in zip(edges, edges[1:] + edges[:1], strict=True):
+        np.testing.assert_array_equal(edge[-1], following[0])
+    points = np.concatenate(edges)
+    np.testing.assert_allclose([*points.min(axis=0), *points.max(axis=0)], grid.bbox)

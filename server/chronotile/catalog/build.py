@@ -21,8 +21,18 @@ from chronotile.errors import InvalidParameter, SourceUnavailable, UnknownLayer
 from chronotile.model.collection import Collection, Composite, Layer, Resampling
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
+from chronotile.model.items import IndexSettings
 from chronotile.model.places import PlaceSet, PlacesSpec
-from chronotile.model.source import Finding, KindOptions, SourceInfo, SourceSpec, VariableInfo, VariableSpec
+from chronotile.model.source import (
+    DATA,
+    Finding,
+    ItemsSpec,
+    KindOptions,
+    SourceInfo,
+    SourceSpec,
+    VariableInfo,
+    VariableSpec,
+)
 from chronotile.model.style import Style
 from chronotile.model.time.instants import DISTANT_PAST, ONE_NS, Instant, TimeDomain, common_times, format_instant
 from chronotile.sections import ID
@@ -123,7 +133,7 @@ def absolute_href(href: str, folder: Path, kind: KindOptions | None = None) -> s
 
 
 def _is_pattern(href: str, folder: Path, kind: KindOptions) -> bool:
-    if kind.has_bands:
+    if kind.has_bands and kind.is_of_files:
         return glob.has_magic(href) or "{variable}" in href
     return kind.is_of_files and bool(re.search(r"[*?]", href)) and not Path(folder, href).is_file()
 
@@ -154,8 +164,28 @@ def _source_spec(collection_id: str, section: CollectionSection, folder: Path, k
         crs=source.crs,
         time_pattern=source.time_pattern,
         times=source.time_domain(),
-        variables={name: variable.spec(name) for name, variable in section.variables.items()},
+        variables={name: _variable_spec(name, section) for name in section.variables},
         series=None if source.series is None else absolute_href(source.series, folder),
+        items=_items_spec(section) if kind.has_items or source.tiles else None,
+    )
+
+
+def _variable_spec(name: str, section: CollectionSection) -> VariableSpec:
+    """A variable; where files are items, what stands for `{variable}` in their names is the name of the asset."""
+    spec = section.variables[name].spec(name)
+    if not section.source.tiles:
+        return spec
+    return replace(spec, asset=(spec.name or name) if "{variable}" in section.source.href else DATA)
+
+
+def _items_spec(section: CollectionSection) -> ItemsSpec:
+    order_by, is_descending = section.mosaic.order()
+    return ItemsSpec(
+        settings=IndexSettings(group=section.time.group, order_by=order_by, is_descending=is_descending),
+        mosaic=section.mosaic.mosaic(),
+        grid=None if section.grid is None else section.grid.grid(),
+        filter=section.source.filter,
+        mode=section.source.mode,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from chronotile.catalog.items_sections import MosaicSection, TargetGridSection
 from chronotile.catalog.kinds import PLACEHOLDER, Localised
 from chronotile.catalog.places_section import PlacesSection
 from chronotile.catalog.select_section import Select, steps_of
@@ -87,9 +88,12 @@ class VariableSection(Section):
     """
 
     name: Text | None = None
-    """The array's name in the file, or the text for {variable} in href; default: the id."""
+    """The array's name in the file, or the text for {variable} in href; default: the id. Of kind stac: the name of a
+    band of the asset, or the path of an array in a Zarr store."""
     band: Annotated[int, Field(ge=1)] | None = None
     """Band of a raster file, counted from 1."""
+    asset: Text | None = None
+    """Of kind stac: key of the asset in the items; default: the id."""
     select: Select = Field(default_factory=dict)
     """Of kind zarr and netcdf: one step of each further dimension, by value ({depth: 10}) or {depth: {index: 0}}."""
     layer: Id | None = None
@@ -132,6 +136,7 @@ class VariableSection(Section):
         return VariableSpec(
             id=variable,
             name=self.name,
+            asset=self.asset,
             band=self.band,
             select=steps_of(self.select),
             title=None if self.title is None else next(iter(self.title.values())),
@@ -209,6 +214,11 @@ class CollectionSection(Section):
     """Its files."""
     time: TimeSection = TimeSection()
     """How times of requests are resolved."""
+    mosaic: MosaicSection = MosaicSection()
+    """Of collections of items: how those of one time become one raster."""
+    grid: TargetGridSection | None = None
+    """Of collections of items: the cells of coverages and cubes whose request names no CRS; maps and series need
+    none."""
     variables: dict[Id, Annotated[VariableSection, BeforeValidator(_nothing_as_empty)]] = Field(default_factory=dict)
     """Variables by id; default: all of the source."""
     composites: dict[Id, CompositeSection] = Field(default_factory=dict)

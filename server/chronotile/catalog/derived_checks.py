@@ -6,7 +6,7 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.expression import can_be_named, parse_expression
 from chronotile.yaml_source import KeyPath, Mistake, Node, list_names, nearest
 
-OF_FILES = ("name", "band", "select", "scale", "offset", "nodata", "valid_range", "dtype", "flags")
+OF_FILES = ("name", "asset", "band", "select", "scale", "offset", "nodata", "valid_range", "dtype", "flags")
 """Keys that describe stored numbers; a formula has none."""
 
 

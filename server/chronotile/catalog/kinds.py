@@ -1,6 +1,7 @@
 """Kinds of values that several sections of the configuration hold."""
 
 import re
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -13,6 +14,12 @@ from chronotile.sections import Text
 LATER = "it is not supported yet; remove it"
 PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+
+
+def in_words(names: Iterable[str], last: str) -> str:
+    """Return names as a sentence has them: `a, b and c`; empty without names."""
+    *first, end = [*names] or [""]
+    return f"{', '.join(first)} {last} {end}" if first else end
 
 
 def _localised(given: object) -> object:

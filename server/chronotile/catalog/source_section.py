@@ -1,7 +1,7 @@
 """The section `source` of a collection: its files, and what they do not tell themselves."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -16,6 +16,7 @@ from chronotile.sections import Section, Text
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _ONE_SLASH = re.compile("(s3|https?):/(?!/)", re.IGNORECASE)
 _SCHEMES = ("file", "s3", "http", "https")
+_MAX_FILTER = 4096
 _LONGEST_MONTH_NS = 31 * 86_400_000_000_000
 
 
@@ -108,19 +109,42 @@ def _time_pattern(pattern: str) -> str:
     return pattern
 
 
+def _filter(text: str) -> str:
+    if len(text) > _MAX_FILTER:
+        raise ValueError(f"at most {_MAX_FILTER} characters, got {len(text)}")
+    from chronotile.catalog.items.cql2.translate import require_accepted  # noqa: PLC0415 -- SQLAlchemy, with the first
+
+    try:
+        require_accepted(text)
+    except InvalidParameter as error:
+        raise ValueError(
+            f"{text[:60]!r} {error.message.removeprefix('filter ')}; accepted are conditions such as "
+            "eo:cloud_cover < 60 AND platform = 'sentinel-2a'"
+        ) from error
+    return text
+
+
 class SourceSection(Section):
     """The files of a collection."""
 
     kind: Text
-    """cog is any raster that GDAL reads; stac comes with a later release."""
+    """cog is any raster that GDAL reads, stac a collection of scenes, whose metadata gives most options below."""
     href: Annotated[Text, AfterValidator(_href)]
     """Path from this file's folder, file://, s3:// or https://; of kind cog and netcdf with * for many files, of kind
-    cog with {variable} too."""
+    cog with {variable} too; of kind zarr a store, a .json or .parquet of references, or an Icechunk repository; of kind
+    stac a collection of a STAC API, a static catalogue or collection, or a stac-geoparquet file."""
+    tiles: bool = False
+    """Of kind cog: whether files of the same time lie beside one another or overlap, in any CRS. Those that differ only
+    in {variable} are an item; `mosaic`, `grid` and `time.group` of the collection define one raster of all items."""
+    filter: Annotated[Text, AfterValidator(_filter)] | None = None
+    """Of kind stac: CQL2 text; items that do not match are left out: `eo:cloud_cover < 60`."""
+    mode: Literal["index", "live"] = "index"
+    """Of kind stac: index stores what is known of all items before requests need it; live is not supported yet."""
     time_pattern: Annotated[Text, AfterValidator(_time_pattern)] | None = None
     r"""Of kind cog and netcdf: regular expression that finds the time in a file's path, in a group `time`:
     `_(?P<time>\d{8})`; the times inside a NetCDF file override it."""
     crs: CrsName | None = None
-    """CRS, if it is missing or wrong in the files."""
+    """CRS, if it is missing or wrong in the files; not of kind stac."""
     times: Times | None = None
     """Times of the bands (of all files) or of the time axis, in order, if the files lack them."""
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 from chronotile.catalog.kinds import as_time_text
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import DefaultRule, Match, TimeRules
+from chronotile.model.items import TimeGroup
 from chronotile.model.time.instants import days_to_timedelta
 from chronotile.model.time.parser import parse_instant
 from chronotile.sections import Section
@@ -69,6 +70,8 @@ class TimeSection(Section):
     layers with irregular times: they show the latest time before, within 1.5 times the 95th percentile of the gaps."""
     tolerance_days: Annotated[float, Field(gt=0, le=36525)] | None = None
     """Maximum distance between the substitute and the requested time."""
+    group: TimeGroup = "exact"
+    """Of collections of items: which of them are one time: those of the same time, or of the same day by the sun."""
 
     @model_validator(mode="after")
     def _fit(self) -> "TimeSection":

@@ -15,6 +15,7 @@ from chronotile.durable_files import Disk
 from chronotile.errors import ClientGone, SourceUnavailable
 from chronotile.model.job import Json, Result
 from chronotile.pipeline.services import PublishedCubes, Services
+from chronotile.private_files import make_private_folder, open_private
 from chronotile.processes.execute import finish_results
 from chronotile.processes.process import Inputs, JobPlan, Work
 from chronotile.processes.registry import process_of
@@ -22,9 +23,6 @@ from chronotile.processes.sources import sources_from_json, sources_to_json
 from chronotile.processes.work.unreadable import run_task
 from chronotile.queue.faults import UNKNOWN, JobFailed, NameUnknown, TemporaryFault, fault_of, is_foreseen
 from chronotile.queue.job_folder import PARTIAL_RESULTS, RESULTS, make_folders, remove_partial_results
-from chronotile.queue.private_files import make_private_folder, open_private
-
-log = logging.getLogger(__name__)
 
 INPUTS = "inputs.json"
 TASKS = "blocks.json"

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,12 @@ FloatArray = NDArray[np.floating[Any]]
 
 LATTICE = 21
 """Points along each side of the lattice by which a box is taken from one CRS to another."""
+
+POINTS_A_SIDE = 4097
+"""Of a box of which all is needed: between two, the sides of a continent are straight to a few centimetres."""
+
+FARTHEST_M = 4e7
+"""From the origin of a projected CRS, beyond which nothing is: the other pole may be almost infinitely far away."""
 
 WHOLE_CIRCLE = 360.0
 CIRCLE_TOLERANCE_PX = 0.75
@@ -36,6 +43,10 @@ class BBox(NamedTuple):
     def intersects(self, other: "BBox") -> bool:
         """Whether the two boxes of one CRS share more than an edge."""
         return self.xmin < other.xmax and other.xmin < self.xmax and self.ymin < other.ymax and other.ymin < self.ymax
+
+    def unwound(self) -> "BBox":
+        """Return a box in longitudes and latitudes whose east is beyond 180 if it crosses the antimeridian."""
+        return self if self.xmin <= self.xmax else self._replace(xmax=self.xmax + WHOLE_CIRCLE)
 
 
 def require_place(box: BBox, crs: Crs) -> None:
@@ -123,6 +134,10 @@ class NativeGrid:
         if self.width < 1 or self.height < 1 or self.transform.is_degenerate:
             raise ValueError("a native grid needs pixels and an invertible transform")
 
+    def __hash__(self) -> int:
+        """Hash what grids mostly differ in: plans are found by all levels of a source, many times a picture."""
+        return hash((self.transform.c, self.transform.f, self.width, self.height))
+
     @property
     def resolution(self) -> float:
         """Geometric mean of the pixel's two sizes, in CRS units."""
@@ -191,6 +206,30 @@ class NativeGrid:
             return None
         return min(int(row), self.height - 1), min(int(column), self.width - 1)
 
+    def window_of(self, box: BBox, crs: Crs) -> Window | None:
+        """Return the cells that a box in a CRS may hold, and one more on each side; `None` where it reaches none.
+
+        The grid is north-up, and its columns do not go round; one that crosses the antimeridian goes on beyond 180. A
+        box that it meets in two turns of longitudes has all columns.
+        """
+        own = self._in_turn(box_in(box, crs, self.crs))
+        columns, rows = self.pixels_at(np.array([own.xmin, own.xmax]), np.array([own.ymax, own.ymin]))
+        top, left = max(0, math.floor(rows[0]) - 1), max(0, math.floor(columns[0]) - 1)
+        bottom, right = min(self.height, math.ceil(rows[1]) + 1), min(self.width, math.ceil(columns[1]) + 1)
+        return Window(top, bottom, left, right) if top < bottom and left < right else None
+
+    def _in_turn(self, box: BBox) -> BBox:
+        """A box of the CRS of the grid with the longitudes that the grid has there."""
+        if not self.crs.is_geographic:
+            return box
+        own = self.bbox
+        turns = ((box.xmin + turn, box.xmax + turn) for turn in (0.0, WHOLE_CIRCLE, -WHOLE_CIRCLE))
+        met = [(west, east) for west, east in turns if west < own.xmax and east > own.xmin]
+        if not met:
+            return box
+        west, east = met[0] if len(met) == 1 else (own.xmin, own.xmax)
+        return box._replace(xmin=west, xmax=east)
+
     def centre_of(self, row: int, column: int) -> tuple[float, float]:
         """Return (x, y) of a cell's centre in CRS units."""
         x, y = self.transform @ (column + 0.5, row + 0.5)
@@ -203,6 +242,12 @@ class NativeGrid:
         if self.crs == crs:
             return x, y
         return transformer(self.crs, crs).transform(x, y)
+
+    def edges_in(self, crs: Crs) -> tuple[FloatArray, ...]:
+        """Return the four edges as (21, 2) points in another CRS, one after another around all pixels."""
+        x, y = self.lattice_in(crs)
+        edges = [(x[0], y[0]), (x[:, -1], y[:, -1]), (x[-1, ::-1], y[-1, ::-1]), (x[::-1, 0], y[::-1, 0])]
+        return tuple(np.column_stack(edge) for edge in edges)
 
     def bbox_in(self, crs: Crs) -> BBox:
         """Return a box in another CRS that holds all pixels whose coordinates it can express.
@@ -279,6 +324,31 @@ def box_in(box: BBox, source: Crs, target: Crs) -> BBox:
     if not usable.any():
         raise InvalidParameter(f"the box has no coordinates in {target.name[:40]}", locator="crs")
     return BBox(float(x[usable].min()), float(y[usable].min()), float(x[usable].max()), float(y[usable].max()))
+
+
+@lru_cache(maxsize=256)
+def reach_in(box: BBox, source: Crs, target: Crs) -> BBox:
+    """Return a box of `target` that holds all of `box`, however large: its sides are bent between points of a lattice.
+
+    It ends `FARTHEST_M` from the origin of a projected CRS.
+
+    Raises:
+        InvalidParameter: No point of the box has coordinates in `target`.
+    """
+    found = box_in(box, source, target)
+    if source == target:
+        return found
+    across, up = (np.linspace(*ends, POINTS_A_SIDE) for ends in ((box.xmin, box.xmax), (box.ymin, box.ymax)))
+    x, y = transformer(source, target).transform(
+        np.concatenate([across, across, np.full_like(up, box.xmin), np.full_like(up, box.xmax)]),
+        np.concatenate([np.full_like(across, box.ymin), np.full_like(across, box.ymax), up, up]),
+    )
+    usable = np.isfinite(x) & np.isfinite(y)
+    x, y = np.append(x[usable], (found.xmin, found.xmax)), np.append(y[usable], (found.ymin, found.ymax))
+    if not target.is_geographic:
+        farthest = FARTHEST_M / target.metres_per_unit
+        x, y = np.clip(x, -farthest, farthest), np.clip(y, -farthest, farthest)
+    return BBox(float(x.min()), float(y.min()), float(x.max()), float(y.max()))
 
 
 ALIGNED_PX = 0.01

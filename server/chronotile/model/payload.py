@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from chronotile.model.grid import Window
 from chronotile.model.time.instants import Instant
 
 
@@ -29,6 +30,8 @@ class PixelStates:
     """By variable."""
     looks: int = field(default=0, compare=False)
     """Files and folders that were looked at to find them."""
+    windows: tuple[Window | None, ...] = ()
+    """By variable: the cells that count, of a mosaic; all of them where there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,10 @@ class Payload:
     """The client holds this answer already: the body is empty, nothing was read."""
     unreadable: tuple[Instant, ...] = ()
     """Ascending: dates that the answer lacks, since they could not be read; clients may cache it briefly."""
+    left_out: tuple[str, ...] = ()
+    """Ids of items that the answer lacks, since they could not be read; as briefly."""
+    note: str = ""
+    """What the answer has in place of what was requested, for its clients; as briefly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,6 +171,8 @@ class PlaceValues:
     """(place, time): NaN where too few cells have a value, or the place lies outside the layer."""
     unreadable: tuple[Instant, ...] = ()
     """Ascending: times at which a place has a cell that could not be read."""
+    left_out: tuple[str, ...] = ()
+    """Ids of items of a mosaic that could not be read."""
     offset: int
     """Number of the first place in its set, as in vector tiles."""
     total: int

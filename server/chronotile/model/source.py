@@ -6,6 +6,7 @@ from typing import Literal
 
 from chronotile.model.expression import Expression
 from chronotile.model.grid import NativeGrid
+from chronotile.model.items import IndexSettings, Mosaic
 from chronotile.model.raster import Encoding
 from chronotile.model.style import StyleClass
 from chronotile.model.time.instants import NO_TIME, TimeDomain
@@ -59,6 +60,8 @@ class VariableInfo:
     standard_name: str | None = None
     """As CF names the quantity."""
     is_categorical: bool = False
+    is_mosaic: bool = False
+    """Whether it is composed of pieces with grids of their own; `levels` are then those of a grid over all of them."""
     is_derived: bool = False
     """Whether it takes several variables of the source: a mask, or what a formula is over."""
     classes: tuple[StyleClass, ...] = ()
@@ -116,6 +119,8 @@ class VariableSpec:
     id: str
     name: str | None = None
     """The array's name in the file, or what stands for `{variable}` in the href, if not the id."""
+    asset: str | None = None
+    """Of items: the key of the asset, if not the id."""
     band: int | None = None
     """Band of a raster file, counted from 1."""
     select: tuple[Step, ...] = ()
@@ -146,6 +151,35 @@ class KindOptions:
     """Whether `href` may be a pattern of files, and `time_pattern` find the times in their names."""
     has_bands: bool = False
     """Whether variables are bands of files that GDAL reads, chosen by `band`; else arrays, chosen by `name`."""
+    has_items: bool = False
+    """Whether such a source is always one of items: overlapping scenes, which the item index lists."""
+    may_have_items: bool = False
+    """Whether `tiles: true` makes its files items."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetGrid:
+    """The cells of coverages and cubes of a mosaic, from the origin of the CRS on."""
+
+    crs: str
+    resolution: float
+    """Side of a cell, in units of the CRS."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemsSpec:
+    """How the items of a source are found, and become one raster an instant."""
+
+    settings: IndexSettings = field(default_factory=IndexSettings)
+    mosaic: Mosaic = field(default_factory=Mosaic)
+    grid: TargetGrid | None = None
+    filter: str | None = None
+    """CQL2 text: items that do not match are not indexed."""
+    mode: Literal["index", "live"] = "index"
+
+
+DATA = "data"
+"""Name of the asset of items that are one file each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +202,8 @@ class SourceSpec:
     """Absolute path of a serving cube with the series of these files."""
     files: tuple[str, ...] = ()
     """Absolute paths of raster files, in place of all that `href` matches."""
+    items: ItemsSpec | None = None
+    """Of a source of overlapping scenes or tiles, which the item index lists."""
     looks_at_all: bool = False
     """Whether each raster file is opened at once, however many there are, to learn what it says of its numbers."""
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from chronotile.durable_files import Disk
-from chronotile.queue.private_files import make_private_folder
+from chronotile.private_files import make_private_folder
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Unpack
 
 from chronotile.errors import LOG_SAYS_WHY, ChronotileError, ConfigurationError, SourceUnavailable
 from chronotile.model.job import Execution, Job, JobDetails, Result, Selection, Subscriber
+from chronotile.private_files import make_private_folder
 from chronotile.queue.bucket import Bucket
 from chronotile.queue.faults import no_job, storing_results
 from chronotile.queue.job_folder import RESULTS
-from chronotile.queue.private_files import make_private_folder
 from chronotile.queue.result_files import ResultFiles
 from chronotile.queue.retention import forget, remove_files
 from chronotile.queue.temporary import TemporaryFolders

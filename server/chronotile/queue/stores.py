@@ -11,9 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from chronotile.errors import ChronotileError, UnknownPath
 from chronotile.model.job import Job, Selection
+from chronotile.private_files import make_private
 from chronotile.queue.database import FILE, open_engine
 from chronotile.queue.faults import no_job
-from chronotile.queue.private_files import make_private
 from chronotile.queue.table import MOST_LISTED, JobTable
 
 log = logging.getLogger(__name__)

@@ -34,6 +34,8 @@ class Series:
     """Of this one series, where an analysis was requested."""
     unreadable: tuple[Instant, ...] = ()
     """Ascending, of all times that were read for it: those that could not be, while the source is there."""
+    left_out: tuple[str, ...] = ()
+    """Ids of items of a mosaic that could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,6 +72,8 @@ class AreasSeries:
     """Of the series of all areas, by the reducer's name, where an analysis was requested."""
     unreadable: tuple[Instant, ...] = ()
     """Ascending, of all times that were read: those at which an area has a cell that could not be."""
+    left_out: tuple[str, ...] = ()
+    """Ids of items of a mosaic that could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,6 +106,8 @@ class PointsSeries:
     """(period,): how many times each holds; `None` without a step."""
     unreadable: tuple[Instant, ...] = ()
     """Ascending, of all times that were read: those at which a point's cell could not be."""
+    left_out: tuple[str, ...] = ()
+    """Ids of items of a mosaic that could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

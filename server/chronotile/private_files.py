@@ -1,4 +1,4 @@
-"""Files and folders of jobs, which only the user who runs the server and the workers may read."""
+"""Files and folders of jobs and of the item index, which only the user who runs the server and workers may read."""
 
 import logging
 import os

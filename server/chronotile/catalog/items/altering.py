@@ -1,0 +1,197 @@
+"""Changes of items that are in the index: removed, opened, grouped or ordered in another way."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+
+from chronotile.catalog.items.asset_forms import form_of, pack_assets, packed_digest, unpack_assets
+from chronotile.catalog.items.order import group_start, rank_of
+from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, ITEMS
+from chronotile.catalog.items.statements import chunks, insert_rows
+from chronotile.catalog.items.writing import (
+    Changes,
+    Record,
+    box_of,
+    count_form,
+    cover_keys,
+    cover_records,
+    finish,
+    is_cover,
+    lock_collection,
+    settings_of,
+    take_out,
+    write_forms,
+)
+from chronotile.model.items import BandLayout, IndexSettings, ItemRef
+
+REORDERED = 2_000
+"""Items that one transaction groups and orders."""
+
+
+def remove(connection: Connection, archive: str, collection: str, ids: Sequence[str]) -> int:
+    """Remove items; return how many were there."""
+    row = lock_collection(connection, archive, collection)
+    if row is None:
+        return 0
+    items = [
+        item
+        for part in chunks(ids)
+        for item in connection.execute(select(ITEMS).where(ITEMS.c.collection == row.number, ITEMS.c.id.in_(part)))
+    ]
+    if items:
+        changes = Changes()
+        take_out(connection, row, items, changes)
+        finish(connection, row, changes)
+    return len(items)
+
+
+def note_header(
+    connection: Connection,
+    ref: ItemRef,
+    asset: str,
+    *,
+    values: dict[str, Any],
+    layouts: Sequence[BandLayout],
+) -> bool:
+    """Keep what opening a file costs; return whether the item has changed: its file is in another state than before.
+
+    Args:
+        connection: In a transaction.
+        ref: The item as it was found; nothing happens if it has changed since.
+        asset: Its name.
+        values: Of the columns `header`, `etag` and `size`.
+        layouts: Of the bands of the file; empty: as they were.
+    """
+    found = _lock_found(connection, ref)
+    if found is None:
+        return False
+    number = ref.number
+    own = HEADERS.c.item == number, HEADERS.c.asset == asset
+    before = connection.scalar(select(HEADERS.c.etag).where(*own))
+    connection.execute(delete(HEADERS).where(*own))
+    connection.execute(insert(HEADERS).values(item=number, asset=asset, **values))
+    if layouts:
+        _state_layouts(connection, found, asset, tuple(layouts))
+    is_replaced = bool(before and values["etag"]) and before != values["etag"]
+    if is_replaced:
+        row = found[0]
+        connection.execute(update(ITEMS).where(ITEMS.c.number == number).values(changed=row.counter + 1))
+        finish(connection, row, Changes())
+    return is_replaced
+
+
+def note_layouts(connection: Connection, ref: ItemRef, asset: str, layouts: Sequence[BandLayout]) -> None:
+    """Keep the layouts of the bands of a file of an item that is as it was found."""
+    found = _lock_found(connection, ref)
+    if found is not None:
+        _state_layouts(connection, found, asset, tuple(layouts))
+
+
+def begin_reordering(connection: Connection, archive: str, collection: str, settings: IndexSettings) -> bool | None:
+    """Store how items are grouped and ordered; return whether those that are there are still to be.
+
+    `None`: the collection is not there.
+    """
+    row = lock_collection(connection, archive, collection)
+    if row is None:
+        return None
+    if settings_of(row) == settings:
+        return row.reordered_to is not None
+    values = {"grouping": settings.group, "order_by": settings.order_by, "is_descending": settings.is_descending}
+    connection.execute(update(COLLECTIONS).where(COLLECTIONS.c.number == row.number).values(**values, reordered_to=0))
+    return True
+
+
+def reorder_some(connection: Connection, archive: str, collection: str) -> bool:
+    """Group and order some of the items that are there; return whether there are more."""
+    row = lock_collection(connection, archive, collection)
+    if row is None or row.reordered_to is None:
+        return False
+    items = connection.execute(
+        select(ITEMS, BODIES.c.properties)
+        .join(BODIES, BODIES.c.item == ITEMS.c.number)
+        .where(ITEMS.c.collection == row.number, ITEMS.c.number > row.reordered_to)
+        .order_by(ITEMS.c.number)
+        .limit(REORDERED)
+    ).all()
+    if items:
+        _reorder(connection, row, items)
+    is_done = len(items) < REORDERED
+    connection.execute(
+        update(COLLECTIONS)
+        .where(COLLECTIONS.c.number == row.number)
+        .values(reordered_to=None if is_done else items[-1].number)
+    )
+    return not is_done
+
+
+def _reorder(connection: Connection, row: Row[Any], items: Sequence[Row[Any]]) -> None:
+    settings, changes = settings_of(row), Changes()
+    new, moved, covers = list[Record](), list[Record](), list[Record]()
+    for item in items:
+        instant = group_start(item.start, box_of(item), settings)
+        rank = rank_of(item.properties, item.start, settings)
+        if instant == item.instant and rank == item.rank:
+            continue
+        new.append({"the_number": item.number, "the_rank": rank, "the_instant": instant})
+        if instant != item.instant:
+            moved += cover_keys(row.number, item)
+            covers += cover_records(row.number, item.number, instant, box_of(item), is_good=item.is_good)
+        if instant != item.instant and item.is_good:
+            changes.good[item.instant] -= 1
+            changes.good[instant] += 1
+            changes.ended.add(item.instant)
+            changes.ends[instant] = max(item.end, changes.ends.get(instant, item.end))
+    if not new:
+        return
+    values = {"rank": bindparam("the_rank"), "instant": bindparam("the_instant"), "changed": row.counter + 1}
+    connection.execute(update(ITEMS).where(ITEMS.c.number == bindparam("the_number")).values(values), new)
+    if moved:
+        connection.execute(delete(COVERS).where(*is_cover()), moved)
+        insert_rows(connection, COVERS, covers)
+    finish(connection, row, changes)
+
+
+def _lock_item(connection: Connection, number: int) -> tuple[Row[Any], Row[Any]] | None:
+    """Its collection, which others change only after this transaction, and the item."""
+    collection = connection.scalar(select(ITEMS.c.collection).where(ITEMS.c.number == number))
+    if collection is None:
+        return None
+    row = connection.execute(select(COLLECTIONS).where(COLLECTIONS.c.number == collection).with_for_update()).one()
+    item = connection.execute(select(ITEMS).where(ITEMS.c.number == number)).one_or_none()
+    return None if item is None else (row, item)
+
+
+def _lock_found(connection: Connection, ref: ItemRef) -> tuple[Row[Any], Row[Any]] | None:
+    """Those of an item that has not changed since it was found."""
+    found = _lock_item(connection, ref.number)
+    return found if found is not None and found[1].changed == ref.changed else None
+
+
+def _state_layouts(
+    connection: Connection, found: tuple[Row[Any], Row[Any]], name: str, layouts: tuple[BandLayout, ...]
+) -> None:
+    row, item = found
+    packed = connection.scalars(select(BODIES.c.assets).where(BODIES.c.item == item.number)).one()
+    old = packed_digest(packed)
+    body = connection.scalars(select(FORMS.c.body).where(FORMS.c.collection == row.number, FORMS.c.digest == old)).one()
+    assets = [
+        replace(asset, layouts=layouts) if asset.name == name else asset
+        for asset in unpack_assets(packed, {old: bytes(body)})
+    ]
+    form = form_of(assets)
+    if form.digest == old:
+        return
+    changes = Changes(new_forms={form.digest: form})
+    count_form(changes, old, -1, is_good=item.is_good)
+    count_form(changes, form.digest, 1, is_good=item.is_good)
+    values = {"assets": pack_assets(assets, form.digest)}
+    connection.execute(update(BODIES).where(BODIES.c.item == item.number).values(values))
+    if write_forms(connection, row.number, changes):
+        connection.execute(
+            update(COLLECTIONS)
+            .where(COLLECTIONS.c.number == row.number)
+            .values(layouts_counter=COLLECTIONS.c.layouts_counter + 1)
+        )

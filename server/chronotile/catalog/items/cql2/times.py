@@ -1,0 +1,112 @@
+"""Times in filters: instants, dates and intervals as the first and last nanosecond, and how they compare."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, false, or_, true
+from sqlalchemy.sql import ColumnElement
+
+from chronotile.catalog.items.cql2.columns import Columns
+from chronotile.catalog.items.cql2.tree import Node, refused, shown
+from chronotile.catalog.items.order import instant_in, nanoseconds
+from chronotile.catalog.items.schema import ITEMS
+from chronotile.model.time.instants import DAY, DISTANT_FUTURE, DISTANT_PAST
+
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
+FIRST, LAST = nanoseconds(DISTANT_PAST), nanoseconds(DISTANT_FUTURE)
+DAY_NS = int(DAY.astype(int))
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Both ends belong to it."""
+
+    first: Any
+    """Nanoseconds since 1970, or an expression."""
+    last: Any
+
+
+def literal_interval(node: Node) -> Interval | None:
+    """Return the interval of a timestamp or date of CQL2 JSON; `None` of anything else.
+
+    Raises:
+        InvalidParameter: It is not a valid one.
+    """
+    if isinstance(node, Mapping) and ("timestamp" in node or "date" in node):
+        return interval_of_text(node.get("timestamp", node.get("date")))
+    return None
+
+
+def interval_of_text(text: object) -> Interval:
+    """Return the interval of the text of a timestamp or date.
+
+    Raises:
+        InvalidParameter: It is not a valid one.
+    """
+    if isinstance(text, str) and DATE.fullmatch(text):
+        first = instant_in(f"{text}T00:00:00Z")
+        if first is not None and FIRST <= first < LAST:
+            return Interval(first, first + DAY_NS - 1)
+    instant = instant_in(text) if isinstance(text, str) else None
+    if instant is None or not FIRST <= instant < LAST:
+        raise refused(f"has the time {shown(text)}; accepted: 2024-05-01, 2024-05-01T10:30:00Z")
+    return Interval(instant, instant)
+
+
+def temporal_operand(node: Node, columns: Columns) -> Interval:
+    """Return an argument of a temporal operator.
+
+    Raises:
+        InvalidParameter: It is not a valid time.
+    """
+    if isinstance(node, Mapping) and "property" in node:
+        found = columns.property(node["property"])
+        if found.name == "datetime":
+            return Interval(ITEMS.c.start, ITEMS.c.end - 1)
+        return Interval(found.time, found.time)
+    if isinstance(node, Mapping) and "interval" in node:
+        ends = node["interval"]
+        if not isinstance(ends, list | tuple) or len(ends) != 2:
+            raise refused(f"has the interval {shown(ends)}; an interval has a start and an end")
+        return Interval(_end(ends[0], columns, is_last=False), _end(ends[1], columns, is_last=True))
+    return literal_interval(node) or interval_of_text(node)
+
+
+def _end(node: Node, columns: Columns, *, is_last: bool) -> Any:  # noqa: ANN401 -- an integer or an expression
+    if node == "..":
+        return LAST if is_last else FIRST
+    if isinstance(node, Mapping) and "property" in node:
+        return columns.property(node["property"]).time
+    found = literal_interval(node) or interval_of_text(node)
+    return found.last if is_last else found.first
+
+
+Relation = Callable[[Interval, Interval], ColumnElement[bool]]
+
+RELATIONS: Mapping[str, Relation] = {
+    "t_after": lambda a, b: _is(a.first > b.last),
+    "t_before": lambda a, b: _is(a.last < b.first),
+    "t_contains": lambda a, b: and_(_is(a.first < b.first), _is(a.last > b.last)),
+    "t_disjoint": lambda a, b: or_(_is(a.first > b.last), _is(a.last < b.first)),
+    "t_during": lambda a, b: and_(_is(a.first > b.first), _is(a.last < b.last)),
+    "t_equals": lambda a, b: and_(_is(a.first == b.first), _is(a.last == b.last)),
+    "t_finishedby": lambda a, b: and_(_is(a.first < b.first), _is(a.last == b.last)),
+    "t_finishes": lambda a, b: and_(_is(a.first > b.first), _is(a.last == b.last)),
+    "t_intersects": lambda a, b: and_(_is(a.first <= b.last), _is(a.last >= b.first)),
+    "t_meets": lambda a, b: _is(a.last == b.first),
+    "t_metby": lambda a, b: _is(a.first == b.last),
+    "t_overlappedby": lambda a, b: and_(_is(a.first > b.first), _is(a.first < b.last), _is(a.last > b.last)),
+    "t_overlaps": lambda a, b: and_(_is(a.first < b.first), _is(a.last > b.first), _is(a.last < b.last)),
+    "t_startedby": lambda a, b: and_(_is(a.first == b.first), _is(a.last > b.last)),
+    "t_starts": lambda a, b: and_(_is(a.first == b.first), _is(a.last < b.last)),
+}
+"""How the first interval lies to the second (OGC 21-065r2, 7.9), by operator."""
+
+
+def _is(comparison: Any) -> ColumnElement[bool]:  # noqa: ANN401 -- two integers compare to a boolean
+    if isinstance(comparison, bool):
+        return true() if comparison else false()
+    found: ColumnElement[bool] = comparison
+    return found

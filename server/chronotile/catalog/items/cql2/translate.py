@@ -1,0 +1,184 @@
+"""Makes conditions on the tables of the index of filters in CQL2 JSON."""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import and_, false, func, not_, or_, true
+from sqlalchemy.sql import ColumnElement
+
+from chronotile.catalog.items.cql2.columns import Columns, Property, lower, without_case
+from chronotile.catalog.items.cql2.conditions import Condition, Plain, Spatial, join, negate
+from chronotile.catalog.items.cql2.spatial import TESTS, spatial_test
+from chronotile.catalog.items.cql2.times import (
+    RELATIONS,
+    Interval,
+    interval_of_text,
+    literal_interval,
+    temporal_operand,
+)
+from chronotile.catalog.items.cql2.tree import Node, filter_from_text, operands, refused, shown
+
+COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "<>": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+MOST_PATTERN, MOST_WILDCARDS = 200, 10
+ACCEPTED = "and, or, not, = <> < <= > >=, between, in, like, isNull, casei, s_... and t_... of CQL2"
+
+Sql = ColumnElement[bool]
+
+
+def translate(node: Node, columns: Columns) -> Condition:
+    """Return the condition of a filter that `checked` returned.
+
+    Raises:
+        InvalidParameter: An operator, property or value in it is not accepted.
+    """
+    if isinstance(node, bool):
+        return Plain(true() if node else false())
+    if not isinstance(node, Mapping):
+        raise refused(f"has {shown(node)} where a condition is accepted")
+    if "property" in node:
+        return Plain(_sql(columns.property(node["property"]).boolean == true()))
+    name = node.get("op")
+    if not isinstance(name, str):
+        raise refused(f"has {shown(node)} where a condition is accepted")
+    if name in {"and", "or"}:
+        parts = [translate(each, columns) for each in operands(node, name)]
+        return join(parts, is_all=name == "and")
+    if name == "not":
+        return negate(translate(operands(node, name, 1)[0], columns))
+    if name in TESTS:
+        return Spatial(spatial_test(name, operands(node, name, 2)))
+    return Plain(_plain(name, node, columns))
+
+
+def require_accepted(text: str) -> None:
+    """Check that a filter in CQL2 text is one that `translate` accepts, whatever properties items have.
+
+    Raises:
+        InvalidParameter: It is not.
+    """
+    translate(filter_from_text(text), Columns("sqlite", ""))
+
+
+def _plain(name: str, node: Node, columns: Columns) -> Sql:
+    if name in COMPARISONS:
+        return _comparison(name, operands(node, name, 2), columns)
+    if name in RELATIONS:
+        first, second = (temporal_operand(each, columns) for each in operands(node, name, 2))
+        return RELATIONS[name](first, second)
+    if name == "between":
+        value, low, high = operands(node, "between", 3)
+        return and_(_comparison(">=", [value, low], columns), _comparison("<=", [value, high], columns))
+    if name == "in":
+        return _is_in(operands(node, "in", 2), columns)
+    if name == "like":
+        return _like(operands(node, "like", 2), columns)
+    if name == "isNull":
+        return not_(_property(operands(node, "isNull", 1)[0], columns, "isNull").is_there)
+    raise refused(f"has the operator {shown(name)}, which is not accepted here; accepted: {ACCEPTED}")
+
+
+def _comparison(name: str, arguments: Sequence[Node], columns: Columns) -> Sql:
+    first, second = arguments
+    if not _is_of_property(first) and _is_of_property(second):
+        return _comparison(TURNED.get(name, name), [second, first], columns)
+    compare = COMPARISONS[name]
+    is_without_case = _is_casei(first)
+    found = _property(_inner(first), columns, name)
+    if _is_of_property(second):
+        return _of_two(compare, found, _property(_inner(second), columns, name), is_without_case=is_without_case)
+    if is_without_case or _is_casei(second):
+        return _sql(compare(without_case(found.text), lower(_text(_inner(second), "casei"))))
+    return _compared_with_literal(name, found, second)
+
+
+def _compared_with_literal(name: str, found: Property, second: Node) -> Sql:
+    compare = COMPARISONS[name]
+    interval = interval_of_text(second) if found.is_time and isinstance(second, str) else literal_interval(second)
+    if interval is not None:
+        return _compared_with_time(name, found.time, interval)
+    if isinstance(second, bool):
+        return _sql(compare(found.boolean, true() if second else false()))
+    if isinstance(second, int | float):
+        return _sql(compare(found.number, float(second)))
+    return _sql(compare(found.text, _text(second, name)))
+
+
+def _compared_with_time(name: str, time: ColumnElement[Any], interval: Interval) -> Sql:
+    """A date is all of its day."""
+    if name in {"<", ">="}:
+        return _sql(COMPARISONS[name](time, interval.first))
+    if name in {">", "<="}:
+        return _sql(COMPARISONS[name](time, interval.last))
+    is_within = and_(time >= interval.first, time <= interval.last)
+    return is_within if name == "=" else not_(is_within)
+
+
+def _of_two(compare: Callable[[Any, Any], Any], one: Property, other: Property, *, is_without_case: bool) -> Sql:
+    if is_without_case:
+        return _sql(compare(without_case(one.text), without_case(other.text)))
+    pairs = ((one.time, other.time), (one.number, other.number), (one.text, other.text), (one.boolean, other.boolean))
+    return _sql(func.coalesce(*(compare(a, b) for a, b in pairs)))
+
+
+def _is_in(arguments: Sequence[Node], columns: Columns) -> Sql:
+    value, listed = arguments
+    if not isinstance(listed, list | tuple) or not listed:
+        raise refused("has in without a list of values")
+    # By the type of each value: of those of other types nothing is known.
+    found = [_comparison("=", [value, each], columns) for each in listed]
+    return or_(*(func.coalesce(each, false()) for each in found), and_(*found))
+
+
+def _like(arguments: Sequence[Node], columns: Columns) -> Sql:
+    value, pattern = arguments
+    is_without_case = _is_casei(value) or _is_casei(pattern)
+    text = _text(_inner(pattern), "like")
+    if len(text) > MOST_PATTERN or text.count("%") > MOST_WILDCARDS:
+        raise refused(f"has like with more than {MOST_PATTERN} characters or {MOST_WILDCARDS} of %")
+    found = _property(_inner(value), columns, "like").text
+    if is_without_case:
+        return _sql(columns.matching(without_case(found), lower(text)))
+    return _sql(columns.matching(found, text))
+
+
+def _is_casei(node: Node) -> bool:
+    return isinstance(node, Mapping) and node.get("op") == "casei"
+
+
+def _inner(node: Node) -> Node:
+    return operands(node, "casei", 1)[0] if _is_casei(node) else node
+
+
+def _is_of_property(node: Node) -> bool:
+    inner = _inner(node)
+    return isinstance(inner, Mapping) and "property" in inner
+
+
+def _property(node: Node, columns: Columns, name: str) -> Property:
+    if not isinstance(node, Mapping) or "property" not in node:
+        if isinstance(node, Mapping) and "op" in node:
+            raise refused(f"has the operator {shown(node['op'])}, which is not accepted here; accepted: {ACCEPTED}")
+        raise refused(f"has {name} of {shown(node)}, where a property is accepted")
+    return columns.property(node["property"])
+
+
+def _text(node: Node, name: str) -> str:
+    if isinstance(node, str) and "\0" not in node:
+        return node
+    if isinstance(node, Mapping) and "op" in node:
+        raise refused(f"has the operator {shown(node['op'])}, which is not accepted here; accepted: {ACCEPTED}")
+    raise refused(f"has {name} with {shown(node)}, where a number, text, time, true or false is accepted")
+
+
+def _sql(comparison: Any) -> Sql:  # noqa: ANN401 -- what operators of expressions return
+    found: Sql = comparison
+    return found

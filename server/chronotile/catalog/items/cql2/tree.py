@@ -1,0 +1,117 @@
+"""Reads filters: CQL2 text and JSON, bounded before anything recurses into them."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from chronotile.errors import MAX_SHOWN, InvalidParameter
+
+MOST_TEXT = 10_000
+"""Characters of a filter as text."""
+MOST_NODES = 400
+"""Operators, properties and values of a filter, with the coordinates of its geometries counted apart."""
+DEEPEST = 32
+MOST_VERTICES = 2_000
+"""Of all geometries of a filter."""
+QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"")
+CHAINED = re.compile(r"[-+*/^%]|\bNOT\b|\bDIV\b", re.IGNORECASE)
+MOST_CHAINED = 100
+"""Operators that the parser recurses into without brackets: thousands of signs would end the process."""
+GEOMETRY_TYPES = {
+    *("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"),
+    "GeometryCollection",
+}
+
+Node = Any
+"""A value of CQL2 JSON."""
+
+
+def filter_from_text(text: str) -> Mapping[str, Any]:
+    """Return a filter in CQL2 text as CQL2 JSON.
+
+    Raises:
+        InvalidParameter: It is none, too long, or too deep.
+    """
+    if len(text) > MOST_TEXT:
+        raise refused(f"has {len(text)} characters; at most {MOST_TEXT} are accepted")
+    from cql2 import ParseError, ValidationError, parse_text  # noqa: PLC0415 -- loaded with the first filter as text
+
+    plain = QUOTED.sub("''", text)
+    if _depth(plain) > DEEPEST or len(CHAINED.findall(plain)) > MOST_CHAINED:
+        raise refused(f"has more than {DEEPEST} brackets within one another, or {MOST_CHAINED} signs and NOT")
+    try:
+        tree = parse_text(text).to_json()
+    except (ParseError, ValidationError, ValueError, RecursionError) as error:
+        raise refused(f"is not valid CQL2 text: {_one_line(str(error))}") from error
+    return checked(tree)
+
+
+def checked(tree: Node) -> Mapping[str, Any]:
+    """Return a filter in CQL2 JSON, if it is an object within the bounds.
+
+    Raises:
+        InvalidParameter: It is not.
+    """
+    if not isinstance(tree, Mapping):
+        raise refused("is not a JSON object of CQL2")
+    nodes = vertices = 0
+    waiting: list[tuple[Node, int, bool]] = [(tree, 1, False)]
+    while waiting:
+        node, depth, is_geometry = waiting.pop()
+        if isinstance(node, Mapping):
+            children, is_geometry = list(node.values()), is_geometry or node.get("type") in GEOMETRY_TYPES
+        elif isinstance(node, list | tuple):
+            children = list(node)
+        else:
+            children = []
+        nodes, vertices = nodes + (not is_geometry), vertices + is_geometry
+        if isinstance(node, float) and not math.isfinite(node):
+            raise refused("has a number that is not finite")
+        if depth > DEEPEST or nodes > 4 * MOST_NODES or vertices > 4 * MOST_VERTICES:
+            raise refused(
+                f"is too large: at most {MOST_NODES} operators and values, {DEEPEST} within one another, and "
+                f"{MOST_VERTICES} vertices are accepted"
+            )
+        waiting += [(child, depth + 1, is_geometry) for child in children]
+    return tree
+
+
+def operands(node: Node, name: str, count: int | None = None) -> list[Node]:
+    """Return the arguments of an operator.
+
+    Raises:
+        InvalidParameter: They are not as many.
+    """
+    found = node.get("args")
+    if not isinstance(found, list | tuple) or (count is not None and len(found) != count) or not found:
+        wanted = "its arguments" if count is None else f"{count} arguments" if count > 1 else "one argument"
+        raise refused(f"has {name} without {wanted}")
+    return list(found)
+
+
+def refused(why: str) -> InvalidParameter:
+    """Return the error of a filter that is not accepted."""
+    return InvalidParameter(f"filter {why}", locator="filter")
+
+
+def shown(node: Node) -> str:
+    """Return a part of a filter for a message."""
+    try:
+        return orjson.dumps(node, default=str).decode()[:MAX_SHOWN]
+    except orjson.JSONEncodeError:
+        return type(node).__name__
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())[:200]

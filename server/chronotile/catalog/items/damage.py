@@ -1,0 +1,166 @@
+"""Damage of the file of the item index: found when it is opened, moved aside, never deleted."""
+
+import fcntl
+import logging
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic, sleep
+
+from chronotile.catalog.items.schema import FILE
+from chronotile.database import SQLITE_FILES
+from chronotile.errors import SourceUnavailable
+from chronotile.model.source import Finding
+from chronotile.private_files import open_private
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""Differs after each start of the machine."""
+OPEN, SUSPECT, DAMAGED, LOCK = f"{FILE}.open-", f"{FILE}.suspect", f"{FILE}.damaged-", f"{FILE}.lock"
+"""Names of files beside it: of each process that has it open, of damage that a process met, moved aside, held."""
+DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+LOCK_S, LOOK_AGAIN_S = 300.0, 0.05
+"""How long one process waits for others to open the index, which read all of it after damage; how often it looks."""
+FILLED_AGAIN = "it is filled again from its sources"
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def opening(folder: Path) -> Iterator[None]:
+    """Let one process at a time open the index of a folder, after a damaged one was moved aside.
+
+    All of it is only read after the machine ended without notice, or damage was met: a process that is killed damages
+    nothing, and reading takes seconds for a million items.
+
+    Raises:
+        SourceUnavailable: Another process opens it for longer than `LOCK_S`.
+    """
+    descriptor = open_private(str(folder / LOCK), os.O_RDWR | os.O_CREAT)
+    try:
+        _lock(descriptor, folder / LOCK)
+        fault = fault_of_file(folder / FILE, is_thorough=_is_suspect(folder))
+        if fault is not None:
+            move_aside(folder, fault)
+        (folder / SUSPECT).unlink(missing_ok=True)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, file: Path) -> None:
+    """Hold a file, which the system can only be asked for without end or without waiting."""
+    ends_s = monotonic() + LOCK_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if monotonic() >= ends_s:
+                raise SourceUnavailable(
+                    f"the item index cannot be opened: another process has held {file} for more than {LOCK_S:g} s; "
+                    f"wait until it has opened the index, or end it (`fuser {file}` prints its id), and start again"
+                ) from error
+            sleep(LOOK_AGAIN_S)
+        else:
+            return
+
+
+def mark_open(folder: Path) -> Path:
+    """Return a file that says that this process has the index open; it removes it when it closes the index."""
+    marker = folder / f"{OPEN}{os.getpid()}-{secrets.token_hex(4)}"
+    with suppress(OSError), open(marker, "w", encoding="ascii", opener=open_private) as file:
+        file.write(_boot_id())
+    return marker
+
+
+def note_damage(folder: Path) -> None:
+    """Let the index be checked when it is next opened."""
+    with suppress(OSError):
+        os.close(open_private(str(folder / SUSPECT), os.O_WRONLY | os.O_CREAT))
+
+
+def fault_of_file(file: Path, *, is_thorough: bool) -> str | None:
+    """Return what is damaged in a file of SQLite; `None` if nothing is, or others have it locked.
+
+    Args:
+        file: It.
+        is_thorough: Whether all of it is read, or its first pages alone.
+    """
+    if not file.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(file, timeout=10)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if is_thorough:
+                found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+                return None if found == "ok" else " ".join(found.split())
+    except sqlite3.Error as error:
+        name = str(getattr(error, "sqlite_errorname", ""))
+        return str(error) if name.startswith(DAMAGE) else None
+    return None
+
+
+def move_aside(folder: Path, fault: str) -> None:
+    """Rename the files of an index."""
+    name = f"{DAMAGED}{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
+    for end in SQLITE_FILES:
+        with suppress(FileNotFoundError):
+            (folder / f"{FILE}{end}").rename(folder / f"{name}{end}")
+    log.error("the item index in %s is damaged (%s) and was moved to %s: %s", folder, fault, name, FILLED_AGAIN)
+
+
+def check_file(folder: Path) -> tuple[Finding, ...]:
+    """Return what is damaged in the index of a folder, all of which is read, and what was moved aside there."""
+    found = list[Finding]()
+    fault = fault_of_file(folder / FILE, is_thorough=True)
+    if fault is not None:
+        note_damage(folder)
+        message = f"is damaged: {fault}; restart the servers, which move it aside; {FILLED_AGAIN}"
+        found.append(Finding("error", "item index", message, path=str(folder / FILE)))
+    for aside in sorted(folder.glob(f"{DAMAGED}*")):
+        if not aside.name.endswith(SQLITE_FILES[1:]):
+            message = "was damaged and moved aside; delete the file when it is no longer needed"
+            found.append(Finding("warning", "item index", message, path=str(aside)))
+    return tuple(found)
+
+
+def met_damage(error: BaseException | None) -> bool:
+    """Return whether an error says that the file is damaged."""
+    if not isinstance(error, SourceUnavailable):
+        return False
+    cause = getattr(error.__cause__, "orig", error.__cause__)
+    return str(getattr(cause, "sqlite_errorname", "")).startswith(DAMAGE)
+
+
+def _is_suspect(folder: Path) -> bool:
+    """Whether damage was met, or the machine ended while a process had the index open."""
+    boot, is_suspect = _boot_id(), (folder / SUSPECT).exists()
+    for marker in folder.glob(f"{OPEN}*"):
+        with suppress(OSError):
+            is_other_boot = marker.read_text("ascii", "replace") != boot
+            is_suspect |= is_other_boot
+            if is_other_boot or not _runs(marker):
+                marker.unlink()
+    return is_suspect
+
+
+def _runs(marker: Path) -> bool:
+    """Whether the process of a marker is there."""
+    number = marker.name.removeprefix(OPEN).partition("-")[0]
+    try:
+        os.kill(int(number), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _boot_id() -> str:
+    try:
+        return BOOT_ID.read_text("ascii").strip()
+    except OSError:
+        return "unknown"

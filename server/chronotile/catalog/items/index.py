@@ -1,0 +1,451 @@
+"""The item index: two tables find the items of a place and time, others keep what is known of each."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Engine, Select, bindparam, func, select
+
+from chronotile.catalog.items import altering, damage, queries, writing
+from chronotile.catalog.items.asset_forms import assets_of_form, layouts_of, packed_digest, unpack_assets
+from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting, outward, search_boxes
+from chronotile.catalog.items.freshness import States
+from chronotile.catalog.items.lookups import When, in_order, ref_of, require_few, with_header
+from chronotile.catalog.items.preparing import BATCH, Prepared, batches
+from chronotile.catalog.items.schema import COLLECTIONS, INDEX, INSTANTS, ITEMS
+from chronotile.catalog.items.search import ItemSearcher, SearchedCollection
+from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded, reading
+from chronotile.database import write_transaction
+from chronotile.errors import SourceUnavailable
+from chronotile.model.grid import BBox
+from chronotile.model.items import (
+    Asset,
+    BandLayout,
+    CollectionState,
+    IndexSettings,
+    Item,
+    ItemPage,
+    ItemRef,
+    ItemSearch,
+    PutSummary,
+)
+from chronotile.model.source import Finding
+from chronotile.model.time.instants import NO_TIME, InstantArray, TimeDomain, TimeSpan, domain_of_bounds
+
+MOST_ITEMS = 100_000
+"""Items that one call of `covering` returns."""
+MOST_FORMS = 20_000
+"""Forms of assets that one call of `layouts` looks at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemFaults:
+    """What is wrong with the items of a collection."""
+
+    good: int = 0
+    unranked: int = 0
+    """Good ones without the property by which they are sorted; all, where they are sorted by id."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Collection:
+    """What finding items needs to know of their collection."""
+
+    number: int
+    levels: int
+
+
+class ItemIndex:
+    """An index of items in a database; `open_items` makes it. It is an `Items`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        archive: str,
+        folder: Path | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine = engine
+        self._folder = folder
+        self._marker = None if folder is None else damage.mark_open(folder)
+        self._archive = archive
+        self._states = States(self._look_up_states, clock)
+        self._levels = dict[str, int]()
+        """Of cells of collections, when they were last looked up."""
+        self._statement = lru_cache(maxsize=512)(lambda query: Statement(query, engine.dialect))
+
+    def covering(
+        self, collection: str, box: BBox, *, span: TimeSpan | None = None, instants: InstantArray | None = None
+    ) -> tuple[ItemRef, ...]:
+        """Return the items whose footprint meets a box, by instant, then in the collection's order.
+
+        Args:
+            collection: Its id.
+            box: CRS84; west > east where it crosses the antimeridian; of a point, a box without extent.
+            span: Only items of instants in it.
+            instants: (time,), ascending: only items of these.
+
+        Raises:
+            LimitExceeded: There are more than `MOST_ITEMS`.
+        """
+        boxes = search_boxes(box)
+        when = When.of(span, instants)
+        if not boxes or when is None:
+            return ()
+        found = self._rows_of_known_levels(collection, boxes[0], when) if len(boxes) == 1 else None
+        if found is None:
+            with self._reading() as cursor:
+                known = self._collection(cursor, collection)
+                if known is None:
+                    return ()
+                found = [row for part in boxes for row in self._rows_meeting(cursor, known, part, when)]
+        require_few(len(found), MOST_ITEMS, "items")
+        rows = {row[0]: row for row in found}
+        return tuple(ref_of(row) for row in in_order(rows.values(), boxes, when))
+
+    def assets(self, numbers: Sequence[int]) -> Mapping[int, tuple[Asset, ...]]:
+        """Return the assets of items, by number; items that are gone are missing."""
+        if not numbers:
+            return {}
+        packed, headers = dict[int, bytes](), dict[tuple[int, str], Any]()
+        bodies = dict[str, bytes]()
+        with self._reading() as cursor:
+            for part in chunks(sorted(set(numbers))):
+                wanted = padded(part)
+                values = listed("item", wanted)
+                packed.update(self._run(cursor, queries.bodies(len(wanted)), values))
+                for item, asset, *header in self._run(cursor, queries.headers(len(wanted)), values):
+                    headers[item, asset] = header
+            digests = sorted({packed_digest(data) for data in packed.values()})
+            for some in chunks(digests):
+                texts = padded(some)
+                bodies.update(self._run(cursor, queries.forms(len(texts)), listed("digest", texts)))
+        return {
+            number: tuple(
+                with_header(asset, headers.get((number, asset.name))) for asset in unpack_assets(data, bodies)
+            )
+            for number, data in packed.items()
+        }
+
+    def changes(self, numbers: Sequence[int]) -> Mapping[int, int]:
+        """Return the counters at which items changed last, by number; items that are gone are missing."""
+        found = dict[int, int]()
+        if numbers:
+            with self._reading() as cursor:
+                for part in chunks(sorted(set(numbers))):
+                    wanted = padded(part)
+                    found.update(self._run(cursor, queries.changes(len(wanted)), listed("item", wanted)))
+        return found
+
+    def times(self, collection: str, *, box: BBox | None = None) -> TimeDomain:
+        """Return the instants of items, of all or of those whose boxes meet a box; a solar day spans a day.
+
+        Boxes are compared in millionths of a degree; one across the antimeridian that is wider than half of the earth
+        counts as going all round.
+        """
+        with self._reading() as cursor:
+            found = self._collection(cursor, collection)
+            if found is None:
+                return NO_TIME
+            rows = (
+                self._run(cursor, queries.instants(), {"collection": found.number})
+                if box is None
+                else self._instants_near(cursor, found, box)
+            )
+        if not rows:
+            return NO_TIME
+        pairs = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=2 * len(rows)).astype("datetime64[ns]")
+        return domain_of_bounds(pairs[::2], pairs[1::2])
+
+    def extent(self, collection: str) -> BBox | None:
+        """Return a CRS84 box that holds all items; `None` without items."""
+        with self._reading() as cursor:
+            row = self._collection_row(cursor, collection)
+        if row is None or row["west"] is None:
+            return None
+        west, east = row["west"], row["east"]
+        if row["east_360"] - row["west_360"] < east - west:
+            west, east = (turn - 360 if turn > 180 else turn for turn in (row["west_360"], row["east_360"]))
+        return BBox(west, row["south"], east, row["north"])
+
+    def layouts(self, collection: str) -> Mapping[str, tuple[BandLayout, ...]]:
+        """Return the distinct layouts of items by asset name, those of most items first.
+
+        Raises:
+            LimitExceeded: The assets of the items have more than `MOST_FORMS` different forms.
+        """
+        with self._reading() as cursor:
+            found = self._collection(cursor, collection)
+            if found is None:
+                return {}
+            rows = self._run(cursor, queries.good_forms(), {"collection": found.number, "most": MOST_FORMS + 1})
+        require_few(len(rows), MOST_FORMS, "layouts")
+        counts = dict[str, dict[BandLayout, int]]()
+        for body, items in rows:
+            for asset in assets_of_form(bytes(body)):
+                of_asset = counts.setdefault(asset.name, {})
+                for layout in layouts_of(asset):
+                    of_asset[layout] = of_asset.get(layout, 0) + items
+        return {
+            name: tuple(sorted(of_asset, key=lambda layout: -of_asset[layout]))
+            for name, of_asset in counts.items()
+            if of_asset
+        }
+
+    def state(self, collection: str, *, is_fresh: bool = False) -> CollectionState:
+        """Return the counters of a collection, all 0 of one that is not there.
+
+        They are looked up at most once a second, or now if they are to be fresh.
+        """
+        return self._states.of(collection, is_fresh=is_fresh)
+
+    def settings(self, collection: str) -> IndexSettings | None:
+        """Return how its items are grouped and ordered; `None` of a collection that is not there."""
+        with self._reading() as cursor:
+            row = self._collection_row(cursor, collection)
+        if row is None:
+            return None
+        return IndexSettings(group=row["grouping"], order_by=row["order_by"], is_descending=bool(row["is_descending"]))
+
+    def faults(self, collection: str) -> ItemFaults:
+        """Return what is wrong with the items of a collection, as far as the index knows it."""
+        with self._reading() as cursor:
+            found = self._collection(cursor, collection)
+            if found is None:
+                return ItemFaults()
+            values: dict[str, Value] = {"collection": found.number}
+            ((good, unranked),) = self._run(cursor, _UNRANKED, values)
+        return ItemFaults(good=good, unranked=unranked)
+
+    def put(self, collection: str, items: Iterable[Item]) -> PutSummary:
+        """Add items, or replace those of the same id; an item that is equal to the one that is there stays as it is.
+
+        Each `BATCH` of them is one transaction.
+        """
+        summary = PutSummary()
+        for batch in batches(items):
+            while (done := self._put_batch(collection, batch)) is None:
+                self._make_collection(collection, IndexSettings())
+            self._states.forget()
+            summary += done
+        return summary
+
+    def remove(self, collection: str, ids: Iterable[str]) -> int:
+        """Remove items; return how many were there."""
+        count = 0
+        for part in chunks(sorted(set(ids)), BATCH):
+            with self._writing() as connection:
+                count += altering.remove(connection, self._archive, collection, part)
+            self._states.forget()
+        return count
+
+    def configure(self, collection: str, settings: IndexSettings) -> None:
+        """Group and order the items of a collection in this way from now on, those that are there too.
+
+        Those are changed some at a time; what is interrupted goes on when this is called again.
+        """
+        are_more: bool | None = None
+        while are_more is None:
+            with self._writing() as connection:
+                are_more = altering.begin_reordering(connection, self._archive, collection, settings)
+            if are_more is None:
+                self._make_collection(collection, settings)
+        while are_more:
+            with self._writing() as connection:
+                are_more = altering.reorder_some(connection, self._archive, collection)
+        self._states.forget()
+
+    def note_header(
+        self, ref: ItemRef, asset: str, *, header: bytes, etag: str, size: int, layouts: Sequence[BandLayout] = ()
+    ) -> None:
+        """Keep what opening a file costs. Another etag is a change of the item.
+
+        Args:
+            ref: The item as it was found; nothing happens if it has gone or changed since: its file may be another.
+            asset: Its name.
+            header: As `readers.cog` writes it.
+            etag: In which it was read; empty: not known.
+            size: Of the file, in bytes.
+            layouts: Of the bands of the file; empty: as they were.
+        """
+        values = {"header": header, "etag": etag, "size": size}
+        with self._writing() as connection:
+            is_change = altering.note_header(connection, ref, asset, values=values, layouts=layouts)
+        if is_change:
+            self._states.forget()
+
+    def note_layouts(self, ref: ItemRef, asset: str, layouts: Sequence[BandLayout]) -> None:
+        """Keep what a file turned out to be; nothing happens if the item has gone or changed. It is not a change."""
+        with self._writing() as connection:
+            altering.note_layouts(connection, ref, asset, layouts)
+        self._states.forget()
+
+    def search(self, search: ItemSearch) -> ItemPage:
+        """Return a page of items.
+
+        Raises:
+            InvalidParameter: The filter, a property to sort by or the cursor is not accepted, or it takes too long.
+        """
+        with self._reading() as cursor:
+            rows = self._run(cursor, _SEARCHED, {"archive": self._archive})
+            found = (SearchedCollection(*row) for row in rows)
+            collections = [each for each in found if not search.collections or each.id in search.collections]
+            return ItemSearcher(search, collections, cursor, self._engine.dialect).page()
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self._engine.dispose()
+        if self._marker is not None:
+            self._marker.unlink(missing_ok=True)
+
+    def check(self) -> tuple[Finding, ...]:
+        """Return what is wrong with the index, all of which is read.
+
+        Raises:
+            SourceUnavailable: The database does not answer.
+        """
+        found = () if self._folder is None else damage.check_file(self._folder)
+        if any(each.severity == "error" for each in found):
+            return found
+        with self._reading() as cursor:
+            ((good,),) = self._run(cursor, _GOOD_ITEMS, {})
+            ((counted,),) = self._run(cursor, _COUNTED_ITEMS, {})
+        if good == counted:
+            return found
+        message = f"has {good} items that can be read, and counts {counted} by time; delete it, {damage.FILLED_AGAIN}"
+        return (*found, Finding("error", "item index", message))
+
+    def _put_batch(self, collection: str, batch: Sequence[Prepared]) -> PutSummary | None:
+        with self._writing() as connection:
+            return writing.put_batch(connection, self._archive, collection, batch)
+
+    def _make_collection(self, collection: str, settings: IndexSettings) -> None:
+        with self._writing() as connection:
+            writing.make_collection(connection, self._archive, collection, settings)
+
+    @contextmanager
+    def _reading(self, *, is_single: bool = False) -> Iterator[Any]:
+        with self._noting_damage(), reading(self._engine, INDEX, is_single=is_single) as cursor:
+            yield cursor
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._noting_damage(), write_transaction(self._engine, INDEX) as connection:
+            yield connection
+
+    @contextmanager
+    def _noting_damage(self) -> Iterator[None]:
+        try:
+            yield
+        except SourceUnavailable as error:
+            if self._folder is not None and damage.met_damage(error):
+                damage.note_damage(self._folder)
+            raise
+
+    def _run(self, cursor: Any, query: Select[Any], values: Mapping[str, Value]) -> list[Any]:  # noqa: ANN401 -- the driver's
+        return self._statement(query).run(cursor, values)
+
+    def _collection_row(self, cursor: Any, collection: str) -> Mapping[str, Any] | None:  # noqa: ANN401 -- the driver's
+        rows = self._run(cursor, _COLLECTION, {"archive": self._archive, "id": collection})
+        return dict(zip(COLLECTIONS.c.keys(), rows[0], strict=True)) if rows else None
+
+    def _collection(self, cursor: Any, collection: str) -> _Collection | None:  # noqa: ANN401 -- the driver's
+        rows = self._run(cursor, _NUMBER, {"archive": self._archive, "id": collection})
+        if not rows:
+            return None
+        found = _Collection(*rows[0])
+        self._levels[collection] = found.levels
+        return found
+
+    def _rows_of_known_levels(self, collection: str, box: BBox, when: When) -> list[Any] | None:
+        """Rows as `_rows_meeting` finds them, by one statement; `None`: the levels are others now, or not known."""
+        levels = self._levels.get(collection, 0)
+        cells = cells_meeting(box, levels, most=MOST_CELLS)
+        if not cells:
+            return None
+        wanted = padded(cells)
+        values: dict[str, Value] = {"archive": self._archive, "id": collection, "most": MOST_ITEMS + 1, **when.values}
+        values |= dict(zip(queries.EDGES, outward(box), strict=True)) | listed("cell", wanted)
+        with self._reading(is_single=True) as cursor:
+            rows = self._run(cursor, queries.levels_and_covering(len(wanted), len(when.listed)), values)
+        if not rows or rows[0][0] != levels:
+            return None
+        return [row[1:] for row in rows if row[1] is not None]
+
+    def _rows_meeting(self, cursor: Any, collection: _Collection, box: BBox, when: When) -> list[Any]:  # noqa: ANN401 -- the driver's
+        """Rows of items whose boxes meet a box, and perhaps of some that nearly do."""
+        count = len(when.listed)
+        found = _by_cells_or_box(
+            box,
+            collection,
+            by_cells=lambda cells: queries.covering(cells, count),
+            by_box=lambda: queries.of_instants(count),
+        )
+        if found is None:
+            return []
+        query, values = found
+        return self._run(cursor, query, {**values, **when.values, "most": MOST_ITEMS + 1})
+
+    def _instants_near(self, cursor: Any, collection: _Collection, box: BBox) -> list[Any]:  # noqa: ANN401 -- the driver's
+        """Instants with an item near a box, ascending, each with its end."""
+        near = list[list[Any]]()
+        for part in search_boxes(box):
+            found = _by_cells_or_box(
+                part, collection, by_cells=queries.instants_in_cells, by_box=lambda: _INSTANTS_IN_BOX
+            )
+            if found is not None:
+                near.append(self._run(cursor, *found))
+        return near[0] if len(near) == 1 else sorted({row for rows in near for row in rows})
+
+    def _look_up_states(self) -> dict[str, CollectionState]:
+        with self._reading() as cursor:
+            rows = self._run(cursor, _STATES, {"archive": self._archive})
+        return {
+            id_: CollectionState(counter=counter, times_counter=times, layouts_counter=layouts)
+            for id_, counter, times, layouts in rows
+        }
+
+
+def _by_cells_or_box(
+    box: BBox,
+    collection: _Collection,
+    *,
+    by_cells: Callable[[int], Select[Any]],
+    by_box: Callable[[], Select[Any]],
+) -> tuple[Select[Any], dict[str, Value]] | None:
+    """What finds the rows near a box, with its values: by a number of cells, or by edges where these are too many.
+
+    `None` where the box meets no cell.
+    """
+    cells = cells_meeting(box, collection.levels, most=MOST_CELLS)
+    values: dict[str, Value] = {"collection": collection.number}
+    if cells is None:
+        return by_box(), values | dict(zip(queries.EDGES, map(float, box), strict=True))
+    if not cells:
+        return None
+    wanted = padded(cells)
+    values |= dict(zip(queries.EDGES, outward(box), strict=True)) | listed("cell", wanted)
+    return by_cells(len(wanted)), values
+
+
+_COLLECTION = queries.collection()
+_NUMBER = _COLLECTION.with_only_columns(COLLECTIONS.c.number, COLLECTIONS.c.levels)
+_STATES = select(
+    COLLECTIONS.c.id, COLLECTIONS.c.counter, COLLECTIONS.c.times_counter, COLLECTIONS.c.layouts_counter
+).where(COLLECTIONS.c.archive == bindparam("archive"))
+_GOOD_ITEMS = select(func.count()).select_from(ITEMS).where(ITEMS.c.is_good)
+_COUNTED_ITEMS = select(func.coalesce(func.sum(INSTANTS.c.good), 0))
+_SEARCHED = (
+    select(COLLECTIONS.c.number, COLLECTIONS.c.id, COLLECTIONS.c.levels, COLLECTIONS.c.longest)
+    .where(COLLECTIONS.c.archive == bindparam("archive"))
+    .order_by(COLLECTIONS.c.id)
+)
+_INSTANTS_IN_BOX = queries.instants_in_box()
+_UNRANKED = queries.unranked()

@@ -1,0 +1,89 @@
+"""The operations of an index of items, in any database."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from chronotile.model.grid import BBox
+from chronotile.model.items import (
+    Asset,
+    BandLayout,
+    CollectionState,
+    IndexSettings,
+    Item,
+    ItemPage,
+    ItemRef,
+    ItemSearch,
+    PutSummary,
+)
+from chronotile.model.time.instants import InstantArray, TimeDomain, TimeSpan
+
+
+class Items(Protocol):
+    """An index of items; any thread may use it.
+
+    Each call sees one state of the index: an item is there with all that belongs to it, or not at all. Methods raise
+    `SourceUnavailable` if the database does not answer, `StorageFull` if there is no room for what is written.
+    """
+
+    def covering(
+        self, collection: str, box: BBox, *, span: TimeSpan | None = None, instants: InstantArray | None = None
+    ) -> tuple[ItemRef, ...]:
+        """Return the items whose footprint meets a box, by instant, then in the collection's order.
+
+        Args:
+            collection: Its id.
+            box: CRS84; west > east where it crosses the antimeridian; of a point, a box without extent.
+            span: Only items of instants in it.
+            instants: (time,), ascending: only items of these.
+        """
+
+    def assets(self, numbers: Sequence[int]) -> Mapping[int, tuple[Asset, ...]]:
+        """Return the assets of items, by number; items that are gone are missing."""
+
+    def changes(self, numbers: Sequence[int]) -> Mapping[int, int]:
+        """Return the counters at which items changed last, by number; items that are gone are missing."""
+
+    def times(self, collection: str, *, box: BBox | None = None) -> TimeDomain:
+        """Return the instants of items, of all or of those whose boxes meet a box; a solar day spans a day."""
+
+    def extent(self, collection: str) -> BBox | None:
+        """Return a CRS84 box that holds all items; `None` without items."""
+
+    def layouts(self, collection: str) -> Mapping[str, tuple[BandLayout, ...]]:
+        """Return the distinct layouts of items by asset name, those of most items first."""
+
+    def state(self, collection: str, *, is_fresh: bool = False) -> CollectionState:
+        """Return the counters of a collection, all 0 of one that is not there.
+
+        They are looked up at most once a second, or now if they are to be fresh.
+        """
+
+    def settings(self, collection: str) -> IndexSettings | None:
+        """Return how its items are grouped and ordered; `None` of a collection that is not there."""
+
+    def configure(self, collection: str, settings: IndexSettings) -> None:
+        """Group and order the items of a collection in this way from now on, those that are there too."""
+
+    def put(self, collection: str, items: Iterable[Item]) -> PutSummary:
+        """Add items, or replace those of the same id; an item that is equal to the one that is there stays as it is."""
+
+    def remove(self, collection: str, ids: Iterable[str]) -> int:
+        """Remove items; return how many were there."""
+
+    def note_header(
+        self, ref: ItemRef, asset: str, *, header: bytes, etag: str, size: int, layouts: Sequence[BandLayout] = ()
+    ) -> None:
+        """Keep what opening a file costs, if the item is as it was found. Another etag is a change of the item."""
+
+    def note_layouts(self, ref: ItemRef, asset: str, layouts: Sequence[BandLayout]) -> None:
+        """Keep what a file turned out to be, if the item is as it was found. Does not count as a change of it."""
+
+    def search(self, search: ItemSearch) -> ItemPage:
+        """Return a page of items.
+
+        Raises:
+            InvalidParameter: The filter, a property to sort by or the cursor is not accepted.
+        """
+
+    def close(self) -> None:
+        """Close the connections to the database."""

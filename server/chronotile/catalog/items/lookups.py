@@ -1,0 +1,91 @@
+"""What is looked up in the index: of which instants, and in which order what is found is returned."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from chronotile.catalog.items.footprints import meets, unpack
+from chronotile.catalog.items.order import nanoseconds
+from chronotile.catalog.items.statements import Value, listed, padded
+from chronotile.errors import LimitExceeded
+from chronotile.model.grid import BBox
+from chronotile.model.items import Asset, ItemRef
+from chronotile.model.time.instants import InstantArray, TimeSpan
+
+MOST_INSTANTS = 64
+"""Instants that are looked up one by one; more are found among all from the first to the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Of which instants items are looked for, in nanoseconds since 1970, both ends included."""
+
+    first: int
+    last: int
+    listed: tuple[int, ...] = ()
+    """One by one, as many as a power of two; empty: all from the first to the last."""
+    only: frozenset[int] | None = None
+    """Those of them that are wanted; `None`: all."""
+
+    @classmethod
+    def of(cls, span: TimeSpan | None, instants: InstantArray | None) -> "When | None":
+        """Return it; `None` where no instant is."""
+        first, last = (
+            (-(1 << 63), (1 << 63) - 1) if span is None else (nanoseconds(span.start), nanoseconds(span.end) - 1)
+        )
+        if instants is None:
+            return cls(first, last)
+        wanted = [each for each in instants.astype("datetime64[ns]").astype(np.int64).tolist() if first <= each <= last]
+        if not wanted:
+            return None
+        if len(wanted) <= MOST_INSTANTS:
+            return cls(wanted[0], wanted[-1], tuple(padded(wanted)))
+        return cls(wanted[0], wanted[-1], (), frozenset(wanted))
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """The parameters of a statement."""
+        return listed("instant", self.listed) if self.listed else {"first": self.first, "last": self.last}
+
+
+def in_order(rows: Iterable[Any], boxes: Sequence[BBox], when: When) -> list[Any]:
+    """Return rows whose footprints meet a box; those of half a swath may not, though their boxes do."""
+    known = dict[tuple[bytes, BBox], bool]()  # many items of one place have one footprint
+    kept = []
+    for row in rows:
+        if when.only is not None and row[2] not in when.only:
+            continue
+        key = bytes(row[8]), BBox(*row[4:8])
+        does_meet = known.get(key)
+        if does_meet is None:
+            does_meet = known[key] = meets(unpack(*key), boxes)
+        if does_meet:
+            kept.append(row)
+    kept.sort(key=lambda row: (row[2], row[9] is None, row[9] or 0.0, row[1]))
+    return kept
+
+
+def ref_of(row: Any) -> ItemRef:  # noqa: ANN401 -- the driver's own
+    """Return the item of a row of `covering`."""
+    number, id_, instant, changed, west, south, east, north, *_ = row
+    return ItemRef(number, id_, np.datetime64(instant, "ns"), changed, BBox(west, south, east, north))
+
+
+def with_header(asset: Asset, header: Sequence[Any] | None) -> Asset:
+    """Return an asset with its etag, size and header, if there is one."""
+    if header is None:
+        return asset
+    etag, size, data = header
+    return replace(asset, header=bytes(data), etag=etag, size=size)
+
+
+def require_few(count: int, most: int, what: str) -> None:
+    """Check that there are not too many.
+
+    Raises:
+        LimitExceeded: There are.
+    """
+    if count > most:
+        raise LimitExceeded(what, allowed=most, needed=count, alternative="request a smaller area or time")

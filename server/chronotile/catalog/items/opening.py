@@ -1,0 +1,76 @@
+"""Opens the item index: makes its tables, and begins it again where it is damaged or of an older version."""
+
+import logging
+from contextlib import nullcontext
+from pathlib import Path
+
+from sqlalchemy import Engine, insert, select
+
+from chronotile.catalog.items import damage
+from chronotile.catalog.items.index import ItemIndex
+from chronotile.catalog.items.passes import METADATA as PASSES
+from chronotile.catalog.items.schema import INDEX, METADATA, SCHEMA, VERSION
+from chronotile.database import SQLITE, hold, open_engine, write_transaction
+from chronotile.errors import ChronotileError, ConfigurationError
+from chronotile.machine import MOUNTS
+
+_MAKING = 7_105_201
+"""Whom PostgreSQL lets make the tables."""
+
+log = logging.getLogger(__name__)
+
+
+def open_items(url: str | None, folder: Path, *, archive: str = "", mounts: Path = MOUNTS) -> ItemIndex:
+    """Return the item index of an archive; its tables are made if they are not there.
+
+    A damaged file is moved aside and a new one begun, which is then to be filled from the sources.
+
+    Args:
+        url: Of PostgreSQL; `None` for SQLite, in `index.sqlite`.
+        folder: Of the file.
+        archive: Its id: archives that share a database do not see each other's items.
+        mounts: What is mounted where, as `network_file_system` reads it.
+
+    Raises:
+        ConfigurationError: The database cannot be used, or its tables are those of a newer chronotile.
+        SourceUnavailable: The database is out of reach.
+        StorageFull: There is no room.
+    """
+    engine = open_engine(url, folder, INDEX, mounts=mounts)
+    is_file = engine.dialect.name == SQLITE
+    try:
+        with damage.opening(folder) if is_file else nullcontext():
+            make_tables(engine)
+            return ItemIndex(engine, archive=archive, folder=folder if is_file else None)
+    except ChronotileError:
+        engine.dispose()
+        raise
+
+
+def make_tables(engine: Engine) -> None:
+    """Make the tables unless they are there; those of an older version are made again, empty.
+
+    Raises:
+        ConfigurationError: They are those of a newer chronotile.
+    """
+    with write_transaction(engine, INDEX) as connection:
+        hold(connection, _MAKING)
+        SCHEMA.create(connection, checkfirst=True)
+        version = connection.scalar(select(SCHEMA.c.version))
+        if version == VERSION:
+            return
+        if version is not None and version > VERSION:
+            raise ConfigurationError(
+                [
+                    f"the item index has version {version}, of a newer chronotile, and this one knows version "
+                    f"{VERSION}: update it, or give it another CHRONOTILE_DATABASE_URL or CHRONOTILE_JOBS_DIR"
+                ]
+            )
+        next_item = 1
+        if version is not None:
+            log.warning("the item index has version %d, of an older chronotile: %s", version, damage.FILLED_AGAIN)
+            next_item = connection.scalar(select(SCHEMA.c.next_item)) or 1
+            METADATA.drop_all(connection)
+            PASSES.drop_all(connection)  # or else what was seen would not be put again
+        METADATA.create_all(connection)
+        connection.execute(insert(SCHEMA).values(version=VERSION, next_item=next_item, next_collection=1))

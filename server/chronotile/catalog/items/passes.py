@@ -1,0 +1,521 @@
+"""What passes over the sources of items have seen: which entries, in which state, with which items."""
+
+import os
+import secrets
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Row,
+    String,
+    Table,
+    Text,
+    and_,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from chronotile.catalog.items.schema import INDEX
+from chronotile.catalog.items.statements import chunks
+from chronotile.database import Usage, database_time, hold, open_engine, read_transaction, write_transaction
+from chronotile.errors import SourceUnavailable
+
+LEASE_S = 60.0
+"""How long a pass that stores nothing keeps others from beginning one over the same collection."""
+RESUME_S = 86_400.0
+"""How long after its last note an interrupted pass may continue: what it saw may have changed since."""
+MOST_NAMED = 3
+"""Entries that are named of those left out for one reason."""
+CHUNK = 500
+"""Rows of one statement, below the bound of parameters of SQLite."""
+
+METADATA = MetaData()
+PASSES = Table(
+    "chronotile_source_passes",
+    METADATA,
+    Column("collection", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("is_whole", Boolean, nullable=False),
+    Column("is_done", Boolean, nullable=False),
+    Column("cursor", Text),
+    Column("since", Text),  # of the last pass that was done
+    Column("whole_at", Float(53)),  # when the last whole pass was done
+    Column("holder", String(80)),
+    Column("held_until", Float(53), nullable=False),
+)
+ENTRIES = Table(
+    "chronotile_source_entries",
+    METADATA,
+    Column("collection", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("seen", Integer, nullable=False),  # number of the pass
+    Column("read", Integer, nullable=False),  # number of the pass
+    Column("problem", Text),
+)
+ENTRY_ITEMS = Table(
+    "chronotile_source_items",
+    METADATA,
+    Column("collection", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("read", Integer, nullable=False),
+    Index("ix_chronotile_source_items_id", "collection", "id"),
+)
+_MAKING = 7_105_120
+"""Whom PostgreSQL lets make the tables."""
+_DONE = {"is_done": True, "cursor": None, "holder": None}
+_INSERTS: Mapping[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePass:
+    """One pass over the source of a collection, which may have been interrupted and gone on with."""
+
+    collection: str
+    scope: str
+    """The collection among those of all archives that share a database."""
+    number: int
+    is_whole: bool
+    """Whether it sees all entries of the source; else only those that changed."""
+    is_resumed: bool
+    cursor: str | None
+    """Where the interrupted pass stopped, in the words of the source."""
+    since: str | None
+    """What the last pass that was done has stored for the next, in the words of the source."""
+    holder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceEntry:
+    """A part of a source that is read at once: a document, the files of one date and tile, an item of an API."""
+
+    key: str
+    state: str
+    """What changes when it is replaced; empty: not known."""
+    ids: tuple[str, ...] = ()
+    """Of its items."""
+    problem: str | None = None
+    """Why it has no items; empty: a filter leaves them out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownEntry:
+    """What is stored of an entry."""
+
+    state: str
+    seen: int
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why some entries have no items."""
+
+    reason: str
+    count: int
+    keys: tuple[str, ...]
+    """The first of them."""
+
+
+def open_passes(url: str | None, folder: Path, *, archive: str = "") -> "SourcePasses":
+    """Return the passes over the sources of an archive; arguments and errors are those of `open_items`."""
+    return SourcePasses(open_engine(url, folder, INDEX), INDEX, archive=archive)
+
+
+class SourcePasses:
+    """Passes over the sources of all collections; any thread may use it.
+
+    It lies in the database of the items, so that both are lost together. Items are put first and noted here after that:
+    who is stopped between the two puts them again.
+
+    Args:
+        engine: Of the database of items.
+        usage: How it is used, in the words of messages.
+        archive: Its id: archives that share a database do not see each other's passes.
+        clock: Seconds since 1970, as the database has them.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        usage: Usage,
+        *,
+        archive: str = "",
+        clock: Callable[[Connection], float] = database_time,
+    ) -> None:
+        self._engine, self._usage, self._archive, self._clock = engine, usage, archive, clock
+        with write_transaction(engine, usage) as connection:
+            hold(connection, _MAKING)
+            METADATA.create_all(connection)
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self._engine.dispose()
+
+    def begin(
+        self, collection: str, *, source: str, holder: str, is_whole: bool = True, is_empty: bool = False
+    ) -> SourcePass:
+        """Begin a pass, or go on with the one that was interrupted.
+
+        Args:
+            collection: Its id.
+            source: What is looked at and how; of another source than before, everything is read again.
+            holder: Who begins it: no one else may for `LEASE_S` after its last note.
+            is_whole: Whether it sees all entries; else it does so only if it goes on with one that does.
+            is_empty: Whether the index has no items of the collection, so that what was seen before is forgotten.
+
+        Raises:
+            SourceUnavailable: Another holder is at it.
+        """
+        scope = self._scope(collection)
+        with write_transaction(self._engine, self._usage) as connection:
+            now = self._clock(connection)
+            row = connection.execute(select(PASSES).where(PASSES.c.collection == scope)).one_or_none()
+            if row is not None and row.held_until > now and _is_at_it(row.holder, holder):
+                raise SourceUnavailable(f"{collection} is being indexed by another process; wait for it to end")
+            if is_empty:
+                _drop(connection, scope)
+            is_same = row is not None and not is_empty and row.source == source
+            if not is_same:
+                connection.execute(update(ENTRIES).where(ENTRIES.c.collection == scope).values(state=""))
+            begun = _begun(row, now, is_same=is_same, is_whole=is_whole)
+            stored = {"collection": scope, "source": source, "is_done": False, "holder": holder}
+            _upsert(connection, PASSES, [stored | {"held_until": now + LEASE_S} | begun.stored])
+        return SourcePass(
+            collection=collection, scope=scope, holder=holder, is_resumed=begun.is_resumed, **begun.stored
+        )
+
+    def known(self, collection: str, keys: Sequence[str]) -> dict[str, KnownEntry]:
+        """Return what is stored of entries, by key."""
+        found: dict[str, KnownEntry] = {}
+        columns = ENTRIES.c.key, ENTRIES.c.state, ENTRIES.c.seen, ENTRIES.c.problem
+        with read_transaction(self._engine, self._usage) as connection:
+            for part in chunks(keys, CHUNK):
+                chosen = select(*columns).where(
+                    ENTRIES.c.collection == self._scope(collection), ENTRIES.c.key.in_(part)
+                )
+                for key, state, seen, problem in connection.execute(chosen):
+                    found[key] = KnownEntry(state=state, seen=seen, problem=problem)
+        return found
+
+    def holders(self, collection: str, ids: Sequence[str]) -> dict[str, str]:
+        """Return the least key of the entries that hold an item, by the item's id, of those that are held at all."""
+        found: dict[str, str] = {}
+        with read_transaction(self._engine, self._usage) as connection:
+            for part in chunks(ids, CHUNK):
+                least = select(ENTRY_ITEMS.c.id, func.min(ENTRY_ITEMS.c.key)).where(
+                    ENTRY_ITEMS.c.collection == self._scope(collection), ENTRY_ITEMS.c.id.in_(part), _is_current()
+                )
+                rows = connection.execute(least.group_by(ENTRY_ITEMS.c.id))
+                found.update((row[0], row[1]) for row in rows)
+        return found
+
+    def note(
+        self,
+        run: SourcePass,
+        *,
+        seen: Sequence[str] = (),
+        read: Sequence[SourceEntry] = (),
+        cursor: str | None = None,
+    ) -> None:
+        """Store what was seen, after its items were put.
+
+        Args:
+            run: The pass.
+            seen: Keys of entries that are as they were.
+            read: Entries that were read.
+            cursor: Where to go on from now; `None`: as before.
+
+        Raises:
+            SourceUnavailable: Another holder has begun a pass meanwhile.
+        """
+        with write_transaction(self._engine, self._usage) as connection:
+            self._hold(connection, run, {} if cursor is None else {"cursor": cursor})
+            for part in chunks(seen, CHUNK):
+                is_meant = ENTRIES.c.collection == run.scope, ENTRIES.c.key.in_(part)
+                connection.execute(update(ENTRIES).where(*is_meant).values(seen=run.number))
+            if read:
+                self._store(connection, run, read)
+
+    def unseen(self, run: SourcePass, *, most: int = CHUNK) -> tuple[str, ...]:
+        """Return ids of items that a whole pass did not see, of which no entry is left; `forget` them when removed."""
+        gone = ENTRY_ITEMS.alias()
+        left = _current_in(run)
+        chosen = (
+            select(gone.c.id)
+            .distinct()
+            .where(gone.c.collection == run.scope)
+            .where(~exists().where(left.c.collection == gone.c.collection, left.c.id == gone.c.id))
+            .limit(most)
+        )
+        with read_transaction(self._engine, self._usage) as connection:
+            return tuple(connection.scalars(chosen))
+
+    def forget(self, collection: str, ids: Sequence[str]) -> None:
+        """Forget items that were removed from the index."""
+        with write_transaction(self._engine, self._usage) as connection:
+            for part in chunks(ids, CHUNK):
+                is_meant = ENTRY_ITEMS.c.collection == self._scope(collection), ENTRY_ITEMS.c.id.in_(part)
+                connection.execute(delete(ENTRY_ITEMS).where(*is_meant))
+
+    def held_alone(self, collection: str, keys: Sequence[str]) -> tuple[str, ...]:
+        """Return ids of items that no entries hold but these."""
+        others = ENTRY_ITEMS.alias()
+        found = list[str]()
+        with read_transaction(self._engine, self._usage) as connection:
+            for part in chunks(keys, CHUNK):
+                is_held = exists().where(
+                    others.c.collection == self._scope(collection),
+                    others.c.id == ENTRY_ITEMS.c.id,
+                    others.c.key.not_in(part),
+                )
+                is_own = ENTRY_ITEMS.c.collection == self._scope(collection), ENTRY_ITEMS.c.key.in_(part)
+                found += connection.scalars(select(ENTRY_ITEMS.c.id).where(*is_own, ~is_held))
+        return tuple(found)
+
+    def drop_entries(self, run: SourcePass, keys: Sequence[str]) -> int:
+        """Forget entries that are gone, after items that they alone held were removed.
+
+        Returns:
+            How many entries another pass has to read again, as they hold items of these too.
+        """
+        count = 0
+        with write_transaction(self._engine, self._usage) as connection:
+            self._hold(connection, run, {})
+            for part in chunks(keys, CHUNK):
+                is_gone = ENTRY_ITEMS.c.collection == run.scope, ENTRY_ITEMS.c.key.in_(part)
+                is_other = ENTRY_ITEMS.c.collection == run.scope, ENTRY_ITEMS.c.key.not_in(part)
+                lost = select(ENTRY_ITEMS.c.id).where(*is_gone)
+                heirs = select(ENTRY_ITEMS.c.key).where(*is_other, ENTRY_ITEMS.c.id.in_(lost))
+                is_heir = ENTRIES.c.collection == run.scope, ENTRIES.c.key.in_(heirs)
+                count += connection.execute(update(ENTRIES).where(*is_heir).values(state="")).rowcount
+                connection.execute(delete(ENTRY_ITEMS).where(*is_gone))
+                connection.execute(delete(ENTRIES).where(ENTRIES.c.collection == run.scope, ENTRIES.c.key.in_(part)))
+        return count
+
+    def finish(self, run: SourcePass, *, since: str | None = None) -> int:
+        """End a pass that saw all it should; return how many entries another pass has to read again.
+
+        These are entries that hold an item which another entry held before, which is gone.
+
+        Args:
+            run: The pass; a whole one is finished when `unseen` gives nothing any more.
+            since: What the next pass over the same source is given.
+        """
+        with write_transaction(self._engine, self._usage) as connection:
+            self._hold(
+                connection,
+                run,
+                _DONE | {"since": since, **({"whole_at": self._clock(connection)} if run.is_whole else {})},
+            )
+            return _tidy(connection, run) if run.is_whole else 0
+
+    def give_up(self, run: SourcePass) -> None:
+        """End a pass that could not see all: nothing of what it missed is taken for gone, and the next one is new."""
+        with write_transaction(self._engine, self._usage) as connection:
+            self._hold(connection, run, _DONE)
+
+    def release(self, run: SourcePass) -> None:
+        """Let others go on with a pass that is not done."""
+        with write_transaction(self._engine, self._usage) as connection:
+            is_own = PASSES.c.collection == run.scope, PASSES.c.holder == run.holder
+            connection.execute(update(PASSES).where(*is_own).values(holder=None, held_until=self._clock(connection)))
+
+    def drop(self, collection: str) -> None:
+        """Forget all passes over a collection: the next one reads everything."""
+        with write_transaction(self._engine, self._usage) as connection:
+            _drop(connection, self._scope(collection))
+
+    def whole_age_s(self, collection: str, *, source: str) -> float | None:
+        """Return how long ago the last whole pass over a source was done; `None`: never."""
+        chosen = select(PASSES.c.whole_at).where(
+            PASSES.c.collection == self._scope(collection), PASSES.c.source == source
+        )
+        with read_transaction(self._engine, self._usage) as connection:
+            at = connection.scalars(chosen).one_or_none()
+            return None if at is None else max(0.0, self._clock(connection) - at)
+
+    def age_s(self, collection: str) -> float | None:
+        """Return how long ago the last whole pass over a collection was done, of any source; `None`: never."""
+        chosen = select(PASSES.c.whole_at).where(PASSES.c.collection == self._scope(collection))
+        with read_transaction(self._engine, self._usage) as connection:
+            at = connection.scalars(chosen).one_or_none()
+            return None if at is None else max(0.0, self._clock(connection) - at)
+
+    def was_whole(self, collection: str) -> bool:
+        """Whether a whole pass over a collection was ever done."""
+        chosen = select(PASSES.c.whole_at).where(PASSES.c.collection == self._scope(collection))
+        with read_transaction(self._engine, self._usage) as connection:
+            return connection.scalars(chosen).one_or_none() is not None
+
+    def source(self, collection: str) -> str | None:
+        """Return of which source the last pass over a collection was; `None`: there was none."""
+        chosen = select(PASSES.c.source).where(PASSES.c.collection == self._scope(collection))
+        with read_transaction(self._engine, self._usage) as connection:
+            return connection.scalars(chosen).one_or_none()
+
+    def problems(self, collection: str) -> tuple[Problem, ...]:
+        """Return why entries have no items, the most frequent reason first."""
+        reason, count = ENTRIES.c.problem, func.count().label("count")
+        is_meant = ENTRIES.c.collection == self._scope(collection), reason != ""
+        with read_transaction(self._engine, self._usage) as connection:
+            counts = connection.execute(
+                select(reason, count).where(*is_meant).group_by(reason).order_by(count.desc(), reason)
+            ).all()
+            return tuple(
+                Problem(
+                    reason=text,
+                    count=number,
+                    keys=tuple(
+                        connection.scalars(
+                            select(ENTRIES.c.key)
+                            .where(ENTRIES.c.collection == self._scope(collection), reason == text)
+                            .order_by(ENTRIES.c.key)
+                            .limit(MOST_NAMED)
+                        )
+                    ),
+                )
+                for text, number in counts
+            )
+
+    def filtered(self, collection: str) -> int:
+        """Return how many entries have no items since a filter leaves them out."""
+        is_meant = ENTRIES.c.collection == self._scope(collection), ENTRIES.c.problem == ""
+        with read_transaction(self._engine, self._usage) as connection:
+            return connection.scalar(select(func.count()).select_from(ENTRIES).where(*is_meant)) or 0
+
+    def _scope(self, collection: str) -> str:
+        return f"{self._archive}/{collection}"
+
+    def _hold(self, connection: Connection, run: SourcePass, values: Mapping[str, Any]) -> None:
+        is_own = PASSES.c.collection == run.scope, PASSES.c.holder == run.holder, PASSES.c.number == run.number
+        held = {"held_until": self._clock(connection) + LEASE_S, **values}
+        if connection.execute(update(PASSES).where(*is_own).values(**held)).rowcount == 0:
+            raise SourceUnavailable(f"{run.collection} is being indexed by another process")
+
+    def _store(self, connection: Connection, run: SourcePass, read: Sequence[SourceEntry]) -> None:
+        of_run = {"collection": run.scope, "read": run.number}
+        entries = [
+            {"key": each.key, "state": each.state, "problem": each.problem, "seen": run.number, **of_run}
+            for each in read
+        ]
+        _upsert(connection, ENTRIES, entries)
+        _upsert(connection, ENTRY_ITEMS, [{"key": each.key, "id": id_, **of_run} for each in read for id_ in each.ids])
+
+
+class _Begun(NamedTuple):
+    """How a pass begins."""
+
+    stored: dict[str, Any]
+    """Columns of its row, which are fields of `SourcePass` too."""
+    is_resumed: bool
+
+
+def _begun(row: Row[Any] | None, now: float, *, is_same: bool, is_whole: bool) -> _Begun:
+    """How a pass begins after the one that is stored, over the same source or another."""
+    if row is None or not is_same:
+        number = 1 if row is None else row.number + 1
+        return _Begun({"number": number, "is_whole": True, "cursor": None, "since": None}, is_resumed=False)
+    stored = {"number": row.number, "is_whole": row.is_whole, "cursor": row.cursor, "since": row.since}
+    if not row.is_done and row.is_whole >= is_whole and now - row.held_until < RESUME_S:
+        return _Begun(stored, is_resumed=True)
+    anew = {"number": row.number + 1, "is_whole": is_whole or row.since is None, "cursor": None}
+    return _Begun(stored | anew, is_resumed=False)
+
+
+def new_holder() -> str:
+    """Return a name for this process, by which others on this host see whether it still runs."""
+    return f"{socket.gethostname()[:40]} {os.getpid()} {secrets.token_hex(8)}"
+
+
+def _is_at_it(holder: str | None, other: str) -> bool:
+    """Whether a holder may still make its pass, while another wants to begin one."""
+    if holder is None or holder == other:
+        return False
+    host, _, rest = holder.partition(" ")
+    number = rest.partition(" ")[0]
+    if host != socket.gethostname()[:40] or not number.isdigit() or int(number) == os.getpid():
+        return True
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        return
+    statement = _INSERTS[connection.dialect.name](table)
+    keys = [column.name for column in table.primary_key]
+    others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), list(rows))
+
+
+def _is_current() -> Any:  # noqa: ANN401 -- SQLAlchemy's expression
+    """Whether an item was in its entry when that was read last."""
+    return exists().where(
+        ENTRIES.c.collection == ENTRY_ITEMS.c.collection,
+        ENTRIES.c.key == ENTRY_ITEMS.c.key,
+        ENTRIES.c.read == ENTRY_ITEMS.c.read,
+    )
+
+
+def _current_in(run: SourcePass) -> Any:  # noqa: ANN401 -- SQLAlchemy's subquery
+    """The items of entries that a pass saw."""
+    joined = ENTRY_ITEMS.join(
+        ENTRIES,
+        and_(
+            ENTRIES.c.collection == ENTRY_ITEMS.c.collection,
+            ENTRIES.c.key == ENTRY_ITEMS.c.key,
+            ENTRIES.c.read == ENTRY_ITEMS.c.read,
+            ENTRIES.c.seen == run.number,
+        ),
+    )
+    return select(ENTRY_ITEMS.c.collection, ENTRY_ITEMS.c.id).select_from(joined).subquery()
+
+
+def _tidy(connection: Connection, run: SourcePass) -> int:
+    """Remove what is stored of entries that are gone; let the entries that have their items be read again."""
+    is_of_run = ENTRIES.c.collection == run.scope
+    is_gone = ENTRY_ITEMS.c.collection == run.scope, or_(~_is_current(), ~_is_seen(run))
+    lost = select(ENTRY_ITEMS.c.id).where(*is_gone)
+    is_other = ENTRY_ITEMS.c.collection == run.scope, ENTRY_ITEMS.c.id.in_(lost), _is_current(), _is_seen(run)
+    is_heir = is_of_run, ENTRIES.c.key.in_(select(ENTRY_ITEMS.c.key).where(*is_other))
+    count = connection.execute(update(ENTRIES).where(*is_heir).values(state="")).rowcount
+    connection.execute(delete(ENTRY_ITEMS).where(*is_gone))
+    connection.execute(delete(ENTRIES).where(is_of_run, ENTRIES.c.seen < run.number))
+    return int(count)
+
+
+def _is_seen(run: SourcePass) -> Any:  # noqa: ANN401 -- SQLAlchemy's expression
+    return exists().where(
+        ENTRIES.c.collection == ENTRY_ITEMS.c.collection,
+        ENTRIES.c.key == ENTRY_ITEMS.c.key,
+        ENTRIES.c.seen == run.number,
+    )
+
+
+def _drop(connection: Connection, collection: str) -> None:
+    for table in (ENTRY_ITEMS, ENTRIES, PASSES):
+        connection.execute(delete(table).where(table.c.collection == collection))

@@ -1,0 +1,161 @@
+"""The database of the item index, and its tables in SQLite and in PostgreSQL.
+
+Instants are nanoseconds since 1970, UTC; boxes of `COVERS` are millionths of a degree, rounded outwards.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from chronotile.database import POSTGRESQL, SQLITE, Usage, Waits
+
+FILE = "index.sqlite"
+WAITS = Waits()
+INDEX = Usage(
+    name="the item index",
+    folder="the folder of the item index",
+    variable="CHRONOTILE_JOBS_DIR",
+    missing="the tables of the item index are missing from their database; restart the servers, which create them, "
+    "and run `chronotile index`, which fills them",
+    file=FILE,
+    synchronous="NORMAL",  # what a loss of power takes away is put again
+    waits=lambda: WAITS,
+)
+VERSION = 1
+"""Of the tables. An index of an older version is filled again, one of a newer chronotile is refused."""
+
+METADATA = MetaData()
+TEXT = Text().with_variant(Text(collation="C"), POSTGRESQL)
+"""Sorted by the numbers of its characters in both databases."""
+PROPERTIES = JSON().with_variant(JSONB(), POSTGRESQL)
+
+SCHEMA = Table(
+    "chronotile_item_schema",
+    METADATA,
+    Column("version", Integer, nullable=False),
+    # Numbers of items are given once, also if the item is removed.
+    Column("next_item", BigInteger, nullable=False),
+    Column("next_collection", Integer, nullable=False),
+)
+
+COLLECTIONS = Table(
+    "chronotile_item_collections",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("archive", String(200), nullable=False),
+    Column("id", Text, nullable=False),
+    Column("grouping", String(16), nullable=False),
+    Column("order_by", Text),
+    Column("is_descending", Boolean, nullable=False),
+    Column("counter", BigInteger, nullable=False, default=0),
+    Column("times_counter", BigInteger, nullable=False, default=0),
+    Column("layouts_counter", BigInteger, nullable=False, default=0),
+    # Up to which number items are grouped and ordered as these columns have it; NULL: all.
+    Column("reordered_to", BigInteger),
+    # Which levels of cells occur: bit 0 is that of the whole earth.
+    Column("levels", Integer, nullable=False, default=0),
+    # How long the longest item lasts, in nanoseconds.
+    Column("longest", BigInteger, nullable=False, default=0),
+    # A box around all items, and its west and east where longitudes count from 0 to 360.
+    *(Column(name, Double) for name in ("west", "south", "east", "north", "west_360", "east_360")),
+    UniqueConstraint("archive", "id"),
+)
+
+ITEMS = Table(
+    "chronotile_items",
+    METADATA,
+    Column("number", BigInteger().with_variant(Integer(), SQLITE), primary_key=True, autoincrement=False),
+    Column("collection", Integer, nullable=False),
+    Column("id", TEXT, nullable=False),
+    Column("instant", BigInteger, nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("end", BigInteger, nullable=False),
+    Column("updated", BigInteger),
+    Column("changed", BigInteger, nullable=False),
+    Column("is_good", Boolean, nullable=False),
+    # By which the items of an instant are sorted; NULL comes last.
+    Column("rank", Double),
+    *(Column(name, Double, nullable=False) for name in ("west", "south", "east", "north")),
+    Column("footprint", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    UniqueConstraint("collection", "id"),
+    Index("chronotile_items_by_instant", "collection", "instant"),
+    Index("chronotile_items_by_start", "collection", "start", "number"),
+)
+
+BODIES = Table(
+    "chronotile_item_bodies",
+    METADATA,
+    Column("item", BigInteger().with_variant(Integer(), SQLITE), primary_key=True, autoincrement=False),
+    Column("assets", LargeBinary, nullable=False),
+    Column("properties", PROPERTIES, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Column("reason", Text),  # why it is broken
+)
+
+COVERS = Table(
+    "chronotile_item_covers",
+    METADATA,
+    Column("collection", Integer, nullable=False),
+    Column("cell", BigInteger, nullable=False),
+    Column("instant", BigInteger, nullable=False),
+    Column("item", BigInteger, nullable=False),
+    *(Column(name, Integer, nullable=False) for name in ("west", "south", "east", "north")),
+    Column("is_good", Boolean, nullable=False),
+    # Both databases find all of a row in the index itself.
+    PrimaryKeyConstraint("collection", "cell", "instant", "item").ddl_if(dialect=SQLITE),
+    Index(
+        "chronotile_item_covers_by_cell",
+        *("collection", "cell", "instant", "item"),
+        unique=True,
+        postgresql_include=["west", "south", "east", "north", "is_good"],
+    ).ddl_if(dialect=POSTGRESQL),
+    sqlite_with_rowid=False,
+)
+
+INSTANTS = Table(
+    "chronotile_item_instants",
+    METADATA,
+    Column("collection", Integer, nullable=False),
+    Column("instant", BigInteger, nullable=False),
+    Column("end", BigInteger, nullable=False),
+    Column("good", Integer, nullable=False),  # items
+    PrimaryKeyConstraint("collection", "instant"),
+    sqlite_with_rowid=False,
+)
+
+FORMS = Table(
+    "chronotile_item_asset_forms",
+    METADATA,
+    Column("collection", Integer, nullable=False),
+    Column("digest", String(16), nullable=False),
+    Column("total", Integer, nullable=False),  # items whose assets have this form
+    Column("good", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("digest", "collection"),
+)
+
+HEADERS = Table(
+    "chronotile_item_headers",
+    METADATA,
+    Column("item", BigInteger, nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("etag", Text, nullable=False),
+    Column("size", BigInteger),
+    Column("header", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("item", "asset"),
+)

@@ -1,0 +1,361 @@
+"""Searches of items: by place, time, ids and a filter, in pages that go on after the last item of the page before."""
+
+import heapq
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from isal import isal_zlib
+from sqlalchemy import Null, Select, and_, func, literal, literal_column, or_, select
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import ColumnElement
+
+from chronotile.catalog.items import queries
+from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting, outward, search_boxes
+from chronotile.catalog.items.cql2.columns import Columns
+from chronotile.catalog.items.cql2.conditions import (
+    Condition,
+    Plain,
+    holds,
+    loosely,
+    meets_box,
+    near_boxes,
+    plain_parts,
+)
+from chronotile.catalog.items.cql2.translate import translate
+from chronotile.catalog.items.cql2.tree import checked
+from chronotile.catalog.items.cursors import Cursor, cursor_of
+from chronotile.catalog.items.footprints import meets, unpack
+from chronotile.catalog.items.order import nanoseconds
+from chronotile.catalog.items.schema import BODIES, COVERS, ITEMS
+from chronotile.catalog.items.statements import Statement, chunks, listed, padded
+from chronotile.database import POSTGRESQL
+from chronotile.errors import InvalidParameter
+from chronotile.model.grid import BBox
+from chronotile.model.items import FoundItem, ItemPage, ItemRef, ItemSearch
+from chronotile.model.time.instants import DAY
+
+MOST_ITEMS = 10_000
+"""Items of a page."""
+MOST_MATCHED = 10_000
+"""Items that are counted."""
+MOST_TESTED = 50_000
+"""Items whose footprints one page tests."""
+MOST_SORTED = 4
+"""Properties to sort by."""
+MOST_IDS = 1_000
+SEARCH_S = 10.0
+"""How long a search may take."""
+READ = 500
+"""Rows read at a time where footprints are tested."""
+STEPS = 20_000
+"""Steps of SQLite between two looks at the clock."""
+DAY_NS = int(DAY.astype(int))
+REF_COUNT = 10
+"""Columns of a row before the values that it is sorted by."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedCollection:
+    """A collection that is searched."""
+
+    number: int
+    id: str
+    levels: int
+    longest: int
+    """How long the longest item lasts, in nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What items are sorted by; missing values come last."""
+
+    column: ColumnElement[Any]
+    is_descending: bool
+    may_miss: bool
+    is_text: bool
+    """Or else a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """How the items of a collection are looked up."""
+
+    collection: SearchedCollection
+    select: Select[Any]
+    keys: tuple[_Key, ...]
+    condition: Condition | None
+    """Where footprints have to be tested for it."""
+    boxes: tuple[BBox, ...] | None
+    """One of which footprints have to meet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turned:
+    """A value that sorts the other way round."""
+
+    value: Any
+
+    def __lt__(self, other: "_Turned") -> bool:
+        return bool(other.value < self.value)
+
+
+class ItemSearcher:
+    """Finds a page of items.
+
+    Args:
+        search: What is looked for.
+        collections: Of those that it names, the ones that are there.
+        cursor: Of the driver, in a transaction.
+        dialect: Of the database.
+
+    Raises:
+        InvalidParameter: The filter, a property to sort by, the cursor or a number is not accepted.
+    """
+
+    def __init__(
+        self,
+        search: ItemSearch,
+        collections: Sequence[SearchedCollection],
+        cursor: Any,  # noqa: ANN401 -- the driver's own
+        dialect: Dialect,
+    ) -> None:
+        _check(search)
+        self._search = search
+        self._cursor = cursor
+        self._dialect = dialect
+        self._tested = 0
+        self._boxes = None if search.bbox is None else search_boxes(search.bbox)
+        filter_ = None if search.filter is None else checked(search.filter)
+        self._queries = [self._query(collection, filter_) for collection in collections]
+        # Without collections nothing says which values a cursor has, and there is nothing to go on with.
+        are_texts = [key.is_text for key in self._queries[0].keys] if self._queries else None
+        self._after = cursor_of(search, are_texts=are_texts, most_matched=MOST_MATCHED)
+
+    def page(self) -> ItemPage:
+        """Return the page."""
+        with at_most(SEARCH_S, self._cursor, self._dialect):
+            streams = [self._found(query, self._after, self._search.limit + 1) for query in self._queries]
+            found = list(islice(heapq.merge(*streams, key=lambda pair: pair[0]), self._search.limit + 1))
+            rows = [row for _key, row in found[: self._search.limit]]
+            is_last = len(found) <= self._search.limit
+            matched = self._matched(len(rows) if is_last else None)
+            documents = self._documents([row[0] for _collection, row in rows])
+        items = tuple(_found_item(collection, row, documents[row[0]]) for collection, row in rows)
+        if is_last:
+            return ItemPage(items=items, next=None, matched=matched)
+        last = rows[-1][1]
+        keys = tuple(last[REF_COUNT : REF_COUNT + len(self._queries[0].keys)])
+        return ItemPage(items=items, next=Cursor(keys, last[0], matched).text(self._search), matched=matched)
+
+    def _matched(self, count: int | None) -> int | None:
+        """How many items match in all, if all of the first page are not all there are."""
+        if self._after is not None:
+            return self._after.matched
+        if count is not None:
+            return count
+        total = 0
+        for query in self._queries:
+            most = MOST_MATCHED + 1 - total
+            if query.condition is None and query.boxes is None:
+                some = query.select.with_only_columns(literal_column("1")).limit(most).subquery()
+                total += self._rows(select(func.count()).select_from(some))[0][0]
+            else:
+                total += sum(1 for _ in islice(self._found(query, None, READ), most))
+            if total > MOST_MATCHED:
+                return None
+        return total
+
+    def _found(self, query: _Query, after: Cursor | None, count: int) -> Iterator[tuple[Any, Any]]:
+        """Yield items of a collection after a cursor, each with what it is sorted by; some are read at a time."""
+        is_tested = query.condition is not None or query.boxes is not None
+        size = max(count, READ) if is_tested else count
+        order = [part for key in query.keys for part in _order(key)]
+        while True:
+            wanted = query.select if after is None else query.select.where(_is_after(query.keys, after))
+            rows = self._rows(wanted.order_by(*order, ITEMS.c.number).limit(size))
+            for row in rows:
+                if not is_tested or self._holds(query, row):
+                    yield _sort_key(query.keys, row), (query.collection, row)
+            if len(rows) < size:
+                return
+            last = rows[-1]
+            after = Cursor(tuple(last[REF_COUNT : REF_COUNT + len(query.keys)]), last[0], None)
+
+    def _holds(self, query: _Query, row: Any) -> bool:  # noqa: ANN401 -- the driver's own
+        self._tested += 1
+        if self._tested > MOST_TESTED:
+            raise InvalidParameter(
+                f"the search compares more than {MOST_TESTED} footprints; restrict it by collections, bbox or datetime",
+                locator="filter",
+            )
+        footprint, box = bytes(row[8]), BBox(*row[4:8])
+        if query.boxes is not None and not meets(unpack(footprint, box), query.boxes):
+            return False
+        plain = iter(row[REF_COUNT + len(query.keys) :])
+        return query.condition is None or holds(query.condition, plain, footprint, box) is True
+
+    def _query(self, collection: SearchedCollection, filter_: Any) -> _Query:  # noqa: ANN401 -- JSON
+        columns = Columns(self._dialect.name, collection.id)
+        condition = None if filter_ is None else translate(filter_, columns)
+        keys = _keys(self._search, columns)
+        where = [ITEMS.c.collection == collection.number, *self._where(collection)]
+        if condition is not None:
+            where.append(loosely(condition))
+        near = self._boxes or (() if condition is None else near_boxes(condition))
+        if near:
+            where.append(_near(near, collection, self._instants(collection)))
+        tested = None if condition is None or isinstance(condition, Plain) else condition
+        plain = () if tested is None else tuple(plain_parts(tested))
+        wanted = select(*queries.REF_COLUMNS[:9], ITEMS.c.is_good, *(key.column for key in keys), *plain)
+        if columns.are_bodies_used:
+            wanted = wanted.join_from(ITEMS, BODIES, BODIES.c.item == ITEMS.c.number)
+        return _Query(collection, wanted.where(*where), keys, tested, self._boxes)
+
+    def _where(self, collection: SearchedCollection) -> Iterator[ColumnElement[bool]]:
+        search = self._search
+        if search.span is not None:
+            start, end = nanoseconds(search.span.start), nanoseconds(search.span.end)
+            yield ITEMS.c.start < end
+            yield ITEMS.c.end > start
+            yield ITEMS.c.start > max(start - collection.longest, -(1 << 63) + 1) - 1
+        if search.ids:
+            yield or_(*(ITEMS.c.id == id_ for id_ in search.ids))
+        if self._boxes is not None:
+            yield or_(*map(meets_box, self._boxes)) if self._boxes else literal_column("1") == literal_column("0")
+
+    def _instants(self, collection: SearchedCollection) -> tuple[int, int]:
+        """Between which instants those of the items lie: a solar day begins up to two days beside them."""
+        if self._search.span is None:
+            return -(1 << 63), (1 << 63) - 1
+        start, end = nanoseconds(self._search.span.start), nanoseconds(self._search.span.end)
+        return max(start - collection.longest - 2 * DAY_NS, -(1 << 63)), min(end + 2 * DAY_NS, (1 << 63) - 1)
+
+    def _documents(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        found = dict[int, bytes]()
+        for part in chunks(numbers):
+            wanted = padded(part)
+            statement = Statement(queries.documents(len(wanted)), self._dialect)
+            found.update((item, bytes(data)) for item, data in statement.run(self._cursor, listed("item", wanted)))
+        return found
+
+    def _rows(self, wanted: Select[Any]) -> list[Any]:
+        return Statement(wanted, self._dialect).run(self._cursor, {})
+
+
+@contextmanager
+def at_most(seconds: float, cursor: Any, dialect: Dialect) -> Iterator[None]:  # noqa: ANN401 -- the driver's own
+    """End what a cursor does once it takes too long.
+
+    Raises:
+        InvalidParameter: It did.
+    """
+    deadline = time.monotonic() + seconds
+    is_postgresql = dialect.name == POSTGRESQL
+    if is_postgresql:
+        cursor.execute(f"SET LOCAL statement_timeout = {max(1, round(1000 * seconds))}")
+    else:
+        cursor.connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
+    try:
+        yield
+    except dialect.loaded_dbapi.Error as error:
+        reason = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
+        if reason not in {"SQLITE_INTERRUPT", "57014"}:
+            raise
+        raise InvalidParameter(
+            f"the search takes longer than {seconds:.0f} s; restrict it by collections, bbox or datetime",
+            locator="filter",
+        ) from error
+    finally:
+        if not is_postgresql:
+            cursor.connection.set_progress_handler(None, STEPS)
+
+
+def _check(search: ItemSearch) -> None:
+    if not 1 <= search.limit <= MOST_ITEMS:
+        raise InvalidParameter(f"limit is {search.limit}; accepted: 1 to {MOST_ITEMS}", locator="limit")
+    if len(search.ids) > MOST_IDS:
+        raise InvalidParameter(f"ids has {len(search.ids)} ids; at most {MOST_IDS} are accepted", locator="ids")
+    if len(search.sort) > MOST_SORTED:
+        raise InvalidParameter(f"sortby has more than {MOST_SORTED} properties", locator="sortby")
+
+
+def _keys(search: ItemSearch, columns: Columns) -> tuple[_Key, ...]:
+    """The columns to sort by: of a property that of its numbers and that of its texts."""
+    keys = list[_Key]()
+    for name, is_descending in search.sort:
+        try:
+            found = columns.property(name)
+        except InvalidParameter as error:
+            raise InvalidParameter(f"sortby: {error.message}", locator="sortby") from error
+        number = found.time if found.is_time else func.coalesce(found.number, found.time)
+        may_miss = name not in {"datetime", "start_datetime", "id", "collection"}
+        if not isinstance(found.number, Null) or found.is_time:
+            keys.append(_Key(number, is_descending, may_miss, is_text=False))
+        if not isinstance(found.text, Null):
+            keys.append(_Key(found.text, is_descending, may_miss, is_text=True))
+    return tuple(keys) or (_Key(ITEMS.c.start, is_descending=True, may_miss=False, is_text=False),)
+
+
+def _order(key: _Key) -> Iterator[ColumnElement[Any]]:
+    if key.may_miss:
+        yield key.column.is_(None)
+    yield key.column.desc() if key.is_descending else key.column.asc()
+
+
+def _is_after(keys: Sequence[_Key], after: Cursor) -> ColumnElement[bool]:
+    """Whether an item comes after another: its first value that differs does, or its number."""
+    condition: ColumnElement[bool] = ITEMS.c.number > after.number
+    for key, value in zip(reversed(keys), reversed(after.keys), strict=True):
+        if value is None:
+            condition = and_(key.column.is_(None), condition)
+            continue
+        beyond = key.column < value if key.is_descending else key.column > value
+        missing = [key.column.is_(None)] if key.may_miss else []
+        condition = or_(beyond, *missing, and_(key.column == value, condition))
+    first, value = keys[0], after.keys[0]
+    if value is None or first.may_miss:
+        return condition
+    # Which an index finds.
+    return and_(first.column <= value if first.is_descending else first.column >= value, condition)
+
+
+def _sort_key(keys: Sequence[_Key], row: Any) -> tuple[Any, ...]:  # noqa: ANN401 -- the driver's own
+    """By which items of several collections are merged, in the order in which the database sorts those of one."""
+    parts = list[Any]()
+    for key, value in zip(keys, row[REF_COUNT:], strict=False):
+        known = 0 if value is None else value
+        parts.append((value is None, _Turned(known) if key.is_descending and value is not None else known))
+    return (*parts, row[0])
+
+
+def _near(boxes: Sequence[BBox], collection: SearchedCollection, instants: tuple[int, int]) -> ColumnElement[bool]:
+    """Whether an item lies in the cells of some boxes; true of large boxes, which have too many."""
+    conditions = list[ColumnElement[bool]]()
+    for box in boxes:
+        cells = cells_meeting(box, collection.levels, most=MOST_CELLS)
+        if cells is None:
+            return and_(True)
+        west, south, east, north = outward(box)
+        in_cells = select(COVERS.c.item).where(
+            COVERS.c.collection == collection.number,
+            COVERS.c.cell.in_([literal(cell) for cell in cells]),
+            COVERS.c.instant.between(*instants),
+            *(COVERS.c.west <= east, COVERS.c.east >= west, COVERS.c.south <= north, COVERS.c.north >= south),
+        )
+        conditions.append(ITEMS.c.number.in_(in_cells))
+    return or_(*conditions)
+
+
+def _found_item(collection: SearchedCollection, row: Any, document: bytes) -> FoundItem:  # noqa: ANN401 -- the driver's own
+    number, id_, instant, changed, *edges = row[:8]
+    return FoundItem(
+        ref=ItemRef(number, id_, np.datetime64(instant, "ns"), changed, BBox(*edges)),
+        collection=collection.id,
+        state="good" if row[9] else "broken",
+        document=isal_zlib.decompress(document),
+    )

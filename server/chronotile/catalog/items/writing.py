@@ -1,0 +1,357 @@
+"""Writes to the index, each in one transaction."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, update
+
+from chronotile.catalog.items.asset_forms import Form, packed_digest
+from chronotile.catalog.items.cells import cell_boxes, level_of, outward
+from chronotile.catalog.items.order import group_start, nanoseconds, rank_of
+from chronotile.catalog.items.preparing import Prepared
+from chronotile.catalog.items.schema import (
+    BODIES,
+    COLLECTIONS,
+    COVERS,
+    FORMS,
+    HEADERS,
+    INSTANTS,
+    ITEMS,
+    SCHEMA,
+)
+from chronotile.catalog.items.statements import chunks, insert_rows
+from chronotile.database import database_time
+from chronotile.model.grid import BBox
+from chronotile.model.items import IndexSettings, PutSummary
+from chronotile.model.time.instants import DAY
+
+DAY_NS = int(DAY.astype(int))
+Record = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a transaction does to what the items of a collection have in common."""
+
+    good: Counter[int] = field(default_factory=Counter)
+    """Good items more or fewer, by instant."""
+    ends: dict[int, int] = field(default_factory=dict)
+    """The latest end of an item that is new, by instant."""
+    ended: set[int] = field(default_factory=set)
+    """Instants of items that are gone, whose end may have been theirs."""
+    forms: Counter[str] = field(default_factory=Counter)
+    """Items more or fewer whose assets have a form."""
+    good_forms: Counter[str] = field(default_factory=Counter)
+    new_forms: dict[str, Form] = field(default_factory=dict)
+    boxes: list[BBox] = field(default_factory=list)
+    """Of items that are new."""
+    longest: int = 0
+    """How long the longest of them lasts, in nanoseconds."""
+
+
+def settings_of(row: Row[Any]) -> IndexSettings:
+    """Return how the items of a collection are grouped and ordered."""
+    return IndexSettings(group=row.grouping, order_by=row.order_by, is_descending=bool(row.is_descending))
+
+
+def lock_collection(connection: Connection, archive: str, id_: str) -> Row[Any] | None:
+    """Return a collection, which others change only after this transaction; `None` if it is not there."""
+    return connection.execute(_collection(archive, id_).with_for_update()).one_or_none()
+
+
+def make_collection(connection: Connection, archive: str, id_: str, settings: IndexSettings) -> None:
+    """Make a collection unless it is there; in a transaction of its own, which then waits for no other."""
+    number = _take_numbers(connection, "next_collection", 1)
+    if connection.execute(_collection(archive, id_)).one_or_none() is None:
+        values = {
+            "grouping": settings.group,
+            "order_by": settings.order_by,
+            "is_descending": settings.is_descending,
+            **dict.fromkeys(("counter", "times_counter", "layouts_counter"), _first_count(connection)),
+            **dict.fromkeys(("levels", "longest"), 0),
+        }
+        connection.execute(insert(COLLECTIONS).values(number=number, archive=archive, id=id_, **values))
+
+
+def _first_count(connection: Connection) -> int:
+    """Where counters begin: above those of an index that was here before, whose items had the same numbers."""
+    return int(database_time(connection) * 1e6)
+
+
+def put_batch(connection: Connection, archive: str, collection: str, batch: Sequence[Prepared]) -> PutSummary | None:
+    """Put items of distinct ids; `None` if their collection is not there."""
+    row = lock_collection(connection, archive, collection)
+    if row is None:
+        return None
+    existing = _existing(connection, row.number, [prepared.item.id for prepared in batch])
+    changed = [
+        prepared
+        for prepared in batch
+        if (old := existing.get(prepared.item.id)) is None or old.digest != prepared.digest or not old.is_good
+    ]
+    replaced = [existing[prepared.item.id] for prepared in changed if prepared.item.id in existing]
+    summary = PutSummary(
+        added=len(changed) - len(replaced), replaced=len(replaced), unchanged=len(batch) - len(changed)
+    )
+    if not changed:
+        return summary
+    changes = Changes()
+    take_out(connection, row, replaced, changes)
+    next_number = _take_numbers(connection, "next_item", summary.added)
+    numbers = {old.id: old.number for old in replaced}
+    for prepared in changed:
+        if prepared.item.id not in numbers:
+            numbers[prepared.item.id] = next_number
+            next_number += 1
+    _insert(connection, row, [(numbers[each.item.id], each) for each in changed], changes)
+    finish(connection, row, changes)
+    return summary
+
+
+def take_out(connection: Connection, row: Row[Any], items: Sequence[Row[Any]], changes: Changes) -> None:
+    """Remove items with all that belongs to them.
+
+    Args:
+        connection: In a transaction.
+        row: Of the collection, locked.
+        items: Rows of its items.
+        changes: What it does to the collection is noted here.
+    """
+    if not items:
+        return
+    numbers = [item.number for item in items]
+    is_good = {item.number: item.is_good for item in items}
+    for part in chunks(numbers):
+        for number, assets in connection.execute(select(BODIES.c.item, BODIES.c.assets).where(BODIES.c.item.in_(part))):
+            count_form(changes, packed_digest(assets), -1, is_good=is_good[number])
+    for item in items:
+        if item.is_good:
+            changes.good[item.instant] -= 1
+            changes.ended.add(item.instant)
+    keys = [key for item in items for key in cover_keys(row.number, item)]
+    connection.execute(delete(COVERS).where(*is_cover()), keys)
+    for table, column in ((ITEMS, ITEMS.c.number), (BODIES, BODIES.c.item), (HEADERS, HEADERS.c.item)):
+        for part in chunks(numbers):
+            connection.execute(delete(table).where(column.in_(part)))
+
+
+def count_form(changes: Changes, digest: str, count: int, *, is_good: bool) -> None:
+    """Note that items whose assets have a form are more or fewer."""
+    changes.forms[digest] += count
+    changes.good_forms[digest] += count if is_good else 0
+
+
+def finish(connection: Connection, row: Row[Any], changes: Changes) -> None:
+    """Write what items of a collection have in common, and raise its counters."""
+    are_times_other = _write_instants(connection, row, changes)
+    are_layouts_new = write_forms(connection, row.number, changes)
+    extent = _extent(row, changes.boxes)
+    levels = row.levels
+    for box in changes.boxes:
+        levels |= 1 << level_of(box)
+    has_grown = any(getattr(row, name) != value for name, value in extent.items())
+    connection.execute(
+        update(COLLECTIONS)
+        .where(COLLECTIONS.c.number == row.number)
+        .values(
+            counter=row.counter + 1,
+            times_counter=row.times_counter + are_times_other,
+            layouts_counter=row.layouts_counter + (are_layouts_new or has_grown),
+            levels=levels,
+            longest=max(row.longest, changes.longest),
+            **extent,
+        )
+    )
+
+
+def cover_records(collection: int, number: int, instant: int, box: BBox, *, is_good: bool = True) -> list[Record]:
+    """Return the rows by which an item is found."""
+    common = {"collection": collection, "instant": instant, "item": number, "is_good": is_good}
+    return [
+        {"cell": cell, **common, **dict(zip(("west", "south", "east", "north"), outward(part), strict=True))}
+        for cell, part in cell_boxes(box).items()
+    ]
+
+
+def box_of(row: Row[Any]) -> BBox:
+    """Return the box of a row of an item."""
+    return BBox(row.west, row.south, row.east, row.north)
+
+
+def _insert(connection: Connection, row: Row[Any], items: Sequence[tuple[int, Prepared]], changes: Changes) -> None:
+    settings, changed = settings_of(row), row.counter + 1
+    rows, bodies, covers, headers = list[Record](), list[Record](), list[Record](), list[Record]()
+    for number, prepared in items:
+        item = prepared.item
+        start = nanoseconds(item.start)
+        instant = group_start(start, item.bbox, settings)
+        end = max(nanoseconds(item.end), start + 1)
+        rows.append(
+            {
+                "number": number,
+                "collection": row.number,
+                "id": item.id,
+                "instant": instant,
+                "start": start,
+                "end": end,
+                "updated": None if item.updated is None else nanoseconds(item.updated),
+                "changed": changed,
+                "is_good": True,
+                "rank": rank_of(prepared.properties, start, settings),
+                **dict(zip(("west", "south", "east", "north"), map(float, item.bbox), strict=True)),
+                "footprint": prepared.footprint,
+                "digest": prepared.digest,
+            }
+        )
+        bodies.append(
+            {
+                "item": number,
+                "assets": prepared.assets,
+                "properties": prepared.properties_json,
+                "document": prepared.document,
+                "reason": None,
+            }
+        )
+        covers += cover_records(row.number, number, instant, item.bbox)
+        headers += [
+            {"item": number, "asset": asset.name, "etag": asset.etag, "size": asset.size, "header": asset.header}
+            for asset in item.assets
+            if asset.header is not None
+        ]
+        changes.good[instant] += 1
+        changes.ends[instant] = max(end, changes.ends.get(instant, end))
+        changes.boxes.append(item.bbox)
+        changes.longest = max(changes.longest, end - start)
+        count_form(changes, prepared.form.digest, 1, is_good=True)
+        changes.new_forms[prepared.form.digest] = prepared.form
+    # In the order of the tree of covers, which then writes few pages.
+    covers.sort(key=lambda record: (record["cell"], record["instant"], record["item"]))
+    for table, records in ((ITEMS, rows), (BODIES, bodies), (COVERS, covers), (HEADERS, headers)):
+        insert_rows(connection, table, records)
+
+
+def _collection(archive: str, id_: str) -> Select[Any]:
+    return select(COLLECTIONS).where(COLLECTIONS.c.archive == archive, COLLECTIONS.c.id == id_)
+
+
+def _take_numbers(connection: Connection, column: str, count: int) -> int:
+    """Return the first of some numbers that nobody else gets."""
+    first = int(connection.scalars(select(SCHEMA.c[column]).with_for_update()).one())
+    if count:
+        connection.execute(update(SCHEMA).values({column: first + count}))
+    return first
+
+
+def _existing(connection: Connection, collection: int, ids: Sequence[str]) -> dict[str, Row[Any]]:
+    found = dict[str, Row[Any]]()
+    for part in chunks(ids):
+        rows = connection.execute(select(ITEMS).where(ITEMS.c.collection == collection, ITEMS.c.id.in_(part)))
+        found.update({row.id: row for row in rows})
+    return found
+
+
+def is_cover() -> list[Any]:
+    """Return the conditions by which one row of covers is found."""
+    return [COVERS.c[name] == bindparam(f"the_{name}") for name in ("collection", "cell", "instant", "item")]
+
+
+def cover_keys(collection: int, item: Row[Any]) -> Iterable[Record]:
+    """Return what these are for all rows of an item."""
+    for cell in cell_boxes(box_of(item)):
+        yield {"the_collection": collection, "the_cell": cell, "the_instant": item.instant, "the_item": item.number}
+
+
+def _write_instants(connection: Connection, row: Row[Any], changes: Changes) -> bool:
+    """Whether instants appeared, vanished or are longer or shorter."""
+    is_of_days = row.grouping == "solar_day"
+    touched = sorted({*(instant for instant, count in changes.good.items() if count), *changes.ends, *changes.ended})
+    known = dict[int, tuple[int, int]]()
+    for part in chunks(touched):
+        known |= {
+            instant: (items, end)
+            for instant, items, end in connection.execute(
+                select(INSTANTS.c.instant, INSTANTS.c.good, INSTANTS.c.end).where(
+                    INSTANTS.c.collection == row.number, INSTANTS.c.instant.in_(part)
+                )
+            )
+        }
+    new = list[Record]()
+    for instant in touched:
+        items, end = known.get(instant, (0, 0))
+        items += changes.good[instant]
+        if not items:
+            continue
+        if is_of_days:
+            end = instant + DAY_NS
+        elif instant in changes.ended:
+            end = _latest_end(connection, row.number, instant)
+        else:
+            end = max(end, changes.ends.get(instant, 0))
+        new.append({"collection": row.number, "instant": instant, "good": items, "end": end})
+    for part in chunks(list(known)):
+        connection.execute(delete(INSTANTS).where(INSTANTS.c.collection == row.number, INSTANTS.c.instant.in_(part)))
+    insert_rows(connection, INSTANTS, new)
+    return {(each["instant"], each["end"]) for each in new} != {(each, end) for each, (_, end) in known.items()}
+
+
+def _latest_end(connection: Connection, collection: int, instant: int) -> int:
+    latest = select(func.max(ITEMS.c.end)).where(
+        ITEMS.c.collection == collection, ITEMS.c.instant == instant, ITEMS.c.is_good
+    )
+    return int(connection.scalars(latest).one())
+
+
+def write_forms(connection: Connection, collection: int, changes: Changes) -> bool:
+    """Count forms of assets; return whether good items have some that none had before."""
+    digests = [digest for digest in changes.forms if changes.forms[digest] or changes.good_forms[digest]]
+    known = dict[str, Row[Any]]()
+    for part in chunks(digests):
+        rows = connection.execute(
+            select(FORMS.c.digest, FORMS.c.total, FORMS.c.good).where(
+                FORMS.c.collection == collection, FORMS.c.digest.in_(part)
+            )
+        )
+        known.update({row.digest: row for row in rows})
+    new, others, gone, is_new = list[Record](), list[Record](), list[str](), False
+    for digest in digests:
+        old = known.get(digest)
+        total, good = (0, 0) if old is None else (old.total, old.good)
+        counts = {"total": total + changes.forms[digest], "good": good + changes.good_forms[digest]}
+        is_new |= not good and counts["good"] > 0
+        if old is None:
+            body = changes.new_forms[digest].body
+            new.append({"collection": collection, "digest": digest, **counts, "body": body})
+        elif counts["total"] > 0:
+            others.append({"the_digest": digest, **{f"the_{name}": count for name, count in counts.items()}})
+        else:
+            gone.append(digest)
+    insert_rows(connection, FORMS, new)
+    if others:
+        change = update(FORMS).where(FORMS.c.collection == collection, FORMS.c.digest == bindparam("the_digest"))
+        connection.execute(change.values(total=bindparam("the_total"), good=bindparam("the_good")), others)
+    for part in chunks(gone):
+        connection.execute(delete(FORMS).where(FORMS.c.collection == collection, FORMS.c.digest.in_(part)))
+    return is_new
+
+
+def _extent(row: Row[Any], boxes: Sequence[BBox]) -> dict[str, float]:
+    """A box around all items, by both ways to count longitudes, of which the narrower one is used."""
+    names = ("west", "south", "east", "north", "west_360", "east_360")
+    edges = [] if row.west is None else [tuple(getattr(row, name) for name in names)]
+    for box in boxes:
+        west, east = (box.xmin, box.xmax) if box.xmin <= box.xmax else (-180.0, 180.0)
+        west_360 = box.xmin % 360
+        east_360 = west_360 + (box.unwound().xmax - box.xmin)
+        if east_360 > 360:
+            west_360, east_360 = 0.0, 360.0
+        edges.append((west, box.ymin, east, box.ymax, west_360, east_360))
+    if not edges:
+        return {}
+    columns = list(zip(*edges, strict=True))
+    least = (True, True, False, False, True, False)
+    return {
+        name: float(min(values) if is_least else max(values))
+        for name, values, is_least in zip(names, columns, least, strict=True)
+    }

@@ -1,0 +1,211 @@
+"""Items: scenes or tiles of a collection, each of some place and time, with the files (assets) that hold its pixels."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from chronotile.model.grid import BBox, NativeGrid
+from chronotile.model.raster import Encoding
+from chronotile.model.time.instants import Instant, TimeSpan
+
+ItemState = Literal["good", "broken", "gone"]
+"""`broken`: a file of it cannot be read; `gone`: it was removed from its source."""
+
+TimeGroup = Literal["exact", "solar_day"]
+"""Which items are one instant: those of equal time, or of one day by the sun at their centre."""
+
+MosaicRule = Literal["first", "latest", "least_nodata", "max", "mean", "median"]
+"""How overlapping pieces become one value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mosaic:
+    """How the items of one instant become one raster."""
+
+    rule: MosaicRule = "first"
+    order_by: str | None = None
+    """A property of the items, by which they are sorted; equal and missing values by item id."""
+    is_descending: bool = False
+    too_many: Literal["footprints", "refuse"] = "footprints"
+    """What a request gets that would open more than `max_pieces`."""
+    max_pieces: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BandLayout:
+    """What many files of a collection have in common: the grid of an asset, its overviews, and how it is encoded.
+
+    The key of warp plans: of 10⁶ items there are some hundred.
+    """
+
+    levels: tuple[NativeGrid, ...]
+    """Level 0 is the native grid, then overviews from fine to coarse."""
+    encoding: Encoding | None
+    """What the item and its file state; without what the configuration replaces. `None`: its type is not known."""
+    band: int = 1
+    """Counted from 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """A file of an item, with what is known of it before it is opened."""
+
+    name: str
+    """The asset's key in the item."""
+    href: str
+    """Absolute path, or URL with s3:// or https://."""
+    grid: NativeGrid | None = None
+    """By the item's `proj:` fields; `None` where they are missing or contradict one another."""
+    bands: tuple["AssetBand", ...] = ()
+    """By the item's `bands` or `raster:bands`; empty: not stated."""
+    media_type: str | None = None
+    header: bytes | None = None
+    """What opening the file costs, as `readers.cog` writes it: block table, overviews, encoding; `None`: not known."""
+    etag: str = ""
+    """In which the header was read; empty: not known."""
+    size: int | None = None
+    """In bytes, when the header was read."""
+    layouts: tuple[BandLayout, ...] = ()
+    """Of its bands, as its header states them; empty: by `grid` and `bands`, where these state a type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetBand:
+    """What an item states of a band of an asset; `None` leaves it to the file."""
+
+    name: str | None = None
+    dtype: str | None = None
+    scale: float | None = None
+    offset: float | None = None
+    nodata: float | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A scene or tile as it is put into the index."""
+
+    id: str
+    footprint: tuple[tuple[tuple[float, float], ...], ...]
+    """Outer rings of its polygons, (longitude, latitude), at most 16 vertices each; closed rings repeat the first."""
+    bbox: BBox
+    """CRS84; west > east where it crosses the antimeridian."""
+    start: Instant
+    end: Instant
+    """Exclusive; one nanosecond after `start` of an item with one exact `datetime`."""
+    updated: Instant | None = None
+    assets: tuple[Asset, ...]
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    """Of the STAC item: what filters and orders look at."""
+    document: bytes = b""
+    """The STAC item as JSON, uncompressed; of files without one, made from them."""
+
+
+class ItemRef(NamedTuple):
+    """An item that covers a place at an instant, without its document."""
+
+    number: int
+    """In the index, never used again for another item."""
+    id: str
+    instant: Instant
+    """Of its group: the start of the solar day, or the exact time."""
+    changed: int
+    """Rises with each change of the item."""
+    bbox: BBox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionState:
+    """What changes when a collection of the index does."""
+
+    counter: int
+    """Rises with each change of any item, and is greater in an index that is made again."""
+    times_counter: int
+    """Rises when instants appear or vanish."""
+    layouts_counter: int
+    """Rises when an asset with a grid or encoding appears that none had before, or the extent grows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemSearch:
+    """What is looked for in the index."""
+
+    collections: tuple[str, ...] = ()
+    """Empty: all."""
+    bbox: BBox | None = None
+    """CRS84; west > east where it crosses the antimeridian."""
+    span: TimeSpan | None = None
+    ids: tuple[str, ...] = ()
+    filter: Mapping[str, Any] | None = None
+    """CQL2 JSON."""
+    sort: tuple[tuple[str, bool], ...] = ()
+    """Properties, and whether descending; default: by start, newest first, then by number."""
+    limit: int = 10
+    cursor: str | None = None
+    """Of the page before; opaque."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundItem:
+    """An item of a page."""
+
+    ref: ItemRef
+    collection: str
+    state: ItemState
+    document: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemPage:
+    """A page of a search."""
+
+    items: tuple[FoundItem, ...]
+    next: str | None
+    """Cursor of the next page; `None`: this is the last."""
+    matched: int | None
+    """How many match in all; `None` beyond 10,000."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutSummary:
+    """What putting items did."""
+
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: "PutSummary") -> "PutSummary":
+        return PutSummary(
+            added=self.added + other.added,
+            replaced=self.replaced + other.replaced,
+            unchanged=self.unchanged + other.unchanged,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSettings:
+    """How the items of a collection are grouped and ordered; stored beside them, as both are computed once."""
+
+    group: TimeGroup = "exact"
+    order_by: str | None = None
+    """A property, or `datetime`, which is the start of each item; `None`: by item id."""
+    is_descending: bool = False
+
+
+def boxes_of(box: BBox) -> Iterator[BBox]:
+    """Yield a CRS84 box, cut in two where it crosses the antimeridian."""
+    if box.xmin <= box.xmax:
+        yield box
+    else:
+        yield BBox(box.xmin, box.ymin, 180.0, box.ymax)
+        yield BBox(-180.0, box.ymin, box.xmax, box.ymax)
+
+
+def solar_day(start: Instant, box: BBox) -> Instant:
+    """Return midnight, UTC, of the day by the sun in the middle of a CRS84 box: 15 degrees are an hour."""
+    east = box.unwound().xmax
+    shift_s = round((box.xmin + east) / 2 / 15 * 3600)
+    day: Instant = (start + np.timedelta64(shift_s, "s")).astype("datetime64[D]").astype("datetime64[ns]")
+    return day

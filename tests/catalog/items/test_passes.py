@@ -1,0 +1,169 @@
+"""Passes over sources, in both databases: what they see, go on with, and take for gone."""
+
+from dataclasses import replace
+
+import pytest
+
+from chronotile.catalog.items import passes as module
+from chronotile.catalog.items.passes import SourceEntry, SourcePasses, new_holder
+from chronotile.catalog.items.schema import INDEX
+from chronotile.database import open_engine
+from chronotile.errors import SourceUnavailable
+
+
+@pytest.fixture
+def clock():
+    return [1_000_000.0]
+
+
+@pytest.fixture
+def open_passes(url, tmp_path, clock):
+    opened = []
+
+    def open_one(archive="a"):
+        engine = open_engine(url, tmp_path, INDEX)
+        opened.append(SourcePasses(engine, INDEX, archive=archive, clock=lambda _connection: clock[0]))
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def passes(open_passes):
+    return open_passes()
+
+
+def entries(*names, state="1"):
+    return [SourceEntry(key=f"/{name}.json", state=state, ids=(name,)) for name in names]
+
+
+def whole(passes, *names, **more):
+    """A whole pass that reads some entries; what it takes for gone, and how many are to be read again."""
+    run = passes.begin("s2", source="x", holder="me", **more)
+    passes.note(run, read=entries(*names))
+    gone = passes.unseen(run)
+    passes.forget("s2", gone)
+    return sorted(gone), passes.finish(run)
+
+
+def test_a_whole_pass_finds_what_is_gone(passes):
+    assert whole(passes, "a", "b", "c") == ([], 0)
+    assert whole(passes, "b") == (["a", "c"], 0)
+    assert sorted(passes.known("s2", ["/a.json", "/b.json", "/c.json"])) == ["/b.json"]
+
+
+def test_an_interrupted_pass_goes_on_at_its_cursor(passes, clock):
+    run = passes.begin("s2", source="x", holder="me")
+    passes.note(run, read=entries("a"), cursor="page 2")
+    passes.release(run)
+    again = passes.begin("s2", source="x", holder="other")
+    assert (again.number, again.is_resumed, again.cursor) == (run.number, True, "page 2")
+    passes.release(again)
+    clock[0] += module.RESUME_S + 1
+    late = passes.begin("s2", source="x", holder="me")
+    assert (late.number, late.is_resumed, late.cursor) == (run.number + 1, False, None)
+
+
+def test_another_source_is_read_anew(passes):
+    whole(passes, "a")
+    run = passes.begin("s2", source="y", holder="me", is_whole=False)
+    assert (run.is_whole, run.is_resumed, run.since) == (True, False, None)
+    assert passes.known("s2", ["/a.json"])["/a.json"].state == ""
+
+
+def test_changes_alone_are_read_after_a_pass_that_said_from_when(passes):
+    run = passes.begin("s2", source="x", holder="me", is_whole=False)
+    assert run.is_whole  # the first one
+    passes.finish(run, since="2024")
+    run = passes.begin("s2", source="x", holder="me", is_whole=False)
+    assert (run.is_whole, run.since) == (False, "2024")
+    passes.release(run)
+    assert passes.begin("s2", source="x", holder="me").is_whole  # not one that goes on with changes alone
+
+
+def test_one_at_a_time(passes, open_passes, clock):
+    run = passes.begin("s2", source="x", holder="me")
+    other = open_passes()
+    with pytest.raises(SourceUnavailable, match="s2 is being indexed by another process"):
+        other.begin("s2", source="x", holder="other")
+    other.begin("s3", source="x", holder="other")
+    open_passes("another archive").begin("s2", source="x", holder="other")
+    clock[0] += module.LEASE_S + 1
+    other.begin("s2", source="x", holder="other")
+    with pytest.raises(SourceUnavailable, match="by another process"):
+        passes.note(run, read=entries("a"))
+
+
+def test_a_process_that_ended_is_not_waited_for(passes):
+    host, _, rest = new_holder().partition(" ")
+    ended = f"{host} {2**22 + 1} {rest.partition(' ')[2]}"  # beyond the largest number of a process
+    passes.begin("s2", source="x", holder=ended)
+    passes.begin("s2", source="x", holder=new_holder())
+
+
+def test_an_entry_that_is_left_takes_over_an_item(passes):
+    first = SourceEntry(key="/1.json", state="1", ids=("a",))
+    second = replace(first, key="/2.json")
+    run = passes.begin("s2", source="x", holder="me")
+    passes.note(run, read=[first, second])
+    assert passes.holders("s2", ["a", "b"]) == {"a": "/1.json"}
+    assert passes.finish(run) == 0
+    run = passes.begin("s2", source="x", holder="me")
+    passes.note(run, seen=["/2.json"])
+    assert passes.unseen(run) == ()
+    assert passes.finish(run) == 1
+    assert passes.known("s2", ["/2.json"])["/2.json"].state == ""
+    assert passes.holders("s2", ["a"]) == {"a": "/2.json"}
+
+
+def test_entries_that_are_gone_leave_what_others_hold(passes):
+    run = passes.begin("s2", source="x", holder="me")
+    shared = SourceEntry(key="/3.json", state="1", ids=("a",))
+    passes.note(run, read=[*entries("a", "b"), shared])
+    assert passes.held_alone("s2", ["/a.json", "/b.json"]) == ("b",)
+    assert passes.drop_entries(run, ["/a.json", "/b.json"]) == 1
+    assert passes.known("s2", ["/a.json", "/b.json"]) == {}
+
+
+def test_an_incomplete_pass_ends_without_a_word_on_what_it_missed(passes):
+    whole(passes, "a", "b")
+    run = passes.begin("s2", source="x", holder="me")
+    passes.note(run, seen=["/a.json"])
+    passes.give_up(run)
+    run = passes.begin("s2", source="x", holder="me")
+    assert not run.is_resumed
+    assert sorted(passes.known("s2", ["/a.json", "/b.json"])) == ["/a.json", "/b.json"]
+
+
+def test_problems_are_counted_by_reason(passes):
+    run = passes.begin("s2", source="x", holder="me")
+    broken = [SourceEntry(key=f"/{number}", state="1", problem="it has no geometry") for number in range(5)]
+    odd = SourceEntry(key="/odd", state="1", problem="it is odd")
+    left_out = SourceEntry(key="/filtered", state="1", problem="")
+    passes.note(run, read=[*broken, odd, left_out])
+    found = passes.problems("s2")
+    assert [(each.reason, each.count, each.keys) for each in found] == [
+        ("it has no geometry", 5, ("/0", "/1", "/2")),
+        ("it is odd", 1, ("/odd",)),
+    ]
+
+
+def test_when_all_was_seen_last_is_known(passes, clock):
+    assert (passes.was_whole("s2"), passes.whole_age_s("s2", source="x")) == (False, None)
+    whole(passes, "a")
+    clock[0] += 30
+    assert (passes.was_whole("s2"), passes.whole_age_s("s2", source="x")) == (True, 30.0)
+    assert passes.whole_age_s("s2", source="y") is None
+    passes.drop("s2")
+    assert not passes.was_whole("s2")
+
+
+def test_many_entries_at_once(passes):
+    names = [f"{number:05}" for number in range(3 * module.CHUNK + 7)]
+    assert whole(passes, *names) == ([], 0)
+    assert len(passes.known("s2", [f"/{name}.json" for name in names])) == len(names)
+    run = passes.begin("s2", source="x", holder="me")
+    passes.note(run, seen=[f"/{name}.json" for name in names[10:]])
+    assert sorted(passes.unseen(run)) == names[:10]

@@ -1,0 +1,109 @@
+"""Several processes that use one index: each sees all of an item or nothing, whatever becomes of the others."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from chronotile.model.items import ItemSearch
+from tests.catalog.items.conftest import make_item
+from tests.running import until
+
+HERE = make_item("a").bbox
+EVERY = 40
+"""Items that a writer puts together."""
+
+KILLED = """
+import sys
+from pathlib import Path
+from chronotile.catalog.items import index as indexes, writing
+from chronotile.catalog.items.opening import open_items
+from tests.catalog.items.conftest import make_item
+
+def stop(*arguments):
+    print("in the midst", flush=True)
+    sys.stdin.read()
+
+url, folder, step = sys.argv[1:]
+setattr(writing, step, stop)
+index = open_items(url or None, Path(folder))
+index.put("s2", [make_item("a", at="2024-06-01"), make_item("new", at="2024-06-01")])
+"""
+
+WRITER = """
+import sys
+from pathlib import Path
+from chronotile.catalog.items.opening import open_items
+from tests.catalog.items.conftest import make_item
+
+url, folder, name = sys.argv[1:]
+index = open_items(url or None, Path(folder))
+for number in range(1, 11):
+    at = f"2024-05-{number:02}"
+    index.put("s2", [make_item(f"{name}-{each}", at=at, properties={"turn": number}) for each in range(40)])
+index.remove("s2", [f"{name}-{each}" for each in range(20)])
+index.close()
+"""
+
+
+@pytest.fixture
+def start(url, tmp_path):
+    """`start(program, argument)`: a Python process with the index's place as arguments; ended at the end."""
+    running = []
+
+    def start_one(program, argument):
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [sys.executable, "-c", program, url or "", tmp_path, argument]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        running.append(process)
+        return process
+
+    yield start_one
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["_insert", "finish", "write_forms"])
+def test_of_items_that_a_killed_process_put_nothing_is_there(index, start, step):
+    index.put("s2", [make_item("a")])
+    before, state = index.covering("s2", HERE), index.state("s2")
+    process = start(KILLED, step)
+    assert process.stdout.readline() == b"in the midst\n"
+    assert index.covering("s2", HERE) == before
+
+    process.kill()
+    process.wait()
+
+    # A database server hears of the death of a client when it gets round to it.
+    assert until(lambda: index.put("s2", [make_item("b")]).added) == 1
+    assert [ref.id for ref in index.covering("s2", HERE)] == ["a", "b"]
+    assert index.covering("s2", HERE)[0] == before[0]
+    assert index.state("s2").counter == state.counter + 1
+    assert len(index.times("s2")) == 1
+    assert index.check() == ()
+
+
+@pytest.mark.slow
+def test_writers_and_readers_in_processes_see_whole_batches(index, start):
+    writers = [start(WRITER, name) for name in ("x", "y")]
+
+    seen = set()
+    while any(writer.poll() is None for writer in writers):
+        found = index.search(ItemSearch(limit=1000))
+        refs = index.covering("s2", HERE)
+        assert set(index.assets([ref.number for ref in refs])) <= {ref.number for ref in refs}
+        by_turn = {}
+        for item in found.items:
+            by_turn.setdefault((item.ref.id[0], item.document.split(b'"turn"')[1]), []).append(item.ref.id)
+        seen |= {len(ids) for ids in by_turn.values()}
+
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert seen <= {EVERY, EVERY // 2}
+    assert sorted(ref.id for ref in index.covering("s2", HERE)) == sorted(
+        f"{name}-{each}" for name in "xy" for each in range(20, 40)
+    )
+    assert len(index.times("s2")) == 1
+    assert index.check() == ()

@@ -1,0 +1,229 @@
+"""Configurations of collections of items: what they mean, and their mistakes."""
+
+from dataclasses import replace
+
+import pytest
+
+from chronotile.catalog.build import source_specs
+from chronotile.catalog.items.cql2.translate import ACCEPTED
+from chronotile.catalog.load import load_configuration
+from chronotile.errors import ConfigurationError
+from chronotile.model.items import IndexSettings, Mosaic
+from chronotile.model.source import ItemsSpec, KindOptions, TargetGrid
+from chronotile.readers.kinds import kind_options
+
+KINDS = {
+    **kind_options(),
+    "cog": replace(kind_options()["cog"], may_have_items=True),
+    "stac": KindOptions(name="stac", has_bands=True, has_items=True),
+}
+UNFINISHED = (
+    "--> 1:17 | 1 | eo:cloud_cover < | ^--- | = expected GEOMETRY, Identifier, Negative, UnaryNot, True, False, Null, "
+    "DECIMAL, Double, SingleQuotedString, ExpressionInParentheses, or Array"
+)
+"""What the library finds of a condition without an end."""
+STAC = "{kind: stac, href: s2/collection.json}"
+TILES = "{kind: cog, href: '{variable}/*.tif', tiles: true}"
+OF_ITEMS = "it belongs to collections of items: kind stac and cog with tiles: true"
+
+DESIGN = """collections:
+  s2:
+    source: {kind: stac, href: https://example.org/collections/s2, filter: "eo:cloud_cover < 60", mode: index}
+    time: {group: solar_day}
+    mosaic: {rule: first, order_by: eo:cloud_cover}
+    grid: {crs: "EPSG:3035", resolution: 10}
+    variables:
+      RED: {asset: B04}
+      NIR: {asset: B08}
+      NDVI: {formula: "(NIR - RED) / (NIR + RED)", mask: {variable: SCL, keep: [4, 5, 6]}}
+      SCL: {asset: SCL}
+"""
+
+
+def in_collection(source, text=""):
+    """A configuration of one collection, with its source in line 3 and the rest from line 4 on."""
+    return "\n".join(["collections:", "  c:", f"    source: {source}", *(f"    {line}" for line in text.splitlines())])
+
+
+@pytest.fixture
+def spec_of(write):
+    """`spec_of(text)`: the source of its one collection."""
+
+    def load(text):
+        write({"config.yaml": text})
+        configuration = load_configuration(write({}) / "config.yaml", kinds=KINDS, environment={})
+        (spec,) = source_specs(configuration, {}).values()
+        return spec
+
+    return load
+
+
+@pytest.fixture
+def mistakes(spec_of, tmp_path):
+    """`mistakes(text)`: the lines that a configuration is refused with."""
+
+    def refused(text):
+        with pytest.raises(ConfigurationError) as caught:
+            spec_of(text)
+        return [line.removeprefix(f"{tmp_path}/") for line in caught.value.mistakes]
+
+    return refused
+
+
+def test_the_example_of_the_design_is_read(spec_of):
+    spec = spec_of(DESIGN)
+
+    assert (spec.kind, spec.href) == ("stac", "https://example.org/collections/s2")
+    assert spec.items == ItemsSpec(
+        settings=IndexSettings(group="solar_day", order_by="eo:cloud_cover"),
+        mosaic=Mosaic(order_by="eo:cloud_cover"),
+        grid=TargetGrid(crs="EPSG:3035", resolution=10),
+        filter="eo:cloud_cover < 60",
+    )
+    assert {name: variable.asset for name, variable in spec.variables.items()} == {
+        "RED": "B04",
+        "NIR": "B08",
+        "NDVI": None,
+        "SCL": "SCL",
+    }
+
+
+@pytest.mark.parametrize("source", [STAC, TILES], ids=["stac", "tiles"])
+def test_items_without_further_keys_are_composed_by_the_defaults(spec_of, source):
+    assert spec_of(in_collection(source)).items == ItemsSpec()
+
+
+def test_tiles_that_lack_a_crs_may_be_given_one(spec_of):
+    assert spec_of(in_collection(TILES.replace("true}", "true, crs: EPSG:3035}"))).crs == "EPSG:3035"
+
+
+def test_rasters_that_are_no_tiles_have_no_items(spec_of):
+    assert spec_of(in_collection("{kind: cog, href: a.tif}")).items is None
+
+
+@pytest.mark.parametrize(
+    ("mosaic", "order"),
+    [
+        ("{order_by: eo:cloud_cover}", ("eo:cloud_cover", False)),
+        ("{order_by: -created}", ("created", True)),
+        ("{rule: latest}", ("datetime", True)),
+        ("{rule: median, too_many: refuse, max_pieces: 9}", (None, False)),
+    ],
+)
+def test_the_order_of_items(spec_of, mosaic, order):
+    items = spec_of(in_collection(STAC, f"mosaic: {mosaic}")).items
+
+    assert (items.settings.order_by, items.settings.is_descending) == order
+    assert (items.mosaic.order_by, items.mosaic.is_descending) == order
+
+
+def test_what_is_too_much_for_a_mosaic(spec_of):
+    mosaic = spec_of(in_collection(STAC, "mosaic: {rule: max, too_many: refuse, max_pieces: 9}")).items.mosaic
+
+    assert (mosaic.rule, mosaic.too_many, mosaic.max_pieces) == ("max", "refuse", 9)
+
+
+def test_a_path_with_brackets_is_that_of_a_catalogue(spec_of, tmp_path):
+    assert spec_of(in_collection("{kind: stac, href: 'a[1]/catalog.json'}")).href == f"{tmp_path}/a[1]/catalog.json"
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("mosaic: {rul: first}", "mosaic.rul: unknown key; the nearest is rule; accepted are rule, order_by, too_many, "
+                                 "max_pieces"),
+        ("mosaic: {rule: best}", "mosaic.rule: accepted are 'first', 'latest', 'least_nodata', 'max', 'mean' or "
+                                 "'median', got 'best'"),
+        ("mosaic: {order_by: 'a b'}", "mosaic.order_by: 'a b' is not a property; accepted are names such as "
+                                      "eo:cloud_cover, and -eo:cloud_cover for descending order"),
+        ("mosaic: {rule: latest, order_by: eo:cloud_cover}", "mosaic: rule latest orders by time; remove order_by, or "
+                                                             "use rule first"),
+        ("mosaic: {max_pieces: 0}", "mosaic.max_pieces: it must be at least 1, got 0"),
+        ("mosaic: {too_many: draw}", "mosaic.too_many: accepted are 'footprints' or 'refuse', got 'draw'"),
+        ("grid: {crs: EPSG:0, resolution: 10}", "grid.crs: 'EPSG:0' is not a known coordinate reference system; "
+                                                "accepted are EPSG:32631, CRS:84, WKT or PROJ text"),
+        ("grid: {crs: EPSG:3035}", "grid.resolution: the key is missing"),
+        ("grid: {crs: EPSG:3035, resolution: 0}", "grid.resolution: it must be greater than 0, got 0"),
+        ("time: {group: day}", "time.group: accepted are 'exact' or 'solar_day', got 'day'"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_how_items_are_composed(mistakes, text, mistake):
+    assert mistakes(in_collection(STAC, text)) == [f"config.yaml:4: collections.c.{mistake}"]
+
+
+@pytest.mark.parametrize(
+    ("source", "mistake"),
+    [
+        (STAC.replace("}", ", times: [2020]}"), "times: items have times of their own; remove it"),
+        (STAC.replace("}", ", crs: EPSG:3035}"), "crs: items have CRSs of their own; remove it, and write it "
+                                                          "into files that lack it"),
+        (TILES.replace("true}", "true, series: a.zarr}"), "series: it belongs to files on one grid; serve a cube made "
+                                                          "by optimise as its own source"),
+        (TILES.replace("true}", "true, filter: a = 1}"), "filter: filter belongs to kind stac"),
+        (TILES.replace("true}", "true, mode: index}"), "mode: mode belongs to kind stac"),
+        ("{kind: zarr, href: a, tiles: true}", "tiles: tiles belongs to kind cog"),
+        (STAC.replace("}", ", tiles: true}"), "tiles: tiles belongs to kind cog"),
+        (STAC.replace("}", ", mode: live}"), "mode: live: it is not supported yet; remove it"),
+        (STAC.replace("}", f", filter: {'a' * 5000}}}"), "filter: at most 4096 characters, got 5000"),
+        (STAC.replace("}", ", filter: eo:cloud_cover <}"), "filter: 'eo:cloud_cover <' is not valid CQL2 text: "
+            f"{UNFINISHED}; accepted are conditions such as eo:cloud_cover < 60 AND platform = 'sentinel-2a'"),
+        (STAC.replace("}", ", filter: foo(a) = 1}"), "filter: 'foo(a) = 1' has the operator \"foo\", which is not "
+            f"accepted here; accepted: {ACCEPTED}; accepted are conditions such as eo:cloud_cover < 60 AND platform = "
+            "'sentinel-2a'"),
+        (TILES.replace("tiles: true", "tiles: 1"), "tiles: must be true or false, got 1"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_source_of_items(mistakes, source, mistake):
+    assert mistakes(in_collection(source)) == [f"config.yaml:3: collections.c.source.{mistake}"]
+
+
+@pytest.mark.parametrize(
+    ("source", "mistake"),
+    [
+        ("{kind: stac, href: '{variable}.json'}", "{variable} in href belongs to kind cog"),
+        (r"{kind: stac, href: a, time_pattern: '(?P<time>\d{8})'}", "time_pattern belongs to kinds cog and netcdf; "
+            "items have times of their own"),
+    ],
+)  # fmt: skip
+def test_files_are_not_found_by_their_names_in_a_catalogue(mistakes, source, mistake):
+    assert mistakes(in_collection(source)) == [f"config.yaml:3: collections.c.source: {mistake}"]
+
+
+@pytest.mark.parametrize(("text", "key"), [("mosaic: {}", "mosaic"), ("grid: {crs: EPSG:3035, resolution: 1}", "grid")])
+@pytest.mark.parametrize("source", ["{kind: cog, href: a.tif}", "{kind: zarr, href: a}"], ids=["cog", "zarr"])
+def test_keys_of_items_belong_to_items(mistakes, source, text, key):
+    assert mistakes(in_collection(source, text)) == [f"config.yaml:4: collections.c.{key}: {OF_ITEMS}"]
+
+
+def test_times_are_grouped_of_items_alone(mistakes):
+    found = mistakes(in_collection("{kind: cog, href: a.tif}", "time: {default: latest, group: exact}"))
+
+    assert found == [f"config.yaml:4: collections.c.time.group: {OF_ITEMS}"]
+
+
+def test_tiles_that_are_none_have_no_keys_of_items(mistakes):
+    found = mistakes(in_collection(TILES.replace("true", "false"), "mosaic: {rule: max}"))
+
+    assert found == [f"config.yaml:4: collections.c.mosaic: {OF_ITEMS}"]
+
+
+def test_an_asset_is_of_a_catalogue(mistakes):
+    found = mistakes(in_collection(TILES, "variables: {V: {asset: B04}}"))
+
+    problem = "asset belongs to sources of kind stac; in kind cog use name"
+    assert found == [f"config.yaml:4: collections.c.variables.V.asset: {problem}"]
+
+
+def test_all_mistakes_are_reported_at_once(mistakes):
+    text = "mosaic: {rule: best}\ngrid: {crs: EPSG:3035}\ntime: {group: exact}\nvariables: {V: {asset: a}}"
+
+    found = mistakes(in_collection("{kind: cog, href: a.tif}", text))
+
+    assert {line.partition(": ")[0] for line in found} == {f"config.yaml:{number}" for number in (4, 5, 6, 7)}
+
+
+def test_a_formula_has_no_asset(mistakes):
+    found = mistakes(in_collection(STAC, "variables: {V: {formula: 2 * A, asset: a}, A: {}}"))
+
+    problem = "a formula is not stored in a file; remove it"
+    assert found == [f"config.yaml:4: collections.c.variables.V.asset: {problem}"]
