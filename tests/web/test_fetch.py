@@ -3,11 +3,14 @@
 import socket
 import threading
 from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
 
 import pytest
 
 from chronotile.errors import InvalidParameter, SourceUnavailable
-from chronotile.web.fetch import fetch, post
+from chronotile.web import fetch as web_fetch
+from chronotile.web.fetch import ask, fetch, post
+from chronotile.web.inner_hosts import InnerHosts
 from tests.listener import Answer, listener
 from tests.running import PATIENCE_S, reserved_port
 
@@ -127,3 +130,68 @@ def test_what_was_not_taken_is_told(web, path, words):
 def test_who_does_not_take_it_in_time_is_given_up():
     with saying(b"") as url, pytest.raises(SourceUnavailable, match="no answer in time"):
         post(url, b"[1]", most_s=0.3)
+
+
+def test_a_document_of_a_name_that_leads_inside_is_not_requested(web, monkeypatch):
+    monkeypatch.setattr("chronotile.web.fetch.system_resolve", lambda _host, _port: ["127.0.0.1"])
+    url = f"http://data.example.org:{urlsplit(web.url).port}/a.json"
+    hosts = InnerHosts()
+    monkeypatch.setattr("chronotile.web.fetch.inner_hosts", hosts)
+
+    with pytest.raises(InvalidParameter, match="network inside"):
+        ask(url, max_bytes=100, locator="a")
+    hosts.trust("http://data.example.org/catalog.json")
+
+    assert ask(url, max_bytes=100, locator="a").body == b"[1]"
+    assert len(web.asked) == 1
+
+
+def test_a_further_address_of_a_name_is_connected_to(web, monkeypatch):
+    monkeypatch.setattr("chronotile.web.fetch.system_resolve", lambda _host, _port: ["::1", "127.0.0.1"])
+    hosts = InnerHosts()
+    hosts.allow_addresses(["127.0.0.1", "::1"])
+    monkeypatch.setattr("chronotile.web.fetch.inner_hosts", hosts)
+
+    found = ask(f"http://data.example.org:{urlsplit(web.url).port}/a.json", max_bytes=9, locator="a")
+
+    assert found.body == b"[1]"
+
+
+@pytest.mark.parametrize("send", [
+    lambda url: fetch(url, max_bytes=9, locator="a", most_s=0.05),
+    lambda url: ask(url, max_bytes=9, locator="a", most_s=0.05),
+    lambda url: post(url, b"{}", most_s=0.05),
+], ids=["fetch", "ask", "post"])  # fmt: skip
+def test_a_resolver_that_hangs_is_not_waited_for(send, web, monkeypatch):
+    is_free = threading.Event()
+
+    def resolve(_host, _port):
+        assert is_free.wait(PATIENCE_S)
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr(web_fetch, "system_resolve", resolve)
+    try:
+        with pytest.raises(SourceUnavailable, match="there was no answer in time"):
+            send(f"{web.url}/bare")
+    finally:
+        is_free.set()
+    assert not web.asked
+
+
+def test_no_more_names_are_looked_up_at_once_than_the_bound(web, monkeypatch):
+    monkeypatch.setattr(web_fetch, "_looking_up", threading.BoundedSemaphore(1))
+    is_free, looked_up = threading.Event(), []
+
+    def resolve(host, _port):
+        looked_up.append(host)
+        assert is_free.wait(PATIENCE_S)
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr(web_fetch, "system_resolve", resolve)
+    for _ in range(3):
+        with pytest.raises(SourceUnavailable, match="there was no answer in time"):
+            fetch(f"{web.url}/bare", max_bytes=9, locator="a", most_s=0.05)
+    assert len(looked_up) == 1
+    is_free.set()
+
+    assert fetch(f"{web.url}/bare", max_bytes=9, locator="a", most_s=PATIENCE_S).body == b"a"

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chronotile.errors import ConfigurationError, UnknownPath
-from chronotile.protocols.cog.allowed import AllowList
+from chronotile.protocols.cog.allowed import file_to_open
+from chronotile.web.places import Places
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def place(tmp_path):
 
 def refused(allowed, text):
     with pytest.raises(UnknownPath) as caught:
-        allowed.resolve(text)
+        file_to_open(allowed, text)
     assert caught.value.locator == "url"
     return caught.value.message
 
@@ -43,9 +44,9 @@ def refused(allowed, text):
     ],
 )
 def test_a_file_in_an_allowed_folder_is_opened_by_its_real_path(place, text, opened):
-    allowed = AllowList([str(place / "allowed")])
+    allowed = Places([str(place / "allowed")])
 
-    assert allowed.resolve(text.format(place)) == opened.format(os.path.realpath(place))
+    assert file_to_open(allowed, text.format(place)) == opened.format(os.path.realpath(place))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_a_file_in_an_allowed_folder_is_opened_by_its_real_path(place, text, ope
     ],
 )
 def test_any_other_spelling_of_a_path_is_refused(place, text):
-    allowed = AllowList([str(place / "allowed"), "https://example.org/data/", "s3://bucket/data"])
+    allowed = Places([str(place / "allowed"), "https://example.org/data/", "s3://bucket/data"])
 
     message = refused(allowed, text.format(place))
 
@@ -126,9 +127,9 @@ def test_any_other_spelling_of_a_path_is_refused(place, text):
     ],
 )
 def test_a_url_below_an_allowed_one_is_opened_in_its_one_spelling(text, opened):
-    allowed = AllowList(["https://example.org/data/", "https://example.org:8443", "s3://bucket/data"])
+    allowed = Places(["https://example.org/data/", "https://example.org:8443", "s3://bucket/data"])
 
-    assert allowed.resolve(text) == opened
+    assert file_to_open(allowed, text) == opened
 
 
 @pytest.mark.parametrize(
@@ -187,13 +188,13 @@ def test_a_url_below_an_allowed_one_is_opened_in_its_one_spelling(text, opened):
     ],
 )
 def test_any_other_url_is_refused(text):
-    refused(AllowList(["https://example.org/data/", "s3://bucket/data"]), text)
+    refused(Places(["https://example.org/data/", "s3://bucket/data"]), text)
 
 
 def test_a_folder_that_is_a_link_is_what_it_leads_to(place):
     (place / "way").symlink_to(place / "allowed")
 
-    assert AllowList([f"{place}/way/"]).resolve(f"{place}/way/a.tif").endswith("/allowed/a.tif")
+    assert file_to_open(Places([f"{place}/way/"]), f"{place}/way/a.tif").endswith("/allowed/a.tif")
 
 
 @pytest.mark.parametrize(
@@ -202,12 +203,12 @@ def test_a_folder_that_is_a_link_is_what_it_leads_to(place):
 )
 def test_a_prefix_that_is_none_is_a_mistake(prefix):
     with pytest.raises(ConfigurationError, match="COG_PREFIXES"):
-        AllowList([prefix])
+        Places([prefix], setting="CHRONOTILE_COG_PREFIXES")
 
 
 def test_all_mistaken_prefixes_are_told_at_once():
     with pytest.raises(ConfigurationError) as caught:
-        AllowList(["a", "/fine", "b"])
+        Places(["a", "/fine", "b"])
 
     assert len(caught.value.mistakes) == 2
 
@@ -237,10 +238,10 @@ pieces = st.sampled_from(
 
 @given(st.lists(pieces, max_size=12).map("".join) | st.text(max_size=60))
 def test_whatever_is_opened_lies_below_the_prefix(text):
-    allowed = AllowList(["https://example.org/data/"])
+    allowed = Places(["https://example.org/data/"])
     for spelt in (text, f"https://example.org/data/{text}", f"{text}.tif", f"https://example.org/data/{text}.tif"):
         try:
-            opened = allowed.resolve(spelt)
+            opened = file_to_open(allowed, spelt)
         except UnknownPath:
             continue
         assert opened.startswith("https://example.org/data/")

@@ -17,13 +17,14 @@ from chronotile.errors import (
     UnknownPath,
 )
 from chronotile.extras import missing_extra
-from chronotile.protocols.cog.allowed import EXTENSIONS, AllowList
+from chronotile.protocols.cog.allowed import file_to_open
 from chronotile.protocols.cog.limits import check_cost
-from chronotile.protocols.cog.redirects import RedirectCheck
 from chronotile.protocols.common.endpoint import with_error_caching
 from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.readers.raster.geotiff_only import geotiff_reader, without_xarray
-from chronotile.readers.remote.requests import CONNECT_S, REQUEST_S
+from chronotile.readers.remote.gdal_plugin import gdal_files
+from chronotile.web.inner_hosts import inner_hosts
+from chronotile.web.places import Places
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SETTING = "CHRONOTILE_COG_PREFIXES"
 PART_PX = 1024
 """Longest side of a part whose size is not requested; TiTiler would read it at full resolution."""
 
@@ -42,10 +44,7 @@ UNCHECKED = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeErr
 
 GDAL_ENVIRONMENT = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no files beside the one that is allowed
-    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ",".join(EXTENSIONS),
-    "CPL_VSIL_CURL_USE_S3_REDIRECT": "NO",
-    "GDAL_HTTP_CONNECTTIMEOUT": f"{CONNECT_S:g}",
-    "GDAL_HTTP_TIMEOUT": f"{REQUEST_S:g}",
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}",  # files elsewhere are read by our own requests
 }
 
 
@@ -55,8 +54,12 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
     Raises:
         ConfigurationError: A prefix is none, or TiTiler is not installed.
     """
-    allowed, redirects = AllowList(prefixes), RedirectCheck()
-    absent = missing_extra("cog", "CHRONOTILE_COG_PREFIXES")
+    places = Places(prefixes, setting=SETTING)
+    inner_hosts.allow_addresses(each.host for each in places.remotes)
+    absent = missing_extra("cog", SETTING)
+    if absent is None and places.remotes:
+        absent = missing_extra("s3", f"a URL in {SETTING}")
+        gdal_files()  # before the first file is opened
     if absent is not None:
         raise ConfigurationError([absent])
     with without_xarray():
@@ -64,11 +67,8 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
         from titiler.core.dependencies import PartFeatureParams
         from titiler.core.factory import TilerFactory
 
-    def file_to_open(url: Annotated[str, Query(description="A GeoTIFF below an allowed place")]) -> str:
-        place = allowed.resolve(url)
-        if place.startswith("http"):
-            redirects.check(place)
-        return place
+    def allowed_file(url: Annotated[str, Query(description="A GeoTIFF below an allowed place")]) -> str:
+        return file_to_open(places, url)
 
     def part_size(max_size: int | None = PART_PX, height: int | None = None, width: int | None = None) -> Any:  # noqa: ANN401 -- TiTiler's own
         return PartFeatureParams(max_size=max_size, height=height, width=width)
@@ -78,7 +78,7 @@ def cog_application(prefixes: Sequence[str], *, path: str, max_pixels: int) -> A
         check_cost((*path_parameters, *request.query_params.multi_items()), max_pixels)
 
     # Never with the WMS extension: it opens what LAYERS names without asking path_dependency.
-    dependencies: dict[str, Any] = {"path_dependency": file_to_open, "img_part_dependency": part_size}
+    dependencies: dict[str, Any] = {"path_dependency": allowed_file, "img_part_dependency": part_size}
     factory = TilerFactory(
         **dependencies,
         reader=geotiff_reader(),
