@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chronotile.errors import ClientGone
-from chronotile.pipeline.caches.byte_cache import ByteCache
 from chronotile.pipeline.caches.cube_tiles import SMALL_BYTES, CubeTileCache
+from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.caches.disk import DiskCache
 from tests.running import PATIENCE_S
 

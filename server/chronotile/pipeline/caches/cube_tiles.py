@@ -4,8 +4,8 @@ import logging
 from collections.abc import Callable
 
 from chronotile.model.cancellation import IsActive
-from chronotile.pipeline.caches.byte_cache import ByteCache
 from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
+from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.caches.sizes import CacheState
 

@@ -59,6 +59,17 @@ class BlockCache:
             part: Which of them.
             decode: Gives all, and whether they may be cached. An error of it goes to all who wait for the block.
         """
+        found = self.get(key, size, part)
+        return self._decoded(key, decode)[part] if found is None else found
+
+    def get(self, key: bytes, size: int, part: slice) -> BytesPart | None:
+        """Return some bytes of a block that is cached.
+
+        Args:
+            key: Of the block.
+            size: Bytes of the whole block.
+            part: Which of them.
+        """
         first, last = part.start // SLOT_BYTES, -(-part.stop // SLOT_BYTES)
         start = first * SLOT_BYTES
         parts = np.empty(min(last * SLOT_BYTES, size) - start, dtype=np.uint8)
@@ -67,10 +78,19 @@ class BlockCache:
             for number, at in enumerate(range(0, parts.size, SLOT_BYTES), first)
         )
         if not is_cached:
-            return self._decoded(key, decode)[part]
+            return None
         with self._lock:
             self._hits += 1
         return parts[part.start - start : part.stop - start]
+
+    def has(self, key: bytes, size: int) -> bool:
+        """Return whether all of a block is probably cached, without reading it."""
+        return all(self._memory.has(part_key(key, number)) for number in range(-(-size // SLOT_BYTES)))
+
+    def keep(self, key: bytes, block: BytesPart) -> None:
+        """Cache a block that was decoded elsewhere."""
+        for number, at in enumerate(range(0, block.size, SLOT_BYTES)):
+            self._memory.write(part_key(key, number), block[at : at + SLOT_BYTES])
 
     def _decoded(self, key: bytes, decode: Callable[[], tuple[BytesPart, bool]]) -> BytesPart:
         with self._lock:
@@ -83,7 +103,7 @@ class BlockCache:
         try:
             block, may_be_cached = decode()
             if may_be_cached:
-                self._keep(key, block)
+                self.keep(key, block)
         except BaseException as error:  # raised in each waiting caller too
             mine.set_exception(error)
             raise
@@ -92,7 +112,3 @@ class BlockCache:
                 del self._decoding[key]
         mine.set_result(block)
         return block
-
-    def _keep(self, key: bytes, block: BytesPart) -> None:
-        for number, at in enumerate(range(0, block.size, SLOT_BYTES)):
-            self._memory.write(part_key(key, number), block[at : at + SLOT_BYTES])

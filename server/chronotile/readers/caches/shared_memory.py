@@ -82,6 +82,13 @@ class SharedBlockMemory:
         _USED.pack_into(self._memory, self._row_at(number) + at + _USED_AT, monotonic_ns())
         return True
 
+    def has(self, key: bytes) -> bool:
+        """Return whether there is probably a part under a key; only `read` checks that it is whole."""
+        if not self._sets:
+            return False
+        at = self._row(key)[1].find(key)
+        return at >= 0 and not at % _HEADER.size
+
     def write(self, key: bytes, part: BytesPart) -> None:
         """Keep a part of at most `SLOT_BYTES` in place of the one of its set that was not used for longest."""
         if not self._sets:

@@ -25,7 +25,7 @@ MAX_BLOCK_PX = 1024
 class RasterKind(SourceKind):
     """Raster files: one per date, or with many dates each in their bands."""
 
-    options = KindOptions(name="cog", is_of_files=True, has_bands=True)
+    options = KindOptions(name="cog", is_of_files=True, has_bands=True, may_have_items=True)
     file_ends = FILE_ENDS
 
     def open(self, spec: SourceSpec, caches: ReaderCaches) -> Reader:

@@ -25,7 +25,7 @@ from chronotile.readers.raster.gdal_cache import set_part
 from chronotile.readers.raster.tiff_tags import require_whole_tags
 from chronotile.readers.remote.files import RemoteFile
 from chronotile.readers.remote.gdal_plugin import gdal_files
-from chronotile.readers.remote.requests import CONNECT_S, REQUEST_S, ObjectState, Replaced, one_read
+from chronotile.readers.remote.requests import CONNECT_S, REQUEST_S, ObjectState, Replaced
 
 MAX_IDLE_HANDLES = 400
 """Open files that nothing reads at the moment, in a process: a year of days, and less than the usual 1024."""
@@ -314,16 +314,8 @@ def _dataset(path: str, level: int) -> Any:  # noqa: ANN401 -- rasterio has no t
 @contextmanager
 def _reading_elsewhere(remote: RemoteFile, path: str) -> Iterator[None]:
     """Raise the original failure of a remote read in place of GDAL's error."""
-    remote.failure = None
-    with one_read(), gdal_options(path):
-        try:
-            yield
-        except Exception:  # GDAL's own words for a failure of ours differ by format and operation
-            if remote.failure is not None:
-                raise remote.failure from None
-            raise
-    if remote.failure is not None:
-        raise remote.failure
+    with gdal_options(path), remote.reading():
+        yield
 
 
 def layout_of(dataset: Any) -> Layout:  # noqa: ANN401 -- rasterio has no types

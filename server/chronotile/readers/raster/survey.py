@@ -15,11 +15,12 @@ from chronotile.model.style import StyleClass
 from chronotile.readers.file_state import FileState
 from chronotile.readers.files import APART, DatedFiles
 from chronotile.readers.foreign import opening
-from chronotile.readers.hrefs import base_name, host_of, names_among
+from chronotile.readers.hrefs import base_name, names_among
 from chronotile.readers.raster.band_decoding import other_count
 from chronotile.readers.raster.bands import Band, FileBands, bands_of, native_grid, palettes_of
 from chronotile.readers.raster.pool import Handle, HandlePool, Layout
 from chronotile.readers.reader import BlockShape
+from chronotile.web.hosts import host_of
 
 MAX_FILES = 500
 """Files looked at when a stack is opened (about 1 ms each); of more, this many spread over all."""

@@ -6,17 +6,20 @@ Each answer has the state of the file, so that parts of two states are never mix
 import posixpath
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from time import monotonic
 from urllib.parse import urlsplit
 
+from chronotile.readers.remote.joined_ranges import cut, joined
 from chronotile.readers.remote.requests import (
     Away,
     ObjectState,
     Replaced,
     ask_part,
     ask_state,
+    one_read,
     place_of,
     read_deadline,
     retry,
@@ -29,10 +32,6 @@ PAGE_BYTES = 32 << 10
 """What is read at once of headers and indexes of files, which GDAL requests in small parts."""
 PAGES_BYTES = 16 << 20
 """Of pages cached in a process."""
-PART_BYTES = 1 << 20
-"""Most of a file that one request fetches: within `REQUEST_S` on a line of 130 kB/s."""
-GAP_BYTES = 16 << 10
-"""Between two ranges that one request fetches together."""
 PARTS_AT_ONCE = 4
 MOST_LOOKS = 20_000
 
@@ -187,7 +186,7 @@ class RemoteFile:
     def read_ranges(self, ranges: Sequence[tuple[int, int]]) -> list[bytes] | None:
         """Return the bytes of several (offset, size), nothing after a failure, which is recorded."""
         try:
-            parts = _parts(ranges)
+            parts = joined(ranges)
             deadline = read_deadline()
 
             def read(part: range) -> bytes:
@@ -198,10 +197,29 @@ class RemoteFile:
             else:
                 with ThreadPoolExecutor(min(PARTS_AT_ONCE, len(parts))) as threads:
                     found = list(threads.map(read, parts))
-            return [_cut(offset, size, parts, found) for offset, size in ranges]
+            return [cut(offset, size, parts, found) for offset, size in ranges]
         except Exception as error:  # noqa: BLE001 -- see above
             self._fail(error)
             return None
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Raise the failure of a read in the block in place of what GDAL makes of it; all reads have `READ_S` seconds.
+
+        Raises:
+            Away: A part cannot be read.
+            Replaced: The file is in another state.
+        """
+        self.failure = None
+        with one_read():
+            try:
+                yield
+            except Exception:  # GDAL's own words for a failure of ours differ by format and operation
+                if self.failure is not None:
+                    raise self.failure from None
+                raise
+        if self.failure is not None:
+            raise self.failure
 
     def beside(self, name: str) -> "RemoteFile | None":
         """Return a file that this one, which is a VRT, names by a relative path, if it is there."""
@@ -248,27 +266,3 @@ class RemoteFile:
         if len(data) != stop - start:
             raise Away("its server sends fewer bytes than it announces")
         return data
-
-
-def _parts(ranges: Sequence[tuple[int, int]]) -> list[range]:
-    """Services for: ranges that lie near together as one, and in parts of `PART_BYTES`."""
-    spans: list[range] = []
-    for offset, size in sorted(ranges):
-        if spans and offset - spans[-1].stop <= GAP_BYTES:
-            spans[-1] = range(spans[-1].start, max(spans[-1].stop, offset + size))
-        else:
-            spans.append(range(offset, offset + size))
-    return [
-        range(start, min(start + PART_BYTES, span.stop))
-        for span in spans
-        for start in range(span.start, span.stop, PART_BYTES)
-    ]
-
-
-def _cut(offset: int, size: int, parts: Sequence[range], found: Sequence[bytes]) -> bytes:
-    """The bytes of a range out of those of all parts."""
-    return b"".join(
-        data[max(offset, part.start) - part.start : min(offset + size, part.stop) - part.start]
-        for part, data in zip(parts, found, strict=True)
-        if part.start < offset + size and part.stop > offset
-    )

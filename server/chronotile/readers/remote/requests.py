@@ -2,10 +2,11 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import timedelta
-from functools import lru_cache
+from email.utils import parsedate_to_datetime
+from functools import cache, lru_cache
 from http import HTTPStatus
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -14,7 +15,12 @@ from urllib.parse import unquote, urlsplit
 from chronotile.errors import UnsupportedSource
 from chronotile.extras import require_extra
 from chronotile.readers.foreign import BeingWritten
+from chronotile.readers.remote.gates import Gate, GateClosed, TooLate, Undecided, gates
+from chronotile.readers.remote.http import HttpAnswer, HttpClient, NoAnswer, NoConnectionFree
 from chronotile.readers.remote.s3_environment import S3Access, s3_access
+from chronotile.web.hosts import host_of
+from chronotile.web.inner_hosts import InnerAddress
+from chronotile.web.prefix import quoted_path
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -39,11 +45,25 @@ IGNORES_RANGE = (
     "answers 206, or copy it here"
 )
 
+TOO_LATE = "its server did not respond in time"
+NO_ANSWER = "its server cannot be reached, or breaks off its answer, or its host name is wrong"
+BUSY = "too many requests wait for its server; try again later"
+NO_LENGTH = "its server responds without content or without its length"
+
+_PAST_END_STATUS = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+_REFUSALS = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.FORBIDDEN, HTTPStatus.UNAUTHORIZED, _PAST_END_STATUS}
+_REDIRECTS = {301, 302, 303, 307, 308}
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)", re.ASCII)
+_PAST_END = re.compile(r"status code: 416")
 _STATUS = re.compile(r"status code: (\d{3}[ A-Za-z-]*)")
 
 
 class Away(OSError):
     """A file elsewhere cannot be read now; the message has the reason, without the file's address."""
+
+
+class GivenUp(Away, Undecided):
+    """It was not waited for to the end, or never requested, for which its server may not be to blame."""
 
 
 class Refused(Away):
@@ -62,7 +82,18 @@ def refusal(status: int) -> str:
     """Return what a response with this status means for a source."""
     if status == HTTPStatus.NOT_FOUND:
         return "its server answers 404 Not Found: is its address correct?"
-    return f"its server answers {status} {HTTPStatus(status).phrase}: are credentials missing, or is its address wrong?"
+    if status == _PAST_END_STATUS:
+        return "its server answers 416: the file ends before the requested part"
+    answers = f"its server answers {_with_phrase(status)}"
+    if 300 <= status < 400:
+        return f"{answers}: redirects are not followed; use the address to which it leads"
+    return f"{answers}: are credentials missing, or is its address wrong?"
+
+
+def _with_phrase(status: int) -> str:
+    with suppress(ValueError):
+        return f"{status} {HTTPStatus(status).phrase}"
+    return str(status)
 
 
 class Replaced(BeingWritten):
@@ -79,10 +110,13 @@ class ObjectState(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a file is: the store of its server or bucket, and its key in it."""
+    """Where a file is."""
 
-    store: "ObjectStore"
+    store: "ObjectStore | None"
+    """The bucket; `None` for the web."""
     key: str
+    """In the bucket; for the web the URL."""
+    bucket: str = ""
 
 
 _time = threading.local()
@@ -130,6 +164,10 @@ class _Broken(Exception):
     """A failure that may not repeat."""
 
 
+class _Late(_Broken, TooLate):
+    """There was no answer in time."""
+
+
 def ask_part(place: Place, start: int, stop: int, expected: ObjectState | None) -> tuple[bytes, ObjectState]:
     """Return bytes of a file, and its state.
 
@@ -137,14 +175,43 @@ def ask_part(place: Place, start: int, stop: int, expected: ObjectState | None) 
         Replaced: It is not in the expected state.
         Away: It cannot be read.
     """
+    # A weak ETag does not guarantee equal bytes.
+    tag = expected.tag if expected is not None and expected.tag.startswith('"') else None
+    if place.store is None:
+        headers = {"Range": f"bytes={start}-{stop - 1}"} | ({} if tag is None else {"If-Match": tag})
+        return _part_of(_http("GET", place.key, headers, max_bytes=stop - start), start, stop)
     import obstore
 
-    options: dict[str, Any] = {"range": (start, stop)}
-    if expected is not None and expected.tag.startswith('"'):  # a weak ETag does not guarantee equal bytes
-        options["if_match"] = expected.tag
-    with _in_our_words():
+    options: dict[str, Any] = {"range": (start, stop)} | ({} if tag is None else {"if_match": tag})
+    with of_bucket(place.bucket):
         answer = obstore.get(place.store, place.key, options=options)  # type: ignore[arg-type]  # a dict of options
         return bytes(answer.bytes()), _state_of(answer.meta)
+
+
+def ask_document(place: Place, max_bytes: int) -> bytes:
+    """Return a whole file, whose server need not give parts of it.
+
+    Raises:
+        UnsupportedSource: It is larger than `max_bytes`.
+        Away: It cannot be read.
+    """
+    if place.store is None:
+        sent = _http("GET", place.key, {}, max_bytes=max_bytes)
+        size = max(_state_of_answer(sent).size, len(sent.body))
+        _require_size(size, max_bytes)
+        return sent.body
+    import obstore
+
+    with of_bucket(place.bucket) as gate:
+        answer = obstore.get(place.store, place.key)
+        gate.hear()
+        _require_size(answer.meta["size"], max_bytes)
+        return bytes(answer.bytes())
+
+
+def _require_size(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise UnsupportedSource(f"it has {size} bytes; at most {max_bytes} are read")
 
 
 def ask_state(place: Place) -> ObjectState:
@@ -153,9 +220,11 @@ def ask_state(place: Place) -> ObjectState:
     Raises:
         Away: It cannot be read.
     """
+    if place.store is None:
+        return _state_of_answer(_http("HEAD", place.key, {}, max_bytes=0))
     import obstore
 
-    with _in_our_words():
+    with of_bucket(place.bucket):
         return _state_of(obstore.head(place.store, place.key))
 
 
@@ -169,13 +238,8 @@ def ask_whether(place: Place, *, in_parts: bool) -> ObjectState | None:
     Raises:
         Away: Neither is known.
     """
-    import obstore
-
     try:
-        if in_parts:
-            return ask_part(place, 0, 1, None)[1]
-        with _in_our_words():
-            return _state_of(obstore.get(place.store, place.key).meta)
+        return ask_part(place, 0, 1, None)[1] if in_parts else _state_of_whole(place)
     except Refused as error:
         if error.status == HTTPStatus.NOT_FOUND:
             return None
@@ -184,8 +248,99 @@ def ask_whether(place: Place, *, in_parts: bool) -> ObjectState | None:
         raise Away("its server answers 412 Precondition Failed, though no condition was sent") from None
 
 
+def _state_of_whole(place: Place) -> ObjectState:
+    """The state that a server sends with a whole file, which is not read."""
+    if place.store is None:
+        return _state_of_answer(_http("GET", place.key, {}, max_bytes=0))
+    import obstore
+
+    with of_bucket(place.bucket):
+        return _state_of(obstore.get(place.store, place.key).meta)
+
+
+def _http(method: str, url: str, headers: Mapping[str, str], *, max_bytes: int) -> HttpAnswer:
+    client, gate = http_client(), gates.of(host_of(url))
+    try:
+        with gate.passing():
+            try:
+                return client.run(client.ask(method, url, headers, max_bytes=max_bytes, hear=gate.hear))
+            except TimeoutError:
+                raise _Late(TOO_LATE) from None
+            except NoConnectionFree:
+                raise GivenUp(BUSY) from None
+    except (InnerAddress, GateClosed) as error:
+        raise Away(str(error)) from None
+    except NoAnswer:
+        raise _Broken(NO_ANSWER) from None
+
+
+def _part_of(answer: HttpAnswer, start: int, stop: int) -> tuple[bytes, ObjectState]:
+    """What was requested of a file, and its state; fewer bytes at its end."""
+    _require_success(answer)
+    if answer.status != HTTPStatus.PARTIAL_CONTENT:
+        raise Away(IGNORES_RANGE)
+    sent = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+    if sent is None:
+        raise _Broken(NO_LENGTH)
+    first, last, size = map(int, sent.groups())
+    if (first, last) != (start, min(stop, size) - 1) or len(answer.body) != last - first + 1:
+        raise _Broken("its server sends other bytes than were requested")
+    return answer.body, _state_with(answer.headers, size)
+
+
+def _state_of_answer(answer: HttpAnswer) -> ObjectState:
+    _require_success(answer)
+    length = answer.headers.get("Content-Length", "")
+    if answer.status != HTTPStatus.OK or not length.isdecimal():
+        raise _Broken(NO_LENGTH)
+    return _state_with(answer.headers, int(length))
+
+
+def _require_success(answer: HttpAnswer) -> None:
+    """Raise what an answer means that is no success.
+
+    Raises:
+        Replaced: It says that the file is in another state.
+        Refused: It is a refusal or a redirect.
+        _Broken: It is any other; the next may be better.
+    """
+    if answer.status == HTTPStatus.PRECONDITION_FAILED:
+        raise Replaced("it was replaced")
+    if answer.status in _REFUSALS or answer.status in _REDIRECTS:
+        raise Refused(answer.status)
+    if not 200 <= answer.status < 300:
+        raise _Broken(f"its server answers {_with_phrase(answer.status)}")
+
+
+def _state_with(headers: Mapping[str, str], size: int) -> ObjectState:
+    modified_ns = 0
+    with suppress(ValueError, OverflowError):
+        modified_ns = round(parsedate_to_datetime(headers.get("Last-Modified", "")).timestamp()) * 10**9
+    return ObjectState(modified_ns, size, headers.get("ETag", ""))
+
+
+@cache
+def http_client() -> HttpClient:
+    """Return the one of this process."""
+    return HttpClient(connect_s=CONNECT_S, request_s=REQUEST_S)
+
+
 def _state_of(meta: "ObjectMeta") -> ObjectState:
     return ObjectState(round(meta["last_modified"].timestamp() * 1e9), meta["size"], meta["e_tag"] or "")
+
+
+@contextmanager
+def of_bucket(bucket: str) -> Iterator[Gate]:
+    """Pass the gate of a bucket, which the block lets hear of parts of an answer, in a function for `retry`.
+
+    Errors of obstore in the block become `Away` and its kin, or what `retry` repeats.
+    """
+    gate = gates.of(f"s3://{bucket}")
+    try:
+        with gate.passing(), _in_our_words():
+            yield gate
+    except GateClosed as error:
+        raise Away(str(error)) from None
 
 
 @contextmanager
@@ -206,7 +361,10 @@ def _in_our_words() -> Iterator[None]:
     except exceptions.UnauthenticatedError:
         raise Refused(HTTPStatus.UNAUTHORIZED) from None
     except exceptions.BaseError as error:
-        raise _Broken(_reason(error, monotonic() - begun)) from None
+        if _PAST_END.search(str(error)):
+            raise Refused(_PAST_END_STATUS) from None
+        reason = _reason(error, monotonic() - begun)
+        raise (_Late if reason == TOO_LATE else _Broken)(reason) from None
 
 
 def _reason(error: Exception, took_s: float) -> str:
@@ -216,39 +374,34 @@ def _reason(error: Exception, took_s: float) -> str:
     if status is not None:
         return f"its server answers {status[1].strip()}"
     if "MissingContentLength" in said:
-        return "its server responds without content or without its length"
-    if "kind: Timeout" in said or "TimedOut" in said or took_s >= REQUEST_S:
-        return "its server did not respond in time"
-    return "its server cannot be reached, or breaks off its answer, or its host name is wrong"
+        return NO_LENGTH
+    is_late = "kind: Timeout" in said or "TimedOut" in said or took_s >= REQUEST_S
+    return TOO_LATE if is_late else NO_ANSWER
 
 
-def place_of(href: str) -> Place:
+def place_of(href: str, access: S3Access | None = None) -> Place:
     """Return where a file is.
+
+    Args:
+        href: Its address.
+        access: To S3, where the caller has looked it up for many files; by default it is looked up here.
 
     Raises:
         UnsupportedSource: Nothing is read from such places.
     """
     parts = urlsplit(href)
-    key = unquote(parts.path).lstrip("/")
     if parts.scheme in {"s3", "http", "https"}:
         require_extra("s3", f"a source at {parts.scheme}://", error=UnsupportedSource)
     if parts.scheme == "s3":
-        return Place(_s3_store(parts.netloc, s3_access()), key)
+        return Place(s3_store(parts.netloc, access or s3_access()), unquote(parts.path).lstrip("/"), parts.netloc)
     if parts.scheme in {"http", "https"}:
-        return Place(_http_store(parts._replace(path="/", fragment="").geturl()), key)
+        return Place(None, parts._replace(path=quoted_path(parts.path), fragment="").geturl())
     raise UnsupportedSource(f"files at {parts.scheme}:// cannot be read; those at https:// and s3:// can")
 
 
 @lru_cache(maxsize=MOST_STORES)
-def _http_store(root: str) -> "ObjectStore":
-    """The files of a server; with the query that a signed URL has."""
-    from obstore.store import HTTPStore
-
-    return HTTPStore.from_url(root, **_limits())
-
-
-@lru_cache(maxsize=MOST_STORES)
-def _s3_store(bucket: str, access: S3Access) -> "ObjectStore":
+def s3_store(bucket: str, access: S3Access) -> "ObjectStore":
+    """Return a bucket as obstore opens it."""
     from obstore.store import S3Store
 
     return S3Store(bucket, **access.obstore_config(), **_limits())

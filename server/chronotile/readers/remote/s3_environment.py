@@ -9,6 +9,7 @@ from typing import Any
 
 DEFAULT_REGION = "us-east-1"
 
+_YES = {"1", "on", "true", "yes"}
 _ROLES = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 """Variables that name a source of temporary credentials."""
 
@@ -28,6 +29,8 @@ class S3Access:
     token: str | None = None
     is_anonymous: bool = False
     """Whether requests are not signed; if they are and there is no key, the library looks for a role."""
+    is_paying: bool = False
+    """Whether requests state that who sends them pays (requester pays); tensorstore cannot state it."""
 
     def obstore_config(self) -> dict[str, Any]:
         """Return the configuration of a store of obstore."""
@@ -38,6 +41,8 @@ class S3Access:
             "secret_access_key": self.secret,
             "session_token": self.token,
         }
+        if self.is_paying:
+            config["request_payer"] = True
         return config | {name: value for name, value in keys.items() if value is not None}
 
     def tensorstore_spec(self, environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
@@ -66,7 +71,8 @@ def s3_access(environment: Mapping[str, str] = os.environ) -> S3Access:
     """Return the access to S3 that the environment configures.
 
     Credentials are those of `AWS_ACCESS_KEY_ID`, else of the profile `AWS_PROFILE` in the shared files, else of a role;
-    where there are none, and with `AWS_NO_SIGN_REQUEST`, requests are anonymous.
+    where there are none, and with `AWS_NO_SIGN_REQUEST`, requests are anonymous. With `AWS_REQUEST_PAYER=requester`
+    they say that the requester pays, as GDAL's do.
     """
     own = _section(environment, "AWS_SHARED_CREDENTIALS_FILE", "credentials", _profile(environment))
     settings = _section(environment, "AWS_CONFIG_FILE", "config", _profile(environment))
@@ -76,7 +82,7 @@ def s3_access(environment: Mapping[str, str] = os.environ) -> S3Access:
         "secret": environment.get("AWS_SECRET_ACCESS_KEY") if is_by_variables else own.get("aws_secret_access_key"),
         "token": environment.get("AWS_SESSION_TOKEN") if is_by_variables else own.get("aws_session_token"),
     }
-    is_unsigned = environment.get("AWS_NO_SIGN_REQUEST", "").lower() in {"1", "on", "true", "yes"}
+    is_unsigned = environment.get("AWS_NO_SIGN_REQUEST", "").lower() in _YES
     is_anonymous = is_unsigned or (keys["key_id"] is None and not _has_role(environment))
     return S3Access(
         region=environment.get("AWS_REGION")
@@ -85,8 +91,14 @@ def s3_access(environment: Mapping[str, str] = os.environ) -> S3Access:
         or DEFAULT_REGION,
         endpoint=environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or None,
         is_anonymous=is_anonymous,
+        is_paying=environment.get("AWS_REQUEST_PAYER", "").lower() in {"requester", *_YES},
         **({} if is_anonymous else keys),
     )
+
+
+def is_paid(href: str) -> bool:
+    """Return whether requests for a place have to say that the requester pays."""
+    return href.startswith("s3://") and s3_access().is_paying
 
 
 def _profile(environment: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.pipeline.caches.byte_cache import ByteCache
+from chronotile.readers.caches.byte_cache import ByteCache
 from tests.running import PATIENCE_S
 
 

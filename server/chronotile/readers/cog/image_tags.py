@@ -1,0 +1,239 @@
+"""What the tags of a TIFF say of its blocks and bands, as far as they are decoded here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from lxml import etree
+
+from chronotile.readers.cog.block_table import Blocks, Places
+from chronotile.readers.cog.blocks import FLOATING_POINT, HORIZONTAL, NO_PREDICTOR, NONE, is_decoded
+from chronotile.readers.cog.tiff import Directory, UnsupportedCog
+from chronotile.readers.encoding import fits
+
+MOST_BLOCK_BYTES = 1 << 28
+MOST_BLOCKS = 1 << 22
+
+_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 254, 256, 257, 258, 259, 262, 266
+_ORIENTATION, _SAMPLES, _PLANAR, _PREDICTOR = 274, 277, 284, 317
+_TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _SIZES, _EXTRA_SAMPLES, _FORMAT = 322, 323, 324, 325, 338, 339
+_METADATA, _NODATA = 42112, 42113
+
+_REDUCED, _PAGE, _MASK = 1, 2, 4
+"""Bits of the kind of a directory."""
+_OF_MASK = 4
+"""How the numbers of a mask are to be seen."""
+_GREY_OR_COLOURS = {0, 1, 2, 3}
+_ALPHA = {1, 2}
+_TYPES = {
+    **{(1, bits): f"uint{bits}" for bits in (8, 16, 32, 64)},
+    **{(2, bits): f"int{bits}" for bits in (8, 16, 32, 64)},
+    **{(3, bits): f"float{bits}" for bits in (32, 64)},
+}
+"""numpy's names by the format of samples and their bits; without a format numbers have no sign."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CogBand:
+    """What a file says of one band beside its type."""
+
+    scale: float = 1.0
+    offset: float = 0.0
+    units: str = "1"
+    title: str | None = None
+    """Its description."""
+
+
+def kinds_of(found: Sequence[Directory]) -> tuple[Directory, list[Directory], list[Directory]]:
+    """Return the native image, the overviews, and the masks of all."""
+    kinds = [each.number(_SUBFILE, 0) for each in found]
+    if kinds[0] & (_REDUCED | _MASK) or any(kind & ~(_REDUCED | _PAGE | _MASK) for kind in kinds):
+        raise UnsupportedCog("its directories are of unusual kinds")
+    overviews = [each for each, kind in zip(found, kinds, strict=True) if kind & _REDUCED and not kind & _MASK]
+    masks = [each for each, kind in zip(found, kinds, strict=True) if kind & _MASK]
+    if 1 + len(overviews) + len(masks) != len(found):
+        raise UnsupportedCog("it holds several images")
+    return found[0], overviews, masks
+
+
+def blocks_of(directory: Directory, size: int, order: str) -> Blocks:
+    """Return the blocks of an image, an overview or a mask.
+
+    Raises:
+        UnsupportedCog: They are not decoded here, or do not lie in the file.
+    """
+    if _TILE_WIDTH not in directory or _OFFSETS not in directory or _SIZES not in directory:
+        raise UnsupportedCog("it is not tiled")
+    width, height = directory.number(_WIDTH, 0), directory.number(_HEIGHT, 0)
+    block_width, block_height = directory.number(_TILE_WIDTH, 0), directory.number(_TILE_HEIGHT, 0)
+    if min(width, height, block_width, block_height) < 1 or max(width, height) >= 1 << 31:
+        raise UnsupportedCog("its size or that of its blocks is damaged")
+    samples, is_by_pixel = directory.number(_SAMPLES, 1), directory.number(_PLANAR, 1) == 1
+    dtype, compression, predictor = _dtype(directory), _compression(directory), directory.number(_PREDICTOR, 1)
+    _require_decodable(directory, dtype, predictor if compression != NONE else NO_PREDICTOR)
+    offsets, sizes = _table(directory, _OFFSETS), _table(directory, _SIZES)
+    blocks = Blocks(
+        width=width,
+        height=height,
+        block_width=block_width,
+        block_height=block_height,
+        dtype=dtype,
+        order=order,
+        samples=samples,
+        is_by_pixel=is_by_pixel or samples == 1,
+        compression=compression,
+        predictor=predictor if compression != NONE else NO_PREDICTOR,
+        offsets=offsets,
+        sizes=sizes,
+    )
+    return _checked(blocks, size)
+
+
+def _dtype(directory: Directory) -> str:
+    bits, formats = set(directory.numbers(_BITS).tolist()) or {1}, set(directory.numbers(_FORMAT).tolist()) or {1}
+    if bits == {1} and directory.number(_SUBFILE, 0) & _MASK:
+        return "bool"
+    dtype = _TYPES.get((formats.pop(), bits.pop())) if len(bits) == len(formats) == 1 else None
+    if dtype is None:
+        raise UnsupportedCog("its numbers are of another type than whole numbers and floats of 8 to 64 bits")
+    return dtype
+
+
+def _compression(directory: Directory) -> int:
+    compression = directory.number(_COMPRESSION, NONE)
+    if not is_decoded(compression):
+        raise UnsupportedCog(f"its compression ({compression}) is another than deflate or ZSTD")
+    return compression
+
+
+def _require_decodable(directory: Directory, dtype: str, predictor: int) -> None:
+    """Check what changes the numbers of blocks, or what bands are, in ways that are not read here."""
+    is_mask = bool(directory.number(_SUBFILE, 0) & _MASK)
+    is_predicted = predictor in {NO_PREDICTOR, HORIZONTAL} or (
+        predictor == FLOATING_POINT and dtype.startswith("float")
+    )
+    if not is_predicted or (is_mask and predictor != NO_PREDICTOR):
+        raise UnsupportedCog(f"its predictor ({predictor}) is not one of its type of numbers")
+    if directory.number(_FILL_ORDER, 1) != 1 or directory.number(_ORIENTATION, 1) != 1:
+        raise UnsupportedCog("its bits or rows are in another order than usual")
+    photometric, samples = directory.number(_PHOTOMETRIC, 1), directory.number(_SAMPLES, 1)
+    if photometric not in ({_OF_MASK} if is_mask else _GREY_OR_COLOURS):
+        raise UnsupportedCog("its colours are stored in an unusual way")
+    extra = directory.numbers(_EXTRA_SAMPLES)
+    if _ALPHA & set(extra.tolist()) or (photometric == 2 and samples != 3 + extra.size):
+        raise UnsupportedCog("it has a band of transparency")
+
+
+def _table(directory: Directory, tag: int) -> Places:
+    """Offsets or sizes of all blocks."""
+    found = directory.numbers(tag)
+    if found.size > MOST_BLOCKS:
+        raise UnsupportedCog(f"it has more than {MOST_BLOCKS} blocks")
+    if found.dtype == np.uint64 and found.size and found.max() >= 1 << 62:
+        raise UnsupportedCog("its block table is damaged")
+    table: Places = found.astype(np.int64)
+    return table
+
+
+def _checked(blocks: Blocks, size: int) -> Blocks:
+    """Blocks whose table has a row for each, and that lie in the file; missing ones have neither place nor size."""
+    if not blocks.offsets.size == blocks.sizes.size == blocks.rows * blocks.columns * blocks.planes:
+        raise UnsupportedCog("its block table does not fit its size")
+    if blocks.decoded_bytes > MOST_BLOCK_BYTES:
+        raise UnsupportedCog(f"its blocks have more than {MOST_BLOCK_BYTES >> 20} MiB each")
+    is_missing = blocks.sizes == 0
+    blocks.offsets[is_missing] = 0
+    ends = blocks.offsets + blocks.sizes
+    if blocks.sizes.min() < 0 or ends.max() > size or (blocks.offsets[~is_missing] < 8).any():
+        raise UnsupportedCog("the file is cut off, or its block table is damaged")
+    return blocks
+
+
+def masks_of(masks: list[Blocks], images: tuple[Blocks, ...]) -> tuple[Blocks, ...]:
+    """Return the mask of each level, by its size."""
+    if not masks:
+        return ()
+    by_size = {(mask.width, mask.height): mask for mask in masks}
+    found = [by_size.get((image.width, image.height)) for image in images]
+    own = tuple(mask for mask in found if mask is not None)
+    if len(own) != len(images) or len(masks) != len(images):
+        raise UnsupportedCog("not all of its overviews have masks")
+    if any(mask.samples != 1 or mask.dtype not in {"bool", "uint8"} for mask in own):
+        raise UnsupportedCog("its mask is of an unusual type")
+    return own
+
+
+def nodata_text(directory: Directory) -> str | None:
+    """Return the text for the number that stands for no value; `None` if a directory has none."""
+    return (directory.text(_NODATA) or "").strip() or None
+
+
+def bands_of(directory: Directory, count: int) -> tuple[CogBand, ...]:
+    """Return scale, offset, units and description of each band, by GDAL's own tag."""
+    said: list[dict[str, str]] = [{} for _ in range(count)]
+    for sample, role, text in _items(directory.text(_METADATA)):
+        if role == "colorinterp" and text.lower() == "alpha":
+            raise UnsupportedCog("it has a band of transparency")
+        if 0 <= sample < count:
+            said[sample][role] = text
+    try:
+        return tuple(
+            CogBand(
+                scale=float(each.get("scale", 1.0)),
+                offset=float(each.get("offset", 0.0)),
+                units=each.get("unittype") or "1",
+                title=each.get("description") or None,
+            )
+            for each in said
+        )
+    except ValueError:
+        raise UnsupportedCog("its scale or offset is not a number") from None
+
+
+def _items(metadata: str | None) -> list[tuple[int, str, str]]:
+    """Sample, role and text of the items of GDAL's metadata that have a role."""
+    if not metadata:
+        return []
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        root = etree.fromstring(metadata.encode(), parser)
+        return [
+            (int(item.get("sample", "-1")), str(item.get("role")), "".join(item.itertext()))
+            for item in root.iter("Item")
+            if item.get("role")
+        ]
+    except (etree.XMLSyntaxError, ValueError):
+        raise UnsupportedCog("GDAL's metadata in it are damaged") from None
+
+
+def nodata_of(text: str, dtype: str) -> float | None:
+    """Return the number that stands for no value, as GDAL gives it; `None` where the type has no such number.
+
+    Raises:
+        UnsupportedCog: The text is not a number.
+    """
+    kind = np.dtype(dtype)
+    try:
+        number = float(text)
+    except ValueError:
+        raise UnsupportedCog(f"its nodata {text[:20]!r} is not a number") from None
+    if kind.kind in "iu":
+        return number if fits(number, kind) else None
+    return _near_largest(number, kind) if kind.itemsize == 4 else number
+
+
+def is_exact(text: str, dtype: str) -> bool:
+    """Return whether a type holds just the number that stands for no value; of floats each is rounded."""
+    kind, number = np.dtype(dtype), float(text)
+    return kind.kind == "f" or (number.is_integer() and fits(number, kind) and abs(number) <= 2**53)
+
+
+def _near_largest(number: float, kind: np.dtype[Any]) -> float:
+    """The number in its type; one that is only written as beyond the largest is that."""
+    largest = float(np.finfo(kind).max)
+    for limit in (-largest, largest):
+        if abs(number - limit) < 1e-10 * largest:
+            return limit
+    with np.errstate(over="ignore"):
+        return float(kind.type(number))

@@ -1,0 +1,195 @@
+"""The directories of a TIFF or BigTIFF, of either byte order, read in few parts."""
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import UnsupportedSource
+
+Read = Callable[[int, int], bytes]
+"""Gives bytes of a file from an offset on, as many as a count says."""
+
+Numbers = NDArray[Any]
+
+PAGE_BYTES = 32 << 10
+"""What is read first: most headers of cloud-optimised files are smaller. Each further part is twice as long."""
+MOST_PAGE_BYTES = 1 << 20
+MOST_HEADER_BYTES = 64 << 20
+MOST_DIRECTORIES = 64
+MOST_TAGS = 4096
+
+_TYPES = {
+    1: "u1",
+    2: "u1",
+    3: "u2",
+    4: "u4",
+    6: "i1",
+    7: "u1",
+    8: "i2",
+    9: "i4",
+    11: "f4",
+    12: "f8",
+    13: "u4",
+    16: "u8",
+    17: "i8",
+    18: "u8",
+}
+"""numpy's types by the number of the type (TIFF 6.0, section 2; BigTIFF); without fractions of two numbers."""
+
+
+class UnsupportedCog(UnsupportedSource):
+    """A file is not one that is read here; GDAL may read it, or report what is wrong with it."""
+
+
+class _Form(NamedTuple):
+    """How a classic or a big TIFF is written."""
+
+    first: int
+    """Where the place of the first directory is."""
+    place: str
+    """Format of a place in the file."""
+    entries: str
+    """Format of the number of entries."""
+    entry: str
+    """Format of an entry before its data: tag, type, number of values."""
+
+
+_CLASSIC = _Form(4, "I", "H", "HHI")
+_BIG = _Form(8, "Q", "Q", "HHQ")
+_FORMS = {b"II*\0": ("<", _CLASSIC), b"MM\0*": (">", _CLASSIC), b"II+\0": ("<", _BIG), b"MM\0+": (">", _BIG)}
+
+
+class Directory:
+    """The tags of one directory; the data of a tag are read when they are first needed."""
+
+    def __init__(self, entries: dict[int, tuple[str, int, int]], pages: "Pages") -> None:
+        self._entries = entries
+        self._pages = pages
+
+    def __contains__(self, tag: int) -> bool:
+        return tag in self._entries
+
+    def numbers(self, tag: int) -> Numbers:
+        """Return all values of a tag in the machine's byte order; none where there is no such tag.
+
+        Raises:
+            UnsupportedCog: They lie beyond the end of the file.
+        """
+        if tag not in self._entries:
+            return np.empty(0, dtype=np.uint8)
+        dtype, count, place = self._entries[tag]
+        kind = np.dtype(dtype)
+        found = np.frombuffer(self._pages.read(place, count * kind.itemsize), dtype=kind)
+        return found.astype(kind.newbyteorder("="), copy=False)
+
+    def number(self, tag: int, usual: int) -> int:
+        """Return the only value of a tag.
+
+        Args:
+            tag: Its number.
+            usual: Of a file without it.
+        """
+        found = self.numbers(tag)
+        return int(found[0]) if found.size else usual
+
+    def text(self, tag: int) -> str | None:
+        """Return the text of a tag, up to the first zero byte; `None` without one."""
+        if tag not in self._entries:
+            return None
+        return bytes(self.numbers(tag)).split(b"\0", 1)[0].decode("utf-8", errors="replace")
+
+
+class Pages:
+    """Parts of a file in memory.
+
+    Args:
+        read: Reads the file.
+        size: Of the file, in bytes.
+    """
+
+    def __init__(self, read: Read, size: int) -> None:
+        self._read = read
+        self._size = size
+        self._parts: list[tuple[int, bytes]] = []
+        self._bytes = 0
+
+    def read(self, place: int, count: int) -> bytes:
+        """Return bytes of the file.
+
+        Raises:
+            UnsupportedCog: They lie beyond its end, or all are too many.
+        """
+        if place < 0 or place + count > self._size:
+            raise UnsupportedCog("the file is cut off: a part of its header is missing")
+        for start, part in self._parts:
+            if start <= place and place + count <= start + len(part):
+                return part[place - start : place - start + count]
+        wanted = min(max(count, min(PAGE_BYTES << len(self._parts), MOST_PAGE_BYTES)), self._size - place)
+        self._bytes += wanted
+        if self._bytes > MOST_HEADER_BYTES:
+            raise UnsupportedCog(f"its header has more than {MOST_HEADER_BYTES >> 20} MiB")
+        part = self._read(place, wanted)
+        if len(part) != wanted:
+            raise UnsupportedCog("the file is cut off: a part of its header is missing")
+        self._parts.append((place, part))
+        return part[:count]
+
+
+def directories(read: Read, size: int) -> tuple[str, list[Directory]]:
+    """Return the byte order of a TIFF, `<` or `>`, and its directories.
+
+    Args:
+        read: Reads the file; what it raises is passed on.
+        size: Of the file, in bytes.
+
+    Raises:
+        UnsupportedCog: It is not a TIFF, or is damaged.
+    """
+    pages = Pages(read, size)
+    if size < 16:
+        raise UnsupportedCog("it is not a TIFF")
+    known = _FORMS.get(pages.read(0, 4))
+    if known is None:
+        raise UnsupportedCog("it is not a TIFF")
+    return known[0], list(_directories(pages, *known))
+
+
+def _directories(pages: Pages, order: str, form: _Form) -> Iterator[Directory]:
+    place_format = order + form.place
+    place = _number(pages, form.first, place_format)
+    seen = set[int]()
+    while place:
+        if place in seen or len(seen) >= MOST_DIRECTORIES:
+            raise UnsupportedCog(f"it has more than {MOST_DIRECTORIES} directories, or they form a circle")
+        seen.add(place)
+        count = _number(pages, place, order + form.entries)
+        if count > MOST_TAGS:
+            raise UnsupportedCog(f"a directory of it has more than {MOST_TAGS} tags")
+        begin = place + struct.calcsize(form.entries)
+        entry_bytes = struct.calcsize("=" + form.entry) + struct.calcsize(form.place)
+        yield Directory(_entries(pages, begin, count, order=order, form=form), pages)
+        place = _number(pages, begin + count * entry_bytes, place_format)
+
+
+def _entries(pages: Pages, begin: int, count: int, *, order: str, form: _Form) -> dict[int, tuple[str, int, int]]:
+    """Type, number of values and place of the data of each tag of a directory."""
+    entry, data = struct.Struct(order + form.entry), struct.Struct(order + form.place)
+    entry_bytes = entry.size + data.size
+    table = pages.read(begin, count * entry_bytes)
+    found = {}
+    for start in range(0, len(table), entry_bytes):
+        tag, kind, values = entry.unpack_from(table, start)
+        dtype = _TYPES.get(kind)
+        if dtype is None:
+            continue
+        is_inside = values * int(dtype[1]) <= data.size
+        place = begin + start + entry.size if is_inside else data.unpack_from(table, start + entry.size)[0]
+        found[tag] = order + dtype, values, place
+    return found
+
+
+def _number(pages: Pages, place: int, form: str) -> int:
+    return int(struct.unpack(form, pages.read(place, struct.calcsize(form)))[0])
