@@ -21,6 +21,7 @@ from chronotile.readers.foreign import one_line
 from chronotile.readers.hrefs import kvstore, local_path
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import ObjectState
+from chronotile.readers.remote.s3_environment import is_paid
 from chronotile.readers.zarr.metadata import ArrayNode
 from chronotile.readers.zarr.remote import OpenArray, RemoteMetadata, RemoteReads, State, States, digest_of
 from chronotile.readers.zarr.waits import chunk_context, result_within
@@ -138,10 +139,10 @@ class TensorStoreArray(_WatchedArray):
         self._context = chunk_context(0) if caches is None else caches.chunks
         self._spec: dict[str, Any] = {
             "driver": f"zarr{node.version if node.version == 3 else ''}",
-            "kvstore": _below(kvstore(href), node.path),
             "recheck_cached_data": "open",
             "recheck_cached_metadata": "open",
         }
+        self._href = href
         self._node = node
         self._growing = growing
         self._remote = RemoteMetadata(href, node) if local_path(href) is None else None
@@ -163,7 +164,9 @@ class TensorStoreArray(_WatchedArray):
         return tuple(self._open().chunk_layout.read_chunk.shape)
 
     def _open(self) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it
-        opening = ts.open(self._spec, open=True, read=True, context=self._context)
+        # The place anew each time: with it, tensorstore reads credentials of files once.
+        spec = self._spec | {"kvstore": _below(kvstore(self._href), self._node.path)}
+        opening = ts.open(spec, open=True, read=True, context=self._context)
         array = opening.result() if self._remote is None else result_within(opening)
         if self._remote is not None and array.chunk_layout.read_chunk.shape != self._node.files:
             self._remote.require_parts()
@@ -210,6 +213,10 @@ def open_array(
     href: str, node: ArrayNode, *, growing: str | None = None, caches: ReaderCaches | None = None
 ) -> ArraySource:
     """Return an array, of which one dimension may grow, by the quickest library that can decode it."""
+    if is_paid(href):
+        from chronotile.readers.zarr.paid import PaidArray  # noqa: PLC0415 -- seldom needed
+
+        return PaidArray(href, node)
     try:
         return TensorStoreArray(href, node, growing, caches)
     except ValueError as error:

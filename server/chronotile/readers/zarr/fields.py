@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.readers.cf.fields import Field, FieldSet
-from chronotile.readers.zarr.arrays import load_array
 from chronotile.readers.zarr.metadata import ArrayNode, GroupNode
+from chronotile.readers.zarr.stores import Store, load_all
 
 
-def fields_of(group: GroupNode, root: GroupNode, href: str) -> FieldSet:
+def fields_of(group: GroupNode, root: GroupNode, store: Store) -> FieldSet:
     """Return the arrays of a group, with the attributes of the root where it has none of its own."""
-    fields = {name: _field(name, node, href) for name, node in group.arrays.items() if node.dtype is not None}
+    fields = {name: _field(name, node, store) for name, node in group.arrays.items() if node.dtype is not None}
     return FieldSet(fields, {**root.attrs, **group.attrs})
 
 
@@ -23,9 +23,9 @@ def text_of(attrs: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _field(name: str, node: ArrayNode, href: str) -> Field:
+def _field(name: str, node: ArrayNode, store: Store) -> Field:
     def load() -> NDArray[Any]:
-        return load_array(href, node)
+        return load_all(store, node)
 
     return Field(
         name=name,

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 from chronotile.model.source import Finding, SourceSpec
 from chronotile.readers.foreign import opening
-from chronotile.readers.zarr.arrays import open_array
-from chronotile.readers.zarr.metadata import read_group
+from chronotile.readers.zarr.stores import open_group
 
 LARGE_BYTES = 16 << 20
 """What one picture should not have to decode for a single chunk."""
@@ -15,12 +14,14 @@ LARGE_BYTES = 16 << 20
 def chunk_findings(spec: SourceSpec) -> Iterator[Finding]:
     """Yield a warning for each array whose chunks are large, so that each tile decodes much."""
     with opening(spec.collection):
-        arrays = list(read_group(spec.href).all_arrays())
+        names = [variable.name or variable.id for variable in spec.variables.values()]
+        store, root = open_group(spec.href, names=names)
+        arrays = list(root.all_arrays())
     for array in arrays:
         if array.dtype is None or len(array.shape) < 2:
             continue
         with opening(spec.collection):
-            chunks = open_array(spec.href, array).chunks or ()
+            chunks = store.open_array(array).chunks or ()
         size = math.prod(chunks) * array.dtype.itemsize
         if size > LARGE_BYTES:
             shape = " x ".join(map(str, chunks))

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 GROUPS = (None, "0", "series")
 """Where an array may lie: at the root, or in the finest level of a pyramid."""
 
+HEADS = ("repo", "refs/branch.main/ref.json")
+"""Documents of Icechunk repositories, of format 2 and 1, that each commit replaces."""
+
 MAX_ENTRIES = 500
 """Of a folder of a store that are looked at for groups and arrays."""
 
@@ -31,7 +34,8 @@ class ZarrKind(SourceKind):
 
     options = KindOptions(name="zarr")
     file_ends = (".zarr.zip",)
-    folder_marks = (".zmetadata", "zarr.json", ".zgroup", ".zarray")
+    # The last is the first snapshot of every Icechunk repository.
+    folder_marks = (".zmetadata", "zarr.json", ".zgroup", ".zarray", "snapshots/1CECHNKREP0F1RSTCMT0")
 
     def open(self, spec: SourceSpec, caches: ReaderCaches) -> Reader:
         """Return a reader of the store."""
@@ -64,6 +68,10 @@ class ZarrKind(SourceKind):
 
     def datasets(self, path: Path, *, decode_times: bool) -> "Iterator[xarray.Dataset]":
         """Yield the groups in which an array may lie; in a zip file also those of the one folder that holds all."""
+        from chronotile.readers.zarr.stores import PlainStore, open_store
+
+        if not isinstance(open_store(str(path)), PlainStore):
+            raise UnsupportedSource("references and repositories are not audited; audit the files behind them")
         require_extra("zarr", "reading a Zarr store apart", error=UnsupportedSource)
         import xarray
         from zarr.storage import ZipStore
@@ -86,7 +94,7 @@ class ZarrKind(SourceKind):
             yield dataset
 
     def _metadata(self, root: Path) -> Iterator[Path]:
-        yield from (root / name for name in (*self.folder_marks, "commit.json"))
+        yield from (root / name for name in (*self.folder_marks, "commit.json", *HEADS))
         for child in _folders(root):
             yield from (child / name for name in self.folder_marks)
             for grandchild in _folders(child):

@@ -5,26 +5,24 @@ zarr-python and xarray would tell the same for two seconds and 130 MB a process 
 
 import base64
 import json
+import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import tensorstore as ts
 
 from chronotile.errors import UnsupportedSource
-from chronotile.readers.hrefs import base_name, kvstore, local_path
+from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.remote.requests import Refused
-from chronotile.readers.zarr.commit import nodes_of
-from chronotile.readers.zarr.waits import request_limits, result_within
+from chronotile.readers.zarr.documents import Documents, KeyValues, consolidated, open_documents
 
-MAX_DEPTH = 2
+MAX_DEPTH = 6
 """Groups in groups that are looked into below the store's root."""
 
-_METADATA = (".zmetadata", "zarr.json", ".zgroup", ".zarray")
+_NAME = re.compile(r"[\w.-]+")
 
 Document = dict[str, Any]
 
@@ -48,6 +46,8 @@ class ArrayNode:
     has_c: bool = False
     """Whether a `c` stands before the numbers, as the default of version 3 has it."""
     attrs: Document
+    is_alone: bool = False
+    """Whether its metadata are in no document but its own."""
 
     @property
     def name(self) -> str:
@@ -80,31 +80,29 @@ class GroupNode:
             yield from each.all_arrays()
 
 
-class _Store(Protocol):
-    def read(self, key: str) -> bytes | None:
-        """The bytes under a key, if there are any."""
-
-    def children(self, path: str) -> list[str]:
-        """The names under a path."""
-
-
-def read_group(href: str) -> GroupNode:
+def read_group(href: str, names: Collection[str] = ()) -> GroupNode:
     """Return the root group of a store.
+
+    Args:
+        href: The store.
+        names: Arrays to look for in one elsewhere that has no consolidated metadata and cannot be listed.
 
     Raises:
         UnsupportedSource: There is none.
         Refused: The server of one elsewhere refuses access.
     """
-    store, root = _open_store(href)
+    store, root = open_documents(href, names)
     node = _read_node(store, root, MAX_DEPTH)
     if isinstance(node, ArrayNode):
         raise UnsupportedSource(f"{base_name(href)} is a single Zarr array; name the group that holds it")
     if local_path(href) is None and isinstance(node, GroupNode) and not (node.arrays or node.groups):
         raise UnsupportedSource(
-            f"{base_name(href)} is elsewhere and cannot be listed; consolidate its metadata (zarr.consolidate_metadata)"
+            f"{base_name(href)} is elsewhere and cannot be listed; name its variables in the configuration, or "
+            "consolidate its metadata (zarr.consolidate_metadata)"
         )
     if node is None and local_path(href) is None and not href.endswith(".zip"):
-        raise Refused(HTTPStatus.NOT_FOUND)  # for each document that may say what there is
+        # For each document that may say what there is.
+        raise store.refused or Refused(HTTPStatus.NOT_FOUND)
     if node is None:
         raise UnsupportedSource(f"{base_name(href)} is not a Zarr group: it has neither zarr.json nor .zgroup")
     return node
@@ -116,94 +114,24 @@ def group_of_document(document: bytes) -> GroupNode:
     Raises:
         UnsupportedSource: It is not a group.
     """
-    store = _KeyValues(None)
-    store.add_documents(_consolidated(None, document))
+    return group_of_documents(consolidated(None, document))
+
+
+def group_of_documents(documents: Iterable[tuple[str, bytes]]) -> GroupNode:
+    """Return the group that metadata describe, given by their keys, such as `NDVI/.zarray`.
+
+    Raises:
+        UnsupportedSource: It is not a group.
+    """
+    store = KeyValues(None)
+    store.add_documents(documents)
     node = _read_node(store, "", MAX_DEPTH)
     if not isinstance(node, GroupNode):
-        raise UnsupportedSource("its zarr.json is not that of a group")
+        raise UnsupportedSource("the metadata of its root are not those of a group")
     return node
 
 
-def _open_store(href: str) -> tuple[_Store, str]:
-    """The store and the path of its root in it."""
-    path = local_path(href)
-    if path is not None and not path.exists():
-        raise UnsupportedSource(f"{path.name} does not exist")
-    if path is not None and path.is_dir():
-        return _Folder(path), ""
-    context = ts.Context(request_limits()) if path is None else None
-    store = _KeyValues(ts.KvStore.open(kvstore(href), context=context).result())
-    if path is None and not href.endswith(".zip"):
-        store.add_consolidated()
-        return store, ""
-    store.list_keys()
-    return store, store.root()
-
-
-class _Folder:
-    """A store that is a folder."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def read(self, key: str) -> bytes | None:
-        path = self._root / key
-        return path.read_bytes() if path.is_file() else None
-
-    def children(self, path: str) -> list[str]:
-        return sorted(each.name for each in (self._root / path).iterdir() if each.is_dir())
-
-
-class _KeyValues:
-    """A store elsewhere, known by its consolidated metadata, or a zip file, known by its list."""
-
-    def __init__(self, store: Any) -> None:  # noqa: ANN401 -- tensorstore's stubs lack it
-        self._store = store
-        self._known: dict[str, bytes] = {}
-        self._keys: set[str] = set()
-
-    def list_keys(self) -> None:
-        self._keys = {key.decode() for key in result_within(self._store.list())}
-
-    def add_consolidated(self) -> None:
-        """Take the metadata of all nodes from the document that holds them."""
-        self.add_documents(_consolidated(self.read(".zmetadata"), self.read("zarr.json")))
-
-    def add_documents(self, documents: Iterator[tuple[str, bytes]]) -> None:
-        """Take the metadata of nodes as they are."""
-        self._known |= dict(documents)
-        self._keys |= set(self._known)
-
-    def root(self) -> str:
-        found = [key.rpartition("/") for key in self._keys if key.rpartition("/")[2] in _METADATA]
-        return min((folder for folder, _, _name in found), key=lambda folder: (folder.count("/"), folder), default="")
-
-    def read(self, key: str) -> bytes | None:
-        if key in self._known:
-            return self._known[key]
-        if self._keys and key not in self._keys:
-            return None
-        found = result_within(self._store.read(key))
-        return bytes(found.value) if found.state == "value" else None
-
-    def children(self, path: str) -> list[str]:
-        prefix = f"{path}/" if path else ""
-        below = (key.removeprefix(prefix) for key in self._keys if key.startswith(prefix))
-        return sorted({name.partition("/")[0] for name in below if "/" in name})
-
-
-def _consolidated(version2: bytes | None, version3: bytes | None) -> Iterator[tuple[str, bytes]]:
-    if version2 is not None:
-        for key, document in json.loads(version2).get("metadata", {}).items():
-            yield key, json.dumps(document).encode()
-    if version3 is not None:
-        root = json.loads(version3)
-        yield "zarr.json", version3
-        for path, document in nodes_of(root).items():
-            yield f"{path}/zarr.json", json.dumps(document).encode()
-
-
-def _read_node(store: _Store, path: str, depth: int) -> ArrayNode | GroupNode | None:
+def _read_node(store: Documents, path: str, depth: int) -> ArrayNode | GroupNode | None:
     prefix = f"{path}/" if path else ""
     version3 = _document(store, f"{prefix}zarr.json")
     if version3 is not None:
@@ -218,7 +146,7 @@ def _read_node(store: _Store, path: str, depth: int) -> ArrayNode | GroupNode | 
     return None
 
 
-def _document(store: _Store, key: str) -> Document | None:
+def _document(store: Documents, key: str) -> Document | None:
     found = store.read(key)
     if found is None:
         return None
@@ -228,16 +156,28 @@ def _document(store: _Store, key: str) -> Document | None:
     return document
 
 
-def _group(store: _Store, path: str, attrs: Document, depth: int) -> GroupNode:
+def _group(store: Documents, path: str, attrs: Document, depth: int) -> GroupNode:
     arrays: dict[str, ArrayNode] = {}
     groups: dict[str, GroupNode] = {}
-    for name in store.children(path) if depth >= 0 else []:
-        node = _read_node(store, f"{path}/{name}" if path else name, depth - 1)
-        if isinstance(node, ArrayNode):
-            arrays[name] = node
-        elif node is not None:
-            groups[name] = node
+    names = store.children(path) if depth >= 0 else []
+    seen = set[str]()
+    while names:
+        for name in names:
+            node = _read_node(store, f"{path}/{name}" if path else name, depth - 1)
+            if isinstance(node, ArrayNode):
+                arrays[name] = node if store.is_consolidated else replace(node, is_alone=True)
+            elif node is not None:
+                groups[name] = node
+        seen.update(names)
+        # Coordinates of what was found, where there is no list of all.
+        names = [] if store.is_listed else sorted(set[str]().union(*map(_named_by, arrays.values())) - seen)
     return GroupNode(path, attrs, arrays, groups)
+
+
+def _named_by(array: ArrayNode) -> set[str]:
+    """The names of other arrays that belong to one."""
+    words = " ".join(str(array.attrs.get(name, "")) for name in ("coordinates", "grid_mapping", "bounds"))
+    return {*array.dims, *(word for word in words.replace(":", " ").split() if _NAME.fullmatch(word))}
 
 
 def _array_2(path: str, document: Document, attrs: Document) -> ArrayNode:
@@ -247,7 +187,7 @@ def _array_2(path: str, document: Document, attrs: Document) -> ArrayNode:
     dims = attrs.pop("_ARRAY_DIMENSIONS", None)
     if document.get("fill_value") is not None:
         # As xarray does: in version 2 the fill value is what CF calls _FillValue.
-        attrs["_FillValue"] = _number(document["fill_value"])
+        attrs["_FillValue"] = number_of_json(document["fill_value"])
     return ArrayNode(
         path=path,
         version=2,
@@ -264,7 +204,7 @@ def _array_3(path: str, document: Document) -> ArrayNode:
     shape = tuple(document["shape"])
     attrs = dict(document.get("attributes") or {})
     if "_FillValue" in attrs:
-        attrs["_FillValue"] = _number(attrs["_FillValue"])
+        attrs["_FillValue"] = number_of_json(attrs["_FillValue"])
     keys = document.get("chunk_key_encoding") or {}
     separator = (keys.get("configuration") or {}).get("separator", "." if keys.get("name") == "v2" else "/")
     return ArrayNode(
@@ -294,8 +234,8 @@ def _dims(names: object, shape: tuple[int, ...]) -> tuple[str, ...]:
     return tuple(str(name) if name else f"dim_{position}" for position, name in enumerate(given[: len(shape)]))
 
 
-def _number(value: object) -> object:
-    """A fill value as a number: JSON has no NaN, and xarray writes floats of version 3 as base64."""
+def number_of_json(value: object) -> object:
+    """Return a fill value as a number: JSON has no NaN, and xarray writes floats of version 3 as base64."""
     if not isinstance(value, str):
         return value
     try:

@@ -1,24 +1,29 @@
 """Reads of a Zarr store elsewhere: of one state of its metadata, with the fill value only where there is no chunk."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hashlib import blake2b
-from itertools import groupby, product
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from chronotile.model.raster import Numbers
 from chronotile.readers.cf.array_source import Selection
+from chronotile.readers.foreign import Damaged, one_line
 from chronotile.readers.remote.files import looks
-from chronotile.readers.remote.requests import Away, ObjectState, Replaced, one_read
+from chronotile.readers.remote.gates import GateClosed, gates
+from chronotile.readers.remote.requests import Away, ObjectState, Refused, Replaced, one_read
+from chronotile.readers.zarr.chunk_parts import Part, indexes_of, parts_of
 from chronotile.readers.zarr.gaps import ChunkFile, gaps_of
 from chronotile.readers.zarr.metadata import ArrayNode
 from chronotile.readers.zarr.waits import NoChunk, answers_without_content, requests_so_far, result_within
+from chronotile.web.hosts import host_of
 
 State = tuple[int, int, int] | ObjectState
 States = dict[str, State | None]
 """Of files and folders by path; `None` of those that are not there."""
+
+REFUSED_CHUNK = "S3 answers this for a missing chunk too, without the permission s3:ListBucket"
 
 ATTEMPTS = 2
 """How often a selection is read in which chunks are missing and were written meanwhile."""
@@ -45,6 +50,8 @@ class Handle(Protocol):
 class RemoteMetadata:
     """The document of a store elsewhere whose state stands for that of all its chunks: its consolidated metadata.
 
+    Of a store without these it stands for those of one array, and is that array's own.
+
     Args:
         href: The store.
         node: Any array of it.
@@ -53,7 +60,7 @@ class RemoteMetadata:
 
     def __init__(self, href: str, node: ArrayNode, *, is_now: bool = False) -> None:
         self._is_zip = href.endswith(".zip")
-        name = "zarr.json" if node.version == 3 else ".zmetadata"
+        name = _document_of(node)
         self._document = href if self._is_zip else f"{href.rstrip('/')}/{name}"
         self.gaps = gaps_of(self._document)
         if is_now:
@@ -104,6 +111,12 @@ class RemoteMetadata:
         return looks.state(self._document, is_whole=not self._is_zip)
 
 
+def _document_of(node: ArrayNode) -> str:
+    if node.is_alone:
+        return f"{node.path}/{'zarr.json' if node.version == 3 else '.zarray'}"
+    return "zarr.json" if node.version == 3 else ".zmetadata"
+
+
 class RemoteReads:
     """Reads an array of a store elsewhere.
 
@@ -125,17 +138,41 @@ class RemoteReads:
 
         Raises:
             Away: They cannot be read.
+            Damaged: The store can be read, but not these: they cannot be decoded, or access to them is refused.
             Replaced: The store was written since it was opened.
         """
         fetched = requests_so_far()
+        try:  # chunks are requested by tensorstore, but the state of the store passes the gate
+            gates.of(host_of(self._href)).require_open()
+        except GateClosed as error:
+            raise Away(str(error)) from error
         with one_read():
             try:
-                numbers: Numbers = result_within(self._handle.for_reading(selection).array[selection].read())
-            except NoChunk:
-                numbers = self._read_around_gaps(selection)
+                numbers = self._read(selection)
+            except (Refused, ValueError, NotImplementedError):
+                # It may have been cut off on its way, or credentials have been renewed since the array was opened.
+                self._handle.renew()
+                numbers = self._read_again(selection)
         if requests_so_far() != fetched:
             self._metadata.look()
         return numbers
+
+    def _read(self, selection: Selection) -> Numbers:
+        try:
+            numbers: Numbers = result_within(self._handle.for_reading(selection).array[selection].read())
+        except NoChunk:
+            return self._read_around_gaps(selection)
+        return numbers
+
+    def _read_again(self, selection: Selection) -> Numbers:
+        try:
+            return self._read(selection)
+        except Refused as error:
+            reason = f"{error} {REFUSED_CHUNK}"
+        except (ValueError, NotImplementedError) as error:
+            reason = one_line(error)
+        self._metadata.look()  # raises what is wrong if it is wrong with all of the store
+        raise Damaged(reason)
 
     def _read_around_gaps(self, selection: Selection) -> Numbers:
         try:
@@ -162,10 +199,10 @@ class RemoteReads:
         """The numbers of all chunks that are found, else the fill value, and the files in which none was."""
         chunk = array.chunk_layout.read_chunk.shape
         fill = 0 if array.fill_value is None else array.fill_value
-        shape = [len(_indexes(part)) for part in selection if not isinstance(part, int)]
+        shape = [len(indexes_of(part)) for part in selection if not isinstance(part, int)]
         numbers = np.full(shape, fill, dtype=array.dtype.numpy_dtype)
         lacking = set[ChunkFile]()
-        begun = deque((part, array[part.own].read()) for part in _parts(selection, chunk))
+        begun = deque((part, array[part.own].read()) for part in parts_of(selection, chunk))
         while begun:
             part, future = begun.popleft()  # its numbers are held no longer than needed
             try:
@@ -174,45 +211,11 @@ class RemoteReads:
                 lacking.add(self._file_of(part, is_sharded=chunk != self._node.files))
         return numbers, lacking
 
-    def _file_of(self, part: "_Part", *, is_sharded: bool) -> ChunkFile:
+    def _file_of(self, part: Part, *, is_sharded: bool) -> ChunkFile:
         if self._href.endswith(".zip"):
             return ChunkFile(self._href, is_shard=True)
         numbers = [index // length for index, length in zip(part.first, self._node.files, strict=True)]
         return ChunkFile(f"{self._href.rstrip('/')}/{self._node.file_of(numbers)}", is_sharded)
-
-
-class _Part(NamedTuple):
-    """What a selection takes of one chunk."""
-
-    target: tuple[slice, ...]
-    """Its position in the selection."""
-    own: Selection
-    first: tuple[int, ...]
-    """The first of its indexes along each dimension."""
-
-
-def _parts(selection: Selection, chunk: tuple[int, ...]) -> Iterator[_Part]:
-    for splits in product(*(_splits(part, length) for part, length in zip(selection, chunk, strict=True))):
-        target = tuple(target for target, _own, _first in splits if target is not None)
-        yield _Part(target, tuple(own for _, own, _first in splits), tuple(first for *_, first in splits))
-
-
-def _splits(part: int | slice | list[int], length: int) -> list[tuple[slice | None, int | slice | list[int], int]]:
-    """Part of one dimension, chunk by chunk: where it stands among what is selected, what it is, its first index."""
-    if isinstance(part, int):
-        return [(None, part, part)]
-    indexes = _indexes(part)
-    found: list[tuple[slice | None, int | slice | list[int], int]] = []
-    for _chunk, places in groupby(range(len(indexes)), key=lambda place: indexes[place] // length):
-        first, *others = places
-        own = indexes[first : first + len(others) + 1]
-        selected = own if isinstance(own, list) else slice(own.start, own.stop, own.step)
-        found.append((slice(first, first + len(own)), selected, indexes[first]))
-    return found
-
-
-def _indexes(part: slice | list[int]) -> range | list[int]:
-    return range(part.start, part.stop, part.step or 1) if isinstance(part, slice) else part
 
 
 def digest_of(states: Mapping[str, object]) -> str:

@@ -32,6 +32,7 @@ from chronotile.readers.zarr.commit import OVERLAY, SERIES, SOURCES, Commit, com
 from chronotile.readers.zarr.fields import fields_of, text_of
 from chronotile.readers.zarr.metadata import GroupNode, group_of_document
 from chronotile.readers.zarr.stored_arrays import Positions, StoredArray, StoredVariable
+from chronotile.readers.zarr.stores import PlainStore
 
 log = logging.getLogger(__name__)
 
@@ -264,7 +265,7 @@ class ServingCube(Reader):
         if commit is None:
             raise UnsupportedSource("it is not a serving cube any more")
         group = root.at(commit.path_of(commit.groups[0]))
-        found = understand(fields_of(group, root, self._spec.href), self._spec)
+        found = understand(fields_of(group, root, PlainStore(self._spec.href)), self._spec)
         times, positions = _in_order(next(iter(found.variables.values())), before)
         info = SourceInfo(
             variables={name: _info(variable, times, commit) for name, variable in found.variables.items()},

@@ -12,15 +12,17 @@ from chronotile.readers.cf.array_source import Cube, CubeVariable, level_of
 from chronotile.readers.cf.dataset import CfVariable, CfVariables, understand
 from chronotile.readers.cf.groups import Group, group_findings
 from chronotile.readers.foreign import opening
-from chronotile.readers.hrefs import base_name, host_of, local_path
+from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.readers.zarr.arrays import open_array
 from chronotile.readers.zarr.commit import commit_of
 from chronotile.readers.zarr.fields import fields_of, text_of
-from chronotile.readers.zarr.metadata import GroupNode, read_group
+from chronotile.readers.zarr.metadata import GroupNode
+from chronotile.readers.zarr.product import is_product, understand_product
 from chronotile.readers.zarr.remote import RemoteMetadata
 from chronotile.readers.zarr.serving_cube import open_serving_cube
+from chronotile.readers.zarr.stores import PlainStore, Store, open_group
+from chronotile.web.hosts import host_of
 
 REMEDY = "serve it as a source of its own, with href: the store's path, then /{path}"
 
@@ -32,7 +34,7 @@ SAME_TIME = np.timedelta64(1, "s")
 
 
 def open_zarr(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
-    """Return a reader of the Zarr store that `spec` names: a folder, a `.zip`, or a store elsewhere.
+    """Return a reader of what `spec` names: a Zarr store here or elsewhere, references to one, or a repository.
 
     Groups that `multiscales` lists, or that have numbers for names, are overviews of one another.
 
@@ -41,14 +43,17 @@ def open_zarr(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
     """
     caches = caches or ReaderCaches()
     with opening(base_name(spec.href) or host_of(spec.href)):
-        root = read_group(spec.href)
+        names = [variable.name or variable.id for variable in spec.variables.values()]
+        store, root = open_group(spec.href, caches.places, names=names)
+        if not isinstance(store, PlainStore):
+            return _cube(root, store, spec, caches)
         place = local_path(spec.href)
         if commit_of(root.attrs) is not None and place is not None and place.is_dir():
             return open_serving_cube(spec, caches)
-        return (_cube if place is not None else _cube_elsewhere)(root, spec, caches)
+        return (_cube if place is not None else _cube_elsewhere)(root, store, spec, caches)
 
 
-def _cube_elsewhere(root: GroupNode, spec: SourceSpec, caches: ReaderCaches) -> Cube:
+def _cube_elsewhere(root: GroupNode, store: PlainStore, spec: SourceSpec, caches: ReaderCaches) -> Cube:
     """The store in one state, so that its times are those of its pixels.
 
     Raises:
@@ -56,20 +61,22 @@ def _cube_elsewhere(root: GroupNode, spec: SourceSpec, caches: ReaderCaches) -> 
     """
     node = next(root.all_arrays(), None)
     if node is None:
-        return _cube(root, spec, caches)  # which says what is wrong
-    metadata = RemoteMetadata(spec.href, node, is_now=True)
-    cube = _cube(read_group(spec.href), spec, caches)  # what was read before the look may be of another state
-    metadata.look()
+        return _cube(root, store, spec, caches)  # which says what is wrong
+    nodes = root.all_arrays() if node.is_alone else [node]
+    metadata = [RemoteMetadata(spec.href, each, is_now=True) for each in nodes]
+    cube = _cube(store.read_group(), store, spec, caches)  # what was read before the look may be of another state
+    for each in metadata:
+        each.look()
     return cube
 
 
-def _cube(root: GroupNode, spec: SourceSpec, caches: ReaderCaches) -> Cube:
+def _cube(root: GroupNode, store: Store, spec: SourceSpec, caches: ReaderCaches) -> Cube:
     groups = _level_groups(root)
-    others = () if spec.variables else group_findings(_unserved(root, groups), REMEDY)
-    understood, findings = _understand_all(groups, root, spec, others)
+    others = () if spec.variables or is_product(root) else group_findings(_unserved(root, groups), REMEDY)
+    understood, findings = _understand_all(groups, root, store, spec, others=others)
     variables: dict[str, CubeVariable] = {}
     for name, levels in _by_variable(understood).items():
-        variables[name], notes = _variable(name, levels, spec.href, caches)
+        variables[name], notes = _variable(name, levels, store, caches)
         findings += notes
     info = SourceInfo(
         variables={name: variable.info for name, variable in variables.items()},
@@ -121,15 +128,17 @@ def _group(node: GroupNode) -> Group:
 
 
 def _understand_all(
-    groups: Sequence[GroupNode], root: GroupNode, spec: SourceSpec, others: tuple[Finding, ...]
+    groups: Sequence[GroupNode], root: GroupNode, store: Store, spec: SourceSpec, *, others: tuple[Finding, ...]
 ) -> tuple[list[tuple[GroupNode, CfVariables]], list[Finding]]:
     """What each group holds; a group that cannot be understood is left out, unless all are."""
+    if is_product(root):
+        return understand_product(root, spec, lambda group: fields_of(group, root, store))
     understood: list[tuple[GroupNode, CfVariables]] = []
     findings: list[Finding] = []
     first: UnsupportedSource | None = None
     for group in groups:
         try:
-            found = understand(fields_of(group, root, spec.href), spec, others=others)
+            found = understand(fields_of(group, root, store), spec, others=others)
         except UnsupportedSource as error:
             first = first or error
             findings.append(Finding("warning", group.path, f"overview left out: {error.message}"))
@@ -158,7 +167,9 @@ def _coarseness(level: _Level) -> int:
     return -grid.width * grid.height
 
 
-def _variable(name: str, levels: list[_Level], href: str, caches: ReaderCaches) -> tuple[CubeVariable, list[Finding]]:
+def _variable(
+    name: str, levels: list[_Level], store: Store, caches: ReaderCaches
+) -> tuple[CubeVariable, list[Finding]]:
     native = levels[0][1]
     fitting = [level for level in levels if _fits(level[1], native)]
     findings = [
@@ -168,7 +179,7 @@ def _variable(name: str, levels: list[_Level], href: str, caches: ReaderCaches) 
     ]
     info = replace(native.info, levels=tuple(variable.grid for _group, variable in fitting))
     arrays = tuple(
-        level_of(variable, open_array(href, group.arrays[variable.array], growing=variable.axes.time, caches=caches))
+        level_of(variable, store.open_array(group.arrays[variable.array], growing=variable.axes.time, caches=caches))
         for group, variable in fitting
     )
     return CubeVariable(info, arrays), findings

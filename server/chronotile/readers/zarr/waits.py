@@ -41,11 +41,14 @@ _NO_CHUNK = re.compile(r"NOT_FOUND: chunk \{.*\} stored at .* is missing")
 _NO_CONTENT = {"204", "412"}
 """Status codes that it takes, like 404, for an answer that a file is not there. So it does 304 without a condition."""
 
-_HTTP_CODE = re.compile(r"\[HTTP code (\d{3})\]")
+_HTTP_CODE = re.compile(r"\[(?:HTTP code |http_response_code=')(\d{3})'?\]")
+"""As the drivers of the web and of S3 have it."""
 
 COPY_THREADS = 2
 IO_THREADS = 8
 
+REQUESTS_AT_ONCE = 32
+"""Of the arrays that share a context; more wait."""
 SLOWEST_BYTES_S = 1000
 """A server that sends less for `REQUEST_S` seconds is taken for one that hangs."""
 
@@ -57,7 +60,13 @@ def request_limits() -> dict[str, Any]:
     os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_TIME_SECONDS", f"{REQUEST_S:g}")
     os.environ.setdefault("TENSORSTORE_CURL_LOW_SPEED_LIMIT_BYTES", str(SLOWEST_BYTES_S))
     retries = {"max_retries": ATTEMPTS - 1, "initial_delay": f"{AGAIN_S:g}s", "max_delay": f"{AGAIN_S:g}s"}
-    return {"http_request_retries": retries, "s3_request_retries": retries}
+    at_once = {"limit": REQUESTS_AT_ONCE}
+    return {
+        "http_request_retries": retries,
+        "s3_request_retries": retries,
+        "http_request_concurrency": at_once,
+        "s3_request_concurrency": at_once,
+    }
 
 
 def chunk_context(cache_bytes: int) -> Any:  # noqa: ANN401 -- tensorstore's stubs lack it

@@ -1,0 +1,116 @@
+"""Zarr stores in buckets of S3 whose requester pays, read by zarr-python through obstore.
+
+tensorstore 0.1.86 sends `x-amz-requester-payer` where S3 reads `x-amz-request-payer`, so S3 refuses its requests.
+"""
+
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from chronotile.errors import UnsupportedSource
+from chronotile.extras import require_extra
+from chronotile.model.raster import Numbers
+from chronotile.readers.cf.array_source import Selection
+from chronotile.readers.foreign import Damaged
+from chronotile.readers.remote.gates import gates
+from chronotile.readers.remote.requests import (
+    Refused,
+    of_bucket,
+    one_read,
+    read_deadline,
+    retry,
+    s3_store,
+)
+from chronotile.readers.remote.s3_environment import s3_access
+from chronotile.readers.zarr.async_reads import result_of
+from chronotile.readers.zarr.metadata import ArrayNode
+from chronotile.readers.zarr.remote import REFUSED_CHUNK, RemoteMetadata
+
+
+class PaidArray:
+    """One array, without a cache of chunks.
+
+    Args:
+        href: The store.
+        node: The array as it is when the store is opened.
+    """
+
+    def __init__(self, href: str, node: ArrayNode) -> None:
+        require_extra("zarr", "a Zarr store whose requester pays", error=UnsupportedSource)
+        self._href = href
+        self._node = node
+        self._metadata = RemoteMetadata(href, node)
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """The shape of what lies in one file: a chunk, or a shard of many."""
+        return self._node.files
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """The shape of what is decoded at once: in a shard that of its parts."""
+        return tuple(self._array.chunks)
+
+    def read(self, selection: Selection) -> Numbers:
+        """Return the selected numbers, in stored order; a chunk has the fill value only if S3 answers 404.
+
+        Raises:
+            Away: They cannot be read.
+            Damaged: The store can be read, but not these.
+            Replaced: The store was written since it was opened.
+        """
+        with one_read():
+            self._metadata.metadata_states()
+            try:
+                numbers = self._ask(lambda: self._array.oindex.getitem(selection))
+            except Refused as error:
+                self.__dict__.pop("_array", None)  # it is opened again with credentials that may have been renewed
+                self._metadata.look()
+                raise Damaged(f"{error} {REFUSED_CHUNK}") from None
+        self._metadata.look()
+        return np.asarray(numbers)
+
+    def revision(self, selection: Selection) -> str:
+        """Return a text that changes with the metadata."""
+        return self._metadata.digest(selection)
+
+    def is_there(self) -> bool:
+        """Return `False`: nothing is known of the store; failures of single chunks are errors of their own."""
+        return False
+
+    def close(self) -> None:
+        """Do nothing: there are no open files."""
+
+    @cached_property
+    def _array(self) -> Any:  # noqa: ANN401 -- zarr-python's arrays differ by version
+        from zarr.api.asynchronous import open_array
+
+        store = _heard_store(s3_store(self._bucket, s3_access()), self._bucket)
+        path = f"{urlsplit(self._href).path.strip('/')}/{self._node.path}"
+        return self._ask(lambda: open_array(store=store, path=path, mode="r"))
+
+    @property
+    def _bucket(self) -> str:
+        return urlsplit(self._href).netloc
+
+    def _ask(self, work: Any) -> Any:  # noqa: ANN401 -- zarr-python's
+        def ask() -> Any:  # noqa: ANN401 -- as above
+            with of_bucket(self._bucket):
+                return result_of(work())
+
+        return retry(ask, read_deadline())
+
+
+def _heard_store(store: Any, bucket: str) -> Any:  # noqa: ANN401 -- zarr-python's
+    """A store of zarr-python whose gate hears of each chunk: one read may have hundreds of them."""
+    from zarr.storage import ObjectStore
+
+    class HeardStore(ObjectStore[Any]):
+        async def get(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 -- zarr-python's
+            found = await super().get(*args, **options)
+            gates.of(f"s3://{bucket}").hear()
+            return found
+
+    return HeardStore(store, read_only=True)

@@ -1,0 +1,180 @@
+"""An array whose chunks are referenced: fetched together, decoded and cached chunk by chunk."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from hashlib import blake2b
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from chronotile.model.raster import Numbers
+from chronotile.readers.caches.block_cache import BlockCache
+from chronotile.readers.caches.shared_memory import KEY_BYTES
+from chronotile.readers.cf.array_source import Selection
+from chronotile.readers.remote.requests import one_read
+from chronotile.readers.zarr.chunk_parts import indexes_of, parts_of
+from chronotile.readers.zarr.metadata import ArrayNode
+from chronotile.readers.zarr.references.codecs import ChunkDecoder
+from chronotile.readers.zarr.references.document import ByteRange
+from chronotile.readers.zarr.references.files import ReferencedFiles
+from chronotile.readers.zarr.references.table import References, chunk_counts, number_of
+
+BATCH_BYTES = 64 << 20
+"""Of decoded chunks that one read holds at a time; a larger chunk alone."""
+
+
+class ReferenceArray:
+    """One array.
+
+    Args:
+        node: The array.
+        references: Of its chunks.
+        decoder: Of its chunks.
+        fill: The number where there is no reference.
+        files: That references lead to.
+        state: Returns a text that changes with the references.
+        cache: Of decoded chunks; `None` for none.
+    """
+
+    def __init__(  # noqa: PLR0913 -- what an array is made of
+        self,
+        node: ArrayNode,
+        *,
+        references: References,
+        decoder: ChunkDecoder,
+        fill: Any,  # noqa: ANN401 -- a number of the array's type
+        files: ReferencedFiles,
+        state: Callable[[], str],
+        cache: BlockCache | None = None,
+    ) -> None:
+        self._node = node
+        self._references = references
+        self._decoder = decoder
+        self._fill = fill
+        self._files = files
+        self._state = state
+        self._cache = cache
+        self._counts = chunk_counts(node)
+        self._key = f"{state()} {node.path}"
+        self._fetching: dict[int, Future[Numbers | None]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """The shape of a chunk."""
+        return self._node.files
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """The shape of what changes at once: a chunk, as each may be in a file of its own."""
+        return self._node.files
+
+    def revision(self, selection: Selection) -> str:  # noqa: ARG002 -- the references are of one state of all files
+        """Return a text that changes with the references."""
+        return self._state()
+
+    def is_there(self) -> bool:
+        """Return `False`: nothing is known of the files; their failures are errors of their own."""
+        return False
+
+    def close(self) -> None:
+        """Do nothing: files are open only while they are read."""
+
+    def read(self, selection: Selection) -> Numbers:
+        """Return the selected numbers, in stored order.
+
+        Raises:
+            Damaged: A file is missing or was replaced, or a chunk cannot be decoded.
+            Away: A server does not answer.
+        """
+        shape = [len(indexes_of(part)) for part in selection if not isinstance(part, int)]
+        numbers = np.full(shape, self._fill, dtype=self._decoder.dtype.newbyteorder("="))
+        at_once = max(1, BATCH_BYTES // max(1, self._decoder.size))
+        with one_read():
+            remaining = parts_of(selection, self.chunks)
+            while parts := {self._number(part.first): part for part in islice(remaining, at_once)}:
+                for number, chunk in self._chunks(parts).items():
+                    numbers[parts[number].target] = _selected(chunk, parts[number].own)
+        return numbers
+
+    def _number(self, first: Sequence[int]) -> int:
+        return number_of([index // length for index, length in zip(first, self.chunks, strict=True)], self._counts)
+
+    def _chunks(self, numbers: Iterable[int]) -> dict[int, Numbers]:
+        """The chunks that are not missing, by number."""
+        found: dict[int, Numbers] = {}
+        ranges: dict[int, ByteRange] = {}
+        for number in numbers:
+            cached = self._cached(number)
+            entry = None if cached is not None else self._references.get(number)
+            if cached is not None:
+                found[number] = cached
+            elif isinstance(entry, bytes):
+                found[number] = self._decoder.decode(entry)
+            elif entry is not None:
+                ranges[number] = entry
+        return found | self._fetched(ranges)
+
+    def _fetched(self, ranges: Mapping[int, ByteRange]) -> dict[int, Numbers]:
+        """The chunks of these ranges; what another thread is fetching is waited for."""
+        with self._lock:
+            others = {number: self._fetching[number] for number in ranges if number in self._fetching}
+            mine = {number: Future[Numbers | None]() for number in ranges if number not in others}
+            self._fetching.update(mine)
+        try:
+            found = self._fetch({number: ranges[number] for number in mine})
+        except BaseException:
+            found = {}
+            raise
+        finally:
+            with self._lock:
+                for number in mine:
+                    del self._fetching[number]
+            for number, future in mine.items():
+                future.set_result(found.get(number))
+        waited = {number: fetching.result() for number, fetching in others.items()}
+        # Another read may have failed for another chunk, or for its own lack of time.
+        again = self._fetch({number: ranges[number] for number, chunk in waited.items() if chunk is None})
+        return found | {number: chunk for number, chunk in waited.items() if chunk is not None} | again
+
+    def _fetch(self, ranges: Mapping[int, ByteRange]) -> dict[int, Numbers]:
+        if not ranges:
+            return {}
+        data = self._files.read(list(ranges.values()))
+        return {number: self._decode(number, each) for number, each in zip(ranges, data, strict=True)}
+
+    def _decode(self, number: int, data: bytes) -> Numbers:
+        """The chunk, which is cached."""
+        chunk = np.ascontiguousarray(self._decoder.decode(data))
+        if self._cache is not None and chunk.nbytes <= self._cache.largest_window_bytes:
+            self._cache.keep(self._key_of(number), chunk.reshape(-1).view(np.uint8))
+        return chunk
+
+    def _cached(self, number: int) -> Numbers | None:
+        size = self._decoder.size
+        if self._cache is None or size > self._cache.largest_window_bytes:
+            return None
+        found = self._cache.get(self._key_of(number), size, slice(0, size))
+        return None if found is None else found.view(self._decoder.dtype).reshape(self.chunks)
+
+    def _key_of(self, number: int) -> bytes:
+        return blake2b(f"{self._key} {number}".encode(), digest_size=KEY_BYTES).digest()
+
+
+def _selected(chunk: Numbers, own: Selection) -> Numbers:
+    """What a selection takes of a chunk; entries that are integers fall away."""
+    selected = chunk
+    for axis, (part, length) in reversed(list(enumerate(zip(own, chunk.shape, strict=True)))):
+        if isinstance(part, int):
+            selected = selected.take(part % length, axis=axis)
+        else:
+            indexes = indexes_of(part)
+            here = (
+                slice(indexes[0] % length, indexes[-1] % length + 1, indexes.step)
+                if isinstance(indexes, range)
+                else [index % length for index in indexes]
+            )
+            selected = selected[(slice(None),) * axis + (here,)]
+    return selected

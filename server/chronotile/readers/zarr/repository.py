@@ -1,0 +1,289 @@
+"""Icechunk repositories, each read at one snapshot of its main branch, through zarr-python."""
+
+import threading
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from time import monotonic
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import numpy as np
+import orjson
+
+from chronotile.errors import UnsupportedSource
+from chronotile.extras import require_extra
+from chronotile.model.raster import Numbers
+from chronotile.readers.cf.array_source import Selection
+from chronotile.readers.foreign import Damaged
+from chronotile.readers.hrefs import local_path
+from chronotile.readers.reader_caches import ReaderCaches
+from chronotile.readers.remote.files import LOOK_S, looks
+from chronotile.readers.remote.requests import (
+    AGAIN_S,
+    ATTEMPTS,
+    Away,
+    Refused,
+    Replaced,
+    one_read,
+)
+from chronotile.readers.remote.s3_environment import s3_access
+from chronotile.readers.zarr.async_reads import result_of
+from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, group_of_documents
+
+BRANCH = "main"
+HEADS = ("repo", f"refs/branch.{BRANCH}/ref.json")
+"""A document of each format of repositories, 2 and 1, that every commit replaces."""
+FOLDER = "snapshots"
+"""Which both have beside it."""
+
+MAX_DEPTH = 3
+"""Groups in groups that are looked into."""
+MAX_CHUNK_REFERENCES = 1_000_000
+"""Cached of a repository."""
+
+Answer = TypeVar("Answer")
+
+
+def is_repository(href: str) -> bool:
+    """Return whether a place of this machine or of S3 holds a repository.
+
+    Raises:
+        Away: Its server does not answer.
+    """
+    path = local_path(href)
+    if path is not None:
+        return (path / FOLDER).is_dir() and any((path / name).is_file() for name in HEADS)
+    return urlsplit(href).scheme == "s3" and any(_is_there(f"{href.rstrip('/')}/{name}") for name in HEADS)
+
+
+def _is_there(href: str) -> bool:
+    try:
+        looks.state(href)
+    except Refused:
+        return False
+    return True
+
+
+class Repository:
+    """A repository that is open: its newest snapshot is looked up, and one is read.
+
+    Args:
+        href: Where it is.
+
+    Raises:
+        UnsupportedSource: The library is not installed, or does not read its format.
+        Away: It cannot be read now.
+    """
+
+    def __init__(self, href: str) -> None:
+        require_extra("icechunk", "an Icechunk repository", error=UnsupportedSource)
+        import icechunk
+
+        self._is_here = local_path(href) is not None
+        self._lock = threading.Lock()
+        self._looked_s = monotonic()
+        icechunk.set_logs_filter("error")  # it warns of commits, of which there are none here
+        with one_read():
+            self._repository: Any = within(icechunk.Repository.open_async(_storage(href), config=_limits()))
+            self.snapshot = self._newest = self._look_up()
+            session = within(self._repository.readonly_session_async(snapshot_id=self.snapshot))
+        self.store: Any = session.store
+
+    def state(self) -> str:
+        """Return the snapshot that is read.
+
+        Raises:
+            Replaced: The repository is elsewhere and has a newer one. Of one here the server itself opens it again.
+            Away: It cannot be looked up.
+        """
+        if not self._is_here and self._newest_known() != self.snapshot:
+            raise Replaced("the repository has a newer snapshot")
+        return self.snapshot
+
+    def is_gone(self) -> bool:
+        """Return whether it is of this machine and cannot be read at all."""
+        try:
+            return self._is_here and not self._look_up()
+        except OSError:
+            return True
+
+    def _newest_known(self) -> str:
+        """The newest snapshot, as it was some seconds ago."""
+        with self._lock:
+            is_due = monotonic() - self._looked_s >= LOOK_S
+            if is_due:
+                self._looked_s = monotonic()
+        if is_due:
+            self._newest = self._look_up()
+        return self._newest
+
+    def _look_up(self) -> str:
+        return str(within(self._repository.lookup_branch_async(BRANCH)))
+
+
+def within(work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Return what a coroutine of the library gives; arguments and errors are those of `result_of`."""
+    from icechunk import IcechunkError
+
+    try:
+        return result_of(work)
+    except IcechunkError as error:
+        raise _failure(str(error)) from None
+
+
+def _limits() -> Any:  # noqa: ANN401 -- icechunk's own
+    import icechunk
+
+    again_ms = round(AGAIN_S * 1000)
+    return icechunk.RepositoryConfig(
+        caching=icechunk.CachingConfig(num_chunk_refs=MAX_CHUNK_REFERENCES, num_bytes_chunks=0),
+        storage=icechunk.StorageSettings(
+            retries=icechunk.StorageRetriesSettings(
+                max_tries=ATTEMPTS, initial_backoff_ms=again_ms, max_backoff_ms=again_ms
+            )
+        ),
+    )
+
+
+def _failure(said: str) -> Exception:
+    """What an error of the library is to us; its message may name a place."""
+    if "please upgrade" in said:
+        return UnsupportedSource(
+            "it is of Icechunk's format 2, which needs icechunk 2 and Python 3.12; the installed one reads format 1"
+        )
+    is_missing = any(each in said for each in ("not found", "NotFound", "No such file", "NoSuchKey"))
+    if is_missing and "branch" not in said:
+        return Damaged("objects of the repository are missing")
+    if is_missing:
+        return Refused(HTTPStatus.NOT_FOUND)
+    if "virtual" in said:
+        return Damaged("it has virtual chunks, which are not read")
+    return Away("its server does not answer, or answers with an error")
+
+
+def _storage(href: str) -> Any:  # noqa: ANN401 -- icechunk's own
+    import icechunk
+
+    path = local_path(href)
+    if path is not None:
+        return icechunk.local_filesystem_storage(str(path))
+    parts = urlsplit(href)
+    if parts.scheme != "s3":
+        raise UnsupportedSource("an Icechunk repository is read from a folder or from s3://")
+    access = s3_access()
+    own: Mapping[str, Any] = (
+        {"anonymous": True}
+        if access.is_anonymous
+        else {"from_env": True}
+        if access.key_id is None
+        else {
+            "access_key_id": access.key_id,
+            "secret_access_key": access.secret,
+            "session_token": access.token,
+        }
+    )
+    return icechunk.s3_storage(
+        bucket=parts.netloc,
+        prefix=parts.path.strip("/"),
+        region=access.region,
+        endpoint_url=access.endpoint,
+        allow_http=(access.endpoint or "").startswith("http://"),
+        force_path_style=access.endpoint is not None,
+        requester_pays=access.is_paying,
+        **own,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class IcechunkStore:
+    """A repository at one snapshot."""
+
+    repository: Repository
+
+    def read_group(self) -> GroupNode:
+        """Return the root group."""
+        with one_read():
+            return group_of_documents(within(_documents(self.repository.store)))
+
+    def open_array(
+        self,
+        node: ArrayNode,
+        *,
+        growing: str | None = None,  # noqa: ARG002 -- a snapshot does not grow
+        caches: ReaderCaches | None = None,  # noqa: ARG002 -- chunks are not cached
+    ) -> "IcechunkArray":
+        """Return an array."""
+        return IcechunkArray(self.repository, node)
+
+
+def open_repository(href: str) -> IcechunkStore:
+    """Return a repository at the newest snapshot of its main branch."""
+    return IcechunkStore(Repository(href))
+
+
+async def _documents(store: Any) -> list[tuple[str, bytes]]:  # noqa: ANN401 -- icechunk's own
+    """The metadata of groups and arrays by key."""
+    from zarr.api.asynchronous import open_group
+
+    root = await open_group(store=store, mode="r", zarr_format=3)
+    nodes = [("", root), *[each async for each in root.members(max_depth=MAX_DEPTH)]]
+    return [
+        (
+            f"{path}/zarr.json".lstrip("/"),
+            orjson.dumps(node.metadata.to_dict(), default=_json, option=orjson.OPT_SERIALIZE_NUMPY),
+        )
+        for path, node in nodes
+    ]
+
+
+def _json(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+class IcechunkArray:
+    """One array of a snapshot."""
+
+    def __init__(self, repository: Repository, node: ArrayNode) -> None:
+        from zarr.api.asynchronous import open_array
+
+        self._repository = repository
+        self._node = node
+        with one_read():
+            self._array: Any = within(open_array(store=repository.store, path=node.path, mode="r"))
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """The shape of what is decoded at once: in a shard that of its parts."""
+        return tuple(self._array.chunks)
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """The shape of what lies in one object."""
+        return self._node.files
+
+    def read(self, selection: Selection) -> Numbers:
+        """Return the selected numbers, in stored order.
+
+        Raises:
+            Damaged: Chunks are missing that the snapshot names, or cannot be decoded.
+            Away: They cannot be read.
+        """
+        with one_read():
+            try:
+                return np.asarray(within(self._array.oindex.getitem(selection)))
+            except Damaged:
+                if self._repository.is_gone():
+                    raise Away("the repository is gone") from None
+                raise
+
+    def revision(self, selection: Selection) -> str:  # noqa: ARG002 -- a snapshot is of one state
+        """Return the snapshot."""
+        return self._repository.state()
+
+    def is_there(self) -> bool:
+        """Return `False`: nothing is known of the store; failures of single chunks are errors of their own."""
+        return False
+
+    def close(self) -> None:
+        """Do nothing: there are no open files."""
