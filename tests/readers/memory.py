@@ -94,13 +94,13 @@ def random_numbers(seed, side=12, times=3):
     return np.random.default_rng(seed).integers(1, 250, (times, side, side)).astype("uint8")
 
 
-def derived(reader, **variables):
+def derived(reader, items=None, **variables):
     specs = {name: VariableSpec(id=name) for name in reader.infos}
     for name, given in variables.items():
         expression = given.get("formula")
         formula = None if expression is None else parse_expression(expression)
         specs[name] = VariableSpec(**{"id": name, **given, "formula": formula})
-    return with_derived(reader, SourceSpec(collection="c", kind="cog", href="x", variables=specs))
+    return with_derived(reader, SourceSpec(collection="c", kind="cog", href="x", variables=specs, items=items))
 
 
 def whole(reader, variable, *, index=0, level=0, step=1):

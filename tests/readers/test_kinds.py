@@ -134,7 +134,9 @@ def test_a_configuration_may_name_it_and_not_say_what_it_lacks(source, tmp_path)
     file.write_text(file.read_text().replace("layer: NDVI", "band: 1"))
 
     assert layers == ["NDVI"]
-    with pytest.raises(ConfigurationError, match="band belongs to sources of kind cog; in kind npy name the array"):
+    with pytest.raises(
+        ConfigurationError, match="band belongs to sources of kind cog or stac; in kind npy name the array"
+    ):
         open_at(file)
 
 

@@ -24,11 +24,11 @@ def apply_configuration(encoding: Encoding, spec: VariableSpec) -> Encoding:
     if spec.dtype is not None and spec.dtype != encoding.dtype:
         said["dtype"] = np.dtype(spec.dtype).name
         said.setdefault("nodata", reinterpret(encoding.nodata, encoding.dtype, spec.dtype))
-    return _with_stored_nodata(replace(encoding, **said))
+    return with_stored_nodata(replace(encoding, **said))
 
 
-def _with_stored_nodata(encoding: Encoding) -> Encoding:
-    """The encoding with nodata as its type holds it: -9999.9 is another number in 32 bits."""
+def with_stored_nodata(encoding: Encoding) -> Encoding:
+    """Return the encoding with nodata as its type holds it: -9999.9 is another number in 32 bits."""
     dtype = np.dtype(encoding.dtype)
     if encoding.nodata is None or dtype.kind != "f":
         return encoding

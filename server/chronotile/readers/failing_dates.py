@@ -13,6 +13,8 @@ from chronotile.readers.caches.records import Records, RecordsInMemory
 
 log = logging.getLogger(__name__)
 
+MOST_LEFT_OUT = 100
+"""Items that an answer, or a result of a job, names."""
 MOST = 1000
 """Dates that are listed; a source with more is broken as a whole, and each is looked at when the list is read."""
 
@@ -69,6 +71,9 @@ class FailingDates:
             if count + 1 == MOST:
                 log.warning("%d dates cannot be read; more are neither listed nor logged", MOST)
 
+    def leave_out(self, item: str) -> None:
+        """Note the id of an item that a date of a mosaic lacks; `readers.left_out` counts and logs them."""
+
     def clear(self) -> None:
         """Forget all dates; those that still fail are listed and logged again."""
         for name in self._records.names():
@@ -96,11 +101,18 @@ class RecordedDates(FailingDates):
     def __init__(self, others: FailingDates) -> None:
         super().__init__(others._records)  # noqa: SLF001 -- the list itself is shared
         self.dates: list[FailingDate] = []
+        self.left_out: set[str] = set()
+        """Ids of items of mosaics, at most `MOST_LEFT_OUT`."""
 
     def tell(self, date: FailingDate, *, details: str) -> None:
         """List a date, and keep it."""
         self.dates.append(date)
         super().tell(date, details=details)
+
+    def leave_out(self, item: str) -> None:
+        """Keep the id of an item."""
+        if len(self.left_out) < MOST_LEFT_OUT:
+            self.left_out.add(item)
 
 
 def _title(date: FailingDate) -> str:

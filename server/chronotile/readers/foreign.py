@@ -24,6 +24,10 @@ class BeingWritten(OSError):
     """A file was written while it was read, twice in a row."""
 
 
+class Damaged(OSError):
+    """A part of a source that is there is missing, cut off or cannot be decoded, whatever is tried again."""
+
+
 @contextmanager
 def opening(name: str) -> Iterator[None]:
     """Turn what goes wrong inside into one line about the file or store called `name`.
@@ -76,7 +80,7 @@ def reading_dates(collection: str, variable: str, *, is_source_there: Callable[[
         if isinstance(origin_of(error), BeingWritten):
             raise unavailable(collection, variable, "are being written") from error
         known = error.message if isinstance(error, SourceUnavailable) else None
-        if is_source_there():
+        if isinstance(origin_of(error), Damaged) or is_source_there():
             damaged = f"files of {variable} in collection {collection} are damaged or missing; {REPLACE_FILES}"
             raise DateUnreadable(known or damaged) from error  # the caller lists and logs the date
         if not isinstance(error, SourceUnavailable) or error.__cause__ is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from chronotile.readers.remote.s3_environment import s3_access
+from chronotile.web.hosts import host_of
 
 _WEB = {"http", "https"}
 
@@ -52,12 +53,6 @@ def shown_href(href: str) -> str:
     if path is not None:
         return str(path)
     return f"{host_of(href)}{urlsplit(href).path}"
-
-
-def host_of(href: str) -> str:
-    """Return the host of a URL with its scheme and port, or the bucket of a store."""
-    parts = urlsplit(href)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def without_query(href: str) -> str:

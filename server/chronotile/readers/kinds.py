@@ -6,17 +6,19 @@ from pathlib import Path
 
 from chronotile.model.source import KindOptions, SourceSpec
 from chronotile.readers.kind import SourceKind
+from chronotile.readers.mosaic.kind import ItemsKind
 from chronotile.readers.netcdf.kind import NetcdfKind
 from chronotile.readers.raster.kind import RasterKind
 from chronotile.readers.zarr.kind import ZarrKind
 
-KINDS = {kind.name: kind for kind in (ZarrKind(), RasterKind(), NetcdfKind())}
+_ITEMS = ItemsKind()
+KINDS = {kind.name: kind for kind in (ZarrKind(), RasterKind(), NetcdfKind(), _ITEMS)}
 """By name. A folder marked by several is of the first."""
 
 
 def kind_of_spec(spec: SourceSpec) -> SourceKind:
-    """Return the kind of a source."""
-    return KINDS[spec.kind]
+    """Return the kind of a source; files that are tiles are items, too."""
+    return KINDS[spec.kind] if spec.items is None else _ITEMS
 
 
 def kind_of_path(path: Path) -> SourceKind | None:

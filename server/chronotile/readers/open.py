@@ -9,18 +9,23 @@ from chronotile.readers.hrefs import CREDENTIALS_REMEDY, local_path
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
+from chronotile.web.inner_hosts import inner_hosts
 
 
 def open_source(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
     """Return a reader of the source that `spec` names, with its masks and formulas.
 
-    It caches what it reads in `caches`, else in caches of its own.
+    It caches what it reads in `caches`, else in caches of its own. The address is the operator's: the name of its host
+    may lead to an address inside a network (`web.inner_hosts`). Addresses that documents contain are not opened here.
 
     Raises:
         UnsupportedSource: It cannot be served; the message gives the reason in one line and names no secret.
     """
     if local_path(spec.href) is None and "@" in urlsplit(spec.href).netloc:
         raise UnsupportedSource(f"user and password in a URL are not supported; {CREDENTIALS_REMEDY}")
+    inner_hosts.trust(spec.href)
+    if spec.items is not None:  # masks and formulas are of each item, before items become one raster
+        return kind_of_spec(spec).open(spec, caches or ReaderCaches())
     return with_derived(_open_stored(spec.stored, caches or ReaderCaches()), spec)
 
 

@@ -1,18 +1,28 @@
 """The plug that every kind of source fits: windows of a level, and one cell along time."""
 
-from collections.abc import Hashable, Sequence
+import math
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 
 from chronotile.errors import DateUnreadable
-from chronotile.model.grid import Window
+from chronotile.model.collection import Resampling
+from chronotile.model.crs import Crs, transformer
+from chronotile.model.expression import Expression
+from chronotile.model.grid import BBox, Grid, NativeGrid, Window
+from chronotile.model.items import ItemRef, MosaicRule
 from chronotile.model.raster import BoolArray, Encoding, Pixels
+from chronotile.model.request import Point
 from chronotile.model.source import SourceInfo, VariableInfo
+from chronotile.model.time.instants import TimeDomain
 from chronotile.readers.file_state import one_look
+from chronotile.warp.plan import plan_warp
 
 GONE = "gone"
 """The state of a date whose file is gone while others are there."""
@@ -58,14 +68,119 @@ class Reader(Protocol):
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level; of every `step`-th row and column where `step` exceeds 1."""
 
+    def fetch_ahead(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> None:
+        """Send the requests of a window that is read soon, so that files elsewhere are fetched side by side.
+
+        It waits for nothing, and raises nothing: reading the window does. Sources whose files are here need not do it.
+        """
+        return
+
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell at the times of `indexes`, in that order."""
 
     def close(self) -> None:
         """Let go of open files."""
 
+    def telling(self, tell: "TellItem") -> "Reader":
+        """Return the reader of the same source that reports to `tell` items that are left out of what it gives."""
+        return self
+
+    def compose(self, variable: str, *, index: int, grid: Grid, resampling: Resampling = "nearest") -> Pixels:
+        """Return (y, x) pixels of a variable on a grid at one time; of a mosaic, of all its pieces.
+
+        Raises:
+            DateUnreadable: None of the items there can be read.
+            SourceUnavailable: The source is gone, or the index of items does not answer.
+            LimitExceeded: More items than the source allows would be opened.
+        """
+        info = self.info.variables[variable]
+        plan = plan_warp(info.levels, grid, resampling=resampling)
+        if plan is None:
+            numbers = np.zeros((grid.height, grid.width), dtype=info.encoding.dtype)
+            return Pixels(numbers, np.zeros(numbers.shape, dtype=bool))
+        raster = plan.warp(plan.read(self, info, index), info.encoding)
+        return Pixels(raster.numbers, raster.present)
+
+    def drawn_from(self, variable: str, index: int, grid: Grid) -> str:
+        """Return what a picture of a mosaic is composed of, by which its pixels may differ though no item changed."""
+        return ""
+
+    def with_formula(self, name: str, expression: Expression, over: Sequence[str]) -> "Reader":
+        """Return the reader of the same mosaic with a further variable, which is computed of each item.
+
+        Args:
+            name: Of the variable.
+            expression: Over variables of the source.
+            over: Which those are; the first has its grid.
+
+        Raises:
+            InvalidParameter: They have no time in common.
+        """
+        raise ValueError("only formulas over a mosaic are computed by its reader")
+
+    def prepare(self, variable: str, index: int) -> None:
+        """Let what pictures of all of a mosaic at one time are drawn from be made in the background."""
+        return
+
+    def read_place(self, variable: str, *, indexes: Sequence[int], place: Point) -> Pixels:
+        """Return (time,) pixels of the native cell that holds a place of the source; of a mosaic, of its pieces there.
+
+        Raises:
+            DateUnreadable: None of the items of a time can be read.
+            SourceUnavailable: The source is gone, or the index of items does not answer.
+        """
+        cell = self.native_cell(variable, indexes[0], place)
+        if cell is None:
+            raise ValueError("a place outside the source has no cell")
+        return self.read_cell(variable, indexes=indexes, row=cell.row, column=cell.column)
+
+    def native_cell(self, variable: str, index: int, place: Point) -> "Cell | None":
+        """Return the native cell whose value is that of a place at one time; `None` where there is none.
+
+        Raises:
+            SourceUnavailable: The index of items does not answer.
+        """
+        return cell_at(self.info.variables[variable].grid, place)
+
+    @property
+    def has_learnt(self) -> bool:
+        """Whether it found encodings that it does not know, and will know once the source is opened again."""
+        return False
+
+    def lattices(self, variable: str) -> "tuple[Lattice, ...]":
+        """Return those of the native cells of a mosaic's pieces, of most pieces first."""
+        return ()
+
+    def has_own_grid(self, variable: str) -> bool:
+        """Return whether the levels of a variable are native cells, or as the configuration has them."""
+        return True
+
+    def lattice_at(self, variable: str, place: Point) -> "Lattice | None":
+        """Return the lattice of a mosaic's native cells at a place; `None` where its levels have them."""
+        return None
+
+    def on_grid(self, grid: NativeGrid) -> "Reader":
+        """Return the reader of the same mosaic whose windows, blocks and cells are those of a north-up grid."""
+        return self
+
+    def rule(self, variable: str) -> MosaicRule | None:
+        """Return how pieces of a variable of a mosaic are combined; `None` of other sources."""
+        return None
+
+    def with_rule(self, rule: MosaicRule) -> "Reader":
+        """Return the reader of the same mosaic whose pieces, in their order, are combined by another rule."""
+        return self
+
+    def at_times(self, times: TimeDomain) -> "Reader":
+        """Return the reader of the same mosaic whose indexes count these times, whatever its items have by now."""
+        return self
+
     def pieces(self, variable: str, index: int) -> "tuple[Piece, ...]":
         """Return the parts of a variable at one time, each with a grid, an encoding and a state of its own."""
+        return (Piece(self, variable, index),)
+
+    def samples(self, variable: str, index: int) -> "tuple[Piece, ...]":
+        """Return parts of a variable at one time that show which values it has: few, however many it has."""
         return (Piece(self, variable, index),)
 
     def encodings_in_files(self, variable: str) -> frozenset[Encoding]:
@@ -124,6 +239,61 @@ class Reader(Protocol):
     def read_cells(self, variable: str, *, indexes: Sequence[int], rows: IntArray, columns: IntArray) -> Pixels:
         """Return (time, cell) pixels of scattered native cells at the times of `indexes`, in that order."""
         return _cells_of_blocks(self, variable, indexes, rows=rows, columns=columns)
+
+
+TellItem = Callable[[ItemRef, Exception], None]
+"""Takes an item that is left out of an answer, and why."""
+
+
+SHARE_OF_CELL = 1e-3
+"""By which corners of one lattice may differ, as stored coordinates are rounded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lattice:
+    """Cells of one size and position that go on without end; of north-up grids."""
+
+    crs: Crs
+    width: float
+    """Of a cell, in units of the CRS."""
+    height: float
+    x: float
+    """Of the left edge of some column, at least 0 and less than `width`."""
+    y: float
+    """Of the upper edge of some row."""
+
+    def grid(self, box: BBox) -> NativeGrid:
+        """Return the cells that a box of the CRS touches."""
+        slack = SHARE_OF_CELL
+        left = math.floor((box.xmin - self.x) / self.width + slack)
+        right = max(left + 1, math.ceil((box.xmax - self.x) / self.width - slack))
+        top = math.ceil((box.ymax - self.y) / self.height - slack)
+        bottom = min(top - 1, math.floor((box.ymin - self.y) / self.height + slack))
+        return NativeGrid(
+            crs=self.crs,
+            transform=Affine(self.width, 0, self.x + left * self.width, 0, -self.height, self.y + top * self.height),
+            width=right - left,
+            height=top - bottom,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A native cell of a piece."""
+
+    grid: NativeGrid
+    row: int
+    column: int
+
+
+@lru_cache(maxsize=4096)
+def cell_at(grid: NativeGrid, place: Point) -> Cell | None:
+    """Return the cell of a grid that holds a place; `None` outside. The files of a series mostly have one grid."""
+    x, y = place.x, place.y
+    if place.crs != grid.crs:
+        x, y = transformer(place.crs, grid.crs).transform(x, y)
+    found = grid.cell_at(x, y)
+    return None if found is None else Cell(grid=grid, row=found[0], column=found[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,19 @@
 """What the readers of one archive keep of what they have read; each application has its own."""
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from chronotile.readers.caches.block_cache import BlockCache
+from chronotile.readers.caches.byte_blocks import ByteBlocks
 from chronotile.readers.caches.shared_memory import SharedBlockMemory
 from chronotile.readers.caches.sizes import USUAL_BYTES, CacheSizes
+from chronotile.readers.left_out import LeftOutItems
+from chronotile.web.places import Places
 
 if TYPE_CHECKING:
+    from chronotile.readers.mosaic.overview_files import OverviewFiles
+    from chronotile.readers.mosaic.piece_index import PieceIndex
     from chronotile.readers.raster.overviews.previews import Previews
     from chronotile.readers.raster.pool import HandlePool
 
@@ -19,17 +25,48 @@ class ReaderCaches:
         max_bytes: Of open files and decoded pixels together.
         blocks: Decoded blocks of raster files, where several processes share them; else in memory of this process.
         previews: Of raster files without overviews; `None`: they are read without previews.
+        items: Opens the index of items, where an application has one; called when a source of items is first opened.
+        byte_blocks: Stored blocks of files elsewhere, on disk; `None`: they are fetched again.
+        overviews: Of mosaics, on disk; `None`: they are drawn from their items alone.
+        places: Where files may lie that items and references name, beside the place of their source.
     """
 
-    def __init__(
-        self, max_bytes: int = USUAL_BYTES, *, blocks: BlockCache | None = None, previews: "Previews | None" = None
+    def __init__(  # noqa: PLR0913 -- all but the first are named
+        self,
+        max_bytes: int = USUAL_BYTES,
+        *,
+        blocks: BlockCache | None = None,
+        previews: "Previews | None" = None,
+        items: "Callable[[], PieceIndex] | None" = None,
+        byte_blocks: ByteBlocks | None = None,
+        places: Places | None = None,
+        overviews: "OverviewFiles | None" = None,
     ) -> None:
         self.sizes = CacheSizes(max_bytes)
         self.previews = previews
+        self._open_items = items
+        self._items: PieceIndex | None = None
+        self.byte_blocks = byte_blocks
+        self.places = places or Places()
+        self.overviews = overviews
+        self.left_out = LeftOutItems()
+        """Items of mosaics that could not be read."""
         self._blocks = blocks
         self._files: HandlePool | None = None
         self._chunks: Any = None
         self._lock = threading.RLock()
+
+    @property
+    def items(self) -> "PieceIndex | None":
+        """The index of items; `None` where the application has none.
+
+        Raises:
+            ChronotileError: It cannot be opened.
+        """
+        with self._lock:
+            if self._items is None and self._open_items is not None:
+                self._items = self._open_items()
+            return self._items
 
     @property
     def blocks(self) -> BlockCache:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import DateUnreadable
+from chronotile.errors import DateUnreadable, SourceUnavailable
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.number_text import without_noise
 from chronotile.model.raster import Encoding, Pixels
@@ -28,6 +28,9 @@ PATCHES = 4
 
 ENOUGH_VALUES = 1000
 
+MOST_FAILURES = 4
+"""Items of a mosaic that cannot be read, after which no others are tried: their store may hang."""
+
 PERCENTILES = (2.0, 98.0)
 
 
@@ -35,25 +38,27 @@ def observed_range(reader: Reader, variable: str) -> tuple[float, float] | None:
     """Return the 2nd and 98th percentile of a variable's physical values in a sample, or `None` if none is valid.
 
     The newest times are looked at, at the coarsest stored level that is no smaller than the sample: all of it but
-    thinned, or patches of it where that would be much to read.
+    thinned, or patches of it where that would be much to read. Of a mosaic, some items of each time are.
 
     Raises:
         SourceUnavailable: The data cannot be read.
     """
     info = reader.info.variables[variable]
     found: list[Values] = []
-    count = max(1, len(info.times))
-    failure: DateUnreadable | None = None
-    for index in _spread(count):
+    failures: list[SourceUnavailable] = []
+    pieces = (piece for index in _spread(max(1, len(info.times))) for piece in reader.samples(variable, index))
+    for piece in pieces:
         try:
-            found.append(_values(reader, info, index))
-        except DateUnreadable as error:  # others tell as much
-            failure = error
+            found.append(_values(piece.reader, piece.info, piece.index))
+        except SourceUnavailable as error:  # others tell as much
+            failures.append(error)
+            if not isinstance(error, DateUnreadable) and (not info.is_mosaic or len(failures) == MOST_FAILURES):
+                break
         if sum(map(len, found)) >= ENOUGH_VALUES:
             break
-    if failure is not None and not found:
-        raise failure
-    values = np.concatenate(found)
+    if failures and not found:
+        raise failures[-1]
+    values = np.concatenate([np.empty(0), *found])
     values = values[np.isfinite(values)]
     if values.size == 0:
         return None
@@ -77,7 +82,7 @@ def _values(reader: Reader, info: VariableInfo, index: int) -> Values:
     windows = _patches(grid) if step > MAX_STEP else [Window(0, grid.height, 0, grid.width)]
     step = 1 if step > MAX_STEP else step
     parts = [reader.read_window(info.name, index=index, level=level, window=window, step=step) for window in windows]
-    return np.concatenate([_valid_values(pixels, info.encoding) for pixels in parts])
+    return np.concatenate([np.empty(0), *(_valid_values(pixels, info.encoding) for pixels in parts)])
 
 
 def _patches(grid: NativeGrid) -> list[Window]:

@@ -15,8 +15,7 @@ from chronotile.model.cube import CellPlaces
 from chronotile.model.grid import FloatArray, Grid, NativeGrid, Window
 from chronotile.model.raster import Encoding, Pixels, Raster
 from chronotile.model.source import VariableInfo
-from chronotile.readers.reader import Reader
-from chronotile.warp.plan import side_by_side
+from chronotile.warp.plan import WindowSource, side_by_side
 
 MAX_ERROR_CELLS = 1e-5
 """Of the polynomials, in cells: a place may be taken for one of the cell beside it only so near to the edge."""
@@ -48,7 +47,7 @@ class CellPlan:
     level: int = 0
     step: int = 1
 
-    def read(self, reader: Reader, variable: VariableInfo, index: int) -> Pixels:
+    def read(self, reader: WindowSource, variable: VariableInfo, index: int) -> Pixels:
         """Return the cells of the variable at one of its times.
 
         Raises:

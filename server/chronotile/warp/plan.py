@@ -12,7 +12,6 @@ from chronotile.model.crs import Crs, transformer
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
 from chronotile.model.raster import BoolArray, Encoding, Numbers, Pixels, Raster
 from chronotile.model.source import VariableInfo
-from chronotile.readers.reader import Reader
 from chronotile.warp.approximation import ALL, Lattice, Located, NearCells, locate
 from chronotile.warp.level_cells import Reach, coordinates_on, is_inside, reach_of, where_inside, wound
 from chronotile.warp.level_windows import level_windows
@@ -38,6 +37,13 @@ class Place:
     row: int
     column: int
     grid: Grid
+
+
+class WindowSource(Protocol):
+    """Where pixels are read: a reader of a source, which this room does not know."""
+
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+        """Return (y, x) pixels of a window of a level; of every `step`-th row and column where `step` exceeds 1."""
 
 
 class Windows(Protocol):
@@ -71,7 +77,7 @@ class WarpPlan:
     """(y, x) of the place: where the source has a cell; `None` where it has everywhere."""
     gather: Nearest | Bilinear
 
-    def read(self, reader: Reader, variable: VariableInfo, index: int) -> Pixels:
+    def read(self, reader: WindowSource, variable: VariableInfo, index: int) -> Pixels:
         """Return the native pixels that the grid needs of the variable at one of its times.
 
         Raises:
@@ -270,7 +276,7 @@ def cells_per_pixel(grid: Grid, native: NativeGrid) -> float:
     return 1.0
 
 
-def read_windows(plan: Windows, reader: Reader, variable: VariableInfo, index: int) -> Pixels:
+def read_windows(plan: Windows, reader: WindowSource, variable: VariableInfo, index: int) -> Pixels:
     """Return the native pixels of a plan's windows at one of the times of a variable.
 
     Raises:

@@ -10,7 +10,6 @@ from chronotile.model.collection import Resampling
 from chronotile.model.grid import BBox, FloatArray, Grid, NativeGrid, Window
 from chronotile.model.raster import BoolArray, Encoding, Pixels, Raster
 from chronotile.model.source import VariableInfo
-from chronotile.readers.reader import Reader
 from chronotile.warp.approximation import Located, locate
 from chronotile.warp.level_cells import (
     Reach,
@@ -26,6 +25,8 @@ from chronotile.warp.level_windows import level_windows
 from chronotile.warp.plan import (
     Place,
     WarpPlan,
+    Windows,
+    WindowSource,
     level_for,
     near_cells,
     near_window,
@@ -73,7 +74,7 @@ class StripPlan:
     gathering: Callable[[slice], Gathering]
     """Of some rows of the place."""
 
-    def read(self, reader: Reader, variable: VariableInfo, index: int) -> Pixels:
+    def read(self, reader: WindowSource, variable: VariableInfo, index: int) -> Pixels:
         """Return the native pixels that the grid needs of the variable at one of its times.
 
         Raises:
@@ -112,7 +113,7 @@ class StripPlan:
         )
 
 
-def window_bytes(plan: WarpPlan | StripPlan, variable: VariableInfo) -> int:
+def window_bytes(plan: Windows, variable: VariableInfo) -> int:
     """Return how many bytes the native pixels of a plan take at one time, with a mask and the operands of a formula."""
     cells = sum(-(-each.height // plan.step) * -(-each.width // plan.step) for each in plan.windows)
     return cells * (np.dtype(variable.encoding.dtype).itemsize + 1 + (OPERANDS_BYTES if variable.is_derived else 0))

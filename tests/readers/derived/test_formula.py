@@ -6,7 +6,7 @@ import pytest
 from chronotile.errors import InvalidParameter
 from chronotile.model.expression import parse_expression
 from chronotile.model.grid import Window
-from chronotile.model.source import Mask
+from chronotile.model.source import ItemsSpec, Mask
 from chronotile.readers.derived.formula import BLOCK_CELLS, FormulaReader, formula_of
 from tests.readers.memory import (
     CLOUD,
@@ -167,6 +167,17 @@ def test_operands_that_do_not_fit_leave_the_formula_out(other, message):
     assert "SUM" not in reader.info.variables
     assert [(each.severity, each.place) for each in reader.info.findings] == [("error", "SUM")]
     assert message in reader.info.findings[0].message
+
+
+def test_a_formula_over_bands_of_two_resolutions_of_items_names_the_remedy():
+    source = MemoryReader().add("A", NIR).add("B", random_numbers(3, side=6), cell=20.0)
+
+    (finding,) = derived(source, ItemsSpec(), SUM={"formula": "A + B"}).info.findings
+
+    assert finding.message == (
+        "left out: A and B lie on different grids (12 x 12 and 6 x 6 cells); accepted are variables of one grid: take "
+        "bands of one resolution, or write the collection onto one grid (chronotile optimise --collection)"
+    )
 
 
 def test_an_operand_that_is_not_there_leaves_out_all_that_takes_it():

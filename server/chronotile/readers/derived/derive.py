@@ -9,6 +9,9 @@ from chronotile.readers.derived.formula import Formula, FormulaReader, formula_o
 from chronotile.readers.derived.mask import Masked, MaskReader, masked_by
 from chronotile.readers.reader import Reader
 
+OF_ONE_GRID = ": take bands of one resolution, or write the collection onto one grid (chronotile optimise --collection)"
+"""What to do about bands of items whose cells differ."""
+
 
 def with_derived(reader: Reader, spec: SourceSpec) -> Reader:
     """Return the reader with the masks and formulas of `spec`; what cannot be is left out and becomes a finding.
@@ -49,7 +52,8 @@ def _with_formulas(reader: Reader, expressions: Mapping[str, Expression], spec: 
             try:
                 formula = formula_of(name, waiting.pop(name), known, title=variable.title, units=variable.units)
             except InvalidParameter as error:
-                left_out.append(_left_out(name, error.message))
+                remedy = "" if spec.items is None else OF_ONE_GRID
+                left_out.append(_left_out(name, error.message + remedy))
             else:
                 made[name], known[name] = formula, formula.info
     left_out += [_left_out(name, _lacking(expression, known)) for name, expression in waiting.items()]

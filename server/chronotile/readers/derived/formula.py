@@ -148,6 +148,17 @@ class FormulaReader(Wrapped):
         ]
         return Pixels(_computed(formula, operands))
 
+    def fetch_ahead(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> None:
+        """Send the requests of all that the formula is over."""
+        formula = self._formulas.get(variable)
+        if formula is None:
+            self._reader.fetch_ahead(variable, index=index, level=level, window=window, step=step)
+            return
+        for each in formula.operands:
+            self.fetch_ahead(
+                each.info.name, index=each.positions.at(index), level=each.levels[level], window=window, step=step
+            )
+
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell; one without a value has the reason of what it is made of."""
         formula = self._formulas.get(variable)

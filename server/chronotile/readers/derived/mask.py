@@ -18,7 +18,7 @@ from chronotile.model.raster import (
     valid_pixels,
 )
 from chronotile.model.source import Finding, Mask, VariableInfo
-from chronotile.readers.derived.alignment import Positions, cells_across, overlay, positions_in, shared_times
+from chronotile.readers.derived.alignment import Overlay, Positions, cells_across, overlay, positions_in, shared_times
 from chronotile.readers.derived.wrapped import Wrapped
 from chronotile.readers.reader import Along, IntArray, Reader
 
@@ -118,6 +118,19 @@ class MaskReader(Wrapped):
         present |= ~masked.info.encoding.valid(own.numbers)
         return Pixels(own.numbers, present if own.valid is None else present & own.valid)
 
+    def fetch_ahead(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> None:
+        """Send the requests of a variable and of what masks it."""
+        masked = self._masked.get(variable)
+        if masked is None:
+            self._reader.fetch_ahead(variable, index=index, level=level, window=window, step=step)
+            return
+        own, quality = masked.positions.at(index), masked.quality_positions.at(index)
+        self._reader.fetch_ahead(variable, index=own, level=level, window=window, step=step)
+        nearest, under = _under(masked, level, window, step)
+        self._reader.fetch_ahead(
+            masked.quality.name, index=quality, level=nearest, window=under.window, step=under.step
+        )
+
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell."""
         masked = self._masked.get(variable)
@@ -184,10 +197,7 @@ class MaskReader(Wrapped):
 
     def _valid(self, masked: Masked, index: int, *, level: int, window: Window, step: int) -> BoolArray:
         """(y, x) of a window: where values stand, by the level of the quality variable that is nearest in size."""
-        grid = masked.info.levels[level]
-        levels = masked.quality.levels
-        nearest = min(range(len(levels)), key=lambda each: abs(math.log(levels[each].resolution / grid.resolution)))
-        under = overlay(window, step, grid=grid, other=levels[nearest])
+        nearest, under = _under(masked, level, window, step)
         quality = self._reader.read_window(
             masked.quality.name,
             index=masked.quality_positions.at(index),
@@ -196,6 +206,13 @@ class MaskReader(Wrapped):
             step=under.step,
         )
         return under.take(masked.valid(quality))
+
+
+def _under(masked: Masked, level: int, window: Window, step: int) -> tuple[int, Overlay]:
+    """The level of the quality variable nearest in size to one of the variable, and what a window needs of it."""
+    grid, levels = masked.info.levels[level], masked.quality.levels
+    nearest = min(range(len(levels)), key=lambda each: abs(math.log(levels[each].resolution / grid.resolution)))
+    return nearest, overlay(window, step, grid=grid, other=levels[nearest])
 
 
 def _masked(own: Pixels, masked: Masked, valid: BoolArray) -> Pixels:

@@ -107,8 +107,8 @@ def revisions_of(reader: Reader) -> tuple[str, ...]:
 
 
 def is_elsewhere(spec: SourceSpec) -> bool:
-    """Return whether a source is not on this machine."""
-    return local_path(spec.href) is None
+    """Return whether a source is not on this machine; items are in the index, wherever their files are."""
+    return spec.items is None and local_path(spec.href) is None
 
 
 def is_mistake(failure: Exception) -> bool:

@@ -18,8 +18,8 @@ from chronotile.readers.elsewhere.source import (
     open_pending,
 )
 from chronotile.readers.foreign import BeingWritten, one_line, origin_of, without_frames
-from chronotile.readers.hrefs import host_of
 from chronotile.readers.remote.requests import Refused
+from chronotile.web.hosts import host_of
 
 log = logging.getLogger(__name__)
 

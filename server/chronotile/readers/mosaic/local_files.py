@@ -1,0 +1,105 @@
+"""Items' files on this machine as they are now: one may be written over before the index has seen it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from hashlib import blake2b
+
+from chronotile.errors import SourceChanged
+from chronotile.model.items import Asset, ItemRef
+from chronotile.model.source import SourceSpec
+from chronotile.readers.caches.byte_cache import ByteCache
+from chronotile.readers.cog.files import tag_of_state
+from chronotile.readers.file_state import file_state
+from chronotile.readers.hrefs import local_path
+from chronotile.readers.mosaic.piece_index import PieceIndex, assets_of
+
+MOST_FILES = 4096
+"""Of an answer whose state is taken from the files themselves; of one of more, from the index alone."""
+PATH_BYTES = 400
+"""Of a path that is remembered, about."""
+PATHS_BYTES = 8 << 20
+GONE = "gone"
+"""State of a file that is not there."""
+
+Paths = tuple[str, ...]
+
+
+class LocalFiles:
+    """The files of a collection's items, as far as they are on this machine.
+
+    Args:
+        spec: The collection's source.
+        index: Where the files of its items are found.
+    """
+
+    def __init__(self, spec: SourceSpec, index: PieceIndex) -> None:
+        self._index, self._collection = index, spec.collection
+        # Items of a catalogue on another machine cannot name files of this one.
+        self.are_here = local_path(spec.href) is not None
+        self._paths: ByteCache[Paths] = ByteCache(PATHS_BYTES, lambda paths: PATH_BYTES * (1 + len(paths)))
+
+    def digest(self, refs: Sequence[ItemRef], names: frozenset[str]) -> bytes:
+        """Return what changes when a file of some items is replaced; of files elsewhere, the index tells.
+
+        Args:
+            refs: The items.
+            names: Of their assets.
+
+        Raises:
+            SourceUnavailable: The index does not answer.
+        """
+        digest = blake2b(digest_size=8)
+        if self.are_here and len(refs) <= MOST_FILES:
+            with suppress(SourceChanged):  # the state of the items that are there now is another
+                self.look_up(refs, names)
+            for ref in refs:
+                digest.update(self.state(ref, names).encode())
+        return digest.digest()
+
+    def state(self, ref: ItemRef, names: frozenset[str], assets: Sequence[Asset] | None = None) -> str:
+        """Return the state of the files of an item; empty if none is here, or they are not known.
+
+        Args:
+            ref: The item.
+            names: Of its assets.
+            assets: Its assets, where they are known.
+        """
+        if not self.are_here:
+            return ""
+        key = ref.number, ref.changed, names
+        paths = self._paths.get(key)
+        if paths is None:
+            known = assets if assets is not None else self._index.assets([ref.number]).get(ref.number)
+            if known is None:
+                return GONE
+            paths = self._paths.get_or_make(key, lambda: _paths_of(known, names))
+        return " ".join(tag_of(path) for path in paths)
+
+    def look_up(self, refs: Iterable[ItemRef], names: frozenset[str]) -> Mapping[int, Sequence[Asset]]:
+        """Find the paths of items that are not known, together; return the assets of these, by number.
+
+        Raises:
+            SourceChanged: An item was replaced or removed after it was found.
+        """
+        if not self.are_here:
+            return {}
+        lacking = {ref.number: ref for ref in refs if self._paths.get((ref.number, ref.changed, names)) is None}
+        found = assets_of(self._index, self._collection, list(lacking.values()))
+        for number, assets in found.items():
+            key = number, lacking[number].changed, names
+            self._paths.get_or_make(key, partial(_paths_of, assets, names))
+        return found
+
+
+def _paths_of(assets: Iterable[Asset], names: frozenset[str]) -> Paths:
+    paths = (local_path(asset.href) for asset in assets if asset.name in names)
+    return tuple(str(path) for path in paths if path is not None)
+
+
+def tag_of(path: str) -> str:
+    """Return the tag of a file of this machine as it is now."""
+    try:
+        return tag_of_state(file_state(path))
+    except OSError:
+        return GONE

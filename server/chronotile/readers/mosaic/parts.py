@@ -1,0 +1,156 @@
+"""What a mosaic is read with, and which items of its index a request finds."""
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from hashlib import blake2b
+from time import monotonic
+
+from chronotile.errors import SourceChanged
+from chronotile.model.expression import Expression
+from chronotile.model.grid import BBox
+from chronotile.model.items import ItemRef, MosaicRule
+from chronotile.model.source import ItemsSpec, SourceSpec, VariableSpec
+from chronotile.model.time.instants import InstantArray
+from chronotile.readers.caches.byte_cache import ByteCache
+from chronotile.readers.mosaic.info import items_of
+from chronotile.readers.mosaic.overview_files import OverviewFiles
+from chronotile.readers.mosaic.piece_index import PieceIndex
+from chronotile.readers.mosaic.pieces import Plans
+from chronotile.readers.mosaic.scenes import Scenes, with_only
+from chronotile.readers.raster.pool import HandlePool
+from chronotile.warp.plan import OVERHEAD_BYTES
+
+PLAN_BYTES = 32 << 20
+"""Of the warp plans of a source."""
+REF_BYTES = 400
+RECENT_BYTES = 4 << 20
+"""Of items that were found last, about."""
+STATES_BYTES = 1 << 20
+MOST_LOOKED_AT = 8
+"""Items whose files are looked at for each answer; of more, once a second."""
+MOST_ATTEMPTS = 16
+"""To find items while none is added, replaced or removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FarAway:
+    """Where overviews of mosaics are, and what reads their files."""
+
+    files: OverviewFiles
+    pool: HandlePool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MosaicParts:
+    """What a mosaic is read with."""
+
+    spec: SourceSpec
+    index: PieceIndex
+    scenes: Scenes
+    plans: Plans
+    """How layouts are warped."""
+    far: FarAway | None
+    """`None`: there are no overviews."""
+    meaning: str
+    """In what two mosaics differ, of which overviews are stored."""
+    recent: "ByteCache[tuple[ItemRef, ...]]"
+    """Items by the counter of the index, box and instants: a request looks for the same ones several times."""
+    states: "ByteCache[bytes]"
+    """Of many items, by the same and the second."""
+    made: dict[str, str] = field(default_factory=dict)
+    """By variable: what it is made of, and by which rule, in short."""
+
+    @property
+    def items(self) -> ItemsSpec:
+        """How the items are configured."""
+        return items_of(self.spec)
+
+    def with_formula(self, name: str, expression: Expression) -> "MosaicParts":
+        """Return those of the same items with a further variable."""
+        spec = replace(self.spec, variables={**self.spec.variables, name: VariableSpec(id=name, formula=expression)})
+        scenes = self.scenes.with_spec(spec, expression.text)
+        return replace(self, spec=spec, scenes=scenes, meaning=_meaning(spec), made={})
+
+    def with_rule(self, rule: MosaicRule) -> "MosaicParts":
+        """Return those of the same items, combined by another rule."""
+        spec = replace(self.spec, items=replace(self.items, mosaic=replace(self.items.mosaic, rule=rule)))
+        return replace(self, spec=spec, meaning=_meaning(spec), made={})
+
+    def refs(self, instants: InstantArray, box: BBox) -> tuple[ItemRef, ...]:
+        """Return the items of some times that a box touches: as they were a second ago at most, by the counter.
+
+        Boxes of one counter are of one state of the index: an answer that takes several compares the first with the
+        last.
+
+        Raises:
+            SourceChanged: Items change faster than they are found.
+            SourceUnavailable: The index does not answer.
+        """
+        collection = self.spec.collection
+        counter, found = self.index.state(collection).counter, None
+        for _attempt in range(MOST_ATTEMPTS):
+            key = counter, box, instants.tobytes()
+            known = self.recent.get(key)
+            if known is not None:
+                return known
+            before, found = found, self.index.covering(collection, box, instants=instants)
+            now = self.index.state(collection, is_fresh=True).counter
+            if now == counter or found == before:  # as before the counter was looked up, so at that counter
+                return self.recent.get_or_make(key, partial(_same, found))
+            counter = now
+        raise SourceChanged(f"items of {collection} change too fast to be read now; try again later")
+
+    def state(self, variable: str, instants: InstantArray, box: BBox) -> bytes | None:
+        """Return what changes when an item of some times that a box touches does, or one of its files here.
+
+        Of more than a few items, as it was a second ago at most: the files of each are looked at.
+
+        Args:
+            variable: That is read.
+            instants: The times.
+            box: In degrees.
+
+        Returns:
+            `None` if there are no items.
+
+        Raises:
+            SourceUnavailable: The index does not answer.
+        """
+        refs, scenes = self.refs(instants, box), self.scenes
+        if not refs:
+            return None
+        if len(refs) <= MOST_LOOKED_AT:
+            return scenes.state(refs, variable)
+        found_by = variable, refs[0], refs[-1], box, instants.tobytes()
+        key = *found_by, self.index.state(self.spec.collection), int(monotonic())
+        return self.states.get_or_make(key, lambda: scenes.state(refs, variable))
+
+    def made_of(self, variable: str, rule: MosaicRule) -> str:
+        """Return what a variable is made of, in short: the configuration may change while the items stay."""
+        found = self.made.get(variable)
+        if found is None:
+            how = rule, with_only(self.spec, variable).variables
+            found = self.made[variable] = blake2b(repr(how).encode(), digest_size=8).hexdigest()
+        return found
+
+
+def parts_of(spec: SourceSpec, index: PieceIndex, scenes: Scenes, far: FarAway | None) -> MosaicParts:
+    """Return what a mosaic is read with, with caches of its own."""
+    return MosaicParts(
+        spec=spec,
+        index=index,
+        scenes=scenes,
+        plans=ByteCache(PLAN_BYTES, lambda plan: OVERHEAD_BYTES if plan is None else plan.nbytes),
+        far=far,
+        meaning=_meaning(spec),
+        recent=ByteCache(RECENT_BYTES, lambda refs: REF_BYTES * (1 + len(refs))),
+        states=ByteCache(STATES_BYTES, lambda _state: REF_BYTES),
+    )
+
+
+def _same(refs: tuple[ItemRef, ...]) -> tuple[ItemRef, ...]:
+    return refs
+
+
+def _meaning(spec: SourceSpec) -> str:
+    return repr((spec.collection, spec.variables, spec.items))

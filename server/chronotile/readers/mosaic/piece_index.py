@@ -1,0 +1,59 @@
+"""What the reader of a mosaic needs of the item index (`catalog.items`), which this room does not know."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from chronotile.errors import SourceChanged
+from chronotile.model.grid import BBox
+from chronotile.model.items import Asset, BandLayout, CollectionState, ItemRef
+from chronotile.model.time.instants import InstantArray, TimeDomain, TimeSpan
+
+
+class PieceIndex(Protocol):
+    """Which items cover a place at some instants, and which files they have; as `catalog.items.items.Items`."""
+
+    def covering(
+        self, collection: str, box: BBox, *, span: TimeSpan | None = None, instants: InstantArray | None = None
+    ) -> tuple[ItemRef, ...]:
+        """Return the items whose footprint meets a CRS84 box, by instant, then in the collection's order."""
+
+    def assets(self, numbers: Sequence[int]) -> Mapping[int, tuple[Asset, ...]]:
+        """Return the assets of items, by number; items that are gone are missing."""
+
+    def changes(self, numbers: Sequence[int]) -> Mapping[int, int]:
+        """Return the counters at which items changed last, by number; items that are gone are missing."""
+
+    def times(self, collection: str, *, box: BBox | None = None) -> TimeDomain:
+        """Return the instants of items."""
+
+    def extent(self, collection: str) -> BBox | None:
+        """Return a CRS84 box that holds all items; `None` without items."""
+
+    def layouts(self, collection: str) -> Mapping[str, tuple[BandLayout, ...]]:
+        """Return the distinct layouts of items by asset name, those of most items first."""
+
+    def state(self, collection: str, *, is_fresh: bool = False) -> CollectionState:
+        """Return the counters of a collection as they were a second ago at most, or as they are now."""
+
+    def note_header(self, ref: ItemRef, asset: str, *, header: bytes, etag: str, size: int) -> None:
+        """Keep what opening a file costs; another etag than before is a change of the item."""
+
+    def note_layouts(self, ref: ItemRef, asset: str, layouts: Sequence[BandLayout]) -> None:
+        """Keep what a file turned out to be: `layouts` have it from then on, and the state of the collection tells."""
+
+
+def assets_of(index: PieceIndex, collection: str, refs: Sequence[ItemRef]) -> Mapping[int, tuple[Asset, ...]]:
+    """Return the assets of items of a collection as they were found, by number.
+
+    Raises:
+        SourceChanged: One was replaced or removed since; those that are found from now on are the new ones.
+        SourceUnavailable: The index does not answer.
+    """
+    changes = {ref.number: ref.changed for ref in refs}
+    if not changes:
+        return {}
+    found = index.assets(list(changes))
+    if index.changes(list(changes)) != changes:
+        index.state(collection, is_fresh=True)
+        raise SourceChanged(f"items of {collection} were changed while they were read; try again later")
+    return found

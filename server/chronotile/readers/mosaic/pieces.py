@@ -1,0 +1,319 @@
+"""Pieces read: onto a grid, or in the cell that holds a place; each in the encoding that all have in common."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+
+from chronotile.errors import ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.model.collection import Resampling
+from chronotile.model.grid import Grid, NativeGrid, Window
+from chronotile.model.items import ItemRef
+from chronotile.model.raster import Codes, Encoding, Numbers, Pixels, cell_reasons, pixel_codes
+from chronotile.model.request import Point
+from chronotile.model.source import SourceInfo, VariableInfo
+from chronotile.readers.caches.byte_cache import ByteCache
+from chronotile.readers.joined.recoding import recoding_of
+from chronotile.readers.mosaic.centres import SheetOfPiece, at_centres
+from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, Sheet, sheet_of
+from chronotile.readers.mosaic.scenes import Scene, Scenes
+from chronotile.readers.reader import Cell, Reader, TellItem, cell_at
+from chronotile.warp.plan import WarpPlan, level_for, plan_warp
+
+Result = TypeVar("Result")
+
+AT_ONCE = 8
+"""Items whose files are looked up in the index together: few maps need more."""
+
+TOGETHER = 4
+"""Items whose pixels are requested together: as many as mostly cover a picture, of which few are requested in vain."""
+
+OTHER_ENCODING = "its encoding is another than those known when the mosaic was opened"
+
+Plans = ByteCache[WarpPlan | None]
+"""By (levels, grid, resampling, level): the layouts of 10⁶ items are some hundred."""
+
+
+@dataclass(slots=True)
+class Failures:
+    """The items that could not be read for one raster."""
+
+    tell: TellItem
+    errors: dict[int, Exception] = field(default_factory=dict)
+    """Of each item the first, by its number: one is tried for each strip of a raster."""
+    lacking: set[int] = field(default_factory=set)
+    """The numbers of items without the variable: trying again gives no other answer."""
+
+    def take(self, ref: ItemRef, error: Exception) -> None:
+        """Note an item that is left out."""
+        if ref.number not in self.errors:
+            self.errors[ref.number] = error
+            self.tell(ref, error)
+
+    def lack(self, ref: ItemRef, error: Exception) -> None:
+        """Note an item that does not have the variable: nothing is there, as outside of all items."""
+        if ref.number not in self.lacking:
+            self.lacking.add(ref.number)
+            self.tell(ref, error)
+
+    def require_some(self, refs: Sequence[ItemRef]) -> None:
+        """Check that not all items of an answer failed, apart from those without the variable, which have no value.
+
+        Raises:
+            DateUnreadable: All did, though one of their stores is there.
+            SourceUnavailable: All did, none of whose stores answers.
+        """
+        if not self.errors or len(self.errors) + len(self.lacking) < len(refs):
+            return
+        errors = list(self.errors.values())
+        kind = SourceUnavailable if all(type(each) is SourceUnavailable for each in errors) else DateUnreadable
+        raise kind(f"none of the {len(refs)} items there can be read") from errors[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceInPiece:
+    """A piece at a place."""
+
+    scene: Scene
+    info: VariableInfo
+    cell: Cell
+    """That holds the place."""
+    sheet: Sheet
+    """(1,)."""
+
+    @property
+    def centre(self) -> Point:
+        """The centre of the cell."""
+        x, y = self.cell.grid.centre_of(self.cell.row, self.cell.column)
+        return Point(x=x, y=y, crs=self.cell.grid.crs)
+
+
+def _why_lacking(info: SourceInfo, variable: str) -> str:
+    found = (each.message for each in info.findings if each.place == variable)
+    return next(found, f"it has no variable {variable}")
+
+
+class Pieces:
+    """Reads a variable of items.
+
+    Args:
+        scenes: Opens them.
+        plans: Caches how layouts are warped.
+        variable: Which.
+        encoding: That all pieces have in common.
+    """
+
+    def __init__(self, scenes: Scenes, plans: Plans, variable: str, encoding: Encoding) -> None:
+        self._scenes = scenes
+        self._plans = plans
+        self._variable = variable
+        self._encoding = encoding
+
+    def opened(self, refs: Sequence[ItemRef], failures: Failures) -> Iterator[tuple[Scene, VariableInfo]]:
+        """Give the items that can be opened and have the variable, in order; no more are opened than needed."""
+        for start in range(0, len(refs), AT_ONCE):
+            some = refs[start : start + AT_ONCE]
+            assets = self._scenes.assets(some, self._variable)
+            for ref in some:
+                known = self._scenes.failure(ref, self._variable)
+                if known is not None:
+                    failures.take(ref, known)
+                    continue
+                try:
+                    scene = self._scenes.open(ref, self._variable, assets.get(ref.number))
+                    if scene is None:
+                        continue  # it was removed meanwhile: the state of the answer tells
+                    info = scene.reader.info.variables.get(self._variable)
+                    if info is None:
+                        failures.lack(ref, UnsupportedSource(_why_lacking(scene.reader.info, self._variable)))
+                        continue
+                    if recoding_of(info.encoding, self._encoding) is None:
+                        self._scenes.note_encoding(ref, info)
+                        failures.take(ref, UnsupportedSource(OTHER_ENCODING))
+                        continue
+                except (ChronotileError, OSError) as error:
+                    self._scenes.note_unopened(ref, self._variable, error)
+                    failures.take(ref, error)
+                    continue
+                yield scene, info
+
+    def sheets(
+        self, refs: Sequence[ItemRef], grid: Grid, resampling: Resampling, failures: Failures, *, frame: Grid
+    ) -> Iterator[Sheet]:
+        """Give the pieces that reach a grid, on it, in order; no more are read than needed.
+
+        Args:
+            refs: The items.
+            grid: Onto which.
+            resampling: How.
+            failures: Takes those that cannot be read.
+            frame: The whole picture that the grid is part of, after which levels are chosen.
+        """
+        for scene, info, plan in self._planned(refs, failures, partial(self._plan_in, grid, resampling, frame)):
+            pixels = self._tried(partial(plan.read, scene.reader, info, 0), scene, failures)
+            if pixels is None:
+                continue
+            raster = plan.warp(pixels, info.encoding)
+            codes = info.encoding.codes(raster.numbers)
+            if raster.present is not None:
+                codes[~raster.present] = OUTSIDE_CODE
+            yield self._sheet(raster.numbers, Codes(codes, info.encoding.code_names), info)
+
+    def coded_sheets(self, refs: Sequence[ItemRef], grid: Grid, failures: Failures) -> Iterator[Sheet]:
+        """Give the native cells of pieces that are nearest to the cells of a grid, with why each is no value."""
+        for piece in self._on_grid(refs, grid, failures):
+            yield piece.sheet
+
+    def sheets_at_centres(self, refs: Sequence[ItemRef], grid: Grid, failures: Failures) -> list[Sheet]:
+        """Return the native cells of all pieces that hold the centre of the cell that `first` chooses at each pixel.
+
+        Raises:
+            SourceUnavailable: One cannot be read a second time.
+        """
+        pieces = list(self._on_grid(refs, grid, failures))
+        return at_centres(pieces, grid) if pieces else []
+
+    def is_native(self, refs: Sequence[ItemRef], grid: Grid, failures: Failures) -> bool:
+        """Return whether a picture of a grid shows native cells of the first of its items."""
+        first = next(self.opened(refs, failures), None)
+        return first is not None and _level(first[1].levels, grid) == 0
+
+    def _on_grid(self, refs: Sequence[ItemRef], grid: Grid, failures: Failures) -> Iterator[SheetOfPiece]:
+        for scene, info, plan in self._planned(refs, failures, partial(self._native_plan_in, grid)):
+            block = self._tried(partial(_block, scene.reader, info, plan), scene, failures)
+            if block is None:
+                continue
+            whole = plan.warp(Pixels(block.numbers), info.encoding)
+            codes = _placed_codes(plan, block, whole.numbers, info.encoding)
+            sheet = self._sheet(whole.numbers, codes, info)
+            yield SheetOfPiece(sheet=sheet, grid=info.grid, read=partial(self._native_cells, scene, info))
+
+    def _native_cells(self, scene: Scene, info: VariableInfo, window: Window) -> Sheet:
+        block = scene.reader.read_block(info.name, indexes=[0], window=window, along="space")
+        codes = pixel_codes(block, info.encoding)
+        return self._sheet(block.numbers[0], Codes(codes.numbers[0], codes.names), info)
+
+    def _planned(
+        self, refs: Sequence[ItemRef], failures: Failures, plan_of: Callable[[VariableInfo], WarpPlan | None]
+    ) -> Iterator[tuple[Scene, VariableInfo, WarpPlan]]:
+        """The items that reach a grid, some of them requested together before the first of those is read."""
+        opened = self.opened(refs, failures)
+        while some := list(islice(opened, TOGETHER)):
+            planned = [(scene, info, plan) for scene, info in some if (plan := plan_of(info)) is not None]
+            if len(planned) > 1:
+                for scene, info, plan in planned:
+                    _fetch_ahead(scene, info, plan)
+            yield from planned
+
+    def _plan_in(self, grid: Grid, resampling: Resampling, frame: Grid, info: VariableInfo) -> WarpPlan | None:
+        return self._plan(info.levels, grid, resampling, _level(info.levels, frame))
+
+    def _native_plan_in(self, grid: Grid, info: VariableInfo) -> WarpPlan | None:
+        return self._plan(info.levels, grid, "nearest", 0)
+
+    def fetch_ahead(self, refs: Sequence[ItemRef], place: Point) -> None:
+        """Request the native cells of items that hold a place, which `at_place` reads; what fails, it reports."""
+
+        def request(scene: Scene, info: VariableInfo) -> None:
+            cell = cell_at(info.grid, place)
+            if cell is not None:
+                window = Window.of_cell(cell.row, cell.column)
+                scene.reader.fetch_ahead(self._variable, index=0, level=0, window=window)
+
+        self._request(refs, request)
+
+    def fetch_blocks_ahead(self, refs: Sequence[ItemRef], grid: Grid) -> None:
+        """Request the native cells of items that a grid needs, which `coded_sheets` reads; what fails, it reports."""
+
+        def request(scene: Scene, info: VariableInfo) -> None:
+            plan = self._native_plan_in(grid, info)
+            if plan is not None:
+                _fetch_ahead(scene, info, plan)
+
+        self._request(refs, request)
+
+    def _request(self, refs: Sequence[ItemRef], request: Callable[[Scene, VariableInfo], None]) -> None:
+        for scene, info in self.opened(refs, Failures(lambda _ref, _error: None)):
+            request(scene, info)
+
+    def at_place(self, scene: Scene, info: VariableInfo, place: Point, failures: Failures) -> "PlaceInPiece | None":
+        """Return the native cell of a piece that holds a place; `None` where it has none, or cannot be read."""
+        cell = cell_at(info.grid, place)
+        return None if cell is None else self._tried(partial(self._read, scene, info, cell), scene, failures)
+
+    def _tried(self, read: Callable[[], Result], scene: Scene, failures: Failures) -> Result | None:
+        """What is read of an item; `None` where it cannot be, which is noted."""
+        try:
+            return read()
+        except (ChronotileError, OSError) as error:
+            self._scenes.note_failure(scene, self._variable, error)
+            failures.take(scene.ref, error)
+            return None
+
+    def moved(
+        self, scene: Scene, info: VariableInfo, place: Point, failures: Failures, *, known: "PlaceInPiece | None"
+    ) -> "PlaceInPiece | None":
+        """Return the cell of a piece that holds another place than the `known` one; `None` where it has none."""
+        if known is not None and cell_at(info.grid, place) == known.cell:
+            return known
+        return self.at_place(scene, info, place, failures)
+
+    def _read(self, scene: Scene, info: VariableInfo, cell: Cell) -> "PlaceInPiece":
+        pixels = scene.reader.read_cell(self._variable, indexes=[0], row=cell.row, column=cell.column)
+        reason = cell_reasons(pixels, info.encoding)[0]
+        names = info.encoding.code_names
+        code = 0 if reason is None else names.index(reason) + 1
+        sheet = self._sheet(pixels.numbers, Codes(np.array([code], dtype=np.uint8), names), info)
+        return PlaceInPiece(scene=scene, info=info, cell=cell, sheet=sheet)
+
+    def _sheet(self, numbers: Numbers, codes: Codes, info: VariableInfo) -> Sheet:
+        return sheet_of(numbers, codes, source=info.encoding, target=self._encoding)
+
+    def _plan(self, levels: tuple[NativeGrid, ...], grid: Grid, resampling: Resampling, level: int) -> WarpPlan | None:
+        return self._plans.get_or_make(
+            (levels, grid, resampling, level),
+            lambda: plan_warp(levels, grid, resampling=resampling, level=level),
+        )
+
+
+@lru_cache(maxsize=4096)
+def _level(levels: tuple[NativeGrid, ...], frame: Grid) -> int:
+    return level_for(levels, frame)
+
+
+def _fetch_ahead(scene: Scene, info: VariableInfo, plan: WarpPlan) -> None:
+    for window in plan.windows:
+        scene.reader.fetch_ahead(info.name, index=0, level=plan.level, window=window, step=plan.step)
+
+
+def _block(reader: Reader, info: VariableInfo, plan: WarpPlan) -> Pixels:
+    """(y, x) native pixels of a plan's windows; with why each is no value where the numbers alone do not tell."""
+    blocks = [reader.read_block(info.name, indexes=[0], window=window, along="space") for window in plan.windows]
+    numbers = (
+        np.concatenate([block.numbers[0] for block in blocks], axis=-1) if len(blocks) > 1 else blocks[0].numbers[0]
+    )
+    if all(block.valid is None and block.codes is None for block in blocks):
+        return Pixels(numbers)
+    coded = [pixel_codes(block, info.encoding) for block in blocks]
+    codes = np.concatenate([each.numbers[0] for each in coded], axis=-1)
+    return Pixels(numbers, codes=Codes(codes, coded[0].names))
+
+
+def _placed_codes(plan: WarpPlan, block: Pixels, numbers: Numbers, encoding: Encoding) -> Codes:
+    """Why native pixels of a block are no values, on the grid.
+
+    Args:
+        plan: How they come there.
+        block: As `_block` reads it.
+        numbers: (y, x) of the grid.
+        encoding: Of them.
+    """
+    placed = np.full(numbers.shape, OUTSIDE_CODE, dtype=np.uint8)
+    place = plan.place
+    at = np.s_[place.row : place.row + place.grid.height, place.column : place.column + place.grid.width]
+    own = encoding.codes(numbers[at]) if block.codes is None else plan.gather.cells.of(block.codes.numbers)
+    placed[at] = own if plan.inside is None else np.where(plan.inside, own, OUTSIDE_CODE)
+    return Codes(placed, encoding.code_names if block.codes is None else block.codes.names)

@@ -1,0 +1,422 @@
+"""A mosaic as one source: the pieces of each instant composed on any grid, and the native cells at any place."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
+
+import numpy as np
+
+from chronotile.errors import SourceUnavailable, TooManyPieces
+from chronotile.model.collection import Resampling
+from chronotile.model.expression import Expression
+from chronotile.model.grid import BBox, Grid, NativeGrid, Window
+from chronotile.model.items import ItemRef, MosaicRule
+from chronotile.model.raster import Codes, Encoding, Pixels, with_mask
+from chronotile.model.request import Point
+from chronotile.model.source import SourceInfo, SourceSpec, VariableInfo
+from chronotile.model.time.instants import Instant, InstantArray, TimeDomain
+from chronotile.readers.derived.alignment import shared_times
+from chronotile.readers.left_out import LeftOutItems
+from chronotile.readers.mosaic.ground import box_of_grid, box_of_place, widened
+from chronotile.readers.mosaic.info import MosaicInfo, mosaic_info, with_rule
+from chronotile.readers.mosaic.lattice import lattice_at, require_same_cells
+from chronotile.readers.mosaic.overlap import STATISTICS, Sheet, overlapped
+from chronotile.readers.mosaic.overview_blocks import FIRST_FACTOR
+from chronotile.readers.mosaic.overviews import Overviews
+from chronotile.readers.mosaic.parts import FarAway, MosaicParts, parts_of
+from chronotile.readers.mosaic.piece_index import PieceIndex
+from chronotile.readers.mosaic.pieces import Failures, Pieces
+from chronotile.readers.mosaic.places import PlacesInPieces, requested_ahead
+from chronotile.readers.mosaic.scenes import OpenAhead, OpenAsset, Scenes
+from chronotile.readers.reader import Along, Cell, Lattice, Piece, Reader, TellItem
+from chronotile.warp.strips import rows_of, strips_of
+
+MOST_DIRECT = 8
+"""Items that a picture is drawn from; of more it is drawn from overviews where they are there."""
+PREPARED_SIDE = 1024
+"""Pixels of the picture of all that overviews are made for in advance."""
+
+
+SAMPLED = 4
+"""Items of a time of which the range of values is sampled."""
+WHOLE = BBox(-180.0, -90.0, 180.0, 90.0)
+BLOCKS_AHEAD = 4
+"""Times of a series of an area that are requested ahead, whose windows are larger than places."""
+
+
+def open_mosaic(
+    spec: SourceSpec,
+    index: PieceIndex,
+    open_asset: OpenAsset,
+    *,
+    open_ahead: OpenAhead | None = None,
+    far: FarAway | None = None,
+    left_out: LeftOutItems | None = None,
+) -> "MosaicReader":
+    """Return a reader of the items of a collection.
+
+    Args:
+        spec: The source.
+        index: Of its items.
+        open_asset: Opens a file.
+        open_ahead: Begins to open files that `open_asset` is called for soon; `None`: it opens each by itself.
+        far: Where overviews of mosaics are; `None`: there are none.
+        left_out: Remembers items that cannot be read; `None`: those of this source alone.
+
+    Raises:
+        UnsupportedSource: There is no item that can be opened.
+        SourceUnavailable: The index does not answer.
+    """
+    scenes = Scenes(spec, index, open_asset, open_ahead, left_out=left_out)
+    return MosaicReader(parts_of(spec, index, scenes, far), mosaic_info(spec, index, scenes))
+
+
+class MosaicReader(Reader):
+    """Reads overlapping items as one raster an instant.
+
+    Its levels are those of a grid over all pieces, on which windows and blocks are composed as pictures are: each cell
+    has the value that the mosaic has at the cell's centre.
+
+    Args:
+        parts: What it is read with.
+        mosaic: What it holds.
+        tell: Takes items that are left out of an answer; otherwise they are counted and logged.
+    """
+
+    def __init__(self, parts: MosaicParts, mosaic: MosaicInfo, *, tell: TellItem | None = None) -> None:
+        self._parts = parts
+        self._mosaic = mosaic
+        self._overviews = None if parts.far is None else self._overviews_in(parts.far)
+        self._tell = tell or self._log
+
+    @property
+    def info(self) -> SourceInfo:
+        """What the items hold together."""
+        return self._mosaic.info
+
+    @property
+    def has_learnt(self) -> bool:
+        """Whether files were found whose encoding was not known when the mosaic was opened."""
+        return self._parts.scenes.has_learnt
+
+    def lattices(self, variable: str) -> tuple[Lattice, ...]:
+        """Return those of the pieces' native cells, of most pieces first."""
+        return self._mosaic.variables[variable].lattices
+
+    def has_own_grid(self, variable: str) -> bool:
+        """Return whether the levels of a variable are native cells of all pieces, or configured."""
+        return self._mosaic.variables[variable].has_own_grid
+
+    def lattice_at(self, variable: str, place: Point) -> Lattice | None:
+        """Return the lattice of native cells at a place, of most pieces; `None` where the levels have them."""
+        pieces = self._mosaic.variables[variable]
+        if len(pieces.lattices) == 1 and self._parts.items.grid is None:
+            return None
+        return lattice_at(pieces.grids, pieces.lattices, place)
+
+    def telling(self, tell: TellItem) -> "MosaicReader":
+        """Return the reader of the same source that reports to `tell` the items that are left out of its answers."""
+        return self._changed(self._mosaic, tell)
+
+    def on_grid(self, grid: NativeGrid) -> "MosaicReader":
+        """Return the reader of the same source whose windows, blocks and cells are those of another grid."""
+        own = {name: replace(each, has_own_grid=True) for name, each in self._mosaic.variables.items()}
+        levels = {name: replace(each, levels=(grid,)) for name, each in self.info.variables.items()}
+        info = replace(self._mosaic.info, variables=levels)
+        return self._changed(replace(self._mosaic, info=info, variables=own), self._tell)
+
+    def rule(self, variable: str) -> MosaicRule | None:
+        """Return how pieces of a variable are combined."""
+        return self._mosaic.variables[variable].rule
+
+    def with_rule(self, rule: MosaicRule) -> "MosaicReader":
+        """Return the reader of the same source whose pieces, in their order, are combined by another rule."""
+        return MosaicReader(self._parts.with_rule(rule), with_rule(self._mosaic, rule), tell=self._tell)
+
+    def at_times(self, times: TimeDomain) -> "MosaicReader":
+        """Return the reader of the same source whose indexes count these times, whatever its items have by now."""
+        variables = {name: replace(each, times=times) for name, each in self.info.variables.items()}
+        info = replace(self._mosaic.info, variables=variables)
+        return self._changed(replace(self._mosaic, info=info), self._tell)
+
+    def _changed(self, mosaic: MosaicInfo, tell: TellItem) -> "MosaicReader":
+        return MosaicReader(self._parts, mosaic, tell=tell)
+
+    def with_formula(self, name: str, expression: Expression, over: Sequence[str]) -> "MosaicReader":
+        """Return the reader of the same items with a further variable, which is computed of each item.
+
+        Args:
+            name: Of the variable.
+            expression: Over variables of the source.
+            over: Which those are; the first has its grid.
+
+        Raises:
+            InvalidParameter: They lie on different grids, or have no time in common.
+        """
+        require_same_cells({each: self._mosaic.variables[each].lattices for each in over})
+        first = self.info.variables[over[0]]
+        times = shared_times([self.info.variables[each] for each in over])
+        encoding = Encoding(dtype="float32", nodata=float("nan"))
+        made = VariableInfo(
+            name=name, encoding=encoding, levels=first.levels, times=times, is_mosaic=True, is_derived=True
+        )
+        mosaic, info = self._mosaic, self.info
+        pieces = replace(mosaic.variables[over[0]], encoding=encoding)
+        return MosaicReader(
+            self._parts.with_formula(name, expression),
+            replace(
+                mosaic,
+                info=replace(info, variables={**info.variables, name: made}),
+                variables={**mosaic.variables, name: pieces},
+            ),
+            tell=self._tell,
+        )
+
+    def compose(self, variable: str, *, index: int, grid: Grid, resampling: Resampling = "nearest") -> Pixels:
+        """Return (y, x) pixels of a grid at one time, with codes.
+
+        Raises:
+            DateUnreadable: None of the items there can be read.
+            SourceUnavailable: The index does not answer.
+            LimitExceeded: More items than `max_pieces` would be opened.
+        """
+        refs = self._refs_on(variable, index, grid)
+        if len(refs) > MOST_DIRECT and self._overviews is not None:
+            info = self.info.variables[variable]
+            with suppress(OSError):  # a block was damaged: it is made again
+                found = self._overviews.compose(info, index, grid, resampling)
+                if found is not None:
+                    return found
+        mosaic = self._parts.items.mosaic
+        if len(refs) > mosaic.max_pieces:
+            outlined = mosaic.too_many == "footprints"
+            boxes = [ref.bbox for ref in refs]
+            raise TooManyPieces(boxes, allowed=mosaic.max_pieces, may_be_outlined=outlined)
+        return self._from_pieces(variable, refs, grid, resampling)
+
+    def drawn_from(self, variable: str, index: int, grid: Grid) -> str:
+        """Return what a picture is composed of, by which its pixels may differ: pieces or overviews."""
+        if self._overviews is None or len(self._refs_on(variable, index, grid)) <= MOST_DIRECT:
+            return "pieces"
+        return "overviews" if self._overviews.is_there(self.info.variables[variable], index, grid) else "pieces"
+
+    def prepare(self, variable: str, index: int) -> None:
+        """Let the overviews of a time be made that show all of it."""
+        if self._overviews is None:
+            return
+        info = self.info.variables[variable]
+        native = info.grid
+        cells = max(native.width, native.height) / PREPARED_SIDE
+        if cells >= FIRST_FACTOR:
+            whole = Window(0, native.height, 0, native.width)
+            size = max(1, round(native.width / cells)), max(1, round(native.height / cells))
+            grid = grid_of_window(native, whole)
+            self._overviews.want(info, index, replace(grid, width=size[0], height=size[1]))
+
+    def _overviews_in(self, far: FarAway) -> Overviews:
+        return Overviews(
+            files=far.files,
+            pool=far.pool,
+            meaning=self._parts.meaning,
+            state=self._state_of_block,
+            made=self._made_of_all,
+        )
+
+    def _state_of_block(self, variable: str, index: int, grid: Grid) -> bytes | None:
+        return self._parts.state(variable, self._instants(variable, [index]), box_of_grid(grid))
+
+    def _made_of_all(self, variable: str, index: int, grid: Grid) -> Pixels:
+        """(y, x) pixels of a grid out of all items, however many.
+
+        Raises:
+            SourceUnavailable: One cannot be read: what is stored for long has no gap that passes.
+        """
+        failed = list[Exception]()
+        reader = self.telling(lambda _ref, error: failed.append(error))
+        refs = self._refs_on(variable, index, grid)
+        pixels = reader._from_pieces(variable, refs, grid, "nearest")  # noqa: SLF001 -- of this class
+        if failed:
+            raise SourceUnavailable(f"{len(failed)} items of it cannot be read now") from failed[0]
+        return pixels
+
+    def _from_pieces(self, variable: str, refs: Sequence[ItemRef], grid: Grid, resampling: Resampling) -> Pixels:
+        failures, pieces = Failures(self._tell), self._pieces(variable)
+        is_combined = self._mosaic.variables[variable].rule in STATISTICS
+        is_of_cells = is_combined and resampling == "nearest" and pieces.is_native(refs, grid, failures)
+
+        def sheets(rows: slice) -> Pixels:
+            part = grid if rows == slice(0, grid.height) else rows_of(grid, rows)
+            if is_of_cells:
+                found = iter(pieces.sheets_at_centres(refs, part, failures))
+            else:
+                found = pieces.sheets(refs, part, resampling, failures, frame=grid)
+            return self._overlapped(variable, found, (part.height, part.width))
+
+        strips = [sheets(rows) for rows in strips_of(grid)]
+        failures.require_some(refs)
+        return strips[0] if len(strips) == 1 else _below_one_another(strips)
+
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
+        """Return (y, x) pixels of a window of a level; of every `step`-th row and column.
+
+        Of level 0 they are native cells of the pieces, as in blocks, however large its cells are; of others the pieces'
+        overviews.
+        """
+        if level == 0:
+            block = self.read_block(variable, indexes=[index], window=window, along="space")
+            codes = block.codes and Codes(block.codes.numbers[0], block.codes.names)
+            pixels = with_mask(Pixels(block.numbers[0], codes=codes))
+        else:
+            grid = grid_of_window(self._levels(variable)[level], window)
+            pixels = with_mask(self.compose(variable, index=index, grid=grid))
+        return Pixels(pixels.numbers[::step, ::step], None if pixels.valid is None else pixels.valid[::step, ::step])
+
+    def read_block(self, variable: str, *, indexes: Sequence[int], window: Window, along: Along) -> Pixels:  # noqa: ARG002 -- there is one layout
+        """Return (time, y, x) pixels of a window of the native grid, with codes."""
+        grid = grid_of_window(self._levels(variable)[0], window)
+        by_instant = self._by_instant(variable, indexes, box_of_grid(grid))
+        refs = [by_instant.get(self._instant(variable, index), ()) for index in indexes]
+        blocks, pieces = [], self._pieces(variable)
+        is_combined = self._mosaic.variables[variable].rule in STATISTICS
+
+        def request(some: Sequence[Sequence[ItemRef]]) -> None:
+            if len(refs) > 1:  # of one time, the pieces are requested together anyway
+                pieces.fetch_blocks_ahead([ref for of_time in some for ref in of_time], grid)
+
+        for of_time in requested_ahead(refs, BLOCKS_AHEAD, request):
+            failures = Failures(self._tell)
+            found = pieces.coded_sheets(of_time, grid, failures)
+            if is_combined:
+                found = iter(pieces.sheets_at_centres(of_time, grid, failures))
+            blocks.append(self._overlapped(variable, found, (grid.height, grid.width)))
+            failures.require_some(of_time)
+        codes = [each.codes for each in blocks if each.codes is not None]
+        return Pixels(
+            np.stack([each.numbers for each in blocks]),
+            codes=Codes(np.stack([each.numbers for each in codes]), codes[0].names),
+        )
+
+    def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
+        """Return (time,) pixels: what the mosaic has at the centre of a cell of the native grid."""
+        grid = self._levels(variable)[0]
+        x, y = grid.centre_of(row, column)
+        return self.read_place(variable, indexes=indexes, place=Point(x=x, y=y, crs=grid.crs))
+
+    def read_place(self, variable: str, *, indexes: Sequence[int], place: Point) -> Pixels:
+        """Return (time,) pixels of the native cells of pieces that hold a place.
+
+        With `first` that is the cell of the first piece, in order, that has a value or a flag there. With a statistic
+        it is made of the cells of all pieces that hold the centre of the cell that `first` would give.
+
+        Raises:
+            DateUnreadable: None of the items of a time can be read.
+            SourceUnavailable: The index does not answer.
+        """
+        box = box_of_place(place.x, place.y, place.crs)
+        pieces = self._mosaic.variables[variable]
+        if pieces.rule in STATISTICS:  # the centre of a cell may lie in pieces that the place itself does not
+            box = widened(box, max(grid.resolution * grid.crs.metres_per_unit for grid in pieces.grids))
+        by_instant = self._by_instant(variable, indexes, box)
+        refs = [by_instant.get(self._instant(variable, each), ()) for each in indexes]
+        return self._places(variable).read(refs, place)
+
+    def native_cell(self, variable: str, index: int, place: Point) -> Cell | None:
+        """Return the cell of the piece that `first` chooses at a place; `None` where no piece is.
+
+        Raises:
+            SourceUnavailable: The index does not answer.
+        """
+        refs = self._refs(variable, [index], box_of_place(place.x, place.y, place.crs))
+        return self._places(variable).cell(refs, place)
+
+    def samples(self, variable: str, index: int) -> tuple[Piece, ...]:
+        """Return some of the items of a time, spread over it, that can be opened."""
+        refs = self._refs(variable, [index], WHOLE)
+        some = refs[:: max(1, len(refs) // SAMPLED)][:SAMPLED]
+        opened = self._pieces(variable).opened(some, Failures(self._tell))
+        return tuple(Piece(scene.reader, variable, 0) for scene, _info in opened)
+
+    def revision(self, variable: str, index: int) -> str:
+        """Return the state of all items of a time."""
+        return self.revision_of_times(variable, [index])
+
+    def revision_of_window(self, variable: str, index: int, window: Window) -> str:
+        """Return the state of the items that a window of the native grid touches."""
+        return self.revision_of_times(variable, [index], window)
+
+    def revision_of_times(self, variable: str, indexes: Sequence[int], window: Window | None = None) -> str:
+        """Return the state of the items of some times that a window touches, and what is made of them.
+
+        Of all items where there is no window.
+        """
+        parts = self._parts
+        made = parts.made_of(variable, self._mosaic.variables[variable].rule)
+        if window is None:
+            return f"{parts.index.state(parts.spec.collection).counter} {made}"
+        box = box_of_grid(grid_of_window(self._levels(variable)[0], window))
+        state = parts.state(variable, self._instants(variable, indexes), box)
+        return f"{(state or b'').hex()} {made}"
+
+    def close(self) -> None:
+        """Let go of open files: those of scenes close when nothing holds them."""
+
+    def _overlapped(self, variable: str, sheets: Iterator[Sheet], shape: tuple[int, ...]) -> Pixels:
+        pieces = self._mosaic.variables[variable]
+        return overlapped(sheets, pieces.rule, pieces.encoding, shape)
+
+    def _pieces(self, variable: str) -> Pieces:
+        return Pieces(self._parts.scenes, self._parts.plans, variable, self._mosaic.variables[variable].encoding)
+
+    def _places(self, variable: str) -> PlacesInPieces:
+        pieces = self._mosaic.variables[variable]
+        return PlacesInPieces(self._pieces(variable), pieces.rule, pieces.encoding, self._tell)
+
+    def _levels(self, variable: str) -> tuple[NativeGrid, ...]:
+        return self.info.variables[variable].levels
+
+    def _instant(self, variable: str, index: int) -> Instant:
+        instant: Instant = self.info.variables[variable].times.instants[index]
+        return instant
+
+    def _refs(self, variable: str, indexes: Sequence[int], box: BBox) -> tuple[ItemRef, ...]:
+        """The items of some times that a box touches."""
+        return self._parts.refs(self._instants(variable, indexes), box)
+
+    def _instants(self, variable: str, indexes: Sequence[int]) -> InstantArray:
+        return self.info.variables[variable].times.instants[sorted(set(indexes))]
+
+    def _refs_on(self, variable: str, index: int, grid: Grid) -> tuple[ItemRef, ...]:
+        return self._refs(variable, [index], box_of_grid(grid))
+
+    def _by_instant(self, variable: str, indexes: Sequence[int], box: BBox) -> dict[Instant, tuple[ItemRef, ...]]:
+        refs = self._refs(variable, indexes, box)
+        return {instant: tuple(some) for instant, some in groupby(refs, key=attrgetter("instant"))}
+
+    def _log(self, ref: ItemRef, error: Exception) -> None:
+        self._parts.scenes.left_out.report(self._parts.spec.collection, ref, error)
+
+
+def grid_of_window(grid: NativeGrid, window: Window) -> Grid:
+    """Return the grid of some cells of a north-up native one."""
+    a, _b, c, _d, e, f = grid.transform[:6]
+    return Grid(
+        crs=grid.crs,
+        bbox=BBox(
+            c + window.column_start * a,
+            f + window.row_stop * e,
+            c + window.column_stop * a,
+            f + window.row_start * e,
+        ),
+        width=window.width,
+        height=window.height,
+    )
+
+
+def _below_one_another(parts: Sequence[Pixels]) -> Pixels:
+    codes = [part.codes for part in parts if part.codes is not None]
+    return Pixels(
+        np.concatenate([part.numbers for part in parts]),
+        codes=Codes(np.concatenate([each.numbers for each in codes]), codes[0].names),
+    )

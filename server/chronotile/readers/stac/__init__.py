@@ -1,0 +1,1 @@
+"""STAC documents: items, and the metadata of collections, as values of the model."""

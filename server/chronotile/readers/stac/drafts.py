@@ -1,0 +1,295 @@
+"""A collection of a configuration, made of STAC documents: it is served if there is no configuration."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from chronotile.model.expression import parse_expression
+from chronotile.model.source import Finding
+from chronotile.model.style import Stop, Style, StyleClass
+from chronotile.readers.stac.collection import CollectionMetadata, StacVariable
+from chronotile.readers.stac.renders import Render
+from chronotile.readers.stac.suggestions import TRUE_COLOUR, indices_of, reflectance_range, true_colour_of
+
+Section = dict[str, object]
+"""A part of a configuration."""
+
+_GREYS = "greys"
+_REVERSED = "_r"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StacDraft:
+    """A collection as a configuration has it, with the styles that it needs and no file holds."""
+
+    id: str
+    section: Section
+    """What stands under `collections.<id>`."""
+    styles: Mapping[str, Style]
+    """By id."""
+    findings: tuple[Finding, ...]
+    """What the documents propose and is not served."""
+
+
+def draft_of(metadata: CollectionMetadata, href: str, styles: Mapping[str, Style]) -> StacDraft:
+    """Return the collection that a source with this metadata makes.
+
+    Args:
+        metadata: Of the collection and some items.
+        href: Of the source, as the configuration is to name it.
+        styles: Those there are, by id.
+    """
+    made = _Draft(metadata, styles)
+    for variable in metadata.variables:
+        made.add(variable)
+    made.add_formulas()
+    for render in metadata.renders:
+        made.add_render(render)
+    return StacDraft(
+        id=metadata.id,
+        section={**_about(metadata), "source": {"kind": "stac", "href": href}, **_mosaic(metadata), **made.sections()},
+        styles=made.styles,
+        findings=tuple(made.findings),
+    )
+
+
+def _about(metadata: CollectionMetadata) -> Section:
+    fields: Section = {
+        "title": metadata.title,
+        "abstract": metadata.description,
+        "attribution": metadata.attribution,
+        "license": metadata.license,
+        "keywords": list(metadata.keywords),
+    }
+    return {key: value for key, value in fields.items() if value}
+
+
+def _mosaic(metadata: CollectionMetadata) -> Section:
+    """Scenes of one overpass are one time, those with least cloud on top."""
+    is_of_scenes = bool(metadata.properties & {"eo:cloud_cover", "platform", "constellation"})
+    section: Section = {"time": {"group": "solar_day"}} if is_of_scenes and "datetime" in metadata.properties else {}
+    return section | ({"mosaic": {"order_by": "eo:cloud_cover"}} if "eo:cloud_cover" in metadata.properties else {})
+
+
+class _Draft:
+    """The variables, composites and styles of a draft while they are put together."""
+
+    def __init__(self, metadata: CollectionMetadata, known: Mapping[str, Style]) -> None:
+        self._metadata, self._known = metadata, known
+        self._variables: dict[str, Section] = {}
+        self._composites: dict[str, Section] = {}
+        self._by_asset: dict[str, list[StacVariable]] = {}
+        self.styles: dict[str, Style] = {}
+        self.findings: list[Finding] = []
+        for each in metadata.variables:
+            self._by_asset.setdefault(each.asset, []).append(each)
+
+    def sections(self) -> Section:
+        """Return the sections of all of them; variables are named even if there is nothing to say of them."""
+        section: Section = {"variables": self._variables}
+        return section | ({"composites": self._composites} if self._composites else {})
+
+    def add(self, variable: StacVariable) -> None:
+        """Add a band of an asset."""
+        stated = variable.classification
+        fields: Section = {
+            "asset": variable.asset if variable.asset != variable.id else None,
+            "band": variable.band,
+            "title": variable.title,
+        }
+        if len(stated.nodata) == 1 and variable.encoding.nodata is None:
+            fields["nodata"] = stated.nodata[0]
+        if variable.is_categorical:
+            fields["styles"] = [self._class_style(variable)]
+        elif stated.classes:
+            fields["flags"] = {int(each.value): each.label for each in stated.classes}
+        bounds = reflectance_range(variable)
+        if bounds is not None and _GREYS in self._known:
+            fields |= {"styles": [_GREYS], "range": _written(bounds)}
+        self._variables[variable.id] = {key: value for key, value in fields.items() if value is not None}
+
+    def add_formulas(self) -> None:
+        """Add virtual assets, well-known indices and a picture in true colours."""
+        for name, (expression, title) in self._metadata.formulas.items():
+            self._add_formula(name, expression, {"title": title} if title else {})
+        for index in indices_of(self._metadata.variables):
+            if index.id not in self._variables:
+                fields: Section = {"title": index.title}
+                if index.mask is not None:
+                    fields["mask"] = {"variable": index.mask.variable, "keep": list(index.mask.keep)}
+                if index.style in self._known:
+                    fields["styles"] = [index.style]
+                self._add_formula(index.id, index.formula, fields)
+        found = true_colour_of(self._metadata.variables)
+        if found is not None:
+            self._composites[_distinct(TRUE_COLOUR, self._variables)] = {
+                "variables": [each.id for each in found.variables],
+                "range": _written(found.range),
+                **_gamma(found.gamma),
+            }
+
+    def add_render(self, render: Render) -> None:
+        """Add a picture that the documents propose: a formula, a composite, or the style of a variable."""
+        if render.expression is not None:
+            index = self._index_like(render)
+            if index is not None:
+                self._variables[index] |= self._look(render, index, None)
+                return
+            name = _distinct(render.name, self._variables)
+            fields: Section = {"title": render.title} if render.title else {}
+            self._add_formula(name, render.expression, fields | self._look(render, name, None))
+            return
+        bands = [self._by_asset[name] for name in render.assets if name in self._by_asset]
+        found = [each[0] for each in bands]
+        if len(bands) == 1 and len(bands[0]) > 2 and render.colormap_name is None:
+            found = bands[0][:3]
+        virtual = render.assets[0] if len(render.assets) == 1 and not found else ""
+        if virtual in self._variables:
+            self._variables[virtual] |= self._look(render, virtual, None)
+        elif len(found) != len(render.assets) and len(bands) != 1:
+            self._leave_out(render, "not all of its assets are served")
+        elif len(found) == 3:
+            self._add_composite(render, found)
+        elif len(found) == 1:
+            self._variables[found[0].id] |= self._look(render, found[0].id, found[0])
+        else:
+            self._leave_out(render, "it is of neither one nor three assets")
+
+    def _index_like(self, render: Render) -> str | None:
+        """The index that a render is another picture of: its name is alike, and so are its bands."""
+        name = render.name.upper()
+        formula = self._variables.get(name, {}).get("formula")
+        if not isinstance(formula, str) or render.expression is None:
+            return None
+        return name if set(parse_expression(formula).names) == set(parse_expression(render.expression).names) else None
+
+    def _leave_out(self, render: Render, reason: str) -> None:
+        self.findings.append(Finding("note", f"renders.{render.name}", f"left out: {reason}"))
+
+    def _add_formula(self, name: str, expression: str, fields: Section) -> None:
+        """Keys of assets become ids of variables, which may differ."""
+        ids = {each.asset: each.id for each in reversed(self._metadata.variables)}
+        names = parse_expression(expression).names
+        if any(each not in self._variables and each not in ids for each in names):
+            self.findings.append(Finding("note", name, f"left out: not all variables of {expression[:100]} are there"))
+        elif all(each in self._variables for each in names):
+            self._variables[name] = {**fields, "formula": expression}
+
+    def _add_composite(self, render: Render, variables: list[StacVariable]) -> None:
+        physical = [_physical(bounds, each) for bounds, each in zip(_per_band(render), variables, strict=False)]
+        ranges = [each for each in physical if each is not None]
+        bounds = (min(low for low, _high in ranges), max(high for _low, high in ranges)) if ranges else None
+        if bounds is None and not all(each.encoding.dtype == "uint8" for each in variables):
+            self._leave_out(render, "it has no rescale")
+            return
+        fields: Section = {"title": render.title} if render.title else {}
+        name = _distinct(render.name, {**self._variables, **self._composites})
+        self._composites[name] = {
+            **fields,
+            "variables": [each.id for each in variables],
+            "range": _written(bounds or (0.0, 255.0)),
+            **_gamma(render.gamma),
+        }
+
+    def _look(self, render: Render, name: str, variable: StacVariable | None) -> Section:
+        """Styles and range of a variable or, without one, of a formula, whose values have no scale."""
+        bounds = _physical(render.rescale[0], variable) if render.rescale else None
+        fields: Section = {} if bounds is None else {"range": _written(bounds)}
+        style = self._style(render, name, variable, bounds)
+        if style is None:
+            return fields
+        if style.is_categorical:
+            fields = {}
+        return {**fields, "styles": [style.id]}
+
+    def _style(
+        self, render: Render, name: str, variable: StacVariable | None, bounds: tuple[float, float] | None
+    ) -> Style | None:
+        own = f"{self._metadata.id}.{name}"
+        if render.classes:
+            labels = {each.value: each.label for each in (variable.classification.classes if variable else ())}
+            classes = tuple(each._replace(label=labels.get(each.value, each.label)) for each in render.classes)
+            return self._keep(_categorical(own, render.title or name, classes))
+        of_table = bounds or _physical((0.0, 1.0), variable)
+        if len({stop.value for stop in render.stops}) > 1 and of_table is not None:
+            low, high = of_table
+            stops = tuple(Stop(low + (high - low) * stop.value, stop.colour) for stop in render.stops)
+            return self._keep(_ramp(own, render.title or name, stops))
+        ramp = render.colormap_name or ""
+        if ramp in self._known:
+            return self._known[ramp]
+        plain = self._known.get(ramp.removesuffix(_REVERSED))
+        if plain is not None and plain.ramp:
+            low, high = plain.range
+            stops = tuple(Stop(low + high - stop.value, stop.colour) for stop in reversed(plain.ramp))
+            return self._keep(_ramp(own, f"{plain.title}, reversed", stops))
+        if ramp:
+            self.findings.append(Finding("note", f"renders.{render.name}", f"there is no style {ramp!r}"))
+        return None
+
+    def _class_style(self, variable: StacVariable) -> str:
+        """The id of a style of classes: that of a shipped one that has the same, where no colours are given."""
+        stated = variable.classification
+        alike = [each for each in self._known.values() if _has_all(each, stated.classes)]
+        if alike and not stated.is_coloured:
+            return alike[0].id
+        title = f"{variable.title or variable.id}, classes"
+        return self._keep(_categorical(f"{self._metadata.id}.{variable.id}", title, stated.classes)).id
+
+    def _keep(self, style: Style) -> Style:
+        self.styles[style.id] = style
+        return style
+
+
+def _categorical(style_id: str, title: str, classes: tuple[StyleClass, ...]) -> Style:
+    values = [each.value for each in classes]
+    return Style(id=style_id, title=title, range=(min(values), max(values)), classes=classes)
+
+
+def _ramp(style_id: str, title: str, stops: Iterable[Stop]) -> Style:
+    ordered = tuple(sorted(stops))
+    below, above = ordered[0].colour, ordered[-1].colour
+    bounds = ordered[0].value, ordered[-1].value
+    return Style(id=style_id, title=title, range=bounds, ramp=ordered, below=below, above=above)
+
+
+def _has_all(style: Style, classes: tuple[StyleClass, ...]) -> bool:
+    """Whether a style has all classes, most of them under labels that begin alike."""
+    labels = {each.value: each.label.lower() for each in style.classes}
+    if not all(each.value in labels for each in classes):
+        return False
+    same = [each for each in classes if labels[each.value][:4] == each.label.lower()[:4]]
+    return 2 * len(same) > len(classes)
+
+
+def _per_band(render: Render) -> Iterator[tuple[float, float]]:
+    """One range of several is that of all three bands."""
+    yield from (render.rescale * 3)[:3] if len(render.rescale) == 1 else render.rescale[:3]
+
+
+def _physical(bounds: tuple[float, float], variable: StacVariable | None) -> tuple[float, float] | None:
+    """Digital numbers as values of a variable; `None` if there is nothing between them."""
+    if variable is None:
+        return bounds
+    scale, offset = variable.encoding.scale or 1.0, variable.encoding.offset or 0.0
+    low, high = sorted(float(f"{number * scale + offset:.9g}") for number in bounds)
+    return (low, high) if math.isfinite(high - low) and low < high else None
+
+
+def _written(bounds: tuple[float, float]) -> list[float]:
+    """Whole numbers as such."""
+    return [int(each) if each.is_integer() else each for each in map(float, bounds)]
+
+
+def _gamma(gamma: float) -> Section:
+    return {} if gamma == 1 else {"gamma": gamma}
+
+
+def _distinct(name: str, taken: Mapping[str, object]) -> str:
+    """The name as an id, with a number if it is taken."""
+    plain = "".join(each if each.isascii() and (each.isalnum() or each in "_.-") else "_" for each in name).strip("_.-")
+    own, number = plain or "render", 1
+    while own in taken:
+        number += 1
+        own = f"{plain or 'render'}-{number}"
+    return own

@@ -1,0 +1,232 @@
+"""Where an item is: outlines of few vertices that contain its geometry, and a box around them.
+
+A straight edge in longitudes and latitudes is not the edge of a raster in another CRS: the northern edge of a tile of
+UTM lies up to hundreds of metres beyond the line between its corners. So outlines are those of the grid where it fills
+the geometry, and else wider than the geometry by as much as its longest edge may be off.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from chronotile.errors import InvalidItem
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import WHOLE_CIRCLE, BBox, NativeGrid
+from chronotile.readers.stac.fields import list_of, object_of
+from chronotile.readers.stac.outlines import Points, closed_ring, convex_hull, has_area, simplified, widened
+
+HALF = WHOLE_CIRCLE / 2
+MAX_COORDINATES = 100_000
+MAX_OUTLINES = 16
+"""Outlines of an item; of more parts, one outline contains all."""
+_MAX_LONGITUDE = 540.0
+_ROUNDING = 1e-5
+"""Degrees, to which catalogues round coordinates."""
+_MAX_MARGIN = 0.25
+_VERTICES_OF_GRID = 10
+_FILLED = 0.85
+"""Share of a grid's outline beyond which a geometry is that of the grid."""
+_OUTSIDE = 0.1
+"""Share of a geometry's size by which it may reach beyond the grid it is said to be of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Where an item is, in CRS84."""
+
+    rings: tuple[tuple[tuple[float, float], ...], ...]
+    """Closed, convex, of 16 vertices at most."""
+    bbox: BBox
+    """West > east where it crosses the antimeridian."""
+    is_of_grid: bool
+    """Whether the grid that was given is one of this place."""
+
+
+def footprint_of(geometry: object, grid: NativeGrid | None = None) -> Footprint:
+    """Return the footprint of an item.
+
+    Args:
+        geometry: GeoJSON.
+        grid: Of its largest asset, if known.
+
+    Raises:
+        InvalidItem: The geometry is not a polygon, or not in longitudes and latitudes.
+    """
+    outline = None if grid is None else _outline(grid)
+    parts = [_unwound(ring, outline) for ring in _rings(geometry)]
+    is_of_grid = outline is None or _is_inside(parts, outline)
+    if outline is not None and is_of_grid and _fills(parts, outline):
+        parts, margin = [convex_hull(np.concatenate([*_beside(parts, outline), outline]))], _ROUNDING
+    else:
+        parts = [convex_hull(part) for part in parts]
+        margin = max(map(_margin, parts))
+    if len(parts) > MAX_OUTLINES:
+        parts = [convex_hull(np.concatenate(_beside(parts, parts[0])))]
+    cut = [piece for part in parts for piece in _cut(part)]
+    rings = tuple(closed_ring(widened(piece, margin)) for piece in cut)
+    return Footprint(rings, _box(cut, margin), is_of_grid)
+
+
+def _rings(geometry: object) -> Iterator[Points]:
+    """Yield (n, 2) the closed outer rings of all polygons."""
+    waiting, count, coordinates = [geometry], 0, 0
+    while waiting:
+        each = object_of(waiting.pop())
+        kind, members = each.get("type"), each.get("coordinates")
+        if kind == "GeometryCollection":
+            waiting += list_of(each.get("geometries"))
+        elif kind in ("Polygon", "MultiPolygon"):
+            for polygon in [members] if kind == "Polygon" else _members(members):
+                ring = _ring(polygon)
+                coordinates += len(ring)
+                if coordinates > MAX_COORDINATES:
+                    raise InvalidItem(f"the geometry has more than {MAX_COORDINATES} vertices")
+                yield ring
+        elif geometry is None:
+            raise InvalidItem("it has no geometry")
+        else:
+            raise InvalidItem(f"the geometry must be a polygon, got {str(kind)[:40]!r}")
+        count += 1
+        if count > MAX_COORDINATES:
+            raise InvalidItem("the geometry has too many parts")
+    if not coordinates:
+        raise InvalidItem("the geometry is empty")
+
+
+def _members(coordinates: object) -> Sequence[object]:
+    return coordinates if isinstance(coordinates, list | tuple) else ()
+
+
+def _ring(polygon: object) -> Points:
+    rings = _members(polygon)
+    ring: Any = rings[0] if rings else ()
+    if not isinstance(ring, list | tuple) or len(ring) > MAX_COORDINATES:
+        raise InvalidItem(f"a ring of the geometry must be a list of at most {MAX_COORDINATES} positions")
+    try:
+        points = np.asarray(ring, dtype=np.float64)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidItem("a ring of the geometry has members that are not positions") from error
+    if points.ndim != 2 or len(points) < 3 or points.shape[1] not in (2, 3, 4):
+        raise InvalidItem("a ring of the geometry must be a list of three or more positions")
+    points = points[:, :2]
+    if not np.isfinite(points).all() or np.abs(points[:, 0]).max() > _MAX_LONGITUDE or np.abs(points[:, 1]).max() > 90:
+        raise InvalidItem("the geometry is not in longitudes and latitudes")
+    return np.concatenate([points, points[:1]])
+
+
+def _unwound(ring: Points, outline: Points | None) -> Points:
+    """Make longitudes go on beyond 180 where neighbours are more than half a circle apart: they cross the antimeridian.
+
+    If the ring agrees better with the outline of its raster, it really is that wide, and is returned as it is.
+    """
+    steps = np.diff(ring[:, 0])
+    if np.abs(steps).max() <= HALF:
+        return ring
+    turned = (steps + HALF) % WHOLE_CIRCLE - HALF
+    longitudes = ring[0, 0] + np.concatenate([[0.0], np.cumsum(turned)])
+    if abs(longitudes[-1] - longitudes[0]) > 1:  # once round a pole
+        south, north = float(ring[:, 1].min()), float(ring[:, 1].max())
+        box = (-90.0, north) if south + north < 0 else (south, 90.0)
+        return np.array([(x, y) for y in box for x in (-HALF, HALF)])
+    unwound = np.column_stack([longitudes, ring[:, 1]])
+    if not has_area(unwound):
+        return ring
+    if outline is not None and abs(_width(ring) - _width(outline)) < abs(_width(unwound) - _width(outline)):
+        return ring
+    return unwound
+
+
+def _width(points: Points) -> float:
+    return float(np.ptp(points[:, 0]))
+
+
+@lru_cache(maxsize=4096)
+def _outline(grid: NativeGrid) -> Points | None:
+    """Return (n, 2) points around a grid, or `None` if they are not on one side of the pole and finite."""
+    points = np.concatenate(grid.edges_in(CRS84)).astype(np.float64)
+    if not np.isfinite(points).all() or np.abs(points[:, 1]).max() > 90:
+        return None
+    steps = np.diff(points[:, 0])
+    if np.abs(steps).max() > HALF:
+        turned = (steps + HALF) % WHOLE_CIRCLE - HALF
+        points[:, 0] = points[0, 0] + np.concatenate([[0.0], np.cumsum(turned)])
+        if abs(points[-1, 0] - points[0, 0]) > 1:
+            return None
+    outline = simplified(convex_hull(points), _VERTICES_OF_GRID)
+    outline.flags.writeable = False  # it is shared
+    return outline
+
+
+def _beside(parts: Sequence[Points], outline: Points) -> list[Points]:
+    """The parts, each moved by whole turns to where an outline is."""
+    middle = (outline[:, 0].min() + outline[:, 0].max()) / 2
+    moved = []
+    for part in parts:
+        centre = (part[:, 0].min() + part[:, 0].max()) / 2
+        moved.append(part + np.array([round((middle - centre) / WHOLE_CIRCLE) * WHOLE_CIRCLE, 0.0]))
+    return moved
+
+
+def _is_inside(parts: Sequence[Points], outline: Points) -> bool:
+    points = np.concatenate(_beside(parts, outline))
+    reach = _OUTSIDE * np.maximum(np.ptp(points, axis=0), np.ptp(outline, axis=0)) + _ROUNDING
+    low, high = outline.min(axis=0) - reach, outline.max(axis=0) + reach
+    return bool((points >= low).all() and (points <= high).all())
+
+
+def _fills(parts: Sequence[Points], outline: Points) -> bool:
+    area = sum(shapely.Polygon(convex_hull(part)).area for part in parts if has_area(part))
+    return bool(area >= _FILLED * shapely.Polygon(outline).area) if has_area(outline) else False
+
+
+def _margin(part: Points) -> float:
+    """By how much an edge of a raster may lie beyond the longest edge, in degrees of latitude.
+
+    The sag of a parallel of latitude under the straight line in a map is d² sin(2 latitude) / 16; meridians of UTM sag
+    less.
+    """
+    edges = np.abs(np.diff(np.concatenate([part, part[:1]]), axis=0)).max(initial=0.0)
+    low, high = np.abs(part[:, 1]).min(), np.abs(part[:, 1]).max()
+    bend = 1.0 if low <= 45 <= high else max(0.2, *(math.sin(math.radians(2 * each)) for each in (low, high)))
+    return min(_MAX_MARGIN, _ROUNDING + math.radians(float(edges)) * float(edges) * bend / 16)
+
+
+def _cut(part: Points) -> Iterator[Points]:
+    """Yield a convex part within -180 ... 180, in two where it crosses the antimeridian."""
+    west, east = float(part[:, 0].min()), float(part[:, 0].max())
+    if east - west >= WHOLE_CIRCLE:
+        low, high = part[:, 1].min(), part[:, 1].max()
+        yield np.array([(-HALF, low), (HALF, low), (HALF, high), (-HALF, high)])
+        return
+    turns = math.floor((west + HALF) / WHOLE_CIRCLE) * WHOLE_CIRCLE
+    moved = part - np.array([turns, 0.0])
+    if east - turns <= HALF or not has_area(moved):
+        yield np.column_stack([np.clip(moved[:, 0], -HALF, HALF), moved[:, 1]])
+        return
+    whole = shapely.Polygon(moved)
+    for shift in (0.0, WHOLE_CIRCLE):
+        piece = shapely.intersection(whole, shapely.box(shift - HALF, -90, shift + HALF, 90))
+        points = shapely.get_coordinates(piece) - np.array([shift, 0.0])
+        if len(points):
+            yield convex_hull(points)
+
+
+def _box(parts: Sequence[Points], margin: float) -> BBox:
+    """Return the least box on the sphere: all but the widest gap between the parts."""
+    south, north = min(part[:, 1].min() for part in parts), max(part[:, 1].max() for part in parts)
+    across = margin / max(math.cos(math.radians(min(89.0, max(abs(south), abs(north))))), 0.05)
+    spans: NDArray[np.float64] = np.array(sorted((part[:, 0].min(), part[:, 0].max()) for part in parts))
+    ends = np.maximum.accumulate(spans[:, 1])
+    gaps = spans[1:, 0] - ends[:-1]
+    around = spans[0, 0] + WHOLE_CIRCLE - ends[-1]
+    south, north = max(-90.0, float(south) - margin), min(90.0, float(north) + margin)
+    if not len(gaps) or gaps.max() <= around:
+        return BBox(max(-HALF, float(spans[0, 0]) - across), south, min(HALF, float(ends[-1]) + across), north)
+    widest = int(gaps.argmax())
+    return BBox(float(spans[widest + 1, 0]) - across, south, float(ends[widest]) + across, north)
