@@ -6,9 +6,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
 
+from chronotile.archive.check_items import items_findings
 from chronotile.archive.finding_places import with_places
 from chronotile.archive.odd_values import style_findings, value_findings
 from chronotile.archive.open import Archive
+from chronotile.catalog.items.index import ItemIndex
+from chronotile.catalog.items.passes import SourcePasses
 from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Collection
 from chronotile.model.grid import NativeGrid, Window
@@ -34,8 +37,14 @@ PROBES = 5
 """Of a large grid only this many by this many small windows are read to see whether its pixels can be."""
 
 
-def check_archive(archive: Archive) -> Iterator[Finding]:
-    """Yield what is found by looking into every source that opened."""
+def check_archive(archive: Archive, passes: SourcePasses | None = None) -> Iterator[Finding]:
+    """Yield what is found by looking into every source that opened.
+
+    Args:
+        archive: What is served.
+        passes: Over the sources of its collections of items; `None`: they are not looked at.
+    """
+    yield from _items_findings(archive, passes)
     services = archive.services
     known = {finding.place for finding in archive.findings}
     looks = BoundedLooks(OPENING_S)
@@ -49,6 +58,20 @@ def check_archive(archive: Archive) -> Iterator[Finding]:
             if collection.id in services.elsewhere
             else _collection_findings(archive, collection, known)
         )
+        yield from with_places(found, archive.configuration)
+
+
+def _items_findings(archive: Archive, passes: SourcePasses | None) -> Iterator[Finding]:
+    """Findings in collections of items; without any the index is not opened."""
+    specs = [spec for spec in archive.specs.values() if spec.items is not None]
+    index = archive.services.reader_caches.items if specs else None
+    if not isinstance(index, ItemIndex):
+        return
+    for spec in specs:
+        try:
+            found = list(items_findings(spec, index, passes))
+        except SourceUnavailable as error:
+            found = [Finding("error", spec.collection, f"its index cannot be inspected: {error.message}")]
         yield from with_places(found, archive.configuration)
 
 

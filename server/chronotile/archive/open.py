@@ -1,7 +1,7 @@
 """Everything that is served, opened once: configuration, styles, sources, catalogue."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from chronotile.archive.open_places import open_places
 from chronotile.archive.open_sources import elsewhere_findings, open_elsewhere, open_sources, reader_findings
 from chronotile.archive.refresh import (
     DocumentState,
+    IndexState,
     document_states,
     folder_state,
     last_change,
@@ -23,10 +24,11 @@ from chronotile.archive.refresh import (
     source_states,
     state_of_file,
 )
+from chronotile.archive.stac_defaults import KIND, CollectionDocument, CompletedConfiguration, with_stac_metadata
 from chronotile.archive.valid_share import with_valid_defaults
 from chronotile.catalog.build import build_catalogue, places_specs, source_specs
 from chronotile.catalog.load import Configuration, configuration_of, load_configuration
-from chronotile.errors import ConfigurationError
+from chronotile.errors import ConfigurationError, SourceUnavailable
 from chronotile.model.collection import Clock
 from chronotile.model.places import PlaceSet
 from chronotile.model.source import LEFT_OUT, Finding, SourceInfo, SourceSpec
@@ -37,6 +39,7 @@ from chronotile.pipeline.services import Services
 from chronotile.readers.elsewhere.source import PendingSource, SourcesSnapshot, is_elsewhere
 from chronotile.readers.elsewhere.sources import OPENING_S, START_S, Elsewhere
 from chronotile.readers.kinds import kind_of_spec, kind_options
+from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.styling.load import load_styles, style_folders
@@ -68,12 +71,14 @@ class Archive:
     services: Services
     specs: Mapping[str, SourceSpec]
     state: ArchiveState
-    documents: Mapping[str, DocumentState]
+    documents: Mapping[str, DocumentState | IndexState]
     """By collection, of stores that tell in one document what they hold."""
     discovery: Discovery | None = None
     """Where the configuration was made from what a folder or file of data holds."""
     away: frozenset[str] = frozenset()
     """Collections whose source is elsewhere and could not be read when this archive was made."""
+    collection_documents: Mapping[str, CollectionDocument] = field(default_factory=dict)
+    """STAC documents of collections, by id."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -153,7 +158,7 @@ def refresh_archive(archive: Archive, place: Path, *, environment: Mapping[str, 
     configuration, styles = _loaded(place, environment)
     specs = source_specs(configuration, styles)
     changes = archive.services.elsewhere.found.changes
-    state = _state_of(configuration, styles, specs, elsewhere=changes)
+    state = _state_of(configuration, styles, specs, _index_of(specs, caches), elsewhere=changes)
     if state == archive.state:
         return archive
     if replace(state, passed_over=archive.state.passed_over) == archive.state:
@@ -242,27 +247,44 @@ def _opened(  # noqa: PLR0913 -- of which four are named
     patience_s: float = START_S,
 ) -> Archive:
     """The archive of a configuration that was written, or of one that was found in a folder."""
-    specs = source_specs(configuration, styles)
+    known = {} if before is None or before.configuration.root != configuration.root else before.collection_documents
+    completed = _completed(configuration, styles, caches, known)
+    specs = source_specs(completed.configuration, completed.styles)
     here = {name: spec for name, spec in specs.items() if not is_elsewhere(spec)}
-    documents = document_states(here)  # before they are opened: what comes between is seen as new
+    index = _index_of(specs, caches)
+    documents = document_states(here, index)  # before they are opened: what comes between is seen as new
     elsewhere = Elsewhere(partial(open_elsewhere, caches)) if before is None else before.services.elsewhere
-    state = _state_of(configuration, styles, specs, elsewhere=0)
+    state = _state_of(configuration, styles, specs, index, elsewhere=0)
     places = open_places(places_specs(configuration), unchanged=_unchanged_places(before, state))
     readers, of_readers = _opened_here(here, state, before=before, caches=caches)
     found = elsewhere.open(_wanted(configuration, specs), patience_s=patience_s)
-    infos = observed_infos(configuration.collections, readers)
+    infos = observed_infos(completed.configuration.collections, readers)
     infos |= {name: each.info for name, each in found.opened.items()}
     readers |= {name: each.reader for name, each in found.opened.items()}
+    away = (found.away.keys() - found.opened.keys()) | _without_items(here, index, readers)
     catalogue, findings = build_catalogue(
-        configuration, infos, styles, places=places.sets, away=found.away.keys() - found.opened.keys()
+        completed.configuration,
+        infos,
+        completed.styles,
+        places=places.sets,
+        away=away,
     )
     catalogue, notes = with_valid_defaults(catalogue, readers, clock(), elsewhere=elsewhere)
     of_sources = (*of_readers, *elsewhere_findings(found, specs), *reader_findings(readers))
-    if not catalogue.collections and not (found.away or found.wrong):
+    if not catalogue.collections and not (away or found.wrong):
         raise _nothing_served((*of_sources, *findings), configuration)
     odd = () if is_found else _odd_values(infos, styles)
     passed_over = () if is_found else state.passed_over  # a walk through the folder reports files
-    found_here = (*of_sources, *_left_out(here), *passed_over, *odd, *places.findings, *findings, *notes)
+    found_here = (
+        *of_sources,
+        *completed.findings,
+        *_left_out(here),
+        *passed_over,
+        *odd,
+        *places.findings,
+        *findings,
+        *notes,
+    )
     return Archive(
         configuration=configuration,
         services=Services(
@@ -279,8 +301,40 @@ def _opened(  # noqa: PLR0913 -- of which four are named
         specs=specs,
         state=replace(state, elsewhere=found.changes),
         documents=documents,
-        away=frozenset(found.away),
+        away=frozenset(found.away) | away,
+        collection_documents=completed.documents,
     )
+
+
+def _without_items(
+    specs: Mapping[str, SourceSpec], index: PieceIndex | None, readers: Collection[str]
+) -> frozenset[str]:
+    """Collections that the index has nothing of yet: as if their source were away until it is filled."""
+    names = [name for name, spec in specs.items() if spec.items is not None and name not in readers]
+    try:
+        return frozenset(name for name in names if index is not None and index.extent(name) is None)
+    except SourceUnavailable:  # which is a finding of each
+        return frozenset()
+
+
+def _completed(
+    configuration: Configuration,
+    styles: Mapping[str, Style],
+    caches: ReaderCaches,
+    known: Mapping[str, CollectionDocument],
+) -> CompletedConfiguration:
+    """The configuration with what STAC metadata say of its collections of items."""
+    has_stac = any(section.source.kind == KIND for section in configuration.collections.values())
+    return with_stac_metadata(configuration, styles, caches.items if has_stac else None, known=known)
+
+
+def _index_of(specs: Mapping[str, SourceSpec], caches: ReaderCaches) -> PieceIndex | None:
+    """The index of items, where a source has some.
+
+    Raises:
+        ConfigurationError: It cannot be used.
+    """
+    return caches.items if any(spec.items is not None for spec in specs.values()) else None
 
 
 def _opened_here(
@@ -336,14 +390,19 @@ def _odd_values(infos: Mapping[str, SourceInfo], styles: Mapping[str, Style]) ->
 
 
 def _state_of(
-    configuration: Configuration, styles: Mapping[str, Style], specs: Mapping[str, SourceSpec], *, elsewhere: int
+    configuration: Configuration,
+    styles: Mapping[str, Style],
+    specs: Mapping[str, SourceSpec],
+    index: PieceIndex | None,
+    *,
+    elsewhere: int,
 ) -> ArchiveState:
     """The state of now; no source elsewhere is queried, of whose changes `elsewhere` counts what was noticed."""
     here = {name: spec for name, spec in specs.items() if not is_elsewhere(spec)}
     return ArchiveState(
         written=configuration.root,
         styles=styles,
-        sources=source_states(here),
+        sources=source_states(here, index),
         passed_over=tuple(files_passed_over({name: spec.stored for name, spec in here.items()})),
         places={name: state_of_file(Path(spec.path)) for name, spec in places_specs(configuration).items()},
         elsewhere=elsewhere,

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from chronotile.archive.discovery.walk import walk
-from chronotile.errors import ChronotileError
+from chronotile.errors import ChronotileError, SourceUnavailable
 from chronotile.machine import are_on_disks_here
 from chronotile.model.source import SourceSpec
 from chronotile.model.time.instants import Instant
 from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.kinds import kind_of_spec
+from chronotile.readers.mosaic.piece_index import PieceIndex
 from chronotile.yaml_source import Node
 
 
@@ -36,19 +37,66 @@ class DocumentState:
         return (now.st_mtime_ns, now.st_size) != self.state
 
 
-def source_states(specs: Mapping[str, SourceSpec]) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """What the index of items has of a collection, as it was."""
+
+    index: PieceIndex
+    collection: str
+    state: str
+
+    def has_changed(self) -> bool:
+        """Return whether its instants, layouts or extent are others by now; an index that is away has nothing newer."""
+        try:
+            return state_in_index(self.index, self.collection) != self.state
+        except SourceUnavailable:
+            return False
+
+
+def state_in_index(index: PieceIndex, collection: str) -> str:
+    """Return a text that changes when instants, layouts or the extent of a collection in the index do.
+
+    Raises:
+        SourceUnavailable: The index does not answer.
+    """
+    state = index.state(collection)
+    return f"{state.times_counter} {state.layouts_counter}"
+
+
+def source_states(specs: Mapping[str, SourceSpec], index: PieceIndex | None = None) -> dict[str, str]:
     """Return a digest for each source that changes when a file is added, removed or rewritten.
 
     Readers detect new pixels of a file themselves. The digest is for files that were left out, because they were half
-    copied or had another grid, and may fit now, and for files that no longer fit.
+    copied or had another grid, and may fit now, and for files that no longer fit. Of items it is what the index has.
     """
-    return {collection: _state_of(spec.stored) for collection, spec in specs.items()}
+    return {
+        collection: _state_of(spec.stored) if spec.items is None else _indexed_state(collection, index)
+        for collection, spec in specs.items()
+    }
 
 
-def document_states(specs: Mapping[str, SourceSpec]) -> dict[str, DocumentState]:
-    """Return for each local source whose changes each replace one document, such as a Zarr v3 store, its state."""
+def _indexed_state(collection: str, index: PieceIndex | None) -> str:
+    try:
+        return "" if index is None else state_in_index(index, collection)
+    except SourceUnavailable as error:
+        return str(error)
+
+
+def document_states(
+    specs: Mapping[str, SourceSpec], index: PieceIndex | None = None
+) -> dict[str, DocumentState | IndexState]:
+    """Return the states of sources of this machine that are looked at with each request.
+
+    Those are stores each of whose changes replaces one document, such as Zarr v3, and items, by the index.
+    """
     found = {name: kind_of_spec(spec).root_document(spec) for name, spec in specs.items()}
-    return {name: DocumentState(str(each), _age_and_size(each)) for name, each in found.items() if each is not None}
+    states: dict[str, DocumentState | IndexState] = {
+        name: DocumentState(str(each), _age_and_size(each)) for name, each in found.items() if each is not None
+    }
+    if index is not None:
+        indexed = [name for name, spec in specs.items() if spec.items is not None]
+        states |= {name: IndexState(index, name, _indexed_state(name, index)) for name in indexed}
+    return states
 
 
 def local_sources(specs: Mapping[str, SourceSpec]) -> frozenset[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 
 from chronotile.archive.check import check_archive
 from chronotile.catalog.load import load_configuration
@@ -267,6 +268,49 @@ def test_files_of_one_grid_without_times_are_told_once(write, open_at, tmp_path,
 
     assert finding.severity == severity
     assert finding.message.startswith(f"2 files on one grid without times in their names, such as {names[0]}")
+
+
+@pytest.mark.parametrize(
+    ("form", "days", "pattern"),
+    [
+        ("{tile}/ndvi_{day}.tif", 2, "*/ndvi_*.tif"),
+        ("{tile}/ndvi_{day}.tif", 1, "*/ndvi_*.tif"),
+        ("2020/{day}/S2A_{day}_{tile}_V200/S2A_{day}_{tile}_NDVI.tif", 2, "*/*/S2A_*_*_V200/S2A_*_*_NDVI.tif"),
+        ("X0001_Y{tile}/{day}_B04.tif", 2, "*/*_B04.tif"),
+    ],
+)
+@pytest.mark.parametrize("catalogue", [None, "catalog.json"])
+def test_tiles_of_one_are_named_with_their_pattern(write, open_at, tmp_path, form, days, pattern, catalogue):
+    for number, tile in enumerate(("31UES", "31UFS", "31UGS")):
+        scene = Scene(transform=SCENE.transform @ Affine.translation(30 * number, 0))
+        for day in ("20200101", "20200111")[:days]:
+            write(form.format(tile=tile, day=day), scene=scene)
+    if catalogue is not None:
+        (tmp_path / catalogue).write_text("{}")
+
+    (finding,) = (each for each in open_at(tmp_path).findings if "tiles" in each.message)
+
+    beside = f", or serve the catalogue {catalogue} in this folder" if catalogue else ""
+    assert (finding.severity, finding.place) == ("warning", tmp_path.name)
+    assert finding.message.startswith("3 collections, such as ")
+    assert finding.message.endswith(f"with tiles: true and href: {pattern}{beside}")
+
+
+@pytest.mark.parametrize(
+    ("names", "step"),
+    [
+        (("a1/x_20200101.tif", "a2/x_20200101.tif", "a3/x_20200101.tif"), 0),
+        (("a1/x_20200101.tif", "a2/x_20200101.tif"), 30),
+        (("dem_1.tif", "dem_2.tif", "dem_3.tif"), 30),
+        (("lai_20200101.tif", "soil_20200101.tif", "rain_20200101.tif"), 30),
+    ],
+    ids=["one-grid", "two", "undated", "words"],
+)
+def test_what_may_be_different_things_is_not_named_as_tiles(write, open_at, tmp_path, names, step):
+    for number, name in enumerate(names):
+        write(name, scene=Scene(transform=SCENE.transform @ Affine.translation(step * number, 0)))
+
+    assert not [each for each in open_at(tmp_path).findings if "tiles" in each.message]
 
 
 def test_values_that_lack_a_scale_are_noted(tmp_path, open_at):

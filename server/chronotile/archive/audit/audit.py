@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.archive.audit.sources import FloatArray, Truth, truth_of
+from chronotile.archive.audit.sources import FloatArray, Truth, mosaic_truth_of, truth_of
 from chronotile.archive.open import Archive
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import NativeGrid, Window
@@ -122,7 +122,11 @@ def _targets(archive: Archive, audit: Audit) -> Iterator[Target]:
                     continue
                 seen.add(variable.name)
                 try:
-                    truth = truth_of(spec, variable.name)
+                    truth = (
+                        truth_of(spec, variable.name)
+                        if spec.items is None
+                        else mosaic_truth_of(spec, variable, services.reader_caches.items)
+                    )
                 except UnsupportedSource as error:
                     audit.not_audited.append(f"not audited: {layer.id}, {variable.name}: {error.message}")
                     continue

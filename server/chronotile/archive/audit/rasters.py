@@ -47,7 +47,7 @@ class RasterTruth:
     def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
         """Return values (y, x)."""
         with self._band(instant, index) as (dataset, band):
-            numbers, inside = _cells(dataset, band, x, y)
+            numbers, inside = cells_at(dataset, band, x, y)
             nodata = dataset.nodatavals[band - 1]
             own = Meaning(
                 scale=dataset.scales[band - 1],
@@ -57,13 +57,13 @@ class RasterTruth:
             values = meant(own, self._variable).values(numbers)
             flags = dataset.mask_flag_enums[band - 1]
             if MaskFlags.per_dataset in flags:
-                inside &= _cells(dataset, band, x, y, is_mask=True)[0] != 0
+                inside &= cells_at(dataset, band, x, y, is_mask=True)[0] != 0
         return np.where(inside, values, np.nan)
 
     def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
         """Return digital numbers (y, x)."""
         with self._band(instant, index) as (dataset, band):
-            return _cells(dataset, band, x, y)[0]
+            return cells_at(dataset, band, x, y)[0]
 
     def has(self, instant: np.datetime64) -> bool:
         """Return whether a file's name or the description of a band has that date."""
@@ -247,7 +247,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text.strip()).strip("-")
 
 
-def _cells(
+def cells_at(
     dataset: Any,  # noqa: ANN401 -- as above
     band: int,
     x: FloatArray,
@@ -255,7 +255,11 @@ def _cells(
     *,
     is_mask: bool = False,
 ) -> tuple[Numbers, Any]:
-    """The pixels that hold points, and which points lie inside."""
+    """Return the pixels that hold points, and which points lie inside.
+
+    Raises:
+        UnsupportedSource: None does.
+    """
     inverse = ~dataset.transform
     columns = np.floor(inverse.a * x + inverse.b * y + inverse.c).astype(int)
     rows = np.floor(inverse.d * x + inverse.e * y + inverse.f).astype(int)

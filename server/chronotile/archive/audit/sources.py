@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.catalog.items.index import ItemIndex
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import SourceSpec, VariableSpec
+from chronotile.model.source import SourceSpec, VariableInfo, VariableSpec
 from chronotile.readers.kinds import kind_of_spec
 
 FloatArray = NDArray[np.float64]
@@ -33,11 +34,15 @@ class Truth(Protocol):
             UnsupportedSource: The source does not tell in a way that is understood here.
         """
 
-    def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
-        """Return the digital numbers of the same."""
-
     def has(self, instant: np.datetime64) -> bool:
         """Return whether a date of the source itself goes by that instant."""
+
+
+class NumbersTruth(Truth, Protocol):
+    """Values of one variable of a source, and the numbers that they are made of."""
+
+    def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:
+        """Return the digital numbers of the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +79,8 @@ def meant(own: Meaning, spec: VariableSpec) -> Meaning:
 class Masked(NamedTuple):
     """A variable whose values stand only where another has one of some numbers."""
 
-    variable: Truth
-    quality: Truth
+    variable: NumbersTruth
+    quality: NumbersTruth
     keep: tuple[int, ...]
 
     def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
@@ -105,9 +110,13 @@ def truth_of(spec: SourceSpec, variable: str) -> Truth:
     Raises:
         UnsupportedSource: It cannot be read apart.
     """
+    from chronotile.archive.audit.formulas import ComputedTruth  # noqa: PLC0415 -- it takes from here
+
     own = spec.variables.get(variable, VariableSpec(id=variable))
+    if own.formula is not None and own.mask is not None:
+        raise UnsupportedSource("a mask over a formula is audited of collections of items alone")
     if own.formula is not None:
-        raise UnsupportedSource("computed by a formula; its inputs are audited where they are served")
+        return ComputedTruth(own.formula.text, {name: truth_of(spec, name) for name in own.formula.names})
     truth = _stored(spec, own)
     if own.mask is None:
         return truth
@@ -115,7 +124,33 @@ def truth_of(spec: SourceSpec, variable: str) -> Truth:
     return Masked(truth, _stored(spec, quality), own.mask.keep)
 
 
-def _stored(spec: SourceSpec, variable: VariableSpec) -> Truth:
+def mosaic_truth_of(spec: SourceSpec, served: VariableInfo, index: object) -> Truth:
+    """Return the source of a mosaic's values, at points in the CRS of its grid.
+
+    Args:
+        spec: Of the collection.
+        served: The variable.
+        index: Of the items.
+
+    Raises:
+        UnsupportedSource: It cannot be read apart.
+    """
+    from chronotile.archive.audit.mosaics import MosaicTruth, ServedMosaic  # noqa: PLC0415 -- it takes from here
+
+    if spec.items is None or not isinstance(index, ItemIndex):
+        raise UnsupportedSource("its items are not in an index")
+    rule = spec.items.mosaic.rule
+    mosaic = ServedMosaic(
+        collection=spec.collection,
+        settings=spec.items.settings,
+        rule="first" if served.is_categorical and rule in {"mean", "median"} else rule,
+        index=index,
+        crs=served.grid.crs.definition.to_wkt(),
+    )
+    return MosaicTruth(mosaic, served.name, spec.variables)
+
+
+def _stored(spec: SourceSpec, variable: VariableSpec) -> NumbersTruth:
     from chronotile.archive.audit.arrays import ArrayTruth  # noqa: PLC0415 -- each takes from here
     from chronotile.archive.audit.rasters import RasterTruth  # noqa: PLC0415 -- as above
 

@@ -51,8 +51,10 @@ class DiscoveredCollection:
     comments: tuple[str, ...]
     """Notes about its files, for readers of the configuration."""
     findings: tuple[Finding, ...]
-    undated_grid: NativeGrid | None = None
-    """The grid of a single raster file without time, which may be one time of several."""
+    grid: NativeGrid
+    """Of its first variable."""
+    is_undated: bool
+    """Whether it is a single raster file without time, which may be one time of several."""
 
 
 def found_collection(draft: Draft, styles: Mapping[str, Style], caches: ReaderCaches) -> DiscoveredCollection:
@@ -110,6 +112,7 @@ def _described(
 ) -> DiscoveredCollection:
     findings: list[Finding] = []
     infos = _with_ranges(draft, reader, findings)
+    first = next(iter(infos.values()))
     sections = {
         variable.id: _names(variable) | _styling(infos[variable.id], styles)
         for variable in variables
@@ -128,14 +131,9 @@ def _described(
         composites=_composites(infos),
         comments=(*dict.fromkeys(map(_comment, infos.values())), *_range_comments(sections, styles, odd)),
         findings=tuple(findings),
-        undated_grid=_undated_grid(draft, infos),
+        grid=first.grid,
+        is_undated=draft.kind.options.has_bands and len(draft.files) == 1 and not len(first.times),
     )
-
-
-def _undated_grid(draft: Draft, infos: Mapping[str, VariableInfo]) -> NativeGrid | None:
-    first = next(iter(infos.values()))
-    is_single = draft.kind.options.has_bands and len(draft.files) == 1
-    return first.grid if is_single and not len(first.times) else None
 
 
 def _names(variable: VariableSpec) -> Section:

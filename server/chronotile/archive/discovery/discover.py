@@ -13,6 +13,7 @@ from chronotile.archive.discovery.collection import DiscoveredCollection, Sectio
 from chronotile.archive.discovery.drafts import Draft, drafts_of
 from chronotile.archive.discovery.names import as_title
 from chronotile.archive.discovery.patterns import escape_pattern
+from chronotile.archive.discovery.tiles import tile_findings
 from chronotile.archive.discovery.variables import holds_dated_bands
 from chronotile.archive.discovery.walk import WalkResult, walk
 from chronotile.archive.open_sources import THREADS
@@ -87,7 +88,11 @@ def discover(
     failures = [each for each in looked if isinstance(each, Finding)]
     if not collections:
         _refuse(place, failures, found)
-    notes = [*_undated_findings(collections), *(finding for each in collections for finding in each.findings)]
+    notes = [
+        *_undated_findings(collections),
+        *tile_findings(collections, root),
+        *(finding for each in collections for finding in each.findings),
+    ]
     return Discovery(place=place, root=root, collections=collections, findings=(*found.findings, *failures, *notes))
 
 
@@ -125,8 +130,8 @@ def _undated_findings(collections: Iterable[DiscoveredCollection]) -> Iterator[F
     """A finding for each grid that several files without time have: most often they are the times of one variable."""
     groups: dict[NativeGrid, list[Draft]] = {}
     for each in collections:
-        if each.undated_grid is not None:
-            groups.setdefault(each.undated_grid, []).append(each.draft)
+        if each.is_undated:
+            groups.setdefault(each.grid, []).append(each.draft)
     for drafts in groups.values():
         names = [str(draft.files[0]) for draft in drafts]
         if len(names) > 1:

@@ -1,0 +1,243 @@
+"""A first look at a STAC catalogue or API: its collection, some of its items, and where their files lie."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NoReturn
+
+from chronotile.errors import AddressRefused, ChronotileError, ConfigurationError, InvalidItem
+from chronotile.readers.hrefs import local_path, shown_href
+from chronotile.readers.stac.addresses import absolute_address
+from chronotile.readers.stac.assets import is_raster
+from chronotile.web.inner_hosts import inner_hosts
+from chronotile.web.item_places import ItemPlaces, prefix_of
+from chronotile.web.places import Places, is_local
+from chronotile.yaml_source import list_names
+
+Json = Mapping[str, Any]
+Read = Callable[[str], Json]
+"""Returns the JSON object at a path or URL that may be opened.
+
+Raises:
+    ChronotileError: There is none, or it cannot be read.
+"""
+
+MOST_ITEMS = 20
+"""Items that are looked at."""
+MOST_CHILDREN = 10
+"""Catalogues directly below, which are looked at for whether there are several collections."""
+MOST_DOCUMENTS = 100
+MOST_UNREAD = 5
+"""Documents below the catalogue that may fail: each may take as long as its server is waited for."""
+MOST_SHOWN = 8
+"""Names in a line."""
+_ITEMS = ("Feature", "FeatureCollection")
+_Found = dict[tuple[str, bool], tuple[dict[str, None], set[int]]]
+"""Keys of assets, and numbers of items, by prefix and whether it is allowed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenItem:
+    """An item, and the address of the document that has it."""
+
+    document: Json
+    base: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenCatalogue:
+    """What a first look at a catalogue finds."""
+
+    href: str
+    """Of the source, as the configuration is to name it."""
+    collection: Json
+    """Without members where there is none."""
+    items: tuple[SeenItem, ...]
+    """Some of them, at least one."""
+    left_out: tuple[str, ...] = ()
+    """Documents below it that could not be read, with the reasons."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenHost:
+    """A server, bucket or folder where files of items lie."""
+
+    prefix: str
+    """What allows it."""
+    is_allowed: bool
+    assets: tuple[str, ...]
+    """Keys of the assets there."""
+    items: int
+    """How many of those that were looked at have files there."""
+
+    @property
+    def line(self) -> str:
+        """What the operator sees."""
+        shown = ", ".join(self.assets[:MOST_SHOWN]) + (", …" if len(self.assets) > MOST_SHOWN else "")
+        state = "allowed" if self.is_allowed else f"not allowed; to read them, add --allow {self.prefix}"
+        return f"files at      {self.prefix} of {self.items} items ({shown}): {state}"
+
+
+def look_at(place: str, read: Read, prefixes: Places) -> SeenCatalogue:
+    """Return what a catalogue, collection, item collection, item or API holds, by reading few documents.
+
+    Args:
+        place: Its path or URL.
+        read: Reads a document.
+        prefixes: Where documents may lie to which it links, beside its own host or folder.
+
+    Raises:
+        ConfigurationError: It is not one of them, has no items, or several collections, of which one must be named.
+        ChronotileError: A document cannot be read.
+    """
+    path = local_path(place)
+    href = place if path is None else os.path.realpath(path)
+    inner_hosts.trust(href)
+    return _Look(href, read, ItemPlaces(href, prefixes)).seen()
+
+
+def hosts_of(seen: SeenCatalogue, prefixes: Places) -> list[SeenHost]:
+    """Return where the rasters of the items lie, those of most items first; files of this machine below one folder.
+
+    Args:
+        seen: The catalogue.
+        prefixes: What is allowed beside its own host or folder.
+    """
+    places = ItemPlaces(seen.href, prefixes)
+    found: _Found = {}
+    for number, item in enumerate(seen.items):
+        for name, address in _rasters(item):
+            try:
+                key = prefix_of(places.allowed(address)), True
+            except AddressRefused as error:
+                key = error.prefix, False
+            names, items = found.setdefault(key, ({}, set()))
+            names[name] = None
+            items.add(number)
+    hosts = [
+        SeenHost(prefix=prefix, is_allowed=is_allowed, assets=tuple(names), items=len(items))
+        for (prefix, is_allowed), (names, items) in _below_one_folder(found).items()
+        if prefix
+    ]
+    return sorted(hosts, key=lambda host: -host.items)
+
+
+def _below_one_folder(found: _Found) -> _Found:
+    """The same, with one entry in place of those of folders: tiles often have a folder each."""
+    together: _Found = {}
+    for is_allowed in (True, False):
+        folders = [prefix for prefix, allowed in found if prefix and is_local(prefix) and allowed is is_allowed]
+        common = os.path.commonpath(folders) if folders else ""
+        for (prefix, allowed), (names, items) in found.items():
+            if allowed is is_allowed:
+                is_joined = prefix in folders and common != os.sep
+                all_names, all_items = together.setdefault((common if is_joined else prefix, allowed), ({}, set()))
+                all_names |= names
+                all_items |= items
+    return together
+
+
+def _rasters(item: SeenItem) -> Iterator[tuple[str, str]]:
+    assets = item.document.get("assets")
+    for name, asset in assets.items() if isinstance(assets, Mapping) else ():
+        if isinstance(asset, Mapping) and isinstance(asset.get("href"), str) and is_raster(asset):
+            with suppress(InvalidItem):
+                yield str(name), absolute_address(asset["href"], item.base)
+
+
+class _Look:
+    """One look, of at most `MOST_DOCUMENTS` documents, each read once."""
+
+    def __init__(self, href: str, read: Read, places: ItemPlaces) -> None:
+        self._href, self._read, self._places = href, read, places
+        self._documents: dict[str, Json] = {}
+        self._visited = {href}
+        self._collection: Json = {}
+        self._left_out: list[str] = []
+
+    def seen(self) -> SeenCatalogue:
+        """Return what there is.
+
+        Raises:
+            ConfigurationError: See `look_at`.
+        """
+        root = self._document(self._href)
+        if isinstance(root.get("conformsTo"), list):
+            return self._of_api(root)
+        if root.get("type") not in ("Catalog", "Collection", *_ITEMS):
+            self._refuse("it is not a STAC catalogue, collection, item collection, item or API")
+        children = islice(self._links(root, self._href, "child"), MOST_CHILDREN)
+        collections = [href for href in children if self._document_below(href).get("type") == "Collection"]
+        if len(collections) > 1:
+            self._refuse(f"it has several collections; name one: {list_names([*map(shown_href, collections)])}")
+        items = tuple(islice(self._below(root, self._href), MOST_ITEMS))
+        if not items:
+            why = f"; {self._left_out[0]}" if self._left_out else ""
+            self._refuse(f"there is no item in the first {len(self._documents)} documents{why}")
+        left_out = tuple(self._left_out)
+        return SeenCatalogue(href=self._href, collection=self._collection, items=items, left_out=left_out)
+
+    def _of_api(self, root: Json) -> SeenCatalogue:
+        links = self._links(root, self._href, "data")
+        listed = self._document(next(links, f"{self._href.rstrip('/')}/collections")).get("collections")
+        ids = [str(each.get("id")) for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+        below = f"{self._href.rstrip('/')}/collections"
+        if len(ids) != 1:
+            self._refuse(f"it has {len(ids)} collections ({list_names(ids)}); name one: {shown_href(below)}/ID")
+        return _Look(f"{below}/{ids[0]}", self._read, self._places).seen()
+
+    def _below(self, document: Json, href: str) -> Iterator[SeenItem]:
+        """The items of a document and of those below it, depth first."""
+        if document.get("type") == "Collection" and not self._collection:
+            self._collection = document
+        yield from self._features(document, href)
+        for page in islice(self._links(document, href, "items"), 1):  # of an API
+            address = f"{page}{'&' if '?' in page else '?'}limit={MOST_ITEMS}"
+            yield from self._features(self._document(address), address)
+        for item in self._links(document, href, "item"):
+            if len(self._documents) < MOST_DOCUMENTS:
+                document_of_item = self._document_below(item)
+                if document_of_item:
+                    yield SeenItem(document=document_of_item, base=item)
+        for child in self._links(document, href, "child"):
+            if child not in self._visited and len(self._documents) < MOST_DOCUMENTS:
+                self._visited.add(child)
+                yield from self._below(self._document_below(child), child)
+
+    def _features(self, document: Json, base: str) -> Iterator[SeenItem]:
+        if document.get("type") == "Feature":
+            yield SeenItem(document=document, base=base)
+        features = document.get("features")
+        for each in features if isinstance(features, list) else ():
+            if isinstance(each, Mapping):
+                yield SeenItem(document=each, base=base)
+
+    def _links(self, document: Json, base: str, relation: str) -> Iterator[str]:
+        """Addresses of links that may be opened; indexing reports the others."""
+        links = document.get("links")
+        for link in links if isinstance(links, list) else ():
+            if isinstance(link, Mapping) and link.get("rel") == relation and isinstance(link.get("href"), str):
+                with suppress(AddressRefused, InvalidItem):
+                    yield self._places.allowed(absolute_address(link["href"], base))
+
+    def _document(self, href: str) -> Json:
+        found = self._documents.get(href)
+        if found is None:
+            found = self._documents[href] = self._read(href)
+        return found
+
+    def _document_below(self, href: str) -> Json:
+        """A document to which another links; without members where it cannot be read, which is noted."""
+        try:
+            return self._document(href)
+        except ChronotileError as error:
+            if len(self._left_out) == MOST_UNREAD:
+                raise
+            self._documents[href] = {}
+            self._left_out.append(f"{shown_href(href)} is left out: {error.message}")
+            return {}
+
+    def _refuse(self, reason: str) -> NoReturn:
+        raise ConfigurationError([f"{shown_href(self._href)}: {reason}"])

@@ -1,0 +1,1 @@
+"""Fills the index of items from files, STAC catalogues, STAC APIs and stac-geoparquet."""

@@ -1,0 +1,332 @@
+"""Items of STAC APIs, page by page; later passes read what was updated since."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import numpy as np
+import orjson
+
+from chronotile.archive.index.catalogues import joined
+from chronotile.archive.index.core_search import core_search
+from chronotile.archive.index.documents import Document, Documents, Json, MissingDocument
+from chronotile.archive.index.rules import ItemRules, digest_of, key_of
+from chronotile.archive.index.source import Bookmark, Listed, ListedEntry, ReadEntry
+from chronotile.catalog.items.passes import SourcePass
+from chronotile.errors import InvalidParameter, SourceUnavailable, UnsupportedSource
+from chronotile.model.time.instants import Instant, format_instant
+from chronotile.model.time.parser import parse_instant
+from chronotile.readers.hrefs import shown_href
+
+log = logging.getLogger(__name__)
+
+PAGES = (250, 100, 10)
+"""Items of one page; where an API refuses as many, fewer are requested."""
+OVERLAP = np.timedelta64(-600, "s")
+"""From the newest update that was seen to where the next pass begins: items may appear later than they say."""
+MOST_PAGES = 1_000_000
+_ITEM_SEARCH_FILTER, _ITEM_SEARCH_QUERY, _FEATURES_FILTER = "item-search#filter", "item-search#query", "features-filter"
+_JSON, _TEXT = "cql2-json", "cql2-text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The request of one page."""
+
+    href: str
+    body: Json | None = None
+    """Sent by POST; `None`: GET."""
+
+    @property
+    def key(self) -> str:
+        """What two requests of the same page have in common."""
+        return f"{self.href} {'' if self.body is None else orjson.dumps(self.body).decode()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSearch:
+    """How the items of a collection are requested from an API."""
+
+    href: str
+    is_post: bool
+    collection: str | None
+    """`None`: the address has those of one collection only, or all are wanted."""
+    filters: str | None
+    """`cql2-json` or `cql2-text`, if the API filters."""
+    has_query: bool = False
+    """Whether it compares properties in another way, the extension `query`."""
+
+    def first(
+        self, rules: ItemRules, since: str | None = None, *, is_text: bool = False, page: int = PAGES[0]
+    ) -> Request:
+        """Return the request of the first page.
+
+        Args:
+            rules: Which items are taken.
+            since: From when updates are read; `None`: all items.
+            is_text: Whether the API takes times for text, as pgSTAC does where `updated` is not a queryable.
+            page: How many items it may have.
+        """
+        own = None if rules.filter is None else rules.filter.to_json()
+        if self.is_post:
+            body: Json = {"limit": page} | ({} if self.collection is None else {"collections": [self.collection]})
+            return Request(href=self.href, body=body | self._looked_up(own, since, is_text=is_text))
+        query = [*parse_qsl(urlsplit(self.href).query), ("limit", str(page))]
+        query += [] if self.collection is None else [("collections", self.collection)]
+        query += self._looked_up_in_text(rules, since, is_text=is_text)
+        return Request(href=urlsplit(self.href)._replace(query=urlencode(query, quote_via=quote)).geturl())
+
+    def not_looked_up(self, rules: ItemRules) -> list[str]:
+        """Return the parts of the filter that the API cannot look up, as CQL2 text."""
+        if self.filters is not None or rules.filter is None:
+            return []
+        return core_search(rules.filter.to_json()).not_looked_up(has_query=self.has_query)
+
+    def _looked_up(self, own: Json | None, since: str | None, *, is_text: bool) -> Json:
+        """The members of a body that say which items are looked up."""
+        if self.filters is None:
+            return core_search(own, since).body(has_query=self.has_query)
+        clauses = [] if own is None else [own]
+        if since is not None:
+            clauses.append({"op": ">=", "args": [{"property": "updated"}, since if is_text else {"timestamp": since}]})
+        if not clauses:
+            return {}
+        return {"filter-lang": _JSON, "filter": clauses[0] if len(clauses) == 1 else {"op": "and", "args": clauses}}
+
+    def _looked_up_in_text(self, rules: ItemRules, since: str | None, *, is_text: bool) -> list[tuple[str, str]]:
+        """The pairs of a query that say which items are looked up."""
+        if self.filters is None:
+            own = None if rules.filter is None else rules.filter.to_json()
+            return core_search(own, since).pairs(has_query=self.has_query)
+        texts = [] if rules.filter is None else [f"({rules.filter.text})"]
+        if since is not None:
+            texts.append(f"updated >= '{since}'" if is_text else f"updated >= TIMESTAMP('{since}')")
+        return [("filter-lang", _TEXT), ("filter", " AND ".join(texts))] if texts else []
+
+
+class ApiSource:
+    """The items of a collection of a STAC API, or of all its collections.
+
+    Args:
+        document: The landing page or the collection.
+        documents: By which documents are read.
+        rules: Which items are taken; the filter is passed on where the API has filters, and checked in any case.
+
+    Raises:
+        UnsupportedSource: It has no way to list items.
+        SourceUnavailable: Its landing page cannot be read now.
+    """
+
+    threads = 1
+    is_here = False
+
+    def __init__(self, document: Document, documents: Documents, rules: ItemRules) -> None:
+        self._href, self._documents, self._rules = document.href, documents, rules
+        self._search = _search_of(document, documents)
+        self._newest: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """Its address and rules."""
+        return f"api {shown_href(self._href)} {self._rules.identity}"
+
+    @property
+    def knows_changes(self) -> bool:
+        """Whether it can list the items updated since a time."""
+        return self._search.filters is not None or self._search.has_query
+
+    def has_changed(self, *, most_files: int) -> bool:
+        """Return that it may have: it has to be requested."""
+        del most_files
+        return True
+
+    def since(self) -> str | None:
+        """Return from when the next pass reads updates."""
+        return self._newest if self.knows_changes else None
+
+    def entries(self, run: SourcePass) -> Iterator[Listed]:
+        """Yield items, page by page.
+
+        Raises:
+            SourceUnavailable: A page cannot be read now.
+            UnsupportedSource: The pages do not end.
+        """
+        since = None if run.is_whole else run.since
+        self._newest = run.since
+        if run.cursor is not None:
+            stored = orjson.loads(run.cursor)
+            self._newest = stored["newest"]
+            resumed = Request(href=stored["href"], body=stored["body"])
+            try:
+                yield from self._pages(self._page(resumed))
+                return
+            except _Refused:
+                pass  # places in a list of results may be forgotten by the API: from the start, then
+        yield from self._pages(self._first_page(since))
+
+    def _first_page(self, since: str | None) -> tuple[Request, Document]:
+        """The first page; all items where the API refuses to say what was updated."""
+        for is_text in (False, True) if since is not None else ():
+            request = self._search.first(self._rules, since, is_text=is_text)
+            with suppress(MissingDocument, SourceUnavailable):
+                document = self._documents.ask(request.href, body=request.body, is_patient=False)
+                if document is not None:
+                    return request, document
+        self._warn_of_parts()
+        for page in PAGES[:-1]:
+            with suppress(_Refused):
+                return self._page(self._search.first(self._rules, page=page))
+        return self._page(self._search.first(self._rules, page=PAGES[-1]), is_first=True)
+
+    def _warn_of_parts(self) -> None:
+        parts = self._search.not_looked_up(self._rules)
+        if parts:
+            log.warning(
+                "%s does not accept these parts of the filter: %s; the index reads items without them, which may take "
+                "long, and applies them to each item",
+                shown_href(self._href),
+                "; ".join(parts),
+            )
+
+    def _page(self, request: Request, *, is_first: bool = False) -> tuple[Request, Document]:
+        try:
+            document = self._documents.ask(request.href, body=request.body)
+        except MissingDocument as error:
+            if is_first:
+                raise UnsupportedSource(f"{shown_href(request.href)}: {error.message}") from error
+            raise _Refused from error
+        assert document is not None  # noqa: S101 -- it was requested without a condition
+        return request, document
+
+    def _pages(self, first: tuple[Request, Document]) -> Iterator[Listed]:
+        request, document = first
+        seen = {request.key}
+        while True:
+            features = document.body.get("features")
+            if not isinstance(features, list):
+                raise UnsupportedSource(f"{shown_href(request.href)} gives no page of items")
+            for feature in features:
+                if isinstance(feature, dict):
+                    yield self._entry(feature, request.href)
+            following = _next(document, request)
+            if following is None:
+                return
+            if following.key in seen or len(seen) > MOST_PAGES:
+                raise UnsupportedSource(f"{shown_href(request.href)}: its pages lead to one another without end")
+            seen.add(following.key)
+            _require_same_server(following.href, self._href)
+            stored = {"href": following.href, "body": following.body, "newest": self._newest}
+            yield Bookmark(cursor=orjson.dumps(stored).decode())
+            try:
+                request, document = self._page(following)
+            except _Refused as error:
+                raise UnsupportedSource(f"{shown_href(following.href)}: the next page is refused") from error
+
+    def _entry(self, feature: Json, base: str) -> ListedEntry:
+        self._note_updated(feature)
+        state = digest_of(feature)
+        return ListedEntry(
+            key=key_of(feature, state), read=partial(_read, self._rules, feature, base, state), state=state
+        )
+
+    def _note_updated(self, feature: Mapping[str, Any]) -> None:
+        properties = feature.get("properties")
+        text = properties.get("updated") if isinstance(properties, dict) else None
+        if not isinstance(text, str):
+            return
+        try:
+            updated: Instant = parse_instant(text).start
+        except InvalidParameter:
+            return
+        begin = format_instant(updated + OVERLAP)
+        if self._newest is None or parse_instant(self._newest).start < parse_instant(begin).start:
+            self._newest = begin
+
+
+class _Refused(Exception):
+    """An API refuses a page: the place in its results where a pass stopped, or so many items."""
+
+
+def is_api(body: Json) -> bool:
+    """Whether a document is the landing page or a collection of a STAC API."""
+    relations = {each["rel"] for each in _links(body)}
+    return "conformsTo" in body or "search" in relations or (body.get("type") == "Collection" and "items" in relations)
+
+
+def _search_of(document: Document, documents: Documents) -> ApiSearch:
+    is_collection = document.body.get("type") == "Collection"
+    landing = _landing(document, documents) if is_collection and "conformsTo" not in document.body else document
+    stated = landing.body.get("conformsTo") if landing is not None else None
+    classes = [str(each) for each in stated] if isinstance(stated, list) else []
+    collection = str(document.body.get("id")) if is_collection else None
+    if landing is not None and (found := list(_links(landing.body, "search"))):
+        languages = [each for each in (_JSON, _TEXT) if any(one.endswith(each) for one in classes)]
+        has_filter = any(_ITEM_SEARCH_FILTER in each for each in classes)
+        posting = next((each for each in found if str(each.get("method", "")).upper() == "POST"), None)
+        is_post = posting is not None and (not has_filter or _JSON in languages)
+        href = joined(landing.href, (posting if posting is not None and is_post else found[0])["href"])
+        language = _JSON if is_post else _TEXT
+        filters = language if has_filter and language in languages else None
+        has_query = any(_ITEM_SEARCH_QUERY in each for each in classes)
+        search = ApiSearch(href=href, is_post=is_post, collection=collection, filters=filters, has_query=has_query)
+    elif items := next(_links(document.body, "items"), None):
+        has_filter = any(_FEATURES_FILTER in each for each in classes) and any(each.endswith(_TEXT) for each in classes)
+        href = joined(document.href, items["href"])
+        search = ApiSearch(href=href, is_post=False, collection=None, filters=_TEXT if has_filter else None)
+    else:
+        raise UnsupportedSource(f"{shown_href(document.href)} links neither to a search nor to items")
+    _require_same_server(search.href, document.href)
+    return search
+
+
+def _landing(document: Document, documents: Documents) -> Document | None:
+    root = next(_links(document.body, "root"), None)
+    if root is None:
+        return None
+    href = joined(document.href, root["href"])
+    _require_same_server(href, document.href)
+    try:
+        return documents.read(href)
+    except MissingDocument:
+        return None
+
+
+def _require_same_server(href: str, own: str) -> None:
+    if urlsplit(href)[:2] != urlsplit(own)[:2]:
+        raise UnsupportedSource(f"{shown_href(own)} links to another server, {shown_href(href)}, which is not followed")
+
+
+def _next(document: Document, request: Request) -> Request | None:
+    """The request of the page after a page, as its link `next` describes it."""
+    link = next(_links(document.body, "next"), None)
+    if link is None:
+        return None
+    href = joined(request.href, link["href"])
+    if str(link.get("method", "GET")).upper() != "POST":
+        return Request(href=href)
+    given: Any = link.get("body")
+    body: Json = given if isinstance(given, dict) else {}
+    merged = {**(request.body or {}), **body} if link.get("merge") or not body else body
+    return Request(href=href, body=merged)
+
+
+def _links(body: Mapping[str, Any], relation: str | None = None) -> Iterator[Json]:
+    links = body.get("links")
+    for link in links if isinstance(links, list) else ():
+        is_link = isinstance(link, dict) and isinstance(link.get("href"), str) and isinstance(link.get("rel"), str)
+        if is_link and relation in {None, link["rel"]}:
+            yield link
+
+
+def _read(rules: ItemRules, feature: Json, page: str, state: str, _before: str) -> ReadEntry:
+    """Of an item of a page, whose own address is that of its link `self`.
+
+    Raises:
+        AddressRefused: That link is not an address.
+    """
+    own = next((each["href"] for each in _links(feature, "self")), page)
+    return rules.read(feature, joined(page, own), state)

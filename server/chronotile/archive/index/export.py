@@ -1,0 +1,204 @@
+"""The items of a collection as a stac-geoparquet file, which other tools read."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import shapely
+
+from chronotile.archive.index.documents import Json
+from chronotile.archive.index.geoparquet import TOP_LEVEL
+from chronotile.catalog.items.items import Items
+from chronotile.durable_files import PARTIAL, Disk
+from chronotile.errors import InvalidParameter, UnsupportedSource, WriteFailed
+from chronotile.extras import require_extra
+from chronotile.model.items import ItemSearch
+from chronotile.model.time.parser import parse_instant
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PAGE = 5_000
+"""Items of a row group."""
+TIMES = ("datetime", "start_datetime", "end_datetime", "created", "updated", "published", "expires")
+_DISK = Disk()
+_GEO = {
+    "version": "1.1.0",
+    "primary_column": "geometry",
+    "columns": {
+        "geometry": {
+            "encoding": "WKB",
+            "geometry_types": [],
+            "covering": {"bbox": {corner: ["bbox", corner] for corner in ("xmin", "ymin", "xmax", "ymax")}},
+        }
+    },
+}
+
+
+def export_items(
+    items: Items,
+    collection: str,
+    file: Path,
+    *,
+    progress: Callable[[int], None] = lambda _count: None,
+    disk: Disk = _DISK,
+) -> int:
+    """Write the items of a collection into a stac-geoparquet file; return how many there are.
+
+    The index is read twice: once for the columns that its items have together, once for the rows.
+
+    Args:
+        items: The index.
+        collection: Its id.
+        file: Replaced if it is there.
+        progress: Called with how many items have been read, up to twice their number.
+        disk: Where the file is.
+
+    Raises:
+        UnsupportedSource: There are no items, or pyarrow is not installed.
+        WriteFailed: The file cannot be written; one that was there is as it was.
+    """
+    require_extra("parquet", "an export as stac-geoparquet", error=UnsupportedSource)
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns, count = _Columns(), 0
+    for rows in _pages(items, collection):
+        columns.add(rows)
+        count += len(rows)
+        progress(count)
+    if count == 0:
+        raise UnsupportedSource(f"{collection} has no items to export")
+    schema = columns.schema()
+    partial = file.with_name(f"{file.name}{PARTIAL}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with parquet.ParquetWriter(partial, schema, compression="zstd") as writer:
+            written = 0
+            for rows in _pages(items, collection):
+                writer.write_table(pa.Table.from_pylist(columns.fitting(rows), schema=schema))
+                written += len(rows)
+                progress(count + written)
+        disk.finish(partial, file)
+    except (OSError, pa.ArrowException) as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise WriteFailed(f"{file} cannot be written: {error.strerror or error}") from error
+        raise WriteFailed(
+            f"{file} was not written: items of {collection} have changed meanwhile; run it again"
+        ) from error
+    return written
+
+
+class _Columns:
+    """The columns that rows have together."""
+
+    def __init__(self) -> None:
+        self._types: dict[str, Any] = {}
+        self._as_text = set[str]()
+        """Columns whose values are of types that no column has together; they are written as JSON."""
+
+    def add(self, rows: Sequence[Json]) -> None:
+        """Widen the columns to hold rows too."""
+        for name in {name: None for row in rows for name in row}:
+            if name not in self._as_text:
+                self._widen(name, [row.get(name) for row in rows])
+
+    def _widen(self, name: str, values: Sequence[object]) -> None:
+        import pyarrow as pa
+
+        try:
+            found = pa.schema([(name, pa.array(values).type)])
+            known = [pa.schema([(name, self._types[name])])] if name in self._types else []
+            self._types[name] = pa.unify_schemas([*known, found], promote_options="permissive").field(name).type
+        except pa.ArrowException:
+            self._as_text.add(name)
+            self._types[name] = pa.string()
+
+    def fitting(self, rows: Sequence[Json]) -> list[Json]:
+        """Return rows whose values are of the types of the columns."""
+        if not self._as_text:
+            return list(rows)
+        return [row | {name: _text(row[name]) for name in self._as_text if name in row} for row in rows]
+
+    def schema(self) -> "pa.Schema":
+        """Return the columns, with what they mean."""
+        import pyarrow as pa
+
+        metadata = {"geo": orjson.dumps(_GEO), "stac-geoparquet": b'{"version": "1.0.0"}'}
+        return pa.schema([(name, _known(type_)) for name, type_ in self._types.items()], metadata=metadata)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _pages(items: Items, collection: str) -> Iterator[list[Json]]:
+    """Rows, page by page."""
+    cursor: str | None = None
+    while True:
+        page = items.search(ItemSearch(collections=(collection,), limit=PAGE, cursor=cursor))
+        rows = [_row(orjson.loads(found.document), collection) for found in page.items if found.state != "gone"]
+        if rows:
+            yield rows
+        if page.next is None:
+            return
+        cursor = page.next
+
+
+def _row(document: Json, collection: str) -> Json:
+    """The row of an item; empty objects are left out, which Parquet has no columns for."""
+    properties = document.get("properties") or {}
+    row: Json = {name: document[name] for name in TOP_LEVEL if name in document}
+    row |= {name: value for name, value in properties.items() if name not in row}
+    row |= {name: _time(row[name]) for name in TIMES if name in row}
+    for name in ("geometry", "proj:geometry"):
+        if isinstance(row.get(name), dict):
+            row[name] = shapely.to_wkb(shapely.from_geojson(orjson.dumps(row[name])))
+    row["collection"] = row.get("collection") or collection
+    row["bbox"] = _corners(document)
+    return {name: pruned for name, value in row.items() if (pruned := _pruned(value)) is not None}
+
+
+def _corners(document: Json) -> dict[str, float]:
+    box = document.get("bbox")
+    if not (isinstance(box, list) and len(box) in {4, 6}):
+        box = list(shapely.from_geojson(orjson.dumps(document["geometry"])).bounds)
+    half = len(box) // 2
+    return dict(zip(("xmin", "ymin", "xmax", "ymax"), map(float, (*box[:2], *box[half : half + 2])), strict=True))
+
+
+def _time(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        start = parse_instant(text).start
+    except InvalidParameter:
+        return None
+    found: Any = start.astype("datetime64[us]").item()
+    return datetime.fromisoformat(f"{found.isoformat()}+00:00")
+
+
+def _pruned(value: Any) -> Any:  # noqa: ANN401 -- JSON
+    if isinstance(value, dict):
+        return {name: pruned for name, each in value.items() if (pruned := _pruned(each)) is not None} or None
+    if isinstance(value, list):
+        return [_pruned(each) for each in value]
+    return value
+
+
+def _known(type_: Any) -> Any:  # noqa: ANN401 -- pyarrow's types
+    """The type without nulls alone, which few readers know."""
+    import pyarrow as pa
+
+    if pa.types.is_null(type_):
+        return pa.string()
+    if pa.types.is_struct(type_):
+        return pa.struct([field.with_type(_known(field.type)) for field in type_])
+    if pa.types.is_list(type_):
+        return pa.list_(_known(type_.value_type))
+    return type_

@@ -1,0 +1,309 @@
+"""Fills the index of one collection from its source; what is interrupted goes on where it stopped."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from chronotile.archive.index.source import Bookmark, Excluded, Gone, ItemSource, Listed, ListedEntry, ReadEntry, Unread
+from chronotile.catalog.items.items import Items
+from chronotile.catalog.items.passes import (
+    CHUNK,
+    KnownEntry,
+    Problem,
+    SourceEntry,
+    SourcePass,
+    SourcePasses,
+    new_holder,
+)
+from chronotile.errors import InvalidItem, SourceUnavailable, UnsupportedSource
+from chronotile.model.items import IndexSettings, Item, PutSummary
+
+BATCH = 256
+"""Entries that are read and stored together: what an interruption repeats at most."""
+TWICE = "another document or file before it has the same item ids"
+MOST_SHOWN = 5
+"""Parts of a source that are named of those that could not be read."""
+
+Progress = Callable[[int], None]
+"""Called with how many entries have been looked at."""
+
+
+class Interrupted(Exception):
+    """A pass was stopped; what it has stored stays, and the next one goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillSummary:
+    """What a pass over a source did."""
+
+    collection: str
+    put: PutSummary = field(default_factory=PutSummary)
+    """`unchanged`: also items of entries that were not read, as they are as before."""
+    removed: int = 0
+    is_whole: bool = True
+    """Whether all of the source was looked at."""
+    unread: tuple[Unread, ...] = ()
+    """Parts that could not be read, the first of them."""
+    unread_count: int = 0
+    problems: tuple[Problem, ...] = ()
+    """Why entries have no items."""
+    filtered: int = 0
+    """Entries that the filter leaves out."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing was missed that should have been read."""
+        return self.unread_count == 0
+
+    @property
+    def is_news(self) -> bool:
+        """Whether it changed something, or missed something."""
+        return bool(self.put.added or self.put.replaced or self.removed) or not self.is_complete
+
+    def lines(self) -> list[str]:
+        """Return the report for the operator."""
+        counts = [
+            f"{self.put.added} added",
+            f"{self.put.replaced} replaced",
+            f"{self.put.unchanged} unchanged",
+            f"{self.removed} removed",
+        ]
+        counts += [f"{self.filtered} left out by the filter"] if self.filtered else []
+        lines = [f"{self.collection}: {', '.join(counts)}"]
+        if not self.is_complete:
+            lines.append(
+                f"{self.collection}: incomplete, {self.unread_count} parts of the source could not be read, so nothing "
+                "was removed"
+            )
+            lines += [f"{self.collection}: {each.key}: {each.reason}" for each in self.unread]
+            more = self.unread_count - len(self.unread)
+            lines += [f"{self.collection}: and {more} more"] if more else []
+        elif not self.is_whole:
+            lines.append(f"{self.collection}: only changes were read; removed items are found by --full")
+        for each in self.problems:
+            keys = ", ".join(each.keys) + (", …" if each.count > len(each.keys) else "")
+            lines.append(f"{self.collection}: {each.count} left out: {each.reason} ({keys})")
+        return lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedCollection:
+    """A collection whose items are indexed."""
+
+    id: str
+    settings: IndexSettings
+    """How items are grouped and ordered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexStore:
+    """What is filled."""
+
+    items: Items
+    passes: SourcePasses
+    """In the database of the items."""
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self.items.close()
+        self.passes.close()
+
+
+def fill(
+    collection: IndexedCollection,
+    source: ItemSource,
+    store: IndexStore,
+    *,
+    is_whole: bool = True,
+    progress: Progress | None = None,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> FillSummary:
+    """Bring the items of a collection in line with its source.
+
+    Args:
+        collection: It.
+        source: Where its items are.
+        store: The index.
+        is_whole: Whether all of the source is looked at, even if it can list its changes.
+        progress: Called after each batch.
+        is_stopped: Whether to stop after what is being read now, which is stored.
+
+    Raises:
+        Interrupted: It was stopped.
+        SourceUnavailable: The source or the database cannot be read, or another process is at it.
+        UnsupportedSource: The source is none.
+    """
+    is_whole = is_whole or not source.knows_changes
+    is_empty = store.items.settings(collection.id) is None
+    store.items.configure(collection.id, collection.settings)
+    summary = FillSummary(collection=collection.id)
+    while True:
+        holder = new_holder()
+        run = store.passes.begin(
+            collection.id, source=source.identity, holder=holder, is_whole=is_whole, is_empty=is_empty
+        )
+        is_empty = False
+        filling = _Filling(run, source, store, progress=progress or _ignore, is_stopped=is_stopped)
+        try:
+            done, again = filling.run()
+        except BaseException:
+            store.passes.release(run)
+            raise
+        summary = replace(done, put=_added_up(summary.put, done.put), removed=summary.removed + done.removed)
+        is_whole = is_whole or again
+        if not again:
+            passes = store.passes
+            return replace(summary, problems=passes.problems(collection.id), filtered=passes.filtered(collection.id))
+
+
+def _ignore(_count: int) -> None:
+    pass
+
+
+def _added_up(before: PutSummary, after: PutSummary) -> PutSummary:
+    """What two passes did, of which the second has seen again what the first one saw."""
+    return replace(before + after, unchanged=max(0, after.unchanged - before.added - before.replaced))
+
+
+class _Filling:
+    """One pass."""
+
+    def __init__(
+        self,
+        run: SourcePass,
+        source: ItemSource,
+        store: IndexStore,
+        *,
+        progress: Progress,
+        is_stopped: Callable[[], bool],
+    ) -> None:
+        self._run, self._source, self._items, self._passes = run, source, store.items, store.passes
+        self._progress, self._is_stopped = progress, is_stopped
+        self._put = PutSummary()
+        self._unread: list[Unread] = []
+        self._unread_count = 0
+        self._looked = 0
+        self._removed = 0
+        self._again = 0
+
+    def run(self) -> tuple[FillSummary, bool]:
+        """Make the pass; return what it did, and whether another one has entries to read again."""
+        with ThreadPoolExecutor(self._source.threads, thread_name_prefix="index") as threads:
+            listed = self._source.entries(self._run)
+            while batch := list(islice(listed, BATCH)):
+                self._store(batch, threads)
+                self._progress(self._looked)
+                if self._is_stopped():
+                    raise Interrupted
+        if self._unread_count == 0:
+            self._removed += self._remove_unseen() if self._run.is_whole else 0
+            self._again += self._passes.finish(self._run, since=self._source.since())
+        else:
+            self._passes.give_up(self._run)
+        summary = FillSummary(
+            collection=self._run.collection,
+            put=self._put,
+            removed=self._removed,
+            is_whole=self._run.is_whole,
+            unread=tuple(self._unread),
+            unread_count=self._unread_count,
+        )
+        return summary, self._again > 0
+
+    def _store(self, batch: Sequence[Listed], threads: ThreadPoolExecutor) -> None:
+        """Read the entries of a batch that have changed, put their items, and note what was seen."""
+        entries = list({each.key: each for each in batch if isinstance(each, ListedEntry)}.values())
+        known = self._passes.known(self._run.collection, [each.key for each in entries])
+        seen, wanted, states = list[str](), list[ListedEntry](), dict[str, str]()
+        for each in entries:
+            stored = known.get(each.key)
+            states[each.key] = "" if stored is None else stored.state
+            if stored is not None and self._is_as_seen(each, stored):
+                seen.append(each.key)
+            else:
+                wanted.append(each)
+        found = list[tuple[ListedEntry, ReadEntry]]()
+        for entry, answer in zip(
+            wanted, threads.map(self._read, wanted, [states[each.key] for each in wanted]), strict=True
+        ):
+            if answer is None:
+                seen.append(entry.key)
+            elif isinstance(answer, Unread):
+                self._miss(answer)
+            else:
+                found.append((entry, answer))
+        read = self._put_items(found)
+        for part in batch:
+            if isinstance(part, Unread):
+                self._miss(part)
+            elif isinstance(part, Excluded):
+                read.append(SourceEntry(key=part.key, state="", problem=part.reason))
+        self._drop([part.key for part in batch if isinstance(part, Gone)])
+        bookmarks = [each.cursor for each in batch if isinstance(each, Bookmark)]
+        # Entries that were not read are not behind the bookmark: they would be passed by.
+        cursor = bookmarks[-1] if bookmarks and self._unread_count == 0 else None
+        self._passes.note(self._run, seen=seen, read=read, cursor=cursor)
+        unchanged = [key for key in seen if known[key].problem is None]
+        self._put += PutSummary(unchanged=len(unchanged))
+        self._looked += len(entries)
+
+    def _read(self, entry: ListedEntry, before: str) -> ReadEntry | Unread | None:
+        """What is read of an entry; `None`: it is as before. Once the pass is stopped nothing more is read."""
+        return Unread(key=entry.key, reason="the pass was stopped") if self._is_stopped() else _read(entry, before)
+
+    def _is_as_seen(self, entry: ListedEntry, stored: KnownEntry) -> bool:
+        """Whether an entry need not be read; where only reading tells, one that this pass has read."""
+        if entry.state:
+            return entry.state == stored.state
+        return self._run.is_resumed and stored.seen == self._run.number
+
+    def _put_items(self, found: Sequence[tuple[ListedEntry, ReadEntry]]) -> list[SourceEntry]:
+        """Put the items of entries, each from the least entry that holds it, whatever order they are read in."""
+        owners = dict[str, str]()
+        ids = list({item.id for _entry, answer in found for item in answer.items})
+        owners.update(self._passes.holders(self._run.collection, ids))
+        chosen = dict[str, Item]()
+        for entry, answer in found:
+            for item in answer.items:
+                if entry.key <= owners.get(item.id, entry.key):
+                    owners[item.id] = entry.key
+                    chosen[item.id] = item
+        if chosen:
+            self._put += self._items.put(self._run.collection, chosen.values())
+        return [_entry_of(entry, answer, owners) for entry, answer in found]
+
+    def _remove_unseen(self) -> int:
+        removed = 0
+        while ids := self._passes.unseen(self._run, most=CHUNK):
+            removed += self._items.remove(self._run.collection, ids)
+            self._passes.forget(self._run.collection, ids)
+        return removed
+
+    def _drop(self, keys: Sequence[str]) -> None:
+        """Remove the items of entries that are gone."""
+        if keys:
+            ids = self._passes.held_alone(self._run.collection, keys)
+            self._removed += self._items.remove(self._run.collection, ids)
+            self._again += self._passes.drop_entries(self._run, keys)
+
+    def _miss(self, unread: Unread) -> None:
+        self._unread_count += 1
+        if len(self._unread) < MOST_SHOWN:
+            self._unread.append(unread)
+
+
+def _entry_of(entry: ListedEntry, answer: ReadEntry, owners: dict[str, str]) -> SourceEntry:
+    ids = tuple(item.id for item in answer.items)
+    is_twice = bool(ids) and all(owners[id_] < entry.key for id_ in ids)
+    problem = answer.problem or (TWICE if is_twice else None if ids else "")
+    return SourceEntry(key=entry.key, state=answer.state, ids=ids, problem=problem)
+
+
+def _read(entry: ListedEntry, before: str) -> ReadEntry | Unread | None:
+    try:
+        return entry.read(before)
+    except (InvalidItem, UnsupportedSource) as error:
+        return ReadEntry(items=(), state=entry.state, problem=error.message)
+    except SourceUnavailable as error:
+        return Unread(key=entry.key, reason=error.message)

@@ -1,0 +1,128 @@
+"""Where the items of a configured collection are, and which of them are taken."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chronotile.archive.index.apis import ApiSource, is_api
+from chronotile.archive.index.catalogues import CatalogueSource
+from chronotile.archive.index.documents import Documents, MissingDocument
+from chronotile.archive.index.files import FilesSource
+from chronotile.archive.index.fill import IndexedCollection
+from chronotile.archive.index.geoparquet import GeoparquetSource, is_geoparquet
+from chronotile.archive.index.rules import ItemFilter, ItemRules
+from chronotile.archive.index.source import ItemSource
+from chronotile.catalog.build import source_specs
+from chronotile.catalog.load import load_configuration
+from chronotile.errors import ConfigurationError, UnsupportedSource
+from chronotile.model.source import SourceSpec
+from chronotile.readers.hrefs import local_path, shown_href
+from chronotile.readers.kinds import kind_options
+from chronotile.styling.load import load_styles, style_folders
+from chronotile.web.inner_hosts import inner_hosts
+from chronotile.web.item_places import ItemPlaces
+from chronotile.web.places import Places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceAccess:
+    """What sources are opened with."""
+
+    prefixes: Places
+    """Where files may lie beside the source's own host."""
+    documents: Documents
+
+
+def specs_of_items(place: Path, *, environment: Mapping[str, str], collection: str | None = None) -> list[SourceSpec]:
+    """Return the collections of items of a configuration, or one of them.
+
+    Args:
+        place: The configuration file.
+        environment: Variables that the configuration may name.
+        collection: Id of one; `None`: all.
+
+    Raises:
+        ConfigurationError: With all mistakes of the configuration; or it has no such collection.
+    """
+    if place.is_dir() or place.suffix.lower() not in {".yaml", ".yml"}:
+        raise ConfigurationError(
+            [f"{place} is not a configuration (YAML), which names the collections of items and their sources"]
+        )
+    styles = load_styles(style_folders(place))
+    configuration = load_configuration(place, kinds=kind_options(), environment=environment, styles=styles)
+    specs = source_specs(configuration, styles)
+    found = [spec for spec in specs.values() if spec.items is not None and collection in {None, spec.collection}]
+    if found:
+        return found
+    if collection is None:
+        raise ConfigurationError(
+            [f"{place} has no collections of items (kind: stac, or kind: cog with tiles: true), so there is no index"]
+        )
+    if collection in specs:
+        raise ConfigurationError([f"{collection} is not a collection of items: only these have an index"])
+    raise ConfigurationError([f"{place} has no collection {collection[:60]!r}; it has {', '.join(specs)}"])
+
+
+def indexed(spec: SourceSpec) -> IndexedCollection:
+    """Return the collection of a spec as it is indexed."""
+    assert spec.items is not None  # noqa: S101 -- of a collection of items
+    return IndexedCollection(id=spec.collection, settings=spec.items.settings)
+
+
+def rules_of(spec: SourceSpec, prefixes: Places) -> ItemRules:
+    """Return which items of a collection are taken, and which of their files.
+
+    Raises:
+        ConfigurationError: Its filter is not valid.
+    """
+    text = None if spec.items is None else spec.items.filter
+    assets = [variable.asset for variable in spec.stored.variables.values()]
+    return ItemRules(
+        # A variable without a key may be found in several assets, by what they say of their bands.
+        assets=frozenset(filter(None, assets)) if all(assets) else frozenset(),
+        filter=None if text is None else ItemFilter(text),
+        allowed=ItemPlaces(spec.href, prefixes).allowed,
+        places=prefixes.digest,
+    )
+
+
+def identities_of(spec: SourceSpec, access: SourceAccess) -> frozenset[str]:
+    """Return what the source of a collection may call itself, without reading it: which kind it is, its answers tell.
+
+    Raises:
+        ConfigurationError: Its filter is not valid.
+        UnsupportedSource: It is none.
+    """
+    if spec.kind != "stac":
+        return frozenset({FilesSource(spec).identity})
+    href, identity = shown_href(_address_of(spec)), rules_of(spec, access.prefixes).identity
+    return frozenset(f"{kind} {href} {identity}" for kind in ("api", "catalogue", "geoparquet"))
+
+
+def _address_of(spec: SourceSpec) -> str:
+    return str(local_path(spec.href) or spec.href)
+
+
+def source_of(spec: SourceSpec, access: SourceAccess) -> ItemSource:
+    """Return the source of a collection of items.
+
+    Raises:
+        ConfigurationError: Its filter is not valid.
+        SourceUnavailable: It cannot be read now.
+        UnsupportedSource: It is none.
+    """
+    if spec.kind != "stac":
+        return FilesSource(spec)
+    inner_hosts.trust(spec.href)
+    rules = rules_of(spec, access.prefixes)
+    href = _address_of(spec)
+    if is_geoparquet(href):
+        return GeoparquetSource(href, rules)
+    if local_path(href) is None:
+        try:
+            document = access.documents.read(href)
+        except MissingDocument as error:
+            raise UnsupportedSource(f"{shown_href(href)}: {error.message}") from error
+        if document is not None and is_api(document.body):
+            return ApiSource(document, access.documents, rules)
+    return CatalogueSource(href, access.documents, rules)

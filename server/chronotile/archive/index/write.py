@@ -1,0 +1,162 @@
+"""Items that clients add to a collection or remove from it, beside those of its source."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from hmac import compare_digest
+from typing import Any
+
+from chronotile.archive.index.rules import ItemRules
+from chronotile.archive.index.sources import rules_of
+from chronotile.catalog.catalogue import Catalogue
+from chronotile.catalog.items.items import Items
+from chronotile.errors import (
+    AccessRefused,
+    ConfigurationError,
+    InvalidItem,
+    InvalidParameter,
+    SourceUnavailable,
+    UnknownLayer,
+    UnknownPath,
+)
+from chronotile.model.items import Item, PutSummary
+from chronotile.model.source import SourceSpec
+from chronotile.web.places import Places
+
+MOST_ITEMS = 10_000
+"""Of one request."""
+MOST_FAULTS = 10
+"""Items that are named of those that are not accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenItems:
+    """What a request did to the index."""
+
+    put: PutSummary
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemWriter:
+    """Writes items into the index."""
+
+    token: str | None
+    """What requests have to show; `None`: none may write."""
+    specs: Callable[[], Mapping[str, SourceSpec]]
+    """The collections of now, by id."""
+    items: Callable[[], Items | None]
+    prefixes: Places
+    """Where files may lie beside the host of a collection's source."""
+
+    def allows(self, given: str | None) -> bool:
+        """Whether a token that was shown is the right one; how long that takes does not depend on its content.
+
+        Raises:
+            AccessRefused: None may write.
+        """
+        if not self.token:
+            raise AccessRefused("items cannot be written here: the operator has not set CHRONOTILE_WRITE_TOKEN")
+        return compare_digest(sha256((given or "").encode()).digest(), sha256(self.token.encode()).digest())
+
+    def put(self, name: str, document: object, catalogue: Catalogue) -> WrittenItems:
+        """Add STAC items to a collection, or replace those of the same id: none of them where one is not accepted.
+
+        Many are several transactions: where the index fails between two, those before stay, and the same request may be
+        repeated.
+
+        Args:
+            name: Of the collection, or of one of its layers.
+            document: An item, or a FeatureCollection of items.
+            catalogue: What is served, for names of layers.
+
+        Raises:
+            InvalidParameter: Items are not accepted; the message names them.
+            UnknownLayer: There is no such layer or collection.
+            UnknownPath: It has no items.
+            SourceUnavailable: The index cannot be written now.
+        """
+        spec, items = self._target(name, catalogue)
+        found = _accepted(_features(document), self._rules(spec))
+        assert spec.items is not None  # noqa: S101 -- of a collection of items
+        if items.settings(spec.collection) != spec.items.settings:
+            items.configure(spec.collection, spec.items.settings)
+        return WrittenItems(put=items.put(spec.collection, found), ids=tuple(item.id for item in found))
+
+    def remove(self, name: str, id_: str, catalogue: Catalogue) -> None:
+        """Remove an item from a collection, until it is added again or changes in the collection's source.
+
+        Args:
+            name: Of the collection, or of one of its layers.
+            id_: Of the item.
+            catalogue: What is served, for names of layers.
+
+        Raises:
+            UnknownLayer: There is no such layer or collection.
+            UnknownPath: It has no items, or none of this id.
+            SourceUnavailable: The index cannot be written now.
+        """
+        spec, items = self._target(name, catalogue)
+        if not items.remove(spec.collection, [id_]):
+            raise UnknownPath(f"{spec.collection} has no item {id_[:80]!r}")
+
+    def _target(self, name: str, catalogue: Catalogue) -> tuple[SourceSpec, Items]:
+        specs = self.specs()
+        spec = specs.get(name) or specs.get(_collection_of(name, catalogue))
+        items = self.items() if spec is not None and spec.items is not None else None
+        if spec is None or items is None:
+            raise UnknownPath(f"{name[:80]} has no items: only collections of scenes or tiles have some")
+        return spec, items
+
+    def _rules(self, spec: SourceSpec) -> ItemRules:
+        try:
+            return rules_of(spec, self.prefixes)
+        except ConfigurationError as error:
+            raise SourceUnavailable(f"{spec.collection} is not configured correctly: {error.message}") from error
+
+
+def _collection_of(name: str, catalogue: Catalogue) -> str:
+    """The collection of a layer; one without items yet has no layers, but its name is the beginning of theirs."""
+    try:
+        return catalogue.layer(name).collection
+    except (SourceUnavailable, UnknownLayer):
+        collection = name.rpartition(".")[0]
+        if not collection:
+            raise
+        return collection
+
+
+def _features(document: object) -> list[Mapping[str, Any]]:
+    if not isinstance(document, dict):
+        raise InvalidParameter("the body is not a JSON object; accepted are a STAC item or a FeatureCollection of them")
+    kind = document.get("type")
+    features = [document] if kind == "Feature" else document.get("features") if kind == "FeatureCollection" else None
+    if not isinstance(features, list) or not all(isinstance(each, dict) for each in features):
+        raise InvalidParameter("the body is neither a STAC item (Feature) nor a FeatureCollection of STAC items")
+    if not 1 <= len(features) <= MOST_ITEMS:
+        raise InvalidParameter(f"a request may have 1 to {MOST_ITEMS} items, this one has {len(features)}")
+    return features
+
+
+def _accepted(features: list[Mapping[str, Any]], rules: ItemRules) -> list[Item]:
+    accepted, faults, ids = list[Item](), list[str](), set[str]()
+    for number, feature in enumerate(features, start=1):
+        id_ = feature.get("id")
+        name = f"item {id_[:80]!r}" if isinstance(id_, str) else f"item {number}"
+        try:
+            found = rules.admit(feature, "")
+        except InvalidItem as error:
+            faults.append(f"{name}: {error.message}")
+            continue
+        if not found:
+            faults.append(f"{name}: the collection's filter leaves it out")
+        elif found[0].id in ids:
+            faults.append(f"{name}: another item of this request has the same id")
+        else:
+            ids.add(found[0].id)
+            accepted += found
+    if faults:
+        more = len(faults) - MOST_FAULTS
+        listed = [*faults[:MOST_FAULTS], *([f"and {more} more"] if more > 0 else [])]
+        raise InvalidParameter(f"nothing was written; {'; '.join(listed)}")
+    return accepted

@@ -1,0 +1,211 @@
+"""What STAC metadata say of a collection of items, where its configuration leaves it to them.
+
+A collection without variables has those of its documents, with their styles, indices and composites. Where variables
+are listed, keys that are not written come from the documents. `time`, `mosaic` and `source` are the configuration's
+alone: the index of items is made by them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, cast, runtime_checkable
+
+import orjson
+
+from chronotile.archive.index.documents import MOST_BYTES, Documents
+from chronotile.archive.index.geoparquet import is_geoparquet
+from chronotile.catalog.configuration import CollectionSection
+from chronotile.catalog.load import Configuration
+from chronotile.errors import ChronotileError
+from chronotile.model.items import ItemPage, ItemSearch
+from chronotile.model.source import Finding
+from chronotile.model.style import Style
+from chronotile.readers.hrefs import local_path, shown_href
+from chronotile.readers.mosaic.piece_index import PieceIndex
+from chronotile.readers.stac.addresses import absolute_address
+from chronotile.readers.stac.collection import metadata_of
+from chronotile.readers.stac.drafts import Section, StacDraft, draft_of
+from chronotile.readers.stac.fields import Document, objects_of, text_of
+from chronotile.sections import validate
+from chronotile.web.fetch import ask
+from chronotile.web.hosts import host_of
+from chronotile.web.inner_hosts import inner_hosts
+from chronotile.web.item_places import ItemPlaces
+from chronotile.web.places import Places
+from chronotile.yaml_source import node_of
+
+KIND = "stac"
+MOST_ITEMS = 5
+"""Newest items of a collection that are looked at."""
+THREADS = 8
+PATIENCE_S = 5.0
+"""How long an archive waits for the document of a collection."""
+_ABOUT = ("title", "abstract", "attribution", "license", "keywords")
+_OF_PLACE = ("asset", "band")
+
+
+@runtime_checkable
+class SearchableItems(Protocol):
+    """An index that has the documents of its items; as `catalog.items.items.Items`."""
+
+    def search(self, search: ItemSearch) -> ItemPage:
+        """Return a page of items."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionDocument:
+    """The STAC document of a collection."""
+
+    body: Document = field(default_factory=dict)
+    """Without members where the source has no such document, or it could not be read."""
+    problem: str = ""
+    """Why it could not be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletedConfiguration:
+    """A configuration with what STAC metadata add to it."""
+
+    configuration: Configuration
+    styles: Mapping[str, Style]
+    """Also those of the metadata, by id."""
+    documents: Mapping[str, CollectionDocument]
+    """Of collections, by id."""
+    findings: tuple[Finding, ...]
+
+
+def with_stac_metadata(
+    configuration: Configuration,
+    styles: Mapping[str, Style],
+    index: PieceIndex | None,
+    *,
+    known: Mapping[str, CollectionDocument],
+) -> CompletedConfiguration:
+    """Return a configuration with what metadata say of its collections of kind `stac`.
+
+    Args:
+        configuration: As it is written.
+        styles: By id.
+        index: Of items.
+        known: Documents of collections that were read before; they are not read again.
+    """
+    collections, all_styles, findings = dict(configuration.collections), dict(styles), list[Finding]()
+    documents = _documents(configuration, known)
+    for name, document in documents.items():
+        section = configuration.collections[name]
+        metadata = replace(metadata_of(document.body, list(_items(index, name))), id=name)
+        draft = draft_of(metadata, section.source.href, styles)
+        completed = _completed(configuration, name, draft)
+        collections[name] = completed or section
+        all_styles = {**draft.styles, **all_styles}
+        if document.problem:
+            findings.append(
+                Finding("warning", name, f"{document.problem}; its items and the configuration say the rest")
+            )
+        if completed is None:
+            findings.append(Finding("warning", name, "its STAC metadata make no valid configuration and are not used"))
+        elif not section.variables:
+            findings += [replace(each, place=f"{name}: {each.place}") for each in draft.findings]
+    return CompletedConfiguration(
+        configuration=replace(configuration, collections=collections),
+        styles=all_styles,
+        documents=documents,
+        findings=tuple(findings),
+    )
+
+
+def _place(configuration: Configuration, name: str, href: str) -> str:
+    path = local_path(href)
+    return href if path is None else str(configuration.folder_of("collections", name) / path)
+
+
+def _documents(configuration: Configuration, known: Mapping[str, CollectionDocument]) -> dict[str, CollectionDocument]:
+    """The documents of all collections of the kind, by id; they are read at the same time."""
+    names = [name for name, section in configuration.collections.items() if section.source.kind == KIND]
+    places = {name: _place(configuration, name, configuration.collections[name].source.href) for name in names}
+    for href in places.values():
+        inner_hosts.trust(href)
+    unknown = [name for name in names if name not in known]
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="stac") as pool:
+        read = dict(zip(unknown, pool.map(lambda name: _document(places[name]), unknown), strict=True))
+    return {name: known[name] if name in known else read[name] for name in names}
+
+
+def _document(href: str) -> CollectionDocument:
+    if is_geoparquet(href):
+        return CollectionDocument()
+    try:
+        body = _read(href)
+        child = _only_child(body)
+        if child is not None:
+            body = _read(ItemPlaces(href, Places()).allowed(absolute_address(child, href)))
+    except ChronotileError as error:
+        return CollectionDocument(problem=f"its STAC document {shown_href(href)} could not be read: {error.message}")
+    return CollectionDocument(body=body if body.get("type", "Collection") == "Collection" else {})
+
+
+def _only_child(document: Document) -> str | None:
+    """The link of a catalogue to its one collection."""
+    links = [each for each in objects_of(document.get("links")) if each.get("rel") == "child"]
+    is_catalogue = document.get("type") == "Catalog" and len(links) == 1
+    return text_of(links[0].get("href")) if is_catalogue else None
+
+
+def _read(href: str) -> Document:
+    if not href.startswith(("http://", "https://")):
+        found = Documents(wait=lambda _s: None).read(href)
+        return {} if found is None else found.body
+    answer = ask(
+        href, max_bytes=MOST_BYTES, locator=host_of(href), headers={"Accept": "application/json"}, most_s=PATIENCE_S
+    )
+    try:
+        body: Any = orjson.loads(b"" if answer is None else answer.body)
+    except orjson.JSONDecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _items(index: PieceIndex | None, collection: str) -> Iterator[Document]:
+    """The newest items of a collection."""
+    if not isinstance(index, SearchableItems):
+        return
+    try:
+        page = index.search(ItemSearch(collections=(collection,), limit=MOST_ITEMS))
+    except ChronotileError:
+        return  # opening the collection reports it
+    yield from (orjson.loads(each.document) for each in page.items if each.state == "good" and each.document)
+
+
+def _completed(configuration: Configuration, name: str, draft: StacDraft) -> CollectionSection | None:
+    """The section of a collection with what its draft adds; `None` if they do not fit together."""
+    written = configuration.root.child("collections", name)
+    values = dict(cast("Mapping[str, Any]", written.plain()))
+    for key in _ABOUT:
+        if key in draft.section:
+            values.setdefault(key, draft.section[key])
+    drafted = cast("Mapping[str, Section]", draft.section["variables"])
+    if values.get("variables"):
+        values["variables"] = {
+            key: {**_defaults(key, variable or {}, drafted), **(variable or {})}
+            for key, variable in values["variables"].items()
+        }
+    else:
+        values["variables"] = drafted
+        values.setdefault("composites", draft.section.get("composites", {}))
+    section, _mistakes = validate(CollectionSection, node_of(values, written.place.file))
+    return section
+
+
+def _defaults(name: str, variable: Mapping[str, Any], drafted: Mapping[str, Section]) -> Section:
+    """What the documents say of a variable that the configuration lists: of the same band of the same asset."""
+    if "formula" in variable:
+        return {}
+    place = variable.get("asset", name), variable.get("band")
+    found: Sequence[Section] = [
+        each for key, each in drafted.items() if (each.get("asset", key), each.get("band")) == place
+    ]
+    if not found or "formula" in found[0]:
+        return {}
+    # A range belongs to the styles that it came with.
+    left_out = {*_OF_PLACE, "range"} if "styles" in variable else _OF_PLACE
+    return {key: value for key, value in found[0].items() if key not in left_out}

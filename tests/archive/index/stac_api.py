@@ -1,0 +1,165 @@
+"""A small STAC API in a thread: it pages, filters by `updated`, and fails when it is to."""
+
+import json
+import operator
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import cql2
+import shapely
+
+PYTHON = {"lte": "le", "gte": "ge"}
+FILTERS = [
+    "https://api.stacspec.org/v1.0.0/item-search#filter",
+    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-json",
+    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-text",
+]
+
+
+class StacApi:
+    """Its items, how it answers, and what it was requested."""
+
+    def __init__(self, *, page=2, has_filter=True, is_post=True, is_static=False, has_query=False):
+        self.items = {}
+        self.page, self.has_filter, self.is_post, self.is_static = page, has_filter, is_post, is_static
+        self.has_query = has_query
+        self.failures = []
+        """Statuses of the next answers to requests of pages, `None` for a good one."""
+        self.requests = []
+        self.refuses_cursors = False
+        self.most = 10_000
+        """The largest page that may be requested."""
+        self.refused_times = ()
+        """Forms of times that filters may not have: `timestamp`, `text`."""
+        self.address = ""
+
+    @property
+    def href(self):
+        return f"{self.address}/collections/s2"
+
+    def add(self, *documents):
+        for document in documents:
+            self.items[document["id"]] = {**document, "collection": "s2"}
+        return self
+
+    def landing(self):
+        links = [{"rel": "search", "href": f"{self.address}/search", "method": "GET"}]
+        links += [{"rel": "search", "href": f"{self.address}/search", "method": "POST"}] if self.is_post else []
+        classes = ["https://api.stacspec.org/v1.0.0/core", *(FILTERS if self.has_filter else ())]
+        classes += ["https://api.stacspec.org/v1.0.0/item-search#query"] if self.has_query else []
+        return {"type": "Catalog", "id": "api", "conformsTo": classes, "links": [] if self.is_static else links}
+
+    def collection(self):
+        links = [{"rel": "root", "href": f"{self.address}/"}, {"rel": "items", "href": f"{self.href}/items"}]
+        return {"type": "Collection", "id": "s2", "links": links}
+
+    def search(self, path, query):
+        """A page of items by id, with a link to the next."""
+        matching = sorted(self.items.values(), key=lambda item: item["id"])
+        text = query.get("filter")
+        if text is not None:
+            parsed = cql2.parse_text(text) if isinstance(text, str) else cql2.parse_json(json.dumps(text))
+            matching = [item for item in matching if matches(parsed, item)]
+        matching = [item for item in matching if is_in_core_search(item, query)]
+        start = int(query.get("token", 0))
+        links, following = [], start + self.page
+        if following < len(matching):
+            if self.is_post and path == "/search":
+                body = {"token": following}
+                links = [
+                    {"rel": "next", "href": f"{self.address}/search", "method": "POST", "body": body, "merge": True}
+                ]
+            else:
+                more = urlencode({**query, "token": following})
+                links = [{"rel": "next", "href": f"{self.address}{path}?{more}"}]
+        return {"type": "FeatureCollection", "features": matching[start:following], "links": links}
+
+    def answer(self, path, query):
+        self.requests.append((path, query))
+        if path in {"/search", "/collections/s2/items"}:
+            status = self.failures.pop(0) if self.failures else None
+            if status is not None:
+                return status, {"code": str(status)}
+            if int(query.get("limit", 0)) > self.most:
+                return 400, {"code": f"limit is at most {self.most}"}
+            if self.refused_times and updated_form(query.get("filter")) in self.refused_times:
+                return 500, {"code": "text >= timestamp"}
+            if self.refuses_cursors and "token" in query:
+                return 400, {"code": "the token is not known"}
+            return 200, self.search(path, query)
+        document = {"/": self.landing, "/collections/s2": self.collection}.get(path)
+        return (404, {}) if document is None else (200, document())
+
+
+def is_in_core_search(item, query):
+    """Whether an item is what the core parameters and `query` look up."""
+    geometry = shapely.from_geojson(json.dumps(item["geometry"])) if item["geometry"] else None
+    if "intersects" in query and not geometry.intersects(shapely.from_geojson(json.dumps(query["intersects"]))):
+        return False
+    if "bbox" in query and not geometry.intersects(shapely.box(*map(float, query["bbox"].split(",")))):
+        return False
+    first, _, last = query.get("datetime", "../..").partition("/")
+    time = item["properties"]["datetime"]
+    if (first != ".." and time < first) or (last != ".." and time > last):
+        return False
+    compared = query.get("query", {})
+    compared = json.loads(compared) if isinstance(compared, str) else compared
+    return all(
+        name in item["properties"] and getattr(operator, PYTHON.get(word, word))(item["properties"][name], value)
+        for name, comparisons in compared.items()
+        for word, value in comparisons.items()
+    )
+
+
+def updated_form(given):
+    """In which form a filter compares the time of an update."""
+    text = json.dumps(given)
+    return ("timestamp" if "timestamp" in text.lower() else "text") if "updated" in text else None
+
+
+def matches(expression, item):
+    try:
+        return expression.matches(item)
+    except Exception:  # noqa: BLE001 -- of items that lack a property
+        return False
+
+
+@contextmanager
+def serving(api):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            parts = urlsplit(self.path)
+            self._send(parts.path, {name: values[0] for name, values in parse_qs(parts.query).items()})
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self._send(urlsplit(self.path).path, body)
+
+        def _send(self, path, query):
+            status, document = api.answer(path, query)
+            data = json.dumps(document).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/geo+json")
+            self.send_header("Content-Length", str(len(data)))
+            if status == 429:
+                self.send_header("Retry-After", "7")
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    api.address = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield api
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,215 @@
+import threading
+from dataclasses import replace
+
+import pytest
+
+from chronotile.archive.index import background
+from chronotile.archive.index.background import BackgroundFill, reason_to_fill
+from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.fill import IndexStore, Interrupted, fill
+from chronotile.archive.index.sources import SourceAccess, indexed, source_of
+from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.items.passes import open_passes
+from chronotile.model.items import IndexSettings
+from chronotile.model.source import ItemsSpec, SourceSpec
+from chronotile.web.places import Places
+from tests.archive.index.catalogues import CatalogueOnDisk, item_document
+from tests.archive.index.stac_api import StacApi, serving
+from tests.running import PATIENCE_S
+
+ACCESS = SourceAccess(prefixes=Places(), documents=Documents(wait=lambda _s: None))
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    return CatalogueOnDisk(tmp_path / "catalogue").add(item_document("a")).add(item_document("b", day="2020-06-02"))
+
+
+@pytest.fixture
+def opened(tmp_path):
+    stores = []
+
+    def open_store():
+        folder = tmp_path / "index"
+        stores.append(IndexStore(items=open_items(None, folder), passes=open_passes(None, folder)))
+        return stores[-1]
+
+    yield open_store
+    for store in stores:
+        store.items.close()
+        store.passes.close()
+
+
+def spec_of(catalogue, **settings):
+    items = ItemsSpec(settings=IndexSettings(**settings))
+    return SourceSpec(collection="s2", kind="stac", href=catalogue.href, items=items)
+
+
+class Turns:
+    """Waits of a thread that do not wait: each tells the clock, and the last one ends the thread."""
+
+    def __init__(self, count=1, at=None):
+        self.now_s, self._left, self._at = 0.0, count, at or {}
+
+    def __call__(self):
+        return self.now_s
+
+    def wait(self, _stopping, seconds):
+        self.now_s += seconds
+        self._left -= 1
+        self._at.pop(self.now_s, lambda: None)()
+        return self._left == 0
+
+
+def filling_of(specs, open_store, turns=None):
+    turns = turns or Turns()
+    return BackgroundFill(lambda: specs, ACCESS, open_store, wait=turns.wait, clock=turns)
+
+
+def run(filling):
+    """Run it to its end, in this thread."""
+    filling._run()
+
+
+def test_a_collection_without_an_index_is_filled_once(catalogue, opened):
+    store = opened()
+    assert reason_to_fill(spec_of(catalogue), ACCESS, store) == "its index is empty"
+    run(filling_of([spec_of(catalogue)], opened))
+    assert len(store.items.times("s2").instants) == 2
+    assert reason_to_fill(spec_of(catalogue), ACCESS, store) is None
+    catalogue.add(item_document("c", day="2020-06-03"))
+    run(filling_of([spec_of(catalogue)], opened))  # an index that is there is left to `chronotile index`
+    assert len(store.items.times("s2").instants) == 2
+
+
+def test_other_settings_are_put_into_force(catalogue, opened):
+    store = opened()
+    run(filling_of([spec_of(catalogue)], opened))
+    by_day = spec_of(catalogue, group="solar_day")
+    assert reason_to_fill(by_day, ACCESS, store) == "its items are to be grouped or ordered in another way"
+    run(filling_of([by_day], opened))
+    assert store.items.settings("s2").group == "solar_day"
+    assert [str(each)[11:19] for each in store.items.times("s2").instants] == ["00:00:00", "00:00:00"]
+
+
+def test_what_was_interrupted_goes_on(catalogue, opened):
+    store = opened()
+    filling = filling_of([spec_of(catalogue)], opened)
+    filling._stopping.set()
+    run(filling)
+    run(filling_of([spec_of(catalogue)], opened))
+    assert len(store.items.times("s2").instants) == 2
+    assert store.passes.was_whole("s2")
+
+
+def test_a_source_that_is_away_is_tried_again_ever_later(catalogue, opened, caplog):
+    file = catalogue.folder / "catalog.json"
+    file.rename(catalogue.folder / "away.json")
+    turns = Turns(8, at={20.0: lambda: (catalogue.folder / "away.json").rename(file)})
+
+    run(filling_of([spec_of(catalogue)], opened, turns))
+
+    assert len(opened().items.times("s2").instants) == 2
+    failures = [each for each in caplog.messages if each.startswith("s2 cannot be indexed now: ")]
+    assert len(failures) == 3  # at 0, 5 and 15 s, and not before 35 s again
+
+
+def test_a_collection_that_is_configured_later_is_filled(catalogue, tmp_path, opened):
+    other = CatalogueOnDisk(tmp_path / "other").add(item_document("c"))
+    specs = [spec_of(catalogue)]
+    turns = Turns(3, at={5.0: lambda: specs.append(replace(spec_of(other), collection="s1"))})
+
+    run(filling_of(specs, opened, turns))
+
+    store = opened()
+    assert [len(store.items.times(name).instants) for name in ("s2", "s1")] == [2, 1]
+
+
+def test_another_source_of_a_collection_replaces_its_items(catalogue, tmp_path, opened, caplog):
+    caplog.set_level("INFO")
+    other = CatalogueOnDisk(tmp_path / "other").add(item_document("c"))
+    specs = [spec_of(catalogue)]
+    turns = Turns(3, at={5.0: lambda: specs.__setitem__(0, spec_of(other))})
+
+    run(filling_of(specs, opened, turns))
+
+    assert len(opened().items.times("s2").instants) == 1
+    assert "indexing s2: its index was filled from another source, or with another filter or other variables" in (
+        caplog.messages
+    )
+
+
+def test_it_ends_when_it_is_closed(catalogue, opened):
+    begun = threading.Event()
+
+    def wait(stopping, _seconds):
+        begun.set()
+        return stopping.wait(PATIENCE_S)
+
+    filling = BackgroundFill(lambda: [spec_of(catalogue)], ACCESS, opened, wait=wait)
+    filling.start()
+    assert begun.wait(PATIENCE_S)
+    filling.close()
+    assert not filling._thread.is_alive()
+
+
+@pytest.mark.slow  # a server
+def test_it_ends_while_it_waits_for_a_server_that_fails(opened):
+    waits = threading.Event()
+
+    def wait(stopping, _seconds):
+        waits.set()
+        return stopping.wait(PATIENCE_S)
+
+    with serving(StacApi().add(item_document("a"))) as api:
+        api.failures = [503] * 100
+        source = SourceSpec(collection="s2", kind="stac", href=f"{api.href}/items", items=ItemsSpec())
+        filling = BackgroundFill(lambda: [source], ACCESS, opened, wait=wait)
+        filling.start()
+        assert waits.wait(PATIENCE_S)
+
+        filling.close()
+
+        assert not filling._thread.is_alive()
+        assert len(api.requests) == 1  # it waits before the second one
+
+
+def test_an_unexpected_error_of_one_collection_leaves_the_others_and_is_tried_again(
+    catalogue, tmp_path, opened, caplog, monkeypatch
+):
+    other = replace(spec_of(CatalogueOnDisk(tmp_path / "other").add(item_document("c"))), collection="s1")
+    failures = [RuntimeError("by no rule")]
+
+    def source(spec, access):
+        if spec.collection == "s2" and failures:
+            raise failures.pop()
+        return source_of(spec, access)
+
+    monkeypatch.setattr(background, "source_of", source)
+
+    run(filling_of([spec_of(catalogue), other], opened, Turns(3)))
+
+    store = opened()
+    assert [len(store.items.times(name).instants) for name in ("s2", "s1")] == [2, 1]
+    assert [each.levelname for each in caplog.records if each.getMessage() == "s2 cannot be indexed now"] == ["ERROR"]
+
+
+def test_what_is_stopped_reads_no_further_entry_and_stores_those_it_has_read(catalogue, opened):
+    store, stopping = opened(), threading.Event()
+    for number in range(50):
+        catalogue.add(item_document(f"c{number:02}"))
+
+    class Stopping(Documents):
+        def read(self, href, before=""):
+            if href.endswith("c10.json"):
+                stopping.set()
+            return super().read(href, before)
+
+    spec = spec_of(catalogue)
+    source = source_of(spec, replace(ACCESS, documents=Stopping()))
+    with pytest.raises(Interrupted):
+        fill(indexed(spec), source, store, is_stopped=stopping.is_set)
+
+    assert len(store.items.times("s2").instants) > 0
+    fill(indexed(spec), source_of(spec, ACCESS), store)
+    assert store.passes.was_whole("s2")
