@@ -69,13 +69,14 @@ def is_in_unfilled_box(places: NDArray[np.floating[Any]], grid: NativeGrid) -> N
 
 
 def read_cell(
-    variable: VariableInfo, *, cell: tuple[int, int], indexes: tuple[int, ...], found: UnreadableDates
+    variable: VariableInfo, *, cell: tuple[int, int], place: Point, indexes: tuple[int, ...], found: UnreadableDates
 ) -> Pixels:
     """Return (time,) pixels of a cell at the times of `indexes`, which count the variable's own.
 
     Args:
         variable: Of the layer that `found` is of.
         cell: Row and column.
+        place: In the cell; of a mosaic, whose pieces have cells of their own, those that hold it are read.
         indexes: Ascending.
         found: Takes the dates that cannot be read, which have the reason `unreadable`.
 
@@ -86,9 +87,11 @@ def read_cell(
         return Pixels(np.array([], dtype=variable.encoding.dtype))
     row, column = cell
     with reading(found.layer):
-        reader = found.services.reader(found.layer)
+        reader = found.reader
 
         def read(some: Sequence[int]) -> Pixels:
+            if variable.is_mosaic:
+                return reader.read_place(variable.name, indexes=some, place=place)
             return reader.read_cell(variable.name, indexes=some, row=row, column=column)
 
         pixels = cell_around_damage(read, indexes, variable.encoding, found.teller(variable))

@@ -29,8 +29,9 @@ from chronotile.pipeline.maps.render import (
 )
 from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.revision import fingerprint, pixel_revision, time_index
-from chronotile.pipeline.services import Services
-from chronotile.pipeline.unreadable_dates import UnreadableDates, etag_without, instants_of_all
+from chronotile.pipeline.services import Services, reading
+from chronotile.pipeline.unreadable_dates import UnreadableDates, etag_without, instants_of_all, items_of_all
+from chronotile.readers.reader import Cell as NativeCell
 from chronotile.stats.over_time import difference, over_time
 from chronotile.styling.colours import class_indexes
 from chronotile.styling.paint import paint, paint_composite
@@ -101,8 +102,10 @@ def deliver_identified(
     read = [_read(target, services) for target in targets]
     body = format.encode([found for found, _lacking in read])
     unreadable = instants_of_all(lacking for _found, lacking in read)
-    etag = etag_without(etag, unreadable)
-    return LayeredPayload(payload=replace(payload, body=body, etag=etag, unreadable=unreadable), times=times)
+    left_out = items_of_all(lacking for _found, lacking in read)
+    etag = etag_without(etag, unreadable, left_out)
+    payload = replace(payload, body=body, etag=etag, unreadable=unreadable, left_out=left_out)
+    return LayeredPayload(payload=payload, times=times)
 
 
 def resolve_identify(requests: Sequence[IdentifyRequest], services: Services) -> tuple[IdentifyTarget, ...]:
@@ -161,11 +164,13 @@ def _read(target: IdentifyTarget, services: Services) -> tuple[Identified, Unrea
         return _identified(target, found), found
 
     layer, base = target.layer, target.time_used.base
-    # Of one variable that is stored each file is read once, which its reader minds.
-    if not target.cells or not (base or len(layer.variables) > 1 or layer.main_variable.is_derived):
+    # Of one stored variable that is no mosaic each file is read once, which its reader minds.
+    first = layer.main_variable
+    if not target.cells or not (base or len(layer.variables) > 1 or first.is_derived or first.is_mosaic):
         return read()
     indexes = (*target.times.indexes, *(time_index(layer.times.instants, instant) for instant in base))
-    return read_of_one_state(read, layer, indexes or (0,), services)
+    places = (tuple(Window.of_cell(*cell) for cell in target.cells),)
+    return read_of_one_state(read, layer, indexes or (0,), services, places=places)
 
 
 def _identified(target: IdentifyTarget, found: UnreadableDates) -> Identified:
@@ -178,7 +183,7 @@ def _identified(target: IdentifyTarget, found: UnreadableDates) -> Identified:
     longitude, latitude = request.point.degrees
     times = _times(target)
     pixels = [
-        read_cell(variable, cell=cell, indexes=_indexes(variable, times), found=found)
+        read_cell(variable, cell=cell, place=request.point, indexes=_indexes(variable, times), found=found)
         for variable, cell in zip(layer.variables, target.cells, strict=bool(target.cells))
     ]
     if len(times) == 1:
@@ -194,7 +199,7 @@ def _identified(target: IdentifyTarget, found: UnreadableDates) -> Identified:
         times=times,
         is_series=len(times) > 1 or (len(layer.times) > 0 and _is_series(request.time)),
         cells=tuple(
-            _series(variable, cell, each, target.style, base=base)
+            _series(variable, _native_cell(variable, cell, target, found), each, target.style, base=base)
             for variable, cell, each in zip(layer.variables, target.cells, pixels, strict=bool(target.cells))
         ),
         colours=_colours(target, pixels, base),
@@ -218,10 +223,21 @@ def _indexes(variable: VariableInfo, times: InstantArray) -> tuple[int, ...]:
     return tuple(time_index(variable.times.instants, instant) for instant in times)
 
 
-def _series(variable: VariableInfo, cell: Cell, pixels: Pixels, style: Style, *, base: Base | None) -> CellSeries:
+def _native_cell(variable: VariableInfo, cell: Cell, target: IdentifyTarget, found: UnreadableDates) -> NativeCell:
+    """The cell of the source, of a mosaic that of the piece that its newest time shows there."""
+    if variable.is_mosaic:
+        index = max(_indexes(variable, _times(target)))
+        with reading(target.layer):
+            native = found.reader.native_cell(variable.name, index, target.request.point)
+        if native is not None:
+            return native
+    return NativeCell(grid=variable.grid, row=cell[0], column=cell[1])
+
+
+def _series(variable: VariableInfo, cell: NativeCell, pixels: Pixels, style: Style, *, base: Base | None) -> CellSeries:
     """The values, or how much more they are than those of `base`, which no class has a label for."""
-    grid, encoding = variable.grid, variable.encoding
-    x, y = grid.centre_of(*cell)
+    grid, encoding = cell.grid, variable.encoding
+    x, y = grid.centre_of(cell.row, cell.column)
     longitude, latitude = transformer(grid.crs, CRS84).transform(x, y)
     values = cell_values(pixels, encoding)
     reasons = cell_reasons(pixels, encoding)
@@ -234,8 +250,8 @@ def _series(variable: VariableInfo, cell: Cell, pixels: Pixels, style: Style, *,
         variable=variable.name,
         title=variable.title or variable.name,
         units=encoding.units,
-        row=cell[0],
-        column=cell[1],
+        row=cell.row,
+        column=cell.column,
         centre=(float(longitude), float(latitude)),
         numbers=pixels.numbers,
         values=values,
@@ -263,7 +279,7 @@ def _read_base(target: IdentifyTarget, found: UnreadableDates) -> Base | None:
     if len(instants) == 0 or not target.cells:
         return None
     indexes = _indexes(variable, instants)
-    pixels = read_cell(variable, cell=target.cells[0], indexes=indexes, found=found)
+    pixels = read_cell(variable, cell=target.cells[0], place=target.request.point, indexes=indexes, found=found)
     if len(indexes) == 1:
         found.require_all(indexes)
     along = _row(variable, pixels)

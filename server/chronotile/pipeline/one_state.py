@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from chronotile.errors import SourceChanged
 from chronotile.model.collection import Layer
+from chronotile.model.grid import Window
 from chronotile.model.payload import PixelStates
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.revision import pixel_states
@@ -27,7 +28,7 @@ def require_state(layer: Layer, instants: Sequence[Instant], states: PixelStates
     """
     if not services.reader(layer).info.is_of_files:
         return
-    if pixel_states(layer, tuple(instants), services) != states:
+    if pixel_states(layer, tuple(instants), services, windows=states.windows) != states:
         raise SourceChanged(f"layer {layer.id} cannot be read now: its files are being written; try again later")
 
 
@@ -43,8 +44,23 @@ def again_if_changed(answer: Callable[[], Answer]) -> Answer:
         return answer()
 
 
-def read_of_one_state(read: Callable[[], Answer], layer: Layer, indexes: tuple[int, ...], services: Services) -> Answer:
+def read_of_one_state(
+    read: Callable[[], Answer],
+    layer: Layer,
+    indexes: tuple[int, ...],
+    services: Services,
+    *,
+    places: tuple[tuple[Window | None, ...], ...] = ((),),
+) -> Answer:
     """Return what is read of a layer at the times of some indexes; read once more if its files changed meanwhile.
+
+    Args:
+        read: Gives it.
+        layer: That is read.
+        indexes: Into its times.
+        services: What reads it.
+        places: The cells of a mosaic's grid that count: windows by variable, of each place. All of them by default:
+            where scenes come in all the time, that state is never the same twice.
 
     Raises:
         SourceChanged: They changed again.
@@ -53,12 +69,14 @@ def read_of_one_state(read: Callable[[], Answer], layer: Layer, indexes: tuple[i
     if not indexes or not services.reader(layer).info.is_of_files:
         return read()
     instants = tuple(layer.times.instants[list(indexes)]) if len(layer.times) else ()
+    own = places if layer.main_variable.is_mosaic else ((),)
 
     def checked() -> Answer:
-        states = pixel_states(layer, instants, services)
+        states = [pixel_states(layer, instants, services, windows=each) for each in own]
         try:
             return read()
         finally:  # what went wrong with a file that changed is no matter
-            require_state(layer, instants, states, services)
+            for each in states:
+                require_state(layer, instants, each, services)
 
     return again_if_changed(checked)

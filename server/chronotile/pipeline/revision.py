@@ -60,20 +60,33 @@ def pixel_revision(
 
 
 def pixel_states(
-    layer: Layer, instants: tuple[Instant, ...] | InstantArray, services: Services, window: Window | None = None
+    layer: Layer,
+    instants: tuple[Instant, ...] | InstantArray,
+    services: Services,
+    window: Window | None = None,
+    *,
+    windows: tuple[Window | None, ...] = (),
 ) -> PixelStates:
     """Return the state of the pixels of each of a layer's variables at some of its times; reads no pixels.
+
+    Args:
+        layer: The layer.
+        instants: The times.
+        services: What reads it.
+        window: The cells of the native grid of each variable that count; all of them by default.
+        windows: The same by variable, in place of `window`.
 
     Raises:
         SourceUnavailable: The source is gone.
     """
     reader = services.reader(layer)
+    windows = windows or (window,) * len(layer.variables)
     with reading(layer), one_look() as look:
         texts = tuple(
-            reader.revision_of_times(variable.name, _time_indexes(variable, instants), window)
-            for variable in layer.variables
+            reader.revision_of_times(variable.name, _time_indexes(variable, instants), own)
+            for variable, own in zip(layer.variables, windows, strict=True)
         )
-    return PixelStates(texts, look.count)
+    return PixelStates(texts, look.count, windows if any(windows) else ())
 
 
 def revision_of_states(layer: Layer, states: PixelStates) -> str:

@@ -15,11 +15,11 @@ from chronotile.model.source import Finding
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
-from chronotile.pipeline.caches.byte_cache import ByteCache
 from chronotile.pipeline.caches.cube_tiles import CubeTileCache
 from chronotile.pipeline.caches.given_axes import GivenAxes
 from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
+from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.elsewhere.sources import Elsewhere
 from chronotile.readers.failing_dates import FailingDates

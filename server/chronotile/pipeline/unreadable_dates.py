@@ -7,12 +7,14 @@ from functools import partial
 
 from chronotile.errors import DateUnreadable, SourceUnavailable
 from chronotile.model.collection import Layer
+from chronotile.model.items import ItemRef
 from chronotile.model.payload import TimeUsed
 from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.failing_dates import tell_failing_date
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
+from chronotile.readers.failing_dates import MOST_LEFT_OUT
 from chronotile.readers.foreign import with_causes
 
 log = logging.getLogger(__name__)
@@ -33,11 +35,30 @@ class UnreadableDates:
         """Whether the headers of the answer are fixed, so that no more dates may be lacking."""
         self._errors: dict[tuple[str, int], DateUnreadable] = {}
         self._instants: set[Instant] = set()
+        self._left_out: dict[str, None] = {}
+        self.note = ""
+        """What the answer has in place of what was requested."""
+        reader = services.reader(layer)
+        self.reader = reader.telling(self.tell_item) if layer.main_variable.is_mosaic else reader
+        """Of the layer; of a mosaic it reports items that are left out."""
 
     @property
     def instants(self) -> tuple[Instant, ...]:
         """Those found, ascending; none of a layer without time."""
         return tuple(sorted(self._instants))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Ids of items of a mosaic that could not be read, at most `MOST_LEFT_OUT`, in order."""
+        return tuple(sorted(self._left_out))
+
+    def tell_item(self, ref: ItemRef, error: Exception) -> None:
+        """Note an item of a mosaic that could not be read."""
+        if ref.id not in self._left_out:
+            self.services.reader_caches.left_out.report(self.layer.collection, ref, error)
+            if len(self._left_out) < MOST_LEFT_OUT:
+                self._left_out[ref.id] = None
+            self.services.failing_dates.leave_out(ref.id)
 
     def tell(self, variable: VariableInfo, index: int, error: DateUnreadable) -> None:
         """Note a date of a variable, by the index of its time."""
@@ -81,7 +102,7 @@ class UnreadableDates:
         failed = [self._errors[variable.name, index] for index in indexes if (variable.name, index) in self._errors]
         if not failed or len(failed) < len(indexes):
             return
-        reader, (row, column) = self.services.reader(self.layer), cell
+        reader, (row, column) = self.reader, cell
         for other in _others(indexes, len(variable.times)):
             try:
                 reader.read_cell(variable.name, indexes=[other], row=row, column=column)
@@ -97,12 +118,23 @@ class IncompleteAnswer(Exception):
     Args:
         body: Of the answer.
         unreadable: Ascending.
+        left_out: Ids of items, in order.
+        note: What the answer has in place of what was requested.
     """
 
-    def __init__(self, body: bytes, unreadable: tuple[Instant, ...]) -> None:
-        super().__init__("dates could not be read")
+    def __init__(
+        self, body: bytes, unreadable: tuple[Instant, ...], *, left_out: tuple[str, ...] = (), note: str = ""
+    ) -> None:
+        super().__init__("dates or items could not be read")
         self.body = body
         self.unreadable = unreadable
+        self.left_out = left_out
+        self.note = note
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The note, if there is one."""
+        return (self.note,) if self.note else ()
 
 
 def instants_of_all(found: Iterable[UnreadableDates]) -> tuple[Instant, ...]:
@@ -110,15 +142,21 @@ def instants_of_all(found: Iterable[UnreadableDates]) -> tuple[Instant, ...]:
     return tuple(sorted({instant for each in found for instant in each.instants}))
 
 
+def items_of_all(found: Iterable[UnreadableDates]) -> tuple[str, ...]:
+    """Return the ids of items that several collections of them lack, in order."""
+    return tuple(sorted({item for each in found for item in each.left_out}))
+
+
 def complete(body: bytes, *found: UnreadableDates) -> bytes:
-    """Return the answer, if no date is lacking.
+    """Return the answer, if no date and no item is lacking.
 
     Raises:
         IncompleteAnswer: Some are.
     """
-    unreadable = instants_of_all(found)
-    if unreadable:
-        raise IncompleteAnswer(body, unreadable)
+    unreadable, left_out = instants_of_all(found), items_of_all(found)
+    note = next((each.note for each in found if each.note), "")
+    if unreadable or left_out or note:
+        raise IncompleteAnswer(body, unreadable, left_out=left_out, note=note)
     return body
 
 
@@ -128,9 +166,10 @@ def time_without(time: TimeUsed, unreadable: Sequence[Instant]) -> TimeUsed:
     return replace(time, instants=instants, base=base)
 
 
-def etag_without(etag: str, unreadable: Sequence[Instant]) -> str:
-    """Return the ETag of an answer that lacks dates: another than that of the whole one, which is thus made again."""
-    return fingerprint(etag, "unreadable", tuple(unreadable)) if unreadable else etag
+def etag_without(etag: str, unreadable: Sequence[Instant], left_out: Sequence[str] = ()) -> str:
+    """Return the ETag of an answer that lacks dates or items: another than that of the whole one, made again then."""
+    etag = fingerprint(etag, "unreadable", tuple(unreadable)) if unreadable else etag
+    return fingerprint(etag, "left out", tuple(left_out)) if left_out else etag
 
 
 def _others(indexes: Sequence[int], count: int) -> list[int]:

@@ -8,7 +8,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.errors import SourceUnavailable
+from chronotile.errors import SourceUnavailable, TooManyPieces
 from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs, transformer
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, NativeGrid, Window
@@ -112,6 +112,8 @@ class Filled:
 def newest_filled(reader: Reader, plans: Sequence[SharePlan], instants: InstantArray, *, least: float) -> Filled:
     """Return the newest of some times at which `least` of the cells have values; the fullest if there is none.
 
+    No more times of a mosaic are looked at once one would open too many items.
+
     Args:
         reader: Of the source.
         plans: Of the layer.
@@ -123,6 +125,8 @@ def newest_filled(reader: Reader, plans: Sequence[SharePlan], instants: InstantA
     for instant in instants:
         try:
             share = valid_share(reader, plans, instant)
+        except TooManyPieces:
+            break  # a mosaic without overviews yet: the newest time, or the fullest so far
         except SourceUnavailable as error:
             unreadable.append((instant, error))
             continue

@@ -145,3 +145,26 @@ def test_any_areas_have_in_one_call_what_each_has_alone(cube_services, rings, we
 @pytest.fixture(scope="module")
 def cube_services(cube):
     return services_of(cube)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 10**6), st.integers(1, 60), st.integers(0, 10**6), st.integers(1, 60)), max_size=40
+    )
+)
+def test_states_are_those_of_the_cells_that_are_read_and_of_few_others(boxes):
+    windows = np.array([(row, row + height, column, column + width) for row, height, column, width in boxes])
+    found = list(area_cells._joined(windows.reshape(-1, 4)))
+
+    held = [
+        [
+            each
+            for each in found
+            if each.row_start <= top < bottom <= each.row_stop and each.column_start <= left < right <= each.column_stop
+        ]
+        for top, bottom, left, right in windows.tolist()
+    ]
+    assert all(held)
+    assert len(found) <= len(boxes)
+    read = sum(height * width for _row, height, _column, width in boxes)
+    assert sum(each.height * each.width for each in found) <= area_cells.FAR_APART * read

@@ -175,6 +175,8 @@ class SeriesTable:
     """How values of cells became one of a place, of columns with a layer each; `None` where a place is one cell."""
     unreadable: tuple[Instant, ...] = ()
     """Ascending: times at which a cell could not be read."""
+    left_out: tuple[str, ...] = ()
+    """Ids of items of mosaics that could not be read."""
     credits: Credits = field(default_factory=Credits)
 
     @property
@@ -289,6 +291,7 @@ def table_of_layers(
     *,
     method: str | None = None,
     unreadable: tuple[Instant, ...] = (),
+    left_out: tuple[str, ...] = (),
 ) -> SeriesTable:
     """Return the table of several layers at the same places.
 
@@ -298,6 +301,7 @@ def table_of_layers(
             and its values (place, time).
         method: How values of cells became one of a place, such as `mean`; `None` where a place is one cell.
         unreadable: Times at which a cell could not be read.
+        left_out: Ids of items of mosaics that could not be read.
     """
     columns, values = list[Column](), dict[str, Values]()
     for layer, own_times, own_values in series:
@@ -316,6 +320,7 @@ def table_of_layers(
         has_areas=len(places) > 0 and isinstance(places[0], Area),
         method=method,
         unreadable=unreadable,
+        left_out=left_out,
     )
 
 

@@ -74,6 +74,8 @@ class CoverageDelivery:
     """The client holds this answer already: the body is empty, nothing was read."""
     unreadable: tuple[Instant, ...] = ()
     """Ascending: dates that have no values at some cells, since those could not be read."""
+    left_out: tuple[str, ...] = ()
+    """Ids of items of a mosaic that could not be read."""
     is_cached_for_parts: bool = False
     """Whether the file is cached when a part of it is requested, so that it is not made again for each."""
 
@@ -88,8 +90,8 @@ class Conditions:
     """Otherwise it is empty where the format is streamed, and nothing is read: of other formats the body is made for
     its size."""
     keep: bool = False
-    """Whether requests for parts of the same file are expected: then it is cached, unless it lacks dates or is too
-    large, and a request for the same file at the same time waits for it."""
+    """Whether requests for parts of the same file are expected: then it is cached, unless it lacks dates or items or is
+    too large, and a request for the same file at the same time waits for it."""
 
 
 WHOLE_FILE = Conditions()
@@ -150,8 +152,9 @@ def _deliver(
         body = _file(key, coverage, written, services, keep=conditions.keep, is_active=is_active)
     return CoverageDelivery(
         media_type=written.media_type,
-        etag=held or _etag(key, body, written, coverage.unreadable),
+        etag=held or _etag(key, body, written, coverage),
         unreadable=coverage.unreadable,
+        left_out=coverage.left_out,
         file_name=coverage_file_name(coverage, written.extension),
         grid=coverage.grid,
         times=coverage.times,
@@ -175,15 +178,15 @@ def _held(key: str, known: Collection[str]) -> str | None:
     return min((etag for etag in known if etag.startswith(f"{key}-")), default=None)
 
 
-def _etag(key: str, body: Body, written: CoverageFormat, unreadable: Collection[Instant]) -> str:
-    etag = etag_without(key, tuple(unreadable))
+def _etag(key: str, body: Body, written: CoverageFormat, coverage: ReadCoverage) -> str:
+    etag = etag_without(key, coverage.unreadable, coverage.left_out)
     if written.is_streamed or not isinstance(body, SizedBody):
         return etag
     return f"{etag}-{body.checksum()}"
 
 
 def _is_cacheable(body: Body, written: CoverageFormat, coverage: ReadCoverage, services: Services) -> bool:
-    is_whole = not written.is_streamed and not coverage.unreadable
+    is_whole = not (written.is_streamed or coverage.unreadable or coverage.left_out)
     return is_whole and body.size is not None and services.caches.files.has_room_for(body.size)
 
 

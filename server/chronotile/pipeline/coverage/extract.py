@@ -15,11 +15,13 @@ from chronotile.model.geometry.area import Area
 from chronotile.model.grid import Window
 from chronotile.model.payload import PixelStates
 from chronotile.model.time.instants import NO_TIME, InstantArray, TimeDomain, TimeSelection, common_times
+from chronotile.pipeline.composed import ground_windows
 from chronotile.pipeline.coverage.grid import Place, place_of
 from chronotile.pipeline.coverage.native import NativeCells
 from chronotile.pipeline.coverage.numbers import output_encoding
 from chronotile.pipeline.coverage.source_coverage import ABSENT, CellSource, ReadCoverage, coverage_bytes
 from chronotile.pipeline.coverage.warped import warped_cells
+from chronotile.pipeline.frames import coverage_lattice, framed
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values
 from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states
 from chronotile.pipeline.services import Services
@@ -54,12 +56,17 @@ def extract_coverage(
     """
     layers = _layers(request.layers, services)
     domain, indexes = _times(layers, request.time if times is None else times, services)
+    on_lattice = framed(layers, services, coverage_lattice(layers[0], services, request.crs))
+    layers, services = on_lattice.layers, on_lattice.services
     place = place_of(request, layers[0].main_variable.grid)
     fields = tuple(coverage_field(layer) for layer in layers)
     requested = coverage_bytes(fields, place.grid, times=indexes[0].size)
     _check_size(requested, services, locator="bbox" if request.scale is None else request.scale.locator)
     cells, window = _cells(place, fields, request.resampling, services)
-    states = tuple(_state(layer, own, services, window) for layer, own in zip(layers, indexes, strict=True))
+    states = tuple(
+        _state(layer, own, services, ground_windows(layer, place.grid) if layer.main_variable.is_mosaic else (window,))
+        for layer, own in zip(layers, indexes, strict=True)
+    )
     return ReadCoverage(
         collection=services.catalogue.collection(layers[0].collection),
         fields=fields,
@@ -182,11 +189,11 @@ def _check_size(requested: int, services: Services, *, locator: str) -> None:
         )
 
 
-def _state(layer: Layer, indexes: IntArray, services: Services, window: Window | None) -> PixelStates:
+def _state(layer: Layer, indexes: IntArray, services: Services, windows: tuple[Window | None, ...]) -> PixelStates:
     """Of the pixels of a layer at its own times of some indexes, in a window of native cells or in all."""
     there = tuple(indexes[indexes != ABSENT].tolist())
     instants = tuple(instants_of(layer, there)) if len(layer.times) else ()
-    return pixel_states(layer, instants, services, window)
+    return pixel_states(layer, instants, services, windows=windows)
 
 
 def _named(layers: Sequence[Layer], states: Sequence[PixelStates]) -> list[str]:

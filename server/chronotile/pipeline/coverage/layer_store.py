@@ -36,6 +36,7 @@ from chronotile.pipeline.one_state import again_if_changed, require_state
 from chronotile.pipeline.resolve_series import layer_with_values
 from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states
 from chronotile.pipeline.services import Services, reading
+from chronotile.pipeline.unreadable_dates import IncompleteAnswer, UnreadableDates, complete, etag_without
 
 CHUNK_TYPE = "application/octet-stream"
 DOCUMENT_TYPE = "application/json"
@@ -142,12 +143,19 @@ def _delivered(chunk: StoreChunk, services: Services, *, known: Collection[str],
         size = 3 * chunk.nbytes
         try:
             with services.memory.taking(size, alternative=NOTHING_TO_SPARE, locator="chunk", is_active=is_active):
-                return encode_field_chunk(read_chunk(chunk, services), shape.chunks, chunk.field)
+                lacking = UnreadableDates(layer, services)
+                body = encode_field_chunk(read_chunk(chunk, lacking), shape.chunks, chunk.field)
+                return complete(body, lacking)
         finally:  # what went wrong with a file that changed is no matter
             require_state(layer, instants, states, services)
 
-    body = services.caches.payloads.get_or_make(etag, make, is_active=is_active)
-    return replace(_payload(body, etag, states), time=TimeUsed(instants=instants[::-1]))
+    time = TimeUsed(instants=instants[::-1])
+    try:
+        body = services.caches.payloads.get_or_make(etag, make, is_active=is_active)
+    except IncompleteAnswer as answer:
+        own = etag_without(etag, answer.unreadable, answer.left_out)
+        return replace(_payload(answer.body, own, states), time=time, left_out=answer.left_out)
+    return replace(_payload(body, etag, states), time=time)
 
 
 def _payload(body: bytes, etag: str, states: PixelStates, *, unchanged: bool = False) -> Payload:

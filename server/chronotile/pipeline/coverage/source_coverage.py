@@ -19,7 +19,7 @@ from chronotile.pipeline.coverage.numbers import nodata_of, nothing
 from chronotile.pipeline.coverage.read_runs import ReadRuns
 from chronotile.pipeline.one_state import require_state
 from chronotile.pipeline.services import Services, reading
-from chronotile.pipeline.unreadable_dates import UnreadableDates, instants_of_all
+from chronotile.pipeline.unreadable_dates import UnreadableDates, instants_of_all, items_of_all
 from chronotile.readers.around_damage import dates_around_damage
 from chronotile.readers.reader import Reader
 
@@ -115,7 +115,7 @@ class ReadCoverage:
         whole, lacking = self.fields[field], self.found[field]
 
         def read(some: Sequence[int]) -> Pixels:
-            return Pixels(self.cells.read(self.services.reader(whole.layer), whole, indexes=some, rows=rows))
+            return Pixels(self.cells.read(lacking.reader, whole, indexes=some, rows=rows))
 
         if not self.is_lenient or lacking.is_closed:
             return read(indexes).numbers
@@ -134,6 +134,11 @@ class ReadCoverage:
     def unreadable(self) -> tuple[Instant, ...]:
         """Ascending, of what was read so far: dates that have no values at some cells, since those cannot be read."""
         return instants_of_all(self.found)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Ids of items of a mosaic that could not be read so far."""
+        return items_of_all(self.found)
 
     def require_states(self) -> None:
         """Check that the files that were read are as they were before.

@@ -13,7 +13,7 @@ from chronotile.model.coverage import Numbers
 from chronotile.model.grid import Grid, Window
 from chronotile.model.raster import Pixels
 from chronotile.pipeline.coverage.native import NativeCells
-from chronotile.pipeline.services import Services, reading
+from chronotile.pipeline.services import reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.readers.around_damage import dates_around_damage
 from chronotile.readers.reader import BlockShape
@@ -82,20 +82,23 @@ def _span(number: int, size: int, length: int, *, is_turned: bool) -> range:
     return range(length - stop, length - start) if is_turned else range(start, stop)
 
 
-def read_chunk(chunk: StoreChunk, services: Services) -> Numbers:
+def read_chunk(chunk: StoreChunk, lacking: UnreadableDates) -> Numbers:
     """Return the (time, y, x) numbers of a chunk, without what lies beyond the grid and the last time.
+
+    Args:
+        chunk: Which.
+        lacking: Takes items of a mosaic that cannot be read.
 
     Raises:
         DateUnreadable: One of its dates cannot be read.
         SourceUnavailable: The source is gone.
     """
     layer, field = chunk.shape.layer, chunk.shape.fields[0]
-    reader, cells = services.reader(layer), chunk.cells
+    cells = chunk.cells
     rows = range(cells.window.height)
-    lacking = UnreadableDates(layer, services)
 
     def read(some: Sequence[int]) -> Pixels:
-        return Pixels(cells.read(reader, field, indexes=some, rows=rows))
+        return Pixels(cells.read(lacking.reader, field, indexes=some, rows=rows))
 
     with reading(layer):
         parts = list(dates_around_damage(read, list(chunk.times), lacking.teller(layer.main_variable)))

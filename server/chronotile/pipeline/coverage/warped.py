@@ -10,11 +10,11 @@ from chronotile.model.collection import Resampling
 from chronotile.model.coverage import RUN_BYTES, CoverageField, Numbers
 from chronotile.model.crs import are_alike
 from chronotile.model.grid import BBox, Grid, Window
-from chronotile.model.raster import Pixels
+from chronotile.model.raster import Pixels, with_mask
 from chronotile.model.source import VariableInfo
-from chronotile.pipeline.caches.byte_cache import ByteCache
 from chronotile.pipeline.coverage.numbers import nothing, output_numbers
 from chronotile.pipeline.coverage.read_runs import ReadRuns, read_cheaply, runs
+from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.reader import Reader
 from chronotile.warp.plan import WarpPlan, cells_per_pixel, level_for, plan_warp, side_by_side
 
@@ -64,12 +64,20 @@ class WarpedCells:
         for top in range(first, rows.stop, self.tile_height):
             for left in range(0, self.grid.width, self.tile_width):
                 grid = self._tile(top, left)
+                start, stop = max(rows.start, top), min(rows.stop, top + grid.height)
+                target = numbers[:, start - rows.start : stop - rows.start, left : left + grid.width]
+                if variable.is_mosaic:
+                    for place, index in enumerate(indexes):
+                        pixels = with_mask(
+                            reader.compose(variable.name, index=index, grid=_nudged(grid), resampling=resampling)
+                        )
+                        output = output_numbers(pixels, variable.encoding, field.encoding)
+                        target[place] = output[start - top : stop - top]
+                    continue
                 sampled = _nudged(grid) if resampling == "nearest" else grid
                 plan = self._plan(sampled, variable, resampling, level)
                 if plan is None:
                     continue
-                start, stop = max(rows.start, top), min(rows.stop, top + grid.height)
-                target = numbers[:, start - rows.start : stop - rows.start, left : left + grid.width]
                 for place, pixels in enumerate(_pixels(plan, reader, variable, indexes)):
                     raster = plan.warp(pixels, variable.encoding)
                     output = output_numbers(Pixels(raster.numbers, raster.present), variable.encoding, field.encoding)

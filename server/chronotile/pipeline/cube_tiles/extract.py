@@ -110,9 +110,10 @@ def _made(target: CubeTarget, is_active: IsActive) -> Payload:
     try:
         body = target.services.caches.cubes.get_or_make(target.etag, make, is_active=is_active)
     except IncompleteAnswer as answer:
-        etag = etag_without(target.etag, answer.unreadable)
+        etag = etag_without(target.etag, answer.unreadable, answer.left_out)
         time = time_without(target.time_used, answer.unreadable)
-        return replace(_payload(target, answer.body), etag=etag, time=time, unreadable=answer.unreadable)
+        whole = _payload(target, answer.body)
+        return replace(whole, etag=etag, time=time, unreadable=answer.unreadable, left_out=answer.left_out)
     return _payload(target, body)
 
 

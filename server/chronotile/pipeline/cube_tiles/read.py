@@ -19,14 +19,17 @@ from chronotile.model.cancellation import IsActive, require_active
 from chronotile.model.cube import BLOCK_DATES, CubeAbout, CubeBlock, CubeFrame, CubeNumbering
 from chronotile.model.grid import divides
 from chronotile.model.raster import Encoding, Raster
+from chronotile.pipeline.composed import ComposedPlan, composed_plan
 from chronotile.pipeline.cube_tiles.target import SHORTER, CubeTarget, check_count
+from chronotile.pipeline.read_times import cells_decoded, read_times
 from chronotile.pipeline.resolve_series import instants_of
 from chronotile.pipeline.revision import time_index
 from chronotile.pipeline.services import reading
 from chronotile.pipeline.unreadable_dates import UnreadableDates, complete
 from chronotile.warp.native_cells import CellPlan, plan_cells
 from chronotile.warp.plan import WarpPlan, plan_warp
-from chronotile.warp.times import cells_decoded, read_times
+
+CubePlan = WarpPlan | CellPlan | ComposedPlan
 
 MOST_READ = 64
 """Cells decoded for each value that a cube may have, at most: of a source without overviews, far out."""
@@ -76,7 +79,7 @@ def read_cube(target: CubeTarget, is_active: IsActive) -> bytes:
             return encoded(frames(), numbering_of_frames(frames(), meaning))
 
 
-def _plan(target: CubeTarget) -> WarpPlan | CellPlan | None:
+def _plan(target: CubeTarget) -> CubePlan | None:
     """The plan by which a picture of the tile is read too, so that both show the same cells; `None` where it has none.
 
     Where native cells are requested, the plan of those, if places of the tile can be led to them.
@@ -92,6 +95,8 @@ def _plan(target: CubeTarget) -> WarpPlan | CellPlan | None:
             check_count(cells.places.width * cells.places.height * len(target.times.indexes), target.services)
             _check_cells(cells, target)
             return cells
+    if variable.is_mosaic:
+        return composed_plan(grid, variable, resampling)
     plan = target.services.caches.plans.get_or_make(
         (variable.levels, grid, resampling), lambda: plan_warp(variable.levels, grid, resampling=resampling)
     )
@@ -100,7 +105,7 @@ def _plan(target: CubeTarget) -> WarpPlan | CellPlan | None:
     return plan
 
 
-def _check_cells(plan: WarpPlan | CellPlan, target: CubeTarget) -> None:
+def _check_cells(plan: CubePlan, target: CubeTarget) -> None:
     """Refuse to decode far more cells than a cube may have values."""
     allowed = target.services.catalogue.limits.max_cube_values * MOST_READ
     reader, variable = target.services.reader(target.layer), target.layer.main_variable
@@ -116,7 +121,7 @@ def _check_cells(plan: WarpPlan | CellPlan, target: CubeTarget) -> None:
         )
 
 
-def _about(target: CubeTarget, plan: WarpPlan | CellPlan, numbering: CubeNumbering) -> CubeAbout:
+def _about(target: CubeTarget, plan: CubePlan, numbering: CubeNumbering) -> CubeAbout:
     request, layer, variable = target.request, target.layer, target.layer.main_variable
     places = plan.places if isinstance(plan, CellPlan) else None
     is_coarser = plan.level > 0 or request.res > 1 or layer.resampling != "nearest"
@@ -130,7 +135,7 @@ def _about(target: CubeTarget, plan: WarpPlan | CellPlan, numbering: CubeNumberi
         times=tuple(format_instants(instants_of(layer, target.times.indexes))),
         is_categorical=variable.is_categorical,
         is_mean=is_coarser and not variable.is_categorical,
-        is_warped=places is None and not divides(request.tile.grid, variable.grid),
+        is_warped=places is None and (variable.is_mosaic or not divides(request.tile.grid, variable.grid)),
         places=places,
     )
 
@@ -152,7 +157,7 @@ def _blocks(frames: Iterator[CubeFrame], numbering: CubeNumbering) -> Iterator[C
 
 
 def _frames(
-    target: CubeTarget, plan: WarpPlan | CellPlan, is_active: IsActive, *, found: UnreadableDates, lacking: set[int]
+    target: CubeTarget, plan: CubePlan, is_active: IsActive, *, found: UnreadableDates, lacking: set[int]
 ) -> Iterator[CubeFrame]:
     """The tile at each time that can be read, in order; `lacking` takes the places of the others among the times.
 
@@ -161,7 +166,7 @@ def _frames(
         SourceUnavailable: The source is away, or no time can be read.
     """
     variable, indexes = target.layer.main_variable, _indexes(target)
-    reader, tell = target.services.reader(target.layer), found.teller(variable)
+    reader, tell = found.reader, found.teller(variable)
     with reading(target.layer):
         for place, pixels in enumerate(read_times(plan, reader, variable, indexes, tell=tell)):
             require_active(is_active)

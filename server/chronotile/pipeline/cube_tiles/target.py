@@ -9,6 +9,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.cube import CubeRequest
 from chronotile.model.grid import divides
 from chronotile.model.payload import PixelStates, TimeUsed
+from chronotile.pipeline.composed import drawn_from, ground_windows
 from chronotile.pipeline.resolve_series import layer_with_values
 from chronotile.pipeline.revision import fingerprint, pixel_states, revision_of_states
 from chronotile.pipeline.services import Services
@@ -49,7 +50,10 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
         times = resolve_series_times(layer, request.time, now=services.clock())
         _check_values(request, len(times.indexes), services)
         used = times.used(layer.times) if times.indexes else TimeUsed()
-        states = pixel_states(layer, used.instants, services) if times.indexes else PixelStates()
+        states = PixelStates()
+        if times.indexes:
+            windows = ground_windows(layer, request.tile.grid)
+            states = pixel_states(layer, used.instants, services, windows=windows)
         state = fingerprint(
             "cube",
             ENCODER_VERSION,
@@ -62,6 +66,7 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
         state,
         (tile.tile_matrix_set, tile.matrix, tile.column, tile.row, request.res, request.is_of_cells),
         (grid.crs.name, grid.bbox, grid.width, grid.height),
+        drawn_from(layer, used.instants, grid, services),
     )
     return CubeTarget(
         request=request,
@@ -78,7 +83,8 @@ def resolve_cube(request: CubeRequest, services: Services) -> CubeTarget:
 
 def _of_pixels_or_cells(request: CubeRequest, layer: Layer) -> CubeRequest:
     """The request, of pixels where the layer shows mixtures of cells, or where each pixel lies in one cell anyway."""
-    is_same = layer.resampling != "nearest" or divides(request.tile.grid, layer.main_variable.grid)
+    variable = layer.main_variable
+    is_same = layer.resampling != "nearest" or variable.is_mosaic or divides(request.tile.grid, variable.grid)
     return replace(request, is_of_cells=False) if request.is_of_cells and is_same else request
 
 

@@ -20,6 +20,7 @@ from chronotile.model.raster import Picture
 from chronotile.model.request import MapRequest
 from chronotile.model.style import Style
 from chronotile.model.time.instants import Instant, format_day
+from chronotile.pipeline.composed import ground_windows
 from chronotile.pipeline.maps.animation_times import FrameTimes, frame_times
 from chronotile.pipeline.maps.expressions import with_expression
 from chronotile.pipeline.maps.legend import layer_title, style_details
@@ -31,7 +32,7 @@ from chronotile.pipeline.resolve_series import selection_of
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.storage_faults import translate_storage_errors
-from chronotile.pipeline.unreadable_dates import etag_without, instants_of_all, time_without
+from chronotile.pipeline.unreadable_dates import etag_without, instants_of_all, items_of_all, time_without
 from chronotile.styling.cards import Lettering, lay_cards
 
 FILE_VERSION = "1"
@@ -62,6 +63,10 @@ class AnimationDelivery:
     """The client holds this answer already: the body is empty, nothing was read."""
     unreadable: tuple[Instant, ...] = ()
     """Ascending: dates that are left out, as they cannot be read."""
+    left_out: tuple[str, ...] = ()
+    """Ids of items of mosaics that frames lack, as they cannot be read."""
+    note: str = ""
+    """What frames have in place of what was requested."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,10 +155,13 @@ def render_animation(  # noqa: PLR0913 -- what is shown, and how it is made, eac
     with _memory(size, services, is_active), translate_storage_errors():
         frames = _frames(pictures, resolved.lettering)
         body = encode_animation(frames, film, request.format, scratch=scratch, most_bytes=most_bytes)
-    unreadable = instants_of_all(shot.target.found for shot in shots)
-    if unreadable:
-        etag, time = etag_without(delivery.etag, unreadable), time_without(delivery.time, unreadable)
-        return replace(delivery, body=body, etag=etag, time=time, unreadable=unreadable)
+    found_of_shots = [shot.target.found for shot in shots]
+    unreadable, left_out = instants_of_all(found_of_shots), items_of_all(found_of_shots)
+    note = next((each.note for each in found_of_shots if each.note), "")
+    if unreadable or left_out or note:
+        etag = etag_without(delivery.etag, unreadable, (*left_out, *((note,) if note else ())))
+        time = time_without(delivery.time, unreadable)
+        return replace(delivery, body=body, etag=etag, time=time, unreadable=unreadable, left_out=left_out, note=note)
     return replace(delivery, body=_cached(body, delivery.etag, services))
 
 
@@ -233,7 +241,8 @@ def _drawn(shots: Iterable[_Shot], is_active: IsActive) -> Iterator[Picture | No
 def _drawn_frame(shot: _Shot) -> Picture:
     target = shot.target
     draw = partial(draw_picture, shot.request, target)
-    return read_of_one_state(draw, target.layer, target.times.indexes, target.services)
+    places = (ground_windows(target.layer, shot.request.grid),)
+    return read_of_one_state(draw, target.layer, target.times.indexes, target.services, places=places)
 
 
 def _memory(size: int, services: Services, is_active: IsActive) -> AbstractContextManager[None]:

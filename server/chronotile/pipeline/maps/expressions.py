@@ -8,6 +8,7 @@ from chronotile.model.source import VariableInfo
 from chronotile.pipeline.revision import fingerprint, layer_revision
 from chronotile.pipeline.services import Services
 from chronotile.readers.derived.formula import FormulaReader, formula_of
+from chronotile.readers.reader import Reader
 
 VARIABLE = "="
 """What the variable of a request's expression is called; no variable of a collection can be."""
@@ -23,10 +24,18 @@ def with_expression(layer: Layer, text: str | None, services: Services) -> tuple
     if text is None:
         return layer, services
     variables = {name: variable for name, (variable, _layer) in _variables(layer, services).items()}
+    if layer.main_variable.is_mosaic:
+        expression = parse_expression(text, variables)
+        mosaic = services.reader(layer).with_formula(VARIABLE, expression, expression.names)
+        return _shown_by(layer, mosaic, mosaic.info.variables[VARIABLE], services)
     formula = formula_of(VARIABLE, parse_expression(text, variables), variables)
     reader = FormulaReader(services.reader(layer), {VARIABLE: formula})
+    return _shown_by(layer, reader, formula.info, services)
+
+
+def _shown_by(layer: Layer, reader: Reader, content: VariableInfo, services: Services) -> tuple[Layer, Services]:
     return (
-        replace(layer, content=formula.info, times=formula.info.times),
+        replace(layer, content=content, times=content.times),
         replace(services, readers={**services.readers, layer.collection: reader}),
     )
 

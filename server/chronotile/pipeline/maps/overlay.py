@@ -83,9 +83,12 @@ def _overlaid(
             is_active=is_active,
         )
     except IncompleteAnswer as answer:
-        etag = etag_without(payload.etag, answer.unreadable)
+        etag = etag_without(payload.etag, answer.unreadable, (*answer.left_out, *answer.notes))
         time = time_without(payload.time, answer.unreadable)
-        payload, body = replace(payload, etag=etag, time=time, unreadable=answer.unreadable), answer.body
+        payload = replace(
+            payload, etag=etag, time=time, unreadable=answer.unreadable, left_out=answer.left_out, note=answer.note
+        )
+        body = answer.body
     return replace(overlaid, payload=replace(payload, body=body))
 
 

@@ -15,6 +15,7 @@ from chronotile.model.request import PictureReducer
 from chronotile.model.source import VariableInfo
 from chronotile.model.style import Style
 from chronotile.model.time.instants import Instant
+from chronotile.pipeline.composed import ComposedPlan, composed_plan
 from chronotile.pipeline.one_state import require_state
 from chronotile.pipeline.revision import time_index
 from chronotile.pipeline.services import Services, reading
@@ -24,7 +25,7 @@ from chronotile.stats.over_time import difference, over_time
 from chronotile.warp.plan import WarpPlan, plan_warp
 from chronotile.warp.strips import StripPlan, plan_strips, strips_of, window_bytes
 
-MapPlan = WarpPlan | StripPlan
+MapPlan = WarpPlan | StripPlan | ComposedPlan
 Made = TypeVar("Made")
 
 REDUCED_BYTES = 24
@@ -134,7 +135,9 @@ def map_plan(grid: Grid, target: MapTarget, variable: VariableInfo) -> MapPlan |
     if variable.name not in target.plans:
         resampling = target.layer.resampling
         with target.watch.step("warp"):
-            if len(strips_of(grid)) > 1:
+            if variable.is_mosaic:
+                target.plans[variable.name] = composed_plan(grid, variable, resampling)
+            elif len(strips_of(grid)) > 1:
                 target.plans[variable.name] = plan_strips(variable.levels, grid, resampling=resampling)
             else:
                 target.plans[variable.name] = target.services.caches.plans.get_or_make(
@@ -217,7 +220,7 @@ class _ReadTimes:
         try:
             with target.watch.step("read"), reading(target.layer):
                 try:
-                    return self._plan.read(target.services.reader(target.layer), variable, index)
+                    return self._plan.read(target.found.reader, variable, index)
                 except DateUnreadable as error:
                     target.found.tell(variable, index, error)
                     raise

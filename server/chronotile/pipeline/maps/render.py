@@ -11,7 +11,7 @@ from chronotile.catalog.resolve_times import ResolvedTimes, resolve_picture_time
 from chronotile.encoders.picture.geotiff import encode_geotiff, encode_picture_geotiff
 from chronotile.encoders.picture.npy import encode_npy
 from chronotile.encoders.picture.picture import encode_picture
-from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, UnsupportedFormat
+from chronotile.errors import InvalidParameter, LimitExceeded, TimeNotAvailable, TooManyPieces, UnsupportedFormat
 from chronotile.model.cancellation import IsActive, always_active
 from chronotile.model.collection import Composite, Layer
 from chronotile.model.grid import Grid
@@ -30,7 +30,9 @@ from chronotile.model.request import (
     PlacedFormat,
 )
 from chronotile.model.style import Style
+from chronotile.pipeline.composed import drawn_from, ground_windows
 from chronotile.pipeline.maps.expressions import with_expression
+from chronotile.pipeline.maps.footprints import footprints_note, footprints_picture
 from chronotile.pipeline.maps.memory import larger_side, map_bytes, memory_for_map
 from chronotile.pipeline.maps.not_modified import find_payload, without_body
 from chronotile.pipeline.maps.rasters import MapTarget, MapValues, of_all_variables, of_one_state, shown_values
@@ -100,9 +102,11 @@ def _rendered(request: MapRequest, services: Services, known: Collection[str], i
             is_active=is_active,
         )
     except IncompleteAnswer as answer:
-        etag = etag_without(target.etag, answer.unreadable)
+        etag = etag_without(target.etag, answer.unreadable, (*answer.left_out, *answer.notes))
         time = time_without(target.time_used, answer.unreadable)
-        payload = replace(payload, etag=etag, time=time, unreadable=answer.unreadable)
+        payload = replace(
+            payload, etag=etag, time=time, unreadable=answer.unreadable, left_out=answer.left_out, note=answer.note
+        )
         body = answer.body
     return replace(payload, body=body, timing=target.watch.steps)
 
@@ -125,7 +129,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
     _check_size(request.grid, len(times.indexes) + len(used.base), services)
     reducer = _reducer(request, style, max(len(times.indexes), len(used.base)))
     grid = request.grid
-    states = pixel_states(layer, used.instants + used.base, services)
+    states = pixel_states(layer, used.instants + used.base, services, windows=ground_windows(layer, grid))
     etag = fingerprint(
         revision_of_states(layer, states),
         (used.instants, used.base),
@@ -133,6 +137,7 @@ def _resolved(request: MapRequest, services: Services, watch: Stopwatch) -> MapT
         (describe_part(style) if request.own_style is None else repr(style), request.colouring),
         (grid.crs.name, grid.bbox, grid.width, grid.height),
         (request.format, request.background, layer.resampling, reducer),
+        drawn_from(layer, used.instants + used.base, grid, services),
         (layer.content.range, layer.content.gamma, request.range) if isinstance(layer.content, Composite) else None,
     )
     return MapTarget(
@@ -272,7 +277,23 @@ def encode_on_background(
 
 
 def draw_picture(request: MapRequest, target: MapTarget) -> Picture:
-    """Return the picture of a resolved request, transparent where the layer has no pixels."""
+    """Return the picture of a resolved request, transparent where the layer has no pixels.
+
+    Of a mosaic that would open too many items it has their outlines, which the answer tells.
+
+    Raises:
+        TooManyPieces: In place of those, where the collection is configured so.
+    """
+    try:
+        return _drawn(request, target)
+    except TooManyPieces as error:
+        if not error.may_be_outlined:
+            raise
+        target.found.note = footprints_note(error)
+        return footprints_picture(error, request.grid)
+
+
+def _drawn(request: MapRequest, target: MapTarget) -> Picture:
     if isinstance(target.layer.content, Composite):
         return _drawn_composite(request, target, target.layer.content)
     values = shown_values(request.grid, target)

@@ -1,6 +1,6 @@
 """The cells of areas at many times, read block by block, each block once for all areas."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from chronotile.errors import ClientGone
 from chronotile.model.cancellation import IsActive
 from chronotile.model.collection import Layer
+from chronotile.model.grid import Window
 from chronotile.model.raster import Codes, Numbers, Pixels, pixel_codes
 from chronotile.model.series.series import SeriesCost
 from chronotile.pipeline.read_costs import CHUNK_S, VALUE_S
@@ -56,6 +57,10 @@ RUN_CELLS = 1 << 24
 
 CELL_S = 3e-9
 """What it takes to reduce a cell of an area at one time."""
+
+
+FAR_APART = 256
+"""Cells of a window for each that is read in it, above which its parts have states of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +173,29 @@ def cheapest_reading(
 
 
 def takes_several_reads(how: AreaReading) -> bool:
-    """Return whether the same file may be read more than once: for several windows, or for several variables."""
-    return how.layer.main_variable.is_derived or len(how.plan.windows) > 1
+    """Return whether a file may be read more than once, or several of a mosaic: for its windows, dates or variables."""
+    variable = how.layer.main_variable
+    return variable.is_derived or variable.is_mosaic or len(how.plan.windows) > 1
+
+
+def places_of_all(readings: Iterable[AreaReading]) -> tuple[tuple[Window], ...]:
+    """Return windows that hold all cells that are read: one of cells that lie close together, several of others."""
+    return tuple((each,) for each in _joined(np.concatenate([how.plan.windows for how in readings])))
+
+
+def _joined(windows: NDArray[np.int64]) -> Iterator[Window]:
+    """Give one window in place of some that lie close together, or those of each half of them."""
+    if not len(windows):
+        return
+    top, bottom, left, right = windows.T
+    read = int(((bottom - top) * (right - left)).sum())
+    found = Window(int(top.min()), int(bottom.max()), int(left.min()), int(right.max()))
+    if len(windows) == 1 or found.height * found.width <= FAR_APART * read:
+        yield found
+        return
+    order = np.argsort(top if found.height > found.width else left, kind="stable")
+    for half in np.array_split(windows[order], 2):
+        yield from _joined(half)
 
 
 class AreaCells:
@@ -184,7 +210,7 @@ class AreaCells:
     def __init__(self, how: AreaReading, found: UnreadableDates, is_active: IsActive) -> None:
         self._how = how
         self._found = found
-        self._reader: Reader = found.services.reader(how.layer)
+        self._reader: Reader = found.reader
         self._is_active = is_active
         self._windows: dict[int, AreaWindow] = {}
         self._is_cached = int(how.plan.bounds[-1]) <= KEPT_CELLS

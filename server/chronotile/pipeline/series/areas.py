@@ -28,9 +28,11 @@ from chronotile.pipeline.series.area_cells import (
     AreaCells,
     AreaReading,
     cheapest_readings,
+    places_of_all,
     takes_several_reads,
 )
 from chronotile.pipeline.series.area_memory import BODY_BYTES, area_bytes
+from chronotile.pipeline.series.framed_areas import FramedAreas, framed_areas, joined, sum_of_costs
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.stats.bins import even_edges
@@ -88,11 +90,21 @@ def extract_area_series(
         ClientGone: The client left.
         ChronotileError: A name or time is not accepted.
     """
-    with _resolved(request, services, is_active) as target:
+    return joined([(each, _extracted(each, is_active)) for each in _framed(request, services)])
+
+
+def _extracted(framed: FramedAreas, is_active: IsActive) -> AreasSeries:
+    request, services = framed.request, framed.services
+    with _resolved(framed, is_active) as target:
         reading_all = partial(_read, target, request, services, is_active)
         if not any(takes_several_reads(how) for how in target.readings):
             return reading_all()
-        return read_of_one_state(reading_all, target.layer, target.indexes, services)
+        places = places_of_all(target.readings)
+        return read_of_one_state(reading_all, target.layer, target.indexes, services, places=places)
+
+
+def _framed(request: AreaSeriesRequest, services: Services) -> list[FramedAreas]:
+    return framed_areas(request, layer_with_values(request.layer, services), services)
 
 
 def _read(target: AreaTarget, request: AreaSeriesRequest, services: Services, is_active: IsActive) -> AreasSeries:
@@ -111,6 +123,7 @@ def _read(target: AreaTarget, request: AreaSeriesRequest, services: Services, is
         areas=tuple(read),
         edges=target.edges,
         unreadable=found.instants,
+        left_out=found.left_out,
     )
 
 
@@ -122,14 +135,17 @@ def cost_of_area_series(
     Raises:
         ChronotileError: It would refuse the request.
     """
-    with _resolved(request, services, is_active) as target:
-        return target.cost
+    costs = []
+    for each in _framed(request, services):
+        with _resolved(each, is_active) as target:
+            costs.append(target.cost)
+    return sum_of_costs(costs)
 
 
 @contextmanager
-def _resolved(request: AreaSeriesRequest, services: Services, is_active: IsActive) -> Iterator[AreaTarget]:
+def _resolved(framed: FramedAreas, is_active: IsActive) -> Iterator[AreaTarget]:
     """Give the layer, cells and times that a request means, and hold memory for them; refuse what is too much."""
-    layer = layer_with_values(request.layer, services)
+    request, layer, services = framed.request, framed.layer, framed.services
     edges = _edges(request.reducers, layer)
     columns = sum(reducer.bins or 1 for reducer in request.reducers)
     indexes = series_indexes(layer, request.time, services)

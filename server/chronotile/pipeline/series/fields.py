@@ -75,6 +75,8 @@ class FieldsPayload:
     """The client holds this answer already: the body is empty, nothing was read."""
     unreadable: tuple[Instant, ...] = ()
     """Ascending: times at which a cell could not be read, so that it has no value."""
+    left_out: tuple[str, ...] = ()
+    """Ids of items of mosaics that could not be read."""
 
 
 def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collection[str] = ()) -> FieldsPayload:
@@ -102,9 +104,10 @@ def deliver_fields(target: FieldsTarget, format: FieldsFormat, *, known: Collect
     return FieldsPayload(
         body=body,
         media_type=format.media_type,
-        etag=etag_without(etag, table.unreadable),
+        etag=etag_without(etag, table.unreadable, table.left_out),
         time=target.time,
         unreadable=table.unreadable,
+        left_out=table.left_out,
     )
 
 
@@ -162,7 +165,8 @@ def _read_one(request: PositionsRequest, targets: Sequence[SeriesTarget], servic
     return table_of_layers(
         request.points,
         [(layer, series.times, series.values[None]) for layer, series in read],
-        unreadable=_of_any(series for _layer, series in read),
+        unreadable=_of_any([series for _layer, series in read]),
+        left_out=items_of_any([series for _layer, series in read]),
     )
 
 
@@ -186,6 +190,7 @@ def _read_many(
         request.points,
         [(layer, each.times, each.values) for layer, each in zip(layers, read, strict=True)],
         unreadable=_of_any(read),
+        left_out=items_of_any(read),
     )
 
 
@@ -199,6 +204,7 @@ def _read_areas(request: AreasRequest, layers: Sequence[Layer], services: Servic
             for layer, each in zip(layers, read, strict=True)
         ],
         unreadable=_of_any(read),
+        left_out=items_of_any(read),
         method=MEAN.name,
     )
 
@@ -283,3 +289,8 @@ def _with_times(names: Sequence[str], resolve: Callable[[str], Resolved]) -> lis
     if not found:
         raise missing[0]
     return found
+
+
+def items_of_any(read: Iterable[Series | PointsSeries | AreasSeries]) -> tuple[str, ...]:
+    """Return the ids of items of mosaics that any of several series lacks, in order."""
+    return tuple(sorted({item for each in read for item in each.left_out}))

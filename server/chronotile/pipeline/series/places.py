@@ -93,7 +93,8 @@ def extract_place_values(
         ClientGone: The client disconnected.
     """
     layer, numbers = target.layer, np.array(target.numbers, dtype=np.int64)
-    values, unreadable = np.full((len(numbers), len(target.indexes)), np.nan), tuple[Instant, ...]()
+    values = np.full((len(numbers), len(target.indexes)), np.nan)
+    unreadable, left_out = tuple[Instant, ...](), tuple[str, ...]()
     near = near_layer(target.places, layer)[numbers]
     if near.any():
         areas = tuple(target.places.areas[number] for number in numbers[near].tolist())
@@ -108,7 +109,7 @@ def extract_place_values(
         )
         series = extract_area_series(series_request, services, is_active=is_active)
         values[near] = [each.reduced[request.reducer.name] for each in series.areas]
-        unreadable = series.unreadable
+        unreadable, left_out = series.unreadable, series.left_out
     return PlaceValues(
         places=target.places.id,
         revision=places_revision(target.places),
@@ -119,6 +120,7 @@ def extract_place_values(
         ids=target.places.ids[target.numbers.start : target.numbers.stop],
         values=values,
         unreadable=unreadable,
+        left_out=left_out,
         offset=request.offset,
         total=len(target.places),
     )

@@ -95,8 +95,9 @@ def deliver_series(
         body=format.encode(series),
         media_type=format.media_type,
         time=time,
-        etag=etag_without(etag, series.unreadable),
+        etag=etag_without(etag, series.unreadable, series.left_out),
         unreadable=series.unreadable,
+        left_out=series.left_out,
     )
 
 
@@ -143,11 +144,16 @@ def read_series(target: SeriesTarget, services: Services) -> Series:
 
     def read_pixels() -> tuple[Pixels, UnreadableDates]:
         found = UnreadableDates(layer, services)
-        return read_cell(layer.main_variable, cell=target.cell, indexes=target.read, found=found), found
+        return read_cell(
+            layer.main_variable, cell=target.cell, place=target.point, indexes=target.read, found=found
+        ), found
 
-    # Of a variable that is stored each file is read once, which its reader minds.
-    is_derived = layer.main_variable.is_derived
-    pixels, found = read_of_one_state(read_pixels, layer, target.read, services) if is_derived else read_pixels()
+    # Of a stored variable that is no mosaic each file is read once, which its reader minds.
+    has_state = layer.main_variable.is_derived or layer.main_variable.is_mosaic
+    places = ((Window.of_cell(*target.cell),),)
+    pixels, found = (
+        read_of_one_state(read_pixels, layer, target.read, services, places=places) if has_state else read_pixels()
+    )
     longitude, latitude = target.point.degrees
     read = Series(
         layer=layer.id,
@@ -158,6 +164,7 @@ def read_series(target: SeriesTarget, services: Services) -> Series:
         values=cell_values(pixels, encoding),
         reasons=cell_reasons(pixels, encoding),
         unreadable=found.instants,
+        left_out=found.left_out,
         encoding=encoding,
     )
     if target.analysis is None:

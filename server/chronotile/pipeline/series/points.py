@@ -12,16 +12,26 @@ from chronotile.model.cancellation import IsActive, always_active, require_activ
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.grid import NativeGrid
+from chronotile.model.raster import cell_reasons
 from chronotile.model.request import Point, PointsSeriesRequest
 from chronotile.model.series.series import PointsSeries
-from chronotile.pipeline.cells import outside_hints, reach_of
+from chronotile.pipeline.cells import cell_of, cell_values, outside_hints, reach_of, read_cell
 from chronotile.pipeline.one_state import read_of_one_state
 from chronotile.pipeline.resolve_series import instants_of, layer_with_values, series_indexes
-from chronotile.pipeline.series.area_cells import AreaCells, AreaReading, cheapest_reading, takes_several_reads
+from chronotile.pipeline.series.area_cells import (
+    AreaCells,
+    AreaReading,
+    cheapest_reading,
+    places_of_all,
+    takes_several_reads,
+)
 from chronotile.pipeline.series.areas import bounded_cost
 from chronotile.pipeline.services import Services
 from chronotile.pipeline.unreadable_dates import UnreadableDates
 from chronotile.zones.spans import Spans
+
+_Read = tuple[NDArray[np.float64], NDArray[np.uint8], tuple[str, ...]]
+"""(time, point) values and codes, and what codes stand for."""
 
 OUTSIDE = "outside_extent"
 """The reason of a point outside the layer, unlike that of cells inside that have no value."""
@@ -75,7 +85,8 @@ def _of_one_state(target: PointsTarget, services: Services, is_active: IsActive)
     read = partial(_series, target, services, is_active)
     if not takes_several_reads(target.how):
         return read()
-    return read_of_one_state(read, target.how.layer, target.how.indexes, services)
+    places = places_of_all([target.how])
+    return read_of_one_state(read, target.how.layer, target.how.indexes, services, places=places)
 
 
 def _target(layer: Layer, points: tuple[Point, ...], indexes: tuple[int, ...], services: Services) -> PointsTarget:
@@ -88,7 +99,8 @@ def _target(layer: Layer, points: tuple[Point, ...], indexes: tuple[int, ...], s
 def _series(target: PointsTarget, services: Services, is_active: IsActive) -> PointsSeries:
     layer, shape = target.how.layer, (len(target.points), len(target.how.indexes))
     found = UnreadableDates(layer, services)
-    values_inside, codes_inside, names = _read(target.how, found, is_active)
+    read = _read_places if layer.main_variable.is_mosaic else _read
+    values_inside, codes_inside, names = read(target, found, is_active)
     values, codes = np.full(shape, np.nan), np.full(shape, len(names) + 1, dtype=np.uint8)
     values[target.held], codes[target.held] = values_inside.T, codes_inside.T
     is_outside = np.ones(len(target.points), dtype=np.bool_)
@@ -107,6 +119,7 @@ def _series(target: PointsTarget, services: Services, is_active: IsActive) -> Po
         reach=reach_of(layer),
         hints=outside_hints(places, layer),
         unreadable=found.instants,
+        left_out=found.left_out,
     )
 
 
@@ -127,10 +140,27 @@ def _spans(cells: NDArray[np.int64]) -> Spans:
     return Spans(areas=np.arange(len(cells)), rows=rows, starts=columns, stops=columns + 1)
 
 
-def _read(
-    how: AreaReading, found: UnreadableDates, is_active: IsActive
-) -> tuple[NDArray[np.float64], NDArray[np.uint8], tuple[str, ...]]:
+def _read_places(target: PointsTarget, found: UnreadableDates, is_active: IsActive) -> _Read:
+    """The same of a mosaic: of each point as of a series of its own."""
+    how, variable = target.how, target.how.layer.main_variable
+    encoding, names = variable.encoding, variable.encoding.code_names
+    values = np.full((len(how.indexes), target.held.size), np.nan)
+    codes = np.zeros(values.shape, dtype=np.uint8)
+    for number, point in enumerate(target.held.tolist()):
+        require_active(is_active)
+        place = target.points[point]
+        cell = cell_of(variable.grid, place)
+        assert cell is not None  # noqa: S101 -- held
+        pixels = read_cell(variable, cell=cell, place=place, indexes=how.indexes, found=found)
+        values[:, number] = cell_values(pixels, encoding)
+        reasons = cell_reasons(pixels, encoding)
+        codes[:, number] = [0 if reason is None else names.index(reason) + 1 for reason in reasons]
+    return values, codes, names
+
+
+def _read(target: PointsTarget, found: UnreadableDates, is_active: IsActive) -> _Read:
     """(time, point) values and codes of those inside, and what codes stand for."""
+    how = target.how
     reader = AreaCells(how, found, is_active)
     encoding = how.layer.main_variable.encoding
     samples = [reader.samples(slab) for slab in how.slabs()]
