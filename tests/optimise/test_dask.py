@@ -1,10 +1,18 @@
 """The same cube from the workers of a Dask cluster."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
+import xarray
 
+from chronotile.optimise.collections import optimise_collection
+from chronotile.optimise.mosaics import MosaicRequest
+from chronotile.optimise.options import Options
 from tests.optimise.conftest import numbers_of
 from tests.running import ANY_HTTP_PORT
+from tests.scenes_archive.indexed import LATTICE, indexed
+from tests.scenes_archive.plan import TINY
 
 pytestmark = [
     pytest.mark.slow,
@@ -45,3 +53,27 @@ def test_cluster_appends_and_replaces(scheduler, tifs, write, target, scene, rew
 
     assert (report.added, report.replaced) == (1, 1)
     np.testing.assert_array_equal(numbers_of(target), expected)
+
+
+def test_cluster_writes_collections_of_scenes(scheduler, tmp_path):
+    scenes = indexed(TINY, tmp_path, more=LATTICE)
+    request = MosaicRequest(collection="scenes", variables=("CELL",))
+
+    with closing_archive(scenes) as archive:
+        for name, dask in (("threads.zarr", None), ("cluster.zarr", scheduler)):
+            options = Options(layout="both", block=4, threads=1, dask=dask)
+            optimise_collection(archive, request, tmp_path / name, options, open_index=scenes.open_index)
+
+    threads, cluster = (xarray.open_zarr(tmp_path / f"{name}.zarr", chunks=None) for name in ("threads", "cluster"))
+    assert np.isfinite(threads["CELL"].values).any()
+    xarray.testing.assert_equal(threads, cluster)
+
+
+@contextmanager
+def closing_archive(scenes):
+    archive = scenes.opened()
+    try:
+        yield archive
+    finally:
+        archive.close()
+        archive.services.reader_caches.items.close()

@@ -7,13 +7,25 @@ import numpy as np
 import pytest
 import rasterio
 import xarray
+from affine import Affine
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import VariableSpec
 from chronotile.optimise.conversion import Packing
 from chronotile.readers.open import open_source
 from tests.optimise.conftest import COORDINATES, numbers_of
-from tests.scenes import KINDS, NODATA, Scene, make_dataset, make_spec, save_netcdf, save_zarr, write_scene, write_tif
+from tests.scenes import (
+    KINDS,
+    NODATA,
+    Scene,
+    make_dataset,
+    make_spec,
+    save_netcdf,
+    save_zarr,
+    write_cogs,
+    write_scene,
+    write_tif,
+)
 
 
 @pytest.fixture(params=KINDS)
@@ -412,3 +424,20 @@ def test_variables_that_the_cube_lacks_are_refused(tifs, write, target, tmp_path
 
     with pytest.raises(UnsupportedSource, match="the existing cube has NDVI, the source LAI, NDVI"):
         write(save_zarr(dataset, tmp_path / "two.zarr"))
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [{"crs": "EPSG:32632"}, {"transform": Affine(10, 0, 510_000, 0, -10, 5_650_000)}],
+    ids=["another zone", "a tile beside it"],
+)
+def test_files_of_as_many_cells_elsewhere_do_not_go_on_with_a_cube(tmp_path, tifs, write, target, scene, moved):
+    write(tifs)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    write_cogs(elsewhere, replace(scene, days=("2021-01-01", "2021-01-02"), **moved))
+
+    with pytest.raises(UnsupportedSource, match=r"cube\.zarr has another CRS or place than the source"):
+        write(elsewhere)
+
+    np.testing.assert_array_equal(numbers_of(target), scene.cube())

@@ -58,8 +58,22 @@ def rounding_findings(plan: CubePlan) -> Iterator[str]:
             yield f"{name}: values are rounded to steps of {target.scale:g}, as set by --dtype"
 
 
+def require_nodata(plan: CubePlan) -> None:
+    """Check that each variable of a mosaic has a number for cells that no item covers.
+
+    Raises:
+        UnsupportedSource: One has none.
+    """
+    for name, variable in plan.variables.items():
+        if variable.encoding.nodata is None:
+            raise UnsupportedSource(
+                f"{name}: its files declare no nodata, which a mosaic needs for cells without a value; set nodata: for "
+                "the variable, or use --dtype"
+            )
+
+
 def names_in_cube(inputs: Inputs, document: JsonObject | None) -> dict[str, str]:
-    """Return the cube's names of the source's variables: of the only one whatever a cube that is there calls its own.
+    """Return the cube's names of the source's variables: of the only one of files whatever a cube calls its own.
 
     Raises:
         UnsupportedSource: It has other variables.
@@ -68,7 +82,7 @@ def names_in_cube(inputs: Inputs, document: JsonObject | None) -> dict[str, str]
     if document is None:
         return names
     there = variables_of(document)
-    if len(names) == len(there) == 1:
+    if len(names) == len(there) == 1 and inputs.mosaic is None:
         return dict(zip(names, there, strict=True))
     if set(names) != set(there):
         raise UnsupportedSource(

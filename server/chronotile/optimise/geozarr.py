@@ -1,9 +1,9 @@
 """Attributes by which others know where the pixels of a Zarr store are: CF for arrays, GeoZarr for groups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from chronotile.model.crs import Crs
+from chronotile.model.crs import Crs, are_alike, crs_of
 from chronotile.model.grid import NativeGrid
 
 Attributes = dict[str, Any]
@@ -48,6 +48,12 @@ def grid_mapping_attributes(grid: NativeGrid) -> Attributes:
     """Return the attributes of the grid mapping variable (CF 5.6), with the transform in GDAL's words."""
     numbers = " ".join(f"{number:.17g}" for number in grid.transform.to_gdal())
     return {**grid.crs.definition.to_cf(), "GeoTransform": numbers}
+
+
+def is_in_crs(attributes: Mapping[str, Any], crs: Crs) -> bool:
+    """Return whether a group, as far as its attributes tell, is in a coordinate reference system."""
+    named = attributes.get("proj:code", attributes.get("proj:wkt2"))
+    return named is None or are_alike(crs_of(named), crs)
 
 
 def _placed(grid: NativeGrid) -> Attributes:

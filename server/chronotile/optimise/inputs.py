@@ -16,7 +16,8 @@ from chronotile.archive.discovery.walk import WalkResult, walk
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import SourceInfo, SourceSpec, Step, VariableInfo, VariableSpec
-from chronotile.model.time.instants import TimeDomain, TimeSpan, format_instant
+from chronotile.model.time.instants import InstantArray, TimeDomain, TimeSpan, format_instant
+from chronotile.optimise.mosaics import Mosaic
 from chronotile.readers.cf.time_names import JoinedTimes, join_times
 from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.kind import SourceKind
@@ -56,11 +57,18 @@ class Inputs:
     notes: tuple[str, ...] = ()
     about: Mapping[str, str] = field(default_factory=dict)
     """Title, attribution and license, where the first source has them."""
+    mosaic: Mosaic | None = None
+    """What the dates are in place of `specs`."""
 
     @property
     def grid(self) -> NativeGrid:
         """The native grid, which all variables share."""
         return next(iter(self.variables.values())).grid
+
+    @property
+    def are_read_in_parts(self) -> bool:
+        """Whether small windows are read one by one: of several dates at once, or of many pieces."""
+        return self.mosaic is not None or self.have_times_in_blocks
 
     @property
     def have_times_in_blocks(self) -> bool:
@@ -117,6 +125,53 @@ def find_inputs(
     finally:
         for reader in readers:
             reader.close()
+
+
+def mosaic_inputs(mosaic: Mosaic, names: Sequence[str], about: Mapping[str, str], notes: Sequence[str] = ()) -> Inputs:
+    """Return the mosaics of a collection as what a cube is made of.
+
+    Args:
+        mosaic: It.
+        names: Variables that are written.
+        about: Title, attribution and license, where it has them.
+        notes: What the output reports of it.
+
+    Raises:
+        UnsupportedSource: Its variables cannot be written.
+        SourceUnavailable: The index does not answer.
+    """
+    with mosaic.opened() as reader:
+        _require_ids(names)
+        variables = {name: reader.info.variables[name] for name in names}
+        states = mosaic.states(reader, names)
+    origins = tuple(Origin(0, index) for index in range(len(mosaic.times)))
+    return Inputs(
+        specs=(),
+        variables=variables,
+        times=mosaic.times,
+        origins=origins,
+        states=states,
+        files=dict.fromkeys(origins, ()),
+        notes=tuple(notes),
+        about=about,
+        mosaic=mosaic,
+    )
+
+
+def with_gone_dates(inputs: Inputs, starts: InstantArray, bounds: InstantArray) -> Inputs:
+    """Return inputs with dates that a cube has and whose items are all gone, so that nothing of them is left in it.
+
+    Args:
+        inputs: Of mosaics; others are returned as they are.
+        starts: (time,), of the cube.
+        bounds: (time, 2), of the cube.
+    """
+    if inputs.mosaic is None:
+        return inputs
+    mosaic = inputs.mosaic.with_dates(starts, bounds)
+    if mosaic is inputs.mosaic:
+        return inputs
+    return mosaic_inputs(mosaic, list(inputs.variables), inputs.about, inputs.notes)
 
 
 def _chosen(variable: str | None, select: tuple[Step, ...]) -> Mapping[str, VariableSpec]:
@@ -310,14 +365,18 @@ def _variables(reader: Reader, selected: str | None) -> dict[str, VariableInfo]:
             reason = left_out or f"there is no variable {selected} in it; there are {', '.join(held)}"
             raise UnsupportedSource(reason)
         held = {selected: held[selected]}
-    if any(as_id(name) != name for name in held):
-        odd = next(name for name in held if as_id(name) != name)
-        raise UnsupportedSource(f"the variable's name {odd!r} cannot be an id; rename it, or name another: --variable")
+    _require_ids(held)
     first = next(iter(held.values()))
     for name, info in held.items():
         if not _same_grid(info.grid, first.grid) or not np.array_equal(info.times.starts, first.times.starts):
             raise UnsupportedSource(f"{name} has another grid or other times than {first.name}; name one: --variable")
     return held
+
+
+def _require_ids(names: Iterable[str]) -> None:
+    odd = next((name for name in names if as_id(name) != name), None)
+    if odd is not None:
+        raise UnsupportedSource(f"the variable's name {odd!r} cannot be an id; rename it, or name another: --variable")
 
 
 def _with_common_encodings(variables: Mapping[str, VariableInfo], readers: Sequence[Reader]) -> dict[str, VariableInfo]:

@@ -9,10 +9,15 @@ from typing import NamedTuple
 from chronotile.durable_files import Disk
 from chronotile.errors import UnsupportedSource
 from chronotile.optimise.arrays import as_json
+from chronotile.optimise.geozarr import Attributes
 from chronotile.readers.zarr.commit import Commit, commit_of
 
 FOLDER = ".optimise"
 """In the cube while a run is under way."""
+
+
+GRID = "grid"
+"""Beside the shape of a cube that was begun; earlier releases did not remember it."""
 
 
 class Written(NamedTuple):
@@ -46,12 +51,20 @@ class Journal:
             raise UnsupportedSource("the files of an interrupted run are damaged; delete the cube and start again")
         return begun
 
-    def begin(self, shape: Commit) -> None:
-        """Remember the shape of the cube that this run begins."""
+    def begin(self, shape: Commit, grid: Attributes) -> None:
+        """Remember the shape and the grid of the cube that this run begins.
+
+        Raises:
+            UnsupportedSource: An interrupted run had begun one of another grid.
+        """
         if self._has_begun(shape):
+            if json.loads(self._shape.read_bytes()).get(GRID, grid) != grid:
+                raise UnsupportedSource(
+                    "the interrupted run had another grid; name the same, or delete the cube and start again"
+                )
             return
         self.disk.make_folder(self.folder)
-        self.disk.put(self._shape, as_json(shape.attributes()))
+        self.disk.put(self._shape, as_json({**shape.attributes(), GRID: grid}))
         self.disk.settle([self.folder])
 
     def done(self) -> dict[str, Written]:

@@ -1,7 +1,7 @@
 """The options of a run, and its report."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from chronotile.errors import InvalidParameter
@@ -14,6 +14,9 @@ BLOCK = 64
 """Dates in a block of the series layout; `docs/design/serving-cube.md` has the measurement."""
 
 MEMORY_BYTES = 2 << 30
+
+MOST_SHOWN = 5
+"""Items of which a report gives the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,8 @@ class Report:
     added: int = 0
     late: int = 0
     replaced: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Items that could not be read, and why; their dates are written again by the next run."""
     verified: str | None = None
     """What was compared and found to be the same."""
     files: int = 0
@@ -78,6 +83,10 @@ class Report:
         yield from self.notes
         late = f" ({self.late} of them late)" if self.late else ""
         yield f"{self.added} dates added{late}, {self.replaced} replaced"
+        if self.left_out:
+            shown = "; ".join(f"{item}: {reason}" for item, reason in sorted(self.left_out.items())[:MOST_SHOWN])
+            more = "; …" if len(self.left_out) > MOST_SHOWN else ""
+            yield f"items left out, which the next run tries again: {len(self.left_out)} ({shown}{more})"
         if self.written_bytes:
             rate = self.native_bytes / 1e6 / max(self.seconds, 1e-9)
             native, written = self.native_bytes / 1e6, self.written_bytes / 1e6

@@ -4,7 +4,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -21,17 +21,25 @@ from chronotile.model.time.instants import DAY
 from chronotile.optimise.changes import Changes, changes_of
 from chronotile.optimise.classes import with_classes, with_stored_overviews
 from chronotile.optimise.conversion import conversion_of_files
-from chronotile.optimise.differences import differing
-from chronotile.optimise.existing import conversion_for, names_in_cube, require_layout, rounding_findings
-from chronotile.optimise.inputs import Inputs, find_inputs
+from chronotile.optimise.existing import (
+    conversion_for,
+    names_in_cube,
+    require_layout,
+    require_nodata,
+    rounding_findings,
+)
+from chronotile.optimise.geozarr import group_attributes
+from chronotile.optimise.inputs import Inputs, Origin, find_inputs, with_gone_dates
 from chronotile.optimise.journal import FOLDER, Journal, Written
 from chronotile.optimise.memory import Budget, budget_of, region_for
 from chronotile.optimise.options import Options, Report
 from chronotile.optimise.plan import CubePlan, PlannedVariable, level_count, time_unit
 from chronotile.optimise.runners import DaskRunner, LocalRunner, Runner
 from chronotile.optimise.store import CubeFolder, History, no_history, require_same
-from chronotile.optimise.tasks import Job, MapTask, SeriesTask, Task, TaskDate, task_name
-from chronotile.optimise.verify import require_apart, verify
+from chronotile.optimise.tasks import Job, LeftOut, MapTask, OpenSources, SeriesTask, Task, TaskDate, task_name
+from chronotile.optimise.verify.comparison import verify
+from chronotile.optimise.verify.differences import differing
+from chronotile.optimise.verify.sources import require_apart
 from chronotile.readers.zarr.commit import Commit, commit_of, nodes_of
 
 Progress = Callable[[str, float], None]
@@ -53,10 +61,7 @@ def optimise(
         WriteFailed: The disk is full or fails; what was visible before still is.
         MissingExtra: An option needs a library that is not installed.
     """
-    for extra, option, is_used in (("zarr", "--verify", options.verify), ("dask", "--dask", options.dask is not None)):
-        if is_used and (message := missing_extra(extra, option)):
-            raise MissingExtra(message)
-    disk = disk or Disk()
+    require_extras(options)
     inputs = find_inputs(
         sources,
         variable=options.variable,
@@ -66,6 +71,26 @@ def optimise(
     )
     if options.verify:
         require_apart(inputs)
+    return write_cube(inputs, target, options, disk=disk or Disk(), progress=progress)
+
+
+def require_extras(options: Options) -> None:
+    """Check that the libraries are installed that options need.
+
+    Raises:
+        MissingExtra: One is not.
+    """
+    for extra, option, is_used in (("zarr", "--verify", options.verify), ("dask", "--dask", options.dask is not None)):
+        if is_used and (message := missing_extra(extra, option)):
+            raise MissingExtra(message)
+
+
+def write_cube(inputs: Inputs, target: Path, options: Options, *, disk: Disk, progress: Progress) -> Report:
+    """Bring a serving cube up to what is found of its sources.
+
+    Raises:
+        ChronotileError: As `optimise`.
+    """
     with _saying_what_failed(target):
         _require_free(target)
         disk.make_folder(target)
@@ -114,14 +139,17 @@ def _prepare(inputs: Inputs, target: Path, options: Options, *, runner: Runner, 
     names = names_in_cube(inputs, document)
     inputs = inputs.in_order(list(names))
     plan = _plan(inputs, shape, options, document, names=names)
+    if inputs.mosaic is not None:
+        require_nodata(plan)
     budget = budget_of(plan, options.memory_bytes, runner.threads)
-    journal.begin(shape)  # all that can be refused is by now
+    journal.begin(shape, group_attributes(plan.grid))  # all that can be refused is by now
     if document is None or commit is None:
         folder.create(plan)
         commit, history = shape, no_history(len(plan.variables))
     else:
         require_same(document, plan, target.name)
         history = folder.history(plan, commit)
+        inputs = with_gone_dates(inputs, history.starts, history.bounds)
     return _Run(
         inputs=inputs,
         folder=folder,
@@ -199,6 +227,8 @@ class _Run:
     runner: Runner
     budget: Budget
     report: Report
+    incomplete: set[Origin] = field(default_factory=set)
+    """Dates that lack items which could not be read."""
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def bring_up_to_date(self, progress: Progress) -> None:
@@ -218,6 +248,8 @@ class _Run:
     def verify(self, progress: Progress) -> None:
         """Read the sources again by themselves, and compare every value of their dates with the cube's.
 
+        Dates that lack items are left out, which the report names.
+
         Raises:
             UnsupportedSource: Some differ.
         """
@@ -226,6 +258,7 @@ class _Run:
         dates = [
             TaskDate(position=known[start], origin=origin, state=state)
             for start, origin, state in zip(starts, self.inputs.origins, self.inputs.states, strict=True)
+            if origin not in self.incomplete
         ]
         total = len(dates) * self._strips()
         self.report.verified = verify(
@@ -246,7 +279,7 @@ class _Run:
             files = list(self._do(self._map_tasks(dates), self._job(len(dates)), watch))
             files += self._do(self._series_tasks(dates), self._job(len(dates)), watch)
             since = len(self.history)
-            self.history = self.history.extended(changes.times.part(done, done + len(dates)))
+            self.history = self._known(self.history.extended(changes.times.part(done, done + len(dates))), dates)
             self._publish(replace(self.commit, times=len(self.history)), since=since)
             forget(files)
             self._forget_sources(dates)
@@ -263,15 +296,26 @@ class _Run:
         if not changes.suspect:
             return
         differences: Counter[int] = Counter()
-        for date, cells in differing(self._job(), changes.suspect):
-            differences[date.position] += cells
+        with closing(OpenSources()) as sources:
+            job = replace(self._job(), sources=sources, take=self._take)
+            for date, cells in differing(job, changes.suspect):
+                differences[date.position] += cells
         replaced = tuple(date for date in changes.suspect if differences[date.position])
         if replaced:
             self._write_overlay(replaced)
         positions = [date.position for date in changes.suspect]
-        self.history = self.history.with_states(positions, [date.state for date in changes.suspect])
+        self.history = self._known(self.history, changes.suspect)
         self._settle_overlay(since=min(positions))
         self.report.replaced = len(replaced)
+
+    def _known(self, history: History, dates: Sequence[TaskDate]) -> History:
+        """A history with the states from which dates were written; of those that lack an item there is none."""
+        states = [(0,) * len(date.state) if date.origin in self.incomplete else date.state for date in dates]
+        return history.with_states([date.position for date in dates], states)
+
+    def _take(self, item: LeftOut) -> None:
+        self.incomplete.add(item.origin)
+        self.report.left_out.setdefault(item.item, item.reason)
 
     def _write_overlay(self, dates: tuple[TaskDate, ...]) -> None:
         watch = _Watch(lambda _what, _share: None, 1, 0)
@@ -305,7 +349,10 @@ class _Run:
             self._count(named.pop(name), done[name], watch)
         for task, result in self.runner.run(job, named.values(), threads=self.budget.threads):
             written = Written(result.bytes, len(result.files))
-            self.journal.add(task_name(task, self.plan), written)
+            for each in result.left_out:
+                self._take(each)
+            if not result.left_out:  # else an interrupted run reads its items again
+                self.journal.add(task_name(task, self.plan), written)
             self._count(task, written, watch)
             yield from result.files
 
@@ -349,7 +396,8 @@ class _Run:
             plan=self.plan,
             specs=self.inputs.specs,
             stored_times=len(self.history) + new,
-            reads_ahead=self.inputs.have_times_in_blocks,
+            mosaic=self.inputs.mosaic,
+            reads_ahead=self.inputs.are_read_in_parts,
         )
 
     def _share(self, task: Task) -> float:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import partial
 from itertools import islice
 from types import TracebackType
 from typing import Any, Protocol
@@ -57,7 +56,7 @@ class LocalRunner(Runner):
 
     def run(self, job: Job, tasks: Iterable[Task], *, threads: int) -> Iterator[tuple[Task, TaskResult]]:
         """Yield each task when it is done."""
-        waiting, job = iter(tasks), replace(job, read=partial(self._sources.read, job))
+        waiting, job = iter(tasks), replace(job, sources=self._sources)
         with ThreadPoolExecutor(threads, thread_name_prefix="optimise") as pool:
             running: dict[Future[TaskResult], Task] = {}
             try:

@@ -15,6 +15,7 @@ from chronotile.encoders.coverage.zarr3 import JsonObject
 from chronotile.errors import UnsupportedSource
 from chronotile.model.time.instants import InstantArray
 from chronotile.optimise.arrays import SEPARATOR, ArraySpec, as_json, group_document, root_document
+from chronotile.optimise.geozarr import is_in_crs
 from chronotile.optimise.plan import TIME_CHUNK, CubePlan
 from chronotile.readers.hrefs import base_name
 from chronotile.readers.zarr.arrays import load_array
@@ -228,18 +229,28 @@ def variables_of(document: JsonObject) -> list[str]:
 
 
 def require_same(document: JsonObject, plan: CubePlan, name: str) -> None:
-    """Check that a cube that is there has the arrays that are planned.
+    """Check that a cube that is there has the place and the arrays that are planned.
 
     Raises:
         UnsupportedSource: It has others.
     """
     nodes = nodes_of(document)
+    if not _is_same_place(document["attributes"], plan):
+        raise UnsupportedSource(f"{base_name(name)} has another CRS or place than the source; name another cube")
     for group in plan.groups:
         for variable, spec in _arrays(plan, group).items():
             there, planned = nodes.get(plan.shape.path_of(group, variable)), spec.document(0)
             if there is None or any(_without_time(there, key) != _without_time(planned, key) for key in _COMPARED):
                 what = variable if variable in plan.variables else "grid or times"
                 raise UnsupportedSource(f"{base_name(name)} has another {what} than the source; name another cube")
+
+
+def _is_same_place(attributes: JsonObject, plan: CubePlan) -> bool:
+    """Whether the root of a cube, as far as it tells, has the CRS and the box of a plan."""
+    if not is_in_crs(attributes, plan.grid.crs):
+        return False
+    box = np.array(attributes.get("spatial:bbox", plan.grid.bbox), dtype=np.float64)
+    return bool(np.allclose(box, plan.grid.bbox, rtol=0, atol=plan.grid.resolution / 100))
 
 
 _COMPARED = ("shape", "data_type", "chunk_grid", "fill_value", "codecs", "dimension_names")

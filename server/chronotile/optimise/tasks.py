@@ -4,13 +4,14 @@ Each writes whole files under their own names, so that doing one twice changes n
 """
 
 import hashlib
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from itertools import groupby, product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorstore as ts
@@ -18,10 +19,12 @@ import tensorstore as ts
 from chronotile.durable_files import Disk
 from chronotile.errors import SourceUnavailable
 from chronotile.model.grid import Window
+from chronotile.model.items import ItemRef
 from chronotile.model.raster import Numbers, Pixels
 from chronotile.model.source import SourceSpec
 from chronotile.optimise.arrays import ArraySpec
 from chronotile.optimise.inputs import Origin
+from chronotile.optimise.mosaics import Mosaic, read_mosaic
 from chronotile.optimise.plan import CubePlan, PlannedVariable
 from chronotile.readers.hrefs import tensorstore_path
 from chronotile.readers.joined.recoding import recoding_of
@@ -30,6 +33,8 @@ from chronotile.readers.overviews import Counting, Summary, paste_summaries, sum
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.zarr.commit import OVERLAY, SERIES
+
+log = logging.getLogger(__name__)
 
 SOURCE_WINDOW_PX = 512
 """Rows and columns read at once of a source that keeps many dates in a chunk."""
@@ -77,6 +82,20 @@ class SeriesTask:
 Task = MapTask | SeriesTask
 
 
+class LeftOut(NamedTuple):
+    """An item that is left out of a mosaic as it cannot be read."""
+
+    origin: Origin
+    """Its date."""
+    item: str
+    reason: str
+
+
+def log_left_out(item: LeftOut) -> None:
+    """Log an item that is left out."""
+    log.warning("item %s is left out: %s", item.item, item.reason)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """What all tasks of a run share; it may be sent to another machine that sees the same files."""
@@ -91,9 +110,16 @@ class Job:
     overlay: frozenset[int] = frozenset()
     """Positions that are in the overlay."""
     reads_ahead: bool = False
-    """Whether the sources keep many dates in a chunk, which are then read together."""
+    """Whether small windows are read one by one, of all dates of a task: of sources that keep many dates in a chunk, or
+    of many pieces."""
     read: ReadSource | None = None
     """Reads what are no `specs`."""
+    mosaic: Mosaic | None = None
+    """What is read in place of `specs`."""
+    sources: "OpenSources | None" = None
+    """Those of this process; `None`: of a Dask worker, where tasks arrive as pickles (docs/design/process.md)."""
+    take: "Callable[[LeftOut], None]" = log_left_out
+    """Takes items that are left out of a mosaic."""
     is_in_any_order: bool = False
     """Whether tasks of the series layout read the sources though there are maps, which may not be written yet."""
 
@@ -104,6 +130,8 @@ class TaskResult:
 
     bytes: int
     files: tuple[Path, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    """Items that it lacks."""
 
 
 def task_name(task: Task, plan: CubePlan) -> str:
@@ -121,11 +149,13 @@ def run_task(job: Job, task: Task, disk: Disk) -> TaskResult:
         OSError: A file cannot be written.
     """
     writer = _Writer(job, disk, in_overlay=task.in_overlay)
+    left_out = set[LeftOut]()
+    job = replace(job, take=left_out.add)
     if isinstance(task, MapTask):
         _write_maps(job, task, writer)
     else:
         _write_series(job, task, writer)
-    return writer.finish()
+    return replace(writer.finish(), left_out=tuple(sorted(left_out)))
 
 
 class _Writer:
@@ -336,8 +366,9 @@ def _parts(window: Window, planned: PlannedVariable) -> Iterator[tuple[Window, s
 
 def source_numbers(job: Job, variable: str, origins: Sequence[Origin], window: Window) -> Iterable[Numbers]:
     """Return the (y, x) numbers of a window at each of some dates of the sources, as the cube has them."""
-    read = job.read or partial(_of_worker.read, job)
-    return read(variable, origins, window)
+    if job.read is not None:
+        return job.read(variable, origins, window)
+    return (job.sources or _of_worker).read(job, variable, origins, window)
 
 
 class OpenSources:
@@ -347,6 +378,7 @@ class OpenSources:
         self._lock = threading.Lock()
         self._run = ""
         self._readers: tuple[Reader, ...] = ()
+        self._stack = ExitStack()
 
     def read(self, job: Job, variable: str, origins: Sequence[Origin], window: Window) -> Iterator[Numbers]:
         """Yield the (y, x) numbers of a window at each of some dates, as the cube has them.
@@ -363,19 +395,21 @@ class OpenSources:
             recoding = recoding_of(reader.info.variables[planned.info.name].encoding, planned.info.encoding)
             if recoding is None:
                 raise SourceUnavailable(f"the numbers of {planned.info.name} changed during the run; run it again")
-            indexes = [origin.index for origin in run]
-            pixels = reader.read_block(planned.info.name, indexes=indexes, window=window, along="space")
-            for date, numbers in enumerate(pixels.numbers):
-                valid = None if pixels.valid is None else pixels.valid[date]
-                yield planned.conversion.numbers(recoding.pixels(Pixels(numbers, valid)))
+            for pixels in _blocks(reader, job, planned.info.name, origins=list(run), window=window):
+                for date, numbers in enumerate(pixels.numbers):
+                    valid = None if pixels.valid is None else pixels.valid[date]
+                    yield planned.conversion.numbers(recoding.pixels(Pixels(numbers, valid)))
 
     def _of(self, job: Job) -> tuple[Reader, ...]:
         """The readers of a job's sources."""
         with self._lock:
             if self._run != job.run:
                 self._close()
-                caches = ReaderCaches()
-                self._readers = tuple(open_source(spec, caches) for spec in job.specs)
+                if job.mosaic is not None:
+                    self._readers = (self._stack.enter_context(job.mosaic.opened()),)
+                else:
+                    caches = ReaderCaches()
+                    self._readers = tuple(open_source(spec, caches) for spec in job.specs)
                 self._run = job.run
             return self._readers
 
@@ -387,8 +421,23 @@ class OpenSources:
     def _close(self) -> None:
         for reader in self._readers:
             reader.close()
+        self._stack.close()
         self._readers, self._run = (), ""
 
 
+def _blocks(reader: Reader, job: Job, variable: str, *, origins: Sequence[Origin], window: Window) -> Iterator[Pixels]:
+    """Pixels (time, y, x) of a window at each of some dates of one source: mosaics are read date by date."""
+    if job.mosaic is None:
+        indexes = [origin.index for origin in origins]
+        yield reader.read_block(variable, indexes=indexes, window=window, along="space")
+        return
+    for origin in origins:
+
+        def take(ref: ItemRef, reason: str, origin: Origin = origin) -> None:
+            job.take(LeftOut(origin, ref.id, reason))
+
+        yield read_mosaic(reader, variable, index=origin.index, window=window, take=take)
+
+
 _of_worker = OpenSources()
-"""Of a Dask worker, where tasks arrive as pickles (docs/design/process.md)."""
+"""Of a Dask worker."""

@@ -1,6 +1,7 @@
 """Layers as a serving cube: what `chronotile optimise` makes of files."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from chronotile.processes.process import Input, Inputs, JobPlan, Output, Process
 from chronotile.processes.sources import sources_of
 from chronotile.processes.times_and_places import instants_to_json
 from chronotile.processes.work.cubes import FORMAT, ZIP, Cube, Layout, cube_of, format_of, variable_of
+from chronotile.processes.work.mosaic_view import INPUTS, view_of
 from chronotile.processes.work.published_cubes import NAME, NAMED, require_name
 from chronotile.processes.work.windows import all_of, select_cells, window_of
 from chronotile.readers.zarr.commit import FORMAT_VERSION, state_number
@@ -33,6 +35,7 @@ TASK_S = 10.0
 
 def _plan(inputs: Inputs, services: Services) -> JobPlan:
     require_name(inputs, services)
+    inputs, services = view_of(inputs, services)
     coverage = select_cells(inputs, services)
     cube = _cube_of(inputs, coverage, services, FORMAT_VERSION)
     shape, cells = cube.plan.shape, coverage.grid.width * coverage.grid.height
@@ -62,6 +65,7 @@ def _plan(inputs: Inputs, services: Services) -> JobPlan:
 
 
 def _run(inputs: Inputs, task: Json, work: Work) -> Json:
+    inputs, work = _viewed(inputs, work)
     cube = _cube(inputs, all_of(inputs, work), work)
     if "maps" in task:
         cube_tasks: Iterable[Task] = cube.map_tasks(range(*task["maps"]))
@@ -72,10 +76,17 @@ def _run(inputs: Inputs, task: Json, work: Work) -> Json:
 
 
 def _finish(inputs: Inputs, _done: Sequence[Json], work: Work) -> Mapping[str, Result]:
+    inputs, work = _viewed(inputs, work)
     coverage = all_of(inputs, work)
     return {
         "cube": _cube(inputs, coverage, work).given(_states(coverage, work.services), inputs, file="cube", work=work)
     }
+
+
+def _viewed(inputs: Inputs, work: Work) -> tuple[Inputs, Work]:
+    """A job that reads a collection of items as the inputs have it."""
+    inputs, services = view_of(inputs, work.services)
+    return inputs, replace(work, services=services)
 
 
 def _cube(inputs: Inputs, coverage: Coverage, work: Work) -> Cube:
@@ -93,6 +104,7 @@ def _cube(inputs: Inputs, coverage: Coverage, work: Work) -> Cube:
 
 
 def _cube_of(inputs: Inputs, coverage: Coverage, services: Services, number: int) -> Cube:
+    """The cube of a coverage, as `view_of` has its layers."""
     variables = [variable_of(coverage, field) for field in coverage.fields]
     layout: Layout = inputs.get("layout", LAYOUTS[0])
     reads_ahead = any(_keeps_dates_together(field.layer, services) for field in coverage.fields)
@@ -159,6 +171,7 @@ process = Process(
         "layer": LAYERS,
         "datetime": DATETIME,
         "bbox": BBOX,
+        **INPUTS,
         "layout": Input(
             title="Layout",
             description="Maps with overviews, series, or both.",

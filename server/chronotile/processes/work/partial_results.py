@@ -19,9 +19,9 @@ from chronotile.errors import ClientGone
 from chronotile.model.cancellation import require_active
 from chronotile.model.job import Json
 from chronotile.pipeline.storage_faults import translate_storage_errors
+from chronotile.private_files import open_private
 from chronotile.processes.process import Work
 from chronotile.processes.times_and_places import UNBOUNDED
-from chronotile.queue.private_files import open_private
 
 METADATA = "told"
 

@@ -1,4 +1,4 @@
-"""A cube compared with its sources, each file read again by itself.
+"""What the sources of a cube have in its cells, and what the cube has there, each read by itself.
 
 To find faults of the readers and of the conversion, neither is used here. Files are read with rasterio, NetCDF and Zarr
 with xarray, and each is decoded by its own metadata; the cube is read with xarray and decoded by its own. Only the file
@@ -7,10 +7,8 @@ of each date, or its position along time, comes from the conversion.
 
 import glob
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
-from itertools import groupby, product
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -26,7 +24,7 @@ from chronotile.model.grid import Window
 from chronotile.model.source import SourceSpec, VariableSpec
 from chronotile.optimise.inputs import Inputs
 from chronotile.optimise.tasks import Job, TaskDate
-from chronotile.optimise.verify_steps import select_steps
+from chronotile.optimise.verify.steps import select_steps
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.zarr.commit import SERIES
 
@@ -36,121 +34,12 @@ if TYPE_CHECKING:
 Values = NDArray[np.float64]
 """(y, x), NaN where there is no value."""
 
-SIDE_PX = 512
-MOST_SHOWN = 3
-"""Differing dates of which a message names the place."""
 MISSING = "missing"
 """Name of the flag of a further missing value, which has no name in CF."""
 
 
-@dataclass(slots=True)
-class Count:
-    """What was compared so far, and what differs."""
-
-    values: int = 0
-    empty: int = 0
-    """Cells without a value in both."""
-    differing: Counter[int] = field(default_factory=Counter)
-    """Cells by the position of their date."""
-    examples: dict[int, str] = field(default_factory=dict)
-
-
-def verify(job: Job, inputs: Inputs, dates: Sequence[TaskDate], *, progress: Callable[[int], None]) -> str:
-    """Compare every value of dates with the cube's, and return what was compared.
-
-    Args:
-        job: The cube.
-        inputs: What it is made of.
-        dates: Those of the sources.
-        progress: Called with how many strips of a date of a variable are done.
-
-    Raises:
-        UnsupportedSource: Some differ, or a source cannot be read apart.
-    """
-    count, done = Count(), 0
-    for name in job.plan.variables:
-        with closing(_Source(job, inputs, name)) as source:
-            for date, window in _strips(job, dates):
-                _compare(name, source=source, date=date, window=window, count=count)
-                done += 1
-                progress(done)
-    wrong = +count.differing
-    if wrong:
-        shown = "; ".join(count.examples[position] for position in sorted(wrong)[:MOST_SHOWN])
-        raise UnsupportedSource(
-            f"{len(wrong)} dates differ from the source, in {sum(wrong.values())} cells; {shown}; write the cube again"
-        )
-    return _text(job, inputs, dates, count)
-
-
-def require_apart(inputs: Inputs) -> None:
-    """Check, before anything is written, that it is known which file each date comes from.
-
-    Raises:
-        UnsupportedSource: It is not, of joined times.
-    """
-    joined = any(not _has_bands(spec) and not Path(spec.href).exists() for spec in inputs.specs)
-    of_rasters = [origin for origin in inputs.origins if _has_bands(inputs.specs[origin.source])]
-    if joined or not all(inputs.files.get(origin) for origin in of_rasters):
-        raise UnsupportedSource("--verify cannot distinguish the files of joined times; leave it out, or name one file")
-
-
-def _text(job: Job, inputs: Inputs, dates: Sequence[TaskDate], count: Count) -> str:
-    layouts = " and ".join(name for name, group in (("maps", "0"), ("series", SERIES)) if group in job.plan.groups)
-    files = {path for date in dates for path in inputs.files.get(date.origin, ())}
-    files |= {Path(spec.href) for spec in inputs.specs if not _has_bands(spec)}
-    packed = [name for name, each in job.plan.variables.items() if not each.conversion.is_exact]
-    inexact = f" ({', '.join(packed)} to the rounding of their type)" if packed else ""
-    return (
-        f"{len(dates)} dates of {', '.join(job.plan.variables)} compared with {len(files)} files, each read again by "
-        f"its own scale, offset and nodata: every number is the same in {layouts}, of {count.values} values{inexact}, "
-        f"and {count.empty} cells have no value in both"
-    )
-
-
-def _strips(job: Job, dates: Sequence[TaskDate]) -> Iterator[tuple[TaskDate, Window]]:
-    """Dates block by block, so that a block of the cube's series is read once for all its dates."""
-    height, width = job.plan.grid.height, job.plan.grid.width
-    ordered = sorted(dates, key=lambda date: date.position)
-    for _block, members in groupby(ordered, key=lambda date: date.position // job.plan.shape.block):
-        block = list(members)
-        for top, left in product(range(0, height, SIDE_PX), range(0, width, SIDE_PX)):
-            window = Window(top, min(top + SIDE_PX, height), left, min(left + SIDE_PX, width))
-            yield from ((date, window) for date in block)
-
-
-def _compare(name: str, *, source: "_Source", date: TaskDate, window: Window, count: Count) -> None:
-    cells = source.cells(date, window)
-    expected = cells.values
-    tolerance = source.tolerance(expected)
-    same = np.ones(expected.shape, dtype=bool)
-    is_empty = np.isnan(expected)
-    found = expected
-    for stored in source.stored(date.position, window):
-        is_same = (np.abs(stored.values - expected) <= tolerance) | (is_empty & np.isnan(stored.values))
-        is_same &= (stored.flags == cells.flags) | source.drops_flags
-        if same.all() and not is_same.all():
-            found = stored.values
-        same &= is_same
-    count.values += int(same.sum() - (same & is_empty).sum())
-    count.empty += int((same & is_empty).sum())
-    wrong = int(same.size - same.sum())
-    if wrong:
-        count.differing[date.position] += wrong
-        row, column = (int(each[0]) for each in np.nonzero(~same))
-        count.examples.setdefault(
-            date.position,
-            f"in the cube {name} has {_number(found[row, column])} at row {window.row_start + row}, "
-            f"column {window.column_start + column}, {source.place(date)} {_number(expected[row, column])}",
-        )
-
-
-def _number(value: float) -> str:
-    return "no value" if np.isnan(value) else f"{value:.7g}"
-
-
 @dataclass(frozen=True, slots=True)
-class _Cells:
+class Cells:
     """Cells (y, x), by what they are."""
 
     values: Values
@@ -158,7 +47,7 @@ class _Cells:
     """A number for the name of the flag that a cell is; 0 of all others."""
 
 
-class _Source:
+class SourceCells:
     """A variable's sources and its arrays in the cube, read apart."""
 
     def __init__(self, job: Job, inputs: Inputs, name: str) -> None:
@@ -183,7 +72,7 @@ class _Source:
             if group in job.plan.groups
         }
         self._arrays = {group: cube[name] for group, cube in self._cubes.items()}
-        self._usual = {number: _usual_names(spec) for number, spec in enumerate(inputs.specs) if _has_bands(spec)}
+        self._usual = {number: _usual_names(spec) for number, spec in enumerate(inputs.specs) if has_bands(spec)}
         self._open: dict[int, xarray.Dataset] = {}
         self._kept: tuple[object, NDArray[Any]] | None = None
 
@@ -197,7 +86,7 @@ class _Source:
         for dataset in (*self._cubes.values(), *self._open.values()):
             dataset.close()
 
-    def stored(self, position: int, window: Window) -> Iterator[_Cells]:
+    def stored(self, position: int, window: Window) -> Iterator[Cells]:
         """Yield the cube's cells of a date in each layout."""
         for group, array in self._arrays.items():
             start = position // self._block * self._block if group == SERIES else position
@@ -211,10 +100,10 @@ class _Source:
                 self._kept = (start, window), numbers
             yield _decoded(numbers[position - start], array.attrs, has_flags=not self._info.is_categorical)
 
-    def cells(self, date: TaskDate, window: Window) -> _Cells:
+    def cells(self, date: TaskDate, window: Window) -> Cells:
         """Return what the date's own file has."""
         spec = self._inputs.specs[date.origin.source]
-        if _has_bands(spec):
+        if has_bands(spec):
             return self._of_raster(date, window)
         array = self._array(date.origin.source)
         numbers = _part(array, date.origin.index, window, self._shape)
@@ -236,7 +125,7 @@ class _Source:
 
     def place(self, date: TaskDate) -> str:
         """Return where the values of a date are."""
-        if not _has_bands(self._inputs.specs[date.origin.source]):
+        if not has_bands(self._inputs.specs[date.origin.source]):
             return f"{Path(self._inputs.specs[date.origin.source].href).name} has"
         path = self._path(date)
         with rasterio.open(path) as file:
@@ -252,7 +141,7 @@ class _Source:
             )
         return files[self._column]
 
-    def _of_raster(self, date: TaskDate, window: Window) -> _Cells:
+    def _of_raster(self, date: TaskDate, window: Window) -> Cells:
         place = RasterioWindow(window.column_start, window.row_start, window.width, window.height)
         spec = self._inputs.specs[date.origin.source]
         said = spec.variables.get(self._info.name, VariableSpec(id=self._info.name))
@@ -296,6 +185,18 @@ class _Source:
         return select_steps(self._open[source][name], said.select)
 
 
+def require_apart(inputs: Inputs) -> None:
+    """Check, before anything is written, that it is known which file each date comes from.
+
+    Raises:
+        UnsupportedSource: It is not, of joined times.
+    """
+    joined = any(not has_bands(spec) and not Path(spec.href).exists() for spec in inputs.specs)
+    of_rasters = [origin for origin in inputs.origins if has_bands(inputs.specs[origin.source])]
+    if joined or not all(inputs.files.get(origin) for origin in of_rasters):
+        raise UnsupportedSource("--verify cannot distinguish the files of joined times; leave it out, or name one file")
+
+
 def _usual_names(spec: SourceSpec) -> tuple[str | None, ...]:
     """The descriptions of the bands of most files."""
     counts = Counter[tuple[str | None, ...]]()
@@ -305,7 +206,8 @@ def _usual_names(spec: SourceSpec) -> tuple[str | None, ...]:
     return max(counts, key=lambda each: counts[each], default=(None,))
 
 
-def _has_bands(spec: SourceSpec) -> bool:
+def has_bands(spec: SourceSpec) -> bool:
+    """Return whether a source is of files with bands."""
     return kind_of_spec(spec).options.has_bands
 
 
@@ -361,7 +263,7 @@ def _under(said: VariableSpec, attributes: Mapping[Any, Any]) -> dict[Any, Any]:
     return {**attributes, **{name: value for name, value in given.items() if value is not None}}
 
 
-def _decoded(numbers: NDArray[Any], attributes: Mapping[Any, Any], *, has_flags: bool) -> _Cells:
+def _decoded(numbers: NDArray[Any], attributes: Mapping[Any, Any], *, has_flags: bool) -> Cells:
     """Cells by the attributes of CF, which are named so for rasters too."""
     unsigned = str(attributes.get("_Unsigned", "")).lower() == "true" and numbers.dtype.kind == "i"
     kind = np.dtype(f"u{numbers.dtype.itemsize}") if unsigned else numbers.dtype
@@ -389,4 +291,4 @@ def _decoded(numbers: NDArray[Any], attributes: Mapping[Any, Any], *, has_flags:
             else:
                 flags[wide == number] = crc32(name.encode())
     scale, offset = float(attributes.get("scale_factor", 1.0)), float(attributes.get("add_offset", 0.0))
-    return _Cells(np.where(lacking | (flags > 0), np.nan, wide * scale + offset), flags)
+    return Cells(np.where(lacking | (flags > 0), np.nan, wide * scale + offset), flags)

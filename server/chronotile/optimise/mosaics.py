@@ -1,0 +1,323 @@
+"""A collection of items as the source of a cube: the mosaic of each of its instants, on one grid."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from chronotile.errors import DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import WHOLE_CIRCLE, BBox, NativeGrid, Window, reach_in
+from chronotile.model.items import ItemRef, MosaicRule
+from chronotile.model.raster import Pixels, with_mask
+from chronotile.model.source import SourceSpec, TargetGrid, VariableSpec
+from chronotile.model.time.instants import TimeDomain, TimeSpan
+from chronotile.optimise.geozarr import is_in_crs
+from chronotile.readers.foreign import one_line, origin_of
+from chronotile.readers.mosaic.info import items_of
+from chronotile.readers.mosaic.lattice import lattice_of, whole_lattice
+from chronotile.readers.mosaic.piece_index import PieceIndex
+from chronotile.readers.mosaic.scenes import with_only
+from chronotile.readers.open import open_source
+from chronotile.readers.reader import Lattice, Reader
+from chronotile.readers.reader_caches import ReaderCaches
+from chronotile.readers.remote.requests import Away, Refused
+from chronotile.readers.zarr.commit import state_number
+from chronotile.web.places import Places
+
+BEYOND = "items lie beyond the cells of the existing cube, which stay as they are; name another cube to have them too"
+OTHER_CUBE = "the existing cube has another --bbox, --crs or --resolution; name another cube"
+ORDERED_RULES = ("latest", "least_nodata")
+"""Rules by which the index orders the items, so that only the configuration can set them."""
+
+
+class OpenIndex(PieceIndex, Protocol):
+    """An index of items that is closed after use."""
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MosaicRequest:
+    """What of a collection is written, and onto which grid."""
+
+    collection: str
+    """Its id."""
+    variables: tuple[str, ...] = ()
+    """Empty: those that files hold; formulas are written where they are named."""
+    target: TargetGrid | None = None
+    """By default the grid of the collection."""
+    bbox: BBox | None = None
+    """CRS84; by default the whole collection."""
+    rule: MosaicRule | None = None
+    """By default that of the collection."""
+    spans: tuple[TimeSpan, ...] | None = None
+    """By default all instants."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mosaic:
+    """The mosaics of a collection on one grid, as any process opens them that sees the same index and files."""
+
+    spec: SourceSpec
+    open_index: Callable[[], OpenIndex]
+    places: Places
+    """Where files of items may lie."""
+    grid: NativeGrid
+    times: TimeDomain
+    """Of which dates are counted: what comes meanwhile is left to the next run."""
+    spans: tuple[TimeSpan, ...] | None = None
+    """The requested times; `None`: all."""
+    notes: tuple[str, ...] = ()
+    """What the output reports of it."""
+
+    @contextmanager
+    def opened(self) -> Iterator[Reader]:
+        """Give a reader whose native cells are those of the grid.
+
+        Raises:
+            UnsupportedSource: There is no item that can be opened.
+            SourceUnavailable: The index does not answer.
+        """
+        index = self.open_index()
+        try:
+            caches = ReaderCaches(items=lambda: index, places=self.places)
+            yield open_source(self.spec, caches).on_grid(self.grid).at_times(self.times)
+        finally:
+            index.close()
+
+    def states(self, reader: Reader, variables: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+        """Return numbers (time, variable) that change with the items of a date on the grid, and with how they are read.
+
+        Raises:
+            SourceUnavailable: The index does not answer.
+        """
+        settings, mosaic = items_of(self.spec).settings, items_of(self.spec).mosaic
+        how = [repr((settings, mosaic.rule, self.spec.crs, _needed(self.spec, name))) for name in variables]
+        window = Window(0, self.grid.height, 0, self.grid.width)
+        states = (reader.revision_of_window(variables[0], index, window) for index in range(len(self.times)))
+        return tuple(tuple(state_number(f"{state} {each}") for each in how) for state in states)
+
+    def with_dates(self, starts: np.ndarray, bounds: np.ndarray) -> "Mosaic":
+        """Return the same with further dates, as far as they are requested: those whose items are all gone.
+
+        Args:
+            starts: (time,), in any order.
+            bounds: (time, 2).
+        """
+        is_gone = ~np.isin(starts, self.times.starts)
+        if self.spans is not None:
+            is_gone &= np.any([(starts >= span.start) & (starts < span.end) for span in self.spans], axis=0)
+        if not is_gone.any():
+            return self
+        all_starts = np.concatenate([self.times.starts, bounds[is_gone, 0]])
+        all_ends = np.concatenate([self.times.ends, bounds[is_gone, 1]])
+        order = np.argsort(all_starts)
+        return replace(self, times=TimeDomain(all_starts[order], all_ends[order]))
+
+
+def read_mosaic(
+    reader: Reader, variable: str, *, index: int, window: Window, take: Callable[[ItemRef, str], None]
+) -> Pixels:
+    """Return (1, y, x) pixels of a window of the grid at one date; nodata where no item that is there can be read.
+
+    Args:
+        reader: Of a mosaic.
+        variable: Its id.
+        index: Of the date.
+        window: Of the grid.
+        take: Takes items that are left out, and why.
+
+    Raises:
+        SourceUnavailable: The index or the store of an item does not answer.
+    """
+
+    def tell(ref: ItemRef, error: Exception) -> None:
+        reason = one_line(origin_of(error))
+        if _is_passing(error):
+            raise SourceUnavailable(
+                f"item {ref.id} cannot be read now: {reason}; --resume continues from here"
+            ) from error
+        take(ref, reason)
+
+    telling = reader.telling(tell)
+    try:
+        return with_mask(telling.read_block(variable, indexes=[index], window=window, along="space"))
+    except DateUnreadable:  # each of its items was told of
+        numbers = np.zeros((1, window.height, window.width), dtype=reader.info.variables[variable].encoding.dtype)
+        return Pixels(numbers, np.zeros(numbers.shape, dtype=bool))
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether a store does not answer, rather than that a file is missing, refused or damaged."""
+    origin = origin_of(error)
+    return type(error) is SourceUnavailable or (
+        isinstance(origin, Away | TimeoutError) and not isinstance(origin, Refused)
+    )
+
+
+def find_mosaic(
+    spec: SourceSpec,
+    reader: Reader,
+    request: MosaicRequest,
+    *,
+    open_index: Callable[[], OpenIndex],
+    places: Places,
+    there: Mapping[str, object] | None = None,
+) -> Mosaic:
+    """Return what of a collection is to be written.
+
+    Args:
+        spec: Of the collection.
+        reader: Of the collection.
+        request: What is to be written.
+        open_index: Opens the index of items.
+        places: Where files of items may lie.
+        there: Attributes of the root of the cube, if it is there already.
+
+    Raises:
+        UnsupportedSource: It has no such variable or times, or no grid; the message gives the remedy.
+    """
+    names = variables_to_write(spec, reader, request.variables)
+    rule = _rule(spec, request.rule)
+    items = items_of(spec)
+    mosaic = replace(items.mosaic, rule=rule)
+    own = replace(spec, items=replace(items, mosaic=mosaic), variables=_with_needed(spec, names))
+    index = open_index()
+    try:
+        extent = index.extent(spec.collection)
+    finally:
+        index.close()
+    if extent is None:
+        raise UnsupportedSource("the item index has no item of it; run chronotile index")
+    lattice = _lattice(reader, names, request.target)
+    grid, notes = _grid(lattice, extent, request.bbox, there)
+    return Mosaic(
+        spec=own,
+        open_index=open_index,
+        places=places,
+        grid=grid,
+        times=_times(reader.info.variables[names[0]].times, request.spans),
+        spans=request.spans,
+        notes=notes,
+    )
+
+
+def variables_to_write(spec: SourceSpec, reader: Reader, requested: Sequence[str]) -> tuple[str, ...]:
+    """Return the ids that are requested, or by default those of the variables that files hold.
+
+    Raises:
+        UnsupportedSource: One is not there.
+    """
+    held = reader.info.variables
+    lacking = [name for name in requested if name not in held]
+    if lacking:
+        raise UnsupportedSource(f"there is no variable {lacking[0]} in it; there are {', '.join(held)}")
+    formulas = {name for name, each in spec.variables.items() if each.formula is not None}
+    found = tuple(dict.fromkeys(requested)) or tuple(name for name in held if name not in formulas)
+    if not found:
+        raise UnsupportedSource(f"all its variables are formulas; name some: {_options(held)}")
+    return found
+
+
+def _options(names: Iterable[str]) -> str:
+    return " ".join(f"--variable {name}" for name in names)
+
+
+def _rule(spec: SourceSpec, requested: MosaicRule | None) -> MosaicRule:
+    configured = items_of(spec).mosaic.rule
+    if requested in ORDERED_RULES and requested != configured:
+        raise UnsupportedSource(
+            f"--mosaic {requested} needs the items in another order than the index has; set mosaic: {{rule: "
+            f"{requested}}} in the configuration and run chronotile index"
+        )
+    return requested or configured
+
+
+def _needed(spec: SourceSpec, name: str) -> list[object]:
+    """A variable with all that it is made of."""
+    return [spec.variables[each] for each in _with_needed(spec, [name])]
+
+
+def _with_needed(spec: SourceSpec, names: Sequence[str]) -> dict[str, VariableSpec]:
+    """Variables with those that they are made of, in the order of the configuration."""
+    needed = {each for name in names for each in with_only(spec, name).variables}
+    return {name: each for name, each in spec.variables.items() if name in needed}
+
+
+def _lattice(reader: Reader, names: Sequence[str], target: TargetGrid | None) -> Lattice:
+    """The lattice of the cells that are written."""
+    grids = [reader.info.variables[name].grid for name in names]
+    if target is not None:
+        return whole_lattice(grids, target)
+    lattices = {name: lattice_of(grid) for name, grid in zip(names, grids, strict=True)}
+    if all(reader.has_own_grid(name) for name in names) and len(set(lattices.values())) == 1:
+        (found,) = set(lattices.values())
+        assert found is not None  # noqa: S101 -- such a grid is north-up
+        return found
+    sizes = {f"{each.crs.name} {each.width:g}" for name in names for each in reader.lattices(name)}
+    raise UnsupportedSource(
+        f"its files have {len(sizes)} grids ({', '.join(sorted(sizes)[:4])}); name one with --crs and --resolution, "
+        "or set grid: {crs: …, resolution: …} in the configuration"
+    )
+
+
+def _grid(
+    lattice: Lattice, extent: BBox, bbox: BBox | None, there: Mapping[str, object] | None
+) -> tuple[NativeGrid, tuple[str, ...]]:
+    """The cells of a lattice within a box, or those of a cube that is there, and what the output reports of them."""
+    shared = box_within(extent, bbox)
+    if shared is None:
+        edges = ",".join(f"{edge:.6g}" for edge in extent)
+        raise UnsupportedSource(f"--bbox holds none of its items, which lie in {edges}")
+    grid = lattice.grid(reach_in(shared, CRS84, lattice.crs))
+    known = None if there is None else there.get("spatial:bbox")
+    if there is None or not isinstance(known, list):
+        return grid, ()
+    if not is_in_crs(there, lattice.crs):  # its box would be another place
+        raise UnsupportedSource(OTHER_CUBE)
+    box, slack = BBox(*map(float, known)), grid.resolution / 100
+    if np.allclose(box, grid.bbox, rtol=0, atol=slack):
+        return grid, ()
+    if bbox is not None and not _is_within(box, grid.bbox, slack):
+        raise UnsupportedSource(OTHER_CUBE)
+    is_beyond = not _is_within(grid.bbox, box, slack)
+    return lattice.grid(box), (BEYOND,) if is_beyond else ()
+
+
+def _is_within(box: BBox, other: BBox, slack: float) -> bool:
+    return (
+        box.xmin >= other.xmin - slack
+        and box.ymin >= other.ymin - slack
+        and box.xmax <= other.xmax + slack
+        and box.ymax <= other.ymax + slack
+    )
+
+
+def box_within(extent: BBox, bbox: BBox | None) -> BBox | None:
+    """Return what a box shares with an extent, both CRS84; all of it without a box, `None` where they share nothing.
+
+    Longitudes go on beyond 180 where it crosses the antimeridian.
+    """
+    whole = extent.unwound()
+    if bbox is None:
+        return whole
+    wanted = bbox.unwound()
+    south, north = max(whole.ymin, wanted.ymin), min(whole.ymax, wanted.ymax)
+    for turn in (0.0, WHOLE_CIRCLE, -WHOLE_CIRCLE):
+        west, east = max(whole.xmin, wanted.xmin + turn), min(whole.xmax, wanted.xmax + turn)
+        if west < east and south < north:
+            return BBox(west, south, east, north)
+    return None
+
+
+def _times(times: TimeDomain, spans: tuple[TimeSpan, ...] | None) -> TimeDomain:
+    if spans is None:
+        return times
+    indexes = sorted({index for span in spans for index in times.within(span)})
+    if not indexes:
+        raise UnsupportedSource("--times names no instant of the collection")
+    return times.at(indexes)
