@@ -1,12 +1,12 @@
 """The application: services built once, routes of every protocol, nothing read at import."""
 
-import logging
 import os
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import anyio.to_thread
@@ -17,14 +17,25 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.archive.archive_id import id_of_open
+from chronotile.archive.archive_id import archive_id_at, id_of_open
 from chronotile.archive.discovery.discover import Progress
 from chronotile.archive.finding_log import FindingLog
+from chronotile.archive.index.background import BackgroundFill
+from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.fill import IndexStore
+from chronotile.archive.index.sources import SourceAccess
+from chronotile.archive.index.write import ItemWriter
 from chronotile.archive.live import LiveArchive
 from chronotile.archive.open import Archive, open_archive, system_clock
+from chronotile.catalog.build import source_specs
+from chronotile.catalog.items.index import ItemIndex
+from chronotile.catalog.items.items import Items
+from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.items.passes import open_passes
 from chronotile.errors import ChronotileError, ConfigurationError, UnknownPath
 from chronotile.logs import configure_logging
 from chronotile.machine import this_machine
+from chronotile.model.source import SourceSpec
 from chronotile.pipeline.caches.answer_memory import AnswerMemory
 from chronotile.pipeline.caches.given_axes import GivenAxes
 from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
@@ -46,6 +57,7 @@ from chronotile.protocols.common.slashes import SlashRedirects
 from chronotile.protocols.common.state import Limiters, ServerState
 from chronotile.protocols.common.viewer_folder import ViewerFolder, find_viewer
 from chronotile.protocols.cubes.routes import routes as cube_routes
+from chronotile.protocols.items.routes import routes as item_routes
 from chronotile.protocols.landing.routes import routes as landing_routes
 from chronotile.protocols.layers.routes import routes as layer_routes
 from chronotile.protocols.middleware.cors import CrossOrigin
@@ -73,18 +85,19 @@ from chronotile.protocols.zarr.routes import routes as zarr_routes
 from chronotile.queue.bucket import PATIENCE_S, open_bucket
 from chronotile.queue.service import JobService
 from chronotile.readers.caches.block_cache import BlockCache
+from chronotile.readers.caches.byte_blocks import ByteBlocks
 from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.caches.records import RecordsInFolder
 from chronotile.readers.caches.shared_memory import SharedBlockMemory
 from chronotile.readers.elsewhere.sources import OPENING_S, START_S
 from chronotile.readers.failing_dates import FailingDates
+from chronotile.readers.mosaic.overview_files import OverviewFiles
 from chronotile.readers.raster.overviews.previews import Previews
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.settings import ANSWER_BYTES, DEFAULT_CONFIGURATION, Settings, load_settings
 from chronotile.upkeep import Upkeep
-from chronotile.web.allowed_prefixes import WebPlaces
-
-log = logging.getLogger(__name__)
+from chronotile.web.item_places import SETTING as SOURCE_SETTING
+from chronotile.web.places import Places, web_places
 
 SHARES = "shares"
 """Folder of shares of valid pixels, in that of previews."""
@@ -174,6 +187,10 @@ class ServerOptions:
     """URLs below which inputs of processes may lie; without any none is fetched."""
     subscriber_prefixes: Sequence[str] = ()
     """URLs below which subscribers may be notified of jobs; without any they are refused."""
+    items: ItemWriter | None = None
+    """Writes items for programs that show the token; without it none may."""
+    fill: BackgroundFill | None = None
+    """Fills the index of collections that lack it while the application runs."""
     siblings: Siblings | None = None
     """The other workers, where `/metrics` describes all."""
     shares: Path | None = None
@@ -207,8 +224,8 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
     """
     options = options or ServerOptions()
     service, registry = services.catalogue.service, CollectorRegistry()
-    input_places = WebPlaces(options.input_prefixes, setting="CHRONOTILE_INPUT_PREFIXES")
-    subscriber_places = WebPlaces(options.subscriber_prefixes, setting="CHRONOTILE_SUBSCRIBER_PREFIXES")
+    input_places = web_places(options.input_prefixes, setting="CHRONOTILE_INPUT_PREFIXES")
+    subscriber_places = web_places(options.subscriber_prefixes, setting="CHRONOTILE_SUBSCRIBER_PREFIXES")
     cogs = cog_routes(
         options.cog_places, max_pixels=services.catalogue.limits.max_pixels, threads=options.counts["pictures"]
     )
@@ -225,6 +242,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
             jobs=options.jobs,
             input_places=input_places,
             subscriber_places=subscriber_places,
+            items=options.items,
             viewer=ViewerFolder(options.viewer),
             bodies=BodyMemory(services.memory),
         )
@@ -237,7 +255,15 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
             *(*tile_routes, *cube_routes, *zarr_routes, *animation_routes, *series_routes),
             *wms_routes(service.wms_paths, sld_prefixes=options.sld_prefixes),
             *wmts_routes(service.wmts_paths),
-            *(*layer_routes, *place_routes, *ogcapi_routes, *landing_routes, *openapi_routes, *viewer_routes),
+            *(
+                *item_routes,
+                *layer_routes,
+                *place_routes,
+                *ogcapi_routes,
+                *landing_routes,
+                *openapi_routes,
+                *viewer_routes,
+            ),
             *(*health_routes, *metrics_routes(registry, options.siblings)),
             *cogs,
         ],
@@ -261,19 +287,26 @@ async def _running(state: ServerState, options: ServerOptions, registry: Collect
     of_default = (3 if options.cog_places else 1) * options.counts["pictures"]
     anyio.to_thread.current_default_thread_limiter().total_tokens = of_default
     previews, upkeep = state.previews, options.upkeep
-    if previews is not None:
-        previews.start()
+    overviews = state.services.reader_caches.overviews
+    for maker in (previews, overviews):
+        if maker is not None:
+            maker.start()
     shared = None if options.siblings is None else await options.siblings.tell(registry)
+    if options.fill is not None:
+        options.fill.start()
     async with anyio.create_task_group() as tasks:
-        for work in () if upkeep is None else (upkeep.renew, upkeep.follow_elsewhere, upkeep.tidy):
+        for work in () if upkeep is None else (upkeep.renew, upkeep.follow_elsewhere, upkeep.tidy, upkeep.prepare):
             tasks.start_soon(work)
         yield
         tasks.cancel_scope.cancel()
     state.services.elsewhere.close()
     if shared is not None:
         shared.close()
-    if previews is not None:
-        await anyio.to_thread.run_sync(previews.close)
+    for maker in (previews, overviews):
+        if maker is not None:
+            await anyio.to_thread.run_sync(maker.close)
+    if options.fill is not None:
+        await anyio.to_thread.run_sync(options.fill.close)
     await anyio.to_thread.run_sync(state.valid_shares.close)
     await anyio.to_thread.run_sync(state.jobs.close)
     state.services.close()
@@ -320,13 +353,14 @@ def open_configured(
         progress: Called with the progress of sources.
         memory: As `create_app` takes it.
         patience_s: How long sources on other machines are waited for.
-        has_previews: Whether rasters without overviews are read through previews, as a server does.
+        has_previews: Whether there are previews, and blocks of files elsewhere on disk, as a server has them.
 
     Raises:
         ConfigurationError: With all mistakes of the configuration and the styles; or nothing of it can be served.
     """
     if settings.config == DEFAULT_CONFIGURATION and not settings.config.exists():
         raise ConfigurationError([f"{settings.config} cannot be read: there is no such file; {NO_CONFIGURATION}"])
+    places = Places(settings.source_places, setting=SOURCE_SETTING)
     share_one_heap()  # before the first thread begins
     shares = settings.cache_shares(this_machine())
     blocks = None
@@ -334,13 +368,25 @@ def open_configured(
         blocks = BlockCache(SharedBlockMemory(os.fstat(memory).st_size, memory), sharers=settings.workers or 1)
     with_previews = has_previews and settings.preview_bytes
     previews = Previews(settings.preview_folder, settings.preview_bytes) if with_previews else None
+    has_overviews = has_previews and settings.mosaic_bytes
+    overviews = OverviewFiles(settings.mosaic_folder, settings.mosaic_bytes) if has_overviews else None
+    with_blocks = has_previews and settings.block_bytes
+    byte_blocks = ByteBlocks(settings.block_folder, settings.block_bytes) if with_blocks else None
     archive = open_archive(
         settings.config,
         environment=os.environ,
         clock=system_clock,
         progress=progress,
         patience_s=patience_s,
-        caches=ReaderCaches(shares.pixels, blocks=blocks, previews=previews),
+        caches=ReaderCaches(
+            shares.pixels,
+            blocks=blocks,
+            previews=previews,
+            items=partial(item_index, settings),
+            places=places,
+            overviews=overviews,
+            byte_blocks=byte_blocks,
+        ),
     )
     cubes = DiskCache(settings.cube_folder, settings.cube_bytes, end=KEPT_CUBE) if settings.cube_bytes else None
     written = None if settings.cube_files is None else PrebuiltCubeTiles(settings.cube_files)
@@ -352,6 +398,42 @@ def open_configured(
         archive.services, caches=caches, memory=memory_of_answers, published_cubes=_published_cubes(settings)
     )
     return replace(archive, services=services)
+
+
+def item_index(settings: Settings) -> ItemIndex:
+    """Return the index of items of the archive that `settings.config` names.
+
+    Raises:
+        ConfigurationError: Its database cannot be used.
+        SourceUnavailable: Its database is out of reach.
+    """
+    return index_opener(settings)()
+
+
+def index_opener(settings: Settings) -> Callable[[], ItemIndex]:
+    """Return what opens that index, on any machine that sees the same database.
+
+    Raises:
+        ConfigurationError: The configuration cannot be read.
+    """
+    id_ = archive_id_at(settings.config, environment=os.environ)
+    return partial(open_items, settings.database_url, settings.jobs_folder(id_).absolute(), archive=id_)
+
+
+def index_store(settings: Settings) -> IndexStore:
+    """Return the index of items with what passes over its sources have seen; errors are those of `item_index`."""
+    id_ = archive_id_at(settings.config, environment=os.environ)
+    items = item_index(settings)  # first: a damaged index is begun again when it is opened
+    return IndexStore(items=items, passes=open_passes(settings.database_url, settings.jobs_folder(id_), archive=id_))
+
+
+def source_access(settings: Settings) -> SourceAccess:
+    """Return what sources of items are opened with.
+
+    Raises:
+        ConfigurationError: A prefix is none.
+    """
+    return SourceAccess(prefixes=Places(settings.source_places, setting=SOURCE_SETTING), documents=Documents())
 
 
 def _published_cubes(settings: Settings) -> PublishedCubes | None:
@@ -385,6 +467,15 @@ def serving(
         sld_prefixes=settings.sld_places,
         input_prefixes=settings.input_places,
         subscriber_prefixes=settings.subscriber_places,
+        items=ItemWriter(
+            token=settings.write_token,
+            specs=lambda: live.archive.specs,
+            items=lambda: cast(Items | None, live.archive.services.reader_caches.items),
+            prefixes=Places(settings.source_places, setting=SOURCE_SETTING),
+        ),
+        fill=BackgroundFill(
+            lambda: _written_specs(live.archive), source_access(settings), partial(index_store, settings)
+        ),
         siblings=siblings,
         shares=settings.preview_folder / SHARES if settings.preview_bytes else None,
         jobs=JobService(
@@ -397,6 +488,11 @@ def serving(
         ),
     )
     return application(archive.services, options)
+
+
+def _written_specs(archive: Archive) -> list[SourceSpec]:
+    """The collections of items as they are written: `chronotile index` takes those for the same source."""
+    return [each for each in source_specs(archive.configuration, archive.state.styles).values() if each.items]
 
 
 def create_app_from_environment(*, siblings: Siblings | None = None, memory: int | None = None) -> Starlette:

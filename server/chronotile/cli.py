@@ -10,8 +10,8 @@ import typer
 
 from chronotile import __version__
 from chronotile.commands import jobs
-from chronotile.commands.exit_codes import exiting_in_one_line
-from chronotile.commands.opening import open_archive, print_lines, progress_bar, settings_of
+from chronotile.commands.exit_codes import exiting_in_one_line, fail
+from chronotile.commands.opening import index_findings, open_archive, print_lines, progress_bar, settings_of
 from chronotile.commands.serve import run_server
 from chronotile.machine import this_machine
 
@@ -30,12 +30,25 @@ app.add_typer(jobs.app, name="jobs")
 
 DEMO_WORKERS = 1
 """By default: one worker starts soonest."""
+HAS_COMMA = (
+    "separates prefixes in CHRONOTILE_SOURCE_PREFIXES; repeat --allow for each prefix, or allow a folder above that "
+    "has no comma in its path"
+)
 
 Place = Annotated[
     str | None,
     typer.Argument(
         metavar="CONFIG|FOLDER|FILE",
         help="Configuration (YAML), data folder or data file; default: $CHRONOTILE_CONFIG or config/chronotile.yaml.",
+        show_default=False,
+    ),
+]
+ServedPlace = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="CONFIG|FOLDER|FILE|STAC",
+        help="Configuration (YAML), data folder, data file, or URL or file of a STAC catalogue; default: "
+        "$CHRONOTILE_CONFIG or config/chronotile.yaml.",
         show_default=False,
     ),
 ]
@@ -57,8 +70,56 @@ class Layout(StrEnum):
     series = "series"
 
 
+class Rule(StrEnum):
+    """How overlapping items become one value."""
+
+    first = "first"
+    latest = "latest"
+    least_nodata = "least_nodata"
+    max = "max"
+    mean = "mean"
+    median = "median"
+
+
 Sources = Annotated[
-    list[str], typer.Argument(metavar="SOURCE...", help="Rasters (files, folders, patterns), NetCDF or Zarr.")
+    list[str],
+    typer.Argument(
+        metavar="[SOURCE...]",
+        help="Rasters (files, folders, patterns), NetCDF or Zarr; none with --collection.",
+        default_factory=list,
+        show_default=False,
+    ),
+]
+Variables = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Convert this variable only; several with --collection.")
+]
+Config = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="With --collection: the configuration; default: $CHRONOTILE_CONFIG or config/chronotile.yaml.",
+    ),
+]
+CollectionOption = Annotated[
+    str | None, typer.Option(metavar="ID", help="Write this collection of items of --config onto one grid.")
+]
+CrsOption = Annotated[
+    str | None,
+    typer.Option(metavar="EPSG:...", help="With --collection: CRS of the grid; default: grid of the collection."),
+]
+Resolution = Annotated[
+    float | None, typer.Option(min=0, help="With --crs: side of a cell, in units of the CRS.", show_default=False)
+]
+Box = Annotated[
+    str | None,
+    typer.Option(metavar="W,S,E,N", help="With --collection: only this box, in degrees.", show_default=False),
+]
+RuleOption = Annotated[
+    Rule | None, typer.Option(help="With --collection: the value where items overlap; default: as configured.")
+]
+Times = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="With --collection: only these times, an instant or interval per line."),
 ]
 LayoutOption = Annotated[
     Layout | None,
@@ -91,7 +152,9 @@ OF_CUBES = ("layer", "zooms", "years", "tile_matrix_set")
 OF_STORES = (
     *("layout", "variable", "select", "time_pattern", "classes", "dtype", "memory", "dask", "resume", "verify"),
 )
-"""Options of `optimise` that are only for cube tiles, and only for stores."""
+OF_COLLECTIONS = ("config", "crs", "resolution", "bbox", "mosaic", "times")
+OF_FILES = ("select", "time_pattern", "cubes")
+"""Options of `optimise` that are only for cube tiles, for stores, for collections of items, and for files."""
 
 
 def _print_version(is_requested: bool) -> None:
@@ -132,7 +195,7 @@ def demo(
 
 @app.command()
 def serve(
-    place: Place = None,
+    place: ServedPlace = None,
     host: Host = None,
     port: Port = None,
     workers: Workers = None,
@@ -140,10 +203,35 @@ def serve(
         Path | None,
         typer.Option(metavar="FILE", help="Write a configuration of the data found to this file, then serve it."),
     ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PREFIX",
+            help="Folder or URL whose files STAC items may name, in addition to the catalogue's own host; "
+            "repeatable; default: $CHRONOTILE_SOURCE_PREFIXES.",
+        ),
+    ] = None,
 ) -> None:
-    """Serve what a configuration says, or a folder or file of data."""
+    """Serve what a configuration says, a folder or file of data, or a STAC catalogue, collection or API."""
     with exiting_in_one_line():
-        run_server(settings_of(config=place, host=host, port=port, workers=workers), write_config)
+        # A host without its scheme is no folder, and is refused below.
+        places = [str(Path(each).absolute()) if _is_folder(each) else each for each in allow or ()]
+        for prefix in places:
+            if "," in prefix:
+                fail(f"--allow {prefix} has a comma, which {HAS_COMMA}")
+        prefixes = ",".join(places) or None
+        given = {"host": host, "port": port, "workers": workers, "source_prefixes": prefixes}
+        from chronotile.commands.catalogue import is_catalogue, settings_of_catalogue
+
+        if place is not None and is_catalogue(place):
+            settings = settings_of_catalogue(place, settings_of(**given))
+        else:
+            settings = settings_of(config=place, **given)
+        run_server(settings, write_config)
+
+
+def _is_folder(prefix: str) -> bool:
+    return bool(prefix) and "://" not in prefix and Path(prefix).is_dir()
 
 
 @app.command()
@@ -152,9 +240,13 @@ def check(place: Place = None) -> None:
     with exiting_in_one_line():
         from chronotile.archive.check import check_archive
         from chronotile.archive.describe import finding_lines, summary
+        from chronotile.commands.index import passes_of
 
-        archive = open_archive(settings_of(config=place), "error")
-        findings = [*archive.findings, *check_archive(archive)]
+        settings = settings_of(config=place)
+        archive = open_archive(settings, "error")
+        with passes_of(settings, archive) as passes:
+            found = list(check_archive(archive, passes))
+        findings = [*archive.findings, *found, *index_findings(settings, archive)]
         for line in (*finding_lines(findings), summary(archive.services.catalogue, findings)):
             typer.echo(line)
         archive.close()
@@ -206,7 +298,7 @@ def optimise(
     sources: Sources,
     target: Annotated[Path, typer.Argument(metavar="DEST.zarr", help="The cube to create or update.")],
     layout: LayoutOption = None,
-    variable: Annotated[str | None, typer.Option(help="Convert this variable only.")] = None,
+    variable: Variables = None,
     select: Select = None,
     time_pattern: TimePattern = None,
     classes: Classes = None,
@@ -227,18 +319,26 @@ def optimise(
     tile_matrix_set: Annotated[
         str | None, typer.Option(metavar="ID", help="With --cubes; default: the first that is served.")
     ] = None,
+    config: Config = None,
+    collection: CollectionOption = None,
+    crs: CrsOption = None,
+    resolution: Resolution = None,
+    bbox: Box = None,
+    mosaic: RuleOption = None,
+    times: Times = None,
 ) -> None:
-    """Write a serving cube: maps, overviews and series of rasters, NetCDF or Zarr; or add new dates."""
-    _refuse(context, *((OF_STORES, "cannot be used with --cubes") if cubes else (OF_CUBES, "needs --cubes")))
+    """Write a serving cube: maps, overviews and series of rasters, NetCDF, Zarr or scenes; or add new dates."""
+    _refuse_others(context, cubes=cubes, collection=collection)
     if cubes:
         _write_cubes(sources, target, layers=layer, spans=(zooms, years), tms=tile_matrix_set, threads=workers)
         return
     with exiting_in_one_line():
+        from chronotile.commands.optimise import CollectionOptions, write_collection
         from chronotile.optimise.options import Options, parse_step
 
         options = Options(
             layout=None if layout is None else layout.value,
-            variable=variable,
+            variable=None if not variable else variable[0],
             select=tuple(map(parse_step, select or ())),
             time_pattern=time_pattern,
             classes=tuple(classes or ()),
@@ -249,7 +349,61 @@ def optimise(
             resume=resume,
             verify=verify,
         )
-        _write_store(sources, target, options)
+        if collection is None:
+            _write_store(sources, target, options)
+            return
+        chosen = CollectionOptions(
+            config=config,
+            collection=collection,
+            variables=tuple(variable or ()),
+            crs=crs,
+            resolution=resolution,
+            bbox=bbox,
+            mosaic=None if mosaic is None else mosaic.value,
+            times=times,
+        )
+        write_collection(chosen, target, options)
+
+
+@app.command()
+def index(
+    place: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="CONFIG",
+            help="Configuration (YAML); default: $CHRONOTILE_CONFIG or config/chronotile.yaml.",
+            show_default=False,
+        ),
+    ] = None,
+    collection: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only this collection; default: all collections of items.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Watch the sources for changes until stopped.")] = False,
+    every: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="With --watch: how often servers are requested.")
+    ] = 60,
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.parquet", help="Write the items of one collection as stac-geoparquet."),
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Look at all items of a STAC API, not only at those updated since.")
+    ] = False,
+) -> None:
+    """Fill or update the index of scenes and tiles: of STAC catalogues and APIs, stac-geoparquet and files."""
+    if watch and export is not None:
+        raise typer.BadParameter("it cannot be used with --watch", param_hint="--export")
+    with exiting_in_one_line():
+        from chronotile.commands.index import run_index
+
+        run_index(
+            settings_of(config=place),
+            collection=collection,
+            is_watching=watch,
+            export=export,
+            every_s=every,
+            is_full=full,
+        )
 
 
 @app.command()
@@ -267,6 +421,24 @@ def worker(
         from chronotile.commands.worker import do_jobs
 
         do_jobs(settings_of(config=place), processes=processes)
+
+
+def _refuse_others(context: typer.Context, *, cubes: bool, collection: str | None) -> None:
+    """Refuse options of `optimise` that do not belong to what it is to write."""
+    given = context.params
+    _refuse(context, *((OF_STORES, "cannot be used with --cubes") if cubes else (OF_CUBES, "needs --cubes")))
+    if collection is None:
+        _refuse(context, OF_COLLECTIONS, "needs --collection")
+        if not given["sources"]:
+            raise typer.BadParameter("Missing argument: name a source, or --collection", param_hint="SOURCE...")
+        if len(given["variable"] or ()) > 1:
+            raise typer.BadParameter("it may be given more than once with --collection only", param_hint="--variable")
+        return
+    if given["sources"]:
+        raise typer.BadParameter("with --collection, name DEST.zarr alone", param_hint="SOURCE...")
+    _refuse(context, OF_FILES, "cannot be used with --collection")
+    if given["target"].suffix != ".zarr":
+        raise typer.BadParameter(f"{given['target'].name} does not end in .zarr", param_hint="DEST.zarr")
 
 
 def _refuse(context: typer.Context, names: Iterable[str], why: str) -> None:

@@ -48,10 +48,16 @@ class Disk:
             os.close(descriptor)
         self.rename(partial, path)
 
-    def settle(self, folders: Iterable[Path]) -> None:
-        """Return when the names in these folders will outlast a loss of power."""
-        for folder in folders:
-            descriptor = os.open(folder, os.O_RDONLY)
+    def finish(self, partial: Path, path: Path) -> None:
+        """Put a file that a library has written under its name, and return when both will outlast a loss of power."""
+        self.settle([partial])
+        self.rename(partial, path)
+        self.settle([path.parent])
+
+    def settle(self, paths: Iterable[Path]) -> None:
+        """Return when the names in these folders, or the bytes of these files, will outlast a loss of power."""
+        for path in paths:
+            descriptor = os.open(path, os.O_RDONLY)
             try:
                 self.fsync(descriptor)
             finally:

@@ -109,6 +109,13 @@ class AccessRefused(ChronotileError):
     code = "AccessRefused"
 
 
+class Unauthenticated(ChronotileError):
+    """The request does not show who may make it (RFC 9110 §15.5.2)."""
+
+    status = 401
+    code = "Unauthenticated"
+
+
 class UnsupportedFormat(ChronotileError):
     """The format is not one of those offered."""
 
@@ -306,6 +313,48 @@ class UnsupportedSource(ChronotileError):
     """A file or store cannot be served; the message gives the reason in one line."""
 
     status = 500
+
+
+class TooManyPieces(LimitExceeded):
+    """A picture would open more items than its collection allows.
+
+    Args:
+        boxes: Of the items, in longitude and latitude: west, south, east, north; west > east across the antimeridian.
+        allowed: The limit.
+        may_be_outlined: Whether a picture of their outlines may be given in place of the error.
+    """
+
+    def __init__(
+        self, boxes: Sequence[tuple[float, float, float, float]], *, allowed: int, may_be_outlined: bool
+    ) -> None:
+        super().__init__(
+            "max_pieces",
+            allowed=allowed,
+            needed=len(boxes),
+            alternative="request a smaller area or finer pixels, or wait until its overviews are made",
+            locator="bbox",
+        )
+        self.boxes = tuple(boxes)
+        self.may_be_outlined = may_be_outlined
+
+
+class InvalidItem(ChronotileError):
+    """A STAC item cannot be served; the message gives the reason in one line."""
+
+    status = 400
+    code = "InvalidParameterValue"
+
+
+class AddressRefused(UnsupportedSource):
+    """An address inside an item or document is not opened; the message gives the reason.
+
+    Args:
+        prefix: What the operator would have to allow; empty: nothing allows it.
+    """
+
+    def __init__(self, message: str, *, prefix: str = "") -> None:
+        super().__init__(message)
+        self.prefix = prefix
 
 
 class ConfigurationError(ChronotileError):

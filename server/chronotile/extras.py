@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from functools import cache
 from importlib.util import find_spec
 from typing import Final
 
@@ -11,11 +12,12 @@ LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "analysis": ("scipy",),
     "cog": ("titiler", "fastapi"),
     "dask": ("distributed", "cryptography"),
+    "icechunk": ("icechunk", "zarr"),
     "netcdf": ("xarray", "h5netcdf", "h5py", "scipy"),
     "parquet": ("pyarrow",),
     "places": ("pyogrio",),
     "postgresql": ("psycopg",),
-    "s3": ("obstore",),
+    "s3": ("aiohttp", "obstore"),
     "video": ("av",),
     "zarr": ("zarr", "xarray"),
 }
@@ -73,4 +75,10 @@ def _absent(extra: str) -> str | None:
 
 
 def _is_installed(name: str) -> bool:
-    return sys.modules[name] is not None if name in sys.modules else find_spec(name) is not None
+    return sys.modules[name] is not None if name in sys.modules else _is_found(name)
+
+
+@cache
+def _is_found(name: str) -> bool:
+    """Whether the path has a module; each request to a server elsewhere needs to know it."""
+    return find_spec(name) is not None

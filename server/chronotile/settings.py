@@ -90,6 +90,14 @@ class Settings(BaseSettings):
     """Folder of previews of rasters without overviews, which processes may share; otherwise among the user's caches."""
     preview_bytes: int = Field(default=2 << 30, ge=0, le=1 << 50)
     """Disk cache of previews, of all processes together; 0 makes none."""
+    mosaic_dir: Path | None = None
+    """Folder of overviews of mosaics, which processes may share; otherwise among the user's caches."""
+    mosaic_bytes: int = Field(default=4 << 30, ge=0, le=1 << 50)
+    """Disk cache of overviews of mosaics, of all processes together; 0 makes none."""
+    block_dir: Path | None = None
+    """Folder of stored blocks of COGs elsewhere, which processes may share; otherwise among the user's caches."""
+    block_bytes: int = Field(default=4 << 30, ge=0, le=1 << 50)
+    """Disk cache of such blocks, of all processes together; 0 fetches them again."""
     cube_dir: Path | None = None
     """Folder of cube tiles, which processes may share; otherwise among the user's caches."""
     cube_bytes: int = Field(default=1 << 30, ge=0, le=1 << 50)
@@ -102,7 +110,10 @@ class Settings(BaseSettings):
     """Addresses and networks of proxies whose X-Forwarded-* headers are believed, with commas, or `*`."""
     cog_prefixes: str | None = None
     """Places below which /cog may open GeoTIFFs, with commas: folders, https:// and s3:// URLs; none turns it off."""
-
+    write_token: str | None = Field(default=None, repr=False)
+    """Token that requests show to write items (Authorization: Bearer); without one, none may."""
+    source_prefixes: str | None = None
+    """Places below which files may lie that items of sources name, with commas; beside the host of each source."""
     sld_prefixes: str | None = None
     """https:// URLs below which WMS may fetch what SLD names, with commas; none leaves SLD_BODY alone."""
     input_prefixes: str | None = None
@@ -114,7 +125,7 @@ class Settings(BaseSettings):
     jobs_results_url: str | None = None
     """s3://bucket/prefix below which files of results are stored; otherwise they stay in the folder of jobs."""
     database_url: str | None = None
-    """postgresql:// URL of the table of jobs, which several hosts may share; otherwise SQLite in the folder of jobs."""
+    """postgresql:// URL of jobs and of the item index, for several hosts; otherwise SQLite in the folder of jobs."""
     dask_address: str | None = None
     """Scheduler of the Dask cluster that does the jobs of `chronotile worker`; otherwise it starts one of its own."""
     jobs_cubes_dir: Path | None = None
@@ -151,6 +162,11 @@ class Settings(BaseSettings):
         """The members of `cog_prefixes`."""
         return _members(self.cog_prefixes)
 
+    @property
+    def source_places(self) -> tuple[str, ...]:
+        """The members of `source_prefixes`."""
+        return _members(self.source_prefixes)
+
     def workers_on(self, machine: Machine) -> int:
         """Return how many workers there are by default: one for each core, as far as memory goes.
 
@@ -179,9 +195,19 @@ class Settings(BaseSettings):
         return CacheShares(pixels=pixels, payloads=payloads, plans=half)
 
     @property
+    def mosaic_folder(self) -> Path:
+        """`mosaic_dir`, or a folder among the user's caches."""
+        return self.mosaic_dir or _folder_of("XDG_CACHE_HOME", ".cache") / "mosaics"
+
+    @property
     def preview_folder(self) -> Path:
         """`preview_dir`, or a folder among the user's caches."""
         return self.preview_dir or _folder_of("XDG_CACHE_HOME", ".cache") / "previews"
+
+    @property
+    def block_folder(self) -> Path:
+        """`block_dir`, or a folder among the user's caches."""
+        return self.block_dir or _folder_of("XDG_CACHE_HOME", ".cache") / "blocks"
 
     @property
     def cube_folder(self) -> Path:
@@ -202,6 +228,11 @@ class Settings(BaseSettings):
     def subscriber_places(self) -> tuple[str, ...]:
         """The members of `subscriber_prefixes`."""
         return _members(self.subscriber_prefixes)
+
+    @property
+    def catalogues_folder(self) -> Path:
+        """Where `serve` writes the configurations of STAC catalogues that it is given by address."""
+        return _folder_of("XDG_STATE_HOME", ".local/state") / "catalogues"
 
     def jobs_folder(self, archive: str) -> Path:
         """Return `jobs_dir`, or the folder of an archive, by its id, among what the user's programs keep."""

@@ -8,12 +8,14 @@ import anyio
 import anyio.to_thread
 
 from chronotile.archive.live import LiveArchive
+from chronotile.archive.overviews import prepare_overviews
 from chronotile.process_setup import give_back_freed_memory, hang_ups, set_aside_what_stays
 
 log = logging.getLogger(__name__)
 
 SETTLED_S = 2.0
 """By then what is loaded with the first requests is there."""
+PREPARED_EVERY_S = 5.0
 TIDIED_EVERY_S = 20.0
 """Often enough that holes stay small, and seldom enough that pages requested again cost nothing."""
 
@@ -72,10 +74,22 @@ class Upkeep:
             await anyio.to_thread.run_sync(give_back_freed_memory, limiter=alone)
             await anyio.sleep(TIDIED_EVERY_S)
 
+    async def prepare(self) -> None:
+        """Let overviews of mosaics be made, after each reload."""
+        alone = anyio.CapacityLimiter(1)
+        reloads = None
+        while True:
+            if reloads != self.live.reloads:
+                reloads = self.live.reloads
+                services = self.live.services
+                await anyio.to_thread.run_sync(prepare_overviews, services, limiter=alone, abandon_on_cancel=True)
+            await anyio.sleep(PREPARED_EVERY_S)
+
     def refresh_on_signal(self) -> None:
         """Reload, and try again what failed: a disk or a source elsewhere may work again."""
         live = self.live
         live.services.failing_dates.clear()
+        live.services.reader_caches.left_out.clear()
         live.services.elsewhere.retry()
         before = live.reloads, live.failed_reloads
         live.refresh()

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
     from chronotile.archive.open import Archive
+    from chronotile.model.source import Finding
     from chronotile.settings import LogLevel, Settings
 
 
@@ -16,10 +17,17 @@ def settings_of(**given: object) -> "Settings":
     """Return the settings that the environment and the options of a command give.
 
     Raises:
-        ConfigurationError: A value is not accepted.
+        ConfigurationError: A value is not accepted, or the configuration is a STAC catalogue.
     """
+    from chronotile.commands.catalogue import is_catalogue
+    from chronotile.errors import ConfigurationError
     from chronotile.settings import load_settings
 
+    place = given.get("config")
+    if isinstance(place, str) and is_catalogue(place):
+        raise ConfigurationError(
+            [f"{place} is not a configuration: chronotile serve {place} writes one, and prints its path to name here"]
+        )
     return load_settings(**given)
 
 
@@ -33,6 +41,16 @@ def open_archive(settings: "Settings", log_level: "LogLevel | None" = None, *, i
     with progress_bar("inspecting the data") as progress:
         patience_s = START_S if is_server else OPENING_S
         return open_configured(settings, progress=progress, patience_s=patience_s, has_previews=is_server)
+
+
+def index_findings(settings: "Settings", archive: "Archive") -> "tuple[Finding, ...]":
+    """Return what is wrong with the item index, all of which is read, if the archive has collections of items."""
+    from chronotile.app import item_index
+
+    if all(spec.items is None for spec in archive.specs.values()):
+        return ()
+    with closing(item_index(settings)) as index:
+        return index.check()
 
 
 @contextmanager

@@ -120,13 +120,15 @@ def _write_configuration(archive: "Archive", file: Path) -> None:
 
 
 def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
-    """What was found, the addresses to open, and how to run jobs."""
+    """What was found, the addresses to open, and what other commands do for this server."""
     from chronotile.archive.describe import archive_lines, finding_lines
 
     host = settings.host
     shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 -- shown, not listened at
     address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
     service = archive.services.catalogue.service
+    place = shlex.quote(str(settings.config))
+    has_items = any(spec.items is not None for spec in archive.specs.values())
     return [
         *archive_lines(archive.services.catalogue),
         *finding_lines(archive.findings),
@@ -135,8 +137,17 @@ def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
         f"WMS           {address}{service.wms_paths[0]}",
         f"WMTS          {address}{service.wmts_paths[0]}",
         f"OGC API       {address}/ogcapi",
-        f"jobs          run with: chronotile worker {shlex.quote(str(settings.config))}",
+        f"jobs          run with: {_allowing(settings)}chronotile worker {place}",
+        *([f"new items     indexed by: {_allowing(settings)}chronotile index {place} --watch"] if has_items else []),
     ]
+
+
+def _allowing(settings: "Settings") -> str:
+    """What `--allow` adds to the environment of other commands."""
+    from chronotile.web.item_places import SETTING
+
+    prefixes = settings.source_prefixes or ""
+    return "" if os.environ.get(SETTING, "") == prefixes else f"{SETTING}={shlex.quote(prefixes)} "
 
 
 def _run_here(archive: "Archive", settings: "Settings", listener: socket.socket, lines: list[str]) -> None:

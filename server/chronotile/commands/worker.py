@@ -117,8 +117,8 @@ def _notifying(stores: "JobStores", archive: "Archive", bucket: "Bucket | None")
 
 def _prepare_process() -> None:
     """What holds for this process, and is inherited by those that it starts."""
+    from chronotile.private_files import OTHERS
     from chronotile.process_setup import allow_open_files, end_well_when_stopped
-    from chronotile.queue.private_files import OTHERS
 
     os.umask(OTHERS)
     end_well_when_stopped()

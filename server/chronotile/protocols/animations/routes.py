@@ -47,7 +47,13 @@ async def get_animation(request: Request) -> Response:
 def _answer(delivery: AnimationDelivery, *, is_immutable: bool, with_body: bool) -> Response:
     headers = {
         "ETag": f'"{delivery.etag}"',
-        **caching(delivery.unreadable, is_immutable=is_immutable, is_open=delivery.time.is_open),
+        **caching(
+            delivery.unreadable,
+            is_immutable=is_immutable,
+            is_open=delivery.time.is_open,
+            left_out=delivery.left_out,
+            note=delivery.note,
+        ),
         "Chronotile-Time": instants_text(delivery.time),
     }
     if delivery.unchanged:

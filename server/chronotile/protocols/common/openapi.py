@@ -24,6 +24,7 @@ MAX_ENUMERATED = 100
 """Names up to which all are listed as values of a parameter."""
 STATUSES = {
     "BadRequest": "400",
+    "Unauthorized": "401",
     "Forbidden": "403",
     "NotFound": "404",
     "NotAcceptable": "406",

@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar, cast
 
 from starlette.requests import HTTPConnection, Request
 
+from chronotile.archive.index.write import ItemWriter
 from chronotile.errors import (
     ClientGone,
     DateUnreadable,
@@ -27,7 +28,7 @@ from chronotile.protocols.common.limits.limiter import TOO_LONG, Limiter
 from chronotile.protocols.common.viewer_folder import ViewerFolder
 from chronotile.queue.service import JobService
 from chronotile.readers.raster.overviews.previews import Previews
-from chronotile.web.allowed_prefixes import WebPlaces
+from chronotile.web.places import Places
 
 SERVICES = "chronotile.services"
 """Where a request keeps its services."""
@@ -40,6 +41,12 @@ RECEIVED_HOSTS = "chronotile.received_hosts"
 
 USUAL_S = "chronotile.usual_s"
 """Where a request keeps the assumed time of its work, if longer than that of the limiter."""
+
+TIMES_LEARNT = "chronotile.times_learnt"
+"""Where a request counts how often it was begun again for what was learnt of files while it was answered."""
+
+MOST_LEARNT = 3
+"""How often it is: each time for all files that were looked at."""
 
 FAULT_STATUS = "chronotile.fault_status"
 """Where a request whose fault is answered with another status keeps its own, for the log and the metrics."""
@@ -107,13 +114,15 @@ class ServerState:
     """Of rasters without overviews, where such are made."""
     valid_shares: ValidShares = field(default_factory=lambda: ValidShares(None))
     jobs: JobService = field(default_factory=lambda: JobService(None, archive=""))
-    input_places: WebPlaces = field(default_factory=WebPlaces)
+    input_places: Places = field(default_factory=Places)
     """Below which inputs of processes may lie."""
-    subscriber_places: WebPlaces = field(default_factory=WebPlaces)
+    subscriber_places: Places = field(default_factory=Places)
     """Prefixes of URLs at which subscribers may be notified how jobs go on."""
     viewer: ViewerFolder = field(default_factory=ViewerFolder)
     """Pages link to the viewer if it can run."""
     bodies: BodyMemory = field(default_factory=BodyMemory)
+    items: ItemWriter | None = None
+    """Writes items for requests with the token."""
 
     @property
     def services(self) -> Services:
@@ -227,7 +236,10 @@ async def for_client(
     def with_current() -> Result:
         for each in sources:
             check_current(state, services, each)
-        return work()
+        try:
+            return work()
+        finally:  # a failure too may be for lack of what is known now
+            _require_nothing_learnt(request, services, sources)
 
     result = await read_in_thread(request, limiter, with_current, sources=sources, is_active=is_active)
     if result is None:
@@ -343,6 +355,20 @@ async def watch_disconnect(request: Request) -> AsyncIterator[IsActive]:
         yield lambda: not is_gone.is_set()
     finally:
         watching.cancel()
+
+
+def _require_nothing_learnt(request: Request, services: Services, sources: Iterable[str]) -> None:
+    """Check that work found no file in an encoding that was not known; in a thread, as `check_current`.
+
+    Raises:
+        ServicesRenewed: It did, and its source has been opened again.
+    """
+    learnt = [each for each in sources if each in services.readers and services.readers[each].has_learnt]
+    times = request.scope.get(TIMES_LEARNT, 0)
+    if learnt and times < MOST_LEARNT:
+        request.scope[TIMES_LEARNT] = times + 1
+        for each in learnt:
+            check_current(state_of(request), services, each)
 
 
 def check_current(state: ServerState, services: Services, collection: str | None) -> None:

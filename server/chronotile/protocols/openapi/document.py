@@ -9,6 +9,7 @@ from chronotile.protocols.common.examples import examples_of
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import Json, ref
 from chronotile.protocols.cubes.openapi import cube_paths
+from chronotile.protocols.items.openapi import item_paths
 from chronotile.protocols.layers.openapi import layer_paths
 from chronotile.protocols.openapi.paths_service import service_paths
 from chronotile.protocols.openapi.schemas import SCHEMAS
@@ -20,6 +21,8 @@ from chronotile.protocols.zarr.openapi import zarr_paths
 VERSION = "3.1.1"
 REFUSALS = {
     "BadRequest": "A parameter is missing or not accepted, or the answer would be larger than a limit",
+    "Unauthorized": "The header `Authorization` is missing or has another token",
+    "Forbidden": "The operator does not allow it",
     "NotFound": "There is no such layer, set, tile or time",
     "TooLarge": "The body is larger than `max_body_bytes`",
     "Unavailable": "A source cannot be read now, or too much waits already; try again after `Retry-After` seconds",
@@ -37,6 +40,7 @@ def openapi_document(catalogue: Catalogue, *, base: str, served: Collection[str]
     examples = examples_of(catalogue)
     paths = {
         **layer_paths(examples),
+        **item_paths(examples),
         **tile_paths(examples),
         **animation_paths(examples),
         **cube_paths(examples),
@@ -61,6 +65,7 @@ def openapi_document(catalogue: Catalogue, *, base: str, served: Collection[str]
         "paths": {path: entry for path, entry in paths.items() if path in served},
         "components": {
             "schemas": SCHEMAS,
+            "securitySchemes": {"writeToken": {"type": "http", "scheme": "bearer"}},
             "responses": {name: _refusal(description) for name, description in REFUSALS.items()},
         },
     }

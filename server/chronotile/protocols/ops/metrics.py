@@ -12,6 +12,7 @@ from chronotile.model.time.instants import DAY
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.state import ServerState
 from chronotile.readers.caches.sizes import CacheState
+from chronotile.readers.left_out import REASONS
 from chronotile.readers.library_caches import library_caches
 from chronotile.readers.raster.overviews.previews import PreviewsState
 
@@ -32,6 +33,8 @@ class StateCollector(Collector):
         yield from _limiters(self._state)
         read = self._state.services.reader_caches
         states = {"payloads": caches.payloads.state, "plans": caches.plans.state, "cubes": caches.cubes.state}
+        if read.byte_blocks is not None:
+            states["stored_blocks"] = read.byte_blocks.state
         yield from _caches({**states, "blocks": read.blocks.state, **library_caches(read)})
         yield _counter("chronotile_reloads", "Times that what is served was replaced", self._state.live.reloads)
         yield _counter(
@@ -69,7 +72,17 @@ def _faults(services: Services) -> Iterable[Metric]:
     )
     for name in sorted(services.elsewhere):
         away.add_metric([name], services.elsewhere.is_away(name))
-    yield from (findings, dates, away)
+    left_out = CounterMetricFamily(
+        "chronotile_items_left_out",
+        "Items that answers lacked, once per state of an item",
+        labels=["collection", "reason"],
+    )
+    counts_of_items = services.reader_caches.left_out.counts
+    for collection in services.catalogue.collections:
+        if any(each.is_mosaic for layer in collection.layers for each in layer.variables):
+            for reason in REASONS:
+                left_out.add_metric([collection.id, reason], counts_of_items.get((collection.id, reason), 0))
+    yield from (findings, dates, away, left_out)
 
 
 def _newest_times(services: Services) -> Metric:

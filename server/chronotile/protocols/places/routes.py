@@ -144,9 +144,10 @@ def _values(
     return Payload(
         body=written.encode(found),
         media_type=written.media_type,
-        etag=etag_without(etag, found.unreadable),
+        etag=etag_without(etag, found.unreadable, found.left_out),
         time=time,
         unreadable=found.unreadable,
+        left_out=found.left_out,
     )
 
 

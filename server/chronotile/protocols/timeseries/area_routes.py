@@ -48,9 +48,10 @@ class _Answer(NamedTuple):
     body: bytes | Iterable[bytes]
     following: Instant | None
     """Where the next page begins."""
-    unreadable: tuple[Instant, ...]
     is_open: bool
     """Whether its times may be others soon (`has_open_times`)."""
+    unreadable: tuple[Instant, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 async def get_area(request: Request) -> Response:
@@ -83,19 +84,24 @@ async def _answer(request: Request, parse: ParseAreas) -> Response:
         is_open = has_open_times(layer, series_request.time, series_request.analysis)
         if is_dry:
             cost = cost_of_area_series(widen_request(series_request, services).request, services, is_active=is_active)
-            return _Answer(_encode_cost(cost, layer), following, (), is_open)
+            return _Answer(_encode_cost(cost, layer), following, is_open)
         if name != "json":
             refuse_in_columns(series_request.analysis)
         series = analyse_area_series(series_request, services, is_active=is_active)
         encoded = encode_areas(series, name, layer, reducers=series_request.reducers, options=options)
-        return _Answer(encoded, following, series.unreadable, is_open)
+        return _Answer(encoded, following, is_open, series.unreadable, series.left_out)
 
     refuse_alike(request)
     if not body and not is_dry:
         request.scope[USUAL_S] = _rough_seconds(layer, query, services)
     answer = await make_for_client(request, limiter, layer.id, work, services=services)
     response = respond_in(
-        "json" if is_dry else name, answer.body, layer, unreadable=answer.unreadable, is_open=answer.is_open
+        "json" if is_dry else name,
+        answer.body,
+        layer,
+        unreadable=answer.unreadable,
+        left_out=answer.left_out,
+        is_open=answer.is_open,
     )
     response.headers.update(link_to_next(request, answer.following))
     if request.method != "POST" and body.strip():  # caches know it by its address alone

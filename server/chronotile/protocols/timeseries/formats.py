@@ -122,7 +122,13 @@ def encode_points(
 
 
 def respond_in(
-    name: str, body: bytes | Iterable[bytes], layer: Layer, *, unreadable: Sequence[Instant] = (), is_open: bool
+    name: str,
+    body: bytes | Iterable[bytes],
+    layer: Layer,
+    *,
+    unreadable: Sequence[Instant] = (),
+    left_out: Sequence[str] = (),
+    is_open: bool,
 ) -> Response:
     """Return the answer that carries series; parts are made while they are sent.
 
@@ -131,9 +137,11 @@ def respond_in(
         body: Whole or part by part.
         layer: The first that the series are of.
         unreadable: Dates that they lack.
+        left_out: Ids of items of mosaics that they lack.
         is_open: Whether their times may be others soon (`has_open_times`).
     """
-    headers = {"Vary": "Accept", **file_headers(name, layer), **caching(unreadable, is_open=is_open)}
+    of_cache = caching(unreadable, is_open=is_open, left_out=left_out)
+    headers = {"Vary": "Accept", **file_headers(name, layer), **of_cache}
     if isinstance(body, bytes):
         return Response(body, media_type=SERIES_MEDIA_TYPES[name], headers=headers)
     return StreamingResponse(body, media_type=SERIES_MEDIA_TYPES[name], headers=headers)

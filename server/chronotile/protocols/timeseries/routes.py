@@ -12,6 +12,7 @@ from chronotile.model.cancellation import IsActive
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.resolve_series import has_open_times
 from chronotile.pipeline.series.analyse_points import analyse_points_series
+from chronotile.pipeline.series.fields import items_of_any
 from chronotile.pipeline.series.pages import page_times
 from chronotile.pipeline.series.point import deliver_series
 from chronotile.protocols.common.endpoint import endpoint
@@ -77,18 +78,19 @@ async def post_points(request: Request) -> Response:
     layers = [services.catalogue.layer(each.layer) for each in series_requests]
     options = series_csv_options(query, layers, name, analysis)
 
-    def work(is_active: IsActive) -> tuple[bytes | Iterable[bytes], list[Instant]]:
+    def work(is_active: IsActive) -> tuple[bytes | Iterable[bytes], list[Instant], tuple[str, ...]]:
         found = analyse_points_series(series_requests, analysis, services, is_active=is_active)
-        return encode_points(found, name, layers, options), sorted(
-            {instant for each in found for instant in each.unreadable}
-        )
+        unreadable = sorted({instant for each in found for instant in each.unreadable})
+        return encode_points(found, name, layers, options), unreadable, items_of_any(found)
 
     others = [layer.id for layer in layers[1:]]
-    body, unreadable = await make_for_client(request, limiter, layers[0].id, work, services=services, others=others)
+    body, unreadable, left_out = await make_for_client(
+        request, limiter, layers[0].id, work, services=services, others=others
+    )
     is_open = any(
         has_open_times(layer, each.time, analysis) for layer, each in zip(layers, series_requests, strict=True)
     )
-    return respond_in(name, body, layers[0], unreadable=unreadable, is_open=is_open)
+    return respond_in(name, body, layers[0], unreadable=unreadable, left_out=left_out, is_open=is_open)
 
 
 routes = [

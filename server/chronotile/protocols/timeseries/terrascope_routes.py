@@ -11,7 +11,7 @@ from starlette.routing import Route
 from chronotile.model.cancellation import IsActive
 from chronotile.model.request import AreaSeriesRequest, SeriesRequest
 from chronotile.model.series.series import AreasSeries
-from chronotile.model.time.instants import Instant, TimeDomain
+from chronotile.model.time.instants import TimeDomain
 from chronotile.pipeline.resolve_series import has_open_times
 from chronotile.pipeline.series.areas import extract_area_series
 from chronotile.pipeline.series.point import SeriesFormat, deliver_series, extract_series
@@ -87,18 +87,20 @@ async def _answer_body(
     query = Kvp(request.query_params.multi_items())
     has_parsed = body_parsed(request)
 
-    def work(is_active: IsActive) -> tuple[bytes, tuple[Instant, ...], bool]:
+    def work(is_active: IsActive) -> tuple[bytes, dict[str, str]]:
         series_request, options = read(layer, query, body, services.catalogue), entry_options(query)
         has_parsed()
         is_open = has_open_times(layer, series_request.time)
         if isinstance(series_request, SeriesRequest):
             series = extract_series(series_request, services)
-            return encode_point_series(series, layer.times, options), series.unreadable, is_open
+            headers = caching(series.unreadable, is_open=is_open, left_out=series.left_out)
+            return encode_point_series(series, layer.times, options), headers
         found = extract_area_series(series_request, services, is_active=is_active)
-        return encode(found, layer.times, options), found.unreadable, is_open
+        headers = caching(found.unreadable, is_open=is_open, left_out=found.left_out)
+        return encode(found, layer.times, options), headers
 
-    document, unreadable, is_open = await make_for_client(request, limiter, layer.id, work, services=services)
-    return Response(document, media_type=MEDIA_TYPE, headers=caching(unreadable, is_open=is_open))
+    document, headers = await make_for_client(request, limiter, layer.id, work, services=services)
+    return Response(document, media_type=MEDIA_TYPE, headers=headers)
 
 
 def _routes(path: str, handler: Handler, *methods: str) -> list[Route]:

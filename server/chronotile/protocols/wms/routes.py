@@ -36,7 +36,7 @@ from chronotile.protocols.wms.params import (
 )
 from chronotile.protocols.wms.sld_address import with_document
 from chronotile.protocols.wms.styled_layers import describe_layer, get_styles
-from chronotile.web.allowed_prefixes import WebPlaces
+from chronotile.web.places import Places, web_places
 
 Parsed = TypeVar("Parsed")
 
@@ -44,7 +44,7 @@ WITH_OWN_STYLES: tuple[Operation, ...] = ("GetMap", "GetFeatureInfo", "GetLegend
 """Operations that take SLD and SLD_BODY."""
 
 
-async def answer(request: Request, *, path: str, places: WebPlaces) -> Response:
+async def answer(request: Request, *, path: str, places: Places) -> Response:
     """Return what REQUEST requests."""
     request.state.pairs = await pairs_of(request)
     query = last_of_each(request.state.pairs)
@@ -140,7 +140,7 @@ def routes(paths: Sequence[str], *, sld_prefixes: Sequence[str] = ()) -> list[Ro
     Raises:
         ConfigurationError: One of `sld_prefixes` is none.
     """
-    places = WebPlaces(sld_prefixes, setting="CHRONOTILE_SLD_PREFIXES")
+    places = web_places(sld_prefixes, setting="CHRONOTILE_SLD_PREFIXES")
     return [
         Route(path, endpoint(partial(answer, path=path, places=places), fault), methods=["GET", "POST"])
         for path in paths

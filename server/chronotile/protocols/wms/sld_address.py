@@ -8,11 +8,11 @@ from chronotile.errors import InvalidParameter
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.state import in_fetches
 from chronotile.styling.read_sld import MAX_BYTES
-from chronotile.web.allowed_prefixes import WebPlaces
 from chronotile.web.fetch import fetch
+from chronotile.web.places import Places
 
 
-async def with_document(request: Request, query: Kvp, places: WebPlaces) -> Kvp:
+async def with_document(request: Request, query: Kvp, places: Places) -> Kvp:
     """Return the parameters with what SLD names as SLD_BODY; as they are without it.
 
     Raises:

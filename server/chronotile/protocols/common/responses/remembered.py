@@ -36,7 +36,7 @@ class Pixels:
         """Look at the files; what is gone has changed, and what takes longer to find may have."""
         try:
             layer = services.catalogue.layer(self.layer)
-            return self.states == pixel_states(layer, self.instants, services) and (
+            return self.states == pixel_states(layer, self.instants, services, windows=self.states.windows) and (
                 self.layer_revision is None or self.layer_revision == known_layer_revision(layer, services)
             )
         except ChronotileError:
@@ -56,7 +56,7 @@ def remember(request: Request, payload: Payload, *, layer: str, layer_revision: 
     found = services.catalogue.layer(layer)
     times = found.times
     instants = payload.time.instants + payload.time.base
-    if payload.unreadable:
+    if payload.unreadable or payload.left_out or payload.note:
         return
     # Where there are times to come, which of them is the newest or the default changes with the clock.
     is_settled = len(times) == 0 or bool(times.instants[-1] <= services.clock() + DAY)

@@ -1,6 +1,7 @@
 """Payloads as HTTP answers: validators, caching, the instant used."""
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -37,7 +38,13 @@ def known_etags(request: Request) -> frozenset[str]:
 
 def respond(payload: Payload, *, is_immutable: bool = False) -> Response:
     """Return the answer that carries a payload; 304 where the client holds it already."""
-    cache_headers = caching(payload.unreadable, is_immutable=is_immutable, is_open=payload.time.is_open)
+    cache_headers = caching(
+        payload.unreadable,
+        is_immutable=is_immutable,
+        is_open=payload.time.is_open,
+        left_out=payload.left_out,
+        note=payload.note,
+    )
     headers = {"ETag": f'"{payload.etag}"', **cache_headers}
     if payload.time.instants:
         headers["Chronotile-Time"] = instants_text(payload.time)
@@ -48,16 +55,28 @@ def respond(payload: Payload, *, is_immutable: bool = False) -> Response:
     return Response(payload.body, media_type=payload.media_type, headers=headers)
 
 
-def caching(unreadable: Sequence[Instant], *, is_immutable: bool = False, is_open: bool) -> dict[str, str]:
-    """Return how long an answer may be cached; of one that lacks dates also which, since they may be repaired soon.
+def caching(
+    unreadable: Sequence[Instant],
+    *,
+    is_immutable: bool = False,
+    is_open: bool,
+    left_out: Sequence[str] = (),
+    note: str = "",
+) -> dict[str, str]:
+    """Return how long an answer may be cached; of one that lacks dates or items also which: they may be repaired soon.
 
     Args:
         unreadable: The dates that it lacks.
         is_immutable: Whether its address names the revision that it is of.
         is_open: Whether its times were resolved from an open selection (`TimeSelection.is_open`).
+        left_out: Ids of the items that it lacks.
+        note: What it has in place of what was requested.
     """
-    if unreadable:
-        return {"Cache-Control": INCOMPLETE, "Warning": unreadable_warning(unreadable)}
+    if unreadable or left_out or note:
+        warnings = [unreadable_warning(unreadable)] if unreadable else []
+        warnings += [left_out_warning(left_out)] if left_out else []
+        warnings += [f'199 - "{note}"'] if note else []
+        return {"Cache-Control": INCOMPLETE, "Warning": ", ".join(warnings)}
     if is_immutable:
         return {"Cache-Control": IMMUTABLE}
     return {"Cache-Control": CURRENT if is_open else SHORT}
@@ -68,6 +87,13 @@ def unreadable_warning(unreadable: Sequence[Instant]) -> str:
     named = ", ".join(format_instant(instant) for instant in unreadable[:MAX_INSTANTS_TOLD])
     more = len(unreadable) - MAX_INSTANTS_TOLD
     return f'199 - "unreadable: {named}{f", and {more} more" if more > 0 else ""}"'
+
+
+def left_out_warning(left_out: Sequence[str]) -> str:
+    """Return the warning that names the items that could not be read."""
+    named = ", ".join(quote(item, safe=" :()+,;=@!*") for item in left_out[:MAX_INSTANTS_TOLD])
+    more = len(left_out) - MAX_INSTANTS_TOLD
+    return f'199 - "left out: {named}{f", and {more} more" if more > 0 else ""}"'
 
 
 def respond_with_content(body: bytes, media_type: str, request: Request, *, cache_control: str = CURRENT) -> Response:

@@ -27,7 +27,7 @@ def respond_with_file(delivery: CoverageDelivery) -> Response:
     """Return the answer that carries a file, or a part of it; 304 where the client holds it already."""
     vary = "Accept, Accept-Encoding" if is_compressible(delivery.media_type) else "Accept"
     headers = {"ETag": f'"{delivery.etag}"', "Vary": vary, **grid_headers(delivery.grid)}
-    headers |= caching(delivery.unreadable, is_open=delivery.is_open)
+    headers |= caching(delivery.unreadable, is_open=delivery.is_open, left_out=delivery.left_out)
     instants = tuple(reversed(delivery.times.instants))
     if instants:
         headers["Chronotile-Time"] = instants_text(TimeUsed(instants=instants))

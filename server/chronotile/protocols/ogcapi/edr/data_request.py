@@ -87,7 +87,7 @@ def data_response(payload: FieldsPayload, name: str, data_request: DataRequest) 
         name: Of the format.
         data_request: As requested.
     """
-    cache_headers = caching(payload.unreadable, is_open=payload.time.is_open)
+    cache_headers = caching(payload.unreadable, is_open=payload.time.is_open, left_out=payload.left_out)
     headers = {"ETag": f'"{payload.etag}"', "Vary": "Accept", **cache_headers}
     if payload.time.instants:
         headers["Chronotile-Time"] = instants_text(payload.time)

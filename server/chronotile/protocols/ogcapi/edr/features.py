@@ -9,7 +9,7 @@ from chronotile.catalog.offered import Offered
 from chronotile.encoders.instants import dump_json
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
-from chronotile.model.grid import WHOLE_CIRCLE, BBox
+from chronotile.model.grid import BBox
 from chronotile.model.time.instants import TimeSelection
 from chronotile.protocols.common.query import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
@@ -105,4 +105,4 @@ def _box(text: str | None) -> BBox | None:
         return None
     box = box_of(text, CRS84)
     check_degrees(box, CRS84, locator="bbox")
-    return box._replace(xmax=box.xmax + WHOLE_CIRCLE) if box.xmin > box.xmax else box
+    return box.unwound()

@@ -110,7 +110,13 @@ SCHEMAS: Mapping[str, Json] = {
     "JobMetadata": {
         **object_of(
             {"sources": list_of(ref("JobSource"))},
-            {"unreadable": {**list_of(_TIME), "description": "Dates that could not be read, which results lack"}},
+            {
+                "unreadable": {**list_of(_TIME), "description": "Dates that could not be read, which results lack"},
+                "left_out": {
+                    **list_of(TEXT),
+                    "description": "Ids of items that could not be read, which dates of results lack; at most 100",
+                },
+            },
         ),
         "description": "What the results of a successful job were made of; absent if no layer was read",
     },

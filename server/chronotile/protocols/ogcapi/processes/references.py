@@ -15,8 +15,8 @@ from chronotile.processes.process import Process
 from chronotile.processes.times_and_places import MOST_CONTAINERS
 from chronotile.protocols.ogcapi.processes.bounded_json import parse_json
 from chronotile.protocols.ogcapi.processes.media_types import BASE64, OCTETS, is_base64, media_types
-from chronotile.web.allowed_prefixes import WebPlaces
 from chronotile.web.fetch import Fetched, fetch
+from chronotile.web.places import Places
 
 MOST = 16
 """Of one execution."""
@@ -43,7 +43,7 @@ class Reference:
         return _path(self.name, self.index)
 
 
-def references_of(process: Process, inputs: Mapping[str, Any], places: WebPlaces) -> tuple[Reference, ...]:
+def references_of(process: Process, inputs: Mapping[str, Any], places: Places) -> tuple[Reference, ...]:
     """Return those among the inputs of an execution that are references.
 
     Raises:
@@ -130,7 +130,7 @@ def _given(process: Process, inputs: Mapping[str, Any]) -> Iterator[tuple[str, i
                 yield name, index if several is given else None, each
 
 
-def _reference(name: str, index: int | None, given: Mapping[str, Any], places: WebPlaces) -> Reference:
+def _reference(name: str, index: int | None, given: Mapping[str, Any], places: Places) -> Reference:
     path, media_type = _path(name, index), given.get("type")
     if not places:
         raise InvalidParameter(f"{path}: this server does not fetch inputs; give the value itself", locator=path)

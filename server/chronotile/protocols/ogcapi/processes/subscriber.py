@@ -16,7 +16,7 @@ from chronotile.protocols.ogcapi.processes.results import Results, results_docum
 from chronotile.queue.bucket import Bucket
 from chronotile.queue.job_folder import RESULTS
 from chronotile.queue.result_files import ResultFiles
-from chronotile.web.allowed_prefixes import WebPlaces
+from chronotile.web.places import Places
 
 MEMBER = "subscriber"
 OF_MEMBERS: Mapping[str, Status] = {"successUri": "successful", "inProgressUri": "running", "failedUri": "failed"}
@@ -24,7 +24,7 @@ ACCEPTED: Mapping[str, Status] = {"successUrl": "successful", **OF_MEMBERS}
 """The schema published with 1.0 has `successUri` among its members, and requires `successUrl`."""
 
 
-def subscriber_of(members: Json, places: WebPlaces, *, base: str) -> Subscriber | None:
+def subscriber_of(members: Json, places: Places, *, base: str) -> Subscriber | None:
     """Return the subscriber, if there is one.
 
     Args:
@@ -98,7 +98,7 @@ def _check_members(members: Iterable[str]) -> None:
             raise UnknownParameter(f"{place} is not a member here; use {use}", locator=place)
 
 
-def _url(value: object, places: WebPlaces, *, locator: str) -> str:
+def _url(value: object, places: Places, *, locator: str) -> str:
     if not isinstance(value, str):
         raise InvalidParameter(f"{locator} must be a URL", locator=locator)
     return places.allowed(value, locator=locator)

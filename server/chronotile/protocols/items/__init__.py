@@ -1,0 +1,1 @@
+"""Items of collections, added and removed by programs."""
