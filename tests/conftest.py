@@ -4,6 +4,7 @@ import gc
 import importlib.util
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 # Before numpy is imported: with more threads than cores small products take 100 times longer.
@@ -107,6 +108,15 @@ def postgresql():
     """A server, for all tests of this process."""
     with serving_postgresql() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def scene_forms(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+    """The made archive of scenes, in each form in which archives are reached (`tests.scenes_archive.forms.Forms`)."""
+    from tests.scenes_archive.forms import Forms
+
+    with ExitStack() as stack:
+        yield Forms(stack, lambda: request.getfixturevalue("postgresql"), tmp_path_factory.mktemp("forms"))
 
 
 @pytest.fixture(scope="session")

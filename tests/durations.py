@@ -20,8 +20,12 @@ def processor_s() -> float:
 class Durations:
     """Collects what each test took with its fixtures, in the process that reports, and writes it at the end."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, reports: bool) -> None:
         self.path = path
+        self.reports = reports
+        """Whether this process hears of all tests, and writes."""
+        if reports:
+            path.write_text("")
         self.mark_s = processor_s()
         self.elapsed_s: dict[str, float] = defaultdict(float)
         self.worked_s: dict[str, float] = defaultdict(float)
@@ -43,9 +47,15 @@ class Durations:
         self.elapsed_s[report.nodeid] += report.duration
         self.worked_s[report.nodeid] += report.processor_s
 
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write seconds, processor seconds and test, the slowest first."""
-        if hasattr(session.config, "workerinput"):
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """Write a test's line when it has ended, so that a run that is cut short leaves what it has."""
+        if self.reports:
+            with self.path.open("a") as file:
+                file.write(f"{self.elapsed_s[nodeid]:.3f}\t{self.worked_s[nodeid]:.3f}\t{nodeid}\n")
+
+    def pytest_sessionfinish(self) -> None:
+        """Write all again: seconds, processor seconds and test, the slowest first."""
+        if not self.reports:
             return
         slowest = sorted(self.elapsed_s.items(), key=lambda each: each[1], reverse=True)
         lines = [f"{elapsed_s:.3f}\t{self.worked_s[test]:.3f}\t{test}\n" for test, elapsed_s in slowest]
@@ -55,4 +65,4 @@ class Durations:
 def pytest_configure(config: pytest.Config) -> None:
     """Collect, into the file that CHRONOTILE_TEST_DURATIONS names."""
     path = Path(os.environ.get("CHRONOTILE_TEST_DURATIONS") or DEFAULT)
-    config.pluginmanager.register(Durations(config.rootpath / path))
+    config.pluginmanager.register(Durations(config.rootpath / path, reports=not hasattr(config, "workerinput")))

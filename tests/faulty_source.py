@@ -5,7 +5,7 @@ import re
 import socket
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -25,6 +25,8 @@ class Fault(Enum):
 
     HANG = auto()
     """Nothing is sent."""
+    HOLD = auto()
+    """Nothing is sent until `release`, then the answer is well."""
     HANG_IN_BODY = auto()
     """The head and half of the body are sent, then nothing more."""
     DRIP = auto()
@@ -90,6 +92,8 @@ class Request:
     """The header `Range`."""
     fault: Fault | None
     """How it is answered."""
+    headers: Mapping[str, str]
+    """Looked up without regard to case."""
 
 
 @dataclass
@@ -115,8 +119,14 @@ class FaultySource:
         """Whether answers have an `ETag`."""
         self.sends_times = True
         """Whether answers have a `Last-Modified`."""
+        self.payer: str | None = None
+        """Requests whose header `x-amz-request-payer` is not this are answered 403, as S3 does; `None`: none is."""
         self.honours_if_match = True
         """Whether a request with the ETag of another file in `If-Match` is answered 412."""
+        self.delay_s = 0.0
+        """How much later each answer begins: the round trip to a store far away."""
+        self.redirects: dict[str, str] = {}
+        """Where paths have moved to: URLs, for `Location`."""
         self.requests: list[Request] = []
         """In the order in which they came; `changed` is notified of each."""
         self.changed = threading.Condition()
@@ -124,6 +134,7 @@ class FaultySource:
         self.hanging: Counter[str] = Counter()
         """How many requests hang now, by path."""
         self._faults: dict[str | None, _Switched] = {}
+        self._released = threading.Event()
         self._connections: set[socket.socket] = set()
         self._server: _Server | None = None
         self._held = reserved_port()
@@ -145,6 +156,20 @@ class FaultySource:
                 self._faults.pop(path, None)
             else:
                 self._faults[path] = _Switched(fault, times, after)
+            if fault is Fault.HOLD:
+                self._released.clear()
+
+    def release(self) -> None:
+        """Answer all requests that are held, and hold none any more."""
+        with self.changed:
+            for path in [path for path, switched in self._faults.items() if switched.fault is Fault.HOLD]:
+                del self._faults[path]
+        self._released.set()
+
+    def wait_for_release(self, path: str) -> None:
+        """Hold a request."""
+        with self.noting_hang(path):
+            assert self._released.wait(PATIENCE_S), f"{path} was held and not released within {PATIENCE_S} s"
 
     def heal(self) -> None:
         """Serve all paths well, and listen if connections were refused."""
@@ -177,6 +202,7 @@ class FaultySource:
 
     def close(self) -> None:
         """End all there is."""
+        self.release()
         self.refuse()
         self._held.close()
 
@@ -214,11 +240,11 @@ class FaultySource:
         with self.changed:
             self._connections.discard(connection)
 
-    def take(self, method: str, path: str, query: str, wanted: str | None) -> Fault | None:
+    def take(self, method: str, path: str, query: str, headers: Mapping[str, str]) -> Fault | None:
         """Note a request, and return what is to go wrong with it."""
         with self.changed:
             fault = self._next_fault(path) or self._next_fault(None)
-            self.requests.append(Request(method, path, query, wanted, fault))
+            self.requests.append(Request(method, path, query, headers.get("Range"), fault, headers))
             self.changed.notify_all()
         return fault
 
@@ -307,9 +333,17 @@ class _Handler(BaseHTTPRequestHandler):
         source = self.server.source
         address = urlsplit(self.path)
         path = unquote(address.path).removeprefix("/")
-        fault = source.take(self.command, path, address.query, self.headers.get("Range"))
+        fault = source.take(self.command, path, address.query, self.headers)
+        if source.payer not in {None, self.headers.get("x-amz-request-payer")}:
+            fault = Fault.FORBIDDEN
+        if source.delay_s:
+            threading.Event().wait(source.delay_s)
+        if fault is Fault.HOLD:
+            source.wait_for_release(path)
         if fault is Fault.HANG:
             self._hang(path)
+        elif path in source.redirects:
+            self._send(HTTPStatus.TEMPORARY_REDIRECT, b"", {"Location": source.redirects[path]})
         elif fault is Fault.CUT_AT_ONCE:
             self.close_connection = True
         elif fault in STATUS_OF:

@@ -1,5 +1,6 @@
-"""A disk on which scratch files of requests have no room."""
+"""A disk without room: for scratch files of requests, or for all files of the process."""
 
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,3 +16,14 @@ def full_disk(*, beyond: int = 0) -> Iterator[None]:
         yield
     finally:
         ROOM.give_back(taken)
+
+
+@contextmanager
+def disk_without_room() -> Iterator[None]:
+    """Let no file of this process have more than some bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -1,13 +1,17 @@
 """An S3 server of our own (moto), in a process that can be ended and started again, with nothing in it then."""
 
+import json
 import os
 import secrets
 import socket
 import subprocess
+import urllib.parse
 import urllib.request
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
 from xml.etree import ElementTree as ET
 
 from tests.running import reserved_port, until
@@ -18,8 +22,14 @@ REGION = "eu-west-1"
 ACCESS_KEY, SECRET = "AKIATESTTESTTEST", "a secret of tests"
 
 
+AnyServer = TypeVar("AnyServer", bound="Server")
+
+
 class Server:
     """A server that can be started and stopped; its port is nobody else's as long as this object is there."""
+
+    unsigned: int | None = None
+    """How many requests are answered without a signature; `None`: all, whatever key they name."""
 
     def __init__(self) -> None:
         held = reserved_port()
@@ -37,7 +47,10 @@ class Server:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         command = [find_program("moto_server"), "-H", "127.0.0.1", "-p", str(self.port)]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        environment = dict(os.environ)
+        if self.unsigned is not None:
+            environment["INITIAL_NO_AUTH_ACTION_COUNT"] = str(self.unsigned)
+        self._process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until(self._answers)
 
     def stop(self) -> None:
@@ -70,10 +83,59 @@ class Server:
         return True
 
 
+class SignedServer(Server):
+    """A server with one bucket, which answers requests alone that are signed with the key of its one user."""
+
+    unsigned = 4
+    bucket = "scenes"
+
+    def start(self) -> None:
+        """Start it, and make the bucket, the user and the key with the requests that need no signature."""
+        super().start()
+        self.make_bucket(self.bucket)
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+        self._manage("CreateUser", UserName="reader")
+        self._manage("PutUserPolicy", UserName="reader", PolicyName="all", PolicyDocument=json.dumps(policy))
+        answer = self._manage("CreateAccessKey", UserName="reader")
+        self.environment |= {
+            "AWS_ACCESS_KEY_ID": _text_of(answer, "AccessKeyId"),
+            "AWS_SECRET_ACCESS_KEY": _text_of(answer, "SecretAccessKey"),
+        }
+
+    def upload(self, folder: Path) -> None:
+        """Put all files of a folder into the bucket, under their paths below it."""
+        from obstore.store import S3Store
+
+        store = S3Store(
+            self.bucket,
+            endpoint=self.address,
+            region=REGION,
+            access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
+            secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+            client_options={"allow_http": True},
+        )
+        for path in folder.rglob("*"):
+            if path.is_file():
+                store.put(str(path.relative_to(folder)), path.read_bytes())
+
+    def _manage(self, action: str, **parameters: str) -> ET.Element:
+        """Call an action of IAM, which the server finds by what a signature would name."""
+        body = urllib.parse.urlencode({"Action": action, "Version": "2010-05-08"} | parameters)
+        scope = "AWS4-HMAC-SHA256 Credential=none/20200101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0"
+        request = urllib.request.Request(self.address, body.encode(), {"Authorization": scope})
+        with urllib.request.urlopen(request) as answer:
+            return ET.parse(answer).getroot()
+
+
+def _text_of(answer: ET.Element, name: str) -> str:
+    """The text of the element of a name, in whatever namespace."""
+    return next(element.text or "" for element in answer.iter() if element.tag.rpartition("}")[2] == name)
+
+
 @contextmanager
-def serving_s3() -> Iterator[Server]:
+def serving_s3(make: type[AnyServer] = Server) -> Iterator[AnyServer]:
     """A running server."""
-    server = Server()
+    server = make()
     try:
         server.start()
         yield server

@@ -18,8 +18,8 @@ POSTGRESQL = Path("/usr/lib/postgresql")
 """Where Debian has its programs, by version and off the path."""
 SCRIPTS = sysconfig.get_path("scripts")
 """Where this environment has its programs, which need not be on the path."""
-MOTO = Path(sys.prefix) / "moto" / "bin"
-"""Where `make` has the S3 server, apart from what it would be at odds with."""
+APART = tuple(Path(sys.prefix) / name / "bin" for name in ("moto", "pgstac"))
+"""Where `make` has the S3 server and the STAC API, apart from what they would be at odds with."""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -41,8 +41,9 @@ def lack_of_chromium() -> str | None:
 
 
 def find_program(name: str) -> Path | None:
-    """A program of this environment, on the path, of moto, or of the newest PostgreSQL that Debian has."""
-    found = shutil.which(name, path=SCRIPTS) or shutil.which(name) or shutil.which(name, path=MOTO)
+    """A program of this environment, on the path, of those apart, or of the newest PostgreSQL that Debian has."""
+    apart = os.pathsep.join(map(str, APART))
+    found = shutil.which(name, path=SCRIPTS) or shutil.which(name) or shutil.which(name, path=apart)
     return Path(found) if found else max(POSTGRESQL.glob(f"*/bin/{name}"), default=None)
 
 

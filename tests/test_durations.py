@@ -21,3 +21,11 @@ def test_each_test_has_a_line_with_its_seconds_the_slowest_first(pytester, monke
 
 def test_the_file_has_the_name_that_the_variable_says(pytester, monkeypatch):
     assert len(written(pytester, monkeypatch, "other.tsv")) == 2
+
+
+def test_a_run_that_is_cut_short_leaves_the_tests_that_ended(pytester, monkeypatch):
+    monkeypatch.setenv("CHRONOTILE_TEST_DURATIONS", "")
+    look = f"assert Path({DEFAULT!r}).read_text().split('\\t')[2:] == ['test_it.py::test_first\\n']"
+    pytester.makepyfile(test_it=f"from pathlib import Path\ndef test_first(): pass\ndef test_second(): {look}")
+
+    pytester.runpytest_inprocess("-p", "tests.durations", "-p", "no:cacheprovider").assert_outcomes(passed=2)

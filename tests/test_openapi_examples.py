@@ -24,6 +24,11 @@ def document(client):
 
 
 def operations(document):
+    """All but those for holders of a token, which the demo does not have."""
+    return [each for each in all_operations(document) if "security" not in each[2]]
+
+
+def all_operations(document):
     return [(path, method, each) for path, entry in document["paths"].items() for method, each in entry.items()]
 
 
@@ -44,6 +49,20 @@ def test_examples_are_answered(client, document):
     }
 
     assert refused == {}
+
+
+@pytest.mark.slow
+def test_what_needs_a_token_is_refused_as_told_without_one(client, document):
+    restricted = [each for each in all_operations(document) if "security" in each[2]]
+    answers = {(path, method): ask(client, path, method, operation) for path, method, operation in restricted}
+
+    assert {(path, method) for path, method, _ in restricted} == {
+        ("/layers/{layer}/items", "post"),
+        ("/layers/{layer}/items/{item}", "delete"),
+    }
+    assert {answer.status_code for answer in answers.values()} == {403}
+    assert all("CHRONOTILE_WRITE_TOKEN" in answer.json()["detail"] for answer in answers.values())
+    assert all("403" in operation["responses"] for _, _, operation in restricted)
 
 
 @pytest.mark.slow

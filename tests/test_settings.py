@@ -37,6 +37,12 @@ def test_environment_says_how_the_process_runs(environment):
     assert (settings.workers, settings.threads["series"]) == (3, 7)
 
 
+def test_places_of_items_are_a_list(environment):
+    environment(SOURCE_PREFIXES=" s3://bucket/, https://data.example.org/s2 ,")
+
+    assert load_settings().source_places == ("s3://bucket/", "https://data.example.org/s2")
+
+
 def test_what_is_given_goes_before_the_environment(environment):
     environment(PORT="9000", HOST="0.0.0.0")
 
@@ -219,6 +225,7 @@ def test_previews_lie_among_the_users_caches(environment, monkeypatch, told, fol
     monkeypatch.setenv("HOME", "/home/a")
 
     assert load_settings().preview_folder == folder
+    assert load_settings().block_folder == folder.with_name("blocks")
 
 
 def test_jobs_lie_among_what_the_users_programs_keep(environment, monkeypatch):

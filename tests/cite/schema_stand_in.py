@@ -90,7 +90,7 @@ def schema_stand_in(folder: Path = SCHEMAS) -> Iterator[tuple[str, Path]]:
     hosts = sorted(each.name for each in folder.iterdir() if each.is_dir() and "." in each.name)
     with tempfile.TemporaryDirectory() as made:
         own = Path(made)
-        _certify(hosts, own)
+        certify(hosts, own)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(own / "certificate.pem", own / "key.pem")
         server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Schemas, folder=folder, context=context))
@@ -117,7 +117,7 @@ def java_options(address: str, own: Path) -> list[str]:
     ]
 
 
-def _certify(hosts: Sequence[str], own: Path) -> None:
+def certify(hosts: Sequence[str], own: Path) -> None:
     """Write a certificate of all hosts that signs itself, good for two days."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stand-in of schemas")])

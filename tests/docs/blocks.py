@@ -50,8 +50,8 @@ BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 CODE = [block for block in BLOCKS if block.language]
 
 
-def in_language(*languages: str, but: str = "/") -> list[Block]:
-    """The blocks in these languages that are run, but for those of a folder."""
+def in_language(*languages: str, but: str | tuple[str, ...] = "/") -> list[Block]:
+    """The blocks in these languages that are run, but for those of some folders or pages."""
     return [
         each for each in CODE if each.language in languages and each.reason is None and not each.page.startswith(but)
     ]

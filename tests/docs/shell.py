@@ -2,13 +2,15 @@
 
 import importlib.util
 import json
+import os
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import typer
@@ -31,6 +33,7 @@ class Shell:
         folder: Where files are read and written.
         start: Starts an endless command of chronotile. Without it command lines of chronotile are checked and not run.
         environment: Of commands; that of the test by default.
+        exports: What variables are set to, in place of the values of the page; without it `export` does nothing.
     """
 
     def __init__(
@@ -40,11 +43,13 @@ class Shell:
         *,
         start: Callable[[list[str]], None] | None = None,
         environment: dict[str, str] | None = None,
+        exports: Mapping[str, str] | None = None,
     ) -> None:
         self.client = client
         self.folder = folder
         self._start = start
         self._environment = environment
+        self._exports = exports
         self.printed = ""
         """What the commands of the last block printed."""
 
@@ -54,11 +59,17 @@ class Shell:
         for line in text.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             if words[:1] == ["export"]:
+                self._export(words[1:])
                 continue
             while words and re.fullmatch(r"[A-Z_0-9]+=.*", words[0]):
                 words = words[1:]
             if words:
-                self._command(words)
+                self._command([Template(word).safe_substitute(self._environment or os.environ) for word in words])
+
+    def _export(self, words: list[str]) -> None:
+        if self._exports is not None and self._environment is not None:
+            given = dict(word.split("=", 1) for word in words)
+            self._environment.update({name: self._exports.get(name, value) for name, value in given.items()})
 
     def _command(self, words: list[str]) -> None:
         name = Path(words[0]).name
@@ -84,12 +95,14 @@ class Shell:
             raise AssertionError(f"cannot run {words[0]}; say why with <!-- not run: … -->")
 
     def _curl(self, words: list[str]) -> None:
-        url, data, saved, headers = "", None, None, {}
+        url, data, saved, headers, is_dumped = "", None, None, {}, False
         rest = iter(words)
         for word in rest:
             match word:
                 case "-o" | "--output":
                     saved = next(rest)
+                case "-D" | "--dump-header":
+                    is_dumped = next(rest) == "-"
                 case "-d" | "--data" | "--data-binary":
                     data = next(rest)
                 case "-H" | "--header":
@@ -108,6 +121,8 @@ class Shell:
             "GET" if data is None else "POST", url.removeprefix(SERVER), content=content, headers=headers
         )
         assert answer.status_code < 300, f"{url}: {answer.status_code} {answer.text[:500]}"
+        if is_dumped:
+            self.printed += "".join(f"{name}: {value}\n" for name, value in answer.headers.items())
         if saved:
             (self.folder / saved).write_bytes(answer.content)
         self.printed += "" if saved else answer.text

@@ -19,8 +19,8 @@ from tests.docs.site import ROOT
 from tests.running import with_client
 
 RUN_HERE = {"http", "json", "python", "sh", "yaml"}
-TUTORIALS = "docs/tutorials/"
-"""Followed as a whole by test_tutorials.py."""
+FOLLOWED = ("docs/tutorials/", "docs/how-to/sentinel-2-from-a-bucket.md")
+"""As a whole, by test_tutorials.py and test_sentinel_2_from_a_bucket.py."""
 RUN_ELSEWHERE = {
     "html": "tests/docs/test_pages.py",
     "js": "tests/docs/test_pages.py",
@@ -43,7 +43,7 @@ def test_few_blocks_are_not_run_and_each_says_why():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", in_language("sh", but=TUTORIALS), ids=str)
+@pytest.mark.parametrize("block", in_language("sh", but=FOLLOWED), ids=str)
 def test_commands_run(client, tmp_path, block):
     Shell(client, tmp_path).run(block.text)
 
@@ -58,7 +58,7 @@ def test_requests_are_answered(client, block):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", in_language("python", but=TUTORIALS), ids=str)
+@pytest.mark.parametrize("block", in_language("python", but=FOLLOWED), ids=str)
 def test_programs_run(server, tmp_path, block):
     """In processes of their own: GDAL waits for the server in calls that hold the lock of the interpreter."""
     command = [sys.executable, "-W", "error", "-c", block.text.replace(SERVER, server)]

@@ -11,6 +11,7 @@ METRICS = """
 chronotile_cache_bytes{cache="blocks",worker="1"} 2e6
 chronotile_cache_bytes{cache="blocks",worker="2"} 3e6
 chronotile_cache_bytes{cache="cubes",worker="1"} 9e9
+chronotile_cache_bytes{cache="stored_blocks",worker="1"} 4e9
 # TYPE chronotile_cache_max_bytes gauge
 chronotile_cache_max_bytes{cache="blocks",worker="1"} 5e6
 chronotile_cache_max_bytes{cache="payloads",worker="2"} 7e6

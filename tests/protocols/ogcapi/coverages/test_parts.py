@@ -10,10 +10,10 @@ import pytest
 from chronotile.encoders import file_parts, scratch
 from chronotile.errors import ClientGone
 from chronotile.model.coverage import CoverageRequest
-from chronotile.pipeline.caches.byte_cache import ByteCache
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
 from chronotile.pipeline.coverage.deliver import Conditions, deliver_coverage
 from chronotile.pipeline.services import make_caches
+from chronotile.readers.caches.byte_cache import ByteCache
 from tests.full_disk import full_disk
 from tests.protocols import served
 

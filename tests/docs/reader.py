@@ -1,0 +1,133 @@
+"""A reader who follows a page from its first to its last block, in an empty folder, with real servers."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import yaml
+
+from tests.docs.blocks import Block, blocks_of
+from tests.docs.shell import SERVER, Shell
+
+PROGRAM = [sys.executable, "-c", "from chronotile.cli import main; main()"]
+SAVED = re.compile(r"Save as `([^`]+)`:\n\n$")
+ADDRESS = re.compile(r"^landing page +(http://[\d.:]+)")
+ADDED = re.compile(r"Add to `([^`]+)`:\n\n$")
+
+
+class Reader:
+    """Follows a page: its commands, programs and files, one after the other.
+
+    Args:
+        folder: Where.
+        environment: Of the commands, beside that of the test.
+        places: Addresses of the test in place of those of the page.
+        exports: Values of variables in place of those that the page exports; without it nothing is exported.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
+        places: Mapping[str, str] | None = None,
+        exports: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = folder
+        self._places = places or {}
+        self.environment = os.environ | environment | {"CHRONOTILE_PORT": "0", "CHRONOTILE_WORKERS": "1"}
+        self.server = ""
+        self._process: subprocess.Popen[str] | None = None
+        self._shell = Shell(None, folder, start=self._serve, environment=self.environment, exports=exports)
+        self.printed: list[str] = []
+        """What each block of commands printed."""
+
+    def follow(self, page: Path) -> None:
+        """Run all blocks of a page but those that say why they are not run."""
+        text = page.read_text(encoding="utf-8")
+        for block in blocks_of(page):
+            before = "".join(text.splitlines(keepends=True)[: block.line - 1])
+            if name := SAVED.search(before):
+                (self.folder / name[1]).write_text(self._here(block), encoding="utf-8")
+            elif name := ADDED.search(before):
+                self._add(self.folder / name[1], block)
+            elif block.reason is None:
+                self._run(block)
+
+    def _here(self, block: Block) -> str:
+        text = block.text
+        for place, here in self._places.items():
+            text = text.replace(place, here)
+        return text
+
+    def _add(self, file: Path, block: Block) -> None:
+        """Put the members of a document into those of a configuration."""
+        whole, part = yaml.safe_load(file.read_text(encoding="utf-8")), yaml.safe_load(self._here(block))
+        for name, members in part.items():
+            whole[name] = whole.get(name, {}) | members
+        file.write_text(yaml.safe_dump(whole, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+    def _run(self, block: Block) -> None:
+        if block.language == "sh":
+            self._shell.run(self._here(block))
+            self.printed.append(self._shell.printed)
+        elif block.language == "python":
+            program = [sys.executable, "-c", self._here(block).replace(SERVER, self.server)]
+            ran = subprocess.run(
+                program, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+            )
+            assert ran.returncode == 0, f"{block}: {ran.stderr}"
+        else:
+            assert block.language == "", block
+            absent = [line for line in block.text.splitlines() if line not in self._shell.printed]
+            assert absent == [], f"{block}: printed was {self._shell.printed}"
+
+    def _serve(self, words: list[str]) -> None:
+        """Start a server in place of the last one, and wait until it prints its address."""
+        self.stop()
+        log = self.folder / "server.log"
+        with log.open("w") as errors:
+            self._process = subprocess.Popen(
+                [*PROGRAM, *words],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        found = next(filter(None, map(ADDRESS.search, self._process.stdout)), None)
+        assert found, f"{words} printed no address: {log.read_text()[-2000:]}"
+        self.server = found[1]
+        self._shell.client = httpx2.Client(base_url=self.server, timeout=None)
+        self._shell.client.get("/health/ready").raise_for_status()
+
+    def stop(self) -> None:
+        """End the server, if there is one."""
+        if self._process is not None:
+            if self._shell.client is not None:
+                self._shell.client.close()
+            self._process.terminate()
+            self._process.stdout.close()
+            self._process.wait()
+            self._process = None
+
+
+@contextmanager
+def reading(
+    folder: Path,
+    *,
+    places: Mapping[str, str] | None = None,
+    exports: Mapping[str, str] | None = None,
+    **environment: str,
+) -> Iterator[Reader]:
+    """A reader with empty hands; the server that runs at the end is stopped."""
+    reader = Reader(folder, environment, places=places, exports=exports)
+    try:
+        yield reader
+    finally:
+        reader.stop()
