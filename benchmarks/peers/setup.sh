@@ -21,6 +21,7 @@ environment titiler titiler.application titiler.xarray xarray zarr 'uvicorn[stan
 environment xpub xpublish xpublish-tiles xpublish-zarr xarray zarr rioxarray dask 'uvicorn[standard]'
 environment terra terracotta gunicorn
 environment pyga pygeoapi xarray zarr fsspec gunicorn
+environment odc odc-stac rasterio
 
 # xcube-core asks for GDAL's own bindings, a build from source that its server does not use: all it asks for but those.
 if [ ! -d "$venvs/xcube" ]; then

@@ -19,7 +19,8 @@ CACHES_SHARE, CACHES_MB = 8, 2048 * 1.048576
 """An eighth of memory, at most 2 GiB, for the caches of all workers together."""
 JUDGED_FROM_S = 1200.0
 """A shorter soak says nothing of growth."""
-ON_DISK = "cubes"
+ON_DISK = {"cubes", "stored_blocks"}
+"""Caches whose bytes are no memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def cache_sizes(metrics: str) -> CacheSizes:
     found = dict.fromkeys(("chronotile_cache_bytes", "chronotile_cache_max_bytes"), 0.0)
     for family in text_string_to_metric_families(metrics):
         if family.name in found:
-            kept = (sample.value for sample in family.samples if sample.labels["cache"] != ON_DISK)
+            kept = (sample.value for sample in family.samples if sample.labels["cache"] not in ON_DISK)
             found[family.name] = sum(kept) / 1e6
     return CacheSizes(*found.values())
 
