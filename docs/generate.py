@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from chronotile.catalog.configuration import RootSection
-from chronotile.catalog.kind_checks import PLANNED
 from chronotile.readers.kinds import KINDS
 from chronotile.sections import Section
 from chronotile.styling.load import StyleSection
@@ -66,6 +65,8 @@ HEADINGS = {
     "TimeSection": "collections.(id).time",
     "LatestValid": "collections.(id).time.default, with a condition",
     "MinValid": "collections.(id).time.default.latest",
+    "MosaicSection": "collections.(id).mosaic",
+    "TargetGridSection": "collections.(id).grid",
     "VariableSection": "collections.(id).variables.(id)",
     "MaskSection": "collections.(id).variables.(id).mask",
     "StepSection": "collections.(id).variables.(id).select.(dimension), by position",
@@ -88,7 +89,7 @@ def _chapters(root: type[Section]) -> Iterator[str]:
     schema = root.model_json_schema()
     definitions = {root.__name__: schema, **schema.get("$defs", {})}
     if "SourceSection" in definitions:
-        definitions["SourceSection"]["properties"]["kind"]["enum"] = [*KINDS, PLANNED]
+        definitions["SourceSection"]["properties"]["kind"]["enum"] = [*KINDS]
     sections = {each.__name__: each for each in Section.__subclasses__()}
     for name in sorted(definitions, key=list(HEADINGS).index):
         about = inspect.cleandoc(sections[name].__doc__ or "")
