@@ -143,6 +143,15 @@ export class CubeLoader {
 		this.#plan();
 	}
 
+	/** Asks anew for cubes that lack something, past copies that are kept. @param {string[]} urls */
+	renew(urls) {
+		for (const url of urls) {
+			this.#cubes.delete(url);
+			this.#tries.set(url, 0);
+		}
+		this.#plan();
+	}
+
 	/** Lets go of what was made to show cubes without gaps. */
 	forgetFilled() {
 		for (const cube of this.#cubes.values()) cube.forgetFilled();

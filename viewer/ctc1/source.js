@@ -200,6 +200,11 @@ export class CubeSource {
 		return null;
 	}
 
+	/** Addresses of the cubes that hold a date. @param {Tile} tile @param {number} index @returns {string[]} */
+	urlsOf(tile, index) {
+		return this.#urls(tile, index).filter((url) => url !== "");
+	}
+
 	/** What is here of a place at a date; null when it is not loaded. @param {Place} place @param {number} zoom of the tiles @param {number} index @returns {Sample | null} */
 	sample(place, zoom, index) {
 		const at = this.#locate(place, zoom);

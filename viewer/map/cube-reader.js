@@ -211,6 +211,19 @@ export class CubeReader {
 		return new Set(indexes.sort((one, other) => one - other));
 	}
 
+	/** Addresses of the cubes of the map that lack items. @returns {string[]} */
+	incompleteUrls() {
+		const { source } = this;
+		const urls = this.tiles().flatMap((tile) => source.times.flatMap((_, index) => source.urlsOf(tile, index)));
+		return [...new Set(urls)].filter((url) => source.loader.has(url) && source.loader.get(url)?.header.left_out);
+	}
+
+	/** Ids of items that the cubes of a date lack on the map, since the server could not read them. @param {number} timeIndex @returns {string[]} */
+	leftOut(timeIndex) {
+		const cubes = this.tiles().map((tile) => this.source.find(tile, Math.max(0, timeIndex))?.cube);
+		return [...new Set(cubes.flatMap((cube) => cube?.header.left_out ?? []))].sort();
+	}
+
 	/** Share of the layer's part of the tiles on the map that has values, by date; null where it is not known. @param {number} now index of the date that is looked at @returns {(number | null)[]} */
 	shares(now) {
 		/** @type {(number | null)[]} */

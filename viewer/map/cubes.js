@@ -23,6 +23,8 @@ export const loader = new CubeLoader();
 window.addEventListener("online", () => loader.retry());
 const RETRY_MS = 10_000;
 const TELL_MS = 30;
+/** Items that a notice names. */
+const MOST_NAMED = 3;
 
 /** @type {WeakMap<Side, CubeDrawing>} */
 const drawings = new WeakMap();
@@ -60,6 +62,8 @@ export class CubeDrawing extends CubeReader {
 	#retrying = 0;
 	#telling = 0;
 	#notice;
+	/** The items that the user was told of. */
+	#leftOut = "";
 
 	/** @param {Task} task */
 	constructor({ map, side, pane, of, zooms }) {
@@ -104,6 +108,7 @@ export class CubeDrawing extends CubeReader {
 		if (drawings.get(this.side) === this) drawings.delete(this.side);
 		this.side.loadedTimes.value = new Map();
 		dismiss(this.#notice);
+		dismiss(`left out ${this.side.id}`);
 	}
 
 	/** Calls back after each painting. @param {() => void} listener @returns {() => void} stops it */
@@ -208,10 +213,23 @@ export class CubeDrawing extends CubeReader {
 		if (shares.some((share, at) => share !== this.validShares.peek()[at])) this.validShares.value = shares;
 		const unreadable = this.unreadableDates();
 		if ([...unreadable].join() !== [...this.unreadable.peek()].join()) this.unreadable.value = unreadable;
+		this.#tellLeftOut(index);
 		const before = loadedTimes.peek();
 		const isSame = now.size === before.size && [...now].every(([index, how]) => before.get(index) === how);
 		if (isSame) return;
 		loadedTimes.value = now;
+	}
+
+	/** Tells the user which items the date lacks; once of the same ones. @param {number} index */
+	#tellLeftOut(index) {
+		const items = this.leftOut(index);
+		if (items.join() === this.#leftOut) return;
+		this.#leftOut = items.join();
+		const notice = `left out ${this.side.id}`;
+		if (items.length === 0) return dismiss(notice);
+		const names = [...items.slice(0, MOST_NAMED), ...(items.length > MOST_NAMED ? ["…"] : [])].join(", ");
+		const again = { label: text("action.tryAgain"), run: () => loader.renew(this.incompleteUrls()) };
+		notify(notice, text("map.leftOut", { count: items.length, names }), again);
 	}
 
 	/** Tells the state how far the date is, and the user what did not come. @param {Progress} progress */

@@ -37,6 +37,8 @@ from chronotile.pipeline.tile_ranges import native_matrix, tile_range
 RESOLUTIONS: tuple[Res, ...] = (1, 2)
 EMPTY = "-empty.txt"
 """End of the name of the list of a year's tiles without a pixel, a line each."""
+MOST_NAMED = 5
+"""Items that an error names of those that cannot be read."""
 AHEAD = 4
 """Cubes that wait for each thread, so that a list of millions is never held."""
 
@@ -341,6 +343,11 @@ def _body(request: CubeRequest, services: Services) -> bytes:
     if made.unreadable:
         raise SourceUnavailable(
             f"layer {request.layer} has dates that cannot be read, and cube tiles must have all; replace their files"
+        )
+    if made.left_out:
+        raise SourceUnavailable(
+            f"layer {request.layer} has items that cannot be read ({', '.join(made.left_out[:MOST_NAMED])}), and cube "
+            "tiles must have all; replace their files"
         )
     return made.body
 

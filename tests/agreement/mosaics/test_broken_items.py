@@ -9,11 +9,14 @@ import pyproj
 import pytest
 import shapely
 
+from chronotile.errors import SourceUnavailable
 from chronotile.model.grid import BBox
+from chronotile.optimise.cube_tiles import CubeOptions, write_cubes
 from chronotile.processes.registry import process_of
 from chronotile.processes.work.unreadable import run_task, with_unreadable
 from chronotile.readers import left_out
 from tests.agreement.mosaics.shown import CRS84, NATIVE_ZOOM, compare, extent, tile_values, tiles_of
+from tests.ctc1 import decode_cube
 from tests.faulty_source import Fault
 from tests.jobs.processes.doing import plan_of, work_in
 from tests.scenes_archive import broken, documents
@@ -133,6 +136,25 @@ def test_each_answer_that_lacks_an_item_names_it_and_is_not_cached(tmp_path, nam
     assert "max-age=60" in lacking.headers["cache-control"]
     assert "warning" not in whole.headers
     assert "etag" not in whole.headers or whole.headers["etag"] != lacking.headers["etag"]
+
+
+def test_cubes_name_the_items_that_they_lack_and_are_not_written_to_files(tmp_path):
+    address = f"/cubes/CELL/WebMercatorQuad/{TILE.z}/{TILE.x}/{TILE.y}.ctc?datetime={DAY}"
+    year = int(DAY[:4])
+    options = CubeOptions(layers=("CELL",), zooms=(TILE.z, TILE.z), years=(year, year), threads=1)
+    with own_http(tmp_path, SMALL) as (server, source), serving_scenes(tmp_path / "served", SMALL, source) as served:
+        server.switch(broken.FAULTS["404"], path_of(FIRST, "CELL"))
+        lacking = served.client.get(address)
+        with pytest.raises(SourceUnavailable, match=FIRST.id):
+            write_cubes(served.services, tmp_path / "cubes", options, progress=lambda _what, _share: None)
+        server.heal()
+        whole = served.client.get(address)
+        report = write_cubes(served.services, tmp_path / "cubes", options, progress=lambda _what, _share: None)
+
+    assert FIRST.id in lacking.headers["warning"]
+    assert decode_cube(lacking.content).header["left_out"] == [FIRST.id]
+    assert "left_out" not in decode_cube(whole.content).header
+    assert report.written > 0
 
 
 @pytest.mark.parametrize("name", broken.FAULTS)

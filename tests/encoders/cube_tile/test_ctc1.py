@@ -25,7 +25,7 @@ DAMAGED = sorted(path.stem for path in GOLDEN.glob("damaged*.ctc"))
 MOST = {"uint8": 255, "uint16": 65535}
 
 
-def encode(numbers: np.ndarray, gaps: np.ndarray, *, block: int = 16, flags=(), is_categorical=False) -> bytes:
+def encode(numbers: np.ndarray, gaps: np.ndarray, *, block: int = 16, flags=(), is_categorical=False, **lacks) -> bytes:
     """The gzip bytes of a cube (time, y, x) of which all that is neither gap nor flag has a value."""
     count, height, width = numbers.shape
     grid = Grid(crs=crs_of("EPSG:3857"), bbox=BBox(0, 0, 1, 1), width=width, height=height)
@@ -44,7 +44,8 @@ def encode(numbers: np.ndarray, gaps: np.ndarray, *, block: int = 16, flags=(), 
     )
     valid = ~gaps & ~np.isin(numbers, list(flags))
     parts = [slice(start, start + block) for start in range(0, count, block)]
-    return encode_cube(about, (CubeBlock(numbers=numbers[each], valid=valid[each], gaps=gaps[each]) for each in parts))
+    blocks = (CubeBlock(numbers=numbers[each], valid=valid[each], gaps=gaps[each]) for each in parts)
+    return encode_cube(about, blocks, **lacks)
 
 
 def inflated(packed: bytes) -> bytes:
@@ -203,6 +204,15 @@ def test_shares_and_range_are_of_what_is_valid():
 
 def test_a_cube_of_gaps_alone_is_nothing():
     assert encode(np.ones((3, 2, 2), dtype="uint8"), np.ones((3, 2, 2), dtype=bool)) == b""
+
+
+def test_a_cube_of_gaps_alone_that_lacks_items_names_them():
+    numbers, gaps = np.ones((3, 2, 2), dtype="uint8"), np.ones((3, 2, 2), dtype=bool)
+
+    decoded = decode_cube(inflated(encode(numbers, gaps, left_out=lambda: ("a", "b"))))
+
+    assert decoded.gaps.all()
+    assert (decoded.header["left_out"], decoded.header["range"]) == (["a", "b"], None)
 
 
 def test_a_cube_of_flags_alone_has_no_range():

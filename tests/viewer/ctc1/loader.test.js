@@ -4,7 +4,7 @@ import { CubeLoader, FIRST, PATIENT } from "../../../viewer/ctc1/loader.js";
 
 /** A worker that is asked, and answers what the test lets it. */
 class Desk extends EventTarget {
-	/** @type {{ id: number, url: string }[]} */
+	/** @type {{ id: number, url: string, cache: RequestCache }[]} */
 	asked = [];
 
 	/** @param {any} order */
@@ -65,6 +65,23 @@ test("what is urgent has the line to itself until little of it is left", async (
 
 	for (const url of ["c", "d"]) desk.answer(url);
 	assert.deepEqual(await asked(), ["2", "3", "4", "5"]);
+	loader.close();
+});
+
+test("what lacks something is asked for anew, past the copies that are kept", async () => {
+	const { desk, loader, asked } = makeAsking();
+	loader.want(owner, [wanted("a", FIRST), wanted("b", FIRST)]);
+	await settled();
+	for (const url of ["a", "b"]) desk.answer(url);
+
+	loader.renew(["a"]);
+
+	assert.deepEqual(await asked(), ["a"]);
+	assert.deepEqual(
+		desk.asked.map(({ cache }) => cache),
+		["reload"],
+	);
+	assert.ok(loader.has("b") && !loader.has("a"));
 	loader.close();
 });
 

@@ -1,6 +1,6 @@
 """Cubes as CTC1 (docs/ctc1.md): masks, residuals of a predictor, under gzip that looks for runs alone."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -64,13 +64,20 @@ class _Seen:
                 self.most = most if self.most is None else max(most, self.most)
 
 
-def encode_cube(about: CubeAbout, blocks: Iterable[CubeBlock], *, lacking: Collection[int] = ()) -> bytes:
-    """Return a cube as CTC1 under gzip, or nothing where it has neither a value nor a flag.
+def encode_cube(
+    about: CubeAbout,
+    blocks: Iterable[CubeBlock],
+    *,
+    lacking: Collection[int] = (),
+    left_out: Callable[[], Sequence[str]] = tuple,
+) -> bytes:
+    """Return a cube as CTC1 under gzip, or nothing where it has neither a value nor a flag, and lacks nothing.
 
     Args:
         about: Its header.
         blocks: In order of time; each is taken as it is needed, and let go of.
         lacking: Which of the times no block has, as they cannot be read; looked at when all blocks were taken.
+        left_out: Returns the ids of items of mosaics that the blocks lack; called when all blocks were taken.
     """
     grid = about.tile.grid
     seen = _Seen(grid.width * grid.height, None if about.places is None else about.places.pixels)
@@ -81,9 +88,10 @@ def encode_cube(about: CubeAbout, blocks: Iterable[CubeBlock], *, lacking: Colle
         if about.numbering.range is None:
             seen.reach(block)
         parts += _packed(block, predictor, seen)
-    if seen.is_empty:
+    items = left_out()
+    if seen.is_empty and not lacking and not items:
         return b""
-    body = bytearray(_head(about, seen, lacking))
+    body = bytearray(_head(about, seen, lacking, items))
     parts.reverse()
     while parts:  # each is let go of when it is copied: all of them twice would be too much
         body += parts.pop().data
@@ -91,14 +99,14 @@ def encode_cube(about: CubeAbout, blocks: Iterable[CubeBlock], *, lacking: Colle
     return igzip_lib.compress(body, GZIP_LEVEL, igzip_lib.COMP_GZIP, memory, RUNS_ALONE)
 
 
-def _head(about: CubeAbout, seen: _Seen, lacking: Collection[int]) -> bytes:
+def _head(about: CubeAbout, seen: _Seen, lacking: Collection[int], left_out: Sequence[str]) -> bytes:
     """The magic, the length of the header and the header, with spaces up to a multiple of 8 bytes."""
-    header = orjson.dumps(_header(about, seen, lacking))
+    header = orjson.dumps(_header(about, seen, lacking, left_out))
     length = len(header) + -(len(MAGIC) + 4 + len(header)) % ALIGNMENT
     return MAGIC + length.to_bytes(4, "little") + header.ljust(length)
 
 
-def _header(about: CubeAbout, seen: _Seen, lacking: Collection[int]) -> dict[str, Any]:
+def _header(about: CubeAbout, seen: _Seen, lacking: Collection[int], left_out: Sequence[str]) -> dict[str, Any]:
     tile, numbering = about.tile, about.numbering
     observed = None if seen.least is None or seen.most is None else (seen.least, seen.most)
     width, height = -(-tile.grid.width // about.res), -(-tile.grid.height // about.res)
@@ -133,6 +141,8 @@ def _header(about: CubeAbout, seen: _Seen, lacking: Collection[int]) -> dict[str
         header["warped"] = True
     if lacking:
         header["unreadable"] = [about.times[place] for place in sorted(lacking)]
+    if left_out:
+        header["left_out"] = list(left_out)
     if about.places is not None:
         header["cells"] = {"columns": about.places.columns, "rows": about.places.rows}
     reach = _reach(numbering, observed)

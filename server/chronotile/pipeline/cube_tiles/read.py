@@ -62,7 +62,8 @@ def read_cube(target: CubeTarget, is_active: IsActive) -> bytes:
     found = UnreadableDates(target.layer, target.services)
 
     def encoded(frames: Iterable[CubeFrame], numbering: CubeNumbering) -> bytes:
-        body = encode_cube(_about(target, plan, numbering), _blocks(iter(frames), numbering), lacking=lacking)
+        blocks = _blocks(iter(frames), numbering)
+        body = encode_cube(_about(target, plan, numbering), blocks, lacking=lacking, left_out=lambda: found.left_out)
         return complete(body, found)
 
     def frames() -> Iterator[CubeFrame]:
