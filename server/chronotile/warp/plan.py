@@ -10,12 +10,12 @@ import numpy as np
 from chronotile.model.collection import Resampling
 from chronotile.model.crs import Crs, transformer
 from chronotile.model.grid import WHOLE_CIRCLE, BBox, Grid, NativeGrid, Window
-from chronotile.model.raster import BoolArray, Encoding, Numbers, Pixels, Raster
+from chronotile.model.raster import BoolArray, Encoding, Pixels, Raster
 from chronotile.model.source import VariableInfo
 from chronotile.warp.approximation import ALL, Lattice, Located, NearCells, locate
 from chronotile.warp.level_cells import Reach, coordinates_on, is_inside, reach_of, where_inside, wound
 from chronotile.warp.level_windows import level_windows
-from chronotile.warp.resampling import Bilinear, Cells, Nearest, bilinear, nearest
+from chronotile.warp.resampling import WHOLE, Bilinear, Cells, Nearest, Slices, bilinear, nearest
 
 OVERHEAD_BYTES = 1024
 """Of a plan beside its arrays, and of knowing that there is none."""
@@ -37,6 +37,11 @@ class Place:
     row: int
     column: int
     grid: Grid
+
+    @property
+    def at(self) -> tuple[slice, slice]:
+        """Its rows and columns of the requested grid."""
+        return np.s_[self.row : self.row + self.grid.height, self.column : self.column + self.grid.width]
 
 
 class WindowSource(Protocol):
@@ -87,28 +92,44 @@ class WarpPlan:
 
     def warp(self, pixels: Pixels, encoding: Encoding) -> Raster:
         """Return what was read, on the grid."""
-        gathered = self.gather.take(pixels, encoding)
-        return self._placed(gathered.numbers, _both(gathered.valid, self.inside), encoding)
+        return self._placed(self.warp_place(pixels, encoding))
+
+    def warp_place(self, pixels: Pixels, encoding: Encoding, only: Slices = WHOLE) -> Raster:
+        """Return what was read, on the place: what is absent becomes nodata where there is such a number.
+
+        Args:
+            pixels: Of `read`.
+            encoding: Of them.
+            only: Rows and columns of the place that are returned.
+        """
+        gathered = self.gather.take(pixels, encoding, only)
+        numbers, present = gathered.numbers, _both(gathered.valid, None if self.inside is None else self.inside[only])
+        if present is None:
+            return Raster(numbers, encoding)
+        empty = number_for_absent(encoding, numbers.dtype)
+        np.copyto(numbers, numbers.dtype.type(0 if empty is None else empty), where=~present)
+        return Raster(numbers, encoding, present if empty is None else None)
 
     @property
     def nbytes(self) -> int:
         """Bytes that the plan holds on to, about."""
         return OVERHEAD_BYTES + self.gather.nbytes + (0 if self.inside is None else self.inside.size)
 
-    def _placed(self, numbers: Numbers, present: BoolArray | None, encoding: Encoding) -> Raster:
-        """The place's pixels on the whole grid; what is absent becomes nodata where there is such a number."""
-        is_whole = numbers.shape == (self.grid.height, self.grid.width)
-        if is_whole and present is None:
-            return Raster(numbers, encoding)
-        empty = _number_for_absent(encoding, numbers.dtype)
-        whole = np.full((self.grid.height, self.grid.width), 0 if empty is None else empty, dtype=numbers.dtype)
-        at = np.s_[
-            self.place.row : self.place.row + numbers.shape[0], self.place.column : self.place.column + numbers.shape[1]
-        ]
-        filled = np.zeros(whole.shape, dtype=bool)
-        filled[at] = True if present is None else present
-        whole[at] = numbers if present is None else np.where(present, numbers, whole[at])
-        return Raster(whole, encoding, None if empty is not None else filled)
+    def _placed(self, part: Raster) -> Raster:
+        """The place's pixels on the whole grid."""
+        shape = self.grid.height, self.grid.width
+        if part.numbers.shape == shape:
+            return part
+        empty = number_for_absent(part.encoding, part.numbers.dtype)
+        whole = np.full(shape, 0 if empty is None else empty, dtype=part.numbers.dtype)
+        rows, columns = self.place.at
+        at = slice(rows.start, rows.start + len(part.numbers)), columns  # some strips have no row of the place
+        whole[at] = part.numbers
+        if empty is not None:
+            return Raster(whole, part.encoding)
+        filled = np.zeros(shape, dtype=bool)
+        filled[at] = True if part.present is None else part.present
+        return Raster(whole, part.encoding, filled)
 
 
 def plan_warp(
@@ -304,8 +325,8 @@ def _both(first: BoolArray | None, second: BoolArray | None) -> BoolArray | None
     return first & second
 
 
-def _number_for_absent(encoding: Encoding, dtype: np.dtype[Any]) -> float | None:
-    """The nodata number if the dtype holds it, NaN for floats without one, else none."""
+def number_for_absent(encoding: Encoding, dtype: np.dtype[Any]) -> float | None:
+    """Return the nodata number if the dtype holds it, NaN for floats without one, else none."""
     if dtype.kind == "f":
         return math.nan if encoding.nodata is None else encoding.nodata
     if encoding.nodata is None or not float(encoding.nodata).is_integer():

@@ -11,6 +11,9 @@ from chronotile.model.grid import FloatArray
 from chronotile.model.raster import Encoding, Pixels
 
 IntArray = NDArray[np.int32]
+Slices = tuple[slice, slice]
+"""Rows and columns."""
+WHOLE: Slices = np.s_[:, :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +27,9 @@ class Nearest:
         """Bytes of the indexes."""
         return self.cells.nbytes
 
-    def take(self, pixels: Pixels, encoding: Encoding) -> Pixels:  # noqa: ARG002 -- bilinear has to know
-        """Return (y, x) pixels out of a window."""
-        return self.cells.of_pixels(pixels)
+    def take(self, pixels: Pixels, encoding: Encoding, only: Slices = WHOLE) -> Pixels:  # noqa: ARG002 -- bilinear has to know
+        """Return (y, x) pixels out of a window; some rows and columns of them."""
+        return self.cells.of_pixels(pixels, only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,8 @@ class Bilinear:
         """Bytes of the indexes and weights."""
         return self.cells.nbytes + sum(cells.nbytes + weights.nbytes for cells, weights in self.neighbours)
 
-    def take(self, pixels: Pixels, encoding: Encoding) -> Pixels:
-        """Return (y, x) pixels out of a window; what is no value weighs nothing.
+    def take(self, pixels: Pixels, encoding: Encoding, only: Slices = WHOLE) -> Pixels:
+        """Return (y, x) pixels out of a window, some rows and columns of them; what is no value weighs nothing.
 
         A pixel whose own cell is no value stays what that cell is, so that clouds and gaps keep their edges.
         """
@@ -61,7 +64,8 @@ class Bilinear:
         mean = np.divide(total, weight, out=np.zeros(total.shape), where=is_value)
         if own.numbers.dtype.kind in "iu":
             mean = np.rint(mean)
-        return Pixels(np.where(is_value, mean, own.numbers).astype(own.numbers.dtype), own.valid)
+        numbers = np.where(is_value, mean, own.numbers).astype(own.numbers.dtype)
+        return Pixels(numbers[only], None if own.valid is None else own.valid[only])
 
 
 class Cells:
@@ -76,18 +80,18 @@ class Cells:
         """Bytes of the indexes."""
         return sum(part.nbytes for part in self._cells) if isinstance(self._cells, tuple) else self._cells.nbytes
 
-    def of(self, window: NDArray[Any]) -> NDArray[Any]:
-        """Return a window's values (y, x) in these cells."""
+    def of(self, window: NDArray[Any], only: Slices = WHOLE) -> NDArray[Any]:
+        """Return a window's values (y, x) in some rows and columns of these cells."""
         if isinstance(self._cells, tuple):
-            rows, columns = self._cells
-            taken: NDArray[Any] = window.take(rows, axis=0).take(columns, axis=1)
+            (rows, columns), (down, across) = self._cells, only
+            taken: NDArray[Any] = window.take(rows[down], axis=0).take(columns[across], axis=1)
         else:
-            taken = window.take(self._cells)
+            taken = window.take(self._cells[only])
         return taken
 
-    def of_pixels(self, pixels: Pixels) -> Pixels:
-        """Return a window's numbers and mask (y, x) in these cells."""
-        return Pixels(self.of(pixels.numbers), None if pixels.valid is None else self.of(pixels.valid))
+    def of_pixels(self, pixels: Pixels, only: Slices = WHOLE) -> Pixels:
+        """Return a window's numbers and mask (y, x) in some rows and columns of these cells."""
+        return Pixels(self.of(pixels.numbers, only), None if pixels.valid is None else self.of(pixels.valid, only))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from chronotile.model.raster import FIRST_FLAG_CODE, NODATA_CODE, Encoding
-from chronotile.readers.mosaic.overlap import MOST_COMPARED, OUTSIDE_CODE, Sheet, mosaic_encoding, overlapped
+from chronotile.readers.mosaic.overlap import (
+    MOST_COMPARED,
+    OUTSIDE_CODE,
+    PartOfGrid,
+    Sheet,
+    mosaic_encoding,
+    overlapped,
+    overlapped_parts,
+)
 
 NUMBERS = Encoding(dtype="uint16", scale=0.5, nodata=0, flags=((7, "cloud"),))
 STATISTICS = {"max": np.max, "mean": np.mean, "median": np.median}
@@ -84,6 +92,63 @@ def test_first_is_the_first_piece_with_a_value_or_a_flag(pile):
             assert found.codes.numbers[pixel] == codes[shown[0], pixel]
         else:
             assert found.codes.numbers[pixel] == NODATA_CODE
+
+
+GRID = (4, 5)
+
+
+@st.composite
+def parts_of_grid(draw):
+    """Pieces, each with the part of a grid that it reaches, where it has cells there, and its sheet on the grid."""
+    pieces = []
+    for _piece in range(draw(st.integers(1, 5))):
+        rows, columns = (sorted(draw(st.lists(st.integers(0, n), min_size=2, max_size=2, unique=True))) for n in GRID)
+        at = np.s_[rows[0] : rows[1], columns[0] : columns[1]]
+        inside = draw(st.none() | arrays("bool", (rows[1] - rows[0], columns[1] - columns[0])))
+        numbers, codes = np.zeros(GRID, dtype="uint16"), np.full(GRID, OUTSIDE_CODE, dtype="uint8")
+        numbers[at] = draw(arrays("uint16", numbers[at].shape, elements=st.integers(8, 65535)))
+        codes[at] = draw(
+            arrays("uint8", codes[at].shape, elements=st.sampled_from([0, 0, NODATA_CODE, FIRST_FLAG_CODE]))
+        )
+        if inside is not None:
+            codes[at][~inside] = OUTSIDE_CODE
+        pieces.append((at, inside, Sheet(numbers, codes)))
+    return pieces
+
+
+@given(parts_of_grid(), st.sampled_from(["first", "max", "mean", "median"]))
+def test_parts_are_combined_as_whole_sheets_are_and_read_where_they_add_something(pieces, rule):
+    read = []
+
+    def part_of(at, inside, sheet):
+        def read_part(only):
+            read.append(sheet.numbers[at][only].size)
+            return Sheet(sheet.numbers[at][only], sheet.codes[at][only])
+
+        return PartOfGrid(at=at, inside=inside, read=read_part)
+
+    whole = overlapped([sheet for _at, _inside, sheet in pieces], rule, NUMBERS, GRID)
+    found = overlapped_parts((part_of(*piece) for piece in pieces), rule, NUMBERS, GRID)
+
+    np.testing.assert_array_equal(found.codes.numbers, whole.codes.numbers)
+    has_number = np.isin(whole.codes.numbers, [0, FIRST_FLAG_CODE])
+    np.testing.assert_array_equal(found.numbers[has_number], whole.numbers[has_number])
+    assert all(read)
+
+
+def test_a_piece_that_others_hide_is_not_read():
+    def hidden(_only):
+        raise AssertionError("the one before it has all of its part")
+
+    numbers, codes = np.full((3, 2), 9, dtype="uint16"), np.zeros((3, 2), dtype="uint8")
+    parts = [
+        PartOfGrid(at=np.s_[0:3, 0:2], inside=None, read=lambda only: Sheet(numbers[only], codes[only])),
+        PartOfGrid(at=np.s_[1:2, 0:2], inside=None, read=hidden),
+        PartOfGrid(at=np.s_[0:1, 1:3], inside=np.array([[True, False]]), read=hidden),
+        PartOfGrid(at=np.s_[0:3, 1:4], inside=None, read=lambda only: Sheet(numbers[only], codes[only])),
+    ]
+
+    assert overlapped_parts(parts, "first", NUMBERS, (3, 4)).numbers.tolist() == [[9, 9, 9, 9]] * 3
 
 
 def test_no_more_pieces_are_taken_than_needed():

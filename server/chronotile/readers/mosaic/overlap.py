@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from chronotile.model.raster import (
     Pixels,
 )
 from chronotile.readers.joined.recoding import far_exponent, recoding_of
+from chronotile.warp.plan import number_for_absent
+from chronotile.warp.resampling import WHOLE, Slices
 
 STATISTICS = frozenset({"max", "mean", "median"})
 """Rules that combine the values of all pieces; the others take that of the first piece in order that has one."""
@@ -45,6 +48,18 @@ class Sheet:
     def is_lacking(self) -> BoolArray:
         """Where there is neither a value nor a flag."""
         return _is_lacking(self.codes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartOfGrid:
+    """A piece that reaches a part of the requested grid, and is not read yet."""
+
+    at: Slices
+    """Rows and columns of that part."""
+    inside: BoolArray | None
+    """(y, x) of the part: where the piece has a cell; `None`: everywhere."""
+    read: Callable[[Slices], Sheet | None]
+    """Gives some rows and columns of the part, or `None` where it cannot be read."""
 
 
 def mosaic_encoding(encoding: Encoding, rule: MosaicRule) -> Encoding:
@@ -110,30 +125,116 @@ def overlapped(sheets: Iterable[Sheet], rule: MosaicRule, encoding: Encoding, sh
         Numbers of `mosaic_encoding(encoding, rule)` with codes.
     """
     if rule in STATISTICS:
-        numbers, codes = _combined(list(sheets), rule, encoding, shape)
-    else:
-        numbers, codes = _first(iter(sheets), encoding, shape)
-    return Pixels(numbers, codes=Codes(np.where(codes == OUTSIDE_CODE, NODATA_CODE, codes), encoding.code_names))
+        return _coded(*_combined(list(sheets), rule, encoding, shape), encoding)
+    return _coded(*_first(sheets, encoding, shape), encoding)
 
 
-def _first(sheets: Iterator[Sheet], encoding: Encoding, shape: tuple[int, ...]) -> tuple[Numbers, IndexArray]:
+def overlapped_parts(
+    parts: Iterable[PartOfGrid], rule: MosaicRule, encoding: Encoding, shape: tuple[int, ...]
+) -> Pixels:
+    """Return the mosaic of pieces as `overlapped` does; of each only what it may add is read.
+
+    Args:
+        parts: In order.
+        rule: How they are combined.
+        encoding: That all pieces have in common.
+        shape: Of the grid.
+    """
+    if rule in STATISTICS:
+        return overlapped((_on_whole(sheet, part, shape) for part, sheet in _read(parts)), rule, encoding, shape)
+    found = _Filled(encoding, shape)
+    for part in parts:
+        needed = found.needed(part)
+        sheet = None if needed is None else part.read(needed)
+        if needed is not None and sheet is not None and found.is_full_with(sheet, _within(part.at, needed)):
+            break
+    return _coded(found.numbers, found.codes, encoding)
+
+
+def _read(parts: Iterable[PartOfGrid]) -> Iterator[tuple[PartOfGrid, Sheet]]:
+    for part in parts:
+        sheet = part.read(WHOLE)
+        if sheet is not None:
+            yield part, sheet
+
+
+def _within(outer: Slices, inner: Slices) -> Slices:
+    """What some rows and columns of a part are of the grid."""
+    rows, columns = (
+        slice(whole.start + (own.start or 0), whole.stop if own.stop is None else whole.start + own.stop)
+        for whole, own in zip(outer, inner, strict=True)
+    )
+    return rows, columns
+
+
+def _on_whole(sheet: Sheet, part: PartOfGrid, shape: tuple[int, ...]) -> Sheet:
+    """The sheet of a part on the whole grid."""
+    if sheet.numbers.shape == shape:
+        return sheet
+    numbers, codes = np.zeros(shape, dtype=sheet.numbers.dtype), np.full(shape, OUTSIDE_CODE, dtype=np.uint8)
+    numbers[part.at], codes[part.at] = sheet.numbers, sheet.codes
+    return Sheet(numbers, codes)
+
+
+def _coded(numbers: Numbers, codes: IndexArray, encoding: Encoding) -> Pixels:
+    np.copyto(codes, NODATA_CODE, where=codes == OUTSIDE_CODE)
+    return Pixels(numbers, codes=Codes(codes, encoding.code_names))
+
+
+def _first(sheets: Iterable[Sheet], encoding: Encoding, shape: tuple[int, ...]) -> tuple[Numbers, IndexArray]:
     """In order: each pixel from the first sheet that has a value or a flag there."""
-    numbers: Numbers | None = None
-    codes = np.full(shape, OUTSIDE_CODE, dtype=np.uint8)
-    is_lacking = np.ones(shape, dtype=bool)
+    found = _Filled(encoding, shape)
     for sheet in sheets:
-        if numbers is None:
-            numbers, codes = sheet.numbers, sheet.codes
+        if found.is_full_with(sheet):
+            break
+    return found.numbers, found.codes
+
+
+class _Filled:
+    """Pixels of the first piece in order that has a value or a flag, as far as pieces have been taken.
+
+    Args:
+        encoding: That all pieces have in common.
+        shape: Of the grid.
+    """
+
+    def __init__(self, encoding: Encoding, shape: tuple[int, ...]) -> None:
+        dtype = np.dtype(encoding.dtype)
+        absent = number_for_absent(encoding, dtype)
+        self.numbers: Numbers = np.full(shape, 0 if absent is None else absent, dtype=dtype)
+        self.codes: IndexArray = np.full(shape, OUTSIDE_CODE, dtype=np.uint8)
+        self._lacking: BoolArray | None = None
+        """Where there is neither a value nor a flag; `None`: everywhere, no piece was taken."""
+
+    def needed(self, part: PartOfGrid) -> Slices | None:
+        """Return outside of which rows and columns of its part a piece adds nothing; `None`: it adds nothing."""
+        if self._lacking is None:
+            return WHOLE
+        lacking = self._lacking[part.at]
+        if part.inside is not None:
+            lacking = lacking & part.inside
+        rows = np.flatnonzero(lacking.any(axis=1))
+        if not rows.size:
+            return None
+        columns = np.flatnonzero(lacking.any(axis=0))
+        return np.s_[int(rows[0]) : int(rows[-1]) + 1, int(columns[0]) : int(columns[-1]) + 1]
+
+    def is_full_with(self, sheet: Sheet, at: Slices | EllipsisType = ...) -> bool:
+        """Take what a piece adds to a part of the grid; return whether no pixel lacks a value any more."""
+        numbers, codes = self.numbers[at], self.codes[at]
+        if self._lacking is None:
+            numbers[...], codes[...] = sheet.numbers, sheet.codes
         else:
-            # A piece that has neither value nor flag gives its reason where no piece before has reached.
-            is_better = is_lacking & (~sheet.is_lacking | (codes == OUTSIDE_CODE))
-            numbers, codes = np.where(is_better, sheet.numbers, numbers), np.where(is_better, sheet.codes, codes)
-        if not codes.any():
-            break
-        is_lacking = _is_lacking(codes)
-        if not is_lacking.any():
-            break
-    return np.zeros(shape, dtype=encoding.dtype) if numbers is None else numbers, codes
+            is_better = self._lacking[at]
+            if sheet.codes.any():
+                # A piece that has neither value nor flag gives its reason where no piece before has reached.
+                is_better = is_better & (~sheet.is_lacking | (codes == OUTSIDE_CODE))
+            np.copyto(numbers, sheet.numbers, where=is_better)
+            np.copyto(codes, sheet.codes, where=is_better)
+        if not self.codes.any():
+            return True
+        self._lacking = _is_lacking(self.codes)
+        return not self._lacking.any()
 
 
 def _is_lacking(codes: IndexArray) -> BoolArray:
@@ -158,7 +259,7 @@ def _combined(
     )
     if combined is not None and has_value.all():
         return combined, np.zeros(shape, dtype=np.uint8)
-    numbers, codes = _first(iter(sheets), encoding, shape)
+    numbers, codes = _first(sheets, encoding, shape)
     numbers = numbers.astype(dtype)
     if target.flags != encoding.flags:
         for code, (number, _name) in enumerate(target.flags, start=FIRST_FLAG_CODE):

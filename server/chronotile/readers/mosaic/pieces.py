@@ -18,10 +18,11 @@ from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.joined.recoding import recoding_of
 from chronotile.readers.mosaic.centres import SheetOfPiece, at_centres
-from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, Sheet, sheet_of
+from chronotile.readers.mosaic.overlap import OUTSIDE_CODE, PartOfGrid, Sheet, sheet_of
 from chronotile.readers.mosaic.scenes import Scene, Scenes
 from chronotile.readers.reader import Cell, Reader, TellItem, cell_at
 from chronotile.warp.plan import WarpPlan, level_for, plan_warp
+from chronotile.warp.resampling import Slices
 
 Result = TypeVar("Result")
 
@@ -140,10 +141,10 @@ class Pieces:
                     continue
                 yield scene, info
 
-    def sheets(
+    def parts(
         self, refs: Sequence[ItemRef], grid: Grid, resampling: Resampling, failures: Failures, *, frame: Grid
-    ) -> Iterator[Sheet]:
-        """Give the pieces that reach a grid, on it, in order; no more are read than needed.
+    ) -> Iterator[PartOfGrid]:
+        """Give the pieces that reach a grid, in order; each is read onto it when it is needed.
 
         Args:
             refs: The items.
@@ -152,15 +153,20 @@ class Pieces:
             failures: Takes those that cannot be read.
             frame: The whole picture that the grid is part of, after which levels are chosen.
         """
-        for scene, info, plan in self._planned(refs, failures, partial(self._plan_in, grid, resampling, frame)):
-            pixels = self._tried(partial(plan.read, scene.reader, info, 0), scene, failures)
-            if pixels is None:
-                continue
-            raster = plan.warp(pixels, info.encoding)
-            codes = info.encoding.codes(raster.numbers)
-            if raster.present is not None:
-                codes[~raster.present] = OUTSIDE_CODE
-            yield self._sheet(raster.numbers, Codes(codes, info.encoding.code_names), info)
+        for planned in self._planned(refs, failures, partial(self._plan_in, grid, resampling, frame)):
+            *_scene, plan = planned
+            yield PartOfGrid(at=plan.place.at, inside=plan.inside, read=partial(self._warped, planned, failures))
+
+    def _warped(self, planned: tuple[Scene, VariableInfo, WarpPlan], failures: Failures, only: Slices) -> Sheet | None:
+        scene, info, plan = planned
+        pixels = self._tried(partial(plan.read, scene.reader, info, 0), scene, failures)
+        if pixels is None:
+            return None
+        raster = plan.warp_place(pixels, info.encoding, only)
+        codes = info.encoding.codes(raster.numbers)
+        if raster.present is not None:
+            codes[~raster.present] = OUTSIDE_CODE
+        return self._sheet(raster.numbers, Codes(codes, info.encoding.code_names), info)
 
     def coded_sheets(self, refs: Sequence[ItemRef], grid: Grid, failures: Failures) -> Iterator[Sheet]:
         """Give the native cells of pieces that are nearest to the cells of a grid, with why each is no value."""
@@ -312,8 +318,7 @@ def _placed_codes(plan: WarpPlan, block: Pixels, numbers: Numbers, encoding: Enc
         encoding: Of them.
     """
     placed = np.full(numbers.shape, OUTSIDE_CODE, dtype=np.uint8)
-    place = plan.place
-    at = np.s_[place.row : place.row + place.grid.height, place.column : place.column + place.grid.width]
+    at = plan.place.at
     own = encoding.codes(numbers[at]) if block.codes is None else plan.gather.cells.of(block.codes.numbers)
     placed[at] = own if plan.inside is None else np.where(plan.inside, own, OUTSIDE_CODE)
     return Codes(placed, encoding.code_names if block.codes is None else block.codes.names)

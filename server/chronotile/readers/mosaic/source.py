@@ -22,7 +22,7 @@ from chronotile.readers.left_out import LeftOutItems
 from chronotile.readers.mosaic.ground import box_of_grid, box_of_place, widened
 from chronotile.readers.mosaic.info import MosaicInfo, mosaic_info, with_rule
 from chronotile.readers.mosaic.lattice import lattice_at, require_same_cells
-from chronotile.readers.mosaic.overlap import STATISTICS, Sheet, overlapped
+from chronotile.readers.mosaic.overlap import STATISTICS, Sheet, overlapped, overlapped_parts
 from chronotile.readers.mosaic.overview_blocks import FIRST_FACTOR
 from chronotile.readers.mosaic.overviews import Overviews
 from chronotile.readers.mosaic.parts import FarAway, MosaicParts, parts_of
@@ -248,11 +248,12 @@ class MosaicReader(Reader):
 
         def sheets(rows: slice) -> Pixels:
             part = grid if rows == slice(0, grid.height) else rows_of(grid, rows)
+            shape = part.height, part.width
             if is_of_cells:
-                found = iter(pieces.sheets_at_centres(refs, part, failures))
-            else:
-                found = pieces.sheets(refs, part, resampling, failures, frame=grid)
-            return self._overlapped(variable, found, (part.height, part.width))
+                return self._overlapped(variable, iter(pieces.sheets_at_centres(refs, part, failures)), shape)
+            parts = pieces.parts(refs, part, resampling, failures, frame=grid)
+            own = self._mosaic.variables[variable]
+            return overlapped_parts(parts, own.rule, own.encoding, shape)
 
         strips = [sheets(rows) for rows in strips_of(grid)]
         failures.require_some(refs)
