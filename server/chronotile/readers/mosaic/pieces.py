@@ -29,6 +29,9 @@ Result = TypeVar("Result")
 AT_ONCE = 8
 """Items whose files are looked up in the index together: few maps need more."""
 
+MOST_NAMED = 3
+"""Items that an error names."""
+
 TOGETHER = 4
 """Items whose pixels are requested together: as many as mostly cover a picture, of which few are requested in vain."""
 
@@ -71,7 +74,9 @@ class Failures:
             return
         errors = list(self.errors.values())
         kind = SourceUnavailable if all(type(each) is SourceUnavailable for each in errors) else DateUnreadable
-        raise kind(f"none of the {len(refs)} items there can be read") from errors[0]
+        named = ", ".join(ref.id for ref in refs[:MOST_NAMED])
+        more = ", …" if len(refs) > MOST_NAMED else ""
+        raise kind(f"no item there can be read: {named}{more}") from errors[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
