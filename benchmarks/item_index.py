@@ -142,7 +142,7 @@ def _copy(given: argparse.Namespace) -> None:
             chosen = select(*_shifted(table, every.c.copy, put)).join_from(table, every, true())
             _insert(connection, table, chosen.order_by(order, every.c.copy))
         times = DATES // BLOCK
-        connection.execute(update(FORMS).values(total=FORMS.c.total * times, good=FORMS.c.good * times))
+        connection.execute(update(FORMS).values({"items": FORMS.c["items"] * times}))
         connection.execute(update(SCHEMA).values(next_item=1 + put * times))
     engine.dispose()
 

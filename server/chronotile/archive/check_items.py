@@ -65,16 +65,16 @@ def _unranked(items: ItemsSpec, faults: ItemFaults) -> str:
     order_by = items.settings.order_by
     if items.mosaic.rule != "least_nodata":
         return (
-            f"{faults.unranked} of {faults.good} items have no number {order_by}, by which mosaic.order_by sorts "
+            f"{faults.unranked} of {faults.items} items have no number {order_by}, by which mosaic.order_by sorts "
             "them; they come last"
         )
-    if faults.unranked == faults.good:
+    if faults.unranked == faults.items:
         return (
             f"no item has a number {order_by}, by which mosaic.rule least_nodata sorts them: they are sorted by id, as "
             "with rule first; set mosaic.order_by to the property that has their share of missing values"
         )
     return (
-        f"{faults.unranked} of {faults.good} items have no number {order_by}, by which mosaic.rule least_nodata sorts "
+        f"{faults.unranked} of {faults.items} items have no number {order_by}, by which mosaic.rule least_nodata sorts "
         "them; they come last"
     )
 
@@ -82,7 +82,7 @@ def _unranked(items: ItemsSpec, faults: ItemFaults) -> str:
 def _file_findings(spec: SourceSpec, index: ItemIndex) -> Iterator[tuple[Severity, str]]:
     """Assets and files that the newest items lack, and files without overviews."""
     page = index.search(ItemSearch(collections=(spec.collection,), limit=SAMPLE))
-    items = index.assets([each.ref.number for each in page.items if each.state == "good"])
+    items = index.assets([each.ref.number for each in page.items])
     lacking, flat, gone = Counter[str](), Counter[str](), Counter[str]()
     wanted = {each.asset or each.id for each in spec.stored.variables.values()}
     for assets in items.values():

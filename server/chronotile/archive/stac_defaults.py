@@ -173,7 +173,7 @@ def _items(index: PieceIndex | None, collection: str) -> Iterator[Document]:
         page = index.search(ItemSearch(collections=(collection,), limit=MOST_ITEMS))
     except ChronotileError:
         return  # opening the collection reports it
-    yield from (orjson.loads(each.document) for each in page.items if each.state == "good" and each.document)
+    yield from (orjson.loads(each.document) for each in page.items if each.document)
 
 
 def _completed(configuration: Configuration, name: str, draft: StacDraft) -> CollectionSection | None:

@@ -104,16 +104,15 @@ def _body(documents: "Documents", href: str) -> "Json":
     Raises:
         ConfigurationError: It cannot be read; the message names it.
     """
+    from chronotile.archive.index.documents import required
     from chronotile.errors import ChronotileError, ConfigurationError
     from chronotile.readers.hrefs import shown_href
 
     try:
-        document = documents.read(href)
+        return required(documents.read(href)).body
     except ChronotileError as error:
         reason = error.message.removeprefix(f"{shown_href(href)} ")
         raise ConfigurationError([f"{shown_href(href)}: {reason}"]) from error
-    assert document is not None  # noqa: S101 -- it was read without a condition
-    return document.body
 
 
 def _written(seen: "SeenCatalogue", folder: Path) -> Path:

@@ -10,9 +10,6 @@ from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.time.instants import Instant, TimeSpan
 
-ItemState = Literal["good", "broken", "gone"]
-"""`broken`: a file of it cannot be read; `gone`: it was removed from its source."""
-
 TimeGroup = Literal["exact", "solar_day"]
 """Which items are one instant: those of equal time, or of one day by the sun at their centre."""
 
@@ -153,7 +150,6 @@ class FoundItem:
 
     ref: ItemRef
     collection: str
-    state: ItemState
     document: bytes
 
 

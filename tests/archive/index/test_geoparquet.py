@@ -32,7 +32,6 @@ class Listing:
             FoundItem(
                 ref=ItemRef(number, each["id"], None, 1, None),
                 collection="s2",
-                state="good",
                 document=orjson.dumps(each),
             )
             for number, each in enumerate(self.documents[start : start + self.page])

@@ -104,6 +104,9 @@ def test_a_catalogue_that_is_away_is_an_error(server, store):
     server.switch(Fault.MISSING, "catalog.json")
     with pytest.raises(UnsupportedSource, match="404"):
         fill(S2, source_of(server), store)
+    server.switch(Fault.NOT_MODIFIED, "catalog.json")
+    with pytest.raises(UnsupportedSource, match="304 without a condition"):
+        fill(S2, source_of(server), store)
     assert store.items.ids() == ["a", "b", "c"]
 
 

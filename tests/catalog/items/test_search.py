@@ -254,16 +254,15 @@ def test_a_page_is_not_moved_by_items_that_come_and_go(index):
     assert [item.ref.id for item in second.items] == ["c", "b"]
 
 
-def test_an_item_comes_with_its_document_and_state(index):
+def test_an_item_comes_with_its_document(index):
     item = make_item("a")
     index.put("s2", [item])
     (ref,) = index.covering("s2", item.bbox)
 
     (found,) = index.search(ItemSearch(bbox=item.bbox)).items
-    assert (found.ref.number, found.collection, found.state, found.document) == (
+    assert (found.ref.number, found.collection, found.document) == (
         ref.number,
         "s2",
-        "good",
         item.document,
     )
 

@@ -226,7 +226,7 @@ class MosaicTruth:
             page = self._served.index.search(search)
             for each in page.items:
                 document = json.loads(each.document)
-                if each.state == "good" and _instant(document, is_solar=is_solar) == instant:
+                if _instant(document, is_solar=is_solar) == instant:
                     found.append(Found(each.ref.number, document))
             if page.next is None:
                 break

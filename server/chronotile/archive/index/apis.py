@@ -13,7 +13,7 @@ import orjson
 
 from chronotile.archive.index.catalogues import joined
 from chronotile.archive.index.core_search import core_search
-from chronotile.archive.index.documents import Document, Documents, Json, MissingDocument
+from chronotile.archive.index.documents import Document, Documents, Json, MissingDocument, required
 from chronotile.archive.index.rules import ItemRules, digest_of, key_of
 from chronotile.archive.index.source import Bookmark, Listed, ListedEntry, ReadEntry
 from chronotile.catalog.items.passes import SourcePass
@@ -194,13 +194,11 @@ class ApiSource:
 
     def _page(self, request: Request, *, is_first: bool = False) -> tuple[Request, Document]:
         try:
-            document = self._documents.ask(request.href, body=request.body)
+            return request, required(self._documents.ask(request.href, body=request.body))
         except MissingDocument as error:
             if is_first:
                 raise UnsupportedSource(f"{shown_href(request.href)}: {error.message}") from error
             raise _Refused from error
-        assert document is not None  # noqa: S101 -- it was requested without a condition
-        return request, document
 
     def _pages(self, first: tuple[Request, Document]) -> Iterator[Listed]:
         request, document = first

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from chronotile.archive.index.documents import Document, Documents, Json, MissingDocument, file_state
+from chronotile.archive.index.documents import Document, Documents, Json, MissingDocument, file_state, required
 from chronotile.archive.index.rules import ItemRules, digest_of, with_remedy
 from chronotile.archive.index.source import Excluded, Listed, ListedEntry, ReadEntry, Unread
 from chronotile.catalog.items.order import is_text
@@ -74,10 +74,9 @@ class CatalogueSource:
         del run  # each pass sees all
         self._catalogues, self._files = FileStates(), FileStates()
         try:
-            root = self._documents.read(self._href)
+            root = required(self._documents.read(self._href))
         except MissingDocument as error:
             raise UnsupportedSource(f"{shown_href(self._href)}: {error.message}") from error
-        assert root is not None  # noqa: S101 -- it was read without a condition
         # Catalogues and collections have a type since STAC 1.0.
         if root.body.get("type") not in TYPES and "stac_version" not in root.body:
             raise UnsupportedSource(f"{shown_href(self._href)} is not a STAC catalogue, collection or item")

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from chronotile.errors import InvalidItem, InvalidParameter, SourceUnavailable, UnsupportedSource
+from chronotile.errors import InvalidItem, InvalidParameter, SourceUnavailable
 from chronotile.readers.hrefs import local_path, shown_href
 from chronotile.readers.remote.requests import Away, Refused, of_bucket, place_of, retry
 from chronotile.web.fetch import TryLater, ask
@@ -198,8 +198,8 @@ def required(document: Document | None) -> Document:
     """Return a document that was requested without a condition.
 
     Raises:
-        UnsupportedSource: Its server answers that it has not changed.
+        MissingDocument: Its server answers that it has not changed.
     """
     if document is None:
-        raise UnsupportedSource("its server answers 304 without a condition")
+        raise MissingDocument("its server answers 304 without a condition")
     return document

@@ -142,7 +142,7 @@ def _pages(items: Items, collection: str) -> Iterator[list[Json]]:
     cursor: str | None = None
     while True:
         page = items.search(ItemSearch(collections=(collection,), limit=PAGE, cursor=cursor))
-        rows = [_row(orjson.loads(found.document), collection) for found in page.items if found.state != "gone"]
+        rows = [_row(orjson.loads(found.document), collection) for found in page.items]
         if rows:
             yield rows
         if page.next is None:

@@ -14,7 +14,6 @@ from chronotile.catalog.items.writing import (
     Changes,
     Record,
     box_of,
-    count_form,
     cover_keys,
     cover_records,
     finish,
@@ -138,10 +137,9 @@ def _reorder(connection: Connection, row: Row[Any], items: Sequence[Row[Any]]) -
         new.append({"the_number": item.number, "the_rank": rank, "the_instant": instant})
         if instant != item.instant:
             moved += cover_keys(row.number, item)
-            covers += cover_records(row.number, item.number, instant, box_of(item), is_good=item.is_good)
-        if instant != item.instant and item.is_good:
-            changes.good[item.instant] -= 1
-            changes.good[instant] += 1
+            covers += cover_records(row.number, item.number, instant, box_of(item))
+            changes.items[item.instant] -= 1
+            changes.items[instant] += 1
             changes.ended.add(item.instant)
             changes.ends[instant] = max(item.end, changes.ends.get(instant, item.end))
     if not new:
@@ -185,8 +183,8 @@ def _state_layouts(
     if form.digest == old:
         return
     changes = Changes(new_forms={form.digest: form})
-    count_form(changes, old, -1, is_good=item.is_good)
-    count_form(changes, form.digest, 1, is_good=item.is_good)
+    changes.forms[old] -= 1
+    changes.forms[form.digest] += 1
     values = {"assets": pack_assets(assets, form.digest)}
     connection.execute(update(BODIES).where(BODIES.c.item == item.number).values(values))
     if write_forms(connection, row.number, changes):

@@ -48,9 +48,10 @@ MOST_FORMS = 20_000
 class ItemFaults:
     """What is wrong with the items of a collection."""
 
-    good: int = 0
+    items: int = 0
+    """All of them."""
     unranked: int = 0
-    """Good ones without the property by which they are sorted; all, where they are sorted by id."""
+    """Those without the property by which they are sorted; all, where they are sorted by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,9 @@ class ItemIndex:
             found = self._collection(cursor, collection)
             if found is None:
                 return {}
-            rows = self._run(cursor, queries.good_forms(), {"collection": found.number, "most": MOST_FORMS + 1})
+            rows = self._run(
+                cursor, queries.forms_of_collection(), {"collection": found.number, "most": MOST_FORMS + 1}
+            )
         require_few(len(rows), MOST_FORMS, "layouts")
         counts = dict[str, dict[BandLayout, int]]()
         for body, items in rows:
@@ -221,8 +224,8 @@ class ItemIndex:
             if found is None:
                 return ItemFaults()
             values: dict[str, Value] = {"collection": found.number}
-            ((good, unranked),) = self._run(cursor, _UNRANKED, values)
-        return ItemFaults(good=good, unranked=unranked)
+            ((items, unranked),) = self._run(cursor, _UNRANKED, values)
+        return ItemFaults(items=items, unranked=unranked)
 
     def put(self, collection: str, items: Iterable[Item]) -> PutSummary:
         """Add items, or replace those of the same id; an item that is equal to the one that is there stays as it is.
@@ -315,11 +318,11 @@ class ItemIndex:
         if any(each.severity == "error" for each in found):
             return found
         with self._reading() as cursor:
-            ((good,),) = self._run(cursor, _GOOD_ITEMS, {})
+            ((items,),) = self._run(cursor, _ALL_ITEMS, {})
             ((counted,),) = self._run(cursor, _COUNTED_ITEMS, {})
-        if good == counted:
+        if items == counted:
             return found
-        message = f"has {good} items that can be read, and counts {counted} by time; delete it, {damage.FILLED_AGAIN}"
+        message = f"has {items} items, and counts {counted} by time; delete it, {damage.FILLED_AGAIN}"
         return (*found, Finding("error", "item index", message))
 
     def _put_batch(self, collection: str, batch: Sequence[Prepared]) -> PutSummary | None:
@@ -440,8 +443,8 @@ _NUMBER = _COLLECTION.with_only_columns(COLLECTIONS.c.number, COLLECTIONS.c.leve
 _STATES = select(
     COLLECTIONS.c.id, COLLECTIONS.c.counter, COLLECTIONS.c.times_counter, COLLECTIONS.c.layouts_counter
 ).where(COLLECTIONS.c.archive == bindparam("archive"))
-_GOOD_ITEMS = select(func.count()).select_from(ITEMS).where(ITEMS.c.is_good)
-_COUNTED_ITEMS = select(func.coalesce(func.sum(INSTANTS.c.good), 0))
+_ALL_ITEMS = select(func.count()).select_from(ITEMS)
+_COUNTED_ITEMS = select(func.coalesce(func.sum(INSTANTS.c["items"]), 0))
 _SEARCHED = (
     select(COLLECTIONS.c.number, COLLECTIONS.c.id, COLLECTIONS.c.levels, COLLECTIONS.c.longest)
     .where(COLLECTIONS.c.archive == bindparam("archive"))

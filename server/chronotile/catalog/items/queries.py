@@ -61,12 +61,10 @@ def levels_and_covering(cells: int, instants: int) -> Select[Any]:
 
 @cache
 def of_instants(instants: int) -> Select[Any]:
-    """Good items that may meet a box of many cells; of which instants, as `covering` has it."""
+    """Items that may meet a box of many cells; of which instants, as `covering` has it."""
     return (
         select(*REF_COLUMNS)
-        .where(
-            ITEMS.c.collection == bindparam("collection"), _at(ITEMS.c.instant, instants), ITEMS.c.is_good, _in_box()
-        )
+        .where(ITEMS.c.collection == bindparam("collection"), _at(ITEMS.c.instant, instants), _in_box())
         .limit(bindparam("most"))
     )
 
@@ -89,7 +87,7 @@ def instants_in_cells(cells: int) -> Select[Any]:
 def instants_in_box() -> Select[Any]:
     """Instants with an item that meets a box of many cells, and their ends: the first item found is enough."""
     found = exists().where(
-        ITEMS.c.collection == INSTANTS.c.collection, ITEMS.c.instant == INSTANTS.c.instant, ITEMS.c.is_good, _in_box()
+        ITEMS.c.collection == INSTANTS.c.collection, ITEMS.c.instant == INSTANTS.c.instant, _in_box()
     )
     return instants().where(found)
 
@@ -124,21 +122,20 @@ def forms(count: int) -> Select[Any]:
     return select(FORMS.c.digest, FORMS.c.body).where(FORMS.c.digest.in_(names("digest", count)))
 
 
-def good_forms() -> Select[Any]:
-    """Forms of assets of good items of a collection, those of most items first."""
+def forms_of_collection() -> Select[Any]:
+    """Forms of assets of items of a collection, those of most items first."""
     return (
-        select(FORMS.c.body, FORMS.c.good)
-        .where(FORMS.c.collection == bindparam("collection"), FORMS.c.good > 0)
-        .order_by(FORMS.c.good.desc(), FORMS.c.digest)
+        select(FORMS.c.body, FORMS.c["items"])
+        .where(FORMS.c.collection == bindparam("collection"))
+        .order_by(FORMS.c["items"].desc(), FORMS.c.digest)
         .limit(bindparam("most"))
     )
 
 
 def unranked() -> Select[Any]:
-    """How many good items of a collection there are, and how many lack what they are sorted by."""
-    is_good = ITEMS.c.collection == bindparam("collection"), ITEMS.c.is_good.is_(True)
+    """How many items of a collection there are, and how many lack what they are sorted by."""
     counts: tuple[Any, ...] = (func.count(), func.count() - func.count(ITEMS.c.rank))
-    return select(*counts).where(*is_good)
+    return select(*counts).where(ITEMS.c.collection == bindparam("collection"))
 
 
 def _in_cells(cells: int) -> ColumnElement[bool]:
@@ -151,7 +148,6 @@ def _near(cells: int) -> Iterator[ColumnElement[bool]]:
     yield COVERS.c.east >= bindparam("west")
     yield COVERS.c.south <= bindparam("north")
     yield COVERS.c.north >= bindparam("south")
-    yield COVERS.c.is_good
 
 
 def _in_box() -> ColumnElement[bool]:

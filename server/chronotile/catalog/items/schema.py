@@ -86,7 +86,6 @@ ITEMS = Table(
     Column("end", BigInteger, nullable=False),
     Column("updated", BigInteger),
     Column("changed", BigInteger, nullable=False),
-    Column("is_good", Boolean, nullable=False),
     # By which the items of an instant are sorted; NULL comes last.
     Column("rank", Double),
     *(Column(name, Double, nullable=False) for name in ("west", "south", "east", "north")),
@@ -104,7 +103,6 @@ BODIES = Table(
     Column("assets", LargeBinary, nullable=False),
     Column("properties", PROPERTIES, nullable=False),
     Column("document", LargeBinary, nullable=False),
-    Column("reason", Text),  # why it is broken
 )
 
 COVERS = Table(
@@ -115,14 +113,13 @@ COVERS = Table(
     Column("instant", BigInteger, nullable=False),
     Column("item", BigInteger, nullable=False),
     *(Column(name, Integer, nullable=False) for name in ("west", "south", "east", "north")),
-    Column("is_good", Boolean, nullable=False),
     # Both databases find all of a row in the index itself.
     PrimaryKeyConstraint("collection", "cell", "instant", "item").ddl_if(dialect=SQLITE),
     Index(
         "chronotile_item_covers_by_cell",
         *("collection", "cell", "instant", "item"),
         unique=True,
-        postgresql_include=["west", "south", "east", "north", "is_good"],
+        postgresql_include=["west", "south", "east", "north"],
     ).ddl_if(dialect=POSTGRESQL),
     sqlite_with_rowid=False,
 )
@@ -133,7 +130,7 @@ INSTANTS = Table(
     Column("collection", Integer, nullable=False),
     Column("instant", BigInteger, nullable=False),
     Column("end", BigInteger, nullable=False),
-    Column("good", Integer, nullable=False),  # items
+    Column("items", Integer, nullable=False),
     PrimaryKeyConstraint("collection", "instant"),
     sqlite_with_rowid=False,
 )
@@ -143,8 +140,7 @@ FORMS = Table(
     METADATA,
     Column("collection", Integer, nullable=False),
     Column("digest", String(16), nullable=False),
-    Column("total", Integer, nullable=False),  # items whose assets have this form
-    Column("good", Integer, nullable=False),
+    Column("items", Integer, nullable=False),  # whose assets have this form
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("digest", "collection"),
 )

@@ -55,7 +55,7 @@ READ = 500
 STEPS = 20_000
 """Steps of SQLite between two looks at the clock."""
 DAY_NS = int(DAY.astype(int))
-REF_COUNT = 10
+REF_COUNT = 9
 """Columns of a row before the values that it is sorted by."""
 
 
@@ -211,7 +211,7 @@ class ItemSearcher:
             where.append(_near(near, collection, self._instants(collection)))
         tested = None if condition is None or isinstance(condition, Plain) else condition
         plain = () if tested is None else tuple(plain_parts(tested))
-        wanted = select(*queries.REF_COLUMNS[:9], ITEMS.c.is_good, *(key.column for key in keys), *plain)
+        wanted = select(*queries.REF_COLUMNS[:REF_COUNT], *(key.column for key in keys), *plain)
         if columns.are_bodies_used:
             wanted = wanted.join_from(ITEMS, BODIES, BODIES.c.item == ITEMS.c.number)
         return _Query(collection, wanted.where(*where), keys, tested, self._boxes)
@@ -356,6 +356,5 @@ def _found_item(collection: SearchedCollection, row: Any, document: bytes) -> Fo
     return FoundItem(
         ref=ItemRef(number, id_, np.datetime64(instant, "ns"), changed, BBox(*edges)),
         collection=collection.id,
-        state="good" if row[9] else "broken",
         document=isal_zlib.decompress(document),
     )

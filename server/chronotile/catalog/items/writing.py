@@ -35,15 +35,14 @@ Record = dict[str, Any]
 class Changes:
     """What a transaction does to what the items of a collection have in common."""
 
-    good: Counter[int] = field(default_factory=Counter)
-    """Good items more or fewer, by instant."""
+    items: Counter[int] = field(default_factory=Counter)
+    """More or fewer, by instant."""
     ends: dict[int, int] = field(default_factory=dict)
     """The latest end of an item that is new, by instant."""
     ended: set[int] = field(default_factory=set)
     """Instants of items that are gone, whose end may have been theirs."""
     forms: Counter[str] = field(default_factory=Counter)
     """Items more or fewer whose assets have a form."""
-    good_forms: Counter[str] = field(default_factory=Counter)
     new_forms: dict[str, Form] = field(default_factory=dict)
     boxes: list[BBox] = field(default_factory=list)
     """Of items that are new."""
@@ -89,7 +88,7 @@ def put_batch(connection: Connection, archive: str, collection: str, batch: Sequ
     changed = [
         prepared
         for prepared in batch
-        if (old := existing.get(prepared.item.id)) is None or old.digest != prepared.digest or not old.is_good
+        if (old := existing.get(prepared.item.id)) is None or old.digest != prepared.digest
     ]
     replaced = [existing[prepared.item.id] for prepared in changed if prepared.item.id in existing]
     summary = PutSummary(
@@ -122,25 +121,17 @@ def take_out(connection: Connection, row: Row[Any], items: Sequence[Row[Any]], c
     if not items:
         return
     numbers = [item.number for item in items]
-    is_good = {item.number: item.is_good for item in items}
     for part in chunks(numbers):
-        for number, assets in connection.execute(select(BODIES.c.item, BODIES.c.assets).where(BODIES.c.item.in_(part))):
-            count_form(changes, packed_digest(assets), -1, is_good=is_good[number])
+        for assets in connection.scalars(select(BODIES.c.assets).where(BODIES.c.item.in_(part))):
+            changes.forms[packed_digest(assets)] -= 1
     for item in items:
-        if item.is_good:
-            changes.good[item.instant] -= 1
-            changes.ended.add(item.instant)
+        changes.items[item.instant] -= 1
+        changes.ended.add(item.instant)
     keys = [key for item in items for key in cover_keys(row.number, item)]
     connection.execute(delete(COVERS).where(*is_cover()), keys)
     for table, column in ((ITEMS, ITEMS.c.number), (BODIES, BODIES.c.item), (HEADERS, HEADERS.c.item)):
         for part in chunks(numbers):
             connection.execute(delete(table).where(column.in_(part)))
-
-
-def count_form(changes: Changes, digest: str, count: int, *, is_good: bool) -> None:
-    """Note that items whose assets have a form are more or fewer."""
-    changes.forms[digest] += count
-    changes.good_forms[digest] += count if is_good else 0
 
 
 def finish(connection: Connection, row: Row[Any], changes: Changes) -> None:
@@ -166,9 +157,9 @@ def finish(connection: Connection, row: Row[Any], changes: Changes) -> None:
     )
 
 
-def cover_records(collection: int, number: int, instant: int, box: BBox, *, is_good: bool = True) -> list[Record]:
+def cover_records(collection: int, number: int, instant: int, box: BBox) -> list[Record]:
     """Return the rows by which an item is found."""
-    common = {"collection": collection, "instant": instant, "item": number, "is_good": is_good}
+    common = {"collection": collection, "instant": instant, "item": number}
     return [
         {"cell": cell, **common, **dict(zip(("west", "south", "east", "north"), outward(part), strict=True))}
         for cell, part in cell_boxes(box).items()
@@ -198,7 +189,6 @@ def _insert(connection: Connection, row: Row[Any], items: Sequence[tuple[int, Pr
                 "end": end,
                 "updated": None if item.updated is None else nanoseconds(item.updated),
                 "changed": changed,
-                "is_good": True,
                 "rank": rank_of(prepared.properties, start, settings),
                 **dict(zip(("west", "south", "east", "north"), map(float, item.bbox), strict=True)),
                 "footprint": prepared.footprint,
@@ -211,7 +201,6 @@ def _insert(connection: Connection, row: Row[Any], items: Sequence[tuple[int, Pr
                 "assets": prepared.assets,
                 "properties": prepared.properties_json,
                 "document": prepared.document,
-                "reason": None,
             }
         )
         covers += cover_records(row.number, number, instant, item.bbox)
@@ -220,11 +209,11 @@ def _insert(connection: Connection, row: Row[Any], items: Sequence[tuple[int, Pr
             for asset in item.assets
             if asset.header is not None
         ]
-        changes.good[instant] += 1
+        changes.items[instant] += 1
         changes.ends[instant] = max(end, changes.ends.get(instant, end))
         changes.boxes.append(item.bbox)
         changes.longest = max(changes.longest, end - start)
-        count_form(changes, prepared.form.digest, 1, is_good=True)
+        changes.forms[prepared.form.digest] += 1
         changes.new_forms[prepared.form.digest] = prepared.form
     # In the order of the tree of covers, which then writes few pages.
     covers.sort(key=lambda record: (record["cell"], record["instant"], record["item"]))
@@ -266,13 +255,13 @@ def cover_keys(collection: int, item: Row[Any]) -> Iterable[Record]:
 def _write_instants(connection: Connection, row: Row[Any], changes: Changes) -> bool:
     """Whether instants appeared, vanished or are longer or shorter."""
     is_of_days = row.grouping == "solar_day"
-    touched = sorted({*(instant for instant, count in changes.good.items() if count), *changes.ends, *changes.ended})
+    touched = sorted({*(instant for instant, count in changes.items.items() if count), *changes.ends, *changes.ended})
     known = dict[int, tuple[int, int]]()
     for part in chunks(touched):
         known |= {
             instant: (items, end)
             for instant, items, end in connection.execute(
-                select(INSTANTS.c.instant, INSTANTS.c.good, INSTANTS.c.end).where(
+                select(INSTANTS.c.instant, INSTANTS.c["items"], INSTANTS.c.end).where(
                     INSTANTS.c.collection == row.number, INSTANTS.c.instant.in_(part)
                 )
             )
@@ -280,7 +269,7 @@ def _write_instants(connection: Connection, row: Row[Any], changes: Changes) -> 
     new = list[Record]()
     for instant in touched:
         items, end = known.get(instant, (0, 0))
-        items += changes.good[instant]
+        items += changes.items[instant]
         if not items:
             continue
         if is_of_days:
@@ -289,7 +278,7 @@ def _write_instants(connection: Connection, row: Row[Any], changes: Changes) -> 
             end = _latest_end(connection, row.number, instant)
         else:
             end = max(end, changes.ends.get(instant, 0))
-        new.append({"collection": row.number, "instant": instant, "good": items, "end": end})
+        new.append({"collection": row.number, "instant": instant, "items": items, "end": end})
     for part in chunks(list(known)):
         connection.execute(delete(INSTANTS).where(INSTANTS.c.collection == row.number, INSTANTS.c.instant.in_(part)))
     insert_rows(connection, INSTANTS, new)
@@ -297,43 +286,37 @@ def _write_instants(connection: Connection, row: Row[Any], changes: Changes) -> 
 
 
 def _latest_end(connection: Connection, collection: int, instant: int) -> int:
-    latest = select(func.max(ITEMS.c.end)).where(
-        ITEMS.c.collection == collection, ITEMS.c.instant == instant, ITEMS.c.is_good
-    )
+    latest = select(func.max(ITEMS.c.end)).where(ITEMS.c.collection == collection, ITEMS.c.instant == instant)
     return int(connection.scalars(latest).one())
 
 
 def write_forms(connection: Connection, collection: int, changes: Changes) -> bool:
-    """Count forms of assets; return whether good items have some that none had before."""
-    digests = [digest for digest in changes.forms if changes.forms[digest] or changes.good_forms[digest]]
-    known = dict[str, Row[Any]]()
+    """Count forms of assets; return whether items have some that none had before."""
+    digests = [digest for digest, count in changes.forms.items() if count]
+    known = dict[str, int]()
     for part in chunks(digests):
         rows = connection.execute(
-            select(FORMS.c.digest, FORMS.c.total, FORMS.c.good).where(
-                FORMS.c.collection == collection, FORMS.c.digest.in_(part)
-            )
+            select(FORMS.c.digest, FORMS.c["items"]).where(FORMS.c.collection == collection, FORMS.c.digest.in_(part))
         )
-        known.update({row.digest: row for row in rows})
-    new, others, gone, is_new = list[Record](), list[Record](), list[str](), False
+        known.update(map(tuple, rows))
+    new, others, gone = list[Record](), list[Record](), list[str]()
     for digest in digests:
-        old = known.get(digest)
-        total, good = (0, 0) if old is None else (old.total, old.good)
-        counts = {"total": total + changes.forms[digest], "good": good + changes.good_forms[digest]}
-        is_new |= not good and counts["good"] > 0
-        if old is None:
-            body = changes.new_forms[digest].body
-            new.append({"collection": collection, "digest": digest, **counts, "body": body})
-        elif counts["total"] > 0:
-            others.append({"the_digest": digest, **{f"the_{name}": count for name, count in counts.items()}})
+        items = known.get(digest, 0) + changes.forms[digest]
+        if digest not in known:
+            new.append(
+                {"collection": collection, "digest": digest, "items": items, "body": changes.new_forms[digest].body}
+            )
+        elif items:
+            others.append({"the_digest": digest, "the_items": items})
         else:
             gone.append(digest)
     insert_rows(connection, FORMS, new)
     if others:
         change = update(FORMS).where(FORMS.c.collection == collection, FORMS.c.digest == bindparam("the_digest"))
-        connection.execute(change.values(total=bindparam("the_total"), good=bindparam("the_good")), others)
+        connection.execute(change.values({"items": bindparam("the_items")}), others)
     for part in chunks(gone):
         connection.execute(delete(FORMS).where(FORMS.c.collection == collection, FORMS.c.digest.in_(part)))
-    return is_new
+    return bool(new)
 
 
 def _extent(row: Row[Any], boxes: Sequence[BBox]) -> dict[str, float]:

@@ -6,7 +6,6 @@ another; handles of the pool go from thread to thread. GDAL's own C interface fo
 
 import ctypes
 import itertools
-import logging
 import os
 import threading
 from collections.abc import Sequence
@@ -15,8 +14,6 @@ from typing import Any, Protocol
 import rasterio.crs
 
 PREFIX = "/vsichronotile/"
-
-_log = logging.getLogger(__name__)
 
 _Offset = ctypes.c_uint64
 _Sizes = ctypes.POINTER(ctypes.c_size_t)
