@@ -315,6 +315,10 @@ class UnsupportedSource(ChronotileError):
     status = 500
 
 
+class VariableLacking(UnsupportedSource):
+    """An item of a mosaic does not have a variable: it has no value there, and trying again gives no other answer."""
+
+
 class TooManyPieces(LimitExceeded):
     """A picture would open more items than its collection allows.
 

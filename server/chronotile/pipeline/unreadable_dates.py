@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from chronotile.errors import DateUnreadable, SourceUnavailable
+from chronotile.errors import DateUnreadable, SourceUnavailable, VariableLacking
 from chronotile.model.collection import Layer
 from chronotile.model.items import ItemRef
 from chronotile.model.payload import TimeUsed
@@ -53,8 +53,10 @@ class UnreadableDates:
         return tuple(sorted(self._left_out))
 
     def tell_item(self, ref: ItemRef, error: Exception) -> None:
-        """Note an item of a mosaic that could not be read."""
-        if ref.id not in self._left_out:
+        """Note an item of a mosaic that could not be read; of one without the variable nothing is lacking."""
+        if isinstance(error, VariableLacking):
+            self.services.reader_caches.left_out.report(self.layer.collection, ref, error)
+        elif ref.id not in self._left_out:
             self.services.reader_caches.left_out.report(self.layer.collection, ref, error)
             if len(self._left_out) < MOST_LEFT_OUT:
                 self._left_out[ref.id] = None

@@ -157,6 +157,22 @@ def test_cubes_name_the_items_that_they_lack_and_are_not_written_to_files(tmp_pa
     assert report.written > 0
 
 
+def test_nothing_is_lacking_of_an_item_without_the_asset(tmp_path):
+    source = changed_catalogue(tmp_path, {FIRST.id: broken.BROKEN["missing asset"]})
+    address = f"/cubes/CELL/WebMercatorQuad/{TILE.z}/{TILE.x}/{TILE.y}.ctc?datetime={DAY}"
+    year = int(DAY[:4])
+    options = CubeOptions(layers=("CELL",), zooms=(TILE.z, TILE.z), years=(year, year), threads=1)
+
+    with serving_scenes(tmp_path / "served", SMALL, source) as served:
+        answer, cube = ask(served), served.client.get(address)
+        report = write_cubes(served.services, tmp_path / "cubes", options, progress=lambda _what, _share: None)
+
+    assert "warning" not in answer.headers
+    assert "warning" not in cube.headers
+    assert "left_out" not in decode_cube(cube.content).header
+    assert report.written > 0
+
+
 @pytest.mark.parametrize("name", broken.FAULTS)
 def test_request_fails_only_where_nothing_is_left_and_recovers(tmp_path, name):
     with own_http(tmp_path, SMALL) as (server, source), serving_scenes(tmp_path / "served", SMALL, source) as served:

@@ -175,6 +175,19 @@ def test_a_changed_item_is_in_the_next_overview(open_many, files, index, field_o
     assert reader.compose("RED", index=0, grid=whole(48)).numbers[0, 0] == 777
 
 
+def test_an_item_without_the_asset_is_empty_in_overviews(open_many, files, index, field_of_tiles):
+    tile, path = next(iter(field_of_tiles.items()))
+    index.put(COLLECTION, item_of(tile, {"B08": path}, start="2024-06-01T10:50:00"))
+    reader = open_many()
+    reader.compose("RED", index=0, grid=whole(48))
+    make_all(files)
+
+    pixels = reader.compose("RED", index=0, grid=whole(48))
+
+    assert reader.drawn_from("RED", 0, whole(48)) == "overviews"
+    assert np.array_equal(pixels.codes.numbers == 0, expected(48) != 1)
+
+
 def test_a_damaged_overview_is_made_again(open_many, files, tmp_path):
     reader = open_many()
     reader.compose("RED", index=0, grid=whole(48))

@@ -8,7 +8,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from chronotile.errors import ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
+from chronotile.errors import (
+    ChronotileError,
+    DateUnreadable,
+    SourceUnavailable,
+    UnsupportedSource,
+    VariableLacking,
+)
 from chronotile.model.collection import Resampling
 from chronotile.model.grid import Grid, NativeGrid, Window
 from chronotile.model.items import ItemRef
@@ -57,7 +63,7 @@ class Failures:
             self.errors[ref.number] = error
             self.tell(ref, error)
 
-    def lack(self, ref: ItemRef, error: Exception) -> None:
+    def lack(self, ref: ItemRef, error: VariableLacking) -> None:
         """Note an item that does not have the variable: nothing is there, as outside of all items."""
         if ref.number not in self.lacking:
             self.lacking.add(ref.number)
@@ -134,7 +140,7 @@ class Pieces:
                         continue  # it was removed meanwhile: the state of the answer tells
                     info = scene.reader.info.variables.get(self._variable)
                     if info is None:
-                        failures.lack(ref, UnsupportedSource(_why_lacking(scene.reader.info, self._variable)))
+                        failures.lack(ref, VariableLacking(_why_lacking(scene.reader.info, self._variable)))
                         continue
                     if recoding_of(info.encoding, self._encoding) is None:
                         self._scenes.note_encoding(ref, info)

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from chronotile.errors import SourceUnavailable, TooManyPieces
+from chronotile.errors import SourceUnavailable, TooManyPieces, VariableLacking
 from chronotile.model.collection import Resampling
 from chronotile.model.expression import Expression
 from chronotile.model.grid import BBox, Grid, NativeGrid, Window
@@ -234,7 +234,12 @@ class MosaicReader(Reader):
             SourceUnavailable: One cannot be read: what is stored for long has no gap that passes.
         """
         failed = list[Exception]()
-        reader = self.telling(lambda _ref, error: failed.append(error))
+
+        def tell(_ref: ItemRef, error: Exception) -> None:
+            if not isinstance(error, VariableLacking):
+                failed.append(error)
+
+        reader = self.telling(tell)
         refs = self._refs_on(variable, index, grid)
         pixels = reader._from_pieces(variable, refs, grid, "nearest")  # noqa: SLF001 -- of this class
         if failed:
