@@ -12,7 +12,7 @@
  *   units: string | null, range: [number, number] | null, times: (string | null)[], valid: number[], blocks: Block[],
  *   flags?: Record<string, string>, categorical?: boolean, mean?: boolean, warped?: boolean, quantised?: boolean,
  *   source?: { shift: number, offset: number }, reach?: [number | null, number | null],
- *   cells?: Cells, unreadable?: string[], left_out?: string[],
+ *   cells?: Cells, unreadable?: string[], left_out?: Record<string, string[]>,
  * }} Header
  * @typedef {{ columns: number[][], rows: number[][] }} Cells of a cube of native cells: polynomials that lead from a place
  *   of the tile to the column and row of its cell

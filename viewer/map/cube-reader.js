@@ -218,10 +218,13 @@ export class CubeReader {
 		return [...new Set(urls)].filter((url) => source.loader.has(url) && source.loader.get(url)?.header.left_out);
 	}
 
-	/** Ids of items that the cubes of a date lack on the map, since the server could not read them. @param {number} timeIndex @returns {string[]} */
+	/** Ids of items that a date lacks on the map, since the server could not read them. @param {number} timeIndex @returns {string[]} */
 	leftOut(timeIndex) {
-		const cubes = this.tiles().map((tile) => this.source.find(tile, Math.max(0, timeIndex))?.cube);
-		return [...new Set(cubes.flatMap((cube) => cube?.header.left_out ?? []))].sort();
+		const index = Math.max(0, timeIndex);
+		const cubes = this.tiles().map((tile) => this.source.find(tile, index)?.cube);
+		return [
+			...new Set(cubes.flatMap((cube) => cube?.header.left_out?.[String(this.source.times[index])] ?? [])),
+		].sort();
 	}
 
 	/** Share of the layer's part of the tiles on the map that has values, by date; null where it is not known. @param {number} now index of the date that is looked at @returns {(number | null)[]} */

@@ -54,7 +54,9 @@ class Payload:
     unreadable: tuple[Instant, ...] = ()
     """Ascending: dates that the answer lacks, since they could not be read; clients may cache it briefly."""
     left_out: tuple[str, ...] = ()
-    """Ids of items that the answer lacks, since they could not be read; as briefly."""
+    """Ids of items that the answer lacks, since they could not be read or lack the variable; as briefly."""
+    unread: tuple[str, ...] = ()
+    """Those of the answer's cube that have the variable: later it may have their values."""
     note: str = ""
     """What the answer has in place of what was requested, for its clients; as briefly."""
 

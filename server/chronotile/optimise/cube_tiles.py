@@ -344,9 +344,9 @@ def _body(request: CubeRequest, services: Services) -> bytes:
         raise SourceUnavailable(
             f"layer {request.layer} has dates that cannot be read, and cube tiles must have all; replace their files"
         )
-    if made.left_out:
+    if made.unread:
         raise SourceUnavailable(
-            f"layer {request.layer} has items that cannot be read ({', '.join(made.left_out[:MOST_NAMED])}), and cube "
+            f"layer {request.layer} has items that cannot be read ({', '.join(made.unread[:MOST_NAMED])}), and cube "
             "tiles must have all; replace their files"
         )
     return made.body

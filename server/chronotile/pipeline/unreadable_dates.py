@@ -10,7 +10,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.items import ItemRef
 from chronotile.model.payload import TimeUsed
 from chronotile.model.source import VariableInfo
-from chronotile.model.time.instants import Instant
+from chronotile.model.time.instants import Instant, format_instant
 from chronotile.pipeline.failing_dates import tell_failing_date
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.services import Services
@@ -35,7 +35,8 @@ class UnreadableDates:
         """Whether the headers of the answer are fixed, so that no more dates may be lacking."""
         self._errors: dict[tuple[str, int], DateUnreadable] = {}
         self._instants: set[Instant] = set()
-        self._left_out: dict[str, None] = {}
+        self._left_out: dict[str, Instant | None] = {}
+        """The time of each item that has the variable, by id."""
         self.note = ""
         """What the answer has in place of what was requested."""
         reader = services.reader(layer)
@@ -49,17 +50,29 @@ class UnreadableDates:
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Ids of items of a mosaic that could not be read, at most `MOST_LEFT_OUT`, in order."""
+        """Ids of items of a mosaic that could not be read or lack the variable, at most `MOST_LEFT_OUT`, in order."""
         return tuple(sorted(self._left_out))
 
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Those of them that have the variable: the answer lacks their values."""
+        return tuple(item for item in self.left_out if self._left_out[item] is not None)
+
+    def unread_by_time(self) -> dict[str, list[str]]:
+        """Return the same by time, as it is written."""
+        found = dict[str, list[str]]()
+        for item in self.unread:
+            instant = self._left_out[item]
+            if instant is not None:
+                found.setdefault(format_instant(instant), []).append(item)
+        return found
+
     def tell_item(self, ref: ItemRef, error: Exception) -> None:
-        """Note an item of a mosaic that could not be read; of one without the variable nothing is lacking."""
-        if isinstance(error, VariableLacking):
-            self.services.reader_caches.left_out.report(self.layer.collection, ref, error)
-        elif ref.id not in self._left_out:
+        """Note an item of a mosaic that could not be read, or does not have the variable."""
+        if ref.id not in self._left_out:
             self.services.reader_caches.left_out.report(self.layer.collection, ref, error)
             if len(self._left_out) < MOST_LEFT_OUT:
-                self._left_out[ref.id] = None
+                self._left_out[ref.id] = None if isinstance(error, VariableLacking) else ref.instant
             self.services.failing_dates.leave_out(ref.id)
 
     def tell(self, variable: VariableInfo, index: int, error: DateUnreadable) -> None:
@@ -121,16 +134,24 @@ class IncompleteAnswer(Exception):
         body: Of the answer.
         unreadable: Ascending.
         left_out: Ids of items, in order.
+        unread: Those of them that have the variable.
         note: What the answer has in place of what was requested.
     """
 
     def __init__(
-        self, body: bytes, unreadable: tuple[Instant, ...], *, left_out: tuple[str, ...] = (), note: str = ""
+        self,
+        body: bytes,
+        unreadable: tuple[Instant, ...],
+        *,
+        left_out: tuple[str, ...] = (),
+        unread: tuple[str, ...] = (),
+        note: str = "",
     ) -> None:
         super().__init__("dates or items could not be read")
         self.body = body
         self.unreadable = unreadable
         self.left_out = left_out
+        self.unread = unread
         self.note = note
 
     @property
@@ -158,7 +179,8 @@ def complete(body: bytes, *found: UnreadableDates) -> bytes:
     unreadable, left_out = instants_of_all(found), items_of_all(found)
     note = next((each.note for each in found if each.note), "")
     if unreadable or left_out or note:
-        raise IncompleteAnswer(body, unreadable, left_out=left_out, note=note)
+        unread = tuple(sorted({item for each in found for item in each.unread}))
+        raise IncompleteAnswer(body, unreadable, left_out=left_out, unread=unread, note=note)
     return body
 
 

@@ -209,10 +209,10 @@ def test_a_cube_of_gaps_alone_is_nothing():
 def test_a_cube_of_gaps_alone_that_lacks_items_names_them():
     numbers, gaps = np.ones((3, 2, 2), dtype="uint8"), np.ones((3, 2, 2), dtype=bool)
 
-    decoded = decode_cube(inflated(encode(numbers, gaps, left_out=lambda: ("a", "b"))))
+    decoded = decode_cube(inflated(encode(numbers, gaps, left_out=lambda: {"2001-01-01T00:00:00Z": ["a", "b"]})))
 
     assert decoded.gaps.all()
-    assert (decoded.header["left_out"], decoded.header["range"]) == (["a", "b"], None)
+    assert (decoded.header["left_out"], decoded.header["range"]) == ({"2001-01-01T00:00:00Z": ["a", "b"]}, None)
 
 
 def test_a_cube_of_flags_alone_has_no_range():

@@ -1,6 +1,6 @@
 """Cubes as CTC1 (docs/ctc1.md): masks, residuals of a predictor, under gzip that looks for runs alone."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ RUNS_ALONE = 1
 GZIP_MEMORY = {"uint8": igzip_lib.MEM_LEVEL_SMALL, "uint16": igzip_lib.MEM_LEVEL_MIN}
 """How much has codes of its own: of 16 bits little, since low and high bytes are nothing alike."""
 
+LeftOut = Mapping[str, Sequence[str]]
 Predictor = Literal[1, 2]
 BY_TIME: Predictor = 1
 BY_GRADIENT: Predictor = 2
@@ -69,7 +70,7 @@ def encode_cube(
     blocks: Iterable[CubeBlock],
     *,
     lacking: Collection[int] = (),
-    left_out: Callable[[], Sequence[str]] = tuple,
+    left_out: Callable[[], LeftOut] = dict,
 ) -> bytes:
     """Return a cube as CTC1 under gzip, or nothing where it has neither a value nor a flag, and lacks nothing.
 
@@ -77,7 +78,7 @@ def encode_cube(
         about: Its header.
         blocks: In order of time; each is taken as it is needed, and let go of.
         lacking: Which of the times no block has, as they cannot be read; looked at when all blocks were taken.
-        left_out: Returns the ids of items of mosaics that the blocks lack; called when all blocks were taken.
+        left_out: Returns the ids of items of mosaics that the blocks lack, by time; called when all blocks were taken.
     """
     grid = about.tile.grid
     seen = _Seen(grid.width * grid.height, None if about.places is None else about.places.pixels)
@@ -99,14 +100,14 @@ def encode_cube(
     return igzip_lib.compress(body, GZIP_LEVEL, igzip_lib.COMP_GZIP, memory, RUNS_ALONE)
 
 
-def _head(about: CubeAbout, seen: _Seen, lacking: Collection[int], left_out: Sequence[str]) -> bytes:
+def _head(about: CubeAbout, seen: _Seen, lacking: Collection[int], left_out: LeftOut) -> bytes:
     """The magic, the length of the header and the header, with spaces up to a multiple of 8 bytes."""
     header = orjson.dumps(_header(about, seen, lacking, left_out))
     length = len(header) + -(len(MAGIC) + 4 + len(header)) % ALIGNMENT
     return MAGIC + length.to_bytes(4, "little") + header.ljust(length)
 
 
-def _header(about: CubeAbout, seen: _Seen, lacking: Collection[int], left_out: Sequence[str]) -> dict[str, Any]:
+def _header(about: CubeAbout, seen: _Seen, lacking: Collection[int], left_out: LeftOut) -> dict[str, Any]:
     tile, numbering = about.tile, about.numbering
     observed = None if seen.least is None or seen.most is None else (seen.least, seen.most)
     width, height = -(-tile.grid.width // about.res), -(-tile.grid.height // about.res)
@@ -142,7 +143,7 @@ def _header(about: CubeAbout, seen: _Seen, lacking: Collection[int], left_out: S
     if lacking:
         header["unreadable"] = [about.times[place] for place in sorted(lacking)]
     if left_out:
-        header["left_out"] = list(left_out)
+        header["left_out"] = left_out
     if about.places is not None:
         header["cells"] = {"columns": about.places.columns, "rows": about.places.rows}
     reach = _reach(numbering, observed)

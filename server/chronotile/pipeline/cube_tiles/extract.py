@@ -113,7 +113,14 @@ def _made(target: CubeTarget, is_active: IsActive) -> Payload:
         etag = etag_without(target.etag, answer.unreadable, answer.left_out)
         time = time_without(target.time_used, answer.unreadable)
         whole = _payload(target, answer.body)
-        return replace(whole, etag=etag, time=time, unreadable=answer.unreadable, left_out=answer.left_out)
+        return replace(
+            whole,
+            etag=etag,
+            time=time,
+            unreadable=answer.unreadable,
+            left_out=answer.left_out,
+            unread=answer.unread,
+        )
     return _payload(target, body)
 
 

@@ -63,7 +63,7 @@ def read_cube(target: CubeTarget, is_active: IsActive) -> bytes:
 
     def encoded(frames: Iterable[CubeFrame], numbering: CubeNumbering) -> bytes:
         blocks = _blocks(iter(frames), numbering)
-        body = encode_cube(_about(target, plan, numbering), blocks, lacking=lacking, left_out=lambda: found.left_out)
+        body = encode_cube(_about(target, plan, numbering), blocks, lacking=lacking, left_out=found.unread_by_time)
         return complete(body, found)
 
     def frames() -> Iterator[CubeFrame]:
