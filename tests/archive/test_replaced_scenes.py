@@ -71,7 +71,7 @@ def client(tmp_path, files):
     (spec,) = specs_of_items(place, environment={})
     with closing(index_store(settings)) as store:
         fill(indexed(spec), source_of(spec, source_access(settings)), store)
-    with TestClient(create_app(settings)) as one:
+    with TestClient(create_app(settings)) as one, closing(one.app.state.chronotile.services.reader_caches.items):
         yield one
 
 

@@ -40,3 +40,6 @@ class ItemsInMemory:
 
     def ids(self, collection="s2"):
         return sorted(self.collections.get(collection, {}))
+
+    def close(self):
+        """Nothing is open."""

@@ -7,15 +7,10 @@ from chronotile.archive.index.fill import Interrupted, fill
 from chronotile.archive.index.rules import ItemFilter, ItemRules
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.items import PutSummary
-from tests.archive.index.catalogues import S2, item_document, new_store
+from tests.archive.index.catalogues import S2, item_document
 from tests.archive.index.stac_api import StacApi, serving
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def store(tmp_path):
-    return new_store(tmp_path / "index")
 
 
 def source_of(api, waits=None, **rules):

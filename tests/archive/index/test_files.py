@@ -13,14 +13,9 @@ from chronotile.model.crs import CRS84
 from chronotile.model.items import PutSummary
 from chronotile.model.source import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.model.time.instants import format_instant
-from tests.archive.index.catalogues import S2, new_store
+from tests.archive.index.catalogues import S2
 
 TILE_M = 1_000
-
-
-@pytest.fixture
-def store(tmp_path):
-    return new_store(tmp_path / "index")
 
 
 def write_tile(path, *, column=0, epsg=32631, scale=0.0001, offset=-0.1, size=64, blocks=16):

@@ -1,7 +1,7 @@
 import json
 import random
 import tempfile
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -25,11 +25,6 @@ from tests.archive.index.catalogues import S2, CatalogueOnDisk, item_document, n
 @pytest.fixture
 def catalogue(tmp_path):
     return CatalogueOnDisk(tmp_path / "catalogue")
-
-
-@pytest.fixture
-def store(tmp_path):
-    return new_store(tmp_path / "index")
 
 
 def source_of(catalogue, **rules):
@@ -231,14 +226,14 @@ def test_interrupted_anywhere_it_gives_the_same_index(first, then, stops, seed):
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(fill_module, "BATCH", 2)
         catalogue = CatalogueOnDisk(Path(folder) / "catalogue")
-        store, plain = new_store(Path(folder) / "a"), new_store(Path(folder) / "b")
-        for edits in (first, then):
-            _edit(catalogue, edits, random.Random(seed))
-            for stop in stops:
-                _stopped(catalogue, store, stop)
-            fill(S2, source_of(catalogue), store)
-            fill(S2, source_of(catalogue), plain)
-            assert store.items.collections.get("s2", {}) == plain.items.collections.get("s2", {})
+        with closing(new_store(Path(folder) / "a")) as store, closing(new_store(Path(folder) / "b")) as plain:
+            for edits in (first, then):
+                _edit(catalogue, edits, random.Random(seed))
+                for stop in stops:
+                    _stopped(catalogue, store, stop)
+                fill(S2, source_of(catalogue), store)
+                fill(S2, source_of(catalogue), plain)
+                assert store.items.collections.get("s2", {}) == plain.items.collections.get("s2", {})
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from chronotile.archive.index.rules import ItemRules
 from chronotile.durable_files import Disk
 from chronotile.errors import UnsupportedSource, WriteFailed
 from chronotile.model.items import FoundItem, ItemPage, ItemRef, PutSummary
-from tests.archive.index.catalogues import S2, item_document, new_store
+from tests.archive.index.catalogues import S2, item_document
 
 
 class Listing:
@@ -52,11 +52,6 @@ DOCUMENTS = [
     item_document("e", start_datetime="2020-06-01T00:00:00Z", end_datetime="2020-06-10T23:59:59Z") | {"bbox": None},
 ]
 DOCUMENTS[4]["properties"]["datetime"] = None
-
-
-@pytest.fixture
-def store(tmp_path):
-    return new_store(tmp_path / "index")
 
 
 @pytest.fixture

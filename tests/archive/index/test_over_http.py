@@ -14,7 +14,7 @@ from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.items import PutSummary
 from chronotile.web.item_places import ItemPlaces
 from chronotile.web.places import Places
-from tests.archive.index.catalogues import S2, CatalogueOnDisk, item_document, new_store
+from tests.archive.index.catalogues import S2, CatalogueOnDisk, item_document
 from tests.archive.index.test_geoparquet import DOCUMENTS, Listing
 from tests.faulty_source import Fault, faulty_source
 
@@ -33,11 +33,6 @@ def catalogue(tmp_path):
 def server(catalogue):
     with faulty_source(catalogue.folder) as server:
         yield server
-
-
-@pytest.fixture
-def store(tmp_path):
-    return new_store(tmp_path / "index")
 
 
 def source_of(server, path="catalog.json"):

@@ -13,7 +13,7 @@ from chronotile.archive.index.catalogues import CatalogueSource
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.fill import fill
 from chronotile.archive.index.rules import ItemRules
-from tests.archive.index.catalogues import S2, new_store
+from tests.archive.index.catalogues import S2
 
 pytestmark = pytest.mark.data
 CATALOGUES = {"pystac/test-case-1/catalog.json": 4, "pystac/planet-example-v1.0.0-beta.2/collection.json": 5}
@@ -33,11 +33,10 @@ MOST_WIDER = 0.1
 
 
 @pytest.fixture
-def indexed(shared_data, tmp_path):
+def indexed(shared_data, store):
     """`indexed(name)`: the items of a document, and the summary."""
 
     def index(name):
-        store = new_store(tmp_path / "index")
         summary = fill(S2, CatalogueSource(str(shared_data / "stac" / name), Documents(), ItemRules()), store)
         return store.items.collections.get("s2", {}), summary
 

@@ -8,7 +8,7 @@ from chronotile.archive.index.watch import EVERY_S, TICK_S, WHOLE_S, Watch
 from chronotile.errors import SourceUnavailable
 from chronotile.model.source import ItemsSpec, SourceSpec
 from chronotile.web.places import Places
-from tests.archive.index.catalogues import CatalogueOnDisk, item_document, new_store
+from tests.archive.index.catalogues import CatalogueOnDisk, item_document
 from tests.archive.index.stac_api import StacApi, serving
 from tests.archive.index.test_files import spec_of, tree, write_tile
 
@@ -19,11 +19,6 @@ class Clock:
 
     def __call__(self):
         return self.now_s
-
-
-@pytest.fixture
-def store(tmp_path):
-    return new_store(tmp_path / "index")
 
 
 class Watching:
