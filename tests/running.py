@@ -10,7 +10,9 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
+
+import pytest
 
 Seen = TypeVar("Seen")
 
@@ -89,6 +91,16 @@ def until(look: Callable[[], Seen]) -> Seen:
 def workers_of(process: subprocess.Popen[str]) -> list[int]:
     """The processes that a server has started."""
     return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def listening_addresses(pid: int) -> set[Any]:
+    """The addresses, each `ip` and `port`, at which a process listens or one that it has started."""
+    psutil = pytest.importorskip("psutil", reason="the extra dask is not installed")
+    first, found = psutil.Process(pid), set[Any]()
+    for each in (first, *first.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # ended meanwhile
+            found |= {held.laddr for held in each.net_connections("inet") if held.status == psutil.CONN_LISTEN}
+    return found
 
 
 def ports_served_by(pid: int) -> set[int]:

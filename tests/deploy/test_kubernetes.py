@@ -3,7 +3,7 @@
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from starlette.routing import Route
 from chronotile.catalog.load import load_configuration
 from chronotile.protocols.ops.routes import routes as health_routes
 from chronotile.readers.kinds import kind_options
-from tests.running import PATIENCE_S, until
+from tests.running import PATIENCE_S, listening_addresses, until
 from tests.strict import find_program
 
 ROOT = Path(__file__).parents[2]
@@ -24,8 +24,6 @@ DOCUMENTS = {
 }
 DEPLOYMENTS = {name: each for name, each in DOCUMENTS.items() if each["kind"] == "Deployment"}
 CLAIMS = {"chronotile-data", "chronotile-state"}
-ANYWHERE = {"00000000", "00000000000000000000000000000000"}
-"""0.0.0.0 and ::, as the kernel writes them."""
 
 
 def pod_of(deployment):
@@ -146,10 +144,9 @@ def test_dask_has_no_http_server_for_others(tmp_path):
     ):
         worker = _with(arguments["dask-workers"], ("tcp://dask-scheduler:8786", at), ("/tmp", str(tmp_path)))
         with running([*worker, "--host", "127.0.0.1"], tmp_path / "worker.log", "(Registered to)") as (second, _):
-            opened = [address for pid in (*tree(first), *tree(second)) for address in listened(pid)]
+            opened = {address.ip for pid in (first, second) for address in listening_addresses(pid)}
 
-    assert opened
-    assert not ANYWHERE & set(opened)
+    assert opened == {"127.0.0.1"}
 
 
 def _with(arguments, *replaced):
@@ -168,25 +165,3 @@ def running(command, log, sign) -> Iterator[tuple[int, str]]:
     finally:
         process.terminate()
         process.wait(timeout=PATIENCE_S)
-
-
-def tree(pid) -> Iterator[int]:
-    """A process and those that it has started."""
-    yield pid
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        for child in (thread / "children").read_text().split():
-            yield from tree(int(child))
-
-
-def listened(pid) -> set[str]:
-    """The addresses at which a process listens, in the hexadecimal numbers of the kernel."""
-    held = set[str]()
-    for each in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):  # closed meanwhile
-            held.add(str(each.readlink()))
-    rows = [
-        line.split()
-        for name in ("tcp", "tcp6")
-        for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]
-    ]
-    return {row[1].partition(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in held}

@@ -12,10 +12,9 @@ import pytest
 from chronotile.jobs.cluster import Cluster
 from chronotile.jobs.connection import connect
 from chronotile.queue.database import FILE
-from tests.running import PATIENCE_S, until
+from tests.running import PATIENCE_S, listening_addresses, until
 
 distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
-psutil = pytest.importorskip("psutil", reason="the extra dask is not installed")
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,17 +25,6 @@ pytestmark = [
 CONNECT_S = 2.0
 """How long a client that is refused tries again."""
 REFUSED = r"Timed out trying to connect|in <T(CP|LS)"
-
-
-def listening():
-    """The addresses at which this process and those it has started listen."""
-    own = psutil.Process()
-    return {
-        each.laddr
-        for process in [own, *own.children(recursive=True)]
-        for each in process.net_connections("inet")
-        if each.status == psutil.CONN_LISTEN
-    }
 
 
 def without_certificate():
@@ -63,10 +51,10 @@ def answer_without_certificate(address):
 @pytest.fixture(scope="module")
 def started():
     """A cluster with one process, and where it listens."""
-    before = listening()
+    before = listening_addresses(os.getpid())
     with Cluster(partial(connect, None, processes=1, memory_bytes=1 << 30)) as cluster:
         cluster._connection.client.wait_for_workers(1, timeout=PATIENCE_S)
-        yield cluster, listening() - before
+        yield cluster, listening_addresses(os.getpid()) - before
 
 
 @pytest.fixture
