@@ -81,6 +81,20 @@ class UnknownCollection(ChronotileError):
     code = "NotFound"
 
 
+class UnknownItem(ChronotileError):
+    """No item of a collection, and no product, has this id."""
+
+    status = 404
+    code = "NotFound"
+
+
+class CursorExpired(ChronotileError):
+    """What was removed since this state is not known any more."""
+
+    status = 410
+    code = "CursorExpired"
+
+
 class UnknownPlace(ChronotileError):
     """No set of places, or no place in it, has this name."""
 

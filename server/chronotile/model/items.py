@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
+from uuid import UUID, uuid5
 
 import numpy as np
 
@@ -12,6 +13,11 @@ from chronotile.model.time.instants import Instant, TimeSpan
 
 TimeGroup = Literal["exact", "solar_day"]
 """Which items are one instant: those of equal time, or of one day by the sun at their centre."""
+
+ChangeKind = Literal["added", "replaced", "removed"]
+
+PRODUCTS = UUID("44678863-9636-5dfd-859c-fb7a20dd0d4c")
+"""Namespace of the ids of products (RFC 9562 §5.5)."""
 
 MosaicRule = Literal["first", "latest", "least_nodata", "max", "mean", "median"]
 """How overlapping pieces become one value."""
@@ -133,6 +139,8 @@ class ItemSearch:
     """Empty: all."""
     bbox: BBox | None = None
     """CRS84; west > east where it crosses the antimeridian."""
+    geometry: Mapping[str, Any] | None = None
+    """GeoJSON in CRS84, which footprints have to meet."""
     span: TimeSpan | None = None
     ids: tuple[str, ...] = ()
     filter: Mapping[str, Any] | None = None
@@ -151,6 +159,20 @@ class FoundItem:
     ref: ItemRef
     collection: str
     document: bytes
+    """The STAC item as it is stored, with the places of its files: not for strangers."""
+
+    @property
+    def product(self) -> UUID:
+        """The id of its product."""
+        return product_id(self.collection, self.ref.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """A collection that a search leaves out."""
+
+    collection: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +184,36 @@ class ItemPage:
     """Cursor of the next page; `None`: this is the last."""
     matched: int | None
     """How many match in all; `None` beyond 10,000."""
+    unanswered: tuple[Unanswered, ...] = ()
+    """Collections whose items could not be looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemChange:
+    """What became of an item."""
+
+    kind: ChangeKind
+    """`added` may be said twice of an item that is replaced while its changes are read."""
+    collection: str
+    id: str
+    item: FoundItem | None
+    """As it is now; `None` of one that was removed."""
+
+    @property
+    def product(self) -> UUID:
+        """The id of its product."""
+        return product_id(self.collection, self.id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePage:
+    """Changes in the order in which they were made; of an item that changed twice, the later one."""
+
+    changes: tuple[ItemChange, ...]
+    cursor: str
+    """From which the next page goes on, now or later; opaque."""
+    is_last: bool
+    """Whether there are no more by now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +240,11 @@ class IndexSettings:
     order_by: str | None = None
     """A property, or `datetime`, which is the start of each item; `None`: by item id."""
     is_descending: bool = False
+
+
+def product_id(collection: str, item: str) -> UUID:
+    """Return the id of an item among those of all collections: a UUID of version 5 (RFC 9562 §5.5)."""
+    return uuid5(PRODUCTS, f"{collection}/{item}")
 
 
 def boxes_of(box: BBox) -> Iterator[BBox]:

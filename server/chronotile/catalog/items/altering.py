@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 
 from chronotile.catalog.items.asset_forms import form_of, pack_assets, packed_digest, unpack_assets
 from chronotile.catalog.items.order import group_start, rank_of
-from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, ITEMS
+from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, ITEMS, REMOVED
 from chronotile.catalog.items.statements import chunks, insert_rows
 from chronotile.catalog.items.writing import (
     Changes,
@@ -20,11 +20,14 @@ from chronotile.catalog.items.writing import (
     is_cover,
     lock_collection,
     settings_of,
+    take_change,
     take_out,
     write_forms,
 )
 from chronotile.model.items import BandLayout, IndexSettings, ItemRef
 
+MOST_REMOVED = 100_000
+"""Items of a collection that stay listed as removed: the newest; up to twice as many before others are forgotten."""
 REORDERED = 2_000
 """Items that one transaction groups and orders."""
 
@@ -43,7 +46,23 @@ def remove(connection: Connection, archive: str, collection: str, ids: Sequence[
         changes = Changes()
         take_out(connection, row, items, changes)
         finish(connection, row, changes)
+        _list_removed(connection, row, items)
     return len(items)
+
+
+def _list_removed(connection: Connection, row: Row[Any], items: Sequence[Row[Any]]) -> None:
+    """Tell who reads changes which items were removed; of very many, those that were removed first are forgotten."""
+    change = take_change(connection)
+    records = [{"collection": row.number, "change": change, "item": item.number, "id": item.id} for item in items]
+    insert_rows(connection, REMOVED, records)
+    of_collection = REMOVED.c.collection == row.number
+    values = {"removed": row.removed + len(items)}
+    if values["removed"] > 2 * MOST_REMOVED:
+        newest = select(REMOVED.c.change).where(of_collection).order_by(REMOVED.c.change.desc())
+        last = connection.scalars(newest.offset(MOST_REMOVED).limit(1)).one()
+        gone = connection.execute(delete(REMOVED).where(of_collection, REMOVED.c.change <= last)).rowcount
+        values = {"removed": values["removed"] - gone, "forgotten": last}
+    connection.execute(update(COLLECTIONS).where(COLLECTIONS.c.number == row.number).values(values))
 
 
 def note_header(
@@ -76,7 +95,8 @@ def note_header(
     is_replaced = bool(before and values["etag"]) and before != values["etag"]
     if is_replaced:
         row = found[0]
-        connection.execute(update(ITEMS).where(ITEMS.c.number == number).values(changed=row.counter + 1))
+        of_item = {"changed": row.counter + 1, "last_change": take_change(connection)}
+        connection.execute(update(ITEMS).where(ITEMS.c.number == number).values(of_item))
         finish(connection, row, Changes())
     return is_replaced
 

@@ -3,9 +3,9 @@
 import base64
 import binascii
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
@@ -15,6 +15,7 @@ from chronotile.model.items import ItemSearch
 
 CHECK_BYTES = 9
 MOST_TEXT = 10_000
+PARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,30 @@ class Cursor:
 
     def text(self, search: ItemSearch) -> str:
         """Return the cursor of a search."""
-        body = orjson.dumps([self.keys, self.number, self.matched])
-        return base64.urlsafe_b64encode(_check(search, body) + body).decode().rstrip("=")
+        return sealed(orjson.dumps([self.keys, self.number, self.matched]), _what_is_searched(search))
+
+
+def sealed(body: bytes, subject: bytes) -> str:
+    """Return text that holds a body, for one subject; `unsealed` finds out whether it was changed."""
+    return base64.urlsafe_b64encode(_check(subject, body) + body).decode().rstrip("=")
+
+
+def unsealed(text: str, subject: bytes, refused: InvalidParameter) -> Any:  # noqa: ANN401 -- JSON
+    """Return what a text holds, as JSON: anyone can compute its checksum, so that its values are still to be checked.
+
+    Raises:
+        InvalidParameter: `refused`: it was changed, or belongs to another subject.
+    """
+    if len(text) > MOST_TEXT:
+        raise refused
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)
+        check, body = data[:CHECK_BYTES], data[CHECK_BYTES:]
+        if check != _check(subject, body):
+            raise refused
+        return orjson.loads(body)
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise refused from error
 
 
 def cursor_of(search: ItemSearch, *, are_texts: Sequence[bool] | None, most_matched: int) -> Cursor | None:
@@ -48,20 +71,11 @@ def cursor_of(search: ItemSearch, *, are_texts: Sequence[bool] | None, most_matc
     if text is None:
         return None
     refused = InvalidParameter("cursor is not that of a page of this search", locator="cursor")
-    if len(text) > MOST_TEXT:
+    found = unsealed(text, _what_is_searched(search), refused)
+    if not (isinstance(found, list) and len(found) == PARTS):
         raise refused
-    try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise refused from error
-    check, body = data[:CHECK_BYTES], data[CHECK_BYTES:]
-    if check != _check(search, body):
-        raise refused
-    try:  # anyone can compute a checksum
-        keys, number, matched = orjson.loads(body)
-    except (ValueError, TypeError) as error:
-        raise refused from error
-    if not (isinstance(keys, list) and _is_number(number) and (matched is None or _is_number(matched))):
+    keys, number, matched = found
+    if not (isinstance(keys, list) and is_number(number) and (matched is None or is_number(matched))):
         raise refused
     if number < 0 or not 0 <= (matched or 0) <= most_matched:
         raise refused
@@ -75,21 +89,27 @@ def _is_sorted_by(value: object, is_text_wanted: bool) -> bool:
         return True
     if is_text_wanted:
         return isinstance(value, str) and is_text(value)
-    return isinstance(value, float) or _is_number(value)
+    return isinstance(value, float) or is_number(value)
 
 
-def _is_number(value: object) -> bool:
-    """Whether it is an integer that databases have."""
+def is_number(value: object) -> TypeGuard[int]:
+    """Return whether it is an integer that databases have."""
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
 
 
-def _check(search: ItemSearch, body: bytes) -> bytes:
-    """Bytes by which a cursor that was changed, or is of another search, is found out."""
+def _what_is_searched(search: ItemSearch) -> bytes:
+    def as_json(value: Mapping[str, Any] | None) -> bytes | None:
+        return None if value is None else orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)
+
     told: Sequence[Any] = (
         *(search.collections, search.bbox, str(search.span), search.ids, search.sort),
-        None if search.filter is None else orjson.dumps(search.filter, option=orjson.OPT_SORT_KEYS, default=str),
-        body,
+        *(as_json(search.filter), as_json(search.geometry)),
     )
-    return hashlib.blake2b(
-        repr(told).encode("utf-8", "surrogatepass"), digest_size=CHECK_BYTES, person=b"items"
-    ).digest()
+    return repr(told).encode("utf-8", "surrogatepass")
+
+
+def _check(subject: bytes, body: bytes) -> bytes:
+    """Bytes by which a cursor that was changed, or is of another search, is found out."""
+    digest = hashlib.blake2b(subject, digest_size=CHECK_BYTES, person=b"items")
+    digest.update(b"\0" + body)
+    return digest.digest()

@@ -1,24 +1,27 @@
 """The item index: two tables find the items of a place and time, others keep what is known of each."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
+from isal import isal_zlib
 from sqlalchemy import Connection, Engine, Select, bindparam, func, select
 
 from chronotile.catalog.items import altering, damage, queries, writing
 from chronotile.catalog.items.asset_forms import assets_of_form, layouts_of, packed_digest, unpack_assets
 from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting, outward, search_boxes
 from chronotile.catalog.items.freshness import States
-from chronotile.catalog.items.lookups import When, in_order, ref_of, require_few, with_header
+from chronotile.catalog.items.history import ChangedCollection, HistoryReader
+from chronotile.catalog.items.lookups import When, in_order, product_key, ref_of, require_few, with_header
 from chronotile.catalog.items.preparing import BATCH, Prepared, batches
-from chronotile.catalog.items.schema import COLLECTIONS, INDEX, INSTANTS, ITEMS
+from chronotile.catalog.items.schema import BODIES, COLLECTIONS, INDEX, INSTANTS, ITEMS
 from chronotile.catalog.items.search import ItemSearcher, SearchedCollection
 from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded, reading
 from chronotile.database import write_transaction
@@ -27,7 +30,9 @@ from chronotile.model.grid import BBox
 from chronotile.model.items import (
     Asset,
     BandLayout,
+    ChangePage,
     CollectionState,
+    FoundItem,
     IndexSettings,
     Item,
     ItemPage,
@@ -36,7 +41,7 @@ from chronotile.model.items import (
     PutSummary,
 )
 from chronotile.model.source import Finding
-from chronotile.model.time.instants import NO_TIME, InstantArray, TimeDomain, TimeSpan, domain_of_bounds
+from chronotile.model.time.instants import NO_TIME, Instant, InstantArray, TimeDomain, TimeSpan, domain_of_bounds
 
 MOST_ITEMS = 100_000
 """Items that one call of `covering` returns."""
@@ -290,17 +295,61 @@ class ItemIndex:
             altering.note_layouts(connection, ref, asset, layouts)
         self._states.forget()
 
-    def search(self, search: ItemSearch) -> ItemPage:
+    def search(self, search: ItemSearch, *, among: Container[str] | None = None) -> ItemPage:
         """Return a page of items.
+
+        Args:
+            search: What is looked for.
+            among: Ids of the collections that are looked at, of those that it names; `None`: all.
 
         Raises:
             InvalidParameter: The filter, a property to sort by or the cursor is not accepted, or it takes too long.
         """
+        with self._searching(search, among) as searcher:
+            return searcher.page()
+
+    def count_by_month(
+        self, search: ItemSearch, *, among: Container[str] | None = None
+    ) -> tuple[tuple[Instant, int], ...]:
+        """Return how many items begin in which month, ascending; limit, order and cursor of the search do not matter.
+
+        Raises:
+            InvalidParameter: The filter is not accepted, or it takes too long.
+        """
+        with self._searching(replace(search, sort=(), cursor=None), among) as searcher:
+            return searcher.by_month()
+
+    def find(self, collection: str, id_: str) -> FoundItem | None:
+        """Return the item of a collection that has an id; `None` if there is none."""
         with self._reading() as cursor:
-            rows = self._run(cursor, _SEARCHED, {"archive": self._archive})
-            found = (SearchedCollection(*row) for row in rows)
-            collections = [each for each in found if not search.collections or each.id in search.collections]
-            return ItemSearcher(search, collections, cursor, self._engine.dialect).page()
+            found = self._found(cursor, _BY_ID, {"archive": self._archive, "collection": collection, "id": id_})
+        return next(found, None)
+
+    def find_product(self, product: UUID) -> FoundItem | None:
+        """Return the item of a product; `None` if there is none."""
+        with self._reading() as cursor:
+            found = self._found(cursor, _BY_PRODUCT, {"archive": self._archive, "product": product_key(product)})
+        return next((item for item in found if item.product == product), None)
+
+    def changes_after(self, since: str | None, *, limit: int = 100, among: Container[str] | None = None) -> ChangePage:
+        """Return changes of items in the order in which they were made.
+
+        Args:
+            since: The cursor of a page before; `None`: no changes, but the cursor of now.
+            limit: How many at most.
+            among: Ids of the collections that are looked at; `None`: all.
+
+        Raises:
+            InvalidParameter: The cursor or the limit is not accepted.
+            CursorExpired: Not everything that was removed since is known any more.
+        """
+        with self._reading() as cursor:
+            collections = [
+                ChangedCollection(each, forgotten)
+                for each, forgotten in self._searched(cursor)
+                if among is None or each.id in among
+            ]
+            return HistoryReader(self._archive, collections, cursor, self._engine.dialect).page(since, limit)
 
     def close(self) -> None:
         """Close the connections to the database."""
@@ -332,6 +381,28 @@ class ItemIndex:
     def _make_collection(self, collection: str, settings: IndexSettings) -> None:
         with self._writing() as connection:
             writing.make_collection(connection, self._archive, collection, settings)
+
+    @contextmanager
+    def _searching(self, search: ItemSearch, among: Container[str] | None) -> Iterator[ItemSearcher]:
+        with self._reading() as cursor:
+            collections = [
+                each
+                for each, _forgotten in self._searched(cursor)
+                if (not search.collections or each.id in search.collections) and (among is None or each.id in among)
+            ]
+            yield ItemSearcher(search, collections, cursor, self._engine.dialect)
+
+    def _found(self, cursor: Any, query: Select[Any], values: Mapping[str, Value]) -> Iterator[FoundItem]:  # noqa: ANN401 -- the driver's
+        """The items of rows that end with their collection and document."""
+        return (
+            FoundItem(ref=ref_of(row), collection=collection, document=isal_zlib.decompress(document))
+            for *row, collection, document in self._run(cursor, query, values)
+        )
+
+    def _searched(self, cursor: Any) -> list[tuple[SearchedCollection, int]]:  # noqa: ANN401 -- the driver's
+        """All collections, each with the last change of which not all removed items are listed."""
+        rows = self._run(cursor, _SEARCHED, {"archive": self._archive})
+        return [(SearchedCollection(*row), forgotten) for *row, forgotten in rows]
 
     @contextmanager
     def _reading(self, *, is_single: bool = False) -> Iterator[Any]:
@@ -446,9 +517,17 @@ _STATES = select(
 _ALL_ITEMS = select(func.count()).select_from(ITEMS)
 _COUNTED_ITEMS = select(func.coalesce(func.sum(INSTANTS.c["items"]), 0))
 _SEARCHED = (
-    select(COLLECTIONS.c.number, COLLECTIONS.c.id, COLLECTIONS.c.levels, COLLECTIONS.c.longest)
+    select(COLLECTIONS.c.number, COLLECTIONS.c.id, COLLECTIONS.c.levels, COLLECTIONS.c.longest, COLLECTIONS.c.forgotten)
     .where(COLLECTIONS.c.archive == bindparam("archive"))
     .order_by(COLLECTIONS.c.id)
 )
 _INSTANTS_IN_BOX = queries.instants_in_box()
+_WHOLE = (
+    select(*queries.REF_COLUMNS, COLLECTIONS.c.id, BODIES.c.document)
+    .join_from(ITEMS, COLLECTIONS, COLLECTIONS.c.number == ITEMS.c.collection)
+    .join(BODIES, BODIES.c.item == ITEMS.c.number)
+    .where(COLLECTIONS.c.archive == bindparam("archive"))
+)
+_BY_ID = _WHOLE.where(COLLECTIONS.c.id == bindparam("collection"), ITEMS.c.id == bindparam("id"))
+_BY_PRODUCT = _WHOLE.where(ITEMS.c.product == bindparam("product"))
 _UNRANKED = queries.unranked()

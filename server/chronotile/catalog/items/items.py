@@ -1,13 +1,16 @@
 """The operations of an index of items, in any database."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Protocol
+from uuid import UUID
 
 from chronotile.model.grid import BBox
 from chronotile.model.items import (
     Asset,
     BandLayout,
+    ChangePage,
     CollectionState,
+    FoundItem,
     IndexSettings,
     Item,
     ItemPage,
@@ -15,7 +18,7 @@ from chronotile.model.items import (
     ItemSearch,
     PutSummary,
 )
-from chronotile.model.time.instants import InstantArray, TimeDomain, TimeSpan
+from chronotile.model.time.instants import Instant, InstantArray, TimeDomain, TimeSpan
 
 
 class Items(Protocol):
@@ -78,11 +81,43 @@ class Items(Protocol):
     def note_layouts(self, ref: ItemRef, asset: str, layouts: Sequence[BandLayout]) -> None:
         """Keep what a file turned out to be, if the item is as it was found. Does not count as a change of it."""
 
-    def search(self, search: ItemSearch) -> ItemPage:
+    def search(self, search: ItemSearch, *, among: Container[str] | None = None) -> ItemPage:
         """Return a page of items.
+
+        Args:
+            search: What is looked for.
+            among: Ids of the collections that are looked at, of those that it names; `None`: all.
 
         Raises:
             InvalidParameter: The filter, a property to sort by or the cursor is not accepted.
+        """
+
+    def count_by_month(
+        self, search: ItemSearch, *, among: Container[str] | None = None
+    ) -> tuple[tuple[Instant, int], ...]:
+        """Return how many items begin in which month, ascending; limit, order and cursor of the search do not matter.
+
+        Raises:
+            InvalidParameter: The filter is not accepted.
+        """
+
+    def find(self, collection: str, id_: str) -> FoundItem | None:
+        """Return the item of a collection that has an id; `None` if there is none."""
+
+    def find_product(self, product: UUID) -> FoundItem | None:
+        """Return the item of a product; `None` if there is none."""
+
+    def changes_after(self, since: str | None, *, limit: int = 100, among: Container[str] | None = None) -> ChangePage:
+        """Return changes of items in the order in which they were made.
+
+        Args:
+            since: The cursor of a page before; `None`: no changes, but the cursor of now.
+            limit: How many at most.
+            among: Ids of the collections that are looked at; `None`: all.
+
+        Raises:
+            InvalidParameter: The cursor or the limit is not accepted.
+            CursorExpired: Not everything that was removed since is known any more.
         """
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 
@@ -71,6 +72,11 @@ def ref_of(row: Any) -> ItemRef:  # noqa: ANN401 -- the driver's own
     """Return the item of a row of `covering`."""
     number, id_, instant, changed, west, south, east, north, *_ = row
     return ItemRef(number, id_, np.datetime64(instant, "ns"), changed, BBox(west, south, east, north))
+
+
+def product_key(product: UUID) -> int:
+    """Return the number by which the index finds a product; few others have the same."""
+    return int.from_bytes(product.bytes[:8], signed=True)
 
 
 def with_header(asset: Asset, header: Sequence[Any] | None) -> Asset:

@@ -10,6 +10,7 @@ from chronotile.catalog.items import damage
 from chronotile.catalog.items.index import ItemIndex
 from chronotile.catalog.items.passes import METADATA as PASSES
 from chronotile.catalog.items.schema import INDEX, METADATA, SCHEMA, VERSION
+from chronotile.catalog.items.writing import first_count
 from chronotile.database import SQLITE, hold, open_engine, write_transaction
 from chronotile.errors import ChronotileError, ConfigurationError
 from chronotile.machine import MOUNTS
@@ -73,4 +74,6 @@ def make_tables(engine: Engine) -> None:
             METADATA.drop_all(connection)
             PASSES.drop_all(connection)  # or else what was seen would not be put again
         METADATA.create_all(connection)
-        connection.execute(insert(SCHEMA).values(version=VERSION, next_item=next_item, next_collection=1))
+        change = first_count(connection)
+        values = {"next_item": next_item, "next_collection": 1, "next_change": change, "first_change": change}
+        connection.execute(insert(SCHEMA).values(version=VERSION, **values))

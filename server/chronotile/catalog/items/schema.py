@@ -35,7 +35,7 @@ INDEX = Usage(
     synchronous="NORMAL",  # what a loss of power takes away is put again
     waits=lambda: WAITS,
 )
-VERSION = 1
+VERSION = 2
 """Of the tables. An index of an older version is filled again, one of a newer chronotile is refused."""
 
 METADATA = MetaData()
@@ -50,6 +50,10 @@ SCHEMA = Table(
     # Numbers of items are given once, also if the item is removed.
     Column("next_item", BigInteger, nullable=False),
     Column("next_collection", Integer, nullable=False),
+    # Of transactions that add, replace or remove items, in the order of their commits: who changes items holds this row
+    # until then. `first_change` is that of this index: changes before it, of an index that is gone, are not known.
+    Column("next_change", BigInteger, nullable=False),
+    Column("first_change", BigInteger, nullable=False),
 )
 
 COLLECTIONS = Table(
@@ -70,6 +74,9 @@ COLLECTIONS = Table(
     Column("levels", Integer, nullable=False, default=0),
     # How long the longest item lasts, in nanoseconds.
     Column("longest", BigInteger, nullable=False, default=0),
+    # How many removed items are listed, and which change was the last of those that are no longer.
+    Column("removed", Integer, nullable=False, default=0),
+    Column("forgotten", BigInteger, nullable=False, default=0),
     # A box around all items, and its west and east where longitudes count from 0 to 360.
     *(Column(name, Double) for name in ("west", "south", "east", "north", "west_360", "east_360")),
     UniqueConstraint("archive", "id"),
@@ -86,6 +93,11 @@ ITEMS = Table(
     Column("end", BigInteger, nullable=False),
     Column("updated", BigInteger),
     Column("changed", BigInteger, nullable=False),
+    # The changes that added and last replaced it.
+    Column("first_change", BigInteger, nullable=False),
+    Column("last_change", BigInteger, nullable=False),
+    # The first eight bytes of the id of its product.
+    Column("product", BigInteger, nullable=False),
     # By which the items of an instant are sorted; NULL comes last.
     Column("rank", Double),
     *(Column(name, Double, nullable=False) for name in ("west", "south", "east", "north")),
@@ -94,6 +106,19 @@ ITEMS = Table(
     UniqueConstraint("collection", "id"),
     Index("chronotile_items_by_instant", "collection", "instant"),
     Index("chronotile_items_by_start", "collection", "start", "number"),
+    Index("chronotile_items_by_change", "collection", "last_change", "number"),
+    Index("chronotile_items_by_product", "product"),
+)
+
+REMOVED = Table(
+    "chronotile_items_removed",
+    METADATA,
+    Column("collection", Integer, nullable=False),
+    Column("change", BigInteger, nullable=False),
+    Column("item", BigInteger, nullable=False),
+    Column("id", TEXT, nullable=False),
+    PrimaryKeyConstraint("collection", "change", "item"),
+    sqlite_with_rowid=False,
 )
 
 BODIES = Table(

@@ -2,6 +2,7 @@
 
 import heapq
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from isal import isal_zlib
-from sqlalchemy import Null, Select, and_, func, literal, literal_column, or_, select
+from sqlalchemy import Null, Select, and_, case, func, literal, literal_column, or_, select
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ColumnElement
 
@@ -37,7 +38,7 @@ from chronotile.database import POSTGRESQL
 from chronotile.errors import InvalidParameter
 from chronotile.model.grid import BBox
 from chronotile.model.items import FoundItem, ItemPage, ItemRef, ItemSearch
-from chronotile.model.time.instants import DAY
+from chronotile.model.time.instants import DAY, Instant
 
 MOST_ITEMS = 10_000
 """Items of a page."""
@@ -130,7 +131,7 @@ class ItemSearcher:
         self._dialect = dialect
         self._tested = 0
         self._boxes = None if search.bbox is None else search_boxes(search.bbox)
-        filter_ = None if search.filter is None else checked(search.filter)
+        filter_ = _whole_filter(search, dialect)
         self._queries = [self._query(collection, filter_) for collection in collections]
         # Without collections nothing says which values a cursor has, and there is nothing to go on with.
         are_texts = [key.is_text for key in self._queries[0].keys] if self._queries else None
@@ -144,13 +145,31 @@ class ItemSearcher:
             rows = [row for _key, row in found[: self._search.limit]]
             is_last = len(found) <= self._search.limit
             matched = self._matched(len(rows) if is_last else None)
-            documents = self._documents([row[0] for _collection, row in rows])
-        items = tuple(_found_item(collection, row, documents[row[0]]) for collection, row in rows)
+            documents = documents_of([row[0] for _collection, row in rows], self._cursor, self._dialect)
+        items = tuple(found_item(collection, row, documents[row[0]]) for collection, row in rows)
         if is_last:
             return ItemPage(items=items, next=None, matched=matched)
         last = rows[-1][1]
         keys = tuple(last[REF_COUNT : REF_COUNT + len(self._queries[0].keys)])
         return ItemPage(items=items, next=Cursor(keys, last[0], matched).text(self._search), matched=matched)
+
+    def by_month(self) -> tuple[tuple[Instant, int], ...]:
+        """Return the months in which items begin and how many do, ascending."""
+        counts = Counter[Instant]()
+        with at_most(SEARCH_S, self._cursor, self._dialect):
+            for query in self._queries:
+                if query.condition is None and query.boxes is None:
+                    day: ColumnElement[Any] = _day_of(ITEMS.c.start)
+                    days: Select[Any] = query.select.with_only_columns(day, func.count()).group_by(day)
+                    found = self._rows(days)
+                else:
+                    found = [
+                        (row[REF_COUNT] // DAY_NS, 1) for _key, (_collection, row) in self._found(query, None, READ)
+                    ]
+                for number, count in found:
+                    month: Instant = np.datetime64(int(number), "D").astype("datetime64[M]").astype("datetime64[ns]")
+                    counts[month] += count
+        return tuple(sorted(counts.items()))
 
     def _matched(self, count: int | None) -> int | None:
         """How many items match in all, if all of the first page are not all there are."""
@@ -235,14 +254,6 @@ class ItemSearcher:
         start, end = nanoseconds(self._search.span.start), nanoseconds(self._search.span.end)
         return max(start - collection.longest - 2 * DAY_NS, -(1 << 63)), min(end + 2 * DAY_NS, (1 << 63) - 1)
 
-    def _documents(self, numbers: Sequence[int]) -> dict[int, bytes]:
-        found = dict[int, bytes]()
-        for part in chunks(numbers):
-            wanted = padded(part)
-            statement = Statement(queries.documents(len(wanted)), self._dialect)
-            found.update((item, bytes(data)) for item, data in statement.run(self._cursor, listed("item", wanted)))
-        return found
-
     def _rows(self, wanted: Select[Any]) -> list[Any]:
         return Statement(wanted, self._dialect).run(self._cursor, {})
 
@@ -273,6 +284,24 @@ def at_most(seconds: float, cursor: Any, dialect: Dialect) -> Iterator[None]:  #
     finally:
         if not is_postgresql:
             cursor.connection.set_progress_handler(None, STEPS)
+
+
+def _whole_filter(search: ItemSearch, dialect: Dialect) -> Any:  # noqa: ANN401 -- JSON
+    """The filter, with the geometry as a part of it; `None`: there is neither."""
+    parts = [] if search.filter is None else [checked(search.filter)]
+    if search.geometry is not None:
+        try:
+            part = checked({"op": "s_intersects", "args": [{"property": "geometry"}, search.geometry]})
+            translate(part, Columns(dialect.name, ""))
+        except InvalidParameter as error:
+            raise InvalidParameter(error.message.replace("filter", "geometry", 1), locator="geometry") from error
+        parts.append(part)
+    return {"op": "and", "args": parts} if len(parts) > 1 else parts[0] if parts else None
+
+
+def _day_of(column: ColumnElement[int]) -> ColumnElement[int]:
+    """The day of an instant, counted from 1970; both databases divide towards zero."""
+    return case((column < 0, -((-column - 1) // DAY_NS) - 1), else_=column // DAY_NS)
 
 
 def _check(search: ItemSearch) -> None:
@@ -351,7 +380,18 @@ def _near(boxes: Sequence[BBox], collection: SearchedCollection, instants: tuple
     return or_(*conditions)
 
 
-def _found_item(collection: SearchedCollection, row: Any, document: bytes) -> FoundItem:  # noqa: ANN401 -- the driver's own
+def documents_of(numbers: Sequence[int], cursor: Any, dialect: Dialect) -> dict[int, bytes]:  # noqa: ANN401 -- the driver's own
+    """Return the compressed documents of items, by number."""
+    found = dict[int, bytes]()
+    for part in chunks(numbers):
+        wanted = padded(part)
+        statement = Statement(queries.documents(len(wanted)), dialect)
+        found.update((item, bytes(data)) for item, data in statement.run(cursor, listed("item", wanted)))
+    return found
+
+
+def found_item(collection: SearchedCollection, row: Any, document: bytes) -> FoundItem:  # noqa: ANN401 -- the driver's own
+    """Return the item of a row of `REF_COLUMNS`."""
     number, id_, instant, changed, *edges = row[:8]
     return FoundItem(
         ref=ItemRef(number, id_, np.datetime64(instant, "ns"), changed, BBox(*edges)),

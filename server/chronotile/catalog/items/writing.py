@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert,
 
 from chronotile.catalog.items.asset_forms import Form, packed_digest
 from chronotile.catalog.items.cells import cell_boxes, level_of, outward
+from chronotile.catalog.items.lookups import product_key
 from chronotile.catalog.items.order import group_start, nanoseconds, rank_of
 from chronotile.catalog.items.preparing import Prepared
 from chronotile.catalog.items.schema import (
@@ -24,7 +25,7 @@ from chronotile.catalog.items.schema import (
 from chronotile.catalog.items.statements import chunks, insert_rows
 from chronotile.database import database_time
 from chronotile.model.grid import BBox
-from chronotile.model.items import IndexSettings, PutSummary
+from chronotile.model.items import IndexSettings, PutSummary, product_id
 from chronotile.model.time.instants import DAY
 
 DAY_NS = int(DAY.astype(int))
@@ -50,6 +51,16 @@ class Changes:
     """How long the longest of them lasts, in nanoseconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """An item to be written."""
+
+    number: int
+    prepared: Prepared
+    first_change: int
+    last_change: int
+
+
 def settings_of(row: Row[Any]) -> IndexSettings:
     """Return how the items of a collection are grouped and ordered."""
     return IndexSettings(group=row.grouping, order_by=row.order_by, is_descending=bool(row.is_descending))
@@ -68,14 +79,14 @@ def make_collection(connection: Connection, archive: str, id_: str, settings: In
             "grouping": settings.group,
             "order_by": settings.order_by,
             "is_descending": settings.is_descending,
-            **dict.fromkeys(("counter", "times_counter", "layouts_counter"), _first_count(connection)),
-            **dict.fromkeys(("levels", "longest"), 0),
+            **dict.fromkeys(("counter", "times_counter", "layouts_counter"), first_count(connection)),
+            **dict.fromkeys(("levels", "longest", "removed", "forgotten"), 0),
         }
         connection.execute(insert(COLLECTIONS).values(number=number, archive=archive, id=id_, **values))
 
 
-def _first_count(connection: Connection) -> int:
-    """Where counters begin: above those of an index that was here before, whose items had the same numbers."""
+def first_count(connection: Connection) -> int:
+    """Return where counters begin: above those of an index that was here before, whose items had the same numbers."""
     return int(database_time(connection) * 1e6)
 
 
@@ -96,15 +107,20 @@ def put_batch(connection: Connection, archive: str, collection: str, batch: Sequ
     )
     if not changed:
         return summary
-    changes = Changes()
+    changes, change = Changes(), take_change(connection)
     take_out(connection, row, replaced, changes)
     next_number = _take_numbers(connection, "next_item", summary.added)
     numbers = {old.id: old.number for old in replaced}
+    firsts = {old.id: old.first_change for old in replaced}
     for prepared in changed:
         if prepared.item.id not in numbers:
             numbers[prepared.item.id] = next_number
             next_number += 1
-    _insert(connection, row, [(numbers[each.item.id], each) for each in changed], changes)
+    new = [
+        Numbered(numbers[each.item.id], each, first_change=firsts.get(each.item.id, change), last_change=change)
+        for each in changed
+    ]
+    _insert(connection, row, new, changes)
     finish(connection, row, changes)
     return summary
 
@@ -171,10 +187,16 @@ def box_of(row: Row[Any]) -> BBox:
     return BBox(row.west, row.south, row.east, row.north)
 
 
-def _insert(connection: Connection, row: Row[Any], items: Sequence[tuple[int, Prepared]], changes: Changes) -> None:
+def take_change(connection: Connection) -> int:
+    """Return the number of the change that this transaction makes; others wait for its end before they get theirs."""
+    return _take_numbers(connection, "next_change", 1)
+
+
+def _insert(connection: Connection, row: Row[Any], items: Sequence[Numbered], changes: Changes) -> None:
     settings, changed = settings_of(row), row.counter + 1
     rows, bodies, covers, headers = list[Record](), list[Record](), list[Record](), list[Record]()
-    for number, prepared in items:
+    for numbered in items:
+        number, prepared = numbered.number, numbered.prepared
         item = prepared.item
         start = nanoseconds(item.start)
         instant = group_start(start, item.bbox, settings)
@@ -189,6 +211,9 @@ def _insert(connection: Connection, row: Row[Any], items: Sequence[tuple[int, Pr
                 "end": end,
                 "updated": None if item.updated is None else nanoseconds(item.updated),
                 "changed": changed,
+                "first_change": numbered.first_change,
+                "last_change": numbered.last_change,
+                "product": product_key(product_id(row.id, item.id)),
                 "rank": rank_of(prepared.properties, start, settings),
                 **dict(zip(("west", "south", "east", "north"), map(float, item.bbox), strict=True)),
                 "footprint": prepared.footprint,

@@ -1,0 +1,33 @@
+"""What is new: items that were added, replaced or removed."""
+
+from collections.abc import Collection
+
+from chronotile.model.items import ChangePage
+from chronotile.pipeline.search.served_index import items_of
+from chronotile.pipeline.services import Services
+
+DEFAULT_LIMIT = 100
+
+
+def changes_since(
+    cursor: str | None, services: Services, *, collections: Collection[str] = (), limit: int = DEFAULT_LIMIT
+) -> ChangePage:
+    """Return changes of items of collections that are served, in the order in which they were made.
+
+    An item that changed more than once is in the page of its last change alone. Whoever reads page after page misses
+    none: the cursor of a last page goes on from there at any later time.
+
+    Args:
+        cursor: Of the page before; `None`: no changes, but the cursor of now.
+        services: With the index.
+        collections: Ids of those whose changes are wanted; empty: of all.
+        limit: How many at most.
+
+    Raises:
+        InvalidParameter: The cursor or the limit is not accepted.
+        CursorExpired: The cursor is so old that not all removed items are known.
+        SourceUnavailable: The index does not answer.
+    """
+    served = services.catalogue.collections_by_id
+    among = served.keys() & set(collections) if collections else served
+    return items_of(services).changes_after(cursor, limit=limit, among=among)

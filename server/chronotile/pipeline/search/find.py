@@ -1,0 +1,36 @@
+"""One item, by its id or by that of its product."""
+
+from uuid import UUID
+
+from chronotile.errors import MAX_SHOWN, UnknownItem
+from chronotile.model.items import FoundItem
+from chronotile.pipeline.search.served_index import items_of
+from chronotile.pipeline.services import Services
+
+
+def find_item(collection: str, id_: str, services: Services) -> FoundItem:
+    """Return the item of a collection that has an id.
+
+    Raises:
+        UnknownLayer: There is no such collection.
+        UnknownItem: It has no such item.
+        SourceUnavailable: The index does not answer, or the source of the collection is away.
+    """
+    services.catalogue.collection(collection)
+    found = items_of(services).find(collection, id_)
+    if found is None:
+        raise UnknownItem(f"collection {collection} has no item {id_[:MAX_SHOWN]!r}", locator="item")
+    return found
+
+
+def find_product(product: UUID, services: Services) -> FoundItem:
+    """Return the item of a product.
+
+    Raises:
+        UnknownItem: No collection that is served has one of this id.
+        SourceUnavailable: The index does not answer.
+    """
+    found = items_of(services).find_product(product)
+    if found is None or found.collection not in services.catalogue.collections_by_id:
+        raise UnknownItem(f"product {product} is not known", locator="id")
+    return found

@@ -1,0 +1,14 @@
+"""Paths of products and of their assets, which several protocols link to."""
+
+from urllib.parse import quote
+from uuid import UUID
+
+
+def product_path(product: UUID) -> str:
+    """Return the path of a product as a whole."""
+    return f"/products/{product}"
+
+
+def asset_path(product: UUID, asset: str) -> str:
+    """Return the path of one asset of a product."""
+    return f"{product_path(product)}/nodes/{quote(asset, safe='')}"

@@ -1,0 +1,262 @@
+"""Changes of items: whoever reads page after page has all items as they are, and misses none."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chronotile.catalog.items import altering
+from chronotile.catalog.items.opening import open_items
+from chronotile.errors import CursorExpired, InvalidParameter
+from chronotile.model.items import ItemSearch, product_id
+from tests.catalog.items.conftest import make_item
+
+
+def told(page):
+    return [(change.kind, change.collection, change.id) for change in page.changes]
+
+
+def now(index):
+    return index.changes_after(None).cursor
+
+
+def test_changes_are_told_in_the_order_in_which_they_were_made(index):
+    index.put("s2", [make_item("before")])
+    cursor = now(index)
+    index.put("s2", [make_item("a"), make_item("b")])
+    index.put("modis", [make_item("a")])
+    index.put("s2", [make_item("before", properties={"cloud": 3})])
+    index.remove("s2", ["b"])
+
+    page = index.changes_after(cursor)
+
+    assert told(page) == [
+        ("added", "s2", "a"),
+        ("added", "modis", "a"),
+        ("replaced", "s2", "before"),
+        ("removed", "s2", "b"),
+    ]
+    assert page.is_last
+    assert page.changes[3].item is None
+    assert page.changes[3].product == product_id("s2", "b")
+    assert page.changes[2].item == index.find("s2", "before")
+    assert index.changes_after(page.cursor).changes == ()
+
+
+def test_what_stays_as_it_was_is_no_change(index):
+    index.put("s2", [make_item("a")])
+    cursor = now(index)
+
+    index.put("s2", [make_item("a")])
+    index.remove("s2", ["unknown"])
+
+    assert index.changes_after(cursor).changes == ()
+
+
+def test_another_file_behind_an_item_is_a_change_of_it(index):
+    index.put("s2", [make_item("a")])
+    (ref,) = (item.ref for item in index.search(ItemSearch()).items)
+    index.note_header(ref, "B04", header=b"1", etag="1", size=10)
+    cursor = now(index)
+
+    index.note_header(ref, "B04", header=b"2", etag="2", size=10)
+
+    assert told(index.changes_after(cursor)) == [("replaced", "s2", "a")]
+
+
+def test_collections_are_read_apart(index):
+    index.put("s2", [make_item("before")])
+    cursor = now(index)
+    index.put("s2", [make_item("a")])
+    index.put("modis", [make_item("b")])
+
+    assert told(index.changes_after(cursor, among={"modis"})) == [("added", "modis", "b")]
+    assert told(index.changes_after(cursor, among=())) == []
+
+
+def test_an_item_that_is_added_and_replaced_between_two_pages_is_told_as_added(index):
+    cursor = now(index)
+    index.put("s2", [make_item("a")])
+    index.put("s2", [make_item("b")])
+    first = index.changes_after(cursor, limit=1)
+    index.put("s2", [make_item("b", properties={"cloud": 3})])
+
+    second = index.changes_after(first.cursor)
+
+    assert told(first) == [("added", "s2", "a")]
+    assert told(second) == [("added", "s2", "b")]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from("prc"), st.sampled_from("xy"), st.sampled_from("abcdef"), st.integers(0, 2)),
+        max_size=30,
+    ),
+    limit=st.integers(1, 4),
+)
+def test_a_copy_that_follows_the_changes_has_the_items(tmp_path_factory, steps, limit):
+    index = open_items(None, tmp_path_factory.mktemp("index"))
+    try:
+        copy, cursor = {}, now(index)
+
+        def follow(cursor):
+            page = index.changes_after(cursor, limit=limit)
+            for change in page.changes:
+                key = change.collection, change.id
+                if change.kind == "removed":
+                    copy.pop(key, None)
+                else:
+                    assert change.kind == "added" or key in copy
+                    copy[key] = change.item.document
+            return page
+
+        for kind, collection, id_, cloud in steps:
+            if kind == "p":
+                index.put(collection, [make_item(id_, properties={"cloud": cloud})])
+            elif kind == "r":
+                index.remove(collection, [id_])
+            else:
+                cursor = follow(cursor).cursor
+        while not (page := follow(cursor)).is_last:
+            cursor = page.cursor
+
+        assert copy == {(item.collection, item.ref.id): item.document for item in index.search(ItemSearch()).items}
+    finally:
+        index.close()
+
+
+def test_a_cursor_from_before_forgotten_removals_has_expired(index, monkeypatch):
+    monkeypatch.setattr(altering, "MOST_REMOVED", 2)
+    index.put("s2", [make_item(name) for name in "abcdef"])
+    before = now(index)
+    for name in "abcde":
+        index.remove("s2", [name])
+        if name == "d":
+            recent = now(index)
+
+    assert told(index.changes_after(recent)) == [("removed", "s2", "e")]
+    with pytest.raises(CursorExpired, match="list all items"):
+        index.changes_after(before)
+
+
+def test_removals_in_one_transaction_are_pages_too(index):
+    index.put("s2", [make_item(name) for name in "abc"])
+    cursor, found = now(index), []
+    index.remove("s2", "abc")
+
+    while not (page := index.changes_after(cursor, limit=1)).is_last:
+        found += told(page)
+        cursor = page.cursor
+
+    assert [*found, *told(page)] == [("removed", "s2", name) for name in "abc"]
+
+
+def test_a_cursor_of_an_index_that_was_begun_again_has_expired(tmp_path):
+    cursors = []
+    for folder in ("one", "two"):
+        index = open_items(None, tmp_path / folder)
+        cursors.append(now(index))
+        if len(cursors) == 2:
+            with pytest.raises(CursorExpired):
+                index.changes_after(cursors[0])
+        index.close()
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "AAAAAAAAAAAAAAAA", "é", "a" * 20_000])
+def test_what_is_no_cursor_is_refused(index, cursor):
+    with pytest.raises(InvalidParameter, match="since is not a cursor"):
+        index.changes_after(cursor)
+
+
+def test_a_cursor_of_another_archive_is_refused(tmp_path):
+    index, other = open_items(None, tmp_path, archive="a"), open_items(None, tmp_path, archive="b")
+    try:
+        with pytest.raises(InvalidParameter, match="since is not a cursor"):
+            other.changes_after(now(index))
+    finally:
+        index.close()
+        other.close()
+
+
+@pytest.mark.parametrize("limit", [0, 1001, -1])
+def test_limits_are_bounded(index, limit):
+    with pytest.raises(InvalidParameter, match="accepted: 1 to 1000"):
+        index.changes_after(None, limit=limit)
+
+
+def test_an_item_is_found_by_its_product(index):
+    index.put("s2", [make_item("a"), make_item("b")])
+    index.put("modis", [make_item("a")])
+
+    found = index.find_product(product_id("modis", "a"))
+
+    assert (found.collection, found.ref.id) == ("modis", "a")
+    assert found == index.find("modis", "a")
+    assert found.product == product_id("modis", "a")
+    assert index.find_product(product_id("modis", "b")) is None
+
+
+def test_products_whose_numbers_begin_alike_are_told_apart(index):
+    index.put("s2", [make_item("a")])
+    known = product_id("s2", "a")
+    other = type(known)(bytes=known.bytes[:8] + bytes(8))
+
+    assert index.find_product(other) is None
+    assert index.find_product(known).ref.id == "a"
+
+
+def test_an_item_is_found_by_its_id_in_its_own_archive_alone(tmp_path):
+    index, other = open_items(None, tmp_path, archive="a"), open_items(None, tmp_path, archive="b")
+    try:
+        index.put("s2", [make_item("a")])
+        assert index.find("s2", "a").ref.id == "a"
+        assert index.find("s2", "A") is None
+        assert index.find("modis", "a") is None
+        assert other.find("s2", "a") is None
+        assert other.find_product(product_id("s2", "a")) is None
+    finally:
+        index.close()
+        other.close()
+
+
+def test_items_are_counted_by_month(index):
+    days = ["1969-12-31T23:00", "1970-01-01", "2024-02-29T23:59:59.999999999", "2024-03-01", "2024-03-31T23:00"]
+    index.put("s2", [make_item(f"{number}", at=day) for number, day in enumerate(days)])
+    index.put("modis", [make_item("elsewhere", (10, 10, 11, 11), at="2024-03-05")])
+    months = [("1969-12", 1), ("1970-01", 1), ("2024-02", 1), ("2024-03", 3)]
+
+    def counted(**values):
+        found = index.count_by_month(ItemSearch(**values))
+        return [(str(np.datetime64(month, "M")), count) for month, count in found]
+
+    here = {"type": "Point", "coordinates": [4.5, 50.5]}
+    assert counted() == months
+    assert counted(collections=("s2",)) == [*months[:3], ("2024-03", 2)]
+    assert counted(geometry=here) == [*months[:3], ("2024-03", 2)]
+    assert counted(ids=("3",), sort=(("id", True),)) == [("2024-03", 1)]
+
+
+def test_a_geometry_selects_items_whose_footprint_it_meets(index):
+    index.put("s2", [make_item("here"), make_item("there", (10, 50, 11, 51))])
+    line = {"type": "LineString", "coordinates": [[9, 50.5], [10.5, 50.5]]}
+    page = index.search(ItemSearch(geometry=line))
+
+    assert [item.ref.id for item in page.items] == ["there"]
+    assert page.matched == 1
+    with_filter = ItemSearch(geometry=line, filter={"op": "=", "args": [{"property": "id"}, "here"]})
+    assert index.search(with_filter).items == ()
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [{}, {"type": "Point"}, {"type": "Circle", "coordinates": [0, 0]}, {"type": "Point", "coordinates": ["a", 0]}],
+)
+def test_what_is_no_geometry_is_refused(index, geometry):
+    index.put("s2", [make_item("a")])
+
+    with pytest.raises(InvalidParameter) as caught:
+        index.search(ItemSearch(geometry=geometry))
+
+    assert caught.value.locator == "geometry"
+    assert "filter" not in caught.value.message
