@@ -193,7 +193,7 @@ class ItemChange:
     """What became of an item."""
 
     kind: ChangeKind
-    """`added` may be said twice of an item that is replaced while its changes are read."""
+    """An item that is replaced while its changes are read may be `added` twice."""
     collection: str
     id: str
     item: FoundItem | None

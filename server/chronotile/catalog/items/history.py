@@ -22,7 +22,7 @@ MOST_CHANGES = 1_000
 """Of a page."""
 LAST = (1 << 63) - 1
 REMOVAL, ITEM = 0, 1
-"""In which order what one transaction did is told."""
+"""The order of what one transaction did."""
 PARTS = 4
 _REFUSED = InvalidParameter("since is not a cursor of these changes", locator="since")
 
@@ -41,7 +41,7 @@ class _Position:
     """After which change a page begins."""
 
     known: int
-    """The last change that was told completely, by which an item that was added is told from one that was replaced."""
+    """The last change before the first page that was read: items with a later first change are `added`."""
     change: int
     kind: int
     number: int
@@ -100,9 +100,9 @@ class HistoryReader:
             for stream in (self._removals(each.searched, position, limit), self._items(each.searched, position, limit))
         ]
         found = list(islice(heapq.merge(*streams, key=lambda row: row[0]), limit + 1))
-        is_last, told = len(found) <= limit, found[:limit]
-        changes = self._changes([(collection, row) for _, collection, row in told], position.known)
-        after = end if is_last else _Position(position.known, *told[-1][0])
+        is_last, rows = len(found) <= limit, found[:limit]
+        changes = self._changes([(collection, row) for _, collection, row in rows], position.known)
+        after = end if is_last else _Position(position.known, *rows[-1][0])
         return ChangePage(changes=changes, cursor=after.text(self._subject), is_last=is_last)
 
     def _position(self, since: str) -> _Position:
@@ -126,10 +126,10 @@ class HistoryReader:
         rows = self._rows(_after(wanted, ITEMS, ("last_change", "number"), collection, (after.change, number), limit))
         return [((row[-1], ITEM, row[0]), collection, row) for row in rows]
 
-    def _changes(self, told: Sequence[tuple[SearchedCollection, Any]], known: int) -> tuple[ItemChange, ...]:
-        documents = documents_of([row[0] for _, row in told if not isinstance(row, str)], self._cursor, self._dialect)
+    def _changes(self, rows: Sequence[tuple[SearchedCollection, Any]], known: int) -> tuple[ItemChange, ...]:
+        documents = documents_of([row[0] for _, row in rows if not isinstance(row, str)], self._cursor, self._dialect)
         changes = list[ItemChange]()
-        for collection, row in told:
+        for collection, row in rows:
             if isinstance(row, str):
                 changes.append(ItemChange(kind="removed", collection=collection.id, id=row, item=None))
             else:
@@ -150,7 +150,7 @@ def _after(  # noqa: PLR0917 -- parts of one statement
     position: tuple[int, int],
     limit: int,
 ) -> Select[Any]:
-    """Rows of a collection after a position, in their order, one more than are told."""
+    """Rows of a collection after a position, in their order, one more than a page has."""
     keys = [table.c[name] for name in columns]
     condition = tuple_(*keys) > tuple_(*position)
     return wanted.where(table.c.collection == collection.number, condition).order_by(*keys).limit(limit + 1)

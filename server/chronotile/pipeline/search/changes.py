@@ -1,4 +1,4 @@
-"""What is new: items that were added, replaced or removed."""
+"""Changes: items that were added, replaced or removed."""
 
 from collections.abc import Collection
 
@@ -14,8 +14,8 @@ def changes_since(
 ) -> ChangePage:
     """Return changes of items of collections that are served, in the order in which they were made.
 
-    An item that changed more than once is in the page of its last change alone. Whoever reads page after page misses
-    none: the cursor of a last page goes on from there at any later time.
+    An item that changed more than once is in the page of its last change alone. A client that reads page after page
+    misses none: the cursor of a last page goes on from there at any later time.
 
     Args:
         cursor: Of the page before; `None`: no changes, but the cursor of now.

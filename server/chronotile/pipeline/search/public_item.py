@@ -27,7 +27,7 @@ def public_item(found: FoundItem) -> dict[str, Any]:
         found: From a search.
 
     Raises:
-        SourceUnavailable: The index holds something that is no item.
+        SourceUnavailable: The document in the index is not a STAC item.
     """
     try:
         document = orjson.loads(found.document)
@@ -62,5 +62,5 @@ def _names_place(value: object) -> bool:
     if isinstance(value, dict):
         return "href" in value or any(map(_names_place, value.values()))
     if isinstance(value, list):
-        return not (value and isinstance(value[0], int | float)) and any(map(_names_place, value))
+        return any(map(_names_place, value))
     return False

@@ -1,0 +1,113 @@
+"""Items as strangers see them: no place of a file is in them, whatever their author wrote."""
+
+import json
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chronotile.errors import SourceUnavailable
+from chronotile.model.grid import BBox
+from chronotile.model.items import FoundItem, ItemRef
+from chronotile.pipeline.search.public_item import public_item
+
+REF = ItemRef(1, "a", np.datetime64("2024-05-01", "ns"), 1, BBox(4, 50, 5, 51))
+
+
+def found(document):
+    return FoundItem(ref=REF, collection="s2", document=orjson.dumps(document))
+
+
+def item(**members):
+    return {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "id": "a",
+        "geometry": {"type": "Point", "coordinates": [4, 50]},
+        "bbox": [4, 50, 4, 50],
+        "properties": {"datetime": "2024-05-01T00:00:00Z"},
+        "links": [{"rel": "self", "href": "https://elsewhere.test/a"}],
+        "assets": {},
+        **members,
+    }
+
+
+def test_what_describes_an_item_stays():
+    asset = {
+        "href": "/data/B04.tif",
+        "title": "Red",
+        "type": "image/tiff",
+        "roles": ["data"],
+        "bands": [{"name": "B04", "nodata": 0}],
+        "proj:transform": [10, 0, 5e5, 0, -10, 56e5],
+        "file:size": 3,
+        "file:checksum": "1220",
+    }
+    extensions = ["https://stac-extensions.github.io/projection/v2.0.0/schema.json"]
+    shown = public_item(found(item(assets={"B04": asset}, stac_extensions=extensions, collection="theirs")))
+
+    del asset["href"]
+    assert shown == {
+        **{name: value for name, value in item().items() if name != "links"},
+        "collection": "s2",
+        "stac_extensions": extensions,
+        "assets": {"B04": asset},
+    }
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"alternate": {"s3": {"href": "https://bucket.test/a"}}},
+        {"storage:refs": ["main"]},
+        {"auth:refs": ["main"]},
+        {"file:local_path": "a/b.tif"},
+        {"their:path": "s3://bucket/a.tif"},
+        {"their:paths": ["x", "gs://bucket/a.tif"]},
+        {"their:nested": {"deep": [{"place": "file:///data/a.tif"}]}},
+        {"their:link": {"href": "https://inside.test/a"}},
+        {"their:links": [1, {"href": "https://inside.test/a"}]},
+        {"their:gdal": "/vsis3/bucket/a.tif"},
+    ],
+)
+def test_fields_with_places_of_files_are_left_out(hidden):
+    document = item(assets={"B04": {"href": "x", "title": "Red", **hidden}})
+    document["properties"] |= hidden
+
+    shown = public_item(found(document))
+
+    assert shown["assets"] == {"B04": {"title": "Red"}}
+    assert shown["properties"] == item()["properties"]
+
+
+def test_extensions_of_hidden_fields_are_left_out():
+    kept = "https://stac-extensions.github.io/eo/v2.0.0/schema.json"
+    names = ["storage/v2.0.0", "authentication/v1.1.0", "alternate-assets/v1.2.0"]
+    extensions = [f"https://stac-extensions.github.io/{name}/schema.json" for name in names]
+
+    assert public_item(found(item(stac_extensions=[*extensions, kept])))["stac_extensions"] == [kept]
+
+
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.text(max_size=5), st.just("s3://bucket/secret")),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.text(max_size=8), values, max_size=4))
+def test_no_bucket_is_ever_shown(fields):
+    document = item(assets={"B04": {"href": "s3://bucket/secret", **fields}}, **{"their:member": fields})
+    document["properties"] |= fields
+
+    assert "s3://bucket" not in json.dumps(public_item(found(document)))
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"properties": []}, item(assets=[1]), item(assets={"a": 1}), item(stac_extensions=[1])]
+)
+def test_what_is_not_an_item_is_a_fault_of_the_index(document):
+    with pytest.raises(SourceUnavailable, match="item a cannot be read"):
+        public_item(found(document))

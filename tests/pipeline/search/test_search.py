@@ -1,0 +1,83 @@
+"""Searches of what is served: only collections that are served are found, and those that are away are named."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from chronotile.catalog.items.opening import open_items
+from chronotile.errors import SourceUnavailable, UnknownItem, UnknownLayer
+from chronotile.model.items import ItemSearch, Unanswered, product_id
+from chronotile.pipeline.search.changes import changes_since
+from chronotile.pipeline.search.find import find_item, find_product
+from chronotile.pipeline.search.search_items import count_by_month, search_items
+from chronotile.readers.reader_caches import ReaderCaches
+from tests.catalog.items.conftest import make_item
+from tests.protocols import served
+
+
+@pytest.fixture
+def index(tmp_path):
+    index = open_items(None, tmp_path)
+    yield index
+    index.close()
+
+
+@pytest.fixture
+def services(index):
+    return replace(served.make_services(), reader_caches=ReaderCaches(items=lambda: index))
+
+
+@pytest.fixture
+def collection(services):
+    """The id of a collection that is served."""
+    return services.catalogue.collections[0].id
+
+
+def ids(page):
+    return [(item.collection, item.ref.id) for item in page.items]
+
+
+def test_items_of_collections_that_are_not_served_are_not_found(index, services, collection):
+    index.put(collection, [make_item("a")])
+    index.put("was-served", [make_item("a", at="2024-06-01")])
+
+    assert ids(search_items(ItemSearch(), services)) == [(collection, "a")]
+    assert ids(search_items(ItemSearch(collections=("was-served", "unknown")), services)) == []
+    assert count_by_month(ItemSearch(), services) == ((np.datetime64("2024-05", "ns"), 1),)
+    assert find_item(collection, "a", services).product == product_id(collection, "a")
+    assert find_product(product_id(collection, "a"), services) == find_item(collection, "a", services)
+    with pytest.raises(UnknownItem, match="is not known"):
+        find_product(product_id("was-served", "a"), services)
+    with pytest.raises(UnknownLayer):
+        find_item("was-served", "a", services)
+    with pytest.raises(UnknownItem, match="has no item 'b'"):
+        find_item(collection, "b", services)
+
+
+def test_changes_are_those_of_collections_that_are_served(index, services, collection):
+    cursor = changes_since(None, services).cursor
+    index.put("was-served", [make_item("a")])
+    index.put(collection, [make_item("b")])
+
+    def found(**options):
+        return [change.id for change in changes_since(cursor, services, **options).changes]
+
+    assert found() == ["b"]
+    assert found(collections=[collection]) == ["b"]
+    assert found(collections=["was-served"]) == []
+
+
+def test_a_collection_that_is_away_is_named(index, services):
+    away = {"far": "far", "far.NDVI": "far", "other": "other"}
+    services = replace(services, catalogue=replace(services.catalogue, away=away))
+    reason = "its source cannot be read now"
+
+    assert search_items(ItemSearch(collections=("far",)), services).unanswered == (Unanswered(collection="far", reason=reason),)
+    assert [each.collection for each in search_items(ItemSearch(), services).unanswered] == ["far", "other"]
+    assert search_items(ItemSearch(collections=("nothing",)), services).unanswered == ()
+
+
+def test_without_an_index_nothing_is_said_to_be_there():
+    with pytest.raises(SourceUnavailable, match="no index of items"):
+        search_items(ItemSearch(), served.make_services())
