@@ -76,6 +76,7 @@ from chronotile.protocols.ops.routes import metrics_routes
 from chronotile.protocols.ops.routes import routes as health_routes
 from chronotile.protocols.ops.siblings import Siblings
 from chronotile.protocols.places.routes import routes as place_routes
+from chronotile.protocols.stac.routes import routes as stac_routes
 from chronotile.protocols.tiles.routes import routes as tile_routes
 from chronotile.protocols.timeseries.routes import routes as series_routes
 from chronotile.protocols.viewer.routes import routes as viewer_routes
@@ -119,6 +120,8 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "chunks": {"niceness": 10, "patience_s": 30.0, "usual_s": 0.01},
     # Capabilities of many layers take a second, once.
     "documents": {"patience_s": 10.0},
+    # Most take milliseconds; of those that compare many footprints one takes seconds.
+    "searches": {"patience_s": 10.0, "usual_s": 0.01},
     # A page requests dozens at once and breaks where one is refused; each takes a thousandth of a second.
     "files": {"patience_s": 30.0, "usual_s": 0.001},
 }
@@ -145,6 +148,7 @@ THREADS: Mapping[str, int] = {
     "jobs": 2,
     "results": 4,
     "documents": 2,
+    "searches": 4,
     "fetches": 8,
     "files": 1,
     "readiness": 1,
@@ -257,6 +261,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
             *wmts_routes(service.wmts_paths),
             *(
                 *item_routes,
+                *stac_routes,
                 *layer_routes,
                 *place_routes,
                 *ogcapi_routes,

@@ -88,6 +88,13 @@ class UnknownItem(ChronotileError):
     code = "NotFound"
 
 
+class ItemExists(ChronotileError):
+    """A collection has an item of this id already, which is not to be replaced."""
+
+    status = 409
+    code = "Conflict"
+
+
 class CursorExpired(ChronotileError):
     """What was removed since this state is not known any more."""
 

@@ -9,6 +9,7 @@ import numpy as np
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
+from chronotile.model.time.instants import format_day
 from chronotile.protocols.common.openapi import INDEX, Json, enum_of, in_path
 
 MARGIN_CELLS = 2.2
@@ -20,6 +21,10 @@ class Examples:
     """Values that replace parameters."""
 
     layer: str
+    collection: str
+    """Of the layer."""
+    item: str
+    """Of the collection: its last date."""
     times: str
     """The year of the layer's last time; nothing for one without time."""
     longitude: float
@@ -73,6 +78,8 @@ def examples_of(catalogue: Catalogue) -> Examples:
     places = next(iter(catalogue.places.values()), None)
     return Examples(
         layer="NDVI" if layer is None else layer.id,
+        collection="s2" if layer is None else layer.collection,
+        item="2020-06-01" if layer is None or len(layer.times) == 0 else format_day(layer.times.instants[-1]),
         times="" if layer is None or len(layer.times) == 0 else str(layer.times.instants[-1].astype("datetime64[Y]")),
         longitude=longitude,
         latitude=latitude,

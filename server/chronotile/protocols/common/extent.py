@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from chronotile.catalog.offered import Offered
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
@@ -42,3 +43,10 @@ def crossing_box(grid: NativeGrid) -> BBox | None:
 def round_box(box: BBox) -> BBox:
     """Return a box as documents have it."""
     return BBox(*(round(edge, DECIMALS) for edge in box))
+
+
+def box_of_offered(offered: Offered) -> BBox:
+    """Return west, south, east, north in CRS84; west is more than east across the antimeridian."""
+    grids = {layer.main_variable.grid for layer in offered.layers}
+    box = crossing_box(grids.pop()) if len(grids) == 1 else None
+    return box or round_box(offered.collection.bbox)

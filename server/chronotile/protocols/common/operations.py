@@ -11,7 +11,7 @@ from chronotile.protocols.common.openapi import Json
 
 MAX_LISTED = 12
 """Accepted words of a parameter that are listed."""
-METHODS = ("get", "post", "put", "delete")
+METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,8 @@ class Limiters:
     results: Limiter
     """Files of jobs, on a disk that may be slow or in a store that may hang: the table still answers then."""
     documents: Limiter
+    searches: Limiter
+    """Of items, in a database that may be slow."""
     fetches: Limiter
     """What requests name by an address elsewhere, which may hang: each host holds its share of these threads."""
     files: Limiter

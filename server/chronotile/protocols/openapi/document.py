@@ -14,6 +14,7 @@ from chronotile.protocols.layers.openapi import layer_paths
 from chronotile.protocols.openapi.paths_service import service_paths
 from chronotile.protocols.openapi.schemas import SCHEMAS
 from chronotile.protocols.places.openapi import place_paths
+from chronotile.protocols.stac.openapi import stac_paths
 from chronotile.protocols.tiles.openapi import tile_paths
 from chronotile.protocols.timeseries.openapi import series_paths, terrascope_paths
 from chronotile.protocols.zarr.openapi import zarr_paths
@@ -41,6 +42,7 @@ def openapi_document(catalogue: Catalogue, *, base: str, served: Collection[str]
     paths = {
         **layer_paths(examples),
         **item_paths(examples),
+        **stac_paths(examples),
         **tile_paths(examples),
         **animation_paths(examples),
         **cube_paths(examples),

@@ -5,21 +5,14 @@ import numpy as np
 from chronotile.catalog.offered import Offered
 from chronotile.encoders.instants import format_instants
 from chronotile.model.crs import CRS84, is_north_first
-from chronotile.model.grid import BBox, NativeGrid
+from chronotile.model.grid import NativeGrid
 from chronotile.model.time.instants import DAY, TimeDomain, format_instant
 from chronotile.model.time.steps import DEKAD, DEKAD_DAYS, step_of
-from chronotile.protocols.common.extent import crossing_box, round_box
+from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.query.axis_order import in_axis_order
 from chronotile.protocols.ogcapi.block import Json
 
 GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
-
-
-def box_of_offered(offered: Offered) -> BBox:
-    """Return west, south, east, north in CRS84; west is more than east across the antimeridian."""
-    grids = {layer.main_variable.grid for layer in offered.layers}
-    box = crossing_box(grids.pop()) if len(grids) == 1 else None
-    return box or round_box(offered.collection.bbox)
 
 
 def spatial_extent(offered: Offered) -> Json:

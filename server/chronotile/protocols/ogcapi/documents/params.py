@@ -7,11 +7,11 @@ from chronotile.catalog.offered import Offered
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
 from chronotile.model.time.instants import TimeSelection
+from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.openapi import BOX, INDEX
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, Parameter, datetime, names_of, text, whole
 from chronotile.protocols.ogcapi.crs import box_of
-from chronotile.protocols.ogcapi.documents.extents import box_of_offered
 
 OF_DOCUMENTS = (F, LANG)
 MAX_LIMIT = 10_000

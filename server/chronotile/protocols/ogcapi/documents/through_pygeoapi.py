@@ -15,10 +15,10 @@ from pygeoapi.api import API, APIRequest, describe_collections, landing_page
 from chronotile.catalog.offered import Offered
 from chronotile.model.crs import CRS84
 from chronotile.model.time.instants import Instant
+from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
-from chronotile.protocols.ogcapi.documents.extents import box_of_offered
 from chronotile.pygeoapi.archives import Live
 
 PROVIDERS = "chronotile.pygeoapi"

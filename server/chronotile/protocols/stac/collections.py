@@ -1,0 +1,161 @@
+"""Collections as STAC has them (STAC 1.1)."""
+
+from collections.abc import Iterator
+from urllib.parse import quote, urlencode
+
+from chronotile.catalog.offered import Offered
+from chronotile.model.time.instants import ONE_NS, Instant, TimeDomain, format_instant
+from chronotile.protocols.common.extent import box_of_offered
+from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.stac import data_cube, map_links, renders
+from chronotile.protocols.stac.context import (
+    GEOJSON_TYPE,
+    JSON_TYPE,
+    REL_QUERYABLES,
+    SCHEMA_TYPE,
+    STAC_VERSION,
+    Json,
+    StacContext,
+    link,
+)
+from chronotile.protocols.stac.data_cube import band_of, ground_resolution, own_fields
+from chronotile.protocols.stac.landing import aggregation_links
+
+LANGUAGE = "https://stac-extensions.github.io/language/v1.0.0/schema.json"
+ZARR_TYPE = "application/vnd.zarr; version=3"
+GEOTIFF_TYPE = "image/tiff; application=geotiff"
+OTHER = "other"
+"""The licence of STAC for what has no SPDX identifier."""
+SECOND_BEFORE = -1_000_000_000
+
+
+def collection_document(offered: Offered, context: StacContext) -> Json:
+    """Return a collection."""
+    language, title = context.language, text_in(offered.title, context.language) or offered.id
+    cube, drawn = data_cube.cube_of(offered, language), renders.renders_of(offered.layers, language)
+    links = list(_links(offered, context))
+    summaries = _summaries(offered)
+    parts = {
+        data_cube.EXTENSION: bool(cube),
+        data_cube.PROJECTION: "proj:code" in summaries,
+        data_cube.RASTER: bool(own_fields(offered)),
+        renders.EXTENSION: bool(drawn),
+        map_links.EXTENSION: any(each["rel"] in {"xyz", "wmts", "wms"} for each in links),
+        LANGUAGE: True,
+    }
+    return {
+        "type": "Collection",
+        "stac_version": STAC_VERSION,
+        "stac_extensions": [extension for extension, is_used in parts.items() if is_used],
+        "id": offered.id,
+        "title": title,
+        "description": text_in(offered.abstract, language) or title,
+        "keywords": list(offered.keywords),
+        "language": language,
+        **_languages(context),
+        "license": _license(offered),
+        "providers": _providers(context),
+        **({"attribution": offered.attribution} if offered.attribution else {}),
+        "extent": {
+            "spatial": {"bbox": [list(box_of_offered(offered))]},
+            "temporal": {"interval": [_interval(offered.times)]},
+        },
+        "summaries": summaries,
+        "item_assets": _item_assets(offered, language),
+        **cube,
+        **({"renders": drawn} if drawn else {}),
+        "links": links,
+        "assets": _assets(offered, context),
+    }
+
+
+def _languages(context: StacContext) -> Json:
+    others = [each for each in context.services.catalogue.service.languages if each != context.language]
+    return {"languages": others} if others else {}
+
+
+def _license(offered: Offered) -> str:
+    name = offered.license or ""
+    is_name = bool(name) and all(letter.isascii() and (letter.isalnum() or letter in "-.+") for letter in name)
+    return name if is_name else OTHER
+
+
+def _providers(context: StacContext) -> list[Json]:
+    service = context.services.catalogue.service
+    name = service.contact.name or text_in(service.title, context.language)
+    return [{"name": name, "roles": ["host"], "url": context.base}] if name else []
+
+
+def _interval(times: TimeDomain) -> list[str | None]:
+    if len(times) == 0:
+        return [None, None]
+    return [format_instant(times.starts[0]), format_instant(_last(times))]
+
+
+def _last(times: TimeDomain) -> Instant:
+    """The last instant within the last time: its end is the first after it."""
+    start, end = times.starts[-1], times.ends[-1]
+    last: Instant = start if end - start <= ONE_NS else max(start, end + SECOND_BEFORE)
+    return last
+
+
+def _summaries(offered: Offered) -> Json:
+    grids = {layer.main_variable.grid: None for layer in offered.layers if not layer.main_variable.is_mosaic}
+    codes = {grid.crs.name: None for grid in grids if grid.crs.uri is not None}
+    sizes = sorted({ground_resolution(grid) for grid in grids})
+    return {**({"proj:code": list(codes)} if codes else {}), **({"gsd": sizes} if sizes else {})}
+
+
+def _item_assets(offered: Offered, language: str) -> Json:
+    return {
+        name: {
+            "title": text_in(layer.title, language) or layer.id,
+            "type": GEOTIFF_TYPE,
+            "roles": ["data"],
+            "bands": [band_of(layer)],
+        }
+        for name, layer in own_fields(offered).items()
+    }
+
+
+def _assets(offered: Offered, context: StacContext) -> Json:
+    base = context.base
+    assets: Json = {
+        "thumbnail": {
+            "href": f"{base}/layers/{quote(offered.drawn.id, safe='')}/preview.png",
+            "type": "image/png",
+            "roles": ["thumbnail"],
+            "title": "Picture of the newest clear time",
+        }
+    }
+    for layer in offered.layers:
+        if not layer.is_composite:
+            assets[f"zarr-{layer.id}"] = {
+                "href": f"{base}/zarr/{quote(layer.id, safe='')}",
+                "type": ZARR_TYPE,
+                "roles": ["data"],
+                "title": f"{text_in(layer.title, context.language) or layer.id}: Zarr store of all times",
+            }
+    return assets
+
+
+def _links(offered: Offered, context: StacContext) -> Iterator[Json]:
+    url = context.collection_url(offered.id)
+    yield link("self", url, JSON_TYPE)
+    yield context.root_link
+    yield link("parent", context.root, JSON_TYPE)
+    yield link("items", f"{url}/items", GEOJSON_TYPE, "Items")
+    yield link(REL_QUERYABLES, f"{url}/queryables", SCHEMA_TYPE, "Properties that filters compare")
+    yield from aggregation_links(url)
+    yield link("alternate", f"{context.base}/ogcapi/collections/{quote(offered.id)}", JSON_TYPE, "In OGC API")
+    if offered.license and offered.license.startswith(("https://", "http://")):
+        yield link("license", offered.license, "text/html", "Licence")
+    for record in offered.collection.metadata:
+        yield link("describedby", record.url, record.format, "Metadata record")
+    for layer in offered.layers:
+        yield from map_links.layer_links(layer, context).of_collection()
+
+
+def page_link(rel: str, path: str, query: dict[str, str]) -> Json:
+    """Return a link to a page of collections."""
+    return link(rel, f"{path}?{urlencode(query)}" if query else path, JSON_TYPE)

@@ -1,0 +1,131 @@
+"""Items as STAC has them: what the index knows of them, with addresses of this server."""
+
+from urllib.parse import quote
+
+from chronotile.model.collection import Layer
+from chronotile.model.items import FoundItem
+from chronotile.model.time.instants import Instant
+from chronotile.pipeline.search.public_item import public_item
+from chronotile.protocols.common.product_links import asset_path
+from chronotile.protocols.stac import data_cube, map_links
+from chronotile.protocols.stac.collections import GEOTIFF_TYPE, ZARR_TYPE
+from chronotile.protocols.stac.context import (
+    GEOJSON_TYPE,
+    JSON_TYPE,
+    STAC_VERSION,
+    Json,
+    StacContext,
+    link,
+    stac_collection,
+)
+from chronotile.protocols.stac.map_links import PNG, LayerLinks, layer_links
+
+MOST_LAYERS = 8
+"""Layers of a collection that each item links to; the collection has all."""
+
+
+class ItemDocuments:
+    """Makes the items of one answer; what those of a collection have in common is made once."""
+
+    def __init__(self, context: StacContext) -> None:
+        self._context = context
+        self._collections: dict[str, _OfCollection] = {}
+
+    def document(self, found: FoundItem) -> Json:
+        """Return an item: a GeoJSON Feature.
+
+        Raises:
+            SourceUnavailable: The index holds something that is not an item.
+        """
+        common = self._collections.get(found.collection)
+        if common is None:
+            common = self._collections[found.collection] = _OfCollection(found.collection, self._context)
+        return common.document(found)
+
+
+class _OfCollection:
+    def __init__(self, collection: str, context: StacContext) -> None:
+        offered = stac_collection(collection, context)
+        self._context = context
+        url = context.collection_url(collection)
+        self._items = f"{url}/items/"
+        self._links = [
+            context.root_link,
+            link("parent", url, JSON_TYPE),
+            link("collection", url, JSON_TYPE),
+        ]
+        self._layers = [layer_links(layer, context) for layer in offered.layers[:MOST_LAYERS]]
+        self._computed = [_Computed(layer, context) for layer in data_cube.own_fields(offered).values()]
+
+    def document(self, found: FoundItem) -> Json:
+        document = public_item(found)
+        shown = [each for each in self._layers if each.shows(found.ref.instant)]
+        times = [each.time(found.ref.instant) for each in shown]
+        maps = [one for each, time in zip(shown, times, strict=True) for one in each.of_item(time)]
+        document["type"], document["stac_version"] = "Feature", STAC_VERSION
+        document["links"] = [
+            link("self", self._items + quote(found.ref.id, safe=""), GEOJSON_TYPE),
+            *self._links,
+            *maps,
+        ]
+        self._add_assets(document, found, shown)
+        if maps:
+            _add_extensions(document, map_links.EXTENSION)
+        return document
+
+    def _add_assets(self, document: Json, found: FoundItem, shown: list[LayerLinks]) -> None:
+        assets, base, instant = document["assets"], self._context.base, found.ref.instant
+        for name, asset in assets.items():
+            asset["href"] = base + asset_path(found.product, name)
+        computed = [each for each in self._computed if each.is_wanted(assets) and each.links.shows(instant)]
+        for each in computed:
+            assets |= each.assets(instant)
+        if computed:
+            _add_extensions(document, data_cube.PROJECTION, data_cube.RASTER)
+        if shown and "thumbnail" not in assets:
+            first = shown[0]
+            assets["thumbnail"] = {
+                "href": first.picture(document.get("bbox"), first.time(instant)),
+                "type": PNG,
+                "roles": ["thumbnail"],
+                "title": first.title,
+            }
+
+
+class _Computed:
+    """The values of a layer at the time of an item that has no file with them."""
+
+    def __init__(self, layer: Layer, context: StacContext) -> None:
+        self.links = layer_links(layer, context)
+        variable, name, title = layer.main_variable, quote(layer.id, safe=""), self.links.title
+        self._name = variable.name
+        self._is_derived = variable.is_derived
+        self._href = f"{context.base}/ogcapi/collections/{name}/coverage?f=GTiff"
+        self._members = {
+            "type": GEOTIFF_TYPE,
+            "roles": ["data"],
+            "title": title,
+            "bands": [data_cube.band_of(layer)],
+            **data_cube.projection_of(variable.grid),
+        }
+        self._zarr = {
+            "href": f"{context.base}/zarr/{name}",
+            "type": ZARR_TYPE,
+            "roles": ["data"],
+            "title": f"{title}: Zarr store of all times",
+        }
+
+    def is_wanted(self, assets: Json) -> bool:
+        """Return whether an item lacks it: it has no files at all, or none of what is computed."""
+        return self._name not in assets and (self._is_derived or not assets)
+
+    def assets(self, instant: Instant) -> Json:
+        """Return the assets of an item: a coverage of its time, and the store of all times."""
+        time = self.links.time(instant)
+        href = self._href if time is None else f"{self._href}&datetime={time}"
+        return {self._name: {"href": href, **self._members}, f"zarr-{self._name}": self._zarr}
+
+
+def _add_extensions(document: Json, *extensions: str) -> None:
+    known = document["stac_extensions"]
+    document["stac_extensions"] = [*known, *(each for each in extensions if each not in known)]

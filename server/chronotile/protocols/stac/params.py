@@ -1,0 +1,281 @@
+"""Queries and bodies turned into searches of items."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from chronotile.catalog.items.cql2.tree import filter_from_text
+from chronotile.catalog.items.search import MOST_ITEMS
+from chronotile.errors import InvalidParameter
+from chronotile.model.geometry.json_text import load_json
+from chronotile.model.grid import BBox
+from chronotile.model.items import ItemSearch
+from chronotile.protocols.common.openapi import NUMBER, OBJECT, WHOLE, Json, enum_of
+from chronotile.protocols.common.query.kvp import Kvp, integer, number
+from chronotile.protocols.common.query.parameter import Parameter, choice, custom, names_of, text
+from chronotile.protocols.stac.fields import Fields, fields_of_json, fields_of_text
+from chronotile.protocols.stac.search_values import (
+    DEFAULT_ITEMS,
+    LANGUAGES,
+    Sorting,
+    box_of,
+    check_filter_crs,
+    check_place,
+    geometry_of,
+    limit_of,
+    sorted_by,
+    span_of,
+)
+
+ORDERS = {"asc": False, "desc": True}
+
+
+def _names(given: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in given.split(",") if each.strip())
+
+
+def _box(given: str) -> BBox:
+    return box_of([number(each.strip(), locator="bbox") for each in given.split(",")])
+
+
+def _geometry(given: str) -> Mapping[str, Any]:
+    return geometry_of(_json(given.encode(), "intersects"))
+
+
+def _limit(given: str) -> int:
+    return limit_of(integer(given, locator="limit"))
+
+
+def _sorting(given: str) -> Sorting:
+    return tuple(
+        sorted_by(each.strip().lstrip("+-"), is_descending=each.strip().startswith("-"))
+        for each in given.split(",")
+        if each.strip()
+    )
+
+
+IDS = custom("ids", "Ids of items, with commas between them", _names)
+COLLECTIONS = custom("collections", "Ids of collections, with commas between them; default: all", _names)
+BBOX = custom("bbox", "West, south, east, north in degrees, or six numbers with heights, which do not matter", _box)
+INTERSECTS = custom("intersects", "A GeoJSON geometry, instead of `bbox`", _geometry)
+DATETIME = custom("datetime", "An instant with time and zone, or an interval of two, one of which may be `..`", span_of)
+LIMIT: Parameter[int] = custom(
+    "limit",
+    f"Items of a page; more than {MOST_ITEMS} are {MOST_ITEMS}",
+    _limit,
+    schema={**WHOLE, "minimum": 1, "default": DEFAULT_ITEMS},
+    default=DEFAULT_ITEMS,
+)
+FILTER = text("filter", "A condition in CQL2")
+FILTER_LANG = choice("filter-lang", "Of `filter`", LANGUAGES, default="cql2-text")
+FILTER_CRS = text("filter-crs", "CRS of geometries in `filter`: CRS84")
+SORTBY = custom("sortby", "Properties with commas between them, descending with `-` before them", _sorting)
+FIELDS = custom(
+    "fields", "Members of items that are wanted, and with `-` before them those that are not", fields_of_text
+)
+CURSOR = text("cursor", "Of a page, from the link `next`")
+AGGREGATIONS = custom("aggregations", "Names of counts, with commas between them", _names)
+OF_PLACE: tuple[Parameter[object], ...] = (BBOX, DATETIME)
+OF_FILTER: tuple[Parameter[object], ...] = (FILTER, FILTER_LANG, FILTER_CRS)
+OF_PAGE: tuple[Parameter[object], ...] = (SORTBY, FIELDS, LIMIT, CURSOR)
+OF_ITEMS: tuple[Parameter[object], ...] = (*OF_PLACE, IDS, *OF_FILTER, *OF_PAGE)
+"""Of the items of a collection."""
+OF_SEARCH: tuple[Parameter[object], ...] = (COLLECTIONS, IDS, *OF_PLACE, INTERSECTS, *OF_FILTER, *OF_PAGE)
+OF_COUNTS_WITHIN: tuple[Parameter[object], ...] = (AGGREGATIONS, *OF_PLACE, IDS, *OF_FILTER)
+"""Of counts of items of a collection."""
+OF_COUNTS: tuple[Parameter[object], ...] = (AGGREGATIONS, COLLECTIONS, IDS, *OF_PLACE, INTERSECTS, *OF_FILTER)
+OF_BODY: Json = {
+    "collections": {"type": "array", "items": {"type": "string"}},
+    "ids": {"type": "array", "items": {"type": "string"}},
+    "bbox": {"type": "array", "items": NUMBER, "minItems": 4, "maxItems": 6},
+    "intersects": OBJECT,
+    "datetime": {"type": "string"},
+    "filter": OBJECT,
+    "filter-lang": enum_of(LANGUAGES),
+    "filter-crs": {"type": "string"},
+    "sortby": {"type": "array", "items": OBJECT},
+    "fields": OBJECT,
+    "limit": WHOLE,
+    "cursor": {"type": "string"},
+}
+"""Members of the body of a search, as JSON Schema."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StacSearch:
+    """A page of items as it is requested."""
+
+    items: ItemSearch
+    fields: Fields | None = None
+    """`None`: whole items."""
+
+
+def search_of_query(query: Kvp, *, collection: str | None = None) -> StacSearch:
+    """Return the search that a query requests; `collection`: the one whose items are requested.
+
+    Raises:
+        InvalidParameter: A parameter is not accepted.
+    """
+    query.check_spelling(names_of(OF_SEARCH if collection is None else OF_ITEMS))
+    fields = FIELDS.given(query) if query.optional("fields") else None
+    if "fields" in query and fields is None:
+        fields = fields_of_text("")
+    items = ItemSearch(
+        **_place_of(query, collection),
+        sort=SORTBY.given(query) or (),
+        limit=LIMIT.of(query),
+        cursor=CURSOR.given(query),
+    )
+    return StacSearch(items=items, fields=fields)
+
+
+def counted_of_query(query: Kvp, *, collection: str | None = None) -> ItemSearch:
+    """Return which items a query counts; `collection`: the one whose items are counted.
+
+    Raises:
+        InvalidParameter: A parameter is not accepted.
+    """
+    query.check_spelling(names_of(OF_COUNTS if collection is None else OF_COUNTS_WITHIN))
+    return ItemSearch(**_place_of(query, collection))
+
+
+def search_of_body(body: bytes) -> StacSearch:
+    """Return the search that a JSON body requests.
+
+    Raises:
+        InvalidParameter: It is not one, or a member is not accepted.
+        LimitExceeded: It is too large.
+    """
+    return search_of_members(members_of(body))
+
+
+def members_of(body: bytes) -> Mapping[str, Any]:
+    """Return the members of a JSON body, without those that are null.
+
+    Raises:
+        InvalidParameter: It is not an object.
+        LimitExceeded: It is too large.
+    """
+    document = _json(body or b"{}", None)
+    if not isinstance(document, dict):
+        raise InvalidParameter("the body must be a JSON object")
+    return {name: value for name, value in document.items() if value is not None or name == "fields"}
+
+
+def search_of_members(members: Mapping[str, Any]) -> StacSearch:
+    """Return the search that the members of a body request.
+
+    Raises:
+        InvalidParameter: One is not accepted.
+    """
+    limit = members.get("limit", DEFAULT_ITEMS)
+    if not isinstance(limit, int) or isinstance(limit, bool):
+        raise InvalidParameter("limit must be a whole number", locator="limit")
+    items = ItemSearch(
+        **counted_members(members),
+        sort=_sorting_of(members.get("sortby", [])),
+        limit=limit_of(limit),
+        cursor=_text(members, "cursor"),
+    )
+    return StacSearch(items=items, fields=fields_of_json(members["fields"]) if "fields" in members else None)
+
+
+def counted_members(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which items the members of a body are about, as `ItemSearch` has it.
+
+    Raises:
+        InvalidParameter: A member is not accepted.
+    """
+    box, time = members.get("bbox"), _text(members, "datetime")
+    if box is not None and not isinstance(box, list):
+        raise InvalidParameter("bbox must be a list of numbers", locator="bbox")
+    found: dict[str, Any] = {
+        "collections": _list(members, "collections"),
+        "ids": _list(members, "ids"),
+        "bbox": None if box is None else box_of(box),
+        "geometry": geometry_of(members["intersects"]) if "intersects" in members else None,
+        "span": None if time is None else span_of(time),
+        "filter": _filter_of(members),
+    }
+    check_place(found["bbox"], found["geometry"])
+    return found
+
+
+def _place_of(query: Kvp, collection: str | None) -> dict[str, Any]:
+    box = BBOX.given(query)
+    geometry = INTERSECTS.given(query) if collection is None else None
+    check_place(box, geometry)
+    collections = (collection,) if collection is not None else COLLECTIONS.given(query) or ()
+    return {
+        "collections": collections,
+        "ids": IDS.given(query) or (),
+        "bbox": box,
+        "geometry": geometry,
+        "span": DATETIME.given(query),
+        "filter": _filter(query),
+    }
+
+
+def _filter(query: Kvp) -> Mapping[str, Any] | None:
+    given, crs, language = FILTER.given(query), FILTER_CRS.given(query), FILTER_LANG.of(query)
+    if crs is not None:
+        check_filter_crs(crs)
+    if given is None:
+        return None
+    if language == "cql2-json":
+        return _filter_object(_json(given.encode(), "filter"))
+    return filter_from_text(given)
+
+
+def _filter_of(members: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    crs = _text(members, "filter-crs")
+    if crs is not None:
+        check_filter_crs(crs)
+    given, language = members.get("filter"), members.get("filter-lang", "cql2-json")
+    if language not in LANGUAGES:
+        raise InvalidParameter(f"filter-lang must be {' or '.join(LANGUAGES)}", locator="filter-lang")
+    if isinstance(given, str) and language == "cql2-text":
+        return filter_from_text(given)
+    return None if given is None else _filter_object(given)
+
+
+def _filter_object(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidParameter("filter must be an object of CQL2 JSON, or filter-lang cql2-text", locator="filter")
+    return value
+
+
+def _sorting_of(value: object) -> Sorting:
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise InvalidParameter("sortby must be a list of objects with field and direction", locator="sortby")
+    return tuple(_sorted(each.get("field"), each.get("direction", "asc")) for each in value)
+
+
+def _sorted(field: object, direction: object) -> tuple[str, bool]:
+    if not isinstance(field, str) or not isinstance(direction, str) or direction not in ORDERS:
+        raise InvalidParameter("sortby takes a field and the direction asc or desc", locator="sortby")
+    return sorted_by(field, is_descending=ORDERS[direction])
+
+
+def _list(members: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = members.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise InvalidParameter(f"{name} must be a list of texts", locator=name)
+    return tuple(value)
+
+
+def _text(members: Mapping[str, Any], name: str) -> str | None:
+    value = members.get(name)
+    if value is not None and not isinstance(value, str):
+        raise InvalidParameter(f"{name} must be a text", locator=name)
+    return value
+
+
+def _json(text_: bytes, locator: str | None) -> Any:  # noqa: ANN401 -- JSON
+    try:
+        return load_json(text_, locator=locator)
+    except orjson.JSONDecodeError as error:
+        where = "the body" if locator is None else locator
+        raise InvalidParameter(f"{where} is not valid JSON: {error}", locator=locator) from error

@@ -1,0 +1,127 @@
+"""The values of a search: boxes, times, orders, filters, geometries, from text or from JSON."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chronotile.catalog.items.cql2.tree import GEOMETRY_TYPES
+from chronotile.catalog.items.search import MOST_ITEMS
+from chronotile.errors import MAX_SHOWN, InvalidParameter
+from chronotile.model.crs import CRS84_URI
+from chronotile.model.geometry.json_text import is_number
+from chronotile.model.grid import BBox
+from chronotile.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeSpan
+from chronotile.model.time.parser import parse_instant
+
+DEFAULT_ITEMS = 10
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+OPEN = {"", ".."}
+PREFIX = "properties."
+LANGUAGES = ("cql2-text", "cql2-json")
+
+Sorting = tuple[tuple[str, bool], ...]
+"""Properties, and whether descending."""
+
+
+def limit_of(value: int) -> int:
+    """Return how many items a page has: at most `MOST_ITEMS` if more are requested (OGC 17-069r4 §7.15.2).
+
+    Raises:
+        InvalidParameter: None are requested, or fewer.
+    """
+    if value < 1:
+        raise InvalidParameter(f"limit must be from 1 to {MOST_ITEMS}, got {value}", locator="limit")
+    return min(value, MOST_ITEMS)
+
+
+def box_of(numbers: Sequence[object]) -> BBox:
+    """Return a box in CRS84 of four numbers, or of six with heights, which are left out.
+
+    Raises:
+        InvalidParameter: They are not numbers, or not on the earth, or its south is north of its north.
+    """
+    found = [float(each) for each in numbers if is_number(each) and math.isfinite(each)]
+    if len(found) != len(numbers) or len(found) not in {4, 6}:
+        raise InvalidParameter("bbox takes 4 numbers, or 6 with heights: west, south, east, north", locator="bbox")
+    half = len(found) // 2
+    box = BBox(found[0], found[1], found[half], found[half + 1])
+    if not (-90 <= box.ymin <= box.ymax <= 90 and -360 <= box.xmin <= 360 and -360 <= box.xmax <= 360):
+        raise InvalidParameter(
+            "bbox is not on the earth, or its south is north of its north; it is west, south, east, north in degrees",
+            locator="bbox",
+        )
+    return box
+
+
+def span_of(text: str) -> TimeSpan:
+    """Return the span of an instant or interval in RFC 3339, as STAC has it: with time and zone.
+
+    Raises:
+        InvalidParameter: The text is not one, or an interval ends before it starts.
+    """
+    bounds = text.split("/")
+    if len(bounds) == 1:
+        return _instant(text, text)
+    if len(bounds) > 2 or OPEN.issuperset(bounds):
+        raise _no_time(text)
+    start = DISTANT_PAST if bounds[0] in OPEN else _instant(bounds[0], text).start
+    end = DISTANT_FUTURE if bounds[1] in OPEN else _instant(bounds[1], text).end
+    if end <= start:
+        raise InvalidParameter(f"the interval {text[:MAX_SHOWN]!r} ends before it starts", locator="datetime")
+    return TimeSpan(start, end)
+
+
+def sorted_by(name: str, *, is_descending: bool) -> tuple[str, bool]:
+    """Return one of the properties to sort by; `properties.` before its name is left out."""
+    return name.strip().removeprefix(PREFIX), is_descending
+
+
+def check_filter_crs(uri: str) -> None:
+    """Check the CRS of geometries of a filter.
+
+    Raises:
+        InvalidParameter: It is not CRS84.
+    """
+    if uri != CRS84_URI:
+        raise InvalidParameter(
+            f"filter-crs {uri[:MAX_SHOWN]!r} is not offered; accepted is {CRS84_URI}", locator="filter-crs"
+        )
+
+
+def geometry_of(value: object) -> Mapping[str, Any]:
+    """Return a GeoJSON geometry; the index checks its coordinates.
+
+    Raises:
+        InvalidParameter: It is none.
+    """
+    if not isinstance(value, dict) or value.get("type") not in GEOMETRY_TYPES:
+        raise InvalidParameter("intersects must be a GeoJSON geometry", locator="intersects")
+    return value
+
+
+def check_place(box: BBox | None, geometry: Mapping[str, Any] | None) -> None:
+    """Check that a search has one place at most.
+
+    Raises:
+        InvalidParameter: It has two.
+    """
+    if box is not None and geometry is not None:
+        raise InvalidParameter("bbox does not go with intersects; give one of them", locator="intersects")
+
+
+def _instant(text: str, whole: str) -> TimeSpan:
+    if not RFC_3339.fullmatch(text):
+        raise _no_time(whole)
+    try:
+        return parse_instant(text)
+    except InvalidParameter as error:
+        raise InvalidParameter(error.message, locator="datetime") from error
+
+
+def _no_time(text: str) -> InvalidParameter:
+    return InvalidParameter(
+        f"datetime {text[:MAX_SHOWN]!r} is not accepted; use an instant with its zone (2020-06-01T10:50:00Z) or an "
+        "interval (2020-06-01T00:00:00Z/2020-06-30T23:59:59Z, ../2020-06-30T23:59:59Z, 2020-06-01T00:00:00Z/..)",
+        locator="datetime",
+    )

@@ -1,0 +1,156 @@
+"""Items that programs with the operator's token add, replace, change and remove (transaction extension)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from chronotile.errors import MAX_SHOWN, InvalidParameter, ItemExists, UnknownCollection, UnknownItem
+from chronotile.model.items import FoundItem
+from chronotile.pipeline.search.served_index import items_of
+from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.item_writing import parsed, writer_of, written_problem
+from chronotile.protocols.common.query.form import body_of
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.state import in_thread, services_of, state_of
+from chronotile.protocols.stac.context import stac_context
+
+CREATED, NO_CONTENT = 201, 204
+DEEPEST = 64
+"""Objects within one another that a patch may have."""
+
+Json = dict[str, Any]
+
+
+async def post_items(request: Request) -> Response:
+    """Add an item, or all of a FeatureCollection, none of which may be there."""
+    transaction = _Transaction(request)
+    body = await body_of(request)
+
+    def write() -> str | None:
+        document = parsed(body)
+        transaction.require_new(document)
+        (first, *others) = transaction.put(document)
+        return None if others or document["type"] != "Feature" else first
+
+    added = await transaction.run(write)
+    response = Response(status_code=CREATED)
+    if added is not None:
+        response.headers["Location"] = stac_context(request, Kvp(())).item_url(transaction.collection, added)
+    return response
+
+
+async def put_item(request: Request) -> Response:
+    """Replace an item."""
+    transaction, id_ = _Transaction(request), request.path_params["item"]
+    body = await body_of(request)
+
+    def write() -> None:
+        document = _object(parsed(body))
+        transaction.found(id_)
+        transaction.put(_of_id(document, id_))
+
+    await transaction.run(write)
+    return Response(status_code=NO_CONTENT)
+
+
+async def patch_item(request: Request) -> Response:
+    """Change members of an item, as a merge patch says (RFC 7396)."""
+    transaction, id_ = _Transaction(request), request.path_params["item"]
+    body = await body_of(request)
+
+    def write() -> None:
+        patch = _object(parsed(body))
+        stored = orjson.loads(transaction.found(id_).document)
+        transaction.put(_of_id(_merged(stored, patch, depth=0), id_))
+
+    await transaction.run(write)
+    return Response(status_code=NO_CONTENT)
+
+
+async def delete_item(request: Request) -> Response:
+    """Remove an item."""
+    transaction = _Transaction(request)
+    await transaction.run(lambda: transaction.remove(request.path_params["item"]))
+    return Response(status_code=NO_CONTENT)
+
+
+class _Transaction:
+    """A change of a collection, for a request that may make it.
+
+    Raises:
+        AccessRefused: None may.
+        Unauthenticated: The request does not show the token.
+        UnknownCollection: There is no such collection.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._writer = writer_of(request)
+        self._services = services_of(request)
+        self._limiter = state_of(request).limiters.documents
+        self.collection: str = request.path_params["collection"]
+        if self.collection not in self._writer.specs():
+            raise UnknownCollection(f"collection {self.collection[:MAX_SHOWN]!r} is not known", locator="collectionId")
+
+    async def run(self, work: Callable[[], str | None]) -> str | None:
+        return await in_thread(self._limiter, work)
+
+    def found(self, id_: str) -> FoundItem:
+        found = items_of(self._services).find(self.collection, id_)
+        if found is None:
+            raise UnknownItem(f"collection {self.collection} has no item {id_[:MAX_SHOWN]!r}", locator="item")
+        return found
+
+    def require_new(self, document: object) -> None:
+        members = document if isinstance(document, dict) else {}
+        features = members.get("features") if members.get("type") == "FeatureCollection" else [members]
+        for each in features if isinstance(features, list) else ():
+            id_ = each.get("id") if isinstance(each, dict) else None
+            if isinstance(id_, str) and items_of(self._services).find(self.collection, id_) is not None:
+                raise ItemExists(f"collection {self.collection} has an item {id_[:MAX_SHOWN]!r}; PUT replaces it")
+
+    def put(self, document: object) -> tuple[str, ...]:
+        return self._writer.put(self.collection, document, self._services.catalogue).ids
+
+    def remove(self, id_: str) -> None:
+        self._writer.remove(self.collection, id_, self._services.catalogue)
+
+
+def _object(document: object) -> Json:
+    if not isinstance(document, dict):
+        raise InvalidParameter("the body must be a JSON object")
+    return document
+
+
+def _of_id(document: Json, id_: str) -> Json:
+    """An item as it is to be stored under an id."""
+    if document.setdefault("id", id_) != id_:
+        raise InvalidParameter(f"the item's id is not {id_[:MAX_SHOWN]!r}, as its address says", locator="id")
+    return document
+
+
+def _merged(target: object, patch: Mapping[str, Any], *, depth: int) -> Json:
+    if depth > DEEPEST:
+        raise InvalidParameter(f"the patch has more than {DEEPEST} objects within one another")
+    merged = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, dict):
+            merged[name] = _merged(merged.get(name), value, depth=depth + 1)
+        else:
+            merged[name] = value
+    return merged
+
+
+_ITEMS = "/stac/collections/{collection}/items"
+_ITEM = f"{_ITEMS}/{{item:path}}"
+routes = [
+    Route(_ITEMS, endpoint(post_items, written_problem), methods=["POST"]),
+    Route(_ITEM, endpoint(put_item, written_problem), methods=["PUT"]),
+    Route(_ITEM, endpoint(patch_item, written_problem), methods=["PATCH"]),
+    Route(_ITEM, endpoint(delete_item, written_problem), methods=["DELETE"]),
+]

@@ -1,0 +1,26 @@
+"""Items as their makers write them."""
+
+from tests.archive.index.catalogues import item_document
+
+DAYS = ("2020-05-21", "2020-06-01", "2020-06-11", "2020-06-21", "2020-07-01")
+"""Of the cube: NDVI has the first four, LAI the last two and the second."""
+SECRET = "s3://secret-bucket/scene.tif"
+
+
+def scene(id_, *, day, cloud, west=4.0):
+    """A scene with files elsewhere, in a bucket that nobody is to know of."""
+    document = item_document(id_, day=f"2020-06-{day:02}", west=west, href="https://scenes.test/RED.tif")
+    document["properties"] |= {"eo:cloud_cover": cloud, "platform": "sentinel-2a", "title": "<script>alert(1)</script>"}
+    document["stac_extensions"] = ["https://stac-extensions.github.io/eo/v2.0.0/schema.json"]
+    document["links"] = [{"rel": "via", "href": SECRET}, {"rel": "license", "href": "javascript:alert(1)"}]
+    document["assets"]["RED"] |= {"roles": ["data"], "alternate": {"s3": {"href": SECRET}}}
+    document["assets"]["a b/c"] = {"href": SECRET, "type": "application/xml", "roles": ["metadata"]}
+    return document
+
+
+def dated(day):
+    """A date of a cube, which has no files."""
+    document = item_document(day, day=day)
+    document["properties"] = {"datetime": f"{day}T00:00:00Z"}
+    document["assets"] = {}
+    return document

@@ -1,0 +1,140 @@
+"""Items that programs with the token write (transaction extension), through an index of their own."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from chronotile.app import ServerOptions, application
+from chronotile.archive.index.write import ItemWriter
+from chronotile.catalog.items.opening import open_items
+from chronotile.model.source import ItemsSpec, SourceSpec, VariableSpec
+from chronotile.web.places import Places
+from tests.protocols.stac.conftest import BASE, put, services_over
+from tests.protocols.stac.documents import scene
+
+TOKEN = "a-token-of-the-operator"
+SHOWN = {"Authorization": f"Bearer {TOKEN}"}
+ITEMS = "/stac/collections/scenes/items"
+SCENES = SourceSpec(
+    collection="scenes",
+    kind="stac",
+    href="https://scenes.test/collections/scenes",
+    variables={"RED": VariableSpec(id="RED", asset="RED")},
+    items=ItemsSpec(),
+)
+
+
+@pytest.fixture
+def index(tmp_path):
+    index = open_items(None, tmp_path, archive="a")
+    put(index, "scenes", [scene("there", day=1, cloud=5)])
+    yield index
+    index.close()
+
+
+@pytest.fixture
+def client(index):
+    writer = ItemWriter(token=TOKEN, specs=lambda: {"scenes": SCENES}, items=lambda: index, prefixes=Places())
+    with TestClient(application(services_over(index), ServerOptions(items=writer))) as client:
+        client.headers.update(SHOWN)
+        yield client
+
+
+def written(id_, **members):
+    """An item as a program writes it, with files below the host of the collection."""
+    document = scene(id_, day=2, cloud=10)
+    del document["assets"]["a b/c"]
+    return {**document, **members}
+
+
+def test_the_landing_page_names_transactions_where_a_token_may_write(client):
+    assert any(each.endswith("/transaction") for each in client.get("/stac").json()["conformsTo"])
+
+
+def test_an_item_is_added_and_found(client):
+    answer = client.post(ITEMS, json=written("a/b"))
+
+    assert answer.status_code == 201
+    assert answer.headers["location"] == f"{BASE}{ITEMS}/a%2Fb"
+    found = client.get(answer.headers["location"].removeprefix(BASE)).json()
+    assert (found["id"], found["properties"]["eo:cloud_cover"]) == ("a/b", 10)
+
+
+def test_a_feature_collection_is_added_whole_or_not_at_all(client):
+    both = {"type": "FeatureCollection", "features": [written("new"), written("there")]}
+
+    assert client.post(ITEMS, json=both).status_code == 409
+    assert client.get(f"{ITEMS}/new").status_code == 404
+    assert client.post(ITEMS, json={**both, "features": [written("new"), written("newer")]}).status_code == 201
+    assert client.get(ITEMS).json()["numberMatched"] == 3
+
+
+def test_an_item_is_replaced(client):
+    changed = written("there", properties={"datetime": "2020-06-09T00:00:00Z", "added": 1})
+
+    assert client.put(f"{ITEMS}/there", json=changed).status_code == 204
+    assert client.get(f"{ITEMS}/there").json()["properties"] == {"datetime": "2020-06-09T00:00:00Z", "added": 1}
+
+
+def test_a_patch_changes_members_and_removes_null_ones(client):
+    client.put(f"{ITEMS}/there", json=written("there"))
+
+    answer = client.patch(f"{ITEMS}/there", json={"properties": {"eo:cloud_cover": None, "new": {"a": 1}}})
+
+    properties = client.get(f"{ITEMS}/there").json()["properties"]
+    assert answer.status_code == 204
+    assert "eo:cloud_cover" not in properties
+    assert (properties["new"], properties["platform"]) == ({"a": 1}, "sentinel-2a")
+
+
+def test_an_item_is_removed(client):
+    assert client.delete(f"{ITEMS}/there").status_code == 204
+    assert client.get(f"{ITEMS}/there").status_code == 404
+    assert client.delete(f"{ITEMS}/there").status_code == 404
+
+
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_an_item_that_is_not_there_is_neither_replaced_nor_changed(client, method):
+    assert client.request(method, f"{ITEMS}/unknown", json=written("unknown")).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["put", "patch"])
+@pytest.mark.parametrize("body", [[], "text", {"id": "other"}])
+def test_another_id_and_what_is_no_object_are_refused(client, method, body):
+    assert client.request(method, f"{ITEMS}/there", json=body).status_code == 400
+
+
+def test_a_deep_patch_is_refused(client):
+    patch = b'{"a":' * 100 + b"1" + b"}" * 100
+
+    assert client.patch(f"{ITEMS}/there", content=patch).status_code == 400
+
+
+def test_files_elsewhere_are_refused(client):
+    document = written("new")
+    document["assets"]["RED"]["href"] = "file:///etc/passwd"
+
+    answer = client.post(ITEMS, json=document)
+
+    assert answer.status_code == 400
+    assert client.get(f"{ITEMS}/new").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("post", ITEMS), *((each, f"{ITEMS}/there") for each in ("put", "patch", "delete"))],
+)
+def test_without_the_token_nothing_is_written(client, method, path):
+    answer = client.request(method, path, json=written("x"), headers={"Authorization": "Bearer wrong"})
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == 'Bearer realm="chronotile"'
+    assert client.get(ITEMS).json()["numberMatched"] == 1
+
+
+def test_an_unknown_collection_is_not_found(client):
+    assert client.post("/stac/collections/unknown/items", json=written("x")).status_code == 404
+    assert client.post("/stac/collections/RED/items", json=written("x")).status_code == 404
+
+
+def test_where_none_may_write_all_are_refused(api):
+    assert api.post(ITEMS, json=written("x"), headers=SHOWN).status_code == 403
