@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -94,6 +95,11 @@ class _Query:
     boxes: tuple[BBox, ...] | None
     """One of which footprints have to meet."""
 
+    @property
+    def is_tested(self) -> bool:
+        """Whether footprints are tested."""
+        return self.condition is not None or self.boxes is not None
+
 
 @dataclass(frozen=True, slots=True)
 class _Turned:
@@ -141,10 +147,11 @@ class ItemSearcher:
         """Return the page."""
         with at_most(SEARCH_S, self._cursor, self._dialect):
             streams = [self._found(query, self._after, self._search.limit + 1) for query in self._queries]
-            found = list(islice(heapq.merge(*streams, key=lambda pair: pair[0]), self._search.limit + 1))
+            merged = heapq.merge(*streams, key=lambda pair: pair[0])
+            found = list(islice(merged, self._search.limit + 1))
             rows = [row for _key, row in found[: self._search.limit]]
             is_last = len(found) <= self._search.limit
-            matched = self._matched(len(rows) if is_last else None)
+            matched = self._matched(len(found), merged)
             documents = documents_of([row[0] for _collection, row in rows], self._cursor, self._dialect)
         items = tuple(found_item(collection, row, documents[row[0]]) for collection, row in rows)
         if is_last:
@@ -158,7 +165,7 @@ class ItemSearcher:
         counts = Counter[Instant]()
         with at_most(SEARCH_S, self._cursor, self._dialect):
             for query in self._queries:
-                if query.condition is None and query.boxes is None:
+                if not query.is_tested:
                     day: ColumnElement[Any] = _day_of(ITEMS.c.start)
                     days: Select[Any] = query.select.with_only_columns(day, func.count()).group_by(day)
                     found = self._rows(days)
@@ -171,34 +178,37 @@ class ItemSearcher:
                     counts[month] += count
         return tuple(sorted(counts.items()))
 
-    def _matched(self, count: int | None) -> int | None:
-        """How many items match in all, if all of the first page are not all there are."""
+    def _matched(self, count: int, others: Iterator[object]) -> int | None:
+        """How many items match in all.
+
+        Args:
+            count: Of those that were found for the first page, and for whether there is a second.
+            others: Those after them.
+        """
         if self._after is not None:
             return self._after.matched
-        if count is not None:
+        if count <= self._search.limit:
             return count
+        if any(query.is_tested for query in self._queries):  # the rows are there already
+            total = count + sum(1 for _ in islice(others, MOST_MATCHED + 1 - count))
+            return total if total <= MOST_MATCHED else None
         total = 0
         for query in self._queries:
-            most = MOST_MATCHED + 1 - total
-            if query.condition is None and query.boxes is None:
-                some = query.select.with_only_columns(literal_column("1")).limit(most).subquery()
-                total += self._rows(select(func.count()).select_from(some))[0][0]
-            else:
-                total += sum(1 for _ in islice(self._found(query, None, READ), most))
+            some = query.select.with_only_columns(literal_column("1")).limit(MOST_MATCHED + 1 - total).subquery()
+            total += self._rows(select(func.count()).select_from(some))[0][0]
             if total > MOST_MATCHED:
                 return None
         return total
 
     def _found(self, query: _Query, after: Cursor | None, count: int) -> Iterator[tuple[Any, Any]]:
         """Yield items of a collection after a cursor, each with what it is sorted by; some are read at a time."""
-        is_tested = query.condition is not None or query.boxes is not None
-        size = max(count, READ) if is_tested else count
+        size = max(count, READ) if query.is_tested else count
         order = [part for key in query.keys for part in _order(key)]
         while True:
             wanted = query.select if after is None else query.select.where(_is_after(query.keys, after))
             rows = self._rows(wanted.order_by(*order, ITEMS.c.number).limit(size))
             for row in rows:
-                if not is_tested or self._holds(query, row):
+                if not query.is_tested or self._holds(query, row):
                     yield _sort_key(query.keys, row), (query.collection, row)
             if len(rows) < size:
                 return
@@ -385,9 +395,14 @@ def documents_of(numbers: Sequence[int], cursor: Any, dialect: Dialect) -> dict[
     found = dict[int, bytes]()
     for part in chunks(numbers):
         wanted = padded(part)
-        statement = Statement(queries.documents(len(wanted)), dialect)
+        statement = _documents_statement(len(wanted), dialect)
         found.update((item, bytes(data)) for item, data in statement.run(cursor, listed("item", wanted)))
     return found
+
+
+@lru_cache(maxsize=64)
+def _documents_statement(items: int, dialect: Dialect) -> Statement:
+    return Statement(queries.documents(items), dialect)
 
 
 def found_item(collection: SearchedCollection, row: Any, document: bytes) -> FoundItem:  # noqa: ANN401 -- the driver's own

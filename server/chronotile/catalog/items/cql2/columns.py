@@ -96,8 +96,7 @@ class Columns:
             text = func.jsonb_extract_path_text(BODIES.c.properties, name)
             return case((kind == postgresql, cast(text, type_)))
         value = func.json_extract(BODIES.c.properties, f'$."{name}"', type_=type_)
-        is_of_type = kind == sqlite[0] if len(sqlite) == 1 else (kind == sqlite[0]) | (kind == sqlite[1])
-        return case((is_of_type, value))
+        return case((kind.in_([literal(each) for each in sqlite]), value))
 
 
 def without_case(text: Expression) -> Expression:
