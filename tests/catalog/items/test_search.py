@@ -214,6 +214,13 @@ def test_a_search_finds_its_items_in_its_order(found, values, expected):
     assert found(**values) == expected
 
 
+def test_near_a_place_a_collection_without_items_has_none(index):
+    index.put("s2", [make_item("a")])
+    index.remove("s2", ["a"])
+
+    assert index.search(ItemSearch(bbox=BBox(4, 50, 5, 51))).items == ()
+
+
 @pytest.mark.parametrize(
     "values",
     [

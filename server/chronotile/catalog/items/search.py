@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from isal import isal_zlib
-from sqlalchemy import Null, Select, and_, case, func, literal, literal_column, or_, select
+from sqlalchemy import Null, Select, and_, case, false, func, literal, literal_column, or_, select
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ColumnElement
 
@@ -379,6 +379,8 @@ def _near(boxes: Sequence[BBox], collection: SearchedCollection, instants: tuple
         cells = cells_meeting(box, collection.levels, most=MOST_CELLS)
         if cells is None:
             return and_(True)
+        if not cells:  # of a collection without items
+            continue
         west, south, east, north = outward(box)
         in_cells = select(COVERS.c.item).where(
             COVERS.c.collection == collection.number,
@@ -387,7 +389,7 @@ def _near(boxes: Sequence[BBox], collection: SearchedCollection, instants: tuple
             *(COVERS.c.west <= east, COVERS.c.east >= west, COVERS.c.south <= north, COVERS.c.north >= south),
         )
         conditions.append(ITEMS.c.number.in_(in_cells))
-    return or_(*conditions)
+    return or_(false(), *conditions)
 
 
 def documents_of(numbers: Sequence[int], cursor: Any, dialect: Dialect) -> dict[int, bytes]:  # noqa: ANN401 -- the driver's own
