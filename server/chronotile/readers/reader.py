@@ -179,6 +179,10 @@ class Reader(Protocol):
         """Return the parts of a variable at one time, each with a grid, an encoding and a state of its own."""
         return (Piece(self, variable, index),)
 
+    def file_of(self, variable: str, index: int) -> str | None:
+        """Return the path or URL of the file that holds all of a variable at one time; `None` where none does."""
+        return None
+
     def samples(self, variable: str, index: int) -> "tuple[Piece, ...]":
         """Return parts of a variable at one time that show which values it has: few, however many it has."""
         return (Piece(self, variable, index),)

@@ -127,10 +127,20 @@ class CubeVariable:
 
 
 class Cube(Reader):
-    """Reads variables that are arrays over time, y and x."""
+    """Reads variables that are arrays over time, y and x.
 
-    def __init__(self, collection: str, variables: Mapping[str, CubeVariable], info: SourceInfo) -> None:
+    Args:
+        collection: Id of the collection, for messages.
+        variables: By id.
+        info: What the source holds.
+        file: The path of the file that holds all of it, if one does.
+    """
+
+    def __init__(
+        self, collection: str, variables: Mapping[str, CubeVariable], info: SourceInfo, *, file: str | None = None
+    ) -> None:
         self._collection = collection
+        self._file = file
         self._variables = dict(variables)
         self._state_keys = {name: _state_keys(variable.levels) for name, variable in variables.items()}
         self._info = info
@@ -155,6 +165,10 @@ class Cube(Reader):
     def state_key(self, variable: str, index: int) -> int:
         """Return a number that is another where that time lies in another chunk of any level."""
         return self._state_keys[variable][index]
+
+    def file_of(self, variable: str, index: int) -> str | None:  # noqa: ARG002 -- all is in it
+        """Return the file that holds everything, if one does."""
+        return self._file
 
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""

@@ -135,6 +135,10 @@ class FormulaReader(Wrapped):
             return self._reader.state_key(variable, index)
         return tuple(self.state_key(each.info.name, each.positions.at(index)) for each in formula.operands)
 
+    def file_of(self, variable: str, index: int) -> str | None:
+        """Return that of the reader; what is computed has none."""
+        return None if variable in self._formulas else self._reader.file_of(variable, index)
+
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
         formula = self._formulas.get(variable)

@@ -106,6 +106,11 @@ class MaskReader(Wrapped):
             self._reader.state_key(masked.quality.name, masked.quality_positions.at(index)),
         )
 
+    def file_of(self, variable: str, index: int) -> str | None:
+        """Return the file of the variable itself."""
+        masked = self._masked.get(variable)
+        return self._reader.file_of(variable, index if masked is None else masked.positions.at(index))
+
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
         masked = self._masked.get(variable)

@@ -36,6 +36,10 @@ class Wrapped(Reader):
         """Return that of the reader."""
         return self._reader.state_key(variable, index)
 
+    def file_of(self, variable: str, index: int) -> str | None:
+        """Return that of the reader."""
+        return self._reader.file_of(variable, index)
+
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
         return self._reader.read_window(variable, index=index, level=level, window=window, step=step)

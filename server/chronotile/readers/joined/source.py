@@ -111,6 +111,10 @@ class Joined(Reader):
         """Return the number of the file of that time."""
         return self._variables[variable].slots[index]
 
+    def file_of(self, variable: str, index: int) -> str:
+        """Return the file of that time."""
+        return self._files[self._variables[variable].slots[index]].path
+
     def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int = 1) -> Pixels:
         """Return (y, x) pixels of a window of a level, of every `step`-th row and column."""
         number = self._variables[variable].slots[index]

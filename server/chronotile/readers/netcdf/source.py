@@ -73,7 +73,7 @@ def open_netcdf(spec: SourceSpec, *, may_lack: bool = False) -> Reader:
         findings=found.findings,
         is_of_files=True,
     )
-    return Cube(spec.collection, variables, info)
+    return Cube(spec.collection, variables, info, file=str(path))
 
 
 class Layout(NamedTuple):

@@ -88,6 +88,10 @@ class RasterStack(Reader):
         """Return the file of that time."""
         return (Piece(self, variable, index, self._variables[variable].planes[index].path),)
 
+    def file_of(self, variable: str, index: int) -> str:
+        """Return the file of that time."""
+        return self._variables[variable].planes[index].path
+
     def encodings_in_files(self, variable: str) -> frozenset[Encoding]:
         """Return the encodings that the files themselves tell, of those looked at; whatever the configuration says."""
         source = self._variables[variable]
