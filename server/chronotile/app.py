@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chronotile.archive.archive_id import archive_id_at, id_of_open
+from chronotile.archive.dated_collections import DatedCollections
 from chronotile.archive.discovery.discover import Progress
 from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.index.background import BackgroundFill
@@ -479,7 +480,10 @@ def serving(
             prefixes=Places(settings.source_places, setting=SOURCE_SETTING),
         ),
         fill=BackgroundFill(
-            lambda: _written_specs(live.archive), source_access(settings), partial(index_store, settings)
+            lambda: _written_specs(live.archive),
+            source_access(settings),
+            partial(index_store, settings),
+            dates=DatedCollections(lambda: live.archive) if is_logged else tuple,  # by one of several workers
         ),
         siblings=siblings,
         shares=settings.preview_folder / SHARES if settings.preview_bytes else None,

@@ -3,19 +3,23 @@ from dataclasses import replace
 
 import pytest
 
+from chronotile.archive.dated_collections import DatedCollections
 from chronotile.archive.index import background
 from chronotile.archive.index.background import BackgroundFill, reason_to_fill
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.fill import IndexStore, Interrupted, fill
 from chronotile.archive.index.sources import SourceAccess, indexed, source_of
+from chronotile.archive.live import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
-from chronotile.model.items import IndexSettings
+from chronotile.errors import ConfigurationError
+from chronotile.model.items import IndexSettings, ItemSearch
 from chronotile.model.source import ItemsSpec, SourceSpec
 from chronotile.web.places import Places
 from tests.archive.index.catalogues import CatalogueOnDisk, item_document
 from tests.archive.index.stac_api import StacApi, serving
 from tests.running import PATIENCE_S
+from tests.scenes import Scene, write_cogs, write_tif
 
 ACCESS = SourceAccess(prefixes=Places(), documents=Documents(wait=lambda _s: None))
 
@@ -61,9 +65,9 @@ class Turns:
         return self._left == 0
 
 
-def filling_of(specs, open_store, turns=None):
+def filling_of(specs, open_store, turns=None, dates=tuple):
     turns = turns or Turns()
-    return BackgroundFill(lambda: specs, ACCESS, open_store, wait=turns.wait, clock=turns)
+    return BackgroundFill(lambda: specs, ACCESS, open_store, dates=dates, wait=turns.wait, clock=turns)
 
 
 def run(filling):
@@ -213,3 +217,73 @@ def test_what_is_stopped_reads_no_further_entry_and_stores_those_it_has_read(cat
     assert len(store.items.times("s2").instants) > 0
     fill(indexed(spec), source_of(spec, ACCESS), store)
     assert store.passes.was_whole("s2")
+
+
+@pytest.fixture
+def dated(tmp_path):
+    """`dated()`: what is listed of a folder of two dates, as it is now; and the folder."""
+    folder = tmp_path / "data"
+    write_cogs(folder, Scene(days=("2020-01-01", "2020-01-11")))
+    live = LiveArchive.open(folder)
+    listed = DatedCollections(lambda: live.archive)
+    yield lambda: (live.refresh(), listed())[1], folder
+    live.archive.close()
+
+
+def ids_of(store):
+    return sorted(each.ref.id for each in store.items.search(ItemSearch(limit=100)).items)
+
+
+def test_dates_are_listed_after_the_start_and_after_each_change(dated, opened, caplog):
+    caplog.set_level("INFO")
+    dates, folder = dated
+    ids = []
+    turns = Turns(
+        6,
+        at={
+            1.0: lambda: ids.append(ids_of(opened())),
+            6.0: lambda: (ids.append(ids_of(opened())), (folder / "NDVI_20200111.tif").unlink()),
+        },
+    )
+    write_tif(folder / "NDVI_20200121.tif", Scene().numbers(0), Scene())
+
+    run(filling_of([], opened, turns, dates))
+
+    assert ids == [[], ["2020-01-01", "2020-01-11", "2020-01-21"]]
+    assert ids_of(opened()) == ["2020-01-01", "2020-01-21"]
+    assert [each for each in caplog.messages if each.startswith("indexing")] == [
+        "indexing ndvi: its dates are not listed",
+        "indexing ndvi: its dates or files have changed",
+    ]
+
+
+def test_dates_that_are_listed_are_not_listed_again_at_the_next_start(dated, opened, caplog):
+    caplog.set_level("INFO")
+    run(filling_of([], opened, Turns(3), dated[0]))
+    caplog.clear()
+
+    run(filling_of([], opened, Turns(3), dated[0]))
+
+    assert not caplog.messages
+
+
+def test_dates_wait_while_another_process_lists_them(dated, opened):
+    dates = dated[0]
+    store = opened()
+    (collection,) = dates()
+    store.items.configure(collection.id, IndexSettings())
+    other = store.passes.begin(collection.id, source="dates", holder="elsewhere 1 a")
+    turns = Turns(8, at={6.0: lambda: store.passes.release(other)})
+
+    run(filling_of([], opened, turns, dates))
+
+    assert ids_of(store) == ["2020-01-01", "2020-01-11"]
+
+
+def test_an_index_that_cannot_be_opened_is_told_once(dated, caplog):
+    def broken():
+        raise ConfigurationError(["the folder cannot be made"])
+
+    run(filling_of([], broken, Turns(20), dated[0]))
+
+    assert caplog.messages == ["the item index cannot be filled now: the folder cannot be made"]

@@ -73,7 +73,9 @@ def test_a_collection_that_is_away_is_named(index, services):
     services = replace(services, catalogue=replace(services.catalogue, away=away))
     reason = "its source cannot be read now"
 
-    assert search_items(ItemSearch(collections=("far",)), services).unanswered == (Unanswered(collection="far", reason=reason),)
+    assert search_items(ItemSearch(collections=("far",)), services).unanswered == (
+        Unanswered(collection="far", reason=reason),
+    )
     assert [each.collection for each in search_items(ItemSearch(), services).unanswered] == ["far", "other"]
     assert search_items(ItemSearch(collections=("nothing",)), services).unanswered == ()
 

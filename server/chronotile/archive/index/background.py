@@ -1,12 +1,15 @@
 """Fills the index of collections that lack it, while a server serves the others."""
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic
+from typing import Protocol
 
-from chronotile.archive.index.fill import IndexStore, Interrupted, fill
+from chronotile.archive.index.dates import DatedCollection, list_dates, reason_to_list
+from chronotile.archive.index.fill import FillSummary, IndexStore, Interrupted, fill
 from chronotile.archive.index.sources import SourceAccess, identities_of, indexed, source_of
 from chronotile.errors import ChronotileError
 from chronotile.model.source import SourceSpec
@@ -15,6 +18,10 @@ LOOK_S = 5.0
 """How often collections are looked for that the configuration has now and did not have before."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
 """Before a source that could not be read is tried again; each failure doubles it."""
+SETTLED_S = 1.0
+"""How long after the start or a reload the listing of dates begins: the first requests come before it."""
+LEAST_WAIT_S = 0.1
+"""Between two looks."""
 CLOSE_S = 5.0
 """How long what is being read or written is waited for when the server ends."""
 
@@ -40,11 +47,66 @@ def reason_to_fill(spec: SourceSpec, access: SourceAccess, store: IndexStore) ->
     return None
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """A collection that could not be filled yet."""
+class _Work(Protocol):
+    """What fills the index of a collection; equal to another that need not be done after it."""
+
+    @property
+    def collection(self) -> str:
+        """Its id."""
+
+    @property
+    def delay_s(self) -> float:
+        """How long to wait before it is begun."""
+
+    def reason(self, store: IndexStore) -> str | None:
+        """Return why it has to be done; `None`: it need not be."""
+
+    def fill(self, store: IndexStore, is_stopped: Callable[[], bool]) -> FillSummary:
+        """Do it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Scenes:
+    """A collection of items."""
 
     spec: SourceSpec
+    access: SourceAccess = field(compare=False)
+    delay_s: float = 0.0
+
+    @property
+    def collection(self) -> str:
+        return self.spec.collection
+
+    def reason(self, store: IndexStore) -> str | None:
+        return reason_to_fill(self.spec, self.access, store)
+
+    def fill(self, store: IndexStore, is_stopped: Callable[[], bool]) -> FillSummary:
+        return fill(indexed(self.spec), source_of(self.spec, self.access), store, is_stopped=is_stopped)
+
+
+@dataclass(frozen=True, slots=True)
+class _Dates:
+    """A collection whose items are its dates."""
+
+    dated: DatedCollection
+    delay_s: float = SETTLED_S
+
+    @property
+    def collection(self) -> str:
+        return self.dated.id
+
+    def reason(self, store: IndexStore) -> str | None:
+        return reason_to_list(self.dated, store)
+
+    def fill(self, store: IndexStore, is_stopped: Callable[[], bool]) -> FillSummary:
+        return list_dates(self.dated, store, is_stopped=is_stopped)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A collection that is not filled yet."""
+
+    work: _Work
     due_s: float
     wait_s: float = FIRST_WAIT_S
 
@@ -52,10 +114,13 @@ class _Waiting:
 class BackgroundFill:
     """Fills the index of collections that lack it, in a thread; of several processes one fills each.
 
+    Dates are listed again whenever they or their files change, items only where the index lacks them.
+
     Args:
         specs: Returns the collections of items that the configuration has now.
         access: What their sources are opened with.
         open_store: Opens the index; called in the thread.
+        dates: Returns the collections whose dates are listed, as they are served now.
         wait: Waits so many seconds, or until the event is set; returns whether it is.
         clock: Monotonic, in seconds.
     """
@@ -66,16 +131,18 @@ class BackgroundFill:
         access: SourceAccess,
         open_store: Callable[[], IndexStore],
         *,
+        dates: Callable[[], Sequence[DatedCollection]] = tuple,
         wait: Callable[[threading.Event, float], bool] = threading.Event.wait,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._specs, self._open_store = specs, open_store
+        self._specs, self._dates, self._open_store = specs, dates, open_store
         self._access = replace(access, documents=access.documents.waiting_by(self._pause))
         self._wait, self._clock = wait, clock
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="index", daemon=True)
+        self._told = ""
         self._waiting: dict[str, _Waiting] = {}
-        self._filled: dict[str, SourceSpec] = {}
+        self._filled: dict[str, _Work] = {}
 
     def start(self) -> None:
         """Begin."""
@@ -96,16 +163,23 @@ class BackgroundFill:
                     if due:
                         store = store or self._open_store()
                         self._fill(due, store)
+                        self._told = ""
                 except Interrupted:
                     return
                 except ChronotileError as error:
-                    log.warning("the item index cannot be filled now: %s", error.message)
+                    self._warn(error.message)
                     self._put_off(due)
-                if self._wait(self._stopping, LOOK_S):
+                if self._wait(self._stopping, self._pause_s()):
                     return
         finally:
             if store is not None:
                 store.close()
+
+    def _warn(self, reason: str) -> None:
+        """Log why the index cannot be used, once until there is another reason."""
+        if reason != self._told:
+            self._told = reason
+            log.warning("the item index cannot be filled now: %s", reason)
 
     def _pause(self, seconds: float) -> None:
         """Wait before a request is repeated.
@@ -116,22 +190,31 @@ class BackgroundFill:
         if self._wait(self._stopping, seconds) or self._stopping.is_set():
             raise Interrupted
 
+    def _pause_s(self) -> float:
+        """How long until the next look, at the latest when a collection is due."""
+        due_s = min((each.due_s for each in self._waiting.values()), default=math.inf)
+        return min(LOOK_S, max(due_s - self._clock(), LEAST_WAIT_S))
+
     def _due(self) -> list[_Waiting]:
-        """The collections that are looked at now: those that are new or configured otherwise, and those that wait."""
-        specs = {spec.collection: spec for spec in self._specs()}
-        self._filled = {name: spec for name, spec in self._filled.items() if specs.get(name) == spec}
+        """The collections that are looked at now: those that are new or others than before, and those that wait."""
+        works: list[_Work] = [_Dates(each) for each in self._dates()]
+        works += [_Scenes(spec, self._access) for spec in self._specs()]
+        now = {work.collection: work for work in works}
+        self._filled = {name: work for name, work in self._filled.items() if now.get(name) == work}
         waiting, now_s = self._waiting, self._clock()
         self._waiting = {
-            name: waiting[name] if name in waiting and waiting[name].spec == spec else _Waiting(spec, now_s)
-            for name, spec in specs.items()
+            name: waiting[name]
+            if name in waiting and waiting[name].work == work
+            else _Waiting(work, now_s + work.delay_s)
+            for name, work in now.items()
             if name not in self._filled
         }
         return [each for each in self._waiting.values() if each.due_s <= now_s]
 
     def _fill(self, due: Sequence[_Waiting], store: IndexStore) -> None:
         for each in due:
-            if self._is_filled(each.spec, store):
-                self._filled[each.spec.collection] = each.spec
+            if self._is_filled(each.work, store):
+                self._filled[each.work.collection] = self._waiting.pop(each.work.collection).work
             else:
                 self._put_off([each])
 
@@ -141,26 +224,25 @@ class BackgroundFill:
                 each.due_s = self._clock() + each.wait_s
                 each.wait_s = min(2 * each.wait_s, LONGEST_WAIT_S)
 
-    def _is_filled(self, spec: SourceSpec, store: IndexStore) -> bool:
+    def _is_filled(self, work: _Work, store: IndexStore) -> bool:
         """Fill the index of a collection, if it lacks it; return whether it is there now.
 
         Raises:
             SourceUnavailable: The database does not answer.
         """
         try:
-            reason = reason_to_fill(spec, self._access, store)
+            reason = work.reason(store)
             if reason is None:
                 return True
-            log.info("indexing %s: %s", spec.collection, reason)
-            source = source_of(spec, self._access)
-            summary = fill(indexed(spec), source, store, is_stopped=self._stopping.is_set)
+            log.info("indexing %s: %s", work.collection, reason)
+            summary = work.fill(store, self._stopping.is_set)
         except ChronotileError as error:
-            log.warning("%s cannot be indexed now: %s", spec.collection, error.message)
+            log.warning("%s cannot be indexed now: %s", work.collection, error.message)
             return False
         except Interrupted:
             raise
         except Exception:  # the other collections are filled, and this one is tried again
-            log.exception("%s cannot be indexed now", spec.collection)
+            log.exception("%s cannot be indexed now", work.collection)
             return False
         for line in summary.lines():
             log.info("%s", line)

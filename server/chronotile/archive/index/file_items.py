@@ -29,7 +29,7 @@ BEFORE = np.timedelta64(-1, "s")
 """From the end of a period, which is the first instant after it, to what `end_datetime` says, which belongs to it."""
 SIDE = 8
 """Points along each side of the outline of a grid."""
-_PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
+PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 
 
 def read_files(id_: str, paths: Mapping[str, str], span: TimeSpan, *, crs: str | None = None) -> Item:
@@ -124,7 +124,7 @@ def _band(title: str | None, encoding: Encoding) -> AssetBand:
 
 def document_of(id_: str, assets: tuple[Asset, ...], span: TimeSpan, *, updated: Instant) -> Json:
     """Return files as a STAC item."""
-    ring = _outline(next(grid for asset in assets if (grid := asset.grid) is not None))
+    ring = outline_of(next(grid for asset in assets if (grid := asset.grid) is not None))
     xs, ys = [x for x, _y in ring], [y for _x, y in ring]
     is_exact = span.end - span.start <= ONE_NS
     last = format_instant(span.end + BEFORE) if not is_exact else None
@@ -132,7 +132,7 @@ def document_of(id_: str, assets: tuple[Asset, ...], span: TimeSpan, *, updated:
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
-        "stac_extensions": [_PROJECTION],
+        "stac_extensions": [PROJECTION],
         "id": id_,
         "geometry": {"type": "Polygon", "coordinates": [ring]},
         "bbox": [min(xs), min(ys), max(xs), max(ys)],
@@ -159,7 +159,7 @@ def _asset_json(asset: Asset) -> Json:
         "type": GEOTIFF,
         "roles": ["data"],
         "bands": [{name: value for name, value in band.items() if value is not None} for band in stated],
-        **({} if asset.grid is None else _projection(asset.grid)),
+        **({} if asset.grid is None else projection_of(asset.grid)),
     }
 
 
@@ -169,15 +169,16 @@ def _number(nodata: float | None) -> float | str | None:
     return "nan" if np.isnan(nodata) else "inf" if nodata > 0 else "-inf"
 
 
-def _projection(grid: NativeGrid) -> Json:
+def projection_of(grid: NativeGrid) -> Json:
+    """Return a grid as the `proj:` fields of an item or asset."""
     name = grid.crs.name
     code = {"proj:code": name} if name.startswith("EPSG:") else {"proj:wkt2": grid.crs.definition.to_wkt()}
     return {**code, "proj:shape": [grid.height, grid.width], "proj:transform": list(grid.transform[:6])}
 
 
 @lru_cache(maxsize=1024)
-def _outline(grid: NativeGrid) -> tuple[tuple[float, float], ...]:
-    """Longitudes and latitudes around a grid, closed; the whole circle where it holds a pole or goes around.
+def outline_of(grid: NativeGrid) -> tuple[tuple[float, float], ...]:
+    """Return longitudes and latitudes around a grid, closed; the whole circle where it holds a pole or goes around.
 
     Raises:
         InvalidItem: It lies nowhere on the Earth.

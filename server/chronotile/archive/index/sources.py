@@ -23,6 +23,8 @@ from chronotile.web.inner_hosts import inner_hosts
 from chronotile.web.item_places import ItemPlaces
 from chronotile.web.places import Places
 
+DATES = "the dates of other collections are listed by chronotile serve"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceAccess:
@@ -56,10 +58,10 @@ def specs_of_items(place: Path, *, environment: Mapping[str, str], collection: s
         return found
     if collection is None:
         raise ConfigurationError(
-            [f"{place} has no collections of items (kind: stac, or kind: cog with tiles: true), so there is no index"]
+            [f"{place} has no collections of items (kind: stac, or kind: cog with tiles: true); {DATES}"]
         )
     if collection in specs:
-        raise ConfigurationError([f"{collection} is not a collection of items: only these have an index"])
+        raise ConfigurationError([f"{collection} is not a collection of items; {DATES}"])
     raise ConfigurationError([f"{place} has no collection {collection[:60]!r}; it has {', '.join(specs)}"])
 
 

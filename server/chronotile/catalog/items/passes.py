@@ -366,6 +366,18 @@ class SourcePasses:
         with read_transaction(self._engine, self._usage) as connection:
             return connection.scalars(chosen).one_or_none() is not None
 
+    def since(self, collection: str) -> str | None:
+        """Return what the last pass over a collection that was done left for the next one; `None`: nothing."""
+        chosen = select(PASSES.c.since).where(PASSES.c.collection == self._scope(collection))
+        with read_transaction(self._engine, self._usage) as connection:
+            return connection.scalars(chosen).one_or_none()
+
+    def forget_since(self, collection: str) -> None:
+        """Forget what the last pass over a collection left for the next one."""
+        with write_transaction(self._engine, self._usage) as connection:
+            is_meant = PASSES.c.collection == self._scope(collection)
+            connection.execute(update(PASSES).where(is_meant).values(since=None))
+
     def source(self, collection: str) -> str | None:
         """Return of which source the last pass over a collection was; `None`: there was none."""
         chosen = select(PASSES.c.source).where(PASSES.c.collection == self._scope(collection))

@@ -1,0 +1,40 @@
+"""The collections of an archive whose items are their dates."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from chronotile.archive.index.dates import DatedCollection, dated_collection
+from chronotile.archive.open import Archive
+
+
+def dated_collections(archive: Archive) -> tuple[DatedCollection, ...]:
+    """Return the collections that are served and whose source is open; of one that is away nothing is known."""
+    return tuple(_dated(archive))
+
+
+def _dated(archive: Archive) -> Iterator[DatedCollection]:
+    services = archive.services
+    opened = services.elsewhere.found.opened
+    for collection in services.catalogue.collections:
+        id_ = collection.id
+        reader = services.readers.get(id_)
+        if reader is None or id_ in archive.away or archive.specs[id_].items is not None:
+            continue
+        # What is found in a folder has one state in all.
+        state = archive.state.sources.get(id_) or archive.state.sources.get("", "")
+        revisions = opened[id_].revisions if id_ in opened else ()
+        yield dated_collection(collection, reader, state=f"{state} {revisions}")
+
+
+class DatedCollections:
+    """The collections of a live archive whose items are their dates, worked out once for each of its states."""
+
+    def __init__(self, archive: Callable[[], Archive]) -> None:
+        self._archive = archive
+        self._known: tuple[Archive, Sequence[DatedCollection]] | None = None
+
+    def __call__(self) -> Sequence[DatedCollection]:
+        """Return those of the archive as it is now."""
+        archive = self._archive()
+        if self._known is None or self._known[0] is not archive:
+            self._known = archive, dated_collections(archive)
+        return self._known[1]

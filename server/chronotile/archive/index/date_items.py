@@ -1,0 +1,192 @@
+"""A date of a folder, cube or NetCDF as an item: where, when, and in which files it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import PurePosixPath
+
+import orjson
+
+from chronotile.archive.index.documents import Json
+from chronotile.archive.index.file_items import BEFORE, GEOTIFF, PROJECTION, outline_of, projection_of
+from chronotile.model.collection import Collection
+from chronotile.model.grid import BBox, NativeGrid
+from chronotile.model.items import Asset, Item
+from chronotile.model.source import DATA, VariableInfo
+from chronotile.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_day, format_instant
+from chronotile.readers.hrefs import without_query
+from chronotile.readers.stac.footprints import Footprint, footprint_of
+
+DATACUBE = "https://stac-extensions.github.io/datacube/v2.2.0/schema.json"
+FILE = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
+MEDIA_TYPES: Mapping[str, str] = {
+    **dict.fromkeys((".tif", ".tiff", ".gtiff"), GEOTIFF),
+    **dict.fromkeys((".nc", ".nc4", ".cdf"), "application/netcdf"),
+    **dict.fromkeys((".h5", ".hdf5", ".he5"), "application/x-hdf5"),
+    **dict.fromkeys((".grb", ".grib", ".grb2", ".grib2"), "application/wmo-GRIB2"),
+    ".jp2": "image/jp2",
+    ".png": "image/png",
+    **dict.fromkeys((".jpg", ".jpeg"), "image/jpeg"),
+}
+"""By the end of a file's name."""
+DECIMALS = 7
+"""Of longitudes and latitudes: a centimetre."""
+UNKNOWN_TYPE = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DateFile:
+    """A file of one date."""
+
+    path: str
+    """Absolute, or a URL."""
+    variables: tuple[str, ...]
+    """That it holds."""
+    size: int | None = None
+    """In bytes; `None`: not known."""
+    updated: Instant | None = None
+
+
+def date_id(span: TimeSpan) -> str:
+    """Return the id of a date: its day, or for a time of day `20200601T105000Z`. Different starts have different ids.
+
+    A midnight that spans less than a day is a time of day.
+    """
+    is_midnight = span.start == span.start.astype("datetime64[D]")
+    if is_midnight and span.end - span.start >= DAY:
+        return format_day(span.start)
+    return format_instant(span.start).replace("-", "").replace(":", "")
+
+
+class DateItems:
+    """Makes the items of the dates of one collection, which have most of what is in them in common.
+
+    Args:
+        collection: It.
+        variables: By id, at least one.
+    """
+
+    def __init__(self, collection: Collection, variables: Mapping[str, VariableInfo]) -> None:
+        self._variables = variables
+        grids = {each.grid: None for each in variables.values()}
+        self._grid = next(iter(grids)) if len(grids) == 1 else None
+        outline = _ring(collection.bbox) if self._grid is None else outline_of(self._grid)
+        ring = _counter_clockwise([(round(x, DECIMALS), round(y, DECIMALS)) for x, y in outline])
+        self._footprint = footprint_of({"type": "Polygon", "coordinates": [ring]}, self._grid)
+        self._place = _place(ring, self._footprint)
+
+    def item(self, span: TimeSpan, held: Sequence[str], files: Sequence[DateFile]) -> Item:
+        """Return the item of a date.
+
+        Args:
+            span: When it is.
+            held: The variables that have the date.
+            files: The files of this date alone.
+        """
+        id_ = date_id(span)
+        assets = {_asset_name(each, files, held): each for each in files}
+        updated = max((each.updated for each in files if each.updated is not None), default=None)
+        properties: Json = {"datetime": format_instant(span.start)}
+        if span.end - span.start > ONE_NS:
+            properties["start_datetime"] = format_instant(span.start)
+            properties["end_datetime"] = format_instant(max(span.start, span.end + BEFORE))
+        if updated is not None:
+            properties["updated"] = format_instant(updated)
+        if self._grid is not None:
+            properties |= projection_of(self._grid) | _cube(self._grid, properties, held, self._variables)
+        has_size = any(each.size is not None for each in files)
+        document = {
+            "type": "Feature",
+            "stac_version": "1.1.0",
+            "stac_extensions": [*([] if self._grid is None else [PROJECTION, DATACUBE]), *([FILE] if has_size else [])],
+            "id": id_,
+            **self._place,
+            "properties": properties,
+            "links": [],
+            "assets": {name: self._asset_json(each) for name, each in assets.items()},
+        }
+        return Item(
+            id=id_,
+            footprint=self._footprint.rings,
+            bbox=self._footprint.bbox,
+            start=span.start,
+            end=span.end,
+            updated=updated,
+            assets=tuple(
+                Asset(name=name, href=each.path, media_type=media_type(each.path), size=each.size)
+                for name, each in sorted(assets.items())
+            ),
+            properties=properties,
+            document=orjson.dumps(document),
+        )
+
+    def _asset_json(self, file: DateFile) -> Json:
+        titles = [self._variables[name].title or name for name in file.variables]
+        return {
+            "href": file.path,
+            "title": ", ".join(titles),
+            "type": media_type(file.path),
+            "roles": ["data"],
+            **({} if file.size is None else {"file:size": file.size}),
+        }
+
+
+def media_type(path: str) -> str:
+    """Return the media type of a file by its name."""
+    return MEDIA_TYPES.get(PurePosixPath(without_query(path)).suffix.lower(), UNKNOWN_TYPE)
+
+
+def _asset_name(file: DateFile, files: Sequence[DateFile], held: Sequence[str]) -> str:
+    """The variable that a file holds, the first of several; `data` of the one file that has several."""
+    return DATA if len(files) == 1 and len(file.variables) > 1 and len(held) > 1 else file.variables[0]
+
+
+def _ring(box: BBox) -> tuple[tuple[float, float], ...]:
+    xmin, ymin, xmax, ymax = box
+    return ((xmin, ymin), (xmax, ymin), (xmax, ymax), (xmin, ymax), (xmin, ymin))
+
+
+def _counter_clockwise(ring: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """A closed ring in the direction of outer rings (RFC 7946 §3.1.6)."""
+    twice_area = sum(x * below - right * y for (x, y), (right, below) in pairwise(ring))
+    return ring if twice_area >= 0 else ring[::-1]
+
+
+def _place(ring: Sequence[tuple[float, float]], footprint: Footprint) -> Json:
+    """The geometry and box of the document: beyond the antimeridian in two parts (RFC 7946 §3.1.9)."""
+    xs, ys = [x for x, _y in ring], [y for _x, y in ring]
+    if min(xs) >= -180 and max(xs) <= 180:
+        geometry: Json = {"type": "Polygon", "coordinates": [ring]}
+        return {"geometry": geometry, "bbox": [min(xs), min(ys), max(xs), max(ys)]}
+    parts = [[(min(180.0, max(-180.0, x)), y) for x, y in part] for part in footprint.rings]
+    geometry = {"type": "MultiPolygon", "coordinates": [[part] for part in parts]}
+    return {"geometry": geometry, "bbox": list(footprint.bbox)}
+
+
+def _cube(grid: NativeGrid, when: Json, held: Sequence[str], variables: Mapping[str, VariableInfo]) -> Json:
+    """What the date holds, as dimensions and variables; nothing of rotated grids, which have no axes x and y."""
+    if grid.transform.b or grid.transform.d:
+        return {}
+    box, crs = grid.bbox, grid.crs
+    code = int(crs.name.removeprefix("EPSG:")) if crs.name.startswith("EPSG:") else crs.definition.to_wkt()
+    first = when["datetime"]
+    extents = {"x": [box.xmin, box.xmax], "y": [box.ymin, box.ymax]}
+    horizontal = {
+        axis: {"type": "spatial", "axis": axis, "extent": extent, "reference_system": code}
+        for axis, extent in extents.items()
+    }
+    time = {"type": "temporal", "extent": [first, when.get("end_datetime", first)], "values": [first]}
+    return {
+        "cube:dimensions": {**horizontal, "time": time},
+        "cube:variables": {name: _cube_variable(name, variables[name]) for name in held},
+    }
+
+
+def _cube_variable(name: str, variable: VariableInfo) -> Json:
+    unit = variable.encoding.units
+    return {
+        "dimensions": ["time", "y", "x"],
+        "type": "data",
+        "description": variable.title or name,
+        **({} if unit == "1" else {"unit": unit}),
+    }

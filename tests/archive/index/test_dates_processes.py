@@ -1,0 +1,132 @@
+"""Servers that list dates in one index at once, or are killed while they do."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from chronotile.archive.dated_collections import dated_collections
+from chronotile.archive.index.dates import reason_to_list
+from chronotile.archive.index.fill import IndexStore
+from chronotile.archive.live import LiveArchive
+from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.items.passes import open_passes
+from chronotile.model.items import ItemSearch
+from tests.running import until
+from tests.scenes import Scene, make_dataset, save_netcdf
+
+DAYS = tuple(map(str, np.datetime64("2001-01-01") + np.arange(7_000)))
+LISTER = """
+import sys, threading
+from functools import partial
+from pathlib import Path
+from chronotile.archive.dated_collections import DatedCollections
+from chronotile.archive.index.background import BackgroundFill
+from chronotile.archive.index.documents import Documents
+from chronotile.archive.index.fill import IndexStore
+from chronotile.archive.index.sources import SourceAccess
+from chronotile.archive.live import LiveArchive
+from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.items.passes import open_passes
+from chronotile.web.places import Places
+
+data, folder = map(Path, sys.argv[1:])
+
+def open_store():
+    return IndexStore(items=open_items(None, folder), passes=open_passes(None, folder))
+
+live = LiveArchive.open(data)
+access = SourceAccess(prefixes=Places(), documents=Documents())
+filling = BackgroundFill(lambda: [], access, open_store, dates=DatedCollections(lambda: live.archive))
+filling.start()
+print("started", flush=True)
+sys.stdin.read()
+filling.close()
+"""
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    save_netcdf(make_dataset(Scene(days=DAYS, width=2, height=2)), folder / "made.nc")
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path):
+    folder = tmp_path / "index"
+    opened = IndexStore(items=open_items(None, folder), passes=open_passes(None, folder))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def start(data, tmp_path):
+    """`start()`: a process that lists the dates until its standard input ends; killed at the end."""
+    running = []
+
+    def start_one():
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [sys.executable, "-c", LISTER, data, tmp_path / "index"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        running.append(process)
+        assert process.stdout.readline() == b"started\n"
+        return process
+
+    yield start_one
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def listed(store):
+    """The ids of all items, oldest first."""
+    ids, cursor = [], None
+    while True:
+        search = ItemSearch(limit=1_000, sort=(("datetime", False),), cursor=cursor)
+        page = store.items.search(search)
+        ids += [each.ref.id for each in page.items]
+        if page.next is None:
+            return ids
+        cursor = page.next
+
+
+@pytest.mark.slow
+def test_what_a_killed_server_did_not_list_the_next_one_does(data, store, start):
+    killed = 0
+    for least in (1, 2_000, 4_000):
+        process = start()
+        until(lambda least=least: len(store.items.times("made")) >= least)
+        process.kill()
+        process.wait()
+        killed += len(store.items.times("made")) < len(DAYS)
+    start()
+
+    until(lambda: store.passes.since("made") is not None)
+
+    assert killed > 0
+    assert listed(store) == list(DAYS)
+    assert is_up_to_date(data, store)
+
+
+@pytest.mark.slow
+def test_two_servers_list_each_date_once(data, store, start):
+    start()
+    start()
+
+    until(lambda: store.passes.since("made") is not None)
+
+    assert listed(store) == list(DAYS)
+    assert is_up_to_date(data, store)
+
+
+def is_up_to_date(data, store):
+    live = LiveArchive.open(data)
+    try:
+        (dated,) = dated_collections(live.archive)
+        return reason_to_list(dated, store) is None
+    finally:
+        live.archive.close()
