@@ -51,6 +51,8 @@ from chronotile.protocols.animations.routes import routes as animation_routes
 from chronotile.protocols.cog.routes import cog_routes
 from chronotile.protocols.common.endpoint import with_error_caching
 from chronotile.protocols.common.limits.body_memory import BodyMemory
+from chronotile.protocols.common.limits.download_slots import MOST as MOST_DOWNLOADS
+from chronotile.protocols.common.limits.download_slots import MOST_OF_CLIENT, DownloadSlots
 from chronotile.protocols.common.limits.limiter import Limiter
 from chronotile.protocols.common.limits.refusals import RefusalCache
 from chronotile.protocols.common.responses.problem import problem_response
@@ -77,6 +79,7 @@ from chronotile.protocols.ops.routes import metrics_routes
 from chronotile.protocols.ops.routes import routes as health_routes
 from chronotile.protocols.ops.siblings import Siblings
 from chronotile.protocols.places.routes import routes as place_routes
+from chronotile.protocols.products.routes import routes as product_routes
 from chronotile.protocols.stac.routes import routes as stac_routes
 from chronotile.protocols.tiles.routes import routes as tile_routes
 from chronotile.protocols.timeseries.routes import routes as series_routes
@@ -123,13 +126,15 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "documents": {"patience_s": 10.0},
     # Most take milliseconds; of those that compare many footprints one takes seconds.
     "searches": {"patience_s": 10.0, "usual_s": 0.01},
+    # Parts of files that clients wait for anyway.
+    "downloads": {"patience_s": 30.0, "usual_s": 0.002},
     # A page requests dozens at once and breaks where one is refused; each takes a thousandth of a second.
     "files": {"patience_s": 30.0, "usual_s": 0.001},
 }
 """How kinds of work differ from quick ones: niceness, and what `Limiter` takes of waiting."""
 READING = (
     *("pictures", "large_pictures", "series", "areas", "coverages", "chunks", "cubes", "animations"),
-    *("plans", "executions"),
+    *("plans", "executions", "downloads"),
 )
 """Limiters of work that reads sources. Work that reads one on another machine passes a second limiter of the same kind,
 with threads of its own: those that hang there take none from what is read here."""
@@ -150,6 +155,7 @@ THREADS: Mapping[str, int] = {
     "results": 4,
     "documents": 2,
     "searches": 4,
+    "downloads": 8,
     "fetches": 8,
     "files": 1,
     "readiness": 1,
@@ -192,6 +198,10 @@ class ServerOptions:
     """URLs below which inputs of processes may lie; without any none is fetched."""
     subscriber_prefixes: Sequence[str] = ()
     """URLs below which subscribers may be notified of jobs; without any they are refused."""
+    downloads: int = MOST_DOWNLOADS
+    """Of products that run at once."""
+    client_downloads: int = MOST_OF_CLIENT
+    """Of these, of one address."""
     items: ItemWriter | None = None
     """Writes items for programs that show the token; without it none may."""
     fill: BackgroundFill | None = None
@@ -247,6 +257,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
             jobs=options.jobs,
             input_places=input_places,
             subscriber_places=subscriber_places,
+            downloads=DownloadSlots(options.downloads, options.client_downloads),
             items=options.items,
             viewer=ViewerFolder(options.viewer),
             bodies=BodyMemory(services.memory),
@@ -264,6 +275,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
                 *item_routes,
                 *stac_routes,
                 *layer_routes,
+                *product_routes,
                 *place_routes,
                 *ogcapi_routes,
                 *landing_routes,
@@ -473,6 +485,8 @@ def serving(
         sld_prefixes=settings.sld_places,
         input_prefixes=settings.input_places,
         subscriber_prefixes=settings.subscriber_places,
+        downloads=settings.downloads,
+        client_downloads=settings.client_downloads,
         items=ItemWriter(
             token=settings.write_token,
             specs=lambda: live.archive.specs,

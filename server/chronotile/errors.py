@@ -312,6 +312,13 @@ class ServerBusy(ChronotileError):
     code = "NoApplicableCode"
 
 
+class TooManyDownloads(ChronotileError):
+    """A client downloads as much at once as it may, or all clients together do (RFC 6585 §4)."""
+
+    status = 429
+    code = "NoApplicableCode"
+
+
 class StorageFull(ChronotileError):
     """There is no room for an answer that is written before it is sent."""
 

@@ -82,6 +82,10 @@ class Settings(BaseSettings):
     """Cube tiles made at once, in each process."""
     document_threads: int = Field(default=2, ge=1, le=256)
     """Documents written at once, in each process."""
+    downloads: int = Field(default=64, ge=1, le=10_000)
+    """Downloads of products at once, in each process."""
+    client_downloads: int = Field(default=8, ge=1, le=10_000)
+    """Downloads of products from one address at once, in each process."""
     cache_bytes: int | None = Field(default=None, ge=0, le=1 << 40)
     """What all workers together keep between requests: decoded pixels, encoded answers, warp plans."""
     payload_bytes: int | None = Field(default=None, ge=0, le=1 << 40)

@@ -210,6 +210,7 @@ def _with_caches_of(archive: Archive, newer: Archive) -> Archive:
             failing_dates=archive.services.failing_dates,
             memory=archive.services.memory,
             given_axes=archive.services.given_axes,
+            checksums=archive.services.checksums,
         ),
     )
 
@@ -297,6 +298,7 @@ def _opened(  # noqa: PLR0913 -- of which four are named
             findings=with_places(found_here, configuration),
             elsewhere=elsewhere,
             revision=_revision(state, found),
+            source_hrefs={name: spec.href for name, spec in specs.items()},
         ),
         specs=specs,
         state=replace(state, elsewhere=found.changes),

@@ -23,6 +23,7 @@ from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.elsewhere.sources import Elsewhere
 from chronotile.readers.failing_dates import FailingDates
+from chronotile.readers.products.checksums import Checksums
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.warp.plan import OVERHEAD_BYTES, WarpPlan
@@ -146,6 +147,10 @@ class Services:
     """What was found when the sources were opened; for operators alone."""
     failing_dates: FailingDates = field(default_factory=FailingDates)
     """Those that could not be read; unchanged by a reload."""
+    source_hrefs: Mapping[str, str] = field(default_factory=dict)
+    """Where the source of each collection is, by id: files of its items may be delivered from there."""
+    checksums: Checksums = field(default_factory=Checksums)
+    """Of files of products; unchanged by a reload."""
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
     """Sources that are not on this machine, and which of them are away; unchanged by a reload."""
     memory: AnswerMemory = field(default_factory=AnswerMemory)

@@ -29,6 +29,7 @@ STATUSES = {
     "NotFound": "404",
     "NotAcceptable": "406",
     "TooLarge": "413",
+    "TooMany": "429",
     "Unavailable": "503",
 }
 """Of the error responses of the components."""

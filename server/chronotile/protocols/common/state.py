@@ -24,6 +24,7 @@ from chronotile.model.cancellation import IsActive
 from chronotile.pipeline.services import LiveServices, Services
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.protocols.common.limits.body_memory import BodyMemory
+from chronotile.protocols.common.limits.download_slots import DownloadSlots
 from chronotile.protocols.common.limits.limiter import TOO_LONG, Limiter
 from chronotile.protocols.common.viewer_folder import ViewerFolder
 from chronotile.queue.service import JobService
@@ -91,6 +92,8 @@ class Limiters:
     documents: Limiter
     searches: Limiter
     """Of items, in a database that may be slow."""
+    downloads: Limiter
+    """Parts of files of products; none holds a thread while its client takes what was read."""
     fetches: Limiter
     """What requests name by an address elsewhere, which may hang: each host holds its share of these threads."""
     files: Limiter
@@ -123,6 +126,8 @@ class ServerState:
     viewer: ViewerFolder = field(default_factory=ViewerFolder)
     """Pages link to the viewer if it can run."""
     bodies: BodyMemory = field(default_factory=BodyMemory)
+    downloads: DownloadSlots = field(default_factory=DownloadSlots)
+    """Those that run now."""
     items: ItemWriter | None = None
     """Writes items for requests with the token."""
 

@@ -7,7 +7,7 @@ from chronotile.protocols.common.raw_headers import RawHeader, join_values, set_
 
 EXPOSED = (
     "Accept-Ranges, ETag, Chronotile-Time, Content-Crs, Content-Bbox, Content-Datetime, Content-Disposition, "
-    "Content-Range, Warning, Link, Location, Preference-Applied, Retry-After, Server-Timing, X-Request-Id"
+    "Content-Range, Warning, Link, Location, Preference-Applied, Repr-Digest, Retry-After, Server-Timing, X-Request-Id"
 )
 METHODS = "GET, HEAD, POST, OPTIONS"
 METHODS_OF_JOBS = "GET, HEAD, DELETE, OPTIONS"

@@ -12,6 +12,7 @@ from chronotile.protocols.common.responses.compression import ACCEPT_ENCODING, E
 from chronotile.protocols.common.responses.respond import GZIPPED
 
 MINIMUM_BYTES = 1024
+IDENTITY = b"identity"
 LEVEL = 6
 """A third of the time of level 9, for texts that are 1 to 2 % larger."""
 
@@ -33,6 +34,7 @@ class Gzipped:
             if message["type"] == "http.response.start":
                 _validate(message, held)
                 _vary_once(message)
+                _drop_identity(message)
             await send(message)
 
         await self._app(scope, receive, send_validated)
@@ -54,6 +56,11 @@ def _validate(start: Message, held: str) -> None:
     gzipped = f'{etag[:-1]}{GZIPPED}"'
     if headers.get("content-encoding") == "gzip" or (start["status"] == 304 and gzipped in held):
         headers["etag"] = gzipped
+
+
+def _drop_identity(start: Message) -> None:
+    """Remove the word by which an answer that leaves as it is keeps Starlette from compressing it (RFC 9110 §8.4)."""
+    start["headers"] = [each for each in start["headers"] if each != (b"content-encoding", IDENTITY)]
 
 
 def _vary_once(start: Message) -> None:

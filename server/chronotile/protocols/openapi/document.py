@@ -14,6 +14,7 @@ from chronotile.protocols.layers.openapi import layer_paths
 from chronotile.protocols.openapi.paths_service import service_paths
 from chronotile.protocols.openapi.schemas import SCHEMAS
 from chronotile.protocols.places.openapi import place_paths
+from chronotile.protocols.products.openapi import product_paths
 from chronotile.protocols.stac.openapi import stac_paths
 from chronotile.protocols.tiles.openapi import tile_paths
 from chronotile.protocols.timeseries.openapi import series_paths, terrascope_paths
@@ -26,6 +27,7 @@ REFUSALS = {
     "Forbidden": "The operator does not allow it",
     "NotFound": "There is no such layer, set, tile or time",
     "TooLarge": "The body is larger than `max_body_bytes`",
+    "TooMany": "A client downloads as much at once as it may; try again after `Retry-After` seconds",
     "Unavailable": "A source cannot be read now, or too much waits already; try again after `Retry-After` seconds",
 }
 
@@ -41,6 +43,7 @@ def openapi_document(catalogue: Catalogue, *, base: str, served: Collection[str]
     examples = examples_of(catalogue)
     paths = {
         **layer_paths(examples),
+        **product_paths(),
         **item_paths(examples),
         **stac_paths(examples),
         **tile_paths(examples),

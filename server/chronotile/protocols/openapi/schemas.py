@@ -90,9 +90,33 @@ AREA_FEATURE: Json = object_of(
     },
 )
 
+SUMS: Json = {"type": "object", "additionalProperties": TEXT}
+NODE: Json = object_of(
+    {
+        "name": TEXT,
+        "type": {"enum": ["file", "folder", "missing"]},
+        "size": or_null(WHOLE),
+        "media_type": TEXT,
+        "links": LINKS,
+    },
+    {"title": TEXT, "checksum": SUMS, "nodes": list_of(ref("ProductNode"))},
+)
+
 SCHEMAS: Json = {
     "Problem": PROBLEM,
     "Layer": LAYER,
+    "ProductNode": NODE,
+    "Product": object_of(
+        {
+            "id": {"type": "string", "format": "uuid"},
+            "collection": TEXT,
+            "item": TEXT,
+            "size": or_null(WHOLE),
+            "nodes": list_of(ref("ProductNode")),
+            "links": LINKS,
+        },
+        {"datetime": TEXT, "withheld": list_of(TEXT)},
+    ),
     "Layers": object_of(
         {"layers": list_of(ref("Layer")), "collections": list_of(object_of({"id": TEXT, "title": TEXT}))}
     ),

@@ -1,0 +1,76 @@
+"""Names and media types of files of products, for headers and ZIP files."""
+
+import re
+from collections.abc import Collection
+
+MOST_NAME = 180
+SAFE = ".safe"
+"""End of the name of a folder that is a product of Sentinel; its files keep their places in it."""
+BINARY = "application/octet-stream"
+ZIP = "application/zip"
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f<>:\"/\\|?*]")
+_MEDIA_TYPE = re.compile(
+    r"[a-z0-9][a-z0-9!#$&^_.+-]{0,100}/[a-z0-9][a-z0-9!#$&^_.+-]{0,100}(; ?[a-z0-9-]+=[\w./:-]+)*", re.IGNORECASE
+)
+_ACTIVE = ("text/html", "image/svg+xml", "application/xhtml+xml", "text/javascript", "application/javascript")
+"""Media types of what browsers run; strangers state them, and it would run as if it were ours."""
+_BY_END = {
+    "cog": "image/tiff; application=geotiff; profile=cloud-optimized",
+    "csv": "text/csv",
+    "geojson": "application/geo+json",
+    "gif": "image/gif",
+    "gml": "application/gml+xml",
+    "h5": "application/x-hdf5",
+    "jp2": "image/jp2",
+    "jpeg": "image/jpeg",
+    "jpg": "image/jpeg",
+    "json": "application/json",
+    "nc": "application/netcdf",
+    "parquet": "application/vnd.apache.parquet",
+    "pdf": "application/pdf",
+    "png": "image/png",
+    "tif": "image/tiff; application=geotiff",
+    "tiff": "image/tiff; application=geotiff",
+    "txt": "text/plain",
+    "xml": "application/xml",
+    "zip": ZIP,
+}
+
+
+def safe_name(text: str) -> str:
+    """Return a name for a file that means the same in every system: without slashes, never `.` or `..`."""
+    name = _UNSAFE.sub("_", text).strip(" .")
+    if not name:
+        return "product"
+    stem, dot, end = name.rpartition(".")
+    return name if len(name) <= MOST_NAME else f"{(stem or end)[: MOST_NAME - 20]}{dot}{end[-19:] if dot else ''}"
+
+
+def media_type_of(stated: str | None, name: str) -> str:
+    """Return the media type of a file: as its item states it, unless browsers would run it; else by its name."""
+    if stated and _MEDIA_TYPE.fullmatch(stated):
+        return BINARY if stated.partition(";")[0].strip().lower() in _ACTIVE else stated
+    return _BY_END.get(name.rpartition(".")[2].lower(), BINARY)
+
+
+def name_in_zip(href: str, name: str) -> str:
+    """Return the path of a file in the ZIP of its product: its name, and for one in a SAFE folder its place there.
+
+    Args:
+        href: An absolute path or URL.
+        name: Its last part.
+    """
+    parts = href.partition("?")[0].split("/")[:-1]
+    first = next((number for number, part in enumerate(parts) if part.lower().endswith(SAFE)), len(parts))
+    return "/".join(safe_name(part) for part in (*parts[first:], name))
+
+
+def unique_name(name: str, taken: Collection[str], asset: str) -> str:
+    """Return a name that no other entry of a ZIP has, with the name of its asset where it must."""
+    number, found = 1, name
+    while found in taken:
+        folder, slash, last = name.rpartition("/")
+        found = f"{folder}{slash}{safe_name(asset)}{'' if number == 1 else f'_{number}'}_{last}"
+        number += 1
+    return found

@@ -1,0 +1,1 @@
+"""Products: files of items as they are."""

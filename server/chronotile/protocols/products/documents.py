@@ -1,0 +1,118 @@
+"""Products and their files as JSON."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from chronotile.pipeline.products.deliver import FoundNode
+from chronotile.pipeline.products.names import BINARY, media_type_of
+from chronotile.pipeline.products.product import Product, ProductAsset
+from chronotile.protocols.common.product_links import asset_path, product_path
+from chronotile.protocols.common.public_url import link
+from chronotile.readers.products.folders import ProductFolder
+
+Json = dict[str, Any]
+JSON = "application/json"
+
+
+def coverage_url(base: str, collection: str, when: str) -> str:
+    """Return where the values of a collection at a time are fetched."""
+    datetime = f"?datetime={quote(when, safe=':')}" if when else ""
+    return f"{base}/ogcapi/collections/{quote(collection, safe='')}/coverage{datetime}"
+
+
+def landing_document(base: str) -> Json:
+    """Return how products are addressed."""
+    root = f"{base}/products"
+    return {
+        "title": "Products: files of items as they are",
+        "links": [
+            link("self", root, JSON, "This document"),
+            link("enclosure", f"{root}/{{id}}", BINARY, "A product: its file, or a ZIP of its files", is_template=True),
+            link("enclosure", f"{root}/{{collection}}/{{item}}", BINARY, "The same by names of STAC", is_template=True),
+            link("item", f"{root}/{{id}}/nodes", JSON, "List of the files of a product", is_template=True),
+            link("service-doc", f"{base}/docs", "text/html", "Parameters"),
+        ],
+    }
+
+
+def product_document(
+    product: Product,
+    assets: Sequence[tuple[ProductAsset, FoundNode | None]],
+    checksums: Sequence[Mapping[str, str]],
+    base: str,
+) -> Json:
+    """Return a product with all its assets.
+
+    Args:
+        product: It.
+        assets: What is found of each; nothing of one that is elsewhere or gone.
+        checksums: Those of each that are known.
+        base: Public URL without a slash at the end.
+    """
+    nodes = [
+        _asset_json(product.id, *each, checksums=sums, base=base) for each, sums in zip(assets, checksums, strict=True)
+    ]
+    sizes = [node["size"] for node in nodes]
+    url = f"{base}{product_path(product.id)}"
+    return {
+        "id": str(product.id),
+        "collection": product.collection,
+        "item": product.item,
+        **({"datetime": product.when} if product.when else {}),
+        "size": None if None in sizes else sum(sizes),
+        "nodes": nodes,
+        **({"withheld": list(product.withheld)} if product.withheld else {}),
+        "links": [
+            link("self", f"{url}/nodes", JSON, "This document"),
+            link("enclosure", url, BINARY, "The whole product"),
+        ],
+    }
+
+
+def node_document(
+    product: UUID, found: FoundNode, *, children: Sequence[FoundNode], checksums: Mapping[str, str], base: str
+) -> Json:
+    """Return a file, or a folder with what lies in it."""
+    document = _node_json(product, found, checksums, base)
+    if isinstance(found.node, ProductFolder):
+        document["nodes"] = [_node_json(product, child, {}, base) for child in children]
+    return document
+
+
+def _asset_json(
+    product: UUID, asset: ProductAsset, found: FoundNode | None, *, checksums: Mapping[str, str], base: str
+) -> Json:
+    if found is not None:
+        document = _node_json(product, found, checksums, base)
+    else:
+        is_elsewhere = "://" in asset.href
+        url = f"{base}{asset_path(product, asset.name)}"
+        media_type = media_type_of(asset.media_type, asset.name)
+        document = {
+            "name": asset.name,
+            "type": "file" if is_elsewhere else "missing",
+            "size": asset.size if is_elsewhere else None,
+            "media_type": media_type,
+            **({"checksum": dict(asset.checksums)} if asset.checksums else {}),
+            "links": [link("enclosure", url, media_type, "The file")],
+        }
+    return {**document, "name": asset.name, **({"title": asset.title} if asset.title else {})}
+
+
+def _node_json(product: UUID, found: FoundNode, checksums: Mapping[str, str], base: str) -> Json:
+    below = "".join(f"/{quote(name, safe='')}" for name in found.path)
+    url = f"{base}{asset_path(product, found.asset.name)}{below}"
+    is_folder = isinstance(found.node, ProductFolder)
+    links = [link("enclosure", url, found.media_type, "The folder as a ZIP" if is_folder else "The file")]
+    if is_folder:
+        links.append(link("item", f"{url}?f=json", JSON, "What lies in it"))
+    return {
+        "name": found.name,
+        "type": "folder" if is_folder else "file",
+        "size": None if isinstance(found.node, ProductFolder) else found.node.size,
+        "media_type": found.media_type,
+        **({"checksum": dict(checksums)} if checksums else {}),
+        "links": links,
+    }

@@ -1,0 +1,195 @@
+"""One file in one state, read in parts: bytes of two states are never mixed."""
+
+import os
+import stat
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol, Self
+from urllib.parse import unquote, urlsplit
+
+from chronotile.errors import SourceChanged, SourceUnavailable, UnknownPath, UnsupportedSource
+from chronotile.readers.file_state import FileState
+from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.remote.files import looks
+from chronotile.readers.remote.requests import (
+    Away,
+    ObjectState,
+    Refused,
+    Replaced,
+    ask_part,
+    place_of,
+    read_deadline,
+    retry,
+)
+
+READ_BYTES = 1 << 20
+"""Of a file at once."""
+CHANGED = "a file of this product was written while it was read; request it again"
+MISSING = "a file of this product is not at its source now"
+
+
+class OpenFile(Protocol):
+    """A file that is read; one thread at a time."""
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return bytes from `start` up to `stop`, all of them.
+
+        Raises:
+            SourceChanged: The file is not in its state any more.
+            SourceUnavailable: It cannot be read now.
+        """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_error: object) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFile:
+    """A file of a product in the state in which it was found."""
+
+    href: str
+    """Absolute path without links, or URL."""
+    state: FileState
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.state.size
+
+    @property
+    def tag(self) -> str | None:
+        """A text that changes with its bytes; `None` of a file elsewhere whose server does not tell its state."""
+        state = self.state
+        if not (state.mtime_ns or state.tag.startswith('"')):
+            return None
+        return f"{state.mtime_ns:x}-{state.size:x}-{state.inode:x}-{state.tag}"
+
+    def open(self) -> OpenFile:
+        """Return it, open.
+
+        Raises:
+            SourceChanged: It is not in its state any more.
+            SourceUnavailable: It cannot be read now.
+        """
+        path = local_path(self.href)
+        return _Elsewhere(self) if path is None else _Here(str(path), self.state)
+
+
+def name_of(href: str) -> str:
+    """Return the last part of a path or URL, without percent-encoding."""
+    if local_path(href) is not None:
+        return base_name(href)
+    return unquote(urlsplit(href).path.rstrip("/").rpartition("/")[2], errors="replace")
+
+
+def file_at(href: str) -> ProductFile:
+    """Return a file in its state of now.
+
+    Args:
+        href: An absolute path without links, or a URL; its place is allowed.
+
+    Raises:
+        UnknownPath: There is none.
+        SourceUnavailable: It cannot be read now.
+    """
+    path = local_path(href)
+    if path is None:
+        return ProductFile(href, _state_elsewhere(href))
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UnknownPath(MISSING) from error
+    except OSError as error:
+        raise SourceUnavailable("a file of this product cannot be read now") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise UnknownPath(MISSING)
+    return ProductFile(str(path), state_of(status))
+
+
+def state_of(status: os.stat_result) -> FileState:
+    """Return the state of a file of this machine."""
+    return FileState(status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def _state_elsewhere(href: str) -> FileState:
+    try:
+        found = looks.state(href)
+    except UnsupportedSource as error:
+        raise SourceUnavailable(error.message) from error
+    except Refused as error:
+        if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+            raise UnknownPath(MISSING) from error
+        # A range request to an empty file is refused, though it is there.
+        if error.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return FileState(0, 0, 0)
+        raise SourceUnavailable(f"a file of this product cannot be read now: {error}") from error
+    except OSError as error:
+        raise SourceUnavailable(f"a file of this product cannot be read now: {error}") from error
+    return FileState(found.modified_ns, found.size, 0, found.tag)
+
+
+class _Here:
+    def __init__(self, path: str, state: FileState) -> None:
+        self._state = state
+        try:
+            # Links were followed when its place was checked; a pipe in its place would wait for a writer.
+            number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise SourceChanged(CHANGED) from error
+        self._file = open(number, "rb", buffering=0)  # noqa: PTH123, SIM115 -- of a descriptor; `__exit__` closes it
+        try:
+            self._require_state()
+        except SourceChanged:
+            self._file.close()
+            raise
+
+    def read(self, start: int, stop: int) -> bytes:
+        try:
+            data = os.pread(self._file.fileno(), stop - start, start)
+            while len(data) < stop - start:
+                more = os.pread(self._file.fileno(), stop - start - len(data), start + len(data))
+                if not more:
+                    raise SourceChanged(CHANGED)
+                data += more
+        except OSError as error:
+            raise SourceUnavailable("a file of this product cannot be read now") from error
+        self._require_state()
+        return data
+
+    def _require_state(self) -> None:
+        status = os.fstat(self._file.fileno())
+        if not stat.S_ISREG(status.st_mode) or state_of(status) != self._state:
+            raise SourceChanged(CHANGED)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._file.close()
+
+
+class _Elsewhere:
+    def __init__(self, file: ProductFile) -> None:
+        self._href = file.href
+        self._place = place_of(file.href)
+        self._state = ObjectState(file.state.mtime_ns, file.state.size, file.state.tag)
+
+    def read(self, start: int, stop: int) -> bytes:
+        try:
+            data, state = retry(lambda: ask_part(self._place, start, stop, self._state), read_deadline())
+        except Replaced as error:
+            looks.forget(self._href)
+            raise SourceChanged(CHANGED) from error
+        except Away as error:
+            raise SourceUnavailable(f"a file of this product cannot be read now: {error}") from error
+        if state != self._state or len(data) != stop - start:
+            looks.forget(self._href)
+            raise SourceChanged(CHANGED)
+        return data
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Nothing is held."""
