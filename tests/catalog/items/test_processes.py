@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
@@ -106,4 +107,57 @@ def test_writers_and_readers_in_processes_see_whole_batches(index, start):
         f"{name}-{each}" for name in "xy" for each in range(20, 40)
     )
     assert len(index.times("s2")) == 1
+    assert index.check() == ()
+
+
+FILLER = """
+import sys
+from pathlib import Path
+from chronotile.catalog.items.opening import open_items
+from tests.catalog.items.conftest import make_item
+
+url, folder, turn = sys.argv[1:]
+index = open_items(url or None, Path(folder))
+for batch in range(100):
+    ids = [f"{batch}-{each}" for each in range(100)]
+    index.put("s2", [make_item(id_, properties={"turn": 0}) for id_ in ids])
+    index.put("s2", [make_item(id_, properties={"turn": 1}) for id_ in ids[:10]])
+    index.remove("s2", ids[90:])
+print("done", flush=True)
+index.close()
+"""
+"""10,000 items in batches of 100, of each of which ten are replaced and ten removed."""
+
+
+@pytest.mark.slow
+def test_a_copy_that_follows_the_changes_is_whole_though_writers_are_killed(index, start):
+    copy, cursor = {}, index.changes_after(None).cursor
+
+    def follow(cursor):
+        page = index.changes_after(cursor, limit=150)
+        for change in page.changes:
+            if change.kind == "removed":
+                copy.pop(change.id, None)
+            else:
+                copy[change.id] = change.item.document
+        return page.cursor
+
+    for killed_at in (500, 3000, None):
+        process = start(FILLER, "")
+        while process.poll() is None:
+            cursor = follow(cursor)
+            if killed_at is not None and len(copy) >= killed_at:
+                process.kill()
+                process.wait()
+        page = index.search(ItemSearch(limit=10_000))
+        assert page.next is None
+        there = {item.ref.id: item.document for item in page.items}
+        batches = Counter(id_.partition("-")[0] for id_ in there)
+        assert set(batches.values()) <= {90, 100}
+        while (newer := follow(cursor)) != cursor:
+            cursor = newer
+        assert copy == there
+
+    assert process.returncode == 0
+    assert len(copy) == 9_000
     assert index.check() == ()
