@@ -72,6 +72,7 @@ from chronotile.protocols.middleware.request_metrics import RequestMetrics
 from chronotile.protocols.middleware.response_cache import ResponseCache
 from chronotile.protocols.middleware.unsent import STATE as UNSENT
 from chronotile.protocols.middleware.unsent import UnsentAnswers
+from chronotile.protocols.odata.routes import routes as odata_routes
 from chronotile.protocols.ogcapi.routes import routes as ogcapi_routes
 from chronotile.protocols.openapi.routes import routes as openapi_routes
 from chronotile.protocols.ops.metrics import StateCollector
@@ -269,6 +270,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
     app = Starlette(
         routes=[
             *(*tile_routes, *cube_routes, *zarr_routes, *animation_routes, *series_routes),
+            *odata_routes,
             *wms_routes(service.wms_paths, sld_prefixes=options.sld_prefixes),
             *wmts_routes(service.wmts_paths),
             *(

@@ -8,6 +8,7 @@ import pytest
 from chronotile.protocols.animations.params import OF_ANIMATION
 from chronotile.protocols.cubes.params import OF_CUBE
 from chronotile.protocols.layers.params import OF_PREVIEW, OF_TIMES
+from chronotile.protocols.odata.params import OPTIONS
 from chronotile.protocols.places.params import OF_SET, OF_VALUES
 from chronotile.protocols.tiles.params import OF_TILE
 from chronotile.protocols.timeseries.analysis_params import ANALYSIS
@@ -28,6 +29,7 @@ TABLES = [
     ("tiles.md", 0, OF_TILE),
     ("animations.md", 0, OF_ANIMATION),
     ("cube-tiles.md", 0, OF_CUBE),
+    ("odata.md", 0, OPTIONS),
 ]
 
 

@@ -11,6 +11,7 @@ from chronotile.protocols.common.openapi import Json, ref
 from chronotile.protocols.cubes.openapi import cube_paths
 from chronotile.protocols.items.openapi import item_paths
 from chronotile.protocols.layers.openapi import layer_paths
+from chronotile.protocols.odata.openapi import odata_paths
 from chronotile.protocols.openapi.paths_service import service_paths
 from chronotile.protocols.openapi.schemas import SCHEMAS
 from chronotile.protocols.places.openapi import place_paths
@@ -53,6 +54,7 @@ def openapi_document(catalogue: Catalogue, *, base: str, served: Collection[str]
         **series_paths(examples),
         **terrascope_paths(examples),
         **place_paths(examples),
+        **odata_paths(examples),
         **service_paths(),
     }
     service = catalogue.service

@@ -1,0 +1,161 @@
+"""`/odata/v1` in OpenAPI."""
+
+from functools import partial
+
+from chronotile.model.items import product_id
+from chronotile.protocols.common.examples import Examples
+from chronotile.protocols.common.openapi import (
+    ADDRESS,
+    BINARY,
+    INDEX,
+    NUMBER,
+    OBJECT,
+    TEXT,
+    TRUTH,
+    Json,
+    body,
+    enum_of,
+    in_path,
+    list_of,
+    object_of,
+    operation,
+    or_null,
+)
+from chronotile.protocols.common.query.parameter import documents
+from chronotile.protocols.odata.documents import MEDIA_TYPE, ROOT
+from chronotile.protocols.odata.filter_list import EXAMPLE
+from chronotile.protocols.odata.params import OF_ONE, OPTIONS
+from chronotile.protocols.odata.parser import TYPES
+
+TAG = "OData"
+REFUSALS = ("BadRequest", "NotFound", "Unavailable")
+XML, PLAIN = "application/xml", "text/plain"
+TIME = or_null({"type": "string", "format": "date-time"})
+CHECKSUMS = list_of(object_of({"Value": TEXT, "Algorithm": TEXT}))
+ATTRIBUTE: Json = object_of(
+    {"@odata.type": TEXT, "Name": TEXT, "Value": {"oneOf": [TEXT, NUMBER, TRUTH]}, "ValueType": enum_of(TYPES)}
+)
+ASSET: Json = object_of(
+    {
+        "Type": enum_of(("QUICKLOOK", "DATA")),
+        "Name": TEXT,
+        "ContentType": TEXT,
+        "ContentLength": INDEX,
+        "Checksum": CHECKSUMS,
+        "DownloadLink": ADDRESS,
+    }
+)
+PRODUCT: Json = {
+    "type": "object",
+    "properties": {
+        "@odata.mediaContentType": TEXT,
+        "Id": {"type": "string", "format": "uuid"},
+        "Name": TEXT,
+        "ContentType": TEXT,
+        "ContentLength": INDEX,
+        "OriginDate": TIME,
+        "PublicationDate": TIME,
+        "ModificationDate": TIME,
+        "Online": TRUTH,
+        "EvictionDate": TIME,
+        "Checksum": CHECKSUMS,
+        "ContentDate": object_of({"Start": TIME, "End": TIME}),
+        "Footprint": or_null(TEXT),
+        "GeoFootprint": or_null(OBJECT),
+        "Collection": object_of({"Name": TEXT}),
+        "Attributes": list_of(ATTRIBUTE),
+        "Assets": list_of(ASSET),
+    },
+}
+LISTED: Json = object_of(
+    {"@odata.context": TEXT, "value": list_of(PRODUCT)}, {"@odata.count": INDEX, "@odata.nextLink": ADDRESS}
+)
+TYPED: Json = list_of(object_of({"Name": TEXT, "ValueType": enum_of(TYPES)}))
+
+
+def odata_paths(examples: Examples) -> dict[str, Json]:
+    """Return the paths of OData."""
+    id_ = in_path(
+        "id", "Id of the product, bare or in quotes", example=str(product_id(examples.collection, examples.item))
+    )
+    collection = in_path("collection", "Id of a collection", example=examples.collection)
+    describe = partial(operation, tag=TAG, refusals=REFUSALS)
+    of_one = documents(OF_ONE)
+    examples_of_list = {
+        "$filter": "ContentDate/Start gt 2020-01-01T00:00:00.000Z",
+        "$orderby": "ContentDate/Start desc",
+    }
+    return {
+        ROOT: {"get": describe("getOData", "What the service has", answers={MEDIA_TYPE: OBJECT})},
+        f"{ROOT}/$metadata": {"get": describe("getODataMetadata", "The types of all documents", answers={XML: TEXT})},
+        f"{ROOT}/Products": {
+            "get": describe(
+                "getODataProducts",
+                "A page of products",
+                parameters=documents(OPTIONS, examples_of_list),
+                answers={MEDIA_TYPE: LISTED},
+            )
+        },
+        f"{ROOT}/Products/$count": {
+            "get": describe(
+                "countODataProducts",
+                "How many products match",
+                parameters=documents(OPTIONS[:1], examples_of_list),
+                answers={PLAIN: TEXT},
+            )
+        },
+        f"{ROOT}/Products/OData.CSC.FilterList": {
+            "post": describe(
+                "postODataList",
+                "The products with some names or ids",
+                parameters=of_one,
+                answers={MEDIA_TYPE: LISTED},
+                posted=body(OBJECT, EXAMPLE),
+            )
+        },
+        f"{ROOT}/Products({{id}})": {
+            "get": describe("getODataProduct", "One product", parameters=[id_, *of_one], answers={MEDIA_TYPE: PRODUCT})
+        },
+        f"{ROOT}/Products({{id}})/Attributes": {
+            "get": describe(
+                "getODataProductAttributes", "The attributes of a product", parameters=[id_], answers=_values(ATTRIBUTE)
+            )
+        },
+        f"{ROOT}/Products({{id}})/Assets": {
+            "get": describe(
+                "getODataProductAssets", "The assets of a product", parameters=[id_], answers=_values(ASSET)
+            )
+        },
+        f"{ROOT}/Products({{id}})/$value": {
+            "get": _download(
+                describe(
+                    "getODataProductValue",
+                    "The download of a product",
+                    parameters=[id_],
+                    answers={"application/octet-stream": BINARY},
+                )
+            )
+        },
+        f"{ROOT}/Attributes": {
+            "get": describe("getODataAttributes", "The attributes of all collections", answers={MEDIA_TYPE: OBJECT})
+        },
+        f"{ROOT}/Attributes({{collection}})": {
+            "get": describe(
+                "getODataAttributesOf",
+                "The attributes of a collection",
+                parameters=[collection],
+                answers={MEDIA_TYPE: TYPED},
+            )
+        },
+    }
+
+
+def _values(schema: Json) -> dict[str, Json]:
+    return {MEDIA_TYPE: object_of({"@odata.context": TEXT, "value": list_of(schema)})}
+
+
+def _download(described: Json) -> Json:
+    """The operation with the redirect that comes first."""
+    location = {"Location": {"schema": ADDRESS}}
+    described["responses"]["302"] = {"description": "The address of the download", "headers": location}
+    return described

@@ -1,0 +1,186 @@
+"""Query options and paths of OData as queries (OData 4.01 URL conventions §5.1)."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+from uuid import UUID
+
+from chronotile.errors import (
+    MAX_SHOWN,
+    InvalidParameter,
+    LimitExceeded,
+    NotAcceptable,
+    UnknownItem,
+    UnknownParameter,
+)
+from chronotile.protocols.common.openapi import TEXT, TRUTH, WHOLE
+from chronotile.protocols.common.query import kvp
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import Parameter, custom
+from chronotile.protocols.odata.conditions import Condition
+from chronotile.protocols.odata.documents import EXPANDED, MEMBERS
+from chronotile.protocols.odata.parser import parse_filter
+from chronotile.protocols.odata.products import PROPERTIES
+from chronotile.protocols.odata.tokens import FILTER
+
+USUAL_TOP, MOST_TOP = 20, 1_000
+MOST_SKIPPED = 10_000
+MOST_ORDERED = 4
+ORDERBY, SKIPTOKEN, NEXT_LINK = "$orderby", "$skiptoken", "@odata.nextLink"
+ORDERED = tuple(name for name, known in PROPERTIES.items() if known.is_sorted)
+TRUTHS: Mapping[str, bool] = {"true": True, "1": True, "false": False, "0": False}
+FORMATS = ("json", "application/json")
+_GUID = re.compile(r"'?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})'?", re.IGNORECASE)
+
+
+def _top(text: str) -> int:
+    return _bounded("$top", text, MOST_TOP, f"follow {NEXT_LINK} for more")
+
+
+def _skip(text: str) -> int:
+    return _bounded("$skip", text, MOST_SKIPPED, f"follow {NEXT_LINK}, which goes on without such a limit")
+
+
+def _bounded(name: str, text: str, allowed: int, alternative: str) -> int:
+    value = kvp.integer(text, locator=name, least=0)
+    if value > allowed:
+        raise LimitExceeded(name, allowed=allowed, needed=value, alternative=alternative, locator=name)
+    return value
+
+
+def _truth(text: str) -> bool:
+    return TRUTHS[kvp.choice(text.lower(), TRUTHS, locator="$count")]
+
+
+def _sort(text: str) -> tuple[tuple[str, bool], ...]:
+    parts = text.split(",", MOST_ORDERED)
+    return tuple(pair for part in parts for pair in _sorted_by(part))
+
+
+def _sorted_by(part: str) -> Iterable[tuple[str, bool]]:
+    name, *direction = part.split()[:3] or [""]
+    if name not in ORDERED or [each.lower() for each in direction] not in ([], ["asc"], ["desc"]):
+        accepted = f"{', '.join(ORDERED)}, each with asc or desc; at most {MOST_ORDERED}"
+        raise InvalidParameter(f"{ORDERBY} has {part.strip()[:MAX_SHOWN]!r}; accepted: {accepted}", locator=ORDERBY)
+    is_descending = [each.lower() for each in direction] == ["desc"]
+    return ((property_, is_descending) for property_ in PROPERTIES[name].properties)
+
+
+def _names(option: str, text: str, accepted: Iterable[str]) -> tuple[str, ...]:
+    known = tuple(accepted)
+    names = (part.strip() for part in text.split(",", len(known)))
+    return tuple(dict.fromkeys(kvp.choice(name, known, locator=option) for name in names))
+
+
+def _selected(text: str) -> tuple[str, ...]:
+    return () if text.strip() == "*" else _names("$select", text, MEMBERS)
+
+
+FILTERED: Parameter[Condition] = custom(
+    FILTER, "Condition, e.g. `Collection/Name eq 's2' and ContentDate/Start gt 2024-05-01T00:00:00.000Z`", parse_filter
+)
+ORDER = custom(ORDERBY, f"`{'`, `'.join(ORDERED)}`, with `asc` or `desc`; default: the newest first", _sort)
+TOP = custom("$top", "Products of a page", _top, schema={**WHOLE, "minimum": 0, "maximum": MOST_TOP}, default=USUAL_TOP)
+SKIP = custom(
+    "$skip", "Products to leave out", _skip, schema={**WHOLE, "minimum": 0, "maximum": MOST_SKIPPED}, default=0
+)
+COUNT = custom("$count", "Whether to count all that match; refused beyond 10,000", _truth, schema=TRUTH, default=False)
+EXPAND = custom(
+    "$expand",
+    f"`{'`, `'.join(EXPANDED)}`",
+    lambda text: _names("$expand", text, EXPANDED),
+    default=tuple[str, ...](),
+)
+SELECT = custom("$select", "Members of products, separated by commas", _selected, default=tuple[str, ...]())
+TOKEN = custom(SKIPTOKEN, f"Where the page begins, as `{NEXT_LINK}` has it", str, schema=TEXT)
+OPTIONS = (FILTERED, ORDER, TOP, SKIP, COUNT, EXPAND, SELECT, TOKEN)
+OF_ONE = (EXPAND, SELECT)
+FORMAT = "$format"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductQuery:
+    """A query of products."""
+
+    condition: Condition | None = None
+    sort: tuple[tuple[str, bool], ...] = ()
+    """Properties of items, and whether descending; empty: the newest first."""
+    top: int = USUAL_TOP
+    skip: int = 0
+    is_counted: bool = False
+    expand: tuple[str, ...] = ()
+    select: tuple[str, ...] = ()
+    """Empty: all members."""
+    token: str | None = None
+    """Cursor of the page."""
+    written: tuple[tuple[str, str], ...] = ()
+    """The options that the next page has too."""
+
+    def next_query(self, token: str) -> str:
+        """Return the query of the next page."""
+        return urlencode([*self.written, (SKIPTOKEN, token)], safe="$,/")
+
+
+def options_of(pairs: Iterable[tuple[str, str]]) -> Kvp:
+    """Return the options of a query, by names with $, which clients may leave out (OData 4.01 §5.1).
+
+    Raises:
+        InvalidParameter: One is repeated with another value, or is not known.
+        NotAcceptable: Another format than JSON is requested.
+    """
+    known = {each.name for each in OPTIONS} | {FORMAT}
+    named = [(f"${name.removeprefix('$')}".lower(), name, value) for name, value in pairs]
+    expanded = ",".join(value for option, _, value in named if option == EXPAND.name and value)
+    given = [(option, value) for option, _, value in named if option in known and option != EXPAND.name]
+    for option, name, _ in named:
+        if name.startswith("$") and option not in known:
+            raise UnknownParameter(
+                f"{name[:MAX_SHOWN]} is not a parameter here; accepted: {', '.join(sorted(known))}",
+                locator=name[:MAX_SHOWN],
+            )
+    options = Kvp([*given, (EXPAND.name, expanded)])
+    wanted = options.optional(FORMAT)
+    if wanted is not None and wanted.partition(";")[0].strip().lower() not in FORMATS:
+        raise NotAcceptable(f"{FORMAT} {wanted[:MAX_SHOWN]!r} is not offered; accepted: json", locator=FORMAT)
+    return options
+
+
+def product_query(options: Kvp) -> ProductQuery:
+    """Return the query of products.
+
+    Raises:
+        InvalidParameter: An option is not accepted.
+        LimitExceeded: It requests too much.
+    """
+    query = ProductQuery(
+        condition=FILTERED.given(options),
+        sort=ORDER.given(options) or (),
+        top=TOP.of(options),
+        skip=SKIP.of(options),
+        is_counted=COUNT.of(options),
+        expand=EXPAND.given(options) or (),
+        select=SELECT.given(options) or (),
+        token=TOKEN.given(options),
+        written=tuple(
+            (each.name, text)
+            for each in OPTIONS
+            for text in [options.optional(each.name)]
+            if text is not None and each.name not in {SKIP.name, TOKEN.name}
+        ),
+    )
+    if query.token is not None and query.skip:
+        raise InvalidParameter(f"{SKIPTOKEN} goes on after a page, and takes no $skip", locator="$skip")
+    return query
+
+
+def product_id_of(text: str) -> UUID:
+    """Return the id within the brackets of `Products(…)`, bare or in quotes.
+
+    Raises:
+        UnknownItem: It is none, so that there is no such product.
+    """
+    found = _GUID.fullmatch(text)
+    if found is None:
+        raise UnknownItem(f"there is no product {text[:MAX_SHOWN]!r}; an Id is a UUID")
+    return UUID(found[1])

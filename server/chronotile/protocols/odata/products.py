@@ -1,0 +1,32 @@
+"""What `$filter` and `$orderby` know of products, and which properties of items say it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["id", "text", "time", "truth"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductProperty:
+    """A property of products."""
+
+    kind: Kind
+    properties: tuple[str, ...] = ()
+    """Of items: the first one that an item has counts."""
+    is_sorted: bool = True
+    """Whether products can be ordered by it."""
+
+
+PROPERTIES: Mapping[str, ProductProperty] = {
+    "Id": ProductProperty("id", is_sorted=False),
+    "Name": ProductProperty("text", ("id",)),
+    "ContentDate/Start": ProductProperty("time", ("datetime",)),
+    "ContentDate/End": ProductProperty("time", ("end_datetime", "datetime")),
+    "PublicationDate": ProductProperty("time", ("created", "updated")),
+    "ModificationDate": ProductProperty("time", ("updated", "created")),
+    "Online": ProductProperty("truth", is_sorted=False),
+    "Collection/Name": ProductProperty("text", ("collection",), is_sorted=False),
+}
+ALWAYS_THERE = {"id", "collection", "datetime"}
+"""Properties that each item has."""
