@@ -1,15 +1,19 @@
 """Programs that people download with: curl that resumes, unzip, GDAL inside a ZIP that lies nowhere."""
 
 import hashlib
+import http.client
 import os
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from chronotile.app import ServerOptions
 from tests.protocols.listening import listening
 from tests.protocols.products.test_downloads import MIB, old
+from tests.running import until
 from tests.strict import find_program
 
 pytestmark = pytest.mark.client("curl", "unzip")
@@ -98,3 +102,73 @@ def test_gdal_reads_an_image_inside_the_zip(safe):
     with rasterio.open(folder / IMAGE) as image:
         assert (window == image.read(1, window=((100, 103), (200, 205)))).all()
     assert window[0, 0] == 100 * 600 + 200
+
+
+@pytest.fixture
+def make_large(make_archive):
+    """`make_large(options)`: an archive with a product of 64 MiB of zeros; its file, the base URL and its path."""
+    with ExitStack() as stack:
+
+        def make(options=None):
+            archive = make_archive(options)
+            path = old(archive.write("large.bin", bytes(64 * MIB)))
+            url = archive.put("a", {"data": str(path)})
+            return path, stack.enter_context(listening(archive.app)), url, archive
+
+        yield make
+
+
+def downloads_of(archive):
+    """How many run, in the state that the running server has made."""
+    return archive.app.state.chronotile.downloads.taken
+
+
+def begin(base, url):
+    """A connection that has requested a file and read nothing of it."""
+    connection = http.client.HTTPConnection(base.removeprefix("http://"))
+    connection.request("GET", url)
+    return connection
+
+
+def test_a_file_that_is_written_while_it_is_sent_ends_short_of_its_length(make_large):
+    path, base, url, _archive = make_large()
+    connection = begin(base, url)
+    answer = connection.getresponse()
+    assert answer.read(MIB) == bytes(MIB)
+
+    path.write_bytes(b"\1" * 64 * MIB)
+
+    with pytest.raises(http.client.IncompleteRead) as broken:
+        answer.read()
+    assert set(broken.value.partial) <= {0}
+    connection.close()
+
+
+def test_clients_that_do_not_read_hold_no_threads(make_large):
+    _path, base, url, archive = make_large(ServerOptions(threads={"downloads": 1}, client_downloads=10))
+    slow = [begin(base, url) for _number in range(9)]
+    until(lambda: downloads_of(archive) == 9)
+
+    connection = begin(base, url)
+    assert len(connection.getresponse().read()) == 64 * MIB
+
+    for each in (connection, *slow):
+        each.close()
+    until(lambda: downloads_of(archive) == 0)
+
+
+def test_the_ninth_download_of_an_address_is_refused_until_one_has_ended(make_large):
+    _path, base, url, archive = make_large()
+    running = [begin(base, url) for _number in range(8)]
+    until(lambda: downloads_of(archive) == 8)
+
+    refused = begin(base, url)
+    assert refused.getresponse().status == 429
+
+    running.pop().close()
+    until(lambda: downloads_of(archive) == 7)
+    again = begin(base, url)
+    assert again.getresponse().status == 200
+    for each in (refused, again, *running):
+        each.close()
+    until(lambda: downloads_of(archive) == 0)
