@@ -57,6 +57,11 @@ STARTED = Comparison("ContentDate/Start", "gt", Moment("2022-05-03T00:00:00Z"))
             "att/OData.CSC.DoubleAttribute/Value le 40.00)",
             CLOUDS,
         ),
+        (
+            "Attributes/OData.CSC.DoubleAttribute/any(att:att/Name eq 'cloudCover' and "
+            "att/OData.CSC.StringAttribute/Value le 40.00)",  # as eodag writes some
+            CLOUDS,
+        ),
         ("Attributes/OData.CSC.DoubleAttribute/any(a:a/Value le 40.0 and a/Name eq 'cloudCover')", CLOUDS),
         ("Attributes/any(i0:i0/Name eq 'cloudCover' and i0/OData.CSC.DoubleAttribute/Value le 4e1)", CLOUDS),
         (

@@ -24,7 +24,7 @@ from chronotile.protocols.odata.conditions import (
     conjuncts,
 )
 from chronotile.protocols.odata.products import ALWAYS_THERE, PROPERTIES, ProductProperty
-from chronotile.protocols.odata.tokens import moment_of, refused
+from chronotile.protocols.odata.tokens import literal_of_text, moment_of, refused
 
 OPERATORS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 MARGIN = np.timedelta64(1, "us")
@@ -223,9 +223,10 @@ def _typed(attribute: Attribute, value: Literal) -> Node:
         return _of_kind(attribute.name, value, bool, "true or false")
     if attribute.type == "DateTimeOffset":
         return {"timestamp": _moment(attribute.name, value).text}
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    number = literal_of_text(value) if isinstance(value, str) else value  # eodag writes some in quotes
+    if isinstance(number, bool) or not isinstance(number, int | float):
         raise refused(f"compares {attribute.name[:MAX_SHOWN]} with {_shown(value)}; accepted: a number")
-    return float(value)
+    return float(number)
 
 
 def _serial(form: Form, text: str) -> Node:

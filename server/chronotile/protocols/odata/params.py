@@ -108,6 +108,7 @@ class ProductQuery:
     """Properties of items, and whether descending; empty: the newest first."""
     top: int = USUAL_TOP
     skip: int = 0
+    """Products before the page; with a token it is known where that begins."""
     is_counted: bool = False
     expand: tuple[str, ...] = ()
     select: tuple[str, ...] = ()
@@ -117,9 +118,14 @@ class ProductQuery:
     written: tuple[tuple[str, str], ...] = ()
     """The options that the next page has too."""
 
-    def next_query(self, token: str) -> str:
-        """Return the query of the next page."""
-        return urlencode([*self.written, (SKIPTOKEN, token)], safe="$,/")
+    def next_query(self, token: str, count: int) -> str:
+        """Return the query of the page after one of so many products.
+
+        It has `$skip` too, as long as that is accepted, for clients that look for nothing else (eodag).
+        """
+        skipped = self.skip + count
+        skip = [(SKIP.name, str(skipped))] if skipped <= MOST_SKIPPED else []
+        return urlencode([*self.written, *skip, (SKIPTOKEN, token)], safe="$,/")
 
 
 def options_of(pairs: Iterable[tuple[str, str]]) -> Kvp:
@@ -153,7 +159,7 @@ def product_query(options: Kvp) -> ProductQuery:
         InvalidParameter: An option is not accepted.
         LimitExceeded: It requests too much.
     """
-    query = ProductQuery(
+    return ProductQuery(
         condition=FILTERED.given(options),
         sort=ORDER.given(options) or (),
         top=TOP.of(options),
@@ -169,9 +175,6 @@ def product_query(options: Kvp) -> ProductQuery:
             if text is not None and each.name not in {SKIP.name, TOKEN.name}
         ),
     )
-    if query.token is not None and query.skip:
-        raise InvalidParameter(f"{SKIPTOKEN} goes on after a page, and takes no $skip", locator="$skip")
-    return query
 
 
 def product_id_of(text: str) -> UUID:

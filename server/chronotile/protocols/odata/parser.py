@@ -180,15 +180,9 @@ class _Parser:
             return NAME_OF_ATTRIBUTE
         if variable == self.within.variable and rest[-1:] == [VALUE] and len(rest) <= 2:
             if len(rest) == 2:
-                self._cast_to(_cast_type(rest[0]))
+                self.within.type = self.within.type or _cast_type(rest[0])  # eodag writes others within any
             return VALUE
         raise refused(f"has {_shown(token)} within any; accepted: {EXAMPLE}")
-
-    def _cast_to(self, type_: str) -> None:
-        assert self.within is not None  # noqa: S101 -- `_path` looked
-        if self.within.type not in {None, type_}:
-            raise refused(f"casts an attribute to {self.within.type} and {type_}; accepted: one type, as in {EXAMPLE}")
-        self.within.type = type_
 
     def _operator(self) -> str:
         token = self._next

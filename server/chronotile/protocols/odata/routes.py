@@ -83,7 +83,7 @@ async def get_products(request: Request) -> Response:
             ]
         document["value"] = document.pop("value")  # after what is said of them
         if page.next is not None:
-            document[NEXT_LINK] = f"{base}{ROOT}/Products?{query.next_query(page.next)}"
+            document[NEXT_LINK] = f"{base}{ROOT}/Products?{query.next_query(page.next, len(page.items))}"
         return document
 
     return _answer(await in_thread(state_of(request).limiters.searches, find), request)

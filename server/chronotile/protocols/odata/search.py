@@ -48,7 +48,7 @@ def find_products(query: ProductQuery, services: Services) -> ItemPage:
         limit=max(query.top, 1),
         cursor=query.token,
     )
-    page = _page_after(search, query.skip, services)
+    page = _page_after(search, 0 if query.token else query.skip, services)
     if query.is_counted and page.matched is None:
         raise LimitExceeded(
             "$count",

@@ -80,6 +80,16 @@ def literal_of(token: Token) -> Literal | None:
     return {"true": True, "false": False}.get(token.word)
 
 
+def literal_of_text(text: str) -> Literal | None:
+    """Return the value of a text that is one word; `None`: it is not.
+
+    Raises:
+        InvalidParameter: It has characters that are none, or is a time that does not exist.
+    """
+    token, *others = tokens_of(text)
+    return literal_of(token) if [each.kind for each in others] == ["end"] else None
+
+
 def moment_of(text: str) -> Moment:
     """Return a time; without a zone it is UTC, a date its first moment.
 
