@@ -6,7 +6,7 @@ from chronotile.model.items import product_id
 from chronotile.protocols.common.examples import Examples
 from chronotile.protocols.common.openapi import (
     ADDRESS,
-    BINARY,
+    FILE,
     INDEX,
     NUMBER,
     OBJECT,
@@ -70,6 +70,10 @@ PRODUCT: Json = {
 LISTED: Json = object_of(
     {"@odata.context": TEXT, "value": list_of(PRODUCT)}, {"@odata.count": INDEX, "@odata.nextLink": ADDRESS}
 )
+NODE: Json = object_of(
+    {"Id": TEXT, "Name": TEXT, "ContentLength": INDEX, "ChildrenNumber": INDEX, "Nodes": object_of({"uri": ADDRESS})}
+)
+NODES: Json = object_of({"result": list_of(NODE)})
 TYPED: Json = list_of(object_of({"Name": TEXT, "ValueType": enum_of(TYPES)}))
 
 
@@ -79,6 +83,7 @@ def odata_paths(examples: Examples) -> dict[str, Json]:
         "id", "Id of the product, bare or in quotes", example=str(product_id(examples.collection, examples.item))
     )
     collection = in_path("collection", "Id of a collection", example=examples.collection)
+    nodes = in_path("nodes", "`Nodes(name)/…/Nodes`, or `Nodes(name)/…/$value`", example="Nodes(a)/Nodes(b)/$value")
     describe = partial(operation, tag=TAG, refusals=REFUSALS)
     of_one = documents(OF_ONE)
     examples_of_list = {
@@ -132,7 +137,22 @@ def odata_paths(examples: Examples) -> dict[str, Json]:
                     "getODataProductValue",
                     "The download of a product",
                     parameters=[id_],
-                    answers={"application/octet-stream": BINARY},
+                    answers={"application/octet-stream": FILE},
+                )
+            )
+        },
+        f"{ROOT}/Products({{id}})/Nodes": {
+            "get": describe(
+                "getODataProductNodes", "The product as a node", parameters=[id_], answers={MEDIA_TYPE: NODES}
+            )
+        },
+        f"{ROOT}/Products({{id}})/{{nodes}}": {
+            "get": _download(
+                describe(
+                    "getODataNode",
+                    "What lies in a node of a product, or its download",
+                    parameters=[id_, nodes],
+                    answers={MEDIA_TYPE: NODES, "application/octet-stream": FILE},
                 )
             )
         },

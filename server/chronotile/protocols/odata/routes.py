@@ -1,6 +1,6 @@
 """`/odata/v1`: products, as catalogues of the Copernicus Space Component list them (docs/reference/odata.md)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from chronotile.errors import MAX_SHOWN, UnknownCollection
 from chronotile.model.items import FoundItem
+from chronotile.pipeline.products.product import Product, product_of
 from chronotile.pipeline.search.find import find_product
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.protocols.common.endpoint import endpoint
@@ -31,6 +32,7 @@ from chronotile.protocols.odata.documents import (
 )
 from chronotile.protocols.odata.faults import odata_fault
 from chronotile.protocols.odata.filter_list import MOST_BYTES, listed_products
+from chronotile.protocols.odata.nodes import download_path, node_query, nodes_in, root_node
 from chronotile.protocols.odata.params import (
     EXPAND,
     NEXT_LINK,
@@ -119,6 +121,30 @@ async def get_value(request: Request) -> Response:
     return _redirect(request, product_path(found.product))
 
 
+async def get_root_node(request: Request) -> Response:
+    """Return the product as the only node at the top."""
+    return await _nodes(request, root_node)
+
+
+async def get_nodes(request: Request) -> Response:
+    """Return what lies in a node of a product, or lead to its download."""
+    query = node_query(request.path_params["nodes"])
+    if not query.is_value:
+        return await _nodes(request, lambda product, base: nodes_in(product, query.names, base))
+    services, found = services_of(request), await _found(request)
+
+    def address() -> str:
+        return download_path(product_of(found, services), query.names)
+
+    return _redirect(request, await in_thread(state_of(request).limiters.downloads, address))
+
+
+async def _nodes(request: Request, make: Callable[[Product, str], list[Json]]) -> Response:
+    services, base, found = services_of(request), base_url(request), await _found(request)
+    result = await in_thread(state_of(request).limiters.downloads, lambda: make(product_of(found, services), base))
+    return _answer({"result": result}, request)
+
+
 async def post_list(request: Request) -> Response:
     """Return the products that the body names (`OData.CSC.FilterList`)."""
     services, base = services_of(request), base_url(request)
@@ -191,6 +217,8 @@ routes = [
     Route(f"{ROOT}/Products({{id}})/$value", endpoint(get_value, odata_fault)),
     Route(f"{ROOT}/Products({{id}})/Attributes", endpoint(partial(get_members, "Attributes"), odata_fault)),
     Route(f"{ROOT}/Products({{id}})/Assets", endpoint(partial(get_members, "Assets"), odata_fault)),
+    Route(f"{ROOT}/Products({{id}})/Nodes", endpoint(get_root_node, odata_fault)),
+    Route(f"{ROOT}/Products({{id}})/{{nodes:path}}", endpoint(get_nodes, odata_fault)),
     Route(f"{ROOT}/Attributes", endpoint(get_attributes, odata_fault)),
     Route(f"{ROOT}/Attributes({{collection}})", endpoint(get_attributes_of, odata_fault)),
 ]
