@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rasterio.warp import transform_bounds
 
 from chronotile.archive.dated_collections import DatedCollections, dated_collections
+from chronotile.archive.index.background import reason_to_fill
 from chronotile.archive.index.date_items import date_id, media_type
 from chronotile.archive.index.dates import list_dates, reason_to_list
 from chronotile.archive.index.documents import Documents
@@ -395,6 +396,7 @@ def test_scenes_become_dates_and_dates_scenes(data, live_at, store):
     list_all(live, store)
     (data / "chronotile.yaml").write_text(tiles)
     (spec,) = specs_of_items(data / "chronotile.yaml", environment={})
+    assert "from another source" in reason_to_fill(spec, ACCESS, store)
     fill(indexed(spec), source_of(spec, ACCESS), store)
     assert sorted(found(store)) == ["NDVI_20200101", "NDVI_20200111", "NDVI_20200121"]
     store.items.put("made", [make_item("added by a client")])
@@ -474,8 +476,9 @@ def test_media_types(path, expected):
     assert media_type(path) == expected
 
 
-def test_many_dates_are_listed_whole(data, live_at, store):
-    days = np.datetime64("2001-01-01") + np.arange(1_000)
+@pytest.mark.slow
+def test_twenty_years_of_days_are_listed_whole(data, live_at, store):
+    days = np.datetime64("2001-01-01") + np.arange(7_000)
     save_netcdf(make_dataset(Scene(days=tuple(map(str, days)), width=2, height=2)), data / "made.nc")
     live = live_at("collections: {made: {source: {kind: netcdf, href: made.nc}}}")
 

@@ -20,6 +20,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
 """Before a source that could not be read is tried again; each failure doubles it."""
 SETTLED_S = 1.0
 """How long after the start or a reload the listing of dates begins: the first requests come before it."""
+REST = 3.0
+"""Times as long as dates were listed, the thread rests after each batch: requests have priority."""
 LEAST_WAIT_S = 0.1
 """Between two looks."""
 CLOSE_S = 5.0
@@ -61,7 +63,7 @@ class _Work(Protocol):
     def reason(self, store: IndexStore) -> str | None:
         """Return why it has to be done; `None`: it need not be."""
 
-    def fill(self, store: IndexStore, is_stopped: Callable[[], bool]) -> FillSummary:
+    def fill(self, store: IndexStore, stopping: threading.Event) -> FillSummary:
         """Do it."""
 
 
@@ -80,8 +82,8 @@ class _Scenes:
     def reason(self, store: IndexStore) -> str | None:
         return reason_to_fill(self.spec, self.access, store)
 
-    def fill(self, store: IndexStore, is_stopped: Callable[[], bool]) -> FillSummary:
-        return fill(indexed(self.spec), source_of(self.spec, self.access), store, is_stopped=is_stopped)
+    def fill(self, store: IndexStore, stopping: threading.Event) -> FillSummary:
+        return fill(indexed(self.spec), source_of(self.spec, self.access), store, is_stopped=stopping.is_set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,15 @@ class _Dates:
     def reason(self, store: IndexStore) -> str | None:
         return reason_to_list(self.dated, store)
 
-    def fill(self, store: IndexStore, is_stopped: Callable[[], bool]) -> FillSummary:
-        return list_dates(self.dated, store, is_stopped=is_stopped)
+    def fill(self, store: IndexStore, stopping: threading.Event) -> FillSummary:
+        begun_s = monotonic()
+
+        def rest(_count: int) -> None:
+            nonlocal begun_s
+            stopping.wait(REST * (monotonic() - begun_s))
+            begun_s = monotonic()
+
+        return list_dates(self.dated, store, progress=rest, is_stopped=stopping.is_set)
 
 
 @dataclass(slots=True)
@@ -235,7 +244,7 @@ class BackgroundFill:
             if reason is None:
                 return True
             log.info("indexing %s: %s", work.collection, reason)
-            summary = work.fill(store, self._stopping.is_set)
+            summary = work.fill(store, self._stopping)
         except ChronotileError as error:
             log.warning("%s cannot be indexed now: %s", work.collection, error.message)
             return False

@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 
 from chronotile.archive.index.date_items import DateFile, DateItems, date_id
-from chronotile.archive.index.fill import FillSummary, IndexedCollection, IndexStore, Interrupted, fill
+from chronotile.archive.index.fill import FillSummary, IndexedCollection, IndexStore, Interrupted, Progress, fill
 from chronotile.archive.index.source import Listed, ListedEntry, ReadEntry, Unread
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.model.collection import Collection
@@ -22,6 +22,8 @@ IDENTITY = "dates"
 """What passes over dates call their source."""
 VERSION = 1
 """Of the items that are made: another one replaces those that are there."""
+BATCH = 32
+"""Dates that are stored together: requests wait for the interpreter while they are made."""
 CLEARED = 500
 """Items of the source before that are removed together."""
 
@@ -191,11 +193,21 @@ def reason_to_list(dated: DatedCollection, store: IndexStore) -> str | None:
 
 
 def list_dates(
-    dated: DatedCollection, store: IndexStore, *, is_stopped: Callable[[], bool] = lambda: False
+    dated: DatedCollection,
+    store: IndexStore,
+    *,
+    progress: Progress | None = None,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> FillSummary:
     """Bring the items of a collection in line with its dates; what is interrupted goes on the next time.
 
     Items of a collection that had scenes or tiles before are removed first, those that clients have added among them.
+
+    Args:
+        dated: The collection.
+        store: The index.
+        progress: Called after each `BATCH` of dates.
+        is_stopped: Whether to stop after what is stored now.
 
     Raises:
         Interrupted: It was stopped.
@@ -206,7 +218,7 @@ def list_dates(
         _clear(dated.id, store, is_stopped)
     store.passes.forget_since(dated.id)  # until all is in line again
     listed = IndexedCollection(id=dated.id, settings=settings or IndexSettings())
-    return fill(listed, DateSource(dated), store, is_stopped=is_stopped)
+    return fill(listed, DateSource(dated), store, batch=BATCH, progress=progress, is_stopped=is_stopped)
 
 
 def _clear(collection: str, store: IndexStore, is_stopped: Callable[[], bool]) -> None:

@@ -20,7 +20,7 @@ from chronotile.errors import InvalidItem, SourceUnavailable, UnsupportedSource
 from chronotile.model.items import IndexSettings, Item, PutSummary
 
 BATCH = 256
-"""Entries that are read and stored together: what an interruption repeats at most."""
+"""Entries that are read and stored together, unless another number is given: what an interruption repeats at most."""
 TWICE = "another document or file before it has the same item ids"
 MOST_SHOWN = 5
 """Parts of a source that are named of those that could not be read."""
@@ -110,12 +110,13 @@ class IndexStore:
         self.passes.close()
 
 
-def fill(
+def fill(  # noqa: PLR0913 -- of which four are named
     collection: IndexedCollection,
     source: ItemSource,
     store: IndexStore,
     *,
     is_whole: bool = True,
+    batch: int = BATCH,
     progress: Progress | None = None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> FillSummary:
@@ -126,6 +127,7 @@ def fill(
         source: Where its items are.
         store: The index.
         is_whole: Whether all of the source is looked at, even if it can list its changes.
+        batch: How many entries are read and stored together.
         progress: Called after each batch.
         is_stopped: Whether to stop after what is being read now, which is stored.
 
@@ -144,7 +146,7 @@ def fill(
             collection.id, source=source.identity, holder=holder, is_whole=is_whole, is_empty=is_empty
         )
         is_empty = False
-        filling = _Filling(run, source, store, progress=progress or _ignore, is_stopped=is_stopped)
+        filling = _Filling(run, source, store, batch=batch, progress=progress or _ignore, is_stopped=is_stopped)
         try:
             done, again = filling.run()
         except BaseException:
@@ -175,11 +177,12 @@ class _Filling:
         source: ItemSource,
         store: IndexStore,
         *,
+        batch: int,
         progress: Progress,
         is_stopped: Callable[[], bool],
     ) -> None:
         self._run, self._source, self._items, self._passes = run, source, store.items, store.passes
-        self._progress, self._is_stopped = progress, is_stopped
+        self._batch, self._progress, self._is_stopped = batch, progress, is_stopped
         self._put = PutSummary()
         self._unread: list[Unread] = []
         self._unread_count = 0
@@ -191,7 +194,7 @@ class _Filling:
         """Make the pass; return what it did, and whether another one has entries to read again."""
         with ThreadPoolExecutor(self._source.threads, thread_name_prefix="index") as threads:
             listed = self._source.entries(self._run)
-            while batch := list(islice(listed, BATCH)):
+            while batch := list(islice(listed, self._batch)):
                 self._store(batch, threads)
                 self._progress(self._looked)
                 if self._is_stopped():
