@@ -5,6 +5,7 @@ import pytest
 from chronotile.errors import SourceUnavailable
 from chronotile.model.job import Execution, Message, Subscriber
 from chronotile.queue.database import open_engine
+from chronotile.queue.job_outbox import JobOutbox
 from chronotile.queue.notifier import LEASE_S, LOST_S, OF_A_HOST, WAITS_S, Notifier
 from chronotile.queue.outbox import Callbacks
 from chronotile.queue.table import JobTable
@@ -67,7 +68,8 @@ def write(job, callback):
 def make_teller(table, engine, simulation, web):
     def make(write=write, of=Callbacks):
         callbacks = of(engine, clock=simulation.clock, archive="a")
-        return Notifier(table, callbacks, write=write, send=web.send, runtime=simulation.runtime("notifier"))
+        outbox = JobOutbox(table, callbacks, write=write)
+        return Notifier(outbox, send=web.send, runtime=simulation.runtime("notifier"))
 
     return make
 

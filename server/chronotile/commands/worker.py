@@ -104,6 +104,7 @@ def _bucket(settings: "Settings") -> "Bucket | None":
 def _notifying(stores: "JobStores", archive: "Archive", bucket: "Bucket | None") -> Iterator[None]:
     """Notify the subscribers of all jobs."""
     from chronotile.protocols.ogcapi.processes.subscriber import message_of
+    from chronotile.queue.job_outbox import JobOutbox
     from chronotile.queue.notifier import Notifier
     from chronotile.queue.outbox import Callbacks
 
@@ -111,7 +112,7 @@ def _notifying(stores: "JobStores", archive: "Archive", bucket: "Bucket | None")
         for store in stores:
             write = partial(message_of, catalogue=archive.services.catalogue, folder=store.folder, bucket=bucket)
             callbacks = Callbacks(store.engine, archive=store.table.archive)
-            notifiers.enter_context(Notifier(store.table, callbacks, write=write))
+            notifiers.enter_context(Notifier(JobOutbox(store.table, callbacks, write=write)))
         yield
 
 

@@ -1,18 +1,17 @@
-"""Notifies subscribers how their jobs go on, apart from the doing of jobs, which waits for none of them."""
+"""Notifies subscribers, of jobs or of new items, apart from the work itself, which waits for none of them."""
 
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Generic, Protocol, Self, TypeVar
 
-from chronotile.errors import ChronotileError, UnknownPath
-from chronotile.model.job import Callback, Job, Message
+from chronotile.errors import ChronotileError
+from chronotile.model.job import Message
 from chronotile.queue.faults import fault_of, is_foreseen
-from chronotile.queue.outbox import Callbacks, host_of
+from chronotile.queue.outbox import host_of
 from chronotile.queue.runtime import SYSTEM, Runtime
-from chronotile.queue.table import JobTable
 from chronotile.web.fetch import post
 
 log = logging.getLogger(__name__)
@@ -28,7 +27,40 @@ LEASE_S = 60.0
 """Longer than any message takes."""
 WAITS_S = (5.0, 30.0, 180.0, 1080.0)
 """How long to wait after each try in vain; after one more it is given up."""
-WORDS = {"running": "that it runs", "successful": "that it is done", "failed": "that it failed"}
+
+
+class Due(Protocol):
+    """What a subscriber is to be sent."""
+
+    @property
+    def url(self) -> str:
+        """To whom."""
+
+    @property
+    def tries(self) -> int:
+        """How often it was tried, this time included."""
+
+
+AnyDue = TypeVar("AnyDue", bound=Due)
+
+
+class Outbox(Protocol[AnyDue]):
+    """What there is to send; any number of processes may take from it at once."""
+
+    def take(self, *, lease_s: float, without: Collection[str]) -> AnyDue | None:
+        """Take what is due, if anything is, for so many seconds; nothing for the hosts in `without`."""
+
+    def message(self, due: AnyDue) -> Message | None:
+        """Return the message of now; `None`: there is nothing to say any more."""
+
+    def set_sent(self, due: AnyDue) -> None:
+        """Note that it was sent, or that there was nothing to say."""
+
+    def again(self, due: AnyDue, *, wait_s: float, reason: str) -> None:
+        """Let any notifier try again after a while."""
+
+    def give_up(self, due: AnyDue, reason: str) -> None:
+        """Never send it."""
 
 
 class Post(Protocol):
@@ -42,40 +74,39 @@ class Post(Protocol):
         """
 
 
-class Notifier:
+class Notifier(Generic[AnyDue]):
     """Sends the messages that are due, some at once, from when it is entered until it is left.
 
     Args:
-        table: That of the jobs.
-        callbacks: What there is to tell.
-        write: Makes the message on a job as it is now.
+        outbox: What there is to send.
         send: How it is sent.
         runtime: How to wait and to start threads.
+        at_once: Messages that are sent in parallel.
+        of_a_host: Of these, to one host.
     """
 
     def __init__(
         self,
-        table: JobTable,
-        callbacks: Callbacks,
+        outbox: Outbox[AnyDue],
         *,
-        write: Callable[[Job, Callback], Message],
         send: Post = post,
         runtime: Runtime = SYSTEM,
+        at_once: int = AT_ONCE,
+        of_a_host: int = OF_A_HOST,
     ) -> None:
-        self._table = table
-        self._callbacks = callbacks
-        self._write = write
+        self._outbox = outbox
         self._send = send
         self._wait = runtime.wait
+        self._at_once, self._of_a_host = at_once, of_a_host
         self._lock = threading.Lock()
         self._hosts = Counter[str]()
         """How many messages are being sent."""
         self._is_stopped = threading.Event()
-        self._pool = runtime.threads(AT_ONCE, "notifier")
+        self._pool = runtime.threads(at_once, "notifier")
 
     def __enter__(self) -> Self:
         """Begin to tell."""
-        for _ in range(AT_ONCE):
+        for _ in range(self._at_once):
             self._pool.submit(self._run)
         return self
 
@@ -93,55 +124,44 @@ class Notifier:
             SourceUnavailable: The table cannot be reached.
             StorageFull: The disk of the table is full.
         """
-        callback = self._take()
-        if callback is None:
+        due = self._take()
+        if due is None:
             return False
         try:
-            self._tell(callback)
+            self._tell(due)
         finally:
-            self._let_go(callback)
+            self._let_go(due)
         return True
 
-    def _take(self) -> Callback | None:
+    def _take(self) -> AnyDue | None:
         with self._lock:
-            full = [host for host, count in self._hosts.items() if count >= OF_A_HOST]
-            callback = self._callbacks.take(lease_s=LEASE_S, without=full)
-            if callback is not None:
-                self._hosts[host_of(callback.url)] += 1
-            return callback
+            full = [host for host, count in self._hosts.items() if count >= self._of_a_host]
+            due = self._outbox.take(lease_s=LEASE_S, without=full)
+            if due is not None:
+                self._hosts[host_of(due.url)] += 1
+            return due
 
-    def _let_go(self, callback: Callback) -> None:
+    def _let_go(self, due: AnyDue) -> None:
         with self._lock:
-            self._hosts -= Counter([host_of(callback.url)])
+            self._hosts -= Counter([host_of(due.url)])
 
-    def _tell(self, callback: Callback) -> None:
+    def _tell(self, due: AnyDue) -> None:
         try:
-            job = self._table.job(callback.job)
-        except UnknownPath:  # it was forgotten, and the callback with it
-            return
-        try:
-            self._post(job, callback)
+            message = self._outbox.message(due)
+            if message is not None:
+                self._send(due.url, message.body, headers=message.headers)
         except Exception as error:  # each counts as a try, or it would be tried again at once and for ever
             if not is_foreseen(error):
-                log.exception("the subscriber of job %s was not notified", callback.job)
-            self._failed(callback, fault_of(error).detail)
+                log.exception("a subscriber at %s was not notified", host_of(due.url))
+            self._failed(due, fault_of(error).detail)
         else:
-            self._callbacks.set_sent(callback)
+            self._outbox.set_sent(due)
 
-    def _post(self, job: Job, callback: Callback) -> None:
-        if job.status != callback.status:  # it went on meanwhile, which has a message of its own
-            return
-        message = self._write(job, callback)
-        self._send(callback.url, message.body, headers=message.headers)
-
-    def _failed(self, callback: Callback, reason: str) -> None:
-        said = f"its subscriber was not notified {WORDS[callback.status]}: {reason}"
-        log.info("job %s: %s", callback.job, said)
-        if callback.tries <= len(WAITS_S):
-            self._callbacks.again(callback, wait_s=WAITS_S[callback.tries - 1])
+    def _failed(self, due: AnyDue, reason: str) -> None:
+        if due.tries <= len(WAITS_S):
+            self._outbox.again(due, wait_s=WAITS_S[due.tries - 1], reason=reason)
         else:
-            self._callbacks.leave(callback)
-            self._table.say(callback.job, f"{said}; it was tried {callback.tries} times")
+            self._outbox.give_up(due, reason)
 
     def _run(self) -> None:
         wait_s = 0.0

@@ -10,6 +10,7 @@ from chronotile.errors import ConfigurationError
 from chronotile.model.job import Result
 from chronotile.protocols.ogcapi.processes.subscriber import message_of
 from chronotile.queue.database import open_engine
+from chronotile.queue.job_outbox import JobOutbox
 from chronotile.queue.notifier import Notifier
 from chronotile.queue.outbox import Callbacks
 from tests.listener import Answer
@@ -60,7 +61,7 @@ def tell(desk, tmp_path):
     write = partial(message_of, catalogue=served.make_services().catalogue, folder=tmp_path / "jobs")
 
     def tell_all():
-        teller = Notifier(desk.table, Callbacks(engine, archive="a"), write=write)
+        teller = Notifier(JobOutbox(desk.table, Callbacks(engine, archive="a"), write=write))
         return sum(iter(teller.tell_next, False))
 
     yield tell_all
