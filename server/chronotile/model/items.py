@@ -198,6 +198,10 @@ class ItemChange:
     id: str
     item: FoundItem | None
     """As it is now; `None` of one that was removed."""
+    number: int
+    """Of what was written together; rises, and is another for each change of the same item."""
+    cursor: str
+    """From which a page goes on with the change after it."""
 
     @property
     def product(self) -> UUID:

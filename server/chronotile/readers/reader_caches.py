@@ -57,6 +57,11 @@ class ReaderCaches:
         self._lock = threading.RLock()
 
     @property
+    def has_items(self) -> bool:
+        """Whether the application has an index of items."""
+        return self._open_items is not None
+
+    @property
     def items(self) -> "PieceIndex | None":
         """The index of items; `None` where the application has none.
 

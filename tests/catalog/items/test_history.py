@@ -260,3 +260,30 @@ def test_what_is_no_geometry_is_refused(index, geometry):
 
     assert caught.value.locator == "geometry"
     assert "filter" not in caught.value.message
+
+
+def test_each_change_has_a_cursor_from_which_the_changes_after_it_are_told(index):
+    index.put("s2", [make_item("before")])
+    cursor = now(index)
+    index.put("s2", [make_item("a"), make_item("b")])
+    index.remove("s2", ["before"])
+    index.put("modis", [make_item("a")])
+    index.put("s2", [make_item("b", properties={"cloud": 3})])
+
+    page = index.changes_after(cursor)
+
+    rests = [told(index.changes_after(change.cursor)) for change in page.changes]
+    assert rests == [told(page)[number:] for number in range(1, 5)]
+    numbers = [change.number for change in page.changes]
+    assert numbers == sorted(numbers)
+
+
+def test_the_newest_items_are_those_that_were_put_last(index):
+    index.put("s2", [make_item("a", at="2024-05-03"), make_item("b", at="2024-05-04")])
+    index.put("s2", [make_item("late", at="2020-01-01")])
+    index.put("modis", [make_item("other")])
+    index.put("s2", [make_item("a", at="2024-05-03", properties={"cloud": 3})])
+
+    assert [each.ref.id for each in index.newest("s2", 2)] == ["a", "late"]
+    assert [each.ref.id for each in index.newest("s2", 10)] == ["a", "late", "b"]
+    assert index.newest("unknown", 10) == ()

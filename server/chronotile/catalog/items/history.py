@@ -16,7 +16,7 @@ from chronotile.catalog.items.schema import ITEMS, REMOVED, SCHEMA
 from chronotile.catalog.items.search import SearchedCollection, documents_of, found_item
 from chronotile.catalog.items.statements import Statement
 from chronotile.errors import CursorExpired, InvalidParameter
-from chronotile.model.items import ChangePage, ItemChange
+from chronotile.model.items import ChangeKind, ChangePage, ItemChange
 
 MOST_CHANGES = 1_000
 """Of a page."""
@@ -101,7 +101,7 @@ class HistoryReader:
         ]
         found = list(islice(heapq.merge(*streams, key=lambda row: row[0]), limit + 1))
         is_last, rows = len(found) <= limit, found[:limit]
-        changes = self._changes([(collection, row) for _, collection, row in rows], position.known)
+        changes = self._changes(rows, position.known)
         after = end if is_last else _Position(position.known, *rows[-1][0])
         return ChangePage(changes=changes, cursor=after.text(self._subject), is_last=is_last)
 
@@ -126,16 +126,29 @@ class HistoryReader:
         rows = self._rows(_after(wanted, ITEMS, ("last_change", "number"), collection, (after.change, number), limit))
         return [((row[-1], ITEM, row[0]), collection, row) for row in rows]
 
-    def _changes(self, rows: Sequence[tuple[SearchedCollection, Any]], known: int) -> tuple[ItemChange, ...]:
-        documents = documents_of([row[0] for _, row in rows if not isinstance(row, str)], self._cursor, self._dialect)
+    def _changes(
+        self, rows: Sequence[tuple[tuple[int, int, int], SearchedCollection, Any]], known: int
+    ) -> tuple[ItemChange, ...]:
+        documents = documents_of(
+            [row[0] for _, _, row in rows if not isinstance(row, str)], self._cursor, self._dialect
+        )
         changes = list[ItemChange]()
-        for collection, row in rows:
-            if isinstance(row, str):
-                changes.append(ItemChange(kind="removed", collection=collection.id, id=row, item=None))
-            else:
+        for key, collection, row in rows:
+            kind: ChangeKind = "removed"
+            item = None
+            if not isinstance(row, str):
                 item = found_item(collection, row, documents[row[0]])
                 kind = "added" if row[-2] > known else "replaced"
-                changes.append(ItemChange(kind=kind, collection=collection.id, id=item.ref.id, item=item))  # type: ignore[arg-type]  # one of two texts
+            changes.append(
+                ItemChange(
+                    kind=kind,
+                    collection=collection.id,
+                    id=row if item is None else item.ref.id,
+                    item=item,
+                    number=key[0],
+                    cursor=_Position(known, *key).text(self._subject),
+                )
+            )
         return tuple(changes)
 
     def _rows(self, wanted: Select[Any]) -> list[Any]:

@@ -331,6 +331,12 @@ class ItemIndex:
             found = self._found(cursor, _BY_PRODUCT, {"archive": self._archive, "product": product_key(product)})
         return next((item for item in found if item.product == product), None)
 
+    def newest(self, collection: str, limit: int) -> tuple[FoundItem, ...]:
+        """Return the items of a collection that were added or replaced last; of those put together the latest first."""
+        values: dict[str, Value] = {"archive": self._archive, "collection": collection, "most": limit}
+        with self._reading() as cursor:
+            return tuple(self._found(cursor, _NEWEST, values))
+
     def changes_after(self, since: str | None, *, limit: int = 100, among: Container[str] | None = None) -> ChangePage:
         """Return changes of items in the order in which they were made.
 
@@ -530,4 +536,9 @@ _WHOLE = (
 )
 _BY_ID = _WHOLE.where(COLLECTIONS.c.id == bindparam("collection"), ITEMS.c.id == bindparam("id"))
 _BY_PRODUCT = _WHOLE.where(ITEMS.c.product == bindparam("product"))
+_NEWEST = (
+    _WHOLE.where(COLLECTIONS.c.id == bindparam("collection"))
+    .order_by(ITEMS.c.last_change.desc(), ITEMS.c.start.desc(), ITEMS.c.number.desc())
+    .limit(bindparam("most"))
+)
 _UNRANKED = queries.unranked()

@@ -107,6 +107,9 @@ class Items(Protocol):
     def find_product(self, product: UUID) -> FoundItem | None:
         """Return the item of a product; `None` if there is none."""
 
+    def newest(self, collection: str, limit: int) -> tuple[FoundItem, ...]:
+        """Return the items of a collection that were added or replaced last; of those put together the latest first."""
+
     def changes_after(self, since: str | None, *, limit: int = 100, among: Container[str] | None = None) -> ChangePage:
         """Return changes of items in the order in which they were made.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from chronotile.model.items import ChangePage
+from chronotile.model.items import ChangePage, FoundItem
 from chronotile.pipeline.search.served_index import items_of
 from chronotile.pipeline.services import Services
 
@@ -28,6 +28,18 @@ def changes_since(
         CursorExpired: The cursor is so old that not all removed items are known.
         SourceUnavailable: The index does not answer.
     """
-    served = services.catalogue.collections_by_id
-    among = served.keys() & set(collections) if collections else served
+    catalogue = services.catalogue
+    # Whoever follows them misses nothing that changes while a source is away.
+    served = catalogue.collections_by_id.keys() | set(catalogue.away.values())
+    among = served & set(collections) if collections else served
     return items_of(services).changes_after(cursor, limit=limit, among=among)
+
+
+def newest_items(collection: str, services: Services, *, limit: int) -> tuple[FoundItem, ...]:
+    """Return the items of a collection that were added or replaced last; of those put together the latest first.
+
+    Raises:
+        UnknownLayer: There is no such collection.
+        SourceUnavailable: The index does not answer.
+    """
+    return items_of(services).newest(services.catalogue.collection(collection).id, limit)
