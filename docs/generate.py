@@ -58,6 +58,7 @@ HEADINGS = {
     "InspireSection": "service.inspire",
     "ViewerSection": "service.viewer",
     "BaseMapSection": "service.viewer.base_maps, each",
+    "WebhookSection": "service.webhooks, each",
     "CollectionSection": "collections.(id)",
     "MetadataSection": "collections.(id).metadata, each",
     "SourceSection": "collections.(id).source",

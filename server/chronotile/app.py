@@ -48,6 +48,8 @@ from chronotile.process_setup import (
     share_one_heap,
 )
 from chronotile.protocols.animations.routes import routes as animation_routes
+from chronotile.protocols.changes.events import event_message
+from chronotile.protocols.changes.routes import routes as change_routes
 from chronotile.protocols.cog.routes import cog_routes
 from chronotile.protocols.common.endpoint import with_error_caching
 from chronotile.protocols.common.limits.body_memory import BodyMemory
@@ -90,6 +92,9 @@ from chronotile.protocols.wmts.routes import routes as wmts_routes
 from chronotile.protocols.zarr.routes import routes as zarr_routes
 from chronotile.queue.bucket import PATIENCE_S, open_bucket
 from chronotile.queue.service import JobService
+from chronotile.queue.webhooks.allowed import SETTING as SUBSCRIBER_SETTING
+from chronotile.queue.webhooks.positions import open_positions
+from chronotile.queue.webhooks.sender import WebhookSender
 from chronotile.readers.caches.block_cache import BlockCache
 from chronotile.readers.caches.byte_blocks import ByteBlocks
 from chronotile.readers.caches.disk import DiskCache
@@ -207,6 +212,8 @@ class ServerOptions:
     """Writes items for programs that show the token; without it none may."""
     fill: BackgroundFill | None = None
     """Fills the index of collections that lack it while the application runs."""
+    webhooks: WebhookSender | None = None
+    """Sends changes of items to webhooks while the application runs; without it another process does, or none."""
     siblings: Siblings | None = None
     """The other workers, where `/metrics` describes all."""
     shares: Path | None = None
@@ -241,7 +248,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
     options = options or ServerOptions()
     service, registry = services.catalogue.service, CollectorRegistry()
     input_places = web_places(options.input_prefixes, setting="CHRONOTILE_INPUT_PREFIXES")
-    subscriber_places = web_places(options.subscriber_prefixes, setting="CHRONOTILE_SUBSCRIBER_PREFIXES")
+    subscriber_places = web_places(options.subscriber_prefixes, setting=SUBSCRIBER_SETTING)
     cogs = cog_routes(
         options.cog_places, max_pixels=services.catalogue.limits.max_pixels, threads=options.counts["pictures"]
     )
@@ -260,6 +267,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
             subscriber_places=subscriber_places,
             downloads=DownloadSlots(options.downloads, options.client_downloads),
             items=options.items,
+            webhooks=None if options.webhooks is None else options.webhooks.counts,
             viewer=ViewerFolder(options.viewer),
             bodies=BodyMemory(services.memory),
         )
@@ -275,6 +283,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
             *wmts_routes(service.wmts_paths),
             *(
                 *item_routes,
+                *change_routes,
                 *stac_routes,
                 *layer_routes,
                 *product_routes,
@@ -312,8 +321,9 @@ async def _running(state: ServerState, options: ServerOptions, registry: Collect
         if maker is not None:
             maker.start()
     shared = None if options.siblings is None else await options.siblings.tell(registry)
-    if options.fill is not None:
-        options.fill.start()
+    beside = [each for each in (options.fill, options.webhooks) if each is not None]
+    for each in beside:
+        each.start()
     async with anyio.create_task_group() as tasks:
         for work in () if upkeep is None else (upkeep.renew, upkeep.follow_elsewhere, upkeep.tidy, upkeep.prepare):
             tasks.start_soon(work)
@@ -325,8 +335,8 @@ async def _running(state: ServerState, options: ServerOptions, registry: Collect
     for maker in (previews, overviews):
         if maker is not None:
             await anyio.to_thread.run_sync(maker.close)
-    if options.fill is not None:
-        await anyio.to_thread.run_sync(options.fill.close)
+    for each in beside:
+        await anyio.to_thread.run_sync(each.close)
     await anyio.to_thread.run_sync(state.valid_shares.close)
     await anyio.to_thread.run_sync(state.jobs.close)
     state.services.close()
@@ -501,6 +511,7 @@ def serving(
             partial(index_store, settings),
             dates=DatedCollections(lambda: live.archive) if is_logged else tuple,  # by one of several workers
         ),
+        webhooks=_webhook_sender(live, settings, id_) if is_logged else None,
         siblings=siblings,
         shares=settings.preview_folder / SHARES if settings.preview_bytes else None,
         jobs=JobService(
@@ -513,6 +524,15 @@ def serving(
         ),
     )
     return application(archive.services, options)
+
+
+def _webhook_sender(live: LiveArchive, settings: Settings, archive: str) -> WebhookSender:
+    return WebhookSender(
+        lambda: live.services,
+        partial(open_positions, settings.database_url, settings.jobs_folder(archive).absolute(), archive=archive),
+        places=web_places(settings.subscriber_places, setting=SUBSCRIBER_SETTING),
+        write=event_message,
+    )
 
 
 def _written_specs(archive: Archive) -> list[SourceSpec]:

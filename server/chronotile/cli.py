@@ -11,7 +11,14 @@ import typer
 from chronotile import __version__
 from chronotile.commands import jobs
 from chronotile.commands.exit_codes import exiting_in_one_line, fail
-from chronotile.commands.opening import index_findings, open_archive, print_lines, progress_bar, settings_of
+from chronotile.commands.opening import (
+    index_findings,
+    open_archive,
+    print_lines,
+    progress_bar,
+    settings_of,
+    subscriber_findings,
+)
 from chronotile.commands.serve import run_server
 from chronotile.machine import this_machine
 
@@ -246,7 +253,12 @@ def check(place: Place = None) -> None:
         archive = open_archive(settings, "error")
         with passes_of(settings, archive) as passes:
             found = list(check_archive(archive, passes))
-        findings = [*archive.findings, *found, *index_findings(settings, archive)]
+        findings = [
+            *archive.findings,
+            *found,
+            *index_findings(settings, archive),
+            *subscriber_findings(settings, archive),
+        ]
         for line in (*finding_lines(findings), summary(archive.services.catalogue, findings)):
             typer.echo(line)
         archive.close()

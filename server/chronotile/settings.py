@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     input_prefixes: str | None = None
     """https:// URLs below which inputs of processes may lie, with commas; none leaves values as they are given."""
     subscriber_prefixes: str | None = None
-    """https:// URLs below which subscribers may be notified how jobs go on, with commas; none leaves them to ask."""
+    """https:// URLs below which subscribers of jobs and webhooks may lie, with commas; none: they are refused."""
     jobs_dir: Path | None = None
     """Folder of jobs and their results, which all who do them share; default: one an archive in the user's state."""
     jobs_results_url: str | None = None

@@ -303,7 +303,8 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
     ("text", "mistake"),
     [
         ("titel: T", "service.titel: unknown key; the nearest is title; accepted are title, abstract, keywords, url, "
-            "contact, hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, wmts, inspire, viewer"),
+            "contact, hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, wmts, inspire, "
+            "viewer, webhooks"),
         ("title: 5", "service.title: must be a mapping (key: value), got 5"),
         ("title: {}", "service.title: must have 1 or more entries"),
         ("title: {de: D}", "service.title.de: language 'de' is not one of service.languages (en)"),
@@ -317,7 +318,7 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
             "port, such as maps.example.org"),
         ("host: [a.example]", "service.host: unknown key; the nearest is hosts; accepted are title, abstract, "
             "keywords, url, contact, hosts, origins, id, languages, paths, crs, tile_matrix_sets, limits, wms, wmts, "
-            "inspire, viewer"),
+            "inspire, viewer, webhooks"),
         *((f"origins: ['{origin}']", f"service.origins[0]: '{origin}' is not a web origin; accepted is http(s)://host "
             "or http(s)://host:port without a path, such as https://maps.example.org")
           for origin in ("*", "null", "a.example", "https://a.example/", "https://a@a.example", "ftp://a.example")),

@@ -24,6 +24,7 @@ from chronotile.model.places import PlaceSet
 from chronotile.model.request import TILE_FORMATS, TileFormat
 from chronotile.model.style import Style
 from chronotile.model.tiles import TileMatrixSet
+from chronotile.model.webhook import Webhook
 
 _CRS_CODE = re.compile(
     r"(?:urn:ogc:def:crs:|https?://www\.opengis\.net/def/crs/)?"
@@ -134,6 +135,8 @@ class ServiceInfo:
     inspire: MetadataLink | None = None
     """The service's metadata record, where WMS is an INSPIRE view service."""
     viewer: ViewerInfo = ViewerInfo()
+    webhooks: tuple[Webhook, ...] = ()
+    """Subscribers of changes of items, which no document shows."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ def cross_mistakes(root: Node, kinds: Kinds) -> list[Mistake]:
         *(mistake for found in _collections(root) for mistake in kind_mistakes(*found, kinds)),
         *(mistake for found in _collections(root) for mistake in derived_mistakes(*found)),
         *_language_mistakes(root),
+        *_webhook_mistakes(root),
     ]
 
 
@@ -105,6 +106,15 @@ def _language_mistakes(root: Node) -> Iterator[Mistake]:
                 if tag not in offered:
                     problem = f"language {tag!r} is not one of service.languages ({list_names(offered)})"
                     yield Mistake(text.place, (*path, key, tag), problem)
+
+
+def _webhook_mistakes(root: Node) -> Iterator[Mistake]:
+    known = root.child("collections").entries
+    for index, webhook in enumerate(root.child("service", "webhooks").items):
+        node = webhook.child("collection")
+        if node.text is not None and node.text not in known:
+            problem = f"collection {node.text[:40]!r} is not configured{nearest(node.text, known)}"
+            yield Mistake(node.place, ("service", "webhooks", index, "collection"), problem)
 
 
 def _described(root: Node) -> Iterator[tuple[KeyPath, Node]]:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from chronotile.catalog.catalogue import Contact, Limits, PostalAddress, ServiceInfo
 from chronotile.catalog.kinds import CrsName, Localised, language
 from chronotile.catalog.viewer_section import ViewerSection
+from chronotile.catalog.webhooks_section import MOST_WEBHOOKS, WebhookSection, once
 from chronotile.model.collection import MetadataLink
 from chronotile.model.crs import crs_of
 from chronotile.model.request import TILE_FORMATS, TileFormat
@@ -231,6 +232,8 @@ class ServiceSection(Section):
     """Adds INSPIRE's extended capabilities to WMS 1.3.0."""
     viewer: ViewerSection = ViewerSection()
     """Settings of the viewer."""
+    webhooks: Annotated[tuple[WebhookSection, ...], Field(max_length=MOST_WEBHOOKS), AfterValidator(once)] = ()
+    """Subscribers of changes of items, at most 32."""
 
     def info(self) -> ServiceInfo:
         """Return what the service says of itself."""
@@ -249,4 +252,5 @@ class ServiceSection(Section):
             wmts_formats=self.wmts.formats,
             inspire=self.inspire.link() if self.inspire else None,
             viewer=self.viewer.info(),
+            webhooks=tuple(each.webhook(f"service.webhooks[{index}]") for index, each in enumerate(self.webhooks)),
         )

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
+from chronotile.catalog.filter_text import FilterText
 from chronotile.catalog.kinds import PLACEHOLDER, CrsName, TimeText
 from chronotile.errors import InvalidParameter
 from chronotile.model.time.instants import DAY, DISTANT_FUTURE, ONE_NS, TimeDomain, domain_of_bounds, domain_of_periods
@@ -16,7 +17,6 @@ from chronotile.sections import Section, Text
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _ONE_SLASH = re.compile("(s3|https?):/(?!/)", re.IGNORECASE)
 _SCHEMES = ("file", "s3", "http", "https")
-_MAX_FILTER = 4096
 _LONGEST_MONTH_NS = 31 * 86_400_000_000_000
 
 
@@ -109,21 +109,6 @@ def _time_pattern(pattern: str) -> str:
     return pattern
 
 
-def _filter(text: str) -> str:
-    if len(text) > _MAX_FILTER:
-        raise ValueError(f"at most {_MAX_FILTER} characters, got {len(text)}")
-    from chronotile.catalog.items.cql2.translate import require_accepted  # noqa: PLC0415 -- SQLAlchemy, with the first
-
-    try:
-        require_accepted(text)
-    except InvalidParameter as error:
-        raise ValueError(
-            f"{text[:60]!r} {error.message.removeprefix('filter ')}; accepted are conditions such as "
-            "eo:cloud_cover < 60 AND platform = 'sentinel-2a'"
-        ) from error
-    return text
-
-
 class SourceSection(Section):
     """The files of a collection."""
 
@@ -136,7 +121,7 @@ class SourceSection(Section):
     tiles: bool = False
     """Of kind cog: whether files of the same time lie beside one another or overlap, in any CRS. Those that differ only
     in {variable} are an item; `mosaic`, `grid` and `time.group` of the collection define one raster of all items."""
-    filter: Annotated[Text, AfterValidator(_filter)] | None = None
+    filter: FilterText | None = None
     """Of kind stac: CQL2 text; items that do not match are left out: `eo:cloud_cover < 60`."""
     mode: Literal["index", "live"] = "index"
     """Of kind stac: index stores what is known of all items before requests need it; live is not supported yet."""

@@ -53,6 +53,19 @@ def index_findings(settings: "Settings", archive: "Archive") -> "tuple[Finding, 
         return index.check()
 
 
+def subscriber_findings(settings: "Settings", archive: "Archive") -> "tuple[Finding, ...]":
+    """Return which webhooks of the configuration get no events.
+
+    Raises:
+        ConfigurationError: An allowed prefix is not valid.
+    """
+    from chronotile.queue.webhooks.allowed import SETTING, webhook_findings
+    from chronotile.web.places import web_places
+
+    places = web_places(settings.subscriber_places, setting=SETTING)
+    return tuple(webhook_findings(archive.services.catalogue.service, places))
+
+
 @contextmanager
 def progress_bar(what: str, *, has_lines: bool = False) -> Iterator[Callable[[str, float], None]]:
     """Give a function that takes the current step and the share that is done; it draws a bar if there is a terminal.

@@ -26,8 +26,10 @@ from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.protocols.common.limits.body_memory import BodyMemory
 from chronotile.protocols.common.limits.download_slots import DownloadSlots
 from chronotile.protocols.common.limits.limiter import TOO_LONG, Limiter
+from chronotile.protocols.common.responses.modified import ModifiedTimes
 from chronotile.protocols.common.viewer_folder import ViewerFolder
 from chronotile.queue.service import JobService
+from chronotile.queue.webhooks.outbox import WebhookCounts
 from chronotile.readers.raster.overviews.previews import Previews
 from chronotile.web.places import Places
 
@@ -130,6 +132,10 @@ class ServerState:
     """Those that run now."""
     items: ItemWriter | None = None
     """Writes items for requests with the token."""
+    modified: ModifiedTimes = field(default_factory=ModifiedTimes)
+    """Of documents that clients poll."""
+    webhooks: WebhookCounts | None = None
+    """What became of their events, where this process sends them."""
 
     @property
     def services(self) -> Services:

@@ -47,6 +47,8 @@ class Landing:
     place_sets: tuple[str, ...]
     """Ids of the sets of named geometries."""
     has_viewer: bool
+    has_feeds: bool
+    """Whether collections have feeds of new items."""
     version: str = __version__
 
 
@@ -62,6 +64,7 @@ def landing(services: Services, *, base: str, language: str, has_viewer: bool) -
         places=tuple(_places(services, base)),
         place_sets=tuple(services.catalogue.places),
         has_viewer=has_viewer,
+        has_feeds=services.reader_caches.has_items,
     )
 
 

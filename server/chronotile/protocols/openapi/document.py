@@ -5,6 +5,7 @@ from collections.abc import Collection
 import chronotile
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.protocols.animations.openapi import animation_paths
+from chronotile.protocols.changes.openapi import change_paths
 from chronotile.protocols.common.examples import examples_of
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.openapi import Json, ref
@@ -27,6 +28,7 @@ REFUSALS = {
     "Unauthorized": "The header `Authorization` is missing or has another token",
     "Forbidden": "The operator does not allow it",
     "NotFound": "There is no such layer, set, tile or time",
+    "Gone": "The cursor is so old that not all removed items are known; list all items, and begin again",
     "TooLarge": "The body is larger than `max_body_bytes`",
     "TooMany": "A client downloads as much at once as it may; try again after `Retry-After` seconds",
     "Unavailable": "A source cannot be read now, or too much waits already; try again after `Retry-After` seconds",
@@ -46,6 +48,7 @@ def openapi_document(catalogue: Catalogue, *, base: str, served: Collection[str]
         **layer_paths(examples),
         **product_paths(),
         **item_paths(examples),
+        **change_paths(examples),
         **stac_paths(examples),
         **tile_paths(examples),
         **animation_paths(examples),

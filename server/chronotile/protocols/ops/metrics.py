@@ -11,6 +11,7 @@ from chronotile.model.source import Severity
 from chronotile.model.time.instants import DAY
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.state import ServerState
+from chronotile.queue.webhooks.outbox import OUTCOMES, WebhookCounts
 from chronotile.readers.caches.sizes import CacheState
 from chronotile.readers.left_out import REASONS
 from chronotile.readers.library_caches import library_caches
@@ -47,6 +48,8 @@ class StateCollector(Collector):
         yield revision
         if self._state.previews is not None:
             yield from _previews(self._state.previews.state)
+        if self._state.webhooks is not None:
+            yield _webhooks(self._state.webhooks)
         waiting = self._state.valid_shares.waiting
         yield _gauge("chronotile_shares_waiting", "Shares of valid pixels that are to be counted", waiting)
         yield from _faults(self._state.services)
@@ -54,6 +57,17 @@ class StateCollector(Collector):
         layers = GaugeMetricFamily("chronotile_layers", "Layers that are served")
         layers.add_metric([], sum(1 for _ in self._state.services.catalogue.layers))
         yield layers
+
+
+def _webhooks(counts: WebhookCounts) -> Metric:
+    events = CounterMetricFamily(
+        "chronotile_webhook_events",
+        "Events of webhooks: sent, failed tries, given up; and times that changes were lost",
+        labels=["outcome"],
+    )
+    for outcome in OUTCOMES:
+        events.add_metric([outcome], counts.of(outcome))
+    return events
 
 
 def _faults(services: Services) -> Iterable[Metric]:

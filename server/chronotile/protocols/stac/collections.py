@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 from chronotile.catalog.offered import Offered
 from chronotile.model.time.instants import ONE_NS, Instant, TimeDomain, format_instant
 from chronotile.protocols.common.extent import box_of_offered
+from chronotile.protocols.common.item_links import ATOM, feed_path
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.stac import data_cube, map_links, renders
 from chronotile.protocols.stac.context import (
@@ -147,6 +148,8 @@ def _links(offered: Offered, context: StacContext) -> Iterator[Json]:
     yield link("items", f"{url}/items", GEOJSON_TYPE, "Items")
     yield link(REL_QUERYABLES, f"{url}/queryables", SCHEMA_TYPE, "Properties that filters compare")
     yield from aggregation_links(url)
+    feed = f"{context.base}{feed_path(offered.collection.id)}"
+    yield link("alternate", feed, ATOM, "The newest items as an Atom feed")
     yield link("alternate", f"{context.base}/ogcapi/collections/{quote(offered.id)}", JSON_TYPE, "In OGC API")
     if offered.license and offered.license.startswith(("https://", "http://")):
         yield link("license", offered.license, "text/html", "Licence")

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from chronotile.catalog.offered import Offered
 from chronotile.model.collection import Layer
+from chronotile.protocols.common.item_links import ATOM, feed_path
 from chronotile.protocols.ogcapi.block import Link
 from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
 
@@ -25,6 +26,9 @@ def service_links(offered: Offered, context: CollectionContext) -> Iterator[Link
     yield from _services(offered, context)
     for layer in offered.layers:
         yield from _of_layer(layer, context)
+    if context.services.reader_caches.has_items:
+        feed = f"{document_context.root}{feed_path(offered.collection.id)}"
+        yield Link(rel="alternate", href=feed, type=ATOM, title="The newest items as an Atom feed")
     if offered.license and offered.license.startswith(("https://", "http://")):
         yield Link(rel="license", href=offered.license, type=HTML, title="Licence")
     for record in offered.collection.metadata:

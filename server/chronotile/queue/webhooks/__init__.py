@@ -1,0 +1,1 @@
+"""Webhooks: changes of items sent to the subscribers that the configuration names."""

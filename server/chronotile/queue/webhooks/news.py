@@ -1,0 +1,89 @@
+"""The changes of items after a cursor that the collection and filter of a webhook select."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chronotile.model.items import ItemChange, ItemSearch
+from chronotile.model.webhook import Webhook
+from chronotile.pipeline.search.changes import changes_since
+from chronotile.pipeline.search.search_items import search_items
+from chronotile.pipeline.services import Services
+
+PAGE = 100
+"""Changes that are looked at together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """A change for a webhook, between two cursors."""
+
+    change: ItemChange
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewsPage:
+    """The selected changes of a page."""
+
+    news: tuple[News, ...]
+    """In the order of the changes; those between two of them are not selected."""
+    after: str
+    """Cursor after the page."""
+    has_changes: bool
+    """Whether the page has changes, selected or not."""
+
+
+def cursor_of_now(webhook: Webhook, services: Services) -> str:
+    """Return the cursor from which a new webhook gets changes.
+
+    Raises:
+        SourceUnavailable: The index does not answer.
+    """
+    return changes_since(None, services, collections=_collections(webhook)).cursor
+
+
+def news_after(cursor: str, webhook: Webhook, services: Services) -> NewsPage:
+    """Return the changes after a cursor that a webhook gets.
+
+    A filter is answered by the search that clients use, for items as they are now. Items that were removed cannot be
+    compared with it, and are always selected.
+
+    Raises:
+        CursorExpired: Not all that was removed since is known.
+        InvalidParameter: The filter takes too long.
+        SourceUnavailable: The index does not answer.
+    """
+    page = changes_since(cursor, services, collections=_collections(webhook), limit=PAGE)
+    left = [each for each in page.changes if each.item is None]
+    present = [each for each in page.changes if each.item is not None]
+    selected = {id(each) for each in (*left, *_matching(present, webhook, services))}
+    chosen = [each for each in page.changes if id(each) in selected]
+    afters = [each.cursor for each in chosen[:-1]] + [page.cursor] * bool(chosen)
+    befores = [cursor, *afters[:-1]]
+    return NewsPage(
+        news=tuple(
+            News(change=change, before=before, after=after)
+            for change, before, after in zip(chosen, befores, afters, strict=False)
+        ),
+        after=page.cursor,
+        has_changes=bool(page.changes),
+    )
+
+
+def _collections(webhook: Webhook) -> tuple[str, ...]:
+    return () if webhook.collection is None else (webhook.collection,)
+
+
+def _matching(changes: Iterable[ItemChange], webhook: Webhook, services: Services) -> list[ItemChange]:
+    if webhook.filter is None:
+        return list(changes)
+    by_collection = defaultdict[str, dict[str, ItemChange]](dict)
+    for each in changes:
+        by_collection[each.collection][each.id] = each
+    matching = list[ItemChange]()
+    for collection, of_ids in by_collection.items():
+        search = ItemSearch(collections=(collection,), ids=tuple(of_ids), filter=webhook.filter, limit=len(of_ids))
+        matching += [of_ids[found.ref.id] for found in search_items(search, services).items]
+    return matching

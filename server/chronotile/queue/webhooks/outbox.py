@@ -1,0 +1,214 @@
+"""The events that webhooks are to be sent, as the notifier takes them."""
+
+import logging
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Literal
+
+from chronotile.errors import CursorExpired, InvalidParameter
+from chronotile.model.items import ItemChange
+from chronotile.model.job import Message
+from chronotile.model.webhook import Webhook
+from chronotile.pipeline.services import Services
+from chronotile.queue.outbox import host_of
+from chronotile.queue.webhooks.news import News, cursor_of_now, news_after
+from chronotile.queue.webhooks.positions import Position, Positions
+
+LOOK_S = 1.0
+"""How often it is looked for changes."""
+PAGES = 50
+"""Of changes that are passed by before it is the turn of other webhooks."""
+REFUSED_S = 60.0
+"""How long to wait after a filter that took too long."""
+
+Outcome = Literal["sent", "failed", "given_up", "lost"]
+OUTCOMES: tuple[Outcome, ...] = ("sent", "failed", "given_up", "lost")
+"""Of a try, of an event, and of a webhook whose position was too old."""
+
+log = logging.getLogger(__name__)
+
+
+class WebhookCounts:
+    """How often each outcome occurred since the process began."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts = Counter[Outcome]()
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one more."""
+        with self._lock:
+            self._counts[outcome] += 1
+
+    def of(self, outcome: Outcome) -> int:
+        """Return how many there were."""
+        with self._lock:
+            return self._counts[outcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookEvent:
+    """A change for a webhook."""
+
+    webhook: Webhook
+    news: News
+    tries: int
+    """With this one."""
+
+    @property
+    def url(self) -> str:
+        """To whom."""
+        return self.webhook.url
+
+    @property
+    def change(self) -> ItemChange:
+        """The change."""
+        return self.news.change
+
+
+class WebhookOutbox:
+    """Events of webhooks, of each one at a time and in the order of the changes. It is an `Outbox`.
+
+    Args:
+        webhooks: The subscribers.
+        positions: How far each of them is.
+        services: Returns the services of now.
+        write: Makes the message of an event.
+        counts: Counts how events end.
+        clock: Monotonic, in seconds.
+    """
+
+    def __init__(
+        self,
+        webhooks: Sequence[Webhook],
+        positions: Positions,
+        *,
+        services: Callable[[], Services],
+        write: Callable[[WebhookEvent, Services], Message],
+        counts: WebhookCounts,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._positions = positions
+        self._services = services
+        self._write = write
+        self._counts = counts
+        self._clock = clock
+        self._waiting = deque(webhooks)
+        """Those without an event on its way, the one that has waited longest first."""
+        self._not_before = dict[str, float]()
+        self._found = dict[str, deque[News]]()
+        """Changes that were found and not sent yet, by id of the webhook."""
+
+    def take(self, *, lease_s: float, without: Collection[str]) -> WebhookEvent | None:
+        """Take the next event of a webhook that has some, if any has; called by one thread at a time."""
+        for _ in range(len(self._waiting)):
+            webhook = self._waiting.popleft()
+            event = None
+            try:
+                if host_of(webhook.url) not in without and self._not_before.get(webhook.id, 0.0) <= self._clock():
+                    event = self._next(webhook, lease_s)
+            finally:
+                if event is None:
+                    self._waiting.append(webhook)
+            if event is not None:
+                return event
+        return None
+
+    def message(self, due: WebhookEvent) -> Message:
+        """Return the message of an event, signed now."""
+        return self._write(due, self._services())
+
+    def set_sent(self, due: WebhookEvent) -> None:
+        """Note that the event was sent."""
+        self._counts.add("sent")
+        self._go_on(due)
+
+    def again(self, due: WebhookEvent, *, wait_s: float, reason: str) -> None:
+        """Try again after a while; later events of the webhook wait, too."""
+        self._counts.add("failed")
+        log.info("%s: %s was not delivered: %s; next try in %d s", _shown(due.webhook), _named(due), reason, wait_s)
+        self._found.pop(due.webhook.id, None)  # by then the item may have changed again
+        try:
+            self._positions.wait(due.webhook.id, due.news.before, wait_s=wait_s)
+        finally:
+            self._not_before[due.webhook.id] = self._clock() + wait_s
+            self._waiting.append(due.webhook)
+
+    def give_up(self, due: WebhookEvent, reason: str) -> None:
+        """Go on with the next event."""
+        self._counts.add("failed")
+        self._counts.add("given_up")
+        said = "%s: %s is given up: %s; it was tried %d times"
+        log.warning(said, _shown(due.webhook), _named(due), reason, due.tries)
+        self._go_on(due)
+
+    def _go_on(self, due: WebhookEvent) -> None:
+        try:
+            self._positions.move(due.webhook.id, due.news.before, due.news.after)
+        finally:
+            self._waiting.append(due.webhook)
+
+    def _next(self, webhook: Webhook, lease_s: float) -> WebhookEvent | None:
+        """The next event of a webhook, which no other process sends for some seconds."""
+        position = self._positions.find(webhook.id)
+        if position is None:
+            self._positions.begin(webhook.id, cursor_of_now(webhook, self._services()))
+            return None
+        if position.wait_s > 0:  # another process is at it, or it failed
+            self._not_before[webhook.id] = self._clock() + min(position.wait_s, LOOK_S)
+            return None
+        news = self._news(webhook, position)
+        if news is None or not self._positions.take(webhook.id, position, lease_s=lease_s):
+            return None
+        return WebhookEvent(webhook=webhook, news=news, tries=position.tries + 1)
+
+    def _news(self, webhook: Webhook, position: Position) -> News | None:
+        """The next change for a webhook."""
+        found = self._found.pop(webhook.id, deque())
+        if not found or found[0].before != position.cursor:
+            found = deque(self._look(webhook, position.cursor))
+        if not found:
+            return None
+        first = found.popleft()
+        self._found[webhook.id] = found
+        return first
+
+    def _look(self, webhook: Webhook, cursor: str) -> Sequence[News]:
+        """The changes after a cursor that a webhook gets; empty if many pages have none."""
+        try:
+            for _ in range(PAGES):
+                page = news_after(cursor, webhook, self._services())
+                if page.news:
+                    return page.news
+                if not page.has_changes:
+                    self._not_before[webhook.id] = self._clock() + LOOK_S
+                    return ()
+                self._positions.move(webhook.id, cursor, page.after)
+                cursor = page.after
+        except CursorExpired:
+            self._lose(webhook, cursor)
+        except InvalidParameter as error:
+            log.warning("%s: its events cannot be found: %s", _shown(webhook), error.message)
+            self._not_before[webhook.id] = self._clock() + REFUSED_S
+        return ()
+
+    def _lose(self, webhook: Webhook, cursor: str) -> None:
+        self._counts.add("lost")
+        log.error(
+            "%s: changes since its last event are no longer listed, so it continues with those from now on; its "
+            "subscriber has to list all items",
+            _shown(webhook),
+        )
+        self._positions.move(webhook.id, cursor, cursor_of_now(webhook, self._services()))
+
+
+def _shown(webhook: Webhook) -> str:
+    """A webhook in the log: its path may have a token."""
+    return f"{webhook.name} ({host_of(webhook.url)})"
+
+
+def _named(due: WebhookEvent) -> str:
+    return f"item {due.change.id} of {due.change.collection}, {due.change.kind}"

@@ -1,0 +1,112 @@
+"""Sends the events of webhooks while a server runs, to those that its configuration has now."""
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from chronotile.catalog.catalogue import ServiceInfo
+from chronotile.errors import ChronotileError
+from chronotile.model.job import Message
+from chronotile.model.source import Finding
+from chronotile.model.webhook import Webhook
+from chronotile.pipeline.services import Services
+from chronotile.queue.notifier import Notifier, Post
+from chronotile.queue.runtime import SYSTEM, Runtime
+from chronotile.queue.webhooks.allowed import allowed, webhook_findings
+from chronotile.queue.webhooks.outbox import WebhookCounts, WebhookEvent, WebhookOutbox
+from chronotile.queue.webhooks.positions import Positions
+from chronotile.web.fetch import post
+from chronotile.web.places import Places
+
+LOOK_S = 1.0
+"""How often it is looked whether the configuration has other webhooks."""
+LOST_S = 5.0
+"""How long to wait before a database that is away is tried again."""
+CLOSE_S = 5.0
+"""How long messages on their way are waited for when the server ends."""
+
+log = logging.getLogger(__name__)
+
+
+class WebhookSender:
+    """Sends events in threads of its own; of several processes each sends those that no other is sending.
+
+    Args:
+        services: Returns the services of now.
+        open_positions: Opens the database; called in the thread, once there is a webhook.
+        places: Below which URLs of webhooks may lie.
+        write: Makes the message of an event.
+        send: How it is sent.
+        runtime: How to wait and to start threads.
+    """
+
+    def __init__(
+        self,
+        services: Callable[[], Services],
+        open_positions: Callable[[], Positions],
+        *,
+        places: Places,
+        write: Callable[[WebhookEvent, Services], Message],
+        send: Post = post,
+        runtime: Runtime = SYSTEM,
+    ) -> None:
+        self.counts = WebhookCounts()
+        self._services = services
+        self._open_positions = open_positions
+        self._places = places
+        self._write = write
+        self._send = send
+        self._runtime = runtime
+        self._logged: tuple[Finding, ...] = ()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Send no more; the next start goes on."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(CLOSE_S)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            wait_s = LOOK_S
+            try:
+                service = self._services().catalogue.service
+                self._log_findings(service)
+                self._follow(service.webhooks)
+            except ChronotileError as error:
+                log.warning("webhooks cannot be sent events now: %s", error.message)
+                wait_s = LOST_S
+            except Exception:  # else it would end the thread
+                log.exception("webhooks cannot be sent events now")
+                wait_s = LOST_S
+            self._runtime.wait(self._stopping, wait_s)
+
+    def _log_findings(self, service: ServiceInfo) -> None:
+        found = tuple(webhook_findings(service, self._places))
+        if found != self._logged:
+            self._logged = found
+            for each in found:
+                log.warning("%s  %s", each.severity, each.text)
+
+    def _follow(self, configured: tuple[Webhook, ...]) -> None:
+        """Send events to some webhooks until the configuration has others."""
+        webhooks = allowed(configured, self._places)
+        with ExitStack() as stack:
+            if webhooks:
+                positions = self._open_positions()
+                stack.callback(positions.close)
+                outbox = WebhookOutbox(
+                    webhooks, positions, services=self._services, write=self._write, counts=self.counts
+                )
+                count = len(webhooks)  # one that hangs keeps its own thread alone
+                notifier = Notifier(outbox, send=self._send, runtime=self._runtime, at_once=count, of_a_host=count)
+                stack.enter_context(notifier)
+            while self._services().catalogue.service.webhooks == configured:
+                if self._runtime.wait(self._stopping, LOOK_S):
+                    return

@@ -1,0 +1,241 @@
+"""Events of webhooks: each change once and in order, whatever fails or is killed."""
+
+import json
+import logging
+
+import pytest
+
+from chronotile.catalog.items import altering
+from chronotile.errors import SourceUnavailable
+from chronotile.queue.notifier import LEASE_S, WAITS_S
+from chronotile.queue.webhooks import news
+from chronotile.queue.webhooks.outbox import LOOK_S, PAGES
+from tests.changing import scene
+
+
+def told(web, name="all"):
+    """What a subscriber was told, in order: the end of the type, and the item."""
+    events = (json.loads(body) for url, body, _headers in web.messages if url.endswith(f"/{name}"))
+    return [(event["type"].rpartition(".")[2], event["subject"]) for event in events]
+
+
+def refuse():
+    raise SourceUnavailable("the answer was 500 Internal Server Error")
+
+
+@pytest.fixture
+def tell(simulation):
+    """`tell(notifier)`: all that is due is sent, and then it is looked once more."""
+
+    def run(notifier):
+        for _ in range(2):
+            while notifier.tell_next():
+                pass
+            simulation.now_s += LOOK_S
+
+    return run
+
+
+def test_a_new_webhook_is_told_what_changes_from_then_on(make_notifier, tell, index, web):
+    index.put("s2", [scene("before")])
+    notifier = make_notifier(web.hook())
+    tell(notifier)
+
+    index.put("s2", [scene("b"), scene("a")])
+    index.put("modis", [scene("c")])
+    index.put("s2", [scene("before", platform="x")])
+    index.remove("s2", ["b"])
+    tell(notifier)
+
+    assert told(web) == [("create", "a"), ("create", "c"), ("replace", "before"), ("delete", "b")]
+
+
+def test_what_came_while_nobody_sent_is_told_by_the_next_process(make_notifier, tell, index, web):
+    tell(make_notifier(web.hook()))
+    index.put("s2", [scene("a"), scene("b")])
+    make_notifier(web.hook()).tell_next()
+
+    tell(make_notifier(web.hook()))
+
+    assert told(web) == [("create", "a"), ("create", "b")]
+
+
+def test_what_whoever_is_killed_was_sending_is_sent_by_another(make_notifier, tell, index, web, simulation):
+    tell(make_notifier(web.hook()))
+    index.put("s2", [scene("a"), scene("b")])
+    web.answers["all"] = lambda: simulation.sleep(1e6)
+    simulation.start("notifier", make_notifier(web.hook()).tell_next)
+    simulation.run(lambda: web.messages)
+    simulation.kill("notifier")
+    web.answers.clear()
+    other = make_notifier(web.hook())
+    assert not other.tell_next()
+
+    simulation.now_s += LEASE_S
+    tell(other)
+
+    assert told(web) == [("create", "a"), ("create", "a"), ("create", "b")]
+    assert len({json.loads(body)["id"] for _url, body, _headers in web.messages}) == 2
+
+
+def test_of_two_processes_one_sends_each_event(make_notifier, tell, index, web):
+    one, other = make_notifier(web.hook()), make_notifier(web.hook())
+    tell(one)
+    index.put("s2", [scene(f"{number:02}") for number in range(20)])
+
+    while one.tell_next() | other.tell_next():
+        pass
+
+    assert told(web) == [("create", f"{number:02}") for number in range(20)]
+
+
+def test_only_the_collection_is_told(make_notifier, tell, index, web):
+    notifier = make_notifier(web.hook(collection="modis"))
+    tell(notifier)
+
+    index.put("s2", [scene("a")])
+    index.put("modis", [scene("b")])
+    tell(notifier)
+
+    assert told(web) == [("create", "b")]
+
+
+def test_the_filter_is_that_of_searches_and_what_is_removed_is_told(make_notifier, tell, index, web, monkeypatch):
+    monkeypatch.setattr(news, "PAGE", 3)
+    clear = {"op": "<", "args": [{"property": "eo:cloud_cover"}, 20]}
+    notifier = make_notifier(web.hook(filter=clear))
+    tell(notifier)
+
+    index.put("s2", [scene("cloudy", **{"eo:cloud_cover": 90}), scene("unknown")])
+    index.put("s2", [scene("clear", **{"eo:cloud_cover": 2})])
+    index.put("modis", [scene("clear", **{"eo:cloud_cover": 3}), scene("grey", **{"eo:cloud_cover": 20})])
+    index.remove("s2", ["cloudy"])
+    index.put("s2", [scene("unknown", **{"eo:cloud_cover": 19.9})])
+    tell(notifier)
+
+    assert told(web) == [("create", "clear"), ("create", "clear"), ("delete", "cloudy"), ("create", "unknown")]
+
+
+def test_many_changes_that_a_filter_leaves_out_are_passed_by(make_notifier, tell, index, web, monkeypatch):
+    monkeypatch.setattr(news, "PAGE", 1)
+    never = {"op": "=", "args": [{"property": "platform"}, "none"]}
+    notifier = make_notifier(web.hook(filter=never))
+    tell(notifier)
+    for number in range(PAGES + 2):
+        index.put("s2", [scene(f"{number}")])
+
+    tell(notifier)
+    index.put("s2", [scene("last", platform="none")])
+    tell(notifier)
+
+    assert told(web) == [("create", "last")]
+
+
+def test_a_subscriber_that_fails_is_tried_again_with_all_later_events_behind(
+    make_notifier, tell, index, web, simulation, counts
+):
+    notifier = make_notifier(web.hook())
+    tell(notifier)
+    web.answers["all"] = refuse
+    index.put("s2", [scene("a"), scene("b")])
+    tell(notifier)
+    assert told(web) == [("create", "a")]
+
+    web.answers.clear()
+    simulation.now_s += WAITS_S[0]
+    tell(notifier)
+
+    assert told(web) == [("create", "a"), ("create", "a"), ("create", "b")]
+    assert [counts.of(each) for each in ("sent", "failed", "given_up")] == [2, 1, 0]
+
+
+def test_an_event_is_given_up_in_the_log_without_the_path_of_the_webhook(
+    make_notifier, tell, index, web, simulation, counts, caplog
+):
+    notifier = make_notifier(web.hook("token-in-the-path"))
+    tell(notifier)
+    web.answers["token-in-the-path"] = refuse
+    index.put("s2", [scene("a"), scene("b")])
+    caplog.set_level(logging.INFO)
+
+    for wait_s in (*WAITS_S, 0.0):
+        tell(notifier)
+        simulation.now_s += wait_s
+
+    (line,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert line == (
+        "service.webhooks.token-in-the-path (subscriber.example.org): item a of s2, added is given up: the answer was "
+        "500 Internal Server Error; it was tried 5 times"
+    )
+    assert told(web, "token-in-the-path") == [("create", "a")] * 5 + [("create", "b")]
+    assert [counts.of(each) for each in ("sent", "failed", "given_up")] == [0, 6, 1]
+    assert "a key of 24 bytes" not in caplog.text
+
+
+def test_tries_outlast_a_restart(make_notifier, tell, index, web, simulation):
+    tell(make_notifier(web.hook()))
+    web.answers["all"] = refuse
+    index.put("s2", [scene("a")])
+
+    for wait_s in (*WAITS_S, 0.0):
+        tell(make_notifier(web.hook()))
+        simulation.now_s += wait_s
+    tell(make_notifier(web.hook()))
+
+    assert told(web) == [("create", "a")] * 5
+
+
+def test_a_subscriber_that_hangs_does_not_delay_others(make_notifier, tell, index, web, simulation):
+    hooks = [web.hook("hangs"), web.hook("quick")]
+    tell(make_notifier(*hooks))
+    web.answers["hangs"] = lambda: simulation.sleep(1e6)
+    index.put("s2", [scene(f"{number:02}") for number in range(30)])
+
+    def run(notifier):
+        with notifier:
+            simulation.sleep(1e6)
+
+    simulation.start("notifier", run, make_notifier(*hooks))
+    simulation.run(lambda: len(told(web, "quick")) == 30, within_s=5)
+
+    assert told(web, "quick") == [("create", f"{number:02}") for number in range(30)]
+    assert len(told(web, "hangs")) == 1
+
+
+def test_a_webhook_whose_changes_are_forgotten_goes_on_from_now(
+    make_notifier, tell, index, web, monkeypatch, counts, caplog
+):
+    monkeypatch.setattr(altering, "MOST_REMOVED", 2)
+    tell(make_notifier(web.hook()))
+    index.put("s2", [scene(name) for name in "abcdef"])
+    for name in "abcdef":
+        index.remove("s2", [name])
+    notifier = make_notifier(web.hook())
+    tell(notifier)
+    index.put("s2", [scene("new")])
+    tell(notifier)
+
+    assert told(web) == [("create", "new")]
+    assert counts.of("lost") == 1
+    assert "changes since its last event are no longer listed" in caplog.text
+
+
+def test_another_filter_is_another_webhook(make_notifier, tell, index, web):
+    tell(make_notifier(web.hook()))
+    index.put("s2", [scene("a")])
+    notifier = make_notifier(web.hook(filter={"op": "=", "args": [{"property": "platform"}, "x"]}))
+    tell(notifier)
+    index.put("s2", [scene("b", platform="x")])
+
+    tell(notifier)
+
+    assert told(web) == [("create", "b")]
+
+
+def test_another_key_is_the_same_webhook(make_notifier, tell, index, web):
+    tell(make_notifier(web.hook()))
+    index.put("s2", [scene("a")])
+
+    tell(make_notifier(web.hook(key=b"another key of many bytes")))
+
+    assert told(web) == [("create", "a")]
