@@ -60,6 +60,22 @@ class UnknownPath(ChronotileError):
     code = "NotFound"
 
 
+class NoFiles(UnknownPath):
+    """An item has no files that could be delivered; its numbers are to be had in other ways.
+
+    Args:
+        collection: Its collection.
+        item: Its id.
+        when: Its time, as RFC 3339 has it; empty if it is not known.
+    """
+
+    def __init__(self, message: str, *, collection: str, item: str, when: str) -> None:
+        super().__init__(message)
+        self.collection = collection
+        self.item = item
+        self.when = when
+
+
 class StateGone(ChronotileError):
     """What is named belongs to a state that is no longer served; clients of Zarr stores take 404 for missing values."""
 

@@ -174,3 +174,10 @@ def test_default_time_of_a_zarr_cube_is_looked_for_on_its_coarsest_level(configu
     (layer,) = open_at(configure(text)).services.catalogue.layers
 
     assert format_day(layer.time_rules.default.start) == "2020-01-01"
+
+
+def test_where_sources_are_is_known_for_the_files_of_their_items(configure, open_at, tmp_path):
+    write_cogs(tmp_path, SCENE)
+    archive = open_at(configure('collections: {s2: {source: {kind: cog, href: "NDVI_*.tif"}}}'))
+
+    assert archive.services.source_hrefs == {"s2": str(tmp_path / "NDVI_*.tif")}

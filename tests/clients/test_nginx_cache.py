@@ -307,6 +307,14 @@ def test_the_viewer_is_asked_for_anew_and_not_sent_again(cached, path, encoding)
     assert cached.heads() == []
 
 
+def test_products_pass_the_cache(cached):
+    first = cached.ask("/products")
+    again = cached.ask("/products", If_None_Match=first.headers["etag"])
+
+    assert (first.status, again.status, again.body) == (200, 304, b"")
+    assert cached.heads() == []
+
+
 def test_the_viewers_files_of_a_version_are_kept(cached):
     page = cached.ask("/viewer/").body.decode()
     (path,) = re.findall('src="(v/[^"]+)"', page)

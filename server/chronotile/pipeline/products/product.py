@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from chronotile.errors import AddressRefused, ConfigurationError, SourceUnavailable, UnknownPath
+from chronotile.errors import AddressRefused, ConfigurationError, NoFiles, SourceUnavailable
 from chronotile.model.items import FoundItem
 from chronotile.pipeline.search.find import find_item, find_product
 from chronotile.pipeline.services import Services
@@ -18,22 +18,6 @@ MOST_TEXT = 1000
 _SHA2_256, _SHA2_512, _MD5 = "1220", "1340", "d50110"
 """How multihashes begin: which function, and how many bytes."""
 _NAMES = {_SHA2_256: ("sha-256", 64), _SHA2_512: ("sha-512", 128), _MD5: ("md5", 32)}
-
-
-class NoFiles(UnknownPath):
-    """An item has no files that could be delivered; its numbers are to be had in other ways.
-
-    Args:
-        collection: Its collection.
-        item: Its id.
-        when: Its time, as RFC 3339 has it; empty if it is not known.
-    """
-
-    def __init__(self, message: str, *, collection: str, item: str, when: str) -> None:
-        super().__init__(message)
-        self.collection = collection
-        self.item = item
-        self.when = when
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chronotile.errors import ChronotileError, TooManyDownloads
-from chronotile.pipeline.products.product import NoFiles
+from chronotile.errors import ChronotileError, NoFiles, TooManyDownloads
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.products.documents import coverage_url

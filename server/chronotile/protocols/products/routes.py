@@ -102,14 +102,18 @@ async def _listed(request: Request, product: Product) -> Response:
 
 
 async def _described(request: Request, product: Product, path: str, turns: Turns, *, with_checksum: bool) -> Response:
-    services = services_of(request)
+    services, base = services_of(request), base_url(request)
     found = await turns.run(partial(find_node, product, path))
     checksums = known_checksums(found, services)
     if with_checksum:
         checksums = await _checksums(request, found, services, turns)
-    children = await turns.run(partial(list_folder, product, found))
-    document = node_document(product.id, found, children=children, checksums=checksums, base=base_url(request))
-    return respond_with_content(orjson.dumps(document), JSON, request)
+
+    def make() -> bytes:
+        children = list_folder(product, found)
+        document = node_document(product.id, found, children=children, checksums=checksums, base=base)
+        return orjson.dumps(document)
+
+    return respond_with_content(await turns.run(make), JSON, request)
 
 
 async def _checksums(request: Request, found: FoundNode, services: Services, turns: Turns) -> Mapping[str, str]:
