@@ -228,8 +228,10 @@ def serve(
                 fail(f"--allow {prefix} has a comma, which {HAS_COMMA}")
         prefixes = ",".join(places) or None
         given = {"host": host, "port": port, "workers": workers, "source_prefixes": prefixes}
-        from chronotile.commands.catalogue import is_catalogue, settings_of_catalogue
+        from chronotile.commands.catalogue import is_catalogue, published_catalogue, settings_of_catalogue
 
+        if place is not None and not is_catalogue(place):
+            place = published_catalogue(place) or place
         if place is not None and is_catalogue(place):
             settings = settings_of_catalogue(place, settings_of(**given))
         else:
@@ -416,6 +418,65 @@ def index(
             every_s=every,
             is_full=full,
         )
+
+
+@app.command()
+def publish(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="COLLECTION|JOB", help="Id of a collection, or of a finished job.", show_default=False),
+    ],
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="FOLDER|s3://...", help="Where to: a new folder, or one published before.", show_default=False
+        ),
+    ],
+    config: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CONFIG|FOLDER|FILE",
+            help="The archive, as for serve; default: $CHRONOTILE_CONFIG or config/chronotile.yaml.",
+        ),
+    ] = None,
+    datetime: Annotated[
+        str | None, typer.Option(metavar="START/END", help="Only items of this instant or interval.")
+    ] = None,
+    bbox: Annotated[
+        str | None, typer.Option(metavar="W,S,E,N", help="Only items that meet this box, in degrees.")
+    ] = None,
+    filter_: Annotated[
+        str | None, typer.Option("--filter", metavar="CQL2", help="Only items that match this filter.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Title; default: that of the collection or process.")] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Address at which others will read it, for documents that name it."),
+    ] = None,
+    project: Annotated[
+        str | None, typer.Option(metavar="ID", help="Project in the Open Science Catalogue; default: the collection.")
+    ] = None,
+    theme: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Theme in the Open Science Catalogue, repeatable; default: land."),
+    ] = None,
+) -> None:
+    """Write a collection, or the results of a job, as a static STAC catalogue with its files."""
+    with exiting_in_one_line():
+        from chronotile.commands.publish import PublishOptions, run_publish
+
+        options = PublishOptions(
+            config=config,
+            to=to,
+            datetime=datetime,
+            bbox=bbox,
+            filter=filter_,
+            title=title,
+            url=url,
+            project=project,
+            themes=tuple(theme or ()),
+        )
+        run_publish(name, options)
 
 
 @app.command()

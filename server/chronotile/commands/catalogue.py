@@ -1,5 +1,6 @@
 """`chronotile serve STAC`: a configuration of a STAC catalogue that is named by its address alone."""
 
+import json
 import os
 from contextlib import closing
 from hashlib import blake2b
@@ -23,6 +24,21 @@ def is_catalogue(place: str) -> bool:
     """Return whether a place is looked at as a STAC catalogue: any URL, and files of JSON."""
     scheme, separator, _rest = place.partition("://")
     return (bool(separator) and scheme != "file") or place.lower().endswith((".json", ".geojson"))
+
+
+def published_catalogue(place: str) -> str | None:
+    """Return the catalogue of a folder that `chronotile publish` has written, if its items hold the data.
+
+    Of one whose data are a cube or files of many times, these are what is served, as of any folder.
+    """
+    from chronotile.publish.documents.collection import FORM, ITEMS
+
+    file = Path(place) / "catalog.json"
+    try:
+        found = json.loads(file.read_bytes()) if file.is_file() else None
+    except (OSError, ValueError):
+        return None
+    return str(file) if isinstance(found, dict) and found.get(FORM) == ITEMS else None
 
 
 def settings_of_catalogue(place: str, settings: "Settings") -> "Settings":

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from chronotile.queue.bucket import Bucket
     from chronotile.queue.result_files import ResultFiles
     from chronotile.queue.stores import JobStores
+    from chronotile.settings import Settings
 
 LONGEST = 200
 """Characters of a value that are shown."""
@@ -108,21 +109,32 @@ def _members(given: Iterable[str] | None) -> list[str]:
 
 
 def _bucket() -> "Bucket | None":
-    """Return the bucket of results that the environment says, if there is one."""
-    from chronotile.queue.bucket import PATIENCE_S, open_bucket
     from chronotile.settings import load_settings
 
-    return open_bucket(load_settings().jobs_results_url, patience_s=PATIENCE_S)
+    return results_bucket(load_settings())
+
+
+def results_bucket(settings: "Settings") -> "Bucket | None":
+    """Return the bucket of results that the environment says, if there is one."""
+    from chronotile.queue.bucket import PATIENCE_S, open_bucket
+
+    return open_bucket(settings.jobs_results_url, patience_s=PATIENCE_S)
 
 
 @contextmanager
 def _stores(place: Path | None) -> Iterator["JobStores"]:
+    from chronotile.settings import load_settings
+
+    with open_job_stores(load_settings(config=place)) as stores:
+        yield stores
+
+
+@contextmanager
+def open_job_stores(settings: "Settings") -> Iterator["JobStores"]:
     """Give the jobs of an archive, where the environment says they are."""
     from chronotile.archive.archive_id import archive_id_at
     from chronotile.queue.stores import open_stores
-    from chronotile.settings import load_settings
 
-    settings = load_settings(config=place)
     archive = archive_id_at(settings.config, environment=os.environ)
     folder, before = settings.jobs_folder(archive), settings.jobs_folder_before
     with closing(open_stores(settings.database_url, folder, archive=archive, before=before)) as stores:

@@ -1,0 +1,146 @@
+"""Collections of an archive as publications."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from chronotile.archive.open import Archive
+from chronotile.catalog.items.items import Items
+from chronotile.model.collection import Collection, Layer, LocalisedText
+from chronotile.model.items import ItemSearch
+from chronotile.model.raster import Encoding
+from chronotile.model.source import VariableInfo, VariableSpec
+from chronotile.publish.documents.collection import ITEMS
+from chronotile.publish.documents.parts import RENDER, Json, last_of
+from chronotile.publish.documents.renders import renders_of
+from chronotile.publish.publication import Extent, Publication, Variable
+from chronotile.publish.scenes import scenes_of
+from chronotile.web.item_places import ItemPlaces
+from chronotile.web.places import Places
+
+
+def text_of(text: LocalisedText) -> str:
+    """Return a text in any language, else in English, else in the first that it is in; empty if there is none."""
+    return text.get("") or text.get("en") or next(iter(text.values()), "")
+
+
+def layers_of(collection: Collection) -> dict[str, Layer]:
+    """Return the layers of a collection by the names of their variables or composites."""
+    prefix = f"{collection.id}."
+    return {
+        layer.id.removeprefix(prefix) if layer.is_composite else layer.main_variable.name: layer
+        for layer in collection.layers
+    }
+
+
+def variables_of(collection: Collection) -> dict[str, VariableInfo]:
+    """Return the variables of a collection that are layers."""
+    return {name: layer.main_variable for name, layer in layers_of(collection).items() if not layer.is_composite}
+
+
+def about(collection: Collection) -> Publication:
+    """Return what a collection says of itself, without files and items."""
+    return Publication(
+        id=collection.id,
+        title=text_of(collection.title) or collection.id,
+        description=text_of(collection.abstract) or text_of(collection.title) or collection.id,
+        license=collection.license,
+        attribution=collection.attribution,
+        keywords=collection.keywords,
+        variables=tuple(
+            Variable(
+                id=name,
+                title=text_of(layer.title) or name,
+                units=layer.main_variable.encoding.units,
+                standard_name=layer.main_variable.standard_name,
+            )
+            for name, layer in layers_of(collection).items()
+            if not layer.is_composite
+        ),
+    )
+
+
+def extent_of(collection: Collection) -> Extent:
+    """Return where and when a collection is."""
+    domains = [layer.times for layer in collection.layers if len(layer.times)]
+    starts = [each.starts[0] for each in domains]
+    lasts = [last_of(each.starts[-1], each.ends[-1]) for each in domains]
+    return Extent(bbox=collection.bbox, start=min(starts, default=None), last=max(lasts, default=None))
+
+
+def with_renders(
+    publication: Publication, collection: Collection, keys: Mapping[str, str], specs: Mapping[str, VariableSpec]
+) -> Publication:
+    """Return a publication with the styles of its layers.
+
+    Args:
+        publication: It.
+        collection: Whose layers they are.
+        keys: Of assets, by variable.
+        specs: Of variables, where they are configured.
+    """
+    renders = renders_of(layers_of(collection), keys, specs)
+    if not renders:
+        return publication
+    return replace(
+        publication,
+        fields={**publication.fields, "renders": renders},
+        extensions=(*publication.extensions, RENDER),
+    )
+
+
+def band_of(name: str, variable: VariableInfo, encoding: Encoding) -> Json:
+    """Return a variable as a band of STAC 1.1."""
+    nodata = encoding.nodata
+    known: Json = {
+        "name": name,
+        "description": variable.title,
+        "data_type": encoding.dtype,
+        "nodata": None if nodata is None else "nan" if np.isnan(nodata) else nodata,
+        "unit": None if encoding.units == "1" else encoding.units,
+        "raster:scale": None if encoding.scale == 1.0 else encoding.scale,
+        "raster:offset": None if encoding.offset == 0.0 else encoding.offset,
+        "raster:spatial_resolution": round(variable.grid.resolution * variable.grid.crs.metres_per_unit, 6),
+        "classification:classes": _classes(variable, encoding) or None,
+    }
+    return {key: value for key, value in known.items() if value is not None}
+
+
+def _classes(variable: VariableInfo, encoding: Encoding) -> list[Json]:
+    """Numbers with a meaning: classes, or flags that are no values."""
+    flags = [{"value": number, "name": name, "description": name} for number, name in encoding.flags]
+    classes = [
+        {
+            "value": round((each.value - encoding.offset) / encoding.scale),
+            "name": "".join(letter if letter.isalnum() else "_" for letter in each.label.lower()) or str(each.value),
+            "description": each.label,
+            "color_hint": each.colour.hex.removeprefix("#")[:6].upper(),
+        }
+        for each in (variable.classes if variable.is_categorical else ())
+    ]
+    return [*classes, *flags]
+
+
+def publication_of_scenes(
+    archive: Archive, collection: Collection, items: Items, *, search: ItemSearch, prefixes: Places
+) -> tuple[Publication, str]:
+    """Return a collection of scenes or tiles, and how it is served again.
+
+    Args:
+        archive: That it is of.
+        collection: It.
+        items: The index.
+        search: Which of its items.
+        prefixes: Where files may lie beside the host of its source.
+    """
+    spec = archive.specs[collection.id]
+    places = ItemPlaces(spec.href, prefixes)
+    found = replace(search, collections=(collection.id,))
+    stored = spec.stored.variables
+    names = stored or variables_of(collection)
+    keys = {name: (stored[name].asset if name in stored else None) or name for name in names}
+    publication = replace(
+        about(collection), items=lambda: scenes_of(items, found, places), is_daily=True, extent=Extent()
+    )
+    return with_renders(publication, collection, keys, spec.variables), ITEMS

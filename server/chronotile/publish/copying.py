@@ -1,0 +1,199 @@
+"""Files copied into a catalogue, with their sizes and checksums; those that are there already are left."""
+
+import secrets
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from hashlib import blake2b, sha256
+from itertools import islice
+from typing import IO, Any, TypeVar
+
+from chronotile.publish.names import distinct_names, safe_name
+from chronotile.publish.publication import Asset, Json, Source
+from chronotile.publish.target import Target
+
+STATE = "chronotile:state"
+"""Member of an asset: what changes when the file it was copied from does."""
+CHECKSUMS = "-checksums"
+"""End of the key of the asset that lists the checksums of a folder."""
+SHA2_256 = "1220"
+"""Before a checksum in hexadecimal digits: as a multihash, of 32 bytes."""
+THREADS = 4
+_BYTES = "application/octet-stream"
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+class Copier:
+    """Copies files.
+
+    Args:
+        target: Where to.
+        progress: Called with how many files and bytes have been copied since the last call.
+    """
+
+    def __init__(self, target: Target, progress: Callable[[int, int], None]) -> None:
+        self._target, self._progress = target, progress
+
+    def assets(self, given: Iterable[Asset], folder: str, before: Mapping[str, Json]) -> dict[str, Json]:
+        """Return the documents of assets whose files lie in a folder of the catalogue.
+
+        Args:
+            given: The assets.
+            folder: Where they go; the hrefs are as of a document in it.
+            before: The documents of the assets that are there.
+
+        Raises:
+            SourceUnavailable: A file cannot be read.
+            WriteFailed: It cannot be written.
+        """
+        given = list(given)
+        names = distinct_names(
+            (each.key, each.name or (each.source.name if each.source else each.key)) for each in given
+        )
+        documents = dict[str, Json]()
+        for each in given:
+            known = before.get(each.key, {})
+            if each.source is not None:
+                documents[each.key] = self._file(each, each.source, folder, name=names[each.key], known=known)
+            elif each.folder is not None:
+                checksums = before.get(f"{each.key}{CHECKSUMS}", {})
+                documents |= self._folder(each, each.folder, folder, name=names[each.key], known=(known, checksums))
+        return documents
+
+    def remove_replaced(self, folder: str, before: Mapping[str, Json], now: Mapping[str, Json]) -> None:
+        """Remove the files of assets of before that no asset of now has."""
+        hrefs = {str(each["href"]) for each in now.values()}
+        for each in before.values():
+            href = str(each.get("href", ""))
+            if href.startswith("./") and ".." not in href and href not in hrefs:
+                is_file = "file:size" in each
+                remove = self._target.remove if is_file else self._target.remove_folder
+                remove(joined(folder, href))
+
+    def _file(self, asset: Asset, source: Source, folder: str, *, name: str, known: Json) -> Json:
+        state = source.state()
+        if state and known.get(STATE) == state:
+            size = self._target.size(joined(folder, str(known.get("href"))))
+            if size is not None and size == known.get("file:size"):
+                return _document(asset, {key: known[key] for key in ("href", "file:size", "file:checksum", STATE)})
+        is_taken = "href" in known  # its document names the file that is there until it is written again
+        href = f"./{state or secrets.token_hex(8)}/{name}" if is_taken else f"./{name}"
+        if href == known.get("href"):  # of a state that it had before
+            href = f"./{secrets.token_hex(8)}/{name}"
+        copied = self._copy(source, joined(folder, href), str(asset.fields.get("type", _BYTES)))
+        return _document(asset, {"href": href, **copied, **({STATE: state} if state else {})})
+
+    def _copy(self, source: Source, path: str, media_type: str) -> Json:
+        counted = _Counted(source.parts())
+        self._target.store(path, counted, media_type=media_type)
+        self._progress(1, counted.size)
+        return {"file:size": counted.size, "file:checksum": counted.multihash}
+
+    def _folder(
+        self, asset: Asset, files: Mapping[str, Source], folder: str, *, name: str, known: tuple[Json, Json]
+    ) -> dict[str, Json]:
+        """Copy a folder to a place of its own for each state, so that a copy that was interrupted goes on."""
+        state = _joined_state(files)
+        below, checksums = known
+        if state and below.get(STATE) == state and self._target.size(joined(folder, str(checksums.get("href")))):
+            return {
+                asset.key: _document(asset, {"href": below["href"], STATE: state}),
+                f"{asset.key}{CHECKSUMS}": checksums,
+            }
+        href = f"./{state or secrets.token_hex(8)}/{name}"
+        base = joined(folder, href)
+
+        def copy(path: str) -> tuple[str, str]:
+            place = f"{base}/{'/'.join(map(_kept, path.split('/')))}"
+            if self._target.size(place) is None:
+                return path, str(self._copy(files[path], place, _BYTES)["file:checksum"])
+            counted = _Counted(files[path].parts())
+            deque(counted, maxlen=0)
+            return path, counted.multihash
+
+        with tempfile.TemporaryFile() as lines:
+            for path, multihash in in_order(copy, files):
+                lines.write(f"{multihash.removeprefix(SHA2_256)}  {name}/{path}\n".encode())
+            lines.seek(0)
+            counted = _Counted(_blocks(lines))
+            self._target.store(f"{base}.sha256", counted, media_type="text/plain")
+        listed = {
+            "href": f"{href}.sha256",
+            "title": "Checksums, as sha256sum writes them",
+            "type": "text/plain",
+            "roles": ["metadata"],
+            "file:size": counted.size,
+            "file:checksum": counted.multihash,
+        }
+        return {
+            asset.key: _document(asset, {"href": href, **({STATE: state} if state else {})}),
+            f"{asset.key}{CHECKSUMS}": listed,
+        }
+
+
+def joined(folder: str, href: str) -> str:
+    """Return the path of a relative address in a document of a folder."""
+    place = href.removeprefix("./")
+    return f"{folder}/{place}" if folder else place
+
+
+def in_order(work: Callable[[Given], Made], given: Iterable[Given]) -> Iterator[Made]:
+    """Yield what some threads make of each, in order; few are begun before the first is done."""
+    waiting = deque[Future[Made]]()
+    rest = iter(given)
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="publish") as pool:
+        try:
+            while True:
+                waiting += (pool.submit(work, each) for each in islice(rest, 2 * THREADS - len(waiting)))
+                if not waiting:
+                    return
+                yield waiting.popleft().result()
+        finally:
+            for each in waiting:
+                each.cancel()
+
+
+class _Counted:
+    """Parts of a file, counted and hashed as they pass."""
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        self._parts, self._hash = parts, sha256()
+        self.size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self._parts:
+            self._hash.update(part)
+            self.size += len(part)
+            yield part
+
+    @property
+    def multihash(self) -> str:
+        """The checksum of all that has passed."""
+        return SHA2_256 + self._hash.hexdigest()
+
+
+def _document(asset: Asset, place: Json) -> Json:
+    return {"href": place["href"], **asset.fields, **{key: value for key, value in place.items() if key != "href"}}
+
+
+def _joined_state(files: Mapping[str, Source]) -> str:
+    digest = blake2b(digest_size=8)
+    for path, source in files.items():
+        state = source.state()
+        if not state:
+            return ""
+        digest.update(f"{path} {state}\n".encode())
+    return digest.hexdigest()
+
+
+def _kept(name: str) -> str:
+    """The name of a file in a store, which readers of the store ask for: safe as it is, or else refused as another."""
+    return safe_name(name) if name in {"", ".", ".."} else name
+
+
+def _blocks(file: IO[Any]) -> Iterator[bytes]:
+    while part := file.read(1 << 20):
+        yield part

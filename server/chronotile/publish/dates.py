@@ -1,0 +1,179 @@
+"""Collections of dates: one item for each date that has files of its own; cubes and files of many dates are assets."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from chronotile.archive.dated_collections import dated_collections
+from chronotile.archive.index.dates import DateSource
+from chronotile.archive.index.file_items import describe_file
+from chronotile.archive.index.source import ListedEntry, Unread
+from chronotile.archive.open import Archive
+from chronotile.catalog.items.passes import SourcePass
+from chronotile.errors import InvalidItem, SourceUnavailable, UnsupportedSource
+from chronotile.model.collection import Collection
+from chronotile.model.items import AssetBand, Item
+from chronotile.model.raster import Encoding
+from chronotile.model.source import DATA as DATA_KEY
+from chronotile.model.source import SourceSpec, VariableInfo, VariableSpec
+from chronotile.publish.collections import about, band_of, variables_of, with_renders
+from chronotile.publish.data import band_extensions, on_grid, publication_of_data
+from chronotile.publish.documents.collection import DATA, ITEMS
+from chronotile.publish.documents.parts import Json
+from chronotile.publish.publication import Asset, Publication, PublishedItem
+from chronotile.publish.sources import source_at
+from chronotile.readers.hrefs import local_path
+from chronotile.readers.stac.assets import is_raster
+
+_REFERENCES = (".vrt", ".json", ".parquet")
+"""Ends of names of files that refer to data in others, and hold none."""
+_PASS = SourcePass(
+    collection="", scope="", number=0, is_whole=True, is_resumed=False, cursor=None, since=None, holder=""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The files of a collection."""
+
+    own: Mapping[str, tuple[str, ...]]
+    """Of one date each, with the variables that each holds."""
+    shared: tuple[str, ...]
+    """Of several dates, or of none; stores among them."""
+
+
+def publication_of_dates(archive: Archive, collection: Collection) -> tuple[Publication, str]:
+    """Return a collection of a folder, a cube or NetCDF, and how it is served again.
+
+    Args:
+        archive: That it is of.
+        collection: It.
+
+    Raises:
+        SourceUnavailable: Its source is away.
+        UnsupportedSource: Its files only name others.
+    """
+    spec, files = archive.specs[collection.id], _files_of(archive, collection)
+    references = next((each for each in (*files.own, *files.shared) if each.lower().endswith(_REFERENCES)), None)
+    if references is not None:
+        raise UnsupportedSource(
+            f"{collection.id}: {source_at(references).name} names other files and holds no data; write a cube of it "
+            "first (chronotile optimise), and publish that"
+        )
+    whole = publication_of_data(collection, files.shared) if files.shared else None
+    if not files.own:
+        assert whole is not None  # noqa: S101 -- each collection has files
+        return whole, DATA
+    dates = _Dates(collection, spec, files.own)
+    publication = replace(whole or about(collection), items=lambda: dates.items(archive))
+    if whole is None:
+        keys = {names[0]: names[0] for names in files.own.values() if len(names) == 1}
+        publication = with_renders(publication, collection, keys, spec.variables)
+    has_rasters = all(is_raster({"href": each}) for each in files.own)
+    return publication, ITEMS if whole is None and has_rasters else DATA
+
+
+def _files_of(archive: Archive, collection: Collection) -> _Files:
+    reader, spec = archive.services.readers.get(collection.id), archive.specs[collection.id]
+    if reader is None or collection.id in archive.away:
+        raise SourceUnavailable(f"the source of {collection.id} is away; try again later")
+    starts, variables = dict[str, set[Any]](), dict[str, dict[str, None]]()
+    for name, variable in variables_of(collection).items():
+        if name in spec.variables and spec.variables[name].formula is not None:
+            continue
+        for index in range(max(1, len(variable.times))):
+            path = reader.file_of(name, index) or spec.href
+            starts.setdefault(path, set()).add(variable.times.starts[index] if len(variable.times) else None)
+            variables.setdefault(path, {})[name] = None
+    own = [path for path, found in starts.items() if len(found) == 1 and None not in found and path != spec.href]
+    shared = tuple(path for path in starts if path not in set(own))
+    return _Files({path: tuple(variables[path]) for path in own}, shared)
+
+
+@dataclass(frozen=True, slots=True)
+class _Dates:
+    """Makes the items of dates."""
+
+    collection: Collection
+    spec: SourceSpec
+    files: Mapping[str, tuple[str, ...]]
+
+    def items(self, archive: Archive) -> Iterator[PublishedItem]:
+        """Yield those that have files.
+
+        Raises:
+            SourceUnavailable: A file is gone.
+        """
+        (dated,) = (each for each in dated_collections(archive) if each.id == self.collection.id)
+        for entry in DateSource(dated).entries(_PASS):
+            if isinstance(entry, Unread):
+                raise SourceUnavailable(f"{self.collection.id}: {entry.key}: {entry.reason}")
+            read = entry.read("") if isinstance(entry, ListedEntry) else None
+            for item in () if read is None else read.items:
+                if item.assets:
+                    yield self._item(item)
+
+    def _item(self, item: Item) -> PublishedItem:
+        document = orjson.loads(item.document)
+        written = document["assets"]
+        assets = tuple(
+            Asset(key=each.name, source=source_at(each.href), fields=self._fields(each.href, written[each.name]))
+            for each in item.assets
+        )
+        extensions = {*document["stac_extensions"], *band_extensions(assets)}
+        shown = {name: value for name, value in document.items() if name != "links"}
+        return PublishedItem(document={**shown, "stac_extensions": sorted(extensions)}, start=item.start, assets=assets)
+
+    def _fields(self, path: str, written: Json) -> Json:
+        """What the item says of a file, with the bands in it: as the file states them, corrected as configured."""
+        fields = {key: value for key, value in written.items() if key != "href" and not key.startswith("file:")}
+        variables = variables_of(self.collection)
+        names = self.files.get(path, ())
+        if local_path(path) is None or not is_raster({"href": path}):
+            return fields | {"bands": [band_of(name, variables[name], variables[name].encoding) for name in names]}
+        try:
+            file = describe_file(DATA_KEY, path, crs=self.spec.crs)
+        except InvalidItem:  # it is copied as it is
+            return fields
+        by_number = {self._number(name): name for name in names}
+        bands = [
+            _stated(band)
+            if number not in by_number
+            else self._band(by_number[number], variables[by_number[number]], band)
+            for number, band in enumerate(file.bands, start=1)
+        ]
+        return fields | {"bands": bands} | ({} if file.grid is None else on_grid(file.grid))
+
+    def _number(self, name: str) -> int:
+        return (self.spec.variables[name].band if name in self.spec.variables else None) or 1
+
+    def _band(self, name: str, variable: VariableInfo, stated: AssetBand) -> Json:
+        """The band of a variable: files of one collection may differ in how they are encoded."""
+        spec = self.spec.variables.get(name) or VariableSpec(id=name)
+        encoding = Encoding(
+            dtype=spec.dtype or stated.dtype or variable.encoding.dtype,
+            scale=_first(spec.scale, stated.scale, 1.0),
+            offset=_first(spec.offset, stated.offset, 0.0),
+            nodata=stated.nodata if spec.nodata is None else spec.nodata,
+            flags=variable.encoding.flags,
+            units=spec.units or stated.unit or variable.encoding.units,
+        )
+        return band_of(name, variable, encoding)
+
+
+def _first(*numbers: float | None) -> float:
+    return next(each for each in numbers if each is not None)
+
+
+def _stated(band: AssetBand) -> Json:
+    known = {
+        "name": band.name,
+        "data_type": band.dtype,
+        "nodata": band.nodata,
+        "unit": band.unit,
+        "raster:scale": band.scale,
+        "raster:offset": band.offset,
+    }
+    return {key: value for key, value in known.items() if value is not None}
