@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from lxml import html as lxml_html
+from starlette.testclient import TestClient
 
+from chronotile.app import ServerOptions, application
 from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.model.items import product_id
 from chronotile.protocols.changes.feed import MOST_ENTRIES
@@ -245,3 +247,15 @@ def test_a_server_without_an_index_names_no_feed(make_client):
 
     assert b"feed.atom" not in client.get("/?f=html").content
     assert b"feed.atom" not in client.get("/ogcapi/collections/s2").content
+
+
+def test_an_entry_leads_to_the_map_of_its_item_where_there_is_a_viewer(index, tmp_path):
+    (tmp_path / "viewer" / "vendor").mkdir(parents=True)
+    (tmp_path / "viewer" / "index.html").write_text("<!doctype html>")
+    index.put("s2", [scene("a")])
+    app = application(services_over(index, "s2"), ServerOptions(viewer=tmp_path / "viewer"))
+    with TestClient(app) as client:
+        feed = feed_of(client.get(URL))
+
+    (page,) = found(feed, "atom:entry/atom:link[@rel='alternate' and @type='text/html']/@href")
+    assert page == "http://testserver/viewer/?layer=s2.NDVI&date=2020-06-01T10:50:00Z&bbox=4,50,5,51"

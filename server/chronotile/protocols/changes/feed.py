@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Collection
@@ -43,6 +44,8 @@ class Entry:
     """One instant, or an interval."""
     summary: str
     item: str
+    page: str | None
+    """The item in the viewer."""
     product: str
     picture: Picture | None
     box: str
@@ -50,7 +53,13 @@ class Entry:
 
 
 def feed_of(
-    collection: Collection, items: Sequence[FoundItem], services: Services, *, base: str, language: str
+    collection: Collection,
+    items: Sequence[FoundItem],
+    services: Services,
+    *,
+    base: str,
+    language: str,
+    has_viewer: bool,
 ) -> bytes:
     """Return the feed of a collection.
 
@@ -60,9 +69,11 @@ def feed_of(
         services: Of the server.
         base: Public URL without a slash at the end.
         language: Of titles.
+        has_viewer: Whether there is a viewer to link to.
     """
     service = services.catalogue.service
-    entries = [_entry(item, base) for item in items]
+    viewer = f"{base}/viewer/?layer={quote(collection.layers[0].id)}" if has_viewer and collection.layers else None
+    entries = [_entry(item, base, viewer) for item in items]
     changed = BEGINNING if services.changed is None else format_instant(services.changed)
     return render_xml(
         "changes/templates/feed.xml",
@@ -83,12 +94,13 @@ def feed_of(
     )
 
 
-def _entry(item: FoundItem, base: str) -> Entry:
+def _entry(item: FoundItem, base: str, viewer: str | None) -> Entry:
     document = public_item(item)
     properties: Mapping[str, Any] = document["properties"]
     observed = "/".join(_observed(properties)) or None
     created = _time(properties.get("created"))
-    west, south, east, north = box_of(item, document)
+    box = west, south, east, north = box_of(item, document)
+    place = f"&date={format_instant(item.ref.instant)}&bbox={','.join(map(_degrees, box))}"
     return Entry(
         id=f"urn:uuid:{item.product}",
         title=_text(properties.get("title")) or item.ref.id,
@@ -97,10 +109,15 @@ def _entry(item: FoundItem, base: str) -> Entry:
         observed=observed,
         summary=_summary(properties, observed),
         item=f"{base}{item_path(item.collection, item.ref.id)}",
+        page=None if viewer is None else f"{viewer}{place}",
         product=f"{base}{product_path(item.product)}",
         picture=_picture(item, document["assets"], base),
-        box=" ".join(f"{edge:.7f}".rstrip("0").rstrip(".") for edge in (south, west, north, east)),
+        box=" ".join(map(_degrees, (south, west, north, east))),
     )
+
+
+def _degrees(edge: float) -> str:
+    return f"{edge:.7f}".rstrip("0").rstrip(".")
 
 
 def _observed(properties: Mapping[str, Any]) -> Iterator[str]:

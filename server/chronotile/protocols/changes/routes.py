@@ -41,7 +41,9 @@ async def get_feed(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     query.check_spelling((LANG.name,))
     name, language, base = request.path_params["collection"], language_of(request, query), base_url(request)
-    body = await in_documents(request, _feed, name, services_of(request), base, language)
+    has_viewer = state_of(request).viewer.is_complete
+    make = partial(_feed, name, services_of(request), base, language, has_viewer=has_viewer)
+    body = await in_documents(request, make)
     etag = fingerprint(body)
     modified_s = state_of(request).modified.of((name, base, language), etag)
     headers = {
@@ -69,9 +71,10 @@ def _changes(query: ChangesQuery, services: Services, base: str) -> bytes:
     return orjson.dumps(changes_document(page, query, base=base))
 
 
-def _feed(name: str, services: Services, base: str, language: str) -> bytes:
+def _feed(name: str, services: Services, base: str, language: str, *, has_viewer: bool) -> bytes:
     items = newest_items(name, services, limit=MOST_ENTRIES)
-    return feed_of(services.catalogue.collection(name), items, services, base=base, language=language)
+    collection = services.catalogue.collection(name)
+    return feed_of(collection, items, services, base=base, language=language, has_viewer=has_viewer)
 
 
 _fault = partial(problem_response, spelling={"layer": "collection"})
