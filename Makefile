@@ -35,6 +35,7 @@ BASE   := $(VENV)/.base
 DIST   := $(VENV)/dist/.installed
 MOTO   := $(VENV)/moto/.installed
 PGSTAC := $(VENV)/pgstac/.installed
+STAC   := $(VENV)/stac/.installed
 VIEWER := node_modules/.vendored
 DEMO   := server/chronotile/demo/landscape.npz.xz
 
@@ -58,10 +59,10 @@ test-all: test test-rest ## run all tests: processes, databases, foreign clients
 test-quick: $(SERVER) $(DEMO) viewer ## run the server's quick tests alone
 	$(BIN)/python -m pytest $(TESTS) -m "not ($(BEYOND_QUICK))"
 
-test-rest: $(SERVER) $(MOTO) $(PGSTAC) $(DEMO) $(TOOLS) viewer ## run the server's tests that are not quick
+test-rest: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(DEMO) $(TOOLS) viewer ## run the server's tests that are not quick
 	$(BIN)/python -m pytest $(TESTS) $(REST) -m "$(BEYOND_QUICK)"
 
-test-server: $(SERVER) $(MOTO) $(PGSTAC) $(DEMO) $(TOOLS) viewer ## run the server's tests as TESTS says (TESTS="-k wms")
+test-server: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(DEMO) $(TOOLS) viewer ## run the server's tests as TESTS says (TESTS="-k wms")
 	$(BIN)/python -m pytest $(TESTS)
 
 ifdef NPM
@@ -76,7 +77,7 @@ endif
 image-test: $(SERVER) ## build the image with buildah and run it, as root on Debian (debootstrap, buildah; IMAGES: their folder)
 	CHRONOTILE_TEST_IMAGE=$(IMAGES) $(BIN)/python -m pytest -m slow tests/image
 
-coverage: $(SERVER) $(MOTO) $(PGSTAC) $(DEMO) $(TOOLS) viewer ## run all tests of the server and fail if they cover less than 95 % of lines and branches
+coverage: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(DEMO) $(TOOLS) viewer ## run all tests of the server and fail if they cover less than 95 % of lines and branches
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest $(TESTS)
 	$(BIN)/python -m coverage combine --quiet
@@ -138,6 +139,9 @@ lock: $(SERVER) ## resolve requirements.lock again for all Python versions and p
 		--output-file tests/pgstac/requirements.lock tests/pgstac/requirements.in
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+		--output-file tests/stac_clients/requirements.lock tests/stac_clients/requirements.in
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 		--output-file tools/release/requirements.lock tools/release/requirements.in
 
 clean: ## remove what the other targets made, but no data
@@ -175,6 +179,12 @@ $(MOTO): tests/moto/requirements.lock | $(SERVER)
 $(PGSTAC): tests/pgstac/requirements.lock | $(SERVER)
 	$(BIN)/python -m venv $(VENV)/pgstac
 	$(VENV)/pgstac/bin/python -m pip install --quiet --requirement tests/pgstac/requirements.lock
+	@touch $@
+
+# Clients of STAC APIs, apart for the same reason.
+$(STAC): tests/stac_clients/requirements.lock | $(SERVER)
+	$(BIN)/python -m venv $(VENV)/stac
+	$(VENV)/stac/bin/python -m pip install --quiet --requirement tests/stac_clients/requirements.lock
 	@touch $@
 
 # What builds and describes a release, apart from what it describes.

@@ -119,7 +119,14 @@ def test_a_date_of_a_cube_has_coverages_of_the_layers_that_have_it(api):
     ndvi = one["NDVI"]
     assert ndvi["href"] == f"{BASE}/ogcapi/collections/NDVI/coverage?f=GTiff&datetime=2020-06-21T00:00:00Z"
     assert ndvi["bands"] == [
-        {"name": "NDVI", "data_type": "uint8", "nodata": 255, "raster:scale": 0.004, "raster:offset": -0.08}
+        {
+            "name": "NDVI",
+            "data_type": "uint8",
+            "nodata": 255,
+            "raster:scale": 0.004,
+            "raster:offset": -0.08,
+            "raster:spatial_resolution": 100,
+        }
     ]
     assert (ndvi["proj:code"], ndvi["proj:shape"]) == ("EPSG:32631", [300, 400])
 

@@ -17,6 +17,7 @@ CASES = {
     "collections": ({"collections": ["scenes"]}, SCENES),
     "unknown collection": ({"collections": ["unknown"]}, []),
     "not served": ({"collections": ["gone"]}, []),
+    "one id": ({"ids": "scene 1"}, ["scene 1"]),
     "ids": ({"ids": ["scene 1", "2020-06-01", "unknown"]}, ["scene 1", "2020-06-01"]),
     "bbox": ({"collections": ["scenes"], "bbox": [4.2, 50.2, 4.3, 50.3]}, SCENES),
     "bbox with heights": ({"collections": ["scenes"], "bbox": [4.2, 50.2, 0, 4.3, 50.3, 9000]}, SCENES),
@@ -29,6 +30,11 @@ CASES = {
     "open end": ({"collections": ["scenes"], "datetime": "2020-06-08T00:00:00Z/.."}, SCENES[7:]),
     "open start": ({"collections": ["scenes"], "datetime": "/2020-06-02T00:00:00+00:00"}, SCENES[:1]),
     "filter": ({"filter": CLEAR}, SCENES[:3]),
+    "between": ({"filter": {"op": "between", "args": [{"property": "eo:cloud_cover"}, 10, 20]}}, SCENES[1:3]),
+    "between of drafts": (
+        {"filter": {"op": "between", "args": [{"property": "eo:cloud_cover"}, [10, 20]]}},
+        SCENES[1:3],
+    ),
     "filter-crs": ({"filter": CLEAR, "filter-crs": CRS84}, SCENES[:3]),
     "all together": (
         {"collections": ["scenes", "s2"], "ids": SCENES[1:], "bbox": [4, 50, 5, 51], "filter": CLEAR},
@@ -157,7 +163,6 @@ REFUSED = [
     {"fields": None},
     {"fields": ["id"]},
     {"fields": {"include": "id"}},
-    {"ids": "a"},
     {"ids": [1]},
     {"collections": {}},
     {"cursor": 5},

@@ -1,5 +1,7 @@
 """Items that programs with the token write (transaction extension), through an index of their own."""
 
+from dataclasses import replace
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -57,6 +59,7 @@ def test_an_item_is_added_and_found(client):
     assert answer.headers["location"] == f"{BASE}{ITEMS}/a%2Fb"
     found = client.get(answer.headers["location"].removeprefix(BASE)).json()
     assert (found["id"], found["properties"]["eo:cloud_cover"]) == ("a/b", 10)
+    assert answer.json() == found
 
 
 def test_a_feature_collection_is_added_whole_or_not_at_all(client):
@@ -64,7 +67,9 @@ def test_a_feature_collection_is_added_whole_or_not_at_all(client):
 
     assert client.post(ITEMS, json=both).status_code == 409
     assert client.get(f"{ITEMS}/new").status_code == 404
-    assert client.post(ITEMS, json={**both, "features": [written("new"), written("newer")]}).status_code == 201
+    added = client.post(ITEMS, json={**both, "features": [written("new"), written("newer")]})
+    assert (added.status_code, added.headers["content-type"]) == (201, "application/geo+json")
+    assert [each["id"] for each in added.json()["features"]] == ["new", "newer"]
     assert client.get(ITEMS).json()["numberMatched"] == 3
 
 
@@ -138,3 +143,14 @@ def test_an_unknown_collection_is_not_found(client):
 
 def test_where_none_may_write_all_are_refused(api):
     assert api.post(ITEMS, json=written("x"), headers=SHOWN).status_code == 403
+
+
+def test_the_first_item_of_a_collection_is_added_before_it_has_layers(index):
+    specs = {"empty": replace(SCENES, collection="empty")}
+    writer = ItemWriter(token=TOKEN, specs=lambda: specs, items=lambda: index, prefixes=Places())
+
+    with TestClient(application(services_over(index), ServerOptions(items=writer))) as client:
+        answer = client.post("/stac/collections/empty/items", json=written("first"), headers=SHOWN)
+
+    assert answer.status_code == 201
+    assert [each["rel"] for each in answer.json()["links"]] == ["self", "root", "parent", "collection"]

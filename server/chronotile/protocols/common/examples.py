@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from chronotile.archive.index.date_items import date_id
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
-from chronotile.model.time.instants import format_day
+from chronotile.model.time.instants import TimeDomain, TimeSpan
 from chronotile.protocols.common.openapi import INDEX, Json, enum_of, in_path
 
 MARGIN_CELLS = 2.2
@@ -79,7 +80,7 @@ def examples_of(catalogue: Catalogue) -> Examples:
     return Examples(
         layer="NDVI" if layer is None else layer.id,
         collection="s2" if layer is None else layer.collection,
-        item="2020-06-01" if layer is None or len(layer.times) == 0 else format_day(layer.times.instants[-1]),
+        item="2020-06-01" if layer is None or len(layer.times) == 0 else _last_item(layer.times),
         times="" if layer is None or len(layer.times) == 0 else str(layer.times.instants[-1].astype("datetime64[Y]")),
         longitude=longitude,
         latitude=latitude,
@@ -90,6 +91,10 @@ def examples_of(catalogue: Catalogue) -> Examples:
         place="" if places is None or not places.ids else places.ids[0],
         languages=catalogue.service.languages,
     )
+
+
+def _last_item(times: TimeDomain) -> str:
+    return date_id(TimeSpan(times.starts[-1], times.ends[-1]))
 
 
 def _tile(layer: Layer, catalogue: Catalogue) -> tuple[str, int, int]:

@@ -142,9 +142,9 @@ def _assets(offered: Offered, context: StacContext) -> Json:
 
 def _links(offered: Offered, context: StacContext) -> Iterator[Json]:
     url = context.collection_url(offered.id)
-    yield link("self", url, JSON_TYPE)
+    yield link("self", url, JSON_TYPE, "This collection")
     yield context.root_link
-    yield link("parent", context.root, JSON_TYPE)
+    yield link("parent", context.root, JSON_TYPE, "All collections")
     yield link("items", f"{url}/items", GEOJSON_TYPE, "Items")
     yield link(REL_QUERYABLES, f"{url}/queryables", SCHEMA_TYPE, "Properties that filters compare")
     yield from aggregation_links(url)

@@ -48,7 +48,7 @@ class StacContext:
     @property
     def root_link(self) -> Json:
         """The link of every document to the landing page."""
-        return link("root", self.root, JSON_TYPE)
+        return link("root", self.root, JSON_TYPE, "All collections")
 
 
 def stac_context(request: Request, query: Kvp) -> StacContext:
@@ -69,6 +69,12 @@ def link(rel: str, href: str, media_type: str, title: str | None = None) -> Json
 def stac_collections(context: StacContext) -> tuple[Offered, ...]:
     """Return all collections: those that are configured, without their layers."""
     return tuple(each for each in offered_collections(context.services.catalogue) if not each.is_layer)
+
+
+def has_layers(collection: str, context: StacContext) -> bool:
+    """Return whether a collection is listed: one whose first items were just added is not, until it is opened again."""
+    found = context.services.catalogue.collections_by_id.get(collection)
+    return found is not None and bool(found.layers)
 
 
 def stac_collection(name: str, context: StacContext) -> Offered:

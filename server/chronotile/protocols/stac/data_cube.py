@@ -59,7 +59,7 @@ def band_of(layer: Layer) -> Json:
         band["unit"] = encoding.units
     if (encoding.scale, encoding.offset) != (1.0, 0.0):
         band |= {"raster:scale": encoding.scale, "raster:offset": encoding.offset}
-    return band
+    return {**band, "raster:spatial_resolution": ground_resolution(variable.grid)}
 
 
 def projection_of(grid: NativeGrid) -> Json:

@@ -6,7 +6,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.items import FoundItem
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.search.public_item import public_item
-from chronotile.protocols.common.product_links import asset_path
+from chronotile.protocols.common.product_links import asset_path, quoted
 from chronotile.protocols.stac import data_cube, map_links
 from chronotile.protocols.stac.collections import GEOTIFF_TYPE, ZARR_TYPE
 from chronotile.protocols.stac.context import (
@@ -15,6 +15,7 @@ from chronotile.protocols.stac.context import (
     STAC_VERSION,
     Json,
     StacContext,
+    has_layers,
     link,
     stac_collection,
 )
@@ -45,7 +46,6 @@ class ItemDocuments:
 
 class _OfCollection:
     def __init__(self, collection: str, context: StacContext) -> None:
-        offered = stac_collection(collection, context)
         self._context = context
         url = context.collection_url(collection)
         self._items = f"{url}/items/"
@@ -54,8 +54,11 @@ class _OfCollection:
             link("parent", url, JSON_TYPE),
             link("collection", url, JSON_TYPE),
         ]
-        self._layers = [layer_links(layer, context) for layer in offered.layers[:MOST_LAYERS]]
-        self._computed = [_Computed(layer, context) for layer in data_cube.own_fields(offered).values()]
+        offered = stac_collection(collection, context) if has_layers(collection, context) else None
+        layers = () if offered is None else offered.layers[:MOST_LAYERS]
+        fields = {} if offered is None else data_cube.own_fields(offered)
+        self._layers = [layer_links(layer, context) for layer in layers]
+        self._computed = [_Computed(layer, context) for layer in fields.values()]
 
     def document(self, found: FoundItem) -> Json:
         document = public_item(found)
@@ -75,15 +78,16 @@ class _OfCollection:
 
     def _add_assets(self, document: Json, found: FoundItem, shown: list[LayerLinks]) -> None:
         assets, base, instant = document["assets"], self._context.base, found.ref.instant
+        files = base + asset_path(found.product, "")
         for name, asset in assets.items():
-            asset["href"] = base + asset_path(found.product, name)
+            asset["href"] = files + quoted(name)
         computed = [each for each in self._computed if each.is_wanted(assets) and each.links.shows(instant)]
         for each in computed:
             assets |= each.assets(instant)
         if computed:
             _add_extensions(document, data_cube.PROJECTION, data_cube.RASTER)
         if shown and "thumbnail" not in assets:
-            first = shown[0]
+            first = next((each for each in shown if each.layer.is_composite), shown[0])
             assets["thumbnail"] = {
                 "href": first.picture(document.get("bbox"), first.time(instant)),
                 "type": PNG,

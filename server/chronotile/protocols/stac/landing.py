@@ -37,7 +37,7 @@ def landing_document(context: StacContext, classes: Sequence[str]) -> Json:
 
 def _links(context: StacContext) -> Iterator[Json]:
     root = context.root
-    yield link("self", root, JSON_TYPE)
+    yield link("self", root, JSON_TYPE, "This catalogue")
     yield context.root_link
     yield link("conformance", f"{root}/conformance", JSON_TYPE, "Classes of standards that hold here")
     yield link("data", f"{root}/collections", JSON_TYPE, "All collections")

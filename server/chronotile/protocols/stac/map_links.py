@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from chronotile.model.collection import Layer
 from chronotile.model.time.instants import Instant, format_instant
@@ -67,12 +67,12 @@ class LayerLinks:
 
     def picture(self, bbox: object, time: str | None) -> str:
         """Return the address of a small picture of an item: of its box, if the layer is a mosaic."""
-        dated = {} if time is None else {"datetime": time}
+        dated = "" if time is None else f"&datetime={time}"
         if self.layer.main_variable.is_mosaic and isinstance(bbox, list) and len(bbox) in {4, 6}:
             half = len(bbox) // 2
             edges = ",".join(f"{edge:.6f}" for edge in (*bbox[:2], *bbox[half : half + 2]))
-            return f"{self.map}?{urlencode({'bbox': edges, **dated, 'width': PREVIEW_PX, 'f': 'png'}, safe=',:')}"
-        return f"{self.preview}?{urlencode({**dated, 'width': PREVIEW_PX}, safe=':')}"
+            return f"{self.map}?bbox={edges}{dated}&width={PREVIEW_PX}&f=png"
+        return f"{self.preview}?width={PREVIEW_PX}{dated}"
 
     @property
     def _render(self) -> str:

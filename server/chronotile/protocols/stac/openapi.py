@@ -185,15 +185,16 @@ def _get(name: str, summary: str, parameters: Sequence[Json], answers: Mapping[s
 def _change(
     name: str, summary: str, status: str = "204", *, parameters: Sequence[Json], posted: Json | None = None
 ) -> Json:
-    """An operation that changes items, which is answered without a body."""
+    """An operation that changes items; what was added is in its answer."""
     described = operation(
         name,
         summary,
         tag=WRITING,
         parameters=parameters,
-        answers={},
+        answers={GEOJSON_TYPE: OBJECT} if status == "201" else {},
         posted=None if posted is None else body(OBJECT, posted),
         refusals=REFUSALS,
     )
-    described["responses"][status] = {"description": described["responses"].pop("200")["description"]}
+    answered = described["responses"].pop("200")
+    described["responses"][status] = answered if answered["content"] else {"description": answered["description"]}
     return {**described, "security": SECURITY}

@@ -261,6 +261,8 @@ def _sorted(field: object, direction: object) -> tuple[str, bool]:
 
 def _list(members: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = members.get(name, [])
+    if isinstance(value, str):  # as clients write a single one
+        return (value,)
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise InvalidParameter(f"{name} must be a list of texts", locator=name)
     return tuple(value)

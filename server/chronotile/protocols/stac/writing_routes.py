@@ -1,7 +1,7 @@
 """Items that programs with the operator's token add, replace, change and remove (transaction extension)."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from starlette.requests import Request
@@ -16,30 +16,35 @@ from chronotile.protocols.common.item_writing import parsed, writer_of, written_
 from chronotile.protocols.common.query.form import body_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.state import in_thread, services_of, state_of
-from chronotile.protocols.stac.context import stac_context
+from chronotile.protocols.stac.context import GEOJSON_TYPE, stac_context
+from chronotile.protocols.stac.items import ItemDocuments
 
 CREATED, NO_CONTENT = 201, 204
 DEEPEST = 64
 """Objects within one another that a patch may have."""
 
 Json = dict[str, Any]
+Result = TypeVar("Result")
 
 
 async def post_items(request: Request) -> Response:
-    """Add an item, or all of a FeatureCollection, none of which may be there."""
-    transaction = _Transaction(request)
+    """Add an item, or all of a FeatureCollection, none of which may be there; return what was added."""
+    transaction, context = _Transaction(request), stac_context(request, Kvp(()))
     body = await body_of(request)
 
-    def write() -> str | None:
+    def write() -> list[Json]:
         document = parsed(body)
         transaction.require_new(document)
-        (first, *others) = transaction.put(document)
-        return None if others or document["type"] != "Feature" else first
+        added = [transaction.found(each) for each in transaction.put(document)]
+        documents = ItemDocuments(context)
+        return [documents.document(each) for each in added]
 
-    added = await transaction.run(write)
-    response = Response(status_code=CREATED)
-    if added is not None:
-        response.headers["Location"] = stac_context(request, Kvp(())).item_url(transaction.collection, added)
+    items = await transaction.run(write)
+    if len(items) > 1:
+        collection = {"type": "FeatureCollection", "features": items, "links": [context.root_link]}
+        return Response(orjson.dumps(collection), status_code=CREATED, media_type=GEOJSON_TYPE)
+    response = Response(orjson.dumps(items[0]), status_code=CREATED, media_type=GEOJSON_TYPE)
+    response.headers["Location"] = context.item_url(transaction.collection, items[0]["id"])
     return response
 
 
@@ -95,7 +100,7 @@ class _Transaction:
         if self.collection not in self._writer.specs():
             raise UnknownCollection(f"collection {self.collection[:MAX_SHOWN]!r} is not known", locator="collectionId")
 
-    async def run(self, work: Callable[[], str | None]) -> str | None:
+    async def run(self, work: Callable[[], Result]) -> Result:
         return await in_thread(self._limiter, work)
 
     def found(self, id_: str) -> FoundItem:

@@ -75,7 +75,7 @@ def _plain(name: str, node: Node, columns: Columns) -> Sql:
         first, second = (temporal_operand(each, columns) for each in operands(node, name, 2))
         return RELATIONS[name](first, second)
     if name == "between":
-        value, low, high = operands(node, "between", 3)
+        value, low, high = _between(node)
         return and_(_comparison(">=", [value, low], columns), _comparison("<=", [value, high], columns))
     if name == "in":
         return _is_in(operands(node, "in", 2), columns)
@@ -84,6 +84,14 @@ def _plain(name: str, node: Node, columns: Columns) -> Sql:
     if name == "isNull":
         return not_(_property(operands(node, "isNull", 1)[0], columns, "isNull").is_there)
     raise refused(f"has the operator {shown(name)}, which is not accepted here; accepted: {ACCEPTED}")
+
+
+def _between(node: Node) -> list[Node]:
+    """The three arguments of between; drafts of CQL2, and clients of STAC, have the last two in a list."""
+    arguments = operands(node, "between")
+    if len(arguments) == 2 and isinstance(arguments[1], list | tuple):
+        return operands({"args": [arguments[0], *arguments[1]]}, "between", 3)
+    return operands(node, "between", 3)
 
 
 def _comparison(name: str, arguments: Sequence[Node], columns: Columns) -> Sql:

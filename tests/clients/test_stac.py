@@ -1,0 +1,112 @@
+"""`/stac` over a socket: stac-api-validator finds no fault, and clients find and load what is served."""
+
+import json
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chronotile.app import ServerOptions, application
+from chronotile.archive.index.write import ItemWriter
+from chronotile.catalog.items.opening import open_items
+from chronotile.model.crs import crs_of
+from chronotile.model.grid import BBox, Grid
+from chronotile.model.source import VariableSpec
+from chronotile.web.places import web_places
+from tests.protocols.listening import listening
+from tests.protocols.served import BELGIUM_31N, expected_numbers
+from tests.protocols.stac.conftest import put, services_over
+from tests.protocols.stac.documents import DAYS, dated, scene
+from tests.protocols.stac.test_transactions import SCENES, TOKEN
+from tests.strict import find_program
+
+pytestmark = [pytest.mark.slow, pytest.mark.client("stac-api-validator")]
+
+SCRIPTS = Path(__file__).parents[1] / "stac_clients"
+IDS = [f"scene-{number}" for number in range(9)]
+GEOMETRY = {"type": "Polygon", "coordinates": [[[4.2, 50.2], [4.3, 50.2], [4.3, 50.3], [4.2, 50.2]]]}
+CLASSES = (
+    *("core", "collections", "features", "item-search", "filter", "item-search#sort", "item-search#fields"),
+    *("features#sort", "features#fields"),
+)
+WRITTEN = "S2A_47XNF_20230423_0_L2A"
+"""The item that stac-api-validator removes, writes, changes and removes."""
+AOT = replace(SCENES, variables={"RED": VariableSpec(id="RED", asset="aot")})
+ITS_FILES = "https://sentinel-cogs.s3.us-west-2.amazonaws.com/"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """The landing page of an API of nine scenes, and of a cube whose dates have no files."""
+    index = open_items(None, tmp_path_factory.mktemp("index"), archive="a")
+    put(index, "scenes", [scene(id_, day=1 + number, cloud=10 * number) for number, id_ in enumerate(IDS)])
+    put(index, "s2", [dated(day) for day in DAYS])
+    places = web_places((ITS_FILES,), setting="CHRONOTILE_SOURCE_PREFIXES")
+    writer = ItemWriter(token=TOKEN, specs=lambda: {"scenes": AOT}, items=lambda: index, prefixes=places)
+    with listening(application(services_over(index), ServerOptions(items=writer))) as base:
+        yield f"{base}/stac", index
+    index.close()
+
+
+def run(script, *arguments):
+    python = find_program("stac-api-validator").parent / "python"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(
+        [python, SCRIPTS / script, *map(str, arguments)], capture_output=True, text=True, env=environment, check=False
+    )
+
+
+def validate(root, classes, *arguments):
+    chosen = [part for name in classes for part in ("--conformance", name)]
+    return run("validate.py", "--root-url", root, *chosen, "--collection", "scenes", *arguments)
+
+
+def test_stac_api_validator_finds_no_error(root):
+    more = ("--geometry", json.dumps(GEOMETRY), "--fields-nested-property", "properties.eo:cloud_cover")
+
+    validated = validate(root[0], CLASSES, *more, "--validate-pagination")
+
+    assert "Errors: none" in validated.stdout, validated.stdout[-3000:] + validated.stderr[-2000:]
+
+
+def test_stac_api_validator_writes_items(root):
+    put(root[1], "scenes", [scene(WRITTEN, day=12, cloud=3)])
+
+    validated = validate(root[0], ["transaction"], "--transaction-collection", "scenes", "--auth-bearer-token", TOKEN)
+
+    assert "Errors: none" in validated.stdout, validated.stdout[-3000:] + validated.stderr[-2000:]
+
+
+def test_pystac_client_finds_what_is_there(root):
+    searched = run("search.py", root[0])
+
+    assert searched.returncode == 0, searched.stderr[-2000:]
+    found = json.loads(searched.stdout)
+    assert found.pop("queryables")[:3] == ["collection", "datetime", "end_datetime"]
+    assert found == {
+        "collections": ["s2", "scenes"],
+        "collection_search": ["s2"],
+        "items": IDS[::-1],
+        "item": 10,
+        "pages": IDS[::-1],
+        "pages_get": IDS[::-1],
+        "filter": IDS[2::-1],
+        "filter_text": IDS[2::-1],
+        "sorted": IDS[:3],
+        "box": ["scene-2", "scene-1"],
+        "matched": 9,
+        "fields": {"platform": "sentinel-2a"},
+    }
+
+
+def test_odc_stac_and_stackstac_load_the_numbers_of_the_coverage(root, tmp_path):
+    loaded = run("load.py", root[0], tmp_path)
+
+    grid = Grid(crs=crs_of("EPSG:32631"), bbox=BBox(610_000, 5_630_000, 612_000, 5_633_000), width=20, height=30)
+    expected = np.array([expected_numbers(BELGIUM_31N, grid, time) for time in (1, 2)])
+    assert loaded.returncode == 0, loaded.stderr[-2000:]
+    for name in ("odc", "stackstac"):
+        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), expected, err_msg=name)
