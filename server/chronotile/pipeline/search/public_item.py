@@ -11,6 +11,10 @@ from chronotile.model.items import FoundItem
 
 PLACES = ("s3:", "gs:", "az:", "abfs:", "file:", "/vsi", "arn:")
 """With which texts begin that name places of files which are not on the web."""
+_MARKS = tuple((f'"{place}'.encode(), f'"href":"{place}'.encode()) for place in PLACES)
+"""Of texts in JSON that begin like a place, and of those that are the address of an asset or link."""
+_FILE_FIELDS = (b'"file:size":', b'"file:checksum":')
+"""Names of fields that begin like one."""
 _HIDDEN_FIELDS = {"href", "alternate", "links", "file:local_path"}
 _HIDDEN_PREFIXES = ("storage:", "auth:", "alternate:")
 _HIDDEN_EXTENSIONS = ("/storage/", "/authentication/", "/alternate-assets/")
@@ -33,21 +37,40 @@ def public_item(found: FoundItem) -> dict[str, Any]:
         document = orjson.loads(found.document)
         properties, assets = document["properties"], document.get("assets") or {}
         extensions = document.get("stac_extensions") or ()
-        shown = {name: document[name] for name in _MEMBERS if name in document}
+        members = {name: document[name] for name in _MEMBERS if name in document}
+        places = (*assets.values(), *(document.get("links") or ()))
+        names_places = _may_name_places(found.document, sum("href" in each for each in places))
         return {
-            **shown,
+            **members,
             "id": found.ref.id,
             "collection": found.collection,
             "stac_extensions": [each for each in extensions if not any(part in each for part in _HIDDEN_EXTENSIONS)],
-            "properties": _shown(properties),
-            "assets": {name: _shown(asset) for name, asset in assets.items()},
+            "properties": _shown(properties, names_places=names_places),
+            "assets": {name: _shown(asset, names_places=names_places) for name, asset in assets.items()},
         }
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise SourceUnavailable(f"item {found.ref.id} cannot be read in the index") from error
 
 
-def _shown(members: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if _is_field_shown(name) and not _names_place(value)}
+def _may_name_places(document: bytes, hrefs: int) -> bool:
+    """Whether values of a document have to be looked at one by one, which takes as long as all else: few have to.
+
+    Args:
+        document: JSON; texts with escapes may hold anything.
+        hrefs: How many its assets and links have.
+    """
+    if b"\\" in document or document.count(b'"href"') > hrefs:
+        return True
+    found = [document.count(mark) - document.count(href) for mark, href in _MARKS if mark in document]
+    return bool(found) and sum(found) > sum(map(document.count, _FILE_FIELDS))
+
+
+def _shown(members: Mapping[str, Any], *, names_places: bool) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in members.items()
+        if _is_field_shown(name) and not (names_places and _names_place(value))
+    }
 
 
 @lru_cache(maxsize=4096)

@@ -1,5 +1,6 @@
 """Paths of products and of their assets, which several protocols link to."""
 
+from functools import lru_cache
 from urllib.parse import quote
 from uuid import UUID
 
@@ -11,4 +12,10 @@ def product_path(product: UUID) -> str:
 
 def asset_path(product: UUID, asset: str) -> str:
     """Return the path of one asset of a product."""
-    return f"{product_path(product)}/nodes/{quote(asset, safe='')}"
+    return f"{product_path(product)}/nodes/{quoted(asset)}"
+
+
+@lru_cache(maxsize=4096)
+def quoted(name: str) -> str:
+    """Return a name as one segment of a path; few names of assets are those of many items."""
+    return quote(name, safe="")

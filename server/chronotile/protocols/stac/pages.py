@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
+from chronotile.model.geometry.json_text import without_garbage_collection
 from chronotile.model.items import ItemPage, Unanswered
 from chronotile.pipeline.search.search_items import search_items
 from chronotile.protocols.stac.context import GEOJSON_TYPE, JSON_TYPE, Json, StacContext, link
@@ -24,11 +25,12 @@ def page_of(search: StacSearch, context: StacContext, links: "PageLinks") -> tup
     """
     page = search_items(search.items, context.services)
     documents = ItemDocuments(context)
-    features = [documents.document(found) for found in page.items]
-    if search.fields is not None:
-        features = [search.fields.of(each) for each in features]
-    document = _document(page, features, search, [*links.own(), *links.following(page.next)])
-    return orjson.dumps(document), page.unanswered
+    with without_garbage_collection():
+        features = [documents.document(found) for found in page.items]
+        if search.fields is not None:
+            features = [search.fields.of(each) for each in features]
+        document = _document(page, features, search, [*links.own(), *links.following(page.next)])
+        return orjson.dumps(document), page.unanswered
 
 
 def _document(page: ItemPage, features: list[Json], search: StacSearch, links: list[Json]) -> Json:
