@@ -3,6 +3,7 @@
 import io
 import os
 import zipfile
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -140,6 +141,28 @@ def test_a_product_of_which_a_file_is_gone_is_not_sent_as_if_it_were_whole(archi
 
     assert answer.status_code == 503
     assert "asset 'y'" in answer.json()["detail"]
+
+
+paths = st.one_of(st.text(max_size=30), st.sampled_from(["s", "f", "f/x", "a/b", "f/x/y.txt", "s/", "a"]))
+ranges = st.one_of(st.just(""), st.from_regex(r"bytes=[0-9]{0,3}-[0-9]{0,3}(,[0-9]-[0-9])?", fullmatch=True))
+queries = st.sampled_from(["", "?f=json", "?checksum=true", "?f="])
+
+
+@pytest.mark.slow
+def test_any_path_and_range_are_answered_without_a_fault(archive):
+    assets = {
+        "s": str(archive.write("S.SAFE/x/y.txt", b"1234")),
+        "f": str(archive.folder / "S.SAFE"),
+        "a/b": str(archive.write("b.bin", b"12345")),
+    }
+    url = archive.put("a", assets)
+
+    @given(paths, ranges, queries, st.sampled_from(["GET", "HEAD"]))
+    def check(path, part, query, method):
+        answer = archive.client.request(method, f"{url}/nodes/{quote(path)}{query}", headers={"Range": part})
+        assert answer.status_code in {200, 206, 307, 400, 404, 416}
+
+    check()
 
 
 @pytest.mark.parametrize("media_type", ["text/html", "image/svg+xml", "text/html; charset=utf-8", "no type\r\nX: y"])
