@@ -45,6 +45,7 @@ def _links(context: StacContext) -> Iterator[Json]:
         yield {**link("search", f"{root}/search", GEOJSON_TYPE, "Search of items"), "method": method}
     yield link(REL_QUERYABLES, f"{root}/queryables", SCHEMA_TYPE, "Properties that filters compare")
     yield from aggregation_links(root)
+    yield link("changes", f"{root}/changes", JSON_TYPE, "Items that were added, replaced and removed")
     yield link("service-desc", f"{context.base}/openapi.json", OPENAPI_TYPE, "OpenAPI document")
     yield link("service-doc", f"{context.base}/docs", "text/html", "The same as a page")
     for each in stac_collections(context):
