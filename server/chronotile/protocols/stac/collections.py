@@ -25,7 +25,6 @@ from chronotile.protocols.stac.landing import aggregation_links
 LANGUAGE = "https://stac-extensions.github.io/language/v1.0.0/schema.json"
 ZARR_TYPE = "application/vnd.zarr; version=3"
 GEOTIFF_TYPE = "image/tiff; application=geotiff"
-ATOM_TYPE = "application/atom+xml"
 OTHER = "other"
 """The licence of STAC for what has no SPDX identifier."""
 SECOND_BEFORE = -1_000_000_000
@@ -151,7 +150,6 @@ def _links(offered: Offered, context: StacContext) -> Iterator[Json]:
     yield from aggregation_links(url)
     feed = f"{context.base}{feed_path(offered.collection.id)}"
     yield link("alternate", feed, ATOM, "The newest items as an Atom feed")
-    yield link("alternate", f"{url}/feed.atom", ATOM_TYPE, "Feed of new items")
     yield link("alternate", f"{context.base}/ogcapi/collections/{quote(offered.id)}", JSON_TYPE, "In OGC API")
     if offered.license and offered.license.startswith(("https://", "http://")):
         yield link("license", offered.license, "text/html", "Licence")
