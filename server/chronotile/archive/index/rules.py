@@ -7,13 +7,12 @@ from typing import Any
 
 import cql2
 import orjson
-import shapely
 
 from chronotile.archive.index.source import ReadEntry
+from chronotile.catalog.items.cql2.evaluate import with_cut_boxes
 from chronotile.catalog.items.order import is_text
 from chronotile.errors import AddressRefused, ConfigurationError, InvalidItem
-from chronotile.model.grid import BBox
-from chronotile.model.items import Asset, Item, boxes_of
+from chronotile.model.items import Asset, Item
 from chronotile.readers.stac.items import item_of
 from chronotile.web.item_places import SETTING, absolute
 from chronotile.yaml_source import list_names
@@ -40,7 +39,7 @@ class ItemFilter:
     def __init__(self, text: str) -> None:
         try:
             written = cql2.parse_text(text).to_json()
-            self._expression = cql2.parse_json(orjson.dumps(_with_cut_boxes(written)).decode())
+            self._expression = cql2.parse_json(orjson.dumps(with_cut_boxes(written)).decode())
         except (cql2.ParseError, cql2.ValidationError) as error:
             raise ConfigurationError([f"filter {text[:80]!r} is not valid CQL2 text"]) from error
         self.text = text
@@ -56,19 +55,6 @@ class ItemFilter:
             return bool(self._expression.matches(dict(document)))
         except Exception:  # noqa: BLE001 -- the library's one error of expressions without a result
             return False
-
-
-def _with_cut_boxes(node: Any) -> Any:  # noqa: ANN401 -- JSON
-    """CQL2 JSON whose boxes across the antimeridian are two polygons; the library takes them for all the others."""
-    if isinstance(node, list):
-        return [_with_cut_boxes(each) for each in node]
-    if not isinstance(node, dict):
-        return node
-    box = node.get("bbox")
-    if isinstance(box, list) and len(box) == 4 and box[0] > box[2]:
-        parts = [shapely.box(*part) for part in boxes_of(BBox(*box))]
-        return orjson.loads(shapely.to_geojson(shapely.MultiPolygon(parts)))
-    return {name: _with_cut_boxes(each) for name, each in node.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

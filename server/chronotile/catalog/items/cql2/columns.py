@@ -14,7 +14,7 @@ from chronotile.database import POSTGRESQL
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:.\-]{0,199}")
 TIMES = {"datetime": ITEMS.c.start, "start_datetime": ITEMS.c.start, "updated": ITEMS.c.updated}
-GEOMETRIES = {"geometry", "geom", "bbox"}
+GEOMETRIES = ("geometry", "geom", "bbox")
 
 Expression = ColumnElement[Any]
 

@@ -12,7 +12,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
 from chronotile.catalog.items.cql2.columns import GEOMETRIES
-from chronotile.catalog.items.cql2.tree import GEOMETRY_TYPES, Node, refused, shown
+from chronotile.catalog.items.cql2.tree import Node, is_geometry_type, refused, shown
 from chronotile.catalog.items.footprints import unpack
 from chronotile.model.grid import BBox
 from chronotile.model.items import boxes_of
@@ -74,7 +74,7 @@ def spatial_test(operator: str, arguments: Sequence[Node]) -> SpatialTest:
 def _geometry(node: Node) -> Any:  # noqa: ANN401 -- shapely's
     if isinstance(node, Mapping) and "bbox" in node:
         return _box(node["bbox"])
-    if not isinstance(node, Mapping) or node.get("type") not in GEOMETRY_TYPES:
+    if not isinstance(node, Mapping) or not is_geometry_type(node.get("type")):
         raise refused(f"has {shown(node)} where a GeoJSON geometry or a bbox is accepted")
     try:
         found = shape(dict(node))

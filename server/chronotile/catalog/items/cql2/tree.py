@@ -62,7 +62,7 @@ def checked(tree: Node) -> Mapping[str, Any]:
     while waiting:
         node, depth, is_geometry = waiting.pop()
         if isinstance(node, Mapping):
-            children, is_geometry = list(node.values()), is_geometry or node.get("type") in GEOMETRY_TYPES
+            children, is_geometry = list(node.values()), is_geometry or is_geometry_type(node.get("type"))
         elif isinstance(node, list | tuple):
             children = list(node)
         else:
@@ -77,6 +77,11 @@ def checked(tree: Node) -> Mapping[str, Any]:
             )
         waiting += [(child, depth + 1, is_geometry) for child in children]
     return tree
+
+
+def is_geometry_type(name: Node) -> bool:
+    """Return whether a member `type` is that of a geometry."""
+    return isinstance(name, str) and name in GEOMETRY_TYPES
 
 
 def operands(node: Node, name: str, count: int | None = None) -> list[Node]:
