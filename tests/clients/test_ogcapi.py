@@ -12,6 +12,7 @@ from owslib.ogcapi.coverages import Coverages
 from owslib.ogcapi.edr import EnvironmentalDataRetrieval
 from owslib.ogcapi.maps import Maps
 from owslib.ogcapi.processes import Processes
+from owslib.ogcapi.records import Records
 
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox, Grid
@@ -169,3 +170,16 @@ def test_gdal_lists_the_collections(url, tmp_path):
     told = gdal(tmp_path, "gdalinfo", f"OGCAPI:{url}")
 
     assert all(f"collections/{name}?f=json" in told for name in LAYERS)
+
+
+@OWSLIB
+def test_owslib_searches_records(url):
+    records = Records(url)
+
+    assert records.records() == ["_collections", "_items"]
+    found = records.collection_items("_collections", q="flanders", limit=5, sortby=("title", "desc"))
+    assert [each["id"] for each in found["features"]] == ["flanders"]
+    filtered = records.collection_items("_collections", filter="id = 's2'", bbox=[4.5, 50.8, 4.6, 50.9])
+    assert filtered["numberMatched"] == 1
+    assert records.collection_item("_collections", "s2")["properties"]["title"] == "Collection s2"
+    assert "title" in records.collection_queryables("_collections")["properties"]

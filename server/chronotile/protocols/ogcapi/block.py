@@ -68,3 +68,5 @@ class BuildingBlock:
         default=lambda _offered, _told: {}
     )
     """More members of a collection's description, such as `data_queries`."""
+    further_collections: Callable[[DocumentContext], Sequence[Json]] = field(default=lambda _told: ())
+    """Descriptions of collections that are not made of the configuration, listed after all others."""

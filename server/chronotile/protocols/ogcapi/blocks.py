@@ -5,7 +5,8 @@ from chronotile.protocols.ogcapi.coverages.block import block as coverages
 from chronotile.protocols.ogcapi.edr.block import block as edr
 from chronotile.protocols.ogcapi.maps.block import block as maps
 from chronotile.protocols.ogcapi.processes.block import block as processes
+from chronotile.protocols.ogcapi.records.block import block as records
 from chronotile.protocols.ogcapi.styles.block import block as styles
 from chronotile.protocols.ogcapi.tiles.block import block as tiles
 
-BLOCKS: tuple[BuildingBlock, ...] = (coverages, edr, maps, tiles, styles, processes)
+BLOCKS: tuple[BuildingBlock, ...] = (coverages, edr, maps, tiles, styles, processes, records)

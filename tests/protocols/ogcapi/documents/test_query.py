@@ -18,8 +18,12 @@ FIJI = served.NativeGrid(
 """On both sides of the antimeridian."""
 
 
+COLLECTIONS_OF_RECORDS = 2
+
+
 def ids(answer):
-    return [each["id"] for each in answer.json()["collections"]]
+    """Of collections but those of records."""
+    return [each["id"] for each in answer.json()["collections"] if each.get("itemType") != "record"]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +43,7 @@ def test_collections_that_reach_into_a_box_are_listed(make_client, box, expected
     answer = client.get("/ogcapi/collections", params={"bbox": box})
 
     assert set(ids(answer)) == expected
-    assert answer.json()["numberMatched"] == len(expected)
+    assert answer.json()["numberMatched"] == len(expected) + COLLECTIONS_OF_RECORDS
 
 
 @pytest.mark.parametrize(
@@ -54,7 +58,7 @@ def test_data_across_the_antimeridian_are_found_on_both_sides(make_client, box, 
 
     assert west > 170
     assert east < -170
-    assert client.get("/ogcapi/collections", params={"bbox": box}).json()["numberMatched"] == count
+    assert len(ids(client.get("/ogcapi/collections", params={"bbox": box}))) == count
 
 
 @pytest.mark.parametrize(
@@ -84,14 +88,14 @@ def test_a_collection_without_time_is_of_all_times(make_client):
 
 
 def test_pages_follow_one_another_by_their_links(tree):
-    whole = ids(tree.get("/ogcapi/collections"))
+    whole = [each["id"] for each in tree.get("/ogcapi/collections").json()["collections"]]
     first = tree.get("/ogcapi/collections", params={"limit": 5}).json()
     addresses = {link["rel"]: link["href"] for link in first["links"]}
     second = tree.get(addresses["next"]).json()
     third = tree.get({link["rel"]: link["href"] for link in second["links"]}["next"]).json()
 
     assert [each["id"] for page in (first, second, third) for each in page["collections"]] == whole
-    assert [page["numberReturned"] for page in (first, second, third)] == [5, 5, 2]
+    assert [page["numberReturned"] for page in (first, second, third)] == [5, 5, 4]
     assert "next" not in {link["rel"] for link in third["links"]}
     assert tree.get(addresses["self"]).json() == first
 

@@ -8,6 +8,7 @@ from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.model.time.instants import format_day
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.ogcapi.block import Json, Link
+from chronotile.protocols.ogcapi.blocks import BLOCKS
 from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
 from chronotile.protocols.ogcapi.documents.collections import collection_documents
 from chronotile.protocols.ogcapi.documents.params import CollectionsQuery
@@ -32,6 +33,8 @@ class Listing:
     query: CollectionsQuery
     matched: int
     listed: tuple[Offered, ...]
+    further: tuple[Json, ...]
+    """Descriptions of collections that building blocks bring, which come after all others."""
 
     @property
     def following(self) -> int | None:
@@ -43,8 +46,15 @@ class Listing:
 def list_collections(query: CollectionsQuery, context: CollectionContext) -> Listing:
     """Return which collections are requested."""
     matched = [each for each in offered_collections(context.document.catalogue) if query.takes(each)]
-    listed = tuple(matched[query.offset : query.offset + query.limit])
-    return Listing(query=query, matched=len(matched), listed=listed)
+    documents = [each for block in BLOCKS for each in block.further_collections(context.document)]
+    further = [each for each in documents if query.takes_extent(each.get("extent", {}))]
+    start, end = query.offset, query.offset + query.limit
+    return Listing(
+        query=query,
+        matched=len(matched) + len(further),
+        listed=tuple(matched[start:end]),
+        further=tuple(further[max(0, start - len(matched)) : max(0, end - len(matched))]),
+    )
 
 
 def listing_document(listing: Listing, context: CollectionContext) -> Json:
@@ -60,8 +70,11 @@ def listing_document(listing: Listing, context: CollectionContext) -> Json:
     return {
         "links": [link.document() for link in links],
         "numberMatched": listing.matched,
-        "numberReturned": len(listing.listed),
-        "collections": [orjson.Fragment(orjson.dumps(each)) for each in collection_documents(context, listing.listed)],
+        "numberReturned": len(listing.listed) + len(listing.further),
+        "collections": [
+            *(orjson.Fragment(orjson.dumps(each)) for each in collection_documents(context, listing.listed)),
+            *listing.further,
+        ],
     }
 
 
@@ -77,7 +90,10 @@ def listing_page(listing: Listing, context: CollectionContext) -> bytes:
         context.document,
         template="collections",
         matched=listing.matched,
-        entries=[_entry(each, context.document.language) for each in listing.listed],
+        entries=[
+            *(_entry(each, context.document.language) for each in listing.listed),
+            *map(_further_entry, listing.further),
+        ],
         following=href,
     )
 
@@ -91,6 +107,16 @@ def _entry(offered: Offered, language: str) -> Entry:
         abstract=text_in(offered.abstract, language),
         kind="coverage" if offered.has_values else "map",
         times=" to ".join(dict.fromkeys(ends)),
+    )
+
+
+def _further_entry(document: Json) -> Entry:
+    return Entry(
+        id=document["id"],
+        title=document["title"],
+        abstract=document["description"],
+        kind=document["itemType"],
+        times="",
     )
 
 

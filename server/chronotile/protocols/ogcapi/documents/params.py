@@ -3,12 +3,14 @@
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
+import numpy as np
+
 from chronotile.catalog.offered import Offered
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
 from chronotile.model.time.instants import TimeSelection
 from chronotile.protocols.common.extent import box_of_offered
-from chronotile.protocols.common.openapi import BOX, INDEX
+from chronotile.protocols.common.openapi import BOX, INDEX, Json
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG, F, Parameter, datetime, names_of, text, whole
 from chronotile.protocols.ogcapi.crs import box_of
@@ -55,6 +57,18 @@ class CollectionsQuery:
     def takes(self, offered: Offered) -> bool:
         """Whether the extent of a collection shares something with the query; one without time always does."""
         return self._takes_box(box_of_offered(offered)) and self._takes_times(offered)
+
+    def takes_extent(self, extent: Json) -> bool:
+        """Whether an extent, as documents have it, shares something with the query."""
+        boxes = extent.get("spatial", {}).get("bbox", [])
+        intervals = extent.get("temporal", {}).get("interval", [])
+        return (not boxes or self._takes_box(BBox(*boxes[0]))) and (
+            not intervals or self._takes_interval(*intervals[0])
+        )
+
+    def _takes_interval(self, first: str, last: str) -> bool:
+        start, end = (np.datetime64(each.removesuffix("Z"), "ns") for each in (first, last))
+        return not self.time.parts or any(part.span.start <= end and part.span.end > start for part in self.time.parts)
 
     def _takes_box(self, box: BBox) -> bool:
         own = self.box

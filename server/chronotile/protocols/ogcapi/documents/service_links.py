@@ -23,12 +23,17 @@ def service_links(offered: Offered, context: CollectionContext) -> Iterator[Link
     yield Link(rel="collection", href=f"{up}/{quote(offered.id)}", type=JSON, title="This collection")
     # Not `data`: GDAL takes every document with such a link to JSON for a landing page.
     yield Link(rel="up", href=up, type=JSON, title="All collections")
-    yield from _services(offered, context)
-    for layer in offered.layers:
-        yield from _of_layer(layer, context)
+    yield from access_links(offered, context)
     if context.services.reader_caches.has_items:
         feed = f"{document_context.root}{feed_path(offered.collection.id)}"
         yield Link(rel="alternate", href=feed, type=ATOM, title="The newest items as an Atom feed")
+
+
+def access_links(offered: Offered, context: CollectionContext) -> Iterator[Link]:
+    """Yield the links to services, layers, licence and metadata alone."""
+    yield from _services(offered, context)
+    for layer in offered.layers:
+        yield from _of_layer(layer, context)
     if offered.license and offered.license.startswith(("https://", "http://")):
         yield Link(rel="license", href=offered.license, type=HTML, title="Licence")
     for record in offered.collection.metadata:

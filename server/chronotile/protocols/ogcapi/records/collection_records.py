@@ -1,0 +1,225 @@
+"""Collections that are served as records: made of the catalogue, and selected in memory."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from chronotile.catalog.offered import Offered, offered_collections
+from chronotile.errors import MAX_SHOWN, UnknownItem
+from chronotile.model.grid import BBox
+from chronotile.model.items import boxes_of
+from chronotile.model.time.instants import TimeDomain, format_instant
+from chronotile.model.time.steps import DEKAD, step_of
+from chronotile.protocols.common.extent import box_of_offered
+from chronotile.protocols.common.item_links import ATOM, collection_path, feed_path
+from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.ogcapi.block import Json, Link
+from chronotile.protocols.ogcapi.coverages.formats import FORMATS, lacking_formats
+from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
+from chronotile.protocols.ogcapi.documents.params import CollectionsQuery
+from chronotile.protocols.ogcapi.documents.service_links import access_links
+from chronotile.protocols.ogcapi.records.common_properties import (
+    HTML,
+    JSON,
+    contacts_of,
+    languages_of,
+    record_links,
+    rights_of,
+    split_templates,
+)
+from chronotile.protocols.ogcapi.records.free_text import TextSearch
+from chronotile.protocols.ogcapi.records.params import RecordsQuery
+from chronotile.protocols.ogcapi.records.record_collections import COLLECTION_RECORDS, DATASET
+
+if TYPE_CHECKING:
+    from chronotile.catalog.items.cql2.evaluate import DocumentFilter
+
+PICTURES: Mapping[str, str] = {"PNG": "image/png", "WebP": "image/webp", "JPEG": "image/jpeg"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundCollections:
+    """A page of records of collections."""
+
+    records: Sequence[Json]
+    matched: int
+    following: int | None
+    """The offset of the next page, if there is one."""
+
+
+def find_collections(query: RecordsQuery, context: CollectionContext) -> FoundCollections:
+    """Return a page of the collections that a query selects.
+
+    Raises:
+        InvalidParameter: The filter is not accepted.
+    """
+    filter_ = None if query.filter is None else _document_filter(query.filter)
+    search = TextSearch(query.terms)
+    found = [
+        record
+        for offered in _configured(context)
+        if _takes(query, offered)
+        for record in [collection_record(offered, context)]
+        if search.finds(record) and _has_values(query, record) and (filter_ is None or filter_.holds(_flat(record)))
+    ]
+    end = query.offset + query.limit
+    page = _sorted(found, query.order)[query.offset : end]
+    return FoundCollections(records=page, matched=len(found), following=end if end < len(found) else None)
+
+
+def find_collection(id_: str, context: CollectionContext) -> Json:
+    """Return the record of a collection.
+
+    Raises:
+        UnknownItem: There is no such collection.
+    """
+    found = next((each for each in _configured(context) if each.id == id_), None)
+    if found is None:
+        raise UnknownItem(f"record {id_[:MAX_SHOWN]!r} is not known", locator="recordId")
+    return collection_record(found, context)
+
+
+def collection_record(offered: Offered, context: CollectionContext) -> Json:
+    """Return a collection as a record."""
+    document = context.document
+    box, when = box_of_offered(offered), _time(offered.times)
+    return {
+        "id": offered.id,
+        "type": "Feature",
+        "time": when,
+        "geometry": _geometry(box),
+        "bbox": list(box),
+        "properties": {
+            "type": DATASET,
+            "title": text_in(offered.title, document.language) or offered.id,
+            **_described(offered, document.language),
+            **_changed(context),
+            **_ends(when),
+            **languages_of(document),
+            **_external_ids(offered),
+            "layers": [layer.id for layer in offered.layers],
+            "formats": list(_formats(offered)),
+            **contacts_of(document.catalogue, document.language),
+            **rights_of(offered.license, offered.attribution),
+        },
+        **split_templates(_links(offered, context)),
+    }
+
+
+def _configured(context: CollectionContext) -> Iterator[Offered]:
+    return (each for each in offered_collections(context.document.catalogue) if not each.is_layer)
+
+
+def _document_filter(tree: Mapping[str, Any]) -> "DocumentFilter":
+    from chronotile.catalog.items.cql2.evaluate import DocumentFilter  # noqa: PLC0415 -- SQLAlchemy, with the first
+
+    return DocumentFilter(tree)
+
+
+def _geometry(box: BBox) -> Json:
+    """A polygon, or two on either side of the antimeridian, with its corners against the clock (RFC 7946 §3.1)."""
+    rings = [
+        [[west, south], [east, south], [east, north], [west, north], [west, south]]
+        for west, south, east, north in boxes_of(box)
+    ]
+    if len(rings) == 1:
+        return {"type": "Polygon", "coordinates": rings}
+    return {"type": "MultiPolygon", "coordinates": [[ring] for ring in rings]}
+
+
+def _described(offered: Offered, language: str) -> Json:
+    text = text_in(offered.abstract, language)
+    keywords = {"keywords": list(offered.keywords)} if offered.keywords else {}
+    return {**({"description": text} if text else {}), **keywords}
+
+
+def _changed(context: CollectionContext) -> Json:
+    changed = context.services.changed
+    return {} if changed is None else {"updated": format_instant(changed)}
+
+
+def _time(times: TimeDomain) -> Json | None:
+    """From when to when there are data, and how often; nothing of what has no time, or none of a calendar."""
+    if len(times) == 0 or times.is_climatology:
+        return None
+    step = step_of(times)
+    ends = [format_instant(times.instants[index]) for index in (0, -1)]
+    return {"interval": ends, **({} if step in {None, DEKAD} else {"resolution": step})}
+
+
+def _ends(when: Json | None) -> Json:
+    return {} if when is None else dict(zip(("start_datetime", "end_datetime"), when["interval"], strict=True))
+
+
+def _external_ids(offered: Offered) -> Json:
+    """The names under which other servers have its layers."""
+    names = dict.fromkeys(alias.name for layer in offered.layers for alias in layer.aliases)
+    return {"externalIds": [{"value": name} for name in names]} if names else {}
+
+
+def _formats(offered: Offered) -> Iterator[Json]:
+    lacking = lacking_formats()
+    if offered.has_values:
+        known = {*PICTURES.values()}
+        yield from (
+            {"name": name, "mediaType": type_}
+            for name, type_ in FORMATS.items()
+            if name not in lacking and type_ not in known
+        )
+    yield from ({"name": name, "mediaType": type_} for name, type_ in PICTURES.items())
+
+
+def _links(offered: Offered, context: CollectionContext) -> list[Link]:
+    document = context.document
+    about = f"{document.base}/collections/{quote(offered.id)}"
+    stac = f"{document.root}{collection_path(offered.id)}"
+    return [
+        *record_links(COLLECTION_RECORDS, offered.id, document),
+        Link(rel="about", href=about, type=JSON, title="The collection in OGC API"),
+        Link(rel="about", href=f"{about}?f=html", type=HTML, title="The collection as a page"),
+        Link(rel="about", href=stac, type=JSON, title="The collection in STAC"),
+        *access_links(offered, context),
+        *_feeds(offered, context),
+    ]
+
+
+def _feeds(offered: Offered, context: CollectionContext) -> Iterator[Link]:
+    if context.services.reader_caches.has_items:
+        href = f"{context.document.root}{feed_path(offered.id)}"
+        yield Link(rel="related", href=href, type=ATOM, title="The newest items as an Atom feed")
+
+
+def _takes(query: RecordsQuery, offered: Offered) -> bool:
+    """Whether id, type, place and time of a collection are as requested."""
+    place = CollectionsQuery(box=query.box, time=query.time, limit=1, offset=0, written=())
+    named = {alias.name for layer in offered.layers for alias in layer.aliases}
+    return (
+        (not query.ids or offered.id in query.ids)
+        and (not query.types or DATASET in query.types)
+        and (not query.external_ids or not named.isdisjoint(query.external_ids))
+        and place.takes(offered)
+    )
+
+
+def _has_values(query: RecordsQuery, record: Json) -> bool:
+    said = ((record["properties"].get(name), value) for name, value in query.values.items())
+    return all(value in have if isinstance(have, list) else have == value for have, value in said)
+
+
+def _flat(record: Json) -> dict[str, Any]:
+    return {**record["properties"], "id": record["id"], "geometry": record["geometry"]}
+
+
+def _sorted(records: Sequence[Json], order: Sequence[tuple[str, bool]]) -> list[Json]:
+    """By the properties in turn, then by id; those without a property come last."""
+    found = sorted(records, key=lambda record: str(record["id"]))
+    for name, is_descending in reversed(order):
+        has = [each for each in found if name in each["properties"]]
+        lacks = [each for each in found if name not in each["properties"]]
+        found = [*sorted(has, key=_by(name), reverse=is_descending), *lacks]
+    return found
+
+
+def _by(name: str) -> Callable[[Json], str]:
+    return lambda record: str(record["properties"][name])

@@ -1,0 +1,214 @@
+"""Documents of records: their collections, pages of them, and which properties queries may name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import numpy as np
+
+from chronotile.model.crs import CRS84
+from chronotile.model.time.instants import format_instant
+from chronotile.protocols.common.extent import round_box
+from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
+from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
+from chronotile.protocols.ogcapi.documents.extents import GREGORIAN
+from chronotile.protocols.ogcapi.records.collection_records import find_collection, find_collections
+from chronotile.protocols.ogcapi.records.common_properties import (
+    CATALOG,
+    GEOJSON,
+    HTML,
+    PROFILE_CATALOG,
+    address_of,
+    contacts_of,
+    languages_of,
+)
+from chronotile.protocols.ogcapi.records.item_records import find_item_record, find_items
+from chronotile.protocols.ogcapi.records.params import RecordsQuery
+from chronotile.protocols.ogcapi.records.record_collections import (
+    COLLECTION_RECORDS,
+    ITEM_RECORDS,
+    RecordCollection,
+    RecordProperty,
+)
+
+SCHEMA = "application/schema+json"
+DRAFT = "https://json-schema.org/draft/2019-09/schema"
+REL_QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
+REL_SORTABLES = "http://www.opengis.net/def/rel/ogc/1.0/sortables"
+EDR_MEMBERS: Mapping[str, object] = {"data_queries": {}, "parameter_names": {}, "output_formats": []}
+"""Which OGC 19-086r6 wants of every collection in a list: these have no values."""
+
+
+def collection_document(collection: RecordCollection, context: DocumentContext) -> Json:
+    """Return the description of a collection of records."""
+    return {
+        "id": collection.id,
+        "type": "Collection",
+        "itemType": "record",
+        "title": collection.title,
+        "description": collection.description,
+        "keywords": list(context.catalogue.service.keywords),
+        **languages_of(context),
+        **_extent(context),
+        "crs": [CRS84.uri],
+        **EDR_MEMBERS,
+        **contacts_of(context.catalogue, context.language),
+        "defaultSortOrder": [
+            {"field": name, "direction": "desc" if is_descending else "asc"}
+            for name, is_descending in collection.default_order
+        ],
+        "links": [link.document() for link in _collection_links(collection, context)],
+    }
+
+
+def queryables_document(collection: RecordCollection, context: DocumentContext) -> Json:
+    """Return the properties that filters may name, as a JSON schema (OGC 19-079r2 §6)."""
+    document = _schema(f"{address_of(collection, context)}/queryables", collection, collection.properties)
+    return {**document, "additionalProperties": collection.has_more_properties}
+
+
+def sortables_document(collection: RecordCollection, context: DocumentContext) -> Json:
+    """Return the properties that `sortby` takes, as a JSON schema."""
+    document = _schema(f"{address_of(collection, context)}/sortables", collection, collection.sortables)
+    return {**document, "additionalProperties": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsPage:
+    """A page of records."""
+
+    records: Sequence[Json]
+    matched: int | None
+    """How many match on all pages; `None`: very many."""
+    following: tuple[str, str] | None
+    """The parameter with which the next page begins."""
+    unanswered: Sequence[Json]
+    """Collections that could not be looked at."""
+
+
+def find_records(collection: RecordCollection, query: RecordsQuery, context: CollectionContext) -> RecordsPage:
+    """Return the page of a collection of records that a query selects.
+
+    Raises:
+        ChronotileError: A parameter is not accepted, or the index does not answer.
+    """
+    if collection is COLLECTION_RECORDS:
+        collections = find_collections(query, context)
+        following = None if collections.following is None else ("offset", str(collections.following))
+        return RecordsPage(records=collections.records, matched=collections.matched, following=following, unanswered=())
+    items = find_items(query, context)
+    page = items.page
+    return RecordsPage(
+        records=items.records,
+        matched=page.matched,
+        following=None if page.next is None else ("cursor", page.next),
+        unanswered=[{"collection": each.collection, "reason": each.reason} for each in page.unanswered],
+    )
+
+
+def find_record(collection: RecordCollection, id_: str, context: CollectionContext) -> Json:
+    """Return one record.
+
+    Raises:
+        UnknownItem: No record has that id.
+        SourceUnavailable: The index does not answer.
+    """
+    if collection is COLLECTION_RECORDS:
+        return find_collection(id_, context)
+    return find_item_record(id_, context)
+
+
+def records_document(
+    collection: RecordCollection, query: RecordsQuery, page: RecordsPage, context: DocumentContext
+) -> Json:
+    """Return a page of records as GeoJSON."""
+    matched = {} if page.matched is None else {"numberMatched": page.matched}
+    unanswered = {"unanswered": list(page.unanswered)} if page.unanswered else {}
+    return {
+        "type": "FeatureCollection",
+        **matched,
+        "numberReturned": len(page.records),
+        **unanswered,
+        "links": [link.document() for link in _page_links(collection, query, page, context)],
+        "features": list(page.records),
+    }
+
+
+def page_address(collection: RecordCollection, query: RecordsQuery, context: DocumentContext, **more: str) -> str:
+    """Return the URL of a page of records; `more` has parameters of its own."""
+    written = [pair for pair in query.written if pair[0] != "limit"]
+    text = urlencode([*written, ("limit", str(query.limit)), *more.items()], safe="/:,")
+    return f"{address_of(collection, context)}/items?{text}"
+
+
+def _page_links(
+    collection: RecordCollection, query: RecordsQuery, page: RecordsPage, context: DocumentContext
+) -> list[Link]:
+    place = _place(query)
+    own = page_address(collection, query, context, **place)
+    links = [
+        Link(rel="self", href=own, type=GEOJSON, title="This page"),
+        Link(rel="alternate", href=f"{own}&f=html", type=HTML, title="This page as HTML"),
+        Link(rel="collection", href=address_of(collection, context), type=CATALOG, title=collection.title),
+    ]
+    if page.following is not None:
+        following = page_address(collection, query, context, **dict([page.following]))
+        links.append(Link(rel="next", href=following, type=GEOJSON, title="The records that follow"))
+    return links
+
+
+def _place(query: RecordsQuery) -> dict[str, str]:
+    if query.cursor is not None:
+        return {"cursor": query.cursor}
+    return {"offset": str(query.offset)} if query.offset else {}
+
+
+def _extent(context: DocumentContext) -> Json:
+    """That of all collections together; none of a server without any."""
+    collections = context.catalogue.collections
+    if not collections:
+        return {}
+    boxes = [round_box(each.bbox) for each in collections]
+    lows, highs = np.min(boxes, axis=0), np.max(boxes, axis=0)
+    box = [float(edge) for edge in (*lows[:2], *highs[2:])]
+    domains = [layer.times.instants for layer in context.catalogue.layers if len(layer.times)]
+    spatial = {"spatial": {"bbox": [box], "crs": CRS84.uri}}
+    if not domains:
+        return {"extent": spatial}
+    ends = [format_instant(each) for each in (min(each[0] for each in domains), max(each[-1] for each in domains))]
+    return {"extent": {**spatial, "temporal": {"interval": [ends], "trs": GREGORIAN}}}
+
+
+def _collection_links(collection: RecordCollection, context: DocumentContext) -> list[Link]:
+    own = address_of(collection, context)
+    return [
+        Link(rel="self", href=own, type=CATALOG, title="This collection of records"),
+        Link(rel="alternate", href=f"{own}?f=html", type=HTML, title="This collection of records as HTML"),
+        Link(rel="items", href=f"{own}/items", type=GEOJSON, title="The records"),
+        Link(rel="items", href=f"{own}/items?f=html", type=HTML, title="The records as HTML"),
+        Link(rel=REL_QUERYABLES, href=f"{own}/queryables", type=SCHEMA, title="Properties for filters"),
+        Link(rel=REL_SORTABLES, href=f"{own}/sortables", type=SCHEMA, title="Properties to sort by"),
+        Link(rel="up", href=f"{context.base}/collections", type="application/json", title="All collections"),
+        Link(rel="root", href=context.base, type="application/json", title=_service_title(context)),
+        Link(rel="profile", href=PROFILE_CATALOG, type=HTML, title="Profile of collections of records"),
+    ]
+
+
+def _service_title(context: DocumentContext) -> str:
+    return text_in(context.catalogue.service.title, context.language)
+
+
+def _schema(address: str, collection: RecordCollection, properties: Sequence[RecordProperty]) -> Json:
+    return {
+        "$schema": DRAFT,
+        "$id": address,
+        "type": "object",
+        "title": collection.title,
+        "properties": {each.name: {"title": each.title, **each.schema} for each in properties},
+    }
+
+
+def further_collections(context: DocumentContext) -> Sequence[Json]:
+    """Return the descriptions of all collections of records, for the list of all collections."""
+    return [collection_document(each, context) for each in (COLLECTION_RECORDS, ITEM_RECORDS)]

@@ -1,0 +1,198 @@
+"""Queries of records (OGC 20-004r1 §9 to §11, OGC 19-079r2 §7)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from chronotile.catalog.items.cql2.tree import checked, filter_from_text
+from chronotile.errors import MAX_SHOWN, InvalidParameter
+from chronotile.model.crs import CRS84
+from chronotile.model.grid import BBox
+from chronotile.model.time.instants import TimeSelection
+from chronotile.protocols.common.openapi import BOX, COUNT, INDEX, TEXT, list_of
+from chronotile.protocols.common.query.kvp import Kvp, number
+from chronotile.protocols.common.query.parameter import (
+    LANG,
+    F,
+    Parameter,
+    choice,
+    custom,
+    datetime,
+    names_of,
+    text,
+    whole,
+)
+from chronotile.protocols.ogcapi.crs import box_of, check_degrees
+from chronotile.protocols.ogcapi.records.record_collections import ITEM_RECORDS, RecordCollection, RecordProperty
+
+DEFAULT_LIMIT = 10
+MAX_LIMIT = 1000
+"""What is more is as much."""
+MAX_TERMS = 10
+MAX_TERM = 100
+"""Characters of a term of `q`."""
+MAX_IDS = 100
+MAX_OFFSET = 10**9
+MAX_SORTED = 4
+CQL2_TEXT, CQL2_JSON = "cql2-text", "cql2-json"
+CRS84_NAMES = (CRS84.uri, "OGC:CRS84", "CRS84")
+OF_DOCUMENTS = (F, LANG)
+
+
+def _texts(name: str, most: int, longest: int) -> Any:  # noqa: ANN401 -- a function of a text
+    def parse(given: str) -> tuple[str, ...]:
+        parts = tuple(dict.fromkeys(part for part in (each.strip() for each in given.split(",")) if part))
+        if len(parts) > most or any(len(part) > longest for part in parts):
+            raise InvalidParameter(
+                f"{name} takes up to {most} texts of up to {longest} characters, separated by commas", locator=name
+            )
+        return parts
+
+    return parse
+
+
+def _listed(name: str, description: str, *, most: int = MAX_IDS, longest: int = 1000) -> Parameter[tuple[str, ...]]:
+    return custom(name, description, _texts(name, most, longest), schema=list_of(TEXT), default=())
+
+
+BBOX = text("bbox", "West, south, east, north in CRS84, or six numbers with heights: records that meet it", schema=BOX)
+DATETIME = datetime("An instant, or an interval, either end of which may be open (`..`): records that share some of it")
+LIMIT = replace(
+    whole("limit", f"The most records of one page; more than {MAX_LIMIT} is {MAX_LIMIT}", least=1),
+    default=DEFAULT_LIMIT,
+    schema={**COUNT, "default": DEFAULT_LIMIT},
+)
+Q = _listed(
+    "q",
+    "Words to look for, in any case, of which one is enough; words with blanks between them have to follow each other",
+    most=MAX_TERMS,
+    longest=MAX_TERM,
+)
+TYPE = _listed("type", "Types of records")
+IDS = _listed("ids", f"Ids of records, at most {MAX_IDS}")
+EXTERNAL_IDS = _listed("externalIds", "Ids that records have elsewhere: `value`, or `scheme:value`")
+FILTER = text("filter", "A filter in CQL2, in the language that `filter-lang` names")
+FILTER_LANG = choice("filter-lang", "The language of `filter`", (CQL2_TEXT, CQL2_JSON), default=CQL2_TEXT)
+FILTER_CRS = text("filter-crs", "CRS of the geometries of `filter`: CRS84")
+SORTBY = _listed(
+    "sortby", "Properties to sort by; `-` before one is for descending, `+` for ascending", most=MAX_SORTED
+)
+CURSOR = text("cursor", "Where the page begins; links of `next` have it")
+OFFSET = replace(
+    whole("offset", "How many records come before the first of the page; links of `next` have it", least=0, default=0),
+    schema={**INDEX, "maximum": MAX_OFFSET, "default": 0},
+)
+SELECTION: tuple[Parameter[object], ...] = (
+    *(BBOX, DATETIME, LIMIT, Q, TYPE, IDS, EXTERNAL_IDS),
+    *(FILTER, FILTER_LANG, FILTER_CRS, SORTBY),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordsQuery:
+    """Which records are requested."""
+
+    box: BBox | None
+    """In CRS84; west is more than east across the antimeridian."""
+    time: TimeSelection
+    limit: int
+    terms: tuple[str, ...]
+    """One of which a text of the record has to have."""
+    types: tuple[str, ...]
+    """Empty: all."""
+    ids: tuple[str, ...]
+    external_ids: tuple[str, ...]
+    values: Mapping[str, str | float]
+    """Of properties, by their names."""
+    filter: Mapping[str, Any] | None
+    """CQL2 JSON."""
+    order: tuple[tuple[str, bool], ...]
+    """Names of properties, and whether descending."""
+    cursor: str | None
+    offset: int
+    written: tuple[tuple[str, str], ...]
+    """What selects, as it was written, for links to other pages."""
+
+
+def page_parameters(collection: RecordCollection) -> tuple[Parameter[object], ...]:
+    """Return the parameter with which a page of a collection of records begins."""
+    return (CURSOR,) if collection is ITEM_RECORDS else (OFFSET,)
+
+
+def parameters_of(collection: RecordCollection) -> tuple[Parameter[object], ...]:
+    """Return all parameters by which records are selected, without those of documents."""
+    own = [text(each.name, each.title, schema=each.schema) for each in collection.parameters]
+    return (*SELECTION, *own, *page_parameters(collection))
+
+
+def records_query(query: Kvp, collection: RecordCollection) -> RecordsQuery:
+    """Return which records of a collection are requested.
+
+    Raises:
+        ChronotileError: A parameter is not accepted.
+    """
+    paging = names_of(page_parameters(collection))
+    query.refuse(("bbox-crs",), instead="bbox in CRS84")
+    query.refuse({CURSOR.name, OFFSET.name, "startindex"} - set(paging), instead=f"{paging[0]}, as in links of next")
+    known = parameters_of(collection)
+    query.check_spelling(names_of((*known, *OF_DOCUMENTS)))
+    names = [name for name in names_of(known) if name not in paging]
+    return RecordsQuery(
+        box=_box(query),
+        time=DATETIME.of(query),
+        limit=min(LIMIT.of(query), MAX_LIMIT),
+        terms=Q.of(query),
+        types=TYPE.of(query),
+        ids=IDS.of(query),
+        external_ids=EXTERNAL_IDS.of(query),
+        values={each.name: said for each in collection.parameters if (said := _value(query, each)) is not None},
+        filter=_filter(query),
+        order=tuple(_ordered(each, collection) for each in SORTBY.of(query)) or collection.default_order,
+        cursor=CURSOR.given(query),
+        offset=min(OFFSET.of(query), MAX_OFFSET),
+        written=tuple((name, said) for name in names if (said := query.optional(name)) is not None),
+    )
+
+
+def _box(query: Kvp) -> BBox | None:
+    given = BBOX.given(query)
+    if given is None:
+        return None
+    box = box_of(given, CRS84)
+    check_degrees(box, CRS84, locator=BBOX.name)
+    return box
+
+
+def _value(query: Kvp, property_: RecordProperty) -> str | float | None:
+    given = query.optional(property_.name)
+    if given is None or property_.schema.get("type") != "number":
+        return given
+    return number(given, locator=property_.name)
+
+
+def _filter(query: Kvp) -> Mapping[str, Any] | None:
+    language, crs, given = FILTER_LANG.of(query), FILTER_CRS.given(query), FILTER.given(query)
+    if crs is not None and crs not in CRS84_NAMES:
+        raise InvalidParameter(
+            f"filter-crs {crs[:MAX_SHOWN]!r} is not accepted; use {CRS84.uri}", locator=FILTER_CRS.name
+        )
+    if given is None:
+        return None
+    if language == CQL2_TEXT:
+        return filter_from_text(given)
+    try:
+        return checked(orjson.loads(given))
+    except orjson.JSONDecodeError as error:
+        raise InvalidParameter("filter is not JSON, which filter-lang says it is", locator=FILTER.name) from error
+
+
+def _ordered(given: str, collection: RecordCollection) -> tuple[str, bool]:
+    name = given.removeprefix("-").removeprefix("+")  # a plus sign in a query is a blank once decoded
+    names = [each.name for each in collection.sortables]
+    if name not in names:
+        raise InvalidParameter(
+            f"sortby {name[:MAX_SHOWN]!r} is not accepted; use {', '.join(names)}", locator=SORTBY.name
+        )
+    return name, given.startswith("-")

@@ -1,0 +1,166 @@
+"""`/ogcapi/collections/_collections` and `/ogcapi/collections/_items`: records."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.limits.limiter import Limiter
+from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import names_of
+from chronotile.protocols.common.responses.problem import problem_response
+from chronotile.protocols.common.responses.respond import CURRENT, SHORT, respond_with_content
+from chronotile.protocols.common.state import in_documents, in_thread, services_of, state_of
+from chronotile.protocols.ogcapi.block import Json
+from chronotile.protocols.ogcapi.document_context import context_for, in_language
+from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
+from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
+from chronotile.protocols.ogcapi.pages import with_policy
+from chronotile.protocols.ogcapi.records.common_properties import CATALOG, GEOJSON, HTML, JSON
+from chronotile.protocols.ogcapi.records.documents import (
+    SCHEMA,
+    collection_document,
+    find_record,
+    find_records,
+    queryables_document,
+    records_document,
+    sortables_document,
+)
+from chronotile.protocols.ogcapi.records.pages import collection_page, record_page, records_page
+from chronotile.protocols.ogcapi.records.params import OF_DOCUMENTS, records_query
+from chronotile.protocols.ogcapi.records.record_collections import ITEM_RECORDS, RECORD_COLLECTIONS, RecordCollection
+
+SPELLING = {"time": "datetime", "item": "recordId", "id": "recordId"}
+OF_COLLECTION: Mapping[str, str] = {"catalog": CATALOG, "json": JSON, "html": HTML}
+OF_SCHEMA: Mapping[str, str] = {"json": SCHEMA, "html": HTML}
+OF_RECORDS: Mapping[str, str] = {"json": GEOJSON, "html": HTML}
+SCHEMA_ALIASES: Mapping[str, str] = {"application/json": "json"}
+RECORD_ALIASES: Mapping[str, str] = {"application/json": "json", "geojson": "json"}
+
+Write = Callable[[CollectionContext, bool], bytes]
+"""Takes for whom, and whether it is a page, and gives the document."""
+
+record_fault = partial(problem_response, spelling=SPELLING)
+
+
+async def get_collection(collection: RecordCollection, request: Request) -> Response:
+    """Return the description of a collection of records."""
+    write = partial(_written, lambda context: collection_document(collection, context.document))
+    return await _answer(request, _query(request), write, formats=OF_COLLECTION)
+
+
+async def get_queryables(collection: RecordCollection, request: Request) -> Response:
+    """Return the properties that filters may name."""
+    write = partial(_written, lambda context: queryables_document(collection, context.document))
+    return await _answer(request, _query(request), write, formats=OF_SCHEMA, aliases=SCHEMA_ALIASES)
+
+
+async def get_sortables(collection: RecordCollection, request: Request) -> Response:
+    """Return the properties that records may be sorted by."""
+    write = partial(_written, lambda context: sortables_document(collection, context.document))
+    return await _answer(request, _query(request), write, formats=OF_SCHEMA, aliases=SCHEMA_ALIASES)
+
+
+async def get_records(collection: RecordCollection, request: Request) -> Response:
+    """Return a page of records."""
+    query = Kvp(request.query_params.multi_items())
+    selection = records_query(query, collection)
+
+    def write(context: CollectionContext, is_page: bool) -> bytes:
+        page = find_records(collection, selection, context)
+        if is_page:
+            return records_page(collection, selection, page, context.document)
+        return orjson.dumps(records_document(collection, selection, page, context.document))
+
+    return await _answer(
+        request,
+        query,
+        write,
+        formats=OF_RECORDS,
+        aliases=RECORD_ALIASES,
+        cache_control=CURRENT,
+        limiter=_limiter(collection, request),
+    )
+
+
+async def get_record(collection: RecordCollection, request: Request) -> Response:
+    """Return a record."""
+    id_ = request.path_params["recordId"]
+
+    def write(context: CollectionContext, is_page: bool) -> bytes:
+        record = find_record(collection, id_, context)
+        return record_page(collection, record, context.document) if is_page else orjson.dumps(record)
+
+    query = _query(request)
+    return await _answer(
+        request,
+        query,
+        write,
+        formats=OF_RECORDS,
+        aliases=RECORD_ALIASES,
+        cache_control=CURRENT,
+        limiter=_limiter(collection, request),
+    )
+
+
+def _limiter(collection: RecordCollection, request: Request) -> Limiter | None:
+    """That of searches, of items; collections are found in memory."""
+    return state_of(request).limiters.searches if collection is ITEM_RECORDS else None
+
+
+def _query(request: Request) -> Kvp:
+    query = Kvp(request.query_params.multi_items())
+    query.check_spelling(names_of(OF_DOCUMENTS))
+    return query
+
+
+def _written(make: Callable[[CollectionContext], Json], context: CollectionContext, is_page: bool) -> bytes:
+    document = make(context)
+    return collection_page(document, context.document) if is_page else orjson.dumps(document)
+
+
+async def _answer(  # noqa: PLR0913 -- all that tells documents apart
+    request: Request,
+    query: Kvp,
+    write: Write,
+    *,
+    formats: Mapping[str, str],
+    aliases: Mapping[str, str] = {},
+    cache_control: str = SHORT,
+    limiter: Limiter | None = None,
+) -> Response:
+    name = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=aliases)
+    context = CollectionContext(
+        services=services_of(request),
+        document=context_for(request, query),
+        has_viewer=state_of(request).viewer.is_complete,
+    )
+    if limiter is None:
+        body = await in_documents(request, write, context, name == "html")
+    else:
+        body = await in_thread(limiter, write, context, name == "html")
+    response = respond_with_content(body, formats[name], request, cache_control=cache_control)
+    told = in_language(response, context.document)
+    return with_policy(told) if name == "html" else told
+
+
+RecordHandler = Callable[[RecordCollection, Request], Awaitable[Response]]
+
+HANDLERS: Mapping[str, RecordHandler] = {
+    "": get_collection,
+    "/queryables": get_queryables,
+    "/sortables": get_sortables,
+    "/items": get_records,
+    "/items/{recordId}": get_record,
+}
+"""By paths below that of a collection of records."""
+
+routes: list[BaseRoute] = [
+    Route(f"/ogcapi/collections/{collection.id}{path}", endpoint(partial(handler, collection), record_fault))
+    for collection in RECORD_COLLECTIONS
+    for path, handler in HANDLERS.items()
+]
