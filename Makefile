@@ -36,6 +36,7 @@ DIST   := $(VENV)/dist/.installed
 MOTO   := $(VENV)/moto/.installed
 PGSTAC := $(VENV)/pgstac/.installed
 STAC   := $(VENV)/stac/.installed
+CDSE   := $(VENV)/cdse/.installed
 VIEWER := node_modules/.vendored
 DEMO   := server/chronotile/demo/landscape.npz.xz
 
@@ -59,10 +60,10 @@ test-all: test test-rest ## run all tests: processes, databases, foreign clients
 test-quick: $(SERVER) $(DEMO) viewer ## run the server's quick tests alone
 	$(BIN)/python -m pytest $(TESTS) -m "not ($(BEYOND_QUICK))"
 
-test-rest: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(DEMO) $(TOOLS) viewer ## run the server's tests that are not quick
+test-rest: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(CDSE) $(DEMO) $(TOOLS) viewer ## run the server's tests that are not quick
 	$(BIN)/python -m pytest $(TESTS) $(REST) -m "$(BEYOND_QUICK)"
 
-test-server: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(DEMO) $(TOOLS) viewer ## run the server's tests as TESTS says (TESTS="-k wms")
+test-server: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(CDSE) $(DEMO) $(TOOLS) viewer ## run the server's tests as TESTS says (TESTS="-k wms")
 	$(BIN)/python -m pytest $(TESTS)
 
 ifdef NPM
@@ -77,7 +78,7 @@ endif
 image-test: $(SERVER) ## build the image with buildah and run it, as root on Debian (debootstrap, buildah; IMAGES: their folder)
 	CHRONOTILE_TEST_IMAGE=$(IMAGES) $(BIN)/python -m pytest -m slow tests/image
 
-coverage: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(DEMO) $(TOOLS) viewer ## run all tests of the server and fail if they cover less than 95 % of lines and branches
+coverage: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(CDSE) $(DEMO) $(TOOLS) viewer ## run all tests of the server and fail if they cover less than 95 % of lines and branches
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest $(TESTS)
 	$(BIN)/python -m coverage combine --quiet
@@ -142,6 +143,9 @@ lock: $(SERVER) ## resolve requirements.lock again for all Python versions and p
 		--output-file tests/stac_clients/requirements.lock tests/stac_clients/requirements.in
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+		--output-file tests/cdse/requirements.lock tests/cdse/requirements.in
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 		--output-file tools/release/requirements.lock tools/release/requirements.in
 
 clean: ## remove what the other targets made, but no data
@@ -185,6 +189,12 @@ $(PGSTAC): tests/pgstac/requirements.lock | $(SERVER)
 $(STAC): tests/stac_clients/requirements.lock | $(SERVER)
 	$(BIN)/python -m venv $(VENV)/stac
 	$(VENV)/stac/bin/python -m pip install --quiet --requirement tests/stac_clients/requirements.lock
+	@touch $@
+
+# Clients of CDSE that tests run, apart as they want many libraries.
+$(CDSE): tests/cdse/requirements.lock | $(SERVER)
+	$(BIN)/python -m venv $(VENV)/cdse
+	$(VENV)/cdse/bin/python -m pip install --quiet --requirement tests/cdse/requirements.lock
 	@touch $@
 
 # What builds and describes a release, apart from what it describes.

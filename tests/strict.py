@@ -18,8 +18,8 @@ POSTGRESQL = Path("/usr/lib/postgresql")
 """Where Debian has its programs, by version and off the path."""
 SCRIPTS = sysconfig.get_path("scripts")
 """Where this environment has its programs, which need not be on the path."""
-APART = tuple(Path(sys.prefix) / name / "bin" for name in ("moto", "pgstac", "stac"))
-"""Where `make` has the S3 server, the STAC API and clients of one, apart from what they would be at odds with."""
+APART = tuple(Path(sys.prefix) / name / "bin" for name in ("moto", "pgstac", "stac", "cdse"))
+"""Where `make` has the S3 server, the STAC API, and clients of STAC and CDSE, apart from what they contradict."""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 

@@ -88,7 +88,9 @@ def _asset_path(product: Product, names: Sequence[str]) -> str | None:
     A product that is one folder is that folder, as a SAFE folder is for clients of CDSE.
     """
     if names[0] != product.item:
-        raise UnknownPath(f"the product has no node {names[0][:MAX_SHOWN]!r}, but one with its own name")
+        raise UnknownPath(
+            f"the product has no node {names[0][:MAX_SHOWN]!r}; its only node at the top has its own name"
+        )
     if not names[1:]:
         return None
     folder = _only_folder(product)

@@ -121,11 +121,11 @@ class ProductQuery:
     def next_query(self, token: str, count: int) -> str:
         """Return the query of the page after one of so many products.
 
-        It has `$skip` too, as long as that is accepted, for clients that look for nothing else (eodag).
+        It has `$skip` too, as long as that is accepted, and all percent-encoded as CDSE does: eodag wants both.
         """
         skipped = self.skip + count
         skip = [(SKIP.name, str(skipped))] if skipped <= MOST_SKIPPED else []
-        return urlencode([*self.written, *skip, (SKIPTOKEN, token)], safe="$,/")
+        return urlencode([*self.written, *skip, (SKIPTOKEN, token)])
 
 
 def options_of(pairs: Iterable[tuple[str, str]]) -> Kvp:

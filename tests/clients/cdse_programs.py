@@ -1,0 +1,78 @@
+"""What users of CDSE's clients write, in an environment of its own: `python cdse_programs.py CLIENT SERVER FOLDER`.
+
+Writes JSON. The clients have the address of CDSE in their code; here it is that of another server.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+CDSE = ("https://catalogue.dataspace.copernicus.eu", "https://download.dataspace.copernicus.eu")
+POLYGON = "POLYGON((4.1 50.1,4.9 50.1,4.9 50.9,4.1 50.9,4.1 50.1))"
+
+
+def ask_server(server: str) -> None:
+    """Send the requests for CDSE to another server."""
+    import requests
+
+    ask = requests.Session.request
+
+    def request(session: Any, method: str, url: str, *args: Any, **options: Any) -> Any:
+        for host in CDSE:
+            url = url.replace(host, server)
+        return ask(session, method, url, *args, **options)
+
+    requests.Session.request = request
+
+
+def cdsetool(server: str, folder: str) -> dict[str, Any]:
+    """Search by time, place and attributes, page by page; describe a collection; download a product."""
+    ask_server(server)
+    from cdsetool.credentials import Credentials
+    from cdsetool.download import download_feature
+    from cdsetool.query import describe_collection, get_product_attribute, query_features
+
+    terms = {"contentDateStartGe": "2022-05-02", "contentDateEndLt": "2022-05-30", "geometry": POLYGON}
+    terms |= {"cloudCover": "[0,50]", "tileIdEq": "31UFS", "top": 2}
+    found = query_features("SENTINEL-2", terms, options={"expand_attributes": True, "max_attempts": 1})
+    credentials = Credentials.__new__(Credentials)  # the server wants none
+    credentials.get_session = lambda: Credentials.make_session(None, False, 0, None)
+    options = {"credentials": credentials, "download_attempts": 1}
+    return {
+        "count": len(found),
+        "names": [each["Name"] for each in found],
+        "clouds": [get_product_attribute(each, "cloudCover") for each in found],
+        "attributes": sorted(describe_collection("SENTINEL-2")),
+        "file": (Path(folder) / download_feature(found[0], folder, options)).read_text(),
+    }
+
+
+def eodag(server: str, _folder: str) -> dict[str, Any]:
+    """Search by the provider `cop_dataspace` with other addresses, page by page."""
+    from eodag import EODataAccessGateway
+
+    search = {
+        "api_endpoint": f"{server}/odata/v1/Products",
+        "metadata_mapping": {"eodag:download_link": f"{server}/odata/v1/Products({{uid}})/$value"},
+    }
+    any_header = {"type": "HTTPHeaderAuth", "headers": {"X-Any": "none"}, "matching_url": server}
+    auth = {**any_header, "credentials": {"none": "none"}}
+    dag = EODataAccessGateway()
+    dag.update_providers_config(json.dumps({"cop_dataspace": {"search": search, "auth": auth}}))
+    terms = {"collection": "S2_MSI_L2A", "start": "2022-05-02", "end": "2022-05-30", "geom": POLYGON}
+    terms |= {"eo:cloud_cover": 50, "provider": "cop_dataspace", "raise_errors": True}
+    found = dag.search(limit=2, **terms)
+    for _page in found.next_page():
+        pass  # `found` has its products too
+    (first,) = dag.search(limit=1, count=True, **terms)
+    return {
+        "names": [each.properties["title"] for each in found],
+        "clouds": first.properties["eo:cloud_cover"],
+        "tile": first.properties["grid:code"],
+        "link": first.properties["eodag:download_link"],
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps({"cdsetool": cdsetool, "eodag": eodag}[sys.argv[1]](*sys.argv[2:])))

@@ -1,0 +1,68 @@
+"""Clients of CDSE find and download products of this server, by its address in place of CDSE's."""
+
+import json
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chronotile.app import application
+from chronotile.model.items import product_id
+from chronotile.readers.reader_caches import ReaderCaches
+from tests.protocols import served
+from tests.protocols.listening import listening
+from tests.protocols.odata.conftest import index, put, sentinel_2  # noqa: F401 -- fixtures
+from tests.running import PATIENCE_S
+from tests.strict import find_program
+
+pytestmark = pytest.mark.client("cdsetool", "eodag")
+PROGRAMS = Path(__file__).with_name("cdse_programs.py")
+NAMES = [sentinel_2(day)["id"] for day in (2, 3, 4, 5)]
+
+
+@pytest.fixture
+def server(index, put, tmp_path):  # noqa: F811
+    scenes = [sentinel_2(day) for day in range(1, 9)]
+    for scene in scenes:
+        path = tmp_path / f"{scene['id']}.tif"
+        path.write_text(f"the file of {scene['id']}")
+        scene["assets"] = {"B04": {"href": str(path)}}
+    put("SENTINEL-2", scenes)
+    layer = served.make_layer("SENTINEL-2.B", collection="SENTINEL-2")
+    services = replace(
+        served.make_services(served.make_collection(layer)),
+        reader_caches=ReaderCaches(items=lambda: index),
+        source_hrefs={"SENTINEL-2": str(tmp_path / "catalog.json")},
+    )
+    with listening(application(services)) as base:
+        yield base
+
+
+def run(client, server, tmp_path):
+    """What a program prints."""
+    python = find_program("cdsetool").parent / "python"
+    # eodag writes its configuration into the home of its user.
+    environment = {**os.environ, "HOME": str(tmp_path), "EODAG_CFG_DIR": str(tmp_path / "eodag")}
+    environment.pop("PYTHONPATH", None)
+    program = [python, PROGRAMS, client, server, tmp_path / "downloads"]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_cdsetool_finds_describes_and_downloads(server, tmp_path):
+    found = run("cdsetool", server, tmp_path)
+
+    assert (found["count"], found["names"], found["clouds"]) == (4, NAMES, [20.0, 30.0, 40.0, 50.0])
+    assert {"cloudCover", "tileId", "orbitNumber"} <= set(found["attributes"])
+    assert found["file"] == f"the file of {NAMES[0]}"
+
+
+def test_eodag_finds_by_its_provider_of_cdse(server, tmp_path):
+    found = run("eodag", server, tmp_path)
+
+    assert found["names"] == [name.removesuffix(".SAFE") for name in NAMES]
+    assert (found["clouds"], found["tile"]) == (20.0, "MGRS-31UFS")
+    assert found["link"] == f"{server}/odata/v1/Products({product_id('SENTINEL-2', NAMES[0])})/$value"
