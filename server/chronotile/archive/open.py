@@ -314,9 +314,15 @@ def _without_items(
     """Collections that the index has nothing of yet: as if their source were away until it is filled."""
     names = [name for name, spec in specs.items() if spec.items is not None and name not in readers]
     try:
-        return frozenset(name for name in names if index is not None and index.extent(name) is None)
+        return frozenset(name for name in names if index is not None and _is_empty(index, name))
     except SourceUnavailable:  # which is a finding of each
         return frozenset()
+
+
+def _is_empty(index: PieceIndex, collection: str) -> bool:
+    """Whether the index has no scenes or tiles of a collection: nothing, or the dates of what it was before."""
+    settings = index.settings(collection)
+    return index.extent(collection) is None or (settings is not None and settings.group == "date")
 
 
 def _completed(

@@ -396,7 +396,7 @@ def test_scenes_become_dates_and_dates_scenes(data, live_at, store):
     list_all(live, store)
     (data / "chronotile.yaml").write_text(tiles)
     (spec,) = specs_of_items(data / "chronotile.yaml", environment={})
-    assert "from another source" in reason_to_fill(spec, ACCESS, store)
+    assert reason_to_fill(spec, ACCESS, store) is not None
     fill(indexed(spec), source_of(spec, ACCESS), store)
     assert sorted(found(store)) == ["NDVI_20200101", "NDVI_20200111", "NDVI_20200121"]
     store.items.put("made", [make_item("added by a client")])

@@ -8,11 +8,11 @@ from hashlib import blake2b
 import numpy as np
 
 from chronotile.archive.index.date_items import DateFile, DateItems, date_id
-from chronotile.archive.index.fill import FillSummary, IndexedCollection, IndexStore, Interrupted, Progress, fill
+from chronotile.archive.index.fill import FillSummary, IndexedCollection, IndexStore, Progress, fill
 from chronotile.archive.index.source import Listed, ListedEntry, ReadEntry, Unread
 from chronotile.catalog.items.passes import SourcePass
 from chronotile.model.collection import Collection
-from chronotile.model.items import IndexSettings, ItemSearch
+from chronotile.model.items import IndexSettings
 from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import Instant, TimeSpan
 from chronotile.readers.file_state import file_state
@@ -20,12 +20,11 @@ from chronotile.readers.reader import Reader
 
 IDENTITY = "dates"
 """What passes over dates call their source."""
+DATED = IndexSettings(group="date")
 VERSION = 1
 """Of the items that are made: another one replaces those that are there."""
 BATCH = 32
 """Dates that are stored together: requests wait for the interpreter while they are made."""
-CLEARED = 500
-"""Items of the source before that are removed together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,9 +182,10 @@ def reason_to_list(dated: DatedCollection, store: IndexStore) -> str | None:
     Raises:
         SourceUnavailable: The database does not answer.
     """
-    if store.items.settings(dated.id) is None:
+    settings = store.items.settings(dated.id)
+    if settings is None:
         return "its dates are not listed"
-    if store.passes.source(dated.id) != IDENTITY:
+    if settings != DATED or store.passes.source(dated.id) != IDENTITY:
         return "its items are those of another source"
     if store.passes.since(dated.id) != dated.digest:
         return "its dates or files have changed"
@@ -213,17 +213,6 @@ def list_dates(
         Interrupted: It was stopped.
         SourceUnavailable: The database does not answer, or another process is at it.
     """
-    settings = store.items.settings(dated.id)
-    if settings is not None and store.passes.source(dated.id) != IDENTITY:
-        _clear(dated.id, store, is_stopped)
     store.passes.forget_since(dated.id)  # until all is in line again
-    listed = IndexedCollection(id=dated.id, settings=settings or IndexSettings())
+    listed = IndexedCollection(id=dated.id, settings=DATED)
     return fill(listed, DateSource(dated), store, batch=BATCH, progress=progress, is_stopped=is_stopped)
-
-
-def _clear(collection: str, store: IndexStore, is_stopped: Callable[[], bool]) -> None:
-    search = ItemSearch(collections=(collection,), limit=CLEARED)
-    while found := store.items.search(search).items:
-        if is_stopped():
-            raise Interrupted
-        store.items.remove(collection, [each.ref.id for each in found])

@@ -17,10 +17,12 @@ from chronotile.catalog.items.passes import (
     new_holder,
 )
 from chronotile.errors import InvalidItem, SourceUnavailable, UnsupportedSource
-from chronotile.model.items import IndexSettings, Item, PutSummary
+from chronotile.model.items import IndexSettings, Item, ItemSearch, PutSummary
 
 BATCH = 256
 """Entries that are read and stored together, unless another number is given: what an interruption repeats at most."""
+CLEARED = 500
+"""Items that are removed together, of a collection that had dates and has scenes now, or the reverse."""
 TWICE = "another document or file before it has the same item ids"
 MOST_SHOWN = 5
 """Parts of a source that are named of those that could not be read."""
@@ -137,6 +139,9 @@ def fill(  # noqa: PLR0913 -- of which four are named
         UnsupportedSource: The source is none.
     """
     is_whole = is_whole or not source.knows_changes
+    held = store.items.settings(collection.id)
+    if held is not None and (held.group == "date") != (collection.settings.group == "date"):
+        _clear(collection.id, store, is_stopped)  # neither is read as the other
     is_empty = store.items.settings(collection.id) is None
     store.items.configure(collection.id, collection.settings)
     summary = FillSummary(collection=collection.id)
@@ -157,6 +162,14 @@ def fill(  # noqa: PLR0913 -- of which four are named
         if not again:
             passes = store.passes
             return replace(summary, problems=passes.problems(collection.id), filtered=passes.filtered(collection.id))
+
+
+def _clear(collection: str, store: IndexStore, is_stopped: Callable[[], bool]) -> None:
+    search = ItemSearch(collections=(collection,), limit=CLEARED)
+    while found := store.items.search(search).items:
+        if is_stopped():
+            raise Interrupted
+        store.items.remove(collection, [each.ref.id for each in found])
 
 
 def _ignore(_count: int) -> None:

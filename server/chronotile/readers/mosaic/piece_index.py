@@ -5,7 +5,7 @@ from typing import Protocol
 
 from chronotile.errors import SourceChanged
 from chronotile.model.grid import BBox
-from chronotile.model.items import Asset, BandLayout, CollectionState, ItemRef
+from chronotile.model.items import Asset, BandLayout, CollectionState, IndexSettings, ItemRef
 from chronotile.model.time.instants import InstantArray, TimeDomain, TimeSpan
 
 
@@ -28,6 +28,9 @@ class PieceIndex(Protocol):
 
     def extent(self, collection: str) -> BBox | None:
         """Return a CRS84 box that holds all items; `None` without items."""
+
+    def settings(self, collection: str) -> IndexSettings | None:
+        """Return how its items are grouped and ordered; `None` of a collection that is not there."""
 
     def layouts(self, collection: str) -> Mapping[str, tuple[BandLayout, ...]]:
         """Return the distinct layouts of items by asset name, those of most items first."""
