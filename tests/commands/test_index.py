@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import subprocess
+from contextlib import contextmanager
+from threading import Timer
 
 import pyarrow.parquet
 import pytest
@@ -16,7 +18,7 @@ from chronotile.settings import load_settings
 from tests.archive.index.catalogues import CatalogueOnDisk, item_document
 from tests.archive.index.stac_api import StacApi, serving
 from tests.archive.index.test_files import tree, write_tile
-from tests.running import PROGRAM, until
+from tests.running import PATIENCE_S, PROGRAM, until
 
 CONFIGURATION = """collections:
   tiles:
@@ -149,11 +151,23 @@ def test_several_hosts_share_an_index_in_postgresql(place, postgresql, monkeypat
     assert "scenes: 1 items written" in done.output
 
 
+@contextmanager
+def watching(*arguments):
+    """A process that watches; one that stands still is killed, so that what it prints has an end."""
+    command = [PROGRAM, "index", *map(str, arguments), "--watch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        end = Timer(PATIENCE_S, process.kill)
+        end.start()
+        try:
+            yield process, iter(process.stdout)
+        finally:
+            end.cancel()
+            process.kill()
+
+
 @pytest.mark.slow
 def test_watching_sees_a_new_scene_and_ends_with_0(place):
-    command = [PROGRAM, "index", str(place), "--collection", "tiles", "--watch"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        lines = iter(process.stdout)
+    with watching(place, "--collection", "tiles") as (process, lines):
         assert "4 added" in next(lines)
         assert next(lines).startswith("watching tiles")
         write_tile(place.parent / "a" / "2020" / "S2_20200621_31UFS_NDVI.tif")
@@ -167,8 +181,7 @@ def test_watching_sees_a_new_scene_and_ends_with_0(place):
 def test_watching_follows_the_configuration(place):
     later = place.read_text()
     place.write_text(later.partition("  scenes:")[0])
-    with subprocess.Popen([PROGRAM, "index", str(place), "--watch"], stdout=subprocess.PIPE, text=True) as process:
-        lines = iter(process.stdout)
+    with watching(place) as (process, lines):
         assert "4 added" in next(lines)
         assert next(lines) == "watching tiles; stop with Ctrl-C\n"
         place.write_text("collections: [")
@@ -178,6 +191,30 @@ def test_watching_follows_the_configuration(place):
         assert next(lines).startswith("scenes: 1 added")
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 0
+
+
+class WritingApi(StacApi):
+    """Writes a configuration while its items are read for the first time."""
+
+    file = None
+
+    def landing(self):
+        if self.file is not None:
+            self.file.write_text("collections: [")
+            self.file = None
+        return super().landing()
+
+
+@pytest.mark.slow
+def test_a_configuration_that_is_written_while_the_index_is_filled_is_read_again(place):
+    api = WritingApi().add(item_document("a"))
+    api.file = place
+    with serving(api):
+        place.write_text(f"collections: {{s2: {{source: {{kind: stac, href: '{api.href}'}}}}}}")
+        with watching(place) as (_process, lines):
+            assert "1 added" in next(lines)
+            assert next(lines).startswith("watching s2")
+            assert next(lines).startswith(f"{place} cannot be used")
 
 
 @pytest.mark.slow

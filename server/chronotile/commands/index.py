@@ -57,6 +57,7 @@ def run_index(
     configure_logging(settings.log_level, settings.log_format)
     end_well_when_stopped()
     read_specs = partial(specs_of_items, settings.config, environment=os.environ, collection=collection)
+    file = _WatchedFile(settings.config)
     specs = read_specs()
     if export is not None and len(specs) > 1:
         raise typer.BadParameter("name one collection with --collection", param_hint="--export")
@@ -68,7 +69,7 @@ def run_index(
         if is_watching:
             for reason in failures:
                 typer.echo(f"chronotile: {reason}", err=True)
-            _watch(specs, access, store, every_s=every_s, file=settings.config, read_specs=read_specs)
+            _watch(specs, access, store, every_s=every_s, file=file, read_specs=read_specs)
         elif failures:
             fail(*failures)
 
@@ -132,13 +133,29 @@ def _export(collection: str, store: "IndexStore", file: Path) -> None:
     print_lines([f"{collection}: {count} items written to {file}"])
 
 
+class _WatchedFile:
+    """A file whose changes are noticed from when this is made: before it is first read, or one would be lost."""
+
+    def __init__(self, path: Path) -> None:
+        from chronotile.archive.refresh import state_of_file
+
+        self.path = path
+        self._look = partial(state_of_file, path)
+        self._state = self._look()
+
+    def has_changed(self) -> bool:
+        """Return whether it was written since the last look."""
+        before, self._state = self._state, self._look()
+        return before != self._state
+
+
 def _watch(
     specs: "Sequence[SourceSpec]",
     access: "SourceAccess",
     store: "IndexStore",
     *,
     every_s: float,
-    file: Path,
+    file: "_WatchedFile",
     read_specs: "Callable[[], Sequence[SourceSpec]]",
 ) -> None:
     """Watch the sources of collections, and the configuration, which may get others.
@@ -148,11 +165,10 @@ def _watch(
         access: What their sources are opened with.
         store: The index.
         every_s: How often sources elsewhere are requested.
-        file: The configuration.
+        file: The configuration, as it was before `specs` were read.
         read_specs: Reads it again.
     """
     from chronotile.archive.index.watch import TICK_S, Watch
-    from chronotile.archive.refresh import state_of_file
     from chronotile.errors import ConfigurationError
 
     watch = Watch(
@@ -163,15 +179,14 @@ def _watch(
         report=lambda summary: print_lines(summary.lines()[:1] if summary.is_complete else summary.lines()),
     )
     print_lines([f"watching {', '.join(spec.collection for spec in specs)}; stop with Ctrl-C"])
-    written = state_of_file(file)
     while True:
         watch.look()
         time.sleep(TICK_S)
-        if written != (written := state_of_file(file)):
+        if file.has_changed():
             try:
                 specs = read_specs()
             except ConfigurationError as error:
-                print_lines([f"{file} cannot be used, still watching the same collections: {error.message}"])
+                print_lines([f"{file.path} cannot be used, still watching the same collections: {error.message}"])
                 continue
             watch.follow(specs)
             print_lines([f"watching {', '.join(spec.collection for spec in specs)}"])
