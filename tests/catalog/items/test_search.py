@@ -136,6 +136,7 @@ def test_a_filter_finds_the_items_that_meet_it(found, text, expected):
     ("text", "reason"),
     [
         ("cloud <", "is not valid CQL2 text"),
+        ("S_INTERSECTS(geometry, POINT EMPTY)", "is not valid CQL2 text"),
         ("cloud + 1 > 2", r'the operator "\+", which is not accepted'),
         ("A_CONTAINS(tags, ('x'))", 'the operator "a_contains"'),
         ("area(geometry) > 2", 'the operator "area"'),
@@ -167,6 +168,9 @@ def test_a_filter_that_is_not_accepted_is_named(found, text, reason):
         *({}, {"op": "and"}, {"op": "and", "args": []}, {"op": "not", "args": [1, 2]}, {"op": ["="], "args": []}),
         {"op": "=", "args": [1, 2]},
         {"op": "=", "args": [{"property": 5}, 2]},
+        {"op": "=", "args": [{"property": ["cloud"]}, 2]},
+        {"op": "s_intersects", "args": [{"property": ["geometry"]}, {"type": "Point", "coordinates": [1, 1]}]},
+        {"op": "s_intersects", "args": [{"property": "geometry"}, {"type": {}, "coordinates": [1, 1]}]},
         {"op": "=", "args": [{"property": "cloud"}, None]},
         {"op": "=", "args": [{"property": "cloud"}, {"date": 5}]},
         {"op": "in", "args": [{"property": "cloud"}, []]},

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chronotile.catalog.items.cql2.tree import GEOMETRY_TYPES
+from chronotile.catalog.items.cql2.tree import is_geometry_type
 from chronotile.catalog.items.search import MOST_ITEMS
 from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.crs import CRS84_URI
@@ -95,7 +95,7 @@ def geometry_of(value: object) -> Mapping[str, Any]:
     Raises:
         InvalidParameter: It is none.
     """
-    if not isinstance(value, dict) or value.get("type") not in GEOMETRY_TYPES:
+    if not isinstance(value, dict) or not is_geometry_type(value.get("type")):
         raise InvalidParameter("intersects must be a GeoJSON geometry", locator="intersects")
     return value
 

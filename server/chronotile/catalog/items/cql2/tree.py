@@ -24,6 +24,8 @@ GEOMETRY_TYPES = {
     *("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"),
     "GeometryCollection",
 }
+NAMING = ("op", "property", "type")
+"""Members of objects that say what these are."""
 
 Node = Any
 """A value of CQL2 JSON."""
@@ -37,14 +39,14 @@ def filter_from_text(text: str) -> Mapping[str, Any]:
     """
     if len(text) > MOST_TEXT:
         raise refused(f"has {len(text)} characters; at most {MOST_TEXT} are accepted")
-    from cql2 import ParseError, ValidationError, parse_text  # noqa: PLC0415 -- loaded with the first filter as text
+    from cql2 import parse_text  # noqa: PLC0415 -- loaded with the first filter as text
 
     plain = QUOTED.sub("''", text)
     if _depth(plain) > DEEPEST or len(CHAINED.findall(plain)) > MOST_CHAINED:
         raise refused(f"has more than {DEEPEST} brackets within one another, or {MOST_CHAINED} signs and NOT")
     try:
         tree = parse_text(text).to_json()
-    except (ParseError, ValidationError, ValueError, RecursionError) as error:
+    except Exception as error:  # the parser raises plain ones, such as for POINT EMPTY
         raise refused(f"is not valid CQL2 text: {_one_line(str(error))}") from error
     return checked(tree)
 
@@ -62,6 +64,7 @@ def checked(tree: Node) -> Mapping[str, Any]:
     while waiting:
         node, depth, is_geometry = waiting.pop()
         if isinstance(node, Mapping):
+            _require_texts(node)
             children, is_geometry = list(node.values()), is_geometry or is_geometry_type(node.get("type"))
         elif isinstance(node, list | tuple):
             children = list(node)
@@ -82,6 +85,12 @@ def checked(tree: Node) -> Mapping[str, Any]:
 def is_geometry_type(name: Node) -> bool:
     """Return whether a member `type` is that of a geometry."""
     return isinstance(name, str) and name in GEOMETRY_TYPES
+
+
+def _require_texts(node: Mapping[str, Any]) -> None:
+    for name in NAMING:
+        if not isinstance(node.get(name, ""), str):
+            raise refused(f"has {name} {shown(node[name])} where a text is accepted")
 
 
 def operands(node: Node, name: str, count: int | None = None) -> list[Node]:
