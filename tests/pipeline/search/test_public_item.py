@@ -105,9 +105,43 @@ def test_no_bucket_is_ever_shown(fields):
     assert "s3://bucket" not in json.dumps(public_item(found(document)))
 
 
-@pytest.mark.parametrize(
-    "document", [{}, {"properties": []}, item(assets=[1]), item(assets={"a": 1}), item(stac_extensions=[1])]
-)
+@pytest.mark.parametrize("document", [{}, {"properties": []}])
 def test_what_is_not_an_item_is_a_fault_of_the_index(document):
     with pytest.raises(SourceUnavailable, match="item a cannot be read"):
         public_item(found(document))
+
+
+anything = st.one_of(values, st.lists(values, max_size=7), st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=6))
+
+
+@given(box=anything, assets=anything, extensions=anything, links=anything)
+def test_a_member_that_is_not_what_it_should_be_takes_nothing_else_away(box, assets, extensions, links):
+    document = item(
+        bbox=box, stac_extensions=extensions, links=links, assets={"B04": {"title": "Red"}, "odd": assets, "none": None}
+    )
+
+    shown = public_item(found(document))
+
+    assert shown["properties"] == item()["properties"]
+    assert shown["assets"]["B04"] == {"title": "Red"}
+    assert all(isinstance(each, dict) for each in shown["assets"].values())
+    assert all(isinstance(each, str) for each in shown["stac_extensions"])
+    assert shown["bbox"] == box or shown["bbox"] == [4, 50, 5, 51]
+    assert len(shown["bbox"]) in {4, 6}
+    assert all(isinstance(each, int | float) and abs(each) <= 1000 for each in shown["bbox"])
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ([4, 50, 0, 5, 51, 100], [4, 50, 0, 5, 51, 100]),
+        ([179, 50, -179, 51], [179, 50, -179, 51]),
+        ([4, 51, 5, 50], [4, 50, 5, 51]),
+        ([5e5, 56e5, 6e5, 57e5], [4, 50, 5, 51]),
+        (["4", 50, 5, 51], [4, 50, 5, 51]),
+        ([4, 50, 5], [4, 50, 5, 51]),
+        (None, [4, 50, 5, 51]),
+    ],
+)
+def test_a_box_that_is_none_is_the_one_around_the_footprint(box, expected):
+    assert public_item(found(item(bbox=box)))["bbox"] == expected

@@ -4,9 +4,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 import pytest
+from starlette.testclient import TestClient
 
-from tests.protocols.stac.conftest import BASE
-from tests.protocols.stac.documents import DAYS
+from chronotile.app import application
+from chronotile.catalog.items.opening import open_items
+from tests.protocols.stac.conftest import BASE, put, services_over
+from tests.protocols.stac.documents import DAYS, scene
 
 SCENES = [f"scene {number}" for number in range(9)]
 """Of 1 to 9 June, with 0 to 80 % of clouds."""
@@ -137,6 +140,7 @@ def test_a_limit_beyond_the_most_is_the_most(api, limit):
 
 
 REFUSED = [
+    {"intersects": {"type": [], "coordinates": []}},
     {"limit": 0},
     {"limit": -1},
     {"limit": "many"},
@@ -199,3 +203,36 @@ def test_a_deep_filter_is_refused(api):
 
     assert api.get("/stac/search", params={"filter": text}).status_code == 400
     assert api.post("/stac/search", content=deep).status_code == 400
+
+
+def test_an_item_whose_members_are_odd_takes_no_page_away(tmp_path):
+    def deep(levels):
+        return {"deep": deep(levels - 1)} if levels else 1
+
+    odd = scene("odd", day=2, cloud=0)
+    odd |= {"bbox": ["4", None, {}, []], "links": [1], "stac_extensions": [None, 2]}
+    odd["assets"] |= {"text": "x", "none": None, "list": [1]}
+    odd["geometry"]["coordinates"].append([["hole", []]])
+    odd["properties"]["deep"] = deep(240)
+    index = open_items(None, tmp_path, archive="a")
+    try:
+        put(index, "scenes", [odd, scene("usual", day=1, cloud=0)])
+        with TestClient(application(services_over(index)), raise_server_exceptions=False) as client:
+            answers = [
+                client.get(path)
+                for path in (
+                    "/stac/search?collections=scenes",
+                    "/stac/collections/scenes/feed.atom",
+                    "/odata/v1/Products?$expand=Attributes,Assets",
+                )
+            ]
+    finally:
+        index.close()
+
+    assert [each.status_code for each in answers] == [200, 200, 200]
+    features = answers[0].json()["features"]
+    assert [each["id"] for each in features] == ["odd", "usual"]
+    assert features[0]["bbox"] == pytest.approx(features[1]["bbox"], abs=0.01)
+    assert set(features[0]["assets"]) == set(features[1]["assets"])
+    assert features[0]["properties"]["deep"]
+    assert [each["Footprint"] is None for each in answers[2].json()["value"]] == [True, False]

@@ -332,9 +332,10 @@ def test_of_several_assets_that_are_refused_the_first_reason_is_given():
         item_of(document, BASE)
 
 
-def test_a_document_that_is_too_deep_to_be_stored_is_refused():
+@pytest.mark.parametrize("levels", [2000, 250])  # 250 can be written, but not within a page of items
+def test_a_document_that_is_too_deep_to_be_stored_is_refused(levels):
     deep = []
-    for _ in range(2000):
+    for _ in range(levels):
         deep = [deep]
 
     with pytest.raises(InvalidItem, match="cannot be stored"):

@@ -1,12 +1,13 @@
 """Items as strangers may see them: without the places of files, and without links that others wrote."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from chronotile.errors import SourceUnavailable
+from chronotile.model.geometry.json_text import is_number
 from chronotile.model.items import FoundItem
 
 PLACES = ("s3:", "gs:", "az:", "abfs:", "file:", "/vsi", "arn:")
@@ -18,14 +19,16 @@ _FILE_FIELDS = (b'"file:size":', b'"file:checksum":')
 _HIDDEN_FIELDS = {"href", "alternate", "links", "file:local_path"}
 _HIDDEN_PREFIXES = ("storage:", "auth:", "alternate:")
 _HIDDEN_EXTENSIONS = ("/storage/", "/authentication/", "/alternate-assets/")
-_MEMBERS = ("type", "stac_version", "id", "geometry", "bbox", "collection")
+_MEMBERS = ("type", "stac_version", "id", "geometry", "collection")
+HALF = 180.0
 
 
 def public_item(found: FoundItem) -> dict[str, Any]:
     """Return the STAC item (a GeoJSON Feature) without `links`, and with assets without `href`.
 
     The document may have been written by anyone: fields that name where files are stored are left out, and no text in
-    it is safe as HTML. The `collection` is the one that is served.
+    it is safe as HTML. The `collection` is the one that is served. What stands in the place of a box, asset or
+    extension and is none is left out; the box is then the one around the footprint.
 
     Args:
         found: From a search.
@@ -35,21 +38,43 @@ def public_item(found: FoundItem) -> dict[str, Any]:
     """
     try:
         document = orjson.loads(found.document)
-        properties, assets = document["properties"], document.get("assets") or {}
-        extensions = document.get("stac_extensions") or ()
+        properties, assets = document["properties"], _objects_of(document.get("assets"))
+        links, extensions = document.get("links"), document.get("stac_extensions")
         members = {name: document[name] for name in _MEMBERS if name in document}
-        places = (*assets.values(), *(document.get("links") or ()))
-        names_places = _may_name_places(found.document, sum("href" in each for each in places))
+        places = (*assets.values(), *(links if isinstance(links, list) else ()))
+        hrefs = sum("href" in each for each in places if isinstance(each, dict))
+        names_places = _may_name_places(found.document, hrefs)
         return {
             **members,
             "id": found.ref.id,
             "collection": found.collection,
-            "stac_extensions": [each for each in extensions if not any(part in each for part in _HIDDEN_EXTENSIONS)],
+            "bbox": _box_of(document.get("bbox")) or list(map(float, found.ref.bbox)),
+            "stac_extensions": list(_shown_extensions(extensions if isinstance(extensions, list) else ())),
             "properties": _shown(properties, names_places=names_places),
             "assets": {name: _shown(asset, names_places=names_places) for name, asset in assets.items()},
         }
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise SourceUnavailable(f"item {found.ref.id} cannot be read in the index") from error
+
+
+def _objects_of(value: object) -> dict[str, dict[str, Any]]:
+    """The members of an object that are objects themselves."""
+    return {name: each for name, each in value.items() if isinstance(each, dict)} if isinstance(value, dict) else {}
+
+
+def _box_of(value: object) -> list[float] | None:
+    """A CRS84 box as its author wrote it, of four numbers, or six with heights; `None` of what is none."""
+    if not isinstance(value, list) or len(value) not in {4, 6} or not all(map(is_number, value)):
+        return None
+    half = len(value) // 2
+    west, south, east, north = (*value[:2], *value[half : half + 2])
+    return value if abs(west) <= HALF and abs(east) <= HALF and -90 <= south <= north <= 90 else None
+
+
+def _shown_extensions(extensions: Iterable[object]) -> Iterator[str]:
+    for each in extensions:
+        if isinstance(each, str) and not any(part in each for part in _HIDDEN_EXTENSIONS):
+            yield each
 
 
 def _may_name_places(document: bytes, hrefs: int) -> bool:

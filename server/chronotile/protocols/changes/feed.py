@@ -99,7 +99,7 @@ def _entry(item: FoundItem, base: str, viewer: str | None) -> Entry:
     properties: Mapping[str, Any] = document["properties"]
     observed = "/".join(_observed(properties)) or None
     created = _time(properties.get("created"))
-    box = west, south, east, north = box_of(item, document)
+    box = west, south, east, north = box_of(document)
     place = f"&date={format_instant(item.ref.instant)}&bbox={','.join(map(_degrees, box))}"
     return Entry(
         id=f"urn:uuid:{item.product}",

@@ -13,6 +13,8 @@ Document = Mapping[str, Any]
 
 MAX_BYTES = 4 << 20
 """Of a document."""
+AROUND = 8
+"""Lists and objects that an answer may put around a document: writing JSON ends at some depth."""
 MAX_TEXT = 4000
 """Characters of a text that is used."""
 MAX_MEMBERS = 1000
@@ -26,7 +28,7 @@ def written_document(document: Document) -> bytes:
         InvalidItem: It is too large, too deep, or holds what JSON cannot express.
     """
     try:
-        content = orjson.dumps(document)
+        content = orjson.dumps([[[[[[[[document]]]]]]]])[AROUND:-AROUND]  # which answers can still write
     except orjson.JSONEncodeError as error:
         raise InvalidItem(f"the document cannot be stored: {error}") from error
     if len(content) > MAX_BYTES:
