@@ -118,6 +118,19 @@ const FEATURES = {
 			startComparison(page.frame);
 		},
 	},
+	find: {
+		isWanted: () => false,
+		control: "find-button",
+		start: async (isOpened) => {
+			const page = { panel: byId("find-panel"), button: byId("find-button") };
+			const [{ startFind }, { startFootprints }] = await Promise.all([
+				import("./find/find-panel.js"),
+				import("./map/features/footprints.js"),
+			]);
+			await startFind(page, isOpened);
+			startFootprints();
+		},
+	},
 	export: {
 		isWanted: () => false,
 		control: "export-button",
@@ -130,7 +143,7 @@ const FEATURES = {
 };
 
 /** Buttons that the frame answers. */
-const FRAME_BUTTONS = ".top button:not(#compare-button, #export-button), #home-button";
+const FRAME_BUTTONS = ".top button:not(#find-button, #compare-button, #export-button), #home-button";
 
 /** Buttons that were pressed before the frame could answer. @type {Set<HTMLElement>} */
 const pressed = new Set();

@@ -16,6 +16,7 @@ const ROWS = [
 	["areas", "compare"],
 	["chart", "export/page"],
 	["export"],
+	["find"],
 	["map/features"],
 	["."],
 ];

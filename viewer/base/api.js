@@ -50,6 +50,7 @@
  * @typedef {{ times: (string | null)[], offset: number, total: number, ids: string[], values: (number | null)[][] }} PlaceValues
  *   a row a place, a number an instant
  * @typedef {Record<string, string | number | null>} Parameters
+ * @typedef {{ features?: unknown[], links?: LayerLink[], numberMatched?: number, unanswered?: { collection: string, reason: string }[] }} ItemPage
  */
 import { language, text } from "./text.js";
 
@@ -242,6 +243,40 @@ export async function fetchPlace({ id }, number, signal) {
 	return (await askJson(url, signal)).features[0].geometry;
 }
 
+/**
+ * A page of items of the catalogue. `cursor` leads to the next one, and is null on the last; `ownAddress` makes an address
+ * in an item one that the viewer reaches, and null of what is not this server's.
+ * @param {Parameters} asked as the STAC API names them @param {AbortSignal} signal
+ */
+export async function fetchItems(asked, signal) {
+	/** @type {ItemPage} */
+	const {
+		features = [],
+		links = [],
+		numberMatched,
+		unanswered = [],
+	} = await askJson(urlOf("stac/search", asked), signal);
+	const hrefOf = (/** @type {string} */ rel) => links.find((link) => link.rel === rel)?.href;
+	const next = hrefOf("next");
+	// Behind a proxy the server may know itself by another name than we do.
+	const theirs = (hrefOf("self") ?? ROOT.href).replace(/stac\/search(\?.*)?$/, "");
+	return {
+		features,
+		matched: numberMatched ?? null,
+		unanswered,
+		cursor: next ? new URL(next, ROOT).searchParams.get("cursor") : null,
+		ownAddress: (/** @type {string} */ href) =>
+			href.startsWith(theirs) ? new URL(`./${href.slice(theirs.length)}`, ROOT).href : null,
+	};
+}
+
+/** The files of an item. @param {string} collection @param {string} id */
+export const productAddress = (collection, id) =>
+	urlOf(`products/${encodeURIComponent(collection)}/${encodeURIComponent(id)}`).href;
+
+/** What tells of new items of a collection, as Atom. @param {string} collection */
+export const feedAddress = (collection) => urlOf(`stac/collections/${encodeURIComponent(collection)}/feed.atom`).href;
+
 /** A file of the viewer itself. @param {string} path @returns {Promise<any>} */
 export const fetchOwn = (path) => askJson(new URL(`../${path}`, import.meta.url), new AbortController().signal);
 
@@ -283,8 +318,9 @@ const pathOfServer = (links) =>
  */
 export async function fetchRefusal(address, signal) {
 	const headers = { "If-None-Match": "*" };
-	const answer = await fetch(address, { method: "HEAD", headers, signal }).catch(() => null);
-	if (answer?.ok || answer?.status === 304) return null;
+	// Files in a bucket are sent from there: that the server says so is enough.
+	const answer = await fetch(address, { method: "HEAD", headers, signal, redirect: "manual" }).catch(() => null);
+	if (answer?.ok || answer?.status === 304 || answer?.type === "opaqueredirect") return null;
 	return await ask(address, signal).then(
 		() => null,
 		(error) => (error instanceof Problem ? error : new Problem(text("error.unreachable"))),

@@ -11,6 +11,7 @@ export const SHORTCUTS = /** @type {const} */ ([
 	["/", "help.search", "#search-text"],
 	["?", "help.help", "#help-button"],
 	["l", "help.panel", "#panel-button"],
+	["f", "help.find", "#find-button"],
 	["c", "help.compare", "#compare-button"],
 	["e", "help.export", "#export-button"],
 	["s", "help.share", "#share-button"],

@@ -113,7 +113,7 @@ function outlineLayers({ geometry, colour, number, isStrong }) {
 }
 
 /** The polygon itself, and where it lies near 180 degrees once more on the other side. @param {Position[][]} rings */
-function turnsOf(rings) {
+export function turnsOf(rings) {
 	const lons = rings[0].map(([lon]) => lon);
 	const turns = [0];
 	if (Math.max(...lons) > 180 - NEAR_EDGE) turns.push(-360);

@@ -1,0 +1,77 @@
+/** Outlines of the scenes that were found, on every map; that of the scene that the list is at stands out. */
+
+import { emphasised, found, isOpen } from "../../find/finder.js";
+import { linesOf } from "../../find/scenes.js";
+import { LayerGroup, Polygon, Polyline } from "../../vendor/leaflet.js";
+import { computed, effect } from "../../vendor/signals-core.js";
+import { maps } from "../map.js";
+import { turnsOf } from "./area-outlines.js";
+
+/** @typedef {import("../../find/scenes.js").Scene} Scene */
+/** @typedef {import("../../vendor/leaflet.js").Map} LeafletMap */
+
+const PANE = "footprints";
+const CASING = "var(--page)";
+const COLOUR = "var(--accent)";
+/** In pixels. */
+const WEIGHT = 1.5;
+const STRONG_WEIGHT = 3.5;
+
+/** Each outline once: all dates of a cube have the same. */
+const outlines = computed(() => {
+	if (!isOpen.value) return [];
+	return [...new Map(found.value.scenes.map(({ polygons }) => [JSON.stringify(polygons), polygons])).values()];
+});
+
+const strong = computed(() =>
+	isOpen.value ? (found.value.scenes.find(({ id }) => id === emphasised.value)?.polygons ?? null) : null,
+);
+
+export function startFootprints() {
+	effect(() => {
+		const groups = maps.value.map((map) => new LayerGroup(outlines.value.flatMap(quietLines)).addTo(withPane(map)));
+		return () => {
+			for (const group of groups) group.remove();
+		};
+	});
+	effect(() => {
+		const polygons = strong.value;
+		if (!polygons) return;
+		const groups = maps.value.map((map) => new LayerGroup(strongLines(polygons)).addTo(withPane(map)));
+		return () => {
+			for (const group of groups) group.remove();
+		};
+	});
+}
+
+/** @param {LeafletMap} map */
+function withPane(map) {
+	if (!map.getPane(PANE)) map.createPane(PANE).style.zIndex = "440";
+	return map;
+}
+
+/** @param {Scene["polygons"]} polygons */
+const quietLines = (polygons) => [
+	...draw(polygons, { color: CASING, weight: WEIGHT + 1.5, opacity: 0.7 }),
+	...draw(polygons, { color: COLOUR, weight: WEIGHT, dashArray: "6 4" }),
+];
+
+/** @param {Scene["polygons"]} polygons */
+const strongLines = (polygons) => [
+	...polygons.flatMap(turnsOf).map((rings) => {
+		const fill = { fill: true, fillColor: COLOUR, fillOpacity: 0.12, stroke: false };
+		return new Polygon(rings.map(toLatLngs), { pane: PANE, interactive: false, ...fill });
+	}),
+	...draw(polygons, { color: CASING, weight: STRONG_WEIGHT + 3, opacity: 0.9 }),
+	...draw(polygons, { color: COLOUR, weight: STRONG_WEIGHT }),
+];
+
+/** @param {Scene["polygons"]} polygons @param {import("leaflet").PolylineOptions} line */
+const draw = (polygons, line) =>
+	polygons.flatMap(turnsOf).map((rings) => {
+		const lines = rings.flatMap(linesOf).map(toLatLngs);
+		return new Polyline(lines, { pane: PANE, interactive: false, ...line });
+	});
+
+/** @param {Scene["polygons"][0][0]} ring */
+const toLatLngs = (ring) => ring.map(([lon, lat]) => /** @type {[number, number]} */ ([lat, lon]));
