@@ -1,9 +1,11 @@
 """Atom feeds of collections, read by an XML parser and held against RFC 4287."""
 
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urljoin, urlsplit
 from uuid import UUID
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -104,6 +106,19 @@ def test_an_entry_links_to_item_product_and_thumbnail(client, index):
     assert found(entry, "string(georss:box)") == "50 4 51 5"
     assert found(feed, "string(atom:updated)") == "2020-06-02T10:00:00Z"
     assert b"/archive/" not in client.get(URL).content
+
+
+def test_an_item_without_files_has_nothing_to_download(client, index):
+    since = client.get("/stac/changes").json()["since"]
+    date = scene("2020-06-01")
+    document = orjson.loads(date.document)
+    index.put("s2", [replace(date, assets=(), document=orjson.dumps({**document, "assets": {}}))])
+
+    (entry,) = found(feed_of(client.get(URL)), "atom:entry")
+    (change,) = client.get("/stac/changes", params={"since": since}).json()["changes"]
+
+    assert found(entry, "atom:link/@rel") == ["alternate"]
+    assert [link["rel"] for link in change["links"]] == ["item", "collection"]
 
 
 def test_the_feed_is_told_from_others_and_has_a_stable_id(client, index):

@@ -41,6 +41,7 @@ def change_document(change: ItemChange, *, base: str) -> dict[str, Any]:
     if change.item is None:
         return told
     document = public_item(change.item)
+    product = {"rel": "enclosure", "title": "The product", "href": f"{base}{product_path(change.product)}"}
     return {
         **told,
         **times_of(document["properties"]),
@@ -48,7 +49,7 @@ def change_document(change: ItemChange, *, base: str) -> dict[str, Any]:
         "links": [
             {"rel": "item", "type": GEOJSON, "href": f"{base}{item_path(change.collection, change.id)}"},
             {"rel": "collection", "type": JSON, "href": f"{base}{collection_path(change.collection)}"},
-            {"rel": "enclosure", "title": "The product", "href": f"{base}{product_path(change.product)}"},
+            *([product] if document["assets"] else []),  # of an item without files there is none
         ],
     }
 

@@ -46,7 +46,8 @@ class Entry:
     item: str
     page: str | None
     """The item in the viewer."""
-    product: str
+    product: str | None
+    """Its files, if it has any."""
     picture: Picture | None
     box: str
     """South, west, north, east."""
@@ -110,7 +111,7 @@ def _entry(item: FoundItem, base: str, viewer: str | None) -> Entry:
         summary=_summary(properties, observed),
         item=f"{base}{item_path(item.collection, item.ref.id)}",
         page=None if viewer is None else f"{viewer}{place}",
-        product=f"{base}{product_path(item.product)}",
+        product=f"{base}{product_path(item.product)}" if document["assets"] else None,
         picture=_picture(item, document["assets"], base),
         box=" ".join(map(_degrees, (south, west, north, east))),
     )
