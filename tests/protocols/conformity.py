@@ -9,7 +9,9 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,12 @@ from schemathesis.specs.openapi.checks import (
 from starlette.types import ASGIApp
 
 from chronotile.app import ServerOptions, application
+from chronotile.archive.index.dates import dated_collection, list_dates
+from chronotile.archive.index.fill import IndexStore
+from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.items.passes import open_passes
 from chronotile.queue.service import JobService
+from chronotile.readers.reader_caches import ReaderCaches
 from tests.places import make_places
 from tests.protocols import served
 
@@ -55,9 +62,16 @@ class Findings:
 
 
 def tree_application(jobs: Path) -> ASGIApp:
-    """Return the application over `served.tree_collections` and three places, with a folder of jobs."""
+    """Return the application over `served.tree_collections`, their dates and three places, with a folder of jobs."""
     services = served.make_services(*served.tree_collections(), places=[make_places()])
-    return application(services, ServerOptions(jobs=JobService(jobs, archive="a")))
+    with closing(IndexStore(items=open_items(None, jobs), passes=open_passes(None, jobs))) as store:
+        for collection in services.catalogue.collections:
+            list_dates(dated_collection(collection, services.readers[collection.id], state=""), store)
+    hrefs = {collection.id: str(jobs / "data") for collection in services.catalogue.collections}
+    items = ReaderCaches(items=partial(open_items, None, jobs))
+    return application(
+        replace(services, reader_caches=items, source_hrefs=hrefs), ServerOptions(jobs=JobService(jobs, archive="a"))
+    )
 
 
 def document_of(app: ASGIApp, path: str) -> BaseSchema:

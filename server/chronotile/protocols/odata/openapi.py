@@ -1,6 +1,7 @@
 """`/odata/v1` in OpenAPI."""
 
 from functools import partial
+from typing import Any
 
 from chronotile.model.items import product_id
 from chronotile.protocols.common.examples import Examples
@@ -28,7 +29,13 @@ from chronotile.protocols.odata.params import OF_ONE, OPTIONS
 from chronotile.protocols.odata.parser import TYPES
 
 TAG = "OData"
-REFUSALS = ("BadRequest", "NotFound", "Unavailable")
+REFUSALS = {
+    "400": "An option or a value is not accepted",
+    "404": "There is nothing of this id or name",
+    "406": "The format is not one of those offered",
+    "503": "The index or a source cannot be read now; try again after `Retry-After` seconds",
+}
+FAULT: Json = object_of({"error": object_of({"code": TEXT, "message": TEXT}, {"target": TEXT, "innererror": OBJECT})})
 XML, PLAIN = "application/xml", "text/plain"
 TIME = or_null({"type": "string", "format": "date-time"})
 CHECKSUMS = list_of(object_of({"Value": TEXT, "Algorithm": TEXT}))
@@ -84,7 +91,7 @@ def odata_paths(examples: Examples) -> dict[str, Json]:
     )
     collection = in_path("collection", "Id of a collection", example=examples.collection)
     nodes = in_path("nodes", "`Nodes(name)/…/Nodes`, or `Nodes(name)/…/$value`", example="Nodes(a)/Nodes(b)/$value")
-    describe = partial(operation, tag=TAG, refusals=REFUSALS)
+    describe = partial(_operation, tag=TAG)
     of_one = documents(OF_ONE)
     examples_of_list = {
         "$filter": "ContentDate/Start gt 2020-01-01T00:00:00.000Z",
@@ -168,6 +175,14 @@ def odata_paths(examples: Examples) -> dict[str, Json]:
             )
         },
     }
+
+
+def _operation(name: str, summary: str, **members: Any) -> Json:  # noqa: ANN401 -- those of `operation`
+    """An operation whose errors are documents of OData."""
+    described = operation(name, summary, refusals=(), **members)
+    faults = {MEDIA_TYPE: {"schema": FAULT}}
+    described["responses"] |= {status: {"description": words, "content": faults} for status, words in REFUSALS.items()}
+    return described
 
 
 def _values(schema: Json) -> dict[str, Json]:

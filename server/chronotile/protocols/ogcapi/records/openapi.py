@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from chronotile.catalog.catalogue import Catalogue
+from chronotile.model.items import product_id
+from chronotile.protocols.common.examples import examples_of
 from chronotile.protocols.common.openapi import (
     INDEX,
     NUMBER,
@@ -32,7 +34,6 @@ from chronotile.protocols.ogcapi.records.record_collections import (
 TAG = "Records"
 OPERATIONS: Mapping[str, str] = {COLLECTION_RECORDS.id: "collections", ITEM_RECORDS.id: "items"}
 """How operations of a collection are called."""
-IDS: Mapping[str, str] = {ITEM_RECORDS.id: "00000000-0000-5000-8000-000000000000"}
 EXAMPLES: Mapping[str, object] = {"bbox": [0, 50, 10, 60], "datetime": "2020-01-01/..", "sortby": ["-updated"]}
 _LINKS = list_of(ref("Link"))
 _TEMPLATES = list_of(object_of({"rel": TEXT, "uriTemplate": TEXT}, {"type": TEXT, "title": TEXT}))
@@ -104,8 +105,7 @@ def _of_collection(collection: RecordCollection, catalogue: Catalogue) -> Mappin
     language = languages_of(catalogue)
     both = [format_of(["json", "html"]), language]
     schemas = {SCHEMA: OBJECT, HTML: TEXT}
-    known = IDS.get(collection.id) or next((each.id for each in catalogue.collections), "collection")
-    record = in_path("recordId", "Id of the record", example=known)
+    record = in_path("recordId", "Id of the record", example=_example_id(collection, catalogue))
     described = documents(parameters_of(collection), EXAMPLES)
     return {
         path: get(
@@ -136,3 +136,10 @@ def _of_collection(collection: RecordCollection, catalogue: Catalogue) -> Mappin
             answers={GEOJSON: ref("Record"), HTML: TEXT},
         ),
     }
+
+
+def _example_id(collection: RecordCollection, catalogue: Catalogue) -> str:
+    examples = examples_of(catalogue)
+    if collection.id == ITEM_RECORDS.id:
+        return str(product_id(examples.collection, examples.item))
+    return examples.collection
