@@ -25,7 +25,7 @@ GEOMETRY_TYPES = {
     "GeometryCollection",
 }
 NAMING = ("op", "property", "type")
-"""Members of objects that say what these are."""
+"""Members of objects that identify them."""
 
 Node = Any
 """A value of CQL2 JSON."""
