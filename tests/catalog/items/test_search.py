@@ -1,5 +1,6 @@
 """Searches of the item index: filters, orders and pages find what trying all items one by one finds."""
 
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -130,6 +131,24 @@ FILTERS = [
 @pytest.mark.parametrize(("text", "expected"), FILTERS, ids=[text for text, _ in FILTERS])
 def test_a_filter_finds_the_items_that_meet_it(found, text, expected):
     assert found(filter=filter_from_text(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        ("start_datetime = TIMESTAMP('2024-05-01T10:00:00Z')", True),
+        ("start_datetime < TIMESTAMP('2024-05-01T10:02:00Z')", True),
+        ("start_datetime > TIMESTAMP('2024-05-01T10:02:00Z')", False),
+        ("datetime = TIMESTAMP('2024-05-01T10:05:00Z')", True),
+        ("end_datetime > TIMESTAMP('2024-05-01T10:08:00Z')", True),
+    ],
+)
+def test_a_short_item_has_the_start_and_end_that_it_states(tmp_path, text, is_found):
+    times = {"start_datetime": "2024-05-01T10:00:00Z", "end_datetime": "2024-05-01T10:10:00Z"}
+    with closing(open_items(None, tmp_path)) as index:
+        index.put("s2", [make_item("a", (4, 50, 5, 51), at="2024-05-01T10:05:00", properties=times)])
+
+        assert len(index.search(ItemSearch(filter=filter_from_text(text))).items) == is_found
 
 
 @pytest.mark.parametrize(

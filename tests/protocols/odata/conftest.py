@@ -57,10 +57,10 @@ def sentinel_2(day: int, tile: str = "31UFS", **properties):
 
 
 def sentinel_1(day: int):
-    """A scene of May 2022 that lasts 25 s, farther east."""
+    """A scene of May 2022 that lasts 25 s, of which `datetime` is the middle, farther east."""
     return document(
         f"S1A_EW_GRDM_202205{day:02}T000100",
-        start=f"2022-05-{day:02}T00:01:00Z",
+        start=f"2022-05-{day:02}T00:01:12.75Z",
         west=14.0,
         start_datetime=f"2022-05-{day:02}T00:01:00Z",
         end_datetime=f"2022-05-{day:02}T00:01:25.5Z",

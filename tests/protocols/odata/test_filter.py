@@ -114,6 +114,10 @@ def test_examples_of_cdse_are_answered(names_of, filter_, found):
         ("ContentDate/Start eq 2022-05-08T10:50:31.024Z", [8]),
         ("ContentDate/End ge 2022-05-08T10:50:31.024Z", [8]),
         ("ContentDate/End le 2022-05-01T10:50:31.024Z", [1]),
+        ("ContentDate/End gt 2022-05-08T10:50:31.024Z", []),
+        ("ContentDate/End ge 2022-05-05T00:01:20Z and ContentDate/End lt 2022-05-05T00:01:30Z", [5]),
+        ("ContentDate/Start ge 2022-05-04T20:00:00Z and ContentDate/Start lt 2022-05-05T00:01:05Z", [5]),
+        ("ContentDate/Start eq 2022-05-05T00:01:12.75Z", []),
         ("ContentDate/Start gt 2022-05-05 and ContentDate/Start lt 2022-05-04", []),
     ],
 )

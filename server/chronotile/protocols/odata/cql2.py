@@ -8,7 +8,7 @@ from uuid import UUID
 import numpy as np
 
 from chronotile.errors import MAX_SHOWN
-from chronotile.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, Instant, TimeSpan
+from chronotile.model.time.instants import DAY, DISTANT_FUTURE, DISTANT_PAST, Instant, TimeSpan
 from chronotile.protocols.odata.attributes import Attribute, Form, attribute_of
 from chronotile.protocols.odata.conditions import (
     AttributeTest,
@@ -27,8 +27,9 @@ from chronotile.protocols.odata.products import ALWAYS_THERE, PROPERTIES, Produc
 from chronotile.protocols.odata.tokens import literal_of_text, moment_of, refused
 
 OPERATORS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
-MARGIN = np.timedelta64(1, "us")
-"""By which the narrowed time is wider than the condition, which is tested after it."""
+MARGIN = DAY
+"""By which the narrowed time is wider than the condition, which is tested after it: items that last less than a day
+are indexed by their `datetime`, which may be anywhere in their period."""
 
 Kind = TypeVar("Kind", bool, str, Moment)
 
@@ -167,7 +168,9 @@ class _Translator:
             return _op(OPERATORS[operator], _property(known.properties[0]), _text(path, value))
         first, *others = known.properties
         time = {"timestamp": _moment(path, value).text}
-        node = self._guarded(first, _op(OPERATORS[operator], _property(first), time))
+        node = _op(OPERATORS[operator], _property(first), time)
+        # To the index, the end of an item that states none is just after its `datetime`.
+        node = _all_of([_not(_op("isNull", _property(first))), node]) if others else self._guarded(first, node)
         for other in others:
             compared = self._guarded(other, _op(OPERATORS[operator], _property(other), time))
             node = _any_of([node, _all_of([_op("isNull", _property(first)), compared])])

@@ -64,7 +64,8 @@ def _sorted_by(part: str) -> Iterable[tuple[str, bool]]:
         accepted = f"{', '.join(ORDERED)}, each with asc or desc; at most {MOST_ORDERED}"
         raise InvalidParameter(f"{ORDERBY} has {part.strip()[:MAX_SHOWN]!r}; accepted: {accepted}", locator=ORDERBY)
     is_descending = [each.lower() for each in direction] == ["desc"]
-    return ((property_, is_descending) for property_ in PROPERTIES[name].properties)
+    known = PROPERTIES[name]
+    return ((property_, is_descending) for property_ in known.order or known.properties)
 
 
 def _names(option: str, text: str, accepted: Iterable[str]) -> tuple[str, ...]:

@@ -16,12 +16,14 @@ class ProductProperty:
     """Of items: the first one that an item has counts."""
     is_sorted: bool = True
     """Whether products can be ordered by it."""
+    order: tuple[str, ...] = ()
+    """Properties of items to order by; empty: `properties`."""
 
 
 PROPERTIES: Mapping[str, ProductProperty] = {
     "Id": ProductProperty("id", is_sorted=False),
     "Name": ProductProperty("text", ("id",)),
-    "ContentDate/Start": ProductProperty("time", ("datetime",)),
+    "ContentDate/Start": ProductProperty("time", ("start_datetime", "datetime"), order=("datetime",)),
     "ContentDate/End": ProductProperty("time", ("end_datetime", "datetime")),
     "PublicationDate": ProductProperty("time", ("created", "updated")),
     "ModificationDate": ProductProperty("time", ("updated", "created")),

@@ -13,7 +13,9 @@ from chronotile.catalog.items.schema import BODIES, ITEMS
 from chronotile.database import POSTGRESQL
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:.\-]{0,199}")
-TIMES = {"datetime": ITEMS.c.start, "start_datetime": ITEMS.c.start, "updated": ITEMS.c.updated}
+TIMES = {"datetime": ITEMS.c.start, "updated": ITEMS.c.updated}
+EDGES = {"start_datetime": ITEMS.c.start, "end_datetime": ITEMS.c.end}
+"""What periods begin and end with, and the times of items that state none."""
 GEOMETRIES = ("geometry", "geom", "bbox")
 
 Expression = ColumnElement[Any]
@@ -70,9 +72,9 @@ class Columns:
             number=self._of_type(name, ("integer", "real"), "number", Double()),
             text=self.collated(self._of_type(name, ("text",), "string", Text())),
             boolean=self._of_type(name, ("true", "false"), "boolean", Boolean()),
-            time=func.coalesce(time, ITEMS.c.end) if name == "end_datetime" else time,
+            time=func.coalesce(time, EDGES[name]) if name in EDGES else time,
             is_there=self._kind(name).is_not(None),
-            is_time=name == "end_datetime",
+            is_time=name in EDGES,
         )
 
     def collated(self, text: Expression) -> Expression:
