@@ -228,3 +228,10 @@ def test_queryables_are_what_items_have(api):
     assert properties["eo:cloud_cover"] == {"title": "eo:cloud_cover", "type": "number"}
     assert properties["datetime"]["format"] == "date-time"
     assert "eo:cloud_cover" not in get(api, "/stac/collections/s2/queryables")["properties"]
+
+
+def test_a_collection_that_is_not_known_is_refused_with_those_that_are(api):
+    answer = api.get("/stac/collections/nothing-like-it")
+
+    assert answer.status_code == 404
+    assert answer.json()["detail"].endswith("accepted are s2, scenes")

@@ -6,8 +6,9 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
+from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered, offered_collection, offered_collections
-from chronotile.errors import UnknownCollection
+from chronotile.errors import UnknownCollection, UnknownLayer
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.public_url import base_url
@@ -84,7 +85,19 @@ def stac_collection(name: str, context: StacContext) -> Offered:
         UnknownCollection: There is none; the message names the nearest.
         SourceUnavailable: Its source is away.
     """
-    found = offered_collection(context.services.catalogue, name)
+    catalogue = context.services.catalogue
+    try:
+        found = offered_collection(catalogue, name)
+    except UnknownCollection as error:  # which offers layers too, that are no collections here
+        raise UnknownCollection(_without_layers(catalogue, name) or error.message, locator=error.locator) from error
     if found.is_layer:
         raise UnknownCollection(f"{name[:80]!r} is a layer of collection {found.collection.id}", locator="collectionId")
     return found
+
+
+def _without_layers(catalogue: Catalogue, name: str) -> str | None:
+    try:
+        catalogue.collection(name)
+    except UnknownLayer as error:
+        return error.message
+    return None
