@@ -27,8 +27,8 @@ def public_item(found: FoundItem) -> dict[str, Any]:
     """Return the STAC item (a GeoJSON Feature) without `links`, and with assets without `href`.
 
     The document may have been written by anyone: fields that name where files are stored are left out, and no text in
-    it is safe as HTML. The `collection` is the one that is served. Any other value in place of a box, asset or
-    extension and is none is left out; the box is then the one around the footprint.
+    it is safe as HTML. The `collection` is the one that is served. A box, asset or
+    extension that is not valid is left out; the box is then the one around the footprint.
 
     Args:
         found: From a search.
