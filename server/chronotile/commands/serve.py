@@ -137,6 +137,7 @@ def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
         f"WMS           {address}{service.wms_paths[0]}",
         f"WMTS          {address}{service.wmts_paths[0]}",
         f"OGC API       {address}/ogcapi",
+        f"STAC          {address}/stac",
         f"jobs          run with: {_allowing(settings)}chronotile worker {place}",
         *([f"new items     indexed by: {_allowing(settings)}chronotile index {place} --watch"] if has_items else []),
     ]

@@ -20,8 +20,10 @@ from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application
 from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
+from chronotile.catalog.items.opening import open_items
 from chronotile.protocols.common.viewer_folder import find_viewer
 from chronotile.queue.service import JobService
+from chronotile.readers.reader_caches import ReaderCaches
 from tests.protocols import served
 
 FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -365,3 +367,20 @@ def test_page_leads_to_the_tree_of_ogc_api(client):
 
     assert client.get(links["ogcapi"]).json()["links"]
     assert f'href="{links["ogcapi"]}"' in client.get("/", params={"f": "html"}).text
+
+
+def test_catalogues_are_named_where_there_is_an_index(make_client, make_services, tmp_path):
+    index = open_items(None, tmp_path)
+    services = replace(make_services(), reader_caches=ReaderCaches(items=lambda: index))
+    addresses = {}
+    for name, each in (("with", services), ("without", make_services())):
+        links = make_client(each).get("/", headers={"accept": "application/json"}).json()["links"]
+        addresses[name] = {link["rel"]: link["href"] for link in links}
+    client = make_client(services)
+    try:
+        assert {"stac", "odata", "products"}.isdisjoint(addresses["without"])
+        for rel, path in (("stac", "/stac"), ("odata", "/odata/v1"), ("products", "/products")):
+            assert addresses["with"][rel] == f"http://testserver{path}"
+            assert client.get(path).status_code == 200
+    finally:
+        index.close()

@@ -149,12 +149,24 @@ def _standards(services: Services, base: str) -> Iterable[Place]:
         purpose="coverages, environmental data, maps, tiles, styles and processes; GDAL, OWSLib, OpenLayers",
         href=f"{base}/ogcapi",
     )
+    if services.reader_caches.has_items:
+        yield from _catalogues(base)
     yield Place(
         rel="jobs",
         title="Jobs",
         purpose="background work: inputs, progress, results",
         href=f"{base}/ogcapi/jobs",
     )
+
+
+def _catalogues(base: str) -> Iterable[Place]:
+    """Where dates and scenes are found and downloaded."""
+    for rel, title, purpose, path in (
+        ("stac", "STAC", "searches of dates and scenes: pystac-client, odc-stac, STAC Browser, QGIS", "/stac"),
+        ("odata", "OData", "the same for clients of the Copernicus Data Space: CDSETool, EODAG", "/odata/v1"),
+        ("products", "Products", "downloads of files, whole or in parts: curl, GDAL", "/products"),
+    ):
+        yield Place(rel=rel, title=title, purpose=purpose, href=f"{base}{path}")
 
 
 def _descriptions(base: str) -> Iterable[Place]:
