@@ -151,6 +151,23 @@ def test_a_short_item_has_the_start_and_end_that_it_states(tmp_path, text, is_fo
         assert len(index.search(ItemSearch(filter=filter_from_text(text))).items) == is_found
 
 
+@pytest.mark.parametrize("is_descending", [False, True])
+def test_pages_by_the_start_have_items_that_state_none(tmp_path, is_descending):
+    times = {"start_datetime": "2024-05-01T10:00:00Z", "end_datetime": "2024-05-01T10:10:00Z"}
+    with closing(open_items(None, tmp_path)) as index:
+        for number in range(6):
+            stated = times if number % 2 else {}
+            index.put("s2", [make_item(str(number), (4, 50, 5, 51), at="2024-05-01T10:00:00", properties=stated)])
+        pages, cursor = list[str](), None
+        while not pages or cursor is not None:
+            search = ItemSearch(sort=(("start_datetime", is_descending),), limit=1, cursor=cursor)
+            page = index.search(search)
+            pages += [each.ref.id for each in page.items]
+            cursor = page.next
+
+    assert pages == ["1", "3", "5", "0", "2", "4"]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

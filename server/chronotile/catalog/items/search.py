@@ -332,7 +332,7 @@ def _keys(search: ItemSearch, columns: Columns) -> tuple[_Key, ...]:
         except InvalidParameter as error:
             raise InvalidParameter(f"sortby: {error.message}", locator="sortby") from error
         number = found.time if found.is_time else func.coalesce(found.number, found.time)
-        may_miss = name not in {"datetime", "start_datetime", "id", "collection"}
+        may_miss = name not in {"datetime", "id", "collection"}
         if not isinstance(found.number, Null) or found.is_time:
             keys.append(_Key(number, is_descending, may_miss, is_text=False))
         if not isinstance(found.text, Null):
