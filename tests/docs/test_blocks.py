@@ -19,8 +19,8 @@ from tests.docs.site import ROOT
 from tests.running import with_client
 
 RUN_HERE = {"http", "json", "python", "sh", "yaml"}
-FOLLOWED = ("docs/tutorials/", "docs/how-to/sentinel-2-from-a-bucket.md")
-"""As a whole, by test_tutorials.py and test_sentinel_2_from_a_bucket.py."""
+FOLLOWED = ("docs/tutorials/", "docs/how-to/sentinel-2-from-a-bucket.md", "docs/how-to/stac-clients.md")
+"""As a whole, by test_tutorials.py, test_sentinel_2_from_a_bucket.py and test_stac_clients.py."""
 RUN_ELSEWHERE = {
     "html": "tests/docs/test_pages.py",
     "js": "tests/docs/test_pages.py",
