@@ -14,13 +14,14 @@ FOLDER = Path(__file__).parent
 NOT_SCENARIOS = {
     "cells.mjs",
     "export.mjs",
+    "find.mjs",
     "first_viewer.mjs",
     "formula.mjs",
     "harness.mjs",
     "own-origin.mjs",
     "tools.mjs",
 }
-"""`export.mjs` is run by `test_export.py`, which opens its files too; `cells.mjs` by `test_cells.py`."""
+"""`cells.mjs`, `export.mjs` and `find.mjs` are run by `test_cells.py`, `test_export.py` and `test_find.py`."""
 SCENARIOS = sorted(path.stem for path in FOLDER.glob("*.mjs") if path.name not in NOT_SCENARIOS)
 
 
