@@ -129,6 +129,8 @@ class CollectionState:
     """Rises when instants appear or vanish."""
     layouts_counter: int
     """Rises when an asset with a grid or encoding appears that none had before, or the extent grows."""
+    is_whole: bool = True
+    """Whether its source was ever read to the end; true of items that came without a source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +187,7 @@ class ItemPage:
     matched: int | None
     """How many match in all; `None` beyond 10,000."""
     unanswered: tuple[Unanswered, ...] = ()
-    """Collections whose items could not be looked at."""
+    """Collections whose items could not be looked at, or not at all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

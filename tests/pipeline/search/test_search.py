@@ -1,13 +1,15 @@
 """Searches of what is served: only collections that are served are found, and those that are away are named."""
 
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.items.passes import open_passes
 from chronotile.errors import SourceUnavailable, UnknownItem, UnknownLayer
-from chronotile.model.items import ItemSearch, Unanswered, product_id
+from chronotile.model.items import IndexSettings, ItemSearch, Unanswered, product_id
 from chronotile.pipeline.search.changes import changes_since
 from chronotile.pipeline.search.find import find_item, find_product
 from chronotile.pipeline.search.search_items import count_by_month, search_items
@@ -68,7 +70,8 @@ def test_changes_are_those_of_collections_that_are_served(index, services, colle
     assert found(collections=["was-served"]) == []
 
 
-def test_a_collection_that_is_away_is_named(index, services):
+def test_a_collection_that_is_away_is_named(index, services, collection):
+    index.configure(collection, IndexSettings())
     away = {"far": "far", "far.NDVI": "far", "other": "other"}
     services = replace(services, catalogue=replace(services.catalogue, away=away))
     reason = "its source cannot be read now"
@@ -78,6 +81,28 @@ def test_a_collection_that_is_away_is_named(index, services):
     )
     assert [each.collection for each in search_items(ItemSearch(), services).unanswered] == ["far", "other"]
     assert search_items(ItemSearch(collections=("nothing",)), services).unanswered == ()
+
+
+def test_a_collection_is_named_until_its_source_was_read_completely(index, services, collection, tmp_path):
+    missing = (Unanswered(collection=collection, reason="its source was not yet read completely"),)
+    assert search_items(ItemSearch(), services).unanswered == missing
+
+    with closing(open_passes(None, tmp_path)) as passes:
+        run = passes.begin(collection, source="x", holder="me")
+        index.put(collection, [make_item("a")])
+        index.state(collection, is_fresh=True)
+        assert search_items(ItemSearch(collections=(collection,)), services).unanswered == missing
+        assert search_items(ItemSearch(collections=("another",)), services).unanswered == ()
+        passes.finish(run)
+
+    index.state(collection, is_fresh=True)
+    assert search_items(ItemSearch(), services).unanswered == ()
+
+
+def test_items_that_came_without_a_source_are_whole(index, services, collection):
+    index.put(collection, [make_item("a")])
+
+    assert search_items(ItemSearch(), services).unanswered == ()
 
 
 def test_without_an_index_nothing_is_said_to_be_there():

@@ -95,6 +95,7 @@ def put(index) -> Callable[..., None]:
 def scenes(put):
     put("SENTINEL-2", [sentinel_2(day) for day in range(1, 9)] + [sentinel_2(3, "31UES", west=3.0, level="L1C")])
     put("SENTINEL-1", [sentinel_1(day) for day in (3, 4, 5)])
+    put("LANDSAT-8", [])
     put("hidden", [document("not-served", start="2022-05-03T00:00:00Z")])
 
 

@@ -20,6 +20,7 @@ from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting, outward, s
 from chronotile.catalog.items.freshness import States
 from chronotile.catalog.items.history import ChangedCollection, HistoryReader
 from chronotile.catalog.items.lookups import When, in_order, product_key, ref_of, require_few, with_header
+from chronotile.catalog.items.passes import PASSES, scope_of
 from chronotile.catalog.items.preparing import BATCH, Prepared, batches
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, INDEX, INSTANTS, ITEMS
 from chronotile.catalog.items.search import ItemSearcher, SearchedCollection
@@ -208,7 +209,7 @@ class ItemIndex:
         }
 
     def state(self, collection: str, *, is_fresh: bool = False) -> CollectionState:
-        """Return the counters of a collection, all 0 of one that is not there.
+        """Return the counters of a collection, and whether it is whole; all 0, and not whole, of one that is not there.
 
         They are looked up at most once a second, or now if they are to be fresh.
         """
@@ -488,8 +489,8 @@ class ItemIndex:
         with self._reading() as cursor:
             rows = self._run(cursor, _STATES, {"archive": self._archive})
         return {
-            id_: CollectionState(counter=counter, times_counter=times, layouts_counter=layouts)
-            for id_, counter, times, layouts in rows
+            id_: CollectionState(counter=counter, times_counter=times, layouts_counter=layouts, is_whole=is_whole)
+            for id_, counter, times, layouts, is_whole in rows
         }
 
 
@@ -517,9 +518,19 @@ def _by_cells_or_box(
 
 _COLLECTION = queries.collection()
 _NUMBER = _COLLECTION.with_only_columns(COLLECTIONS.c.number, COLLECTIONS.c.levels)
-_STATES = select(
-    COLLECTIONS.c.id, COLLECTIONS.c.counter, COLLECTIONS.c.times_counter, COLLECTIONS.c.layouts_counter
-).where(COLLECTIONS.c.archive == bindparam("archive"))
+_STATES = (
+    select(
+        COLLECTIONS.c.id,
+        COLLECTIONS.c.counter,
+        COLLECTIONS.c.times_counter,
+        COLLECTIONS.c.layouts_counter,
+        (PASSES.c.collection.is_(None) | PASSES.c.whole_at.is_not(None)).label("is_whole"),
+    )
+    .join_from(
+        COLLECTIONS, PASSES, PASSES.c.collection == scope_of(COLLECTIONS.c.archive, COLLECTIONS.c.id), isouter=True
+    )
+    .where(COLLECTIONS.c.archive == bindparam("archive"))
+)
 _ALL_ITEMS = select(func.count()).select_from(ITEMS)
 _COUNTED_ITEMS = select(func.coalesce(func.sum(INSTANTS.c["items"]), 0))
 _SEARCHED = (

@@ -57,6 +57,7 @@ def make_tables(engine: Engine) -> None:
     with write_transaction(engine, INDEX) as connection:
         hold(connection, _MAKING)
         SCHEMA.create(connection, checkfirst=True)
+        PASSES.create_all(connection)  # states of collections say whether a pass over their source was ever whole
         version = connection.scalar(select(SCHEMA.c.version))
         if version == VERSION:
             return
@@ -73,6 +74,7 @@ def make_tables(engine: Engine) -> None:
             next_item = connection.scalar(select(SCHEMA.c.next_item)) or 1
             METADATA.drop_all(connection)
             PASSES.drop_all(connection)  # or else what was seen would not be put again
+            PASSES.create_all(connection)
         METADATA.create_all(connection)
         change = first_count(connection)
         values = {"next_item": next_item, "next_collection": 1, "next_change": change, "first_change": change}

@@ -415,7 +415,7 @@ class SourcePasses:
             return connection.scalar(select(func.count()).select_from(ENTRIES).where(*is_meant)) or 0
 
     def _scope(self, collection: str) -> str:
-        return f"{self._archive}/{collection}"
+        return str(scope_of(self._archive, collection))
 
     def _hold(self, connection: Connection, run: SourcePass, values: Mapping[str, Any]) -> None:
         is_own = PASSES.c.collection == run.scope, PASSES.c.holder == run.holder, PASSES.c.number == run.number
@@ -451,6 +451,11 @@ def _begun(row: Row[Any] | None, now: float, *, is_same: bool, is_whole: bool) -
         return _Begun(stored, is_resumed=True)
     anew = {"number": row.number + 1, "is_whole": is_whole or row.since is None, "cursor": None}
     return _Begun(stored | anew, is_resumed=False)
+
+
+def scope_of(archive: Any, collection: Any) -> Any:  # noqa: ANN401 -- text, or SQLAlchemy's columns
+    """Return how a collection is named in the tables of passes, as text or, of columns, as their expression."""
+    return archive + "/" + collection
 
 
 def new_holder() -> str:

@@ -20,7 +20,7 @@ def search_items(search: ItemSearch, services: Services) -> ItemPage:
         SourceUnavailable: The index does not answer.
     """
     page = items_of(services).search(search, among=services.catalogue.collections_by_id)
-    unanswered = _away(search, services)
+    unanswered = (*_away(search, services), *_not_whole(search, services))
     return replace(page, unanswered=unanswered) if unanswered else page
 
 
@@ -36,6 +36,17 @@ def count_by_month(search: ItemSearch, services: Services) -> tuple[tuple[Instan
         SourceUnavailable: The index does not answer.
     """
     return items_of(services).count_by_month(search, among=services.catalogue.collections_by_id)
+
+
+def _not_whole(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
+    """The collections of which the index lacks items, as it is being filled for the first time."""
+    index, served = items_of(services), services.catalogue.collections_by_id
+    among = [each for each in search.collections if each in served] if search.collections else served
+    return tuple(
+        Unanswered(collection=each, reason="its source was not yet read completely")
+        for each in among
+        if not index.state(each).is_whole
+    )
 
 
 def _away(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
