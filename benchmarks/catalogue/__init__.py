@@ -1,0 +1,1 @@
+"""The STAC API over a million items, beside stac-fastapi-pgstac."""

@@ -1,0 +1,83 @@
+"""An archive of made items, as it is served."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+
+from benchmarks.made_items import ARCHIVE, COLLECTION, DATES, FIRST, STEP_H, MadeIndex, scene
+from benchmarks.peers.server import Server, running
+from benchmarks.soak.archive import chronotile
+from chronotile.model.grid import NativeGrid
+from chronotile.model.items import Asset, AssetBand
+
+BAND = "B04"
+SIDE = 64
+CONFIGURATION = f"""
+service: {{{{id: {ARCHIVE}}}}}
+collections:
+  {COLLECTION}:
+    source: {{{{kind: stac, href: '{{folder}}/catalog.json'}}}}
+    time: {{{{group: solar_day}}}}
+    mosaic: {{{{order_by: 'eo:cloud_cover'}}}}
+    variables: {{{{{BAND}: {{{{layer: RED, styles: [greys]}}}}}}}}
+"""
+LATEST = "latest"
+"""Id of the one item that has a file: a layer opens that of the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An index of made items with its configuration."""
+
+    made: MadeIndex
+    configuration: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that a server of it needs."""
+        url = self.made.postgresql
+        return {
+            "CHRONOTILE_JOBS_DIR": str(self.made.folder),
+            "XDG_CACHE_HOME": str(self.made.folder / "cache"),
+            **({} if url is None else {"CHRONOTILE_DATABASE_URL": url}),
+        }
+
+
+def make_archive(made: MadeIndex) -> Archive:
+    """Return the archive; index and file are made unless they are there."""
+    made.folder.mkdir(parents=True, exist_ok=True)
+    made.fill()
+    file = made.folder / "latest.tif"
+    transform = Affine(1700, 0, 400_000, 0, -1700, 5_000_000)
+    grid = {"crs": "EPSG:32631", "transform": transform, "width": SIDE, "height": SIDE}
+    with rasterio.open(file, "w", driver="GTiff", count=1, dtype="uint16", nodata=0, **grid) as raster:
+        raster.write(np.full((SIDE, SIDE), 3000, np.uint16), 1)
+    item = scene(0, DATES, made.places)
+    known = next(each for each in item.assets if each.name == BAND)
+    own = NativeGrid(crs=known.grid.crs, transform=transform, width=SIDE, height=SIDE) if known.grid else None
+    asset = Asset(name=BAND, href=str(file), grid=own, bands=(AssetBand(dtype="uint16", nodata=0.0, scale=1e-4),))
+    after = FIRST + np.timedelta64(DATES * STEP_H, "h")
+    index = made.open()
+    index.put(COLLECTION, [replace(item, id=LATEST, start=after, end=after + np.timedelta64(1, "ns"), assets=(asset,))])
+    index.close()
+    configuration = made.folder / "chronotile.yaml"
+    # There is no such catalogue: the server warns of it, and serves what the index has.
+    configuration.write_text(CONFIGURATION.format(folder=made.folder))
+    return Archive(made, configuration)
+
+
+@contextmanager
+def served(archive: Archive, scratch: Path) -> Iterator[int]:
+    """Give the port of a server of one worker."""
+
+    def commands(port: int) -> list[list[str]]:
+        return [[*chronotile(), "serve", str(archive.configuration), "--port", str(port), "--workers", "1"]]
+
+    server = Server(commands=commands, probe="/health/ready", environment=archive.environment)
+    with running("chronotile", server, scratch) as port:
+        yield port
