@@ -48,6 +48,12 @@ def covering(cells: int, instants: int) -> Select[Any]:
 
 
 @cache
+def numbers_in_cells(cells: int) -> Select[Any]:
+    """Numbers of items in `cell…` from `first` to `last` that may meet a box; some come more than once."""
+    return select(COVERS.c.item).where(_in_cells(cells), _at(COVERS.c.instant, 0)).limit(bindparam("most"))
+
+
+@cache
 def levels_and_covering(cells: int, instants: int) -> Select[Any]:
     """Levels of the collection of `archive` and `id`, with each row of `covering` in it, or with NULL if none is."""
     found = and_(COVERS.c.collection == COLLECTIONS.c.number, *_near(cells), _at(COVERS.c.instant, instants))

@@ -11,8 +11,10 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import orjson
 from isal import isal_zlib
-from sqlalchemy import Null, Select, and_, case, false, func, literal, literal_column, or_, select
+from sqlalchemy import BigInteger, Null, Select, and_, case, false, func, literal, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ColumnElement
 
@@ -34,7 +36,7 @@ from chronotile.catalog.items.cursors import Cursor, cursor_of
 from chronotile.catalog.items.footprints import meets, unpack
 from chronotile.catalog.items.order import nanoseconds
 from chronotile.catalog.items.schema import BODIES, COVERS, ITEMS
-from chronotile.catalog.items.statements import Statement, chunks, listed, padded
+from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded
 from chronotile.database import POSTGRESQL
 from chronotile.errors import InvalidParameter
 from chronotile.model.grid import BBox
@@ -54,6 +56,12 @@ SEARCH_S = 10.0
 """How long a search may take."""
 READ = 500
 """Rows read at a time where footprints are tested."""
+FEW = 10_000
+"""Items near a box that are looked up by their numbers, instead of all items of the times."""
+MOST_COVERS = 2 * FEW
+"""Parts of items in cells that are read for it."""
+READ_OF_FEW = 2_000
+"""Rows read at a time of these: each time, all that follow are sorted."""
 STEPS = 20_000
 """Steps of SQLite between two looks at the clock."""
 DAY_NS = int(DAY.astype(int))
@@ -94,6 +102,8 @@ class _Query:
     """Where footprints have to be tested for it."""
     boxes: tuple[BBox, ...] | None
     """One of which footprints have to meet."""
+    are_few: bool
+    """Whether the items near a box are listed."""
 
     @property
     def is_tested(self) -> bool:
@@ -202,7 +212,7 @@ class ItemSearcher:
 
     def _found(self, query: _Query, after: Cursor | None, count: int) -> Iterator[tuple[Any, Any]]:
         """Yield items of a collection after a cursor, each with what it is sorted by; some are read at a time."""
-        size = max(count, READ) if query.is_tested else count
+        size = max(count, READ_OF_FEW if query.are_few else READ) if query.is_tested else count
         order = [part for key in query.keys for part in _order(key)]
         while True:
             wanted = query.select if after is None else query.select.where(_is_after(query.keys, after))
@@ -232,18 +242,52 @@ class ItemSearcher:
         columns = Columns(self._dialect.name, collection.id)
         condition = None if filter_ is None else translate(filter_, columns)
         keys = _keys(self._search, columns)
-        where = [ITEMS.c.collection == collection.number, *self._where(collection)]
+        where = list(self._where(collection))
         if condition is not None:
             where.append(loosely(condition))
         near = self._boxes or (() if condition is None else near_boxes(condition))
-        if near:
+        few = self._few_near(near, collection) if near else None
+        if few is not None:
+            where.append(_is_listed(few, self._dialect))  # without the collection, by which SQLite would take an index
+        else:
+            where.append(ITEMS.c.collection == collection.number)
+        if near and few is None:
             where.append(_near(near, collection, self._instants(collection)))
         tested = None if condition is None or isinstance(condition, Plain) else condition
         plain = () if tested is None else tuple(plain_parts(tested))
         wanted = select(*queries.REF_COLUMNS[:REF_COUNT], *(key.column for key in keys), *plain)
         if columns.are_bodies_used:
             wanted = wanted.join_from(ITEMS, BODIES, BODIES.c.item == ITEMS.c.number)
-        return _Query(collection, wanted.where(*where), keys, tested, self._boxes)
+        return _Query(collection, wanted.where(*where), keys, tested, self._boxes, are_few=few is not None)
+
+    def _few_near(self, boxes: Sequence[BBox], collection: SearchedCollection) -> Sequence[int] | None:
+        """The numbers of the items in the cells of some boxes; `None`: there are many."""
+        numbers = set[int]()
+        first, last = self._instants(collection)
+        for box in boxes:
+            cells = cells_meeting(box, collection.levels, most=MOST_CELLS)
+            if cells is None:
+                return None
+            if not cells:  # of a collection without items
+                continue
+            wanted = padded(cells)
+            west, south, east, north = outward(box)
+            values: dict[str, Value] = {
+                "collection": collection.number,
+                "first": first,
+                "last": last,
+                "most": MOST_COVERS + 1,
+                "west": west,
+                "south": south,
+                "east": east,
+                "north": north,
+                **listed("cell", wanted),
+            }
+            found = _numbers_statement(len(wanted), self._dialect).run(self._cursor, values)
+            numbers.update(number for (number,) in found)
+            if len(numbers) > FEW or len(found) > MOST_COVERS:
+                return None
+        return sorted(numbers)
 
     def _where(self, collection: SearchedCollection) -> Iterator[ColumnElement[bool]]:
         search = self._search
@@ -390,6 +434,19 @@ def _near(boxes: Sequence[BBox], collection: SearchedCollection, instants: tuple
         )
         conditions.append(ITEMS.c.number.in_(in_cells))
     return or_(false(), *conditions)
+
+
+def _is_listed(numbers: Sequence[int], dialect: Dialect) -> ColumnElement[bool]:
+    """Whether an item is one of some; of one parameter, so that the statement is short."""
+    if dialect.name == POSTGRESQL:
+        return ITEMS.c.number == func.any(literal(list(numbers), ARRAY(BigInteger)))
+    listed_ = func.json_each(literal(orjson.dumps(numbers).decode())).table_valued("value")
+    return ITEMS.c.number.in_(select(listed_.c.value))
+
+
+@lru_cache(maxsize=16)
+def _numbers_statement(cells: int, dialect: Dialect) -> Statement:
+    return Statement(queries.numbers_in_cells(cells), dialect)
 
 
 def documents_of(numbers: Sequence[int], cursor: Any, dialect: Dialect) -> dict[int, bytes]:  # noqa: ANN401 -- the driver's own
