@@ -13,7 +13,8 @@ from sqlalchemy.engine import Dialect
 from chronotile.catalog.items import queries
 from chronotile.catalog.items.cursors import is_number, sealed, unsealed
 from chronotile.catalog.items.schema import ITEMS, REMOVED, SCHEMA
-from chronotile.catalog.items.search import SearchedCollection, documents_of, found_item
+from chronotile.catalog.items.search import documents_of, found_item
+from chronotile.catalog.items.search_query import SearchedCollection
 from chronotile.catalog.items.statements import Statement
 from chronotile.errors import CursorExpired, InvalidParameter
 from chronotile.model.items import ChangeKind, ChangePage, ItemChange

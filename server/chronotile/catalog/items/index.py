@@ -23,7 +23,8 @@ from chronotile.catalog.items.lookups import When, in_order, product_key, ref_of
 from chronotile.catalog.items.passes import PASSES, scope_of
 from chronotile.catalog.items.preparing import BATCH, Prepared, batches
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, INDEX, INSTANTS, ITEMS
-from chronotile.catalog.items.search import ItemSearcher, SearchedCollection
+from chronotile.catalog.items.search import ItemSearcher
+from chronotile.catalog.items.search_query import SearchedCollection
 from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded, reading
 from chronotile.database import write_transaction
 from chronotile.errors import SourceUnavailable

@@ -70,7 +70,7 @@ def of_instants(instants: int) -> Select[Any]:
     """Items that may meet a box of many cells; of which instants, as `covering` has it."""
     return (
         select(*REF_COLUMNS)
-        .where(ITEMS.c.collection == bindparam("collection"), _at(ITEMS.c.instant, instants), _in_box())
+        .where(ITEMS.c.collection == bindparam("collection"), _at(ITEMS.c.instant, instants), in_box())
         .limit(bindparam("most"))
     )
 
@@ -92,9 +92,7 @@ def instants_in_cells(cells: int) -> Select[Any]:
 
 def instants_in_box() -> Select[Any]:
     """Instants with an item that meets a box of many cells, and their ends: the first item found is enough."""
-    found = exists().where(
-        ITEMS.c.collection == INSTANTS.c.collection, ITEMS.c.instant == INSTANTS.c.instant, _in_box()
-    )
+    found = exists().where(ITEMS.c.collection == INSTANTS.c.collection, ITEMS.c.instant == INSTANTS.c.instant, in_box())
     return instants().where(found)
 
 
@@ -156,12 +154,15 @@ def _near(cells: int) -> Iterator[ColumnElement[bool]]:
     yield COVERS.c.north >= bindparam("south")
 
 
-def _in_box() -> ColumnElement[bool]:
-    """Whether the box of an item meets a box; its west is east of its east where it crosses the antimeridian."""
-    is_west, is_east = ITEMS.c.west <= bindparam("east"), ITEMS.c.east >= bindparam("west")
+def in_box(number: str = "") -> ColumnElement[bool]:
+    """Return whether the box of an item meets that of parameters whose names end with `number`.
+
+    West of an item is east of its east where it crosses the antimeridian; that of the parameters does not.
+    """
+    is_west, is_east = ITEMS.c.west <= bindparam(f"east{number}"), ITEMS.c.east >= bindparam(f"west{number}")
     return and_(
-        ITEMS.c.south <= bindparam("north"),
-        ITEMS.c.north >= bindparam("south"),
+        ITEMS.c.south <= bindparam(f"north{number}"),
+        ITEMS.c.north >= bindparam(f"south{number}"),
         or_(and_(is_west, is_east), and_(ITEMS.c.west > ITEMS.c.east, or_(is_west, is_east))),
     )
 

@@ -1,0 +1,315 @@
+"""How items of a collection are looked up: statements that are made once for all searches of one shape.
+
+To make a statement takes longer than to run it: what a search compares with are parameters, but for the values in its
+filter.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Null, Select, and_, bindparam, false, func, literal, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import ColumnElement
+
+from chronotile.catalog.items import queries
+from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting, outward
+from chronotile.catalog.items.cql2.columns import Columns
+from chronotile.catalog.items.cql2.conditions import Condition, Plain, loosely, near_boxes, plain_parts
+from chronotile.catalog.items.cql2.translate import translate
+from chronotile.catalog.items.cursors import Cursor
+from chronotile.catalog.items.schema import BODIES, COVERS, ITEMS
+from chronotile.catalog.items.statements import Statement, Value, listed, padded
+from chronotile.database import POSTGRESQL
+from chronotile.errors import InvalidParameter
+from chronotile.model.grid import BBox
+
+REF_COUNT = 9
+"""Columns of a row before the values that it is sorted by."""
+FEW = 10_000
+"""Items near a box that are looked up by their numbers, instead of all items of the times."""
+MOST_COVERS = 2 * FEW
+"""Parts of items in cells that are read for it."""
+MOST_TEXT = 2_000
+"""Characters of a filter whose statements are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedCollection:
+    """A collection that is searched."""
+
+    number: int
+    id: str
+    levels: int
+    longest: int
+    """How long the longest item lasts, in nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter that `checked` returned; equal to others of the same text."""
+
+    text: str
+    """`repr` of it."""
+    node: Any = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What the statements of a search depend on."""
+
+    dialect: Dialect
+    collection: str
+    """Its id, which filters compare."""
+    filter: Filter | None
+    sort: tuple[tuple[str, bool], ...]
+    has_span: bool
+    ids: int
+    """How many, filled up; 0: any."""
+    boxes: int | None
+    """One of which items have to meet; `None`: they may be anywhere."""
+    are_listed: bool = False
+    """Whether the numbers of items that may be found are a parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What items are sorted by; missing values come last."""
+
+    column: ColumnElement[Any]
+    is_descending: bool
+    may_miss: bool
+    is_text: bool
+    """Or else a number."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """The statements of a shape; parameters are those of `parameters_of`, `most` and those of `after_values`."""
+
+    dialect: Dialect
+    select: Select[Any]
+    """Items in no order."""
+    keys: tuple[Key, ...]
+    condition: Condition | None
+    """Where footprints have to be tested for it."""
+    statements: dict[object, Statement] = field(default_factory=dict)
+    """Made so far: a page for each set of values that a cursor misses, and a count."""
+
+    def page(self, after: Cursor | None) -> Statement:
+        """Return the statement of at most `most` items after a cursor, in their order."""
+        missing = None if after is None else tuple(value is None for value in after.keys)
+        if missing not in self.statements:
+            order = [part for key in self.keys for part in _order(key)]
+            wanted = self.select if missing is None else self.select.where(_is_after(self.keys, missing))
+            wanted = wanted.order_by(*order, ITEMS.c.number).limit(bindparam("most"))
+            self.statements[missing] = Statement(wanted, self.dialect)
+        return self.statements[missing]
+
+    def count(self) -> Statement:
+        """Return the statement that counts items, up to `most`."""
+        if "count" not in self.statements:
+            some = self.select.with_only_columns(literal_column("1")).limit(bindparam("most")).subquery()
+            self.statements["count"] = Statement(select(func.count()).select_from(some), self.dialect)
+        return self.statements["count"]
+
+    def within(self, condition: ColumnElement[bool]) -> "Query":
+        """Return the same with one more condition."""
+        return replace(self, select=self.select.where(condition), statements={})
+
+
+def query_of(shape: Shape) -> Query:
+    """Return how items are looked up.
+
+    Raises:
+        InvalidParameter: The filter, or a property to sort by, is not accepted.
+    """
+    return _query_of(shape) if _is_kept(shape.filter) else _query_of.__wrapped__(shape)
+
+
+def boxes_near(shape: Shape) -> tuple[BBox, ...]:
+    """Return boxes of the filter, one of which an item has to meet; empty: it may be anywhere.
+
+    Raises:
+        InvalidParameter: The filter is not accepted.
+    """
+    condition, _uses_bodies = _conditioned(shape)
+    return () if condition is None else near_boxes(condition)
+
+
+def box_values(boxes: Sequence[BBox]) -> dict[str, Value]:
+    """Return the parameters of boxes within ±180 degrees."""
+    return {
+        f"{name}{number}": float(value)
+        for number, box in enumerate(boxes)
+        for name, value in zip(queries.EDGES, box, strict=True)
+    }
+
+
+def after_values(after: Cursor | None) -> Mapping[str, Value]:
+    """Return the parameters of a cursor."""
+    if after is None:
+        return {}
+    return {"after_number": after.number, **{f"after{number}": value for number, value in enumerate(after.keys)}}
+
+
+def _is_kept(filter_: Filter | None) -> bool:
+    return filter_ is None or len(filter_.text) <= MOST_TEXT
+
+
+@lru_cache(maxsize=128)
+def _query_of(shape: Shape) -> Query:
+    condition, uses_bodies = _conditioned(shape)
+    columns = Columns(shape.dialect.name, shape.collection)
+    keys = _keys(shape.sort, columns)
+    tested = None if condition is None or isinstance(condition, Plain) else condition
+    plain = () if tested is None else tuple(plain_parts(tested))
+    wanted = select(*queries.REF_COLUMNS[:REF_COUNT], *(key.column for key in keys), *plain)
+    if uses_bodies or columns.are_bodies_used:
+        wanted = wanted.join_from(ITEMS, BODIES, BODIES.c.item == ITEMS.c.number)
+    where = [*_where(shape), *(() if condition is None else (loosely(condition),))]
+    return Query(shape.dialect, wanted.where(*where), keys, tested)
+
+
+def _conditioned(shape: Shape) -> tuple[Condition | None, bool]:
+    """The condition of the filter, and whether it looks at properties."""
+    if shape.filter is None:
+        return None, False
+    translated = _translated if _is_kept(shape.filter) else _translated.__wrapped__
+    return translated(shape.filter, shape.dialect.name, shape.collection)
+
+
+@lru_cache(maxsize=128)
+def _translated(filter_: Filter, dialect: str, collection: str) -> tuple[Condition, bool]:
+    columns = Columns(dialect, collection)
+    condition = translate(filter_.node, columns)
+    return condition, columns.are_bodies_used
+
+
+def _where(shape: Shape) -> Iterator[ColumnElement[bool]]:
+    if shape.are_listed:  # without the collection, by which SQLite would take an index
+        yield _is_listed(shape.dialect)
+    else:
+        yield ITEMS.c.collection == bindparam("collection")
+    if shape.has_span:
+        yield ITEMS.c.start < bindparam("end")
+        yield ITEMS.c.end > bindparam("start")
+        yield ITEMS.c.start > bindparam("earliest")
+    if shape.ids:
+        yield ITEMS.c.id.in_(queries.names("id", shape.ids))
+    if shape.boxes is not None:
+        near = [queries.in_box(number) for number in map(str, range(shape.boxes))]
+        yield or_(*near) if near else literal_column("1") == literal_column("0")
+
+
+def _is_listed(dialect: Dialect) -> ColumnElement[bool]:
+    """Whether an item is one of `numbers`: one parameter, so that the statement is short."""
+    if dialect.name == POSTGRESQL:
+        return ITEMS.c.number == func.any(bindparam("numbers", type_=ARRAY(BigInteger)))
+    listed = func.json_each(bindparam("numbers")).table_valued("value")
+    return ITEMS.c.number.in_(select(listed.c.value))
+
+
+def _keys(sort: Sequence[tuple[str, bool]], columns: Columns) -> tuple[Key, ...]:
+    """The columns to sort by: of a property that of its numbers and that of its texts."""
+    keys = list[Key]()
+    for name, is_descending in sort:
+        try:
+            found = columns.property(name)
+        except InvalidParameter as error:
+            raise InvalidParameter(f"sortby: {error.message}", locator="sortby") from error
+        number = found.time if found.is_time else func.coalesce(found.number, found.time)
+        may_miss = name not in {"datetime", "id", "collection"}
+        if not isinstance(found.number, Null) or found.is_time:
+            keys.append(Key(number, is_descending, may_miss, is_text=False))
+        if not isinstance(found.text, Null):
+            keys.append(Key(found.text, is_descending, may_miss, is_text=True))
+    return tuple(keys) or (Key(ITEMS.c.start, is_descending=True, may_miss=False, is_text=False),)
+
+
+def _order(key: Key) -> Iterator[ColumnElement[Any]]:
+    if key.may_miss:
+        yield key.column.is_(None)
+    yield key.column.desc() if key.is_descending else key.column.asc()
+
+
+def _is_after(keys: Sequence[Key], missing: Sequence[bool]) -> ColumnElement[bool]:
+    """Whether an item comes after another: its first value that differs does, or its number.
+
+    Args:
+        keys: What items are sorted by.
+        missing: Which of the values the other one lacks.
+    """
+    condition: ColumnElement[bool] = ITEMS.c.number > bindparam("after_number")
+    for number, key in reversed(tuple(enumerate(keys))):
+        if missing[number]:
+            condition = and_(key.column.is_(None), condition)
+            continue
+        value = bindparam(f"after{number}", type_=key.column.type)
+        beyond = key.column < value if key.is_descending else key.column > value
+        lacking = [key.column.is_(None)] if key.may_miss else []
+        condition = or_(beyond, *lacking, and_(key.column == value, condition))
+    first, value = keys[0], bindparam("after0", type_=keys[0].column.type)
+    if missing[0] or first.may_miss:
+        return condition
+    # Which an index finds.
+    return and_(first.column <= value if first.is_descending else first.column >= value, condition)
+
+
+def numbers_near(
+    boxes: Sequence[BBox],
+    collection: SearchedCollection,
+    instants: tuple[int, int],
+    cursor: Any,  # noqa: ANN401 -- the driver's own
+    *,
+    dialect: Dialect,
+) -> Sequence[int] | None:
+    """Return the numbers of the items in the cells of some boxes, ascending; `None`: there are many."""
+    numbers = set[int]()
+    for box in boxes:
+        cells = cells_meeting(box, collection.levels, most=MOST_CELLS)
+        if cells is None:
+            return None
+        if not cells:  # of a collection without items
+            continue
+        wanted = padded(cells)
+        values: dict[str, Value] = {
+            "collection": collection.number,
+            "first": instants[0],
+            "last": instants[1],
+            "most": MOST_COVERS + 1,
+            **dict(zip(queries.EDGES, outward(box), strict=True)),
+            **listed("cell", wanted),
+        }
+        found = _numbers_statement(len(wanted), dialect).run(cursor, values)
+        numbers.update(number for (number,) in found)
+        if len(found) > MOST_COVERS or len(numbers) > FEW:
+            return None
+    return sorted(numbers)
+
+
+@lru_cache(maxsize=16)
+def _numbers_statement(cells: int, dialect: Dialect) -> Statement:
+    return Statement(queries.numbers_in_cells(cells), dialect)
+
+
+def in_cells(boxes: Sequence[BBox], collection: SearchedCollection, instants: tuple[int, int]) -> ColumnElement[bool]:
+    """Return whether an item lies in the cells of some boxes; true of large boxes, which have too many."""
+    conditions = list[ColumnElement[bool]]()
+    for box in boxes:
+        cells = cells_meeting(box, collection.levels, most=MOST_CELLS)
+        if cells is None:
+            return and_(True)
+        if not cells:  # of a collection without items
+            continue
+        west, south, east, north = outward(box)
+        found = select(COVERS.c.item).where(
+            COVERS.c.collection == collection.number,
+            COVERS.c.cell.in_([literal(cell) for cell in cells]),
+            COVERS.c.instant.between(*instants),
+            *(COVERS.c.west <= east, COVERS.c.east >= west, COVERS.c.south <= north, COVERS.c.north >= south),
+        )
+        conditions.append(ITEMS.c.number.in_(found))
+    return or_(false(), *conditions)
