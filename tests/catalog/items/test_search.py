@@ -37,7 +37,14 @@ def scenes():
             "d",
             at="2024-05-04T10:00:00",
             footprint=(WEST_HALF,),
-            properties={"cloud": 90, "limit": 30, "platform": "L8*x", "is_checked": False, "tags": ["x"]},
+            properties={
+                "cloud": 90,
+                "limit": 30,
+                "platform": "L8*x",
+                "is_checked": False,
+                "tags": ["x"],
+                "orbit": 2**53 + 1,
+            },
         ),
         make_item(
             "e",
@@ -81,6 +88,12 @@ FILTERS = [
     ("is_checked", "b"),
     ("NOT is_checked", "d"),
     ("is_checked = FALSE", "d"),
+    ("is_checked < TRUE", "d"),
+    ("is_checked >= FALSE", "db"),
+    ("cloud > FALSE", ""),
+    ("cloud < 1000000000000000000000", "dcb"),
+    ("end_datetime = TIMESTAMP('2024-05-02T10:00:00Z')", "b"),
+    ("end_datetime <= TIMESTAMP('2024-05-02T10:00:00Z')", "ba"),
     ("platform = 'S2A'", "b"),
     ("CASEI(platform) = CASEI('S2B')", "c"),
     ("platform LIKE 'S2%'", "eb"),
@@ -131,6 +144,11 @@ FILTERS = [
 @pytest.mark.parametrize(("text", "expected"), FILTERS, ids=[text for text, _ in FILTERS])
 def test_a_filter_finds_the_items_that_meet_it(found, text, expected):
     assert found(filter=filter_from_text(text)) == expected
+
+
+@pytest.mark.parametrize(("operator", "expected"), [("=", "d"), ("<>", ""), ("<", ""), (">=", "d")])
+def test_integers_beyond_what_floats_have_are_compared_as_they_are(found, operator, expected):
+    assert found(filter={"op": operator, "args": [{"property": "orbit"}, 2**53 + 1]}) == expected
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from chronotile.database import POSTGRESQL
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:.\-]{0,199}")
 TIMES = {"datetime": ITEMS.c.start, "updated": ITEMS.c.updated}
-EDGES = {"start_datetime": ITEMS.c.start, "end_datetime": ITEMS.c.end}
-"""What periods begin and end with, and the times of items that state none."""
+EDGES = {"start_datetime": ITEMS.c.start, "end_datetime": ITEMS.c.end - 1}
+"""What periods begin and end with, and the times of items that state none: the end of an instant is the instant."""
 GEOMETRIES = ("geometry", "geom", "bbox")
 
 Expression = ColumnElement[Any]

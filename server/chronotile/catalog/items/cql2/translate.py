@@ -4,7 +4,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, false, func, not_, or_, true
+from sqlalchemy import Boolean, and_, false, func, literal, not_, or_, true
 from sqlalchemy.sql import ColumnElement
 
 from chronotile.catalog.items.cql2.columns import Columns, Property, lower, without_case
@@ -28,6 +28,8 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
 }
 TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_MOST_EXACT = 1 << 63
+"""Integers from here on are numbers with a point in databases."""
 MOST_PATTERN, MOST_WILDCARDS = 200, 10
 ACCEPTED = "and, or, not, = <> < <= > >=, between, in, like, isNull, casei, s_... and t_... of CQL2"
 
@@ -114,9 +116,9 @@ def _compared_with_literal(name: str, found: Property, second: Node) -> Sql:
     if interval is not None:
         return _compared_with_time(name, found.time, interval)
     if isinstance(second, bool):
-        return _sql(compare(found.boolean, true() if second else false()))
+        return _sql(compare(found.boolean, literal(second, Boolean())))
     if isinstance(second, int | float):
-        return _sql(compare(found.number, float(second)))
+        return _sql(compare(found.number, second if abs(second) < _MOST_EXACT else float(second)))
     return _sql(compare(found.text, _text(second, name)))
 
 
