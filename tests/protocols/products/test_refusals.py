@@ -97,6 +97,28 @@ def test_a_folder_that_the_operator_allows_is_sent(make_archive, secret):
     assert archive.client.get(archive.put("a", {"x": str(secret)})).content == SECRET
 
 
+def test_a_folder_too_deep_is_refused_not_sent_without_its_deepest_files(archive):
+    deep = "scene/" + "d/" * 33
+    archive.write(f"{deep}a.txt", b"a")
+
+    answer = archive.client.get(archive.put("a", {"scene": str(archive.folder / "scene")}))
+
+    assert answer.status_code == 400
+    assert "folders within one another" in answer.json()["detail"]
+
+
+def test_a_file_whose_name_is_no_text_is_sent_under_one_that_is(archive):
+    archive.write("scene/a.txt", b"a")
+    archive.write(os.fsdecode(b"scene/b\xff.txt"), b"b")
+    product = archive.put("a", {"scene": str(archive.folder / "scene")})
+
+    found = zipfile.ZipFile(io.BytesIO(archive.client.get(product).content))
+    nodes = archive.client.get(f"{product}/nodes/scene?f=json").json()["nodes"]
+
+    assert {each: found.read(each) for each in found.namelist()} == {"scene/a.txt": b"a", "scene/b\ufffd.txt": b"b"}
+    assert archive.client.get(nodes[1]["links"][0]["href"]).content == b"b"
+
+
 def test_a_file_that_becomes_a_link_between_is_not_followed(archive, secret):
     url = archive.put_file(b"scene")
     path = archive.folder / "scene.tif"

@@ -52,7 +52,7 @@ def children_of(folder: ProductFolder, allowed: Allowed) -> list[tuple[str, Node
     """Return what lies in a folder, by name.
 
     Links to files are followed where they stay in an allowed place; links to folders are left out, and so is what is
-    neither a file nor a folder.
+    neither a file nor a folder. Bytes of a name that are not UTF-8 are U+FFFD.
 
     Raises:
         LimitExceeded: It has more than `MOST_FILES` entries.
@@ -66,7 +66,7 @@ def children_of(folder: ProductFolder, allowed: Allowed) -> list[tuple[str, Node
                 require_few(len(found) + 1)
                 node = _node_of(entry, allowed)
                 if node is not None:
-                    found.append((entry.name, node))
+                    found.append((os.fsencode(entry.name).decode(errors="replace"), node))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UnknownPath(MISSING) from error
     except OSError as error:
@@ -76,7 +76,6 @@ def children_of(folder: ProductFolder, allowed: Allowed) -> list[tuple[str, Node
 
 def _node_of(entry: "os.DirEntry[str]", allowed: Allowed) -> Node | None:
     try:
-        entry.name.encode()
         if entry.is_symlink():
             status, path = entry.stat(), allowed(entry.path)
             return ProductFile(path, state_of(status)) if stat.S_ISREG(status.st_mode) else None
@@ -84,7 +83,7 @@ def _node_of(entry: "os.DirEntry[str]", allowed: Allowed) -> Node | None:
             return ProductFolder(entry.path)
         status = entry.stat(follow_symlinks=False)
         return ProductFile(entry.path, state_of(status)) if stat.S_ISREG(status.st_mode) else None
-    except (OSError, AddressRefused, UnicodeEncodeError):  # gone, a link that leads out, or a name that is no text
+    except (OSError, AddressRefused):  # gone, or a link that leads out
         return None
 
 
@@ -92,7 +91,7 @@ def walk(folder: ProductFolder, allowed: Allowed) -> Iterator[tuple[str, Node]]:
     """Yield all files below a folder and those folders that are empty, by their paths from it.
 
     Raises:
-        LimitExceeded: There are more than `MOST_FILES`.
+        LimitExceeded: There are more than `MOST_FILES`, or more than `MOST_DEPTH` folders within one another.
         UnknownPath: It is gone.
         SourceUnavailable: It cannot be read now.
     """
@@ -110,7 +109,8 @@ def walk(folder: ProductFolder, allowed: Allowed) -> Iterator[tuple[str, Node]]:
                 count += 1
                 require_few(count)
                 yield path, node
-            elif depth < MOST_DEPTH:
+            else:
+                _require_shallow(depth + 1)
                 folders.append((path, node, depth + 1))
         waiting += reversed(folders)
 
@@ -129,6 +129,16 @@ def find_below(folder: ProductFolder, names: Sequence[str], allowed: Allowed) ->
             raise UnknownPath("this product has no file of that name; its nodes are listed")
         here = children[name]
     return here
+
+
+def _require_shallow(depth: int) -> None:
+    if depth > MOST_DEPTH:
+        raise LimitExceeded(
+            "folders within one another",
+            allowed=MOST_DEPTH,
+            needed=depth,
+            alternative="request its folders or files one by one",
+        )
 
 
 def require_few(count: int) -> None:
