@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chronotile.model.items import product_id
-from tests.protocols.odata.conftest import ROOT, sentinel_2
+from tests.protocols.odata.conftest import ROOT, document, sentinel_2
 
 A, B = ("S2A_MSIL2A_202205{:02}T105031_N0400_R051_T31UFS.SAFE", "S2B_MSIL2A_202205{:02}T105031_N0400_R051_T31UFS.SAFE")
 L1C = "S2B_MSIL1C_20220503T105031_N0400_R051_T31UES.SAFE"
@@ -171,6 +171,23 @@ def test_what_is_refused(client, scenes, filter_, said):
     error = answer.json()["error"]
     assert (error["code"], error["target"]) == ("InvalidParameterValue", "$filter")
     assert said in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("filter_", "is_found"),
+    [
+        ("PublicationDate ne 2022-05-09T00:00:00Z", True),
+        ("not (PublicationDate eq 2022-05-09T00:00:00Z)", True),
+        ("not (PublicationDate ne 2022-05-09T00:00:00Z)", False),
+        ("PublicationDate lt 2022-05-09T00:00:00Z", False),
+        ("ContentDate/End eq 2022-05-09T00:00:00Z", True),
+        ("ContentDate/End ne 2022-05-09T00:00:00Z", False),
+    ],
+)
+def test_a_date_that_a_product_lacks_differs_from_every_other(put, names_of, filter_, is_found):
+    put("LANDSAT-8", [document("bare", start="2022-05-09T00:00:00Z")])
+
+    assert ("bare" in names_of(filter_)) == is_found
 
 
 NAMES = st.sampled_from([scene(3), scene(4), L1C, "S1A_EW_GRDM_20220504T000100", "", "S2", "_%"])

@@ -166,10 +166,16 @@ class _Translator:
             return node if operator == "eq" else _not(node)
         if known.kind == "text":
             return _op(OPERATORS[operator], _property(known.properties[0]), _text(path, value))
-        first, *others = known.properties
-        time = {"timestamp": _moment(path, value).text}
+        if operator == "ne":
+            return self.node(Negated(Comparison(path, "eq", value)))  # of what is null, too (OData 4.01 §5.1.1.1.2)
+        return self._compared_with_time(known.properties, operator, _moment(path, value))
+
+    def _compared_with_time(self, properties: Sequence[str], operator: str, moment: Moment) -> Node:
+        """The condition of a time that is that of the first property which an item has."""
+        first, *others = properties
+        time = {"timestamp": moment.text}
         node = _op(OPERATORS[operator], _property(first), time)
-        # To the index, the end of an item that states none is just after its `datetime`.
+        # The index knows an end of items that state none.
         node = _all_of([_not(_op("isNull", _property(first))), node]) if others else self._guarded(first, node)
         for other in others:
             compared = self._guarded(other, _op(OPERATORS[operator], _property(other), time))
