@@ -308,6 +308,19 @@ def test_pages_hold_what_one_page_would(index, values):
     assert {len(each.items) for each in pages} == {1}
 
 
+@pytest.mark.parametrize("sort", [("title", "note", "about", "more"), ("id", "id", "id", "id")])
+def test_cursors_of_the_longest_texts_are_accepted(index, sort):
+    texts = dict.fromkeys(("title", "note", "about", "more"), "\x01" * 999)
+    index.put("s2", [make_item("\x01" * 399 + each, properties={**texts, "title": each}) for each in "bca"])
+    order = tuple((name, False) for name in sort)
+
+    first = index.search(ItemSearch(limit=2, sort=order))
+    second = index.search(ItemSearch(limit=2, sort=order, cursor=first.next))
+
+    assert [item.ref.id[-1] for page in (first, second) for item in page.items] == ["a", "b", "c"]
+    assert len(first.next) < 16_000
+
+
 def test_a_page_is_not_moved_by_items_that_come_and_go(index):
     index.put("s2", scenes())
     first = index.search(ItemSearch(limit=2))

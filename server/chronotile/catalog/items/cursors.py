@@ -14,7 +14,8 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.items import ItemSearch
 
 CHECK_BYTES = 9
-MOST_TEXT = 10_000
+MOST_TEXT = 16_000
+"""Characters of a cursor: of four ids of which each character has six in JSON."""
 PARTS = 3
 
 

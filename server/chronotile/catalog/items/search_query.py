@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Null, Select, and_, bindparam, false, func, literal, literal_column, or_, select
+from sqlalchemy import BigInteger, Null, Select, Text, and_, bindparam, false, func, literal, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ColumnElement
@@ -34,6 +34,8 @@ MOST_COVERS = 2 * FEW
 """Parts of items in cells that are read for it."""
 MOST_TEXT = 2_000
 """Characters of a filter whose statements are kept."""
+SORTED_TEXT = 200
+"""Characters by which texts are sorted: cursors have them, and are part of addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,9 @@ def _keys(sort: Sequence[tuple[str, bool]], columns: Columns) -> tuple[Key, ...]
         if not isinstance(found.number, Null) or found.is_time:
             keys.append(Key(number, is_descending, may_miss, is_text=False))
         if not isinstance(found.text, Null):
-            keys.append(Key(found.text, is_descending, may_miss, is_text=True))
+            is_short = name in {"id", "collection"}
+            text = found.text if is_short else columns.collated(func.substr(found.text, 1, SORTED_TEXT, type_=Text()))
+            keys.append(Key(text, is_descending, may_miss, is_text=True))
     return tuple(keys) or (Key(ITEMS.c.start, is_descending=True, may_miss=False, is_text=False),)
 
 
