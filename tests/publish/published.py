@@ -47,7 +47,7 @@ def documents(folder: Path) -> list[Path]:
     found = (
         path
         for path in folder.rglob("*.json")
-        if not {"open-science-catalogue", "data"} & {*path.relative_to(folder).parts}
+        if path.is_file() and not {"open-science-catalogue", "data"} & {*path.relative_to(folder).parts}
     )
     return [path for path in found if path.name != "record.json"]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.publish.names import distinct_names, group_path, safe_name
+from chronotile.publish.names import distinct_names, group_path, item_name, safe_name
 
 
 @pytest.mark.parametrize("name", ["S2A_31UFS_20200601.tif", "2020-06-01", "a.b+c=d", "x" * 120])
@@ -38,6 +38,28 @@ def test_equal_names_of_files_get_the_keys_of_their_assets():
     names = distinct_names([("B04_10m", "B04.jp2"), ("B04_20m", "b04.jp2"), ("B05", "B05.jp2")])
 
     assert names == {"B04_10m": "B04_10m-B04.jp2", "B04_20m": "B04_20m-b04.jp2", "B05": "B05.jp2"}
+
+
+@given(
+    st.dictionaries(
+        st.text("ab-", min_size=1, max_size=4),
+        st.sampled_from(
+            ["a", "A", "b", "a-b", "a.part", "a.json", "A.JSON", "a.json.part", "a-a.json", "..", "é", "a/b"]
+        ),
+        max_size=8,
+    )
+)
+def test_no_file_of_an_item_has_the_name_of_another_or_of_its_document(files):
+    names = [name.lower() for name in distinct_names(files.items(), document="a.json").values()]
+
+    assert len(set(names)) == len(files)
+    assert not {"a.json", "a.json.part"} & set(names)
+    assert not {f"{name}.part" for name in names} & set(names)
+
+
+@pytest.mark.parametrize("id_", ["catalog.json", "Catalog.JSON", "catalog.json.part"])
+def test_no_item_has_the_name_of_the_catalogue_beside_it(id_):
+    assert re.fullmatch(r"[A-Za-z-]+-[0-9a-f]{8}\.(json|JSON|part)", item_name(id_))
 
 
 @pytest.mark.parametrize(("is_daily", "expected"), [(True, "2020/06/01"), (False, "2020")])

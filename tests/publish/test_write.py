@@ -205,6 +205,31 @@ def test_ids_that_would_lead_elsewhere_stay_below_the_folder(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [["scene.json"], ["SCENE.JSON"], ["scene.json.part"], ["a.tif.part", "a.tif"], ["a.tif", "A.tif", "../a.tif"]],
+    ids=repr,
+)
+def test_files_that_are_named_as_their_items_document_or_as_each_other_are_all_there(names, tmp_path):
+    files = [Document(name, name.encode()) for name in names]
+
+    write(tmp_path / "out", publication(item("scene", *files)))
+
+    (found,) = validate(tmp_path / "out")
+    check_assets(Path(found.self_href))
+    copied = [Path(asset.get_absolute_href()).read_bytes().decode() for asset in found.assets.values()]
+    assert copied == names
+
+
+@pytest.mark.parametrize("is_daily", [True, False])
+def test_an_item_whose_id_is_the_name_of_a_catalogue_is_beside_it(is_daily, tmp_path):
+    items = [item(id_, document(id_)) for id_ in ("catalog.json", "a", "Catalog.JSON")]
+
+    write(tmp_path / "out", publication(*items, is_daily=is_daily))
+
+    assert {each.id for each in check(tmp_path / "out")} == {"catalog.json", "a", "Catalog.JSON"}
+
+
 def test_a_folder_is_copied_with_its_checksums_and_goes_on_where_it_stopped(tmp_path):
     store = tmp_path / "cube.zarr"
     for number in range(20):

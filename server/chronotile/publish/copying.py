@@ -37,22 +37,24 @@ class Copier:
     def __init__(self, target: Target, progress: Callable[[int, int], None]) -> None:
         self._target, self._progress = target, progress
 
-    def assets(self, given: Iterable[Asset], folder: str, before: Mapping[str, Json]) -> dict[str, Json]:
+    def assets(
+        self, given: Iterable[Asset], folder: str, before: Mapping[str, Json], *, document: str | None = None
+    ) -> dict[str, Json]:
         """Return the documents of assets whose files lie in a folder of the catalogue.
 
         Args:
             given: The assets.
             folder: Where they go; the hrefs are as of a document in it.
             before: The documents of the assets that are there.
+            document: Name of the document that lies beside the files.
 
         Raises:
             SourceUnavailable: A file cannot be read.
             WriteFailed: It cannot be written.
         """
         given = list(given)
-        names = distinct_names(
-            (each.key, each.name or (each.source.name if each.source else each.key)) for each in given
-        )
+        named = ((each.key, each.name or (each.source.name if each.source else each.key)) for each in given)
+        names = distinct_names(named, document=document)
         documents = dict[str, Json]()
         for each in given:
             known = before.get(each.key, {})

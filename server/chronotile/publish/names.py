@@ -1,11 +1,15 @@
 """Names of folders and files in a published catalogue, from ids and names that anyone may have written."""
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from hashlib import blake2b
 
+from chronotile.durable_files import PARTIAL
 from chronotile.model.time.instants import Instant
 
+CATALOGUE = "catalog.json"
+"""Of each folder of items."""
 MOST = 120
 """Characters."""
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]*")
@@ -23,11 +27,41 @@ def safe_name(text: str) -> str:
     return f"{shown}-{digest}{f'.{suffix}' if suffix else ''}"
 
 
-def distinct_names(names: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return safe names by key, of (key, name) pairs; names that differ at most in case get their keys in front."""
+def item_name(id_: str) -> str:
+    """Return the name of an item's folder and document, which is not that of the catalogue beside it."""
+    name = safe_name(id_)
+    return safe_name(f"/{id_}") if name.lower() in _taken_by(CATALOGUE) else name
+
+
+def distinct_names(names: Iterable[tuple[str, str]], *, document: str | None = None) -> dict[str, str]:
+    """Return safe names of files by key, which differ by more than case, also from those of files that are not whole.
+
+    Args:
+        names: Keys, which differ, and names. Names that are like others get their keys in front.
+        document: Name of the document beside the files.
+    """
     pairs = [(key, safe_name(name)) for key, name in names]
-    lower = [name.lower() for _key, name in pairs]
-    return {key: name if lower.count(name.lower()) == 1 else safe_name(f"{key}-{name}") for key, name in pairs}
+    counts = Counter(name.lower() for _key, name in pairs)
+    reserved = set() if document is None else _taken_by(document)
+    alone = {key: name for key, name in pairs if counts[name.lower()] == 1 and not _is_like(name, reserved)}
+    reserved.update(name.lower() for name in alone.values())
+    named = dict[str, str]()
+    for key, name in pairs:
+        chosen = alone.get(key) or safe_name(f"{key}-{name}")
+        if key not in alone and _is_like(chosen, reserved):
+            chosen = safe_name(f"/{key}/{name}/")  # which no plain name is
+        reserved.add(chosen.lower())
+        named[key] = chosen
+    return named
+
+
+def _taken_by(document: str) -> set[str]:
+    return {document.lower(), f"{document.lower()}{PARTIAL}"}
+
+
+def _is_like(name: str, reserved: Collection[str]) -> bool:
+    """Whether a name is taken, or that of a file until it is whole."""
+    return name.lower() in reserved or name.lower().endswith(PARTIAL)
 
 
 def group_path(start: Instant, *, is_daily: bool) -> str:

@@ -29,7 +29,7 @@ from chronotile.publish.documents.parts import (
     widen,
 )
 from chronotile.publish.documents.record import record_of
-from chronotile.publish.names import group_path, safe_name
+from chronotile.publish.names import group_path, item_name
 from chronotile.publish.publication import CatalogueOptions, Extent, Publication, PublishedItem
 from chronotile.publish.target import Target
 from chronotile.readers.stac.items import span_of
@@ -162,7 +162,7 @@ class _Run:
     def _item(self, item: PublishedItem) -> "_Written":
         """Write an item after its files, or leave it; any thread may do it."""
         group = group_path(item.start, is_daily=self._publication.is_daily)
-        name = safe_name(item.id)
+        name = item_name(item.id)
         folder = f"{group}/{name}"
         path = f"{folder}/{name}.json"
         before = self._read(path)
@@ -170,7 +170,7 @@ class _Run:
         line = orjson.dumps([group, f"{name}/{name}.json", item.id]).decode() + "\n"
         try:
             span_of(item.document["properties"])
-            assets = self._copier.assets(item.assets, folder, known)
+            assets = self._copier.assets(item.assets, folder, known, document=f"{name}.json")
         except (SourceUnavailable, UnsupportedSource, InvalidItem) as error:
             # What is published stays.
             failure = f"{item.id} is left out: {error.message}"
