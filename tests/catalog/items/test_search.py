@@ -272,6 +272,15 @@ def test_a_search_finds_its_items_in_its_order(found, values, expected):
     assert found(**values) == expected
 
 
+@pytest.mark.parametrize("id_", ["a\0b", "\ud800"])
+def test_an_id_that_no_database_holds_is_of_no_item(index, id_):
+    index.put("s2", [make_item("a")])
+
+    assert index.find("s2", id_) is None
+    assert index.search(ItemSearch(ids=(id_,))).items == ()
+    assert [item.ref.id for item in index.search(ItemSearch(ids=(id_, "a"))).items] == ["a"]
+
+
 def test_near_a_place_a_collection_without_items_has_none(index):
     index.put("s2", [make_item("a")])
     index.remove("s2", ["a"])

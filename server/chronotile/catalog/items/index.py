@@ -20,6 +20,7 @@ from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting, outward, s
 from chronotile.catalog.items.freshness import States
 from chronotile.catalog.items.history import ChangedCollection, HistoryReader
 from chronotile.catalog.items.lookups import When, in_order, product_key, ref_of, require_few, with_header
+from chronotile.catalog.items.order import is_text
 from chronotile.catalog.items.passes import PASSES, scope_of
 from chronotile.catalog.items.preparing import BATCH, Prepared, batches
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, INDEX, INSTANTS, ITEMS
@@ -323,6 +324,8 @@ class ItemIndex:
 
     def find(self, collection: str, id_: str) -> FoundItem | None:
         """Return the item of a collection that has an id; `None` if there is none."""
+        if not is_text(id_):
+            return None
         with self._reading() as cursor:
             found = self._found(cursor, _BY_ID, {"archive": self._archive, "collection": collection, "id": id_})
         return next(found, None)

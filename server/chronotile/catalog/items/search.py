@@ -25,7 +25,7 @@ from chronotile.catalog.items.cql2.translate import translate
 from chronotile.catalog.items.cql2.tree import checked
 from chronotile.catalog.items.cursors import Cursor, cursor_of
 from chronotile.catalog.items.footprints import meets, unpack
-from chronotile.catalog.items.order import nanoseconds
+from chronotile.catalog.items.order import is_text, nanoseconds
 from chronotile.catalog.items.schema import ITEMS
 from chronotile.catalog.items.search_query import (
     REF_COUNT,
@@ -219,7 +219,9 @@ class ItemSearcher:
         return condition is None or holds(condition, plain, footprint, box) is True
 
     def _planned(self, collection: SearchedCollection, filter_: Filter | None) -> _Search:
-        search, ids = self._search, padded(self._search.ids) if self._search.ids else []
+        search = self._search
+        # No item has the empty id, which stands for ids that no database holds.
+        ids = padded([each for each in search.ids if is_text(each)] or [""]) if search.ids else []
         shape = Shape(
             dialect=self._dialect,
             collection=collection.id,
