@@ -70,6 +70,8 @@ def test_what_describes_an_item_stays():
         {"their:link": {"href": "https://inside.test/a"}},
         {"their:links": [1, {"href": "https://inside.test/a"}]},
         {"their:gdal": "/vsis3/bucket/a.tif"},
+        {"s3://bucket/a.tif": "Red"},
+        {"their:sizes": {"file:///data/a.tif": 3}},
     ],
 )
 def test_fields_with_places_of_files_are_left_out(hidden):
@@ -90,9 +92,47 @@ def test_extensions_of_hidden_fields_are_left_out():
     assert public_item(found(item(stac_extensions=[*extensions, kept])))["stac_extensions"] == [kept]
 
 
+RING = [[4, 50], [5, 50], [5, 51], [4, 50]]
+POLYGON = {"type": "Polygon", "coordinates": [RING]}
+
+
+@pytest.mark.parametrize(
+    ("geometry", "expected"),
+    [
+        (POLYGON | {"crs": {"type": "link", "properties": {"href": "s3://bucket/a.prj"}}}, POLYGON),
+        (
+            {"type": "GeometryCollection", "geometries": [POLYGON | {"their:path": "s3://bucket/a"}, "s3://bucket/b"]},
+            {"type": "GeometryCollection", "geometries": [POLYGON]},
+        ),
+        ({"type": "Polygon", "coordinates": [RING, "s3://bucket/a"]}, None),
+        ({"type": "s3://bucket/a", "coordinates": [RING]}, None),
+        (None, None),
+    ],
+)
+def test_a_geometry_has_no_members_but_its_own(geometry, expected):
+    assert public_item(found(item(geometry=geometry)))["geometry"] == expected
+
+
+def test_assets_named_as_places_and_other_members_with_places_are_left_out():
+    place = "s3://bucket/a.tif"
+    document = item(assets={place: {"href": place}}, type=[place], stac_version=place, stac_extensions=[place])
+
+    shown = public_item(found(document))
+
+    assert (shown["assets"], shown["type"], shown["stac_version"], shown["stac_extensions"]) == (
+        {},
+        "Feature",
+        "1.0.0",
+        [],
+    )
+
+
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.text(max_size=5), st.just("s3://bucket/secret")),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.text(max_size=5) | st.just("s3://bucket/key"), inner, max_size=3),
+    ),
     max_leaves=12,
 )
 
@@ -101,6 +141,7 @@ values = st.recursive(
 def test_no_bucket_is_ever_shown(fields):
     document = item(assets={"B04": {"href": "s3://bucket/secret", **fields}}, **{"their:member": fields})
     document["properties"] |= fields
+    document["geometry"] |= fields
 
     assert "s3://bucket" not in json.dumps(public_item(found(document)))
 

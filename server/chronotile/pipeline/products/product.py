@@ -10,6 +10,7 @@ import orjson
 from chronotile.errors import AddressRefused, ConfigurationError, NoFiles, SourceUnavailable
 from chronotile.model.items import FoundItem
 from chronotile.pipeline.search.find import find_item, find_product
+from chronotile.pipeline.search.public_item import is_place
 from chronotile.pipeline.services import Services
 from chronotile.readers.products.folders import Allowed
 from chronotile.web.item_places import item_places
@@ -90,7 +91,7 @@ def product_of(found: FoundItem, services: Services) -> Product:
     written = document.get("assets")
     for name, asset in (written if isinstance(written, dict) else {}).items():
         href = asset.get("href") if isinstance(asset, dict) else None
-        if not isinstance(href, str) or not href or not name:
+        if not isinstance(href, str) or not href or not name or is_place(name):
             continue
         try:
             assets.append(_asset(name, asset, allowed(href)))

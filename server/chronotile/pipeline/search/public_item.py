@@ -18,8 +18,13 @@ _FILE_FIELDS = (b'"file:size":', b'"file:checksum":')
 """Names of fields that begin like one."""
 _HIDDEN_FIELDS = {"href", "alternate", "links", "file:local_path"}
 _HIDDEN_PREFIXES = ("storage:", "auth:", "alternate:")
+_PLACES_AS_NAMES = ("s3://", "gs://", "az://", "abfs://", "abfss://", "file:/", "/vsi", "arn:")
+"""With which names begin that are places themselves; `s3:mode` is a field of an extension."""
 _HIDDEN_EXTENSIONS = ("/storage/", "/authentication/", "/alternate-assets/")
-_MEMBERS = ("type", "stac_version", "id", "geometry", "collection")
+_OLDEST = "1.0.0"
+"""The version of a document that names none."""
+_DEEPEST = 8
+"""Collections of geometries within one another, of which members are looked at."""
 HALF = 180.0
 
 
@@ -40,21 +45,38 @@ def public_item(found: FoundItem) -> dict[str, Any]:
         document = orjson.loads(found.document)
         properties, assets = document["properties"], _objects_of(document.get("assets"))
         links, extensions = document.get("links"), document.get("stac_extensions")
-        members = {name: document[name] for name in _MEMBERS if name in document}
+        version = document.get("stac_version")
         places = (*assets.values(), *(links if isinstance(links, list) else ()))
         hrefs = sum("href" in each for each in places if isinstance(each, dict))
         names_places = _may_name_places(found.document, hrefs)
         return {
-            **members,
+            "type": "Feature",
+            "stac_version": version if isinstance(version, str) and version[:1].isdigit() else _OLDEST,
             "id": found.ref.id,
+            "geometry": _geometry_of(document.get("geometry"), names_places=names_places),
             "collection": found.collection,
             "bbox": _box_of(document.get("bbox")) or list(map(float, found.ref.bbox)),
             "stac_extensions": list(_shown_extensions(extensions if isinstance(extensions, list) else ())),
             "properties": _shown(properties, names_places=names_places),
-            "assets": {name: _shown(asset, names_places=names_places) for name, asset in assets.items()},
+            "assets": {
+                name: _shown(asset, names_places=names_places) for name, asset in assets.items() if not is_place(name)
+            },
         }
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise SourceUnavailable(f"item {found.ref.id} cannot be read in the index") from error
+
+
+def _geometry_of(value: object, *, names_places: bool, depth: int = 0) -> dict[str, Any] | None:
+    """A geometry without members that are none of GeoJSON's, such as `crs`; `None` of what holds anything else."""
+    if not isinstance(value, dict) or depth > _DEEPEST:
+        return None
+    kind, coordinates, parts = value.get("type"), value.get("coordinates"), value.get("geometries")
+    if not isinstance(kind, str) or (names_places and (_names_place(kind) or _names_place(coordinates))):
+        return None
+    if isinstance(parts, list):
+        shown = [_geometry_of(each, names_places=names_places, depth=depth + 1) for each in parts]
+        return {"type": kind, "geometries": [each for each in shown if each is not None]}
+    return {"type": kind, "coordinates": coordinates}
 
 
 def _objects_of(value: object) -> dict[str, dict[str, Any]]:
@@ -73,7 +95,11 @@ def _box_of(value: object) -> list[float] | None:
 
 def _shown_extensions(extensions: Iterable[object]) -> Iterator[str]:
     for each in extensions:
-        if isinstance(each, str) and not any(part in each for part in _HIDDEN_EXTENSIONS):
+        if (
+            isinstance(each, str)
+            and not each.startswith(PLACES)
+            and not any(map(each.__contains__, _HIDDEN_EXTENSIONS))
+        ):
             yield each
 
 
@@ -100,7 +126,12 @@ def _shown(members: Mapping[str, Any], *, names_places: bool) -> dict[str, Any]:
 
 @lru_cache(maxsize=4096)
 def _is_field_shown(name: str) -> bool:
-    return name not in _HIDDEN_FIELDS and not name.startswith(_HIDDEN_PREFIXES)
+    return name not in _HIDDEN_FIELDS and not name.startswith(_HIDDEN_PREFIXES) and not is_place(name)
+
+
+def is_place(name: str) -> bool:
+    """Return whether the name of an asset or field is the place of a file."""
+    return name.startswith(_PLACES_AS_NAMES)
 
 
 def _names_place(value: object) -> bool:
@@ -108,7 +139,7 @@ def _names_place(value: object) -> bool:
     if isinstance(value, str):
         return value.startswith(PLACES)
     if isinstance(value, dict):
-        return "href" in value or any(map(_names_place, value.values()))
+        return "href" in value or any(map(is_place, value)) or any(map(_names_place, value.values()))
     if isinstance(value, list):
         return any(map(_names_place, value))
     return False
