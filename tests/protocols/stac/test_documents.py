@@ -11,6 +11,7 @@ from chronotile.model.style import Colour, Style, StyleClass
 from chronotile.protocols.stac.renders import renders_of
 from tests.protocols import served
 from tests.protocols.stac.conftest import BASE
+from tests.protocols.stac.extension_schemas import extension_faults
 
 PRODUCT = re.compile(rf"{BASE}/products/[0-9a-f-]{{36}}/nodes/(RED|a%20b%2Fc)")
 PATHS = (
@@ -63,6 +64,45 @@ def test_items_are_valid_and_the_same_at_their_own_addresses(api, path):
     for each in features:
         validate(each, STACObjectType.ITEM)
         assert each == get(api, links(each, "self")[0]["href"].removeprefix(BASE))
+
+
+@pytest.mark.parametrize("path", ["/stac", "/stac/collections", "/stac/search?limit=100"])
+def test_fields_of_extensions_are_valid_and_their_extensions_listed(api, path):
+    page = get(api, path)
+
+    documents = page.get("collections") or page.get("features") or [page]
+    assert {each["id"]: faults for each in documents if (faults := extension_faults(each))} == {}
+
+
+def test_documents_have_the_extensions_that_clients_read(api):
+    collection, dated, scene = (
+        get(api, f"/stac/collections/{path}") for path in ("s2", "s2/items/2020-06-01", "scenes/items/scene%203")
+    )
+
+    assert extensions(collection) >= {"datacube", "projection", "raster", "render", "web-map-links"}
+    assert extensions(dated) >= {"projection", "raster", "web-map-links"}
+    assert extensions(scene) >= {"eo", "web-map-links"}
+
+
+def extensions(document):
+    return {each.split("/")[3] for each in document["stac_extensions"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"cube:dimensions": {"x": {"type": "spatial", "extent": [0, 1]}}}, ".cube:dimensions: "),
+        ({"renders": {"a": {"title": "A"}}}, ".renders: 'assets' is a required property"),
+        ({"eo:cloud_cover": 5}, ": eo:cloud_cover, and eo is not listed"),
+        ({"summaries": {"proj:code": [32631]}}, "summaries.proj:code: 32631 is not of type"),
+        ({"links": [{"rel": "wms", "href": "http://h/"}]}, "wms has no wms:layers"),
+        ({"item_assets": {}}, "raster is listed and not used"),
+    ],
+)
+def test_faults_of_extensions_are_found(api, change, fault):
+    found = extension_faults({**get(api, "/stac/collections/s2"), **change})
+
+    assert any(each.startswith(fault) for each in found), found
 
 
 @pytest.mark.parametrize("path", PATHS)
