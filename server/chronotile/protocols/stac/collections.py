@@ -24,7 +24,8 @@ from chronotile.protocols.stac.landing import aggregation_links
 
 LANGUAGE = "https://stac-extensions.github.io/language/v1.0.0/schema.json"
 ZARR_TYPE = "application/vnd.zarr; version=3"
-GEOTIFF_TYPE = "image/tiff; application=geotiff"
+COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
+"""Of coverages, which are written with tiles and overviews; QGIS adds no GeoTIFF of another type to its map."""
 OTHER = "other"
 """The licence of STAC for what has no SPDX identifier."""
 SECOND_BEFORE = -1_000_000_000
@@ -111,7 +112,7 @@ def _item_assets(offered: Offered, language: str) -> Json:
     return {
         name: {
             "title": text_in(layer.title, language) or layer.id,
-            "type": GEOTIFF_TYPE,
+            "type": COG_TYPE,
             "roles": ["data"],
             "bands": [band_of(layer)],
         }

@@ -8,7 +8,7 @@ from chronotile.model.time.instants import Instant
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.protocols.common.product_links import asset_path, quoted
 from chronotile.protocols.stac import data_cube, map_links
-from chronotile.protocols.stac.collections import GEOTIFF_TYPE, ZARR_TYPE
+from chronotile.protocols.stac.collections import COG_TYPE, ZARR_TYPE
 from chronotile.protocols.stac.context import (
     GEOJSON_TYPE,
     JSON_TYPE,
@@ -106,7 +106,7 @@ class _Computed:
         self._is_derived = variable.is_derived
         self._href = f"{context.base}/ogcapi/collections/{name}/coverage?f=GTiff"
         self._members = {
-            "type": GEOTIFF_TYPE,
+            "type": COG_TYPE,
             "roles": ["data"],
             "title": title,
             "bands": [data_cube.band_of(layer)],
