@@ -11,6 +11,8 @@ import pytest
 from chronotile.app import application
 from chronotile.model.items import product_id
 from chronotile.readers.reader_caches import ReaderCaches
+from tests.docs.blocks import BLOCKS
+from tests.docs.shell import SERVER
 from tests.protocols import served
 from tests.protocols.listening import listening
 from tests.protocols.odata.conftest import index, put, sentinel_2  # noqa: F401 -- fixtures
@@ -19,6 +21,7 @@ from tests.strict import find_program
 
 pytestmark = pytest.mark.client("cdsetool", "eodag")
 PROGRAMS = Path(__file__).with_name("cdse_programs.py")
+PAGE = "docs/how-to/cdse-clients.md"
 NAMES = [sentinel_2(day)["id"] for day in (2, 3, 4, 5)]
 
 
@@ -42,14 +45,20 @@ def server(index, put, tmp_path):  # noqa: F811
 
 def run(client, server, tmp_path):
     """What a program prints."""
+    return json.loads(printed([PROGRAMS, client, server, tmp_path / "downloads"], tmp_path)[-1])
+
+
+def printed(program, tmp_path):
+    """The lines that Python prints in the environment of the clients."""
     python = find_program("cdsetool").parent / "python"
     # eodag writes its configuration into the home of its user.
     environment = {**os.environ, "HOME": str(tmp_path), "EODAG_CFG_DIR": str(tmp_path / "eodag")}
     environment.pop("PYTHONPATH", None)
-    program = [python, PROGRAMS, client, server, tmp_path / "downloads"]
-    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    done = subprocess.run(
+        [python, *program], env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    return done.stdout.splitlines()
 
 
 def test_cdsetool_finds_describes_and_downloads(server, tmp_path):
@@ -66,3 +75,20 @@ def test_eodag_finds_by_its_provider_of_cdse(server, tmp_path):
     assert found["names"] == [name.removesuffix(".SAFE") for name in NAMES]
     assert (found["clouds"], found["tile"]) == (20.0, "MGRS-31UFS")
     assert found["link"] == f"{server}/odata/v1/Products({product_id('SENTINEL-2', NAMES[0])})/$value"
+
+
+def test_the_program_of_the_page_finds_products_by_cdsetool(server, tmp_path):
+    (block,) = (each for each in BLOCKS if each.page == PAGE and "cdsetool" in each.text)
+
+    found = printed(["-c", block.text.replace(SERVER, server)], tmp_path)
+
+    assert found == NAMES
+
+
+def test_the_program_of_the_page_finds_products_by_eodag(server, tmp_path):
+    (block,) = (each for each in BLOCKS if each.page == PAGE and "eodag" in each.text)
+    program = block.text.replace(SERVER, server) + "print(sorted(each.properties['title'] for each in found))"
+
+    found = printed(["-c", program], tmp_path)
+
+    assert found[-1] == str(sorted(name.removesuffix(".SAFE") for name in NAMES))

@@ -19,12 +19,18 @@ from tests.docs.site import ROOT
 from tests.running import with_client
 
 RUN_HERE = {"http", "json", "python", "sh", "yaml"}
-FOLLOWED = ("docs/tutorials/", "docs/how-to/sentinel-2-from-a-bucket.md", "docs/how-to/stac-clients.md")
-"""As a whole, by test_tutorials.py, test_sentinel_2_from_a_bucket.py and test_stac_clients.py."""
+FOLLOWED = (
+    "docs/tutorials/",
+    "docs/how-to/sentinel-2-from-a-bucket.md",
+    "docs/how-to/stac-clients.md",
+    "docs/how-to/cdse-clients.md",
+)
+"""As a whole, by test_tutorials.py, test_sentinel_2_from_a_bucket.py, test_clients_of_items.py and test_cdse.py."""
 RUN_ELSEWHERE = {
     "html": "tests/docs/test_pages.py",
     "js": "tests/docs/test_pages.py",
     "hex": "tests/encoders/cube_tile/test_ctc1.py",
+    "bash": "tests/docs/test_clients_of_items.py",
     "nginx": "tests/clients/test_nginx.py",
     "r": "tests/docs/test_r.py",
 }
