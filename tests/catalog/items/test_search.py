@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from chronotile.catalog.items import cursors
+from chronotile.catalog.items import cursors, search_query
 from chronotile.catalog.items import search as searches
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.opening import open_items
@@ -279,6 +279,53 @@ def test_an_id_that_no_database_holds_is_of_no_item(index, id_):
     assert index.find("s2", id_) is None
     assert index.search(ItemSearch(ids=(id_,))).items == ()
     assert [item.ref.id for item in index.search(ItemSearch(ids=(id_, "a"))).items] == ["a"]
+
+
+NEAR = [
+    {"bbox": BBox(4.8, 50.5, 4.9, 50.6)},
+    {"bbox": BBox(179.5, 0, -179.5, 1)},
+    {"bbox": BBox(4, 50, 11, 51), "sort": (("cloud", True),), "limit": 2},
+    {"bbox": BBox(4, 50, 11, 51), "span": TimeSpan(instant("2024-05-02"), instant("2024-05-04"))},
+    {"bbox": BBox(4, 50, 11, 51), "ids": ("a", "c", "e")},
+    {"filter": filter_from_text("S_INTERSECTS(geometry, POINT(10.5 50.5)) AND cloud > 20")},
+]
+
+
+@pytest.mark.parametrize("values", NEAR, ids=repr)
+def test_of_many_items_near_a_place_the_same_are_found_as_of_few(index, monkeypatch, values):
+    index.put("s2", scenes())
+    index.put("other", [replace(item, id=item.id + "2") for item in scenes()])
+    few = index.search(ItemSearch(**values))
+    monkeypatch.setattr(search_query, "FEW", 0)
+
+    many = index.search(ItemSearch(**values))
+
+    assert few.items
+    assert [each.ref for each in many.items] == [each.ref for each in few.items]
+    assert many.matched == few.matched
+
+
+def test_searches_of_one_shape_have_their_own_values(found):
+    """The statement is made for the first one."""
+    days = [TimeSpan(instant(f"2024-05-0{day}"), instant(f"2024-05-0{day + 1}")) for day in (1, 2, 4)]
+
+    assert [found(span=day) for day in days] == ["a", "b", "dc"]
+    assert [found(ids=ids) for ids in (("a", "b"), ("d", "e"), ("c", "nothing"))] == ["ba", "ed", "c"]
+    assert [found(bbox=box) for box in (BBox(4.8, 50.5, 4.9, 50.6), BBox(10, 50, 11, 51))] == ["ba", "c"]
+
+
+def test_filters_that_differ_in_a_type_alone_are_two(found):
+    trees = [{"op": "=", "args": [{"property": "is_checked"}, value]} for value in (True, 1, "True")]
+
+    assert [found(filter=tree) for tree in trees] == ["b", "", ""]
+
+
+def test_a_long_filter_finds_its_items_and_is_not_kept(found):
+    before = search_query._query_of.cache_info().currsize
+    names = [f"'{'x' * 90}{number}'" for number in range(50)]
+
+    assert found(filter=filter_from_text(f"platform IN ({', '.join(names)}, 'S2A')")) == "b"
+    assert search_query._query_of.cache_info().currsize == before
 
 
 def test_near_a_place_a_collection_without_items_has_none(index):
