@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chronotile.catalog.items.cells import search_boxes
 from chronotile.catalog.offered import Offered
 from chronotile.errors import InvalidParameter
 from chronotile.model.grid import BBox
@@ -58,7 +59,7 @@ class CollectionSearch:
         if self.box is None:
             return True
         own = list(boxes_of(box_of_offered(offered)))
-        return any(_meet(one, other) for one in boxes_of(self.box) for other in own)
+        return any(_meet(one, other) for one in search_boxes(self.box) for other in own)
 
     def _is_then(self, offered: Offered) -> bool:
         times = offered.times
