@@ -4,12 +4,14 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
+from jsonschema import Draft202012Validator
 from pystac import STACObjectType
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
 
 from chronotile.model.style import Colour, Style, StyleClass
 from chronotile.protocols.stac.renders import renders_of
 from tests.protocols import served
+from tests.protocols.ogcapi.schemas import faults
 from tests.protocols.stac.conftest import BASE
 from tests.protocols.stac.extension_schemas import extension_faults
 
@@ -64,6 +66,29 @@ def test_items_are_valid_and_the_same_at_their_own_addresses(api, path):
     for each in features:
         validate(each, STACObjectType.ITEM)
         assert each == get(api, links(each, "self")[0]["href"].removeprefix(BASE))
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/stac", "landingPage"),
+        ("/stac/conformance", "confClasses"),
+        ("/stac/collections", "collections"),
+        ("/stac/collections/s2", "collectionDesc"),
+        ("/stac/collections/scenes", "collectionDesc"),
+    ],
+)
+def test_documents_are_those_of_ogc_api_too(api, shared, path, name):
+    assert faults(shared / "ogc" / "schemas", get(api, path), "common", name) == []
+
+
+@pytest.mark.parametrize("path", ["/stac", "/stac/collections/s2", "/stac/collections/scenes"])
+def test_queryables_are_a_json_schema_at_its_own_address(api, path):
+    schema = get(api, f"{path}/queryables")
+
+    Draft202012Validator.check_schema(schema)
+    assert (schema["$id"], schema["type"]) == (f"{BASE}{path}/queryables", "object")
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
 @pytest.mark.parametrize("path", ["/stac", "/stac/collections", "/stac/search?limit=100"])
