@@ -88,3 +88,15 @@ def test_files_elsewhere_are_listed_with_the_size_that_is_stated(make_archive): 
 
     assert nodes_of(archive, f"{path}/Nodes(scene)/Nodes") == [("B04", 77, 0)]
     assert nodes_of(archive, f"{path}/Nodes(scene)/Nodes(B04)/Nodes") == []
+
+
+def test_the_token_of_an_account_of_cdse_is_no_hindrance(archive):
+    """Its clients send one with each download, also where they are redirected (`curl --location-trusted`)."""
+    path = products(archive.put_file(b"pixels"))
+    token = {"Authorization": "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl"}
+
+    answer = archive.client.get(f"{path}/$value", headers=token, follow_redirects=True)
+    nodes = archive.client.get(f"{path}/Nodes", headers=token)
+
+    assert (answer.status_code, answer.content) == (200, b"pixels")
+    assert nodes.status_code == 200
