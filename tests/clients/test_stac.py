@@ -3,11 +3,14 @@
 import json
 import os
 import subprocess
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+import rasterio
 
 from chronotile.app import ServerOptions, application
 from chronotile.archive.index.write import ItemWriter
@@ -110,3 +113,16 @@ def test_odc_stac_and_stackstac_load_the_numbers_of_the_coverage(root, tmp_path)
     assert loaded.returncode == 0, loaded.stderr[-2000:]
     for name in ("odc", "stackstac"):
         np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), expected, err_msg=name)
+    base = root[0].removesuffix("/stac")
+    coverages = [coverage_of(base, grid, f"2020-06-{day}", tmp_path / f"{day}.tif") for day in ("01", "11")]
+    np.testing.assert_array_equal(coverages, expected)
+
+
+def coverage_of(base, grid, day, file):
+    """The numbers (y, x) of the coverage NDVI in the box of a grid."""
+    crs = "http://www.opengis.net/def/crs/EPSG/0/32631"
+    query = {"bbox": ",".join(map(str, grid.bbox)), "bbox-crs": crs, "datetime": day, "f": "GTiff"}
+    urllib.request.urlretrieve(f"{base}/ogcapi/collections/NDVI/coverage?{urlencode(query)}", file)
+    with rasterio.open(file) as opened:
+        assert opened.bounds == grid.bbox
+        return opened.read(1)
