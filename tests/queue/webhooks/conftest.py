@@ -65,7 +65,7 @@ def counts():
 def make_notifier(open_positions, services, simulation, web, counts):
     """`make_notifier(webhook, …)`: what sends events to webhooks, as another process has it."""
 
-    def make(*webhooks, count=None, positions=None):
+    def make(*webhooks, count=None, positions=None, services=services):
         outbox = WebhookOutbox(
             webhooks,
             positions or open_positions(),

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,8 @@ from chronotile.queue.notifier import LEASE_S, WAITS_S
 from chronotile.queue.webhooks import news
 from chronotile.queue.webhooks.outbox import LOOK_S, PAGES
 from tests.changing import scene
+
+CLEAR = {"op": "<", "args": [{"property": "eo:cloud_cover"}, 20]}
 
 
 def told(web, name="all"):
@@ -102,8 +105,7 @@ def test_only_the_collection_is_told(make_notifier, tell, index, web):
 
 def test_the_filter_is_that_of_searches_and_what_is_removed_is_told(make_notifier, tell, index, web, monkeypatch):
     monkeypatch.setattr(news, "PAGE", 3)
-    clear = {"op": "<", "args": [{"property": "eo:cloud_cover"}, 20]}
-    notifier = make_notifier(web.hook(filter=clear))
+    notifier = make_notifier(web.hook(filter=CLEAR))
     tell(notifier)
 
     index.put("s2", [scene("cloudy", **{"eo:cloud_cover": 90}), scene("unknown")])
@@ -114,6 +116,18 @@ def test_the_filter_is_that_of_searches_and_what_is_removed_is_told(make_notifie
     tell(notifier)
 
     assert told(web) == [("create", "clear"), ("create", "clear"), ("delete", "cloudy"), ("create", "unknown")]
+
+
+def test_the_filter_selects_items_of_a_collection_whose_source_is_away(make_notifier, tell, index, web, services):
+    away = {"far": "far"}
+    services = replace(services, catalogue=replace(services.catalogue, away=away))
+    notifier = make_notifier(web.hook(filter=CLEAR), services=services)
+    tell(notifier)
+
+    index.put("far", [scene("clear", **{"eo:cloud_cover": 2}), scene("cloudy", **{"eo:cloud_cover": 90})])
+    tell(notifier)
+
+    assert told(web) == [("create", "clear")]
 
 
 def test_many_changes_that_a_filter_leaves_out_are_passed_by(make_notifier, tell, index, web, monkeypatch):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from chronotile.model.items import ItemChange, ItemSearch
 from chronotile.model.webhook import Webhook
 from chronotile.pipeline.search.changes import changes_since
-from chronotile.pipeline.search.search_items import search_items
+from chronotile.pipeline.search.served_index import items_of
 from chronotile.pipeline.services import Services
 
 PAGE = 100
@@ -47,7 +47,7 @@ def cursor_of_now(webhook: Webhook, services: Services) -> str:
 def news_after(cursor: str, webhook: Webhook, services: Services) -> NewsPage:
     """Return the changes after a cursor that a webhook gets.
 
-    A filter is answered by the search that clients use, for items as they are now. Items that were removed cannot be
+    A filter is answered as searches of clients are, for items as they are now. Items that were removed cannot be
     compared with it, and are always selected.
 
     Raises:
@@ -85,5 +85,7 @@ def _matching(changes: Iterable[ItemChange], webhook: Webhook, services: Service
     matching = list[ItemChange]()
     for collection, of_ids in by_collection.items():
         search = ItemSearch(collections=(collection,), ids=tuple(of_ids), filter=webhook.filter, limit=len(of_ids))
-        matching += [of_ids[found.ref.id] for found in search_items(search, services).items]
+        # Also of one that is not served now, as its source is away: its changes are sent.
+        page = items_of(services).search(search, among={collection})
+        matching += [of_ids[found.ref.id] for found in page.items]
     return matching
