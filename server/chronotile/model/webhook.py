@@ -24,6 +24,11 @@ class Webhook:
     """Where it is written: `service.webhooks[0]`."""
 
     @property
+    def collections(self) -> tuple[str, ...]:
+        """Ids of the collections whose changes it gets; empty: all."""
+        return () if self.collection is None else (self.collection,)
+
+    @property
     def id(self) -> str:
         """By which it is known again: another URL, collection or filter is another webhook."""
         parts = orjson.dumps([self.url, self.collection, self.filter], option=orjson.OPT_SORT_KEYS)

@@ -1,5 +1,7 @@
 """Changes of items: whoever reads page after page has all items as they are, and misses none."""
 
+from contextlib import closing, contextmanager
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -7,9 +9,23 @@ from hypothesis import strategies as st
 
 from chronotile.catalog.items import altering
 from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.items.passes import open_passes
 from chronotile.errors import CursorExpired, InvalidParameter
 from chronotile.model.items import ItemSearch, product_id
 from tests.catalog.items.conftest import make_item
+
+
+@pytest.fixture
+def whole_pass(url, tmp_path):
+    """`with whole_pass(collection) as finish`: a whole pass over the source of a collection."""
+
+    @contextmanager
+    def run(collection):
+        with closing(open_passes(url, tmp_path)) as passes:
+            begun = passes.begin(collection, source="x", holder="me")
+            yield lambda: passes.finish(begun)
+
+    return run
 
 
 def told(page):
@@ -41,6 +57,50 @@ def test_changes_are_told_in_the_order_in_which_they_were_made(index):
     assert page.changes[3].product == product_id("s2", "b")
     assert page.changes[2].item == index.find("s2", "before")
     assert index.changes_after(page.cursor).changes == ()
+
+
+def test_changes_of_the_first_fill_of_a_collection_are_left_out_on_demand(index, whole_pass):
+    index.put("posted", [make_item("before")])
+    cursor = now(index)
+    with whole_pass("s2") as finish:
+        index.put("s2", [make_item("a"), make_item("b")])
+        index.put("posted", [make_item("c")])
+        index.remove("s2", ["b"])
+        during = index.changes_after(cursor, without_first_fill=True)
+        finish()
+    index.put("s2", [make_item("a", properties={"cloud": 3}), make_item("d")])
+
+    assert told(during) == [("added", "posted", "c")]
+    after = [("replaced", "s2", "a"), ("added", "s2", "d")]
+    assert sorted(told(index.changes_after(cursor, without_first_fill=True))[1:]) == sorted(after)
+    assert told(index.changes_after(during.cursor, without_first_fill=True)) == after
+    assert ("removed", "s2", "b") in told(index.changes_after(cursor))
+
+
+def test_removals_that_were_forgotten_in_the_first_fill_expire_no_cursor(index, whole_pass, monkeypatch):
+    monkeypatch.setattr(altering, "MOST_REMOVED", 1)
+    cursor = now(index)
+    with whole_pass("s2") as finish:
+        index.put("s2", [make_item(name) for name in "abcdef"])
+        for name in "abcdef":
+            index.remove("s2", [name])
+        finish()
+    index.put("s2", [make_item("new")])
+
+    assert told(index.changes_after(cursor, without_first_fill=True)) == [("added", "s2", "new")]
+    with pytest.raises(CursorExpired):
+        index.changes_after(cursor)
+
+
+def test_a_later_whole_pass_leaves_nothing_out(index, whole_pass):
+    cursor = now(index)
+    with whole_pass("s2") as finish:
+        finish()
+    with whole_pass("s2") as finish:
+        index.put("s2", [make_item("a")])
+        finish()
+
+    assert told(index.changes_after(cursor, without_first_fill=True)) == [("added", "s2", "a")]
 
 
 def test_what_stays_as_it_was_is_no_change(index):

@@ -1,11 +1,12 @@
 """What tests of webhooks share: an index, a subscriber, and what sends events to it."""
 
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 
 from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.items.passes import open_passes
 from chronotile.catalog.items.schema import INDEX
 from chronotile.database import open_engine
 from chronotile.model.webhook import Webhook
@@ -49,6 +50,20 @@ def open_positions(url, tmp_path, simulation):
     yield make
     for each in opened:
         each.close()
+
+
+@pytest.fixture
+def whole_pass(url, tmp_path):
+    """`with whole_pass(collection)`: all of the source of a collection is read, at the end of the block."""
+
+    @contextmanager
+    def run(collection):
+        with closing(open_passes(url, tmp_path)) as passes:
+            begun = passes.begin(collection, source="x", holder="me")
+            yield
+            passes.finish(begun)
+
+    return run
 
 
 @pytest.fixture

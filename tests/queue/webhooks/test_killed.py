@@ -6,8 +6,9 @@ from contextlib import closing
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
+from chronotile.catalog.items.passes import PASSES
 from chronotile.catalog.items.schema import INDEX
 from chronotile.database import open_engine, write_transaction
 from chronotile.queue.webhooks.positions import POSITIONS, Positions
@@ -53,13 +54,14 @@ def post(address, id_, href):
         assert answer.status == 201
 
 
-def has_position(folder):
-    """Whether the webhook is known: it gets what changes from then on."""
+def is_ready(folder):
+    """Whether the webhook is known, and all of the source was read: it gets what changes from then on."""
     if not (folder / INDEX.file).exists():
         return False
     engine = open_engine(None, folder, INDEX)
     with closing(Positions(engine, archive="")), write_transaction(engine, INDEX) as connection:
-        return connection.execute(select(POSITIONS)).first() is not None
+        was_read = connection.scalar(select(func.count(PASSES.c.whole_at)))
+        return bool(was_read) and connection.execute(select(POSITIONS)).first() is not None
 
 
 def let_leases_pass(folder):
@@ -92,7 +94,7 @@ def test_each_change_is_sent_at_least_once_and_in_order(tmp_path, web):
             (tmp_path / f"log-{number}").open("w") as log,
             serving("serve", place, "--workers", "1", log=log, **environment) as (process, address, _lines),
         ):
-            until(lambda: has_position(jobs))
+            until(lambda: is_ready(jobs))
             share = names[number * ITEMS // KILLS : (number + 1) * ITEMS // KILLS]
             for name in share:
                 post(address, name, href)

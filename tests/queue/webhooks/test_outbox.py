@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from chronotile.catalog.items import altering
+from chronotile.catalog.items import altering, opening, passes, schema
+from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.items.schema import INDEX, VERSION
+from chronotile.database import open_engine, write_transaction
 from chronotile.errors import SourceUnavailable
 from chronotile.queue.notifier import LEASE_S, WAITS_S
-from chronotile.queue.webhooks import news
+from chronotile.queue.webhooks import news, positions
 from chronotile.queue.webhooks.outbox import LOOK_S, PAGES
 from tests.changing import scene
 
@@ -24,6 +27,21 @@ def told(web, name="all"):
 
 def refuse():
     raise SourceUnavailable("the answer was 500 Internal Server Error")
+
+
+@pytest.fixture
+def forget_all(url, tmp_path):
+    """`forget_all()`: the database begins again, empty, as after damage."""
+
+    def run():
+        engine = open_engine(url, tmp_path, INDEX)
+        with write_transaction(engine, INDEX) as connection:
+            for metadata in (schema.METADATA, passes.METADATA, positions.METADATA):
+                metadata.drop_all(connection)
+        engine.dispose()
+        open_items(url, tmp_path).close()
+
+    return run
 
 
 @pytest.fixture
@@ -232,6 +250,77 @@ def test_a_webhook_whose_changes_are_forgotten_goes_on_from_now(
     assert told(web) == [("create", "new")]
     assert counts.of("lost") == 1
     assert "changes since its last event are no longer listed" in caplog.text
+
+
+def test_what_fills_a_collection_for_the_first_time_is_no_news(make_notifier, tell, index, web, whole_pass):
+    notifier = make_notifier(web.hook())
+    tell(notifier)
+    with whole_pass("s2"):
+        index.put("s2", [scene("a"), scene("b")])
+        index.put("modis", [scene("posted")])
+        tell(notifier)
+        index.put("s2", [scene("c")])
+        index.remove("s2", ["b"])
+    tell(notifier)
+    index.put("s2", [scene("a", platform="x"), scene("d")])
+    tell(notifier)
+
+    assert told(web) == [("create", "posted"), ("replace", "a"), ("create", "d")]
+
+
+def test_a_second_pass_over_a_source_is_news(make_notifier, tell, index, web, whole_pass):
+    with whole_pass("s2"):
+        index.put("s2", [scene("a")])
+    tell(make_notifier(web.hook()))
+    with whole_pass("s2"):
+        index.put("s2", [scene("b")])
+        tell(make_notifier(web.hook()))
+
+    assert told(web) == [("create", "b")]
+
+
+def test_an_index_that_is_filled_again_is_no_news_and_the_log_says_what_was_lost(
+    make_notifier, tell, index, web, whole_pass, forget_all, counts, caplog
+):
+    with whole_pass("s2"):
+        index.put("s2", [scene("a"), scene("b")])
+    notifier = make_notifier(web.hook())
+    tell(notifier)
+    forget_all()
+    tell(notifier)
+    with whole_pass("s2"):
+        index.put("s2", [scene("a"), scene("b"), scene("c")])
+        tell(notifier)
+    tell(notifier)
+    index.put("s2", [scene("d")])
+    tell(notifier)
+
+    assert told(web) == [("create", "d")]
+    assert counts.of("lost") == 1
+    assert (
+        "service.webhooks.all (subscriber.example.org): its position is gone with the item index, so it continues with "
+        "changes from now on; its subscriber has to list all items"
+    ) in caplog.messages
+
+
+def test_an_index_of_another_version_is_no_news(
+    make_notifier, tell, index, web, whole_pass, url, tmp_path, monkeypatch, counts
+):
+    with whole_pass("s2"):
+        index.put("s2", [scene("a"), scene("b")])
+    notifier = make_notifier(web.hook())
+    tell(notifier)
+    monkeypatch.setattr(opening, "VERSION", VERSION + 1)
+    open_items(url, tmp_path).close()
+    tell(notifier)
+    with whole_pass("s2"):
+        index.put("s2", [scene("a"), scene("b")])
+    tell(notifier)
+    index.put("s2", [scene("c")])
+    tell(notifier)
+
+    assert told(web) == [("create", "c")]
+    assert counts.of("lost") == 1
 
 
 def test_another_filter_is_another_webhook(make_notifier, tell, index, web):

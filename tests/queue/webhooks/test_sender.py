@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import logging
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -158,6 +159,17 @@ def test_another_configuration_takes_effect(live, sending, index, web, open_posi
         until(lambda: subjects(web, "/one") == ["a"])
 
     assert subjects(web, "/two") == ["a"]
+
+
+def test_the_log_says_of_which_collections_no_events_are_sent_yet(live, sending, index, web, whole_pass, caplog):
+    caplog.set_level(logging.INFO)
+    index.put("modis", [scene("a")])
+    live.configure(hook(web))
+    with sending(web.url):
+        with whole_pass("s2"):
+            index.put("s2", [scene("a")])
+            until(lambda: "webhooks get no events of s2 until all of the source was read" in caplog.messages)
+        until(lambda: "webhooks get events of s2 from now on" in caplog.messages)
 
 
 def test_a_subscriber_outside_the_prefixes_is_told_nothing(live, sending, index, web, open_positions, caplog):

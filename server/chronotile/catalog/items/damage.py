@@ -25,6 +25,7 @@ DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 LOCK_S, LOOK_AGAIN_S = 300.0, 0.05
 """How long one process waits for others to open the index, which read all of it after damage; how often it looks."""
 FILLED_AGAIN = "it is filled again from its sources"
+POSITIONS_LOST = "webhooks continue with changes from now on, and their subscribers have to list all items"
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,8 @@ def move_aside(folder: Path, fault: str) -> None:
     for end in SQLITE_FILES:
         with suppress(FileNotFoundError):
             (folder / f"{FILE}{end}").rename(folder / f"{name}{end}")
-    log.error("the item index in %s is damaged (%s) and was moved to %s: %s", folder, fault, name, FILLED_AGAIN)
+    said = "the item index in %s is damaged (%s) and was moved to %s: %s; %s"
+    log.error(said, folder, fault, name, FILLED_AGAIN, POSITIONS_LOST)
 
 
 def check_file(folder: Path) -> tuple[Finding, ...]:

@@ -1,21 +1,22 @@
 """Changes of items in the order in which they were made, in pages that go on where the last one ended."""
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, Table, select, tuple_
+from sqlalchemy import Select, Table, bindparam, func, select, tuple_
 from sqlalchemy.engine import Dialect
 
 from chronotile.catalog.items import queries
 from chronotile.catalog.items.cursors import is_number, sealed, unsealed
-from chronotile.catalog.items.schema import ITEMS, REMOVED, SCHEMA
+from chronotile.catalog.items.passes import FIRST_PASSES, IS_WHOLE, PASSES, scope_of
+from chronotile.catalog.items.schema import COLLECTIONS, ITEMS, REMOVED, SCHEMA
 from chronotile.catalog.items.search import documents_of, found_item
 from chronotile.catalog.items.search_query import SearchedCollection
-from chronotile.catalog.items.statements import Statement
+from chronotile.catalog.items.statements import Statement, Value
 from chronotile.errors import CursorExpired, InvalidParameter
 from chronotile.model.items import ChangeKind, ChangePage, ItemChange
 
@@ -25,6 +26,18 @@ LAST = (1 << 63) - 1
 REMOVAL, ITEM = 0, 1
 """The order of what one transaction did."""
 PARTS = 4
+_SCOPE = scope_of(COLLECTIONS.c.archive, COLLECTIONS.c.id)
+_CHANGED = (
+    select(
+        *(COLLECTIONS.c.number, COLLECTIONS.c.id, COLLECTIONS.c.levels, COLLECTIONS.c.longest, COLLECTIONS.c.forgotten),
+        func.coalesce(FIRST_PASSES.c.change, 0),
+        IS_WHOLE,
+    )
+    .join_from(COLLECTIONS, PASSES, PASSES.c.collection == _SCOPE, isouter=True)
+    .join(FIRST_PASSES, FIRST_PASSES.c.collection == _SCOPE, isouter=True)
+    .where(COLLECTIONS.c.archive == bindparam("archive"))
+    .order_by(COLLECTIONS.c.id)
+)
 _REFUSED = InvalidParameter("since is not a cursor of these changes", locator="since")
 
 
@@ -35,6 +48,8 @@ class ChangedCollection:
     searched: SearchedCollection
     forgotten: int
     """The last change of which not all removed items are listed."""
+    filled: int
+    """Changes up to this one are not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,10 @@ class _Position:
     kind: int
     number: int
 
+    def not_before(self, change: int) -> "_Position":
+        """This position, or that after a later change."""
+        return self if self.change >= change else _Position(change, change, ITEM, LAST)
+
     def text(self, subject: bytes) -> str:
         return sealed(orjson.dumps([self.known, self.change, self.kind, self.number]), subject)
 
@@ -55,23 +74,30 @@ class HistoryReader:
     """Reads a page of changes.
 
     Args:
-        archive: Whose cursors are accepted.
-        collections: Whose changes are read.
+        archive: Whose changes are read.
         cursor: Of the driver, in a transaction.
         dialect: Of the database.
+        among: Ids of the collections that are looked at; `None`: all.
+        without_first_fill: Whether changes made before all of a collection's source was read are left out.
     """
 
     def __init__(
         self,
         archive: str,
-        collections: Sequence[ChangedCollection],
         cursor: Any,  # noqa: ANN401 -- the driver's own
         dialect: Dialect,
+        *,
+        among: Container[str] | None,
+        without_first_fill: bool,
     ) -> None:
         self._subject = f"changes of {archive}".encode()
-        self._collections = collections
         self._cursor = cursor
         self._dialect = dialect
+        self._collections = [
+            ChangedCollection(SearchedCollection(*row), forgotten, filled if without_first_fill else 0)
+            for *row, forgotten, filled, is_whole in self._rows(_CHANGED, archive=archive)
+            if (is_whole or not without_first_fill) and (among is None or row[1] in among)
+        ]
 
     def page(self, since: str | None, limit: int) -> ChangePage:
         """Return the changes after a cursor, at most `limit` of them; without one, none, with the cursor of now.
@@ -87,8 +113,11 @@ class HistoryReader:
         if since is None:
             return ChangePage(changes=(), cursor=end.text(self._subject), is_last=True)
         position = self._position(since)
-        reached = position.change, position.kind
-        is_forgotten = any(reached <= (each.forgotten, REMOVAL) for each in self._collections)
+        starts = [position.not_before(each.filled) for each in self._collections]
+        is_forgotten = any(
+            (start.change, start.kind) <= (each.forgotten, REMOVAL)
+            for each, start in zip(self._collections, starts, strict=True)
+        )
         if is_forgotten or not first_change - 1 <= position.change < next_change:
             raise CursorExpired(
                 "since is too old: not all items that were removed after it are listed any more; list all items, and "
@@ -97,8 +126,8 @@ class HistoryReader:
             )
         streams = [
             stream
-            for each in self._collections
-            for stream in (self._removals(each.searched, position, limit), self._items(each.searched, position, limit))
+            for each, start in zip(self._collections, starts, strict=True)
+            for stream in (self._removals(each, start, limit), self._items(each, start, limit))
         ]
         found = list(islice(heapq.merge(*streams, key=lambda row: row[0]), limit + 1))
         is_last, rows = len(found) <= limit, found[:limit]
@@ -115,20 +144,24 @@ class HistoryReader:
             raise _REFUSED
         return _Position(known, change, kind, number)
 
-    def _removals(self, collection: SearchedCollection, after: _Position, limit: int) -> list[Any]:
+    def _removals(self, collection: ChangedCollection, after: _Position, limit: int) -> list[Any]:
         number = after.number if after.kind == REMOVAL else LAST
         wanted = select(REMOVED.c.change, REMOVED.c.item, REMOVED.c.id)
-        rows = self._rows(_after(wanted, REMOVED, ("change", "item"), collection, (after.change, number), limit))
+        rows = self._rows(
+            _after(wanted, REMOVED, ("change", "item"), collection.searched, (after.change, number), limit)
+        )
         return [((change, REMOVAL, item), collection, id_) for change, item, id_ in rows]
 
-    def _items(self, collection: SearchedCollection, after: _Position, limit: int) -> list[Any]:
+    def _items(self, collection: ChangedCollection, after: _Position, limit: int) -> list[Any]:
         number = after.number if after.kind == ITEM else -1
         wanted = select(*queries.REF_COLUMNS, ITEMS.c.first_change, ITEMS.c.last_change)
-        rows = self._rows(_after(wanted, ITEMS, ("last_change", "number"), collection, (after.change, number), limit))
+        rows = self._rows(
+            _after(wanted, ITEMS, ("last_change", "number"), collection.searched, (after.change, number), limit)
+        )
         return [((row[-1], ITEM, row[0]), collection, row) for row in rows]
 
     def _changes(
-        self, rows: Sequence[tuple[tuple[int, int, int], SearchedCollection, Any]], known: int
+        self, rows: Sequence[tuple[tuple[int, int, int], ChangedCollection, Any]], known: int
     ) -> tuple[ItemChange, ...]:
         documents = documents_of(
             [row[0] for _, _, row in rows if not isinstance(row, str)], self._cursor, self._dialect
@@ -138,12 +171,12 @@ class HistoryReader:
             kind: ChangeKind = "removed"
             item = None
             if not isinstance(row, str):
-                item = found_item(collection, row, documents[row[0]])
-                kind = "added" if row[-2] > known else "replaced"
+                item = found_item(collection.searched, row, documents[row[0]])
+                kind = "added" if row[-2] > max(known, collection.filled) else "replaced"
             changes.append(
                 ItemChange(
                     kind=kind,
-                    collection=collection.id,
+                    collection=collection.searched.id,
                     id=row if item is None else item.ref.id,
                     item=item,
                     number=key[0],
@@ -152,8 +185,8 @@ class HistoryReader:
             )
         return tuple(changes)
 
-    def _rows(self, wanted: Select[Any]) -> list[Any]:
-        return Statement(wanted, self._dialect).run(self._cursor, {})
+    def _rows(self, wanted: Select[Any], **values: Value) -> list[Any]:
+        return Statement(wanted, self._dialect).run(self._cursor, values)
 
 
 def _after(  # noqa: PLR0917 -- parts of one statement

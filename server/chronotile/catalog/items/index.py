@@ -18,10 +18,10 @@ from chronotile.catalog.items import altering, damage, queries, writing
 from chronotile.catalog.items.asset_forms import assets_of_form, layouts_of, packed_digest, unpack_assets
 from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting, outward, search_boxes
 from chronotile.catalog.items.freshness import States
-from chronotile.catalog.items.history import ChangedCollection, HistoryReader
+from chronotile.catalog.items.history import HistoryReader
 from chronotile.catalog.items.lookups import When, in_order, product_key, ref_of, require_few, with_header
 from chronotile.catalog.items.order import is_text
-from chronotile.catalog.items.passes import PASSES, scope_of
+from chronotile.catalog.items.passes import IS_WHOLE, PASSES, scope_of
 from chronotile.catalog.items.preparing import BATCH, Prepared, batches
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, INDEX, INSTANTS, ITEMS
 from chronotile.catalog.items.search import ItemSearcher
@@ -342,25 +342,31 @@ class ItemIndex:
         with self._reading() as cursor:
             return tuple(self._found(cursor, _NEWEST, values))
 
-    def changes_after(self, since: str | None, *, limit: int = 100, among: Container[str] | None = None) -> ChangePage:
+    def changes_after(
+        self,
+        since: str | None,
+        *,
+        limit: int = 100,
+        among: Container[str] | None = None,
+        without_first_fill: bool = False,
+    ) -> ChangePage:
         """Return changes of items in the order in which they were made.
 
         Args:
             since: The cursor of a page before; `None`: no changes, but the cursor of now.
             limit: How many at most.
             among: Ids of the collections that are looked at; `None`: all.
+            without_first_fill: Whether changes made before all of a collection's source was read are left out.
 
         Raises:
             InvalidParameter: The cursor or the limit is not accepted.
             CursorExpired: Not everything that was removed since is known any more.
         """
         with self._reading() as cursor:
-            collections = [
-                ChangedCollection(each, forgotten)
-                for each, forgotten in self._searched(cursor)
-                if among is None or each.id in among
-            ]
-            return HistoryReader(self._archive, collections, cursor, self._engine.dialect).page(since, limit)
+            reader = HistoryReader(
+                self._archive, cursor, self._engine.dialect, among=among, without_first_fill=without_first_fill
+            )
+            return reader.page(since, limit)
 
     def close(self) -> None:
         """Close the connections to the database."""
@@ -398,7 +404,7 @@ class ItemIndex:
         with self._reading() as cursor:
             collections = [
                 each
-                for each, _forgotten in self._searched(cursor)
+                for each in self._searched(cursor)
                 if (not search.collections or each.id in search.collections) and (among is None or each.id in among)
             ]
             yield ItemSearcher(search, collections, cursor, self._engine.dialect)
@@ -410,10 +416,8 @@ class ItemIndex:
             for *row, collection, document in self._run(cursor, query, values)
         )
 
-    def _searched(self, cursor: Any) -> list[tuple[SearchedCollection, int]]:  # noqa: ANN401 -- the driver's
-        """All collections, each with the last change of which not all removed items are listed."""
-        rows = self._run(cursor, _SEARCHED, {"archive": self._archive})
-        return [(SearchedCollection(*row), forgotten) for *row, forgotten in rows]
+    def _searched(self, cursor: Any) -> list[SearchedCollection]:  # noqa: ANN401 -- the driver's
+        return [SearchedCollection(*row) for row in self._run(cursor, _SEARCHED, {"archive": self._archive})]
 
     @contextmanager
     def _reading(self, *, is_single: bool = False) -> Iterator[Any]:
@@ -528,7 +532,7 @@ _STATES = (
         COLLECTIONS.c.counter,
         COLLECTIONS.c.times_counter,
         COLLECTIONS.c.layouts_counter,
-        (PASSES.c.collection.is_(None) | PASSES.c.whole_at.is_not(None)).label("is_whole"),
+        IS_WHOLE,
     )
     .join_from(
         COLLECTIONS, PASSES, PASSES.c.collection == scope_of(COLLECTIONS.c.archive, COLLECTIONS.c.id), isouter=True
@@ -538,7 +542,7 @@ _STATES = (
 _ALL_ITEMS = select(func.count()).select_from(ITEMS)
 _COUNTED_ITEMS = select(func.coalesce(func.sum(INSTANTS.c["items"]), 0))
 _SEARCHED = (
-    select(COLLECTIONS.c.number, COLLECTIONS.c.id, COLLECTIONS.c.levels, COLLECTIONS.c.longest, COLLECTIONS.c.forgotten)
+    select(COLLECTIONS.c.number, COLLECTIONS.c.id, COLLECTIONS.c.levels, COLLECTIONS.c.longest)
     .where(COLLECTIONS.c.archive == bindparam("archive"))
     .order_by(COLLECTIONS.c.id)
 )

@@ -110,13 +110,21 @@ class Items(Protocol):
     def newest(self, collection: str, limit: int) -> tuple[FoundItem, ...]:
         """Return the items of a collection that were added or replaced last; of those put together the latest first."""
 
-    def changes_after(self, since: str | None, *, limit: int = 100, among: Container[str] | None = None) -> ChangePage:
+    def changes_after(
+        self,
+        since: str | None,
+        *,
+        limit: int = 100,
+        among: Container[str] | None = None,
+        without_first_fill: bool = False,
+    ) -> ChangePage:
         """Return changes of items in the order in which they were made.
 
         Args:
             since: The cursor of a page before; `None`: no changes, but the cursor of now.
             limit: How many at most.
             among: Ids of the collections that are looked at; `None`: all.
+            without_first_fill: Whether changes made before all of a collection's source was read are left out.
 
         Raises:
             InvalidParameter: The cursor or the limit is not accepted.

@@ -8,15 +8,13 @@ from sqlalchemy import Engine, insert, select
 
 from chronotile.catalog.items import damage
 from chronotile.catalog.items.index import ItemIndex
+from chronotile.catalog.items.passes import MAKING
 from chronotile.catalog.items.passes import METADATA as PASSES
 from chronotile.catalog.items.schema import INDEX, METADATA, SCHEMA, VERSION
 from chronotile.catalog.items.writing import first_count
 from chronotile.database import SQLITE, hold, open_engine, write_transaction
 from chronotile.errors import ChronotileError, ConfigurationError
 from chronotile.machine import MOUNTS
-
-_MAKING = 7_105_201
-"""Whom PostgreSQL lets make the tables."""
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +53,7 @@ def make_tables(engine: Engine) -> None:
         ConfigurationError: They are those of a newer chronotile.
     """
     with write_transaction(engine, INDEX) as connection:
-        hold(connection, _MAKING)
+        hold(connection, MAKING)
         SCHEMA.create(connection, checkfirst=True)
         PASSES.create_all(connection)  # states of collections say whether a pass over their source was ever whole
         version = connection.scalar(select(SCHEMA.c.version))

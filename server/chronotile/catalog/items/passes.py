@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Connection,
@@ -31,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from chronotile.catalog.items.schema import INDEX
+from chronotile.catalog.items.schema import INDEX, SCHEMA
 from chronotile.catalog.items.statements import chunks
 from chronotile.database import Usage, database_time, hold, open_engine, read_transaction, write_transaction
 from chronotile.errors import SourceUnavailable
@@ -79,8 +80,16 @@ ENTRY_ITEMS = Table(
     Column("read", Integer, nullable=False),
     Index("ix_chronotile_source_items_id", "collection", "id"),
 )
-_MAKING = 7_105_120
-"""Whom PostgreSQL lets make the tables."""
+FIRST_PASSES = Table(
+    "chronotile_source_first_passes",
+    METADATA,
+    Column("collection", Text, primary_key=True),
+    Column("change", BigInteger, nullable=False),  # the last one of the index when a first whole pass was done
+)
+IS_WHOLE = PASSES.c.collection.is_(None) | PASSES.c.whole_at.is_not(None)
+"""Of collections with their passes, if there are any: whether all of the source was ever read; else all was put."""
+MAKING = 7_105_201
+"""Whom PostgreSQL lets make the tables, and those of items."""
 _DONE = {"is_done": True, "cursor": None, "holder": None}
 _INSERTS: Mapping[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -163,7 +172,8 @@ class SourcePasses:
     ) -> None:
         self._engine, self._usage, self._archive, self._clock = engine, usage, archive, clock
         with write_transaction(engine, usage) as connection:
-            hold(connection, _MAKING)
+            hold(connection, MAKING)
+            SCHEMA.create(connection, checkfirst=True)
             METADATA.create_all(connection)
 
     def close(self) -> None:
@@ -321,12 +331,16 @@ class SourcePasses:
             since: What the next pass over the same source is given.
         """
         with write_transaction(self._engine, self._usage) as connection:
-            self._hold(
-                connection,
-                run,
-                _DONE | {"since": since, **({"whole_at": self._clock(connection)} if run.is_whole else {})},
-            )
-            return _tidy(connection, run) if run.is_whole else 0
+            if not run.is_whole:
+                self._hold(connection, run, _DONE | {"since": since})
+                return 0
+            before = connection.scalar(select(PASSES.c.whole_at).where(PASSES.c.collection == run.scope))
+            self._hold(connection, run, _DONE | {"since": since, "whole_at": self._clock(connection)})
+            if before is None:
+                # Held until the end, so that each change of an item is made before or after.
+                change = (connection.scalar(select(SCHEMA.c.next_change).with_for_update()) or 1) - 1
+                _upsert(connection, FIRST_PASSES, [{"collection": run.scope, "change": change}])
+            return _tidy(connection, run)
 
     def give_up(self, run: SourcePass) -> None:
         """End a pass that could not see all: nothing of what it missed is taken for gone, and the next one is new."""
@@ -534,5 +548,5 @@ def _is_seen(run: SourcePass) -> Any:  # noqa: ANN401 -- SQLAlchemy's expression
 
 
 def _drop(connection: Connection, collection: str) -> None:
-    for table in (ENTRY_ITEMS, ENTRIES, PASSES):
+    for table in (ENTRY_ITEMS, ENTRIES, PASSES, FIRST_PASSES):
         connection.execute(delete(table).where(table.c.collection == collection))

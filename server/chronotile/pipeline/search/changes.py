@@ -10,7 +10,12 @@ DEFAULT_LIMIT = 100
 
 
 def changes_since(
-    cursor: str | None, services: Services, *, collections: Collection[str] = (), limit: int = DEFAULT_LIMIT
+    cursor: str | None,
+    services: Services,
+    *,
+    collections: Collection[str] = (),
+    limit: int = DEFAULT_LIMIT,
+    without_first_fill: bool = False,
 ) -> ChangePage:
     """Return changes of items of collections that are served, in the order in which they were made.
 
@@ -22,17 +27,36 @@ def changes_since(
         services: With the index.
         collections: Ids of those whose changes are wanted; empty: of all.
         limit: How many at most.
+        without_first_fill: Whether changes made before all of a collection's source was read are left out.
 
     Raises:
         InvalidParameter: The cursor or the limit is not accepted.
         CursorExpired: The cursor is so old that not all removed items are known.
         SourceUnavailable: The index does not answer.
     """
+    among = _followed(services, collections)
+    return items_of(services).changes_after(cursor, limit=limit, among=among, without_first_fill=without_first_fill)
+
+
+def collections_being_filled(services: Services, *, collections: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the ids of the collections of which the source was not yet read completely, sorted.
+
+    Args:
+        services: With the index.
+        collections: Ids of those that are looked at; empty: all.
+
+    Raises:
+        SourceUnavailable: The index does not answer.
+    """
+    index = items_of(services)
+    return tuple(each for each in sorted(_followed(services, collections)) if not index.state(each).is_whole)
+
+
+def _followed(services: Services, collections: Collection[str]) -> set[str]:
+    """The collections whose changes are told: whoever follows them misses none while a source is away."""
     catalogue = services.catalogue
-    # Whoever follows them misses nothing that changes while a source is away.
     served = catalogue.collections_by_id.keys() | set(catalogue.away.values())
-    among = served & set(collections) if collections else served
-    return items_of(services).changes_after(cursor, limit=limit, among=among)
+    return served & set(collections) if collections else served
 
 
 def newest_items(collection: str, services: Services, *, limit: int) -> tuple[FoundItem, ...]:

@@ -41,21 +41,22 @@ def cursor_of_now(webhook: Webhook, services: Services) -> str:
     Raises:
         SourceUnavailable: The index does not answer.
     """
-    return changes_since(None, services, collections=_collections(webhook)).cursor
+    return changes_since(None, services, collections=webhook.collections).cursor
 
 
 def news_after(cursor: str, webhook: Webhook, services: Services) -> NewsPage:
     """Return the changes after a cursor that a webhook gets.
 
     A filter is answered as searches of clients are, for items as they are now. Items that were removed cannot be
-    compared with it, and are always selected.
+    compared with it, and are always selected. Changes made before all of the source of a collection was read are not:
+    a million items may be listed for the first time, or again.
 
     Raises:
         CursorExpired: Not all that was removed since is known.
         InvalidParameter: The filter takes too long.
         SourceUnavailable: The index does not answer.
     """
-    page = changes_since(cursor, services, collections=_collections(webhook), limit=PAGE)
+    page = changes_since(cursor, services, collections=webhook.collections, limit=PAGE, without_first_fill=True)
     left = [each for each in page.changes if each.item is None]
     present = [each for each in page.changes if each.item is not None]
     selected = {id(each) for each in (*left, *_matching(present, webhook, services))}
@@ -70,10 +71,6 @@ def news_after(cursor: str, webhook: Webhook, services: Services) -> NewsPage:
         after=page.cursor,
         has_changes=bool(page.changes),
     )
-
-
-def _collections(webhook: Webhook) -> tuple[str, ...]:
-    return () if webhook.collection is None else (webhook.collection,)
 
 
 def _matching(changes: Iterable[ItemChange], webhook: Webhook, services: Services) -> list[ItemChange]:

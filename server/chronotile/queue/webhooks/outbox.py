@@ -24,9 +24,11 @@ PAGES = 50
 REFUSED_S = 60.0
 """How long to wait after a filter that took too long."""
 
+LISTS_ALL = "its subscriber has to list all items"
+
 Outcome = Literal["sent", "failed", "given_up", "lost"]
 OUTCOMES: tuple[Outcome, ...] = ("sent", "failed", "given_up", "lost")
-"""Of a try, of an event, and of a webhook whose position was too old."""
+"""Of a try, of an event, and of a webhook whose position was too old, or gone."""
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +103,8 @@ class WebhookOutbox:
         self._not_before = dict[str, float]()
         self._found = dict[str, deque[News]]()
         """Changes that were found and not sent yet, by id of the webhook."""
+        self._begun = set[str]()
+        """Ids of those that had a position."""
 
     def take(self, *, lease_s: float, without: Collection[str]) -> WebhookEvent | None:
         """Take the next event of a webhook that has some, if any has; called by one thread at a time."""
@@ -155,8 +159,9 @@ class WebhookOutbox:
         """The next event of a webhook, which no other process sends for some seconds."""
         position = self._positions.find(webhook.id)
         if position is None:
-            self._positions.begin(webhook.id, cursor_of_now(webhook, self._services()))
+            self._begin(webhook)
             return None
+        self._begun.add(webhook.id)
         if position.wait_s > 0:  # another process is at it, or it failed
             self._not_before[webhook.id] = self._clock() + min(position.wait_s, LOOK_S)
             return None
@@ -164,6 +169,16 @@ class WebhookOutbox:
         if news is None or not self._positions.take(webhook.id, position, lease_s=lease_s):
             return None
         return WebhookEvent(webhook=webhook, news=news, tries=position.tries + 1)
+
+    def _begin(self, webhook: Webhook) -> None:
+        """Give a webhook the position of now; the index that had another may be gone."""
+        self._positions.begin(webhook.id, cursor_of_now(webhook, self._services()))
+        if webhook.id in self._begun:
+            self._counts.add("lost")
+            said = "%s: its position is gone with the item index, so it continues with changes from now on; %s"
+            log.error(said, _shown(webhook), LISTS_ALL)
+        else:
+            log.info("%s: has no position in the item index, so it gets changes from now on", _shown(webhook))
 
     def _news(self, webhook: Webhook, position: Position) -> News | None:
         """The next change for a webhook."""
@@ -197,11 +212,8 @@ class WebhookOutbox:
 
     def _lose(self, webhook: Webhook, cursor: str) -> None:
         self._counts.add("lost")
-        log.error(
-            "%s: changes since its last event are no longer listed, so it continues with those from now on; its "
-            "subscriber has to list all items",
-            _shown(webhook),
-        )
+        said = "%s: changes since its last event are no longer listed, so it continues with those from now on; %s"
+        log.error(said, _shown(webhook), LISTS_ALL)
         self._positions.move(webhook.id, cursor, cursor_of_now(webhook, self._services()))
 
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from chronotile.catalog.catalogue import ServiceInfo
-from chronotile.errors import ChronotileError
+from chronotile.errors import ChronotileError, SourceUnavailable
 from chronotile.model.job import Message
 from chronotile.model.source import Finding
 from chronotile.model.webhook import Webhook
+from chronotile.pipeline.search.changes import collections_being_filled
 from chronotile.pipeline.services import Services
 from chronotile.queue.notifier import Notifier, Post
 from chronotile.queue.runtime import SYSTEM, Runtime
@@ -59,6 +60,8 @@ class WebhookSender:
         self._send = send
         self._runtime = runtime
         self._logged: tuple[Finding, ...] = ()
+        self._filled_later: tuple[str, ...] = ()
+        """Collections of which no events are sent yet."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
@@ -94,6 +97,22 @@ class WebhookSender:
             for each in found:
                 log.warning("%s  %s", each.severity, each.text)
 
+    def _log_collections(self, webhooks: tuple[Webhook, ...]) -> None:
+        """Log of which collections no events are sent yet, and of which they are from now on."""
+        wanted = {name for each in webhooks for name in each.collections}
+        if any(each.collection is None for each in webhooks):
+            wanted = set()  # all of them
+        try:
+            found = collections_being_filled(self._services(), collections=wanted) if webhooks else ()
+        except SourceUnavailable:
+            return  # the notifier has logged it
+        begun = sorted(set(self._filled_later) - set(found))
+        if waiting := sorted(set(found) - set(self._filled_later)):
+            log.info("webhooks get no events of %s until all of the source was read", ", ".join(waiting))
+        if begun and webhooks:
+            log.info("webhooks get events of %s from now on", ", ".join(begun))
+        self._filled_later = found
+
     def _follow(self, configured: tuple[Webhook, ...]) -> None:
         """Send events to some webhooks until the configuration has others."""
         webhooks = allowed(configured, self._places)
@@ -108,5 +127,6 @@ class WebhookSender:
                 notifier = Notifier(outbox, send=self._send, runtime=self._runtime, at_once=count, of_a_host=count)
                 stack.enter_context(notifier)
             while self._services().catalogue.service.webhooks == configured:
+                self._log_collections(webhooks)
                 if self._runtime.wait(self._stopping, LOOK_S):
                     return
