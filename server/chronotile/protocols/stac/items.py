@@ -62,9 +62,9 @@ class _OfCollection:
 
     def document(self, found: FoundItem) -> Json:
         document = public_item(found)
-        shown = [each for each in self._layers if each.shows(found.ref.instant)]
-        times = [each.time(found.ref.instant) for each in shown]
-        maps = [one for each, time in zip(shown, times, strict=True) for one in each.of_item(time)]
+        instant = found.ref.instant
+        shown = [(each, each.time(instant)) for each in self._layers if each.shows(instant)]
+        maps = [one for each, time in shown for one in each.of_item(time)]
         document["type"], document["stac_version"] = "Feature", STAC_VERSION
         document["links"] = [
             link("self", self._items + quote(found.ref.id, safe=""), GEOJSON_TYPE),
@@ -76,7 +76,7 @@ class _OfCollection:
             _add_extensions(document, map_links.EXTENSION)
         return document
 
-    def _add_assets(self, document: Json, found: FoundItem, shown: list[LayerLinks]) -> None:
+    def _add_assets(self, document: Json, found: FoundItem, shown: list[tuple[LayerLinks, str | None]]) -> None:
         assets, base, instant = document["assets"], self._context.base, found.ref.instant
         files = base + asset_path(found.product, "")
         for name, asset in assets.items():
@@ -87,9 +87,9 @@ class _OfCollection:
         if computed:
             _add_extensions(document, data_cube.PROJECTION, data_cube.RASTER)
         if shown and "thumbnail" not in assets:
-            first = next((each for each in shown if each.layer.is_composite), shown[0])
+            first, time = next((each for each in shown if each[0].layer.is_composite), shown[0])
             assets["thumbnail"] = {
-                "href": first.picture(document.get("bbox"), first.time(instant)),
+                "href": first.picture(document.get("bbox"), time),
                 "type": PNG,
                 "roles": ["thumbnail"],
                 "title": first.title,
