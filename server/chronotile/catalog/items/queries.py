@@ -54,6 +54,13 @@ def numbers_in_cells(cells: int) -> Select[Any]:
 
 
 @cache
+def numbers_of_ids(ids: int) -> Select[Any]:
+    """Numbers of the items of a collection that have `id…`."""
+    found = and_(ITEMS.c.collection == bindparam("collection"), ITEMS.c.id.in_(names("id", ids)))
+    return select(ITEMS.c.number).where(found)
+
+
+@cache
 def levels_and_covering(cells: int, instants: int) -> Select[Any]:
     """Levels of the collection of `archive` and `id`, with each row of `covering` in it, or with NULL if none is."""
     found = and_(COVERS.c.collection == COLLECTIONS.c.number, *_near(cells), _at(COVERS.c.instant, instants))

@@ -25,7 +25,7 @@ from chronotile.catalog.items.cql2.translate import translate
 from chronotile.catalog.items.cql2.tree import checked
 from chronotile.catalog.items.cursors import Cursor, cursor_of
 from chronotile.catalog.items.footprints import meets, unpack
-from chronotile.catalog.items.order import is_text, nanoseconds
+from chronotile.catalog.items.order import nanoseconds
 from chronotile.catalog.items.schema import ITEMS
 from chronotile.catalog.items.search_query import (
     REF_COUNT,
@@ -39,6 +39,7 @@ from chronotile.catalog.items.search_query import (
     boxes_near,
     in_cells,
     numbers_near,
+    numbers_of,
     query_of,
 )
 from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded
@@ -78,7 +79,7 @@ class _Search:
     boxes: tuple[BBox, ...] | None
     """One of which footprints have to meet."""
     are_few: bool
-    """Whether the items near a box are listed."""
+    """Whether all that may be found are listed by their numbers."""
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -220,29 +221,26 @@ class ItemSearcher:
 
     def _planned(self, collection: SearchedCollection, filter_: Filter | None) -> _Search:
         search = self._search
-        # No item has the empty id, which stands for ids that no database holds.
-        ids = padded([each for each in search.ids if is_text(each)] or [""]) if search.ids else []
         shape = Shape(
             dialect=self._dialect,
             collection=collection.id,
             filter=filter_,
             sort=search.sort,
             has_span=search.span is not None,
-            ids=len(ids),
             boxes=None if self._boxes is None else len(self._boxes),
         )
-        values: dict[str, Value] = {
-            "collection": collection.number,
-            **listed("id", ids),
-            **box_values(self._boxes or ()),
-        }
+        values: dict[str, Value] = {"collection": collection.number, **box_values(self._boxes or ())}
         if search.span is not None:
             start, end = nanoseconds(search.span.start), nanoseconds(search.span.end)
             earliest = max(start - collection.longest, -(1 << 63) + 1) - 1
             values |= {"start": start, "end": end, "earliest": earliest}
         near = self._boxes or boxes_near(shape)
         instants = self._instants(collection)
-        few = numbers_near(near, collection, instants, self._cursor, dialect=self._dialect) if near else None
+        few: Sequence[int] | None = None
+        if search.ids:
+            few = numbers_of(search.ids, collection, self._cursor, dialect=self._dialect)
+        elif near:
+            few = numbers_near(near, collection, instants, self._cursor, dialect=self._dialect)
         if few is not None:
             query = query_of(replace(shape, are_listed=True))
             numbers = orjson.dumps(few).decode()  # an array is written in braces

@@ -33,6 +33,7 @@ from chronotile.catalog.items.cql2.columns import Columns
 from chronotile.catalog.items.cql2.conditions import Condition, Plain, loosely, near_boxes, plain_parts
 from chronotile.catalog.items.cql2.translate import translate
 from chronotile.catalog.items.cursors import Cursor
+from chronotile.catalog.items.order import is_text
 from chronotile.catalog.items.schema import BODIES, COVERS, ITEMS
 from chronotile.catalog.items.statements import Statement, Value, listed, padded
 from chronotile.database import POSTGRESQL
@@ -81,8 +82,6 @@ class Shape:
     filter: Filter | None
     sort: tuple[tuple[str, bool], ...]
     has_span: bool
-    ids: int
-    """How many, filled up; 0: any."""
     boxes: int | None
     """One of which items have to meet; `None`: they may be anywhere."""
     are_listed: bool = False
@@ -212,8 +211,6 @@ def _where(shape: Shape) -> Iterator[ColumnElement[bool]]:
         yield ITEMS.c.start < bindparam("end")
         yield ITEMS.c.end > bindparam("start")
         yield ITEMS.c.start > bindparam("earliest")
-    if shape.ids:
-        yield ITEMS.c.id.in_(queries.names("id", shape.ids))
     if shape.boxes is not None:
         near = [queries.in_box(number) for number in map(str, range(shape.boxes))]
         yield or_(*near) if near else literal_column("1") == literal_column("0")
@@ -273,6 +270,27 @@ def _is_after(keys: Sequence[Key], missing: Sequence[bool]) -> ColumnElement[boo
         return condition
     # Which an index finds.
     return and_(first.column <= value if first.is_descending else first.column >= value, condition)
+
+
+def numbers_of(
+    ids: Sequence[str],
+    collection: SearchedCollection,
+    cursor: Any,  # noqa: ANN401 -- the driver's own
+    *,
+    dialect: Dialect,
+) -> Sequence[int]:
+    """Return the numbers of the items that have some ids, ascending; an id that no database holds is of none."""
+    texts = [each for each in ids if is_text(each)]
+    if not texts:
+        return ()
+    wanted = padded(texts)
+    values: dict[str, Value] = {"collection": collection.number, **listed("id", wanted)}
+    return sorted(number for (number,) in _ids_statement(len(wanted), dialect).run(cursor, values))
+
+
+@lru_cache(maxsize=16)
+def _ids_statement(ids: int, dialect: Dialect) -> Statement:
+    return Statement(queries.numbers_of_ids(ids), dialect)
 
 
 def numbers_near(
