@@ -92,14 +92,14 @@ RELATIONS: Mapping[str, Relation] = {
     "t_disjoint": lambda a, b: or_(_is(a.first > b.last), _is(a.last < b.first)),
     "t_during": lambda a, b: and_(_is(a.first > b.first), _is(a.last < b.last)),
     "t_equals": lambda a, b: and_(_is(a.first == b.first), _is(a.last == b.last)),
-    "t_finishedby": lambda a, b: and_(_is(a.first < b.first), _is(a.last == b.last)),
+    "t_finishedBy": lambda a, b: and_(_is(a.first < b.first), _is(a.last == b.last)),
     "t_finishes": lambda a, b: and_(_is(a.first > b.first), _is(a.last == b.last)),
     "t_intersects": lambda a, b: and_(_is(a.first <= b.last), _is(a.last >= b.first)),
     "t_meets": lambda a, b: _is(a.last == b.first),
-    "t_metby": lambda a, b: _is(a.first == b.last),
-    "t_overlappedby": lambda a, b: and_(_is(a.first > b.first), _is(a.first < b.last), _is(a.last > b.last)),
+    "t_metBy": lambda a, b: _is(a.first == b.last),
+    "t_overlappedBy": lambda a, b: and_(_is(a.first > b.first), _is(a.first < b.last), _is(a.last > b.last)),
     "t_overlaps": lambda a, b: and_(_is(a.first < b.first), _is(a.last > b.first), _is(a.last < b.last)),
-    "t_startedby": lambda a, b: and_(_is(a.first == b.first), _is(a.last > b.last)),
+    "t_startedBy": lambda a, b: and_(_is(a.first == b.first), _is(a.last > b.last)),
     "t_starts": lambda a, b: and_(_is(a.first == b.first), _is(a.last < b.last)),
 }
 """How the first interval lies to the second (OGC 21-065r2, 7.9), by operator."""
