@@ -12,9 +12,9 @@ from sqlalchemy.engine import Dialect
 
 from chronotile.catalog.items import queries
 from chronotile.catalog.items.cursors import is_number, sealed, unsealed
+from chronotile.catalog.items.lookups import documents_of, found_item
 from chronotile.catalog.items.passes import FIRST_PASSES, IS_WHOLE, PASSES, scope_of
 from chronotile.catalog.items.schema import COLLECTIONS, ITEMS, REMOVED, SCHEMA
-from chronotile.catalog.items.search import documents_of, found_item
 from chronotile.catalog.items.search_query import SearchedCollection
 from chronotile.catalog.items.statements import Statement, Value
 from chronotile.errors import CursorExpired, InvalidParameter
@@ -171,7 +171,7 @@ class HistoryReader:
             kind: ChangeKind = "removed"
             item = None
             if not isinstance(row, str):
-                item = found_item(collection.searched, row, documents[row[0]])
+                item = found_item(collection.searched.id, row, documents[row[0]])
                 kind = "added" if row[-2] > max(known, collection.filled) else "replaced"
             changes.append(
                 ItemChange(

@@ -2,17 +2,21 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import numpy as np
+from isal import isal_zlib
+from sqlalchemy.engine import Dialect
 
+from chronotile.catalog.items import queries
 from chronotile.catalog.items.footprints import meets, unpack
 from chronotile.catalog.items.order import nanoseconds
-from chronotile.catalog.items.statements import Value, listed, padded
+from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded
 from chronotile.errors import LimitExceeded
 from chronotile.model.grid import BBox
-from chronotile.model.items import Asset, ItemRef
+from chronotile.model.items import Asset, FoundItem, ItemRef
 from chronotile.model.time.instants import InstantArray, TimeSpan
 
 MOST_INSTANTS = 64
@@ -95,3 +99,28 @@ def require_few(count: int, most: int, what: str) -> None:
     """
     if count > most:
         raise LimitExceeded(what, allowed=most, needed=count, alternative="request a smaller area or time")
+
+
+def documents_of(numbers: Sequence[int], cursor: Any, dialect: Dialect) -> dict[int, bytes]:  # noqa: ANN401 -- the driver's own
+    """Return the compressed documents of items, by number."""
+    found = dict[int, bytes]()
+    for part in chunks(numbers):
+        wanted = padded(part)
+        statement = _documents_statement(len(wanted), dialect)
+        found.update((item, bytes(data)) for item, data in statement.run(cursor, listed("item", wanted)))
+    return found
+
+
+@lru_cache(maxsize=64)
+def _documents_statement(items: int, dialect: Dialect) -> Statement:
+    return Statement(queries.documents(items), dialect)
+
+
+def found_item(collection: str, row: Any, document: bytes) -> FoundItem:  # noqa: ANN401 -- the driver's own
+    """Return the item of a row of `REF_COLUMNS`."""
+    number, id_, instant, changed, *edges = row[:8]
+    return FoundItem(
+        ref=ItemRef(number, id_, np.datetime64(instant, "ns"), changed, BBox(*edges)),
+        collection=collection,
+        document=isal_zlib.decompress(document),
+    )

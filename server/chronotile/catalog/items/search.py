@@ -6,18 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import orjson
-from isal import isal_zlib
 from sqlalchemy import Select, case, func
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import ColumnElement
 
-from chronotile.catalog.items import queries
 from chronotile.catalog.items.cells import search_boxes
 from chronotile.catalog.items.cql2.columns import Columns
 from chronotile.catalog.items.cql2.conditions import holds
@@ -25,6 +22,7 @@ from chronotile.catalog.items.cql2.translate import translate
 from chronotile.catalog.items.cql2.tree import checked
 from chronotile.catalog.items.cursors import Cursor, cursor_of
 from chronotile.catalog.items.footprints import meets, unpack
+from chronotile.catalog.items.lookups import documents_of, found_item
 from chronotile.catalog.items.order import nanoseconds
 from chronotile.catalog.items.schema import ITEMS
 from chronotile.catalog.items.search_query import (
@@ -42,11 +40,11 @@ from chronotile.catalog.items.search_query import (
     numbers_of,
     query_of,
 )
-from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded
+from chronotile.catalog.items.statements import Statement, Value
 from chronotile.database import POSTGRESQL
 from chronotile.errors import InvalidParameter
 from chronotile.model.grid import BBox
-from chronotile.model.items import FoundItem, ItemPage, ItemRef, ItemSearch
+from chronotile.model.items import ItemPage, ItemSearch
 from chronotile.model.time.instants import DAY, Instant
 
 MOST_ITEMS = 10_000
@@ -144,7 +142,7 @@ class ItemSearcher:
             is_last = len(found) <= self._search.limit
             matched = self._matched(len(found), merged)
             documents = documents_of([row[0] for _collection, row in rows], self._cursor, self._dialect)
-        items = tuple(found_item(collection, row, documents[row[0]]) for collection, row in rows)
+        items = tuple(found_item(collection.id, row, documents[row[0]]) for collection, row in rows)
         if is_last:
             return ItemPage(items=items, next=None, matched=matched)
         last = rows[-1][1]
@@ -324,28 +322,3 @@ def _sort_key(keys: Sequence[Key], row: Any) -> tuple[Any, ...]:  # noqa: ANN401
         known = 0 if value is None else value
         parts.append((value is None, _Turned(known) if key.is_descending and value is not None else known))
     return (*parts, row[0])
-
-
-def documents_of(numbers: Sequence[int], cursor: Any, dialect: Dialect) -> dict[int, bytes]:  # noqa: ANN401 -- the driver's own
-    """Return the compressed documents of items, by number."""
-    found = dict[int, bytes]()
-    for part in chunks(numbers):
-        wanted = padded(part)
-        statement = _documents_statement(len(wanted), dialect)
-        found.update((item, bytes(data)) for item, data in statement.run(cursor, listed("item", wanted)))
-    return found
-
-
-@lru_cache(maxsize=64)
-def _documents_statement(items: int, dialect: Dialect) -> Statement:
-    return Statement(queries.documents(items), dialect)
-
-
-def found_item(collection: SearchedCollection, row: Any, document: bytes) -> FoundItem:  # noqa: ANN401 -- the driver's own
-    """Return the item of a row of `REF_COLUMNS`."""
-    number, id_, instant, changed, *edges = row[:8]
-    return FoundItem(
-        ref=ItemRef(number, id_, np.datetime64(instant, "ns"), changed, BBox(*edges)),
-        collection=collection.id,
-        document=isal_zlib.decompress(document),
-    )
