@@ -150,6 +150,9 @@ class ItemSearch:
     sort: tuple[tuple[str, bool], ...] = ()
     """Properties, and whether descending; default: by start, newest first, then by number."""
     limit: int = 10
+    """Items of a page; one of large documents has fewer, and is not the last for that."""
+    skip: int = 0
+    """Items before the page, after the cursor."""
     cursor: str | None = None
     """Of the page before; opaque."""
 

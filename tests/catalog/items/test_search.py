@@ -5,13 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from chronotile.catalog.items import cursors, search_query
+from chronotile.catalog.items import cursors, search_query, statements
 from chronotile.catalog.items import search as searches
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.schema import INDEX
-from chronotile.catalog.items.search import at_most
-from chronotile.catalog.items.statements import reading
+from chronotile.catalog.items.statements import TimeLimit, reading
 from chronotile.errors import InvalidParameter
 from chronotile.model.grid import BBox
 from chronotile.model.items import ItemSearch
@@ -514,7 +513,7 @@ def test_a_search_that_takes_too_long_is_ended(tmp_path, monkeypatch):
     index.put("s2", scenes())
     with monkeypatch.context() as patch:
         patch.setattr(searches, "SEARCH_S", 0.0)
-        patch.setattr(searches, "STEPS", 1)
+        patch.setattr(statements, "STEPS", 1)
         with pytest.raises(InvalidParameter, match="takes longer than 0 s"):
             index.search(ItemSearch())
 
@@ -530,7 +529,7 @@ def test_a_search_of_postgresql_that_takes_too_long_is_ended(postgresql, tmp_pat
     with (
         pytest.raises(InvalidParameter, match="takes longer than 0 s"),
         reading(index._engine, INDEX) as cursor,
-        at_most(0.01, cursor, index._engine.dialect),
+        TimeLimit(0.01, cursor, index._engine.dialect),
     ):
         cursor.execute("SELECT pg_sleep(600)")
 

@@ -24,7 +24,7 @@ from chronotile.catalog.items.order import is_text
 from chronotile.catalog.items.passes import IS_WHOLE, PASSES, scope_of
 from chronotile.catalog.items.preparing import BATCH, Prepared, batches
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, INDEX, INSTANTS, ITEMS
-from chronotile.catalog.items.search import ItemSearcher
+from chronotile.catalog.items.search import ItemSearcher, check_numbers
 from chronotile.catalog.items.search_query import SearchedCollection
 from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded, reading
 from chronotile.database import write_transaction
@@ -85,6 +85,7 @@ class ItemIndex:
         self._folder = folder
         self._marker = None if folder is None else damage.mark_open(folder)
         self._archive = archive
+        self._clock = clock
         self._states = States(self._look_up_states, clock)
         self._levels = dict[str, int]()
         """Of cells of collections, when they were last looked up."""
@@ -401,13 +402,15 @@ class ItemIndex:
 
     @contextmanager
     def _searching(self, search: ItemSearch, among: Container[str] | None) -> Iterator[ItemSearcher]:
+        check_numbers(search)
+        named = frozenset(search.collections)
         with self._reading() as cursor:
             collections = [
                 each
                 for each in self._searched(cursor)
-                if (not search.collections or each.id in search.collections) and (among is None or each.id in among)
+                if (not named or each.id in named) and (among is None or each.id in among)
             ]
-            yield ItemSearcher(search, collections, cursor, self._engine.dialect)
+            yield ItemSearcher(search, collections, cursor, self._engine.dialect, clock=self._clock)
 
     def _found(self, cursor: Any, query: Select[Any], values: Mapping[str, Value]) -> Iterator[FoundItem]:  # noqa: ANN401 -- the driver's
         """The items of rows that end with their collection and document."""

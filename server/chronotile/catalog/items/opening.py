@@ -1,6 +1,8 @@
 """Opens the item index: makes its tables, and begins it again where it is damaged or of an older version."""
 
 import logging
+import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -19,7 +21,14 @@ from chronotile.machine import MOUNTS
 log = logging.getLogger(__name__)
 
 
-def open_items(url: str | None, folder: Path, *, archive: str = "", mounts: Path = MOUNTS) -> ItemIndex:
+def open_items(
+    url: str | None,
+    folder: Path,
+    *,
+    archive: str = "",
+    mounts: Path = MOUNTS,
+    clock: Callable[[], float] = time.monotonic,
+) -> ItemIndex:
     """Return the item index of an archive; its tables are made if they are not there.
 
     A damaged file is moved aside and a new one begun, which is then to be filled from the sources.
@@ -29,6 +38,7 @@ def open_items(url: str | None, folder: Path, *, archive: str = "", mounts: Path
         folder: Of the file.
         archive: Its id: archives that share a database do not see each other's items.
         mounts: What is mounted where, as `network_file_system` reads it.
+        clock: Seconds of a clock that never goes back, by which searches end.
 
     Raises:
         ConfigurationError: The database cannot be used, or its tables are those of a newer chronotile.
@@ -40,7 +50,7 @@ def open_items(url: str | None, folder: Path, *, archive: str = "", mounts: Path
     try:
         with damage.opening(folder) if is_file else nullcontext():
             make_tables(engine)
-            return ItemIndex(engine, archive=archive, folder=folder if is_file else None)
+            return ItemIndex(engine, archive=archive, folder=folder if is_file else None, clock=clock)
     except ChronotileError:
         engine.dispose()
         raise

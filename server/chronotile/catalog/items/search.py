@@ -3,8 +3,7 @@
 import heapq
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -40,11 +39,11 @@ from chronotile.catalog.items.search_query import (
     numbers_of,
     query_of,
 )
-from chronotile.catalog.items.statements import Statement, Value
+from chronotile.catalog.items.statements import Statement, TimeLimit, Value, chunks
 from chronotile.database import POSTGRESQL
 from chronotile.errors import InvalidParameter
 from chronotile.model.grid import BBox
-from chronotile.model.items import ItemPage, ItemSearch
+from chronotile.model.items import FoundItem, ItemPage, ItemSearch
 from chronotile.model.time.instants import DAY, Instant
 
 MOST_ITEMS = 10_000
@@ -56,15 +55,25 @@ MOST_TESTED = 50_000
 MOST_SORTED = 4
 """Properties to sort by."""
 MOST_IDS = 1_000
+MOST_COLLECTIONS = 1_000
+"""That a search names."""
+MOST_SKIPPED = 10_000
+MOST_BYTES = 16 << 20
+"""Of the documents of a page, each with `ADDED_BYTES`; one that is larger is a page of its own."""
+ADDED_BYTES = 4 << 10
+"""What answers add to a document, such as links."""
+READ_DOCUMENTS = 128
+"""Documents read at a time."""
 SEARCH_S = 10.0
 """How long a search may take."""
 READ = 500
 """Rows read at a time where footprints are tested."""
 READ_OF_FEW = 2_000
 """Rows read at a time of these: each time, all that follow are sorted."""
-STEPS = 20_000
-"""Steps of SQLite between two looks at the clock."""
 DAY_NS = int(DAY.astype(int))
+
+Found = tuple[SearchedCollection, Any]
+"""A row and its collection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +113,11 @@ class ItemSearcher:
     """Finds a page of items.
 
     Args:
-        search: What is looked for.
+        search: What is looked for, with numbers that `check_numbers` accepts.
         collections: Of those that it names, the ones that are there.
         cursor: Of the driver, in a transaction.
         dialect: Of the database.
-
-    Raises:
-        InvalidParameter: The filter, a property to sort by, the cursor or a number is not accepted.
+        clock: Seconds of a clock that never goes back.
     """
 
     def __init__(
@@ -119,91 +126,129 @@ class ItemSearcher:
         collections: Sequence[SearchedCollection],
         cursor: Any,  # noqa: ANN401 -- the driver's own
         dialect: Dialect,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        _check(search)
         self._search = search
+        self._collections = collections
         self._cursor = cursor
         self._dialect = dialect
+        self._clock = clock
         self._tested = 0
         self._boxes = None if search.bbox is None else search_boxes(search.bbox)
-        filter_ = _whole_filter(search, dialect)
-        self._queries = [self._planned(collection, filter_) for collection in collections]
-        # Without collections nothing says which values a cursor has, and there is nothing to go on with.
-        are_texts = [key.is_text for key in self._queries[0].keys] if self._queries else None
-        self._after = cursor_of(search, are_texts=are_texts, most_matched=MOST_MATCHED)
 
     def page(self) -> ItemPage:
-        """Return the page."""
-        with at_most(SEARCH_S, self._cursor, self._dialect):
-            streams = [self._found(query, self._after, self._search.limit + 1) for query in self._queries]
+        """Return the page.
+
+        Raises:
+            InvalidParameter: The filter, a property to sort by or the cursor is not accepted, or it takes too long.
+        """
+        search = self._search
+        with TimeLimit(SEARCH_S, self._cursor, self._dialect, self._clock) as time_limit:
+            planned = self._planned(time_limit)
+            # Without collections nothing says which values a cursor has, and there is nothing to go on with.
+            are_texts = [key.is_text for key in planned[0].keys] if planned else None
+            after = cursor_of(search, are_texts=are_texts, most_matched=MOST_MATCHED)
+            wanted = search.skip + search.limit
+            streams = [self._found(query, after, wanted + 1, time_limit) for query in planned]
             merged = heapq.merge(*streams, key=lambda pair: pair[0])
-            found = list(islice(merged, self._search.limit + 1))
-            rows = [row for _key, row in found[: self._search.limit]]
-            is_last = len(found) <= self._search.limit
-            matched = self._matched(len(found), merged)
-            documents = documents_of([row[0] for _collection, row in rows], self._cursor, self._dialect)
-        items = tuple(found_item(collection.id, row, documents[row[0]]) for collection, row in rows)
-        if is_last:
+            found = [row for _key, row in islice(merged, wanted + 1)]
+            matched = self._matched(planned, len(found), merged, time_limit) if after is None else after.matched
+            items = self._whole(found[search.skip : wanted], time_limit)
+        reached = search.skip + len(items)
+        if reached >= len(found):
             return ItemPage(items=items, next=None, matched=matched)
-        last = rows[-1][1]
-        keys = tuple(last[REF_COUNT : REF_COUNT + len(self._queries[0].keys)])
-        return ItemPage(items=items, next=Cursor(keys, last[0], matched).text(self._search), matched=matched)
+        last = found[reached - 1][1]
+        keys = tuple(last[REF_COUNT : REF_COUNT + len(planned[0].keys)])
+        return ItemPage(items=items, next=Cursor(keys, last[0], matched).text(search), matched=matched)
 
     def by_month(self) -> tuple[tuple[Instant, int], ...]:
-        """Return the months in which items begin and how many do, ascending."""
+        """Return the months in which items begin and how many do, ascending.
+
+        Raises:
+            InvalidParameter: The filter is not accepted, or it takes too long.
+        """
         counts = Counter[Instant]()
-        with at_most(SEARCH_S, self._cursor, self._dialect):
-            for query in self._queries:
+        with TimeLimit(SEARCH_S, self._cursor, self._dialect, self._clock) as time_limit:
+            for query in self._planned(time_limit):
                 if not query.is_tested:
                     day: ColumnElement[Any] = _day_of(ITEMS.c.start)
                     days: Select[Any] = query.query.select.with_only_columns(day, func.count()).group_by(day)
+                    time_limit.renew()
                     found = Statement(days, self._dialect).run(self._cursor, query.values)
                 else:
-                    found = [
-                        (row[REF_COUNT] // DAY_NS, 1) for _key, (_collection, row) in self._found(query, None, READ)
-                    ]
+                    rows = self._found(query, None, READ, time_limit)
+                    found = [(row[REF_COUNT] // DAY_NS, 1) for _key, (_collection, row) in rows]
                 for number, count in found:
                     month: Instant = np.datetime64(int(number), "D").astype("datetime64[M]").astype("datetime64[ns]")
                     counts[month] += count
         return tuple(sorted(counts.items()))
 
-    def _matched(self, count: int, others: Iterator[object]) -> int | None:
+    def _planned(self, time_limit: TimeLimit) -> list[_Search]:
+        filter_, planned = _whole_filter(self._search, self._dialect), list[_Search]()
+        for collection in self._collections:
+            time_limit.renew()
+            planned.append(self._plan(collection, filter_))
+        return planned
+
+    def _whole(self, rows: Sequence[Found], time_limit: TimeLimit) -> tuple[FoundItem, ...]:
+        """The items of the first rows, as many as a page may have bytes of documents, and at least one."""
+        items, size = list[FoundItem](), 0
+        for part in chunks(rows, READ_DOCUMENTS):
+            time_limit.renew()
+            documents = documents_of([row[0] for _collection, row in part], self._cursor, self._dialect)
+            for collection, row in part:
+                item = found_item(collection.id, row, documents.pop(row[0]))
+                size += len(item.document) + ADDED_BYTES
+                if items and size > MOST_BYTES:
+                    return tuple(items)
+                items.append(item)
+        return tuple(items)
+
+    def _matched(
+        self, planned: Sequence[_Search], count: int, others: Iterator[object], time_limit: TimeLimit
+    ) -> int | None:
         """How many items match in all.
 
         Args:
+            planned: By which they are looked up.
             count: Of those that were found for the first page, and for whether there is a second.
             others: Those after them.
+            time_limit: Of the search.
         """
-        if self._after is not None:
-            return self._after.matched
-        if count <= self._search.limit:
-            return count
-        if any(query.is_tested for query in self._queries):  # the rows are there already
-            total = count + sum(1 for _ in islice(others, MOST_MATCHED + 1 - count))
+        if count <= self._search.skip + self._search.limit:
+            return count if count <= MOST_MATCHED else None
+        if any(query.is_tested for query in planned):  # the rows are there already
+            total = count + sum(1 for _ in islice(others, max(0, MOST_MATCHED + 1 - count)))
             return total if total <= MOST_MATCHED else None
         total = 0
-        for query in self._queries:
+        for query in planned:
+            time_limit.renew()
             values = {**query.values, "most": MOST_MATCHED + 1 - total}
             total += query.query.count().run(self._cursor, values)[0][0]
             if total > MOST_MATCHED:
                 return None
         return total
 
-    def _found(self, query: _Search, after: Cursor | None, count: int) -> Iterator[tuple[Any, Any]]:
+    def _found(
+        self, query: _Search, after: Cursor | None, count: int, time_limit: TimeLimit
+    ) -> Iterator[tuple[Any, Found]]:
         """Yield items of a collection after a cursor, each with what it is sorted by; some are read at a time."""
         size = max(count, READ_OF_FEW if query.are_few else READ) if query.is_tested else count
         while True:
             values = {**query.values, **after_values(after), "most": size}
+            time_limit.renew()
             rows = query.query.page(after).run(self._cursor, values)
             for row in rows:
-                if not query.is_tested or self._holds(query, row):
+                if not query.is_tested or self._holds(query, row, time_limit):
                     yield _sort_key(query.keys, row), (query.collection, row)
             if len(rows) < size:
                 return
             last = rows[-1]
             after = Cursor(tuple(last[REF_COUNT : REF_COUNT + len(query.keys)]), last[0], None)
 
-    def _holds(self, query: _Search, row: Any) -> bool:  # noqa: ANN401 -- the driver's own
+    def _holds(self, query: _Search, row: Any, time_limit: TimeLimit) -> bool:  # noqa: ANN401 -- the driver's own
+        time_limit.check()
         self._tested += 1
         if self._tested > MOST_TESTED:
             raise InvalidParameter(
@@ -217,7 +262,7 @@ class ItemSearcher:
         condition = query.query.condition
         return condition is None or holds(condition, plain, footprint, box) is True
 
-    def _planned(self, collection: SearchedCollection, filter_: Filter | None) -> _Search:
+    def _plan(self, collection: SearchedCollection, filter_: Filter | None) -> _Search:
         search = self._search
         shape = Shape(
             dialect=self._dialect,
@@ -257,34 +302,6 @@ class ItemSearcher:
         return max(start - collection.longest - 2 * DAY_NS, -(1 << 63)), min(end + 2 * DAY_NS, (1 << 63) - 1)
 
 
-@contextmanager
-def at_most(seconds: float, cursor: Any, dialect: Dialect) -> Iterator[None]:  # noqa: ANN401 -- the driver's own
-    """End what a cursor does once it takes too long.
-
-    Raises:
-        InvalidParameter: It did.
-    """
-    deadline = time.monotonic() + seconds
-    is_postgresql = dialect.name == POSTGRESQL
-    if is_postgresql:
-        cursor.execute(f"SET LOCAL statement_timeout = {max(1, round(1000 * seconds))}")
-    else:
-        cursor.connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
-    try:
-        yield
-    except dialect.loaded_dbapi.Error as error:
-        reason = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
-        if reason not in {"SQLITE_INTERRUPT", "57014"}:
-            raise
-        raise InvalidParameter(
-            f"the search takes longer than {seconds:.0f} s; restrict it by collections, bbox or datetime",
-            locator="filter",
-        ) from error
-    finally:
-        if not is_postgresql:
-            cursor.connection.set_progress_handler(None, STEPS)
-
-
 def _whole_filter(search: ItemSearch, dialect: Dialect) -> Filter | None:
     """The filter, with the geometry as a part of it; `None`: there is neither."""
     parts = [] if search.filter is None else [checked(search.filter)]
@@ -306,11 +323,23 @@ def _day_of(column: ColumnElement[int]) -> ColumnElement[int]:
     return case((column < 0, -((-column - 1) // DAY_NS) - 1), else_=column // DAY_NS)
 
 
-def _check(search: ItemSearch) -> None:
+def check_numbers(search: ItemSearch) -> None:
+    """Check that a search is not for too much.
+
+    Raises:
+        InvalidParameter: It is.
+    """
     if not 1 <= search.limit <= MOST_ITEMS:
         raise InvalidParameter(f"limit is {search.limit}; accepted: 1 to {MOST_ITEMS}", locator="limit")
+    if not 0 <= search.skip <= MOST_SKIPPED:
+        raise InvalidParameter(f"skip is {search.skip}; accepted: 0 to {MOST_SKIPPED}", locator="skip")
     if len(search.ids) > MOST_IDS:
         raise InvalidParameter(f"ids has {len(search.ids)} ids; at most {MOST_IDS} are accepted", locator="ids")
+    if len(search.collections) > MOST_COLLECTIONS:
+        raise InvalidParameter(
+            f"collections has {len(search.collections)} names; at most {MOST_COLLECTIONS} are accepted",
+            locator="collections",
+        )
     if len(search.sort) > MOST_SORTED:
         raise InvalidParameter(f"sortby has more than {MOST_SORTED} properties", locator="sortby")
 

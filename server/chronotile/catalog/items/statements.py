@@ -3,20 +3,28 @@
 Finding the items of a tile takes some ten microseconds in SQLite, and `Connection.execute` ten times that.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, TypeVar
+from math import inf
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, Select, Table, insert
 from sqlalchemy.engine import Dialect
 
 from chronotile.database import POSTGRESQL, Usage, fault_of, words_for_faults
+from chronotile.errors import InvalidParameter
 
 REPEATABLE_READ = 3
 """What psycopg calls the isolation in which all statements of a transaction see one state."""
 MOST_LISTED = 1024
 """Values in one list of a statement."""
+STEPS = 20_000
+"""Steps of SQLite between two looks at the clock."""
+SLACK_S = 0.5
+"""By how much a statement of PostgreSQL may exceed the time that is left: to set that takes as long as a statement."""
 
 Value = int | float | str | bytes | bool | None
 _Any = TypeVar("_Any")
@@ -37,6 +45,81 @@ class Statement:
         cursor.execute(self._sql, filled if self._order is None else [filled[name] for name in self._order])
         rows: list[Any] = cursor.fetchall()
         return rows
+
+
+class TimeLimit:
+    """Ends what a cursor and this process do for a search once both together take too long; a context.
+
+    Args:
+        seconds: How long they may take.
+        cursor: Of the driver, in a transaction.
+        dialect: Of the database.
+        clock: Seconds of a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        cursor: Any,  # noqa: ANN401 -- the driver's own
+        dialect: Dialect,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._seconds = seconds
+        self._cursor = cursor
+        self._dialect = dialect
+        self._clock = clock
+        self._deadline = clock() + seconds
+        self._set = inf
+        """How long PostgreSQL lets a statement run."""
+
+    def __enter__(self) -> Self:
+        """Begin: SQLite looks at the clock by itself."""
+        if self._dialect.name != POSTGRESQL:
+            self._cursor.connection.set_progress_handler(lambda: self._clock() > self._deadline, STEPS)
+        self.renew()
+        return self
+
+    def check(self) -> None:
+        """Check that there is time left.
+
+        Raises:
+            InvalidParameter: There is none.
+        """
+        if self._clock() > self._deadline:
+            raise self._refusal()
+
+    def renew(self) -> None:
+        """Check that there is time left, before a statement, which PostgreSQL lets run no longer than that.
+
+        Raises:
+            InvalidParameter: There is none.
+        """
+        self.check()
+        left = self._deadline - self._clock()
+        if self._dialect.name == POSTGRESQL and self._set > left + SLACK_S:
+            self._cursor.execute(f"SET LOCAL statement_timeout = {max(1, round(1000 * left))}")
+            self._set = left
+
+    def __exit__(
+        self, _type: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        """End.
+
+        Raises:
+            InvalidParameter: A statement was ended.
+        """
+        if self._dialect.name != POSTGRESQL:
+            self._cursor.connection.set_progress_handler(None, STEPS)
+        if isinstance(error, self._dialect.loaded_dbapi.Error):
+            reason = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
+            if reason in {"SQLITE_INTERRUPT", "57014"}:
+                raise self._refusal() from error
+
+    def _refusal(self) -> InvalidParameter:
+        return InvalidParameter(
+            f"the search takes longer than {self._seconds:.0f} s; restrict it by collections, bbox or datetime",
+            locator="filter",
+        )
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Value]]) -> None:

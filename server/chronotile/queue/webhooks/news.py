@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chronotile.model.items import ItemChange, ItemSearch
 from chronotile.model.webhook import Webhook
@@ -85,4 +85,7 @@ def _matching(changes: Iterable[ItemChange], webhook: Webhook, services: Service
         # Also of one that is not served now, as its source is away: its changes are sent.
         page = items_of(services).search(search, among={collection})
         matching += [of_ids[found.ref.id] for found in page.items]
+        while page.next is not None:  # of large items a page has few
+            page = items_of(services).search(replace(search, cursor=page.next), among={collection})
+            matching += [of_ids[found.ref.id] for found in page.items]
     return matching

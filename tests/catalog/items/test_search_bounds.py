@@ -1,0 +1,126 @@
+"""What a search may take: bytes of a page, time in the database and in this process, documents that are passed over."""
+
+from itertools import count
+
+import pytest
+from sqlalchemy import update
+
+from chronotile.catalog.items import search as searches
+from chronotile.catalog.items.cql2.tree import filter_from_text
+from chronotile.catalog.items.schema import BODIES, INDEX
+from chronotile.catalog.items.search import MOST_BYTES
+from chronotile.catalog.items.statements import TimeLimit, reading
+from chronotile.database import POSTGRESQL
+from chronotile.errors import InvalidParameter
+from chronotile.model.items import ItemSearch
+from tests.catalog.items.conftest import make_item
+
+MIB = 1 << 20
+AWAY = filter_from_text("NOT S_INTERSECTS(geometry, POINT(50 50))")
+
+
+def walk(index, **values):
+    """The pages of a search."""
+    pages = [index.search(ItemSearch(**values))]
+    while pages[-1].next is not None:
+        pages.append(index.search(ItemSearch(**{**values, "skip": 0}, cursor=pages[-1].next)))
+    return pages
+
+
+def ids_of(pages):
+    return [item.ref.id for page in pages for item in page.items]
+
+
+def test_pages_of_large_documents_have_fewer_items_and_leave_none_out(index):
+    for collection in ("s1", "s2"):
+        large = (make_item(f"{number:02}", properties={"text": f"{number}" * (MIB // 2)}) for number in range(10, 35))
+        index.put(collection, large)
+
+    pages = walk(index, limit=40)
+
+    ids = ids_of(pages)
+    assert (len(ids), len(set(ids)), len(pages)) == (50, 25, 4)
+    assert {page.matched for page in pages} == {50}
+    for page in pages:
+        assert sum(len(item.document) for item in page.items) <= MOST_BYTES
+
+
+def test_a_document_that_is_larger_than_a_page_may_be_is_a_page(index, monkeypatch):
+    monkeypatch.setattr(searches, "MOST_BYTES", 10_000)
+    sizes = {"a": 9, "b": 99_999, "c": 9, "d": 9}
+    index.put("s2", [make_item(id_, properties={"text": id_ * size}) for id_, size in sizes.items()])
+
+    pages = walk(index, limit=3)
+
+    assert [len(page.items) for page in pages] == [1, 1, 2]
+    assert sorted(ids_of(pages)) == list("abcd")
+
+
+@pytest.mark.parametrize("filter_", [None, AWAY])
+@pytest.mark.parametrize("skip", [0, 1, 4, 5, 6, 10, 11])
+def test_pages_after_items_that_are_skipped_are_those_of_a_walk(index, skip, filter_):
+    for collection in ("s1", "s2"):
+        index.put(collection, [make_item(id_, at=f"2024-05-0{day}") for day, id_ in enumerate("abcde", start=1)])
+    every = [(item.collection, item.ref.id) for item in index.search(ItemSearch(limit=20)).items]
+
+    pages = walk(index, limit=4, skip=skip, filter=filter_)
+
+    assert [(item.collection, item.ref.id) for page in pages for item in page.items] == every[skip:]
+    assert {page.matched for page in pages} == {10}
+
+
+def test_documents_of_skipped_items_are_not_read(index):
+    index.put("s2", [make_item(id_, at=f"2024-05-0{day}") for day, id_ in enumerate("abc", start=1)])
+    unreadable = [item.ref.number for item in index.search(ItemSearch(limit=2)).items]
+    with index._engine.begin() as connection:
+        connection.execute(update(BODIES).where(BODIES.c.item.in_(unreadable)).values(document=b"not compressed"))
+
+    assert [item.ref.id for item in index.search(ItemSearch(skip=2)).items] == ["a"]
+
+
+@pytest.mark.parametrize("skip", [-1, 10_001])
+def test_more_items_than_are_counted_are_not_skipped(index, skip):
+    with pytest.raises(InvalidParameter, match="skip"):
+        index.search(ItemSearch(skip=skip))
+
+
+def test_names_of_more_collections_than_a_search_takes_are_refused(index):
+    with pytest.raises(InvalidParameter, match="at most 1000") as refused:
+        index.search(ItemSearch(collections=tuple(map(str, range(1001)))))
+
+    assert refused.value.locator == "collections"
+
+
+@pytest.mark.parametrize("look", ["search", "count_by_month"])
+def test_the_time_for_footprints_counts(open_index, look):
+    index = open_index(clock=count().__next__)
+    index.put("s2", [make_item(f"{number}") for number in range(30)])
+
+    with pytest.raises(InvalidParameter, match="takes longer than 10 s; restrict it by collections"):
+        getattr(index, look)(ItemSearch(filter=AWAY))
+
+
+def test_the_time_for_collections_counts_together(open_index):
+    index = open_index(clock=count().__next__)
+    for number in range(11):
+        index.put(f"{number}", [make_item("a")])
+
+    with pytest.raises(InvalidParameter, match="takes longer than 10 s"):
+        index.search(ItemSearch())
+
+
+def test_a_statement_of_postgresql_gets_the_time_that_is_left(index):
+    if index._engine.dialect.name != POSTGRESQL:
+        pytest.skip("SQLite looks at the clock")
+    times, now_s = list[str](), [0.0]
+    with (
+        reading(index._engine, INDEX) as cursor,
+        TimeLimit(10.0, cursor, index._engine.dialect, lambda: now_s[-1]) as limit,
+    ):
+        for each in (0.0, 0.1, 8.0):
+            now_s.append(each)
+            limit.renew()
+            cursor.execute("SHOW statement_timeout")
+            times += cursor.fetchone()
+
+    assert times == ["10s", "10s", "2s"]
