@@ -11,7 +11,9 @@ from lxml import etree
 from starlette.testclient import TestClient
 
 from chronotile.app import application
+from chronotile.catalog.items import search as searches
 from chronotile.model.items import product_id
+from chronotile.protocols.odata import search as odata_search
 from tests.protocols import served
 from tests.protocols.odata.conftest import ROOT, document, sentinel_2
 
@@ -220,6 +222,30 @@ def test_skipping_is_walking(client, scenes):
         "@odata.count": 12,
         "value": [],
     }
+
+
+def test_pages_of_large_products_are_a_walk_that_leaves_none_out(client, scenes, monkeypatch):
+    names = [name for page in walk(client) for name in page]
+    monkeypatch.setattr(searches, "MOST_BYTES", 20_000)
+
+    for skip in (0, 4):
+        pages = walk(client, skip=skip)
+        assert [name for page in pages for name in page] == names[skip:]
+        assert max(map(len, pages)) < 5
+
+
+@pytest.mark.parametrize("kind", ["Name", "Id"])
+def test_a_list_of_products_that_are_too_large_for_an_answer_is_refused(client, scenes, monkeypatch, kind):
+    listed = ask(client).json()["value"]
+    monkeypatch.setattr(searches, "MOST_BYTES", 2_000)
+    monkeypatch.setattr(odata_search, "MOST_BYTES", 2_000)
+    body = {"FilterProducts": [{kind: each[kind]} for each in listed]}
+
+    error = error_of(client.post(f"{PRODUCTS}/OData.CSC.FilterList", json=body))
+
+    assert error["code"] == "limit-exceeded"
+    assert error["innererror"]["allowed"] < len(listed)
+    assert "send several lists" in error["innererror"]["alternative"]
 
 
 def test_counts(client, scenes):

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import application
+from chronotile.catalog.items import search as searches
 from chronotile.catalog.items.opening import open_items
 from tests.protocols.stac.conftest import BASE, put, services_over
 from tests.protocols.stac.documents import DAYS, scene
@@ -113,6 +114,19 @@ def test_pages_by_post_have_each_item_once(api):
         assert following is None or (following["method"], following["merge"]) == ("POST", True)
 
     assert sorted(found) == SCENES
+
+
+def test_a_page_of_large_items_says_how_many_it_has_and_what_follows(api, monkeypatch):
+    monkeypatch.setattr(searches, "MOST_BYTES", 20_000)
+    found, href, pages = [], "/stac/search?limit=9&collections=scenes", 0
+    while href:
+        page = api.get(href.removeprefix(BASE)).json()
+        assert page["numberReturned"] == page["context"]["returned"] == len(page["features"]) < 5
+        assert page["numberMatched"] == 9
+        found, pages = found + ids(page), pages + 1
+        href = next((each["href"] for each in page["links"] if each["rel"] == "next"), None)
+
+    assert (sorted(found), pages > 2) == (SCENES, True)
 
 
 def test_a_page_of_a_collection_goes_on_there(api):

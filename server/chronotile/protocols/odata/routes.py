@@ -74,7 +74,7 @@ async def get_products(request: Request) -> Response:
     services, base = services_of(request), base_url(request)
     query = product_query(options_of(request.query_params.multi_items()))
 
-    def find() -> Json:
+    def find() -> Response:
         page = find_products(query, services)
         document = _list([*page.items], query, base)
         if query.is_counted:
@@ -86,9 +86,9 @@ async def get_products(request: Request) -> Response:
         document["value"] = document.pop("value")  # after what is said of them
         if page.next is not None:
             document[NEXT_LINK] = f"{base}{ROOT}/Products?{query.next_query(page.next, len(page.items))}"
-        return document
+        return _answer(document, request)
 
-    return _answer(await in_thread(state_of(request).limiters.searches, find), request)
+    return await in_thread(state_of(request).limiters.searches, find)
 
 
 async def count_products(request: Request) -> Response:
@@ -152,11 +152,11 @@ async def post_list(request: Request) -> Response:
     query = ProductQuery(expand=EXPAND.given(options) or (), select=SELECT.given(options) or ())
     body = await body_of(request, at_most=MOST_BYTES)
 
-    def find() -> Json:
+    def find() -> Response:
         names, products = listed_products(body)
-        return _list([*find_by_names(names, products, services)], query, base)
+        return _answer(_list([*find_by_names(names, products, services)], query, base), request)
 
-    return _answer(await in_thread(state_of(request).limiters.searches, find), request)
+    return await in_thread(state_of(request).limiters.searches, find)
 
 
 async def get_attributes(request: Request) -> Response:
@@ -188,7 +188,8 @@ def _list(items: list[FoundItem], query: ProductQuery, base: str) -> Json:
     document = partial(product_document, base=base, select=query.select, expand=query.expand)
     return {
         "@odata.context": context_of(query.select, query.expand),
-        "value": [document(public_item(found), found.product) for found in items],
+        # Each by itself: all at once would hold the interpreter's lock, and memory, for long.
+        "value": [orjson.Fragment(orjson.dumps(document(public_item(found), found.product))) for found in items],
     }
 
 

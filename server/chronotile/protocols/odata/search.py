@@ -3,6 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
+from chronotile.catalog.items.search import MOST_BYTES
 from chronotile.errors import LimitExceeded, UnknownItem
 from chronotile.model.items import FoundItem, ItemPage, ItemSearch
 from chronotile.pipeline.search.find import find_product
@@ -11,6 +12,7 @@ from chronotile.pipeline.search.search_items import search_items
 from chronotile.pipeline.services import Services
 from chronotile.protocols.odata.attributes import attributes_in
 from chronotile.protocols.odata.cql2 import search_of
+from chronotile.protocols.odata.filter_list import LOCATOR
 from chronotile.protocols.odata.params import ProductQuery
 
 MOST_COUNTED = 10_000
@@ -46,9 +48,10 @@ def find_products(query: ProductQuery, services: Services) -> ItemPage:
         filter=None if asked.cql2 is True else asked.cql2,
         sort=query.sort,
         limit=max(query.top, 1),
+        skip=0 if query.token else query.skip,
         cursor=query.token,
     )
-    page = _page_after(search, 0 if query.token else query.skip, services)
+    page = search_items(search, services)
     if query.is_counted and page.matched is None:
         raise LimitExceeded(
             "$count",
@@ -61,16 +64,31 @@ def find_products(query: ProductQuery, services: Services) -> ItemPage:
 
 
 def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: Services) -> tuple[FoundItem, ...]:
-    """Return the products that have one of some names or ids; others are left out."""
-    found = list[FoundItem]()
+    """Return the products that have one of some names or ids; others are left out.
+
+    Raises:
+        LimitExceeded: What is known of them is more than one answer has.
+        SourceUnavailable: The index does not answer.
+    """
+    page = search_items(ItemSearch(ids=names, limit=MOST_COUNTED), services) if names else NOTHING
+    found, size = list(page.items), sum(len(each.document) for each in page.items)
     for product in products:
         try:
             found.append(find_product(product, services))
         except UnknownItem:
             continue
-    search = ItemSearch(ids=names, limit=MOST_COUNTED)
-    named = search_items(search, services).items if names else ()
-    return tuple({each.product: each for each in (*named, *found)}.values())
+        size += len(found[-1].document)
+        if size > MOST_BYTES:
+            break
+    if size > MOST_BYTES or page.next is not None:
+        raise LimitExceeded(
+            LOCATOR,
+            allowed=len(found) - 1,
+            needed=len(found),
+            alternative="send several lists: what is known of these products is more than one answer has",
+            locator=LOCATOR,
+        )
+    return tuple({each.product: each for each in found}.values())
 
 
 def types_of_attributes(collection: str, services: Services) -> dict[str, str]:
@@ -81,16 +99,3 @@ def types_of_attributes(collection: str, services: Services) -> dict[str, str]:
         for found in page.items
         for attribute, _value in attributes_in(public_item(found)["properties"])
     }
-
-
-def _page_after(search: ItemSearch, skipped: int, services: Services) -> ItemPage:
-    """The page after some products, which the index goes past first; how many match is counted with those."""
-    matched: tuple[int | None, ...] = ()
-    while skipped > 0:
-        passed = search_items(replace(search, limit=skipped), services)
-        matched = matched or (passed.matched,)
-        skipped -= len(passed.items)
-        if passed.next is None or not passed.items:
-            return replace(passed, items=(), next=None, matched=matched[0])
-        search = replace(search, cursor=passed.next)
-    return search_items(search, services)

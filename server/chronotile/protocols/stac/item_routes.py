@@ -29,10 +29,11 @@ async def get_search(request: Request) -> Response:
     query = Kvp(pairs)
     context = stac_context(request, query)
 
-    def find() -> Page:
-        return page_of(search_of_query(query), context, PageLinks(context, f"{context.root}/search", pairs))
+    def find() -> Response:
+        links = PageLinks(context, f"{context.root}/search", pairs)
+        return _response(page_of(search_of_query(query), context, links), request)
 
-    return _response(await in_thread(state_of(request).limiters.searches, find), request)
+    return await in_thread(state_of(request).limiters.searches, find)
 
 
 async def post_search(request: Request) -> Response:
@@ -55,10 +56,10 @@ async def get_items(request: Request) -> Response:
     collection = stac_collection(request.path_params["collection"], context).id
     links = PageLinks(context, f"{context.collection_url(collection)}/items", pairs, collection=collection)
 
-    def find() -> Page:
-        return page_of(search_of_query(query, collection=collection), context, links)
+    def find() -> Response:
+        return _response(page_of(search_of_query(query, collection=collection), context, links), request)
 
-    return _response(await in_thread(state_of(request).limiters.searches, find), request)
+    return await in_thread(state_of(request).limiters.searches, find)
 
 
 async def get_item(request: Request) -> Response:

@@ -26,14 +26,17 @@ def page_of(search: StacSearch, context: StacContext, links: "PageLinks") -> tup
     page = search_items(search.items, context.services)
     documents = ItemDocuments(context)
     with without_garbage_collection():
-        features = [documents.document(found) for found in page.items]
-        if search.fields is not None:
-            features = [search.fields.of(each) for each in features]
+        features = [_encoded(documents.document(found), search) for found in page.items]
         document = _document(page, features, search, [*links.own(), *links.following(page.next)])
         return orjson.dumps(document), page.unanswered
 
 
-def _document(page: ItemPage, features: list[Json], search: StacSearch, links: list[Json]) -> Json:
+def _encoded(feature: Json, search: StacSearch) -> orjson.Fragment:
+    """A feature, encoded by itself: all at once would hold the interpreter's lock, and memory, for long."""
+    return orjson.Fragment(orjson.dumps(feature if search.fields is None else search.fields.of(feature)))
+
+
+def _document(page: ItemPage, features: list[orjson.Fragment], search: StacSearch, links: list[Json]) -> Json:
     matched: dict[str, Any] = {} if page.matched is None else {"numberMatched": page.matched}
     context = {"returned": len(features), "limit": search.items.limit}
     document = {

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chronotile.catalog.items import search as searches
 from chronotile.model.items import product_id
 from tests.protocols.ogcapi.records.record_schemas import RECORDS, faults
 from tests.protocols.stac.documents import DAYS
@@ -75,6 +76,18 @@ def test_pages_follow_one_another_and_have_each_record_once(records, collection,
     count = document["numberMatched"]
     assert len(found) == len(set(found)) == count
     assert pages == max(1, -(-count // limit))
+
+
+def test_pages_of_large_items_have_each_record_once(records, monkeypatch):
+    monkeypatch.setattr(searches, "MOST_BYTES", 20_000)
+    following, found = f"{ITEMS}/items?limit=100", []
+    while following:
+        document = records.get(following).json()
+        assert len(document["features"]) == document["numberReturned"] < 5
+        found += [each["id"] for each in document["features"]]
+        following = {link["rel"]: link["href"] for link in document["links"]}.get("next")
+
+    assert len(found) == len(set(found)) == document["numberMatched"] == len(ANY)
 
 
 @pytest.mark.checklist("records", "/conf/record-core-query-parameters/bbox", "/conf/records-api/records-op")

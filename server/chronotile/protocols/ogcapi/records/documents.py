@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import numpy as np
+import orjson
 
 from chronotile.model.crs import CRS84
 from chronotile.model.time.instants import format_instant
@@ -78,7 +79,7 @@ def sortables_document(collection: RecordCollection, context: DocumentContext) -
 class RecordsPage:
     """A page of records."""
 
-    records: Sequence[Json]
+    records: Sequence[Json | orjson.Fragment]
     matched: int | None
     """How many match on all pages; `None`: very many."""
     following: tuple[str, str] | None
@@ -87,8 +88,16 @@ class RecordsPage:
     """Collections that could not be looked at."""
 
 
-def find_records(collection: RecordCollection, query: RecordsQuery, context: CollectionContext) -> RecordsPage:
+def find_records(
+    collection: RecordCollection, query: RecordsQuery, context: CollectionContext, *, are_encoded: bool
+) -> RecordsPage:
     """Return the page of a collection of records that a query selects.
+
+    Args:
+        collection: Of records.
+        query: What is looked for.
+        context: For whom.
+        are_encoded: Whether the records are wanted as JSON.
 
     Raises:
         ChronotileError: A parameter is not accepted, or the index does not answer.
@@ -97,7 +106,7 @@ def find_records(collection: RecordCollection, query: RecordsQuery, context: Col
         collections = find_collections(query, context)
         following = None if collections.following is None else ("offset", str(collections.following))
         return RecordsPage(records=collections.records, matched=collections.matched, following=following, unanswered=())
-    items = find_items(query, context)
+    items = find_items(query, context, are_encoded=are_encoded)
     page = items.page
     return RecordsPage(
         records=items.records,

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+import orjson
 
 from chronotile.catalog.items.order import instant_in
 from chronotile.errors import MAX_SHOWN, UnknownItem
@@ -47,12 +48,18 @@ NOTHING = ItemPage(items=(), next=None, matched=0)
 class FoundItems:
     """A page of records of items."""
 
-    records: list[Json]
+    records: list[Json | orjson.Fragment]
     page: ItemPage
 
 
-def find_items(query: RecordsQuery, context: CollectionContext) -> FoundItems:
+def find_items(query: RecordsQuery, context: CollectionContext, *, are_encoded: bool) -> FoundItems:
     """Return a page of the items that a query selects.
+
+    Args:
+        query: What is looked for.
+        context: For whom.
+        are_encoded: Whether the records are wanted as JSON, each encoded by itself: all at once would hold the
+            interpreter's lock, and memory, for long.
 
     Raises:
         InvalidParameter: A parameter is not accepted, or the search takes too long.
@@ -60,7 +67,9 @@ def find_items(query: RecordsQuery, context: CollectionContext) -> FoundItems:
     """
     search = item_search(query, context.services)
     page = NOTHING if search is None else search_items(search, context.services)
-    return FoundItems(records=[item_record(each, context) for each in page.items], page=page)
+    made = (item_record(each, context) for each in page.items)
+    records = [orjson.Fragment(orjson.dumps(each)) if are_encoded else each for each in made]
+    return FoundItems(records=records, page=page)
 
 
 def find_item_record(id_: str, context: CollectionContext) -> Json:

@@ -71,7 +71,7 @@ async def get_records(collection: RecordCollection, request: Request) -> Respons
     selection = records_query(query, collection)
 
     def write(context: CollectionContext, is_page: bool) -> bytes:
-        page = find_records(collection, selection, context)
+        page = find_records(collection, selection, context, are_encoded=not is_page)
         if is_page:
             return records_page(collection, selection, page, context.document)
         return orjson.dumps(records_document(collection, selection, page, context.document))
@@ -139,11 +139,12 @@ async def _answer(  # noqa: PLR0913 -- all that tells documents apart
         document=context_for(request, query),
         has_viewer=state_of(request).viewer.is_complete,
     )
-    if limiter is None:
-        body = await in_documents(request, write, context, name == "html")
-    else:
-        body = await in_thread(limiter, write, context, name == "html")
-    response = respond_with_content(body, formats[name], request, cache_control=cache_control)
+
+    def make() -> Response:
+        body = write(context, name == "html")
+        return respond_with_content(body, formats[name], request, cache_control=cache_control)
+
+    response = await (in_documents(request, make) if limiter is None else in_thread(limiter, make))
     told = in_language(response, context.document)
     return with_policy(told) if name == "html" else told
 
