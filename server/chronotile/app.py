@@ -132,6 +132,7 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "documents": {"patience_s": 10.0},
     # Most take milliseconds; of those that compare many footprints one takes seconds.
     "searches": {"patience_s": 10.0, "usual_s": 0.01},
+    "lookups": {"patience_s": 10.0, "usual_s": 0.002},
     # Parts of files that clients wait for anyway.
     "downloads": {"patience_s": 30.0, "usual_s": 0.002},
     # A page requests dozens at once and breaks where one is refused; each takes a thousandth of a second.
@@ -161,6 +162,7 @@ THREADS: Mapping[str, int] = {
     "results": 4,
     "documents": 2,
     "searches": 4,
+    "lookups": 2,
     "downloads": 8,
     "fetches": 8,
     "files": 1,

@@ -94,6 +94,9 @@ class Limiters:
     documents: Limiter
     searches: Limiter
     """Of items, in a database that may be slow."""
+    lookups: Limiter
+    """Of one item or product by its id, which takes milliseconds: downloads never wait for searches, of which one may
+    take seconds."""
     downloads: Limiter
     """Parts of files of products; none holds a thread while its client takes what was read."""
     fetches: Limiter

@@ -181,7 +181,7 @@ async def get_attributes_of(request: Request) -> Response:
 async def _found(request: Request) -> FoundItem:
     services = services_of(request)
     product: UUID = product_id_of(request.path_params["id"])
-    return await in_thread(state_of(request).limiters.searches, find_product, product, services)
+    return await in_thread(state_of(request).limiters.lookups, find_product, product, services)
 
 
 def _list(items: list[FoundItem], query: ProductQuery, base: str) -> Json:

@@ -55,7 +55,7 @@ async def get_product_of_item(request: Request) -> Response:
     """Return the product that an item of a collection is."""
     collection, item = request.path_params["collection"], request.path_params["item"]
     find = partial(product_of_item, collection, item, services_of(request))
-    return await _whole(request, await in_thread(state_of(request).limiters.searches, find))
+    return await _whole(request, await in_thread(state_of(request).limiters.lookups, find))
 
 
 async def get_nodes(request: Request) -> Response:
@@ -78,7 +78,7 @@ async def get_node(request: Request) -> Response:
 
 async def _by_id(request: Request) -> Product:
     find = partial(product_by_id, request.path_params["product"], services_of(request))
-    return await in_thread(state_of(request).limiters.searches, find)
+    return await in_thread(state_of(request).limiters.lookups, find)
 
 
 async def _whole(request: Request, product: Product) -> Response:

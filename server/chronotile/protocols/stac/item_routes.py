@@ -67,7 +67,7 @@ async def get_item(request: Request) -> Response:
     context = stac_context(request, Kvp(request.query_params.multi_items()))
     collection = stac_collection(request.path_params["collection"], context).id
     find = partial(_item, collection, request.path_params["item"], context)
-    body = await in_thread(state_of(request).limiters.searches, find)
+    body = await in_thread(state_of(request).limiters.lookups, find)
     return respond_with_content(body, GEOJSON_TYPE, request)
 
 

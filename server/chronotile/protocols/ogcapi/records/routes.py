@@ -83,7 +83,7 @@ async def get_records(collection: RecordCollection, request: Request) -> Respons
         formats=OF_RECORDS,
         aliases=RECORD_ALIASES,
         cache_control=CURRENT,
-        limiter=_limiter(collection, request),
+        limiter=state_of(request).limiters.searches if collection is ITEM_RECORDS else None,
     )
 
 
@@ -103,13 +103,8 @@ async def get_record(collection: RecordCollection, request: Request) -> Response
         formats=OF_RECORDS,
         aliases=RECORD_ALIASES,
         cache_control=CURRENT,
-        limiter=_limiter(collection, request),
+        limiter=state_of(request).limiters.lookups if collection is ITEM_RECORDS else None,
     )
-
-
-def _limiter(collection: RecordCollection, request: Request) -> Limiter | None:
-    """That of searches, of items; collections are found in memory."""
-    return state_of(request).limiters.searches if collection is ITEM_RECORDS else None
 
 
 def _query(request: Request) -> Kvp:
@@ -131,7 +126,7 @@ async def _answer(  # noqa: PLR0913 -- all that tells documents apart
     formats: Mapping[str, str],
     aliases: Mapping[str, str] = {},
     cache_control: str = SHORT,
-    limiter: Limiter | None = None,
+    limiter: Limiter | None = None,  # collections are found in memory, and documented beside layers
 ) -> Response:
     name = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=aliases)
     context = CollectionContext(
