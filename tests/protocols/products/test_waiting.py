@@ -1,10 +1,20 @@
 """Downloads wait neither for searches nor for clients that take nothing."""
 
+import socket
 import threading
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
+import pytest
+
+from chronotile.app import ServerOptions
 from chronotile.model.items import product_id
+from tests.protocols.listening import listening
 from tests.protocols.products.conftest import COLLECTION
-from tests.running import PATIENCE_S
+from tests.running import PATIENCE_S, until
+
+LARGE = bytes(range(256)) * (16 << 12)
+"""More than the system keeps for a connection of which nothing is read."""
 
 
 def test_one_item_or_product_is_found_while_searches_take_all_their_threads(archive):
@@ -34,3 +44,20 @@ def test_one_item_or_product_is_found_while_searches_take_all_their_threads(arch
 
     assert statuses.pop("/stac/search") == 503
     assert set(statuses.values()) == {200}
+
+
+@pytest.mark.slow
+def test_a_client_that_takes_nothing_is_broken_off_and_the_next_has_its_turn(make_archive, monkeypatch):
+    monkeypatch.setattr("chronotile.protocols.middleware.bounded_http.WINDOW_S", 0.1)
+    archive = make_archive(ServerOptions(downloads=1))
+    path = archive.put_file(LARGE)
+    with listening(archive.app) as url, socket.socket() as stalled:
+        stalled.settimeout(PATIENCE_S)
+        stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stalled.connect((urlsplit(url).hostname, urlsplit(url).port))
+        stalled.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        assert stalled.recv(1) == b"H"  # the download has begun
+
+        until(lambda: archive.app.state.chronotile.downloads.taken == 0)
+
+        assert urlopen(f"{url}{path}", timeout=PATIENCE_S).read() == LARGE
