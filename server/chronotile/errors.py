@@ -111,6 +111,13 @@ class ItemExists(ChronotileError):
     code = "Conflict"
 
 
+class ItemChanged(ChronotileError):
+    """An item was changed by others while a change of it was made."""
+
+    status = 409
+    code = "Conflict"
+
+
 class CursorExpired(ChronotileError):
     """What was removed since this state is not known any more."""
 

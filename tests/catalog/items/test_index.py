@@ -5,9 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
+import orjson
 import pytest
 
-from chronotile.errors import InvalidParameter, LimitExceeded
+from chronotile.catalog.items.preparing import BATCH
+from chronotile.errors import InvalidParameter, ItemExists, LimitExceeded
 from chronotile.model.grid import BBox
 from chronotile.model.items import BandLayout, CollectionState, IndexSettings, ItemSearch, PutSummary
 from chronotile.model.raster import Encoding
@@ -100,6 +102,48 @@ def test_of_items_of_one_id_the_last_is_there(index):
     assert summary == PutSummary(added=1, replaced=1)
     assert [ref.instant for ref in index.covering("s2", HERE)] == [instant("2024-05-02")]
     assert list(index.times("s2").starts) == [instant("2024-05-02")]
+
+
+def test_items_are_added_all_or_none(index):
+    many = [make_item(f"{number:04}") for number in range(BATCH + 100)]
+    nowhere = replace(many[-1], bbox=BBox(float("nan"), 50, 5, 51))
+
+    with pytest.raises(InvalidParameter):
+        index.add("s2", [*many[:-1], nowhere])
+    assert index.covering("s2", HERE) == ()
+    assert index.add("s2", many) == PutSummary(added=len(many))
+    with pytest.raises(ItemExists, match="'0000'"):
+        index.add("s2", [make_item("new"), *many])
+    assert len(index.covering("s2", HERE)) == len(many)
+
+
+def test_of_those_who_add_an_item_at_once_one_does(open_index):
+    everyone = [open_index() for _ in range(4)]
+
+    def add(index):
+        try:
+            return index.add("s2", [make_item("a")]).added
+        except ItemExists:
+            return 0
+
+    with ThreadPoolExecutor(len(everyone)) as threads:
+        assert sorted(threads.map(add, everyone)) == [0, 0, 0, 1]
+
+
+def test_an_item_is_replaced_if_it_is_as_it_was_found(index):
+    index.put("s2", [make_item("a")])
+    (found,) = index.covering("s2", HERE)
+    others = [make_item("a", properties={"turn": turn}) for turn in range(3)]
+
+    assert index.replace("s2", others[0], found=found)
+    assert not index.replace("s2", others[1], found=found)
+    assert orjson.loads(index.find("s2", "a").document)["properties"] == {"turn": 0}
+    assert index.replace("s2", others[2])
+    index.remove("s2", ["a"])
+    assert not index.replace("s2", others[2])
+    index.add("s2", others[:1])
+    assert not index.replace("s2", others[2], found=found)
+    assert not index.replace("unknown", others[2])
 
 
 def test_assets_are_as_they_were_put(index):

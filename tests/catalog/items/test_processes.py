@@ -20,6 +20,7 @@ import sys
 from pathlib import Path
 from chronotile.catalog.items import index as indexes, writing
 from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.items.preparing import BATCH
 from tests.catalog.items.conftest import make_item
 
 def stop(*arguments):
@@ -27,8 +28,10 @@ def stop(*arguments):
     sys.stdin.read()
 
 url, folder, step = sys.argv[1:]
-setattr(writing, step, stop)
+setattr(writing, step.removeprefix("add "), stop)
 index = open_items(url or None, Path(folder))
+if step.startswith("add "):
+    index.add("s2", [make_item(f"new {number}") for number in range(2 * BATCH)])
 index.put("s2", [make_item("a", at="2024-06-01"), make_item("new", at="2024-06-01")])
 """
 
@@ -67,7 +70,7 @@ def start(url, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", ["_insert", "finish", "write_forms"])
+@pytest.mark.parametrize("step", ["_insert", "finish", "write_forms", "add finish"])
 def test_of_items_that_a_killed_process_put_nothing_is_there(index, start, step):
     index.put("s2", [make_item("a")])
     before, state = index.covering("s2", HERE), index.state("s2")

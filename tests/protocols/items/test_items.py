@@ -141,9 +141,16 @@ def test_where_no_token_is_set_none_may_write(client_of, token):
         assert client_of(token).post("/layers/s2/items", json=scene("a"), headers=headers).status_code == 403
 
 
-@pytest.mark.parametrize("layer", ["unknown", "grids", "grids.x", "s3.RED"])
-def test_what_has_no_items_is_not_found(client_of, layer):
+@pytest.mark.parametrize("layer", ["unknown", "s3.RED"])
+def test_what_is_not_there_is_not_found(client_of, layer):
     assert post(client_of(), scene("a"), layer=layer).status_code == 404
+
+
+@pytest.mark.parametrize("layer", ["grids", "grids.x"])
+def test_dates_of_files_are_not_written(client_of, layer):
+    answer = post(client_of(), scene("a"), layer=layer)
+    assert answer.status_code == 403
+    assert "are the dates of its files" in answer.json()["detail"]
 
 
 def test_a_body_that_is_too_large_is_refused(client_of):

@@ -1,6 +1,8 @@
 """Items that programs with the token write (transaction extension), through an index of their own."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count
 
 import pytest
 from starlette.testclient import TestClient
@@ -8,6 +10,7 @@ from starlette.testclient import TestClient
 from chronotile.app import ServerOptions, application
 from chronotile.archive.index.write import ItemWriter
 from chronotile.catalog.items.opening import open_items
+from chronotile.catalog.items.preparing import BATCH
 from chronotile.model.source import ItemsSpec, SourceSpec, VariableSpec
 from chronotile.web.places import Places
 from tests.protocols.stac.conftest import BASE, put, services_over
@@ -71,6 +74,49 @@ def test_a_feature_collection_is_added_whole_or_not_at_all(client):
     assert (added.status_code, added.headers["content-type"]) == (201, "application/geo+json")
     assert [each["id"] for each in added.json()["features"]] == ["new", "newer"]
     assert client.get(ITEMS).json()["numberMatched"] == 3
+
+
+def test_of_many_items_of_which_one_is_there_none_is_added(client):
+    many = [written(f"{number:04}") for number in range(BATCH + 1)]
+
+    assert (
+        client.post(ITEMS, json={"type": "FeatureCollection", "features": [*many, written("there")]}).status_code == 409
+    )
+    assert client.get(ITEMS).json()["numberMatched"] == 1
+    assert client.post(ITEMS, json={"type": "FeatureCollection", "features": many}).status_code == 201
+
+
+def test_of_requests_that_add_an_item_at_once_one_does(client):
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda turn: client.post(ITEMS, json=written("new", turn=turn)), range(8)))
+
+    assert sorted(each.status_code for each in answers) == [201] + [409] * 7
+
+
+def test_no_patch_of_those_made_at_once_is_lost(client):
+    names = [f"turn{number}" for number in range(8)]
+
+    with ThreadPoolExecutor(len(names)) as threads:
+        patches = threads.map(lambda name: client.patch(f"{ITEMS}/there", json={"properties": {name: 1}}), names)
+        done = {name for name, answer in zip(names, patches, strict=True) if answer.status_code == 204}
+
+    assert done
+    assert done == set(names) & set(client.get(f"{ITEMS}/there").json()["properties"])
+
+
+def test_a_patch_of_an_item_that_others_change_each_time_is_refused(client, index, monkeypatch):
+    replace_it = index.replace
+
+    def replace_after_another(collection, item, *, found):
+        put(index, "scenes", [scene("there", day=1, cloud=next(turns))])
+        return replace_it(collection, item, found=found)
+
+    turns = count(10)
+    monkeypatch.setattr(index, "replace", replace_after_another)
+    answer = client.patch(f"{ITEMS}/there", json={"properties": {"new": 1}})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
+    assert "new" not in client.get(f"{ITEMS}/there").json()["properties"]
 
 
 def test_an_item_is_replaced(client):

@@ -19,7 +19,7 @@ from chronotile.errors import (
     UnknownLayer,
     UnknownPath,
 )
-from chronotile.model.items import Item, PutSummary
+from chronotile.model.items import Item, ItemRef, PutSummary
 from chronotile.model.source import SourceSpec
 from chronotile.web.places import Places
 
@@ -73,15 +73,54 @@ class ItemWriter:
         Raises:
             InvalidParameter: Items are not accepted; the message names them.
             UnknownLayer: There is no such layer or collection.
-            UnknownPath: It has no items.
+            AccessRefused: Its items are dates of files.
             SourceUnavailable: The index cannot be written now.
         """
-        spec, items = self._target(name, catalogue)
-        found = _accepted(_features(document), self._rules(spec))
-        assert spec.items is not None  # noqa: S101 -- of a collection of items
-        if items.settings(spec.collection) != spec.items.settings:
-            items.configure(spec.collection, spec.items.settings)
+        spec, items, found = self._admitted(name, document, catalogue)
         return WrittenItems(put=items.put(spec.collection, found), ids=tuple(item.id for item in found))
+
+    def add(self, name: str, document: object, catalogue: Catalogue) -> tuple[str, ...]:
+        """Add STAC items to a collection, none of which may be there: all of them or none; return their ids.
+
+        They are one transaction: other clients, and the index after a failure, have all of them or none.
+
+        Args:
+            name: Of the collection, or of one of its layers.
+            document: An item, or a FeatureCollection of items.
+            catalogue: What is served, for names of layers.
+
+        Raises:
+            InvalidParameter: Items are not accepted; the message names them.
+            ItemExists: One is there.
+            UnknownLayer: There is no such layer or collection.
+            AccessRefused: Its items are dates of files.
+            SourceUnavailable: The index cannot be written now.
+        """
+        spec, items, found = self._admitted(name, document, catalogue)
+        items.add(spec.collection, found)
+        return tuple(item.id for item in found)
+
+    def replace(
+        self, name: str, document: Mapping[str, Any], catalogue: Catalogue, *, found: ItemRef | None = None
+    ) -> bool:
+        """Put a STAC item in place of the one of its id; return whether one is there, and `found` if that is given.
+
+        Args:
+            name: Of the collection, or of one of its layers.
+            document: The item.
+            catalogue: What is served, for names of layers.
+            found: The item of which the document was made: it is not replaced if it has changed since.
+
+        Raises:
+            InvalidParameter: The item is not accepted.
+            UnknownLayer: There is no such layer or collection.
+            AccessRefused: Its items are dates of files.
+            SourceUnavailable: The index cannot be written now.
+        """
+        if document.get("type") != "Feature":
+            raise InvalidParameter("the body is not a STAC item (Feature)")
+        spec, items, (item,) = self._admitted(name, document, catalogue)
+        return items.replace(spec.collection, item, found=found)
 
     def remove(self, name: str, id_: str, catalogue: Catalogue) -> None:
         """Remove an item from a collection, until it is added again or changes in the collection's source.
@@ -93,19 +132,36 @@ class ItemWriter:
 
         Raises:
             UnknownLayer: There is no such layer or collection.
-            UnknownPath: It has no items, or none of this id.
+            AccessRefused: Its items are dates of files.
+            UnknownPath: It has no item of this id.
             SourceUnavailable: The index cannot be written now.
         """
         spec, items = self._target(name, catalogue)
         if not items.remove(spec.collection, [id_]):
             raise UnknownPath(f"{spec.collection} has no item {id_[:80]!r}")
 
+    def _admitted(self, name: str, document: object, catalogue: Catalogue) -> tuple[SourceSpec, Items, list[Item]]:
+        """A collection, the index, where it is grouped as configured, and items of the collection to be written."""
+        spec, items = self._target(name, catalogue)
+        found = _accepted(_features(document), self._rules(spec))
+        assert spec.items is not None  # noqa: S101 -- of a collection of items
+        if items.settings(spec.collection) != spec.items.settings:
+            items.configure(spec.collection, spec.items.settings)
+        return spec, items, found
+
     def _target(self, name: str, catalogue: Catalogue) -> tuple[SourceSpec, Items]:
         specs = self.specs()
         spec = specs.get(name) or specs.get(_collection_of(name, catalogue))
-        items = self.items() if spec is not None and spec.items is not None else None
-        if spec is None or items is None:
-            raise UnknownPath(f"{name[:80]} has no items: only collections of scenes or tiles have some")
+        items = self.items()
+        if spec is None:
+            raise UnknownPath(f"there is no collection {name[:80]!r}")
+        if spec.items is None:
+            raise AccessRefused(
+                f"the items of {name[:80]} are the dates of its files, which requests do not write: only collections "
+                "of scenes or tiles accept items"
+            )
+        if items is None:
+            raise SourceUnavailable("the item index is not open")
         return spec, items
 
     def _rules(self, spec: SourceSpec) -> ItemRules:

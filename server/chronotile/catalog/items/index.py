@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from chronotile.catalog.items.history import HistoryReader
 from chronotile.catalog.items.lookups import When, in_order, product_key, ref_of, require_few, with_header
 from chronotile.catalog.items.order import is_text
 from chronotile.catalog.items.passes import IS_WHOLE, PASSES, scope_of
-from chronotile.catalog.items.preparing import BATCH, Prepared, batches
+from chronotile.catalog.items.preparing import BATCH, batches, prepare
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, INDEX, INSTANTS, ITEMS
 from chronotile.catalog.items.search import ItemSearcher, check_numbers
 from chronotile.catalog.items.search_query import SearchedCollection
@@ -50,6 +50,9 @@ MOST_ITEMS = 100_000
 """Items that one call of `covering` returns."""
 MOST_FORMS = 20_000
 """Forms of assets that one call of `layouts` looks at."""
+
+_Write = Callable[[Connection, str, str], PutSummary | None]
+"""Of an archive and a collection in a transaction; `None`: the collection is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,11 +246,27 @@ class ItemIndex:
         """
         summary = PutSummary()
         for batch in batches(items):
-            while (done := self._put_batch(collection, batch)) is None:
-                self._make_collection(collection, IndexSettings())
-            self._states.forget()
-            summary += done
+            summary += self._written(collection, partial(writing.put_batch, batch=batch))
         return summary
+
+    def add(self, collection: str, items: Sequence[Item]) -> PutSummary:
+        """Add items of distinct ids, none of which may be there: all of them, in one transaction, or none.
+
+        Raises:
+            ItemExists: One is there.
+        """
+        return self._written(collection, partial(writing.add_batch, batch=list(map(prepare, items))))
+
+    def replace(self, collection: str, item: Item, *, found: ItemRef | None = None) -> bool:
+        """Put an item in place of the one of its id; return whether one is there, and `found` if that is given.
+
+        It is as it was found if it has not changed since.
+        """
+        prepared = prepare(item)
+        with self._writing() as connection:
+            is_replaced = writing.replace_one(connection, self._archive, collection, prepared, found=found)
+        self._states.forget()
+        return is_replaced
 
     def remove(self, collection: str, ids: Iterable[str]) -> int:
         """Remove items; return how many were there."""
@@ -392,9 +411,16 @@ class ItemIndex:
         message = f"has {items} items, and counts {counted} by time; delete it, {damage.FILLED_AGAIN}"
         return (*found, Finding("error", "item index", message))
 
-    def _put_batch(self, collection: str, batch: Sequence[Prepared]) -> PutSummary | None:
-        with self._writing() as connection:
-            return writing.put_batch(connection, self._archive, collection, batch)
+    def _written(self, collection: str, write: _Write) -> PutSummary:
+        """What a transaction did to a collection, which is made if it is not there."""
+        summary: PutSummary | None = None
+        while summary is None:
+            with self._writing() as connection:
+                summary = write(connection, self._archive, collection)
+            if summary is None:
+                self._make_collection(collection, IndexSettings())
+        self._states.forget()
+        return summary
 
     def _make_collection(self, collection: str, settings: IndexSettings) -> None:
         with self._writing() as connection:

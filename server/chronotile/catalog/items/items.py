@@ -70,6 +70,16 @@ class Items(Protocol):
     def put(self, collection: str, items: Iterable[Item]) -> PutSummary:
         """Add items, or replace those of the same id; an item that is equal to the one that is there stays as it is."""
 
+    def add(self, collection: str, items: Sequence[Item]) -> PutSummary:
+        """Add items of distinct ids, none of which may be there: all of them, in one transaction, or none.
+
+        Raises:
+            ItemExists: One is there.
+        """
+
+    def replace(self, collection: str, item: Item, *, found: ItemRef | None = None) -> bool:
+        """Put an item in place of the one of its id; return whether one is there, and `found` if that is given."""
+
     def remove(self, collection: str, ids: Iterable[str]) -> int:
         """Remove items; return how many were there."""
 

@@ -1,7 +1,7 @@
 """Writes to the index, each in one transaction."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +24,9 @@ from chronotile.catalog.items.schema import (
 )
 from chronotile.catalog.items.statements import chunks, insert_rows
 from chronotile.database import database_time
+from chronotile.errors import MAX_SHOWN, ItemExists
 from chronotile.model.grid import BBox
-from chronotile.model.items import IndexSettings, PutSummary, product_id
+from chronotile.model.items import IndexSettings, ItemRef, PutSummary, product_id
 from chronotile.model.time.instants import DAY
 
 DAY_NS = int(DAY.astype(int))
@@ -93,9 +94,48 @@ def first_count(connection: Connection) -> int:
 def put_batch(connection: Connection, archive: str, collection: str, batch: Sequence[Prepared]) -> PutSummary | None:
     """Put items of distinct ids; `None` if their collection is not there."""
     row = lock_collection(connection, archive, collection)
+    return None if row is None else _put(connection, row, batch, _existing(connection, row.number, batch))
+
+
+def add_batch(connection: Connection, archive: str, collection: str, batch: Sequence[Prepared]) -> PutSummary | None:
+    """Put items of distinct ids, none of which is there; `None` if their collection is not there.
+
+    Raises:
+        ItemExists: One is there, so that the transaction has to end without a change.
+    """
+    row = lock_collection(connection, archive, collection)
     if row is None:
         return None
-    existing = _existing(connection, row.number, [prepared.item.id for prepared in batch])
+    existing = _existing(connection, row.number, batch)
+    if existing:
+        raise ItemExists(f"collection {collection} has an item {min(existing)[:MAX_SHOWN]!r}; PUT replaces it")
+    return _put(connection, row, batch, existing)
+
+
+def replace_one(
+    connection: Connection, archive: str, collection: str, prepared: Prepared, *, found: ItemRef | None
+) -> bool:
+    """Put an item in place of the one of its id; return whether one is there, and as it was found."""
+    row = lock_collection(connection, archive, collection)
+    existing = {} if row is None else _existing(connection, row.number, [prepared])
+    old = existing.get(prepared.item.id)
+    if row is None or old is None or (found is not None and (old.number, old.changed) != (found.number, found.changed)):
+        return False
+    _put(connection, row, [prepared], existing)
+    return True
+
+
+def _put(
+    connection: Connection, row: Row[Any], batch: Sequence[Prepared], existing: Mapping[str, Row[Any]]
+) -> PutSummary:
+    """Put items of distinct ids into a collection, which is locked.
+
+    Args:
+        connection: In a transaction.
+        row: Of the collection.
+        batch: The items.
+        existing: Those of their ids that are there.
+    """
     changed = [
         prepared
         for prepared in batch
@@ -258,9 +298,9 @@ def _take_numbers(connection: Connection, column: str, count: int) -> int:
     return first
 
 
-def _existing(connection: Connection, collection: int, ids: Sequence[str]) -> dict[str, Row[Any]]:
+def _existing(connection: Connection, collection: int, batch: Sequence[Prepared]) -> dict[str, Row[Any]]:
     found = dict[str, Row[Any]]()
-    for part in chunks(ids):
+    for part in chunks([prepared.item.id for prepared in batch]):
         rows = connection.execute(select(ITEMS).where(ITEMS.c.collection == collection, ITEMS.c.id.in_(part)))
         found.update({row.id: row for row in rows})
     return found

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.errors import MAX_SHOWN, InvalidParameter, ItemExists, UnknownCollection, UnknownItem
-from chronotile.model.items import FoundItem
+from chronotile.errors import MAX_SHOWN, InvalidParameter, ItemChanged, UnknownCollection, UnknownItem
+from chronotile.model.items import FoundItem, ItemRef
 from chronotile.pipeline.search.served_index import items_of
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.item_writing import parsed, writer_of, written_problem
@@ -22,6 +22,8 @@ from chronotile.protocols.stac.items import ItemDocuments
 CREATED, NO_CONTENT = 201, 204
 DEEPEST = 64
 """Objects within one another that a patch may have."""
+ATTEMPTS = 5
+"""How often a patch is made of an item that others change meanwhile."""
 
 Json = dict[str, Any]
 Result = TypeVar("Result")
@@ -33,9 +35,7 @@ async def post_items(request: Request) -> Response:
     body = await body_of(request)
 
     def write() -> list[Json]:
-        document = parsed(body)
-        transaction.require_new(document)
-        added = [transaction.found(each) for each in transaction.put(document)]
+        added = [transaction.found(each) for each in transaction.add(parsed(body))]
         documents = ItemDocuments(context)
         return [documents.document(each) for each in added]
 
@@ -55,8 +55,8 @@ async def put_item(request: Request) -> Response:
 
     def write() -> None:
         document = _object(parsed(body))
-        transaction.found(id_)
-        transaction.put(_of_id(document, id_))
+        if not transaction.replace(_of_id(document, id_), found=None):
+            raise transaction.unknown(id_)
 
     await transaction.run(write)
     return Response(status_code=NO_CONTENT)
@@ -69,8 +69,12 @@ async def patch_item(request: Request) -> Response:
 
     def write() -> None:
         patch = _object(parsed(body))
-        stored = orjson.loads(transaction.found(id_).document)
-        transaction.put(_of_id(_merged(stored, patch, depth=0), id_))
+        for _attempt in range(ATTEMPTS):
+            found = transaction.found(id_)
+            document = _of_id(_merged(orjson.loads(found.document), patch, depth=0), id_)
+            if transaction.replace(document, found=found.ref):
+                return
+        raise ItemChanged(f"item {id_[:MAX_SHOWN]!r} is changed by others at the same time; try again")
 
     await transaction.run(write)
     return Response(status_code=NO_CONTENT)
@@ -106,19 +110,17 @@ class _Transaction:
     def found(self, id_: str) -> FoundItem:
         found = items_of(self._services).find(self.collection, id_)
         if found is None:
-            raise UnknownItem(f"collection {self.collection} has no item {id_[:MAX_SHOWN]!r}", locator="item")
+            raise self.unknown(id_)
         return found
 
-    def require_new(self, document: object) -> None:
-        members = document if isinstance(document, dict) else {}
-        features = members.get("features") if members.get("type") == "FeatureCollection" else [members]
-        for each in features if isinstance(features, list) else ():
-            id_ = each.get("id") if isinstance(each, dict) else None
-            if isinstance(id_, str) and items_of(self._services).find(self.collection, id_) is not None:
-                raise ItemExists(f"collection {self.collection} has an item {id_[:MAX_SHOWN]!r}; PUT replaces it")
+    def unknown(self, id_: str) -> UnknownItem:
+        return UnknownItem(f"collection {self.collection} has no item {id_[:MAX_SHOWN]!r}", locator="item")
 
-    def put(self, document: object) -> tuple[str, ...]:
-        return self._writer.put(self.collection, document, self._services.catalogue).ids
+    def add(self, document: object) -> tuple[str, ...]:
+        return self._writer.add(self.collection, document, self._services.catalogue)
+
+    def replace(self, document: Json, *, found: ItemRef | None) -> bool:
+        return self._writer.replace(self.collection, document, self._services.catalogue, found=found)
 
     def remove(self, id_: str) -> None:
         self._writer.remove(self.collection, id_, self._services.catalogue)
