@@ -94,6 +94,21 @@ def test_a_cube_is_one_asset_with_its_dimensions(place, run, tmp_path):
     assert [each["href"] for each in collection["links"] if each["rel"] == "license"] == ["https://example.org/licence"]
 
 
+@pytest.mark.parametrize("words", ["CC BY 4.0", "Frei für alle", "MIT OR Apache-2.0", "proprietary"])
+def test_a_licence_in_words_is_in_the_description_and_the_rights(words, place, run, tmp_path):
+    configuration = place("zarr-v3")
+    configuration.write_text(configuration.read_text().replace("https://example.org/licence", f"'{words}'"))
+    done = run("publish", "made", "--to", tmp_path / "out", "--config", configuration)
+
+    assert done.exit_code == 0, done.output
+    check(tmp_path / "out")
+    collection, record = read(tmp_path / "out" / "collection.json"), read(tmp_path / "out" / "record.json")
+    assert collection["license"] == "other"
+    assert collection["description"].endswith(f"\n\nLicence: {words}")
+    assert "license" not in record["properties"]
+    assert record["properties"]["rights"] == words
+
+
 def test_renders_colour_digital_numbers_as_the_style_does(place, run, tmp_path):
     run("publish", "made", "--to", tmp_path / "out", "--config", place("zarr-v3"))
 

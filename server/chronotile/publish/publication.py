@@ -105,7 +105,7 @@ class Publication:
     title: str
     description: str
     license: str | None = None
-    """SPDX id or expression, or the URL of the licence."""
+    """SPDX id, the URL of the licence, or words."""
     attribution: str | None = None
     keywords: tuple[str, ...] = ()
     variables: tuple[Variable, ...] = ()

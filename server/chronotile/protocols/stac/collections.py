@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from urllib.parse import quote, urlencode
 
 from chronotile.catalog.offered import Offered
+from chronotile.model.licence import licence_of, with_licence
 from chronotile.model.time.instants import ONE_NS, Instant, TimeDomain, format_instant
 from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.item_links import ATOM, feed_path
@@ -26,8 +27,6 @@ LANGUAGE = "https://stac-extensions.github.io/language/v1.0.0/schema.json"
 ZARR_TYPE = "application/vnd.zarr; version=3"
 COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
 """Of coverages, which are written with tiles and overviews; QGIS adds no GeoTIFF of another type to its map."""
-OTHER = "other"
-"""The licence of STAC for what has no SPDX identifier."""
 SECOND_BEFORE = -1_000_000_000
 
 
@@ -35,7 +34,7 @@ def collection_document(offered: Offered, context: StacContext) -> Json:
     """Return a collection."""
     language, title = context.language, text_in(offered.title, context.language) or offered.id
     cube, drawn = data_cube.cube_of(offered, language), renders.renders_of(offered.layers, language)
-    links = list(_links(offered, context))
+    links, licence = list(_links(offered, context)), licence_of(offered.license)
     summaries = _summaries(offered)
     parts = {
         data_cube.EXTENSION: bool(cube),
@@ -51,11 +50,11 @@ def collection_document(offered: Offered, context: StacContext) -> Json:
         "stac_extensions": [extension for extension, is_used in parts.items() if is_used],
         "id": offered.id,
         "title": title,
-        "description": text_in(offered.abstract, language) or title,
+        "description": with_licence(text_in(offered.abstract, language) or title, licence),
         "keywords": list(offered.keywords),
         "language": language,
         **_languages(context),
-        "license": _license(offered),
+        "license": licence.stac,
         "providers": _providers(context),
         **({"attribution": offered.attribution} if offered.attribution else {}),
         "extent": {
@@ -74,12 +73,6 @@ def collection_document(offered: Offered, context: StacContext) -> Json:
 def _languages(context: StacContext) -> Json:
     others = [each for each in context.services.catalogue.service.languages if each != context.language]
     return {"languages": others} if others else {}
-
-
-def _license(offered: Offered) -> str:
-    name = offered.license or ""
-    is_name = bool(name) and all(letter.isascii() and (letter.isalnum() or letter in "-.+") for letter in name)
-    return name if is_name else OTHER
 
 
 def _providers(context: StacContext) -> list[Json]:
@@ -152,8 +145,9 @@ def _links(offered: Offered, context: StacContext) -> Iterator[Json]:
     feed = f"{context.base}{feed_path(offered.collection.id)}"
     yield link("alternate", feed, ATOM, "The newest items as an Atom feed")
     yield link("alternate", f"{context.base}/ogcapi/collections/{quote(offered.id)}", JSON_TYPE, "In OGC API")
-    if offered.license and offered.license.startswith(("https://", "http://")):
-        yield link("license", offered.license, "text/html", "Licence")
+    page = licence_of(offered.license).page
+    if page is not None:
+        yield link("license", page, "text/html", "Licence")
     for record in offered.collection.metadata:
         yield link("describedby", record.url, record.format, "Metadata record")
     for layer in offered.layers:

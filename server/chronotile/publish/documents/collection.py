@@ -1,9 +1,9 @@
 """The STAC catalogue, its collection and the catalogues of years, months and days."""
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
+from chronotile.model.licence import Licence, licence_of, with_licence
 from chronotile.model.time.instants import format_instant
 from chronotile.publish.documents.parts import (
     GEOJSON,
@@ -18,7 +18,6 @@ from chronotile.publish.publication import Extent, Provenance, Publication
 FORM = "chronotile:published"
 """Member of the catalogue's document by which a folder is known to be ours; its value is how it is served."""
 ITEMS, DATA = "items", "data"
-LICENSE_PAGE = re.compile(r"https?://\S+")
 
 
 def catalogue_of(publication: Publication, *, served_by: str) -> Json:
@@ -49,7 +48,7 @@ def collection_of(
         years: Of its items.
         extensions: Of STAC that these use.
     """
-    provenance = publication.provenance
+    provenance, licence = publication.provenance, licence_of(publication.license)
     processing = [] if provenance is None else [PROCESSING]
     about = {"keywords": list(publication.keywords), "providers": _providers(publication)}
     return {
@@ -58,9 +57,9 @@ def collection_of(
         "stac_extensions": sorted({*extensions, *publication.extensions, *processing}),
         "id": publication.id,
         "title": publication.title,
-        "description": publication.description,
+        "description": with_licence(publication.description, licence),
         **{name: value for name, value in about.items() if value},
-        "license": stac_license(publication.license),
+        "license": licence.stac,
         "extent": extent_of(extent),
         **publication.fields,
         **members,
@@ -69,7 +68,7 @@ def collection_of(
             link("parent", "./catalog.json", publication.title),
             *(link("child", f"./{year}/catalog.json", year) for year in years),
             link("describedby", "./record.json", "OGC API Record", media_type=GEOJSON),
-            *license_links(publication.license),
+            *license_links(licence),
         ],
     }
 
@@ -110,17 +109,9 @@ def extent_of(extent: Extent) -> Json:
     return {"spatial": {"bbox": [box]}, "temporal": {"interval": [interval]}}
 
 
-def stac_license(text: str | None) -> str:
-    """Return a licence as STAC 1.1 has it: an SPDX id or expression, or `other`."""
-    is_named = text is not None and re.fullmatch(r"[\w.+() -]+", text) is not None
-    return text if text is not None and is_named else "other"
-
-
-def license_links(text: str | None) -> list[Json]:
+def license_links(licence: Licence) -> list[Json]:
     """Return the link to a licence that is an address."""
-    if text is None or LICENSE_PAGE.fullmatch(text) is None:
-        return []
-    return [link("license", text, "License", media_type="text/html")]
+    return [] if licence.page is None else [link("license", licence.page, "License", media_type="text/html")]
 
 
 def _providers(publication: Publication) -> list[Json]:

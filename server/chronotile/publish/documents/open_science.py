@@ -6,7 +6,8 @@ Its validation requires STAC 1.0.0, ids that are names of folders, links of exac
 import re
 from collections.abc import Iterator
 
-from chronotile.publish.documents.collection import extent_of, license_links, stac_license
+from chronotile.model.licence import Licence, licence_of, with_licence
+from chronotile.publish.documents.collection import extent_of, license_links
 from chronotile.publish.documents.parts import Json, link
 from chronotile.publish.publication import CatalogueOptions, Extent, Publication, Variable
 
@@ -29,7 +30,7 @@ def documents_of(publication: Publication, extent: Extent, options: CatalogueOpt
 
 def product_of(publication: Publication, extent: Extent, options: CatalogueOptions) -> Json:
     """Return the product."""
-    variables = _distinct(publication)
+    variables, licence = _distinct(publication), licence_of(publication.license)
     project = slug(options.project or publication.id)
     parameters = [
         {"name": each.standard_name or each.id, **({} if each.units == "1" else {"unit": each.units})}
@@ -42,9 +43,9 @@ def product_of(publication: Publication, extent: Extent, options: CatalogueOptio
         "stac_version": VERSION,
         "stac_extensions": [_OSC, _THEMES, *([_CF] if parameters else [])],
         "title": publication.title,
-        "description": publication.description,
+        "description": with_licence(publication.description, licence),
         "keywords": [each.replace(":", " ") for each in publication.keywords],
-        "license": _license_of_1_0(publication.license),
+        "license": _license_of_1_0(licence),
         "extent": extent_of(extent),
         "osc:type": "product",
         "osc:status": "completed",
@@ -61,7 +62,7 @@ def product_of(publication: Publication, extent: Extent, options: CatalogueOptio
                 link("related", f"../../variables/{slug(each.id)}/catalog.json", f"Variable: {each.title}")
                 for each in variables
             ),
-            *license_links(publication.license),
+            *license_links(licence),
         ],
     }
 
@@ -106,6 +107,5 @@ def _address(options: CatalogueOptions, name: str) -> str:
     return f"../../../{name}" if options.url is None else f"{options.url.rstrip('/')}/{name}"
 
 
-def _license_of_1_0(text: str | None) -> str:
-    license_ = stac_license(text)
-    return "proprietary" if license_ == "other" else license_
+def _license_of_1_0(licence: Licence) -> str:
+    return licence.spdx or "proprietary"

@@ -2,8 +2,9 @@
 
 from chronotile.model.grid import BBox
 from chronotile.model.items import boxes_of
+from chronotile.model.licence import licence_of, rights_of
 from chronotile.model.time.instants import format_instant
-from chronotile.publish.documents.collection import LICENSE_PAGE, license_links, stac_license
+from chronotile.publish.documents.collection import license_links
 from chronotile.publish.documents.parts import JSON, Json, link
 from chronotile.publish.publication import CatalogueOptions, Extent, Publication
 
@@ -19,6 +20,7 @@ def record_of(publication: Publication, extent: Extent, options: CatalogueOption
         options: What only the publisher knows.
         formats: Media types of its files.
     """
+    licence = licence_of(publication.license)
     base = "." if options.url is None else options.url.rstrip("/")
     properties: Json = {
         "type": "dataset",
@@ -27,10 +29,7 @@ def record_of(publication: Publication, extent: Extent, options: CatalogueOption
         "keywords": list(publication.keywords),
         "themes": _themes(publication),
         "formats": [{"mediaType": each} for each in formats],
-        "license": publication.license
-        if publication.license and LICENSE_PAGE.fullmatch(publication.license)
-        else stac_license(publication.license),
-        "rights": publication.attribution,
+        **rights_of(licence, publication.attribution),
     }
     if publication.provenance is not None:
         properties["created"] = format_instant(publication.provenance.finished)
@@ -44,7 +43,7 @@ def record_of(publication: Publication, extent: Extent, options: CatalogueOption
         "links": [
             link("describes", f"{base}/collection.json", "STAC collection"),
             link("root", f"{base}/catalog.json", "STAC catalogue", media_type=JSON),
-            *license_links(publication.license),
+            *license_links(licence),
         ],
     }
 

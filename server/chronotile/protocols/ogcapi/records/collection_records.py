@@ -9,6 +9,7 @@ from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.errors import MAX_SHOWN, UnknownItem
 from chronotile.model.grid import BBox
 from chronotile.model.items import boxes_of
+from chronotile.model.licence import licence_of, rights_of
 from chronotile.model.time.instants import TimeDomain, format_instant
 from chronotile.model.time.steps import DEKAD, step_of
 from chronotile.protocols.common.extent import box_of_offered
@@ -25,7 +26,6 @@ from chronotile.protocols.ogcapi.records.common_properties import (
     contacts_of,
     languages_of,
     record_links,
-    rights_of,
     split_templates,
 )
 from chronotile.protocols.ogcapi.records.free_text import TextSearch
@@ -101,7 +101,7 @@ def collection_record(offered: Offered, context: CollectionContext) -> Json:
             "layers": [layer.id for layer in offered.layers],
             "formats": list(_formats(offered)),
             **contacts_of(document.catalogue, document.language),
-            **rights_of(offered.license, offered.attribution),
+            **rights_of(licence_of(offered.license), offered.attribution),
         },
         **split_templates(_links(offered, context)),
     }

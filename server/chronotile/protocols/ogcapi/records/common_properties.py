@@ -13,27 +13,8 @@ GEOJSON, HTML, JSON = "application/geo+json", "text/html", "application/json"
 CATALOG = "application/ogc-catalog+json"
 PROFILE_RECORD = "http://www.opengis.net/def/profile/OGC/0/ogc-record"
 PROFILE_CATALOG = "http://www.opengis.net/def/profile/OGC/0/ogc-catalog"
-_SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,60}", re.ASCII)
-_NO_SPDX = {"other", "proprietary", "various", "unknown", "none"}
 _PHONE = re.compile(r"\+[1-9][0-9]{3,14}", re.ASCII)
 ROLES = ("pointOfContact",)
-
-
-def rights_of(license_: str | None, attribution: str | None) -> Json:
-    """Return `license` and `rights`: an SPDX identifier, `other` for an address, which is a link, or words.
-
-    Args:
-        license_: An SPDX identifier, an address or words.
-        attribution: Who has to be named.
-    """
-    words = [attribution] if attribution else []
-    if license_ and license_.startswith(("https://", "http://")):
-        licensed = {"license": "other"}
-    elif license_ and _SPDX.fullmatch(license_) and license_.lower() not in _NO_SPDX:
-        licensed = {"license": license_}
-    else:
-        licensed, words = {}, [*words, *([license_] if license_ else [])]
-    return {**licensed, **({"rights": "; ".join(words)} if words else {})}
 
 
 def contacts_of(catalogue: Catalogue, language: str) -> Json:

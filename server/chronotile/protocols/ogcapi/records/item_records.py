@@ -11,6 +11,7 @@ import orjson
 from chronotile.catalog.items.order import instant_in
 from chronotile.errors import MAX_SHOWN, UnknownItem
 from chronotile.model.items import FoundItem, ItemPage
+from chronotile.model.licence import licence_of, rights_of
 from chronotile.model.time.instants import format_instant
 from chronotile.pipeline.search.find import find_product
 from chronotile.pipeline.search.public_item import public_item
@@ -24,7 +25,6 @@ from chronotile.protocols.ogcapi.records.common_properties import (
     JSON,
     contacts_of,
     record_links,
-    rights_of,
     split_templates,
 )
 from chronotile.protocols.ogcapi.records.item_search import item_search, product_of
@@ -91,7 +91,7 @@ def item_record(found: FoundItem, context: CollectionContext) -> Json:
     properties, assets = item["properties"], item["assets"]
     document = context.document
     collection = document.catalogue.collections_by_id[found.collection]
-    license_ = _text(properties.get("license")) or collection.license
+    licence = licence_of(_text(properties.get("license")) or collection.license)
     box = {"bbox": item["bbox"]} if isinstance(item.get("bbox"), list) else {}
     links = (*record_links(ITEM_RECORDS, str(found.product), document), *_links(found, assets, context))
     return {
@@ -109,9 +109,9 @@ def item_record(found: FoundItem, context: CollectionContext) -> Json:
             "externalIds": [{"scheme": found.collection, "value": found.ref.id}],
             "formats": [{"mediaType": each} for each in _types(assets)],
             **contacts_of(document.catalogue, document.language),
-            **rights_of(license_, collection.attribution),
+            **rights_of(licence, collection.attribution),
         },
-        **split_templates(links if not _is_address(license_) else (*links, _licence(str(license_)))),
+        **split_templates(links if licence.page is None else (*links, _licence(licence.page))),
     }
 
 
@@ -139,10 +139,6 @@ def _moment(value: object) -> str | None:
 
 def _text(value: object) -> str:
     return value.strip() if isinstance(value, str) else ""
-
-
-def _is_address(license_: str | None) -> bool:
-    return license_ is not None and license_.startswith(("https://", "http://"))
 
 
 def _licence(href: str) -> Link:
