@@ -4,7 +4,9 @@ import pytest
 
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.publish import sources
-from chronotile.publish.sources import LocalFile, RemoteFile, files_below, source_at
+from chronotile.publish.sources import LocalFile, RemoteFile, files_and_left_out, files_below, source_at
+from chronotile.web.item_places import ItemPlaces
+from chronotile.web.places import Places
 from tests.faulty_source import faulty_source
 
 CONTENT = bytes(range(256)) * 40
@@ -89,3 +91,35 @@ def test_documents_that_describe_a_store_are_copied_last(tmp_path):
         (tmp_path / name).write_text(name)
 
     assert list(files_below(str(tmp_path))) == ["0/c/0", ".zgroup", "0/zarr.json", "zarr.json"]
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """A product with links: to a file of its own, to one of the source, to one elsewhere, to a folder, to nothing."""
+    product, elsewhere = tmp_path / "source" / "a.SAFE", tmp_path / "elsewhere"
+    for folder in (product, elsewhere):
+        folder.mkdir(parents=True)
+        (folder / "data.tif").write_bytes(CONTENT)
+    (tmp_path / "source" / "shared.xml").write_bytes(b"shared")
+    (product / "own").symlink_to("data.tif")
+    (product / "shared").symlink_to("../shared.xml")
+    (product / "secret").symlink_to(elsewhere / "data.tif")
+    (product / "folder").symlink_to(elsewhere)
+    (product / "gone").symlink_to("nothing")
+    return product
+
+
+def test_links_that_lead_out_of_a_source_are_left_out_and_named(linked):
+    places = ItemPlaces(str(linked.parent / "catalog.json"), Places())
+
+    files, left_out = files_and_left_out(str(linked), places.allowed)
+
+    assert list(files) == ["data.tif", "own", "shared"]
+    assert left_out == ["folder", "gone", "secret"]
+    assert [b"".join(files[name].parts()) for name in ("own", "shared")] == [CONTENT, b"shared"]
+    assert files["own"].name == "own"
+
+
+def test_a_store_with_links_that_lead_out_of_it_is_not_published(linked):
+    with pytest.raises(UnsupportedSource, match=r"a\.SAFE has links .*\(folder, gone, secret, shared\)"):
+        files_below(str(linked))

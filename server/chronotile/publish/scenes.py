@@ -1,5 +1,6 @@
 """The items of a collection of scenes or tiles, with the files that they name."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,13 +12,15 @@ from chronotile.errors import AddressRefused, InvalidItem, InvalidParameter
 from chronotile.model.items import FoundItem, ItemSearch
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.publish.publication import Asset, PublishedItem
-from chronotile.publish.sources import files_below, is_folder, source_at
+from chronotile.publish.sources import files_and_left_out, is_folder, shortened, source_at
 from chronotile.readers.stac.addresses import absolute_address
 from chronotile.readers.stac.items import span_of
 from chronotile.web.item_places import ItemPlaces
 
 PAGE = 100
 """Items of a page."""
+
+log = logging.getLogger(__name__)
 
 
 def scenes_of(items: Items, search: ItemSearch, places: ItemPlaces) -> Iterator[PublishedItem]:
@@ -63,6 +66,14 @@ def _assets(name: str, written: Mapping[str, Any], shown: Mapping[str, Any], pla
         return
     fields = {key: value for key, value in shown.items() if not key.startswith("file:")}
     if is_folder(href):
-        yield Asset(key=name, folder=files_below(href), name=source_at(href).name, fields=fields)
+        files, left_out = files_and_left_out(href, places.allowed)
+        if left_out:
+            log.warning(
+                "%s: %d links that lead elsewhere or to folders are not published: %s",
+                source_at(href).name,
+                len(left_out),
+                shortened(left_out),
+            )
+        yield Asset(key=name, folder=files, name=source_at(href).name, fields=fields)
     else:
         yield Asset(key=name, source=source_at(href), fields=fields)

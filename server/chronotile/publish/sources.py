@@ -1,21 +1,24 @@
 """Files that are copied: of this machine, of the web and of S3, in parts and in one state."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
-from chronotile.errors import SourceUnavailable, UnsupportedSource
+from chronotile.errors import AddressRefused, SourceUnavailable, UnsupportedSource
 from chronotile.readers.files import NOT_LISTED
 from chronotile.readers.foreign import BeingWritten
 from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.products.folders import Allowed, followed
 from chronotile.readers.remote.folders import list_files
 from chronotile.readers.remote.requests import Away, ObjectState, ask_part, place_of, retry
 
 PART_BYTES = 4 << 20
 """Of a file elsewhere, requested at once."""
 READ_BYTES = 1 << 20
+MOST_NAMED = 5
+"""Files of a folder that a message names."""
 
 
 class LocalFile:
@@ -139,7 +142,30 @@ def is_folder(href: str) -> bool:
 
 
 def files_below(href: str) -> Mapping[str, LocalFile | RemoteFile]:
-    """Return the files of a folder by their paths in it: those that hold data before those that describe them.
+    """Return the files of a store by their paths in it: those that hold data before those that describe them.
+
+    Raises:
+        SourceUnavailable: It cannot be listed.
+        UnsupportedSource: Its server lists nothing, or links in it lead elsewhere: without them it lacks values.
+    """
+    files, left_out = files_and_left_out(href, partial(_within, os.path.realpath(local_path(href) or ".")))
+    if left_out:
+        raise UnsupportedSource(
+            f"{base_name(href)} has links that lead out of it, or to folders, which are not published "
+            f"({shortened(left_out)}): put files in their places"
+        )
+    return files
+
+
+def files_and_left_out(href: str, allowed: Allowed) -> tuple[Mapping[str, LocalFile | RemoteFile], list[str]]:
+    """Return the files of a folder, as `files_below` does, and the paths in it of what is not copied.
+
+    Like downloads of products, links to files are followed where they stay in an allowed place; links to folders are
+    left out, and so is what is neither a file nor a folder.
+
+    Args:
+        href: Path or URL of the folder.
+        allowed: Takes a path, gives it without links; raises `AddressRefused` if it is not opened.
 
     Raises:
         SourceUnavailable: It cannot be listed.
@@ -147,15 +173,46 @@ def files_below(href: str) -> Mapping[str, LocalFile | RemoteFile]:
     """
     path = local_path(href)
     if path is not None:
-        names = [str(each.relative_to(path)) for each in path.rglob("*") if each.is_file()]
-        return {name: LocalFile(path / name) for name in sorted(names, key=_last_is_json)}
+        return _local_files(path, allowed)
     try:
         listed = list_files(href)
     except Away as error:
         raise SourceUnavailable(f"{base_name(href)} cannot be listed: {error}") from error
     if listed is None:
         raise UnsupportedSource(f"{base_name(href)} is a folder of a web server: {NOT_LISTED}")
-    return {name: RemoteFile(f"{href.rstrip('/')}/{name}") for name in sorted(listed, key=_last_is_json)}
+    return {name: RemoteFile(f"{href.rstrip('/')}/{name}") for name in sorted(listed, key=_last_is_json)}, []
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    more = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
+    return ", ".join([*names[:MOST_NAMED], *more])
+
+
+def _local_files(folder: Path, allowed: Allowed) -> tuple[Mapping[str, LocalFile], list[str]]:
+    found, left_out = dict[str, LocalFile](), list[str]()
+    for base, folders, names in os.walk(folder):
+        here = Path(base)
+        for name in (*names, *(each for each in folders if (here / each).is_symlink())):
+            file = here / name
+            place = followed(str(file), allowed) if file.is_symlink() else str(file) if file.is_file() else None
+            if place is None:
+                left_out.append(str(file.relative_to(folder)))
+            else:
+                found[str(file.relative_to(folder))] = LocalFile(Path(place), name)
+    return {name: found[name] for name in sorted(found, key=_last_is_json)}, sorted(left_out)
+
+
+def _within(folder: str, path: str) -> str:
+    """A path without links.
+
+    Raises:
+        AddressRefused: It is not below the folder.
+    """
+    real = os.path.realpath(path)
+    if not Path(real).is_relative_to(folder):
+        raise AddressRefused("it is elsewhere")
+    return real
 
 
 def _last_is_json(name: str) -> tuple[bool, str]:

@@ -77,13 +77,22 @@ def children_of(folder: ProductFolder, allowed: Allowed) -> list[tuple[str, Node
 def _node_of(entry: "os.DirEntry[str]", allowed: Allowed) -> Node | None:
     try:
         if entry.is_symlink():
-            status, path = entry.stat(), allowed(entry.path)
-            return ProductFile(path, state_of(status)) if stat.S_ISREG(status.st_mode) else None
+            path = followed(entry.path, allowed)
+            return None if path is None else ProductFile(path, state_of(os.stat(path)))  # noqa: PTH116 -- a path as text
         if entry.is_dir(follow_symlinks=False):
             return ProductFolder(entry.path)
         status = entry.stat(follow_symlinks=False)
         return ProductFile(entry.path, state_of(status)) if stat.S_ISREG(status.st_mode) else None
     except (OSError, AddressRefused):  # gone, or a link that leads out
+        return None
+
+
+def followed(link: str, allowed: Allowed) -> str | None:
+    """Return the path of the file to which a link leads; `None` where it leads to none, or out of what is allowed."""
+    try:
+        path = allowed(link)
+        return path if stat.S_ISREG(os.stat(path).st_mode) else None  # noqa: PTH116 -- a path as text
+    except (OSError, AddressRefused):
         return None
 
 
