@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from chronotile.archive.archive_id import archive_id_at, id_of_open
 from chronotile.archive.dated_collections import DatedCollections
@@ -74,6 +75,8 @@ from chronotile.protocols.middleware.request_metrics import RequestMetrics
 from chronotile.protocols.middleware.response_cache import ResponseCache
 from chronotile.protocols.middleware.unsent import STATE as UNSENT
 from chronotile.protocols.middleware.unsent import UnsentAnswers
+from chronotile.protocols.odata.documents import ROOT as ODATA
+from chronotile.protocols.odata.faults import odata_fault
 from chronotile.protocols.odata.routes import routes as odata_routes
 from chronotile.protocols.ogcapi.routes import routes as ogcapi_routes
 from chronotile.protocols.openapi.routes import routes as openapi_routes
@@ -552,16 +555,23 @@ def create_app_from_environment(*, siblings: Siblings | None = None, memory: int
 async def _http_fault(request: Request, error: Exception) -> Response:
     """What no route answers: an unknown path, or a method that a path does not take."""
     status = error.status_code if isinstance(error, HTTPException) else 500
-    path = request.scope["path"]
+    path: str = request.scope["path"]
     hint = next((f"; {words}" for root, words in HINTS if path.startswith(root)), "")
     fault: ChronotileError = UnknownPath(f"there is nothing at {path[:200]!r}{hint}")
     headers = dict((error.headers if isinstance(error, HTTPException) else None) or {})
     if "Allow" in headers:
-        headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))  # Starlette's order is that of a set
+        headers["Allow"] = ", ".join(sorted({*headers["Allow"].split(", "), *_methods_at(request)}))
     if status != fault.status:
         accepted = headers.get("Allow")
         fault = ChronotileError(f"{request.method} is not accepted here{f'; use {accepted}' if accepted else ''}")
         fault.status = status
-    response = with_error_caching(problem_response(fault, request))
+    is_odata = path == ODATA or path.startswith(f"{ODATA}/")
+    response = with_error_caching((odata_fault if is_odata else problem_response)(fault, request))
     response.headers.update(headers)
     return response
+
+
+def _methods_at(request: Request) -> set[str]:
+    """The methods of all routes of a path: Starlette names those of the first alone."""
+    matching = (each for each in request.app.routes if each.matches(request.scope)[0] is not Match.NONE)
+    return {method for each in matching for method in getattr(each, "methods", None) or ()}

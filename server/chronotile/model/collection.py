@@ -121,3 +121,8 @@ class Collection:
     layers: tuple[Layer, ...]
     bbox: BBox
     """In CRS84, all layers together."""
+
+    @property
+    def variables(self) -> dict[str, VariableInfo]:
+        """Its variables that are layers, by name; composites add none."""
+        return {each.main_variable.name: each.main_variable for each in self.layers if not each.is_composite}

@@ -34,11 +34,6 @@ def layers_of(collection: Collection) -> dict[str, Layer]:
     }
 
 
-def variables_of(collection: Collection) -> dict[str, VariableInfo]:
-    """Return the variables of a collection that are layers."""
-    return {name: layer.main_variable for name, layer in layers_of(collection).items() if not layer.is_composite}
-
-
 def about(collection: Collection) -> Publication:
     """Return what a collection says of itself, without files and items."""
     return Publication(
@@ -138,7 +133,7 @@ def publication_of_scenes(
     places = ItemPlaces(spec.href, prefixes)
     found = replace(search, collections=(collection.id,))
     stored = spec.stored.variables
-    names = stored or variables_of(collection)
+    names = stored or collection.variables
     keys = {name: (stored[name].asset if name in stored else None) or name for name in names}
     publication = replace(
         about(collection), items=lambda: scenes_of(items, found, places), is_daily=True, extent=Extent()

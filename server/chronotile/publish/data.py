@@ -10,7 +10,7 @@ from chronotile.model.collection import Collection
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import TimeDomain, format_instant
-from chronotile.publish.collections import about, band_of, extent_of, variables_of, with_renders
+from chronotile.publish.collections import about, band_of, extent_of, with_renders
 from chronotile.publish.documents.parts import CLASSIFICATION, CUBE, PROJECTION, RASTER, Json
 from chronotile.publish.publication import Asset, Publication
 from chronotile.publish.sources import files_below, is_folder, source_at
@@ -43,7 +43,7 @@ def publication_of_data(collection: Collection, places: Sequence[str]) -> Public
         SourceUnavailable: A store cannot be listed.
         UnsupportedSource: Its server lists nothing.
     """
-    variables = variables_of(collection)
+    variables = collection.variables
     keys = {place: "data" if len(places) == 1 else f"data-{number}" for number, place in enumerate(places, start=1)}
     assets = tuple(asset_at(key, place, variables) for place, key in keys.items())
     publication = replace(

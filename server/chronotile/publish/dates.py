@@ -18,7 +18,7 @@ from chronotile.model.items import AssetBand, Item
 from chronotile.model.raster import Encoding
 from chronotile.model.source import DATA as DATA_KEY
 from chronotile.model.source import SourceSpec, VariableInfo, VariableSpec
-from chronotile.publish.collections import about, band_of, variables_of, with_renders
+from chronotile.publish.collections import about, band_of, with_renders
 from chronotile.publish.data import band_extensions, on_grid, publication_of_data
 from chronotile.publish.documents.collection import DATA, ITEMS
 from chronotile.publish.documents.parts import Json
@@ -80,7 +80,7 @@ def _files_of(archive: Archive, collection: Collection) -> _Files:
     if reader is None or collection.id in archive.away:
         raise SourceUnavailable(f"the source of {collection.id} is away; try again later")
     starts, variables = dict[str, set[Any]](), dict[str, dict[str, None]]()
-    for name, variable in variables_of(collection).items():
+    for name, variable in collection.variables.items():
         if name in spec.variables and spec.variables[name].formula is not None:
             continue
         for index in range(max(1, len(variable.times))):
@@ -129,7 +129,7 @@ class _Dates:
     def _fields(self, path: str, written: Json) -> Json:
         """What the item says of a file, with the bands in it: as the file states them, corrected as configured."""
         fields = {key: value for key, value in written.items() if key != "href" and not key.startswith("file:")}
-        variables = variables_of(self.collection)
+        variables = self.collection.variables
         names = self.files.get(path, ())
         if local_path(path) is None or not is_raster({"href": path}):
             return fields | {"bands": [band_of(name, variables[name], variables[name].encoding) for name in names]}

@@ -16,7 +16,7 @@ from chronotile.errors import ChronotileError, UnsupportedSource
 from chronotile.model.collection import Collection
 from chronotile.model.job import Job, Json, Result
 from chronotile.model.time.parser import parse_instant
-from chronotile.publish.collections import about, extent_of, variables_of, with_renders
+from chronotile.publish.collections import about, extent_of, with_renders
 from chronotile.publish.data import asset_at, band_extensions, cube_of, media_type_of
 from chronotile.publish.documents.parts import CUBE, widen
 from chronotile.publish.publication import Asset, Extent, Provenance, Publication
@@ -76,7 +76,7 @@ def publication_of_job(finished: FinishedJob, catalogue: Catalogue) -> Publicati
         raise UnsupportedSource(f"the job {job.id} has no results")
     read = _sources(finished, catalogue)
     found = [collection for each in finished.files for collection in each.collections]
-    layers = {name: each for collection in found for name, each in variables_of(collection).items()}
+    layers = {name: each for collection in found for name, each in collection.variables.items()}
     ended = np.datetime64(round((job.finished or job.updated) * 1000), "ms").astype("datetime64[ns]")
     licenses = {each.license for each in read}
     publication = Publication(
@@ -134,7 +134,7 @@ def _public_text(text: str) -> str:
 
 
 def _asset(file: ResultFile) -> Asset:
-    variables = {name: each for collection in file.collections for name, each in variables_of(collection).items()}
+    variables = {name: each for collection in file.collections for name, each in collection.variables.items()}
     if not variables:
         fields = {"title": file.output, "type": file.media_type or media_type_of(file.path.name), "roles": ["data"]}
         return Asset(key=file.output, source=LocalFile(file.path), fields=fields)

@@ -69,6 +69,13 @@ def test_method_that_is_not_taken_is_405_and_names_those_that_are(client):
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
+def test_405_names_the_methods_of_all_routes_of_a_path(client):
+    answer = client.put("/stac/search", content=b"{}")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+    assert answer.json()["detail"] == "PUT is not accepted here; use GET, HEAD, POST"
+
+
 def test_405_says_which_method_is_taken(client):
     assert client.get("/timeseries/points").json()["detail"] == "GET is not accepted here; use POST"
 

@@ -14,6 +14,7 @@ from chronotile.app import application
 from chronotile.catalog.items import search as searches
 from chronotile.model.items import product_id
 from chronotile.protocols.odata import search as odata_search
+from chronotile.protocols.odata.documents import product_document
 from tests.protocols import served
 from tests.protocols.odata.conftest import ROOT, document, sentinel_2
 
@@ -427,3 +428,26 @@ def test_a_server_without_an_index_says_so():
 
 def test_scenes_are_of_the_month_that_tests_speak_of():
     assert sentinel_2(4)["id"] == SCENE
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "allow"),
+    [
+        ("get", f"{ROOT}/Foo", 404, None),
+        ("post", PRODUCTS, 405, "GET, HEAD"),
+        ("delete", ROOT, 405, "GET, HEAD"),
+        ("get", f"{PRODUCTS}/OData.CSC.FilterList", 405, "POST"),
+    ],
+)
+def test_unknown_paths_and_methods_have_error_documents(client, method, path, status, allow):
+    answer = client.request(method, path)
+
+    assert error_of(answer, status)["message"]
+    assert answer.headers.get("allow") == allow
+
+
+def test_a_product_without_files_is_not_online():
+    item = {"id": "2022-05-01", "properties": {}, "geometry": None, "collection": "cube"}
+
+    assert product_document({**item, "assets": {}}, ID, base="")["Online"] is False
+    assert product_document({**item, "assets": {"B04": {}}}, ID, base="")["Online"] is True

@@ -56,23 +56,18 @@ def dated_collection(collection: Collection, reader: Reader, *, state: str) -> D
         state: Of the files of its source.
     """
     digest = blake2b(f"{state} {_common_to_dates(collection)}".encode(), digest_size=16)
-    for variable in variables_of(collection).values():
+    for variable in collection.variables.values():
         digest.update(variable.times.starts.tobytes() + variable.times.ends.tobytes())
     return DatedCollection(collection=collection, reader=reader, id=collection.id, digest=digest.hexdigest())
 
 
 def _common_to_dates(collection: Collection) -> str:
     """What the items of all dates have of their collection."""
-    variables = variables_of(collection)
+    variables = collection.variables
     grids = [each.grid for each in variables.values()]
     about = [(name, each.title, each.encoding.units) for name, each in variables.items()]
     cells = [(grid.crs.name, *grid.transform, grid.width, grid.height) for grid in grids]
     return repr((VERSION, tuple(collection.bbox), about, cells))
-
-
-def variables_of(collection: Collection) -> dict[str, VariableInfo]:
-    """Return the variables of a collection that are layers; composites add none."""
-    return {layer.main_variable.name: layer.main_variable for layer in collection.layers if not layer.is_composite}
 
 
 def dates_of(variables: Mapping[str, VariableInfo]) -> Iterator[ListedDate]:
@@ -102,7 +97,7 @@ class DateSource:
 
     def __init__(self, dated: DatedCollection) -> None:
         self._dated = dated
-        self._variables = variables_of(dated.collection)
+        self._variables = dated.collection.variables
         self._common = _common_to_dates(dated.collection)
 
     def since(self) -> str:

@@ -9,6 +9,7 @@ import orjson
 
 from chronotile.errors import AddressRefused, ConfigurationError, NoFiles, SourceUnavailable
 from chronotile.model.items import FoundItem
+from chronotile.model.multihash import checksum_of
 from chronotile.pipeline.search.find import find_item, find_product
 from chronotile.pipeline.search.public_item import is_place
 from chronotile.pipeline.services import Services
@@ -16,9 +17,8 @@ from chronotile.readers.products.folders import Allowed
 from chronotile.web.item_places import item_places
 
 MOST_TEXT = 1000
-_SHA2_256, _SHA2_512, _MD5 = "1220", "1340", "d50110"
-"""How multihashes begin: which function, and how many bytes."""
-_NAMES = {_SHA2_256: ("sha-256", 64), _SHA2_512: ("sha-512", 128), _MD5: ("md5", 32)}
+_FUNCTIONS = {"sha-256", "sha-512", "md5"}
+"""Of checksums that answers state (RFC 9530)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,13 +150,9 @@ def _asset(name: str, asset: Mapping[str, Any], href: str) -> ProductAsset:
 
 
 def checksums_of(multihash: object) -> Mapping[str, str]:
-    """Return a checksum as STAC writes it, by its function; empty of one that is not known here."""
-    text = multihash.lower() if isinstance(multihash, str) else ""
-    for start, (name, digits) in _NAMES.items():
-        value = text.removeprefix(start)
-        if text.startswith(start) and len(value) == digits and all(each in "0123456789abcdef" for each in value):
-            return {name: value}
-    return {}
+    """Return a checksum as STAC writes it, by its function; empty of one that answers do not state."""
+    checksum = checksum_of(multihash)
+    return {} if checksum is None or checksum.function not in _FUNCTIONS else {checksum.function: checksum.digits}
 
 
 def _text(value: object) -> str | None:

@@ -17,10 +17,25 @@ def find_item(collection: str, id_: str, services: Services) -> FoundItem:
         SourceUnavailable: The index does not answer, or the source of the collection is away.
     """
     services.catalogue.collection(collection)
+    return indexed_item(collection, id_, services)
+
+
+def indexed_item(collection: str, id_: str, services: Services) -> FoundItem:
+    """Return the item of a configured collection that has an id; it may be the first, which has no layers yet.
+
+    Raises:
+        UnknownItem: The index has no such item.
+        SourceUnavailable: The index does not answer.
+    """
     found = items_of(services).find(collection, id_)
     if found is None:
-        raise UnknownItem(f"collection {collection} has no item {id_[:MAX_SHOWN]!r}", locator="item")
+        raise unknown_item(collection, id_)
     return found
+
+
+def unknown_item(collection: str, id_: str) -> UnknownItem:
+    """Return the error about an item that is not there."""
+    return UnknownItem(f"collection {collection} has no item {id_[:MAX_SHOWN]!r}", locator="item")
 
 
 def find_product(product: UUID, services: Services) -> FoundItem:

@@ -7,6 +7,7 @@ from uuid import UUID
 import numpy as np
 
 from chronotile.catalog.items.order import instant_in
+from chronotile.model.multihash import checksum_of
 from chronotile.protocols.common.openapi import Json
 from chronotile.protocols.common.product_links import asset_path
 from chronotile.protocols.odata.attributes import attributes_in
@@ -23,8 +24,15 @@ MEMBERS = (
     *("Id", "Name", "ContentType", "ContentLength", "OriginDate", "PublicationDate", "ModificationDate", "Online"),
     *("EvictionDate", "Checksum", "ContentDate", "Footprint", "GeoFootprint", "Collection"),
 )
-HASHES = {"12": "SHA256", "13": "SHA512", "11": "SHA1", "d501": "MD5", "1e": "BLAKE3", "16": "SHA3-256"}
-"""Of multihashes (`file:checksum`), by the code that begins them."""
+ALGORITHMS: Mapping[str, str] = {
+    "sha-256": "SHA256",
+    "sha-512": "SHA512",
+    "sha-1": "SHA1",
+    "md5": "MD5",
+    "blake3": "BLAKE3",
+    "sha3-256": "SHA3-256",
+}
+"""Functions of checksums, as clients of CDSE know them."""
 QUICKLOOKS = {"thumbnail", "overview"}
 """Roles of assets that are pictures of the product."""
 
@@ -65,7 +73,7 @@ def product_document(
         "OriginDate": published,
         "PublicationDate": published,
         "ModificationDate": modified,
-        "Online": True,
+        "Online": bool(assets),
         "EvictionDate": NEVER,
         "Checksum": _checksums(assets),
         "ContentDate": _content_date(properties),
@@ -136,13 +144,8 @@ def _content_length(assets: Mapping[str, Any]) -> int:
 def _checksums(assets: Mapping[str, Any]) -> list[Json]:
     """Of its only file; of several there is none, as they are sent as a ZIP file."""
     only = _only_file(assets)
-    checksum = None if only is None else only.get("file:checksum")
-    if not isinstance(checksum, str):
-        return []
-    code = next((code for code in HASHES if checksum.startswith(code)), None)
-    if code is None:
-        return []
-    return [{"Value": checksum[len(code) + 2 :], "Algorithm": HASHES[code]}]  # the digest's length is between them
+    checksum = None if only is None else checksum_of(only.get("file:checksum"))
+    return [] if checksum is None else [{"Value": checksum.digits, "Algorithm": ALGORITHMS[checksum.function]}]
 
 
 def _only_file(assets: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from chronotile.errors import MAX_SHOWN, InvalidParameter, ItemChanged, UnknownCollection, UnknownItem
+from chronotile.errors import MAX_SHOWN, InvalidParameter, ItemChanged, UnknownCollection
 from chronotile.model.items import FoundItem, ItemRef
-from chronotile.pipeline.search.served_index import items_of
+from chronotile.pipeline.search.find import indexed_item, unknown_item
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.item_writing import parsed, writer_of, written_problem
 from chronotile.protocols.common.query.form import body_of
@@ -56,7 +56,7 @@ async def put_item(request: Request) -> Response:
     def write() -> None:
         document = _object(parsed(body))
         if not transaction.replace(_of_id(document, id_), found=None):
-            raise transaction.unknown(id_)
+            raise unknown_item(transaction.collection, id_)
 
     await transaction.run(write)
     return Response(status_code=NO_CONTENT)
@@ -108,13 +108,7 @@ class _Transaction:
         return await in_thread(self._limiter, work)
 
     def found(self, id_: str) -> FoundItem:
-        found = items_of(self._services).find(self.collection, id_)
-        if found is None:
-            raise self.unknown(id_)
-        return found
-
-    def unknown(self, id_: str) -> UnknownItem:
-        return UnknownItem(f"collection {self.collection} has no item {id_[:MAX_SHOWN]!r}", locator="item")
+        return indexed_item(self.collection, id_, self._services)
 
     def add(self, document: object) -> tuple[str, ...]:
         return self._writer.add(self.collection, document, self._services.catalogue)
