@@ -12,10 +12,11 @@ from chronotile.model.items import ItemSearch
 from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableInfo, VariableSpec
 from chronotile.publish.documents.collection import ITEMS
-from chronotile.publish.documents.parts import RENDER, Json, last_of
+from chronotile.publish.documents.parts import Json, last_of
 from chronotile.publish.documents.renders import renders_of
 from chronotile.publish.publication import Extent, Publication, Variable
 from chronotile.publish.scenes import scenes_of
+from chronotile.styling.renders import EXTENSION as RENDER
 from chronotile.web.item_places import ItemPlaces
 from chronotile.web.places import Places
 

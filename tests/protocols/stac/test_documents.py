@@ -246,8 +246,9 @@ def test_renders_are_of_the_styles(api):
     renders = get(api, "/stac/collections/s2")["renders"]
 
     ndvi = renders["NDVI:ndvi-greys"]
-    assert (ndvi["assets"], ndvi["rescale"]) == (["NDVI"], [[-0.08, 0.92]])
-    assert ndvi["colormap"] == {"0": "#000000", "255": "#fafafa"}
+    assert (ndvi["assets"], ndvi["rescale"]) == (["NDVI"], [[0, 250]])
+    assert len(ndvi["colormap"]) == 256
+    assert (ndvi["colormap"]["0"], ndvi["colormap"]["255"]) == ("#000000", "#fafafa")
     assert renders["TRUE_COLOUR:rgb"]["rescale"] == [[0, 250]] * 3
     tiles = links(get(api, "/stac/collections/s2"), "xyz")
     assert {each["render"] for each in tiles} <= renders.keys()
@@ -256,9 +257,10 @@ def test_renders_are_of_the_styles(api):
 def test_classes_are_a_colour_map():
     classes = tuple(StyleClass(number, Colour(number, 0, 0), str(number)) for number in (4, 5))
     style = Style(id="crops", title="Crops", range=(4, 5), classes=classes)
-    layer = served.make_layer("CROP", styles=(style,))
+    stored = served.make_variable("CROP", scale=0.5, offset=-1.0)
+    layer = served.make_layer("CROP", styles=(style,), variable=stored)
 
-    assert renders_of([layer], "en")["CROP:crops"]["colormap"] == {"4": "#040000", "5": "#050000"}
+    assert renders_of([layer], "en")["CROP:crops"]["colormap"] == {"10": "#040000", "12": "#050000"}
 
 
 def test_texts_are_in_the_language_of_the_request(api):

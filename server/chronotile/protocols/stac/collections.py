@@ -22,6 +22,7 @@ from chronotile.protocols.stac.context import (
 )
 from chronotile.protocols.stac.data_cube import band_of, ground_resolution, own_fields
 from chronotile.protocols.stac.landing import aggregation_links
+from chronotile.styling.renders import EXTENSION as RENDER
 
 LANGUAGE = "https://stac-extensions.github.io/language/v1.0.0/schema.json"
 ZARR_TYPE = "application/vnd.zarr; version=3"
@@ -40,7 +41,7 @@ def collection_document(offered: Offered, context: StacContext) -> Json:
         data_cube.EXTENSION: bool(cube),
         data_cube.PROJECTION: "proj:code" in summaries,
         data_cube.RASTER: bool(own_fields(offered)),
-        renders.EXTENSION: bool(drawn),
+        RENDER: bool(drawn),
         map_links.EXTENSION: any(each["rel"] in {"xyz", "wmts", "wms"} for each in links),
         LANGUAGE: True,
     }

@@ -7,16 +7,13 @@ from chronotile.model.style import Style
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.stac.context import Json
 from chronotile.protocols.stac.map_links import render_name
-
-EXTENSION = "https://stac-extensions.github.io/render/v2.0.0/schema.json"
-LAST_COLOUR = 255
-"""Position of the last colour of a ramp."""
+from chronotile.styling.renders import render_of_composite, render_of_style
 
 
 def renders_of(layers: Sequence[Layer], language: str) -> Json:
     """Return the renders of layers, by the names of layer and style; without those of no asset of its own.
 
-    Ranges are of physical values, to which numbers are taken by the scale and offset of the assets (`unscale`).
+    Ranges and classes are of the digital numbers of assets.
     """
     return {
         render_name(layer, style.id): _render(layer, style, language)
@@ -38,22 +35,7 @@ def _render(layer: Layer, style: Style, language: str) -> Json:
         "assets": [variable.name for variable in layer.variables],
         "resampling": layer.resampling,
     }
-    if style.is_categorical:
-        colours = {f"{each.value:g}": each.colour.hex for each in style.classes}
-        return {**render, "colormap": colours, "unscale": True}
     content = layer.content
     if isinstance(content, Composite):
-        return {**render, "rescale": [list(content.range)] * 3, "unscale": True}
-    low, high = style.range
-    return {
-        **render,
-        "rescale": [[low, high]],
-        "colormap": _ramp(style),
-        "colormap_type": "linear",
-        "unscale": True,
-    }
-
-
-def _ramp(style: Style) -> Json:
-    """Colours by their position from 0 to 255, between which they are interpolated."""
-    return {f"{round(stop.value)}": stop.colour.hex for stop in style.stops_over(0.0, float(LAST_COLOUR))}
+        return {**render, **render_of_composite(content)}
+    return {**render, **render_of_style(style, content.encoding)}

@@ -20,7 +20,6 @@ FILE = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
 PROCESSING = "https://stac-extensions.github.io/processing/v1.1.0/schema.json"
 PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
-RENDER = "https://stac-extensions.github.io/render/v2.0.0/schema.json"
 _NAME = re.compile(r"https://stac-extensions\.github\.io/([a-z-]+)/")
 _PREFIXES = {"projection": "proj", "datacube": "cube", "scientific": "sci"}
 """Of fields, by the name of their extension where that is another."""

@@ -5,14 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from chronotile.model.collection import Composite, Layer
-from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableSpec
-from chronotile.model.style import Colour, Style
 from chronotile.publish.documents.parts import Json
-from chronotile.styling.colours import colours_of_values
-
-TABLE = 256
-MOST_CLASSES = 256
+from chronotile.styling.renders import render_of_composite, render_of_style
 
 
 def renders_of(layers: Mapping[str, Layer], keys: Mapping[str, str], specs: Mapping[str, VariableSpec]) -> Json:
@@ -44,7 +39,7 @@ def _render(name: str, layer: Layer, keys: Mapping[str, str], spec: VariableSpec
     nodata = variable.encoding.nodata
     is_known = nodata is not None and np.isfinite(nodata) and not (formula or variable.is_mosaic)
     known: Json = {"nodata": nodata} if is_known else {}
-    style: Json = _colours(layer.styles[0], variable.encoding) if layer.styles else {}
+    style: Json = render_of_style(layer.styles[0], variable.encoding) if layer.styles else {}
     return {"title": title, "assets": assets, **formula, **known, **style}
 
 
@@ -52,27 +47,4 @@ def _of_composite(title: str, composite: Composite, keys: Mapping[str, str]) -> 
     names = [each.name for each in composite.variables]
     if not all(each in keys for each in names):
         return None
-    gamma: Json = {} if composite.gamma == 1.0 else {"color_formula": f"gamma RGB {composite.gamma:g}"}
-    rescale = [_numbers(composite.range, each.encoding) for each in composite.variables]
-    return {"title": title, "assets": [keys[each] for each in names], "rescale": rescale, **gamma}
-
-
-def _colours(style: Style, encoding: Encoding) -> Json:
-    """Programs that read `renders` colour digital numbers, not values."""
-    if style.is_categorical:
-        numbers = {_numbers((each.value, each.value), encoding)[0]: each.colour for each in style.classes}
-        table = {str(int(number)): colour.hex for number, colour in numbers.items() if number == int(number)}
-        return {"colormap": dict(list(table.items())[:MOST_CLASSES])} if table else {}
-    low, high = style.range
-    colours = colours_of_values(style, np.linspace(low, high, TABLE)).tolist()
-    if encoding.scale < 0:
-        colours.reverse()
-    return {
-        "rescale": [_numbers(style.range, encoding)],
-        "colormap": {str(number): Colour(*colour).hex for number, colour in enumerate(colours)},
-    }
-
-
-def _numbers(span: tuple[float, float], encoding: Encoding) -> list[float]:
-    """Physical values as digital numbers, the smaller first."""
-    return sorted(round((value - encoding.offset) / encoding.scale, 9) for value in span)
+    return {"title": title, "assets": [keys[each] for each in names], **render_of_composite(composite)}
