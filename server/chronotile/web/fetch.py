@@ -46,11 +46,15 @@ class TryLater(SourceUnavailable):
     Args:
         message: As of any error.
         after_s: When it wants to be requested again; `None`: it does not say.
+        is_late: Whether nothing, or not all, came in time.
     """
 
-    def __init__(self, message: str, *, locator: str | None = None, after_s: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, locator: str | None = None, after_s: float | None = None, is_late: bool = False
+    ) -> None:
         super().__init__(message, locator=locator)
         self.after_s = after_s
+        self.is_late = is_late
 
 
 def fetch(url: str, *, max_bytes: int, locator: str, most_s: float = MOST_S) -> Fetched:
@@ -109,7 +113,8 @@ def ask(
         inner = getattr(error, "reason", error)
         if isinstance(inner, InnerAddress):
             raise InvalidParameter(f"{locator} returned no document: {inner}", locator=locator) from error
-        raise TryLater(f"{locator} returned no document: {_reason(error)}", locator=locator) from error
+        said = f"{locator} returned no document: {_reason(error)}"
+        raise TryLater(said, locator=locator, is_late=_is_late(error)) from error
 
 
 def _seconds(headers: Message) -> float | None:
@@ -143,10 +148,13 @@ def _no_document(status: int, locator: str) -> ChronotileError:
 
 
 def _reason(error: OSError | HTTPException) -> str:
-    is_late = isinstance(getattr(error, "reason", error), TimeoutError)
-    if is_late or isinstance(error, IncompleteRead):
-        return "there was no answer in time" if is_late else "the answer was broken off"
+    if _is_late(error) or isinstance(error, IncompleteRead):
+        return "there was no answer in time" if _is_late(error) else "the answer was broken off"
     return "its server cannot be reached, or is not an HTTP server"
+
+
+def _is_late(error: OSError | HTTPException) -> bool:
+    return isinstance(getattr(error, "reason", error), TimeoutError)
 
 
 def _status(code: int) -> str:

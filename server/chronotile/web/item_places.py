@@ -55,7 +55,7 @@ class ItemPlaces:
             AddressRefused: It lies elsewhere, or could mean two things.
         """
         try:
-            plain, query = (address, "") if is_local(address) else _without_query(_in_ascii(address))
+            plain, query = (address, "") if is_local(address) else split_query(_in_ascii(address))
             if is_local(address) and not self._is_here:
                 raise ValueError("documents from other machines may not name files of this one")
             try:
@@ -127,8 +127,12 @@ def _in_ascii(url: str) -> str:
     return parts._replace(path=quoted_path(parts.path)).geturl()
 
 
-def _without_query(url: str) -> tuple[str, str]:
-    """A URL in two parts; the second is its query with `?`, which may hold a signature."""
+def split_query(url: str) -> tuple[str, str]:
+    """Return a URL in two parts; the second is its query with `?`, which may hold a signature.
+
+    Raises:
+        ValueError: The query has characters that a URL cannot have.
+    """
     plain, mark, query = url.partition("?")
     is_plain = query.isascii() and query.isprintable() and not set(query) & set(' "#<>\\^`{|}')
     if mark and not (is_plain and plain.lower().startswith(_WEB)):

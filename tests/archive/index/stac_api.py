@@ -1,9 +1,9 @@
-"""A small STAC API in a thread: it pages, filters by `updated`, and fails when it is to."""
+"""A small STAC API in a thread: it pages, filters by `updated`, sorts, counts, and fails when it is to."""
 
 import json
 import operator
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -21,8 +21,11 @@ FILTERS = [
 class StacApi:
     """Its items, how it answers, and what it was requested."""
 
-    def __init__(self, *, page=2, has_filter=True, is_post=True, is_static=False, has_query=False):
+    def __init__(
+        self, *, page=2, has_filter=True, is_post=True, is_static=False, has_query=False, has_sort=False, counts=False
+    ):
         self.items = {}
+        self.has_sort, self.counts = has_sort, counts
         self.page, self.has_filter, self.is_post, self.is_static = page, has_filter, is_post, is_static
         self.has_query = has_query
         self.failures = []
@@ -34,6 +37,16 @@ class StacApi:
         self.refused_times = ()
         """Forms of times that filters may not have: `timestamp`, `text`."""
         self.address = ""
+        self.counts_pages = False
+        """Whether pages are as large as requested, and `next` has the number of the page."""
+        self.about = {}
+        """Further members of the collection."""
+        self.change = lambda document: document
+        """Takes a page as it is to be sent, and gives another."""
+        self.held = None
+        """An event for which answers wait, if there is one."""
+        self.has_come = threading.Event()
+        """Set while a request waits for it."""
 
     @property
     def href(self):
@@ -49,11 +62,12 @@ class StacApi:
         links += [{"rel": "search", "href": f"{self.address}/search", "method": "POST"}] if self.is_post else []
         classes = ["https://api.stacspec.org/v1.0.0/core", *(FILTERS if self.has_filter else ())]
         classes += ["https://api.stacspec.org/v1.0.0/item-search#query"] if self.has_query else []
+        classes += ["https://api.stacspec.org/v1.0.0/item-search#sort"] if self.has_sort else []
         return {"type": "Catalog", "id": "api", "conformsTo": classes, "links": [] if self.is_static else links}
 
     def collection(self):
         links = [{"rel": "root", "href": f"{self.address}/"}, {"rel": "items", "href": f"{self.href}/items"}]
-        return {"type": "Collection", "id": "s2", "links": links}
+        return {"type": "Collection", "id": "s2", **self.about, "links": links}
 
     def search(self, path, query):
         """A page of items by id, with a link to the next."""
@@ -63,42 +77,73 @@ class StacApi:
             parsed = cql2.parse_text(text) if isinstance(text, str) else cql2.parse_json(json.dumps(text))
             matching = [item for item in matching if matches(parsed, item)]
         matching = [item for item in matching if is_in_core_search(item, query)]
-        start = int(query.get("token", 0))
-        links, following = [], start + self.page
+        matching = in_order(matching, query.get("sortby"))
+        size, token = self.page, int(query.get("token", 0))
+        start, number = token, token + size
+        if self.counts_pages:
+            size = int(query["limit"])
+            start, number = token * size, token + 1
+        links, following = [], start + size
         if following < len(matching):
             if self.is_post and path == "/search":
-                body = {"token": following}
+                body = {"token": number}
                 links = [
                     {"rel": "next", "href": f"{self.address}/search", "method": "POST", "body": body, "merge": True}
                 ]
             else:
-                more = urlencode({**query, "token": following})
+                more = urlencode({**query, "token": number})
                 links = [{"rel": "next", "href": f"{self.address}{path}?{more}"}]
-        return {"type": "FeatureCollection", "features": matching[start:following], "links": links}
+        counts = {"numberMatched": len(matching)} if self.counts else {}
+        page = {"type": "FeatureCollection", "features": matching[start:following], "links": links, **counts}
+        return self.change(page)
 
     def answer(self, path, query):
         self.requests.append((path, query))
+        if self.held is not None:
+            self.has_come.set()
+            self.held.wait()
         if path in {"/search", "/collections/s2/items"}:
-            status = self.failures.pop(0) if self.failures else None
-            if status is not None:
-                return status, {"code": str(status)}
-            if int(query.get("limit", 0)) > self.most:
-                return 400, {"code": f"limit is at most {self.most}"}
-            if self.refused_times and updated_form(query.get("filter")) in self.refused_times:
-                return 500, {"code": "text >= timestamp"}
-            if self.refuses_cursors and "token" in query:
-                return 400, {"code": "the token is not known"}
-            return 200, self.search(path, query)
+            return self.page_of(path, query)
+        item = self.items.get(path.removeprefix("/collections/s2/items/"))
         document = {"/": self.landing, "/collections/s2": self.collection}.get(path)
-        return (404, {}) if document is None else (200, document())
+        if item is None and document is None:
+            return 404, {}
+        return 200, item or document()
+
+    def page_of(self, path, query):
+        status = self.failures.pop(0) if self.failures else None
+        if status is not None:
+            return status, {"code": str(status)}
+        if int(query.get("limit", 0)) > self.most:
+            return 400, {"code": f"limit is at most {self.most}"}
+        if self.refused_times and updated_form(query.get("filter")) in self.refused_times:
+            return 500, {"code": "text >= timestamp"}
+        if self.refuses_cursors and "token" in query:
+            return 400, {"code": "the token is not known"}
+        return 200, self.search(path, query)
+
+
+def in_order(items, sortby):
+    """Items in the order of the extension `sort`, as GET or POST spell it."""
+    if isinstance(sortby, str):
+        words = [(word.lstrip("+-"), word.startswith("-")) for word in sortby.split(",")]
+    else:
+        words = [(each["field"], each["direction"] == "desc") for each in sortby or ()]
+    for field, is_descending in reversed(words):
+        name = field.removeprefix("properties.")
+        items = sorted(items, key=lambda item: item["properties"].get(name, item.get(name)), reverse=is_descending)
+    return items
 
 
 def is_in_core_search(item, query):
     """Whether an item is what the core parameters and `query` look up."""
+    ids = query.get("ids")
+    if ids is not None and item["id"] not in (ids.split(",") if isinstance(ids, str) else ids):
+        return False
     geometry = shapely.from_geojson(json.dumps(item["geometry"])) if item["geometry"] else None
     if "intersects" in query and not geometry.intersects(shapely.from_geojson(json.dumps(query["intersects"]))):
         return False
-    if "bbox" in query and not geometry.intersects(shapely.box(*map(float, query["bbox"].split(",")))):
+    if "bbox" in query and not geometry.intersects(box_of(query["bbox"])):
         return False
     first, _, last = query.get("datetime", "../..").partition("/")
     time = item["properties"]["datetime"]
@@ -111,6 +156,13 @@ def is_in_core_search(item, query):
         for name, comparisons in compared.items()
         for word, value in comparisons.items()
     )
+
+
+def box_of(given):
+    west, south, east, north = map(float, given.split(",") if isinstance(given, str) else given)
+    if west <= east:
+        return shapely.box(west, south, east, north)
+    return shapely.union(shapely.box(west, south, 180, north), shapely.box(-180, south, east, north))
 
 
 def updated_form(given):
@@ -141,14 +193,15 @@ def serving(api):
 
         def _send(self, path, query):
             status, document = api.answer(path, query)
-            data = json.dumps(document).encode()
+            data = document if isinstance(document, bytes) else json.dumps(document).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/geo+json")
             self.send_header("Content-Length", str(len(data)))
             if status == 429:
                 self.send_header("Retry-After", "7")
             self.end_headers()
-            self.wfile.write(data)
+            with suppress(OSError):  # whoever asked has left
+                self.wfile.write(data)
 
         def log_message(self, *_args):
             pass

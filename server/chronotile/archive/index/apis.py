@@ -30,6 +30,7 @@ OVERLAP = np.timedelta64(-600, "s")
 """From the newest update that was seen to where the next pass begins: items may appear later than they say."""
 MOST_PAGES = 1_000_000
 _ITEM_SEARCH_FILTER, _ITEM_SEARCH_QUERY, _FEATURES_FILTER = "item-search#filter", "item-search#query", "features-filter"
+_ITEM_SEARCH_SORT, _FEATURES_SORT = "item-search#sort", "ogcapi-features#sort"
 _JSON, _TEXT = "cql2-json", "cql2-text"
 
 
@@ -59,6 +60,14 @@ class ApiSearch:
     """`cql2-json` or `cql2-text`, if the API filters."""
     has_query: bool = False
     """Whether it compares properties in another way, the extension `query`."""
+    has_sort: bool = False
+    """Whether it sorts by properties, the extension `sort`."""
+    is_of_items: bool = False
+    """Whether it is `items` of a collection (OGC API Features), whose parameters are fewer than those of a search."""
+    own: str | None = None
+    """The id of the collection in the API; `None`: the items of all collections are wanted."""
+    root: str = ""
+    """Below which all addresses of the API lie."""
 
     def first(
         self, rules: ItemRules, since: str | None = None, *, is_text: bool = False, page: int = PAGES[0]
@@ -126,7 +135,7 @@ class ApiSource:
 
     def __init__(self, document: Document, documents: Documents, rules: ItemRules) -> None:
         self._href, self._documents, self._rules = document.href, documents, rules
-        self._search = _search_of(document, documents)
+        self._search = search_of(document, documents)
         self._newest: str | None = None
 
     @property
@@ -210,7 +219,7 @@ class ApiSource:
             for feature in features:
                 if isinstance(feature, dict):
                     yield self._entry(feature, request.href)
-            following = _next(document, request)
+            following = next_request(document, request)
             if following is None:
                 return
             if following.key in seen or len(seen) > MOST_PAGES:
@@ -255,7 +264,13 @@ def is_api(body: Json) -> bool:
     return "conformsTo" in body or "search" in relations or (body.get("type") == "Collection" and "items" in relations)
 
 
-def _search_of(document: Document, documents: Documents) -> ApiSearch:
+def search_of(document: Document, documents: Documents) -> ApiSearch:
+    """Return how items are requested from the API of a landing page or collection.
+
+    Raises:
+        UnsupportedSource: It has no way to list items, or leads to another server.
+        SourceUnavailable: Its landing page cannot be read now.
+    """
     is_collection = document.body.get("type") == "Collection"
     landing = _landing(document, documents) if is_collection and "conformsTo" not in document.body else document
     stated = landing.body.get("conformsTo") if landing is not None else None
@@ -269,16 +284,39 @@ def _search_of(document: Document, documents: Documents) -> ApiSearch:
         href = joined(landing.href, (posting if posting is not None and is_post else found[0])["href"])
         language = _JSON if is_post else _TEXT
         filters = language if has_filter and language in languages else None
-        has_query = any(_ITEM_SEARCH_QUERY in each for each in classes)
-        search = ApiSearch(href=href, is_post=is_post, collection=collection, filters=filters, has_query=has_query)
+        search = ApiSearch(
+            href=href,
+            is_post=is_post,
+            collection=collection,
+            filters=filters,
+            has_query=any(_ITEM_SEARCH_QUERY in each for each in classes),
+            has_sort=any(_ITEM_SEARCH_SORT in each for each in classes),
+            own=collection,
+            root=_root_of(landing.href, href),
+        )
     elif items := next(_links(document.body, "items"), None):
         has_filter = any(_FEATURES_FILTER in each for each in classes) and any(each.endswith(_TEXT) for each in classes)
         href = joined(document.href, items["href"])
-        search = ApiSearch(href=href, is_post=False, collection=None, filters=_TEXT if has_filter else None)
+        search = ApiSearch(
+            href=href,
+            is_post=False,
+            collection=None,
+            filters=_TEXT if has_filter else None,
+            has_sort=any(_FEATURES_SORT in each for each in classes),
+            is_of_items=True,
+            own=collection,
+            root=_root_of(document.href, href),
+        )
     else:
         raise UnsupportedSource(f"{shown_href(document.href)} links neither to a search nor to items")
     _require_same_server(search.href, document.href)
     return search
+
+
+def _root_of(document: str, search: str) -> str:
+    """The address of a landing page or collection, or its server where the search does not lie below it."""
+    root = urlsplit(document)._replace(query="", fragment="").geturl().rstrip("/")
+    return root if search.startswith(f"{root}/") else "{0.scheme}://{0.netloc}".format(urlsplit(document))
 
 
 def _landing(document: Document, documents: Documents) -> Document | None:
@@ -298,8 +336,12 @@ def _require_same_server(href: str, own: str) -> None:
         raise UnsupportedSource(f"{shown_href(own)} links to another server, {shown_href(href)}, which is not followed")
 
 
-def _next(document: Document, request: Request) -> Request | None:
-    """The request of the page after a page, as its link `next` describes it."""
+def next_request(document: Document, request: Request) -> Request | None:
+    """Return the request of the page after a page, as its link `next` describes it; its address is to be checked.
+
+    Raises:
+        AddressRefused: The link is not an address.
+    """
     link = next(_links(document.body, "next"), None)
     if link is None:
         return None
@@ -326,5 +368,13 @@ def _read(rules: ItemRules, feature: Json, page: str, state: str, _before: str) 
     Raises:
         AddressRefused: That link is not an address.
     """
-    own = next((each["href"] for each in _links(feature, "self")), page)
-    return rules.read(feature, joined(page, own), state)
+    return rules.read(feature, address_of(feature, page), state)
+
+
+def address_of(feature: Mapping[str, Any], page: str) -> str:
+    """Return the address of an item of a page: that of its link `self`, or else of the page.
+
+    Raises:
+        AddressRefused: That link is not an address.
+    """
+    return joined(page, next((each["href"] for each in _links(feature, "self")), page))

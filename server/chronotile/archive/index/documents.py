@@ -47,14 +47,18 @@ class Documents:
 
     Args:
         wait: Waits so many seconds before a further attempt.
+        most_bytes: Of one document of the web.
+        most_s: How long one request of the web may take.
     """
 
-    def __init__(self, *, wait: Callable[[float], None] = sleep) -> None:
-        self._wait = wait
+    def __init__(
+        self, *, wait: Callable[[float], None] = sleep, most_bytes: int = MOST_BYTES, most_s: float = MOST_S
+    ) -> None:
+        self._wait, self._most_bytes, self._most_s = wait, most_bytes, most_s
 
     def waiting_by(self, wait: Callable[[float], None]) -> "Documents":
         """Return what reads the same documents, and waits in another way before a further attempt."""
-        return Documents(wait=wait)
+        return Documents(wait=wait, most_bytes=self._most_bytes, most_s=self._most_s)
 
     def read(self, href: str, before: str = "") -> Document | None:
         """Return the document at a path or URL; nothing if it is in the state of before.
@@ -97,15 +101,15 @@ class Documents:
             try:
                 answer = ask(
                     href,
-                    max_bytes=MOST_BYTES,
+                    max_bytes=self._most_bytes,
                     locator=shown_href(href),
                     body=sent,
                     headers={**_JSON, **of_body, **(headers or {})},
-                    most_s=MOST_S,
+                    most_s=self._most_s,
                 )
             except InvalidParameter as error:
                 raise MissingDocument(error.message.removeprefix(f"{shown_href(href)} ")) from error
-            return None if answer is None else _document(href, answer.body, answer.tag)
+            return None if answer is None else _document(href, answer.body, answer.tag, self._most_bytes)
 
         return self._again(request) if is_patient else request()
 
@@ -178,9 +182,9 @@ def _condition(before: str) -> dict[str, str]:
     return {"If-Modified-Since" if _DATE.match(before) else "If-None-Match": before}
 
 
-def _document(href: str, data: bytes, state: str) -> Document:
-    if len(data) > MOST_BYTES:
-        _refuse_size()
+def _document(href: str, data: bytes, state: str, most_bytes: int = MOST_BYTES) -> Document:
+    if len(data) > most_bytes:
+        _refuse_size(most_bytes)
     try:
         body = orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -190,8 +194,8 @@ def _document(href: str, data: bytes, state: str) -> Document:
     return Document(href=href, body=body, state=state)
 
 
-def _refuse_size() -> NoReturn:
-    raise MissingDocument(f"it is larger than {MOST_BYTES >> 20} MiB")
+def _refuse_size(most_bytes: int = MOST_BYTES) -> NoReturn:
+    raise MissingDocument(f"it is larger than {most_bytes >> 20} MiB")
 
 
 def required(document: Document | None) -> Document:
