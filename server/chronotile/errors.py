@@ -38,6 +38,10 @@ class InvalidParameter(ChronotileError):
     code = "InvalidParameterValue"
 
 
+class SearchNotSupported(InvalidParameter):
+    """The catalogue of others in which a collection lies cannot do what a search needs."""
+
+
 class OutsideData(InvalidParameter):
     """The requested area or time holds none of the data."""
 

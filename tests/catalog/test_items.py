@@ -163,7 +163,7 @@ def test_a_mistake_in_how_items_are_composed(mistakes, text, mistake):
         (TILES.replace("true}", "true, mode: index}"), "mode: mode belongs to kind stac"),
         ("{kind: zarr, href: a, tiles: true}", "tiles: tiles belongs to kind cog"),
         (STAC.replace("}", ", tiles: true}"), "tiles: tiles belongs to kind cog"),
-        (STAC.replace("}", ", mode: live}"), "mode: live: it is not supported yet; remove it"),
+        (STAC.replace("}", ", mode: live}"), "mode: live belongs to STAC APIs, whose href is https:// or http://"),
         (STAC.replace("}", f", filter: {'a' * 5000}}}"), "filter: at most 4096 characters, got 5000"),
         (STAC.replace("}", ", filter: eo:cloud_cover <}"), "filter: 'eo:cloud_cover <' is not valid CQL2 text: "
             f"{UNFINISHED}; accepted are conditions such as eo:cloud_cover < 60 AND platform = 'sentinel-2a'"),

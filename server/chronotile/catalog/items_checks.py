@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from chronotile.catalog.kinds import LATER, in_words
+from chronotile.catalog.kinds import in_words
 from chronotile.model.source import KindOptions
 from chronotile.yaml_source import KeyPath, Mistake, Node
 
@@ -12,6 +12,7 @@ _NOT_OF_ITEMS = {
     "series": "it belongs to files on one grid; serve a cube made by optimise as its own source",
 }
 _OF_STAC = ("filter", "mode")
+_WEB = ("https://", "http://")
 _CRS_OF_ITEMS = "items have CRSs of their own; remove it, and write it into files that lack it"
 
 
@@ -45,8 +46,8 @@ def _source_mistakes(
             yield from _refused(source, (key,), path, f"{key} belongs to kind {_names(kinds)}")
     else:
         yield from _refused(source, ("crs",), path, _CRS_OF_ITEMS)
-        if source.child("mode").text == "live":
-            yield from _refused(source, ("mode",), path, f"live: {LATER}")
+        if source.child("mode").text == "live" and not (source.child("href").text or "").startswith(_WEB):
+            yield from _refused(source, ("mode",), path, "live belongs to STAC APIs, whose href is https:// or http://")
 
 
 def _refused(node: Node, keys: KeyPath, path: KeyPath, problem: str) -> Iterator[Mistake]:

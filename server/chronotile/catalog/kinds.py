@@ -11,7 +11,6 @@ from chronotile.model.crs import crs_of
 from chronotile.model.time.parser import parse_instant
 from chronotile.sections import Text
 
-LATER = "it is not supported yet; remove it"
 PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 

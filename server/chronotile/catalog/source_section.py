@@ -124,7 +124,8 @@ class SourceSection(Section):
     filter: FilterText | None = None
     """Of kind stac: CQL2 text; items that do not match are left out: `eo:cloud_cover < 60`."""
     mode: Literal["index", "live"] = "index"
-    """Of kind stac: index stores what is known of all items before requests need it; live is not supported yet."""
+    """Of kind stac: index stores what is known of all items before requests need it; live passes searches to the STAC
+    API of `href`, and stores the items that they find."""
     time_pattern: Annotated[Text, AfterValidator(_time_pattern)] | None = None
     r"""Of kind cog and netcdf: regular expression that finds the time in a file's path, in a group `time`:
     `_(?P<time>\d{8})`; the times inside a NetCDF file override it."""

@@ -176,6 +176,7 @@ class ItemsSpec:
     filter: str | None = None
     """CQL2 text: items that do not match are not indexed."""
     mode: Literal["index", "live"] = "index"
+    """`live`: the index has the items that searches have found."""
 
 
 DATA = "data"
@@ -206,6 +207,11 @@ class SourceSpec:
     """Of a source of overlapping scenes or tiles, which the item index lists."""
     looks_at_all: bool = False
     """Whether each raster file is opened at once, however many there are, to learn what it says of its numbers."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its items are found by the API of another catalogue, not by the index alone."""
+        return self.items is not None and self.items.mode == "live"
 
     @property
     def stored(self) -> "SourceSpec":

@@ -31,7 +31,7 @@ class Cursor:
 
     def text(self, search: ItemSearch) -> str:
         """Return the cursor of a search."""
-        return sealed(orjson.dumps([self.keys, self.number, self.matched]), _what_is_searched(search))
+        return sealed(orjson.dumps([self.keys, self.number, self.matched]), what_is_searched(search))
 
 
 def sealed(body: bytes, subject: bytes) -> str:
@@ -72,7 +72,7 @@ def cursor_of(search: ItemSearch, *, are_texts: Sequence[bool] | None, most_matc
     if text is None:
         return None
     refused = InvalidParameter("cursor is not that of a page of this search", locator="cursor")
-    found = unsealed(text, _what_is_searched(search), refused)
+    found = unsealed(text, what_is_searched(search), refused)
     if not (isinstance(found, list) and len(found) == PARTS):
         raise refused
     keys, number, matched = found
@@ -98,7 +98,9 @@ def is_number(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
 
 
-def _what_is_searched(search: ItemSearch) -> bytes:
+def what_is_searched(search: ItemSearch) -> bytes:
+    """Return what the pages of a search have in common: all but their limit and cursor."""
+
     def as_json(value: Mapping[str, Any] | None) -> bytes | None:
         return None if value is None else orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)
 

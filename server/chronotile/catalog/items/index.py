@@ -277,6 +277,16 @@ class ItemIndex:
             self._states.forget()
         return count
 
+    def trim(self, collection: str, most: int) -> int:
+        """Remove the items that were put first, until there are at most so many; return how many were removed."""
+        count = self.faults(collection).items - most
+        if count <= 0:
+            return 0
+        values: dict[str, Value] = {"archive": self._archive, "id": collection, "most": count}
+        with self._reading() as cursor:
+            ids = [id_ for (id_,) in self._run(cursor, _OLDEST, values)]
+        return self.remove(collection, ids)
+
     def configure(self, collection: str, settings: IndexSettings) -> None:
         """Group and order the items of a collection in this way from now on, those that are there too.
 
@@ -587,6 +597,13 @@ _BY_PRODUCT = _WHOLE.where(ITEMS.c.product == bindparam("product"))
 _NEWEST = (
     _WHOLE.where(COLLECTIONS.c.id == bindparam("collection"))
     .order_by(ITEMS.c.last_change.desc(), ITEMS.c.start.desc(), ITEMS.c.number.desc())
+    .limit(bindparam("most"))
+)
+_OLDEST = (
+    select(ITEMS.c.id)
+    .join_from(ITEMS, COLLECTIONS, COLLECTIONS.c.number == ITEMS.c.collection)
+    .where(COLLECTIONS.c.archive == bindparam("archive"), COLLECTIONS.c.id == bindparam("id"))
+    .order_by(ITEMS.c.last_change, ITEMS.c.number)
     .limit(bindparam("most"))
 )
 _UNRANKED = queries.unranked()

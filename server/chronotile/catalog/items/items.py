@@ -83,6 +83,9 @@ class Items(Protocol):
     def remove(self, collection: str, ids: Iterable[str]) -> int:
         """Remove items; return how many were there."""
 
+    def trim(self, collection: str, most: int) -> int:
+        """Remove the items that were put first, until there are at most so many; return how many were removed."""
+
     def note_header(
         self, ref: ItemRef, asset: str, *, header: bytes, etag: str, size: int, layouts: Sequence[BandLayout] = ()
     ) -> None:
