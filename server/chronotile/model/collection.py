@@ -107,6 +107,18 @@ class Layer:
         return self.variables[0]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedExtent:
+    """How far a collection reaches, as another catalogue says."""
+
+    bbox: BBox
+    """In CRS84; west > east where it crosses the antimeridian."""
+    first: Instant | None
+    """`None`: it has no beginning that is known."""
+    last: Instant | None
+    """`None`: it goes on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Collection:
     """One published product as a whole."""
@@ -121,6 +133,8 @@ class Collection:
     layers: tuple[Layer, ...]
     bbox: BBox
     """In CRS84, all layers together."""
+    stated: StatedExtent | None = None
+    """Of items that are in the catalogue of others; layers have those of them that were found."""
 
     @property
     def variables(self) -> dict[str, VariableInfo]:

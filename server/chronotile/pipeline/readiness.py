@@ -58,6 +58,7 @@ def check_readiness(services: Services) -> Readiness:
         *(Fault(reason=_why_away(collection, found), collection=collection) for collection in away),
         *(Fault(reason=NEWEST_GONE, collection=layer.collection, layer=layer.id) for layer in gone),
         *_left_out(services),
+        *_silent_catalogues(services),
         *map(_fault_of_date, dates),
     )
     return Readiness(is_ready=any(readable.values()), failing=tuple(failing), faults=faults)
@@ -99,6 +100,13 @@ def _left_out(services: Services) -> Iterator[Fault]:
     for collection, count in counts.items():
         what = "1 file or part of it is" if count == 1 else f"{count} files or parts of it are"
         yield Fault(reason=f"{what} left out; see the log", collection=collection or None)
+
+
+def _silent_catalogues(services: Services) -> Iterator[Fault]:
+    """Collections in catalogues of others that did not answer the last search; what was found before is served."""
+    found = {} if services.live_items is None else services.live_items.failing
+    for collection, reason in found.items():
+        yield Fault(reason=f"searches leave it out: {reason}", collection=collection)
 
 
 def _is_newest_among(dates: Sequence[FailingDate], layer: Layer) -> bool:

@@ -19,6 +19,7 @@ from chronotile.pipeline.caches.cube_tiles import CubeTileCache
 from chronotile.pipeline.caches.given_axes import GivenAxes
 from chronotile.pipeline.caches.prebuilt_cube_tiles import PrebuiltCubeTiles
 from chronotile.pipeline.caches.scratch_cache import ScratchCache
+from chronotile.pipeline.live_items import LiveItems
 from chronotile.readers.caches.byte_cache import ByteCache
 from chronotile.readers.caches.disk import DiskCache
 from chronotile.readers.elsewhere.sources import Elsewhere
@@ -151,6 +152,8 @@ class Services:
     """Where the source of each collection is, by id: files of its items may be delivered from there."""
     checksums: Checksums = field(default_factory=Checksums)
     """Of files of products; unchanged by a reload."""
+    live_items: LiveItems | None = None
+    """Collections that other catalogues are searched for; `None`: none is. Unchanged by a reload."""
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
     """Sources that are not on this machine, and which of them are away; unchanged by a reload."""
     memory: AnswerMemory = field(default_factory=AnswerMemory)

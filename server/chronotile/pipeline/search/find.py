@@ -4,17 +4,18 @@ from uuid import UUID
 
 from chronotile.errors import MAX_SHOWN, UnknownItem
 from chronotile.model.items import FoundItem
-from chronotile.pipeline.search.served_index import items_of
+from chronotile.pipeline.search.served_index import items_of, live_names
 from chronotile.pipeline.services import Services
 
 
 def find_item(collection: str, id_: str, services: Services) -> FoundItem:
-    """Return the item of a collection that has an id.
+    """Return the item of a collection that has an id, of a catalogue of others as it was when it was found last.
 
     Raises:
         UnknownLayer: There is no such collection.
         UnknownItem: It has no such item.
         SourceUnavailable: The index does not answer, or the source of the collection is away.
+        AsksElsewhere: A catalogue of others has to be requested, which this thread may not.
     """
     services.catalogue.collection(collection)
     return indexed_item(collection, id_, services)
@@ -28,6 +29,8 @@ def indexed_item(collection: str, id_: str, services: Services) -> FoundItem:
         SourceUnavailable: The index does not answer.
     """
     found = items_of(services).find(collection, id_)
+    if found is None and services.live_items is not None and collection in live_names(services):
+        found = services.live_items.find(collection, id_)
     if found is None:
         raise unknown_item(collection, id_)
     return found

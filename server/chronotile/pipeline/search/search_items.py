@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
+from chronotile.errors import InvalidParameter, SourceUnavailable
 from chronotile.model.items import ItemPage, ItemSearch, Unanswered
 from chronotile.model.time.instants import Instant
-from chronotile.pipeline.search.served_index import items_of
+from chronotile.pipeline.search.federated import federated_page
+from chronotile.pipeline.search.served_index import items_of, live_names
 from chronotile.pipeline.services import Services
+
+NOT_COUNTED = "its items are in the catalogue of others (mode: live), and are not counted"
 
 
 def search_items(search: ItemSearch, services: Services) -> ItemPage:
@@ -17,11 +21,22 @@ def search_items(search: ItemSearch, services: Services) -> ItemPage:
 
     Raises:
         InvalidParameter: A value of the search is not accepted, or it takes too long.
-        SourceUnavailable: The index does not answer.
+        SourceUnavailable: The index does not answer, or the catalogue of others in which all of the collections are.
+        AsksElsewhere: Such a catalogue has to be requested, which this thread may not.
     """
-    page = items_of(services).search(search, among=services.catalogue.collections_by_id)
+    live = _among(live_names(services), search)
+    _require_seeded(search, services)
+    page = federated_page(search, live, services) if live else search_index(search, services)
     unanswered = (*_away(search, services), *_not_whole(search, services))
-    return replace(page, unanswered=unanswered) if unanswered else page
+    return replace(page, unanswered=(*page.unanswered, *unanswered)) if unanswered else page
+
+
+def search_index(search: ItemSearch, services: Services) -> ItemPage:
+    """Return a page of the items in the index alone; of catalogues of others those that were found before.
+
+    Arguments and errors are those of `search_items`.
+    """
+    return items_of(services).search(search, among=services.catalogue.collections_by_id)
 
 
 def count_by_month(search: ItemSearch, services: Services) -> tuple[tuple[Instant, int], ...]:
@@ -29,22 +44,57 @@ def count_by_month(search: ItemSearch, services: Services) -> tuple[tuple[Instan
 
     Args:
         search: What is looked for; its limit, order and cursor do not matter.
-        services: With the index.
+        services: With the index; collections that are not in it as a whole are not counted.
 
     Raises:
         InvalidParameter: A value of the search is not accepted, or it takes too long.
         SourceUnavailable: The index does not answer.
     """
-    return items_of(services).count_by_month(search, among=services.catalogue.collections_by_id)
+    return items_of(services).count_by_month(search, among=counted_collections(services))
+
+
+def not_counted(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
+    """Return the collections of a search whose items are not counted.
+
+    Raises:
+        InvalidParameter: They are all that it names.
+    """
+    live = _among(live_names(services), search)
+    if live and search.collections and not counted_collections(services).intersection(search.collections):
+        raise InvalidParameter(f"{live[0]} is not counted: {NOT_COUNTED}", locator="collections")
+    return tuple(Unanswered(collection=each, reason=NOT_COUNTED) for each in live)
+
+
+def counted_collections(services: Services) -> frozenset[str]:
+    """Return the collections that are in the index as a whole."""
+    return frozenset(services.catalogue.collections_by_id.keys() - set(live_names(services)))
+
+
+def _among(names: tuple[str, ...], search: ItemSearch) -> tuple[str, ...]:
+    return tuple(each for each in names if not search.collections or each in search.collections)
+
+
+def _require_seeded(search: ItemSearch, services: Services) -> None:
+    """Check that something is known of the collection of a search that is in a catalogue of others alone.
+
+    Raises:
+        SourceUnavailable: Nothing is, as its catalogue has not answered yet.
+    """
+    live = () if services.live_items is None else services.live_items.names
+    away = services.catalogue.away.values()
+    if search.collections and all(each in live and each in away for each in search.collections):
+        raise SourceUnavailable(
+            f"{search.collections[0]} is not known yet: the catalogue in which it is did not answer"
+        )
 
 
 def _not_whole(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
     """The collections of which the index lacks items, as it is being filled for the first time."""
     index, served = items_of(services), services.catalogue.collections_by_id
-    among = [each for each in search.collections if each in served] if search.collections else served
+    among = counted_collections(services) & (set(search.collections) if search.collections else served.keys())
     return tuple(
         Unanswered(collection=each, reason="its source was not yet read completely")
-        for each in among
+        for each in sorted(among)
         if not index.state(each).is_whole
     )
 

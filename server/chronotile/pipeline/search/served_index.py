@@ -1,4 +1,4 @@
-"""The index of items, as far as it is served."""
+"""The index of items, as far as it is served, and which collections are found elsewhere too."""
 
 from typing import cast
 
@@ -17,3 +17,11 @@ def items_of(services: Services) -> Items:
     if found is None:
         raise SourceUnavailable("this server has no index of items")
     return cast(Items, found)
+
+
+def live_names(services: Services) -> tuple[str, ...]:
+    """Return the ids of served collections that the catalogues of others are searched for."""
+    if services.live_items is None:
+        return ()
+    served = services.catalogue.collections_by_id
+    return tuple(name for name in services.live_items.names if name in served)

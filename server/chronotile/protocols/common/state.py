@@ -21,6 +21,7 @@ from chronotile.errors import (
     SourceUnavailable,
 )
 from chronotile.model.cancellation import IsActive
+from chronotile.pipeline.live_items import AsksElsewhere, without_asking
 from chronotile.pipeline.services import LiveServices, Services
 from chronotile.pipeline.valid_shares import ValidShares
 from chronotile.protocols.common.limits.body_memory import BodyMemory
@@ -173,6 +174,40 @@ async def in_thread(
     """
     # Only work that may be unwanted gives None instead of its result.
     return cast("Result", await limiter.run(lambda: work(*args, **kwargs)))
+
+
+async def in_searches(request: Request, work: Callable[[], Result]) -> Result:
+    """Run a search in a thread; one that has to wait for another catalogue in a thread of those for other machines.
+
+    There each host holds its share, and what is searched here goes on while a catalogue hangs.
+
+    Raises:
+        ServerBusy: Too much is waiting already.
+    """
+    return await _quick_or_elsewhere(request, state_of(request).limiters.searches, work)
+
+
+async def in_lookups(request: Request, work: Callable[[], Result]) -> Result:
+    """Look up one item or product in a thread, as `in_searches` does, without waiting for searches of the index.
+
+    Raises:
+        ServerBusy: Too much is waiting already.
+    """
+    return await _quick_or_elsewhere(request, state_of(request).limiters.lookups, work)
+
+
+async def _quick_or_elsewhere(request: Request, quick: Limiter, work: Callable[[], Result]) -> Result:
+    state = state_of(request)
+
+    def quickly() -> Result:
+        with without_asking():
+            return work()
+
+    try:
+        return await in_thread(quick, quickly)
+    except AsksElsewhere as needed:
+        limiter = state.elsewhere.get(state.limiters.searches.name, state.limiters.searches)
+        return cast("Result", await limiter.run(work, sources={needed.host}))
 
 
 async def in_fetches(

@@ -21,7 +21,7 @@ from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.form import body_of
 from chronotile.protocols.common.responses.respond import CURRENT, SHORT, respond_with_content
 from chronotile.protocols.common.responses.xml import render_xml
-from chronotile.protocols.common.state import in_thread, services_of, state_of
+from chronotile.protocols.common.state import in_lookups, in_searches, in_thread, services_of, state_of
 from chronotile.protocols.odata.documents import (
     HEADERS,
     MEDIA_TYPE,
@@ -88,14 +88,14 @@ async def get_products(request: Request) -> Response:
             document[NEXT_LINK] = f"{base}{ROOT}/Products?{query.next_query(page.next, len(page.items))}"
         return _answer(document, request)
 
-    return await in_thread(state_of(request).limiters.searches, find)
+    return await in_searches(request, find)
 
 
 async def count_products(request: Request) -> Response:
     """Return how many products match, as text (OData 4.01 §11.2.6.5)."""
     services = services_of(request)
     query = product_query(options_of([*request.query_params.multi_items(), ("$count", "true"), ("$top", "0")]))
-    page = await in_thread(state_of(request).limiters.searches, find_products, query, services)
+    page = await in_searches(request, partial(find_products, query, services))
     return Response(str(page.matched), media_type=TEXT, headers={**HEADERS, "Cache-Control": CURRENT})
 
 
@@ -156,7 +156,7 @@ async def post_list(request: Request) -> Response:
         names, products = listed_products(body)
         return _answer(_list([*find_by_names(names, products, services)], query, base), request)
 
-    return await in_thread(state_of(request).limiters.searches, find)
+    return await in_searches(request, find)
 
 
 async def get_attributes(request: Request) -> Response:
@@ -166,7 +166,7 @@ async def get_attributes(request: Request) -> Response:
     def find() -> Json:
         return {each.id: _typed(types_of_attributes(each.id, services)) for each in services.catalogue.collections}
 
-    return _answer(await in_thread(state_of(request).limiters.searches, find), request)
+    return _answer(await in_searches(request, find), request)
 
 
 async def get_attributes_of(request: Request) -> Response:
@@ -174,14 +174,14 @@ async def get_attributes_of(request: Request) -> Response:
     services, name = services_of(request), request.path_params["collection"].strip("'")
     if name not in services.catalogue.collections_by_id:
         raise UnknownCollection(f"there is no collection {name[:MAX_SHOWN]!r}")
-    types = await in_thread(state_of(request).limiters.searches, types_of_attributes, name, services)
+    types = await in_searches(request, partial(types_of_attributes, name, services))
     return _answer(_typed(types), request)
 
 
 async def _found(request: Request) -> FoundItem:
     services = services_of(request)
     product: UUID = product_id_of(request.path_params["id"])
-    return await in_thread(state_of(request).limiters.lookups, find_product, product, services)
+    return await in_lookups(request, partial(find_product, product, services))
 
 
 def _list(items: list[FoundItem], query: ProductQuery, base: str) -> Json:

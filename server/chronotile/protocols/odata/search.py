@@ -8,7 +8,7 @@ from chronotile.errors import LimitExceeded, UnknownItem
 from chronotile.model.items import FoundItem, ItemPage, ItemSearch
 from chronotile.pipeline.search.find import find_product
 from chronotile.pipeline.search.public_item import public_item
-from chronotile.pipeline.search.search_items import search_items
+from chronotile.pipeline.search.search_items import search_index, search_items
 from chronotile.pipeline.services import Services
 from chronotile.protocols.odata.attributes import attributes_in
 from chronotile.protocols.odata.cql2 import search_of
@@ -93,7 +93,7 @@ def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: 
 
 def types_of_attributes(collection: str, services: Services) -> dict[str, str]:
     """Return the types of the attributes that the newest items of a collection have, by their names."""
-    page = search_items(ItemSearch(collections=(collection,), limit=SAMPLED), services)
+    page = search_index(ItemSearch(collections=(collection,), limit=SAMPLED), services)
     return {
         attribute.name: attribute.type
         for found in page.items

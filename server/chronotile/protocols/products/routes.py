@@ -29,7 +29,7 @@ from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.job_access import client_of
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.responses.respond import respond_with_content
-from chronotile.protocols.common.state import in_thread, services_of, state_of
+from chronotile.protocols.common.state import in_lookups, in_thread, services_of, state_of
 from chronotile.protocols.products.documents import JSON, landing_document, node_document, product_document
 from chronotile.protocols.products.faults import product_problem
 from chronotile.protocols.products.params import node_query, product_query
@@ -55,7 +55,7 @@ async def get_product_of_item(request: Request) -> Response:
     """Return the product that an item of a collection is."""
     collection, item = request.path_params["collection"], request.path_params["item"]
     find = partial(product_of_item, collection, item, services_of(request))
-    return await _whole(request, await in_thread(state_of(request).limiters.lookups, find))
+    return await _whole(request, await in_lookups(request, find))
 
 
 async def get_nodes(request: Request) -> Response:
@@ -78,7 +78,7 @@ async def get_node(request: Request) -> Response:
 
 async def _by_id(request: Request) -> Product:
     find = partial(product_by_id, request.path_params["product"], services_of(request))
-    return await in_thread(state_of(request).limiters.lookups, find)
+    return await in_lookups(request, find)
 
 
 async def _whole(request: Request, product: Product) -> Response:

@@ -6,11 +6,13 @@ from dataclasses import replace
 import orjson
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter
-from chronotile.model.items import ItemSearch
+from chronotile.model.items import ItemSearch, Unanswered
 from chronotile.model.time.instants import format_instant
-from chronotile.pipeline.search.search_items import count_by_month, search_items
+from chronotile.pipeline.search.search_items import count_by_month, counted_collections, not_counted
+from chronotile.pipeline.search.served_index import items_of
 from chronotile.pipeline.services import Services
 from chronotile.protocols.stac.context import JSON_TYPE, Json, StacContext, link
+from chronotile.protocols.stac.pages import unanswered_members
 
 MONTHS = "datetime_frequency"
 OFFERED: Sequence[Json] = (
@@ -43,25 +45,30 @@ def check_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def aggregate_document(search: ItemSearch, names: Sequence[str], url: str, context: StacContext) -> Json:
-    """Return counts of the items that a search finds.
+def aggregate_document(
+    search: ItemSearch, names: Sequence[str], url: str, context: StacContext
+) -> tuple[Json, tuple[Unanswered, ...]]:
+    """Return counts of the items that a search finds, and the collections that are not counted.
 
     Raises:
         InvalidParameter: A value of the search is not accepted, or it takes too long.
         SourceUnavailable: The index does not answer.
     """
-    values = _Values(search, context.services)
+    unanswered, values = not_counted(search, context.services), _Values(search, context.services)
     found: Mapping[str, Callable[[], Json]] = {
         "total_count": values.total,
         "datetime_min": values.first,
         "datetime_max": values.last,
         MONTHS: values.months,
     }
-    return {
+    document: Json = {
         "type": "AggregationCollection",
         "aggregations": [{**each, **found[str(each["name"])]()} for each in OFFERED if each["name"] in names],
         "links": [link("self", f"{url}/aggregate", JSON_TYPE), context.root_link],
     }
+    if unanswered:
+        document["unanswered"] = unanswered_members(unanswered)
+    return document, unanswered
 
 
 class _Values:
@@ -92,6 +99,6 @@ class _Values:
     def _edge(self, *, is_descending: bool) -> Json:
         """The time of the first or last item; `null` where there is none."""
         wanted = replace(self._search, sort=(("datetime", is_descending),), limit=1)
-        found = search_items(wanted, self._services).items
+        found = items_of(self._services).search(wanted, among=counted_collections(self._services)).items
         properties = orjson.loads(found[0].document)["properties"] if found else {}
         return {"value": properties.get("datetime") or properties.get("start_datetime")}

@@ -2,20 +2,18 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from chronotile.catalog.items.cells import search_boxes
 from chronotile.catalog.offered import Offered
 from chronotile.errors import InvalidParameter
 from chronotile.model.grid import BBox
 from chronotile.model.items import boxes_of
 from chronotile.model.time.instants import TimeSpan
-from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.openapi import WHOLE
 from chronotile.protocols.common.query.kvp import Kvp, integer
 from chronotile.protocols.common.query.parameter import Parameter, custom, names_of, text
 from chronotile.protocols.stac.collections import collection_document, page_link
 from chronotile.protocols.stac.context import JSON_TYPE, Json, StacContext, link, stac_collections
+from chronotile.protocols.stac.extents import box_of, is_within
 from chronotile.protocols.stac.params import BBOX, CURSOR, DATETIME
 
 DEFAULT_COLLECTIONS = 100
@@ -58,14 +56,11 @@ class CollectionSearch:
     def _is_there(self, offered: Offered) -> bool:
         if self.box is None:
             return True
-        own = list(boxes_of(box_of_offered(offered)))
+        own = list(boxes_of(box_of(offered)))
         return any(_meet(one, other) for one in search_boxes(self.box) for other in own)
 
     def _is_then(self, offered: Offered) -> bool:
-        times = offered.times
-        if self.span is None or len(times) == 0:
-            return True
-        return bool(times.starts[0] < self.span.end and np.max(times.ends) > self.span.start)
+        return self.span is None or is_within(offered, self.span)
 
     def _says(self, offered: Offered) -> bool:
         texts = (offered.id, *offered.title.values(), *offered.abstract.values(), *offered.keywords)

@@ -5,8 +5,6 @@ from urllib.parse import quote, urlencode
 
 from chronotile.catalog.offered import Offered
 from chronotile.model.licence import licence_of, with_licence
-from chronotile.model.time.instants import ONE_NS, Instant, TimeDomain, format_instant
-from chronotile.protocols.common.extent import box_of_offered
 from chronotile.protocols.common.item_links import ATOM, feed_path
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.stac import data_cube, map_links, renders
@@ -21,6 +19,7 @@ from chronotile.protocols.stac.context import (
     link,
 )
 from chronotile.protocols.stac.data_cube import band_of, ground_resolution, own_fields
+from chronotile.protocols.stac.extents import box_of, interval_of
 from chronotile.protocols.stac.landing import aggregation_links
 from chronotile.styling.renders import EXTENSION as RENDER
 
@@ -28,7 +27,6 @@ LANGUAGE = "https://stac-extensions.github.io/language/v1.0.0/schema.json"
 ZARR_TYPE = "application/vnd.zarr; version=3"
 COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
 """Of coverages, which are written with tiles and overviews; QGIS adds no GeoTIFF of another type to its map."""
-SECOND_BEFORE = -1_000_000_000
 
 
 def collection_document(offered: Offered, context: StacContext) -> Json:
@@ -59,8 +57,8 @@ def collection_document(offered: Offered, context: StacContext) -> Json:
         "providers": _providers(context),
         **({"attribution": offered.attribution} if offered.attribution else {}),
         "extent": {
-            "spatial": {"bbox": [list(box_of_offered(offered))]},
-            "temporal": {"interval": [_interval(offered.times)]},
+            "spatial": {"bbox": [list(box_of(offered))]},
+            "temporal": {"interval": [interval_of(offered)]},
         },
         "summaries": summaries,
         "item_assets": _item_assets(offered, language),
@@ -80,19 +78,6 @@ def _providers(context: StacContext) -> list[Json]:
     service = context.services.catalogue.service
     name = service.contact.name or text_in(service.title, context.language)
     return [{"name": name, "roles": ["host"], "url": context.base}] if name else []
-
-
-def _interval(times: TimeDomain) -> list[str | None]:
-    if len(times) == 0:
-        return [None, None]
-    return [format_instant(times.starts[0]), format_instant(_last(times))]
-
-
-def _last(times: TimeDomain) -> Instant:
-    """The last instant within the last time: its end is the first after it."""
-    start, end = times.starts[-1], times.ends[-1]
-    last: Instant = start if end - start <= ONE_NS else max(start, end + SECOND_BEFORE)
-    return last
 
 
 def _summaries(offered: Offered) -> Json:

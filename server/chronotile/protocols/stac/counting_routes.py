@@ -8,18 +8,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.errors import InvalidParameter
-from chronotile.model.items import ItemSearch
+from chronotile.model.items import ItemSearch, Unanswered
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.query.form import body_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.respond import respond_with_content
-from chronotile.protocols.common.state import in_thread, state_of
+from chronotile.protocols.common.state import in_searches
 from chronotile.protocols.stac.aggregations import aggregate_document, aggregations_document, check_names
-from chronotile.protocols.stac.context import JSON_TYPE, StacContext, stac_collection, stac_context
+from chronotile.protocols.stac.context import JSON_TYPE, Json, StacContext, stac_collection, stac_context
 from chronotile.protocols.stac.faults import stac_problem
+from chronotile.protocols.stac.pages import warned
 from chronotile.protocols.stac.params import AGGREGATIONS, counted_members, counted_of_query, members_of
 
 Counted = tuple[ItemSearch, Sequence[str]]
+Aggregate = tuple[Json, tuple[Unanswered, ...]]
 
 
 async def get_aggregations(request: Request) -> Response:
@@ -35,12 +37,12 @@ async def get_aggregate(request: Request) -> Response:
     context = stac_context(request, query)
     url, collection = _subject(request, context)
 
-    def count() -> bytes:
+    def count() -> Aggregate:
         search, names = counted_of_query(query, collection=collection), AGGREGATIONS.given(query) or ()
-        return orjson.dumps(aggregate_document(search, check_names(names), url, context))
+        return aggregate_document(search, check_names(names), url, context)
 
-    body = await in_thread(state_of(request).limiters.searches, count)
-    return respond_with_content(body, JSON_TYPE, request)
+    document, unanswered = await in_searches(request, count)
+    return warned(respond_with_content(orjson.dumps(document), JSON_TYPE, request), unanswered)
 
 
 async def post_aggregate(request: Request) -> Response:
@@ -48,12 +50,12 @@ async def post_aggregate(request: Request) -> Response:
     context, body = stac_context(request, Kvp(())), await body_of(request)
     url, collection = _subject(request, context)
 
-    def count() -> bytes:
+    def count() -> Aggregate:
         search, names = _counted_of(body, collection)
-        return orjson.dumps(aggregate_document(search, check_names(names), url, context))
+        return aggregate_document(search, check_names(names), url, context)
 
-    content = await in_thread(state_of(request).limiters.searches, count)
-    return Response(content, media_type=JSON_TYPE)
+    document, unanswered = await in_searches(request, count)
+    return warned(Response(orjson.dumps(document), media_type=JSON_TYPE), unanswered)
 
 
 def _counted_of(body: bytes, collection: str | None) -> Counted:

@@ -12,12 +12,12 @@ from chronotile.pipeline.search.find import find_item
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.query.form import body_of
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.responses.respond import INCOMPLETE, respond_with_content
-from chronotile.protocols.common.state import in_thread, state_of
+from chronotile.protocols.common.responses.respond import respond_with_content
+from chronotile.protocols.common.state import in_lookups, in_searches
 from chronotile.protocols.stac.context import GEOJSON_TYPE, StacContext, stac_collection, stac_context
 from chronotile.protocols.stac.faults import stac_problem
 from chronotile.protocols.stac.items import ItemDocuments
-from chronotile.protocols.stac.pages import PageLinks, PostedPageLinks, page_of, unanswered_warning
+from chronotile.protocols.stac.pages import PageLinks, PostedPageLinks, page_of, warned
 from chronotile.protocols.stac.params import search_of_body, search_of_query
 
 Page = tuple[bytes, tuple[Unanswered, ...]]
@@ -33,7 +33,7 @@ async def get_search(request: Request) -> Response:
         links = PageLinks(context, f"{context.root}/search", pairs)
         return _response(page_of(search_of_query(query), context, links), request)
 
-    return await in_thread(state_of(request).limiters.searches, find)
+    return await in_searches(request, find)
 
 
 async def post_search(request: Request) -> Response:
@@ -43,9 +43,9 @@ async def post_search(request: Request) -> Response:
     def find() -> Page:
         return page_of(search_of_body(body), context, PostedPageLinks(context, f"{context.root}/search"))
 
-    content, unanswered = await in_thread(state_of(request).limiters.searches, find)
+    content, unanswered = await in_searches(request, find)
     response = Response(content, media_type=GEOJSON_TYPE)
-    return _warned(response, unanswered)
+    return warned(response, unanswered)
 
 
 async def get_items(request: Request) -> Response:
@@ -59,7 +59,7 @@ async def get_items(request: Request) -> Response:
     def find() -> Response:
         return _response(page_of(search_of_query(query, collection=collection), context, links), request)
 
-    return await in_thread(state_of(request).limiters.searches, find)
+    return await in_searches(request, find)
 
 
 async def get_item(request: Request) -> Response:
@@ -67,7 +67,7 @@ async def get_item(request: Request) -> Response:
     context = stac_context(request, Kvp(request.query_params.multi_items()))
     collection = stac_collection(request.path_params["collection"], context).id
     find = partial(_item, collection, request.path_params["item"], context)
-    body = await in_thread(state_of(request).limiters.lookups, find)
+    body = await in_lookups(request, find)
     return respond_with_content(body, GEOJSON_TYPE, request)
 
 
@@ -78,13 +78,7 @@ def _item(collection: str, id_: str, context: StacContext) -> bytes:
 
 def _response(page: Page, request: Request) -> Response:
     content, unanswered = page
-    return _warned(respond_with_content(content, GEOJSON_TYPE, request), unanswered)
-
-
-def _warned(response: Response, unanswered: tuple[Unanswered, ...]) -> Response:
-    if unanswered:
-        response.headers.update({"Warning": unanswered_warning(unanswered), "Cache-Control": INCOMPLETE})
-    return response
+    return warned(respond_with_content(content, GEOJSON_TYPE, request), unanswered)
 
 
 routes = [

@@ -58,6 +58,7 @@ COLLECTION: Json = object_of(
 COLLECTIONS: Json = object_of(
     {"collections": list_of(COLLECTION), "links": LINKS, "numberMatched": WHOLE, "numberReturned": WHOLE}
 )
+UNANSWERED: Json = list_of(object_of({"collection": TEXT, "reason": TEXT}))
 ITEM: Json = object_of(
     {
         "type": {"const": "Feature"},
@@ -73,9 +74,12 @@ ITEM: Json = object_of(
 )
 ITEMS: Json = object_of(
     {"type": {"const": "FeatureCollection"}, "features": list_of(OBJECT), "links": LINKS, "numberReturned": WHOLE},
-    {"numberMatched": WHOLE, "context": OBJECT, "unanswered": list_of(object_of({"collection": TEXT, "reason": TEXT}))},
+    {"numberMatched": WHOLE, "context": OBJECT, "unanswered": UNANSWERED},
 )
-COUNTS: Json = object_of({"type": {"const": "AggregationCollection"}, "aggregations": list_of(OBJECT), "links": LINKS})
+COUNTS: Json = object_of(
+    {"type": {"const": "AggregationCollection"}, "aggregations": list_of(OBJECT), "links": LINKS},
+    {"unanswered": UNANSWERED},
+)
 SCENE: Json = {
     "type": "Feature",
     "stac_version": "1.1.0",

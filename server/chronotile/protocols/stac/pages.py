@@ -5,10 +5,12 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
+from starlette.responses import Response
 
 from chronotile.model.geometry.json_text import without_garbage_collection
 from chronotile.model.items import ItemPage, Unanswered
 from chronotile.pipeline.search.search_items import search_items
+from chronotile.protocols.common.responses.respond import INCOMPLETE
 from chronotile.protocols.stac.context import GEOJSON_TYPE, JSON_TYPE, Json, StacContext, link
 from chronotile.protocols.stac.items import ItemDocuments
 from chronotile.protocols.stac.params import StacSearch
@@ -57,9 +59,12 @@ def unanswered_members(unanswered: Sequence[Unanswered]) -> list[Json]:
     return [{"collection": each.collection, "reason": each.reason} for each in unanswered]
 
 
-def unanswered_warning(unanswered: Sequence[Unanswered]) -> str:
-    """Return the warning (RFC 7234 §5.5) that names the collections that an answer leaves out."""
-    return f'199 - "left out: {", ".join(quote(each.collection) for each in unanswered)}"'
+def warned(response: Response, unanswered: Sequence[Unanswered]) -> Response:
+    """Return a response with a warning (RFC 7234 §5.5) that names the collections that it leaves out."""
+    if unanswered:
+        names = ", ".join(quote(each.collection) for each in unanswered)
+        response.headers.update({"Warning": f'199 - "left out: {names}"', "Cache-Control": INCOMPLETE})
+    return response
 
 
 class PageLinks:

@@ -7,7 +7,7 @@ import orjson
 
 from chronotile.catalog.items.order import instant_in
 from chronotile.model.items import ItemSearch
-from chronotile.pipeline.search.search_items import search_items
+from chronotile.pipeline.search.search_items import search_index
 from chronotile.protocols.stac.context import Json, StacContext
 
 SAMPLE = 20
@@ -26,14 +26,14 @@ KNOWN: Json = {
 
 
 def queryables_document(collection: str | None, context: StacContext) -> Json:
-    """Return the properties that newest items have, of all collections or of one; others are accepted, too.
+    """Return the properties that newest items of the index have, of all collections or of one; others are accepted.
 
     Raises:
         SourceUnavailable: The index does not answer.
     """
     url = context.root if collection is None else context.collection_url(collection)
     wanted = ItemSearch(collections=() if collection is None else (collection,), limit=SAMPLE)
-    found = search_items(wanted, context.services).items
+    found = search_index(wanted, context.services).items
     properties = _properties(orjson.loads(each.document).get("properties", {}) for each in found)
     return {
         "$schema": SCHEMA,

@@ -13,7 +13,7 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG
 from chronotile.protocols.common.responses.document_cache import respond_with_document
 from chronotile.protocols.common.responses.respond import respond_with_content
-from chronotile.protocols.common.state import in_documents, in_thread, state_of
+from chronotile.protocols.common.state import in_documents, in_searches, state_of
 from chronotile.protocols.stac import counting_routes, item_routes, writing_routes
 from chronotile.protocols.stac.collection_search import collection_search_of, collections_document
 from chronotile.protocols.stac.collections import collection_document
@@ -59,7 +59,7 @@ async def get_queryables(request: Request) -> Response:
     """Return which properties filters compare, of all collections or of one."""
     context, name = _context(request), request.path_params.get("collection")
     collection = None if name is None else stac_collection(name, context).id
-    document = await in_thread(state_of(request).limiters.searches, queryables_document, collection, context)
+    document = await in_searches(request, partial(queryables_document, collection, context))
     return respond_with_content(orjson.dumps(document), SCHEMA_TYPE, request)
 
 

@@ -9,12 +9,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from chronotile.protocols.common.endpoint import endpoint
-from chronotile.protocols.common.limits.limiter import Limiter
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.responses.respond import CURRENT, SHORT, respond_with_content
-from chronotile.protocols.common.state import in_documents, in_thread, services_of, state_of
+from chronotile.protocols.common.state import in_documents, in_lookups, in_searches, services_of, state_of
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.document_context import context_for, in_language
 from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
@@ -42,6 +41,8 @@ SCHEMA_ALIASES: Mapping[str, str] = {"application/json": "json"}
 RECORD_ALIASES: Mapping[str, str] = {"application/json": "json", "geojson": "json"}
 
 Write = Callable[[CollectionContext, bool], bytes]
+Run = Callable[[Request, Callable[[], Response]], Awaitable[Response]]
+"""In which threads a document is written."""
 """Takes for whom, and whether it is a page, and gives the document."""
 
 record_fault = partial(problem_response, spelling=SPELLING)
@@ -83,7 +84,7 @@ async def get_records(collection: RecordCollection, request: Request) -> Respons
         formats=OF_RECORDS,
         aliases=RECORD_ALIASES,
         cache_control=CURRENT,
-        limiter=state_of(request).limiters.searches if collection is ITEM_RECORDS else None,
+        run=in_searches if collection is ITEM_RECORDS else in_documents,
     )
 
 
@@ -103,7 +104,7 @@ async def get_record(collection: RecordCollection, request: Request) -> Response
         formats=OF_RECORDS,
         aliases=RECORD_ALIASES,
         cache_control=CURRENT,
-        limiter=state_of(request).limiters.lookups if collection is ITEM_RECORDS else None,
+        run=in_lookups if collection is ITEM_RECORDS else in_documents,
     )
 
 
@@ -126,7 +127,7 @@ async def _answer(  # noqa: PLR0913 -- all that tells documents apart
     formats: Mapping[str, str],
     aliases: Mapping[str, str] = {},
     cache_control: str = SHORT,
-    limiter: Limiter | None = None,  # collections are found in memory, and documented beside layers
+    run: Run = in_documents,  # collections are found in memory, and documented beside layers
 ) -> Response:
     name = negotiate_format(query, request.headers.get("accept", ""), formats, aliases=aliases)
     context = CollectionContext(
@@ -139,7 +140,7 @@ async def _answer(  # noqa: PLR0913 -- all that tells documents apart
         body = write(context, name == "html")
         return respond_with_content(body, formats[name], request, cache_control=cache_control)
 
-    response = await (in_documents(request, make) if limiter is None else in_thread(limiter, make))
+    response = await run(request, make)
     told = in_language(response, context.document)
     return with_policy(told) if name == "html" else told
 
