@@ -25,6 +25,7 @@ from chronotile.archive.finding_log import FindingLog
 from chronotile.archive.index.background import BackgroundFill
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.fill import IndexStore
+from chronotile.archive.index.live.collections import LiveCollections
 from chronotile.archive.index.sources import SourceAccess
 from chronotile.archive.index.write import ItemWriter
 from chronotile.archive.live import LiveArchive
@@ -144,7 +145,7 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
 """How kinds of work differ from quick ones: niceness, and what `Limiter` takes of waiting."""
 READING = (
     *("pictures", "large_pictures", "series", "areas", "coverages", "chunks", "cubes", "animations"),
-    *("plans", "executions", "downloads"),
+    *("plans", "executions", "downloads", "searches"),
 )
 """Limiters of work that reads sources. Work that reads one on another machine passes a second limiter of the same kind,
 with threads of its own: those that hang there take none from what is read here."""
@@ -491,6 +492,7 @@ def serving(
     id_ = id_of_open(archive, settings.config, is_shared=is_logged and settings.database_url is not None)
     keep_freed_memory()
     allow_open_files()
+    archive = replace(archive, services=replace(archive.services, live_items=_live_collections(lambda: live, settings)))
     live = LiveArchive(archive, settings.config, finding_log=finding_log, is_logged=is_logged)
     options = ServerOptions(
         threads=settings.threads,
@@ -529,6 +531,14 @@ def serving(
         ),
     )
     return application(archive.services, options)
+
+
+def _live_collections(live: Callable[[], LiveArchive], settings: Settings) -> LiveCollections:
+    return LiveCollections(
+        lambda: live().archive.specs,
+        lambda: cast(Items | None, live().services.reader_caches.items),
+        source_access(settings),
+    )
 
 
 def _webhook_sender(live: LiveArchive, settings: Settings, archive: str) -> WebhookSender:

@@ -26,12 +26,19 @@ def items_findings(spec: SourceSpec, index: ItemIndex, passes: SourcePasses | No
         SourceUnavailable: The index does not answer.
     """
     name = spec.collection
+    if spec.is_live:
+        yield Finding("note", name, _touched(index.faults(name).items))
+        return
     for severity, message in (
         *_index_findings(spec, index, passes),
         *_fault_findings(spec, index),
         *_file_findings(spec, index),
     ):
         yield Finding(severity, name, message)
+
+
+def _touched(items: int) -> str:
+    return f"is live: searches are passed to its API; {items} items that they found are in the index"
 
 
 def _index_findings(spec: SourceSpec, index: ItemIndex, passes: SourcePasses | None) -> Iterator[tuple[Severity, str]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from chronotile.archive.discovery.discover import Discovery, Progress, discover
 from chronotile.archive.finding_places import with_places
+from chronotile.archive.index.live.extent import with_stated_extents
 from chronotile.archive.left_out import files_passed_over
 from chronotile.archive.observe import observed_infos, styled_variables
 from chronotile.archive.odd_values import value_findings
@@ -211,6 +212,7 @@ def _with_caches_of(archive: Archive, newer: Archive) -> Archive:
             memory=archive.services.memory,
             given_axes=archive.services.given_axes,
             checksums=archive.services.checksums,
+            live_items=archive.services.live_items,
         ),
     )
 
@@ -270,6 +272,7 @@ def _opened(  # noqa: PLR0913 -- of which four are named
         places=places.sets,
         away=away,
     )
+    catalogue = with_stated_extents(catalogue, specs, {name: each.body for name, each in completed.documents.items()})
     catalogue, notes = with_valid_defaults(catalogue, readers, clock(), elsewhere=elsewhere)
     of_sources = (*of_readers, *elsewhere_findings(found, specs), *reader_findings(readers))
     if not catalogue.collections and not (away or found.wrong):

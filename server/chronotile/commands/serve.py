@@ -128,7 +128,7 @@ def _lines(archive: "Archive", settings: "Settings", port: int) -> list[str]:
     address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
     service = archive.services.catalogue.service
     place = shlex.quote(str(settings.config))
-    has_items = any(spec.items is not None for spec in archive.specs.values())
+    has_items = any(spec.items is not None and not spec.is_live for spec in archive.specs.values())
     return [
         *archive_lines(archive.services.catalogue),
         *finding_lines(archive.findings),

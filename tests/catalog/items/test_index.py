@@ -386,3 +386,16 @@ def test_many_who_begin_collections_at_once_put_all_items(index):
 
     assert [len(index.covering(f"collection{number}", HERE)) for number in range(3)] == [8, 8, 8]
     assert index.check() == ()
+
+
+def test_items_that_were_put_first_are_trimmed_some_at_a_time(index, monkeypatch):
+    monkeypatch.setattr("chronotile.catalog.items.index.MOST_TRIMMED", 2)
+    for id_ in "abcdef":
+        index.put("s2", [make_item(id_)])
+    index.put("s2", [make_item("a", at="2024-06-01")])  # replaced: it is the last one now
+
+    assert index.trim("s2", 6) == 0
+    assert index.trim("s2", 3) == 2
+    assert index.trim("s2", 3) == 1
+    assert {id_ for id_ in "abcdef" if index.find("s2", id_) is not None} == {"e", "f", "a"}
+    assert index.trim("nothing", 0) == 0

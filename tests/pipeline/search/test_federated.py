@@ -126,8 +126,9 @@ def test_who_does_not_answer_is_named_and_the_others_answer(services, catalogues
 @pytest.mark.parametrize("failure", [SourceUnavailable("it hangs"), SearchNotSupported("no", locator="sortby")])
 def test_the_only_collection_that_does_not_answer_is_an_error(services, catalogues, failure):
     catalogues.failures["far"] = failure
-    with pytest.raises(type(failure)):
+    with pytest.raises(type(failure), match=f"collection far: {failure.message}") as raised:
         search_items(ItemSearch(collections=("far",)), services)
+    assert raised.value.locator == failure.locator
 
 
 def test_a_page_of_which_no_source_answers_is_an_error_and_can_be_repeated(services, catalogues):
@@ -197,13 +198,15 @@ def test_the_index_alone_has_what_was_found_of_others(services):
     assert len(search_index(ItemSearch(limit=20), services).items) == 8
 
 
-def test_a_collection_of_which_nothing_is_known_yet_does_not_answer(services, catalogues):
-    catalogues.items["new"] = ()
+def test_a_collection_is_searched_before_it_has_layers(services, index, catalogues):
+    catalogues.items["new"] = found_in(index, "new", "n1")
     services = replace(services, catalogue=replace(services.catalogue, away={"new": "new"}))
 
-    assert search_items(ItemSearch(limit=9), services).unanswered[0].collection == "new"
-    with pytest.raises(SourceUnavailable, match="new is not known yet"):
-        search_items(ItemSearch(collections=("new",)), services)
+    page = search_items(ItemSearch(limit=9), services)
+
+    assert ids([page])[0][-1] == "n1"
+    assert page.unanswered == ()
+    assert find_item("new", "n1", services).ref.id == "n1"
 
 
 def test_threads_for_quick_work_do_not_wait_for_others():

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from chronotile.archive.index.dates import DatedCollection, list_dates, reason_to_list
 from chronotile.archive.index.fill import FillSummary, IndexStore, Interrupted, fill
+from chronotile.archive.index.live.seed import reason_to_seed, seed
 from chronotile.archive.index.sources import SourceAccess, identities_of, indexed, source_of
 from chronotile.errors import ChronotileError
 from chronotile.model.source import SourceSpec
@@ -87,6 +88,26 @@ class _Scenes:
 
 
 @dataclass(frozen=True, slots=True)
+class _Live:
+    """A collection whose items are in the catalogue of others: its newest ones tell what its layers are."""
+
+    spec: SourceSpec
+    access: SourceAccess = field(compare=False)
+    delay_s: float = 0.0
+
+    @property
+    def collection(self) -> str:
+        return self.spec.collection
+
+    def reason(self, store: IndexStore) -> str | None:
+        return reason_to_seed(self.spec, self.access, store)
+
+    def fill(self, store: IndexStore, stopping: threading.Event) -> FillSummary:
+        del stopping  # one request, which is not waited for when the server ends
+        return seed(self.spec, self.access, store)
+
+
+@dataclass(frozen=True, slots=True)
 class _Dates:
     """A collection whose items are its dates."""
 
@@ -123,7 +144,8 @@ class _Waiting:
 class BackgroundFill:
     """Fills the index of collections that lack it, in a thread; of several processes one fills each.
 
-    Dates are listed again whenever they or their files change, items only where the index lacks them.
+    Dates are listed again whenever they or their files change, items only where the index lacks them; of live
+    collections only the newest are.
 
     Args:
         specs: Returns the collections of items that the configuration has now.
@@ -207,7 +229,7 @@ class BackgroundFill:
     def _due(self) -> list[_Waiting]:
         """The collections that are looked at now: those that are new or others than before, and those that wait."""
         works: list[_Work] = [_Dates(each) for each in self._dates()]
-        works += [_Scenes(spec, self._access) for spec in self._specs()]
+        works += [(_Live if spec.is_live else _Scenes)(spec, self._access) for spec in self._specs()]
         now = {work.collection: work for work in works}
         self._filled = {name: work for name, work in self._filled.items() if now.get(name) == work}
         waiting, now_s = self._waiting, self._clock()

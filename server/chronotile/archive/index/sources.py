@@ -1,5 +1,6 @@
 """Where the items of a configured collection are, and which of them are taken."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,12 @@ from chronotile.web.inner_hosts import inner_hosts
 from chronotile.web.item_places import ItemPlaces
 from chronotile.web.places import Places
 
+log = logging.getLogger(__name__)
+
+LIVE = (
+    "is live: searches are passed to its API, and the items that they find are indexed then; to index all of them now, "
+    "remove mode: live"
+)
 DATES = "the dates of other collections are listed by chronotile serve"
 
 
@@ -53,9 +60,18 @@ def specs_of_items(place: Path, *, environment: Mapping[str, str], collection: s
     styles = load_styles(style_folders(place))
     configuration = load_configuration(place, kinds=kind_options(), environment=environment, styles=styles)
     specs = source_specs(configuration, styles)
-    found = [spec for spec in specs.values() if spec.items is not None and collection in {None, spec.collection}]
+    found = [
+        spec
+        for spec in specs.values()
+        if spec.items is not None and not spec.is_live and collection in {None, spec.collection}
+    ]
+    live = [name for name, spec in specs.items() if spec.is_live and collection in {None, name}]
     if found:
+        for name in live:
+            log.info("%s %s", name, LIVE)
         return found
+    if live:
+        raise ConfigurationError([f"{live[0]} {LIVE}"])
     if collection is None:
         raise ConfigurationError(
             [f"{place} has no collections of items (kind: stac, or kind: cog with tiles: true); {DATES}"]

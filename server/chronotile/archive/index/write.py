@@ -143,6 +143,8 @@ class ItemWriter:
     def _admitted(self, name: str, document: object, catalogue: Catalogue) -> tuple[SourceSpec, Items, list[Item]]:
         """A collection, the index, where it is grouped as configured, and items of the collection to be written."""
         spec, items = self._target(name, catalogue)
+        if spec.is_live:
+            raise InvalidParameter(f"{spec.collection} is live: its items are those of another catalogue")
         found = _accepted(_features(document), self._rules(spec))
         assert spec.items is not None  # noqa: S101 -- of a collection of items
         if items.settings(spec.collection) != spec.items.settings:

@@ -48,6 +48,8 @@ from chronotile.model.time.instants import NO_TIME, Instant, InstantArray, TimeD
 
 MOST_ITEMS = 100_000
 """Items that one call of `covering` returns."""
+MOST_TRIMMED = 1_000
+"""Items that one call of `trim` removes."""
 MOST_FORMS = 20_000
 """Forms of assets that one call of `layouts` looks at."""
 
@@ -278,8 +280,11 @@ class ItemIndex:
         return count
 
     def trim(self, collection: str, most: int) -> int:
-        """Remove the items that were put first, until there are at most so many; return how many were removed."""
-        count = self.faults(collection).items - most
+        """Remove items that were put first, as long as there are more than so many; return how many were removed.
+
+        At most `MOST_TRIMMED` of them: a request waits for it.
+        """
+        count = min(self.faults(collection).items - most, MOST_TRIMMED)
         if count <= 0:
             return 0
         values: dict[str, Value] = {"archive": self._archive, "id": collection, "most": count}

@@ -84,7 +84,7 @@ class Items(Protocol):
         """Remove items; return how many were there."""
 
     def trim(self, collection: str, most: int) -> int:
-        """Remove the items that were put first, until there are at most so many; return how many were removed."""
+        """Remove items that were put first, some at a time, where there are more than so many; return how many."""
 
     def note_header(
         self, ref: ItemRef, asset: str, *, header: bytes, etag: str, size: int, layouts: Sequence[BandLayout] = ()

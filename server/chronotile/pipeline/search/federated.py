@@ -83,7 +83,7 @@ def federated_page(search: ItemSearch, live: Sequence[str], services: Services) 
             following = replace(place, at=page.next, matched=before)
             break
     if failure is not None and not has_answer:
-        raise failure
+        raise type(failure)(f"collection {last}: {failure.message}", locator=failure.locator) from failure
     return ItemPage(
         items=tuple(items),
         next=None if following is None else following.text(search),

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from chronotile.errors import MAX_SHOWN, UnknownItem
+from chronotile.errors import MAX_SHOWN, SourceAway, SourceUnavailable, UnknownItem
 from chronotile.model.items import FoundItem
 from chronotile.pipeline.search.served_index import items_of, live_names
 from chronotile.pipeline.services import Services
@@ -17,8 +17,17 @@ def find_item(collection: str, id_: str, services: Services) -> FoundItem:
         SourceUnavailable: The index does not answer, or the source of the collection is away.
         AsksElsewhere: A catalogue of others has to be requested, which this thread may not.
     """
-    services.catalogue.collection(collection)
-    return indexed_item(collection, id_, services)
+    if collection not in live_names(services):
+        services.catalogue.collection(collection)
+    found = items_of(services).find(collection, id_)
+    if found is None and services.live_items is not None and collection in live_names(services):
+        try:
+            found = services.live_items.find(collection, id_)
+        except SourceUnavailable as error:
+            raise SourceAway(f"collection {collection}: {error.message}") from error
+    if found is None:
+        raise unknown_item(collection, id_)
+    return found
 
 
 def indexed_item(collection: str, id_: str, services: Services) -> FoundItem:
@@ -29,8 +38,6 @@ def indexed_item(collection: str, id_: str, services: Services) -> FoundItem:
         SourceUnavailable: The index does not answer.
     """
     found = items_of(services).find(collection, id_)
-    if found is None and services.live_items is not None and collection in live_names(services):
-        found = services.live_items.find(collection, id_)
     if found is None:
         raise unknown_item(collection, id_)
     return found
@@ -49,6 +56,7 @@ def find_product(product: UUID, services: Services) -> FoundItem:
         SourceUnavailable: The index does not answer.
     """
     found = items_of(services).find_product(product)
-    if found is None or found.collection not in services.catalogue.collections_by_id:
+    served = services.catalogue.collections_by_id.keys() | set(live_names(services))
+    if found is None or found.collection not in served:
         raise UnknownItem(f"product {product} is not known", locator="id")
     return found

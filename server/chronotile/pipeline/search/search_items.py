@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from chronotile.errors import InvalidParameter, SourceUnavailable
+from chronotile.errors import InvalidParameter
 from chronotile.model.items import ItemPage, ItemSearch, Unanswered
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.search.federated import federated_page
@@ -25,7 +25,6 @@ def search_items(search: ItemSearch, services: Services) -> ItemPage:
         AsksElsewhere: Such a catalogue has to be requested, which this thread may not.
     """
     live = _among(live_names(services), search)
-    _require_seeded(search, services)
     page = federated_page(search, live, services) if live else search_index(search, services)
     unanswered = (*_away(search, services), *_not_whole(search, services))
     return replace(page, unanswered=(*page.unanswered, *unanswered)) if unanswered else page
@@ -74,20 +73,6 @@ def _among(names: tuple[str, ...], search: ItemSearch) -> tuple[str, ...]:
     return tuple(each for each in names if not search.collections or each in search.collections)
 
 
-def _require_seeded(search: ItemSearch, services: Services) -> None:
-    """Check that something is known of the collection of a search that is in a catalogue of others alone.
-
-    Raises:
-        SourceUnavailable: Nothing is, as its catalogue has not answered yet.
-    """
-    live = () if services.live_items is None else services.live_items.names
-    away = services.catalogue.away.values()
-    if search.collections and all(each in live and each in away for each in search.collections):
-        raise SourceUnavailable(
-            f"{search.collections[0]} is not known yet: the catalogue in which it is did not answer"
-        )
-
-
 def _not_whole(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
     """The collections of which the index lacks items, as it is being filled for the first time."""
     index, served = items_of(services), services.catalogue.collections_by_id
@@ -101,7 +86,7 @@ def _not_whole(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]
 
 def _away(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
     """The collections that are configured and not served now, as their source was never open."""
-    away = sorted(set(services.catalogue.away.values()))
+    away = sorted(set(services.catalogue.away.values()) - set(live_names(services)))
     return tuple(
         Unanswered(collection=each, reason="its source cannot be read now")
         for each in away

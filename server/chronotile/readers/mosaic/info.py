@@ -49,6 +49,10 @@ class MosaicInfo:
     variables: Mapping[str, PiecesInfo]
 
 
+NONE_FOUND = "no item of it is known yet; chronotile serve requests the newest from its API"
+"""Of a collection whose items are found in the catalogue of others."""
+
+
 def mosaic_info(spec: SourceSpec, index: PieceIndex, scenes: Scenes) -> MosaicInfo:
     """Return what a mosaic holds.
 
@@ -58,7 +62,9 @@ def mosaic_info(spec: SourceSpec, index: PieceIndex, scenes: Scenes) -> MosaicIn
     """
     times, extent = index.times(spec.collection), index.extent(spec.collection)
     if extent is None or not len(times):
-        raise UnsupportedSource("the item index has no item of it; run chronotile index")
+        raise UnsupportedSource(
+            NONE_FOUND if spec.is_live else "the item index has no item of it; run chronotile index"
+        )
     sample = _sample(spec, index, scenes, times)
     layouts = index.layouts(spec.collection)
     held = sample.reader.info.variables

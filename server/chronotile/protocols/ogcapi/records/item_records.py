@@ -90,8 +90,9 @@ def item_record(found: FoundItem, context: CollectionContext) -> Json:
     item = public_item(found)
     properties, assets = item["properties"], item["assets"]
     document = context.document
-    collection = document.catalogue.collections_by_id[found.collection]
-    licence = licence_of(_text(properties.get("license")) or collection.license)
+    # Of the catalogue of others a collection may have items before it has layers here.
+    collection = document.catalogue.collections_by_id.get(found.collection)
+    licence = licence_of(_text(properties.get("license")) or (None if collection is None else collection.license))
     box = {"bbox": item["bbox"]} if isinstance(item.get("bbox"), list) else {}
     links = (*record_links(ITEM_RECORDS, str(found.product), document), *_links(found, assets, context))
     return {
@@ -109,7 +110,7 @@ def item_record(found: FoundItem, context: CollectionContext) -> Json:
             "externalIds": [{"scheme": found.collection, "value": found.ref.id}],
             "formats": [{"mediaType": each} for each in _types(assets)],
             **contacts_of(document.catalogue, document.language),
-            **rights_of(licence, collection.attribution),
+            **rights_of(licence, None if collection is None else collection.attribution),
         },
         **split_templates(links if licence.page is None else (*links, _licence(licence.page))),
     }

@@ -1,0 +1,157 @@
+"""What an API is requested for a search, and what is left to compare here."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from chronotile.archive.index.apis import ApiSearch
+from chronotile.archive.index.live.conditions import of_collection
+from chronotile.archive.index.live.requests import item_request, live_request
+from chronotile.archive.index.rules import ItemFilter, ItemRules
+from chronotile.catalog.items.cql2.tree import filter_from_text
+from chronotile.errors import InvalidParameter, SearchNotSupported
+from chronotile.model.grid import BBox
+from chronotile.model.items import ItemSearch
+from chronotile.model.time.parser import parse_instant
+from tests.archive.index.catalogues import item_document
+
+POSTED = ApiSearch(
+    href="https://api.test/search", is_post=True, collection="theirs", filters="cql2-json", has_sort=True, own="theirs"
+)
+PLAIN = ApiSearch(href="https://api.test/search", is_post=False, collection="theirs", filters=None, own="theirs")
+ITEMS = ApiSearch(
+    href="https://api.test/collections/theirs/items",
+    is_post=False,
+    collection=None,
+    filters=None,
+    is_of_items=True,
+    own="theirs",
+)
+TRIANGLE = {"type": "Polygon", "coordinates": [[[4, 50], [6, 50], [4, 52], [4, 50]]]}
+
+
+def request_of(api, rules=None, **search):
+    return live_request(api, rules or ItemRules(), ItemSearch(**search), "ours", page=10)
+
+
+def body_of(api=POSTED, rules=None, **search):
+    return request_of(api, rules, **search).first.body
+
+
+def query_of(api, **search):
+    return parse_qs(urlsplit(request_of(api, **search).first.href).query)
+
+
+def test_all_of_a_search_is_posted_and_the_configured_filter_with_it():
+    rules = ItemRules(filter=ItemFilter("gsd = 10"))
+    span = parse_instant("2020-06-01")
+
+    body = body_of(
+        rules=rules,
+        bbox=BBox(1, 2, 3, 4),
+        span=span,
+        ids=("a", "b"),
+        filter=filter_from_text("a < 1"),
+        sort=(("a", False),),
+    )
+
+    clauses = body.pop("filter")["args"]
+    assert [each["args"][0]["property"] for each in clauses] == ["gsd", "a"]
+    assert body == {
+        "limit": 10,
+        "collections": ["theirs"],
+        "bbox": [1, 2, 3, 4],
+        "datetime": "2020-06-01T00:00:00Z/2020-06-01T23:59:59.999999Z",
+        "ids": ["a", "b"],
+        "filter-lang": "cql2-json",
+        "sortby": [{"field": "properties.a", "direction": "asc"}],
+    }
+
+
+def test_newest_items_come_first_where_the_api_sorts():
+    assert body_of()["sortby"] == [{"field": "properties.datetime", "direction": "desc"}]
+    assert query_of(PLAIN) == {"limit": ["10"], "collections": ["theirs"]}
+
+
+def test_box_across_the_antimeridian_keeps_its_west_and_east():
+    assert body_of(bbox=BBox(170, -10, -170, 10))["bbox"] == [170, -10, -170, 10]
+    assert body_of(bbox=BBox(170, -10, 190, 10))["bbox"] == [170, -10, -170, 10]
+
+
+def test_open_times_are_dots():
+    span = parse_instant("2020-06-01T10:50:00Z")
+    assert body_of(span=span)["datetime"].startswith("2020-06-01T10:50:00Z/2020-06-01T10:50:00")
+
+
+def test_what_an_api_without_filters_cannot_look_up_is_compared_here():
+    found = request_of(PLAIN, filter=filter_from_text("cloud < 20 AND S_INTERSECTS(geometry, POINT(4.5 50.5))"))
+
+    assert "bbox=4.5%2C50.5%2C4.5%2C50.5" in found.first.href
+    assert found.check(item_document("a", cloud=10))
+    assert not found.check(item_document("a", cloud=30))
+    assert not found.check(item_document("a"))
+    assert not found.is_exact
+
+
+def test_geometry_becomes_a_box_for_items_of_a_collection_and_is_compared_here():
+    found = request_of(ITEMS, geometry=TRIANGLE)
+
+    assert parse_qs(urlsplit(found.first.href).query)["bbox"] == ["4,50,6,52"]
+    assert found.check(item_document("a", west=4.0))
+    assert not found.check(item_document("a", west=6.5))
+
+
+@pytest.mark.parametrize(
+    ("api", "search", "locator"),
+    [
+        (PLAIN, {"sort": (("a", False),)}, "sortby"),
+        (ITEMS, {"ids": ("a",)}, "ids"),
+        (PLAIN, {"ids": ("a,b",)}, "ids"),
+        (POSTED, {"filter": filter_from_text("collection = a")}, "filter"),
+    ],
+)
+def test_what_an_api_cannot_do_is_refused(api, search, locator):
+    with pytest.raises(SearchNotSupported) as refused:
+        request_of(api, **search)
+    assert refused.value.locator == locator
+
+
+@pytest.mark.parametrize(
+    ("search", "locator"),
+    [
+        ({"filter": {"op": "dance", "args": [1, 2]}}, "filter"),
+        ({"geometry": {"type": "Polygon", "coordinates": "here"}}, "geometry"),
+        ({"ids": ("a",) * 1001}, "ids"),
+    ],
+)
+def test_what_no_search_accepts_is_refused(search, locator):
+    with pytest.raises(InvalidParameter) as refused:
+        request_of(POSTED, **search)
+    assert refused.value.locator == locator
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("collection = 'ours'", True),
+        ("collection = 'theirs'", False),
+        ("collection IN ('a', 'ours') AND a = 1", "a = 1"),
+        ("collection = 'theirs' OR a = 1", "a = 1"),
+        ("collection = 'theirs' AND a = 1", False),
+        ("NOT collection = 'ours'", False),
+        ("NOT a = 1", "NOT a = 1"),
+        ("a = 1 AND (collection <> 'ours' OR b = 2)", "a = 1 AND b = 2"),
+    ],
+)
+def test_the_collection_of_a_filter_is_the_one_that_is_served(text, left):
+    wanted = left if isinstance(left, bool) else filter_from_text(left)
+    assert of_collection(filter_from_text(text), "ours") == wanted
+
+
+def test_a_search_of_another_collection_finds_nothing():
+    assert request_of(POSTED, filter=filter_from_text("collection = 'theirs'")) is None
+    assert request_of(POSTED, bbox=BBox(0, 91, 1, 92)) is None
+
+
+def test_an_item_has_its_address_below_items():
+    assert item_request(ITEMS, "a/b?c").href == "https://api.test/collections/theirs/items/a%2Fb%3Fc"
