@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, false, or_, true
+from sqlalchemy import Null, and_, false, or_, true
 from sqlalchemy.sql import ColumnElement
 
-from chronotile.catalog.items.cql2.columns import Columns
+from chronotile.catalog.items.cql2.columns import Columns, Property
 from chronotile.catalog.items.cql2.tree import Node, refused, shown
 from chronotile.catalog.items.order import instant_in, nanoseconds
 from chronotile.catalog.items.schema import ITEMS
@@ -65,7 +65,7 @@ def temporal_operand(node: Node, columns: Columns) -> Interval:
         found = columns.property(node["property"])
         if found.name == "datetime":
             return Interval(ITEMS.c.start, ITEMS.c.end - 1)
-        return Interval(found.time, found.time)
+        return Interval(_time_of(found), _time_of(found))
     if isinstance(node, Mapping) and "interval" in node:
         ends = node["interval"]
         if not isinstance(ends, list | tuple) or len(ends) != 2:
@@ -78,9 +78,16 @@ def _end(node: Node, columns: Columns, *, is_last: bool) -> Any:  # noqa: ANN401
     if node == "..":
         return LAST if is_last else FIRST
     if isinstance(node, Mapping) and "property" in node:
-        return columns.property(node["property"]).time
+        return _time_of(columns.property(node["property"]))
     found = literal_interval(node) or interval_of_text(node)
     return found.last if is_last else found.first
+
+
+def _time_of(found: Property) -> Any:  # noqa: ANN401 -- an expression
+    """The time of a property; the database cannot compare one that never is a time."""
+    if isinstance(found.time, Null):
+        raise refused(f"compares {found.name} as a time, which it is not")
+    return found.time
 
 
 Relation = Callable[[Interval, Interval], ColumnElement[bool]]

@@ -4,7 +4,8 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, and_, false, func, literal, not_, or_, true
+from sqlalchemy import Boolean, Null, and_, false, func, literal, not_, or_, true
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.sql import ColumnElement
 
 from chronotile.catalog.items.cql2.columns import Columns, Property, lower, without_case
@@ -58,7 +59,10 @@ def translate(node: Node, columns: Columns) -> Condition:
         return negate(translate(operands(node, name, 1)[0], columns))
     if name in TESTS:
         return Spatial(spatial_test(name, operands(node, name, 2)))
-    return Plain(_plain(name, node, columns))
+    try:
+        return Plain(_plain(name, node, columns))
+    except ArgumentError as error:  # of a property that never is true or false, say
+        raise refused(f"has {name} with {shown(node.get('args'))}, which cannot be compared") from error
 
 
 def require_accepted(text: str) -> None:
@@ -136,7 +140,10 @@ def _of_two(compare: Callable[[Any, Any], Any], one: Property, other: Property, 
     if is_without_case:
         return _sql(compare(without_case(one.text), without_case(other.text)))
     pairs = ((one.time, other.time), (one.number, other.number), (one.text, other.text), (one.boolean, other.boolean))
-    return _sql(func.coalesce(*(compare(a, b) for a, b in pairs)))
+    found = [compare(a, b) for a, b in pairs if not isinstance(a, Null) and not isinstance(b, Null)]
+    if not found:
+        raise refused(f"compares {one.name} with {other.name}, which are never of one type")
+    return _sql(func.coalesce(*found) if len(found) > 1 else found[0])
 
 
 def _is_in(arguments: Sequence[Node], columns: Columns) -> Sql:
