@@ -29,7 +29,7 @@ from typing import Any
 from benchmarks.catalogue import over_http, pgstac
 from benchmarks.catalogue.archive import Archive, make_archive, served
 from benchmarks.catalogue.in_process import PATH, processor_times
-from benchmarks.catalogue.queries import Body, ageless_queries, month_queries, page_queries, post
+from benchmarks.catalogue.queries import PAGE, Body, ageless_queries, month_queries, page_queries, post
 from benchmarks.catalogue.walk import walk
 from benchmarks.figures import median
 from benchmarks.made_items import MadeIndex, places_of
@@ -65,7 +65,7 @@ def main() -> None:
     archive = make_archive(made)
     bodies = month_queries(made, given.searches, seed=1)
     parts: dict[str, Callable[[], Found]] = {
-        "processor": partial(processor_times, archive, bodies),
+        "processor": partial(processor_times, archive, bodies, _pages(bodies)),
         "http": partial(_http, archive, bodies, rounds=given.rounds),
         "walk": partial(_walk, archive),
         "pgstac": partial(_beside_pgstac, archive, bodies, given),
@@ -96,14 +96,17 @@ def goals(found: Found) -> dict[str, bool]:
     return met
 
 
-def _http(archive: Archive, bodies: list[Body], *, rounds: int) -> Found:
-    newest = {"collections": bodies[0]["collections"], "limit": 100}
-    cases = {
-        "search": bodies,
-        "newest_100": [newest] * PAGES,
+def _pages(bodies: list[Body]) -> dict[str, list[Body]]:
+    """Searches for first pages of 100 by what they are of."""
+    return {
+        "newest_100": [{"collections": bodies[0]["collections"], "limit": PAGE}] * PAGES,
         "year_100": page_queries(bodies[:PAGES]),
         "ten_years_100": ageless_queries(bodies[:FEW]),
     }
+
+
+def _http(archive: Archive, bodies: list[Body], *, rounds: int) -> Found:
+    cases = {"search": bodies, **_pages(bodies)}
     with tempfile.TemporaryDirectory() as scratch, served(archive, Path(scratch)) as port:
         taken = [{name: over_http.waits(port, PATH, each) for name, each in cases.items()} for _ in range(rounds)]
     return {name: [each[name] for each in taken] for name in cases}
@@ -158,7 +161,8 @@ def _in_postgresql(made: MadeIndex, bodies: list[Body], *, rounds: int) -> Found
     with serving_postgresql(pgstac.SETTINGS) as postgresql:
         own = replace(made, folder=made.folder / "postgresql", postgresql=postgresql.make_database())
         archive = make_archive(own)
-        return {"processor": processor_times(archive, bodies), "http": _http(archive, bodies, rounds=rounds)}
+        taken = processor_times(archive, bodies, _pages(bodies))
+        return {"processor": taken, "http": _http(archive, bodies, rounds=rounds)}
 
 
 if __name__ == "__main__":

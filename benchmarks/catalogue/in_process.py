@@ -23,12 +23,15 @@ PATH = "/stac/search"
 WARM = 20
 
 
-def processor_times(archive: Archive, bodies: Sequence[Body]) -> dict[str, dict[str, float]]:
+def processor_times(
+    archive: Archive, bodies: Sequence[Body], pages: Mapping[str, Sequence[Body]]
+) -> dict[str, dict[str, float]]:
     """Return milliseconds of processor time of the verb alone, with documents, and of the whole application.
 
     Args:
         archive: With an index that is filled.
         bodies: Of searches; those that warm up are of the first.
+        pages: Bodies of other searches, of which the verb with documents is measured, by the name of each.
     """
     settings = Settings(
         config=archive.configuration,
@@ -41,9 +44,14 @@ def processor_times(archive: Archive, bodies: Sequence[Body]) -> dict[str, dict[
     services = opened.services
     context = StacContext(services=services, base="http://localhost", language="en")
     links = PostedPageLinks(context, f"http://localhost{PATH}")
+
+    def page(body: Body) -> object:
+        return page_of(search_of_members(body), context, links)
+
     return {
         "verb": _of_calls(lambda body: _found(body, services), bodies),
-        "verb_with_documents": _of_calls(lambda body: page_of(search_of_members(body), context, links), bodies),
+        "verb_with_documents": _of_calls(page, bodies),
+        **{name: _of_calls(page, each) for name, each in pages.items()},
         "application": asyncio.run(_of_application(serving(opened, settings), bodies)),
     }
 
