@@ -96,6 +96,8 @@ def test_records_that_meet_a_box_are_found(records):
     assert ids(records, bbox="100,0,110,10") == names(records, bbox="100,0,110,10") == []
     assert set(names(records, bbox="4.5,50.2,4.6,50.3")) == ANY
     assert names(records, bbox="170,50,-170,51") == []
+    assert ids(records, bbox="-355.5,50.8,-355.4,50.9") == ["s2", "scenes"]
+    assert set(names(records, bbox="-355.5,50.2,-355.4,50.3")) == ANY
 
 
 @pytest.mark.checklist("records", "/conf/record-core-query-parameters/datetime")

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 
+from chronotile.catalog.items.cells import search_boxes
 from chronotile.catalog.offered import Offered
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
@@ -74,7 +75,7 @@ class CollectionsQuery:
         own = self.box
         if own is None:
             return True
-        return any(one.intersects(other) for one in _halves(own) for other in _halves(box))
+        return any(one.intersects(other) for one in search_boxes(own) for other in _halves(box))
 
     def _takes_times(self, offered: Offered) -> bool:
         times = offered.times
