@@ -137,6 +137,15 @@ def test_a_page_of_a_collection_goes_on_there(api):
     assert ids(api.get(href.removeprefix(BASE)).json()) == ["scene 0"]
 
 
+@pytest.mark.parametrize("path", ["/stac/search", "/stac/aggregate"])
+def test_a_query_names_only_so_many_collections(api, path):
+    names = ",".join(map(str, range(1001)))
+    counts = {"aggregations": "total_count"} if path.endswith("aggregate") else {}
+    refused = api.get(path, params={"collections": names, **counts})
+
+    assert (refused.status_code, refused.json()["parameter"]) == (400, "collections")
+
+
 def test_a_cursor_of_another_search_is_refused(api):
     page = api.get("/stac/search?limit=2").json()
     cursor = dict(parse_qsl(urlsplit(page["links"][-1]["href"]).query))["cursor"]

@@ -33,6 +33,17 @@ def test_any_body_is_a_search_or_refused(members):
     assert found.status == 400 if isinstance(found, ChronotileError) else 1 <= found.items.limit <= 10_000
 
 
+@pytest.mark.parametrize(("name", "most"), [("collections", 1000), ("ids", 1000), ("sortby", 4)])
+def test_lists_of_bodies_have_a_bound(name, most):
+    entry = {"field": "id", "direction": "asc"} if name == "sortby" else "a"
+    search_of_members({name: [entry] * most})
+
+    with pytest.raises(InvalidParameter, match=f"{name} has .* {most} ") as refused:
+        search_of_members({name: [entry] * (most + 1)})
+
+    assert refused.value.locator == name
+
+
 def value_or_error(make):
     """What it gives, or the error that it raises; others are raised."""
     try:

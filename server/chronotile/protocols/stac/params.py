@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from chronotile.catalog.items.cql2.tree import filter_from_text
-from chronotile.catalog.items.search import MOST_ITEMS
+from chronotile.catalog.items.search import MOST_IDS, MOST_ITEMS, MOST_SORTED
 from chronotile.errors import InvalidParameter
 from chronotile.model.geometry.json_text import load_json
 from chronotile.model.grid import BBox
@@ -30,6 +30,9 @@ from chronotile.protocols.stac.search_values import (
 )
 
 ORDERS = {"asc": False, "desc": True}
+MOST_NAMES = MOST_IDS
+"""Of collections or items."""
+NAMES: Json = {"type": "array", "items": {"type": "string"}, "maxItems": MOST_NAMES}
 
 
 def _names(given: str) -> tuple[str, ...]:
@@ -87,15 +90,15 @@ OF_COUNTS_WITHIN: tuple[Parameter[object], ...] = (AGGREGATIONS, *OF_PLACE, IDS,
 """Of counts of items of a collection."""
 OF_COUNTS: tuple[Parameter[object], ...] = (AGGREGATIONS, COLLECTIONS, IDS, *OF_PLACE, INTERSECTS, *OF_FILTER)
 OF_BODY: Json = {
-    "collections": {"type": "array", "items": {"type": "string"}},
-    "ids": {"type": "array", "items": {"type": "string"}},
+    "collections": NAMES,
+    "ids": NAMES,
     "bbox": {"type": "array", "items": NUMBER, "minItems": 4, "maxItems": 6},
     "intersects": OBJECT,
     "datetime": {"type": "string"},
     "filter": OBJECT,
     "filter-lang": enum_of(LANGUAGES),
     "filter-crs": {"type": "string"},
-    "sortby": {"type": "array", "items": OBJECT},
+    "sortby": {"type": "array", "items": OBJECT, "maxItems": MOST_SORTED},
     "fields": OBJECT,
     "limit": WHOLE,
     "cursor": {"type": "string"},
@@ -248,6 +251,8 @@ def _filter_object(value: object) -> Mapping[str, Any]:
 
 
 def _sorting_of(value: object) -> Sorting:
+    if isinstance(value, list) and len(value) > MOST_SORTED:
+        raise InvalidParameter(f"sortby has more than {MOST_SORTED} properties", locator="sortby")
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
         raise InvalidParameter("sortby must be a list of objects with field and direction", locator="sortby")
     return tuple(_sorted(each.get("field"), each.get("direction", "asc")) for each in value)
@@ -263,6 +268,8 @@ def _list(members: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = members.get(name, [])
     if isinstance(value, str):  # as clients write a single one
         return (value,)
+    if isinstance(value, list) and len(value) > MOST_NAMES:
+        raise InvalidParameter(f"{name} has {len(value)} names; at most {MOST_NAMES} are accepted", locator=name)
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise InvalidParameter(f"{name} must be a list of texts", locator=name)
     return tuple(value)
