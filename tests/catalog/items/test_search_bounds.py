@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from chronotile.catalog.items import search as searches
+from chronotile.catalog.items import search_query
 from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.schema import BODIES, INDEX
 from chronotile.catalog.items.search import MOST_BYTES
@@ -124,3 +125,20 @@ def test_a_statement_of_postgresql_gets_the_time_that_is_left(index):
             times += cursor.fetchone()
 
     assert times == ["10s", "10s", "2s"]
+
+
+@pytest.mark.parametrize("length", [1, 40])
+def test_a_filter_is_translated_once_for_all_collections(index, monkeypatch, length):
+    texts, translate = [], search_query.translate
+    monkeypatch.setattr(search_query, "translate", lambda *given: texts.append(given) or translate(*given))
+    for number in range(5):
+        index.put(f"c{number}", [make_item("a"), make_item("b")])
+    condition = " OR ".join(f"(collection = 'c{1 + number % 2}' AND id <> 'a')" for number in range(length))
+
+    found = index.search(ItemSearch(filter=filter_from_text(f"{condition} OR id = 'none'")))
+
+    assert sorted((item.collection, item.ref.id) for item in found.items) == [
+        ("c1", "b"),
+        *([("c2", "b")] if length > 1 else []),
+    ]
+    assert len(texts) == 1

@@ -10,12 +10,10 @@ from typing import Any
 
 import numpy as np
 import orjson
-from sqlalchemy import Select, case, func
 from sqlalchemy.engine import Dialect
-from sqlalchemy.sql import ColumnElement
 
 from chronotile.catalog.items.cells import search_boxes
-from chronotile.catalog.items.cql2.columns import Columns
+from chronotile.catalog.items.cql2.columns import COLLECTION, Columns
 from chronotile.catalog.items.cql2.conditions import holds
 from chronotile.catalog.items.cql2.translate import translate
 from chronotile.catalog.items.cql2.tree import checked
@@ -23,8 +21,8 @@ from chronotile.catalog.items.cursors import Cursor, cursor_of
 from chronotile.catalog.items.footprints import meets, unpack
 from chronotile.catalog.items.lookups import documents_of, found_item
 from chronotile.catalog.items.order import nanoseconds
-from chronotile.catalog.items.schema import ITEMS
 from chronotile.catalog.items.search_query import (
+    DAY_NS,
     REF_COUNT,
     Filter,
     Key,
@@ -39,12 +37,12 @@ from chronotile.catalog.items.search_query import (
     numbers_of,
     query_of,
 )
-from chronotile.catalog.items.statements import Statement, TimeLimit, Value, chunks
+from chronotile.catalog.items.statements import TimeLimit, Value, chunks
 from chronotile.database import POSTGRESQL
 from chronotile.errors import InvalidParameter
 from chronotile.model.grid import BBox
 from chronotile.model.items import FoundItem, ItemPage, ItemSearch
-from chronotile.model.time.instants import DAY, Instant
+from chronotile.model.time.instants import Instant
 
 MOST_ITEMS = 10_000
 """Items of a page."""
@@ -70,7 +68,6 @@ READ = 500
 """Rows read at a time where footprints are tested."""
 READ_OF_FEW = 2_000
 """Rows read at a time of these: each time, all that follow are sorted."""
-DAY_NS = int(DAY.astype(int))
 
 Found = tuple[SearchedCollection, Any]
 """A row and its collection."""
@@ -145,7 +142,7 @@ class ItemSearcher:
         """
         search = self._search
         with TimeLimit(SEARCH_S, self._cursor, self._dialect, self._clock) as time_limit:
-            planned = self._planned(time_limit)
+            planned = self._searches(time_limit)
             # Without collections nothing says which values a cursor has, and there is nothing to go on with.
             are_texts = [key.is_text for key in planned[0].keys] if planned else None
             after = cursor_of(search, are_texts=are_texts, most_matched=MOST_MATCHED)
@@ -170,12 +167,10 @@ class ItemSearcher:
         """
         counts = Counter[Instant]()
         with TimeLimit(SEARCH_S, self._cursor, self._dialect, self._clock) as time_limit:
-            for query in self._planned(time_limit):
+            for query in self._searches(time_limit):
                 if not query.is_tested:
-                    day: ColumnElement[Any] = _day_of(ITEMS.c.start)
-                    days: Select[Any] = query.query.select.with_only_columns(day, func.count()).group_by(day)
                     time_limit.renew()
-                    found = Statement(days, self._dialect).run(self._cursor, query.values)
+                    found = query.query.by_day().run(self._cursor, query.values)
                 else:
                     rows = self._found(query, None, READ, time_limit)
                     found = [(row[REF_COUNT] // DAY_NS, 1) for _key, (_collection, row) in rows]
@@ -184,11 +179,11 @@ class ItemSearcher:
                     counts[month] += count
         return tuple(sorted(counts.items()))
 
-    def _planned(self, time_limit: TimeLimit) -> list[_Search]:
+    def _searches(self, time_limit: TimeLimit) -> list[_Search]:
         filter_, planned = _whole_filter(self._search, self._dialect), list[_Search]()
         for collection in self._collections:
             time_limit.renew()
-            planned.append(self._plan(collection, filter_))
+            planned.append(self._planned(collection, filter_))
         return planned
 
     def _whole(self, rows: Sequence[Found], time_limit: TimeLimit) -> tuple[FoundItem, ...]:
@@ -262,17 +257,20 @@ class ItemSearcher:
         condition = query.query.condition
         return condition is None or holds(condition, plain, footprint, box) is True
 
-    def _plan(self, collection: SearchedCollection, filter_: Filter | None) -> _Search:
+    def _planned(self, collection: SearchedCollection, filter_: Filter | None) -> _Search:
         search = self._search
         shape = Shape(
             dialect=self._dialect,
-            collection=collection.id,
             filter=filter_,
             sort=search.sort,
             has_span=search.span is not None,
             boxes=None if self._boxes is None else len(self._boxes),
         )
-        values: dict[str, Value] = {"collection": collection.number, **box_values(self._boxes or ())}
+        values: dict[str, Value] = {
+            "collection": collection.number,
+            COLLECTION: collection.id,
+            **box_values(self._boxes or ()),
+        }
         if search.span is not None:
             start, end = nanoseconds(search.span.start), nanoseconds(search.span.end)
             earliest = max(start - collection.longest, -(1 << 63) + 1) - 1
@@ -308,7 +306,7 @@ def _whole_filter(search: ItemSearch, dialect: Dialect) -> Filter | None:
     if search.geometry is not None:
         try:
             part = checked({"op": "s_intersects", "args": [{"property": "geometry"}, search.geometry]})
-            translate(part, Columns(dialect.name, ""))
+            translate(part, Columns(dialect.name))
         except InvalidParameter as error:
             raise InvalidParameter(error.message.replace("filter", "geometry", 1), locator="geometry") from error
         parts.append(part)
@@ -316,11 +314,6 @@ def _whole_filter(search: ItemSearch, dialect: Dialect) -> Filter | None:
         return None
     whole = {"op": "and", "args": parts} if len(parts) > 1 else parts[0]
     return Filter(repr(whole), whole)
-
-
-def _day_of(column: ColumnElement[int]) -> ColumnElement[int]:
-    """The day of an instant, counted from 1970; both databases divide towards zero."""
-    return case((column < 0, -((-column - 1) // DAY_NS) - 1), else_=column // DAY_NS)
 
 
 def check_numbers(search: ItemSearch) -> None:

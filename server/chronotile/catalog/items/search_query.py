@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     false,
     func,
     literal,
@@ -39,6 +40,7 @@ from chronotile.catalog.items.statements import Statement, Value, listed, padded
 from chronotile.database import POSTGRESQL
 from chronotile.errors import InvalidParameter
 from chronotile.model.grid import BBox
+from chronotile.model.time.instants import DAY
 
 REF_COUNT = 9
 """Columns of a row before the values that it is sorted by."""
@@ -46,6 +48,7 @@ FEW = 10_000
 """Items near a box that are looked up by their numbers, instead of all items of the times."""
 MOST_COVERS = 2 * FEW
 """Parts of items in cells that are read for it."""
+DAY_NS = int(DAY.astype(int))
 MOST_TEXT = 2_000
 """Characters of a filter whose statements are kept."""
 SORTED_TEXT = 200
@@ -70,6 +73,13 @@ class Filter:
     text: str
     """`repr` of it."""
     node: Any = field(compare=False)
+    made: dict[object, Any] = field(default_factory=dict, compare=False)
+    """What was made of it for one collection, and serves the others, where its text is too long to be kept."""
+
+    @property
+    def is_short(self) -> bool:
+        """Whether what is made of it is kept for other searches."""
+        return len(self.text) <= MOST_TEXT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +87,6 @@ class Shape:
     """What the statements of a search depend on."""
 
     dialect: Dialect
-    collection: str
-    """Its id, which filters compare."""
     filter: Filter | None
     sort: tuple[tuple[str, bool], ...]
     has_span: bool
@@ -129,9 +137,22 @@ class Query:
             self.statements["count"] = Statement(select(func.count()).select_from(some), self.dialect)
         return self.statements["count"]
 
+    def by_day(self) -> Statement:
+        """Return the statement that counts items by the days in which they begin, counted from 1970."""
+        if "days" not in self.statements:
+            day: ColumnElement[Any] = _day_of(ITEMS.c.start)
+            days: Select[Any] = self.select.with_only_columns(day, func.count()).group_by(day)
+            self.statements["days"] = Statement(days, self.dialect)
+        return self.statements["days"]
+
     def within(self, condition: ColumnElement[bool]) -> "Query":
         """Return the same with one more condition."""
         return replace(self, select=self.select.where(condition), statements={})
+
+
+def _day_of(column: ColumnElement[int]) -> ColumnElement[int]:
+    """The day of an instant, counted from 1970; both databases divide towards zero."""
+    return case((column < 0, -((-column - 1) // DAY_NS) - 1), else_=column // DAY_NS)
 
 
 def query_of(shape: Shape) -> Query:
@@ -140,7 +161,13 @@ def query_of(shape: Shape) -> Query:
     Raises:
         InvalidParameter: The filter, or a property to sort by, is not accepted.
     """
-    return _query_of(shape) if _is_kept(shape.filter) else _query_of.__wrapped__(shape)
+    if shape.filter is None or shape.filter.is_short:
+        return _query_of(shape)
+    key, made = replace(shape, filter=None), shape.filter.made
+    if key not in made:
+        made[key] = _query_of.__wrapped__(shape)
+    query: Query = made[key]
+    return query
 
 
 def boxes_near(shape: Shape) -> tuple[BBox, ...]:
@@ -169,14 +196,10 @@ def after_values(after: Cursor | None) -> Mapping[str, Value]:
     return {"after_number": after.number, **{f"after{number}": value for number, value in enumerate(after.keys)}}
 
 
-def _is_kept(filter_: Filter | None) -> bool:
-    return filter_ is None or len(filter_.text) <= MOST_TEXT
-
-
 @lru_cache(maxsize=128)
 def _query_of(shape: Shape) -> Query:
     condition, uses_bodies = _conditioned(shape)
-    columns = Columns(shape.dialect.name, shape.collection)
+    columns = Columns(shape.dialect.name)
     keys = _keys(shape.sort, columns)
     tested = None if condition is None or isinstance(condition, Plain) else condition
     plain = () if tested is None else tuple(plain_parts(tested))
@@ -191,13 +214,18 @@ def _conditioned(shape: Shape) -> tuple[Condition | None, bool]:
     """The condition of the filter, and whether it looks at properties."""
     if shape.filter is None:
         return None, False
-    translated = _translated if _is_kept(shape.filter) else _translated.__wrapped__
-    return translated(shape.filter, shape.dialect.name, shape.collection)
+    if shape.filter.is_short:
+        return _translated(shape.filter, shape.dialect.name)
+    made = shape.filter.made
+    if shape.dialect.name not in made:
+        made[shape.dialect.name] = _translated.__wrapped__(shape.filter, shape.dialect.name)
+    condition, uses_bodies = made[shape.dialect.name]
+    return condition, uses_bodies
 
 
 @lru_cache(maxsize=128)
-def _translated(filter_: Filter, dialect: str, collection: str) -> tuple[Condition, bool]:
-    columns = Columns(dialect, collection)
+def _translated(filter_: Filter, dialect: str) -> tuple[Condition, bool]:
+    columns = Columns(dialect)
     condition = translate(filter_.node, columns)
     return condition, columns.are_bodies_used
 

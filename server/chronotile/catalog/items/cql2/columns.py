@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Double, Text, case, cast, func, literal, null
+from sqlalchemy import BigInteger, Boolean, Double, Text, bindparam, case, cast, func, literal, null
 from sqlalchemy.sql import ColumnElement
 
 from chronotile.catalog.items.cql2.tree import refused
@@ -16,6 +16,7 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_:.\-]{0,199}")
 TIMES = {"datetime": ITEMS.c.start, "updated": ITEMS.c.updated}
 EDGES = {"start_datetime": ITEMS.c.start, "end_datetime": ITEMS.c.end - 1}
 """What periods begin and end with, and the times of items that state none: the end of an instant is the instant."""
+COLLECTION = "collection_id"
 GEOMETRIES = ("geometry", "geom", "bbox")
 
 Expression = ColumnElement[Any]
@@ -37,16 +38,16 @@ class Property:
 
 
 class Columns:
-    """Makes expressions of properties, for one database and one collection.
+    """Makes expressions of properties, for one database.
+
+    The id of the collection whose items are looked at is the parameter `COLLECTION`.
 
     Args:
         dialect: Name of the database.
-        collection: Id of the collection whose items are looked at.
     """
 
-    def __init__(self, dialect: str, collection: str) -> None:
+    def __init__(self, dialect: str) -> None:
         self._is_postgresql = dialect == POSTGRESQL
-        self._collection = collection
         self.are_bodies_used = False
 
     def property(self, name: object) -> Property:
@@ -63,7 +64,7 @@ class Columns:
             column = TIMES[name]
             return Property(name, null(), null(), null(), column, is_there=column.is_not(None), is_time=True)
         if name in {"id", "collection"}:
-            text = ITEMS.c.id if name == "id" else self.collated(literal(self._collection, Text()))
+            text = ITEMS.c.id if name == "id" else self.collated(bindparam(COLLECTION, type_=Text()))
             return Property(name, null(), text, null(), null(), is_there=literal(value=True))
         self.are_bodies_used = True
         time = self._of_type(INSTANT_MARK + name, ("integer",), "number", BigInteger())

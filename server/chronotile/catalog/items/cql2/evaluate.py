@@ -41,7 +41,7 @@ class DocumentFilter:
     """
 
     def __init__(self, tree: Node) -> None:
-        translate(checked(tree), Columns("sqlite", ""))
+        translate(checked(tree), Columns("sqlite"))
         self._condition = _condition(with_cut_boxes(tree))
 
     def holds(self, members: Mapping[str, Any]) -> bool:

@@ -71,7 +71,7 @@ def require_accepted(text: str) -> None:
     Raises:
         InvalidParameter: It is not.
     """
-    translate(filter_from_text(text), Columns("sqlite", ""))
+    translate(filter_from_text(text), Columns("sqlite"))
 
 
 def _plain(name: str, node: Node, columns: Columns) -> Sql:
