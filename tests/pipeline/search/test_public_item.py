@@ -72,6 +72,14 @@ def test_what_describes_an_item_stays():
         {"their:gdal": "/vsis3/bucket/a.tif"},
         {"s3://bucket/a.tif": "Red"},
         {"their:sizes": {"file:///data/a.tif": 3}},
+        {"source": "/mnt/archive/secret/x.tif"},
+        {"source": " /mnt/archive/x.tif"},
+        {"source": "C:\\archive\\x.tif"},
+        {"their:path": "S3://Bucket/a.tif"},
+        {"their:path": "read from sftp://host/a.tif"},
+        {"their:path": "https://user:secret@host.test/a.tif"},
+        {"their:path": "https://host.test/a.tif?X-Amz-Signature=ab&X-Amz-Expires=9"},
+        {"their:path": "https://host.test/a.tif?sv=2&sig=ab"},
     ],
 )
 def test_fields_with_places_of_files_are_left_out(hidden):
@@ -82,6 +90,49 @@ def test_fields_with_places_of_files_are_left_out(hidden):
 
     assert shown["assets"] == {"B04": {"title": "Red"}}
     assert shown["properties"] == item()["properties"]
+
+
+@pytest.mark.parametrize(
+    ("href", "text"),
+    [
+        ("/data/été/B04.tif", "made of /data/été/B03.tif"),
+        ("/data/B04.tif", "made of /DATA/B04.TIF"),
+        ("https://host.test/a/B04.tif?key=1", "see host.test/a/other.txt"),
+        ("https://host.test/B04.tif", "made of https://host.test/B04.tif"),
+        ("s3://bucket/B04.tif", "in bucket/B03.tif"),
+    ],
+)
+def test_texts_with_the_folder_of_a_file_are_left_out(href, text):
+    document = item(assets={"B04": {"href": href, "description": text}})
+    document["properties"]["their:text"] = text
+
+    shown = public_item(found(document))
+
+    assert shown["assets"] == {"B04": {}}
+    assert shown["properties"] == item()["properties"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://host.test/terms",
+        "a/b",
+        "W / m2 / sr",
+        "/m2",
+        "someone@host.test",
+        "10 km @ nadir",
+        "see https://host.test/a?b=1 and http://other.test",
+        "sensor s3:a",
+    ],
+)
+def test_other_texts_stay(text):
+    document = item(assets={"B04": {"href": "https://host.test/B04.tif", "s3:mode": "a"}, "rel": {"href": "./a/x.tif"}})
+    document["properties"]["their:text"] = text
+
+    shown = public_item(found(document))
+
+    assert shown["properties"]["their:text"] == text
+    assert shown["assets"] == {"B04": {"s3:mode": "a"}, "rel": {}}
 
 
 def test_extensions_of_hidden_fields_are_left_out():

@@ -11,7 +11,7 @@ from chronotile.errors import AddressRefused, ConfigurationError, NoFiles, Sourc
 from chronotile.model.items import FoundItem
 from chronotile.model.multihash import checksum_of
 from chronotile.pipeline.search.find import find_item, find_product
-from chronotile.pipeline.search.public_item import is_place
+from chronotile.pipeline.search.hidden_places import is_place
 from chronotile.pipeline.services import Services
 from chronotile.readers.products.folders import Allowed
 from chronotile.web.item_places import item_places
