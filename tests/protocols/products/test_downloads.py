@@ -265,6 +265,17 @@ def test_the_same_zip_has_the_same_validator_until_a_file_changes(archive, safe)
     assert archive.client.head(safe).headers["etag"] != first
 
 
+def test_the_validator_of_a_zip_has_the_times_of_empty_folders_as_its_bytes_have(archive, safe):
+    folder = archive.folder / SAFE / "AUX_DATA"
+    first = archive.client.get(safe)
+
+    os.utime(folder, (1_000_000_000, 1_000_000_000))
+    second = archive.client.get(safe)
+
+    assert second.content != first.content
+    assert second.headers["etag"] != first.headers["etag"]
+
+
 def test_a_file_that_is_written_while_it_is_sent_ends_the_answer_early(archive):
     path = old(archive.write("scene.tif", BYTES))
     body = body_of(archive, "data", archive.put("a", {"data": str(path)}))

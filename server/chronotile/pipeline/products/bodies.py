@@ -70,7 +70,10 @@ class ZipBody:
         self._layout = ZipLayout([_entry(name, node) for name, node in nodes])
         self._checksums = checksums
         self.size = self._layout.size
-        tags = [node.tag if isinstance(node, ProductFile) else "" for node in self._nodes]
+        tags = [
+            node.tag if isinstance(node, ProductFile) else str(entry.modified_ns)
+            for node, entry in zip(self._nodes, self._layout.entries, strict=True)
+        ]
         names = [name for name, _node in nodes]
         self.etag = None if None in tags else fingerprint("zip", ZIP_VERSION, names, tags)
         self.modified_ns = max((entry.modified_ns for entry in self._layout.entries), default=0)
