@@ -78,7 +78,7 @@ def test_an_index_of_an_older_version_is_begun_again_with_what_was_seen_of_its_s
     again = open_index()
 
     assert again.covering("s2", HERE) == ()
-    assert "of an older chronotile: it is filled again from its sources" in caplog.text
+    assert "of an older chronotile: it is filled again from its sources; items that requests added" in caplog.text
     again.put("s2", [make_item("a")])
     (new,) = again.covering("s2", HERE)
     assert new.number > old.number

@@ -24,7 +24,10 @@ OPEN, SUSPECT, DAMAGED, LOCK = f"{FILE}.open-", f"{FILE}.suspect", f"{FILE}.dama
 DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 LOCK_S, LOOK_AGAIN_S = 300.0, 0.05
 """How long one process waits for others to open the index, which read all of it after damage; how often it looks."""
-FILLED_AGAIN = "it is filled again from its sources"
+FILLED_AGAIN = (
+    "it is filled again from its sources; items that requests added (POST) are in none: add them again, from a backup "
+    "or an export (chronotile index --export)"
+)
 POSITIONS_LOST = "webhooks continue with changes from now on, and their subscribers have to list all items"
 
 log = logging.getLogger(__name__)
