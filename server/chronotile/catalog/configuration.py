@@ -205,7 +205,7 @@ class CollectionSection(Section):
     attribution: Annotated[Text, AfterValidator(_attribution)] | None = None
     """Included in every document and export; {year} becomes the year of the layer's last time."""
     license: Text | None = None
-    """SPDX identifier or URL."""
+    """SPDX identifier or URL; STAC and Records have other words, such as SPDX expressions, as text."""
     keywords: tuple[Text, ...] = ()
     """Keywords for searches."""
     metadata: tuple[MetadataSection, ...] = ()

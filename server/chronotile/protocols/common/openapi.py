@@ -28,6 +28,7 @@ STATUSES = {
     "Forbidden": "403",
     "NotFound": "404",
     "NotAcceptable": "406",
+    "Conflict": "409",
     "Gone": "410",
     "TooLarge": "413",
     "TooMany": "429",

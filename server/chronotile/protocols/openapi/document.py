@@ -28,6 +28,7 @@ REFUSALS = {
     "Unauthorized": "The header `Authorization` is missing or has another token",
     "Forbidden": "The operator does not allow it",
     "NotFound": "There is no such layer, set, tile or time",
+    "Conflict": "There is such an item already, or others change it at the same time",
     "Gone": "The cursor is so old that not all removed items are known; list all items, and begin again",
     "TooLarge": "The body is larger than `max_body_bytes`",
     "TooMany": "A client downloads as much at once as it may; try again after `Retry-After` seconds",

@@ -26,6 +26,7 @@ from chronotile.protocols.stac.params import OF_BODY, OF_COUNTS, OF_COUNTS_WITHI
 TAG, WRITING = "STAC", "STAC transactions"
 QUERY = ("BadRequest", "NotFound", "Unavailable")
 REFUSALS = ("BadRequest", "Unauthorized", "Forbidden", "NotFound", "TooLarge", "Unavailable")
+WITH_CONFLICT = (*REFUSALS, "Conflict")
 SECURITY = [{"writeToken": list[str]()}]
 TWO = {"minItems": 2, "maxItems": 2}
 LINKS: Json = list_of(object_of({"rel": TEXT, "href": TEXT}, {"type": TEXT, "title": TEXT, "method": TEXT}))
@@ -137,13 +138,18 @@ def _items(examples: Examples) -> dict[str, Json]:
         },
         "/stac/collections/{collection}/items": {
             **_get("getStacItems", "Items of a collection", [collection, *_told(OF_ITEMS)], {GEOJSON_TYPE: ITEMS}),
-            "post": _change("postStacItems", "Adds items", "201", parameters=[collection], posted=SCENE),
+            "post": _change(
+                "postStacItems", "Adds items", "201", parameters=[collection], posted=SCENE, refusals=WITH_CONFLICT
+            ),
         },
         "/stac/collections/{collection}/items/{item}": {
             **_get("getStacItem", "An item", [collection, item], {GEOJSON_TYPE: ITEM}),
             "put": change("putStacItem", "Replaces an item", posted={**SCENE, "id": examples.item}),
             "patch": change(
-                "patchStacItem", "Changes members of an item (RFC 7396)", posted={"properties": {"gsd": 10}}
+                "patchStacItem",
+                "Changes members of an item (RFC 7396)",
+                posted={"properties": {"gsd": 10}},
+                refusals=WITH_CONFLICT,
             ),
             "delete": change("deleteStacItem", "Removes an item"),
         },
@@ -187,7 +193,13 @@ def _get(name: str, summary: str, parameters: Sequence[Json], answers: Mapping[s
 
 
 def _change(
-    name: str, summary: str, status: str = "204", *, parameters: Sequence[Json], posted: Json | None = None
+    name: str,
+    summary: str,
+    status: str = "204",
+    *,
+    parameters: Sequence[Json],
+    posted: Json | None = None,
+    refusals: Sequence[str] = REFUSALS,
 ) -> Json:
     """An operation that changes items; what was added is in its answer."""
     described = operation(
@@ -197,7 +209,7 @@ def _change(
         parameters=parameters,
         answers={GEOJSON_TYPE: OBJECT} if status == "201" else {},
         posted=None if posted is None else body(OBJECT, posted),
-        refusals=REFUSALS,
+        refusals=refusals,
     )
     answered = described["responses"].pop("200")
     described["responses"][status] = answered if answered["content"] else {"description": answered["description"]}
