@@ -1,4 +1,4 @@
-"""Changes of items that are in the index: removed, opened, grouped or ordered in another way."""
+"""Changes of items that are in the index: removed, replaced, opened, grouped or ordered in another way."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 
 from chronotile.catalog.items.asset_forms import form_of, pack_assets, packed_digest, unpack_assets
 from chronotile.catalog.items.order import group_start, rank_of
+from chronotile.catalog.items.preparing import Prepared
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, COVERS, FORMS, HEADERS, ITEMS, REMOVED
 from chronotile.catalog.items.statements import chunks, insert_rows
 from chronotile.catalog.items.writing import (
@@ -16,9 +17,11 @@ from chronotile.catalog.items.writing import (
     box_of,
     cover_keys,
     cover_records,
+    existing_items,
     finish,
     is_cover,
     lock_collection,
+    put_into,
     settings_of,
     take_change,
     take_out,
@@ -48,6 +51,19 @@ def remove(connection: Connection, archive: str, collection: str, ids: Sequence[
         finish(connection, row, changes)
         _list_removed(connection, row, items)
     return len(items)
+
+
+def replace_one(
+    connection: Connection, archive: str, collection: str, prepared: Prepared, *, found: ItemRef | None
+) -> bool:
+    """Put an item in place of the one of its id; return whether one is there, and as it was found."""
+    row = lock_collection(connection, archive, collection)
+    existing = {} if row is None else existing_items(connection, row.number, [prepared])
+    old = existing.get(prepared.item.id)
+    if row is None or old is None or (found is not None and (old.number, old.changed) != (found.number, found.changed)):
+        return False
+    put_into(connection, row, [prepared], existing)
+    return True
 
 
 def _list_removed(connection: Connection, row: Row[Any], items: Sequence[Row[Any]]) -> None:

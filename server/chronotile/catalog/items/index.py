@@ -266,7 +266,7 @@ class ItemIndex:
         """
         prepared = prepare(item)
         with self._writing() as connection:
-            is_replaced = writing.replace_one(connection, self._archive, collection, prepared, found=found)
+            is_replaced = altering.replace_one(connection, self._archive, collection, prepared, found=found)
         self._states.forget()
         return is_replaced
 

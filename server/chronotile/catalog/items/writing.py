@@ -26,7 +26,7 @@ from chronotile.catalog.items.statements import chunks, insert_rows
 from chronotile.database import database_time
 from chronotile.errors import MAX_SHOWN, ItemExists
 from chronotile.model.grid import BBox
-from chronotile.model.items import IndexSettings, ItemRef, PutSummary, product_id
+from chronotile.model.items import IndexSettings, PutSummary, product_id
 from chronotile.model.time.instants import DAY
 
 DAY_NS = int(DAY.astype(int))
@@ -94,7 +94,7 @@ def first_count(connection: Connection) -> int:
 def put_batch(connection: Connection, archive: str, collection: str, batch: Sequence[Prepared]) -> PutSummary | None:
     """Put items of distinct ids; `None` if their collection is not there."""
     row = lock_collection(connection, archive, collection)
-    return None if row is None else _put(connection, row, batch, _existing(connection, row.number, batch))
+    return None if row is None else put_into(connection, row, batch, existing_items(connection, row.number, batch))
 
 
 def add_batch(connection: Connection, archive: str, collection: str, batch: Sequence[Prepared]) -> PutSummary | None:
@@ -106,26 +106,13 @@ def add_batch(connection: Connection, archive: str, collection: str, batch: Sequ
     row = lock_collection(connection, archive, collection)
     if row is None:
         return None
-    existing = _existing(connection, row.number, batch)
+    existing = existing_items(connection, row.number, batch)
     if existing:
         raise ItemExists(f"collection {collection} has an item {min(existing)[:MAX_SHOWN]!r}; PUT replaces it")
-    return _put(connection, row, batch, existing)
+    return put_into(connection, row, batch, existing)
 
 
-def replace_one(
-    connection: Connection, archive: str, collection: str, prepared: Prepared, *, found: ItemRef | None
-) -> bool:
-    """Put an item in place of the one of its id; return whether one is there, and as it was found."""
-    row = lock_collection(connection, archive, collection)
-    existing = {} if row is None else _existing(connection, row.number, [prepared])
-    old = existing.get(prepared.item.id)
-    if row is None or old is None or (found is not None and (old.number, old.changed) != (found.number, found.changed)):
-        return False
-    _put(connection, row, [prepared], existing)
-    return True
-
-
-def _put(
+def put_into(
     connection: Connection, row: Row[Any], batch: Sequence[Prepared], existing: Mapping[str, Row[Any]]
 ) -> PutSummary:
     """Put items of distinct ids into a collection, which is locked.
@@ -298,7 +285,8 @@ def _take_numbers(connection: Connection, column: str, count: int) -> int:
     return first
 
 
-def _existing(connection: Connection, collection: int, batch: Sequence[Prepared]) -> dict[str, Row[Any]]:
+def existing_items(connection: Connection, collection: int, batch: Sequence[Prepared]) -> dict[str, Row[Any]]:
+    """Return those of the ids of items that a collection has, by id."""
     found = dict[str, Row[Any]]()
     for part in chunks([prepared.item.id for prepared in batch]):
         rows = connection.execute(select(ITEMS).where(ITEMS.c.collection == collection, ITEMS.c.id.in_(part)))
