@@ -23,7 +23,7 @@ def of_collection(filter_: Mapping[str, Any], collection: str) -> Json | bool:
         InvalidParameter: It is none that searches of items accept.
         SearchNotSupported: It compares `collection` with another property.
     """
-    translate(checked(filter_), Columns("sqlite", collection))
+    translate(checked(filter_), Columns("sqlite"))
     return _decided(filter_, collection)
 
 
@@ -35,7 +35,7 @@ def with_geometry(geometry: Mapping[str, Any]) -> Json:
     """
     condition: Json = {"op": "s_intersects", "args": [{"property": "geometry"}, dict(geometry)]}
     try:
-        translate(checked(condition), Columns("sqlite", ""))
+        translate(checked(condition), Columns("sqlite"))
     except InvalidParameter as error:
         raise InvalidParameter(error.message.replace("filter", "geometry", 1), locator="geometry") from error
     return condition
