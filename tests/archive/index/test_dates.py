@@ -88,8 +88,11 @@ def list_all(live, store):
 
 def found(store, **search):
     """The documents of the index by id, oldest first."""
-    page = store.items.search(ItemSearch(limit=10_000, sort=(("datetime", False),), **search))
-    return {each.ref.id: json.loads(each.document) for each in page.items}
+    search = ItemSearch(limit=10_000, sort=(("datetime", False),), **search)
+    pages = [store.items.search(search)]
+    while pages[-1].next is not None:
+        pages.append(store.items.search(replace(search, cursor=pages[-1].next)))
+    return {each.ref.id: json.loads(each.document) for page in pages for each in page.items}
 
 
 def counts(summary):

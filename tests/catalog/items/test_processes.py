@@ -152,9 +152,10 @@ def test_a_copy_that_follows_the_changes_is_whole_though_writers_are_killed(inde
             if killed_at is not None and len(copy) >= killed_at:
                 process.kill()
                 process.wait()
-        page = index.search(ItemSearch(limit=10_000))
-        assert page.next is None
-        there = {item.ref.id: item.document for item in page.items}
+        pages = [index.search(ItemSearch(limit=10_000))]
+        while pages[-1].next is not None:
+            pages.append(index.search(ItemSearch(limit=10_000, cursor=pages[-1].next)))
+        there = {item.ref.id: item.document for page in pages for item in page.items}
         batches = Counter(id_.partition("-")[0] for id_ in there)
         assert set(batches.values()) <= {90, 100}
         while (newer := follow(cursor)) != cursor:

@@ -59,7 +59,7 @@ MOST_SKIPPED = 10_000
 MOST_BYTES = 16 << 20
 """Of the documents of a page, each with `ADDED_BYTES`; one that is larger is a page of its own."""
 ADDED_BYTES = 4 << 10
-"""What answers add to a document, such as links."""
+"""What answers add to a document, such as links; of an item with eight layers up to 5 kB."""
 READ_DOCUMENTS = 128
 """Documents read at a time."""
 SEARCH_S = 10.0
