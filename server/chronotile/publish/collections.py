@@ -137,6 +137,9 @@ def publication_of_scenes(
     names = stored or collection.variables
     keys = {name: (stored[name].asset if name in stored else None) or name for name in names}
     publication = replace(
-        about(collection), items=lambda: scenes_of(items, found, places), is_daily=True, extent=Extent()
+        about(collection),
+        items=lambda: scenes_of(items, found, places, source=spec.href),
+        is_daily=True,
+        extent=Extent(),
     )
     return with_renders(publication, collection, keys, spec.variables), ITEMS

@@ -23,13 +23,14 @@ PAGE = 100
 log = logging.getLogger(__name__)
 
 
-def scenes_of(items: Items, search: ItemSearch, places: ItemPlaces) -> Iterator[PublishedItem]:
+def scenes_of(items: Items, search: ItemSearch, places: ItemPlaces, *, source: str) -> Iterator[PublishedItem]:
     """Yield the items that a search of one collection finds, in the order of their times.
 
     Args:
         items: The index.
         search: Without a cursor; its order and limit are replaced.
         places: Where files may lie. Assets elsewhere are left out: their addresses may be of anyone's choice.
+        source: Where the source of the collection is, which no text of an item names.
 
     Raises:
         SourceUnavailable: The database does not answer.
@@ -37,14 +38,14 @@ def scenes_of(items: Items, search: ItemSearch, places: ItemPlaces) -> Iterator[
     search = replace(search, sort=(("datetime", False),), limit=PAGE, cursor=None)
     while True:
         page = items.search(search)
-        yield from (_item(found, places) for found in page.items)
+        yield from (_item(found, places, source) for found in page.items)
         if page.next is None:
             return
         search = replace(search, cursor=page.next)
 
 
-def _item(found: FoundItem, places: ItemPlaces) -> PublishedItem:
-    document = public_item(found)
+def _item(found: FoundItem, places: ItemPlaces, source: str) -> PublishedItem:
+    document = public_item(found, source)
     written = orjson.loads(found.document).get("assets") or {}
     shown = document["assets"]
     assets = tuple(asset for name in shown for asset in _assets(name, written[name], shown[name], places))

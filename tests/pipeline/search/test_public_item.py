@@ -113,6 +113,25 @@ def test_texts_with_the_folder_of_a_file_are_left_out(href, text):
 
 
 @pytest.mark.parametrize(
+    ("source", "text", "is_shown"),
+    [
+        ("/data/s2/catalog.json", "made of /data/s2/other/B03.tif", False),
+        ("/data/s2/*/S2_{variable}.tif", "in /DATA/S2/raw", False),
+        ("/data/s2.zarr", "in /data/s2.zarr/c/0", False),
+        ("/data/s2.zarr", "see https://host.test/data/a", True),
+        ("s3://bucket/s2/catalog.json", "in bucket/s2/raw", False),
+        ("https://host.test/stac/s2", "see https://host.test/stac/s2/about", True),
+        (None, "made of /data/s2/other/B03.tif", True),
+    ],
+)
+def test_texts_with_the_source_of_the_collection_are_left_out(source, text, is_shown):
+    document = item()
+    document["properties"]["their:text"] = text
+
+    assert ("their:text" in public_item(found(document), source)["properties"]) == is_shown
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "https://host.test/terms",

@@ -35,13 +35,15 @@ class HiddenPlaces:
         return _PLACE.search(lower) is not None or any(map(lower.__contains__, self.folders))
 
 
-def places_of(hrefs: Iterable[str]) -> HiddenPlaces:
+def places_of(hrefs: Iterable[str], source: str | None) -> HiddenPlaces:
     """Return what hides the places of an item.
 
     Args:
         hrefs: Addresses of its files, as its document has them; relative ones hide nothing.
+        source: The source of its collection, a path, pattern or URL; one of the web hides nothing.
     """
-    return HiddenPlaces(frozenset(filter(None, map(_folder_of, hrefs))))
+    folders = (*map(_folder_of, hrefs), None if source is None else _folder_of_source(source))
+    return HiddenPlaces(frozenset(filter(None, folders)))
 
 
 def may_name_places(document: bytes, hrefs: Iterable[str], hidden: HiddenPlaces) -> bool:
@@ -61,6 +63,16 @@ def may_name_places(document: bytes, hrefs: Iterable[str], hidden: HiddenPlaces)
 def is_place(name: str) -> bool:
     """Return whether the name of an asset or field is the place of a file; `s3:mode` is a field of an extension."""
     return _PLACE.search(name.lower()) is not None
+
+
+@lru_cache(maxsize=1024)
+def _folder_of_source(source: str) -> str | None:
+    """The folder of a source that is not of the web; the source itself if that is at the top: `/data/` says little."""
+    if source.lower().startswith(_WEB):
+        return None
+    plain = re.split(r"[*?\[{]", source.lower().partition("://")[2] or source.lower(), maxsplit=1)[0]
+    folder = plain[: plain.rfind("/") + 1]
+    return folder if folder.strip("/").count("/") else plain if plain.strip("/").count("/") else None
 
 
 @lru_cache(maxsize=1024)

@@ -21,7 +21,7 @@ _DEEPEST = 8
 HALF = 180.0
 
 
-def public_item(found: FoundItem) -> dict[str, Any]:
+def public_item(found: FoundItem, source: str | None = None) -> dict[str, Any]:
     """Return the STAC item (a GeoJSON Feature) without `links`, and with assets without `href`.
 
     The document may have been written by anyone: fields that name where files are stored are left out, and no text in
@@ -30,6 +30,7 @@ def public_item(found: FoundItem) -> dict[str, Any]:
 
     Args:
         found: From a search.
+        source: Where the source of its collection is, if texts may name it; no text that does is shown.
 
     Raises:
         SourceUnavailable: The document in the index is not a STAC item.
@@ -40,7 +41,7 @@ def public_item(found: FoundItem) -> dict[str, Any]:
         links, extensions = document.get("links"), document.get("stac_extensions")
         version = document.get("stac_version")
         own, linked = _hrefs_of(assets.values()), _hrefs_of(_objects_in(links))
-        hidden = _hidden_in(found.document, [*own, *linked], own=own)
+        hidden = _hidden_in(found.document, [*own, *linked], own=own, source=source)
         return {
             "type": "Feature",
             "stac_version": version if isinstance(version, str) and version[:1].isdigit() else _OLDEST,
@@ -100,15 +101,16 @@ def _shown_extensions(extensions: Iterable[object], hidden: HiddenPlaces | None)
             yield each
 
 
-def _hidden_in(document: bytes, hrefs: Sequence[str], *, own: Iterable[str]) -> HiddenPlaces | None:
+def _hidden_in(document: bytes, hrefs: Sequence[str], *, own: Iterable[str], source: str | None) -> HiddenPlaces | None:
     """What the texts of a document are compared with one by one; `None`: none of them names a place.
 
     Args:
         document: JSON; texts with escapes may hold anything.
         hrefs: Of its assets and links.
         own: Of its files.
+        source: Of its collection.
     """
-    hidden = places_of(own)
+    hidden = places_of(own, source)
     has_more = b"\\" in document or document.count(b'"href"') > len(hrefs)
     return hidden if has_more or may_name_places(document, hrefs, hidden) else None
 

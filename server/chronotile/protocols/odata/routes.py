@@ -14,6 +14,7 @@ from chronotile.model.items import FoundItem
 from chronotile.pipeline.products.product import Product, product_of
 from chronotile.pipeline.search.find import find_product
 from chronotile.pipeline.search.public_item import public_item
+from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.openapi import Json
 from chronotile.protocols.common.product_links import product_path
@@ -76,7 +77,7 @@ async def get_products(request: Request) -> Response:
 
     def find() -> Response:
         page = find_products(query, services)
-        document = _list([*page.items], query, base)
+        document = _list([*page.items], query, services, base=base)
         if query.is_counted:
             document["@odata.count"] = page.matched
         if page.unanswered:
@@ -104,14 +105,16 @@ async def get_product(request: Request) -> Response:
     options, base = options_of(request.query_params.multi_items()), base_url(request)
     expand, select = EXPAND.given(options) or (), SELECT.given(options) or ()
     found = await _found(request)
-    document = product_document(public_item(found), found.product, base=base, select=select, expand=expand)
+    item = _shown(found, services_of(request))
+    document = product_document(item, found.product, base=base, select=select, expand=expand)
     return _answer({"@odata.context": context_of(select, expand, is_one=True), **document}, request)
 
 
 async def get_members(name: str, request: Request) -> Response:
     """Return the attributes or the assets of a product."""
     found = await _found(request)
-    document = product_document(public_item(found), found.product, base=base_url(request), expand=(name,))
+    item = _shown(found, services_of(request))
+    document = product_document(item, found.product, base=base_url(request), expand=(name,))
     return _answer({"@odata.context": f"$metadata#Products({found.product})/{name}", "value": document[name]}, request)
 
 
@@ -154,7 +157,7 @@ async def post_list(request: Request) -> Response:
 
     def find() -> Response:
         names, products = listed_products(body)
-        return _answer(_list([*find_by_names(names, products, services)], query, base), request)
+        return _answer(_list([*find_by_names(names, products, services)], query, services, base=base), request)
 
     return await in_searches(request, find)
 
@@ -184,13 +187,17 @@ async def _found(request: Request) -> FoundItem:
     return await in_lookups(request, partial(find_product, product, services))
 
 
-def _list(items: list[FoundItem], query: ProductQuery, base: str) -> Json:
+def _list(items: list[FoundItem], query: ProductQuery, services: Services, *, base: str) -> Json:
     document = partial(product_document, base=base, select=query.select, expand=query.expand)
     return {
         "@odata.context": context_of(query.select, query.expand),
         # Each by itself: all at once would hold the interpreter's lock, and memory, for long.
-        "value": [orjson.Fragment(orjson.dumps(document(public_item(found), found.product))) for found in items],
+        "value": [orjson.Fragment(orjson.dumps(document(_shown(found, services), found.product))) for found in items],
     }
+
+
+def _shown(found: FoundItem, services: Services) -> Json:
+    return public_item(found, services.source_hrefs.get(found.collection))
 
 
 def _typed(types: Mapping[str, str]) -> list[Json]:

@@ -61,7 +61,7 @@ class _OfCollection:
         self._computed = [_Computed(layer, context) for layer in fields.values()]
 
     def document(self, found: FoundItem) -> Json:
-        document = public_item(found)
+        document = public_item(found, self._context.services.source_hrefs.get(found.collection))
         instant = found.ref.instant
         shown = [(each, each.time(instant)) for each in self._layers if each.shows(instant)]
         maps = [one for each, time in shown for one in each.of_item(time)]

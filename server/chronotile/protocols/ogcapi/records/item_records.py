@@ -87,7 +87,7 @@ def find_item_record(id_: str, context: CollectionContext) -> Json:
 
 def item_record(found: FoundItem, context: CollectionContext) -> Json:
     """Return an item as a record."""
-    item = public_item(found)
+    item = public_item(found, context.services.source_hrefs.get(found.collection))
     properties, assets = item["properties"], item["assets"]
     document = context.document
     # Of the catalogue of others a collection may have items before it has layers here.
