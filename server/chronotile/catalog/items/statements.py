@@ -74,9 +74,9 @@ class TimeLimit:
 
     def __enter__(self) -> Self:
         """Begin: SQLite looks at the clock by itself."""
+        self.renew()
         if self._dialect.name != POSTGRESQL:
             self._cursor.connection.set_progress_handler(lambda: self._clock() > self._deadline, STEPS)
-        self.renew()
         return self
 
     def check(self) -> None:
