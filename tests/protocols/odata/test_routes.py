@@ -249,6 +249,17 @@ def test_a_list_of_products_that_are_too_large_for_an_answer_is_refused(client, 
     assert "send several lists" in error["innererror"]["alternative"]
 
 
+def test_a_list_of_names_is_found_on_all_pages_of_its_search(client, scenes, monkeypatch):
+    listed = [each["Name"] for each in ask(client).json()["value"]]
+    monkeypatch.setattr(odata_search, "MOST_COUNTED", 2)
+
+    answer = client.post(
+        f"{PRODUCTS}/OData.CSC.FilterList", json={"FilterProducts": [{"Name": each} for each in listed]}
+    )
+
+    assert sorted(each["Name"] for each in answer.json()["value"]) == sorted(listed)
+
+
 def test_counts(client, scenes):
     assert ask(client, filter="startswith(Name,'S2')", count="True", top=1).json()["@odata.count"] == 9
     assert "@odata.count" not in ask(client, count="0").json()

@@ -1,9 +1,11 @@
 """The question of a `$filter` put to the index: pages of products, one product, the attributes of a collection."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from uuid import UUID
 
-from chronotile.catalog.items.search import MOST_BYTES
+from chronotile.catalog.items.search import ADDED_BYTES, MOST_BYTES
 from chronotile.errors import LimitExceeded, UnknownItem
 from chronotile.model.items import FoundItem, ItemPage, ItemSearch
 from chronotile.pipeline.search.find import find_product
@@ -70,25 +72,35 @@ def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: 
         LimitExceeded: What is known of them is more than one answer has.
         SourceUnavailable: The index does not answer.
     """
+    found, size = list[FoundItem](), 0
+    for each in chain(_named(names, services), _known(products, services)):
+        size += len(each.document) + ADDED_BYTES
+        if found and size > MOST_BYTES:
+            raise LimitExceeded(
+                LOCATOR,
+                allowed=len(found),
+                needed=len(found) + 1,
+                alternative="send several lists: what is known of these products is more than one answer has",
+                locator=LOCATOR,
+            )
+        found.append(each)
+    return tuple({each.product: each for each in found}.values())
+
+
+def _named(names: tuple[str, ...], services: Services) -> Iterator[FoundItem]:
     page = search_items(ItemSearch(ids=names, limit=MOST_COUNTED), services) if names else NOTHING
-    found, size = list(page.items), sum(len(each.document) for each in page.items)
+    yield from page.items
+    while page.next is not None:
+        page = search_items(ItemSearch(ids=names, limit=MOST_COUNTED, cursor=page.next), services)
+        yield from page.items
+
+
+def _known(products: tuple[UUID, ...], services: Services) -> Iterator[FoundItem]:
     for product in products:
         try:
-            found.append(find_product(product, services))
+            yield find_product(product, services)
         except UnknownItem:
             continue
-        size += len(found[-1].document)
-        if size > MOST_BYTES:
-            break
-    if size > MOST_BYTES or page.next is not None:
-        raise LimitExceeded(
-            LOCATOR,
-            allowed=len(found) - 1,
-            needed=len(found),
-            alternative="send several lists: what is known of these products is more than one answer has",
-            locator=LOCATOR,
-        )
-    return tuple({each.product: each for each in found}.values())
 
 
 def types_of_attributes(collection: str, services: Services) -> dict[str, str]:
