@@ -14,6 +14,7 @@ from chronotile.errors import SourceUnavailable
 from chronotile.queue.notifier import LEASE_S, WAITS_S
 from chronotile.queue.webhooks import news, positions
 from chronotile.queue.webhooks.outbox import LOOK_S, PAGES
+from chronotile.queue.webhooks.positions import KEPT_S
 from tests.changing import scene
 
 CLEAR = {"op": "<", "args": [{"property": "eo:cloud_cover"}, 20]}
@@ -333,6 +334,64 @@ def test_another_filter_is_another_webhook(make_notifier, tell, index, web):
     tell(notifier)
 
     assert told(web) == [("create", "b")]
+
+
+def test_a_webhook_that_was_not_configured_for_a_day_is_new(
+    make_notifier, tell, index, web, open_positions, simulation
+):
+    tell(make_notifier(web.hook()))
+    open_positions().keep([])
+    index.put("s2", [scene("a")])
+    simulation.now_s += KEPT_S + 1
+
+    assert open_positions().keep([web.hook().id]) == 1
+    notifier = make_notifier(web.hook())
+    tell(notifier)
+    index.put("s2", [scene("b")])
+    tell(notifier)
+
+    assert told(web) == [("create", "b")]
+
+
+def test_a_webhook_that_was_not_configured_for_an_hour_continues(
+    make_notifier, tell, index, web, open_positions, simulation
+):
+    tell(make_notifier(web.hook()))
+    open_positions().keep([])
+    index.put("s2", [scene("a")])
+    simulation.now_s += 3600
+
+    assert open_positions().keep([web.hook().id]) == 0
+    tell(make_notifier(web.hook()))
+
+    assert told(web) == [("create", "a")]
+
+
+def test_a_server_with_another_configuration_removes_no_webhook_of_this_one(
+    make_notifier, tell, web, open_positions, simulation
+):
+    hook = web.hook()
+    tell(make_notifier(hook))
+    here, elsewhere = open_positions(), open_positions()
+    for _hour in range(72):
+        assert elsewhere.keep(["another"]) == here.keep([hook.id]) == 0
+        simulation.now_s += 3600
+
+    assert here.find(hook.id) is not None
+
+
+def test_a_server_that_was_not_running_continues_with_its_webhooks(
+    make_notifier, tell, index, web, open_positions, simulation
+):
+    tell(make_notifier(web.hook()))
+    open_positions().keep([web.hook().id])
+    index.put("s2", [scene("a")])
+    simulation.now_s += 100 * KEPT_S
+
+    assert open_positions().keep([web.hook().id]) == 0
+    tell(make_notifier(web.hook()))
+
+    assert told(web) == [("create", "a")]
 
 
 def test_another_key_is_the_same_webhook(make_notifier, tell, index, web):

@@ -9,11 +9,16 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from sqlalchemy import select
 
+from chronotile.catalog.items.schema import INDEX
+from chronotile.database import read_transaction
 from chronotile.model.webhook import Webhook
 from chronotile.protocols.changes.events import event_message
 from chronotile.queue.runtime import Runtime
-from chronotile.queue.webhooks.sender import WebhookSender
+from chronotile.queue.webhooks import positions as positions_module
+from chronotile.queue.webhooks.positions import MISSING
+from chronotile.queue.webhooks.sender import KEEP_S, WebhookSender
 from chronotile.web.places import web_places
 from tests.changing import scene
 from tests.listener import Answer, listener
@@ -36,7 +41,9 @@ def web():
 
 
 class Live:
-    """Services that a test replaces."""
+    """Services that a test replaces, and how late it is."""
+
+    now_s = 0.0
 
     def __init__(self, services):
         self.services = services
@@ -64,7 +71,7 @@ def sending(live, tmp_path, open_real_positions):
             open_real_positions,
             places=web_places(prefixes),
             write=event_message,
-            runtime=Runtime(wait=lambda event, seconds: event.wait(min(seconds, 0.05))),
+            runtime=Runtime(wait=lambda event, seconds: event.wait(min(seconds, 0.05)), clock=lambda: live.now_s),
         )
         sender.start()
         try:
@@ -90,6 +97,12 @@ def has_begun(open_positions, *hooks):
     """Wait until webhooks are told what changes from now on."""
     positions = open_positions()
     until(lambda: all(positions.find(each.id) for each in hooks))
+
+
+def noted_missing(positions):
+    """Whether it is noted that a webhook is not configured."""
+    with read_transaction(positions._engine, INDEX) as connection:
+        return connection.execute(select(MISSING)).first() is not None
 
 
 def subjects(web, path="/one"):
@@ -159,6 +172,20 @@ def test_another_configuration_takes_effect(live, sending, index, web, open_posi
         until(lambda: subjects(web, "/one") == ["a"])
 
     assert subjects(web, "/two") == ["a"]
+
+
+def test_the_last_webhook_is_forgotten_a_day_after_it_left_the_configuration(
+    live, sending, web, open_positions, monkeypatch
+):
+    live.configure(hook(web))
+    with sending(web.url):
+        has_begun(open_positions, hook(web))
+        monkeypatch.setattr(positions_module, "KEPT_S", -1.0)  # a day is over
+        live.configure()
+        positions = open_positions()
+        until(lambda: noted_missing(positions))
+        live.now_s += KEEP_S
+        until(lambda: positions.find(hook(web).id) is None)
 
 
 def test_the_log_says_of_which_collections_no_events_are_sent_yet(live, sending, index, web, whole_pass, caplog):

@@ -1,12 +1,26 @@
 """The position of each webhook in the changes: in the database of the item index, with which it is lost or restored."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, Engine, Float, Integer, MetaData, String, Table, Text, insert, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from chronotile.catalog.items.schema import INDEX
 from chronotile.database import database_time, hold, open_engine, read_transaction, write_transaction
@@ -22,8 +36,17 @@ POSITIONS = Table(
     Column("tries", Integer, nullable=False),  # in vain, of the next one
     Column("due", Float(53), nullable=False),  # until then no process sends it an event
 )
+MISSING = Table(
+    "chronotile_webhooks_missing",
+    METADATA,
+    Column("archive", String(200), primary_key=True),
+    Column("webhook", String(32), primary_key=True),
+    Column("since", Float(53), nullable=False),  # when a server first ran without it
+)
+KEPT_S = 86_400.0
+"""How long the position of a webhook is kept that is not configured any more."""
 _MAKING = 7_105_202
-"""Whom PostgreSQL lets make the table."""
+"""Whom PostgreSQL lets make the tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,13 +119,36 @@ class Positions:
             due = self._clock(connection) + wait_s
             connection.execute(update(POSITIONS).where(*self._is(webhook, before)).values(due=due))
 
+    def keep(self, configured: Collection[str]) -> int:
+        """Remove the positions of webhooks that have not been configured for a day; return how many.
+
+        A day, as of servers that share the database one may have another configuration for some time: each notes the
+        webhooks that it lacks, and takes off the note of those that it has.
+
+        Args:
+            configured: Ids of the webhooks that this server has now.
+        """
+        with self._writing() as connection:
+            now = self._clock(connection)
+            stored = set(connection.scalars(select(POSITIONS.c.webhook).where(POSITIONS.c.archive == self._archive)))
+            noted = select(MISSING.c.webhook, MISSING.c.since).where(MISSING.c.archive == self._archive)
+            missing = {row.webhook: row.since for row in connection.execute(noted)}
+            old = {each for each, since in missing.items() if since < now - KEPT_S}
+            for table, gone in ((POSITIONS, old), (MISSING, old | (missing.keys() & set(configured)))):
+                is_gone = table.c.archive == self._archive, table.c.webhook.in_(gone)
+                connection.execute(delete(table).where(*is_gone))
+            if new := stored - set(configured) - missing.keys():
+                rows = [{"archive": self._archive, "webhook": each, "since": now} for each in sorted(new)]
+                connection.execute(insert(MISSING), rows)
+            return len(stored & old)
+
     def close(self) -> None:
         """Close the connections to the database."""
         self._engine.dispose()
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        """A transaction of one process at a time, in which the table is there."""
+        """A transaction of one process at a time, in which the tables are there."""
         with write_transaction(self._engine, INDEX) as connection:
             hold(connection, _MAKING)
             METADATA.create_all(connection)

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 from chronotile.catalog.catalogue import ServiceInfo
 from chronotile.errors import ChronotileError, SourceUnavailable
@@ -24,6 +24,8 @@ LOOK_S = 1.0
 """How often it is looked whether the configuration has other webhooks."""
 LOST_S = 5.0
 """How long to wait before a database that is away is tried again."""
+KEEP_S = 600.0
+"""How often positions of webhooks that the configuration lacks are looked for."""
 CLOSE_S = 5.0
 """How long messages on their way are waited for when the server ends."""
 
@@ -35,11 +37,11 @@ class WebhookSender:
 
     Args:
         services: Returns the services of now.
-        open_positions: Opens the database; called in the thread, once there is a webhook.
+        open_positions: Opens the database; called in the thread.
         places: Below which URLs of webhooks may lie.
         write: Makes the message of an event.
         send: How it is sent.
-        runtime: How to wait and to start threads.
+        runtime: How to tell the time, to wait and to start threads.
     """
 
     def __init__(
@@ -97,6 +99,17 @@ class WebhookSender:
             for each in found:
                 log.warning("%s  %s", each.severity, each.text)
 
+    def _keep(self, configured: tuple[Webhook, ...]) -> None:
+        """Forget the positions of webhooks that the configuration has not had for a day."""
+        try:
+            with closing(self._open_positions()) as positions:
+                count = positions.keep([each.id for each in configured])
+        except ChronotileError as error:
+            log.debug("positions of webhooks cannot be looked through now: %s", error.message)
+        else:
+            if count:
+                log.info("forgot the positions of %d webhooks that have not been configured for a day", count)
+
     def _log_collections(self, webhooks: tuple[Webhook, ...]) -> None:
         """Log of which collections no events are sent yet, and of which they are from now on."""
         wanted = {name for each in webhooks for name in each.collections}
@@ -116,6 +129,8 @@ class WebhookSender:
     def _follow(self, configured: tuple[Webhook, ...]) -> None:
         """Send events to some webhooks until the configuration has others."""
         webhooks = allowed(configured, self._places)
+        looked_s = self._runtime.clock()
+        self._keep(configured)
         with ExitStack() as stack:
             if webhooks:
                 positions = self._open_positions()
@@ -128,5 +143,8 @@ class WebhookSender:
                 stack.enter_context(notifier)
             while self._services().catalogue.service.webhooks == configured:
                 self._log_collections(webhooks)
+                if self._runtime.clock() - looked_s >= KEEP_S:
+                    looked_s = self._runtime.clock()
+                    self._keep(configured)
                 if self._runtime.wait(self._stopping, LOOK_S):
                     return
