@@ -50,7 +50,7 @@
  * @typedef {{ times: (string | null)[], offset: number, total: number, ids: string[], values: (number | null)[][] }} PlaceValues
  *   a row a place, a number an instant
  * @typedef {Record<string, string | number | null>} Parameters
- * @typedef {{ features?: unknown[], links?: LayerLink[], numberMatched?: number, unanswered?: { collection: string, reason: string }[] }} ItemPage
+ * @typedef {{ features?: unknown[], links?: LayerLink[], numberMatched?: number, unanswered?: { collection: string, reason: string, partial?: boolean }[] }} ItemPage
  */
 import { language, text } from "./text.js";
 

@@ -111,7 +111,9 @@ function makeAnswers() {
 		told.textContent = toldText();
 		list.setAttribute("aria-busy", String(phase === "loading"));
 		leftOut.textContent = unanswered
-			.map(({ collection: name, reason }) => text("find.unanswered", { collection: name, why: reason }))
+			.map(({ collection: name, reason, partial }) =>
+				text(partial ? "find.incomplete" : "find.unanswered", { collection: name, why: reason }),
+			)
 			.join(" ");
 		leftOut.hidden = unanswered.length === 0;
 		why.textContent = text("find.failed", { why: found.value.why });

@@ -4,7 +4,7 @@
  *
  * @typedef {import("./scenes.js").Question} Question
  * @typedef {import("./scenes.js").Scene} Scene
- * @typedef {{ collection: string, reason: string }} Unanswered
+ * @typedef {{ collection: string, reason: string, partial?: boolean }} Unanswered
  * @typedef {{
  *   phase: "loading" | "ready" | "failed", why: string, scenes: Scene[], matched: number | null, unanswered: Unanswered[],
  *   cursor: string | null,

@@ -174,10 +174,12 @@ class FoundItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unanswered:
-    """A collection that a search leaves out."""
+    """A collection of which a search lacks items."""
 
     collection: str
     reason: str
+    is_partial: bool = False
+    """Whether the search has those of its items that are known so far; else it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

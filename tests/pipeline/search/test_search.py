@@ -84,7 +84,7 @@ def test_a_collection_that_is_away_is_named(index, services, collection):
 
 
 def test_a_collection_is_named_until_its_source_was_read_completely(index, services, collection, tmp_path):
-    missing = (Unanswered(collection=collection, reason="its source was not yet read completely"),)
+    missing = (Unanswered(collection=collection, reason="its source was not yet read completely", is_partial=True),)
     assert search_items(ItemSearch(), services).unanswered == missing
 
     with closing(open_passes(None, tmp_path)) as passes:

@@ -330,12 +330,16 @@ await runAsCalled([
 							body: JSON.stringify({
 								type: "FeatureCollection",
 								features: [],
-								unanswered: [{ collection: "scenes_data", reason: "<b>no answer</b> in 5 s" }],
+								unanswered: [
+									{ collection: "scenes_data", reason: "<b>no answer</b> in 5 s", partial: false },
+									{ collection: "tiles", reason: "not yet read", partial: true },
+								],
 							}),
 						}),
 				},
 			});
-			await other.getByText("scenes_data is left out: <b>no answer</b> in 5 s").waitFor();
+			const told = "scenes_data is left out: <b>no answer</b> in 5 s Not all of tiles is listed: not yet read";
+			await other.getByText(told).waitFor();
 		},
 	],
 	[

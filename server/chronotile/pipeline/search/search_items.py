@@ -26,7 +26,7 @@ def search_items(search: ItemSearch, services: Services) -> ItemPage:
     """
     live = _among(live_names(services), search)
     page = federated_page(search, live, services) if live else search_index(search, services)
-    unanswered = (*_away(search, services), *_not_whole(search, services))
+    unanswered = unanswered_by(search, services)
     return replace(page, unanswered=(*page.unanswered, *unanswered)) if unanswered else page
 
 
@@ -36,6 +36,15 @@ def search_index(search: ItemSearch, services: Services) -> ItemPage:
     Arguments and errors are those of `search_items`.
     """
     return items_of(services).search(search, among=services.catalogue.collections_by_id)
+
+
+def unanswered_by(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
+    """Return the collections of which a search lacks items.
+
+    Raises:
+        SourceUnavailable: The index does not answer.
+    """
+    return (*_away(search, services), *_not_whole(search, services))
 
 
 def count_by_month(search: ItemSearch, services: Services) -> tuple[tuple[Instant, int], ...]:
@@ -78,7 +87,7 @@ def _not_whole(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]
     index, served = items_of(services), services.catalogue.collections_by_id
     among = counted_collections(services) & (set(search.collections) if search.collections else served.keys())
     return tuple(
-        Unanswered(collection=each, reason="its source was not yet read completely")
+        Unanswered(collection=each, reason="its source was not yet read completely", is_partial=True)
         for each in sorted(among)
         if not index.state(each).is_whole
     )

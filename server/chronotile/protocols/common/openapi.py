@@ -145,3 +145,7 @@ PROBLEM: Json = object_of(
     },
 )
 """The document of an error (`protocols.common.responses.problem`)."""
+
+
+UNANSWERED: Json = list_of(object_of({"collection": TEXT, "reason": TEXT, "partial": TRUTH}))
+"""The collections of which an answer lacks items."""

@@ -13,6 +13,7 @@ from chronotile.protocols.common.openapi import (
     OBJECT,
     TEXT,
     TRUTH,
+    UNANSWERED,
     Json,
     body,
     enum_of,
@@ -75,7 +76,8 @@ PRODUCT: Json = {
     },
 }
 LISTED: Json = object_of(
-    {"@odata.context": TEXT, "value": list_of(PRODUCT)}, {"@odata.count": INDEX, "@odata.nextLink": ADDRESS}
+    {"@odata.context": TEXT, "value": list_of(PRODUCT)},
+    {"@odata.count": INDEX, "@odata.nextLink": ADDRESS, "@chronotile.unanswered": UNANSWERED},
 )
 NODE: Json = object_of(
     {"Id": TEXT, "Name": TEXT, "ContentLength": INDEX, "ChildrenNumber": INDEX, "Nodes": object_of({"uri": ADDRESS})}

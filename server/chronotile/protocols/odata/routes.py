@@ -1,6 +1,6 @@
 """`/odata/v1`: products, as catalogues of the Copernicus Space Component list them (docs/reference/odata.md)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from chronotile.errors import MAX_SHOWN, UnknownCollection
-from chronotile.model.items import FoundItem
+from chronotile.model.items import FoundItem, Unanswered
 from chronotile.pipeline.products.product import Product, product_of
 from chronotile.pipeline.search.find import find_product
 from chronotile.pipeline.search.public_item import public_item
@@ -21,6 +21,7 @@ from chronotile.protocols.common.product_links import product_path
 from chronotile.protocols.common.public_url import base_url
 from chronotile.protocols.common.query.form import body_of
 from chronotile.protocols.common.responses.respond import CURRENT, SHORT, respond_with_content
+from chronotile.protocols.common.responses.unanswered import unanswered_members, warned
 from chronotile.protocols.common.responses.xml import render_xml
 from chronotile.protocols.common.state import in_lookups, in_searches, in_thread, services_of, state_of
 from chronotile.protocols.odata.documents import (
@@ -80,14 +81,11 @@ async def get_products(request: Request) -> Response:
         document = _list([*page.items], query, services, base=base)
         if query.is_counted:
             document["@odata.count"] = page.matched
-        if page.unanswered:
-            document["@chronotile.unanswered"] = [
-                {"collection": each.collection, "reason": each.reason} for each in page.unanswered
-            ]
+        document |= _unanswered(page.unanswered)
         document["value"] = document.pop("value")  # after what is said of them
         if page.next is not None:
             document[NEXT_LINK] = f"{base}{ROOT}/Products?{query.next_query(page.next, len(page.items))}"
-        return _answer(document, request)
+        return warned(_answer(document, request), page.unanswered)
 
     return await in_searches(request, find)
 
@@ -97,7 +95,8 @@ async def count_products(request: Request) -> Response:
     services = services_of(request)
     query = product_query(options_of([*request.query_params.multi_items(), ("$count", "true"), ("$top", "0")]))
     page = await in_searches(request, partial(find_products, query, services))
-    return Response(str(page.matched), media_type=TEXT, headers={**HEADERS, "Cache-Control": CURRENT})
+    response = Response(str(page.matched), media_type=TEXT, headers={**HEADERS, "Cache-Control": CURRENT})
+    return warned(response, page.unanswered)
 
 
 async def get_product(request: Request) -> Response:
@@ -157,7 +156,10 @@ async def post_list(request: Request) -> Response:
 
     def find() -> Response:
         names, products = listed_products(body)
-        return _answer(_list([*find_by_names(names, products, services)], query, services, base=base), request)
+        page = find_by_names(names, products, services)
+        document = _list([*page.items], query, services, base=base) | _unanswered(page.unanswered)
+        document["value"] = document.pop("value")
+        return warned(_answer(document, request), page.unanswered)
 
     return await in_searches(request, find)
 
@@ -198,6 +200,10 @@ def _list(items: list[FoundItem], query: ProductQuery, services: Services, *, ba
 
 def _shown(found: FoundItem, services: Services) -> Json:
     return public_item(found, services.source_hrefs.get(found.collection))
+
+
+def _unanswered(unanswered: Sequence[Unanswered]) -> Json:
+    return {"@chronotile.unanswered": unanswered_members(unanswered)} if unanswered else {}
 
 
 def _typed(types: Mapping[str, str]) -> list[Json]:

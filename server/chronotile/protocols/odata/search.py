@@ -7,10 +7,10 @@ from uuid import UUID
 
 from chronotile.catalog.items.search import ADDED_BYTES, MOST_BYTES
 from chronotile.errors import LimitExceeded, UnknownItem
-from chronotile.model.items import FoundItem, ItemPage, ItemSearch
+from chronotile.model.items import FoundItem, ItemPage, ItemSearch, Unanswered
 from chronotile.pipeline.search.find import find_product
 from chronotile.pipeline.search.public_item import public_item
-from chronotile.pipeline.search.search_items import search_index, search_items
+from chronotile.pipeline.search.search_items import search_index, search_items, unanswered_by
 from chronotile.pipeline.services import Services
 from chronotile.protocols.odata.attributes import attributes_in
 from chronotile.protocols.odata.cql2 import search_of
@@ -65,7 +65,7 @@ def find_products(query: ProductQuery, services: Services) -> ItemPage:
     return page if query.top else replace(page, items=(), next=None)
 
 
-def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: Services) -> tuple[FoundItem, ...]:
+def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: Services) -> ItemPage:
     """Return the products that have one of some names or ids; others are left out.
 
     Raises:
@@ -73,7 +73,8 @@ def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: 
         SourceUnavailable: The index does not answer.
     """
     found, size = list[FoundItem](), 0
-    for each in chain(_named(names, services), _known(products, services)):
+    unanswered = list(unanswered_by(ItemSearch(), services))
+    for each in chain(_named(names, services, unanswered), _known(products, services)):
         size += len(each.document) + ADDED_BYTES
         if found and size > MOST_BYTES:
             raise LimitExceeded(
@@ -84,14 +85,18 @@ def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: 
                 locator=LOCATOR,
             )
         found.append(each)
-    return tuple({each.product: each for each in found}.values())
+    items = tuple({each.product: each for each in found}.values())
+    return ItemPage(items=items, next=None, matched=len(items), unanswered=tuple(dict.fromkeys(unanswered)))
 
 
-def _named(names: tuple[str, ...], services: Services) -> Iterator[FoundItem]:
+def _named(names: tuple[str, ...], services: Services, unanswered: list[Unanswered]) -> Iterator[FoundItem]:
+    """The products of some names; collections that were not searched are added to those `unanswered`."""
     page = search_items(ItemSearch(ids=names, limit=MOST_COUNTED), services) if names else NOTHING
+    unanswered += page.unanswered
     yield from page.items
     while page.next is not None:
         page = search_items(ItemSearch(ids=names, limit=MOST_COUNTED, cursor=page.next), services)
+        unanswered += page.unanswered
         yield from page.items
 
 

@@ -8,11 +8,11 @@ import orjson
 from chronotile.errors import MAX_SHOWN, InvalidParameter
 from chronotile.model.items import ItemSearch, Unanswered
 from chronotile.model.time.instants import format_instant
-from chronotile.pipeline.search.search_items import count_by_month, counted_collections, not_counted
+from chronotile.pipeline.search.search_items import count_by_month, counted_collections, not_counted, unanswered_by
 from chronotile.pipeline.search.served_index import items_of
 from chronotile.pipeline.services import Services
+from chronotile.protocols.common.responses.unanswered import unanswered_members
 from chronotile.protocols.stac.context import JSON_TYPE, Json, StacContext, link
-from chronotile.protocols.stac.pages import unanswered_members
 
 MONTHS = "datetime_frequency"
 OFFERED: Sequence[Json] = (
@@ -45,16 +45,18 @@ def check_names(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def aggregate_document(
+def aggregate(
     search: ItemSearch, names: Sequence[str], url: str, context: StacContext
-) -> tuple[Json, tuple[Unanswered, ...]]:
-    """Return counts of the items that a search finds, and the collections that are not counted.
+) -> tuple[bytes, tuple[Unanswered, ...]]:
+    """Return counts of the items that a search finds as JSON, and the collections of which they lack items.
 
     Raises:
         InvalidParameter: A value of the search is not accepted, or it takes too long.
         SourceUnavailable: The index does not answer.
     """
-    unanswered, values = not_counted(search, context.services), _Values(search, context.services)
+    services = context.services
+    unanswered = (*not_counted(search, services), *unanswered_by(search, services))
+    values = _Values(search, services)
     found: Mapping[str, Callable[[], Json]] = {
         "total_count": values.total,
         "datetime_min": values.first,
@@ -68,7 +70,7 @@ def aggregate_document(
     }
     if unanswered:
         document["unanswered"] = unanswered_members(unanswered)
-    return document, unanswered
+    return orjson.dumps(document), unanswered
 
 
 class _Values:

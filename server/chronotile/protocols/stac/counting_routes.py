@@ -13,15 +13,15 @@ from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.query.form import body_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.respond import respond_with_content
+from chronotile.protocols.common.responses.unanswered import warned
 from chronotile.protocols.common.state import in_searches
-from chronotile.protocols.stac.aggregations import aggregate_document, aggregations_document, check_names
-from chronotile.protocols.stac.context import JSON_TYPE, Json, StacContext, stac_collection, stac_context
+from chronotile.protocols.stac.aggregations import aggregate, aggregations_document, check_names
+from chronotile.protocols.stac.context import JSON_TYPE, StacContext, stac_collection, stac_context
 from chronotile.protocols.stac.faults import stac_problem
-from chronotile.protocols.stac.pages import warned
 from chronotile.protocols.stac.params import AGGREGATIONS, counted_members, counted_of_query, members_of
 
 Counted = tuple[ItemSearch, Sequence[str]]
-Aggregate = tuple[Json, tuple[Unanswered, ...]]
+Answer = tuple[bytes, tuple[Unanswered, ...]]
 
 
 async def get_aggregations(request: Request) -> Response:
@@ -37,12 +37,12 @@ async def get_aggregate(request: Request) -> Response:
     context = stac_context(request, query)
     url, collection = _subject(request, context)
 
-    def count() -> Aggregate:
+    def count() -> Answer:
         search, names = counted_of_query(query, collection=collection), AGGREGATIONS.given(query) or ()
-        return aggregate_document(search, check_names(names), url, context)
+        return aggregate(search, check_names(names), url, context)
 
-    document, unanswered = await in_searches(request, count)
-    return warned(respond_with_content(orjson.dumps(document), JSON_TYPE, request), unanswered)
+    content, unanswered = await in_searches(request, count)
+    return warned(respond_with_content(content, JSON_TYPE, request), unanswered)
 
 
 async def post_aggregate(request: Request) -> Response:
@@ -50,12 +50,12 @@ async def post_aggregate(request: Request) -> Response:
     context, body = stac_context(request, Kvp(())), await body_of(request)
     url, collection = _subject(request, context)
 
-    def count() -> Aggregate:
+    def count() -> Answer:
         search, names = _counted_of(body, collection)
-        return aggregate_document(search, check_names(names), url, context)
+        return aggregate(search, check_names(names), url, context)
 
-    document, unanswered = await in_searches(request, count)
-    return warned(Response(orjson.dumps(document), media_type=JSON_TYPE), unanswered)
+    content, unanswered = await in_searches(request, count)
+    return warned(Response(content, media_type=JSON_TYPE), unanswered)
 
 
 def _counted_of(body: bytes, collection: str | None) -> Counted:

@@ -13,11 +13,12 @@ from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.query.form import body_of
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.respond import respond_with_content
+from chronotile.protocols.common.responses.unanswered import warned
 from chronotile.protocols.common.state import in_lookups, in_searches
 from chronotile.protocols.stac.context import GEOJSON_TYPE, StacContext, stac_collection, stac_context
 from chronotile.protocols.stac.faults import stac_problem
 from chronotile.protocols.stac.items import ItemDocuments
-from chronotile.protocols.stac.pages import PageLinks, PostedPageLinks, page_of, warned
+from chronotile.protocols.stac.pages import PageLinks, PostedPageLinks, page_of
 from chronotile.protocols.stac.params import search_of_body, search_of_query
 
 Page = tuple[bytes, tuple[Unanswered, ...]]

@@ -9,6 +9,7 @@ from chronotile.protocols.common.openapi import (
     BOX,
     OBJECT,
     TEXT,
+    UNANSWERED,
     WHOLE,
     Json,
     body,
@@ -59,7 +60,6 @@ COLLECTION: Json = object_of(
 COLLECTIONS: Json = object_of(
     {"collections": list_of(COLLECTION), "links": LINKS, "numberMatched": WHOLE, "numberReturned": WHOLE}
 )
-UNANSWERED: Json = list_of(object_of({"collection": TEXT, "reason": TEXT}))
 ITEM: Json = object_of(
     {
         "type": {"const": "Feature"},

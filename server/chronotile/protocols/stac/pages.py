@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import orjson
-from starlette.responses import Response
 
 from chronotile.model.geometry.json_text import without_garbage_collection
 from chronotile.model.items import ItemPage, Unanswered
 from chronotile.pipeline.search.search_items import search_items
-from chronotile.protocols.common.responses.respond import INCOMPLETE
+from chronotile.protocols.common.responses.unanswered import unanswered_members
 from chronotile.protocols.stac.context import GEOJSON_TYPE, JSON_TYPE, Json, StacContext, link
 from chronotile.protocols.stac.items import ItemDocuments
 from chronotile.protocols.stac.params import StacSearch
@@ -19,7 +18,7 @@ Pairs = Sequence[tuple[str, str]]
 
 
 def page_of(search: StacSearch, context: StacContext, links: "PageLinks") -> tuple[bytes, tuple[Unanswered, ...]]:
-    """Return a page of items as JSON, and the collections that it leaves out.
+    """Return a page of items as JSON, and the collections of which it lacks items.
 
     Raises:
         InvalidParameter: A value of the search is not accepted, or it takes too long.
@@ -52,19 +51,6 @@ def _document(page: ItemPage, features: list[orjson.Fragment], search: StacSearc
     if page.unanswered:
         document["unanswered"] = unanswered_members(page.unanswered)
     return document
-
-
-def unanswered_members(unanswered: Sequence[Unanswered]) -> list[Json]:
-    """Return the collections that an answer leaves out, each with the reason."""
-    return [{"collection": each.collection, "reason": each.reason} for each in unanswered]
-
-
-def warned(response: Response, unanswered: Sequence[Unanswered]) -> Response:
-    """Return a response with a warning (RFC 7234 §5.5) that names the collections that it leaves out."""
-    if unanswered:
-        names = ", ".join(quote(each.collection) for each in unanswered)
-        response.headers.update({"Warning": f'199 - "left out: {names}"', "Cache-Control": INCOMPLETE})
-    return response
 
 
 class PageLinks:

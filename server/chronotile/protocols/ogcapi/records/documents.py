@@ -8,9 +8,11 @@ import numpy as np
 import orjson
 
 from chronotile.model.crs import CRS84
+from chronotile.model.items import Unanswered
 from chronotile.model.time.instants import format_instant
 from chronotile.protocols.common.extent import round_box
 from chronotile.protocols.common.localised_text import text_in
+from chronotile.protocols.common.responses.unanswered import unanswered_members
 from chronotile.protocols.ogcapi.block import DocumentContext, Json, Link
 from chronotile.protocols.ogcapi.documents.collection_context import CollectionContext
 from chronotile.protocols.ogcapi.documents.extents import GREGORIAN
@@ -84,8 +86,8 @@ class RecordsPage:
     """How many match on all pages; `None`: very many."""
     following: tuple[str, str] | None
     """The parameter with which the next page begins."""
-    unanswered: Sequence[Json]
-    """Collections that could not be looked at."""
+    unanswered: Sequence[Unanswered]
+    """Collections of which items are missing."""
 
 
 def find_records(
@@ -112,7 +114,7 @@ def find_records(
         records=items.records,
         matched=page.matched,
         following=None if page.next is None else ("cursor", page.next),
-        unanswered=[{"collection": each.collection, "reason": each.reason} for each in page.unanswered],
+        unanswered=page.unanswered,
     )
 
 
@@ -133,7 +135,7 @@ def records_document(
 ) -> Json:
     """Return a page of records as GeoJSON."""
     matched = {} if page.matched is None else {"numberMatched": page.matched}
-    unanswered = {"unanswered": list(page.unanswered)} if page.unanswered else {}
+    unanswered = {"unanswered": unanswered_members(page.unanswered)} if page.unanswered else {}
     return {
         "type": "FeatureCollection",
         **matched,

@@ -10,6 +10,7 @@ from chronotile.protocols.common.openapi import (
     NUMBER,
     OBJECT,
     TEXT,
+    UNANSWERED,
     Json,
     enum_of,
     get,
@@ -89,7 +90,7 @@ SCHEMAS: Mapping[str, Json] = {
         },
         {
             "numberMatched": INDEX,
-            "unanswered": list_of(object_of({"collection": TEXT, "reason": TEXT})),
+            "unanswered": UNANSWERED,
         },
     ),
 }

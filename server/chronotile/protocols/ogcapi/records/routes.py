@@ -8,11 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from chronotile.model.items import Unanswered
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import names_of
 from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.responses.respond import CURRENT, SHORT, respond_with_content
+from chronotile.protocols.common.responses.unanswered import warned
 from chronotile.protocols.common.state import in_documents, in_lookups, in_searches, services_of, state_of
 from chronotile.protocols.ogcapi.block import Json
 from chronotile.protocols.ogcapi.document_context import context_for, in_language
@@ -71,13 +73,16 @@ async def get_records(collection: RecordCollection, request: Request) -> Respons
     query = Kvp(request.query_params.multi_items())
     selection = records_query(query, collection)
 
+    unanswered = list[Unanswered]()
+
     def write(context: CollectionContext, is_page: bool) -> bytes:
         page = find_records(collection, selection, context, are_encoded=not is_page)
+        unanswered.extend(page.unanswered)
         if is_page:
             return records_page(collection, selection, page, context.document)
         return orjson.dumps(records_document(collection, selection, page, context.document))
 
-    return await _answer(
+    response = await _answer(
         request,
         query,
         write,
@@ -86,6 +91,7 @@ async def get_records(collection: RecordCollection, request: Request) -> Respons
         cache_control=CURRENT,
         run=in_searches if collection is ITEM_RECORDS else in_documents,
     )
+    return warned(response, unanswered)
 
 
 async def get_record(collection: RecordCollection, request: Request) -> Response:
