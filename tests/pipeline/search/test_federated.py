@@ -6,9 +6,10 @@ import pytest
 
 from chronotile.catalog.items.cursors import sealed, what_is_searched
 from chronotile.catalog.items.opening import open_items
-from chronotile.errors import InvalidParameter, SearchNotSupported, SourceUnavailable, UnknownItem
+from chronotile.errors import InvalidParameter, LimitExceeded, SearchNotSupported, SourceUnavailable, UnknownItem
 from chronotile.model.items import ItemSearch, Unanswered
 from chronotile.pipeline.live_items import AsksElsewhere, LivePage, require_asking, without_asking
+from chronotile.pipeline.search import federated
 from chronotile.pipeline.search.find import find_item
 from chronotile.pipeline.search.search_items import count_by_month, not_counted, search_index, search_items
 from chronotile.readers.reader_caches import ReaderCaches
@@ -215,3 +216,30 @@ def test_threads_for_quick_work_do_not_wait_for_others():
         require_asking("a")
     require_asking("a")
     assert needed.value.host == "a"
+
+
+@pytest.mark.parametrize("skip", range(9))
+def test_a_skip_passes_the_first_items_of_the_index_and_of_others(services, skip):
+    whole = [each.ref.id for each in search_items(ItemSearch(limit=20), services).items]
+
+    page = search_items(ItemSearch(limit=2, skip=skip), services)
+
+    assert [each.ref.id for each in page.items] == whole[skip : skip + 2]
+    assert page.matched in {None, 8}
+    assert (page.next is None) == (skip + 2 >= len(whole))
+
+
+def test_a_skip_names_the_catalogue_that_does_not_answer(services, catalogues):
+    catalogues.failures["far"] = SourceUnavailable("away")
+
+    page = search_items(ItemSearch(limit=5, skip=4), services)
+
+    assert [each.ref.id for each in page.items] == ["w2"]
+    assert [each.collection for each in page.unanswered] == ["far"]
+
+
+def test_a_skip_past_many_pages_of_other_catalogues_is_refused(services, monkeypatch):
+    monkeypatch.setattr(federated, "MOST_PASSES", 0)
+
+    with pytest.raises(LimitExceeded, match="items to skip"):
+        search_items(ItemSearch(limit=1, skip=4), services)

@@ -20,7 +20,7 @@ INDEX = ""
 """The name of the index among the sources of a search."""
 PARTS = 3
 MOST_PASSES = 4
-"""Pages that a search may skip: of the index, or each of up to a thousand items of another catalogue."""
+"""Pages that a search may skip, each of up to a thousand items of another catalogue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,11 @@ def federated_page(search: ItemSearch, live: Sequence[str], services: Services) 
     if search.skip:
         return _page_after_skipped(search, live, services)
     sources = [*([INDEX] if _is_index_searched(search, live, services) else []), *live]
-    place = _place(search, sources)
+    return _page_from(_place(search, sources), search, sources, services)
+
+
+def _page_from(place: _Place, search: ItemSearch, sources: Sequence[str], services: Services) -> ItemPage:
+    """A page that begins at a place, in one of the sources or several."""
     items, unanswered = list[FoundItem](), list[Unanswered]()
     failure: SourceUnavailable | SearchNotSupported | None = None
     following: _Place | None = None
@@ -93,31 +97,37 @@ def federated_page(search: ItemSearch, live: Sequence[str], services: Services) 
 
 
 def _page_after_skipped(search: ItemSearch, live: Sequence[str], services: Services) -> ItemPage:
-    """The page after those that are skipped; how many match is counted with these.
+    """The page after those that are skipped: of the index by their keys, of other catalogues page by page.
 
     Raises:
-        LimitExceeded: They are in the catalogue of others, and too many.
+        LimitExceeded: They are in the catalogues of others, and too many.
     """
-    matched: tuple[int | None, ...] = ()
-    wanted = skipped = search.skip
-    passes, search = 0, replace(search, skip=0)
-    while skipped > 0:
+    indexed: int | None = 0
+    if _is_index_searched(search, live, services):
+        indexed = _part(INDEX, replace(search, skip=0, limit=1), None, services).matched
+    if indexed is None or indexed > search.skip:
+        return _page_from(_place(search, [INDEX]), search, [INDEX, *live], services)
+    left, wanted, search = search.skip - indexed, search.skip, replace(search, skip=0)
+    place = _Place(source=live[0], at=None, matched=indexed)
+    unanswered, passes = dict[Unanswered, None](), 0
+    while left > 0:
         passes += 1
         if passes > MOST_PASSES:
             raise LimitExceeded(
                 "items to skip",
-                allowed=wanted - skipped,
+                allowed=wanted - left,
                 needed=wanted,
                 alternative="follow the link to the next page, which goes on without such a limit",
                 locator="skip",
             )
-        page = federated_page(replace(search, limit=skipped), live, services)
-        matched = matched or (page.matched,)
-        skipped -= len(page.items)
+        page = _page_from(place, replace(search, limit=left), live, services)
+        unanswered |= dict.fromkeys(page.unanswered)
         if page.next is None or not page.items:
-            return replace(page, items=(), next=None, matched=matched[0])
-        search = replace(search, cursor=page.next)
-    return federated_page(search, live, services)
+            return replace(page, items=(), next=None, unanswered=tuple(unanswered))
+        left -= len(page.items)
+        place = _place(replace(search, cursor=page.next), live)
+    page = _page_from(place, search, live, services)
+    return replace(page, unanswered=tuple(unanswered | dict.fromkeys(page.unanswered)))
 
 
 def _part(source: str, search: ItemSearch, at: str | None, services: Services) -> ItemPage | LivePage:
