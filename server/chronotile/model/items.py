@@ -131,6 +131,8 @@ class CollectionState:
     """Rises when an asset with a grid or encoding appears that none had before, or the extent grows."""
     is_whole: bool = True
     """Whether its source was ever read to the end; true of items that came without a source."""
+    is_filled: bool = True
+    """Whether a first pass over its source has ended, perhaps without parts that could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,20 @@ def whole_pass(url, tmp_path):
     return run
 
 
+@pytest.fixture
+def incomplete_pass(url, tmp_path):
+    """`with incomplete_pass(collection)`: a whole pass over a source of which a part is unreadable."""
+
+    @contextmanager
+    def run(collection):
+        with closing(open_passes(url, tmp_path)) as passes:
+            begun = passes.begin(collection, source="x", holder="me")
+            yield
+            passes.give_up(begun)
+
+    return run
+
+
 def told(page):
     return [(change.kind, change.collection, change.id) for change in page.changes]
 
@@ -90,6 +104,20 @@ def test_removals_that_were_forgotten_in_the_first_fill_expire_no_cursor(index, 
     assert told(index.changes_after(cursor, without_first_fill=True)) == [("added", "s2", "new")]
     with pytest.raises(CursorExpired):
         index.changes_after(cursor)
+
+
+def test_changes_after_a_first_pass_that_missed_a_part_are_told(index, whole_pass, incomplete_pass):
+    cursor = now(index)
+    with incomplete_pass("s2"):
+        index.put("s2", [make_item("a")])
+    index.put("s2", [make_item("b")])
+    with whole_pass("s2") as finish:
+        index.put("s2", [make_item("c")])
+        finish()
+
+    assert told(index.changes_after(cursor, without_first_fill=True)) == [("added", "s2", "b"), ("added", "s2", "c")]
+    index.state("s2", is_fresh=True)
+    assert index.state("s2").is_whole
 
 
 def test_a_later_whole_pass_leaves_nothing_out(index, whole_pass):

@@ -177,7 +177,9 @@ def test_of_a_collection_that_is_not_there_nothing_is_found(index):
     assert index.extent("s2") is None
     assert index.layouts("s2") == {}
     assert index.settings("s2") is None
-    assert index.state("s2") == CollectionState(counter=0, times_counter=0, layouts_counter=0, is_whole=False)
+    assert index.state("s2") == CollectionState(
+        counter=0, times_counter=0, layouts_counter=0, is_whole=False, is_filled=False
+    )
 
 
 def test_archives_that_share_a_database_do_not_see_each_others_items(open_index):

@@ -8,7 +8,7 @@ from chronotile.errors import ChronotileError
 from chronotile.model.items import CollectionState
 
 FRESH_S = 1.0
-NO_STATE = CollectionState(counter=0, times_counter=0, layouts_counter=0, is_whole=False)
+NO_STATE = CollectionState(counter=0, times_counter=0, layouts_counter=0, is_whole=False, is_filled=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Dialect
 from chronotile.catalog.items import queries
 from chronotile.catalog.items.cursors import is_number, sealed, unsealed
 from chronotile.catalog.items.lookups import documents_of, found_item
-from chronotile.catalog.items.passes import FIRST_PASSES, IS_WHOLE, PASSES, scope_of
+from chronotile.catalog.items.passes import FIRST_PASSES, IS_FILLED, PASSES, scope_of
 from chronotile.catalog.items.schema import COLLECTIONS, ITEMS, REMOVED, SCHEMA
 from chronotile.catalog.items.search_query import SearchedCollection
 from chronotile.catalog.items.statements import Statement, Value
@@ -31,7 +31,7 @@ _CHANGED = (
     select(
         *(COLLECTIONS.c.number, COLLECTIONS.c.id, COLLECTIONS.c.levels, COLLECTIONS.c.longest, COLLECTIONS.c.forgotten),
         func.coalesce(FIRST_PASSES.c.change, 0),
-        IS_WHOLE,
+        IS_FILLED,
     )
     .join_from(COLLECTIONS, PASSES, PASSES.c.collection == _SCOPE, isouter=True)
     .join(FIRST_PASSES, FIRST_PASSES.c.collection == _SCOPE, isouter=True)
@@ -78,7 +78,7 @@ class HistoryReader:
         cursor: Of the driver, in a transaction.
         dialect: Of the database.
         among: Ids of the collections that are looked at; `None`: all.
-        without_first_fill: Whether changes made before all of a collection's source was read are left out.
+        without_first_fill: Whether changes made before a first pass over a collection's source ended are left out.
     """
 
     def __init__(
@@ -95,8 +95,8 @@ class HistoryReader:
         self._dialect = dialect
         self._collections = [
             ChangedCollection(SearchedCollection(*row), forgotten, filled if without_first_fill else 0)
-            for *row, forgotten, filled, is_whole in self._rows(_CHANGED, archive=archive)
-            if (is_whole or not without_first_fill) and (among is None or row[1] in among)
+            for *row, forgotten, filled, is_filled in self._rows(_CHANGED, archive=archive)
+            if (is_filled or not without_first_fill) and (among is None or row[1] in among)
         ]
 
     def page(self, since: str | None, limit: int) -> ChangePage:

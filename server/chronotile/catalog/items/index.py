@@ -21,7 +21,7 @@ from chronotile.catalog.items.freshness import States
 from chronotile.catalog.items.history import HistoryReader
 from chronotile.catalog.items.lookups import When, in_order, product_key, ref_of, require_few, with_header
 from chronotile.catalog.items.order import is_text
-from chronotile.catalog.items.passes import IS_WHOLE, PASSES, scope_of
+from chronotile.catalog.items.passes import FIRST_PASSES, IS_FILLED, IS_WHOLE, PASSES, scope_of
 from chronotile.catalog.items.preparing import BATCH, batches, prepare
 from chronotile.catalog.items.schema import BODIES, COLLECTIONS, INDEX, INSTANTS, ITEMS
 from chronotile.catalog.items.search import ItemSearcher, check_numbers
@@ -391,7 +391,7 @@ class ItemIndex:
             since: The cursor of a page before; `None`: no changes, but the cursor of now.
             limit: How many at most.
             among: Ids of the collections that are looked at; `None`: all.
-            without_first_fill: Whether changes made before all of a collection's source was read are left out.
+            without_first_fill: Whether changes made before a first pass over a collection's source ended are left out.
 
         Raises:
             InvalidParameter: The cursor or the limit is not accepted.
@@ -541,8 +541,10 @@ class ItemIndex:
         with self._reading() as cursor:
             rows = self._run(cursor, _STATES, {"archive": self._archive})
         return {
-            id_: CollectionState(counter=counter, times_counter=times, layouts_counter=layouts, is_whole=is_whole)
-            for id_, counter, times, layouts, is_whole in rows
+            id_: CollectionState(
+                counter=counter, times_counter=times, layouts_counter=layouts, is_whole=is_whole, is_filled=is_filled
+            )
+            for id_, counter, times, layouts, is_whole, is_filled in rows
         }
 
 
@@ -570,17 +572,18 @@ def _by_cells_or_box(
 
 _COLLECTION = queries.collection()
 _NUMBER = _COLLECTION.with_only_columns(COLLECTIONS.c.number, COLLECTIONS.c.levels)
+_SCOPE = scope_of(COLLECTIONS.c.archive, COLLECTIONS.c.id)
 _STATES = (
     select(
         COLLECTIONS.c.id,
         COLLECTIONS.c.counter,
         COLLECTIONS.c.times_counter,
         COLLECTIONS.c.layouts_counter,
-        IS_WHOLE,
+        IS_WHOLE.label("is_whole"),
+        IS_FILLED.label("is_filled"),
     )
-    .join_from(
-        COLLECTIONS, PASSES, PASSES.c.collection == scope_of(COLLECTIONS.c.archive, COLLECTIONS.c.id), isouter=True
-    )
+    .join_from(COLLECTIONS, PASSES, PASSES.c.collection == _SCOPE, isouter=True)
+    .join(FIRST_PASSES, FIRST_PASSES.c.collection == _SCOPE, isouter=True)
     .where(COLLECTIONS.c.archive == bindparam("archive"))
 )
 _ALL_ITEMS = select(func.count()).select_from(ITEMS)

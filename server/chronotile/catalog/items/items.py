@@ -137,7 +137,7 @@ class Items(Protocol):
             since: The cursor of a page before; `None`: no changes, but the cursor of now.
             limit: How many at most.
             among: Ids of the collections that are looked at; `None`: all.
-            without_first_fill: Whether changes made before all of a collection's source was read are left out.
+            without_first_fill: Whether changes made before a first pass over a collection's source ended are left out.
 
         Raises:
             InvalidParameter: The cursor or the limit is not accepted.

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Row,
+    Select,
     String,
     Table,
     Text,
@@ -84,10 +85,12 @@ FIRST_PASSES = Table(
     "chronotile_source_first_passes",
     METADATA,
     Column("collection", Text, primary_key=True),
-    Column("change", BigInteger, nullable=False),  # the last one of the index when a first whole pass was done
+    Column("change", BigInteger, nullable=False),  # the last one of the index when a first whole pass ended
 )
 IS_WHOLE = PASSES.c.collection.is_(None) | PASSES.c.whole_at.is_not(None)
 """Of collections with their passes, if there are any: whether all of the source was ever read; else all was put."""
+IS_FILLED = IS_WHOLE | FIRST_PASSES.c.change.is_not(None)
+"""Whether a first whole pass ended, perhaps without what could not be read."""
 MAKING = 7_105_201
 """Whom PostgreSQL lets make the tables, and those of items."""
 _DONE = {"is_done": True, "cursor": None, "holder": None}
@@ -334,18 +337,18 @@ class SourcePasses:
             if not run.is_whole:
                 self._hold(connection, run, _DONE | {"since": since})
                 return 0
-            before = connection.scalar(select(PASSES.c.whole_at).where(PASSES.c.collection == run.scope))
+            before = connection.scalar(_whole_at(run))
             self._hold(connection, run, _DONE | {"since": since, "whole_at": self._clock(connection)})
             if before is None:
-                # Held until the end, so that each change of an item is made before or after.
-                change = (connection.scalar(select(SCHEMA.c.next_change).with_for_update()) or 1) - 1
-                _upsert(connection, FIRST_PASSES, [{"collection": run.scope, "change": change}])
+                _note_first_end(connection, run)
             return _tidy(connection, run)
 
     def give_up(self, run: SourcePass) -> None:
         """End a pass that could not see all: nothing of what it missed is taken for gone, and the next one is new."""
         with write_transaction(self._engine, self._usage) as connection:
             self._hold(connection, run, _DONE)
+            if run.is_whole and connection.scalar(_whole_at(run)) is None:
+                _note_first_end(connection, run)
 
     def release(self, run: SourcePass) -> None:
         """Let others go on with a pass that is not done."""
@@ -492,6 +495,19 @@ def _is_at_it(holder: str | None, other: str) -> bool:
     except OSError:
         return True
     return True
+
+
+def _whole_at(run: SourcePass) -> Select[Any]:
+    return select(PASSES.c.whole_at).where(PASSES.c.collection == run.scope)
+
+
+def _note_first_end(connection: Connection, run: SourcePass) -> None:
+    """Note after which change of the index the first pass over a source ended, unless one has ended before."""
+    is_noted = select(FIRST_PASSES.c.change).where(FIRST_PASSES.c.collection == run.scope)
+    if connection.scalar(is_noted) is None:
+        # Held until the end, so that each change of an item is made before or after.
+        change = (connection.scalar(select(SCHEMA.c.next_change).with_for_update()) or 1) - 1
+        _upsert(connection, FIRST_PASSES, [{"collection": run.scope, "change": change}])
 
 
 def _upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

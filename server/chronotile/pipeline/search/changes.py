@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from chronotile.model.items import ChangePage, FoundItem
-from chronotile.pipeline.search.served_index import items_of
+from chronotile.pipeline.search.served_index import items_of, live_names
 from chronotile.pipeline.services import Services
 
 DEFAULT_LIMIT = 100
@@ -27,7 +27,7 @@ def changes_since(
         services: With the index.
         collections: Ids of those whose changes are wanted; empty: of all.
         limit: How many at most.
-        without_first_fill: Whether changes made before all of a collection's source was read are left out.
+        without_first_fill: Whether changes made before a first pass over a collection's source ended are left out.
 
     Raises:
         InvalidParameter: The cursor or the limit is not accepted.
@@ -39,7 +39,7 @@ def changes_since(
 
 
 def collections_being_filled(services: Services, *, collections: Collection[str] = ()) -> tuple[str, ...]:
-    """Return the ids of the collections of which the source was not yet read completely, sorted.
+    """Return the ids of the collections over whose source no pass has ended yet, sorted.
 
     Args:
         services: With the index.
@@ -49,7 +49,8 @@ def collections_being_filled(services: Services, *, collections: Collection[str]
         SourceUnavailable: The index does not answer.
     """
     index = items_of(services)
-    return tuple(each for each in sorted(_followed(services, collections)) if not index.state(each).is_whole)
+    followed = _followed(services, collections) - set(live_names(services))  # which no pass fills
+    return tuple(each for each in sorted(followed) if not index.state(each).is_filled)
 
 
 def _followed(services: Services, collections: Collection[str]) -> set[str]:
