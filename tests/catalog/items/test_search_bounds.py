@@ -11,7 +11,6 @@ from chronotile.catalog.items.cql2.tree import filter_from_text
 from chronotile.catalog.items.schema import BODIES, INDEX
 from chronotile.catalog.items.search import MOST_BYTES
 from chronotile.catalog.items.statements import TimeLimit, reading
-from chronotile.database import POSTGRESQL
 from chronotile.errors import InvalidParameter
 from chronotile.model.items import ItemSearch
 from tests.catalog.items.conftest import make_item
@@ -110,9 +109,10 @@ def test_the_time_for_collections_counts_together(open_index):
         index.search(ItemSearch())
 
 
+@pytest.mark.parametrize(
+    "url", [pytest.param("postgresql", marks=pytest.mark.client("initdb", "postgres"))], indirect=True
+)
 def test_a_statement_of_postgresql_gets_the_time_that_is_left(index):
-    if index._engine.dialect.name != POSTGRESQL:
-        pytest.skip("SQLite looks at the clock")
     times, now_s = list[str](), [0.0]
     with (
         reading(index._engine, INDEX) as cursor,
