@@ -60,6 +60,16 @@ def test_what_is_published_to_a_bucket_is_valid_and_brought_up_to_date(bucket, t
     assert write(url, changed).files == 0
 
 
+def test_an_item_of_another_day_leaves_nothing_where_it_was(bucket, tmp_path):
+    url = f"s3://{bucket}/published/moved"
+    for day in ("2020-06-01", "2021-01-01"):
+        write(url, publication(item("a", Document("a.tif", b"one"), day=day)))
+
+    (found,) = check(download(BucketTarget(url), tmp_path))
+    assert found.id == "a"
+    assert not (tmp_path / "2020").exists()
+
+
 def test_large_files_are_sent_in_parts_and_hashed(bucket, tmp_path):
     url = f"s3://{bucket}/published/large"
     data = bytes(range(256)) * (PART_BYTES // 128)

@@ -33,6 +33,12 @@ def item_name(id_: str) -> str:
     return safe_name(f"/{id_}") if name.lower() in _taken_by(CATALOGUE) else name
 
 
+def item_place(id_: str) -> str:
+    """Return the path of an item's document in the folder of its catalogue."""
+    name = item_name(id_)
+    return f"{name}/{name}.json"
+
+
 def distinct_names(names: Iterable[tuple[str, str]], *, document: str | None = None) -> dict[str, str]:
     """Return safe names of files by key, which differ by more than case, also from those of files that are not whole.
 

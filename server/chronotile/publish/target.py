@@ -7,7 +7,9 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+import orjson
 
 from chronotile.durable_files import PARTIAL, Disk
 from chronotile.errors import UnsupportedSource, WriteFailed
@@ -49,6 +51,22 @@ class Target(Protocol):
 
     def finish(self) -> None:
         """Return once all that was written is under its final name, and will outlast a loss of power."""
+
+
+def read_document(target: Target, path: str) -> dict[str, Any] | None:
+    """Return a JSON object; `None` where there is none.
+
+    Raises:
+        WriteFailed: It is something else, or cannot be read.
+    """
+    data = target.read(path)
+    try:
+        found = None if data is None else orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise WriteFailed(f"{path} of {target.name} is not valid JSON; remove it, or name another place") from error
+    if found is not None and not isinstance(found, dict):
+        raise WriteFailed(f"{path} of {target.name} is not a JSON object; remove it, or name another place")
+    return found
 
 
 class FolderTarget:
@@ -135,21 +153,19 @@ class FolderTarget:
             self._disk.settle([file.parent])
 
     def remove(self, path: str) -> None:
-        """Remove a file, and its folder if nothing else is in it."""
+        """Remove a file, and the folders that hold nothing else."""
         place = self._root / path
         with self._faults():
             self._disk.remove(place)
-        with suppress(OSError):  # it has other files
-            place.parent.rmdir()
+        self._remove_empty(place.parent)
 
     def remove_folder(self, path: str) -> None:
-        """Remove a folder."""
+        """Remove a folder, and those that hold nothing else."""
         place = self._root / path
         if place.is_dir() and not place.is_symlink():
             with self._faults():
                 shutil.rmtree(place)
-        with suppress(OSError):  # it has other files
-            place.parent.rmdir()
+        self._remove_empty(place.parent)
 
     def is_empty(self) -> bool:
         """Whether nothing is there, not counting what an interrupted run has left."""
@@ -161,6 +177,12 @@ class FolderTarget:
             if self._is_new:
                 self._disk.rename(self._root, self.folder)
             self._disk.settle([self.folder, self.folder.parent])
+
+    def _remove_empty(self, folder: Path) -> None:
+        with suppress(OSError):  # one has other files
+            while folder != self._root:
+                folder.rmdir()
+                folder = folder.parent
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

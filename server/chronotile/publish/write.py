@@ -1,20 +1,15 @@
 """A publication written into a target: files first, then items, then the documents that lead to them."""
 
-import tempfile
 import threading
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import IO, Any, Literal
+from typing import Literal
 
-import orjson
-
-from chronotile.errors import InvalidItem, SourceUnavailable, UnsupportedSource, WriteFailed
+from chronotile.errors import InvalidItem, SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import BBox
 from chronotile.model.time.parser import parse_instant
 from chronotile.publish.copying import Copier, in_order
-from chronotile.publish.documents.collection import FORM, catalogue_of, collection_of, group_of
+from chronotile.publish.documents.collection import FORM, catalogue_of, collection_of
 from chronotile.publish.documents.open_science import documents_of
 from chronotile.publish.documents.parts import (
     FILE,
@@ -25,13 +20,16 @@ from chronotile.publish.documents.parts import (
     encode,
     last_of,
     link,
+    linked,
     used_extensions,
     widen,
 )
 from chronotile.publish.documents.record import record_of
-from chronotile.publish.names import group_path, item_name
+from chronotile.publish.groups import Groups
+from chronotile.publish.listing import Listing
+from chronotile.publish.names import CATALOGUE, group_path, item_name
 from chronotile.publish.publication import CatalogueOptions, Extent, Publication, PublishedItem
-from chronotile.publish.target import Target
+from chronotile.publish.target import Target, read_document
 from chronotile.readers.stac.items import span_of
 
 MARK = "publishing.json"
@@ -114,19 +112,27 @@ class _Run:
     def write(self) -> Summary:
         """Write it."""
         self._claim()
-        before = self._read("collection.json")
+        before = read_document(self._target, "collection.json")
         known = {} if before is None else before.get("assets", {})
         assets = self._copier.assets(self._publication.assets, DATA_FOLDER, _below(known))
         assets = {
             name: each | {"href": f"./{DATA_FOLDER}/{each['href'].removeprefix('./')}"} for name, each in assets.items()
         }
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as listed:
+        with Listing() as listed:
             for written in in_order(self._item, self._publication.items()):
                 self._note(written, listed)
-            years = self._write_groups(listed)
-        if not assets and not years and before is None:
-            raise UnsupportedSource(f"{self._publication.id}: {self._reason()}")
-        self._write_collection(before, assets, years)
+            groups = Groups(self._publication, self._target, self._copier, listed)
+            years = groups.write()
+            if not assets and not years and before is None:
+                raise UnsupportedSource(f"{self._publication.id}: {self._reason()}")
+            if before is not None and not self._publication.assets:
+                self._add_what_stays(before)
+                years.update(linked(before, "child"))
+            self._write_collection(assets, years)  # links lead to new places of items before the former ones go
+            emptied = groups.drop_moved(years)
+            if emptied:
+                self._write_collection(assets, years.difference(emptied))
+                groups.remove(emptied)
         self._copier.remove_replaced("", known, assets)
         self._target.finish()
         return self._summary
@@ -142,14 +148,14 @@ class _Run:
             UnsupportedSource: It holds something else.
         """
         id_, name = self._publication.id, self._target.name
-        found = self._read("catalog.json")
+        found = read_document(self._target, CATALOGUE)
         if found is not None:
             if FORM not in found:
                 raise UnsupportedSource(f"{name} holds a catalogue that was not published here; name another place")
             if found.get("id") != catalogue_of(self._publication, served_by=self._served_by)["id"]:
                 raise UnsupportedSource(f"{name} holds {found.get('title')!r} and not {id_}; name another place")
             return
-        mark = self._read(MARK)
+        mark = read_document(self._target, MARK)
         if mark is None and not self._target.is_empty():
             raise UnsupportedSource(f"{name} holds something else than a published collection; name another place")
         if mark is not None and mark.get("id") != id_:
@@ -165,22 +171,21 @@ class _Run:
         name = item_name(item.id)
         folder = f"{group}/{name}"
         path = f"{folder}/{name}.json"
-        before = self._read(path)
+        before = read_document(self._target, path)
         known = {} if before is None else before.get("assets", {})
-        line = orjson.dumps([group, f"{name}/{name}.json", item.id]).decode() + "\n"
         try:
             span_of(item.document["properties"])
             assets = self._copier.assets(item.assets, folder, known, document=f"{name}.json")
         except (SourceUnavailable, UnsupportedSource, InvalidItem) as error:
             # What is published stays.
             failure = f"{item.id} is left out: {error.message}"
-            return _Written(line=line, document=before, outcome="failed", failure=failure)
+            return _Written(group=group, id=item.id, document=before, outcome="failed", failure=failure)
         document = self._document(item, assets, depth=folder.count("/") + 1)
         if before == document:
-            return _Written(line=line, document=document, outcome="unchanged")
+            return _Written(group=group, id=item.id, document=document, outcome="unchanged")
         self._target.write(path, encode(document), media_type=GEOJSON)
         self._copier.remove_replaced(folder, known, assets)
-        return _Written(line=line, document=document, outcome="added" if before is None else "replaced")
+        return _Written(group=group, id=item.id, document=document, outcome="added" if before is None else "replaced")
 
     def _document(self, item: PublishedItem, assets: dict[str, Json], *, depth: int) -> Json:
         up = "../" * depth
@@ -199,7 +204,7 @@ class _Run:
             ],
         }
 
-    def _note(self, written: "_Written", listed: IO[str]) -> None:
+    def _note(self, written: "_Written", listed: Listing) -> None:
         """Take what the catalogues and the collection say of all items."""
         summary, document = self._summary, written.document
         setattr(summary, written.outcome, getattr(summary, written.outcome) + 1)
@@ -207,7 +212,7 @@ class _Run:
             summary.failures.append(written.failure)
         if document is None:
             return
-        listed.write(written.line)
+        listed.add(written.group, written.id)
         span = span_of(document["properties"])
         extent = Extent(bbox=_bbox_of(document), start=span.start, last=last_of(span.start, span.end))
         self._extents = [_joined([*self._extents, extent])]
@@ -220,41 +225,14 @@ class _Run:
                 common = {key: value for key, value in known.items() if _is_of_all(key) and asset.get(key) == value}
                 self._item_assets[name] = common
 
-    def _write_groups(self, listed: IO[str]) -> set[str]:
-        """Write the catalogues of days, months and years that have other items; return all years of these."""
-        listed.seek(0)
-        children = defaultdict[str, set[str]](set)
-        years = set[str]()
-        for group, lines in groupby(map(orjson.loads, listed), key=lambda line: str(line[0])):
-            items = {str(place): str(id_) for _group, place, id_ in lines}
-            self._write_group(group, items=items)
-            years.add(group[:4])
-            above = group
-            while "/" in above:
-                above, _slash, child = above.rpartition("/")
-                children[above].add(child)
-        for group in sorted(children, key=len, reverse=True):
-            self._write_group(group, children=children[group])
-        return years
+    def _add_what_stays(self, before: Json) -> None:
+        """Take what the collection says of items that the source no longer has."""
+        self._extents.append(_extent_of(before))
+        self._item_assets = {**before.get("item_assets", {}), **self._item_assets}
+        self._extensions.update(before.get("stac_extensions", ()))
 
-    def _write_group(
-        self, group: str, *, children: set[str] | None = None, items: dict[str, str] | None = None
-    ) -> None:
-        path = f"{group}/catalog.json"
-        before = self._read(path) or {}
-        all_children = sorted({*_linked(before, "child"), *(children or ())})
-        all_items = {**_linked(before, "item"), **(items or {})}
-        document = group_of(self._publication, group, children=all_children, items=sorted(all_items.items()))
-        if document != before:
-            self._target.write(path, encode(document), media_type=JSON)
-
-    def _write_collection(self, before: Json | None, assets: dict[str, Json], years: set[str]) -> None:
+    def _write_collection(self, assets: dict[str, Json], years: set[str]) -> None:
         """Write the documents that lead to all others, that of the catalogue last."""
-        if before is not None and not self._publication.assets:
-            self._extents.append(_extent_of(before))  # items that the source no longer has stay
-            self._item_assets = {**before.get("item_assets", {}), **self._item_assets}
-            self._extensions.update(before.get("stac_extensions", ()))
-            years = {*years, *_linked(before, "child")}
         extent = _joined(self._extents)
         formats = list(self._formats | {str(each["type"]): None for each in assets.values() if each.get("type")})
         of_items = {name: each for name, each in self._item_assets.items() if len(each) >= LEAST_FIELDS}
@@ -267,24 +245,12 @@ class _Run:
             "record.json": record_of(self._publication, extent, self._options, formats=sorted(formats)),
             **{f"{OPEN_SCIENCE}/{path}": each for path, each in documents_of(self._publication, extent, self._options)},
             "collection.json": collection,
-            "catalog.json": catalogue_of(self._publication, served_by=self._served_by),
+            CATALOGUE: catalogue_of(self._publication, served_by=self._served_by),
         }
         for path, document in documents.items():
-            if self._read(path) != document:
+            if read_document(self._target, path) != document:
                 self._target.write(path, encode(document), media_type=GEOJSON if path == "record.json" else JSON)
         self._target.remove(MARK)
-
-    def _read(self, path: str) -> Any:  # noqa: ANN401 -- JSON
-        data = self._target.read(path)
-        try:
-            found = None if data is None else orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            raise WriteFailed(
-                f"{path} of {self._target.name} is not valid JSON; remove it, or name another place"
-            ) from error
-        if found is not None and not isinstance(found, dict):
-            raise WriteFailed(f"{path} of {self._target.name} is not a JSON object; remove it, or name another place")
-        return found
 
     def _count(self, files: int, size: int) -> None:
         with self._lock:
@@ -297,8 +263,9 @@ class _Run:
 class _Written:
     """What became of an item."""
 
-    line: str
-    """Of its catalogue's folder, its place and its id."""
+    group: str
+    """The folder of its catalogue."""
+    id: str
     document: Json | None
     """As it is in the catalogue now; `None`: it is not there."""
     outcome: Literal["added", "replaced", "unchanged", "failed"]
@@ -323,12 +290,6 @@ def _below(assets: dict[str, Json]) -> dict[str, Json]:
         name: each | {"href": f"./{str(each['href']).removeprefix(f'./{DATA_FOLDER}/')}"}
         for name, each in assets.items()
     }
-
-
-def _linked(document: Json, rel: str) -> dict[str, str]:
-    """What links of a relation lead to: names of folders of catalogues, or paths of items, with their titles."""
-    links = [each for each in document.get("links", ()) if each["rel"] == rel]
-    return {str(each["href"]).removeprefix("./").removesuffix("/catalog.json"): str(each["title"]) for each in links}
 
 
 def _joined(extents: list[Extent]) -> Extent:

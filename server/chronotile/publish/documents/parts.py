@@ -65,3 +65,9 @@ def widen(boxes: Iterable[BBox]) -> BBox | None:
     if any(each.xmin > each.xmax for each in found):
         return BBox(-180.0, south, 180.0, north)
     return BBox(min(each.xmin for each in found), south, max(each.xmax for each in found), north)
+
+
+def linked(document: Json, rel: str) -> dict[str, str]:
+    """Return what links of a relation lead to: names of folders of catalogues, or paths of items, with their titles."""
+    links = [each for each in document.get("links", ()) if each["rel"] == rel]
+    return {str(each["href"]).removeprefix("./").removesuffix("/catalog.json"): str(each["title"]) for each in links}

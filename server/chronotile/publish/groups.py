@@ -1,0 +1,101 @@
+"""The catalogues of years, months and days, which link to items."""
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from chronotile.publish.copying import Copier, in_order
+from chronotile.publish.documents.collection import group_of
+from chronotile.publish.documents.parts import JSON, Json, encode, linked
+from chronotile.publish.listing import Listing
+from chronotile.publish.names import CATALOGUE, item_place
+from chronotile.publish.publication import Publication
+from chronotile.publish.target import Target, read_document
+
+
+class Groups:
+    """Writes these catalogues. A group is the path of a folder, such as `2024/06`.
+
+    Its methods raise `WriteFailed` where the target cannot be read or written.
+
+    Args:
+        publication: What is published.
+        target: Where.
+        copier: Knows which files are an item's.
+        listed: The items that are there, with their groups.
+    """
+
+    def __init__(self, publication: Publication, target: Target, copier: Copier, listed: Listing) -> None:
+        self._publication, self._target, self._copier, self._listed = publication, target, copier, listed
+
+    def write(self) -> set[str]:
+        """Write the catalogues of days, months and years that have other items; return all years of these."""
+        children = defaultdict[str, set[str]](set)
+        years = set[str]()
+        for group, ids in self._listed.groups():
+            self._add(group, items={item_place(each): each for each in ids})
+            years.add(group[:4])
+            above = group
+            while "/" in above:
+                above, _slash, child = above.rpartition("/")
+                children[above].add(child)
+        for group in sorted(children, key=len, reverse=True):
+            self._add(group, children=children[group])
+        return years
+
+    def drop_moved(self, groups: Collection[str]) -> list[str]:
+        """Take items that are listed elsewhere out of groups and those below, with their files.
+
+        All that leads to their new places is there before: a run that is interrupted loses none.
+
+        Returns:
+            The groups that lead to nothing now: for `remove`, once no link leads to them.
+        """
+        given = sorted(groups)
+        documents = in_order(self._read, given)
+        return [
+            group
+            for group, document in zip(given, documents, strict=True)
+            if document is not None and not self._drop_moved_of(group, document)
+        ]
+
+    def remove(self, groups: Collection[str]) -> None:
+        """Remove catalogues."""
+        for group in groups:
+            self._target.remove(f"{group}/{CATALOGUE}")
+
+    def _add(self, group: str, *, children: set[str] | None = None, items: dict[str, str] | None = None) -> None:
+        before = self._read(group) or {}
+        all_children = {*linked(before, "child"), *(children or ())}
+        document = self._document(group, all_children, {**linked(before, "item"), **(items or {})})
+        if document != before:
+            self._write(group, document)
+
+    def _drop_moved_of(self, group: str, before: Json) -> bool:
+        """Do so in one group and those below; return whether it leads to something still."""
+        below = {f"{group}/{child}": child for child in linked(before, "child")}
+        items = linked(before, "item")
+        emptied = self.drop_moved(below)
+        moved = self._listed.moved(group, items.values())
+        children = {below[each] for each in below.keys() - set(emptied)}
+        stayed = {place: id_ for place, id_ in items.items() if id_ not in moved}
+        if emptied or moved:
+            self._write(group, self._document(group, children, stayed))
+            self.remove(emptied)
+            for each in sorted(moved):
+                self._remove_item(group, item_place(each))
+        return bool(children or stayed)
+
+    def _remove_item(self, group: str, place: str) -> None:
+        path = f"{group}/{place}"
+        known = (read_document(self._target, path) or {}).get("assets", {})
+        self._target.remove(path)  # first: what is left by an interrupted run is not taken for a whole item
+        self._copier.remove_replaced(path.rpartition("/")[0], known, {})
+
+    def _document(self, group: str, children: Collection[str], items: dict[str, str]) -> Json:
+        return group_of(self._publication, group, children=sorted(children), items=sorted(items.items()))
+
+    def _read(self, group: str) -> Json | None:
+        return read_document(self._target, f"{group}/{CATALOGUE}")
+
+    def _write(self, group: str, document: Json) -> None:
+        self._target.write(f"{group}/{CATALOGUE}", encode(document), media_type=JSON)
