@@ -12,6 +12,7 @@ from chronotile import __version__
 from chronotile.commands import jobs
 from chronotile.commands.exit_codes import exiting_in_one_line, fail
 from chronotile.commands.opening import (
+    close_archive,
     index_findings,
     open_archive,
     print_lines,
@@ -263,7 +264,7 @@ def check(place: Place = None) -> None:
         ]
         for line in (*finding_lines(findings), summary(archive.services.catalogue, findings)):
             typer.echo(line)
-        archive.close()
+        close_archive(archive)
     if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
 

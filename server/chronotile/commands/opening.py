@@ -53,6 +53,15 @@ def index_findings(settings: "Settings", archive: "Archive") -> "tuple[Finding, 
         return index.check()
 
 
+def close_archive(archive: "Archive") -> None:
+    """Let go of the sources of an archive, and of the item index, which is open if it has collections of items."""
+    from chronotile.pipeline.search.served_index import items_of
+
+    archive.close()
+    if any(spec.items is not None for spec in archive.specs.values()):
+        items_of(archive.services).close()
+
+
 def subscriber_findings(settings: "Settings", archive: "Archive") -> "tuple[Finding, ...]":
     """Return which webhooks of the configuration get no events.
 

@@ -8,7 +8,7 @@ from chronotile.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, ONE_NS,
 from chronotile.model.time.instants import format_instant as written
 from chronotile.protocols.common.extent import box_of_offered, round_box
 
-SECOND_BEFORE = -1_000_000_000
+ONE_S = np.timedelta64(1, "s").astype("timedelta64[ns]")
 
 
 def box_of(offered: Offered) -> BBox:
@@ -39,5 +39,5 @@ def is_within(offered: Offered, span: TimeSpan) -> bool:
 def _last(times: TimeDomain) -> Instant:
     """The last instant within the last time: its end is the first after it."""
     start, end = times.starts[-1], times.ends[-1]
-    last: Instant = start if end - start <= ONE_NS else max(start, end + SECOND_BEFORE)
+    last: Instant = start if end - start <= ONE_NS else max(start, end - ONE_S)
     return last

@@ -18,12 +18,11 @@ from chronotile.catalog.items.search import MOST_IDS
 from chronotile.errors import InvalidParameter, SearchNotSupported
 from chronotile.model.grid import BBox
 from chronotile.model.items import ItemSearch
-from chronotile.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, Instant, TimeSpan, format_instant
+from chronotile.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, ONE_NS, Instant, TimeSpan, format_instant
 
 PAGE = 250
 """Items of a page of an API, at most."""
 NEWEST = (("datetime", True),)
-NS_BEFORE = -1
 PLAIN = {"id", "collection"}
 """Members of items outside of their properties."""
 
@@ -122,7 +121,7 @@ def _check(api: ApiSearch, search: ItemSearch) -> None:
 
 def _interval(span: TimeSpan) -> str:
     """A span as a closed interval, to a microsecond: finer times are not read by all."""
-    end: Instant = span.end + NS_BEFORE
+    end: Instant = span.end + -ONE_NS
     last: Instant = end.astype("datetime64[us]").astype("datetime64[ns]")
     first = ".." if span.start <= DISTANT_PAST else format_instant(span.start)
     return f"{first}/{'..' if span.end >= DISTANT_FUTURE else format_instant(max(last, span.start))}"
