@@ -87,17 +87,10 @@ class _Scenes:
         return fill(indexed(self.spec), source_of(self.spec, self.access), store, is_stopped=stopping.is_set)
 
 
-@dataclass(frozen=True, slots=True)
-class _Live:
+class _Live(_Scenes):
     """A collection whose items are in the catalogue of others: its newest ones tell what its layers are."""
 
-    spec: SourceSpec
-    access: SourceAccess = field(compare=False)
-    delay_s: float = 0.0
-
-    @property
-    def collection(self) -> str:
-        return self.spec.collection
+    __slots__ = ()
 
     def reason(self, store: IndexStore) -> str | None:
         return reason_to_seed(self.spec, self.access, store)
