@@ -86,31 +86,24 @@ const map = (name) => [
 	`the page on ${name} has dates, a legend, the attribution and a chart`,
 	async (bench) => {
 		const site = { ...(await siteOf(bench.base, name)), allowed: /\b40[04]\b/ };
-		await withOwnPage(bench, site, async (page) => {
-			/** @type {string[]} */
-			const tiles = [];
-			page.on("requestfinished", (request) => {
-				if (request.url().includes("/tiles/NDVI/WebMercatorQuad/")) tiles.push(request.url());
-			});
+		await withOwnPage(bench, site, async (page, fetched) => {
+			const whenTiles = (/** @type {string} */ day) =>
+				until(
+					page,
+					async () => fetched.some((url) => url.includes("/tiles/NDVI/WebMercatorQuad/") && url.includes(day)),
+					() => `tiles of ${day}`,
+				);
 			await page.locator("#when").getByText("2023-12-21").waitFor();
 			await page.getByText("Synthetic data made by chronotile").first().waitFor();
 			await page.waitForFunction(
 				() => /** @type {HTMLImageElement} */ (document.querySelector("#legend")).naturalWidth > 0,
 			);
-			await until(
-				page,
-				async () => tiles.some((url) => url.includes("2023-12-21")),
-				() => "tiles of the newest date",
-			);
+			await whenTiles("2023-12-21");
 			const newest = await picture(page);
 
 			await page.locator("#date").fill("15");
 			await page.locator("#when").getByText("2022-06-01").waitFor();
-			await until(
-				page,
-				async () => tiles.some((url) => url.includes("2022-06-01")),
-				() => "tiles of a June",
-			);
+			await whenTiles("2022-06-01");
 			await picture(page, newest);
 
 			await page.locator("#map").click();

@@ -26,7 +26,11 @@ async function serve({ own, beside }) {
 	return { url: `http://127.0.0.1:${port}/`, close: () => server.close() };
 }
 
-/** Opens such a page, and looks at it. @param {Bench} bench @param {Site} site @param {(page: Page) => Promise<void>} look */
+/**
+ * Opens such a page, and looks at it, with the addresses that it has fetched so far: also those of the time before `look`,
+ * which can be all.
+ * @param {Bench} bench @param {Site} site @param {(page: Page, fetched: string[]) => Promise<void>} look
+ */
 export async function withOwnPage({ open }, { own, beside, allowed }, look) {
 	const { page: viewer, faults } = await open();
 	const page = await viewer.context().newPage();
@@ -34,10 +38,13 @@ export async function withOwnPage({ open }, { own, beside, allowed }, look) {
 	page.on("console", (message) => {
 		if (message.type() === "error" && !allowed?.test(message.text())) faults.push(message.text());
 	});
+	/** @type {string[]} */
+	const fetched = [];
+	page.on("requestfinished", (request) => fetched.push(request.url()));
 	const { url, close } = await serve({ own: { "favicon.ico": "", ...own }, beside });
 	try {
 		await page.goto(url);
-		await look(page);
+		await look(page, fetched);
 	} finally {
 		await page.close();
 		close();
