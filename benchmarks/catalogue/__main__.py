@@ -6,8 +6,9 @@ month, clouds below 20 % and ten documents, at random places and times. Parts:
 - `processor`: what a search takes of a processor: the verb, with its documents, and the application without sockets;
 - `http`: how long first pages of 100 and searches take over HTTP from one worker, several times;
 - `walk`: 100,000 items by links `next`, while 50 a second are added: each is to come once, in order;
-- `pgstac`: searches a second of one worker, and of stac-fastapi-pgstac (one worker) over the same items, alternating,
-  once both have given the same ids. PostgreSQL runs in a folder of its own;
+- `pgstac`: searches a second of as many workers as there are cores, and of as many of stac-fastapi-pgstac over the same
+  items, alternating, once both have given the same ids. PostgreSQL runs in a folder of its own, and beside one worker
+  on a core of its own: `--workers 1` compares a core with two;
 - `postgresql`: `processor` and `http` with our index in PostgreSQL, settings as for pgSTAC.
 """
 
@@ -58,6 +59,7 @@ def main() -> None:
     parser.add_argument("--searches", type=int, default=400, help="different ones")
     parser.add_argument("--rounds", type=int, default=3, help="of what is repeated")
     parser.add_argument("--seconds", type=float, default=10, help="of a round of requests a second")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="of each server beside the other")
     parser.add_argument("--clients", type=int, default=8, help="at once, in rounds of requests a second")
     given = parser.parse_args()
     places = places_of(given.items)
@@ -124,7 +126,10 @@ def _beside_pgstac(archive: Archive, bodies: list[Body], given: argparse.Namespa
     with tempfile.TemporaryDirectory() as place, serving_postgresql(pgstac.SETTINGS) as postgresql:
         scratch = Path(place)
         url, load_s = pgstac.load(postgresql, archive.made, scratch)
-        with served(archive, scratch) as ours, pgstac.served(url, scratch) as theirs:
+        with (
+            served(archive, scratch, workers=given.workers) as ours,
+            pgstac.served(url, scratch, workers=given.workers) as theirs,
+        ):
             pages = page_queries(bodies)
             differing = [
                 body
@@ -135,6 +140,7 @@ def _beside_pgstac(archive: Archive, bodies: list[Body], given: argparse.Namespa
     ratios = [own["per_s"] / other["per_s"] for own, other in zip(rates["chronotile"], rates["pgstac"], strict=True)]
     return {
         "versions": pgstac.version(),
+        "workers": given.workers,
         "load_s": round(load_s),
         "same_ids": f"{2 * COMPARED - len(differing)} of {2 * COMPARED}",
         "differing": differing[:3],

@@ -72,11 +72,12 @@ def make_archive(made: MadeIndex) -> Archive:
 
 
 @contextmanager
-def served(archive: Archive, scratch: Path) -> Iterator[int]:
-    """Give the port of a server of one worker."""
+def served(archive: Archive, scratch: Path, *, workers: int = 1) -> Iterator[int]:
+    """Give the port of a server of some workers."""
 
     def commands(port: int) -> list[list[str]]:
-        return [[*chronotile(), "serve", str(archive.configuration), "--port", str(port), "--workers", "1"]]
+        options = ("--port", str(port), "--workers", str(workers))
+        return [[*chronotile(), "serve", str(archive.configuration), *options]]
 
     server = Server(commands=commands, probe="/health/ready", environment=archive.environment)
     with running("chronotile", server, scratch) as port:

@@ -60,15 +60,14 @@ def load(postgresql: PostgreSql, made: MadeIndex, scratch: Path) -> tuple[str, f
 
 
 @contextmanager
-def served(url: str, scratch: Path) -> Iterator[int]:
-    """Give the port of a server of one worker over a database."""
+def served(url: str, scratch: Path, *, workers: int = 1) -> Iterator[int]:
+    """Give the port of a server of some workers over a database."""
     place = conninfo_to_dict(url)
     python = str(_program().parent / "python")
     application = ("-m", "uvicorn", "stac_fastapi.pgstac.app:create_app", "--factory")
+    options = ("--workers", str(workers), "--no-access-log", "--log-level", "warning")
     server = Server(
-        commands=lambda port: [
-            [python, *application, "--port", str(port), "--no-access-log", "--log-level", "warning"]
-        ],
+        commands=lambda port: [[python, *application, "--port", str(port), *options]],
         probe="/",
         environment={
             "PYTHONPATH": "",
