@@ -11,8 +11,9 @@ from chronotile.model.collection import Collection, Layer, LocalisedText
 from chronotile.model.items import ItemSearch
 from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableInfo, VariableSpec
+from chronotile.model.time.instants import last_of
 from chronotile.publish.documents.collection import ITEMS
-from chronotile.publish.documents.parts import Json, last_of
+from chronotile.publish.documents.parts import Json
 from chronotile.publish.documents.renders import renders_of
 from chronotile.publish.publication import Extent, Publication, Variable
 from chronotile.publish.scenes import scenes_of

@@ -7,6 +7,7 @@ from typing import Literal
 
 from chronotile.errors import InvalidItem, SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import BBox
+from chronotile.model.time.instants import last_of
 from chronotile.model.time.parser import parse_instant
 from chronotile.publish.copying import Copier, in_order
 from chronotile.publish.documents.collection import FORM, catalogue_of, collection_of
@@ -18,7 +19,6 @@ from chronotile.publish.documents.parts import (
     STAC_VERSION,
     Json,
     encode,
-    last_of,
     link,
     linked,
     used_extensions,

@@ -24,6 +24,8 @@ else:
 """An instant is `datetime64[ns]` in UTC, a duration `timedelta64[ns]`."""
 
 ONE_NS = np.timedelta64(1, "ns")
+BEFORE_END = np.timedelta64(-1_000_000_000, "ns")
+"""From an exclusive end to the last second that belongs to a period."""
 DAY = np.timedelta64(86_400_000_000_000, "ns")
 FIRST_YEAR, LAST_YEAR = 1678, 2261
 """The years that `datetime64[ns]` holds whole."""
@@ -147,6 +149,12 @@ def format_instant(instant: Instant) -> str:
 def format_day(instant: Instant) -> str:
     """Return the instant's day as `YYYY-MM-DD`."""
     return str(instant.astype("datetime64[D]"))
+
+
+def last_of(start: Instant, end: Instant) -> Instant:
+    """Return the last instant of a period whose end is exclusive, in whole seconds; of an exact instant, itself."""
+    before: Instant = end + BEFORE_END
+    return start if end - start <= ONE_NS else max(start, before)
 
 
 def add_months(instant: Instant, months: int) -> Instant:

@@ -4,11 +4,9 @@ import numpy as np
 
 from chronotile.catalog.offered import Offered
 from chronotile.model.grid import BBox
-from chronotile.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, ONE_NS, Instant, TimeDomain, TimeSpan
+from chronotile.model.time.instants import DISTANT_FUTURE, DISTANT_PAST, TimeSpan, last_of
 from chronotile.model.time.instants import format_instant as written
 from chronotile.protocols.common.extent import box_of_offered, round_box
-
-ONE_S = np.timedelta64(1, "s").astype("timedelta64[ns]")
 
 
 def box_of(offered: Offered) -> BBox:
@@ -23,7 +21,9 @@ def interval_of(offered: Offered) -> list[str | None]:
     if stated is not None:
         return [None if each is None else written(each) for each in (stated.first, stated.last)]
     times = offered.times
-    return [None, None] if len(times) == 0 else [written(times.starts[0]), written(_last(times))]
+    if len(times) == 0:
+        return [None, None]
+    return [written(times.starts[0]), written(last_of(times.starts[-1], times.ends[-1]))]
 
 
 def is_within(offered: Offered, span: TimeSpan) -> bool:
@@ -34,10 +34,3 @@ def is_within(offered: Offered, span: TimeSpan) -> bool:
         return bool(first < span.end and last >= span.start)
     times = offered.times
     return len(times) == 0 or bool(times.starts[0] < span.end and np.max(times.ends) > span.start)
-
-
-def _last(times: TimeDomain) -> Instant:
-    """The last instant within the last time: its end is the first after it."""
-    start, end = times.starts[-1], times.ends[-1]
-    last: Instant = start if end - start <= ONE_NS else max(start, end - ONE_S)
-    return last

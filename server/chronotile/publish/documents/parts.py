@@ -4,11 +4,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import orjson
 
 from chronotile.model.grid import BBox
-from chronotile.model.time.instants import ONE_NS, Instant
 
 Json = dict[str, Any]
 
@@ -23,8 +21,6 @@ RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
 _NAME = re.compile(r"https://stac-extensions\.github\.io/([a-z-]+)/")
 _PREFIXES = {"projection": "proj", "datacube": "cube", "scientific": "sci"}
 """Of fields, by the name of their extension where that is another."""
-BEFORE_END = np.timedelta64(-1, "s")
-"""From an exclusive end to the last second that belongs to a period."""
 
 
 def encode(document: Json) -> bytes:
@@ -35,11 +31,6 @@ def encode(document: Json) -> bytes:
 def link(rel: str, href: str, title: str | None = None, *, media_type: str = JSON) -> Json:
     """Return a link."""
     return {"rel": rel, "href": href, "type": media_type, **({} if title is None else {"title": title})}
-
-
-def last_of(start: Instant, end: Instant) -> Instant:
-    """Return the last instant of a period whose end is exclusive, in whole seconds; of an exact instant, itself."""
-    return start if end - start <= ONE_NS else end + BEFORE_END
 
 
 def box_of(bbox: BBox) -> list[float]:
