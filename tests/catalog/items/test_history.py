@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chronotile.catalog.items import altering
+from chronotile.catalog.items import altering, lookups
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.errors import CursorExpired, InvalidParameter
@@ -375,3 +375,33 @@ def test_the_newest_items_are_those_that_were_put_last(index):
     assert [each.ref.id for each in index.newest("s2", 2)] == ["a", "late"]
     assert [each.ref.id for each in index.newest("s2", 10)] == ["a", "late", "b"]
     assert index.newest("unknown", 10) == ()
+
+
+@pytest.mark.parametrize("small", [1, 1 << 16])
+def test_pages_of_changes_end_early_where_documents_are_large(index, monkeypatch, small):
+    cursor = now(index)
+    index.put("s2", [make_item("gone"), make_item("lost")])
+    index.remove("s2", ["gone"])
+    sizes = {"a": 9, "b": 99_999, "c": 9, "d": 9}
+    index.put("s2", [make_item(id_, properties={"text": id_ * size}) for id_, size in sizes.items()])
+    index.remove("s2", ["lost"])
+    every = told(index.changes_after(cursor))
+    monkeypatch.setattr(lookups, "MOST_BYTES", 20_000)
+    monkeypatch.setattr(lookups, "SMALL_BYTES", small)  # with 1 each is read by itself
+
+    pages = [index.changes_after(cursor)]
+    while not pages[-1].is_last:
+        pages.append(index.changes_after(pages[-1].cursor))
+
+    assert [change for page in pages for change in told(page)] == every
+    assert [len(page.changes) for page in pages] == [2, 1, 3]
+
+
+def test_the_newest_items_are_fewer_where_documents_are_large(index, monkeypatch):
+    index.put("s2", [make_item("large", at="2024-05-01", properties={"text": "x" * 99_999})])
+    index.put("s2", [make_item("small", at="2024-05-02"), make_item("other", at="2024-05-03")])
+    monkeypatch.setattr(lookups, "MOST_BYTES", 20_000)
+
+    assert [each.ref.id for each in index.newest("s2", 10)] == ["other", "small"]
+    index.remove("s2", ["other", "small"])
+    assert [each.ref.id for each in index.newest("s2", 10)] == ["large"]

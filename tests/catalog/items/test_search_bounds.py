@@ -5,11 +5,10 @@ from itertools import count
 import pytest
 from sqlalchemy import update
 
-from chronotile.catalog.items import search as searches
-from chronotile.catalog.items import search_query
+from chronotile.catalog.items import lookups, search_query
 from chronotile.catalog.items.cql2.tree import filter_from_text
+from chronotile.catalog.items.lookups import MOST_BYTES
 from chronotile.catalog.items.schema import BODIES, INDEX
-from chronotile.catalog.items.search import MOST_BYTES
 from chronotile.catalog.items.statements import TimeLimit, reading
 from chronotile.errors import InvalidParameter
 from chronotile.model.items import ItemSearch
@@ -46,7 +45,7 @@ def test_pages_of_large_documents_have_fewer_items_and_leave_none_out(index):
 
 
 def test_a_document_that_is_larger_than_a_page_may_be_is_a_page(index, monkeypatch):
-    monkeypatch.setattr(searches, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(lookups, "MOST_BYTES", 10_000)
     sizes = {"a": 9, "b": 99_999, "c": 9, "d": 9}
     index.put("s2", [make_item(id_, properties={"text": id_ * size}) for id_, size in sizes.items()])
 

@@ -11,7 +11,7 @@ from lxml import etree
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.catalog.items import search as searches
+from chronotile.catalog.items import lookups
 from chronotile.model.items import product_id
 from chronotile.protocols.odata import search as odata_search
 from chronotile.protocols.odata.documents import product_document
@@ -227,7 +227,7 @@ def test_skipping_is_walking(client, scenes):
 
 def test_pages_of_large_products_are_a_walk_that_leaves_none_out(client, scenes, monkeypatch):
     names = [name for page in walk(client) for name in page]
-    monkeypatch.setattr(searches, "MOST_BYTES", 20_000)
+    monkeypatch.setattr(lookups, "MOST_BYTES", 20_000)
 
     for skip in (0, 4):
         pages = walk(client, skip=skip)
@@ -238,7 +238,7 @@ def test_pages_of_large_products_are_a_walk_that_leaves_none_out(client, scenes,
 @pytest.mark.parametrize("kind", ["Name", "Id"])
 def test_a_list_of_products_that_are_too_large_for_an_answer_is_refused(client, scenes, monkeypatch, kind):
     listed = ask(client).json()["value"]
-    monkeypatch.setattr(searches, "MOST_BYTES", 2_000)
+    monkeypatch.setattr(lookups, "MOST_BYTES", 2_000)
     monkeypatch.setattr(odata_search, "MOST_BYTES", 2_000)
     body = {"FilterProducts": [{kind: each[kind]} for each in listed]}
 

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from chronotile.app import application
-from chronotile.catalog.items import search as searches
+from chronotile.catalog.items import lookups
 from chronotile.catalog.items.opening import open_items
 from tests.protocols.stac.conftest import BASE, put, services_over
 from tests.protocols.stac.documents import DAYS, scene
@@ -117,7 +117,7 @@ def test_pages_by_post_have_each_item_once(api):
 
 
 def test_a_page_of_large_items_says_how_many_it_has_and_what_follows(api, monkeypatch):
-    monkeypatch.setattr(searches, "MOST_BYTES", 20_000)
+    monkeypatch.setattr(lookups, "MOST_BYTES", 20_000)
     found, href, pages = [], "/stac/search?limit=9&collections=scenes", 0
     while href:
         page = api.get(href.removeprefix(BASE)).json()

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Dialect
 
 from chronotile.catalog.items import queries
 from chronotile.catalog.items.cursors import is_number, sealed, unsealed
-from chronotile.catalog.items.lookups import documents_of, found_item
+from chronotile.catalog.items.lookups import found_items
 from chronotile.catalog.items.passes import FIRST_PASSES, IS_FILLED, PASSES, scope_of
 from chronotile.catalog.items.schema import COLLECTIONS, ITEMS, REMOVED, SCHEMA
 from chronotile.catalog.items.search_query import SearchedCollection
@@ -102,6 +102,8 @@ class HistoryReader:
     def page(self, since: str | None, limit: int) -> ChangePage:
         """Return the changes after a cursor, at most `limit` of them; without one, none, with the cursor of now.
 
+        A page ends early where documents are large.
+
         Raises:
             InvalidParameter: The cursor or the limit is not accepted.
             CursorExpired: Items were removed since that are not listed any more, or the index was begun again.
@@ -130,9 +132,9 @@ class HistoryReader:
             for stream in (self._removals(each, start, limit), self._items(each, start, limit))
         ]
         found = list(islice(heapq.merge(*streams, key=lambda row: row[0]), limit + 1))
-        is_last, rows = len(found) <= limit, found[:limit]
-        changes = self._changes(rows, position.known)
-        after = end if is_last else _Position(position.known, *rows[-1][0])
+        changes = self._changes(found[:limit], position.known)
+        is_last = len(changes) == len(found)
+        after = end if is_last else _Position(position.known, *found[len(changes) - 1][0])
         return ChangePage(changes=changes, cursor=after.text(self._subject), is_last=is_last)
 
     def _position(self, since: str) -> _Position:
@@ -163,15 +165,17 @@ class HistoryReader:
     def _changes(
         self, rows: Sequence[tuple[tuple[int, int, int], ChangedCollection, Any]], known: int
     ) -> tuple[ItemChange, ...]:
-        documents = documents_of(
-            [row[0] for _, _, row in rows if not isinstance(row, str)], self._cursor, self._dialect
-        )
+        """The changes of the first rows, as many as a page may have bytes of documents."""
+        present = [(collection.searched.id, row) for _, collection, row in rows if not isinstance(row, str)]
+        items = found_items(present, self._cursor, self._dialect)
         changes = list[ItemChange]()
         for key, collection, row in rows:
             kind: ChangeKind = "removed"
             item = None
             if not isinstance(row, str):
-                item = found_item(collection.searched.id, row, documents[row[0]])
+                item = next(items, None)
+                if item is None:
+                    break
                 kind = "added" if row[-2] > max(known, collection.filled) else "replaced"
             changes.append(
                 ItemChange(

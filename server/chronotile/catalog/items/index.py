@@ -19,7 +19,7 @@ from chronotile.catalog.items.asset_forms import assets_of_form, layouts_of, pac
 from chronotile.catalog.items.cells import MOST_CELLS, cells_meeting, outward, search_boxes
 from chronotile.catalog.items.freshness import States
 from chronotile.catalog.items.history import HistoryReader
-from chronotile.catalog.items.lookups import When, in_order, product_key, ref_of, require_few, with_header
+from chronotile.catalog.items.lookups import When, found_items, in_order, product_key, ref_of, require_few, with_header
 from chronotile.catalog.items.order import is_text
 from chronotile.catalog.items.passes import FIRST_PASSES, IS_FILLED, IS_WHOLE, PASSES, scope_of
 from chronotile.catalog.items.preparing import BATCH, batches, prepare
@@ -372,10 +372,14 @@ class ItemIndex:
         return next((item for item in found if item.product == product), None)
 
     def newest(self, collection: str, limit: int) -> tuple[FoundItem, ...]:
-        """Return the items of a collection that were added or replaced last; of those put together the latest first."""
+        """Return the items of a collection that were added or replaced last; of those put together the latest first.
+
+        There are fewer than `limit` where documents are large, as in a page of a search.
+        """
         values: dict[str, Value] = {"archive": self._archive, "collection": collection, "most": limit}
         with self._reading() as cursor:
-            return tuple(self._found(cursor, _NEWEST, values))
+            rows = [(collection, row) for row in self._run(cursor, _NEWEST, values)]
+            return tuple(found_items(rows, cursor, self._engine.dialect))
 
     def changes_after(
         self,
@@ -603,7 +607,9 @@ _WHOLE = (
 _BY_ID = _WHOLE.where(COLLECTIONS.c.id == bindparam("collection"), ITEMS.c.id == bindparam("id"))
 _BY_PRODUCT = _WHOLE.where(ITEMS.c.product == bindparam("product"))
 _NEWEST = (
-    _WHOLE.where(COLLECTIONS.c.id == bindparam("collection"))
+    select(*queries.REF_COLUMNS)
+    .join_from(ITEMS, COLLECTIONS, COLLECTIONS.c.number == ITEMS.c.collection)
+    .where(COLLECTIONS.c.archive == bindparam("archive"), COLLECTIONS.c.id == bindparam("collection"))
     .order_by(ITEMS.c.last_change.desc(), ITEMS.c.start.desc(), ITEMS.c.number.desc())
     .limit(bindparam("most"))
 )

@@ -121,7 +121,10 @@ class Items(Protocol):
         """Return the item of a product; `None` if there is none."""
 
     def newest(self, collection: str, limit: int) -> tuple[FoundItem, ...]:
-        """Return the items of a collection that were added or replaced last; of those put together the latest first."""
+        """Return the items of a collection that were added or replaced last; of those put together the latest first.
+
+        There are fewer than `limit` where documents are large, as in a page of a search.
+        """
 
     def changes_after(
         self,

@@ -1,6 +1,7 @@
 """What is looked up in the index: of which instants, and in which order what is found is returned."""
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -13,12 +14,20 @@ from sqlalchemy.engine import Dialect
 from chronotile.catalog.items import queries
 from chronotile.catalog.items.footprints import meets, unpack
 from chronotile.catalog.items.order import nanoseconds
-from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded
+from chronotile.catalog.items.statements import Statement, Value, listed, padded
 from chronotile.errors import LimitExceeded
 from chronotile.model.grid import BBox
 from chronotile.model.items import Asset, FoundItem, ItemRef
 from chronotile.model.time.instants import InstantArray, TimeSpan
 
+MOST_BYTES = 16 << 20
+"""Of the documents of a page, each with `ADDED_BYTES`; one that is larger is a page of its own."""
+ADDED_BYTES = 4 << 10
+"""What answers add to a document, such as links; of an item with eight layers up to 5 kB."""
+READ_DOCUMENTS = 128
+"""Documents read at a time."""
+SMALL_BYTES = 64 << 10
+"""Of a document as it is stored; larger ones are read one by one, as few fit in a page."""
 MOST_INSTANTS = 64
 """Instants that are looked up one by one; more are found among all from the first to the last."""
 
@@ -101,26 +110,47 @@ def require_few(count: int, most: int, what: str) -> None:
         raise LimitExceeded(what, allowed=most, needed=count, alternative="request a smaller area or time")
 
 
-def documents_of(numbers: Sequence[int], cursor: Any, dialect: Dialect) -> dict[int, bytes]:  # noqa: ANN401 -- the driver's own
-    """Return the compressed documents of items, by number."""
-    found = dict[int, bytes]()
-    for part in chunks(numbers):
-        wanted = padded(part)
-        statement = _documents_statement(len(wanted), dialect)
-        found.update((item, bytes(data)) for item, data in statement.run(cursor, listed("item", wanted)))
-    return found
+def found_items(
+    rows: Sequence[tuple[str, Any]],
+    cursor: Any,  # noqa: ANN401 -- the driver's own
+    dialect: Dialect,
+    *,
+    before_reading: Callable[[], None] = lambda: None,
+) -> Iterator[FoundItem]:
+    """Yield the items of the first rows, as many as a page may have bytes of documents, and at least one.
+
+    Args:
+        rows: The id of a collection, and a row that begins with `REF_COLUMNS`.
+        cursor: Of the driver, in a transaction.
+        dialect: Of the database.
+        before_reading: Called before each statement.
+    """
+    size = 0
+    for start in range(0, len(rows), READ_DOCUMENTS):
+        part = rows[start : start + READ_DOCUMENTS]
+        before_reading()
+        small = _documents([row[0] for _collection, row in part], cursor, dialect, most=SMALL_BYTES)
+        for collection, row in part:
+            document = small.pop(row[0], None)
+            if document is None:
+                before_reading()
+                document = _documents([row[0]], cursor, dialect, most=sys.maxsize)[row[0]]
+            number, id_, instant, changed, *edges = row[:8]
+            ref = ItemRef(number, id_, np.datetime64(instant, "ns"), changed, BBox(*edges))
+            item = FoundItem(ref=ref, collection=collection, document=isal_zlib.decompress(document))
+            is_first, size = size == 0, size + len(item.document) + ADDED_BYTES
+            if size > MOST_BYTES and not is_first:
+                return
+            yield item
+
+
+def _documents(numbers: Sequence[int], cursor: Any, dialect: Dialect, *, most: int) -> dict[int, bytes]:  # noqa: ANN401 -- the driver's own
+    """The compressed documents of items that have at most some bytes, by number."""
+    wanted = padded(numbers)
+    rows = _documents_statement(len(wanted), dialect).run(cursor, {"most": most, **listed("item", wanted)})
+    return {item: bytes(data) for item, data in rows}
 
 
 @lru_cache(maxsize=64)
 def _documents_statement(items: int, dialect: Dialect) -> Statement:
     return Statement(queries.documents(items), dialect)
-
-
-def found_item(collection: str, row: Any, document: bytes) -> FoundItem:  # noqa: ANN401 -- the driver's own
-    """Return the item of a row of `REF_COLUMNS`."""
-    number, id_, instant, changed, *edges = row[:8]
-    return FoundItem(
-        ref=ItemRef(number, id_, np.datetime64(instant, "ns"), changed, BBox(*edges)),
-        collection=collection,
-        document=isal_zlib.decompress(document),
-    )

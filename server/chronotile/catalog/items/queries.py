@@ -117,8 +117,9 @@ def changes(items: int) -> Select[Any]:
 
 @cache
 def documents(items: int) -> Select[Any]:
-    """Documents of `item…`."""
-    return select(BODIES.c.item, BODIES.c.document).where(BODIES.c.item.in_(names("item", items)))
+    """Documents of `item…` that have at most `most` bytes."""
+    is_wanted = and_(BODIES.c.item.in_(names("item", items)), func.length(BODIES.c.document) <= bindparam("most"))
+    return select(BODIES.c.item, BODIES.c.document).where(is_wanted)
 
 
 @cache

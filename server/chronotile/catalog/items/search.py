@@ -19,7 +19,7 @@ from chronotile.catalog.items.cql2.translate import translate
 from chronotile.catalog.items.cql2.tree import checked
 from chronotile.catalog.items.cursors import Cursor, cursor_of
 from chronotile.catalog.items.footprints import meets, unpack
-from chronotile.catalog.items.lookups import documents_of, found_item
+from chronotile.catalog.items.lookups import found_items
 from chronotile.catalog.items.order import nanoseconds
 from chronotile.catalog.items.search_query import (
     DAY_NS,
@@ -37,11 +37,11 @@ from chronotile.catalog.items.search_query import (
     numbers_of,
     query_of,
 )
-from chronotile.catalog.items.statements import TimeLimit, Value, chunks
+from chronotile.catalog.items.statements import TimeLimit, Value
 from chronotile.database import POSTGRESQL
 from chronotile.errors import InvalidParameter
 from chronotile.model.grid import BBox
-from chronotile.model.items import FoundItem, ItemPage, ItemSearch
+from chronotile.model.items import ItemPage, ItemSearch
 from chronotile.model.time.instants import Instant
 
 MOST_ITEMS = 10_000
@@ -56,12 +56,6 @@ MOST_IDS = 1_000
 MOST_COLLECTIONS = 1_000
 """That a search names."""
 MOST_SKIPPED = 10_000
-MOST_BYTES = 16 << 20
-"""Of the documents of a page, each with `ADDED_BYTES`; one that is larger is a page of its own."""
-ADDED_BYTES = 4 << 10
-"""What answers add to a document, such as links; of an item with eight layers up to 5 kB."""
-READ_DOCUMENTS = 128
-"""Documents read at a time."""
 SEARCH_S = 10.0
 """How long a search may take."""
 READ = 500
@@ -151,7 +145,8 @@ class ItemSearcher:
             merged = heapq.merge(*streams, key=lambda pair: pair[0])
             found = [row for _key, row in islice(merged, wanted + 1)]
             matched = self._matched(planned, len(found), merged, time_limit) if after is None else after.matched
-            items = self._whole(found[search.skip : wanted], time_limit)
+            rows = [(collection.id, row) for collection, row in found[search.skip : wanted]]
+            items = tuple(found_items(rows, self._cursor, self._dialect, before_reading=time_limit.renew))
         reached = search.skip + len(items)
         if reached >= len(found):
             return ItemPage(items=items, next=None, matched=matched)
@@ -185,20 +180,6 @@ class ItemSearcher:
             time_limit.renew()
             planned.append(self._planned(collection, filter_))
         return planned
-
-    def _whole(self, rows: Sequence[Found], time_limit: TimeLimit) -> tuple[FoundItem, ...]:
-        """The items of the first rows, as many as a page may have bytes of documents, and at least one."""
-        items, size = list[FoundItem](), 0
-        for part in chunks(rows, READ_DOCUMENTS):
-            time_limit.renew()
-            documents = documents_of([row[0] for _collection, row in part], self._cursor, self._dialect)
-            for collection, row in part:
-                item = found_item(collection.id, row, documents.pop(row[0]))
-                size += len(item.document) + ADDED_BYTES
-                if items and size > MOST_BYTES:
-                    return tuple(items)
-                items.append(item)
-        return tuple(items)
 
     def _matched(
         self, planned: Sequence[_Search], count: int, others: Iterator[object], time_limit: TimeLimit

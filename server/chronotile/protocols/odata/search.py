@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import chain
 from uuid import UUID
 
-from chronotile.catalog.items.search import ADDED_BYTES, MOST_BYTES
+from chronotile.catalog.items.lookups import ADDED_BYTES, MOST_BYTES
 from chronotile.errors import LimitExceeded, UnknownItem
 from chronotile.model.items import FoundItem, ItemPage, ItemSearch, Unanswered
 from chronotile.pipeline.search.find import find_product

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chronotile.catalog.items import search as searches
+from chronotile.catalog.items import lookups
 from chronotile.model.items import product_id
 from tests.protocols.ogcapi.records.record_schemas import RECORDS, faults
 from tests.protocols.stac.documents import DAYS
@@ -79,7 +79,7 @@ def test_pages_follow_one_another_and_have_each_record_once(records, collection,
 
 
 def test_pages_of_large_items_have_each_record_once(records, monkeypatch):
-    monkeypatch.setattr(searches, "MOST_BYTES", 20_000)
+    monkeypatch.setattr(lookups, "MOST_BYTES", 20_000)
     following, found = f"{ITEMS}/items?limit=100", []
     while following:
         document = records.get(following).json()
