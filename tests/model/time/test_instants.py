@@ -20,6 +20,7 @@ from chronotile.model.time.instants import (
     domain_of_instants,
     domain_of_periods,
     format_instant,
+    last_of,
     step_instants,
 )
 from chronotile.model.time.parser import parse_instant, parse_period, parse_time
@@ -346,3 +347,16 @@ def test_a_domain_must_ascend():
 
     with pytest.raises(ValueError, match="ascend"):
         TimeDomain(descending, descending + np.timedelta64(1, "D"))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "last"),
+    [
+        ("2024-01-01", "2024-01-11", "2024-01-10T23:59:59"),
+        ("2024-01-01T10:50:31", "2024-01-01T10:50:31.000000001", "2024-01-01T10:50:31"),
+        ("2024-01-01T10:50:31", "2024-01-01T10:50:31.5", "2024-01-01T10:50:31"),
+        ("2024-01-01T10:50:31", "2024-01-01T10:50:33", "2024-01-01T10:50:32"),
+    ],
+)
+def test_the_last_instant_of_a_period_lies_within_it(start, end, last):
+    assert last_of(np.datetime64(start, "ns"), np.datetime64(end, "ns")) == np.datetime64(last)
