@@ -14,7 +14,7 @@ from sqlalchemy.engine import Dialect
 from chronotile.catalog.items import queries
 from chronotile.catalog.items.footprints import meets, unpack
 from chronotile.catalog.items.order import nanoseconds
-from chronotile.catalog.items.statements import Statement, Value, listed, padded
+from chronotile.catalog.items.statements import Statement, Value, chunks, listed, padded
 from chronotile.errors import LimitExceeded
 from chronotile.model.grid import BBox
 from chronotile.model.items import Asset, FoundItem, ItemRef
@@ -126,8 +126,7 @@ def found_items(
         before_reading: Called before each statement.
     """
     size = 0
-    for start in range(0, len(rows), READ_DOCUMENTS):
-        part = rows[start : start + READ_DOCUMENTS]
+    for part in chunks(rows, READ_DOCUMENTS):
         before_reading()
         small = _documents([row[0] for _collection, row in part], cursor, dialect, most=SMALL_BYTES)
         for collection, row in part:
