@@ -27,7 +27,7 @@ from tests.running import PATIENCE_S, reserved_port, until
 pytestmark = [pytest.mark.client("nginx"), pytest.mark.slow]
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx.conf"
-OPERATIONS = Path(__file__).parents[2] / "docs" / "reference" / "operations.md"
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 TEMPORARY = "".join(f"{name}_temp_path FOLDER/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
 HEAD = struct.Struct("@L5q")
 """How a file of nginx's cache begins: version; until when it is fresh, for how long after that it may be given while it
@@ -361,8 +361,8 @@ def test_all_claims_at_once_are_believed_as_little(cached):
 
 @pytest.fixture
 def under_a_path(tmp_path, viewer):
-    """nginx that serves below /maps, as docs/reference/operations.md says."""
-    (example,) = re.findall(r"```nginx\n(.*?)```", OPERATIONS.read_text(), re.DOTALL)
+    """nginx that serves below /maps, as docs/operations.md says."""
+    _tls, example = re.findall(r"```nginx\n(.*?)```", OPERATIONS.read_text(), re.DOTALL)
     rewrite, prefix = example.splitlines()
     further = [
         ("server_name _;", f"server_name _; {rewrite}"),

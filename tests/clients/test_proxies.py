@@ -88,8 +88,7 @@ def nginx_with_tls_before(ours, folder):
     subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
     make = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject)
     subprocess.run([*make, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    (tls,) = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL)
-    (path,) = re.findall(r"```nginx\n(.*?)```", OPERATIONS.read_text(), re.DOTALL)
+    tls, path = re.findall(r"```nginx\n(.*?)```", OPERATIONS.read_text(), re.DOTALL)
     rewrite, prefix = path.splitlines()
     with reserved_port() as held:
         port = held.getsockname()[1]
