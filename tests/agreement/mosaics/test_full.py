@@ -23,15 +23,19 @@ from tests.scenes_archive.serving import uncut_collections
 pytestmark = [pytest.mark.audit, pytest.mark.slow]
 
 EACH_FORM = [FILES, STATIC, STAC_API, SIGNED_S3]
-RANDOM = np.random.default_rng(11)
-TILES = [tiles_of(FULL, NATIVE_ZOOM)[n] for n in RANDOM.permutation(len(tiles_of(FULL, NATIVE_ZOOM)))[:60]]
-"""Some of all tiles, each of which is compared at one date."""
+
+
+@pytest.fixture(scope="module")
+def tiles():
+    """Some of all tiles, each of which is compared at one date."""
+    every = tiles_of(FULL, NATIVE_ZOOM)
+    return [every[n] for n in np.random.default_rng(11).permutation(len(every))[:60]]
 
 
 @pytest.mark.parametrize("form", EACH_FORM)
-def test_pictures_are_the_formula(serve, form):
+def test_pictures_are_the_formula(serve, form, tiles):
     served, shown, expected = serve(form, FULL), [], []
-    for number, tile in enumerate(TILES):
+    for number, tile in enumerate(tiles):
         date = number % len(FULL.days)
         shown.append(tile_values(served, "CELL", tile, FULL.days[date]))
         x, y = tile.centres()
@@ -55,10 +59,10 @@ def test_points_are_the_formula(serve, form):
         assert series == [list(values) for values in zip(*by_date, strict=True)]
 
 
-def test_pictures_are_those_of_the_uncut_raster(serve):
+def test_pictures_are_those_of_the_uncut_raster(serve, tiles):
     served = serve(STATIC, FULL, uncut=uncut_collections(FULL, 31, assets=("B04",)))
-    days = [FULL.days[number % len(FULL.days)] for number in range(len(TILES))]
-    pairs = list(zip(TILES, days, strict=True))
+    days = [FULL.days[number % len(FULL.days)] for number in range(len(tiles))]
+    pairs = list(zip(tiles, days, strict=True))
 
     shown, whole = (
         np.stack([tile_values(served, layer, tile, day) for tile, day in pairs]) for layer in ("B04", "B04-31")
