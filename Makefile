@@ -5,6 +5,8 @@
 PORT  ?= 8000
 VENV  ?= .venv
 TESTS ?= -n 2 --dist worksteal
+# How many of the quick tests `make test-313` runs; nothing for all.
+SAMPLE ?=
 # Added for the tests beyond the quick ones: they wait for browsers and servers half of the time.
 REST  ?= -n 3
 BENCH ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-bench
@@ -42,10 +44,10 @@ DEMO   := server/chronotile/demo/landscape.npz.xz
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-all test-quick test-rest test-server test-viewer coverage check image-test docs viewer bench bench-full bench-peers bench-browser demo-data client-js client-widget dist lock clean
+.PHONY: help install demo test test-all test-quick test-rest test-full test-313 test-server test-viewer coverage check image-test docs viewer bench bench-full bench-peers bench-browser demo-data client-js client-widget dist lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 install: $(SERVER) $(DEMO) $(TOOLS) viewer ## make .venv with the server and all tools, and the viewer's libraries
 
@@ -63,6 +65,18 @@ test-quick: $(SERVER) $(DEMO) viewer ## run the server's quick tests alone
 test-rest: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(CDSE) $(DEMO) $(TOOLS) viewer ## run the server's tests that are not quick
 	$(BIN)/python -m pytest $(TESTS) $(REST) -m "$(BEYOND_QUICK)"
 
+test-full: export CHRONOTILE_TEST_FULL = 1
+test-full: test-all ## run all tests, and all cases of large matrices, of which the others run a random tenth
+
+# PYTHON313: its interpreter. Modules that no quick test imports are imported, too.
+PYTHON313 ?= python3.13
+test-313: export CHRONOTILE_TEST_SAMPLE = $(SAMPLE)
+test-313: ## run the quick tests on Python 3.13, or SAMPLE of them, after an import of all modules
+	$(MAKE) .venv313/.installed VENV=.venv313 PYTHON=$(PYTHON313)
+	.venv313/bin/python -c "import importlib, pkgutil, chronotile; \
+		[importlib.import_module(each.name) for each in pkgutil.walk_packages(chronotile.__path__, 'chronotile.')]"
+	$(MAKE) test-quick VENV=.venv313 PYTHON=$(PYTHON313)
+
 test-server: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(CDSE) $(DEMO) $(TOOLS) viewer ## run the server's tests as TESTS says (TESTS="-k wms")
 	$(BIN)/python -m pytest $(TESTS)
 
@@ -75,7 +89,7 @@ test-viewer:
 	@test -z "$(CHRONOTILE_TEST_STRICT)"
 endif
 
-image-test: $(SERVER) ## build the image with buildah and run it, as root on Debian (debootstrap, buildah; IMAGES: their folder)
+image-test: $(SERVER) ## build the image with buildah and run it, as root on Debian (IMAGES: the folder of its bases)
 	CHRONOTILE_TEST_IMAGE=$(IMAGES) $(BIN)/python -m pytest -m slow tests/image
 
 coverage: $(SERVER) $(MOTO) $(PGSTAC) $(STAC) $(CDSE) $(DEMO) $(TOOLS) viewer ## run all tests of the server and fail if they cover less than 95 % of lines and branches

@@ -15,7 +15,7 @@ os.environ.setdefault("GDAL_NUM_THREADS", "1")
 import hypothesis
 import pytest
 
-from tests import durations, quick, strict
+from tests import durations, quick, sampling, strict
 from tests.postgresql import serving_postgresql
 
 pytest_plugins = ["pytester"]
@@ -32,8 +32,8 @@ hypothesis.settings.load_profile("chronotile")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Put the strict mode and the rules of the quick tier in force, and collect durations."""
-    for plugin in (strict, quick, durations):
+    """Put strict mode and the rules of the quick tier in force, collect durations, and choose cases of matrices."""
+    for plugin in (strict, quick, durations, sampling):
         config.pluginmanager.register(plugin)
 
 

@@ -70,6 +70,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         marker = item.get_closest_marker("quick_cases")
         if marker is not None and not any(words in item.name for words in marker.args):
             item.add_marker("slow")
+            item.add_marker("further_case")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -161,7 +161,7 @@ def check_command_line(words: list[str]) -> None:
 
 
 def _check_make(words: list[str]) -> None:
-    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z][a-z0-9-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = {word for word in words if "=" not in word}
     assert named <= targets, named - targets
 

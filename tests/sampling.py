@@ -1,0 +1,65 @@
+"""Pytest plugin: of the further cases of large matrices a run takes a random tenth, by a seed that it prints.
+
+CHRONOTILE_TEST_FULL=1 runs all cases, CHRONOTILE_TEST_SEED repeats the choice of an earlier run, and
+CHRONOTILE_TEST_SAMPLE=500 runs 500 tests in place of all. A run that names files or tests runs what it names.
+"""
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+
+import pytest
+
+TENTH = 0.1
+MARKER = "further_case"
+"""What `tests.quick` gives the cases of a matrix that `quick_cases` does not name."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What of a run's tests is run; the same in each of its processes."""
+
+    seed: str
+    further: float
+    """The share of further cases, 0 to 1."""
+    most: int
+    """Tests in all; 0 for no limit."""
+
+    def pytest_report_header(self) -> str:
+        """Say how to repeat the choice."""
+        limit = f", {self.most} tests" if self.most else ""
+        return f"further cases of matrices: {self.further:.0%}{limit} (CHRONOTILE_TEST_SEED={self.seed})"
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: object) -> None:
+        """Hand the choice to a process of pytest-xdist, which knows neither the arguments nor the seed."""
+        node.workerinput["sampling"] = (self.seed, self.further, self.most)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Deselect what is not of the sample, after markers have deselected other tiers."""
+        taken = [item for item in items if item.get_closest_marker(MARKER) is None or self.draw(item) < self.further]
+        if self.most:
+            taken = sorted(taken, key=self.draw)[: self.most]
+        chosen = set(taken)
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = [item for item in items if item in chosen]
+
+    def draw(self, item: pytest.Item) -> float:
+        """A number from 0 to 1 that depends on the test's name and the seed alone."""
+        digest = hashlib.blake2b(f"{self.seed} {item.nodeid}".encode(), digest_size=6).digest()
+        return int.from_bytes(digest) / 2**48
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose what is run, unless all is asked for or tests are named."""
+    if (received := getattr(config, "workerinput", {}).get("sampling")) is not None:
+        config.pluginmanager.register(Sampling(*received))
+    elif not hasattr(config, "workerinput"):
+        environment = os.environ.get
+        is_whole = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or environment("CHRONOTILE_TEST_FULL")
+        seed = environment("CHRONOTILE_TEST_SEED") or secrets.token_hex(4)
+        most = int(environment("CHRONOTILE_TEST_SAMPLE") or 0)
+        if most or not is_whole:
+            config.pluginmanager.register(Sampling(seed, 1.0 if is_whole else TENTH, most))

@@ -1,0 +1,70 @@
+import pytest
+
+MATRIX = """
+import pytest
+@pytest.mark.further_case
+@pytest.mark.parametrize("case", range(400))
+def test_further(case): pass
+@pytest.mark.parametrize("case", range(50))
+def test_it(case): pass
+"""
+
+
+@pytest.fixture
+def run_tests(pytester, monkeypatch):
+    """`run_tests(*arguments, NAME=value)`: the names of the tests that a session of its own ran, and its output."""
+    monkeypatch.chdir(pytester.path)
+    pytester.makeini("[pytest]\ntestpaths = .\nmarkers = further_case")
+    pytester.makepyfile(test_it=MATRIX)
+
+    def run(*arguments, **environment):
+        for name in ("FULL", "SEED", "SAMPLE"):
+            monkeypatch.setenv(f"CHRONOTILE_TEST_{name}", environment.get(name, ""))
+        result = pytester.runpytest_inprocess("-p", "tests.sampling", "-p", "no:cacheprovider", "-v", *arguments)
+        return {line.split()[0] for line in result.outlines if " PASSED " in line}, result
+
+    return run
+
+
+def further(names):
+    return {name for name in names if "::test_further" in name}
+
+
+def test_a_run_of_everything_takes_about_a_tenth_of_the_further_cases(run_tests):
+    names, result = run_tests(SEED="a")
+
+    assert 20 <= len(further(names)) <= 60
+    assert len(names - further(names)) == 50
+    result.stdout.fnmatch_lines(["further cases of matrices: 10% (CHRONOTILE_TEST_SEED=a)"])
+
+
+def test_a_seed_repeats_its_choice_and_another_chooses_others(run_tests):
+    first, again, other = (further(run_tests(SEED=seed)[0]) for seed in ("a", "a", "b"))
+
+    assert first == again
+    assert first != other
+
+
+def test_a_run_without_a_seed_prints_one_that_repeats_it(run_tests):
+    names, result = run_tests()
+    (header,) = [line for line in result.outlines if "CHRONOTILE_TEST_SEED" in line]
+
+    assert run_tests(SEED=header.partition("SEED=")[2].rstrip(")"))[0] == names
+
+
+@pytest.mark.parametrize(("arguments", "environment"), [(["."], {}), ([], {"FULL": "1"})], ids=["named", "full"])
+def test_all_cases_run_that_are_named_or_if_all_is_asked_for(run_tests, arguments, environment):
+    assert len(run_tests(*arguments, **environment)[0]) == 450
+
+
+def test_a_sample_has_the_number_of_tests_that_was_asked_for(run_tests):
+    assert len(run_tests(SAMPLE="20")[0]) == 20
+
+
+@pytest.mark.slow
+def test_processes_of_one_run_choose_the_same(run_tests):
+    names, _result = run_tests(SEED="a")
+
+    parallel = run_tests("-n", "2", SEED="a")[1]
+
+    assert parallel.parseoutcomes()["passed"] == len(names)
