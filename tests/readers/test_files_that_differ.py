@@ -1,5 +1,6 @@
 """Stacks whose files differ in encoding or order of bands: each date has what its own file says."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import rasterio
 from affine import Affine
 
+from chronotile.archive.open import open_archive
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.model.raster import cell_reasons, pixel_codes, valid_pixels
@@ -367,8 +369,8 @@ def test_bands_in_another_order_may_have_another_encoding_too(tmp_path, has_over
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ((None, None), "no band of it is called NIR, which those of most files are"),
-        (("RED", "EVI"), "no band of it is called NIR, which those of most files are"),
+        ((None, None), "no band of it is called NIR, which those of others are"),
+        (("RED", "EVI"), "its band 2 is called EVI, that of others NIR"),
         (("NIR", "NIR"), "2 of its bands are called NIR"),
     ],
     ids=["absent", "another", "ambiguous"],
@@ -383,6 +385,69 @@ def test_a_file_in_which_the_band_cannot_be_told_is_left_out(tmp_path, names, me
     left_out = [each for each in reader.info.findings if each.message.startswith("left out: ")]
     assert [each.place for each in left_out] == ["a_20200102.tif"]
     assert left_out[0].message.startswith(f"left out: {message}")
+
+
+NO_NAMES = (None, None)
+
+
+@pytest.fixture
+def archive_of(tmp_path):
+    """`archive_of(files)`: what a folder of such files is opened as, and their paths."""
+    with ExitStack() as opened:
+
+        def open_all(files):
+            paths = write_all(tmp_path, files)
+            archive = open_archive(tmp_path, environment={}, clock=lambda: np.datetime64("2020-03-01", "ns"))
+            opened.callback(archive.close)
+            return archive, paths
+
+        yield open_all
+
+
+@pytest.mark.parametrize(
+    ("files", "bands"),
+    [
+        (
+            [("VV", "VH"), ("VV", "VH"), (None, "VV"), NO_NAMES, ("VV_db", "VH_db")],
+            {"VV": [1, 1, 2, 1, None], "VH": [2, 2, None, 2, None]},
+        ),
+        ([NO_NAMES, NO_NAMES, ("VH", "VV")], {"band1": [1, 1, None], "band2": [2, 2, None]}),
+        ([("VV", "VH"), NO_NAMES, NO_NAMES, ("vh", "vv")], {"VV": [1, 1, 1, 2], "VH": [2, 2, 2, 1]}),
+        ([("VV", "VH"), ("VV", "VH"), ("vh", "vv")], {"VV": [1, 1, 2], "VH": [2, 2, 1]}),
+        ([("VV", "VH"), ("VV", "VH"), ("VV", None)], {"VV": [1, 1, 1], "VH": [2, 2, 2]}),
+        ([("VV", "VH"), ("VV", "VH"), ("VH", None)], {"VV": [1, 1, None], "VH": [2, 2, 1]}),
+        ([NO_NAMES, NO_NAMES, ("Band 1", "20200103")], {"band1": [1, 1, 1], "band2": [2, 2, 2]}),
+        ([("VV", "VH"), ("a", "VV"), ("b", "c"), ("d", "e")], {"VV": [1, 2, None, None], "VH": [2, None, 2, 2]}),
+    ],
+    ids=[
+        "mixed",
+        "first without",
+        "most without",
+        "case",
+        "one missing",
+        "other at number",
+        "says nothing",
+        "own names",
+    ],
+)
+def test_a_band_is_never_one_that_its_file_calls_otherwise(archive_of, files, bands):
+    archive, paths = archive_of([File(dtype="float32", names=names) for names in files])
+
+    for name, numbers in bands.items():
+        served = [(path, number) for path, number in zip(paths, numbers, strict=True) if number is not None]
+        assert_like_files(
+            archive.services.readers["a"], name, [path for path, _ in served], bands=[each for _, each in served]
+        )
+    told = {each.place for each in archive.findings if each.is_left_out}
+    assert told == {f"a: {path.name}" for path, *own in zip(paths, *bands.values(), strict=True) if None in own}
+
+
+def test_what_is_left_out_of_a_file_is_named_where_it_is_not_all(archive_of):
+    archive, _paths = archive_of([File(names=names) for names in [("VV", "VH"), ("VV", "VH"), (None, "VV")]])
+
+    (finding,) = [each for each in archive.findings if each.is_left_out]
+
+    assert finding.message.startswith("left out: VH of it, as its band 2 is called VV, that of others VH; ")
 
 
 def test_descriptions_that_each_file_has_of_its_own_do_not_count(tmp_path):

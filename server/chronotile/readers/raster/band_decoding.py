@@ -3,18 +3,23 @@
 `docs/design/encodings.md` explains why the encoding is the file's and not the variable's.
 """
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.raster import Encoding, Pixels
 from chronotile.model.source import VariableSpec
+from chronotile.readers.dates import find_time
 from chronotile.readers.encoding import apply_configuration, as_meant, encoding_text, is_scaled
 from chronotile.readers.files import APART
 from chronotile.readers.joined.recoding import Recoding, recoding_of
 from chronotile.readers.overviews import Counting
 from chronotile.readers.raster.bands import Band, FileBands
+
+_DESCRIBE = f"describe its bands (gdal_edit -d), or {APART}"
+_NUMBERED = re.compile(r"(band|layer|lyr)?[-_. ]?(?P<number>\d*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +71,10 @@ class BandRule:
     """By which the band is found wherever it is."""
     is_strict: bool = False
     """Whether a band of that number, but without the description, will not do."""
+    usual: tuple[str | None, ...] = ()
+    """The descriptions of the bands of a file that is as most are; empty where bands are times."""
+    elsewhere: frozenset[str] = frozenset()
+    """Keys of the descriptions that files have for bands of other numbers."""
 
     def band_in(self, bands: Sequence[Band], number: int) -> Band:
         """Return the band that holds the variable.
@@ -78,7 +87,7 @@ class BandRule:
             UnsupportedSource: None does, or more than one may.
         """
         if self.description is not None:
-            found = [band for band in bands if band.title == self.description]
+            found = _called(self.description, bands)
             if len(found) == 1:
                 return found[0]
             if found:
@@ -88,21 +97,57 @@ class BandRule:
             return self._undescribed(bands, number, self.description)
         if len(bands) != self.count:
             raise UnsupportedSource(other_count(len(bands), self.count))
-        return bands[number - 1]
+        return self._numbered(bands, number)
 
     def _undescribed(self, bands: Sequence[Band], number: int, description: str) -> Band:
         """The band of the number in a file without the description, if nothing speaks against it."""
-        remedy = f"describe its bands (gdal_edit -d), or {APART}"
         own = [band for band in bands if not band.is_alpha]
-        if len(own) == 1 and number == own[0].number:
-            if own[0].title is None:
-                return own[0]
-        elif self.is_strict or len(bands) != self.count:
-            raise UnsupportedSource(f"no band of it is called {description}, which those of most files are; {remedy}")
-        title = bands[number - 1].title
-        if title is None:
-            return bands[number - 1]
-        raise UnsupportedSource(f"its band {number} is called {title}, that of most files {description}; {remedy}")
+        is_sole = len(own) == 1 and number == own[0].number
+        if not is_sole and (len(bands) != self.count or (self.is_strict and not self._has_all_others(bands, number))):
+            raise UnsupportedSource(f"no band of it is called {description}, which those of others are; {_DESCRIBE}")
+        band = own[0] if is_sole else bands[number - 1]
+        if not _tells(band):
+            return band
+        raise UnsupportedSource(f"its band {number} is called {band.title}, that of others {description}; {_DESCRIBE}")
+
+    def _has_all_others(self, bands: Sequence[Band], number: int) -> bool:
+        """Whether all bands but that of the number have the descriptions of most files."""
+        pairs = zip(bands, self.usual, strict=True)
+        return all(_key(band.title) == _key(title) for band, title in pairs if band.number != number)
+
+    def _numbered(self, bands: Sequence[Band], number: int) -> Band:
+        """The band of the number, if no description speaks against it."""
+        band = bands[number - 1]
+        if not self.usual or sum(not each.is_alpha for each in bands) == 1 or not _tells(band):
+            return band
+        usual = self.usual[number - 1]
+        if _key(band.title) != _key(usual) and _key(band.title) in self.elsewhere:
+            raise UnsupportedSource(f"its band {number} is called as another band of others, {band.title}; {_DESCRIBE}")
+        if usual is None:
+            raise UnsupportedSource(
+                f"its band {number} is called {band.title}, and the bands of most files have no descriptions, so that "
+                f"their order is not known; {_DESCRIBE}"
+            )
+        return band
+
+
+def _key(title: str | None) -> str:
+    """A description without case and signs."""
+    return re.sub(r"[\W_]+", "_", (title or "").casefold())
+
+
+def _tells(band: Band) -> bool:
+    """Whether a description says what is in a band: some writers put the file's name or the band's number there."""
+    if not band.title or find_time(band.title):
+        return False
+    numbered = _NUMBERED.fullmatch(band.title)
+    return numbered is None or numbered["number"] not in ("", str(band.number))
+
+
+def _called(description: str, bands: Sequence[Band]) -> list[Band]:
+    """The bands of that description; else those whose description differs from it in case and signs only."""
+    exact = [band for band in bands if band.title == description]
+    return exact or [band for band in bands if _key(band.title) == _key(description)]
 
 
 def band_rule(variable: VariableSpec, band: Band, *, bands: Sequence[Band], looked: Sequence[FileBands]) -> BandRule:
@@ -114,17 +159,28 @@ def band_rule(variable: VariableSpec, band: Band, *, bands: Sequence[Band], look
         bands: All of that file.
         looked: Those of all files that were looked at.
     """
-    count, number, description = len(bands), band.number, band.description
-    if description is None or not _is_shared(description, looked):
-        return BandRule(number=number, count=count)
-    is_named = variable.band is None and (variable.name or variable.id) == description
-    return BandRule(number=number, count=count, description=description, is_strict=is_named)
+    kinds, name = Counter(looked), variable.name or variable.id
+    description = name if band.title is None else band.description
+    is_shared = description is not None and _is_shared(description, kinds)
+    return BandRule(
+        number=band.number,
+        count=len(bands),
+        description=description if is_shared else None,
+        is_strict=is_shared and variable.band is None and name == description,
+        usual=tuple(each.title for each in bands),
+        elsewhere=frozenset(
+            _key(each.title) for kind in kinds for each in kind.bands if each.title and each.number != band.number
+        ),
+    )
 
 
-def _is_shared(description: str, looked: Sequence[FileBands]) -> bool:
-    """Whether most files have a band of that description; some writers describe each by the file's own name."""
-    holders = Counter(description in {band.title for band in each.bands} for each in looked)
-    return holders[True] >= holders[False]
+def _is_shared(description: str, kinds: Mapping[FileBands, int]) -> bool:
+    """Whether most files with descriptions have a band of that one; some writers describe each by the file's name."""
+    holders = Counter[bool]()
+    for kind, count in kinds.items():
+        if any(band.title for band in kind.bands):
+            holders[bool(_called(description, kind.bands))] += count
+    return 0 < holders[True] >= holders[False]
 
 
 def encoding_in(band: Band, variable: VariableSpec, *, are_classes: bool) -> Encoding:

@@ -1,12 +1,12 @@
 """Raster files, one per date or one band per date, opened as a stack: which variables they hold, in which bands."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import Finding, SourceSpec, VariableSpec
+from chronotile.model.source import LEFT_OUT, Finding, SourceSpec, VariableSpec
 from chronotile.model.time.instants import NO_TIME, TimeDomain
 from chronotile.readers.dates import time_of_text
 from chronotile.readers.files import DatedFiles, date_files, find_files
@@ -19,6 +19,10 @@ from chronotile.readers.raster.survey import FileSurvey, Sample, survey
 from chronotile.readers.raster.variable import Plane, StackVariable, stack_variable
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
+from chronotile.yaml_source import list_names
+
+_SHOWN = 12
+"""Variables or bands that a message lists."""
 
 TIME_TAGS = ("time", "datetime", "date")
 """Metadata of a single file with its time."""
@@ -97,12 +101,23 @@ def _open_files(spec: SourceSpec, name: str | None, paths: tuple[str, ...]) -> _
         return _Opened({found.info.name: found}, files.findings + notes, sample.looked)
     times = files.times if len(files.times) else _time_in_tags(sample)
     variables: dict[str, StackVariable] = {}
-    findings = list(files.findings)
+    notes: dict[Finding, list[str]] = {}
     for variable, band in _select_bands(spec, name, sample.bands):
         planes = tuple(Plane(path, band.number) for path in files.paths)
-        variables[variable.id], notes = stack_variable(variable, band, sample=sample, planes=planes, times=times)
-        findings += notes
-    return _Opened(variables, tuple(findings), sample.looked)
+        variables[variable.id], found = stack_variable(variable, band, sample=sample, planes=planes, times=times)
+        for each in found:
+            notes.setdefault(each, []).append(variable.id)
+    return _Opened(variables, (*files.findings, *_with_variables(notes, len(variables))), sample.looked)
+
+
+def _with_variables(notes: Mapping[Finding, Sequence[str]], count: int) -> Iterator[Finding]:
+    """Yield what was found with each variable; where not all of them are left out of a file, with their names."""
+    for each, names in notes.items():
+        if each.is_left_out and len(names) < count:
+            reason = each.message.removeprefix(LEFT_OUT)
+            yield replace(each, message=f"{LEFT_OUT}{list_names(names, most=_SHOWN)} of it, as {reason}")
+        else:
+            yield each
 
 
 def _one_band_a_time(
@@ -140,7 +155,7 @@ def _band_of(variable: VariableSpec, bands: tuple[Band, ...], *, in_name: bool) 
         return found[0]
     if variable.band is None and (in_name or sum(not band.is_alpha for band in bands) == 1):
         return bands[0]
-    names = ", ".join(f"{band.number} ({band.name})" for band in bands[:12])
+    names = ", ".join(f"{band.number} ({band.name})" for band in bands[:_SHOWN])
     raise UnsupportedSource(f"no band for {variable.id}; set band: to one of {names}")
 
 

@@ -122,7 +122,7 @@ def stack_variable(
     return found, (
         *(Finding("warning", name, f"{LEFT_OUT}{reason}") for name, reason in left_out),
         *_differences(variable, kind_of, found),
-        *_moved(variable, band, {name: kind.band for name, kind in kind_of.items()}),
+        *_moved(variable, band, rule.description, {name: kind.band for name, kind in kind_of.items()}),
         *(_other_colours(band, sample, planes, served) if is_categorical else ()),
     )
 
@@ -234,15 +234,15 @@ def _differences(variable: VariableSpec, kinds: Mapping[str, _Kind], found: Stac
     yield Finding("warning" if is_of_values else "note", place, message)
 
 
-def _moved(variable: VariableSpec, band: Band, bands: Mapping[str, Band]) -> Iterator[Finding]:
+def _moved(variable: VariableSpec, band: Band, description: str | None, bands: Mapping[str, Band]) -> Iterator[Finding]:
     """That the band of a variable is another one in some files."""
     moved = {place: each for place, each in bands.items() if each.number != band.number}
-    if not moved or band.description is None or len({each.number for each in bands.values()}) < 2:
+    if not moved or description is None or len({each.number for each in bands.values()}) < 2:
         return
     place, own = next(iter(moved.items()))
-    said = f"; set name: {band.description} instead of band: {variable.band}" if variable.band is not None else ""
+    said = f"; set name: {description} instead of band: {variable.band}" if variable.band is not None else ""
     message = (
-        f"{band.description} is its band {own.number}, in most files {band.number} ({len(moved)} of {len(bands)} "
+        f"{description} is its band {own.number}, in most files {band.number} ({len(moved)} of {len(bands)} "
         f"differ); bands are found by their descriptions{said}"
     )
     yield Finding("note" if variable.band is None else "warning", place, message)
