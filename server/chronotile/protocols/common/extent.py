@@ -35,7 +35,7 @@ def crossing_box(grid: NativeGrid) -> BBox | None:
         return None
     if box.xmax <= HALF_CIRCLE + 1e-9:
         return round_box(box)
-    is_whole = box.xmax - box.xmin >= 2 * HALF_CIRCLE
+    is_whole = grid.is_circular or box.xmax - box.xmin >= 2 * HALF_CIRCLE
     west, east = (-HALF_CIRCLE, HALF_CIRCLE) if is_whole else (box.xmin, box.xmax - 2 * HALF_CIRCLE)
     return round_box(box._replace(xmin=west, xmax=east))
 
