@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.model.number_text import cell_values, number_texts, numbers_json, statistics
+from chronotile.model.number_text import (
+    cell_values,
+    json_nodata,
+    json_number,
+    number_texts,
+    numbers_json,
+    statistics,
+)
 from chronotile.model.raster import Encoding
 from tests.decimals import cell_value, statistic
 
@@ -106,3 +113,26 @@ def test_json_and_other_texts_have_the_same_words(values):
     assert listed.decode()[1:-1].replace("null", "") == ",".join(number_texts(array))
     assert json.loads(listed) == [None if value != value else value for value in values]  # noqa: PLR0124 -- NaN
     assert not any(text.endswith(".0") or text == "-0" for text in number_texts(array))
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (255.0, b"255"),
+        (-9999.5, b"-9999.5"),
+        (2.0**53 - 1, b"9007199254740991"),
+        (2.0**63, b"9.223372036854776e+18"),
+        (1e20, b"1e+20"),
+        (-3.4028234663852886e38, b"-3.4028234663852886e+38"),
+        (1e308, b"1e+308"),
+        (np.inf, b"null"),
+        (np.nan, b"null"),
+        (None, b"null"),
+    ],
+)
+def test_a_number_of_metadata_is_json_of_any_size(number, text):
+    assert orjson.dumps(json_number(number)) == text
+
+
+def test_nodata_that_is_no_number_of_json_has_the_texts_of_stac():
+    assert [json_nodata(each) for each in (np.nan, np.inf, -np.inf, 0.0, None)] == ["nan", "inf", "-inf", 0, None]

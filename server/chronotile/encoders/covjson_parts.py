@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from chronotile.model.collection import Layer, LocalisedText
 from chronotile.model.crs import Crs, is_north_first
 from chronotile.model.geometry.area import Polygon
-from chronotile.model.number_text import numbers_json
+from chronotile.model.number_text import json_number, numbers_json
 from chronotile.model.style import StyleClass
 
 Json = dict[str, Any]
@@ -98,7 +98,7 @@ def layer_parameter(layer: Layer, *, method: str | None = None) -> Json:
         document["observedProperty"]["categories"] = [
             {"id": category_id(each), "label": {ANY_LANGUAGE: each.label}} for each in classes
         ]
-        document["categoryEncoding"] = {category_id(each): int(each.value) for each in classes}
+        document["categoryEncoding"] = {category_id(each): json_number(each.value) for each in classes}
     return document
 
 

@@ -3,6 +3,7 @@
 Each function gives back the doubles whose shortest text is the intended one, so that any writer of JSON prints it.
 """
 
+import math
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from functools import lru_cache
@@ -28,6 +29,8 @@ MOST_POWER = 22
 """Of ten, that a double holds exactly."""
 NEAR = 1e-3
 """Of a unit: nearer than that to the middle of two, or to a result of few digits, the exact result decides."""
+MOST_EXACT = 2.0**53
+"""Whole numbers below it are doubles, each another one."""
 SMALL = 1e-60
 """Scales and offsets lie between that and its inverse; results of others are written as they are."""
 ROUNDING = 1e-15
@@ -92,6 +95,24 @@ def statistics(values: FloatArray) -> FloatArray:
 def without_noise(value: float) -> float:
     """Return a number of a document, such as an end of a range, without what only floating point adds to it."""
     return float(f"{value:.{DIGITS}g}")
+
+
+def json_number(number: float | None) -> float | None:
+    """Return a number of metadata as documents have it; `None` of one that JSON does not have: NaN, infinities.
+
+    Whole ones are integers as far as doubles, which many readers make of them, tell neighbours apart.
+    """
+    if number is None or not math.isfinite(number):
+        return None
+    return int(number) if abs(number) < MOST_EXACT and float(number).is_integer() else float(number)
+
+
+def json_nodata(nodata: float | None) -> float | str | None:
+    """Return the number that stands for no value as STAC 1.1 has it, which has texts for those that JSON lacks."""
+    number = json_number(nodata)
+    if nodata is None or number is not None:
+        return number
+    return "nan" if math.isnan(nodata) else "inf" if nodata > 0 else "-inf"
 
 
 def text_values(values: NDArray[Any], encoding: Encoding | None) -> NDArray[Any]:

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from chronotile.archive.open import Archive
 from chronotile.catalog.items.items import Items
 from chronotile.model.collection import Collection, Layer, LocalisedText
 from chronotile.model.items import ItemSearch
+from chronotile.model.number_text import json_nodata, json_number
 from chronotile.model.raster import Encoding
 from chronotile.model.source import VariableInfo, VariableSpec
 from chronotile.model.time.instants import last_of
@@ -89,12 +88,11 @@ def with_renders(
 
 def band_of(name: str, variable: VariableInfo, encoding: Encoding) -> Json:
     """Return a variable as a band of STAC 1.1."""
-    nodata = encoding.nodata
     known: Json = {
         "name": name,
         "description": variable.title,
         "data_type": encoding.dtype,
-        "nodata": None if nodata is None else "nan" if np.isnan(nodata) else nodata,
+        "nodata": json_nodata(encoding.nodata),
         "unit": None if encoding.units == "1" else encoding.units,
         "raster:scale": None if encoding.scale == 1.0 else encoding.scale,
         "raster:offset": None if encoding.offset == 0.0 else encoding.offset,
@@ -106,10 +104,10 @@ def band_of(name: str, variable: VariableInfo, encoding: Encoding) -> Json:
 
 def _classes(variable: VariableInfo, encoding: Encoding) -> list[Json]:
     """Numbers with a meaning: classes, or flags that are no values."""
-    flags = [{"value": number, "name": name, "description": name} for number, name in encoding.flags]
+    flags = [{"value": json_number(number), "name": name, "description": name} for number, name in encoding.flags]
     classes = [
         {
-            "value": round((each.value - encoding.offset) / encoding.scale),
+            "value": json_number(round((each.value - encoding.offset) / encoding.scale)),
             "name": "".join(letter if letter.isalnum() else "_" for letter in each.label.lower()) or str(each.value),
             "description": each.label,
             "color_hint": each.colour.hex.removeprefix("#")[:6].upper(),

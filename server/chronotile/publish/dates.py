@@ -15,6 +15,7 @@ from chronotile.catalog.items.passes import SourcePass
 from chronotile.errors import InvalidItem, SourceUnavailable, UnsupportedSource
 from chronotile.model.collection import Collection
 from chronotile.model.items import AssetBand, Item
+from chronotile.model.number_text import json_nodata, json_number
 from chronotile.model.raster import Encoding
 from chronotile.model.source import DATA as DATA_KEY
 from chronotile.model.source import SourceSpec, VariableInfo, VariableSpec
@@ -171,9 +172,9 @@ def _stated(band: AssetBand) -> Json:
     known = {
         "name": band.name,
         "data_type": band.dtype,
-        "nodata": band.nodata,
+        "nodata": json_nodata(band.nodata),
         "unit": band.unit,
-        "raster:scale": band.scale,
-        "raster:offset": band.offset,
+        "raster:scale": json_number(band.scale),
+        "raster:offset": json_number(band.offset),
     }
     return {key: value for key, value in known.items() if value is not None}

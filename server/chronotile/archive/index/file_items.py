@@ -13,6 +13,7 @@ from chronotile.errors import InvalidItem, InvalidParameter, UnsupportedSource
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import NativeGrid
 from chronotile.model.items import Asset, AssetBand, BandLayout, Item
+from chronotile.model.number_text import json_nodata, json_number
 from chronotile.model.raster import Encoding
 from chronotile.model.time.instants import ONE_NS, Instant, TimeSpan, format_instant
 from chronotile.readers.cog.files import open_cog, tag_of_path
@@ -147,9 +148,9 @@ def _asset_json(asset: Asset) -> Json:
         {
             "name": band.name,
             "data_type": band.dtype,
-            "raster:scale": band.scale,
-            "raster:offset": band.offset,
-            "nodata": _number(band.nodata),
+            "raster:scale": json_number(band.scale),
+            "raster:offset": json_number(band.offset),
+            "nodata": json_nodata(band.nodata),
             "unit": None if band.unit == "1" else band.unit,
         }
         for band in asset.bands
@@ -161,12 +162,6 @@ def _asset_json(asset: Asset) -> Json:
         "bands": [{name: value for name, value in band.items() if value is not None} for band in stated],
         **({} if asset.grid is None else projection_of(asset.grid)),
     }
-
-
-def _number(nodata: float | None) -> float | str | None:
-    if nodata is None or np.isfinite(nodata):
-        return nodata
-    return "nan" if np.isnan(nodata) else "inf" if nodata > 0 else "-inf"
 
 
 def projection_of(grid: NativeGrid) -> Json:

@@ -1,12 +1,13 @@
 """Collections as cubes: dimensions and variables (datacube extension), and what is known of numbers and grids."""
 
 from collections.abc import Mapping
-from math import hypot, isfinite, isnan
+from math import hypot
 
 from chronotile.catalog.offered import Offered
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import NativeGrid
+from chronotile.model.number_text import json_nodata
 from chronotile.model.raster import Encoding
 from chronotile.model.time.instants import TimeDomain, format_instant
 from chronotile.model.time.steps import DEKAD, step_of
@@ -54,7 +55,7 @@ def band_of(layer: Layer) -> Json:
     encoding = variable.encoding
     band: Json = {"name": variable.name, "data_type": _data_type(encoding)}
     if encoding.nodata is not None:
-        band["nodata"] = _number(encoding.nodata)
+        band["nodata"] = json_nodata(encoding.nodata)
     if encoding.units != "1":
         band["unit"] = encoding.units
     if (encoding.scale, encoding.offset) != (1.0, 0.0):
@@ -109,9 +110,3 @@ def _time(times: TimeDomain) -> Json:
 
 def _data_type(encoding: Encoding) -> str:
     return encoding.dtype if encoding.dtype in DATA_TYPES else "other"
-
-
-def _number(nodata: float) -> float | str:
-    if isfinite(nodata):
-        return int(nodata) if nodata == int(nodata) else nodata
-    return "nan" if isnan(nodata) else "inf" if nodata > 0 else "-inf"

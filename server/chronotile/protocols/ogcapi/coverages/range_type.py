@@ -7,6 +7,7 @@ import numpy as np
 
 from chronotile.encoders.covjson_parts import categories_of, standard_name_uri
 from chronotile.model.collection import Layer
+from chronotile.model.number_text import json_number
 from chronotile.model.raster import Encoding
 from chronotile.pipeline.coverage.numbers import output_encoding
 from chronotile.protocols.common.localised_text import text_in
@@ -96,7 +97,8 @@ def _property(layer: Layer, number: int, language: str) -> Json:
     if variable.standard_name:
         schema["x-ogc-definition"] = standard_name_uri(variable.standard_name)
     if variable.encoding.valid_range is not None and not classes:
-        schema["minimum"], schema["maximum"] = _valid_values(variable.encoding, variable.encoding.valid_range)
+        ends = map(json_number, _valid_values(variable.encoding, variable.encoding.valid_range))
+        schema |= {name: end for name, end in zip(("minimum", "maximum"), ends, strict=True) if end is not None}
     return schema
 
 

@@ -9,6 +9,7 @@ from chronotile.encoders.covjson_parts import UCUM, categories_of, category_id, 
 from chronotile.model.collection import Layer
 from chronotile.model.crs import Crs
 from chronotile.model.geometry.lengths import LENGTHS_M
+from chronotile.model.number_text import json_number
 from chronotile.model.time.instants import ONE_NS, TimeDomain
 from chronotile.model.time.steps import period_text
 from chronotile.protocols.common.localised_text import text_in
@@ -62,7 +63,7 @@ def parameter(layer: Layer, language: str) -> Json:
         "label": label,
         **({"description": described} if described else {}),
         "dataType": "integer" if classes else "float",
-        **({"categoryEncoding": {category_id(each): int(each.value) for each in classes}} if classes else {}),
+        **({"categoryEncoding": {category_id(each): json_number(each.value) for each in classes}} if classes else {}),
         **({"unit": {"label": units, "symbol": {"value": units, "type": UCUM}}} if units and not classes else {}),
         "observedProperty": observed,
         "measurementType": _measurement(layer.times),
