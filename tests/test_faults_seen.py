@@ -176,7 +176,8 @@ def test_half_copied_date_is_told_once_and_served_once_it_is_whole(served, put, 
     assert first[1].startswith(f"error  ndvi: {file_of('2020-01-07')}: left out: it cannot be opened")
     assert second == []
     assert served.days() == list(SCENE.days[:6])
-    assert served.ready() == [{"reason": "1 file or part of it is left out; see the log", "collection": "ndvi"}]
+    reason = f"1 file or part of it is left out: {file_of('2020-01-07')}; see the log"
+    assert served.ready() == [{"reason": reason, "collection": "ndvi"}]
     assert served.metric("chronotile_findings", severity="error") == 1
 
     put("2020-01-07", whole["2020-01-07"])

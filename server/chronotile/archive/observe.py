@@ -8,6 +8,7 @@ from chronotile.archive.open_sources import THREADS
 from chronotile.catalog.configuration import CollectionSection
 from chronotile.errors import SourceUnavailable
 from chronotile.model.source import SourceInfo, VariableInfo
+from chronotile.readers.foreign import reading
 from chronotile.readers.reader import Reader
 from chronotile.readers.sample import observed_range
 
@@ -21,7 +22,7 @@ def observed_infos(sections: Mapping[str, CollectionSection], readers: Mapping[s
         if _needs_range(sections[collection], info)
     ]
     with ThreadPoolExecutor(THREADS, thread_name_prefix="observe") as pool:
-        ranges = dict(zip(selected, pool.map(lambda each: _range(readers[each[0]], each[1]), selected), strict=True))
+        ranges = dict(zip(selected, pool.map(lambda each: _range(readers[each[0]], *each), selected), strict=True))
     return {collection: _observed(collection, reader.info, ranges) for collection, reader in readers.items()}
 
 
@@ -34,10 +35,11 @@ def _needs_range(section: CollectionSection, info: VariableInfo) -> bool:
     return not info.classes and info.name not in styled_variables(section)
 
 
-def _range(reader: Reader, variable: str) -> tuple[float, float] | None:
+def _range(reader: Reader, collection: str, variable: str) -> tuple[float, float] | None:
     """Nothing where the pixels cannot be read now: requests report that."""
     try:
-        return observed_range(reader, variable)
+        with reading(collection, variable):
+            return observed_range(reader, variable)
     except SourceUnavailable:
         return None
 

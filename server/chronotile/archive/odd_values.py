@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from chronotile.catalog.default_styles import GREYS, default_style, is_temperature, named_style
+from chronotile.catalog.default_styles import GREYS, default_style, is_temperature, named_style, widened
 from chronotile.model.source import Finding, VariableInfo
 from chronotile.model.style import Style
 
 PLAIN_STYLES = (GREYS, "viridis")
 """Styles that do not imply a range of values."""
+
+MOST_TOLD = 1e6
+"""From that on, values of which all are one are hardly measured."""
 
 KELVINS = (180.0, 350.0)
 """Between these lie temperatures on the Earth, in kelvin."""
@@ -29,6 +32,10 @@ def value_findings(info: VariableInfo, styles: Mapping[str, Style]) -> Iterator[
     """Yield a note if the values seen in a sample are not of the kind that the variable's name and units say."""
     seen = info.observed_range
     if seen is None or info.classes or info.is_categorical:
+        return
+    if widened(*seen) != seen and abs(seen[0]) > MOST_TOLD:
+        message = f"all values seen are about {seen[0]:g}; if that stands for no value, set nodata: in a configuration"
+        yield Finding("note", info.name, message)
         return
     values = f"values from {seen[0]:g} to {seen[1]:g}"
     style = default_style(replace(info, observed_range=None), styles, layer=info.name)

@@ -8,6 +8,7 @@ from functools import partial
 from chronotile.errors import ChronotileError
 from chronotile.model.source import LEFT_OUT, Finding, SourceSpec
 from chronotile.readers.elsewhere.source import Opened, PendingSource, SourcesSnapshot, open_pending
+from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import shown_href
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.open import open_source
@@ -88,6 +89,7 @@ def reader_findings(readers: Mapping[str, Reader]) -> list[Finding]:
 
 def _open(caches: ReaderCaches, spec: SourceSpec) -> Reader | Finding:
     try:
-        return open_source(spec, caches)
+        with opening("it"):
+            return open_source(spec, caches)
     except ChronotileError as error:
         return Finding("error", spec.collection, f"{LEFT_OUT}{error.message}", path=shown_href(spec.href))

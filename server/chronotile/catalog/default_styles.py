@@ -33,6 +33,8 @@ _KELVIN = frozenset(("k", "kelvin", "kelvins", "degk", "degree_kelvin", "degrees
 ZERO_CELSIUS = 273.15
 """In kelvin."""
 _FALLBACK_RANGE = (0.0, 1.0)
+_LEAST_HALF = 1e-6
+"""Half the width of the range of a single value, as a share of that."""
 _FEWEST_SHARE = 0.05
 """Values that fill less of a style's range than this would show one colour."""
 
@@ -93,9 +95,16 @@ def stretch_style(style: Style, bounds: tuple[float, float]) -> Style:
     low, high = bounds
     if style.is_categorical or style.range == bounds:
         return style
-    if low == high:
-        low, high = low - 0.5, high + 0.5
+    low, high = widened(low, high)
     return replace(style, range=(low, high), ramp=style.stops_over(low, high), labels=())
+
+
+def widened(low: float, high: float) -> tuple[float, float]:
+    """Return a range of values, one of a single value with what doubles of its size can tell from it on either side."""
+    if low < high:
+        return low, high
+    half = max(0.5, abs(low) * _LEAST_HALF)
+    return low - half, high + half
 
 
 def named_style(variable: str, styles: Mapping[str, Style]) -> Style | None:

@@ -90,8 +90,16 @@ def _canonical_name(spelled: str, definition: CRS) -> str:
 
 @lru_cache(maxsize=512)
 def transformer(source: Crs, target: Crs) -> Transformer:
-    """Return the transform from `source` to `target`, x before y on both sides; it may be used by several threads."""
-    return Transformer.from_crs(source.definition, target.definition, always_xy=True)
+    """Return the transform from `source` to `target`, x before y on both sides; it may be used by several threads.
+
+    Raises:
+        UnsupportedCrs: PROJ has no way from one to the other.
+    """
+    try:
+        return Transformer.from_crs(source.definition, target.definition, always_xy=True)
+    except ProjError as error:
+        name = f"{source.definition.name[:40]} to {target.definition.name[:40]}"
+        raise UnsupportedCrs(f"there is no transform from {name}", locator="crs") from error
 
 
 @lru_cache(maxsize=512)
@@ -161,7 +169,7 @@ def _look_up_crs_for_maps(code: int) -> Crs | None:
         if len(directions) != 2 or set(directions) not in DIRECTIONS_OF_MAPS:
             return None
         transformer(crs, CRS84)
-    except ProjError:
+    except (ProjError, UnsupportedCrs):
         return None
     return crs
 

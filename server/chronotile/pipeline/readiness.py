@@ -1,6 +1,5 @@
 """Whether there is anything to answer with, and what fails."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,9 +10,12 @@ from chronotile.pipeline.revision import pixel_revision
 from chronotile.pipeline.services import Services
 from chronotile.readers.elsewhere.source import SourcesSnapshot
 from chronotile.readers.failing_dates import FailingDate
+from chronotile.yaml_source import list_names
 
 NOT_OPEN = "its source cannot be opened, or contains nothing that can be served"
 NEWEST_GONE = "the data of its newest time are gone"
+MOST_NAMED = 3
+"""Of files that are left out; the log has all."""
 AWAY = "its source, on another machine, cannot be read now"
 
 
@@ -90,16 +92,17 @@ def _closed(services: Services) -> list[str]:
 
 
 def _left_out(services: Services) -> Iterator[Fault]:
-    """How much of each collection that is served, and of what is in none, is left out."""
+    """How much of each collection that is served, and of what is in none, is left out, with some names of files."""
     closed = {*_closed(services), *services.elsewhere.found.away}
-    counts = Counter(
-        finding.collection
-        for finding in services.findings
-        if finding.is_left_out and finding.severity != "note" and finding.collection not in closed
-    )
-    for collection, count in counts.items():
-        what = "1 file or part of it is" if count == 1 else f"{count} files or parts of it are"
-        yield Fault(reason=f"{what} left out; see the log", collection=collection or None)
+    places: dict[str, list[str]] = {}
+    for finding in services.findings:
+        if finding.is_left_out and finding.severity != "note" and finding.collection not in closed:
+            name = finding.place.removeprefix(f"{finding.collection}: ").rpartition("/")[2]
+            places.setdefault(finding.collection, []).append(name)
+    for collection, names in places.items():
+        what = "1 file or part of it is" if len(names) == 1 else f"{len(names)} files or parts of it are"
+        shown = list_names(names, most=MOST_NAMED)
+        yield Fault(reason=f"{what} left out: {shown}; see the log", collection=collection or None)
 
 
 def _silent_catalogues(services: Services) -> Iterator[Fault]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from chronotile.errors import UnsupportedSource
+from chronotile.model.number_text import SMALL
 from chronotile.model.raster import Encoding, Numbers
 from chronotile.model.source import VariableSpec
 
@@ -13,7 +14,11 @@ REAL_KINDS = "iufb"
 
 
 def apply_configuration(encoding: Encoding, spec: VariableSpec) -> Encoding:
-    """Return `encoding` with what the configuration says in place of what the file says."""
+    """Return `encoding` with what the configuration says in place of what the file says.
+
+    Raises:
+        UnsupportedSource: Its numbers cannot be meant as the configured type, or have no values.
+    """
     said: dict[str, Any] = {
         name: getattr(spec, name)
         for name in ("scale", "offset", "nodata", "valid_range", "units")
@@ -24,7 +29,21 @@ def apply_configuration(encoding: Encoding, spec: VariableSpec) -> Encoding:
     if spec.dtype is not None and spec.dtype != encoding.dtype:
         said["dtype"] = np.dtype(spec.dtype).name
         said.setdefault("nodata", reinterpret(encoding.nodata, encoding.dtype, spec.dtype))
-    return with_stored_nodata(replace(encoding, **said))
+    return with_stored_nodata(_of_values(replace(encoding, **said)))
+
+
+def _of_values(encoding: Encoding) -> Encoding:
+    """The encoding, of which different numbers are different values.
+
+    Raises:
+        UnsupportedSource: They are not.
+    """
+    if SMALL < abs(encoding.scale) < 1 / SMALL and abs(encoding.offset) < 1 / SMALL:
+        return encoding
+    raise UnsupportedSource(
+        f"its scale is {encoding.scale:g} and its offset {encoding.offset:g}, by which no number has a value of its "
+        "own; set scale: and offset: for the variable"
+    )
 
 
 def with_stored_nodata(encoding: Encoding) -> Encoding:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pyproj import CRS
 
 from chronotile.errors import UnsupportedCrs, UnsupportedSource
-from chronotile.model.crs import Crs, crs_of
+from chronotile.model.crs import CRS84, Crs, crs_of, transformer
 
 EARTH_RADII_M = (6_300_000.0, 6_450_000.0)
 """Semi-major axes that are of the Earth: all its ellipsoids and the spheres that models put in their place."""
@@ -20,7 +20,7 @@ def source_crs(text: str) -> Crs:
     """Return the system that a file or the configuration names.
 
     Raises:
-        UnsupportedSource: PROJ does not know it, or it is of another celestial body.
+        UnsupportedSource: PROJ does not know it, it is of another celestial body, or has no longitudes and latitudes.
     """
     try:
         crs = crs_of(text)
@@ -34,7 +34,14 @@ def source_crs(text: str) -> Crs:
         )
     if not (crs.definition.is_geographic or crs.definition.is_projected):
         raise UnsupportedSource(f"its coordinate reference system {crs.definition.name!r} is not tied to the Earth")
-    return _under_code(_unbound(crs))
+    named = _under_code(_unbound(crs))
+    try:
+        transformer(named, CRS84)
+    except UnsupportedCrs as error:
+        raise UnsupportedSource(
+            f"PROJ cannot transform its coordinate reference system {crs.definition.name!r} to longitude and latitude"
+        ) from error
+    return named
 
 
 def _unbound(crs: Crs) -> Crs:

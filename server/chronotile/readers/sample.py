@@ -32,6 +32,8 @@ MOST_FAILURES = 4
 """Items of a mosaic that cannot be read, after which no others are tried: their store may hang."""
 
 PERCENTILES = (2.0, 98.0)
+MOST = 1e60
+"""Larger values are not measured ones, and no colours can be spread over them."""
 
 
 def observed_range(reader: Reader, variable: str) -> tuple[float, float] | None:
@@ -59,7 +61,7 @@ def observed_range(reader: Reader, variable: str) -> tuple[float, float] | None:
     if failures and not found:
         raise failures[-1]
     values = np.concatenate([np.empty(0), *found])
-    values = values[np.isfinite(values)]
+    values = values[np.abs(values) < MOST]
     if values.size == 0:
         return None
     low, high = np.percentile(values, PERCENTILES)

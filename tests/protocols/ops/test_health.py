@@ -62,7 +62,7 @@ def test_date_that_could_not_be_read_is_named_without_its_path(make_client, make
     assert (answer.status_code, answer.json()["failing"], answer.json()["faults"]) == (200, [], [fault])
 
 
-def test_what_is_left_out_is_told_by_collection_without_paths(make_client, make_services):
+def test_what_is_left_out_is_told_by_collection_and_name_without_folders(make_client, make_services):
     findings = (
         Finding("error", "far", "left out: no file matches x.tif", collection="far", path="/data/secret/x.tif"),
         Finding("warning", "s2: a/b.tif", "left out: its corner is elsewhere", collection="s2", written="c.yaml:3"),
@@ -78,8 +78,8 @@ def test_what_is_left_out_is_told_by_collection_without_paths(make_client, make_
         "failing": ["far"],
         "faults": [
             {"reason": "its source cannot be opened, or contains nothing that can be served", "collection": "far"},
-            {"reason": "2 files or parts of it are left out; see the log", "collection": "s2"},
-            {"reason": "1 file or part of it is left out; see the log"},
+            {"reason": "2 files or parts of it are left out: b.tif, c.tif; see the log", "collection": "s2"},
+            {"reason": "1 file or part of it is left out: places.fields; see the log"},
         ],
     }
 

@@ -13,7 +13,7 @@ from chronotile.archive.discovery.names import as_id, as_title, without_suffix
 from chronotile.archive.discovery.variables import holds_dated_bands, raster_variables, true_colour_of
 from chronotile.archive.odd_values import value_findings
 from chronotile.archive.written_times import times_section
-from chronotile.catalog.default_styles import default_style
+from chronotile.catalog.default_styles import default_style, widened
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import Finding, VariableInfo, VariableSpec
@@ -198,7 +198,7 @@ def _composites(infos: Mapping[str, VariableInfo]) -> dict[str, Section]:
         return {TRUE_COLOUR: {"variables": list(names), "range": [0, 255]}}
     ranges = [band.observed_range or (0.0, 1.0) for band in bands]
     low, high = min(0.0, *(low for low, _high in ranges)), max(high for _low, high in ranges)
-    bounds = _rounded(low, high if high > low else low + 1)
+    bounds = _rounded(*widened(low, high))
     return {TRUE_COLOUR: {"variables": list(names), "range": bounds}}
 
 

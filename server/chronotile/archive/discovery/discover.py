@@ -21,6 +21,7 @@ from chronotile.errors import ChronotileError, ConfigurationError, UnsupportedSo
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import LEFT_OUT, Finding, Severity
 from chronotile.model.style import Style
+from chronotile.readers.foreign import opening
 from chronotile.readers.kinds import kind_of_named, kind_of_path
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.yaml_source import write_yaml
@@ -116,7 +117,8 @@ def _look(
                 raise UnsupportedSource(
                     "its name has { or }, which have a special meaning in a configuration; rename it"
                 )
-            return find(draft)
+            with opening("it"):
+                return find(draft)
         except ChronotileError as error:
             return Finding("error", _place_of(draft), f"{LEFT_OUT}{error.message}")
 

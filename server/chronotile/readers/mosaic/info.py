@@ -1,13 +1,14 @@
 """What a mosaic holds: its variables in the encoding that all pieces have in common, on one grid over all of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.items import BandLayout, ItemRef, MosaicRule
 from chronotile.model.raster import Encoding
-from chronotile.model.source import Finding, ItemsSpec, SourceInfo, SourceSpec, VariableInfo
+from chronotile.model.source import Finding, ItemsSpec, SourceInfo, SourceSpec, VariableInfo, VariableSpec
 from chronotile.model.time.instants import TimeDomain
 from chronotile.readers.encoding import apply_configuration
 from chronotile.readers.joined.common_encoding import common_encoding
@@ -118,7 +119,7 @@ class _MosaicVariable:
         if variable is None or variable.formula is not None:
             return self.sampled.encoding
         of_band = (each.encoding for each in self.layouts if each.band == (variable.band or 1))
-        known = (apply_configuration(each, variable) for each in of_band if each is not None)
+        known = (own for each in of_band if each is not None for own in _configured(each, variable))
         return _of_one_unit([self.sampled.encoding, *known])
 
     def info(self, times: TimeDomain, extent: BBox) -> VariableInfo:
@@ -131,6 +132,12 @@ class _MosaicVariable:
             times=times,
             is_mosaic=True,
         )
+
+
+def _configured(encoding: Encoding, variable: VariableSpec) -> Iterator[Encoding]:
+    """Yield an encoding under what the configuration says; none of files that cannot be served, which are left out."""
+    with suppress(UnsupportedSource):
+        yield apply_configuration(encoding, variable)
 
 
 def _of_one_unit(encodings: Sequence[Encoding]) -> Encoding:
