@@ -15,17 +15,17 @@ import { until } from "../viewer/browser/tools.mjs";
 
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The page of a how-to, with this server. @param {string} base @param {string} name */
-async function readPage(base, name) {
+/** The block of a how-to in a language, with this server. @param {string} base @param {string} name @param {string} language */
+async function readBlock(base, name, language) {
 	const text = await readFile(join(REPOSITORY, "docs/how-to", `${name}.md`), "utf8");
-	const [, page] = text.match(/```html\n(.*?)\n```/s) ?? [];
-	assert.ok(page, `no page in ${name}.md`);
-	return page.replaceAll("http://127.0.0.1:8000", base.replace(/\/$/, ""));
+	const [, block] = text.match(new RegExp(`\`\`\`${language}\\n(.*?)\\n\`\`\``, "s")) ?? [];
+	assert.ok(block, `no ${language} in ${name}.md`);
+	return block.replaceAll("http://127.0.0.1:8000", base.replace(/\/$/, ""));
 }
 
 /** @param {string} base @param {string} name */
 const siteOf = async (base, name) => ({
-	own: { "index.html": await readPage(base, name) },
+	own: { "index.html": await readBlock(base, name, "html"), "chart.js": await readBlock(base, "leaflet", "js") },
 	beside: (/** @type {string} */ path) => join(REPOSITORY, path),
 });
 
