@@ -24,14 +24,14 @@ def test_the_rights_in_a_bucket_are_whole():
     assert objects["Resource"] == f"{listing['Resource']}/{listing['Condition']['StringLike']['s3:prefix']}"
 
 
-@pytest.mark.parametrize("script", examples("python"), ids=["SLURM", "HTCondor"])
+@pytest.mark.parametrize("script", examples("python"), ids=["SLURM"])
 def test_scripts_of_batch_systems_compile(script):
     compile(script, "script", "exec")
 
 
-@pytest.mark.parametrize("script", examples("python"), ids=["SLURM", "HTCondor"])
+@pytest.mark.parametrize("script", examples("python"), ids=["SLURM"])
 def test_scripts_of_batch_systems_run_under_any_shell_and_open_no_http_port(script):
-    assert "source " not in script  # of bash alone; HTCondor's jobs are run by /bin/sh
+    assert "source " not in script  # of bash alone; jobs of HTCondor are run by /bin/sh
     assert script.count('"127.0.0.1:0"') == 2
 
 
