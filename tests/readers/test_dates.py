@@ -44,6 +44,15 @@ def starts_and_ends(span):
         ("LC08_L1TP_199012_20190604_20190610_01_T1", "2019-06-04", "2019-06-05"),
         ("S3_20190604T000000_20190604T235959", "2019-06-04", "2019-06-05"),
         ("VNS_L6D_AEDB_v1_NRT_2019270_015400.tiff", "2019-09-27", "2019-09-28"),
+        ("C3S-LC-L4-LCCS-Map-300m-P1Y-2018-v2.1.1.nc", "2018-01-01", "2019-01-01"),
+        ("ESACCI-BIOMASS-L4-AGB-MERGED-100m-2018-fv4.0.tif", "2018-01-01", "2019-01-01"),
+        ("lc_yearly_2021.tif", "2021-01-01", "2022-01-01"),
+        ("lc_2021_annual_v2.tif", "2021-01-01", "2022-01-01"),
+        ("ndvi_2022-Q1.tif", "2022-01-01", "2022-04-01"),
+        ("ndvi_2022Q4.tif", "2022-10-01", "2023-01-01"),
+        ("ndvi_2020W53.tif", "2020-12-28", "2021-01-04"),
+        ("LC81980242020136LGN00_B4.TIF", "2020-05-15", "2020-05-16"),
+        ("A20211112021118.L3m_8D_CHL_chlor_a_4km.nc", "2021-04-21", "2021-04-29"),
     ],
 )
 def test_name_tells_day_dekad_or_month(name, start, end):
@@ -57,6 +66,9 @@ def test_name_tells_day_dekad_or_month(name, start, end):
         "20190604_105031_ssc",
         "20190604105031",
         "x2019-06-04T10:50:31Z",
+        "OR_ABI-L2-LSTF-M6_G16_s20191551050310_e20191551059290_c20191551101000.nc",
+        "3B-HHR-L.MS.MRG.3IMERG.20190604-S105031-E111959.0630.V06B.30min.tif",
+        "SVM15_npp_d20190604_t1050310_e1051552_b00001.tif",
     ],
 )
 def test_time_of_day_is_an_instant(name):
@@ -79,6 +91,13 @@ def test_time_of_day_is_an_instant(name):
         "cover_2019_100m.tif",
         "cover_2019_10m.tif",
         "120190604",
+        "lc_yearly_2001_2017.tif",
+        "2001_2017_annual.tif",
+        "yearly_2048x2048.tif",
+        "tile_X2000_Y1900.tif",
+        "2021Q5",
+        "2021W54",
+        "A20211182021111",
         "cube-1-250-250.zarr",
         "",
     ],
@@ -97,6 +116,34 @@ def test_day_in_any_form_is_found_in_any_name(day, before, after, form):
 
     assert found.span == (np.datetime64(day, "ns"), np.datetime64(day, "ns") + DAY)
     assert f"{before}{text}{after}"[found.start : found.stop] == text
+
+
+undated = st.sampled_from(
+    [
+        *("31UFS", "h18v03", "N39W009", "T33UVP", "x2000_y1900", "r051", "3857", "epsg4326", "EPSG_32633", "utm33n"),
+        *(
+            "10m",
+            "0.25deg",
+            "300m",
+            "2048x2048",
+            "2000m",
+            "512",
+            "b04",
+            "B8A",
+            "v2",
+            "V2.0.1",
+            "v006",
+            "fv4.0",
+            "N0500",
+        ),
+        *("ndvi", "MOD13Q1", "L3m", "yearly", "annual", "P1Y", "P1M", "monthly", "Q1", "W23", "A", "s", "dem", "2019m"),
+    ]
+)
+
+
+@given(st.lists(undated, max_size=6), st.sampled_from("_-. "))
+def test_sizes_tiles_codes_and_versions_are_no_time(words, separator):
+    assert time_of_name(separator.join(words)) is None
 
 
 @given(st.integers(FIRST_YEAR, LAST_YEAR - 1), st.integers(1, 36))

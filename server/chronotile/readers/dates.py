@@ -6,18 +6,26 @@ The forms, each bounded by something that is not a digit:
 | --- | --- | --- |
 | date | `20190604`, `2019-06-04`, `2019_06_04`, `2019.06.04`, `2019/06/04` | the day |
 | with time of day | `20190604T105031`, `20190604_105031`, `200907100000` | the instant; at midnight the day |
-| day of the year | `A2019155`, `2019155`, `2019_155`, `2019-155`, `2019/155` | the day |
+| the same with a letter | `20190604-S105031`, `20190604_t1050310` (the last digit a tenth of a second) | the same |
+| day of the year | `A2019155`, `2019155`, `2019_155`, `2019-155`, `2019/155`, `LC81980242019155LGN00` | the day |
+| the same with time of day | `s20191551050310` | the instant |
+| days of the year | `A20191532019160` | from the first to the last |
 | dekad of a month | `2019-06-d2`, `201906D2`, `2019-06-dk2`, `201906dek2` | ten days; the third to the month's end |
 | dekad of the year | `2019D17`, `2019-dek17`, `2019_dk17` | the same, 1 to 36 |
+| week | `2019W23`, `2019-W23` | that of ISO 8601 |
 | month | `201906`, `2019-06`, `2019_06`, `2019.06`, `2019/06` | the month |
+| quarter | `2019-Q2`, `2019_Q2`, `2019Q2` | three months |
 | year | `2019` | the year; only where it is the whole text |
+| year of a product of years | `P1Y-2019`, `yearly_2019`, `2019_annual`, `2019-fv4.0` | the year |
 
 If a name holds several dates, the first one counts: by convention the date of observation comes before that of
-processing. A day precedes a dekad, and a dekad a month, wherever they are: short runs of digits are often numbers.
+processing. A day precedes a dekad, a dekad a month, and a month any year, wherever they are: short runs of digits are
+often numbers.
 """
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from typing import NamedTuple
 
 import numpy as np
@@ -36,24 +44,40 @@ _END = r"(?!\d)"
 _APART = r"(?![\dA-Za-z])"
 """No letter either: `2019_100m` and `2019_10m` tell a resolution."""
 _DEKAD = r"[dD](?:[eE]?[kK])?"
+_ALONE = r"(?<![0-9A-Za-z])"
+_HMS = r"(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)"
+_OF_YEAR = r"(?P<year>\d{4})(?P<yearday>\d{3})"
+_YEARLY = r"(?:P1Y|[Yy]early|YEARLY|[Aa]nnual|ANNUAL)"
+_ONE_YEAR = r"(?<!\d{4}[-_])(?P<text>(?P<year>\d{4}))(?![-_]\d{4}(?!\d))"
+"""Not one of two: `2001_2017` is a period."""
 
 _DAYS = (
     re.compile(f"{_YEAR}{_DATE}[Tt ]{_CLOCK}{_END}"),
-    re.compile(f"{_YEAR}{_DATE}[-_](?P<hour>\\d\\d)(?P<minute>\\d\\d)(?P<second>\\d\\d)Z?{_END}"),
+    re.compile(f"{_YEAR}{_DATE}[-_]{_HMS}Z?{_END}"),
+    re.compile(f"{_YEAR}{_DATE}[-_][Sst]{_HMS}\\d?{_END}"),
     re.compile(f"{_YEAR}(?P<month>\\d\\d)(?P<day>\\d\\d)(?P<hour>\\d\\d)(?P<minute>\\d\\d)(?P<second>\\d\\d)?{_END}"),
+    re.compile(f"{_ALONE}s{_OF_YEAR}{_HMS}\\d{_END}"),
+    re.compile(f"{_ALONE}[A-Z]{_OF_YEAR}(?P<last_year>\\d{{4}})(?P<last_day>\\d{{3}}){_END}"),
     re.compile(f"{_YEAR}{_DATE}{_END}"),
     re.compile(f"{_YEAR}(?P<yearday>\\d{{3}}){_END}"),
     re.compile(f"{_YEAR}[-_/](?P<yearday>\\d{{3}}){_APART}"),
+    re.compile(f"{_ALONE}L[CEMOT]\\d{{7}}(?P<text>{_OF_YEAR})(?=[A-Z]{{3}}\\d\\d)"),
 )
 _DEKADS = (
     re.compile(f"{_YEAR}[-_.]?(?P<month>\\d\\d)[-_]?{_DEKAD}(?P<third>[1-3]){_END}"),
     re.compile(f"{_YEAR}[-_]?{_DEKAD}(?P<dekad>\\d{{1,2}}){_END}"),
+    re.compile(f"{_ALONE}(?P<year>\\d{{4}})-?W(?P<week>\\d\\d){_APART}"),
 )
 _MONTHS = (
     re.compile(f"{_YEAR}(?P<month>\\d\\d){_END}"),
     re.compile(f"{_YEAR}[-_./](?P<month>\\d\\d){_APART}"),
 )
-_KINDS = (_DAYS, _DEKADS, _MONTHS)
+_YEARS = (
+    re.compile(f"{_ALONE}(?P<year>\\d{{4}})[-_]?[Qq](?P<quarter>[1-4]){_APART}"),
+    re.compile(f"(?<![A-Za-z]){_YEARLY}[-_.]{_ONE_YEAR}{_APART}"),
+    re.compile(f"{_ALONE}{_ONE_YEAR}[-_.](?={_YEARLY}{_APART}|fv\\d)"),
+)
+_KINDS = (_DAYS, _DEKADS, _MONTHS, _YEARS)
 _BARE_YEAR = re.compile(r"(?<![0-9A-Za-z])(?P<year>\d{4})(?![0-9A-Za-z])")
 
 
@@ -135,7 +159,7 @@ def _matches(pattern: re.Pattern[str], text: str) -> list[TimeMatch]:
     for match in pattern.finditer(text):
         span = _span_of(match.groupdict())
         if span is not None:
-            found.append(TimeMatch(span, *match.span()))
+            found.append(TimeMatch(span, *match.span("text" if "text" in pattern.groupindex else 0)))
     return found
 
 
@@ -144,14 +168,30 @@ def _span_of(parts: dict[str, str | None]) -> TimeSpan | None:
     year = int(parts["year"] or 0)
     if not FIRST_YEAR <= year <= LAST_YEAR:
         return None
-    if parts.get("yearday"):
-        return _day_of_year(year, int(parts["yearday"] or 0))
-    if parts.get("dekad"):
-        return _dekad(year, int(parts["dekad"] or 0) - 1)
-    if parts.get("third"):
-        month = int(parts["month"] or 0)
-        return _dekad(year, (month - 1) * 3 + int(parts["third"] or 0) - 1) if 1 <= month <= 12 else None
-    return _calendar_span(parts)
+    number = {key: int(part) for key, part in parts.items() if part and part.isdigit()}
+    if "yearday" in number:
+        return _span_of_days(year, parts)
+    if "dekad" in number:
+        return _dekad(year, number["dekad"] - 1)
+    if "third" in number:
+        month = number["month"]
+        return _dekad(year, (month - 1) * 3 + number["third"] - 1) if 1 <= month <= 12 else None
+    if "quarter" in number:
+        start = add_months(np.datetime64(f"{year}-01-01", "ns"), 3 * number["quarter"] - 3)
+        return TimeSpan(start, add_months(start, 3))
+    return _week(year, number["week"]) if "week" in number else _calendar_span(parts)
+
+
+def _span_of_days(year: int, parts: dict[str, str | None]) -> TimeSpan | None:
+    """A day by its number in the year, an instant of it, or days up to another."""
+    first = _day_of_year(year, int(parts["yearday"] or 0))
+    if first is None:
+        return None
+    if parts.get("last_day"):
+        last = _day_of_year(int(parts["last_year"] or 0), int(parts["last_day"] or 0))
+        return TimeSpan(first.start, last.end) if last and first.start <= last.start else None
+    day = str(first.start.astype("datetime64[D]"))
+    return _calendar_span(parts | dict(zip(("year", "month", "day"), day.split("-"), strict=True)))
 
 
 def _calendar_span(parts: dict[str, str | None]) -> TimeSpan | None:
@@ -176,6 +216,14 @@ def _day_of_year(year: int, yearday: int) -> TimeSpan | None:
     first = np.datetime64(f"{year}-01-01", "ns")
     start = first + DAY * (yearday - 1)
     return TimeSpan(start, start + DAY) if yearday >= 1 and start < add_months(first, 12) else None
+
+
+def _week(year: int, week: int) -> TimeSpan | None:
+    try:
+        start = np.datetime64(date.fromisocalendar(year, week, 1), "ns")
+    except ValueError:
+        return None
+    return TimeSpan(start, start + 7 * DAY)
 
 
 def _dekad(year: int, index: int) -> TimeSpan | None:

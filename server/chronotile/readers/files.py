@@ -27,7 +27,7 @@ NOT_LISTED = (
     "Zarr store (chronotile optimise)"
 )
 
-TIME_FORMS = "20190604, 2019-06-04, 2019/06/04, 20190604T105031, 2019155, 2019-06-d2, 201906, 2019"
+TIME_FORMS = "20190604, 2019-06-04, 2019/06/04, 20190604T105031, 2019155, 2019-06-d2, 2019-W23, 201906, 2019-Q2, 2019"
 """What `time_pattern` may find, by example."""
 
 
