@@ -133,8 +133,9 @@ def _configuration() -> dict[str, Any]:
             "crs": ["CRS:84", "EPSG:4326", "EPSG:3857"],
         },
         "collections": {
-            "blue-lake": collection("Blue Lake", "{variable}.tif", list(THEMES)),
+            # Before the groups, as the suite takes the first named layer for one with styles of its own.
             "polygons": collection("Basic polygons", "{variable}.tif", ["BasicPolygons"]),
+            "blue-lake": collection("Blue Lake", "{variable}.tif", list(THEMES)),
             "terrain": collection("Terrain", "{variable}.tif", ["Terrain"], source={"crs": "EPSG:4326"}),
             "traffic": collection(
                 "Traffic",

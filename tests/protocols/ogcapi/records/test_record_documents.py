@@ -286,7 +286,7 @@ def test_what_strangers_wrote_is_taken_only_where_it_is_what_records_have(record
 
     assert faults(hostile, RECORD) == []
     properties = hostile["properties"]
-    assert (properties["title"], properties["type"], properties["collection"]) == ("<b>&'\"", "item", "scenes")
+    assert (properties["title"], properties["type"], properties["collection"]) == ("scenes <b>&'\"", "item", "scenes")
     assert {"keywords", "created", "themes"}.isdisjoint(properties)
     assert SECRET not in str(hostile)
 

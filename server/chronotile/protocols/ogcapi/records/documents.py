@@ -197,6 +197,8 @@ def _collection_links(collection: RecordCollection, context: DocumentContext) ->
         Link(rel="self", href=own, type=CATALOG, title="This collection of records"),
         Link(rel="alternate", href=f"{own}?f=html", type=HTML, title="This collection of records as HTML"),
         Link(rel="items", href=f"{own}/items", type=GEOJSON, title="The records"),
+        # What OGC API EDR's suite looks for in each collection of a list (OGC 19-086r6 /req/edr/rc-md-query-links).
+        Link(rel="data", href=f"{own}/items", type=GEOJSON, title="The records"),
         Link(rel="items", href=f"{own}/items?f=html", type=HTML, title="The records as HTML"),
         Link(rel=REL_QUERYABLES, href=f"{own}/queryables", type=SCHEMA, title="Properties for filters"),
         Link(rel=REL_SORTABLES, href=f"{own}/sortables", type=SCHEMA, title="Properties to sort by"),

@@ -105,7 +105,7 @@ def item_record(found: FoundItem, context: CollectionContext) -> Json:
             **{name: value for name, value in properties.items() if name not in OF_RECORDS},
             **_own(properties),
             "type": ITEM,
-            "title": _text(properties.get("title")) or found.ref.id,
+            "title": _text(properties.get("title")) or f"{found.collection} {found.ref.id}",
             "collection": found.collection,
             "externalIds": [{"scheme": found.collection, "value": found.ref.id}],
             "formats": [{"mediaType": each} for each in _types(assets)],
