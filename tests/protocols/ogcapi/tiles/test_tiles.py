@@ -48,6 +48,30 @@ def test_a_tile_is_byte_for_byte_that_of_xyz(tree, name, extension, query):
 
 
 @pytest.mark.parametrize(
+    ("query", "size"),
+    [
+        ("width=512&height=512", (512, 512)),
+        ("width=100", (100, 100)),
+        ("height=300", (300, 300)),
+        ("width=64&height=128", (64, 128)),
+    ],
+)
+def test_a_tile_has_the_size_that_is_requested(tree, query, size):
+    grid = dataclasses.replace(grid_of("WebMercatorQuad", "10", 343, 525), width=size[0], height=size[1])
+
+    response = tree.get(f"{NDVI}/{TILE}?datetime=2020-06-11&{query}")
+
+    assert share_differing(response.content, served.expected_rgba(served.BELGIUM_31N, grid, 2)) <= 0.001
+
+
+def test_a_size_that_is_no_size_or_too_large_is_refused(tree):
+    answers = [tree.get(f"{NDVI}/{TILE}?{query}") for query in ("width=0", "height=x", "width=100000")]
+
+    assert [answer.status_code for answer in answers] == [400, 400, 400]
+    assert [answer.json()["parameter"] for answer in answers] == ["width", "height", "width"]
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "/ogcapi/map/tiles",

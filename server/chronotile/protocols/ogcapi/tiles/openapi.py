@@ -32,6 +32,7 @@ from chronotile.protocols.ogcapi.maps.openapi import (
     origin_parameters,
 )
 from chronotile.protocols.ogcapi.tiles.limits import Limits, finest, limits_of_boxes, limits_of_grids
+from chronotile.protocols.ogcapi.tiles.params import HEIGHT, WIDTH
 from chronotile.protocols.ogcapi.tiles.place_tilesets import COLLECTIONS_OF_PLACES, FORMATS
 from chronotile.protocols.ogcapi.tiles.tilesets import TILEJSON
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON
@@ -152,7 +153,7 @@ def _of_maps(catalogue: Catalogue, shown: Offered) -> Mapping[str, Json]:
             f"tiles.{name}.map.getTile",
             "A tile of a map",
             tag=TAG,
-            parameters=[*first, *_place(catalogue, tile_matrix_set, limits), *drawn, *documents([REV])],
+            parameters=[*first, *_place(catalogue, tile_matrix_set, limits), *drawn, *documents([WIDTH, HEIGHT, REV])],
             answers=PICTURES,
         )
         paths |= {**tiles, f"{origin}/map/tiles{PLACE}": tile}

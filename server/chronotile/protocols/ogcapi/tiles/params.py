@@ -1,15 +1,16 @@
 """Path and query of tiles and tilesets turned into what the core understands (OGC 20-057)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
 from chronotile.model.crs import Crs
+from chronotile.model.grid import Grid
 from chronotile.model.places import PlaceTileRequest
 from chronotile.model.request import MapRequest
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import LANG, F, names_of, text
+from chronotile.protocols.common.query.parameter import LANG, F, names_of, text, whole
 from chronotile.protocols.common.query.picture import REV
 from chronotile.protocols.common.query.tile_address import TileAddress, tile_address
 from chronotile.protocols.ogcapi.crs import named_crs
@@ -21,7 +22,9 @@ from chronotile.protocols.ogcapi.tiles.tilesets import TILEJSON
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import JSON
 
 CRS = text("crs", "That of the tile matrix set, if at all")
-OF_TILE = (*OF_DRAWING, CRS, REV)
+WIDTH = whole("width", "Columns of the picture; default: those of the tile matrix", least=1)
+HEIGHT = whole("height", "Rows of the picture; default: as many as keep the tile's shape", least=1)
+OF_TILE = (*OF_DRAWING, CRS, WIDTH, HEIGHT, REV)
 OF_PLACE_TILE = (COLLECTIONS_OF_PLACES, F, LANG, REV)
 DOCUMENTS: Mapping[str, str] = {"json": JSON}
 METADATA: Mapping[str, str] = {"json": JSON, "tilejson": TILEJSON}
@@ -33,8 +36,22 @@ class TileQuery:
 
     drawing: Drawing
     address: TileAddress
+    width: int | None
+    """Columns of the picture, where they are not those of the tile matrix."""
+    height: int | None
     revision: str | None
     """Of the layer, in the address."""
+
+    def grid(self) -> Grid:
+        """Return the pixels of the picture (OGC 20-058 /req/tiles-parameters: scaling).
+
+        Raises:
+            TileOutOfRange: There is no such tile.
+        """
+        grid = self.address.grid()
+        width = self.width or round((self.height or grid.height) * grid.width / grid.height)
+        height = self.height or round(width * grid.height / grid.width)
+        return replace(grid, width=max(1, width), height=max(1, height))
 
     def requests(self) -> tuple[MapRequest, ...]:
         """Return the core's request.
@@ -44,7 +61,7 @@ class TileQuery:
         """
         natives = [layer.main_variable.grid for layer in self.drawing.layers]
         check_tile_of_grids(self.address, natives)
-        return self.drawing.requests(self.address.grid())
+        return self.drawing.requests(self.grid())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +82,13 @@ def parse_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
     address = _address(path, catalogue)
     drawing = tile_drawing(path, query, accept, catalogue)
     _check_crs(query, drawing, address.tile_matrix_set.crs, catalogue)
-    return TileQuery(drawing=drawing, address=address, revision=REV.given(query))
+    return TileQuery(
+        drawing=drawing,
+        address=address,
+        width=WIDTH.given(query),
+        height=HEIGHT.given(query),
+        revision=REV.given(query),
+    )
 
 
 def tile_drawing(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catalogue) -> Drawing:

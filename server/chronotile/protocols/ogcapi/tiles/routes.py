@@ -57,7 +57,7 @@ async def get_map_tile(request: Request) -> Response:
     ):
         remember(request, payload, layer=first, layer_revision=tile_query.revision)
     response = respond(replace(payload, media_type=tile_query.drawing.media_type), is_immutable=is_current)
-    response.headers.update({**grid_headers(tile_query.address.grid()), **time_headers(payload.time), "Vary": "Accept"})
+    response.headers.update({**grid_headers(tile_query.grid()), **time_headers(payload.time), "Vary": "Accept"})
     return response
 
 
