@@ -51,7 +51,7 @@ def fields_of_text(text: str) -> Fields:
 def fields_of_json(value: object) -> Fields:
     """Return the fields of an object with `include` and `exclude`.
 
-    Without `include` all fields are included; with an empty one the default.
+    Without `include`, or with null, all fields are included; with an empty one the default.
 
     Raises:
         InvalidParameter: It is no such object, or has too many.
@@ -59,7 +59,7 @@ def fields_of_json(value: object) -> Fields:
     if not isinstance(value, dict):
         raise InvalidParameter("fields must be an object with the lists include and exclude", locator="fields")
     included, excluded = _names(value, "include"), _names(value, "exclude")
-    if "include" not in value and excluded:
+    if value.get("include") is None and excluded:
         return _checked(None, excluded)
     return _checked(included or _default(excluded), excluded)
 
