@@ -35,6 +35,8 @@ class AnimationRequest:
     """Frames a second."""
     labels: frozenset[AnimationLabel] = frozenset(ANIMATION_LABELS)
     """What is written on the frames."""
+    newest: int | None = None
+    """How many frames there are at most, of which the newest; `None`: all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

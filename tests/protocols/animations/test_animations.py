@@ -12,6 +12,7 @@ from chronotile.catalog.catalogue import Limits
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid
 from chronotile.model.time.instants import domain_of_instants
+from chronotile.protocols.animations import params
 from tests.protocols import served
 from tests.protocols.animations.films import boxes_of, durations_ms, frames_of, on_white, video_frames
 from tests.protocols.pictures import rgba_of
@@ -44,6 +45,21 @@ def test_frames_are_the_dates_in_the_colours_of_the_formula(client, extension, m
 
     assert answer.headers["content-type"] == media_type
     assert np.array_equal(frames_of(answer.content), expected())
+
+
+def test_without_times_the_newest_frames_are_shown_and_the_answer_says_how_to_request_all(client, monkeypatch):
+    monkeypatch.setattr(params, "DEFAULT_FRAMES", 3)
+
+    newest = get(client, f"{PLAIN}.gif?{AREA}&labels=none")
+    every = get(client, f"{PLAIN}.gif?{AREA}&labels=none&datetime=2000/..")
+
+    assert np.array_equal(frames_of(newest.content), expected(times=(1, 2, 3)))
+    assert (
+        newest.headers["warning"]
+        == '299 - "the newest 3 of 4 frames; an interval such as datetime=2000/.. requests all"'
+    )
+    assert np.array_equal(frames_of(every.content), expected())
+    assert "warning" not in every.headers
 
 
 def test_a_video_shows_the_dates_nearly_in_the_colours_of_the_formula(client):

@@ -57,6 +57,8 @@ class AnimationDelivery:
     """Of all frames."""
     frames: int
     """How many there are."""
+    requested_frames: int
+    """How many there would be of all requested times."""
     body: Body
     """To be closed by who takes it, whether all of it was sent or not."""
     unchanged: bool = False
@@ -196,7 +198,8 @@ def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
     shown = request.shown
     layer, reading = with_expression(services.catalogue.layer(shown.layer), shown.expression, services)
     style = requested_style(shown, layer, reading)
-    frames = frame_times(layer, shown.time, request.step, now=services.clock())
+    requested_frames = frame_times(layer, shown.time, request.step, now=services.clock())
+    frames = requested_frames if request.newest is None else requested_frames[-request.newest :]
     _check_size(request, frames, services)
     shots = tuple(_shot(shown, layer, frame, services) for frame in frames)
     lettering = _lettering(request, layer, style, shots)
@@ -207,6 +210,7 @@ def _resolved(request: AnimationRequest, services: Services) -> _Resolved:
         file_name=_file_name(layer, shots, request.format),
         time=_time_used(shots),
         frames=len(shots),
+        requested_frames=len(requested_frames),
         body=Whole(b""),
     )
     return _Resolved(shots=shots, lettering=lettering, delivery=delivery)

@@ -27,6 +27,9 @@ from chronotile.protocols.common.query.place import requested_crs
 
 FORMATS: Mapping[str, AnimationFormat] = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
 
+DEFAULT_FRAMES = 36
+"""Of a request without times: a year of dekads."""
+
 
 def _step(given: str) -> int | Period:
     if given.isdecimal() and given.isascii():
@@ -49,7 +52,7 @@ BBOX = box("bbox", "West, south, east, north; default: the layer's extent")
 CRS = text("crs", "CRS of `bbox` and the pictures; default: CRS84")
 WIDTH = whole("width", "In pixels; default: 640", least=LEAST_SIDE_PX)
 HEIGHT = whole("height", "In pixels; default: square pixels on the ground", least=LEAST_SIDE_PX)
-DATETIME = datetime("An instant, interval or list; default: the whole time domain")
+DATETIME = datetime("An instant, interval or list; default: all, of which the newest 36 frames")
 STEP: Parameter[int | Period] = custom(
     "step", "Frames: one every N times, or one per period: `P1M`, `dekad`", _step, default=1
 )
@@ -75,7 +78,12 @@ def animation_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue)
     layer, written = catalogue.layer(path["layer"]), by_extension(path["extension"], FORMATS)
     shown = map_request(layer, _grid(query, layer, catalogue), query, time=DATETIME.of(query))
     return AnimationRequest(
-        shown=shown, format=written, step=STEP.of(query), fps=FPS.of(query), labels=LABELS.of(query)
+        shown=shown,
+        format=written,
+        step=STEP.of(query),
+        fps=FPS.of(query),
+        labels=LABELS.of(query),
+        newest=DEFAULT_FRAMES if DATETIME.given(query) is None else None,
     )
 
 

@@ -56,6 +56,10 @@ def _answer(delivery: AnimationDelivery, *, is_immutable: bool, with_body: bool)
         ),
         "Chronotile-Time": instants_text(delivery.time),
     }
+    if delivery.frames < delivery.requested_frames:
+        number, every = delivery.frames, delivery.requested_frames
+        told = f'299 - "the newest {number} of {every} frames; an interval such as datetime=2000/.. requests all"'
+        headers["Warning"] = ", ".join(filter(None, (headers.get("Warning"), told)))
     if delivery.unchanged:
         return Response(status_code=304, headers=headers)
     headers["Content-Disposition"] = f'inline; filename="{delivery.file_name}"'

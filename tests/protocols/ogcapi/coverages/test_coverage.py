@@ -7,6 +7,7 @@ from affine import Affine
 from chronotile.encoders import scratch
 from chronotile.model.crs import crs_of
 from chronotile.model.grid import BBox, Grid, Window
+from chronotile.protocols.ogcapi.coverages import grid_size
 from tests.protocols import served
 from tests.protocols.ogcapi.coverages.reading import (
     READERS,
@@ -32,6 +33,21 @@ def test_without_parameters_all_fields_are_given_everywhere_at_all_times(tree):
     assert (raster.transform, raster.epsg) == (UTM.transform, 32631)
     np.testing.assert_array_equal(raster.numbers[2], expected_window(UTM, WHOLE, time=1))
     np.testing.assert_array_equal(raster.numbers[3], expected_window(UTM, WHOLE, time=0))
+
+
+def test_a_large_one_without_times_has_the_newest_and_says_how_to_request_all(tree, monkeypatch):
+    monkeypatch.setattr(grid_size, "DEFAULT_BYTES", 2 * 300 * 400 + 1)
+
+    newest, every = (
+        tree.get(NDVI, params={"f": "csv", **IN_WINDOW, **more}) for more in ({}, {"datetime": "2020-05-21/.."})
+    )
+    whole, all_of_it = tree.get(NDVI), tree.get(NDVI, params={"datetime": "2020-05-21/.."})
+
+    assert (newest.content, newest.headers.get("warning")) == (every.content, None)
+    assert whole.headers["warning"] == '299 - "the newest 2 of 4 times; datetime=2020-05-21/.. requests all"'
+    assert whole.headers["chronotile-time"] == "2020-06-21T00:00:00Z,2020-06-11T00:00:00Z"
+    assert len(all_of_it.headers["chronotile-time"].split(",")) == 4
+    assert whole.headers["cache-control"] == all_of_it.headers["cache-control"]
 
 
 def test_a_field_has_no_values_at_times_of_others(tree):

@@ -1,15 +1,46 @@
-"""How many cells an answer has, where that hangs on the native ones."""
+"""How many cells and times an answer has, where that depends on the native ones."""
 
 import math
 from dataclasses import replace
 
+import numpy as np
+
 from chronotile.model.coverage import CoverageRequest, ScaleFactors, ScaleSize, Trim
 from chronotile.model.crs import are_alike
 from chronotile.model.grid import WHOLE_CIRCLE, Grid
+from chronotile.model.time.instants import ABSENT, DISTANT_FUTURE, TimePart, TimeSelection, TimeSpan, format_day
+from chronotile.pipeline.coverage.extract import coverage_field
 from chronotile.pipeline.coverage.grid import place_of
+from chronotile.pipeline.coverage.source_coverage import coverage_bytes
 from chronotile.pipeline.services import Services
 from chronotile.protocols.ogcapi.coverages.params import CoverageQuery
 from chronotile.protocols.ogcapi.coverages.scaling import PartialSize, Resolution
+
+DEFAULT_BYTES = 32 << 20
+"""Of numbers that a request without times has at most, unless one time alone has more."""
+
+
+def with_default_times(request: CoverageRequest, services: Services) -> tuple[CoverageRequest, str]:
+    """Return a request that names no times with the newest ones that are no more than `DEFAULT_BYTES`.
+
+    Returns:
+        It, and a sentence that says how to request all; empty where all times are in it.
+
+    Raises:
+        ChronotileError: The request is not accepted.
+    """
+    layers = [services.catalogue.layer(name) for name in request.layers]
+    starts = [layer.times.starts for layer in layers if len(layer.times)]
+    if request.time != ABSENT or not starts:
+        return request, ""
+    every = np.unique(np.concatenate(starts))
+    grid = place_of(request, layers[0].main_variable.grid).grid
+    newest = max(1, DEFAULT_BYTES // coverage_bytes([coverage_field(layer) for layer in layers], grid, times=1))
+    if newest >= every.size:
+        return request, ""
+    part = TimePart(TimeSpan(every[-newest], DISTANT_FUTURE), is_interval=True)
+    told = f"the newest {newest} of {every.size} times; datetime={format_day(every[0])}/.. requests all"
+    return replace(request, time=TimeSelection("parts", (part,))), told
 
 
 def with_scale(query: CoverageQuery, services: Services) -> CoverageRequest:

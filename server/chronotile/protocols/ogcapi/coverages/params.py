@@ -44,7 +44,9 @@ SUBSET = text(
     '`time("2020-06-01":"2020-06-30")`; `x` and `y` in a projected CRS; may be repeated',
 )
 SUBSET_CRS = text("subset-crs", "CRS of `subset`; default: CRS84 for Lat and Lon, the native one for x and y")
-DATETIME = datetime("An instant or an interval, either end of which may be open (`..`); default: all")
+DATETIME = datetime(
+    "An instant or an interval, either end of which may be open (`..`); default: all, or the newest that are 32 MiB"
+)
 CRS = text("crs", "CRS of the response; default: the native one")
 INTERPOLATION = custom(
     "interpolation", "How cells that are not native ones are made", _resampling, schema=enum_of(("nearest", "bilinear"))

@@ -25,7 +25,7 @@ from chronotile.protocols.ogcapi.coverages.documents import (
 from chronotile.protocols.ogcapi.coverages.faults import coverage_fault
 from chronotile.protocols.ogcapi.coverages.file_response import file_conditions, respond_with_file
 from chronotile.protocols.ogcapi.coverages.formats import ALIASES, FORMATS, JSON, JSON_SCHEMA, lacking_formats
-from chronotile.protocols.ogcapi.coverages.grid_size import with_scale
+from chronotile.protocols.ogcapi.coverages.grid_size import with_default_times, with_scale
 from chronotile.protocols.ogcapi.coverages.params import coverage_query, parse_coverage
 from chronotile.protocols.ogcapi.export_offer import export_offer
 from chronotile.protocols.ogcapi.negotiate_format import negotiate_format
@@ -46,18 +46,16 @@ async def get_coverage(request: Request) -> Response:
     offer_job(request, lambda: export_offer(with_scale(parsed_query, services), name, services.catalogue))
     conditions = file_conditions(request)
 
-    def work(is_active: IsActive) -> CoverageDelivery:
-        return deliver_coverage(
-            with_scale(parsed_query, services),
-            name,
-            services,
-            conditions=conditions,
-            is_active=is_active,
-        )
+    def work(is_active: IsActive) -> tuple[CoverageDelivery, str]:
+        coverage, told = with_default_times(with_scale(parsed_query, services), services)
+        return deliver_coverage(coverage, name, services, conditions=conditions, is_active=is_active), told
 
     limiter, layer = state_of(request).limiters.coverages, parsed_query.request.layers[0]
-    delivery = await make_for_client(request, limiter, layer, work, services=services)
-    return respond_with_file(delivery)
+    delivery, told = await make_for_client(request, limiter, layer, work, services=services)
+    response = respond_with_file(delivery)
+    if told:
+        response.headers.append("Warning", f'299 - "{told}"')
+    return response
 
 
 async def get_domain_set(request: Request) -> Response:
