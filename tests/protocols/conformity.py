@@ -66,7 +66,7 @@ def tree_application(jobs: Path) -> ASGIApp:
     services = served.make_services(*served.tree_collections(), places=[make_places()])
     with closing(IndexStore(items=open_items(None, jobs), passes=open_passes(None, jobs))) as store:
         for collection in services.catalogue.collections:
-            list_dates(dated_collection(collection, services.readers[collection.id], state=""), store)
+            list_dates(dated_collection(collection, services.readers[collection.id], {}, state=""), store)
     hrefs = {collection.id: str(jobs / "data") for collection in services.catalogue.collections}
     items = ReaderCaches(items=partial(open_items, None, jobs))
     return application(

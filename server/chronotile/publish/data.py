@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from chronotile.archive.index.date_items import media_type
-from chronotile.archive.index.file_items import projection_of
+from chronotile.archive.index.file_items import PROJECTION, projection_of
 from chronotile.model.collection import Collection
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import VariableInfo
 from chronotile.model.time.instants import TimeDomain, format_instant
 from chronotile.publish.collections import about, band_of, extent_of, with_renders
-from chronotile.publish.documents.parts import CLASSIFICATION, CUBE, PROJECTION, RASTER, Json
+from chronotile.publish.documents.parts import CLASSIFICATION, CUBE, RASTER, Json
 from chronotile.publish.publication import Asset, Publication
 from chronotile.publish.sources import files_below, is_folder, source_at
 

@@ -124,8 +124,28 @@ def test_a_folder_of_files_has_an_item_a_date_with_its_file(data, live_at, store
             "type": "image/tiff; application=geotiff",
             "roles": ["data"],
             "file:size": path.stat().st_size,
+            "bands": [
+                {"name": "NDVI", "data_type": "uint8", "raster:scale": 0.004, "raster:offset": -0.08, "nodata": 255}
+            ],
         }
     }
+
+
+def test_bands_are_those_of_each_file_and_as_configured_where_that_says_otherwise(data, live_at, store):
+    write_cogs(data, Scene(days=DAYS[:2]))
+    with rasterio.open(data / "NDVI_20200101.tif", "r+") as file:
+        file.scales, file.nodata = (0.005,), 254
+    configured = COGS.replace("variables: {NDVI: {", "variables: {NDVI: {offset: 1, ")
+
+    bands = {}
+    for name, text in (("stated", COGS), ("configured", configured)):
+        list_all(live_at(text), store)
+        bands[name] = [each["assets"]["NDVI"]["bands"] for each in found(store).values()]
+
+    first = {"name": "NDVI", "data_type": "uint8", "raster:scale": 0.005, "raster:offset": -0.08, "nodata": 254}
+    second = {"name": "NDVI", "data_type": "uint8", "raster:scale": 0.004, "raster:offset": -0.08, "nodata": 255}
+    assert bands["stated"] == [[first], [second]]
+    assert bands["configured"] == [[first | {"raster:offset": 1}], [second | {"raster:offset": 1}]]
 
 
 def test_the_place_of_an_item_is_that_of_its_file(data, live_at, store):

@@ -8,11 +8,22 @@ from pathlib import PurePosixPath
 import orjson
 
 from chronotile.archive.index.documents import Json
-from chronotile.archive.index.file_items import BEFORE, GEOTIFF, PROJECTION, outline_of, projection_of
+from chronotile.archive.index.file_items import (
+    BEFORE,
+    GEOTIFF,
+    PROJECTION,
+    RASTER,
+    band_json,
+    describe_file,
+    outline_of,
+    projection_of,
+)
+from chronotile.errors import InvalidItem
 from chronotile.model.collection import Collection
 from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.items import Asset, Item
-from chronotile.model.source import DATA, VariableInfo
+from chronotile.model.number_text import json_nodata, json_number
+from chronotile.model.source import DATA, VariableInfo, VariableSpec
 from chronotile.model.time.instants import DAY, ONE_NS, Instant, TimeSpan, format_day, format_instant
 from chronotile.readers.hrefs import without_query
 from chronotile.readers.stac.footprints import Footprint, footprint_of
@@ -64,10 +75,13 @@ class DateItems:
     Args:
         collection: It.
         variables: By id, at least one.
+        specs: What the configuration says of them.
     """
 
-    def __init__(self, collection: Collection, variables: Mapping[str, VariableInfo]) -> None:
-        self._variables = variables
+    def __init__(
+        self, collection: Collection, variables: Mapping[str, VariableInfo], specs: Mapping[str, VariableSpec]
+    ) -> None:
+        self._variables, self._specs = variables, specs
         grids = {each.grid: None for each in variables.values()}
         self._grid = next(iter(grids)) if len(grids) == 1 else None
         outline = _ring(collection.bbox) if self._grid is None else outline_of(self._grid)
@@ -94,16 +108,21 @@ class DateItems:
             properties["updated"] = format_instant(updated)
         if self._grid is not None:
             properties |= projection_of(self._grid) | _cube(self._grid, properties, held, self._variables)
-        has_size = any(each.size is not None for each in files)
+        described = {name: self._asset_json(each) for name, each in assets.items()}
+        extensions = [
+            *([] if self._grid is None else [PROJECTION, DATACUBE]),
+            *([FILE] if any("file:size" in each for each in described.values()) else []),
+            *([RASTER] if any("bands" in each for each in described.values()) else []),
+        ]
         document = {
             "type": "Feature",
             "stac_version": "1.1.0",
-            "stac_extensions": [*([] if self._grid is None else [PROJECTION, DATACUBE]), *([FILE] if has_size else [])],
+            "stac_extensions": extensions,
             "id": id_,
             **self._place,
             "properties": properties,
             "links": [],
-            "assets": {name: self._asset_json(each) for name, each in assets.items()},
+            "assets": described,
         }
         return Item(
             id=id_,
@@ -128,7 +147,36 @@ class DateItems:
             "type": media_type(file.path),
             "roles": ["data"],
             **({} if file.size is None else {"file:size": file.size}),
+            **({"bands": bands} if (bands := self._bands(file)) else {}),
         }
+
+    def _bands(self, file: DateFile) -> Sequence[Json]:
+        """The bands of a GeoTIFF on a disk as it states them, corrected as configured."""
+        if file.size is None or media_type(file.path) != GEOTIFF:
+            return []
+        try:
+            bands = [band_json(each) for each in describe_file(DATA, file.path, crs=None).bands]
+        except InvalidItem:  # which readers tell
+            return []
+        for name in file.variables:
+            spec = self._specs.get(name) or VariableSpec(id=name)
+            number = spec.band or (1 if len(bands) == 1 else None)
+            if number is not None and number <= len(bands):
+                bands[number - 1] |= _configured(name, spec)
+        return bands
+
+
+def _configured(name: str, spec: VariableSpec) -> Json:
+    """What the configuration says of a variable's band in place of its files."""
+    known = {
+        "name": name,
+        "data_type": spec.dtype,
+        "raster:scale": json_number(spec.scale),
+        "raster:offset": json_number(spec.offset),
+        "nodata": json_nodata(spec.nodata),
+        "unit": spec.units,
+    }
+    return {member: value for member, value in known.items() if value is not None}
 
 
 def media_type(path: str) -> str:

@@ -30,7 +30,9 @@ BEFORE = np.timedelta64(-1, "s")
 """From the end of a period, which is the first instant after it, to what `end_datetime` says, which belongs to it."""
 SIDE = 8
 """Points along each side of the outline of a grid."""
-PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
+PROJECTION = "https://stac-extensions.github.io/projection/v1.2.0/schema.json"
+"""The last version with `proj:epsg` beside `proj:code`: stackstac and older drivers of GDAL look for it."""
+RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
 
 
 def read_files(id_: str, paths: Mapping[str, str], span: TimeSpan, *, crs: str | None = None) -> Item:
@@ -133,7 +135,7 @@ def document_of(id_: str, assets: tuple[Asset, ...], span: TimeSpan, *, updated:
     return {
         "type": "Feature",
         "stac_version": "1.1.0",
-        "stac_extensions": [PROJECTION],
+        "stac_extensions": [PROJECTION, RASTER],
         "id": id_,
         "geometry": {"type": "Polygon", "coordinates": [ring]},
         "bbox": [min(xs), min(ys), max(xs), max(ys)],
@@ -144,31 +146,35 @@ def document_of(id_: str, assets: tuple[Asset, ...], span: TimeSpan, *, updated:
 
 
 def _asset_json(asset: Asset) -> Json:
-    stated = [
-        {
-            "name": band.name,
-            "data_type": band.dtype,
-            "raster:scale": json_number(band.scale),
-            "raster:offset": json_number(band.offset),
-            "nodata": json_nodata(band.nodata),
-            "unit": None if band.unit == "1" else band.unit,
-        }
-        for band in asset.bands
-    ]
     return {
         "href": asset.href,
         "type": GEOTIFF,
         "roles": ["data"],
-        "bands": [{name: value for name, value in band.items() if value is not None} for band in stated],
+        "bands": [band_json(band) for band in asset.bands],
         **({} if asset.grid is None else projection_of(asset.grid)),
     }
 
 
+def band_json(band: AssetBand) -> Json:
+    """Return what a file states of a band, as bands of STAC 1.1 have it."""
+    known = {
+        "name": band.name,
+        "data_type": band.dtype,
+        "raster:scale": json_number(band.scale),
+        "raster:offset": json_number(band.offset),
+        "nodata": json_nodata(band.nodata),
+        "unit": None if band.unit == "1" else band.unit,
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
 def projection_of(grid: NativeGrid) -> Json:
     """Return a grid as the `proj:` fields of an item or asset."""
-    name = grid.crs.name
-    code = {"proj:code": name} if name.startswith("EPSG:") else {"proj:wkt2": grid.crs.definition.to_wkt()}
-    return {**code, "proj:shape": [grid.height, grid.width], "proj:transform": list(grid.transform[:6])}
+    crs, transform = grid.crs, [float(each) for each in grid.transform[:6]]
+    code: Json = {"proj:wkt2": crs.definition.to_wkt()} if crs.uri is None else {"proj:code": crs.name}
+    if crs.epsg is not None:
+        code["proj:epsg"] = crs.epsg
+    return {**code, "proj:shape": [grid.height, grid.width], "proj:transform": transform}
 
 
 @lru_cache(maxsize=1024)

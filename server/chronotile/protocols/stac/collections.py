@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from urllib.parse import quote, urlencode
 
+from chronotile.archive.index.file_items import PROJECTION
 from chronotile.catalog.offered import Offered
 from chronotile.model.licence import licence_of, with_licence
 from chronotile.protocols.common.item_links import ATOM, feed_path
@@ -37,7 +38,7 @@ def collection_document(offered: Offered, context: StacContext) -> Json:
     summaries = _summaries(offered)
     parts = {
         data_cube.EXTENSION: bool(cube),
-        data_cube.PROJECTION: "proj:code" in summaries,
+        PROJECTION: "proj:code" in summaries,
         data_cube.RASTER: bool(own_fields(offered)),
         RENDER: bool(drawn),
         map_links.EXTENSION: any(each["rel"] in {"xyz", "wmts", "wms"} for each in links),

@@ -15,7 +15,6 @@ from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.stac.context import Json
 
 EXTENSION = "https://stac-extensions.github.io/datacube/v2.2.0/schema.json"
-PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
 DATA_TYPES = frozenset(
     {f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)} | {"float16", "float32", "float64"}
@@ -61,14 +60,6 @@ def band_of(layer: Layer) -> Json:
     if (encoding.scale, encoding.offset) != (1.0, 0.0):
         band |= {"raster:scale": encoding.scale, "raster:offset": encoding.offset}
     return {**band, "raster:spatial_resolution": ground_resolution(variable.grid)}
-
-
-def projection_of(grid: NativeGrid) -> Json:
-    """Return where the cells of a grid are (projection extension)."""
-    name = grid.crs.name
-    known = {"proj:wkt2": grid.crs.definition.to_wkt()} if grid.crs.uri is None else {"proj:code": name}
-    transform = [float(each) for each in grid.transform[:6]]
-    return {**known, "proj:shape": [grid.height, grid.width], "proj:transform": transform}
 
 
 def ground_resolution(grid: NativeGrid) -> float:

@@ -2,6 +2,7 @@
 
 from urllib.parse import quote
 
+from chronotile.archive.index.file_items import PROJECTION, projection_of
 from chronotile.model.collection import Layer
 from chronotile.model.items import FoundItem
 from chronotile.model.time.instants import Instant
@@ -85,7 +86,7 @@ class _OfCollection:
         for each in computed:
             assets |= each.assets(instant)
         if computed:
-            _add_extensions(document, data_cube.PROJECTION, data_cube.RASTER)
+            _add_extensions(document, PROJECTION, data_cube.RASTER)
         if shown and "thumbnail" not in assets:
             first, time = next((each for each in shown if each[0].layer.is_composite), shown[0])
             assets["thumbnail"] = {
@@ -110,7 +111,7 @@ class _Computed:
             "roles": ["data"],
             "title": title,
             "bands": [data_cube.band_of(layer)],
-            **data_cube.projection_of(variable.grid),
+            **{key: value for key, value in projection_of(variable.grid).items() if key != "proj:epsg"},
         }
         self._zarr = {
             "href": f"{context.base}/zarr/{name}",

@@ -16,7 +16,6 @@ CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema
 CUBE = "https://stac-extensions.github.io/datacube/v2.2.0/schema.json"
 FILE = "https://stac-extensions.github.io/file/v2.1.0/schema.json"
 PROCESSING = "https://stac-extensions.github.io/processing/v1.1.0/schema.json"
-PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 RASTER = "https://stac-extensions.github.io/raster/v2.0.0/schema.json"
 _NAME = re.compile(r"https://stac-extensions\.github\.io/([a-z-]+)/")
 _PREFIXES = {"projection": "proj", "datacube": "cube", "scientific": "sci"}
