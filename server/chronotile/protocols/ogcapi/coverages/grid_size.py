@@ -24,7 +24,7 @@ def with_default_times(request: CoverageRequest, services: Services) -> tuple[Co
     """Return a request that names no times with the newest ones that are no more than `DEFAULT_BYTES`.
 
     Returns:
-        It, and a sentence that says how to request all; empty where all times are in it.
+        It, and a sentence with the request for all times; empty where all are in it.
 
     Raises:
         ChronotileError: The request is not accepted.
