@@ -29,12 +29,15 @@ const CELLS = [
 	{ row: 470, column: 200 },
 ];
 
-/** The example in a language of the page, with this server and its layer. @param {string} base @param {"html" | "js"} kind */
-async function readExample(base, kind) {
+/** The modules of the page and its document, with this server and its layer. @param {string} base */
+async function readExamples(base) {
 	const page = await readFile(join(REPOSITORY, "docs/reference/cube-tiles-in-your-page.md"), "utf8");
-	const [, example] = page.match(new RegExp(`\`\`\`${kind}\n(.*?)\n\`\`\``, "s")) ?? [];
-	assert.ok(example, `no example in ${kind}`);
-	return example.replaceAll("https://maps.example", base.replace(/\/$/, "")).replaceAll("NDVI", "ndvi");
+	const examples = [...page.matchAll(/```(?:html|js)\n(.*?)\n```/gs)].map(([, example]) =>
+		example.replaceAll("https://maps.example", base.replace(/\/$/, "")).replaceAll("NDVI", "ndvi"),
+	);
+	assert.equal(examples.length, 3);
+	const [shared, leaflet, openlayers] = examples;
+	return { shared, leaflet, openlayers };
 }
 
 /** @param {string} example */
@@ -42,7 +45,7 @@ async function bundle(example) {
 	const { outputFiles } = await build({
 		stdin: { contents: example, resolveDir: REPOSITORY },
 		bundle: true,
-		external: ["./ctc1/*"],
+		external: ["./ctc1/*", "./cubes.js"],
 		format: "esm",
 		write: false,
 		logLevel: "error",
@@ -82,7 +85,8 @@ await runAsCalled([
 	[
 		"the page with Leaflet goes through dates, and tells values",
 		async (bench) => {
-			const own = { "index.html": await readExample(bench.base, "html") };
+			const { shared, leaflet } = await readExamples(bench.base);
+			const own = { "index.html": leaflet, "cubes.js": shared };
 			await withOwnPage(bench, { own, beside: besidePage }, async (page) => {
 				await page.locator("#when").getByText("2019-12-27").waitFor();
 				const map = await page.locator("#map").boundingBox();
@@ -105,10 +109,12 @@ await runAsCalled([
 	[
 		"the page with OpenLayers goes through dates",
 		async (bench) => {
+			const { shared, openlayers } = await readExamples(bench.base);
 			const own = {
 				"index.html": `<!doctype html><body style="margin: 0"><div id="map" style="width: 512px; height: 512px"></div>
 					<input id="date" type="range" min="0"><script type="module" src="page.js"></script>`,
-				"page.js": await bundle(await readExample(bench.base, "js")),
+				"page.js": await bundle(openlayers),
+				"cubes.js": shared,
 			};
 			await withOwnPage(bench, { own, beside: besidePage }, (page) =>
 				checkDates(
