@@ -141,7 +141,7 @@ def test_columns_of_one_layer_are_refused_where_each_layer_has_a_column(make_spr
     answer = requests["position"](make_spreadsheet_client(), "columns=all")
 
     assert answer.status_code == 400
-    assert "columns is not accepted here; of a CSV use dialect, date" in answer.text
+    assert "columns is not a parameter here; accepted are coords, datetime, parameter-name" in answer.text
 
 
 @pytest.mark.parametrize("text", ["a\rb", "a\nb", "a\r\nb", ' "', "a;b,c", "", "=1+1"])

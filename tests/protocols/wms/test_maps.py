@@ -88,6 +88,50 @@ def test_each_layer_without_its_time_is_warned_of(client, get_map):
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"), [("TIMES", "TIME"), ("DATETIME", "TIME"), ("STYLE", "STYLES"), ("BBOXX", "BBOX")]
+)
+def test_a_name_that_is_nearly_a_parameter_is_ignored_with_a_warning(client, get_map, name, meant):
+    answer = get_map(client, LAYERS="NDVI", TIME="2020-06-11", **{name: "2020-06-01"})
+
+    assert answer.headers["Chronotile-Time"] == "2020-06-11T00:00:00Z"
+    assert answer.headers["Warning"] == f'199 - "{name} is not a parameter here and is ignored; {meant} is one"'
+
+
+def test_what_clients_of_maps_add_is_ignored_without_a_warning(client, get_map):
+    habits = {"DPI": "96", "MAP_RESOLUTION": "96", "FORMAT_OPTIONS": "dpi:96", "TILED": "true", "_OLSALT": "0.1"}
+
+    assert "Warning" not in get_map(client, LAYERS="NDVI", TIME="2020-06-11", **habits).headers
+
+
+def test_a_warning_has_no_character_of_the_client_that_a_header_lacks(client, get_map):
+    answer = get_map(client, LAYERS="NDVI", TIME="2020-06-11", **{"TIME\n": "2020"})
+
+    assert answer.headers["Warning"] == '199 - "TIME is not a parameter here and is ignored; TIME is one"'
+
+
+@pytest.mark.parametrize(
+    ("version", "crs", "box", "told"),
+    [
+        ("1.3.0", "EPSG:4326", "4.5,50.8,4.7,50.9", "in EPSG:4326 of WMS 1.3.0 latitude comes first"),
+        ("1.1.1", "EPSG:4326", "50.8,4.5,50.9,4.7", "in EPSG:4326 of WMS 1.1.1 longitude comes first"),
+        ("1.3.0", "CRS:84", "50.8,4.5,50.9,4.7", "in CRS:84 of WMS 1.3.0 longitude comes first"),
+        ("1.3.0", "EPSG:3035", "3930000,3080000,3960000,3110000", "in EPSG:3035 of WMS 1.3.0 y comes first"),
+        ("1.3.0", "EPSG:4326", "50.8,4.5,50.9,4.7", None),
+        ("1.3.0", "EPSG:4326", "10,20,11,21", None),
+        ("1.3.0", "EPSG:3857", "6580000,500000,6610000,550000", None),
+    ],
+)
+def test_a_map_beside_the_layers_names_the_first_axis_if_the_other_order_would_show_them(
+    client, get_map, version, crs, box, told
+):
+    named = {"1.3.0": "CRS", "1.1.1": "SRS"}[version]
+    answer = get_map(client, LAYERS="NDVI,HEIGHT", TIME="2020-06-11", VERSION=version, **{named: crs, "BBOX": box})
+
+    expected = [] if told is None else [f'199 - "BBOX lies outside of the layers; {told}"']
+    assert answer.headers.get_list("Warning") == expected
+
+
 def test_a_known_map_of_several_layers_is_not_read_again(client, get_map):
     etag = get_map(client, LAYERS="NDVI,HEIGHT").headers["ETag"]
 

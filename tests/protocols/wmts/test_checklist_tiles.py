@@ -169,3 +169,10 @@ def test_layer_that_cannot_be_queried_is_501(make_client, get_tile):
     exception = etree.fromstring(answer.content)[0]
     told = (answer.status_code, exception.get("exceptionCode"), exception.get("locator"))
     assert told == (501, "OperationNotSupported", "GetFeatureInfo")
+
+
+def test_a_name_that_is_nearly_a_parameter_is_ignored_with_a_warning(client, get_tile):
+    answer = get_tile(client, Time="2020-06-11", Times="2020-06-01", DPI="96")
+
+    assert answer.headers["Chronotile-Time"] == "2020-06-11T00:00:00Z"
+    assert answer.headers["Warning"] == '199 - "Times is not a parameter here and is ignored; Time is one"'

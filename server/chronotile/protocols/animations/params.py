@@ -74,7 +74,7 @@ def animation_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue)
     Raises:
         ChronotileError: A name is unknown, or a parameter is not accepted.
     """
-    query.check_spelling(names_of(OF_ANIMATION))
+    query.check_names(names_of(OF_ANIMATION))
     layer, written = catalogue.layer(path["layer"]), by_extension(path["extension"], FORMATS)
     shown = map_request(layer, _grid(query, layer, catalogue), query, time=DATETIME.of(query))
     return AnimationRequest(

@@ -29,7 +29,7 @@ def changes_query(query: Kvp, catalogue: Catalogue) -> ChangesQuery:
     Raises:
         InvalidParameter: A parameter is not accepted.
     """
-    query.check_spelling(names_of(OF_CHANGES))
+    query.check_names(names_of(OF_CHANGES))
     collections = tuple(dict.fromkeys(COLLECTIONS.given(query) or ()))
     known = {*catalogue.collections_by_id, *catalogue.away.values()}
     for name in collections:

@@ -39,7 +39,7 @@ async def get_changes(request: Request) -> Response:
 async def get_feed(request: Request) -> Response:
     """Return the newest items of a collection."""
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling((LANG.name,))
+    query.check_names((LANG.name,))
     name, language, base = request.path_params["collection"], language_of(request, query), base_url(request)
     has_viewer = state_of(request).viewer.is_complete
     make = partial(_feed, name, services_of(request), base, language, has_viewer=has_viewer)

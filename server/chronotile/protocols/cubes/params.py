@@ -26,7 +26,7 @@ def cube_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> C
     Raises:
         ChronotileError: A name is unknown, the tile is out of range, or a parameter is not accepted.
     """
-    query.check_spelling(names_of(OF_CUBE))
+    query.check_names(names_of(OF_CUBE))
     layer = catalogue.layer(path["layer"])
     address = tile_address(catalogue, tile_matrix_set=path["tms"], matrix=path["z"], row=path["y"], column=path["x"])
     tile = CubeTile(

@@ -43,7 +43,7 @@ def times_query(query: Kvp, catalogue: Catalogue) -> TimesQuery:
     Raises:
         ChronotileError: A parameter is not accepted.
     """
-    query.check_spelling(names_of(OF_TIMES))
+    query.check_names(names_of(OF_TIMES))
     crs_name = CRS.given(query)
     crs = CRS84 if crs_name is None else catalogue.offered_crs(crs_name)
     bbox = BBOX.given(query)
@@ -58,6 +58,6 @@ def preview_request(layer: Layer, query: Kvp, services: Services) -> MapRequest:
         SourceUnavailable: They cannot be read.
         InvalidParameter: A parameter is not accepted.
     """
-    query.check_spelling(names_of(OF_PREVIEW))
+    query.check_names(names_of(OF_PREVIEW))
     grid, time = preview_grid(layer, WIDTH.of(query)), PREVIEW_TIME.of(query)
     return MapRequest(layer=layer.id, grid=grid, time=clear_selection(layer, services) if time == ABSENT else time)

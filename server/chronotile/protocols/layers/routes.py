@@ -125,7 +125,7 @@ def _list(context: CapabilitiesContext) -> bytes:
 
 def _telling(request: Request) -> CapabilitiesContext:
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling((LANG.name,))
+    query.check_names((LANG.name,))
     language = language_of(request, query)
     return CapabilitiesContext(services=services_of(request), base=base_url(request), language=language)
 

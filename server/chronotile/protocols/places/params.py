@@ -20,16 +20,13 @@ OFFSET = whole("offset", "How many places come before the first one", least=0, d
 OF_SET: tuple[Parameter[object], ...] = (FORMAT, LIMIT, OFFSET)
 """Beside `lang`."""
 LAYER = text("layer", "Id or alias")
-DATETIME = datetime(
-    "An instant, interval or list; default: the whole time domain", beside=names_of(csv_options.OF_LAYERS)
-)
+DATETIME = datetime("An instant, interval or list; default: the whole time domain")
 REDUCER = Parameter(
     name="reducer",
     description="One of those of `/timeseries` except histograms; default: `mean`",
     parse=parse_reducer,
     schema=TEXT,
     default=MEAN,
-    foreign=("reducers",),
 )
 FORMAT_OF_VALUES = choice("format", "How the matrix is written; default: JSON", ("json", "csv"), default="json")
 LIMIT_OF_VALUES = whole("limit", "Maximum number of places; default: all", least=1)
@@ -54,7 +51,7 @@ def places_query(query: Kvp) -> PlacesQuery:
     Raises:
         InvalidParameter: A parameter is not accepted.
     """
-    query.check_spelling((LANG.name, *names_of(OF_SET)))
+    query.check_names((LANG.name, *names_of(OF_SET)))
     return PlacesQuery(format=FORMAT.of(query), limit=LIMIT.of(query), offset=OFFSET.of(query))
 
 
@@ -64,7 +61,7 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) -> P
     Raises:
         ChronotileError: A name is unknown, the tile is out of range, or a parameter is not accepted.
     """
-    query.check_spelling((REV.name,))
+    query.check_names((REV.name,))
     return PlaceTileRequest(places=catalogue.place_set(path["set"]).id, grid=tile_grid_of(path, catalogue))
 
 
@@ -74,8 +71,7 @@ def values_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue) ->
     Raises:
         ChronotileError: A name is unknown, or a parameter is missing or not accepted.
     """
-    query.refuse(REDUCER.foreign, instead=REDUCER.name)  # which is nearly `reducer`
-    query.check_spelling(names_of(OF_VALUES))
+    query.check_names(names_of(OF_VALUES))
     return PlaceValuesRequest(
         places=catalogue.place_set(path["set"]).id,
         layer=catalogue.layer(LAYER.of(query)).id,

@@ -27,7 +27,7 @@ from chronotile.protocols.common.capabilities.layer_entries import CapabilitiesC
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.query.csv_options import OF_LAYERS, csv_options
+from chronotile.protocols.common.query.csv_options import csv_options
 from chronotile.protocols.common.query.form import discard_body
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import LANG
@@ -59,7 +59,7 @@ GEOJSON = "application/geo+json"
 async def get_sets(request: Request) -> Response:
     """Return all sets of places."""
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling((LANG.name,))
+    query.check_names((LANG.name,))
     context = _context(request, query)
     body = await in_documents(request, lambda: orjson.dumps(place_sets(context)))
     return _with_language(respond_with_content(body, JSON, request, cache_control=SHORT), context)
@@ -121,7 +121,7 @@ class _MatrixFormat:
 
 def _matrix_format(query: Kvp, layer: Layer) -> _MatrixFormat:
     is_csv = FORMAT_OF_VALUES.of(query) == "csv"
-    options = csv_options(query, [layer], is_csv=is_csv, parameters=OF_LAYERS)
+    options = csv_options(query, [layer], is_csv=is_csv)
     if not is_csv:
         return _MatrixFormat(name="json", media_type=JSON, encode=encode_place_values_json)
     encode = partial(encode_place_values_csv, options=options)

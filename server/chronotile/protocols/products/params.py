@@ -28,7 +28,7 @@ def product_query(request: Request) -> ProductQuery:
         InvalidParameter: A parameter is not accepted.
     """
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(names_of(OF_PRODUCT))
+    query.check_names(names_of(OF_PRODUCT))
     return ProductQuery(is_document=FORMAT.of(query) == "json")
 
 
@@ -39,6 +39,6 @@ def node_query(request: Request) -> ProductQuery:
         InvalidParameter: A parameter is not accepted.
     """
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(names_of(OF_NODE))
+    query.check_names(names_of(OF_NODE))
     has_checksum = CHECKSUM.of(query)
     return ProductQuery(is_document=has_checksum or FORMAT.of(query) == "json", has_checksum=has_checksum)

@@ -50,7 +50,7 @@ def tile_request(path: Mapping[str, str], query: Kvp, catalogue: Catalogue, *, s
     Raises:
         ChronotileError: A name is unknown, the tile is out of range, or a parameter is not accepted.
     """
-    query.check_spelling(names_of(OF_TILE))
+    query.check_names(names_of(OF_TILE))
     layer = catalogue.layer(path["layer"])
     grid = tile_grid_of(path, catalogue)
     picture_format = by_extension(path["extension"], FORMATS)
@@ -65,5 +65,5 @@ def style_request(path: Mapping[str, str], query: Kvp) -> LegendRequest:
     Raises:
         InvalidParameter: A parameter is not accepted, or a name is misspelt.
     """
-    query.check_spelling(names_of(OF_TILE))
+    query.check_names(names_of(OF_TILE))
     return legend_request(path["layer"], query)

@@ -69,6 +69,7 @@ async def get_legend(request: Request) -> Response:
 
 async def get_ramps(request: Request) -> Response:
     """Return the ramps that `ramp` takes, with their colours."""
+    Kvp(request.query_params.multi_items()).check_names(())
     services = services_of(request)
     make = partial(_ramps, services)
     return await respond_with_document(

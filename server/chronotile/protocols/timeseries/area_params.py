@@ -47,7 +47,7 @@ def area_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) ->
     Raises:
         ChronotileError: A parameter or the geometry is not accepted.
     """
-    query.check_spelling(names_of(OF_AREA))
+    query.check_names(names_of(OF_AREA))
     given_by = next((name for name in ("place", "bbox") if query.optional(name) is not None), "geometry")
     return _request(layer, query, (_area(layer, query, body, catalogue),), given_by=given_by)
 
@@ -59,7 +59,7 @@ def areas_request(layer: Layer, query: Kvp, body: bytes, catalogue: Catalogue) -
         ChronotileError: A parameter or the body is not accepted.
     """
     query.refuse(("bbox", "place"), instead="/timeseries/{layer}/area with it")
-    query.check_spelling(names_of(OF_AREAS))
+    query.check_names(names_of(OF_AREAS))
     return _request(
         layer, query, areas_of(body, geometry_rules(layer, query, catalogue, elsewhere=f"/timeseries/{layer.id}/area"))
     )

@@ -11,10 +11,7 @@ from chronotile.protocols.timeseries.analysis_params import ANALYSIS, analysis_o
 from chronotile.protocols.timeseries.formats import FORMAT
 from chronotile.protocols.timeseries.pages import PAGING
 
-DATETIME = datetime(
-    "An instant, interval, interval with period, or list; default: the whole time domain",
-    beside=names_of(csv_options.OF_SERIES),
-)
+DATETIME = datetime("An instant, interval, interval with period, or list; default: the whole time domain")
 OF_POINT: tuple[Parameter[object], ...] = (
     LON,
     LAT,
@@ -38,7 +35,7 @@ def point_request(layer: Layer, query: Kvp, catalogue: Catalogue) -> SeriesReque
         ChronotileError: A parameter is missing or not accepted.
     """
     query.refuse(NOT_OF_POINTS, instead="/timeseries/{layer}/area with it: a point is one cell")
-    query.check_spelling(names_of(OF_POINT))
+    query.check_names(names_of(OF_POINT))
     return SeriesRequest(
         layer=layer.id,
         point=requested_point(layer, query, catalogue),

@@ -46,8 +46,7 @@ def check_points_query(query: Kvp) -> None:
     query.refuse(NOT_OF_POINTS, instead="/timeseries/{layer}/area or /areas with it: a point is one cell")
     query.refuse(("limit", "cursor"), instead="a shorter datetime: there are no pages of many points")
     query.refuse(("crs",), instead="longitude and latitude in CRS84")
-    query.check_spelling(names_of(OF_POINTS))
-    query.refuse(DATETIME.foreign, instead=DATETIME.name)
+    query.check_names(names_of(OF_POINTS))
 
 
 def points_requests(query: Kvp, body: bytes, catalogue: Catalogue, *, format_: str) -> tuple[PointsSeriesRequest, ...]:

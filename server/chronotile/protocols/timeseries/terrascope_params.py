@@ -12,9 +12,8 @@ from chronotile.model.request import AreaSeriesRequest, SeriesRequest, place_in_
 from chronotile.model.series.reducer import MEAN, STD
 from chronotile.model.time.instants import ABSENT, DISTANT_FUTURE, DISTANT_PAST, TimePart, TimeSelection, TimeSpan
 from chronotile.model.time.parser import parse_instant
-from chronotile.protocols.common.openapi import TEXT
 from chronotile.protocols.common.query.kvp import Kvp
-from chronotile.protocols.common.query.parameter import Parameter, code, names_of, whole
+from chronotile.protocols.common.query.parameter import Parameter, code, custom, names_of, whole
 from chronotile.protocols.common.query.place import LAT, LON, geometry_rules, longitude_latitude
 
 ONLY_VALID = -1
@@ -39,16 +38,8 @@ def _day(given: str, name: str) -> TimeSpan:
         ) from error
 
 
-START = Parameter(
-    name="startDate",
-    description="The first day, included",
-    parse=_start,
-    schema=TEXT,
-    foreign=("start", "from", "begin", "since"),
-)
-END = Parameter(
-    name="endDate", description="The last day, included", parse=_end, schema=TEXT, foreign=("end", "to", "until")
-)
+START = custom("startDate", "The first day, included", _start)
+END = custom("endDate", "The last day, included", _end)
 MAX_VALIDS = whole("maxValids", "`-1`: only dates with a value; `n`: the latest n of those", least=ONLY_VALID)
 INCL_COUNT = code("inclCount", "`0` leaves the counts out", SWITCH, default="1", described=("0", "1"))
 INCL_ST_DEV = code("inclStDev", "`1` adds the standard deviation", SWITCH, default="0", described=("0", "1"))

@@ -52,7 +52,7 @@ async def redirect(request: Request) -> Response:
 async def get_config(request: Request) -> Response:
     """Return what the configuration has for the viewer."""
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(("lang",))
+    query.check_names(("lang",))
     language = language_of(request, query)
     body = orjson.dumps(viewer_document(services_of(request).catalogue, language))
     response = respond_with_content(body, "application/json", request)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Collection, Layer, MetadataLink
-from chronotile.model.crs import CRS84, Crs
+from chronotile.model.crs import CRS84, Crs, is_north_first
 from chronotile.model.grid import BBox, NativeGrid, box_in
 from chronotile.model.payload import TimeUsed
 from chronotile.model.request import IdentifyRequest, MapRequest
@@ -170,6 +170,20 @@ def time_warnings(
         if used.base_substitution is not None:
             warnings[value_warning(used.base_substitution, used.base, layer.times, of="difference")] = None
     return list(warnings)
+
+
+def axes_warning(maps: Sequence[MapRequest], version: Version, catalogue: Catalogue) -> str | None:
+    """Return the Warning header of a map that shows nothing, but would if the axes of its box were swapped."""
+    crs, box = maps[0].grid.crs, maps[0].grid.bbox
+    if not (crs.is_geographic or is_north_first(crs)):
+        return None
+    boxes = [each for layer in maps if (each := _box_in(catalogue.layer(layer.layer).main_variable.grid, crs))]
+    swapped = BBox(box.ymin, box.xmin, box.ymax, box.xmax)
+    if any(map(box.intersects, boxes)) or not any(map(swapped.intersects, boxes)):
+        return None
+    axes = ("longitude", "latitude") if crs.is_geographic else ("x", "y")
+    first = axes[version == "1.3.0" and is_north_first(crs)]
+    return f'199 - "BBOX lies outside of the layers; in {wms_name(crs)} of WMS {version} {first} comes first"'
 
 
 def _time_warning(selection: TimeSelection, used: TimeUsed, layer: Layer) -> str | None:

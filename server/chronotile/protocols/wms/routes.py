@@ -1,6 +1,6 @@
 """The endpoints of WMS: one path, the operation is a parameter."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -13,6 +13,7 @@ from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.payload import TimeUsed
 from chronotile.model.request import IdentifyRequest, MapRequest
 from chronotile.protocols.common.capabilities.layer_entries import capabilities_context
+from chronotile.protocols.common.capabilities.time_warnings import slip_warnings
 from chronotile.protocols.common.capabilities.update_sequence import update_sequence
 from chronotile.protocols.common.drawn_maps import draw_maps
 from chronotile.protocols.common.endpoint import endpoint
@@ -22,11 +23,13 @@ from chronotile.protocols.common.responses.document_cache import respond_with_do
 from chronotile.protocols.common.responses.respond import SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.sld import MEDIA_TYPE as SLD_TYPE
 from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of
-from chronotile.protocols.wms.documents import MEDIA_TYPES, capabilities, time_warnings
+from chronotile.protocols.wms.documents import MEDIA_TYPES, axes_warning, capabilities, time_warnings
 from chronotile.protocols.wms.faults import fault, or_in_picture
 from chronotile.protocols.wms.feature_info import answer_info, info_query
 from chronotile.protocols.wms.legend import answer_legend, legend_query
 from chronotile.protocols.wms.params import (
+    OF_MAP,
+    VERSION,
     Operation,
     check_update_sequence,
     is_quickly_read,
@@ -40,6 +43,7 @@ from chronotile.web.places import Places, web_places
 
 Parsed = TypeVar("Parsed")
 
+OF_GET_MAP = ("SERVICE", "REQUEST", *(each.name for each in OF_MAP))
 WITH_OWN_STYLES: tuple[Operation, ...] = ("GetMap", "GetFeatureInfo", "GetLegendGraphic")
 """Operations that take SLD and SLD_BODY."""
 
@@ -83,7 +87,9 @@ async def get_map(request: Request, query: Kvp) -> Response:
     maps = await _parsed(request, query, wms_map)
     _maps, found = await draw_maps(request, [each.layer for each in maps.layers], lambda: maps.layers)
     response = respond(replace(found.payload, media_type=maps.media_type))
-    return _with_warnings(response, maps.layers, found.times, services.catalogue)
+    axes = axes_warning(maps.layers, VERSION.of(query), services.catalogue)
+    beside = [*slip_warnings(query, OF_GET_MAP), *([] if axes is None else [axes])]
+    return _with_warnings(response, maps.layers, found.times, services.catalogue, beside=beside)
 
 
 async def get_feature_info(request: Request, query: Kvp) -> Response:
@@ -102,8 +108,10 @@ def _with_warnings(
     requests: Sequence[MapRequest] | Sequence[IdentifyRequest],
     times: Sequence[TimeUsed],
     catalogue: Catalogue,
+    *,
+    beside: Iterable[str] = (),
 ) -> Response:
-    for warning in time_warnings(requests, times, catalogue):
+    for warning in (*time_warnings(requests, times, catalogue), *beside):
         response.headers.append("Warning", warning)
     return response
 

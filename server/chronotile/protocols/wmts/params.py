@@ -85,6 +85,10 @@ TIME = text("Time", "An instant, a list or an interval")
 REDUCING = text("Reducer", REDUCER.description, schema=REDUCER.schema)
 DIFFERING = text("Difference", DIFFERENCE.description)
 """The last two are read with the tile, since a path has them in its query."""
+OF_TILE = (
+    *("service", "request", "version", "format", LAYER.name, STYLE.name, TILE_MATRIX_SET.name, TILE_MATRIX.name),
+    *(ROW.name, COLUMN.name, TIME.name, REDUCING.name, DIFFERING.name),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from chronotile.model.payload import Payload
 from chronotile.pipeline.maps.render import render_map
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.capabilities.layer_entries import capabilities_context
-from chronotile.protocols.common.capabilities.time_warnings import nearest_warnings
+from chronotile.protocols.common.capabilities.time_warnings import nearest_warnings, slip_warnings
 from chronotile.protocols.common.capabilities.update_sequence import update_sequence
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.query.kvp import Kvp, last_of_each
@@ -33,6 +33,7 @@ from chronotile.protocols.wmts.feature_info import (
 )
 from chronotile.protocols.wmts.params import (
     MEDIA_TYPE,
+    OF_TILE,
     SECTIONS,
     Section,
     TileNames,
@@ -58,7 +59,10 @@ async def answer(request: Request, *, path: str) -> Response:
     query, services = last_of_each(request.query_params.multi_items()), services_of(request)
     match operation(query):
         case "GetTile":
-            return await _tile(request, services, names_in_query(query, offered_formats(services.catalogue)))
+            response = await _tile(request, services, names_in_query(query, offered_formats(services.catalogue)))
+            for warning in slip_warnings(query, OF_TILE):
+                response.headers.append("Warning", warning)
+            return response
         case "GetFeatureInfo":
             names = info_names_in_query(query, offered_formats(services.catalogue))
             return await _feature_info(request, services, names)

@@ -17,6 +17,7 @@ from chronotile.pipeline.coverage.layer_store import (
     encode_document,
 )
 from chronotile.protocols.common.endpoint import endpoint
+from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.ranges import in_parts
 from chronotile.protocols.common.responses.respond import known_etags, respond
 from chronotile.protocols.common.state import for_client, make_for_client, services_of, state_of
@@ -42,6 +43,7 @@ async def get_array(request: Request) -> Response:
 
 
 async def _document(request: Request, choose: Callable[[StoreDescription], dict[str, object]]) -> Response:
+    _check(request)
     services, known, store = services_of(request), known_etags(request), store_request(request.path_params)
 
     def describe() -> Payload:
@@ -55,6 +57,7 @@ async def _document(request: Request, choose: Callable[[StoreDescription], dict[
 
 async def get_chunk(request: Request) -> Response:
     """Return a chunk of an array, compressed as the metadata say."""
+    _check(request)
     services, known, chunk = services_of(request), known_etags(request), chunk_request(request.path_params)
     payload = await make_for_client(
         request,
@@ -64,6 +67,11 @@ async def get_chunk(request: Request) -> Response:
         services=services,
     )
     return in_parts(_response(payload, chunk.store))
+
+
+def _check(request: Request) -> None:
+    """Refuse a query: an address has all that a store is asked."""
+    Kvp(request.query_params.multi_items()).check_names(())
 
 
 def _response(payload: Payload, store: StoreRequest) -> Response:

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from chronotile.errors import InvalidParameter, MissingParameter
 from chronotile.protocols.common.query.kvp import Kvp, bbox, choice, integer, number, numbers, value_range
-from chronotile.protocols.common.query.parameter import datetime
 
 
 def test_names_are_found_without_regard_to_case():
@@ -107,7 +106,62 @@ NAMES_OF_TIMES = ["time", "DATE", "dates", "start", "end", "from", "to", "begin"
 @pytest.mark.parametrize("name", NAMES_OF_TIMES)
 def test_another_services_name_for_datetime_is_refused(name):
     with pytest.raises(InvalidParameter, match="use datetime"):
-        datetime("Times").of(Kvp([(name, "2020")]))
+        Kvp([(name, "2020")]).check_names(["datetime"])
+
+
+@pytest.mark.parametrize("name", NAMES_OF_TIMES)
+def test_a_name_that_means_times_elsewhere_is_ours_where_we_have_it(name):
+    Kvp([(name, "2020")]).check_names(["datetime", name])
+
+
+WORDS_OF_OTHERS = {
+    # TiTiler
+    "colormap_name": "use ramp",
+    "colormap": "use ramp",
+    "rescale": "use range",
+    "bidx": "each variable or band is a layer",
+    "url": "the address names a layer",
+    "return_mask": "pixels without a value are transparent",
+    "resampling": "the configuration of the layer has it",
+    # xcube
+    "cmap": "use ramp",
+    "cbar": "use ramp",
+    "vmin": "use range",
+    "vmax": "use range",
+    "vars": "each variable or band is a layer",
+    "tolerance": "the configuration of the layer has it",
+    # Sentinel Hub
+    "time": "use datetime",
+    "evalscript": "use expression",
+    "maxcc": "masks of the configuration leave clouds out",
+}
+
+
+@pytest.mark.parametrize(("name", "answer"), WORDS_OF_OTHERS.items())
+def test_words_of_other_servers_lead_to_ours(name, answer):
+    with pytest.raises(InvalidParameter, match=f"^{name} is not a parameter here; {answer}"):
+        Kvp([(name, "1")]).check_names(["datetime", "style", "range", "ramp", "reducer", "expression"])
+
+
+def test_fields_are_called_as_the_operation_calls_them():
+    with pytest.raises(InvalidParameter, match="use parameter-name"):
+        Kvp([("bands", "a")]).check_names(["datetime", "parameter-name"])
+    with pytest.raises(InvalidParameter, match="use properties"):
+        Kvp([("rangeSubset", "a")]).check_names(["datetime", "properties"])
+
+
+def test_any_other_name_is_refused_with_those_that_are_accepted():
+    with pytest.raises(InvalidParameter, match=r"^Foo is not a parameter here; accepted are lon, lat$") as caught:
+        Kvp([("Foo", "1")]).check_names(["lon", "lat"])
+
+    assert caught.value.locator == "Foo"
+    with pytest.raises(InvalidParameter, match=r"^foo is not a parameter here; there are none$"):
+        Kvp([("foo", "")]).check_names([])
+
+
+@pytest.mark.parametrize("name", ["", "_", "_ts", "token", "Access_Token", "api_key", "f", "LANG", "utm_medium", "x-a"])
+def test_what_clients_add_to_any_address_is_no_unknown_name(name):
+    Kvp([(name, "1")]).check_names(["lon", "lat"])
 
 
 @pytest.mark.parametrize(

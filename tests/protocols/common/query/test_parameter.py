@@ -8,7 +8,6 @@ from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.query.parameter import (
     choice,
     code,
-    datetime,
     documents,
     names_of,
     number,
@@ -86,11 +85,6 @@ def test_times_are_named_after_their_parameter():
 
     assert caught.value.locator == "reference"
     assert times("reference", "Times").of(query()) is ABSENT
-
-
-def test_another_name_of_a_parameter_is_refused_although_it_is_optional():
-    with pytest.raises(InvalidParameter, match="start is not a parameter here; use datetime"):
-        datetime("Times").of(query(start="2020"))
 
 
 def test_bounds_words_and_defaults_are_in_the_schema():

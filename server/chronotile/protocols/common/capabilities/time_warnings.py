@@ -1,8 +1,12 @@
-"""Warnings that name the times used in place of those requested (WMS 1.3.0 Annex C.4)."""
+"""Warnings that name the times used in place of those requested (WMS 1.3.0 Annex C.4), and what was ignored."""
+
+import re
+from collections.abc import Collection
 
 from chronotile.model.payload import TimeUsed
 from chronotile.model.time.instants import Instant, TimeDomain
 from chronotile.protocols.common.capabilities.time_extent import time_text
+from chronotile.protocols.common.query.kvp import Kvp
 
 MAX_TIMES_LISTED = 16
 """Times that a warning lists; more are given as the interval they lie in."""
@@ -30,3 +34,9 @@ def nearest_warnings(used: TimeUsed, domain: TimeDomain) -> list[str]:
     if used.base_substitution == "nearest":
         warnings.append(value_warning("nearest", used.base, domain, of="difference"))
     return warnings
+
+
+def slip_warnings(query: Kvp, known: Collection[str]) -> list[str]:
+    """Return the headers (RFC 7234 §5.5) that name ignored parameters which are nearly those of the operation."""
+    slips = ((re.sub(r"[^\w-]", "", name, flags=re.ASCII), meant) for name, meant in query.slips(known))
+    return [f'199 - "{name} is not a parameter here and is ignored; {meant} is one"' for name, meant in slips]

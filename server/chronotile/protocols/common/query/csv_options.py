@@ -1,6 +1,6 @@
 """Query parameters of how a CSV is written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from chronotile.encoders.series.csv import DIALECTS, USUAL, CsvOptions, require_days_apart
 from chronotile.errors import MAX_SHOWN, InvalidParameter
@@ -49,7 +49,6 @@ def csv_options(
     *,
     is_csv: bool,
     has_steps: bool = False,
-    parameters: Sequence[Parameter[object]] = OF_SERIES,
 ) -> CsvOptions:
     """Return how a CSV is written.
 
@@ -58,16 +57,10 @@ def csv_options(
         layers: That it is about.
         is_csv: Whether the answer is a CSV.
         has_steps: Whether times are periods of a day or more, whatever times the layers have.
-        parameters: Those of `OF_SERIES` that the operation has.
 
     Raises:
-        InvalidParameter: A value is not accepted, the operation lacks the parameter, the answer is not CSV, or days
-            would not tell times apart.
+        InvalidParameter: A value is not accepted, the answer is not CSV, or days would not tell times apart.
     """
-    for each in OF_SERIES:
-        if each not in parameters and each.given(query) is not None:
-            accepted = ", ".join(each.name for each in parameters)
-            raise InvalidParameter(f"{each.name} is not accepted here; of a CSV use {accepted}", locator=each.name)
     if not is_csv:
         _refuse_all(query)
         return USUAL

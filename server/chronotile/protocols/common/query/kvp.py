@@ -4,29 +4,16 @@ import difflib
 import itertools
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from typing import NoReturn
 
 from chronotile.errors import MAX_SHOWN, InvalidParameter, MissingParameter, UnknownParameter
 from chronotile.model.grid import BBox
+from chronotile.protocols.common.query.other_names import ADDED, ANSWERS, OTHER_NAMES, letters
 
 MAX_COMPARED = 16
 NEARNESS = 0.8
 """Share of letters that two names have in common, in order, for one to be taken for a slip of the other."""
-OTHER_NAMES_OF_TIMES = (
-    *("time", "times", "date", "dates", "start", "end", "startDate", "endDate", "start_date", "end_date"),
-    *("from", "to", "begin", "since", "until"),
-)
-OTHER_NAMES: Mapping[str, Collection[str]] = {
-    "format": ("f",),
-    "reducers": ("stat", "stats", "statistic", "statistics"),
-    "reducer": ("stat", "stats", "statistic", "statistics"),
-    "step": ("aggregate",),
-    "lon": ("lng", "long", "longitude"),
-    "lat": ("latitude",),
-    "crs": ("srs", "srsname", "epsg"),
-}
-"""What other services call a parameter, by its name here; case and underscores do not matter."""
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -76,24 +63,44 @@ class Kvp:
             if name in self:
                 self._refuse(name, instead)
 
+    def check_names(self, known: Collection[str]) -> None:
+        """Refuse a name that is not one of `known`, except what clients add to any address (`ADDED`).
+
+        Raises:
+            UnknownParameter: There is such a name; the message has ours, if one is meant.
+        """
+        self.check_spelling(known)
+        for name in self._unknown(known):
+            if ADDED.fullmatch(name) is None:
+                accepted = f"accepted are {', '.join(known)}" if known else "there are none"
+                written = self._written[name][:MAX_SHOWN]
+                answer = ANSWERS.get(letters(written), accepted)
+                raise UnknownParameter(f"{written} is not a parameter here; {answer}", locator=written)
+
     def check_spelling(self, known: Collection[str]) -> None:
         """Refuse a name that is nearly one of `known`, or another service's for it; others are ignored.
-
-        Clients add names of their own, which do no harm.
 
         Raises:
             UnknownParameter: There is such a name, among the first `MAX_COMPARED` that are not known.
         """
+        for name, meant in self.slips(known):
+            self._refuse(name, meant)
+
+    def slips(self, known: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Yield names that are nearly one of `known`, or another service's for it, each with the one that is meant."""
         spelled = {name.lower(): name for name in known}
         foreign = {other: name for name, others in OTHER_NAMES.items() if name in spelled for other in others}
-        plain = {name.replace("_", ""): name for name in spelled}
-        unknown = (name for name in self._values if name not in spelled)
-        for name in itertools.islice(unknown, MAX_COMPARED):
-            letters = name[:MAX_SHOWN].replace("_", "")
-            meant = foreign.get(letters) or plain.get(letters)
+        plain = {letters(name): name for name in spelled}
+        for name in itertools.islice(self._unknown(known), MAX_COMPARED):
+            short = letters(name[:MAX_SHOWN])
+            meant = foreign.get(short) or plain.get(short)
             near = [meant] if meant else difflib.get_close_matches(name[:MAX_SHOWN], spelled, n=1, cutoff=NEARNESS)
             if near:
-                self._refuse(name, spelled[near[0]])
+                yield self._written[name], spelled[near[0]]
+
+    def _unknown(self, known: Collection[str]) -> list[str]:
+        spelled = {name.lower() for name in known}
+        return [name for name in self._values if name not in spelled]
 
     def _refuse(self, name: str, instead: str) -> NoReturn:
         written = self._written[name.lower()][:MAX_SHOWN]

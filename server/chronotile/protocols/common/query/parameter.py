@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Generic, TypeVar
@@ -13,7 +13,7 @@ from chronotile.model.time.instants import ABSENT, TimeSelection
 from chronotile.model.time.parser import parse_time
 from chronotile.protocols.common.openapi import NUMBER, TEXT, WHOLE, Json, enum_of, in_query
 from chronotile.protocols.common.query import kvp
-from chronotile.protocols.common.query.kvp import OTHER_NAMES_OF_TIMES, Kvp
+from chronotile.protocols.common.query.kvp import Kvp
 
 Value = TypeVar("Value")
 Value_co = TypeVar("Value_co", covariant=True)
@@ -40,8 +40,6 @@ class Parameter(Generic[Value_co]):
     schema: Json
     default: Value_co | None = None
     """Value of a request without it; `None` where it is optional without a value, or required."""
-    foreign: Sequence[str] = ()
-    """Names that other services use for it, which are refused."""
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -52,9 +50,8 @@ class Parameter(Generic[Value_co]):
         """Return the value in a query, `None` where it is absent or empty.
 
         Raises:
-            InvalidParameter: The text is not accepted, or a foreign name is there.
+            InvalidParameter: The text is not accepted.
         """
-        query.refuse(self.foreign, instead=self.name)
         text = query.optional(self.name)
         return None if text is None else self.parse(text)
 
@@ -243,13 +240,9 @@ def times(name: str, description: str) -> Parameter[TimeSelection]:
     return custom(name, description, parse, default=ABSENT)
 
 
-def datetime(description: str, *, beside: Collection[str] = ()) -> Parameter[TimeSelection]:
-    """Return the parameter `datetime`; its names in other services are refused, except those in `beside`.
-
-    These are parameters of the same request with another meaning.
-    """
-    foreign = tuple(name for name in OTHER_NAMES_OF_TIMES if name not in beside)
-    return replace(times("datetime", description), foreign=foreign)
+def datetime(description: str) -> Parameter[TimeSelection]:
+    """Return the parameter `datetime`."""
+    return times("datetime", description)
 
 
 F = text("f", "The format, instead of the Accept header")

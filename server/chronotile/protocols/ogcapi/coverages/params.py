@@ -70,13 +70,10 @@ def coverage_query(pairs: Iterable[tuple[str, str]]) -> Kvp:
     """Return the parameters of a request for a coverage, in the names of the current draft.
 
     Raises:
-        InvalidParameter: One is there twice with different values, nearly one of ours, or another service's.
+        InvalidParameter: One is there twice with different values, or not one of ours.
     """
     query = query_of((OLDER_NAMES.get(name.lower(), name), value) for name, value in pairs)
-    query.refuse(DATETIME.foreign, instead=DATETIME.name)
-    query.refuse(("format", "outputformat"), instead="f")
-    query.refuse(("rangesubset", "range-subset", "parameter-name"), instead="properties")
-    query.check_spelling(names_of(OF_COVERAGE))
+    query.check_names(names_of(OF_COVERAGE))
     return query
 
 

@@ -76,7 +76,7 @@ async def get_schema(request: Request) -> Response:
 async def _described(request: Request, make: Make, media_type: str) -> Response:
     services = services_of(request)
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(("f", "lang"))
+    query.check_names(("f", "lang"))
     negotiate_format(query, request.headers.get("accept", ""), {"json": media_type}, aliases={JSON: "json"})
     language = language_of(request, query)
     offered = offered_collection(services.catalogue, request.path_params["collectionId"])

@@ -92,7 +92,7 @@ def collections_query(query: Kvp) -> CollectionsQuery:
         ChronotileError: A parameter is not accepted.
     """
     query.refuse(("bbox-crs",), instead="bbox in CRS84")
-    query.check_spelling(names_of(OF_COLLECTIONS))
+    query.check_names(names_of(OF_COLLECTIONS))
     bbox, limit = BBOX.given(query), LIMIT.of(query)
     written = [(name, said) for name in (BBOX.name, DATETIME.name) if (said := query.optional(name)) is not None]
     return CollectionsQuery(

@@ -89,7 +89,7 @@ async def get_openapi(request: Request) -> Response:
 
 def _query(request: Request) -> Kvp:
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(names_of(OF_DOCUMENTS))
+    query.check_names(names_of(OF_DOCUMENTS))
     return query
 
 

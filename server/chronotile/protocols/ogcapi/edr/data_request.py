@@ -13,7 +13,7 @@ from chronotile.encoders.series.csv import CsvOptions
 from chronotile.pipeline.series.fields import FieldsPayload
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.public_url import base_url
-from chronotile.protocols.common.query.csv_options import OF_LAYERS, csv_options
+from chronotile.protocols.common.query.csv_options import csv_options
 from chronotile.protocols.common.query.kvp import Kvp
 from chronotile.protocols.common.responses.body_response import BodyResponse
 from chronotile.protocols.common.responses.respond import caching, instants_text
@@ -54,7 +54,7 @@ class DataRequest:
             InvalidParameter: As `csv_options`, or a layer is not of the collection.
         """
         layers = requested_layers(self.offered, self.query)
-        return csv_options(self.query, layers, is_csv=name == CSV, parameters=OF_LAYERS)
+        return csv_options(self.query, layers, is_csv=name == CSV)
 
     def media_type(self, name: str) -> str:
         """Return the media type under which a format leaves."""

@@ -69,9 +69,7 @@ def check_query(query: Kvp, known: tuple[Parameter[object], ...]) -> None:
     Raises:
         InvalidParameter: There is such a parameter.
     """
-    query.refuse(PARAMETER_NAME.foreign, instead=PARAMETER_NAME.name)
-    query.refuse(("format",), instead="f")
-    query.check_spelling(names_of(known))
+    query.check_names(names_of(known))
     level = Z.given(query)
     if level is not None and _LEVELS.fullmatch(level) is None:
         raise InvalidParameter(

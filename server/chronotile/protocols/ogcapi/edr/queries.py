@@ -11,7 +11,7 @@ from chronotile.model.places import PlaceSet
 from chronotile.pipeline.series.places import meets_grid
 from chronotile.protocols.common.openapi import BOX, INDEX, Json, enum_of
 from chronotile.protocols.common.query import csv_options
-from chronotile.protocols.common.query.parameter import F, Parameter, datetime, names_of, number, text, whole
+from chronotile.protocols.common.query.parameter import F, Parameter, datetime, number, text, whole
 from chronotile.protocols.ogcapi.edr.formats import OF_CELLS, OF_FEATURES, OF_LOCATION, OF_POSITION
 
 DEFAULT_LIMIT = 100
@@ -21,13 +21,9 @@ MAX_OFFSET = 10**9
 _SIZE: Json = {**INDEX, "maximum": 1 << 20, "default": 0}
 
 DATETIME = datetime(
-    "An instant or an interval, either end of which may be open (`..`), or several with commas; default: all",
-    beside=names_of(csv_options.OF_LAYERS),
+    "An instant or an interval, either end of which may be open (`..`), or several with commas; default: all"
 )
-PARAMETER_NAME = replace(
-    text("parameter-name", "Several, separated by commas; default: all"),
-    foreign=("parameter", "parameters", "properties"),
-)
+PARAMETER_NAME = text("parameter-name", "Several, separated by commas; default: all")
 CRS = text(
     "crs",
     "CRS of `coords` or `bbox`, in its axis order, and of the response; default: places in CRS84 and native ones",

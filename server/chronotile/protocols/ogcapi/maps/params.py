@@ -80,7 +80,7 @@ def parse_map(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Catal
     Raises:
         ChronotileError: A name is unknown or a parameter is not accepted.
     """
-    query.check_spelling(names_of(OF_MAP))
+    query.check_names(names_of(OF_MAP))
     drawing, subset = drawing_of(path, query, accept, catalogue)
     return MapQuery(drawing=drawing, subset=subset, query=query, default_crs=default_crs(path, drawing))
 

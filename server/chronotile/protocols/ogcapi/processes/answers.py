@@ -38,7 +38,7 @@ def query_of(request: Request) -> Kvp:
         InvalidParameter: There is another.
     """
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(names_of(OF_DOCUMENTS))
+    query.check_names(names_of(OF_DOCUMENTS))
     return query
 
 

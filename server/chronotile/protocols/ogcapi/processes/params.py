@@ -122,7 +122,7 @@ def jobs_query(query: Kvp) -> JobsQuery:
     Raises:
         InvalidParameter: A parameter is not accepted.
     """
-    query.check_spelling(names_of(OF_JOBS))
+    query.check_names(names_of(OF_JOBS))
     TYPES.given(query)
     return JobsQuery(
         processes=PROCESSES.of(query),

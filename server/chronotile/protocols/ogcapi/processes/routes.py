@@ -23,7 +23,7 @@ from chronotile.protocols.ogcapi.processes.params import OF_LISTS, paging_of
 async def get_processes(request: Request) -> Response:
     """Return a page of the list of processes."""
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(names_of(OF_LISTS))
+    query.check_names(names_of(OF_LISTS))
     paging, context = paging_of(query), context_for(request, query)
     document = process_list(tuple(processes().values()), paging, context)
     return await document_in(request, context, document, partial(processes_page, document, context))

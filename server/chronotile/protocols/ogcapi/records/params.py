@@ -137,7 +137,7 @@ def records_query(query: Kvp, collection: RecordCollection) -> RecordsQuery:
     query.refuse(("bbox-crs",), instead="bbox in CRS84")
     query.refuse({CURSOR.name, OFFSET.name, "startindex"} - set(paging), instead=f"{paging[0]}, as in links of next")
     known = parameters_of(collection)
-    query.check_spelling(names_of((*known, *OF_DOCUMENTS)))
+    query.check_names(names_of((*known, *OF_DOCUMENTS)))
     names = [name for name in names_of(known) if name not in paging]
     return RecordsQuery(
         box=_box(query),

@@ -116,7 +116,7 @@ async def get_record(collection: RecordCollection, request: Request) -> Response
 
 def _query(request: Request) -> Kvp:
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(names_of(OF_DOCUMENTS))
+    query.check_names(names_of(OF_DOCUMENTS))
     return query
 
 

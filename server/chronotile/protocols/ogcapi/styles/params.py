@@ -38,7 +38,7 @@ def parse_legend(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Ca
     Raises:
         ChronotileError: A name is unknown or a parameter is not accepted.
     """
-    query.check_spelling((*names_of((*OF_LEGEND, *OF_DOCUMENTS)), "datetime"))
+    query.check_names((*names_of((*OF_LEGEND, *OF_DOCUMENTS)), "datetime"))
     if "styleId" in path:
         known = style_of(path, catalogue)
         layer, style = known.layer, known.style.id

@@ -36,7 +36,7 @@ async def get_metadata(request: Request) -> Response:
 async def get_sheet(request: Request) -> Response:
     """Return a style as SLD, or as our own YAML or JSON."""
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(names_of(OF_DOCUMENTS))
+    query.check_names(names_of(OF_DOCUMENTS))
     name = negotiate_format(query, request.headers.get("accept", ""), SHEETS, aliases=ALIASES)
     catalogue = services_of(request).catalogue
     body = await in_documents(request, style_sheet, request.path_params, name, catalogue)
@@ -61,7 +61,7 @@ async def get_legend(request: Request) -> Response:
 
 async def _document(request: Request, write: Write) -> Response:
     query = Kvp(request.query_params.multi_items())
-    query.check_spelling(names_of(OF_DOCUMENTS))
+    query.check_names(names_of(OF_DOCUMENTS))
     negotiate_format(query, request.headers.get("accept", ""), {"json": JSON})
     context = context_for(request, query)
     body = await in_documents(request, lambda: orjson.dumps(write(request.path_params, context)))

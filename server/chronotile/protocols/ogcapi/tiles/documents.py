@@ -74,7 +74,7 @@ def place_tilesets(_path: Mapping[str, str], query: Kvp, context: DocumentContex
     Raises:
         InvalidParameter: `collections` names a set that is not there.
     """
-    query.check_spelling(names_of(OF_PLACE_TILE))
+    query.check_names(names_of(OF_PLACE_TILE))
     places = requested_places(query, context.catalogue) if context.catalogue.places or "collections" in query else ()
     limits_in = partial(limits_of_boxes, [each.bbox for each in places])
     found = tilesets(places_origin(places, query, context), context, limits_in=limits_in)
@@ -115,7 +115,7 @@ def _map(
     path: Mapping[str, str], query: Kvp, context: DocumentContext
 ) -> tuple[Origin, tuple[Layer, ...], TimeSelection]:
     """All parameters of a tile are parsed, so that a template is one that works."""
-    query.check_spelling(names_of(OF_TILE))
+    query.check_names(names_of(OF_TILE))
     drawing = tile_drawing(path, query.replacing("f", "png"), "", context.catalogue)
     return map_origin(path, query, drawing.layers, context), drawing.layers, drawing.time
 
@@ -130,7 +130,7 @@ def _settled(layer: Layer, query: Kvp, time: TimeSelection, services: Services) 
 
 
 def _places(path: Mapping[str, str], query: Kvp, context: DocumentContext) -> tuple[TileMatrixSet, Origin, BBox]:
-    query.check_spelling(names_of(OF_PLACE_TILE))
+    query.check_names(names_of(OF_PLACE_TILE))
     tile_matrix_set = context.catalogue.tile_matrix_set(path["tileMatrixSetId"])
     places = requested_places(query, context.catalogue)
     return tile_matrix_set, places_origin(places, query, context), places_box(places)

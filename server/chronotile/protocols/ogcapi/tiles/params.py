@@ -78,7 +78,7 @@ def parse_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue: Cata
     Raises:
         ChronotileError: A name is unknown or a parameter is not accepted.
     """
-    query.check_spelling(names_of(OF_TILE))
+    query.check_names(names_of(OF_TILE))
     address = _address(path, catalogue)
     drawing = tile_drawing(path, query, accept, catalogue)
     _check_crs(query, drawing, address.tile_matrix_set.crs, catalogue)
@@ -109,7 +109,7 @@ def parse_place_tile(path: Mapping[str, str], query: Kvp, accept: str, catalogue
     Raises:
         ChronotileError: A name is unknown, there is no such tile, or a parameter is not accepted.
     """
-    query.check_spelling(names_of(OF_PLACE_TILE))
+    query.check_names(names_of(OF_PLACE_TILE))
     negotiate_format(query, accept, FORMATS, aliases=ALIASES)
     address = _address(path, catalogue)
     places = requested_places(query, catalogue)

@@ -16,6 +16,7 @@ from chronotile.pipeline.place_tiles.overlay import overlay_place_tiles
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.query.kvp import Kvp
+from chronotile.protocols.common.query.parameter import LANG, F, names_of
 from chronotile.protocols.common.responses.remembered import remember
 from chronotile.protocols.common.responses.respond import CURRENT, SHORT, known_etags, respond, respond_with_content
 from chronotile.protocols.common.state import for_client, in_documents, in_thread, services_of, state_of
@@ -36,6 +37,7 @@ from chronotile.protocols.ogcapi.tiles.params import (
 )
 from chronotile.protocols.ogcapi.tiles.tiling_schemes import tiling_scheme, tiling_schemes
 
+OF_SCHEMES = names_of((F, LANG))
 Write = Callable[[Mapping[str, str], Kvp, DocumentContext], Json]
 WriteTileJson = Callable[[Mapping[str, str], Kvp, DocumentContext, Services], Json]
 
@@ -73,13 +75,19 @@ async def get_place_tile(request: Request) -> Response:
 
 async def get_tiling_schemes(request: Request) -> Response:
     """Return all tile matrix sets."""
-    return await _document(request, lambda _path, _query, context: tiling_schemes(context), cache_control=SHORT)
+
+    def write(_path: Mapping[str, str], query: Kvp, context: DocumentContext) -> Json:
+        query.check_names(OF_SCHEMES)
+        return tiling_schemes(context)
+
+    return await _document(request, write, cache_control=SHORT)
 
 
 async def get_tiling_scheme(request: Request) -> Response:
     """Return one tile matrix set."""
 
-    def write(path: Mapping[str, str], _query: Kvp, context: DocumentContext) -> Json:
+    def write(path: Mapping[str, str], query: Kvp, context: DocumentContext) -> Json:
+        query.check_names(OF_SCHEMES)
         return tiling_scheme(context.catalogue.tile_matrix_set(path["tileMatrixSetId"]), context)
 
     return await _document(request, write, cache_control=SHORT)

@@ -1,0 +1,57 @@
+"""What other servers and their clients call the parameters of ours, and what they add to any address."""
+
+import re
+from collections.abc import Collection, Mapping
+
+_REDUCERS = ("stat", "stats", "statistic", "statistics", "agg", "aggmethod", "aggmethods", "aggregation")
+_TIMES = ("time", "times", "date", "dates", "from", "to", "begin", "since", "until", "timerange")
+_FIELDS = ("vars", "var", "variable", "variables", "bands", "parameter", "parameters", "parameternames", "rangesubset")
+OTHER_NAMES: Mapping[str, Collection[str]] = {
+    "datetime": (*_TIMES, "start", "end", "startdate", "enddate", "starttime", "endtime"),
+    "time": ("datetime", "date", "dates"),
+    "startdate": ("start", "from", "begin", "since"),
+    "enddate": ("end", "to", "until"),
+    "format": ("f", "outputformat"),
+    "f": ("format", "outputformat"),
+    "reducers": (*_REDUCERS, "reducer"),
+    "reducer": (*_REDUCERS, "reducers", "mosaickingorder", "pixelselection"),
+    "step": ("aggregate",),
+    "lon": ("lng", "long", "longitude"),
+    "lat": ("latitude",),
+    "crs": ("srs", "srsname", "epsg", "dstcrs", "outcrs"),
+    "bbox": ("bounds", "extent", "envelope"),
+    "limit": ("count", "maxfeatures", "maxitems", "top"),
+    "offset": ("startindex", "skip"),
+    "lang": ("language", "locale"),
+    "ramp": ("colormap", "colormapname", "cmap", "cbar", "palette", "color", "colour", "colors", "colours"),
+    "style": ("styles",),
+    "range": ("rescale", "vmin", "vmax", "colorscalerange"),
+    "expression": ("evalscript", "formula"),
+    "min_valid": ("maxcc", "maxcloudcover", "cloudcover"),
+    "layer": (*_FIELDS, "layers"),
+    "properties": (*_FIELDS, "parametername"),
+    "parameter-name": (*_FIELDS, "properties"),
+}
+"""By the name here, in lower case; of theirs neither case nor underscores nor hyphens matter."""
+_BY_LAYER = "each variable or band is a layer, which the address names"
+_BY_CONFIGURATION = "the configuration of the layer has it"
+ANSWERS: Mapping[str, str] = {
+    **dict.fromkeys((*_FIELDS, "bidx", "assets", "layers", "dataset"), _BY_LAYER),
+    **dict.fromkeys(("resampling", "resamplingmethod", "nodata", "unscale", "tolerance"), _BY_CONFIGURATION),
+    "url": "the address names a layer; files are opened at /cog, if at all",
+    "returnmask": "pixels without a value are transparent in PNG and WebP",
+    "evalscript": "tiles, maps and animations take arithmetic as expression",
+    "expression": "tiles, maps and animations take it",
+    "maxcc": "masks of the configuration leave clouds out, and /stac/search finds scenes by their share",
+}
+"""To words that no parameter of the request means."""
+ADDED = re.compile(
+    r"(_|x-|utm_).*|(access_?)?token|(api_?)?key|f|lang|rev|v|version|transparent|"
+    r"t|ts|timestamp|cb|cachebust(er)?|nocache|fbclid|gclid|"
+)
+"""What caches, proxies, trackers and frameworks add to any address, and what one address of ours has of another."""
+
+
+def letters(name: str) -> str:
+    """Return what counts of a name in which words of others are looked up."""
+    return name.lower().replace("_", "").replace("-", "")
