@@ -76,12 +76,8 @@ class SourceKind(ABC):
         """Return whether a block may hold several times, so that `optimise` reads many times of one window together."""
         return True
 
-    def datasets(self, path: Path, *, decode_times: bool) -> "Iterator[xarray.Dataset]":
-        """Yield what xarray finds in one file or store, neither masked nor scaled, for `audit` and `--verify`.
-
-        Args:
-            path: A file or store of this machine.
-            decode_times: Whether xarray decodes times.
+    def datasets(self, path: Path) -> "Iterator[xarray.Dataset]":
+        """Yield what xarray finds in one file or store of this machine, as it is stored, for `audit` and `--verify`.
 
         Raises:
             UnsupportedSource: xarray does not read this kind.

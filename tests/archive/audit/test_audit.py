@@ -94,7 +94,7 @@ def test_what_was_not_changed_has_no_mismatch(audited, pair):
 
     assert lines == []
     assert found.compared == found.total == 2 * 2 * SCENE.cube().size
-    assert found.summary().startswith("0 mismatches: 2 variables, ")
+    assert found.summary().startswith("0 mismatches: 2 variables audited, 0 not audited; ")
 
 
 @pytest.mark.quick_cases("one_value", "shifted_date")

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chronotile.archive.audit.axis import Axis
 from chronotile.archive.audit.rasters import time_in
 from chronotile.archive.audit.sources import FloatArray, Meaning, Numbers, found_paths, meant
 from chronotile.archive.audit.times import SECOND, SliceTimes, slice_names, times_of_axis, times_of_year_parts
@@ -47,6 +48,11 @@ class ArrayTruth:
         part, position = self._slice(instant, index)
         return part.numbers(position, x, y)
 
+    @property
+    def tells_dates(self) -> bool:
+        """Whether any slice has a date: xarray decodes those of a file all or none."""
+        return not bool(np.isnat(self._names).all())
+
     def has(self, instant: np.datetime64) -> bool:
         """Return whether a slice goes by that date, or may do so in a file that is not understood."""
         return bool(self._failures) or bool((np.abs(self._names - instant) <= self._tolerance).any())
@@ -81,21 +87,25 @@ class Part:
             raise UnsupportedSource(f"it has a further dimension, {', '.join(map(str, others))}")
         self._time = time
         self._array = array.transpose(*([time] if time else []), y, x)
-        self._x, self._y = (_in_metres(array[name]) for name in (x, y))
+        self._x, self._y = (_axis(dataset, array, name) for name in (x, y))
+        self._places: tuple[Any, Any] | None = None
+        """Points, and where they are: those of one window are looked up for each date."""
         self.meaning = meant(_meaning(array), variable)
-        self.is_standard = time not in array.coords or array[time].dtype != object
+        self.is_standard = time not in array.coords or decoded(dataset, time)[time].dtype != object
         self.times = _times_inside(dataset, array, time) or SliceTimes(_named(path, spec.time_pattern))
 
     def numbers(self, position: int, x: FloatArray, y: FloatArray) -> Numbers:
         """Return digital numbers (y, x) of a slice."""
-        columns, rows = (_nearest(axis, points) for axis, points in ((self._x, x), (self._y, y)))
+        if self._places is None or self._places[0] is not x:
+            self._places = x, (self._x.places(x), self._y.places(y))
+        columns, rows = self._places[1]
         plane = self._array if self._time is None else self._array[position]
         top, left = int(rows.min()), int(columns.min())
         read = np.asarray(plane[top : int(rows.max()) + 1, left : int(columns.max()) + 1].values)
         read = read.astype(read.dtype.newbyteorder("="), copy=False)
         if str(self._array.attrs.get("_Unsigned", "")).lower() == "true" and read.dtype.kind == "i":
             read = read.view(f"u{read.dtype.itemsize}")
-        return read[rows - top, columns - left]
+        return np.asarray(read[rows - top, columns - left])
 
 
 def _remaining_axes(array: Any) -> set[Any]:  # noqa: ANN401 -- xarray has no types here
@@ -106,9 +116,9 @@ def _remaining_axes(array: Any) -> set[Any]:  # noqa: ANN401 -- xarray has no ty
 def _times_inside(dataset: Any, array: Any, time: Any) -> SliceTimes | None:  # noqa: ANN401 -- as above
     """What the times inside a file say; `None` where there are none."""
     if time is not None:
-        return times_of_year_parts(array, time) or times_of_axis(dataset, time)
+        return times_of_year_parts(array, time) or times_of_axis(decoded(dataset, time), time)
     is_single = "time" in dataset.variables and dataset["time"].size == 1
-    single = times_of_axis(dataset, "time") if is_single else None
+    single = times_of_axis(decoded(dataset, "time"), "time") if is_single else None
     return None if single is None or np.isnat(single.coordinates[0]) else single
 
 
@@ -121,7 +131,7 @@ def _named(path: Path, pattern: str | None) -> NDArray[np.datetime64]:
 def _opened(spec: SourceSpec, path: Path, name: str) -> tuple[Any, Any]:
     """The dataset and the array in it."""
     try:
-        for dataset in kind_of_spec(spec).datasets(path, decode_times=True):
+        for dataset in kind_of_spec(spec).datasets(path):
             if name in dataset.data_vars:
                 return dataset, dataset[name]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -138,7 +148,7 @@ def _axes(array: Any) -> dict[str, Any]:  # noqa: ANN401 -- as above
         coordinate = array[name]
         words = {str(coordinate.attrs.get(each, "")).lower() for each in ("axis", "standard_name", "units")}
         words.add(str(name).lower())
-        if np.issubdtype(coordinate.dtype, np.datetime64) or coordinate.dtype == object:
+        if np.issubdtype(coordinate.dtype, np.datetime64) or " since " in str(coordinate.attrs.get("units", "")):
             found["T"] = name
         elif words & {"x", "longitude", "lon", "degrees_east", "projection_x_coordinate", "easting", "grid_longitude"}:
             found["X"] = name
@@ -151,25 +161,41 @@ def _axes(array: Any) -> dict[str, Any]:  # noqa: ANN401 -- as above
     return found
 
 
-def _in_metres(axis: Any) -> FloatArray:  # noqa: ANN401 -- as above
-    factor = 1000.0 if str(axis.attrs.get("units", "")).lower() in {"km", "kilometer", "kilometre"} else 1.0
-    return np.asarray(axis.values, dtype=np.float64) * factor
+def decoded(dataset: Any, name: Any) -> Any:  # noqa: ANN401 -- as above
+    """Return a coordinate and its bounds as xarray decodes them: scale, offset, fill value and times.
+
+    Raises:
+        UnsupportedSource: xarray does not decode it.
+    """
+    import xarray
+
+    if name not in dataset.variables:
+        return dataset
+    names = [name, dataset[name].attrs.get("bounds")]
+    own = dataset[[each for each in names if each in dataset.variables]]
+    try:
+        return xarray.decode_cf(own, decode_coords=False, decode_timedelta=False)
+    except (ValueError, OverflowError, TypeError) as error:
+        raise UnsupportedSource(f"xarray does not decode its coordinates {name}") from error
 
 
-def _nearest(axis: FloatArray, points: FloatArray) -> NDArray[np.intp]:
-    """The index of the coordinate whose cell holds each point."""
-    ascending = np.sort(axis)
-    step = float(np.median(np.abs(np.diff(axis)))) if axis.size > 1 else np.inf
-    for turn in (0.0, 360.0, -360.0):
-        places = np.clip(np.searchsorted(ascending, points + turn), 1, max(1, axis.size - 1))
-        if axis.size == 1:
-            places = np.zeros(points.shape, dtype=np.intp)
-        else:
-            before, after = ascending[places - 1], ascending[places]
-            places = places - (points + turn - before < after - points - turn)
-        if (np.abs(ascending[places] - points - turn) <= 0.51 * step).all():
-            return np.asarray(np.argsort(axis, kind="stable")[places])
-    raise UnsupportedSource("its coordinates differ from those of the served cells")
+def _axis(dataset: Any, array: Any, name: Any) -> Axis:  # noqa: ANN401 -- as above
+    """The coordinates of a dimension, in degrees or metres."""
+    coordinate = decoded(dataset, name)[name]
+    unit, standard = (str(coordinate.attrs.get(each, "")).strip().lower() for each in ("units", "standard_name"))
+    factor = 1000.0 if unit in {"km", "kilometer", "kilometers", "kilometre", "kilometres"} else 1.0
+    if unit in {"rad", "radian", "radians"} or standard.endswith("_angular_coordinate"):
+        mapping = str(array.attrs.get("grid_mapping", "")).partition(":")[0].strip()
+        height = dataset[mapping].attrs.get("perspective_point_height") if mapping in dataset.variables else None
+        factor = float(np.degrees(1.0)) if height is None else float(np.ravel(height)[0])
+    types = [each.dtype for each in (coordinate, dataset[name]) if each.dtype.kind == "f"]
+    rounding = max((2 * float(np.finfo(each).eps) for each in types), default=1e-12)
+    return Axis(
+        str(name),
+        np.asarray(coordinate.values, dtype=np.float64) * factor,
+        rounding,
+        is_longitude=unit.startswith("degree") or not unit,
+    )
 
 
 def _meaning(array: Any) -> Meaning:  # noqa: ANN401 -- as above

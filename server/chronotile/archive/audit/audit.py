@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.archive.audit.sources import FloatArray, Truth, mosaic_truth_of, truth_of
+from chronotile.archive.audit.sources import FloatArray, OtherPlace, Truth, mosaic_truth_of, truth_of
 from chronotile.archive.open import Archive
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import NativeGrid, Window
@@ -59,6 +59,12 @@ class Target:
         return max(1, len(self.variable.times))
 
     @property
+    def cells(self) -> int:
+        """How many there are at all dates in all layouts."""
+        grid = self.variable.grid
+        return self.times * grid.width * grid.height * len(self.layouts)
+
+    @property
     def layouts(self) -> tuple[Along, ...]:
         """How it is read: for maps, and for series where those have blocks of their own."""
         shapes = {along: self.reader.block_shape(self.variable.name, along) for along in ("space", "time")}
@@ -78,15 +84,29 @@ class Audit:
     """Cells at all dates in all layouts of what is audited."""
     samples: int = 0
     layers: list[str] = field(default_factory=list)
+    """Of the variables that are audited, as far as is known."""
     not_audited: list[str] = field(default_factory=list)
+    """A line for each of the others."""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether something was audited, and nothing differs."""
+        return bool(self.layers) and not self.mismatches
 
     def summary(self) -> str:
         """Return one line for the end."""
         share = f"{100 * self.compared / self.total:.3g} %" if self.total else "none"
         return (
-            f"{self.mismatches} mismatches: {len(self.layers)} variables, {self.samples} samples (seed {self.seed}), "
-            f"{self.compared} of {self.total} cells at a date ({share}); {len(self.not_audited)} not audited"
+            f"{self.mismatches} mismatches: {len(self.layers)} variables audited, {len(self.not_audited)} not audited; "
+            f"{self.compared} of {self.total} cells at a date ({share}), {self.samples} samples (seed {self.seed})"
         )
+
+    def leave_out(self, target: "Target", reason: str) -> str:
+        """Note that a variable is not audited after all, and return the line for it."""
+        self.layers.remove(target.layer)
+        self.total -= target.cells
+        self.not_audited.append(f"not audited: {target.layer}, {target.variable.name}: {reason}")
+        return self.not_audited[-1]
 
 
 def audit_archive(archive: Archive, audit: Audit, *, samples: int) -> Iterator[str]:
@@ -139,14 +159,15 @@ def _added_dates(target: Target) -> dict[int, np.datetime64]:
     if target.has_listed_times or not len(times):
         return {}
     known = [target.truth.has(instant) for instant in times.instants]
-    return {index: times.instants[index] for index, is_known in enumerate(known) if any(known) and not is_known}
+    if not any(known) and not target.truth.tells_dates:
+        return {}
+    return {index: times.instants[index] for index, is_known in enumerate(known) if not is_known}
 
 
 def _samples(target: Target, count: int, random: np.random.Generator) -> Iterator[Sample]:
     grid = target.variable.grid
-    cells = target.times * grid.width * grid.height * len(target.layouts)
     for along in target.layouts:
-        if cells <= ALL_CELLS:
+        if target.cells <= ALL_CELLS:
             yield from _everything(target, along)
             continue
         for _ in range(max(1, count // len(target.layouts))):
@@ -170,8 +191,7 @@ def _everything(target: Target, along: Along) -> Iterator[Sample]:
 
 
 def _audited(target: Target, audit: Audit, samples: Sequence[Sample]) -> Iterator[str]:
-    grid = target.variable.grid
-    audit.total += target.times * grid.width * grid.height * len(target.layouts)
+    audit.total += target.cells
     added = _added_dates(target)
     audit.mismatches += len(added)
     yield from (
@@ -181,16 +201,16 @@ def _audited(target: Target, audit: Audit, samples: Sequence[Sample]) -> Iterato
     for sample in (each for each in known if each.indexes):
         try:
             lines, compared, mismatches = _compared(target, sample)
+        except OtherPlace as error:
+            audit.mismatches += 1
+            yield f"{target.layer}: {error}"
+            return
         except UnsupportedSource as error:
-            line = f"not audited: {target.layer}, {target.variable.name}: {error.message}"
-            audit.not_audited.append(line)
-            yield line
+            yield audit.leave_out(target, error.message)
             return
         except SourceUnavailable as error:
             if not _has_truth(target, sample):
-                line = f"not audited: {target.layer}, {target.variable.name}: its source is damaged and not served"
-                audit.not_audited.append(line)
-                yield line
+                yield audit.leave_out(target, "its source is damaged and not served")
                 return
             lines, compared, mismatches = (
                 [f"{target.layer}: not served, although its source is readable: {error}"],

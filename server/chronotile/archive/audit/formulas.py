@@ -36,6 +36,11 @@ class ComputedTruth(NamedTuple):
     text: str
     operands: Mapping[str, Truth]
 
+    @property
+    def tells_dates(self) -> bool:
+        """Whether all operands do."""
+        return all(truth.tells_dates for truth in self.operands.values())
+
     def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
         """Return values, NaN where an operand has none or the result is not finite."""
         return computed(self.text, {name: truth.values(instant, index, x, y) for name, truth in self.operands.items()})

@@ -117,6 +117,8 @@ class MosaicTruth:
             computed(formula.text, dict.fromkeys(formula.names, np.zeros(1)))  # refuses what is more than arithmetic
         self._of_instant = lru_cache(MOST_INSTANTS)(self._find)
 
+    tells_dates = True
+
     def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG002 -- as other sources have it
         """Return values (y, x)."""
         points, opened = Points(x, y, self._served.crs), self._opened(instant, x, y)

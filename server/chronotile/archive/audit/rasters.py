@@ -10,16 +10,22 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from chronotile.archive.audit.sources import FloatArray, Meaning, Numbers, found_paths, meant
+from chronotile.archive.audit.axis import NEAR_PX
+from chronotile.archive.audit.grib import GribTruth, is_grib
+from chronotile.archive.audit.sources import FloatArray, Meaning, Numbers, OtherPlace, found_paths, meant
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import SourceSpec, VariableSpec
 
-SUFFIXES = (".tif", ".tiff", ".jp2", ".img", ".vrt", ".png", ".jpg", ".grb", ".grib", ".grib2", ".asc", ".bil", ".dat")
+SUFFIXES = (
+    *(".tif", ".tiff", ".jp2", ".img", ".vrt", ".png", ".jpg", ".asc", ".bil", ".dat"),
+    *(".grb", ".grib", ".grb2", ".grib2"),
+)
 ISO = re.compile(
     r"(?<!\d)(?P<Y>\d{4})(?P<s>[-_./]?)(?P<m>\d\d)(?P=s)(?P<d>\d\d)"
     r"(?:[Tt_ -]?(?P<H>\d\d):?(?P<M>\d\d):?(?P<S>\d\d)?Z?)?(?!\d)"
@@ -30,23 +36,39 @@ YEAR = re.compile(r"(?<![0-9A-Za-z])\d{4}(?![0-9A-Za-z])")
 MONTH = re.compile(r"(?<!\d)(?P<Y>\d{4})[-_./]?(?P<m>\d\d)(?!\d)")
 
 
+def truth_of_files(spec: SourceSpec, variable: VariableSpec) -> "RasterTruth | GribTruth":
+    """Return one variable of raster files.
+
+    Raises:
+        UnsupportedSource: They cannot be read apart.
+    """
+    found = found_paths(spec.href.replace("{variable}", variable.name or variable.id))
+    paths = sorted(path for path in spec.files or found if Path(path).suffix.lower() in SUFFIXES)
+    if not paths:
+        raise UnsupportedSource("no raster file is found for it by its suffix")
+    if spec.times is None and all(map(is_grib, paths)):
+        return GribTruth(variable, paths)
+    return RasterTruth(spec, variable, paths)
+
+
 class RasterTruth:
     """One variable of raster files: a date is a file, or a band of the one file where the configuration lists times."""
 
-    def __init__(self, spec: SourceSpec, variable: VariableSpec) -> None:
+    def __init__(self, spec: SourceSpec, variable: VariableSpec, paths: Sequence[str]) -> None:
         self._spec = spec
         self._variable = variable
-        found = found_paths(spec.href.replace("{variable}", variable.name or variable.id))
-        self._paths = sorted(path for path in spec.files or found if Path(path).suffix.lower() in SUFFIXES)
-        if not self._paths:
-            raise UnsupportedSource("no raster file is found for it by its suffix")
+        self._paths = paths
         self._bands = dated_bands(spec, variable, self._paths)
         """Of files whose bands are dates: the file and the band of each."""
         self._dated = self._files_by_time()
 
+    tells_dates = False
+    """Names of files have dates in more ways than are understood here."""
+
     def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
         """Return values (y, x)."""
         with self._band(instant, index) as (dataset, band):
+            require_centres(dataset.transform, x, y)
             numbers, inside = cells_at(dataset, band, x, y)
             nodata = dataset.nodatavals[band - 1]
             own = Meaning(
@@ -245,6 +267,18 @@ def _of_parts(parts: dict[str, str | None]) -> np.datetime64 | None:
 def _plain(text: str) -> str:
     """A description as an id has it."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text.strip()).strip("-")
+
+
+def require_centres(transform: Affine, x: FloatArray, y: FloatArray) -> None:
+    """Check that points are the centres of cells.
+
+    Raises:
+        OtherPlace: They are not.
+    """
+    columns, rows = ~transform @ (x, y)
+    apart = max(float(np.abs(each % 1 - 0.5).max()) for each in (columns, rows))
+    if apart > NEAR_PX:
+        raise OtherPlace(f"its cells are served {apart:.2f} of a pixel beside those of its source")
 
 
 def cells_at(

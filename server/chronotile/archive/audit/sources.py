@@ -18,8 +18,16 @@ FloatArray = NDArray[np.float64]
 Numbers = NDArray[Any]
 
 
+class OtherPlace(Exception):
+    """A source has its cells elsewhere than they are served."""
+
+
 class Truth(Protocol):
     """Values of one variable of a source."""
+
+    @property
+    def tells_dates(self) -> bool:
+        """Whether all of its dates are understood here: one that it lacks is wrong, also where it lacks all."""
 
     def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
         """Return the values (y, x) of the cells that hold these points, NaN where there is none.
@@ -31,6 +39,7 @@ class Truth(Protocol):
             y: The same.
 
         Raises:
+            OtherPlace: It has no cells there.
             UnsupportedSource: The source does not tell in a way that is understood here.
         """
 
@@ -82,6 +91,11 @@ class Masked(NamedTuple):
     variable: NumbersTruth
     quality: NumbersTruth
     keep: tuple[int, ...]
+
+    @property
+    def tells_dates(self) -> bool:
+        """As the variable does."""
+        return self.variable.tells_dates
 
     def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:
         """Return values, NaN where there is none or it is masked."""
@@ -152,10 +166,10 @@ def mosaic_truth_of(spec: SourceSpec, served: VariableInfo, index: object) -> Tr
 
 def _stored(spec: SourceSpec, variable: VariableSpec) -> NumbersTruth:
     from chronotile.archive.audit.arrays import ArrayTruth  # noqa: PLC0415 -- each takes from here
-    from chronotile.archive.audit.rasters import RasterTruth  # noqa: PLC0415 -- as above
+    from chronotile.archive.audit.rasters import truth_of_files  # noqa: PLC0415 -- as above
 
     if variable.dtype is not None:
         raise UnsupportedSource("the configuration overrides the type of its numbers")
     if "://" in spec.href and not spec.href.startswith("file://"):
         raise UnsupportedSource("its source is not on this machine")
-    return RasterTruth(spec, variable) if kind_of_spec(spec).options.has_bands else ArrayTruth(spec, variable)
+    return truth_of_files(spec, variable) if kind_of_spec(spec).options.has_bands else ArrayTruth(spec, variable)

@@ -215,7 +215,7 @@ def _dataset(spec: SourceSpec, name: str) -> "xarray.Dataset":
     """The group of a file or store that holds an array."""
     path = Path(spec.href)
     try:
-        for dataset in kind_of_spec(spec).datasets(path, decode_times=False):
+        for dataset in kind_of_spec(spec).datasets(path):
             if name in dataset:
                 return dataset
     except (OSError, ValueError, KeyError, TypeError) as error:

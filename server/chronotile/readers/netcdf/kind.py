@@ -42,14 +42,12 @@ class NetcdfKind(SourceKind):
             if place not in known:
                 yield replace(finding, place=place)
 
-    def datasets(self, path: Path, *, decode_times: bool) -> "Iterator[xarray.Dataset]":
+    def datasets(self, path: Path) -> "Iterator[xarray.Dataset]":
         """Yield the root group."""
         _require_libraries()
         import xarray
 
-        yield xarray.open_dataset(
-            path, mask_and_scale=False, decode_coords=False, decode_timedelta=False, decode_times=decode_times
-        )
+        yield xarray.open_dataset(path, decode_cf=False)
 
 
 def _require_libraries() -> None:

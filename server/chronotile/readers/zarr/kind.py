@@ -66,7 +66,7 @@ class ZarrKind(SourceKind):
 
         yield from chunk_findings(spec)
 
-    def datasets(self, path: Path, *, decode_times: bool) -> "Iterator[xarray.Dataset]":
+    def datasets(self, path: Path) -> "Iterator[xarray.Dataset]":
         """Yield the groups in which an array may lie; in a zip file also those of the one folder that holds all."""
         from chronotile.readers.zarr.stores import PlainStore, open_store
 
@@ -79,16 +79,7 @@ class ZarrKind(SourceKind):
         for group in _groups(path):
             store = ZipStore(path, mode="r") if path.suffix == ".zip" else path
             try:
-                dataset = xarray.open_zarr(
-                    store,
-                    group=group,
-                    chunks=None,
-                    consolidated=False,
-                    mask_and_scale=False,
-                    decode_coords=False,
-                    decode_timedelta=False,
-                    decode_times=decode_times,
-                )
+                dataset = xarray.open_zarr(store, group=group, chunks=None, consolidated=False, decode_cf=False)
             except (OSError, ValueError, KeyError):
                 continue
             yield dataset

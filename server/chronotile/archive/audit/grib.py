@@ -1,0 +1,204 @@
+"""GRIB files, read apart: each message is cut out of its file and opened by itself with GDAL.
+
+A message alone has its own grid, time and values, whatever stands beside it in the file. The rows of Gaussian grids,
+which GDAL takes for evenly spaced, are at the roots of Legendre polynomials, which numpy computes.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import rasterio
+from rasterio.errors import RasterioError
+
+from chronotile.archive.audit.axis import Axis
+from chronotile.archive.audit.sources import FloatArray, Meaning, Numbers, meant
+from chronotile.errors import UnsupportedSource
+from chronotile.model.source import VariableSpec
+
+MAGIC, END = b"GRIB", b"7777"
+GAUSSIAN = 40
+"""Template of section 3 of edition 2."""
+GAUSSIAN_1 = 4
+"""Type of the grid in edition 1."""
+ROUNDING = 1e-6
+"""GRIB has millionths of a degree, or thousandths in edition 1."""
+MOST_OPEN, MOST_FILES = 2, 64
+"""Fields that are held, and files whose messages are known."""
+
+
+class Message(NamedTuple):
+    """Where a message is in its file."""
+
+    path: str
+    start: int
+    size: int
+
+
+class FieldOfMessage(NamedTuple):
+    """One of the fields of a message, which most often has one."""
+
+    message: Message
+    band: int
+    name: str
+    """Element and level, as GDAL tells them."""
+    time: np.datetime64 | None
+
+
+class GribTruth:
+    """One element at one level, whose times are messages."""
+
+    def __init__(self, variable: VariableSpec, paths: list[str]) -> None:
+        if variable.band is not None:
+            raise UnsupportedSource("messages that the configuration numbers are not audited")
+        name = variable.name or variable.id
+        own = [each for path in paths for each in _fields(path, Path(path).stat().st_mtime_ns) if each.name == name]
+        if not own:
+            raise UnsupportedSource("no message of its element and level is found")
+        self._variable = variable
+        self._by_time = dict[np.datetime64 | None, FieldOfMessage]()
+        for each in own:
+            self._by_time.setdefault(each.time, each)
+        self._opened = lru_cache(MOST_OPEN)(_read)
+
+    tells_dates = True
+
+    def values(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> FloatArray:  # noqa: ARG002 -- as other sources have it
+        """Return values (y, x)."""
+        field = self._opened(self._field(instant))
+        own = Meaning(scale=1.0, offset=0.0, nodata=() if field.nodata is None else (field.nodata,))
+        return meant(own, self._variable).values(field.at(x, y))
+
+    def numbers(self, instant: np.datetime64 | None, index: int, x: FloatArray, y: FloatArray) -> Numbers:  # noqa: ARG002 -- as above
+        """Return digital numbers (y, x)."""
+        return self._opened(self._field(instant)).at(x, y)
+
+    def has(self, instant: np.datetime64) -> bool:
+        """Return whether a message is of that instant."""
+        return instant in self._by_time
+
+    def _field(self, instant: np.datetime64 | None) -> FieldOfMessage:
+        if instant not in self._by_time:
+            raise UnsupportedSource(f"no message is of {instant}")
+        return self._by_time[instant]
+
+
+class _Read(NamedTuple):
+    """The numbers of a field, and where they are."""
+
+    numbers: Numbers
+    nodata: float | None
+    x: Axis
+    y: Axis
+
+    def at(self, x: FloatArray, y: FloatArray) -> Numbers:
+        found: Numbers = self.numbers[self.y.places(y), self.x.places(x)]
+        return found
+
+
+def is_grib(path: str) -> bool:
+    """Return whether a file begins as GRIB does; headings of bulletins may stand before."""
+    with Path(path).open("rb") as file:
+        return MAGIC in file.read(200)
+
+
+def _messages(path: str) -> Iterator[Message]:
+    """Each message of a file, by the lengths that the messages tell."""
+    with Path(path).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        start = content.find(MAGIC)
+        while start >= 0:
+            edition = content[start + 7]
+            size = int.from_bytes(content[start + 8 : start + 16] if edition == 2 else content[start + 4 : start + 7])
+            if content[start + size - len(END) : start + size] != END:
+                raise UnsupportedSource("the lengths of its messages are not those of GRIB")
+            yield Message(path, start, size)
+            start = content.find(MAGIC, start + size)
+
+
+@lru_cache(MOST_FILES)
+def _fields(path: str, _changed_ns: int) -> tuple[FieldOfMessage, ...]:
+    fields = []
+    for message in _messages(path):
+        with _opened(message) as dataset:
+            for band in dataset.indexes:
+                tags = dataset.tags(band)
+                parts = (tags.get("GRIB_ELEMENT", "").strip(), tags.get("GRIB_SHORT_NAME", "").strip())
+                fields.append(FieldOfMessage(message, band, "_".join(filter(None, parts)), _time(tags)))
+    return tuple(fields)
+
+
+def _time(tags: dict[str, str]) -> np.datetime64 | None:
+    """The valid time; of a message without one the time of reference with its step."""
+    said = {name: _seconds(tags.get(f"GRIB_{name}", "")) for name in ("VALID_TIME", "REF_TIME", "FORECAST_SECONDS")}
+    seconds = said["VALID_TIME"] or said["REF_TIME"] + said["FORECAST_SECONDS"]
+    return np.datetime64(seconds, "s").astype("datetime64[ns]") if seconds else None
+
+
+def _seconds(text: str) -> int:
+    found = re.match(r"\s*(-?\d+)", text)
+    return int(found[1]) if found else 0
+
+
+@contextmanager
+def _opened(message: Message) -> Iterator[Any]:
+    with Path(message.path).open("rb") as file:
+        file.seek(message.start)
+        content = file.read(message.size)
+    try:
+        with rasterio.MemoryFile(content, ext=".grib2") as alone, alone.open(driver="GRIB") as dataset:
+            yield dataset
+    except RasterioError as error:
+        raise UnsupportedSource("a message cannot be read by GDAL") from error
+
+
+def _read(field: FieldOfMessage) -> _Read:
+    with Path(field.message.path).open("rb") as file:
+        file.seek(field.message.start)
+        parallels = _parallels(file.read(field.message.size))
+    with _opened(field.message) as dataset:
+        transform, is_degrees = dataset.transform, bool(dataset.crs and dataset.crs.is_geographic)
+        columns, rows = (np.arange(size) + 0.5 for size in dataset.shape[::-1])
+        y = transform.f + transform.e * rows
+        if parallels is not None:
+            all_rows = np.degrees(np.arcsin(np.polynomial.legendre.leggauss(2 * parallels)[0]))[::-1]
+            first = int(np.abs(all_rows - y[0]).argmin())
+            y = all_rows[first : first + y.size]
+        return _Read(
+            numbers=dataset.read(field.band),
+            nodata=dataset.nodatavals[field.band - 1],
+            x=Axis("x", transform.c + transform.a * columns, ROUNDING, is_longitude=is_degrees),
+            y=Axis("y", y, ROUNDING),
+        )
+
+
+def _parallels(message: bytes) -> int | None:
+    """Of a Gaussian grid, how many rows are between pole and equator; `None` of others.
+
+    Raises:
+        UnsupportedSource: The grid is a reduced one.
+    """
+    if message[7] == 1:
+        grid = message[8 + int.from_bytes(message[8:11]) :]  # a grid that is predefined has no section of its own
+        kind, is_reduced, parallels = grid[5], grid[6:8] == b"\xff\xff", int.from_bytes(grid[25:27])
+        is_gaussian = bool(message[15] & 0x80) and kind == GAUSSIAN_1
+    else:
+        grid = _section_3(message)
+        (kind,) = struct.unpack(">H", grid[12:14])
+        is_gaussian = kind == GAUSSIAN
+        is_reduced, parallels = grid[30:34] == b"\xff" * 4, int.from_bytes(grid[67:71])
+    if is_gaussian and is_reduced:
+        raise UnsupportedSource("its grid is a reduced one")
+    return parallels if is_gaussian else None
+
+
+def _section_3(message: bytes) -> bytes:
+    at = 16
+    while message[at + 4] != 3:
+        at += int.from_bytes(message[at : at + 4])
+    return message[at : at + int.from_bytes(message[at : at + 4])]
