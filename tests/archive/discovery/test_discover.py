@@ -96,6 +96,44 @@ def test_names_that_differ_in_a_variable_are_one_collection(write, open_at, tmp_
     assert [style.id for style in layers_of(archive)["s2.LAI"].styles] == ["lai", "greys", "viridis"]
 
 
+@pytest.mark.parametrize(
+    ("names", "layers"),
+    [
+        (("S2A_T31UFS_20200101_NDVI", "S2B_T31UFS_20200106_NDVI"), {"s2-t31ufs-ndvi.NDVI": 2}),
+        (("LC08_NDVI_20200101", "LC09_NDVI_20220103"), {"lc-ndvi.NDVI": 2}),
+        (("LC08_B4_20200101", "LE07_B4_20200109"), {"lc08-b4.B4": 1, "le07-b4.B4": 1}),
+        (("S2A_NDVI_20200101", "S2B_NDVI_20200101"), {"s2a-ndvi.NDVI": 1, "s2b-ndvi.NDVI": 1}),
+    ],
+    ids=["Sentinel-2", "Landsat", "other bands", "one date"],
+)
+def test_satellites_of_one_build_are_one_collection(write, open_at, tmp_path, names, layers):
+    for name in names:
+        write(f"{name}.tif")
+
+    archive = open_at(tmp_path)
+
+    assert {name: len(layer.times) for name, layer in layers_of(archive).items()} == layers
+    told = [each.message for each in archive.findings if "differ only in the satellite" in each.message]
+    assert len(told) == (len(layers) > 1)
+
+
+def test_satellites_on_other_grids_are_collections_of_their_own(write, open_at, tmp_path):
+    write("S2A_NDVI_20200101.tif")
+    write("S2B_NDVI_20200106.tif", scene=Scene(transform=SCENE.transform @ Affine.translation(1, 0)))
+
+    assert list(layers_of(open_at(tmp_path))) == ["s2a-ndvi.NDVI", "s2b-ndvi.NDVI"]
+
+
+def test_versions_of_one_thing_are_noted_with_the_pattern_of_both(write, open_at, tmp_path):
+    for name in ("ndvi_v1_20200101", "ndvi_v1_20200111", "ndvi_v2_20200101", "ndvi_v2_20200111"):
+        write(f"{name}.tif")
+
+    (finding,) = [each for each in open_at(tmp_path).findings if "differ only" in each.message]
+
+    assert finding.message.startswith("ndvi-v1, ndvi-v2 differ only in the version (v1, v2): ")
+    assert finding.message.endswith("href: ndvi_v?_*.tif")
+
+
 def test_id_is_the_slug_of_what_the_names_share(write, open_at, tmp_path):
     write("My Region_NDVI_20190604.tif")
     write("My Region_NDVI_20190614.tif")

@@ -40,7 +40,7 @@ def test_time_is_found_in_the_name_or_else_in_a_folder(name, time):
 def test_names_that_differ_in_their_times_are_one_group():
     assert groups_of("a_20190604.tif", "a_20190614.tif", "b_20190604.tif") == {
         "a": ["a_20190604.tif", "a_20190614.tif"],
-        "b_20190604": ["b_20190604.tif"],
+        "b": ["b_20190604.tif"],
     }
 
 

@@ -9,12 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from chronotile.archive.discovery.alike import alike_findings
 from chronotile.archive.discovery.collection import DiscoveredCollection, Section, found_collection
-from chronotile.archive.discovery.drafts import Draft, drafts_of
+from chronotile.archive.discovery.drafts import Draft, Looks, drafts_of
 from chronotile.archive.discovery.names import as_title
 from chronotile.archive.discovery.patterns import escape_pattern
 from chronotile.archive.discovery.tiles import tile_findings
-from chronotile.archive.discovery.variables import holds_dated_bands
+from chronotile.archive.discovery.variables import are_alike, holds_dated_bands
 from chronotile.archive.discovery.walk import WalkResult, walk
 from chronotile.archive.open_sources import THREADS
 from chronotile.errors import ChronotileError, ConfigurationError, UnsupportedSource
@@ -83,7 +84,7 @@ def discover(
         raise ConfigurationError([f"{place} does not exist; {HINT}"])
     place = place.absolute()
     found, root = _found(place)
-    drafts = drafts_of(found, root, holds_times=holds_dated_bands)
+    drafts = drafts_of(found, root, Looks(holds_times=holds_dated_bands, are_alike=are_alike))
     looked = list(_look(drafts, partial(found_collection, styles=styles, caches=caches), progress or _say_nothing))
     collections = tuple(each for each in looked if isinstance(each, DiscoveredCollection))
     failures = [each for each in looked if isinstance(each, Finding)]
@@ -92,6 +93,7 @@ def discover(
     notes = [
         *_undated_findings(collections),
         *tile_findings(collections, root),
+        *alike_findings(drafts, root),
         *(finding for each in collections for finding in each.findings),
     ]
     return Discovery(place=place, root=root, collections=collections, findings=(*found.findings, *failures, *notes))

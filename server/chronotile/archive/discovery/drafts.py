@@ -56,35 +56,41 @@ class Draft:
         )
 
 
-def drafts_of(found: WalkResult, root: Path, *, holds_times: Callable[[Path], bool]) -> list[Draft]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """What is to be known of raster files before they are grouped, by opening some of them."""
+
+    holds_times: Callable[[Path], bool]
+    """Whether the bands of a file are times; asked where only a bare year differs."""
+    are_alike: Callable[[Sequence[Path]], bool]
+    """Whether files have the same grid and bands; asked where only the satellite differs."""
+
+
+def drafts_of(found: WalkResult, root: Path, looks: Looks) -> list[Draft]:
     """Return the collections that the files make, in order of their names, each with an id of its own.
 
     Args:
         found: The files.
         root: From which they are counted.
-        holds_times: Says of a raster file whether its bands are times; called where only a bare year differs.
+        looks: Into files.
     """
     places = {KINDS[name]: [path.relative_to(root) for path in paths] for name, paths in found.places.items()}
     everything = sorted(path.as_posix() for kind, paths in places.items() if kind.options.is_of_files for path in paths)
-    drafts = [
-        draft
-        for kind, paths in places.items()
-        for draft in _of_kind(kind, paths, everything, root, holds_times=lambda path: holds_times(root / path))
-    ]
+    drafts = [draft for kind, paths in places.items() for draft in _of_kind(kind, paths, everything, root, looks=looks)]
     return list(_with_own_ids(sorted(drafts, key=lambda draft: draft.files[0])))
 
 
 def _of_kind(
-    kind: SourceKind,
-    paths: Sequence[Path],
-    everything: Sequence[str],
-    root: Path,
-    *,
-    holds_times: Callable[[Path], bool],
+    kind: SourceKind, paths: Sequence[Path], everything: Sequence[str], root: Path, *, looks: Looks
 ) -> Iterator[Draft]:
     """Of files of bands, one for each group of like names; of other files, one for those that differ in their times."""
     if kind.options.has_bands:
-        yield from (_of_group(group, kind, everything, root) for group in group_names(paths, holds_times=holds_times))
+        groups = group_names(
+            paths,
+            holds_times=lambda path: looks.holds_times(root / path),
+            are_alike=lambda some: looks.are_alike([root / path for path in some]),
+        )
+        yield from (_of_group(group, kind, everything, root) for group in groups)
     elif kind.options.is_of_files:
         for group in group_times(paths):
             if len(group.names) > 1 and group.is_dated:

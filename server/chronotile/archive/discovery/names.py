@@ -4,13 +4,13 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chronotile.readers.dates import TimeMatch, find_bare_year, find_folder_time, find_time
+from chronotile.readers.dates import TimeMatch, find_bare_year, find_folder_time, find_time, time_of_text
 
-TIME, ANY, VARIABLE = "\0", "\1", "\2"
-"""Placeholders in the pattern of a name for its time, for other dates, and for its variable."""
+TIME, ANY, VARIABLE, ONE = "\0", "\1", "\2", "\3"
+"""Placeholders in the pattern of a name for its time, other dates, its variable, and the letter of its satellite."""
 
 KNOWN_VARIABLES = frozenset(
     (
@@ -30,6 +30,8 @@ _LONG_NUMBER = re.compile(r"\d{10,}")
 """Production times and similar, which differ from file to file."""
 _ALL_DIGITS = re.compile(r"\d{1,4}")
 _PLACEHOLDERS = re.compile(f"[{TIME}{ANY}{VARIABLE}]")
+_TWIN = re.compile(r"(?<![A-Za-z0-9])(?:(S[123])[A-D]|(L[COT]0)[89]|(LT0)[45])(?![A-Za-z0-9])")
+"""Satellites of one build, whose bands have the same numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,11 @@ class NameGroup:
 
     @property
     def shared_text(self) -> str:
-        """The part of the files' names that all share, without suffix; of a single file all of its name."""
-        if len(self.names) == 1:
+        """The part of the files' names that all share, without suffix; of a single undated file all of it."""
+        if len(self.names) == 1 and not self.is_dated:
             return without_suffix(self.names[0].path.name)
         pattern = re.sub(f"(?<![A-Za-z0-9])A{TIME}", TIME, self.pattern)  # as MODIS writes its days: A2019155
+        pattern = re.sub(f"0?{ONE}", "", pattern)
         words = re.split(_PLACEHOLDERS, without_suffix(pattern.rpartition("/")[2]))
         return "_".join(filter(None, (word.strip("_-. ") for word in words)))
 
@@ -89,17 +92,24 @@ def without_suffix(name: str) -> str:
     return Path(stem).stem if Path(stem).suffix else stem
 
 
-def group_names(paths: Iterable[Path], *, holds_times: Callable[[Path], bool] | None = None) -> list[NameGroup]:
+def group_names(
+    paths: Iterable[Path],
+    *,
+    holds_times: Callable[[Path], bool] | None = None,
+    are_alike: Callable[[Sequence[Path]], bool] | None = None,
+) -> list[NameGroup]:
     """Return the files in groups whose names differ in their times, or in a known variable, only.
 
     Args:
         paths: From the folder looked into.
         holds_times: Says of a file whether it has times inside: the names of such may differ in a bare year.
+        are_alike: Whether files have the same grid and bands: the names of such may differ in the satellite.
     """
     names = [name_of(path) for path in paths]
     if holds_times is not None:
         names = _with_years(names, holds_times)
-    return _grouped(_with_variables(names))
+    names = _with_variables(names)
+    return _grouped(names if are_alike is None else _with_twins(names, are_alike))
 
 
 def group_times(paths: Iterable[Path]) -> list[NameGroup]:
@@ -174,6 +184,28 @@ def _undated(text: str) -> str:
         text = text[: found.start] + ANY + text[found.stop :]
         found = find_time(text)
     return _LONG_NUMBER.sub(ANY, text)
+
+
+def _with_twins(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool]) -> list[Name]:
+    """The names, with `ONE` for the letter of the satellite in those that differ in it and have no date in common."""
+    twins = [
+        replace(name, pattern=_TWIN.sub(lambda found: f"{found[found.lastindex or 0]}{ONE}", name.pattern))
+        for name in names
+    ]
+    groups: dict[str, dict[str, list[Name]]] = defaultdict(lambda: defaultdict(list))
+    for name, twin in zip(names, twins, strict=True):
+        groups[twin.pattern][name.pattern].append(name)
+    joined = {pattern for pattern, members in groups.items() if _are_twins(list(members.values()), are_alike)}
+    return [twin if twin.pattern in joined else name for name, twin in zip(names, twins, strict=True)]
+
+
+def _are_twins(members: Sequence[Sequence[Name]], are_alike: Callable[[Sequence[Path]], bool]) -> bool:
+    """Whether files of several satellites are the times of one collection."""
+    dated = [
+        {(name.variable, span.start) for name in own if (span := time_of_text(name.time or ""))} for own in members
+    ]
+    is_apart = len(members) > 1 and all(dated) and sum(map(len, dated)) == len(set().union(*dated))
+    return is_apart and are_alike([own[0].path for own in members])
 
 
 def _with_variables(names: Sequence[Name]) -> list[Name]:

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from chronotile.archive.discovery.names import ANY, TIME, VARIABLE, NameGroup
+from chronotile.archive.discovery.names import ANY, ONE, TIME, VARIABLE, NameGroup
 from chronotile.readers.dates import time_of_text
 
 _DIGITS = re.compile(r"\d+")
@@ -25,7 +25,7 @@ def href_of(group: NameGroup, everything: Sequence[str]) -> str:
     own = {name.path.as_posix() for name in group.names}
     if len(own) == 1:
         return escape_pattern(*own)
-    start = re.split(f"[{TIME}{ANY}{VARIABLE}]", group.pattern)[0]
+    start = re.split(f"[{TIME}{ANY}{VARIABLE}{ONE}]", group.pattern)[0]
     others = [path for path in _beginning_with(start, everything) if path not in own]
     loose = _href(group.pattern, ["*"] * group.pattern.count(TIME))
     if not _matches_any(loose, group, others):
@@ -42,8 +42,8 @@ def _beginning_with(start: str, everything: Sequence[str]) -> Sequence[str]:
 
 def _href(pattern: str, times: Iterable[str]) -> str:
     """The pattern with each of `times` for the part of a time in one folder or name."""
-    parts, rest = re.split(f"([{TIME}{ANY}{VARIABLE}])", pattern), iter(times)
-    spelled = {ANY: "*", VARIABLE: "{variable}"}
+    parts, rest = re.split(f"([{TIME}{ANY}{VARIABLE}{ONE}])", pattern), iter(times)
+    spelled = {ANY: "*", VARIABLE: "{variable}", ONE: "?"}
     return "".join(next(rest) if part == TIME else spelled.get(part, escape_pattern(part)) for part in parts)
 
 
@@ -91,8 +91,8 @@ def _shape_of_digits(digits: re.Match[str]) -> str:
 
 def _literal(text: str) -> str:
     """The text as an expression; what varies is anything but a slash."""
-    parts = re.split(f"([{ANY}{VARIABLE}])", text)
-    return "".join("[^/]*" if part in (ANY, VARIABLE) else _quoted(part) for part in parts)
+    parts, spelled = re.split(f"([{ANY}{VARIABLE}{ONE}])", text), {ANY: "[^/]*", VARIABLE: "[^/]*", ONE: "[^/]"}
+    return "".join(spelled.get(part) or _quoted(part) for part in parts)
 
 
 def _quoted(text: str) -> str:

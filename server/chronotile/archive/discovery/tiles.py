@@ -43,16 +43,18 @@ def _message(pattern: str, example: str, count: int, root: Path) -> str:
 
 def _patterns(draft: Draft) -> set[str]:
     """The pattern of the files with `*` in place of each folder, or word with a digit, by which tiles may differ."""
-    href = draft.href if len(draft.files) > 1 else _undated(draft.files[0])
+    href = undated_href(draft)
     folders = href.split("/")[:-1]
     words = {word for word in _WORD.findall(href) if re.search(r"\d", word) and not is_known(word)}
     words |= {folder for folder in folders if not set("*?[{") & set(folder) and not is_known(folder)}
     return {re.sub(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", "*", href) for word in words}
 
 
-def _undated(path: Path) -> str:
-    """A path as a pattern, with `*` for its time and further dates."""
-    return re.sub(f"[{TIME}{ANY}]", "*", escape_pattern(name_of(path).pattern))
+def undated_href(draft: Draft) -> str:
+    """Return the pattern of a collection's files; of a single one with `*` for its time and further dates."""
+    if len(draft.files) > 1:
+        return draft.href
+    return re.sub(f"[{TIME}{ANY}]", "*", escape_pattern(name_of(draft.files[0]).pattern))
 
 
 def _are_tiles(members: Sequence[DiscoveredCollection]) -> bool:

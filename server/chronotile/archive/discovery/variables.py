@@ -73,6 +73,18 @@ def holds_dated_bands(path: Path) -> bool:
         return False
 
 
+def are_alike(paths: Sequence[Path]) -> bool:
+    """Return whether raster files have the same grid and bands of the same descriptions."""
+    found = []
+    for path in paths:
+        try:
+            with opening("it"), HandlePool(max_idle=0).lend(str(path)) as handle:
+                found.append((handle.layout, handle.dataset.descriptions))
+        except UnsupportedSource:
+            return False
+    return all(layout.matches(found[0][0]) and described == found[0][1] for layout, described in found)
+
+
 def sole_series(path: Path) -> TimeDomain | None:
     """Return the times of the bands of a file, in order, if all are times of one variable; else nothing."""
     try:
