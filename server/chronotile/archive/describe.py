@@ -10,6 +10,7 @@ from chronotile.model.grid import BBox, NativeGrid
 from chronotile.model.source import Finding
 from chronotile.model.time.instants import TimeDomain, format_day, format_instant
 
+_NO_NAMES = {"unnamed", "unknown", "undefined", "coordinate system imported from grib file"}
 _MARKS = {"error": "error  ", "warning": "warning", "note": "note   "}
 
 
@@ -69,13 +70,16 @@ def grid_text(grid: NativeGrid) -> str:
 
 
 def crs_text(crs: Crs) -> str:
-    """Return the code of a CRS, else its name, else its projection's."""
+    """Return the code of a CRS, else its name, else its projection's, else the body that its degrees are on."""
     if len(crs.name) <= 20:
         return crs.name
-    named = crs.definition.name
-    operation = crs.definition.coordinate_operation
-    is_named = named.lower() not in {"unnamed", "unknown", "undefined"}
-    return named if is_named or operation is None else str(operation.method_name)
+    named, operation, ellipsoid = crs.definition.name, crs.definition.coordinate_operation, crs.definition.ellipsoid
+    if named.lower() not in _NO_NAMES:
+        return named
+    if operation is not None or ellipsoid is None:
+        return named if operation is None else str(operation.method_name)
+    body = "an ellipsoid" if ellipsoid.inverse_flattening else "a sphere"
+    return f"degrees on {body} of radius {ellipsoid.semi_major_metre / 1000:g} km"
 
 
 def times_text(times: TimeDomain) -> str:

@@ -14,6 +14,7 @@ from chronotile.model.time.instants import domain_of_periods, format_day, format
 from chronotile.model.time.parser import parse_period
 from chronotile.readers.open import open_source
 from chronotile.readers.raster.dated_bands import band_times_of
+from chronotile.readers.raster.pool import HandlePool
 from tests.scenes import Scene, make_spec, write_tif
 
 SCENE = Scene()
@@ -235,5 +236,5 @@ def test_grib_files_join(write_grib, open_all):
 def test_bands_of_one_date_are_no_series(write):
     path = write("a.tif", [(0, "20200101_B4"), (1, "20200101_B8")])
 
-    with rasterio.open(path) as dataset:
-        assert band_times_of(dataset).series == ()
+    with HandlePool(max_idle=0).lend(str(path)) as handle:
+        assert band_times_of(handle).series == ()

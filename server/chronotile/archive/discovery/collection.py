@@ -85,7 +85,7 @@ def _variables(
     """
     if draft.kind.options.has_bands:
         found = raster_variables(draft)
-        return found.variables, found.band_times, ()
+        return found.variables, found.band_times, found.findings
     reader = open_source(draft.spec(), caches)
     infos, findings = reader.info.variables, reader.info.findings
     reader.close()

@@ -1,6 +1,7 @@
 """The variables that raster files hold: from their names, their bands' descriptions and colours."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,13 @@ from rasterio.enums import ColorInterp
 from chronotile.archive.discovery.drafts import Draft
 from chronotile.archive.discovery.names import as_id, band_in, is_known, variable_in, without_suffix
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import VariableSpec
+from chronotile.model.source import LEFT_OUT, Finding, VariableSpec
 from chronotile.model.time.instants import TimeDomain, TimeSpan
+from chronotile.readers.cf.select import FIRST_LISTED, MOST_LISTED
 from chronotile.readers.dates import find_time
 from chronotile.readers.foreign import opening
 from chronotile.readers.raster.bands import Band, bands_of
-from chronotile.readers.raster.dated_bands import BandTimes, band_times_of
+from chronotile.readers.raster.dated_bands import BandSeries, BandTimes, band_times_of
 from chronotile.readers.raster.pool import HandlePool
 
 _COLOURS = {ColorInterp.red: "RED", ColorInterp.green: "GREEN", ColorInterp.blue: "BLUE"}
@@ -33,6 +35,7 @@ class RasterVariables:
     variables: tuple[VariableSpec, ...]
     band_times: tuple[TimeSpan, ...] = ()
     """Of a file with one band a time, the times that the bands' descriptions tell."""
+    findings: tuple[Finding, ...] = ()
 
 
 def raster_variables(draft: Draft) -> RasterVariables:
@@ -68,7 +71,7 @@ def holds_dated_bands(path: Path) -> bool:
     """Return whether the bands of a file tell times."""
     try:
         with opening("it"), HandlePool(max_idle=0).lend(str(path)) as handle:
-            return bool(band_times_of(handle.dataset).series)
+            return bool(band_times_of(handle).series)
     except UnsupportedSource:
         return False
 
@@ -89,7 +92,7 @@ def sole_series(path: Path) -> TimeDomain | None:
     """Return the times of the bands of a file, in order, if all are times of one variable; else nothing."""
     try:
         with opening("it"), HandlePool(max_idle=0).lend(str(path)) as handle:
-            series = band_times_of(handle.dataset).series
+            series = band_times_of(handle).series
             is_sole = len(series) == 1 and series[0].bands == tuple(range(1, handle.dataset.count + 1))
             return series[0].times if is_sole else None
     except UnsupportedSource:
@@ -107,17 +110,39 @@ class _FirstFile:
 
 def _of_series(draft: Draft, first: _FirstFile) -> RasterVariables:
     """The variables whose times are bands; those of a single file with nothing else are reported, for review."""
-    series = first.band_times.series
+    series, findings = _of_few_members(first.band_times.series, draft)
     if len(series) > 1 or series[0].name is not None:
         ids = _distinct([as_id(each.name or "") or _name_of_one(draft, None) for each in series])
         return RasterVariables(
-            tuple(VariableSpec(id=own, name=each.name) for own, each in zip(ids, series, strict=True))
+            tuple(VariableSpec(id=own, name=each.name) for own, each in zip(ids, series, strict=True)),
+            findings=findings,
         )
     variables = (VariableSpec(id=_name_of_one(draft, None)),)
     if len(draft.files) > 1 or series[0].bands != tuple(band.number for band in first.bands):
         return RasterVariables(variables)
     times = series[0].times
     return RasterVariables(variables, tuple(map(TimeSpan, times.starts, times.ends)))
+
+
+def _of_few_members(series: Sequence[BandSeries], draft: Draft) -> tuple[list[BandSeries], tuple[Finding, ...]]:
+    """The series but those of ensembles with many members, which are to be named.
+
+    Raises:
+        UnsupportedSource: There are no others.
+    """
+    counts = Counter(each.ensemble for each in series if each.ensemble is not None)
+    many = {ensemble: count for ensemble, count in counts.items() if count > MOST_LISTED}
+    reasons = []
+    for ensemble, count in many.items():
+        names = [each.name or "" for each in series if each.ensemble == ensemble]
+        reasons.append(
+            f"{ensemble} has {count} members; name those to serve in a configuration, variables: "
+            f"{{{names[0]}: {{}}}}: accepted are {', '.join(names[:FIRST_LISTED])}, ... {names[-1]}"
+        )
+    kept = [each for each in series if each.ensemble not in many]
+    if not kept:
+        raise UnsupportedSource("; ".join(reasons))
+    return kept, tuple(Finding("warning", draft.files[0].name, f"{LEFT_OUT}{reason}") for reason in reasons)
 
 
 def _first(draft: Draft) -> _FirstFile:
@@ -129,7 +154,7 @@ def _first(draft: Draft) -> _FirstFile:
             with opening("it"), pool.lend(str(draft.root / path)) as handle:
                 bands = bands_of(handle.dataset)
                 colours = [handle.dataset.colorinterp[band.number - 1] for band in bands]
-                return _FirstFile(bands, colours, band_times_of(handle.dataset))
+                return _FirstFile(bands, colours, band_times_of(handle))
         except UnsupportedSource as error:
             first = first or error
     raise first or UnsupportedSource("there is no file")

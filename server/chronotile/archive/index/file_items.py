@@ -21,7 +21,6 @@ from chronotile.readers.cog.tiff import UnsupportedCog
 from chronotile.readers.encoding import with_stored_nodata
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name
-from chronotile.readers.raster.bands import native_grid
 from chronotile.readers.raster.pool import HandlePool
 from chronotile.readers.stac.items import item_of
 
@@ -91,10 +90,10 @@ def _by_gdal(name: str, path: str, crs: str | None) -> Asset:
     try:
         with opening(base_name(path)), pool.lend(path) as handle:
             bands = () if handle.bands is None else handle.bands.bands
-            levels = [native_grid(handle.dataset, crs)]
+            levels = [handle.native_grid(crs)]
             for level in range(len(handle.layout.overviews)):
                 with pool.lend(path, level) as overview:
-                    levels.append(native_grid(overview.dataset, crs))
+                    levels.append(overview.native_grid(crs))
             size, tag = handle.state.size, tag_of_path(Path(path))
     except UnsupportedSource as error:
         reason = error.message.removeprefix(base_name(path)).removeprefix(": ").strip()

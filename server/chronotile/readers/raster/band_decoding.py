@@ -17,6 +17,7 @@ from chronotile.readers.files import APART
 from chronotile.readers.joined.recoding import Recoding, recoding_of
 from chronotile.readers.overviews import Counting
 from chronotile.readers.raster.bands import Band, FileBands
+from chronotile.readers.raster.grib import SPLIT
 
 _DESCRIBE = f"describe its bands (gdal_edit -d), or {APART}"
 _NUMBERED = re.compile(r"(band|layer|lyr)?[-_. ]?(?P<number>\d*)", re.IGNORECASE)
@@ -192,8 +193,11 @@ def encoding_in(band: Band, variable: VariableSpec, *, are_classes: bool) -> Enc
         are_classes: Whether numbers of most files are classes without a scale.
 
     Raises:
-        UnsupportedSource: Its numbers cannot be meant as the configured type, or they are scaled among classes.
+        UnsupportedSource: Its numbers cannot be meant as the configured type, they are scaled among classes, or lie on
+            another grid than the file's.
     """
+    if band.is_elsewhere:
+        raise UnsupportedSource(f"its band {band.number} is on another grid than its first; {SPLIT}")
     encoding = apply_configuration(band.encoding, variable)
     if are_classes and is_scaled(encoding):
         raise UnsupportedSource(

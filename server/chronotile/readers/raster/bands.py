@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,8 @@ class Band:
     """Whether validity is stored beside the numbers: a mask or an alpha band."""
     is_alpha: bool
     """Whether it is the alpha band of the others; GDAL takes any fourth band of bytes for one."""
+    is_elsewhere: bool = False
+    """Whether it is on another grid than the file's first band, so that its cells are not where GDAL says."""
 
     @property
     def description(self) -> str | None:
@@ -47,20 +49,19 @@ class Band:
         return self.title if self.title and self.name == self.title else None
 
 
-def native_grid(dataset: Dataset, crs: str | None) -> NativeGrid:
+def native_grid(dataset: Dataset, transform: Affine, crs: str | None) -> NativeGrid:
     """Return the grid of a file or of one of its overviews.
 
     Args:
         dataset: An open rasterio dataset.
+        transform: Where its pixels are.
         crs: That of the configuration, which overrides the file's own.
 
     Raises:
         UnsupportedSource: The file has no georeference, or one that is not supported.
     """
     _require_transform(dataset)
-    return NativeGrid(
-        crs=_crs_of(dataset, crs), transform=dataset.transform, width=dataset.width, height=dataset.height
-    )
+    return NativeGrid(crs=_crs_of(dataset, crs), transform=transform, width=dataset.width, height=dataset.height)
 
 
 class FileBands:
@@ -79,8 +80,12 @@ MOST_KINDS = 4096
 _kinds: dict[tuple[object, ...], FileBands] = {}
 
 
-def file_bands(dataset: Dataset) -> FileBands:
+def file_bands(dataset: Dataset, elsewhere: frozenset[int] = frozenset()) -> FileBands:
     """Return the bands of a file that is opened at its native level; palettes are those of one file of its kind.
+
+    Args:
+        dataset: An open rasterio dataset.
+        elsewhere: Numbers of the bands on another grid than the first.
 
     Raises:
         UnsupportedSource: A band holds no real numbers.
@@ -88,14 +93,13 @@ def file_bands(dataset: Dataset) -> FileBands:
     nodata = tuple(math.nan if number is not None and number != number else number for number in dataset.nodatavals)  # noqa: PLR0124 -- NaN, which is equal to itself only as one object
     masks = tuple(map(tuple, dataset.mask_flag_enums))
     said = (dataset.descriptions, dataset.dtypes, dataset.scales, dataset.offsets, dataset.units, dataset.colorinterp)
-    kind = (*said, nodata, masks)
+    kind = (*said, nodata, masks, elsewhere)
     found = _kinds.get(kind)
     if found is None:
         if len(_kinds) >= MOST_KINDS:
             _kinds.clear()
-        found = _kinds.setdefault(
-            kind, FileBands(bands_of(dataset), has_palette=ColorInterp.palette in dataset.colorinterp)
-        )
+        bands = tuple(replace(each, is_elsewhere=each.number in elsewhere) for each in bands_of(dataset))
+        found = _kinds.setdefault(kind, FileBands(bands, has_palette=ColorInterp.palette in dataset.colorinterp))
     return found
 
 

@@ -11,10 +11,15 @@ import numpy as np
 
 from chronotile.model.time.instants import TimeDomain, TimeSpan, domain_of_bounds, domain_of_instants, format_instant
 from chronotile.readers.dates import find_time
+from chronotile.readers.raster.grib import SPLIT, Message, bands_elsewhere
+from chronotile.readers.raster.pool import Handle
+from chronotile.yaml_source import list_names
 
-GRIB = "GRIB"
 _CELSIUS = {"C": "degC"}
 """GDAL's units of GRIB that others read as something else: a C alone is a coulomb."""
+_EPOCH = 1970
+_SHOWN = 12
+"""Bands that a message lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +33,8 @@ class BandSeries:
     times: TimeDomain
     title: str | None = None
     units: str | None = None
+    ensemble: str | None = None
+    """What the members of an ensemble are called without their numbers, where it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +55,14 @@ class _BandTime:
     span: TimeSpan
     title: str | None = None
     units: str | None = None
+    ensemble: str | None = None
 
 
-def band_times_of(dataset: Any) -> BandTimes:  # noqa: ANN401 -- rasterio has no types
+def band_times_of(handle: Handle) -> BandTimes:
     """Return the series that the bands of an open file make; none where they tell no times."""
-    if dataset.driver == GRIB:
-        return _series([_time_by_message(dataset, number) for number in dataset.indexes], ())
+    dataset = handle.dataset
+    if handle.messages:
+        return _of_messages(dataset, handle.messages)
     if dataset.count < 2:
         return BandTimes()
     descriptions = dict(enumerate((text or "" for text in dataset.descriptions), start=1))
@@ -79,24 +88,57 @@ def _times_by_descriptions(descriptions: Mapping[int, str]) -> Iterable[_BandTim
         yield _BandTime(number, None if are_distinct or not rest else re.sub(r"\s+", "_", rest), time.span)
 
 
-def _time_by_message(dataset: Any, number: int) -> _BandTime | str:  # noqa: ANN401 -- rasterio has no types
+def _of_messages(dataset: Any, messages: Sequence[Message]) -> BandTimes:  # noqa: ANN401 -- rasterio has no types
+    """The series of the messages that are on the grid of the first one, as which GDAL reads all."""
+    elsewhere = bands_elsewhere(messages)
+    rest = []
+    if elsewhere:
+        numbers = sorted(elsewhere)
+        shown, example = list_names(map(str, numbers), most=_SHOWN), messages[numbers[0] - 1].size
+        rest.append(f"band {shown} on another grid than band 1 ({example}, not {messages[0].size}; {SPLIT})")
+    described = [
+        _time_by_message(dataset, number, message)
+        for number, message in enumerate(messages, start=1)
+        if number not in elsewhere
+    ]
+    return _series(described, rest)
+
+
+def _time_by_message(dataset: Any, number: int, message: Message) -> _BandTime | str:  # noqa: ANN401 -- rasterio has no types
     """What the metadata of a GRIB message say; in words that it lacks a time."""
     tags = dataset.tags(number)
-    seconds = re.match(r"\s*(-?\d+)", tags.get("GRIB_VALID_TIME", ""))
+    seconds = _valid_time_s(tags, message)
     if seconds is None:
         return f"band {number}, which has no valid time"
-    start = np.datetime64(int(seconds[1]), "s").astype("datetime64[ns]")
-    element, level = tags.get("GRIB_ELEMENT", "").strip(), tags.get("GRIB_SHORT_NAME", "").strip()
+    start = np.datetime64(seconds, "s").astype("datetime64[ns]")
+    level = tags.get("GRIB_SHORT_NAME", "").strip()
     units = re.sub(r"^\[|\]$", "", tags.get("GRIB_UNIT", "").strip())
     comment = re.sub(r"\s*\[[^\[\]]*\]\s*$", "", tags.get("GRIB_COMMENT", ""))
-    title = f"{comment}, {level}" if comment and level else comment
+    ensemble = _joined("_", tags.get("GRIB_ELEMENT", "").strip(), level, message.process)
+    member = re.sub(r" (?=-?\d)", "", message.member).replace(" ", "_") if message.member else None
     return _BandTime(
         number,
-        "_".join(filter(None, (element, level))) or None,
+        _joined("_", ensemble, member),
         TimeSpan(start, start + np.timedelta64(1, "ns")),
-        title or None,
+        _joined(", ", comment, level, message.process, message.member) if comment else None,
         {"": None, "-": "1"}.get(units, _CELSIUS.get(units, units)),
+        ensemble if member else None,
     )
+
+
+def _valid_time_s(tags: Mapping[str, str], message: Message) -> int | None:
+    """Seconds since 1970; of a message without a valid time, which GDAL says is 0, reference time and forecast step."""
+    valid, reference, step = (
+        int(found[0]) if (found := re.match(r"\s*-?\d+", tags.get(f"GRIB_{name}", ""))) else None
+        for name in ("VALID_TIME", "REF_TIME", "FORECAST_SECONDS")
+    )
+    if valid or (valid == 0 and message.year == _EPOCH):
+        return valid
+    return reference + (step or 0) if reference else None
+
+
+def _joined(separator: str, *parts: str | None) -> str | None:
+    return separator.join(filter(None, parts)) or None
 
 
 def _series(described: Sequence[_BandTime | str], rest: Sequence[str]) -> BandTimes:
@@ -123,6 +165,7 @@ def _series(described: Sequence[_BandTime | str], rest: Sequence[str]) -> BandTi
                 times=_domain([each.span for each in own]),
                 title=own[0].title,
                 units=common,
+                ensemble=own[0].ensemble,
             )
         )
     return BandTimes(tuple(sorted(series, key=lambda each: min(each.bands))), tuple(left_out))

@@ -104,7 +104,7 @@ def left_out_bands(spec: SourceSpec) -> Iterator[Finding]:
     for word, paths in found.items():
         try:
             with opening("it"), HandlePool(max_idle=0).lend(paths[0]) as handle:
-                if band_times_of(handle.dataset).series:
+                if band_times_of(handle).series:
                     continue  # whose reader reports what it leaves out
                 bands = bands_of(handle.dataset)
         except UnsupportedSource:

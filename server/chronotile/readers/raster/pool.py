@@ -6,22 +6,25 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import rasterio
 from affine import Affine
-from rasterio.errors import NotGeoreferencedWarning
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
-from chronotile.model.grid import Window
+from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import Numbers
 from chronotile.readers.caches.block_cache import BlockCache
 from chronotile.readers.caches.sizes import CacheSizes
 from chronotile.readers.file_state import FileState, file_state
 from chronotile.readers.foreign import BeingWritten
 from chronotile.readers.hrefs import base_name, local_path
-from chronotile.readers.raster.bands import FileBands, file_bands
+from chronotile.readers.raster.bands import FileBands, file_bands, native_grid
 from chronotile.readers.raster.blocks import FileBlocks, Plane
 from chronotile.readers.raster.gdal_cache import set_part
+from chronotile.readers.raster.grib import GRIB, Message, bands_elsewhere, placed_messages, require_placed
 from chronotile.readers.raster.tiff_tags import require_whole_tags
 from chronotile.readers.remote.files import RemoteFile
 from chronotile.readers.remote.gdal_plugin import gdal_files
@@ -110,6 +113,8 @@ class Handle:
     """What the file says of its bands; `None` of an overview, which does not know, until it is learnt elsewhere."""
     remote: RemoteFile | None = None
     """What GDAL reads a file elsewhere through."""
+    messages: tuple[Message, ...] = ()
+    """Of a GRIB file, one a band."""
 
     def close(self) -> None:
         """Close the file."""
@@ -117,6 +122,14 @@ class Handle:
         self.dataset.close()
         if self.remote is not None:
             gdal_files().remove(path)
+
+    def native_grid(self, crs: str | None) -> NativeGrid:
+        """Return the grid, with the system of the configuration in place of the file's own.
+
+        Raises:
+            UnsupportedSource: The file has no georeference, or one that is not supported.
+        """
+        return native_grid(self.dataset, self.layout.transform, crs)
 
     def read(self, band: int, window: Window, *, is_mask: bool = False) -> Numbers:
         """Return (y, x) numbers of a window of a band, or of its mask, in which 0 says that there is no number."""
@@ -282,12 +295,31 @@ def _open(path: str, level: int, state: FileState, *, cache: BlockCache | None) 
         return _open_elsewhere(path, level, state)
     require_whole_tags(path)
     with gdal_options(path):
-        dataset = _dataset(str(local), level)
+        dataset, messages = _local_dataset(local, level)
         blocks = None
         if FileBlocks.are_of(dataset):
             blocks = FileBlocks(dataset, path, level=level, state=state, cache=cache)
-        bands = file_bands(dataset) if level == NATIVE_LEVEL else None
-    return Handle(dataset, state, layout_of(dataset), blocks, bands)
+        bands = file_bands(dataset, bands_elsewhere(messages)) if level == NATIVE_LEVEL else None
+    return Handle(dataset, state, layout_of(dataset, messages), blocks, bands, messages=messages)
+
+
+def _local_dataset(path: Path, level: int) -> tuple[Any, tuple[Message, ...]]:
+    """The file, and the messages of one of GRIB."""
+    try:
+        dataset = _dataset(str(path), level)
+    except RasterioIOError:
+        with path.open("rb") as file:
+            require_placed(partial(_read_at, file))
+        raise
+    if dataset.driver != GRIB:
+        return dataset, ()
+    with path.open("rb") as file:
+        return dataset, placed_messages(partial(_read_at, file), dataset.count)
+
+
+def _read_at(file: BinaryIO, offset: int, size: int) -> bytes:
+    file.seek(offset)
+    return file.read(size)
 
 
 def _open_elsewhere(path: str, level: int, state: FileState) -> Handle:
@@ -297,11 +329,13 @@ def _open_elsewhere(path: str, level: int, state: FileState) -> Handle:
     try:
         with _reading_elsewhere(remote, path):
             dataset = _dataset(name, level)
-            layout, bands = layout_of(dataset), file_bands(dataset) if level == NATIVE_LEVEL else None
+            messages = placed_messages(remote.read, dataset.count) if dataset.driver == GRIB else ()
+            layout = layout_of(dataset, messages)
+            bands = file_bands(dataset, bands_elsewhere(messages)) if level == NATIVE_LEVEL else None
     except BaseException:  # whatever it is: GDAL would hold the name for ever
         gdal_files().remove(name)
         raise
-    return Handle(dataset, state, layout, None, bands, remote)
+    return Handle(dataset, state, layout, None, bands, remote, messages)
 
 
 def _dataset(path: str, level: int) -> Any:  # noqa: ANN401 -- rasterio has no types
@@ -318,12 +352,13 @@ def _reading_elsewhere(remote: RemoteFile, path: str) -> Iterator[None]:
         yield
 
 
-def layout_of(dataset: Any) -> Layout:  # noqa: ANN401 -- rasterio has no types
+def layout_of(dataset: Any, messages: Sequence[Message] = ()) -> Layout:  # noqa: ANN401 -- rasterio has no types
     """Return what other files of the same variable must have too."""
+    transform = dataset.transform
     return Layout(
         dataset.width,
         dataset.height,
-        dataset.transform,
+        messages[0].grid.placed(transform, height=dataset.height) if messages else transform,
         dataset.crs,
         tuple(dataset.overviews(1)),
     )

@@ -77,7 +77,7 @@ def _looked(paths: Sequence[str], findings: list[Finding]) -> Iterator[tuple[str
     for path in paths:
         try:
             with opening("it"), pool.lend(path) as handle:
-                bands, names_of_bands = band_times_of(handle.dataset), tuple(filter(None, handle.dataset.descriptions))
+                bands, names_of_bands = band_times_of(handle), tuple(filter(None, handle.dataset.descriptions))
         except UnsupportedSource as error:
             findings.append(Finding("error", names.get(path, base_name(path)), f"{LEFT_OUT}{error.message}"))
         else:  # only now is it known that nothing went wrong below GDAL

@@ -17,7 +17,7 @@ from chronotile.readers.files import APART, DatedFiles
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name, names_among
 from chronotile.readers.raster.band_decoding import other_count
-from chronotile.readers.raster.bands import Band, FileBands, bands_of, native_grid, palettes_of
+from chronotile.readers.raster.bands import Band, FileBands, bands_of, palettes_of
 from chronotile.readers.raster.pool import Handle, HandlePool, Layout
 from chronotile.readers.reader import BlockShape
 from chronotile.web.hosts import host_of
@@ -209,11 +209,11 @@ def _sample(
     with opening(base_name(path) or host_of(path)), pool.lend(path) as handle:
         dataset = handle.dataset
         bands = bands_of(dataset)
-        layouts, levels = [handle.layout], [native_grid(dataset, spec.crs)]
+        layouts, levels = [handle.layout], [handle.native_grid(spec.crs)]
         for level in range(len(handle.layout.overviews) if overviews is None else overviews):
             with pool.lend(path, level) as overview:
                 layouts.append(overview.layout)
-                levels.append(native_grid(overview.dataset, spec.crs))
+                levels.append(overview.native_grid(spec.crs))
         tags = {str(key).lower(): str(value) for key, value in dataset.tags().items()}
         known = {path: _looked(handle)} if looked is None else looked
         return Sample(layouts=tuple(layouts), levels=tuple(levels), bands=bands, tags=tags, looked=known)

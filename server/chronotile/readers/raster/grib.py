@@ -1,0 +1,333 @@
+"""What the headers of GRIB messages tell that GDAL does not: the grid of each, and what kind of field it is.
+
+GDAL gives all bands the size and the place of the first message, and the rows of Gaussian grids distances that are not
+theirs. Octets are those of WMO's Manual on Codes, FM 92; `octets[n - 1]` is octet n.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from affine import Affine
+
+from chronotile.errors import UnsupportedSource
+
+Read = Callable[[int, int], bytes]
+"""Returns bytes of a file from an offset, fewer at its end."""
+
+GRIB = "GRIB"
+"""GDAL's name of the format, and how a message begins."""
+LOOK_BYTES = 4096
+"""Read at once while the next message is looked for."""
+
+_MISSING = 0xFFFFFFFF
+_PROCESSES = ("average", "accumulation", "maximum", "minimum", "difference", "rms", "deviation")
+"""By WMO's code table 4.10."""
+_PROCESS_OCTETS = {8: 47, 9: 60, 10: 48, 11: 50, 12: 49}
+"""By product definition template: where the statistical process of a period stands."""
+_DERIVED = {0: "mean", 1: "weighted mean", 2: "deviation", 3: "normalised deviation", 4: "spread"}
+"""By WMO's code table 4.7."""
+_RANGES = {
+    **dict.fromkeys((3, 113, 123), "average"),
+    **dict.fromkeys((4, 114, 124), "accumulation"),
+    2: "interval",
+    5: "difference",
+}
+"""By code table 5 of GRIB 1."""
+_ECMWF, _NCEP = 98, 7
+
+SPLIT = "cdo splitgrid IN OUT writes a file for each grid"
+_REDUCED = "its rows have different numbers of cells; make them equal first (cdo -f nc setgridtype,regular IN OUT.nc)"
+_SPECTRAL = "it holds spherical harmonics and no cells; transform them first (cdo -f nc sp2gp IN OUT.nc)"
+_UNSTRUCTURED = "its cells are no rows and columns; regrid it first (cdo -f nc remapnn,r360x180 IN OUT.nc)"
+_UNPLACED = "GDAL places {} wrongly; convert it first (cdo -f nc copy IN OUT.nc)"
+
+
+class Family(NamedTuple):
+    """Grids of one template."""
+
+    flags: int
+    """Octet that says how directions of vectors count, which is nothing about the cells."""
+    scan: int
+    """Octet of the scanning mode."""
+
+
+_LATLON, _PLANE = Family(55, 72), Family(47, 65)
+_TEMPLATES = {
+    **dict.fromkeys((0, 1, 40), _LATLON),
+    **dict.fromkeys((20, 30, 31), _PLANE),
+    **dict.fromkeys((10, 12), Family(47, 60)),
+    90: Family(47, 64),
+    140: Family(55, 64),
+}
+"""Of the templates that GDAL places."""
+_SPECTRAL_TEMPLATES, _UNSTRUCTURED_TEMPLATES = range(50, 54), (100, 101)
+_GAUSSIAN, _POLAR, _SPACE_VIEW = 40, 20, 90
+_FROM_SOUTH_ONLY = {10, 20, 30, 31}
+"""Templates whose rows GDAL takes to begin in the south, whatever the scanning mode."""
+_LATLON_TYPES, _TYPES = {0, 4, 10}, {0, 1, 3, 4, 5, 10, 90}
+"""Of GRIB 1: the types that GDAL places."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageGrid:
+    """The grid section of a message."""
+
+    identity: tuple[object, ...]
+    """Equal for grids of the same cells."""
+    columns: int
+    rows: int
+    latitudes: tuple[float, float] | None = None
+    """Of the first and last row of a Gaussian grid, in degrees."""
+    fault: str | None = None
+    """Why its cells are not where GDAL puts them."""
+
+    def placed(self, transform: Affine, *, height: int) -> Affine:
+        """Return GDAL's transform of `height` rows, with the rows of a Gaussian grid where they are.
+
+        They are served as evenly spaced between the first and the last, which misses none by more than 0.015 rows.
+        """
+        if self.latitudes is None or self.rows < 2:
+            return transform
+        step = abs(self.latitudes[0] - self.latitudes[1]) / (self.rows - 1)
+        top = max(self.latitudes) + step / 2
+        return Affine(transform.a, 0.0, transform.c, 0.0, -step * self.rows / height, top)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One field of a file."""
+
+    grid: MessageGrid
+    year: int
+    """Of its reference time."""
+    process: str | None
+    """What the values are of a period, such as its average; `None` of values at an instant."""
+    member: str | None
+    """Which of an ensemble it is."""
+
+    @property
+    def size(self) -> str:
+        """The size of its grid in words."""
+        return f"{self.grid.columns} x {self.grid.rows} cells"
+
+
+def placed_messages(read: Read, count: int) -> tuple[Message, ...]:
+    """Return the fields of a file of which GDAL finds `count`.
+
+    Raises:
+        UnsupportedSource: They are others, or the first, by which GDAL places all, is not where GDAL puts it.
+    """
+    messages = tuple(_messages(read))
+    if len(messages) != count:
+        raise UnsupportedSource(
+            f"its headers tell of {len(messages)} messages, GDAL finds {count}; write it again (grib_copy IN OUT)"
+        )
+    if messages[0].grid.fault is not None:
+        raise UnsupportedSource(messages[0].grid.fault)
+    return messages
+
+
+def bands_elsewhere(messages: Sequence[Message]) -> frozenset[int]:
+    """Return the numbers of the bands on another grid than the first, as which GDAL reads all."""
+    first = messages[0].grid.identity if messages else ()
+    return frozenset(number for number, each in enumerate(messages, start=1) if each.grid.identity != first)
+
+
+def require_placed(read: Read) -> None:
+    """Check that a file that GDAL does not open is not one of GRIB on a grid that it cannot place.
+
+    Raises:
+        UnsupportedSource: It is.
+    """
+    first = next(_messages(read), None) if read(0, len(GRIB)) == GRIB.encode() else None
+    if first is not None and first.grid.fault is not None:
+        raise UnsupportedSource(first.grid.fault)
+
+
+def _messages(read: Read) -> Iterator[Message]:
+    """The fields of a file in their order."""
+    at = 0
+    while (at := _next_start(read, at)) >= 0:
+        edition = read(at + 7, 1)
+        if edition == b"\2":
+            yield from _fields(read, at)
+            at += max(int.from_bytes(read(at + 8, 8), "big"), 16)
+        elif edition == b"\1":
+            message, size = _field_of_first_edition(read, at)
+            if message is not None:
+                yield message
+            at += size
+        else:
+            at += len(GRIB)
+
+
+def _next_start(read: Read, at: int) -> int:
+    """Where the next message begins, -1 if there is none; heads of bulletins may lie between messages."""
+    while True:
+        block = read(at, LOOK_BYTES)
+        found = block.find(GRIB.encode())
+        if found >= 0:
+            return at + found
+        if len(block) < LOOK_BYTES:
+            return -1
+        at += len(block) - len(GRIB) + 1
+
+
+def _fields(read: Read, start: int) -> Iterator[Message]:
+    """The fields of a message of edition 2; each section counts until the next of its number."""
+    at, stop = start + 16, start + int.from_bytes(read(start + 8, 8), "big")
+    grid, year = None, 0
+    while at < stop - 4:
+        head = read(at, 5)
+        size = int.from_bytes(head[:4], "big")
+        if size < 5 or len(head) < 5:
+            return
+        if head[4] == 1:
+            year = int.from_bytes(read(at + 12, 2), "big")
+        elif head[4] == 3:
+            grid = _grid(read(at, min(size, LOOK_BYTES)))
+        elif head[4] == 4 and grid is not None:
+            process, member = _kind(read(at, min(size, LOOK_BYTES)))
+            yield Message(grid=grid, year=year, process=process, member=member)
+        at += size
+
+
+def _grid(octets: bytes) -> MessageGrid:
+    template = int.from_bytes(octets[12:14], "big")
+    columns, rows = (int.from_bytes(octets[at : at + 4], "big") for at in (30, 34))
+    family = _TEMPLATES.get(template)
+    if octets[10]:
+        return MessageGrid(identity=(octets,), columns=columns, rows=rows, fault=_REDUCED)
+    if family is None:
+        reason = (
+            _UNSTRUCTURED if template in _UNSTRUCTURED_TEMPLATES else _UNPLACED.format(f"grids of template {template}")
+        )
+        fault = _SPECTRAL if template in _SPECTRAL_TEMPLATES else reason
+        return MessageGrid(identity=(octets,), columns=columns, rows=rows, fault=fault)
+    identity: tuple[object, ...] = (octets[12 : family.flags - 1], octets[family.flags :])
+    if family is _LATLON:
+        # In whatever order the rows are stored, GDAL's begin in the north.
+        sides = frozenset((octets[46:50], octets[55:59]))
+        identity = (octets[12:46], sides, octets[50:54], octets[59:63], octets[72:])
+    return MessageGrid(
+        identity=identity,
+        columns=columns,
+        rows=rows,
+        latitudes=_latitudes(octets) if template == _GAUSSIAN else None,
+        fault=_fault(octets, template, octets[family.scan - 1]),
+    )
+
+
+def _fault(octets: bytes, template: int, scan: int) -> str | None:
+    if template == _SPACE_VIEW:
+        is_meteosat = not any(octets[38:46]) and not any(octets[72:80])
+        return None if is_meteosat else _UNPLACED.format("views from space but those of the whole disc at 0 degrees")
+    if scan & 0x80:
+        return _UNPLACED.format("rows from east to west")
+    if template in _FROM_SOUTH_ONLY and not scan & 0x40:
+        return _UNPLACED.format("rows from north to south on a plane")
+    if template == _POLAR and octets[63] & 0x80 and _signed(octets[47:51]) > 0:
+        return _UNPLACED.format("a plane at the south pole with a latitude in the north")
+    return None
+
+
+def _latitudes(octets: bytes) -> tuple[float, float]:
+    basic, parts = (int.from_bytes(octets[at : at + 4], "big") for at in (38, 42))
+    unit = 1e-6 if basic in (0, _MISSING) or parts in (0, _MISSING) else basic / parts
+    return _signed(octets[46:50]) * unit, _signed(octets[55:59]) * unit
+
+
+def _kind(octets: bytes) -> tuple[str | None, str | None]:
+    """The statistical process and the member of a product definition."""
+    template = int.from_bytes(octets[7:9], "big")
+    process = member = None
+    octet = _PROCESS_OCTETS.get(template, 0)
+    if 0 < octet <= len(octets):
+        code = octets[octet - 1]
+        process = _PROCESSES[code] if code < len(_PROCESSES) else f"process {code}"
+    if template in (1, 11):
+        sign = "-" if octets[34] == 2 else ""  # of the pair that is perturbed both ways
+        member = f"member {sign}{octets[35]}"
+    elif template in (2, 12):
+        member = f"ensemble {_DERIVED.get(octets[34], octets[34])}"
+    return process, member
+
+
+def _field_of_first_edition(read: Read, start: int) -> tuple[Message | None, int]:
+    """The field of a message, and its size in bytes."""
+    size = int.from_bytes(read(start + 4, 3), "big")
+    at = start + 8
+    product = read(at, int.from_bytes(read(at, 3), "big") or 1)
+    if len(product) < 28:
+        return None, max(size, 8)
+    at += len(product)
+    flags, section = product[7], b""
+    if flags & 0x80:
+        section = read(at, int.from_bytes(read(at, 3), "big") or 1)
+        at += len(section)
+    if size & 0x800000:  # ECMWF's way to more than 8 MB: in units of 120 bytes, less what the last section tells
+        at += int.from_bytes(read(at, 3), "big") if flags & 0x40 else 0
+        size = (size & 0x7FFFFF) * 120 - int.from_bytes(read(at, 3), "big") + 4
+    message = Message(
+        grid=_grid_of_first_edition(section),
+        year=(product[24] - 1) * 100 + product[12],
+        process=_RANGES.get(product[20]),
+        member=_member_of_first_edition(product),
+    )
+    return message, max(size, 8)
+
+
+def _grid_of_first_edition(octets: bytes) -> MessageGrid:
+    if len(octets) < 32:
+        return MessageGrid(identity=(octets,), columns=0, rows=0, fault=_UNPLACED.format("grids by their number alone"))
+    kind, list_at = octets[5], octets[4]
+    columns, rows = int.from_bytes(octets[6:8], "big"), int.from_bytes(octets[8:10], "big")
+    end = list_at - 1 if list_at not in (0, 255) else len(octets)  # then follow levels, which are nothing about cells
+    identity: tuple[object, ...] = (octets[5:16], octets[17:end])
+    if kind in _LATLON_TYPES:
+        identity = (
+            octets[5:10],
+            frozenset((octets[10:13], octets[17:20])),
+            octets[13:16],
+            octets[20:23],
+            octets[32:end],
+        )
+    return MessageGrid(
+        identity=identity,
+        columns=columns,
+        rows=rows,
+        latitudes=(_signed(octets[10:13]) / 1000, _signed(octets[17:20]) / 1000) if kind == 4 else None,
+        fault=_fault_of_first_edition(octets, kind, columns),
+    )
+
+
+def _fault_of_first_edition(octets: bytes, kind: int, columns: int) -> str | None:
+    if columns == 0xFFFF:
+        return _REDUCED
+    if kind in (50, 60, 70, 80):
+        return _SPECTRAL
+    if kind not in _TYPES:
+        return _UNPLACED.format(f"grids of type {kind}")
+    if kind == _SPACE_VIEW and (any(octets[10:16]) or any(octets[34:38])):
+        return _UNPLACED.format("views from space but those of the whole disc at 0 degrees")
+    return _UNPLACED.format("rows from east to west") if octets[27] & 0x80 and kind != _SPACE_VIEW else None
+
+
+def _member_of_first_edition(product: bytes) -> str | None:
+    """The member that the extension of a product definition by its centre names."""
+    centre, own = product[4], product[40:]
+    if centre == _NCEP and len(own) >= 4 and own[0] == 1 and own[1] in (1, 2, 3):
+        sign = "-" if own[1] == 2 else ""
+        return f"member {sign}{own[2] if own[1] > 1 else 0}"
+    if centre == _ECMWF and len(own) >= 11 and own[0] in (15, 16):
+        return f"member {int.from_bytes(own[9:11], 'big')}"
+    if centre == _ECMWF and len(own) >= 11 and own[0] in (1, 26, 30) and own[10]:
+        return f"member {own[9]}"
+    return None
+
+
+def _signed(octets: bytes) -> int:
+    """A number whose first bit is its sign."""
+    number, sign = int.from_bytes(octets, "big"), 1 << (8 * len(octets) - 1)
+    return sign - number if number & sign else number

@@ -1,0 +1,120 @@
+"""GRIB files over HTTP: the rows of Gaussian grids, ensembles, and messages on grids of their own."""
+
+import numpy as np
+import pytest
+import rasterio
+from starlette.testclient import TestClient
+
+from chronotile.app import application
+from chronotile.archive.describe import archive_lines
+from tests.grib import code, first_edition, gaussian, gaussian_rows, message
+
+NUMBER = 16
+STEP = 90 / NUMBER
+ROWS = gaussian_rows(NUMBER)
+EACH = code(2 * NUMBER, 4 * NUMBER)
+
+
+def write(path, *messages):
+    path.write_bytes(b"".join(messages))
+
+
+def layers_of(archive):
+    return {layer.id.partition(".")[2]: layer for layer in archive.services.catalogue.layers}
+
+
+def findings_of(archive):
+    return " | ".join(each.message for each in archive.findings)
+
+
+@pytest.mark.parametrize("edition", [1, 2])
+def test_a_gaussian_grid_has_one_place_in_all_answers(open_at, tmp_path, edition):
+    if edition == 2:
+        found = gaussian(message(tmp_path, EACH, north=float(ROWS[0]), step=STEP), NUMBER)
+    else:
+        found = first_edition(EACH, latitudes=(ROWS[0], ROWS[-1]), longitudes=(0, 360 - STEP), gaussian=NUMBER)
+    write(tmp_path / "era.grib", found)
+
+    archive = open_at(tmp_path)
+    (layer,) = layers_of(archive).values()
+    with TestClient(application(archive.services)) as client:
+        places = [(row, column) for row in (0, 1, 8, 15, 16, 30, 31) for column in (0, 20, 63)]
+        answers = {
+            (row, column): client.get(
+                f"/timeseries/{layer.id}/point", params={"x": (column * STEP + 180) % 360 - 180, "y": ROWS[row]}
+            ).json()["values"]
+            for row, column in places
+        }
+        coverage = client.get(f"/ogcapi/collections/{layer.id}/coverage", params={"f": "GTiff"})
+        described = client.get(f"/ogcapi/collections/{layer.id}").json()
+
+    assert answers == {(row, column): [pytest.approx(EACH[row, column], abs=0.1)] for row, column in places}
+    south, north = described["extent"]["spatial"]["bbox"][0][1::2]
+    assert -90 < south < ROWS[-1]
+    assert ROWS[0] < north < 90
+    with rasterio.MemoryFile(coverage.content) as memory, memory.open() as file:
+        served = file.read(1)
+        for row in (0, 9, 31):
+            inside = file.index(10.0 * STEP, ROWS[row])
+            assert served[inside] == pytest.approx(EACH[row, 10], abs=0.1)
+    text = "\n".join(archive_lines(archive.services.catalogue))
+    assert "px in degrees on a sphere of radius 63" in text
+    assert "imported" not in text
+
+
+def test_each_grid_is_at_its_place_or_named(open_at, tmp_path):
+    write(
+        tmp_path / "rain.grib2",
+        message(tmp_path, code(37, 72), west=-180, north=90, step=5, day="2017-10-17"),
+        message(tmp_path, code(45, 90) + 10000, west=-180, north=88, step=4, day="2017-10-18"),
+    )
+
+    archive = open_at(tmp_path)
+    (layer,) = layers_of(archive).values()
+    with TestClient(application(archive.services)) as client:
+        answer = client.get(f"/timeseries/{layer.id}/point", params={"x": 0.1, "y": 0.1}).json()
+
+    assert [time[:10] for time in answer["times"]] == ["2017-10-17"]
+    assert answer["values"] == [pytest.approx(1800 + 36, abs=0.1)]
+    assert "left out: band 2 on another grid than band 1 (90 x 45 cells, not 72 x 37 cells; cdo splitgrid" in (
+        findings_of(archive)
+    )
+
+
+def members(tmp_path, count):
+    return [message(tmp_path, code(5, 7) + member, definition=1, more=(3, member, count)) for member in range(count)]
+
+
+def test_few_members_are_layers(open_at, tmp_path):
+    write(tmp_path / "eps.grib2", *members(tmp_path, 3))
+
+    archive = open_at(tmp_path)
+    with TestClient(application(archive.services)) as client:
+        found = {
+            name: client.get(f"/timeseries/{layer.id}/point", params={"x": 2.2, "y": 47.9}).json()["values"]
+            for name, layer in layers_of(archive).items()
+        }
+
+    assert found == {f"PRES_0-SFC_member{number}": [pytest.approx(202 + number, abs=0.01)] for number in range(3)}
+
+
+@pytest.mark.slow
+def test_many_members_have_to_be_named(open_at, tmp_path):
+    other = message(tmp_path, code(5, 7), category=2)
+    write(tmp_path / "eps.grib2", *members(tmp_path, 13), other)
+    file = tmp_path / "chronotile.yaml"
+    file.write_text(
+        "collections:\n  eps: {source: {kind: cog, href: eps.grib2}, variables: {P: {name: PRES_0-SFC_member7}}}\n"
+    )
+
+    archive = open_at(tmp_path / "eps.grib2")
+
+    assert list(layers_of(archive)) == ["WDIR_0-SFC"]
+    assert (
+        "left out: PRES_0-SFC has 13 members; name those to serve in a configuration, variables: {PRES_0-SFC_member0: "
+        "{}}: accepted are PRES_0-SFC_member0, PRES_0-SFC_member1"
+    ) in findings_of(archive)
+    configured = open_at(file)
+    with TestClient(application(configured.services)) as client:
+        answer = client.get("/timeseries/eps.P/point", params={"x": 2.2, "y": 47.9}).json()
+    np.testing.assert_allclose(answer["values"], [209], atol=0.01)
