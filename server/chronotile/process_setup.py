@@ -120,6 +120,7 @@ def run_process(work: Callable[[], None]) -> None:
     Raises:
         SystemExit: By `work`, and no thread hangs, or its status is a message, which Python prints.
     """
+    mute_c_libraries()
     try:
         work()
     except SystemExit as end:
@@ -127,6 +128,19 @@ def run_process(work: Callable[[], None]) -> None:
             leave_hanging_threads(end.code or 0)
         raise
     leave_hanging_threads(0)
+
+
+def mute_c_libraries() -> None:
+    """Let what C libraries print go nowhere: GDAL prints a line for each GRIB header that it knows in part.
+
+    They print to a stream of their own, beside Python's. Elsewhere than in glibc it may be a constant, and stays.
+    """
+    library: Any = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
+    if hasattr(library, "gnu_get_libc_version"):
+        library.fopen.restype = ctypes.c_void_p
+        nowhere = library.fopen(os.devnull.encode(), b"w")
+        stream = ctypes.c_void_p.in_dll(library, "stdout")
+        stream.value = nowhere or stream.value
 
 
 def keep_freed_memory() -> None:

@@ -1,5 +1,8 @@
 """GRIB files over HTTP: the rows of Gaussian grids, ensembles, and messages on grids of their own."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import rasterio
@@ -118,3 +121,19 @@ def test_many_members_have_to_be_named(open_at, tmp_path):
     with TestClient(application(configured.services)) as client:
         answer = client.get("/timeseries/eps.P/point", params={"x": 2.2, "y": 47.9}).json()
     np.testing.assert_allclose(answer["values"], [209], atol=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a stream of glibc")
+def test_what_gdal_prints_of_headers_does_not_reach_the_terminal(tmp_path):
+    own = bytes([1, 2, 3, 4]) + bytes(8)  # of a centre whose extension GDAL does not know
+    write(tmp_path / "a.grib", first_edition(code(5, 7), latitudes=(50, 46), longitudes=(0, 6), centre=34, own=own))
+    run = "import sys; from chronotile.cli import main; sys.argv = ['chronotile', 'layers', sys.argv[1]]; main()"
+
+    ran = subprocess.run(
+        [sys.executable, "-c", run, str(tmp_path / "a.grib")], capture_output=True, text=True, check=True
+    )
+
+    assert len(ran.stdout.splitlines()) == 2
+    assert ran.stdout.startswith("a\n  a.PRES_0-SFC  1 time 2020-01-01")
+    assert "ensemble" not in ran.stderr

@@ -39,7 +39,7 @@ _ECMWF, _NCEP = 98, 7
 SPLIT = "cdo splitgrid IN OUT writes a file for each grid"
 _REDUCED = "its rows have different numbers of cells; make them equal first (cdo -f nc setgridtype,regular IN OUT.nc)"
 _SPECTRAL = "it holds spherical harmonics and no cells; transform them first (cdo -f nc sp2gp IN OUT.nc)"
-_UNSTRUCTURED = "its cells are no rows and columns; regrid it first (cdo -f nc remapnn,r360x180 IN OUT.nc)"
+_UNSTRUCTURED = "its cells do not lie in rows and columns; regrid it first (cdo -f nc remapnn,r360x180 IN OUT.nc)"
 _UNPLACED = "GDAL places {} wrongly; convert it first (cdo -f nc copy IN OUT.nc)"
 
 
@@ -47,7 +47,7 @@ class Family(NamedTuple):
     """Grids of one template."""
 
     flags: int
-    """Octet that says how directions of vectors count, which is nothing about the cells."""
+    """Octet of the directions of vectors, which do not concern the cells."""
     scan: int
     """Octet of the scanning mode."""
 
@@ -283,7 +283,7 @@ def _grid_of_first_edition(octets: bytes) -> MessageGrid:
         return MessageGrid(identity=(octets,), columns=0, rows=0, fault=_UNPLACED.format("grids by their number alone"))
     kind, list_at = octets[5], octets[4]
     columns, rows = int.from_bytes(octets[6:8], "big"), int.from_bytes(octets[8:10], "big")
-    end = list_at - 1 if list_at not in (0, 255) else len(octets)  # then follow levels, which are nothing about cells
+    end = list_at - 1 if list_at not in (0, 255) else len(octets)  # then follow levels, which do not concern the cells
     identity: tuple[object, ...] = (octets[5:16], octets[17:end])
     if kind in _LATLON_TYPES:
         identity = (
