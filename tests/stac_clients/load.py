@@ -21,7 +21,14 @@ loaded = odc.stac.load(
 )
 np.save(folder / "odc.npy", loaded["NDVI"].transpose("time", "y", "x").values)
 
+# As dictionaries: pystac drops proj:epsg, which tells stackstac the CRS.
 stacked = stackstac.stack(
-    items, assets=["NDVI"], epsg=32631, resolution=100, bounds=BOX, dtype="float64", fill_value=np.nan, rescale=False
+    search.item_collection_as_dict()["features"],
+    assets=["NDVI"],
+    resolution=100,
+    bounds=BOX,
+    dtype="float64",
+    fill_value=np.nan,
+    rescale=False,
 )
 np.save(folder / "stackstac.npy", stacked.isel(band=0).values)

@@ -86,6 +86,7 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
     "language": {"language": LANGUAGE, "languages": {"type": "array", "items": LANGUAGE, "minItems": 1}},
     "projection": {
         "proj:code": {"type": ["string", "null"], "pattern": "^[^:]+:.+$"},
+        "proj:epsg": {"type": ["integer", "null"]},
         "proj:wkt2": {"type": ["string", "null"]},
         "proj:projjson": {"type": ["object", "null"]},
         "proj:geometry": {"type": "object"},

@@ -51,7 +51,7 @@ def fields_of_text(text: str) -> Fields:
 def fields_of_json(value: object) -> Fields:
     """Return the fields of an object with `include` and `exclude`.
 
-    Without `include`, or with null, all fields are included; with an empty one the default.
+    Without `include` all fields are included; with an empty one or null, as clients write for none, the default.
 
     Raises:
         InvalidParameter: It is no such object, or has too many.
@@ -59,7 +59,7 @@ def fields_of_json(value: object) -> Fields:
     if not isinstance(value, dict):
         raise InvalidParameter("fields must be an object with the lists include and exclude", locator="fields")
     included, excluded = _names(value, "include"), _names(value, "exclude")
-    if value.get("include") is None and excluded:
+    if "include" not in value and excluded:
         return _checked(None, excluded)
     return _checked(included or _default(excluded), excluded)
 
