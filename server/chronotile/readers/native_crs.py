@@ -8,11 +8,30 @@ from pyproj import CRS
 
 from chronotile.errors import UnsupportedCrs, UnsupportedSource
 from chronotile.model.crs import CRS84, Crs, crs_of, transformer
+from chronotile.model.grid import NativeGrid
 
 EARTH_RADII_M = (6_300_000.0, 6_450_000.0)
 """Semi-major axes that are of the Earth: all its ellipsoids and the spheres that models put in their place."""
 
 WGS84 = "EPSG:4326"
+
+ROUNDED_PX = 0.05
+"""By which the centre of a cell may lie beyond a pole, as coordinates are rounded."""
+
+
+def require_on_earth(grid: NativeGrid, *, most_px: float = ROUNDED_PX) -> None:
+    """Check that the centres of the cells of a geographic grid lie between the poles, or at most so many cells beyond.
+
+    Raises:
+        UnsupportedSource: One is farther.
+    """
+    if not grid.crs.is_geographic:
+        return
+    corners = [(row, column) for row in (0, grid.height - 1) for column in (0, grid.width - 1)]
+    farthest = max((grid.centre_of(*corner)[1] for corner in corners), key=abs)
+    if abs(farthest) > 90 + most_px * grid.steps[1]:
+        message = "beyond the pole; if its coordinates are of another system, set crs: for the source"
+        raise UnsupportedSource(f"its latitudes reach {farthest:.6g}, {message}")
 
 
 @lru_cache(maxsize=256)

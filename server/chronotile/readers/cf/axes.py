@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from chronotile.errors import UnsupportedSource
 from chronotile.readers.cf.climatology import numbers_of_year
+from chronotile.readers.cf.decoded import decode
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.select import unselected_dimension
+from chronotile.readers.cf.time_numbers import YEARS, is_of_years
 
 IntArray = NDArray[np.int64]
 
@@ -77,16 +79,15 @@ def axes_of(field: Field, fields: FieldSet, *, time_count: int | None = None, se
     if "x" not in roles or "y" not in roles:
         raise UnsupportedSource(_lack_of_grid(field, fields))
     taken = {*selected, *(dim for dim, _coordinate in roles.values())}
-    long = [dim for dim in field.dims if dim not in taken and field.sizes[dim] > 1]
+    free = [dim for dim in field.dims if dim not in taken]
     numbers = None
     if "time" not in roles:
-        of_year = _dimension_of_year(long, field, fields)
-        if of_year is not None:
-            dim, numbers = of_year
-            long.remove(dim)
-            roles["time"] = dim, None
-        elif len(long) == 1 and field.sizes[long[0]] == time_count:
-            roles["time"] = long.pop(), None
+        found = _numbered_time(free, field, fields, time_count)
+        if found is not None:
+            dim, coordinate, numbers = found
+            roles["time"] = dim, coordinate
+            free.remove(dim)
+    long = [dim for dim in free if field.sizes[dim] > 1]
     if long:
         raise UnsupportedSource(unselected_dimension(long[0], field, fields))
     time, time_field = roles.get("time", (None, _single_time(field, fields)))
@@ -111,12 +112,21 @@ def _roles(field: Field, fields: FieldSet, selected: Collection[str]) -> dict[Ro
     return roles
 
 
-def _dimension_of_year(dims: Sequence[str], field: Field, fields: FieldSet) -> tuple[str, IntArray] | None:
-    """The first of some dimensions that numbers parts of the year, with the numbers."""
+def _numbered_time(
+    dims: Sequence[str], field: Field, fields: FieldSet, time_count: int | None
+) -> tuple[str, Field | None, IntArray | None] | None:
+    """Which of some dimensions numbers parts of the year, with the numbers, or years, or is of configured times."""
     for dim in dims:
         numbers = numbers_of_year(dim, field.sizes[dim], fields.fields.get(dim))
         if numbers is not None:
-            return dim, numbers
+            return dim, None, numbers
+    long = [dim for dim in dims if field.sizes[dim] > 1]
+    if len(long) == 1 and field.sizes[long[0]] == time_count:
+        return long[0], None, None
+    for dim in dims if _single_time(field, fields) is None else long:
+        coordinate = fields.fields.get(dim)
+        if dim.lower() in YEARS and coordinate is not None and is_of_years(coordinate):
+            return dim, coordinate, None
     return None
 
 
@@ -138,9 +148,22 @@ def _role_of(dim: str, field: Field, fields: FieldSet) -> tuple[Role | None, Fie
     candidates = list(_along(dim, field, fields))
     for candidate in candidates:
         role = _role_by_attributes(candidate)
+        if role == "time":
+            return role, _time_of(dim, [each for each in candidates if is_time(each)])
         if role is not None:
             return role, candidate
     return _NAMES.get(dim.lower()), candidates[0] if candidates else None
+
+
+def _time_of(dim: str, times: Sequence[Field]) -> Field:
+    """Of several times along a dimension that by its standard name, else one that tells all slices apart."""
+
+    def rank(time: Field) -> tuple[bool, bool, bool]:
+        values = decode(time).values
+        is_distinct = np.unique(values).size == values.size
+        return time.text("standard_name") != "time", not is_distinct, time.name != dim
+
+    return times[0] if len(times) == 1 else min(times, key=rank)
 
 
 def _along(dim: str, field: Field, fields: FieldSet) -> Iterator[Field]:
@@ -186,7 +209,7 @@ def _is_degrees(field: Field) -> bool:
 
 def is_curvilinear(field: Field, fields: FieldSet) -> bool:
     """Whether there is a latitude or longitude for each cell of a field."""
-    curved = [other for other in fields.fields.values() if len(other.dims) == 2 and _is_degrees(other)]
+    curved = [other for other in fields.fields.values() if len(other.dims) > 1 and _is_degrees(other)]
     return any(set(other.dims) <= set(field.dims) for other in curved)
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from chronotile.model.source import Finding
 from chronotile.model.time.instants import DAY, Period, TimeDomain, step_instants
+from chronotile.readers.cf.decoded import decode
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.time import Times, configured_times
 
@@ -32,10 +33,11 @@ def numbers_of_year(dim: str, size: int, coordinate: Field | None) -> NDArray[np
         return np.arange(1, size + 1) if size == most else None
     if coordinate.shape != (size,) or coordinate.dtype.kind not in "iuf":
         return None
-    stored = coordinate.load().astype(np.float64)
-    numbers = np.nan_to_num(stored).astype(np.int64)
-    is_numbered = bool((numbers == stored).all()) and numbers.min() >= 1 and numbers.max() <= most
-    return numbers if is_numbered and np.unique(numbers).size == size else None
+    decoded = decode(coordinate)
+    if decoded.is_missing.any() or not np.isin(decoded.values, np.arange(1, most + 1)).all():
+        return None
+    numbers = decoded.values.astype(np.int64)
+    return numbers if np.unique(numbers).size == size else None
 
 
 def times_of_year(dim: str, numbers: NDArray[np.int64]) -> Times:

@@ -150,7 +150,7 @@ def _range_attributes(field: Field) -> tuple[float | None, float | None]:
 
 
 def _is_unpacked(field: Field, dtype: np.dtype[Any], scale: float, offset: float) -> bool:
-    if dtype.kind not in "iu" or (scale, offset) == (1.0, 0.0):
+    if dtype.kind not in "iu" or (scale, offset) == (1.0, 0.0) or scale == 0:
         return False
     present = [field.attrs[name] for name in ("valid_range", "valid_min", "valid_max") if name in field.attrs]
     return any(np.asarray(value).dtype.kind == "f" for value in present)

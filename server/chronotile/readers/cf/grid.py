@@ -8,10 +8,15 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.crs import Crs
 from chronotile.model.grid import NativeGrid
 from chronotile.readers.cf.axes import CURVILINEAR, Axes, is_curvilinear
+from chronotile.readers.cf.decoded import bounds_of, decode, without_range
 from chronotile.readers.cf.fields import Attributes, Field, FieldSet
+from chronotile.readers.native_crs import require_on_earth
 
 REGULARITY_PX = 0.05
-"""Coordinates may stray this far, in cells, from evenly spaced ones, in addition to what their type rounds off."""
+"""Coordinates may stray this far, in cells, from evenly spaced ones; rounding by type or packing is added."""
+
+MOST_PACKING_PX = 0.5
+"""What packing rounds off, up to this, in cells; where one step of a packed number is a cell, it rounds off nothing."""
 
 _METRES = {
     **dict.fromkeys(("m", "metre", "metres", "meter", "meters"), 1.0),
@@ -24,16 +29,18 @@ def grid_of_field(field: Field, fields: FieldSet, axes: Axes, crs: Crs) -> Nativ
     """Return the grid of an array's cells, in whatever direction its coordinates run.
 
     Raises:
-        UnsupportedSource: The coordinates are absent or not evenly spaced.
+        UnsupportedSource: The coordinates are absent, not evenly spaced, or beyond the poles.
     """
-    width, height = field.sizes[axes.x], field.sizes[axes.y]
     if axes.x_field is None or axes.y_field is None:
         require_coordinates(field, fields, axes)
         transform = _written_transform(field, fields) or Affine.identity()
-        return NativeGrid(crs=crs, transform=transform, width=width, height=height)
-    left, x_step = _edge_and_step(axes.x_field, fields, crs, is_longitude=crs.is_geographic)
-    top, y_step = _edge_and_step(axes.y_field, fields, crs, is_longitude=False)
-    return NativeGrid(crs=crs, transform=Affine(x_step, 0.0, left, 0.0, y_step, top), width=width, height=height)
+    else:
+        left, x_step = _edge_and_step(axes.x_field, fields, crs, is_longitude=crs.is_geographic)
+        top, y_step = _edge_and_step(axes.y_field, fields, crs, is_longitude=False)
+        transform = Affine(x_step, 0.0, left, 0.0, y_step, top)
+    grid = NativeGrid(crs=crs, transform=transform, width=field.sizes[axes.x], height=field.sizes[axes.y])
+    require_on_earth(grid)
+    return grid
 
 
 def require_coordinates(field: Field, fields: FieldSet, axes: Axes) -> None:
@@ -50,9 +57,10 @@ def require_coordinates(field: Field, fields: FieldSet, axes: Axes) -> None:
 
 def _edge_and_step(axis: Field, fields: FieldSet, crs: Crs, *, is_longitude: bool) -> tuple[float, float]:
     """The outer edge of the first cell and the (signed) step to the next, in units of the system."""
-    centres = axis.load().astype(np.float64).ravel()
-    if not np.isfinite(centres).all():
+    decoded = decode(without_range(axis))
+    if decoded.is_missing.any():
         raise UnsupportedSource(f"its coordinates {axis.name} have gaps")
+    centres = decoded.values.astype(np.float64).ravel()
     if is_longitude and centres.size > 2:
         centres = _unrolled(centres)
     factor = _factor(axis, crs)
@@ -60,7 +68,8 @@ def _edge_and_step(axis: Field, fields: FieldSet, crs: Crs, *, is_longitude: boo
         step = _width_of_single(axis, fields)
     else:
         step = float(centres[-1] - centres[0]) / (centres.size - 1)
-        _require_regular(centres, step, axis)
+        most = np.inf if axis.dtype.kind == "f" else MOST_PACKING_PX * abs(step)
+        _require_regular(centres, step, axis.name, rounding=min(decoded.rounding, most))
     return (float(centres[0]) - step / 2) * factor, step * factor
 
 
@@ -70,26 +79,26 @@ def _unrolled(longitudes: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.unwrap(longitudes, period=360.0) if jumps.any() else longitudes
 
 
-def _require_regular(centres: NDArray[np.float64], step: float, axis: Field) -> None:
+def _require_regular(centres: NDArray[np.float64], step: float, name: str, *, rounding: float) -> None:
     if step == 0:
-        raise UnsupportedSource(f"its coordinates {axis.name} do not advance")
+        raise UnsupportedSource(f"its coordinates {name} do not advance")
     even = centres[0] + step * np.arange(centres.size)
     stray = np.abs(centres - even)
-    rounding = float(np.abs(centres).max() * np.finfo(axis.dtype).eps) if axis.dtype.kind == "f" else 0.0
     worst = int(np.argmax(stray))
     if stray[worst] > REGULARITY_PX * abs(step) + rounding:
         raise UnsupportedSource(
-            f"its coordinates {axis.name} are not evenly spaced: number {worst} is {centres[worst]:.8g}, "
+            f"its coordinates {name} are not evenly spaced: number {worst} is {centres[worst]:.8g}, "
             f"{stray[worst] / abs(step):.2f} cells off; regrid it first"
         )
 
 
 def _width_of_single(axis: Field, fields: FieldSet) -> float:
     """The width of the only cell along an axis, by its bounds."""
-    bounds = fields.fields.get(axis.text("bounds"))
-    if bounds is not None and bounds.shape == (1, 2):
-        low, high = bounds.load().ravel().astype(np.float64)
-        if high != low:
+    bounds = bounds_of(axis, fields, axis.text("bounds"))
+    if bounds is not None:
+        decoded = decode(bounds)
+        low, high = decoded.values.ravel().astype(np.float64)
+        if high != low and not decoded.is_missing.any():
             return float(high - low)
     raise UnsupportedSource(f"it has a single cell along {axis.name} and no bounds, so its width is unknown")
 

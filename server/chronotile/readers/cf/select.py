@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import Step
+from chronotile.readers.cf.decoded import decode
 from chronotile.readers.cf.fields import Field, FieldSet
 
 MOST_LISTED = 12
@@ -63,13 +64,10 @@ def _values(dim: str, field: Field, fields: FieldSet) -> NDArray[Any] | None:
     if not along or along[0].dtype.kind not in f"iuf{TEXT_KINDS}":
         return None
     coordinate = along[0]
-    values = coordinate.load()
+    values, is_missing, _rounding = decode(coordinate)
     if values.dtype.kind in TEXT_KINDS:
         return np.array([each.decode(errors="replace") if isinstance(each, bytes) else str(each) for each in values])
-    scale, offset = (coordinate.attrs.get(name) for name in ("scale_factor", "add_offset"))
-    if scale is None and offset is None:
-        return values
-    return values * np.float64(1 if scale is None else scale) + np.float64(0 if offset is None else offset)
+    return np.where(is_missing, np.nan, values) if is_missing.any() else values
 
 
 def _is_value(values: NDArray[Any], value: float | str | None) -> NDArray[np.bool_]:

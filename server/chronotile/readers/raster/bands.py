@@ -16,7 +16,7 @@ from chronotile.model.grid import NativeGrid
 from chronotile.model.raster import Encoding
 from chronotile.model.style import Colour, StyleClass
 from chronotile.readers.encoding import require_real
-from chronotile.readers.native_crs import source_crs
+from chronotile.readers.native_crs import require_on_earth, source_crs
 
 _SAYS_ALPHA = re.compile(r"(band|layer)?[-_. ]?\d*|alpha.*|opacity|transparency|(data)?mask", re.IGNORECASE)
 """Descriptions of a transparency band, or without information."""
@@ -61,7 +61,9 @@ def native_grid(dataset: Dataset, transform: Affine, crs: str | None) -> NativeG
         UnsupportedSource: The file has no georeference, or one that is not supported.
     """
     _require_transform(dataset)
-    return NativeGrid(crs=_crs_of(dataset, crs), transform=transform, width=dataset.width, height=dataset.height)
+    grid = NativeGrid(crs=_crs_of(dataset, crs), transform=transform, width=dataset.width, height=dataset.height)
+    require_on_earth(grid, most_px=1.0)  # many have a row too many, or corners where centres are meant
+    return grid
 
 
 class FileBands:

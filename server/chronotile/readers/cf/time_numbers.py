@@ -1,0 +1,246 @@
+"""Numbers of a time coordinate as instants of the standard calendar (CF §4.4), and units that other writers use."""
+
+import re
+from typing import Any, NamedTuple
+
+import cftime
+import numpy as np
+from numpy.typing import NDArray
+
+from chronotile.errors import UnsupportedSource
+from chronotile.extras import require_extra
+from chronotile.model.source import Finding
+from chronotile.model.time.instants import (
+    DISTANT_FUTURE,
+    DISTANT_PAST,
+    FIRST_YEAR,
+    LAST_YEAR,
+    InstantArray,
+    add_months,
+)
+from chronotile.readers.cf.decoded import decode
+from chronotile.readers.cf.fields import Field
+from chronotile.readers.encoding import REAL_KINDS
+
+STANDARD_CALENDARS = {"", "standard", "gregorian", "proleptic_gregorian"}
+_360_DAYS = "360_day"
+
+_NANOSECONDS = {
+    **dict.fromkeys(("nanosecond", "nanoseconds", "ns", "nsec"), 1),
+    **dict.fromkeys(("microsecond", "microseconds", "us"), 1_000),
+    **dict.fromkeys(("millisecond", "milliseconds", "msec", "ms"), 1_000_000),
+    **dict.fromkeys(("second", "seconds", "sec", "secs", "s"), 1_000_000_000),
+    **dict.fromkeys(("minute", "minutes", "min", "mins"), 60_000_000_000),
+    **dict.fromkeys(("hour", "hours", "hr", "hrs", "h"), 3_600_000_000_000),
+    **dict.fromkeys(("day", "days", "d"), 86_400_000_000_000),
+}
+YEARS = ("year", "years", "yr", "yrs")
+_MONTHS = {**dict.fromkeys(("month", "months"), 1), **dict.fromkeys(YEARS, 12)}
+_UNITS = re.compile(r"\s*(?P<unit>[a-z]+)\s+since\s+(?P<reference>.+?)\s*", re.IGNORECASE)
+_SHORT_OFFSET = re.compile(r"(?<=\s)(?P<sign>[+-])(?P<offset>\d:\d\d)$")
+_DIGITS = re.compile(r"((day|month|year)s?as)?(%y|yyyy)((?P<month>%m|mm)(?P<day>%d|dd)?)?(\.%?f+)?")
+"""`day as %Y%m%d.%f` of CDO, and `yyyymm`; without spaces, in lower case."""
+
+_LEAP_YEAR = 2000
+MAX_YEARS = 100_000
+"""From their reference, up to which times are looked at; beyond are fill values."""
+
+
+class Instants(NamedTuple):
+    """What the numbers of a time coordinate mean."""
+
+    instants: InstantArray
+    """(time,); NaT where there is no time, or none in the years served."""
+    spans: InstantArray | None = None
+    """(time, 2): the months or years that the numbers name, where they do."""
+    findings: tuple[Finding, ...] = ()
+
+
+def instants_of(time: Field) -> Instants:
+    """Return the instants of a time coordinate or of its bounds, which are flattened, with a finding on any left out.
+
+    Raises:
+        UnsupportedSource: Its units are not known, or no time is left.
+    """
+    values, is_missing, _rounding = decode(time)
+    is_there = ~is_missing.ravel()
+    found = _of_numbers(time, values.ravel()[is_there])
+    instants = np.full(is_there.size, "NaT", dtype="datetime64[ns]")
+    instants[is_there] = found.instants
+    spans = np.full((is_there.size, 2), "NaT", dtype="datetime64[ns]")
+    spans[is_there] = np.datetime64("NaT") if found.spans is None else found.spans
+    left_out = (
+        (~is_there, "missing: not a number, a fill value, or outside the valid range"),
+        (is_there & np.isnat(instants), f"no dates in the years served ({FIRST_YEAR} to {LAST_YEAR})"),
+    )
+    told = [(np.flatnonzero(places), what) for places, what in left_out if places.any()]
+    if np.isnat(instants).all() and told:
+        raise UnsupportedSource(f"none of its {instants.size} times {time.name} is usable: they are {told[0][1]}")
+    warnings = [
+        f"{places.size} of {instants.size} slices are left out, the first number {places[0]} (from 0): "
+        f"their times are {what}; to serve them, set times: for the source"
+        for places, what in told
+    ]
+    findings = (*found.findings, *(Finding("warning", time.name, warning) for warning in warnings))
+    return Instants(instants, None if found.spans is None else spans, findings)
+
+
+def _of_numbers(time: Field, numbers: NDArray[Any]) -> Instants:
+    if numbers.dtype.kind == "M":
+        return Instants(_in_years_served(numbers.astype("datetime64[ns]")))
+    digits = _named_part(time, numbers)
+    if digits is not None:
+        return _of_digits(numbers, digits)
+    calendar = _calendar(time)
+    found = _UNITS.fullmatch(time.text("units"))
+    unit = found["unit"].lower() if found else ""
+    if found is None or not (unit in _NANOSECONDS or unit in _MONTHS):
+        units = time.text("units") or "no units"
+        raise UnsupportedSource(f"its times are in {units!r}, which is not a known unit; set times: for the source")
+    if unit in _MONTHS and not (calendar == _360_DAYS and _MONTHS[unit] == 1):
+        return _in_months(numbers, _MONTHS[unit], _reference(found["reference"]))
+    is_near = np.abs(numbers.astype(np.float64)) < MAX_YEARS * 366 * 86_400e9 / _NANOSECONDS.get(unit, 30 * 86_400e9)
+    instants = np.full(numbers.size, "NaT", dtype="datetime64[ns]")
+    if calendar in STANDARD_CALENDARS:
+        instants[is_near] = _standard(time, numbers[is_near], _NANOSECONDS[unit], _reference(found["reference"]))
+        return Instants(instants)
+    instants[is_near] = _converted(time, numbers[is_near], calendar)
+    note = Finding("note", time.name, f"its calendar {calendar} is converted to the standard one")
+    return Instants(instants, findings=(note,))
+
+
+def _calendar(time: Field) -> str:
+    """The calendar as CF calls it."""
+    calendar = time.text("calendar").lower()
+    return _360_DAYS if calendar == "360" else calendar
+
+
+def _named_part(time: Field, numbers: NDArray[Any]) -> str | None:
+    """Which part of a date numbers such as 20190131, 201901 or 2019 are, by their units or their digits alone."""
+    units = time.text("units").strip().lower()
+    found = _DIGITS.fullmatch(re.sub(r"\s", "", units))
+    if found is not None:
+        return "day" if found["day"] else "month" if found["month"] else "year"
+    if units not in {"", "1", *_MONTHS} or not numbers.size:
+        return None
+    is_of_years = units in YEARS or time.name.lower() in YEARS
+    parts = (("year", 4),) if is_of_years else (("month", 6), ("day", 8)) if units in {"", "1"} else ()
+    for part, digits in parts:
+        if numbers.min() >= 10 ** (digits - 1) and numbers.max() < 10**digits:
+            return part
+    return None
+
+
+def is_of_years(time: Field) -> bool:
+    """Return whether the numbers of a coordinate are years, such as 2010, 2011."""
+    values, is_missing, _rounding = decode(time)
+    return values.dtype.kind in REAL_KINDS and _named_part(time, values[~is_missing]) == "year"
+
+
+def _of_digits(numbers: NDArray[Any], part: str) -> Instants:
+    """Instants of numbers whose digits are a year, a month and a day; a fraction is that share of the part."""
+    whole = np.floor(np.clip(numbers.astype(np.float64), 0, 10**8)).astype(np.int64)
+    dates = whole * {"year": 10_000, "month": 100, "day": 1}[part] + {"year": 101, "month": 1, "day": 0}[part]
+    months = dates // 10_000 * 12 + dates // 100 % 100 - 1 - 1970 * 12
+    start = months.astype("datetime64[M]")
+    days = start.astype("datetime64[D]") + (dates % 100 - 1)
+    is_date = (dates // 100 % 100 >= 1) & (dates // 100 % 100 <= 12) & (days.astype("datetime64[M]") == start)
+    year = dates // 10_000
+    is_date &= (year >= FIRST_YEAR) & (year <= LAST_YEAR)
+    days[~is_date], start[~is_date] = np.datetime64("NaT"), np.datetime64("NaT")
+    starts = days.astype("datetime64[ns]")
+    ends = (days + 1 if part == "day" else start + (1 if part == "month" else 12)).astype("datetime64[ns]")
+    fractions = numbers.astype(np.float64) - whole
+    is_whole = part != "day" and not fractions.any()
+    return Instants(_between(starts, ends, fractions), np.stack([starts, ends], axis=1) if is_whole else None)
+
+
+def _in_months(numbers: NDArray[Any], length: int, reference: cftime.datetime) -> Instants:
+    """Instants of calendar months, or years of 12, since a date; a fraction is that share of the month or year."""
+    whole = np.floor(numbers.astype(np.float64))
+    first = np.datetime64(reference.replace(year=_LEAP_YEAR).isoformat(), "ns")
+    shifts = whole * length + (reference.year - _LEAP_YEAR) * 12
+    years = (shifts + reference.month - 1) // 12 + _LEAP_YEAR
+    instants = np.full(numbers.size, "NaT", dtype="datetime64[ns]")
+    is_served = (years >= FIRST_YEAR) & (years <= LAST_YEAR - length // 12)  # so that the end is held as well
+    steps = shifts[is_served].astype(int).tolist()
+    starts, ends = (
+        np.array([add_months(first, step + more) for step in steps], dtype="datetime64[ns]") for more in (0, length)
+    )
+    instants[is_served] = _between(starts, ends, (numbers - whole)[is_served])
+    return Instants(_in_years_served(instants))
+
+
+def _between(starts: InstantArray, ends: InstantArray, fractions: NDArray[np.float64]) -> InstantArray:
+    """Shares of spans, to the second."""
+    seconds = np.nan_to_num(np.round(fractions * ((ends - starts) / np.timedelta64(1, "s"))))
+    instants: InstantArray = starts + seconds.astype("timedelta64[s]")
+    return instants
+
+
+def _standard(time: Field, numbers: NDArray[Any], unit: int, reference: cftime.datetime) -> InstantArray:
+    if not FIRST_YEAR <= reference.year <= LAST_YEAR:  # in which the calendars may differ
+        return _by_cftime(time, numbers)
+    start = np.datetime64(reference.isoformat(), "ns")
+    first, last = (int(end.astype(int)) - int(start.astype(int)) for end in (DISTANT_PAST, DISTANT_FUTURE))
+    steps = numbers.astype(np.float64) * unit  # as xarray has fractions of units, to the digit
+    is_served = (steps >= first) & (steps < last)
+    exact = numbers[is_served].astype(np.int64) * unit if numbers.dtype.kind in "iu" else steps[is_served]
+    instants = np.full(numbers.size, "NaT", dtype="datetime64[ns]")
+    instants[is_served] = start + exact.astype("timedelta64[ns]")
+    return instants
+
+
+def _reference(text: str) -> cftime.datetime:
+    """The date that times count from."""
+    padded = _SHORT_OFFSET.sub(r"\g<sign>0\g<offset>", text)  # cftime passes over +1:00
+    try:
+        return cftime.num2date(0, f"days since {padded}", calendar="proleptic_gregorian", has_year_zero=True)
+    except (ValueError, OverflowError) as error:
+        raise UnsupportedSource(f"its times count from {text!r}, which is not a date") from error
+
+
+def _by_cftime(time: Field, numbers: NDArray[Any]) -> InstantArray:
+    """Times that count from long ago, to the microsecond."""
+    dates = np.atleast_1d(cftime.num2date(numbers, time.text("units"), calendar=_calendar(time) or "standard"))
+    return np.array([_text_of(date) for date in dates], dtype="datetime64[ns]")
+
+
+def _text_of(date: cftime.datetime) -> str:
+    return date.isoformat() if FIRST_YEAR <= date.year <= LAST_YEAR else "NaT"
+
+
+def _converted(time: Field, numbers: NDArray[Any], calendar: str) -> InstantArray:
+    """Times of another calendar in the standard one.
+
+    Days that every month has keep their date, so that months stay months; else each goes to the same share of the year.
+    """
+    distinct, places = np.unique(numbers, return_inverse=True)
+    try:
+        dates = cftime.num2date(distinct, time.text("units"), calendar=calendar, only_use_cftime_datetimes=True)
+    except (ValueError, OverflowError) as error:
+        raise UnsupportedSource(f"its times of calendar {calendar} cannot be read: {str(error)[:120]}") from error
+    is_served = np.array([FIRST_YEAR <= date.year <= LAST_YEAR for date in dates], dtype=bool)
+    instants = np.full(distinct.size, "NaT", dtype="datetime64[ns]")
+    if all(date.day <= 28 for date in dates[is_served]):
+        instants[is_served] = [np.datetime64(date.isoformat(), "ns") for date in dates[is_served]]
+    else:
+        instants[is_served] = _by_place_in_year(dates[is_served], calendar)
+    return instants[places]
+
+
+def _by_place_in_year(dates: NDArray[Any], calendar: str) -> InstantArray:
+    require_extra("netcdf", f"its calendar {calendar}", error=UnsupportedSource)
+    import xarray
+
+    converted = xarray.Dataset(coords={"time": ("time", dates)}).convert_calendar(
+        "standard", align_on="year", use_cftime=False
+    )
+    if converted.sizes["time"] != dates.size:
+        raise UnsupportedSource(f"some of its times of calendar {calendar} fall on one day of the standard one")
+    return np.asarray(converted["time"].values, dtype="datetime64[ns]")
+
+
+def _in_years_served(instants: InstantArray) -> InstantArray:
+    years = instants.astype("datetime64[Y]").astype(int) + 1970
+    return np.where((years >= FIRST_YEAR) & (years <= LAST_YEAR), instants, np.datetime64("NaT"))
