@@ -100,10 +100,10 @@ def _chapters(root: type[Section]) -> Iterator[str]:
 def _table(section: type[Section], definition: Schema) -> str:
     meanings = _meanings(section)
     rows = [
-        f"| `{key}` | {_value(schema)} | {_default(key, schema, definition)} | {meanings.get(key, '')} |"
+        f"| `{key}` | {_value(schema)} | {meanings.get(key, '')}{_default(key, schema, definition)} |"
         for key, schema in definition["properties"].items()
     ]
-    return "\n".join(["| key | value | default | meaning |", "| --- | --- | --- | --- |", *rows])
+    return "\n".join(["| key | value | meaning |", "| --- | --- | --- |", *rows])
 
 
 def _meanings(section: type[Section]) -> dict[str, str]:
@@ -144,10 +144,10 @@ def _link(reference: str) -> str:
 
 def _default(key: str, schema: Schema, definition: Schema) -> str:
     if key in definition.get("required", []):
-        return "**required**"
+        return " **Required.**"
     default = schema.get("default")
     is_said_in_words = "$ref" in schema or key == "nodata" or default in (None, [], {})
-    return "" if is_said_in_words else f"`{json.dumps(default)}`"
+    return "" if is_said_in_words else f" Default: `{json.dumps(default)}`."
 
 
 def _cell(text: str) -> str:

@@ -1,6 +1,6 @@
 """A number of a cube is the cell that the tile's picture shows, the value of its file, and that of the point series.
 
-At the native zoom, over every kind of source, in CRS and orientations of all sorts (docs/architecture.md).
+At the native zoom, over every kind of source, in CRS and orientations of all sorts (docs/design/architecture.md).
 """
 
 import io

@@ -19,7 +19,7 @@ from tests.strict import SHARED
 pytestmark = pytest.mark.data
 
 WEIRD = SHARED / "data" / "weird"
-TABLE = Path(__file__).parents[2] / "docs" / "reference" / "odd-rasters.md"
+TABLE = Path(__file__).parents[2] / "docs" / "design" / "odd-rasters.md"
 KINDS = {".tif": "cog", ".tiff": "cog", ".jpg": "cog", ".nc": "netcdf", ".zarr": "zarr", ".zip": "zarr"}
 
 REFUSED = {

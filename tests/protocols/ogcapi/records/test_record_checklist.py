@@ -8,7 +8,7 @@ PAGE = CONFORMANCE.with_name("conformance-records.md")
 
 
 def test_every_abstract_test_of_records_is_a_test():
-    listed = re.findall(r"^\| `(/conf/[^`]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    listed = re.findall(r"^- `(/conf/[^`]+)`$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 
     assert len(listed) == len(set(listed)) > 50
     assert set(listed) == ids_held("records")
