@@ -11,7 +11,8 @@ COPY package.json package-lock.json .npmrc ./
 RUN --mount=type=cache,target=/var/cache/npm \
     npm ci --omit=dev --no-audit --no-fund --cache /var/cache/npm
 COPY viewer viewer
-RUN npm run vendor
+COPY clients clients
+RUN npm run vendor && node clients/python/build.mjs
 
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -24,11 +25,13 @@ COPY server server
 COPY styles styles
 COPY tools tools
 COPY --from=viewer /build/viewer viewer
-# The landscape of the demo is made by the package itself, which is then built again with it.
+COPY --from=viewer /build/clients clients
+# The landscape of the demo is made by the package itself, which is then built again with it and with the Python client.
 RUN --mount=type=cache,target=/var/cache/pip \
     pip install --constraint requirements.lock . \
     && python -m tools.demo server/chronotile/demo/landscape.npz.xz \
     && pip uninstall --yes chronotile \
+    && pip wheel --no-deps --wheel-dir clients/dist ./clients/python \
     && pip wheel --no-deps --wheel-dir dist . \
     && wheel=$(ls dist/*.whl) \
     && pip install --compile --constraint requirements.lock "${wheel}[analysis,dask,netcdf,postgresql,s3,video,zarr]"

@@ -12,6 +12,7 @@ REST  ?= -n 3
 BENCH ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-bench
 IMAGES ?= $(if $(TMPDIR),$(TMPDIR),/tmp)/chronotile-image
 BIN   := $(VENV)/bin
+comma := ,
 
 # The first interpreter of this list that is new enough; what a pyenv shim merely promises is tried, not believed.
 PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -40,18 +41,21 @@ PGSTAC := $(VENV)/pgstac/.installed
 STAC   := $(VENV)/stac/.installed
 CDSE   := $(VENV)/cdse/.installed
 VIEWER := node_modules/.vendored
+# The packages of clients that the server gives away.
+PYTHON_CLIENT := clients/dist/.python
+JS_CLIENT := clients/dist/.js
 DEMO   := server/chronotile/demo/landscape.npz.xz
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-all test-quick test-rest test-full test-313 test-server test-viewer coverage check image-test docs viewer bench bench-full bench-peers bench-browser demo-data client-js client-widget dist lock clean
+.PHONY: help install demo test test-all test-quick test-rest test-full test-313 test-server test-viewer coverage check image-test docs viewer bench bench-full bench-peers bench-browser demo-data clients client-js client-widget dist lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 install: $(SERVER) $(DEMO) $(TOOLS) viewer ## make .venv with the server and all tools, and the viewer's libraries
 
-demo: $(BASE) $(DEMO) viewer ## make the demo archive if absent and serve it with the viewer (PORT=8000)
+demo: $(BASE) $(DEMO) viewer $(PYTHON_CLIENT) ## make the demo archive if absent and serve it with the viewer (PORT=8000)
 	$(BIN)/chronotile demo --port $(PORT)
 
 # The viewer's tests come first, so that the run ends with pytest's closing line.
@@ -136,7 +140,9 @@ demo-data: $(DEMO) ## make the landscape that `chronotile demo` shows
 client-js: node_modules/.installed $(VIEWER) ## build the modules of the npm package into clients/js/dist (make dist packs them)
 	node clients/js/build.mjs
 
-client-widget: node_modules/.installed ## build the JavaScript of the Python client's map, which its wheel takes in
+clients: $(PYTHON_CLIENT) $(if $(NPM),$(JS_CLIENT)) ## build the packages of clients into clients/dist, from where the server gives them away
+
+client-widget: node_modules/.base ## build the JavaScript of the Python client's map, which its wheel takes in
 	node clients/python/build.mjs
 
 dist: $(SERVER) $(DIST) $(DEMO) node_modules/.installed $(VIEWER) client-widget ## build the packages, bills of materials and checksums into dist/, twice, and compare
@@ -163,7 +169,7 @@ lock: $(SERVER) ## resolve requirements.lock again for all Python versions and p
 		--output-file tools/release/requirements.lock tools/release/requirements.in
 
 clean: ## remove what the other targets made, but no data
-	rm -rf .venv .venv313 node_modules viewer/vendor viewer/data $(DEMO) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* .test-durations*.tsv htmlcov dist site .cache clients/js/dist clients/js/LICENSE clients/python/src/chronotile_client/widget
+	rm -rf .venv .venv313 node_modules clients/dist viewer/vendor viewer/data $(DEMO) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* .test-durations*.tsv htmlcov dist site .cache clients/js/dist clients/js/LICENSE clients/python/src/chronotile_client/widget
 
 # $(1): what of the package is installed
 define install_server
@@ -174,9 +180,9 @@ define install_server
 	$(BIN)/python -m pip install --constraint requirements.lock --editable $(1)
 endef
 
-# analysis: the viewer's chart smooths curves.
+# analysis: the viewer's chart smooths curves; dask: workers of jobs; netcdf: requests for it in the documentation.
 $(BASE): pyproject.toml requirements.lock
-	$(call install_server,'.[analysis]')
+	$(call install_server,'.[analysis$(comma)dask$(comma)netcdf]')
 	@touch $@
 
 $(SERVER): pyproject.toml requirements.lock
@@ -186,6 +192,20 @@ $(SERVER): pyproject.toml requirements.lock
 $(DEMO): $(wildcard tools/demo/*.py) server/chronotile/demo/plan.py server/chronotile/demo/scene.py | $(BASE)
 	@echo "Making the landscape of the demo; this takes about 20 s."
 	$(BIN)/python -m tools.demo $@
+
+# The map of notebooks is in it if npm is there.
+$(PYTHON_CLIENT): clients/python/pyproject.toml $(wildcard clients/python/src/chronotile_client/*.py clients/python/widget/* viewer/*/*.js) | $(BASE) $(if $(NPM),node_modules/.base)
+	$(if $(NPM),node clients/python/build.mjs)
+	rm -f clients/dist/*.whl
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir clients/dist ./clients/python
+	@touch $@
+
+$(JS_CLIENT): clients/js/package.json $(wildcard clients/js/src/*.js viewer/*/*.js) node_modules/.installed $(VIEWER)
+	node clients/js/build.mjs
+	rm -f clients/dist/*.tgz
+	mkdir -p clients/dist
+	npm pack ./clients/js --ignore-scripts --pack-destination clients/dist
+	@touch $@
 
 # The S3 server of tests, apart: its library wants older versions of what the server's own libraries want.
 $(MOTO): tests/moto/requirements.lock | $(SERVER)

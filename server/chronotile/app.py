@@ -53,6 +53,7 @@ from chronotile.protocols.animations.routes import routes as animation_routes
 from chronotile.protocols.changes.events import event_message
 from chronotile.protocols.changes.routes import routes as change_routes
 from chronotile.protocols.cog.routes import cog_routes
+from chronotile.protocols.common.client_packages import ClientPackages, find_client_packages
 from chronotile.protocols.common.endpoint import with_error_caching
 from chronotile.protocols.common.limits.body_memory import BodyMemory
 from chronotile.protocols.common.limits.download_slots import MOST as MOST_DOWNLOADS
@@ -198,6 +199,8 @@ class ServerOptions:
     """Of `pictures`, of `series` and of `areas`, how many quick calls run at once."""
     viewer: Path | None = None
     """The folder of the viewer's files, if there is one."""
+    clients: ClientPackages = field(default_factory=ClientPackages)
+    """Packages of clients that are given away."""
     trusted_proxies: Collection[str] = ()
     """Addresses and networks whose X-Forwarded-* headers are believed; `*` means all."""
     upkeep: Upkeep | None = None
@@ -275,6 +278,7 @@ def application(services: Services, options: ServerOptions | None = None) -> Sta
             items=options.items,
             webhooks=None if options.webhooks is None else options.webhooks.counts,
             viewer=ViewerFolder(options.viewer),
+            clients=options.clients,
             bodies=BodyMemory(services.memory),
         )
         registry.register(StateCollector(state))
@@ -498,6 +502,7 @@ def serving(
         threads=settings.threads,
         quick_slots=settings.quick_slots_on(this_machine()),
         viewer=find_viewer(),
+        clients=find_client_packages(),
         trusted_proxies=settings.trusted_proxies,
         upkeep=Upkeep(live, watch_s=settings.watch_s),
         cog_places=settings.cog_places,

@@ -20,6 +20,8 @@ FILES = (
     "requirements.lock",
     "viewer/build.mjs",
     "viewer/gazetteer.mjs",
+    "clients/python/build.mjs",
+    "clients/python/pyproject.toml",
     *sorted(f"tests/image/{path.name}" for path in Path(__file__).parent.glob("*.py")),
 )
 SECTIONS = ("build-system", "project")

@@ -98,15 +98,24 @@ def release(target: Path, *, build_python: Path, epoch: str) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         made = Path(temporary, "release")
         made.mkdir()
-        name = build_reproducibly(ROOT, made, build_python=build_python, epoch=epoch)
         build_reproducibly(ROOT / "clients" / "python", made, build_python=build_python, epoch=epoch)
         pack_reproducibly(ROOT / "clients" / "js", made)
+        _give_away(each for each in made.iterdir() if each.suffix in {".whl", ".tgz"})
+        name = build_reproducibly(ROOT, made, build_python=build_python, epoch=epoch)
         _write(made / f"{name}.python.cdx.json", python_bill(build_python, epoch))
         _write(made / f"{name}.viewer.cdx.json", viewer_bill())
         sums = [f"{_digest(each)}  {each.name}\n" for each in sorted(made.iterdir())]
         (made / SUMS).write_text("".join(sums), "utf-8")
         shutil.rmtree(target, ignore_errors=True)
         shutil.move(made, target)
+
+
+def _give_away(packages: Iterable[Path]) -> None:
+    """Let the server's packages have those of clients in place of earlier ones."""
+    shutil.rmtree(ROOT / "clients" / "dist", ignore_errors=True)
+    (ROOT / "clients" / "dist").mkdir()
+    for each in packages:
+        shutil.copy(each, ROOT / "clients" / "dist")
 
 
 def python_bill(build_python: Path, epoch: str) -> Json:

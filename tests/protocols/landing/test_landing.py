@@ -94,6 +94,7 @@ def test_document_has_title_links_and_collections(client):
         "service-doc",
         "service-desc",
         "layers",
+        "clients",
         "tiles",
         "tilejson",
         "animation",
@@ -104,7 +105,9 @@ def test_document_has_title_links_and_collections(client):
     ]
 
 
-@pytest.mark.parametrize("rel", ["self", "service-doc", "service-desc", "layers", "tilejson", "series", "timeseries"])
+@pytest.mark.parametrize(
+    "rel", ["self", "service-doc", "service-desc", "layers", "clients", "tilejson", "series", "timeseries"]
+)
 def test_links_lead_to_answers_of_their_type(client, rel):
     link = next(link for link in client.get("/").json()["links"] if link["rel"] == rel)
 

@@ -24,6 +24,7 @@ from chronotile.model.cancellation import IsActive
 from chronotile.pipeline.live_items import AsksElsewhere, without_asking
 from chronotile.pipeline.services import LiveServices, Services
 from chronotile.pipeline.valid_shares import ValidShares
+from chronotile.protocols.common.client_packages import ClientPackages
 from chronotile.protocols.common.limits.body_memory import BodyMemory
 from chronotile.protocols.common.limits.download_slots import DownloadSlots
 from chronotile.protocols.common.limits.limiter import TOO_LONG, Limiter
@@ -131,6 +132,7 @@ class ServerState:
     """Prefixes of URLs at which subscribers may be notified how jobs go on."""
     viewer: ViewerFolder = field(default_factory=ViewerFolder)
     """Pages link to the viewer if it can run."""
+    clients: ClientPackages = field(default_factory=ClientPackages)
     bodies: BodyMemory = field(default_factory=BodyMemory)
     downloads: DownloadSlots = field(default_factory=DownloadSlots)
     """Those that run now."""

@@ -13,6 +13,7 @@ from chronotile.model.cube import CUBE_TYPE
 from chronotile.model.time.instants import format_instant
 from chronotile.pipeline.maps.animation import EXTENSIONS, usual_format
 from chronotile.pipeline.services import Services
+from chronotile.protocols.common.client_packages import PATH
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.public_url import link
 from chronotile.protocols.landing.cards import attribution_of
@@ -52,8 +53,16 @@ class Landing:
     version: str = __version__
 
 
-def landing(services: Services, *, base: str, language: str, has_viewer: bool) -> Landing:
-    """Return what is here, in one language; `base` is the public URL without a slash at the end."""
+def landing(services: Services, *, base: str, language: str, wheel: str | None, has_viewer: bool) -> Landing:
+    """Return what is here, in one language; `base` is the public URL without a slash at the end.
+
+    Args:
+        services: What is served.
+        base: As said.
+        language: Of titles.
+        wheel: Address of the package for Python, if it is there.
+        has_viewer: Whether the viewer can run.
+    """
     service = services.catalogue.service
     return Landing(
         title=text_in(service.title, language),
@@ -61,7 +70,7 @@ def landing(services: Services, *, base: str, language: str, has_viewer: bool) -
         language=language,
         keywords=service.keywords,
         contact=service.contact,
-        places=tuple(_places(services, base)),
+        places=tuple(_places(services, base, wheel)),
         place_sets=tuple(services.catalogue.places),
         has_viewer=has_viewer,
         has_feeds=services.reader_caches.has_items,
@@ -102,9 +111,14 @@ def _collection_documents(services: Services, language: str) -> Iterable[dict[st
         }
 
 
-def _places(services: Services, base: str) -> Iterable[Place]:
+def _places(services: Services, base: str, wheel: str | None) -> Iterable[Place]:
     yield from _standards(services, base)
     yield from _descriptions(base)
+    if wheel is not None:
+        purpose = "pip install; pandas, xarray, Jupyter"
+        yield Place(rel="python-client", title="Python", purpose=purpose, href=wheel, media_type="application/zip")
+    purpose = "packages to install from here, for Python and JavaScript"
+    yield Place(rel="clients", title="Clients", purpose=purpose, href=f"{base}{PATH}", media_type="text/html")
     if services.catalogue.places:
         purpose = f"named geometries: {', '.join(services.catalogue.places)}"
         yield Place(rel="places", title="Places", purpose=purpose, href=f"{base}/places")

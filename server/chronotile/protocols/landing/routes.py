@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from chronotile.pipeline.services import Services
+from chronotile.protocols.common.client_packages import PATH, WHEEL
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.public_url import base_url
@@ -18,9 +19,9 @@ from chronotile.protocols.common.responses.html_page import content_security_pol
 from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.state import services_of, state_of
 from chronotile.protocols.landing.cards import CardQuery, card_query, cards
+from chronotile.protocols.landing.clients import TEMPLATES, get_list, get_package, redirect
 from chronotile.protocols.landing.documents import landing, landing_document
 
-TEMPLATES = "protocols/landing/templates"
 MEDIA_TYPES = {"json": "application/json", "html": "text/html"}
 """The first is for those who take anything."""
 
@@ -30,9 +31,10 @@ async def get_landing(request: Request) -> Response:
     query = Kvp(request.query_params.multi_items())
     media_type = _media_type(query, request)
     language = language_of(request, query)
-    services, base, is_there = services_of(request), base_url(request), state_of(request).viewer.is_complete
+    services, base, state = services_of(request), base_url(request), state_of(request)
+    is_there, wheel = state.viewer.is_complete, state.clients.address(WHEEL, base)
     shown = card_query(query) if media_type == MEDIA_TYPES["html"] else None
-    make = partial(_render, services, base, shown, language, has_viewer=is_there)
+    make = partial(_render, services, base, shown, language, wheel=wheel, has_viewer=is_there)
     key = ("landing", base, language, is_there, shown)
     response = await respond_with_document(request, services, make, key=key, media_type=media_type)
     response.headers.update({"Vary": "Accept, Accept-Encoding, Accept-Language", "Content-Language": language})
@@ -51,11 +53,18 @@ def _media_type(query: Kvp, request: Request) -> str:
     return preferred_type(request.headers.get("accept", ""), tuple(MEDIA_TYPES.values()))
 
 
-def _render(services: Services, base: str, shown: CardQuery | None, language: str, *, has_viewer: bool) -> bytes:
-    page = landing(services, base=base, language=language, has_viewer=has_viewer)
+def _render(
+    services: Services, base: str, shown: CardQuery | None, language: str, *, wheel: str | None, has_viewer: bool
+) -> bytes:
+    page = landing(services, base=base, language=language, wheel=wheel, has_viewer=has_viewer)
     if shown is None:
         return orjson.dumps(landing_document(page, services, base=base))
     return render_page(TEMPLATES, page=page, cards=cards(shown, services, base=base, language=language))
 
 
-routes = [Route("/", endpoint(get_landing, problem_response))]
+routes = [
+    Route("/", endpoint(get_landing, problem_response)),
+    Route("/clients", endpoint(redirect, problem_response)),
+    Route(PATH, endpoint(get_list, problem_response)),
+    Route(f"{PATH}{{name}}", endpoint(get_package, problem_response)),
+]
