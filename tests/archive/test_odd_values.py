@@ -87,6 +87,21 @@ def test_reflectances_without_a_scale_are_noted_and_stretched(write, open_at, co
     assert layer_of(archive).styles[0].range[1] > 3000
 
 
+@pytest.mark.parametrize(
+    ("asset", "remedy"),
+    [
+        ("SR_B4", "set scale: 0.0000275 and offset: -0.2"),
+        ("ST_B10", "set scale: 0.00341802, offset: 149.0 and units: K"),
+    ],
+)
+def test_bands_of_landsat_are_noted_with_the_scale_that_they_lack(write, open_at, configure, asset, remedy):
+    write("scene_20200101.tif", REFLECTANCE * 10)
+
+    (note,) = notes(open_at(configure(f"{{{asset}: {{}}}}")))
+
+    assert note.endswith(remedy)
+
+
 def test_an_index_times_ten_thousand_is_noted(write, open_at, tmp_path):
     write("NDVI_20200101.tif", REFLECTANCE)
 

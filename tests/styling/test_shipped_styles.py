@@ -68,6 +68,27 @@ def test_vegetation_styles_colour_the_flags_of_the_demo(name):
     assert {flag for flag, _ in STYLES[name].flags} == {"cloud", "snow", "water"}
 
 
+def test_pixel_quality_of_landsat_is_told_by_its_bits():
+    """Bits as USGS has them: dilated cloud 1, cirrus 2, cloud 3, shadow 4, snow 5, water 7, confidence 8 and 9."""
+    labels = {int(each.value): each.label for each in STYLES["landsat-qa"].classes}
+
+    assert labels.pop(1) == "fill"
+    for number, label in labels.items():
+        said = [number >> bit & 1 for bit in range(10)]
+        first = [
+            ("cloud", said[3]),
+            ("dilated cloud", said[1]),
+            ("cloud, medium confidence", said[9] and not said[8]),
+            ("cirrus", said[2]),
+            ("cloud shadow", said[4]),
+            ("snow or ice", said[5]),
+            ("water", said[7]),
+            ("clear", said[6]),
+        ]
+        assert label == next(name for name, holds in first if holds), number
+    assert {5440, 5504, 21824, 21888, 21952, 22280, 23888, 23952, 24088, 24472, 30048, 54596, 54852} <= set(labels)
+
+
 def test_scene_classes_are_those_of_sentinel_2():
     labels = {each.value: each.label for each in STYLES["scene-classes"].classes}
 

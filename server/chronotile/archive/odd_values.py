@@ -22,6 +22,12 @@ KELVINS = (180.0, 350.0)
 MOST_REFLECTANCE = 20_000.0
 """Reflectances times 10,000 of clouds and glint exceed 10,000."""
 
+_LANDSAT = {
+    "SR_B": "surface reflectances, set scale: 0.0000275 and offset: -0.2",
+    "ST_B": "surface temperatures, set scale: 0.00341802, offset: 149.0 and units: K",
+}
+"""What bands of Landsat Collection 2 are, by the beginnings of their names; their files do not state it."""
+
 _SPECTRAL = re.compile(
     r"(?<![a-z])(b\d{1,2}a?|red|green|blue|nir(08)?|rededge\d?|swir\d{0,2}|coastal|reflectance|toc|toa|boa)(?![a-z])",
     re.IGNORECASE,
@@ -38,6 +44,11 @@ def value_findings(info: VariableInfo, styles: Mapping[str, Style]) -> Iterator[
         yield Finding("note", info.name, message)
         return
     values = f"values from {seen[0]:g} to {seen[1]:g}"
+    landsat = _LANDSAT.get(info.name[:4])
+    if landsat is not None and _is_plain_integer(info):
+        message = f"{values} are digital numbers without a scale; if they are Landsat Collection 2 {landsat}"
+        yield Finding("note", info.name, message)
+        return
     style = default_style(replace(info, observed_range=None), styles, layer=info.name)
     if style.is_categorical:
         return

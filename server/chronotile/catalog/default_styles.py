@@ -23,9 +23,10 @@ _CANDIDATES = {
     "chlor": ("chlorophyll", "chl", "viridis"),
     "chlorophyll": ("chlorophyll", "chl", "viridis"),
     "scl": ("scene-classes",),
+    "qa_pixel": ("landsat-qa",),
     **dict.fromkeys(("lst", "sst", "skt", "t2m", "d2m", "tas", "tmp", "temp", "temperature"), _TEMPERATURE),
 }
-"""Styles that suit a word of a variable's name, the best first."""
+"""Styles that suit a variable's name or a word of it, the best first."""
 
 GREYS = "greys"
 _CELSIUS = frozenset(("degc", "deg_c", "°c", "celsius", "degree_celsius", "degrees_celsius", "degreesc", "degree_c"))
@@ -114,7 +115,7 @@ def named_style(variable: str, styles: Mapping[str, Style]) -> Style | None:
 
 
 def _words(name: str) -> list[str]:
-    return [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
+    return [name.lower(), *filter(None, re.split(r"[^a-z0-9]+", name.lower()))]
 
 
 def _has_all_classes(style: Style, variable: VariableInfo) -> bool:

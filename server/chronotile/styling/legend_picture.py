@@ -296,8 +296,8 @@ def _title_lines(title: str, most: int, size: int) -> list[str]:
 
 
 def _swatches(style: Style) -> Iterator[tuple[Colour, str]]:
-    """The classes, then what is outside the range or no value and can be seen."""
-    yield from ((each.colour, each.label or number_text(each.value)) for each in style.classes)
+    """The classes, those of one colour and label once, then what is outside the range or no value and can be seen."""
+    yield from dict.fromkeys((each.colour, each.label or number_text(each.value)) for each in style.classes)
     if style.ramp:
         low, high = style.range
         if style.above.alpha and style.above != style.ramp[-1].colour:

@@ -11,6 +11,7 @@ from affine import Affine
 from chronotile.archive.check import check_archive
 from chronotile.catalog.load import load_configuration
 from chronotile.errors import ConfigurationError
+from chronotile.model.grid import Window
 from chronotile.model.time.instants import format_day
 from chronotile.readers.kinds import kind_options
 from tests.scenes import Scene, make_dataset, save_netcdf, save_zarr, write_scene, write_tif
@@ -122,6 +123,49 @@ def test_satellites_on_other_grids_are_collections_of_their_own(write, open_at, 
     write("S2B_NDVI_20200106.tif", scene=Scene(transform=SCENE.transform @ Affine.translation(1, 0)))
 
     assert list(layers_of(open_at(tmp_path))) == ["s2a-ndvi.NDVI", "s2b-ndvi.NDVI"]
+
+
+SCENE_OF_LANDSAT = "LC08_L2SP_198024_{day}_20220820_02_T1"
+
+
+def test_scenes_of_landsat_are_one_collection_of_their_assets(write, open_at, tmp_path):
+    for day in ("20200515", "20200616"):
+        for number, asset in enumerate(("SR_B4", "SR_B5", "ST_B10", "ST_QA", "QA_RADSAT", "QA_PIXEL")):
+            name = SCENE_OF_LANDSAT.format(day=day)
+            numbers = np.full_like(SCENE.numbers(0), 21824 + number, dtype="uint16")
+            write(f"{name}/{name}_{asset}.TIF", numbers, scene=Scene(scale=1.0, offset=0.0), nodata=0)
+
+    archive = open_at(tmp_path)
+
+    (collection,) = archive.configuration.collections
+    assert collection == "lc08-l2sp-198024-02-t1"
+    layers = layers_of(archive)
+    assert sorted(layers) == sorted(
+        f"{collection}.{name}" for name in ("QA_PIXEL", "QA_RADSAT", "SR_B4", "SR_B5", "ST_B10", "ST_QA")
+    )
+    assert {tuple(days_of(layer)) for layer in layers.values()} == {("2020-05-15", "2020-06-16")}
+    assert [style.id for style in layers[f"{collection}.QA_PIXEL"].styles] == ["landsat-qa"]
+    reader = archive.services.readers[collection]
+    window = reader.read_window("QA_PIXEL", index=0, level=0, window=Window(0, 1, 0, 1))
+    assert window.numbers.tolist() == [[21829]]
+
+
+@pytest.mark.parametrize(
+    ("names", "step"),
+    [
+        (("a_20190604_31UFS_NDVI.tif", "a_20190604_31UES_NDVI.tif"), 30),
+        (("a_20190604_mean.tif", "a_20190604_deviation.tif"), 0),
+        (("a_20190604_NDVI_v1.tif", "a_20190604_NDVI_v2.tif"), 0),
+        (("20190604_NDVI_mean.tif", "20190604_rain.tif"), 0),
+        (("a_20190604.tif", "a_20190604_NDVI_b.tif"), 0),
+    ],
+    ids=["tiles", "no known word", "versions", "only a date before", "nothing after"],
+)
+def test_other_words_after_a_date_are_no_variables(write, open_at, tmp_path, names, step):
+    for number, name in enumerate(names):
+        write(name, scene=Scene(transform=SCENE.transform @ Affine.translation(step * number, 0)))
+
+    assert len(open_at(tmp_path).configuration.collections) == len(names)
 
 
 def test_versions_of_one_thing_are_noted_with_the_pattern_of_both(write, open_at, tmp_path):

@@ -1,10 +1,10 @@
 """Collections to be: which files make one, before any of them was opened."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chronotile.archive.discovery.names import NameGroup, group_names, group_times, slug, without_suffix
+from chronotile.archive.discovery.names import Looks, NameGroup, group_names, group_times, slug, without_suffix
 from chronotile.archive.discovery.patterns import escape_pattern, href_of, time_pattern_of
 from chronotile.archive.discovery.walk import WalkResult
 from chronotile.model.source import SourceSpec, VariableSpec
@@ -56,16 +56,6 @@ class Draft:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looks:
-    """What is to be known of raster files before they are grouped, by opening some of them."""
-
-    holds_times: Callable[[Path], bool]
-    """Whether the bands of a file are times; asked where only a bare year differs."""
-    are_alike: Callable[[Sequence[Path]], bool]
-    """Whether files have the same grid and bands; asked where only the satellite differs."""
-
-
 def drafts_of(found: WalkResult, root: Path, looks: Looks) -> list[Draft]:
     """Return the collections that the files make, in order of their names, each with an id of its own.
 
@@ -85,12 +75,7 @@ def _of_kind(
 ) -> Iterator[Draft]:
     """Of files of bands, one for each group of like names; of other files, one for those that differ in their times."""
     if kind.options.has_bands:
-        groups = group_names(
-            paths,
-            holds_times=lambda path: looks.holds_times(root / path),
-            are_alike=lambda some: looks.are_alike([root / path for path in some]),
-        )
-        yield from (_of_group(group, kind, everything, root) for group in groups)
+        yield from (_of_group(group, kind, everything, root) for group in group_names(paths, looks))
     elif kind.options.is_of_files:
         for group in group_times(paths):
             if len(group.names) > 1 and group.is_dated:

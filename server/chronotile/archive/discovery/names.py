@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from chronotile.readers.dates import TimeMatch, find_bare_year, find_folder_time, find_time, time_of_text
 
@@ -30,6 +31,10 @@ _LONG_NUMBER = re.compile(r"\d{10,}")
 """Production times and similar, which differ from file to file."""
 _ALL_DIGITS = re.compile(r"\d{1,4}")
 _PLACEHOLDERS = re.compile(f"[{TIME}{ANY}{VARIABLE}]")
+_SCENE = re.compile(rf"(?P<head>(?:.*/)?[^/]*[A-Za-z0-9][^/]*[{TIME}{ANY}])[^/{TIME}{ANY}]*", re.DOTALL)
+"""A name with more before its last date than other dates, and what follows that."""
+_TAIL_WORD = re.compile(r"[^A-Za-z0-9]*[A-Za-z0-9]+|[^A-Za-z0-9]+$")
+_VERSION = re.compile(r"[vV]\d+")
 _TWIN = re.compile(r"(?<![A-Za-z0-9])(?:(S[123])[A-D]|(L[COT]0)[89]|(LT0)[45])(?![A-Za-z0-9])")
 """Satellites of one build, whose bands have the same numbers."""
 
@@ -92,24 +97,31 @@ def without_suffix(name: str) -> str:
     return Path(stem).stem if Path(stem).suffix else stem
 
 
-def group_names(
-    paths: Iterable[Path],
-    *,
-    holds_times: Callable[[Path], bool] | None = None,
-    are_alike: Callable[[Sequence[Path]], bool] | None = None,
-) -> list[NameGroup]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """Properties of files that names do not show, found by opening some of them; paths are from the folder."""
+
+    holds_times: Callable[[Path], bool]
+    """Whether a file has times inside; where names differ in a bare year."""
+    are_alike: Callable[[Sequence[Path]], bool]
+    """Whether files have the same grid and bands; where names differ in the satellite."""
+    are_of_one_place: Callable[[Sequence[Path]], bool]
+    """Whether files cover the same area; where names differ in what follows the date."""
+
+
+def group_names(paths: Iterable[Path], looks: Looks | None = None) -> list[NameGroup]:
     """Return the files in groups whose names differ in their times, or in a known variable, only.
 
     Args:
         paths: From the folder looked into.
-        holds_times: Says of a file whether it has times inside: the names of such may differ in a bare year.
-        are_alike: Whether files have the same grid and bands: the names of such may differ in the satellite.
+        looks: Into files; without, their names alone count.
     """
     names = [name_of(path) for path in paths]
-    if holds_times is not None:
-        names = _with_years(names, holds_times)
-    names = _with_variables(names)
-    return _grouped(names if are_alike is None else _with_twins(names, are_alike))
+    if looks is None:
+        return _grouped(_with_variables(names))
+    names = _with_years(names, looks.holds_times)
+    names = _with_assets(names, _with_variables(names), looks.are_of_one_place)
+    return _grouped(_with_twins(names, looks.are_alike))
 
 
 def group_times(paths: Iterable[Path]) -> list[NameGroup]:
@@ -216,6 +228,59 @@ def _with_variables(names: Sequence[Name]) -> list[Name]:
         for pattern, word in each.items():
             seen[pattern].add(word)
     return [_best(name, option, seen) for name, option in zip(names, options, strict=True)]
+
+
+def _with_assets(
+    plain: Sequence[Name], named: Sequence[Name], are_of_one_place: Callable[[Sequence[Path]], bool]
+) -> list[Name]:
+    """The names, with `VARIABLE` for what follows the last date where that names the files of a scene.
+
+    Args:
+        plain: The names without variables.
+        named: The same, with those variables that single words tell.
+        are_of_one_place: Whether files cover the same area.
+    """
+    found, scenes = list(named), defaultdict[str, list[int]](list)
+    for number, name in enumerate(plain):
+        dated = _SCENE.fullmatch(name.pattern) if name.time else None
+        if dated is not None:
+            scenes[dated["head"]].append(number)
+    for head, numbers in scenes.items():
+        if len({named[number].pattern for number in numbers}) == 1:
+            continue
+        tails = {number: plain[number].pattern.removeprefix(head) for number in numbers}
+        assets = _assets_of(set(tails.values()))
+        first = {assets[tails[number]].variable: number for number in reversed(numbers)} if assets else {}
+        if assets and are_of_one_place([plain[number].path for number in first.values()]):
+            for number in numbers:
+                asset = assets[tails[number]]
+                found[number] = replace(plain[number], pattern=head + asset.pattern, variable=asset.variable)
+    return found
+
+
+class _Asset(NamedTuple):
+    """What follows the date in a name."""
+
+    pattern: str
+    variable: str
+
+
+def _assets_of(tails: Collection[str]) -> dict[str, _Asset]:
+    """The part in which the tails of names differ, of each; nothing if no part of it is a known variable or band."""
+    words = {tail: _TAIL_WORD.findall(tail) for tail in tails}
+    shortest = min(map(len, words.values()))
+    first = next((n for n in range(shortest) if len({each[n] for each in words.values()}) > 1), shortest)
+    last = next((n for n in range(shortest) if len({each[-1 - n] for each in words.values()}) > 1), shortest)
+    middles = {tail: "".join(each[first : len(each) - last]) for tail, each in words.items()}
+    said = [word for middle in middles.values() for word in _WORD.findall(middle)]
+    signs = {middle[:1] for middle in middles.values()}
+    if signs - {"_"} or not any(map(is_known, said)) or any(map(_VERSION.fullmatch, said)):
+        return {}
+    start, end = (
+        "".join(next(iter(words.values()))[:first]),
+        "".join(next(iter(words.values()))[-last:] if last else []),
+    )
+    return {tail: _Asset(f"{start}_{VARIABLE}{end}", middle[1:]) for tail, middle in middles.items()}
 
 
 def _variable_options(name: Name) -> dict[str, str]:

@@ -18,7 +18,7 @@ from chronotile.readers.dates import find_time
 from chronotile.readers.foreign import opening
 from chronotile.readers.raster.bands import Band, bands_of
 from chronotile.readers.raster.dated_bands import BandSeries, BandTimes, band_times_of
-from chronotile.readers.raster.pool import HandlePool
+from chronotile.readers.raster.pool import HandlePool, Layout
 
 _COLOURS = {ColorInterp.red: "RED", ColorInterp.green: "GREEN", ColorInterp.blue: "BLUE"}
 _MEANINGLESS = re.compile(r"(band|layer|lyr|b)?[-_. ]?\d*", re.IGNORECASE)
@@ -78,14 +78,30 @@ def holds_dated_bands(path: Path) -> bool:
 
 def are_alike(paths: Sequence[Path]) -> bool:
     """Return whether raster files have the same grid and bands of the same descriptions."""
+    found = _layouts(paths)
+    return all(layout.matches(found[0][0]) and described == found[0][1] for layout, described in found)
+
+
+def are_of_one_place(paths: Sequence[Path]) -> bool:
+    """Return whether raster files cover the same area, to a pixel of the coarsest."""
+    layouts = [layout for layout, _described in _layouts(paths)]
+    corners = [(*layout.transform @ (0, 0), *layout.transform @ (layout.width, layout.height)) for layout in layouts]
+    step = max((abs(layout.transform.a) + abs(layout.transform.b) for layout in layouts), default=0.0)
+    return len({str(layout.crs) for layout in layouts}) == 1 and all(
+        abs(own - other) <= step for each in corners for own, other in zip(each, corners[0], strict=True)
+    )
+
+
+def _layouts(paths: Sequence[Path]) -> list[tuple[Layout, tuple[str | None, ...]]]:
+    """The grid and the descriptions of each file; nothing where one cannot be opened."""
     found = []
     for path in paths:
         try:
             with opening("it"), HandlePool(max_idle=0).lend(str(path)) as handle:
                 found.append((handle.layout, handle.dataset.descriptions))
         except UnsupportedSource:
-            return False
-    return all(layout.matches(found[0][0]) and described == found[0][1] for layout, described in found)
+            return []
+    return found
 
 
 def sole_series(path: Path) -> TimeDomain | None:
