@@ -97,6 +97,16 @@ def test_mistakes_are_told_in_one_line(words, code, reason, tmp_path, monkeypatc
     assert reason in result.output
 
 
+def test_a_configuration_is_refused_with_what_is_taken_instead(tmp_path):
+    (tmp_path / "my.yaml").write_text("collections: {a: {source: {kind: cog, href: 'a_*.tif'}}}")
+
+    result = run(str(tmp_path / "my.yaml"), str(tmp_path / "b.zarr"))
+
+    assert result.exit_code == 1
+    assert "my.yaml is a configuration: name the files, folder or store that its href names" in result.output
+    assert "--config my.yaml --collection ID" in result.output
+
+
 @pytest.mark.parametrize(
     ("text", "count"), [("2GiB", 2 << 30), ("512 mib", 512 << 20), ("1.5GB", 1_500_000_000), ("1000", 1000)]
 )

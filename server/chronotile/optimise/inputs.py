@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from chronotile.archive.discovery.drafts import Draft, drafts_of
+from chronotile.archive.discovery.drafts import Draft, Looks, drafts_of
 from chronotile.archive.discovery.names import as_id
-from chronotile.archive.discovery.variables import holds_dated_bands, raster_variables, sole_series
+from chronotile.archive.discovery.variables import are_alike, holds_dated_bands, raster_variables, sole_series
 from chronotile.archive.discovery.walk import WalkResult, walk
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
@@ -226,7 +226,8 @@ def _stack_specs(
 
 def _drafts(kind: SourceKind, paths: Sequence[Path]) -> list[Draft]:
     root = Path(os.path.commonpath([path.parent for path in paths]))
-    return drafts_of(WalkResult({kind.name: paths}), root, holds_times=holds_dated_bands)
+    looks = Looks(holds_times=holds_dated_bands, are_alike=are_alike)
+    return drafts_of(WalkResult({kind.name: paths}), root, looks)
 
 
 def _dated(paths: Sequence[Path], time_pattern: str) -> list[Path]:
@@ -289,6 +290,11 @@ def _found(sources: Sequence[str], target: Path | None) -> WalkResult:
     places: dict[str, list[Path]] = {}
     folders = []
     for path in (path for source in sources for path in _paths(source)):
+        if path.suffix in {".yaml", ".yml"}:
+            raise UnsupportedSource(
+                f"{path.name} is a configuration: name the files, folder or store that its href names; of a collection "
+                f"of scenes or tiles use --config {path.name} --collection ID"
+            )
         if path.is_dir() and kind_of_path(path) is None:
             folders.append(walk(path))
         elif target is None or path != target.absolute():
