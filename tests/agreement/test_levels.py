@@ -155,19 +155,61 @@ def told(archive: Archive) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["netcdf", "zarr"])
-@pytest.mark.parametrize("by", ["folder", "configuration"])
-def test_array_of_levels_beside_an_auxiliary_one_is_told_with_the_remedy(opened, tmp_path, kind, by):
-    folder = tmp_path / "data"
-    folder.mkdir()
-    name = save(ocean(), kind, folder)
-
-    archive = opened(folder) if by == "folder" else opened(text=configuration(kind, f"data/{name}", ""))
+def test_array_of_levels_beside_an_auxiliary_one_is_told_with_the_remedy(opened, tmp_path, kind):
+    archive = opened(text=configuration(kind, save(ocean(), kind, tmp_path), ""))
 
     (layer,) = archive.services.catalogue.layers
     assert layer.main_variable.name == "seafloor"
     (line,) = [line for line in told(archive) if "temperature" in line]
     assert "has 4 steps of the dimension depth" in line
     assert "select: {depth: 0.494}: accepted are 0.494, 10.3, 130.666, 1000" in line
+
+
+@pytest.mark.parametrize(("kind", "parts"), [("netcdf", 1), ("zarr", 1), ("netcdf", 2)])
+def test_each_of_few_levels_is_a_layer_in_a_folder(opened, tmp_path, kind, parts):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for part in np.array_split(np.arange(len(TIMES)), parts):
+        name = save(ocean().drop_vars("seafloor").isel(time=part), kind, folder)
+        (folder / name).rename(folder / name.replace("ocean", f"ocean_202{part[0]}-01-01"))
+
+    archive = opened(folder)
+
+    layers = {layer.id.partition(".")[2]: layer for layer in archive.services.catalogue.layers}
+    assert list(layers) == [f"temperature_depth{each}" for each in ("0.494", "10.3", "130.666", "1000")]
+    deepest = layers["temperature_depth1000"]
+    assert next(iter(deepest.title.values())).endswith("depth 1000 m")
+    with TestClient(application(archive.services)) as client:
+        for depth, each in enumerate(("0.494", "10.3", "130.666", "1000")):
+            series = series_of(client, layers[f"temperature_depth{each}"].id)
+            assert series == [value_at(depth, t) for t in range(3)]
+        truth = ocean().temperature.transpose("time", "depth", "lat", "lon").values
+        np.testing.assert_array_equal(cells_of(client, deepest.id, TIMES[1]), truth[1, 3])
+    assert told(archive) == []
+
+
+def test_members_without_numbers_are_layers_by_their_position(opened, tmp_path):
+    dataset = ocean().drop_vars(["depth", "seafloor"]).rename(depth="member").expand_dims(run=["first run", "last"])
+    place = tmp_path / save(dataset, "netcdf", tmp_path)
+
+    archive = opened(place)
+
+    layers = {layer.id.partition(".")[2]: layer.id for layer in archive.services.catalogue.layers}
+    runs = ("first_run", "last")
+    assert set(layers) == {f"temperature_run{run}_member{member}" for run in runs for member in range(4)}
+    with TestClient(application(archive.services)) as client:
+        assert series_of(client, layers["temperature_runlast_member2"]) == [value_at(2, t) for t in range(3)]
+
+
+def test_many_levels_have_to_be_selected(opened, tmp_path):
+    dataset = xarray.concat([ocean()] * 4, "depth", data_vars="minimal").assign_coords(depth=np.arange(16.0))
+    place = tmp_path / save(dataset, "netcdf", tmp_path)
+
+    archive = opened(place)
+
+    assert [layer.main_variable.name for layer in archive.services.catalogue.layers] == ["seafloor"]
+    (line,) = [line for line in told(archive) if "temperature" in line]
+    assert "select: {depth: 0}: accepted are 0, 1, 2, 3, 4, 5, ... 15 (16 values)" in line
 
 
 @pytest.mark.parametrize("kind", ["netcdf", "zarr"])

@@ -66,6 +66,8 @@ class VariableInfo:
     """Whether it takes several variables of the source: a mask, or what a formula is over."""
     classes: tuple[StyleClass, ...] = ()
     """Colours and labels that the file itself carries (a palette, CF flags)."""
+    part: "VariableSpec | None" = None
+    """What of an array it is, where it is one step of further dimensions."""
     observed_range: tuple[float, float] | None = None
     """Physical values seen in a sample (2nd and 98th percentile), for a style where none is configured."""
 
@@ -205,6 +207,8 @@ class SourceSpec:
     """Absolute paths of raster files, in place of all that `href` matches."""
     items: ItemsSpec | None = None
     """Of a source of overlapping scenes or tiles, which the item index lists."""
+    has_each_step: bool = False
+    """Whether, where no variables are named, each of few steps of a further dimension is one."""
     looks_at_all: bool = False
     """Whether each raster file is opened at once, however many there are, to learn what it says of its numbers."""
 

@@ -86,11 +86,16 @@ def _variables(
     if draft.kind.options.has_bands:
         found = raster_variables(draft)
         return found.variables, found.band_times, found.findings
-    reader = open_source(draft.spec(), caches)
+    reader = open_source(replace(draft.spec(), has_each_step=True), caches)
     infos, findings = reader.info.variables, reader.info.findings
     reader.close()
     names = {as_id(name) or f"variable{number}": name for number, name in enumerate(infos, start=1)}
-    variables = tuple(VariableSpec(id=own, name=None if own == name else name) for own, name in names.items())
+    variables = tuple(
+        VariableSpec(id=own, name=None if own == name else name)
+        if (part := infos[name].part) is None
+        else replace(part, id=own)
+        for own, name in names.items()
+    )
     if len(draft.files) > 1:
         return variables, (), findings
     named = time_of_name(without_suffix(draft.files[0].name))
@@ -139,7 +144,9 @@ def _described(
 def _names(variable: VariableSpec) -> Section:
     """What says where the variable is, if not the id."""
     name: Section = {} if variable.name is None else {"name": variable.name}
-    return name | ({} if variable.band is None else {"band": variable.band})
+    steps = {step.dimension: step.value if step.index is None else {"index": step.index} for step in variable.select}
+    part: Section = {"select": steps, "title": as_title(variable.title or variable.id)} if steps else {}
+    return name | part | ({} if variable.band is None else {"band": variable.band})
 
 
 def _with_ranges(draft: Draft, reader: Reader, findings: list[Finding]) -> dict[str, VariableInfo]:

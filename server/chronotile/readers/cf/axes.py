@@ -78,16 +78,7 @@ def axes_of(field: Field, fields: FieldSet, *, time_count: int | None = None, se
             raise UnsupportedSource(f"select: the dimension {dim} is its {role}, all of which is served")
     if "x" not in roles or "y" not in roles:
         raise UnsupportedSource(_lack_of_grid(field, fields))
-    taken = {*selected, *(dim for dim, _coordinate in roles.values())}
-    free = [dim for dim in field.dims if dim not in taken]
-    numbers = None
-    if "time" not in roles:
-        found = _numbered_time(free, field, fields, time_count)
-        if found is not None:
-            dim, coordinate, numbers = found
-            roles["time"] = dim, coordinate
-            free.remove(dim)
-    long = [dim for dim in free if field.sizes[dim] > 1]
+    long, numbers = _further_dimensions(field, fields, roles, time_count=time_count, selected=selected)
     if long:
         raise UnsupportedSource(unselected_dimension(long[0], field, fields))
     time, time_field = roles.get("time", (None, _single_time(field, fields)))
@@ -100,6 +91,35 @@ def axes_of(field: Field, fields: FieldSet, *, time_count: int | None = None, se
         y_field=roles["y"][1],
         time_field=time_field,
     )
+
+
+def further_dimensions(field: Field, fields: FieldSet, *, time_count: int | None = None) -> tuple[str, ...]:
+    """Return the dimensions of a field of which steps have to be selected; none of one without x and y."""
+    roles = _roles(field, fields, ())
+    if "x" not in roles or "y" not in roles:
+        return ()
+    return tuple(_further_dimensions(field, fields, roles, time_count=time_count)[0])
+
+
+def _further_dimensions(
+    field: Field,
+    fields: FieldSet,
+    roles: dict[Role, tuple[str, Field | None]],
+    *,
+    time_count: int | None,
+    selected: Collection[str] = (),
+) -> tuple[list[str], IntArray | None]:
+    """The long dimensions that have no role, of which one may be given that of time, and its numbers of the year."""
+    taken = {*selected, *(dim for dim, _coordinate in roles.values())}
+    free = [dim for dim in field.dims if dim not in taken]
+    numbers = None
+    if "time" not in roles:
+        found = _numbered_time(free, field, fields, time_count)
+        if found is not None:
+            dim, coordinate, numbers = found
+            roles["time"] = dim, coordinate
+            free.remove(dim)
+    return [dim for dim in free if field.sizes[dim] > 1], numbers
 
 
 def _roles(field: Field, fields: FieldSet, selected: Collection[str]) -> dict[Role, tuple[str, Field | None]]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import Finding, SourceSpec, VariableInfo, VariableSpec
-from chronotile.readers.cf.axes import Axes, axes_of, is_coordinate
+from chronotile.readers.cf.axes import Axes, axes_of, further_dimensions, is_coordinate
 from chronotile.readers.cf.climatology import configured_climatology, times_of_year
 from chronotile.readers.cf.crs import crs_of_field
 from chronotile.readers.cf.encoding import meaning_of
 from chronotile.readers.cf.fields import Field, FieldSet
 from chronotile.readers.cf.grid import grid_of_field, require_coordinates
-from chronotile.readers.cf.select import selected_steps
+from chronotile.readers.cf.select import each_step, selected_steps
 from chronotile.readers.cf.time import Times, configured_times, times_of_field
 from chronotile.readers.encoding import apply_configuration, require_real
 from chronotile.readers.native_crs import source_crs
@@ -75,10 +75,19 @@ def _all(fields: FieldSet, spec: SourceSpec) -> tuple[dict[str, CfVariable], lis
     candidates = [each for each in fields.fields.values() if not is_coordinate(each, fields)]
     for candidate in candidates:
         try:
-            found[candidate.name] = _variable(candidate, fields, spec, VariableSpec(id=candidate.name))
+            found |= {each.id: _variable(candidate, fields, spec, each) for each in _parts(candidate, fields, spec)}
         except UnsupportedSource as error:
             failures.append(Finding("warning", candidate.name, error.message))
     return found, failures
+
+
+def _parts(array: Field, fields: FieldSet, spec: SourceSpec) -> tuple[VariableSpec, ...]:
+    """What is served of an array: all of it, or each of few steps of further dimensions."""
+    whole = VariableSpec(id=array.name)
+    if not spec.has_each_step:
+        return (whole,)
+    time_count = len(spec.times) if spec.times is not None else None
+    return each_step(array, fields, further_dimensions(array, fields, time_count=time_count)) or (whole,)
 
 
 def _configured_variable(fields: FieldSet, spec: SourceSpec, variable: VariableSpec) -> CfVariable:
@@ -111,6 +120,7 @@ def _variable(array: Field, fields: FieldSet, spec: SourceSpec, variable: Variab
         standard_name=array.text("standard_name") or None,
         is_categorical=bool(meaning.classes),
         classes=meaning.classes,
+        part=variable if variable.select else None,
     )
     return CfVariable(
         info=info,

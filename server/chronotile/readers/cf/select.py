@@ -1,13 +1,15 @@
 """One step of a further dimension, such as a depth: which it is, and which there are."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chronotile.errors import UnsupportedSource
-from chronotile.model.source import Step
+from chronotile.model.source import Step, VariableSpec
 from chronotile.readers.cf.decoded import decode
 from chronotile.readers.cf.fields import Field, FieldSet
 
@@ -36,6 +38,38 @@ def unselected_dimension(dim: str, field: Field, fields: FieldSet) -> str:
         f"it has {size} steps of the dimension {dim} beside time, y and x; choose one in a configuration, "
         f"select: {{{dim}: {example}}}: {_accepted(dim, size, values)}"
     )
+
+
+def each_step(field: Field, fields: FieldSet, dims: Sequence[str]) -> tuple[VariableSpec, ...]:
+    """Return a variable for each combination of the steps of further dimensions; nothing where they are many."""
+    if not dims or prod(field.sizes[dim] for dim in dims) > MOST_LISTED:
+        return ()
+    return tuple(_of_steps(field, fields, steps) for steps in product(*(_steps(dim, field, fields) for dim in dims)))
+
+
+def _of_steps(field: Field, fields: FieldSet, steps: Sequence[Step]) -> VariableSpec:
+    words, title = [], field.text("long_name") or field.name
+    for step in steps:
+        coordinate = fields.fields.get(step.dimension)
+        units = coordinate.text("units") if coordinate is not None and step.index is None else ""
+        text = str(step.index) if step.value is None else _text(step.value)
+        words.append(f"{step.dimension}{text}")
+        title += f", {step.dimension} {text}" + (f" {units}" if units not in ("", "1") else "")
+    return VariableSpec(id="_".join((field.name, *words)), name=field.name, select=tuple(steps), title=title)
+
+
+def _steps(dim: str, field: Field, fields: FieldSet) -> list[Step]:
+    """The steps of a dimension, by their values where these tell them apart."""
+    values = _values(dim, field, fields)
+    texts = [] if values is None else [_text(value) for value in values]
+    if values is None or len(set(texts)) < len(texts) or "nan" in texts:
+        return [Step(dimension=dim, index=index) for index in range(field.sizes[dim])]
+    return [Step(dimension=dim, value=text if values.dtype.kind == "U" else _number(text)) for text in texts]
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _position(step: Step, field: Field, fields: FieldSet) -> int:
