@@ -234,7 +234,7 @@ def _require_raw(files: Reader, name: str, said: VariableSpec, held: VariableInf
 
 
 def _is_same(grid: NativeGrid, other: NativeGrid) -> bool:
-    """Whether two grids have the same coordinates and size; unlike `is_same_grid` this does not compare their CRS."""
+    """Whether two grids have the same coordinates and size; unlike `turn_of` this does not compare their CRS."""
     near = all(abs(a - b) <= grid.resolution * 1e-4 for a, b in zip(grid.transform, other.transform, strict=True))
     return near and (grid.width, grid.height) == (other.width, other.height)
 

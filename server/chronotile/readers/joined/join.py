@@ -16,7 +16,8 @@ from chronotile.readers.encoding import encoding_text
 from chronotile.readers.files import APART
 from chronotile.readers.joined.common_encoding import common_encoding
 from chronotile.readers.joined.replaced_encodings import FileEncoding, replaced_findings
-from chronotile.readers.joined.source import Joined, JoinedFile, JoinedVariable, OwnName, is_same_grid, own_names
+from chronotile.readers.joined.source import Joined, JoinedFile, JoinedVariable, OwnName, own_names
+from chronotile.readers.joined.turned import turn_of
 from chronotile.yaml_source import list_names
 
 _NAMED_FILES = 3
@@ -110,7 +111,7 @@ def _of_common_grid(holders: Sequence[_Holder], found: _Found) -> list[_Holder]:
     common = _most_common_grid([each.info.grid for each in holders])
     fitting = []
     for each in holders:
-        if is_same_grid(each.info.grid, common):
+        if turn_of(each.info.grid, common) is not None:
             fitting.append(each)
         else:
             found.warn(each.name, f"{LEFT_OUT}{_difference(each.info.grid, common)}")
@@ -121,7 +122,7 @@ def _most_common_grid(grids: Sequence[NativeGrid]) -> NativeGrid:
     """The grid that most files have; of equally common ones the first."""
     kinds: list[list[NativeGrid]] = []
     for grid in grids:
-        kind = next((kind for kind in kinds if is_same_grid(grid, kind[0])), None)
+        kind = next((kind for kind in kinds if turn_of(grid, kind[0]) is not None), None)
         if kind is None:
             kinds.append([grid])
         else:
@@ -252,7 +253,9 @@ def _common_levels(infos: Sequence[VariableInfo]) -> tuple[tuple[NativeGrid, ...
     levels: list[NativeGrid] = []
     made: set[int] = set()
     for level in infos[0].levels:
-        numbers = [next((n for n, own in enumerate(info.levels) if is_same_grid(own, level)), None) for info in infos]
+        numbers = [
+            next((n for n, own in enumerate(info.levels) if turn_of(own, level) is not None), None) for info in infos
+        ]
         if None in numbers:
             continue
         if any(number in info.made_levels for number, info in zip(numbers, infos, strict=True)):

@@ -11,13 +11,14 @@ from typing import Protocol
 import numpy as np
 
 from chronotile.errors import ChronotileError, DateUnreadable, SourceUnavailable, UnsupportedSource
-from chronotile.model.grid import NativeGrid, Window
+from chronotile.model.grid import Window
 from chronotile.model.raster import Pixels
 from chronotile.model.source import SourceInfo, VariableInfo
 from chronotile.model.time.instants import TimeDomain, TimeSpan
 from chronotile.readers.file_state import FileState, file_state, is_any_there
 from chronotile.readers.foreign import BeingWritten, one_line, origin_of, reading_dates, unavailable
 from chronotile.readers.joined.recoding import Recoding, recoding_of
+from chronotile.readers.joined.turned import Turn, turn_of
 from chronotile.readers.reader import Along, BlockShape, Reader
 
 MAX_OPEN_FILES = 256
@@ -67,8 +68,17 @@ class _Part:
     recoding: Recoding
     indexes: Mapping[OwnName, int]
     """By what the file calls each time; empty where the data tell none."""
-    levels: tuple[int, ...]
-    """For each level of the joined variable the file's."""
+    levels: tuple[tuple[int, Turn], ...]
+    """For each level of the joined variable the file's, and where its cells are in that."""
+
+    def read_window(self, variable: str, *, index: int, level: int, window: Window, step: int) -> Pixels:
+        """Return (y, x) pixels of a window of a level of the joined variable."""
+        own, turn = self.levels[level]
+
+        def read(there: Window) -> Pixels:
+            return self.reader.read_window(variable, index=index, level=own, window=there, step=step)
+
+        return turn.read(read, window, step=step)
 
 
 @dataclass(slots=True)
@@ -121,14 +131,15 @@ class Joined(Reader):
         with self._reading(variable, number):
             part = self._part(variable, number)
             (own,) = self._indexes(variable, part, [index])
-            pixels = part.reader.read_window(variable, index=own, level=part.levels[level], window=window, step=step)
+            pixels = part.read_window(variable, index=own, level=level, window=window, step=step)
             return part.recoding.pixels(pixels)
 
     def read_cell(self, variable: str, *, indexes: Sequence[int], row: int, column: int) -> Pixels:
         """Return (time,) pixels of one native cell; times of one file that follow one another are one read."""
 
         def read(part: _Part, own: Sequence[int]) -> Pixels:
-            return part.reader.read_cell(variable, indexes=own, row=row, column=column)
+            own_row, own_column = part.levels[0][1].cell(row, column)
+            return part.reader.read_cell(variable, indexes=own, row=own_row, column=own_column)
 
         return self._of_runs(variable, indexes, read)
 
@@ -151,7 +162,10 @@ class Joined(Reader):
         """Return (time, y, x) pixels of a window of the native grid."""
 
         def read(part: _Part, own: Sequence[int]) -> Pixels:
-            return part.reader.read_block(variable, indexes=own, window=window, along=along)
+            def read_there(there: Window) -> Pixels:
+                return part.reader.read_block(variable, indexes=own, window=there, along=along)
+
+            return part.levels[0][1].read(read_there, window)
 
         return self._of_runs(variable, indexes, read)
 
@@ -279,18 +293,11 @@ def own_names(times: TimeDomain) -> tuple[OwnName, ...]:
     return tuple(map(tuple, rows.astype("datetime64[ns]").astype(np.int64).tolist()))
 
 
-def _levels_of(joined: VariableInfo, own: VariableInfo) -> tuple[int, ...] | None:
-    """The file's level for each of the joined variable's; nothing where it lacks one."""
+def _levels_of(joined: VariableInfo, own: VariableInfo) -> tuple[tuple[int, Turn], ...] | None:
+    """The file's level for each of the joined variable's, and where its cells are in it; nothing if it lacks one."""
     found = [
-        next((n for n, grid in enumerate(own.levels) if is_same_grid(grid, level)), None) for level in joined.levels
+        next(((n, turn) for n, grid in enumerate(own.levels) if (turn := turn_of(grid, level)) is not None), None)
+        for level in joined.levels
     ]
     levels = tuple(each for each in found if each is not None)
     return levels if len(levels) == len(found) else None
-
-
-def is_same_grid(grid: NativeGrid, other: NativeGrid) -> bool:
-    """Return whether two grids have the same cells, to a ten-thousandth of one: what writers lose of the corner."""
-    near = grid.resolution * 1e-4
-    return (grid.width, grid.height, grid.crs) == (other.width, other.height, other.crs) and all(
-        abs(a - b) <= near for a, b in zip(grid.transform, other.transform, strict=True)
-    )

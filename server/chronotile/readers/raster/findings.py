@@ -1,6 +1,7 @@
 """What `check` finds in raster files: blocks, damaged files, files and bands that are not served."""
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from rasterio.windows import Window
@@ -34,17 +35,25 @@ def block_findings(spec: SourceSpec) -> Iterator[Finding]:
     """Yield a warning for files whose blocks are whole rows, so that each tile reads far more than it shows."""
     for name, paths in find_files(spec).items():
         place = f"{spec.collection}: {name}" if name else spec.collection
-        with opening(spec.collection), HandlePool(max_idle=0).lend(paths[0]) as handle:
-            dataset = handle.dataset
-            height, width = dataset.block_shapes[0]
-            size = height * width * dataset.count * 8
-            is_large = max(dataset.width, dataset.height) > SMALL_SIDE_PX
+        message = next((text for path in paths if (text := _of_blocks(path)) is not None), "")
+        if message:
+            yield Finding("warning", place, message)
+
+
+def _of_blocks(path: str) -> str | None:
+    """What is to be said of the blocks of a file, empty if nothing is; `None` of one that does not open."""
+    with suppress(UnsupportedSource), opening("it"), HandlePool(max_idle=0).lend(path) as handle:
+        dataset = handle.dataset
+        height, width = dataset.block_shapes[0]
+        size = height * width * dataset.count * 8
+        is_large = max(dataset.width, dataset.height) > SMALL_SIDE_PX
         if is_large and width == dataset.width and (height < 16 or size > LARGE_BYTES):
-            message = (
+            return (
                 f"its blocks are whole rows ({width} x {height} pixels): each tile reads far more than it shows; "
                 "tile the files (gdal_translate -of COG)"
             )
-            yield Finding("warning", place, message)
+        return ""
+    return None
 
 
 def damage_findings(spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:

@@ -145,6 +145,8 @@ def _difference(own: Layout, common: Layout) -> str:
         what = f"its CRS is {_crs_name(own.crs)}, that of most files {_crs_name(common.crs)}"
     elif _steps(own) != _steps(common):
         what = f"its pixels are {_steps(own)}, those of most files {_steps(common)}"
+    elif own.transform.e * common.transform.e < 0:
+        what = "its rows run the other way than those of most files"
     elif not own._replace(width=common.width, height=common.height).matches(common):
         what = f"its corner is at {_corner(own)}, that of most files at {_corner(common)}"
     else:
