@@ -51,13 +51,9 @@ def check_archive(archive: Archive, passes: SourcePasses | None = None) -> Itera
     for collection in services.catalogue.collections:
         if services.elsewhere.is_away(collection.id):
             continue  # which is a finding already
-        look = partial(_findings_elsewhere, archive, collection, known)
+        look = partial(_all_findings, archive, collection, known)
         late = [Finding("error", collection.id, f"its source does not answer within {OPENING_S:g} s")]
-        found = (
-            looks.take(collection.id, look, known=late)
-            if collection.id in services.elsewhere
-            else _collection_findings(archive, collection, known)
-        )
+        found = looks.take(collection.id, look, known=late) if collection.id in services.elsewhere else look()
         yield from with_places(found, archive.configuration)
 
 
@@ -75,13 +71,15 @@ def _items_findings(archive: Archive, passes: SourcePasses | None) -> Iterator[F
         yield from with_places(found, archive.configuration)
 
 
-def _findings_elsewhere(archive: Archive, collection: Collection, known: AbstractSet[str]) -> list[Finding]:
-    """What is found in a source on another machine, where any library may fail in its own way."""
+def _all_findings(archive: Archive, collection: Collection, known: AbstractSet[str]) -> list[Finding]:
+    """What is found in a source, in which any library may fail in its own way."""
+    found: list[Finding] = []
     try:
-        return list(_collection_findings(archive, collection, known))
+        found.extend(_collection_findings(archive, collection, known))
     except Exception as error:  # the findings of all other collections are reported
         log.debug("a source cannot be inspected", exc_info=error)
-        return [Finding("error", collection.id, f"it cannot be inspected: {one_line(origin_of(error))}")]
+        found.append(Finding("error", collection.id, f"it cannot be inspected: {one_line(origin_of(error))}"))
+    return found
 
 
 def _collection_findings(archive: Archive, collection: Collection, known: AbstractSet[str]) -> Iterator[Finding]:

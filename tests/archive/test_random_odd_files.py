@@ -1,0 +1,168 @@
+"""Beside random files of odd metadata a good one is served with its own numbers, and no document ends with an error.
+
+`CHRONOTILE_ODD_FOLDERS` is how many folders are made, and `CHRONOTILE_ODD_SEED` the seed of the first; a failure names
+its own.
+"""
+
+import asyncio
+import json
+import logging
+import os
+from contextlib import closing
+from urllib.parse import quote
+
+import httpx2
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from lxml import etree
+
+from chronotile.app import open_configured, serving
+from chronotile.archive.check import check_archive
+from chronotile.archive.describe import archive_lines, finding_lines
+from chronotile.archive.finding_log import FindingLog
+from chronotile.archive.live import LiveArchive
+from chronotile.settings import Settings
+from tests.archive.odd_files import Made
+
+FOLDERS = int(os.environ.get("CHRONOTILE_ODD_FOLDERS", "24"))
+REQUESTS = 5
+"""Of each layer."""
+LISTS = (
+    *("/layers", "/stac/collections", "/stac/search", "/ogcapi/collections", "/odata/v1/Products", "/health/ready"),
+    *("/wms?service=WMS&request=GetCapabilities", "/wmts?service=WMTS&request=GetCapabilities", "/places"),
+    *("/ogcapi/collections/_collections/items", "/metrics"),
+)
+GOOD = (np.add.outer(np.arange(40) * 100, np.arange(60)) / 10).astype("float32")
+PLACE = Affine(10, 0, 500_000, 0, -10, 5_000_000)
+
+
+class Log(logging.Handler):
+    """Takes what is logged with a traceback."""
+
+    def __init__(self):
+        super().__init__()
+        self.tracebacks = []
+
+    def emit(self, record):
+        if record.exc_info and record.exc_info[0] is not None:
+            self.tracebacks.append(logging.Formatter().format(record))
+
+
+async def answered(app, seed):
+    """What is wrong with the answers of an application; a client of threads would take three times as long."""
+    transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://testserver") as client,
+    ):
+        return [each async for each in answers(client, np.random.default_rng(seed))]
+
+
+def write_good(folder):
+    profile = {"driver": "GTiff", "count": 1, "height": 40, "width": 60, "dtype": "float32", "crs": "EPSG:32633"}
+    with rasterio.open(folder / "good.tif", "w", **profile, transform=PLACE) as file:
+        file.write(GOOD, 1)
+
+
+def refused(constant):
+    raise ValueError(f"{constant} is not JSON")
+
+
+def is_whole(answer):
+    """Whether a document is what its media type says."""
+    kind = answer.headers.get("content-type", "")
+    try:
+        if "json" in kind:
+            json.loads(answer.content, parse_constant=refused)
+        elif "xml" in kind:
+            etree.fromstring(answer.content)
+    except (ValueError, etree.XMLSyntaxError) as error:
+        return str(error)
+    return ""
+
+
+def requests_of(layer):
+    """A tile, a point, a coverage and a map of a layer."""
+    west, south, east, north = layer["bbox"]
+    east = east if east >= west else east + 360
+    name, x, y = quote(layer["id"], safe=""), (west + east) / 2, (south + north) / 2
+    box = f"{south},{west},{north},{min(east, 180)}"
+    yield f"/tiles/{name}/WorldCRS84Quad/0/{int(x >= 0)}/0.png"
+    yield f"/tiles/{name}/WebMercatorQuad/0/0/0.webp"
+    yield f"/layers/{name}"
+    yield f"/layers/{name}/times"
+    yield f"/tiles/{name}/WebMercatorQuad/tilejson.json"
+    yield f"/tiles/{name}/legend.png"
+    yield f"/timeseries/{name}/point?lon={x}&lat={y}"
+    yield f"/ogcapi/collections/{name}/coverage?f=json&scale-size=Lon(2),Lat(2)&crs=OGC:CRS84"
+    yield f"/cubes/{name}/WebMercatorQuad/0/0/0.ctc"
+    common = f"service=WMS&version=1.3.0&crs=EPSG:4326&width=16&height=16&styles=&layers={name}&bbox={box}"
+    yield f"/wms?{common}&request=GetMap&format=image/png"
+    yield f"/wms?{common}&request=GetFeatureInfo&query_layers={name}&i=8&j=8&info_format=application/json"
+
+
+async def answers(client, random):
+    """What is wrong with the documents, and with some answers of each layer."""
+    for path in LISTS:
+        answer = await client.get(path)
+        if answer.status_code != 200 or is_whole(answer):
+            yield f"{path}: {answer.status_code} {answer.text[:300]} {is_whole(answer)}"
+    for each in (await client.get("/stac/collections")).json()["collections"]:
+        path = f"/stac/collections/{quote(each['id'])}"
+        answer = await client.get(path)
+        if answer.status_code != 200:
+            yield f"{path}: {answer.text[:300]}"
+    for layer in (await client.get("/layers")).json()["layers"]:
+        for path in random.permutation(list(requests_of(layer)))[:REQUESTS].tolist():
+            answer = await client.get(path)
+            if answer.status_code in {500, 501} or is_whole(answer):
+                yield f"{path}: {answer.status_code} {answer.text[:300]} {is_whole(answer)}"
+    async for each in good_numbers(client):
+        yield each
+
+
+async def good_numbers(client):
+    """What is wrong with the numbers of the good file."""
+    row, column = 17, 23
+    x, y = PLACE @ (column + 0.5, row + 0.5)
+    answer = (await client.get(f"/timeseries/good.band1/point?x={x}&y={y}&crs=EPSG:32633")).json()
+    if answer.get("values", [None])[0] != pytest.approx(float(GOOD[row, column]), abs=1e-4):
+        yield f"good.band1 at row {row}, column {column}: {answer}"
+
+
+def faults_of(folder, seed, state):
+    """What goes wrong with a folder of random files beside a good one."""
+    write_good(folder)
+    settings = Settings(config=folder, watch_s=0, jobs_dir=state / "jobs", preview_dir=state / "previews")
+    log = Log()
+    logging.getLogger().addHandler(log)
+    try:
+        if seed % 2:
+            Made(folder, seed).write()
+            archive = open_configured(settings)
+        else:  # a running server, to which they come
+            live = LiveArchive(open_configured(settings), folder)
+            Made(folder, seed).write()
+            live.refresh()
+            if live.is_stale:
+                yield "the reload failed"
+            archive = live.archive
+        list(archive_lines(archive.services.catalogue))
+        list(finding_lines((*archive.findings, *check_archive(archive))))
+        with closing(archive):
+            yield from asyncio.run(answered(serving(archive, settings, finding_log=FindingLog()), seed))
+    finally:
+        logging.getLogger().removeHandler(log)
+    yield from log.tracebacks
+
+
+@pytest.mark.slow
+def test_files_of_odd_metadata_stop_themselves_alone(tmp_path):
+    first = int(os.environ.get("CHRONOTILE_ODD_SEED") or np.random.default_rng().integers(1 << 31))
+    for seed in range(first, first + FOLDERS):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        faults = list(faults_of(folder, seed, tmp_path / "state"))
+        assert not faults, f"CHRONOTILE_ODD_SEED={seed}\n" + "\n".join(faults)
