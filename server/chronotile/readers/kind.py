@@ -27,6 +27,8 @@ class SourceKind(ABC):
     """Ends of the names of its files, in lower case."""
     folder_marks: tuple[str, ...] = ()
     """Names of files; a folder with one of them is a source."""
+    folder_ends: tuple[str, ...] = ()
+    """Ends of the names of folders that are sources, in lower case."""
 
     @property
     def name(self) -> str:

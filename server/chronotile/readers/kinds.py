@@ -24,9 +24,13 @@ def kind_of_spec(spec: SourceSpec) -> SourceKind:
 def kind_of_path(path: Path) -> SourceKind | None:
     """Return what a file or folder seems to be, by its name and, of a folder, by what lies in it."""
     if path.is_dir():
-        return next((each for each in KINDS.values() if any(_has_file(path, name) for name in each.folder_marks)), None)
+        return next((each for each in KINDS.values() if _is_folder_of(path, each)), None)
     name = path.name.lower()
     return next((each for each in KINDS.values() if name.endswith(each.file_ends)), None)
+
+
+def _is_folder_of(path: Path, kind: SourceKind) -> bool:
+    return path.name.lower().endswith(kind.folder_ends) or any(_has_file(path, name) for name in kind.folder_marks)
 
 
 def _has_file(folder: Path, name: str) -> bool:

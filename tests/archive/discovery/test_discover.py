@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import xarray
 from affine import Affine
 
 from chronotile.archive.check import check_archive
@@ -14,7 +15,7 @@ from chronotile.errors import ConfigurationError
 from chronotile.model.grid import Window
 from chronotile.model.time.instants import format_day
 from chronotile.readers.kinds import kind_options
-from tests.scenes import Scene, make_dataset, save_netcdf, save_zarr, write_scene, write_tif
+from tests.scenes import Scene, make_dataset, save_netcdf, save_zarr, write_scene, write_tif, write_zarr
 
 SCENE = Scene()
 
@@ -307,6 +308,27 @@ def test_store_itself_may_be_named(tmp_path, open_at):
     spec = write_scene("zarr-v3", tmp_path, SCENE)
 
     assert list(layers_of(open_at(Path(spec.href)))) == ["made.NDVI"]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_folder_of_levels_is_one_collection_with_overviews(tmp_path, open_at, version):
+    store = Path(write_zarr(tmp_path, SCENE, version=version).href)
+    levels = tmp_path / "scene.levels"
+    levels.mkdir()
+    for level in ("0", "1"):
+        (store / level).rename(levels / f"{level}.zarr")
+    shutil.rmtree(store)
+
+    archive = open_at(tmp_path)
+
+    assert days_of(layers_of(archive)["scene.NDVI"]) == [format_day(each) for each in SCENE.times]
+    reader = archive.services.readers["scene"]
+    assert [(grid.width, grid.height) for grid in reader.info.variables["NDVI"].levels] == [(40, 30), (20, 15)]
+    for level, name in enumerate(("0.zarr", "1.zarr")):
+        with xarray.open_zarr(levels / name, consolidated=False, mask_and_scale=False) as stored:
+            numbers = stored["NDVI"].isel(time=1).values
+        window = Window(0, numbers.shape[0], 0, numbers.shape[1])
+        assert np.array_equal(reader.read_window("NDVI", index=1, level=level, window=window).numbers, numbers)
 
 
 def test_netcdf_file_without_times_is_dated_by_its_name(tmp_path, open_at):

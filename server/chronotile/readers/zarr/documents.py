@@ -14,6 +14,7 @@ from chronotile.readers.remote.requests import Away, Refused
 from chronotile.readers.remote.s3_environment import is_paid
 from chronotile.readers.remote.whole_files import read_whole
 from chronotile.readers.zarr.commit import nodes_of
+from chronotile.readers.zarr.kind import LEVELS_END
 from chronotile.readers.zarr.waits import request_limits, result_within
 
 MAX_DOCUMENT_BYTES = 64 << 20
@@ -75,8 +76,10 @@ class Folder:
         self._root = root
 
     def read(self, key: str) -> bytes | None:
-        """Return the document of a key, if there is one."""
+        """Return the document of a key, if there is one; a folder of levels is a group without one."""
         path = self._root / key
+        if key == ".zgroup" and self._root.name.endswith(LEVELS_END):
+            return b"{}"
         return path.read_bytes() if path.is_file() else None
 
     def children(self, path: str) -> list[str]:

@@ -19,8 +19,11 @@ from chronotile.readers.reader_caches import ReaderCaches
 if TYPE_CHECKING:
     import xarray
 
-GROUPS = (None, "0", "series")
+GROUPS = (None, "0", "0.zarr", "series")
 """Where an array may lie: at the root, or in the finest level of a pyramid."""
+
+LEVELS_END = ".levels"
+"""Of the folder in which xcube puts the stores `0.zarr`, `1.zarr`, …, each half as fine."""
 
 HEADS = ("repo", "refs/branch.main/ref.json")
 """Documents of Icechunk repositories, of format 2 and 1, that each commit replaces."""
@@ -35,6 +38,7 @@ class ZarrKind(SourceKind):
     options = KindOptions(name="zarr")
     file_ends = (".zarr.zip",)
     # The last is the first snapshot of every Icechunk repository.
+    folder_ends = (LEVELS_END,)
     folder_marks = (".zmetadata", "zarr.json", ".zgroup", ".zarray", "snapshots/1CECHNKREP0F1RSTCMT0")
 
     def open(self, spec: SourceSpec, caches: ReaderCaches) -> Reader:

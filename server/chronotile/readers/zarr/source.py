@@ -36,7 +36,7 @@ SAME_TIME = np.timedelta64(1, "s")
 def open_zarr(spec: SourceSpec, caches: ReaderCaches | None = None) -> Reader:
     """Return a reader of what `spec` names: a Zarr store here or elsewhere, references to one, or a repository.
 
-    Groups that `multiscales` lists, or that have numbers for names, are overviews of one another.
+    Groups that `multiscales` lists, or that have numbers for names (`0`, `0.zarr`), are overviews of one another.
 
     Raises:
         UnsupportedSource: It cannot be served; the message gives the reason.
@@ -92,7 +92,8 @@ def _level_groups(root: GroupNode) -> list[GroupNode]:
     """The groups that are one another's overviews, in the store's order."""
     paths = _multiscale_paths(root.attrs.get("multiscales"))
     listed = [root if path == "." else root.groups[path] for path in paths if path == "." or path in root.groups]
-    numbered = [root.groups[name] for name in sorted(root.groups, key=lambda name: (len(name), name)) if name.isdigit()]
+    by_length = sorted(root.groups, key=lambda name: (len(name), name))
+    numbered = [root.groups[name] for name in by_length if name.removesuffix(".zarr").isdigit()]
     groups = listed or numbered
     return [root, *groups] if root.arrays and not groups else groups or [root]
 
