@@ -52,6 +52,7 @@ def documents(archive):
 
 LEFT_OUT = {
     "a system without a transform": ({"crs": NO_TRANSFORM}, "PROJ cannot transform its coordinate reference system"),
+    "latitudes beyond the pole": ({"crs": "EPSG:4326"}, "its latitudes reach 5e+06, beyond the pole"),
     "scale 0": ({"scale": 0.0}, "its scale is 0"),
     "scale NaN": ({"scale": np.nan}, "its scale is nan"),
     "an infinite offset": ({"offset": np.inf}, "its offset inf"),

@@ -1,5 +1,6 @@
 """Values that are not what their name says: kelvin without units, digital numbers without a scale."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -28,6 +29,14 @@ _LANDSAT = {
 }
 """What bands of Landsat Collection 2 are, by the beginnings of their names; their files do not state it."""
 
+DEFAULT_FILLS = {
+    **dict.fromkeys(("float32", "float64"), 9.969209968386869e36),
+    "int16": -(2**15) + 1,
+    "int32": -(2**31) + 1,
+    "int64": -(2**63) + 2,
+}
+"""What the netCDF library writes where nothing was, by type; of others it may well be a value."""
+
 _SPECTRAL = re.compile(
     r"(?<![a-z])(b\d{1,2}a?|red|green|blue|nir(08)?|rededge\d?|swir\d{0,2}|coastal|reflectance|toc|toa|boa)(?![a-z])",
     re.IGNORECASE,
@@ -38,6 +47,13 @@ def value_findings(info: VariableInfo, styles: Mapping[str, Style]) -> Iterator[
     """Yield a note if the values seen in a sample are not of the kind that the variable's name and units say."""
     seen = info.observed_range
     if seen is None or info.classes or info.is_categorical:
+        return
+    fill = DEFAULT_FILLS.get(info.encoding.dtype)
+    if fill is not None and any(math.isclose(fill, number, rel_tol=1e-6) for number in _as_stored(info, seen)):
+        message = (
+            f"it has {fill}, the default fill of NetCDF, as values; if they stand for no value, set nodata: {fill}"
+        )
+        yield Finding("note", info.name, message)
         return
     if widened(*seen) != seen and abs(seen[0]) > MOST_TOLD:
         message = f"all values seen are about {seen[0]:g}; if that stands for no value, set nodata: in a configuration"
@@ -79,6 +95,10 @@ def style_findings(info: VariableInfo, style: Style) -> Iterator[Finding]:
 
 def _units_text(info: VariableInfo) -> str:
     return "" if info.encoding.units == "1" else info.encoding.units
+
+
+def _as_stored(info: VariableInfo, seen: tuple[float, float]) -> list[float]:
+    return [(value - info.encoding.offset) / (info.encoding.scale or 1.0) for value in seen]
 
 
 def _is_beyond(seen: tuple[float, float], bounds: tuple[float, float]) -> bool:

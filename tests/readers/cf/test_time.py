@@ -303,3 +303,15 @@ def test_cells_centred_on_the_poles_are_served():
     found = found_of(make_cube(y=(90.0, 0.0, -90.00000001)))
 
     assert found.grid.bbox.ymax == pytest.approx(135)
+
+
+def test_latitudes_of_each_cell_and_time_are_refused_as_such():
+    where = (("t", "row", "column"), np.zeros((1, 2, 3)))
+    fields = make_fields(
+        make_field("v", *where),
+        make_field("XLAT", *where, units="degree_north"),
+        make_field("XLONG", *where, units="degree_east"),
+    )
+
+    with pytest.raises(UnsupportedSource, match="its own latitude and longitude"):
+        found_of(fields)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray
 
 from chronotile.errors import SourceUnavailable, UnsupportedSource
 from chronotile.model.grid import Window
@@ -163,3 +164,25 @@ def test_file_that_starts_like_none_is_refused(tmp_path):
 
     with pytest.raises(UnsupportedSource, match=r"made\.nc is not a NetCDF file"):
         open_netcdf(make_spec("netcdf", tmp_path / "made.nc"))
+
+
+def test_swath_in_a_group_is_refused_as_one_with_the_command_that_helps(tmp_path):
+    rows, columns = np.mgrid[:4, :3]
+    dims = ("time", "scanline", "ground_pixel")
+    swath = xarray.Dataset(
+        {
+            "latitude": (dims, (50 + rows / 10)[np.newaxis], {"units": "degrees_north"}),
+            "longitude": (dims, (4 + columns / 10)[np.newaxis], {"units": "degrees_east"}),
+            "no2": (dims, np.zeros((1, 4, 3))),
+        }
+    )
+    swath.to_netcdf(tmp_path / "made.nc", group="PRODUCT", engine="h5netcdf")
+    statistics = xarray.Dataset({"histogram": (("bin", "bound"), np.zeros((5, 2)))})
+    statistics.to_netcdf(tmp_path / "made.nc", group="METADATA/QA_STATISTICS", engine="h5netcdf", mode="a")
+
+    with pytest.raises(UnsupportedSource) as refused:
+        open_netcdf(make_spec("netcdf", tmp_path / "made.nc", variables={}))
+
+    assert "group PRODUCT is a swath: each of its pixels has its own latitude and longitude" in refused.value.message
+    assert """gdalwarp -geoloc -t_srs EPSG:4326 'NETCDF:"IN.nc":/PRODUCT/VARIABLE'""" in refused.value.message
+    assert "QA_STATISTICS" not in refused.value.message

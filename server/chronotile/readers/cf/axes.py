@@ -40,7 +40,9 @@ _LONGITUDE_UNITS = re.compile(r"degrees?_?(east|e)", re.IGNORECASE)
 _LATITUDE_UNITS = re.compile(r"degrees?_?(north|n)", re.IGNORECASE)
 _SINCE = re.compile(r"\bsince\b", re.IGNORECASE)
 
-CURVILINEAR = "each of its cells has its own latitude and longitude; regrid it to regular x and y first"
+CURVILINEAR = (
+    "each of its cells has its own latitude and longitude; regrid it to regular x and y first, as gdalwarp -geoloc does"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -303,15 +303,20 @@ def _groups(path: Path) -> list[Group]:
     import h5py
 
     found: dict[str, list[str]] = {}
+    swaths = set[str]()
 
     def look(name: str, node: object) -> None:
         folder, _slash, own = name.rpartition("/")
         if folder and isinstance(node, h5py.Dataset) and node.ndim > 1:
             found.setdefault(folder, []).append(own)
+            if any(
+                word in str(node.attrs.get(key)) for key, word in (("standard_name", "latitude"), ("units", "_north"))
+            ):
+                swaths.add(folder)
 
     with h5py.File(path) as file:
         file.visititems(look)
-    return [Group(folder, tuple(names)) for folder, names in found.items()]
+    return [Group(folder, tuple(names), is_swath=folder in swaths) for folder, names in found.items()]
 
 
 def _layout_of(variable: "xarray.Variable") -> Layout:
