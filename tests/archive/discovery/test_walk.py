@@ -112,3 +112,56 @@ def test_files_beyond_the_bound_are_told(tmp_path, monkeypatch):
 
     assert len(found.places["cog"]) == 3
     assert "first 3 files" in found.findings[0].message
+
+
+def write_vrt(path: Path, source: str, *, is_relative: bool = True) -> None:
+    path.write_text(
+        '<VRTDataset rasterXSize="40" rasterYSize="30"><SRS>EPSG:32631</SRS>'
+        "<GeoTransform>500000,10,0,5650000,0,-10</GeoTransform><VRTRasterBand dataType='Int16' band='1'><SimpleSource>"
+        f'<SourceFilename relativeToVRT="{is_relative:d}">{source}</SourceFilename><SourceBand>1</SourceBand>'
+        "</SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "is_relative"),
+    [
+        ("/vsis3/bucket/a.tif", False),
+        ("/vsicurl/https://127.0.0.1:9/a.tif", False),
+        ("https://127.0.0.1:9/a.tif", True),
+        ("../other/a.tif", True),
+        ("a.tif", False),
+        ("PG:host=127.0.0.1", True),
+        ("inner.vrt", True),
+    ],
+)
+def test_a_vrt_that_leads_out_of_the_folder_is_left_out(tmp_path, source, is_relative):
+    folder = touch(tmp_path / "data", "a.tif")
+    write_vrt(folder / "outer.vrt", source, is_relative=is_relative)
+    if source == "inner.vrt":
+        write_vrt(folder / "inner.vrt", "/vsis3/bucket/a.tif")
+
+    found = walk(folder)
+
+    assert names_of(folder, found.places["cog"]) == ["a.tif"]
+    told = {each.place: each for each in found.findings}
+    assert told.keys() == {path.name for path in folder.glob("*.vrt")}
+    assert told["outer.vrt"].is_left_out
+    assert told["outer.vrt"].path == (source if source != "inner.vrt" else "/vsis3/bucket/a.tif")
+
+
+def test_a_vrt_of_files_beside_it_is_a_raster(tmp_path):
+    touch(tmp_path, "a.tif", "below/b.tif", "c 10:00.tif", "d.nc")
+    write_vrt(tmp_path / "relative.vrt", "a.tif")
+    write_vrt(tmp_path / "below" / "up.vrt", "../a.tif")
+    write_vrt(tmp_path / "absolute.vrt", str(tmp_path / "below" / "b.tif"), is_relative=False)
+    write_vrt(tmp_path / "colon.vrt", "c 10:00.tif")
+    write_vrt(tmp_path / "nested.vrt", "relative.vrt")
+    write_vrt(tmp_path / "subdataset.vrt", 'NETCDF:"d.nc":NDVI')
+
+    found = walk(tmp_path)
+
+    assert {path.name for path in found.places["cog"] if path.suffix == ".vrt"} == {
+        *("relative.vrt", "up.vrt", "absolute.vrt", "colon.vrt", "nested.vrt", "subdataset.vrt")
+    }
+    assert found.findings == ()

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chronotile.model.source import Finding, Severity
+from chronotile.archive.discovery.vrt import place_outside
+from chronotile.model.source import LEFT_OUT, Finding, Severity
 from chronotile.readers.kinds import KINDS, kind_of_path
 
 MAX_DEPTH = 8
@@ -35,6 +36,7 @@ _REASONS = {
     **dict.fromkeys((".yaml", ".yml"), "a configuration; serve it by its name"),
 }
 _OTHER = "neither raster, NetCDF nor Zarr"
+_LEADS_OUT = f"{LEFT_OUT}it names what is outside of this folder; to serve it, write a configuration with it as href"
 _HIDDEN = "its name begins with a dot; rename it if it is data"
 _MAY_BE_DATA = {_FOREIGN, _PACKED}
 """Reasons against files that most likely hold data: an operator must know of them."""
@@ -65,7 +67,11 @@ def walk(root: Path) -> WalkResult:
             if kind is not None and path.is_file():
                 skipped.setdefault(_HIDDEN, []).append(path)
         elif kind is not None:
-            found.setdefault(kind.name, []).append(path)
+            place = place_outside(path, root) if path.suffix.lower() == ".vrt" else None
+            if place is None:
+                found.setdefault(kind.name, []).append(path)
+            else:
+                findings.append(Finding("warning", _name(path, root), _LEADS_OUT, path=place))
         elif not path.is_dir():
             skipped.setdefault(reason_against(path), []).append(path)
     skipped.pop("", None)
