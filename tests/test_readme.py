@@ -83,3 +83,22 @@ def test_an_address_is_answered(client, path):
     suffix = "?SERVICE=" + path.strip("/").upper() + "&REQUEST=GetCapabilities" if path in {"/wms", "/wmts"} else ""
 
     assert client.get(path + suffix).status_code == 200
+
+
+def words_of(text):
+    """The words of a text without the addresses of its links."""
+    return " ".join(re.sub(r"\]\([^)]*\)", "]", text).split())
+
+
+def test_the_start_page_of_the_documentation_has_the_words_of_the_readme():
+    start = words_of((ROOT / "docs" / "README.md").read_text(encoding="utf-8"))
+
+    about = re.findall(r"^\*\*.+\*\*$|^- \*\*.+$", README, re.MULTILINE)
+    assert len(about) == 7
+    assert [line for line in about if words_of(line) not in start] == []
+
+
+def test_the_start_page_has_a_door_for_operators_analysts_and_developers():
+    start = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+
+    assert re.findall("^## (.+)$", start, re.MULTILINE) == ["You run a server", "You analyse data", "You write software"]

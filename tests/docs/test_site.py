@@ -1,5 +1,6 @@
 """The documentation site: every page is in its navigation, no link is broken, and it loads nothing from elsewhere."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from tests.docs.site import DOCS, ROOT, configuration, pages_of
 from tests.strict import find_program
 
 LINK = re.compile(r"\]\(([^):#\s]+)(?:#[^)]*)?\)")
+PAGES_FOR_USERS = [page for page in DOCS.rglob("*.md") if DOCS / "design" not in page.parents]
 
 
 def test_every_page_is_in_the_navigation_once():
@@ -24,6 +26,27 @@ def test_links_of_pages_stay_in_the_documentation():
 
     assert [
         (page.name, link) for page, link in links if not (page.parent / link).resolve().is_relative_to(DOCS.resolve())
+    ] == []
+
+
+def test_decisions_are_left_out_of_the_search():
+    pages = list((DOCS / "design").glob("*.md"))
+
+    front = "---\nsearch:\n  exclude: true\n---\n"
+    assert len(pages) > 30
+    assert [page.name for page in pages if not page.read_text(encoding="utf-8").startswith(front)] == []
+
+
+def test_pages_for_users_have_at_most_70000_words():
+    """As `wc -w` counts them; what is only for developers is in docs/design."""
+    assert sum(len(page.read_text(encoding="utf-8").split()) for page in PAGES_FOR_USERS) <= 70_000
+
+
+def test_pages_for_users_promise_nothing():
+    texts = {page.name: page.read_text(encoding="utf-8") for page in PAGES_FOR_USERS}
+
+    assert [
+        name for name, text in texts.items() if re.search(r"not implemented|\bplanned\b", text, re.IGNORECASE)
     ] == []
 
 
@@ -57,6 +80,16 @@ def test_the_site_is_built_without_warnings_and_has_every_page(project):
     expected = {page.removesuffix(".md") + ".html" for page in pages_of(configuration()["nav"])}
 
     assert {"index.html" if page == "README.html" else page for page in expected} <= pages
+
+
+@pytest.mark.slow
+@pytest.mark.client("zensical")
+def test_the_search_of_the_site_has_no_decisions(project):
+    items = json.loads((project / "site" / "search.json").read_text(encoding="utf-8"))["items"]
+
+    folders = Counter(item["location"].partition("/")[0] for item in items)
+    assert folders["design"] == 0
+    assert folders["reference"] > 100
 
 
 @pytest.mark.slow
