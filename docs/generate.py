@@ -64,13 +64,10 @@ HEADINGS = {
     "SourceSection": "collections.(id).source",
     "RegularTimes": "collections.(id).source.times, as steps",
     "TimeSection": "collections.(id).time",
-    "LatestValid": "collections.(id).time.default, with a condition",
-    "MinValid": "collections.(id).time.default.latest",
     "MosaicSection": "collections.(id).mosaic",
     "TargetGridSection": "collections.(id).grid",
     "VariableSection": "collections.(id).variables.(id)",
     "MaskSection": "collections.(id).variables.(id).mask",
-    "StepSection": "collections.(id).variables.(id).select.(dimension), by position",
     "AliasSection": "collections.(id).variables.(id).aliases, each",
     "CompositeSection": "collections.(id).composites.(id)",
     "PlacesSection": "places.(id)",
@@ -78,6 +75,9 @@ HEADINGS = {
     "ClassSection": "classes, each",
 }
 """Where each section stands, in the order of the page."""
+
+INLINE = {"LatestValid": "`{latest: {min_valid: …}}`", "MinValid": "", "StepSection": "`{index: …}`"}
+"""Sections of one key, which have no chapter: how they are written."""
 
 
 def page() -> str:
@@ -92,7 +92,7 @@ def _chapters(root: type[Section]) -> Iterator[str]:
     if "SourceSection" in definitions:
         definitions["SourceSection"]["properties"]["kind"]["enum"] = [*KINDS]
     sections = {each.__name__: each for each in Section.__subclasses__()}
-    for name in sorted(definitions, key=list(HEADINGS).index):
+    for name in sorted(definitions.keys() - INLINE.keys(), key=list(HEADINGS).index):
         about = inspect.cleandoc(sections[name].__doc__ or "")
         yield f"## {HEADINGS[name]}\n\n{about}\n\n{_table(sections[name], definitions[name])}\n"
 
@@ -137,7 +137,10 @@ _WORDS = {"string": "text", "integer": "whole number", "number": "number", "bool
 
 
 def _link(reference: str) -> str:
-    heading = HEADINGS[reference.rpartition("/")[2]]
+    name = reference.rpartition("/")[2]
+    if name in INLINE:
+        return INLINE[name]
+    heading = HEADINGS[name]
     anchor = re.sub(r"[^a-z0-9_ -]", "", heading.lower()).replace(" ", "-")
     return f"[{heading}](#{anchor})"
 

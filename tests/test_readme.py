@@ -101,4 +101,5 @@ def test_the_start_page_of_the_documentation_has_the_words_of_the_readme():
 def test_the_start_page_has_a_door_for_operators_analysts_and_developers():
     start = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
 
-    assert re.findall("^## (.+)$", start, re.MULTILINE) == ["You run a server", "You analyse data", "You write software"]
+    doors = re.findall("^## (.+)$", start, re.MULTILINE)
+    assert doors == ["You run a server", "You analyse data", "You write software"]

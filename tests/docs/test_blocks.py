@@ -12,7 +12,7 @@ import yaml
 
 from chronotile.catalog.load import load_configuration
 from chronotile.readers.kinds import kind_options
-from chronotile.styling.load import StyleSection, load_styles, style_folders
+from chronotile.styling.load import load_styles, style_folders
 from tests.docs.blocks import BLOCKS, CODE, in_language
 from tests.docs.shell import SERVER, Shell
 from tests.docs.site import ROOT
@@ -95,7 +95,8 @@ def _configuration(document: object, folder: Path) -> None:
 
 
 def _style(document: object, folder: Path) -> None:
-    StyleSection.model_validate(document)
+    (folder / "example.yaml").write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    assert "example" in load_styles([folder, *style_folders(None)])
 
 
 def _manifest(document: object, folder: Path) -> None:
