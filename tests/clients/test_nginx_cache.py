@@ -329,7 +329,7 @@ def test_the_viewers_files_of_a_version_are_kept(cached):
 def test_no_client_is_believed_what_only_proxies_say(cached, claim):
     """Nor does one answer change for others what the cache gives them: each address is first asked with the claim."""
     for number, document in enumerate(DOCUMENTS):
-        path = f"{document}&attempt={number}".replace("?&", "?")
+        path = f"{document}&_={number}".replace("?&", "?")
         with_claim = cached.ask(path, **{claim: CLAIMS[claim]})
         through_the_cache, past_it = cached.ask(path), cached.ask(path, **PAST_THE_CACHE)
 
@@ -363,9 +363,9 @@ def test_all_claims_at_once_are_believed_as_little(cached):
 def under_a_path(tmp_path, viewer):
     """nginx that serves below /maps, as docs/operations.md says."""
     _tls, example = re.findall(r"```nginx\n(.*?)```", OPERATIONS.read_text(), re.DOTALL)
-    rewrite, prefix = example.splitlines()
+    *rewrites, prefix = example.splitlines()
     further = [
-        ("server_name _;", f"server_name _; {rewrite}"),
+        ("server_name _;", f"server_name _; {' '.join(rewrites)}"),
         ('proxy_set_header X-Forwarded-Prefix "";', prefix),
     ]
     desk = JobService(tmp_path / "jobs", archive="a")
@@ -397,6 +397,12 @@ def test_the_viewer_and_jobs_bypass_the_cache_under_a_path_too(under_a_path):
 def test_the_viewer_without_a_slash_is_redirected_below_the_path(under_a_path, query):
     with urllib.request.urlopen(f"{under_a_path.address}/maps/viewer{query}", timeout=PATIENCE_S) as answer:
         assert (answer.status, answer.url) == (200, f"{under_a_path.address}/maps/viewer/{query}")
+
+
+def test_the_path_without_a_slash_is_redirected_to_the_first_page(under_a_path):
+    with urllib.request.urlopen(f"{under_a_path.address}/maps?f=html", timeout=PATIENCE_S) as answer:
+        assert (answer.status, answer.url) == (200, f"{under_a_path.address}/maps/?f=html")
+        assert b'href="viewer/"' in answer.read()
 
 
 def test_health_without_a_slash_is_no_page(under_a_path):

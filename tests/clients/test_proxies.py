@@ -89,14 +89,14 @@ def nginx_with_tls_before(ours, folder):
     make = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject)
     subprocess.run([*make, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     tls, path = re.findall(r"```nginx\n(.*?)```", OPERATIONS.read_text(), re.DOTALL)
-    rewrite, prefix = path.splitlines()
+    *rewrites, prefix = path.splitlines()
     with reserved_port() as held:
         port = held.getsockname()[1]
         ours_of_tls = tls.replace("listen 443", f"listen 127.0.0.1:{port}").replace("listen [::]:443 ssl;", "")
         for there, here in (("fullchain.pem", certificate), ("privkey.pem", key)):
             ours_of_tls = re.sub(rf"/etc/\S*/{there}", str(here), ours_of_tls)
         further = [
-            ("server_name _;", f"server_name _; {rewrite} {ours_of_tls}"),
+            ("server_name _;", f"server_name _; {' '.join(rewrites)} {ours_of_tls}"),
             ('proxy_set_header X-Forwarded-Prefix "";', prefix),
         ]
         with nginx_before(ours, folder, further=further):

@@ -187,7 +187,7 @@ async function start(model, el, stopped) {
 
 /** @param {LeafletMap} map @param {import("../../js/src/layer.js").Layer} layer */
 function addLegend(map, layer) {
-	const control = new Control({ position: "topright" });
+	const control = new Control({ position: "bottomleft" });
 	control.onAdd = () => {
 		const legend = /** @type {import("../../js/src/legend.js").ChronotileLegend} */ (
 			document.createElement("chronotile-legend")

@@ -110,6 +110,14 @@ await runAsCalled([
 				assert.deepEqual([date, error], [TIMES[LAST], ""]);
 				await page.getByText("Formulas, made for tests").waitFor();
 				await page.locator("chronotile-legend").getByText("NDVI of 2019").waitFor();
+				const zoomIn = page.locator(".leaflet-control-zoom-in");
+				await zoomIn.scrollIntoViewIfNeeded();
+				const isOnTop = await zoomIn.evaluate((button) => {
+					const { x, y, width, height } = button.getBoundingClientRect();
+					const root = /** @type {Document | ShadowRoot} */ (button.getRootNode());
+					return button.contains(root.elementFromPoint(x + width / 2, y + height / 2));
+				});
+				assert.ok(isOnTop, "the legend covers the buttons of the zoom");
 
 				const slider = page.getByRole("slider", { name: "Date" });
 				await slider.dispatchEvent("pointerdown");
