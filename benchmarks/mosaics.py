@@ -190,7 +190,7 @@ def _over_http(configuration: Path, folder: Path, rounds: int, side: int) -> Non
             for number in range(rounds + 3):
                 for layer, own in taken.items():
                     begun = time.perf_counter()
-                    connection.request("GET", f"/tiles/{layer}/WebMercatorQuad/{zoom}/{column}/{row}.png?n={number}")
+                    connection.request("GET", f"/tiles/{layer}/WebMercatorQuad/{zoom}/{column}/{row}.png?_={number}")
                     answer = connection.getresponse()
                     answer.read()
                     assert answer.status == 200, answer.status

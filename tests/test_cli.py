@@ -246,7 +246,7 @@ def test_a_server_has_as_many_workers_as_the_machine_carries_and_says_so(configu
 
     (line,) = [line for line in (tmp_path / "log").read_text().splitlines() if " workers: " in line]
     assert line.partition(" workers: ")[2] == (
-        f"{count} (counted), cache: {Settings().cache_on(machine) >> 20} MiB (counted), "
+        f"{count} (by cores and memory), cache: {Settings().cache_on(machine) >> 20} MiB (by memory), "
         f"cores: {machine.cores}, memory: {machine.memory_bytes >> 20} MiB"
     )
 

@@ -182,6 +182,9 @@ NO_CONFIGURATION = (
     "without any of your own: chronotile demo"
 )
 HINTS = (
+    ("/tiles", "a tile is at /tiles/{layer}/{tileMatrixSet}/{z}/{x}/{y}.png; the sets are at /ogcapi/tileMatrixSets"),
+    ("/cog", "it opens files below the places that an operator names in CHRONOTILE_COG_PREFIXES, here none"),
+    ("/wfs", "WFS is not offered; features are at /places"),
     ("/timeseries", "see /docs for the paths below /timeseries"),
     ("/ogcapi", "see /ogcapi/openapi?f=html for the paths below /ogcapi"),
     ("/wcs", "WCS is not offered; values are at /ogcapi/collections/{collection}/coverage"),

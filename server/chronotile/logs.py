@@ -43,4 +43,5 @@ def configure_logging(level: str, log_format: LogFormat = "text") -> None:
     handler.setFormatter(JsonFormatter() if log_format == "json" else logging.Formatter(TEXT))
     logging.basicConfig(level=level.upper(), handlers=[handler])
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.getLogger("pygeoapi").setLevel(logging.WARNING)
     logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # what GDAL signals is in a line of our own

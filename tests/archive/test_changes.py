@@ -44,6 +44,10 @@ def test_change_of_the_configuration_is_told(line_of, written, line):
     assert line_of(written) == f"reloaded: {line}"
 
 
+def test_kind_of_rasters_has_two_names(line_of):
+    assert line_of(NDVI.replace("kind: cog", "kind: raster")) == "reloaded: the configuration or a style was changed"
+
+
 def test_collection_that_was_left_out_and_is_removed_is_told_as_removed(tmp_path, open_at):
     file = tmp_path / "chronotile.yaml"
     write_cogs(tmp_path, SCENE)

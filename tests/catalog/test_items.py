@@ -141,7 +141,7 @@ def test_a_path_with_brackets_is_that_of_a_catalogue(spec_of, tmp_path):
         ("mosaic: {max_pieces: 0}", "mosaic.max_pieces: it must be at least 1, got 0"),
         ("mosaic: {too_many: draw}", "mosaic.too_many: accepted are 'footprints' or 'refuse', got 'draw'"),
         ("grid: {crs: EPSG:0, resolution: 10}", "grid.crs: 'EPSG:0' is not a known coordinate reference system; "
-                                                "accepted are EPSG:32631, CRS:84, WKT or PROJ text"),
+                                                "accepted are codes such as EPSG:32631 and CRS:84, WKT and PROJ text"),
         ("grid: {crs: EPSG:3035}", "grid.resolution: the key is missing"),
         ("grid: {crs: EPSG:3035, resolution: 0}", "grid.resolution: it must be greater than 0, got 0"),
         ("time: {group: day}", "time.group: accepted are 'exact' or 'solar_day', got 'day'"),

@@ -334,7 +334,7 @@ def test_without_a_collection_there_is_nothing_to_serve(mistakes_of, text, mista
         ("paths: {wms: [/tiles/x]}", "service.paths.wms[0]: /tiles/x starts like one of the server's own paths"),
         ("paths: {wms: [/wmts]}", "service.paths: /wmts cannot be a path of both wms and wmts"),
         ("crs: [EPSG:99999]", "service.crs[0]: 'EPSG:99999' is not a known coordinate reference system; accepted are "
-            "EPSG:32631, CRS:84, WKT or PROJ text"),
+            "codes such as EPSG:32631 and CRS:84, WKT and PROJ text"),
         ("crs: [+proj=ortho]", "service.crs[0]: '+proj=ortho' has no code that clients could use; accepted are "
             "CRS such as EPSG:3857"),
         ("crs: EPSG:4326", "service.crs: must be a list such as [a, b], got 'EPSG:4326'"),
@@ -476,7 +476,7 @@ def test_a_mistake_in_a_collection(mistakes_of, text, mistake):
         (r"kind: cog, href: a, times: [2001], time_pattern: '(?P<time>\d{8})'", "source: times and time_pattern "
             "exclude one another"),
         ("kind: cog, href: a, crs: EPSG:0", "source.crs: 'EPSG:0' is not a known coordinate reference system; accepted "
-            "are EPSG:32631, CRS:84, WKT or PROJ text"),
+            "are codes such as EPSG:32631 and CRS:84, WKT and PROJ text"),
         ("kind: cog, href: a, times: []", "source.times: must have 1 or more entries"),
         ("kind: cog, href: a, times: [2001-13-01]", "source.times[0]: '2001-13-01' is not a valid time; "
             "accepted are 2020, 2020-06, 2020-06-01 and 2020-06-01T10:50:00Z"),

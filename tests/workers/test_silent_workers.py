@@ -85,6 +85,27 @@ def test_a_worker_that_is_silent_while_another_starts_does_not_keep_the_server_f
     in_a_loop(test, watched)
 
 
+def test_silence_is_logged_before_its_end_and_neither_is_a_warning(watched, caplog):
+    caplog.set_level("INFO", logger="chronotile")
+
+    def test(both: Watched) -> None:
+        for number in (0, 1):
+            both.say(number, READY)
+        both.look(SUSPECT_BEATS - 1)
+        both.say(1, BEAT)
+        assert caplog.messages == []
+
+        both.look(1)
+        both.say(0, BEAT)
+
+    in_a_loop(test, watched)
+
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
+        ("INFO", "worker 0 has not responded for 3 s; it gets no new connections"),
+        ("INFO", "worker 0 responds again"),
+    ]
+
+
 def test_a_worker_that_starts_may_be_silent_for_longer_than_one_that_was_heard(watched):
     def test(both: Watched) -> None:
         both.say(0, READY)

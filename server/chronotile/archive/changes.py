@@ -16,25 +16,32 @@ MOST_NAMES = 6
 
 def changes_line(before: Archive, after: Archive) -> str:
     """Return what was added, removed and left out since `before`; each in a few words, however much it is."""
-    parts = [*_away_changes(before, after), *_layer_changes(before, after), *_left_out(before, after)]
+    opened = before.away & after.specs.keys() - after.away - before.services.readers.keys()
+    parts = [
+        *_away_changes(before, after, opened),
+        *_layer_changes(before, after, opened),
+        *_left_out(before, after, opened),
+    ]
     if not parts:
         parts = [*_source_changes(before, after), *_other_findings(before, after)]
         parts = parts or ["the configuration or a style was changed"]
     return f"reloaded: {', '.join(parts)}"
 
 
-def _away_changes(before: Archive, after: Archive) -> Iterator[str]:
+def _away_changes(before: Archive, after: Archive, opened: Collection[str]) -> Iterator[str]:
+    """`opened` are collections that are served now for the first time, which says all of their layers and findings."""
     yield from _named("source of collection", "away", sorted(after.away - before.away))
-    there = (before.away - after.away) & after.specs.keys()
-    were_open = before.services.readers.keys()
-    yield from _named("source of collection", "opened", sorted(there - were_open))
-    yield from _named("source of collection", "back", sorted(there & were_open))
+    yield from _named("collection", "served now", sorted(opened))
+    back = (before.away - after.away) & before.services.readers.keys() & after.specs.keys()
+    yield from _named("source of collection", "back", sorted(back))
 
 
-def _layer_changes(before: Archive, after: Archive) -> Iterator[str]:
+def _layer_changes(before: Archive, after: Archive, opened: Collection[str]) -> Iterator[str]:
     old = {layer.id: layer for layer in before.services.catalogue.layers}
     new = {layer.id: layer for layer in after.services.catalogue.layers}
-    yield from _named("layer", "added", [name for name in new if name not in old])
+    yield from _named(
+        "layer", "added", [name for name in new if name not in old and new[name].collection not in opened]
+    )
     yield from _named("layer", "removed", [name for name in old if name not in new])
     layers: dict[str, list[str]] = {}
     for name in new.keys() & old.keys():
@@ -56,13 +63,13 @@ def _date_changes(old: Layer, new: Layer) -> Iterator[str]:
         yield f"maps of WMS and WMTS {how} show the latest date before a time between the dates of"
 
 
-def _left_out(before: Archive, after: Archive) -> Iterator[str]:
+def _left_out(before: Archive, after: Archive, opened: Collection[str]) -> Iterator[str]:
     configured = after.configuration.collections
     removed = sorted(before.configuration.collections.keys() - configured.keys())
     layers = [name for name in removed if all(each.collection != name for each in before.services.catalogue.layers)]
     yield from _named("collection", "removed", layers)  # of others, the removed layers are listed already
     new = {each.place for each in after.findings if each.is_left_out}
-    old = {each.place for each in before.findings if each.is_left_out and each.collection not in removed}
+    old = {each.place for each in before.findings if each.is_left_out and each.collection not in {*removed, *opened}}
     yield from _places("left out", new - old)
     yield from _places("no longer left out", old - new)
 

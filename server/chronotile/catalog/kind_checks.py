@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from chronotile.catalog.items_checks import items_mistakes
 from chronotile.catalog.kinds import in_words
+from chronotile.catalog.source_section import kind_of_word
 from chronotile.model.source import KindOptions
 from chronotile.yaml_source import KeyPath, Mistake, Node
 
@@ -17,7 +18,7 @@ _TIMES_OF_STORE = "for a store without times use times: [2020-06-01]"
 def kind_mistakes(collection: Node, path: KeyPath, kinds: Kinds) -> Iterator[Mistake]:
     """Yield a kind that is not known, and keys of the source or of a variable that its kind does not have."""
     written = collection.child("source", "kind")
-    kind = kinds.get(written.text or "")
+    kind = kinds.get(kind_of_word(written.text or ""))
     if kind is not None:
         yield from _source_mistakes(collection.child("source"), (*path, "source"), kind, kinds)
         yield from _variable_mistakes(collection, path, kind, kinds)

@@ -36,7 +36,9 @@ def _crs(name: str) -> str:
     try:
         crs_of(name)
     except UnsupportedCrs as error:
-        raise ValueError(f"{error.message}; accepted are EPSG:32631, CRS:84, WKT or PROJ text") from error
+        raise ValueError(
+            f"{error.message}; accepted are codes such as EPSG:32631 and CRS:84, WKT and PROJ text"
+        ) from error
     return name
 
 

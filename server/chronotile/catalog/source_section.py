@@ -99,6 +99,11 @@ def _href(href: str) -> str:
     return href
 
 
+def kind_of_word(word: str) -> str:
+    """Return the name of a kind for a word of a configuration: `raster` is another name of `cog`."""
+    return "cog" if word == "raster" else word
+
+
 def _time_pattern(pattern: str) -> str:
     try:
         groups = re.compile(pattern).groupindex
@@ -112,8 +117,9 @@ def _time_pattern(pattern: str) -> str:
 class SourceSection(Section):
     """The files of a collection."""
 
-    kind: Text
-    """cog is any raster that GDAL reads, stac a collection of scenes, whose metadata gives most options below."""
+    kind: Annotated[Text, AfterValidator(kind_of_word)]
+    """cog, or raster, is any raster that GDAL reads, stac a collection of scenes, whose metadata gives most options
+    below."""
     href: Annotated[Text, AfterValidator(_href)]
     """Path from this file's folder, file://, s3:// or https://; of kind cog and netcdf with * for many files, of kind
     cog with {variable} too; of kind zarr a store, a .json or .parquet of references, or an Icechunk repository; of kind

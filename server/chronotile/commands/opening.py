@@ -25,8 +25,12 @@ def settings_of(**given: object) -> "Settings":
 
     place = given.get("config")
     if isinstance(place, str) and is_catalogue(place):
+        regions = "" if "://" in place else "; a file of regions belongs under places of a configuration"
         raise ConfigurationError(
-            [f"{place} is not a configuration: chronotile serve {place} writes one, and prints its path to name here"]
+            [
+                f"{place} is not a configuration: of a STAC catalogue chronotile serve {place} writes one, and prints "
+                f"its path to name here{regions}"
+            ]
         )
     return load_settings(**given)
 

@@ -45,7 +45,7 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
         fail(f"{write_config} exists already; name another file for --write-config")
     machine = this_machine()
     count = settings.workers or usual_workers or settings.workers_on(machine)
-    origin = "configured" if settings.workers else "as usual" if usual_workers else "counted"
+    origin = "configured" if settings.workers else "default" if usual_workers else "by cores and memory"
     configured, settings = settings, settings.model_copy(update={"workers": count})
     with _holding_port(settings) as listener:
         _announce(settings)
@@ -80,7 +80,7 @@ def _log_size(settings: "Settings", configured: "Settings", machine: Machine, or
         settings.workers,
         origin,
         settings.cache_on(machine) >> 20,
-        "counted" if configured.cache_bytes is None else "configured",
+        "by memory" if configured.cache_bytes is None else "configured",
         machine.cores,
         machine.memory_bytes >> 20,
     )

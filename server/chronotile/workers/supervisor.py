@@ -162,7 +162,7 @@ class Supervisor:
         worker.silent_beats = 0
         if worker.is_suspect:
             worker.is_suspect = False
-            log.warning("worker %d responds again", worker.number)
+            log.info("worker %d responds again", worker.number)
             self._give_turns(worker)
         match worker.channel.recv(1):
             case channel.READY:
@@ -180,6 +180,8 @@ class Supervisor:
                 worker.process.kill()
             elif worker.silent_beats >= SUSPECT_BEATS and worker in self._turns:
                 worker.is_suspect = True
+                silence_s = SUSPECT_BEATS * channel.BEAT_S
+                log.info("worker %d has not responded for %d s; it gets no new connections", worker.number, silence_s)
                 self._dismiss(worker)
         asyncio.get_running_loop().call_later(channel.BEAT_S, self._look_who_is_silent)
 

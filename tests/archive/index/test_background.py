@@ -252,7 +252,7 @@ def test_dates_are_listed_after_the_start_and_after_each_change(dated, opened, c
     assert ids == [[], ["2020-01-01", "2020-01-11", "2020-01-21"]]
     assert ids_of(opened()) == ["2020-01-01", "2020-01-21"]
     assert [each for each in caplog.messages if each.startswith("indexing")] == [
-        "indexing ndvi: its dates are not listed",
+        "indexing ndvi: its dates are not listed yet, as /stac needs them",
         "indexing ndvi: its dates or files have changed",
     ]
 

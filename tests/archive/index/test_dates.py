@@ -446,7 +446,7 @@ def test_another_index_is_filled_again(data, live_at, open_store, tmp_path):
 
     again = open_store()
 
-    assert reason_to_list(dated, again) == "its dates are not listed"
+    assert reason_to_list(dated, again) == "its dates are not listed yet, as /stac needs them"
     list_dates(dated, again)
     assert list(found(again)) == list(DAYS)
 

@@ -85,6 +85,9 @@ def test_405_says_which_method_is_taken(client):
     [
         ("/timeseries/NDVI/polygon", "see /docs for the paths below /timeseries"),
         ("/ogcapi/collections/NDVI/corridor", "see /ogcapi/openapi?f=html for the paths below /ogcapi"),
+        ("/tiles/NDVI/9/262/171.png", "the sets are at /ogcapi/tileMatrixSets"),
+        ("/cog/info?url=a.tif", "that an operator names in CHRONOTILE_COG_PREFIXES, here none"),
+        ("/wfs?SERVICE=WFS&REQUEST=GetCapabilities", "features are at /places"),
         ("/wcs?SERVICE=WCS&REQUEST=GetCapabilities", "values are at /ogcapi/collections/{collection}/coverage"),
     ],
 )

@@ -186,7 +186,7 @@ def reason_to_list(dated: DatedCollection, store: IndexStore) -> str | None:
     """
     settings = store.items.settings(dated.id)
     if settings is None:
-        return "its dates are not listed"
+        return "its dates are not listed yet, as /stac needs them"
     if settings != DATED or store.passes.source(dated.id) != IDENTITY:
         return "its items are those of another source"
     if store.passes.since(dated.id) != dated.digest:
