@@ -136,3 +136,9 @@ def test_a_number_of_metadata_is_json_of_any_size(number, text):
 
 def test_nodata_that_is_no_number_of_json_has_the_texts_of_stac():
     assert [json_nodata(each) for each in (np.nan, np.inf, -np.inf, 0.0, None)] == ["nan", "inf", "-inf", 0, None]
+
+
+def test_float16_has_the_shortest_decimal_that_reads_back():
+    (text,) = texts([5.01953125], Encoding(dtype="float16"))
+
+    assert (text, float(np.float16(text))) == ("5.02", 5.01953125)

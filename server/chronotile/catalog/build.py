@@ -1,9 +1,10 @@
 """From a configuration and what its sources hold to the catalogue."""
 
 import glob
+import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -17,7 +18,7 @@ from chronotile.catalog.configuration import CollectionSection, CompositeSection
 from chronotile.catalog.cross_checks import default_id, style_mistakes
 from chronotile.catalog.default_styles import composite_style, default_style, named_style, stretch_style
 from chronotile.catalog.load import Configuration
-from chronotile.errors import InvalidParameter, SourceUnavailable, UnknownLayer
+from chronotile.errors import InvalidParameter, SourceUnavailable, UnknownLayer, UnsupportedCrs
 from chronotile.model.collection import Collection, Composite, Layer, Resampling
 from chronotile.model.crs import CRS84
 from chronotile.model.grid import BBox
@@ -37,6 +38,8 @@ from chronotile.model.style import Style
 from chronotile.model.time.instants import DISTANT_PAST, ONE_NS, Instant, TimeDomain, common_times, format_instant
 from chronotile.sections import ID
 from chronotile.yaml_source import list_names, nearest, raise_mistakes
+
+log = logging.getLogger(__name__)
 
 
 def source_specs(configuration: Configuration, styles: Mapping[str, Style]) -> dict[str, SourceSpec]:
@@ -86,17 +89,15 @@ def build_catalogue(
     """
     raise_mistakes(style_mistakes(configuration.root, styles))
     findings = list[Finding]()
-    collections = tuple(
-        collection
-        for collection_id, section in configuration.collections.items()
-        if collection_id in infos
-        for collection in _collection(_Offer(collection_id, section, infos[collection_id]), styles, findings)
-    )
+    collections = list[Collection]()
+    for collection_id, section in configuration.collections.items():
+        if collection_id in infos:
+            collections += _built(_Offer(collection_id, section, infos[collection_id]), styles, findings)
     collections = _without_repeated_names(collections, findings)
     made = {style.id: style for each in collections for layer in each.layers for style in layer.styles}
     catalogue = Catalogue(
         service=configuration.service.info(),
-        collections=collections,
+        collections=tuple(collections),
         styles={**{key: style for key, style in made.items() if style.is_categorical}, **styles},
         crs=configuration.crs,
         tile_matrix_sets=configuration.tile_matrix_sets,
@@ -203,6 +204,16 @@ def _with_classes(
 def _has_classes(name: str, section: VariableSection, styles: Mapping[str, Style]) -> bool:
     style = styles.get(section.styles[0]) if section.styles else named_style(name, styles)
     return style is not None and style.is_categorical
+
+
+def _built(offer: "_Offer", styles: Mapping[str, Style], findings: list[Finding]) -> list[Collection]:
+    """The collection; none of one in which something is as nothing here foresees, and the others are served."""
+    try:
+        return list(_collection(offer, styles, findings))
+    except Exception as error:  # PROJ and numpy have errors of their own for numbers of no sense
+        log.debug("a collection cannot be described", exc_info=error)
+        findings.append(Finding("error", offer.id, f"left out: it cannot be described: {type(error).__name__}"))
+        return []
 
 
 def _collection(offer: "_Offer", styles: Mapping[str, Style], findings: list[Finding]) -> Iterator[Collection]:
@@ -341,7 +352,7 @@ def _box(layer: Layer, findings: list[Finding]) -> BBox | None:
     """Return the layer's extent in CRS84, if it has one."""
     try:
         return layer.main_variable.grid.bbox_in(CRS84)
-    except InvalidParameter:
+    except (InvalidParameter, UnsupportedCrs):
         message = "left out: its grid has no longitudes and latitudes; give the CRS with source.crs"
         findings.append(Finding("error", layer.id, message))
         return None
@@ -377,7 +388,7 @@ def _years(times: TimeDomain) -> str:
     return first if first == last else f"{first}-{last}"
 
 
-def _without_repeated_names(collections: tuple[Collection, ...], findings: list[Finding]) -> tuple[Collection, ...]:
+def _without_repeated_names(collections: Sequence[Collection], findings: list[Finding]) -> list[Collection]:
     """Layers of variables that no configuration lists may have the id of something else."""
     taken = {collection.id for collection in collections}
     taken |= {alias.name for collection in collections for layer in collection.layers for alias in layer.aliases}
@@ -388,4 +399,4 @@ def _without_repeated_names(collections: tuple[Collection, ...], findings: list[
         findings += [Finding("error", layer.id, message) for layer in collection.layers if layer.id in taken]
         taken |= {layer.id for layer in layers}
         unique.append(replace(collection, layers=tuple(layers)))
-    return tuple(collection for collection in unique if collection.layers)
+    return [collection for collection in unique if collection.layers]

@@ -62,7 +62,7 @@ def survey(files: DatedFiles, spec: SourceSpec) -> tuple[Sample, DatedFiles]:
     """
     if len(files.paths) == 1:
         return _sample(files.paths[0], spec), files
-    looked, failures = _look(files, len(files.paths) if spec.looks_at_all else MAX_FILES)
+    looked, failures = _look(files, spec, len(files.paths) if spec.looks_at_all else MAX_FILES)
     if not looked:
         raise UnsupportedSource(
             f"none of {len(files.paths)} files can be served; {next(iter(failures.values())).message}"
@@ -95,8 +95,8 @@ def _usual_bands(looked: Iterable[FileSurvey]) -> FileBands:
     return max(kinds, key=lambda each: kinds[each])
 
 
-def _look(files: DatedFiles, most: int) -> tuple[dict[int, FileSurvey], dict[int, Finding]]:
-    """What the files looked at tell by position, and those that cannot be opened."""
+def _look(files: DatedFiles, spec: SourceSpec, most: int) -> tuple[dict[int, FileSurvey], dict[int, Finding]]:
+    """What the files looked at tell by position, and those that cannot be opened, or lie where nothing is served."""
     pool = HandlePool(max_idle=0)
     looked: dict[int, FileSurvey] = {}
     failures: dict[int, Finding] = {}
@@ -105,6 +105,8 @@ def _look(files: DatedFiles, most: int) -> tuple[dict[int, FileSurvey], dict[int
     for position in sorted({round(each) for each in np.linspace(0, count - 1, min(count, most))}):
         try:
             with opening("it"), pool.lend(files.paths[position]) as handle:
+                if handle.layout.crs:
+                    handle.native_grid(spec.crs)
                 looked[position] = _looked(handle)
         except UnsupportedSource as error:
             failures[position] = Finding("error", names[position], f"{LEFT_OUT}{error.message}")

@@ -1,7 +1,8 @@
 """One variable of a stack of raster files: its planes, and how those of each file are read."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from chronotile.errors import UnsupportedSource
@@ -100,7 +101,7 @@ def stack_variable(
     keys = _keys(planes, sample)
     if rule is None:
         rule = band_rule(variable, band, bands=sample.bands, looked=[bands for bands, _number in keys.values()])
-    usual = encoding_in(band, variable, are_classes=False)
+    band, usual = _usual(band, variable, rule, keys.values())
     is_categorical = bool(variable.has_classes) or (bool(band.classes) and not is_scaled(usual))
     are_classes = is_categorical and not is_scaled(usual)
     served, reasons = _kinds(Counter(keys.values()), variable, rule, are_classes=are_classes)
@@ -125,6 +126,22 @@ def stack_variable(
         *_moved(variable, band, rule.description, {name: kind.band for name, kind in kind_of.items()}),
         *(_other_colours(band, sample, planes, served) if is_categorical else ()),
     )
+
+
+def _usual(band: Band, variable: VariableSpec, rule: BandRule, keys: Iterable[Key]) -> tuple[Band, Encoding]:
+    """The band of most files and its encoding; if that cannot be served, of the first other file whose can.
+
+    Raises:
+        UnsupportedSource: None can.
+    """
+    try:
+        return band, encoding_in(band, variable, are_classes=False)
+    except UnsupportedSource:
+        for bands, number in dict.fromkeys(keys):
+            with suppress(UnsupportedSource):
+                other = rule.band_in(bands.bands, number)
+                return other, encoding_in(other, variable, are_classes=False)
+        raise
 
 
 def _keys(planes: Sequence[Plane], sample: Sample) -> dict[int, Key]:
