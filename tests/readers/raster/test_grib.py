@@ -11,6 +11,7 @@ from chronotile.model.grid import Window
 from chronotile.model.source import VariableSpec
 from chronotile.model.time.instants import format_instant
 from chronotile.readers.open import open_source
+from tests.faulty_source import faulty_source
 from tests.grib import code, first_edition, gaussian, gaussian_rows, message, section_at, signed, with_octets
 from tests.scenes import make_spec
 
@@ -198,6 +199,22 @@ def test_the_first_instant_of_1970_is_a_time(opened, tmp_path):
     reader = opened(message(tmp_path, CELLS, day="1970-01-01"), message(tmp_path, CELLS + 1, day="1970-01-02"))
 
     assert times(reader, *reader.info.variables) == ["1970-01-01T00:00:00Z", "1970-01-02T00:00:00Z"]
+
+
+@pytest.mark.slow
+def test_messages_of_a_file_elsewhere_are_on_their_own_grids_too(tmp_path):
+    (tmp_path / "files").mkdir()
+    other = message(tmp_path, CELLS, west=1.0, day="2020-01-02")
+    (tmp_path / "files" / "a.grib2").write_bytes(second_editions_gaussian(tmp_path) + other)
+
+    with faulty_source(tmp_path / "files") as source:
+        reader = open_source(make_spec("cog", source.url_of("a.grib2"), variables={}))
+        (name,) = reader.info.variables
+        grid, stored = reader.info.variables[name].grid, values(reader, name)
+
+    rows = gaussian_rows(NUMBER)
+    assert [stored[grid.cell_at(0, latitude)] for latitude in rows] == pytest.approx(EACH[:, 0], abs=0.05)
+    assert "band 2 on another grid" in notes(reader)
 
 
 def test_members_of_an_ensemble_are_variables(opened, tmp_path):

@@ -17,7 +17,6 @@ from chronotile.yaml_source import list_names
 
 _CELSIUS = {"C": "degC"}
 """GDAL's units of GRIB that others read as something else: a C alone is a coulomb."""
-_EPOCH = 1970
 _SHOWN = 12
 """Bands that a message lists."""
 
@@ -107,7 +106,7 @@ def _of_messages(dataset: Any, messages: Sequence[Message]) -> BandTimes:  # noq
 def _time_by_message(dataset: Any, number: int, message: Message) -> _BandTime | str:  # noqa: ANN401 -- rasterio has no types
     """What the metadata of a GRIB message say; in words that it lacks a time."""
     tags = dataset.tags(number)
-    seconds = _valid_time_s(tags, message)
+    seconds = _valid_time_s(tags)
     if seconds is None:
         return f"band {number}, which has no valid time"
     start = np.datetime64(seconds, "s").astype("datetime64[ns]")
@@ -126,15 +125,13 @@ def _time_by_message(dataset: Any, number: int, message: Message) -> _BandTime |
     )
 
 
-def _valid_time_s(tags: Mapping[str, str], message: Message) -> int | None:
-    """Seconds since 1970; of a message without a valid time, which GDAL says is 0, reference time and forecast step."""
+def _valid_time_s(tags: Mapping[str, str]) -> int | None:
+    """Seconds since 1970; where GDAL knows no valid time, of which it says 0, the reference time and forecast step."""
     valid, reference, step = (
-        int(found[0]) if (found := re.match(r"\s*-?\d+", tags.get(f"GRIB_{name}", ""))) else None
+        int(found[0]) if (found := re.match(r"\s*-?\d+", tags.get(f"GRIB_{name}", ""))) else 0
         for name in ("VALID_TIME", "REF_TIME", "FORECAST_SECONDS")
     )
-    if valid or (valid == 0 and message.year == _EPOCH):
-        return valid
-    return reference + (step or 0) if reference else None
+    return (valid or reference + step) if "GRIB_VALID_TIME" in tags else None
 
 
 def _joined(separator: str, *parts: str | None) -> str | None:

@@ -99,8 +99,6 @@ class Message:
     """One field of a file."""
 
     grid: MessageGrid
-    year: int
-    """Of its reference time."""
     process: str | None
     """What the values are of a period, such as its average; `None` of values at an instant."""
     member: str | None
@@ -177,19 +175,17 @@ def _next_start(read: Read, at: int) -> int:
 def _fields(read: Read, start: int) -> Iterator[Message]:
     """The fields of a message of edition 2; each section counts until the next of its number."""
     at, stop = start + 16, start + int.from_bytes(read(start + 8, 8), "big")
-    grid, year = None, 0
+    grid = None
     while at < stop - 4:
         head = read(at, 5)
         size = int.from_bytes(head[:4], "big")
         if size < 5 or len(head) < 5:
             return
-        if head[4] == 1:
-            year = int.from_bytes(read(at + 12, 2), "big")
-        elif head[4] == 3:
+        if head[4] == 3:
             grid = _grid(read(at, min(size, LOOK_BYTES)))
         elif head[4] == 4 and grid is not None:
             process, member = _kind(read(at, min(size, LOOK_BYTES)))
-            yield Message(grid=grid, year=year, process=process, member=member)
+            yield Message(grid=grid, process=process, member=member)
         at += size
 
 
@@ -271,7 +267,6 @@ def _field_of_first_edition(read: Read, start: int) -> tuple[Message | None, int
         size = (size & 0x7FFFFF) * 120 - int.from_bytes(read(at, 3), "big") + 4
     message = Message(
         grid=_grid_of_first_edition(section),
-        year=(product[24] - 1) * 100 + product[12],
         process=_RANGES.get(product[20]),
         member=_member_of_first_edition(product),
     )
