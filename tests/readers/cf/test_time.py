@@ -191,7 +191,18 @@ def test_digits_that_are_no_date_are_left_out(number):
     assert times_of([20190101, number], units="day as %Y%m%d.%f").positions == (0,)
 
 
-@pytest.mark.parametrize(("units", "numbers"), [("furlongs", [1]), ("", [1, 2]), ("", [20190101, 7])])
+@pytest.mark.parametrize(
+    ("units", "numbers"),
+    [
+        ("furlongs", [1]),
+        ("", [1, 2]),
+        ("", [20190101, 7]),
+        ("", [180001, 180020]),
+        ("", ["2019-01-01", "2019-01-11"]),
+        ("days since 2019-01-01", [b"1", b"2"]),
+        ("days since 0000-01-01", [737_425]),
+    ],
+)
 def test_units_that_are_not_known_are_refused_with_the_remedy(units, numbers):
     with pytest.raises(UnsupportedSource, match="set times: for the source"):
         times_of(np.array(numbers), units=units)
@@ -214,6 +225,15 @@ def test_of_far_years_those_served_remain(calendar):
     )
     assert times.positions == (2, 3)
     assert any("3 of 5 slices are left out, the first number 0" in each.message for each in times.findings)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float64"])
+def test_times_more_than_292_years_from_their_reference_are_served(dtype):
+    numbers = np.array([131_166, 1], dtype)
+
+    found = times_of(numbers, units="days since 1900-01-01").domain.starts
+
+    np.testing.assert_array_equal(found, np.sort(decoded(numbers, units="days since 1900-01-01")))
 
 
 def test_a_time_beyond_64_bits_of_nanoseconds_is_no_other_year():
@@ -315,3 +335,19 @@ def test_latitudes_of_each_cell_and_time_are_refused_as_such():
 
     with pytest.raises(UnsupportedSource, match="its own latitude and longitude"):
         found_of(fields)
+
+
+@pytest.mark.parametrize("calendar", ["standard", "noleap", "360_day"])
+@pytest.mark.parametrize("units", ["days since 0001-01-01", "days since 2000-01-01", "months since 2000-01-01"])
+def test_times_that_are_all_fill_values_are_refused(calendar, units):
+    for fill in (9.96921e36, np.nan, -(2.0**63)):
+        with pytest.raises(UnsupportedSource, match="none of its 2 times time is usable"):
+            times_of([fill, fill], units=units, calendar=calendar)
+
+
+@pytest.mark.parametrize("scale", [np.nan, np.inf, 0.0, 1e308])
+def test_coordinates_of_a_scale_that_is_none_are_refused(scale):
+    attrs = {"scale_factor": scale, "valid_min": 0.0}
+
+    with pytest.raises(UnsupportedSource, match=r"have gaps|do not advance"):
+        found_of(make_cube(x=np.array([10, 20, 30], "int16"), x_attrs=attrs))

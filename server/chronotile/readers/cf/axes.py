@@ -147,7 +147,7 @@ def _numbered_time(
         return long[0], None, None
     for dim in dims if _single_time(field, fields) is None else long:
         coordinate = fields.fields.get(dim)
-        if dim.lower() in YEARS and coordinate is not None and is_of_years(coordinate):
+        if dim.lower() in YEARS and coordinate is not None and coordinate.dims == (dim,) and is_of_years(coordinate):
             return dim, coordinate, None
     return None
 

@@ -39,8 +39,9 @@ def decode(field: Field) -> Decoded:
         low, high = encoding.valid_range
         encoding = replace(encoding, valid_range=(low - _ROUNDED * abs(low), high + _ROUNDED * abs(high)))
     numbers = as_meant(stored.ravel(), encoding.dtype)
-    values = encoding.values(numbers) if is_scaled(encoding) else numbers
-    is_missing = encoding.codes(numbers) != 0
+    with np.errstate(over="ignore", invalid="ignore"):  # of fill values, and of a scale that is none
+        values = encoding.values(numbers) if is_scaled(encoding) else numbers
+    is_missing = (encoding.codes(numbers) != 0) | ~np.isfinite(values)
     step = 1.0 if is_scaled(encoding) else 0.0
     if numbers.dtype.kind == "f":
         step = float(np.abs(numbers[~is_missing]).max(initial=0) * np.finfo(numbers.dtype).eps)

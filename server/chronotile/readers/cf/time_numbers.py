@@ -42,6 +42,9 @@ _DIGITS = re.compile(r"((day|month|year)s?as)?(%y|yyyy)((?P<month>%m|mm)(?P<day>
 """`day as %Y%m%d.%f` of CDO, and `yyyymm`; without spaces, in lower case."""
 
 _LEAP_YEAR = 2000
+_NAT = -(2**63)
+"""What numpy writes for a date that is none."""
+
 MAX_YEARS = 100_000
 """From their reference, up to which times are looked at; beyond are fill values."""
 
@@ -88,6 +91,8 @@ def instants_of(time: Field) -> Instants:
 def _of_numbers(time: Field, numbers: NDArray[Any]) -> Instants:
     if numbers.dtype.kind == "M":
         return Instants(_in_years_served(numbers.astype("datetime64[ns]")))
+    if numbers.dtype.kind not in REAL_KINDS:
+        raise UnsupportedSource(f"its times {time.name} are not numbers; set times: for the source")
     digits = _named_part(time, numbers)
     if digits is not None:
         return _of_digits(numbers, digits)
@@ -100,6 +105,7 @@ def _of_numbers(time: Field, numbers: NDArray[Any]) -> Instants:
     if unit in _MONTHS and not (calendar == _360_DAYS and _MONTHS[unit] == 1):
         return _in_months(numbers, _MONTHS[unit], _reference(found["reference"]))
     is_near = np.abs(numbers.astype(np.float64)) < MAX_YEARS * 366 * 86_400e9 / _NANOSECONDS.get(unit, 30 * 86_400e9)
+    is_near &= numbers != _NAT
     instants = np.full(numbers.size, "NaT", dtype="datetime64[ns]")
     if calendar in STANDARD_CALENDARS:
         instants[is_near] = _standard(time, numbers[is_near], _NANOSECONDS[unit], _reference(found["reference"]))
@@ -127,7 +133,7 @@ def _named_part(time: Field, numbers: NDArray[Any]) -> str | None:
     parts = (("year", 4),) if is_of_years else (("month", 6), ("day", 8)) if units in {"", "1"} else ()
     for part, digits in parts:
         if numbers.min() >= 10 ** (digits - 1) and numbers.max() < 10**digits:
-            return part
+            return part if is_of_years or not np.isnat(_of_digits(numbers, part).instants).any() else None
     return None
 
 
@@ -185,9 +191,11 @@ def _standard(time: Field, numbers: NDArray[Any], unit: int, reference: cftime.d
     first, last = (int(end.astype(int)) - int(start.astype(int)) for end in (DISTANT_PAST, DISTANT_FUTURE))
     steps = numbers.astype(np.float64) * unit  # as xarray has fractions of units, to the digit
     is_served = (steps >= first) & (steps < last)
-    exact = numbers[is_served].astype(np.int64) * unit if numbers.dtype.kind in "iu" else steps[is_served]
+    # In two halves, as 64 bits hold 292 years.
+    whole, factor = (numbers[is_served], unit) if numbers.dtype.kind in "iu" else (np.trunc(steps[is_served]), 1)
+    halves = ((half.astype(np.int64) * factor).astype("timedelta64[ns]") for half in (whole // 2, whole - whole // 2))
     instants = np.full(numbers.size, "NaT", dtype="datetime64[ns]")
-    instants[is_served] = start + exact.astype("timedelta64[ns]")
+    instants[is_served] = sum(halves, start=start)
     return instants
 
 
@@ -202,7 +210,10 @@ def _reference(text: str) -> cftime.datetime:
 
 def _by_cftime(time: Field, numbers: NDArray[Any]) -> InstantArray:
     """Times that count from long ago, to the microsecond."""
-    dates = np.atleast_1d(cftime.num2date(numbers, time.text("units"), calendar=_calendar(time) or "standard"))
+    try:
+        dates = np.atleast_1d(cftime.num2date(numbers, time.text("units"), calendar=_calendar(time) or "standard"))
+    except (ValueError, OverflowError) as error:
+        raise UnsupportedSource(f"its times cannot be read: {str(error)[:120]}; set times: for the source") from error
     return np.array([_text_of(date) for date in dates], dtype="datetime64[ns]")
 
 
