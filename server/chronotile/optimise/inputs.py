@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from chronotile.archive.discovery.drafts import Draft, Looks, drafts_of
+from chronotile.archive.discovery.drafts import Draft, drafts_of
 from chronotile.archive.discovery.names import as_id
-from chronotile.archive.discovery.variables import are_alike, holds_dated_bands, raster_variables, sole_series
+from chronotile.archive.discovery.variables import looks_below, raster_variables, sole_series
 from chronotile.archive.discovery.walk import WalkResult, walk
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import NativeGrid
@@ -226,8 +226,7 @@ def _stack_specs(
 
 def _drafts(kind: SourceKind, paths: Sequence[Path]) -> list[Draft]:
     root = Path(os.path.commonpath([path.parent for path in paths]))
-    looks = Looks(holds_times=holds_dated_bands, are_alike=are_alike)
-    return drafts_of(WalkResult({kind.name: paths}), root, looks)
+    return drafts_of(WalkResult({kind.name: paths}), root, looks_below(root))
 
 
 def _dated(paths: Sequence[Path], time_pattern: str) -> list[Path]:

@@ -36,11 +36,16 @@ MOST = 1e60
 """Larger values are not measured ones, and no colours can be spread over them."""
 
 
-def observed_range(reader: Reader, variable: str) -> tuple[float, float] | None:
+def observed_range(reader: Reader, variable: str, *, is_brief: bool = False) -> tuple[float, float] | None:
     """Return the 2nd and 98th percentile of a variable's physical values in a sample, or `None` if none is valid.
 
     The newest times are looked at, at the coarsest stored level that is no smaller than the sample: all of it but
     thinned, or patches of it where that would be much to read. Of a mosaic, some items of each time are.
+
+    Args:
+        reader: A source.
+        variable: One of its variables.
+        is_brief: Whether the newest time with any value, and few patches of it, are enough.
 
     Raises:
         SourceUnavailable: The data cannot be read.
@@ -51,12 +56,12 @@ def observed_range(reader: Reader, variable: str) -> tuple[float, float] | None:
     pieces = (piece for index in _spread(max(1, len(info.times))) for piece in reader.samples(variable, index))
     for piece in pieces:
         try:
-            found.append(_values(piece.reader, piece.info, piece.index))
+            found.append(_values(piece.reader, piece.info, piece.index, every=PATCHES + 1 if is_brief else 1))
         except SourceUnavailable as error:  # others tell as much
             failures.append(error)
             if not isinstance(error, DateUnreadable) and (not info.is_mosaic or len(failures) == MOST_FAILURES):
                 break
-        if sum(map(len, found)) >= ENOUGH_VALUES:
+        if sum(map(len, found)) >= (1 if is_brief else ENOUGH_VALUES):
             break
     if failures and not found:
         raise failures[-1]
@@ -74,14 +79,20 @@ def _spread(count: int) -> list[int]:
     return list(dict.fromkeys(round(step) for step in steps))
 
 
-def _values(reader: Reader, info: VariableInfo, index: int) -> Values:
-    level = max(
+def sampled_level(info: VariableInfo) -> int:
+    """Return the level at which a variable is looked at: the coarsest stored one that is no smaller than a sample."""
+    return max(
         (number for number, grid in info.stored_levels.items() if min(grid.width, grid.height) >= SAMPLE_SIDE_PX),
         default=0,
     )
+
+
+def _values(reader: Reader, info: VariableInfo, index: int, *, every: int) -> Values:
+    """The valid values of one time; of patches, those of each `every`-th."""
+    level = sampled_level(info)
     grid = info.levels[level]
     step = math.ceil(max(grid.width, grid.height) / SAMPLE_SIDE_PX)
-    windows = _patches(grid) if step > MAX_STEP else [Window(0, grid.height, 0, grid.width)]
+    windows = _patches(grid)[::every] if step > MAX_STEP else [Window(0, grid.height, 0, grid.width)]
     step = 1 if step > MAX_STEP else step
     parts = [reader.read_window(info.name, index=index, level=level, window=window, step=step) for window in windows]
     return np.concatenate([np.empty(0), *(_valid_values(pixels, info.encoding) for pixels in parts)])

@@ -1,5 +1,6 @@
 """A folder of data as a configuration."""
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import xarray
 from affine import Affine
 
 from chronotile.archive.check import check_archive
+from chronotile.archive.discovery import collection as collection_module
 from chronotile.catalog.load import load_configuration
 from chronotile.errors import ConfigurationError
 from chronotile.model.grid import Window
@@ -435,13 +437,32 @@ def test_values_that_lack_a_scale_are_noted(tmp_path, open_at):
     assert ["without a scale" in finding.message for finding in archive.findings] == [True]
 
 
-def test_many_nameless_bands_are_noted_and_share_a_range(write, open_at, tmp_path):
-    write("stack.tif", np.stack([SCENE.numbers(t) for t in range(14)]))
+def ranges_of(archive) -> list[tuple[float, float]]:
+    return [layer.styles[0].range for layer in archive.services.catalogue.layers]
+
+
+def test_many_nameless_bands_are_noted_and_have_ranges_of_their_own(write, open_at, tmp_path):
+    write("stack.tif", np.stack([SCENE.numbers(0).astype("int32") + 1000 * band for band in range(14)]))
 
     archive = open_at(tmp_path)
 
     assert ["14 bands" in finding.place for finding in archive.findings] == [True]
-    assert len({style.range for layer in archive.services.catalogue.layers for style in layer.styles}) <= 13
+    ranges = ranges_of(archive)
+    assert all(lower[0] < upper[0] for lower, upper in itertools.pairwise(ranges))
+
+
+def test_values_beyond_what_is_looked_at_are_noted_and_have_the_range_of_the_others(
+    write, open_at, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(collection_module, "MOST_CELLS", 13 * collection_module.LEAST_CELLS)
+    write("stack.tif", np.stack([SCENE.numbers(0).astype("int32") + 1000 * band for band in range(14)]))
+
+    archive = open_at(tmp_path)
+
+    assert ["1 variable" in finding.place for finding in archive.findings if "range:" in finding.message] == [True]
+    ranges = ranges_of(archive)
+    assert ranges[13][0] == pytest.approx(ranges[0][0], abs=1.5)
+    assert ranges[13][1] == pytest.approx(ranges[12][1], abs=1.5)
 
 
 def test_file_whose_pixels_cannot_be_read_is_left_out(write, open_at, tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chronotile.archive.describe import grid_text, times_text
+from chronotile.archive.describe import counted, grid_text, times_text
 from chronotile.archive.discovery.drafts import Draft
 from chronotile.archive.discovery.names import as_id, as_title, without_suffix
 from chronotile.archive.discovery.variables import holds_dated_bands, raster_variables, true_colour_of
@@ -23,7 +23,7 @@ from chronotile.readers.dates import time_of_name
 from chronotile.readers.open import open_source
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
-from chronotile.readers.sample import observed_range
+from chronotile.readers.sample import observed_range, sampled_level
 from chronotile.yaml_source import list_names
 
 TRUE_COLOUR = "TRUE_COLOUR"
@@ -31,7 +31,14 @@ FURTHER_STYLES = ("greys", "viridis")
 """Styles that every ramp may be exchanged for."""
 
 MAX_SAMPLED = 12
-"""Variables of a collection whose values are looked at; the others are taken to be like these."""
+"""Variables of a collection whose values are looked at in full; of the others less is."""
+
+MOST_CELLS = 200_000_000
+"""Cells of all variables that are looked at (20 ms for a million of a GRIB message); the others are taken to be like
+these."""
+
+LEAST_CELLS = 400_000
+"""What a variable counts for, however small."""
 
 Section = dict[str, object]
 """A part of a configuration."""
@@ -156,16 +163,23 @@ def _with_ranges(draft: Draft, reader: Reader, findings: list[Finding]) -> dict[
         UnsupportedSource: No variable's pixels can be read.
     """
     infos: dict[str, VariableInfo] = {}
+    cells, unseen = 0, 0
     for number, (name, info) in enumerate(reader.info.variables.items()):
-        if number >= MAX_SAMPLED:
+        level = info.levels[sampled_level(info)]
+        cells += max(LEAST_CELLS, level.width * level.height)
+        if number >= MAX_SAMPLED and cells > MOST_CELLS:
+            unseen += 1
             infos[name] = replace(info, observed_range=_common_range(infos.values(), info))
             continue
         try:
-            infos[name] = replace(info, observed_range=observed_range(reader, name))
+            infos[name] = replace(info, observed_range=observed_range(reader, name, is_brief=number >= MAX_SAMPLED))
         except SourceUnavailable:
             if len(info.times) > 1:
                 infos[name] = info
             findings.append(_placed(draft, Finding("error", name, "its pixels cannot be read: a file is damaged")))
+    if unseen:
+        message = "their values were not looked at: their ranges are those of others in the same units; set range:"
+        findings.append(_placed(draft, Finding("note", counted(unseen, "variable"), message)))
     if not infos:
         raise UnsupportedSource("its pixels cannot be read: the file is damaged")
     return infos

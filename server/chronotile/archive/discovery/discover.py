@@ -12,10 +12,10 @@ from typing import NoReturn
 from chronotile.archive.discovery.alike import alike_findings
 from chronotile.archive.discovery.collection import DiscoveredCollection, Section, found_collection
 from chronotile.archive.discovery.drafts import Draft, drafts_of
-from chronotile.archive.discovery.names import Looks, as_title
+from chronotile.archive.discovery.names import as_title
 from chronotile.archive.discovery.patterns import escape_pattern
 from chronotile.archive.discovery.tiles import tile_findings
-from chronotile.archive.discovery.variables import are_alike, are_of_one_place, holds_dated_bands
+from chronotile.archive.discovery.variables import looks_below
 from chronotile.archive.discovery.walk import WalkResult, walk
 from chronotile.archive.open_sources import THREADS
 from chronotile.errors import ChronotileError, ConfigurationError, UnsupportedSource
@@ -84,12 +84,7 @@ def discover(
         raise ConfigurationError([f"{place} does not exist; {HINT}"])
     place = place.absolute()
     found, root = _found(place)
-    looks = Looks(
-        holds_times=lambda path: holds_dated_bands(root / path),
-        are_alike=lambda paths: are_alike([root / path for path in paths]),
-        are_of_one_place=lambda paths: are_of_one_place([root / path for path in paths]),
-    )
-    drafts = drafts_of(found, root, looks)
+    drafts = drafts_of(found, root, looks_below(root))
     looked = list(_look(drafts, partial(found_collection, styles=styles, caches=caches), progress or _say_nothing))
     collections = tuple(each for each in looked if isinstance(each, DiscoveredCollection))
     failures = [each for each in looked if isinstance(each, Finding)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from rasterio.enums import ColorInterp
 
 from chronotile.archive.discovery.drafts import Draft
-from chronotile.archive.discovery.names import as_id, band_in, is_known, variable_in, without_suffix
+from chronotile.archive.discovery.names import Looks, as_id, band_in, is_known, variable_in, without_suffix
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import LEFT_OUT, Finding, VariableSpec
 from chronotile.model.time.instants import TimeDomain, TimeSpan
@@ -67,6 +67,15 @@ def true_colour_of(names: Iterable[str]) -> tuple[str, str, str] | None:
     return None
 
 
+def looks_below(root: Path) -> Looks:
+    """Return what opens the raster files below a folder."""
+    return Looks(
+        holds_times=lambda path: holds_dated_bands(root / path),
+        are_alike=lambda paths: _are_alike([root / path for path in paths]),
+        are_of_one_place=lambda paths: _are_of_one_place([root / path for path in paths]),
+    )
+
+
 def holds_dated_bands(path: Path) -> bool:
     """Return whether the bands of a file tell times."""
     try:
@@ -76,13 +85,13 @@ def holds_dated_bands(path: Path) -> bool:
         return False
 
 
-def are_alike(paths: Sequence[Path]) -> bool:
+def _are_alike(paths: Sequence[Path]) -> bool:
     """Return whether raster files have the same grid and bands of the same descriptions."""
     found = _layouts(paths)
     return all(layout.matches(found[0][0]) and described == found[0][1] for layout, described in found)
 
 
-def are_of_one_place(paths: Sequence[Path]) -> bool:
+def _are_of_one_place(paths: Sequence[Path]) -> bool:
     """Return whether raster files cover the same area, to a pixel of the coarsest."""
     layouts = [layout for layout, _described in _layouts(paths)]
     corners = [(*layout.transform @ (0, 0), *layout.transform @ (layout.width, layout.height)) for layout in layouts]

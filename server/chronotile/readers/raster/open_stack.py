@@ -97,8 +97,8 @@ def _open_files(spec: SourceSpec, name: str | None, paths: tuple[str, ...]) -> _
         )
     sample, files = survey(date_files(paths, spec), spec)
     if spec.times is not None:
-        found, notes = _one_band_a_time(spec, name, files=files, sample=sample)
-        return _Opened({found.info.name: found}, files.findings + notes, sample.looked)
+        sole, told = _one_band_a_time(spec, name, files=files, sample=sample)
+        return _Opened({sole.info.name: sole}, files.findings + told, sample.looked)
     times = files.times if len(files.times) else _time_in_tags(sample)
     variables: dict[str, StackVariable] = {}
     notes: dict[Finding, list[str]] = {}
