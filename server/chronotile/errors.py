@@ -328,6 +328,10 @@ class SourceAway(SourceUnavailable):
     """A source is known to be away, which was logged when it was found."""
 
 
+class IndexIncomplete(SourceUnavailable):
+    """The items of a collection are still being read for the first time, which is no fault."""
+
+
 class SourceChanged(SourceUnavailable):
     """Files were written while they were read, so that what was read may be of two states."""
 

@@ -35,12 +35,12 @@ POSTED = {
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
-    """A client of `scenes`, of `s2`, which is being filled, and of `far`, which is away."""
+    """A client of `scenes`, of `s2`, of whose source not all could be read, and of `far`, which is away."""
     folder = tmp_path_factory.mktemp("index")
     with closing(open_items(None, folder)) as index, closing(open_passes(None, folder)) as passes:
         put(index, "scenes", [scene("scene 1", day=1, cloud=0)])
         put(index, "s2", [])
-        passes.begin("s2", source="x", holder="me")
+        passes.give_up(passes.begin("s2", source="x", holder="me"))
         services = services_over(index)
         services = replace(services, catalogue=replace(services.catalogue, away={"far": "far", "far.NDVI": "far"}))
         with TestClient(application(services)) as client:

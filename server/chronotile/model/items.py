@@ -130,7 +130,8 @@ class CollectionState:
     layouts_counter: int
     """Rises when an asset with a grid or encoding appears that none had before, or the extent grows."""
     is_whole: bool = True
-    """Whether its source was ever read to the end; true of items that came without a source."""
+    """Whether its source was ever read to the end, and the dates of a folder as they are now; true of items that came
+    without a source."""
     is_filled: bool = True
     """Whether a first pass over its source has ended, perhaps without parts that could not be read."""
 
@@ -192,7 +193,7 @@ class ItemPage:
     next: str | None
     """Cursor of the next page; `None`: this is the last."""
     matched: int | None
-    """How many match in all; `None` beyond 10,000."""
+    """How many match in all; `None` beyond 10,000, and where not all items are known yet."""
     unanswered: tuple[Unanswered, ...] = ()
     """Collections whose items could not be looked at, or not at all of them."""
 

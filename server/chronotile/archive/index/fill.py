@@ -143,7 +143,6 @@ def fill(  # noqa: PLR0913 -- of which four are named
     if held is not None and (held.group == "date") != (collection.settings.group == "date"):
         _clear(collection.id, store, is_stopped)  # neither is read as the other
     is_empty = store.items.settings(collection.id) is None
-    store.items.configure(collection.id, collection.settings)
     summary = FillSummary(collection=collection.id)
     while True:
         holder = new_holder()
@@ -153,6 +152,7 @@ def fill(  # noqa: PLR0913 -- of which four are named
         is_empty = False
         filling = _Filling(run, source, store, batch=batch, progress=progress or _ignore, is_stopped=is_stopped)
         try:
+            store.items.configure(collection.id, collection.settings)  # without a pass it would be taken for whole
             done, again = filling.run()
         except BaseException:
             store.passes.release(run)

@@ -577,14 +577,16 @@ def _by_cells_or_box(
 _COLLECTION = queries.collection()
 _NUMBER = _COLLECTION.with_only_columns(COLLECTIONS.c.number, COLLECTIONS.c.levels)
 _SCOPE = scope_of(COLLECTIONS.c.archive, COLLECTIONS.c.id)
+_HAS_ITEMS = COLLECTIONS.c.grouping != "date"
+"""Else it has dates, which a pass lists; until it ends, `since` is missing."""
 _STATES = (
     select(
         COLLECTIONS.c.id,
         COLLECTIONS.c.counter,
         COLLECTIONS.c.times_counter,
         COLLECTIONS.c.layouts_counter,
-        IS_WHOLE.label("is_whole"),
-        IS_FILLED.label("is_filled"),
+        (IS_WHOLE & (_HAS_ITEMS | PASSES.c.since.is_not(None))).label("is_whole"),
+        (IS_FILLED & (_HAS_ITEMS | PASSES.c.collection.is_not(None))).label("is_filled"),
     )
     .join_from(COLLECTIONS, PASSES, PASSES.c.collection == _SCOPE, isouter=True)
     .join(FIRST_PASSES, FIRST_PASSES.c.collection == _SCOPE, isouter=True)

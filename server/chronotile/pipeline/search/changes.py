@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from chronotile.model.items import ChangePage, FoundItem
-from chronotile.pipeline.search.served_index import items_of, live_names
+from chronotile.pipeline.search.served_index import being_filled, items_of, require_filled
 from chronotile.pipeline.services import Services
 
 DEFAULT_LIMIT = 100
@@ -48,9 +48,7 @@ def collections_being_filled(services: Services, *, collections: Collection[str]
     Raises:
         SourceUnavailable: The index does not answer.
     """
-    index = items_of(services)
-    followed = _followed(services, collections) - set(live_names(services))  # which no pass fills
-    return tuple(each for each in sorted(followed) if not index.state(each).is_filled)
+    return being_filled(_followed(services, collections), services)
 
 
 def _followed(services: Services, collections: Collection[str]) -> set[str]:
@@ -65,6 +63,9 @@ def newest_items(collection: str, services: Services, *, limit: int) -> tuple[Fo
 
     Raises:
         UnknownLayer: There is no such collection.
+        IndexIncomplete: Its items are not all known yet.
         SourceUnavailable: The index does not answer.
     """
-    return items_of(services).newest(services.catalogue.collection(collection).id, limit)
+    id_ = services.catalogue.collection(collection).id
+    require_filled((id_,), services)
+    return items_of(services).newest(id_, limit)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from chronotile.errors import MAX_SHOWN, SourceAway, SourceUnavailable, UnknownItem
 from chronotile.model.items import FoundItem
-from chronotile.pipeline.search.served_index import items_of, live_names
+from chronotile.pipeline.search.served_index import items_of, live_names, require_filled
 from chronotile.pipeline.services import Services
 
 
@@ -14,6 +14,7 @@ def find_item(collection: str, id_: str, services: Services) -> FoundItem:
     Raises:
         UnknownLayer: There is no such collection.
         UnknownItem: It has no such item.
+        IndexIncomplete: It has none so far.
         SourceUnavailable: The index does not answer, or the source of the collection is away.
         AsksElsewhere: A catalogue of others has to be requested, which this thread may not.
     """
@@ -26,6 +27,7 @@ def find_item(collection: str, id_: str, services: Services) -> FoundItem:
         except SourceUnavailable as error:
             raise SourceAway(f"collection {collection}: {error.message}") from error
     if found is None:
+        require_filled((collection,), services)
         raise unknown_item(collection, id_)
     return found
 

@@ -1,12 +1,13 @@
 """Searches of items: which were observed where and when, and how many in each month."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from chronotile.errors import InvalidParameter
 from chronotile.model.items import ItemPage, ItemSearch, Unanswered
 from chronotile.model.time.instants import Instant
 from chronotile.pipeline.search.federated import federated_page
-from chronotile.pipeline.search.served_index import items_of, live_names
+from chronotile.pipeline.search.served_index import being_filled, items_of, live_names
 from chronotile.pipeline.services import Services
 
 NOT_COUNTED = "its items are in the catalogue of others (mode: live), and are not counted"
@@ -25,9 +26,13 @@ def search_items(search: ItemSearch, services: Services) -> ItemPage:
         AsksElsewhere: Such a catalogue has to be requested, which this thread may not.
     """
     live = _among(live_names(services), search)
+    unanswered = unanswered_by(search, services)  # before the search, during which the last items may be added
     page = federated_page(search, live, services) if live else search_index(search, services)
-    unanswered = unanswered_by(search, services)
-    return replace(page, unanswered=(*page.unanswered, *unanswered)) if unanswered else page
+    if not unanswered:
+        return page
+    page = replace(page, unanswered=(*page.unanswered, *unanswered))
+    partial = {each.collection for each in unanswered if each.is_partial}
+    return replace(page, matched=None) if being_filled(partial, services) else page
 
 
 def search_index(search: ItemSearch, services: Services) -> ItemPage:
@@ -44,7 +49,7 @@ def unanswered_by(search: ItemSearch, services: Services) -> tuple[Unanswered, .
     Raises:
         SourceUnavailable: The index does not answer.
     """
-    return (*_away(search, services), *_not_whole(search, services))
+    return (*_away(search, services), *not_whole(search.collections, services))
 
 
 def count_by_month(search: ItemSearch, services: Services) -> tuple[tuple[Instant, int], ...]:
@@ -82,10 +87,14 @@ def _among(names: tuple[str, ...], search: ItemSearch) -> tuple[str, ...]:
     return tuple(each for each in names if not search.collections or each in search.collections)
 
 
-def _not_whole(search: ItemSearch, services: Services) -> tuple[Unanswered, ...]:
-    """The collections of which the index lacks items, as it is being filled for the first time."""
+def not_whole(names: Collection[str], services: Services) -> tuple[Unanswered, ...]:
+    """Return those of some collections, or of all, of which the index lacks items, as it is being filled.
+
+    Raises:
+        SourceUnavailable: The index does not answer.
+    """
     index, served = items_of(services), services.catalogue.collections_by_id
-    among = counted_collections(services) & (set(search.collections) if search.collections else served.keys())
+    among = counted_collections(services) & (set(names) if names else served.keys())
     return tuple(
         Unanswered(collection=each, reason="its source was not yet read completely", is_partial=True)
         for each in sorted(among)

@@ -1,9 +1,10 @@
 """The index of items, as far as it is served, and which collections are found elsewhere too."""
 
+from collections.abc import Collection
 from typing import cast
 
 from chronotile.catalog.items.items import Items
-from chronotile.errors import SourceUnavailable
+from chronotile.errors import MAX_SHOWN, IndexIncomplete, SourceUnavailable
 from chronotile.pipeline.services import Services
 
 
@@ -25,3 +26,26 @@ def live_names(services: Services) -> tuple[str, ...]:
     One of which nothing was found before has no layers yet, in some of several processes longer than in others.
     """
     return () if services.live_items is None else services.live_items.names
+
+
+def being_filled(names: Collection[str], services: Services) -> tuple[str, ...]:
+    """Return those of some collections over whose source no pass has ended yet, sorted.
+
+    Raises:
+        SourceUnavailable: The index does not answer.
+    """
+    index = items_of(services)
+    return tuple(each for each in sorted(set(names) - set(live_names(services))) if not index.state(each).is_filled)
+
+
+def require_filled(names: Collection[str], services: Services) -> None:
+    """Check that a first pass over the sources of collections has ended; none: of all that are served.
+
+    Raises:
+        IndexIncomplete: One has not.
+        SourceUnavailable: The index does not answer.
+    """
+    served = services.catalogue.collections_by_id.keys()
+    found = being_filled(served & set(names) if names else served, services)
+    if found:
+        raise IndexIncomplete(f"the items of {', '.join(found)[:MAX_SHOWN]} are being listed; try again later")

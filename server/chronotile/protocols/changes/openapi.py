@@ -11,6 +11,7 @@ from chronotile.protocols.common.openapi import (
     FILE,
     OBJECT,
     TEXT,
+    UNANSWERED,
     Json,
     enum_of,
     in_path,
@@ -30,7 +31,7 @@ CHANGE = object_of(
         "links": list_of(OBJECT),
     },
 )
-CHANGES = object_of({"changes": list_of(CHANGE), "since": TEXT, "next": or_null(ADDRESS)})
+CHANGES = object_of({"changes": list_of(CHANGE), "since": TEXT, "next": or_null(ADDRESS)}, {"unanswered": UNANSWERED})
 
 
 def change_paths(examples: Examples) -> dict[str, Json]:

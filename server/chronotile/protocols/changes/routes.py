@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from chronotile.pipeline.revision import fingerprint
 from chronotile.pipeline.search.changes import changes_since, newest_items
+from chronotile.pipeline.search.search_items import not_whole
 from chronotile.pipeline.services import Services
 from chronotile.protocols.changes.documents import PATH, changes_document
 from chronotile.protocols.changes.feed import MOST_ENTRIES, feed_of
@@ -22,6 +23,7 @@ from chronotile.protocols.common.query.parameter import LANG
 from chronotile.protocols.common.responses.modified import http_date, is_modified_since
 from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.responses.respond import CURRENT, known_etags, respond_with_content
+from chronotile.protocols.common.responses.unanswered import unanswered_members
 from chronotile.protocols.common.state import in_documents, services_of, state_of
 
 NOT_KEPT = "no-cache"
@@ -67,8 +69,10 @@ def _is_known(request: Request, etag: str, modified_s: int | None) -> bool:
 
 
 def _changes(query: ChangesQuery, services: Services, base: str) -> bytes:
+    unanswered = not_whole(query.collections, services)
     page = changes_since(query.since, services, collections=query.collections, limit=query.limit)
-    return orjson.dumps(changes_document(page, query, base=base))
+    document = changes_document(page, query, base=base)
+    return orjson.dumps(document | ({"unanswered": unanswered_members(unanswered)} if unanswered else {}))
 
 
 def _feed(name: str, services: Services, base: str, language: str, *, has_viewer: bool) -> bytes:

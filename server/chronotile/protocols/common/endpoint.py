@@ -9,6 +9,7 @@ from starlette.responses import Response
 from chronotile.errors import (
     ChronotileError,
     ClientGone,
+    IndexIncomplete,
     OperationNotSupported,
     ServerBusy,
     ServicesRenewed,
@@ -20,6 +21,7 @@ from chronotile.protocols.common.state import forget_services
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = "5"
+UNLOGGED = IndexIncomplete | OperationNotSupported | ServerBusy | SourceAway
 
 Handler = Callable[[Request], Awaitable[Response]]
 Faults = Callable[[ChronotileError, Request], Response]
@@ -36,7 +38,7 @@ def endpoint(handler: Handler, faults: Faults) -> Handler:
             return Response(status_code=ClientGone.status)  # for the log; nobody reads it
         except ChronotileError as error:
             # An operator must act on it. Limiters log their own refusals, and that a source is away is a finding.
-            if error.status >= 500 and not isinstance(error, OperationNotSupported | ServerBusy | SourceAway):
+            if error.status >= 500 and not isinstance(error, UNLOGGED):
                 log.warning("%s: %s%s", request.scope["path"], error.message, _cause(error))
             return with_error_caching(faults(error, request))
         except Exception:  # the last place where an error becomes an answer

@@ -11,6 +11,7 @@ from chronotile.model.items import FoundItem, ItemPage, ItemSearch, Unanswered
 from chronotile.pipeline.search.find import find_product
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.pipeline.search.search_items import search_index, search_items, unanswered_by
+from chronotile.pipeline.search.served_index import require_filled
 from chronotile.pipeline.services import Services
 from chronotile.protocols.odata.attributes import attributes_in
 from chronotile.protocols.odata.cql2 import search_of
@@ -29,6 +30,7 @@ def find_products(query: ProductQuery, services: Services) -> ItemPage:
 
     Raises:
         InvalidParameter: The filter, order or token is not accepted, or the search takes too long.
+        IndexIncomplete: Not all products of a collection are known yet.
         LimitExceeded: More products would be counted than are.
         SourceUnavailable: The index does not answer.
     """
@@ -53,6 +55,7 @@ def find_products(query: ProductQuery, services: Services) -> ItemPage:
         skip=0 if query.token else query.skip,
         cursor=query.token,
     )
+    require_filled(asked.collections, services)
     page = search_items(search, services)
     if query.is_counted and page.matched is None:
         raise LimitExceeded(
@@ -69,9 +72,11 @@ def find_by_names(names: tuple[str, ...], products: tuple[UUID, ...], services: 
     """Return the products that have one of some names or ids; others are left out.
 
     Raises:
+        IndexIncomplete: Not all products of a collection are known yet.
         LimitExceeded: What is known of them is more than one answer has.
         SourceUnavailable: The index does not answer.
     """
+    require_filled((), services)
     found, size = list[FoundItem](), 0
     unanswered = list(unanswered_by(ItemSearch(), services))
     for each in chain(_named(names, services, unanswered), _known(products, services)):

@@ -31,6 +31,7 @@ async def get_ready(request: Request) -> Response:
     document: dict[str, object] = {
         "status": "ready" if readiness.is_ready else "not ready",
         "failing": list(readiness.failing),
+        "filling": list(readiness.filling),
         "faults": [_members(fault) for fault in (*stale, *readiness.faults)],
     }
     return _respond(200 if readiness.is_ready else 503, document)

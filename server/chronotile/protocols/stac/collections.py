@@ -26,6 +26,8 @@ from chronotile.styling.renders import EXTENSION as RENDER
 
 LANGUAGE = "https://stac-extensions.github.io/language/v1.0.0/schema.json"
 ZARR_TYPE = "application/vnd.zarr; version=3"
+NO_ITEMS = "It has no times and therefore no items: its values are in the Zarr store and the coverage."
+"""STAC has no item without a time."""
 COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
 """Of coverages, which are written with tiles and overviews; QGIS adds no GeoTIFF of another type to its map."""
 
@@ -50,7 +52,7 @@ def collection_document(offered: Offered, context: StacContext) -> Json:
         "stac_extensions": [extension for extension, is_used in parts.items() if is_used],
         "id": offered.id,
         "title": title,
-        "description": with_licence(text_in(offered.abstract, language) or title, licence),
+        "description": with_licence(_description(offered, text_in(offered.abstract, language) or title), licence),
         "keywords": list(offered.keywords),
         "language": language,
         **_languages(context),
@@ -68,6 +70,11 @@ def collection_document(offered: Offered, context: StacContext) -> Json:
         "links": links,
         "assets": _assets(offered, context),
     }
+
+
+def _description(offered: Offered, text: str) -> str:
+    has_times = any(len(layer.times) for layer in offered.layers)
+    return text if has_times else f"{text}\n\n{NO_ITEMS}"
 
 
 def _languages(context: StacContext) -> Json:
