@@ -329,7 +329,7 @@ class SourceAway(SourceUnavailable):
 
 
 class IndexIncomplete(SourceUnavailable):
-    """The items of a collection are still being read for the first time, which is no fault."""
+    """The items of a collection are still being read for the first time, as the log tells."""
 
 
 class SourceChanged(SourceUnavailable):

@@ -21,9 +21,13 @@ INDEXING_S = 30.0
 
 
 def is_catalogue(place: str) -> bool:
-    """Return whether a place is looked at as a STAC catalogue: any URL, and files of JSON."""
+    """Return whether a place is looked at as a STAC catalogue: any URL, and JSON that references no data."""
     scheme, separator, _rest = place.partition("://")
-    return (bool(separator) and scheme != "file") or place.lower().endswith((".json", ".geojson"))
+    if separator and scheme != "file":
+        return True
+    from chronotile.readers.kinds import kind_of_path
+
+    return place.lower().endswith((".json", ".geojson")) and kind_of_path(Path(place.removeprefix("file://"))) is None
 
 
 def published_catalogue(place: str) -> str | None:

@@ -25,6 +25,8 @@ class SourceKind(ABC):
     """Its name in the configuration, and what else the configuration may say of such a source."""
     file_ends: tuple[str, ...] = ()
     """Ends of the names of its files, in lower case."""
+    shared_ends: tuple[str, ...] = ()
+    """The same of names that other formats have too: the content tells them apart."""
     folder_marks: tuple[str, ...] = ()
     """Names of files; a folder with one of them is a source."""
     folder_ends: tuple[str, ...] = ()
@@ -42,6 +44,10 @@ class SourceKind(ABC):
         Raises:
             UnsupportedSource: It cannot be served; the message gives the reason in one line.
         """
+
+    def is_head(self, head: bytes) -> bool:
+        """Return whether a file that begins so is of this kind."""
+        return False
 
     def side_reason(self, path: Path) -> str | None:
         """Return why a file that goes beside those of this kind is skipped; `""`: no message; `None`: it is no such."""

@@ -14,6 +14,8 @@ from chronotile.readers.zarr.kind import ZarrKind
 _ITEMS = ItemsKind()
 KINDS = {kind.name: kind for kind in (ZarrKind(), RasterKind(), NetcdfKind(), _ITEMS)}
 """By name. A folder marked by several is of the first."""
+HEAD_BYTES = 1 << 14
+"""By which files are known whose names do not tell."""
 
 
 def kind_of_spec(spec: SourceSpec) -> SourceKind:
@@ -22,11 +24,25 @@ def kind_of_spec(spec: SourceSpec) -> SourceKind:
 
 
 def kind_of_path(path: Path) -> SourceKind | None:
-    """Return what a file or folder seems to be, by its name and, of a folder, by what lies in it."""
+    """Return what a file or folder seems to be, by its name and, if that is not enough, by what it contains."""
     if path.is_dir():
         return next((each for each in KINDS.values() if _is_folder_of(path, each)), None)
     name = path.name.lower()
-    return next((each for each in KINDS.values() if name.endswith(each.file_ends)), None)
+    named = next((each for each in KINDS.values() if name.endswith(each.file_ends)), None)
+    sharing = [each for each in KINDS.values() if name.endswith(each.shared_ends)]
+    if named is not None or not sharing:
+        return named
+    head = head_of(path)
+    return next((each for each in sharing if each.is_head(head)), None)
+
+
+def head_of(path: Path) -> bytes:
+    """Return the first bytes of a file; none of one that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError:
+        return b""
 
 
 def _is_folder_of(path: Path, kind: SourceKind) -> bool:

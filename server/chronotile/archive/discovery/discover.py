@@ -16,7 +16,7 @@ from chronotile.archive.discovery.names import as_title
 from chronotile.archive.discovery.patterns import escape_pattern
 from chronotile.archive.discovery.tiles import tile_findings
 from chronotile.archive.discovery.variables import looks_below
-from chronotile.archive.discovery.walk import WalkResult, walk
+from chronotile.archive.discovery.walk import WalkResult, reason_by_content, walk
 from chronotile.archive.open_sources import THREADS
 from chronotile.errors import ChronotileError, ConfigurationError, UnsupportedSource
 from chronotile.model.grid import NativeGrid
@@ -107,6 +107,8 @@ def _found(place: Path) -> tuple[WalkResult, Path]:
     """What there is, and the folder it is in; a file that is named is looked into whatever it is called."""
     if place.is_dir() and kind_of_path(place) is None:
         return walk(place), place
+    if reason := reason_by_content(place):
+        raise ConfigurationError([f"{place.name}: {reason}"])
     return WalkResult({kind_of_named(place).name: (place,)}), place.parent
 
 

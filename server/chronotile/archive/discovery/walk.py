@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chronotile.archive.discovery.vrt import place_outside
 from chronotile.model.source import LEFT_OUT, Finding, Severity
-from chronotile.readers.kinds import KINDS, kind_of_path
+from chronotile.readers.kinds import KINDS, head_of, kind_of_path
 
 MAX_DEPTH = 8
 """Folders in folders that are looked into."""
@@ -17,6 +17,9 @@ MAX_FILES = 200_000
 _SHAPEFILE_PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".shp.xml")
 
 _FOREIGN = "its format is not supported; convert it to GeoTIFF, NetCDF or Zarr"
+_HDF4 = "HDF4 is not supported; write its rasters as GeoTIFF (gdal_translate -sds FILE.hdf OUT.tif)"
+_HDF4_ENDS = (".hdf", ".h4", ".hdf4")
+_HDF4_HEAD = b"\x0e\x03\x13\x01"
 _PACKED = "an archive; unpack it"
 _REASONS = {
     **dict.fromkeys((".csv", ".tsv", ".xlsx", ".xls", ".parquet"), "a table, not a raster"),
@@ -38,7 +41,7 @@ _REASONS = {
 _OTHER = "neither raster, NetCDF nor Zarr"
 _LEADS_OUT = f"{LEFT_OUT}it names what is outside of this folder; to serve it, write a configuration with it as href"
 _HIDDEN = "its name begins with a dot; rename it if it is data"
-_MAY_BE_DATA = {_FOREIGN, _PACKED}
+_MAY_BE_DATA = {_FOREIGN, _HDF4, _PACKED}
 """Reasons against files that most likely hold data: an operator must know of them."""
 _LISTED_SKIPS = 3
 """The most files that are named of those skipped for one reason; of more only the number is given."""
@@ -85,7 +88,13 @@ def reason_against(path: Path) -> str:
         reason = kind.side_reason(path)
         if reason is not None:
             return reason
-    return _REASONS.get(path.suffix.lower(), _OTHER)
+    return reason_by_content(path) or _REASONS.get(path.suffix.lower(), _OTHER)
+
+
+def reason_by_content(path: Path) -> str | None:
+    """Return why a file is not served whose content alone tells it; `None` of others."""
+    is_meant = path.suffix.lower() in _HDF4_ENDS and head_of(path).startswith(_HDF4_HEAD)
+    return _HDF4 if is_meant else None
 
 
 def _entries(root: Path, findings: list[Finding]) -> Iterator[Path]:

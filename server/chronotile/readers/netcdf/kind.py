@@ -16,6 +16,7 @@ from chronotile.readers.reader_caches import ReaderCaches
 if TYPE_CHECKING:
     import xarray
 
+HDF5 = b"\x89HDF\r\n\x1a\n"
 MAX_FILES = 2000
 """Files of a collection that `check` looks into, if their names tell the times."""
 
@@ -25,6 +26,11 @@ class NetcdfKind(SourceKind):
 
     options = KindOptions(name="netcdf", is_of_files=True)
     file_ends = (".nc", ".nc4", ".cdf")
+    shared_ends = (".h5", ".hdf5", ".he5", ".hdf")
+
+    def is_head(self, head: bytes) -> bool:
+        """Return whether a file is HDF5, as NetCDF-4 is."""
+        return head.startswith(HDF5)
 
     def open(self, spec: SourceSpec, caches: ReaderCaches) -> Reader:
         """Return a reader of the file, or of all files of the pattern."""

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,10 @@ LEVELS_END = ".levels"
 HEADS = ("repo", "refs/branch.main/ref.json")
 """Documents of Icechunk repositories, of format 2 and 1, that each commit replaces."""
 
+REFERENCED = re.compile(rb'"([^"]*/)?(\.zgroup|\.zarray|zarr\.json)"\s*:')
+CONSOLIDATED = b'"zarr_consolidated_format"'
+"""In the metadata of a store, which have the same keys."""
+
 MAX_ENTRIES = 500
 """Of a folder of a store that are looked at for groups and arrays."""
 
@@ -37,9 +42,14 @@ class ZarrKind(SourceKind):
 
     options = KindOptions(name="zarr")
     file_ends = (".zarr.zip",)
+    shared_ends = (".json",)
     # The last is the first snapshot of every Icechunk repository.
     folder_ends = (LEVELS_END,)
     folder_marks = (".zmetadata", "zarr.json", ".zgroup", ".zarray", "snapshots/1CECHNKREP0F1RSTCMT0")
+
+    def is_head(self, head: bytes) -> bool:
+        """Return whether a document of JSON has keys of a Zarr store, as references of kerchunk do."""
+        return REFERENCED.search(head) is not None and CONSOLIDATED not in head
 
     def open(self, spec: SourceSpec, caches: ReaderCaches) -> Reader:
         """Return a reader of the store."""
