@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from chronotile.errors import ChronotileError, SourceUnavailable
+from chronotile.errors import SourceUnavailable
 from chronotile.model.collection import Layer
 from chronotile.pipeline.failing_dates import failing_dates
 from chronotile.pipeline.revision import pixel_revision
-from chronotile.pipeline.search.served_index import being_filled
 from chronotile.pipeline.services import Services
 from chronotile.readers.elsewhere.source import SourcesSnapshot
 from chronotile.readers.failing_dates import FailingDate
@@ -44,8 +43,6 @@ class Readiness:
     """Ids of collections that did not open, or in which the newest time of a layer is gone, or was found damaged."""
     faults: tuple[Fault, ...]
     """All that is not served as it should be."""
-    filling: tuple[str, ...]
-    """Ids of collections whose items are not all known yet: searches report it."""
 
 
 def check_readiness(services: Services) -> Readiness:
@@ -66,17 +63,7 @@ def check_readiness(services: Services) -> Readiness:
         *_silent_catalogues(services),
         *map(_fault_of_date, dates),
     )
-    return Readiness(
-        is_ready=any(readable.values()), failing=tuple(failing), faults=faults, filling=_being_filled(services)
-    )
-
-
-def _being_filled(services: Services) -> tuple[str, ...]:
-    """The collections that are served and whose index is being filled; none where there is no index to be asked."""
-    try:
-        return being_filled(services.catalogue.collections_by_id.keys(), services)
-    except ChronotileError:
-        return ()
+    return Readiness(is_ready=any(readable.values()), failing=tuple(failing), faults=faults)
 
 
 def _why_away(collection: str, found: SourcesSnapshot) -> str:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import Finding, KindOptions, SourceSpec
@@ -13,6 +13,12 @@ from chronotile.readers.reader_caches import ReaderCaches
 
 if TYPE_CHECKING:
     import xarray
+
+
+AS_STORED: dict[str, Any] = dict.fromkeys(
+    ("mask_and_scale", "decode_times", "decode_timedelta", "decode_coords"), False
+)
+"""How xarray opens a file whose numbers are compared; characters are texts."""
 
 
 class SourceKind(ABC):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from chronotile.archive.audit.axis import Axis
 from chronotile.archive.audit.rasters import time_in
 from chronotile.archive.audit.sources import FloatArray, Meaning, Numbers, found_paths, meant
+from chronotile.archive.audit.steps import select_steps
 from chronotile.archive.audit.times import SECOND, SliceTimes, slice_names, times_of_axis, times_of_year_parts
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import SourceSpec, VariableSpec
@@ -76,6 +77,7 @@ class Part:
 
     def __init__(self, spec: SourceSpec, variable: VariableSpec, path: Path) -> None:
         dataset, array = _opened(spec, path, variable.name or variable.id)
+        array = select_steps(array, variable.select)
         array = array.isel(
             {name: 0 for name in array.dims if array.sizes[name] == 1 and name not in _remaining_axes(array)}
         )

@@ -27,6 +27,10 @@ GAUSSIAN = 40
 """Template of section 3 of edition 2."""
 GAUSSIAN_1 = 4
 """Type of the grid in edition 1."""
+PROCESS_AT = {"8": 23, "9": 30, "10": 24, "11": 26, "12": 25}
+PROCESSES = ("average", "accumulation", "maximum", "minimum", "difference", "rms", "deviation")
+DERIVED = {"0": "mean", "1": "weighted_mean", "2": "deviation", "3": "normalised_deviation", "4": "spread"}
+"""Of members."""
 ROUNDING = 1e-6
 """GRIB has millionths of a degree, or thousandths in edition 1."""
 MOST_OPEN, MOST_FILES = 2, 64
@@ -47,7 +51,7 @@ class FieldOfMessage(NamedTuple):
     message: Message
     band: int
     name: str
-    """Element and level, as GDAL tells them."""
+    """Element, level and kind, as GDAL tells them."""
     time: np.datetime64 | None
 
 
@@ -58,9 +62,12 @@ class GribTruth:
         if variable.band is not None:
             raise UnsupportedSource("messages that the configuration numbers are not audited")
         name = variable.name or variable.id
-        own = [each for path in paths for each in _fields(path, Path(path).stat().st_mtime_ns) if each.name == name]
-        if not own:
-            raise UnsupportedSource("no message of its element and level is found")
+        fields = [each for path in paths for each in _fields(path, Path(path).stat().st_mtime_ns)]
+        own = [each for each in fields if each.name == name]
+        if not own:  # GDAL does not tell the kinds of fields of edition 1
+            own = [each for each in fields if name.startswith(f"{each.name}_")]
+            if len({each.time for each in own}) != len(own) or not own:
+                raise UnsupportedSource("it is not certain which messages are of its element, level and kind")
         self._variable = variable
         self._by_time = dict[np.datetime64 | None, FieldOfMessage]()
         for each in own:
@@ -128,9 +135,22 @@ def _fields(path: str, _changed_ns: int) -> tuple[FieldOfMessage, ...]:
         with _opened(message) as dataset:
             for band in dataset.indexes:
                 tags = dataset.tags(band)
-                parts = (tags.get("GRIB_ELEMENT", "").strip(), tags.get("GRIB_SHORT_NAME", "").strip())
+                parts = (tags.get("GRIB_ELEMENT", "").strip(), tags.get("GRIB_SHORT_NAME", "").strip(), *_kind(tags))
                 fields.append(FieldOfMessage(message, band, "_".join(filter(None, parts)), _time(tags)))
     return tuple(fields)
+
+
+def _kind(tags: dict[str, str]) -> Iterator[str]:
+    """The statistical process and the member of a field of edition 2, by the numbers of its product's template."""
+    template, values = tags.get("GRIB_PDS_PDTN", ""), tags.get("GRIB_PDS_TEMPLATE_ASSEMBLED_VALUES", "").split()
+    process = PROCESS_AT.get(template)
+    if process is not None and process < len(values):
+        code = int(values[process])
+        yield PROCESSES[code] if code < len(PROCESSES) else f"process {code}"
+    if template in {"1", "11"}:
+        yield f"member{'-' if values[15] == '2' else ''}{values[16]}"
+    elif template in {"2", "12"}:
+        yield f"ensemble_{DERIVED.get(values[15], values[15])}"
 
 
 def _time(tags: dict[str, str]) -> np.datetime64 | None:

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window as RasterioWindow
 
+from chronotile.archive.audit.steps import select_steps
 from chronotile.errors import UnsupportedSource
 from chronotile.model.grid import Window
 from chronotile.model.source import SourceSpec, VariableSpec
 from chronotile.optimise.inputs import Inputs
 from chronotile.optimise.tasks import Job, TaskDate
-from chronotile.optimise.verify.steps import select_steps
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.zarr.commit import SERIES
 

@@ -9,7 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from chronotile.errors import ChronotileError
 from chronotile.pipeline.readiness import Fault, check_readiness
+from chronotile.pipeline.search.served_index import being_filled
+from chronotile.pipeline.services import Services
 from chronotile.protocols.common.endpoint import RETRY_AFTER_S, endpoint
 from chronotile.protocols.common.responses.problem import problem_response
 from chronotile.protocols.common.state import in_thread, services_of, state_of
@@ -25,16 +28,24 @@ async def get_live(request: Request) -> Response:  # noqa: ARG001 -- the answer 
 
 async def get_ready(request: Request) -> Response:
     """Return 200 where at least one layer can be read, else 503, and what fails in either case."""
-    state = state_of(request)
-    readiness = await in_thread(state.limiters.readiness, check_readiness, services_of(request))
+    state, services = state_of(request), services_of(request)
+    readiness = await in_thread(state.limiters.readiness, check_readiness, services)
     stale = (Fault(reason=STALE),) if state.live.is_stale else ()
     document: dict[str, object] = {
         "status": "ready" if readiness.is_ready else "not ready",
         "failing": list(readiness.failing),
-        "filling": list(readiness.filling),
+        "filling": await in_thread(state.limiters.readiness, _filling, services),
         "faults": [_members(fault) for fault in (*stale, *readiness.faults)],
     }
     return _respond(200 if readiness.is_ready else 503, document)
+
+
+def _filling(services: Services) -> list[str]:
+    """The collections that are served and whose items are not all known yet; none where no index answers."""
+    try:
+        return list(being_filled(services.catalogue.collections_by_id.keys(), services))
+    except ChronotileError:
+        return []
 
 
 def _members(fault: Fault) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chronotile.errors import UnsupportedSource
 from chronotile.extras import require_extra
 from chronotile.model.source import Finding, KindOptions, SourceSpec
-from chronotile.readers.kind import SourceKind
+from chronotile.readers.kind import AS_STORED, SourceKind
 from chronotile.readers.netcdf.files import open_netcdf_source
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
@@ -53,7 +53,7 @@ class NetcdfKind(SourceKind):
         _require_libraries()
         import xarray
 
-        yield xarray.open_dataset(path, decode_cf=False)
+        yield xarray.open_dataset(path, **AS_STORED)
 
 
 def _require_libraries() -> None:

@@ -13,7 +13,7 @@ from chronotile.errors import UnsupportedSource
 from chronotile.extras import require_extra
 from chronotile.model.source import Finding, KindOptions, SourceSpec
 from chronotile.readers.hrefs import CREDENTIALS_REMEDY, local_path
-from chronotile.readers.kind import SourceKind
+from chronotile.readers.kind import AS_STORED, SourceKind
 from chronotile.readers.reader import Reader
 from chronotile.readers.reader_caches import ReaderCaches
 
@@ -93,7 +93,7 @@ class ZarrKind(SourceKind):
         for group in _groups(path):
             store = ZipStore(path, mode="r") if path.suffix == ".zip" else path
             try:
-                dataset = xarray.open_zarr(store, group=group, chunks=None, consolidated=False, decode_cf=False)
+                dataset = xarray.open_zarr(store, group=group, chunks=None, consolidated=False, **AS_STORED)
             except (OSError, ValueError, KeyError):
                 continue
             yield dataset

@@ -1,4 +1,4 @@
-"""Which step of a further dimension `--verify` compares, found by xarray apart from the readers."""
+"""Which step of a further dimension is compared, found by xarray apart from the readers."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -24,8 +24,8 @@ def select_steps(array: "xarray.DataArray", steps: Sequence[Step]) -> "xarray.Da
             found = _positions(array, step)
             if len(found) != 1:
                 raise UnsupportedSource(
-                    f"--verify cannot identify which step of {step.dimension} was used; select it by position, "
-                    f"{step.dimension}=index:0, or leave --verify out"
+                    f"xarray does not find which step of {step.dimension} is used; select it by position, "
+                    f"{step.dimension}=index:0"
                 )
             index = found[0]
         array = array.isel({step.dimension: index})
