@@ -6,6 +6,7 @@ import pytest
 
 from chronotile.catalog.catalogue import Contact, ServiceInfo
 from chronotile.catalog.items.opening import open_items
+from chronotile.model.items import IndexSettings
 from tests.changing import services_over
 from tests.protocols.served import TEST_HOST
 
@@ -13,6 +14,8 @@ from tests.protocols.served import TEST_HOST
 @pytest.fixture
 def index(tmp_path):
     with closing(open_items(None, tmp_path / "index")) as index:
+        for name in ("s2", "modis"):
+            index.configure(name, IndexSettings())
         yield index
 
 

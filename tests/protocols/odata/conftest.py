@@ -76,6 +76,8 @@ def index(tmp_path):
     place = tmp_path / "c.yaml"
     place.write_text("collections: {}")
     index = item_index(Settings(config=place, jobs_dir=tmp_path / "jobs"))
+    for name in SERVED:
+        index.configure(name, IndexSettings())
     yield index
     index.close()
 

@@ -20,14 +20,17 @@ def test_live_answers_whatever_the_sources_do(make_client, make_services):
 def test_ready_where_all_can_be_read(make_client):
     answer = make_client().get("/health/ready")
 
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "failing": [], "faults": []})
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "failing": [], "filling": [], "faults": []})
 
 
 def test_ready_while_one_layer_can_be_read_and_tells_the_collection_that_fails(client):
     answer = client.get("/health/ready")
 
     faults = [{"reason": "the data of its newest time are gone", "collection": "terrain", "layer": "GONE"}]
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "failing": ["terrain"], "faults": faults})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"status": "ready", "failing": ["terrain"], "filling": [], "faults": faults},
+    )
 
 
 def test_not_ready_where_nothing_can_be_read(make_client, make_services):
@@ -76,6 +79,7 @@ def test_what_is_left_out_is_told_by_collection_and_name_without_folders(make_cl
     assert answer.json() == {
         "status": "ready",
         "failing": ["far"],
+        "filling": [],
         "faults": [
             {"reason": "its source cannot be opened, or contains nothing that can be served", "collection": "far"},
             {"reason": "2 files or parts of it are left out: b.tif, c.tif; see the log", "collection": "s2"},

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application, item_index
 from chronotile.archive.index.rules import ItemRules
-from chronotile.model.items import product_id
+from chronotile.model.items import IndexSettings, product_id
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.settings import Settings
 from chronotile.web.places import Places
@@ -66,6 +66,7 @@ def index(tmp_path):
     place = tmp_path / "c.yaml"
     place.write_text("collections: {}")
     index = item_index(Settings(config=place, jobs_dir=tmp_path / "jobs"))
+    index.configure(COLLECTION, IndexSettings())
     yield index
     index.close()
 

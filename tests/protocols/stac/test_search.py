@@ -239,6 +239,7 @@ def test_an_item_whose_members_are_odd_takes_no_page_away(tmp_path):
     odd["properties"]["deep"] = deep(240)
     index = open_items(None, tmp_path, archive="a")
     try:
+        put(index, "s2", [])
         put(index, "scenes", [odd, scene("usual", day=1, cloud=0)])
         with TestClient(application(services_over(index)), raise_server_exceptions=False) as client:
             answers = [
