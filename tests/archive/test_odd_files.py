@@ -35,6 +35,28 @@ def write(path, numbers=NUMBERS, *, crs="EPSG:32633", scale=1.0, offset=0.0, nod
     return path
 
 
+def test_bands_whose_names_have_no_letter_are_numbered(open_at, tmp_path):
+    with rasterio.open(
+        tmp_path / "odd.tif",
+        "w",
+        driver="GTiff",
+        count=2,
+        dtype="float32",
+        height=20,
+        width=30,
+        crs="EPSG:32633",
+        transform=Affine(10, 0, 500_000, 0, -10, 5_000_000),
+    ) as file:
+        file.write(np.stack([NUMBERS, NUMBERS * 2]))
+        file.descriptions = ("🌍", "%<>")
+    write(tmp_path / "good.tif")
+
+    archive = open_at(tmp_path)
+
+    assert [layer.id for layer in archive.services.catalogue.layers] == ["good.band1", "odd.band1", "odd.band2"]
+    assert float(archive.services.readers["odd"].read_cell("band2", indexes=[0], row=3, column=4).numbers[0]) == 188
+
+
 def texts(archive):
     return [each.text for each in (*archive.findings, *check_archive(archive))]
 

@@ -18,12 +18,13 @@ from chronotile.archive.discovery.tiles import tile_findings
 from chronotile.archive.discovery.variables import looks_below
 from chronotile.archive.discovery.walk import WalkResult, reason_by_content, walk
 from chronotile.archive.open_sources import THREADS
+from chronotile.catalog.load import configuration_of
 from chronotile.errors import ChronotileError, ConfigurationError, UnsupportedSource
 from chronotile.model.grid import NativeGrid
 from chronotile.model.source import LEFT_OUT, Finding, Severity
 from chronotile.model.style import Style
 from chronotile.readers.foreign import opening
-from chronotile.readers.kinds import kind_of_named, kind_of_path
+from chronotile.readers.kinds import kind_of_named, kind_of_path, kind_options
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.yaml_source import write_yaml
 
@@ -122,7 +123,7 @@ def _look(
                     "its name has { or }, which have a special meaning in a configuration; rename it"
                 )
             with opening("it"):
-                return find(draft)
+                return _configurable(find(draft))
         except ChronotileError as error:
             return Finding("error", _place_of(draft), f"{LEFT_OUT}{error.message}")
 
@@ -130,6 +131,17 @@ def _look(
         for number, (draft, each) in enumerate(zip(drafts, pool.map(look, drafts), strict=True), start=1):
             progress(draft.id, number / len(drafts))
             yield each
+
+
+def _configurable(found: DiscoveredCollection) -> DiscoveredCollection:
+    """The collection, as a configuration may have it.
+
+    Raises:
+        ConfigurationError: None may, with what is wrong; else the configuration of all would be refused.
+    """
+    values = {"collections": {found.draft.id: _section(found, found.draft.root)}}
+    configuration_of(values, file=Path("configuration"), kinds=kind_options())
+    return found
 
 
 def _undated_findings(collections: Iterable[DiscoveredCollection]) -> Iterator[Finding]:

@@ -204,7 +204,7 @@ def _tells(description: str, draft: Draft) -> bool:
 def _band_name(band: Band, colour: ColorInterp) -> str:
     title = band.title or ""
     if title and not (_MEANINGLESS.fullmatch(title) and not is_known(title)):
-        return as_id(title) or band.name
+        return as_id(title) or f"band{band.number}"
     return _COLOURS.get(colour, f"band{band.number}")
 
 
