@@ -200,6 +200,16 @@ def test_port_in_use_is_one_line(run, configuration):
     assert re.fullmatch(r"chronotile: cannot listen on 127.0.0.1 port \d+: .*\n", result.output)
 
 
+@pytest.mark.slow
+def test_folder_that_is_not_there_is_told_before_a_port_in_use(run, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run("serve", tmp_path / "nope", "--port", taken.getsockname()[1])
+
+    assert result.exit_code == 1
+    assert "nope does not exist; name a folder or file of data" in result.output
+    assert "cannot listen" not in result.output
+
+
 def test_wrong_variable_of_the_environment_is_one_line(run, configuration, monkeypatch):
     monkeypatch.setenv("CHRONOTILE_WORKERS", "many")
 

@@ -80,7 +80,7 @@ def newest_damaged(tmp_path):
 
 
 @pytest.mark.parametrize(("bounds", "warnings"), [("[0, 1]", 0), ("[100, 200]", 1)])
-def test_damaged_newest_file_is_named_and_the_values_of_others_are_checked(
+def test_damaged_newest_file_is_told_once_and_the_values_of_others_are_checked(
     check, tmp_path, newest_damaged, bounds, warnings
 ):
     configuration = tmp_path / "chronotile.yaml"
@@ -91,9 +91,9 @@ def test_damaged_newest_file_is_named_and_the_values_of_others_are_checked(
 
     found = check(configuration)
 
-    (damage,) = [message for severity, message in found if message.startswith("its pixels cannot be read: ")]
-    assert damage.startswith(f"its pixels cannot be read: {newest_damaged}: ")
-    assert damage.endswith("; replace the file")
+    (damage,) = [message for severity, message in found if severity == "error"]
+    assert damage.startswith("the file is damaged: ")
+    assert damage.endswith("; recreate it")
     assert [severity for severity, message in found if "outside the range of its style" in message] == [
         "warning"
     ] * warnings
@@ -125,6 +125,39 @@ def test_file_cut_short_among_good_ones_is_named(open_at, tmp_path, source):
     findings = [*archive.findings, *check_archive(archive)]
 
     assert [path.name in finding.place for finding in findings if finding.severity == "error"] == [True]
+
+
+def test_newest_file_that_is_cut_short_is_one_finding(open_at, tmp_path):
+    numbers = np.random.default_rng(1).integers(0, 250, (600, 600), "uint8")
+    for day in range(1, 4):
+        copy(write_tif(tmp_path / "source", numbers, SCENE), tmp_path / f"NDVI_2020010{day}.tif", driver="COG")
+    path = tmp_path / "NDVI_20200103.tif"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    configuration = tmp_path / "chronotile.yaml"
+    configuration.write_text(
+        f"collections: {{a: {{source: {{kind: cog, href: 'N*.tif', time_pattern: '{TIME_PATTERN}'}}}}}}"
+    )
+
+    findings = list(check_archive(open_at(configuration)))
+
+    assert [each.place for each in findings if each.severity == "error"] == ["a: NDVI_20200103.tif"]
+
+
+@pytest.mark.parametrize(("flags", "places"), [("", ["style mine"]), ("flags: {251: masked}", [])])
+def test_style_that_colours_a_flag_that_no_variable_has_is_found(open_at, tmp_path, flags, places):
+    write_cogs(tmp_path, SCENE)
+    (tmp_path / "styles").mkdir()
+    (tmp_path / "styles" / "mine.yaml").write_text('ramp: {0: "#000", 250: "#fff"}\nflags: {masked: "#888"}\n')
+    configuration = tmp_path / "chronotile.yaml"
+    configuration.write_text(
+        f"collections: {{a: {{source: {{kind: cog, href: '*.tif', time_pattern: '{TIME_PATTERN}'}}, "
+        f"variables: {{NDVI: {{styles: [mine], {flags}}}}}}}}}"
+    )
+
+    found = [each for each in check_archive(open_at(configuration)) if "flags" in each.message]
+
+    assert [each.place for each in found] == places
+    assert all(each.message.startswith("colours the flags masked, which no variable has") for each in found)
 
 
 def test_file_without_its_last_block_is_named(open_at, tmp_path):

@@ -1,7 +1,7 @@
 """What an archive could have better: pixels, overviews, blocks, nodata, times (`chronotile check`)."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
@@ -17,6 +17,7 @@ from chronotile.model.collection import Collection
 from chronotile.model.grid import NativeGrid, Window
 from chronotile.model.raster import Pixels
 from chronotile.model.source import Finding, VariableInfo
+from chronotile.model.style import Style
 from chronotile.model.time.instants import DAY, Instant, format_instant
 from chronotile.pipeline.bounded_wait import BoundedLooks
 from chronotile.readers.elsewhere.sources import OPENING_S
@@ -25,6 +26,7 @@ from chronotile.readers.hrefs import base_name
 from chronotile.readers.kinds import kind_of_spec
 from chronotile.readers.reader import Reader
 from chronotile.readers.sample import observed_range
+from chronotile.styling.load import find_styles
 from chronotile.yaml_source import list_names
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ def check_archive(archive: Archive, passes: SourcePasses | None = None) -> Itera
         passes: Over the sources of its collections of items; `None`: they are not looked at.
     """
     yield from _items_findings(archive, passes)
+    yield from _flag_findings(archive)
     services = archive.services
     known = {finding.place for finding in archive.findings}
     looks = BoundedLooks(OPENING_S)
@@ -85,11 +88,17 @@ def _all_findings(archive: Archive, collection: Collection, known: AbstractSet[s
 def _collection_findings(archive: Archive, collection: Collection, known: AbstractSet[str]) -> Iterator[Finding]:
     services, stored = archive.services, archive.specs[collection.id].stored
     yield from _future_findings(collection, services.clock())
-    yield from kind_of_spec(stored).findings(stored, known)
-    yield from _merged(collection.id, _variable_findings(collection, services.readers[collection.id], archive))
+    files = list(kind_of_spec(stored).findings(stored, known))
+    yield from files
+    damaged = [each.place for each in files if each.severity == "error"]
+    found = _variable_findings(collection, services.readers[collection.id], archive, damaged)
+    yield from _merged(collection.id, found)
 
 
-def _variable_findings(collection: Collection, reader: Reader, archive: Archive) -> Iterator[Finding]:
+def _variable_findings(
+    collection: Collection, reader: Reader, archive: Archive, damaged: Sequence[str]
+) -> Iterator[Finding]:
+    """Findings in the pixels of variables, without those of the files that are among the places of `damaged`."""
     variables = {variable.name: variable for layer in collection.layers for variable in layer.variables}
     styles = {each.content.name: each.styles[0] for each in collection.layers if isinstance(each.content, VariableInfo)}
     for variable in variables.values():
@@ -110,15 +119,32 @@ def _variable_findings(collection: Collection, reader: Reader, archive: Archive)
             if archive.discovery is None and variable.observed_range is None:  # else it was reported at the opening
                 yield from value_findings(seen, archive.state.styles)
         if failure is not None:
-            yield Finding("error", variable.name, _damaged(failure, reader, variable.name, newest))
+            file = _file_of(reader, variable.name, newest)
+            if not file or not any(place.endswith(file) for place in damaged):
+                message = f"{file and f'{file}: '}{one_line(origin_of(failure))}; replace the file"
+                yield Finding("error", variable.name, f"its pixels cannot be read: {message}")
         yield from _overview_findings(variable)
 
 
-def _damaged(error: SourceUnavailable, reader: Reader, variable: str, index: int) -> str:
-    """What cannot be read, with its file where all of the time is in one; messages of joined files name it."""
+def _file_of(reader: Reader, variable: str, index: int) -> str:
+    """The name of the file that has all of a time, if one has; messages of joined files name it."""
     paths = {piece.path for piece in reader.pieces(variable, index)} - {None}
-    name = f"{base_name(paths.pop() or '')}: " if len(paths) == 1 else ""
-    return f"its pixels cannot be read: {name}{one_line(origin_of(error))}; replace the file"
+    return base_name(paths.pop() or "") if len(paths) == 1 else ""
+
+
+def _flag_findings(archive: Archive) -> Iterator[Finding]:
+    """Warnings of styles of the configuration's own that colour flags which none of their variables has."""
+    own = {} if archive.discovery else find_styles([archive.configuration.folder_of() / "styles"])
+    flags: dict[Style, set[str]] = {}
+    for layer in archive.services.catalogue.layers:
+        names = {name for variable in layer.variables for _number, name in variable.encoding.flags}
+        for style in layer.styles:
+            flags[style] = flags.get(style, set()) | names
+    for style, known in flags.items():
+        unknown = [name for name, _colour in style.flags if name not in known]
+        if style.id in own and unknown:
+            message = f"colours the flags {list_names(unknown)}, which no variable has; masked cells are as nodata"
+            yield Finding("warning", f"style {style.id}", message)
 
 
 def _merged(collection: str, findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -47,6 +47,8 @@ def run_server(settings: "Settings", write_config: Path | None = None, *, usual_
     count = settings.workers or usual_workers or settings.workers_on(machine)
     origin = "configured" if settings.workers else "default" if usual_workers else "by cores and memory"
     configured, settings = settings, settings.model_copy(update={"workers": count})
+    if not settings.config.exists():  # which matters more than a port in use
+        open_archive(settings)
     with _holding_port(settings) as listener:
         _announce(settings)
         archive = open_archive(settings, is_server=True)

@@ -16,6 +16,7 @@ from chronotile_client.errors import (
 )
 from chronotile_client.exchange import Retries
 from chronotile_client.executions import JobState
+from chronotile_client.seasons import seasons
 
 if TYPE_CHECKING:
     from chronotile_client.map import Map as Map
@@ -39,6 +40,7 @@ __all__ = [
     "Picture",
     "Retries",
     "Unavailable",
+    "seasons",
 ]
 
 
