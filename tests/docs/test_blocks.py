@@ -8,12 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 
 from chronotile.catalog.load import load_configuration
+from chronotile.cli import app
 from chronotile.readers.kinds import kind_options
 from chronotile.styling.load import load_styles, style_folders
-from tests.docs.blocks import BLOCKS, CODE, in_language
+from tests.docs.blocks import BLOCKS, CODE, PAGES, in_language
 from tests.docs.shell import SERVER, Shell
 from tests.docs.site import ROOT
 from tests.running import with_client
@@ -128,6 +130,28 @@ def test_yaml_is_what_its_reader_accepts(tmp_path, block):
     for document in yaml.safe_load_all(block.text):
         kind = next(key for key in KINDS if key in document)
         KINDS[kind](document, tmp_path)
+
+
+def commands_in_text():
+    """`(page, words)` of each command of chronotile that stands in a sentence or a table."""
+    for page in PAGES:
+        text = re.sub(r"(?ms)^ *```.*?^ *```", "", page.read_text(encoding="utf-8"))
+        for found in re.findall(r"`chronotile ([a-z][^`]*)`", text):
+            yield page.name, found.replace("\\|", "|").split()
+
+
+def test_commands_in_text_have_options_that_there_are():
+    group = typer.main.get_command(app)
+    unknown = []
+    for page, words in commands_in_text():
+        command = group.commands.get(words[0])
+        if hasattr(command, "commands") and len(words) > 1:
+            command = command.commands.get(words[1])
+        known = {option for each in getattr(command, "params", ()) for option in each.opts}
+        given = {option for word in words for option in re.findall(r"^\[?(--[a-z-]+)", word)}
+        unknown += [(page, words)] if command is None or not given <= known else []
+
+    assert unknown == []
 
 
 def test_commands_of_the_readme_name_how_to_start_and_how_to_test():
