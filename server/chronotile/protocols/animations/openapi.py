@@ -14,7 +14,7 @@ def animation_paths(examples: Examples) -> dict[str, Json]:
         "A time-lapse",
         tag="Time-lapses",
         parameters=[
-            in_path("layer", "Id or alias", example=examples.layer),
+            in_path("layer", "Id or alias", example=examples.layer if examples.times else None),
             extension_in_path(FORMATS),
             *documents(OF_ANIMATION, small),
         ],

@@ -10,7 +10,8 @@ from chronotile.archive.index.date_items import date_id
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
-from chronotile.model.time.instants import TimeDomain, TimeSpan
+from chronotile.model.time.instants import TimeSpan
+from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.protocols.common.openapi import INDEX, Json, enum_of, in_path
 
 MARGIN_CELLS = 2.2
@@ -24,8 +25,10 @@ class Examples:
     layer: str
     collection: str
     """Of the layer."""
-    item: str
-    """Of the collection: its last date."""
+    item: str | None
+    """Of the collection: its last date; `None` of scenes, which the catalogue does not know."""
+    store: str | None
+    """The layer, if it has a Zarr store."""
     times: str
     """The year of the layer's last time; nothing for one without time."""
     longitude: float
@@ -80,7 +83,8 @@ def examples_of(catalogue: Catalogue) -> Examples:
     return Examples(
         layer="NDVI" if layer is None else layer.id,
         collection="s2" if layer is None else layer.collection,
-        item="2020-06-01" if layer is None or len(layer.times) == 0 else _last_item(layer.times),
+        item=None if layer is None else _last_item(layer),
+        store=layer.id if layer is not None and has_store(layer) else None,
         times="" if layer is None or len(layer.times) == 0 else str(layer.times.instants[-1].astype("datetime64[Y]")),
         longitude=longitude,
         latitude=latitude,
@@ -93,7 +97,10 @@ def examples_of(catalogue: Catalogue) -> Examples:
     )
 
 
-def _last_item(times: TimeDomain) -> str:
+def _last_item(layer: Layer) -> str | None:
+    times = layer.times
+    if len(times) == 0 or layer.main_variable.is_mosaic:
+        return None
     return date_id(TimeSpan(times.starts[-1], times.ends[-1]))
 
 

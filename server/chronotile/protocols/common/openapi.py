@@ -69,10 +69,10 @@ def ref(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def in_path(name: str, description: str, schema: Json = TEXT, *, example: object) -> Json:
-    """Return a segment of the path."""
-    described = {"description": description, "schema": schema, "example": example}
-    return {"name": name, "in": "path", "required": True, **described}
+def in_path(name: str, description: str, schema: Json = TEXT, *, example: object = None) -> Json:
+    """Return a segment of the path; without an example where nothing is known that would be answered."""
+    given = {} if example is None else {"example": example}
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema, **given}
 
 
 def in_query(

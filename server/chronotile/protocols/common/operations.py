@@ -38,7 +38,12 @@ class Entry:
     address: str
     """Of an example."""
     command: str | None
-    """That posts the example; `None` of what an address alone asks."""
+    """That sends the example; `None` of what an address alone asks."""
+
+    @property
+    def is_link(self) -> bool:
+        """Whether the address can be followed: nothing in it is to be filled in, and it changes nothing."""
+        return self.method == "GET" and "{" not in self.address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +110,7 @@ def _entry(base: str, path: str, method: str, operation: Json) -> Entry:
         parameters=tuple(_parameters(operation)),
         media_types=tuple(operation["responses"].get("200", {}).get("content", {})),
         address=address,
-        command=None if posted is None else _command(address, posted["content"]["application/json"]["example"]),
+        command=None if posted is None else _command(method, address, posted["content"]["application/json"]["example"]),
     )
 
 
@@ -128,5 +133,6 @@ def _accepted(schema: Json) -> str:
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
-def _command(address: str, example: object) -> str:
-    return f"curl -d {shlex.quote(orjson.dumps(example).decode())} {shlex.quote(address)}"
+def _command(method: str, address: str, example: object) -> str:
+    sent = "" if method == "post" else f"-X {method.upper()} "
+    return f"curl {sent}-d {shlex.quote(orjson.dumps(example).decode())} {shlex.quote(address)}"

@@ -88,11 +88,11 @@ TYPED: Json = list_of(object_of({"Name": TEXT, "ValueType": enum_of(TYPES)}))
 
 def odata_paths(examples: Examples) -> dict[str, Json]:
     """Return the paths of OData."""
-    id_ = in_path(
-        "id", "Id of the product, bare or in quotes", example=str(product_id(examples.collection, examples.item))
-    )
+    id_of_any = in_path("id", "Id of the product, bare or in quotes")
+    known = None if examples.item is None else str(product_id(examples.collection, examples.item))
+    id_ = id_of_any if known is None else {**id_of_any, "example": known}
     collection = in_path("collection", "Id of a collection", example=examples.collection)
-    nodes = in_path("nodes", "`Nodes(name)/…/Nodes`, or `Nodes(name)/…/$value`", example="Nodes(a)/Nodes(b)/$value")
+    nodes = in_path("nodes", "`Nodes(name)/…/Nodes`, or `Nodes(name)/…/$value`")
     describe = partial(_operation, tag=TAG)
     of_one = documents(OF_ONE)
     examples_of_list = {
@@ -145,14 +145,14 @@ def odata_paths(examples: Examples) -> dict[str, Json]:
                 describe(
                     "getODataProductValue",
                     "The download of a product",
-                    parameters=[id_],
+                    parameters=[id_of_any],
                     answers={"application/octet-stream": FILE},
                 )
             )
         },
         f"{ROOT}/Products({{id}})/Nodes": {
             "get": describe(
-                "getODataProductNodes", "The product as a node", parameters=[id_], answers={MEDIA_TYPE: NODES}
+                "getODataProductNodes", "The product as a node", parameters=[id_of_any], answers={MEDIA_TYPE: NODES}
             )
         },
         f"{ROOT}/Products({{id}})/{{nodes}}": {

@@ -11,7 +11,7 @@ TAG = "Places"
 
 def place_paths(examples: Examples) -> dict[str, Json]:
     """Return the paths of places."""
-    places = in_path("set", "A set of places", example=examples.place_set or "provinces")
+    places = in_path("set", "A set of places", example=examples.place_set or None)
     lang = language(examples.languages)
     limit = {"limit": 2}
     shown = {"layer": examples.layer, "datetime": examples.times or None, "reducer": "mean", **limit}

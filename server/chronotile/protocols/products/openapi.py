@@ -9,16 +9,15 @@ from chronotile.protocols.products.params import OF_NODE, OF_PRODUCT
 TAG = "Products"
 REFUSALS = ("BadRequest", "NotFound", "TooMany", "Unavailable")
 JSON = "application/json"
-EXAMPLE = "0b6f3e0a-5c5d-5a43-9d0e-2f6c1f6b7c11"
 
 
 def product_paths() -> dict[str, Json]:
     """Return the paths of products."""
-    product = in_path("product", "Id of the product: a UUID made of the ids of collection and item", example=EXAMPLE)
+    product = in_path("product", "Id of the product: a UUID made of the ids of collection and item")
     of_product, of_node = documents(OF_PRODUCT), documents(OF_NODE)
-    path = in_path("path", "Name of an asset, and the path of a file in it where it is a folder", example="RED")
-    collection = in_path("collection", "Id of a collection", example="s2")
-    item = in_path("item", "Id of an item", example="S2A_31UFS_20200601")
+    path = in_path("path", "Name of an asset, and the path of a file in it where it is a folder")
+    collection = in_path("collection", "Id of a collection")
+    item = in_path("item", "Id of an item")
     describe = partial(operation, tag=TAG, refusals=REFUSALS)
     files = {"application/octet-stream": FILE, "application/zip": FILE, JSON: ref("Product")}
     whole = "The file of a product, or a ZIP of all its files; any range of bytes"

@@ -144,7 +144,7 @@ def _items(examples: Examples) -> dict[str, Json]:
         },
         "/stac/collections/{collection}/items/{item}": {
             **_get("getStacItem", "An item", [collection, item], {GEOJSON_TYPE: ITEM}),
-            "put": change("putStacItem", "Replaces an item", posted={**SCENE, "id": examples.item}),
+            "put": change("putStacItem", "Replaces an item", posted={**SCENE, "id": examples.item or "scene"}),
             "patch": change(
                 "patchStacItem",
                 "Changes members of an item (RFC 7396)",

@@ -11,7 +11,7 @@ TAG = "Zarr"
 
 def zarr_paths(examples: Examples) -> dict[str, Json]:
     """Return the paths of stores."""
-    layer = in_path("layer", "Id or alias of a layer with values, or `id@revision`", example=examples.layer)
+    layer = in_path("layer", "Id or alias of a layer with values, or `id@revision`", example=examples.store)
     array = in_path("array", "Name of an array of the store", example="spatial_ref")
     chunk = in_path("chunk", "Name of a chunk, such as `c/0/0/0`", example="c")
     document = partial(operation, tag=TAG, answers={DOCUMENT_TYPE: OBJECT})

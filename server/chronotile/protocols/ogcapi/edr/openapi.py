@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from chronotile.catalog.catalogue import Catalogue
 from chronotile.catalog.offered import Offered, offered_collections
 from chronotile.model.crs import CRS84
+from chronotile.model.geometry.circle import MOST_M
 from chronotile.model.time.instants import format_instant
-from chronotile.protocols.common.extent import longitude_latitude_box
+from chronotile.protocols.common.extent import crossing_box, longitude_latitude_box
 from chronotile.protocols.common.openapi import (
     BINARY,
     TEXT,
@@ -58,7 +59,7 @@ def edr_paths(catalogue: Catalogue) -> Mapping[str, Json]:
 def _data_paths(offered: Sequence[Offered]) -> dict[str, Json]:
     place = _Place.of(offered[0])
     of_point, of_area = {"coords": place.point}, {"coords": place.polygon}
-    of_radius = {**of_point, "within": 1, "within-units": "km"}
+    of_radius = {**of_point, "within": round(place.within), "within-units": "km"}
     return {
         f"{COLLECTION}/position": _data(POSITION, "GetDataForPoint", offered, examples=of_point),
         f"{COLLECTION}/area": _data(AREA, "GetDataForArea", offered, examples=of_area),
@@ -102,16 +103,27 @@ class _Place:
     point: str
     polygon: str
     box: list[float]
+    within: float
+    """In km."""
 
     @classmethod
     def of(cls, offered: Offered) -> "_Place":
-        west, south, east, north = longitude_latitude_box(offered.main_field)
+        grid = offered.main_field.main_variable.grid
+        west, south, east, north = crossing_box(grid) or longitude_latitude_box(offered.main_field)
+        if west > east:  # the larger part of what the antimeridian divides
+            west, east = (west, 180.0) if 180 - west > east + 180 else (-180.0, east)
         x, y = (west + east) / 2, (south + north) / 2
-        right, top = x + (east - west) / 100, y + (north - south) / 100
-        x, y, right, top = (float(f"{each:.6f}") for each in (x, y, right, top))
-        corners = ((x, y), (right, y), (right, top), (x, top), (x, y))
+        part = min(1.0, max(0.01, 3 / min(grid.width, grid.height))) / 2
+        width, height = part * (east - west), part * (north - south)
+        within = min(max(1.0, 111 * max(width, height)), MOST_M / 1000)
+        x, y, left, bottom, right, top = (
+            float(f"{each:.6f}") for each in (x, y, x - width, y - height, x + width, y + height)
+        )
+        corners = ((left, bottom), (right, bottom), (right, top), (left, top), (left, bottom))
         ring = ",".join(f"{each[0]!r} {each[1]!r}" for each in corners)
-        return cls(point=f"POINT({x!r} {y!r})", polygon=f"POLYGON(({ring}))", box=[x, y, right, top])
+        return cls(
+            point=f"POINT({x!r} {y!r})", polygon=f"POLYGON(({ring}))", box=[left, bottom, right, top], within=within
+        )
 
 
 def _data(

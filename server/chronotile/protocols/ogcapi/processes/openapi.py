@@ -139,7 +139,7 @@ def process_paths(catalogue: Catalogue) -> Mapping[str, Json]:
     """Return the path items, below the tree's own address."""
     both = [format_of(["json", "html"]), language(catalogue.service.languages)]
     process = in_path("processID", "Id of a process", enum_of(tuple(processes())), example=EXAMPLE)
-    job = in_path("jobID", "Id of a job, as in its acceptance", TEXT, example="0" * 32)
+    job = in_path("jobID", "Id of a job, as in its acceptance", TEXT)
     output = in_path("outputID", "Name of one of the process's outputs", TEXT, example="string")
     lists = [*documents(PAGING), *both]
     chosen = documents(SELECTION, {"processID": [EXAMPLE], "status": ["running", "successful"]})

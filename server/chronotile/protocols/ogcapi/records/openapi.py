@@ -139,8 +139,8 @@ def _of_collection(collection: RecordCollection, catalogue: Catalogue) -> Mappin
     }
 
 
-def _example_id(collection: RecordCollection, catalogue: Catalogue) -> str:
+def _example_id(collection: RecordCollection, catalogue: Catalogue) -> str | None:
     examples = examples_of(catalogue)
     if collection.id == ITEM_RECORDS.id:
-        return str(product_id(examples.collection, examples.item))
+        return None if examples.item is None else str(product_id(examples.collection, examples.item))
     return examples.collection
