@@ -38,6 +38,16 @@ def geo_tags(grid: Grid) -> list[Tag]:
 
 
 @lru_cache(maxsize=64)
+def has_geo_tags(crs: Crs) -> bool:
+    """Return whether GeoTIFF has words for a CRS."""
+    try:
+        _file_in(crs)
+    except UnsupportedFormat:
+        return False
+    return True
+
+
+@lru_cache(maxsize=64)
 def _file_in(crs: Crs) -> bytes:
     """A file of one pixel: GDAL alone knows how a CRS is written in keys."""
     with MemoryFile() as memory:

@@ -1,5 +1,7 @@
 """Coverages as PNG: the digital numbers themselves, as greys."""
 
+from typing import Any
+
 import numpy as np
 
 from chronotile.encoders.coverage.strips import strips, times_of
@@ -24,6 +26,11 @@ def encode_coverage_png(coverage: Coverage, *, is_active: IsActive = always_acti
     return encode_grey_png(numbers, None if encoding.nodata is None else int(encoding.nodata))
 
 
+def is_grey(dtype: np.dtype[Any]) -> bool:
+    """Return whether a PNG holds numbers of a type."""
+    return dtype.kind == "u" and dtype.itemsize <= 2
+
+
 def check_coverage_png(coverage: Coverage) -> None:
     """Refuse what no PNG can hold.
 
@@ -40,7 +47,7 @@ def check_coverage_png(coverage: Coverage) -> None:
         )
     field = coverage.fields[0]
     dtype = np.dtype(field.encoding.dtype)
-    if dtype.kind != "u" or dtype.itemsize > 2:
+    if not is_grey(dtype):
         raise UnsupportedFormat(
             f"a PNG holds whole numbers from 0 to 65535, {field.name} is {dtype.name}; "
             "GTiff, NetCDF, zarr and json hold its values, and /map draws them",

@@ -198,9 +198,14 @@ def _gone(revision: str, layer: Layer) -> StateGone:
     )
 
 
+def has_store(layer: Layer) -> bool:
+    """Return whether a store can hold a layer: it has values, and its cells are not rotated."""
+    return not layer.is_composite and is_upright(layer.main_variable.grid)
+
+
 def _resolved(layer: Layer, count: int, services: Services) -> StoreShape:
     native = layer.main_variable.grid
-    if not is_upright(native):
+    if not has_store(layer):
         raise InvalidParameter(
             f"the cells of layer {layer.id} are rotated, and a store has one coordinate a row and a column; take a "
             f"coverage, which is resampled",

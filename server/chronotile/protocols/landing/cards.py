@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
@@ -10,6 +10,7 @@ from chronotile.errors import InvalidParameter
 from chronotile.model.collection import Collection, Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.time.instants import TimeDomain, format_day
+from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.preview import preview_href
@@ -167,8 +168,15 @@ def _card(name: str, layer: Layer, base: str, language: str) -> Card:
         times=times_text(layer.times),
         picture=preview_href(name),
         has_chart=not layer.is_composite and len(layer.times) > 1,
-        snippets=() if layer.is_composite else (_series_snippet(name, layer, base), _array_snippet(name, base)),
+        snippets=tuple(_snippets(name, layer, base)),
     )
+
+
+def _snippets(name: str, layer: Layer, base: str) -> Iterator[Snippet]:
+    if not layer.is_composite:
+        yield _series_snippet(name, layer, base)
+    if has_store(layer):
+        yield _array_snippet(name, base)
 
 
 def times_text(domain: TimeDomain) -> str:

@@ -11,6 +11,7 @@ from chronotile.model.collection import Layer
 from chronotile.model.crs import CRS84, transformer
 from chronotile.model.cube import CUBE_TYPE
 from chronotile.model.time.instants import format_instant
+from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.maps.animation import EXTENSIONS, usual_format
 from chronotile.pipeline.services import Services
 from chronotile.protocols.common.client_packages import PATH
@@ -128,12 +129,9 @@ def _places(services: Services, base: str, wheel: str | None) -> Iterable[Place]
     yield from (_animation(layer, base) for layer in [each for each in layers if len(each.times)][:1])
     for layer in [each for each in layers if not each.is_composite][:1]:
         yield from _cubes(layer, services, base)
-        yield Place(
-            rel="zarr",
-            title="Zarr",
-            purpose=f"xarray.open_zarr, for lazy analysis; of layer {layer.id}",
-            href=f"{base}/zarr/{quote(layer.id)}",
-        )
+        if has_store(layer):
+            purpose = f"xarray.open_zarr, for lazy analysis; of layer {layer.id}"
+            yield Place(rel="zarr", title="Zarr", purpose=purpose, href=f"{base}/zarr/{quote(layer.id)}")
         yield _series(layer, base)
     yield Place(
         rel="timeseries",

@@ -16,6 +16,7 @@ from chronotile.model.cube import CUBE_TYPE
 from chronotile.model.grid import NativeGrid
 from chronotile.model.style import Style
 from chronotile.model.time.instants import ONE_NS, Instant, InstantArray, TimeDomain, format_instant
+from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.maps.animation import usual_format
 from chronotile.pipeline.revision import last_layer_revision
 from chronotile.pipeline.valid_shares import Shares
@@ -166,7 +167,8 @@ def _links(name: str, layer: Layer, context: CapabilitiesContext) -> list[Docume
         links.append(link("animation", href, usual_format(), "time-lapse", is_template=True))
     if not layer.is_composite:
         links.append(_cubes(f"{base}/cubes/{path}"))
-        links.append(link("zarr", f"{base}/zarr/{path}", "application/json", "Zarr store for xarray"))
+        if has_store(layer):
+            links.append(link("zarr", f"{base}/zarr/{path}", "application/json", "Zarr store for xarray"))
         href = f"{base}/timeseries/{path}/point{{?lon,lat,datetime}}"
         links.append(link("series", href, "application/json", "values of a point", is_template=True))
     return links

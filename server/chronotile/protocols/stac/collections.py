@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 from chronotile.archive.index.file_items import PROJECTION
 from chronotile.catalog.offered import Offered
 from chronotile.model.licence import licence_of, with_licence
+from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.protocols.common.item_links import ATOM, feed_path
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.stac import data_cube, map_links, renders
@@ -29,6 +30,7 @@ ZARR_TYPE = "application/vnd.zarr; version=3"
 NO_ITEMS = "It has no times and therefore no items: its values are in the Zarr store and the coverage."
 """STAC has no item without a time."""
 COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
+NETCDF_TYPE = "application/x-netcdf"
 """Of coverages, which are written with tiles and overviews; QGIS adds no GeoTIFF of another type to its map."""
 
 
@@ -118,7 +120,7 @@ def _assets(offered: Offered, context: StacContext) -> Json:
         }
     }
     for layer in offered.layers:
-        if not layer.is_composite:
+        if has_store(layer):
             assets[f"zarr-{layer.id}"] = {
                 "href": f"{base}/zarr/{quote(layer.id, safe='')}",
                 "type": ZARR_TYPE,

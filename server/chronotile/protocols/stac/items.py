@@ -3,13 +3,15 @@
 from urllib.parse import quote
 
 from chronotile.archive.index.file_items import PROJECTION, projection_of
+from chronotile.encoders.coverage.geo_tags import has_geo_tags
 from chronotile.model.collection import Layer
 from chronotile.model.items import FoundItem
 from chronotile.model.time.instants import Instant
+from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.search.public_item import public_item
 from chronotile.protocols.common.product_links import asset_path, quoted
 from chronotile.protocols.stac import data_cube, map_links
-from chronotile.protocols.stac.collections import COG_TYPE, ZARR_TYPE
+from chronotile.protocols.stac.collections import COG_TYPE, NETCDF_TYPE, ZARR_TYPE
 from chronotile.protocols.stac.context import (
     GEOJSON_TYPE,
     JSON_TYPE,
@@ -105,20 +107,22 @@ class _Computed:
         variable, name, title = layer.main_variable, quote(layer.id, safe=""), self.links.title
         self._name = variable.name
         self._is_derived = variable.is_derived
-        self._href = f"{context.base}/ogcapi/collections/{name}/coverage?f=GTiff"
+        form, media_type = ("GTiff", COG_TYPE) if has_geo_tags(variable.grid.crs) else ("NetCDF", NETCDF_TYPE)
+        self._href = f"{context.base}/ogcapi/collections/{name}/coverage?f={form}"
         self._members = {
-            "type": COG_TYPE,
+            "type": media_type,
             "roles": ["data"],
             "title": title,
             "bands": [data_cube.band_of(layer)],
             **{key: value for key, value in projection_of(variable.grid).items() if key != "proj:epsg"},
         }
-        self._zarr = {
+        store = {
             "href": f"{context.base}/zarr/{name}",
             "type": ZARR_TYPE,
             "roles": ["data"],
             "title": f"{title}: Zarr store of all times",
         }
+        self._stores = {f"zarr-{variable.name}": store} if has_store(layer) else {}
 
     def is_wanted(self, assets: Json) -> bool:
         """Return whether an item lacks it: it has no files at all, or none of what is computed."""
@@ -128,7 +132,7 @@ class _Computed:
         """Return the assets of an item: a coverage of its time, and the store of all times."""
         time = self.links.time(instant)
         href = self._href if time is None else f"{self._href}&datetime={time}"
-        return {self._name: {"href": href, **self._members}, f"zarr-{self._name}": self._zarr}
+        return {self._name: {"href": href, **self._members}, **self._stores}
 
 
 def _add_extensions(document: Json, *extensions: str) -> None:

@@ -139,9 +139,10 @@ def routes(paths: Sequence[str]) -> list[Route]:
         for path in paths
         for route in (
             Route(path, endpoint(partial(answer, path=path), fault), methods=["GET", "POST"]),
-            Route(
-                f"{path}/1.0.0/WMTSCapabilities.xml",
-                endpoint(partial(get_capabilities_document, path=path), path_fault),
+            *(
+                # The address that capabilities give of RESTful operations, and that of the document itself.
+                Route(f"{path}/1.0.0/{name}", endpoint(partial(get_capabilities_document, path=path), path_fault))
+                for name in ("", "WMTSCapabilities.xml")
             ),
             Route(f"{path}/1.0.0/{{layer}}/{{style}}/{tile}", endpoint(get_tile, path_fault)),
             Route(f"{path}/1.0.0/{{layer}}/{{style}}/{{time:path}}/{tile}", endpoint(get_tile, path_fault)),

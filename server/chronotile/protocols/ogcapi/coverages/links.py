@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from urllib.parse import quote
 
+import numpy as np
+
 from chronotile.catalog.offered import Offered
+from chronotile.encoders.coverage.geo_tags import has_geo_tags
+from chronotile.encoders.coverage.png import is_grey
 from chronotile.protocols.ogcapi.block import DocumentContext, Link
 from chronotile.protocols.ogcapi.coverages.formats import FORMATS, JSON, JSON_SCHEMA, lacking_formats
 
@@ -31,6 +35,7 @@ def coverage_links(offered: Offered, context: DocumentContext) -> Sequence[Link]
         ("schema", "schema", JSON_SCHEMA, "The fields as a JSON Schema"),
     ]
     left_out = set[str]() if _is_one_picture(offered) else {"png"}
+    left_out |= set[str]() if has_geo_tags(next(iter(offered.fields.values())).main_variable.grid.crs) else {"GTiff"}
     left_out |= {"json"} if _values(offered) > context.catalogue.limits.max_series_values else set()
     left_out |= lacking_formats()
     names = [name for name in FORMATS if name not in left_out]
@@ -47,8 +52,9 @@ def coverage_links(offered: Offered, context: DocumentContext) -> Sequence[Link]
 
 
 def _is_one_picture(offered: Offered) -> bool:
-    """Whether the whole of it is one field at one time: the address of a PNG of more has to say which."""
-    return len(offered.fields) == 1 and len(offered.times) <= 1
+    """Whether the whole of it is one field of greys at one time: the address of a PNG of more has to say which."""
+    dtypes = [np.dtype(each.main_variable.encoding.dtype) for each in offered.fields.values()]
+    return len(offered.times) <= 1 and len(dtypes) == 1 and is_grey(dtypes[0])
 
 
 def _values(offered: Offered) -> int:

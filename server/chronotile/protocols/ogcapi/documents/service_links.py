@@ -55,7 +55,8 @@ def _of_layer(layer: Layer, context: CollectionContext) -> Iterator[Link]:
         href = f"{root}/tiles/{name}/{quote(each.id)}/tilejson.json"
         yield Link(rel="tilejson", href=href, type=JSON, title=f"{layer.id}: TileJSON of XYZ tiles")
     if not layer.is_composite:
-        href = f"{root}/timeseries/{name}/point?lon={{lon}}&lat={{lat}}&datetime={{datetime}}"
+        dated = "&datetime={datetime}" if len(layer.times) else ""
+        href = f"{root}/timeseries/{name}/point?lon={{lon}}&lat={{lat}}{dated}"
         yield Link(rel="series", href=href, type=JSON, title=f"{layer.id}: values of a place", is_template=True)
     if len(layer.times):
         yield Link(rel="times", href=f"{root}/layers/{name}/times", type=JSON, title=f"{layer.id}: all times")

@@ -2,7 +2,7 @@
 
 from chronotile.protocols.ogcapi.block import DocumentContext, Json
 from chronotile.protocols.ogcapi.pages import Step, document_page
-from chronotile.protocols.ogcapi.records.common_properties import address_of
+from chronotile.protocols.ogcapi.records.common_properties import GEOJSON, address_of
 from chronotile.protocols.ogcapi.records.documents import RecordsPage, page_address
 from chronotile.protocols.ogcapi.records.params import RecordsQuery
 from chronotile.protocols.ogcapi.records.record_collections import RecordCollection
@@ -24,6 +24,7 @@ def records_page(
         context,
         above=[_collections(context), _of(collection, context)],
         template="records",
+        json_type=GEOJSON,
         address=f"{address_of(collection, context)}/items",
         records=page.records,
         matched="more than 10,000" if page.matched is None else f"{page.matched:,}",
@@ -41,6 +42,7 @@ def record_page(collection: RecordCollection, record: Json, context: DocumentCon
         context,
         above=[_collections(context), _of(collection, context)],
         template="record",
+        json_type=GEOJSON,
         lead=properties.get("description", ""),
         templates=record.get("linkTemplates", ()),
     )
