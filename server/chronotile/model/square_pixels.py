@@ -9,6 +9,8 @@ from chronotile.model.grid import BBox, Grid, require_place
 DEFAULT_WIDTH_PX = 640
 LEAST_SIDE_PX = 16
 """Of a block of H.264."""
+MOST_DEFAULT_PX = 2560
+"""High, where no side is given: what is narrower is not square."""
 MOST_SIDE_PX = 65_535
 """Past which nothing is reckoned: all limits are below."""
 LEAST_COSINE = 0.1
@@ -16,15 +18,18 @@ LEAST_COSINE = 0.1
 
 
 def grid_of_picture(crs: Crs, box: BBox, *, width: int | None, height: int | None) -> Grid:
-    """Return the grid over a box, its pixels square on the ground unless both sides are given.
+    """Return the grid over a box; pixels are square on the ground unless both sides are given, or none of a narrow box.
 
     Raises:
         InvalidParameter: The box is not a place, or so narrow that the side which is not given would be none.
     """
     require_place(box, crs)
     ratio = _ratio(box, crs)
+    if width is None and height is None:
+        height = round(min(max(DEFAULT_WIDTH_PX / ratio, LEAST_SIDE_PX), MOST_DEFAULT_PX))
+        return Grid(crs=crs, bbox=box, width=DEFAULT_WIDTH_PX, height=height)
     if width is None:
-        width = DEFAULT_WIDTH_PX if height is None else _other_side(height * ratio, "height")
+        width = _other_side(height * ratio, "height")
     return Grid(crs=crs, bbox=box, width=width, height=height or _other_side(width / ratio, "width"))
 
 

@@ -11,6 +11,8 @@ DEKAD = "dekad"
 DEKAD_DAYS = (1, 11, 21)
 """Of the month, on which dekads begin."""
 LEAST_STEPPED = 3
+LONGEST_NS = 2**63 - 1
+"""That a duration can be."""
 """Times between which there are two steps, which are alike or not."""
 GAPS_BRIDGED = 1.5
 
@@ -69,7 +71,8 @@ def gap_tolerance(domain: TimeDomain) -> Duration | None:
     instants = domain.instants
     if len(domain) < LEAST_STEPPED or find_steps(instants).is_regular or _are_dekads(instants):
         return None
-    return np.timedelta64(int(GAPS_BRIDGED * np.percentile(differences(instants), 95)), "ns")
+    tolerance = GAPS_BRIDGED * np.percentile(differences(instants), 95)
+    return np.timedelta64(int(min(tolerance, LONGEST_NS)), "ns")
 
 
 def of_month(instants: InstantArray) -> NDArray[np.int64]:
