@@ -1,0 +1,12 @@
+"""All makers of odd archives, by theme and name."""
+
+from collections.abc import Mapping
+
+from tests.odd_archives import encodings, names, stores, systems, times
+from tests.odd_archives.files import Maker
+
+THEMES = {"encodings": encodings, "systems": systems, "times": times, "names": names, "stores": stores}
+EVERY: Mapping[str, Maker] = {
+    f"{theme}: {name}": make for theme, module in THEMES.items() for name, make in module.MAKERS.items()
+}
+"""Each writes one small folder in which one thing is odd."""

@@ -1,0 +1,38 @@
+"""What walks share: the judge with all schemas that are at hand, and where what was seen is told."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import strict
+from tests.walk.judging import Judge
+from tests.walk.serving import served
+from tests.walk.walker import Extent, Report, Walker
+
+STATIC = ("OGC API Processes", "viewer", "operations")
+"""Documents that do not depend on the data."""
+
+
+@pytest.fixture(scope="session")
+def judge(request: pytest.FixtureRequest) -> Judge:
+    """With the schemas of OGC, if they are there."""
+    if strict.lack_of_shared(strict.SHARED / "ogc"):
+        return Judge(schemas=None, validate_ogc=None)
+    return Judge(strict.SHARED / "ogc" / "schemas", request.getfixturevalue("validate_ogc"))
+
+
+@pytest.fixture
+def walk(judge: Judge, tmp_path: Path) -> Callable[..., Report]:
+    """`walk(place, extent)`: what a walk through the documents of its server finds; printed by protocol."""
+
+    def report(place: Path, extent: Extent = Extent.ROUTES, *, without: tuple[str, ...] = STATIC) -> Report:
+        folder = tmp_path / "state"
+        folder.mkdir()
+        with served(place, folder) as client:
+            found = Walker(client, judge, extent=extent, without=without).walk()
+        sys.stdout.write(f"{place.name}: {found}\n")
+        return found
+
+    return report

@@ -1,0 +1,109 @@
+"""What is found in documents of any protocol: links, and addresses in texts."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote, urljoin
+
+from lxml import etree, html
+
+from tests.walk.address import BASE, Address
+
+IN_TEXT = re.compile(
+    r"(?<!POST )(?<!PUT )(?<!PATCH )(?<!DELETE )" + re.escape(BASE) + r"""(?=[/?#"'\s]|$)[^\s"'<>\\`]*"""
+)
+XLINK = "{http://www.w3.org/1999/xlink}href"
+ATTRIBUTES = ("href", "src", "action", "data-src", "poster")
+COMMANDS = ("curl -d ", "curl -X ")
+
+
+def in_json(document: Any, url: str, place: str = "$") -> Iterator[Address]:
+    """Yield the links of a JSON document, and the addresses in its texts."""
+    if isinstance(document, Mapping):
+        href = document.get("href")
+        if isinstance(href, str):
+            yield _link(document, urljoin(url, href), url, place)
+        for name, value in document.items():
+            if name != "href" or not isinstance(value, str):
+                yield from in_json(value, url, f"{place}.{name}")
+    elif isinstance(document, list):
+        for value in document:
+            yield from in_json(value, url, f"{place}[]")
+    elif isinstance(document, str):
+        for found in in_text(document):
+            yield Address(url=found, origin=url, how=place, is_template="{" in found)
+
+
+def _link(link: Mapping[str, Any], href: str, url: str, place: str) -> Address:
+    return Address(
+        url=href,
+        media_type=link.get("type"),
+        method=link.get("method", "GET"),
+        body=link.get("body", {} if link.get("method") == "POST" else None),
+        origin=url,
+        how=f"{place} {link.get('rel', '')}",
+        is_template=bool(link.get("templated")) or "{" in href,
+    )
+
+
+def in_text(text: str) -> list[str]:
+    """Return the addresses of the server in a text, without what ends a sentence."""
+    return [_without_end(each) for each in IN_TEXT.findall(text)] if BASE in text else []
+
+
+def _without_end(found: str) -> str:
+    found = found.rstrip(".,;:")
+    return found[:-1] if found.endswith(")") and found.count(")") > found.count("(") else found
+
+
+def in_html(content: bytes, url: str) -> Iterator[Address]:
+    """Yield the links of a page, what it loads, and the addresses that it shows."""
+    page = html.document_fromstring(content)
+    for element in page.iter(etree.Element):
+        for name in ATTRIBUTES:
+            href = element.get(name)
+            if href and not href.startswith(("data:", "mailto:", "javascript:")) and element.tag != "base":
+                told = element.get("type") if element.tag == "link" else None
+                place = f"{element.tag}/@{name}"
+                yield Address(url=urljoin(url, href), media_type=told, origin=url, how=place, is_template="{" in href)
+    for text in page.itertext():
+        if text.strip().startswith(COMMANDS):
+            yield from _posted(text, url)
+            continue
+        for found in in_text(text):
+            if "{" not in found:  # what a page shows of an operation without an example
+                yield Address(url=found, origin=url, how="text")
+
+
+def _posted(command: str, url: str) -> Iterator[Address]:
+    """The address to which a command posts; what replaces or changes something is not run."""
+    _curl, *options, body, address = shlex.split(command)
+    if options == ["-d"] and "{" not in address:
+        yield Address(url=address, method="POST", body=json.loads(body), origin=url, how="curl")
+
+
+def in_xml(root: etree._Element, url: str) -> Iterator[Address]:
+    """Yield what an XML document refers to, besides bases of requests, which end with `?`."""
+    for element in root.iter(etree.Element):
+        tag = etree.QName(element).localname
+        href = element.get(XLINK) or element.get("href")
+        told = element.get("type") if element.get("href") else element.get("format") or _format_beside(element)
+        if href and not href.endswith("?"):
+            yield Address(url=urljoin(url, href), media_type=told, origin=url, how=tag)
+        for text in (element.text or "", *map(unquote, element.attrib.values())):
+            for found in in_text(text):
+                if found != href and not found.endswith("?"):
+                    yield Address(url=found, origin=url, how=tag, is_template="{" in found)
+
+
+def _format_beside(element: etree._Element) -> str | None:
+    """The format that WMS tells before an online resource."""
+    before = element.getprevious()
+    return before.text if before is not None and etree.QName(before).localname == "Format" else None
+
+
+def ids_of(content: bytes) -> set[str]:
+    """Return what fragments of a page's address may name."""
+    return {each.get("id") for each in html.document_fromstring(content).iter(etree.Element)} - {None}

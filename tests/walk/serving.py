@@ -1,0 +1,43 @@
+"""A folder or a configuration as the server serves it, with its index filled."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+from chronotile.app import index_store, open_configured, serving, source_access
+from chronotile.archive.dated_collections import dated_collections
+from chronotile.archive.index.dates import list_dates
+from chronotile.archive.index.fill import fill
+from chronotile.archive.index.sources import indexed, source_of, specs_of_items
+from chronotile.settings import Settings
+from tests.walk.address import BASE
+
+
+def has_items(place: Path) -> bool:
+    """Whether a place is a configuration with collections of items."""
+    return place.suffix == ".yaml" and ("kind: stac" in (text := place.read_text()) or "tiles: true" in text)
+
+
+@contextmanager
+def served(place: Path, folder: Path) -> Iterator[TestClient]:
+    """A client of the application over a place; the index and the caches lie in `folder`."""
+    settings = Settings(
+        config=place,
+        jobs_dir=folder / "jobs",
+        preview_dir=folder / "previews",
+        cube_dir=folder / "cubes",
+        mosaic_dir=folder / "mosaics",
+        block_dir=folder / "blocks",
+        watch_s=0,
+        source_prefixes=str(place.parent),
+    )
+    with closing(index_store(settings)) as store:
+        for spec in specs_of_items(place, environment={}) if has_items(place) else ():
+            fill(indexed(spec), source_of(spec, source_access(settings)), store)
+        archive = open_configured(settings)
+        for dated in dated_collections(archive):
+            list_dates(dated, store)
+    with TestClient(serving(archive, settings), base_url=BASE, raise_server_exceptions=False) as client:
+        yield client

@@ -1,0 +1,47 @@
+"""Each address that a document tells is answered as it says, over real data, the demo and a mosaic of scenes."""
+
+import os
+
+import pytest
+
+from chronotile.demo import DemoPlan, make_demo
+from tests.odd_archives.every import EVERY
+from tests.strict import SHARED
+from tests.walk.walker import Extent
+
+BOUNDED = not os.environ.get("CHRONOTILE_TEST_FULL")
+NO_DATA = ("naturalearth", "stac")
+"""Outlines, and documents without files."""
+DATA = SHARED / "data"
+FOLDERS = (
+    sorted(each.name for each in DATA.iterdir() if each.is_dir() and each.name not in NO_DATA) if DATA.is_dir() else []
+)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", FOLDERS)
+def test_documents_of_real_data_are_answered(walk, name):
+    report = walk(DATA / name, Extent.ROUTES if BOUNDED else Extent.OF_EACH)
+
+    assert report.faults == {}
+
+
+@pytest.mark.slow
+def test_documents_of_the_demo_are_answered(walk, tmp_path):
+    plan = DemoPlan(size_px=100, first_day="2023-01-01", dekads=12, levels=2, picture_days=("2024-06-01",))
+
+    report = walk(make_demo(tmp_path / "demo", plan=plan), Extent.WORDS if BOUNDED else Extent.ALL, without=())
+
+    assert report.faults == {}
+    assert len(report.seen) > 20
+
+
+@pytest.mark.slow
+def test_documents_of_a_mosaic_are_answered(walk, tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+
+    report = walk(EVERY["stores: GeoParquet"](folder), Extent.WORDS if BOUNDED else Extent.ALL)
+
+    assert report.faults == {}
+    assert report.seen["OData"] > 5
