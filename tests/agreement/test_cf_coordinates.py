@@ -106,7 +106,7 @@ def serve(tmp_path) -> Iterator[Callable[[], TestClient]]:
         yield open_folder
 
 
-QUICK = {("scale", "netcdf-4"), ("rounded", "zarr-v3"), ("unsigned", "netcdf-3"), ("geostationary", "zarr-v2")}
+QUICK = {("scale", "netcdf-4"), ("rounded", "zarr-v3"), ("unsigned", "netcdf-3"), ("UTM", "zarr-v2")}
 EACH = [
     pytest.param(name, kind, id=f"{name}-{kind}", marks=[] if (name, kind) in QUICK else pytest.mark.slow)
     for name in CASES

@@ -84,7 +84,15 @@ def test_kilometres_become_metres():
     assert grid.transform == Affine(1000, 0, 1500, 0, -1000, 52500)
 
 
-def test_scanning_angles_become_metres():
+@pytest.mark.parametrize(
+    ("x", "y", "packing"),
+    [
+        ((-0.1, 0.0, 0.1), (0.1, 0.0), {}),
+        (np.array([-100, 0, 100], "int16"), np.array([100, 0], "int16"), {"scale_factor": np.float32(0.001)}),
+    ],
+    ids=["stored", "packed"],
+)
+def test_scanning_angles_become_metres(x, y, packing):
     geostationary = {
         "grid_mapping_name": "geostationary",
         "perspective_point_height": 35_785_831.0,
@@ -96,10 +104,10 @@ def test_scanning_angles_become_metres():
     fields = make_cube(
         crs="",
         grid_mapping="goes",
-        x=(-0.1, 0.0, 0.1),
-        y=(0.1, 0.0),
-        x_attrs={"units": "rad"},
-        y_attrs={"units": "rad"},
+        x=x,
+        y=y,
+        x_attrs={"units": "rad", **packing},
+        y_attrs={"units": "rad", **packing},
         others=[make_field("goes", (), 0, **geostationary)],
     )
 
