@@ -161,6 +161,15 @@ def test_packed_coordinates_that_are_decoded_have_no_mismatch(open_at, tmp_path,
     assert (lines, found.mismatches, found.compared) == ([], 0, VALUES.size)
 
 
+def test_beside_a_date_that_is_missing_the_others_have_no_mismatch(open_at, tmp_path):
+    write_cube(tmp_path / "a.nc", days=(0, 10, -999, 30), time={"_FillValue": np.int32(-999)})
+    found = Audit(seed=1)
+
+    lines = list(audit_archive(open_at(tmp_path), found, samples=20))
+
+    assert (lines, found.compared) == ([], VALUES[:3].size)
+
+
 GRIBS = {
     "times": lambda folder: [message(folder, VALUES[t], day=f"2020-01-0{t + 1}") for t in range(4)],
     "Gaussian rows": lambda folder: [gaussian(message(folder, code(32, 64), north=85.76, step=5.625), 16)],

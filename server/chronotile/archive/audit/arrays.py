@@ -66,7 +66,7 @@ class ArrayTruth:
             return self._slices[0]
         apart = np.abs(self._names - instant)
         if (apart <= self._tolerance).any():
-            return self._slices[int(np.nanargmin(apart))]
+            return self._slices[int(np.where(np.isnat(apart), self._tolerance * 2, apart).argmin())]
         if self._failures:
             raise UnsupportedSource(f"{len(self._failures)} files are ignored: {self._failures[0].message}")
         raise UnsupportedSource(f"its time axis has no {instant} by itself")
