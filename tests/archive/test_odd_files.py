@@ -13,6 +13,7 @@ from chronotile.app import ServerOptions, application
 from chronotile.archive.check import check_archive
 from chronotile.archive.live import LiveArchive
 from chronotile.upkeep import Upkeep
+from tests.protocols.stac.extension_schemas import extension_faults
 
 NUMBERS = np.arange(600.0, dtype="float32").reshape(20, 30)
 NO_TRANSFORM = CRS.from_wkt(
@@ -157,6 +158,7 @@ def test_nodata_of_any_size_is_a_number_of_stac_or_its_text(nodata, open_at, tmp
 
     collections = documents(open_at(tmp_path))["/stac/collections"]["collections"]
 
+    assert [fault for each in collections for fault in extension_faults(each)] == []
     (odd,) = (each for each in collections if each["id"] == "odd")
     (band,) = odd["item_assets"]["band1"]["bands"]
     assert isinstance(band["nodata"], int | float) or band["nodata"] in {"nan", "inf", "-inf"}
