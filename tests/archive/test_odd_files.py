@@ -149,6 +149,16 @@ def test_one_date_of_a_stack_with_scale_0_is_left_out(open_at, tmp_path):
     assert [text for text in texts(archive) if "ndvi_20200103.tif: left out: its scale is 0" in text]
 
 
+def test_a_raster_of_a_stack_whose_rows_run_the_other_way_is_told_so(open_at, tmp_path):
+    paths = [write(tmp_path / f"ndvi_2020010{day}.tif") for day in (1, 2, 3)]
+    with rasterio.open(paths[-1], "r+") as file:
+        file.transform = Affine(10, 0, 500_000, 0, 10, 4_999_800)
+
+    found = texts(open_at(tmp_path))
+
+    assert [text for text in found if "ndvi_20200103.tif: left out: its rows run the other way" in text]
+
+
 @pytest.mark.parametrize(
     "nodata", [LEAST, 1e20, 9.969209968386869e36, -1e34, 2.0**63, -9999.0, np.nan, np.inf, -np.inf]
 )
