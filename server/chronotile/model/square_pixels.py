@@ -25,12 +25,12 @@ def grid_of_picture(crs: Crs, box: BBox, *, width: int | None, height: int | Non
     """
     require_place(box, crs)
     ratio = _ratio(box, crs)
-    if width is None and height is None:
+    if height is None:
+        if width is not None:
+            return Grid(crs=crs, bbox=box, width=width, height=_other_side(width / ratio, "width"))
+        width = DEFAULT_WIDTH_PX
         height = round(min(max(DEFAULT_WIDTH_PX / ratio, LEAST_SIDE_PX), MOST_DEFAULT_PX))
-        return Grid(crs=crs, bbox=box, width=DEFAULT_WIDTH_PX, height=height)
-    if width is None:
-        width = _other_side(height * ratio, "height")
-    return Grid(crs=crs, bbox=box, width=width, height=height or _other_side(width / ratio, "width"))
+    return Grid(crs=crs, bbox=box, width=width or _other_side(height * ratio, "height"), height=height)
 
 
 def _ratio(box: BBox, crs: Crs) -> float:
