@@ -110,7 +110,8 @@ class DateItems:
             properties |= projection_of(self._grid) | _cube(self._grid, properties, held, self._variables)
         described = {name: self._asset_json(each) for name, each in assets.items()}
         extensions = [
-            *([] if self._grid is None else [PROJECTION, DATACUBE]),
+            *([] if self._grid is None else [PROJECTION]),
+            *([DATACUBE] if "cube:dimensions" in properties else []),
             *([FILE] if any("file:size" in each for each in described.values()) else []),
             *([RASTER] if any("bands" in each for each in described.values()) else []),
         ]
