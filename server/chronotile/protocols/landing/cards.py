@@ -193,7 +193,7 @@ def _series_snippet(name: str, layer: Layer, base: str) -> Snippet:
     """The series of the place in the middle of a layer."""
     grid = layer.main_variable.grid
     x, y = transformer(grid.crs, CRS84).transform(*grid.centre_of(grid.height // 2, grid.width // 2))
-    query = urlencode({"lon": f"{x:.4f}", "lat": f"{y:.4f}", "format": "csv"})
+    query = urlencode({"lon": f"{x:.6f}", "lat": f"{y:.6f}", "format": "csv"})
     url = f"{base}/timeseries/{quote(name)}/point?{query}"
     options = ', index_col="time", parse_dates=["time"]' if len(layer.times) else ""
     code = f"import pandas as pd\n\nurl = {json.dumps(url)}\nseries = pd.read_csv(url{options})\nseries"

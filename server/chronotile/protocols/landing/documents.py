@@ -240,7 +240,7 @@ def _series(layer: Layer, base: str) -> Place:
     """The series of the place in the middle of a layer."""
     grid = layer.main_variable.grid
     x, y = transformer(grid.crs, CRS84).transform(*grid.centre_of(grid.height // 2, grid.width // 2))
-    query = urlencode({"lon": f"{x:.4f}", "lat": f"{y:.4f}", "format": "csv"})
+    query = urlencode({"lon": f"{x:.6f}", "lat": f"{y:.6f}", "format": "csv"})
     return Place(
         rel="series",
         title="Values of a place",
