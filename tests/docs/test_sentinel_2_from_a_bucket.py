@@ -104,7 +104,3 @@ def test_the_cube_has_the_values_of_the_mosaic(followed):
     assert [float(row["value"] or "nan") for row in cube] == pytest.approx(
         [float(row["value"] or "nan") for row in mosaic], abs=0.003, nan_ok=True
     )
-
-
-def test_files_in_a_bucket_are_not_audited(followed):
-    assert "its files are not on this machine" in printed_with(followed, "not audited")
