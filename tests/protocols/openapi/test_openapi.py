@@ -22,7 +22,7 @@ from chronotile.protocols.timeseries import params as series
 from chronotile.protocols.timeseries import points_params as points
 from tests.protocols import served
 
-TOLD_ELSEWHERE = re.compile(r"/(wms|wmts|viewer|cog|ogcapi)\b")
+TOLD_ELSEWHERE = re.compile(r"/(wms|wmts|viewer|cog|ogcapi|clients)\b")
 """By their capabilities or a document of their own, or not for programs."""
 
 
