@@ -131,7 +131,7 @@ EXPECTED = [
     ),
     Expected(
         DATA / "global_ndvi_neo",
-        "ndvi-global-halfdeg-2019-08.ndvi",
+        "ndvi-global-halfdeg.ndvi",
         (1, "2019-08-01T00:00:00Z", "2019-08-01T00:00:00Z"),
         "EPSG:4326",
         lambda: raster_truth(_files("global_ndvi_neo", "*.tif")),

@@ -441,21 +441,42 @@ def ranges_of(archive) -> list[tuple[float, float]]:
     return [layer.styles[0].range for layer in archive.services.catalogue.layers]
 
 
-def test_many_nameless_bands_are_noted_and_have_ranges_of_their_own(write, open_at, tmp_path):
+def test_many_nameless_bands_are_noted_and_share_a_range(write, open_at, tmp_path):
     write("stack.tif", np.stack([SCENE.numbers(0).astype("int32") + 1000 * band for band in range(14)]))
 
     archive = open_at(tmp_path)
 
     assert ["14 bands" in finding.place for finding in archive.findings] == [True]
     ranges = ranges_of(archive)
+    assert ranges[12] == ranges[13]
+
+
+@pytest.fixture
+def write_levels(write):
+    """`write_levels()`: a file of 14 named bands, each of which has greater values than the one before."""
+
+    def write_bands():
+        path = write("stack.tif", np.stack([SCENE.numbers(0).astype("int32") + 1000 * band for band in range(14)]))
+        with rasterio.open(path, "r+") as dataset:
+            dataset.descriptions = [f"HGT_{100 - band}" for band in range(14)]
+
+    return write_bands
+
+
+def test_each_of_many_variables_has_a_range_of_its_own(write_levels, open_at, tmp_path):
+    write_levels()
+
+    ranges = ranges_of(open_at(tmp_path))
+
+    assert len(ranges) == 14
     assert all(lower[0] < upper[0] for lower, upper in itertools.pairwise(ranges))
 
 
 def test_values_beyond_what_is_looked_at_are_noted_and_have_the_range_of_the_others(
-    write, open_at, tmp_path, monkeypatch
+    write_levels, open_at, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(collection_module, "MOST_CELLS", 13 * collection_module.LEAST_CELLS)
-    write("stack.tif", np.stack([SCENE.numbers(0).astype("int32") + 1000 * band for band in range(14)]))
+    write_levels()
 
     archive = open_at(tmp_path)
 

@@ -40,6 +40,8 @@ these."""
 LEAST_CELLS = 400_000
 """What a variable counts for, however small."""
 
+_NAMELESS = re.compile(r"band\d+")
+
 Section = dict[str, object]
 """A part of a configuration."""
 
@@ -167,8 +169,9 @@ def _with_ranges(draft: Draft, reader: Reader, findings: list[Finding]) -> dict[
     for number, (name, info) in enumerate(reader.info.variables.items()):
         level = info.levels[sampled_level(info)]
         cells += max(LEAST_CELLS, level.width * level.height)
-        if number >= MAX_SAMPLED and cells > MOST_CELLS:
-            unseen += 1
+        is_nameless = _NAMELESS.fullmatch(name) is not None  # bands of one kind, mostly its times
+        if number >= MAX_SAMPLED and (is_nameless or cells > MOST_CELLS):
+            unseen += not is_nameless
             infos[name] = replace(info, observed_range=_common_range(infos.values(), info))
             continue
         try:
@@ -224,7 +227,7 @@ def _composites(infos: Mapping[str, VariableInfo]) -> dict[str, Section]:
 
 
 def _nameless_bands(sections: Mapping[str, Section]) -> Iterable[Finding]:
-    nameless = [name for name in sections if re.fullmatch(r"band\d+", name)]
+    nameless = [name for name in sections if _NAMELESS.fullmatch(name)]
     if len(nameless) > MAX_SAMPLED:
         yield Finding(
             "note", f"{len(nameless)} bands", "they have no names; if they are times, set times: in a configuration"
