@@ -130,6 +130,16 @@ def test_bounds_follow_their_times_where_one_is_left_out():
     assert str(times.domain.ends[-1])[:10] == "2019-01-31"
 
 
+def test_times_whose_bounds_were_never_written_are_served_without():
+    times = times_of(
+        np.array([5, 15]),
+        make_field("bnds", ("time", "two"), np.full((2, 2), np.nan)),
+        bounds="bnds",
+    )
+
+    assert (texts(times), times.domain.bounds) == (["2019-01-06T00:00:00", "2019-01-16T00:00:00"], None)
+
+
 def test_packed_bounds_of_a_climatology_have_its_years():
     times = times_of(
         np.array([30, 88], "int16"),

@@ -109,7 +109,10 @@ def _bounds(time: Field, fields: FieldSet, kept: Positions) -> InstantArray | No
     bounds = bounds_of(time, fields, time.text("climatology") or time.text("bounds"))
     if bounds is None:
         return None
-    found = instants_of(bounds).instants.reshape(-1, 2)[kept]
+    try:
+        found = instants_of(bounds).instants.reshape(-1, 2)[kept]
+    except UnsupportedSource:  # none of them is usable
+        return None
     return None if np.isnat(found).any() else found
 
 
@@ -117,10 +120,7 @@ def _climatology_bounds(
     time: Field, fields: FieldSet, kept: Positions
 ) -> tuple[InstantArray | None, tuple[Finding, ...]]:
     """The bounds of a climatology (CF §7.4), and a note where they do not tell its years."""
-    try:
-        bounds = _bounds(time, fields, kept)
-    except UnsupportedSource:
-        bounds = None
+    bounds = _bounds(time, fields, kept)
     if bounds is not None and bool((bounds[:, 0] < bounds[:, 1]).all()):
         return bounds, ()
     name = time.text("climatology")
