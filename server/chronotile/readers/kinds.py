@@ -37,7 +37,9 @@ def kind_of_path(path: Path) -> SourceKind | None:
 
 
 def head_of(path: Path) -> bytes:
-    """Return the first bytes of a file; none of one that cannot be read."""
+    """Return the first bytes of a file; none of one that cannot be read, nor of a pipe, which waits for a writer."""
+    if not path.is_file():
+        return b""
     try:
         with path.open("rb") as file:
             return file.read(HEAD_BYTES)

@@ -1,5 +1,6 @@
 """What a folder holds, and why the rest is not served."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ def test_files_are_found_by_kind_in_folders_of_any_depth(tmp_path):
 @pytest.mark.parametrize("mark", [".zgroup", ".zmetadata", "zarr.json", ".zarray"])
 def test_folder_with_metadata_of_zarr_is_a_store(tmp_path, mark):
     assert kind_of_path(touch(tmp_path, mark)).name == "zarr"
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.h5", "a.hdf"])
+def test_pipes_are_not_read(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+
+    assert walk(tmp_path).places == {}
 
 
 def test_hidden_folders_and_side_files_are_passed_over_in_silence(tmp_path):
