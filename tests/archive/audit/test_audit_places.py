@@ -192,6 +192,17 @@ def test_grib_is_audited_message_by_message(open_at, tmp_path, messages):
     assert found.compared == found.total > 0
 
 
+def test_grib_with_a_header_of_no_message_is_not_audited(open_at, tmp_path):
+    data = tmp_path / "data"
+    write_messages(data / "a.grib2", message(tmp_path, VALUES[0]), b"GRIB")
+    found = Audit(seed=1)
+
+    (line,) = audit_archive(open_at(data), found, samples=20)
+
+    assert line.endswith("the lengths of its messages are not those of GRIB")
+    assert not found.is_right
+
+
 def test_few_levels_that_are_layers_are_audited(open_at, tmp_path):
     levels = xarray.DataArray(np.array([1000, 850], "i4"), dims="level", attrs={"units": "hPa"})
     stacked = np.stack([VALUES, VALUES + 5000], axis=1)

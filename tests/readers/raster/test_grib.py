@@ -48,6 +48,11 @@ def times(reader, name):
     return [format_instant(each) for each in reader.info.variables[name].times.instants]
 
 
+def test_of_a_section_that_is_cut_short_the_library_tells_what_is_wrong(opened):
+    with pytest.raises(UnsupportedSource, match=r"cannot be opened: .*a\.grib"):
+        opened(b"GRIB\0\0\0\2" + struct.pack(">QIB", 25, 5, 3) + b"7777")
+
+
 def test_a_message_on_another_grid_is_left_out_and_named(opened, tmp_path):
     own = [message(tmp_path, CELLS + 7 * day, day=f"2020-01-0{day + 1}") for day in range(2)]
     other = message(tmp_path, code(9, 11), west=0.5, step=0.5, day="2020-01-03")

@@ -23,6 +23,8 @@ from chronotile.errors import UnsupportedSource
 from chronotile.model.source import VariableSpec
 
 MAGIC, END = b"GRIB", b"7777"
+LEAST_SIZE = 12
+"""Of a message: its first section and its end."""
 GAUSSIAN = 40
 """Template of section 3 of edition 2."""
 GAUSSIAN_1 = 4
@@ -120,9 +122,9 @@ def _messages(path: str) -> Iterator[Message]:
     with Path(path).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
         start = content.find(MAGIC)
         while start >= 0:
-            edition = content[start + 7]
+            edition = int.from_bytes(content[start + 7 : start + 8])
             size = int.from_bytes(content[start + 8 : start + 16] if edition == 2 else content[start + 4 : start + 7])
-            if content[start + size - len(END) : start + size] != END:
+            if size < LEAST_SIZE or content[start + size - len(END) : start + size] != END:
                 raise UnsupportedSource("the lengths of its messages are not those of GRIB")
             yield Message(path, start, size)
             start = content.find(MAGIC, start + size)

@@ -19,6 +19,8 @@ GRIB = "GRIB"
 """GDAL's name of the format, and how a message begins."""
 LOOK_BYTES = 4096
 """Read at once while the next message is looked for."""
+LEAST_BYTES = 80
+"""Of a section, which the octets that are looked at are among."""
 
 _MISSING = 0xFFFFFFFF
 _PROCESSES = ("average", "accumulation", "maximum", "minimum", "difference", "rms", "deviation")
@@ -182,11 +184,16 @@ def _fields(read: Read, start: int) -> Iterator[Message]:
         if size < 5 or len(head) < 5:
             return
         if head[4] == 3:
-            grid = _grid(read(at, min(size, LOOK_BYTES)))
+            grid = _grid(_section(read, at, size))
         elif head[4] == 4 and grid is not None:
-            process, member = _kind(read(at, min(size, LOOK_BYTES)))
+            process, member = _kind(_section(read, at, size))
             yield Message(grid=grid, process=process, member=member)
         at += size
+
+
+def _section(read: Read, at: int, size: int) -> bytes:
+    """The beginning of a section; of one that is cut short with zeros for the octets that are looked at."""
+    return read(at, min(size, LOOK_BYTES)).ljust(LEAST_BYTES, b"\0")
 
 
 def _grid(octets: bytes) -> MessageGrid:
