@@ -15,10 +15,12 @@ from chronotile.archive.index.fill import IndexStore, Interrupted
 from chronotile.archive.open import open_archive, system_clock
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
+from chronotile.model.items import product_id
 from chronotile.readers.reader_caches import ReaderCaches
 
 DATES = BATCH + 9
 PARTIAL = [{"collection": "cube", "reason": "its source was not yet read completely", "partial": True}]
+LAST = product_id("cube", "2020-12-31")
 SEARCHES = {
     "items": "/stac/collections/cube/items",
     "search": "/stac/search",
@@ -31,6 +33,9 @@ REFUSED = {
     "feed": "/stac/collections/cube/feed.atom",
     "item that may come": "/stac/collections/cube/items/2020-12-31",
     "product that may come": "/products/cube/2020-12-31",
+    "product by its id": f"/odata/v1/Products({LAST})",
+    "product of an id": f"/odata/v1/Products?$filter=Id eq {LAST}",
+    "record by its id": f"/ogcapi/collections/_items/items/{LAST}",
 }
 
 

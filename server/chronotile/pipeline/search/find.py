@@ -55,9 +55,12 @@ def find_product(product: UUID, services: Services) -> FoundItem:
 
     Raises:
         UnknownItem: No collection that is served has one of this id.
+        IndexIncomplete: None has so far.
         SourceUnavailable: The index does not answer.
     """
     found = items_of(services).find_product(product)
+    if found is None:
+        require_filled((), services)
     served = services.catalogue.collections_by_id.keys() | set(live_names(services))
     if found is None or found.collection not in served:
         raise UnknownItem(f"product {product} is not known", locator="id")
