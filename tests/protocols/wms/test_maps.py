@@ -98,6 +98,12 @@ def test_a_name_that_is_nearly_a_parameter_is_ignored_with_a_warning(client, get
     assert answer.headers["Warning"] == f'199 - "{name} is not a parameter here and is ignored; {meant} is one"'
 
 
+def test_a_warning_has_the_beginning_of_a_long_name(client, get_map):
+    answer = get_map(client, LAYERS="NDVI", TIME="2020-06-11", **{f"TIME{'_' * 4000}": "2020"})
+
+    assert len(answer.headers["Warning"]) < 200
+
+
 def test_what_clients_of_maps_add_is_ignored_without_a_warning(client, get_map):
     habits = {"DPI": "96", "MAP_RESOLUTION": "96", "FORMAT_OPTIONS": "dpi:96", "TILED": "true", "_OLSALT": "0.1"}
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 
+from chronotile.errors import MAX_SHOWN
 from chronotile.model.payload import TimeUsed
 from chronotile.model.time.instants import Instant, TimeDomain
 from chronotile.protocols.common.capabilities.time_extent import time_text
@@ -38,5 +39,5 @@ def nearest_warnings(used: TimeUsed, domain: TimeDomain) -> list[str]:
 
 def slip_warnings(query: Kvp, known: Collection[str]) -> list[str]:
     """Return the headers (RFC 7234 §5.5) that name ignored parameters which are nearly those of the operation."""
-    slips = ((re.sub(r"[^\w-]", "", name, flags=re.ASCII), meant) for name, meant in query.slips(known))
+    slips = ((re.sub(r"[^\w-]", "", name[:MAX_SHOWN], flags=re.ASCII), meant) for name, meant in query.slips(known))
     return [f'199 - "{name} is not a parameter here and is ignored; {meant} is one"' for name, meant in slips]
