@@ -11,10 +11,10 @@ DEKAD = "dekad"
 DEKAD_DAYS = (1, 11, 21)
 """Of the month, on which dekads begin."""
 LEAST_STEPPED = 3
-LONGEST_NS = 2**63 - 1
-"""That a duration can be."""
 """Times between which there are two steps, which are alike or not."""
 GAPS_BRIDGED = 1.5
+LONGEST_NS = 2**63 - 1
+"""That a duration can be."""
 
 _UNITS = (
     (DAY, "P", "D"),
