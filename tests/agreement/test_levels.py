@@ -188,6 +188,14 @@ def test_each_of_few_levels_is_a_layer_in_a_folder(opened, tmp_path, kind, parts
     assert told(archive) == []
 
 
+def test_levels_of_a_variable_of_a_long_name_are_layers_of_their_own(opened, tmp_path):
+    dataset = ocean().rename(temperature=f"temperature_{'x' * 44}")
+
+    archive = opened(tmp_path / save(dataset, "netcdf", tmp_path))
+
+    assert len(list(archive.services.catalogue.layers)) == len(DEPTHS) + 1
+
+
 def test_members_without_numbers_are_layers_by_their_position(opened, tmp_path):
     dataset = ocean().drop_vars(["depth", "seafloor"]).rename(depth="member").expand_dims(run=["first run", "last"])
     place = tmp_path / save(dataset, "netcdf", tmp_path)

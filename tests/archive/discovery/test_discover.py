@@ -128,6 +128,14 @@ def test_satellites_on_other_grids_are_collections_of_their_own(write, open_at, 
     assert list(layers_of(open_at(tmp_path))) == ["s2a-ndvi.NDVI", "s2b-ndvi.NDVI"]
 
 
+def test_satellites_of_which_a_file_does_not_open_are_collections_of_their_own(write, open_at, tmp_path):
+    for name in ("S2A_NDVI_20200101", "S2A_NDVI_20200111", "S2B_NDVI_20200106"):
+        write(f"{name}.tif")
+    (tmp_path / "S2A_NDVI_20200101.tif").write_bytes(b"II*\0")
+
+    assert list(layers_of(open_at(tmp_path))) == ["s2a-ndvi.NDVI", "s2b-ndvi.NDVI"]
+
+
 SCENE_OF_LANDSAT = "LC08_L2SP_198024_{day}_20220820_02_T1"
 
 

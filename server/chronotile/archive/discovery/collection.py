@@ -10,7 +10,7 @@ import numpy as np
 from chronotile.archive.describe import counted, grid_text, times_text
 from chronotile.archive.discovery.drafts import Draft
 from chronotile.archive.discovery.names import as_id, as_title, without_suffix
-from chronotile.archive.discovery.variables import holds_dated_bands, raster_variables, true_colour_of
+from chronotile.archive.discovery.variables import distinct, holds_dated_bands, raster_variables, true_colour_of
 from chronotile.archive.odd_values import value_findings
 from chronotile.archive.written_times import times_section
 from chronotile.catalog.default_styles import default_style, widened
@@ -98,12 +98,12 @@ def _variables(
     reader = open_source(replace(draft.spec(), has_each_step=True), caches)
     infos, findings = reader.info.variables, reader.info.findings
     reader.close()
-    names = {as_id(name) or f"variable{number}": name for number, name in enumerate(infos, start=1)}
+    ids = distinct([as_id(name) or f"variable{number}" for number, name in enumerate(infos, start=1)])
     variables = tuple(
         VariableSpec(id=own, name=None if own == name else name)
         if (part := infos[name].part) is None
         else replace(part, id=own)
-        for own, name in names.items()
+        for own, name in zip(ids, infos, strict=True)
     )
     if len(draft.files) > 1:
         return variables, (), findings

@@ -52,7 +52,7 @@ def raster_variables(draft: Draft) -> RasterVariables:
         return _of_series(draft, first)
     if len(bands) == 1:
         return RasterVariables((VariableSpec(id=_name_of_one(draft, bands[0].title)),))
-    names = _distinct([_band_name(band, colour) for band, colour in zip(bands, colours, strict=True)])
+    names = distinct([_band_name(band, colour) for band, colour in zip(bands, colours, strict=True)])
     return RasterVariables(
         tuple(VariableSpec(id=name, band=band.number) for name, band in zip(names, bands, strict=True))
     )
@@ -88,7 +88,7 @@ def holds_dated_bands(path: Path) -> bool:
 def _are_alike(paths: Sequence[Path]) -> bool:
     """Return whether raster files have the same grid and bands of the same descriptions."""
     found = _layouts(paths)
-    return all(layout.matches(found[0][0]) and described == found[0][1] for layout, described in found)
+    return bool(found) and all(layout.matches(found[0][0]) and described == found[0][1] for layout, described in found)
 
 
 def _are_of_one_place(paths: Sequence[Path]) -> bool:
@@ -137,7 +137,7 @@ def _of_series(draft: Draft, first: _FirstFile) -> RasterVariables:
     """The variables whose times are bands; those of a single file with nothing else are reported, for review."""
     series, findings = _of_few_members(first.band_times.series, draft)
     if len(series) > 1 or series[0].name is not None:
-        ids = _distinct([as_id(each.name or "") or _name_of_one(draft, None) for each in series])
+        ids = distinct([as_id(each.name or "") or _name_of_one(draft, None) for each in series])
         return RasterVariables(
             tuple(VariableSpec(id=own, name=each.name) for own, each in zip(ids, series, strict=True)),
             findings=findings,
@@ -208,6 +208,6 @@ def _band_name(band: Band, colour: ColorInterp) -> str:
     return _COLOURS.get(colour, f"band{band.number}")
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
-    """The names, those that stand twice with their position."""
+def distinct(names: Sequence[str]) -> list[str]:
+    """Return the names, those that stand twice with their position."""
     return [f"{name}_{index}" if names.count(name) > 1 else name for index, name in enumerate(names, start=1)]
