@@ -361,7 +361,7 @@ def test_references_are_not_audited(paths, tmp_path):
     place = write_json(tmp_path / "refs.json", references_to(paths))
 
     with pytest.raises(UnsupportedSource, match="audit the files behind them"):
-        next(kind_of_spec(make_spec("zarr", place)).datasets(place, decode_times=False))
+        next(kind_of_spec(make_spec("zarr", place)).datasets(place))
 
 
 # Selections.

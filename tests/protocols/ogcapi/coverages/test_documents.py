@@ -209,7 +209,7 @@ def test_documents_are_json_by_what_is_accepted(tree, path, accept, media_type):
     ("collection", "query", "accept", "status", "parameter"),
     [
         ("NDVI", "?f=xml", "*/*", 400, "f"),
-        ("NDVI", "?fo=json", "*/*", 200, None),
+        ("NDVI", "?fo=json", "*/*", 400, "fo"),
         ("NDVI", "?lang=xx", "*/*", 400, "lang"),
         ("NDVI", "", "application/xml", 406, None),
         ("NDVJ", "", "*/*", 404, "collectionId"),

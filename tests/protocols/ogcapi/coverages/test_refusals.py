@@ -36,7 +36,7 @@ REFUSALS = [
     ("crs=EPSG:9999", "crs", "not offered"),
     ("scale-factor=0", "scale-factor", "must be from"),
     ("scale-factor=1e-6", "scale-factor", "cells per side"),
-    ("scale-factor=0.01", "scale-factor", "max_coverage_bytes"),
+    ("scale-factor=0.01&datetime=2020-05-21/..", "scale-factor", "max_coverage_bytes"),
     ("scale-size=Lat(10)&scale-factor=2", "scale-factor", "give one of them"),
     ("scale-size=Lat(999999999999)", "scale-size", "cells per side"),
     ("width=99999999999", "width", "cells per side"),
