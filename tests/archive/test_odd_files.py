@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from affine import Affine
 from rasterio.crs import CRS
 from starlette.testclient import TestClient
@@ -56,6 +57,20 @@ def test_bands_whose_names_have_no_letter_are_numbered(open_at, tmp_path):
 
     assert [layer.id for layer in archive.services.catalogue.layers] == ["good.band1", "odd.band1", "odd.band2"]
     assert float(archive.services.readers["odd"].read_cell("band2", indexes=[0], row=3, column=4).numbers[0]) == 188
+
+
+def test_a_vrt_that_leads_out_of_the_folder_is_no_date_of_those_beside_it(open_at, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    inside, outside = write(data / "good.tif"), write(tmp_path / "outside.tif", NUMBERS + 1000)
+    for day, source in enumerate((inside, inside, outside), start=1):
+        rasterio.shutil.copy(source, data / f"a_2020010{day}.vrt", driver="VRT")
+
+    archive = open_at(data)
+
+    layer = archive.services.catalogue.layer("a.band1")
+    assert [str(each)[:10] for each in layer.times.starts] == ["2020-01-01", "2020-01-02"]
+    assert [each.place for each in archive.findings if "outside of this folder" in each.message] == ["a_20200103.vrt"]
 
 
 def texts(archive):

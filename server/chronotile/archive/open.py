@@ -129,7 +129,7 @@ def open_archive(
     configuration = configuration_of(
         discovery.values(discovery.root), file=discovery.root / "chronotile.yaml", kinds=kind_options()
     )
-    archive = _opened(configuration, styles, clock, is_found=True, caches=caches)
+    archive = _opened(configuration, styles, clock, discovery=discovery, caches=caches)
     return _with_discovery(archive, discovery, folder=folder)
 
 
@@ -192,7 +192,7 @@ def grown(archive: Archive, *, clock: Clock) -> Archive:
         archive.state.styles,
         clock,
         before=archive,
-        is_found=archive.discovery is not None,
+        discovery=archive.discovery,
         caches=archive.services.reader_caches,
     )
     newer = _with_caches_of(archive, newer)
@@ -246,13 +246,15 @@ def _opened(  # noqa: PLR0913 -- of which four are named
     *,
     caches: ReaderCaches,
     before: Archive | None = None,
-    is_found: bool = False,
+    discovery: Discovery | None = None,
     patience_s: float = START_S,
 ) -> Archive:
     """The archive of a configuration that was written, or of one that was found in a folder."""
     known = {} if before is None or before.configuration.root != configuration.root else before.collection_documents
     completed = _completed(configuration, styles, caches, known)
     specs = source_specs(completed.configuration, completed.styles)
+    if discovery is not None:
+        specs = {name: replace(spec, left_out=discovery.left_out) for name, spec in specs.items()}
     here = {name: spec for name, spec in specs.items() if not is_elsewhere(spec)}
     index = _index_of(specs, caches)
     documents = document_states(here, index)  # before they are opened: what comes between is seen as new
@@ -277,8 +279,8 @@ def _opened(  # noqa: PLR0913 -- of which four are named
     of_sources = (*of_readers, *elsewhere_findings(found, specs), *reader_findings(readers))
     if not catalogue.collections and not (away or found.wrong):
         raise _nothing_served((*of_sources, *findings), configuration)
-    odd = () if is_found else _odd_values(infos, styles)
-    passed_over = () if is_found else state.passed_over  # a walk through the folder reports files
+    odd = () if discovery is not None else _odd_values(infos, styles)
+    passed_over = () if discovery is not None else state.passed_over  # a walk through the folder reports files
     found_here = (
         *of_sources,
         *completed.findings,

@@ -205,6 +205,8 @@ class SourceSpec:
     """Absolute path of a serving cube with the series of these files."""
     files: tuple[str, ...] = ()
     """Absolute paths of raster files, in place of all that `href` matches."""
+    left_out: frozenset[str] = frozenset()
+    """Absolute paths that `href` matches, but that may not be opened."""
     items: ItemsSpec | None = None
     """Of a source of overlapping scenes or tiles, which the item index lists."""
     has_each_step: bool = False

@@ -49,15 +49,15 @@ def find_files(spec: SourceSpec) -> dict[str | None, tuple[str, ...]]:
     if spec.files:
         return {None: spec.files}
     if VARIABLE not in spec.href:
-        return {None: _matching(spec.href)}
+        return {None: _matching(spec.href, spec)}
     if spec.variables:
         names = [variable.name or variable.id for variable in spec.variables.values()]
-        return {name: _matching(spec.href.replace(VARIABLE, name)) for name in names}
+        return {name: _matching(spec.href.replace(VARIABLE, name), spec) for name in names}
     if local_path(spec.href) is None:
         raise UnsupportedSource(NOT_LISTED)
     found: dict[str | None, list[str]] = {}
     pattern = _variable_pattern(spec.href)
-    for path in _matching(spec.href.replace(VARIABLE, "*")):
+    for path in _matching(spec.href.replace(VARIABLE, "*"), spec):
         match = pattern.fullmatch(path)
         if match:
             found.setdefault(match["variable"], []).append(path)
@@ -89,7 +89,7 @@ def date_files(paths: Sequence[str], spec: SourceSpec) -> DatedFiles:
     return DatedFiles(tuple(by_start[start][0] for start in starts), domain, tuple(findings))
 
 
-def _matching(pattern: str) -> tuple[str, ...]:
+def _matching(pattern: str, spec: SourceSpec) -> tuple[str, ...]:
     local = local_path(pattern)
     if local is None:
         if is_pattern_elsewhere(pattern):
@@ -99,7 +99,8 @@ def _matching(pattern: str) -> tuple[str, ...]:
         return (str(local),)
     if local.is_dir():
         raise UnsupportedSource(f"{local.name} is a folder; name files in it, such as {local.name}/*.tif")
-    paths = tuple(path for path in _globbed(local) if not path.endswith(SIDE_FILES))
+    every = (path for path in _globbed(local) if not path.endswith(SIDE_FILES))
+    paths = tuple(path for path in every if path not in spec.left_out)
     if not paths:
         raise UnsupportedSource(f"no file matches {local.name}")
     return paths

@@ -43,7 +43,8 @@ def truth_of_files(spec: SourceSpec, variable: VariableSpec) -> "RasterTruth | G
         UnsupportedSource: They cannot be read apart.
     """
     found = found_paths(spec.href.replace("{variable}", variable.name or variable.id))
-    paths = sorted(path for path in spec.files or found if Path(path).suffix.lower() in SUFFIXES)
+    own = spec.files or (path for path in found if path not in spec.left_out)
+    paths = sorted(path for path in own if Path(path).suffix.lower() in SUFFIXES)
     if not paths:
         raise UnsupportedSource("no raster file is found for it by its suffix")
     if spec.times is None and all(map(is_grib, paths)):

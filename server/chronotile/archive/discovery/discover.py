@@ -46,6 +46,8 @@ class Discovery:
     collections: tuple[DiscoveredCollection, ...]
     findings: tuple[Finding, ...]
     """What was left out, and why."""
+    left_out: frozenset[str] = frozenset()
+    """Absolute paths that may not be opened, though a pattern may match them."""
 
     def values(self, folder: Path) -> dict[str, object]:
         """Return the configuration, its paths relative to `folder`."""
@@ -97,7 +99,13 @@ def discover(
         *alike_findings(drafts, root),
         *(finding for each in collections for finding in each.findings),
     ]
-    return Discovery(place=place, root=root, collections=collections, findings=(*found.findings, *failures, *notes))
+    return Discovery(
+        place=place,
+        root=root,
+        collections=collections,
+        findings=(*found.findings, *failures, *notes),
+        left_out=found.left_out,
+    )
 
 
 def _say_nothing(_what: str, _share: float) -> None:

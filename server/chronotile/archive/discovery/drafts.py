@@ -33,6 +33,8 @@ class Draft:
     time_pattern: str | None = None
     variables: tuple[str, ...] = ()
     """What stands for `{variable}` in the href."""
+    left_out: frozenset[str] = frozenset()
+    """Absolute paths that the href may match, but that may not be opened."""
 
     @property
     def first(self) -> Path:
@@ -53,6 +55,7 @@ class Draft:
             time_pattern=self.time_pattern if times is None else None,
             times=times,
             variables={variable.id: variable for variable in variables},
+            left_out=self.left_out,
         )
 
 
@@ -67,7 +70,8 @@ def drafts_of(found: WalkResult, root: Path, looks: Looks) -> list[Draft]:
     places = {KINDS[name]: [path.relative_to(root) for path in paths] for name, paths in found.places.items()}
     everything = sorted(path.as_posix() for kind, paths in places.items() if kind.options.is_of_files for path in paths)
     drafts = [draft for kind, paths in places.items() for draft in _of_kind(kind, paths, everything, root, looks=looks)]
-    return list(_with_own_ids(sorted(drafts, key=lambda draft: draft.files[0])))
+    bounded = (replace(draft, left_out=found.left_out) for draft in drafts)
+    return list(_with_own_ids(sorted(bounded, key=lambda draft: draft.files[0])))
 
 
 def _of_kind(

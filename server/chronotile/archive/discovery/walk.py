@@ -54,6 +54,8 @@ class WalkResult:
     places: Mapping[str, Sequence[Path]]
     """By the name of their kind."""
     findings: tuple[Finding, ...] = ()
+    left_out: frozenset[str] = frozenset()
+    """Absolute paths of files that patterns may match, but that may not be opened."""
 
 
 def walk(root: Path) -> WalkResult:
@@ -64,6 +66,7 @@ def walk(root: Path) -> WalkResult:
     found: dict[str, list[Path]] = {}
     skipped: dict[str, list[Path]] = {}
     findings: list[Finding] = []
+    left_out = set[str]()
     for path in _entries(root, findings):
         kind = kind_of_path(path)
         if path.name.startswith("."):
@@ -74,12 +77,13 @@ def walk(root: Path) -> WalkResult:
             if place is None:
                 found.setdefault(kind.name, []).append(path)
             else:
+                left_out.add(str(path))
                 findings.append(Finding("warning", _name(path, root), _LEADS_OUT, path=place))
         elif not path.is_dir():
             skipped.setdefault(reason_against(path), []).append(path)
     skipped.pop("", None)
     findings += [each for reason, paths in skipped.items() for each in _skips(reason, paths, root)]
-    return WalkResult(found, tuple(findings))
+    return WalkResult(found, tuple(findings), frozenset(left_out))
 
 
 def reason_against(path: Path) -> str:
