@@ -16,7 +16,7 @@ def client(tmp_path_factory):
     plan = DemoPlan(size_px=200, first_day="2023-01-01", dekads=36, levels=2, picture_days=("2024-06-01",))
     settings = Settings(config=make_demo(tmp_path_factory.mktemp("demo"), plan=plan))
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
-        until(lambda: client.get("/stac/collections/biopar/items").json()["numberMatched"] == 36)
+        until(lambda: client.get("/stac/collections/biopar/items").json().get("numberMatched") == 36)
         yield client
 
 

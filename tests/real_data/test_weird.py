@@ -75,8 +75,8 @@ TILES = [
     _raster("world.byte.tif", "world-byte.band1"),
     _raster("geomatrix.tif", "geomatrix.band1"),
     _raster("goes.tif", "goes.BLUE", 3),
-    _raster("ssmv_CCI_L3_v02.2_201411.tif", "ssmv-cci-l3-v02-2-201411.band1"),
-    _raster("ssmv_CCI_L3_v02.2_201412.tif", "ssmv-cci-l3-v02-2-201412.band1"),
+    _raster("ssmv_CCI_L3_v02.2_201411.tif", "ssmv-cci-l3-v02-2.band1"),
+    _raster("ssmv_CCI_L3_v02.2_201412.tif", "ssmv-cci-l3-v02-2.band1"),
     Tiles(
         WEIRD / "testOffset.nc",
         "testoffset.variableWithOffset",

@@ -25,9 +25,11 @@ def is_catalogue(place: str) -> bool:
     scheme, separator, _rest = place.partition("://")
     if separator and scheme != "file":
         return True
-    from chronotile.readers.kinds import kind_of_path
+    if not place.lower().endswith((".json", ".geojson")):
+        return False
+    from chronotile.readers.kinds import kind_of_path  # which takes libraries that take seconds
 
-    return place.lower().endswith((".json", ".geojson")) and kind_of_path(Path(place.removeprefix("file://"))) is None
+    return kind_of_path(Path(place.removeprefix("file://"))) is None
 
 
 def published_catalogue(place: str) -> str | None:

@@ -35,14 +35,21 @@ def block_findings(spec: SourceSpec) -> Iterator[Finding]:
     """Yield a warning for files whose blocks are whole rows, so that each tile reads far more than it shows."""
     for name, paths in find_files(spec).items():
         place = f"{spec.collection}: {name}" if name else spec.collection
-        message = next((text for path in paths if (text := _of_blocks(path)) is not None), "")
+        message = _of_first(paths, spec.collection)
         if message:
             yield Finding("warning", place, message)
 
 
-def _of_blocks(path: str) -> str | None:
-    """What is to be said of the blocks of a file, empty if nothing is; `None` of one that does not open."""
-    with suppress(UnsupportedSource), opening("it"), HandlePool(max_idle=0).lend(path) as handle:
+def _of_first(paths: Sequence[str], collection: str) -> str:
+    """What is to be said of the blocks of the first file that opens, empty if nothing is; the error if none does."""
+    for path in paths[:-1]:
+        with suppress(UnsupportedSource):
+            return _of_blocks(path, collection)
+    return _of_blocks(paths[-1], collection)
+
+
+def _of_blocks(path: str, collection: str) -> str:
+    with opening(collection), HandlePool(max_idle=0).lend(path) as handle:
         dataset = handle.dataset
         height, width = dataset.block_shapes[0]
         size = height * width * dataset.count * 8
@@ -52,8 +59,7 @@ def _of_blocks(path: str) -> str | None:
                 f"its blocks are whole rows ({width} x {height} pixels): each tile reads far more than it shows; "
                 "tile the files (gdal_translate -of COG)"
             )
-        return ""
-    return None
+    return ""
 
 
 def damage_findings(spec: SourceSpec, known: Collection[str]) -> Iterator[Finding]:
