@@ -71,7 +71,7 @@ def instants_of(time: Field) -> Instants:
     instants = np.full(is_there.size, "NaT", dtype="datetime64[ns]")
     instants[is_there] = found.instants
     spans = np.full((is_there.size, 2), "NaT", dtype="datetime64[ns]")
-    spans[is_there] = np.datetime64("NaT") if found.spans is None else found.spans
+    spans[is_there] = np.datetime64("NaT", "ns") if found.spans is None else found.spans
     left_out = (
         (~is_there, "missing: not a number, a fill value, or outside the valid range"),
         (is_there & np.isnat(instants), f"no dates in the years served ({FIRST_YEAR} to {LAST_YEAR})"),
@@ -149,13 +149,14 @@ def _of_digits(numbers: NDArray[Any], part: str) -> Instants:
     dates = whole * {"year": 10_000, "month": 100, "day": 1}[part] + {"year": 101, "month": 1, "day": 0}[part]
     months = dates // 10_000 * 12 + dates // 100 % 100 - 1 - 1970 * 12
     start = months.astype("datetime64[M]")
-    days = start.astype("datetime64[D]") + (dates % 100 - 1)
+    days = start.astype("datetime64[D]") + (dates % 100 - 1).astype("timedelta64[D]")
     is_date = (dates // 100 % 100 >= 1) & (dates // 100 % 100 <= 12) & (days.astype("datetime64[M]") == start)
     year = dates // 10_000
     is_date &= (year >= FIRST_YEAR) & (year <= LAST_YEAR)
-    days[~is_date], start[~is_date] = np.datetime64("NaT"), np.datetime64("NaT")
+    days[~is_date], start[~is_date] = np.datetime64("NaT", "D"), np.datetime64("NaT", "M")
     starts = days.astype("datetime64[ns]")
-    ends = (days + 1 if part == "day" else start + (1 if part == "month" else 12)).astype("datetime64[ns]")
+    next_start = start + np.timedelta64(1 if part == "month" else 12, "M")
+    ends = (days + np.timedelta64(1, "D") if part == "day" else next_start).astype("datetime64[ns]")
     fractions = numbers.astype(np.float64) - whole
     is_whole = part != "day" and not fractions.any()
     return Instants(_between(starts, ends, fractions), np.stack([starts, ends], axis=1) if is_whole else None)
@@ -254,4 +255,4 @@ def _by_place_in_year(dates: NDArray[Any], calendar: str) -> InstantArray:
 
 def _in_years_served(instants: InstantArray) -> InstantArray:
     years = instants.astype("datetime64[Y]").astype(int) + 1970
-    return np.where((years >= FIRST_YEAR) & (years <= LAST_YEAR), instants, np.datetime64("NaT"))
+    return np.where((years >= FIRST_YEAR) & (years <= LAST_YEAR), instants, np.datetime64("NaT", "ns"))
