@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 
+IS_FULL = bool(os.environ.get("CHRONOTILE_TEST_FULL"))
+"""Whether a run takes all cases, and tests that repeat something repeat it as often as they were written for."""
 TENTH = 0.1
 MARKER = "further_case"
 """What `tests.quick` gives the cases of a matrix that `quick_cases` does not name."""
@@ -57,9 +59,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if (received := getattr(config, "workerinput", {}).get("sampling")) is not None:
         config.pluginmanager.register(Sampling(*received))
     elif not hasattr(config, "workerinput"):
-        environment = os.environ.get
-        is_whole = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or environment("CHRONOTILE_TEST_FULL")
-        seed = environment("CHRONOTILE_TEST_SEED") or secrets.token_hex(4)
-        most = int(environment("CHRONOTILE_TEST_SAMPLE") or 0)
+        is_whole = IS_FULL or config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+        seed = os.environ.get("CHRONOTILE_TEST_SEED") or secrets.token_hex(4)
+        most = int(os.environ.get("CHRONOTILE_TEST_SAMPLE") or 0)
         if most or not is_whole:
             config.pluginmanager.register(Sampling(seed, 1.0 if is_whole else TENTH, most))

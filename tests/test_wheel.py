@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from tests.running import PATIENCE_S, serving
+from tests.sampling import IS_FULL
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +33,8 @@ SOURCES = (
     "pyproject.toml",
     ".gitignore",
 )
+VERSIONS = ("3.11", "3.13")
+"""That the wheel is installed with; the second in full runs alone, as `make test-313` installs all on it as well."""
 INSTALL_S = 1800
 """How long pip may take: machines of tests may be slow to reach a registry."""
 MOST_BYTES = 600 << 20
@@ -68,7 +71,7 @@ def interpreters():
     """Those of the versions that the wheel is for and that are here."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     found = {}
-    for version in ("3.11", "3.13"):
+    for version in VERSIONS:
         candidates = [shutil.which(f"python{version}"), *pyenv.glob(f"{version}.*/bin/python")]
         if sys.version_info[:2] == tuple(map(int, version.split("."))):
             candidates.insert(0, sys.executable)
@@ -110,7 +113,7 @@ def wheel(tmp_path_factory):
     return build(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
-@pytest.fixture(scope="module", params=["3.11", "3.13"])
+@pytest.fixture(scope="module", params=VERSIONS if IS_FULL else VERSIONS[:1])
 def installed(request, wheel, tmp_path_factory):
     python = interpreters()[request.param]
     if python is None:

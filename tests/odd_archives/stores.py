@@ -26,6 +26,7 @@ from tests.odd_scenes import OddScenes
 from tests.places import feature, square, write_places
 from tests.scenes_archive.documents import write_geoparquet
 
+PROJECTION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
 SPHERE = rasterio.crs.CRS.from_wkt(
     'GEOGCS["s",DATUM["u",SPHEROID["S",6371229,0]],PRIMEM["G",0],UNIT["degree",0.0174532925199433]]'
 )
@@ -155,7 +156,7 @@ def _scenes(folder: Path) -> tuple[OddScenes, list[dict[str, Any]]]:
         for day in (1, 2)
     ]
     for each in items:
-        each |= {"collection": "s", "stac_extensions": []}
+        each |= {"collection": "s", "stac_extensions": [PROJECTION]}
         each["properties"] |= dict.fromkeys(("created", "updated"), "2024-02-01T00:00:00Z")
     return scenes, items
 

@@ -10,12 +10,14 @@ from chronotile.stats.analyse import analyse
 from chronotile.stats.climatology import slot_kind
 from chronotile.stats.phenology import LEAST_LENGTH_DAYS
 from chronotile.stats.twins import merge_twins, observations_of
+from tests.sampling import IS_FULL
 from tests.stats.curves import curves, dekads, of_days
 
 SEVEN_MINUTES = np.timedelta64(7, "m")
 DAY = np.timedelta64(1, "D")
 SPREADS = [(-8, -1), (1, 8), (-60, 60), (-11 * 60, 11 * 60)]
 """Minutes that twins lie after their dates: before them, after them, and on either side."""
+REPEATED = 10 if IS_FULL else 3
 SMOOTHINGS = [
     pytest.param(Whittaker(), id="hampel"),
     pytest.param(Whittaker(stiffness=300.0, outliers="upper"), id="upper"),
@@ -103,7 +105,7 @@ class Counted:
 @pytest.mark.parametrize("how", [{}, {"threshold": 0.2}, {"method": "derivative"}], ids=["half", "fifth", "derivative"])
 def test_seasons_of_random_curves_with_random_twins_keep_their_properties(smooth, how):
     random, counted = np.random.default_rng(16), Counted()
-    for minutes in SPREADS * 10:
+    for minutes in SPREADS * REPEATED:
         series = random_curves(random, 50)
         alone, twice = (
             phenology_of(each, smooth, **how) for each in (series, with_twins(series, random, minutes=minutes))
@@ -113,7 +115,7 @@ def test_seasons_of_random_curves_with_random_twins_keep_their_properties(smooth
         counted.broken += sum(len(broken(found)) for found in (alone, twice, noisy))
         counted.moved += sum(map(has_moved, alone.seasons, twice.seasons))
 
-    assert counted.seasons > 4_000
+    assert counted.seasons > 400 * REPEATED
     assert (counted.broken, counted.moved) == (0, 0)
 
 

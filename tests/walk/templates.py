@@ -28,6 +28,11 @@ class Facts:
     products: list[Mapping[str, Any]] = field(default_factory=list)
     """Of OData."""
 
+    @property
+    def tells_all_tiles(self) -> bool:
+        """Whether capabilities tell the tiles of all layers: those of very many layers have no limits."""
+        return self.layers.keys() <= {layer for (layer, _set), tiles in self.limits.items() if tiles}
+
 
 def filled(address: Address, facts: Facts) -> list[Address]:
     """Return the addresses of a template: one of each layer or product, and one for each further word; or none."""
@@ -71,12 +76,18 @@ def _settings(address: Address, facts: Facts) -> Iterator[dict[str, Sequence[obj
     path = urlsplit(address.url).path
     names = {name for match in VARIABLE.finditer(address.url) for name in match[2].split(",")}
     segments = [unquote(each) for each in path.split("/")]
+    asks_values = "/values{" in address.url
     if "id" in names or "item" in names:
         yield from _of_products(facts)
         return
     of = [name for name in facts.layers if name in segments or any(each.startswith(f"{name}.") for each in segments)]
-    for name in of or list(facts.layers):
+    for name in of or [name for name, layer in facts.layers.items() if not asks_values or _has_values(layer)]:
         yield _of_layer(name, facts, segments) | _words(path, facts)
+
+
+def _has_values(layer: Mapping[str, Any]) -> bool:
+    """Whether a layer has numbers to colour places with, which pictures lack."""
+    return any(each["rel"] == "series" for each in layer["links"])
 
 
 def _tiles(limits: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Sequence[object]]]:

@@ -5,6 +5,7 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from itertools import islice
 from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
 import orjson
@@ -33,6 +34,8 @@ DATA = {
 """Variables and parameters of which a few values are enough: places, times, tiles, names of items and files."""
 OF_ANY = ("Attributes", "Assets")
 """Of a product, also where it has no files."""
+SHOWN = 30
+"""Faults that a report prints."""
 MAP_LINKS = {"wms": "WMS", "wmts": "WMTS"}
 EXCEPTIONS = (
     ("POST", r"/(layers/[^/]+|stac/collections/[^/]+)/items", 403, "only holders of the operator's token write items"),
@@ -63,7 +66,9 @@ class Report:
 
     def __str__(self) -> str:
         told = ", ".join(f"{name} {count}" for name, count in sorted(self.seen.items()))
-        return f"{self.seen.total()} addresses ({told}), {self.elsewhere} elsewhere, {len(self.faults)} faults"
+        faults = [f"\n{address}: {fault}" for address, fault in islice(self.faults.items(), SHOWN)]
+        counts = f"{self.seen.total()} addresses ({told}), {self.elsewhere} elsewhere, {len(self.faults)} faults"
+        return counts + "".join(faults)
 
 
 class Walker:
@@ -100,16 +105,22 @@ class Walker:
                 self._follow(self._queue.popleft())
             templates, self._templates = self._templates, []
             for template in templates:
-                found = filled(template, self._facts)
-                if not found and self._extent is Extent.ALL:
-                    self._fault(template, "nothing tells what fills it in")
-                for address in found:
-                    self._fault(address, "cannot be filled in") if address.is_template else self._put(address)
+                self._fill(template)
         for address in self._fragments:
             page, _hash, fragment = address.url.partition("#")
             if page in self._pages and fragment not in self._pages[page]:
                 self._fault(address, "the page has no such part")
         return self.report
+
+    def _fill(self, template: Address) -> None:
+        found = filled(template, self._facts)
+        if not found and self._extent is Extent.ALL:
+            self._fault(template, "nothing tells what fills it in")
+        for address in found:
+            if not address.is_template:
+                self._put(address)
+            elif self._extent is Extent.ALL or self._facts.tells_all_tiles:
+                self._fault(address, "cannot be filled in")
 
     def _put(self, address: Address) -> None:
         if not address.is_here:

@@ -1,12 +1,13 @@
-"""One minute of faults under load: no wrong pixel, no status but 200 and 503, no memory that only grows, recovery."""
+"""Faults under load: no wrong pixel, no status but 200 and 503, no memory that only grows, recovery."""
 
 import pytest
 
+from tests.sampling import IS_FULL
 from tests.scenes_archive.under_faults import run
 
 pytestmark = pytest.mark.slow
 
-SECONDS = 60
+SECONDS = 60 if IS_FULL else 30
 MOST_GROWTH_MB = 100
 """Of both workers together, which fill caches of 24 MB and load libraries when they first need them."""
 

@@ -1,4 +1,4 @@
-"""10,000 inserts by a server and by the indexer, both of which are killed in their midst, over one index."""
+"""Thousands of inserts by a server and by the indexer, both of which are killed in their midst, over one index."""
 
 import http.client
 import json
@@ -19,9 +19,10 @@ from chronotile.settings import load_settings
 from tests.archive.index.catalogues import item_document
 from tests.archive.index.test_files import write_tile
 from tests.running import PROGRAM, serving, until, workers_of
+from tests.sampling import IS_FULL
 
 pytestmark = pytest.mark.slow
-EACH = 5_000
+EACH = 5_000 if IS_FULL else 1_000
 """Items that are posted, and as many that the indexer reads."""
 TOGETHER = 20
 """Items of each FeatureCollection; as many are posted one by one after it."""
@@ -184,7 +185,7 @@ def settings_of_servers():
     return {name: value for name, value in os.environ.items() if name.startswith("CHRONOTILE_")}
 
 
-def test_of_10_000_inserts_none_is_lost_or_half_visible_though_server_and_indexer_are_killed(place):
+def test_of_thousands_of_inserts_none_is_lost_or_half_visible_though_server_and_indexer_are_killed(place):
     write_catalogue(place.parent / "scenes", EACH + 1)
     expected = {name: {f"{name}-{number:04}" for number in range(EACH + 1)} for name in ("posted", "scenes")}
     waiting, answered, broken = deque(batches(place.parent / "posted")), set(), 0
