@@ -19,6 +19,10 @@ from chronotile.readers.zarr.waits import request_limits, result_within
 
 MAX_DOCUMENT_BYTES = 64 << 20
 
+_LEVELS_GROUP = b"{}"
+_LEVELS = tuple(f"{level}.zarr" for level in range(8))
+"""Looked for in a folder of levels that cannot be listed."""
+
 METADATA = (".zmetadata", "zarr.json", ".zgroup", ".zarray")
 
 
@@ -79,7 +83,7 @@ class Folder:
         """Return the document of a key, if there is one; a folder of levels is a group without one."""
         path = self._root / key
         if key == ".zgroup" and self._root.name.endswith(LEVELS_END):
-            return b"{}"
+            return _LEVELS_GROUP
         return path.read_bytes() if path.is_file() else None
 
     def children(self, path: str) -> list[str]:
@@ -191,10 +195,16 @@ class Unconsolidated(KeyValues):
         self._href = href.rstrip("/")
         self._names = sorted(names)
 
+    def read(self, key: str) -> bytes | None:
+        """Return the document of a key, if there is one; a folder of levels is a group without one."""
+        return _LEVELS_GROUP if key == ".zgroup" and self._href.endswith(LEVELS_END) else super().read(key)
+
     def children(self, path: str) -> list[str]:
         """Return the folders under a path, or the names to look for."""
         try:
             listed = list_folders(f"{self._href}/{path}")
         except Away:
             listed = None
-        return self._names if listed is None else listed
+        if listed is None:
+            return list(_LEVELS) if not path and self._href.endswith(LEVELS_END) else self._names
+        return listed

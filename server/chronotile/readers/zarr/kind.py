@@ -26,6 +26,11 @@ GROUPS = (None, "0", "0.zarr", "series")
 LEVELS_END = ".levels"
 """Of the folder in which xcube puts the stores `0.zarr`, `1.zarr`, …, each half as fine."""
 
+LINK = "0.link"
+"""The file of such a folder with the path of the store that is its finest level."""
+
+MAX_LINK_BYTES = 4096
+
 HEADS = ("repo", "refs/branch.main/ref.json")
 """Documents of Icechunk repositories, of format 2 and 1, that each commit replaces."""
 
@@ -67,7 +72,11 @@ class ZarrKind(SourceKind):
         root = local_path(spec.href)
         if root is None:
             return []
-        return [str(each) for each in (self._metadata(root) if root.is_dir() else [root])]
+        if not root.is_dir():
+            return [str(root)]
+        linked = linked_store(root)
+        stores = [root] if linked is None or not linked.is_dir() else [root, linked]
+        return [str(each) for store in stores for each in self._metadata(store)]
 
     def root_document(self, spec: SourceSpec) -> Path | None:
         """Return the root document of Zarr v3, which each commit replaces."""
@@ -84,6 +93,7 @@ class ZarrKind(SourceKind):
         """Yield the groups in which an array may lie; in a zip file also those of the one folder that holds all."""
         from chronotile.readers.zarr.stores import PlainStore, open_store
 
+        path = linked_store(path) or path
         if not isinstance(open_store(str(path)), PlainStore):
             raise UnsupportedSource("references and repositories are not audited; audit the files behind them")
         require_extra("zarr", "reading a Zarr store apart", error=UnsupportedSource)
@@ -99,11 +109,29 @@ class ZarrKind(SourceKind):
             yield dataset
 
     def _metadata(self, root: Path) -> Iterator[Path]:
-        yield from (root / name for name in (*self.folder_marks, "commit.json", *HEADS))
+        yield from (root / name for name in (*self.folder_marks, "commit.json", *HEADS, LINK))
         for child in _folders(root):
             yield from (child / name for name in self.folder_marks)
             for grandchild in _folders(child):
                 yield from (grandchild / name for name in self.folder_marks)
+
+
+def linked_store(levels: Path) -> Path | None:
+    """Return where a folder of levels says that its finest one is, followed or not; `None` where it has no link.
+
+    Its path is counted from that folder or, as some versions of xcube have it, from the one that holds it.
+
+    Raises:
+        UnsupportedSource: It says no path.
+    """
+    if levels.suffix != LEVELS_END or not (levels / LINK).is_file():
+        return None
+    with (levels / LINK).open("rb") as file:
+        text = os.fsdecode(file.read(MAX_LINK_BYTES)).strip()
+    if not text.isprintable() or not text:
+        raise UnsupportedSource(f"its {LINK} holds no path")
+    beside, counted_from_above = (Path(os.path.normpath(base / text)) for base in (levels, levels.parent))
+    return counted_from_above if counted_from_above.is_dir() and not beside.is_dir() else beside
 
 
 def _folders(folder: Path) -> list[Path]:

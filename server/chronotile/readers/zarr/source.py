@@ -93,7 +93,7 @@ def _level_groups(root: GroupNode) -> list[GroupNode]:
     paths = _multiscale_paths(root.attrs.get("multiscales"))
     listed = [root if path == "." else root.groups[path] for path in paths if path == "." or path in root.groups]
     by_length = sorted(root.groups, key=lambda name: (len(name), name))
-    numbered = [root.groups[name] for name in by_length if name.removesuffix(".zarr").isdigit()]
+    numbered = [root.groups[name] for name in by_length if name.removesuffix(".zarr").removesuffix(".link").isdigit()]
     groups = listed or numbered
     return [root, *groups] if root.arrays and not groups else groups or [root]
 

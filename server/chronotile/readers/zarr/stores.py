@@ -1,20 +1,27 @@
 """What a source of kind zarr may be: a Zarr store, references of kerchunk to one, or an Icechunk repository."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
+from chronotile.errors import AddressRefused, UnsupportedSource
 from chronotile.model.raster import Numbers
 from chronotile.readers.cf.array_source import ArraySource
 from chronotile.readers.hrefs import local_path
 from chronotile.readers.reader_caches import ReaderCaches
 from chronotile.readers.remote.requests import Refused
 from chronotile.readers.zarr.arrays import open_array
+from chronotile.readers.zarr.kind import LEVELS_END, LINK, linked_store
 from chronotile.readers.zarr.metadata import ArrayNode, GroupNode, read_group
+from chronotile.readers.zarr.references.places import places_of
+from chronotile.web.item_places import SETTING
 from chronotile.web.places import Places
 
 JSON_END = ".json"
 PARQUET_ENDS = (".parquet", ".parq")
+FINEST = ("0.zarr", "0")
+"""Names of the finest level of several."""
 
 
 class Store(Protocol):
@@ -36,16 +43,41 @@ class PlainStore:
     href: str
     names: tuple[str, ...] = ()
     """Arrays to look for where they cannot be listed."""
+    linked: Path | None = None
+    """The store that is the finest of a folder of levels."""
 
     def read_group(self) -> GroupNode:
-        """Return the root group."""
-        return read_group(self.href, self.names)
+        """Return the root group.
+
+        Raises:
+            UnsupportedSource: It is a folder of levels without the finest.
+        """
+        root = read_group(self.href, self.names)
+        if self.linked is not None:
+            finest = _read_linked(self.linked)
+            return replace(root, groups={**root.groups, LINK: finest})
+        levels = {name.removesuffix(".zarr") for name in root.groups}
+        if self.href.rstrip("/").endswith(LEVELS_END) and "0" not in levels and any(map(str.isdigit, levels)):
+            raise UnsupportedSource(f"its finest level, 0.zarr, is missing; a {LINK} is followed on this machine alone")
+        return root
 
     def open_array(
         self, node: ArrayNode, *, growing: str | None = None, caches: ReaderCaches | None = None
     ) -> ArraySource:
         """Return an array."""
+        if self.linked is not None and node.path.startswith(f"{LINK}/"):
+            own = replace(node, path=node.path.removeprefix(f"{LINK}/"))
+            return open_array(str(self.linked), own, growing=growing, caches=caches)
         return open_array(self.href, node, growing=growing, caches=caches)
+
+
+def _read_linked(store: Path) -> GroupNode:
+    """The arrays of the store that is the finest level."""
+    group = read_group(str(store))
+    if not group.arrays:
+        raise UnsupportedSource(f"its {LINK} leads to {store.name}, which has no arrays at its root")
+    arrays = {name: replace(node, path=f"{LINK}/{node.path}") for name, node in group.arrays.items()}
+    return GroupNode(LINK, group.attrs, arrays)
 
 
 def load_all(store: Store, node: ArrayNode) -> Numbers:
@@ -89,7 +121,25 @@ def open_store(href: str, allowed: Places | None = None, *, names: Iterable[str]
         return (open_json if _is_json(href) else open_parquet)(href, allowed)
     if local_path(href) is not None and _is_repository(href):
         return _open_repository(href)
-    return PlainStore(href, tuple(names))
+    return PlainStore(href, tuple(names), None if (path := local_path(href)) is None else _linked(path, allowed))
+
+
+def _linked(path: Path, allowed: Places | None) -> Path | None:
+    """The store that a folder of levels has in place of its finest, if it may be opened."""
+    linked = linked_store(path)
+    if linked is None or any((path / name).is_dir() for name in FINEST):
+        return None
+    if allowed is not None:
+        try:
+            linked = Path(places_of(str(path), allowed)(str(linked.absolute())))
+        except AddressRefused as error:
+            reason = (
+                f"its {LINK} leads out of the folder that holds it; to follow it, allow {error.prefix} in {SETTING}"
+            )
+            raise AddressRefused(reason, prefix=error.prefix) from error
+    if not linked.is_dir():
+        raise UnsupportedSource(f"its {LINK} leads to {linked.name}, which is not a folder")
+    return linked
 
 
 def _is_repository(href: str) -> bool:
