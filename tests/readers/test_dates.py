@@ -180,3 +180,28 @@ def test_text_that_is_no_time_is_none():
 @pytest.mark.parametrize("text", ["484512345678", "1234567890123", "202006311050"])
 def test_digits_of_files_are_no_milliseconds(text):
     assert time_of_text(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("20240101_1032", "2024-01-01T10:32"),
+        ("2024-01-01_10-32", "2024-01-01T10:32"),
+        ("2024-01-01-1032Z", "2024-01-01T10:32"),
+        ("2024001.1032", "2024-01-01T10:32"),
+        ("2024-001_2359", "2024-01-01T23:59"),
+        ("20240101T1032", "2024-01-01T10:32"),
+        ("202401011032", "2024-01-01T10:32"),
+    ],
+)
+def test_time_of_day_without_seconds_is_that_of_a_whole_text(text, time):
+    assert time_of_text(text).start == np.datetime64(time)
+
+
+@pytest.mark.parametrize("text", ["20240101_2400", "20240101_1060", "20240101T000000_0430", "202401_1032"])
+def test_other_four_digits_after_a_date_are_no_time_of_day(text):
+    assert time_of_text(text).start == np.datetime64("2024-01-01")
+
+
+def test_four_digits_after_a_date_do_not_tell_a_time_by_a_single_name():
+    assert time_of_name("ndvi_20240101_0430.tif").start == np.datetime64("2024-01-01")

@@ -7,6 +7,7 @@ The forms, each bounded by something that is not a digit:
 | date | `20190604`, `2019-06-04`, `2019_06_04`, `2019.06.04`, `2019/06/04` | the day |
 | with time of day | `20190604T105031`, `20190604_105031`, `200907100000` | the instant; at midnight the day |
 | the same with a letter | `20190604-S105031`, `20190604_t1050310` (the last digit a tenth of a second) | the same |
+| the same without seconds | `20190604_1050`, `2019-06-04_10-50`, `A2019155.1050` | the instant; only of a whole text |
 | day of the year | `A2019155`, `2019155`, `2019_155`, `2019-155`, `2019/155`, `LC81980242019155LGN00` | the day |
 | the same with time of day | `s20191551050310` | the instant |
 | days of the year | `A20191532019160` | from the first to the last |
@@ -77,6 +78,9 @@ _YEARS = (
     re.compile(f"(?<![A-Za-z]){_YEARLY}[-_.]{_ONE_YEAR}{_APART}"),
     re.compile(f"{_ALONE}{_ONE_YEAR}[-_.](?={_YEARLY}{_APART}|fv\\d)"),
 )
+_CLOCK_AFTER = re.compile(r"[-_.](?P<hour>[01]\d|2[0-3])[-_]?(?P<minute>[0-5]\d)Z?")
+_DATE_DIGITS = 8
+"""More tell a time of day already."""
 _KINDS = (_DAYS, _DEKADS, _MONTHS, _YEARS)
 _BARE_YEAR = re.compile(r"(?<![0-9A-Za-z])(?P<year>\d{4})(?![0-9A-Za-z])")
 
@@ -136,6 +140,21 @@ def find_bare_year(text: str) -> TimeMatch | None:
     return found[-1] if found else None
 
 
+def time_after_date(text: str) -> TimeSpan | None:
+    """Return the instant that a text names which is a date and a time of day without seconds: `20190604_1050`.
+
+    In a name four digits after a date are often another number: the names of other files decide.
+    """
+    found = find_time(text)
+    clock = _CLOCK_AFTER.fullmatch(text, found.stop) if found and found.start == 0 else None
+    if found is None or clock is None or found.span.end - found.span.start != DAY:
+        return None
+    if sum(map(str.isdigit, text[: found.stop])) > _DATE_DIGITS:
+        return None
+    minutes = 60 * int(clock["hour"]) + int(clock["minute"])
+    return _instant(found.span.start + np.timedelta64(minutes, "m"))
+
+
 def time_of_name(text: str) -> TimeSpan | None:
     """Return the span of the first and most precise time that a file's name holds, if any."""
     found = find_time(text)
@@ -147,6 +166,9 @@ def time_of_text(text: str) -> TimeSpan | None:
     found = find_time(text)
     if found is not None and (found.start, found.stop) == (0, len(text)):
         return found.span
+    instant = time_after_date(text)
+    if instant is not None:
+        return instant
     try:
         span = parse_instant(text)
     except InvalidParameter:

@@ -136,6 +136,21 @@ def test_satellites_of_which_a_file_does_not_open_are_collections_of_their_own(w
     assert list(layers_of(open_at(tmp_path))) == ["s2a-ndvi.NDVI", "s2b-ndvi.NDVI"]
 
 
+@pytest.mark.parametrize("is_apart", [False, True], ids=["of one grid", "tiles"])
+def test_times_of_day_without_seconds_are_times_of_files_of_one_grid(write, open_at, tmp_path, is_apart):
+    other = Scene(transform=SCENE.transform @ Affine.translation(7, 0)) if is_apart else SCENE
+    write("S2A_NDVI_20240101_1032.tif")
+    write("S2A_NDVI_20240102_1047.tif", scene=other)
+
+    layers = layers_of(open_at(tmp_path))
+
+    if is_apart:
+        assert sorted(map(days_of, layers.values())) == [["2024-01-01"], ["2024-01-02"]]
+    else:
+        times = layers["s2a-ndvi.NDVI"].times.instants
+        assert times.tolist() == np.array(["2024-01-01T10:32", "2024-01-02T10:47"], dtype="datetime64[ns]").tolist()
+
+
 SCENE_OF_LANDSAT = "LC08_L2SP_198024_{day}_20220820_02_T1"
 
 

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chronotile.archive.discovery.names import as_id, group_names, name_of, slug, variable_in, without_suffix
+from chronotile.archive.discovery.names import (
+    Looks,
+    as_id,
+    group_names,
+    group_times,
+    name_of,
+    slug,
+    variable_in,
+    without_suffix,
+)
 from chronotile.sections import ID
 
 
@@ -117,3 +126,80 @@ def test_variable_is_named_as_spelled(texts, expected):
 )
 def test_suffix_is_taken_off(name, expected):
     assert without_suffix(name) == expected
+
+
+DAYS = ("20240101", "20240111", "20240121")
+
+
+def looks(*, are_alike=True) -> Looks:
+    return Looks(
+        holds_times=lambda _path: False, are_alike=lambda _paths: are_alike, are_of_one_place=lambda _paths: are_alike
+    )
+
+
+def patterns_of(names, *, are_alike=True) -> list[str]:
+    """The text that stands for the time of each name, by group."""
+    groups = group_names([Path(name) for name in names], looks(are_alike=are_alike))
+    return [" ".join(name.time or "" for name in group.names) for group in groups]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ("20240101_1032", "20240102_1047"),
+        ("20240101_1032", "20240101_1047"),
+        ("20240101_0000", "20240101_1200", "20240102_0000", "20240102_1200"),
+        ("20240101-1032", "20240102-1047"),
+        ("2024-01-01_10-32", "2024-01-02_10-47"),
+        ("2024001_1032", "2024002_1047"),
+        ("2024001.1032", "2024002.1047"),
+        ("20240101T1032", "20240102T1047"),
+        ("202401011032", "202401021047"),
+    ],
+)
+@pytest.mark.parametrize("around", ["S2A_NDVI_{}.tif", "a.A{}.061.tif", "x/{}_v2.tif"])
+def test_times_of_day_without_seconds_do_not_part_a_group(times, around):
+    assert patterns_of([around.format(time) for time in times]) == [" ".join(times)]
+
+
+def test_times_of_day_differ_between_variables_and_satellites_of_one_group():
+    names = [
+        f"S2{satellite}_{time}_{variable}.tif"
+        for satellite, time in (("A", "20240101_1032"), ("B", "20240106_1047"))
+        for variable in ("NDVI", "LAI")
+    ]
+
+    (group,) = group_names([Path(name) for name in names], looks())
+
+    assert group.variables == ("LAI", "NDVI")
+    assert {name.time for name in group.names} == {"20240101_1032", "20240106_1047"}
+
+
+@pytest.mark.parametrize(
+    ("names", "groups"),
+    [
+        ([f"ndvi_{day}_{tile}.tif" for tile in ("0430", "0431") for day in DAYS], 2),  # tiles recur with each date
+        ([f"ndvi_{day}_{version}.tif" for version in ("0050", "0051") for day in DAYS], 2),
+        ([f"ndvi_{DAYS[0]}_{member}.tif" for member in ("0000", "0001", "0002")], 3),  # members of an ensemble
+        (["ndvi_20240101_0061.tif", "ndvi_20240111_0050.tif"], 2),  # versions: no minute is the 61st
+        (["ndvi_20240101_2400.tif", "ndvi_20240111_1032.tif"], 2),
+        (["ndvi_20230101_2023.tif", "ndvi_20240101_2024.tif"], 2),  # the year again
+        (["ndvi_20240101_0430.tif", "ndvi_20240111_0430.tif"], 1),  # one number: what it says is not known
+        (["ndvi_20240101_T0430.tif", "ndvi_20240111_T0431.tif"], 2),
+        (["T31UFS_20240101_10m.tif", "T31UES_20240111_10m.tif"], 2),
+    ],
+)
+def test_other_four_digits_after_a_date_are_no_time(names, groups):
+    found = patterns_of(names)
+
+    assert len(found) == groups
+    assert all(len(time) == 8 for each in found for time in each.split())
+
+
+def test_files_on_other_grids_are_tiles_whatever_their_number():
+    assert len(patterns_of(["ndvi_20240101_1032.tif", "ndvi_20240111_1047.tif"], are_alike=False)) == 2
+
+
+@pytest.mark.parametrize(("second", "groups"), [("20240111_1047", 1), ("20240101_1047", 2)])
+def test_files_that_are_not_looked_into_have_one_time_of_day_a_date(second, groups):
+    assert len(group_times([Path("a_20240101_1032.nc"), Path(f"a_{second}.nc")])) == groups

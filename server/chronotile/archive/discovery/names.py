@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from chronotile.readers.dates import TimeMatch, find_bare_year, find_folder_time, find_time, time_of_text
+from chronotile.readers.dates import (
+    TimeMatch,
+    find_bare_year,
+    find_folder_time,
+    find_time,
+    time_after_date,
+    time_of_text,
+)
 
 TIME, ANY, VARIABLE, ONE = "\0", "\1", "\2", "\3"
 """Placeholders in the pattern of a name for its time, other dates, its variable, and the letter of its satellite."""
@@ -34,6 +41,10 @@ _PLACEHOLDERS = re.compile(f"[{TIME}{ANY}{VARIABLE}]")
 _SCENE = re.compile(rf"(?P<head>(?:.*/)?[^/]*[A-Za-z0-9][^/]*[{TIME}{ANY}])[^/{TIME}{ANY}]*", re.DOTALL)
 """A name with more before its last date than other dates, and what follows that."""
 _TAIL_WORD = re.compile(r"[^A-Za-z0-9]*[A-Za-z0-9]+|[^A-Za-z0-9]+$")
+_FOUR_DIGITS = re.compile(r"[-_.](?P<clock>\d\d[-_]?\d\d)Z?(?![0-9A-Za-z])")
+"""After a date: a time of day, or any other number."""
+MOST_COMPARED = 6
+"""Files of different times of day whose grids are compared."""
 _VERSION = re.compile(r"[vV]\d+")
 _TWIN = re.compile(r"(?<![A-Za-z0-9])(?:(S[123])[A-D]|(L[COT]0)[89]|(LT0)[45])(?![A-Za-z0-9])")
 """Satellites of one build, whose bands have the same numbers."""
@@ -104,7 +115,7 @@ class Looks:
     holds_times: Callable[[Path], bool]
     """Whether a file has times inside; where names differ in a bare year."""
     are_alike: Callable[[Sequence[Path]], bool]
-    """Whether files have the same grid and bands; where names differ in the satellite."""
+    """Whether files have the same grid and bands; where names differ in the satellite or the time of day."""
     are_of_one_place: Callable[[Sequence[Path]], bool]
     """Whether files cover the same area; where names differ in what follows the date."""
 
@@ -119,7 +130,7 @@ def group_names(paths: Iterable[Path], looks: Looks | None = None) -> list[NameG
     names = [name_of(path) for path in paths]
     if looks is None:
         return _grouped(_with_variables(names))
-    names = _with_years(names, looks.holds_times)
+    names = _with_years(_with_clocks(names, looks.are_alike), looks.holds_times)
     names = _with_assets(names, _with_variables(names), looks.are_of_one_place)
     return _grouped(_with_twins(names, looks.are_alike))
 
@@ -132,7 +143,7 @@ def group_times(paths: Iterable[Path]) -> list[NameGroup]:
     Args:
         paths: From the folder looked into.
     """
-    return _grouped([_with_year(name_of(path)) for path in paths])
+    return _grouped([_with_year(name) for name in _with_clocks([name_of(path) for path in paths], None)])
 
 
 def _grouped(names: Iterable[Name]) -> list[NameGroup]:
@@ -140,6 +151,64 @@ def _grouped(names: Iterable[Name]) -> list[NameGroup]:
     for name in names:
         groups[name.pattern].append(name)
     return [NameGroup(pattern, tuple(members)) for pattern, members in sorted(groups.items())]
+
+
+def _with_clocks(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool] | None) -> list[Name]:
+    """The names, with `TIME` for date and time of day in those that differ in them; `None`: no file is opened."""
+    timed = [_with_clock(name) for name in names]
+    groups: dict[str, list[Name]] = defaultdict(list)
+    for name, with_clock in zip(names, timed, strict=True):
+        if with_clock is not name:
+            groups[_without_variable(with_clock.pattern)].append(with_clock)
+    joined = {pattern for pattern, members in groups.items() if _are_clocks(members, are_alike)}
+    return [
+        with_clock if with_clock is not name and _without_variable(with_clock.pattern) in joined else name
+        for name, with_clock in zip(names, timed, strict=True)
+    ]
+
+
+def _with_clock(name: Name) -> Name:
+    """A name, with `TIME` for its date and the four digits after that."""
+    stem = without_suffix(name.path.name)
+    found = find_time(stem) if _FOUR_DIGITS.search(stem) else None
+    clock = _FOUR_DIGITS.match(stem, found.stop) if found else None
+    if found is None or clock is None:
+        return name
+    whole = found._replace(stop=clock.end())
+    pattern = f"{name.folder_pattern}/" if name.folder_pattern else ""
+    pattern += _dated(stem, whole) + name.path.name[len(stem) :]
+    return Name(name.path, pattern, stem[whole.start : whole.stop])
+
+
+def _without_variable(pattern: str) -> str:
+    """A pattern in which variables and satellites of one build are one."""
+    words = _WORD.sub(lambda word: VARIABLE if is_known(word[0]) else word[0], pattern)
+    return _TWIN.sub(lambda found: f"{found[found.lastindex or 0]}{ONE}", words)
+
+
+def _are_clocks(names: Sequence[Name], are_alike: Callable[[Sequence[Path]], bool] | None) -> bool:
+    """Whether four digits after dates are times of day.
+
+    Other numbers, such as those of tiles, are no times, are the year, count from 0 or 1, or recur with each date; times
+    that recur are full quarters of an hour. Tiles differ in their grids.
+    """
+    dates, first = defaultdict[str, set[str]](set), dict[tuple[str, str], Path]()
+    for name in names:
+        date, clock = re.split(r"[-_.](?=\d\d[-_]?\d\dZ?$)", name.time or "")
+        if time_after_date(name.time or "") is None or clock == date[:4]:
+            return False
+        dates[re.sub(r"\D", "", clock)].add(date)
+        first.setdefault((name.pattern, clock), name.path)
+    numbers, days = sorted(map(int, dates)), set().union(*dates.values())
+    is_count = numbers[0] <= 1 and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    recurs = len(days) > 1 and all(each == days for each in dates.values())
+    if len(numbers) < 2 or is_count or (recurs and any(number % 100 % 15 for number in numbers)):
+        return False
+    if are_alike is None:
+        return sum(map(len, dates.values())) == len(days)
+    patterns = {pattern for pattern, _clock in first}
+    of_one = [[path for (own, _clock), path in first.items() if own == pattern] for pattern in patterns]
+    return all(are_alike(paths[:: -(-len(paths) // MOST_COMPARED)]) for paths in of_one)
 
 
 def _with_years(names: Sequence[Name], holds_times: Callable[[Path], bool]) -> list[Name]:
