@@ -71,6 +71,9 @@ def test_a_vrt_that_leads_out_of_the_folder_is_no_date_of_those_beside_it(open_a
     layer = archive.services.catalogue.layer("a.band1")
     assert [str(each)[:10] for each in layer.times.starts] == ["2020-01-01", "2020-01-02"]
     assert [each.place for each in archive.findings if "outside of this folder" in each.message] == ["a_20200103.vrt"]
+    (tmp_path / "written.yaml").write_text(archive.discovery.text(tmp_path))
+    written = open_at(tmp_path / "written.yaml").services.catalogue.layer("a.band1")
+    assert written.times.starts.tolist() == layer.times.starts.tolist()
 
 
 def texts(archive):

@@ -253,8 +253,6 @@ def _opened(  # noqa: PLR0913 -- of which four are named
     known = {} if before is None or before.configuration.root != configuration.root else before.collection_documents
     completed = _completed(configuration, styles, caches, known)
     specs = source_specs(completed.configuration, completed.styles)
-    if discovery is not None:
-        specs = {name: replace(spec, left_out=discovery.left_out) for name, spec in specs.items()}
     here = {name: spec for name, spec in specs.items() if not is_elsewhere(spec)}
     index = _index_of(specs, caches)
     documents = document_states(here, index)  # before they are opened: what comes between is seen as new

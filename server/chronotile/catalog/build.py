@@ -167,6 +167,7 @@ def _source_spec(collection_id: str, section: CollectionSection, folder: Path, k
         times=source.time_domain(),
         variables={name: _variable_spec(name, section) for name in section.variables},
         series=None if source.series is None else absolute_href(source.series, folder),
+        left_out=frozenset(absolute_href(each, folder) for each in source.without),
         items=_items_spec(section) if kind.has_items or source.tiles else None,
     )
 

@@ -41,6 +41,8 @@ def _source_mistakes(source: Node, path: KeyPath, kind: KindOptions, kinds: Kind
     if not kind.is_of_files and source.child("time_pattern").text:
         remedy = _TIMES_OF_ITEMS if kind.has_items else _TIMES_OF_STORE
         yield Mistake(source.place, path, f"time_pattern belongs to kinds {of_files}; {remedy}")
+    if not kind.is_of_files and "without" in source.entries:
+        yield Mistake(source.place, path, f"without belongs to kinds {of_files}, whose href may match several files")
 
 
 def _variable_mistakes(collection: Node, path: KeyPath, kind: KindOptions, kinds: Kinds) -> Iterator[Mistake]:

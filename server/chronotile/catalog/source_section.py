@@ -135,6 +135,8 @@ class SourceSection(Section):
     time_pattern: Annotated[Text, AfterValidator(_time_pattern)] | None = None
     r"""Of kind cog and netcdf: regular expression that finds the time in a file's path, in a group `time`:
     `_(?P<time>\d{8})`; the times inside a NetCDF file override it."""
+    without: tuple[Text, ...] = ()
+    """Of kind cog and netcdf: paths, from this file's folder, of files that `href` matches and that are left out."""
     crs: CrsName | None = None
     """CRS, if it is missing or wrong in the files; not of kind stac."""
     times: Times | None = None

@@ -65,6 +65,14 @@ def test_files_of_one_date_and_tile_are_one_item(tmp_path, store):
     assert (format_instant(item.start), format_instant(item.end)) == ("2020-06-01T00:00:00Z", "2020-06-02T00:00:00Z")
 
 
+def test_files_that_a_configuration_leaves_out_are_no_items(tmp_path, store):
+    href = tree(tmp_path / "a")
+    left_out = frozenset(str(path) for path in (tmp_path / "a").rglob("*_31UGS_*"))
+    fill(S2, FilesSource(spec_of(href, "NDVI", "SCL", left_out=left_out)), store)
+
+    assert store.items.ids() == ["2020--S2_20200601_31UFS", "2020--S2_20200611_31UFS"]
+
+
 def test_headers_say_where_cells_are_and_what_numbers_mean(tmp_path, store):
     fill(S2, FilesSource(spec_of(tree(tmp_path / "a"), "NDVI", "SCL")), store)
     asset = store.items.collections["s2"]["2020--S2_20200601_31UGS"].assets[0]

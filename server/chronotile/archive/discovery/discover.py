@@ -46,8 +46,6 @@ class Discovery:
     collections: tuple[DiscoveredCollection, ...]
     findings: tuple[Finding, ...]
     """What was left out, and why."""
-    left_out: frozenset[str] = frozenset()
-    """Absolute paths that may not be opened, though a pattern may match them."""
 
     def values(self, folder: Path) -> dict[str, object]:
         """Return the configuration, its paths relative to `folder`."""
@@ -104,7 +102,6 @@ def discover(
         root=root,
         collections=collections,
         findings=(*found.findings, *failures, *notes),
-        left_out=found.left_out,
     )
 
 
@@ -190,15 +187,22 @@ def _refuse(place: Path, failures: list[Finding], found: WalkResult) -> NoReturn
 def _section(found: DiscoveredCollection, folder: Path) -> Section:
     title: Section = {"title": found.title} if found.title else {}
     source = {"kind": found.draft.kind.name, "href": _href(found.draft, folder), **found.source}
+    start = _start(found.draft, folder)
+    without = [f"{start}{path}" for path in found.draft.left_out]
+    source |= {"without": without} if without else {}
     section: Section = {**title, "source": source, "variables": dict(found.variables)}
     return section | ({"composites": dict(found.composites)} if found.composites else {})
 
 
 def _href(draft: Draft, folder: Path) -> str:
-    """The path from `folder` where both are on one drive."""
+    start = _start(draft, folder)
+    return f"{start if draft.is_literal else escape_pattern(start)}{draft.href}"
+
+
+def _start(draft: Draft, folder: Path) -> str:
+    """The path from `folder` to that of the draft's files, with a slash, where both are on one drive."""
     try:
         start = os.path.relpath(draft.root, folder)
     except ValueError:
         start = str(draft.root)
-    start = "" if start == "." else f"{Path(start).as_posix()}/"
-    return f"{start if draft.is_literal else escape_pattern(start)}{draft.href}"
+    return "" if start == "." else f"{Path(start).as_posix()}/"

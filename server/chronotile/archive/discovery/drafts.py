@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chronotile.archive.discovery.names import Looks, NameGroup, group_names, group_times, slug, without_suffix
-from chronotile.archive.discovery.patterns import escape_pattern, href_of, time_pattern_of
+from chronotile.archive.discovery.patterns import escape_pattern, href_of, paths_matching, time_pattern_of
 from chronotile.archive.discovery.walk import WalkResult
 from chronotile.model.source import SourceSpec, VariableSpec
 from chronotile.model.time.instants import TimeDomain
@@ -33,8 +33,8 @@ class Draft:
     time_pattern: str | None = None
     variables: tuple[str, ...] = ()
     """What stands for `{variable}` in the href."""
-    left_out: frozenset[str] = frozenset()
-    """Absolute paths that the href may match, but that may not be opened."""
+    left_out: tuple[str, ...] = ()
+    """Paths from that folder that the href matches, but that may not be opened."""
 
     @property
     def first(self) -> Path:
@@ -55,7 +55,7 @@ class Draft:
             time_pattern=self.time_pattern if times is None else None,
             times=times,
             variables={variable.id: variable for variable in variables},
-            left_out=self.left_out,
+            left_out=frozenset(str(self.root / path) for path in self.left_out),
         )
 
 
@@ -70,7 +70,8 @@ def drafts_of(found: WalkResult, root: Path, looks: Looks) -> list[Draft]:
     places = {KINDS[name]: [path.relative_to(root) for path in paths] for name, paths in found.places.items()}
     everything = sorted(path.as_posix() for kind, paths in places.items() if kind.options.is_of_files for path in paths)
     drafts = [draft for kind, paths in places.items() for draft in _of_kind(kind, paths, everything, root, looks=looks)]
-    bounded = (replace(draft, left_out=found.left_out) for draft in drafts)
+    left_out = sorted(path.relative_to(root).as_posix() for path in found.left_out)
+    bounded = (replace(draft, left_out=tuple(paths_matching(draft.href, left_out))) for draft in drafts)
     return list(_with_own_ids(sorted(bounded, key=lambda draft: draft.files[0])))
 
 

@@ -3,7 +3,7 @@
 import glob
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from chronotile.archive.discovery.names import ANY, ONE, TIME, VARIABLE, NameGroup
@@ -55,6 +55,12 @@ def escape_pattern(text: str) -> str:
 def _matches_any(href: str, group: NameGroup, others: Iterable[str]) -> bool:
     expressions = [_expression(href.replace("{variable}", word)) for word in (group.variables or ("",))]
     return any(expression.fullmatch(path) for path in others for expression in expressions)
+
+
+def paths_matching(href: str, paths: Iterable[str]) -> Iterator[str]:
+    """Yield the paths, from the folder looked into, that a pattern matches with any variable."""
+    expression = _expression(href.replace("{variable}", "*"))
+    yield from (path for path in paths if expression.fullmatch(path))
 
 
 def _expression(pattern: str) -> re.Pattern[str]:

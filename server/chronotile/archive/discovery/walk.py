@@ -54,8 +54,8 @@ class WalkResult:
     places: Mapping[str, Sequence[Path]]
     """By the name of their kind."""
     findings: tuple[Finding, ...] = ()
-    left_out: frozenset[str] = frozenset()
-    """Absolute paths of files that patterns may match, but that may not be opened."""
+    left_out: tuple[Path, ...] = ()
+    """Files that patterns may match, but that may not be opened."""
 
 
 def walk(root: Path) -> WalkResult:
@@ -66,7 +66,7 @@ def walk(root: Path) -> WalkResult:
     found: dict[str, list[Path]] = {}
     skipped: dict[str, list[Path]] = {}
     findings: list[Finding] = []
-    left_out = set[str]()
+    left_out: list[Path] = []
     for path in _entries(root, findings):
         kind = kind_of_path(path)
         if path.name.startswith("."):
@@ -77,13 +77,13 @@ def walk(root: Path) -> WalkResult:
             if place is None:
                 found.setdefault(kind.name, []).append(path)
             else:
-                left_out.add(str(path))
+                left_out.append(path)
                 findings.append(Finding("warning", _name(path, root), _LEADS_OUT, path=place))
         elif not path.is_dir():
             skipped.setdefault(reason_against(path), []).append(path)
     skipped.pop("", None)
     findings += [each for reason, paths in skipped.items() for each in _skips(reason, paths, root)]
-    return WalkResult(found, tuple(findings), frozenset(left_out))
+    return WalkResult(found, tuple(findings), tuple(left_out))
 
 
 def reason_against(path: Path) -> str:

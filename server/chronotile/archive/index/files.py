@@ -58,7 +58,8 @@ class FilesSource:
     def identity(self) -> str:
         """The pattern, and the options with which the files are read."""
         variables = sorted(f"{each.id}={each.name}" for each in self._spec.stored.variables.values())
-        return f"files {self._spec.href} {self._spec.time_pattern} {self._spec.crs} {' '.join(variables)}"
+        left_out = "".join(f" without {path}" for path in sorted(self._spec.left_out))
+        return f"files {self._spec.href} {self._spec.time_pattern} {self._spec.crs} {' '.join(variables)}{left_out}"
 
     def has_changed(self, *, most_files: int) -> bool:
         """Return whether a folder has other files, or one of some files was written over."""
@@ -98,7 +99,7 @@ class FilesSource:
         expressions = {name: _expression(str(local_path(self._spec.href)), name) for name in patterns if has_variable}
         for name, path, state in self.scan.files(patterns):
             key, asset = _template(path, expressions[name], name) if has_variable else (path, name)
-            if path.endswith(SIDE_FILES) or not asset:
+            if path.endswith(SIDE_FILES) or path in self._spec.left_out or not asset:
                 continue
             paths.setdefault(key, {})[asset] = path
             states.setdefault(key, []).append(state)
