@@ -59,8 +59,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if (received := getattr(config, "workerinput", {}).get("sampling")) is not None:
         config.pluginmanager.register(Sampling(*received))
     elif not hasattr(config, "workerinput"):
-        is_whole = IS_FULL or config.args_source is not pytest.Config.ArgsSource.TESTPATHS
-        seed = os.environ.get("CHRONOTILE_TEST_SEED") or secrets.token_hex(4)
-        most = int(os.environ.get("CHRONOTILE_TEST_SAMPLE") or 0)
+        environment = os.environ.get
+        is_whole = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or environment("CHRONOTILE_TEST_FULL")
+        seed = environment("CHRONOTILE_TEST_SEED") or secrets.token_hex(4)
+        most = int(environment("CHRONOTILE_TEST_SAMPLE") or 0)
         if most or not is_whole:
             config.pluginmanager.register(Sampling(seed, 1.0 if is_whole else TENTH, most))
