@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chronotile.archive.audit.axis import Axis
-from chronotile.archive.audit.rasters import time_in
-from chronotile.archive.audit.sources import FloatArray, Meaning, Numbers, found_paths, meant
+from chronotile.archive.audit.names import time_in
+from chronotile.archive.audit.sources import Axis, FloatArray, Meaning, Numbers, found_paths, meant
 from chronotile.archive.audit.steps import select_steps
 from chronotile.archive.audit.times import SECOND, SliceTimes, slice_names, times_of_axis, times_of_year_parts
 from chronotile.errors import UnsupportedSource

@@ -101,10 +101,11 @@ class Audit:
             f"{self.compared} of {self.total} cells at a date ({share}), {self.samples} samples (seed {self.seed})"
         )
 
-    def leave_out(self, target: "Target", reason: str) -> str:
-        """Note that a variable is not audited after all, and return the line for it."""
+    def leave_out(self, target: "Target", reason: str, *, compared: int) -> str:
+        """Note that a variable is not audited after all, of which some cells were, and return the line for it."""
         self.layers.remove(target.layer)
         self.total -= target.cells
+        self.compared -= compared
         self.not_audited.append(f"not audited: {target.layer}, {target.variable.name}: {reason}")
         return self.not_audited[-1]
 
@@ -192,6 +193,7 @@ def _everything(target: Target, along: Along) -> Iterator[Sample]:
 
 def _audited(target: Target, audit: Audit, samples: Sequence[Sample]) -> Iterator[str]:
     audit.total += target.cells
+    before = audit.compared
     added = _added_dates(target)
     audit.mismatches += len(added)
     yield from (
@@ -206,11 +208,12 @@ def _audited(target: Target, audit: Audit, samples: Sequence[Sample]) -> Iterato
             yield f"{target.layer}: {error}"
             return
         except UnsupportedSource as error:
-            yield audit.leave_out(target, error.message)
+            yield audit.leave_out(target, error.message, compared=audit.compared - before)
             return
         except SourceUnavailable as error:
             if not _has_truth(target, sample):
-                yield audit.leave_out(target, "its source is damaged and not served")
+                reason = "its source is damaged and not served"
+                yield audit.leave_out(target, reason, compared=audit.compared - before)
                 return
             lines, compared, mismatches = (
                 [f"{target.layer}: not served, although its source is readable: {error}"],

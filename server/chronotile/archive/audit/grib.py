@@ -17,8 +17,7 @@ import numpy as np
 import rasterio
 from rasterio.errors import RasterioError
 
-from chronotile.archive.audit.axis import Axis
-from chronotile.archive.audit.sources import FloatArray, Meaning, Numbers, meant
+from chronotile.archive.audit.sources import Axis, FloatArray, Meaning, Numbers, meant
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import VariableSpec
 

@@ -16,9 +16,9 @@ from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from chronotile.archive.audit.axis import NEAR_PX
 from chronotile.archive.audit.grib import GribTruth, is_grib
-from chronotile.archive.audit.sources import FloatArray, Meaning, Numbers, OtherPlace, found_paths, meant
+from chronotile.archive.audit.names import time_in, time_of
+from chronotile.archive.audit.sources import NEAR_PX, FloatArray, Meaning, Numbers, OtherPlace, found_paths, meant
 from chronotile.errors import UnsupportedSource
 from chronotile.model.source import SourceSpec, VariableSpec
 
@@ -26,14 +26,7 @@ SUFFIXES = (
     *(".tif", ".tiff", ".jp2", ".img", ".vrt", ".png", ".jpg", ".asc", ".bil", ".dat"),
     *(".grb", ".grib", ".grb2", ".grib2"),
 )
-ISO = re.compile(
-    r"(?<!\d)(?P<Y>\d{4})(?P<s>[-_./]?)(?P<m>\d\d)(?P=s)(?P<d>\d\d)"
-    r"(?:[Tt_ -]?(?P<H>\d\d):?(?P<M>\d\d):?(?P<S>\d\d)?Z?)?(?!\d)"
-)
-YEAR_DAY = re.compile(r"(?<!\d)(?P<Y>\d{4})[-_/]?(?P<j>\d{3})(?!\d)")
-DEKAD = re.compile(r"(?<!\d)(?P<Y>\d{4})[-_.]?(?P<m>\d\d)[-_]?[dD](?:[eE]?[kK])?(?P<k>[1-3])(?!\d)")
 YEAR = re.compile(r"(?<![0-9A-Za-z])\d{4}(?![0-9A-Za-z])")
-MONTH = re.compile(r"(?<!\d)(?P<Y>\d{4})[-_./]?(?P<m>\d\d)(?!\d)")
 
 
 def truth_of_files(spec: SourceSpec, variable: VariableSpec) -> "RasterTruth | GribTruth":
@@ -185,7 +178,7 @@ def _descriptions(paths: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
 
 def _described_dates(descriptions: Sequence[str], variable: str) -> dict[int, np.datetime64]:
     """The bands of one variable that tell dates, if most bands do."""
-    dates = {number: time for number, text in enumerate(descriptions, 1) if (time := _time(text)) is not None}
+    dates = {number: time for number, text in enumerate(descriptions, 1) if (time := time_of(text)) is not None}
     if 2 * len(dates) <= len(descriptions) or len(set(dates.values())) < 2:
         return {}
     if len(set(dates.values())) == len(dates):
@@ -204,7 +197,7 @@ def _listed_bands(times: NDArray[np.datetime64], paths: Sequence[str]) -> dict[n
     """The bands that are the configured times: those of the year in each file's name, else one file after another."""
     years = [tuple(YEAR.findall(Path(path).stem)) for path in paths]
     have_years = len(set(years)) == len(paths) and all(len(each) == 1 for each in years)
-    if any(_time(Path(path).name) is not None for path in paths) or (any(years) and not have_years):
+    if any(time_of(Path(path).name) is not None for path in paths) or (any(years) and not have_years):
         raise UnsupportedSource("its file names do not each contain one year")
     found: dict[np.datetime64, tuple[str, int]] = {}
     start = 0
@@ -227,42 +220,6 @@ def reading(path: str) -> Iterator[Any]:
             yield dataset
     except RasterioError as error:
         raise UnsupportedSource(f"{Path(path).name} cannot be read by rasterio") from error
-
-
-def time_in(path: str, pattern: str | None) -> np.datetime64 | None:
-    """Return the time in a path: what `time_pattern` finds, else its name, else its folders."""
-    if pattern is not None:
-        match = re.search(pattern, path)
-        return _time(match["time"]) if match and match["time"] else None
-    found = _time(Path(path).name)
-    return found if found is not None else _time("/".join(Path(path).parts[-4:-1]))
-
-
-def _time(text: str) -> np.datetime64 | None:
-    for expression in (ISO, YEAR_DAY, DEKAD, MONTH):
-        for match in expression.finditer(text):
-            parts = match.groupdict()
-            if not 1850 <= int(parts["Y"]) <= 2100:
-                continue
-            time = _of_parts(parts)
-            if time is not None:
-                return time
-    year = re.fullmatch(r"\d{4}", text)
-    return np.datetime64(text, "ns") if year else None
-
-
-def _of_parts(parts: dict[str, str | None]) -> np.datetime64 | None:
-    try:
-        if parts.get("j"):
-            start = np.datetime64(f"{parts['Y']}-01-01", "D") + (int(parts["j"] or 0) - 1)
-            return start.astype("datetime64[ns]") if str(start)[:4] == parts["Y"] else None
-        day = parts.get("d") or {"1": "01", "2": "11", "3": "21"}.get(parts.get("k") or "")
-        text = f"{parts['Y']}-{parts['m']}" + (f"-{day}" if day else "")
-        if parts.get("H"):
-            text += f"T{parts['H']}:{parts['M']}:{parts.get('S') or '00'}"
-        return np.datetime64(text, "ns")
-    except ValueError:
-        return None
 
 
 def _plain(text: str) -> str:
