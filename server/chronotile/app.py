@@ -53,7 +53,6 @@ from chronotile.protocols.animations.routes import routes as animation_routes
 from chronotile.protocols.changes.events import event_message
 from chronotile.protocols.changes.routes import routes as change_routes
 from chronotile.protocols.cog.routes import cog_routes
-from chronotile.protocols.common.client_packages import ClientPackages, find_client_packages
 from chronotile.protocols.common.endpoint import with_error_caching
 from chronotile.protocols.common.limits.body_memory import BodyMemory
 from chronotile.protocols.common.limits.download_slots import MOST as MOST_DOWNLOADS
@@ -61,9 +60,9 @@ from chronotile.protocols.common.limits.download_slots import MOST_OF_CLIENT, Do
 from chronotile.protocols.common.limits.limiter import Limiter
 from chronotile.protocols.common.limits.refusals import RefusalCache
 from chronotile.protocols.common.responses.problem import problem_response
+from chronotile.protocols.common.shipped_files import ClientPackages, ViewerFolder, find_client_packages, find_viewer
 from chronotile.protocols.common.slashes import SlashRedirects
 from chronotile.protocols.common.state import Limiters, ServerState
-from chronotile.protocols.common.viewer_folder import ViewerFolder, find_viewer
 from chronotile.protocols.cubes.routes import routes as cube_routes
 from chronotile.protocols.items.routes import routes as item_routes
 from chronotile.protocols.landing.routes import routes as landing_routes

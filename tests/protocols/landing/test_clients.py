@@ -11,7 +11,7 @@ from lxml import html
 from starlette.testclient import TestClient
 
 from chronotile.app import ServerOptions, application
-from chronotile.protocols.common.client_packages import ClientPackages, find_client_packages
+from chronotile.protocols.common.shipped_files import ClientPackages, find_client_packages
 from tests.protocols import served
 from tests.protocols.listening import listening
 from tests.running import CLIENT
@@ -52,6 +52,17 @@ def test_list_has_a_line_for_pip_and_one_for_npm(client):
     assert python.splitlines()[0] == f"pip install http://testserver/clients/{WHEEL}"
     assert javascript == f"npm install http://testserver/clients/{ARCHIVE}"
     assert client.get("/clients", follow_redirects=False).headers["location"] == "clients/"
+
+
+@pytest.mark.parametrize(
+    "versions", [("0.9.0", "0.10.0"), ("0.10.0rc1", "0.10.0"), ("0.10.0", "0.10.1rc1"), ("1.0", "1.0.1")]
+)
+@pytest.mark.parametrize("form", ["chronotile_client-{}-py3-none-any.whl", "chronotile-{}.tgz"])
+def test_newest_package_is_that_of_the_highest_version(versions, form):
+    older, newer = map(form.format, versions)
+    packages = ClientPackages({name: Path(name) for name in (newer, older, f"chronotile{form[-4:]}")})
+
+    assert packages.address(form[-4:], "http://a") == f"http://a/clients/{newer}"
 
 
 def test_landing_page_leads_to_the_packages(client):

@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from chronotile.app import ServerOptions, application
 from chronotile.catalog.catalogue import Contact, PostalAddress, ServiceInfo
 from chronotile.catalog.items.opening import open_items
-from chronotile.protocols.common.viewer_folder import find_viewer
+from chronotile.protocols.common.shipped_files import find_viewer
 from chronotile.queue.service import JobService
 from chronotile.readers.reader_caches import ReaderCaches
 from tests.protocols import served

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from chronotile.app import ServerOptions, application
 from chronotile.catalog.catalogue import BaseMap, ServiceInfo, ViewerInfo
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.viewer_folder import find_viewer
+from chronotile.protocols.common.shipped_files import find_viewer
 from tests.protocols import served
 
 FILES = {

@@ -9,12 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from chronotile.archive.discovery.alike import alike_findings
+from chronotile.archive.discovery.alike import alike_findings, tile_findings
 from chronotile.archive.discovery.collection import DiscoveredCollection, Section, found_collection
 from chronotile.archive.discovery.drafts import Draft, drafts_of
 from chronotile.archive.discovery.names import as_title
 from chronotile.archive.discovery.patterns import escape_pattern
-from chronotile.archive.discovery.tiles import tile_findings
 from chronotile.archive.discovery.variables import looks_below
 from chronotile.archive.discovery.walk import WalkResult, reason_by_content, walk
 from chronotile.archive.open_sources import THREADS

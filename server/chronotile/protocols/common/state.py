@@ -24,12 +24,11 @@ from chronotile.model.cancellation import IsActive
 from chronotile.pipeline.live_items import AsksElsewhere, without_asking
 from chronotile.pipeline.services import LiveServices, Services
 from chronotile.pipeline.valid_shares import ValidShares
-from chronotile.protocols.common.client_packages import ClientPackages
 from chronotile.protocols.common.limits.body_memory import BodyMemory
 from chronotile.protocols.common.limits.download_slots import DownloadSlots
 from chronotile.protocols.common.limits.limiter import TOO_LONG, Limiter
 from chronotile.protocols.common.responses.modified import ModifiedTimes
-from chronotile.protocols.common.viewer_folder import ViewerFolder
+from chronotile.protocols.common.shipped_files import ClientPackages, ViewerFolder
 from chronotile.queue.service import JobService
 from chronotile.queue.webhooks.outbox import WebhookCounts
 from chronotile.readers.raster.overviews.previews import Previews

@@ -14,9 +14,9 @@ from chronotile.model.time.instants import format_instant
 from chronotile.pipeline.coverage.layer_store import has_store
 from chronotile.pipeline.maps.animation import EXTENSIONS, usual_format
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.client_packages import PATH
 from chronotile.protocols.common.localised_text import text_in
 from chronotile.protocols.common.public_url import link
+from chronotile.protocols.common.shipped_files import CLIENTS
 from chronotile.protocols.landing.cards import attribution_of
 
 NEWEST = 60
@@ -119,7 +119,7 @@ def _places(services: Services, base: str, wheel: str | None) -> Iterable[Place]
         purpose = "pip install; pandas, xarray, Jupyter"
         yield Place(rel="python-client", title="Python", purpose=purpose, href=wheel, media_type="application/zip")
     purpose = "packages to install from here, for Python and JavaScript"
-    yield Place(rel="clients", title="Clients", purpose=purpose, href=f"{base}{PATH}", media_type="text/html")
+    yield Place(rel="clients", title="Clients", purpose=purpose, href=f"{base}{CLIENTS}", media_type="text/html")
     if services.catalogue.places:
         purpose = f"named geometries: {', '.join(services.catalogue.places)}"
         yield Place(rel="places", title="Places", purpose=purpose, href=f"{base}/places")

@@ -1,14 +1,15 @@
-"""`/`: a page for people, a document for programs."""
+"""`/`: a page for people, a document for programs; `/clients/`: packages, to install by their address."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from chronotile.errors import MAX_SHOWN, UnknownPath
 from chronotile.pipeline.services import Services
-from chronotile.protocols.common.client_packages import PATH, WHEEL
 from chronotile.protocols.common.endpoint import endpoint
 from chronotile.protocols.common.localised_text import language_of
 from chronotile.protocols.common.public_url import base_url
@@ -17,13 +18,16 @@ from chronotile.protocols.common.query.kvp import Kvp, choice
 from chronotile.protocols.common.responses.document_cache import respond_with_document
 from chronotile.protocols.common.responses.html_page import content_security_policy, render_page
 from chronotile.protocols.common.responses.problem import problem_response
-from chronotile.protocols.common.state import services_of, state_of
+from chronotile.protocols.common.responses.respond import SHORT, respond_with_content
+from chronotile.protocols.common.shipped_files import ARCHIVE, CLIENTS, WHEEL
+from chronotile.protocols.common.state import in_thread, services_of, state_of
 from chronotile.protocols.landing.cards import CardQuery, card_query, cards
-from chronotile.protocols.landing.clients import TEMPLATES, get_list, get_package, redirect
 from chronotile.protocols.landing.documents import landing, landing_document
 
 MEDIA_TYPES = {"json": "application/json", "html": "text/html"}
 """The first is for those who take anything."""
+OF_PACKAGES: Mapping[str, str] = {WHEEL: "application/zip", ARCHIVE: "application/gzip"}
+TEMPLATES = "protocols/landing/templates"
 
 
 async def get_landing(request: Request) -> Response:
@@ -62,9 +66,39 @@ def _render(
     return render_page(TEMPLATES, page=page, cards=cards(shown, services, base=base, language=language))
 
 
+async def redirect_to_clients(_request: Request) -> Response:
+    """Redirect to the list, by a relative address, which holds under any prefix and behind any proxy."""
+    return RedirectResponse(CLIENTS.removeprefix("/"), status_code=308)
+
+
+async def get_clients(request: Request) -> Response:
+    """Return the list as a page that pip reads, too (`--find-links`)."""
+    packages, base = state_of(request).clients, base_url(request)
+    body = render_page(
+        TEMPLATES,
+        "clients",
+        names=sorted(packages.files),
+        wheel=packages.address(WHEEL, base),
+        archive=packages.address(ARCHIVE, base),
+    )
+    response = respond_with_content(body, "text/html", request, cache_control=SHORT)
+    response.headers["Content-Security-Policy"] = content_security_policy(TEMPLATES)
+    return response
+
+
+async def get_client(request: Request) -> Response:
+    """Return a package."""
+    state, name = state_of(request), request.path_params["name"]
+    if name not in state.clients.files:
+        raise UnknownPath(f"there is no package {name[:MAX_SHOWN]!r}; {CLIENTS} lists those that there are")
+    path = state.clients.files[name]
+    body = await in_thread(state.limiters.files, path.read_bytes)
+    return respond_with_content(body, OF_PACKAGES[path.suffix], request, cache_control=SHORT)
+
+
 routes = [
     Route("/", endpoint(get_landing, problem_response)),
-    Route("/clients", endpoint(redirect, problem_response)),
-    Route(PATH, endpoint(get_list, problem_response)),
-    Route(f"{PATH}{{name}}", endpoint(get_package, problem_response)),
+    Route("/clients", endpoint(redirect_to_clients, problem_response)),
+    Route(CLIENTS, endpoint(get_clients, problem_response)),
+    Route(f"{CLIENTS}{{name}}", endpoint(get_client, problem_response)),
 ]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from chronotile.errors import UnknownPath
 from chronotile.pipeline.revision import fingerprint
-from chronotile.protocols.common.viewer_folder import INDEX
+from chronotile.protocols.common.shipped_files import INDEX
 
 MEDIA_TYPES = {
     ".css": "text/css",
