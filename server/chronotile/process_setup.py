@@ -135,6 +135,7 @@ def mute_c_libraries() -> None:
 
     They print to a stream of their own, beside Python's. Elsewhere than in glibc it may be a constant, and stays.
     """
+    os.environ.setdefault("CPL_LOG", os.devnull)  # where GDAL writes errors of calls that have no message from us
     library: Any = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
     if hasattr(library, "gnu_get_libc_version"):
         library.fopen.restype = ctypes.c_void_p

@@ -3,12 +3,8 @@
 from chronotile.errors import UnsupportedSource
 from chronotile.readers.foreign import opening
 from chronotile.readers.hrefs import base_name, local_path
+from chronotile.readers.raster.formats import JPEG2000, TIFF
 from chronotile.readers.remote.files import RemoteFile, looks
-
-_BEGINS = (
-    *(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),  # TIFF and BigTIFF
-    *(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),  # JPEG 2000, as a file and as a plain codestream
-)
 
 
 def require_image(href: str) -> None:
@@ -27,5 +23,5 @@ def require_image(href: str) -> None:
         else:
             with path.open("rb") as opened:
                 begin = opened.read(16)
-    if not begin.startswith(_BEGINS):
+    if not begin.startswith((*TIFF, *JPEG2000)):
         raise UnsupportedSource(f"{base_name(href)} is neither GeoTIFF nor JPEG 2000; files of items are read as these")

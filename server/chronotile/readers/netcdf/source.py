@@ -289,14 +289,31 @@ class NetcdfArray:
 def _open(path: Path) -> "xarray.Dataset":
     import xarray
 
+    is_hdf5 = _is_hdf5(path)
+    name = data_elsewhere(path) if is_hdf5 else None
+    if name is not None:
+        raise OSError(f"{name} is in another file, which may be any; write all into one (xarray: to_netcdf)")
     return xarray.open_dataset(
         path,
-        engine="h5netcdf" if _is_hdf5(path) else "scipy",
+        engine="h5netcdf" if is_hdf5 else "scipy",
         mask_and_scale=False,
         decode_times=False,
         decode_coords=False,
         cache=False,
     )
+
+
+def data_elsewhere(path: Path) -> str | None:
+    """Return the first array of an HDF5 file that lies in another file, which HDF5 follows anywhere and fills in."""
+    import h5py
+
+    def look(name: str, link: object) -> str | None:
+        node = file.get(name) if isinstance(link, h5py.HardLink) else None
+        is_elsewhere = isinstance(node, h5py.Dataset) and bool(node.is_virtual or node.external)
+        return name if is_elsewhere or isinstance(link, h5py.ExternalLink) else None
+
+    with h5py.File(path) as file:
+        return file.visititems_links(look)  # type: ignore[no-any-return]
 
 
 def _groups(path: Path) -> list[Group]:

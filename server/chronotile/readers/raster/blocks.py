@@ -1,5 +1,6 @@
 """What blocks a raster file of this machine has, and what is read of them (docs/design/shared-blocks.md)."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from rasterio.enums import Interleaving
+from rasterio.errors import RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
 from chronotile.model.grid import Window
@@ -15,6 +17,7 @@ from chronotile.model.raster import Numbers
 from chronotile.readers.caches.block_cache import BlockCache
 from chronotile.readers.caches.shared_memory import KEY_BYTES, SLOT_BYTES, BytesPart
 from chronotile.readers.file_state import SETTLED_NS, FileState, file_state
+from chronotile.readers.raster.formats import VRT
 from chronotile.readers.raster.overviews.preview_file import GDAL_TYPES
 
 DRIVERS = {"GTiff", "JP2OpenJPEG"}
@@ -48,7 +51,23 @@ class Plane(NamedTuple):
         read = self.dataset.read_masks if self.is_mask else self.dataset.read
         place = RasterioWindow(window.column_start, window.row_start, window.width, window.height)
         numbers: Numbers = read(bands, window=place)
+        if self.dataset.driver == VRT and not self.is_mask:
+            self._require_sources(bands if isinstance(bands, list) else [bands], place, numbers)
         return numbers
+
+    def _require_sources(self, bands: Sequence[int], place: RasterioWindow, numbers: Numbers) -> None:
+        """Check that a VRT has no fill where a file is missing: GDAL tells of it once, and fails without words then.
+
+        Raises:
+            OSError: One cannot be read.
+        """
+        for band in bands:
+            fill = self.dataset.nodatavals[band - 1]
+            if fill is None or math.isnan(fill) or (numbers == fill).any():
+                try:
+                    self.dataset.checksum(band, window=place)
+                except RasterioIOError as error:
+                    raise OSError("a file that the VRT names cannot be read") from error
 
 
 class FileBlocks:

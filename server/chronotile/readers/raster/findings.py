@@ -4,9 +4,8 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from rasterio.windows import Window
-
 from chronotile.errors import ChronotileError, UnsupportedSource
+from chronotile.model.grid import Window
 from chronotile.model.source import Finding, SourceSpec
 from chronotile.readers.files import find_files
 from chronotile.readers.foreign import one_line, opening, origin_of
@@ -90,8 +89,8 @@ def _damage(path: str) -> str | None:
             dataset = handle.dataset
             for band, (height, width) in enumerate(dataset.block_shapes, start=1):
                 last_row, last_column = (dataset.height - 1) // height * height, (dataset.width - 1) // width * width
-                dataset.read(band, window=Window(0, 0, width, height))
-                dataset.read(band, window=Window(last_column, last_row, width, height))
+                handle.read(band, Window(0, min(height, dataset.height), 0, min(width, dataset.width)))
+                handle.read(band, Window(last_row, dataset.height, last_column, dataset.width))
     except UnsupportedSource as error:
         return one_line(origin_of(error))
     return None

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import rasterio
@@ -23,8 +22,10 @@ from chronotile.readers.foreign import BeingWritten
 from chronotile.readers.hrefs import base_name, local_path
 from chronotile.readers.raster.bands import FileBands, file_bands, native_grid
 from chronotile.readers.raster.blocks import FileBlocks, Plane
+from chronotile.readers.raster.formats import HEAD_BYTES, VRT, format_of, require_own_overviews, require_own_sides
 from chronotile.readers.raster.gdal_cache import set_part
 from chronotile.readers.raster.grib import GRIB, Message, bands_elsewhere, placed_messages, require_placed
+from chronotile.readers.raster.grib import Read as ReadPart
 from chronotile.readers.raster.tiff_tags import require_whole_tags
 from chronotile.readers.remote.files import RemoteFile
 from chronotile.readers.remote.gdal_plugin import gdal_files
@@ -217,9 +218,18 @@ class HandlePool:
             with nullcontext() if handle.remote is None else _reading_elsewhere(handle.remote, key[0]):
                 yield
         except BaseException:  # whatever it is: a handle that failed is not lent again
+            is_vrt = handle.dataset.driver == VRT
             handle.close()
+            if is_vrt:
+                self._close_vrts()
             raise
         self._give_back(key, handle)
+
+    def _close_vrts(self) -> None:
+        """Close the VRTs that nothing reads: until none is open, GDAL does not try again a file that did not open."""
+        with self._lock:
+            paths = {path for (path, _level), idle in self._idle.items() if idle[0].dataset.driver == VRT}
+        self.close(paths)
 
     @property
     def idle_count(self) -> int:
@@ -294,27 +304,14 @@ def _open(path: str, level: int, state: FileState, *, cache: BlockCache | None) 
     if local is None:
         return _open_elsewhere(path, level, state)
     require_whole_tags(path)
-    with gdal_options(path):
-        dataset, messages = _local_dataset(local, level)
+    require_own_sides(str(local))
+    with gdal_options(path), local.open("rb") as file:
+        dataset, messages = _dataset(str(local), level, partial(_read_at, file))
         blocks = None
         if FileBlocks.are_of(dataset):
             blocks = FileBlocks(dataset, path, level=level, state=state, cache=cache)
         bands = file_bands(dataset, bands_elsewhere(messages)) if level == NATIVE_LEVEL else None
     return Handle(dataset, state, layout_of(dataset, messages), blocks, bands, messages=messages)
-
-
-def _local_dataset(path: Path, level: int) -> tuple[Any, tuple[Message, ...]]:
-    """The file, and the messages of one of GRIB."""
-    try:
-        dataset = _dataset(str(path), level)
-    except RasterioIOError:
-        with path.open("rb") as file:
-            require_placed(partial(_read_at, file))
-        raise
-    if dataset.driver != GRIB:
-        return dataset, ()
-    with path.open("rb") as file:
-        return dataset, placed_messages(partial(_read_at, file), dataset.count)
 
 
 def _read_at(file: BinaryIO, offset: int, size: int) -> bytes:
@@ -328,8 +325,7 @@ def _open_elsewhere(path: str, level: int, state: FileState) -> Handle:
     name = gdal_files().add(remote, base_name(path))
     try:
         with _reading_elsewhere(remote, path):
-            dataset = _dataset(name, level)
-            messages = placed_messages(remote.read, dataset.count) if dataset.driver == GRIB else ()
+            dataset, messages = _dataset(name, level, remote.read)
             layout = layout_of(dataset, messages)
             bands = file_bands(dataset, bands_elsewhere(messages)) if level == NATIVE_LEVEL else None
     except BaseException:  # whatever it is: GDAL would hold the name for ever
@@ -338,11 +334,19 @@ def _open_elsewhere(path: str, level: int, state: FileState) -> Handle:
     return Handle(dataset, state, layout, None, bands, remote, messages)
 
 
-def _dataset(path: str, level: int) -> Any:  # noqa: ANN401 -- rasterio has no types
+def _dataset(path: str, level: int, read: ReadPart) -> tuple[Any, tuple[Message, ...]]:
+    """The file, and the messages of one of GRIB."""
     options = {} if level == NATIVE_LEVEL else {"OVERVIEW_LEVEL": level}
+    driver = format_of(path, read(0, HEAD_BYTES))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # reported by a message of our own
-        return rasterio.open(path, **options)
+        try:
+            dataset = rasterio.open(path, driver=driver, **options)
+        except RasterioIOError:
+            require_placed(read)
+            raise
+    require_own_overviews(dataset)
+    return dataset, placed_messages(read, dataset.count) if dataset.driver == GRIB else ()
 
 
 @contextmanager
