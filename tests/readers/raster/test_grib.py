@@ -172,6 +172,19 @@ def test_grids_that_gdal_places_wrongly_are_refused_with_what_helps(opened, tmp_
         opened(changed(second_editions_gaussian(tmp_path)))
 
 
+@pytest.mark.slow
+def test_a_grid_elsewhere_that_gdal_does_not_place_is_refused_in_the_same_words(tmp_path):
+    (tmp_path / "files").mkdir()
+    spectral = with_octets(message(tmp_path, CELLS), 3, {13: (50).to_bytes(2, "big")})
+    (tmp_path / "files" / "a.grib2").write_bytes(spectral)
+
+    with (
+        faulty_source(tmp_path / "files") as source,
+        pytest.raises(UnsupportedSource, match=r"it holds spherical harmonics and no cells; .*cdo -f nc sp2gp"),
+    ):
+        open_source(make_spec("cog", source.url_of("a.grib2"), variables={}))
+
+
 def test_a_reduced_grid_of_the_first_edition_is_refused(opened):
     found = bytearray(first_edition(CELLS, latitudes=(50, 46), longitudes=(0, 6), gaussian=NUMBER))
     found[8 + 28 + 6 : 8 + 28 + 8] = b"\xff\xff"

@@ -1,4 +1,4 @@
-"""As which of GDAL's formats a file is opened: as one that leads to other files only if its name says so.
+"""As which of GDAL's formats a file is opened: as one that leads to other files only if its name states it.
 
 GDAL knows a format by the content, whatever the name: a text called `.tif` could send it to any file and host, and the
 numbers found there would be served. So could an overview or a mask beside a file, and its metadata.
@@ -53,7 +53,7 @@ def require_own_sides(path: str) -> None:
         if Path(side).is_file():
             with open(side, "rb") as file:  # noqa: PTH123 -- as for the file itself
                 if not file.read(4).startswith(TIFF):
-                    raise OSError(f"{Path(side).name} beside it is no TIFF: remove or rename it")
+                    raise OSError(f"{Path(side).name} beside it is not a TIFF: remove or rename it")
             require_own_sides(side)
 
 
