@@ -67,7 +67,7 @@ def _start(numbers: Mapping[str, int]) -> datetime | None:
             day = date(year, 1, 1) + timedelta(numbers["j"] - 1)
         else:
             day = date(year, month, numbers.get("d", 10 * numbers.get("k", dekad % 3 + 1) - 9))
-        clock = time(*(numbers.get(key, 0) for key in "HMS"))
+        clock = time(numbers.get("H", 0), numbers.get("M", 0), numbers.get("S", 0))
     except ValueError:
         return None
-    return datetime.combine(day, clock) if "w" in numbers or day.year == year else None  # noqa: DTZ -- UTC throughout
+    return datetime.combine(day, clock) if "w" in numbers or day.year == year else None
