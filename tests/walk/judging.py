@@ -146,6 +146,8 @@ def _stac(document: Mapping[str, Any]) -> Iterator[str]:
         if kind in STAC and "stac_version" in each:
             yield from (f"{each['id']}: {error}"[:400] for error in _validator(STAC[kind]).iter_errors(each))
             yield from (f"{each['id']}: {fault}" for fault in extension_faults(each))
+            if kind == "Feature" and not each["assets"]:
+                yield f"{each['id']}: has no assets"
 
 
 @cache

@@ -250,8 +250,8 @@ class PutSummary:
 class IndexSettings:
     """How the items of a collection are grouped and ordered; stored beside them, as both are computed once."""
 
-    group: TimeGroup | Literal["date"] = "exact"
-    """`date`: the items are the dates of a collection without mosaics."""
+    group: TimeGroup | Literal["dates"] = "exact"
+    """`dates`: the items are the dates of a collection without mosaics."""
     order_by: str | None = None
     """A property, or `datetime`, which is the start of each item; `None`: by item id."""
     is_descending: bool = False

@@ -6,6 +6,7 @@ import pytest
 from chronotile.archive.dated_collections import DatedCollections
 from chronotile.archive.index import background
 from chronotile.archive.index.background import BackgroundFill, reason_to_fill
+from chronotile.archive.index.dates import IDENTITY
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.fill import IndexStore, Interrupted, fill
 from chronotile.archive.index.sources import SourceAccess, indexed, source_of
@@ -272,7 +273,7 @@ def test_dates_wait_while_another_process_lists_them(dated, opened):
     store = opened()
     (collection,) = dates()
     store.items.configure(collection.id, IndexSettings())
-    other = store.passes.begin(collection.id, source="dates", holder="elsewhere 1 a")
+    other = store.passes.begin(collection.id, source=IDENTITY, holder="elsewhere 1 a")
     turns = Turns(8, at={6.0: lambda: store.passes.release(other)})
 
     run(filling_of([], opened, turns, dates))

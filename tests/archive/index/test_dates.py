@@ -18,7 +18,7 @@ from rasterio.warp import transform_bounds
 from chronotile.archive.dated_collections import DatedCollections, dated_collections
 from chronotile.archive.index.background import reason_to_fill
 from chronotile.archive.index.date_items import date_id, media_type
-from chronotile.archive.index.dates import list_dates, reason_to_list
+from chronotile.archive.index.dates import DATED, list_dates, reason_to_list
 from chronotile.archive.index.documents import Documents
 from chronotile.archive.index.fill import IndexStore, Interrupted, fill
 from chronotile.archive.index.sources import SourceAccess, indexed, source_of, specs_of_items
@@ -26,7 +26,7 @@ from chronotile.archive.live import LiveArchive
 from chronotile.catalog.items.opening import open_items
 from chronotile.catalog.items.passes import open_passes
 from chronotile.model.grid import BBox
-from chronotile.model.items import ItemSearch
+from chronotile.model.items import IndexSettings, ItemSearch
 from chronotile.model.time.instants import DAY, ONE_NS, TimeSpan
 from chronotile.web.places import Places
 from tests.catalog.items.conftest import make_item
@@ -364,6 +364,33 @@ def test_a_store_that_grows_has_its_new_dates(data, live_at, store):
     live.refresh()
 
     assert counts(list_all(live, store)[0]) == (1, 0, 2, 0)
+
+
+@pytest.mark.parametrize("lon", [-175, 4, 175])
+def test_an_item_has_the_instant_of_its_date_wherever_it_lies(data, live_at, store, lon):
+    scene = Scene(crs="EPSG:4326", transform=Affine(0.01, 0, lon, 0, -0.01, 10), days=(*DAYS, "2020-02-01T23:00:00"))
+    write_netcdf(data, scene)
+    live = live_at("collections: {made: {source: {kind: netcdf, href: made.nc}}}")
+
+    list_all(live, store)
+
+    instants = [each.ref.instant for each in store.items.search(ItemSearch(limit=9)).items]
+    assert sorted(instants) == [np.datetime64(each, "ns") for each in scene.days]
+
+
+def test_dates_that_were_listed_by_the_day_of_the_sun_are_listed_again(data, live_at, store):
+    write_cogs(data, Scene(days=DAYS))
+    live = live_at(COGS)
+    list_all(live, store)
+    store.items.configure("made", IndexSettings(group="date"))
+    store.passes.finish(store.passes.begin("made", source="dates", holder="of an older version"))
+
+    (dated,) = dated_collections(live.archive)
+    assert reason_to_list(dated, store) == "its items are those of another source"
+    list_dates(dated, store)
+
+    assert store.items.settings("made") == DATED
+    assert list(found(store)) == list(DAYS)
 
 
 def test_of_a_source_that_is_gone_nothing_is_removed(data, live_at, store):

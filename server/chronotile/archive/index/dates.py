@@ -18,9 +18,9 @@ from chronotile.model.time.instants import Instant, TimeSpan
 from chronotile.readers.file_state import file_state
 from chronotile.readers.reader import Reader
 
-IDENTITY = "dates"
-"""What passes over dates call their source."""
-DATED = IndexSettings(group="date")
+IDENTITY = "dates of layers"
+"""What passes over dates call their source; those under another name, at days by the sun, are listed again."""
+DATED = IndexSettings(group="dates")
 VERSION = 2
 """Of the items that are made: another one replaces those that are there."""
 BATCH = 32

@@ -577,7 +577,7 @@ def _by_cells_or_box(
 _COLLECTION = queries.collection()
 _NUMBER = _COLLECTION.with_only_columns(COLLECTIONS.c.number, COLLECTIONS.c.levels)
 _SCOPE = scope_of(COLLECTIONS.c.archive, COLLECTIONS.c.id)
-_HAS_ITEMS = COLLECTIONS.c.grouping != "date"
+_HAS_ITEMS = COLLECTIONS.c.grouping != "dates"
 """Else it has dates, which a pass lists; until it ends, `since` is missing."""
 _STATES = (
     select(

@@ -30,9 +30,7 @@ def nanoseconds(instant: Instant) -> int:
 
 def group_start(start: int, box: BBox, settings: IndexSettings) -> int:
     """Return the instant of the group of an item that starts then, in nanoseconds since 1970."""
-    if settings.group == "exact":
-        return start
-    return nanoseconds(solar_day(np.datetime64(start, "ns"), box))
+    return nanoseconds(solar_day(np.datetime64(start, "ns"), box)) if settings.group == "solar_day" else start
 
 
 def rank_of(properties: Mapping[str, Any], start: int, settings: IndexSettings) -> float | None:
